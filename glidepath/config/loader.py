@@ -1,0 +1,208 @@
+"""From YAML text to ``Config``, with errors that name the file, the line, the key, the value and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from glidepath.config.checks import cross_check
+from glidepath.config.model import Config
+from glidepath.errors import ConfigError
+
+KeyPath = tuple[str | int, ...]
+MAX_CONFIG_BYTES = 4 * 2**20
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice instead of silently keeping the last."""
+
+
+def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
+        if isinstance(key, str | int) and key in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands here twice", key_node.start_mark)
+        if isinstance(key, str | int):
+            seen.add(key)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def load_config(path: str | Path) -> Config:
+    """Read one file, or a directory whose ``*.yaml`` files are merged (a team each). Raises ConfigError."""
+    root = Path(path)
+    files = sorted(root.glob("*.yaml")) if root.is_dir() else [root]
+    if not files:
+        raise ConfigError(f"{root}: the directory holds no *.yaml file")
+    sources = [_Source.read(file) for file in files]
+    merged = sources[0] if len(sources) == 1 else _merge(sources)
+    return _validate(merged)
+
+
+def parse_config(text: str, name: str = "glidepath.yaml") -> Config:
+    """The same from a string; ``name`` stands in the errors."""
+    return _validate(_Source.parse(text, name))
+
+
+class _Source:
+    """Parsed YAML and where each key stands."""
+
+    def __init__(self, data: dict[str, Any], places: dict[KeyPath, str], name: str) -> None:
+        self.data, self.places, self.name = data, places, name
+
+    @classmethod
+    def read(cls, file: Path) -> _Source:
+        try:
+            raw = file.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+        if len(raw) > MAX_CONFIG_BYTES:
+            raise ConfigError(f"{file}: {len(raw)} bytes, more than the {MAX_CONFIG_BYTES} a configuration may have")
+        try:
+            return cls.parse(raw.decode(), str(file))
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{file}: is not UTF-8 text (byte {error.start})") from error
+
+    @classmethod
+    def parse(cls, text: str, name: str) -> _Source:
+        try:
+            node = yaml.compose(text, Loader=_UniqueKeyLoader)
+            data = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark
+            line = mark.line + 1 if mark else 1
+            raise ConfigError(f"{name}:{line}: is not YAML: {error.problem}") from error
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise ConfigError(f"{name}: is not YAML: {str(error).splitlines()[0]}") from error
+        if not isinstance(data, dict):
+            raise ConfigError(f"{name}:1: must be a mapping with the keys backends and workloads")
+        places: dict[KeyPath, str] = {}
+        _collect(node, (), name, places)
+        return cls(data, places, name)
+
+    def place(self, path: KeyPath) -> str:
+        for end in range(len(path), -1, -1):
+            if path[:end] in self.places:
+                return self.places[path[:end]]
+        return self.name
+
+
+def _collect(node: yaml.Node | None, path: KeyPath, name: str, places: dict[KeyPath, str]) -> None:
+    if node is None:
+        return
+    places.setdefault(path, f"{name}:{node.start_mark.line + 1}")
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            child = (*path, key.value)
+            places[child] = f"{name}:{key.start_mark.line + 1}"
+            _collect(value, child, name, places)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _collect(value, (*path, index), name, places)
+
+
+def _merge(sources: Sequence[_Source]) -> _Source:
+    """``backends`` and ``workloads`` add up; every other section may stand in one file only."""
+    data: dict[str, Any] = {}
+    places: dict[KeyPath, str] = {}
+    for source in sources:
+        for key, value in source.data.items():
+            additive = key in ("backends", "workloads") and isinstance(value, dict)
+            if not additive and key in data:
+                raise ConfigError(f"{source.place((key,))}: {key}: also stands at {places[(key,)]}; keep one")
+            if additive:
+                twice = [name for name in value if name in data.get(key, {})]
+                if twice:
+                    first = places[(key, twice[0])]
+                    raise ConfigError(f"{source.place((key, twice[0]))}: {key}.{twice[0]}: also stands at {first}")
+                data.setdefault(key, {}).update(value)
+            else:
+                data[key] = value
+        for path, place in source.places.items():
+            places.setdefault(path, place)
+    return _Source(data, places, sources[0].name)
+
+
+def _validate(source: _Source) -> Config:
+    try:
+        config = Config.model_validate(source.data)
+    except ValidationError as error:
+        raise ConfigError(_describe(error.errors()[0], source, more=error.error_count() - 1)) from error
+    problem = cross_check(config)
+    if problem is not None:
+        raise ConfigError(f"{source.place(problem.path)}: {_dotted(problem.path)}: {problem.message}")
+    return config
+
+
+def _describe(detail: ErrorDetails, source: _Source, more: int) -> str:
+    path = _real_path(detail["loc"], source.data)
+    place, dotted = source.place(path), _dotted(path)
+    rest = f" (and {more} more)" if more else ""
+    if detail["type"] == "extra_forbidden":
+        allowed = _fields_at(path[:-1])
+        near = difflib.get_close_matches(str(path[-1]), allowed, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"{place}: {dotted}: unknown key ({hint}allowed: {', '.join(allowed)}){rest}"
+    if detail["type"] == "missing":
+        return f"{place}: {dotted}: is missing{rest}"
+    if path and path[-1] == "[key]":
+        return f"{place}: {_dotted(path[:-1])}: the name must match [a-z][a-z0-9_-]*, at most 48 characters{rest}"
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    got = "" if isinstance(detail["input"], dict | list) else f" (got {detail['input']!r})"
+    return f"{place}: {dotted}: {message}{got}{rest}"
+
+
+def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
+    """Pydantic's location without its union members and with the keys as the file has them."""
+    path: list[str | int] = []
+    here = data
+    for index, part in enumerate(loc):
+        last = index == len(loc) - 1
+        if (isinstance(here, Mapping) and part in here) or (
+            isinstance(here, list) and isinstance(part, int) and part < len(here)
+        ):
+            here = here[part]
+            path.append(part)
+        elif part == "[key]" or (last and isinstance(here, Mapping)):
+            path.append(part)
+    return tuple(path)
+
+
+def _fields_at(path: KeyPath) -> list[str]:
+    """The keys allowed in the section at ``path``, by walking the models' annotations."""
+    annotation: Any = Config
+    for part in path:
+        section = _section_in(annotation)
+        in_container = isinstance(part, int) or typing.get_origin(annotation) is dict
+        if section is not None and not in_container:
+            field = section.model_fields.get(str(part))
+            annotation = field.annotation if field else None
+        else:
+            annotation = section
+    section = _section_in(annotation)
+    return sorted(section.model_fields) if section else []
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """The section an annotation is, or holds: ``X``, ``X | None``, ``tuple[X, ...]``, ``dict[str, X]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_section_in(argument) for argument in reversed(typing.get_args(annotation)))
+    return next((section for section in found if section), None)
+
+
+def _dotted(path: KeyPath) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else part)
+    return text or "(root)"

@@ -1,0 +1,68 @@
+"""Durations, percentages, sizes and addresses as people write them, parsed once."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z%]*)\s*")
+
+
+def parse_duration(value: Any) -> float:
+    """``48h``, ``1.5s``, ``250ms`` or a number of seconds → seconds."""
+    return _parse(value, _SECONDS, "a duration such as 250ms, 30s, 5m, 48h or 30d")
+
+
+def parse_size(value: Any) -> int:
+    """``4MiB`` or a number of bytes → bytes."""
+    return int(_parse(value, _BYTES, "a size such as 64KiB, 4MiB or 1GB"))
+
+
+def parse_share(value: Any) -> float:
+    """``0.5%`` or ``0.005`` → 0.005. A bare number above 1 is refused: it is a percent whose sign was forgotten."""
+    expected = "a share such as 0.5% or 0.005"
+    share = _parse(value, {"%": 0.01}, expected)
+    if not 0 <= share <= 1:
+        raise ValueError(f"must be {expected}, between 0% and 100%")
+    return share
+
+
+def _parse(value: Any, units: dict[str, Any], expected: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"must be {expected}")  # noqa: TRY004 - pydantic reports ValueError with the key's path
+    match = _NUMBER.fullmatch(str(value))
+    if match is None or (match[2] and match[2] not in units):
+        raise ValueError(f"must be {expected}")
+    return float(match[1]) * float(units.get(match[2], 1))
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest exact form: 172800 → ``48h``."""
+    for unit in ("d", "h", "m", "s", "ms"):
+        count = seconds / _SECONDS[unit]
+        if count >= 1 and abs(count - round(count)) < 1e-9 and not (unit == "d" and count < 3):
+            return f"{round(count)}{unit}"
+    return f"{seconds:g}s"
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json")]
+Size = Annotated[int, BeforeValidator(parse_size)]
+Share = Annotated[float, BeforeValidator(parse_share)]
+
+
+def parse_address(value: Any) -> str:
+    """``HOST:PORT`` or ``unix:/path`` as it stands, once it is known to be one."""
+    text = str(value)
+    if text.startswith("unix:/"):
+        return text
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError("must be HOST:PORT (port 1 to 65535) or unix:/path")
+    return text
+
+
+Address = Annotated[str, BeforeValidator(parse_address)]

@@ -1,0 +1,39 @@
+"""Every error that a person meets. The docstring is the default message; exit status 2: they can mend it."""
+
+from __future__ import annotations
+
+
+class GlidepathError(Exception):
+    """Glidepath could not do what was asked."""
+
+    exit_status = 2
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class ConfigError(GlidepathError):
+    """The configuration is not valid.
+
+    ``str(error)`` is one line: ``FILE:LINE: KEY.PATH: what is wrong (got VALUE; allowed: …)``.
+    """
+
+
+class UnknownWorkloadError(GlidepathError):
+    """The configuration names no such workload."""
+
+
+class InputError(GlidepathError):
+    """A file or an argument is not of the expected form."""
+
+
+class UnreachableError(GlidepathError):
+    """A server that the configuration names does not answer, or is not what it should be."""
+
+
+class DependencyError(GlidepathError):
+    """An optional part is not installed."""
+
+
+class CommandRefusedError(GlidepathError):
+    """The workload's state does not allow this command."""

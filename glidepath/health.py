@@ -1,0 +1,49 @@
+"""Liveness, readiness and Prometheus metrics of one process: /healthz, /readyz, /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from glidepath.errors import UnreachableError
+
+Readiness = Callable[[], str]
+"""Returns "" when ready, else the reason why not."""
+
+
+def health_app(registry: CollectorRegistry, readiness: Readiness) -> web.Application:
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def readyz(_: web.Request) -> web.Response:
+        reason = readiness()
+        return web.json_response(
+            {"status": "not ready" if reason else "ok", "reason": reason}, status=503 if reason else 200
+        )
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application(client_max_size=1024)
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
+    return app
+
+
+async def serve_app(app: web.Application, address: str, what: str) -> web.AppRunner:
+    """Serve on HOST:PORT or unix:/path until ``runner.cleanup()``. Raises UnreachableError when the address is taken."""
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site: web.BaseSite
+    if address.startswith("unix:"):
+        site = web.UnixSite(runner, address.removeprefix("unix:"))
+    else:
+        host, _, port = address.rpartition(":")
+        site = web.TCPSite(runner, host.strip("[]"), int(port))
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise UnreachableError(f"{what} cannot listen on {address}: {error.strerror or error}") from error
+    return runner

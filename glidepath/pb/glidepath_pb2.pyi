@@ -1,0 +1,252 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Side(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SIDE_UNSPECIFIED: _ClassVar[Side]
+    SIDE_BASELINE: _ClassVar[Side]
+    SIDE_CANDIDATE: _ClassVar[Side]
+
+class Origin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ORIGIN_UNSPECIFIED: _ClassVar[Origin]
+    ORIGIN_LIVE: _ClassVar[Origin]
+    ORIGIN_SHADOW: _ClassVar[Origin]
+    ORIGIN_PROBE: _ClassVar[Origin]
+
+class PairKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PAIR_KIND_UNSPECIFIED: _ClassVar[PairKind]
+    PAIR_KIND_CROSS: _ClassVar[PairKind]
+    PAIR_KIND_NOISE: _ClassVar[PairKind]
+
+class Ending(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ENDING_UNSPECIFIED: _ClassVar[Ending]
+    ENDING_COMPLETE: _ClassVar[Ending]
+    ENDING_ABORTED: _ClassVar[Ending]
+    ENDING_TIMEOUT: _ClassVar[Ending]
+    ENDING_REFUSED: _ClassVar[Ending]
+    ENDING_LOCAL: _ClassVar[Ending]
+SIDE_UNSPECIFIED: Side
+SIDE_BASELINE: Side
+SIDE_CANDIDATE: Side
+ORIGIN_UNSPECIFIED: Origin
+ORIGIN_LIVE: Origin
+ORIGIN_SHADOW: Origin
+ORIGIN_PROBE: Origin
+PAIR_KIND_UNSPECIFIED: PairKind
+PAIR_KIND_CROSS: PairKind
+PAIR_KIND_NOISE: PairKind
+ENDING_UNSPECIFIED: Ending
+ENDING_COMPLETE: Ending
+ENDING_ABORTED: Ending
+ENDING_TIMEOUT: Ending
+ENDING_REFUSED: Ending
+ENDING_LOCAL: Ending
+
+class Answer(_message.Message):
+    __slots__ = ("side", "origin", "backend", "status", "content_type", "body", "body_cut", "ending", "first_byte_ms", "total_ms", "error", "failed_over")
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    BODY_CUT_FIELD_NUMBER: _ClassVar[int]
+    ENDING_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BYTE_MS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_MS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    FAILED_OVER_FIELD_NUMBER: _ClassVar[int]
+    side: Side
+    origin: Origin
+    backend: str
+    status: int
+    content_type: str
+    body: bytes
+    body_cut: bool
+    ending: Ending
+    first_byte_ms: float
+    total_ms: float
+    error: str
+    failed_over: bool
+    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., backend: _Optional[str] = ..., status: _Optional[int] = ..., content_type: _Optional[str] = ..., body: _Optional[bytes] = ..., body_cut: _Optional[bool] = ..., ending: _Optional[_Union[Ending, str]] = ..., first_byte_ms: _Optional[float] = ..., total_ms: _Optional[float] = ..., error: _Optional[str] = ..., failed_over: _Optional[bool] = ...) -> None: ...
+
+class Pair(_message.Message):
+    __slots__ = ("id", "workload", "kind", "captured_at_ms", "method", "path", "request_body", "request_cut", "first", "second", "sticky", "config_digest", "request_content_type")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    WORKLOAD_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CAPTURED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_BODY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_CUT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    STICKY_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    workload: str
+    kind: PairKind
+    captured_at_ms: int
+    method: str
+    path: str
+    request_body: bytes
+    request_cut: bool
+    first: Answer
+    second: Answer
+    sticky: str
+    config_digest: str
+    request_content_type: str
+    def __init__(self, id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., method: _Optional[str] = ..., path: _Optional[str] = ..., request_body: _Optional[bytes] = ..., request_cut: _Optional[bool] = ..., first: _Optional[_Union[Answer, _Mapping]] = ..., second: _Optional[_Union[Answer, _Mapping]] = ..., sticky: _Optional[str] = ..., config_digest: _Optional[str] = ..., request_content_type: _Optional[str] = ...) -> None: ...
+
+class Histogram(_message.Message):
+    __slots__ = ("scale", "index", "count", "zeros")
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ZEROS_FIELD_NUMBER: _ClassVar[int]
+    scale: int
+    index: _containers.RepeatedScalarFieldContainer[int]
+    count: _containers.RepeatedScalarFieldContainer[int]
+    zeros: int
+    def __init__(self, scale: _Optional[int] = ..., index: _Optional[_Iterable[int]] = ..., count: _Optional[_Iterable[int]] = ..., zeros: _Optional[int] = ...) -> None: ...
+
+class SideOutcomes(_message.Message):
+    __slots__ = ("side", "origin", "requests", "errors", "error_kinds", "client_aborts", "failovers", "latency_ms", "ttft_ms", "first_error_ms")
+    class ErrorKindsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_KINDS_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ABORTS_FIELD_NUMBER: _ClassVar[int]
+    FAILOVERS_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
+    TTFT_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_ERROR_MS_FIELD_NUMBER: _ClassVar[int]
+    side: Side
+    origin: Origin
+    requests: int
+    errors: int
+    error_kinds: _containers.ScalarMap[str, int]
+    client_aborts: int
+    failovers: int
+    latency_ms: Histogram
+    ttft_ms: Histogram
+    first_error_ms: int
+    def __init__(self, side: _Optional[_Union[Side, str]] = ..., origin: _Optional[_Union[Origin, str]] = ..., requests: _Optional[int] = ..., errors: _Optional[int] = ..., error_kinds: _Optional[_Mapping[str, int]] = ..., client_aborts: _Optional[int] = ..., failovers: _Optional[int] = ..., latency_ms: _Optional[_Union[Histogram, _Mapping]] = ..., ttft_ms: _Optional[_Union[Histogram, _Mapping]] = ..., first_error_ms: _Optional[int] = ...) -> None: ...
+
+class Outcomes(_message.Message):
+    __slots__ = ("workload", "source", "seq", "from_ms", "to_ms", "sides", "coverage")
+    class CoverageEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    WORKLOAD_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    FROM_MS_FIELD_NUMBER: _ClassVar[int]
+    TO_MS_FIELD_NUMBER: _ClassVar[int]
+    SIDES_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    workload: str
+    source: str
+    seq: int
+    from_ms: int
+    to_ms: int
+    sides: _containers.RepeatedCompositeFieldContainer[SideOutcomes]
+    coverage: _containers.ScalarMap[str, int]
+    def __init__(self, workload: _Optional[str] = ..., source: _Optional[str] = ..., seq: _Optional[int] = ..., from_ms: _Optional[int] = ..., to_ms: _Optional[int] = ..., sides: _Optional[_Iterable[_Union[SideOutcomes, _Mapping]]] = ..., coverage: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class ScoredPair(_message.Message):
+    __slots__ = ("pair_id", "workload", "kind", "captured_at_ms", "scored_at_ms", "scored", "unscored_reason", "agreement", "flags", "signals", "baseline", "candidate", "sticky", "scorer", "labels")
+    class SignalsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    PAIR_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKLOAD_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CAPTURED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    SCORED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    SCORED_FIELD_NUMBER: _ClassVar[int]
+    UNSCORED_REASON_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    STICKY_FIELD_NUMBER: _ClassVar[int]
+    SCORER_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    pair_id: str
+    workload: str
+    kind: PairKind
+    captured_at_ms: int
+    scored_at_ms: int
+    scored: bool
+    unscored_reason: str
+    agreement: float
+    flags: _containers.RepeatedScalarFieldContainer[str]
+    signals: _containers.ScalarMap[str, float]
+    baseline: AnswerFacts
+    candidate: AnswerFacts
+    sticky: str
+    scorer: str
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, pair_id: _Optional[str] = ..., workload: _Optional[str] = ..., kind: _Optional[_Union[PairKind, str]] = ..., captured_at_ms: _Optional[int] = ..., scored_at_ms: _Optional[int] = ..., scored: _Optional[bool] = ..., unscored_reason: _Optional[str] = ..., agreement: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., signals: _Optional[_Mapping[str, float]] = ..., baseline: _Optional[_Union[AnswerFacts, _Mapping]] = ..., candidate: _Optional[_Union[AnswerFacts, _Mapping]] = ..., sticky: _Optional[str] = ..., scorer: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class AnswerFacts(_message.Message):
+    __slots__ = ("origin", "backend", "status", "first_byte_ms", "total_ms", "input_tokens", "output_tokens", "text_chars", "finish_reason", "failed_over", "excerpt")
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BYTE_MS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_MS_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_CHARS_FIELD_NUMBER: _ClassVar[int]
+    FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    FAILED_OVER_FIELD_NUMBER: _ClassVar[int]
+    EXCERPT_FIELD_NUMBER: _ClassVar[int]
+    origin: Origin
+    backend: str
+    status: int
+    first_byte_ms: float
+    total_ms: float
+    input_tokens: int
+    output_tokens: int
+    text_chars: int
+    finish_reason: str
+    failed_over: bool
+    excerpt: str
+    def __init__(self, origin: _Optional[_Union[Origin, str]] = ..., backend: _Optional[str] = ..., status: _Optional[int] = ..., first_byte_ms: _Optional[float] = ..., total_ms: _Optional[float] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., text_chars: _Optional[int] = ..., finish_reason: _Optional[str] = ..., failed_over: _Optional[bool] = ..., excerpt: _Optional[str] = ...) -> None: ...

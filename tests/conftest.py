@@ -1,0 +1,48 @@
+"""Fixtures that more than one folder uses: the real Redis, free ports, a configuration that is valid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+
+from glidepath.local.process import Child, free_ports
+from glidepath.local.servers import start_redis
+
+VALID = """\
+backends:
+  cloud: {url: "http://127.0.0.1:9001", model: gpt-4o-mini}
+  onprem: {url: "http://127.0.0.1:9002", model: llama-3.1-8b}
+workloads:
+  chat:
+    match: {path: /v1/chat/completions}
+    task: chat
+    baseline: cloud
+    candidate: onprem
+    sticky: {header: x-user-id}
+"""
+
+
+@pytest.fixture
+def valid_yaml() -> str:
+    return VALID
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Child, int]]:
+    """One real Redis (or Valkey) for the whole run; tests that stop it start their own."""
+    port = free_ports(1)[0]
+    with start_redis(Path(tmp_path_factory.mktemp("redis")), port) as child:
+        yield child, port
+
+
+@pytest.fixture
+async def redis_url(redis_server: tuple[Child, int]) -> str:
+    """The URL of that Redis, emptied."""
+    url = f"redis://127.0.0.1:{redis_server[1]}/0"
+    client = redis.asyncio.from_url(url)
+    await client.flushall()
+    await client.aclose()
+    return url
