@@ -32,7 +32,7 @@ def health_app(registry: CollectorRegistry, readiness: Readiness) -> web.Applica
 
 
 async def serve_app(app: web.Application, address: str, what: str) -> web.AppRunner:
-    """Serve on HOST:PORT or unix:/path until ``runner.cleanup()``. Raises UnreachableError when the address is taken."""
+    """Serve on HOST:PORT or unix:/path until ``runner.cleanup()``. Raises UnreachableError where it cannot."""
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site: web.BaseSite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node)
         if isinstance(key, str | int) and key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands here twice", key_node.start_mark)
         if isinstance(key, str | int):
@@ -167,14 +167,12 @@ def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
     path: list[str | int] = []
     here = data
     for index, part in enumerate(loc):
-        last = index == len(loc) - 1
-        if (isinstance(here, Mapping) and part in here) or (
-            isinstance(here, list) and isinstance(part, int) and part < len(here)
-        ):
+        try:
             here = here[part]
             path.append(part)
-        elif part == "[key]" or (last and isinstance(here, Mapping)):
-            path.append(part)
+        except (KeyError, IndexError, TypeError):  # a union's member, or the key that is missing
+            if part == "[key]" or (index == len(loc) - 1 and isinstance(here, dict)):
+                path.append(part)
     return tuple(path)
 
 

@@ -79,7 +79,7 @@ class RedisSection(Section):
 
 
 class ExtprocSection(Section):
-    """The ext_proc server. ``listen`` is where Envoy finds it; with several workers on Unix sockets, one socket each."""
+    """The ext_proc server. ``listen`` is where Envoy finds it; several workers have one socket each."""
 
     listen: Address = "unix:/tmp/glidepath/extproc.sock"
     workers: int = Field(default=1, ge=1, le=64)

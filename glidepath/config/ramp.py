@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -60,7 +61,7 @@ class RampSection(Section):
     def _rising(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if not value:
             raise ValueError("needs at least one step")
-        if any(b <= a for a, b in zip(value, value[1:], strict=False)):
+        if any(b <= a for a, b in pairwise(value)):
             raise ValueError("must rise from step to step, e.g. [1, 5, 10, 25, 50, 75, 100]")
         if any(abs(s * 100 - round(s * 100)) > 1e-9 for s in value):
             raise ValueError("are percent with at most two decimals (Envoy's weights are basis points)")
