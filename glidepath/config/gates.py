@@ -18,7 +18,7 @@ class Gate(Section):
 
 
 class QualityGate(Gate):
-    """The mean agreement is at least ``min_agreement``; and, given ``margin``, at most that far below the noise floor."""
+    """The mean agreement: at least ``min_agreement``; given ``margin``, at most that far below the noise floor."""
 
     min_agreement: float | None = Field(default=None, ge=0, le=1)
     margin: float | None = Field(default=None, gt=0, lt=1)
