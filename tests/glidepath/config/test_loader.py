@@ -1,0 +1,130 @@
+"""A wrong configuration gives one line: file, line, key, value, what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.config import Config, load_config, parse_config
+from glidepath.errors import ConfigError, UnknownWorkloadError
+
+GOOD = """\
+envoy: {admin: ["http://127.0.0.1:9901"], listen: 127.0.0.1:10000}
+redis: {url: redis://127.0.0.1:6379/0}
+backends:
+  cloud:  {url: "https://api.example.com", model: gpt-4o-mini, credential: {env: CLOUD_API_KEY}}
+  onprem: {url: "http://10.0.0.5:8000", model: llama-3.1-8b}
+workloads:
+  chat:
+    match: {path: /v1/chat/completions}
+    task: chat
+    baseline: cloud
+    candidate: onprem
+    sticky: {header: x-user-id}
+    shadow: {sample: 100, max_in_flight: 32}
+    ramp: {steps: [1, 5, 10, 25, 50, 75, 100], hold: 48h, min_samples: 200}
+    gates: {quality: {min_agreement: 0.85}, errors: {max_increase: 0.5%}, latency: {quantile: p99, max_ratio: 1.2}}
+"""
+
+# what is replaced, by what, and what the error must say
+WRONG = [
+    ("hold: 48h", "hld: 48h", ":14: workloads.chat.ramp.hld: unknown key (did you mean 'hold'?"),
+    ("hold: 48h", "hold: 48 parsecs", ":14: workloads.chat.ramp.hold: must be a duration such as"),
+    ("hold: 48h", "hold: [1]", ":14: workloads.chat.ramp.hold: must be a duration"),
+    ("min_samples: 200", "min_samples: many", ":14: workloads.chat.ramp.min_samples: should be a valid integer"),
+    ("[1, 5,", "[5, 1,", ":14: workloads.chat.ramp.steps: must rise"),
+    ("[1, 5,", "[0.001, 5,", ":14: workloads.chat.ramp.steps: are percent with at most two decimals"),
+    ("candidate: onprem", "candidate: onpre", ":11: workloads.chat.candidate: unknown backend 'onpre' (allowed: cloud"),
+    ("candidate: onprem", "candidate: cloud", ":11: workloads.chat.candidate: is 'cloud', the same backend"),
+    ("candidate: onprem", "candidate: onprem\n    after: chat", ":12: workloads.chat.after: waits for itself"),
+    ("candidate: onprem", "candidate: onprem\n    start: 3", ":12: workloads.chat.start: 3 is no step of the ramp"),
+    ("0.5%", "5", ":15: workloads.chat.gates.errors.max_increase: must be a share such as 0.5% or 0.005"),
+    ("p99", "p98", ":15: workloads.chat.gates.latency.quantile: should be 'p50', 'p95' or 'p99' (got 'p98')"),
+    ("min_agreement:", "min_agreemnt:", ":15: workloads.chat.gates.quality.min_agreemnt: unknown key"),
+    ("sample: 100", "sample: 101", ":13: workloads.chat.shadow.sample: should be less than or equal to 100 (got 101)"),
+    ("{path: /v1/chat/completions}", "{path: v1}", ":8: workloads.chat.match.path: "),
+    ("{path: /v1/chat/completions}", "{}", ":8: workloads.chat.match: needs exactly one of: path, path_prefix"),
+    ("  chat:\n", "  Chat!:\n", ":7: workloads.Chat!: the name must match"),
+    ("    baseline: cloud\n", "", ":7: workloads.chat.baseline: is missing"),
+    ('"http://10.0.0.5:8000"', "10.0.0.5:8000", ":5: backends.onprem.url: must be an http:// or https:// URL"),
+    ("{env: CLOUD_API_KEY}", "{env: A, file: b}", ":4: backends.cloud.credential: needs exactly one of"),
+    ("redis://127", "rediss+http://127", ":2: redis.url: must begin with redis://"),
+    ("listen: 127.0.0.1:10000", "listen: 127.0.0.1", ":1: envoy.listen: must be HOST:PORT"),
+    ('["http://127.0.0.1:9901"]', '["ftp://x"]', ":1: envoy.admin[0]: must be an http:// or https:// URL"),
+    ("redis: {", "envoy: {}\nredis: {", ":2: is not YAML: key 'envoy' stands here twice"),
+    ("backends:", "backends: [", "is not YAML"),
+]
+
+
+def test_the_example_of_the_readme_is_valid() -> None:
+    config = parse_config(GOOD)
+    chat = config.workload("chat")
+    assert chat.ramp.hold == 48 * 3600
+    assert chat.gates.errors is not None
+    assert chat.gates.errors.max_increase == pytest.approx(0.005)
+    assert [gate.quantile for gate in chat.gates.latency] == ["p99"]
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), WRONG, ids=[f"{o} -> {n}" for o, n, _ in WRONG])
+def test_a_wrong_setting_is_one_line_with_its_place(old: str, new: str, expected: str) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as error:
+        parse_config(GOOD.replace(old, new), "glidepath.yaml")
+    message = str(error.value)
+    assert expected in message
+    assert message.startswith("glidepath.yaml:")
+    assert "\n" not in message
+
+
+def test_an_unknown_workload_is_named_with_the_known_ones() -> None:
+    with pytest.raises(UnknownWorkloadError, match=r"unknown workload 'chatt' \(known: chat\)"):
+        parse_config(GOOD).workload("chatt")
+
+
+def test_a_missing_file_is_an_error_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing.yaml: cannot be read"):
+        load_config(tmp_path / "nothing.yaml")
+
+
+def test_a_directory_of_files_a_team_each_adds_up(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    batch = "workloads:\n  batch: {match: {path: /v1/batch}, baseline: cloud, candidate: onprem}\n"
+    (tmp_path / "b.yaml").write_text(batch)
+    assert set(load_config(tmp_path).workloads) == {"chat", "batch"}
+
+
+def test_the_same_workload_in_two_files_names_both_places(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(GOOD)
+    (tmp_path / "b.yaml").write_text("workloads:\n  chat: {}\n")
+    with pytest.raises(ConfigError, match=r"b.yaml:2: workloads.chat: also stands at .*a.yaml:7"):
+        load_config(tmp_path)
+
+
+def test_two_workloads_with_the_same_match_are_refused() -> None:
+    again = "  twin:\n    match: {path: /v1/chat/completions}\n    baseline: cloud\n    candidate: onprem\n"
+    with pytest.raises(ConfigError, match=r"workloads.twin.match: is the same as that of 'chat'"):
+        parse_config(GOOD + again)
+
+
+def test_the_digest_changes_with_what_decisions_depend_on() -> None:
+    config = parse_config(GOOD)
+    stricter = parse_config(GOOD.replace("0.85", "0.90"))
+    elsewhere = parse_config(GOOD.replace("10000", "10001"))
+    assert config.digest("chat") != stricter.digest("chat")
+    assert config.digest("chat") == elsewhere.digest("chat")
+
+
+def _outcome(text: str) -> Config | str:
+    try:
+        return parse_config(text)
+    except ConfigError as error:
+        return str(error)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_configuration_or_a_one_line_error(text: str) -> None:
+    outcome = _outcome(text)
+    assert isinstance(outcome, Config) or "\n" not in outcome

@@ -1,0 +1,54 @@
+"""The histogram adds up exactly and knows its values to within its bucket width."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.histogram import BASE, MAX_INDEX, MIN_INDEX, Histogram, bucket_of, midpoint, upper_edge
+
+values = st.floats(min_value=0.02, max_value=9e6)
+many = st.lists(values, max_size=60)
+
+
+@given(values)
+def test_a_value_lies_in_its_bucket(value: float) -> None:
+    index = bucket_of(value)
+    assert upper_edge(index) / BASE < value * (1 + 1e-12)
+    assert value <= upper_edge(index) * (1 + 1e-12)
+
+
+@given(many, many)
+def test_a_sum_of_histograms_is_the_histogram_of_all_values(a: list[float], b: list[float]) -> None:
+    assert Histogram.of(a) + Histogram.of(b) == Histogram.of(a + b)
+
+
+@given(many.filter(bool), st.floats(min_value=0.01, max_value=1))
+def test_a_quantile_is_within_half_a_bucket_of_the_nearest_rank(sample: list[float], q: float) -> None:
+    exact = sorted(sample)[max(1, math.ceil(q * len(sample))) - 1]
+    assert Histogram.of(sample).quantile(q) == pytest.approx(exact, rel=BASE**0.5 - 1 + 1e-9)
+
+
+@given(many, values)
+def test_above_counts_what_lies_beyond_the_bucket(sample: list[float], cut: float) -> None:
+    index = bucket_of(cut)
+    assert Histogram.of(sample).above(index) == sum(bucket_of(v) > index for v in sample)
+
+
+def test_zeros_and_negative_values_are_counted_apart() -> None:
+    histogram = Histogram.of([0.0, -1.0, 5.0])
+    assert (histogram.zeros, histogram.total) == (2, 3)
+    assert histogram.quantile(0.5) == 0.0
+
+
+def test_an_empty_histogram_has_no_quantile() -> None:
+    assert Histogram().quantile(0.99) is None
+
+
+@pytest.mark.parametrize(("value", "index"), [(1e-9, MIN_INDEX), (1e12, MAX_INDEX)])
+def test_values_beyond_the_range_fall_into_the_outermost_bucket(value: float, index: int) -> None:
+    assert bucket_of(value) == index
+    assert midpoint(index) < upper_edge(index)

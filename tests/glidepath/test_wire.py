@@ -1,0 +1,150 @@
+"""What is written can be read back; what is not ours is refused with an InputError, never anything else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath import wire
+from glidepath.domain import (
+    Answer,
+    AnswerFacts,
+    Ending,
+    Origin,
+    Outcomes,
+    Pair,
+    PairKind,
+    ScoredPair,
+    Side,
+    SideOutcomes,
+)
+from glidepath.errors import InputError
+from glidepath.histogram import Histogram
+
+text = st.text(st.characters(codec="utf-8"), max_size=20)
+counts = st.dictionaries(text, st.integers(0, 2**40), max_size=3)
+milliseconds = st.floats(0, 1e6)
+histograms = st.builds(
+    Histogram, st.dictionaries(st.integers(-400, 1000), st.integers(1, 2**40), max_size=5), st.integers(0, 9)
+)
+answers = st.builds(
+    Answer,
+    side=st.sampled_from(Side),
+    origin=st.sampled_from(Origin),
+    backend=text,
+    status=st.integers(0, 599),
+    content_type=text,
+    body=st.binary(max_size=50),
+    body_cut=st.booleans(),
+    ending=st.sampled_from(Ending),
+    first_byte_ms=milliseconds,
+    total_ms=milliseconds,
+    error=text,
+    failed_over=st.booleans(),
+)
+pairs = st.builds(
+    Pair,
+    id=text,
+    workload=text,
+    kind=st.sampled_from(PairKind),
+    captured_at_ms=st.integers(0, 2**50),
+    method=text,
+    path=text,
+    request_body=st.binary(max_size=50),
+    first=answers,
+    second=answers,
+    request_cut=st.booleans(),
+    request_content_type=text,
+    sticky=text,
+    config_digest=text,
+)
+sides = st.builds(
+    SideOutcomes,
+    side=st.sampled_from(Side),
+    origin=st.sampled_from(Origin),
+    requests=st.integers(0, 2**40),
+    errors=st.integers(0, 2**40),
+    error_kinds=counts,
+    client_aborts=st.integers(0, 9),
+    failovers=st.integers(0, 9),
+    latency_ms=histograms,
+    ttft_ms=histograms,
+    first_error_ms=st.integers(0, 2**50),
+)
+outcomes = st.builds(
+    Outcomes, text, text, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.tuples(sides), counts
+)
+facts = st.builds(
+    AnswerFacts, origin=st.sampled_from(Origin), backend=text, total_ms=milliseconds, output_tokens=st.integers(0, 9)
+)
+scored = st.builds(
+    ScoredPair,
+    pair_id=text,
+    workload=text,
+    kind=st.sampled_from(PairKind),
+    captured_at_ms=st.integers(0, 9),
+    scored_at_ms=st.integers(0, 9),
+    scored=st.booleans(),
+    agreement=st.floats(0, 1),
+    flags=st.tuples(text),
+    signals=st.dictionaries(text, st.floats(0, 1), max_size=3),
+    baseline=facts,
+    candidate=facts,
+    labels=st.dictionaries(text, text, max_size=2),
+)
+
+
+@given(pairs)
+def test_a_pair_survives_the_wire(pair: Pair) -> None:
+    assert wire.decode_pair(wire.encode_pair(pair)) == pair
+
+
+@given(outcomes)
+def test_outcomes_survive_the_wire(record: Outcomes) -> None:
+    assert wire.decode_outcomes(wire.encode_outcomes(record)) == record
+
+
+@given(scored)
+def test_a_scored_pair_survives_the_wire(record: ScoredPair) -> None:
+    assert wire.decode_scored(wire.encode_scored(record)) == record
+
+
+@given(st.binary(max_size=200))
+def test_strange_bytes_are_an_input_error_or_a_record(data: bytes) -> None:
+    for decode in (wire.decode_pair, wire.decode_outcomes, wire.decode_scored):
+        try:
+            decode(data)
+        except InputError:
+            continue
+
+
+@given(st.binary(max_size=200))
+def test_strange_bytes_behind_zstd_are_an_input_error_or_a_pair(data: bytes) -> None:
+    try:
+        wire.decode_pair(zstandard.ZstdCompressor().compress(data))
+    except InputError:
+        return
+
+
+def test_a_decompression_bomb_is_refused() -> None:
+    bomb = zstandard.ZstdCompressor().compress(bytes(wire.MAX_PAIR_BYTES + 1))
+    with pytest.raises(InputError, match="more than"):
+        wire.decode_pair(bomb)
+
+
+def test_the_generated_code_matches_the_proto_file(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    command = ["-m", "grpc_tools.protoc", "-Iproto", f"--python_out={tmp_path}", "proto/glidepath.proto"]
+    subprocess.run([sys.executable, *command], cwd=root, check=True)
+
+    def descriptor(folder: Path) -> str:
+        lines = (folder / "glidepath_pb2.py").read_text().splitlines()
+        return next(line for line in lines if line.startswith("DESCRIPTOR = "))
+
+    assert descriptor(root / "glidepath" / "pb") == descriptor(tmp_path), "run: make proto"
