@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test check format proto render-examples clean
+.PHONY: help setup setup-dev demo test check format proto render-examples reference clean
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -56,6 +56,9 @@ proto: $(VENV)/.setup-dev ## regenerate glidepath/pb from proto/
 
 render-examples: $(VENV)/.setup-dev ## rewrite envoy/ from its glidepath.yaml files
 	$(BIN)/python -m glidepath.envoyconfig.examples envoy
+
+reference: $(VENV)/.setup ## rewrite docs/configuration.md from the models
+	$(BIN)/python -m glidepath.config.reference > docs/configuration.md
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
