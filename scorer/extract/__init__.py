@@ -1,0 +1,94 @@
+"""From a request and a response body, of any provider, to one typed answer. Pure; never raises on what came in."""
+
+from __future__ import annotations
+
+from scorer.extract.answer import (
+    Choice,
+    CustomSurface,
+    Expectation,
+    Extracted,
+    FinishReason,
+    Reason,
+    Surface,
+    ToolCall,
+    Unusable,
+)
+from scorer.extract.body import Body, Document, Plain, Stream, read_body
+from scorer.extract.errors import error_in, message_of
+from scorer.extract.expectation import expectation
+from scorer.extract.reading import UnusableBodyError, clean, truncated
+from scorer.extract.surfaces import form_of_document, form_of_stream
+
+__all__ = [
+    "Choice",
+    "CustomSurface",
+    "Expectation",
+    "Extracted",
+    "FinishReason",
+    "Reason",
+    "Surface",
+    "ToolCall",
+    "Unusable",
+    "expectation",
+    "extract",
+]
+
+
+def extract(
+    *,
+    path: str,
+    content_type: str,
+    status: int,
+    request_body: bytes,
+    response_body: bytes,
+    body_cut: bool = False,
+    custom: CustomSurface | None = None,
+) -> Extracted | Unusable:
+    """One side's answer.
+
+    ``path`` is the client's; the body may speak another form. ``body_cut``: the capture kept only the body's beginning.
+    ``custom`` is tried first; where it matches nothing, the known forms are.
+    """
+    if not 200 <= status < 300:
+        return Unusable(Reason.ERROR_BODY, f"status {status}: {_failure(content_type, response_body)}".rstrip(": "))
+    if not response_body.strip():
+        return Unusable(Reason.EMPTY_BODY)
+    if body_cut:
+        return Unusable(Reason.TOO_LARGE, f"only the first {len(response_body)} bytes were kept")
+    expected = expectation(path, request_body)
+    try:
+        return _read(read_body(content_type, response_body), expected)
+    except UnusableBodyError as error:
+        return error.outcome
+
+
+def _read(body: Body, expected: Expectation) -> Extracted | Unusable:
+    if (message := error_in(body)) is not None:
+        return Unusable(Reason.ERROR_BODY, message[:300])
+    match body:
+        case Plain(text):
+            return Extracted(Surface.PLAIN_TEXT, (Choice((text,)),))
+        case Document(value):
+            form = form_of_document(value, expected.surface)
+            return form.document(value, expected) if form else _unknown(value)
+        case Stream() as stream:
+            found = form_of_stream(stream)
+            if found is not None and found.stream is not None:
+                return found.stream(stream, expected)
+            if stream.cut or not stream.items:
+                truncated("the stream ends before its first event")
+            return _unknown(stream.items[0].value)
+
+
+def _unknown(value: object) -> Unusable:
+    keys = ", ".join(sorted(map(str, value))[:8]) if isinstance(value, dict) else type(value).__name__
+    return Unusable(
+        Reason.UNSUPPORTED, f"no known form ({keys}); scoring.answer.jsonpath says where the answer is"[:300]
+    )
+
+
+def _failure(content_type: str, body: bytes) -> str:
+    try:
+        return message_of(read_body(content_type, body[:65_536]))[:200]
+    except UnusableBodyError:
+        return ""

@@ -1,0 +1,103 @@
+"""OpenAI chat completions and completions, as OpenAI, Azure, vLLM, llama.cpp, SGLang, Ollama and others speak them.
+
+Source: platform.openai.com/docs/api-reference/chat and /completions; ``reasoning_content`` (DeepSeek, vLLM, llama.cpp)
+and ``reasoning`` (OpenRouter, newer vLLM) by those servers' references.
+"""
+
+from __future__ import annotations
+
+from scorer.extract.answer import Expectation, Extracted, Surface
+from scorer.extract.body import Stream
+from scorer.extract.building import ChoiceBuilder, Choices
+from scorer.extract.reading import MAX_CHOICES, clean, count, items, malformed, mapping, string, truncated
+
+
+def chat_document(value: object, expected: Expectation) -> Extracted:
+    return _document(Surface.OPENAI_CHAT, value, expected)
+
+
+def completion_document(value: object, expected: Expectation) -> Extracted:
+    return _document(Surface.OPENAI_COMPLETIONS, value, expected)
+
+
+def chat_stream(stream: Stream, expected: Expectation) -> Extracted:
+    return _stream(Surface.OPENAI_CHAT, stream, expected)
+
+
+def completion_stream(stream: Stream, expected: Expectation) -> Extracted:
+    return _stream(Surface.OPENAI_COMPLETIONS, stream, expected)
+
+
+def usage_of(value: object) -> tuple[int, int]:
+    """(input, output) tokens of a ``usage`` object in OpenAI's, Anthropic's or Cohere's names; 0 when not told."""
+    usage = value if isinstance(value, dict) else {}
+    given = count(usage.get("prompt_tokens")) or count(usage.get("input_tokens"))
+    return given, count(usage.get("completion_tokens")) or count(usage.get("output_tokens"))
+
+
+def add_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
+    """A whole message or a delta of one: they have the same fields."""
+    builder.add_content(message.get("content"))
+    for name in ("reasoning_content", "reasoning", "thinking"):
+        thought = message.get(name)
+        if isinstance(thought, str) and thought:
+            builder.reasoning.append(thought)
+            break
+    builder.refusal.append(string(message.get("refusal"), "refusal"))
+    for position, raw in enumerate(items(message.get("tool_calls"), "tool_calls")):
+        call = mapping(raw, "a tool call")
+        function = mapping(call.get("function"), "a tool call's function")
+        index = call.get("index")
+        if index is None and not call.get("id") and function.get("name"):
+            index = position
+        builder.add_call(function, index, call.get("id"))
+    if function := mapping(message.get("function_call"), "function_call"):  # the form before tools
+        builder.add_call(function, 0)
+
+
+def _document(surface: Surface, value: object, expected: Expectation) -> Extracted:
+    doc = mapping(value, "body")
+    choices = Choices()
+    _add_choices(choices, doc)
+    if not choices.builders:
+        malformed("choices is empty")
+    given, made = usage_of(doc.get("usage"))
+    return Extracted(surface, choices.build(expected), input_tokens=given, output_tokens=made, model=model_of(doc))
+
+
+def _stream(surface: Surface, stream: Stream, expected: Expectation) -> Extracted:
+    choices, model, given, made = Choices(), "", 0, 0
+    for _, doc in stream.objects():
+        _add_choices(choices, doc)
+        model = model_of(doc) or model
+        if doc.get("usage"):
+            given, made = usage_of(doc["usage"])
+    if not choices.finished(expected) and not (stream.done and choices.builders):
+        truncated("the stream ends before [DONE] and before a finish_reason")
+    return Extracted(surface, choices.build(expected), input_tokens=given, output_tokens=made, model=model)
+
+
+def model_of(doc: dict[str, object]) -> str:
+    model = doc.get("model")
+    return clean(model) if isinstance(model, str) else ""
+
+
+def _add_choices(choices: Choices, doc: dict[str, object]) -> None:
+    for position, raw in enumerate(items(doc.get("choices"), "choices", MAX_CHOICES)):
+        choice = mapping(raw, "a choice")
+        builder = choices.at(choice.get("index"), position)
+        if choice.get("finish_reason") is not None:
+            builder.finish = choice["finish_reason"]
+        said = choice.get("delta", choice.get("message"))
+        if said is not None:
+            add_message(builder, mapping(said, "a choice's message"))
+        elif "text" in choice:
+            builder.add_content(choice["text"])
+        elif "finish_reason" not in choice:
+            malformed("a choice has neither message nor text")
+        _add_logprobs(builder, choice.get("logprobs"))
+
+
+def _add_logprobs(builder: ChoiceBuilder, value: object) -> None:
+    if isinstance(value, dict):
+        builder.add_logprobs(items(value.get("content") or value.get("token_logprobs"), "logprobs"))

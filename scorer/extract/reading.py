@@ -1,0 +1,172 @@
+"""Bounded, strict reading of untrusted JSON and its fields. What does not fit raises :class:`UnusableBodyError`."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import NoReturn
+
+from scorer.extract.answer import Reason, Unusable
+
+MAX_BYTES = 32 << 20  # a body
+MAX_DEPTH = 96  # nested arrays and objects
+MAX_EVENTS = 200_000  # events of a stream
+MAX_TOOL_CALLS = 256  # of one choice
+MAX_CHOICES = 128
+MAX_ITEMS = 65_536  # vectors, ranked documents
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LITERALS = ("true", "false", "null")
+
+
+class UnusableBodyError(Exception):
+    """Carries the :class:`Unusable` that ``extract`` returns."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.outcome = Unusable(reason, clean(detail[:300]))
+
+
+def malformed(detail: str) -> NoReturn:
+    raise UnusableBodyError(Reason.MALFORMED, detail)
+
+
+def truncated(detail: str) -> NoReturn:
+    raise UnusableBodyError(Reason.TRUNCATED, detail)
+
+
+def too_large(detail: str) -> NoReturn:
+    raise UnusableBodyError(Reason.TOO_LARGE, detail)
+
+
+def clean(text: str) -> str:
+    r"""Text that every encoder takes: the halves of a surrogate pair that two events split are joined,
+    lone ones become U+FFFD."""
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def clean_value(value: object) -> object:
+    """The same for every string of a parsed value."""
+    match value:
+        case str():
+            return clean(value)
+        case list():
+            return [clean_value(item) for item in value]
+        case dict():
+            return {clean(str(key)): clean_value(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def read_json(text: str, what: str = "body") -> object:
+    """One JSON value (RFC 8259: no NaN), at most MAX_DEPTH deep; a document's prefix is *truncated*, others *malformed*."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        if _cut_short(error, text):
+            truncated(f"{what} ends in the middle of its JSON")
+        malformed(f"{what} is not JSON: {error.msg} at character {error.pos}")
+    except RecursionError:
+        malformed(f"{what} is nested deeper than {MAX_DEPTH}")
+    except ValueError as error:  # NaN, or a number of more digits than Python converts
+        malformed(f"{what} is not JSON: {error}")
+    if text.count("[") + text.count("{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+        malformed(f"{what} is nested deeper than {MAX_DEPTH}")
+    return value
+
+
+def try_json(text: str, what: str) -> tuple[object, str]:
+    """(value, "") or (None, why not), for JSON that a model wrote: if that is broken, it is still its answer."""
+    try:
+        value = read_json(text, what)
+    except UnusableBodyError as error:
+        return None, error.outcome.detail
+    return (clean_value(value) if _ESCAPED_SURROGATE.search(text) else value), ""
+
+
+def dump(value: object) -> str:
+    """The one spelling of a value that has none of its own."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def mapping(value: object, where: str) -> dict[str, object]:
+    """An object; null and absence are the empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        malformed(f"{where} is not an object")
+    return value
+
+
+def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
+    """An array; null and absence are the empty one."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        malformed(f"{where} is not an array")
+    if len(value) > most:
+        too_large(f"{where} has {len(value)} items, more than {most}")
+    return value
+
+
+def string(value: object, where: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        malformed(f"{where} is not a string")
+    return value
+
+
+def count(value: object) -> int:
+    """A token count or index; 0 for anything that is none, since counts only inform."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    if not math.isfinite(value):
+        return 0
+    return min(max(int(value), 0), 2**53)
+
+
+def number(value: object, where: str) -> float:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        malformed(f"{where} is not a number")
+    try:
+        result = float(value)
+    except OverflowError:
+        malformed(f"{where} is not finite")
+    if not math.isfinite(result):
+        malformed(f"{where} is not finite")
+    return result
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _cut_short(error: json.JSONDecodeError, text: str) -> bool:
+    end = len(text.rstrip())
+    rest = text[error.pos : end]
+    if error.msg.startswith("Unterminated string") or error.pos >= end:
+        return True
+    if error.msg.startswith("Invalid \\uXXXX escape"):
+        return len(text) - error.pos < 6
+    return error.msg == "Expecting value" and (rest == "-" or any(w.startswith(rest) and w != rest for w in _LITERALS))
+
+
+def _deeper_than(value: object, limit: int) -> bool:
+    level: list[object] = [value]
+    for _ in range(limit + 1):
+        inner: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner.extend(v for v in item.values() if isinstance(v, dict | list))
+            elif isinstance(item, list):
+                inner.extend(v for v in item if isinstance(v, dict | list))
+        if not inner:
+            return False
+        level = inner
+    return True
