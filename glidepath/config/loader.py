@@ -54,6 +54,15 @@ def parse_config(text: str, name: str = "glidepath.yaml") -> Config:
     return _validate(_Source.parse(text, name))
 
 
+def locate(path: str | Path, *key: str | int) -> str:
+    """``FILE:LINE: KEY.PATH`` of a key in a configuration that was read without error, for errors found later."""
+    root = Path(path)
+    files = sorted(root.glob("*.yaml")) if root.is_dir() else [root]
+    sources = [_Source.read(file) for file in files]
+    holder = next((source for source in sources if key in source.places), sources[0])
+    return f"{holder.place(key)}: {_dotted(key)}"
+
+
 class _Source:
     """Parsed YAML and where each key stands."""
 

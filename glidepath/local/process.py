@@ -28,6 +28,15 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _prepare(nice: int) -> Callable[[], None]:
+    def prepare() -> None:
+        _die_with_parent()
+        if nice:
+            os.nice(nice)
+
+    return prepare
+
+
 class Child:
     """One child process with its output in a file; a context manager that stops it.
 
@@ -41,6 +50,7 @@ class Child:
         log: Path,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        nice: int = 0,
     ) -> None:
         self.name, self.command, self.log = name, list(command), log
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +62,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(env or {})},
                 cwd=cwd,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_prepare(nice),
             )
 
     @property

