@@ -1,0 +1,177 @@
+"""Insertions into somebody's YAML that leave every other byte alone and can be taken out again.
+
+YAML round-trip libraries keep comments but not every space; a person who reviews a diff of their production bootstrap
+should see our lines and nothing else. So the text is never re-written: insertion points come from the parser's marks,
+each insertion stands between two marker comments, and removing the markers with what is between them gives the file
+back byte for byte (``remove(insert(x)) == x``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from glidepath.errors import InputError
+
+BEGIN, END = "# glidepath:begin", "# glidepath:end"
+# lines: whole lines in block style; flow: inside [] or {}; tail: after a last line without its newline.
+_REMOVE = re.compile(
+    r"^[ ]*# glidepath:begin lines\n(?:.*\n)*?[ ]*# glidepath:end\n"
+    r"|\n[ ]*# glidepath:begin flow\n(?:.*\n)*?[ ]*# glidepath:end\n[ ]*"
+    r"|\n[ ]*# glidepath:begin tail\n(?:.*\n)*?[ ]*# glidepath:end\Z",
+    re.MULTILINE,
+)
+
+_DASH = re.compile(r"-[ \t]*(?:#.*)?(?:\n[ \t]*(?:#.*)?)*\Z")
+_MAX_GAP = 10_000  # characters of comments between a dash and its item
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """``items`` go into ``node``: a sequence (before index ``at``; None: at the end) or a mapping (keys at the end)."""
+
+    node: yaml.Node
+    items: Sequence[Any] | dict[str, Any]
+    at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    index: int
+    text: str
+
+
+def compose(text: str, name: str) -> yaml.MappingNode:
+    """The document's root node. Raises InputError unless it is one YAML mapping."""
+    try:
+        documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise InputError(f"{name}: is not YAML: {' '.join(str(error).split())}") from error
+    if len(documents) != 1 or not isinstance(documents[0], yaml.MappingNode):
+        raise InputError(f"{name}: must hold one YAML document, a mapping")
+    return documents[0]
+
+
+def child(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    """The value of ``key`` in a mapping node, or None."""
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            if name.value == key:
+                found: yaml.Node = value
+                return found
+    return None
+
+
+def items(node: yaml.Node | None) -> list[yaml.Node]:
+    """The members of a sequence node; none for anything else."""
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def plain(node: yaml.Node) -> Any:
+    """The node's data."""
+    return yaml.SafeLoader("").construct_object(node, deep=True)
+
+
+def insert(text: str, insertions: Iterable[Insertion]) -> str:
+    """``text`` with every insertion made. Two insertions at one place stay in the order given."""
+    edits = [_edit(text, insertion) for insertion in insertions]
+    for edit in sorted(edits, key=lambda e: e.index, reverse=True):
+        text = text[: edit.index] + edit.text + text[edit.index :]
+    return text
+
+
+def remove(text: str) -> str:
+    """``text`` without anything between our markers."""
+    return _REMOVE.sub("", text)
+
+
+def _edit(text: str, insertion: Insertion) -> _Edit:
+    node = insertion.node
+    if not isinstance(node, yaml.CollectionNode):
+        raise InputError(f"line {node.start_mark.line + 1}: a list or a mapping is expected here")
+    if node.flow_style:
+        return _flow_edit(text, node, insertion)
+    indent = " " * _column(text, node)
+    body = "".join(f"{indent}{line}\n" for line in _block(insertion.items).splitlines())
+    index = _block_index(text, node, insertion.at)
+    block = f"{indent}{BEGIN} lines\n{body}{indent}{END}\n"
+    if index == len(text) and text and not text.endswith("\n"):
+        return _Edit(index, "\n" + block.replace(f"{BEGIN} lines", f"{BEGIN} tail").removesuffix("\n"))
+    return _Edit(index, block)
+
+
+def _block(items: Sequence[Any] | dict[str, Any]) -> str:
+    data = items if isinstance(items, dict) else list(items)
+    return yaml.safe_dump(data, sort_keys=False, width=110, allow_unicode=True, default_flow_style=False)
+
+
+def _column(text: str, node: yaml.CollectionNode) -> int:
+    """The column of a block collection's dashes or keys (its own mark may be an anchor elsewhere)."""
+    if isinstance(node, yaml.SequenceNode):
+        dash = _dash(text, node.value[0])
+        return dash - (text.rfind("\n", 0, dash) + 1)
+    return int(node.value[0][0].start_mark.column)
+
+
+def _dash(text: str, item: yaml.Node) -> int:
+    """The index of the dash before an item of a block sequence; comments and line breaks may stand between."""
+    start = item.start_mark.index
+    window = max(0, start - _MAX_GAP)
+    match = _DASH.search(text, window, start)
+    if match is None:
+        raise InputError(f"line {item.start_mark.line + 1}: the dash of this list item was not found")
+    return match.start()
+
+
+def _block_index(text: str, node: yaml.CollectionNode, at: int | None) -> int:
+    """Where a block collection takes new lines: before the dash of item ``at``, or after its last line."""
+    if isinstance(node, yaml.SequenceNode) and at is not None and at < len(node.value):
+        dash = _dash(text, node.value[at])
+        line = text.rfind("\n", 0, dash) + 1
+        if text[line:dash].strip():
+            raise InputError(
+                f"line {node.start_mark.line + 1}: nested '- -' lists cannot be edited; use separate lines"
+            )
+        return line
+    end = _end(node)
+    if end and text[end - 1] == "\n":
+        return end
+    newline = text.find("\n", end)
+    return len(text) if newline < 0 else newline + 1
+
+
+def _end(node: yaml.Node) -> int:
+    """The index behind the node's last character that is no comment and no blank line."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    return int(node.end_mark.index)
+
+
+def _flow_edit(text: str, node: yaml.CollectionNode, insertion: Insertion) -> _Edit:
+    if insertion.at not in (None, len(node.value)) and node.value:
+        return _flow_edit_before(node, insertion)
+    index = node.end_mark.index - 1
+    comma = ", " if node.value and not text[:index].rstrip().endswith(",") else ""
+    return _Edit(index, _flow_text(node, comma + _flow(insertion.items)))
+
+
+def _flow_edit_before(node: yaml.CollectionNode, insertion: Insertion) -> _Edit:
+    """Before item ``at``; the first comma of the user's list stays the user's, so ours follows our items."""
+    before = node.value[insertion.at]
+    return _Edit(before.start_mark.index, _flow_text(node, _flow(insertion.items) + ","))
+
+
+def _flow_text(node: yaml.CollectionNode, content: str) -> str:
+    pad = " " * (node.start_mark.column + 2)
+    return f"\n{pad}{BEGIN} flow\n{pad}{content}\n{pad}{END}\n{pad}"
+
+
+def _flow(items: Sequence[Any] | dict[str, Any]) -> str:
+    data = items if isinstance(items, dict) else list(items)
+    text = yaml.safe_dump(data, sort_keys=False, width=10**9, allow_unicode=True, default_flow_style=True)
+    return text.strip()[1:-1]
