@@ -14,6 +14,7 @@ from scorer.extract.answer import (
     Unusable,
 )
 from scorer.extract.body import Body, Document, Plain, Stream, read_body
+from scorer.extract.custom import read_custom
 from scorer.extract.errors import error_in, message_of
 from scorer.extract.expectation import expectation
 from scorer.extract.reading import UnusableBodyError, clean, truncated
@@ -57,14 +58,16 @@ def extract(
         return Unusable(Reason.TOO_LARGE, f"only the first {len(response_body)} bytes were kept")
     expected = expectation(path, request_body)
     try:
-        return _read(read_body(content_type, response_body), expected)
+        return _read(read_body(content_type, response_body), expected, custom)
     except UnusableBodyError as error:
         return error.outcome
 
 
-def _read(body: Body, expected: Expectation) -> Extracted | Unusable:
+def _read(body: Body, expected: Expectation, custom: CustomSurface | None) -> Extracted | Unusable:
     if (message := error_in(body)) is not None:
         return Unusable(Reason.ERROR_BODY, message[:300])
+    if custom is not None and (answer := read_custom(body, custom, expected)) is not None:
+        return answer
     match body:
         case Plain(text):
             return Extracted(Surface.PLAIN_TEXT, (Choice((text,)),))
@@ -76,15 +79,14 @@ def _read(body: Body, expected: Expectation) -> Extracted | Unusable:
             if found is not None and found.stream is not None:
                 return found.stream(stream, expected)
             if stream.cut or not stream.items:
-                truncated("the stream ends before its first event")
+                raise truncated("the stream ends before its first event")
             return _unknown(stream.items[0].value)
 
 
 def _unknown(value: object) -> Unusable:
     keys = ", ".join(sorted(map(str, value))[:8]) if isinstance(value, dict) else type(value).__name__
-    return Unusable(
-        Reason.UNSUPPORTED, f"no known form ({keys}); scoring.answer.jsonpath says where the answer is"[:300]
-    )
+    detail = f"no known form ({clean(keys[:200])}); scoring.answer.jsonpath can say where the answer is"
+    return Unusable(Reason.UNSUPPORTED, detail)
 
 
 def _failure(content_type: str, body: bytes) -> str:

@@ -68,7 +68,7 @@ Body = Document | Stream | Plain
 def read_body(content_type: str, body: bytes) -> Body:
     """The shape of a body. Raises :class:`UnusableBodyError` when it has none."""
     if len(body) > MAX_BYTES:
-        too_large(f"{len(body)} bytes, more than {MAX_BYTES}")
+        raise too_large(f"{len(body)} bytes, more than {MAX_BYTES}")
     kind = content_type.partition(";")[0].strip().lower()
     head = body[:64].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     if kind == "text/event-stream":
@@ -105,8 +105,8 @@ def _strict_text(body: bytes) -> str:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if error.reason == "unexpected end of data" and error.end >= len(body):
-            truncated("body ends in the middle of a character")
-        malformed(f"body is not UTF-8 at byte {error.start}")
+            raise truncated("body ends in the middle of a character") from None
+        raise malformed(f"body is not UTF-8 at byte {error.start}") from None
 
 
 def _read_json_body(body: bytes, kind: str) -> Body:
@@ -122,14 +122,14 @@ def _read_ndjson(text: str) -> Stream:
     items: list[Item] = []
     lines = [line for line in text.replace("\x1e", "").split("\n") if line.strip()]
     if len(lines) > MAX_EVENTS:
-        too_large(f"more than {MAX_EVENTS} lines")
+        raise too_large(f"more than {MAX_EVENTS} lines")
     for i, line in enumerate(lines):
         try:
             items.append(Item("", read_json(line, f"line {i + 1}")))
         except UnusableBodyError as error:
             if i + 1 == len(lines) and error.outcome.reason is Reason.TRUNCATED:
                 return Stream(tuple(items), cut=True)
-            malformed(error.outcome.detail)
+            raise malformed(error.outcome.detail) from None
     return Stream(tuple(items))
 
 
@@ -145,5 +145,5 @@ def _read_sse(body: bytes) -> Stream:
                 return Stream(tuple(items), cut=True)
             if event.name == "error":
                 raise UnusableBodyError(Reason.ERROR_BODY, clean(event.data)) from None
-            malformed(error.outcome.detail)
+            raise malformed(error.outcome.detail) from None
     return Stream(tuple(items))

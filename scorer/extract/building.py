@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from scorer.extract.answer import Choice, Expectation, FinishReason, ToolCall
+from scorer.extract.answer import Choice, Expectation, FinishReason, Reason, ToolCall
 from scorer.extract.reading import (
     MAX_CHOICES,
     MAX_TOOL_CALLS,
+    UnusableBodyError,
     clean,
     clean_value,
     dump,
@@ -35,6 +36,8 @@ def finish_reason(word: object) -> FinishReason:
 
 @dataclass(slots=True)
 class _CallBuilder:
+    order: int
+    call_id: object = None
     name: str = ""
     pieces: list[str] = field(default_factory=list)
     value: object = None
@@ -68,8 +71,8 @@ class ChoiceBuilder:
     refusal: list[str] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finish: object = None
-    _calls: dict[int, _CallBuilder] = field(default_factory=dict)
-    _call_ids: dict[str, int] = field(default_factory=dict)
+    _calls: list[_CallBuilder] = field(default_factory=list)
+    _by_key: dict[int | str, _CallBuilder] = field(default_factory=dict)
 
     @property
     def finished(self) -> bool:
@@ -84,8 +87,16 @@ class ChoiceBuilder:
             self.parts.append(text)
 
     def add_call(self, function: dict[str, object], index: object = None, call_id: object = None) -> None:
-        """A whole call, or a piece of the one with this index (else of the one with this id, else of the last)."""
-        self._call(index, call_id).add(function)
+        """A whole call, or a piece of the one with this index, else this id; without either a name begins a new one."""
+        self._call(index, call_id, named=bool(function.get("name"))).add(function)
+
+    def has_call(self, index: object) -> bool:
+        return isinstance(index, int) and index in self._by_key
+
+    def add_reasoning(self, thought: object) -> None:
+        """A string or a list of parts with text; other forms are not worth an answer's loss and are left out."""
+        if text := _flat(thought):
+            self.reasoning.append(text)
 
     def add_logprobs(self, values: list[object]) -> None:
         """Natural-log probabilities: numbers or objects with ``logprob``; null (a prompt's first token) is left out."""
@@ -94,10 +105,11 @@ class ChoiceBuilder:
             if found is not None:
                 self.logprobs.append(number(found, "a logprob"))
 
-    def build(self, expected: Expectation, *, whole_text: str | None = None) -> Choice:
-        """``whole_text`` is the text as the stream's last event repeats it, where it does."""
-        calls = tuple(call.build() for _, call in sorted(self._calls.items()))
-        joined = clean("".join(self.parts) if whole_text is None else whole_text)
+    def build(self, expected: Expectation) -> Choice:
+        if isinstance(self.finish, str) and self.finish.lower() == "error":
+            raise UnusableBodyError(Reason.ERROR_BODY, "the finish reason is an error")
+        calls = tuple(call.build() for call in sorted(self._calls, key=lambda call: call.order))
+        joined = clean("".join(self.parts))
         reason = finish_reason(self.finish)
         if calls and reason in (FinishReason.STOP, FinishReason.OTHER):  # Ollama, and OpenAI when the tool was named
             reason = FinishReason.TOOL_CALLS
@@ -122,24 +134,27 @@ class ChoiceBuilder:
         fields = mapping(part, "a content part")
         kind = fields.get("type")
         if kind in ("thinking", "reasoning"):
-            self.reasoning.append(_flat(fields.get("thinking") or fields.get("text")))
+            self.add_reasoning(fields.get("thinking") or fields.get("text"))
         elif kind == "refusal":
             self.refusal.append(string(fields.get("refusal"), "refusal"))
         else:
             self.parts.append(string(fields.get("text"), "a content part's text"))
 
-    def _call(self, index: object, call_id: object) -> _CallBuilder:
-        if isinstance(index, int) and not isinstance(index, bool):
-            key = index
-        elif isinstance(call_id, str) and call_id:
-            key = self._call_ids.setdefault(call_id, len(self._calls))
-        elif call_id is None and index is None and self._calls:
-            key = max(self._calls)
-        else:
-            key = len(self._calls)
-        if key not in self._calls and len(self._calls) >= MAX_TOOL_CALLS:
-            too_large(f"more than {MAX_TOOL_CALLS} tool calls")
-        return self._calls.setdefault(key, _CallBuilder())
+    def _call(self, index: object, call_id: object, *, named: bool) -> _CallBuilder:
+        key = index if isinstance(index, int) else call_id if isinstance(call_id, str) and call_id else None
+        known = self._by_key.get(key) if key is not None else None
+        if known is not None and call_id and known.call_id and call_id != known.call_id:
+            known = None  # Gemini gives every call of an answer the index 0
+        if key is None and self._calls and not named:
+            known = self._calls[-1]
+        if known is None:
+            if len(self._calls) >= MAX_TOOL_CALLS:
+                raise too_large(f"more than {MAX_TOOL_CALLS} tool calls")
+            known = _CallBuilder(index if isinstance(index, int) else len(self._calls), call_id)
+            self._calls.append(known)
+        if key is not None:
+            self._by_key[key] = known
+        return known
 
 
 @dataclass(slots=True)
@@ -151,7 +166,7 @@ class Choices:
     def at(self, index: object, default: int = 0) -> ChoiceBuilder:
         key = index if isinstance(index, int) and not isinstance(index, bool) else default
         if key not in self.builders and len(self.builders) >= MAX_CHOICES:
-            too_large(f"more than {MAX_CHOICES} choices")
+            raise too_large(f"more than {MAX_CHOICES} choices")
         return self.builders.setdefault(key, ChoiceBuilder())
 
     def finished(self, expected: Expectation) -> bool:

@@ -35,7 +35,7 @@ def _error(value: object, event: str = "") -> str | None:
     found = value.get("error")
     if event == "error" or value.get("type") == "error" or value.get("object") == "error":
         return _message(found or value)
-    if found and not value.get("choices"):
+    if found and isinstance(found, str | dict | list | bool):  # a number may be a measure of something
         return _message(found)
     if event == "response.failed" or value.get("type") == "response.failed":
         response = value.get("response")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from scorer.extract.answer import Expectation, Extracted, Surface
 from scorer.extract.body import Stream
 from scorer.extract.building import ChoiceBuilder, Choices
-from scorer.extract.reading import MAX_CHOICES, clean, count, items, malformed, mapping, string, truncated
+from scorer.extract.fields import model_of, usage_of
+from scorer.extract.reading import MAX_CHOICES, items, malformed, mapping, string, truncated
 
 
 def chat_document(value: object, expected: Expectation) -> Extracted:
@@ -28,29 +29,18 @@ def completion_stream(stream: Stream, expected: Expectation) -> Extracted:
     return _stream(Surface.OPENAI_COMPLETIONS, stream, expected)
 
 
-def usage_of(value: object) -> tuple[int, int]:
-    """(input, output) tokens of a ``usage`` object in OpenAI's, Anthropic's or Cohere's names; 0 when not told."""
-    usage = value if isinstance(value, dict) else {}
-    given = count(usage.get("prompt_tokens")) or count(usage.get("input_tokens"))
-    return given, count(usage.get("completion_tokens")) or count(usage.get("output_tokens"))
-
-
 def add_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
     """A whole message or a delta of one: they have the same fields."""
     builder.add_content(message.get("content"))
     for name in ("reasoning_content", "reasoning", "thinking"):
-        thought = message.get(name)
-        if isinstance(thought, str) and thought:
-            builder.reasoning.append(thought)
+        if message.get(name):
+            builder.add_reasoning(message[name])
             break
     builder.refusal.append(string(message.get("refusal"), "refusal"))
-    for position, raw in enumerate(items(message.get("tool_calls"), "tool_calls")):
+    for raw in items(message.get("tool_calls"), "tool_calls"):
         call = mapping(raw, "a tool call")
         function = mapping(call.get("function"), "a tool call's function")
-        index = call.get("index")
-        if index is None and not call.get("id") and function.get("name"):
-            index = position
-        builder.add_call(function, index, call.get("id"))
+        builder.add_call(function, call.get("index", function.get("index")), call.get("id"))
     if function := mapping(message.get("function_call"), "function_call"):  # the form before tools
         builder.add_call(function, 0)
 
@@ -60,7 +50,7 @@ def _document(surface: Surface, value: object, expected: Expectation) -> Extract
     choices = Choices()
     _add_choices(choices, doc)
     if not choices.builders:
-        malformed("choices is empty")
+        raise malformed("choices is empty")
     given, made = usage_of(doc.get("usage"))
     return Extracted(surface, choices.build(expected), input_tokens=given, output_tokens=made, model=model_of(doc))
 
@@ -73,13 +63,8 @@ def _stream(surface: Surface, stream: Stream, expected: Expectation) -> Extracte
         if doc.get("usage"):
             given, made = usage_of(doc["usage"])
     if not choices.finished(expected) and not (stream.done and choices.builders):
-        truncated("the stream ends before [DONE] and before a finish_reason")
+        raise truncated("the stream ends before [DONE] and before a finish_reason")
     return Extracted(surface, choices.build(expected), input_tokens=given, output_tokens=made, model=model)
-
-
-def model_of(doc: dict[str, object]) -> str:
-    model = doc.get("model")
-    return clean(model) if isinstance(model, str) else ""
 
 
 def _add_choices(choices: Choices, doc: dict[str, object]) -> None:
@@ -94,7 +79,7 @@ def _add_choices(choices: Choices, doc: dict[str, object]) -> None:
         elif "text" in choice:
             builder.add_content(choice["text"])
         elif "finish_reason" not in choice:
-            malformed("a choice has neither message nor text")
+            raise malformed("a choice has neither message nor text")
         _add_logprobs(builder, choice.get("logprobs"))
 
 

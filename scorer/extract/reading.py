@@ -29,16 +29,16 @@ class UnusableBodyError(Exception):
         self.outcome = Unusable(reason, clean(detail[:300]))
 
 
-def malformed(detail: str) -> NoReturn:
-    raise UnusableBodyError(Reason.MALFORMED, detail)
+def malformed(detail: str) -> UnusableBodyError:
+    return UnusableBodyError(Reason.MALFORMED, detail)
 
 
-def truncated(detail: str) -> NoReturn:
-    raise UnusableBodyError(Reason.TRUNCATED, detail)
+def truncated(detail: str) -> UnusableBodyError:
+    return UnusableBodyError(Reason.TRUNCATED, detail)
 
 
-def too_large(detail: str) -> NoReturn:
-    raise UnusableBodyError(Reason.TOO_LARGE, detail)
+def too_large(detail: str) -> UnusableBodyError:
+    return UnusableBodyError(Reason.TOO_LARGE, detail)
 
 
 def clean(text: str) -> str:
@@ -63,19 +63,19 @@ def clean_value(value: object) -> object:
 
 
 def read_json(text: str, what: str = "body") -> object:
-    """One JSON value (RFC 8259: no NaN), at most MAX_DEPTH deep; a document's prefix is *truncated*, others *malformed*."""
+    """One JSON value (RFC 8259: no NaN), at most MAX_DEPTH deep. Of what is none, a prefix of one is *truncated*."""
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         if _cut_short(error, text):
-            truncated(f"{what} ends in the middle of its JSON")
-        malformed(f"{what} is not JSON: {error.msg} at character {error.pos}")
+            raise truncated(f"{what} ends in the middle of its JSON") from None
+        raise malformed(f"{what} is not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
-        malformed(f"{what} is nested deeper than {MAX_DEPTH}")
+        raise malformed(f"{what} is nested deeper than {MAX_DEPTH}") from None
     except ValueError as error:  # NaN, or a number of more digits than Python converts
-        malformed(f"{what} is not JSON: {error}")
+        raise malformed(f"{what} is not JSON: {error}") from None
     if text.count("[") + text.count("{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
-        malformed(f"{what} is nested deeper than {MAX_DEPTH}")
+        raise malformed(f"{what} is nested deeper than {MAX_DEPTH}")
     return value
 
 
@@ -98,7 +98,7 @@ def mapping(value: object, where: str) -> dict[str, object]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        malformed(f"{where} is not an object")
+        raise malformed(f"{where} is not an object")
     return value
 
 
@@ -107,9 +107,9 @@ def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
     if value is None:
         return []
     if not isinstance(value, list):
-        malformed(f"{where} is not an array")
+        raise malformed(f"{where} is not an array")
     if len(value) > most:
-        too_large(f"{where} has {len(value)} items, more than {most}")
+        raise too_large(f"{where} has {len(value)} items, more than {most}")
     return value
 
 
@@ -117,7 +117,7 @@ def string(value: object, where: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        malformed(f"{where} is not a string")
+        raise malformed(f"{where} is not a string")
     return value
 
 
@@ -133,13 +133,13 @@ def count(value: object) -> int:
 def number(value: object, where: str) -> float:
     """A finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        malformed(f"{where} is not a number")
+        raise malformed(f"{where} is not a number")
     try:
         result = float(value)
     except OverflowError:
-        malformed(f"{where} is not finite")
+        raise malformed(f"{where} is not finite") from None
     if not math.isfinite(result):
-        malformed(f"{where} is not finite")
+        raise malformed(f"{where} is not finite")
     return result
 
 

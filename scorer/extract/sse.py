@@ -40,7 +40,7 @@ def parse_sse(body: bytes) -> list[Event]:
             if data:
                 events.append(Event(name, "\n".join(data)))
                 if len(events) > MAX_EVENTS:
-                    too_large(f"more than {MAX_EVENTS} events")
+                    raise too_large(f"more than {MAX_EVENTS} events")
             name, data = "", []
             continue
         key, _, value = line.partition(":")

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scorer.extract import openai_chat
+from scorer.extract import (
+    anthropic,
+    cohere_chat,
+    embeddings,
+    kserve,
+    ollama,
+    openai_chat,
+    openai_responses,
+    ranking,
+    tgi,
+)
 from scorer.extract.answer import Expectation, Extracted, Surface
 from scorer.extract.body import Stream
 
@@ -34,45 +44,88 @@ def form_of_stream(stream: Stream) -> Form | None:
     return None
 
 
-def _choice_with(doc: object, *keys: str) -> bool:
-    choices = doc.get("choices") if isinstance(doc, dict) else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return isinstance(first, dict) and any(key in first for key in keys)
-
-
-def _is_chat(value: object, hint: Surface) -> bool:
-    if not isinstance(value, dict) or "choices" not in value:
+def _is_choices(value: object, *keys: str) -> bool:
+    """Whether there are choices and the first, if any, has one of these keys."""
+    if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
         return False
-    if str(value.get("object", "")).startswith("chat.completion"):
-        return True
-    return _choice_with(value, "message", "delta") or (hint is Surface.OPENAI_CHAT and not _choice_with(value, "text"))
+    choices = value["choices"]
+    return not choices or (isinstance(choices[0], dict) and any(key in choices[0] for key in keys))
 
 
-def _is_completion(value: object, hint: Surface) -> bool:
-    return (
-        isinstance(value, dict)
-        and "choices" in value
-        and (
-            _choice_with(value, "text")
-            or value.get("object") == "text_completion"
-            or hint is Surface.OPENAI_COMPLETIONS
-        )
-    )
+def _is_completion(value: object) -> bool:
+    if not _is_choices(value, "text") or not isinstance(value, dict):
+        return False
+    return bool(value["choices"]) or value.get("object") == "text_completion"
+
+
+def _is_chat(value: object) -> bool:
+    """Completions go first, so that what is left with choices is a chat; Azure's first event has none."""
+    return _is_choices(value, "message", "delta", "finish_reason")
 
 
 FORMS: tuple[Form, ...] = (
     Form(
+        Surface.OPENAI_COMPLETIONS,
+        lambda value, _: _is_completion(value),
+        openai_chat.completion_document,
+        lambda _, doc: _is_completion(doc),
+        openai_chat.completion_stream,
+    ),
+    Form(
         Surface.OPENAI_CHAT,
-        _is_chat,
+        lambda value, _: _is_chat(value),
         openai_chat.chat_document,
-        lambda _, doc: _is_chat(doc, Surface.UNKNOWN),
+        lambda _, doc: _is_chat(doc),
         openai_chat.chat_stream,
     ),
     Form(
-        Surface.OPENAI_COMPLETIONS,
-        _is_completion,
-        openai_chat.completion_document,
-        lambda _, doc: _is_completion(doc, Surface.UNKNOWN),
-        openai_chat.completion_stream,
+        Surface.OPENAI_RESPONSES,
+        lambda value, _: openai_responses.is_document(value),
+        openai_responses.document,
+        openai_responses.is_event,
+        openai_responses.stream,
     ),
+    Form(
+        Surface.ANTHROPIC_MESSAGES,
+        lambda value, _: anthropic.is_document(value),
+        anthropic.document,
+        anthropic.is_event,
+        anthropic.stream,
+    ),
+    Form(
+        Surface.OLLAMA_CHAT,
+        lambda value, _: ollama.is_chat(value),
+        ollama.chat_document,
+        lambda _, doc: ollama.is_chat(doc),
+        ollama.chat_stream,
+    ),
+    Form(
+        Surface.OLLAMA_GENERATE,
+        lambda value, _: ollama.is_generate(value),
+        ollama.generate_document,
+        lambda _, doc: ollama.is_generate(doc),
+        ollama.generate_stream,
+    ),
+    Form(Surface.TGI_GENERATE, lambda value, _: tgi.is_document(value), tgi.document, tgi.is_event, tgi.stream),
+    Form(
+        Surface.COHERE_CHAT,
+        lambda value, _: cohere_chat.is_document(value),
+        cohere_chat.document,
+        cohere_chat.is_event,
+        cohere_chat.stream,
+    ),
+    Form(
+        Surface.KSERVE_INFER,
+        lambda value, _: kserve.is_document(value),
+        kserve.document,
+        kserve.is_event,
+        kserve.stream,
+    ),
+    Form(Surface.OPENAI_EMBEDDINGS, embeddings.is_openai, embeddings.openai),
+    Form(Surface.OLLAMA_EMBED, embeddings.is_ollama, embeddings.ollama),
+    Form(Surface.COHERE_EMBED, embeddings.is_cohere, embeddings.cohere),
+    Form(Surface.TEI_EMBED, embeddings.is_tei, embeddings.tei),
+    Form(Surface.COHERE_RERANK, ranking.is_cohere, ranking.cohere),
+    Form(Surface.TEI_RERANK, ranking.is_tei, ranking.tei),
+    Form(Surface.TEI_PREDICT, ranking.is_predict, ranking.predict),
 )
