@@ -1,0 +1,226 @@
+"""The demo from start to end: set up, promote, break, come back, sum up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from glidepath.config import Config
+from glidepath.demo.backends import backend_services
+from glidepath.demo.faults import Fault
+from glidepath.demo.load import Clients
+from glidepath.demo.plan import WORKLOAD, Plan, Ports, demo_config
+from glidepath.demo.summary import Rollback, Summary, failures, pairs_lost, promotions
+from glidepath.demo.view import Frame, View
+from glidepath.demo.watch import Seen, Watcher
+from glidepath.errors import UnreachableError
+from glidepath.local.guide import guide
+from glidepath.local.parts import our_services
+from glidepath.local.process import free_ports
+from glidepath.local.stack import Stack, redis_service
+from glidepath.records import Decision, Phase
+from glidepath.redisio import connect
+
+SCORE_WITHIN = 5.0  # seconds for the last pairs' scores, once the clients have stopped
+LOG_WITHIN = 3.0  # seconds for the rollback to stand in the log, once Envoy has it
+SETTLED = (Phase.VALIDATING, Phase.COMPLETED)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    plan: Plan
+    fault: Fault
+    keep: bool = False
+
+
+@dataclass(slots=True)
+class Running:
+    """A demo under way: what its stages share."""
+
+    options: Options
+    config: Config
+    ports: Ports
+    stack: Stack
+    watcher: Watcher
+    clients: Clients
+    view: View
+    started_ms: int
+    stage: str = "promotion on evidence"
+
+    def elapsed(self) -> float:
+        return time.time() - self.started_ms / 1000
+
+    def look(self, seen: Seen) -> None:
+        self.view.show(Frame(self.elapsed(), seen, self.clients.stats, self.stage))
+
+    async def until(self, condition: Callable[[Seen], bool]) -> Seen:
+        """Poll, show and wait; a child that died is an error with the end of its log."""
+
+        def check(seen: Seen) -> bool:
+            self.look(seen)
+            for child in self.stack.dead():
+                raise UnreachableError(f"{child.name} ended with status {child.process.returncode}:\n{child.tail()}")
+            return condition(seen)
+
+        return await self.watcher.until(check)
+
+
+def run_demo(options: Options, view: View) -> Summary:
+    """Run it all. Raises UnreachableError when a part cannot be started or dies."""
+    with tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name, Stack() as stack:
+        folder, ports = Path(name), Ports(*free_ports(8))
+        config = demo_config(options.plan, ports, folder)
+        view.say("starting Redis, Envoy, extproc, scorer and two backends …")
+        began = time.monotonic()
+        stack.start(redis_service(folder / "redis", ports.redis), *backend_services(options.plan, ports, folder))
+        stack.start(*our_services(config, folder))
+        view.say(f"all up after {time.monotonic() - began:.1f} s: clients at {_client_url(config)}")
+        return asyncio.run(_drive(options, config, ports, stack, view))
+
+
+async def _drive(options: Options, config: Config, ports: Ports, stack: Stack, view: View) -> Summary:
+    async with _running(options, config, ports, stack, view) as running:
+        return await _stages(running)
+
+
+def _client_url(config: Config) -> str:
+    return f"http://{config.envoy.listen}"
+
+
+@contextlib.asynccontextmanager
+async def _running(options: Options, config: Config, ports: Ports, stack: Stack, view: View) -> AsyncIterator[Running]:
+    redis = connect(config.redis)
+    clients = Clients(_client_url(config), options.plan.profile, random.Random(7))
+    try:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
+            watcher = Watcher(redis, http, config.envoy.admin[0], f"http://127.0.0.1:{ports.candidate}")
+            yield Running(options, config, ports, stack, watcher, clients, view, int(time.time() * 1000))
+    finally:
+        await redis.aclose()
+
+
+async def _stages(running: Running) -> Summary:
+    stop = asyncio.Event()
+    rollback: Rollback | None = None
+    async with asyncio.TaskGroup() as group:
+        group.create_task(running.clients.run(stop))
+        try:
+            with running.view:
+                try:
+                    async with asyncio.timeout(running.options.plan.limit_s):
+                        await _promoted(running)
+                        rollback = await _fault(running)
+                except TimeoutError:
+                    running.view.say(f"time is up after {running.elapsed():.0f} s, at: {running.stage}")
+                    running.view.say(running.stack.tails())
+                if running.options.keep:
+                    await _keep(running)
+        finally:
+            stop.set()
+    return await _sum_up(running, rollback)
+
+
+async def _promoted(running: Running) -> None:
+    last = running.options.plan.steps[-1]
+    await running.until(lambda seen: seen.percent == last)
+    reached = running.elapsed()
+    settle = running.options.plan.settle_s
+    running.stage = f"{last:g} % on the candidate"
+    await running.until(lambda seen: seen.phase in SETTLED and running.elapsed() - reached >= settle)
+
+
+async def _fault(running: Running) -> Rollback | None:
+    """Put the fault in and measure the way back; without a fault, whatever rollback there was."""
+    last = running.options.plan.steps[-1]
+    if running.options.fault is Fault.NONE:
+        return _rollback(running.watcher.seen, None)
+    running.stage = f"fault in the candidate: {running.options.fault}"
+    await running.watcher.put_fault(running.options.fault)
+    async with asyncio.TaskGroup() as group:
+        fallen = group.create_task(running.watcher.until_weights_fall(below=last))
+        group.create_task(running.until(lambda _: fallen.done()))
+    took = (fallen.result() - await running.watcher.first_bad_ms()) / 1000
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOG_WITHIN):
+            await running.until(lambda seen: _went_back(seen) is not None)
+    running.stage = "traffic is back at the baseline"
+    shown = running.elapsed()
+    await running.until(lambda _: running.elapsed() - shown >= running.options.plan.settle_s)
+    return _rollback(running.watcher.seen, took)
+
+
+def _went_back(seen: Seen) -> Decision | None:
+    return next((d for d in seen.decisions if d.to_percent < d.from_percent), None)
+
+
+def _rollback(seen: Seen, took: float | None) -> Rollback | None:
+    decision = _went_back(seen)
+    if decision is None:
+        return None
+    return Rollback(
+        trigger=decision.trigger,
+        from_percent=decision.from_percent,
+        to_percent=decision.to_percent,
+        fault_to_weights_s=round(took or 0.0, 3),
+        reason=decision.reason,
+    )
+
+
+async def _keep(running: Running) -> None:
+    running.stage = "left running: Ctrl-C ends it"
+    for line in guide(running.config):
+        running.view.say(line)
+    with interrupts() as interrupted:
+        await running.until(lambda _: interrupted.is_set())
+
+
+@contextlib.contextmanager
+def interrupts() -> Iterator[asyncio.Event]:
+    """An event that Ctrl-C and SIGTERM set, instead of ending the process."""
+    loop, event = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, event.set)
+    try:
+        yield event
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _sum_up(running: Running, rollback: Rollback | None) -> Summary:
+    seconds = running.elapsed()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SCORE_WITHIN):
+            await running.watcher.until_scored()
+    seen, stats, plan = running.watcher.seen, running.clients.stats, running.options.plan
+    steps = promotions(seen.decisions, running.started_ms)
+    return Summary(
+        workload=WORKLOAD,
+        fault=running.options.fault,
+        pairs_scored=seen.status.pairs_scored if seen.status else 0,
+        client_requests=stats.requests,
+        client_errors=stats.errors,
+        pairs_lost=pairs_lost(seen),
+        steps=steps,
+        rollback=rollback,
+        final_percent=seen.percent,
+        agreement=seen.status.agreement if seen.status else None,
+        seconds=round(seconds, 1),
+        client_error_kinds=dict(stats.error_kinds),
+        failures=tuple(failures(running.options.fault, plan.steps[-1], stats, steps, rollback)),
+    )
+
+
+def die_on_sigterm() -> None:
+    """SIGTERM ends the process like Ctrl-C, so that everything is stopped and removed."""
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))

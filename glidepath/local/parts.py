@@ -1,0 +1,26 @@
+"""Our own processes and Envoy for one configuration, ready to be started on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glidepath.config import Config
+from glidepath.envoyconfig.render import annotated_bootstrap
+from glidepath.envoyconfig.text import to_yaml
+from glidepath.local.stack import SCORER_NICE, Service, envoy_service, part_service, write_config
+
+
+def our_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple[Service, ...]:
+    """extproc, Envoy (unless a running one is used) and scorer; their files and logs go to ``folder``.
+
+    ``config`` names the addresses of Envoy's admin and of Redis, also where we start them.
+    """
+    path, logs = folder / "glidepath.yaml", folder / "logs"
+    write_config(config, path)
+    services = [part_service("extproc", path, config.extproc.metrics, logs)]
+    if envoy:
+        bootstrap = folder / "envoy.yaml"
+        bootstrap.write_text(to_yaml(annotated_bootstrap(config)))
+        services.append(envoy_service(bootstrap, config.envoy.admin[0], logs / "envoy.log", config.envoy.concurrency))
+    services.append(part_service("scorer", path, config.scorer.metrics, logs, nice=SCORER_NICE))
+    return tuple(services)
