@@ -62,6 +62,7 @@ class Coverage(StrEnum):
     LOST_BUFFER = "lost_buffer"  # Redis was away and the buffer was full
     LOST_SHUTDOWN = "lost_shutdown"  # still unsent when extproc had to stop
     ABORTED = "aborted"  # client or upstream left in mid-body
+    UNCOMPARABLE = "uncomparable"  # the client got an error, or the baseline's answer for a failed candidate
 
 
 @dataclass(frozen=True, slots=True)

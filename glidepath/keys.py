@@ -67,6 +67,10 @@ class WorkloadKeys:
         """Stream of pairs that no scorer could read (field ``p``, field ``why``); bounded."""
         return self._key("dead")
 
+    def written(self, source: str) -> str:
+        """String with a TTL; the number of the last outcomes that ``source`` wrote: a repeated write is none."""
+        return self._key(f"written:{source}")
+
     def done(self, pair_id: str) -> str:
         """String with a TTL; there once the pair's result is written."""
         return self._key(f"done:{pair_id}")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from glidepath.config.base import Percent, Section
+from glidepath.config.base import Name, Percent, Section
 from glidepath.config.units import Address, Duration, Size
 
 
@@ -61,6 +61,7 @@ class EnvoySection(Section):
     rtds_listen: Address = "127.0.0.1:18000"
     max_body: Size = Field(default=32 * 2**20, ge=2**16, le=2**30)  # Envoy's request_body_buffer_limit
     concurrency: int | None = Field(default=None, ge=1, le=256)
+    default_backend: Name | None = None  # where requests of no workload go; absent: a plain 404
 
 
 class RedisSection(Section):
@@ -89,6 +90,9 @@ class ExtprocSection(Section):
     flush: Duration = Field(default=0.25, gt=0, le=10)
     buffer: int = Field(default=2000, ge=1, le=1_000_000)  # pairs kept while Redis is away
     buffer_bytes: Size = Field(default=64 * 2**20, ge=2**16)
+    max_memory: Size = Field(default=256 * 2**20, ge=2**20)  # bodies of all open exchanges together
+    drain: Duration = Field(default=5, ge=0, le=300)  # how long the first SIGTERM waits for what is under way
+    sticky_key: Secret | None = None  # keys the digest of sticky values; absent: derived from the configuration
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -1,0 +1,217 @@
+"""From exchanges to pairs: begins the tee when a request is complete, and joins both answers when they are there."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from extproc.budget import Budgets
+from extproc.exchange import Exchange, Signal
+from extproc.lanes import Lane
+from extproc.ledger import Ledger
+from extproc.policy import Order, plan, without_secrets
+from extproc.sink import RawPair, Sink
+from extproc.tee import Copy, InFlight, Sender, TeeAnswer
+from extproc.usage import tokens
+from glidepath.domain import Answer, Coverage, Ending, Origin, Pair, PairKind
+
+MAX_ID = 128
+_BAD_ENDINGS = {Ending.ABORTED: Coverage.ABORTED, Ending.LOCAL: Coverage.UNCOMPARABLE}
+
+
+@dataclass(slots=True)
+class Captured:
+    """An exchange of one of our workloads, and the copies of it that are under way."""
+
+    lane: Lane
+    exchange: Exchange
+    id: str
+    captured_at_ms: int
+    copies: list[asyncio.Task[None]] = field(default_factory=list)
+    orders: tuple[Order, ...] = ()
+    reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    holders: int = 1  # the stream, and every copy
+
+
+class Capturer:
+    """One for a process. Its methods are called from the read loop: none of them waits."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        budgets: Budgets,
+        sender: Sender,
+        sink: Sink,
+        tasks: asyncio.TaskGroup,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.ledger, self.budgets, self.sink = ledger, budgets, sink
+        self.in_flight = InFlight()
+        self._sender, self._tasks, self._wall = sender, tasks, wall
+        self.running: set[asyncio.Task[None]] = set()
+
+    def begin(self, lane: Lane, exchange: Exchange) -> Captured:
+        """After the headers: the exchange is ours."""
+        sent = exchange.request.headers.get("x-request-id", "") if exchange.request else ""
+        self.ledger.count(lane.name, Coverage.CAPTURED)
+        request_id = sent if 0 < len(sent) <= MAX_ID and sent.isprintable() else str(uuid.uuid4())
+        return Captured(lane, exchange, request_id, int(self._wall() * 1000))
+
+    def advance(self, captured: Captured, signal: Signal) -> None:
+        """After an event that meant something."""
+        if signal is Signal.REQUEST_COMPLETE:
+            self._tee(captured)
+        elif signal is Signal.FINISHED:
+            self._finish(captured)
+
+    def _tee(self, captured: Captured) -> None:
+        orders, captured.reason = plan(captured.lane, captured.exchange, captured.id)
+        accepted = tuple(order for order in orders if self._accept(captured, order))
+        captured.orders = accepted
+        for order in accepted:
+            captured.holders += 1
+            task = self._tasks.create_task(self._compare(captured, order))
+            captured.copies.append(task)
+            self.running.add(task)
+            task.add_done_callback(self.running.discard)
+
+    def _accept(self, captured: Captured, order: Order) -> bool:
+        lane = captured.lane
+        if not self.in_flight.enter(lane.name, lane.workload.shadow.max_in_flight):
+            refusal = Coverage.SHED_IN_FLIGHT
+        elif not self.budgets.allow(lane.name, order.backend, self._wall()):
+            self.in_flight.leave(lane.name)
+            refusal = Coverage.SHED_BUDGET
+        else:
+            return True
+        if order.kind is PairKind.CROSS:
+            captured.reason = refusal
+        else:
+            self.ledger.count(lane.name, refusal, order.kind)
+        return False
+
+    def _finish(self, captured: Captured) -> None:
+        """The client's answer is over: whole, or for no comparison."""
+        exchange, lane = captured.exchange, captured.lane
+        captured.over.set()
+        reason = _incomparable(exchange)
+        if reason is not None:
+            for task in captured.copies:
+                task.cancel()
+        if not any(order.kind is PairKind.CROSS for order in captured.orders):
+            # A client that left, or an error, explains the missing pair better than a rate or a bound does.
+            bad = captured.reason if captured.reason is Coverage.NOT_TEED and reason is not Coverage.ABORTED else reason
+            self.ledger.count(lane.name, bad or captured.reason or Coverage.NOT_TEED)
+        elif reason is not None:
+            self.ledger.count(lane.name, reason)
+        self._let_go(captured)
+
+    def _let_go(self, captured: Captured) -> None:
+        captured.holders -= 1
+        if captured.holders == 0:
+            captured.exchange.release()
+
+    async def _compare(self, captured: Captured, order: Order) -> None:
+        """One copy's life: send, wait for the client's answer to end, hand the pair over."""
+        lane = captured.lane
+        answered: TeeAnswer | None = None
+        try:
+            try:
+                answered = await self._sender.send(_copy(captured, order))
+            finally:
+                self.in_flight.leave(lane.name)
+            self._charge(captured, order, answered)
+            await captured.over.wait()
+            if _incomparable(captured.exchange) is None:
+                self._hand_over(captured, order, answered)
+        finally:
+            if answered is not None:
+                answered.held.release()
+            self._let_go(captured)
+
+    def _charge(self, captured: Captured, order: Order, answered: TeeAnswer) -> None:
+        used = tokens(captured.exchange.request_body.value(), answered.answer.body)
+        self.budgets.charge(captured.lane.name, order.backend, *used, self._wall())
+
+    def _hand_over(self, captured: Captured, order: Order, answered: TeeAnswer) -> None:
+        if answered.answer.ending is not Ending.COMPLETE:
+            self.ledger.count(captured.lane.name, Coverage.TEE_FAILED, order.kind)
+            return
+        self.sink.put_pair(raw_pair(captured, order, answered))
+
+
+def _incomparable(exchange: Exchange) -> Coverage | None:
+    """Why the client's answer can be compared with nothing; None when it can.
+
+    An error says nothing about quality: the access log has counted it. After a failover the baseline answered, and
+    baseline against baseline must not pass for agreement of the candidate.
+    """
+    if exchange.ending is not Ending.COMPLETE:
+        return _BAD_ENDINGS.get(exchange.ending or Ending.ABORTED, Coverage.ABORTED)
+    status = exchange.response.status if exchange.response else 0
+    if not 200 <= status < 400 or exchange.failed_over:
+        return Coverage.UNCOMPARABLE
+    return None
+
+
+def _copy(captured: Captured, order: Order) -> Copy:
+    exchange = captured.exchange
+    headers = dict(exchange.request.headers) if exchange.request else {}
+    headers["x-request-id"] = captured.id
+    return Copy(
+        workload=captured.lane.name,
+        side=order.side,
+        backend=order.backend,
+        path=without_secrets(headers.get(":path", "/")),
+        headers=headers,
+        body=exchange.request_body.value(),
+        timeout_s=captured.lane.workload.shadow.timeout,
+    )
+
+
+def raw_pair(captured: Captured, order: Order, answered: TeeAnswer) -> RawPair:
+    """The pair as it came off the wire, still in its content codings."""
+    exchange, lane = captured.exchange, captured.lane
+    request, response = exchange.request, exchange.response
+    if request is None or response is None:  # pragma: no cover - a COMPLETE exchange has both
+        raise AssertionError("a pair needs a request and an answer")
+    served = lane.clusters[request.cluster]
+    first = Answer(
+        side=served,
+        origin=Origin.LIVE,
+        backend=lane.backend(served),
+        status=response.status,
+        content_type=response.headers.get("content-type", "")[:256],
+        body=exchange.response_body.value(),
+        body_cut=exchange.response_body.cut,
+        ending=Ending.COMPLETE,
+        first_byte_ms=exchange.first_byte_ms,
+        total_ms=exchange.total_ms,
+        failed_over=exchange.failed_over,
+    )
+    pair = Pair(
+        # The scorer counts a pair id once: the noise floor's pair of the same request is another one.
+        id=captured.id if order.kind is PairKind.CROSS else f"{captured.id}~noise",
+        workload=lane.name,
+        kind=order.kind,
+        captured_at_ms=captured.captured_at_ms,
+        method=request.headers.get(":method", ""),
+        path=without_secrets(request.headers.get(":path", "")),
+        request_body=exchange.request_body.value(),
+        first=first,
+        second=answered.answer,
+        request_cut=exchange.request_body.cut,
+        request_content_type=request.headers.get("content-type", "")[:256],
+        sticky=lane.sticky(request.headers.get(lane.sticky_header, "")) if lane.sticky_header else "",
+        config_digest=lane.digest,
+    )
+    return RawPair(
+        pair,
+        request.headers.get("content-encoding", ""),
+        response.headers.get("content-encoding", ""),
+        answered.encoding,
+    )

@@ -1,0 +1,126 @@
+"""Adds outcomes and coverage up between two flushes, and for ever for the metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from extproc.outcomes import RequestOutcome
+from glidepath.domain import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
+from glidepath.histogram import Histogram, bucket_of
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The mutable form of SideOutcomes; a request costs a few dictionary steps."""
+
+    requests: int = 0
+    errors: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    client_aborts: int = 0
+    failovers: int = 0
+    latency: Counter[int] = field(default_factory=Counter)
+    latency_zeros: int = 0
+    ttft: Counter[int] = field(default_factory=Counter)
+    first_error_ms: int = 0
+
+    def add(self, outcome: RequestOutcome) -> None:
+        if outcome.client_abort:
+            self.client_aborts += 1
+            return
+        self.requests += 1
+        if outcome.error:
+            self.errors += 1
+            self.kinds[outcome.error] += 1
+            self.failovers += outcome.failover
+            self.first_error_ms = min(self.first_error_ms or outcome.at_ms, outcome.at_ms)
+        if outcome.latency_ms is not None:
+            if outcome.latency_ms > 0:
+                self.latency[bucket_of(outcome.latency_ms)] += 1
+            else:
+                self.latency_zeros += 1
+        if outcome.ttft_ms is not None and outcome.ttft_ms > 0:
+            self.ttft[bucket_of(outcome.ttft_ms)] += 1
+
+    def frozen(self, side: Side, origin: Origin) -> SideOutcomes:
+        return SideOutcomes(
+            side=side,
+            origin=origin,
+            requests=self.requests,
+            errors=self.errors,
+            error_kinds=dict(self.kinds),
+            client_aborts=self.client_aborts,
+            failovers=self.failovers,
+            latency_ms=Histogram(dict(self.latency), self.latency_zeros),
+            ttft_ms=Histogram(dict(self.ttft)),
+            first_error_ms=self.first_error_ms,
+        )
+
+
+def coverage_name(reason: Coverage, kind: PairKind = PairKind.CROSS) -> str:
+    """The key of a count: CROSS pairs under the reason itself, so that they add up; the noise floor's apart."""
+    return reason.value if kind is PairKind.CROSS else f"noise_{reason.value}"
+
+
+class Ledger:
+    """``flush`` hands over what came since the last one; ``totals`` never go back."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[tuple[str, Side, Origin], _Tally] = {}
+        self._coverage: dict[str, Counter[str]] = {}
+        self._since_ms = 0
+        self.outcome_totals: Counter[tuple[str, str, str, str]] = Counter()  # workload, side, origin, result
+        self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
+
+    def record(self, outcome: RequestOutcome) -> None:
+        key = (outcome.workload, outcome.side, outcome.origin)
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = _Tally()
+        tally.add(outcome)
+        result = "client_abort" if outcome.client_abort else outcome.error or "ok"
+        self.outcome_totals[(outcome.workload, outcome.side.value, outcome.origin.value, result)] += 1
+
+    def count(self, workload: str, reason: Coverage, kind: PairKind = PairKind.CROSS, number: int = 1) -> None:
+        name = coverage_name(reason, kind)
+        self._coverage.setdefault(workload, Counter())[name] += number
+        self.coverage_totals[(workload, name)] += number
+
+    def flush(self, now_ms: int) -> list[Outcomes]:
+        """One Outcomes for every workload in which something happened; without source and number."""
+        sides: dict[str, list[SideOutcomes]] = {}
+        for (workload, side, origin), tally in self._tallies.items():
+            sides.setdefault(workload, []).append(tally.frozen(side, origin))
+        flushed = [
+            Outcomes(
+                workload=workload,
+                source="",
+                seq=0,
+                from_ms=self._since_ms or now_ms,
+                to_ms=now_ms,
+                sides=tuple(sides.get(workload, ())),
+                coverage=dict(self._coverage.get(workload, {})),
+            )
+            for workload in sorted({*sides, *self._coverage})
+        ]
+        self._tallies, self._coverage, self._since_ms = {}, {}, now_ms
+        return flushed
+
+
+def merge(earlier: Outcomes, later: Outcomes) -> Outcomes:
+    """Two flushes of one workload as one; the number is the earlier's."""
+    sides = {(s.side, s.origin): s for s in earlier.sides}
+    for side in later.sides:
+        key = (side.side, side.origin)
+        sides[key] = sides[key] + side if key in sides else side
+    coverage = Counter(earlier.coverage)
+    coverage.update(later.coverage)
+    return Outcomes(
+        workload=earlier.workload,
+        source=earlier.source,
+        seq=earlier.seq,
+        from_ms=min(earlier.from_ms, later.from_ms),
+        to_ms=max(earlier.to_ms, later.to_ms),
+        sides=tuple(sides.values()),
+        coverage=dict(coverage),
+    )

@@ -1,0 +1,91 @@
+"""From what came off the wire to what is stored: decode, redact, encode. Costly, so it runs in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from extproc.decode import decode
+from extproc.errors import DecodeError
+from extproc.redact import Redactor
+from glidepath.domain import Answer, Pair, PairKind
+from glidepath.wire import encode_pair
+
+_OVERHEAD = 1024  # of the objects around the bodies, roughly
+
+
+@dataclass(frozen=True, slots=True)
+class RawPair:
+    """Bodies still in their content codings, which are named beside them."""
+
+    pair: Pair
+    request_encoding: str = ""
+    first_encoding: str = ""
+    second_encoding: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes held, about."""
+        pair = self.pair
+        return len(pair.request_body) + len(pair.first.body) + len(pair.second.body) + _OVERHEAD
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An encoded pair, ready to be written."""
+
+    workload: str
+    kind: PairKind
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data) + _OVERHEAD
+
+
+class PairPreparer:
+    """``limit``: bytes of a decoded body; longer ones are cut and marked."""
+
+    def __init__(self, redactor: Redactor, limit: int) -> None:
+        self._redactor, self._limit = redactor, limit
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prepare")
+
+    async def prepare(self, batch: Sequence[RawPair]) -> list[Prepared]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: [self.prepare_one(raw) for raw in batch])
+
+    def prepare_one(self, raw: RawPair) -> Prepared:
+        pair = raw.pair
+        request, request_cut, _ = self._body(pair.request_body, raw.request_encoding, pair.request_content_type)
+        decoded = replace(
+            pair,
+            request_body=request,
+            request_cut=pair.request_cut or request_cut,
+            first=self._answer(pair.first, raw.first_encoding),
+            second=self._answer(pair.second, raw.second_encoding),
+        )
+        return Prepared(pair.workload, pair.kind, encode_pair(decoded))
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _answer(self, answer: Answer, encoding: str) -> Answer:
+        body, cut, error = self._body(answer.body, encoding, answer.content_type)
+        return replace(answer, body=body, body_cut=answer.body_cut or cut, error=answer.error or error)
+
+    def _body(self, body: bytes, encoding: str, content_type: str) -> tuple[bytes, bool, str]:
+        """(what may be kept, whether it is less than the whole, why)."""
+        error = ""
+        cut = False
+        if encoding and body:
+            try:
+                decoded = decode(body, encoding, self._limit)
+            except DecodeError as problem:
+                return b"", True, str(problem)
+            body, cut = decoded.data, decoded.cut
+        redacted = self._redactor.redact(body, content_type)
+        if redacted is None:
+            return b"", True, "left out: redaction took too long"
+        return redacted, cut, error

@@ -1,0 +1,118 @@
+"""Several workers behind one Envoy cluster: one process each, started again when one dies.
+
+A worker watches its standard input, which its supervisor holds open: when the supervisor goes, however it goes, the
+input ends and the worker drains and ends too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from extproc.worker import Place as WorkerPlace
+from extproc.worker import Worker, on_signals, run_worker
+from glidepath.config import Config
+from glidepath.logs import configure_logging
+
+_log = structlog.get_logger(__name__)
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
+STEADY_S = 30.0  # a worker that lived this long has no old failures
+CANNOT_START = 2  # exit status of a mistake that a person must mend
+
+
+def with_workers(config: Config, workers: int | None) -> Config:
+    """The configuration with the number of workers that the command line asks for."""
+    if workers is None or workers == config.extproc.workers:
+        return config
+    return config.model_copy(update={"extproc": config.extproc.model_copy(update={"workers": workers})})
+
+
+async def serve(config: Config, path: Path, workers: int | None) -> None:
+    """Run until a signal: one worker in this process, several as its children."""
+    configure_logging("extproc")
+    config = with_workers(config, workers)
+    if config.extproc.workers == 1:
+        await run_worker(config, 0)
+    else:
+        await Supervisor(path, config.extproc.workers, config.extproc.drain).run()
+
+
+async def serve_child(config: Config, index: int) -> None:
+    """One worker of several; ends with its supervisor."""
+    configure_logging(f"extproc-{index}")
+    worker = Worker(config, WorkerPlace.of(config, index))
+    on_signals(worker.stop)
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    async with asyncio.TaskGroup() as tasks:
+        watch = tasks.create_task(_stop_at_end(reader, worker))
+        try:
+            await worker.run()
+        finally:
+            watch.cancel()
+            transport.close()
+
+
+async def _stop_at_end(reader: asyncio.StreamReader, worker: Worker) -> None:
+    await reader.read()
+    worker.stop()
+
+
+class Supervisor:
+    """Keeps ``count`` workers running; a crash is answered with a start after a growing wait."""
+
+    def __init__(self, config_path: Path, count: int, drain_s: float) -> None:
+        self._path, self._count, self._drain_s = config_path, count, drain_s
+        self._stop = asyncio.Event()
+        self.restarts = 0
+
+    async def run(self) -> None:
+        on_signals(self._stop.set)
+        async with asyncio.TaskGroup() as tasks:
+            for index in range(self._count):
+                tasks.create_task(self._keep(index))
+
+    async def _keep(self, index: int) -> None:
+        loop = asyncio.get_running_loop()
+        wait = FIRST_WAIT_S
+        while not self._stop.is_set():
+            started = loop.time()
+            process = await self._start(index)
+            status = await self._until_end(process)
+            if self._stop.is_set():
+                return
+            if loop.time() - started > STEADY_S:
+                wait = FIRST_WAIT_S
+            self.restarts += 1
+            _log.warning("a worker ended", worker=index, status=status, again_in_s=wait)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), wait)
+            wait = min(wait * 2, LONGEST_WAIT_S)
+
+    async def _start(self, index: int) -> asyncio.subprocess.Process:
+        arguments = ("-m", "extproc", str(self._path), str(index), str(self._count))
+        return await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, stdin=asyncio.subprocess.PIPE, start_new_session=True
+        )
+
+    async def _until_end(self, process: asyncio.subprocess.Process) -> int:
+        """The worker's exit status; when we are to stop, it is told, and killed when it does not."""
+        ended = asyncio.ensure_future(process.wait())
+        stopped = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                process.send_signal(signal.SIGTERM)
+                await asyncio.wait((ended,), timeout=3 * self._drain_s + 2)
+            if not ended.done():
+                process.kill()
+            return await ended
+        finally:
+            stopped.cancel()

@@ -1,0 +1,31 @@
+"""How many tokens an answer says it used: for the budget only, where a rough number in time is enough."""
+
+from __future__ import annotations
+
+import re
+
+_FIELDS = {
+    "input": re.compile(
+        rb'"(?:prompt_tokens|input_tokens|prompt_eval_count|inputTokens|promptTokenCount)"\s*:\s*(\d{1,9})'
+    ),
+    "output": re.compile(
+        rb'"(?:completion_tokens|output_tokens|eval_count|outputTokens|candidatesTokenCount)"\s*:\s*(\d{1,9})'
+    ),
+}
+BYTES_PER_TOKEN = 4
+_ENDS = 16 * 1024  # usage stands at the end of an answer, or (Anthropic's input) at the beginning of a stream
+
+
+def tokens(request: bytes, answer: bytes) -> tuple[int, int]:
+    """(input, output) tokens as the answer states them, else a quarter of the bytes."""
+    ends = answer if len(answer) <= 2 * _ENDS else answer[:_ENDS] + b"\n" + answer[-_ENDS:]
+    stated_in, stated_out = _largest("input", ends), _largest("output", ends)
+    return (
+        stated_in if stated_in is not None else len(request) // BYTES_PER_TOKEN,
+        stated_out if stated_out is not None else len(answer) // BYTES_PER_TOKEN,
+    )
+
+
+def _largest(which: str, text: bytes) -> int | None:
+    """Streams repeat a growing count: the largest is the last."""
+    return max((int(number) for number in _FIELDS[which].findall(text)), default=None)
