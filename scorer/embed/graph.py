@@ -1,0 +1,172 @@
+"""A BERT sentence encoder as an ONNX graph, straight from safetensors: no torch, no export tool.
+
+The graph uses ONNX Runtime's fused operators (domain com.microsoft), which OpenVINO's reader knows too, and holds the
+whole model: ``input_ids`` and ``attention_mask`` (int64, [batch, tokens]) in, unit vectors (float32, [batch, hidden])
+out. Weights lie in a second file as raw little-endian float32, so that the runtime maps them instead of reading them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glidepath.errors import ConfigError
+from scorer.embed.models import BertShape
+
+GRAPH_VERSION = 1  # part of the cache's key: raise it with any change to what is written here
+GRAPH_FILE = "model.onnx"
+WEIGHTS_FILE = "weights.bin"
+OUTPUT = "sentence_embedding"
+_FUSED = "com.microsoft"
+_PAGE = 4096  # weights begin on a page, as mapping needs it
+
+
+class Weights(Protocol):
+    def __call__(self, name: str) -> NDArray[np.float32]: ...
+
+
+def write_graph(model: Path, shape: BertShape, folder: Path) -> None:
+    """Write GRAPH_FILE and WEIGHTS_FILE into ``folder`` (which exists). Raises ConfigError for unfit weights."""
+    with open_weights(model / "model.safetensors") as weights, (folder / WEIGHTS_FILE).open("wb") as out:
+        builder = _Builder(out)
+        hidden = _encoder(builder, weights, shape)
+        _pooled(builder, hidden, shape)
+        (folder / GRAPH_FILE).write_bytes(builder.model(shape.hidden).SerializeToString())
+
+
+@contextmanager
+def open_weights(path: Path) -> Iterator[Weights]:
+    """Tensors by name, one at a time in memory, as float32; a common prefix such as ``bert.`` is found by itself."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            known = set(file.keys())
+            first = "embeddings.word_embeddings.weight"
+            prefix = next((name.removesuffix(first) for name in known if name.endswith(first)), "")
+
+            def read(name: str) -> NDArray[np.float32]:
+                if prefix + name not in known:
+                    raise ConfigError(f"scorer.embedder.model: {path}: has no tensor {name!r}: not a BERT encoder")
+                return np.asarray(file.get_tensor(prefix + name), dtype=np.float32)
+
+            yield read
+    except SafetensorError as error:
+        raise ConfigError(f"scorer.embedder.model: {path}: cannot be read: {error}") from error
+
+
+class _Builder:
+    """Collects nodes and weights. Each method returns the name of what it added."""
+
+    def __init__(self, weights: BinaryIO) -> None:
+        self._weights = weights
+        self._nodes: list[Any] = []
+        self._initializers: list[Any] = []
+
+    def node(self, kind: str, inputs: Sequence[str], output: str, domain: str = "", **attributes: Any) -> str:
+        from onnx import helper
+
+        self._nodes.append(helper.make_node(kind, list(inputs), [output], domain=domain, **attributes))
+        return output
+
+    def weight(self, name: str, values: NDArray[np.float32]) -> str:
+        import onnx
+
+        raw = np.ascontiguousarray(values, dtype="<f4")
+        self._weights.write(b"\0" * (-self._weights.tell() % _PAGE))
+        tensor = onnx.TensorProto(name=name, data_type=onnx.TensorProto.FLOAT, dims=raw.shape)
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        place = {"location": WEIGHTS_FILE, "offset": self._weights.tell(), "length": raw.nbytes}
+        for key, value in place.items():
+            tensor.external_data.add(key=key, value=str(value))
+        self._weights.write(raw.data)
+        self._initializers.append(tensor)
+        return name
+
+    def integers(self, name: str, *values: int) -> str:
+        from onnx import numpy_helper
+
+        self._initializers.append(numpy_helper.from_array(np.array(values, np.int64), name))
+        return name
+
+    def model(self, hidden: int) -> Any:
+        from onnx import TensorProto, helper
+
+        inputs = [
+            helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
+            for name in ("input_ids", "attention_mask")
+        ]
+        output = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", hidden])
+        graph = helper.make_graph(self._nodes, "sentence-encoder", inputs, [output], self._initializers)
+        versions = [helper.make_opsetid("", 17), helper.make_opsetid(_FUSED, 1)]
+        return helper.make_model(graph, opset_imports=versions, ir_version=9, producer_name="glidepath")
+
+
+def _encoder(b: _Builder, w: Weights, shape: BertShape) -> str:
+    x = _embeddings(b, w, shape.epsilon)
+    mask = b.node("Cast", ["attention_mask"], "mask_int32", to=6)  # TensorProto.INT32
+    for layer in range(shape.layers):
+        x = _layer(b, w, f"encoder.layer.{layer}.", x, mask, shape)
+    return x
+
+
+def _embeddings(b: _Builder, w: Weights, epsilon: float) -> str:
+    # All tokens are of sentence type 0: its vector goes into the positions.
+    positions = w("embeddings.position_embeddings.weight") + w("embeddings.token_type_embeddings.weight")[:1]
+    words = b.node("Gather", [b.weight("words", w("embeddings.word_embeddings.weight")), "input_ids"], "word_vectors")
+    length = b.node("Shape", ["input_ids"], "length", start=1, end=2)
+    zero = b.integers("zero", 0)
+    used = b.node("Slice", [b.weight("positions", positions), zero, length, zero], "used_positions")
+    summed = b.node("Add", [words, used], "words_at_positions")
+    scale = b.weight("embedding_scale", w("embeddings.LayerNorm.weight"))
+    shift = b.weight("embedding_shift", w("embeddings.LayerNorm.bias"))
+    return b.node("LayerNormalization", [summed, scale, shift], "embedded", axis=-1, epsilon=epsilon)
+
+
+def _layer(b: _Builder, w: Weights, prefix: str, x: str, mask: str, shape: BertShape) -> str:
+    def dense(name: str, inputs: str) -> str:
+        return b.node("MatMul", [inputs, b.weight(f"{prefix}{name}.w", w(f"{prefix}{name}.weight").T)], prefix + name)
+
+    def bias(name: str) -> str:
+        return b.weight(f"{prefix}{name}.b", w(f"{prefix}{name}.bias"))
+
+    def add_and_norm(name: str, inputs: str, residual: str) -> str:
+        scale = b.weight(f"{prefix}{name}.scale", w(f"{prefix}{name}.LayerNorm.weight"))
+        shift = b.weight(f"{prefix}{name}.shift", w(f"{prefix}{name}.LayerNorm.bias"))
+        operands = [inputs, residual, scale, shift, bias(f"{name}.dense")]
+        return b.node(
+            "SkipLayerNormalization", operands, f"{prefix}{name}.normed", domain=_FUSED, epsilon=shape.epsilon
+        )
+
+    parts = [f"{prefix}attention.self.{name}." for name in ("query", "key", "value")]
+    qkv = b.weight(f"{prefix}qkv.w", np.concatenate([w(f"{part}weight").T for part in parts], axis=1))
+    qkv_bias = b.weight(f"{prefix}qkv.b", np.concatenate([w(f"{part}bias") for part in parts]))
+    attention = b.node("Attention", [x, qkv, qkv_bias, mask], f"{prefix}attended", domain=_FUSED, num_heads=shape.heads)
+    x = add_and_norm("attention.output", dense("attention.output.dense", attention), x)
+    inner = b.node(
+        "BiasGelu",
+        [dense("intermediate.dense", x), bias("intermediate.dense")],
+        f"{prefix}activated",
+        domain=_FUSED,
+    )
+    return add_and_norm("output", dense("output.dense", inner), x)
+
+
+def _pooled(b: _Builder, hidden: str, shape: BertShape) -> None:
+    if shape.pooling == "cls":
+        vector = b.node("Gather", [hidden, b.integers("first", 0)], "first_token", axis=1)
+        flat = b.node("Squeeze", [vector, b.integers("one", 1)], "pooled")
+    else:
+        mask = b.node("Cast", ["attention_mask"], "mask_float", to=1)  # TensorProto.FLOAT
+        column = b.node("Unsqueeze", [mask, b.integers("last", -1)], "mask_column")
+        kept = b.node("Mul", [hidden, column], "kept")
+        one = b.integers("one", 1)
+        total = b.node("ReduceSum", [kept, one], "token_sum", keepdims=0)
+        count = b.node("ReduceSum", [mask, one], "token_count", keepdims=1)
+        flat = b.node("Div", [total, count], "pooled")
+    b.node("LpNormalization", [flat], OUTPUT, axis=1, p=2)

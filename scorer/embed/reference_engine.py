@@ -1,0 +1,52 @@
+"""sentence-transformers on torch (extra ``scorer``): what every other engine is held against; any of its models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from glidepath.config.parts import EmbedderSection
+from glidepath.errors import ConfigError, DependencyError
+from scorer.embed.approximate import approximate_spans
+from scorer.embed.models import find_model
+from scorer.embed.protocol import Span, Vectors
+from scorer.embed.wellformed import well_formed
+
+_DEFAULT_TOKENS = 256  # where neither model nor tokenizer says how much it reads
+
+
+class ReferenceEmbedder:
+    def __init__(self, section: EmbedderSection) -> None:
+        """Raises DependencyError without the extra, ConfigError for a model that cannot be loaded."""
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise DependencyError(
+                "scorer.embedder.engine: sentence-transformers is not installed (pip install 'glidepath[scorer]')"
+            ) from error
+        folder = find_model(section.model)
+        try:
+            self._model: Any = SentenceTransformer(str(folder or section.model))
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigError(f"scorer.embedder.model: {section.model!r} cannot be loaded: {reason}") from error
+        self.name = f"sentence-transformers:{section.model}"
+        self.dimensions = int(self._model.get_embedding_dimension() or 0)
+        self.max_tokens = int(self._model.max_seq_length or _DEFAULT_TOKENS) - 2
+        self._batch = section.batch
+
+    def spans(self, text: str) -> Sequence[Span]:
+        tokenizer = self._model.tokenizer
+        if not getattr(tokenizer, "is_fast", False):
+            return approximate_spans(text)
+        options = {"add_special_tokens": False, "truncation": False, "verbose": False}
+        spans: Sequence[Span] = tokenizer(well_formed(text), return_offsets_mapping=True, **options)["offset_mapping"]
+        return spans
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.empty((0, self.dimensions), np.float32)
+        options = {"batch_size": self._batch, "normalize_embeddings": True, "show_progress_bar": False}
+        return np.asarray(self._model.encode([well_formed(text) for text in texts], **options), np.float32)

@@ -1,0 +1,51 @@
+"""From whole texts to vectors: chunked, each different text once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scorer.embed.cache import VectorCache, text_key
+from scorer.embed.chunks import chunk_spans
+from scorer.embed.protocol import Embedder, Vectors
+
+
+def embed_texts(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None) -> list[Vectors]:
+    """For each text an array [chunks, dimensions], chunks in the text's order, at least one.
+
+    Equal texts share one array (treat it as read-only). All new chunks go to the engine in one call, so that it can
+    sort them by length. Raises what the engine raises; the cache then holds nothing new.
+    """
+    memory = cache if cache is not None else VectorCache()
+    keys = [text_key(text) for text in texts]
+    known: dict[bytes, Vectors] = {}
+    fresh: dict[bytes, str] = {}
+    for key, text in zip(keys, texts, strict=True):
+        if key in known or key in fresh:
+            continue
+        vectors = memory.get(key)
+        if vectors is None:
+            fresh[key] = text
+        else:
+            known[key] = vectors
+    known.update(_embed_fresh(embedder, fresh))
+    for key in fresh:
+        memory.put(key, known[key])
+    return [known[key] for key in keys]
+
+
+def split_text(embedder: Embedder, text: str) -> list[str]:
+    """The chunks of ``text``; a short text is its own only chunk."""
+    return [text[start:end] for start, end in chunk_spans(text, embedder.spans(text), embedder.max_tokens)]
+
+
+def _embed_fresh(embedder: Embedder, texts: dict[bytes, str]) -> dict[bytes, Vectors]:
+    if not texts:
+        return {}
+    chunks = {key: split_text(embedder, text) for key, text in texts.items()}
+    rows = embedder.embed([chunk for parts in chunks.values() for chunk in parts])
+    vectors: dict[bytes, Vectors] = {}
+    at = 0
+    for key, parts in chunks.items():
+        vectors[key] = rows[at : at + len(parts)].copy()  # not a view: a cached row must not keep its whole batch
+        at += len(parts)
+    return vectors

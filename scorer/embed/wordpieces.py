@@ -1,0 +1,67 @@
+"""Word pieces for the engines that run a graph themselves, and batches of texts of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glidepath.errors import ConfigError
+from scorer.embed.protocol import Span, Vectors
+from scorer.embed.wellformed import well_formed
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Ids = NDArray[np.int64]
+Run = Callable[[Ids, Ids], Vectors]
+"""(input_ids, attention_mask), each [batch, tokens] → vectors [batch, dimensions]."""
+
+
+class WordPieces:
+    """The model's own tokenizer, from tokenizer.json."""
+
+    def __init__(self, folder: Path, max_tokens: int) -> None:
+        from tokenizers import Tokenizer
+
+        path = folder / "tokenizer.json"
+        try:
+            self._tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises nothing narrower
+            raise ConfigError(f"scorer.embedder.model: {path}: cannot be read: {error}") from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._max_ids = max_tokens + 2
+
+    def spans(self, text: str) -> Sequence[Span]:
+        spans: Sequence[Span] = self._tokenizer.encode(well_formed(text), add_special_tokens=False).offsets
+        return spans
+
+    def ids(self, text: str) -> list[int]:
+        """[CLS] … [SEP], cut to what the model reads."""
+        ids: list[int] = self._tokenizer.encode(well_formed(text)).ids
+        return ids if len(ids) <= self._max_ids else [*ids[: self._max_ids - 1], ids[-1]]
+
+
+def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Indices in groups of at most ``size``, sorted by length: little padding, which halves the cost."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def run_batches(run: Run, ids: Sequence[Sequence[int]], size: int, dimensions: int) -> Vectors:
+    """``run`` over all of ``ids`` in sorted batches; rows in the order of ``ids``."""
+    vectors = np.empty((len(ids), dimensions), np.float32)
+    for group in batches([len(row) for row in ids], size):
+        longest = len(ids[group[-1]])
+        padded = np.zeros((len(group), longest), np.int64)
+        mask = np.zeros((len(group), longest), np.int64)
+        for row, index in enumerate(group):
+            padded[row, : len(ids[index])] = ids[index]
+            mask[row, : len(ids[index])] = 1
+        vectors[group] = run(padded, mask)
+    return vectors

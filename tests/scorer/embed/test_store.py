@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from scorer.embed.store import built
+
+
+def writes(text: str, calls: list[str]):
+    def build(folder: Path) -> None:
+        calls.append(text)
+        (folder / "file").write_text(text)
+
+    return build
+
+
+def test_what_was_built_once_is_not_built_again(tmp_path):
+    calls: list[str] = []
+    for text in ("one", "two"):
+        with built("key", writes(text, calls), tmp_path / "cache") as place:
+            assert (place / "file").read_text() == "one"
+    assert calls == ["one"]
+
+
+def test_the_cache_is_this_users_alone(tmp_path):
+    with built("key", writes("x", []), tmp_path / "cache") as place:
+        assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+
+
+def test_a_directory_that_others_may_write_to_is_not_trusted(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    with built("key", writes("mine", []), shared) as place:
+        assert (place / "file").read_text() == "mine"
+        assert shared not in place.parents
+    assert not place.exists()
+    assert list(shared.iterdir()) == []
+
+
+def test_processes_that_build_at_once_end_with_one_complete_directory(tmp_path):
+    gate = threading.Barrier(4)
+    seen: list[str] = []
+
+    def build(folder: Path) -> None:
+        gate.wait(10)
+        (folder / "file").write_text("same")
+
+    def run() -> None:
+        with built("key", build, tmp_path / "cache") as place:
+            seen.append((place / "file").read_text())
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert seen == ["same"] * 4
+    assert [p.name for p in (tmp_path / "cache").iterdir()] == ["key"]
+
+
+def test_a_build_that_fails_leaves_nothing_behind(tmp_path):
+    def build(folder: Path) -> None:
+        (folder / "half").write_text("x")
+        raise ValueError("unfit")
+
+    with pytest.raises(ValueError, match="unfit"), built("key", build, tmp_path / "cache"):
+        pass
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_what_a_killed_build_left_is_swept_after_an_hour(tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir(mode=0o700)
+    old, young = cache / ".building-old", cache / ".building-young"
+    old.mkdir()
+    young.mkdir()
+    os.utime(old, (time.time() - 7200,) * 2)
+    with built("key", writes("x", []), cache):
+        assert not old.exists()
+        assert young.exists()
