@@ -1,0 +1,140 @@
+"""The way in: which task's comparison two answers need, and what has to be embedded for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from glidepath.config.scoring import ScoringSection, Task
+from scorer.compare.chat import compare_text, needs_embedding
+from scorer.compare.classification import compare_labels
+from scorer.compare.extraction import MISSING, compare_json, parse_json
+from scorer.compare.meaning import SAME, Meaning, meaning
+from scorer.compare.noise import UNKNOWN, NoiseFloor
+from scorer.compare.ranking import compare_rankings
+from scorer.compare.reading import Reading
+from scorer.compare.result import Comparison
+from scorer.compare.tools import compare_tools
+from scorer.compare.vectors import NotComparableError, compare_vectors
+from scorer.embed.protocol import Vectors
+from scorer.extract.answer import Expectation, Extracted, FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Unscorable:
+    """The answers cannot be held against each other (vectors of two spaces, a text where a ranking should be)."""
+
+    reason: str
+    detail: str = ""
+
+
+def resolve_task(task: Task, expectation: Expectation, left: Extracted, right: Extracted) -> Task:
+    """What ``auto`` means for these answers: what they hold, then what the request asked for."""
+    if task != "auto":
+        return task
+    if left.vectors or right.vectors:
+        return "embeddings"
+    if left.ranking or right.ranking:
+        return "rerank"
+    if left.label or right.label:
+        return "classification"
+    if left.tool_calls or right.tool_calls:
+        return "tools"
+    if expectation.json_mode or (_json(left) is not MISSING and isinstance(_json(left), dict | list)):
+        return "extraction"
+    return "chat"
+
+
+def texts_to_embed(
+    task: Task, settings: ScoringSection, expectation: Expectation, left: Extracted, right: Extracted
+) -> tuple[str, ...]:
+    """The two texts whose vectors ``compare`` needs, or nothing."""
+    del settings
+    if not _texts_count(resolve_task(task, expectation, left, right), expectation, left, right):
+        return ()
+    a, b = _read(left), _read(right)
+    return (a.canonical, b.canonical) if needs_embedding(a, b) else ()
+
+
+def compare(
+    task: Task,
+    settings: ScoringSection,
+    expectation: Expectation,
+    left: Extracted,
+    right: Extracted,
+    vectors: Mapping[str, Vectors],
+    floor: NoiseFloor = UNKNOWN,
+) -> Comparison | Unscorable:
+    """Compare the baseline's answer (``left``) with the candidate's. ``vectors``: those of ``texts_to_embed``, by text.
+
+    Raises KeyError when one is missing. Of several choices the first ones are compared.
+    """
+    kind = resolve_task(task, expectation, left, right)
+    if kind == "embeddings":
+        return _compare_vectors(settings, left, right)
+    if kind == "rerank":
+        if not left.ranking or not right.ranking:
+            return Unscorable("no_ranking", "an answer holds no ranking")
+        return compare_rankings(left.ranking, right.ranking, settings.rerank.k)
+    if kind == "classification":
+        return compare_labels(left.label or left.text, right.label or right.text, settings.classification)
+    if kind == "extraction" and not _texts_count(kind, expectation, left, right):
+        return compare_json(_json(left), _json(right), expectation.schema, settings)
+    text = None
+    if _texts_count(kind, expectation, left, right):
+        text = compare_text(_read(left), _read(right), settings, _meaning(left, right, vectors), floor)
+    if left.tool_calls or right.tool_calls:
+        calls = compare_tools(left.tool_calls, right.tool_calls, settings.extraction)
+        return _both(calls, text) if text is not None else calls
+    return text if text is not None else Comparison(1.0)
+
+
+def _texts_count(kind: Task, expectation: Expectation, left: Extracted, right: Extracted) -> bool:
+    """Whether the texts themselves are compared: not beside tool calls, where a model may say something or nothing."""
+    del expectation
+    if kind in ("embeddings", "rerank", "classification"):
+        return False
+    if kind == "extraction":
+        return _json(left) is MISSING and _json(right) is MISSING
+    return not (left.tool_calls and right.tool_calls) and not (
+        kind == "tools" and (left.tool_calls or right.tool_calls)
+    )
+
+
+def _both(calls: Comparison, text: Comparison) -> Comparison:
+    return replace(
+        calls,
+        agreement=calls.agreement * text.agreement,
+        flags=(*calls.flags, *text.flags),
+        signals={**text.signals, **calls.signals},
+        details={**text.details, **calls.details},
+    )
+
+
+def _compare_vectors(settings: ScoringSection, left: Extracted, right: Extracted) -> Comparison | Unscorable:
+    if not left.vectors or not right.vectors:
+        return Unscorable("no_vectors", "an answer holds no vectors")
+    same_model = bool(left.model) and left.model == right.model
+    try:
+        return compare_vectors(left.vectors, right.vectors, same_model, settings.embeddings)
+    except NotComparableError as error:
+        return Unscorable("no_common_space", str(error))
+
+
+def _json(answer: Extracted) -> object:
+    if answer.structured_error:
+        return MISSING
+    return answer.structured if answer.structured is not None else parse_json(answer.text)
+
+
+def _read(answer: Extracted) -> Reading:
+    refused = bool(answer.refusal) or answer.finish_reason is FinishReason.CONTENT_FILTER
+    cut = answer.finish_reason is FinishReason.LENGTH
+    return Reading(answer.text or answer.refusal, cut=cut, refused=refused, logprobs=answer.logprobs)
+
+
+def _meaning(left: Extracted, right: Extracted, vectors: Mapping[str, Vectors]) -> Meaning | None:
+    a, b = _read(left), _read(right)
+    if needs_embedding(a, b):
+        return meaning(vectors[a.canonical], vectors[b.canonical])
+    return SAME if a.canonical == b.canonical else None

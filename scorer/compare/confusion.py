@@ -1,0 +1,82 @@
+"""The confusion matrix of a classification workload, and precision and recall of each class.
+
+The baseline's label stands for the truth: what is measured is how far the candidate decides as the baseline does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from glidepath.domain import add_counts
+
+OTHER = "(other)"
+MAX_CLASSES = 200  # free text mistaken for labels must not grow the state without bound
+_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """``support``: pairs in which the baseline said this class. None where nothing was counted."""
+
+    support: int
+    precision: float | None
+    recall: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Counts of (expected, got); mergeable with ``+``."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def fold(self, labels: Mapping[str, str]) -> Confusion:
+        """One more pair, from ScoredPair.labels; a pair without labels changes nothing."""
+        if "expected" not in labels or "got" not in labels:
+            return self
+        known = self.classes
+        expected, got = (_bounded(labels[name], known) for name in ("expected", "got"))
+        return self + Confusion({expected + _SEPARATOR + got: 1})
+
+    def __add__(self, other: Confusion) -> Confusion:
+        return Confusion(add_counts(self.counts, other.counts))
+
+    def count(self, expected: str, got: str) -> int:
+        return self.counts.get(expected + _SEPARATOR + got, 0)
+
+    @property
+    def classes(self) -> frozenset[str]:
+        return frozenset(name for key in self.counts for name in key.split(_SEPARATOR, 1))
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def accuracy(self) -> float | None:
+        hits = sum(n for key, n in self.counts.items() if len(set(key.split(_SEPARATOR, 1))) == 1)
+        return hits / self.total if self.counts else None
+
+    def figures(self, name: str) -> ClassFigures:
+        hit = self.count(name, name)
+        cells = [(key.split(_SEPARATOR, 1), n) for key, n in self.counts.items()]
+        expected = sum(n for (e, _), n in cells if e == name)
+        got = sum(n for (_, g), n in cells if g == name)
+        return ClassFigures(expected, hit / got if got else None, hit / expected if expected else None)
+
+    def to_json(self) -> dict[str, Any]:
+        nested: dict[str, dict[str, int]] = {}
+        for key, n in self.counts.items():
+            expected, got = key.split(_SEPARATOR, 1)
+            nested.setdefault(expected, {})[got] = n
+        return nested
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Mapping[str, int]]) -> Confusion:
+        return cls({e + _SEPARATOR + g: int(n) for e, row in raw.items() for g, n in row.items()})
+
+
+def _bounded(label: str, known: frozenset[str]) -> str:
+    label = label.replace(_SEPARATOR, " ")[:80]
+    return label if label in known or len(known) < MAX_CLASSES else OTHER

@@ -1,0 +1,108 @@
+"""Where two texts differ, word by word, and how far they are the same text otherwise.
+
+The alignment is Levenshtein's on token keys (rapidfuzz, bit-parallel). Cost: 20 to 40 µs for 100 words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from rapidfuzz.distance import Levenshtein
+
+from scorer.compare.lexicon import NEGATIONS, excludes, same_word
+from scorer.compare.result import ramp
+from scorer.compare.tokens import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """``left`` stands in the first text where ``right`` stands in the second; either may be empty."""
+
+    left: tuple[Token, ...]
+    right: tuple[Token, ...]
+    left_at: int
+    right_at: int
+
+    def __str__(self) -> str:
+        return f"{_said(self.left)} → {_said(self.right)}"
+
+
+def _said(tokens: Sequence[Token]) -> str:
+    words = [t.surface for t in tokens]
+    return "(nothing)" if not words else "“" + " ".join(words if len(words) <= 8 else [*words[:7], "…"]) + "”"
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Two token sequences, the edits between them, and how alike they are."""
+
+    left: tuple[Token, ...]
+    right: tuple[Token, ...]
+    edits: tuple[Edit, ...]
+    matched: int
+
+    @cached_property
+    def likeness(self) -> float:
+        """Share of words that stand in both at the same place; numbers, names and opposites in the same place count.
+
+        So a table in which every figure changed is still the same table.
+        """
+        loose = 0
+        kin = self.matched
+        for edit in self.edits:
+            pairs = min(len(edit.left), len(edit.right))
+            exchanged = sum(_kindred(a, b) for a, b in zip(edit.left, edit.right, strict=False)) if pairs else 0
+            small = sum(t.key in NEGATIONS for t in (*edit.left, *edit.right))
+            kin += exchanged
+            loose += max(0, len(edit.left) + len(edit.right) - 2 * exchanged - small)
+        return 2 * kin / (2 * kin + loose) if kin + loose else 1.0
+
+    @cached_property
+    def closeness(self) -> float:
+        """0: freely different texts; 1: the same text but for a word here and there. Bears on what one change means."""
+        return ramp(self.likeness, 0.6, 0.85)
+
+
+def _kindred(a: Token, b: Token) -> bool:
+    return (a.number and b.number) or (a.capital and b.capital) or same_word(a.key, b.key) or excludes(a.key, b.key)
+
+
+def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
+    """Align two token sequences; edits that only a harmless rewrite makes are left out."""
+    ids: dict[str, int] = {}
+    a = [ids.setdefault(t.key, len(ids)) for t in left]
+    b = [ids.setdefault(t.key, len(ids)) for t in right]
+    edits: list[Edit] = []
+    matched = 0
+    open_at: tuple[int, int] | None = None
+    i = j = 0
+    for op in Levenshtein.opcodes(a, b):
+        if op.tag != "equal":
+            open_at = open_at or (op.src_start, op.dest_start)
+            continue
+        if open_at is not None:
+            edits.append(Edit(left[open_at[0] : op.src_start], right[open_at[1] : op.dest_start], *open_at))
+            open_at = None
+        matched += op.src_end - op.src_start
+        i, j = op.src_end, op.dest_end
+    if open_at is not None or i < len(left) or j < len(right):
+        edits.append(Edit(left[i:], right[j:], i, j))
+    kept = [edit for edit in (_substance(e) for e in edits) if edit.left or edit.right]
+    return Aligned(left, right, tuple(kept), matched)
+
+
+def _substance(edit: Edit) -> Edit:
+    """The edit without list markers on one side only, and nothing at all if both sides say the same."""
+    left, right = edit.left, edit.right
+    if not (left and right and left[0].number and right[0].number):
+        left = tuple(t for t in left if not t.marker)
+        right = tuple(t for t in right if not t.marker)
+    if _joined(left) == _joined(right):
+        return Edit((), (), edit.left_at, edit.right_at)
+    return Edit(left, right, edit.left_at, edit.right_at)
+
+
+def _joined(tokens: Sequence[Token]) -> str:
+    return "".join(t.key for t in tokens).replace("-", "").replace("'", "")

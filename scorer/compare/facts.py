@@ -1,0 +1,146 @@
+"""Numbers, negation, exchanged words, names: what one changed word can turn, and what cosine does not see.
+
+Each takes the alignment of two texts. ``divergence`` is 1 as soon as one aligned passage differs in this respect, else how
+different the two sets are; ``bearing`` is how close the texts are otherwise. Cost: 5 to 20 µs each for 100 words.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import product
+
+from scorer.compare.edits import Aligned, Edit
+from scorer.compare.lexicon import AVOIDANCE, NEGATIONS, STOPWORDS, excludes, flipped_by_prefix, quantity, same_word
+from scorer.compare.reading import Reading, is_name
+from scorer.compare.result import Signal
+from scorer.compare.tokens import Token
+
+_FEW = 4  # a longer edit is a rewritten passage, not an exchanged word
+
+
+def numbers(left: Reading, right: Reading, aligned: Aligned) -> Signal:
+    """Numbers, dates, units and orders of magnitude."""
+    return _signal("numbers", aligned, _number_changed, _distance(left.numbers, right.numbers))
+
+
+def negation(left: Reading, right: Reading, aligned: Aligned) -> Signal:
+    """A statement on one side that is denied on the other."""
+    counts = [Counter(t.key for t in side.tokens if t.key in NEGATIONS) for side in (left, right)]
+    return _signal("negation", aligned, _negated, _distance(*counts))
+
+
+def swaps(left: Reading, right: Reading, aligned: Aligned) -> Signal:
+    """A word exchanged for its opposite, or for another of its kind: more/less, all/some, first/second."""
+    del left, right
+    return _signal("swaps", aligned, _swapped, 0.0)
+
+
+def names(left: Reading, right: Reading, aligned: Aligned) -> Signal:
+    """Names of people, places, products: capitalised words that only one side has."""
+    return _signal("names", aligned, _renamed, _distance(Counter(left.names), Counter(right.names)))
+
+
+def wording(left: Reading, right: Reading, aligned: Aligned) -> Signal:
+    """Some other content word exchanged in an otherwise equal passage: perhaps a synonym, perhaps not."""
+    del left, right
+    return _signal("wording", aligned, _reworded, 0.0)
+
+
+def _signal(name: str, aligned: Aligned, changed: Callable[[Edit, Aligned], float], elsewhere: float) -> Signal:
+    hits = [(changed(edit, aligned), edit) for edit in aligned.edits]
+    worst, where = max(hits, key=lambda hit: hit[0], default=(0.0, None))
+    why = f"{where} (word {where.left_at + 1})" if where is not None and worst > 0 else ""
+    divergence = max(worst, elsewhere)
+    if not why and divergence > 0:
+        why = f"{divergence:.0%} of them differ"
+    return Signal(name, divergence, aligned.closeness, why)
+
+
+def _distance(a: Counter[str], b: Counter[str]) -> float:
+    """1 − Dice of two multisets; two empty ones are alike."""
+    total = a.total() + b.total()
+    return 1 - 2 * (a & b).total() / total if total else 0.0
+
+
+def _at_edge(edit: Edit, aligned: Aligned) -> bool:
+    ends = edit.left_at + len(edit.left) >= len(aligned.left) and edit.right_at + len(edit.right) >= len(aligned.right)
+    return ends or (edit.left_at == 0 and edit.right_at == 0)
+
+
+def _number_changed(edit: Edit, aligned: Aligned) -> float:
+    left = Counter(t.key for t in edit.left if t.number)
+    right = Counter(t.key for t in edit.right if t.number)
+    if left and right and left != right:
+        return 1.0
+    if any(quantity(a.key, b.key) for a, b in _exchanged(edit)):
+        return 1.0
+    if left != right:  # only added, or only left out
+        return 0.4 if _at_edge(edit, aligned) else 0.9
+    return 0.0
+
+
+def _negated(edit: Edit, aligned: Aligned) -> float:
+    if _cues(edit.left) != _cues(edit.right):
+        return 0.4 if _at_edge(edit, aligned) and not (edit.left and edit.right) and _long(edit) else 1.0
+    return 1.0 if any(flipped_by_prefix(a.key, b.key) for a, b in _exchanged(edit)) else 0.0
+
+
+def _long(edit: Edit) -> bool:
+    return max(len(edit.left), len(edit.right)) > _FEW
+
+
+def _cues(tokens: Iterable[Token]) -> int:
+    return sum(t.key in NEGATIONS or t.key in AVOIDANCE for t in tokens) % 2
+
+
+def _swapped(edit: Edit, aligned: Aligned) -> float:
+    del aligned
+    return 1.0 if any(excludes(a.key, b.key) and not quantity(a.key, b.key) for a, b in _exchanged(edit)) else 0.0
+
+
+def _exchanged(edit: Edit) -> Iterable[tuple[Token, Token]]:
+    """Which word may stand for which: by place in edits of one length, each with each in short ones."""
+    if len(edit.left) == len(edit.right):
+        return zip(edit.left, edit.right, strict=True)
+    if max(len(edit.left), len(edit.right)) <= _FEW:
+        return product(edit.left, edit.right)
+    return ()
+
+
+def _renamed(edit: Edit, aligned: Aligned) -> float:
+    left = {t.key for t in edit.left if _named(t, edit.left, aligned.left, edit.left_at)}
+    right = {t.key for t in edit.right if _named(t, edit.right, aligned.right, edit.right_at)}
+    others_left, others_right = {t.key for t in edit.left}, {t.key for t in edit.right}
+    gone, come = left - others_right, right - others_left
+    if any(same_word(a, b) for a, b in product(gone, come)):
+        return 0.0
+    if gone and come:
+        return 1.0
+    if gone or come:
+        return 0.8 if edit.left and edit.right and not _long(edit) else 0.3
+    return 0.0
+
+
+def _named(token: Token, edit: tuple[Token, ...], whole: tuple[Token, ...], start: int) -> bool:
+    if is_name(token):
+        return True
+    # The first word of a sentence is a name if the next one is (Albert Einstein), or if it is one elsewhere in the text.
+    if not token.capital or token.key in STOPWORDS:
+        return False
+    place = start + next((i for i, t in enumerate(edit) if t is token), 0)
+    following = whole[place + 1] if place + 1 < len(whole) else None
+    return (following is not None and is_name(following)) or any(t.key == token.key and is_name(t) for t in whole)
+
+
+def _reworded(edit: Edit, aligned: Aligned) -> float:
+    left = [t for t in edit.left if t.key not in STOPWORDS and not t.marker]
+    right = [t for t in edit.right if t.key not in STOPWORDS and not t.marker]
+    if not left and not right:
+        return 0.3 if edit.left and edit.right else 0.1
+    if left and right:
+        alike = len(left) == len(right) and all(same_word(a.key, b.key) for a, b in zip(left, right, strict=True))
+        return 0.1 if alike else 1.0
+    if _at_edge(edit, aligned):
+        return 0.3
+    return 0.5 if not _long(edit) else 0.7

@@ -1,0 +1,157 @@
+"""Faults that one text shows by itself: each function gives how faulty one text is, in [0, 1], and where it shows.
+
+A fault on one side only is a divergence. Cost for 100 words: refusal 10 µs, leaks 10 µs, repetition 60 µs, garbling 60 µs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from ftfy.badness import badness
+
+from scorer.compare.canonical import plain, strip_courtesies
+from scorer.compare.letters import implausible_share
+from scorer.compare.reading import Reading
+from scorer.compare.result import excerpt, ramp
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    degree: float = 0.0
+    where: str = ""
+
+
+NO_FAULT = Fault()
+
+_CANNOT = r"(?:can(?:not| ?not|'?t)|won't|will not|(?:am|'m|are|'re) (?:not able|unable|not allowed|not permitted|not comfortable|not going)|must decline|have to decline|decline|refuse|don't|do not|could not|couldn't)"
+_REFUSAL = re.compile(
+    r"(?:^|[.!?:,]\s+|\b(?:but|however|as|so) )"
+    rf"(?:i(?:'m| am) (?:really |very |so |truly )?(?:sorry|afraid)\b[^.!?]{{0,80}}\b(?:i|we)\b ?{_CANNOT}"
+    rf"|(?:(?:unfortunately|regrettably|apologies|sorry|my apologies|i apologi[sz]e)[^.!?]{{0,60}}\b)?(?:i|we) ?{_CANNOT} (?:really |currently |directly |be able to |in good conscience )?"
+    r"(?:help|assist|provide|fulfil|fulfill|comply|answer|do that|do this|support|offer|give|create|generate|write|discuss|share|engage|complete|respond|continue|process|proceed|accommodate|participate|advise)"
+    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b[^.!?]{0,60}\b(?:can(?:not|'t)|unable|not able|don't|do not|won't)"
+    rf"|i(?:'m| am) (?:unable|not able|not allowed|not permitted|not comfortable)\b"
+    r"|(?:it|this|that) (?:is|would be|goes) (?:against|not appropriate|inappropriate|unethical|beyond)"
+    r"|(?:this|that|your|the) (?:request|question|topic|content)\b[^.!?]{0,40}\b(?:violat|against|not something i|inappropriate|cannot be|can't be)"
+    r"|i must (?:respectfully )?decline|i(?:'d| would) (?:rather|prefer) not"
+    r"|i (?:do not|don't) (?:have (?:access|the ability|enough information|information)|feel comfortable))",
+    re.IGNORECASE,
+)
+_SORRY = re.compile(
+    r"^(?:i'm |i am )?(?:sorry|so sorry|my apologies|apologies|i apologi[sz]e|unfortunately)\b", re.IGNORECASE
+)
+
+
+def refusal(reading: Reading) -> Fault:
+    """1.0: the text refuses at its beginning. Provider-declared refusals count whatever they say."""
+    if reading.refused:
+        return Fault(1.0, "the provider marks it as a refusal")
+    head = strip_courtesies(plain(reading.text[:900])).replace("\n", " ")
+    match = _REFUSAL.search(head[:400])
+    if match is None:
+        return NO_FAULT
+    early = match.start() < 120
+    short = len(reading.tokens) < 90
+    if early and (short or _SORRY.match(head)):
+        return Fault(1.0, excerpt(head[match.start() : match.end() + 40]))
+    return Fault(0.7 if early else 0.35, excerpt(head[match.start() : match.end() + 40]))
+
+
+_LEAK = re.compile(
+    r"<\|[^|<>\n]{1,40}\|>|<｜[^｜\n]{1,40}｜>|</?s>|<(?:start|end)_of_(?:turn|text|utterance)>|<(?:unk|pad|bos|eos|mask|sep|cls)>|\[/?INST\]|<</?SYS>>"
+    r"|\[(?:PAD|UNK|CLS|SEP|MASK|BOS|EOS)\]|</?(?:think|thinking|tool_call|tool_response|function_call|assistant|system|user)>|<extra_id_\d+>|<0x[0-9A-F]{2}>|<\|?(?:im_start|im_end|endoftext|eot_id)\|?>"
+    r"|^\s*#{2,3} ?(?:Response|Instruction|Input|Human|Assistant|User|System|End)\s*:|\b(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id)\b"
+    r"|[ĠĊ▁](?=\w)|^(?:USER|HUMAN|ASSISTANT|SYSTEM|Human|User|Assistant|System): |\{\{[^{}\n]{1,60}\}\}|\{%[^{}\n]{1,60}%\}",
+    re.MULTILINE,
+)
+
+
+def leaks(reading: Reading) -> Fault:
+    """Special tokens and chat-template pieces in the text."""
+    match = _LEAK.search(reading.text)
+    return Fault(1.0, excerpt(reading.text[max(0, match.start() - 15) : match.end() + 15])) if match else NO_FAULT
+
+
+_GRAM = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """``count`` words stand in passages that stood before; ``share`` of all words; ``run``: words in the longest loop."""
+
+    count: int
+    share: float
+    run: int
+    where: str
+
+
+def repeats(reading: Reading) -> Repeats:
+    """How much of a text is said again word for word: passages of six words and more, and short loops."""
+    tokens = [t for t in reading.tokens if not t.marker]
+    if len(tokens) < 4:
+        return Repeats(0, 0.0, 0, "")
+    ids: dict[str, int] = {}
+    array = np.array([ids.setdefault(t.key, len(ids)) for t in tokens])
+    again = _said_before(array)
+    run, at = _longest_loop(array)
+    count = max(int(again.sum()), run)
+    first = int(again.argmax()) if again.any() else at
+    where = " ".join(t.surface for t in tokens[first : first + 8])
+    return Repeats(count, count / len(tokens), run, excerpt(where) if count else "")
+
+
+def _said_before(array: np.ndarray) -> np.ndarray:
+    """Marks the words of every six-word passage that stood before."""
+    seen: set[bytes] = set()
+    marked = np.zeros(len(array), dtype=bool)
+    for i in range(len(array) - _GRAM + 1):
+        gram = array[i : i + _GRAM].tobytes()
+        if gram in seen:
+            marked[i : i + _GRAM] = True
+        seen.add(gram)
+    return marked
+
+
+def _longest_loop(array: np.ndarray) -> tuple[int, int]:
+    """Words in the longest immediate repetition beyond the first time (period 1 to 12, three times at least), and where."""
+    best, at = 0, 0
+    for period in range(1, min(12, len(array) // 3) + 1):
+        equal = np.concatenate(([0], (array[period:] == array[:-period]).astype(np.int8), [0]))
+        edges = np.flatnonzero(np.diff(equal))
+        lengths = edges[1::2] - edges[::2]
+        if len(lengths) and lengths.max() >= max(2 * period, 3) and lengths.max() > best:
+            best, at = int(lengths.max()), int(edges[::2][lengths.argmax()])
+    return best, at
+
+
+def garbling(reading: Reading) -> Fault:
+    """Mojibake (ftfy's badness), replacement characters, words no language would write."""
+    text = reading.text[:8000]
+    if not text:
+        return NO_FAULT
+    broken = text.count("\ufffd") + sum(c < " " and c not in "\n\r\t" for c in text)
+    marks = broken + badness(text)
+    odd, example = implausible_share(text)
+    degree = max(ramp(marks / max(len(reading.tokens), 1), 0.01, 0.1), ramp(odd, 0.06, 0.2))
+    return Fault(degree, example if odd > 0.06 else "broken characters") if degree else NO_FAULT
+
+
+_UNFINISHED = re.compile(r"(?:[,;(\[{/&+=-]|\b(?:and|or|the|a|an|of|to|in|for|with|by|is|are|was|that|which|as|from|because|but|if|your|their|its|can|will))$", re.IGNORECASE)  # fmt: skip
+_ENDED = re.compile(r"[.!?:…。！？；;)\]}\"'`*_>|~%][\s\"')\]*_`]*$|[^\w\s]$")
+
+
+def unfinished(reading: Reading) -> Fault:
+    """How much the form says that the text was cut: an open code fence, a last sentence without an end."""
+    text = reading.text.rstrip()
+    if not text:
+        return NO_FAULT
+    if sum(line.lstrip().startswith("```") for line in text.split("\n")) % 2:
+        return Fault(1.0, "a code block is not closed")
+    last = plain(text).rstrip().rsplit("\n", 1)[-1].strip()
+    if _UNFINISHED.search(last):
+        return Fault(1.0, f"ends with “{excerpt(last[-40:])}”")
+    if not _ENDED.search(text) and len(last.split()) >= 6:
+        return Fault(0.8, f"ends with “{excerpt(last[-40:])}”")
+    return NO_FAULT

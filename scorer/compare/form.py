@@ -1,0 +1,103 @@
+"""Divergences in form: length, ending, loops, faults on one side only, confidence. Cost: see faults; the rest under 5 µs."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean
+
+from scorer.compare.edits import Aligned
+from scorer.compare.faults import Fault, Repeats, unfinished
+from scorer.compare.reading import Reading
+from scorer.compare.result import Signal, clamp, excerpt, ramp
+
+
+def one_sided(name: str, left: Fault, right: Fault) -> Signal:
+    """The difference of two faults: what both sides show is not a divergence."""
+    worse = right if right.degree >= left.degree else left
+    degree = abs(right.degree - left.degree)
+    return Signal(name, degree, why=worse.where if degree else "", baseline_at_fault=left.degree > right.degree)
+
+
+def length(left: Reading, right: Reading) -> Signal:
+    """0 up to a factor of 1.5, 1 from a factor of 8 on; counted in words."""
+    a, b = len(left.tokens) + 3, len(right.tokens) + 3
+    factor = abs(math.log(b / a))
+    divergence = ramp(factor, math.log(1.5), math.log(8))
+    return Signal("length", divergence, why=f"{a - 3} → {b - 3} words" if divergence else "")
+
+
+def truncation(left: Reading, right: Reading, aligned: Aligned) -> Signal:
+    """One side was cut: its provider says so, its form shows it, or it is the beginning of the other side's text."""
+    cut = one_sided("truncation", _cut(left), _cut(right))
+    tail = _missing_tail(aligned)
+    if tail is None:
+        return cut
+    degree, words, baseline = tail
+    if degree * aligned_bearing(aligned) > cut.effect:
+        bearing = aligned_bearing(aligned)
+        return Signal("truncation", degree, bearing, f"the last {words} words are missing", baseline_at_fault=baseline)
+    return cut
+
+
+def aligned_bearing(aligned: Aligned) -> float:
+    """How much of the shorter text stands in the longer one, word for word."""
+    shorter = min(len(aligned.left), len(aligned.right))
+    return ramp(aligned.matched / shorter, 0.75, 0.92) if shorter else 0.0
+
+
+def _cut(reading: Reading) -> Fault:
+    if reading.cut:
+        return Fault(1.0, "finish_reason: length")
+    return unfinished(reading)
+
+
+def _missing_tail(aligned: Aligned) -> tuple[float, int, bool] | None:
+    """(degree, words missing, whether on the baseline's side) when one text ends where the other goes on."""
+    if not aligned.edits:
+        return None
+    last = aligned.edits[-1]
+    at_end = last.left_at + len(last.left) >= len(aligned.left) and last.right_at + len(last.right) >= len(
+        aligned.right
+    )
+    more, less = sorted((last.left, last.right), key=len, reverse=True)
+    half_word = len(less) == 1 and any(t.key.startswith(less[0].key) for t in more[:1])
+    if not at_end or (less and not half_word):
+        return None
+    longer = max(len(aligned.left), len(aligned.right))
+    share = (len(more) - len(less)) / max(longer, 1)
+    if len(more) - len(less) < 3 and not half_word:
+        return None
+    mid_sentence = half_word or (bool(more) and not more[0].opens)
+    degree = 1.0 if mid_sentence else ramp(share, 0.03, 0.2)
+    return degree, len(more) - len(less), len(last.left) < len(last.right)
+
+
+def repetition(left: Repeats, right: Repeats, aligned: Aligned) -> Signal:
+    """One side says again what it has said. Where the texts are otherwise the same, eight words again are a loop."""
+    worse, better = (right, left) if right.count >= left.count else (left, right)
+    extra = worse.count - better.count
+    by_share = ramp(worse.share - better.share, 0.08, 0.3) if extra >= 8 else 0.0
+    by_run = ramp(worse.run - better.run, 3, 9)
+    by_copy = ramp(extra, 3, 8) * max(aligned.closeness, aligned_bearing(aligned))
+    degree = clamp(max(by_share, by_run, by_copy))
+    why = f"again: “{worse.where}” ({extra} words)" if degree else ""
+    return Signal("repetition", degree, why=why, baseline_at_fault=worse is left)
+
+
+def empty(left: Reading, right: Reading) -> Signal:
+    """One side says nothing."""
+    nothing = (not left.canonical, not right.canonical)
+    if nothing[0] == nothing[1]:
+        return Signal("empty", 0.0)
+    said = right if nothing[0] else left
+    return Signal("empty", 1.0, why=f"nothing, against “{excerpt(said.text)}”", baseline_at_fault=nothing[0])
+
+
+def confidence(left: Reading, right: Reading) -> Signal | None:
+    """The difference of the mean log-probabilities (nats a token), where both sides have them."""
+    if not left.logprobs or not right.logprobs:
+        return None
+    means = fmean(left.logprobs), fmean(right.logprobs)
+    degree = ramp(abs(means[0] - means[1]), 0.2, 1.5)
+    why = f"{math.exp(means[0]):.0%} → {math.exp(means[1]):.0%} a token" if degree else ""
+    return Signal("confidence", degree, why=why, baseline_at_fault=means[0] < means[1])
