@@ -1,0 +1,251 @@
+"""Error rates: the increase over the baseline, a fixed limit, and two fast guards.
+
+All of them take counts, so a flush of outcomes costs the same whether it holds one request or a thousand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from scorer.evidence.mixture import Mixed, RateGrid, Restarting
+
+_SHIFTS = (0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
+_DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
+
+
+class RateTest:
+    """The candidate's error rate against a fixed limit p, 0 < p < 1."""
+
+    def __init__(self, limit: float) -> None:
+        self._above = RateGrid.around(limit, _SHIFTS, above=True)
+        self._below = RateGrid.around(limit, _DOWN_SHIFTS, above=False)
+        self._fail, self._pass = Restarting(self._above.weights), Mixed(self._below.weights)
+
+    def update(self, errors: int, n: int) -> None:
+        self._fail.update(self._above.ratios(errors, n))
+        self._pass.update(self._below.ratios(errors, n))
+
+    @property
+    def log_fail(self) -> float:
+        return self._fail.log_e
+
+    @property
+    def log_pass(self) -> float:
+        return self._pass.log_e
+
+    def to_json(self) -> list[Any]:
+        return [self._fail.to_json(), self._pass.to_json()]
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self._fail.load(raw[0])
+        self._pass.load(raw[1])
+
+
+class IncreaseTest:
+    """p_candidate - p_baseline against the limit d, block by block, so that what both sides share cancels.
+
+    A block holds n_c and n_b requests of one short time. Let (θ_c, θ_b) be an alternative fixed before the block and
+    (θ°_c, θ°_b) the point of the null {p_c - p_b ≤ d} nearest to it in the block's Kullback-Leibler divergence
+    n_c·KL + n_b·KL. Then the likelihood ratio of the alternative to that point is an e-value for the whole null: its
+    expectation's logarithm, n_c ln(1 + (p_c-θ°_c)(θ_c-θ°_c)/(θ°_c(1-θ°_c))) + the same for b, is concave in (p_c, p_b),
+    is 0 at θ°, and its gradient there is minus that of the divergence, which the null's convexity keeps from pointing
+    into the null. The rates may be others in every block. Source: Turner & Grünwald, "Exact anytime-valid confidence
+    intervals for contingency tables and beyond" (2023), where the projection is the reverse information projection.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self.d = limit
+        self._fail = Restarting((1 / len(_SHIFTS),) * len(_SHIFTS))
+        self._pass = Mixed((0.5, 0.5))
+        self._base_n, self._base_errors = 100.0, 50.0 * limit  # a guess that a hundred requests outweigh
+
+    def update(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
+        """One block; both sides must have requests."""
+        base = self._base_errors / self._base_n
+        odds = math.log((base + self.d) / max(1e-9, 1 - base - self.d))
+        worse = [1 / (1 + math.exp(-(odds + s))) for s in _SHIFTS]
+        block = (c_errors, c_n, b_errors, b_n)
+        self._fail.update([self._ratio(theta, base, block) if theta > base + self.d else 0.0 for theta in worse])
+        self._pass.update([self._ratio(theta, base, block) for theta in (base, base + self.d / 3)])
+        keep = 2000 / (2000 + b_n)  # the baseline's rate as of late: what is long gone fades
+        self._base_n, self._base_errors = self._base_n * keep + b_n, self._base_errors * keep + b_errors
+
+    def _ratio(self, theta_c: float, theta_b: float, block: tuple[int, int, int, int]) -> float:
+        c_errors, c_n, b_errors, b_n = block
+        null_b = project(theta_c, theta_b, c_n, b_n, self.d)
+        null_c = null_b + self.d
+        return (
+            c_errors * math.log(theta_c / null_c)
+            + (c_n - c_errors) * (math.log1p(-theta_c) - math.log1p(-null_c))
+            + b_errors * math.log(theta_b / null_b)
+            + (b_n - b_errors) * (math.log1p(-theta_b) - math.log1p(-null_b))
+        )
+
+    @property
+    def log_fail(self) -> float:
+        return self._fail.log_e
+
+    @property
+    def log_pass(self) -> float:
+        return self._pass.log_e
+
+    def to_json(self) -> list[Any]:
+        return [self._base_n, self._base_errors, self._fail.to_json(), self._pass.to_json()]
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self._base_n, self._base_errors = float(raw[0]), float(raw[1])
+        self._fail.load(raw[2])
+        self._pass.load(raw[3])
+
+
+def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> float:
+    """The u that minimises c_n·KL(θ_c ‖ u + d) + b_n·KL(θ_b ‖ u): bisection on the derivative, which rises in u."""
+    low, high = sorted((theta_b, theta_c - d))
+    low, high = max(low, 1e-12), min(max(high, 1e-12), 1 - d - 1e-12)
+    for _ in range(44):
+        u = 0.5 * (low + high)
+        v = u + d
+        if c_n * (v - theta_c) / (v * (1 - v)) + b_n * (u - theta_b) / (u * (1 - u)) > 0:
+            high = u
+        else:
+            low = u
+    return 0.5 * (low + high)
+
+
+class Share:
+    """The candidate's share of requests as known *before* the next ones: the larger of a quick and a slow memory.
+
+    A memory that lags behind a rising share would make candidate errors look more surprising than they are; the
+    larger of the two errs toward no alarm.
+    """
+
+    _HALVES = (30.0, 1000.0)
+
+    def __init__(self, prior: float, weight: float) -> None:
+        """``prior`` share, worth ``weight`` requests."""
+        self._state = [prior * weight, weight, prior * weight, weight]
+
+    @property
+    def value(self) -> float:
+        quick, quick_n, slow, slow_n = self._state
+        return min(max(quick / quick_n, slow / slow_n, 1e-3), 0.999)
+
+    def update(self, c_n: int, b_n: int) -> None:
+        n = c_n + b_n
+        for at, half in zip((0, 2), self._HALVES, strict=True):
+            keep = 0.5 ** (n / half)
+            self._state[at] = self._state[at] * keep + c_n * _faded(n, half)
+            self._state[at + 1] = self._state[at + 1] * keep + n * _faded(n, half)
+
+    def to_json(self) -> list[float]:
+        return list(self._state)
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self._state = [float(raw[i]) for i in range(4)]
+
+
+def _faded(n: int, half: float) -> float:
+    """The mean weight of n requests, each older by one than the next, under that half-life."""
+    return 1.0 if n <= 1 else (1 - 0.5 ** (n / half)) / (n * (1 - 0.5 ** (1 / half)))
+
+
+class RatioGuard:
+    """Whose are the errors? One update an error event; survives what both sides share.
+
+    P(an error is the candidate's) = w r / (w r + 1 - w) at ratio r of the error rates; null r ≤ r0 = ``max_ratio``.
+    Successes do not enter, so at a large share w a single error says little: CatastropheGuard is there for that.
+    """
+
+    _FACTORS = (1.5, 2.5, 5.0, 15.0, 100.0)
+
+    def __init__(self, max_ratio: float) -> None:
+        self.max_ratio = max_ratio
+        self._e = Restarting((0.2,) * len(self._FACTORS))
+
+    def update(self, c_errors: int, b_errors: int, share: float) -> None:
+        """``share``: the candidate's share of requests, fixed before these were seen."""
+        if c_errors + b_errors == 0:
+            return
+        r0, rest = self.max_ratio, 1 - share
+        at_limit = share * r0 + rest
+        ratios = []
+        for factor in self._FACTORS:
+            less = math.log(at_limit / (share * r0 * factor + rest))
+            ratios.append(c_errors * (math.log(factor) + less) + b_errors * less)
+        self._e.update(ratios)
+
+    @property
+    def log_e(self) -> float:
+        return self._e.log_e
+
+    def to_json(self) -> list[Any]:
+        return self._e.to_json()
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self._e.load(raw)
+
+
+class CatastropheGuard:
+    """Is about half of everything failing? Null: the candidate's rate is at most ``floor``, or what the baseline itself
+    shows of late; alternatives from 55 % up. Also at 100 %, where there is no baseline to compare with.
+
+    The limit of each update is fixed by what came before it, so this is an e-process for "never above its limit".
+    """
+
+    _RATES = (0.97, 0.8, 0.55)
+    _WEIGHTS = (0.5, 0.25, 0.25)
+    _TOO_CLOSE = 0.45  # with the limit up here there is nothing left to tell apart: no bet
+
+    def __init__(self, floor: float) -> None:
+        self._floor = floor
+        self._e = Restarting(self._WEIGHTS)
+        self._grids: dict[float, RateGrid] = {}
+
+    def update(self, errors: int, n: int, baseline_rate: float) -> None:
+        """``baseline_rate``: what is tolerated for the baseline's sake, known before these requests."""
+        limit = max(self._floor, math.ceil(baseline_rate * 50) / 50)
+        if n == 0 or limit > self._TOO_CLOSE:
+            return
+        grid = self._grids.get(limit)
+        if grid is None:
+            grid = self._grids[limit] = RateGrid.at(limit, self._RATES, self._WEIGHTS)
+        self._e.update(grid.ratios(errors, n))
+
+    @property
+    def log_e(self) -> float:
+        return self._e.log_e
+
+    def to_json(self) -> list[Any]:
+        return self._e.to_json()
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self._e.load(raw)
+
+
+class RecentRate:
+    """The baseline's error rate as of late: the larger of the last ten and the last few hundred requests."""
+
+    _HALVES = (10.0, 300.0)
+
+    def __init__(self) -> None:
+        self._state = [0.0, 3.0, 0.0, 3.0]
+
+    @property
+    def value(self) -> float:
+        quick, quick_n, slow, slow_n = self._state
+        return max(quick / quick_n, slow / slow_n)
+
+    def update(self, errors: int, n: int) -> None:
+        for at, half in zip((0, 2), self._HALVES, strict=True):
+            keep = 0.5 ** (n / half)
+            weight = _faded(n, half)
+            self._state[at] = self._state[at] * keep + errors * weight
+            self._state[at + 1] = self._state[at + 1] * keep + n * weight
+
+    def to_json(self) -> list[float]:
+        return list(self._state)
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self._state = [float(raw[i]) for i in range(4)]

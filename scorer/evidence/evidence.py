@@ -1,0 +1,199 @@
+"""A workload's evidence at one step of its ramp: what the steer loop folds outcomes and scores into.
+
+Mutable, and handed back by every fold so that callers need not know. Small, and the same after a trip through JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from glidepath.config import Workload
+from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.histogram import Histogram, bucket_of
+from glidepath.records import SideStatus, Verdict
+from scorer.evidence.cap import KeyCap
+from scorer.evidence.engine import Engine
+from scorer.evidence.rates import DOWN_KINDS
+from scorer.evidence.seen import Seen
+from scorer.evidence.tally import Tally
+
+VERSION = 1
+BIN_MS = 250  # flushes of a fleet within this time are one observation
+BLOCK_MS = 1000  # a block of the increase test lasts at least this long: what drifts, drifts more slowly
+
+
+class Evidence:
+    """Use ``Evidence.fresh`` or ``Evidence.from_json``."""
+
+    def __init__(self, workload: Workload, percent: float, now_ms: int) -> None:
+        self._workload = workload
+        self.percent = percent
+        self.started_ms = now_ms
+        self._engine = Engine(workload, percent, _prior_share(workload, percent))
+        self._origins = _origins(percent)
+        self._cap, self._seen = KeyCap(), Seen()
+        self._pending = [0, 0, 0, 0, 0]
+        self._bin = 0
+        self._block_from_ms = 0
+        self._last_ms = now_ms
+        self._scores = [0, 0.0, 0, 0.0]  # cross pairs and their sum, noise pairs and theirs
+        self._shown: tuple[Verdict, ...] | None = None
+
+    @classmethod
+    def fresh(cls, workload: Workload, percent: float, now_ms: int) -> Evidence:
+        """Nothing known yet, at ``percent`` of the traffic, from ``now_ms`` on."""
+        return cls(workload, percent, now_ms)
+
+    def fold_outcomes(self, outcomes: Outcomes) -> Evidence:
+        """Add one flush. Left out: a flush folded before, and one that began before this step did."""
+        if outcomes.from_ms < self.started_ms or not self._seen.add(outcomes.source, outcomes.seq):
+            return self
+        number = outcomes.to_ms // BIN_MS
+        if number != self._bin:
+            self._settle()
+            self._bin = number
+        self._last_ms = max(self._last_ms, outcomes.to_ms)
+        for side in outcomes.sides:
+            if side.origin is self._origins[side.side]:
+                self._fold_side(side)
+        self._shown = None
+        return self
+
+    def _fold_side(self, side: SideOutcomes) -> None:
+        pending, signals = self._pending, self._engine.signals
+        if side.side is Side.CANDIDATE:
+            pending[0] += side.errors
+            pending[1] += side.requests
+            if side.errors:
+                pending[2] += sum(n for kind, n in side.error_kinds.items() if kind in DOWN_KINDS)
+            signals["total"].candidate.add(side.latency_ms)
+            signals["ttft"].candidate.add(side.ttft_ms)
+        else:
+            pending[3] += side.errors
+            pending[4] += side.requests
+            signals["total"].baseline.add(side.latency_ms)
+            signals["ttft"].baseline.add(side.ttft_ms)
+
+    def _settle(self) -> None:
+        """Hand over what has come since the last time as one observation."""
+        if not any(self._pending):
+            return
+        self._engine.requests(*self._pending)
+        self._pending = [0, 0, 0, 0, 0]
+        at_ms = self._bin * BIN_MS
+        if at_ms - self._block_from_ms >= BLOCK_MS and self._engine.close_block():
+            self._block_from_ms = at_ms
+
+    def fold_scored(self, scored: ScoredPair) -> Evidence:
+        """Add one scored pair. Left out: unscored ones, pairs from before this step, a user's beyond the cap."""
+        if not scored.scored or scored.captured_at_ms < self.started_ms:
+            return self
+        self._shown = None
+        self._last_ms = max(self._last_ms, scored.scored_at_ms)
+        if scored.kind is PairKind.NOISE:
+            self._scores[2] += 1
+            self._scores[3] += scored.agreement
+            self._engine.noise(scored.agreement)
+            return self
+        self._scores[0] += 1
+        self._scores[1] += scored.agreement
+        if self._cap.admits(scored.sticky):
+            self._engine.agreement(scored.agreement)
+            self._fold_tokens(scored)
+        return self
+
+    def _fold_tokens(self, scored: ScoredPair) -> None:
+        both = (scored.candidate, scored.baseline)
+        if "per_token" in self._engine.signals and all(f.output_tokens > 0 and f.total_ms > 0 for f in both):
+            own, base = (Histogram({bucket_of(f.total_ms / f.output_tokens): 1}) for f in both)
+            self._engine.histograms("per_token", own, base)
+
+    def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:
+        """One verdict a gate. Costs next to nothing when nothing was folded since the last call."""
+        if self._shown is None:
+            self._settle()
+            self._engine.look()
+            self._shown = self._engine.verdicts(self._rates(now_ms))
+        return self._shown
+
+    def _rates(self, now_ms: int) -> dict[str, float]:
+        seconds = max((max(now_ms, self._last_ms) - self.started_ms) / 1000, 1e-3)
+        return {name: gate.n / seconds for name, gate in self._engine.gates.items()}
+
+    def sides(self) -> tuple[SideStatus, SideStatus]:
+        """(baseline, candidate) over this step."""
+        self._settle()
+        counts, signals = self._engine.counts, self._engine.signals
+        total, ttft = signals["total"], signals["ttft"]
+        return (
+            _status(counts.b_n, counts.b_errors, total.baseline, ttft.baseline),
+            _status(counts.c_n, counts.c_errors, total.candidate, ttft.candidate),
+        )
+
+    def agreement(self) -> float | None:
+        """Mean agreement of all scored pairs of this step."""
+        return self._scores[1] / self._scores[0] if self._scores[0] else None
+
+    def noise(self) -> float | None:
+        """Mean agreement of the baseline with itself in this step."""
+        return self._scores[3] / self._scores[2] if self._scores[2] else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, in plain lists and numbers; well below 64 KB."""
+        return {
+            "v": VERSION,
+            "percent": self.percent,
+            "started_ms": self.started_ms,
+            "last_ms": self._last_ms,
+            "pending": list(self._pending),
+            "bin": [self._bin, self._block_from_ms],
+            "scores": list(self._scores),
+            "cap": self._cap.to_json(),
+            "seen": self._seen.to_json(),
+            "engine": self._engine.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, workload: Workload, raw: Mapping[str, Any]) -> Evidence:
+        """The evidence that ``to_json`` wrote. What belongs to a gate whose limit has changed since starts afresh."""
+        evidence = cls(workload, float(raw["percent"]), int(raw["started_ms"]))
+        if raw.get("v") != VERSION:
+            return evidence
+        evidence._last_ms = int(raw["last_ms"])
+        evidence._pending = [int(v) for v in raw["pending"]]
+        evidence._bin, evidence._block_from_ms = raw["bin"]
+        evidence._scores = list(raw["scores"])
+        evidence._cap.load(raw["cap"])
+        evidence._seen.load(raw["seen"])
+        evidence._engine.load(raw["engine"])
+        return evidence
+
+
+def _origins(percent: float) -> dict[Side, Origin]:
+    """Whose requests count: a side that no client reaches is judged by its shadow traffic."""
+    return {
+        Side.CANDIDATE: Origin.SHADOW if percent <= 0 else Origin.LIVE,
+        Side.BASELINE: Origin.SHADOW if percent >= 100 else Origin.LIVE,
+    }
+
+
+def _prior_share(workload: Workload, percent: float) -> float:
+    """The candidate's share of the requests that count, as configured."""
+    shadow = workload.shadow
+    if percent <= 0:
+        return max(shadow.sample, 0.1) / (100 + shadow.sample)
+    if percent >= 100:
+        return 100 / (100 + max(shadow.sample * shadow.reverse / 100, 0.1))
+    return percent / 100
+
+
+def _status(n: int, errors: int, total: Tally, ttft: Tally) -> SideStatus:
+    return SideStatus(
+        requests=n,
+        errors=errors,
+        p50_ms=total.quantile(0.50),
+        p95_ms=total.quantile(0.95),
+        p99_ms=total.quantile(0.99),
+        ttft_p50_ms=ttft.quantile(0.50),
+    )

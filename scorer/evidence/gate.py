@@ -1,0 +1,92 @@
+"""What every gate has: a test with running maxima, the numbers it shows, and words for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from scorer.evidence.specs import GateSpec
+from scorer.evidence.tally import Tally
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a step has seen of both sides so far."""
+
+    c_n: int = 0
+    c_errors: int = 0
+    c_down: int = 0
+    b_n: int = 0
+    b_errors: int = 0
+
+    def to_json(self) -> list[int]:
+        return [self.c_n, self.c_errors, self.c_down, self.b_n, self.b_errors]
+
+
+@dataclass(slots=True)
+class Signal:
+    """One latency signal of both sides, over the step."""
+
+    candidate: Tally = field(default_factory=Tally)
+    baseline: Tally = field(default_factory=Tally)
+
+
+class Part(Protocol):
+    """A piece of a gate's state."""
+
+    def to_json(self) -> list[Any]: ...
+
+    def load(self, raw: Sequence[Any]) -> None: ...
+
+
+class Gate:
+    """Running maxima of the two e-values (natural logarithms). A failure stays until the evidence is reset."""
+
+    def __init__(self, spec: GateSpec) -> None:
+        self.spec = spec
+        self.fail_peak = self.pass_peak = 0.0
+
+    def note(self, log_fail: float, log_pass: float = 0.0) -> None:
+        self.fail_peak = max(self.fail_peak, log_fail)
+        self.pass_peak = max(self.pass_peak, log_pass)
+
+    @property
+    def failed(self) -> bool:
+        return self.fail_peak >= self.spec.fail_at
+
+    @property
+    def proven(self) -> bool:
+        return self.pass_peak >= self.spec.pass_at
+
+    @property
+    def n(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def value(self) -> float | None:
+        raise NotImplementedError
+
+    @property
+    def within(self) -> bool:
+        """Whether the present value is on the good side of the limit: a proof that no longer looks true waits."""
+        value = self.value
+        return value is not None and value <= self.spec.limit
+
+    def words(self) -> str:
+        raise NotImplementedError
+
+    def test(self) -> Sequence[Part]:
+        raise NotImplementedError
+
+    def to_json(self) -> list[Any]:
+        return [self.spec.limit, self.fail_peak, self.pass_peak, *(part.to_json() for part in self.test())]
+
+    def load(self, raw: Sequence[Any]) -> None:
+        """Raises ValueError when the limit is another than the one this evidence was gathered against."""
+        limit, self.fail_peak, self.pass_peak, *parts = raw
+        if limit != self.spec.limit:
+            self.fail_peak = self.pass_peak = 0.0
+            raise ValueError("another limit")
+        for part, state in zip(self.test(), parts, strict=True):
+            part.load(state)

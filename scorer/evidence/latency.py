@@ -1,0 +1,158 @@
+"""The ratio of a quantile between two sides, over log-bucketed histograms.
+
+Null of the test that fails the candidate: its quantile is at most ρ times the baseline's, Q_c ≤ ρ Q_b. At x = Q_c both
+"P_c(> x) ≤ 1 - q" and "P_b(> x/ρ) ≥ 1 - q" are true, so the product of their e-values is one, and so is the minimum of
+that product over all x, without knowing Q_c. Promoting swaps the signs. Source: Howard & Ramdas, "Sequential estimation
+of quantiles with applications to A/B testing and best-arm identification" (2022).
+
+x runs over the edges of the buckets (1.09 % apart). ρ is moved to a whole number of buckets, up to fail and down to
+pass, and where a true x lies within a bucket the neighbouring edge that gives *less* evidence is taken: so the
+verdict is right for the latencies themselves, and costs at most two buckets of sharpness.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from glidepath.histogram import SCALE
+from scorer.evidence.gate import Gate, Part, Signal
+from scorer.evidence.mixture import LN2, FloatArray, RateGrid, log_sum, spend
+from scorer.evidence.specs import GateSpec
+from scorer.evidence.tally import Slots, Tally
+from scorer.evidence.words import signal_words
+
+_SHIFTS = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
+_NOTHING_LEFT = 1e-12
+LEAST_GROWTH = 1.01  # the candidate's count must have grown by this factor before the next look: fewer looks are valid
+
+
+class QuantileRatio:
+    """e-values of two histograms for one quantile and one limit."""
+
+    def __init__(self, q: float, max_ratio: float) -> None:
+        tail = 1 - q
+        self._more = RateGrid.around(tail, _SHIFTS, above=True)
+        self._fewer = RateGrid.around(tail, _SHIFTS, above=False)
+        buckets = math.log2(max_ratio) * 2**SCALE
+        self._shift_up, self._shift_down = math.ceil(buckets - 1e-9), math.floor(buckets + 1e-9)
+
+    def log_e(self, candidate: Slots, baseline: Slots) -> tuple[float, float]:
+        """(against "not slower", against "slower"); (0, 0) while either side is empty."""
+        c_n, b_n = int(candidate.sum()), int(baseline.sum())
+        if not c_n or not b_n:
+            return (0.0, 0.0)
+        first, last = _span(candidate, baseline, max(abs(self._shift_up), abs(self._shift_down)) + 2)
+        c_above = c_n - _cumulated(candidate, first, last)
+        # Fail. For x in (edge i-1, edge i]: the candidate's exceedances are at least those of edge i, the baseline's of
+        # x/ρ at most those of the edge a shift and one below.
+        b_below = b_n - _cumulated(baseline, first - self._shift_up - 1, last - self._shift_up - 1)
+        fail = self._more.log_e(c_above, c_n) + self._fewer.log_e(b_below, b_n)
+        # Pass. For x in (edge i-1, edge i]: the candidate's exceedances are at most those of edge i-1, the baseline's
+        # of x/ρ at least those of the edge a shift below.
+        c_before = c_n - _cumulated(candidate, first - 1, last - 1)
+        b_beyond = b_n - _cumulated(baseline, first - self._shift_down, last - self._shift_down)
+        passed = self._fewer.log_e(c_before, c_n) + self._more.log_e(b_beyond, b_n)
+        return (_least(fail), _least(passed))
+
+
+def _least(values: FloatArray) -> float:
+    return float(values.min())
+
+
+def _span(candidate: Slots, baseline: Slots, margin: int) -> tuple[int, int]:
+    """Slots outside of which both counts stay what they are at the ends."""
+    used = np.flatnonzero(candidate + baseline)
+    return int(used[0]) - margin, int(used[-1]) + margin + 1
+
+
+def _cumulated(counts: Slots, first: int, last: int) -> Slots:
+    """How many values lie at or below each slot's upper edge, for slots first … last-1 (beyond either end too)."""
+    sums = np.cumsum(counts)
+    slots = np.arange(first, last)
+    taken: Slots = sums[np.clip(slots, 0, len(sums) - 1)]
+    taken[slots < 0] = 0
+    return taken
+
+
+class LatencyTest:
+    """Quantile ratio over a step, with restarts for the direction that fails; looked at on a schedule."""
+
+    def __init__(self, q: float, max_ratio: float) -> None:
+        self.q = q
+        self._ratio = QuantileRatio(q, max_ratio)
+        self._window_least = math.ceil(4 / (1 - q))
+        self._mark_c, self._mark_b = Tally(), Tally()
+        self._starts = 1
+        self._cash = 0.5 * (1 - spend(1))
+        self._looked_at = 0
+        self.log_fail = self.log_pass = 0.0
+
+    def due(self, candidate: Tally) -> bool:
+        return candidate.total >= max(self._looked_at + 1, self._looked_at * LEAST_GROWTH)
+
+    def look(self, candidate: Tally, baseline: Tally) -> None:
+        """Evaluate; ``candidate`` and ``baseline`` hold the step so far."""
+        self._looked_at = candidate.total
+        steady, self.log_pass = self._ratio.log_e(candidate.counts, baseline.counts)
+        recent_c, recent_b = candidate.counts - self._mark_c.counts, baseline.counts - self._mark_b.counts
+        recent = steady if self._starts == 1 else self._ratio.log_e(recent_c, recent_b)[0]
+        bet = math.log(spend(self._starts)) - LN2 + recent
+        self.log_fail = log_sum([steady - LN2, bet, math.log(max(self._cash, _NOTHING_LEFT))])
+        if recent < 0 and candidate.total - self._mark_c.total >= self._window_least:
+            self._begin_anew(candidate, baseline)
+
+    def _begin_anew(self, candidate: Tally, baseline: Tally) -> None:
+        self._starts += 1
+        self._cash -= 0.5 * spend(self._starts)
+        self._mark_c, self._mark_b = candidate.copy(), baseline.copy()
+
+    def to_json(self) -> list[Any]:
+        numbers = [self._starts, self._cash, self._looked_at, self.log_fail, self.log_pass]
+        return [*numbers, self._mark_c.to_json(), self._mark_b.to_json()]
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self._starts, self._cash, self._looked_at = int(raw[0]), float(raw[1]), int(raw[2])
+        self.log_fail, self.log_pass = float(raw[3]), float(raw[4])
+        self._mark_c.load(raw[5])
+        self._mark_b.load(raw[6])
+
+
+class LatencyGate(Gate):
+    """A quantile of one signal, as a ratio to the baseline's."""
+
+    def __init__(self, spec: GateSpec, q: float, signal: Signal) -> None:
+        super().__init__(spec)
+        self._signal = signal
+        self._test = LatencyTest(q, spec.limit)
+
+    def look(self) -> None:
+        if self._signal.baseline.total and self._test.due(self._signal.candidate):
+            self._test.look(self._signal.candidate, self._signal.baseline)
+            self.note(self._test.log_fail, self._test.log_pass)
+
+    @property
+    def n(self) -> int:
+        return self._signal.candidate.total
+
+    @property
+    def value(self) -> float | None:
+        own, base = self._quantiles()
+        return own / base if own is not None and base else None
+
+    def _quantiles(self) -> tuple[float | None, float | None]:
+        return self._signal.candidate.quantile(self._test.q), self._signal.baseline.quantile(self._test.q)
+
+    def words(self) -> str:
+        own, base = self._quantiles()
+        if own is None or not base:
+            return f"{self.n} samples of the candidate, {self._signal.baseline.total} of the baseline"
+        name = signal_words(self.spec.name)
+        ratio = f"{own / base:.2f} × the baseline's {base:.3g} ms"
+        return f"{name} {own:.3g} ms is {ratio}, limit {self.spec.limit:.2f}"
+
+    def test(self) -> Sequence[Part]:
+        return (self._test,)

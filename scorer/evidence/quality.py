@@ -1,0 +1,91 @@
+"""The gates of quality: against a fixed agreement, and against the noise floor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from scorer.evidence.betting import MeanTest
+from scorer.evidence.gate import Gate, Part
+from scorer.evidence.specs import GateSpec
+
+
+class QualityGate(Gate):
+    """Mean agreement, at least the limit."""
+
+    def __init__(self, spec: GateSpec) -> None:
+        super().__init__(spec)
+        self._test = MeanTest(min(max(spec.limit, 1e-6), 1 - 1e-6), spec.fail_at, spec.pass_at)
+
+    def add(self, agreement: float) -> None:
+        self._test.update(min(max(agreement, 0.0), 1.0))
+        self.note(self._test.log_fail, self._test.log_pass)
+
+    @property
+    def n(self) -> int:
+        return self._test.n
+
+    @property
+    def value(self) -> float | None:
+        return self._test.mean
+
+    @property
+    def within(self) -> bool:
+        return self.value is not None and self.value >= self.spec.limit
+
+    def words(self) -> str:
+        return f"agreement {self.value:.3f} over {self.n} pairs, at least {self.spec.limit:.3f} asked"
+
+    def test(self) -> Sequence[Part]:
+        return (self._test,)
+
+
+class MarginGate(Gate):
+    """Agreement below the noise floor, at most the limit. A block ends when both kinds of pair have come: its
+    difference of means is one value, so what changes for both kinds over time cancels."""
+
+    def __init__(self, spec: GateSpec) -> None:
+        super().__init__(spec)
+        self._test = MeanTest((1 - spec.limit) / 2, spec.fail_at, spec.pass_at)
+        self._block = Block([0.0, 0.0, 0.0, 0.0])
+
+    def add(self, agreement: float | None = None, noise: float | None = None) -> None:
+        block = self._block.values
+        for at, score in ((0, agreement), (2, noise)):
+            if score is not None:
+                block[at] += 1
+                block[at + 1] += min(max(score, 0.0), 1.0)
+        if block[0] and block[2]:
+            self._test.update((block[1] / block[0] - block[3] / block[2] + 1) / 2)
+            self._block.values = [0.0, 0.0, 0.0, 0.0]
+            self.note(self._test.log_fail, self._test.log_pass)
+
+    @property
+    def n(self) -> int:
+        return self._test.n
+
+    @property
+    def value(self) -> float | None:
+        mean = self._test.mean
+        return None if mean is None else 1 - 2 * mean
+
+    def words(self) -> str:
+        return (
+            f"agreement is {self.value:.3f} below the noise floor ({self.n} noise pairs), limit {self.spec.limit:.3f}"
+        )
+
+    def test(self) -> Sequence[Part]:
+        return (self._test, self._block)
+
+
+class Block:
+    """Numbers of a block that is not complete yet."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.values = values
+
+    def to_json(self) -> list[Any]:
+        return list(self.values)
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self.values = list(raw)

@@ -1,0 +1,140 @@
+"""The gates of errors: a fixed limit, the increase over the baseline, the fast guard, the candidate's being there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scorer.evidence.errors import CatastropheGuard, IncreaseTest, RateTest, RatioGuard, RecentRate, Share
+from scorer.evidence.gate import Counts, Gate, Part
+from scorer.evidence.mixture import LN2, log_add
+from scorer.evidence.specs import GateSpec
+from scorer.evidence.words import share_words
+
+MIN_FAST_ERRORS = 5  # a guard that goes straight to 0 % wants more than one hiccup, however surprising
+DOWN_KINDS = frozenset({"connect", "refused", "reset", "no_healthy_upstream", "dns", "no_cluster", "upstream_died"})
+
+
+class RateGate(Gate):
+    """The candidate's error rate by itself."""
+
+    def __init__(self, spec: GateSpec, counts: Counts) -> None:
+        super().__init__(spec)
+        self._counts = counts
+        self._test = RateTest(min(max(spec.limit, 1e-6), 1 - 1e-6))
+
+    def add(self, c_errors: int, c_n: int) -> None:
+        if c_n:
+            self._test.update(c_errors, c_n)
+            self.note(self._test.log_fail, self._test.log_pass)
+
+    @property
+    def n(self) -> int:
+        return self._counts.c_n
+
+    @property
+    def value(self) -> float | None:
+        return self._counts.c_errors / self.n if self.n else None
+
+    def words(self) -> str:
+        seen = f"{self._counts.c_errors} of {self.n} requests"
+        return f"error rate {share_words(self.value)} ({seen}), limit {share_words(self.spec.limit)}"
+
+    def test(self) -> Sequence[Part]:
+        return (self._test,)
+
+
+class IncreaseGate(Gate):
+    """The candidate's error rate less the baseline's."""
+
+    def __init__(self, spec: GateSpec, counts: Counts) -> None:
+        super().__init__(spec)
+        self._counts = counts
+        self._test = IncreaseTest(min(max(spec.limit, 1e-6), 0.98))
+
+    def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
+        """One block with requests of both sides."""
+        self._test.update(c_errors, c_n, b_errors, b_n)
+        self.note(self._test.log_fail, self._test.log_pass)
+
+    @property
+    def n(self) -> int:
+        return self._counts.c_n
+
+    @property
+    def value(self) -> float | None:
+        c = self._counts
+        return c.c_errors / c.c_n - c.b_errors / c.b_n if c.c_n and c.b_n else None
+
+    def words(self) -> str:
+        c = self._counts
+        if self.value is None:
+            return f"{c.c_n} requests of the candidate and {c.b_n} of the baseline: nothing to compare with"
+        own, base = share_words(c.c_errors / c.c_n), share_words(c.b_errors / c.b_n)
+        return (
+            f"error rate {own} ({c.c_errors} of {c.c_n}), baseline's {base}, may be {share_words(self.spec.limit)} more"
+        )
+
+    def test(self) -> Sequence[Part]:
+        return (self._test,)
+
+
+class FastGate(Gate):
+    """Both fast guards of errors, averaged: for the null that neither has cause."""
+
+    def __init__(self, spec: GateSpec, counts: Counts, floor: float, prior_share: float, prior_weight: float) -> None:
+        super().__init__(spec)
+        self._counts = counts
+        self._share, self._recent = Share(prior_share, prior_weight), RecentRate()
+        self._ratio, self._catastrophe = RatioGuard(spec.limit), CatastropheGuard(floor)
+
+    def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
+        self._ratio.update(c_errors, b_errors, self._share.value)
+        self._catastrophe.update(c_errors, c_n, self.spec.limit * self._recent.value)
+        self._share.update(c_n, b_n)
+        self._recent.update(b_errors, b_n)
+        if self._counts.c_errors >= MIN_FAST_ERRORS:
+            self.note(log_add(self._ratio.log_e, self._catastrophe.log_e) - LN2)
+
+    @property
+    def n(self) -> int:
+        return self._counts.c_n
+
+    @property
+    def value(self) -> float | None:
+        c = self._counts
+        return (c.c_errors / c.c_n) / (c.b_errors / c.b_n) if c.c_n and c.b_errors else None
+
+    def words(self) -> str:
+        c = self._counts
+        return f"{c.c_errors} of the candidate's {c.c_n} requests failed, {c.b_errors} of the baseline's {c.b_n}"
+
+    def test(self) -> Sequence[Part]:
+        return (self._share, self._recent, self._ratio, self._catastrophe)
+
+
+class DownGate(Gate):
+    """Is the candidate unreachable? Failures to connect, refusals and resets only."""
+
+    def __init__(self, spec: GateSpec, counts: Counts) -> None:
+        super().__init__(spec)
+        self._counts = counts
+        self._guard = CatastropheGuard(spec.limit)
+
+    def add(self, c_down: int, c_n: int) -> None:
+        self._guard.update(c_down, c_n, 0.0)
+        if self._counts.c_down >= MIN_FAST_ERRORS:
+            self.note(self._guard.log_e)
+
+    @property
+    def n(self) -> int:
+        return self._counts.c_n
+
+    @property
+    def value(self) -> float | None:
+        return self._counts.c_down / self.n if self.n else None
+
+    def words(self) -> str:
+        return f"{self._counts.c_down} of the candidate's {self.n} requests found it unreachable"
+
+    def test(self) -> Sequence[Part]:
+        return (self._guard,)

@@ -1,0 +1,109 @@
+"""Which gates a workload has at a step, and how its budget for false decisions is shared among them.
+
+A false rollback is *any* gating gate failing without cause, so the gates' α_k add up to ``gates.alpha``. A false
+promotion needs *every* gate to pass, the one that guards the harm included, so each may use the whole of alpha
+(intersection-union: Berger 1982). Guards prove nothing: they only ever stand in the way.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from glidepath.config import Workload
+from glidepath.config.gates import Gate, LatencyGate
+
+QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
+DEFAULT_MAX_RATIO = 2.0  # of the fast guard, where no errors gate says otherwise
+
+# Shares of alpha by kind of gate, before they are scaled to add up to it.
+_PROOF, _GUARD = 1.0, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class GateSpec:
+    """``fail_at``, ``pass_at``: ln(1/α). A ``guard`` passes by not having fired; ``increase``: over the baseline."""
+
+    name: str
+    limit: float
+    unit: str
+    fail_at: float
+    pass_at: float
+    gating: bool = True
+    fast: bool = False
+    guard: bool = False
+    increase: bool = False
+    min_samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    name: str
+    limit: float
+    unit: str
+    section: Gate | None = None
+    gating: bool = True
+    fast: bool = False
+    guard: bool = False
+    increase: bool = False
+
+
+def latency_name(gate: LatencyGate) -> str:
+    """``latency_p99``, ``ttft_p95``, ``per_token_p50``."""
+    return f"{'latency' if gate.signal == 'total' else gate.signal}_{gate.quantile}"
+
+
+def specs_of(workload: Workload, percent: float | None) -> tuple[GateSpec, ...]:
+    """The gates at ``percent`` (None: not known, so no guard of the split), in the order in which they are shown."""
+    drafts = _drafts(workload, percent)
+    weights = {d.name: _GUARD if d.guard else _PROOF for d in drafts}
+    total = sum(weights[d.name] for d in drafts if d.gating) or 1.0
+    alpha = workload.gates.alpha
+    return tuple(
+        GateSpec(
+            name=d.name,
+            limit=d.limit,
+            unit=d.unit,
+            fail_at=math.log(total / (weights[d.name] * alpha)),
+            pass_at=math.log(1 / alpha),
+            gating=d.gating,
+            fast=d.fast,
+            guard=d.guard,
+            increase=d.increase,
+            min_samples=0 if d.guard else _min_samples(workload, d.section),
+        )
+        for d in drafts
+    )
+
+
+def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
+    gates, drafts = workload.gates, []
+    quality, errors = gates.quality, gates.errors
+    if quality is not None and quality.min_agreement is not None:
+        drafts.append(_Draft("quality", quality.min_agreement, "agreement", quality, quality.gating))
+    if quality is not None and quality.margin is not None:
+        drafts.append(_Draft("quality_margin", quality.margin, "agreement", quality, quality.gating))
+    if errors is not None and errors.max_increase is not None:
+        drafts.append(_Draft("errors", errors.max_increase, "share", errors, errors.gating, increase=True))
+    if errors is not None and errors.max_rate is not None:
+        name = "errors" if errors.max_increase is None else "errors_rate"
+        drafts.append(_Draft(name, errors.max_rate, "share", errors, errors.gating))
+    ratio, gating = (errors.max_ratio, errors.gating) if errors else (DEFAULT_MAX_RATIO, True)
+    drafts.append(_Draft("errors_fast", ratio, "ratio", errors, gating, fast=True, guard=True))
+    drafts.append(_Draft("candidate_down", 0.02, "share", None, fast=True, guard=True))
+    seen = {d.name for d in drafts}
+    for latency in gates.latency:
+        name = latency_name(latency)
+        if name not in seen:  # the same signal and quantile twice: the first, stricter or not, is the one declared
+            drafts.append(_Draft(name, latency.max_ratio, "ratio", latency, latency.gating))
+            seen.add(name)
+    if gates.split and percent is not None and 0 < percent < 100:
+        # With sticky users the requests of one of them all go the same way: the share of requests says little about
+        # the router, so the guard is shown and decides nothing.
+        drafts.append(_Draft("split", percent / 100, "share", None, gating=workload.sticky is None, guard=True))
+    return drafts
+
+
+def _min_samples(workload: Workload, section: Gate | None) -> int:
+    own = section.min_samples if section else None
+    return workload.ramp.min_samples if own is None else own

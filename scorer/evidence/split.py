@@ -1,0 +1,86 @@
+"""Does the router do what it says? The realised split against the weight that is set.
+
+The multinomial test of a sample-ratio mismatch with a mixture prior, for two categories (Lindon & Malek, "Anytime-valid
+inference for multinomial count data", 2022), with a tolerance: requests are counted when they end, so a slower side is
+counted later, and a retried connection may count twice. Only a split beyond the tolerance is the router's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from scorer.evidence.gate import Counts, Gate, Part
+from scorer.evidence.mixture import LN2, Mixed, RateGrid, log_add
+from scorer.evidence.specs import GateSpec
+from scorer.evidence.words import share_words
+
+TOLERANCE = 1.25  # as a factor of the odds, either way
+_SHIFTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+class SplitGuard:
+    """Null: the candidate's odds are within TOLERANCE of ``share`` : 1 - ``share``."""
+
+    def __init__(self, share: float, tolerance: float = TOLERANCE) -> None:
+        self._high = RateGrid.around(_moved(share, tolerance), _SHIFTS, above=True)
+        self._low = RateGrid.around(_moved(share, 1 / tolerance), _SHIFTS, above=False)
+        self._more, self._less = Mixed(self._high.weights), Mixed(self._low.weights)
+
+    def update(self, c_n: int, b_n: int) -> None:
+        self._more.update(self._high.ratios(c_n, c_n + b_n))
+        self._less.update(self._low.ratios(c_n, c_n + b_n))
+
+    @property
+    def log_e(self) -> float:
+        return log_add(self._more.log_e, self._less.log_e) - LN2
+
+    def to_json(self) -> list[Any]:
+        return [self._more.to_json(), self._less.to_json()]
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self._more.load(raw[0])
+        self._less.load(raw[1])
+
+
+def _moved(share: float, factor: float) -> float:
+    odds = share / (1 - share) * factor
+    return odds / (1 + odds)
+
+
+def odds_ratio(c_n: int, b_n: int, share: float) -> float | None:
+    """Realised odds over those that are set; None without requests of both sides."""
+    if not c_n or not b_n:
+        return None
+    return math.exp(math.log(c_n / b_n) - math.log(share / (1 - share)))
+
+
+class SplitGate(Gate):
+    """The realised share against the configured one."""
+
+    def __init__(self, spec: GateSpec, counts: Counts) -> None:
+        super().__init__(spec)
+        self._counts = counts
+        self._guard = SplitGuard(spec.limit)
+
+    def add(self, c_n: int, b_n: int) -> None:
+        self._guard.update(c_n, b_n)
+        self.note(self._guard.log_e)
+
+    @property
+    def n(self) -> int:
+        return self._counts.c_n + self._counts.b_n
+
+    @property
+    def value(self) -> float | None:
+        return self._counts.c_n / self.n if self.n else None
+
+    def words(self) -> str:
+        odds = odds_ratio(self._counts.c_n, self._counts.b_n, self.spec.limit)
+        off = "" if odds is None else f" (odds {odds:.2f} × what they should be)"
+        own, limit = share_words(self.value), share_words(self.spec.limit)
+        return f"the candidate got {own} of {self.n} requests, {limit} is set{off}"
+
+    def test(self) -> Sequence[Part]:
+        return (self._guard,)

@@ -1,0 +1,73 @@
+"""From a gate's running evidence to its verdict, with what is missing and how long that takes."""
+
+from __future__ import annotations
+
+import math
+
+from glidepath.domain import Outcome
+from glidepath.records import Verdict
+from scorer.evidence.gate import Gate
+from scorer.evidence.words import duration_words
+
+_TOO_EARLY = 0.05  # with less evidence than this nothing can be said of what is missing
+
+
+def verdict_of(gate: Gate, rate: float | None) -> Verdict:
+    """``rate``: the gate's samples a second."""
+    outcome = _outcome(gate)
+    spec = gate.spec
+    missing = _missing(gate) if outcome is Outcome.INCONCLUSIVE and not spec.guard else None
+    eta = missing / rate if missing is not None and rate else None
+    return Verdict(
+        gate=spec.name,
+        outcome=outcome.value,
+        value=gate.value,
+        limit=spec.limit,
+        unit=spec.unit,
+        n=gate.n,
+        evidence=_evidence(gate),
+        gating=spec.gating,
+        fast=spec.fast,
+        missing=missing,
+        eta_s=eta,
+        message=_message(gate, outcome, missing, eta),
+    )
+
+
+def _outcome(gate: Gate) -> Outcome:
+    if gate.failed:
+        return Outcome.FAIL
+    if gate.n == 0 or gate.n < gate.spec.min_samples:
+        return Outcome.INCONCLUSIVE
+    if gate.spec.guard or (gate.proven and gate.within):
+        return Outcome.PASS
+    return Outcome.INCONCLUSIVE
+
+
+def _evidence(gate: Gate) -> float:
+    spec = gate.spec
+    shares = [gate.fail_peak / spec.fail_at] + ([] if spec.guard else [gate.pass_peak / spec.pass_at])
+    return max(shares)
+
+
+def _missing(gate: Gate) -> int | None:
+    """More samples until a decision, if the stronger of the two evidences goes on growing as it did."""
+    short = max(0, gate.spec.min_samples - gate.n)
+    evidence = _evidence(gate)
+    if gate.proven:
+        return short or None
+    if gate.n == 0 or evidence < _TOO_EARLY:
+        return None
+    return max(short, math.ceil(gate.n * (1 / evidence - 1)))
+
+
+def _message(gate: Gate, outcome: Outcome, missing: int | None, eta: float | None) -> str:
+    if gate.n == 0:
+        return "no data yet"
+    text = gate.words()
+    if outcome is not Outcome.INCONCLUSIVE:
+        return text
+    if missing is None:
+        return f"{text}; undecided"
+    time = f", {duration_words(eta)} at today's rate" if eta is not None else ""
+    return f"{text}; undecided, about {missing} more samples{time}"
