@@ -1,0 +1,188 @@
+"""A light open-loop HTTP/1.1 load generator and a backend of constant latency, on asyncio's bare protocols.
+
+Both must cost little next to what they measure: one request is one write and one read on a kept-alive connection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import signal
+import sys
+import time
+
+HEAD_END = b"\r\n\r\n"
+BODY = json.dumps(
+    {
+        "id": "chatcmpl-bench",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "bench",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "word " * 80}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 20, "completion_tokens": 80, "total_tokens": 100},
+    }
+).encode()
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: " + str(len(BODY)).encode() + HEAD_END + BODY
+)
+QUESTION = json.dumps({"model": "bench", "messages": [{"role": "user", "content": "please " * 40}]}).encode()
+REQUEST = (
+    b"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: "
+    + str(len(QUESTION)).encode()
+    + HEAD_END
+    + QUESTION
+)
+
+
+def message_length(data: bytes | bytearray) -> int | None:
+    """Bytes of the first whole message in ``data`` (content-length or chunked), or None if it is not all there."""
+    end = data.find(HEAD_END)
+    if end < 0:
+        return None
+    head = bytes(data[:end]).lower()
+    body = end + len(HEAD_END)
+    at = head.find(b"\r\ncontent-length:")
+    if at < 0:
+        last = data.find(b"0\r\n\r\n", body) if b"chunked" in head else body - 5
+        return None if last < 0 else last + 5
+    line = head[at + 17 :].split(b"\r\n", 1)[0]
+    length = body + int(line)
+    return length if len(data) >= length else None
+
+
+class Served(asyncio.Protocol):
+    """One connection of the backend: each request is answered ``delay`` seconds after it has arrived."""
+
+    def __init__(self, delay: float) -> None:
+        self.delay, self.data = delay, bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.loop = asyncio.get_running_loop()
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        while (length := message_length(self.data)) is not None:
+            del self.data[:length]
+            self.loop.call_later(self.delay, self._answer)
+
+    def _answer(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(ANSWER)  # type: ignore[attr-defined]
+
+
+class Asked(asyncio.Protocol):
+    """One connection of the generator; idle ones wait in ``pool``."""
+
+    def __init__(self, round_: Round) -> None:
+        self.round, self.data, self.sent = round_, bytearray(), 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def ask(self) -> None:
+        self.sent = time.perf_counter()
+        self.transport.write(REQUEST)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        if message_length(self.data) is None:
+            return
+        ok = self.data.startswith(b"HTTP/1.1 200")
+        self.data.clear()
+        self.round.answered(self, (time.perf_counter() - self.sent) * 1000, ok)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.round.lost(self)
+
+
+class Round:
+    """One round of Poisson load on one port."""
+
+    def __init__(self, port: int, rate: float, limit: int = 512) -> None:
+        self.port, self.rate, self.limit = port, rate, limit
+        self.pool: list[Asked] = []
+        self.busy: set[Asked] = set()
+        self.latencies: list[float] = []
+        self.late: list[float] = []
+        self.errors = self.skipped = 0
+
+    def answered(self, connection: Asked, latency: float, ok: bool) -> None:
+        self.busy.discard(connection)
+        self.pool.append(connection)
+        if ok:
+            self.latencies.append(latency)
+        else:
+            self.errors += 1
+
+    def lost(self, connection: Asked) -> None:
+        if connection in self.busy:
+            self.busy.discard(connection)
+            self.errors += 1
+        elif connection in self.pool:
+            self.pool.remove(connection)
+
+    async def _ask(self) -> None:
+        if len(self.busy) >= self.limit:
+            self.skipped += 1
+            return
+        if self.pool:
+            connection = self.pool.pop()
+        else:
+            loop = asyncio.get_running_loop()
+            _, connection = await loop.create_connection(lambda: Asked(self), "127.0.0.1", self.port)
+        self.busy.add(connection)
+        connection.ask()
+
+    async def run(self, seconds: float, seed: int) -> dict[str, object]:
+        """``seconds`` of load after a warm-up of one; only answers to the load count."""
+        await self._load(1.0, random.Random(seed + 1))
+        self.latencies.clear()
+        self.late.clear()
+        await self._load(seconds, random.Random(seed))
+        for connection in [*self.pool, *self.busy]:
+            connection.transport.close()
+        return {
+            "latencies": self.latencies,
+            "late_ms": sorted(self.late)[int(len(self.late) * 0.99)],
+            "errors": self.errors,
+            "skipped": self.skipped,
+        }
+
+    async def _load(self, seconds: float, rng: random.Random) -> None:
+        due = begin = time.perf_counter()
+        while (due := due + rng.expovariate(self.rate)) < begin + seconds:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            self.late.append((time.perf_counter() - due) * 1000)
+            await self._ask()
+        for _ in range(1000):
+            if not self.busy:
+                return
+            await asyncio.sleep(0.005)
+
+
+async def serve(port: int, delay: float) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    server = await loop.create_server(lambda: Served(delay), "127.0.0.1", port, backlog=1024)
+    await stop.wait()
+    server.close()
+
+
+async def load() -> None:
+    """One JSON line {port, rate, seconds, seed} in, one JSON line of results out, until stdin ends."""
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        job = json.loads(line)
+        result = await Round(job["port"], job["rate"]).run(job["seconds"], job["seed"])
+        print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--serve", type=int, metavar="PORT")
+    options.add_argument("--delay", type=float, default=0.02)
+    given = options.parse_args()
+    asyncio.run(serve(given.serve, given.delay) if given.serve else load())

@@ -1,0 +1,208 @@
+"""What Glidepath costs a request: Envoy alone, Envoy with its own mirror, Envoy with Glidepath, side by side.
+
+``make bench-overhead``: the same backend (20 ms), the same open-loop Poisson load, in short rounds that take turns, so
+that noise hits all arms alike. Glidepath's arm has everything of the data path: every request captured, teed through
+Envoy to the other side, and written to Redis.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from glidepath.config import Config
+from glidepath.local.parts import our_services
+from glidepath.local.process import Child, answers, free_ports
+from glidepath.local.stack import Service, Stack, envoy_service, redis_service
+
+ARMS = ("envoy", "mirror", "glidepath")
+TYPE = "type.googleapis.com/envoy."
+MANAGER = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+
+
+def plain_bootstrap(listen: int, admin: int, backend: int, mirror: int | None) -> dict[str, Any]:
+    """One listener, one route, one cluster; with ``mirror``, Envoy's own shadowing to a second one."""
+    route: dict[str, Any] = {"cluster": "backend", "timeout": "0s"}
+    if mirror is not None:
+        share = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+        route["request_mirror_policies"] = [{"cluster": "mirror", "runtime_fraction": share}]
+    host = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}
+    manager = {
+        "@type": MANAGER,
+        "stat_prefix": "bench",
+        "route_config": {"virtual_hosts": [host]},
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {"@type": TYPE + "extensions.filters.http.router.v3.Router"},
+            }
+        ],
+    }
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    clusters = [_cluster("backend", backend)] + ([_cluster("mirror", mirror)] if mirror is not None else [])
+    return {
+        "admin": {"address": _address(admin)},
+        "static_resources": {
+            "listeners": [{"name": "bench", "address": _address(listen), "filter_chains": [chain]}],
+            "clusters": clusters,
+        },
+    }
+
+
+def _address(port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+def _cluster(name: str, port: int) -> dict[str, Any]:
+    endpoint = {"lb_endpoints": [{"endpoint": {"address": _address(port)}}]}
+    return {"name": name, "type": "STATIC", "load_assignment": {"cluster_name": name, "endpoints": [endpoint]}}
+
+
+def glidepath_config(ports: list[int], backend: int, other: int, folder: Path, workers: int) -> Config:
+    return Config.model_validate(
+        {
+            "envoy": {
+                "admin": [f"http://127.0.0.1:{ports[0]}"],
+                "listen": f"127.0.0.1:{ports[1]}",
+                "shadow_listen": f"127.0.0.1:{ports[2]}",
+                "concurrency": 2,
+            },
+            "redis": {"url": f"redis://127.0.0.1:{ports[3]}/0"},
+            "extproc": {
+                "listen": f"unix:{folder}/extproc.sock",
+                "metrics": f"127.0.0.1:{ports[4]}",
+                "workers": workers,
+            },
+            "scorer": {"metrics": f"127.0.0.1:{ports[5]}"},
+            "backends": {
+                "today": {"url": f"http://127.0.0.1:{backend}"},
+                "other": {"url": f"http://127.0.0.1:{other}"},
+            },
+            "workloads": {
+                "chat": {
+                    "match": {"path": "/v1/chat/completions"},
+                    "baseline": "today",
+                    "candidate": "other",
+                    "shadow": {"sample": 100, "max_in_flight": 512},
+                    "ramp": {"shadow_hold": "48h"},
+                }
+            },
+        }
+    )
+
+
+def backend_service(name: str, port: int, delay: float, folder: Path) -> Service:
+    command = [sys.executable, "-m", "bench.openloop", "--serve", str(port), "--delay", str(delay)]
+    return Service(name, lambda: Child(name, command, folder / f"{name}.log"), lambda: answers("127.0.0.1", port))
+
+
+@contextlib.contextmanager
+def everything(options: argparse.Namespace) -> Iterator[dict[str, int]]:
+    """All servers up; yields each arm's listening port."""
+    with tempfile.TemporaryDirectory(prefix="glidepath-bench-") as name, Stack() as stack:
+        folder, ports = Path(name), free_ports(14)
+        backend, other = ports[0], ports[1]
+        stack.start(
+            backend_service("backend", backend, options.delay, folder),
+            backend_service("other", other, options.delay, folder),
+            redis_service(folder / "redis", ports[7]),
+        )
+        listening = {}
+        for arm, mirror, listen, admin in (("envoy", None, *ports[10:12]), ("mirror", other, *ports[12:14])):
+            file = folder / f"{arm}.yaml"
+            file.write_text(yaml.safe_dump(plain_bootstrap(listen, admin, backend, mirror)))
+            service = envoy_service(file, f"http://127.0.0.1:{admin}", folder / f"{arm}.log", 2)
+            stack.start(Service(arm, service.spawn, service.ready))
+            listening[arm] = listen
+        config = glidepath_config(ports[4:10], backend, other, folder, options.workers)
+        parts = our_services(config, folder)
+        stack.start(*(parts if options.scorer else [part for part in parts if part.name != "scorer"]))
+        yield listening | {"glidepath": ports[5]}
+
+
+@contextlib.contextmanager
+def generator() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "bench.openloop"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.stdin.close()
+
+
+def run_round(process: subprocess.Popen[str], port: int, rate: float, seconds: float, seed: int) -> dict[str, Any]:
+    print(json.dumps({"port": port, "rate": rate, "seconds": seconds, "seed": seed}), file=process.stdin, flush=True)
+    return json.loads(process.stdout.readline())
+
+
+def quantile(values: list[float], q: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * q))]
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    results: dict[str, dict[str, Any]] = {arm: {"ms": [], "late": [], "errors": 0, "skipped": 0} for arm in ARMS}
+    with everything(options) as ports, generator() as process:
+        for number in range(options.rounds):
+            turn = ARMS[number % 3 :] + ARMS[: number % 3]  # nobody is always first
+            for arm in turn:
+                got = run_round(process, ports[arm], options.rate, options.seconds, seed=number)
+                results[arm]["ms"] += got["latencies"]
+                results[arm]["late"].append(got["late_ms"])
+                results[arm]["errors"] += got["errors"]
+                results[arm]["skipped"] += got["skipped"]
+    return results
+
+
+def report(results: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    alone = results["envoy"]["ms"]
+    base = {q: quantile(alone, q) for q in (0.5, 0.99)}
+    arms = {}
+    for arm in ARMS:
+        ms = results[arm]["ms"]
+        p50, p99 = quantile(ms, 0.5), quantile(ms, 0.99)
+        arms[arm] = {
+            "requests": len(ms),
+            "errors": results[arm]["errors"],
+            "skipped": results[arm]["skipped"],
+            "p50_ms": round(p50, 3),
+            "p99_ms": round(p99, 3),
+            "p50_ratio": round(p50 / base[0.5], 4),
+            "p99_ratio": round(p99 / base[0.99], 4),
+            "generator_late_p99_ms": round(max(results[arm]["late"]), 2),
+        }
+    met = arms["glidepath"]["p50_ratio"] <= 1.02 and arms["glidepath"]["p99_ratio"] <= 1.05
+    return {"bench": "overhead", "rate": options.rate, "delay_ms": options.delay * 1000, "goal_met": met, "arms": arms}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=float, default=200, help="requests a second")
+    parser.add_argument("--seconds", type=float, default=5, help="of each round")
+    parser.add_argument("--rounds", type=int, default=9, help="for each arm")
+    parser.add_argument("--delay", type=float, default=0.02, help="seconds the backend takes")
+    parser.add_argument("--workers", type=int, default=1, help="extproc processes")
+    parser.add_argument("--scorer", action="store_true", help="run the scorer on this machine too")
+    options = parser.parse_args()
+    outcome = report(measure(options), options)
+    print(
+        f"{options.rate:g} requests/s, backend {options.delay * 1000:g} ms, "
+        f"{options.rounds} rounds of {options.seconds:g} s an arm\n"
+    )
+    print(f"{'':12}{'requests':>9}{'errors':>8}{'p50 ms':>9}{'p99 ms':>9}{'p50 ×':>9}{'p99 ×':>9}")
+    for arm, row in outcome["arms"].items():
+        print(
+            f"{arm:12}{row['requests']:9}{row['errors']:8}{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}"
+            f"{row['p50_ratio']:9.3f}{row['p99_ratio']:9.3f}"
+        )
+    print(json.dumps(outcome))
+
+
+if __name__ == "__main__":
+    main()
