@@ -1,0 +1,168 @@
+"""The commands by which a person steers: each writes a Command, and waits until the scorer has acted on it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glidepath.cli import client
+from glidepath.config import Config
+from glidepath.errors import CommandRefusedError, InputError, UnreachableError
+from glidepath.records import Command, CommandKind, Decision
+from glidepath.redisio import RedisClient
+
+Workload = Annotated[str, typer.Argument(help="The workload's name.")]
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the log.")]
+Percent = Annotated[float | None, typer.Option("--percent", min=0, max=100, help="The candidate's share.")]
+Force = Annotated[bool, typer.Option("--force", help="Also past a failing gate, a freeze window or a cool-down.")]
+Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait until the scorer has acted.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Leave the command and do not wait.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The decision as one JSON object.")]
+DEFAULT = Path("glidepath.yaml")
+WAIT_S = 10.0
+
+
+def hold(
+    workload: Workload,
+    config: ConfigPath = DEFAULT,
+    reason: Reason = "",
+    wait: Wait = WAIT_S,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Stop the automation of a workload where it is. Guards still take traffic back when they must."""
+    _order(config, workload, Command(CommandKind.HOLD, client.actor(), reason), 0 if no_wait else wait, as_json)
+
+
+def resume(
+    workload: Workload,
+    config: ConfigPath = DEFAULT,
+    reason: Reason = "",
+    wait: Wait = WAIT_S,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let the automation go on, after a hold, a curl or autopilot=0."""
+    _order(config, workload, Command(CommandKind.RESUME, client.actor(), reason), 0 if no_wait else wait, as_json)
+
+
+def promote(
+    workload: Workload,
+    config: ConfigPath = DEFAULT,
+    reason: Reason = "",
+    percent: Percent = None,
+    force: Force = False,
+    wait: Wait = WAIT_S,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """One step on, now: past gates that are inconclusive, never past one that fails unless forced."""
+    command = Command(CommandKind.PROMOTE, client.actor(), reason, percent, force)
+    _order(config, workload, command, 0 if no_wait else wait, as_json)
+
+
+def approve(
+    workload: Workload,
+    config: ConfigPath = DEFAULT,
+    reason: Reason = "",
+    force: Force = False,
+    wait: Wait = WAIT_S,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say yes to the step that waits for an approval."""
+    command = Command(CommandKind.APPROVE, client.actor(), reason, force=force)
+    _order(config, workload, command, 0 if no_wait else wait, as_json)
+
+
+def rollback(
+    workload: Workload,
+    config: ConfigPath = DEFAULT,
+    reason: Reason = "",
+    percent: Percent = None,
+    wait: Wait = WAIT_S,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Traffic back to the baseline, now: to 0 %, or to --percent."""
+    command = Command(CommandKind.ROLLBACK, client.actor(), reason, percent)
+    _order(config, workload, command, 0 if no_wait else wait, as_json)
+
+
+def retry(
+    workload: Workload,
+    config: ConfigPath = DEFAULT,
+    reason: Reason = "",
+    force: Force = False,
+    wait: Wait = WAIT_S,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start again after a rollback or an abort, with fresh evidence."""
+    command = Command(CommandKind.RETRY, client.actor(), reason, force=force)
+    _order(config, workload, command, 0 if no_wait else wait, as_json)
+
+
+def abort(
+    workload: Workload,
+    config: ConfigPath = DEFAULT,
+    reason: Reason = "",
+    wait: Wait = WAIT_S,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Back to 0 % and stay there."""
+    _order(config, workload, Command(CommandKind.ABORT, client.actor(), reason), 0 if no_wait else wait, as_json)
+
+
+def drill(
+    workload: Workload,
+    config: ConfigPath = DEFAULT,
+    reason: Reason = "",
+    percent: Percent = None,
+    force: Force = False,
+    wait: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for the result.")] = 180.0,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Prove the way back before it is needed: weights to 0, confirmed and drained, then restored; timed."""
+    command = Command(CommandKind.DRILL, client.actor(), reason, percent, force)
+    _order(config, workload, command, 0 if no_wait else wait, as_json)
+
+
+def _order(path: Path, workload: str, command: Command, wait: float, as_json: bool) -> None:
+    async def work(config: Config, redis: RedisClient) -> Decision | None:
+        config.workload(workload)
+        command_id = await client.send(redis, workload, command)
+        if not wait:
+            print("left for the scorer", file=sys.stderr)  # noqa: T201
+            return None
+        decision = await client.outcome(redis, workload, command_id, wait)
+        if decision is not None and decision.event == "drill_started":
+            decision = await client.next_event(redis, workload, decision.id, "drill", wait)
+        if decision is None:
+            raise UnreachableError(f"no scorer acted on it within {wait:g} s; it acts as soon as one steers")
+        return decision
+
+    decision = client.with_redis(path, work)
+    if decision is None:
+        return
+    if decision.event == "refused":
+        raise CommandRefusedError(f"{command.kind.value} {workload}: {decision.reason}")
+    typer.echo(json.dumps(asdict(decision)) if as_json else sentence(decision))
+    if decision.event == "drill" and decision.details.get("passed") is False:
+        raise InputError("the drill did not pass")
+
+
+def sentence(decision: Decision) -> str:
+    """One line for people."""
+    share = f"{decision.to_percent:g} %"
+    if decision.from_percent != decision.to_percent:
+        share = f"{decision.from_percent:g} % → {share}"
+    return f"{decision.workload}: {decision.event.replace('_', ' ')}, {share}, now {decision.phase}: {decision.reason}"

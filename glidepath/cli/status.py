@@ -1,0 +1,100 @@
+"""``glidepath status``: where every workload stands, and what it waits for."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from glidepath.cli import client
+from glidepath.config import Config
+from glidepath.records import SideStatus, Verdict, WorkloadStatus
+from glidepath.redisio import RedisClient
+
+STALE_S = 10.0
+_STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
+
+
+def command(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    workload: Annotated[str | None, typer.Option("--workload", "-w", help="Only this one, with its gates.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object: workload → its status.")] = False,
+) -> None:
+    """Show where every workload stands: share, phase, gates, what happens next."""
+
+    async def work(settings: Config, redis: RedisClient) -> dict[str, WorkloadStatus | None]:
+        names = [workload] if workload else list(settings.workloads)
+        for name in names:
+            settings.workload(name)
+        return {name: await client.read_status(redis, name) for name in names}
+
+    found = client.with_redis(config, work)
+    if as_json:
+        typer.echo(json.dumps({name: asdict(status) if status else None for name, status in found.items()}))
+        return
+    console = Console()
+    console.print(overview(found, time.time()))
+    for status in found.values():
+        if status is not None and (workload or len(found) <= 3):
+            console.print(gates(status))
+
+
+def overview(found: dict[str, WorkloadStatus | None], now: float) -> Table:
+    """One row a workload; ``now`` is Unix seconds."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("workload", "share", "phase", "step", "Envoys", "quality", "p99 base → cand", "next"):
+        table.add_column(heading, overflow="fold")
+    for name, status in found.items():
+        if status is None:
+            table.add_row(name, "–", "–", "–", "–", "–", "–", "no scorer has steered it yet")
+            continue
+        age = now - status.updated_at_ms / 1000
+        late = f"[red]no news for {age:.0f} s: does a scorer run?[/] " if age > STALE_S else ""
+        table.add_row(
+            name,
+            f"{status.percent:g} %",
+            status.phase.replace("_", " "),
+            f"{status.step + 1}/{len(status.steps)}",
+            f"{status.confirmed} of {status.envoys}",
+            "–" if status.agreement is None else f"{status.agreement:.3f}",
+            f"{_milliseconds(status.baseline)} → {_milliseconds(status.candidate)}",
+            late + status.message,
+        )
+    return table
+
+
+def gates(status: WorkloadStatus) -> Table:
+    """One row a gate of this workload."""
+    title = f"{status.workload}: {status.candidate.requests} requests, {status.candidate.errors} errors in this step"
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    for heading in ("gate", "verdict", "value", "limit", "n", "evidence", ""):
+        table.add_column(heading, overflow="fold")
+    for verdict in status.verdicts:
+        style = _STYLE.get(verdict.outcome, "")
+        name = verdict.gate if verdict.gating else f"{verdict.gate} (informational)"
+        outcome = f"[{style}]{verdict.outcome}[/]" if style else verdict.outcome
+        numbers = (_number(verdict.value, verdict.unit), _number(verdict.limit, verdict.unit), str(verdict.n))
+        table.add_row(name, outcome, *numbers, f"{verdict.evidence:.2f}", verdict.message or missing(verdict))
+    return table
+
+
+def missing(verdict: Verdict) -> str:
+    """How much more a decision would take."""
+    if not verdict.missing:
+        return ""
+    eta = "" if verdict.eta_s is None else f", about {verdict.eta_s:.0f} s at today's rate"
+    return f"{verdict.missing} more samples{eta}"
+
+
+def _milliseconds(side: SideStatus) -> str:
+    return "–" if side.p99_ms is None else f"{side.p99_ms:.0f} ms"
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "–" if value is None else f"{value:.4g} {unit}".strip()

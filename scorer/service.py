@@ -1,0 +1,89 @@
+"""One scorer process: the score loop, the steer loop, health and metrics; ends cleanly on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import uuid
+from importlib import import_module
+from typing import Protocol
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from glidepath.config import Config
+from glidepath.health import health_app, serve_app
+from glidepath.redisio import RedisClient, check, connect
+from scorer.embed.load import load_embedder
+from scorer.steer.compose import steer_loop
+
+log = structlog.get_logger()
+
+
+class Worker(Protocol):
+    """The score loop, as much of it as this shell needs."""
+
+    async def run(self, stop: asyncio.Event) -> None: ...
+
+    def readiness(self) -> str: ...
+
+
+class ScorerService:
+    """``run`` until ``stop`` is set; scoring and steering do not wait for each other."""
+
+    def __init__(self, config: Config, *, name: str | None = None) -> None:
+        self._config = config
+        # Unique for each process life: a lease or a pending pair of a former life is not taken for one's own.
+        self.name = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self.registry = CollectorRegistry()
+        self._worker: Worker | None = None
+        self._steer_redis: RedisClient = connect(config.redis)
+        self._steer = steer_loop(config, self._steer_redis, self.name, self.registry)
+
+    def readiness(self) -> str:
+        """ "" when ready, else the reasons why not."""
+        scoring = self._worker.readiness() if self._worker else "the embedding model is being loaded"
+        return "; ".join(reason for reason in (scoring, self._steer.readiness()) if reason)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Raises UnreachableError when there is no Redis at the start, or the metrics address is taken."""
+        redis = connect(self._config.redis)
+        try:
+            await check(redis, self._config.redis)
+            app = health_app(self.registry, self.readiness)
+            runner = await serve_app(app, self._config.scorer.metrics, "scorer.metrics")
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._score(redis, stop))
+                    group.create_task(self._steer.run(stop))
+            finally:
+                await runner.cleanup()
+        finally:
+            await redis.aclose()
+            await self._steer_redis.aclose()
+
+    async def _score(self, redis: RedisClient, stop: asyncio.Event) -> None:
+        # The model takes seconds to load; steering must not wait for it.
+        embedder = await asyncio.to_thread(load_embedder, self._config.scorer.embedder)
+        kind = import_module("scorer.worker").ScoreWorker
+        worker: Worker = kind(self._config, redis, embedder, consumer=self.name, registry=self.registry)
+        self._worker = worker
+        await worker.run(stop)
+
+
+async def serve(config: Config) -> None:
+    """The first SIGTERM or SIGINT drains, the second ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        if stop.is_set():
+            os._exit(130)
+        log.info("stopping")
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    await ScorerService(config).run(stop)

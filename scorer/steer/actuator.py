@@ -1,0 +1,66 @@
+"""The one interface to a fleet of Envoys, and its in-memory twin for unit tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from scorer.steer.reconcile import Values
+
+MayWrite = Callable[[], bool]
+"""Asked at the last moment before a write leaves: does this process still hold the lease?"""
+
+
+class Actuator(Protocol):
+    """Reads what each Envoy's runtime holds and writes to it. One leader drives it; see ``Lease``."""
+
+    async def run(self) -> None:
+        """Keep readings fresh and send what was submitted, until cancelled."""
+
+    def readings(self) -> Mapping[str, Values | None]:
+        """Envoy → the ``glidepath.*`` keys of its admin layer, writes of ours included; None: not readable now."""
+
+    def submit(self, writes: Mapping[str, Values]) -> None:
+        """Send these keys to these Envoys, each in one request. A later submission for an Envoy is merged over."""
+
+    async def settle(self, timeout: float) -> None:
+        """Return once every submitted write is answered, well or badly, or after ``timeout`` seconds."""
+
+    def problems(self) -> Mapping[str, str]:
+        """Envoy → why it cannot be read or written just now."""
+
+
+class MemoryActuator:
+    """Envoys as dictionaries; tests reach in to restart, curl or cut them off."""
+
+    def __init__(self, envoys: int = 1, may_write: MayWrite = lambda: True) -> None:
+        self.runtime: dict[str, dict[str, str]] = {f"envoy-{i}": {} for i in range(envoys)}
+        self.cut_off: set[str] = set()
+        self.writes: list[tuple[str, dict[str, str]]] = []
+        self._may_write = may_write
+
+    async def run(self) -> None:
+        return None
+
+    def readings(self) -> Mapping[str, Values | None]:
+        return {e: None if e in self.cut_off else dict(v) for e, v in self.runtime.items()}
+
+    def submit(self, writes: Mapping[str, Values]) -> None:
+        for envoy, values in writes.items():
+            if envoy in self.cut_off or not self._may_write():
+                continue
+            self.curl(envoy, values)
+            self.writes.append((envoy, dict(values)))
+
+    def curl(self, envoy: str, values: Values) -> None:
+        for key, value in values.items():
+            if value:
+                self.runtime[envoy][key] = value
+            else:
+                self.runtime[envoy].pop(key, None)
+
+    async def settle(self, timeout: float) -> None:
+        return None
+
+    def problems(self) -> Mapping[str, str]:
+        return dict.fromkeys(self.cut_off, "cut off")

@@ -1,0 +1,75 @@
+"""One scorer steers at a time: a lease in Redis, with a fencing token.
+
+The lease ends by itself when its holder stops renewing. A paused process (SIGSTOP, a long garbage collection, a frozen
+virtual machine) does not notice that; therefore
+
+- the holder trusts its lease only until a monotonic deadline counted from *before* the request that renewed it, less a
+  margin, and asks for that at the last moment before each write to an Envoy;
+- state in Redis is written by a script that refuses a fencing token older than one already seen (store.py).
+
+Source of the pattern: Kleppmann, "How to do distributed locking" (2016).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from glidepath import keys
+from glidepath.redisio import RedisClient
+
+MARGIN = 0.2  # of the lease: the holder gives up this much earlier than Redis does
+
+_RENEW = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+"""
+_RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+class Lease:
+    """``acquire`` or ``renew`` every third of ``duration`` seconds; ``held()`` is the word that counts."""
+
+    def __init__(
+        self, redis: RedisClient, owner: str, duration: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.owner, self.duration = owner, duration
+        self.fence = 0
+        self._redis, self._clock = redis, clock
+        self._until = 0.0
+
+    def held(self) -> bool:
+        return self._clock() < self._until
+
+    async def acquire(self) -> bool:
+        """Try once. The token is drawn after the key is ours; a pause in between makes ``held()`` false, not wrong."""
+        before = self._clock()
+        if not await self._redis.set(keys.LEASE, self.owner, nx=True, px=self._milliseconds()):
+            return False
+        self.fence = int(await self._redis.incr(keys.FENCE))
+        self._until = before + self.duration * (1 - MARGIN)
+        return self.held()
+
+    async def renew(self) -> bool:
+        """Keep it. False: it is somebody else's, or nobody's, now."""
+        before = self._clock()
+        if not await self._redis.eval(_RENEW, 1, keys.LEASE, self.owner, self._milliseconds()):
+            self.drop()
+            return False
+        self._until = before + self.duration * (1 - MARGIN)
+        return True
+
+    async def release(self) -> None:
+        """Give it up at once, so that the next one need not wait for its end."""
+        self.drop()
+        await self._redis.eval(_RELEASE, 1, keys.LEASE, self.owner)
+
+    def drop(self) -> None:
+        """Stop trusting it, whatever Redis says."""
+        self._until = 0.0
+
+    def _milliseconds(self) -> int:
+        return round(self.duration * 1000)

@@ -1,0 +1,290 @@
+"""The steer loop: hold the lease, take in the news, decide, write it down, tell the Envoys.
+
+What is decided is written to Redis, behind the fencing token, *before* it is told to any Envoy; what an Envoy shows is
+compared on every tick. So a leader that dies anywhere leaves either the old weights, or new ones that its successor
+knows about. News wakes the loop: the way from a fault to the weights is not a tick longer than it must be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+import structlog
+from redis.exceptions import RedisError
+
+from glidepath.config import Config
+from glidepath.errors import InputError
+from glidepath.records import Decision, Phase, Verdict, to_json
+from scorer.steer.actuator import Actuator, MayWrite
+from scorer.steer.lease import Lease
+from scorer.steer.metrics import SteerMetrics
+from scorer.steer.ports import EvidenceKind
+from scorer.steer.reconcile import Imprint, Values
+from scorer.steer.status import status_of
+from scorer.steer.store import FencedError, News, Record, Store
+from scorer.steer.track import Outlook, Track
+
+GAP_S = 0.02  # news does not wake the loop more often than this: what comes within it is taken in together
+SETTLE_S = 0.25  # how long a tick waits for Envoys to answer
+CHECKPOINT_MS = 5_000  # evidence is kept this often, and with every decision; the streams replay the rest
+STATUS_MS = 1_000
+STALE_MS = 10_000  # so long a former leader's last weights are not taken for a curl
+NO_NEWS = News()
+
+log = structlog.get_logger()
+
+
+class Sink(Protocol):
+    """Where decisions are announced; must not block."""
+
+    def announce(self, decision: Decision) -> None: ...
+
+
+class Loads(Protocol):
+    """The candidates' own load, measured beside the loop."""
+
+    async def run(self) -> None: ...
+
+    def verdict(self, workload: str, percent: float) -> Verdict | None: ...
+
+
+def unix_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class SteerLoop:
+    """Runs in every scorer; acts in the one that holds the lease."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        lease: Lease,
+        actuator: Callable[[MayWrite], Actuator],
+        kind: EvidenceKind,
+        metrics: SteerMetrics,
+        *,
+        sinks: Iterable[Sink] = (),
+        loads: Loads | None = None,
+        clock_ms: Callable[[], int] = unix_ms,
+    ) -> None:
+        self._config, self._store, self._lease, self._kind = config, store, lease, kind
+        self._make_actuator, self._metrics, self._clock_ms = actuator, metrics, clock_ms
+        self._sinks, self._loads = tuple(sinks), loads
+        self.tracks: dict[str, Track] = {}
+        self._status_ms: dict[str, int] = {}
+        self._blob_ms: dict[str, int] = {}
+        self._inherited: dict[str, frozenset[Imprint]] = {}
+        self._took_over_ms = 0
+        self._redis_down = ""
+
+    def readiness(self) -> str:
+        """ "" when this scorer steers or could; else why not."""
+        return self._redis_down
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Contend for the lease and steer while holding it, until ``stop``."""
+        while not stop.is_set():
+            try:
+                if await self._lease.acquire():
+                    await self._term(stop)
+                self._redis_down = ""
+            except* (RedisError, OSError) as group:
+                self._say_down(_first(group))
+            finally:
+                self._metrics.leader.set(0)
+            await _sleep(stop, self._lease.duration / 4)
+
+    def _say_down(self, error: Exception) -> None:
+        reason = f"Redis: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        if not self._redis_down:
+            log.warning("redis_down", reason=reason, effect="weights stay as they are")
+        self._redis_down = reason
+
+    async def _term(self, stop: asyncio.Event) -> None:
+        """One term as the leader."""
+        log.info("leading", owner=self._lease.owner, fence=self._lease.fence)
+        self._metrics.leader.set(1)
+        actuator = self._make_actuator(self._lease.held)
+        try:
+            async with asyncio.TaskGroup() as group:
+                helpers = [group.create_task(actuator.run()), group.create_task(self._renew())]
+                if self._loads is not None:
+                    helpers.append(group.create_task(self._loads.run()))
+                try:
+                    await self._load()
+                    await self._lead(actuator, stop)
+                finally:
+                    for helper in helpers:
+                        helper.cancel()
+        finally:
+            self._lease.drop()
+            with contextlib.suppress(RedisError, OSError):
+                await self._lease.release()
+            log.info("not_leading", owner=self._lease.owner, fence=self._lease.fence)
+
+    async def _renew(self) -> None:
+        """Keep the lease; while Redis does not answer, it runs out by itself."""
+        while True:
+            await asyncio.sleep(self._lease.duration / 4)
+            try:
+                if not await self._lease.renew():
+                    return
+                self._redis_down = ""
+            except (RedisError, OSError) as error:
+                self._say_down(error)
+
+    async def _load(self) -> None:
+        """Everything from Redis, anew in each term: another leader may have gone on since ours."""
+        now_ms = self._clock_ms()
+        self.tracks, self._inherited, self._status_ms, self._blob_ms = {}, {}, {}, {}
+        self._took_over_ms = now_ms
+        for name in self._config.workloads:
+            await self._load_one(name, now_ms)
+
+    async def _load_one(self, name: str, now_ms: int) -> None:
+        track = Track(name, self._config, self._kind)
+        try:
+            blob = await self._store.load(name)
+            if blob is None:
+                track.start(now_ms)
+            else:
+                track.restore(blob, now_ms)
+        except InputError as error:
+            log.error("state_unreadable", workload=name, reason=str(error), effect="not steered; weights stay")  # noqa: TRY400
+            self.tracks.pop(name, None)
+            return
+        self.tracks[name] = track
+        self._inherited[name] = frozenset({track.desired})
+
+    async def _lead(self, actuator: Actuator, stop: asyncio.Event) -> None:
+        again: set[str] = set()
+        full = False
+        next_tick = last = 0.0
+        while self._lease.held() and not stop.is_set():
+            await asyncio.sleep(max(last + GAP_S - time.monotonic(), 0.0))
+            wait_s = 0.0 if again or full else max(next_tick - time.monotonic(), 0.0)
+            news = await self._news(wait_s)
+            started = time.monotonic()
+            due = started >= next_tick
+            if due:
+                next_tick = started + self._config.scorer.tick
+            names = list(self.tracks) if due else sorted(again | set(news))
+            full = any(n.full for n in news.values())
+            again = await self._tick(names, news, actuator)
+            last = time.monotonic()
+            self._metrics.tick.observe(last - started)
+
+    async def _news(self, wait_s: float) -> Mapping[str, News]:
+        cursors = {name: track.cursors for name, track in self.tracks.items()}
+        if not cursors:
+            await asyncio.sleep(self._config.scorer.tick)
+        return await self._store.news(cursors, max(round(wait_s * 1000), 0))
+
+    async def _tick(self, names: Iterable[str], news: Mapping[str, News], actuator: Actuator) -> set[str]:
+        """Returns the workloads whose Envoys were written to: they are looked at again at once."""
+        readings = actuator.readings()
+        now_ms = self._clock_ms()
+        records: dict[str, Record] = {}
+        writes: dict[str, Mapping[str, Values]] = {}
+        for name in names:
+            try:
+                records[name], writes[name] = self._one(self.tracks[name], news.get(name, NO_NEWS), readings, now_ms)
+            except Exception as bug:  # one workload's bug must not stop the others: the only place this broad
+                self._failed(name, bug)
+        failed = await self._store.write(self._lease.fence, records)
+        for name, error in failed.items():
+            if isinstance(error, FencedError):
+                self._lease.drop()
+                log.error("fenced", workload=name, effect="a newer leader steers; this one stops")
+                return set()
+            self._failed(name, error)
+            await self._load_one(name, now_ms)  # what could not be written down was not decided
+        told = await self._tell({n: w for n, w in writes.items() if n not in failed}, actuator)
+        self._announce(d for n, record in records.items() if n not in failed for d in record.decisions)
+        return told
+
+    def _one(
+        self, track: Track, news: News, readings: Mapping[str, Values | None], now_ms: int
+    ) -> tuple[Record, Mapping[str, Values]]:
+        track.fold(news)
+        track.problem = ""
+        decisions = track.decide(news, readings, self._outlook(track, now_ms), now_ms)
+        writes = track.writes(readings)
+        dirty, track.dirty = track.dirty, False
+        self._metrics.show(track)
+        blob = track.blob() if dirty or self._is_due(self._blob_ms, track.name, now_ms, CHECKPOINT_MS) else None
+        if blob:
+            self._blob_ms[track.name] = now_ms
+        status = None
+        changed, track.changed = track.changed, False
+        if changed or self._is_due(self._status_ms, track.name, now_ms, STATUS_MS):
+            self._status_ms[track.name] = now_ms
+            status = to_json(status_of(track, self._lease.owner, now_ms))
+        return Record(blob, status, decisions), writes
+
+    @staticmethod
+    def _is_due(last: Mapping[str, int], name: str, now_ms: int, every_ms: int) -> bool:
+        # The name spreads the workloads over the period, so that their turns do not fall on one tick.
+        return now_ms - last.get(name, hash(name) % every_ms - every_ms) >= every_ms
+
+    def _outlook(self, track: Track, now_ms: int) -> Outlook:
+        waiting = [name for name in track.workload.after if not self._arrived(name)]
+        target = track.policy.next_step(track.state.percent)
+        verdict = None
+        if self._loads is not None and target is not None:
+            verdict = self._loads.verdict(track.name, track.state.percent)
+        stale = self._inherited.get(track.name, frozenset()) if now_ms - self._took_over_ms < STALE_MS else frozenset()
+        return Outlook(", ".join(waiting), verdict, stale)
+
+    def _arrived(self, name: str) -> bool:
+        """A workload is done, for those that come after it, once it serves its last step."""
+        track = self.tracks.get(name)
+        return track is not None and track.state.phase in (Phase.VALIDATING, Phase.COMPLETED)
+
+    def _failed(self, name: str, error: Exception) -> None:
+        track = self.tracks[name]
+        if not track.problem:
+            log.error("workload_failed", workload=name, exc_info=error)
+        track.problem = f"internal error, weights stay: {type(error).__name__}: {error}"
+        track.dirty = True
+        self._metrics.errors.labels(name).inc()
+
+    async def _tell(self, writes: Mapping[str, Mapping[str, Values]], actuator: Actuator) -> set[str]:
+        """One POST an Envoy with the keys of all workloads that need one."""
+        together: dict[str, dict[str, str]] = {}
+        for by_envoy in writes.values():
+            for envoy, values in by_envoy.items():
+                together.setdefault(envoy, {}).update(values)
+        if not together or not self._lease.held():
+            return set()
+        actuator.submit(together)
+        await actuator.settle(SETTLE_S)
+        return {name for name, by_envoy in writes.items() if by_envoy}
+
+    def _announce(self, decisions: Iterable[Decision]) -> None:
+        for decision in decisions:
+            self._metrics.count(decision)
+            log.info(
+                "decision",
+                workload=decision.workload,
+                event_kind=decision.event,
+                to_percent=decision.to_percent,
+                reason=decision.reason,
+            )
+            for sink in self._sinks:
+                sink.announce(decision)
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

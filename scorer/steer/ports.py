@@ -1,0 +1,43 @@
+"""What the steer loop needs of the evidence: an interface, so that either can change without the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
+
+from glidepath.config import Workload
+from glidepath.domain import Outcomes, ScoredPair
+from glidepath.records import SideStatus, Verdict
+
+
+class Evidence(Protocol):
+    """One step's evidence of one workload; folding returns the evidence to go on with."""
+
+    def fold_outcomes(self, outcomes: Outcomes) -> Self: ...
+
+    def fold_scored(self, scored: ScoredPair) -> Self: ...
+
+    def verdicts(self, now_ms: int) -> tuple[Verdict, ...]: ...
+
+    def sides(self) -> tuple[SideStatus, SideStatus]: ...
+
+    def agreement(self) -> float | None: ...
+
+    def noise(self) -> float | None: ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+class EvidenceKind(Protocol):
+    """The class behind it."""
+
+    def fresh(self, workload: Workload, percent: float, now_ms: int) -> Evidence: ...
+
+    def from_json(self, workload: Workload, raw: dict[str, Any]) -> Evidence: ...
+
+
+def require_mapping(value: object) -> Mapping[str, Any]:
+    """Raises TypeError for what is no JSON object."""
+    if not isinstance(value, dict):
+        raise TypeError(f"expected an object, got {type(value).__name__}")
+    return value

@@ -1,0 +1,211 @@
+"""The ramp's decisions: ``advance(state, facts, policy, now_ms)`` → the next state and what was decided.
+
+Pure: no clock, no I/O. The order within a tick is the order of importance: what a person did at an Envoy, what a
+person commanded, the guards, then the automation's own steps. A guard acts in every state with candidate traffic;
+the one exception is ``glidepath.<workload>.autopilot=0``: a person has taken the wheel, and guards only speak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from glidepath.domain import Outcome
+from glidepath.records import Decision, Phase, Verdict
+from scorer.steer import commands, drill
+from scorer.steer.facts import ADVISORY, Facts, failing, missing_passes, note
+from scorer.steer.machine import Event, RampState, transition
+from scorer.steer.policy import RampPolicy
+
+Move = tuple[RampState, tuple[Decision, ...]]
+_AUTOMATIC = (Phase.SHADOW, Phase.HOLDING)
+
+
+def advance(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    """One tick. ``facts.verdicts`` must belong to ``state.epoch``; after a move they are not used again."""
+    decisions: list[Decision] = []
+    stages: tuple[Callable[[RampState, Facts, RampPolicy, int], Move], ...] = (
+        _reconfigure,
+        _autopilot,
+        _adopt,
+        commands.obey,
+        _confirm,
+        _guard,
+        drill.rehearse,
+        _automatic,
+    )
+    for stage in stages:
+        before = state
+        state, decided = stage(state, facts, policy, now_ms)
+        decisions += decided
+        if state.epoch != before.epoch or state.serving != before.serving:
+            # What was measured and confirmed belongs to the old share: it decides nothing about the new one.
+            facts = replace(facts, verdicts=(), samples=0, confirmed=0)
+    return state, tuple(decisions)
+
+
+def _reconfigure(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    if facts.config_digest == state.config_digest:
+        return state, ()
+    if not state.config_digest:
+        return replace(state, config_digest=facts.config_digest), ()
+    extended = state.phase is Phase.COMPLETED and state.percent < policy.last
+    event = Event.EXTEND if extended else Event.RECONFIGURE
+    after = replace(transition(state, event, now_ms, last=policy.last), config_digest=facts.config_digest)
+    reason = "the configuration changed; evidence of this step begins afresh"
+    details = {"from_digest": state.config_digest, "to_digest": facts.config_digest}
+    return after, (note(event.value, state, after, facts, now_ms, reason, "configuration", details=details),)
+
+
+def _autopilot(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    """A person's curl of ``glidepath.<workload>.autopilot``; 1 also ends a hold that a curl began."""
+    if facts.autopilot is None or (facts.autopilot == state.autopilot and state.held_by != "curl"):
+        return state, ()
+    after = replace(state, autopilot=facts.autopilot, overridden=False)
+    if not facts.autopilot:
+        reason = "a person set autopilot to 0 at an Envoy: nothing moves by itself until it is 1 again"
+        return after, (note("autopilot_off", state, after, facts, now_ms, reason, "autopilot", actor="curl"),)
+    if after.phase is Phase.HELD and after.held_by == "curl":
+        after = transition(after, Event.RESUME, now_ms, last=policy.last)
+    reason = "a person set autopilot to 1 at an Envoy"
+    return after, (note("autopilot_on", state, after, facts, now_ms, reason, "autopilot", actor="curl"),)
+
+
+def _adopt(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    if facts.adopted is None or facts.adopted == state.serving:
+        return state, ()
+    after = transition(state, Event.ADOPT, now_ms, last=policy.last, percent=facts.adopted)
+    why = f"weights at {facts.adopted_at or 'an Envoy'} were changed by hand to {facts.adopted:g} %"
+    after = replace(after, held_by="curl", held_reason=why)
+    resume = f"`glidepath resume {facts.workload}`, or set {facts.autopilot_key}=1 at that Envoy"
+    reason = f"{why}; adopted and held. To go on: {resume}"
+    return after, (note(Event.ADOPT.value, state, after, facts, now_ms, reason, "curl", actor="curl"),)
+
+
+def _confirm(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    if state.phase is not Phase.ROLLING_BACK or not _confirmed(facts):
+        return state, ()
+    after = transition(state, Event.CONFIRM, now_ms, last=policy.last)
+    after = replace(after, cool_until_ms=now_ms + policy.cool_down_ms)
+    took = (now_ms - state.entered_ms) / 1000
+    reason = f"{facts.confirmed} of {facts.envoys} Envoys run {state.percent:g} % after {took:.1f} s"
+    details = {"confirmed_after_ms": now_ms - state.entered_ms}
+    return after, (note(Event.CONFIRM.value, state, after, facts, now_ms, reason, "confirmation", details=details),)
+
+
+def _guard(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    failed = failing(facts.verdicts)
+    if not failed or state.percent <= 0:
+        return state, ()
+    catastrophe = next((v for v in failed if v.fast), None)
+    worst = catastrophe or failed[0]
+    target = 0.0 if catastrophe else policy.previous_step(state.percent)
+    if not state.autopilot:
+        return _say_overridden(state, facts, worst, target, now_ms)
+    after = transition(state, Event.ROLL_BACK, now_ms, last=policy.last, percent=target)
+    kind = "catastrophe" if catastrophe else "regression"
+    reason = f"{kind}: {describe(worst)}"
+    return after, (note(Event.ROLL_BACK.value, state, after, facts, now_ms, reason, worst.gate),)
+
+
+def _say_overridden(state: RampState, facts: Facts, worst: Verdict, target: float, now_ms: int) -> Move:
+    if state.overridden:
+        return state, ()
+    after = replace(state, overridden=True)
+    reason = f"would go to {target:g} %, but autopilot is 0: {describe(worst)}"
+    return after, (note("guard_overridden", state, after, facts, now_ms, reason, worst.gate),)
+
+
+def _automatic(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    """What happens without a person: the next step, the end of a validation, a retry."""
+    if not state.autopilot or state.drill is not None:
+        return state, ()
+    if state.phase is Phase.COOLING_DOWN:
+        return _auto_retry(state, facts, policy, now_ms)
+    if state.phase is Phase.VALIDATING:
+        return _validated(state, facts, policy, now_ms)
+    if state.percent <= 0 and state.phase in (Phase.SHADOW, Phase.AWAITING_APPROVAL) and failing(facts.verdicts):
+        return _fail_shadow(state, facts, policy, now_ms)
+    if state.phase in _AUTOMATIC and not obstacle(state, facts, policy, now_ms):
+        return _step_up(state, facts, policy, now_ms)
+    return state, ()
+
+
+def obstacle(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> str:
+    """What keeps the next step waiting, in words; "" when nothing does."""
+    target = policy.next_step(state.percent)
+    if target is None:
+        return "at the last step"
+    for reason in (
+        f"waits for {facts.waiting_for}" if facts.waiting_for and state.percent <= 0 else "",
+        facts.frozen,
+        "ramp.require_drill: run `glidepath drill` first" if policy.require_drill and not state.drilled else "",
+        _time_left(state.since_ms + policy.hold_for(state.percent) - now_ms),
+        f"{facts.confirmed} of {facts.envoys} Envoys run the present weights" if not _confirmed(facts) else "",
+        f"{facts.samples} of {policy.min_samples} samples" if facts.samples < policy.min_samples else "",
+        missing_passes(facts.verdicts),
+    ):
+        if reason:
+            return reason
+    capacity = facts.capacity
+    if capacity is not None and capacity.gating and capacity.outcome != Outcome.PASS.value:
+        return f"capacity: {capacity.message or capacity.outcome}"
+    return ""
+
+
+def _confirmed(facts: Facts) -> bool:
+    return 0 < facts.envoys <= facts.confirmed
+
+
+def _time_left(left_ms: int) -> str:
+    return f"holds for another {left_ms / 1000:.0f} s" if left_ms > 0 else ""
+
+
+def _step_up(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    target = policy.next_step(state.percent)
+    if target is None:
+        return state, ()
+    if target in policy.approvals:
+        after = transition(state, Event.ASK, now_ms, last=policy.last)
+        reason = f"the evidence for {target:g} % is there; a person must say yes: `glidepath approve {facts.workload}`"
+        return after, (note(Event.ASK.value, state, after, facts, now_ms, reason, "approval"),)
+    after = transition(state, Event.STEP, now_ms, last=policy.last, percent=target)
+    reason = f"all gates pass at {state.percent:g} %"
+    return after, (note(Event.STEP.value, state, after, facts, now_ms, reason, "gates"),)
+
+
+def _validated(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    if now_ms - state.since_ms < policy.validation_ms:
+        return state, ()
+    after = replace(transition(state, Event.VALIDATED, now_ms, last=policy.last), retries=0)
+    reason = f"validated at {state.percent:g} %"
+    return after, (note(Event.VALIDATED.value, state, after, facts, now_ms, reason, "validation"),)
+
+
+def _fail_shadow(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    worst = failing(facts.verdicts)[0]
+    after = transition(state, Event.FAIL_SHADOW, now_ms, last=policy.last)
+    after = replace(after, cool_until_ms=now_ms + policy.cool_down_ms)
+    reason = f"not ready for traffic: {describe(worst)}"
+    return after, (note(Event.FAIL_SHADOW.value, state, after, facts, now_ms, reason, worst.gate),)
+
+
+def _auto_retry(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    if not policy.auto_retry or state.retries >= policy.max_retries or now_ms < state.cool_until_ms:
+        return state, ()
+    after = transition(state, Event.RETRY, now_ms, last=policy.last)
+    after = replace(after, retries=state.retries + 1)
+    reason = f"cooled down; retry {after.retries} of {policy.max_retries} with fresh evidence"
+    return after, (note(Event.RETRY.value, state, after, facts, now_ms, reason, "cool_down"),)
+
+
+def describe(verdict: Verdict) -> str:
+    """The number against its limit, as a person wants to read it."""
+    if verdict.message:
+        return f"{verdict.gate}: {verdict.message}"
+    value = "?" if verdict.value is None else f"{verdict.value:.4g}"
+    limit = "?" if verdict.limit is None else f"{verdict.limit:.4g}"
+    return f"{verdict.gate} {value} {verdict.unit} against {limit} (n={verdict.n})"
+
+
+__all__ = ["ADVISORY", "Facts", "advance", "describe", "obstacle"]

@@ -1,0 +1,178 @@
+"""The steer loop's edge to Redis: streams in; state, status and log out, all behind the fencing token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from glidepath.domain import Outcomes, ScoredPair
+from glidepath.errors import InputError
+from glidepath.keys import WorkloadKeys
+from glidepath.records import Command, Decision, from_json, to_json
+from glidepath.redisio import RedisClient
+from glidepath.wire import decode_outcomes, decode_scored
+
+BATCH = 500  # entries of one stream at once; a full batch is followed by another at once
+START = "0-0"
+
+_WRITE = """
+local fence = tonumber(redis.call('HGET', KEYS[1], 'fence') or '0')
+if tonumber(ARGV[1]) < fence then return 0 end
+redis.call('HSET', KEYS[1], 'fence', ARGV[1])
+if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'blob', ARGV[2]) end
+if ARGV[3] ~= '' then redis.call('SET', KEYS[2], ARGV[3]) end
+for i = 5, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'd', ARGV[i]) end
+return 1
+"""
+
+
+class FencedError(Exception):
+    """A newer leader has written this state: whoever reads this is not the leader any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What came in for one workload since its cursors. ``bad`` counts entries that are no records."""
+
+    outcomes: tuple[Outcomes, ...] = ()
+    scored: tuple[ScoredPair, ...] = ()
+    commands: tuple[Command, ...] = ()
+    cursors: Mapping[str, str] = field(default_factory=dict)
+    bad: int = 0
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one tick wants written for one workload, atomically; None and () leave things as they are."""
+
+    blob: str | None = None
+    status: str | None = None
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return self.blob is None and self.status is None and not self.decisions
+
+
+class Store(Protocol):
+    """What the steer loop needs of Redis."""
+
+    async def load(self, workload: str) -> Mapping[str, Any] | None: ...
+
+    async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]: ...
+
+    async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]: ...
+
+
+def no_cursors() -> dict[str, str]:
+    return {"outcomes": START, "results": START, "commands": START}
+
+
+class RedisStore:
+    """``Store`` on a real Redis, plain or cluster."""
+
+    def __init__(self, redis: RedisClient, *, cluster: bool, log_retention: int) -> None:
+        self._redis, self._cluster, self._log_retention = redis, cluster, log_retention
+
+    async def load(self, workload: str) -> Mapping[str, Any] | None:
+        """The stored state. Raises InputError for one that cannot be read."""
+        blob = await self._redis.hget(WorkloadKeys(workload).state, "blob")
+        if blob is None:
+            return None
+        try:
+            state = json.loads(blob)
+        except ValueError as error:
+            raise InputError(f"the stored state of {workload} is not JSON: {error}") from error
+        if not isinstance(state, dict):
+            raise InputError(f"the stored state of {workload} is not an object")
+        return state
+
+    async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]:
+        """Entries after ``cursors`` (workload → stream → id); waits up to ``block_ms`` until there is at least one."""
+        places = {
+            getattr(WorkloadKeys(workload), stream): (workload, stream)
+            for workload, ids in cursors.items()
+            for stream in ids
+        }
+        if not places:
+            return {}
+        positions = {key: cursors[workload][stream] for key, (workload, stream) in places.items()}
+        if self._cluster:
+            answers = await self._read_cluster(cursors)
+        else:
+            answers = await self._redis.xread(positions, count=BATCH, block=block_ms or None) or []
+        found: dict[str, dict[str, list[Any]]] = {}
+        for key, entries in _streams(answers):
+            workload, stream = places[_text(key)]
+            found.setdefault(workload, {})[stream] = entries
+        return {workload: _decode(streams) for workload, streams in found.items()}
+
+    async def _read_cluster(self, cursors: Mapping[str, Mapping[str, str]]) -> list[Any]:
+        answers: list[Any] = []
+        for workload, ids in cursors.items():  # one slot a workload: a read may not cross slots
+            positions = {getattr(WorkloadKeys(workload), stream): at for stream, at in ids.items()}
+            answers += _streams(await self._redis.xread(positions, count=BATCH) or [])
+        return answers
+
+    async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
+        """One script a workload. Returns what failed, by workload; FencedError where the token is too old."""
+        wanted = {workload: record for workload, record in records.items() if not record.empty}
+        if not wanted:
+            return {}
+        pipe = self._redis.pipeline(transaction=False)
+        for workload, record in wanted.items():
+            names = WorkloadKeys(workload)
+            lines = [to_json(decision) for decision in record.decisions]
+            arguments = [fence, record.blob or "", record.status or "", self._log_retention, *lines]
+            pipe.eval(_WRITE, 3, names.state, names.status, names.log, *arguments)
+        answers = await pipe.execute(raise_on_error=False)
+        failed: dict[str, Exception] = {}
+        for workload, answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, Exception):
+                failed[workload] = answer
+            elif not answer:
+                failed[workload] = FencedError(workload)
+        return failed
+
+
+def _streams(answer: Any) -> list[tuple[Any, list[Any]]]:
+    """RESP2 answers with pairs, RESP3 (and some versions of the client) with a mapping."""
+    return list(answer.items()) if isinstance(answer, dict) else [tuple(pair) for pair in answer]
+
+
+def _decode(streams: Mapping[str, Sequence[Any]]) -> News:
+    outcomes: list[Outcomes] = []
+    scored: list[ScoredPair] = []
+    commands: list[Command] = []
+    cursors: dict[str, str] = {}
+    bad = 0
+    for stream, raw in streams.items():
+        entries = _flat(raw)
+        for entry_id, fields in entries:
+            try:
+                if stream == "outcomes":
+                    outcomes.append(decode_outcomes(fields[b"o"]))
+                elif stream == "results":
+                    scored.append(decode_scored(fields[b"r"]))
+                else:
+                    commands.append(replace(from_json(Command, fields[b"c"]), id=_text(entry_id)))
+            except (InputError, KeyError):
+                bad += 1
+        if entries:
+            cursors[stream] = _text(entries[-1][0])
+    full = any(len(_flat(raw)) >= BATCH for raw in streams.values())
+    return News(tuple(outcomes), tuple(scored), tuple(commands), cursors, bad, full)
+
+
+def _flat(raw: Any) -> list[tuple[Any, Any]]:
+    """The client wraps a stream's entries in one more list under RESP3."""
+    if len(raw) == 1 and isinstance(raw[0], list):
+        return [tuple(entry) for entry in raw[0]]
+    return [tuple(entry) for entry in raw]
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,264 @@
+"""One workload under way: its ramp, evidence, stream cursors and what its Envoys were told. No I/O in here."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from glidepath.config import Config, Workload
+from glidepath.domain import Origin, Outcomes, ScoredPair, Side, add_counts
+from glidepath.errors import InputError
+from glidepath.records import Decision, SideStatus, Verdict
+from scorer.steer.facts import Facts
+from scorer.steer.machine import RETREATING, RampState, initial, state_from_json
+from scorer.steer.policy import RampPolicy, frozen_by, policy_of
+from scorer.steer.ports import Evidence, EvidenceKind, require_mapping
+from scorer.steer.ramp import advance
+from scorer.steer.reconcile import (
+    Imprint,
+    Observation,
+    RuntimeNames,
+    Told,
+    Values,
+    desired_imprint,
+    observe,
+    plan,
+    told_from_json,
+    told_to_json,
+)
+from scorer.steer.store import News, no_cursors
+
+MAX_SOURCES = 64  # extproc processes whose last flush is remembered
+REJUDGE_MS = 1000  # verdicts are computed on news, and this often without (rates and times to go change)
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counts since the beginning, across steps."""
+
+    pairs_scored: int = 0
+    pairs_unscored: dict[str, int] = field(default_factory=dict)
+    coverage: dict[str, int] = field(default_factory=dict)
+    bad_records: int = 0
+    scorer: str = ""
+    live_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the tick knows from outside the workload: other workloads, the candidate's load, a former leader."""
+
+    waiting_for: str = ""
+    capacity: Verdict | None = None
+    stale: frozenset[Imprint] = frozenset()
+
+
+class Track:
+    """``fold`` the news, then ``decide``; ``writes`` is what the Envoys must be told, ``blob`` what must be kept."""
+
+    def __init__(self, name: str, config: Config, kind: EvidenceKind) -> None:
+        self.name = name
+        self.workload: Workload = config.workload(name)
+        self.policy: RampPolicy = policy_of(self.workload.ramp)
+        self.digest = config.digest(name)
+        self.names = RuntimeNames.of(name, self.workload)
+        self.cursors: dict[str, str] = no_cursors()
+        self.told: Told = {}
+        self.totals = Totals()
+        self.state: RampState
+        self.evidence: Evidence
+        self.verdicts: tuple[Verdict, ...] = ()
+        self.observation = Observation(frozenset(), {})
+        self.envoys = 0
+        self.facts = Facts(workload=name)
+        self.problem = ""
+        self.dirty = True  # the stored state is no longer this one
+        self.changed = True  # nor is the shown status
+        self._kind = kind
+        self._seen: dict[str, int] = {}
+        self._judged_ms = 0
+        self._news = True
+        self._live_errors = 0
+        backends = {"baseline": self.workload.baseline, "candidate": self.workload.candidate}
+        self._models = {role: config.backends[b].model or b for role, b in backends.items()}
+        self._models["embedder"] = f"{config.scorer.embedder.engine}:{config.scorer.embedder.model}"
+
+    def start(self, now_ms: int) -> None:
+        """Begin where no state is: at the configured share."""
+        self.state = initial(self.workload.start, self.policy.last, now_ms, self.digest)
+        self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
+
+    def restore(self, blob: Mapping[str, Any], now_ms: int) -> None:
+        """Go on from a stored state. Raises InputError for one that cannot be read."""
+        try:
+            self.state = state_from_json(require_mapping(blob["ramp"]))
+            self.cursors = {**no_cursors(), **require_mapping(blob["cursors"])}
+            self.told = told_from_json(require_mapping(blob["told"]))
+            self.totals = Totals(**require_mapping(blob["totals"]))
+            self._seen = dict(require_mapping(blob["seen"]))
+            raw = dict(require_mapping(blob["evidence"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"the stored state of {self.name} cannot be read: {error}") from error
+        try:
+            self.evidence = self._kind.from_json(self.workload, raw)
+        except (InputError, KeyError, TypeError, ValueError):
+            # Another version's evidence: the step's proof begins afresh, the step itself stays.
+            self.state = replace(self.state, since_ms=now_ms, epoch=self.state.epoch + 1)
+            self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
+
+    def blob(self) -> str:
+        kept = {
+            "ramp": self.state.to_json(),
+            "evidence": self.evidence.to_json(),
+            "cursors": self.cursors,
+            "told": told_to_json(self.told),
+            "totals": dataclasses.asdict(self.totals),
+            "seen": self._seen,
+        }
+        return json.dumps(kept, separators=(",", ":"))
+
+    @property
+    def desired(self) -> Imprint:
+        shadow = self.workload.shadow.sample if self.state.shadow is None else self.state.shadow
+        return desired_imprint(self.state.serving, shadow, self.state.autopilot)
+
+    def fold(self, news: News) -> None:
+        """Take in the news. The cursors move first: a record that cannot be folded is met once, not for ever."""
+        self.cursors.update(news.cursors)
+        self.totals.bad_records += news.bad
+        self.dirty |= bool(news.commands)
+        self._news |= bool(news.outcomes or news.scored)
+        for outcomes in news.outcomes:
+            self._fold_outcomes(outcomes)
+        for scored in news.scored:
+            self._fold_scored(scored)
+
+    def _fold_outcomes(self, outcomes: Outcomes) -> None:
+        if self._seen.get(outcomes.source, -1) >= outcomes.seq:
+            return  # a flush that was sent twice
+        self._seen.pop(outcomes.source, None)
+        self._seen[outcomes.source] = outcomes.seq
+        while len(self._seen) > MAX_SOURCES:
+            self._seen.pop(next(iter(self._seen)))
+        self.totals.coverage = add_counts(self.totals.coverage, outcomes.coverage)
+        live = [s for s in outcomes.sides if s.side is Side.CANDIDATE and s.origin is Origin.LIVE and s.requests]
+        if live:
+            self.totals.live_ms = max(self.totals.live_ms, outcomes.to_ms)
+        if self.state.drill is not None:
+            self._live_errors += sum(s.errors for s in live)
+            return  # what a drill takes away and gives back says nothing about the step
+        if outcomes.from_ms >= self.state.since_ms:
+            self.evidence = self.evidence.fold_outcomes(outcomes)
+
+    def _fold_scored(self, scored: ScoredPair) -> None:
+        self.totals.scorer = scored.scorer or self.totals.scorer
+        if scored.scored:
+            self.totals.pairs_scored += 1
+        else:
+            self.totals.pairs_unscored = add_counts(self.totals.pairs_unscored, {scored.unscored_reason: 1})
+        if scored.captured_at_ms >= self.state.since_ms:
+            self.evidence = self.evidence.fold_scored(scored)
+
+    def decide(
+        self, news: News, readings: Mapping[str, Values | None], outlook: Outlook, now_ms: int
+    ) -> tuple[Decision, ...]:
+        """One tick of the ramp; afterwards ``state``, ``told`` and ``dirty`` say what is to be written."""
+        self._judge(now_ms)
+        before, told_before, wanted = self.state, self.told, self.desired
+        confirmed_before = self.observation.confirmed
+        self.observation = observe(
+            self.names,
+            wanted,
+            readings,
+            self.told,
+            retreating=self.state.phase in RETREATING,
+            stale=outlook.stale,
+        )
+        self.told = self.observation.told
+        self.envoys = len(readings)
+        self.facts = self._facts(news, outlook, now_ms)
+        self.state, decisions = advance(self.state, self.facts, self.policy, now_ms)
+        self.state, extra = self._shadow_knob(now_ms)
+        if self.state.epoch != before.epoch:
+            self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
+            self.verdicts, self._judged_ms, self._news = (), 0, True
+        if self.desired != wanted:
+            self.observation = replace(self.observation, confirmed=frozenset())
+        if self.state.drill is None or before.drill is None:
+            self._live_errors = 0
+        self.dirty |= self.state != before or self.told != told_before or bool(decisions)
+        self.changed |= self.dirty or self.observation.confirmed != confirmed_before
+        return tuple(self._stamp(d) for d in (*decisions, *extra, *self._restarts(now_ms)))
+
+    def writes(self, readings: Mapping[str, Values | None]) -> Mapping[str, Values]:
+        """What to tell which Envoy now; remembered in ``told``, which must be stored before it is sent."""
+        planned = plan(self.names, self.desired, readings, self.told)
+        self.dirty |= planned.told != self.told
+        self.told = planned.told
+        return planned.writes
+
+    def _judge(self, now_ms: int) -> None:
+        if self._news or now_ms - self._judged_ms >= REJUDGE_MS:
+            self.verdicts = self.evidence.verdicts(now_ms)
+            self._judged_ms, self._news = now_ms, False
+
+    def _facts(self, news: News, outlook: Outlook, now_ms: int) -> Facts:
+        seen = self.observation
+        return Facts(
+            workload=self.name,
+            verdicts=self.verdicts,
+            samples=self.sides()[1].requests,
+            commands=news.commands,
+            confirmed=len(seen.confirmed),
+            envoys=self.envoys,
+            adopted=seen.adopted,
+            adopted_at=seen.adopted_at,
+            autopilot=seen.autopilot,
+            frozen=frozen_by(self.workload.ramp.freeze, now_ms),
+            waiting_for=outlook.waiting_for,
+            capacity=outlook.capacity,
+            config_digest=self.digest,
+            live_ms=self.totals.live_ms,
+            live_errors=self._live_errors,
+        )
+
+    def sides(self) -> tuple[SideStatus, SideStatus]:
+        return self.evidence.sides()
+
+    def _shadow_knob(self, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
+        share = self.observation.shadow
+        if share is None or share == self.state.shadow:
+            return self.state, ()
+        reason = f"a person set the shadow share to {share:g} % at an Envoy; adopted"
+        after = replace(self.state, shadow=share)
+        return after, (self._plain("adopt_shadow", reason, now_ms, {"shadow_percent": share}, actor="curl"),)
+
+    def _restarts(self, now_ms: int) -> tuple[Decision, ...]:
+        names = self.observation.restarted
+        if not names:
+            return ()
+        reason = f"{', '.join(names)}: no weights there any more (restarted); written again"
+        return (self._plain("restore", reason, now_ms, {"envoys": list(names)}),)
+
+    def _plain(
+        self, event: str, reason: str, now_ms: int, details: Mapping[str, Any], actor: str = "glidepath"
+    ) -> Decision:
+        return Decision(
+            at_ms=now_ms,
+            workload=self.name,
+            event=event,
+            from_percent=self.state.percent,
+            to_percent=self.state.percent,
+            phase=self.state.phase.value,
+            reason=reason,
+            actor=actor,
+            config_digest=self.digest,
+            details=details,
+        )
+
+    def _stamp(self, decision: Decision) -> Decision:
+        models = {**self._models, **({"scorer": self.totals.scorer} if self.totals.scorer else {})}
+        return replace(decision, model_versions=models)

@@ -1,0 +1,68 @@
+"""An in-memory twin of the evidence: verdicts are what the test says, folds are counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from glidepath.config import Workload
+from glidepath.domain import Origin, Outcome, Outcomes, ScoredPair, Side
+from glidepath.records import SideStatus, Verdict
+
+
+def verdict(gate: str, outcome: Outcome, *, fast: bool = False, gating: bool = True) -> Verdict:
+    return Verdict(gate, outcome.value, 0.5, 0.9, "", 100, 1.0, gating=gating, fast=fast)
+
+
+@dataclass(slots=True)
+class ScriptedEvidence:
+    """``errors`` ≥ 3 of the candidate fail the fast guard; agreement decides "quality": ≥ 0.9 passes, < 0.5 fails."""
+
+    percent: float
+    requests: int = 0
+    errors: int = 0
+    scores: list[float] = field(default_factory=list)
+
+    def fold_outcomes(self, outcomes: Outcomes) -> ScriptedEvidence:
+        if outcomes.source == "poison":
+            raise ZeroDivisionError("a bug in the evidence")
+        origin = Origin.LIVE if self.percent > 0 else Origin.SHADOW
+        for side in outcomes.sides:
+            if side.side is Side.CANDIDATE and side.origin is origin:
+                self.requests += side.requests
+                self.errors += side.errors
+        return self
+
+    def fold_scored(self, scored: ScoredPair) -> ScriptedEvidence:
+        self.scores.append(scored.agreement)
+        return self
+
+    def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:
+        mean = self.agreement()
+        quality = Outcome.INCONCLUSIVE
+        if mean is not None:
+            quality = Outcome.PASS if mean >= 0.9 else Outcome.FAIL if mean < 0.5 else Outcome.INCONCLUSIVE
+        errors = Outcome.FAIL if self.errors >= 3 else Outcome.INCONCLUSIVE
+        return (verdict("quality", quality), verdict("errors_fast", errors, fast=True))
+
+    def sides(self) -> tuple[SideStatus, SideStatus]:
+        return SideStatus(), SideStatus(requests=self.requests, errors=self.errors)
+
+    def agreement(self) -> float | None:
+        return sum(self.scores) / len(self.scores) if self.scores else None
+
+    def noise(self) -> float | None:
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"requests": self.requests, "errors": self.errors, "scores": self.scores, "percent": self.percent}
+
+
+class Scripted:
+    """The kind that makes them."""
+
+    def fresh(self, workload: Workload, percent: float, now_ms: int) -> ScriptedEvidence:
+        return ScriptedEvidence(percent)
+
+    def from_json(self, workload: Workload, raw: dict[str, Any]) -> ScriptedEvidence:
+        return ScriptedEvidence(**raw)
