@@ -1,0 +1,135 @@
+"""The whole of Glidepath on loopback for a test: Redis, Envoy, extproc and scorer as children, as `up` starts them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import redis.asyncio
+
+from glidepath import keys, wire
+from glidepath.config import Config
+from glidepath.domain import Outcomes, Pair, ScoredPair
+from glidepath.local.parts import our_services
+from glidepath.local.process import Child, free_ports
+from glidepath.local.stack import Stack, redis_service
+from glidepath.records import Decision, WorkloadStatus, from_json
+from glidepath.redisio import connect
+
+WORKLOAD = "chat"
+
+
+@dataclass(slots=True)
+class System:
+    """Everything up; ``redis`` is a client with bytes in and out."""
+
+    config: Config
+    stack: Stack
+    redis: redis.asyncio.Redis
+    http: aiohttp.ClientSession
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.config.envoy.listen}"
+
+    @property
+    def admin(self) -> str:
+        return self.config.envoy.admin[0]
+
+    @property
+    def keys(self) -> keys.WorkloadKeys:
+        return keys.WorkloadKeys(WORKLOAD)
+
+    def child(self, name: str) -> Child:
+        return self.stack.children[name]
+
+    def restart(self, name: str) -> None:
+        """A new child in the place of the old one, which must be dead; returns once it is ready."""
+        service = self.stack.services[name]
+        self.stack.restart(name).wait_until(service.ready, service.timeout)
+
+    async def status(self) -> WorkloadStatus | None:
+        raw = await self.redis.get(self.keys.status)
+        return from_json(WorkloadStatus, raw) if raw is not None else None
+
+    async def decisions(self) -> list[Decision]:
+        return [from_json(Decision, fields[b"d"]) for _, fields in await self.redis.xrange(self.keys.log)]
+
+    async def pairs(self) -> list[Pair]:
+        return [wire.decode_pair(fields[b"p"]) for _, fields in await self.redis.xrange(self.keys.pairs)]
+
+    async def results(self) -> list[ScoredPair]:
+        return [wire.decode_scored(fields[b"r"]) for _, fields in await self.redis.xrange(self.keys.results)]
+
+    async def outcomes(self) -> list[Outcomes]:
+        return [wire.decode_outcomes(fields[b"o"]) for _, fields in await self.redis.xrange(self.keys.outcomes)]
+
+    async def coverage(self) -> dict[str, int]:
+        """The counters of all flushes so far, added up."""
+        total: dict[str, int] = {}
+        for flush in await self.outcomes():
+            for kind, count in flush.coverage.items():
+                total[kind] = total.get(kind, 0) + count
+        return total
+
+    async def weights(self) -> dict[str, int]:
+        """Cluster → basis points, as Envoy reports them."""
+        async with self.http.get(f"{self.admin}/runtime") as response:
+            entries = (await response.json(content_type=None)).get("entries", {})
+        prefix = keys.weight_prefix(WORKLOAD) + "."
+        return {k.removeprefix(prefix): int(v["final_value"]) for k, v in entries.items() if k.startswith(prefix)}
+
+
+def system_config(folder: Path, baseline: str, candidate: str, **workload: Mapping[str, Any]) -> Config:
+    """One workload, ``chat``, from backend ``cloud`` to ``onprem``; ``workload`` changes its sections."""
+    envoy, shadow, admin, redis_port, extproc, scorer = free_ports(6)
+    return Config.model_validate(
+        {
+            "envoy": {
+                "admin": [f"http://127.0.0.1:{admin}"],
+                "listen": f"127.0.0.1:{envoy}",
+                "shadow_listen": f"127.0.0.1:{shadow}",
+                "concurrency": 1,
+            },
+            "redis": {"url": f"redis://127.0.0.1:{redis_port}/0"},
+            "extproc": {
+                "listen": f"unix:{folder}/extproc.sock",
+                "metrics": f"127.0.0.1:{extproc}",
+                "flush": "100ms",
+                "drain": "1s",
+            },
+            "scorer": {"metrics": f"127.0.0.1:{scorer}", "tick": "100ms", "lease": "1s", "reclaim_after": "1s"},
+            "backends": {"cloud": {"url": baseline, "model": "m-cloud"}, "onprem": {"url": candidate, "model": "m-on"}},
+            "workloads": {
+                WORKLOAD: {
+                    "match": {"path": "/v1/chat/completions"},
+                    "baseline": "cloud",
+                    "candidate": "onprem",
+                    "shadow": {"sample": 100, "timeout": "5s"},
+                    "ramp": {"steps": [100], "shadow_hold": "1h", "hold": "1h"},
+                    **workload,
+                }
+            },
+        }
+    )
+
+
+@asynccontextmanager
+async def running_system(config: Config, folder: Path, *, scorer: bool = True) -> AsyncIterator[System]:
+    """Start it all (without the scorer if not wanted) and stop it at the end."""
+    port = int(str(config.redis.url).rpartition(":")[2].partition("/")[0])
+    with Stack() as stack:
+        stack.start(redis_service(folder / "redis", port))
+        parts = our_services(config, folder)
+        stack.start(*(part for part in parts if scorer or part.name != "scorer"))
+        client = connect(config.redis)
+        try:
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http:
+                yield System(config, stack, client, http, folder)
+        finally:
+            await client.aclose()
