@@ -16,6 +16,10 @@ class Problem:
 
 def cross_check(config: Config) -> Problem | None:
     """The first rule that is broken, or None."""
+    default = config.envoy.default_backend
+    if default is not None and default not in config.backends:
+        known = ", ".join(config.backends)
+        return Problem(("envoy", "default_backend"), f"unknown backend {default!r} (allowed: {known})")
     for name, workload in config.workloads.items():
         here = ("workloads", name)
         for role in ("baseline", "candidate"):

@@ -1,0 +1,1 @@
+"""Envoy configuration from ``glidepath.yaml``: rendered, commented, checked."""

@@ -1,0 +1,56 @@
+"""``glidepath validate``: the configuration, what is rendered from it, or an Envoy file that a person has edited."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glidepath.config import load_config
+from glidepath.envoyconfig.check import check_splits, check_strict, check_with_envoy, load_envoy_file
+from glidepath.envoyconfig.parts import Json
+from glidepath.envoyconfig.render import render_bootstrap
+from glidepath.envoyconfig.text import to_yaml
+
+
+def command(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration, a file or a directory.")] = Path(
+        "glidepath.yaml"
+    ),
+    envoy: Annotated[
+        Path | None, typer.Option(help="Check this Envoy bootstrap instead (one that was rendered, then edited).")
+    ] = None,
+) -> None:
+    """Check glidepath.yaml and what is rendered from it; nothing is started.
+
+    With --envoy: an Envoy bootstrap's fields, and that its splits sum to 10000 with the candidate first.
+    Exit status 2 with one line for what is wrong.
+    """
+    if envoy is not None:
+        _check(load_envoy_file(envoy), envoy)
+        return
+    settings = load_config(config)
+    _ok(f"{config}: {len(settings.backends)} backends, {len(settings.workloads)} workloads")
+    bootstrap = render_bootstrap(settings)
+    with tempfile.TemporaryDirectory() as folder:
+        rendered = Path(folder) / "envoy.yaml"
+        rendered.write_text(to_yaml(bootstrap))
+        _check(bootstrap, rendered)
+
+
+def _check(bootstrap: Json, path: Path) -> None:
+    check_strict(bootstrap)
+    _ok("every field is one of Envoy's API (envoy-data-plane)")
+    workloads = check_splits(bootstrap)
+    _ok(f"splits: candidate first, sum 10000: {', '.join(workloads) or 'none of ours'}")
+    binary = check_with_envoy(path)
+    if binary is None:
+        typer.echo("--  no Envoy here: envoy --mode validate was left out")
+    else:
+        _ok("envoy --mode validate")
+
+
+def _ok(text: str) -> None:
+    typer.echo(f"ok  {text}")

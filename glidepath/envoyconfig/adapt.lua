@@ -1,0 +1,130 @@
+-- Makes a request fit for the backend that this attempt goes to. Runs as an upstream filter, once an attempt.
+--
+-- Header changes of attempt 1 are still there on attempt 2 (the body is the client's own again), so every header that
+-- may differ is set on every attempt, from what the client sent (filter state glidepath.client.*) and from SIDES.
+--
+-- Given above this text: SIDES (one a try), NAMES (headers that differ), CREDENTIALS (set of header names), RENAMES.
+
+local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
+
+local function trim(text)
+  return (text:gsub("^%s+", ""):gsub("%s+$", ""))
+end
+
+-- The position after the string that opens at `start` (its quote), or nil. Escapes are the only pitfall.
+local function after_string(text, start)
+  local at = start + 1
+  while true do
+    local found = text:find('["\\]', at)
+    if not found then return nil end
+    if text:byte(found) == 34 then return found + 1 end
+    at = found + 2
+  end
+end
+
+-- First and last byte of the value of the top-level key "model" where it is a string; the last one given counts,
+-- as it does for JSON parsers. nil: not a JSON object, no such key, or no string.
+function model_span(text)
+  local at = text:find("%S")
+  if not at or text:byte(at) ~= 123 then return nil end
+  local depth, first, last = 0, nil, nil
+  while at do
+    local byte = text:byte(at)
+    if byte == 34 then
+      local past = after_string(text, at)
+      if not past then return nil end
+      if depth == 1 and past - at == 7 and text:sub(at, past - 1) == '"model"' then
+        local _, value = text:find("^%s*:%s*\"", past)
+        if value then
+          past = after_string(text, value)
+          if not past then return nil end
+          first, last = value, past - 1
+        end
+      end
+      at = past
+    else
+      if byte == 123 or byte == 91 then
+        depth = depth + 1
+      else
+        depth = depth - 1
+        if depth == 0 then break end
+      end
+      at = at + 1
+    end
+    at = text:find('["{}%[%]]', at)
+  end
+  if depth ~= 0 then return nil end
+  return first, last
+end
+
+local function is_upload(kind)
+  for _, pattern in ipairs(UPLOADS) do
+    if kind:lower():find(pattern) then return true end
+  end
+  return false
+end
+
+local function client_value(state, headers, name, attempt)
+  local value = state:get("glidepath.client." .. name)
+  if value ~= nil and value ~= "" then return value end
+  if attempt == 1 then return headers:get(name) end
+  return nil
+end
+
+local function put(headers, name, value)
+  if headers:get(name) == value then return end
+  if value == nil then headers:remove(name) else headers:replace(name, value) end
+end
+
+local function adapt_path(path, side)
+  local strip = side.strip
+  if strip ~= "" and path:sub(1, #strip) == strip then
+    local rest = path:sub(#strip + 1)
+    local next_char = rest:sub(1, 1)
+    if next_char == "" or next_char == "?" then path = "/" .. rest
+    elseif next_char == "/" then path = rest end
+  end
+  return side.prefix .. path
+end
+
+local function adapt_headers(headers, state, side, attempt)
+  for _, name in ipairs(NAMES) do
+    local value = client_value(state, headers, name, attempt)
+    if CREDENTIALS[name] and not side.keep then value = nil end
+    if side.set[name] ~= nil then value = side.set[name] end
+    if side.secret ~= nil and side.secret.header == name then
+      local secret = state:get(side.secret.state)
+      value = nil
+      if secret ~= nil and secret ~= "" then value = side.secret.prefix .. trim(secret) end
+    end
+    put(headers, name, value)
+  end
+  put(headers, ":path", adapt_path(client_value(state, headers, ":path", attempt), side))
+  put(headers, ":authority", side.host)
+  headers:remove("x-envoy-attempt-count")
+end
+
+local function adapt_body(headers, body, model)
+  local length = body:length()
+  if model ~= nil then
+    local text = body:getBytes(0, length)
+    local first, last = model_span(text)
+    if first then
+      length = body:setBytes(text:sub(1, first - 1) .. model .. text:sub(last + 1))
+    end
+  end
+  put(headers, "content-length", tostring(length))
+  headers:remove("transfer-encoding")
+end
+
+function envoy_on_request(handle)
+  local attempt = tonumber(handle:headers():get("x-envoy-attempt-count") or "1") or 1
+  local side = SIDES[math.min(attempt, #SIDES)]
+  local body = nil
+  if RENAMES and not is_upload(handle:headers():get("content-type") or "") then
+    body = handle:body() -- yields: what was fetched from the handle before is dead after it
+  end
+  local headers = handle:headers()
+  adapt_headers(headers, handle:streamInfo():filterState(), side, attempt)
+  if body ~= nil then adapt_body(headers, body, side.model) end
+end

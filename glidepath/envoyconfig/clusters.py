@@ -1,0 +1,185 @@
+"""Clusters: one a backend, a composite for each pair with fallback, and our own servers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from glidepath import keys
+from glidepath.config.backends import Backend
+from glidepath.config.model import Config, Workload
+from glidepath.envoyconfig.adapt import Turn, keeps_client_credential, lua_filter
+from glidepath.envoyconfig.parts import TYPE, Json, address, assignment, is_ip, noted, seconds, socket_address
+
+SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
+
+
+def clusters(config: Config) -> list[Json]:
+    found = [backend_cluster(name, backend) for name, backend in config.backends.items()]
+    done: set[str] = set()
+    for workload in config.workloads.values():
+        name = keys.fallback_cluster(workload.candidate, workload.baseline)
+        if workload.fallback and name not in done:
+            done.add(name)
+            found += _fallback(config, workload)
+    found.append(_extproc(config))
+    if config.envoy.actuator == "rtds":
+        found.append(_rtds(config))
+    return found
+
+
+def backend_cluster(name: str, backend: Backend) -> Json:
+    """The backend by itself. Whether a client's own credential may come here is the route's to say."""
+    turn = Turn(name, backend, keep=keeps_client_credential(backend, candidate=False))
+    text = f"{name}: {backend.url}" + (f", model {backend.model}" if backend.model else "")
+    return noted(text, {**_endpoints(name, backend), **_http(backend, [lua_filter([turn])])})
+
+
+def _fallback(config: Config, workload: Workload) -> list[Json]:
+    candidate, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
+    rescue = keys.rescue_cluster(workload.candidate, workload.baseline)
+    turns = [
+        Turn(workload.candidate, candidate, keeps_client_credential(candidate, candidate=True)),
+        Turn(workload.baseline, baseline, keeps_client_credential(baseline, candidate=False)),
+    ]
+    return [
+        noted(
+            f"{workload.baseline} again, under the name that tells a failover in stats and logs.",
+            {**_endpoints(rescue, baseline), **_http(baseline, [])},
+        ),
+        _composite(workload, turns, [workload.candidate, rescue]),
+    ]
+
+
+def _composite(workload: Workload, turns: Sequence[Turn], members: Sequence[str]) -> Json:
+    """First try: the candidate; second: the baseline. Filters of the members do not run here, so they stand here."""
+    name = keys.fallback_cluster(workload.candidate, workload.baseline)
+    candidate = turns[0].backend
+    retry = {
+        "retry_on": RETRY_ON,
+        "num_retries": 1,
+        "retriable_status_codes": [429],
+        "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.001s"},
+    }
+    config = {
+        "@type": TYPE + "extensions.clusters.composite.v3.ClusterConfig",
+        "clusters": [{"name": member} for member in members],
+    }
+    return noted(
+        f"Tries {members[0]}, then {members[1]}: before the first byte only; after it an error passes through.",
+        {
+            "name": name,
+            "connect_timeout": seconds(candidate.connect_timeout),
+            "lb_policy": "CLUSTER_PROVIDED",
+            "cluster_type": {"name": "envoy.clusters.composite", "typed_config": config},
+            "circuit_breakers": _breakers(
+                turns[1].backend,
+                "Retries count here. Envoy's default of 3 at a time would turn a candidate's outage into errors.",
+            ),
+            **_http(None, [lua_filter(turns)], retry),
+        },
+    )
+
+
+def _endpoints(name: str, backend: Backend) -> Json:
+    url = urlsplit(backend.url)
+    host = url.hostname or ""
+    port = url.port or (443 if url.scheme == "https" else 80)
+    cluster: Json = {
+        "name": name,
+        "type": "STATIC" if is_ip(host) else "STRICT_DNS",
+        "connect_timeout": seconds(backend.connect_timeout),
+        "load_assignment": assignment(name, [socket_address(host, port)]),
+        "circuit_breakers": _breakers(
+            backend, "Past these Envoy answers 503 at once (flag UO, never retried): size them to what it can hold."
+        ),
+    }
+    if not is_ip(host):
+        cluster["dns_lookup_family"] = "V4_PREFERRED"
+    if url.scheme == "https":
+        cluster["transport_socket"] = _tls(backend, host)
+    return cluster
+
+
+def _breakers(backend: Backend, why: str) -> Json:
+    threshold = {
+        "max_connections": backend.max_connections,
+        "max_pending_requests": backend.max_pending,
+        "max_requests": backend.max_requests,
+        "max_retries": backend.max_requests,
+    }
+    return noted(why, {"thresholds": [threshold]})
+
+
+def _tls(backend: Backend, host: str) -> Json:
+    name = backend.sni or host
+    san = {"san_type": "IP_ADDRESS" if is_ip(name) else "DNS", "matcher": {"exact": name}}
+    validation = {"trusted_ca": {"filename": backend.ca_file or SYSTEM_CA}, "match_typed_subject_alt_names": [san]}
+    context: Json = {
+        "@type": TYPE + "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "common_tls_context": {"validation_context": validation},
+    }
+    if not is_ip(name):
+        context["sni"] = name
+    return {"name": "envoy.transport_sockets.tls", "typed_config": context}
+
+
+def _http(backend: Backend | None, filters: Sequence[Json], retry: Json | None = None) -> Json:
+    """``backend``: None for a composite, whose members know their protocols."""
+    options: Json = {"@type": TYPE + HTTP_OPTIONS.removeprefix("envoy.")}
+    if backend is not None and backend.url.startswith("https:"):
+        options["auto_config"] = {"http_protocol_options": {}, "http2_protocol_options": {}}  # by ALPN
+    else:
+        options["explicit_http_config"] = {"http_protocol_options": {}}
+    if filters:
+        codec = {
+            "name": "envoy.filters.http.upstream_codec",
+            "typed_config": {"@type": TYPE + "extensions.filters.http.upstream_codec.v3.UpstreamCodec"},
+        }
+        options["http_filters"] = [*filters, codec]
+    if retry:
+        options["retry_policy"] = retry
+    return {"typed_extension_protocol_options": {HTTP_OPTIONS: options}}
+
+
+def _own(name: str, addresses: Sequence[str], max_requests: int, why: str) -> Json:
+    """A gRPC server of ours: HTTP/2, endpoints on Unix sockets or TCP."""
+    endpoints = [_reachable(address(one)) for one in addresses]
+    hosts = [one["socket_address"]["address"] for one in endpoints if "socket_address" in one]
+    options = {
+        "@type": TYPE + HTTP_OPTIONS.removeprefix("envoy."),
+        "explicit_http_config": {
+            "http2_protocol_options": {"connection_keepalive": {"interval": "10s", "timeout": "5s"}}
+        },
+    }
+    return {
+        "name": name,
+        "type": "STATIC" if all(is_ip(host) for host in hosts) else "STRICT_DNS",
+        "connect_timeout": "0.25s",
+        "lb_policy": "LEAST_REQUEST",
+        "load_assignment": assignment(name, endpoints),
+        "circuit_breakers": noted(why, {"thresholds": [{"max_requests": max_requests, "max_retries": 3}]}),
+        "typed_extension_protocol_options": {HTTP_OPTIONS: options},
+    }
+
+
+def _reachable(where: Json) -> Json:
+    """A server that listens everywhere is called on loopback."""
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+    if "socket_address" in where:
+        socket = where["socket_address"]
+        return socket_address(local.get(socket["address"], socket["address"]), socket["port_value"])
+    return where
+
+
+def _extproc(config: Config) -> Json:
+    why = "Bounds what a frozen extproc can cost: streams past this are not captured, and counted."
+    section = _own(keys.EXTPROC_CLUSTER, config.extproc.addresses, config.extproc.max_streams, why)
+    return noted("extproc: copies of bodies, and the access log.", section)
+
+
+def _rtds(config: Config) -> Json:
+    why = "One stream."
+    return noted("Weights by RTDS.", _own(keys.RTDS_CLUSTER, [config.envoy.rtds_listen], 16, why))

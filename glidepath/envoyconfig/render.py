@@ -1,0 +1,139 @@
+"""One Envoy bootstrap from one ``glidepath.yaml``."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from glidepath import keys
+from glidepath.config.model import Config
+from glidepath.envoyconfig import filters
+from glidepath.envoyconfig.clusters import clusters
+from glidepath.envoyconfig.parts import TYPE, Json, address, noted, plain
+from glidepath.envoyconfig.routes import live_routes, shadow_routes, start_weights
+
+DEFAULT_ADMIN = "127.0.0.1:9901"
+LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # http.<these>.… in Envoy's stats
+
+
+def render_bootstrap(config: Config, *, admin: str | None = None, node: str = "envoy") -> Json:
+    """The bootstrap as plain data.
+
+    ``admin``: where Envoy's admin API listens (HOST:PORT or unix:/path); absent: the port of the first ``envoy.admin``
+    URL on loopback, or 127.0.0.1:9901. ``node``: Envoy's node id. Raises ConfigError for what Envoy cannot express.
+    """
+    bootstrap: Json = plain(annotated_bootstrap(config, admin=admin, node=node))
+    return bootstrap
+
+
+def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str = "envoy") -> Json:
+    """The same with comments (``parts.NOTE``), for ``to_yaml``."""
+    return {
+        "node": {"id": node, "cluster": "glidepath"},
+        "admin": noted(
+            "Whoever reaches this changes weights and reads the configuration: keep it on loopback or a Unix socket.",
+            {"address": address(admin or admin_address(config))},
+        ),
+        "layered_runtime": _runtime(config),
+        "static_resources": {"listeners": [_live(config), _shadow(config)], "clusters": clusters(config)},
+    }
+
+
+def admin_address(config: Config) -> str:
+    """Where the rendered Envoy's admin API listens, unless told otherwise."""
+    for url in config.envoy.admin:
+        if url.startswith("unix:/"):
+            return url
+        parts = urlsplit(url)
+        if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1") and parts.port:
+            return f"127.0.0.1:{parts.port}"
+    return DEFAULT_ADMIN
+
+
+def _runtime(config: Config) -> Json:
+    values: dict[str, Any] = {}
+    for name, workload in config.workloads.items():
+        values |= {keys.weight_key(name, cluster): w for cluster, w in start_weights(config, name).items()}
+        values[keys.shadow_key(name)] = _percent(workload.shadow.sample)
+        values[keys.autopilot_key(name)] = 1
+    layers: list[Json] = [
+        noted(
+            "What holds after a restart, until the scorer has written again.", {"name": "file", "static_layer": values}
+        )
+    ]
+    if config.envoy.actuator == "rtds":
+        layers.append(_rtds_layer())
+    layers.append(noted("Last, so that a person's curl wins.", {"name": "admin", "admin_layer": {}}))
+    return {"layers": layers}
+
+
+def _percent(sample: float) -> Any:
+    """Envoy reads whole numbers as percent; a part of one needs its own form."""
+    if sample == int(sample):
+        return int(sample)
+    return {"numerator": round(sample * 10_000), "denominator": "MILLION"}
+
+
+def _rtds_layer() -> Json:
+    source = {
+        "resource_api_version": "V3",
+        "api_config_source": {
+            "api_type": "GRPC",
+            "transport_api_version": "V3",
+            "grpc_services": [{"envoy_grpc": {"cluster_name": keys.RTDS_CLUSTER}}],
+        },
+        "initial_fetch_timeout": "1s",
+    }
+    layer = {"name": "fleet", "rtds_layer": {"name": keys.RTDS_LAYER, "rtds_config": source}}
+    return noted("Weights pushed by the scorer; without it Envoy starts with the file's.", layer)
+
+
+def _live(config: Config) -> Json:
+    manager = _manager(config, LIVE_STATS, keys.LIVE_LOG, live_routes(config), max_body=config.envoy.max_body)
+    manager |= {
+        "use_remote_address": True,  # x-envoy-* headers of strangers are not obeyed, request ids are ours
+        "skip_xff_append": True,
+        "early_header_mutation_extensions": [filters.strip_ours()],
+        "http_filters": [
+            filters.remember_filter(config),
+            filters.ext_proc_filter(),
+            filters.header_mutation_filter(),
+            filters.router_filter(),
+        ],
+    }
+    return noted("Where clients call.", _listener("glidepath-live", config.envoy.listen, manager))
+
+
+def _shadow(config: Config) -> Json:
+    manager = _manager(config, SHADOW_STATS, keys.SHADOW_LOG, shadow_routes(config), max_body=config.envoy.max_body)
+    manager |= {
+        "preserve_external_request_id": True,
+        "http_filters": [filters.tee_filter(config), filters.router_filter()],
+    }
+    text = "Where extproc sends its copies: the same clusters, credentials and clock as live traffic. Loopback only."
+    return noted(text, _listener("glidepath-shadow", config.envoy.shadow_listen, manager))
+
+
+def _listener(name: str, where: str, manager: Json) -> Json:
+    network_filter = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+    return {"name": name, "address": address(where), "filter_chains": [{"filters": [network_filter]}]}
+
+
+def _manager(config: Config, stats: str, log: str, routes: list[Json], *, max_body: int) -> Json:
+    host = {
+        "name": stats,
+        "domains": ["*"],
+        "include_request_attempt_count": True,  # adapt.lua tells the tries apart by it, and takes it off
+        "request_headers_to_remove": ["x-envoy-external-address"],  # whose call it is stays here
+        "request_body_buffer_limit": max_body,
+        "routes": routes,
+    }
+    return {
+        "@type": TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": stats,
+        "generate_request_id": True,
+        "server_header_transformation": "PASS_THROUGH",
+        "stream_idle_timeout": "3600s",  # each route sets its own
+        "access_log": [filters.access_log(config, log)],
+        "route_config": {"name": stats, "virtual_hosts": [host]},
+    }

@@ -1,0 +1,73 @@
+"""A real Envoy with the bootstrap rendered from a configuration, for as long as a test needs it."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from glidepath.config import Config, parse_config
+from glidepath.envoyconfig.render import render_bootstrap
+from glidepath.envoyconfig.text import to_yaml
+from glidepath.local.process import Child, free_ports
+from glidepath.local.servers import start_envoy
+
+
+@dataclass(frozen=True, slots=True)
+class RunningEnvoy:
+    """URLs of the live listener, the shadow listener and the admin API, and what it runs with."""
+
+    live: str
+    shadow: str
+    admin: str
+    config: Config
+    child: Child
+
+    def modify(self, values: Mapping[str, object]) -> None:
+        """POST /runtime_modify: the same as curl."""
+        query = "&".join(f"{key}={value}" for key, value in values.items())
+        request = urllib.request.Request(f"{self.admin}/runtime_modify?{query}", method="POST")
+        with urllib.request.urlopen(request, timeout=5) as response:
+            assert response.status == 200
+
+    def stats(self, pattern: str) -> dict[str, int]:
+        """Counters and gauges whose name matches the regular expression."""
+        with urllib.request.urlopen(f"{self.admin}/stats?format=json&filter={pattern}", timeout=5) as response:
+            entries: list[dict[str, Any]] = json.load(response)["stats"]
+        return {entry["name"]: entry["value"] for entry in entries if "name" in entry}
+
+    def log(self) -> str:
+        return self.child.log.read_text(errors="replace")
+
+
+def with_ports(text: str) -> tuple[Config, str]:
+    """The configuration with free ports for all listeners of Envoy, and its admin address."""
+    live, shadow, admin = free_ports(3)
+    data = yaml.safe_load(text)
+    data.setdefault("envoy", {}).update(
+        {"listen": f"127.0.0.1:{live}", "shadow_listen": f"127.0.0.1:{shadow}", "admin": f"http://127.0.0.1:{admin}"}
+    )
+    return parse_config(yaml.safe_dump(data)), f"127.0.0.1:{admin}"
+
+
+@contextmanager
+def running_envoy(text: str, folder: Path, *, concurrency: int = 1) -> Iterator[RunningEnvoy]:
+    """Envoy for the ``glidepath.yaml`` in ``text`` (its listeners are moved to free ports)."""
+    config, admin = with_ports(text)
+    bootstrap = folder / "envoy.yaml"
+    bootstrap.write_text(to_yaml(render_bootstrap(config, admin=admin)))
+    child = start_envoy(bootstrap, f"http://{admin}", folder / "envoy.log", concurrency=concurrency)
+    with child:
+        yield RunningEnvoy(
+            live=f"http://{config.envoy.listen}",
+            shadow=f"http://{config.envoy.shadow_listen}",
+            admin=f"http://{admin}",
+            config=config,
+            child=child,
+        )

@@ -1,0 +1,139 @@
+"""A small OpenAI-compatible backend in the test process that records what it receives and fails as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from aiohttp import web
+
+Mood = Literal["json", "sse", "status", "hang", "reset", "die_in_stream", "slow_stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it arrived; header names in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def model(self) -> str:
+        return str(json.loads(self.body)["model"])
+
+
+@dataclass(slots=True)
+class Recorder:
+    """``async with Recorder("cloud") as cloud``: listens on loopback; ``mood`` says how it answers, at any moment."""
+
+    name: str
+    mood: Mood = "json"
+    status: int = 503
+    delay: float = 0.0  # seconds before the first byte
+    received: list[Received] = field(default_factory=list)
+    port: int = 0
+    _runner: web.AppRunner | None = None
+    _ending: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def last(self) -> Received:
+        return self.received[-1]
+
+    async def __aenter__(self) -> Recorder:
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_route("*", "/{tail:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._ending.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.received.append(Received(request.method, request.raw_path, headers, body))
+        if self.delay:
+            await self._pause(self.delay)
+        return await getattr(self, f"_{self.mood}")(request)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless the test ends."""
+        try:
+            await asyncio.wait_for(self._ending.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def answer(self) -> dict[str, Any]:
+        message = {"role": "assistant", "content": f"I am {self.name}."}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return {"id": "x", "object": "chat.completion", "model": self.name, "choices": [choice]}
+
+    def events(self) -> list[bytes]:
+        words = [f"I am {self.name}.", " Truly."]
+        chunks = [
+            {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": w}}]} for w in words
+        ]
+        return [*(b"data: " + json.dumps(c).encode() + b"\n\n" for c in chunks), b"data: [DONE]\n\n"]
+
+    async def _json(self, _: web.Request) -> web.StreamResponse:
+        return web.json_response(self.answer())
+
+    async def _sse(self, request: web.Request) -> web.StreamResponse:
+        response = await self._open_stream(request)
+        for event in self.events():
+            await response.write(event)
+        await response.write_eof()
+        return response
+
+    async def _slow_stream(self, request: web.Request) -> web.StreamResponse:
+        """Headers and a first event at once, the rest 1.2 s later."""
+        response = await self._open_stream(request)
+        first, *rest = self.events()
+        await response.write(first)
+        await self._pause(1.2)
+        for event in rest:
+            await response.write(event)
+        await response.write_eof()
+        return response
+
+    async def _open_stream(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        return response
+
+    async def _status(self, _: web.Request) -> web.StreamResponse:
+        body = {"error": {"message": f"{self.name} says {self.status}", "type": "server_error"}}
+        return web.json_response(body, status=self.status, headers={"x-backend": self.name})
+
+    async def _hang(self, request: web.Request) -> web.StreamResponse:
+        await self._ending.wait()
+        return await self._json(request)
+
+    async def _reset(self, request: web.Request) -> web.StreamResponse:
+        """The connection goes before a byte of an answer."""
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()
+
+    async def _die_in_stream(self, request: web.Request) -> web.StreamResponse:
+        """The connection goes after the first event."""
+        response = await self._open_stream(request)
+        await response.write(self.events()[0])
+        await self._pause(0.05)
+        if request.transport is not None:
+            request.transport.abort()
+        return response
