@@ -13,7 +13,7 @@ from scorer.extract.answer import (
     ToolCall,
     Unusable,
 )
-from scorer.extract.body import Body, Document, Plain, Stream, read_body
+from scorer.extract.body import Body, Document, Item, Plain, Stream, read_body
 from scorer.extract.custom import read_custom
 from scorer.extract.errors import error_in, message_of
 from scorer.extract.expectation import expectation
@@ -72,15 +72,24 @@ def _read(body: Body, expected: Expectation, custom: CustomSurface | None) -> Ex
         case Plain(text):
             return Extracted(Surface.PLAIN_TEXT, (Choice((text,)),))
         case Document(value):
-            form = form_of_document(value, expected.surface)
-            return form.document(value, expected) if form else _unknown(value)
-        case Stream() as stream:
-            found = form_of_stream(stream)
-            if found is not None and found.stream is not None:
-                return found.stream(stream, expected)
-            if stream.cut or not stream.items:
+            return _document(value, expected) or _stream(Stream((Item("", value),)), expected) or _unknown(value)
+        case Stream(items) as stream:
+            if (answer := _stream(stream, expected)) is not None:
+                return answer
+            if stream.cut or not items:
                 raise truncated("the stream ends before its first event")
-            return _unknown(stream.items[0].value)
+            one = _document(items[0].value, expected) if len(items) == 1 else None
+            return one or _unknown(items[0].value)
+
+
+def _document(value: object, expected: Expectation) -> Extracted | None:
+    form = form_of_document(value, expected.surface)
+    return form.document(value, expected) if form is not None else None
+
+
+def _stream(stream: Stream, expected: Expectation) -> Extracted | None:
+    form = form_of_stream(stream)
+    return form.stream(stream, expected) if form is not None and form.stream is not None else None
 
 
 def _unknown(value: object) -> Unusable:

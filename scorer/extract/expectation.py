@@ -154,7 +154,7 @@ def _prompt(request: dict[str, object]) -> str:
 
 def _content(value: object) -> str:
     if isinstance(value, list):
-        return "".join(part if isinstance(part, str) else _string(_get(part, "text")) for part in value)
+        return clean("".join(part if isinstance(part, str) else _string(_get(part, "text")) for part in value))
     return _string(value)
 
 

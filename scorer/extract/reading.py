@@ -123,11 +123,9 @@ def string(value: object, where: str) -> str:
 
 def count(value: object) -> int:
     """A token count or index; 0 for anything that is none, since counts only inform."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
         return 0
-    if not math.isfinite(value):
-        return 0
-    return min(max(int(value), 0), 2**53)
+    return int(value)
 
 
 def number(value: object, where: str) -> float:
@@ -154,7 +152,9 @@ def _cut_short(error: json.JSONDecodeError, text: str) -> bool:
         return True
     if error.msg.startswith("Invalid \\uXXXX escape"):
         return len(text) - error.pos < 6
-    return error.msg == "Expecting value" and (rest == "-" or any(w.startswith(rest) and w != rest for w in _LITERALS))
+    if error.msg == "Expecting value":
+        return rest == "-" or any(word.startswith(rest) and word != rest for word in _LITERALS)
+    return rest.lower() in (".", "e", "e+", "e-")  # the rest of a number
 
 
 def _deeper_than(value: object, limit: int) -> bool:

@@ -35,7 +35,7 @@ def parse_sse(body: bytes) -> list[Event]:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     events: list[Event] = []
     name, data = "", []  # type: str, list[str]
-    for line in text.split("\n"):
+    for line in text.removesuffix("\n").split("\n") if text else ():
         if not line:
             if data:
                 events.append(Event(name, "\n".join(data)))

