@@ -19,7 +19,7 @@ from extproc.usage import tokens
 from glidepath.domain import Answer, Coverage, Ending, Origin, Pair, PairKind
 
 MAX_ID = 128
-_BAD_ENDINGS = {Ending.ABORTED: Coverage.ABORTED, Ending.LOCAL: Coverage.UNCOMPARABLE}
+BUSY = (408, 429)  # statuses below 500 that say something of the backend, not of the request
 
 
 @dataclass(slots=True)
@@ -96,18 +96,16 @@ class Capturer:
 
     def _finish(self, captured: Captured) -> None:
         """The client's answer is over: whole, or for no comparison."""
-        exchange, lane = captured.exchange, captured.lane
         captured.over.set()
-        reason = _incomparable(exchange)
+        reason = incomparable(captured.exchange)
+        copied = any(order.kind is PairKind.CROSS for order in captured.orders)
         if reason is not None:
             for task in captured.copies:
                 task.cancel()
-        if not any(order.kind is PairKind.CROSS for order in captured.orders):
-            # A client that left, or an error, explains the missing pair better than a rate or a bound does.
-            bad = captured.reason if captured.reason is Coverage.NOT_TEED and reason is not Coverage.ABORTED else reason
-            self.ledger.count(lane.name, bad or captured.reason or Coverage.NOT_TEED)
-        elif reason is not None:
-            self.ledger.count(lane.name, reason)
+        if reason is Coverage.ABORTED or (reason is not None and copied):
+            self.ledger.count(captured.lane.name, reason)
+        elif not copied:
+            self.ledger.count(captured.lane.name, captured.reason or Coverage.NOT_TEED)
         self._let_go(captured)
 
     def _let_go(self, captured: Captured) -> None:
@@ -126,8 +124,12 @@ class Capturer:
                 self.in_flight.leave(lane.name)
             self._charge(captured, order, answered)
             await captured.over.wait()
-            if _incomparable(captured.exchange) is None:
+            if incomparable(captured.exchange) is None:
                 self._hand_over(captured, order, answered)
+        except asyncio.CancelledError:
+            if captured.exchange.ending is None or incomparable(captured.exchange) is None:
+                self.ledger.count(lane.name, Coverage.LOST_SHUTDOWN, order.kind)
+            raise
         finally:
             if answered is not None:
                 answered.held.release()
@@ -138,22 +140,43 @@ class Capturer:
         self.budgets.charge(captured.lane.name, order.backend, *used, self._wall())
 
     def _hand_over(self, captured: Captured, order: Order, answered: TeeAnswer) -> None:
-        if answered.answer.ending is not Ending.COMPLETE:
+        first, second = captured.exchange.status, answered.answer.status
+        if answered.answer.ending is not Ending.COMPLETE or is_failure(second):
             self.ledger.count(captured.lane.name, Coverage.TEE_FAILED, order.kind)
             return
-        self.sink.put_pair(raw_pair(captured, order, answered))
+        if order.kind is PairKind.CROSS:
+            self._blame(captured, order, first, second)
+        if first < 400:
+            self.sink.put_pair(raw_pair(captured, order, answered))
+        else:
+            self.ledger.count(captured.lane.name, Coverage.UNCOMPARABLE, order.kind)
+
+    def _blame(self, captured: Captured, order: Order, first: int, second: int) -> None:
+        """A request that one side refuses as wrong and the other answers was not wrong: the refusal is an error.
+
+        The access log alone cannot tell: there a 4xx is the client's fault.
+        """
+        if (first >= 400) == (second >= 400):
+            return
+        side, origin = (order.side.other, Origin.LIVE) if first >= 400 else (order.side, Origin.SHADOW)
+        kind = f"rejected_{max(first, second)}"
+        self.ledger.blame(captured.lane.name, side, origin, kind, int(self._wall() * 1000))
 
 
-def _incomparable(exchange: Exchange) -> Coverage | None:
-    """Why the client's answer can be compared with nothing; None when it can.
+def is_failure(status: int) -> bool:
+    """The backend failed, whatever the request was."""
+    return not 200 <= status < 500 or status in BUSY
 
-    An error says nothing about quality: the access log has counted it. After a failover the baseline answered, and
+
+def incomparable(exchange: Exchange) -> Coverage | None:
+    """Why no copy can tell anything about the client's answer; None when one can.
+
+    A failure says nothing about quality: the access log has counted it. After a failover the baseline answered, and
     baseline against baseline must not pass for agreement of the candidate.
     """
-    if exchange.ending is not Ending.COMPLETE:
-        return _BAD_ENDINGS.get(exchange.ending or Ending.ABORTED, Coverage.ABORTED)
-    status = exchange.response.status if exchange.response else 0
-    if not 200 <= status < 400 or exchange.failed_over:
+    if exchange.ending is Ending.ABORTED or exchange.ending is None:
+        return Coverage.ABORTED
+    if exchange.ending is Ending.LOCAL or is_failure(exchange.status) or exchange.failed_over:
         return Coverage.UNCOMPARABLE
     return None
 

@@ -186,6 +186,11 @@ class Exchange:
         return max(0.0, self.ended_at - self.started_at) * 1000
 
     @property
+    def status(self) -> int:
+        """The answer's status; 0 while there is none, or where it was none."""
+        return self.response.status if self.response else 0
+
+    @property
     def failed_over(self) -> bool:
         """The first backend failed and another answered (only the candidate is ever tried twice)."""
         return self.response is not None and self.response.attempts > 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from glidepath import keys
 from glidepath.config import Config, Workload
+from glidepath.config.backends import Backend
 from glidepath.domain import Side
 from glidepath.redisio import read_secret
 
@@ -20,6 +21,7 @@ class Lane:
     workload: Workload
     clusters: Mapping[str, Side]
     rescue: str  # the cluster that answers for a failed candidate; "" without fallback
+    keyed: frozenset[Side]  # sides that never get the client's own credential: a 401 there is not the client's fault
     digest: str
     sticky_header: str  # in lower case; "" when there is none to read
     sticky_key: bytes
@@ -45,9 +47,17 @@ def build_lanes(config: Config) -> dict[str, Lane]:
     return {name: _lane(config, name, workload, secret) for name, workload in config.workloads.items()}
 
 
+def _keyed(backend: Backend, side: Side) -> bool:
+    """Without a credential of its own only the baseline is given the client's."""
+    if backend.credential is None:
+        return side is Side.CANDIDATE
+    return not backend.credential.passthrough
+
+
 def _lane(config: Config, name: str, workload: Workload, secret: str) -> Lane:
     candidate, baseline = workload.candidate, workload.baseline
     rescue = keys.rescue_cluster(candidate, baseline) if workload.fallback else ""
+    sides = {Side.BASELINE: baseline, Side.CANDIDATE: candidate}
     clusters = {baseline: Side.BASELINE, candidate: Side.CANDIDATE}
     if workload.fallback:
         # A rescue is still the candidate's request: it was chosen, and it failed.
@@ -59,6 +69,7 @@ def _lane(config: Config, name: str, workload: Workload, secret: str) -> Lane:
         workload=workload,
         clusters=clusters,
         rescue=rescue,
+        keyed=frozenset(side for side, backend in sides.items() if _keyed(config.backends[backend], side)),
         digest=config.digest(name),
         sticky_header="" if header in keys.CREDENTIAL_HEADERS else header,
         sticky_key=hashlib.blake2b(material, digest_size=32).digest(),

@@ -9,6 +9,8 @@ from extproc.outcomes import RequestOutcome
 from glidepath.domain import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
 from glidepath.histogram import Histogram, bucket_of
 
+MAX_BLAMED = 10_000
+
 
 @dataclass(slots=True)
 class _Tally:
@@ -23,6 +25,7 @@ class _Tally:
     latency_zeros: int = 0
     ttft: Counter[int] = field(default_factory=Counter)
     first_error_ms: int = 0
+    blamed: list[tuple[str, int]] = field(default_factory=list)  # (kind, time) of requests counted as good
 
     def add(self, outcome: RequestOutcome) -> None:
         if outcome.client_abort:
@@ -41,6 +44,15 @@ class _Tally:
                 self.latency_zeros += 1
         if outcome.ttft_ms is not None and outcome.ttft_ms > 0:
             self.ttft[bucket_of(outcome.ttft_ms)] += 1
+
+    def settle(self) -> list[tuple[str, int]]:
+        """Turn counted requests into errors; what is left over waits for its request's access log entry."""
+        while self.blamed and self.errors < self.requests:
+            kind, at_ms = self.blamed.pop()
+            self.errors += 1
+            self.kinds[kind] += 1
+            self.first_error_ms = min(self.first_error_ms or at_ms, at_ms)
+        return self.blamed
 
     def frozen(self, side: Side, origin: Origin) -> SideOutcomes:
         return SideOutcomes(
@@ -81,6 +93,11 @@ class Ledger:
         result = "client_abort" if outcome.client_abort else outcome.error or "ok"
         self.outcome_totals[(outcome.workload, outcome.side.value, outcome.origin.value, result)] += 1
 
+    def blame(self, workload: str, side: Side, origin: Origin, kind: str, at_ms: int) -> None:
+        """An error that the access log counts as a good request, now or soon."""
+        self._tallies.setdefault((workload, side, origin), _Tally()).blamed.append((kind, at_ms))
+        self.outcome_totals[(workload, side.value, origin.value, kind)] += 1
+
     def count(self, workload: str, reason: Coverage, kind: PairKind = PairKind.CROSS, number: int = 1) -> None:
         name = coverage_name(reason, kind)
         self._coverage.setdefault(workload, Counter())[name] += number
@@ -89,8 +106,13 @@ class Ledger:
     def flush(self, now_ms: int) -> list[Outcomes]:
         """One Outcomes for every workload in which something happened; without source and number."""
         sides: dict[str, list[SideOutcomes]] = {}
+        waiting: dict[tuple[str, Side, Origin], _Tally] = {}
         for (workload, side, origin), tally in self._tallies.items():
-            sides.setdefault(workload, []).append(tally.frozen(side, origin))
+            left = tally.settle()
+            if left:
+                waiting[(workload, side, origin)] = _Tally(blamed=left[-MAX_BLAMED:])
+            if tally.requests or tally.client_aborts:
+                sides.setdefault(workload, []).append(tally.frozen(side, origin))
         flushed = [
             Outcomes(
                 workload=workload,
@@ -103,7 +125,7 @@ class Ledger:
             )
             for workload in sorted({*sides, *self._coverage})
         ]
-        self._tallies, self._coverage, self._since_ms = {}, {}, now_ms
+        self._tallies, self._coverage, self._since_ms = waiting, {}, now_ms
         return flushed
 
 

@@ -7,9 +7,11 @@ The rules, in this order (docs/extproc.md has them for people):
 2. The client left first, and no upstream failure is on record: ``client_abort``, nobody's error. A copy that our own
    tee gave up on after its timeout is the side's error ``tee_timeout``.
 3. The rescue cluster answered, or Envoy had given up on the candidate: the candidate's error ``failover``.
-4. An upstream flag, a reset in mid-answer, a status of 5xx, 408 or 429: the side's error, with its kind.
+4. An upstream flag, a reset in mid-answer, a status of 5xx, 408 or 429: the side's error, with its kind. So is a 401
+   or 403 of a backend that never gets the client's own credential.
 5. Everything else is a request without error. Other 4xx are the client's fault; they count as requests, but their
-   latency is not kept, since a refusal is faster than any answer.
+   latency is not kept, since a refusal is faster than any answer. (Where a copy of the same request succeeds on the
+   other side, extproc.capture puts the blame right.)
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ NOBODYS_FLAGS = (
     "overload_manager",
 )
 CLIENT_FLAGS = ("downstream_connection_termination", "downstream_remote_reset")
+DENIED = (401, 403)
 ERROR_STATUS = {408: "http_408", 429: "rate_limited"}
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
 TEE_TIMEOUT_SHARE = 0.95  # Envoy's clock starts a little after the tee's
@@ -93,7 +96,7 @@ def classify(entry: HTTPAccessLogEntry, lanes: Mapping[str, Lane], shadow: bool)
         if shadow and duration >= lane.workload.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE:
             return RequestOutcome(lane.name, side, origin, at_ms, error="tee_timeout")
         return RequestOutcome(lane.name, side, origin, at_ms, client_abort=True)
-    kind = "failover" if failover else kind or _status_kind(entry)
+    kind = "failover" if failover else kind or _status_kind(entry, lane, side)
     if kind:
         return RequestOutcome(lane.name, side, origin, at_ms, error=kind, failover=failover)
     if entry.response.response_code.value >= 400:
@@ -113,7 +116,9 @@ def _side(lane: Lane, common: Any, shadow: bool) -> Side | None:
 def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
     if not shadow:
         return Origin.LIVE
-    probe = entry.request.request_headers.get(keys.HEADER_ORIGIN, "") == Origin.PROBE.value
+    # a custom tag: the header itself is taken off before the backend sees it, hence before the entry is written
+    origin = entry.common_properties.custom_tags.get(keys.HEADER_ORIGIN, "")
+    probe = (origin or entry.request.request_headers.get(keys.HEADER_ORIGIN, "")) == Origin.PROBE.value
     return Origin.PROBE if probe else Origin.SHADOW
 
 
@@ -126,11 +131,13 @@ def _upstream_kind(entry: HTTPAccessLogEntry) -> str:
     return "upstream_died" if entry.response.response_code_details.startswith("upstream_reset_after_response") else ""
 
 
-def _status_kind(entry: HTTPAccessLogEntry) -> str:
+def _status_kind(entry: HTTPAccessLogEntry, lane: Lane, side: Side) -> str:
     status = entry.response.response_code.value
     if status == 0:
         return "no_response"
     if 500 <= status < 600:
+        return f"http_{status}"
+    if status in DENIED and side in lane.keyed:
         return f"http_{status}"
     return ERROR_STATUS.get(status, "")
 

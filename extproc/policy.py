@@ -70,7 +70,7 @@ class Order:
 def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
     """Whether a request may be sent twice: POST to a known inference path, or to the workload's own exact one."""
     bare = path.partition("?")[0].rstrip("/")
-    if method != "POST" or not STATEFUL.isdisjoint(bare.split("/")):
+    if method != "POST" or not path.startswith("/") or not STATEFUL.isdisjoint(bare.split("/")):
         return False
     return bare.endswith(INFERENCE) or (exact is not None and bare == exact.rstrip("/"))
 

@@ -9,7 +9,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 import grpc
@@ -38,6 +38,7 @@ from glidepath.health import health_app, serve_app
 _log = structlog.get_logger(__name__)
 SYNC_S = 1.0  # budgets
 TRIM_S = 10.0
+LAST_WORDS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,10 @@ class Worker:
     async def _flush_often(self, sink: BufferedSink) -> None:
         while True:
             await asyncio.sleep(self._config.extproc.flush)
-            sink.put_outcomes(self.ledger.flush(int(time.time() * 1000)))
+            self._flush(sink)
+
+    def _flush(self, sink: BufferedSink) -> None:
+        sink.put_outcomes(self.ledger.flush(int(time.time() * 1000)))
 
     async def _trim_often(self, store: RedisStore) -> None:
         while True:
@@ -176,13 +180,20 @@ class Worker:
         bound = self._config.extproc.drain
         if capturer.running:
             await asyncio.wait(capturer.running, timeout=bound)
-        for task in (*others, *capturer.running):
+        ending = [*others, *capturer.running]
+        for task in ending:
             task.cancel()
-        sink.put_outcomes(self.ledger.flush(int(time.time() * 1000)))
+        await asyncio.wait(ending)  # so that what they leave is counted before the last flush
+        self._flush(sink)
         sink.close()
         await asyncio.wait([writer], timeout=bound)
         writer.cancel()
+        await asyncio.wait([writer])
         lost = sink.abandon()
+        if lost and not sink.away:
+            self._flush(sink)
+            with suppress(TimeoutError, RedisError, OSError):
+                await asyncio.wait_for(sink.run(), LAST_WORDS_S)
         _log.info("stopped", lost_pairs=lost)
 
 

@@ -1,0 +1,276 @@
+"""An exchange's life as transcripts: what Envoy sends, and what is known after each message."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.body import Memory
+from extproc.errors import IllegalEventError
+from extproc.exchange import (
+    TRANSITIONS,
+    Chunk,
+    Closed,
+    Event,
+    Exchange,
+    Half,
+    Kind,
+    Phase,
+    RequestHeaders,
+    ResponseHeaders,
+    Signal,
+    Trailers,
+)
+from glidepath.domain import Ending
+
+POST = RequestHeaders({":method": "POST", ":path": "/v1/chat/completions"}, "cloud", "glidepath/chat/captured")
+GET = RequestHeaders({":method": "GET"}, "cloud", "glidepath/chat/captured", end=True)
+OK = ResponseHeaders(200, {"content-type": "application/json"}, 1, "via_upstream")
+NOTHING, REQUEST_COMPLETE, FINISHED = Signal.NOTHING, Signal.REQUEST_COMPLETE, Signal.FINISHED
+
+
+def ask(data: bytes = b"", *, end: bool = False) -> Chunk:
+    return Chunk(Half.REQUEST, data, end)
+
+
+def answer(data: bytes = b"", *, end: bool = False) -> Chunk:
+    return Chunk(Half.RESPONSE, data, end)
+
+
+def new(max_body: int = 100, memory: int = 1000) -> Exchange:
+    return Exchange(max_body, Memory(memory))
+
+
+def play(exchange: Exchange, *events: Event) -> list[Signal]:
+    """Feed the events a second apart, beginning at 1."""
+    return [exchange.feed(event, float(at)) for at, event in enumerate(events, 1)]
+
+
+def test_json_ends_with_an_empty_last_chunk() -> None:
+    e = new()
+    signals = play(e, POST, ask(b"{}"), ask(end=True), OK, answer(b'{"a"'), answer(b":1}"), answer(end=True))
+    assert signals == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, NOTHING, FINISHED]
+    assert (e.ending, e.request_complete, e.status) == (Ending.COMPLETE, True, 200)
+    assert (e.request_body.value(), e.response_body.value()) == (b"{}", b'{"a":1}')
+    assert (e.first_byte_ms, e.total_ms) == (4000.0, 6000.0)
+
+
+def test_a_whole_body_in_one_last_chunk() -> None:
+    e = new()
+    signals = play(e, POST, ask(b"{}", end=True), OK, answer(b"[]", end=True))
+    assert signals == [NOTHING, REQUEST_COMPLETE, NOTHING, FINISHED]
+    assert e.response_body.value() == b"[]"
+
+
+def test_sse_arrives_event_by_event_and_first_byte_is_the_bodys_not_the_headers() -> None:
+    e = new()
+    play(
+        e,
+        POST,
+        ask(b"{}", end=True),
+        OK,
+        answer(),
+        answer(b"data: 1\n\n"),
+        answer(b"data: [DONE]\n\n"),
+        answer(end=True),
+    )
+    assert e.ending is Ending.COMPLETE
+    assert e.response_body.value() == b"data: 1\n\ndata: [DONE]\n\n"
+    assert e.first_byte_ms == 4000.0
+
+
+def test_with_trailers_the_last_chunk_has_no_end() -> None:
+    e = new()
+    signals = play(e, POST, ask(b"q"), Trailers(Half.REQUEST), OK, answer(b"a"), Trailers(Half.RESPONSE))
+    assert signals == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, FINISHED]
+    assert e.ending is Ending.COMPLETE
+
+
+def test_empty_chunks_in_mid_body_change_nothing() -> None:
+    e = new()
+    play(e, POST, ask(), ask(b"q"), ask(), ask(end=True), OK, answer(), answer(b"a"), answer(), answer(end=True))
+    assert (e.request_body.value(), e.response_body.value(), e.ending) == (b"q", b"a", Ending.COMPLETE)
+
+
+def test_a_doubled_end_of_the_request_completes_it_once() -> None:
+    signals = play(new(), POST, ask(b"q", end=True), ask(end=True), ask(), OK)
+    assert signals == [NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, NOTHING]
+
+
+def test_a_doubled_end_of_the_response_finishes_once() -> None:
+    e = new()
+    signals = play(e, POST, ask(end=True), OK, answer(b"a", end=True), answer(end=True), Closed())
+    assert signals[3:] == [FINISHED, NOTHING, NOTHING]
+    assert (e.ending, e.ended_at) == (Ending.COMPLETE, 4.0)
+
+
+def test_a_request_without_body_is_complete_with_its_headers() -> None:
+    e = new()
+    assert play(e, GET, OK, answer(end=True)) == [REQUEST_COMPLETE, NOTHING, FINISHED]
+    assert (e.request_complete, e.request_body.value()) == (True, b"")
+
+
+def test_an_answer_without_body_ends_with_its_headers() -> None:
+    e = new()
+    signals = play(e, GET, ResponseHeaders(204, {}, 1, "via_upstream", end=True))
+    assert (signals, e.ending, e.first_byte_ms, e.total_ms) == (
+        [REQUEST_COMPLETE, FINISHED],
+        Ending.COMPLETE,
+        0.0,
+        1000.0,
+    )
+
+
+def test_a_stream_that_begins_at_the_response_is_followed_but_has_no_request() -> None:
+    e = new()
+    assert play(e, OK, answer(b"a", end=True)) == [NOTHING, FINISHED]
+    assert (e.ending, e.request, e.request_complete) == (Ending.COMPLETE, None, False)
+
+
+def test_an_answer_may_end_before_the_request_has() -> None:
+    e = new()
+    signals = play(e, POST, ask(b"q"), ResponseHeaders(413, {}, 1, "via_upstream"), answer(b"no", end=True))
+    assert signals[-1] is FINISHED
+    assert (e.ending, e.request_complete) == (Ending.COMPLETE, False)
+
+
+def test_both_halves_may_overlap() -> None:
+    e = new()
+    signals = play(e, POST, ask(b"1"), OK, answer(b"a"), ask(b"2", end=True), answer(b"b", end=True))
+    assert signals == [NOTHING, NOTHING, NOTHING, NOTHING, REQUEST_COMPLETE, FINISHED]
+    assert (e.request_body.value(), e.response_body.value()) == (b"12", b"ab")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [],
+        [POST],
+        [POST, ask(b"half")],
+        [POST, ask(b"q", end=True)],
+        [POST, ask(b"q", end=True), OK],
+        [POST, ask(b"q", end=True), OK, answer(b"half an ans")],
+    ],
+)
+def test_a_half_close_before_the_end_is_an_abort_wherever_it_comes(before: list[Event]) -> None:
+    """A client's disconnect and an upstream's death look the same: the stream ends without end_of_stream."""
+    e = new()
+    play(e, *before)
+    assert e.feed(Closed(), 9.0) is FINISHED
+    assert (e.ending, e.ended_at) == (Ending.ABORTED, 9.0)
+    assert e.feed(Closed(), 10.0) is NOTHING
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_a_local_reply_is_not_the_backends_answer(end: bool) -> None:
+    e = new()
+    play(e, GET, ResponseHeaders(503, {}, 0, "no_healthy_upstream", end=end))
+    if not end:
+        e.feed(answer(b"no healthy upstream", end=True), 3.0)
+    assert (e.ending, e.status) == (Ending.LOCAL, 503)
+
+
+def test_a_second_attempt_is_a_failover() -> None:
+    e = new()
+    play(e, GET, ResponseHeaders(200, {}, 2, "via_upstream"), answer(b"a", end=True))
+    assert (e.ending, e.failed_over) == (Ending.COMPLETE, True)
+
+
+def test_informational_answers_come_before_the_real_one() -> None:
+    e = new()
+    signals = play(e, POST, ResponseHeaders(100), ask(b"q", end=True), ResponseHeaders(103), OK, answer(b"a", end=True))
+    assert signals == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, FINISHED]
+    assert (e.status, e.ending) == (200, Ending.COMPLETE)
+
+
+def test_switching_protocols_is_an_answer() -> None:
+    e = new()
+    play(e, GET, ResponseHeaders(101, {}, 1, "via_upstream"))
+    assert e.status == 101
+
+
+ILLEGAL: list[tuple[str, list[Event], Event]] = [
+    ("request body before headers", [], ask(b"q")),
+    ("request trailers before headers", [], Trailers(Half.REQUEST)),
+    ("response body before headers", [POST], answer(b"a")),
+    ("response trailers before headers", [POST], Trailers(Half.RESPONSE)),
+    ("request headers twice", [POST], POST),
+    ("response headers twice", [POST, OK], OK),
+    ("1xx after the answer began", [POST, OK], ResponseHeaders(100)),
+    ("request bytes after its end", [POST, ask(end=True)], ask(b"more")),
+    ("request trailers after its end", [POST, ask(end=True)], Trailers(Half.REQUEST)),
+    ("response bytes after the end", [POST, OK, answer(b"a", end=True)], answer(b"more")),
+    ("response headers after the end", [POST, OK, answer(b"a", end=True)], OK),
+    ("request headers after an abort", [POST, Closed()], POST),
+]
+
+
+def picture(e: Exchange) -> tuple[object, ...]:
+    bodies = [(b.value(), b.cut, b.size) for b in (e.request_body, e.response_body)]
+    return e.request, e.response, e.ending, e.started_at, e.first_byte_at, e.ended_at, e.request_complete, *bodies
+
+
+@pytest.mark.parametrize(("what", "before", "event"), ILLEGAL, ids=[what for what, _, _ in ILLEGAL])
+def test_an_illegal_event_is_a_typed_error_and_changes_nothing(what: str, before: list[Event], event: Event) -> None:
+    e, twin = new(), new()
+    play(e, *before)
+    play(twin, *before)
+    was = picture(e)
+    with pytest.raises(IllegalEventError):
+        e.feed(event, 50.0)
+    assert picture(e) == was
+    # … and it goes on as if nothing had been.
+    following = [OK, answer(b"x", end=True)] if e.response is None else [answer(b"x", end=True)]
+    if e.ending is None:
+        assert play(e, *following) == play(twin, *following)
+        assert picture(e) == picture(twin)
+
+
+def test_every_phase_of_both_halves_has_its_row() -> None:
+    for half in Half:
+        assert set(TRANSITIONS[half]) == set(Phase)
+    assert all(kind is not Kind.HEADERS for kind in TRANSITIONS[Half.REQUEST][Phase.DONE])
+
+
+def test_a_long_body_is_cut_and_says_so() -> None:
+    e = new(max_body=4)
+    play(e, POST, ask(b"abc"), ask(b"def"), ask(b"ghi", end=True), OK, answer(b"1234", end=True))
+    assert (e.request_body.value(), e.request_body.cut, e.request_complete) == (b"abcd", True, False)
+    assert (e.response_body.value(), e.response_body.cut) == (b"1234", False)
+
+
+def test_all_exchanges_together_hold_no_more_than_the_memory() -> None:
+    memory = Memory(10)
+    first, second = Exchange(100, memory), Exchange(100, memory)
+    play(first, POST, ask(b"12345678", end=True))
+    play(second, POST, ask(b"abcdefgh", end=True))
+    assert (memory.held, memory.refused) == (10, 1)
+    assert (second.request_body.value(), second.request_body.cut) == (b"ab", True)
+    first.release()
+    second.release()
+    assert (memory.held, memory.peak) == (0, 10)
+
+
+EVENTS = st.one_of(
+    st.sampled_from([POST, GET, OK, Closed(), Trailers(Half.REQUEST), Trailers(Half.RESPONSE), ResponseHeaders(100)]),
+    st.builds(Chunk, st.sampled_from(Half), st.binary(max_size=8), st.booleans()),
+)
+
+
+@given(st.lists(EVENTS, max_size=30))
+def test_whatever_comes_it_ends_at_most_once_and_gives_all_memory_back(events: list[Event]) -> None:
+    memory = Memory(50)
+    e = Exchange(20, memory)
+    signals = []
+    for at, event in enumerate(events):
+        was = picture(e)
+        try:
+            signals.append(e.feed(event, float(at)))
+        except IllegalEventError:
+            assert picture(e) == was
+    assert signals.count(FINISHED) == (e.ending is not None)
+    assert signals.count(REQUEST_COMPLETE) <= 1
+    assert memory.held == e.request_body.size + e.response_body.size <= 50
+    e.release()
+    assert memory.held == 0
