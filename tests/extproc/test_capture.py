@@ -1,0 +1,255 @@
+"""From an exchange to a pair, with every way in which there is none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from extproc.body import Memory
+from extproc.budget import Budgets, MemoryCounters
+from extproc.capture import Captured, Capturer
+from extproc.exchange import Chunk, Closed, Event, Exchange, Half, RequestHeaders, ResponseHeaders
+from extproc.lanes import Lane, build_lanes
+from extproc.ledger import Ledger
+from extproc.outcomes import RequestOutcome
+from extproc.sink import MemorySink
+from glidepath.domain import Ending, Origin, PairKind, Side
+from tests.extproc.twins import CHAT, TwinSender, config, eventually
+
+OK = ResponseHeaders(200, {"content-type": "application/json"}, 1, "via_upstream")
+END = Chunk(Half.RESPONSE, b"ours", True)
+
+
+@dataclass(slots=True)
+class Rig:
+    lane: Lane
+    capturer: Capturer
+    sender: TwinSender
+    sink: MemorySink
+    ledger: Ledger
+    budgets: Budgets
+    memory: Memory
+    captured: list[Captured] = field(default_factory=list)
+
+    def ask(self, cluster: str = "cloud", request_id: str = "id-1", **headers: str) -> Captured:
+        """A complete request."""
+        exchange = Exchange(1000, self.memory)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        event = RequestHeaders(
+            {":method": "POST", ":path": f"{CHAT}?key=SECRET&v=1", "x-request-id": request_id, **named}, cluster
+        )
+        exchange.feed(event, 1.0)
+        captured = self.capturer.begin(self.lane, exchange)
+        self.tell(captured, Chunk(Half.REQUEST, b"question", True))
+        return captured
+
+    def tell(self, captured: Captured, *events: Event) -> None:
+        for event in events:
+            self.capturer.advance(captured, captured.exchange.feed(event, 2.0))
+
+    async def settled(self) -> None:
+        await eventually(lambda: not self.capturer.running)
+        assert self.memory.held == self.sender.memory.held == 0
+
+    @property
+    def coverage(self) -> dict[str, int]:
+        return {reason: number for (_, reason), number in self.ledger.coverage_totals.items()}
+
+
+@asynccontextmanager
+async def rig(shadow: str = "{}") -> AsyncIterator[Rig]:
+    settings = config(shadow)
+    ledger, sink, sender, budgets = Ledger(), MemorySink(), TwinSender(), Budgets(settings)
+    async with asyncio.TaskGroup() as tasks:
+        capturer = Capturer(ledger, budgets, sender, sink, tasks, wall=lambda: 1_000.0)
+        yield Rig(build_lanes(settings)["chat"], capturer, sender, sink, ledger, budgets, Memory(10**6))
+        sender.gate.set()
+
+
+async def test_both_answers_make_a_pair() -> None:
+    async with rig() as r:
+        captured = r.ask(x_user_id="ann", content_type="application/json")
+        await eventually(lambda: len(r.sender.copies) == 1)  # the copy runs beside the original
+        r.tell(captured, OK, END)
+        r.sender.gate.set()
+        await r.settled()
+        (pair,) = r.sink.pairs
+        assert (pair.id, pair.kind, pair.path) == ("id-1", PairKind.CROSS, f"{CHAT}?v=1")
+        assert (pair.request_body, pair.first.body, pair.second.body) == (b"question", b"ours", b"theirs")
+        assert (pair.first.side, pair.first.origin, pair.first.backend) == (Side.BASELINE, Origin.LIVE, "cloud")
+        assert (pair.second.side, pair.second.origin, pair.second.backend) == (Side.CANDIDATE, Origin.SHADOW, "onprem")
+        assert (pair.first.total_ms, pair.captured_at_ms, pair.config_digest) == (1000.0, 1_000_000, r.lane.digest)
+        assert pair.sticky == r.lane.sticky("ann") != ""
+        assert "ann" not in repr(pair)
+        assert r.coverage == {"captured": 1}  # `paired` is counted when Redis has it
+
+
+async def test_the_copy_is_the_request_to_the_other_side_without_secrets() -> None:
+    async with rig() as r:
+        captured = r.ask("onprem", accept="text/event-stream", anthropic_version="2023-06-01")
+        await eventually(lambda: len(r.sender.copies) == 1)
+        (copy,) = r.sender.copies
+        assert (copy.side, copy.backend, copy.body, copy.path) == (Side.BASELINE, "cloud", b"question", f"{CHAT}?v=1")
+        r.tell(captured, OK, END)
+
+
+async def test_the_pair_waits_for_whichever_answer_is_later() -> None:
+    async with rig() as r:
+        r.sender.gate.set()
+        captured = r.ask()
+        await eventually(lambda: r.capturer.in_flight.counts["chat"] == 0)  # the copy's slot is free again at once
+        assert r.sink.pairs == []
+        r.tell(captured, OK, END)
+        await r.settled()
+        assert len(r.sink.pairs) == 1
+
+
+async def test_the_noise_floor_is_a_second_pair_with_an_id_of_its_own() -> None:
+    async with rig("{same_side: 100}") as r:
+        r.sender.gate.set()
+        r.tell(r.ask(), OK, END)
+        await r.settled()
+        cross, noise = sorted(r.sink.pairs, key=lambda pair: pair.kind)
+        assert (noise.kind, noise.first.side, noise.second.side) == (PairKind.NOISE, Side.BASELINE, Side.BASELINE)
+        assert cross.id != noise.id
+
+
+@pytest.mark.parametrize("events", [[Closed()], [OK, Chunk(Half.RESPONSE, b"half"), Closed()]])
+async def test_an_abort_cancels_the_copy(events: list[Event]) -> None:
+    async with rig() as r:
+        captured = r.ask()
+        await eventually(lambda: len(r.sender.copies) == 1)
+        r.tell(captured, *events)
+        await r.settled()
+        assert (r.sender.cancelled, r.sink.pairs, r.coverage) == (1, [], {"captured": 1, "aborted": 1})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ResponseHeaders(503, {}, 1, "via_upstream"),
+        ResponseHeaders(429, {}, 1, "via_upstream"),
+        ResponseHeaders(0, {}, 1, "via_upstream"),
+        ResponseHeaders(503, {}, 0, "no_healthy_upstream"),
+        ResponseHeaders(200, {}, 2, "via_upstream"),
+    ],
+    ids=["5xx", "429", "no status", "local reply", "failover"],
+)
+async def test_a_failure_can_be_compared_with_nothing(answer: ResponseHeaders) -> None:
+    async with rig() as r:
+        captured = r.ask("onprem")
+        await eventually(lambda: len(r.sender.copies) == 1)
+        r.tell(captured, answer, END)
+        await r.settled()
+        assert (r.sender.cancelled, r.sink.pairs, r.coverage) == (1, [], {"captured": 1, "uncomparable": 1})
+
+
+@pytest.mark.parametrize(
+    ("status", "ending"),
+    [(200, Ending.ABORTED), (0, Ending.TIMEOUT), (0, Ending.REFUSED), (503, Ending.COMPLETE), (429, Ending.COMPLETE)],
+)
+async def test_a_copy_without_answer_is_counted(status: int, ending: Ending) -> None:
+    async with rig() as r:
+        r.sender.status, r.sender.ending = status, ending
+        r.sender.gate.set()
+        r.tell(r.ask(), OK, END)
+        await r.settled()
+        assert (r.sink.pairs, r.coverage) == ([], {"captured": 1, "tee_failed": 1})
+
+
+def request(r: Rig, side: Side, origin: Origin) -> None:
+    """What the access log says: a request like any other."""
+    r.ledger.record(RequestOutcome("chat", side, origin, 1_000, latency_ms=1))
+
+
+async def test_a_request_that_only_the_other_side_refuses_is_the_other_sides_error() -> None:
+    async with rig() as r:
+        r.sender.status = 404
+        r.sender.gate.set()
+        r.tell(r.ask(), OK, END)
+        await r.settled()
+        request(r, Side.CANDIDATE, Origin.SHADOW)
+        (outcomes,) = r.ledger.flush(1)
+        assert (outcomes.sides[0].errors, outcomes.sides[0].error_kinds) == (1, {"rejected_404": 1})
+        assert r.sink.pairs[0].second.status == 404
+
+
+async def test_a_request_that_only_the_serving_side_refuses_is_its_error() -> None:
+    async with rig() as r:
+        r.sender.gate.set()
+        r.tell(r.ask("onprem"), ResponseHeaders(400, {}, 1, "via_upstream"), END)
+        await r.settled()
+        request(r, Side.CANDIDATE, Origin.LIVE)
+        (outcomes,) = r.ledger.flush(1)
+        assert outcomes.sides[0].error_kinds == {"rejected_400": 1}
+        assert (r.sink.pairs, outcomes.coverage) == ([], {"captured": 1, "uncomparable": 1})
+
+
+async def test_a_request_that_both_refuse_was_wrong() -> None:
+    async with rig() as r:
+        r.sender.status = 400
+        r.sender.gate.set()
+        r.tell(r.ask(), ResponseHeaders(422, {}, 1, "via_upstream"), END)
+        await r.settled()
+        request(r, Side.BASELINE, Origin.LIVE)
+        assert r.ledger.flush(1)[0].sides[0].errors == 0
+        assert r.coverage == {"captured": 1, "uncomparable": 1}
+
+
+async def test_past_max_in_flight_it_gives_up_rather_than_queue() -> None:
+    async with rig("{max_in_flight: 2}") as r:
+        captured = [r.ask(request_id=f"id-{n}") for n in range(5)]
+        await eventually(lambda: len(r.sender.copies) == 2)
+        for one in captured:
+            r.tell(one, OK, END)
+        r.sender.gate.set()
+        await r.settled()
+        assert len(r.sender.copies) == len(r.sink.pairs) == 2
+        assert r.coverage == {"captured": 5, "shed_in_flight": 3}
+
+
+async def test_past_the_budget_the_paid_side_is_asked_no_more() -> None:
+    async with rig("{budget: {requests: 1}}") as r:
+        r.sender.gate.set()
+        await r.budgets.sync(MemoryCounters(), 1_000.0)
+        for n in range(3):
+            r.tell(r.ask("onprem", f"id-{n}"), OK, END)
+            r.tell(r.ask("cloud", f"free-{n}"), OK, END)
+        await r.settled()
+        assert r.coverage == {"captured": 6, "shed_budget": 2}
+        assert [copy.backend for copy in r.sender.copies].count("cloud") == 1
+
+
+async def test_every_captured_exchange_has_exactly_one_fate() -> None:
+    async with rig("{max_in_flight: 1, reverse: 0}") as r:
+        r.sender.gate.set()
+        endings: list[list[Event]] = [[OK, END], [Closed()], [ResponseHeaders(500, {}, 1, "via_upstream"), END]]
+        for n in range(30):
+            captured = r.ask(("cloud", "onprem", "strange")[n % 3], f"id-{n}")
+            r.tell(captured, *endings[n // 3 % 3])
+        await r.settled()
+        fates = sum(number for reason, number in r.coverage.items() if reason != "captured") + len(r.sink.pairs)
+        assert (r.coverage["captured"], fates) == (30, 30)
+
+
+@pytest.mark.parametrize("sent", ["", "x" * 200, "a\nb"])
+async def test_an_id_that_cannot_serve_is_replaced(sent: str) -> None:
+    async with rig() as r:
+        captured = r.ask(request_id=sent)
+        assert captured.id not in ("", sent)
+        r.tell(captured, Closed())
+
+
+async def test_what_is_under_way_at_the_end_is_counted_as_lost() -> None:
+    async with rig() as r:
+        captured = r.ask()
+        await eventually(lambda: len(r.sender.copies) == 1)
+        r.tell(captured, OK, END)
+        for task in r.capturer.running:
+            task.cancel()
+        await r.settled()
+        assert r.coverage == {"captured": 1, "lost_shutdown": 1}

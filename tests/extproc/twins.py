@@ -1,0 +1,114 @@
+"""In-memory stand-ins for what extproc talks to, and a configuration to use them with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from extproc.body import Body, Memory
+from extproc.prepare import Prepared, RawPair
+from extproc.tee import Copy, TeeAnswer
+from glidepath.config import Config, parse_config
+from glidepath.domain import Answer, Ending, Origin, Outcomes
+
+CHAT = "/v1/chat/completions"
+
+
+def config(shadow: str = "{}", extra: str = "") -> Config:
+    return parse_config(f"""
+backends:
+  cloud: {{url: "http://127.0.0.1:9001", price: {{input: 1, output: 2}}}}
+  onprem: {{url: "http://127.0.0.1:9002"}}
+workloads:
+  chat:
+    match: {{path: {CHAT}}}
+    baseline: cloud
+    candidate: onprem
+    sticky: {{header: x-user-id}}
+    shadow: {shadow}
+{extra}
+""")
+
+
+async def eventually(ready: Callable[[], bool], timeout: float = 5.0) -> None:
+    """Let the loop turn until ``ready``; fails after ``timeout`` seconds."""
+    async with asyncio.timeout(timeout):
+        while not ready():
+            await asyncio.sleep(0.001)
+
+
+@dataclass(slots=True)
+class TwinSender:
+    """Answers every copy with ``answer`` once ``gate`` is open."""
+
+    memory: Memory = field(default_factory=lambda: Memory(10**6))
+    status: int = 200
+    body: bytes = b"theirs"
+    ending: Ending = Ending.COMPLETE
+    encoding: str = ""
+    copies: list[Copy] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: int = 0
+
+    async def send(self, copy: Copy) -> TeeAnswer:
+        self.copies.append(copy)
+        held = Body(10**6, self.memory)
+        held.add(self.body)
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            held.release()
+            raise
+        answer = Answer(
+            side=copy.side,
+            origin=Origin.SHADOW,
+            backend=copy.backend,
+            status=self.status,
+            body=held.value(),
+            ending=self.ending,
+            first_byte_ms=5,
+            total_ms=7,
+        )
+        return TeeAnswer(answer, self.encoding, held)
+
+
+@dataclass(slots=True)
+class TwinStore:
+    """Keeps what is written; ``away`` makes it a Redis that is not there, ``refuse`` one that is full."""
+
+    pairs: list[Prepared] = field(default_factory=list)
+    outcomes: list[Outcomes] = field(default_factory=list)
+    away: bool = False
+    lose_acknowledgements: bool = False
+    refuse: Callable[[Prepared], bool] = lambda _: False
+    before: Callable[[], Awaitable[None]] | None = None
+    writes: int = 0
+
+    async def write(self, pairs: Sequence[Prepared], outcomes: Sequence[Outcomes]) -> tuple[list[bool], list[bool]]:
+        self.writes += 1
+        if self.before is not None:
+            await self.before()
+        if self.away:
+            raise RedisConnectionError("connection refused")
+        kept = [not self.refuse(prepared) for prepared in pairs]
+        self.pairs += [prepared for prepared, keep in zip(pairs, kept, strict=True) if keep]
+        known = {(one.source, one.seq) for one in self.outcomes}
+        self.outcomes += [one for one in outcomes if (one.source, one.seq) not in known]
+        if self.lose_acknowledgements:
+            raise RedisConnectionError("connection reset")
+        return kept, [True] * len(outcomes)
+
+
+class TwinPreparer:
+    """Encodes a pair as its id."""
+
+    async def prepare(self, batch: Sequence[RawPair]) -> list[Prepared]:
+        return [Prepared(raw.pair.workload, raw.pair.kind, raw.pair.id.encode()) for raw in batch]
+
+
+def numbered(outcomes: Outcomes, seq: int) -> Outcomes:
+    return replace(outcomes, source="s", seq=seq)
