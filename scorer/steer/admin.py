@@ -185,11 +185,10 @@ class AdminActuator:
                 self._channels[envoy].submit(values)
 
     async def settle(self, timeout: float) -> None:
-        busy = [asyncio.ensure_future(c.idle.wait()) for c in self._channels.values() if not c.idle.is_set()]
-        if busy:
-            _, late = await asyncio.wait(busy, timeout=timeout)
-            for task in late:
-                task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                for channel in list(self._channels.values()):
+                    await channel.idle.wait()
 
     def problems(self) -> Mapping[str, str]:
         return {name: channel.problem for name, channel in self._channels.items() if channel.problem}

@@ -10,10 +10,15 @@ from glidepath.config import Config
 from glidepath.redisio import RedisClient
 from scorer.steer.actuator import Actuator, MayWrite
 from scorer.steer.admin import AdminActuator
+from scorer.steer.capacity import CandidateLoads
 from scorer.steer.lease import Lease
-from scorer.steer.loop import SteerLoop
+from scorer.steer.logfile import log_file
+from scorer.steer.loop import Sink, SteerLoop
 from scorer.steer.metrics import SteerMetrics
+from scorer.steer.notify import courier
 from scorer.steer.ports import EvidenceKind
+from scorer.steer.registry import registry_courier
+from scorer.steer.rtds import RtdsActuator
 from scorer.steer.store import RedisStore
 
 
@@ -31,13 +36,23 @@ def steer_loop(
     kind: EvidenceKind | None = None,
 ) -> SteerLoop:
     def actuator(may_write: MayWrite) -> Actuator:
+        if config.envoy.actuator == "rtds":
+            return RtdsActuator(config.envoy.rtds_listen, may_write)
         return AdminActuator(config.envoy.admin, may_write)
 
+    metrics = SteerMetrics(registry)
+    sinks: list[Sink] = [courier(target, metrics.dropped) for target in config.notify]
+    if config.registry is not None:
+        sinks.append(registry_courier(config, config.registry, metrics.dropped))
+    if config.scorer.log_file is not None:
+        sinks.append(log_file(config.scorer.log_file, metrics.dropped))
     return SteerLoop(
         config,
         RedisStore(redis, cluster=config.redis.cluster, log_retention=config.retention.log),
         Lease(redis, owner, config.scorer.lease),
         actuator,
         kind or evidence_kind(),
-        SteerMetrics(registry),
+        metrics,
+        sinks=sinks,
+        loads=CandidateLoads(config),
     )

@@ -39,9 +39,11 @@ log = structlog.get_logger()
 
 
 class Sink(Protocol):
-    """Where decisions are announced; must not block."""
+    """Where decisions are announced; must not block. ``run`` delivers them, until ``stop``."""
 
     def announce(self, decision: Decision) -> None: ...
+
+    async def run(self, stop: asyncio.Event) -> None: ...
 
 
 class Loads(Protocol):
@@ -88,6 +90,12 @@ class SteerLoop:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Contend for the lease and steer while holding it, until ``stop``."""
+        async with asyncio.TaskGroup() as group:
+            for sink in self._sinks:
+                group.create_task(sink.run(stop))
+            await self._contend(stop)
+
+    async def _contend(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 if await self._lease.acquire():

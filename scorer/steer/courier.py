@@ -1,0 +1,76 @@
+"""Decisions on their way to the world: a bounded queue, retries, never a wait for the loop.
+
+What cannot be queued or delivered is counted and logged, not kept: the log in Redis is the record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import structlog
+from prometheus_client import Counter
+
+from glidepath.records import Decision
+
+QUEUE = 1000
+ATTEMPTS = 5
+FIRST_PAUSE_S = 0.5  # doubled after each attempt
+TIMEOUT_S = 5.0
+DRAIN_S = 3.0  # at the end of the process, for what is queued
+
+Send = Callable[[aiohttp.ClientSession, Decision], Awaitable[None]]
+Wants = Callable[[Decision], bool]
+
+log = structlog.get_logger()
+
+
+class Courier:
+    """One destination. ``send`` raises aiohttp.ClientError, OSError or TimeoutError to be asked again."""
+
+    def __init__(self, kind: str, send: Send, dropped: Counter, wants: Wants = lambda _: True) -> None:
+        self.kind = kind
+        self._send, self._wants, self._dropped = send, wants, dropped.labels(kind)
+        self._queue: asyncio.Queue[Decision] = asyncio.Queue(QUEUE)
+
+    def announce(self, decision: Decision) -> None:
+        if not self._wants(decision):
+            return
+        try:
+            self._queue.put_nowait(decision)
+        except asyncio.QueueFull:
+            self._dropped.inc()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until ``stop``, then what is queued for a few seconds more."""
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session, asyncio.TaskGroup() as group:
+            delivering = group.create_task(self._deliver_all(session))
+            await stop.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await self._queue.join()
+            delivering.cancel()
+
+    async def _deliver_all(self, session: aiohttp.ClientSession) -> None:
+        while True:
+            decision = await self._queue.get()
+            try:
+                await self._deliver(session, decision)
+            finally:
+                self._queue.task_done()
+
+    async def _deliver(self, session: aiohttp.ClientSession, decision: Decision) -> None:
+        for attempt in range(ATTEMPTS):
+            try:
+                await self._send(session, decision)
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                reason = f"{type(error).__name__}: {error}"
+            else:
+                return
+            if attempt + 1 < ATTEMPTS:
+                await asyncio.sleep(FIRST_PAUSE_S * 2**attempt)
+        self._dropped.inc()
+        log.warning("not_announced", to=self.kind, event_kind=decision.event, workload=decision.workload, reason=reason)
