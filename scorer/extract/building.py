@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from scorer.extract.answer import Choice, Expectation, FinishReason, Reason, ToolCall
 from scorer.extract.reading import (
     MAX_CHOICES,
+    MAX_NAME,
     MAX_TOOL_CALLS,
     UnusableBodyError,
     clean,
@@ -46,6 +47,8 @@ class _CallBuilder:
         name = clean(string(function.get("name"), "a tool call's name"))
         if name != self.name:  # some servers repeat the whole name with every delta
             self.name += name
+            if len(self.name) > MAX_NAME:
+                raise too_large(f"a tool's name of more than {MAX_NAME} characters")
         arguments = function.get("arguments")
         if isinstance(arguments, str):
             self.pieces.append(arguments)

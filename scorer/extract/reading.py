@@ -9,10 +9,11 @@ from typing import NoReturn
 
 from scorer.extract.answer import Reason, Unusable
 
-MAX_BYTES = 32 << 20  # a body
+MAX_BYTES = 16 << 20  # a body
 MAX_DEPTH = 96  # nested arrays and objects
 MAX_EVENTS = 200_000  # events of a stream
 MAX_TOOL_CALLS = 256  # of one choice
+MAX_NAME = 1024  # characters of a tool's name
 MAX_CHOICES = 128
 MAX_ITEMS = 65_536  # vectors, ranked documents
 

@@ -1,4 +1,4 @@
-"""Whatever comes in, something typed comes out: random bytes, bodies with bytes changed or with values of wrong types."""
+"""Whatever comes in, something typed comes out: random bytes, changed bytes, values of wrong types."""
 
 import json
 import random
