@@ -71,6 +71,10 @@ class WorkloadKeys:
         """String with a TTL; the number of the last outcomes that ``source`` wrote: a repeated write is none."""
         return self._key(f"written:{source}")
 
+    def noise(self, baseline: str) -> str:
+        """Hash; how often that backend's answers diverge from each other: pairs, agreement_sum, trip:<signal>."""
+        return self._key(f"noise:{baseline}")
+
     def done(self, pair_id: str) -> str:
         """String with a TTL; there once the pair's result is written."""
         return self._key(f"done:{pair_id}")

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import uuid
-from importlib import import_module
 from typing import Protocol
 
 import structlog
@@ -16,8 +15,8 @@ from prometheus_client import CollectorRegistry
 from glidepath.config import Config
 from glidepath.health import health_app, serve_app
 from glidepath.redisio import RedisClient, check, connect
-from scorer.embed.load import load_embedder
 from scorer.steer.compose import steer_loop
+from scorer.worker import ScoreWorker
 
 log = structlog.get_logger()
 
@@ -65,12 +64,9 @@ class ScorerService:
             await self._steer_redis.aclose()
 
     async def _score(self, redis: RedisClient, stop: asyncio.Event) -> None:
-        # The model takes seconds to load; steering must not wait for it.
-        embedder = await asyncio.to_thread(load_embedder, self._config.scorer.embedder)
-        kind = import_module("scorer.worker").ScoreWorker
-        worker: Worker = kind(self._config, redis, embedder, consumer=self.name, registry=self.registry)
-        self._worker = worker
-        await worker.run(stop)
+        # The model is loaded, and the scoring done, in a process of the worker's own: steering never waits for it.
+        self._worker = ScoreWorker(self._config, redis, consumer=self.name, registry=self.registry)
+        await self._worker.run(stop)
 
 
 async def serve(config: Config) -> None:

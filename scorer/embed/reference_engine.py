@@ -21,11 +21,13 @@ class ReferenceEmbedder:
     def __init__(self, section: EmbedderSection) -> None:
         """Raises DependencyError without the extra, ConfigError for a model that cannot be loaded."""
         try:
+            import torch
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise DependencyError(
                 "scorer.embedder.engine: sentence-transformers is not installed (pip install 'glidepath[scorer]')"
             ) from error
+        torch.set_num_threads(section.threads)
         folder = find_model(section.model)
         try:
             self._model: Any = SentenceTransformer(str(folder or section.model))

@@ -1,0 +1,73 @@
+"""The scoring process: batches in on standard input, results out on standard output, one at a time.
+
+It ends when its input does, so it never outlives the scorer. Started by ``scorer.worker.process``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+from glidepath.config import Config
+from glidepath.errors import DependencyError, GlidepathError, UnreachableError
+from scorer.embed import VectorCache, load_embedder
+from scorer.worker.batch import score_batch
+from scorer.worker.frames import LENGTH, pack, unpack
+from scorer.worker.score import Scoring
+
+NICENESS = 5  # the steer loop, the proxy and the application come first
+
+
+def main() -> None:
+    os.nice(NICENESS)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core a scorer, as configured
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the scorer decides
+    out = sys.stdout.buffer
+    sys.stdout = sys.stderr  # a library that prints must not break the frames
+    serve(sys.stdin.buffer, out, lambda: time.time_ns() // 1_000_000)
+
+
+def serve(source: BinaryIO, out: BinaryIO, now_ms: Callable[[], int]) -> None:
+    """First frame: the configuration. Then a reply a batch, until the input ends."""
+
+    def reply(kind: str, blobs: tuple[bytes, ...] = (), **fields: Any) -> None:
+        out.write(pack({"kind": kind, **fields}, blobs))
+        out.flush()
+
+    first = _frame(source)
+    if first is None:
+        return
+    try:
+        config = Config.model_validate(first[0]["config"])
+        scoring = Scoring(config, load_embedder(config.scorer.embedder), VectorCache())
+    except GlidepathError as error:
+        reply("refused", why=str(error), dependency=isinstance(error, DependencyError))
+        return
+    reply("ready", engine=scoring.embedder.name)
+    while (frame := _frame(source)) is not None:
+        header, stored = frame
+        try:
+            done = score_batch(stored, scoring, now_ms(), header["floors"])
+        except UnreachableError as error:
+            reply("unavailable", why=str(error))
+        except Exception as error:  # the boundary of the process: the pair at fault is found, the others go on
+            traceback.print_exc()
+            reply("failed", why=f"{type(error).__name__}: {error}"[:500])
+        else:
+            blobs = tuple(result.scored for result in done.results)
+            whys, noise = [result.why for result in done.results], [result.floor for result in done.results]
+            reply("done", blobs, whys=whys, noise=noise, hits=done.cache_hits, misses=done.cache_misses)
+
+
+def _frame(source: BinaryIO) -> tuple[Mapping[str, Any], list[bytes]] | None:
+    prefix = source.read(LENGTH.size)
+    if len(prefix) < LENGTH.size:
+        return None
+    length = LENGTH.unpack(prefix)[0]
+    rest = source.read(length)
+    return unpack(rest) if len(rest) == length else None

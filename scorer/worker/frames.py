@@ -1,0 +1,28 @@
+"""Messages on the pipe between the scorer and its scoring process: a JSON header and some blobs."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LENGTH = struct.Struct("!Q")
+
+
+def pack(header: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> bytes:
+    """Length of the rest, length of the header, the header (with the blobs' sizes), the blobs."""
+    head = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}).encode()
+    rest = LENGTH.pack(len(head)) + head + b"".join(blobs)
+    return LENGTH.pack(len(rest)) + rest
+
+
+def unpack(rest: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    """What ``pack`` was given, from everything after the first length."""
+    at = LENGTH.size + LENGTH.unpack_from(rest)[0]
+    header: dict[str, Any] = json.loads(rest[LENGTH.size : at])
+    blobs: list[bytes] = []
+    for size in header.pop("sizes"):
+        blobs.append(rest[at : at + size])
+        at += size
+    return header, blobs
