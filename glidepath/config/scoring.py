@@ -25,7 +25,7 @@ DEFAULT_WEIGHTS: dict[str, float] = {
     "wording": 0.25,
     "refusal": 0.8,
     "empty": 1.0,
-    "length": 0.2,
+    "length": 0.35,
     "truncation": 0.6,
     "repetition": 0.6,
     "language": 0.8,
@@ -38,7 +38,7 @@ DEFAULT_WEIGHTS: dict[str, float] = {
 
 
 class ClassificationSection(Section):
-    """``labels`` maps what models write to the class that is meant; ``matter`` names the classes that are judged one by one."""
+    """``labels``: what models write → the class that is meant; ``matter``: the classes that are judged one by one."""
 
     ignore_case: bool = True
     ignore_punctuation: bool = True

@@ -45,6 +45,7 @@ _CLOSING = re.compile(
     r"(?:i )?hope (?:this|that|it|these)\b[^.!?\n]{0,80}[.!?]+"
     r"|(?:please )?(?:let me know|feel free|don'?t hesitate|do not hesitate|just (?:let me know|ask))\b[^.!?\n]{0,160}[.!?]+"
     r"|if you (?:have|need|want|would like|'?d like|require|still)\b[^.!?\n]{0,160}\b(?:ask|let me know|help|assist|reach out|here)\b[^.!?\n]{0,80}[.!?]+"
+    r"|[^.!?\n]{0,80}\b(?:would you like|do you (?:want|need)|can i help|may i help|shall i|should i)\b[^.!?\n]{0,100}\?"
     r"|(?:is|was) there anything else[^.!?\n]{0,80}[.!?]+"
     r"|(?:happy to help|glad to help|you'?re welcome|thanks? for (?:asking|reading)|thank you for (?:asking|reading))[^.!?\n]{0,60}[.!?]+"
     r"|(?:good luck|have a (?:great|nice|good|wonderful|lovely) (?:day|one|evening|week(?:end)?)|enjoy|cheers|best regards|kind regards|take care)"
@@ -53,6 +54,11 @@ _CLOSING = re.compile(
     r")\s*$",
     re.IGNORECASE,
 )
+
+
+_CLOSING_REACH = 320
+# A courtesy that holds a number or a name says something, and stays.
+_TELLS = re.compile(r"\d|[a-z,] +(?!I\b)[A-Z][a-z]")
 
 
 def plain(text: str) -> str:
@@ -73,10 +79,14 @@ def canonical(text: str) -> str:
 def strip_courtesies(text: str) -> str:
     """Without opening and closing courtesies, unless they are all there is."""
     body = text.strip()
-    for pattern in (_OPENING, _CLOSING):
-        for _ in range(3):
-            shorter = pattern.sub("", body, count=1).strip()
-            if shorter == body or len(shorter.split()) < 1:
-                break
-            body = shorter
+    for _ in range(3):
+        match = _OPENING.match(body)
+        if match is None or _TELLS.search(match[0]) or match.end() == len(body):
+            break
+        body = body[match.end() :].lstrip()
+    for _ in range(3):
+        match = _CLOSING.search(body, max(0, len(body) - _CLOSING_REACH))
+        if match is None or _TELLS.search(match[0]) or match.start() == 0:
+            break
+        body = body[: match.start()].rstrip()
     return body

@@ -82,7 +82,8 @@ def compare(
         return compare_json(_json(left), _json(right), expectation.schema, settings)
     text = None
     if _texts_count(kind, expectation, left, right):
-        text = compare_text(_read(left), _read(right), settings, _meaning(left, right, vectors), floor)
+        a, b = _read(left), _read(right)
+        text = compare_text(a, b, settings, _meaning(a, b, vectors), floor)
     if left.tool_calls or right.tool_calls:
         calls = compare_tools(left.tool_calls, right.tool_calls, settings.extraction)
         return _both(calls, text) if text is not None else calls
@@ -133,8 +134,7 @@ def _read(answer: Extracted) -> Reading:
     return Reading(answer.text or answer.refusal, cut=cut, refused=refused, logprobs=answer.logprobs)
 
 
-def _meaning(left: Extracted, right: Extracted, vectors: Mapping[str, Vectors]) -> Meaning | None:
-    a, b = _read(left), _read(right)
+def _meaning(a: Reading, b: Reading, vectors: Mapping[str, Vectors]) -> Meaning | None:
     if needs_embedding(a, b):
         return meaning(vectors[a.canonical], vectors[b.canonical])
     return SAME if a.canonical == b.canonical else None

@@ -13,7 +13,7 @@ from rapidfuzz.distance import Levenshtein
 
 from scorer.compare.lexicon import NEGATIONS, excludes, same_word
 from scorer.compare.result import ramp
-from scorer.compare.tokens import Token
+from scorer.compare.tokens import Token, is_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,11 @@ class Aligned:
         return 2 * kin / (2 * kin + loose) if kin + loose else 1.0
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """Words that are capitalised inside a sentence of either text."""
+        return frozenset(t.key for t in (*self.left, *self.right) if is_name(t))
+
+    @cached_property
     def closeness(self) -> float:
         """0: freely different texts; 1: the same text but for a word here and there. Bears on what one change means."""
         return ramp(self.likeness, 0.6, 0.85)
@@ -89,8 +94,22 @@ def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
         i, j = op.src_end, op.dest_end
     if open_at is not None or i < len(left) or j < len(right):
         edits.append(Edit(left[i:], right[j:], i, j))
+    _slide_last(edits, left, right)
     kept = [edit for edit in (_substance(e) for e in edits) if edit.left or edit.right]
     return Aligned(left, right, tuple(kept), matched)
+
+
+def _slide_last(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
+    """Move a last insertion or deletion to the very end where that says the same: so a cut-off tail is seen as one."""
+    if not edits or (edits[-1].left and edits[-1].right):
+        return
+    edit = edits[-1]
+    whole, start, size = (left, edit.left_at, len(edit.left)) if edit.left else (right, edit.right_at, len(edit.right))
+    rest = len(whole) - start - size
+    if rest and all(whole[start + i].key == whole[start + size + i].key for i in range(rest)):
+        moved = whole[start + rest :]
+        at = (edit.left_at + rest, edit.right_at + rest)
+        edits[-1] = Edit(moved, (), *at) if edit.left else Edit((), moved, *at)
 
 
 def _substance(edit: Edit) -> Edit:

@@ -6,16 +6,18 @@ different the two sets are; ``bearing`` is how close the texts are otherwise. Co
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import product
 
 from scorer.compare.edits import Aligned, Edit
 from scorer.compare.lexicon import AVOIDANCE, NEGATIONS, STOPWORDS, excludes, flipped_by_prefix, quantity, same_word
-from scorer.compare.reading import Reading, is_name
+from scorer.compare.reading import Reading
 from scorer.compare.result import Signal
-from scorer.compare.tokens import Token
+from scorer.compare.tokens import Token, is_name
 
+_TELLING = 0.3  # below this likeness an alignment is chance, and its edits are not read
 _FEW = 4  # a longer edit is a rewritten passage, not an exchanged word
 
 
@@ -48,10 +50,11 @@ def wording(left: Reading, right: Reading, aligned: Aligned) -> Signal:
 
 
 def _signal(name: str, aligned: Aligned, changed: Callable[[Edit, Aligned], float], elsewhere: float) -> Signal:
-    hits = [(changed(edit, aligned), edit) for edit in aligned.edits]
+    edits = aligned.edits if aligned.likeness >= _TELLING else ()
+    hits = [(changed(edit, aligned), edit) for edit in edits]
     worst, where = max(hits, key=lambda hit: hit[0], default=(0.0, None))
     why = f"{where} (word {where.left_at + 1})" if where is not None and worst > 0 else ""
-    divergence = max(worst, elsewhere)
+    divergence = max(worst, elsewhere * (1 - aligned.closeness))  # where texts align, the alignment knows better
     if not why and divergence > 0:
         why = f"{divergence:.0%} of them differ"
     return Signal(name, divergence, aligned.closeness, why)
@@ -76,18 +79,22 @@ def _number_changed(edit: Edit, aligned: Aligned) -> float:
     if any(quantity(a.key, b.key) for a, b in _exchanged(edit)):
         return 1.0
     if left != right:  # only added, or only left out
-        return 0.4 if _at_edge(edit, aligned) else 0.9
+        return 0.4 if _at_edge(edit, aligned) or _long(edit) else 0.45
     return 0.0
 
 
 def _negated(edit: Edit, aligned: Aligned) -> float:
     if _cues(edit.left) != _cues(edit.right):
-        return 0.4 if _at_edge(edit, aligned) and not (edit.left and edit.right) and _long(edit) else 1.0
+        return 0.4 if _at_edge(edit, aligned) and not (edit.left and edit.right) and _sentence_long(edit) else 1.0
     return 1.0 if any(flipped_by_prefix(a.key, b.key) for a, b in _exchanged(edit)) else 0.0
 
 
 def _long(edit: Edit) -> bool:
     return max(len(edit.left), len(edit.right)) > _FEW
+
+
+def _sentence_long(edit: Edit) -> bool:
+    return max(len(edit.left), len(edit.right)) > 3 * _FEW
 
 
 def _cues(tokens: Iterable[Token]) -> int:
@@ -109,8 +116,8 @@ def _exchanged(edit: Edit) -> Iterable[tuple[Token, Token]]:
 
 
 def _renamed(edit: Edit, aligned: Aligned) -> float:
-    left = {t.key for t in edit.left if _named(t, edit.left, aligned.left, edit.left_at)}
-    right = {t.key for t in edit.right if _named(t, edit.right, aligned.right, edit.right_at)}
+    left = {t.key for t in edit.left if _named(t, aligned.left, aligned.names)}
+    right = {t.key for t in edit.right if _named(t, aligned.right, aligned.names)}
     others_left, others_right = {t.key for t in edit.left}, {t.key for t in edit.right}
     gone, come = left - others_right, right - others_left
     if any(same_word(a, b) for a, b in product(gone, come)):
@@ -122,15 +129,16 @@ def _renamed(edit: Edit, aligned: Aligned) -> float:
     return 0.0
 
 
-def _named(token: Token, edit: tuple[Token, ...], whole: tuple[Token, ...], start: int) -> bool:
+def _named(token: Token, whole: tuple[Token, ...], known: frozenset[str]) -> bool:
     if is_name(token):
         return True
-    # The first word of a sentence is a name if the next one is (Albert Einstein), or if it is one elsewhere in the text.
+    # The first word of a sentence is a name if it is one elsewhere in the texts, or if the next one is (Albert Einstein).
     if not token.capital or token.key in STOPWORDS:
         return False
-    place = start + next((i for i, t in enumerate(edit) if t is token), 0)
-    following = whole[place + 1] if place + 1 < len(whole) else None
-    return (following is not None and is_name(following)) or any(t.key == token.key and is_name(t) for t in whole)
+    if token.key in known:
+        return True
+    after = bisect_right(whole, token.start, key=lambda t: t.start)
+    return after < len(whole) and is_name(whole[after])
 
 
 def _reworded(edit: Edit, aligned: Aligned) -> float:
@@ -143,4 +151,4 @@ def _reworded(edit: Edit, aligned: Aligned) -> float:
         return 0.1 if alike else 1.0
     if _at_edge(edit, aligned):
         return 0.3
-    return 0.5 if not _long(edit) else 0.7
+    return 0.45 if not _long(edit) else 0.7

@@ -63,7 +63,7 @@ _LEAK = re.compile(
     r"<\|[^|<>\n]{1,40}\|>|<｜[^｜\n]{1,40}｜>|</?s>|<(?:start|end)_of_(?:turn|text|utterance)>|<(?:unk|pad|bos|eos|mask|sep|cls)>|\[/?INST\]|<</?SYS>>"
     r"|\[(?:PAD|UNK|CLS|SEP|MASK|BOS|EOS)\]|</?(?:think|thinking|tool_call|tool_response|function_call|assistant|system|user)>|<extra_id_\d+>|<0x[0-9A-F]{2}>|<\|?(?:im_start|im_end|endoftext|eot_id)\|?>"
     r"|^\s*#{2,3} ?(?:Response|Instruction|Input|Human|Assistant|User|System|End)\s*:|\b(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id)\b"
-    r"|[ĠĊ▁](?=\w)|^(?:USER|HUMAN|ASSISTANT|SYSTEM|Human|User|Assistant|System): |\{\{[^{}\n]{1,60}\}\}|\{%[^{}\n]{1,60}%\}",
+    r"|[ĠĊ▁](?=\w)|^(?:assistant|user|system)[ \t]*$|^(?:USER|HUMAN|ASSISTANT|SYSTEM|Human|User|Assistant|System): |\{\{[^{}\n]{1,60}\}\}|\{%[^{}\n]{1,60}%\}",
     re.MULTILINE,
 )
 
@@ -152,6 +152,6 @@ def unfinished(reading: Reading) -> Fault:
     last = plain(text).rstrip().rsplit("\n", 1)[-1].strip()
     if _UNFINISHED.search(last):
         return Fault(1.0, f"ends with “{excerpt(last[-40:])}”")
-    if not _ENDED.search(text) and len(last.split()) >= 6:
+    if not _ENDED.search(text) and len(re.split(r"[.:!?] ", last)[-1].split()) >= 6:
         return Fault(0.8, f"ends with “{excerpt(last[-40:])}”")
     return NO_FAULT

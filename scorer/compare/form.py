@@ -68,7 +68,7 @@ def _missing_tail(aligned: Aligned) -> tuple[float, int, bool] | None:
     if len(more) - len(less) < 3 and not half_word:
         return None
     mid_sentence = half_word or (bool(more) and not more[0].opens)
-    degree = 1.0 if mid_sentence else ramp(share, 0.03, 0.2)
+    degree = 1.0 if mid_sentence else 0.6 + 0.4 * ramp(share, 0.02, 0.1)
     return degree, len(more) - len(less), len(last.left) < len(last.right)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 NEGATIONS = frozenset(
     "not no never none nobody nothing nowhere neither nor without cannot hardly barely scarcely seldom rarely unable".split()
 )
@@ -115,6 +117,7 @@ CLASS_OF: dict[str, frozenset[str]] = {
 }
 
 
+@lru_cache(maxsize=50_000)
 def excludes(left: str, right: str) -> bool:
     """Whether saying ``right`` for ``left`` changes what is said."""
     if left == right:
@@ -134,6 +137,7 @@ def flipped_by_prefix(left: str, right: str) -> bool:
     return len(short) > 3 and any(long == prefix + short for prefix in PREFIXES)
 
 
+@lru_cache(maxsize=50_000)
 def same_word(left: str, right: str) -> bool:
     """One word in two spellings: colour/color, organise/organize, a hyphen more or less, singular/plural of a content word."""
     if left == right or _spelling(left) == _spelling(right):

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scorer.compare.canonical import canonical
-from scorer.compare.lexicon import NOT_NAMES
-from scorer.compare.tokens import Token, tokenize
+from scorer.compare.tokens import Token, is_name, tokenize
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,3 @@ class Reading:
     def names(self) -> frozenset[str]:
         """Words capitalised inside a sentence. A heuristic, without a model: good for comparing, not for extracting."""
         return frozenset(t.key for t in self.tokens if is_name(t))
-
-
-def is_name(token: Token) -> bool:
-    return token.capital and not token.opens and token.key not in NOT_NAMES and len(token.key) > 1

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+
+from scorer.compare.lexicon import NOT_NAMES
 
 MAX_TOKENS = 6000  # beyond it the alignment's memory would grow with the square; the embedding reads the rest
 
@@ -51,7 +54,7 @@ _CONTRACTED = {
     "he's": ("he", "is"), "she's": ("she", "is"), "who's": ("who", "is"), "how's": ("how", "is"), "where's": ("where", "is"),
 }  # fmt: skip
 _SUFFIXES = {"'re": "are", "'ll": "will", "'ve": "have", "'d": "would", "'m": "am"}
-_ORDINAL = re.compile(r"st|nd|rd|th")
+_STOP = re.compile(r"[.!?:\n\"]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +91,26 @@ def tokenize(text: str) -> tuple[Token, ...]:
 
 
 def _ends_sentence(gap: str) -> bool:
-    return any(mark in gap for mark in '.!?:\n"') or ("-" in gap and " " in gap)
+    return gap != " " and (_STOP.search(gap) is not None or ("-" in gap and " " in gap))
 
 
 def _tokens_of(surface: str, start: int, opens: bool, marker: bool, text: str) -> list[Token]:
     if surface[0].isdigit():
         return [_number(surface, start, opens, marker, text)]
+    keys = _keys(surface)
+    if len(keys) == 1:
+        return [Token(keys[0], surface, start, number=keys[0][0].isdigit(), opens=opens)]
+    return [Token(key, surface, start, opens=opens and i == 0) for i, key in enumerate(keys)]
+
+
+@lru_cache(maxsize=20_000)
+def _keys(surface: str) -> tuple[str, ...]:
     word = surface.lower()
     if word in _UNITS_WORDS and word != "one":
-        return [Token(str(_UNITS_WORDS[word]), surface, start, number=True, opens=opens)]
+        return (str(_UNITS_WORDS[word]),)
     if word in _SYMBOLS:
-        key = _SYMBOLS[word]
-        return [Token(key, surface, start, number=key[0].isdigit(), opens=opens)]
-    parts = _expand(word)
-    return [Token(_SAME.get(part, part), surface, start, opens=opens and i == 0) for i, part in enumerate(parts)]
+        return (_SYMBOLS[word],)
+    return tuple(_SAME.get(part, part) for part in _expand(word))
 
 
 def _number(surface: str, start: int, opens: bool, marker: bool, text: str) -> Token:
@@ -128,3 +137,7 @@ def _expand(word: str) -> tuple[str, ...]:
         if word.endswith(suffix):
             return (word[: -len(suffix)], full)
     return (word.removesuffix("'s"), "'s") if word.endswith("'s") else (word,)
+
+
+def is_name(token: Token) -> bool:
+    return token.capital and not token.opens and token.key not in NOT_NAMES and len(token.key) > 1
