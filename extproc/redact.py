@@ -23,40 +23,52 @@ _BEFORE_NUMBER = re.compile(r"[:\[,]\s*$")
 _AFTER_NUMBER = re.compile(r"\s*[,}\]]")
 
 
-def _luhn(text: str) -> bool:
+# Lengths by country: SWIFT IBAN registry. The pattern alone would swallow the words behind the number.
+_IBAN_LENGTHS = {
+    15: "NO", 16: "BE", 18: "DK FI FO GL NL", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK", 21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
+    25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB NI PL SV",
+    29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
+}  # fmt: skip
+_IBAN_LENGTH = {country: length for length, countries in _IBAN_LENGTHS.items() for country in countries.split()}
+
+
+def _luhn(text: str) -> int:
     digits = [int(c) for c in text if c.isdigit()]
     if not 13 <= len(digits) <= 19:
-        return False
+        return 0
     doubled = [d if i % 2 == 0 else (d * 2 - 9 if d > 4 else d * 2) for i, d in enumerate(reversed(digits))]
-    return sum(doubled) % 10 == 0
+    return 0 if sum(doubled) % 10 else len(text)
 
 
-def _iban(text: str) -> bool:
-    """ISO 13616: moved country code first, letters as numbers, remainder 1 modulo 97."""
-    compact = text.replace(" ", "").upper()
+def _iban(text: str) -> int:
+    """ISO 13616: as long as the country has it, check digits moved to the end, letters as numbers, 1 modulo 97."""
+    length, end = _IBAN_LENGTH.get(text[:2].upper(), 0), 0
+    compact = ""
+    while len(compact) < length and end < len(text):
+        compact += text[end].strip().upper()
+        end += 1
+    if not length or len(compact) < length:
+        return 0
     rearranged = compact[4:] + compact[:4]
-    return 15 <= len(compact) <= 34 and int("".join(str(int(c, 36)) for c in rearranged)) % 97 == 1
+    return end if int("".join(str(int(c, 36)) for c in rearranged)) % 97 == 1 else 0
 
 
-def _octets(text: str) -> bool:
-    return all(int(part) < 256 for part in text.split("."))
+def _octets(text: str) -> int:
+    return len(text) if all(int(part) < 256 for part in text.split(".")) else 0
 
 
-def _always(_: str) -> bool:
-    return True
-
-
-# name → (pattern, what a match must satisfy besides)
-BUILTIN: dict[str, tuple[str, Callable[[str], bool]]] = {
-    "email": (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", _always),
+# name → (pattern, how many characters of a match are really it: 0 for none)
+BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
+    "email": (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", len),
     # With a plus, brackets or separators: bare digits are far more often a time stamp or an id.
     "phone": (
         r"(?<![\w.])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}"
         r"|\(\d{3}\)[ .-]?\d{3}[ .-]\d{4}|\d{3}[ .-]\d{3}[ .-]\d{4})(?!\w)",
-        _always,
+        len,
     ),
-    "card": (r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.]\d|\w)", _luhn),
     "iban": (r"(?<!\w)[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]){11,30}(?!\w)", _iban),
+    "card": (r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.]\d|\w)", _luhn),
     "ipv4": (r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)", _octets),
 }
 
@@ -64,7 +76,7 @@ BUILTIN: dict[str, tuple[str, Callable[[str], bool]]] = {
 @dataclass(frozen=True, slots=True)
 class _Rule:
     pattern: Any
-    holds: Callable[[str], bool]
+    extent: Callable[[str], int]
 
 
 class Redactor:
@@ -72,8 +84,8 @@ class Redactor:
 
     def __init__(self, section: RedactionSection, time_limit: float = TIME_LIMIT_S) -> None:
         self._rules: Sequence[_Rule] = [
-            *(_Rule(regex.compile(BUILTIN[name][0]), BUILTIN[name][1]) for name in section.builtin),
-            *(_Rule(regex.compile(pattern), _always) for pattern in section.patterns),
+            *(_Rule(regex.compile(rule[0]), rule[1]) for name, rule in BUILTIN.items() if name in section.builtin),
+            *(_Rule(regex.compile(pattern), len) for pattern in section.patterns),
         ]
         self._limit = time_limit
         self.timeouts = 0
@@ -99,10 +111,11 @@ class Redactor:
 def _replacement(rule: _Rule, text: str) -> Callable[[Any], str]:
     def replace(match: Any) -> str:
         found = match.group()
-        if not found or not rule.holds(found):
+        extent = rule.extent(found)
+        if not extent:
             return str(found)
         before = text[max(0, match.start() - 16) : match.start()]
         bare = _BEFORE_NUMBER.search(before) and _AFTER_NUMBER.match(text, match.end())
-        return "0" if bare and found.isdigit() else MARK
+        return "0" if bare and found.isdigit() else MARK + found[extent:]
 
     return replace

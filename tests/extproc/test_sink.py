@@ -75,10 +75,10 @@ async def test_the_buffer_is_bounded_by_bytes_too() -> None:
 async def test_while_redis_is_away_outcomes_add_up_and_none_is_lost() -> None:
     store = TwinStore(away=True)
     async with running(store) as (sink, _):
-        for _ in range(10):
-            sink.put_outcomes([flush(3)])
-            tries = store.writes
-            await eventually(lambda: store.writes > tries)  # noqa: B023 - awaited in this turn
+        for turn in range(3):
+            for _ in range(10):
+                sink.put_outcomes([flush(1)])
+            await eventually(lambda: store.writes > turn)  # noqa: B023 - awaited in this turn
         assert sink.away
         store.away = False
         await eventually(lambda: not sink.away and sum(o.sides[0].requests for o in store.outcomes) == 30)

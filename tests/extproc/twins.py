@@ -36,7 +36,7 @@ workloads:
 async def eventually(ready: Callable[[], bool], timeout: float = 5.0) -> None:
     """Let the loop turn until ``ready``; fails after ``timeout`` seconds."""
     async with asyncio.timeout(timeout):
-        while not ready():
+        while not ready():  # noqa: ASYNC110 - the conditions are of many kinds
             await asyncio.sleep(0.001)
 
 
