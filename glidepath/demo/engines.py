@@ -46,7 +46,7 @@ class Pace:
 
 
 class WrittenTexts:
-    """Answers from texts.json: one side's wording, at a small hosted model's pace."""
+    """Answers from texts.json: at a small hosted model's pace."""
 
     def __init__(self, side: Side, model: str, pace: Pace, rng: random.Random) -> None:
         self.side, self.model, self.pace, self.rng = side, model, pace, rng
@@ -55,7 +55,7 @@ class WrittenTexts:
         started = asyncio.get_running_loop().time()
         text = answer(request.prompt, self.side, self.rng)
         if fault is Fault.QUALITY:
-            text = spoil(text, [t.of(self.side) for t in texts() if t.prompt != request.prompt], self.rng)
+            text = spoil(text, [t.first for t in texts() if t.prompt != request.prompt], self.rng)
         frames = list(chunks(self._new_id(), int(time.time()), self.model, request, text))
         factor = SLOW_FACTOR if fault is Fault.LATENCY else 1.0
         due = [started + seconds for seconds in self.pace.times(len(frames), self.rng, factor)]

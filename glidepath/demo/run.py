@@ -34,6 +34,7 @@ from glidepath.redisio import connect
 SCORE_WITHIN = 5.0  # seconds for the last pairs' scores, once the clients have stopped
 LOG_WITHIN = 3.0  # seconds for the rollback to stand in the log, once Envoy has it
 SETTLED = (Phase.VALIDATING, Phase.COMPLETED)
+GIVEN_UP = (Phase.COOLING_DOWN, Phase.ABORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,8 @@ async def _stages(running: Running) -> Summary:
             with running.view:
                 try:
                     async with asyncio.timeout(running.options.plan.limit_s):
-                        await _promoted(running)
-                        rollback = await _fault(running)
+                        if await _promoted(running):
+                            rollback = await _fault(running)
                 except TimeoutError:
                     running.view.say(f"time is up after {running.elapsed():.0f} s, at: {running.stage}")
                     running.view.say(running.stack.tails())
@@ -130,13 +131,17 @@ async def _stages(running: Running) -> Summary:
     return await _sum_up(running, rollback)
 
 
-async def _promoted(running: Running) -> None:
+async def _promoted(running: Running) -> bool:
+    """Wait for the last step and watch it a while; False when the candidate failed on the way."""
     last = running.options.plan.steps[-1]
-    await running.until(lambda seen: seen.percent == last)
+    await running.until(lambda seen: seen.percent == last or seen.phase in GIVEN_UP)
     reached = running.elapsed()
     settle = running.options.plan.settle_s
     running.stage = f"{last:g} % on the candidate"
-    await running.until(lambda seen: seen.phase in SETTLED and running.elapsed() - reached >= settle)
+    seen = await running.until(
+        lambda seen: seen.phase in GIVEN_UP or (seen.phase in SETTLED and running.elapsed() - reached >= settle)
+    )
+    return seen.phase not in GIVEN_UP
 
 
 async def _fault(running: Running) -> Rollback | None:

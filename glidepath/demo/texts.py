@@ -10,21 +10,19 @@ from importlib.resources import files
 
 from glidepath.domain import Side
 
-# Both sides now and then begin in their own words, so that not even one side agrees with itself to the letter.
-_OPENINGS = {Side.BASELINE: ("", "", "Sure. ", "Of course. "), Side.CANDIDATE: ("", "", "Sure! ", "Certainly. ")}
+# Neither side always uses the same words, as no model does at a temperature above 0: the baseline agrees with itself
+# as little as this (the noise floor), and the candidate cannot be expected to do better.
+FIRST_SHARE = {Side.BASELINE: 0.8, Side.CANDIDATE: 0.6}
 _UNKNOWN = "This demo knows only its own questions, and yours is not one of them. Please ask one of those."
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One question, and each side's answer: the same facts in other words."""
+    """One question and its answer in two wordings: the same facts in other words."""
 
     prompt: str
-    baseline: str
-    candidate: str
-
-    def of(self, side: Side) -> str:
-        return self.baseline if side is Side.BASELINE else self.candidate
+    first: str
+    second: str
 
 
 @cache
@@ -40,9 +38,11 @@ def _by_prompt() -> dict[str, Text]:
 
 
 def answer(prompt: str, side: Side, rng: random.Random) -> str:
-    """``side``'s answer to ``prompt``, with one of its openings."""
+    """``side``'s answer to ``prompt``, now in one wording, now in the other."""
     text = _by_prompt().get(prompt)
-    return rng.choice(_OPENINGS[side]) + text.of(side) if text else _UNKNOWN
+    if text is None:
+        return _UNKNOWN
+    return text.first if rng.random() < FIRST_SHARE[side] else text.second
 
 
 def tokens(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from glidepath.local.process import Child, free_ports
 from glidepath.local.stack import Stack, redis_service
 from glidepath.records import Decision, WorkloadStatus, from_json
 from glidepath.redisio import connect
+from tests.support.waiting import eventually
 
 WORKLOAD = "chat"
 
@@ -48,10 +50,13 @@ class System:
     def child(self, name: str) -> Child:
         return self.stack.children[name]
 
-    def restart(self, name: str) -> None:
+    async def restart(self, name: str) -> None:
         """A new child in the place of the old one, which must be dead; returns once it is ready."""
-        service = self.stack.services[name]
-        self.stack.restart(name).wait_until(service.ready, service.timeout)
+        self.stack.restart(name)
+        ready = self.stack.services[name].ready
+        await eventually(lambda: asyncio.to_thread(ready), what=f"{name} ready")
+        if name == "redis":
+            await self.redis.connection_pool.disconnect()  # what is left there leads to the dead one
 
     async def status(self) -> WorkloadStatus | None:
         raw = await self.redis.get(self.keys.status)
