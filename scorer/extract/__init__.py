@@ -70,7 +70,7 @@ def _read(body: Body, expected: Expectation, custom: CustomSurface | None) -> Ex
         return answer
     match body:
         case Plain(text):
-            return Extracted(Surface.PLAIN_TEXT, (Choice((text,)),))
+            return Extracted(Surface.PLAIN_TEXT, (Choice(text),))
         case Document(value):
             return _document(value, expected) or _stream(Stream((Item("", value),)), expected) or _unknown(value)
         case Stream(items) as stream:

@@ -85,7 +85,7 @@ class Choice:
     ``logprobs`` are the natural-log probabilities of the sampled tokens, in order, where the body has them.
     """
 
-    text_parts: tuple[str, ...] = ()
+    text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     reasoning: str = ""
     refusal: str = ""
@@ -93,10 +93,6 @@ class Choice:
     structured: object = None
     structured_error: str = ""
     logprobs: tuple[float, ...] = ()
-
-    @property
-    def text(self) -> str:
-        return "".join(self.text_parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +115,6 @@ class Extracted:
     @property
     def first(self) -> Choice:
         return self.choices[0] if self.choices else _NOTHING
-
-    @property
-    def text_parts(self) -> tuple[str, ...]:
-        return self.first.text_parts
 
     @property
     def text(self) -> str:
@@ -159,7 +151,7 @@ class Extracted:
     @property
     def content(self) -> tuple[object, ...]:
         """Equal for two answers that say the same, whichever form, model and token count they have."""
-        said = tuple((c.text, c.tool_calls, c.refusal, c.finish_reason) for c in self.choices)
+        said = tuple((c.text, c.tool_calls, c.refusal, c.finish_reason, c.structured) for c in self.choices)
         return (said, self.vectors, self.ranking, self.label)
 
 

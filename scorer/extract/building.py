@@ -120,7 +120,7 @@ class ChoiceBuilder:
         if expected.json_mode and (joined or not calls):
             structured, error = try_json(joined, "the text")
         return Choice(
-            text_parts=(joined,) if joined else (),
+            text=joined,
             tool_calls=calls,
             reasoning=clean("".join(self.reasoning)),
             refusal=clean("".join(self.refusal)),

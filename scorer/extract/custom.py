@@ -48,7 +48,7 @@ def _answer(found: list[object], expected: Expectation) -> Extracted:
     value = clean_value(found[0] if len(found) == 1 else found)
     if isinstance(value, list) and value and all(_is_row(row) for row in value):
         return Extracted(Surface.CUSTOM, vectors=vectors_of(value))
-    return Extracted(Surface.CUSTOM, (Choice((dump(value),), structured=value),))
+    return Extracted(Surface.CUSTOM, (Choice(dump(value), structured=value),))
 
 
 def _is_row(value: object) -> bool:

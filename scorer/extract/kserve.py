@@ -76,7 +76,7 @@ def _choices(texts: list[str], tensors: dict[str, object], expected: Expectation
     choices = [ChoiceBuilder([text], finish="stop").build(expected) for text in texts] or [Choice()]
     if tensors and choices[0].structured is None:
         first = choices[0]
-        choices[0] = Choice(first.text_parts, finish_reason=first.finish_reason, structured=tensors)
+        choices[0] = Choice(first.text, finish_reason=first.finish_reason, structured=tensors)
     return tuple(choices)
 
 

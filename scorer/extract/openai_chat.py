@@ -78,7 +78,7 @@ def _add_choices(choices: Choices, doc: dict[str, object]) -> None:
             add_message(builder, mapping(said, "a choice's message"))
         elif "text" in choice:
             builder.add_content(choice["text"])
-        elif "finish_reason" not in choice:
+        elif not choice.keys() & {"finish_reason", "delta", "message"}:
             raise malformed("a choice has neither message nor text")
         _add_logprobs(builder, choice.get("logprobs"))
 

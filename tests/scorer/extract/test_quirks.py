@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scorer.extract import Extracted, FinishReason, Reason, Unusable, extract
+from scorer.extract import CustomSurface, Extracted, FinishReason, Reason, Unusable, extract
 
 ASK = b'{"messages": [{"role": "user", "content": "hi"}]}'
 
@@ -226,6 +226,24 @@ def test_tokens_that_the_prompt_cache_served_are_input():
     usage = {"input_tokens": 1, "cache_read_input_tokens": 20, "cache_creation_input_tokens": 5, "output_tokens": 2}
     body = {"type": "message", "content": [], "stop_reason": "end_turn", "usage": usage}
     assert answer(body).input_tokens == 26
+
+
+def test_tensors_that_differ_are_not_the_same_content():
+    one, other = ({"outputs": [{"name": "n", "datatype": "INT8", "shape": [1], "data": [i]}] * 2} for i in (1, 2))
+    assert answer(one).content != answer(other).content
+
+
+def test_a_piece_of_a_stream_may_say_nothing():
+    assert answer('data: {"choices": [{"index": 0, "delta": null}]}\n\n' + stream({"content": "a"})).text == "a"
+
+
+def test_a_form_with_a_jsonpath_may_name_its_last_event():
+    pieces = [{"candidates": [{"content": {"parts": [{"text": t}]}}]} for t in "ab"]
+    pieces[1]["candidates"][0]["finishReason"] = "STOP"
+    gemini = CustomSurface("$.candidates[0].content.parts[*].text", done="$.candidates[0].finishReason")
+    body = [f"data: {json.dumps(piece)}\r\n\r\n" for piece in pieces]
+    assert answer("".join(body), custom=gemini).text == "ab"
+    assert answer(body[0] + body[0], custom=gemini).reason is Reason.TRUNCATED
 
 
 def test_kserve_tensors():
