@@ -1,0 +1,349 @@
+"""The ramp, tick by tick: steps on proof, retreats at once, never past what a person said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from glidepath.domain import Outcome
+from glidepath.records import Command, CommandKind, Decision, Phase, Verdict
+from scorer.steer.facts import Facts
+from scorer.steer.machine import RampState, initial
+from scorer.steer.policy import RampPolicy
+from scorer.steer.ramp import advance, obstacle
+from tests.support.steering import verdict
+
+POLICY = RampPolicy(
+    (1, 10, 50, 100), hold_ms=1000, shadow_hold_ms=1000, min_samples=10, cool_down_ms=5000, validation_ms=9000
+)
+PASSING = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))
+UNDECIDED = (verdict("quality", Outcome.INCONCLUSIVE),)
+REGRESSION = (verdict("quality", Outcome.FAIL),)
+CATASTROPHE = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.FAIL, fast=True))
+GOOD = Facts(workload="chat", verdicts=PASSING, samples=100, confirmed=2, envoys=2, config_digest="d")
+LATE = 1_000_000
+
+
+def at(phase: Phase, percent: float, **changes: object) -> RampState:
+    state = RampState(phase, percent, since_ms=0, entered_ms=0, before=Phase.HOLDING, config_digest="d")
+    return replace(state, **changes)  # type: ignore[arg-type]
+
+
+def tick(
+    state: RampState, facts: Facts = GOOD, policy: RampPolicy = POLICY, now_ms: int = LATE
+) -> tuple[RampState, list[str]]:
+    after, decisions = advance(state, facts, policy, now_ms)
+    return after, [d.event for d in decisions]
+
+
+def order(kind: CommandKind, percent: float | None = None, force: bool = False) -> Command:
+    return Command(kind, "ann", "because", percent, force, id="1-0")
+
+
+def obeyed(state: RampState, command: Command, facts: Facts = GOOD, now_ms: int = 500) -> tuple[RampState, Decision]:
+    after, decisions = advance(state, replace(facts, commands=(command,)), POLICY, now_ms)
+    return after, decisions[0]
+
+
+# Steps.
+
+
+def test_proof_and_time_take_it_one_step_on() -> None:
+    after, events = tick(at(Phase.SHADOW, 0))
+    assert (after.phase, after.percent, events) == (Phase.HOLDING, 1, ["promote"])
+
+
+def test_the_whole_way_up_ends_validated() -> None:
+    state, seen = initial(0, 100, 0, "d"), []
+    for now in range(0, 40_000, 500):
+        state, events = tick(state, now_ms=now)
+        seen += [(state.percent, e) for e in events]
+    assert seen == [(1, "promote"), (10, "promote"), (50, "promote"), (100, "promote"), (100, "complete")]
+    assert state.phase is Phase.COMPLETED
+
+
+def test_a_ramp_may_end_below_100_for_good() -> None:
+    policy = replace(POLICY, steps=(1, 60))
+    after, _ = tick(at(Phase.HOLDING, 1), policy=policy)
+    assert (after.phase, after.percent) == (Phase.VALIDATING, 60)
+    assert tick(after, policy=policy, now_ms=LATE + 10_000)[0].phase is Phase.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (replace(GOOD, verdicts=UNDECIDED), "quality inconclusive"),
+        (replace(GOOD, samples=9), "9 of 10 samples"),
+        (replace(GOOD, frozen="freeze window until 8:00"), "freeze window until 8:00"),
+        (replace(GOOD, confirmed=1), "1 of 2 Envoys"),
+        (replace(GOOD, confirmed=0, envoys=0), "0 of 0 Envoys"),
+        (replace(GOOD, waiting_for="batch"), "waits for batch"),
+        (replace(GOOD, capacity=verdict("capacity", Outcome.FAIL)), "capacity"),
+        (replace(GOOD, capacity=verdict("capacity", Outcome.INCONCLUSIVE)), "capacity"),
+        (replace(GOOD, verdicts=(*PASSING, verdict("split", Outcome.FAIL))), "split fail"),
+    ],
+)
+def test_a_step_waits_and_says_what_for(facts: Facts, words: str) -> None:
+    state = at(Phase.SHADOW, 0)
+    assert tick(state, facts) == (state, [])
+    assert words in obstacle(state, facts, POLICY, LATE)
+
+
+def test_a_step_waits_for_its_hold_to_the_millisecond() -> None:
+    state = at(Phase.HOLDING, 1)
+    assert tick(state, now_ms=999)[1] == []
+    assert tick(state, now_ms=1000)[1] == ["promote"]
+
+
+def test_an_informational_gate_and_an_advisory_capacity_stop_nothing() -> None:
+    facts = replace(
+        GOOD,
+        verdicts=(*PASSING, verdict("latency_p99", Outcome.FAIL, gating=False)),
+        capacity=verdict("capacity", Outcome.FAIL, gating=False),
+    )
+    assert tick(at(Phase.HOLDING, 10), facts)[0].percent == 50
+
+
+def test_a_workload_waits_for_others_only_before_its_first_step() -> None:
+    assert tick(at(Phase.HOLDING, 1), replace(GOOD, waiting_for="batch"))[0].percent == 10
+
+
+def test_no_data_is_no_pass() -> None:
+    facts = replace(GOOD, verdicts=UNDECIDED, samples=0)
+    assert tick(at(Phase.SHADOW, 0), facts)[1] == []
+
+
+def test_a_step_with_approval_waits_for_a_person() -> None:
+    policy = replace(POLICY, approvals=frozenset({10.0}))
+    waiting, events = tick(at(Phase.HOLDING, 1), policy=policy)
+    assert (waiting.phase, waiting.percent, events) == (Phase.AWAITING_APPROVAL, 1, ["await_approval"])
+    assert tick(waiting, policy=policy)[1] == []
+    after, _ = advance(waiting, replace(GOOD, commands=(order(CommandKind.APPROVE),)), policy, LATE)
+    assert (after.phase, after.percent) == (Phase.HOLDING, 10)
+
+
+def test_the_first_step_waits_for_a_drill_if_one_is_required() -> None:
+    policy = replace(POLICY, require_drill=True)
+    assert tick(at(Phase.SHADOW, 0), policy=policy)[1] == []
+    assert tick(at(Phase.SHADOW, 0, drilled=True), policy=policy)[1] == ["promote"]
+
+
+# Guards.
+
+WITH_TRAFFIC = [
+    Phase.HOLDING,
+    Phase.AWAITING_APPROVAL,
+    Phase.HELD,
+    Phase.ROLLING_BACK,
+    Phase.COOLING_DOWN,
+    Phase.VALIDATING,
+    Phase.COMPLETED,
+]
+
+
+@pytest.mark.parametrize("phase", WITH_TRAFFIC)
+def test_a_regression_goes_one_step_back_from_every_state_with_traffic(phase: Phase) -> None:
+    facts = replace(GOOD, verdicts=REGRESSION, confirmed=0)
+    after, events = tick(at(phase, 50), facts)
+    assert (after.phase, after.percent) == (Phase.ROLLING_BACK, 10)
+    assert "roll_back" in events
+
+
+@pytest.mark.parametrize("phase", WITH_TRAFFIC)
+def test_a_catastrophe_goes_to_0_from_every_state_with_traffic(phase: Phase) -> None:
+    after, _ = tick(at(phase, 50), replace(GOOD, verdicts=CATASTROPHE, confirmed=0))
+    assert (after.phase, after.percent) == (Phase.ROLLING_BACK, 0)
+
+
+def test_a_regression_between_steps_goes_to_the_step_below() -> None:
+    assert tick(at(Phase.HELD, 30), replace(GOOD, verdicts=REGRESSION))[0].percent == 10
+    assert tick(at(Phase.HOLDING, 1), replace(GOOD, verdicts=REGRESSION))[0].percent == 0
+
+
+def test_a_rollback_ignores_freeze_windows_and_missing_samples() -> None:
+    facts = replace(GOOD, verdicts=CATASTROPHE, frozen="freeze", samples=0)
+    assert tick(at(Phase.HOLDING, 50), facts)[0].percent == 0
+
+
+@pytest.mark.parametrize("gate", ["split", "capacity"])
+def test_an_advisory_gate_takes_nothing_back(gate: str) -> None:
+    facts = replace(GOOD, verdicts=(verdict(gate, Outcome.FAIL),))
+    assert tick(at(Phase.HELD, 50), facts)[1] == []
+
+
+def test_the_verdicts_of_a_share_do_not_judge_the_next_one() -> None:
+    after, events = tick(at(Phase.HOLDING, 50), replace(GOOD, verdicts=REGRESSION))
+    assert events == ["roll_back"]
+    assert after.percent == 10
+
+
+def test_a_rollback_is_over_only_when_every_envoy_confirms() -> None:
+    back = at(Phase.ROLLING_BACK, 0)
+    assert tick(back, replace(GOOD, verdicts=(), confirmed=1))[0].phase is Phase.ROLLING_BACK
+    after, events = tick(back, replace(GOOD, verdicts=()))
+    assert (after.phase, after.cool_until_ms, events) == (Phase.COOLING_DOWN, LATE + 5000, ["rolled_back"])
+
+
+def test_after_a_cool_down_a_person_must_say_retry_by_default() -> None:
+    cooling = at(Phase.COOLING_DOWN, 1, cool_until_ms=5000)
+    assert tick(cooling)[1] == []
+
+
+def test_configured_retries_begin_with_fresh_evidence_and_come_to_an_end() -> None:
+    policy = replace(POLICY, auto_retry=True, max_retries=2)
+    cooling = at(Phase.COOLING_DOWN, 1, cool_until_ms=5000, retries=1)
+    assert tick(cooling, policy=policy, now_ms=4999)[1] == []
+    after, events = tick(cooling, policy=policy, now_ms=5000)
+    assert (after.phase, after.percent, after.epoch, after.retries, events) == (Phase.HOLDING, 1, 1, 2, ["retry"])
+    assert tick(replace(cooling, retries=2), policy=policy)[1] == []
+
+
+def test_shadow_evidence_that_fails_stops_before_any_traffic() -> None:
+    after, events = tick(at(Phase.SHADOW, 0), replace(GOOD, verdicts=REGRESSION))
+    assert (after.phase, after.percent, events) == (Phase.COOLING_DOWN, 0, ["fail"])
+
+
+# A person's hand.
+
+
+def test_a_curl_is_adopted_held_and_explained() -> None:
+    facts = replace(GOOD, adopted=30.0, adopted_at="envoy-1")
+    after, decisions = advance(at(Phase.HOLDING, 10), facts, POLICY, LATE)
+    assert (after.phase, after.percent, after.held_by) == (Phase.HELD, 30, "curl")
+    assert "glidepath resume chat" in decisions[0].reason
+    assert "glidepath.chat.autopilot=1" in decisions[0].reason
+
+
+def test_a_hold_by_curl_ends_by_curl_and_one_by_command_does_not() -> None:
+    on = replace(GOOD, verdicts=UNDECIDED, autopilot=True)
+    assert tick(at(Phase.HELD, 30, held_by="curl"), on)[0].phase is Phase.HOLDING
+    assert tick(at(Phase.HELD, 30, held_by="ann"), on)[0].phase is Phase.HELD
+
+
+def test_without_autopilot_nothing_moves_by_itself_and_guards_speak_once() -> None:
+    off, events = tick(at(Phase.HOLDING, 50), replace(GOOD, autopilot=False))
+    assert (off.autopilot, off.percent, events) == (False, 50, ["autopilot_off"])
+    warned, events = tick(off, replace(GOOD, verdicts=CATASTROPHE))
+    assert (warned.percent, events) == (50, ["guard_overridden"])
+    assert tick(warned, replace(GOOD, verdicts=CATASTROPHE))[1] == []
+    on, events = tick(warned, replace(GOOD, verdicts=CATASTROPHE, autopilot=True))
+    assert (on.percent, events) == (0, ["autopilot_on", "roll_back"])
+
+
+def test_commands_act_without_autopilot() -> None:
+    after, _ = obeyed(at(Phase.HOLDING, 50, autopilot=False), order(CommandKind.ROLLBACK))
+    assert (after.phase, after.percent) == (Phase.ROLLING_BACK, 0)
+
+
+def test_a_changed_configuration_begins_the_steps_evidence_afresh_and_is_logged() -> None:
+    after, decisions = advance(at(Phase.HOLDING, 10), replace(GOOD, config_digest="e"), POLICY, LATE)
+    assert (after.epoch, after.since_ms, after.percent, after.config_digest) == (1, LATE, 10, "e")
+    assert [d.event for d in decisions] == ["reconfigure"]
+    assert decisions[0].details == {"from_digest": "d", "to_digest": "e"}
+
+
+def test_new_steps_beyond_the_last_reopen_a_completed_workload() -> None:
+    facts = replace(GOOD, config_digest="e")
+    assert tick(at(Phase.COMPLETED, 50), facts)[0].phase is Phase.HOLDING
+    assert tick(at(Phase.COMPLETED, 100), facts)[0].phase is Phase.COMPLETED
+
+
+# Commands.
+
+
+def test_promote_goes_past_inconclusive_gates_one_step() -> None:
+    after, decision = obeyed(at(Phase.HOLDING, 10), order(CommandKind.PROMOTE), replace(GOOD, verdicts=UNDECIDED))
+    assert (after.percent, decision.event, decision.actor) == (50, "promote", "ann")
+
+
+def test_promote_never_passes_a_failing_gate_unless_forced() -> None:
+    failing = replace(GOOD, verdicts=REGRESSION)
+    state = at(Phase.SHADOW, 0)
+    refused, decision = obeyed(state, order(CommandKind.PROMOTE), failing)
+    assert (decision.event, refused.percent) == ("refused", 0)
+    assert "quality" in decision.reason
+    assert obeyed(state, order(CommandKind.PROMOTE, force=True), failing)[0].percent == 1
+
+
+def test_promote_of_a_held_workload_moves_it_and_keeps_it_held() -> None:
+    after, _ = obeyed(at(Phase.HELD, 10, held_by="ann"), order(CommandKind.PROMOTE))
+    assert (after.phase, after.percent, after.held_by) == (Phase.HELD, 50, "ann")
+
+
+def test_promote_in_a_freeze_window_needs_force() -> None:
+    frozen = replace(GOOD, frozen="freeze window")
+    assert obeyed(at(Phase.HOLDING, 10), order(CommandKind.PROMOTE), frozen)[1].event == "refused"
+    assert obeyed(at(Phase.HOLDING, 10), order(CommandKind.PROMOTE, force=True), frozen)[0].percent == 50
+
+
+def test_promote_ends_a_validation_early() -> None:
+    assert obeyed(at(Phase.VALIDATING, 100), order(CommandKind.PROMOTE))[0].phase is Phase.COMPLETED
+
+
+@pytest.mark.parametrize(("asked", "left"), [(None, 0), (10.0, 10), (7.5, 7.5)])
+def test_rollback_goes_to_the_share_asked_for(asked: float | None, left: float) -> None:
+    after, _ = obeyed(at(Phase.HELD, 50), order(CommandKind.ROLLBACK, asked))
+    assert (after.phase, after.percent) == (Phase.ROLLING_BACK, left)
+
+
+@pytest.mark.parametrize("asked", [50.0, 80.0])
+def test_rollback_never_goes_up(asked: float) -> None:
+    state = at(Phase.HOLDING, 50)
+    after, decision = obeyed(state, order(CommandKind.ROLLBACK, asked))
+    assert (after, decision.event) == (state, "refused")
+
+
+def test_abort_goes_to_0_and_only_retry_leads_out() -> None:
+    aborted, _ = obeyed(at(Phase.HOLDING, 50), order(CommandKind.ABORT))
+    assert (aborted.phase, aborted.percent) == (Phase.ABORTED, 0)
+    for kind in (CommandKind.PROMOTE, CommandKind.RESUME, CommandKind.APPROVE, CommandKind.DRILL, CommandKind.HOLD):
+        assert obeyed(aborted, order(kind))[1].event == "refused"
+    assert tick(aborted)[1] == []
+    assert obeyed(aborted, order(CommandKind.RETRY))[0].phase is Phase.SHADOW
+
+
+def test_retry_waits_for_the_cool_down_unless_forced() -> None:
+    cooling = at(Phase.COOLING_DOWN, 1, cool_until_ms=10_000)
+    assert obeyed(cooling, order(CommandKind.RETRY))[1].event == "refused"
+    assert obeyed(cooling, order(CommandKind.RETRY, force=True))[0].phase is Phase.HOLDING
+    assert obeyed(cooling, order(CommandKind.RETRY), now_ms=10_000)[0].phase is Phase.HOLDING
+
+
+def test_hold_and_resume() -> None:
+    held, decision = obeyed(at(Phase.HOLDING, 10), order(CommandKind.HOLD))
+    assert (held.phase, held.held_by, held.held_reason, decision.event) == (Phase.HELD, "ann", "because", "hold")
+    assert tick(held)[1] == []
+    assert obeyed(held, order(CommandKind.HOLD))[1].event == "refused"
+    assert obeyed(held, order(CommandKind.RESUME))[0].phase is Phase.HOLDING
+
+
+def test_resume_turns_the_autopilot_on_again() -> None:
+    assert obeyed(at(Phase.HOLDING, 10, autopilot=False), order(CommandKind.RESUME))[0].autopilot
+
+
+def test_a_refused_command_does_not_stop_the_next_one() -> None:
+    facts = replace(GOOD, commands=(order(CommandKind.APPROVE), order(CommandKind.ABORT)))
+    after, decisions = advance(at(Phase.HOLDING, 10), facts, POLICY, 500)
+    assert ([d.event for d in decisions], after.phase) == (["refused", "abort"], Phase.ABORTED)
+
+
+def test_an_annotation_moves_nothing_and_names_its_decision() -> None:
+    state = at(Phase.HOLDING, 10)
+    note = Command(CommandKind.ANNOTATE, "ann", "bad GPU", target="17-0", id="2-0")
+    after, decision = obeyed(state, note)
+    assert (after, decision.event, decision.details["target"]) == (state, "annotate", "17-0")
+
+
+def test_a_decision_carries_the_evidence_the_actor_and_the_digest() -> None:
+    _, decisions = advance(at(Phase.HOLDING, 50), replace(GOOD, verdicts=CATASTROPHE), POLICY, LATE)
+    decision = decisions[0]
+    assert (decision.trigger, decision.actor, decision.config_digest) == ("errors_fast", "glidepath", "d")
+    assert (decision.from_percent, decision.to_percent, decision.at_ms) == (50, 0, LATE)
+    assert [v.gate for v in decision.verdicts] == ["quality", "errors_fast"]
+
+
+def test_a_verdicts_message_says_number_against_limit() -> None:
+    from scorer.steer.ramp import describe
+
+    assert describe(Verdict("errors", "fail", 0.125, 0.02, "share", 40)) == "errors 0.125 share against 0.02 (n=40)"

@@ -1,0 +1,188 @@
+"""Whose hand was it: ours, a restart's, or a person's."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.config import parse_config
+from scorer.steer.reconcile import (
+    Imprint,
+    RuntimeNames,
+    desired_imprint,
+    observe,
+    plan,
+    shadow_value,
+    told_from_json,
+    told_to_json,
+)
+
+NAMES = RuntimeNames(
+    "glidepath.chat.weight.onprem-or-cloud",
+    "glidepath.chat.weight.cloud",
+    "glidepath.chat.shadow",
+    "glidepath.chat.autopilot",
+)
+OLD, NOW = desired_imprint(5, 100, True), desired_imprint(10, 100, True)
+
+
+def holds(imprint: Imprint, **changes: str) -> dict[str, str]:
+    values = {k: v for k, v in NAMES.write(imprint).items() if v}
+    return {**values, **{getattr(NAMES, name): value for name, value in changes.items()}}
+
+
+def test_names_follow_the_configuration(valid_yaml: str) -> None:
+    config = parse_config(valid_yaml)
+    assert RuntimeNames.of("chat", config.workload("chat")) == NAMES
+    alone = config.workload("chat").model_copy(update={"fallback": False})
+    assert RuntimeNames.of("chat", alone).candidate == "glidepath.chat.weight.onprem"
+
+
+@given(st.floats(0, 100).map(lambda p: round(p, 2)))
+def test_weights_always_sum_to_10000_and_give_the_percent_back(percent: float) -> None:
+    imprint = desired_imprint(percent, 100, True)
+    assert imprint.candidate + imprint.baseline == 10_000
+    assert imprint.percent == pytest.approx(percent, abs=0.005)
+
+
+def test_an_empty_layer_is_written_and_a_known_envoy_was_restarted() -> None:
+    seen = observe(NAMES, NOW, {"a": {}, "b": {}}, {"a": (NOW,)})
+    assert (seen.restarted, seen.adopted, seen.confirmed) == (("a",), None, frozenset())
+    planned = plan(NAMES, NOW, {"a": {}, "b": {}}, seen.told)
+    assert planned.writes == {"a": NAMES.write(NOW), "b": NAMES.write(NOW)}
+
+
+def test_what_is_desired_is_confirmed_and_left_alone() -> None:
+    seen = observe(NAMES, NOW, {"a": holds(NOW)}, {"a": (OLD, NOW)})
+    assert (seen.confirmed, seen.told) == (frozenset({"a"}), {"a": (NOW,)})
+    assert plan(NAMES, NOW, {"a": holds(NOW)}, seen.told).writes == {}
+
+
+def test_an_old_value_of_ours_is_no_curl() -> None:
+    seen = observe(NAMES, NOW, {"a": holds(OLD)}, {"a": (OLD,)})
+    assert seen.adopted is None
+    assert plan(NAMES, NOW, {"a": holds(OLD)}, seen.told).told == {"a": (OLD, NOW)}
+
+
+def test_a_write_whose_answer_was_lost_is_no_curl_whichever_way_it_went() -> None:
+    newer = desired_imprint(25, 100, True)
+    for value in (OLD, NOW):
+        assert observe(NAMES, newer, {"a": holds(value)}, {"a": (OLD, NOW)}).adopted is None
+
+
+def test_any_other_value_is_a_persons() -> None:
+    seen = observe(
+        NAMES, NOW, {"a": holds(NOW), "b": holds(desired_imprint(30, 100, True))}, {"a": (NOW,), "b": (NOW,)}
+    )
+    assert (seen.adopted, seen.adopted_at) == (30.0, "b")
+
+
+def test_going_back_by_curl_to_a_former_step_is_a_persons_act_too() -> None:
+    assert observe(NAMES, NOW, {"a": holds(OLD)}, {"a": (NOW,)}).adopted == 5.0
+
+
+def test_of_several_curls_the_lowest_counts() -> None:
+    readings = {"a": holds(desired_imprint(40, 100, True)), "b": holds(desired_imprint(2, 100, True))}
+    assert observe(NAMES, NOW, readings, {"a": (NOW,), "b": (NOW,)}).adopted == 2.0
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "percent"),
+    [("0", "9000", 0.0), ("1", "1", 50.0), ("0", "0", 0.0), ("x", "100", 0.0), ("5", "", 100.0)],
+)
+def test_a_curl_of_odd_weights_is_adopted_as_its_share(candidate: str, baseline: str, percent: float) -> None:
+    seen = observe(NAMES, NOW, {"a": holds(NOW, candidate=candidate, baseline=baseline)}, {"a": (NOW,)})
+    assert seen.adopted == percent
+
+
+def test_an_unknown_envoy_with_weights_is_adopted_not_overwritten() -> None:
+    assert observe(NAMES, NOW, {"a": holds(OLD)}, {}).adopted == 5.0
+
+
+def test_while_retreating_a_higher_share_at_an_envoy_without_the_news_is_overruled() -> None:
+    zero = desired_imprint(0, 100, True)
+    readings = {"a": holds(desired_imprint(80, 100, True))}
+    assert observe(NAMES, zero, readings, {"a": (NOW,)}, retreating=True).adopted is None
+    assert observe(NAMES, zero, readings, {"a": (zero,)}, retreating=True).adopted == 80.0
+    assert plan(NAMES, zero, readings, {}).writes == {"a": NAMES.write(zero)}
+
+
+def test_a_former_leaders_last_write_is_no_curl() -> None:
+    readings = {"a": holds(OLD)}
+    assert observe(NAMES, NOW, readings, {"a": (NOW,)}, stale=frozenset({OLD})).adopted is None
+
+
+def test_an_unreadable_envoy_is_neither_confirmed_nor_forgotten_nor_written() -> None:
+    seen = observe(NAMES, NOW, {"a": None}, {"a": (OLD, NOW)})
+    assert (seen.confirmed, seen.told) == (frozenset(), {"a": (OLD, NOW)})
+    assert plan(NAMES, NOW, {"a": None}, seen.told).writes == {}
+
+
+def test_an_envoy_that_is_gone_is_forgotten() -> None:
+    assert observe(NAMES, NOW, {"a": holds(NOW)}, {"a": (NOW,), "gone": (NOW,)}).told == {"a": (NOW,)}
+
+
+def test_autopilot_by_curl_is_news_once() -> None:
+    seen = observe(NAMES, NOW, {"a": holds(NOW, autopilot="0")}, {"a": (NOW,)})
+    assert (seen.autopilot, seen.adopted, seen.confirmed) == (False, None, frozenset({"a"}))
+    off = desired_imprint(10, 100, False)
+    again = observe(NAMES, off, {"a": holds(NOW, autopilot="0")}, seen.told)
+    assert again.autopilot is None
+
+
+def test_autopilot_on_by_curl_is_taken_in_and_cleared_so_that_the_next_one_is_news_again() -> None:
+    seen = observe(NAMES, NOW, {"a": holds(NOW, autopilot="1")}, {"a": (NOW,)})
+    assert seen.autopilot is True
+    assert plan(NAMES, NOW, {"a": holds(NOW, autopilot="1")}, seen.told).writes["a"][NAMES.autopilot] == ""
+
+
+def test_autopilot_set_at_a_restarted_envoy_counts() -> None:
+    assert observe(NAMES, NOW, {"a": {NAMES.autopilot: "0"}}, {"a": (NOW,)}).autopilot is False
+
+
+def test_a_restart_does_not_turn_the_autopilot_on() -> None:
+    off = desired_imprint(10, 100, False)
+    seen = observe(NAMES, off, {"a": {}}, {"a": (off,)})
+    assert seen.autopilot is None
+    assert plan(NAMES, off, {"a": {}}, seen.told).writes["a"][NAMES.autopilot] == "0"
+
+
+def test_removing_the_zero_by_curl_turns_the_autopilot_on() -> None:
+    off = desired_imprint(10, 100, False)
+    assert observe(NAMES, off, {"a": holds(NOW)}, {"a": (off,)}).autopilot is True
+
+
+def test_one_envoy_with_autopilot_off_turns_all_off() -> None:
+    readings = {"a": holds(NOW, autopilot="1"), "b": holds(NOW, autopilot="0")}
+    assert observe(NAMES, NOW, readings, {"a": (NOW,), "b": (NOW,)}).autopilot is False
+
+
+@pytest.mark.parametrize(("text", "adopted"), [("20", 20.0), ("0", 0.0), ("abc", None), ("101", None), ("", None)])
+def test_a_persons_shadow_share_is_adopted_when_it_is_one(text: str, adopted: float | None) -> None:
+    assert observe(NAMES, NOW, {"a": holds(NOW, shadow=text)}, {"a": (NOW,)}).shadow == adopted
+
+
+def test_shadow_shares_below_a_percent_are_runtime_fractions() -> None:
+    assert shadow_value(20.0) == "20"
+    assert json.loads(shadow_value(0.5)) == {"numerator": 5000, "denominator": "MILLION"}
+
+
+def test_what_envoys_were_told_survives_json() -> None:
+    told = {"a": (OLD, NOW), "b": (desired_imprint(0, 0.5, False),)}
+    assert told_from_json(json.loads(json.dumps(told_to_json(told)))) == told
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([NAMES.candidate, NAMES.baseline, NAMES.shadow, NAMES.autopilot]), st.text(max_size=12)
+    )
+)
+def test_whatever_stands_in_the_layer_is_observed_and_put_right(values: dict[str, str]) -> None:
+    seen = observe(NAMES, NOW, {"a": values}, {"a": (NOW,)})
+    assert seen.adopted is None or 0 <= seen.adopted <= 100
+    planned = plan(NAMES, NOW, {"a": values}, seen.told)
+    kept = {k: v for k, v in {**values, **planned.writes.get("a", {})}.items() if v}
+    assert kept == holds(NOW)

@@ -1,0 +1,190 @@
+"""Nobody loses the wheel: random orders of ticks, verdicts, curls, commands, restarts, lost Envoys, crashes, leaders.
+
+Whatever happens, once everything is reachable again for a few ticks, every Envoy serves exactly the share that the log
+says was decided last; a share only ever rises by proof or by a person's act; after an abort or a rollback that nobody
+overruled, the candidate's weight is what the retreat said.
+"""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from glidepath.config import Config, parse_config
+from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.records import Command, CommandKind, Decision, Phase
+from scorer.steer.actuator import MemoryActuator
+from scorer.steer.reconcile import RuntimeNames, desired_imprint
+from scorer.steer.store import News
+from scorer.steer.track import Outlook, Track
+from tests.support.steering import Scripted
+
+CONFIG = """
+backends:
+  cloud: {url: "http://127.0.0.1:9001"}
+  onprem: {url: "http://127.0.0.1:9002"}
+workloads:
+  chat:
+    match: {path: /v1}
+    baseline: cloud
+    candidate: onprem
+    ramp: {steps: [1, 10, 60], hold: 1s, min_samples: 1, cool_down: 2s, retry: auto, max_retries: 1, validation: 3s}
+"""
+CONFIGS: list[Config] = [parse_config(CONFIG), parse_config(CONFIG.replace("60]", "60, 80]"))]
+ENVOYS = 3
+BY_A_PERSON = {"promote", "approve", "adopt"}
+NO_NEWS = News()
+
+
+class Wheel(RuleBasedStateMachine):
+    """One workload, three Envoys, one stored state, and leaders that come, die and oversleep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.actuator = MemoryActuator(ENVOYS)
+        self.now_ms, self.seq, self.serial = 1_000_000, 0, 0
+        self.stored: str | None = None
+        self.log: list[Decision] = []
+        self.commands: list[Command] = []
+        self.outcomes: list[Outcomes] = []
+        self.scored: list[ScoredPair] = []
+        self.config = CONFIGS[0]
+        self.names = RuntimeNames.of("chat", self.config.workload("chat"))
+
+    @initialize()
+    def first_leader(self) -> None:
+        self.take_over()
+
+    @rule()
+    def take_over(self) -> None:
+        """A new leader begins from what is stored; whatever the old one had only in its memory is gone."""
+        self.leader = Track("chat", self.config, Scripted())
+        if self.stored is None:
+            self.leader.start(self.now_ms)
+        else:
+            self.leader.restore(json.loads(self.stored), self.now_ms)
+
+    def news(self) -> News:
+        """What lies in the streams after the leader's cursors (here: counts of what was read)."""
+        at = {name: int(cursor.partition("-")[0]) for name, cursor in self.leader.cursors.items()}
+        return News(
+            tuple(self.outcomes[at["outcomes"] :]),
+            tuple(self.scored[at["results"] :]),
+            tuple(self.commands[at["commands"] :]),
+            {
+                "outcomes": f"{len(self.outcomes)}-0",
+                "results": f"{len(self.scored)}-0",
+                "commands": f"{len(self.commands)}-0",
+            },
+        )
+
+    def tick(self, crash: str = "") -> None:
+        self.now_ms += 250
+        readings = self.actuator.readings()
+        news = self.news()
+        self.leader.fold(news)
+        decisions = self.leader.decide(news, readings, Outlook(), self.now_ms)
+        writes = self.leader.writes(readings)
+        if crash == "before the state is stored":
+            self.take_over()
+            return
+        self.stored = self.leader.blob()
+        self.log += decisions
+        if crash == "before the envoys are told":
+            self.take_over()
+            return
+        self.actuator.submit(writes)
+
+    @rule(crash=st.sampled_from(["", "", "", "before the state is stored", "before the envoys are told"]))
+    def one_tick(self, crash: str) -> None:
+        self.tick(crash)
+
+    @rule(seconds=st.integers(1, 4))
+    def time_goes_by(self, seconds: int) -> None:
+        self.now_ms += seconds * 1000
+
+    @rule(errors=st.sampled_from([0, 0, 4]), origin=st.sampled_from([Origin.LIVE, Origin.SHADOW]))
+    def traffic(self, errors: int, origin: Origin) -> None:
+        self.seq += 1
+        side = SideOutcomes(Side.CANDIDATE, origin, requests=4, errors=errors)
+        self.outcomes.append(Outcomes("chat", "x", self.seq, self.now_ms, self.now_ms + 100, (side,)))
+
+    @rule(agreement=st.sampled_from([0.95, 0.95, 0.1]))
+    def score(self, agreement: float) -> None:
+        self.scored.append(
+            ScoredPair("p", "chat", PairKind.CROSS, self.now_ms, self.now_ms, scored=True, agreement=agreement)
+        )
+
+    @rule(kind=st.sampled_from([k for k in CommandKind if k is not CommandKind.ANNOTATE]), force=st.booleans())
+    def command(self, kind: CommandKind, force: bool) -> None:
+        self.commands.append(Command(kind, "ann", force=force, id=f"{len(self.commands)}-0"))
+
+    @rule(envoy=st.integers(0, ENVOYS - 1), percent=st.sampled_from([0, 1, 10, 30, 60, 100]))
+    def curl_weights(self, envoy: int, percent: int) -> None:
+        values = self.names.write(desired_imprint(percent, 100, True))
+        only = {k: values[k] for k in (self.names.candidate, self.names.baseline)}
+        self.actuator.curl(f"envoy-{envoy}", only)
+
+    @rule(envoy=st.integers(0, ENVOYS - 1), value=st.sampled_from(["0", "1", ""]))
+    def curl_autopilot(self, envoy: int, value: str) -> None:
+        self.actuator.curl(f"envoy-{envoy}", {self.names.autopilot: value})
+
+    @rule(envoy=st.integers(0, ENVOYS - 1))
+    def restart(self, envoy: int) -> None:
+        self.actuator.runtime[f"envoy-{envoy}"].clear()
+
+    @rule(envoy=st.integers(0, ENVOYS - 1), cut=st.booleans())
+    def network(self, envoy: int, cut: bool) -> None:
+        (self.actuator.cut_off.add if cut else self.actuator.cut_off.discard)(f"envoy-{envoy}")
+
+    @rule(which=st.sampled_from([0, 1]))
+    def reconfigure(self, which: int) -> None:
+        self.config = CONFIGS[which]
+        self.take_over()
+
+    @rule()
+    def everything_calms_down(self) -> None:
+        """All Envoys reachable, a few ticks: desired and actual are one, and a retreat is where it said."""
+        self.actuator.cut_off.clear()
+        for _ in range(4):
+            self.tick()
+        state = self.leader.state
+        if state.drill is None:
+            for envoy, values in self.actuator.runtime.items():
+                actual = self.names.read(values)
+                assert actual == self.leader.desired, (envoy, actual, state)
+                assert actual.percent == state.percent
+        if state.phase in (Phase.ABORTED, Phase.SHADOW) and state.drill is None:
+            assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
+        if self.log:
+            assert self.log[-1].to_percent == state.percent
+
+    @invariant()
+    def aborted_means_0(self) -> None:
+        if self.leader.state.phase in (Phase.ABORTED, Phase.SHADOW):
+            assert self.leader.state.percent == 0
+
+    @invariant()
+    def the_log_has_no_gaps_and_shares_rise_only_by_proof_or_by_hand(self) -> None:
+        for before, after in zip(self.log, self.log[1:], strict=False):
+            assert after.from_percent == before.to_percent
+        for decision in self.log:
+            if decision.to_percent > decision.from_percent:
+                assert decision.event in BY_A_PERSON, decision
+
+    @invariant()
+    def nothing_but_retry_or_a_curl_leads_out_of_an_abort(self) -> None:
+        aborted = False
+        for decision in self.log:
+            if decision.event == "abort":
+                aborted = True
+            elif decision.event in ("retry", "adopt"):
+                aborted = False
+            assert not (aborted and decision.to_percent > 0), decision
+
+
+Wheel.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestNobodyLosesTheWheel = Wheel.TestCase
