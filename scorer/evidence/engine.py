@@ -92,7 +92,7 @@ class Engine:
         counts.b_errors += b_errors
         self.fast.add(c_errors, c_n, b_errors, b_n)
         if c_n:
-            self.down.add(c_down, c_n)
+            self.down.add(c_down, c_n, self.fast.baseline_failing)
         if self.rate is not None:
             self.rate.add(c_errors, c_n)
         if self.split is not None:
@@ -130,10 +130,10 @@ class Engine:
         if baseline is not None:
             sides.baseline.add(baseline)
 
-    def look(self) -> None:
-        """Evaluate the latency gates that have enough that is new."""
+    def look(self, *, everything: bool = False) -> None:
+        """Evaluate the latency gates that have enough that is new, or whatever is new."""
         for gate in self.latency:
-            gate.look()
+            gate.look(everything=everything)
 
     # What came of it.
 

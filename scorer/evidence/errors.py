@@ -213,6 +213,30 @@ class CatastropheGuard:
             grid = self._grids[limit] = RateGrid.at(limit, self._RATES, self._WEIGHTS)
         self._e.update(grid.ratios(errors, n))
 
+    def forget(self) -> None:
+        self._e.forget()
+
+    @property
+    def log_e(self) -> float:
+        return self._e.log_e
+
+    def to_json(self) -> list[Any]:
+        return self._e.to_json()
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self._e.load(raw)
+
+
+class AliveProof:
+    """Proof that a share is below one half: what a guard needs to say more than "nothing has happened yet"."""
+
+    def __init__(self) -> None:
+        self._grid = RateGrid.at(0.5, (0.02, 0.1, 0.25))
+        self._e = Mixed(self._grid.weights)
+
+    def update(self, hits: int, n: int) -> None:
+        self._e.update(self._grid.ratios(hits, n))
+
     @property
     def log_e(self) -> float:
         return self._e.log_e
@@ -225,27 +249,35 @@ class CatastropheGuard:
 
 
 class RecentRate:
-    """The baseline's error rate as of late: the larger of the last ten and the last few hundred requests."""
+    """The baseline's error rate as of late: the larger of the last ten requests' and the last few hundred's.
+
+    Of the ten, one error is not held against it: a single one is no outage, and must not slow the candidate's guard.
+    """
 
     _HALVES = (10.0, 300.0)
 
     def __init__(self) -> None:
         self._state = [0.0, 3.0, 0.0, 3.0]
+        self.failing = False  # whether half or more of its very last requests failed
 
     @property
     def value(self) -> float:
         quick, quick_n, slow, slow_n = self._state
-        return max(quick / quick_n, slow / slow_n)
+        return max((quick - 1) / quick_n, slow / slow_n)
 
     def update(self, errors: int, n: int) -> None:
+        if not n:
+            return
+        self.failing = 2 * errors >= n
         for at, half in zip((0, 2), self._HALVES, strict=True):
             keep = 0.5 ** (n / half)
             weight = _faded(n, half)
             self._state[at] = self._state[at] * keep + errors * weight
             self._state[at + 1] = self._state[at + 1] * keep + n * weight
 
-    def to_json(self) -> list[float]:
-        return list(self._state)
+    def to_json(self) -> list[Any]:
+        return [*self._state, self.failing]
 
     def load(self, raw: Sequence[Any]) -> None:
-        self._state = [float(raw[i]) for i in range(4)]
+        *state, failing = raw
+        self._state, self.failing = [float(v) for v in state], bool(failing)

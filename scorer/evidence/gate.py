@@ -31,6 +31,9 @@ class Signal:
     candidate: Tally = field(default_factory=Tally)
     baseline: Tally = field(default_factory=Tally)
 
+    def of(self, candidate: bool) -> Tally:
+        return self.candidate if candidate else self.baseline
+
 
 class Part(Protocol):
     """A piece of a gate's state."""

@@ -91,8 +91,8 @@ class LatencyTest:
         self._looked_at = 0
         self.log_fail = self.log_pass = 0.0
 
-    def due(self, candidate: Tally) -> bool:
-        return candidate.total >= max(self._looked_at + 1, self._looked_at * LEAST_GROWTH)
+    def due(self, candidate: Tally, growth: float = LEAST_GROWTH) -> bool:
+        return candidate.total >= max(self._looked_at + 1, self._looked_at * growth)
 
     def look(self, candidate: Tally, baseline: Tally) -> None:
         """Evaluate; ``candidate`` and ``baseline`` hold the step so far."""
@@ -129,8 +129,9 @@ class LatencyGate(Gate):
         self._signal = signal
         self._test = LatencyTest(q, spec.limit)
 
-    def look(self) -> None:
-        if self._signal.baseline.total and self._test.due(self._signal.candidate):
+    def look(self, *, everything: bool = False) -> None:
+        growth = 1.0 if everything else LEAST_GROWTH
+        if self._signal.baseline.total and self._test.due(self._signal.candidate, growth):
             self._test.look(self._signal.candidate, self._signal.baseline)
             self.note(self._test.log_fail, self._test.log_pass)
 

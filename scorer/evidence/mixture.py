@@ -75,6 +75,11 @@ class Restarting:
         self.log_e = log_sum([*self._stakes, self._log_cash])
         return self.log_e
 
+    def forget(self) -> None:
+        """Throw away what was won, keep what is not staked yet: always allowed, an e-value may be made smaller."""
+        self._stakes = [min(s, b + self._log_cash) for s, b in zip(self._stakes, self._base, strict=True)]
+        self.log_e = log_sum([*self._stakes, self._log_cash])
+
     def to_json(self) -> list[Any]:
         return [self.updates, self._cash, self.log_e, *self._stakes]
 

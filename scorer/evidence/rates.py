@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scorer.evidence.errors import CatastropheGuard, IncreaseTest, RateTest, RatioGuard, RecentRate, Share
+from scorer.evidence.errors import AliveProof, CatastropheGuard, IncreaseTest, RateTest, RatioGuard, RecentRate, Share
 from scorer.evidence.gate import Counts, Gate, Part
 from scorer.evidence.mixture import LN2, log_add
 from scorer.evidence.specs import GateSpec
@@ -85,19 +85,33 @@ class FastGate(Gate):
         super().__init__(spec)
         self._counts = counts
         self._share, self._recent = Share(prior_share, prior_weight), RecentRate()
-        self._ratio, self._catastrophe = RatioGuard(spec.limit), CatastropheGuard(floor)
+        self._ratio, self._catastrophe, self._alive = RatioGuard(spec.limit), CatastropheGuard(floor), AliveProof()
 
     def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
         self._ratio.update(c_errors, b_errors, self._share.value)
         self._catastrophe.update(c_errors, c_n, self.spec.limit * self._recent.value)
+        self._alive.update(c_errors, c_n)
         self._share.update(c_n, b_n)
         self._recent.update(b_errors, b_n)
-        if self._counts.c_errors >= MIN_FAST_ERRORS:
-            self.note(log_add(self._ratio.log_e, self._catastrophe.log_e) - LN2)
+        self.note(0.0, self._alive.log_e)
+        log_e = log_add(self._ratio.log_e, self._catastrophe.log_e) - LN2
+        if log_e >= self.spec.fail_at and self._recent.failing:
+            self._catastrophe.forget()  # an outage of both sides: whatever it says of the candidate, do not act on it
+        elif self._counts.c_errors >= MIN_FAST_ERRORS:
+            self.note(log_e)
+
+    @property
+    def baseline_failing(self) -> bool:
+        """Whether the baseline's very last requests failed: then nothing is said of the candidate alone."""
+        return self._recent.failing
 
     @property
     def n(self) -> int:
         return self._counts.c_n
+
+    @property
+    def within(self) -> bool:
+        return True
 
     @property
     def value(self) -> float | None:
@@ -109,7 +123,7 @@ class FastGate(Gate):
         return f"{c.c_errors} of the candidate's {c.c_n} requests failed, {c.b_errors} of the baseline's {c.b_n}"
 
     def test(self) -> Sequence[Part]:
-        return (self._share, self._recent, self._ratio, self._catastrophe)
+        return (self._share, self._recent, self._ratio, self._catastrophe, self._alive)
 
 
 class DownGate(Gate):
@@ -118,16 +132,24 @@ class DownGate(Gate):
     def __init__(self, spec: GateSpec, counts: Counts) -> None:
         super().__init__(spec)
         self._counts = counts
-        self._guard = CatastropheGuard(spec.limit)
+        self._guard, self._alive = CatastropheGuard(spec.limit), AliveProof()
 
-    def add(self, c_down: int, c_n: int) -> None:
+    def add(self, c_down: int, c_n: int, baseline_failing: bool) -> None:
         self._guard.update(c_down, c_n, 0.0)
-        if self._counts.c_down >= MIN_FAST_ERRORS:
+        self._alive.update(c_down, c_n)
+        self.note(0.0, self._alive.log_e)
+        if self._guard.log_e >= self.spec.fail_at and baseline_failing:
+            self._guard.forget()
+        elif self._counts.c_down >= MIN_FAST_ERRORS:
             self.note(self._guard.log_e)
 
     @property
     def n(self) -> int:
         return self._counts.c_n
+
+    @property
+    def within(self) -> bool:
+        return True
 
     @property
     def value(self) -> float | None:
@@ -137,4 +159,4 @@ class DownGate(Gate):
         return f"{self._counts.c_down} of the candidate's {self.n} requests found it unreachable"
 
     def test(self) -> Sequence[Part]:
-        return (self._guard,)
+        return (self._guard, self._alive)

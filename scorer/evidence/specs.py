@@ -2,7 +2,7 @@
 
 A false rollback is *any* gating gate failing without cause, so the gates' α_k add up to ``gates.alpha``. A false
 promotion needs *every* gate to pass, the one that guards the harm included, so each may use the whole of alpha
-(intersection-union: Berger 1982). Guards prove nothing: they only ever stand in the way.
+(intersection-union: Berger 1982). Guards get half of a gate's share: what they look for is gross, and soon seen.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PROOF, _GUARD = 1.0, 0.5
 
 @dataclass(frozen=True, slots=True)
 class GateSpec:
-    """``fail_at``, ``pass_at``: ln(1/α). A ``guard`` passes by not having fired; ``increase``: over the baseline."""
+    """``fail_at``, ``pass_at``: ln(1/α). A ``guard`` only has to stay quiet; ``increase``: over the baseline."""
 
     name: str
     limit: float

@@ -17,6 +17,7 @@ from scorer.evidence.specs import GateSpec
 from scorer.evidence.words import share_words
 
 TOLERANCE = 1.25  # as a factor of the odds, either way
+PROVEN = 1.6  # within this factor it counts as shown to be right
 _SHIFTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -27,21 +28,34 @@ class SplitGuard:
         self._high = RateGrid.around(_moved(share, tolerance), _SHIFTS, above=True)
         self._low = RateGrid.around(_moved(share, 1 / tolerance), _SHIFTS, above=False)
         self._more, self._less = Mixed(self._high.weights), Mixed(self._low.weights)
+        self._under = RateGrid.around(_moved(share, PROVEN), _SHIFTS, above=False)
+        self._over = RateGrid.around(_moved(share, 1 / PROVEN), _SHIFTS, above=True)
+        self._not_more, self._not_less = Mixed(self._under.weights), Mixed(self._over.weights)
 
     def update(self, c_n: int, b_n: int) -> None:
         self._more.update(self._high.ratios(c_n, c_n + b_n))
         self._less.update(self._low.ratios(c_n, c_n + b_n))
+        self._not_more.update(self._under.ratios(c_n, c_n + b_n))
+        self._not_less.update(self._over.ratios(c_n, c_n + b_n))
 
     @property
     def log_e(self) -> float:
         return log_add(self._more.log_e, self._less.log_e) - LN2
 
+    @property
+    def log_pass(self) -> float:
+        """Against "beyond PROVEN", on whichever side there is less evidence."""
+        return min(self._not_more.log_e, self._not_less.log_e)
+
     def to_json(self) -> list[Any]:
-        return [self._more.to_json(), self._less.to_json()]
+        return [part.to_json() for part in self._parts()]
 
     def load(self, raw: Sequence[Any]) -> None:
-        self._more.load(raw[0])
-        self._less.load(raw[1])
+        for part, state in zip(self._parts(), raw, strict=True):
+            part.load(state)
+
+    def _parts(self) -> tuple[Mixed, ...]:
+        return (self._more, self._less, self._not_more, self._not_less)
 
 
 def _moved(share: float, factor: float) -> float:
@@ -66,11 +80,16 @@ class SplitGate(Gate):
 
     def add(self, c_n: int, b_n: int) -> None:
         self._guard.update(c_n, b_n)
-        self.note(self._guard.log_e)
+        self.note(self._guard.log_e, self._guard.log_pass)
 
     @property
     def n(self) -> int:
         return self._counts.c_n + self._counts.b_n
+
+    @property
+    def within(self) -> bool:
+        odds = odds_ratio(self._counts.c_n, self._counts.b_n, self.spec.limit)
+        return odds is not None and 1 / PROVEN <= odds <= PROVEN
 
     @property
     def value(self) -> float | None:

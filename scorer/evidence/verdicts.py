@@ -14,9 +14,9 @@ _TOO_EARLY = 0.05  # with less evidence than this nothing can be said of what is
 
 def verdict_of(gate: Gate, rate: float | None) -> Verdict:
     """``rate``: the gate's samples a second."""
-    outcome = _outcome(gate)
+    outcome = outcome_of(gate)
     spec = gate.spec
-    missing = _missing(gate) if outcome is Outcome.INCONCLUSIVE and not spec.guard else None
+    missing = _missing(gate) if outcome is Outcome.INCONCLUSIVE else None
     eta = missing / rate if missing is not None and rate else None
     return Verdict(
         gate=spec.name,
@@ -25,7 +25,7 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
         limit=spec.limit,
         unit=spec.unit,
         n=gate.n,
-        evidence=_evidence(gate),
+        evidence=_evidence(gate, outcome),
         gating=spec.gating,
         fast=spec.fast,
         missing=missing,
@@ -34,26 +34,25 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
     )
 
 
-def _outcome(gate: Gate) -> Outcome:
+def outcome_of(gate: Gate) -> Outcome:
+    """Cheap: no numbers are computed unless the proof is there."""
     if gate.failed:
         return Outcome.FAIL
-    if gate.n == 0 or gate.n < gate.spec.min_samples:
+    if not gate.proven or gate.n == 0 or gate.n < gate.spec.min_samples:
         return Outcome.INCONCLUSIVE
-    if gate.spec.guard or (gate.proven and gate.within):
-        return Outcome.PASS
-    return Outcome.INCONCLUSIVE
+    return Outcome.PASS if gate.within else Outcome.INCONCLUSIVE
 
 
-def _evidence(gate: Gate) -> float:
-    spec = gate.spec
-    shares = [gate.fail_peak / spec.fail_at] + ([] if spec.guard else [gate.pass_peak / spec.pass_at])
-    return max(shares)
+def _evidence(gate: Gate, outcome: Outcome) -> float:
+    """That of the verdict; the larger one while there is none."""
+    fail, passed = gate.fail_peak / gate.spec.fail_at, gate.pass_peak / gate.spec.pass_at
+    return {Outcome.FAIL: fail, Outcome.PASS: passed}.get(outcome, max(fail, passed))
 
 
 def _missing(gate: Gate) -> int | None:
     """More samples until a decision, if the stronger of the two evidences goes on growing as it did."""
     short = max(0, gate.spec.min_samples - gate.n)
-    evidence = _evidence(gate)
+    evidence = _evidence(gate, Outcome.INCONCLUSIVE)
     if gate.proven:
         return short or None
     if gate.n == 0 or evidence < _TOO_EARLY:
