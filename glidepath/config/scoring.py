@@ -120,10 +120,10 @@ class EvaluatorSection(Section):
 
 
 class AnswerSection(Section):
-    """Where the answer is in bodies of a form of their own; ``done`` finds what ends a stream (docs/extractors.md)."""
+    """Where the answer is in bodies of a form of their own (docs/extractors.md)."""
 
-    jsonpath: str = Field(min_length=1)
-    done: str = ""
+    jsonpath: str = Field(min_length=1)  # such as $.output.text; in a stream: the piece of it in each event
+    done: str = ""  # a JSONPath to something true in the event that ends a stream
 
     @field_validator("jsonpath", "done")
     @classmethod
