@@ -39,6 +39,7 @@ _log = structlog.get_logger(__name__)
 SYNC_S = 1.0  # budgets
 TRIM_S = 10.0
 LAST_WORDS_S = 1.0
+LAST_LOG_S = 0.3  # Envoy sends its access log four times a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,7 @@ class Worker:
             ExtprocCollector(Parts(process, access_log, capturer, self.ledger, sink, self.memory, self.redactor))
         )
         sockets.prepare_address(self._place.address)
-        health = await serve_app(
-            health_app(registry, lambda: self._reason(sink)), self._place.metrics, "extproc.metrics"
-        )
+        health = await serve_app(health_app(registry, self._reason), self._place.metrics, "extproc.metrics")
         server = grpc.aio.server(options=sockets.OPTIONS)
         server.add_generic_rpc_handlers(handlers(process, access_log))
         try:
@@ -139,14 +138,25 @@ class Worker:
             _log.info("serving", address=self._place.address, metrics=self._place.metrics)
             await self._stop.wait()
             self._serving = False
-            # Envoy's long access log streams never end by themselves: the grace bounds them too.
-            await server.stop(min(extproc.drain, 1.0) if process.open == 0 else extproc.drain)
+            await self._stop_serving(server, process)
         finally:
             await server.stop(0)
             await health.cleanup()
             sockets.remove(self._place.address)
 
-    def _reason(self, sink: BufferedSink) -> str:
+    async def _stop_serving(self, server: grpc.aio.Server, process: ProcessService) -> None:
+        """No new stream from now on; open exchanges may end within the bound.
+
+        gRPC by itself would wait for the whole bound: Envoy keeps its connections and its access log streams open.
+        """
+        stopping = asyncio.ensure_future(server.stop(self._config.extproc.drain))
+        await asyncio.wait([stopping], timeout=min(LAST_LOG_S, self._config.extproc.drain))
+        while process.open and not stopping.done():  # noqa: ASYNC110 - the read loop must not pay for an event
+            await asyncio.sleep(0.01)
+        await server.stop(0)
+        await stopping
+
+    def _reason(self) -> str:
         """Redis being away makes us no less ready: we buffer, and another process would do no better."""
         return "" if self._serving else "not serving"
 

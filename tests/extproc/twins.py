@@ -40,6 +40,13 @@ async def eventually(ready: Callable[[], bool], timeout: float = 5.0) -> None:
             await asyncio.sleep(0.001)
 
 
+async def until(probe: Callable[[], Awaitable[bool]], timeout: float = 10.0) -> None:
+    """The same for a condition that must be asked for."""
+    async with asyncio.timeout(timeout):
+        while not await probe():  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.02)
+
+
 @dataclass(slots=True)
 class TwinSender:
     """Answers every copy with ``answer`` once ``gate`` is open."""

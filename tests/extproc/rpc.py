@@ -1,0 +1,133 @@
+"""What Envoy would send, over a real gRPC channel to a real worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
+from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
+from envoy.service.accesslog.v3.als_pb2_grpc import AccessLogServiceStub
+from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
+from envoy.service.ext_proc.v3.external_processor_pb2_grpc import ExternalProcessorStub
+
+from extproc.worker import Place, Worker
+from glidepath import keys
+from glidepath.config import Config, parse_config
+from glidepath.local.process import free_ports
+from tests.extproc.twins import CHAT
+
+FILTER = "envoy.filters.http.ext_proc"
+
+
+def worker_config(folder: Path, redis_url: str, *, extproc: str = "", shadow: str = "{}") -> Config:
+    """One worker on a Unix socket in ``folder``; nobody is at the shadow listener."""
+    metrics, shadow_port = free_ports(2)
+    return parse_config(f"""
+envoy: {{shadow_listen: "127.0.0.1:{shadow_port}"}}
+redis: {{url: "{redis_url}"}}
+extproc: {{listen: "unix:{folder}/extproc.sock", metrics: "127.0.0.1:{metrics}", flush: 50ms, drain: 1s{extproc}}}
+backends: {{cloud: {{url: "http://127.0.0.1:1"}}, onprem: {{url: "http://127.0.0.1:2"}}}}
+workloads:
+  chat: {{match: {{path: {CHAT}}}, baseline: cloud, candidate: onprem, shadow: {shadow}}}
+""")
+
+
+@asynccontextmanager
+async def running_worker(config: Config) -> AsyncIterator[tuple[Worker, grpc.aio.Channel]]:
+    """A worker in this event loop and a channel to it; ends in order."""
+    worker = Worker(config, Place.of(config, 0))
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(worker.run())
+        async with grpc.aio.insecure_channel(config.extproc.addresses[0]) as channel:
+            async with asyncio.timeout(10):
+                await channel.channel_ready()
+            try:
+                yield worker, channel
+            finally:
+                worker.stop()
+                await task
+
+
+def exchange(
+    request_id: str = "id-1",
+    *,
+    cluster: str = "cloud",
+    route: str = keys.route_name("chat", True),
+    body: bytes = b'{"q":1}',
+    answer: Sequence[bytes] = (b'{"a":1}',),
+    status: bytes = b"200",
+    end: bool = True,
+) -> list[ProcessingRequest]:
+    """The messages of one exchange, as Envoy sends them."""
+    ask = ProcessingRequest()
+    for name, value in (
+        (":method", b"POST"),
+        (":path", CHAT.encode()),
+        ("content-type", b"application/json"),
+        ("x-request-id", request_id.encode()),
+    ):
+        ask.request_headers.headers.headers.add(key=name, raw_value=value)
+    ask.attributes[FILTER].update({"xds.cluster_name": cluster, "xds.route_name": route})
+    question = ProcessingRequest()
+    question.request_body.body, question.request_body.end_of_stream = body, True
+    answered = ProcessingRequest()
+    answered.response_headers.headers.headers.add(key=":status", raw_value=status)
+    answered.attributes[FILTER].update({"upstream.request_attempt_count": 1, "response.code_details": "via_upstream"})
+    messages = [ask, question, answered]
+    for piece in answer:
+        chunk = ProcessingRequest()
+        chunk.response_body.body = piece
+        messages.append(chunk)
+    if end:
+        last = ProcessingRequest()
+        last.response_body.end_of_stream = True
+        messages.append(last)
+    return messages
+
+
+async def stream(channel: grpc.aio.Channel, messages: Sequence[ProcessingRequest], *, half_close: bool = False) -> Any:
+    """Send one exchange and wait until the server has ended the stream; its status."""
+    call = ExternalProcessorStub(channel).Process()
+    for message in messages:
+        await call.write(message)
+    if half_close:
+        await call.done_writing()
+    async with asyncio.timeout(10):
+        assert await call.read() is grpc.aio.EOF
+        return await call.code()
+
+
+@dataclass(slots=True)
+class LogStream:
+    """One long access log stream, as each of Envoy's workers holds one."""
+
+    call: Any
+    first: bool = True
+
+    @classmethod
+    def open(cls, channel: grpc.aio.Channel) -> LogStream:
+        return cls(AccessLogServiceStub(channel).StreamAccessLogs())
+
+    async def send(self, *entries: HTTPAccessLogEntry, log: str = keys.LIVE_LOG) -> None:
+        message = StreamAccessLogsMessage()
+        if self.first:
+            message.identifier.log_name = log
+            self.first = False
+        message.http_logs.log_entry.extend(entries)
+        await self.call.write(message)
+
+
+def log_entry(cluster: str = "cloud", status: int = 200, duration_ms: int = 20) -> HTTPAccessLogEntry:
+    entry = HTTPAccessLogEntry()
+    entry.common_properties.route_name = keys.route_name("chat", True)
+    entry.common_properties.upstream_cluster = cluster
+    entry.common_properties.duration.FromMilliseconds(duration_ms)
+    entry.common_properties.start_time.GetCurrentTime()
+    entry.response.response_code.value = status
+    return entry

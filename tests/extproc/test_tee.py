@@ -1,0 +1,190 @@
+"""The tee against a real HTTP server on TCP and on a Unix socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from extproc.body import Memory
+from extproc.tee import Copy, InFlight, Tee, TeeAnswer
+from glidepath import keys
+from glidepath.domain import Ending, Side
+from glidepath.local.process import free_ports
+
+SENT = {
+    "content-type": "application/json",
+    "accept": "text/event-stream",
+    "x-request-id": "id-1",
+    "anthropic-version": "2023-06-01",
+    "authorization": "Bearer SECRET",
+    "cookie": "SECRET",
+    "x-user-id": "ann",
+    ":method": "POST",
+}
+
+
+@dataclass(slots=True)
+class Other:
+    """The other side; ``mood`` is the path's last part."""
+
+    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(
+            (request.raw_path, {k.lower(): v for k, v in request.headers.items()}, await request.read())
+        )
+        return await getattr(self, request.path.rpartition("/")[2])(request)  # type: ignore[no-any-return]
+
+    async def chat(self, _: web.Request) -> web.StreamResponse:
+        return web.json_response({"ok": True})
+
+    async def busy(self, _: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": 1}, status=503)
+
+    async def long(self, _: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"x" * 5000)
+
+    async def moved(self, _: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"location": "/chat"})
+
+    async def packed(self, _: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"\x1f\x8b not really", headers={"content-encoding": "gzip"})
+
+    async def slow(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"first")
+        await self.ended.wait()
+        return response
+
+    async def dies(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-length": "100"})
+        await response.prepare(request)
+        await response.write(b"half")
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+
+@asynccontextmanager
+async def tee(address: str, memory: Memory, max_body: int = 1000) -> AsyncIterator[tuple[Tee, Other]]:
+    other = Other()
+    app = web.Application()
+    app.router.add_post("/{tail:.*}", other.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    if address.startswith("unix:"):
+        await web.UnixSite(runner, address.removeprefix("unix:")).start()
+    else:
+        host, _, port = address.rpartition(":")
+        await web.TCPSite(runner, host, int(port)).start()
+    sender = Tee.open(address, max_body, memory)
+    try:
+        yield sender, other
+    finally:
+        other.ended.set()
+        await sender.close()
+        await runner.cleanup()
+
+
+def copy(path: str, timeout_s: float = 5) -> Copy:
+    return Copy("chat", Side.CANDIDATE, "onprem", path, SENT, b'{"q":1}', timeout_s)
+
+
+async def send(path: str, timeout_s: float = 5, memory: Memory | None = None) -> TeeAnswer:
+    memory = memory or Memory(10**6)
+    async with tee(f"127.0.0.1:{free_ports(1)[0]}", memory) as (sender, _):
+        return await sender.send(copy(path, timeout_s))
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+async def test_a_copy_arrives_with_path_query_body_and_only_allowed_headers(kind: str, tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/shadow.sock" if kind == "unix" else f"127.0.0.1:{free_ports(1)[0]}"
+    async with tee(address, Memory(10**6)) as (sender, other):
+        answered = await sender.send(copy("/v1/chat?a=%20b&c=/d"))
+    ((path, headers, body),) = other.requests
+    assert (path, body) == ("/v1/chat?a=%20b&c=/d", b'{"q":1}')
+    del headers["host"], headers["content-length"]
+    assert headers == {
+        "content-type": "application/json",
+        "accept": "text/event-stream",
+        "accept-encoding": "identity",
+        "x-request-id": "id-1",
+        "anthropic-version": "2023-06-01",
+        keys.HEADER_WORKLOAD: "chat",
+        keys.HEADER_TARGET: "onprem",
+        keys.HEADER_ORIGIN: "shadow",
+    }
+    answer = answered.answer
+    assert (answer.status, answer.body, answer.ending) == (200, b'{"ok": true}', Ending.COMPLETE)
+    assert 0 < answer.first_byte_ms <= answer.total_ms < 5000
+
+
+async def test_an_error_is_an_answer() -> None:
+    answer = (await send("/busy")).answer
+    assert (answer.status, answer.ending) == (503, Ending.COMPLETE)
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    assert (await send("/moved")).answer.status == 302
+
+
+async def test_a_long_answer_is_cut_and_its_memory_accounted() -> None:
+    memory = Memory(10**6)
+    answered = await send("/long", memory=memory)
+    assert (len(answered.answer.body), answered.answer.body_cut, memory.held) == (1000, True, 1000)
+    answered.held.release()
+    assert memory.held == 0
+
+
+async def test_a_coded_answer_is_left_as_it_is() -> None:
+    answered = await send("/packed")
+    assert (answered.answer.body, answered.encoding) == (b"\x1f\x8b not really", "gzip")
+
+
+async def test_an_answer_that_does_not_end_is_given_up_on() -> None:
+    answered = await send("/slow", timeout_s=0.2)
+    assert (answered.answer.ending, answered.answer.body) == (Ending.TIMEOUT, b"first")
+    assert 150 < answered.answer.total_ms < 3000
+
+
+async def test_a_death_in_mid_answer_is_an_abort() -> None:
+    assert (await send("/dies")).answer.ending is Ending.ABORTED
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+async def test_nobody_listening_is_a_refusal(kind: str, tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/none.sock" if kind == "unix" else f"127.0.0.1:{free_ports(1)[0]}"
+    sender = Tee.open(address, 1000, Memory(1000))
+    answered = await sender.send(copy("/chat"))
+    await sender.close()
+    assert answered.answer.ending is Ending.REFUSED
+
+
+async def test_a_cancelled_copy_gives_its_memory_back() -> None:
+    memory = Memory(10**6)
+    async with tee(f"127.0.0.1:{free_ports(1)[0]}", memory) as (sender, other):
+        task = asyncio.ensure_future(sender.send(copy("/slow")))
+        async with asyncio.timeout(5):
+            while memory.held == 0:  # noqa: ASYNC110 - until the first bytes are there
+                await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert memory.held == 0
+    assert other.requests
+
+
+def test_in_flight_is_bounded_per_workload() -> None:
+    in_flight = InFlight()
+    assert [in_flight.enter("chat", 2) for _ in range(3)] == [True, True, False]
+    assert in_flight.enter("mail", 2)
+    in_flight.leave("chat")
+    assert in_flight.enter("chat", 2)

@@ -1,0 +1,234 @@
+"""A real worker: real gRPC streams in, a real Redis behind."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import redis.asyncio
+from aiohttp import web
+
+from extproc.worker import Place, Worker, source_name
+from glidepath.config import Config
+from glidepath.domain import Outcomes, Pair
+from glidepath.errors import UnreachableError
+from glidepath.keys import WorkloadKeys
+from glidepath.local.process import free_ports
+from glidepath.local.servers import start_redis
+from glidepath.wire import decode_outcomes, decode_pair
+from tests.extproc.rpc import LogStream, exchange, log_entry, running_worker, stream, worker_config
+from tests.extproc.twins import eventually, until
+
+KEYS = WorkloadKeys("chat")
+
+
+async def pairs_in(url: str) -> list[Pair]:
+    client: Any = redis.asyncio.from_url(url)
+    async with client:
+        return [decode_pair(entry[b"p"]) for _, entry in await client.xrange(KEYS.pairs)]
+
+
+async def outcomes_in(url: str) -> list[Outcomes]:
+    client: Any = redis.asyncio.from_url(url)
+    async with client:
+        return [decode_outcomes(entry[b"o"]) for _, entry in await client.xrange(KEYS.outcomes)]
+
+
+async def coverage_in(url: str) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for one in await outcomes_in(url):
+        total.update(one.coverage)
+    return total
+
+
+async def wait_for_coverage(url: str, **expected: int) -> None:
+    async def reached() -> bool:
+        coverage = await coverage_in(url)
+        return all(coverage[name] >= number for name, number in expected.items())
+
+    await until(reached)
+
+
+async def shadow_listener(config: Config) -> web.AppRunner:
+    """Something that answers copies as Envoy's shadow listener would."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        return web.json_response({"who": request.headers["x-glidepath-target"]})
+
+    app = web.Application()
+    app.router.add_post("/{tail:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    host, _, port = config.envoy.shadow_listen.rpartition(":")
+    await web.TCPSite(runner, host, int(port)).start()
+    return runner
+
+
+async def metrics(config: Config) -> dict[str, float]:
+    url = f"http://{config.extproc.metrics}/metrics"
+    text = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=5).read().decode())
+    rows = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in rows}
+
+
+async def shows(config: Config, metric: str, value: float) -> bool:
+    return (await metrics(config))[metric] == value
+
+
+async def test_an_exchange_becomes_a_pair_in_redis(tmp_path: Path, redis_url: str) -> None:
+    config = worker_config(tmp_path, redis_url)
+    runner = await shadow_listener(config)
+    async with running_worker(config) as (_, channel):
+        assert await stream(channel, exchange(answer=(b'{"a"', b":1}"))) is grpc.StatusCode.OK
+        await wait_for_coverage(redis_url, captured=1, paired=1)
+        (pair,) = await pairs_in(redis_url)
+        assert (pair.id, pair.first.body, pair.second.body) == ("id-1", b'{"a":1}', b'{"who": "onprem"}')
+        shown = await metrics(config)
+        assert shown["glidepath_extproc_exchanges_total"] == 1
+        assert shown['glidepath_extproc_coverage_total{reason="paired",workload="chat"}'] == 1
+        assert shown["glidepath_extproc_memory_bytes"] == 0
+    await runner.cleanup()
+
+
+async def test_the_stream_ends_with_the_exchange_not_with_the_half_close(tmp_path: Path, redis_url: str) -> None:
+    async with running_worker(worker_config(tmp_path, redis_url)) as (_, channel):
+        assert await stream(channel, exchange(), half_close=False) is grpc.StatusCode.OK
+
+
+async def test_aborted_foreign_and_illegal_streams_end_well(tmp_path: Path, redis_url: str) -> None:
+    config = worker_config(tmp_path, redis_url)
+    async with running_worker(config) as (_, channel):
+        ok = grpc.StatusCode.OK
+        assert await stream(channel, exchange(end=False), half_close=True) is ok
+        assert await stream(channel, [], half_close=True) is ok
+        assert await stream(channel, exchange(route="somebody/else")) is ok
+        twice = exchange("id-2")
+        assert await stream(channel, [twice[0], *twice]) is ok
+        await wait_for_coverage(redis_url, captured=2, aborted=1)
+        shown = await metrics(config)
+        assert shown["glidepath_extproc_illegal_events_total"] == 1
+        assert shown["glidepath_extproc_foreign_exchanges_total"] == 2
+        assert shown["glidepath_extproc_streams"] == 0
+
+
+async def test_a_killed_envoy_leaves_no_stream_behind(tmp_path: Path, redis_url: str) -> None:
+    config = worker_config(tmp_path, redis_url)
+    async with running_worker(config) as (worker, _):
+        async with grpc.aio.insecure_channel(config.extproc.addresses[0]) as envoy:
+            call = asyncio.ensure_future(stream(envoy, exchange(end=False)))
+            await eventually(lambda: worker.memory.held > 0)
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await eventually(lambda: worker.memory.held == 0)
+        await wait_for_coverage(redis_url, captured=1, aborted=1)
+
+
+async def test_streams_past_the_bound_are_ended_and_counted(tmp_path: Path, redis_url: str) -> None:
+    async with running_worker(worker_config(tmp_path, redis_url, extproc=", max_streams: 2")) as (worker, channel):
+        held = [asyncio.ensure_future(stream(channel, exchange(f"id-{n}", end=False))) for n in range(2)]
+        await eventually(lambda: worker.memory.held >= 2 * len(b'{"q":1}{"a":1}'))
+        assert await stream(channel, exchange("id-3")[:1]) is grpc.StatusCode.OK
+        await wait_for_coverage(redis_url, captured=2, shed_streams=1)
+        for call in held:
+            call.cancel()
+        await asyncio.wait(held)
+
+
+async def test_a_long_body_is_bounded_and_the_stream_goes_on(tmp_path: Path, redis_url: str) -> None:
+    config = worker_config(tmp_path, redis_url, extproc=", max_body: 1KiB")
+    async with running_worker(config) as (worker, channel):
+        big = [b"x" * 6 * 2**20] * 2  # more than gRPC's own limit of 4 MiB a message
+        assert await stream(channel, exchange(answer=big)) is grpc.StatusCode.OK
+        assert worker.memory.peak < 10_000
+
+
+async def test_access_log_entries_become_outcomes(tmp_path: Path, redis_url: str) -> None:
+    async with running_worker(worker_config(tmp_path, redis_url)) as (_, channel):
+        log = LogStream.open(channel)
+        await log.send(log_entry(), log_entry("onprem-or-cloud", 503))
+        await log.send(log_entry("cloud-for-onprem"), log_entry())
+
+        async def all_counted() -> bool:
+            return sum(side.requests for one in await outcomes_in(redis_url) for side in one.sides) == 4
+
+        await until(all_counted)
+        sides = [side for one in await outcomes_in(redis_url) for side in one.sides]
+        assert sum(side.errors for side in sides) == 2
+        assert sum(side.failovers for side in sides) == 1
+        assert sum(side.latency_ms.total for side in sides) == 2
+
+
+async def test_stopping_waits_for_open_exchanges_within_the_bound_and_counts_them(
+    tmp_path: Path, redis_url: str
+) -> None:
+    async with running_worker(worker_config(tmp_path, redis_url)) as (worker, channel):
+        call = asyncio.ensure_future(stream(channel, exchange(end=False)))
+        await eventually(lambda: worker.memory.held > 0)
+        worker.stop()
+        await asyncio.wait([call])
+    assert (await coverage_in(redis_url))["aborted"] == 1
+
+
+async def test_an_outage_of_redis_loses_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
+    port = free_ports(1)[0]
+    url = f"redis://127.0.0.1:{port}/0"
+    config = worker_config(tmp_path, url)
+    runner = await shadow_listener(config)
+    first = start_redis(tmp_path / "redis", port)
+    async with running_worker(config) as (worker, channel):
+        log = LogStream.open(channel)
+        for n in range(5):
+            await stream(channel, exchange(f"before-{n}"))
+            await log.send(log_entry())
+        await wait_for_coverage(url, paired=5)
+        await asyncio.to_thread(first.stop)
+        for n in range(20):
+            await stream(channel, exchange(f"during-{n}"))
+            await log.send(log_entry())
+        await until(lambda: shows(config, "glidepath_extproc_redis_up", 0))
+        assert (await metrics(config))["glidepath_extproc_buffer_pairs"] >= 1
+        with start_redis(tmp_path / "redis", port):
+            await stream(channel, exchange("after"))
+            await wait_for_coverage(url, captured=26, paired=26)
+            kept = [pair.id for pair in await pairs_in(url)]
+            assert sorted(set(kept)) == sorted(
+                [f"before-{n}" for n in range(5)] + [f"during-{n}" for n in range(20)] + ["after"]
+            )
+            total = Counter[str]()
+            for one in await outcomes_in(url):
+                total.update(one.coverage)
+                total["requests"] += sum(side.requests for side in one.sides)
+            assert (total["captured"], total["paired"], total["requests"]) == (26, 26, 25)
+            assert total["lost_buffer"] == 0
+            worker.stop()
+    await runner.cleanup()
+
+
+async def test_ending_while_redis_is_away_is_bounded(tmp_path: Path) -> None:
+    config = worker_config(tmp_path, f"redis://127.0.0.1:{free_ports(1)[0]}/0")
+    runner = await shadow_listener(config)
+    async with running_worker(config) as (worker, channel):
+        await stream(channel, exchange())
+        await eventually(lambda: ("chat", "captured") in worker.ledger.coverage_totals)
+        await until(lambda: shows(config, "glidepath_extproc_buffer_pairs", 1))
+        started = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - started < 5
+    assert worker.ledger.coverage_totals[("chat", "lost_shutdown")] == 1
+    await runner.cleanup()
+
+
+async def test_an_address_in_use_is_one_error_not_a_group_of_them(tmp_path: Path, redis_url: str) -> None:
+    config = worker_config(tmp_path, redis_url)
+    async with running_worker(config):
+        with pytest.raises(UnreachableError, match="another process listens"):
+            await Worker(config, Place.of(config, 0)).run()
+
+
+def test_every_life_of_a_worker_has_its_own_source() -> None:
+    assert source_name(0) != source_name(0)
