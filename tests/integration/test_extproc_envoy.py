@@ -1,0 +1,331 @@
+"""Client → Envoy → backends with extproc beside it: what is captured, and that no client notices."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import signal
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import redis.asyncio
+from aiohttp import web
+
+from glidepath import keys
+from glidepath.config import Config, load_config
+from glidepath.domain import Origin, Outcomes, Pair, Side, SideOutcomes
+from glidepath.envoyconfig.render import render_bootstrap
+from glidepath.local.process import Child, answers, free_ports
+from glidepath.local.servers import start_envoy, start_redis
+from glidepath.wire import decode_outcomes, decode_pair
+from tests.support.recorder import Recorder
+
+CHAT = "/v1/chat/completions"
+NAMES = keys.WorkloadKeys("chat")
+QUESTION = {"model": "any", "messages": [{"role": "user", "content": "Who are you?"}]}
+
+
+class Backend(Recorder):
+    """The recorder with a compressed mood more."""
+
+    async def _gzip(self, _: web.Request) -> web.StreamResponse:
+        body = gzip.compress(json.dumps(self.answer()).encode())
+        headers = {"content-encoding": "gzip", "content-type": "application/json"}
+        return web.Response(body=body, headers=headers)
+
+
+@dataclass(slots=True)
+class Processes:
+    """What one module's tests share: Redis, Envoy and one extproc process."""
+
+    config: Config
+    file: Path
+    admin: str
+    extproc: Child
+    folder: Path
+
+    def start_extproc(self) -> None:
+        command = [sys.executable, "-c", "from glidepath.cli import main; main()", "extproc", "-c", str(self.file)]
+        self.extproc = Child("extproc", command, self.folder / "extproc.log")
+        self.extproc.wait_until(self.ready)
+
+    def ready(self) -> bool:
+        host, _, port = self.config.extproc.metrics.rpartition(":")
+        if not answers(host, int(port)):
+            return False
+        try:
+            with urllib.request.urlopen(f"http://{self.config.extproc.metrics}/readyz", timeout=1) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+    def candidate_percent(self, percent: float) -> None:
+        candidate = keys.weight_key("chat", keys.fallback_cluster("onprem", "cloud"))
+        share = round(percent * 100)
+        query = f"{candidate}={share}&{keys.weight_key('chat', 'cloud')}={keys.FULL_WEIGHT - share}"
+        request = urllib.request.Request(f"{self.admin}/runtime_modify?{query}", method="POST")
+        with urllib.request.urlopen(request, timeout=5) as response:
+            assert response.status == 200
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    folder = tmp_path_factory.mktemp("extproc")
+    live, shadow, admin, metrics, redis_port, cloud, onprem = free_ports(7)
+    file = folder / "glidepath.yaml"
+    file.write_text(f"""
+envoy:
+  listen: "127.0.0.1:{live}"
+  shadow_listen: "127.0.0.1:{shadow}"
+  admin: "http://127.0.0.1:{admin}"
+redis: {{url: "redis://127.0.0.1:{redis_port}/0"}}
+extproc: {{listen: "unix:{folder}/run/extproc.sock", metrics: "127.0.0.1:{metrics}", flush: 100ms, drain: 1s}}
+backends:
+  cloud: {{url: "http://127.0.0.1:{cloud}", model: cloud-model}}
+  onprem: {{url: "http://127.0.0.1:{onprem}", model: onprem-model}}
+workloads:
+  chat:
+    match: {{path: {CHAT}}}
+    baseline: cloud
+    candidate: onprem
+    sticky: {{header: x-user-id}}
+    shadow: {{timeout: 5s}}
+""")
+    config = load_config(file)
+    bootstrap = folder / "envoy.json"
+    bootstrap.write_text(json.dumps(render_bootstrap(config)))
+    admin_url = f"http://127.0.0.1:{admin}"
+    with start_redis(folder / "redis", redis_port), start_envoy(bootstrap, admin_url, folder / "envoy.log"):
+        made = Processes(config, file, admin_url, None, folder)  # type: ignore[arg-type]
+        made.start_extproc()
+        yield made
+        assert made.extproc.stop() == 0
+
+
+@dataclass(slots=True)
+class World:
+    processes: Processes
+    cloud: Backend
+    onprem: Backend
+    client: aiohttp.ClientSession
+    redis: Any
+
+    def post(self, **question: Any) -> Any:
+        url = f"http://{self.processes.config.envoy.listen}{CHAT}?api-version=1"
+        headers = {"authorization": "Bearer TOPSECRET", "x-user-id": "ann", "cookie": "id=TOPSECRET"}
+        return self.client.post(url, json=QUESTION | question, headers=headers)
+
+    async def ask(self) -> bytes:
+        async with self.post() as response:
+            body: bytes = await response.read()
+            assert response.status == 200, body
+            return body
+
+    async def pairs(self) -> list[Pair]:
+        return [decode_pair(entry[b"p"]) for _, entry in await self.redis.xrange(NAMES.pairs)]
+
+    async def outcomes(self) -> list[Outcomes]:
+        return [decode_outcomes(entry[b"o"]) for _, entry in await self.redis.xrange(NAMES.outcomes)]
+
+    async def coverage(self) -> Counter[str]:
+        total: Counter[str] = Counter()
+        for one in await self.outcomes():
+            total.update(one.coverage)
+        return total
+
+    async def side(self, side: Side, origin: Origin) -> SideOutcomes:
+        total = SideOutcomes(side, origin)
+        for one in await self.outcomes():
+            for part in one.sides:
+                if (part.side, part.origin) == (side, origin):
+                    total += part
+        return total
+
+    async def until(self, probe: Callable[[], Awaitable[Any]], timeout: float = 10) -> None:
+        async with asyncio.timeout(timeout):
+            while not await probe():  # noqa: ASYNC110 - the condition lies in Redis
+                await asyncio.sleep(0.02)
+
+    async def covered(self, **expected: int) -> None:
+        async def reached() -> bool:
+            coverage = await self.coverage()
+            return all(coverage[name] >= number for name, number in expected.items())
+
+        await self.until(reached)
+
+    async def counted(self, side: Side, origin: Origin, requests: int, aborts: int = 0) -> SideOutcomes:
+        async def reached() -> bool:
+            found = await self.side(side, origin)
+            return found.requests >= requests and found.client_aborts >= aborts
+
+        await self.until(reached)
+        return await self.side(side, origin)
+
+
+@pytest.fixture
+async def world(processes: Processes) -> AsyncIterator[World]:
+    """Backends that answer well, all traffic at the baseline, an empty Redis."""
+    ports = {name: int(b.url.rpartition(":")[2]) for name, b in processes.config.backends.items()}
+    processes.candidate_percent(0)
+    async with AsyncExitStack() as stack:
+        cloud = await stack.enter_async_context(Backend("cloud", port=ports["cloud"]))
+        onprem = await stack.enter_async_context(Backend("onprem", port=ports["onprem"]))
+        client = await stack.enter_async_context(aiohttp.ClientSession())
+        store = await stack.enter_async_context(redis.asyncio.from_url(processes.config.redis.url))
+        await store.flushall()
+        yield World(processes, cloud, onprem, client, store)
+
+
+async def test_a_request_becomes_a_pair_with_both_bodies_latencies_and_no_secret(world: World) -> None:
+    body = await world.ask()
+    await world.covered(captured=1, paired=1)
+    (pair,) = await world.pairs()
+    assert (pair.first.side, pair.first.backend, pair.first.body) == (Side.BASELINE, "cloud", body)
+    assert (pair.second.side, pair.second.backend) == (Side.CANDIDATE, "onprem")
+    assert json.loads(pair.second.body) == world.onprem.answer()
+    assert json.loads(pair.request_body) == QUESTION
+    assert (pair.method, pair.path, pair.request_content_type) == ("POST", f"{CHAT}?api-version=1", "application/json")
+    for answer in (pair.first, pair.second):
+        assert 0 < answer.first_byte_ms <= answer.total_ms < 5000
+    assert world.onprem.last.model == "onprem-model"
+    baseline = await world.counted(Side.BASELINE, Origin.LIVE, 1)
+    candidate = await world.counted(Side.CANDIDATE, Origin.SHADOW, 1)
+    assert (baseline.errors, baseline.latency_ms.total, baseline.ttft_ms.total) == (0, 1, 1)
+    assert (candidate.errors, candidate.latency_ms.total) == (0, 1)
+    async for key in world.redis.scan_iter():
+        if await world.redis.type(key) == b"stream":
+            assert b"TOPSECRET" not in b"".join(v for _, e in await world.redis.xrange(key) for v in e.values())
+    assert "TOPSECRET" not in repr(pair)
+    assert "authorization" not in world.onprem.last.headers
+
+
+async def test_a_stream_arrives_whole_on_both_sides(world: World) -> None:
+    world.cloud.mood = world.onprem.mood = "sse"
+    body = await world.ask()
+    await world.covered(paired=1)
+    (pair,) = await world.pairs()
+    assert pair.first.body == body == b"".join(world.cloud.events())
+    assert pair.second.body == b"".join(world.onprem.events())
+    assert pair.first.content_type == "text/event-stream"
+
+
+async def test_compressed_answers_are_kept_decoded(world: World) -> None:
+    world.cloud.mood = world.onprem.mood = "gzip"  # type: ignore[assignment]
+    await world.ask()
+    await world.covered(paired=1)
+    (pair,) = await world.pairs()
+    assert json.loads(pair.first.body) == world.cloud.answer()
+    assert json.loads(pair.second.body) == world.onprem.answer()
+
+
+async def test_what_the_candidate_served_is_sent_to_the_baseline(world: World) -> None:
+    world.processes.candidate_percent(100)
+    body = await world.ask()
+    await world.covered(paired=1)
+    (pair,) = await world.pairs()
+    assert (pair.first.side, pair.first.body, pair.second.side) == (Side.CANDIDATE, body, Side.BASELINE)
+    assert pair.candidate is pair.first
+    live = await world.counted(Side.CANDIDATE, Origin.LIVE, 1)
+    assert (live.errors, live.failovers) == (0, 0)
+
+
+async def test_a_failover_is_the_candidates_error_and_no_pair(world: World) -> None:
+    world.processes.candidate_percent(100)
+    world.onprem.mood = "status"
+    assert json.loads(await world.ask()) == world.cloud.answer()
+    candidate = await world.counted(Side.CANDIDATE, Origin.LIVE, 1)
+    assert (candidate.errors, candidate.failovers, candidate.error_kinds) == (1, 1, {"failover": 1})
+    assert abs(candidate.first_error_ms - time.time() * 1000) < 60_000
+    await world.covered(captured=1, uncomparable=1)
+    assert await world.pairs() == []
+
+
+async def test_a_failing_copy_is_the_candidates_shadow_error_and_no_pair(world: World) -> None:
+    world.onprem.mood = "status"
+    await world.ask()
+    shadow = await world.counted(Side.CANDIDATE, Origin.SHADOW, 1)
+    assert (shadow.errors, shadow.error_kinds) == (1, {"http_503": 1})
+    await world.covered(captured=1, tee_failed=1)
+    assert await world.pairs() == []
+
+
+async def test_a_request_that_only_the_candidate_refuses_is_its_error(world: World) -> None:
+    world.onprem.mood, world.onprem.status = "status", 404
+    await world.ask()
+
+    async def blamed() -> bool:
+        return (await world.side(Side.CANDIDATE, Origin.SHADOW)).error_kinds == {"rejected_404": 1}
+
+    await world.until(blamed)
+    await world.covered(paired=1)
+
+
+async def test_a_client_that_leaves_is_nobodys_error(world: World) -> None:
+    world.cloud.mood = world.onprem.mood = "slow_stream"
+    async with world.post() as response:
+        await response.content.readany()
+        response.close()
+    baseline = await world.counted(Side.BASELINE, Origin.LIVE, 0, aborts=1)
+    assert (baseline.requests, baseline.errors, baseline.client_aborts) == (0, 0, 1)
+    await world.covered(captured=1, aborted=1)
+    assert await world.pairs() == []
+
+
+async def test_an_upstream_that_dies_in_mid_answer_is_its_error(world: World) -> None:
+    world.cloud.mood = "die_in_stream"
+    with pytest.raises(aiohttp.ClientError):
+        async with world.post() as response:
+            await response.read()
+    baseline = await world.counted(Side.BASELINE, Origin.LIVE, 1)
+    assert (baseline.errors, baseline.error_kinds, baseline.client_aborts) == (1, {"upstream_died": 1}, 0)
+    await world.covered(captured=1, aborted=1)
+    assert await world.pairs() == []
+
+
+async def test_bodies_of_megabytes_are_captured_whole(world: World) -> None:
+    async with world.post(padding="x" * 3 * 2**20) as response:
+        assert response.status == 200
+        await response.read()
+    await world.covered(paired=1)
+    (pair,) = await world.pairs()
+    assert (len(pair.request_body) > 3 * 2**20, pair.request_cut) == (True, False)
+
+
+async def test_a_frozen_extproc_costs_clients_nothing_and_catches_up(world: World) -> None:
+    await world.ask()
+    world.processes.extproc.signal(signal.SIGSTOP)
+    try:
+        times = []
+        for _ in range(30):
+            started = time.monotonic()
+            await world.ask()
+            times.append(time.monotonic() - started)
+    finally:
+        world.processes.extproc.signal(signal.SIGCONT)
+    assert sorted(times)[len(times) // 2] < 0.1
+    await world.covered(captured=2)
+
+
+async def test_a_killed_extproc_costs_clients_nothing_and_its_successor_goes_on(world: World) -> None:
+    await world.ask()
+    world.processes.extproc.kill()
+    for _ in range(10):
+        await world.ask()
+    world.processes.start_extproc()
+    before = (await world.coverage())["paired"]
+
+    async def captured_again() -> bool:
+        await world.ask()
+        return (await world.coverage())["paired"] > before
+
+    await world.until(captured_again)
