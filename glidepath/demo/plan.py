@@ -68,9 +68,9 @@ def written_plan() -> Plan:
 
 
 def llm_plan() -> Plan:
-    """A real LLM on both sides: two steps at three requests/s, short answers."""
+    """A real LLM on both sides: two steps at two requests/s, short answers."""
     return Plan(
-        profile=Profile(rate=3, prompts=LLM_PROMPTS, max_tokens=12, max_in_flight=16, timeout=60),
+        profile=Profile(rate=2, prompts=LLM_PROMPTS, max_tokens=10, max_in_flight=16, timeout=60),
         ramp={"steps": [50, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
         gates={
             "quality": {"min_agreement": 0.6},

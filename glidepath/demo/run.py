@@ -33,6 +33,7 @@ from glidepath.redisio import connect
 
 SCORE_WITHIN = 5.0  # seconds for the last pairs' scores, once the clients have stopped
 LOG_WITHIN = 3.0  # seconds for the rollback to stand in the log, once Envoy has it
+NEARLY_BACK, BACK_WITHIN = 10.0, 12.0  # percent and seconds: below, a step down has to wait for its samples
 SETTLED = (Phase.VALIDATING, Phase.COMPLETED)
 GIVEN_UP = (Phase.COOLING_DOWN, Phase.ABORTED)
 
@@ -158,10 +159,17 @@ async def _fault(running: Running) -> Rollback | None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LOG_WITHIN):
             await running.until(lambda seen: _went_back(seen) is not None)
-    running.stage = "traffic is back at the baseline"
-    shown = running.elapsed()
-    await running.until(lambda _: running.elapsed() - shown >= running.options.plan.settle_s)
+    running.stage = "traffic goes back to the baseline"
+    await _back(running)
     return _rollback(running.watcher.seen, took)
+
+
+async def _back(running: Running) -> None:
+    """Watch the way down: a regression takes it step by step, a catastrophe at once."""
+    began, settle = running.elapsed(), running.options.plan.settle_s
+    await running.until(lambda seen: (seen.percent or 0) <= NEARLY_BACK or running.elapsed() - began >= BACK_WITHIN)
+    reached = running.elapsed()
+    await running.until(lambda _: running.elapsed() - reached >= settle)
 
 
 def _went_back(seen: Seen) -> Decision | None:

@@ -1,0 +1,99 @@
+"""The demo as a newcomer runs it, from the command line, with nothing replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glidepath.local.process import Child
+
+COMMAND = [sys.executable, "-m", "glidepath", "demo"]
+AFTER_SETUP_S = 90
+
+
+def run_demo(folder: Path, *options: str, timeout: float) -> tuple[int, dict[str, Any], str]:
+    """(exit status, the summary, everything it printed)."""
+    file = folder / "summary.json"
+    done = subprocess.run(
+        [*COMMAND, "--json", str(file), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert file.exists(), done.stdout
+    return done.returncode, json.loads(file.read_text()), done.stdout
+
+
+@pytest.mark.slow
+def test_the_demo_promotes_on_evidence_and_comes_back_from_errors_that_no_client_sees(tmp_path: Path) -> None:
+    status, summary, output = run_demo(tmp_path, timeout=150)
+    assert status == 0, output
+    assert summary["workload"] == "chat"
+    assert summary["seconds"] < AFTER_SETUP_S
+    assert summary["client_errors"] == 0
+    assert summary["client_requests"] > 500
+    assert summary["pairs_lost"] == 0
+    assert summary["pairs_scored"] > 500
+    steps = [step["percent"] for step in summary["steps"]]
+    assert steps == [1, 5, 10, 25, 50, 75, 100]
+    at = [step["at_s"] for step in summary["steps"]]
+    assert at == sorted(at)
+    assert all(step["reason"] for step in summary["steps"])
+    rollback = summary["rollback"]
+    assert (rollback["trigger"], rollback["from_percent"], rollback["to_percent"]) == ("errors_fast", 100, 0)
+    assert 0 < rollback["fault_to_weights_s"] < 5
+    assert summary["final_percent"] == 0
+    assert "\x1b" not in output
+    assert "all as it should be" in output
+
+
+@pytest.mark.slow
+def test_two_real_llms_agree_and_the_ramp_moves(tmp_path: Path) -> None:
+    status, summary, output = run_demo(tmp_path, "--llm", "--fault", "none", timeout=240)
+    assert status == 0, output
+    assert summary["client_errors"] == 0
+    assert summary["pairs_scored"] >= 50
+    assert [step["percent"] for step in summary["steps"]] == [50, 100]
+    assert summary["rollback"] is None
+    assert summary["final_percent"] == 100
+    assert summary["agreement"] > 0.9
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_demo_that_is_ended_leaves_no_process_behind(tmp_path: Path, number: signal.Signals) -> None:
+    with Child("demo", COMMAND, tmp_path / "log") as demo:
+        demo.wait_until(lambda: "all up" in demo.log.read_text(), timeout=60)
+        children = descendants(demo.pid)
+        assert len(children) >= 6  # Redis, Envoy, extproc, scorer and two backends
+        demo.signal(number)
+        demo.process.wait(30)
+        deadline = time.monotonic() + 15
+        while any(alive(pid) for pid in children):
+            assert time.monotonic() < deadline, demo.tail()
+
+
+def descendants(pid: int) -> list[int]:
+    """Process ids of all children, theirs included."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
