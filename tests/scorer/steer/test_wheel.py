@@ -37,6 +37,7 @@ CONFIGS: list[Config] = [parse_config(CONFIG), parse_config(CONFIG.replace("60]"
 ENVOYS = 3
 BY_A_PERSON = {"promote", "approve", "adopt"}
 NO_NEWS = News()
+CURLS = [0, 3, 33, 97]  # no step among them but 0: an adopted share can only be a person's
 
 
 class Wheel(RuleBasedStateMachine):
@@ -51,6 +52,7 @@ class Wheel(RuleBasedStateMachine):
         self.commands: list[Command] = []
         self.outcomes: list[Outcomes] = []
         self.scored: list[ScoredPair] = []
+        self.curled: set[float] = set()
         self.config = CONFIGS[0]
         self.names = RuntimeNames.of("chat", self.config.workload("chat"))
 
@@ -122,8 +124,9 @@ class Wheel(RuleBasedStateMachine):
     def command(self, kind: CommandKind, force: bool) -> None:
         self.commands.append(Command(kind, "ann", force=force, id=f"{len(self.commands)}-0"))
 
-    @rule(envoy=st.integers(0, ENVOYS - 1), percent=st.sampled_from([0, 1, 10, 30, 60, 100]))
+    @rule(envoy=st.integers(0, ENVOYS - 1), percent=st.sampled_from(CURLS))
     def curl_weights(self, envoy: int, percent: int) -> None:
+        self.curled.add(percent)
         values = self.names.write(desired_imprint(percent, 100, True))
         only = {k: values[k] for k in (self.names.candidate, self.names.baseline)}
         self.actuator.curl(f"envoy-{envoy}", only)
@@ -174,6 +177,10 @@ class Wheel(RuleBasedStateMachine):
         for decision in self.log:
             if decision.to_percent > decision.from_percent:
                 assert decision.event in BY_A_PERSON, decision
+
+    @invariant()
+    def only_what_a_person_set_is_adopted(self) -> None:
+        assert {d.to_percent for d in self.log if d.event == "adopt"} <= self.curled
 
     @invariant()
     def nothing_but_retry_or_a_curl_leads_out_of_an_abort(self) -> None:
