@@ -97,20 +97,25 @@ def _clock(subject: str, check: str, skew: float | None) -> Finding:
 def _filter(subject: str, envoy: EnvoyFacts) -> Finding:
     check = "ext_proc filter"
     for manager in envoy.connection_managers():
-        names = [str(f.get("name", "")) for f in manager.get("http_filters", [])]
-        for place, http_filter in enumerate(manager.get("http_filters", [])):
+        chain = list(manager.get("http_filters", []))
+        for place, http_filter in enumerate(chain):
             config = http_filter.get("typed_config", {})
             if not _is_ours(config):
                 continue
             if not config.get("observability_mode"):
                 detail = "observability_mode is off: every request waits for extproc"
                 return Finding(subject, check, Level.FAIL, detail, RENDER)
-            if place != len(names) - 2:
-                behind = ", ".join(names[place + 1 : -1])
+            behind = [str(f.get("name")) for f in chain[place + 1 :] if not _harmless(f.get("typed_config", {}))]
+            if behind:
                 remedy = "put it right before the router, so that it sees requests as they leave"
-                return Finding(subject, check, Level.WARN, f"these filters come after it: {behind}", remedy)
-            return Finding(subject, check, Level.OK, "observability mode, right before the router")
+                return Finding(subject, check, Level.WARN, f"these filters come after it: {', '.join(behind)}", remedy)
+            return Finding(subject, check, Level.OK, "observability mode, nothing after it changes a body")
     return Finding(subject, check, Level.FAIL, "no ext_proc filter sends to glidepath-extproc", RENDER)
+
+
+def _harmless(config: Mapping[str, Any]) -> bool:
+    """The router, and filters that touch headers only."""
+    return str(config.get("@type", "")).endswith((".Router", ".HeaderMutation"))
 
 
 def _is_ours(config: Mapping[str, Any]) -> bool:

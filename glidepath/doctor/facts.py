@@ -38,10 +38,10 @@ class EnvoyFacts:
     stats: Mapping[str, int] = field(default_factory=dict)
     clock_skew_s: float | None = None
 
-    def section(self, type_suffix: str) -> Mapping[str, Any]:
-        """The part of /config_dump whose @type ends so, e.g. ``BootstrapConfigDump``."""
+    def section(self, kind: str) -> Mapping[str, Any]:
+        """The part of /config_dump of this message, e.g. ``BootstrapConfigDump``."""
         for part in self.dump.get("configs", []):
-            if str(part.get("@type", "")).endswith(type_suffix):
+            if str(part.get("@type", "")).endswith(f".{kind}"):
                 return dict(part)
         return {}
 

@@ -1,0 +1,50 @@
+"""The examination of a real Envoy and a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+from glidepath.doctor.checks import examine
+from glidepath.doctor.facts import Level
+from glidepath.doctor.gather import gather, gather_envoy
+from tests.support.envoys import running_envoy
+from tests.support.stage import on_stage
+from tests.support.waiting import eventually
+
+
+async def test_a_running_envoy_is_healthy_once_traffic_flows(tmp_path: Path, redis_url: str) -> None:
+    async with on_stage(tmp_path, redis={"url": redis_url}) as stage:
+        assert (await stage.post()).status == 200
+
+        async def logged() -> bool:
+            envoys, redis = await gather(stage.envoy.config)
+            findings = examine(stage.envoy.config, envoys, redis)
+            bad = [f for f in findings if f.level is not Level.OK and f.subject.startswith("envoy")]
+            return not [f for f in bad if "stickiness" not in f.check]
+
+        await eventually(logged, what="no finding but the missing stickiness")
+
+
+async def test_a_port_without_an_envoy_says_so() -> None:
+    facts = await gather_envoy("http://127.0.0.1:1")
+    assert "does not answer" in facts.error
+
+
+async def test_the_command_reports_and_fails_without_a_scorer(tmp_path: Path, redis_url: str, valid_yaml: str) -> None:
+    with running_envoy(valid_yaml, tmp_path) as envoy:
+        settings = yaml.safe_load(valid_yaml) | {"redis": {"url": redis_url}, "envoy": {"admin": envoy.admin}}
+        (tmp_path / "glidepath.yaml").write_text(yaml.safe_dump(settings))
+        command = ["-m", "glidepath", "doctor", "--json", "-c", str(tmp_path / "glidepath.yaml")]
+        pipe = asyncio.subprocess.PIPE
+        doctor = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=pipe, stderr=pipe)
+        out, errors = await asyncio.wait_for(doctor.communicate(), 60)
+    assert doctor.returncode == 1, errors.decode()
+    findings = json.loads(out)["findings"]
+    failed = {f["check"] for f in findings if f["level"] == "fail"}
+    assert "leader" in failed
+    assert all(f["remedy"] for f in findings if f["level"] != "ok")
