@@ -83,12 +83,13 @@ class LatencyTest:
 
     def __init__(self, q: float, max_ratio: float) -> None:
         self.q = q
-        self._ratio = QuantileRatio(q, max_ratio)
+        self._quantiles = QuantileRatio(q, max_ratio)
         self._window_least = math.ceil(4 / (1 - q))
         self._mark_c, self._mark_b = Tally(), Tally()
         self._starts = 1
         self._cash = 0.5 * (1 - spend(1))
         self._looked_at = 0
+        self.ratio: float | None = None  # of the two quantiles at the last look
         self.log_fail = self.log_pass = 0.0
 
     def due(self, candidate: Tally, growth: float = LEAST_GROWTH) -> bool:
@@ -97,9 +98,11 @@ class LatencyTest:
     def look(self, candidate: Tally, baseline: Tally) -> None:
         """Evaluate; ``candidate`` and ``baseline`` hold the step so far."""
         self._looked_at = candidate.total
-        steady, self.log_pass = self._ratio.log_e(candidate.counts, baseline.counts)
+        own, base = candidate.quantile(self.q), baseline.quantile(self.q)
+        self.ratio = own / base if own is not None and base else None
+        steady, self.log_pass = self._quantiles.log_e(candidate.counts, baseline.counts)
         recent_c, recent_b = candidate.counts - self._mark_c.counts, baseline.counts - self._mark_b.counts
-        recent = steady if self._starts == 1 else self._ratio.log_e(recent_c, recent_b)[0]
+        recent = steady if self._starts == 1 else self._quantiles.log_e(recent_c, recent_b)[0]
         bet = math.log(spend(self._starts)) - LN2 + recent
         self.log_fail = log_sum([steady - LN2, bet, math.log(max(self._cash, _NOTHING_LEFT))])
         if recent < 0 and candidate.total - self._mark_c.total >= self._window_least:
@@ -112,13 +115,14 @@ class LatencyTest:
 
     def to_json(self) -> list[Any]:
         numbers = [self._starts, self._cash, self._looked_at, self.log_fail, self.log_pass]
-        return [*numbers, self._mark_c.to_json(), self._mark_b.to_json()]
+        return [*numbers, self.ratio, self._mark_c.to_json(), self._mark_b.to_json()]
 
     def load(self, raw: Sequence[Any]) -> None:
         self._starts, self._cash, self._looked_at = int(raw[0]), float(raw[1]), int(raw[2])
         self.log_fail, self.log_pass = float(raw[3]), float(raw[4])
-        self._mark_c.load(raw[5])
-        self._mark_b.load(raw[6])
+        self.ratio = raw[5]
+        self._mark_c.load(raw[6])
+        self._mark_b.load(raw[7])
 
 
 class LatencyGate(Gate):
@@ -138,6 +142,11 @@ class LatencyGate(Gate):
     @property
     def n(self) -> int:
         return self._signal.candidate.total
+
+    @property
+    def within(self) -> bool:
+        ratio = self._test.ratio  # as of the last look: quantiles cost something
+        return ratio is not None and ratio <= self.spec.limit
 
     @property
     def value(self) -> float | None:

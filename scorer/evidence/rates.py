@@ -90,7 +90,8 @@ class FastGate(Gate):
     def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
         self._ratio.update(c_errors, b_errors, self._share.value)
         self._catastrophe.update(c_errors, c_n, self.spec.limit * self._recent.value)
-        self._alive.update(c_errors, c_n)
+        if not self.proven:
+            self._alive.update(c_errors, c_n)
         self._share.update(c_n, b_n)
         self._recent.update(b_errors, b_n)
         self.note(0.0, self._alive.log_e)
@@ -136,7 +137,8 @@ class DownGate(Gate):
 
     def add(self, c_down: int, c_n: int, baseline_failing: bool) -> None:
         self._guard.update(c_down, c_n, 0.0)
-        self._alive.update(c_down, c_n)
+        if not self.proven:
+            self._alive.update(c_down, c_n)
         self.note(0.0, self._alive.log_e)
         if self._guard.log_e >= self.spec.fail_at and baseline_failing:
             self._guard.forget()

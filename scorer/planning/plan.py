@@ -1,0 +1,153 @@
+"""The expected time of every step, the gate that takes it, and what to change where a gate cannot decide."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from glidepath.config import Workload
+from scorer.evidence.specs import QUANTILES, latency_name
+from scorer.evidence.words import duration_words
+from scorer.planning.needs import Assumptions, Need, needs_of
+
+_FEW = 4  # a quantile q needs about this many samples beyond it: p99 400, p95 80
+_PATIENCE = 14 * 86400  # a step that takes longer than this is as good as undecidable
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """``slow`` is the gate that takes the most time, or ``hold``; ``seconds`` None: never, or no rate is known."""
+
+    percent: float
+    candidate_rate: float | None
+    pair_rate: float | None
+    seconds: float | None
+    slow: str
+    needs: tuple[Need, ...]
+    times: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadPlan:
+    workload: str
+    rate: float | None
+    steps: tuple[StepPlan, ...]
+    total_seconds: float | None
+    warnings: tuple[str, ...]
+
+
+def plan_workload(name: str, workload: Workload, rate: float | None, assumed: Assumptions) -> WorkloadPlan:
+    """``rate``: requests a second of the whole workload, None: not known (then samples, but no times)."""
+    steps = tuple(_step(workload, percent, rate, assumed) for percent in (0.0, *workload.ramp.steps))
+    times = [step.seconds for step in steps[: _steps_that_promote(workload)]]
+    total = math.fsum(t for t in times if t is not None) if all(t is not None for t in times) else None
+    return WorkloadPlan(name, rate, steps, total, tuple(_warnings(workload, steps, rate)))
+
+
+def _steps_that_promote(workload: Workload) -> int:
+    """The shadow step and all but the last, where the workload stays."""
+    return len(workload.ramp.steps)
+
+
+def _step(workload: Workload, percent: float, rate: float | None, assumed: Assumptions) -> StepPlan:
+    needs = needs_of(workload, percent, assumed)
+    ramp = workload.ramp
+    hold = ramp.hold if percent or ramp.shadow_hold is None else ramp.shadow_hold
+    if rate is None:
+        return StepPlan(percent, None, None, None, "", needs, {})
+    rates = _rates(workload, percent, rate)
+    times: dict[str, float | None] = {n.gate: _time(n, rates) for n in needs}
+    gating = {n.gate: times[n.gate] for n in needs if n.gating}
+    gating["hold"] = hold
+    gating["min_samples"] = ramp.min_samples / rates["requests"] if rates["requests"] else None
+    slow = max(gating, key=lambda gate: math.inf if gating[gate] is None else float(gating[gate] or 0))
+    return StepPlan(percent, rates["requests"], rates["pairs"], gating[slow], slow, needs, times)
+
+
+def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
+    """A second: the candidate's requests that count, pairs, and noise pairs."""
+    shadow, share = workload.shadow, percent / 100
+    sampled = rate * shadow.sample / 100
+    pairs = sampled * ((1 - share) + share * shadow.reverse / 100)
+    noise = sampled * shadow.same_side / 100
+    if shadow.budget.requests is not None:
+        pairs = min(pairs, shadow.budget.requests / 86400)
+    return {"requests": rate * share if percent else sampled, "pairs": pairs, "noise pairs": min(noise, pairs or noise)}
+
+
+def _time(need: Need, rates: dict[str, float]) -> float | None:
+    rate = rates[need.of]
+    return need.samples / rate if need.samples is not None and rate > 0 else None
+
+
+def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | None) -> list[str]:
+    """What stands in the way, each gate's trouble once with all the steps that have it."""
+    places: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for step in steps[: _steps_that_promote(workload)]:
+        for need in step.needs:
+            trouble = _trouble(workload, step, need, rate) if need.gating else None
+            if trouble is not None:
+                kind, detail = trouble
+                place = f"{step.percent:g} %" if step.percent else "shadow"
+                places.setdefault((need.gate, kind, _remedy(workload, need)), []).append((place, detail))
+    found = _about_setup(workload)
+    for (gate, kind, remedy), where in places.items():
+        details = ", ".join(f"{place}{detail}" for place, detail in where)
+        found.append(f"{gate} {kind} at: {details}. {remedy}")
+    return found
+
+
+def _about_setup(workload: Workload) -> list[str]:
+    found, shadow, gates = [], workload.shadow, workload.gates
+    if gates.quality and gates.quality.margin is not None and not shadow.same_side:
+        found.append("quality_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10")
+    if gates.quality and not shadow.sample:
+        found.append("quality cannot decide without pairs: shadow.sample is 0")
+    if workload.ramp.steps[-1] >= 100 and not shadow.sample * shadow.reverse:
+        found.append("at 100 % nothing is left to compare with: set shadow.reverse, or gates.errors.max_rate")
+    return found
+
+
+def _trouble(workload: Workload, step: StepPlan, need: Need, rate: float | None) -> tuple[str, str] | None:
+    """(what kind, the step's numbers)"""
+    if need.gate == "quality_margin" and not workload.shadow.same_side:
+        return None  # said once, for all steps
+    if need.samples is None:
+        return ("does not decide within any number of samples that was tried", "")
+    if rate is None:
+        return None
+    time = step.times.get(need.gate)
+    few = _too_few(workload, step, need)
+    if few is not None:
+        return few
+    if time is None or time > _PATIENCE:
+        words = "never" if time is None else duration_words(time)
+        return (f"takes more than {duration_words(_PATIENCE)}", f" ({need.samples} {need.of}: {words})")
+    return None
+
+
+def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] | None:
+    """A quantile's bound is infinite until a few samples lie beyond it."""
+    section = next((s for s in workload.gates.latency if latency_name(s) == need.gate), None)
+    if section is None or step.candidate_rate is None or need.of != "requests":
+        return None
+    least = round(_FEW / (1 - QUANTILES[section.quantile]))
+    hold = workload.ramp.hold
+    seen = step.candidate_rate * hold
+    if not hold or seen >= least:
+        return None
+    kind = f"sees nothing within the hold of {duration_words(hold)}, below about {least} samples,"
+    return (kind, f" ({seen:.0f} samples)")
+
+
+def _remedy(workload: Workload, need: Need) -> str:
+    section = next((s for s in workload.gates.latency if latency_name(s) == need.gate), None)
+    if section is not None and section.quantile == "p99":
+        return "gate on p95 instead (p99 with gating: false), or begin with a larger step"
+    if section is not None:
+        return "allow a larger max_ratio, gate on p50, or begin with a larger step"
+    if need.of == "noise pairs":
+        return "raise shadow.same_side, or allow a larger margin"
+    if need.of == "pairs":
+        return "raise shadow.sample and shadow.reverse, or lower min_agreement"
+    return "allow a larger limit, or begin with a larger step"
