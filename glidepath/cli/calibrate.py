@@ -84,11 +84,8 @@ def _parse(line: bytes, where: str) -> dict[str, float]:
 
 
 def _add(history: History, numbers: dict[str, float]) -> list[float]:
-    for key, values in (
-        ("agreement", history.agreements),
-        ("noise", history.noises),
-        ("latency_ms", history.latencies),
-    ):
+    places = {"agreement": history.agreements, "noise": history.noises, "latency_ms": history.latencies}
+    for key, values in places.items():
         if key in numbers:
             values.append(numbers[key])
     return [numbers["t"]] if "t" in numbers else []

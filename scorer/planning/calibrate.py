@@ -68,8 +68,12 @@ def _quality(history: History) -> list[Proposal]:
     if not history.noises:
         middle, spread = float(np.mean(scores)), float(np.std(scores))
         limit = _down(middle - max(_LEAST_MARGIN, 0.2 * spread) * 2)
-        why = f"agreement {_about(scores)}, spread {spread:.3f}; no noise pairs (shadow.same_side): only what is, not what could be"
-        return [Proposal("quality", f"{{min_agreement: {limit:g}}}", (why, *_guess(len(scores))))]
+        measured = (
+            f"agreement {_about(scores)}, spread {spread:.3f}",
+            "no noise pairs (shadow.same_side): this is what the candidate does, not what could be asked of it",
+            *_guess(len(scores)),
+        )
+        return [Proposal("quality", f"{{min_agreement: {limit:g}}}", measured)]
     floor, spread = float(np.mean(history.noises)), float(np.std(history.noises))
     margin = max(_LEAST_MARGIN, math.ceil(20 * spread) / 100)
     limit = _down(floor - margin)
@@ -91,7 +95,7 @@ def _latency(workload: Workload, history: History) -> Proposal:
     drift = _own_ratio(history.latencies, {"p99": 0.99, "p95": 0.95, "p50": 0.5}[quantile], least)
     ratio = max(_DEFAULT_RATIO, math.ceil((drift or 1.0) * 20) / 20)
     reasons = [
-        f"{quantile}: about {seen:.0f} samples of the candidate at {ramp.steps[0]:g} % within {duration_words(ramp.hold)}",
+        f"{quantile}: about {seen:.0f} samples at {ramp.steps[0]:g} % within the hold of {duration_words(ramp.hold)}",
     ]
     if drift is not None:
         text = f"max_ratio {ratio:g}: from block to block the baseline's own {quantile} moves by up to {drift:.2f} ×"

@@ -1,0 +1,180 @@
+"""``make bench-evidence``: the guarantees of the gates and their power, simulated with the production code.
+
+ARGS="--runs 200" for a quick look. Every row of the first table lies on the boundary of its null, where false
+decisions are most frequent; each test alone has alpha = 0.05 (a workload's gates share it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from bench import evidence_cases as cases
+from bench.evidence_cases import ALPHA, Traffic, steady, upper_limit
+
+Row = dict[str, Any]
+
+
+def swing(k: int) -> float:
+    """Errors that both sides share: a slow wave, and an outage in which half of everything fails."""
+    return 0.5 if 40 < k < 60 else 0.02 * (1 + math.sin(k / 20))
+
+
+DRIFT = Traffic(lambda _: 0.25, lambda k: 0.015 + swing(k), lambda k: 0.01 + swing(k))
+JUMPING = Traffic(
+    lambda k: 0.05 if (k // 30) % 2 else 0.6,
+    lambda k: 0.015 + (0.0 if (k // 30) % 2 else 0.1),
+    lambda k: 0.01 + (0.0 if (k // 30) % 2 else 0.1),
+)
+FAST_JUMPING = Traffic(lambda i: 0.05 if (i // 1000) % 2 else 0.5, lambda _: 0.02, lambda _: 0.01)
+
+
+def outage(share: float, depth: float) -> Traffic:
+    """Errors of 1 % on both sides; from request 1000 on, ``depth`` for 300 requests."""
+
+    def p(i: int) -> float:
+        return depth if 1000 <= i < 1300 else 0.01
+
+    return Traffic(lambda _: share, p, p)
+
+
+def guarantees(runs: int) -> Iterator[Row]:
+    """False decisions at the boundaries."""
+    yield _row("naive fixed-sample test at 5 %, 200 looks", runs, cases.naive(runs, 1), None)
+    both: list[tuple[str, Callable[[], cases.Runs]]] = [
+        ("quality: mean at the margin", lambda: cases.quality(runs, 2, -0.03)),
+        ("errors: rate at the limit 2 %", lambda: cases.rate(runs, 3, 0.02, n=1500)),
+        ("errors: increase at the limit", lambda: cases.increase(runs, 4, steady(0.25, 0.015, 0.01), limit=0.005)),
+        ("errors: increase, 20 % and 25 %", lambda: cases.increase(runs, 5, steady(0.5, 0.25, 0.2), limit=0.05)),
+        ("errors: increase, common drift and outage", lambda: cases.increase(runs, 6, DRIFT, limit=0.005)),
+        ("errors: increase, split 5 % ↔ 60 % with drift", lambda: cases.increase(runs, 7, JUMPING, limit=0.005)),
+        ("latency p50 at 1.2 ×, baseline 4 : 1", lambda: cases.latency(runs, 8, 1.2, 0.5, n=1000, baseline=4)),
+        ("latency p95 at 1.2 ×, baseline 1 : 1", lambda: cases.latency(runs, 9, 1.2, 0.95, n=1500, baseline=1)),
+        ("latency p99 at 1.2 ×, baseline 20 : 1", lambda: cases.latency(runs, 10, 1.2, 0.99, n=2000)),
+    ]
+    for name, run in both:
+        result = run()
+        yield _row(f"{name}: false rollback", runs, result.fail_rate, ALPHA)
+        yield _row(f"{name}: false promotion", runs, result.pass_rate, ALPHA)
+    alarms = [
+        ("fast guard: ratio at its limit 2, share 25 %", steady(0.25, 0.02, 0.01)),
+        ("fast guard: ratio at its limit 2, share 50 %", steady(0.5, 0.04, 0.02)),
+        ("fast guard: ratio at its limit, split 5 % ↔ 50 %", FAST_JUMPING),
+        ("fast guard: equal sides, half of all fail for a while", outage(0.25, 0.5)),
+        ("fast guard: equal sides, all fail for a while, share 25 %", outage(0.25, 1.0)),
+        ("fast guard: equal sides, all fail for a while, share 50 %", outage(0.5, 1.0)),
+    ]
+    for seed, (name, traffic) in enumerate(alarms, start=20):
+        yield _row(name, runs, cases.fast_false_alarms(runs, seed, traffic, n=1500), ALPHA)
+    yield _row("split guard: split as set (10 %)", runs, cases.split(runs, 30, 0.1, 0.1, n=1500).fail_rate, ALPHA)
+
+
+def _row(name: str, runs: int, share: float, alpha: float | None) -> Row:
+    limit = None if alpha is None else upper_limit(runs, alpha)
+    return {"case": name, "runs": runs, "share": share, "limit": limit, "ok": limit is None or share <= limit}
+
+
+# (name, how to run it, which direction, STATISTICS' count of samples)
+def power(runs: int) -> Iterator[Row]:
+    rows: list[tuple[str, Callable[[], np.ndarray], float | None]] = [
+        ("quality: true 0, promote", lambda: cases.quality(runs, 40, 0.0, n=1500).passed, 245),
+        ("quality: true -0.06, roll back", lambda: cases.quality(runs, 41, -0.06, n=1500).fail, 254),
+        ("quality: true -0.10, roll back", lambda: cases.quality(runs, 42, -0.10, n=800).fail, 96),
+        ("latency p99: 1.5 ×, roll back", lambda: cases.latency(runs, 43, 1.5, 0.99, n=4000).fail, 850),
+        ("latency p99: 2 ×, roll back", lambda: cases.latency(runs, 44, 2.0, 0.99, n=1000).fail, 110),
+        ("latency p99: equal, promote", lambda: cases.latency(runs, 45, 1.0, 0.99, n=8000).passed, 3000),
+        ("latency p95: 1.5 ×, roll back", lambda: cases.latency(runs, 46, 1.5, 0.95, n=1500).fail, 240),
+        ("latency p95: 2 ×, roll back", lambda: cases.latency(runs, 47, 2.0, 0.95, n=500).fail, 50),
+        ("latency p95: equal, promote", lambda: cases.latency(runs, 48, 1.0, 0.95, n=3000).passed, 740),
+        ("errors: 3 % against 0.5 %, roll back", lambda: _increase_fail(runs), None),
+        ("errors: both 0.1 %, promote", lambda: _increase_pass(runs), None),
+        ("split guard: 15 % instead of 10 %", lambda: cases.split(runs, 51, 0.15, 0.1).fail, None),
+    ]
+    for name, run, reference in rows:
+        median = float(np.median(run()))
+        ratio = None if reference is None else median / reference
+        yield {
+            "case": name,
+            "runs": runs,
+            "median": median,
+            "reference": reference,
+            "ok": ratio is None or ratio <= 1.3,
+        }
+
+
+def _increase_fail(runs: int) -> np.ndarray:
+    return cases.increase(runs, 49, steady(0.1, 0.03, 0.005), limit=0.005, blocks=800).fail
+
+
+def _increase_pass(runs: int) -> np.ndarray:
+    return cases.increase(runs, 50, steady(0.1, 0.001, 0.001), limit=0.005, blocks=800).passed
+
+
+def retreat(runs: int) -> Iterator[Row]:
+    """Bad answers until the fast guard fires, once every request of the candidate fails."""
+    for share in (0.01, 0.1, 0.5, 0.75, 1.0):
+        for healthy in (0, 1000):
+            for base in (0.0, 0.01):
+                needed = cases.bad_answers(runs, 60, share, healthy=healthy, baseline_rate=base)
+                name = f"share {share:.0%}, after {healthy} good, baseline at {base:.0%}"
+                p95 = float(np.quantile(needed, 0.95))
+                yield {"case": name, "runs": runs, "median": float(np.median(needed)), "p95": p95, "ok": p95 <= 10}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=1000)
+    runs = parser.parse_args().runs
+    began = time.monotonic()
+    few = max(20, runs // 5)
+    tables = {
+        "false decisions at the boundary": list(_told(guarantees(runs))),
+        "candidate samples until the decision (median)": list(_told(power(few))),
+        "every request fails": list(_told(retreat(few))),
+    }
+    for title, rows in tables.items():
+        print(f"\n### {title}\n")
+        _print(rows)
+    ok = all(row["ok"] for rows in tables.values() for row in rows)
+    print(f"\n{'all as they should be' if ok else 'NOT as it should be'}; {time.monotonic() - began:.0f} s\n")
+    print(json.dumps({"bench": "evidence", "ok": ok, **{k.replace(" ", "_"): v for k, v in tables.items()}}))
+    return 0 if ok else 1
+
+
+def _told(rows: Iterator[Row]) -> Iterator[Row]:
+    for row in rows:
+        print(".", end="", file=sys.stderr, flush=True)
+        yield row
+
+
+def _print(rows: list[Row]) -> None:
+    keys = list(rows[0])
+    print("| " + " | ".join(keys) + " |")
+    print("|" + "---|" * len(keys))
+    for row in rows:
+        print("| " + " | ".join(_cell(row[key]) for key in keys) + " |")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if value is None:
+        return "–"
+    return (
+        f"{value:.3g}"
+        if isinstance(value, float) and value < 10
+        else f"{value:.0f}"
+        if isinstance(value, float)
+        else str(value)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

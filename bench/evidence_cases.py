@@ -1,0 +1,232 @@
+"""Simulations of the gates' guarantees: the tests run a short form of them, ``make bench-evidence`` the full one.
+
+Every function takes the number of runs and a seed and drives the production classes, one look an event (for latency:
+at their own schedule). A run stops at the first decision.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from glidepath.histogram import MIN_INDEX
+from scorer.evidence.betting import MeanTest
+from scorer.evidence.errors import IncreaseTest, RateTest
+from scorer.evidence.gate import Counts
+from scorer.evidence.latency import LatencyTest
+from scorer.evidence.rates import FastGate
+from scorer.evidence.specs import GateSpec
+from scorer.evidence.split import SplitGuard
+from scorer.evidence.tally import Tally
+
+ALPHA = 0.05
+AT = math.log(1 / ALPHA)
+DEFAULT_FAST_ALPHA = 0.05 / 9  # what errors_fast gets of alpha 0.05 in the default configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """First decision of each run, counted in the candidate's samples; inf where there was none."""
+
+    fail: np.ndarray
+    passed: np.ndarray
+
+    @property
+    def fail_rate(self) -> float:
+        return float(np.isfinite(self.fail).mean())
+
+    @property
+    def pass_rate(self) -> float:
+        return float(np.isfinite(self.passed).mean())
+
+
+def upper_limit(runs: int, alpha: float = ALPHA) -> float:
+    """The largest share of false decisions that is compatible with α at 99 %: α + 2.33 standard deviations."""
+    return alpha + 2.33 * math.sqrt(alpha * (1 - alpha) / runs)
+
+
+def quality(runs: int, seed: int, mean: float, *, sd: float = 0.15, delta: float = 0.03, n: int = 3000) -> Runs:
+    """Differences to the reference, normal, clipped to [-1, 1], against the margin delta. At the boundary: -delta."""
+    rng = np.random.default_rng(seed)
+    fails, passes = [], []
+    for _ in range(runs):
+        test = MeanTest((1 - delta) / 2, AT, AT)
+        fail = passed = math.inf
+        for x in ((np.clip(rng.normal(mean, sd, n), -1, 1) + 1) / 2).tolist():
+            test.update(x)
+            if fail == math.inf and test.log_fail >= AT:
+                fail = test.n
+            if passed == math.inf and test.log_pass >= AT:
+                passed = test.n
+        fails.append(fail)
+        passes.append(passed)
+    return Runs(np.array(fails), np.array(passes))
+
+
+def naive(runs: int, seed: int, *, looks: int = 200, sd: float = 0.15, n: int = 3000) -> float:
+    """Share of runs at the boundary in which a plain one-sided test at 5 % "finds" harm at one of its looks."""
+    rng = np.random.default_rng(seed)
+    at = np.linspace(n / looks, n, looks).astype(int)
+    sums = np.cumsum(rng.normal(0, sd, (runs, n)), axis=1)[:, at - 1]
+    return float((sums / (sd * np.sqrt(at)) > 1.645).any(axis=1).mean())
+
+
+def rate(runs: int, seed: int, p: float, *, limit: float = 0.02, n: int = 3000) -> Runs:
+    """The fixed limit, one request at a time."""
+    rng = np.random.default_rng(seed)
+    fails, passes = [], []
+    for _ in range(runs):
+        test = RateTest(limit)
+        fail = passed = math.inf
+        for i, error in enumerate((rng.random(n) < p).tolist(), start=1):
+            test.update(int(error), 1)
+            if fail == math.inf and test.log_fail >= AT:
+                fail = i
+            if passed == math.inf and test.log_pass >= AT:
+                passed = i
+        fails.append(fail)
+        passes.append(passed)
+    return Runs(np.array(fails), np.array(passes))
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Share of the candidate and both error rates, as functions of the block's number."""
+
+    share: Callable[[int], float]
+    candidate: Callable[[int], float]
+    baseline: Callable[[int], float]
+
+
+def steady(share: float, candidate: float, baseline: float) -> Traffic:
+    return Traffic(lambda _: share, lambda _: candidate, lambda _: baseline)
+
+
+def increase(runs: int, seed: int, traffic: Traffic, *, limit: float, blocks: int = 160, size: int = 50) -> Runs:
+    """The increase over the baseline, one look a block; both directions of one traffic."""
+    rng = np.random.default_rng(seed)
+    fails, passes = [], []
+    for _ in range(runs):
+        test = IncreaseTest(limit)
+        fail = passed = math.inf
+        seen = 0
+        for k in range(blocks):
+            c_n = int(rng.binomial(size, traffic.share(k)))
+            b_n = size - c_n
+            if not c_n or not b_n:
+                continue
+            seen += c_n
+            test.update(
+                int(rng.binomial(c_n, traffic.candidate(k))), c_n, int(rng.binomial(b_n, traffic.baseline(k))), b_n
+            )
+            if fail == math.inf and test.log_fail >= AT:
+                fail = seen
+            if passed == math.inf and test.log_pass >= AT:
+                passed = seen
+            if min(fail, passed) < math.inf:
+                break
+        fails.append(fail)
+        passes.append(passed)
+    return Runs(np.array(fails), np.array(passes))
+
+
+def fast_gate(alpha: float, prior_share: float, weight: float = 200.0) -> tuple[FastGate, Counts]:
+    counts = Counts()
+    spec = GateSpec("errors_fast", 2.0, "ratio", math.log(1 / alpha), AT, fast=True, guard=True)
+    return FastGate(spec, counts, 0.05, prior_share, weight), counts
+
+
+def _feed(gate: FastGate, counts: Counts, own: bool, error: bool) -> None:
+    if own:
+        counts.c_n += 1
+        counts.c_errors += error
+        gate.add(int(error), 1, 0, 0)
+    else:
+        counts.b_n += 1
+        counts.b_errors += error
+        gate.add(0, 0, int(error), 1)
+
+
+def fast_false_alarms(runs: int, seed: int, traffic: Traffic, *, n: int = 3000, alpha: float = ALPHA) -> float:
+    """Share of runs in which the fast guard fires; one look a request."""
+    rng = np.random.default_rng(seed)
+    fired = 0
+    for _ in range(runs):
+        gate, counts = fast_gate(alpha, traffic.share(0))
+        sides, errors = rng.random(n), rng.random(n)
+        for i in range(n):
+            own = bool(sides[i] < traffic.share(i))
+            p = traffic.candidate(i) if own else traffic.baseline(i)
+            _feed(gate, counts, own, bool(errors[i] < p))
+        fired += gate.failed
+    return fired / runs
+
+
+def bad_answers(runs: int, seed: int, share: float, *, healthy: int, baseline_rate: float) -> np.ndarray:
+    """How many bad answers the fast guard needs once every candidate request fails, after ``healthy`` good requests."""
+    rng = np.random.default_rng(seed)
+    needed = []
+    for _ in range(runs):
+        gate, counts = fast_gate(DEFAULT_FAST_ALPHA, min(share, 0.99))
+        for _ in range(healthy):
+            own = bool(rng.random() < share)
+            _feed(gate, counts, own, bool(rng.random() < (0.0 if own else baseline_rate)))
+        bad = 0
+        while not gate.failed and bad < 100:
+            own = bool(rng.random() < share)
+            bad += own
+            _feed(gate, counts, own, own or bool(rng.random() < baseline_rate))
+        needed.append(bad)
+    return np.array(needed)
+
+
+def split(runs: int, seed: int, true: float, configured: float, *, n: int = 4000) -> Runs:
+    """The sample-ratio guard, one look a request; ``fail`` in requests of both sides."""
+    rng = np.random.default_rng(seed)
+    fails = []
+    for _ in range(runs):
+        guard = SplitGuard(configured)
+        fail = math.inf
+        for i, own in enumerate((rng.random(n) < true).tolist(), start=1):
+            guard.update(int(own), int(not own))
+            if guard.log_e >= AT:
+                fail = i
+                break
+        fails.append(fail)
+    return Runs(np.array(fails), np.full(runs, math.inf))
+
+
+def latency(runs: int, seed: int, ratio: float, q: float, *, n: int, baseline: int = 20, limit: float = 1.2) -> Runs:
+    """Lognormal σ = 0.5 on both sides, the candidate's ``ratio`` times as slow; at the boundary both nulls hold."""
+    rng = np.random.default_rng(seed)
+    fails, passes = [], []
+    for _ in range(runs):
+        own, base = Tally(), Tally()
+        c = _slots(300 * ratio * rng.lognormal(0, 0.5, n))
+        b = _slots(300 * rng.lognormal(0, 0.5, n * baseline))
+        test = LatencyTest(q, limit)
+        fail = passed = math.inf
+        at = 0
+        while at < n and min(fail, passed) == math.inf:
+            until = min(n, max(at + 1, math.ceil(at * 1.01)))
+            _add(own, c[at:until])
+            _add(base, b[at * baseline : until * baseline])
+            at = until
+            test.look(own, base)
+            fail = at if test.log_fail >= AT else math.inf
+            passed = at if test.log_pass >= AT else math.inf
+        fails.append(fail)
+        passes.append(passed)
+    return Runs(np.array(fails), np.array(passes))
+
+
+def _slots(values: np.ndarray) -> np.ndarray:
+    return np.ceil(np.log2(values) * 64).astype(np.int64) - MIN_INDEX
+
+
+def _add(tally: Tally, slots: np.ndarray) -> None:
+    np.add.at(tally.counts, slots, 1)
+    tally.total += len(slots)
