@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import redis.asyncio
 
 from glidepath.local.process import Child, free_ports
 from glidepath.local.servers import start_redis
+
+# Tests start real servers by fork and exec beside gRPC servers of their own; gRPC's fork handlers crash the child.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 VALID = """\
 backends:

@@ -95,7 +95,9 @@ local function adapt_headers(headers, state, side, attempt)
     if side.secret ~= nil and side.secret.header == name then
       local secret = state:get(side.secret.state)
       value = nil
-      if secret ~= nil and secret ~= "" then value = side.secret.prefix .. trim(secret) end
+      if secret ~= nil and secret ~= "" and secret ~= "-" then -- "-": an environment variable that is not set
+        value = side.secret.prefix .. trim(secret)
+      end
     end
     put(headers, name, value)
   end

@@ -10,6 +10,7 @@ from glidepath.config.backends import Backend
 from glidepath.config.model import Config, Workload
 from glidepath.envoyconfig.adapt import Turn, keeps_client_credential, lua_filter
 from glidepath.envoyconfig.parts import TYPE, Json, address, assignment, is_ip, noted, seconds, socket_address
+from glidepath.errors import ConfigError
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -27,13 +28,21 @@ def clusters(config: Config) -> list[Json]:
     found.append(_extproc(config))
     if config.envoy.actuator == "rtds":
         found.append(_rtds(config))
+    _refuse_doubles([cluster["name"] for cluster in found], config)
     return found
+
+
+def _refuse_doubles(names: Sequence[str], config: Config) -> None:
+    for name in config.backends:
+        if names.count(name) > 1:
+            raise ConfigError(f"backends.{name}: Envoy has a cluster of this name already; give the backend another")
 
 
 def backend_cluster(name: str, backend: Backend) -> Json:
     """The backend by itself. Whether a client's own credential may come here is the route's to say."""
     turn = Turn(name, backend, keep=keeps_client_credential(backend, candidate=False))
-    text = f"{name}: {backend.url}" + (f", model {backend.model}" if backend.model else "")
+    url = urlsplit(backend.url)
+    text = f"{name}: {url.scheme}://{url.hostname}{url.path}" + (f", model {backend.model}" if backend.model else "")
     return noted(text, {**_endpoints(name, backend), **_http(backend, [lua_filter([turn])])})
 
 

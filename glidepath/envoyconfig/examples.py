@@ -1,4 +1,4 @@
-"""``python -m glidepath.envoyconfig.examples envoy`` rewrites the examples there from their ``glidepath.yaml`` files."""
+"""``python -m glidepath.envoyconfig.examples envoy`` rewrites the examples from their ``glidepath.yaml`` files."""
 
 from __future__ import annotations
 

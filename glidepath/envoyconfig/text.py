@@ -47,6 +47,7 @@ def to_yaml(document: Any, header: str = "") -> str:
 
 
 def _comment(text: str, indent: str) -> list[str]:
+    text = "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
     width = WIDTH - len(indent)
     lines = [part for line in text.split("\n") for part in textwrap.wrap(line, width) or [""]]
     return [f"{indent}# {line}".rstrip() for line in lines]

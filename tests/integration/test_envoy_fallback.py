@@ -1,0 +1,149 @@
+"""A candidate that fails before its first byte costs the client nothing; everything else passes through honestly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from glidepath import keys
+from tests.support.recorder import Mood
+from tests.support.stage import BODY, Stage, on_stage, until
+
+AT_ONCE: dict[str, Any] = {"start": 100}
+BIG = {**BODY, "padding": 'a"model": "no" [{' * 100_000}
+FAILURES: list[tuple[str, Mood, int]] = [
+    ("answers 503", "status", 503),
+    ("answers 500", "status", 500),
+    ("refuses with 429", "status", 429),
+    ("sends no first byte", "hang", 0),
+    ("resets", "reset", 0),
+]
+
+
+def assert_rescued(stage: Stage, key: str, size: int) -> None:
+    """The baseline received what it would have received at once; the candidate never saw the client's key."""
+    rescue = stage.cloud.last
+    assert rescue.model == "cloud-model"
+    assert rescue.headers["authorization"] == key
+    assert rescue.headers["host"] == stage.cloud.url.removeprefix("http://")
+    assert int(rescue.headers["content-length"]) == len(rescue.body) >= size
+    if stage.onprem.received:
+        tried = stage.onprem.last
+        assert tried.model == "onprem-model"
+        assert tried.path == "/base/chat/completions"
+        assert tried.headers["authorization"] == "Bearer onprem-key"
+        assert int(tried.headers["content-length"]) == len(tried.body) >= size
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "sse"])
+@pytest.mark.parametrize("body", [BODY, BIG], ids=["small", "over 1 MiB"])
+async def test_a_failing_candidate_is_covered_by_the_baseline(tmp_path: Path, stream: bool, body: Any) -> None:
+    key = tmp_path / "key"
+    key.write_text("onprem-key\n")
+    onprem = {"url_path": "/base", "strip": "/v1", "credential": {"file": str(key)}, "first_byte_timeout": "300ms"}
+    async with on_stage(tmp_path, onprem=onprem, chat=AT_ONCE) as stage:
+        stage.cloud.mood = "sse" if stream else "json"
+        for number, (what, mood, status) in enumerate(FAILURES):
+            stage.forget()
+            stage.onprem.mood, stage.onprem.status = mood, status
+            client = f"Bearer client-{number}"
+            reply = await stage.post(body, {"authorization": client})
+            assert reply.status == 200, what
+            expected = b"".join(stage.cloud.events()) if stream else json.dumps(stage.cloud.answer()).encode()
+            assert reply.body == expected, what
+            assert_rescued(stage, client, len(json.dumps(body)) - 20)
+        log = stage.collector.entries.setdefault(keys.LIVE_LOG, [])
+        await until(lambda: len(log) == len(FAILURES))
+        assert {entry.common_properties.upstream_cluster for entry in log} == {"cloud-for-onprem"}
+        assert {entry.common_properties.upstream_request_attempt_count for entry in log} == {2}
+        assert {entry.common_properties.route_name for entry in log} == {"glidepath/chat/captured"}
+
+
+async def test_a_candidate_that_refuses_connections_is_covered_by_the_baseline(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, chat=AT_ONCE) as stage:
+        await stage.onprem.__aexit__()
+        replies = await asyncio.gather(*(stage.post(headers={"authorization": "Bearer me"}) for _ in range(200)))
+        assert {reply.status for reply in replies} == {200}
+        assert len(stage.cloud.received) == 200
+        assert_rescued(stage, "Bearer me", 1)
+
+
+async def test_two_hundred_candidate_errors_at_once_reach_no_client(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, chat=AT_ONCE) as stage:
+        stage.onprem.mood = "status"
+        replies = await asyncio.gather(*(stage.post() for _ in range(200)))
+        assert {reply.status for reply in replies} == {200}
+        assert len(stage.onprem.received) == len(stage.cloud.received) == 200
+
+
+async def test_the_rescue_may_take_longer_than_the_candidate_was_given(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, onprem={"first_byte_timeout": "200ms"}, chat=AT_ONCE) as stage:
+        stage.onprem.mood = "hang"
+        stage.cloud.delay = 0.7
+        reply = await stage.post()
+        assert reply.status == 200
+        assert json.loads(reply.body)["model"] == "cloud"
+        assert reply.seconds >= 0.9
+        assert len(stage.cloud.received) == 1
+
+
+async def test_a_baseline_request_is_bounded_by_no_first_byte_timeout(tmp_path: Path) -> None:
+    short = {"first_byte_timeout": "200ms"}
+    async with on_stage(tmp_path, cloud=short, onprem=short) as stage:
+        stage.cloud.delay = 0.7
+        assert (await stage.post()).status == 200
+        assert len(stage.cloud.received) == 1
+
+
+async def test_a_stream_that_has_begun_outlives_the_first_byte_timeout(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, onprem={"first_byte_timeout": "300ms"}, chat=AT_ONCE) as stage:
+        stage.onprem.mood = "slow_stream"
+        reply = await stage.post()
+        assert reply.body == b"".join(stage.onprem.events())
+        assert stage.cloud.received == []
+
+
+async def test_an_error_after_the_first_byte_passes_through(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, chat=AT_ONCE) as stage:
+        stage.onprem.mood = "die_in_stream"
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await stage.post()
+        assert stage.cloud.received == []
+        log = stage.collector.entries.setdefault(keys.LIVE_LOG, [])
+        await until(lambda: len(log) == 1)
+        assert log[0].common_properties.upstream_cluster == "onprem"
+        assert log[0].response.response_code_details.startswith("upstream_reset_after_response_started")
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 401])
+async def test_the_baselines_errors_pass_unchanged_and_are_never_retried(tmp_path: Path, status: int) -> None:
+    async with on_stage(tmp_path) as stage:
+        stage.cloud.mood, stage.cloud.status = "status", status
+        reply = await stage.post(headers={"x-envoy-retry-on": "5xx", "x-envoy-max-retries": "3"})
+        assert reply.status == status
+        assert json.loads(reply.body)["error"]["message"] == f"cloud says {status}"
+        assert reply.headers["x-backend"] == "cloud"
+        assert len(stage.cloud.received) == 1
+        assert stage.onprem.received == []
+
+
+async def test_a_client_error_from_the_candidate_is_the_clients(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, chat=AT_ONCE) as stage:
+        stage.onprem.mood, stage.onprem.status = "status", 400
+        reply = await stage.post()
+        assert reply.status == 400
+        assert stage.cloud.received == []
+
+
+async def test_without_fallback_the_candidates_error_reaches_the_client(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, chat={"start": 100, "fallback": False}) as stage:
+        stage.onprem.mood = "status"
+        reply = await stage.post()
+        assert reply.status == 503
+        assert json.loads(reply.body)["error"]["message"] == "onprem says 503"
+        assert stage.cloud.received == []

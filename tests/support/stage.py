@@ -1,0 +1,119 @@
+"""Two recording backends, a collector in extproc's place, and a real Envoy between them and the test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from glidepath import keys
+from tests.support.collector import Collector
+from tests.support.envoys import RunningEnvoy, running_envoy
+from tests.support.recorder import Recorder
+
+PATH = "/v1/chat/completions"
+CHAT = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem"}
+BODY = {"messages": [{"role": "user", "content": 'not the "model": "x"', "model": "inner"}], "model": "client-model"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    cloud: Recorder
+    onprem: Recorder
+    collector: Collector
+    envoy: RunningEnvoy
+    session: aiohttp.ClientSession
+
+    async def post(
+        self, body: Any = BODY, headers: Mapping[str, str] | None = None, path: str = PATH, to: str | None = None
+    ) -> Reply:
+        """``body``: bytes as they are, anything else as JSON. ``to``: a listener's URL; absent: the live one."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"content-type": "application/json", **(headers or {})}
+        start = time.monotonic()
+        async with self.session.post((to or self.envoy.live) + path, data=data, headers=sent) as response:
+            content = await response.read()
+            return Reply(response.status, content, response.headers, time.monotonic() - start)
+
+    async def tee(self, target: str, origin: str = "shadow", **headers: str) -> Reply:
+        names = {keys.HEADER_WORKLOAD: "chat", keys.HEADER_TARGET: target, keys.HEADER_ORIGIN: origin}
+        return await self.post(headers={**names, **headers}, to=self.envoy.shadow)
+
+    def weigh(self, percent: float, workload: str = "chat", candidate: str = "onprem-or-cloud") -> None:
+        points = round(percent * 100)
+        values = {
+            keys.weight_key(workload, candidate): points,
+            keys.weight_key(workload, "cloud"): keys.FULL_WEIGHT - points,
+        }
+        self.envoy.modify(values)
+
+    def forget(self) -> None:
+        self.cloud.received.clear()
+        self.onprem.received.clear()
+
+
+@asynccontextmanager
+async def on_stage(
+    folder: Path,
+    *,
+    cloud: Mapping[str, Any] | None = None,
+    onprem: Mapping[str, Any] | None = None,
+    chat: Mapping[str, Any] | None = None,
+    tls_onprem: tuple[Path, Path] | None = None,
+    **sections: Any,
+) -> AsyncIterator[Stage]:
+    """``cloud``, ``onprem``, ``chat``: more settings of these; ``url_path`` is put after the backend's URL.
+
+    ``tls_onprem``: key and certificate with which the candidate speaks TLS.
+    """
+    context = None
+    if tls_onprem is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(tls_onprem[1], tls_onprem[0])
+    socket = folder / "extproc.sock"
+    timeout = aiohttp.ClientTimeout(total=15)
+    async with (
+        Recorder("cloud") as one,
+        Recorder("onprem", tls=context) as two,
+        Collector(socket) as collector,
+        aiohttp.ClientSession(timeout=timeout) as session,
+    ):
+        text = yaml.safe_dump(
+            {
+                "extproc": {"listen": f"unix:{socket}"},
+                "backends": {"cloud": _backend(one, cloud or {}), "onprem": _backend(two, onprem or {})},
+                **sections,
+                "workloads": {"chat": {**CHAT, **(chat or {})}, **sections.get("workloads", {})},
+            }
+        )
+        with running_envoy(text, folder) as envoy:
+            yield Stage(one, two, collector, envoy, session)
+
+
+def _backend(recorder: Recorder, more: Mapping[str, Any]) -> dict[str, Any]:
+    rest = dict(more)
+    return {"url": recorder.url + str(rest.pop("url_path", "")), "model": f"{recorder.name}-model", **rest}
+
+
+async def until(condition: Callable[[], bool], timeout: float = 5) -> None:
+    """Waits for what another process does. Fails when it has not come by ``timeout`` seconds."""
+    async with asyncio.timeout(timeout):
+        while not condition():  # noqa: ASYNC110 - the other side is a process
+            await asyncio.sleep(0.01)
