@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glidepath.errors import ConfigError
+from glidepath.errors import ConfigError, DependencyError
 from scorer.embed.models import BertShape
 
 GRAPH_VERSION = 1  # part of the cache's key: raise it with any change to what is written here
@@ -31,7 +32,16 @@ class Weights(Protocol):
 
 
 def write_graph(model: Path, shape: BertShape, folder: Path) -> None:
-    """Write GRAPH_FILE and WEIGHTS_FILE into ``folder`` (which exists). Raises ConfigError for unfit weights."""
+    """Write GRAPH_FILE and WEIGHTS_FILE into ``folder`` (which exists).
+
+    Raises ConfigError for unfit weights, DependencyError without the packages onnx and safetensors (extra ``graph``).
+    """
+    missing = [name for name in ("onnx", "safetensors") if find_spec(name) is None]
+    if missing:
+        raise DependencyError(
+            f"scorer.embedder.model: to read {model} one needs {' and '.join(missing)}: install the extra 'graph' "
+            "(pip install 'glidepath[graph]'), or use a prepared model (python -m scorer.embed.prepared)"
+        )
     with open_weights(model / "model.safetensors") as weights, (folder / WEIGHTS_FILE).open("wb") as out:
         builder = _Builder(out)
         hidden = _encoder(builder, weights, shape)

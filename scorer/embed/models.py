@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,17 +13,24 @@ from typing import Any
 
 from glidepath.errors import ConfigError
 
+SHARED = "share/glidepath/models"  # below the Python prefix: where an image has its model
 _KEY = "scorer.embedder.model"
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def find_model(name: str) -> Path | None:
-    """The directory that ``name`` means: a path, or an installed weights package (its folder ``model``), or None."""
+    """The directory that ``name`` means, or None.
+
+    A path; a prepared model in ``<prefix>/share/glidepath/models``; an installed weights package (its folder ``model``).
+    """
     folder = Path(name).expanduser()
     if (folder / "config.json").is_file():
         return folder
     if not _PACKAGE.fullmatch(name):
         return None
+    shared = Path(sys.prefix) / SHARED / name
+    if (shared / "config.json").is_file():
+        return shared
     try:
         spec = find_spec(re.sub(r"[-.]", "_", name))
     except (ImportError, ValueError):

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from glidepath.config.parts import EmbedderSection
-from scorer.embed.graph import GRAPH_FILE, GRAPH_VERSION, OUTPUT, write_graph
-from scorer.embed.models import fingerprint, read_shape, require_model
+from scorer.embed.graph import GRAPH_FILE, OUTPUT
+from scorer.embed.models import read_shape, require_model
+from scorer.embed.prepared import graph_of
 from scorer.embed.protocol import Span, Vectors
-from scorer.embed.store import built
 from scorer.embed.wordpieces import Ids, WordPieces, run_batches
 
 
@@ -24,8 +24,7 @@ class OnnxEmbedder:
         self.max_tokens = shape.max_tokens
         self._batch = section.batch
         self._pieces = WordPieces(folder, shape.max_tokens)
-        key = fingerprint(folder, GRAPH_VERSION)
-        with built(key, lambda draft: write_graph(folder, shape, draft), cache) as place:
+        with graph_of(folder, shape, cache) as place:
             self._session = _session(place / GRAPH_FILE, section.threads)
 
     def spans(self, text: str) -> Sequence[Span]:

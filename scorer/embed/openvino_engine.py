@@ -7,10 +7,10 @@ from pathlib import Path
 
 from glidepath.config.parts import EmbedderSection
 from glidepath.errors import DependencyError
-from scorer.embed.graph import GRAPH_FILE, GRAPH_VERSION, write_graph
-from scorer.embed.models import fingerprint, read_shape, require_model
+from scorer.embed.graph import GRAPH_FILE
+from scorer.embed.models import read_shape, require_model
+from scorer.embed.prepared import graph_of
 from scorer.embed.protocol import Span, Vectors
-from scorer.embed.store import built
 from scorer.embed.wordpieces import Ids, WordPieces, run_batches
 
 
@@ -32,13 +32,12 @@ class OpenVinoEmbedder:
         self.max_tokens = shape.max_tokens
         self._batch = section.batch
         self._pieces = WordPieces(folder, shape.max_tokens)
-        key = fingerprint(folder, GRAPH_VERSION)
         settings = {
             "INFERENCE_NUM_THREADS": section.threads,
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # several scorers would be pinned to the same core
         }
-        with built(key, lambda draft: write_graph(folder, shape, draft), cache) as place:
+        with graph_of(folder, shape, cache) as place:
             core = openvino.Core()
             self._model = core.compile_model(core.read_model(place / GRAPH_FILE), "CPU", settings)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from scorer.embed.cache import VectorCache, text_key
 from scorer.embed.chunks import chunk_spans
 from scorer.embed.protocol import Embedder, Vectors
@@ -42,10 +44,7 @@ def _embed_fresh(embedder: Embedder, texts: dict[bytes, str]) -> dict[bytes, Vec
     if not texts:
         return {}
     chunks = {key: split_text(embedder, text) for key, text in texts.items()}
-    rows = embedder.embed([chunk for parts in chunks.values() for chunk in parts])
-    vectors: dict[bytes, Vectors] = {}
-    at = 0
-    for key, parts in chunks.items():
-        vectors[key] = rows[at : at + len(parts)].copy()  # not a view: a cached row must not keep its whole batch
-        at += len(parts)
-    return vectors
+    different = list(dict.fromkeys(chunk for parts in chunks.values() for chunk in parts))  # a loop repeats itself
+    rows = dict(zip(different, embedder.embed(different), strict=True))
+    # Copies, not views: a cached row must not keep its whole batch.
+    return {key: np.stack([rows[chunk] for chunk in parts]) for key, parts in chunks.items()}

@@ -152,11 +152,15 @@ class RedisInbox:
                 SCORER_GROUP, self._consumer, {self._names[workload].pairs: ">"}, count=count
             )
         except ResponseError as error:
-            if "NOGROUP" in str(error):  # Redis lost its data: make the groups again on the next turn
-                self._grouped = False
-                return []
-            raise
+            self._forget_groups(error)
+            return []
         return [Entry(workload, _text(i), bytes(fields.get(b"p", b""))) for i, fields in _entries(answer)]
+
+    def _forget_groups(self, error: ResponseError) -> None:
+        """Redis lost its data: the groups are made again on the next turn. Any other error is raised."""
+        if "NOGROUP" not in str(error):
+            raise error
+        self._grouped = False
 
     async def _group_info(self, key: str) -> list[dict[str, Any]]:
         try:

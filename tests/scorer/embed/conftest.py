@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from glidepath.config.parts import EmbedderSection
 from scorer.embed.onnx_engine import OnnxEmbedder
-from scorer.embed.protocol import Span, Vectors
+from tests.support.scoring import WordEmbedder
 
 SAMPLES = (
     "The museum opens at nine and closes at five; tickets are sold at the door.",
@@ -26,30 +23,6 @@ SAMPLES = (
     "1. First item\n2. Second item\n\n" * 80,
     "supercalifragilistic" * 200,
 )
-
-
-class WordEmbedder:
-    """A twin of an engine: a token a word, a vector that depends on the words; remembers what it was asked."""
-
-    name = "words"
-    dimensions = 8
-    max_tokens = 5
-
-    def __init__(self) -> None:
-        self.calls: list[list[str]] = []
-
-    def spans(self, text: str) -> Sequence[Span]:
-        spans, at = [], 0
-        for word in text.split():
-            start = text.index(word, at)
-            at = start + len(word)
-            spans.append((start, at))
-        return spans
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        self.calls.append(list(texts))
-        rows = [np.random.default_rng(zlib.crc32(text.encode())).normal(size=8) for text in texts]
-        return np.asarray([row / np.linalg.norm(row) for row in rows], np.float32).reshape(len(texts), 8)
 
 
 @pytest.fixture
