@@ -1,0 +1,279 @@
+"""The steer loop with a real Envoy and a real Redis; only the evidence is scripted."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from glidepath.config import Config
+from glidepath.config.parts import RedisSection
+from glidepath.domain import Origin, Outcomes
+from glidepath.local.process import Child, free_ports
+from glidepath.local.servers import start_envoy, start_redis
+from glidepath.records import CommandKind
+from glidepath.wire import encode_outcomes
+from tests.support.envoys import RunningEnvoy, running_envoy
+from tests.support.wheelhouse import steering, until
+
+YAML = """
+backends:
+  cloud: {url: "http://127.0.0.1:9001"}
+  onprem: {url: "http://127.0.0.1:9002"}
+workloads:
+  chat:
+    match: {path: /v1/chat/completions}
+    baseline: cloud
+    candidate: onprem
+    ramp: {steps: [5, 25, 100], hold: 300ms, min_samples: 2, cool_down: 1h}
+"""
+
+
+@dataclass
+class Fleet:
+    """One or two Envoys that can be stopped and started again at the same place."""
+
+    envoys: list[RunningEnvoy]
+    folders: list[Path]
+    again: list[Child]
+
+    def start_again(self, index: int) -> None:
+        envoy, folder = self.envoys[index], self.folders[index]
+        self.again.append(start_envoy(folder / "envoy.yaml", envoy.admin, folder / "again.log", concurrency=1))
+
+
+@pytest.fixture
+def envoy(tmp_path: Path) -> Iterator[Fleet]:
+    with running_envoy(YAML, tmp_path) as one:
+        fleet = Fleet([one], [tmp_path], [])
+        yield fleet
+        for child in fleet.again:
+            child.stop()
+
+
+@pytest.fixture
+def two_envoys(tmp_path: Path) -> Iterator[Fleet]:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    with running_envoy(YAML, folders[0]) as one, running_envoy(YAML, folders[1]) as two:
+        fleet = Fleet([one, two], folders, [])
+        yield fleet
+        for child in fleet.again:
+            child.stop()
+
+
+def config_of(fleet: Fleet, redis_url: str, *more: str) -> Config:
+    config = fleet.envoys[0].config
+    admin = (*(e.admin for e in fleet.envoys), *more)
+    envoy = config.envoy.model_copy(update={"admin": admin})
+    return config.model_copy(update={"envoy": envoy, "redis": RedisSection(url=redis_url)})
+
+
+async def test_it_climbs_on_proof_and_falls_at_once(envoy: Fleet, redis_url: str) -> None:
+    admin = envoy.envoys[0].admin
+    async with steering(config_of(envoy, redis_url)) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 1))
+        assert await wheel.weights(admin) == (0, 10_000)
+        await wheel.score(0.95)
+        await wheel.outcomes(3, 0, Origin.SHADOW)
+        await until(lambda: wheel.stands("holding", 5, 1))
+        assert await wheel.weights(admin) == (500, 9500)
+        await wheel.outcomes(3, 3)
+        took = await until(lambda: wheel.has(admin, 0))
+        assert took < 1.0
+        await until(lambda: wheel.stands("cooling_down", 0, 1))
+        decision = await wheel.logged("roll_back")
+        assert decision is not None
+        assert (decision.trigger, decision.from_percent, decision.to_percent) == ("errors_fast", 5, 0)
+        assert decision.verdicts
+        assert decision.model_versions["candidate"] == "onprem"
+
+
+async def test_a_restarted_envoy_is_written_again_within_2_s(envoy: Fleet, redis_url: str) -> None:
+    admin = envoy.envoys[0].admin
+    async with steering(config_of(envoy, redis_url)) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 1))
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.has(admin, 500))
+        envoy.envoys[0].child.kill()
+        envoy.start_again(0)
+        took = await until(lambda: wheel.has(admin, 500))
+        assert took < 2.0
+        await until(lambda: wheel.logged("restore"))
+        assert await wheel.stands("holding", 5)
+
+
+async def test_a_persons_curl_is_adopted_held_and_left_alone(envoy: Fleet, redis_url: str) -> None:
+    admin = envoy.envoys[0].admin
+    async with steering(config_of(envoy, redis_url)) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 1))
+        await wheel.curl(admin, candidate=3000, baseline=7000)
+        await until(lambda: wheel.stands("held", 30, 1))
+        await wheel.score(0.95)
+        await wheel.outcomes(5, 0)
+        decision = await wheel.logged("adopt")
+        assert decision is not None
+        assert "glidepath resume chat" in decision.reason
+        assert await wheel.weights(admin) == (3000, 7000)
+        await wheel.curl(admin, autopilot=1)
+        await until(lambda: wheel.has(admin, 10_000))  # all steps were proved: on to the last one
+
+
+async def test_all_traffic_back_by_one_curl_stays_back(envoy: Fleet, redis_url: str) -> None:
+    admin = envoy.envoys[0].admin
+    async with steering(config_of(envoy, redis_url)) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 1))
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.has(admin, 500))
+        await wheel.curl(admin, candidate=0)
+        await until(lambda: wheel.stands("held", 0, 1))
+        assert await wheel.weights(admin) == (0, 10_000)
+
+
+async def test_without_autopilot_nothing_is_promoted_and_with_it_again_it_goes_on(envoy: Fleet, redis_url: str) -> None:
+    admin = envoy.envoys[0].admin
+    async with steering(config_of(envoy, redis_url)) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 1))
+        await wheel.curl(admin, autopilot=0)
+        await until(lambda: wheel.logged("autopilot_off"))
+        await wheel.score(0.95)
+        await wheel.outcomes(3, 0, Origin.SHADOW)
+
+        async def proved() -> bool:
+            status = await wheel.status()
+            assert status is not None
+            assert status.percent == 0
+            return status.verdicts[0].outcome == "pass" and status.candidate.requests == 3
+
+        await until(proved)
+        assert not await wheel.logged("promote")
+        await wheel.curl(admin, autopilot=1)
+        await until(lambda: wheel.has(admin, 500))
+
+
+async def test_an_envoy_that_is_away_shows_as_k_of_n_and_is_told_when_it_is_back(
+    two_envoys: Fleet, redis_url: str
+) -> None:
+    first, second = (e.admin for e in two_envoys.envoys)
+    async with steering(config_of(two_envoys, redis_url)) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 2))
+        two_envoys.envoys[1].child.kill()
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.stands("holding", 5, 1))
+        assert await wheel.has(first, 500)
+        status = await wheel.status()
+        assert status is not None
+        assert (status.confirmed, status.envoys) == (1, 2)
+        assert "1 of 2 Envoys" in status.message or "holds" in status.message
+        two_envoys.start_again(1)
+        await until(lambda: wheel.has(second, 500))
+        await until(lambda: wheel.stands("holding", 5, 2))
+
+
+async def test_an_envoy_that_hangs_does_not_delay_the_way_back(envoy: Fleet, redis_url: str) -> None:
+    with socket.socket() as deaf:  # accepts connections in the kernel, answers nothing
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        admin = envoy.envoys[0].admin
+        config = config_of(envoy, redis_url, f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        async with steering(config) as wheel:
+            await until(lambda: wheel.stands("shadow", 0, 1))
+            await wheel.order(CommandKind.PROMOTE)
+            await until(lambda: wheel.has(admin, 500))
+            await wheel.outcomes(3, 3)
+            took = await until(lambda: wheel.has(admin, 0))
+            assert took < 1.0
+            await until(lambda: wheel.stands("rolling_back", 0, 1))
+
+
+async def test_a_drill_proves_the_way_back_and_restores(envoy: Fleet, redis_url: str) -> None:
+    admin = envoy.envoys[0].admin
+    async with steering(config_of(envoy, redis_url)) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 1))
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.has(admin, 500))
+        await wheel.order(CommandKind.DRILL)
+        await until(lambda: wheel.has(admin, 0))
+        await until(lambda: wheel.has(admin, 500))
+        await until(lambda: wheel.logged("drill"))
+        decision = await wheel.logged("drill")
+        assert decision is not None
+        assert decision.details["passed"] is True
+        assert 0 <= decision.details["confirmed_after_ms"] < 2000
+
+
+async def test_the_state_survives_a_new_leader_and_its_weights_are_no_curl(envoy: Fleet, redis_url: str) -> None:
+    admin = envoy.envoys[0].admin
+    config = config_of(envoy, redis_url)
+    async with steering(config, "first") as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 1))
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.has(admin, 500))
+        await wheel.outcomes(7, 1)
+        await until(lambda: wheel.stands("holding", 5, 1))
+    async with steering(config, "second") as wheel:
+
+        async def second_leads() -> bool:
+            status = await wheel.status()
+            return status is not None and status.leader == "second" and status.candidate.requests == 7
+
+        await until(second_leads)
+        assert await wheel.stands("holding", 5)
+        assert [d.event for d in await wheel.log()] == ["promote"]
+
+
+async def test_dns_names_stand_for_all_their_addresses(envoy: Fleet, redis_url: str) -> None:
+    port = envoy.envoys[0].admin.rpartition(":")[2]
+    config = config_of(envoy, redis_url)
+    config = config.model_copy(
+        update={"envoy": config.envoy.model_copy(update={"admin": (f"dns://localhost:{port}",)})}
+    )
+    async with steering(config) as wheel:
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.has(envoy.envoys[0].admin, 500))
+
+
+async def test_a_bug_and_bad_records_in_one_workload_do_not_stop_another(tmp_path: Path, redis_url: str) -> None:
+    other = (
+        YAML
+        + """
+  batch:
+    match: {path: /v1/batch}
+    baseline: cloud
+    candidate: onprem
+"""
+    )
+    with running_envoy(other, tmp_path) as one:
+        config = config_of(Fleet([one], [tmp_path], []), redis_url)
+        async with steering(config) as wheel:
+            await until(lambda: wheel.stands("shadow", 0, 1))
+            await wheel.redis.xadd("glidepath:{batch}:outcomes", {"o": b"\xff\xff no record"})
+            await wheel.redis.xadd("glidepath:{batch}:commands", {"c": b"{"})
+            poison = Outcomes("batch", "poison", 1, 2**41, 2**41)
+            await wheel.redis.xadd("glidepath:{batch}:outcomes", {"o": encode_outcomes(poison)})
+            await wheel.order(CommandKind.PROMOTE)
+            await until(lambda: wheel.has(one.admin, 500))
+            assert await wheel.stands("holding", 5)
+
+
+async def test_without_redis_weights_stay_and_steering_goes_on_when_it_is_back(envoy: Fleet, tmp_path: Path) -> None:
+    admin, port = envoy.envoys[0].admin, free_ports(1)[0]
+    config = config_of(envoy, f"redis://127.0.0.1:{port}/0")
+    first = start_redis(tmp_path / "redis", port)
+    try:
+        async with steering(config) as wheel:
+            await until(lambda: wheel.stands("shadow", 0, 1))
+            await wheel.order(CommandKind.PROMOTE)
+            await until(lambda: wheel.has(admin, 500))
+            first.stop()
+            assert await wheel.has(admin, 500)
+            first = start_redis(tmp_path / "redis", port)
+            await wheel.redis.connection_pool.disconnect()
+            await wheel.order(CommandKind.ROLLBACK)
+            await until(lambda: wheel.has(admin, 0), timeout=15)
+    finally:
+        first.stop()

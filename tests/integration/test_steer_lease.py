@@ -1,0 +1,159 @@
+"""Two steering processes, one Redis, one Envoy: the leader is killed, frozen, woken. At most one writes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from glidepath.config import Config, load_config
+from glidepath.keys import FENCE, LEASE
+from glidepath.local.process import Child
+from glidepath.records import CommandKind
+from scorer.steer.lease import Lease
+from scorer.steer.store import FencedError, Record, RedisStore
+from tests.support.envoys import RunningEnvoy, running_envoy
+from tests.support.wheelhouse import Wheelhouse, until, wheelhouse
+
+ROOT = Path(__file__).parents[2]
+YAML = """
+backends:
+  cloud: {url: "http://127.0.0.1:9001"}
+  onprem: {url: "http://127.0.0.1:9002"}
+workloads:
+  chat:
+    match: {path: /v1/chat/completions}
+    baseline: cloud
+    candidate: onprem
+    ramp: {steps: [5, 25, 100]}
+"""
+
+
+@pytest.fixture
+def envoy(tmp_path: Path) -> Iterator[RunningEnvoy]:
+    with running_envoy(YAML, tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def file(envoy: RunningEnvoy, redis_url: str, tmp_path: Path) -> Path:
+    data = yaml.safe_load(YAML) | {"envoy": {"admin": envoy.admin}, "redis": {"url": redis_url}}
+    path = tmp_path / "glidepath.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+@contextmanager
+def scorer(file: Path, owner: str) -> Iterator[Child]:
+    command = [sys.executable, "-m", "tests.support.steerer", str(file), owner]
+    with Child(owner, command, file.parent / f"{owner}.log", cwd=ROOT) as child:
+        yield child
+
+
+async def leads(wheel: Wheelhouse, owner: str) -> bool:
+    status = await wheel.status()
+    holder = await wheel.redis.get(LEASE)
+    return status is not None and status.leader == owner and holder == owner.encode()
+
+
+def settings(file: Path) -> Config:
+    return load_config(file)
+
+
+async def test_a_killed_leader_is_followed_within_5_s(file: Path, envoy: RunningEnvoy) -> None:
+    async with wheelhouse(settings(file)) as wheel:
+        with scorer(file, "first") as first:
+            await until(lambda: leads(wheel, "first"))
+            with scorer(file, "second"):
+                await wheel.order(CommandKind.PROMOTE)
+                await until(lambda: wheel.has(envoy.admin, 500))
+                first.kill()
+                took = await until(lambda: leads(wheel, "second"))
+                assert took < 5
+                await wheel.order(CommandKind.PROMOTE)
+                await until(lambda: wheel.has(envoy.admin, 2500))
+                assert [d.event for d in await wheel.log()] == ["promote", "promote"]
+
+
+async def test_a_frozen_leader_is_followed_and_writes_nothing_when_it_wakes(file: Path, envoy: RunningEnvoy) -> None:
+    async with wheelhouse(settings(file)) as wheel:
+        with scorer(file, "first") as first:
+            await until(lambda: leads(wheel, "first"))
+            with scorer(file, "second"):
+                await wheel.order(CommandKind.PROMOTE)
+                await until(lambda: wheel.has(envoy.admin, 500))
+                first.signal(signal.SIGSTOP)
+                await wheel.order(CommandKind.PROMOTE)  # the frozen one wakes with this unread in its socket
+                took = await until(lambda: leads(wheel, "second"))
+                assert took < 5
+                await until(lambda: wheel.has(envoy.admin, 2500))
+                await wheel.order(CommandKind.ABORT)
+                await until(lambda: wheel.stands("aborted", 0, 1))
+                first.signal(signal.SIGCONT)
+                await until(lambda: "not_leading" in first.log.read_text())
+                await until(lambda: wheel.stands("aborted", 0, 1))
+                assert await wheel.has(envoy.admin, 0)
+                assert [d.event for d in await wheel.log()] == ["promote", "promote", "abort"]
+                assert await leads(wheel, "second")
+
+
+async def test_a_leader_that_ends_cleanly_hands_over_at_once(file: Path) -> None:
+    async with wheelhouse(settings(file)) as wheel:
+        with scorer(file, "first") as first:
+            await until(lambda: leads(wheel, "first"))
+            with scorer(file, "second") as second:
+                await until(lambda: second.alive and (file.parent / "second.log").exists())
+                assert first.stop() == 0
+                took = await until(lambda: leads(wheel, "second"))
+                assert took < 3
+
+
+async def test_only_one_acquires_and_each_term_has_a_higher_fence(file: Path) -> None:
+    async with wheelhouse(settings(file)) as wheel:
+        one, two = Lease(wheel.redis, "one", 3), Lease(wheel.redis, "two", 3)
+        assert await one.acquire()
+        assert not await two.acquire()
+        assert not two.held()
+        await one.release()
+        assert not one.held()
+        assert await two.acquire()
+        assert two.fence > one.fence
+        assert int(await wheel.redis.get(FENCE)) == two.fence
+
+
+async def test_a_lease_lost_to_another_is_not_renewed_and_not_released(file: Path) -> None:
+    async with wheelhouse(settings(file)) as wheel:
+        one = Lease(wheel.redis, "one", 3)
+        assert await one.acquire()
+        await wheel.redis.set(LEASE, "two")
+        assert not await one.renew()
+        assert not one.held()
+        await one.release()
+        assert await wheel.redis.get(LEASE) == b"two"
+
+
+async def test_a_holder_stops_trusting_its_lease_before_redis_ends_it(file: Path) -> None:
+    clock = [100.0]
+    async with wheelhouse(settings(file)) as wheel:
+        lease = Lease(wheel.redis, "one", 3, clock=lambda: clock[0])
+        assert await lease.acquire()
+        clock[0] += 2.3
+        assert lease.held()
+        clock[0] += 0.2
+        assert not lease.held()
+        assert await wheel.redis.get(LEASE) == b"one"
+
+
+async def test_an_older_fence_writes_no_state_no_status_and_no_log(file: Path) -> None:
+    async with wheelhouse(settings(file)) as wheel:
+        store = RedisStore(wheel.redis, cluster=False, log_retention=1000)
+        assert await store.write(7, {"chat": Record('{"by":"new"}', "{}")}) == {}
+        failed = await store.write(6, {"chat": Record('{"by":"old"}', "old")})
+        assert isinstance(failed["chat"], FencedError)
+        assert await store.load("chat") == {"by": "new"}
+        assert await wheel.redis.get(wheel.keys.status) == b"{}"

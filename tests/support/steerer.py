@@ -1,0 +1,30 @@
+"""One steering scorer without its score loop: quick to start, for tests that kill and freeze it.
+
+``python -m tests.support.steerer CONFIG OWNER``
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from prometheus_client import CollectorRegistry
+
+from glidepath.config import load_config
+from glidepath.redisio import connect
+from scorer.steer.compose import steer_loop
+from tests.support.steering import Scripted
+
+
+async def main(path: str, owner: str) -> None:
+    config = load_config(path)
+    redis = connect(config.redis)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await steer_loop(config, redis, owner, CollectorRegistry(), Scripted()).run(stop)
+    await redis.aclose()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

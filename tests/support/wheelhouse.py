@@ -1,0 +1,130 @@
+"""A steer loop in the test's own process, and what one does to it from outside: curl, commands, outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from prometheus_client import CollectorRegistry
+
+from glidepath.config import Config
+from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.keys import WorkloadKeys
+from glidepath.records import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
+from glidepath.redisio import RedisClient, connect
+from glidepath.wire import encode_outcomes, encode_scored
+from scorer.steer.compose import steer_loop
+from tests.support.steering import Scripted
+
+CANDIDATE = "glidepath.chat.weight.onprem-or-cloud"
+BASELINE = "glidepath.chat.weight.cloud"
+AUTOPILOT = "glidepath.chat.autopilot"
+
+
+def unix_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def until(condition: Callable[[], Any], timeout: float = 10.0) -> float:
+    """Poll a plain or async condition; returns the seconds it took. Raises AssertionError when time is up."""
+    began = time.monotonic()
+    while True:
+        found = condition()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return time.monotonic() - began
+        assert time.monotonic() - began < timeout, "the condition did not come true in time"
+        await asyncio.sleep(0.01)
+
+
+class Wheelhouse:
+    """Handles on Redis and the Envoys' admin APIs for the workload ``chat``."""
+
+    def __init__(self, config: Config, redis: RedisClient, http: aiohttp.ClientSession) -> None:
+        self.config, self.redis, self.http = config, redis, http
+        self.keys = WorkloadKeys("chat")
+        self.seq = 0
+
+    async def status(self) -> WorkloadStatus | None:
+        raw = await self.redis.get(self.keys.status)
+        return None if raw is None else from_json(WorkloadStatus, raw)
+
+    async def stands(self, phase: str, percent: float, confirmed: int | None = None) -> bool:
+        status = await self.status()
+        if status is None or (status.phase, status.percent) != (phase, percent):
+            return False
+        return confirmed is None or status.confirmed == confirmed
+
+    async def log(self) -> list[Decision]:
+        return [from_json(Decision, fields[b"d"]) for _, fields in await self.redis.xrange(self.keys.log)]
+
+    async def logged(self, event: str) -> Decision | None:
+        return next((d for d in await self.log() if d.event == event), None)
+
+    async def order(self, kind: CommandKind, **options: Any) -> None:
+        await self.redis.xadd(self.keys.commands, {"c": to_json(Command(kind, "test", **options))})
+
+    async def outcomes(self, requests: int, errors: int, origin: Origin = Origin.LIVE, source: str = "test") -> None:
+        self.seq += 1
+        side = SideOutcomes(Side.CANDIDATE, origin, requests=requests, errors=errors)
+        flush = Outcomes("chat", source, self.seq, unix_ms(), unix_ms() + 1, (side,))
+        await self.redis.xadd(self.keys.outcomes, {"o": encode_outcomes(flush)})
+
+    async def score(self, agreement: float) -> None:
+        pair = ScoredPair("p", "chat", PairKind.CROSS, unix_ms(), unix_ms(), scored=True, agreement=agreement)
+        await self.redis.xadd(self.keys.results, {"r": encode_scored(pair)})
+
+    async def runtime(self, admin: str) -> dict[str, str]:
+        """The values that this Envoy's routes use now."""
+        async with self.http.get(f"{admin}/runtime") as response:
+            entries = (await response.json(content_type=None))["entries"]
+        return {key: entry["final_value"] for key, entry in entries.items()}
+
+    async def weights(self, admin: str) -> tuple[int, int]:
+        runtime = await self.runtime(admin)
+        return int(runtime[CANDIDATE]), int(runtime[BASELINE])
+
+    async def has(self, admin: str, candidate: int) -> bool:
+        try:
+            return await self.weights(admin) == (candidate, 10_000 - candidate)
+        except (aiohttp.ClientError, KeyError):
+            return False
+
+    async def curl(self, admin: str, **values: object) -> None:
+        """POST /runtime_modify; ``candidate``, ``baseline`` and ``autopilot`` stand for their keys."""
+        names = {"candidate": CANDIDATE, "baseline": BASELINE, "autopilot": AUTOPILOT}
+        params = {names[name]: str(value) for name, value in values.items()}
+        async with self.http.post(f"{admin}/runtime_modify", params=params) as response:
+            assert response.status == 200
+
+
+@asynccontextmanager
+async def wheelhouse(config: Config) -> AsyncIterator[Wheelhouse]:
+    """Only the handles; the loop runs elsewhere."""
+    redis = connect(config.redis)
+    try:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as http:
+            yield Wheelhouse(config, redis, http)
+    finally:
+        await redis.aclose()
+
+
+@asynccontextmanager
+async def steering(config: Config, owner: str = "leader") -> AsyncIterator[Wheelhouse]:
+    """With a steer loop in this process, ended cleanly."""
+    redis, stop = connect(config.redis), asyncio.Event()
+    loop = steer_loop(config, redis, owner, CollectorRegistry(), Scripted())
+    try:
+        async with wheelhouse(config) as wheel, asyncio.TaskGroup() as group:
+            group.create_task(loop.run(stop))
+            try:
+                yield wheel
+            finally:
+                stop.set()
+    finally:
+        await redis.aclose()
