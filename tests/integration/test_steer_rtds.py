@@ -1,0 +1,188 @@
+"""The RTDS actuator with real Envoys and a fleet of stream clients that acknowledge as Envoy does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import pytest
+from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
+from envoy.service.runtime.v3.rtds_pb2 import Runtime
+from google.protobuf.json_format import MessageToDict
+
+from glidepath import keys
+from glidepath.config import Config
+from glidepath.config.parts import RedisSection
+from glidepath.local.process import free_ports
+from glidepath.local.servers import start_envoy
+from glidepath.records import CommandKind
+from scorer.steer.rtds import RtdsActuator, layer_of
+from tests.support.envoys import RunningEnvoy, running_envoy
+from tests.support.wheelhouse import CANDIDATE, steering, until
+
+CLIENTS = 16
+METHOD = "/envoy.service.runtime.v3.RuntimeDiscoveryService/StreamRuntime"
+YAML = """
+envoy: {{actuator: rtds, rtds_listen: "127.0.0.1:{port}"}}
+backends:
+  cloud: {{url: "http://127.0.0.1:9001"}}
+  onprem: {{url: "http://127.0.0.1:9002"}}
+workloads:
+  chat:
+    match: {{path: /v1/chat/completions}}
+    baseline: cloud
+    candidate: onprem
+    ramp: {{steps: [5, 25, 100]}}
+"""
+
+
+@dataclass
+class StreamClient:
+    """What Envoy does on an RTDS stream, and nothing else; ``refuse`` answers with a NACK."""
+
+    name: str
+    refuse: bool = False
+    layers: list[dict[str, object]] = field(default_factory=list)
+
+    @property
+    def candidate(self) -> object:
+        if not self.layers:
+            return None
+        weights = self.layers[-1]["glidepath"]["chat"]["weight"]  # type: ignore[index]
+        return int(weights["onprem-or-cloud"])
+
+    async def run(self, port: int) -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            call = channel.stream_stream(
+                METHOD,
+                request_serializer=DiscoveryRequest.SerializeToString,
+                response_deserializer=DiscoveryResponse.FromString,
+            )(wait_for_ready=True)
+            first = DiscoveryRequest(resource_names=[keys.RTDS_LAYER])
+            first.node.id = self.name
+            await call.write(first)
+            while (response := await call.read()) is not grpc.aio.EOF:
+                await call.write(self._answer(response))
+
+    def _answer(self, response: DiscoveryResponse) -> DiscoveryRequest:
+        answer = DiscoveryRequest(resource_names=[keys.RTDS_LAYER], response_nonce=response.nonce)
+        if self.refuse:
+            answer.error_detail.message = "not to my taste"
+            return answer
+        runtime = Runtime()
+        response.resources[0].Unpack(runtime)
+        self.layers.append(MessageToDict(runtime.layer))
+        answer.version_info = response.version_info
+        return answer
+
+
+@asynccontextmanager
+async def clients(port: int, *fleet: StreamClient) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one.run(port)) for one in fleet]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+@pytest.fixture
+def port() -> int:
+    return free_ports(1)[0]
+
+
+@pytest.fixture
+def envoys(tmp_path: Path, port: int) -> Iterator[list[RunningEnvoy]]:
+    text = YAML.format(port=port)
+    folders = [tmp_path / name for name in "ab"]
+    for folder in folders:
+        folder.mkdir()
+    with running_envoy(text, folders[0]) as one, running_envoy(text, folders[1]) as two:
+        yield [one, two]
+
+
+def config_of(envoy: RunningEnvoy, redis_url: str) -> Config:
+    return envoy.config.model_copy(update={"redis": RedisSection(url=redis_url)})
+
+
+async def test_a_fleet_acknowledges_each_step_and_each_retreat(
+    envoys: list[RunningEnvoy], port: int, redis_url: str
+) -> None:
+    fleet = [StreamClient(f"client-{i}") for i in range(CLIENTS)]
+    n = CLIENTS + len(envoys)
+    async with steering(config_of(envoys[0], redis_url)) as wheel, clients(port, *fleet):
+        await until(lambda: wheel.stands("shadow", 0, n), timeout=20)
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.stands("holding", 5, n))
+        assert {c.candidate for c in fleet} == {500}
+        for envoy in envoys:
+            assert await wheel.has(envoy.admin, 500)
+        await wheel.outcomes(3, 3)
+        took = await until(lambda: wheel.stands("cooling_down", 0, n))
+        assert took < 1.5
+        assert {c.candidate for c in fleet} == {0}
+        for envoy in envoys:
+            assert await wheel.has(envoy.admin, 0)
+
+
+async def test_a_restarted_envoy_is_served_again_within_2_s(
+    envoys: list[RunningEnvoy], tmp_path: Path, redis_url: str
+) -> None:
+    async with steering(config_of(envoys[0], redis_url)) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.stands("holding", 5, 2))
+        admin = envoys[0].admin
+        envoys[0].child.kill()
+        with start_envoy(tmp_path / "a" / "envoy.yaml", admin, tmp_path / "again.log", concurrency=1):
+            took = await until(lambda: wheel.has(admin, 500))
+            assert took < 2
+
+
+async def test_an_envoy_that_refuses_or_leaves_is_not_confirmed(
+    envoys: list[RunningEnvoy], port: int, redis_url: str
+) -> None:
+    picky, fickle = StreamClient("picky", refuse=True), StreamClient("fickle")
+    async with steering(config_of(envoys[0], redis_url)) as wheel, clients(port, picky), AsyncExitStack() as stack:
+        await stack.enter_async_context(clients(port, fickle))
+        await until(lambda: wheel.stands("shadow", 0, 3), timeout=20)
+        await stack.aclose()
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.stands("holding", 5, 2))
+        status = await wheel.status()
+        assert status is not None
+        assert status.envoys == 4
+
+
+async def test_a_persons_curl_still_wins_in_envoy(envoys: list[RunningEnvoy], redis_url: str) -> None:
+    async with steering(config_of(envoys[0], redis_url)) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
+        await wheel.curl(envoys[0].admin, candidate=9000, baseline=1000)
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.stands("holding", 5, 2))
+        assert await wheel.has(envoys[0].admin, 9000)
+        assert await wheel.has(envoys[1].admin, 500)
+
+
+async def test_a_scorer_without_the_lease_serves_nobody(port: int) -> None:
+    actuator = RtdsActuator(f"127.0.0.1:{port}", may_write=lambda: False)
+    client = StreamClient("one")
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(actuator.run())
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await client.run(port)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert actuator.readings() == {}
+        serving.cancel()
+
+
+def test_a_layer_is_nested_and_typed() -> None:
+    values = {CANDIDATE: "500", "glidepath.chat.shadow": '{"numerator":5000,"denominator":"MILLION"}'}
+    assert layer_of(values) == {
+        "glidepath": {
+            "chat": {"weight": {"onprem-or-cloud": 500}, "shadow": {"numerator": 5000, "denominator": "MILLION"}}
+        }
+    }
