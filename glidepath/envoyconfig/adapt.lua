@@ -103,7 +103,6 @@ local function adapt_headers(headers, state, side, attempt)
   end
   put(headers, ":path", adapt_path(client_value(state, headers, ":path", attempt), side))
   put(headers, ":authority", side.host)
-  headers:remove("x-envoy-attempt-count")
 end
 
 local function adapt_body(headers, body, model)
@@ -119,8 +118,17 @@ local function adapt_body(headers, body, model)
   headers:remove("transfer-encoding")
 end
 
+-- Counted here, not read from x-envoy-attempt-count: a client can send that one where the virtual host does not set it.
+local function count_attempt(handle)
+  if #SIDES == 1 then return 1 end
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local attempt = ((metadata:get("glidepath") or {}).tries or 0) + 1
+  metadata:set("glidepath", "tries", attempt)
+  return attempt
+end
+
 function envoy_on_request(handle)
-  local attempt = tonumber(handle:headers():get("x-envoy-attempt-count") or "1") or 1
+  local attempt = count_attempt(handle)
   local side = SIDES[math.min(attempt, #SIDES)]
   local body = nil
   if RENAMES and not is_upload(handle:headers():get("content-type") or "") then

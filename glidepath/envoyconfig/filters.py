@@ -13,6 +13,8 @@ from glidepath.envoyconfig.parts import TYPE, Json, grpc_service, noted, seconds
 from glidepath.errors import ConfigError
 
 EXT_PROC = "envoy.filters.http.ext_proc"
+REMEMBER = "envoy.filters.http.set_filter_state"
+HEADER_MUTATION = "envoy.filters.http.header_mutation"
 DEFERRED_CLOSE = 2.0
 REQUEST_ATTRIBUTES = ["xds.cluster_name", "xds.route_name"]
 RESPONSE_ATTRIBUTES = [
@@ -25,13 +27,6 @@ RESPONSE_ATTRIBUTES = [
 ]
 TEE_HEADERS = (keys.HEADER_WORKLOAD, keys.HEADER_TARGET, keys.HEADER_ORIGIN)
 _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
-
-
-def remember() -> str:
-    return (
-        "Remembers what the client sent, and reads the backends' credentials (files are watched: no restart), for the "
-        "Lua filter of the clusters. Filter state is never logged and never leaves Envoy."
-    )
 
 
 def remember_filter(config: Config) -> Json:
@@ -47,7 +42,11 @@ def remember_filter(config: Config) -> Json:
         if credential is not None and not credential.passthrough:
             values.append(_secret(name, credential))
     chain = "extensions.filters.http.set_filter_state.v3.Config"
-    return noted(remember(), typed("envoy.filters.http.set_filter_state", chain, on_request_headers=values))
+    return noted(
+        "Remembers what the client sent, and reads the backends' credentials (files are watched: no restart), for the "
+        "Lua filter of the clusters. Filter state is never logged and never leaves Envoy.",
+        typed(REMEMBER, chain, on_request_headers=values),
+    )
 
 
 def _state(key: str, text: str, formatters: list[Json] | None = None) -> Json:
@@ -102,9 +101,6 @@ def ext_proc_filter() -> Json:
 def ext_proc_off() -> Json:
     """``typed_per_filter_config`` of a route whose requests are not captured."""
     return {EXT_PROC: {"@type": TYPE + "extensions.filters.http.ext_proc.v3.ExtProcPerRoute", "disabled": True}}
-
-
-HEADER_MUTATION = "envoy.filters.http.header_mutation"
 
 
 def header_mutation_filter() -> Json:

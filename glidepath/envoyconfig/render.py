@@ -34,8 +34,8 @@ def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str =
             "Whoever reaches this changes weights and reads the configuration: keep it on loopback or a Unix socket.",
             {"address": address(admin or admin_address(config))},
         ),
-        "layered_runtime": _runtime(config),
-        "static_resources": {"listeners": [_live(config), _shadow(config)], "clusters": clusters(config)},
+        "layered_runtime": {"layers": runtime_layers(config)},
+        "static_resources": {"listeners": [_live(config), shadow_listener(config)], "clusters": clusters(config)},
     }
 
 
@@ -50,7 +50,8 @@ def admin_address(config: Config) -> str:
     return DEFAULT_ADMIN
 
 
-def _runtime(config: Config) -> Json:
+def runtime_layers(config: Config) -> list[Json]:
+    """The file's values, RTDS where it is the actuator, and what people and the scorer write, in this order."""
     values: dict[str, Any] = {}
     for name, workload in config.workloads.items():
         values |= {keys.weight_key(name, cluster): w for cluster, w in start_weights(config, name).items()}
@@ -64,7 +65,7 @@ def _runtime(config: Config) -> Json:
     if config.envoy.actuator == "rtds":
         layers.append(_rtds_layer())
     layers.append(noted("Last, so that a person's curl wins.", {"name": "admin", "admin_layer": {}}))
-    return {"layers": layers}
+    return layers
 
 
 def _percent(sample: float) -> Any:
@@ -89,7 +90,7 @@ def _rtds_layer() -> Json:
 
 
 def _live(config: Config) -> Json:
-    manager = _manager(config, LIVE_STATS, keys.LIVE_LOG, live_routes(config), max_body=config.envoy.max_body)
+    manager = _manager(config, LIVE_STATS, keys.LIVE_LOG, live_routes(config))
     manager |= {
         "use_remote_address": True,  # x-envoy-* headers of strangers are not obeyed, request ids are ours
         "skip_xff_append": True,
@@ -104,8 +105,9 @@ def _live(config: Config) -> Json:
     return noted("Where clients call.", _listener("glidepath-live", config.envoy.listen, manager))
 
 
-def _shadow(config: Config) -> Json:
-    manager = _manager(config, SHADOW_STATS, keys.SHADOW_LOG, shadow_routes(config), max_body=config.envoy.max_body)
+def shadow_listener(config: Config) -> Json:
+    """Where the tee's copies come in."""
+    manager = _manager(config, SHADOW_STATS, keys.SHADOW_LOG, shadow_routes(config))
     manager |= {
         "preserve_external_request_id": True,
         "http_filters": [filters.tee_filter(config), filters.router_filter()],
@@ -119,13 +121,10 @@ def _listener(name: str, where: str, manager: Json) -> Json:
     return {"name": name, "address": address(where), "filter_chains": [{"filters": [network_filter]}]}
 
 
-def _manager(config: Config, stats: str, log: str, routes: list[Json], *, max_body: int) -> Json:
+def _manager(config: Config, stats: str, log: str, routes: list[Json]) -> Json:
     host = {
         "name": stats,
         "domains": ["*"],
-        "include_request_attempt_count": True,  # adapt.lua tells the tries apart by it, and takes it off
-        "request_headers_to_remove": ["x-envoy-external-address"],  # whose call it is stays here
-        "request_body_buffer_limit": max_body,
         "routes": routes,
     }
     return {

@@ -15,9 +15,19 @@ from glidepath.envoyconfig.parts import Json, noted, seconds
 
 def live_routes(config: Config) -> list[Json]:
     """Most specific workload first; then the default backend, or an honest 404."""
+    return [*workload_routes(config), _default(config)]
+
+
+def workload_routes(config: Config) -> list[Json]:
+    """Complete in themselves: they work as well in somebody else's virtual host."""
     order = sorted(config.workloads.items(), key=lambda item: item[1].match.specificity, reverse=True)
-    routes = [route for name, workload in order for route in _workload_routes(config, name, workload)]
-    return [*routes, _default(config)]
+    return [route for name, workload in order for route in _two_routes(config, name, workload)]
+
+
+def _common(config: Config) -> Json:
+    """Large bodies can be rewritten and tried twice; whose call it is stays here."""
+    limit = config.envoy.max_body
+    return {"request_headers_to_remove": ["x-envoy-external-address"], "request_body_buffer_limit": limit}
 
 
 def split(config: Config, name: str) -> tuple[str, str]:
@@ -35,7 +45,7 @@ def start_weights(config: Config, name: str) -> dict[str, int]:
     return {candidate: points, baseline: keys.FULL_WEIGHT - points}
 
 
-def _workload_routes(config: Config, name: str, workload: Workload) -> list[Json]:
+def _two_routes(config: Config, name: str, workload: Workload) -> list[Json]:
     sample = {
         "default_value": {"numerator": round(workload.shadow.sample * 10_000), "denominator": "MILLION"},
         "runtime_key": keys.shadow_key(name),
@@ -47,6 +57,7 @@ def _workload_routes(config: Config, name: str, workload: Workload) -> list[Json
             "name": keys.route_name(name, captured=True),
             "match": {**_match(workload.match), "runtime_fraction": sample},
             "route": _split_action(config, name, workload),
+            **_common(config),
         },
     )
     plain = noted(
@@ -56,6 +67,7 @@ def _workload_routes(config: Config, name: str, workload: Workload) -> list[Json
             "match": _match(workload.match),
             "route": _split_action(config, name, workload),
             "typed_per_filter_config": ext_proc_off(),
+            **_common(config),
         },
     )
     return [captured, plain]
@@ -125,6 +137,7 @@ def _default(config: Config) -> Json:
                 "match": {"prefix": "/"},
                 "route": {"cluster": name, **_timeouts(config.backends[name])},
                 "typed_per_filter_config": ext_proc_off(),
+                **_common(config),
             },
         )
     text = "no workload matches this request, and envoy.default_backend is not set"
@@ -152,6 +165,7 @@ def _shadow_route(config: Config, name: str, backend: str) -> Json:
         "match": {"prefix": "/", "headers": headers},
         "route": {"cluster": backend, **_timeouts(config.backends[backend])},
         "request_headers_to_remove": list(TEE_HEADERS),
+        "request_body_buffer_limit": config.envoy.max_body,
     }
 
 
