@@ -36,6 +36,8 @@ def markdown_dropped(text: str, rng: random.Random) -> str | None:
 
 
 def markdown_added(text: str, rng: random.Random) -> str | None:
+    if "```" in text:
+        return None
     words = sorted(set(re.findall(r"\b[A-Za-z]{6,}\b", text)))
     for word in rng.sample(words, min(3, len(words))):
         text = re.sub(rf"\b{word}\b", f"**{word}**", text, count=1)
@@ -65,7 +67,10 @@ def one_line(text: str, rng: random.Random) -> str | None:
 def bullets(text: str, rng: random.Random) -> str | None:
     style = rng.choice(("* ", "• ", "– ", "+ "))
     bulleted = re.sub(r"^(\s*)[-*] +", rf"\1{style}", text, flags=re.MULTILINE)
-    return _changed(text, re.sub(r"^(\s*)(\d+)\. +", r"\1\2) " if rng.random() < 0.5 else rf"\1{style}", bulleted, flags=re.MULTILINE))
+    return _changed(
+        text,
+        re.sub(r"^(\s*)(\d+)\. +", r"\1\2) " if rng.random() < 0.5 else rf"\1{style}", bulleted, flags=re.MULTILINE),
+    )
 
 
 def contractions(text: str, rng: random.Random) -> str | None:
@@ -105,7 +110,9 @@ def _changed(before: str, after: str) -> str | None:
     return after if after != before else None
 
 
-def _one_of(text: str, pattern: str, rng: random.Random, replace: Callable[[re.Match[str]], str], flags: int = 0) -> str | None:
+def _one_of(
+    text: str, pattern: str, rng: random.Random, replace: Callable[[re.Match[str]], str], flags: int = 0
+) -> str | None:
     found = list(re.finditer(pattern, text, flags))
     if not found:
         return None
@@ -119,7 +126,7 @@ def numbers(text: str, rng: random.Random) -> str | None:
     def other(match: re.Match[str]) -> str:
         digits = match[0]
         how = rng.randrange(3)
-        if how == 0 and len(digits) < 4:
+        if how == 0 and len(digits) < 4 and digits.isdigit():
             return digits + "0"
         if how == 1 and digits.isdigit():
             return str(int(digits) + rng.choice((1, 2, 5, 7)))
@@ -135,7 +142,9 @@ def negation(text: str, rng: random.Random) -> str | None:
     if rng.random() < 0.4 and re.search(denied, text):
         return _one_of(text, denied, rng, lambda m: _affirmed(m[0]))
     auxiliary = r"\b(?:is|are|was|were|can|will|should|must|has been|have been|could)\b(?! not|n't)"
-    return _one_of(text, auxiliary, rng, lambda m: rng.choice((m[0] + " not", m[0] + " never")) if m[0] != "can" else "cannot")
+    return _one_of(
+        text, auxiliary, rng, lambda m: rng.choice((m[0] + " not", m[0] + " never")) if m[0] != "can" else "cannot"
+    )
 
 
 def _affirmed(words: str) -> str:
@@ -170,7 +179,20 @@ def swapped_words(text: str, rng: random.Random) -> str | None:
     return _one_of(text, pattern, rng, other, re.IGNORECASE)
 
 
-_NAMES = ("Oliver", "Kowalski", "Tanaka", "Brighton", "Nairobi", "Siemens", "Portugal", "Fernandez", "Chicago", "Ingrid", "Vietnam", "Nokia")
+_NAMES = (
+    "Oliver",
+    "Kowalski",
+    "Tanaka",
+    "Brighton",
+    "Nairobi",
+    "Siemens",
+    "Portugal",
+    "Fernandez",
+    "Chicago",
+    "Ingrid",
+    "Vietnam",
+    "Nokia",
+)
 
 
 def names(text: str, rng: random.Random) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_QUOTES = str.maketrans({
+QUOTES = str.maketrans({
     "‘": "'", "’": "'", "‚": "'", "‛": "'", "´": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"',
     "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "―": "-", "−": "-",
     "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u200b": None, "\u200c": None, "\u2060": None, "\ufeff": None, "\u00ad": None,
@@ -63,7 +63,7 @@ _TELLS = re.compile(r"\d|[a-z,] +(?!I\b)[A-Z][a-z]")
 
 def plain(text: str) -> str:
     """Typography and markdown gone, line breaks kept; courtesies still there."""
-    text = text.translate(_QUOTES)
+    text = text.translate(QUOTES)
     text = _FENCE.sub("", text)
     text = _LINK.sub(r"\1", text)
     text = _TABLE_RULE.sub("", _RULE.sub("", text))

@@ -6,24 +6,29 @@ The alignment is Levenshtein's on token keys (rapidfuzz, bit-parallel). Cost: 20
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from rapidfuzz.distance import Levenshtein
 
-from scorer.compare.lexicon import NEGATIONS, excludes, same_word
+from scorer.compare.lexicon import CODE_LABELS, NEGATIONS, excludes, same_word
 from scorer.compare.result import ramp
 from scorer.compare.tokens import Token, is_name
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """``left`` stands in the first text where ``right`` stands in the second; either may be empty."""
+    """``left`` stands in the first text where ``right`` stands in the second; either may be empty.
+
+    ``*_at`` and ``*_end`` count tokens of the whole texts; list markers lie between them and are not in ``left``/``right``.
+    """
 
     left: tuple[Token, ...]
     right: tuple[Token, ...]
     left_at: int
     right_at: int
+    left_end: int
+    right_end: int
 
     def __str__(self) -> str:
         return f"{_said(self.left)} → {_said(self.right)}"
@@ -88,15 +93,21 @@ def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
             open_at = open_at or (op.src_start, op.dest_start)
             continue
         if open_at is not None:
-            edits.append(Edit(left[open_at[0] : op.src_start], right[open_at[1] : op.dest_start], *open_at))
+            edits.append(_between(left, right, open_at, (op.src_start, op.dest_start)))
             open_at = None
         matched += op.src_end - op.src_start
         i, j = op.src_end, op.dest_end
     if open_at is not None or i < len(left) or j < len(right):
-        edits.append(Edit(left[i:], right[j:], i, j))
+        edits.append(_between(left, right, (i, j), (len(left), len(right))))
     _slide_last(edits, left, right)
     kept = [edit for edit in (_substance(e) for e in edits) if edit.left or edit.right]
     return Aligned(left, right, tuple(kept), matched)
+
+
+def _between(
+    left: tuple[Token, ...], right: tuple[Token, ...], start: tuple[int, int], end: tuple[int, int]
+) -> Edit:
+    return Edit(left[start[0] : end[0]], right[start[1] : end[1]], *start, *end)
 
 
 def _slide_last(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
@@ -107,9 +118,9 @@ def _slide_last(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, 
     whole, start, size = (left, edit.left_at, len(edit.left)) if edit.left else (right, edit.right_at, len(edit.right))
     rest = len(whole) - start - size
     if rest and all(whole[start + i].key == whole[start + size + i].key for i in range(rest)):
-        moved = whole[start + rest :]
-        at = (edit.left_at + rest, edit.right_at + rest)
-        edits[-1] = Edit(moved, (), *at) if edit.left else Edit((), moved, *at)
+        edits[-1] = _between(
+            left, right, (edit.left_at + rest, edit.right_at + rest), (len(left), len(right))
+        )
 
 
 def _substance(edit: Edit) -> Edit:
@@ -119,8 +130,10 @@ def _substance(edit: Edit) -> Edit:
         left = tuple(t for t in left if not t.marker)
         right = tuple(t for t in right if not t.marker)
     if _joined(left) == _joined(right):
-        return Edit((), (), edit.left_at, edit.right_at)
-    return Edit(left, right, edit.left_at, edit.right_at)
+        left = right = ()
+    if len(left) + len(right) == 1 and (left or right)[0].key in CODE_LABELS:
+        left = right = ()  # what is left of a code fence when its marks are dropped
+    return replace(edit, left=left, right=right)
 
 
 def _joined(tokens: Sequence[Token]) -> str:

@@ -67,7 +67,7 @@ def _distance(a: Counter[str], b: Counter[str]) -> float:
 
 
 def _at_edge(edit: Edit, aligned: Aligned) -> bool:
-    ends = edit.left_at + len(edit.left) >= len(aligned.left) and edit.right_at + len(edit.right) >= len(aligned.right)
+    ends = edit.left_end == len(aligned.left) and edit.right_end == len(aligned.right)
     return ends or (edit.left_at == 0 and edit.right_at == 0)
 
 

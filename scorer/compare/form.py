@@ -56,11 +56,9 @@ def _missing_tail(aligned: Aligned) -> tuple[float, int, bool] | None:
     if not aligned.edits:
         return None
     last = aligned.edits[-1]
-    at_end = last.left_at + len(last.left) >= len(aligned.left) and last.right_at + len(last.right) >= len(
-        aligned.right
-    )
+    at_end = last.left_end == len(aligned.left) and last.right_end == len(aligned.right)
     more, less = sorted((last.left, last.right), key=len, reverse=True)
-    half_word = len(less) == 1 and any(t.key.startswith(less[0].key) for t in more[:1])
+    half_word = len(less) == 1 and any(t.key.startswith(less[0].key) for t in more[:2])
     if not at_end or (less and not half_word):
         return None
     longer = max(len(aligned.left), len(aligned.right))

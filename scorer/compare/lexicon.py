@@ -100,6 +100,13 @@ NOT_NAMES = frozenset(
 )
 
 
+# The word after a code fence's opening marks.
+CODE_LABELS = frozenset(
+    "python py python3 javascript js typescript ts jsx tsx java c cpp csharp go rust ruby php sql bash sh shell zsh console text plaintext json yaml "
+    "yml toml xml html css scss markdown md kotlin swift scala r perl lua dockerfile makefile diff ini latex".split()
+)
+
+
 def _opposites() -> frozenset[tuple[str, str]]:
     pairs: set[tuple[str, str]] = set()
     for entry in _OPPOSITES.split():

@@ -1,0 +1,173 @@
+"""What the scorer catches and plain cosine does not: ``make bench-regressions``.
+
+Real answers are rewritten harmlessly and changed harmfully, seeded. A threshold is set on the harmless rewrites so that at
+most 2 % of them raise an alarm; what lies below it is caught. The same for plain cosine of the same embedding model, in
+the same run. ``--texts FILE.jsonl`` takes the answers out of a file of pairs instead of those shipped here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.mutations import HARMFUL, HARMLESS, Mutation
+from glidepath.config.parts import EmbedderSection
+from glidepath.config.scoring import ScoringSection
+from scorer.compare import Comparison, compare, texts_to_embed
+from scorer.embed import Embedder, VectorCache, embed_texts, load_embedder
+from scorer.extract import Choice, Expectation, Extracted, Surface, extract
+
+ANSWERS = Path(__file__).with_name("answers.txt")
+GOALS = {
+    "numbers": 0.9, "negation": 0.8, "swapped_words": 0.9, "names": 0.9, "loops": 0.9, "template_leaks": 0.9, "truncation": 0.9,
+    "refusal": 1.0, "empty": 1.0, "garbled": 1.0, "wrong_language": 1.0,
+}  # fmt: skip
+FALSE_ALARMS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    kind: str
+    agreement: float
+    cosine: float
+    flags: tuple[str, ...]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3, help="changed versions of each text and kind")
+    parser.add_argument("--engine", default="onnxruntime")
+    parser.add_argument("--texts", type=Path, help="a JSONL file of pairs; both answers of each are used")
+    options = parser.parse_args(arguments)
+    texts = _from_pairs(options.texts) if options.texts else read_answers(ANSWERS)
+    embedder = load_embedder(EmbedderSection(engine=options.engine))
+    started = time.perf_counter()
+    harmless = run(HARMLESS, texts, options.rounds, options.seed, embedder)
+    harmful = run(HARMFUL, texts, options.rounds, options.seed, embedder)
+    report = judge(harmless, harmful)
+    report |= {"texts": len(texts), "seed": options.seed, "seconds": round(time.perf_counter() - started, 1)}
+    print_table(report)
+    print(json.dumps(report))
+    return 0 if report["goals_met"] else 1
+
+
+def read_answers(path: Path) -> list[str]:
+    """The answers in a file, each after a line ``%% kind``."""
+    return [part.split("\n", 1)[1].strip() for part in path.read_text().split("%% ") if "\n" in part]
+
+
+def _from_pairs(path: Path) -> list[str]:
+    found: list[str] = []
+    for line in path.read_text().splitlines():
+        pair = json.loads(line)
+        for side in ("baseline", "candidate"):
+            body = pair[side] if isinstance(pair[side], str) else json.dumps(pair[side])
+            answer = extract(path="", content_type="", status=200, request_body=b"{}", response_body=body.encode())
+            if isinstance(answer, Extracted) and len(answer.text) > 40:
+                found.append(answer.text)
+    return found
+
+
+def run(mutations: dict[str, Mutation], texts: Sequence[str], rounds: int, seed: int, embedder: Embedder) -> list[Case]:
+    """Every text through every mutation, ``rounds`` times with different choices."""
+    cache = VectorCache()
+    cases: list[Case] = []
+    for kind, mutate in mutations.items():
+        seen: set[tuple[int, str]] = set()
+        for index, text in enumerate(texts):
+            for turn in range(rounds):
+                changed = mutate(text, random.Random(zlib.crc32(f"{seed}/{kind}/{index}/{turn}".encode())))
+                if changed is not None and (index, changed) not in seen:
+                    seen.add((index, changed))
+                    cases.append(_case(kind, text, changed, embedder, cache))
+        print(f"{kind}: {sum(c.kind == kind for c in cases)}", file=sys.stderr)
+    return cases
+
+
+def _case(kind: str, text: str, changed: str, embedder: Embedder, cache: VectorCache) -> Case:
+    left, right = (Extracted(Surface.OPENAI_CHAT, (Choice(said),)) for said in (text, changed))
+    expected, settings = Expectation(), ScoringSection()
+    wanted = texts_to_embed("chat", settings, expected, left, right)
+    vectors = dict(zip(wanted, embed_texts(embedder, wanted, cache), strict=True)) if wanted else {}
+    result = compare("chat", settings, expected, left, right, vectors)
+    if not isinstance(result, Comparison):
+        raise TypeError(f"{kind}: {result}")
+    return Case(kind, result.agreement, plain_cosine(text, changed, embedder, cache), result.flags)
+
+
+def plain_cosine(left: str, right: str, embedder: Embedder, cache: VectorCache) -> float:
+    """What a naive scorer sees: one vector a text as it stands, which ends where the model stops reading."""
+    if not right.strip():
+        return 0.0
+    a, b = embed_texts(embedder, [left, right], cache)
+    return float(a[0] @ b[0])
+
+
+def judge(harmless: Sequence[Case], harmful: Sequence[Case]) -> dict[str, object]:
+    """Thresholds from the harmless cases, caught shares from the harmful ones."""
+    threshold = alarm_threshold([c.agreement for c in harmless])
+    cosine = alarm_threshold([c.cosine for c in harmless])
+    kinds = {
+        kind: {
+            "cases": len(rows),
+            "caught": _share(c.agreement < threshold for c in rows),
+            "cosine_caught": _share(c.cosine < cosine for c in rows),
+            "flagged": _share(bool(c.flags) for c in rows),
+            "goal": GOALS[kind],
+            "max_agreement": round(max((c.agreement for c in rows), default=0.0), 4),
+        }
+        for kind in GOALS
+        if (rows := [c for c in harmful if c.kind == kind])
+    }
+    return {
+        "benchmark": "regressions",
+        "harmless": len(harmless),
+        "harmless_flagged": _share(bool(c.flags) for c in harmless),
+        "threshold": round(threshold, 4),
+        "false_alarms": _share(c.agreement < threshold for c in harmless),
+        "cosine_threshold": round(cosine, 4),
+        "cosine_false_alarms": _share(c.cosine < cosine for c in harmless),
+        "kinds": kinds,
+        "goals_met": all(row["caught"] >= row["goal"] for row in kinds.values()),
+    }
+
+
+def alarm_threshold(scores: Sequence[float]) -> float:
+    """The highest threshold below which at most FALSE_ALARMS of ``scores`` lie."""
+    ordered = np.sort(np.asarray(scores))
+    return float(ordered[int(len(ordered) * FALSE_ALARMS)])
+
+
+def _share(hits: Iterable[bool]) -> float:
+    found = list(hits)
+    return round(sum(found) / len(found), 4) if found else 0.0
+
+
+def print_table(report: dict[str, object]) -> None:
+    kinds = report["kinds"]
+    assert isinstance(kinds, dict)
+    print(
+        f"{report['texts']} texts; {report['harmless']} harmless rewrites: {report['false_alarms']:.1%} alarms below "
+        f"agreement {report['threshold']:.3f}; cosine {report['cosine_false_alarms']:.1%} below {report['cosine_threshold']:.4f}\n"
+    )
+    print(f"{'kind':<16}{'cases':>7}{'glidepath':>11}{'cosine':>9}{'flagged':>9}{'goal':>7}")
+    for kind, row in kinds.items():
+        print(
+            f"{kind:<16}{row['cases']:>7}{row['caught']:>11.1%}{row['cosine_caught']:>9.1%}"
+            f"{row['flagged']:>9.1%}{row['goal']:>7.0%}"
+        )
+    print()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
