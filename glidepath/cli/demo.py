@@ -12,7 +12,7 @@ from rich.console import Console
 from glidepath.demo.faults import Fault
 from glidepath.demo.llama import check_installed
 from glidepath.demo.plan import llm_plan, written_plan
-from glidepath.demo.run import Options, die_on_sigterm, run_demo
+from glidepath.demo.run import Options, run_demo
 from glidepath.demo.summary import Summary, text
 from glidepath.demo.view import make_view
 
@@ -40,7 +40,6 @@ def command(
     if llm:
         check_installed()
     console = Console(stderr=json_path == Path("-"))
-    die_on_sigterm()
     options = Options(llm_plan() if llm else written_plan(), fault, keep)
     summary = run_demo(options, make_view(console))
     console.print(text(summary), markup=False, highlight=False, soft_wrap=True)

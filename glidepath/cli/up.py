@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -14,6 +12,7 @@ import typer
 from glidepath.config import Config, load_config
 from glidepath.errors import GlidepathError
 from glidepath.local.guide import guide
+from glidepath.local.interrupt import Interrupt
 from glidepath.local.parts import our_services
 from glidepath.local.preflight import check_envoys, check_free, check_redis, pick_port
 from glidepath.local.stack import Stack, Supervisor, redis_service, with_addresses
@@ -36,7 +35,7 @@ def command(
     """
     config = load_config(config_path)
     folder = data.resolve()
-    with Stack() as stack, _terminated_like_interrupted():
+    with Interrupt(), Stack() as stack:
         effective = _start(config, config_path, folder, stack)
         typer.echo("\n".join(guide(effective)))
         typer.echo(f"\nlogs: {folder}/logs   rendered for Envoy: {folder}/envoy.yaml   Ctrl-C stops everything")
@@ -80,17 +79,3 @@ def _watch(stack: Stack) -> None:
 
 def _say(line: str) -> None:
     typer.echo(f"glidepath: {line}", err=True)
-
-
-class _terminated_like_interrupted:  # noqa: N801 - reads as the statement it makes
-    """SIGTERM ends the block as Ctrl-C does."""
-
-    def __enter__(self) -> None:
-        self.before = signal.signal(signal.SIGTERM, self._raise)
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self.before)
-
-    @staticmethod
-    def _raise(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
-import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from glidepath.demo.view import Frame, View
 from glidepath.demo.watch import Seen, Watcher
 from glidepath.errors import UnreachableError
 from glidepath.local.guide import guide
+from glidepath.local.interrupt import Interrupt
 from glidepath.local.parts import our_services
 from glidepath.local.process import free_ports
 from glidepath.local.stack import Stack, redis_service
@@ -56,6 +55,7 @@ class Running:
     watcher: Watcher
     clients: Clients
     view: View
+    interrupt: Interrupt
     started_ms: int
     stage: str = "promotion on evidence"
 
@@ -79,7 +79,7 @@ class Running:
 
 def run_demo(options: Options, view: View) -> Summary:
     """Run it all. Raises UnreachableError when a part cannot be started or dies."""
-    with tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name, Stack() as stack:
+    with tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name, Interrupt() as interrupt, Stack() as stack:
         folder, ports = Path(name), Ports(*free_ports(8))
         config = demo_config(options.plan, ports, folder)
         view.say("starting Redis, Envoy, extproc, scorer and two backends …")
@@ -87,12 +87,20 @@ def run_demo(options: Options, view: View) -> Summary:
         stack.start(redis_service(folder / "redis", ports.redis), *backend_services(options.plan, ports, folder))
         stack.start(*our_services(config, folder))
         view.say(f"all up after {time.monotonic() - began:.1f} s: clients at {_client_url(config)}")
-        return asyncio.run(_drive(options, config, ports, stack, view))
+        try:
+            return asyncio.run(_drive(options, config, ports, stack, view, interrupt))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
 
 
-async def _drive(options: Options, config: Config, ports: Ports, stack: Stack, view: View) -> Summary:
-    async with _running(options, config, ports, stack, view) as running:
-        return await _stages(running)
+async def _drive(
+    options: Options, config: Config, ports: Ports, stack: Stack, view: View, interrupt: Interrupt
+) -> Summary:
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None  # noqa: S101 - a coroutine runs in a task
+    with interrupt.calls(lambda: loop.call_soon_threadsafe(task.cancel)):
+        async with _running(options, config, ports, stack, view, interrupt) as running:
+            return await _stages(running)
 
 
 def _client_url(config: Config) -> str:
@@ -100,13 +108,15 @@ def _client_url(config: Config) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _running(options: Options, config: Config, ports: Ports, stack: Stack, view: View) -> AsyncIterator[Running]:
+async def _running(
+    options: Options, config: Config, ports: Ports, stack: Stack, view: View, interrupt: Interrupt
+) -> AsyncIterator[Running]:
     redis = connect(config.redis)
     clients = Clients(_client_url(config), options.plan.profile, random.Random(7))
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
             watcher = Watcher(redis, http, config.envoy.admin[0], f"http://127.0.0.1:{ports.candidate}")
-            yield Running(options, config, ports, stack, watcher, clients, view, int(time.time() * 1000))
+            yield Running(options, config, ports, stack, watcher, clients, view, interrupt, int(time.time() * 1000))
     finally:
         await redis.aclose()
 
@@ -193,21 +203,9 @@ async def _keep(running: Running) -> None:
     running.stage = "left running: Ctrl-C ends it"
     for line in guide(running.config):
         running.view.say(line)
-    with interrupts() as interrupted:
-        await running.until(lambda _: interrupted.is_set())
-
-
-@contextlib.contextmanager
-def interrupts() -> Iterator[asyncio.Event]:
-    """An event that Ctrl-C and SIGTERM set, instead of ending the process."""
-    loop, event = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, event.set)
-    try:
-        yield event
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    with running.interrupt.calls(lambda: loop.call_soon_threadsafe(ended.set)):
+        await running.until(lambda _: ended.is_set())
 
 
 async def _sum_up(running: Running, rollback: Rollback | None) -> Summary:
@@ -232,8 +230,3 @@ async def _sum_up(running: Running, rollback: Rollback | None) -> Summary:
         client_error_kinds=dict(stats.error_kinds),
         failures=tuple(failures(running.options.fault, plan.steps[-1], stats, steps, rollback)),
     )
-
-
-def die_on_sigterm() -> None:
-    """SIGTERM ends the process like Ctrl-C, so that everything is stopped and removed."""
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
