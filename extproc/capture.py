@@ -33,7 +33,7 @@ class Captured:
     copies: list[asyncio.Task[None]] = field(default_factory=list)
     orders: tuple[Order, ...] = ()
     reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event | None = None  # set when the exchange has ended; there once a copy waits for it
     holders: int = 1  # the stream, and every copy
 
 
@@ -74,7 +74,8 @@ class Capturer:
         captured.orders = accepted
         for order in accepted:
             captured.holders += 1
-            task = self._tasks.create_task(self._compare(captured, order))
+            captured.over = captured.over or asyncio.Event()
+            task = self._tasks.create_task(self._compare(captured, order, captured.over))
             captured.copies.append(task)
             self.running.add(task)
             task.add_done_callback(self.running.discard)
@@ -96,7 +97,8 @@ class Capturer:
 
     def _finish(self, captured: Captured) -> None:
         """The client's answer is over: whole, or for no comparison."""
-        captured.over.set()
+        if captured.over is not None:
+            captured.over.set()
         reason = incomparable(captured.exchange)
         copied = any(order.kind is PairKind.CROSS for order in captured.orders)
         if reason is not None:
@@ -113,7 +115,7 @@ class Capturer:
         if captured.holders == 0:
             captured.exchange.release()
 
-    async def _compare(self, captured: Captured, order: Order) -> None:
+    async def _compare(self, captured: Captured, order: Order, over: asyncio.Event) -> None:
         """One copy's life: send, wait for the client's answer to end, hand the pair over."""
         lane = captured.lane
         answered: TeeAnswer | None = None
@@ -123,7 +125,7 @@ class Capturer:
             finally:
                 self.in_flight.leave(lane.name)
             self._charge(captured, order, answered)
-            await captured.over.wait()
+            await over.wait()
             if incomparable(captured.exchange) is None:
                 self._hand_over(captured, order, answered)
         except asyncio.CancelledError:

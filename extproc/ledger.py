@@ -74,12 +74,16 @@ def coverage_name(reason: Coverage, kind: PairKind = PairKind.CROSS) -> str:
     return reason.value if kind is PairKind.CROSS else f"noise_{reason.value}"
 
 
+# Looked up on the hot path, where a StrEnum's hash and value are Python calls.
+_NAMES = tuple({reason: coverage_name(reason, kind) for reason in Coverage} for kind in PairKind)
+
+
 class Ledger:
     """``flush`` hands over what came since the last one; ``totals`` never go back."""
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, Side, Origin], _Tally] = {}
-        self._coverage: dict[str, Counter[str]] = {}
+        self._coverage: dict[str, dict[str, int]] = {}
         self._since_ms = 0
         self.outcome_totals: Counter[tuple[str, str, str, str]] = Counter()  # workload, side, origin, result
         self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
@@ -99,9 +103,13 @@ class Ledger:
         self.outcome_totals[(workload, side.value, origin.value, kind)] += 1
 
     def count(self, workload: str, reason: Coverage, kind: PairKind = PairKind.CROSS, number: int = 1) -> None:
-        name = coverage_name(reason, kind)
-        self._coverage.setdefault(workload, Counter())[name] += number
-        self.coverage_totals[(workload, name)] += number
+        name = _NAMES[kind is PairKind.NOISE][reason]
+        counts = self._coverage.get(workload)
+        if counts is None:
+            counts = self._coverage[workload] = {}
+        counts[name] = counts.get(name, 0) + number
+        key = (workload, name)
+        self.coverage_totals[key] = self.coverage_totals.get(key, 0) + number
 
     def flush(self, now_ms: int) -> list[Outcomes]:
         """One Outcomes for every workload in which something happened; without source and number."""
@@ -121,7 +129,7 @@ class Ledger:
                 from_ms=self._since_ms or now_ms,
                 to_ms=now_ms,
                 sides=tuple(sides.get(workload, ())),
-                coverage=dict(self._coverage.get(workload, {})),
+                coverage=self._coverage.get(workload, {}),
             )
             for workload in sorted({*sides, *self._coverage})
         ]

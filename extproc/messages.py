@@ -10,7 +10,7 @@ from typing import Any
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
 from extproc.errors import IllegalEventError
-from extproc.exchange import Chunk, Event, Half, RequestHeaders, ResponseHeaders, Trailers
+from extproc.exchange import Chunk, Event, Exchange, Half, RequestHeaders, ResponseHeaders, Signal, Trailers
 from glidepath.keys import CREDENTIAL_HEADERS
 
 # What is kept of a request's headers; everything else is dropped here, before anything can see it.
@@ -32,6 +32,7 @@ REQUEST_HEADERS = frozenset(
 RESPONSE_HEADERS = frozenset({"content-encoding", "content-type"})
 MAX_HEADER = 16 * 1024  # of one value; a longer one is dropped
 _EMPTY: dict[str, str] = {}
+_REQUEST, _RESPONSE = Half.REQUEST, Half.RESPONSE
 
 
 def read(message: ProcessingRequest, wanted: frozenset[str] = REQUEST_HEADERS) -> Event:
@@ -52,6 +53,18 @@ def read(message: ProcessingRequest, wanted: frozenset[str] = REQUEST_HEADERS) -
     if part == "response_trailers":
         return Trailers(Half.RESPONSE)
     raise IllegalEventError("a message of no kind that this version knows")
+
+
+def feed(exchange: Exchange, message: ProcessingRequest, wanted: frozenset[str], now: float) -> Signal:
+    """``exchange.feed(read(message), now)``, chunks first and without an event between."""
+    part = message.WhichOneof("request")
+    if part == "response_body":
+        body = message.response_body
+        return exchange.chunk(_RESPONSE, body.body, body.end_of_stream, now)
+    if part == "request_body":
+        body = message.request_body
+        return exchange.chunk(_REQUEST, body.body, body.end_of_stream, now)
+    return exchange.feed(read(message, wanted), now)
 
 
 def wanted_headers(sticky: frozenset[str]) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlencode
 
 from extproc.exchange import Exchange
@@ -67,6 +68,7 @@ class Order:
     backend: str
 
 
+@lru_cache(1024)
 def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
     """Whether a request may be sent twice: POST to a known inference path, or to the workload's own exact one."""
     bare = path.partition("?")[0].rstrip("/")

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import grpc
-import structlog
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage, StreamAccessLogsResponse
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest, ProcessingResponse
 
@@ -21,12 +20,12 @@ from extproc.errors import IllegalEventError
 from extproc.exchange import Closed, Exchange, RequestHeaders, Signal
 from extproc.lanes import Lane
 from extproc.ledger import Ledger
-from extproc.messages import read, wanted_headers
+from extproc.messages import feed, read, wanted_headers
 from extproc.outcomes import classify
 from glidepath import keys
 from glidepath.domain import Coverage
 
-_log = structlog.get_logger(__name__)
+_NOTHING = Signal.NOTHING
 PROCESS = "envoy.service.ext_proc.v3.ExternalProcessor"
 ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService"
 
@@ -67,15 +66,14 @@ class ProcessService:
 
     def _step(self, exchange: Exchange, captured: Captured | None, message: ProcessingRequest) -> Captured | None:
         try:
-            event = read(message, self._wanted)
-            signal = exchange.feed(event, time.monotonic())
+            signal = feed(exchange, message, self._wanted, time.monotonic())
         except IllegalEventError:
             self.illegal += 1
             return captured
-        if captured is None and isinstance(event, RequestHeaders):
-            lane = self._lane(event.route)
+        if captured is None and exchange.request is not None:
+            lane = self._lane(exchange.request.route)
             captured = self._capturer.begin(lane, exchange) if lane else None
-        if captured is not None and signal is not Signal.NOTHING:
+        if captured is not None and signal is not _NOTHING:
             self._capturer.advance(captured, signal)
         return captured
 

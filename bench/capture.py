@@ -1,0 +1,247 @@
+"""Exchanges a second that one core of extproc takes, beside an empty grpc.aio handler in the same run.
+
+``python -m bench.capture [--exchanges 4000] [--rounds 3]``
+
+A separate process plays Envoy: it sends whole exchanges (seven messages: a chat completion of 4 KB) over gRPC streams
+on a Unix socket. What counts is the server process's CPU time (user + system), so that the client, which costs as
+much, does not enter. Rounds alternate between the servers, the best round of each is taken: what the machine does
+besides only ever adds.
+
+- ``empty``: a handler that reads the seven messages and returns; nobody can be faster with grpc.aio
+- ``capture``: extproc's own read loop, every exchange followed, bounded and counted, no copy sent
+- ``tee``: the same, with a copy to an HTTP server and the pair written to a real Redis
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import grpc
+import redis
+from aiohttp import web
+from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest, ProcessingResponse
+
+from extproc.service import PROCESS
+from extproc.worker import Place, Worker, on_signals
+from glidepath import keys
+from glidepath.config import Config, parse_config
+from glidepath.local.process import Child, answers, free_ports
+from glidepath.local.servers import start_redis
+
+PATH = "/v1/chat/completions"
+FILTER = "envoy.filters.http.ext_proc"
+CONCURRENT = 32
+ROLES = ("empty", "capture", "tee")
+MESSAGES = 7
+
+
+def exchange(number: int, cluster: str) -> list[bytes]:
+    """The messages of one exchange, serialised: about 20 request headers, 4 KB of bodies."""
+    ask = ProcessingRequest()
+    headers = {":method": "POST", ":path": PATH, ":scheme": "https", ":authority": "api.example.com"}
+    headers |= {"content-type": "application/json", "accept": "*/*", "x-request-id": f"bench-{number}"}
+    headers |= {f"x-header-{n}": "some value of ordinary length" for n in range(13)}
+    for name, value in headers.items():
+        ask.request_headers.headers.headers.add(key=name, raw_value=value.encode())
+    ask.attributes[FILTER].update({"xds.cluster_name": cluster, "xds.route_name": keys.route_name("chat", True)})
+    answered = ProcessingRequest()
+    for name, value in {":status": "200", "content-type": "application/json", "server": "x", "date": "today"}.items():
+        answered.response_headers.headers.headers.add(key=name, raw_value=value.encode())
+    answered.attributes[FILTER].update(
+        {"xds.cluster_name": cluster, "response.code_details": "via_upstream", "upstream.request_attempt_count": 1}
+    )
+    messages = [ask, _body("request_body", b"q" * 2048), _body("request_body", b"", end=True), answered]
+    messages += [_body("response_body", b"a" * 1024)] * 2 + [_body("response_body", b"", end=True)]
+    return [message.SerializeToString() for message in messages]
+
+
+def _body(part: str, data: bytes, *, end: bool = False) -> ProcessingRequest:
+    message = ProcessingRequest()
+    body = getattr(message, part)
+    body.body, body.end_of_stream = data, end
+    return message
+
+
+async def load(address: str, count: int, cluster: str) -> None:
+    """Play Envoy: ``count`` exchanges, CONCURRENT at a time, each waiting until the server ends the stream."""
+    numbers = iter(range(count))
+
+    async def one_after_the_other(channel: grpc.aio.Channel) -> None:
+        process = channel.stream_stream(f"/{PROCESS}/Process")
+        for number in numbers:
+            call = process()
+            for message in exchange(number, cluster):
+                await call.write(message)
+            assert await call.read() is grpc.aio.EOF
+
+    async with grpc.aio.insecure_channel(address) as channel, asyncio.TaskGroup() as tasks:
+        for _ in range(CONCURRENT):
+            tasks.create_task(one_after_the_other(channel))
+
+
+async def serve_empty(address: str) -> None:
+    async def process(_: Any, context: grpc.aio.ServicerContext) -> None:
+        for _ in range(MESSAGES):
+            await context.read()
+
+    server = grpc.aio.server()
+    handler = grpc.stream_stream_rpc_method_handler(
+        process,
+        request_deserializer=ProcessingRequest.FromString,
+        response_serializer=ProcessingResponse.SerializeToString,
+    )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(PROCESS, {"Process": handler}),))
+    server.add_insecure_port(address)
+    await server.start()
+    stop = asyncio.Event()
+    on_signals(stop.set)
+    await stop.wait()
+    await server.stop(0)
+
+
+async def serve_extproc(config: Config) -> None:
+    worker = Worker(config, Place.of(config, 0))
+    on_signals(worker.stop)
+    await worker.run()
+
+
+async def serve_backend(port: int) -> None:
+    """Answers copies."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(body=b"b" * 2048, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/{tail:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    stop = asyncio.Event()
+    on_signals(stop.set)
+    await stop.wait()
+    await runner.cleanup()
+
+
+def settings(folder: str, role: str, redis_port: int, backend_port: int, metrics: int) -> Config:
+    """``reverse`` decides whether there are copies: everything in the run was served by the candidate."""
+    return parse_config(f"""
+envoy: {{shadow_listen: "127.0.0.1:{backend_port}"}}
+redis: {{url: "redis://127.0.0.1:{redis_port}/0"}}
+extproc: {{listen: "unix:{folder}/{role}.sock", metrics: "127.0.0.1:{metrics}", buffer: 100000}}
+backends: {{cloud: {{url: "http://127.0.0.1:1"}}, onprem: {{url: "http://127.0.0.1:2"}}}}
+workloads:
+  chat:
+    match: {{path: {PATH}}}
+    baseline: cloud
+    candidate: onprem
+    shadow: {{reverse: {100 if role == "tee" else 0}, max_in_flight: 10000}}
+""")
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process: fields 14 and 15 of /proc/PID/stat."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(child: Child, address: str, count: int) -> float:
+    """Exchanges for each second of the server's CPU time."""
+    command = [sys.executable, "-m", "bench.capture", "--load", address, "--exchanges", str(count)]
+    before = cpu_seconds(child.pid)
+    client = Child("load", command, child.log.with_suffix(".load"))
+    if client.process.wait(300) != 0:
+        raise SystemExit(client.tail())
+    return count / (cpu_seconds(child.pid) - before)
+
+
+def pairs_in(redis_port: int, expected: int) -> int:
+    """Pairs that arrived, once they all have or no more come."""
+    with redis.Redis(port=redis_port) as client:
+        return min(expected, int(client.xlen(keys.WorkloadKeys("chat").pairs)))
+
+
+def run(count: int, rounds: int) -> dict[str, Any]:
+    rates: dict[str, list[float]] = {role: [] for role in ROLES}
+    with tempfile.TemporaryDirectory() as folder:
+        redis_port, backend_port, *metrics = free_ports(2 + len(ROLES))
+        with (
+            start_redis(Path(folder) / "redis", redis_port),
+            Child("backend", _again("--backend", str(backend_port)), Path(folder) / "backend.log") as backend,
+        ):
+            backend.wait_until(lambda: answers("127.0.0.1", backend_port))
+            children = {}
+            try:
+                for role, port in zip(ROLES, metrics, strict=True):
+                    command = _again("--serve", role, folder, str(redis_port), str(backend_port), str(port))
+                    child = children[role] = Child(role, command, Path(folder) / f"{role}.log")
+                    child.wait_until(Path(folder, f"{role}.sock").is_socket)
+                    measure(child, f"unix:{folder}/{role}.sock", 200)
+                for _ in range(rounds):
+                    for role, child in children.items():
+                        rates[role].append(measure(child, f"unix:{folder}/{role}.sock", count))
+                kept = pairs_in(redis_port, count * rounds)
+            finally:
+                for child in children.values():
+                    child.stop()
+    best = {role: max(found) for role, found in rates.items()}
+    return {
+        "exchanges_per_cpu_second": {role: round(rate) for role, rate in best.items()},
+        "microseconds_per_exchange": {role: round(1e6 / rate) for role, rate in best.items()},
+        "capture_to_empty": round(best["capture"] / best["empty"], 3),
+        "tee_to_empty": round(best["tee"] / best["empty"], 3),
+        "messages_per_exchange": MESSAGES,
+        "exchanges": count,
+        "rounds": rounds,
+        "pairs_kept_at_least": kept,
+    }
+
+
+def _again(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "bench.capture", *arguments]
+
+
+def table(result: dict[str, Any]) -> str:
+    rows = [f"{'server':<10}{'exchanges / CPU s':>20}{'µs / exchange':>16}{'to empty':>10}"]
+    for role in ROLES:
+        rate = result["exchanges_per_cpu_second"][role]
+        ratio = rate / result["exchanges_per_cpu_second"]["empty"]
+        rows.append(f"{role:<10}{rate:>20,}{result['microseconds_per_exchange'][role]:>16}{ratio:>10.2f}")
+    return "\n".join(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exchanges", type=int, default=4000, help="a round (default 4000)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--load", help=argparse.SUPPRESS)
+    parser.add_argument("--backend", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=5, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.load:
+        asyncio.run(load(arguments.load, arguments.exchanges, "onprem"))
+    elif arguments.backend:
+        asyncio.run(serve_backend(arguments.backend))
+    elif arguments.serve:
+        role, folder, *ports = arguments.serve
+        if role == "empty":
+            asyncio.run(serve_empty(f"unix:{folder}/empty.sock"))
+        else:
+            asyncio.run(serve_extproc(settings(folder, role, *map(int, ports))))
+    else:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        result = run(arguments.exchanges, arguments.rounds)
+        print(table(result))
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
