@@ -99,15 +99,25 @@ def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
         i, j = op.src_end, op.dest_end
     if open_at is not None or i < len(left) or j < len(right):
         edits.append(_between(left, right, (i, j), (len(left), len(right))))
+    _slide_first(edits, left, right)
     _slide_last(edits, left, right)
     kept = [edit for edit in (_substance(e) for e in edits) if edit.left or edit.right]
     return Aligned(left, right, tuple(kept), matched)
 
 
-def _between(
-    left: tuple[Token, ...], right: tuple[Token, ...], start: tuple[int, int], end: tuple[int, int]
-) -> Edit:
+def _between(left: tuple[Token, ...], right: tuple[Token, ...], start: tuple[int, int], end: tuple[int, int]) -> Edit:
     return Edit(left[start[0] : end[0]], right[start[1] : end[1]], *start, *end)
+
+
+def _slide_first(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
+    """Move a first insertion or deletion to the very beginning where that says the same: a heading, a greeting."""
+    if not edits or (edits[0].left and edits[0].right):
+        return
+    edit = edits[0]
+    whole, start, size = (left, edit.left_at, len(edit.left)) if edit.left else (right, edit.right_at, len(edit.right))
+    if start and all(whole[i].key == whole[size + i].key for i in range(start)):
+        end = (edit.left_end - start, edit.right_end - start)
+        edits[0] = _between(left, right, (0, 0), end)
 
 
 def _slide_last(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
@@ -118,9 +128,7 @@ def _slide_last(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, 
     whole, start, size = (left, edit.left_at, len(edit.left)) if edit.left else (right, edit.right_at, len(edit.right))
     rest = len(whole) - start - size
     if rest and all(whole[start + i].key == whole[start + size + i].key for i in range(rest)):
-        edits[-1] = _between(
-            left, right, (edit.left_at + rest, edit.right_at + rest), (len(left), len(right))
-        )
+        edits[-1] = _between(left, right, (edit.left_at + rest, edit.right_at + rest), (len(left), len(right)))
 
 
 def _substance(edit: Edit) -> Edit:

@@ -12,7 +12,16 @@ from collections.abc import Callable, Iterable
 from itertools import product
 
 from scorer.compare.edits import Aligned, Edit
-from scorer.compare.lexicon import AVOIDANCE, NEGATIONS, STOPWORDS, excludes, flipped_by_prefix, quantity, same_word
+from scorer.compare.lexicon import (
+    AVOIDANCE,
+    CONNECTIVES,
+    NEGATIONS,
+    STOPWORDS,
+    excludes,
+    flipped_by_prefix,
+    quantity,
+    same_word,
+)
 from scorer.compare.reading import Reading
 from scorer.compare.result import Signal
 from scorer.compare.tokens import Token, is_name
@@ -79,7 +88,7 @@ def _number_changed(edit: Edit, aligned: Aligned) -> float:
     if any(quantity(a.key, b.key) for a, b in _exchanged(edit)):
         return 1.0
     if left != right:  # only added, or only left out
-        return 0.4 if _at_edge(edit, aligned) or _long(edit) else 0.45
+        return 0.25 if _at_edge(edit, aligned) else 0.45
     return 0.0
 
 
@@ -120,13 +129,25 @@ def _renamed(edit: Edit, aligned: Aligned) -> float:
     right = {t.key for t in edit.right if _named(t, aligned.right, aligned.names)}
     others_left, others_right = {t.key for t in edit.left}, {t.key for t in edit.right}
     gone, come = left - others_right, right - others_left
+    if not gone and not come:
+        return 0.7 if _subject_changed(edit) else 0.0
     if any(same_word(a, b) for a, b in product(gone, come)):
         return 0.0
     if gone and come:
         return 1.0
-    if gone or come:
-        return 0.8 if edit.left and edit.right and not _long(edit) else 0.3
-    return 0.0
+    if edit.left and edit.right and not _long(edit):
+        return 0.8
+    return 0.1 if _at_edge(edit, aligned) else 0.3
+
+
+def _subject_changed(edit: Edit) -> bool:
+    """One word exchanged for another at the beginning of a sentence: perhaps a name, and what is spoken of in any case."""
+    if len(edit.left) != 1 or len(edit.right) != 1:
+        return False
+    both = edit.left[0], edit.right[0]
+    if not all(t.capital and t.opens and t.key not in STOPWORDS | CONNECTIVES and len(t.key) > 2 for t in both):
+        return False
+    return not any(t.key.endswith(("ly", "ing", "ed")) for t in both) and not same_word(both[0].key, both[1].key)
 
 
 def _named(token: Token, whole: tuple[Token, ...], known: frozenset[str]) -> bool:
@@ -150,5 +171,5 @@ def _reworded(edit: Edit, aligned: Aligned) -> float:
         alike = len(left) == len(right) and all(same_word(a.key, b.key) for a, b in zip(left, right, strict=True))
         return 0.1 if alike else 1.0
     if _at_edge(edit, aligned):
-        return 0.3
+        return 0.2
     return 0.45 if not _long(edit) else 0.7

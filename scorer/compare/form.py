@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import fmean
 
 from scorer.compare.edits import Aligned
@@ -31,7 +32,9 @@ def truncation(left: Reading, right: Reading, aligned: Aligned) -> Signal:
     cut = one_sided("truncation", _cut(left), _cut(right))
     tail = _missing_tail(aligned)
     if tail is None:
-        return cut
+        # Word for word the same to the end: then a missing full stop is typography. What the provider says still counts.
+        whole = 0.0 if left.cut != right.cut else aligned_bearing(aligned) * aligned.closeness
+        return replace(cut, bearing=1 - whole)
     degree, words, baseline = tail
     if degree * aligned_bearing(aligned) > cut.effect:
         bearing = aligned_bearing(aligned)
@@ -65,9 +68,12 @@ def _missing_tail(aligned: Aligned) -> tuple[float, int, bool] | None:
     share = (len(more) - len(less)) / max(longer, 1)
     if len(more) - len(less) < 3 and not half_word:
         return None
-    mid_sentence = half_word or (bool(more) and not more[0].opens)
-    degree = 1.0 if mid_sentence else 0.6 + 0.4 * ramp(share, 0.02, 0.1)
-    return degree, len(more) - len(less), len(last.left) < len(last.right)
+    baseline = len(last.left) < len(last.right)
+    if half_word or not more[0].opens:
+        return 1.0, len(more) - len(less), baseline
+    # Cut between sentences. A candidate that says one sentence more has added something; the baseline was not cut.
+    degree = 0.0 if baseline else 0.6 + 0.4 * ramp(share, 0.02, 0.1)
+    return degree, len(more) - len(less), baseline
 
 
 def repetition(left: Repeats, right: Repeats, aligned: Aligned) -> Signal:
@@ -75,7 +81,7 @@ def repetition(left: Repeats, right: Repeats, aligned: Aligned) -> Signal:
     worse, better = (right, left) if right.count >= left.count else (left, right)
     extra = worse.count - better.count
     by_share = ramp(worse.share - better.share, 0.08, 0.3) if extra >= 8 else 0.0
-    by_run = ramp(worse.run - better.run, 3, 9)
+    by_run = ramp(worse.run - better.run, 2, 6)
     by_copy = ramp(extra, 3, 8) * max(aligned.closeness, aligned_bearing(aligned))
     degree = clamp(max(by_share, by_run, by_copy))
     why = f"again: “{worse.where}” ({extra} words)" if degree else ""

@@ -9,7 +9,7 @@ NEGATIONS = frozenset(
 )
 # Verbs that turn what follows into its opposite when they are put in, or left out.
 AVOIDANCE = frozenset(
-    "avoid avoids avoided avoiding refuse refuses refrain fail fails failed lack lacks lacked prevent prevents".split()
+    "avoid avoids avoided avoiding refuse refuses refrain fail fails failed lack lacks lacked prevent prevents unlikely doubtful impossible false incorrect untrue deny denies denied".split()
 )
 PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non", "mis", "anti", "de")
 
@@ -100,6 +100,11 @@ NOT_NAMES = frozenset(
 )
 
 
+# Words that open a sentence and may be exchanged without changing what it says.
+CONNECTIVES = frozenset(
+    "however but although though moreover furthermore besides therefore thus hence consequently overall next then finally lastly while since as when "
+    "because so instead remember note make use try keep choose ensure consider check start begin add get create avoid each these those this that".split()
+)
 # The word after a code fence's opening marks.
 CODE_LABELS = frozenset(
     "python py python3 javascript js typescript ts jsx tsx java c cpp csharp go rust ruby php sql bash sh shell zsh console text plaintext json yaml "
@@ -129,13 +134,16 @@ def excludes(left: str, right: str) -> bool:
     """Whether saying ``right`` for ``left`` changes what is said."""
     if left == right:
         return False
-    shared = CLASS_OF.get(left, frozenset()) & CLASS_OF.get(right, frozenset())
-    return bool(shared) or (left, right) in OPPOSITES or flipped_by_prefix(left, right)
+    if CLASS_OF.get(left, frozenset()) & CLASS_OF.get(right, frozenset()) or (left, right) in OPPOSITES:
+        return True
+    options = len(left) == len(right) == 1 and left.isalpha() and right.isalpha()  # answer (B), variable x
+    return options or flipped_by_prefix(left, right) or quantity(left, right)
 
 
 def quantity(left: str, right: str) -> bool:
     """Whether the exchange is one of a date, a unit, a currency or an order of magnitude."""
-    return left != right and bool(CLASS_OF.get(left, frozenset()) & CLASS_OF.get(right, frozenset()) & _QUANTITIES)
+    both = CLASS_OF.get(left, frozenset()) & _QUANTITIES, CLASS_OF.get(right, frozenset()) & _QUANTITIES
+    return left != right and all(both)
 
 
 def flipped_by_prefix(left: str, right: str) -> bool:
