@@ -110,7 +110,8 @@ def classify(entry: HTTPAccessLogEntry, lanes: Mapping[str, Lane], shadow: bool)
 def _side(lane: Lane, common: Any, shadow: bool) -> Side | None:
     if shadow:
         return lane.side_of_backend(common.route_name.rpartition("/")[2])
-    return lane.clusters.get(common.upstream_cluster)
+    # where no host was reached (a circuit breaker) only the tag says which side the split had chosen
+    return lane.clusters.get(common.upstream_cluster or common.custom_tags.get(keys.CHOSEN_CLUSTER_TAG, ""))
 
 
 def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:

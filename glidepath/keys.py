@@ -143,6 +143,7 @@ RTDS_CLUSTER = "glidepath-rtds"
 RTDS_LAYER = "glidepath"
 LIVE_LOG = "glidepath-live"
 SHADOW_LOG = "glidepath-shadow"
+CHOSEN_CLUSTER_TAG = "chosen_cluster"  # custom tag of both logs: the split's choice, even where no host was reached
 
 # Headers between the tee and the shadow listener; removed before a backend sees the request.
 HEADER_WORKLOAD = "x-glidepath-workload"

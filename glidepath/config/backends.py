@@ -72,6 +72,6 @@ class Backend(Section):
     idle_timeout: Duration = Field(default=300, gt=0)  # between two bytes of a stream
     max_connections: int = Field(default=1024, ge=1)
     max_requests: int = Field(default=1024, ge=1)
-    max_pending: int = Field(default=256, ge=0)
+    max_pending: int = Field(default=256, ge=1)  # Envoy refuses everything at 0: even the first request waits a moment
     price: Price | None = None
     capacity: Capacity | None = None

@@ -142,9 +142,11 @@ def access_log(config: Config, log_name: str) -> Json:
         "grpc_service": grpc_service(keys.EXTPROC_CLUSTER),
         "buffer_flush_interval": seconds(min(0.25, config.extproc.flush)),
     }
+    # upstream_cluster is empty where no host was reached (a circuit breaker); this one is not
+    common["custom_tags"] = [{"tag": keys.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER%"}]
     if log_name == keys.SHADOW_LOG:
         # the headers themselves are gone by the time the entry is written: the backend must not see them
-        common["custom_tags"] = [
+        common["custom_tags"] += [
             {"tag": name, "value": f"%FILTER_STATE({client_state(name)}:PLAIN)%"} for name in TEE_HEADERS
         ]
     return noted(

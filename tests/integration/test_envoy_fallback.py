@@ -147,3 +147,30 @@ async def test_without_fallback_the_candidates_error_reaches_the_client(tmp_path
         assert reply.status == 503
         assert json.loads(reply.body)["error"]["message"] == "onprem says 503"
         assert stage.cloud.received == []
+
+
+async def test_an_overflowing_candidate_is_named_in_the_log(tmp_path: Path) -> None:
+    """A circuit breaker's 503 is never retried by Envoy and names no host; the tag says whose it was."""
+    async with on_stage(tmp_path, onprem={"max_connections": 1, "max_pending": 1}, chat=AT_ONCE) as stage:
+        stage.onprem.delay = 0.3
+        replies = await asyncio.gather(*(stage.post() for _ in range(5)))
+        overflown = [reply.status for reply in replies].count(503)
+        assert 1 <= overflown < 5
+        log = stage.collector.entries.setdefault(keys.LIVE_LOG, [])
+        await until(lambda: len(log) == 5)
+        refused = [e.common_properties for e in log if e.common_properties.response_flags.upstream_overflow]
+        assert len(refused) == overflown
+        assert {common.upstream_cluster for common in refused} == {""}
+        assert {common.custom_tags[keys.CHOSEN_CLUSTER_TAG] for common in refused} == {"onprem-or-cloud"}
+
+
+async def test_a_candidate_slower_than_its_bound_may_still_win(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, onprem={"first_byte_timeout": "200ms"}, chat=AT_ONCE) as stage:
+        stage.onprem.delay, stage.cloud.delay = 0.4, 3
+        reply = await stage.post()
+        assert json.loads(reply.body)["model"] == "onprem"
+        assert reply.seconds < 2
+        log = stage.collector.entries.setdefault(keys.LIVE_LOG, [])
+        await until(lambda: len(log) == 1)
+        common = log[0].common_properties
+        assert (common.upstream_cluster, common.upstream_request_attempt_count) == ("onprem", 2)

@@ -138,3 +138,11 @@ async def test_nobody_speaks_in_the_tees_name_and_request_ids_are_ours(tmp_path:
         assert got["x-request-id"] != "mine"
         assert not [name for name in reply.headers if name.lower().startswith("x-")]
         assert "aiohttp" in reply.headers["server"]
+
+
+async def test_envoy_serves_from_the_files_weights_while_nobody_answers_rtds(tmp_path: Path) -> None:
+    envoy = {"actuator": "rtds", "rtds_listen": "127.0.0.1:1"}
+    async with on_stage(tmp_path, chat={"start": 100}, envoy=envoy) as stage:
+        assert json.loads((await stage.post()).body)["model"] == "onprem"
+        stage.weigh(0)
+        assert json.loads((await stage.post()).body)["model"] == "cloud"
