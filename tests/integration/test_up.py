@@ -1,0 +1,112 @@
+"""`glidepath up`, from the command line, with backends of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from glidepath.config import load_config
+from glidepath.local.process import Child, free_ports
+from tests.support.recorder import Recorder
+from tests.support.waiting import eventually
+
+COMMAND = [sys.executable, "-m", "glidepath", "up"]
+
+
+def write_yaml(folder: Path, cloud: str, onprem: str, more: str = "") -> Path:
+    listen, shadow, extproc, scorer = free_ports(4)
+    path = folder / "glidepath.yaml"
+    path.write_text(
+        f"""\
+envoy: {{listen: "127.0.0.1:{listen}", shadow_listen: "127.0.0.1:{shadow}", concurrency: 1}}
+extproc: {{listen: "unix:{folder}/x.sock", metrics: "127.0.0.1:{extproc}"}}
+scorer: {{metrics: "127.0.0.1:{scorer}"}}
+backends:
+  cloud: {{url: "{cloud}"}}
+  onprem: {{url: "{onprem}"}}
+workloads:
+  chat:
+    match: {{path: /v1/chat/completions}}
+    baseline: cloud
+    candidate: onprem
+{more}"""
+    )
+    return path
+
+
+def refused(path: Path) -> str:
+    """The one line that `up` ends with."""
+    done = subprocess.run([*COMMAND, "-c", str(path)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr.strip()
+
+
+def test_an_admin_url_that_nobody_answers_is_one_line(tmp_path: Path) -> None:
+    path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2")
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
+    path.write_text(path.read_text().replace("envoy: {", f'envoy: {{admin: "{url}", '))
+    assert refused(path).startswith(f"glidepath: {path}:1: envoy.admin")
+
+
+def test_a_redis_that_nobody_answers_is_one_line(tmp_path: Path) -> None:
+    url = f"redis://127.0.0.1:{free_ports(1)[0]}/0"
+    path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2", f"redis: {{url: {url}}}\n")
+    assert refused(path).startswith(f"glidepath: {path}:12: redis.url: {url}: no Redis")
+
+
+def test_a_wrong_key_is_one_line(tmp_path: Path) -> None:
+    path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2", "    basline: cloud\n")
+    assert "did you mean 'baseline'?" in refused(path)
+
+
+@pytest.mark.slow
+async def test_it_serves_restarts_what_dies_and_stops_in_order(tmp_path: Path) -> None:
+    async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
+        path = write_yaml(tmp_path, cloud.url, onprem.url)
+        config, data = load_config(path), tmp_path / "data"
+        with Child("up", [*COMMAND, "-c", str(path), "--data", str(data)], tmp_path / "up.log") as up:
+            await eventually(lambda: "Ctrl-C stops everything" in up.log.read_text(), within=60)
+            assert "runtime_modify?glidepath.chat.weight.onprem-or-cloud=0" in up.log.read_text()
+            children = children_of(up.pid)
+            assert len(children) >= 4
+            await ask(f"http://{config.envoy.listen}/v1/chat/completions")
+            await eventually(lambda: bool(onprem.received))
+            (extproc,) = [pid for pid, command in children.items() if "extproc" in command]
+            os.kill(extproc, signal.SIGKILL)
+            await eventually(lambda: "starting extproc again" in up.log.read_text())
+            await eventually(lambda: asyncio.to_thread(ready, config.extproc.metrics))
+            up.signal(signal.SIGTERM)
+            assert await asyncio.to_thread(up.process.wait, 30) == 0
+            await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+        assert (data / "redis" / "appendonlydir").is_dir()
+
+
+async def ask(url: str) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Who?"}]}
+    async with aiohttp.ClientSession() as http, http.post(url, json=body) as response:
+        assert response.status == 200
+        assert json.loads(await response.read())["model"] == "cloud"
+
+
+def ready(metrics: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{metrics}/readyz", timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def children_of(pid: int) -> dict[int, str]:
+    """Process id → command line of the children."""
+    pids = [int(one) for task in Path(f"/proc/{pid}/task").glob("*/children") for one in task.read_text().split()]
+    return {one: Path(f"/proc/{one}/cmdline").read_text().replace("\0", " ") for one in pids}
