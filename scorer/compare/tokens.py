@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import zip_longest
 
 from scorer.compare.lexicon import NOT_NAMES
 
@@ -97,7 +98,7 @@ def tokenize(text: str) -> tuple[Token, ...]:
 def _scaled(tokens: list[Token]) -> Iterator[Token]:
     """5.5 million is 5500000: a number and its scale become one token."""
     skip = False
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, following in zip_longest(tokens, tokens[1:]):
         if skip:
             skip = False
         elif token.number and not token.marker and following is not None and following.key in _SCALES:
