@@ -36,12 +36,18 @@ QUESTION = {"model": "any", "messages": [{"role": "user", "content": "Who are yo
 
 
 class Backend(Recorder):
-    """The recorder with a compressed mood more."""
+    """The recorder with two moods more."""
 
     async def _gzip(self, _: web.Request) -> web.StreamResponse:
         body = gzip.compress(json.dumps(self.answer()).encode())
         headers = {"content-encoding": "gzip", "content-type": "application/json"}
         return web.Response(body=body, headers=headers)
+
+    async def _endless(self, request: web.Request) -> web.StreamResponse:
+        response = await self._open_stream(request)
+        await response.write(self.events()[0])
+        await self._ending.wait()
+        return response
 
 
 @dataclass(slots=True)
@@ -271,7 +277,7 @@ async def test_a_request_that_only_the_candidate_refuses_is_its_error(world: Wor
 
 
 async def test_a_client_that_leaves_is_nobodys_error(world: World) -> None:
-    world.cloud.mood = world.onprem.mood = "slow_stream"
+    world.cloud.mood = world.onprem.mood = "endless"  # type: ignore[assignment]
     async with world.post() as response:
         await response.content.readany()
         response.close()
