@@ -25,7 +25,7 @@ POLL_S = 0.5  # a restarted Envoy is seen after this at the latest
 TIMEOUT_S = 1.5
 RESOLVE_S = 3.0
 MAX_RUNTIME_BYTES = 16 * 2**20
-MAX_KEYS_A_POST = 400  # Envoy bounds a request's headers, the path among them, at 60 KiB
+MAX_KEYS_A_POST = 4000  # in the body: a path of that length would be refused
 ADMIN_LAYER = "admin"
 
 log = structlog.get_logger()
@@ -75,13 +75,15 @@ class Channel:
         self._wake.set()
 
     async def run(self) -> None:
-        failures = 0
+        failures, refused = 0, False
         while True:
+            writing = bool(self._pending)
             try:
-                await (self._write() if self._pending else self._read())
-                failures, self.problem = 0, ""
+                await (self._write() if writing else self._read())
+                if writing or not refused:  # that it can be read does not mend that it cannot be written
+                    failures, refused, self.problem = 0, False, ""
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-                failures += 1
+                failures, refused = failures + 1, refused or writing
                 self._failed(error)
             self.read_once.set()
             if self._pending:
@@ -90,10 +92,12 @@ class Channel:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL_S if not failures else min(0.1 * 2**failures, 1.0))
             self._wake.clear()
+            if refused:
+                await asyncio.sleep(min(0.1 * 2**failures, 1.0))
 
     def _failed(self, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        if not self.problem:
+        if reason != self.problem:
             log.warning("envoy_unreachable", envoy=self.name, reason=reason)
         self.problem, self.reading, self._raw = reason, None, b""
         self._pending = {}  # reconciled again from what is there once it can be read
@@ -117,7 +121,7 @@ class Channel:
     async def _post(self, values: Values) -> None:
         if not self._may_write():
             raise ValueError("the lease is not held any more: nothing was written")
-        async with self._session.post(f"{self._base}/runtime_modify", params=dict(values)) as response:
+        async with self._session.post(f"{self._base}/runtime_modify", data=dict(values)) as response:
             if response.status != 200:
                 text = (await response.text())[:200].strip()
                 raise ValueError(f"POST /runtime_modify answered {response.status}: {text}")

@@ -39,6 +39,9 @@ class Imprint(NamedTuple):
         return round(100 * max(self.candidate, 0) / total, 2) if total else 0.0
 
 
+NOTHING = Imprint(-2, -2, "", "")
+"""An Envoy that was seen without any weight of ours; said once, not at every look until a write succeeds."""
+
 Told = Mapping[str, tuple[Imprint, ...]]
 """Envoy → what it may hold: one imprint once it was seen there, more while a write's outcome is not known."""
 
@@ -166,7 +169,7 @@ def _look(names: RuntimeNames, desired: Imprint, values: Values | None, before: 
     changed = flag not in {i.autopilot for i in ours} and (flag or actual is not None)
     autopilot = flag != "0" if changed else None
     if actual is None:
-        return _Look(restarted=bool(before), autopilot=autopilot)
+        return _Look(told=(NOTHING,), restarted=bool(before) and NOTHING not in before, autopilot=autopilot)
     return _Look(
         told=(actual,),
         actual=actual,

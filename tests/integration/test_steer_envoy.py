@@ -17,7 +17,7 @@ from glidepath.local.servers import start_envoy, start_redis
 from glidepath.records import CommandKind
 from glidepath.wire import encode_outcomes
 from tests.support.envoys import RunningEnvoy, running_envoy
-from tests.support.wheelhouse import steering, until
+from tests.support.wheelhouse import AUTOPILOT, steering, until
 
 YAML = """
 backends:
@@ -153,6 +153,11 @@ async def test_without_autopilot_nothing_is_promoted_and_with_it_again_it_goes_o
         assert not await wheel.logged("promote")
         await wheel.curl(admin, autopilot=1)
         await until(lambda: wheel.has(admin, 500))
+
+        async def taken_in() -> bool:
+            return AUTOPILOT not in await wheel.admin_layer(admin)
+
+        await until(taken_in)  # so that the next curl of 1 is news again
 
 
 async def test_an_envoy_that_is_away_shows_as_k_of_n_and_is_told_when_it_is_back(

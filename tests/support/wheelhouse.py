@@ -17,6 +17,7 @@ from glidepath.keys import WorkloadKeys
 from glidepath.records import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
 from glidepath.redisio import RedisClient, connect
 from glidepath.wire import encode_outcomes, encode_scored
+from scorer.steer.admin import admin_layer
 from scorer.steer.compose import steer_loop
 from tests.support.steering import Scripted
 
@@ -84,6 +85,11 @@ class Wheelhouse:
         async with self.http.get(f"{admin}/runtime") as response:
             entries = (await response.json(content_type=None))["entries"]
         return {key: entry["final_value"] for key, entry in entries.items()}
+
+    async def admin_layer(self, admin: str) -> dict[str, str]:
+        """The values that were set by hand or by the scorer."""
+        async with self.http.get(f"{admin}/runtime") as response:
+            return admin_layer(await response.read())
 
     async def weights(self, admin: str) -> tuple[int, int]:
         runtime = await self.runtime(admin)

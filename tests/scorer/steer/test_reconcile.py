@@ -55,6 +55,13 @@ def test_an_empty_layer_is_written_and_a_known_envoy_was_restarted() -> None:
     assert planned.writes == {"a": NAMES.write(NOW), "b": NAMES.write(NOW)}
 
 
+def test_an_envoy_that_cannot_be_written_is_not_restarted_at_every_look() -> None:
+    seen = observe(NAMES, NOW, {"a": {}}, {"a": (NOW,)})
+    told = plan(NAMES, NOW, {"a": {}}, seen.told).told
+    again = observe(NAMES, NOW, {"a": {}}, told)
+    assert (seen.restarted, again.restarted) == (("a",), ())
+
+
 def test_what_is_desired_is_confirmed_and_left_alone() -> None:
     seen = observe(NAMES, NOW, {"a": holds(NOW)}, {"a": (OLD, NOW)})
     assert (seen.confirmed, seen.told) == (frozenset({"a"}), {"a": (NOW,)})
