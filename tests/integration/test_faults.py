@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from glidepath.demo.load import Clients, Profile
 from tests.support.recorder import Recorder
@@ -51,10 +52,10 @@ class Traffic:
 
 
 @asynccontextmanager
-async def traffic(folder: Path, *, scorer: bool = False) -> AsyncIterator[Traffic]:
+async def traffic(folder: Path, *, scorer: bool = False, **workload: Mapping[str, Any]) -> AsyncIterator[Traffic]:
     """A whole system whose clients have had 50 answers and whose pairs have begun to arrive."""
     async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
-        config = system_config(folder, cloud.url, onprem.url)
+        config = system_config(folder, cloud.url, onprem.url, **workload)
         async with running_system(config, folder, scorer=scorer) as system, asyncio.TaskGroup() as group:
             clients = Clients(system.url, Profile(rate=RATE, prompts=["Who?"], stream_share=0), random.Random(1))
             stop = asyncio.Event()
