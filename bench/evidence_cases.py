@@ -199,7 +199,17 @@ def split(runs: int, seed: int, true: float, configured: float, *, n: int = 4000
     return Runs(np.array(fails), np.full(runs, math.inf))
 
 
-def latency(runs: int, seed: int, ratio: float, q: float, *, n: int, baseline: int = 20, limit: float = 1.2) -> Runs:
+def latency(
+    runs: int,
+    seed: int,
+    ratio: float,
+    q: float,
+    *,
+    n: int,
+    baseline: int = 20,
+    limit: float = 1.2,
+    growth: float = 1.01,
+) -> Runs:
     """Lognormal σ = 0.5 on both sides, the candidate's ``ratio`` times as slow; at the boundary both nulls hold."""
     rng = np.random.default_rng(seed)
     fails, passes = [], []
@@ -211,7 +221,7 @@ def latency(runs: int, seed: int, ratio: float, q: float, *, n: int, baseline: i
         fail = passed = math.inf
         at = 0
         while at < n and min(fail, passed) == math.inf:
-            until = min(n, max(at + 1, math.ceil(at * 1.01)))
+            until = min(n, max(at + 1, math.ceil(at * growth)))
             _add(own, c[at:until])
             _add(base, b[at * baseline : until * baseline])
             at = until

@@ -1,9 +1,9 @@
-"""No user may outweigh the others: pairs of one sticky key are capped, since they are not independent of each other.
+"""No user may outweigh the others: answers to one sticky key are not independent of each other.
 
-Keys are hashed into 256 slots, so memory is bounded. A pair is left out of the evidence when its slot already holds
-more than four times the average of the slots in use (and more than eight): a single user's traffic still counts when
-it is all there is, but a burst of one among many does not. Whether a pair counts depends on what came before it and
-never on its score, so the bets stay fair.
+A pair counts again for the same key only after a few pairs of other keys (one for every eight keys seen, at most
+eight); in a monologue every so many-th pair counts, so evidence is discounted and never dries up. With fewer than eight
+keys nothing is left out: they are all the traffic there is. Keys are hashed into 256 slots, so memory is bounded.
+Whether a pair counts depends on what came before it and never on its score, so the bets stay fair.
 """
 
 from __future__ import annotations
@@ -12,30 +12,32 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-_SLOTS = 256
-_FACTOR, _FREE = 4, 8
+_KEYS_PER_GAP, _LARGEST_GAP = 8, 8
+_PATIENCE = 4  # refused this many times the gap, a key counts all the same
 
 
 class KeyCap:
     def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
-        self._total = 0
+        self._slots: dict[int, tuple[int, int]] = {}  # slot → (admitted at, refused since)
+        self._admitted = 0
 
     def admits(self, key: str) -> bool:
         """Whether a pair of this key counts; "" (no stickiness) always does."""
         if not key:
             return True
-        slot = hashlib.blake2b(key.encode(), digest_size=1).digest()[0] % _SLOTS
-        held = self._counts.get(slot, 0)
-        if held >= _FREE and held * len(self._counts) >= _FACTOR * self._total:
+        slot = hashlib.blake2b(key.encode(), digest_size=1).digest()[0]
+        gap = min(_LARGEST_GAP, len(self._slots) // _KEYS_PER_GAP)
+        at, refused = self._slots.get(slot, (-1 - gap, 0))
+        if self._admitted - at <= gap and refused < _PATIENCE * gap:
+            self._slots[slot] = (at, refused + 1)
             return False
-        self._counts[slot] = held + 1
-        self._total += 1
+        self._admitted += 1
+        self._slots[slot] = (self._admitted, 0)
         return True
 
-    def to_json(self) -> list[list[int]]:
-        return [list(item) for item in sorted(self._counts.items())]
+    def to_json(self) -> list[Any]:
+        return [self._admitted, *([slot, *state] for slot, state in sorted(self._slots.items()))]
 
     def load(self, raw: Sequence[Any]) -> None:
-        self._counts = {int(slot): int(count) for slot, count in raw}
-        self._total = sum(self._counts.values())
+        self._admitted = int(raw[0])
+        self._slots = {int(slot): (int(at), int(refused)) for slot, at, refused in raw[1:]}

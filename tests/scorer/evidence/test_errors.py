@@ -1,0 +1,142 @@
+"""Error gates: valid at their limits, through drift and jumping splits; fast when everything fails."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench import evidence as bench
+from bench import evidence_cases as cases
+from scorer.evidence.errors import IncreaseTest, RateTest, RatioGuard, Share, project
+
+RUNS = 150
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(0.001, 0.3),
+    st.floats(0.001, 0.6),
+    st.integers(1, 30),
+    st.integers(1, 30),
+    st.floats(0, 0.9),
+    st.floats(0, 1),
+)
+def test_a_block_of_the_increase_test_has_an_expectation_of_at_most_one_everywhere_in_its_null(
+    d: float, extra: float, c_n: int, b_n: int, p_b: float, part: float
+) -> None:
+    theta_b, theta_c = 0.02, min(0.02 + d + extra, 0.97)
+    null_b = project(theta_c, theta_b, c_n, b_n, d)
+    null_c = null_b + d
+    p_c = part * min(1.0, p_b + d)  # p_c - p_b ≤ d
+    mean_c = p_c * theta_c / null_c + (1 - p_c) * (1 - theta_c) / (1 - null_c)
+    mean_b = p_b * theta_b / null_b + (1 - p_b) * (1 - theta_b) / (1 - null_b)
+    assert c_n * math.log(mean_c) + b_n * math.log(mean_b) <= 1e-7
+
+
+@pytest.mark.parametrize(
+    ("traffic", "limit"),
+    [
+        (cases.steady(0.25, 0.015, 0.01), 0.005),
+        (cases.steady(0.5, 0.25, 0.2), 0.05),
+        (bench.DRIFT, 0.005),
+        (bench.JUMPING, 0.005),
+    ],
+    ids=["rare", "frequent", "common drift and outage", "jumping split"],
+)
+def test_the_increase_test_keeps_its_promise_at_the_boundary(traffic: cases.Traffic, limit: float) -> None:
+    runs = cases.increase(RUNS, 1, traffic, limit=limit, blocks=80)
+    assert runs.fail_rate <= cases.upper_limit(RUNS)
+    assert runs.pass_rate <= cases.upper_limit(RUNS)
+
+
+def test_the_increase_test_sees_an_increase_and_proves_its_absence() -> None:
+    worse = cases.increase(30, 2, cases.steady(0.1, 0.03, 0.005), limit=0.005, blocks=600)
+    equal = cases.increase(30, 3, cases.steady(0.1, 0.001, 0.001), limit=0.005, blocks=600)
+    assert np.median(worse.fail) < 600
+    assert np.median(equal.passed) < 1200
+
+
+def test_the_fixed_limit_keeps_its_promise_at_the_boundary() -> None:
+    runs = cases.rate(RUNS, 4, 0.02, n=1000)
+    assert runs.fail_rate <= cases.upper_limit(RUNS)
+    assert runs.pass_rate <= cases.upper_limit(RUNS)
+
+
+def test_a_better_rate_than_the_limit_is_never_evidence_against_the_candidate() -> None:
+    test = RateTest(0.05)
+    for _ in range(3000):
+        test.update(0, 1)
+    assert test.log_fail < 0
+    assert test.log_pass > cases.AT
+
+
+def test_a_flush_counts_as_its_requests_would_one_by_one_for_promotion() -> None:
+    one_by_one, at_once = RateTest(0.05), RateTest(0.05)
+    for error in (0, 0, 1, 0, 0):
+        one_by_one.update(error, 1)
+    at_once.update(1, 5)
+    assert at_once.log_pass == pytest.approx(one_by_one.log_pass)
+
+
+@pytest.mark.parametrize(
+    "traffic",
+    [cases.steady(0.25, 0.02, 0.01), bench.FAST_JUMPING, bench.outage(0.25, 0.5), bench.outage(0.25, 1.0)],
+    ids=["ratio at its limit", "jumping split", "half an outage of both", "an outage of both"],
+)
+def test_the_fast_guard_stays_quiet_where_it_should(traffic: cases.Traffic) -> None:
+    runs = 100
+    assert cases.fast_false_alarms(runs, 5, traffic, n=1400) <= cases.upper_limit(runs)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.75, 0.9, 1.0])
+@pytest.mark.parametrize("healthy", [0, 40, 5000])
+def test_when_every_request_fails_the_guard_fires_within_ten_bad_answers(share: float, healthy: int) -> None:
+    runs = 2 if healthy > 1000 else 20
+    assert cases.bad_answers(runs, 6, share, healthy=healthy, baseline_rate=0.0).max() <= 10
+    assert np.quantile(cases.bad_answers(runs, 7, share, healthy=healthy, baseline_rate=0.01), 0.9) <= 10
+
+
+def test_a_single_hiccup_never_fires_the_fast_guard_however_small_the_share() -> None:
+    gate, counts = cases.fast_gate(cases.ALPHA, 0.001)
+    for _ in range(4):
+        counts.c_n += 1
+        counts.c_errors += 1
+        gate.add(1, 1, 0, 0)
+    assert not gate.failed
+
+
+def test_errors_of_the_baseline_alone_are_evidence_for_the_candidate() -> None:
+    guard = RatioGuard(2.0)
+    for _ in range(50):
+        guard.update(0, 1, 0.5)
+    assert guard.log_e < 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 400)), max_size=30))
+def test_the_share_stays_within_its_bounds(flushes: list[tuple[int, int]]) -> None:
+    share = Share(0.1, 20)
+    for c_n, b_n in flushes:
+        share.update(c_n, b_n)
+        assert 1e-3 <= share.value <= 0.999
+
+
+def test_the_share_follows_a_jump_upward_within_tens_of_requests() -> None:
+    share = Share(0.05, 200)
+    for i in range(2000):
+        share.update(int(i % 20 == 0), int(i % 20 != 0))
+    for i in range(60):
+        share.update(i % 2, 1 - i % 2)
+    assert share.value > 0.35
+
+
+def test_evidence_of_increase_survives_json() -> None:
+    test, twin = IncreaseTest(0.01), IncreaseTest(0.01)
+    test.update(3, 40, 1, 100)
+    twin.load(test.to_json())
+    test.update(5, 40, 1, 100)
+    twin.update(5, 40, 1, 100)
+    assert (twin.log_fail, twin.log_pass) == (test.log_fail, test.log_pass)

@@ -1,0 +1,38 @@
+"""The budget for false decisions."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from scorer.evidence.specs import specs_of
+from tests.support.evidence import workload_of
+
+
+def test_the_gating_gates_share_alpha_and_each_may_promote_with_all_of_it() -> None:
+    specs = specs_of(workload_of("    gates: {alpha: 0.04, quality: {min_agreement: 0.8, margin: 0.1}}\n"), 10)
+    assert math.fsum(math.exp(-s.fail_at) for s in specs if s.gating) == pytest.approx(0.04)
+    assert {s.pass_at for s in specs} == {math.log(1 / 0.04)}
+
+
+def test_informational_gates_take_nothing_of_it() -> None:
+    text = "    gates: {latency: [{quantile: p99, gating: false}, {quantile: p95}]}\n"
+    specs = specs_of(workload_of(text), 10)
+    assert math.fsum(math.exp(-s.fail_at) for s in specs if s.gating) == pytest.approx(0.05)
+    assert [s.gating for s in specs if s.name == "latency_p99"] == [False]
+
+
+def test_the_split_is_guarded_only_where_there_is_one() -> None:
+    workload = workload_of()
+    assert ["split" in {s.name for s in specs_of(workload, p)} for p in (0, 10, 100, None)] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_the_fast_guards_are_there_even_without_an_errors_gate() -> None:
+    names = {s.name for s in specs_of(workload_of("    gates: {errors: null, quality: null, latency: []}\n"), 100)}
+    assert names == {"errors_fast", "candidate_down"}

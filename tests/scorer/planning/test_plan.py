@@ -1,0 +1,73 @@
+"""Expected times per step, and warnings where a gate cannot decide."""
+
+from __future__ import annotations
+
+import pytest
+
+from scorer.planning.needs import Assumptions, baseline_ratio, needs_of
+from scorer.planning.plan import plan_workload
+from tests.support.evidence import workload_of
+
+ASSUMED = Assumptions()
+
+
+def plan(text: str, rate: float | None):
+    return plan_workload("chat", workload_of(text), rate, ASSUMED)
+
+
+def test_with_much_traffic_the_hold_is_what_takes_the_time() -> None:
+    found = plan("    gates: {latency: {quantile: p95}}\n    ramp: {steps: [10, 50, 100]}\n", 100)
+    assert [s.percent for s in found.steps] == [0, 10, 50, 100]
+    assert {s.slow for s in found.steps} == {"hold"}
+    assert found.total_seconds == 3 * 48 * 3600
+    assert found.warnings == ()
+
+
+def test_with_little_traffic_the_slow_gate_is_named_and_its_time_is_its_need_over_the_rate() -> None:
+    found = plan("    gates: {latency: {quantile: p95}}\n    ramp: {steps: [10, 100], hold: 1h}\n", 1)
+    step = found.steps[1]
+    assert step.slow == "latency_p95"
+    need = next(n for n in step.needs if n.gate == "latency_p95")
+    assert need.samples is not None
+    assert step.seconds == pytest.approx(need.samples / 0.1)
+
+
+def test_a_p99_that_sees_too_few_samples_is_warned_of_with_what_to_do() -> None:
+    found = plan("    ramp: {steps: [1, 100]}\n", 0.05)
+    warning = next(w for w in found.warnings if w.startswith("latency_p99"))
+    assert "below about 400 samples" in warning
+    assert "1 %" in warning
+    assert "gate on p95 instead" in warning
+
+
+def test_a_margin_without_noise_pairs_is_warned_of_once() -> None:
+    found = plan("    gates: {quality: {margin: 0.05}}\n", 10)
+    assert [w for w in found.warnings if "noise" in w] == [
+        "quality_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10"
+    ]
+
+
+def test_without_a_rate_there_are_counts_and_no_times() -> None:
+    found = plan("", None)
+    assert found.total_seconds is None
+    assert all(s.seconds is None for s in found.steps)
+    assert all(n.samples for n in found.steps[1].needs)
+
+
+def test_errors_above_the_limit_can_never_pass() -> None:
+    workload = workload_of("    gates: {errors: {max_rate: 1%}}\n")
+    needs = {n.gate: n for n in needs_of(workload, 10, Assumptions(error_rate=0.05))}
+    assert needs["errors"].samples is None
+
+
+@pytest.mark.parametrize(("percent", "ratio"), [(0, 1.0), (10, 9.0), (50, 1.0), (100, 1.0)])
+def test_the_baselines_share_of_what_counts(percent: float, ratio: float) -> None:
+    assert baseline_ratio(workload_of(), percent) == pytest.approx(ratio)
+
+
+def test_a_tail_needs_more_than_the_middle() -> None:
+    workload = workload_of(
+        "    gates: {latency: [{quantile: p99}, {quantile: p95}, {quantile: p50}]}\n    ramp: {min_samples: 1}\n"
+    )
+    counts = {n.gate: n.samples or 0 for n in needs_of(workload, 10, ASSUMED)}
+    assert counts["latency_p99"] > counts["latency_p95"] > counts["latency_p50"]
