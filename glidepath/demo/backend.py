@@ -1,4 +1,4 @@
-"""A backend of the demo: an OpenAI-compatible server on loopback into which a fault can be put.
+"""A backend of the demo: an OpenAI-compatible server, on loopback unless told otherwise, into which a fault can be put.
 
 ``python -m glidepath.demo.backend --port 9001 --side baseline --model cloud-large``
 
@@ -119,20 +119,21 @@ async def _engine(options: argparse.Namespace, rng: random.Random) -> AsyncItera
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Serve on loopback until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     rng = random.Random(options.seed)
     async with _engine(options, rng) as engine:
         app = Backend(options.model, engine, rng).app()
-        runner = await serve_app(app, f"127.0.0.1:{options.port}", f"the demo's {options.side}")
+        runner = await serve_app(app, f"{options.host}:{options.port}", f"the demo's {options.side}")
         await stop.wait()
         await runner.cleanup()
 
 
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--host", default="127.0.0.1", help="in a container of its own: 0.0.0.0")
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--side", choices=[side.value for side in Side], required=True)
     options.add_argument("--model", required=True)

@@ -13,19 +13,28 @@ HEADER = """\
 Rendered by `glidepath render envoy` from glidepath.yaml: change that, and render again.
 Weights, capture and the automation's switch are runtime keys; they change by curl, without a reload (docs/envoy.md)."""
 
+DEMO = "demo"  # the compose stack's, where Envoy has a container and its admin API a network of its own
+DEMO_ADMIN = "0.0.0.0:9901"
+
 
 def examples(folder: Path) -> dict[Path, str]:
-    """What each ``static/NAME.yaml`` must hold, for every ``NAME/glidepath.yaml`` in ``folder``."""
+    """What each ``static/NAME.yaml`` must hold, for every ``NAME/glidepath.yaml`` in ``folder`` but the demo's."""
     found = sorted(folder.glob("*/glidepath.yaml"))
-    return {folder / "static" / f"{one.parent.name}.yaml": _render(one) for one in found}
+    return {folder / "static" / f"{one.parent.name}.yaml": _render(one) for one in found if one.parent.name != DEMO}
 
 
-def _render(config: Path) -> str:
-    return to_yaml(annotated_bootstrap(load_config(config)), HEADER)
+def demo(folder: Path) -> dict[Path, str]:
+    """What ``demo/envoy.yaml`` must hold, if ``folder`` has ``demo/glidepath.yaml``."""
+    config = folder / DEMO / "glidepath.yaml"
+    return {config.with_name("envoy.yaml"): _render(config, DEMO_ADMIN)} if config.is_file() else {}
+
+
+def _render(config: Path, admin: str | None = None) -> str:
+    return to_yaml(annotated_bootstrap(load_config(config), admin=admin), HEADER)
 
 
 def main(folder: Path) -> None:
-    for path, text in examples(folder).items():
+    for path, text in {**examples(folder), **demo(folder)}.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         sys.stdout.write(f"wrote {path}\n")
