@@ -121,6 +121,11 @@ class Evidence:
         seconds = max((max(now_ms, self._last_ms) - self.started_ms) / 1000, 1e-3)
         return {name: gate.n / seconds for name, gate in self._engine.gates.items()}
 
+    def requests(self) -> int:
+        """The candidate's requests in this step."""
+        self._settle()
+        return self._engine.counts.c_n
+
     def sides(self) -> tuple[SideStatus, SideStatus]:
         """(baseline, candidate) over this step."""
         self._settle()

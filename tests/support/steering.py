@@ -19,7 +19,7 @@ class ScriptedEvidence:
     """``errors`` ≥ 3 of the candidate fail the fast guard; agreement decides "quality": ≥ 0.9 passes, < 0.5 fails."""
 
     percent: float
-    requests: int = 0
+    seen: int = 0
     errors: int = 0
     scores: list[float] = field(default_factory=list)
 
@@ -29,7 +29,7 @@ class ScriptedEvidence:
         origin = Origin.LIVE if self.percent > 0 else Origin.SHADOW
         for side in outcomes.sides:
             if side.side is Side.CANDIDATE and side.origin is origin:
-                self.requests += side.requests
+                self.seen += side.requests
                 self.errors += side.errors
         return self
 
@@ -45,8 +45,11 @@ class ScriptedEvidence:
         errors = Outcome.FAIL if self.errors >= 3 else Outcome.INCONCLUSIVE
         return (verdict("quality", quality), verdict("errors_fast", errors, fast=True))
 
+    def requests(self) -> int:
+        return self.seen
+
     def sides(self) -> tuple[SideStatus, SideStatus]:
-        return SideStatus(), SideStatus(requests=self.requests, errors=self.errors)
+        return SideStatus(), SideStatus(requests=self.seen, errors=self.errors)
 
     def agreement(self) -> float | None:
         return sum(self.scores) / len(self.scores) if self.scores else None
@@ -55,7 +58,7 @@ class ScriptedEvidence:
         return None
 
     def to_json(self) -> dict[str, Any]:
-        return {"requests": self.requests, "errors": self.errors, "scores": self.scores, "percent": self.percent}
+        return {"seen": self.seen, "errors": self.errors, "scores": self.scores, "percent": self.percent}
 
 
 class Scripted:
