@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from glidepath.config.base import Section
 from glidepath.config.parts import HttpUrl
 from glidepath.config.units import Duration
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VISIBLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # what a header's value may hold (RFC 9110, 5.5)
+_FRAMING = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
+
+
+def _header_value(value: str) -> str:
+    if not _VISIBLE.fullmatch(value):
+        raise ValueError("must hold no line breaks or other control characters")
+    return value
+
+
+Prefix = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidator(_header_value)]
 
 
 class Credential(Section):
@@ -21,7 +35,7 @@ class Credential(Section):
     file: str | None = None
     passthrough: bool = False
     header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$"), AfterValidator(str.lower)] = "authorization"
-    prefix: str = "Bearer "  # used where header is authorization
+    prefix: Prefix = "Bearer "  # used where header is authorization
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Credential:
@@ -75,3 +89,14 @@ class Backend(Section):
     max_pending: int = Field(default=256, ge=1)  # Envoy refuses everything at 0: even the first request waits a moment
     price: Price | None = None
     capacity: Capacity | None = None
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no header's name")
+            if name.lower() in _FRAMING:
+                raise ValueError(f"{name!r} is set by Envoy (host: has a key of its own)")
+            _header_value(value)
+        return headers

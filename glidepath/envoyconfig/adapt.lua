@@ -64,6 +64,14 @@ local function is_upload(kind)
   return false
 end
 
+-- The backend's credential, or nil. "-" is what Envoy gives for an environment variable that is not set; a line break
+-- inside would end the header.
+local function secret_value(state, name)
+  local secret = trim(state:get(name) or "")
+  if secret == "" or secret == "-" or secret:find("%c") then return nil end
+  return secret
+end
+
 local function client_value(state, headers, name, attempt)
   local value = state:get("glidepath.client." .. name)
   if value ~= nil and value ~= "" then return value end
@@ -93,11 +101,8 @@ local function adapt_headers(headers, state, side, attempt)
     if CREDENTIALS[name] and not side.keep then value = nil end
     if side.set[name] ~= nil then value = side.set[name] end
     if side.secret ~= nil and side.secret.header == name then
-      local secret = state:get(side.secret.state)
-      value = nil
-      if secret ~= nil and secret ~= "" and secret ~= "-" then -- "-": an environment variable that is not set
-        value = side.secret.prefix .. trim(secret)
-      end
+      local secret = secret_value(state, side.secret.state)
+      value = secret and side.secret.prefix .. secret
     end
     put(headers, name, value)
   end

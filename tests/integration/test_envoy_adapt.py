@@ -58,7 +58,7 @@ async def test_credentials_never_cross_between_sides(tmp_path: Path, monkeypatch
     key = tmp_path / "key"
     key.write_text("onprem-key\n")
     cloud = {"credential": {"env": "GLIDEPATH_TEST_KEY", "header": "x-api-key"}}
-    onprem = {"credential": {"file": str(key)}}
+    onprem = {"credential": {"file": str(key), "prefix": "Token "}}
     async with on_stage(tmp_path, cloud=cloud, onprem=onprem, chat=LIVE) as stage:
 
         def check() -> None:
@@ -77,7 +77,7 @@ async def test_credentials_never_cross_between_sides(tmp_path: Path, monkeypatch
         await stage.tee("onprem")
         assert (len(stage.cloud.received), len(stage.onprem.received)) == (3, 3)
         check()
-        assert stage.onprem.last.headers["authorization"] == "Bearer onprem-key"
+        assert stage.onprem.last.headers["authorization"] == "Token onprem-key"
         assert stage.cloud.last.headers["x-api-key"] == "cloud-key"
         await until(lambda: sum(map(len, stage.collector.entries.values())) == 5)
         seen = [message for stream in stage.collector.streams for message in stream]
@@ -116,6 +116,15 @@ async def test_a_credential_file_is_read_again_when_it_changes(tmp_path: Path) -
         assert await becomes("k2")
         key.write_text("k3")
         assert await becomes("k3")
+
+
+@pytest.mark.parametrize("content", ["", "\n \n", "one\nx-admin: two"], ids=["empty", "blank", "two lines"])
+async def test_a_key_file_that_holds_no_key_sends_none(tmp_path: Path, content: str) -> None:
+    key = tmp_path / "key"
+    key.write_text(content)
+    async with on_stage(tmp_path, onprem={"credential": {"file": str(key)}}, chat=LIVE) as stage:
+        assert (await stage.post(headers=CLIENT)).status == 200
+        assert {"authorization", "x-admin"}.isdisjoint(stage.onprem.last.headers)
 
 
 async def test_a_missing_secret_is_an_honest_401_for_the_backend_to_give(tmp_path: Path) -> None:
@@ -239,7 +248,7 @@ async def test_the_tee_reaches_each_backend_as_live_traffic_does(tmp_path: Path)
         assert routes == [("glidepath/chat/shadow/onprem", "onprem"), ("glidepath/chat/shadow/cloud", "cloud")]
         tags = dict(log[0].common_properties.custom_tags)
         expected = {keys.HEADER_WORKLOAD: "chat", keys.HEADER_TARGET: "onprem", keys.HEADER_ORIGIN: "probe"}
-        assert tags == expected
+        assert tags == {**expected, keys.CHOSEN_CLUSTER_TAG: "onprem"}
         assert log[0].request.request_id == "the-id"
         assert (await stage.tee("stranger")).status == 404
         assert (await stage.post(to=stage.envoy.shadow)).status == 404

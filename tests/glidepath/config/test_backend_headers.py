@@ -1,0 +1,36 @@
+"""Headers of a backend can be sent as they stand, or the file is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from glidepath.config import parse_config
+from glidepath.errors import ConfigError
+
+WORKLOAD = "workloads: {chat: {match: {path: /v1}, baseline: cloud, candidate: onprem}}\n"
+
+
+def parse(onprem: str) -> None:
+    parse_config(f'backends: {{cloud: {{url: "http://a"}}, onprem: {{url: "http://b", {onprem}}}}}\n{WORKLOAD}')
+
+
+@pytest.mark.parametrize(
+    ("onprem", "message"),
+    [
+        ('headers: {x-a: "b\\nx-c: d"}', "line breaks"),
+        ('headers: {"x a": b}', "no header's name"),
+        ('headers: {":path": /x}', "no header's name"),
+        ("headers: {Host: x}", "set by Envoy"),
+        ("headers: {content-length: '3'}", "set by Envoy"),
+        ('credential: {env: A, prefix: "x\\n"}', "line breaks"),
+        ("max_pending: 0", "greater than or equal to 1"),
+    ],
+)
+def test_what_would_break_a_request_is_refused(onprem: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        parse(onprem)
+    assert "\n" not in str(caught.value)
+
+
+def test_usual_headers_are_taken() -> None:
+    parse('headers: {OpenAI-Organization: "org-1", x-note: "tab\\tand ü"}, credential: {env: A, prefix: "Token "}')
