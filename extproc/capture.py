@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from extproc.budget import Budgets
 from extproc.exchange import Exchange, Signal
@@ -20,6 +21,15 @@ from glidepath.domain import Answer, Coverage, Ending, Origin, Pair, PairKind
 
 MAX_ID = 128
 BUSY = (408, 429)  # statuses below 500 that say something of the backend, not of the request
+
+
+@dataclass(slots=True)
+class _Copying:
+    """A copy under way: what must be given back when its task ends, however it ends."""
+
+    order: Order
+    sending: bool = True
+    answered: TeeAnswer | None = None
 
 
 @dataclass(slots=True)
@@ -75,10 +85,12 @@ class Capturer:
         for order in accepted:
             captured.holders += 1
             captured.over = captured.over or asyncio.Event()
-            task = self._tasks.create_task(self._compare(captured, order, captured.over))
+            copying = _Copying(order)
+            task = self._tasks.create_task(self._compare(captured, copying, captured.over))
             captured.copies.append(task)
             self.running.add(task)
-            task.add_done_callback(self.running.discard)
+            # Not `finally` in the task: one that is cancelled before its first step never gets there.
+            task.add_done_callback(partial(self._ended, captured, copying))
 
     def _accept(self, captured: Captured, order: Order) -> bool:
         lane = captured.lane
@@ -115,27 +127,31 @@ class Capturer:
         if captured.holders == 0:
             captured.exchange.release()
 
-    async def _compare(self, captured: Captured, order: Order, over: asyncio.Event) -> None:
+    async def _compare(self, captured: Captured, copying: _Copying, over: asyncio.Event) -> None:
         """One copy's life: send, wait for the client's answer to end, hand the pair over."""
-        lane = captured.lane
-        answered: TeeAnswer | None = None
-        try:
-            try:
-                answered = await self._sender.send(_copy(captured, order))
-            finally:
-                self.in_flight.leave(lane.name)
-            self._charge(captured, order, answered)
-            await over.wait()
-            if incomparable(captured.exchange) is None:
-                self._hand_over(captured, order, answered)
-        except asyncio.CancelledError:
-            if captured.exchange.ending is None or incomparable(captured.exchange) is None:
-                self.ledger.count(lane.name, Coverage.LOST_SHUTDOWN, order.kind)
-            raise
-        finally:
-            if answered is not None:
-                answered.held.release()
-            self._let_go(captured)
+        order = copying.order
+        answered = copying.answered = await self._sender.send(_copy(captured, order))
+        self._stop_sending(captured, copying)
+        self._charge(captured, order, answered)
+        await over.wait()
+        if incomparable(captured.exchange) is None:
+            self._hand_over(captured, order, answered)
+
+    def _stop_sending(self, captured: Captured, copying: _Copying) -> None:
+        if copying.sending:
+            copying.sending = False
+            self.in_flight.leave(captured.lane.name)
+
+    def _ended(self, captured: Captured, copying: _Copying, task: asyncio.Task[None]) -> None:
+        self.running.discard(task)
+        self._stop_sending(captured, copying)
+        if copying.answered is not None:
+            copying.answered.held.release()
+        # Cancelled though both answers could be compared, or might have become so: we are being stopped.
+        exchange = captured.exchange
+        if task.cancelled() and (exchange.ending is None or incomparable(exchange) is None):
+            self.ledger.count(captured.lane.name, Coverage.LOST_SHUTDOWN, copying.order.kind)
+        self._let_go(captured)
 
     def _charge(self, captured: Captured, order: Order, answered: TeeAnswer) -> None:
         used = tokens(captured.exchange.request_body.value(), answered.answer.body)

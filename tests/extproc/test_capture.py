@@ -128,6 +128,16 @@ async def test_an_abort_cancels_the_copy(events: list[Event]) -> None:
         assert (r.sender.cancelled, r.sink.pairs, r.coverage) == (1, [], {"captured": 1, "aborted": 1})
 
 
+async def test_an_abort_before_the_copy_took_its_first_step_leaves_nothing_behind() -> None:
+    async with rig("{max_in_flight: 1}") as r:
+        for n in range(3):
+            r.tell(r.ask(request_id=f"id-{n}"), Closed())  # the event loop has not turned since the request
+            await r.settled()
+        assert r.sender.copies == []
+        assert r.capturer.in_flight.counts["chat"] == 0
+        assert r.coverage == {"captured": 3, "aborted": 3}
+
+
 @pytest.mark.parametrize(
     "answer",
     [
