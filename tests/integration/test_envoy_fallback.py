@@ -174,3 +174,19 @@ async def test_a_candidate_slower_than_its_bound_may_still_win(tmp_path: Path) -
         await until(lambda: len(log) == 1)
         common = log[0].common_properties
         assert (common.upstream_cluster, common.upstream_request_attempt_count) == ("onprem", 2)
+
+
+async def test_the_other_direction_is_the_same_job(tmp_path: Path) -> None:
+    """Baseline on-prem, candidate cloud: the candidate's failure is covered with the client's own credential."""
+    chat = {"baseline": "onprem", "candidate": "cloud", "start": 100}
+    async with on_stage(tmp_path, chat=chat) as stage:
+        client = {"authorization": "Bearer me"}
+        assert json.loads((await stage.post(headers=client)).body)["model"] == "cloud"
+        assert "authorization" not in stage.cloud.last.headers
+        stage.cloud.mood = "reset"
+        assert json.loads((await stage.post(headers=client)).body)["model"] == "onprem"
+        assert stage.onprem.last.headers["authorization"] == "Bearer me"
+        assert stage.onprem.last.model == "onprem-model"
+        await until(lambda: len(stage.collector.entries.get(keys.LIVE_LOG, [])) == 2)
+        answered = [e.common_properties.upstream_cluster for e in stage.collector.entries[keys.LIVE_LOG]]
+        assert answered == ["cloud", "onprem-for-cloud"]
