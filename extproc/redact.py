@@ -1,26 +1,24 @@
 """Takes out of bodies what the policy does not let be kept (config.redaction), before anything is written.
 
 Patterns are a person's, and a bad one can run for ever: ``regex`` matches with a time limit and without the GIL, where
-``re`` would stop the whole process. Bodies are JSON, SSE or NDJSON far more often than prose, so a match that is a bare
-JSON number becomes 0 and everything else ``[redacted]``: the answer still parses.
+``re`` would stop the whole process. ``extproc.rewrite`` finds the text in the bodies.
 """
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import regex
 
-from extproc.splice import splice_streamed
+from extproc.rewrite import TooMuchError, rewrite
 from glidepath.config.parts import RedactionSection
 
-TIME_LIMIT_S = 0.25  # for one pattern on one body
+TIME_LIMIT_S = 0.25  # for one pattern on one text
+BODY_LIMIT_S = 1.0
 MARK = "[redacted]"
-_BEFORE_NUMBER = re.compile(r"[:\[,]\s*$")
-_AFTER_NUMBER = re.compile(r"\s*[,}\]]")
 
 
 # Lengths by country: SWIFT IBAN registry. The pattern alone would swallow the words behind the number.
@@ -91,31 +89,31 @@ class Redactor:
         self.timeouts = 0
 
     def redact(self, body: bytes, content_type: str) -> bytes | None:
-        """``body`` without what the rules name; None when a pattern ran out of time, so that nothing may be kept."""
+        """``body`` without what the rules name; None when that took too long, so that nothing of it may be kept."""
         if not self._rules or not body:
             return body
-        text = body.decode("utf-8", "surrogateescape")
+        deadline = time.monotonic() + BODY_LIMIT_S
+
+        def apply(text: str) -> str:
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            for rule in self._rules:
+                text = rule.pattern.sub(_replacement(rule), text, timeout=self._limit, concurrent=True)
+            return text
+
         try:
-            spliced = splice_streamed(text, content_type, self._apply)
-            return self._apply(spliced).encode("utf-8", "surrogateescape")
-        except TimeoutError:
+            return rewrite(body.decode("utf-8", "surrogateescape"), content_type, apply).encode(
+                "utf-8", "surrogateescape"
+            )
+        except (TimeoutError, TooMuchError):
             self.timeouts += 1
             return None
 
-    def _apply(self, text: str) -> str:
-        for rule in self._rules:
-            text = rule.pattern.sub(_replacement(rule, text), text, timeout=self._limit, concurrent=True)
-        return text
 
-
-def _replacement(rule: _Rule, text: str) -> Callable[[Any], str]:
+def _replacement(rule: _Rule) -> Callable[[Any], str]:
     def replace(match: Any) -> str:
-        found = match.group()
+        found = str(match.group())
         extent = rule.extent(found)
-        if not extent:
-            return str(found)
-        before = text[max(0, match.start() - 16) : match.start()]
-        bare = _BEFORE_NUMBER.search(before) and _AFTER_NUMBER.match(text, match.end())
-        return "0" if bare and found.isdigit() else MARK + found[extent:]
+        return MARK + found[extent:] if extent else found
 
     return replace

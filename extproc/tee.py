@@ -140,12 +140,17 @@ class Tee:
         request = self._session.post(url, data=copy.body, headers=copy_headers(copy), allow_redirects=False)
         async with request as response:
             reading.status = response.status
-            reading.content_type = response.headers.get("content-type", "")[:256]
-            reading.encoding = response.headers.get("content-encoding", "")[:256]
+            reading.content_type = _text(response.headers.get("content-type", ""))
+            reading.encoding = _text(response.headers.get("content-encoding", ""))
             async for piece in response.content.iter_any():
                 reading.first_byte_at = reading.first_byte_at or time.monotonic()
                 reading.body.add(piece)
             reading.ending = Ending.COMPLETE
+
+
+def _text(value: str) -> str:
+    """A header's value as text that can be stored: aiohttp hands strange bytes on as lone surrogates."""
+    return value[:256].encode("utf-8", "replace").decode()
 
 
 @dataclass(slots=True)

@@ -62,6 +62,39 @@ def test_a_bare_number_in_json_becomes_a_number() -> None:
     assert json.loads(redact(text)) == {"card": 0, "list": [0], "text": "[redacted]"}
 
 
+def test_an_escape_before_a_match_is_not_part_of_it() -> None:
+    text = json.dumps({"content": 'mail:\nann@example.com\t212-555-0187 "bob@example.com" <c@example.com>'})
+    content = 'mail:\n[redacted]\t[redacted] "[redacted]" <[redacted]>'
+    assert json.loads(redact(text)) == {"content": content}
+    assert json.loads(redact(text.replace("<", "\\u003c").replace("@", "\\u0040"))) == {"content": content}
+    cut = redact(text[:-3])  # what was cut is no JSON any more
+    assert "example" not in cut.replace("c@example.co", "")
+    assert "\\[" not in cut
+
+
+def test_keys_are_text_too() -> None:
+    assert json.loads(redact('{"ann@example.com": true}')) == {"[redacted]": True}
+
+
+def test_json_without_anything_personal_is_left_byte_for_byte() -> None:
+    text = '{ "a" : 1.50, "b": "\\u00e9\\ud800", "n": 12345678, "deep": [[[]]] }'
+    assert redact(text) == text
+
+
+def test_a_lone_surrogate_beside_a_match_survives() -> None:
+    for kind in ("application/json", "text/event-stream"):
+        text = (
+            'data: {"a": "\\ud800 ann@example.com"}' if kind.startswith("text") else '{"a": "\\ud800 ann@example.com"}'
+        )
+        assert json.loads(redact(text, kind).removeprefix("data: ")) == {"a": "\ud800 [redacted]"}
+
+
+@pytest.mark.parametrize("text", ["[" * 500 + "]" * 500, "\\n" * 60_000, "[" * 100_000])
+def test_a_body_with_more_parts_than_can_be_looked_through_is_not_kept_or_unchanged(text: str) -> None:
+    redacted = Redactor(RedactionSection(builtin=ALL)).redact(text.encode(), "application/json")
+    assert redacted in (None, text.encode())
+
+
 def test_a_persons_own_patterns_apply_after_the_builtin_ones() -> None:
     redactor = Redactor(RedactionSection(patterns=(r"EMP-\d{4}", "(?i)project osprey")))
     assert redact("EMP-1234 works on Project Osprey", redactor=redactor) == "[redacted] works on [redacted]"

@@ -149,6 +149,23 @@ async def test_a_coded_answer_is_left_as_it_is() -> None:
     assert (answered.answer.body, answered.encoding) == (b"\x1f\x8b not really", "gzip")
 
 
+async def test_strange_bytes_in_a_header_become_text_that_can_be_stored() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/\xff\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    port = free_ports(1)[0]
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    sender = Tee.open(f"127.0.0.1:{port}", 1000, Memory(1000))
+    answer = (await sender.send(copy("/chat"))).answer
+    await sender.close()
+    server.close()
+    assert answer.status == 200
+    assert answer.content_type.encode().startswith(b"text/")
+
+
 async def test_an_answer_that_does_not_end_is_given_up_on() -> None:
     answered = await send("/slow", timeout_s=0.2)
     assert (answered.answer.ending, answered.answer.body) == (Ending.TIMEOUT, b"first")
