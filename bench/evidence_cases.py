@@ -222,8 +222,8 @@ def latency(
         at = 0
         while at < n and min(fail, passed) == math.inf:
             until = min(n, max(at + 1, math.ceil(at * growth)))
-            _add(own, c[at:until])
-            _add(base, b[at * baseline : until * baseline])
+            own.add_slots(c[at:until])
+            base.add_slots(b[at * baseline : until * baseline])
             at = until
             test.look(own, base)
             fail = at if test.log_fail >= AT else math.inf
@@ -235,8 +235,3 @@ def latency(
 
 def _slots(values: np.ndarray) -> np.ndarray:
     return np.ceil(np.log2(values) * 64).astype(np.int64) - MIN_INDEX
-
-
-def _add(tally: Tally, slots: np.ndarray) -> None:
-    np.add.at(tally.counts, slots, 1)
-    tally.total += len(slots)

@@ -20,6 +20,7 @@ from scorer.evidence.tally import Tally
 
 VERSION = 1
 BIN_MS = 250  # flushes of a fleet within this time are one observation
+LOOK_MS = 1000  # between two looks at the latency gates: the dearest ones, and none of them is fast
 BLOCK_MS = 1000  # a block of the increase test lasts at least this long: what drifts, drifts more slowly
 
 
@@ -37,6 +38,7 @@ class Evidence:
         self._bin = 0
         self._block_from_ms = 0
         self._last_ms = now_ms
+        self._looked_ms = 0
         self._scores = [0, 0.0, 0, 0.0]  # cross pairs and their sum, noise pairs and theirs
         self._shown: tuple[Verdict, ...] | None = None
 
@@ -113,7 +115,9 @@ class Evidence:
         """One verdict a gate. Costs next to nothing when nothing was folded since the last call."""
         if self._shown is None:
             self._settle()
-            self._engine.look()
+            if self._last_ms - self._looked_ms >= LOOK_MS:
+                self._engine.look()
+                self._looked_ms = self._last_ms
             self._shown = self._engine.verdicts(self._rates(now_ms))
         return self._shown
 
@@ -150,7 +154,7 @@ class Evidence:
             "v": VERSION,
             "percent": self.percent,
             "started_ms": self.started_ms,
-            "last_ms": self._last_ms,
+            "last_ms": [self._last_ms, self._looked_ms],
             "pending": list(self._pending),
             "bin": [self._bin, self._block_from_ms],
             "scores": list(self._scores),
@@ -165,7 +169,7 @@ class Evidence:
         evidence = cls(workload, float(raw["percent"]), int(raw["started_ms"]))
         if raw.get("v") != VERSION:
             return evidence
-        evidence._last_ms = int(raw["last_ms"])
+        evidence._last_ms, evidence._looked_ms = raw["last_ms"]
         evidence._pending = [int(v) for v in raw["pending"]]
         evidence._bin, evidence._block_from_ms = raw["bin"]
         evidence._scores = list(raw["scores"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,34 +14,58 @@ from glidepath.histogram import MAX_INDEX, MIN_INDEX, Histogram, bucket_of, midp
 
 SIZE = MAX_INDEX - MIN_INDEX + 2  # slot 0 holds values ≤ 0, slot i + 1 holds bucket MIN_INDEX + i
 
+MOST_WAITING = 256  # histograms
+
 Slots = NDArray[np.int64]
 
 
 class Tally:
-    """Slots by slot, and their total."""
+    """Counts by slot, and their total. Histograms are collected and added many at a time, when somebody looks."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("_counts", "_total", "_waiting")
 
     def __init__(self) -> None:
-        self.counts: Slots = np.zeros(SIZE, dtype=np.int64)
-        self.total = 0
+        self._counts: Slots = np.zeros(SIZE, dtype=np.int64)
+        self._total = 0
+        self._waiting: list[Histogram] = []
+
+    @property
+    def counts(self) -> Slots:
+        """Not to be written to."""
+        self._settle()
+        return self._counts
+
+    @property
+    def total(self) -> int:
+        self._settle()
+        return self._total
 
     def add(self, histogram: Histogram) -> None:
-        if histogram.zeros:
-            self.counts[0] += histogram.zeros
-            self.total += histogram.zeros
-        n = len(histogram.counts)
-        if not n:
+        if histogram.counts or histogram.zeros:
+            self._waiting.append(histogram)
+            if len(self._waiting) >= MOST_WAITING:
+                self._settle()
+
+    def _settle(self) -> None:
+        if not self._waiting:
             return
-        slots = np.fromiter(histogram.counts.keys(), dtype=np.int64, count=n)
-        added = np.fromiter(histogram.counts.values(), dtype=np.int64, count=n)
+        slots = np.fromiter(chain.from_iterable(h.counts for h in self._waiting), dtype=np.int64)
+        added = np.fromiter(chain.from_iterable(h.counts.values() for h in self._waiting), dtype=np.int64)
+        zeros = sum(h.zeros for h in self._waiting)
+        self._waiting.clear()
         np.clip(slots, MIN_INDEX, MAX_INDEX, out=slots)
-        np.add.at(self.counts, slots - (MIN_INDEX - 1), added)
-        self.total += int(added.sum())
+        np.add.at(self._counts, slots - (MIN_INDEX - 1), added)
+        self._counts[0] += zeros
+        self._total += int(added.sum()) + zeros
 
     def add_value(self, value: float) -> None:
-        self.counts[slot_of(value)] += 1
-        self.total += 1
+        self._counts[slot_of(value)] += 1
+        self._total += 1
+
+    def add_slots(self, slots: Slots) -> None:
+        """One value for each of these slots."""
+        np.add.at(self._counts, slots, 1)
+        self._total += len(slots)
 
     def quantile(self, q: float) -> float | None:
         """The value at quantile q by nearest rank, to within ±0.55 %; None when empty."""
@@ -52,7 +77,7 @@ class Tally:
 
     def copy(self) -> Tally:
         other = Tally()
-        other.counts, other.total = self.counts.copy(), self.total
+        other._counts, other._total = self.counts.copy(), self.total
         return other
 
     def to_json(self) -> list[Any]:
@@ -64,18 +89,13 @@ class Tally:
         return [first, *self.counts[first : last + 1].tolist()]
 
     def load(self, raw: Sequence[Any]) -> None:
-        self.counts[:] = 0
+        self._waiting.clear()
+        self._counts[:] = 0
         if raw:
             first, values = int(raw[0]), raw[1:]
-            self.counts[first : first + len(values)] = values
-        self.total = int(self.counts.sum())
+            self._counts[first : first + len(values)] = values
+        self._total = int(self._counts.sum())
 
 
 def slot_of(value: float) -> int:
     return bucket_of(value) - MIN_INDEX + 1 if value > 0 else 0
-
-
-def from_mapping(counts: Mapping[int, int], zeros: int = 0) -> Tally:
-    tally = Tally()
-    tally.add(Histogram(counts, zeros))
-    return tally

@@ -13,7 +13,7 @@ from scorer.evidence.betting import MeanTest
 from scorer.evidence.errors import IncreaseTest, RateTest
 from scorer.evidence.latency import LatencyTest
 from scorer.evidence.specs import QUANTILES, GateSpec, latency_name, specs_of
-from scorer.evidence.tally import Tally, slot_of
+from scorer.evidence.tally import SIZE, Tally, slot_of
 
 _SEEDS = (1, 2, 3, 4, 5, 6, 7)
 _MOST_SCORES, _MOST_REQUESTS = 20_000, 200_000
@@ -149,5 +149,4 @@ def _one_latency(section: LatencyGate, spec: GateSpec, ratio: float, sigma: floa
 
 def _fill(tally: Tally, rng: np.random.Generator, n: int, sigma: float) -> None:
     slots = np.rint(rng.normal(0, sigma, n) / math.log(2) * 64).astype(np.int64) + slot_of(300.0)
-    np.add.at(tally.counts, np.clip(slots, 1, len(tally.counts) - 1), 1)
-    tally.total += n
+    tally.add_slots(np.clip(slots, 1, SIZE - 1))
