@@ -150,7 +150,7 @@ def to_json(record: Command | WorkloadStatus | Decision) -> str:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    """One level of a dataclass; json asks again for the next. ``asdict`` would copy all of it, at ten times the cost."""
+    """One level of a dataclass; json asks again for the next. ``asdict`` would copy it all, at ten times the cost."""
     if not dataclasses.is_dataclass(record):
         raise TypeError(f"{type(record).__name__} cannot be written as JSON")
     return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
@@ -78,8 +79,8 @@ class SteerLoop:
         self._make_actuator, self._metrics, self._clock_ms = actuator, metrics, clock_ms
         self._sinks, self._loads = tuple(sinks), loads
         self.tracks: dict[str, Track] = {}
-        self._status_ms: dict[str, int] = {}
-        self._blob_ms: dict[str, int] = {}
+        self._status_turn: dict[str, int] = {}
+        self._blob_turn: dict[str, int] = {}
         self._inherited: dict[str, frozenset[Imprint]] = {}
         self._took_over_ms = 0
         self._redis_down = ""
@@ -149,7 +150,7 @@ class SteerLoop:
     async def _load(self) -> None:
         """Everything from Redis, anew in each term: another leader may have gone on since ours."""
         now_ms = self._clock_ms()
-        self.tracks, self._inherited, self._status_ms, self._blob_ms = {}, {}, {}, {}
+        self.tracks, self._inherited, self._status_turn, self._blob_turn = {}, {}, {}, {}
         self._took_over_ms = now_ms
         for name in self._config.workloads:
             await self._load_one(name, now_ms)
@@ -225,20 +226,20 @@ class SteerLoop:
         writes = track.writes(readings)
         dirty, track.dirty = track.dirty, False
         self._metrics.show(track)
-        blob = track.blob() if dirty or self._is_due(self._blob_ms, track.name, now_ms, CHECKPOINT_MS) else None
-        if blob:
-            self._blob_ms[track.name] = now_ms
+        due = self._is_due(self._blob_turn, track.name, now_ms, CHECKPOINT_MS)
+        blob = track.blob() if dirty or due else None
         status = None
         changed, track.changed = track.changed, False
-        if changed or self._is_due(self._status_ms, track.name, now_ms, STATUS_MS):
-            self._status_ms[track.name] = now_ms
+        if self._is_due(self._status_turn, track.name, now_ms, STATUS_MS) or changed:
             status = to_json(status_of(track, self._lease.owner, now_ms))
         return Record(blob, status, decisions), writes
 
     @staticmethod
-    def _is_due(last: Mapping[str, int], name: str, now_ms: int, every_ms: int) -> bool:
-        # The name spreads the workloads over the period, so that their turns do not fall on one tick.
-        return now_ms - last.get(name, hash(name) % every_ms - every_ms) >= every_ms
+    def _is_due(turns: dict[str, int], name: str, now_ms: int, every_ms: int) -> bool:
+        """Once in ``every_ms``; the name spreads the workloads over it, so that their turns do not fall on one tick."""
+        turn = (now_ms + zlib.crc32(name.encode()) % every_ms) // every_ms
+        due, turns[name] = turns.get(name) != turn, turn
+        return due
 
     def _outlook(self, track: Track, now_ms: int) -> Outlook:
         waiting = [name for name in track.workload.after if not self._arrived(name)]
