@@ -12,9 +12,10 @@ from glidepath.envoyconfig.adapt import REQUEST_CREDENTIALS, client_state, secre
 from glidepath.envoyconfig.parts import TYPE, Json, grpc_service, noted, seconds, typed
 from glidepath.errors import ConfigError
 
-EXT_PROC = "envoy.filters.http.ext_proc"
-REMEMBER = "envoy.filters.http.set_filter_state"
-HEADER_MUTATION = "envoy.filters.http.header_mutation"
+# Names of our own, so that they never meet a filter that the user already has; the type is in typed_config.
+EXT_PROC = "glidepath.ext_proc"
+REMEMBER = "glidepath.remember"
+HEADER_MUTATION = "glidepath.first_byte_bound"
 DEFERRED_CLOSE = 2.0
 REQUEST_ATTRIBUTES = ["xds.cluster_name", "xds.route_name"]
 RESPONSE_ATTRIBUTES = [

@@ -59,7 +59,7 @@ def runtime_layers(config: Config) -> list[Json]:
         values[keys.autopilot_key(name)] = 1
     layers: list[Json] = [
         noted(
-            "What holds after a restart, until the scorer has written again.", {"name": "file", "static_layer": values}
+            "What holds after a restart, until the scorer has written again.", {"name": "glidepath-file", "static_layer": values}
         )
     ]
     if config.envoy.actuator == "rtds":
@@ -85,7 +85,7 @@ def _rtds_layer() -> Json:
         },
         "initial_fetch_timeout": "1s",
     }
-    layer = {"name": "fleet", "rtds_layer": {"name": keys.RTDS_LAYER, "rtds_config": source}}
+    layer = {"name": "glidepath-fleet", "rtds_layer": {"name": keys.RTDS_LAYER, "rtds_config": source}}
     return noted("Weights pushed by the scorer; without it Envoy starts with the file's.", layer)
 
 

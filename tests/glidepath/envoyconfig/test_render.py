@@ -49,7 +49,7 @@ def test_each_workload_has_a_captured_route_above_a_plain_one(valid_yaml: str) -
     assert captured["name"] == keys.route_name("chat", captured=True)
     assert captured["match"]["runtime_fraction"]["runtime_key"] == keys.shadow_key("chat")
     assert plain["name"] == keys.route_name("chat", captured=False)
-    assert plain["typed_per_filter_config"]["envoy.filters.http.ext_proc"]["disabled"] is True
+    assert plain["typed_per_filter_config"]["glidepath.ext_proc"]["disabled"] is True
     assert captured["route"] == plain["route"]
     assert last["direct_response"]["status"] == 404
 
@@ -82,7 +82,7 @@ def test_rtds_has_its_cluster_only_when_it_is_the_actuator(valid_yaml: str) -> N
 
 def test_extproc_is_observed_only_with_all_its_addresses_and_a_bound(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(config(valid_yaml, extproc={"workers": 2, "listen": "unix:/a", "max_streams": 7}))
-    ext_proc = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "envoy.filters.http.ext_proc")
+    ext_proc = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.ext_proc")
     assert ext_proc["typed_config"]["observability_mode"] is True
     assert ext_proc["typed_config"]["failure_mode_allow"] is True
     hidden = [p["exact"] for p in ext_proc["typed_config"]["forward_rules"]["disallowed_headers"]["patterns"]]
@@ -92,7 +92,7 @@ def test_extproc_is_observed_only_with_all_its_addresses_and_a_bound(valid_yaml:
     assert [e["endpoint"]["address"]["pipe"]["path"] for e in endpoints] == ["/a.0", "/a.1"]
     assert own["circuit_breakers"]["thresholds"][0]["max_requests"] == 7
     assert [f["name"] for f in manager(bootstrap, 1)["http_filters"]] == [
-        "envoy.filters.http.set_filter_state",
+        "glidepath.remember",
         "envoy.filters.http.router",
     ]
 
