@@ -13,7 +13,7 @@ from glidepath.config import Config, load_config
 from glidepath.errors import GlidepathError
 from glidepath.local.guide import guide
 from glidepath.local.interrupt import Interrupt
-from glidepath.local.parts import our_services
+from glidepath.local.parts import config_file, our_services
 from glidepath.local.preflight import check_envoys, check_free, check_redis, pick_port
 from glidepath.local.stack import Stack, Supervisor, redis_service, with_addresses
 
@@ -37,7 +37,7 @@ def command(
     folder = data.resolve()
     with Interrupt(), Stack() as stack:
         effective = _start(config, config_path, folder, stack)
-        typer.echo("\n".join(guide(effective)))
+        typer.echo("\n".join(guide(effective, config_file(folder))))
         typer.echo(f"\nlogs: {folder}/logs   rendered for Envoy: {folder}/envoy.yaml   Ctrl-C stops everything")
         try:
             _watch(stack)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from redis.exceptions import RedisError
 
 from glidepath.config import Config
 from glidepath.demo.backends import backend_services
@@ -21,10 +22,10 @@ from glidepath.demo.plan import WORKLOAD, Plan, Ports, demo_config
 from glidepath.demo.summary import Rollback, Summary, failures, pairs_lost, promotions
 from glidepath.demo.view import Frame, View
 from glidepath.demo.watch import Seen, Watcher
-from glidepath.errors import UnreachableError
+from glidepath.errors import GlidepathError, UnreachableError
 from glidepath.local.guide import guide
 from glidepath.local.interrupt import Interrupt
-from glidepath.local.parts import our_services
+from glidepath.local.parts import config_file, our_services
 from glidepath.local.process import free_ports
 from glidepath.local.stack import Stack, redis_service
 from glidepath.records import Decision, Phase
@@ -44,20 +45,50 @@ class Options:
     keep: bool = False
 
 
-@dataclass(slots=True)
-class Running:
-    """A demo under way: what its stages share."""
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What was started, and with what."""
 
     options: Options
     config: Config
     ports: Ports
+    folder: Path
     stack: Stack
-    watcher: Watcher
-    clients: Clients
     view: View
     interrupt: Interrupt
+
+    @property
+    def client_url(self) -> str:
+        return f"http://{self.config.envoy.listen}"
+
+    @property
+    def candidate_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.candidate}"
+
+
+@dataclass(slots=True)
+class Running:
+    """A demo under way: what its stages share."""
+
+    setup: Setup
+    watcher: Watcher
+    clients: Clients
     started_ms: int
     stage: str = "promotion on evidence"
+    rollback: Rollback | None = None
+    problem: str = ""  # what went wrong before the fault
+
+    @property
+    def plan(self) -> Plan:
+        return self.setup.options.plan
+
+    @property
+    def fault(self) -> Fault:
+        return self.setup.options.fault
+
+    @property
+    def view(self) -> View:
+        return self.setup.view
 
     def elapsed(self) -> float:
         return time.time() - self.started_ms / 1000
@@ -70,11 +101,18 @@ class Running:
 
         def check(seen: Seen) -> bool:
             self.look(seen)
-            for child in self.stack.dead():
-                raise UnreachableError(f"{child.name} ended with status {child.process.returncode}:\n{child.tail()}")
+            self.raise_dead()
             return condition(seen)
 
-        return await self.watcher.until(check)
+        try:
+            return await self.watcher.until(check)
+        except (RedisError, aiohttp.ClientError) as error:
+            self.raise_dead()
+            raise UnreachableError(f"a part of the demo does not answer: {error}") from error
+
+    def raise_dead(self) -> None:
+        for child in self.setup.stack.dead():
+            raise UnreachableError(f"{child.name} ended with status {child.process.returncode}:\n{child.tail()}")
 
 
 def run_demo(options: Options, view: View) -> Summary:
@@ -86,82 +124,91 @@ def run_demo(options: Options, view: View) -> Summary:
         began = time.monotonic()
         stack.start(redis_service(folder / "redis", ports.redis), *backend_services(options.plan, ports, folder))
         stack.start(*our_services(config, folder))
-        view.say(f"all up after {time.monotonic() - began:.1f} s: clients at {_client_url(config)}")
+        setup = Setup(options, config, ports, folder, stack, view, interrupt)
+        view.say(f"all up after {time.monotonic() - began:.1f} s: clients at {setup.client_url}")
         try:
-            return asyncio.run(_drive(options, config, ports, stack, view, interrupt))
+            return asyncio.run(_drive(setup))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
+        except ExceptionGroup as group:
+            raise first_of_ours(group) from group
 
 
-async def _drive(
-    options: Options, config: Config, ports: Ports, stack: Stack, view: View, interrupt: Interrupt
-) -> Summary:
+def first_of_ours(group: ExceptionGroup[Exception]) -> Exception:
+    """The first error of ours in a task group's failure, else the group itself."""
+    ours = group.subgroup(GlidepathError)
+    if ours is None:
+        return group
+    first: Exception = ours
+    while isinstance(first, ExceptionGroup):
+        first = first.exceptions[0]
+    return first
+
+
+async def _drive(setup: Setup) -> Summary:
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None  # noqa: S101 - a coroutine runs in a task
-    with interrupt.calls(lambda: loop.call_soon_threadsafe(task.cancel)):
-        async with _running(options, config, ports, stack, view, interrupt) as running:
+    with setup.interrupt.calls(lambda: loop.call_soon_threadsafe(task.cancel)):
+        async with _running(setup) as running:
             return await _stages(running)
 
 
-def _client_url(config: Config) -> str:
-    return f"http://{config.envoy.listen}"
-
-
 @contextlib.asynccontextmanager
-async def _running(
-    options: Options, config: Config, ports: Ports, stack: Stack, view: View, interrupt: Interrupt
-) -> AsyncIterator[Running]:
-    redis = connect(config.redis)
-    clients = Clients(_client_url(config), options.plan.profile, random.Random(7))
+async def _running(setup: Setup) -> AsyncIterator[Running]:
+    redis = connect(setup.config.redis)
+    clients = Clients(setup.client_url, setup.options.plan.profile, random.Random(7))
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
-            watcher = Watcher(redis, http, config.envoy.admin[0], f"http://127.0.0.1:{ports.candidate}")
-            yield Running(options, config, ports, stack, watcher, clients, view, interrupt, int(time.time() * 1000))
+            watcher = Watcher(redis, http, setup.config.envoy.admin[0], setup.candidate_url)
+            yield Running(setup, watcher, clients, int(time.time() * 1000))
     finally:
         await redis.aclose()
 
 
 async def _stages(running: Running) -> Summary:
     stop = asyncio.Event()
-    rollback: Rollback | None = None
     async with asyncio.TaskGroup() as group:
         group.create_task(running.clients.run(stop))
         try:
             with running.view:
                 try:
-                    async with asyncio.timeout(running.options.plan.limit_s):
+                    async with asyncio.timeout(running.plan.limit_s):
                         if await _promoted(running):
-                            rollback = await _fault(running)
+                            await _fault(running)
                 except TimeoutError:
                     running.view.say(f"time is up after {running.elapsed():.0f} s, at: {running.stage}")
-                    running.view.say(running.stack.tails())
-                if running.options.keep:
+                    running.view.say(running.setup.stack.tails())
+                if running.setup.options.keep:
                     await _keep(running)
         finally:
             stop.set()
-    return await _sum_up(running, rollback)
+    return await _sum_up(running)
 
 
 async def _promoted(running: Running) -> bool:
     """Wait for the last step and watch it a while; False when the candidate failed on the way."""
-    last = running.options.plan.steps[-1]
+    last = running.plan.steps[-1]
     await running.until(lambda seen: seen.percent == last or seen.phase in GIVEN_UP)
     reached = running.elapsed()
-    settle = running.options.plan.settle_s
+    settle = running.plan.settle_s
     running.stage = f"{last:g} % on the candidate"
     seen = await running.until(
         lambda seen: seen.phase in GIVEN_UP or (seen.phase in SETTLED and running.elapsed() - reached >= settle)
     )
-    return seen.phase not in GIVEN_UP
+    if seen.phase in GIVEN_UP:
+        why = seen.decisions[-1].reason if seen.decisions else seen.phase
+        running.problem = f"the candidate was refused before any fault: {why}"
+        return False
+    return True
 
 
-async def _fault(running: Running) -> Rollback | None:
-    """Put the fault in and measure the way back; without a fault, whatever rollback there was."""
-    last = running.options.plan.steps[-1]
-    if running.options.fault is Fault.NONE:
-        return _rollback(running.watcher.seen, None)
-    running.stage = f"fault in the candidate: {running.options.fault}"
-    await running.watcher.put_fault(running.options.fault)
+async def _fault(running: Running) -> None:
+    """Put the fault in and measure the way back."""
+    last = running.plan.steps[-1]
+    if running.fault is Fault.NONE:
+        return
+    running.stage = f"fault in the candidate: {running.fault}"
+    await running.watcher.put_fault(running.fault)
     async with asyncio.TaskGroup() as group:
         fallen = group.create_task(running.watcher.until_weights_fall(below=last))
         group.create_task(running.until(lambda _: fallen.done()))
@@ -170,13 +217,13 @@ async def _fault(running: Running) -> Rollback | None:
         async with asyncio.timeout(LOG_WITHIN):
             await running.until(lambda seen: _went_back(seen) is not None)
     running.stage = "traffic goes back to the baseline"
+    running.rollback = _rollback(running.watcher.seen, took)
     await _back(running)
-    return _rollback(running.watcher.seen, took)
 
 
 async def _back(running: Running) -> None:
     """Watch the way down: a regression takes it step by step, a catastrophe at once."""
-    began, settle = running.elapsed(), running.options.plan.settle_s
+    began, settle = running.elapsed(), running.plan.settle_s
     await running.until(lambda seen: (seen.percent or 0) <= NEARLY_BACK or running.elapsed() - began >= BACK_WITHIN)
     reached = running.elapsed()
     await running.until(lambda _: running.elapsed() - reached >= settle)
@@ -186,7 +233,7 @@ def _went_back(seen: Seen) -> Decision | None:
     return next((d for d in seen.decisions if d.to_percent < d.from_percent), None)
 
 
-def _rollback(seen: Seen, took: float | None) -> Rollback | None:
+def _rollback(seen: Seen, took: float) -> Rollback | None:
     decision = _went_back(seen)
     if decision is None:
         return None
@@ -194,39 +241,50 @@ def _rollback(seen: Seen, took: float | None) -> Rollback | None:
         trigger=decision.trigger,
         from_percent=decision.from_percent,
         to_percent=decision.to_percent,
-        fault_to_weights_s=round(took or 0.0, 3),
+        fault_to_weights_s=round(took, 3),
         reason=decision.reason,
     )
 
 
 async def _keep(running: Running) -> None:
     running.stage = "left running: Ctrl-C ends it"
-    for line in guide(running.config):
+    for line in (*guide(running.setup.config, config_file(running.setup.folder)), *_fault_lines(running)):
         running.view.say(line)
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
-    with running.interrupt.calls(lambda: loop.call_soon_threadsafe(ended.set)):
+    with running.setup.interrupt.calls(lambda: loop.call_soon_threadsafe(ended.set)):
         await running.until(lambda _: ended.is_set())
 
 
-async def _sum_up(running: Running, rollback: Rollback | None) -> Summary:
+def _fault_lines(running: Running) -> tuple[str, ...]:
+    url = f"{running.setup.candidate_url}/control/fault"
+    return (
+        "  the candidate mended (or: errors, latency, quality), and another try",
+        f'    curl -X PUT {url} -d \'{{"fault": "none"}}\'',
+        f"    glidepath retry {WORKLOAD} -c {config_file(running.setup.folder)}",
+    )
+
+
+async def _sum_up(running: Running) -> Summary:
     seconds = running.elapsed()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SCORE_WITHIN):
             await running.watcher.until_scored()
-    seen, stats, plan = running.watcher.seen, running.clients.stats, running.options.plan
+    seen, stats, plan = running.watcher.seen, running.clients.stats, running.plan
     steps = promotions(seen.decisions, running.started_ms)
+    problems = [running.problem] if running.problem else []
+    problems += failures(running.fault, plan.steps[-1], stats, steps, running.rollback)
     return Summary(
         workload=WORKLOAD,
-        fault=running.options.fault,
+        fault=running.fault,
         pairs_scored=seen.status.pairs_scored if seen.status else 0,
         client_requests=stats.requests,
         client_errors=stats.errors,
         pairs_lost=pairs_lost(seen),
         steps=steps,
-        rollback=rollback,
+        rollback=running.rollback,
         final_percent=seen.percent,
         agreement=seen.status.agreement if seen.status else None,
         seconds=round(seconds, 1),
         client_error_kinds=dict(stats.error_kinds),
-        failures=tuple(failures(running.options.fault, plan.steps[-1], stats, steps, rollback)),
+        failures=tuple(problems),
     )

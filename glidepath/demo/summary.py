@@ -80,8 +80,6 @@ def failures(
     if not any(step.percent >= last_step for step in steps):
         reached = max((step.percent for step in steps), default=0)
         problems.append(f"the ramp did not reach {last_step:g} %: it came to {reached:g} %")
-    if fault is Fault.NONE and rollback is not None:
-        problems.append(f"there was a rollback without a fault: {rollback.trigger}")
     if fault is not Fault.NONE and rollback is None:
         problems.append(f"the fault ({fault}) was not followed by a rollback")
     if clients.errors:

@@ -60,7 +60,7 @@ def line(frame: Frame) -> str:
 def decision_line(decision: Decision) -> str:
     change = f"{decision.from_percent:g} → {decision.to_percent:g} %"
     trigger = f" [{decision.trigger}]" if decision.trigger else ""
-    return f"{decision.event:<10} {change:<11}{trigger} {decision.reason}"
+    return f"{decision.event:<11} {change:<11}{trigger} {decision.reason}"
 
 
 def verdict_row(verdict: Verdict) -> tuple[str, str, str, str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from glidepath import keys
 from glidepath.config import Config
 
 
-def guide(config: Config) -> Iterator[str]:
-    """URLs, then for each workload the curl lines of every runtime flag."""
+def guide(config: Config, path: Path) -> Iterator[str]:
+    """URLs, then for each workload the curl lines of every runtime flag. ``path``: the configuration's file."""
     yield f"clients        http://{config.envoy.listen}"
     for admin in config.envoy.admin:
         yield f"Envoy's admin  {admin}"
@@ -17,6 +18,8 @@ def guide(config: Config) -> Iterator[str]:
     yield f"metrics        http://{config.extproc.metrics}/metrics (extproc)"
     yield f"               http://{config.scorer.metrics}/metrics (scorer)"
     admin = config.envoy.admin[0] if config.envoy.admin else "http://127.0.0.1:9901"
+    yield f"status         glidepath status -c {path}"
+    yield f"decisions      glidepath log -c {path}"
     for name, workload in config.workloads.items():
         candidate = (
             keys.fallback_cluster(workload.candidate, workload.baseline) if workload.fallback else workload.candidate

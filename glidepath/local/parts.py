@@ -10,12 +10,17 @@ from glidepath.envoyconfig.text import to_yaml
 from glidepath.local.stack import SCORER_NICE, Service, envoy_service, part_service, write_config
 
 
+def config_file(folder: Path) -> Path:
+    """Where ``our_services`` writes the configuration that the children read."""
+    return folder / "glidepath.yaml"
+
+
 def our_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple[Service, ...]:
     """extproc, Envoy (unless a running one is used) and scorer; their files and logs go to ``folder``.
 
     ``config`` names the addresses of Envoy's admin and of Redis, also where we start them.
     """
-    path, logs = folder / "glidepath.yaml", folder / "logs"
+    path, logs = config_file(folder), folder / "logs"
     write_config(config, path)
     services = [part_service("extproc", path, config.extproc.metrics, logs)]
     if envoy:

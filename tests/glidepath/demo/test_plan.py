@@ -30,12 +30,13 @@ def test_the_demo_ends_within_its_ninety_seconds() -> None:
 
 
 def test_the_curl_lines_name_the_runtime_keys(tmp_path: Path) -> None:
-    lines = "\n".join(guide(demo_config(written_plan(), PORTS, tmp_path)))
+    lines = "\n".join(guide(demo_config(written_plan(), PORTS, tmp_path), tmp_path / "glidepath.yaml"))
     for key in (
         keys.weight_key("chat", "onprem-or-cloud") + "=0&" + keys.weight_key("chat", "cloud") + "=10000",
         keys.shadow_key("chat") + "=10",
         keys.autopilot_key("chat") + "=1",
         "http://127.0.0.1:20003/runtime",
+        f"glidepath status -c {tmp_path}/glidepath.yaml",
     ):
         assert key in lines
 

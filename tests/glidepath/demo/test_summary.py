@@ -59,7 +59,6 @@ def test_everything_that_went_wrong_is_named() -> None:
         "the fault (errors) was not followed by a rollback",
         "2 of 10 client requests failed: status 503 × 2",
     ]
-    assert failures(Fault.NONE, 100, clients(), STEPS, BACK) == ["there was a rollback without a fault: errors_fast"]
     assert failures(Fault.NONE, 100, ClientStats(), STEPS, None) == ["no client request was answered"]
 
 
