@@ -19,7 +19,7 @@ from scorer.evidence.seen import Seen
 from scorer.evidence.tally import Tally
 
 VERSION = 1
-BIN_MS = 250  # flushes of a fleet within this time are one observation
+BIN_MS = 50  # flushes of a fleet that end within this time are one observation
 LOOK_MS = 1000  # between two looks at the latency gates: the dearest ones, and none of them is fast
 BLOCK_MS = 1000  # a block of the increase test lasts at least this long: what drifts, drifts more slowly
 
