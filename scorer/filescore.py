@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO
 
 from glidepath.config.scoring import ScoringSection, Task
 from scorer.compare import Comparison, Unscorable, compare, texts_to_embed
+from scorer.compare.evaluator import in_doubt, with_opinion
+from scorer.compare.evaluator_client import Doubt, Evaluator
 from scorer.embed import Embedder, VectorCache, embed_texts
 from scorer.extract import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
 
@@ -69,6 +71,8 @@ class FileScorer:
     path: str = ""
     batch: int = 32
     cache: VectorCache = field(default_factory=VectorCache)
+    evaluator: Evaluator | None = None
+    now_ms: Callable[[], int] = lambda: 0
 
     def score(self, lines: BinaryIO) -> Iterator[Scored | BadLine]:
         """One result a line that is not blank, in order. Raises UnreachableError (remote engine)."""
@@ -80,12 +84,32 @@ class FileScorer:
         read = [one if isinstance(one, BadLine) else self._read(one) for one in batch]
         texts = list(dict.fromkeys(t for one in read if isinstance(one, _Ready) for t in one.texts))
         vectors = dict(zip(texts, embed_texts(self.embedder, texts, self.cache), strict=True)) if texts else {}
-        for one in read:
-            if not isinstance(one, _Ready):
-                yield one
-                continue
-            result = compare(self.task, self.settings, one.expected, one.baseline, one.candidate, vectors)
-            yield _scored(one.id, result)
+        ready = {i: one for i, one in enumerate(read) if isinstance(one, _Ready)}
+        results = {
+            i: compare(self.task, self.settings, one.expected, one.baseline, one.candidate, vectors)
+            for i, one in ready.items()
+        }
+        results = self._with_opinions(ready, results)
+        for i, one in enumerate(read):
+            yield _scored(one.id, results[i]) if isinstance(one, _Ready) else one
+
+    def _with_opinions(
+        self, ready: Mapping[int, _Ready], results: dict[int, Comparison | Unscorable]
+    ) -> dict[int, Comparison | Unscorable]:
+        """The results with what the evaluator says about those in doubt."""
+        section = self.settings.evaluator
+        if self.evaluator is None or section is None:
+            return results
+        known = {i: r for i, r in results.items() if isinstance(r, Comparison) and in_doubt(r, section)}
+        doubts = [
+            Doubt(f"{ready[i].id}#{i}", ready[i].expected.prompt, ready[i].baseline.text, ready[i].candidate.text)
+            for i in known
+        ]
+        opinions = self.evaluator.consult(doubts, self.now_ms())
+        for i, doubt in zip(known, doubts, strict=True):
+            if (opinion := opinions.get(doubt.pair_id)) is not None:
+                results[i] = with_opinion(known[i], opinion, self.settings)
+        return results
 
     def _read(self, pair: FilePair) -> _Ready | Scored:
         path = pair.path or self.path

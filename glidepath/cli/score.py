@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, BinaryIO, get_args
@@ -13,6 +14,7 @@ from glidepath.config import Config, Workload, load_config
 from glidepath.config.parts import EmbedderSection
 from glidepath.config.scoring import ScoringSection, Task
 from glidepath.errors import InputError, UnknownWorkloadError
+from scorer.compare.evaluator_client import Evaluator
 from scorer.embed import load_embedder
 from scorer.filescore import BadLine, FileScorer, Scored
 
@@ -40,7 +42,8 @@ def command(
     settings, engine, chosen = _settings(config, workload, task)
     with ExitStack() as stack:
         source = _open(pairs, stack)
-        scorer = FileScorer(chosen, settings, load_embedder(engine), path=path)
+        scorer = FileScorer(chosen, settings, load_embedder(engine), path=path, now_ms=lambda: int(time.time() * 1000))
+        scorer.evaluator = Evaluator(settings.evaluator) if settings.evaluator else None
         done, unscored, bad = _run(scorer, source, explain=explain)
     typer.echo(f"glidepath: {done} pairs, {unscored} without a score, {bad} bad lines", err=True)
     if bad:

@@ -80,7 +80,18 @@ def _kindred(a: Token, b: Token) -> bool:
 
 
 def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
-    """Align two token sequences; edits that only a harmless rewrite makes are left out."""
+    """Align two token sequences; edits that only a harmless rewrite makes are left out. Symmetric.
+
+    Of several shortest alignments the algorithm finds one that depends on which text comes first; so the order is fixed.
+    """
+    if (len(left), [t.key for t in left]) <= (len(right), [t.key for t in right]):
+        return _align(left, right)
+    turned = _align(right, left)
+    edits = tuple(Edit(e.right, e.left, e.right_at, e.left_at, e.right_end, e.left_end) for e in turned.edits)
+    return Aligned(left, right, edits, turned.matched)
+
+
+def _align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
     ids: dict[str, int] = {}
     a = [ids.setdefault(t.key, len(ids)) for t in left]
     b = [ids.setdefault(t.key, len(ids)) for t in right]
