@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from glidepath.domain import Coverage, Outcomes, Pair
 _log = structlog.get_logger(__name__)
 BATCH = 64
 BATCH_BYTES = 8 * 2**20
+LINGER_S = 0.05
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0
 
 __all__ = ["BufferedSink", "MemorySink", "RawPair", "Sink", "Store"]
@@ -90,6 +92,7 @@ class BufferedSink:
         self._sent: dict[str, Outcomes] = {}  # has its number, not yet acknowledged
         self._seq = 0
         self._work = asyncio.Event()
+        self._hurry = asyncio.Event()  # there is a reason not to linger
         self._closing = asyncio.Event()
         self.away = ""  # why Redis is away; "" while it answers
         self.retries = 0
@@ -108,6 +111,8 @@ class BufferedSink:
             self._waiting_bytes -= dropped.size
             self._ledger.count(dropped.pair.workload, Coverage.LOST_BUFFER, dropped.pair.kind)
         self._work.set()
+        if 2 * len(self._waiting) >= min(BATCH, self._bounds.pairs) or 2 * self._waiting_bytes >= self._bounds.bytes:
+            self._hurry.set()
 
     def put_outcomes(self, flushed: Sequence[Outcomes]) -> None:
         for outcomes in flushed:
@@ -115,6 +120,7 @@ class BufferedSink:
             self._pending[outcomes.workload] = merge(earlier, outcomes) if earlier else outcomes
         if flushed:
             self._work.set()
+            self._hurry.set()  # a rollback may hang on them
 
     async def run(self) -> None:
         """Until ``close`` and nothing is left, or cancelled."""
@@ -123,8 +129,7 @@ class BufferedSink:
             if not self._has_work():
                 if self._closing.is_set():
                     return
-                self._work.clear()
-                await self._work.wait()
+                await self._next_work()
                 continue
             try:
                 await self._write_once()
@@ -139,6 +144,16 @@ class BufferedSink:
         """``run`` returns once everything is written."""
         self._closing.set()
         self._work.set()
+        self._hurry.set()
+
+    async def _next_work(self) -> None:
+        """Until there is some, and a little longer: a thread's turn and a round trip are shared by what comes then."""
+        self._work.clear()
+        self._hurry.clear()
+        await self._work.wait()
+        if not self._closing.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), LINGER_S)
 
     def abandon(self) -> int:
         """Count what is left as lost; returns how many pairs."""

@@ -52,6 +52,17 @@ async def test_pairs_and_outcomes_arrive_and_are_counted_when_they_are_kept() ->
         assert sink.fill == (0, 0)
 
 
+async def test_pairs_that_come_together_are_written_together() -> None:
+    store = TwinStore()
+    async with running(store) as (sink, _):
+        await asyncio.sleep(0)  # the writer waits for work
+        for n in range(20):
+            sink.put_pair(raw(n))
+            await asyncio.sleep(0)
+        await eventually(lambda: len(store.pairs) == 20)
+        assert store.writes == 1
+
+
 async def test_a_full_buffer_drops_the_oldest_and_counts_them() -> None:
     store = TwinStore(away=True)
     async with running(store, Bounds(5, 10**6)) as (sink, ledger):
