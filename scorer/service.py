@@ -16,7 +16,7 @@ from glidepath.config import Config
 from glidepath.health import health_app, serve_app
 from glidepath.redisio import RedisClient, check, connect
 from scorer.steer.compose import steer_loop
-from scorer.worker import ScoreWorker
+from scorer.worker.loop import ScoreWorker
 
 log = structlog.get_logger()
 

@@ -1,6 +1,1 @@
-"""The score loop: from pairs in Redis to one result each. Importing it loads nothing that scores."""
-
-from scorer.worker.loop import ScoreWorker
-from scorer.worker.process import BatchScorer, ProcessScorer
-
-__all__ = ["BatchScorer", "ProcessScorer", "ScoreWorker"]
+"""The score loop (``loop``) and the process that scores for it (``child``); neither loads what only the other needs."""

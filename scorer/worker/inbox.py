@@ -78,11 +78,16 @@ class RedisInbox:
         lost: dict[str, int] = {}
         idle = int(self._config.scorer.reclaim_after * 1000)
         for name, names in self._names.items():
-            taken, gone = await self._client.eval(RECLAIM, 1, names.pairs, SCORER_GROUP, self._consumer, idle, _SLICE)
+            arguments = (SCORER_GROUP, self._consumer, idle, _SLICE)
+            try:
+                taken, gone = await self._client.eval(RECLAIM, 1, names.pairs, *arguments)
+                await self._forget_the_dead(names.pairs, idle)
+            except ResponseError as error:
+                self._forget_groups(error)
+                return entries, lost
             entries += [Entry(name, _text(i), _field(flat, b"p"), int(times)) for i, times, flat in taken]
             if gone:
                 lost[name] = int(gone)
-            await self._forget_the_dead(names.pairs, idle)
         return entries, lost
 
     async def hold(self, entries: Sequence[Entry]) -> None:

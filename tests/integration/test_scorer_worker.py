@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -22,8 +23,8 @@ from glidepath.keys import SCORER_GROUP, WorkloadKeys
 from glidepath.local.process import free_ports
 from glidepath.local.servers import start_redis
 from glidepath.wire import decode_scored, encode_pair
-from scorer.worker import ScoreWorker
 from scorer.worker.inbox import RedisInbox
+from scorer.worker.loop import ScoreWorker
 from scorer.worker.results import Result
 from scorer.worker.thread import ThreadScorer
 from tests.support.scoring import LONG, QuickScorer, WordEmbedder, noise_pair, pair
@@ -100,7 +101,7 @@ import asyncio, sys
 import redis.asyncio
 from prometheus_client import CollectorRegistry
 from glidepath.config import parse_config
-from scorer.worker import ScoreWorker
+from scorer.worker.loop import ScoreWorker
 
 async def main():
     client = redis.asyncio.from_url(sys.argv[1])
@@ -117,7 +118,7 @@ async def test_what_a_killed_scorer_had_in_hand_another_scores_exactly_once(conf
     victim = await asyncio.create_subprocess_exec(*command, stdin=subprocess.DEVNULL)
     try:
         await eventually(lambda: _count(client, 1), within=60)
-        await eventually(lambda: _in_hand(client))
+        await eventually(lambda: _stopped_with_pairs_in_hand(client, victim))
         (child,) = _children(victim.pid)
     finally:
         victim.kill()
@@ -130,6 +131,14 @@ async def test_what_a_killed_scorer_had_in_hand_another_scores_exactly_once(conf
     assert await names(client) == [f"{i:02}" for i in range(40)]
     assert registry.get_sample_value("glidepath_scorer_pairs_reclaimed_total", {"workload": "chat"}) == held
     await eventually(lambda: not Path(f"/proc/{child}").exists(), what="the killed scorer's scoring process ends")
+
+
+async def _stopped_with_pairs_in_hand(client: Any, victim: Any) -> bool:
+    victim.send_signal(signal.SIGSTOP)
+    if await _in_hand(client):
+        return True
+    victim.send_signal(signal.SIGCONT)
+    return False
 
 
 def _children(pid: int) -> list[str]:

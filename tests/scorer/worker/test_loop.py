@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import asynccontextmanager
 
 import pytest
@@ -168,3 +169,20 @@ async def test_unreadable_pairs_are_set_aside_with_the_reason(valid_yaml):
 )
 def test_the_size_of_batches_follows_the_time_they_take(count, took, then):
     assert next_count(count, took, 20) == then
+
+
+async def test_a_cancellation_that_a_client_library_swallows_still_ends_the_worker(bench):
+    class Swallowing(MemoryInbox):
+        async def take(self, count):
+            with contextlib.suppress(asyncio.CancelledError):
+                self.asked.append(count)
+                await asyncio.Event().wait()
+            return []
+
+    inbox = Swallowing()
+    bench.worker._inbox = inbox
+    task = asyncio.create_task(bench.worker.run(asyncio.Event()))
+    await eventually(lambda: bool(inbox.asked))
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert done
