@@ -111,7 +111,7 @@ class Capturer:
         """The client's answer is over: whole, or for no comparison."""
         if captured.over is not None:
             captured.over.set()
-        reason = incomparable(captured.exchange)
+        reason = incomparable(captured.lane, captured.exchange)
         copied = any(order.kind is PairKind.CROSS for order in captured.orders)
         if reason is not None:
             for task in captured.copies:
@@ -134,7 +134,7 @@ class Capturer:
         self._stop_sending(captured, copying)
         self._charge(captured, order, answered)
         await over.wait()
-        if incomparable(captured.exchange) is None:
+        if incomparable(captured.lane, captured.exchange) is None:
             self._hand_over(captured, order, answered)
 
     def _stop_sending(self, captured: Captured, copying: _Copying) -> None:
@@ -149,7 +149,7 @@ class Capturer:
             copying.answered.held.release()
         # Cancelled though both answers could be compared, or might have become so: we are being stopped.
         exchange = captured.exchange
-        if task.cancelled() and (exchange.ending is None or incomparable(exchange) is None):
+        if task.cancelled() and (exchange.ending is None or incomparable(captured.lane, exchange) is None):
             self.ledger.count(captured.lane.name, Coverage.LOST_SHUTDOWN, copying.order.kind)
         self._let_go(captured)
 
@@ -186,7 +186,12 @@ def is_failure(status: int) -> bool:
     return not 200 <= status < 500 or status in BUSY
 
 
-def incomparable(exchange: Exchange) -> Coverage | None:
+def failed_over(lane: Lane, exchange: Exchange) -> bool:
+    """The candidate was chosen and failed, the baseline answered. A plain retry of one backend is none."""
+    return exchange.retried and exchange.request is not None and exchange.request.cluster == lane.composite
+
+
+def incomparable(lane: Lane, exchange: Exchange) -> Coverage | None:
     """Why no copy can tell anything about the client's answer; None when one can.
 
     A failure says nothing about quality: the access log has counted it. After a failover the baseline answered, and
@@ -194,7 +199,7 @@ def incomparable(exchange: Exchange) -> Coverage | None:
     """
     if exchange.ending is Ending.ABORTED or exchange.ending is None:
         return Coverage.ABORTED
-    if exchange.ending is Ending.LOCAL or is_failure(exchange.status) or exchange.failed_over:
+    if exchange.ending is Ending.LOCAL or is_failure(exchange.status) or failed_over(lane, exchange):
         return Coverage.UNCOMPARABLE
     return None
 
@@ -232,7 +237,6 @@ def raw_pair(captured: Captured, order: Order, answered: TeeAnswer) -> RawPair:
         ending=Ending.COMPLETE,
         first_byte_ms=exchange.first_byte_ms,
         total_ms=exchange.total_ms,
-        failed_over=exchange.failed_over,
     )
     pair = Pair(
         # The scorer counts a pair id once: the noise floor's pair of the same request is another one.

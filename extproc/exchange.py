@@ -194,8 +194,8 @@ class Exchange:
         return self.response.status if self.response else 0
 
     @property
-    def failed_over(self) -> bool:
-        """The first backend failed and another answered (only the candidate is ever tried twice)."""
+    def retried(self) -> bool:
+        """Envoy had tried before: in a composite cluster a failover, elsewhere a plain retry."""
         return self.response is not None and self.response.attempts > 1
 
     def feed(self, event: Event, now: float) -> Signal:

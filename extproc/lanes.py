@@ -20,6 +20,7 @@ class Lane:
     name: str
     workload: Workload
     clusters: Mapping[str, Side]
+    composite: str  # the candidate's cluster with the baseline behind it; "" without fallback
     rescue: str  # the cluster that answers for a failed candidate; "" without fallback
     keyed: frozenset[Side]  # sides that never get the client's own credential: a 401 there is not the client's fault
     digest: str
@@ -56,18 +57,20 @@ def _keyed(backend: Backend, side: Side) -> bool:
 
 def _lane(config: Config, name: str, workload: Workload, secret: str) -> Lane:
     candidate, baseline = workload.candidate, workload.baseline
+    composite = keys.fallback_cluster(candidate, baseline) if workload.fallback else ""
     rescue = keys.rescue_cluster(candidate, baseline) if workload.fallback else ""
     sides = {Side.BASELINE: baseline, Side.CANDIDATE: candidate}
     clusters = {baseline: Side.BASELINE, candidate: Side.CANDIDATE}
     if workload.fallback:
         # A rescue is still the candidate's request: it was chosen, and it failed.
-        clusters |= {keys.fallback_cluster(candidate, baseline): Side.CANDIDATE, rescue: Side.CANDIDATE}
+        clusters |= {composite: Side.CANDIDATE, rescue: Side.CANDIDATE}
     header = (workload.sticky.header or "").lower() if workload.sticky else ""
     material = f"{name}:{secret or config.digest(name)}".encode()
     return Lane(
         name=name,
         workload=workload,
         clusters=clusters,
+        composite=composite,
         rescue=rescue,
         keyed=frozenset(side for side, backend in sides.items() if _keyed(config.backends[backend], side)),
         digest=config.digest(name),

@@ -151,11 +151,20 @@ async def test_an_abort_before_the_copy_took_its_first_step_leaves_nothing_behin
 )
 async def test_a_failure_can_be_compared_with_nothing(answer: ResponseHeaders) -> None:
     async with rig() as r:
-        captured = r.ask("onprem")
+        captured = r.ask(r.lane.composite)
         await eventually(lambda: len(r.sender.copies) == 1)
         r.tell(captured, answer, END)
         await r.settled()
         assert (r.sender.cancelled, r.sink.pairs, r.coverage) == (1, [], {"captured": 1, "uncomparable": 1})
+
+
+@pytest.mark.parametrize("cluster", ["cloud", "onprem"])
+async def test_a_plain_retry_is_no_failover(cluster: str) -> None:
+    async with rig() as r:
+        r.sender.gate.set()
+        r.tell(r.ask(cluster), ResponseHeaders(200, {}, 2, "via_upstream"), END)
+        await r.settled()
+        assert len(r.sink.pairs) == 1
 
 
 @pytest.mark.parametrize(

@@ -171,10 +171,10 @@ def test_a_local_reply_is_not_the_backends_answer(end: bool) -> None:
     assert (e.ending, e.status) == (Ending.LOCAL, 503)
 
 
-def test_a_second_attempt_is_a_failover() -> None:
+def test_a_second_attempt_is_told() -> None:
     e = new()
     play(e, GET, ResponseHeaders(200, {}, 2, "via_upstream"), answer(b"a", end=True))
-    assert (e.ending, e.failed_over) == (Ending.COMPLETE, True)
+    assert (e.ending, e.retried) == (Ending.COMPLETE, True)
 
 
 def test_informational_answers_come_before_the_real_one() -> None:
