@@ -15,17 +15,11 @@ _SHIFTS = (0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
 _DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
 
 
-class RateTest:
-    """The candidate's error rate against a fixed limit p, 0 < p < 1."""
+class TwoWays:
+    """Evidence that fails the candidate, which may begin late, and evidence that passes it, which may not."""
 
-    def __init__(self, limit: float) -> None:
-        self._above = RateGrid.around(limit, _SHIFTS, above=True)
-        self._below = RateGrid.around(limit, _DOWN_SHIFTS, above=False)
-        self._fail, self._pass = Restarting(self._above.weights), Mixed(self._below.weights)
-
-    def update(self, errors: int, n: int) -> None:
-        self._fail.update(self._above.ratios(errors, n))
-        self._pass.update(self._below.ratios(errors, n))
+    def __init__(self, fail_weights: Sequence[float], pass_weights: Sequence[float]) -> None:
+        self._fail, self._pass = Restarting(fail_weights), Mixed(pass_weights)
 
     @property
     def log_fail(self) -> float:
@@ -43,7 +37,20 @@ class RateTest:
         self._pass.load(raw[1])
 
 
-class IncreaseTest:
+class RateTest(TwoWays):
+    """The candidate's error rate against a fixed limit p, 0 < p < 1."""
+
+    def __init__(self, limit: float) -> None:
+        self._above = RateGrid.around(limit, _SHIFTS, above=True)
+        self._below = RateGrid.around(limit, _DOWN_SHIFTS, above=False)
+        super().__init__(self._above.weights, self._below.weights)
+
+    def update(self, errors: int, n: int) -> None:
+        self._fail.update(self._above.ratios(errors, n))
+        self._pass.update(self._below.ratios(errors, n))
+
+
+class IncreaseTest(TwoWays):
     """p_candidate - p_baseline against the limit d, block by block, so that what both sides share cancels.
 
     A block holds n_c and n_b requests of one short time. Let (θ_c, θ_b) be an alternative fixed before the block and
@@ -56,9 +63,8 @@ class IncreaseTest:
     """
 
     def __init__(self, limit: float) -> None:
+        super().__init__((1 / len(_SHIFTS),) * len(_SHIFTS), (0.5, 0.5))
         self.d = limit
-        self._fail = Restarting((1 / len(_SHIFTS),) * len(_SHIFTS))
-        self._pass = Mixed((0.5, 0.5))
         self._base_n, self._base_errors = 100.0, 50.0 * limit  # a guess that a hundred requests outweigh
 
     def update(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
@@ -83,21 +89,12 @@ class IncreaseTest:
             + (b_n - b_errors) * (math.log1p(-theta_b) - math.log1p(-null_b))
         )
 
-    @property
-    def log_fail(self) -> float:
-        return self._fail.log_e
-
-    @property
-    def log_pass(self) -> float:
-        return self._pass.log_e
-
     def to_json(self) -> list[Any]:
-        return [self._base_n, self._base_errors, self._fail.to_json(), self._pass.to_json()]
+        return [self._base_n, self._base_errors, *super().to_json()]
 
     def load(self, raw: Sequence[Any]) -> None:
         self._base_n, self._base_errors = float(raw[0]), float(raw[1])
-        self._fail.load(raw[2])
-        self._pass.load(raw[3])
+        super().load(raw[2:])
 
 
 def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> float:
@@ -151,7 +148,7 @@ def _faded(n: int, half: float) -> float:
     return 1.0 if n <= 1 else (1 - 0.5 ** (n / half)) / (n * (1 - 0.5 ** (1 / half)))
 
 
-class RatioGuard:
+class RatioGuard(Restarting):
     """Whose are the errors? One update an error event; survives what both sides share.
 
     P(an error is the candidate's) = w r / (w r + 1 - w) at ratio r of the error rates; null r ≤ r0 = ``max_ratio``.
@@ -161,10 +158,10 @@ class RatioGuard:
     _FACTORS = (1.5, 2.5, 5.0, 15.0, 100.0)
 
     def __init__(self, max_ratio: float) -> None:
+        super().__init__((0.2,) * len(self._FACTORS))
         self.max_ratio = max_ratio
-        self._e = Restarting((0.2,) * len(self._FACTORS))
 
-    def update(self, c_errors: int, b_errors: int, share: float) -> None:
+    def see(self, c_errors: int, b_errors: int, share: float) -> None:
         """``share``: the candidate's share of requests, fixed before these were seen."""
         if c_errors + b_errors == 0:
             return
@@ -174,20 +171,10 @@ class RatioGuard:
         for factor in self._FACTORS:
             less = math.log(at_limit / (share * r0 * factor + rest))
             ratios.append(c_errors * (math.log(factor) + less) + b_errors * less)
-        self._e.update(ratios)
-
-    @property
-    def log_e(self) -> float:
-        return self._e.log_e
-
-    def to_json(self) -> list[Any]:
-        return self._e.to_json()
-
-    def load(self, raw: Sequence[Any]) -> None:
-        self._e.load(raw)
+        self.update(ratios)
 
 
-class CatastropheGuard:
+class CatastropheGuard(Restarting):
     """Is about half of everything failing? Null: the candidate's rate is at most ``floor``, or what the baseline itself
     shows of late; alternatives from 55 % up. Also at 100 %, where there is no baseline to compare with.
 
@@ -199,11 +186,11 @@ class CatastropheGuard:
     _TOO_CLOSE = 0.45  # with the limit up here there is nothing left to tell apart: no bet
 
     def __init__(self, floor: float) -> None:
+        super().__init__(self._WEIGHTS)
         self._floor = floor
-        self._e = Restarting(self._WEIGHTS)
         self._grids: dict[float, RateGrid] = {}
 
-    def update(self, errors: int, n: int, baseline_rate: float) -> None:
+    def see(self, errors: int, n: int, baseline_rate: float) -> None:
         """``baseline_rate``: what is tolerated for the baseline's sake, known before these requests."""
         limit = max(self._floor, math.ceil(baseline_rate * 50) / 50)
         if n == 0 or limit > self._TOO_CLOSE:
@@ -211,41 +198,18 @@ class CatastropheGuard:
         grid = self._grids.get(limit)
         if grid is None:
             grid = self._grids[limit] = RateGrid.at(limit, self._RATES, self._WEIGHTS)
-        self._e.update(grid.ratios(errors, n))
-
-    def forget(self) -> None:
-        self._e.forget()
-
-    @property
-    def log_e(self) -> float:
-        return self._e.log_e
-
-    def to_json(self) -> list[Any]:
-        return self._e.to_json()
-
-    def load(self, raw: Sequence[Any]) -> None:
-        self._e.load(raw)
+        self.update(grid.ratios(errors, n))
 
 
-class AliveProof:
+class AliveProof(Mixed):
     """Proof that a share is below one half: what a guard needs to say more than "nothing has happened yet"."""
 
     def __init__(self) -> None:
         self._grid = RateGrid.at(0.5, (0.02, 0.1, 0.25))
-        self._e = Mixed(self._grid.weights)
+        super().__init__(self._grid.weights)
 
-    def update(self, hits: int, n: int) -> None:
-        self._e.update(self._grid.ratios(hits, n))
-
-    @property
-    def log_e(self) -> float:
-        return self._e.log_e
-
-    def to_json(self) -> list[Any]:
-        return self._e.to_json()
-
-    def load(self, raw: Sequence[Any]) -> None:
-        self._e.load(raw)
+    def see(self, hits: int, n: int) -> None:
+        self.update(self._grid.ratios(hits, n))
 
 
 class RecentRate:

@@ -14,22 +14,46 @@ MIN_FAST_ERRORS = 5  # a guard that goes straight to 0 % wants more than one hic
 DOWN_KINDS = frozenset({"connect", "refused", "reset", "no_healthy_upstream", "dns", "no_cluster", "upstream_died"})
 
 
-class RateGate(Gate):
-    """The candidate's error rate by itself."""
+class CountGate(Gate):
+    """A gate over the requests of a step."""
 
     def __init__(self, spec: GateSpec, counts: Counts) -> None:
         super().__init__(spec)
         self._counts = counts
+
+    @property
+    def n(self) -> int:
+        return self._counts.c_n
+
+
+class GuardGate(CountGate):
+    """A fast guard: passes on the proof that it is not about half of everything."""
+
+    def __init__(self, spec: GateSpec, counts: Counts) -> None:
+        super().__init__(spec, counts)
+        self._alive = AliveProof()
+
+    def _prove(self, bad: int, n: int) -> None:
+        if not self.proven:
+            self._alive.see(bad, n)
+            self.note(0.0, self._alive.log_e)
+
+    @property
+    def within(self) -> bool:
+        return True
+
+
+class RateGate(CountGate):
+    """The candidate's error rate by itself."""
+
+    def __init__(self, spec: GateSpec, counts: Counts) -> None:
+        super().__init__(spec, counts)
         self._test = RateTest(min(max(spec.limit, 1e-6), 1 - 1e-6))
 
     def add(self, c_errors: int, c_n: int) -> None:
         if c_n:
             self._test.update(c_errors, c_n)
             self.note(self._test.log_fail, self._test.log_pass)
-
-    @property
-    def n(self) -> int:
-        return self._counts.c_n
 
     @property
     def value(self) -> float | None:
@@ -43,22 +67,17 @@ class RateGate(Gate):
         return (self._test,)
 
 
-class IncreaseGate(Gate):
+class IncreaseGate(CountGate):
     """The candidate's error rate less the baseline's."""
 
     def __init__(self, spec: GateSpec, counts: Counts) -> None:
-        super().__init__(spec)
-        self._counts = counts
+        super().__init__(spec, counts)
         self._test = IncreaseTest(min(max(spec.limit, 1e-6), 0.98))
 
     def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
         """One block with requests of both sides."""
         self._test.update(c_errors, c_n, b_errors, b_n)
         self.note(self._test.log_fail, self._test.log_pass)
-
-    @property
-    def n(self) -> int:
-        return self._counts.c_n
 
     @property
     def value(self) -> float | None:
@@ -78,23 +97,20 @@ class IncreaseGate(Gate):
         return (self._test,)
 
 
-class FastGate(Gate):
+class FastGate(GuardGate):
     """Both fast guards of errors, averaged: for the null that neither has cause."""
 
     def __init__(self, spec: GateSpec, counts: Counts, floor: float, prior_share: float, prior_weight: float) -> None:
-        super().__init__(spec)
-        self._counts = counts
+        super().__init__(spec, counts)
         self._share, self._recent = Share(prior_share, prior_weight), RecentRate()
-        self._ratio, self._catastrophe, self._alive = RatioGuard(spec.limit), CatastropheGuard(floor), AliveProof()
+        self._ratio, self._catastrophe = RatioGuard(spec.limit), CatastropheGuard(floor)
 
     def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
-        self._ratio.update(c_errors, b_errors, self._share.value)
-        self._catastrophe.update(c_errors, c_n, self.spec.limit * self._recent.value)
-        if not self.proven:
-            self._alive.update(c_errors, c_n)
+        self._ratio.see(c_errors, b_errors, self._share.value)
+        self._catastrophe.see(c_errors, c_n, self.spec.limit * self._recent.value)
         self._share.update(c_n, b_n)
         self._recent.update(b_errors, b_n)
-        self.note(0.0, self._alive.log_e)
+        self._prove(c_errors, c_n)
         log_e = log_add(self._ratio.log_e, self._catastrophe.log_e) - LN2
         if log_e >= self.spec.fail_at and self._recent.failing:
             self._catastrophe.forget()  # an outage of both sides: whatever it says of the candidate, do not act on it
@@ -105,14 +121,6 @@ class FastGate(Gate):
     def baseline_failing(self) -> bool:
         """Whether the baseline's very last requests failed: then nothing is said of the candidate alone."""
         return self._recent.failing
-
-    @property
-    def n(self) -> int:
-        return self._counts.c_n
-
-    @property
-    def within(self) -> bool:
-        return True
 
     @property
     def value(self) -> float | None:
@@ -127,31 +135,20 @@ class FastGate(Gate):
         return (self._share, self._recent, self._ratio, self._catastrophe, self._alive)
 
 
-class DownGate(Gate):
+class DownGate(GuardGate):
     """Is the candidate unreachable? Failures to connect, refusals and resets only."""
 
     def __init__(self, spec: GateSpec, counts: Counts) -> None:
-        super().__init__(spec)
-        self._counts = counts
-        self._guard, self._alive = CatastropheGuard(spec.limit), AliveProof()
+        super().__init__(spec, counts)
+        self._guard = CatastropheGuard(spec.limit)
 
     def add(self, c_down: int, c_n: int, baseline_failing: bool) -> None:
-        self._guard.update(c_down, c_n, 0.0)
-        if not self.proven:
-            self._alive.update(c_down, c_n)
-        self.note(0.0, self._alive.log_e)
+        self._guard.see(c_down, c_n, 0.0)
+        self._prove(c_down, c_n)
         if self._guard.log_e >= self.spec.fail_at and baseline_failing:
             self._guard.forget()
         elif self._counts.c_down >= MIN_FAST_ERRORS:
             self.note(self._guard.log_e)
-
-    @property
-    def n(self) -> int:
-        return self._counts.c_n
-
-    @property
-    def within(self) -> bool:
-        return True
 
     @property
     def value(self) -> float | None:

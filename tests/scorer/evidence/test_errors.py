@@ -112,7 +112,7 @@ def test_a_single_hiccup_never_fires_the_fast_guard_however_small_the_share() ->
 def test_errors_of_the_baseline_alone_are_evidence_for_the_candidate() -> None:
     guard = RatioGuard(2.0)
     for _ in range(50):
-        guard.update(0, 1, 0.5)
+        guard.see(0, 1, 0.5)
     assert guard.log_e < 0
 
 
