@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test check format proto render-examples reference clean
+.PHONY: help setup setup-dev demo test test-compose check format proto render-examples reference clean
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -37,6 +37,11 @@ demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## a w
 
 test: $(VENV)/.setup-dev ## all tests, against the real Envoy and the real Redis
 	$(BIN)/python -m pytest $(ARGS)
+
+test-compose: ## the compose stack, as README.md runs it; needs a Docker engine, skipped where there is none
+	@if ! reason=$$(docker compose version 2>&1 && docker info 2>&1 >/dev/null); then \
+	  echo "test-compose: skipped, no Docker engine with compose answers here: $${reason%%$$'\n'*}"; \
+	else $(MAKE) --no-print-directory $(VENV)/.setup-dev && $(BIN)/python -m pytest tests/compose/check_stack.py $(ARGS); fi
 
 check: $(VENV)/.setup-dev ## lint, types, import rules
 	$(BIN)/ruff check .

@@ -46,10 +46,14 @@ async def _report(stats: ClientStats, alive: Path | None, stop: asyncio.Event) -
         except TimeoutError:
             seconds += 1
         if alive is not None and stats.answered > answered and stats.errors == errors:
-            alive.touch()
+            _touch(alive)
         answered, errors = stats.answered, stats.errors
         if seconds and seconds % REPORT_S == 0:
             _say(stats)
+
+
+def _touch(file: Path) -> None:
+    file.touch()
 
 
 def _say(stats: ClientStats) -> None:

@@ -21,7 +21,7 @@ _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 def find_model(name: str) -> Path | None:
     """The directory that ``name`` means, or None.
 
-    A path; a prepared model in ``<prefix>/share/glidepath/models``; an installed weights package (its folder ``model``).
+    A path; a prepared model in ``<prefix>/share/glidepath/models``; an installed package's folder ``model``.
     """
     folder = Path(name).expanduser()
     if (folder / "config.json").is_file():
