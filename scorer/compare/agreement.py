@@ -38,7 +38,8 @@ def _flags(likeness: float, signals: Sequence[Signal], settings: ScoringSection)
 def against_floor(signal: Signal, floor: NoiseFloor, likeness_bearing: float, limit: float) -> Signal:
     """The signal's bearing once the workload's noise floor is known.
 
-    Where the baseline hardly ever trips it, ``likeness_bearing`` (a more generous closeness) takes the place of a smaller
+    Where the baseline hardly ever trips it, ``likeness_bearing`` (a more generous closeness) takes the place of a
+    smaller
     bearing; where it often does, the bearing falls by that rate.
     """
     bearing = max(signal.bearing, likeness_bearing) if floor.quiet(signal.name, limit) else signal.bearing

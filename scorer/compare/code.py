@@ -9,13 +9,16 @@ import warnings
 
 from scorer.compare.canonical import QUOTES
 from scorer.compare.faults import Fault
+from scorer.compare.lexicon import words
 
 _BLOCK = re.compile(r"^[ \t]*```+[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*```+[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _MAX_CODE = 20_000
 _PYTHON = frozenset({"python", "py", "python3"})
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
-_BRACED = frozenset(
-    "c cpp c++ java javascript js typescript ts go rust csharp c# kotlin swift php css scss json jsx tsx dart scala".split()
+_BRACED = words(
+    """
+    c cpp c++ java javascript js typescript ts go rust csharp c# kotlin swift php css scss json jsx tsx dart scala
+    """
 )
 _LITERALS = re.compile(
     r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|//[^\n]*|/\*.*?\*/|(?m:^\s*#[^\n]*)", re.DOTALL
@@ -70,7 +73,6 @@ def _bracket_problem(code: str) -> str:
     for char in _LITERALS.sub("", code):
         if char in "([{":
             open_ones.append(char)
-        elif char in _BRACKETS:
-            if not open_ones or open_ones.pop() != _BRACKETS[char]:
-                return f"an unmatched {char}"
+        elif char in _BRACKETS and (not open_ones or open_ones.pop() != _BRACKETS[char]):
+            return f"an unmatched {char}"
     return f"{open_ones[-1]} is never closed" if open_ones else ""

@@ -20,7 +20,8 @@ from scorer.compare.tokens import Token, is_name
 class Edit:
     """``left`` stands in the first text where ``right`` stands in the second; either may be empty.
 
-    ``*_at`` and ``*_end`` count tokens of the whole texts; list markers lie between them and are not in ``left``/``right``.
+    ``*_at`` and ``*_end`` count tokens of the whole texts; list markers lie between them and are not in
+    ``left``/``right``.
     """
 
     left: tuple[Token, ...]
@@ -82,7 +83,8 @@ def _kindred(a: Token, b: Token) -> bool:
 def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
     """Align two token sequences; edits that only a harmless rewrite makes are left out. Symmetric.
 
-    Of several shortest alignments the algorithm finds one that depends on which text comes first; so the order is fixed.
+    Of several shortest alignments the algorithm finds one that depends on which text comes first; so the order is
+    fixed.
     """
     if (len(left), [t.key for t in left]) <= (len(right), [t.key for t in right]):
         return _align(left, right)

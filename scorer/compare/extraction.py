@@ -22,7 +22,8 @@ MISSING = object()
 def compare_json(left: object, right: object, schema: object, settings: ScoringSection) -> Comparison:
     """Compare two parsed JSON values, ``MISSING`` for a side that wrote none.
 
-    Agreement is the share of leaves that agree, halved when only one side keeps the schema; 0 when only one side is JSON.
+    Agreement is the share of leaves that agree, halved when only one side keeps the schema; 0 when only one side is
+    JSON.
     Where neither is, there is text to compare, and this function is not asked.
     """
     if left is MISSING or right is MISSING:

@@ -1,6 +1,7 @@
 """Numbers, negation, exchanged words, names: what one changed word can turn, and what cosine does not see.
 
-Each takes the alignment of two texts. ``divergence`` is 1 as soon as one aligned passage differs in this respect, else how
+Each takes the alignment of two texts. ``divergence`` is 1 as soon as one aligned passage differs in this respect,
+else how
 different the two sets are; ``bearing`` is how close the texts are otherwise. Cost: 5 to 20 µs each for 100 words.
 """
 
@@ -141,7 +142,7 @@ def _renamed(edit: Edit, aligned: Aligned) -> float:
 
 
 def _subject_changed(edit: Edit) -> bool:
-    """One word exchanged for another at the beginning of a sentence: perhaps a name, and what is spoken of in any case."""
+    """One word exchanged for another at the beginning of a sentence: perhaps a name."""
     if len(edit.left) != 1 or len(edit.right) != 1:
         return False
     both = edit.left[0], edit.right[0]
@@ -153,7 +154,8 @@ def _subject_changed(edit: Edit) -> bool:
 def _named(token: Token, whole: tuple[Token, ...], known: frozenset[str]) -> bool:
     if is_name(token):
         return True
-    # The first word of a sentence is a name if it is one elsewhere in the texts, or if the next one is (Albert Einstein).
+    # The first word of a sentence is a name if it is one elsewhere in the texts, or if the next one is (Albert
+    # Einstein).
     if not token.capital or token.key in STOPWORDS:
         return False
     if token.key in known:

@@ -1,6 +1,7 @@
 """Faults that one text shows by itself: each function gives how faulty one text is, in [0, 1], and where it shows.
 
-A fault on one side only is a divergence. Cost for 100 words: refusal 10 µs, leaks 10 µs, repetition 60 µs, garbling 60 µs.
+A fault on one side only is a divergence. Cost for 100 words: refusal 10 µs, leaks 10 µs, repetition 60 µs,
+garbling 60 µs.
 """
 
 from __future__ import annotations
@@ -25,16 +26,23 @@ class Fault:
 
 NO_FAULT = Fault()
 
-_CANNOT = r"(?:can(?:not| ?not|'?t)|won't|will not|(?:am|'m|are|'re) (?:not able|unable|not allowed|not permitted|not comfortable|not going)|must decline|have to decline|decline|refuse|don't|do not|could not|couldn't)"
+_CANNOT = (
+    r"(?:can(?:not| ?not|'?t)|won't|will not|must decline|have to decline|decline|refuse|don't|do not|could not"
+    r"|couldn't|(?:am|'m|are|'re) (?:not able|unable|not allowed|not permitted|not comfortable|not going))"
+)
 _REFUSAL = re.compile(
     r"(?:^|[.!?:,]\s+|\b(?:but|however|as|so) )"
     rf"(?:i(?:'m| am) (?:really |very |so |truly )?(?:sorry|afraid)\b[^.!?]{{0,80}}\b(?:i|we)\b ?{_CANNOT}"
-    rf"|(?:(?:unfortunately|regrettably|apologies|sorry|my apologies|i apologi[sz]e)[^.!?]{{0,60}}\b)?(?:i|we) ?{_CANNOT} (?:really |currently |directly |be able to |in good conscience )?"
-    r"(?:help|assist|provide|fulfil|fulfill|comply|answer|do that|do this|support|offer|give|create|generate|write|discuss|share|engage|complete|respond|continue|process|proceed|accommodate|participate|advise)"
-    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b[^.!?]{0,60}\b(?:can(?:not|'t)|unable|not able|don't|do not|won't)"
+    rf"|(?:(?:unfortunately|regrettably|apologies|sorry|my apologies|i apologi[sz]e)[^.!?]{{0,60}}\b)?(?:i"
+    rf"|we) ?{_CANNOT} (?:really |currently |directly |be able to |in good conscience )?"
+    r"(?:help|assist|provide|fulfil|fulfill|comply|answer|do that|do this|support|offer|give|create|generate"
+    r"|write|discuss|share|engage|complete|respond|continue|process|proceed|accommodate|participate|advise)"
+    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b[^.!?]{0,60}\b(?:can(?:not|'t)|unable"
+    r"|not able|don't|do not|won't)"
     rf"|i(?:'m| am) (?:unable|not able|not allowed|not permitted|not comfortable)\b"
     r"|(?:it|this|that) (?:is|would be|goes) (?:against|not appropriate|inappropriate|unethical|beyond)"
-    r"|(?:this|that|your|the) (?:request|question|topic|content)\b[^.!?]{0,40}\b(?:violat|against|not something i|inappropriate|cannot be|can't be)"
+    r"|(?:this|that|your|the) (?:request|question|topic|content)\b[^.!?]{0,40}\b(?:violat|against"
+    r"|not something i|inappropriate|cannot be|can't be)"
     r"|i must (?:respectfully )?decline|i(?:'d| would) (?:rather|prefer) not"
     r"|i (?:do not|don't) (?:have (?:access|the ability|enough information|information)|feel comfortable))",
     re.IGNORECASE,
@@ -60,10 +68,14 @@ def refusal(reading: Reading) -> Fault:
 
 
 _LEAK = re.compile(
-    r"<\|[^|<>\n]{1,40}\|>|<｜[^｜\n]{1,40}｜>|</?s>|<(?:start|end)_of_(?:turn|text|utterance)>|<(?:unk|pad|bos|eos|mask|sep|cls)>|\[/?INST\]|<</?SYS>>"
-    r"|\[(?:PAD|UNK|CLS|SEP|MASK|BOS|EOS)\]|</?(?:think|thinking|tool_call|tool_response|function_call|assistant|system|user)>|<extra_id_\d+>|<0x[0-9A-F]{2}>|<\|?(?:im_start|im_end|endoftext|eot_id)\|?>"
-    r"|^\s*#{2,3} ?(?:Response|Instruction|Input|Human|Assistant|User|System|End)\s*:|\b(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id)\b"
-    r"|[ĠĊ▁](?=\w)|^(?:assistant|user|system)[ \t]*$|^(?:USER|HUMAN|ASSISTANT|SYSTEM|Human|User|Assistant|System): |\{\{[^{}\n]{1,60}\}\}|\{%[^{}\n]{1,60}%\}",
+    r"<\|[^|<>\n]{1,40}\|>|<｜[^｜\n]{1,40}｜>|</?s>|<(?:start|end)_of_(?:turn|text|utterance)>|<(?:unk|pad|bos|eos"
+    r"|mask|sep|cls)>|\[/?INST\]|<</?SYS>>"
+    r"|\[(?:PAD|UNK|CLS|SEP|MASK|BOS|EOS)\]|</?(?:think|thinking|tool_call|tool_response|function_call|assistant"
+    r"|system|user)>|<extra_id_\d+>|<0x[0-9A-F]{2}>|<\|?(?:im_start|im_end|endoftext|eot_id)\|?>"
+    r"|^\s*#{2,3} ?(?:Response|Instruction|Input|Human|Assistant|User|System|End)\s*:|\b(?:im_start|im_end"
+    r"|endoftext|eot_id|start_header_id|end_header_id)\b"
+    r"|[ĠĊ▁](?=\w)|^(?:assistant|user|system)[ \t]*$|^(?:USER|HUMAN|ASSISTANT|SYSTEM|Human|User|Assistant"
+    r"|System): |\{\{[^{}\n]{1,60}\}\}|\{%[^{}\n]{1,60}%\}",
     re.MULTILINE,
 )
 
@@ -79,7 +91,7 @@ _GRAM = 6
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """``count`` words stand in passages that stood before; ``share`` of all words; ``run``: words in the longest loop."""
+    """``count``: words of passages that stood before; ``share`` of all words; ``run``: words of the longest loop."""
 
     count: int
     share: float
@@ -115,7 +127,7 @@ def _said_before(array: np.ndarray) -> np.ndarray:
 
 
 def _longest_loop(array: np.ndarray) -> tuple[int, int]:
-    """Words in the longest immediate repetition beyond the first time (period 1 to 12, three times at least), and where."""
+    """Words that the longest immediate repetition (of 1 to 12 words, three times at least) says again, and where."""
     best, at = 0, 0
     for period in range(1, min(12, len(array) // 3) + 1):
         equal = np.concatenate(([0], (array[period:] == array[:-period]).astype(np.int8), [0]))
@@ -138,7 +150,11 @@ def garbling(reading: Reading) -> Fault:
     return Fault(degree, example if odd > 0.06 else "broken characters") if degree else NO_FAULT
 
 
-_UNFINISHED = re.compile(r"(?:[,;(\[{/&+=-]|\b(?:and|or|the|a|an|of|to|in|for|with|by|is|are|was|that|which|as|from|because|but|if|your|their|its|can|will))$", re.IGNORECASE)  # fmt: skip
+_UNFINISHED = re.compile(
+    r"(?:[,;(\[{/&+=-]|\b(?:and|or|the|a|an|of|to|in|for|with|by|is|are|was|that|which|as|from|because|but|if|your"
+    r"|their|its|can|will))$",
+    re.IGNORECASE,
+)
 _ENDED = re.compile(r"[.!?:…。！？；;)\]}\"'`*_>|~%][\s\"')\]*_`]*$|[^\w\s]$")
 
 

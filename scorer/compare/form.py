@@ -1,4 +1,4 @@
-"""Divergences in form: length, ending, loops, faults on one side only, confidence. Cost: see faults; the rest under 5 µs."""
+"""Divergences in form: length, ending, loops, faults on one side only, confidence. Cost: see faults; else under 5 µs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def truncation(left: Reading, right: Reading, aligned: Aligned) -> Signal:
     cut = one_sided("truncation", _cut(left), _cut(right))
     tail = _missing_tail(aligned)
     if tail is None:
-        # Word for word the same to the end: then a missing full stop is typography. What the provider says still counts.
+        # Word for word the same to the end: then a missing full stop is typography. What the provider says still
+        # counts.
         whole = 0.0 if left.cut != right.cut else aligned_bearing(aligned) * aligned.closeness
         return replace(cut, bearing=1 - whole)
     degree, words, baseline = tail

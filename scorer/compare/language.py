@@ -15,8 +15,9 @@ _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _PASSAGE = 300
 _SURE = 0.6
 _SCRIPTS = (
-    ("latin", 0x41, 0x24F), ("greek", 0x370, 0x3FF), ("cyrillic", 0x400, 0x52F), ("hebrew", 0x590, 0x5FF), ("arabic", 0x600, 0x6FF),
-    ("indic", 0x900, 0xDFF), ("thai", 0xE00, 0xE7F), ("georgian", 0x10A0, 0x10FF), ("latin", 0x1E00, 0x1EFF), ("kana", 0x3040, 0x30FF),
+    ("latin", 0x41, 0x24F), ("greek", 0x370, 0x3FF), ("cyrillic", 0x400, 0x52F), ("hebrew", 0x590, 0x5FF),
+    ("arabic", 0x600, 0x6FF), ("indic", 0x900, 0xDFF), ("thai", 0xE00, 0xE7F), ("georgian", 0x10A0, 0x10FF),
+    ("latin", 0x1E00, 0x1EFF), ("kana", 0x3040, 0x30FF),
     ("han", 0x3400, 0x9FFF), ("hangul", 0xAC00, 0xD7AF),
 )  # fmt: skip
 
@@ -54,7 +55,7 @@ def _scripts(text: str) -> dict[str, float]:
 
 
 def _languages(text: str) -> tuple[str, ...]:
-    """The languages of the beginning and of the end, where the detector is sure; empty for code, lists and short texts."""
+    """The languages of the beginning and of the end, where the detector is sure; none for code and short texts."""
     prose = " ".join(plain(_CODE.sub(" ", text)).split())
     if len(prose) < 40:
         return ()

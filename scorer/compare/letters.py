@@ -1,4 +1,4 @@
-"""Whether words look like words, by their letter pairs. Latin script without accents only: the rest is never called odd.
+"""Whether words look like words, by their letter pairs. Latin script without accents only; the rest is never odd.
 
 Cost: 40 µs for 100 words.
 """
@@ -12,12 +12,34 @@ from itertools import pairwise
 # Letter pairs that English and its borrowings write; first letter: second letters.
 _PAIRS = frozenset(
     row[0] + second
-    for row in (
-        "a:abcdefghijklmnopqrstuvwxyz b:abdeijlorstuy c:acehikloqrstuy d:acdefghijlmnorsuvwy e:abcdefghijklmnopqrstuvwxyz f:aefilorstuy "
-        "g:aeghilmnorstuy h:abdeilmnorstuwy i:abcdefgijklmnopqrstuvxz j:aeiou k:aehilmnorstuwy l:abcdefghiklmnopqrstuvwyz m:abcefilmnopstuy "
-        "n:abcdefghijklmnopqrstuvwxyz o:abcdefghijklmnopqrstuvwxyz p:aefhilmoprstuy q:u r:abcdefghijklmnopqrstuvwyz s:abcdefghiklmnopqrstuvwyz "
-        "t:abcefghilmnoprstuvwyz u:abcdefghiklmnopqrstvxyz v:aeiouy w:abdefhiklnorstu x:abcefhiloprstuy y:abcdegilmnoprstuwxz z:aehiloyz"
-    ).split()
+    for row in [
+        "a:abcdefghijklmnopqrstuvwxyz",
+        "b:abdeijlorstuy",
+        "c:acehikloqrstuy",
+        "d:acdefghijlmnorsuvwy",
+        "e:abcdefghijklmnopqrstuvwxyz",
+        "f:aefilorstuy",
+        "g:aeghilmnorstuy",
+        "h:abdeilmnorstuwy",
+        "i:abcdefgijklmnopqrstuvxz",
+        "j:aeiou",
+        "k:aehilmnorstuwy",
+        "l:abcdefghiklmnopqrstuvwyz",
+        "m:abcefilmnopstuy",
+        "n:abcdefghijklmnopqrstuvwxyz",
+        "o:abcdefghijklmnopqrstuvwxyz",
+        "p:aefhilmoprstuy",
+        "q:u",
+        "r:abcdefghijklmnopqrstuvwyz",
+        "s:abcdefghiklmnopqrstuvwyz",
+        "t:abcefghilmnoprstuvwyz",
+        "u:abcdefghiklmnopqrstvxyz",
+        "v:aeiouy",
+        "w:abdefhiklnorstu",
+        "x:abcefhiloprstuy",
+        "y:abcdegilmnoprstuwxz",
+        "z:aehiloyz",
+    ]
     for second in row[2:]
 )
 _WORD = re.compile(r"[^\s]{4,40}")

@@ -11,7 +11,9 @@ from scorer.embed.protocol import Vectors
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """``mean`` of the chunks' best cosines, both directions; ``worst``: that of the chunk that fits least. In [-1, 1]."""
+    """``mean`` of the chunks' best cosines, both directions; ``worst``: that of the chunk that fits least. In [-1,
+    1].
+    """
 
     mean: float
     worst: float

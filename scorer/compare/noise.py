@@ -1,6 +1,7 @@
 """The noise floor: how often the baseline diverges from itself, signal by signal.
 
-Diffy's idea, for meaning: a signal that two answers of the *same* side trip is natural in this workload, so it says less
+Diffy's idea, for meaning: a signal that two answers of the *same* side trip is natural in this workload, so it says
+less
 about the candidate.
 """
 
@@ -19,7 +20,7 @@ MIN_PAIRS = 30  # below it nothing is known about the floor
 
 @dataclass(frozen=True, slots=True)
 class NoiseFloor:
-    """Counts over NOISE pairs; mergeable with ``+``. ``agreement_sum`` makes the mean agreement of a side with itself."""
+    """Counts over NOISE pairs; mergeable with ``+``. ``agreement_sum`` is that of the same pairs."""
 
     pairs: int = 0
     trips: Mapping[str, int] = field(default_factory=dict)
@@ -48,7 +49,9 @@ class NoiseFloor:
         return self.pairs >= MIN_PAIRS
 
     def discount(self, signal: str) -> float:
-        """The share of its weight that a signal keeps: 1 while nothing is known, less the more the baseline trips it."""
+        """The share of its weight that a signal keeps: 1 while nothing is known, less the more the baseline trips
+        it.
+        """
         return clamp(1 - self.rate(signal)) if self.known else 1.0
 
     def quiet(self, signal: str, limit: float) -> bool:

@@ -10,7 +10,9 @@ PERSISTENCE = 0.9  # p of rank-biased overlap: how far down a reader goes on
 
 
 def compare_rankings(left: Sequence[tuple[int, float]], right: Sequence[tuple[int, float]], k: int) -> Comparison:
-    """Agreement at ``k``: rank-biased overlap (Webber, Moffat and Zobel 2010), so that the top counts most. Symmetric."""
+    """Agreement at ``k``: rank-biased overlap (Webber, Moffat and Zobel 2010), so that the top counts most.
+    Symmetric.
+    """
     a, b = [doc for doc, _ in left[:k]], [doc for doc, _ in right[:k]]
     if not a and not b:
         return Comparison(1.0, (), {"rank": 0.0})

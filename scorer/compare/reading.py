@@ -12,7 +12,7 @@ from scorer.compare.tokens import Token, is_name, tokenize
 
 @dataclass(frozen=True)
 class Reading:
-    """``cut``: the provider says that the length limit ended it. ``refused``: the provider says that it is a refusal."""
+    """``cut``: by the provider's word, the length limit ended it. ``refused``: by its word, this is a refusal."""
 
     text: str
     cut: bool = False

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 class Signal:
     """How far two answers diverge in one respect.
 
-    ``divergence`` in [0, 1]: 0 = alike. ``bearing`` in [0, 1] is how much that says about *this* pair (one changed number
+    ``divergence`` in [0, 1]: 0 = alike. ``bearing`` in [0, 1] is how much that says about *this* pair (one changed
+    number
     is damning where the texts are otherwise the same, and says little where they are freely different).
     ``baseline_at_fault``: the fault (a refusal, a loop) is the baseline's, not the candidate's.
     """

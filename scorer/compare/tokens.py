@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import zip_longest
 
 from scorer.compare.lexicon import NOT_NAMES
+from scorer.compare.spellings import CONTRACTED, SAME, SCALES, SPELLED_NUMBERS, SUFFIXES, SYMBOLS
 
 MAX_TOKENS = 6000  # beyond it the alignment's memory would grow with the square; the embedding reads the rest
 
@@ -29,36 +30,6 @@ _MARKER = re.compile(r"(?:(?<=\s)|^)\d{1,3}[.)](?=\s)")
 _ISO_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})")
 _GROUPED = re.compile(r"\d{1,3}(?:[,']\d{3})+(?:\.\d+)?")
 
-_UNITS_WORDS = {
-    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17,
-    "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
-    "eighty": 80, "ninety": 90,
-}  # fmt: skip
-_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_SYMBOLS = {"%": "percent", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "₹": "rupee", "&": "and", "½": "0.5", "¼": "0.25", "¾": "0.75", "°": "degree"}  # fmt: skip
-_SAME = {
-    "ok": "okay", "per cent": "percent", "percentage": "percent", "e.g": "eg", "i.e": "ie", "u.s": "us", "u.k": "uk", "u.s.a": "usa",
-    "dollars": "dollar", "usd": "dollar", "euros": "euro", "eur": "euro", "pounds": "pound", "gbp": "pound", "degrees": "degree",
-    "km": "kilometer", "kilometers": "kilometer", "kilometre": "kilometer", "kilometres": "kilometer", "cm": "centimeter", "centimeters": "centimeter",
-    "centimetres": "centimeter", "mm": "millimeter", "millimeters": "millimeter", "millimetres": "millimeter", "meters": "meter", "metres": "meter", "metre": "meter",
-    "kg": "kilogram", "kgs": "kilogram", "kilograms": "kilogram", "grams": "gram", "mg": "milligram", "milligrams": "milligram",
-    "miles": "mile", "hours": "hour", "hrs": "hour", "hr": "hour", "minutes": "minute", "mins": "minute", "min": "minute", "seconds": "second_unit", "secs": "second_unit",
-    "sec": "second_unit", "days": "day", "weeks": "week", "months": "month", "years": "year", "lbs": "lb", "ounces": "ounce", "oz": "ounce", "mph": "mph",
-    "gb": "gigabyte", "gigabytes": "gigabyte", "mb": "megabyte", "megabytes": "megabyte", "kb": "kilobyte", "tb": "terabyte",
-    "jan": "january", "feb": "february", "mar": "march", "apr": "april", "jun": "june", "jul": "july", "aug": "august",
-    "sep": "september", "sept": "september", "oct": "october", "nov": "november", "dec": "december",
-    "mon": "monday", "tue": "tuesday", "tues": "tuesday", "wed": "wednesday", "thu": "thursday", "thurs": "thursday", "fri": "friday",
-    "mr": "mr", "utilize": "use", "utilise": "use", "utilizes": "uses", "utilizing": "using",
-}  # fmt: skip
-_CONTRACTED = {
-    "won't": ("will", "not"), "can't": ("can", "not"), "cannot": ("can", "not"), "shan't": ("shall", "not"), "let's": ("let", "us"),
-    "ain't": ("is", "not"), "gonna": ("going", "to"), "wanna": ("want", "to"),
-    "wont": ("will", "not"), "cant": ("can", "not"), "dont": ("do", "not"), "doesnt": ("does", "not"), "isnt": ("is", "not"), "didnt": ("did", "not"),
-    "it's": ("it", "is"), "that's": ("that", "is"), "there's": ("there", "is"), "what's": ("what", "is"), "here's": ("here", "is"),
-    "he's": ("he", "is"), "she's": ("she", "is"), "who's": ("who", "is"), "how's": ("how", "is"), "where's": ("where", "is"),
-}  # fmt: skip
-_SUFFIXES = {"'re": "are", "'ll": "will", "'ve": "have", "'d": "would", "'m": "am"}
 _STOP = re.compile(r"[.!?:\n\"]")
 
 
@@ -101,7 +72,7 @@ def _scaled(tokens: list[Token]) -> Iterator[Token]:
     for token, following in zip_longest(tokens, tokens[1:]):
         if skip:
             skip = False
-        elif token.number and not token.marker and following is not None and following.key in _SCALES:
+        elif token.number and not token.marker and following is not None and following.key in SCALES:
             skip = True
             yield _times(token, following)
         else:
@@ -110,7 +81,7 @@ def _scaled(tokens: list[Token]) -> Iterator[Token]:
 
 def _times(number: Token, scale: Token) -> Token:
     try:
-        value = Decimal(number.key) * _SCALES[scale.key]
+        value = Decimal(number.key) * SCALES[scale.key]
     except InvalidOperation:  # a date, a time, a version
         return replace(number, key=f"{number.key} {scale.key}", surface=f"{number.surface} {scale.surface}")
     key = format(value.normalize(), "f")
@@ -133,11 +104,11 @@ def _tokens_of(surface: str, start: int, opens: bool, marker: bool, text: str) -
 @lru_cache(maxsize=20_000)
 def _keys(surface: str) -> tuple[str, ...]:
     word = surface.lower()
-    if word in _UNITS_WORDS and word != "one":
-        return (str(_UNITS_WORDS[word]),)
-    if word in _SYMBOLS:
-        return (_SYMBOLS[word],)
-    return tuple(_SAME.get(part, part) for part in _expand(word))
+    if word in SPELLED_NUMBERS and word != "one":
+        return (SPELLED_NUMBERS[word],)
+    if word in SYMBOLS:
+        return (SYMBOLS[word],)
+    return tuple(SAME.get(part, part) for part in _expand(word))
 
 
 def _number(surface: str, start: int, opens: bool, marker: bool, text: str) -> Token:
@@ -154,13 +125,13 @@ def _number(surface: str, start: int, opens: bool, marker: bool, text: str) -> T
 
 
 def _expand(word: str) -> tuple[str, ...]:
-    if "'" not in word and word not in _CONTRACTED:
+    if "'" not in word and word not in CONTRACTED:
         return (word,)
-    if word in _CONTRACTED:
-        return _CONTRACTED[word]
+    if word in CONTRACTED:
+        return CONTRACTED[word]
     if word.endswith("n't"):
         return (word[:-3], "not")
-    for suffix, full in _SUFFIXES.items():
+    for suffix, full in SUFFIXES.items():
         if word.endswith(suffix):
             return (word[: -len(suffix)], full)
     return (word.removesuffix("'s"), "'s") if word.endswith("'s") else (word,)

@@ -60,7 +60,8 @@ def _by_neighbours(a: NDArray[np.float64], b: NDArray[np.float64], k: int) -> Co
     n = len(a)
     if n < MIN_INPUTS:
         raise NotComparableError(
-            f"vectors of two models share no space, and {n} input(s) have no neighbourhood to compare (at least {MIN_INPUTS}; "
+            f"vectors of two models share no space, and {n} input(s) have no neighbourhood to compare (at least "
+            f"{MIN_INPUTS}; "
             "if both sides serve one model: scoring.embeddings.same_space: true)"
         )
     k = min(k, n - 2)  # with all others as neighbours everything agrees

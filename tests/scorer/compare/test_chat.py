@@ -18,8 +18,10 @@ from scorer.compare.result import Comparison, Signal
 SETTINGS = ScoringSection()
 CLOSE = Meaning(0.99, 0.98)  # what an embedding says of texts that differ in a word
 TEXT = (
-    "The bridge in Porto was opened in 1886 and is 385 meters long. It was designed by Théophile Seyrig, a partner of Gustave "
-    "Eiffel. The upper deck carries the metro and should be used by pedestrians before noon. About 5 million people cross it "
+    "The bridge in Porto was opened in 1886 and is 385 meters long. It was designed by Théophile Seyrig, a "
+    "partner of Gustave "
+    "Eiffel. The upper deck carries the metro and should be used by pedestrians before noon. About 5 million "
+    "people cross it "
     "every year, more than ever. Cars are not allowed on the upper deck."
 )
 
@@ -90,12 +92,14 @@ def test_one_harmful_change_is_named_and_lowers_the_agreement(flag: str, changed
 
 def test_free_answers_of_two_good_models_are_not_flagged_for_their_own_names_and_numbers() -> None:
     left = (
-        "For a weekend in Rome I would begin with the Colosseum at 9:00 and then walk to the Forum. Have lunch in Monti, "
+        "For a weekend in Rome I would begin with the Colosseum at 9:00 and then walk to the Forum. Have lunch "
+        "in Monti, "
         "see the Pantheon in the afternoon, and end the day in Trastevere. Bring good shoes and book the tickets early."
     )
     right = (
         "Rome deserves at least two days. On Saturday visit the Vatican Museums, which open at 8:30, and St. Peter's. "
-        "On Sunday stroll through Villa Borghese and stop at the Trevi Fountain. Reserve online, since queues can take 90 minutes."
+        "On Sunday stroll through Villa Borghese and stop at the Trevi Fountain. Reserve online, since queues "
+        "can take 90 minutes."
     )
     result = compared(left, right, Meaning(0.86, 0.86))
     assert result.flags == ()
@@ -167,9 +171,31 @@ def test_a_noise_floor_that_trips_a_signal_discounts_it_and_a_quiet_one_sharpens
 
 WORDS = st.lists(
     st.sampled_from(
-        "the a not never 5 12 million Paris Rome more less **bold** - 1. <|im_end|> I cannot help . ! ```\n über 你好".split(
-            " "
-        )
+        [
+            "the",
+            "a",
+            "not",
+            "never",
+            "5",
+            "12",
+            "million",
+            "Paris",
+            "Rome",
+            "more",
+            "less",
+            "**bold**",
+            "-",
+            "1.",
+            "<|im_end|>",
+            "I",
+            "cannot",
+            "help",
+            ".",
+            "!",
+            "```\n",
+            "über",
+            "你好",
+        ]
     ),
     max_size=30,
 ).map(" ".join)
