@@ -12,12 +12,15 @@ from collections.abc import Callable
 Mutation = Callable[[str, random.Random], str | None]
 
 _OPENINGS = (
-    "Sure! Here's the answer:\n\n", "Certainly! ", "Of course. ", "Great question! ", "Hello! ", "Hi there, thanks for asking. ",
-    "Absolutely, happy to help!\n\n", "Here is what you asked for:\n\n", "Sure thing.\n", "Good question. Let me explain.\n\n",
+    "Sure! Here's the answer:\n\n", "Certainly! ", "Of course. ", "Great question! ", "Hello! ",
+    "Hi there, thanks for asking. ",
+    "Absolutely, happy to help!\n\n", "Here is what you asked for:\n\n", "Sure thing.\n",
+    "Good question. Let me explain.\n\n",
 )  # fmt: skip
 _CLOSINGS = (
     "\n\nI hope this helps!", "\n\nLet me know if you have any questions.", " Feel free to ask if anything is unclear!",
-    "\n\nIf you need more details, just let me know.", "\n\nIs there anything else I can help you with?", "\n\nHappy to help!",
+    "\n\nIf you need more details, just let me know.", "\n\nIs there anything else I can help you with?",
+    "\n\nHappy to help!",
 )  # fmt: skip
 
 
@@ -75,7 +78,8 @@ def bullets(text: str, rng: random.Random) -> str | None:
 
 def contractions(text: str, rng: random.Random) -> str | None:
     del rng
-    short = [("do not", "don't"), ("is not", "isn't"), ("cannot", "can't"), ("it is", "it's"), ("does not", "doesn't"), ("are not", "aren't"), ("you are", "you're"), ("will not", "won't")]  # fmt: skip
+    short = [("do not", "don't"), ("is not", "isn't"), ("cannot", "can't"), ("it is", "it's"), ("does not",
+    "doesn't"), ("are not", "aren't"), ("you are", "you're"), ("will not", "won't")]  # fmt: skip
     longer = text
     for full, contracted in short:
         longer = re.sub(rf"\b{contracted}\b", full, longer)
@@ -93,7 +97,8 @@ def dashes(text: str, rng: random.Random) -> str | None:
 
 def spelling(text: str, rng: random.Random) -> str | None:
     del rng
-    british = [("color", "colour"), ("organize", "organise"), ("center", "centre"), ("behavior", "behaviour"), ("flavor", "flavour"), ("analyze", "analyse"), ("favorite", "favourite"), ("realize", "realise")]  # fmt: skip
+    british = [("color", "colour"), ("organize", "organise"), ("center", "centre"), ("behavior", "behaviour"),
+    ("flavor", "flavour"), ("analyze", "analyse"), ("favorite", "favourite"), ("realize", "realise")]  # fmt: skip
     other = text
     for us, uk in british:
         other = re.sub(us, uk, other)
@@ -102,7 +107,8 @@ def spelling(text: str, rng: random.Random) -> str | None:
 
 HARMLESS: dict[str, Mutation] = {
     f.__name__: f
-    for f in (greeting, closing, markdown_dropped, markdown_added, quotes, spacing, one_line, bullets, contractions, dashes, spelling)
+    for f in (greeting, closing, markdown_dropped, markdown_added, quotes, spacing, one_line, bullets, contractions,
+    dashes, spelling)
 }  # fmt: skip
 
 
@@ -138,7 +144,8 @@ def numbers(text: str, rng: random.Random) -> str | None:
 
 def negation(text: str, rng: random.Random) -> str | None:
     """One statement turned into its denial, or the other way round."""
-    denied = r"\b(?:is|are|was|were|can|will|should|must|does|do|has|have|could|would) not\b|\b(?:isn't|aren't|can't|cannot|don't|doesn't|won't|shouldn't|never)\b"
+    denied = r"\b(?:is|are|was|were|can|will|should|must|does|do|has|have|could|would) not\b"
+    denied += r"|\b(?:isn't|aren't|can't|cannot|don't|doesn't|won't|shouldn't|never)\b"
     if rng.random() < 0.4 and re.search(denied, text):
         return _one_of(text, denied, rng, lambda m: _affirmed(m[0]))
     auxiliary = r"\b(?:is|are|was|were|can|will|should|must|has been|have been|could)\b(?! not|n't)"
@@ -148,24 +155,35 @@ def negation(text: str, rng: random.Random) -> str | None:
 
 
 def _affirmed(words: str) -> str:
-    simple = {"isn't": "is", "aren't": "are", "can't": "can", "cannot": "can", "don't": "do", "doesn't": "does", "won't": "will", "shouldn't": "should", "never": "always"}  # fmt: skip
+    simple = {
+        "isn't": "is", "aren't": "are", "can't": "can", "cannot": "can", "don't": "do", "doesn't": "does", "won't": "will",
+        "shouldn't": "should", "never": "always",
+    }  # fmt: skip
     return simple.get(words, words.removesuffix(" not"))
 
 
-_PAIRS = """million billion|more less|increase decrease|increases decreases|increased decreased|high low|higher lower|before after|first last|
-always never|all none|most few|large small|larger smaller|hot cold|north south|east west|left right|above below|minimum maximum|
-early late|earlier later|fast slow|faster slower|add remove|open close|start end|strong weak|light dark|buy sell|import export|import use|
-positive negative|true false|internal external|morning evening|daily weekly|monday friday|best worst|better worse|easy difficult|
-up down|inside outside|with without|include exclude|longer shorter|long short|old new|young old|rich poor|wet dry|cheap expensive|
-reduce increase|raise lower|gain lose|accept reject|allow forbid|public private|local remote|upper lower|front back|minutes hours|days weeks|
-months years|thousand million|kilometers miles|cups teaspoons|oldest newest|safe dangerous|many few|every no|often rarely|improve worsen|
-boiling freezing|heat cool|warm cool|summer winter|deep shallow|wide narrow|full empty|success failure|required optional|and or"""
+_PAIRS = """
+million billion|more less|increase decrease|increases decreases|increased decreased|high low|higher lower|before after|first last|
+always never|all none|most few|large small|larger smaller|hot cold|north south|east west|left right|above
+below|minimum maximum|
+early late|earlier later|fast slow|faster slower|add remove|open close|start end|strong weak|light dark|buy
+sell|import export|import use|
+positive negative|true false|internal external|morning evening|daily weekly|monday friday|best worst|better
+worse|easy difficult|
+up down|inside outside|with without|include exclude|longer shorter|long short|old new|young old|rich poor|wet
+dry|cheap expensive|
+reduce increase|raise lower|gain lose|accept reject|allow forbid|public private|local remote|upper lower|front
+back|minutes hours|days weeks|
+months years|thousand million|kilometers miles|cups teaspoons|oldest newest|safe dangerous|many few|every no|often
+rarely|improve worsen|
+boiling freezing|heat cool|warm cool|summer winter|deep shallow|wide narrow|full empty|
+success failure|required optional|and or"""
 
 
 def swapped_words(text: str, rng: random.Random) -> str | None:
     """One word exchanged for its opposite or for another of its kind."""
     table: dict[str, list[str]] = {}
-    for pair in _PAIRS.replace("\n", "").split("|"):
+    for pair in " ".join(_PAIRS.split()).split("|"):
         a, b = pair.split()
         table.setdefault(a, []).append(b)
         table.setdefault(b, []).append(a)
@@ -220,7 +238,10 @@ def loops(text: str, rng: random.Random) -> str | None:
     return " ".join(words[:cut]) + (" " + words[cut - 1]) * rng.randint(8, 40)
 
 
-_LEAKS = ("<|im_end|>", "<|endoftext|>", "</s>", "<|eot_id|>", "[/INST]", "<|im_start|>assistant\n", "<end_of_turn>", "<|assistant|>", "### Response:\n", "<s>", "<|end|>")  # fmt: skip
+_LEAKS = (
+    "<|im_end|>", "<|endoftext|>", "</s>", "<|eot_id|>", "[/INST]", "<|im_start|>assistant\n",
+    "<end_of_turn>", "<|assistant|>", "### Response:\n", "<s>", "<|end|>",
+)  # fmt: skip
 
 
 def template_leaks(text: str, rng: random.Random) -> str | None:
@@ -237,9 +258,12 @@ def truncation(text: str, rng: random.Random) -> str | None:
 
 
 _REFUSALS = (
-    "I'm sorry, but I can't help with that.", "I cannot assist with this request.", "As an AI language model, I am unable to provide that information.",
-    "Sorry, I can't comply with that request. Is there something else I can help you with?", "I'm not able to discuss this topic.",
-    "I apologize, but I cannot fulfill this request as it goes against my guidelines.", "Unfortunately, I won't be able to answer this question.",
+    "I'm sorry, but I can't help with that.", "I cannot assist with this request.",
+    "As an AI language model, I am unable to provide that information.",
+    "Sorry, I can't comply with that request. Is there something else I can help you with?",
+    "I'm not able to discuss this topic.",
+    "I apologize, but I cannot fulfill this request as it goes against my guidelines.",
+    "Unfortunately, I won't be able to answer this question.",
 )  # fmt: skip
 
 
@@ -264,12 +288,17 @@ def garbled(text: str, rng: random.Random) -> str | None:
 
 
 _FOREIGN = (
-    "Die Antwort auf diese Frage hängt von mehreren Umständen ab. Zunächst sollte man prüfen, welche Angaben vorliegen, und danach Schritt für Schritt vorgehen.",
-    "La réponse dépend de plusieurs facteurs. Il faut d'abord vérifier les informations disponibles, puis avancer étape par étape avec prudence.",
-    "La respuesta depende de varios factores. Primero conviene revisar los datos disponibles y después avanzar paso a paso con cuidado.",
-    "Odpowiedź zależy od kilku czynników. Najpierw warto sprawdzić dostępne dane, a potem działać krok po kroku i bez pośpiechu.",
+    "Die Antwort auf diese Frage hängt von mehreren Umständen ab. Zunächst sollte man prüfen, welche Angaben "
+    "vorliegen, und danach Schritt für Schritt vorgehen.",
+    "La réponse dépend de plusieurs facteurs. Il faut d'abord vérifier les informations disponibles, puis "
+    "avancer étape par étape avec prudence.",
+    "La respuesta depende de varios factores. Primero conviene revisar los datos disponibles y después avanzar "
+    "paso a paso con cuidado.",
+    "Odpowiedź zależy od kilku czynników. Najpierw warto sprawdzić dostępne dane, a potem działać krok po kroku "
+    "i bez pośpiechu.",
     "这个问题的答案取决于几个因素。首先应该检查现有的信息，然后一步一步地进行，不要着急。",
-    "Ответ на этот вопрос зависит от нескольких обстоятельств. Сначала нужно проверить имеющиеся данные, а затем действовать шаг за шагом.",
+    "Ответ на этот вопрос зависит от нескольких обстоятельств. Сначала нужно проверить имеющиеся данные, а затем "
+    "действовать шаг за шагом.",
 )  # fmt: skip
 
 
@@ -280,5 +309,6 @@ def wrong_language(text: str, rng: random.Random) -> str | None:
 
 HARMFUL: dict[str, Mutation] = {
     f.__name__: f
-    for f in (numbers, negation, swapped_words, names, loops, template_leaks, truncation, refusal, empty, garbled, wrong_language)
+    for f in (numbers, negation, swapped_words, names, loops, template_leaks, truncation, refusal, empty, garbled,
+    wrong_language)
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """What the scorer catches and plain cosine does not: ``make bench-regressions``.
 
-Real answers are rewritten harmlessly and changed harmfully, seeded. A threshold is set on the harmless rewrites so that at
+Real answers are rewritten harmlessly and changed harmfully, seeded. A threshold is set on the harmless rewrites so
+that at
 most 2 % of them raise an alarm; what lies below it is caught. The same for plain cosine of the same embedding model, in
 the same run. ``--texts FILE.jsonl`` takes the answers out of a file of pairs instead of those shipped here.
 """
@@ -28,7 +29,8 @@ from scorer.extract import Choice, Expectation, Extracted, Surface, extract
 
 ANSWERS = Path(__file__).with_name("answers.txt")
 GOALS = {
-    "numbers": 0.9, "negation": 0.8, "swapped_words": 0.9, "names": 0.9, "loops": 0.9, "template_leaks": 0.9, "truncation": 0.9,
+    "numbers": 0.9, "negation": 0.8, "swapped_words": 0.9, "names": 0.9, "loops": 0.9, "template_leaks": 0.9,
+    "truncation": 0.9,
     "refusal": 1.0, "empty": 1.0, "garbled": 1.0, "wrong_language": 1.0,
 }  # fmt: skip
 FALSE_ALARMS = 0.02
@@ -158,7 +160,8 @@ def print_table(report: dict[str, object]) -> None:
     assert isinstance(kinds, dict)
     print(
         f"{report['texts']} texts; {report['harmless']} harmless rewrites: {report['false_alarms']:.1%} alarms below "
-        f"agreement {report['threshold']:.3f}; cosine {report['cosine_false_alarms']:.1%} below {report['cosine_threshold']:.4f}\n"
+        f"agreement {report['threshold']:.3f}; cosine {report['cosine_false_alarms']:.1%} below "
+        f"{report['cosine_threshold']:.4f}\n"
     )
     print(f"{'kind':<16}{'cases':>7}{'glidepath':>11}{'cosine':>9}{'flagged':>9}{'goal':>7}")
     for kind, row in kinds.items():

@@ -1,4 +1,4 @@
-"""Divergences in form: length, ending, loops, faults on one side only, confidence. Cost: see faults; else under 5 µs."""
+"""Divergences in form: length, ending, loops, one-sided faults, confidence. Cost: see faults; else below 5 µs."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_a_harmless_rewrite_keeps_the_agreement(rewritten: str) -> None:
         ("refusal", "I'm sorry, but I can't help with that."),
         ("refusal", "As an AI language model, I cannot answer this."),
         ("empty", "   "),
-        ("language", TEXT[:110] + " Das obere Deck trägt die Metro und soll vor Mittag von Fußgängern benutzt werden, sagte die Stadt."),
+        ("language", TEXT[:110] + " Das obere Deck trägt die Metro und soll vor Mittag von Fußgängern benutzt werden"),
         ("garbling", "Teh brigde in Porto wsa opneed zqx jkw vbx qpt fgh wrtz kkdf mnbv lkjh gfdsq bvcx xzqw."),
         ("garbling", TEXT.replace("e", "Ã©")),
     ],

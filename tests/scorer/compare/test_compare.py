@@ -50,7 +50,8 @@ def test_the_same_answer_in_two_providers_forms_scores_one() -> None:
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "It is 5."}, "finish_reason": "stop"}]
     }
     anthropic = {
-        "type": "message", "role": "assistant", "content": [{"type": "text", "text": "It is 5."}], "stop_reason": "end_turn",
+        "type": "message", "role": "assistant", "content": [{"type": "text", "text": "It is 5."}],
+        "stop_reason": "end_turn",
         "usage": {"input_tokens": 3, "output_tokens": 4},
     }  # fmt: skip
     sides = [
