@@ -102,7 +102,7 @@ class Track:
             self.totals = Totals(**require_mapping(blob["totals"]))
             self._seen = dict(require_mapping(blob["seen"]))
             raw = dict(require_mapping(blob["evidence"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"the stored state of {self.name} cannot be read: {error}") from error
         try:
             self.evidence = self._kind.from_json(self.workload, raw)

@@ -1,0 +1,226 @@
+"""`make bench-retreat`: how fast traffic is back when every request to the candidate begins to fail.
+
+Everything is real and deployed as `glidepath up` does: Envoy, extproc, scorer and Redis as processes, clients at 100
+requests/s of which half go to the candidate. A trial: a clean stretch, then the candidate answers 503 or resets. The
+clock runs from the first bad answer's leaving the candidate to the log's entry that every Envoy confirms weight 0.
+Beside it, what two peers' rules would do on the same trace, had the failure gone on:
+
+- Flagger: one check every 10 s, rollback at the 5th failed check (analysis.interval 10s, threshold 5);
+- Argo Rollouts: one measurement every 10 s; it ends when more than 4 in a row are errors (consecutiveErrorLimit 4).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from glidepath.config import Config, Workload
+from glidepath.config.units import parse_duration
+from glidepath.demo.backends import backend_services
+from glidepath.demo.faults import Fault
+from glidepath.demo.load import Clients, Profile
+from glidepath.demo.plan import WORKLOAD, Plan, Ports, demo_config
+from glidepath.demo.texts import texts
+from glidepath.demo.watch import Seen, Watcher
+from glidepath.domain import Origin, Outcome, Outcomes, Side, SideOutcomes
+from glidepath.keys import WorkloadKeys
+from glidepath.local.parts import our_services
+from glidepath.local.process import free_ports
+from glidepath.local.stack import Stack, redis_service
+from glidepath.records import Command, CommandKind, Decision, Phase, to_json
+from glidepath.redisio import RedisClient, connect
+from glidepath.wire import decode_outcomes
+from scorer.evidence import Evidence
+
+SHARE = 50
+PEER_INTERVAL_S = 10.0
+FLAGGER_THRESHOLD = 5
+ARGO_CONSECUTIVE_ERRORS = 4
+LIMIT_S = 1.5
+GUARD_LIMIT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Seconds from the first bad answer; ``bad`` answers were given, ``seen`` of them in Redis when the guard fired.
+
+    ``needed`` is what the guard itself takes, with this trial's evidence and one bad answer at a time.
+    """
+
+    decided_s: float
+    confirmed_s: float
+    needed: int
+    seen: int
+    bad: int
+    trigger: str
+    flagger_s: float
+    argo_s: float
+
+
+def peer_seconds(phase_s: float, checks: int) -> float:
+    """A rule that needs ``checks`` bad looks in a row; the failure begins ``phase_s`` seconds after a look."""
+    return (PEER_INTERVAL_S - phase_s) + (checks - 1) * PEER_INTERVAL_S
+
+
+def bench_config(ports: Ports, folder: Path) -> tuple[Plan, Config]:
+    plan = Plan(
+        profile=Profile(rate=100, prompts=tuple(text.prompt for text in texts())),
+        ramp={"steps": [SHARE, 100], "hold": "48h", "min_samples": 200},
+        gates={"quality": {"min_agreement": 0.5}, "errors": {"max_increase": "0.5%"}},
+        shadow={"sample": 5, "reverse": 5},
+        limit_s=math.inf,
+    )
+    config = demo_config(plan, ports, folder)
+    # Not the demo's hurried timing but the defaults: summaries 4 times a second, a tick of 250 ms.
+    defaults = {"flush": parse_duration("250ms")}, {"tick": parse_duration("250ms"), "lease": parse_duration("3s")}
+    update = {
+        "extproc": config.extproc.model_copy(update=defaults[0]),
+        "scorer": config.scorer.model_copy(update=defaults[1]),
+    }
+    return plan, config.model_copy(update=update)
+
+
+class Bench:
+    """The running system and its clients."""
+
+    def __init__(self, redis: RedisClient, watcher: Watcher, workload: Workload) -> None:
+        self.workload, self.redis, self.watcher = workload, redis, watcher
+        self.keys = WorkloadKeys(WORKLOAD)
+        self.began_ms = time.time() * 1000
+
+    async def order(self, kind: CommandKind, **options: Any) -> None:
+        await self.redis.xadd(self.keys.commands, {"c": to_json(Command(kind, "bench", **options))})
+
+    async def until(self, condition: Callable[[Seen], bool], seconds: float = 30) -> Seen:
+        async with asyncio.timeout(seconds):
+            return await self.watcher.until(condition)
+
+    async def trial(self, rng: random.Random) -> Trial:
+        await self.watcher.put_fault(Fault.NONE)
+        await self.until(lambda seen: seen.phase in (Phase.SHADOW, Phase.COOLING_DOWN))
+        if self.watcher.seen.phase == Phase.COOLING_DOWN:
+            await self.order(CommandKind.RETRY, force=True)
+            await self.until(lambda seen: seen.phase == Phase.SHADOW)
+        await self.order(CommandKind.PROMOTE, force=True)
+        await self.until(lambda seen: seen.phase == Phase.HOLDING and seen.percent == SHARE)
+        await asyncio.sleep(3 + rng.random())
+        before = len(self.watcher.seen.decisions)
+        await self.watcher.put_fault(Fault.ERRORS)
+        await self.until(lambda seen: any(d.event == "rolled_back" for d in seen.decisions[before:]))
+        await asyncio.sleep(1)  # answers that were under way
+        news = self.watcher.seen.decisions[before:]
+        decided = next(d for d in news if d.event == "roll_back")
+        confirmed = next(d for d in news if d.event == "rolled_back" and d.to_percent == 0)
+        return await self._result(decided, confirmed)
+
+    async def _result(self, decided: Decision, confirmed: Decision) -> Trial:
+        async with self.watcher.http.get(f"{self.watcher.candidate_url}/control/state") as response:
+            state = await response.json()
+        first = float(state["first_bad_ms"])
+        phase = ((first - self.began_ms) / 1000) % PEER_INTERVAL_S
+        return Trial(
+            decided_s=round((decided.at_ms - first) / 1000, 3),
+            confirmed_s=round((confirmed.at_ms - first) / 1000, 3),
+            needed=await self._needed(int(first)),
+            seen=await self._errors_known(int(first), decided.at_ms),
+            bad=int(state["bad"]),
+            trigger=decided.trigger,
+            flagger_s=round(peer_seconds(phase, FLAGGER_THRESHOLD), 1),
+            argo_s=round(peer_seconds(phase, ARGO_CONSECUTIVE_ERRORS + 1), 1),
+        )
+
+    async def _needed(self, first_ms: int) -> int:
+        evidence = Evidence.fresh(self.workload, SHARE, first_ms - 2500)
+        for _, fields in await self.redis.xrange(self.keys.outcomes, first_ms - 2500, first_ms - 1):
+            evidence = evidence.fold_outcomes(decode_outcomes(fields[b"o"]))
+        for count in range(1, 1000):
+            at_ms = first_ms + count * 250
+            failed = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=1, errors=1, error_kinds={"status_503": 1})
+            fine = SideOutcomes(Side.BASELINE, Origin.LIVE, requests=1)
+            evidence = evidence.fold_outcomes(Outcomes(WORKLOAD, "replay", count, at_ms - 250, at_ms, (failed, fine)))
+            if any(v.fast and v.outcome == Outcome.FAIL.value for v in evidence.verdicts(at_ms)):
+                return count
+        return -1
+
+    async def _errors_known(self, first_ms: int, decided_ms: int) -> int:
+        """The candidate's live errors in the summaries that were in Redis when the guard fired."""
+        entries = await self.redis.xrange(self.keys.outcomes, first_ms, decided_ms)
+        return sum(
+            side.errors
+            for _, fields in entries
+            for side in decode_outcomes(fields[b"o"]).sides
+            if side.side is Side.CANDIDATE and side.origin is Origin.LIVE
+        )
+
+
+async def run(trials: int, config: Config, plan: Plan, ports: Ports) -> tuple[list[Trial], Clients]:
+    rng, redis, stop = random.Random(7), connect(config.redis), asyncio.Event()
+    clients = Clients(f"http://{config.envoy.listen}", plan.profile, random.Random(11))
+    results: list[Trial] = []
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http, asyncio.TaskGroup() as group:
+        watcher = Watcher(redis, http, config.envoy.admin[0], f"http://127.0.0.1:{ports.candidate}")
+        bench = Bench(redis, watcher, config.workload(WORKLOAD))
+        group.create_task(clients.run(stop))
+        try:
+            for number in range(trials):
+                results.append(await bench.trial(rng))
+                print(f"trial {number + 1:>2}: {asdict(results[-1])}", flush=True)
+        finally:
+            stop.set()
+    await redis.aclose()
+    return results, clients
+
+
+def percentile(values: list[float], q: float) -> float:
+    return sorted(values)[max(math.ceil(q * len(values)) - 1, 0)]
+
+
+def report(results: list[Trial], clients: Clients) -> None:
+    confirmed = [t.confirmed_s for t in results]
+    rows = [
+        ("Glidepath, decided", [t.decided_s for t in results]),
+        ("Glidepath, confirmed", confirmed),
+        ("Flagger 10 s × 5", [t.flagger_s for t in results]),
+        ("Argo 10 s, limit 4", [t.argo_s for t in results]),
+    ]
+    given = statistics.mean(t.bad for t in results)
+    print(f"\n{'from the first bad answer, s':<30}{'p50':>8}{'p95':>8}{'max':>8}{'bad answers':>14}")
+    for name, values in rows:
+        bad = given if name.startswith("Glidepath") else statistics.mean(values) * SHARE
+        numbers = (statistics.median(values), percentile(values, 0.95), max(values))
+        print(f"{name:<30}" + "".join(f"{n:>8.2f}" for n in numbers) + f"{bad:>14.0f}")
+    needed, seen = [t.needed for t in results], [t.seen for t in results]
+    print(f"bad answers that the guard itself needs: {min(needed)} to {max(needed)} (bound: {GUARD_LIMIT})")
+    print(f"known when it fired: {min(seen)} to {max(seen)}; given in all: at most {max(t.bad for t in results)}")
+    print(f"clients: {clients.stats.requests} requests, {clients.stats.errors} failed")
+    ok = percentile(confirmed, 0.95) < LIMIT_S and max(needed) <= GUARD_LIMIT
+    summary = {"confirmed_p50_s": statistics.median(confirmed), "confirmed_p95_s": percentile(confirmed, 0.95)}
+    print(json.dumps({"bench": "retreat", "ok": ok, "trials": len(results), **summary, "needed_max": max(needed)}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=20)
+    trials = parser.parse_args().trials
+    with tempfile.TemporaryDirectory(prefix="glidepath-bench-") as name, Stack() as stack:
+        folder, ports = Path(name), Ports(*free_ports(8))
+        plan, config = bench_config(ports, folder)
+        stack.start(redis_service(folder / "redis", ports.redis), *backend_services(plan, ports, folder))
+        stack.start(*our_services(config, folder))
+        report(*asyncio.run(run(trials, config, plan, ports)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""Decisions on their way out: what the messages say, that they are retried, that they never hold up the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter
+
+from glidepath.config import parse_config
+from glidepath.config.parts import Notification, Secret
+from glidepath.domain import Outcome
+from glidepath.records import Decision
+from scorer.steer.courier import QUEUE, Courier
+from scorer.steer.logfile import log_file
+from scorer.steer.notify import PAGERDUTY, cloud_event, courier, pagerduty, slack
+from scorer.steer.registry import registry_courier
+from tests.support.steering import verdict
+from tests.support.wheelhouse import until
+
+BACK = Decision(
+    at_ms=1_700_000_000_000,
+    workload="chat",
+    event="roll_back",
+    from_percent=50,
+    to_percent=0,
+    phase="rolling_back",
+    reason="catastrophe: errors_fast",
+    trigger="errors_fast",
+    verdicts=(verdict("errors_fast", Outcome.FAIL, fast=True),),
+)
+
+
+@dataclass
+class Inbox:
+    """An HTTP server that keeps what it gets; the first ``failures`` requests are answered with 503."""
+
+    failures: int = 0
+    url: str = ""
+    got: list[tuple[str, str, Any]] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        if self.failures:
+            self.failures -= 1
+            return web.Response(status=503)
+        self.got.append((request.method, request.path_qs, await request.json() if request.can_read_body else None))
+        self.types.append(request.content_type)
+        return web.json_response({"model_versions": [{"version": "7"}]})
+
+
+@asynccontextmanager
+async def inbox(failures: int = 0) -> AsyncIterator[Inbox]:
+    box, app = Inbox(failures), web.Application()
+    app.router.add_route("*", "/{path:.*}", box.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    box.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield box
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def delivering(one: Courier) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(one.run(stop))
+        yield
+        stop.set()
+
+
+@pytest.fixture
+def dropped() -> Counter:
+    return Counter("dropped", "Not delivered", ["kind"], registry=CollectorRegistry())
+
+
+def test_slack_says_what_why_who_and_the_numbers() -> None:
+    text = slack(BACK)["text"]
+    for part in (
+        "chat: roll back (50 % → 0 %)",
+        "catastrophe: errors_fast",
+        "by glidepath",
+        "errors_fast: fail",
+        "n=100",
+    ):
+        assert part in text
+
+
+def test_pagerduty_opens_an_incident_for_a_rollback_and_resolves_it_on_the_next_step() -> None:
+    alert = pagerduty(BACK, "key")
+    assert (alert["event_action"], alert["payload"]["severity"], alert["routing_key"]) == ("trigger", "critical", "key")
+    assert pagerduty(replace(BACK, event="promote"), "key")["event_action"] == "resolve"
+    assert pagerduty(replace(BACK, event="promote"), "key")["dedup_key"] == alert["dedup_key"] == "glidepath/chat"
+    assert len(pagerduty(replace(BACK, reason="x" * 5000), "key")["payload"]["summary"]) == 1024
+
+
+def test_a_cloud_event_has_what_the_specification_requires() -> None:
+    event = cloud_event(BACK)
+    assert {"specversion", "id", "source", "type"} <= event.keys()
+    assert (event["specversion"], event["type"], event["subject"]) == ("1.0", "glidepath.decision.roll_back", "chat")
+    assert event["time"] == "2023-11-14T22:13:20+00:00"
+    assert json.loads(json.dumps(event))["data"]["to_percent"] == 0
+    assert cloud_event(BACK)["id"] == event["id"] != cloud_event(replace(BACK, at_ms=1))["id"]
+
+
+async def test_a_webhook_gets_a_structured_cloud_event_after_failures(dropped: Counter) -> None:
+    async with inbox(failures=1) as box:
+        one = courier(Notification(kind="webhook", url=f"{box.url}/hook"), dropped)
+        async with delivering(one):
+            one.announce(BACK)
+            await until(lambda: box.got)
+    assert box.got[0][:2] == ("POST", "/hook")
+    assert box.types == ["application/cloudevents+json"]
+    assert box.got[0][2]["type"] == "glidepath.decision.roll_back"
+
+
+async def test_only_the_chosen_events_are_announced_and_the_url_may_be_a_secret(
+    dropped: Counter, tmp_path: Path
+) -> None:
+    async with inbox() as box:
+        (tmp_path / "url").write_text(f"{box.url}/secret\n")
+        target = Notification(kind="slack", url_from=Secret(file=str(tmp_path / "url")), events=("roll_back",))
+        one = courier(target, dropped)
+        async with delivering(one):
+            one.announce(replace(BACK, event="promote"))
+            one.announce(BACK)
+            await until(lambda: box.got)
+    assert [path for _, path, _ in box.got] == ["/secret"]
+
+
+def test_pagerduty_has_its_own_address() -> None:
+    assert PAGERDUTY.startswith("https://events.pagerduty.com/")
+
+
+async def test_what_the_queue_cannot_hold_is_counted_and_never_waited_for(dropped: Counter) -> None:
+    async def never(_: aiohttp.ClientSession, __: Decision) -> None:
+        raise AssertionError("nothing runs it")
+
+    one = Courier("slack", never, dropped)
+    for _ in range(QUEUE + 3):
+        one.announce(BACK)
+    assert dropped.labels("slack")._value.get() == 3
+
+
+async def test_at_the_end_what_is_queued_is_still_delivered(dropped: Counter, tmp_path: Path) -> None:
+    path = tmp_path / "decisions.jsonl"
+    one = log_file(str(path), dropped)
+    async with delivering(one):
+        for _ in range(20):
+            one.announce(BACK)
+    lines = path.read_text().splitlines()
+    assert len(lines) == 20
+    assert json.loads(lines[0])["event"] == "roll_back"
+
+
+async def test_mlflow_is_told_production_and_failed_canary(valid_yaml: str, dropped: Counter) -> None:
+    async with inbox() as box:
+        text = valid_yaml + f'registry: {{mlflow: "{box.url}", models: {{onprem: llama}}}}\n'
+        config = parse_config(text)
+        assert config.registry is not None
+        one = registry_courier(config, config.registry, dropped)
+        async with delivering(one):
+            one.announce(replace(BACK, event="promote"))
+            one.announce(replace(BACK, event="complete"))
+            one.announce(BACK)
+            await until(lambda: len(box.got) == 6)
+    search, tag, alias = box.got[:3]
+    assert search[1].startswith("/api/2.0/mlflow/model-versions/search?filter=name")
+    assert tag[1:] == (
+        "/api/2.0/mlflow/model-versions/set-tag",
+        {"name": "llama", "version": "7", "key": "glidepath.status", "value": "production"},
+    )
+    assert alias[1:] == (
+        "/api/2.0/mlflow/registered-models/alias",
+        {"name": "llama", "alias": "production", "version": "7"},
+    )
+    assert box.got[4][2]["value"] == "failed-canary"

@@ -1,0 +1,151 @@
+"""What comes in from outside: Envoy's runtime, stream entries, stored states. Nothing of it can bring the loop down."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+
+from glidepath.config import parse_config
+from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
+from glidepath.errors import InputError
+from glidepath.records import Command, CommandKind, to_json
+from glidepath.wire import encode_outcomes
+from scorer.steer.admin import admin_layer
+from scorer.steer.metrics import SteerMetrics
+from scorer.steer.status import status_of
+from scorer.steer.store import News, _decode
+from scorer.steer.track import Outlook, Track
+from tests.support.steering import Scripted
+
+NO_NEWS = News()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda c: (
+        st.lists(c, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["layers", "entries", "layer_values", "glidepath.chat.x", "admin"]), c, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def runtime(layers: list[str], **entries: list[str]) -> bytes:
+    body = {"layers": layers, "entries": {f"glidepath.{k}": {"layer_values": v} for k, v in entries.items()}}
+    return json.dumps(body).encode()
+
+
+def test_the_layer_named_admin_counts_wherever_it_stands() -> None:
+    body = runtime(["file", "admin", "later"], a=["1", "2", "3"], b=["1", "", "3"])
+    assert admin_layer(body) == {"glidepath.a": "2"}
+
+
+def test_without_one_of_that_name_the_last_layer_counts() -> None:
+    assert admin_layer(runtime(["file", "mine"], a=["1", "2"])) == {"glidepath.a": "2"}
+
+
+def test_keys_of_others_are_not_read() -> None:
+    body = {"layers": ["admin"], "entries": {"envoy.x": {"layer_values": ["1"]}}}
+    assert admin_layer(json.dumps(body).encode()) == {}
+
+
+def test_an_envoy_without_runtime_layers_is_told_what_to_add() -> None:
+    with pytest.raises(ValueError, match="add an admin_layer to layered_runtime"):
+        admin_layer(json.dumps({"layers": [], "entries": {}}).encode())
+
+
+@given(st.one_of(st.binary(), JSON.map(lambda v: json.dumps(v).encode())))
+def test_whatever_answers_there_is_our_keys_or_a_value_error(body: bytes) -> None:
+    try:
+        values = admin_layer(body)
+    except ValueError:
+        return
+    assert all(isinstance(k, str) and isinstance(v, str) for k, v in values.items())
+
+
+@given(st.lists(st.tuples(st.sampled_from(["outcomes", "results", "commands"]), st.binary(max_size=60)), max_size=6))
+def test_entries_that_are_no_records_are_counted_and_passed_by(entries: list[tuple[str, bytes]]) -> None:
+    streams: dict[str, list[Any]] = {}
+    fields = {"outcomes": b"o", "results": b"r", "commands": b"c"}
+    for number, (stream, data) in enumerate(entries):
+        streams.setdefault(stream, []).append((f"{number}-0".encode(), {fields[stream]: data}))
+    news = _decode(streams)
+    assert len(news.outcomes) + len(news.scored) + len(news.commands) + news.bad == len(entries)
+    assert all(news.cursors[stream] == last[-1][0].decode() for stream, last in streams.items())
+
+
+def test_good_entries_beside_bad_ones_are_taken_in() -> None:
+    good = encode_outcomes(Outcomes("chat", "x", 1, 0, 1))
+    hold = to_json(Command(CommandKind.HOLD, "ann")).encode()
+    news = _decode(
+        {
+            "outcomes": [(b"1-0", {b"o": b"\xff"}), (b"2-0", {b"o": good}), (b"3-0", {})],
+            "commands": [(b"9-0", {b"c": hold})],
+        }
+    )
+    assert (len(news.outcomes), news.bad, news.commands[0].id) == (1, 2, "9-0")
+
+
+@pytest.fixture
+def track(valid_yaml: str) -> Track:
+    one = Track("chat", parse_config(valid_yaml), Scripted())
+    one.start(1000)
+    return one
+
+
+def test_a_track_survives_its_own_blob(track: Track, valid_yaml: str) -> None:
+    again = Track("chat", parse_config(valid_yaml), Scripted())
+    again.restore(json.loads(track.blob()), 2000)
+    assert again.blob() == track.blob()
+    assert again.state == track.state
+
+
+@given(
+    raw=st.dictionaries(st.sampled_from(["ramp", "evidence", "cursors", "told", "totals", "seen"]), JSON, max_size=6)
+)
+def test_a_stored_state_that_cannot_be_read_is_an_input_error(raw: dict[str, Any]) -> None:
+    config = parse_config(
+        'backends: {a: {url: "http://a"}, b: {url: "http://b"}}\n'
+        "workloads: {chat: {match: {path: /x}, baseline: a, candidate: b}}"
+    )
+    with pytest.raises(InputError, match="stored"):
+        Track("chat", config, Scripted()).restore(raw, 0)
+
+
+def test_evidence_of_another_version_begins_afresh_and_the_step_stays(track: Track, valid_yaml: str) -> None:
+    stored = json.loads(track.blob())
+    stored["evidence"] = {"of": "another version"}
+    again = Track("chat", parse_config(valid_yaml), Scripted())
+    again.restore(stored, 5000)
+    assert (again.state.percent, again.state.epoch, again.state.since_ms) == (0, 1, 5000)
+
+
+def test_a_flush_that_was_sent_twice_counts_once(track: Track) -> None:
+    flush = Outcomes(
+        "chat", "x", 1, 2000, 2001, (SideOutcomes(Side.CANDIDATE, Origin.SHADOW, requests=5),), {"captured": 5}
+    )
+    track.fold(News(outcomes=(flush, flush)))
+    assert (track.evidence.requests(), track.totals.coverage) == (5, {"captured": 5})
+
+
+def test_a_status_says_what_it_waits_for(track: Track) -> None:
+    track.decide(NO_NEWS, {}, Outlook(waiting_for="batch"), 2000)
+    status = status_of(track, "me", 2000)
+    assert status.message == "to 1 %: waits for batch"
+    assert (status.phase, status.confirmed, status.envoys, status.leader) == ("shadow", 0, 0, "me")
+    assert status.weights == {"onprem-or-cloud": 0, "cloud": 10_000}
+    assert json.loads(to_json(status))["verdicts"][0]["gate"] == "quality"
+
+
+def test_metrics_show_share_gates_and_envoys(track: Track) -> None:
+    registry = CollectorRegistry()
+    track.decide(NO_NEWS, {}, Outlook(), 2000)
+    SteerMetrics(registry).show(track)
+    page = generate_latest(registry).decode()
+    assert 'glidepath_workload_percent{workload="chat"} 0.0' in page
+    assert 'glidepath_gate_verdict{gate="quality",workload="chat"} 0.0' in page
