@@ -96,6 +96,16 @@ def test_an_outage_of_both_sides_is_not_the_candidates_fault() -> None:
     assert {v.outcome for v in result.verdicts if v.gate in ("errors_fast", "candidate_down")} == {"pass"}
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_latency_that_rises_and_falls_on_both_sides_is_not_the_candidates_fault(seed: int) -> None:
+    waves = (1.0, 3.0, 0.5, 2.0)
+    stream = [
+        Event(e.t, e.side, True, (e.latency_ms or 0.0) * waves[i // 1000 % 4], agreement=e.agreement)
+        for i, e in enumerate(events(6000, seed=seed))
+    ]
+    assert run(iter(stream)).decision in ("promote", "hold")
+
+
 def test_a_hundred_thousand_events_take_well_under_ten_seconds() -> None:
     stream = list(events(20_000))
     began = time.process_time()
