@@ -14,9 +14,11 @@ from pathlib import Path
 
 import structlog
 
+from extproc.errors import first_of
 from extproc.worker import Place as WorkerPlace
 from extproc.worker import Worker, on_signals, run_worker
 from glidepath.config import Config
+from glidepath.errors import GlidepathError, UnreachableError
 from glidepath.logs import configure_logging
 
 _log = structlog.get_logger(__name__)
@@ -51,13 +53,18 @@ async def serve_child(config: Config, index: int) -> None:
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
-    async with asyncio.TaskGroup() as tasks:
-        watch = tasks.create_task(_stop_at_end(reader, worker))
-        try:
+    problem: GlidepathError | None = None
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            watch = tasks.create_task(_stop_at_end(reader, worker))
             await worker.run()
-        finally:
             watch.cancel()
-            transport.close()
+    except* GlidepathError as group:
+        problem = first_of(group)
+    finally:
+        transport.close()
+    if problem is not None:
+        raise problem
 
 
 async def _stop_at_end(reader: asyncio.StreamReader, worker: Worker) -> None:
@@ -71,6 +78,7 @@ class Supervisor:
     def __init__(self, config_path: Path, count: int, drain_s: float) -> None:
         self._path, self._count, self._drain_s = config_path, count, drain_s
         self._stop = asyncio.Event()
+        self._hopeless: int | None = None
         self.restarts = 0
 
     async def run(self) -> None:
@@ -78,16 +86,23 @@ class Supervisor:
         async with asyncio.TaskGroup() as tasks:
             for index in range(self._count):
                 tasks.create_task(self._keep(index))
+        if self._hopeless is not None:
+            raise UnreachableError(f"worker {self._hopeless} cannot start; its reason stands above")
 
     async def _keep(self, index: int) -> None:
         loop = asyncio.get_running_loop()
-        wait = FIRST_WAIT_S
+        wait, first = FIRST_WAIT_S, True
         while not self._stop.is_set():
             started = loop.time()
             process = await self._start(index)
             status = await self._until_end(process)
             if self._stop.is_set():
                 return
+            if first and status == CANNOT_START:  # a restart would meet the same mistake
+                self._hopeless = index
+                self._stop.set()
+                return
+            first = False
             if loop.time() - started > STEADY_S:
                 wait = FIRST_WAIT_S
             self.restarts += 1

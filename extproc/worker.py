@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
@@ -21,6 +21,7 @@ from extproc import sockets
 from extproc.body import Memory
 from extproc.budget import Budgets, RedisCounters
 from extproc.capture import Capturer
+from extproc.errors import first_of
 from extproc.lanes import build_lanes
 from extproc.ledger import Ledger
 from extproc.metrics import ExtprocCollector, Parts
@@ -91,7 +92,7 @@ class Worker:
         try:
             await self._run()
         except* GlidepathError as group:
-            problem = next(_leaves(group))
+            problem = first_of(group)
         if problem is not None:
             raise problem
 
@@ -205,14 +206,6 @@ class Worker:
             with suppress(TimeoutError, RedisError, OSError):
                 await asyncio.wait_for(sink.run(), LAST_WORDS_S)
         _log.info("stopped", lost_pairs=lost)
-
-
-def _leaves(group: BaseExceptionGroup[GlidepathError]) -> Iterator[GlidepathError]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
 
 
 def on_signals(first: Callable[[], None]) -> None:

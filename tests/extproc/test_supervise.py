@@ -98,13 +98,13 @@ async def test_the_first_signal_drains_and_the_second_exits(tmp_path: Path) -> N
         assert time.monotonic() - started < 10
 
 
-@pytest.mark.parametrize("workers", [[], ["--workers", "1"]])
-def test_a_mistake_is_one_line_and_status_2(tmp_path: Path, workers: list[str]) -> None:
-    (tmp_path / "ep.sock").write_text("no socket")
+@pytest.mark.parametrize(("name", "workers"), [("ep.sock", "1"), ("ep.sock.1", "2")])
+def test_a_mistake_is_said_in_a_line_and_status_2(tmp_path: Path, name: str, workers: str) -> None:
+    (tmp_path / name).write_text("no socket")
     file, _ = write_config(tmp_path)
-    child = Child("extproc", [*COMMAND, "-c", str(file), *workers], tmp_path / "log")
+    child = Child("extproc", [*COMMAND, "-c", str(file), "--workers", workers], tmp_path / "log")
     assert child.process.wait(20) == 2
-    (line,) = [line for line in child.tail().splitlines() if line.startswith("glidepath:")]
+    line = next(line for line in child.tail(100).splitlines() if line.startswith("glidepath:"))
     assert "is no socket" in line
     assert "Traceback" not in child.tail(100)
 
