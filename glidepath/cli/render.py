@@ -1,7 +1,10 @@
-"""``glidepath render``: Envoy configuration to read, paste or run."""
+"""``glidepath render``: Envoy configuration to read, paste or run, or to put into an Envoy that is already there."""
 
 from __future__ import annotations
 
+import difflib
+import os
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +12,9 @@ import typer
 
 from glidepath.config import load_config
 from glidepath.envoyconfig.examples import HEADER
+from glidepath.envoyconfig.fragment import Place, add
 from glidepath.envoyconfig.render import annotated_bootstrap
+from glidepath.envoyconfig.splice import remove as take_out
 from glidepath.envoyconfig.text import to_yaml
 from glidepath.errors import InputError
 
@@ -17,25 +22,89 @@ TARGETS = ("envoy",)
 
 
 def command(
-    target: Annotated[str, typer.Argument(help="What to render for: envoy (a whole static bootstrap).")] = "envoy",
+    target: Annotated[str, typer.Argument(help="What to render for: envoy (a static bootstrap).")] = "envoy",
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration, a file or a directory.")] = Path(
         "glidepath.yaml"
     ),
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of printing.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write here instead of printing (with --into: instead of there)."),
+    ] = None,
     admin: Annotated[
         str | None, typer.Option(help="Where Envoy's admin API listens: HOST:PORT or unix:/path (default: loopback).")
     ] = None,
     node: Annotated[str, typer.Option(help="Envoy's node id.")] = "envoy",
+    into: Annotated[
+        Path | None, typer.Option(help="Your own bootstrap (YAML): add Glidepath to it, show the diff.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="With --into: take Glidepath out again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --into: show the diff, write nothing.")] = False,
+    listener: Annotated[
+        str | None, typer.Option(help="With --into: the listener to add to, if several speak HTTP.")
+    ] = None,
+    virtual_host: Annotated[
+        str | None, typer.Option(help="With --into: the virtual host, if there are several.")
+    ] = None,
 ) -> None:
-    """Write Envoy configuration from glidepath.yaml, with comments."""
+    """Write Envoy configuration from glidepath.yaml, with comments; or add it to your own bootstrap.
+
+    With --into nothing of yours changes, to the byte; a second run replaces what the first added; --remove gives your
+    file back.
+    """
     if target not in TARGETS:
         raise InputError(f"render: unknown target {target!r} (allowed: {', '.join(TARGETS)})")
+    if into is not None:
+        place = Place(listener, virtual_host)
+        _into(into, output or into, config=None if remove else config, place=place, dry_run=dry_run)
+        return
+    for option, given in (
+        ("--remove", remove),
+        ("--dry-run", dry_run),
+        ("--listener", listener),
+        ("--virtual-host", virtual_host),
+    ):
+        if given:
+            raise InputError(f"render: {option} goes with --into FILE")
     text = to_yaml(annotated_bootstrap(load_config(config), admin=admin, node=node), HEADER)
     if output is None:
         typer.echo(text, nl=False)
         return
-    try:
-        output.write_text(text)
-    except OSError as error:
-        raise InputError(f"{output}: cannot be written: {error.strerror}") from error
+    _write(output, text)
     typer.echo(f"wrote {output}", err=True)
+
+
+def _into(source: Path, output: Path, *, config: Path | None, place: Place, dry_run: bool) -> None:
+    """``config`` None: take ours out."""
+    if source.suffix == ".json":
+        raise InputError(
+            f"{source}: JSON takes no comments to mark our lines by; convert it to YAML, which Envoy reads too"
+        )
+    try:
+        before = source.read_bytes().decode()
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: is not UTF-8 text (byte {error.start})") from error
+    after = take_out(before) if config is None else add(before, load_config(config), str(source), place)
+    diff = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), str(source), str(output)
+    )
+    shown = "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in diff)
+    typer.echo(shown, nl=False)
+    if dry_run:
+        return
+    _write(output, after)
+    done = "nothing to change in" if after == before else "wrote"
+    typer.echo(f"{done} {output}; check it with: envoy --mode validate -c {output}", err=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing: a half-written bootstrap must never be what Envoy restarts with."""
+    try:
+        mode = path.stat().st_mode if path.exists() else None
+        with tempfile.NamedTemporaryFile("wb", dir=path.resolve().parent, delete=False) as draft:
+            draft.write(text.encode())
+        Path(draft.name).chmod(mode if mode is not None else 0o644)
+        os.replace(draft.name, path.resolve())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error

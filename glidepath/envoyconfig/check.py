@@ -49,7 +49,7 @@ def check_strict(bootstrap: Json) -> None:
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster
     from envoy_data_plane.envoy.config.listener.v3 import Listener
 
-    bootstrap = plain(bootstrap)
+    bootstrap = _without_empty_configs(plain(bootstrap))
     _register_types(bootstrap)
     resources = bootstrap.get("static_resources")
     for kind, message in (("listeners", Listener), ("clusters", Cluster)):
@@ -58,6 +58,17 @@ def check_strict(bootstrap: Json) -> None:
             name = entry.get("name", index) if isinstance(entry, dict) else index
             _parse(message, entry, f"static_resources.{kind}[{name}]")
     _parse(Bootstrap, bootstrap, "bootstrap")
+
+
+def _without_empty_configs(value: Any) -> Any:
+    """Route FilterConfig's ``config: {}`` ("as the filter has it") is an Any without a type: Envoy takes it,
+    envoy-data-plane cannot hold it."""
+    if isinstance(value, list):
+        return [_without_empty_configs(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    wrapper = str(value.get("@type", "")).endswith("config.route.v3.FilterConfig")
+    return {k: _without_empty_configs(v) for k, v in value.items() if not (wrapper and k == "config" and v == {})}
 
 
 def _parse(message: Any, data: Any, place: str) -> None:

@@ -59,7 +59,8 @@ def runtime_layers(config: Config) -> list[Json]:
         values[keys.autopilot_key(name)] = 1
     layers: list[Json] = [
         noted(
-            "What holds after a restart, until the scorer has written again.", {"name": "glidepath-file", "static_layer": values}
+            "What holds after a restart, until the scorer has written again.",
+            {"name": "glidepath-file", "static_layer": values},
         )
     ]
     if config.envoy.actuator == "rtds":

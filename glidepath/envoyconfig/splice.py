@@ -22,7 +22,7 @@ BEGIN, END = "# glidepath:begin", "# glidepath:end"
 _REMOVE = re.compile(
     r"^[ ]*# glidepath:begin lines\n(?:.*\n)*?[ ]*# glidepath:end\n"
     r"|\n[ ]*# glidepath:begin flow\n(?:.*\n)*?[ ]*# glidepath:end\n[ ]*"
-    r"|\n[ ]*# glidepath:begin tail\n(?:.*\n)*?[ ]*# glidepath:end\Z",
+    r"|\n[ ]*# glidepath:begin tail\n(?:.*\n)*?[ ]*# glidepath:end(?=\n|\Z)",
     re.MULTILINE,
 )
 
@@ -43,6 +43,7 @@ class Insertion:
 class _Edit:
     index: int
     text: str
+    depth: int = 0
 
 
 def compose(text: str, name: str) -> yaml.MappingNode:
@@ -77,9 +78,9 @@ def plain(node: yaml.Node) -> Any:
 
 
 def insert(text: str, insertions: Iterable[Insertion]) -> str:
-    """``text`` with every insertion made. Two insertions at one place stay in the order given."""
-    edits = [_edit(text, insertion) for insertion in insertions]
-    for edit in sorted(edits, key=lambda e: e.index, reverse=True):
+    """``text`` with every insertion made; of two at one place the deeper comes first, then the one given first."""
+    edits = sorted((_edit(text, one) for one in insertions), key=lambda e: (e.index, -e.depth))
+    for edit in reversed(edits):
         text = text[: edit.index] + edit.text + text[edit.index :]
     return text
 
@@ -100,13 +101,13 @@ def _edit(text: str, insertion: Insertion) -> _Edit:
     index = _block_index(text, node, insertion.at)
     block = f"{indent}{BEGIN} lines\n{body}{indent}{END}\n"
     if index == len(text) and text and not text.endswith("\n"):
-        return _Edit(index, "\n" + block.replace(f"{BEGIN} lines", f"{BEGIN} tail").removesuffix("\n"))
-    return _Edit(index, block)
+        block = "\n" + block.replace(f"{BEGIN} lines", f"{BEGIN} tail").removesuffix("\n")
+    return _Edit(index, block, depth=len(indent))
 
 
 def _block(items: Sequence[Any] | dict[str, Any]) -> str:
     data = items if isinstance(items, dict) else list(items)
-    return yaml.safe_dump(data, sort_keys=False, width=110, allow_unicode=True, default_flow_style=False)
+    return _dump(data, width=110, flow=False)
 
 
 def _column(text: str, node: yaml.CollectionNode) -> int:
@@ -173,5 +174,18 @@ def _flow_text(node: yaml.CollectionNode, content: str) -> str:
 
 def _flow(items: Sequence[Any] | dict[str, Any]) -> str:
     data = items if isinstance(items, dict) else list(items)
-    text = yaml.safe_dump(data, sort_keys=False, width=10**9, allow_unicode=True, default_flow_style=True)
-    return text.strip()[1:-1]
+    return _dump(data, width=10**9, flow=True).strip()[1:-1]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Without anchors: the same part twice stands there twice, and never meets the user's own anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _dump(data: Any, *, width: int, flow: bool) -> str:
+    text: str = yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, width=width, allow_unicode=True, default_flow_style=flow
+    )
+    return text

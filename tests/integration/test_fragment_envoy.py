@@ -1,0 +1,115 @@
+"""Glidepath inside Envoys that were there before: their routes answer as they did, ours split and are seen."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+
+from glidepath import keys
+from glidepath.config import parse_config
+from glidepath.envoyconfig.fragment import Place, add
+from glidepath.local.process import free_ports
+from glidepath.local.servers import start_envoy
+from tests.support.bootstraps import FITTING, filled
+from tests.support.collector import Collector
+from tests.support.recorder import Recorder
+from tests.support.stage import PATH, until
+from tests.support.tls import make_certificate
+
+BODY = json.dumps({"model": "m", "messages": []})
+
+
+@pytest.mark.parametrize("name", FITTING)
+async def test_their_routes_answer_as_before_and_ours_work(name: str, tmp_path: Path) -> None:
+    text, listener, virtual_host = FITTING[name]
+    listen, admin, other, shadow = free_ports(4)
+    tls = make_certificate(tmp_path, "gateway.test") if "tls" in name else None
+    scheme = "https" if tls else "http"
+    base, control = f"{scheme}://127.0.0.1:{listen}", f"http://127.0.0.1:{admin}"
+    trust = aiohttp.TCPConnector(ssl=_trusting() if tls else True)
+    async with (
+        Recorder("theirs") as theirs,
+        Recorder("cloud") as cloud,
+        Recorder("onprem") as onprem,
+        Collector(tmp_path / "extproc.sock") as collector,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10), connector=trust) as session,
+    ):
+        before = filled(text, listen=listen, admin=admin, backend=theirs.port, other=other, tls=tls)
+        bootstrap = tmp_path / "envoy.yaml"
+        bootstrap.write_text(before)
+        with start_envoy(bootstrap, control, tmp_path / "before.log", concurrency=1):
+            status, headers, _ = await _get(session, f"{base}/other")
+            seen = theirs.last.headers
+        config = parse_config(_config(tmp_path / "extproc.sock", shadow, cloud.url, onprem.url))
+        bootstrap.write_text(add(before, config, "envoy.yaml", Place(listener, virtual_host)))
+        with start_envoy(bootstrap, control, tmp_path / "after.log", concurrency=1):
+            # a stranger's request: the same answer, and the same request at their backend
+            assert await _get(session, f"{base}/other") == (status, headers, "theirs")
+            assert _steady(theirs.last.headers) == _steady(seen)
+            assert not collector.streams
+            # ours: to the baseline, then by one POST to the candidate
+            await _chat(session, base)
+            assert (cloud.last.model, onprem.received) == ("cloud-model", [])
+            weights = f"{keys.weight_key('chat', 'onprem-or-cloud')}=10000&{keys.weight_key('chat', 'cloud')}=0"
+            async with session.post(f"{control}/runtime_modify?{weights}") as response:
+                assert response.status == 200
+            await _chat(session, base)
+            assert onprem.last.model == "onprem-model"
+            await until(lambda: len(collector.streams) == 2)
+            await until(lambda: len(_ours(collector)) == 2)
+            if name == "filters-of-theirs":
+                assert onprem.last.headers["x-team"] == "a"  # their own filters still run on our routes
+
+
+def _ours(collector: Collector) -> list[str]:
+    entries = collector.entries.get(keys.LIVE_LOG, [])
+    names = [entry.common_properties.route_name for entry in entries]
+    return [name for name in names if keys.workload_of_route(name)]
+
+
+def _steady(headers: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name not in ("x-request-id", "host")}
+
+
+def _trusting() -> ssl.SSLContext:
+    """The test's own certificate names another host; what is tested here is routing."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _config(socket: Path, shadow: int, cloud: str, onprem: str) -> str:
+    return yaml.safe_dump(
+        {
+            "envoy": {"shadow_listen": f"127.0.0.1:{shadow}"},
+            "extproc": {"listen": f"unix:{socket}"},
+            "backends": {
+                "cloud": {"url": cloud, "model": "cloud-model"},
+                "onprem": {"url": onprem, "model": "onprem-model"},
+            },
+            "workloads": {"chat": {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem"}},
+        }
+    )
+
+
+async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, set[str], str]:
+    """Status, the names of the answer's headers, and which backend it was."""
+    async with session.get(url) as response:
+        answer = json.loads(await response.read())
+        return response.status, {name.lower() for name in response.headers}, _who(answer)
+
+
+def _who(answer: object) -> str:
+    text = json.dumps(answer)
+    return next((name for name in ("theirs", "cloud", "onprem") if name in text), text)
+
+
+async def _chat(session: aiohttp.ClientSession, base: str) -> None:
+    async with session.post(base + PATH, data=BODY, headers={"content-type": "application/json"}) as response:
+        assert response.status == 200, await response.text()
+        await response.read()
