@@ -156,14 +156,17 @@ def negation(text: str, rng: random.Random) -> str | None:
 
 def _affirmed(words: str) -> str:
     simple = {
-        "isn't": "is", "aren't": "are", "can't": "can", "cannot": "can", "don't": "do", "doesn't": "does", "won't": "will",
+
+        "isn't": "is", "aren't": "are", "can't": "can", "cannot": "can", "don't": "do", "doesn't": "does",
+        "won't": "will",
         "shouldn't": "should", "never": "always",
     }  # fmt: skip
     return simple.get(words, words.removesuffix(" not"))
 
 
 _PAIRS = """
-million billion|more less|increase decrease|increases decreases|increased decreased|high low|higher lower|before after|first last|
+million billion|more less|increase decrease|increases decreases|increased decreased|high low|higher lower|
+before after|first last|
 always never|all none|most few|large small|larger smaller|hot cold|north south|east west|left right|above
 below|minimum maximum|
 early late|earlier later|fast slow|faster slower|add remove|open close|start end|strong weak|light dark|buy
