@@ -7,7 +7,7 @@ from pathlib import Path
 from glidepath.config import Config
 from glidepath.envoyconfig.render import annotated_bootstrap
 from glidepath.envoyconfig.text import to_yaml
-from glidepath.local.stack import SCORER_NICE, Service, envoy_service, part_service, write_config
+from glidepath.local.stack import NICE, Service, envoy_service, part_service, write_config
 
 
 def config_file(folder: Path) -> Path:
@@ -22,10 +22,10 @@ def our_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple[S
     """
     path, logs = config_file(folder), folder / "logs"
     write_config(config, path)
-    services = [part_service("extproc", path, config.extproc.metrics, logs)]
+    services = [part_service("extproc", path, config.extproc.metrics, logs, nice=NICE)]
     if envoy:
         bootstrap = folder / "envoy.yaml"
         bootstrap.write_text(to_yaml(annotated_bootstrap(config)))
         services.append(envoy_service(bootstrap, config.envoy.admin[0], logs / "envoy.log", config.envoy.concurrency))
-    services.append(part_service("scorer", path, config.scorer.metrics, logs, nice=SCORER_NICE))
+    services.append(part_service("scorer", path, config.scorer.metrics, logs, nice=NICE))
     return tuple(services)

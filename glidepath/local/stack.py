@@ -15,7 +15,7 @@ from glidepath.config import Config
 from glidepath.local.process import Child, answers
 from glidepath.local.servers import answers_ok, spawn_envoy, spawn_redis
 
-SCORER_NICE = 5  # embedding never takes the processor from the data plane
+NICE = 10  # our own processes give way to Envoy where they share its processors
 
 
 @dataclass(frozen=True, slots=True)
