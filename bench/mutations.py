@@ -156,7 +156,6 @@ def negation(text: str, rng: random.Random) -> str | None:
 
 def _affirmed(words: str) -> str:
     simple = {
-
         "isn't": "is", "aren't": "are", "can't": "can", "cannot": "can", "don't": "do", "doesn't": "does",
         "won't": "will",
         "shouldn't": "should", "never": "always",

@@ -69,9 +69,12 @@ _CLOSING_REACH = 320
 _TELLS = re.compile(r"\d|[a-z,] +(?!I\b)[A-Z][a-z]")
 
 
+_WRONG_APOSTROPHE = re.compile(r'(?<=[a-z])"(?=(?:t|s|re|ll|ve|d|m)\b)')
+
+
 def plain(text: str) -> str:
     """Typography and markdown gone, line breaks kept; courtesies still there."""
-    text = text.translate(QUOTES)
+    text = _WRONG_APOSTROPHE.sub("'", text.translate(QUOTES))
     text = _FENCE.sub("", text)
     text = _LINK.sub(r"\1", text)
     text = _TABLE_RULE.sub("", _RULE.sub("", text))

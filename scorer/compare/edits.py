@@ -11,7 +11,7 @@ from functools import cached_property
 
 from rapidfuzz.distance import Levenshtein
 
-from scorer.compare.lexicon import CODE_LABELS, NEGATIONS, excludes, same_word
+from scorer.compare.lexicon import CODE_LABELS, NEGATIONS, excludes, misspelled, same_word
 from scorer.compare.result import ramp
 from scorer.compare.tokens import Token, is_name
 
@@ -66,6 +66,12 @@ class Aligned:
         return 2 * kin / (2 * kin + loose) if kin + loose else 1.0
 
     @cached_property
+    def misspelled(self) -> tuple[str, ...]:
+        """Words of the right text that are words of the left one with wrong letters, each once it occurs."""
+        pairs = [p for e in self.edits if len(e.left) == len(e.right) for p in zip(e.left, e.right, strict=True)]
+        return tuple(b.surface for a, b in pairs if not a.number and misspelled(a.key, b.key))
+
+    @cached_property
     def names(self) -> frozenset[str]:
         """Words that are capitalised inside a sentence of either text."""
         return frozenset(t.key for t in (*self.left, *self.right) if is_name(t))
@@ -77,7 +83,9 @@ class Aligned:
 
 
 def _kindred(a: Token, b: Token) -> bool:
-    return (a.number and b.number) or (a.capital and b.capital) or same_word(a.key, b.key) or excludes(a.key, b.key)
+    if (a.number and b.number) or (a.capital and b.capital):
+        return True
+    return same_word(a.key, b.key) or excludes(a.key, b.key) or misspelled(a.key, b.key)
 
 
 def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:

@@ -11,6 +11,8 @@ from scorer.compare.faults import Fault, Repeats, unfinished
 from scorer.compare.reading import Reading
 from scorer.compare.result import Signal, clamp, excerpt, ramp
 
+_MANY_TYPOS = 3
+
 
 def one_sided(name: str, left: Fault, right: Fault) -> Signal:
     """The difference of two faults: what both sides show is not a divergence."""
@@ -87,6 +89,17 @@ def repetition(left: Repeats, right: Repeats, aligned: Aligned) -> Signal:
     degree = clamp(max(by_share, by_run, by_copy))
     why = f"again: “{worse.where}” ({extra} words)" if degree else ""
     return Signal("repetition", degree, why=why, baseline_at_fault=worse is left)
+
+
+def garbling(left: Fault, right: Fault, aligned: Aligned) -> Signal:
+    """Characters that are broken on one side only, or the same words with wrong letters."""
+    alone = one_sided("garbling", left, right)
+    typos = aligned.misspelled
+    words = max(1, min(len(aligned.left), len(aligned.right)))
+    degree = ramp(len(typos) / words, 0.02, 0.1) if len(typos) >= _MANY_TYPOS else 0.0
+    if degree <= alone.divergence:
+        return alone
+    return Signal("garbling", degree, why=f"{len(typos)} words with wrong letters, such as “{typos[0]}”")
 
 
 def empty(left: Reading, right: Reading) -> Signal:

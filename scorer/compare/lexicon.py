@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from rapidfuzz.distance import Levenshtein
+
 
 def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -199,6 +201,17 @@ def flipped_by_prefix(left: str, right: str) -> bool:
     """possible/impossible, like/unlike, safe/unsafe."""
     short, long = sorted((left, right), key=len)
     return len(short) > 3 and any(long == prefix + short for prefix in PREFIXES)
+
+
+@lru_cache(maxsize=50_000)
+def misspelled(left: str, right: str) -> bool:
+    """Whether one is the other with letters changed or moved; other endings of one word are not that."""
+    if min(len(left), len(right)) < 4 or same_word(left, right) or excludes(left, right):
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    if start >= min(len(left), len(right)) - 3 and len(left) != len(right):
+        return False
+    return sorted(left) == sorted(right) or Levenshtein.normalized_similarity(left, right) >= 0.6
 
 
 @lru_cache(maxsize=50_000)

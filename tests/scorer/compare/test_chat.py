@@ -81,6 +81,7 @@ def test_a_harmless_rewrite_keeps_the_agreement(rewritten: str) -> None:
         ("language", TEXT[:110] + " Das obere Deck trägt die Metro und soll vor Mittag von Fußgängern benutzt werden"),
         ("garbling", "Teh brigde in Porto wsa opneed zqx jkw vbx qpt fgh wrtz kkdf mnbv lkjh gfdsq bvcx xzqw."),
         ("garbling", TEXT.replace("e", "Ã©")),
+        ("garbling", TEXT.replace("th", "ht").replace("er", "re").replace("ar", "ra")),
     ],
 )  # fmt: skip
 def test_one_harmful_change_is_named_and_lowers_the_agreement(flag: str, changed: str) -> None:
