@@ -160,9 +160,15 @@ def _order(path: Path, workload: str, command: Command, wait: float, as_json: bo
         raise InputError("the drill did not pass")
 
 
-def sentence(decision: Decision) -> str:
-    """One line for people."""
+def headline(decision: Decision) -> str:
+    """What happened to which workload."""
     share = f"{decision.to_percent:g} %"
     if decision.from_percent != decision.to_percent:
         share = f"{decision.from_percent:g} % → {share}"
-    return f"{decision.workload}: {decision.event.replace('_', ' ')}, {share}, now {decision.phase}: {decision.reason}"
+    words = decision.event.replace("_", " ")
+    return f"{decision.workload}: {words}, {share}, now {decision.phase.replace('_', ' ')}"
+
+
+def sentence(decision: Decision) -> str:
+    """One line for people."""
+    return f"{headline(decision)}: {decision.reason}"

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from glidepath.cli import client
-from glidepath.cli.control import sentence
+from glidepath.cli.control import headline, sentence
 from glidepath.config import Config
 from glidepath.errors import InputError, UnreachableError
 from glidepath.keys import WorkloadKeys
@@ -50,7 +48,8 @@ def show(
         for decision in decisions:
             typer.echo(json.dumps(asdict(decision)))
         return
-    Console().print(_table(decisions))
+    for line in lines(decisions):
+        typer.echo(line)
 
 
 @command.command("annotate")
@@ -86,17 +85,14 @@ async def _owner(settings: Config, redis: RedisClient, workload: str | None, dec
     raise InputError(f"no decision {decision_id} in the log of {', '.join(names)}")
 
 
-def _table(decisions: list[Decision]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "time", "workload", "event", "share", "actor", "reason"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("id", "time", "share"))
+def lines(decisions: list[Decision]) -> list[str]:
+    """Two lines a decision: what and by whom, then why; a cause that was found later follows."""
     causes = {d.details.get("target"): d.reason for d in decisions if d.event == "annotate"}
+    found: list[str] = []
     for decision in decisions:
-        share = f"{decision.to_percent:g} %"
-        if decision.from_percent != decision.to_percent:
-            share = f"{decision.from_percent:g} → {share}"
-        when = time.strftime("%m-%d %H:%M:%S", time.localtime(decision.at_ms / 1000))
-        cause = f"\ncause: {causes[decision.id]}" if decision.id in causes else ""
-        event = decision.event.replace("_", " ")
-        table.add_row(decision.id, when, decision.workload, event, share, decision.actor, decision.reason + cause)
-    return table
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(decision.at_ms / 1000))
+        found.append(f"{decision.id}  {when}  {headline(decision)}, by {decision.actor}")
+        found.append(f"    {decision.reason}")
+        if decision.id in causes:
+            found.append(f"    cause: {causes[decision.id]}")
+    return found

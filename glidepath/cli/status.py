@@ -18,6 +18,7 @@ from glidepath.records import SideStatus, Verdict, WorkloadStatus
 from glidepath.redisio import RedisClient
 
 STALE_S = 10.0
+PIPED_WIDTH = 200
 _STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 
 
@@ -39,6 +40,8 @@ def command(
         typer.echo(json.dumps({name: asdict(status) if status else None for name, status in found.items()}))
         return
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPED_WIDTH)  # a log or a pager: do not fold at 80 columns
     console.print(overview(found, time.time()))
     for status in found.values():
         if status is not None and (workload or len(found) <= 3):

@@ -43,7 +43,7 @@ class MemoryActuator:
         return None
 
     def readings(self) -> Mapping[str, Values | None]:
-        return {e: None if e in self.cut_off else dict(v) for e, v in self.runtime.items()}
+        return {e: None if e in self.cut_off else v for e, v in self.runtime.items()}
 
     def submit(self, writes: Mapping[str, Values]) -> None:
         for envoy, values in writes.items():
@@ -53,11 +53,12 @@ class MemoryActuator:
             self.writes.append((envoy, dict(values)))
 
     def curl(self, envoy: str, values: Values) -> None:
-        for key, value in values.items():
-            if value:
-                self.runtime[envoy][key] = value
-            else:
-                self.runtime[envoy].pop(key, None)
+        """Like the real one, a change is a new reading; an unchanged reading is the same object."""
+        merged = {**self.runtime[envoy], **values}
+        self.runtime[envoy] = {key: value for key, value in merged.items() if value}
+
+    def restart(self, envoy: str) -> None:
+        self.runtime[envoy] = {}
 
     async def settle(self, timeout: float) -> None:
         return None

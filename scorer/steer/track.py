@@ -106,7 +106,7 @@ class Track:
             raise InputError(f"the stored state of {self.name} cannot be read: {error}") from error
         try:
             self.evidence = self._kind.from_json(self.workload, raw)
-        except (InputError, KeyError, TypeError, ValueError):
+        except (InputError, LookupError, TypeError, ValueError, AttributeError):
             # Another version's evidence: the step's proof begins afresh, the step itself stays.
             self.state = replace(self.state, since_ms=now_ms, epoch=self.state.epoch + 1)
             self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)

@@ -137,7 +137,7 @@ class Wheel(RuleBasedStateMachine):
 
     @rule(envoy=st.integers(0, ENVOYS - 1))
     def restart(self, envoy: int) -> None:
-        self.actuator.runtime[f"envoy-{envoy}"].clear()
+        self.actuator.restart(f"envoy-{envoy}")
 
     @rule(envoy=st.integers(0, ENVOYS - 1), cut=st.booleans())
     def network(self, envoy: int, cut: bool) -> None:

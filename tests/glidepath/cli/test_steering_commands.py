@@ -1,0 +1,139 @@
+"""status, hold … drill and log, as a user runs them, against a real Redis and a steering loop that acts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from glidepath.config import load_config
+from glidepath.keys import WorkloadKeys
+from glidepath.local.process import free_ports
+from glidepath.redisio import connect
+from scorer.steer.actuator import MemoryActuator
+from scorer.steer.lease import Lease
+from scorer.steer.loop import SteerLoop
+from scorer.steer.metrics import SteerMetrics
+from scorer.steer.store import RedisStore
+from tests.support.steering import Scripted
+
+
+class Cli:
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    async def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        command = [sys.executable, "-c", "from glidepath.cli import main; main()", *arguments, "-c", str(self.file)]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def file(tmp_path: Path, valid_yaml: str, redis_url: str) -> Path:
+    path = tmp_path / "glidepath.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(valid_yaml) | {"redis": {"url": redis_url}}))
+    return path
+
+
+@pytest.fixture
+def lost(tmp_path: Path, valid_yaml: str) -> Path:
+    """A configuration whose Redis is not there."""
+    path = tmp_path / "lost.yaml"
+    redis = {"url": f"redis://127.0.0.1:{free_ports(1)[0]}/0"}
+    path.write_text(yaml.safe_dump(yaml.safe_load(valid_yaml) | {"redis": redis}))
+    return path
+
+
+@pytest.fixture
+async def cli(file: Path) -> AsyncIterator[Cli]:
+    """With a steer loop that has one Envoy in memory."""
+    config = load_config(file)
+    redis, stop = connect(config.redis), asyncio.Event()
+    store = RedisStore(redis, cluster=False, log_retention=1000)
+    actuator = MemoryActuator()
+    metrics = SteerMetrics(CollectorRegistry())
+    loop = SteerLoop(config, store, Lease(redis, "me", 3), lambda _: actuator, Scripted(), metrics)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(loop.run(stop))
+        yield Cli(file)
+        stop.set()
+    await redis.aclose()
+
+
+async def test_a_day_at_the_wheel(cli: Cli) -> None:
+    status, out, _ = await cli("hold", "chat", "--reason", "lunch")
+    assert (status, out) == (0, "chat: hold, 0 %, now held: lunch\n")
+    status, _, err = await cli("hold", "chat")
+    assert status == 2
+    assert "hold chat: already held by" in err
+    assert (await cli("resume", "chat"))[1] == "chat: resume, 0 %, now shadow: by command\n"
+    status, out, _ = await cli("promote", "chat", "--json")
+    assert (json.loads(out)["to_percent"], json.loads(out)["phase"]) == (1, "holding")
+    _, out, _ = await cli("status")
+    assert "chat" in out
+    assert "1 of 1" in out
+    assert "quality" in out
+    _, out, _ = await cli("status", "--json", "--workload", "chat")
+    assert json.loads(out)["chat"]["percent"] == 1
+    assert (await cli("rollback", "chat"))[0] == 0
+    status, _, err = await cli("retry", "chat")
+    assert status == 2
+    assert "--force does not wait" in err
+    assert (await cli("abort", "chat", "--reason", "enough"))[0] == 0
+    status, out, _ = await cli("log", "--json")
+    decisions = [json.loads(line) for line in out.splitlines()]
+    assert [d["event"] for d in decisions if d["actor"] != "glidepath"] == [
+        "hold",
+        "refused",
+        "resume",
+        "promote",
+        "rollback",
+        "refused",
+        "abort",
+    ]
+    assert (await cli("log", "annotate", decisions[-1]["id"], "--cause", "a bad GPU"))[0] == 0
+    _, out, _ = await cli("log")
+    assert "cause: a bad GPU" in out
+
+
+async def test_mistakes_are_one_line_and_exit_2(cli: Cli) -> None:
+    for arguments, words in [
+        (("status", "--workload", "nope"), "unknown workload 'nope' (known: chat)"),
+        (("promote", "nope"), "unknown workload 'nope' (known: chat)"),
+        (("approve", "chat"), "nothing waits for an approval"),
+        (("log", "annotate", "soon", "--cause", "x"), "is no id of a decision"),
+        (("log", "annotate", "1-1", "--cause", "x"), "no decision 1-1 in the log of chat"),
+    ]:
+        status, out, err = await cli(*arguments)
+        assert (status, out) == (2, "")
+        assert words in err
+        assert err.count("\n") == 1
+
+
+async def test_without_a_scorer_a_command_says_that_nobody_acted_and_stays(file: Path) -> None:
+    cli, config = Cli(file), load_config(file)
+    status, _, err = await cli("hold", "chat", "--wait", "0.2")
+    assert status == 2
+    assert "no scorer acted on it within 0.2 s" in err
+    assert (await cli("resume", "chat", "--no-wait"))[0] == 0
+    _, out, _ = await cli("status")
+    assert "no scorer has steered it yet" in out
+    redis = connect(config.redis)
+    assert await redis.xlen(WorkloadKeys("chat").commands) == 2
+    await redis.aclose()
+
+
+async def test_no_redis_is_one_line_and_exit_2(lost: Path) -> None:
+    for arguments in (("status",), ("hold", "chat"), ("log",), ("scorer",)):
+        status, _, err = await Cli(lost)(*arguments)
+        assert status == 2
+        assert "redis.url" in err
+        assert err.count("\n") == 1
