@@ -105,11 +105,35 @@ def spelling(text: str, rng: random.Random) -> str | None:
     return _changed(text, other)
 
 
-HARMLESS: dict[str, Mutation] = {
-    f.__name__: f
-    for f in (greeting, closing, markdown_dropped, markdown_added, quotes, spacing, one_line, bullets, contractions,
-    dashes, spelling)
-}  # fmt: skip
+_ASIDES = (
+    "Let's dive in.",
+    "Here's what I know.",
+    "To put it simply:",
+    "As requested, this is the answer.",
+    "Right away!",
+)
+_ENDS = (
+    "That should cover it.",
+    "And that is all there is to it.",
+    "Anything else? Just say so.",
+    "Thanks for your patience.",
+)
+
+
+def aside(text: str, rng: random.Random) -> str | None:
+    """A sentence that says nothing, before or after: worded so that no list of courtesies need know it."""
+    return f"{rng.choice(_ASIDES)} {text}" if rng.random() < 0.5 else f"{text}\n\n{rng.choice(_ENDS)}"
+
+
+def heading(text: str, rng: random.Random) -> str | None:
+    return rng.choice(("## Answer\n\n", "**Overview**\n\n", "# Response\n")) + text
+
+
+_KINDS = (
+    greeting, closing, markdown_dropped, markdown_added, quotes, spacing, one_line, bullets, contractions, dashes, spelling,
+    aside, heading,
+)  # fmt: skip
+HARMLESS: dict[str, Mutation] = {f.__name__: f for f in _KINDS}
 
 
 def _changed(before: str, after: str) -> str | None:

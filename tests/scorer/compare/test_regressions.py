@@ -1,0 +1,51 @@
+"""The regression benchmark: it is repeatable, its threshold is what it says, and a sample of it meets its goals."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from bench.mutations import HARMFUL, HARMLESS
+from bench.regressions import ANSWERS, GOALS, Case, alarm_threshold, judge, read_answers, run
+from glidepath.config.parts import EmbedderSection
+from scorer.embed import load_embedder
+
+TEXTS = read_answers(ANSWERS)
+
+
+def test_there_are_forty_varied_answers() -> None:
+    assert len(TEXTS) >= 40
+    assert all(len(text) > 80 for text in TEXTS)
+
+
+@pytest.mark.parametrize("kind", [*HARMLESS, *HARMFUL])
+def test_a_mutation_is_repeatable_and_changes_something(kind: str) -> None:
+    mutate = (HARMLESS | HARMFUL)[kind]
+    changed = [mutate(text, random.Random(3)) for text in TEXTS]
+    assert changed == [mutate(text, random.Random(3)) for text in TEXTS]
+    assert all(after != before for before, after in zip(TEXTS, changed, strict=True) if after is not None)
+    assert any(after is not None for after in changed)
+
+
+def test_the_threshold_lets_two_in_a_hundred_pass() -> None:
+    scores = [i / 100 for i in range(100)]
+    threshold = alarm_threshold(scores)
+    assert sum(score < threshold for score in scores) == 2
+
+
+def test_a_kind_that_is_not_caught_fails_the_benchmark() -> None:
+    harmless = [Case("greeting", 0.99, 0.98, ()) for _ in range(50)]
+    blind = [Case(kind, 1.0, 1.0, ()) for kind in GOALS]
+    seeing = [Case(kind, 0.3, 1.0, (kind,)) for kind in GOALS]
+    assert judge(harmless, blind)["goals_met"] is False
+    assert judge(harmless, seeing)["goals_met"] is True
+
+
+@pytest.mark.slow
+def test_a_sample_meets_the_goals() -> None:
+    embedder = load_embedder(EmbedderSection())
+    sample = TEXTS[::9]
+    report = judge(run(HARMLESS, sample, 1, 5, embedder), run(HARMFUL, sample, 1, 5, embedder))
+    assert report["goals_met"] is True, report
+    assert report["harmless_flagged"] == 0.0, report
