@@ -9,9 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from bench import evidence_cases as cases
 from bench.evidence_cases import ALPHA, Traffic, steady, upper_limit
 
 Row = dict[str, Any]
+Case = Callable[[], list[Row]]
 
 
 def swing(k: int) -> float:
@@ -45,9 +49,8 @@ def outage(share: float, depth: float) -> Traffic:
     return Traffic(lambda _: share, p, p)
 
 
-def guarantees(runs: int) -> Iterator[Row]:
+def guarantees(runs: int) -> list[Case]:
     """False decisions at the boundaries."""
-    yield _row("naive fixed-sample test at 5 %, 200 looks", runs, cases.naive(runs, 1), None)
     both: list[tuple[str, Callable[[], cases.Runs]]] = [
         ("quality: mean at the margin", lambda: cases.quality(runs, 2, -0.03)),
         ("errors: rate at the limit 2 %", lambda: cases.rate(runs, 3, 0.02, n=1500)),
@@ -55,14 +58,10 @@ def guarantees(runs: int) -> Iterator[Row]:
         ("errors: increase, 20 % and 25 %", lambda: cases.increase(runs, 5, steady(0.5, 0.25, 0.2), limit=0.05)),
         ("errors: increase, common drift and outage", lambda: cases.increase(runs, 6, DRIFT, limit=0.005)),
         ("errors: increase, split 5 % ↔ 60 % with drift", lambda: cases.increase(runs, 7, JUMPING, limit=0.005)),
-        ("latency p50 at 1.2 ×, baseline 4 : 1", lambda: cases.latency(runs, 8, 1.2, 0.5, n=1000, baseline=4)),
-        ("latency p95 at 1.2 ×, baseline 1 : 1", lambda: cases.latency(runs, 9, 1.2, 0.95, n=1500, baseline=1)),
-        ("latency p99 at 1.2 ×, baseline 20 : 1", lambda: cases.latency(runs, 10, 1.2, 0.99, n=2000)),
+        ("latency p50 at 1.2 ×, baseline 4 : 1", lambda: cases.latency(runs, 8, 1.2, 0.5, n=600, baseline=4)),
+        ("latency p95 at 1.2 ×, baseline 1 : 1", lambda: cases.latency(runs, 9, 1.2, 0.95, n=800, baseline=1)),
+        ("latency p99 at 1.2 ×, baseline 20 : 1", lambda: cases.latency(runs, 10, 1.2, 0.99, n=1000)),
     ]
-    for name, run in both:
-        result = run()
-        yield _row(f"{name}: false rollback", runs, result.fail_rate, ALPHA)
-        yield _row(f"{name}: false promotion", runs, result.pass_rate, ALPHA)
     alarms = [
         ("fast guard: ratio at its limit 2, share 25 %", steady(0.25, 0.02, 0.01)),
         ("fast guard: ratio at its limit 2, share 50 %", steady(0.5, 0.04, 0.02)),
@@ -71,9 +70,26 @@ def guarantees(runs: int) -> Iterator[Row]:
         ("fast guard: equal sides, all fail for a while, share 25 %", outage(0.25, 1.0)),
         ("fast guard: equal sides, all fail for a while, share 50 %", outage(0.5, 1.0)),
     ]
-    for seed, (name, traffic) in enumerate(alarms, start=20):
-        yield _row(name, runs, cases.fast_false_alarms(runs, seed, traffic, n=1500), ALPHA)
-    yield _row("split guard: split as set (10 %)", runs, cases.split(runs, 30, 0.1, 0.1, n=1500).fail_rate, ALPHA)
+    return [
+        lambda: [_row("naive fixed-sample test at 5 %, 200 looks: false rollback", runs, cases.naive(runs, 1), None)],
+        *(partial(_both, name, runs, run) for name, run in both),
+        *(partial(_alarm, name, runs, seed, traffic) for seed, (name, traffic) in enumerate(alarms, start=20)),
+        lambda: [
+            _row("split guard: split as set (10 %)", runs, cases.split(runs, 30, 0.1, 0.1, n=1500).fail_rate, ALPHA)
+        ],
+    ]
+
+
+def _both(name: str, runs: int, run: Callable[[], cases.Runs]) -> list[Row]:
+    result = run()
+    return [
+        _row(f"{name}: false rollback", runs, result.fail_rate, ALPHA),
+        _row(f"{name}: false promotion", runs, result.pass_rate, ALPHA),
+    ]
+
+
+def _alarm(name: str, runs: int, seed: int, traffic: Traffic) -> list[Row]:
+    return [_row(name, runs, cases.fast_false_alarms(runs, seed, traffic, n=1400), ALPHA)]
 
 
 def _row(name: str, runs: int, share: float, alpha: float | None) -> Row:
@@ -81,8 +97,8 @@ def _row(name: str, runs: int, share: float, alpha: float | None) -> Row:
     return {"case": name, "runs": runs, "share": share, "limit": limit, "ok": limit is None or share <= limit}
 
 
-# (name, how to run it, which direction, STATISTICS' count of samples)
-def power(runs: int) -> Iterator[Row]:
+def power(runs: int) -> list[Case]:
+    """Samples until the decision; with STATISTICS' count as reference where there is one."""
     rows: list[tuple[str, Callable[[], np.ndarray], float | None]] = [
         ("quality: true 0, promote", lambda: cases.quality(runs, 40, 0.0, n=1500).passed, 245),
         ("quality: true -0.06, roll back", lambda: cases.quality(runs, 41, -0.06, n=1500).fail, 254),
@@ -93,52 +109,67 @@ def power(runs: int) -> Iterator[Row]:
         ("latency p95: 1.5 ×, roll back", lambda: cases.latency(runs, 46, 1.5, 0.95, n=1500).fail, 240),
         ("latency p95: 2 ×, roll back", lambda: cases.latency(runs, 47, 2.0, 0.95, n=500).fail, 50),
         ("latency p95: equal, promote", lambda: cases.latency(runs, 48, 1.0, 0.95, n=3000).passed, 740),
-        ("errors: 3 % against 0.5 %, roll back", lambda: _increase_fail(runs), None),
-        ("errors: both 0.1 %, promote", lambda: _increase_pass(runs), None),
+        ("errors: 3 % against 0.5 %, roll back", lambda: _increase(runs, 49, 0.03, 0.005).fail, None),
+        ("errors: both 0.1 %, promote", lambda: _increase(runs, 50, 0.001, 0.001).passed, None),
         ("split guard: 15 % instead of 10 %", lambda: cases.split(runs, 51, 0.15, 0.1).fail, None),
     ]
-    for name, run, reference in rows:
-        median = float(np.median(run()))
-        ratio = None if reference is None else median / reference
-        yield {
-            "case": name,
-            "runs": runs,
-            "median": median,
-            "reference": reference,
-            "ok": ratio is None or ratio <= 1.3,
-        }
+    return [partial(_median, name, runs, run, reference) for name, run, reference in rows]
 
 
-def _increase_fail(runs: int) -> np.ndarray:
-    return cases.increase(runs, 49, steady(0.1, 0.03, 0.005), limit=0.005, blocks=800).fail
+def _increase(runs: int, seed: int, candidate: float, baseline: float) -> cases.Runs:
+    return cases.increase(runs, seed, steady(0.1, candidate, baseline), limit=0.005, blocks=800)
 
 
-def _increase_pass(runs: int) -> np.ndarray:
-    return cases.increase(runs, 50, steady(0.1, 0.001, 0.001), limit=0.005, blocks=800).passed
+def _median(name: str, runs: int, run: Callable[[], np.ndarray], reference: float | None) -> list[Row]:
+    median = float(np.median(run()))
+    ok = reference is None or median <= 1.3 * reference
+    return [{"case": name, "runs": runs, "median": median, "reference": reference, "ok": ok}]
 
 
-def retreat(runs: int) -> Iterator[Row]:
+def retreat(runs: int) -> list[Case]:
     """Bad answers until the fast guard fires, once every request of the candidate fails."""
-    for share in (0.01, 0.1, 0.5, 0.75, 1.0):
-        for healthy in (0, 1000):
-            for base in (0.0, 0.01):
-                needed = cases.bad_answers(runs, 60, share, healthy=healthy, baseline_rate=base)
-                name = f"share {share:.0%}, after {healthy} good, baseline at {base:.0%}"
-                p95 = float(np.quantile(needed, 0.95))
-                yield {"case": name, "runs": runs, "median": float(np.median(needed)), "p95": p95, "ok": p95 <= 10}
+    return [
+        partial(_bad_answers, runs, share, healthy, base)
+        for share in (0.01, 0.1, 0.5, 0.75, 1.0)
+        for healthy in (0, 1000)
+        for base in (0.0, 0.01)
+    ]
+
+
+def _bad_answers(runs: int, share: float, healthy: int, base: float) -> list[Row]:
+    needed = cases.bad_answers(runs, 60, share, healthy=healthy, baseline_rate=base)
+    name = f"share {share:.0%}, after {healthy} good, baseline at {base:.0%}"
+    p95 = float(np.quantile(needed, 0.95))
+    return [{"case": name, "runs": runs, "median": float(np.median(needed)), "p95": p95, "ok": p95 <= 10}]
+
+
+TABLES: dict[str, Callable[[int], list[Case]]] = {
+    "false decisions at the boundary": guarantees,
+    "candidate samples until the decision (median)": power,
+    "every request fails: bad answers until the guard fires": retreat,
+}
+
+
+def run_case(title: str, number: int, runs: int) -> list[Row]:
+    """One case by its place, so that a worker process can be told which."""
+    rows = TABLES[title](runs)[number]()
+    for row in rows:
+        print(json.dumps(row, ensure_ascii=False), file=sys.stderr, flush=True)
+    return rows
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=1000)
-    runs = parser.parse_args().runs
+    parser.add_argument("--runs", type=int, default=1000, help="of each boundary; a fifth of it for the rest")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
     began = time.monotonic()
-    few = max(20, runs // 5)
-    tables = {
-        "false decisions at the boundary": list(_told(guarantees(runs))),
-        "candidate samples until the decision (median)": list(_told(power(few))),
-        "every request fails": list(_told(retreat(few))),
-    }
+    with ProcessPoolExecutor(options.jobs) as pool:
+        waiting = {}
+        for title, of in TABLES.items():
+            runs = options.runs if of is guarantees else max(20, options.runs // 5)
+            waiting[title] = [pool.submit(run_case, title, i, runs) for i in range(len(of(runs)))]
+        tables = {title: [row for future in futures for row in future.result()] for title, futures in waiting.items()}
     for title, rows in tables.items():
         print(f"\n### {title}\n")
         _print(rows)
@@ -146,12 +177,6 @@ def main() -> int:
     print(f"\n{'all as they should be' if ok else 'NOT as it should be'}; {time.monotonic() - began:.0f} s\n")
     print(json.dumps({"bench": "evidence", "ok": ok, **{k.replace(" ", "_"): v for k, v in tables.items()}}))
     return 0 if ok else 1
-
-
-def _told(rows: Iterator[Row]) -> Iterator[Row]:
-    for row in rows:
-        print(".", end="", file=sys.stderr, flush=True)
-        yield row
 
 
 def _print(rows: list[Row]) -> None:
