@@ -13,6 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from glidepath.config import Config
+from glidepath.errors import GlidepathError
 from glidepath.health import health_app, serve_app
 from glidepath.redisio import RedisClient, check, connect
 from scorer.steer.compose import steer_loop
@@ -47,7 +48,10 @@ class ScorerService:
         return "; ".join(reason for reason in (scoring, self._steer.readiness()) if reason)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Raises UnreachableError when there is no Redis at the start, or the metrics address is taken."""
+        """Raises UnreachableError when there is no Redis at the start, or the metrics address is taken.
+
+        Raises ConfigError or DependencyError when the embedding engine cannot be loaded.
+        """
         redis = connect(self._config.redis)
         try:
             await check(redis, self._config.redis)
@@ -57,6 +61,11 @@ class ScorerService:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._score(redis, stop))
                     group.create_task(self._steer.run(stop))
+            except BaseExceptionGroup as errors:
+                mine = errors.subgroup(GlidepathError)
+                if mine is None:
+                    raise
+                raise mine.exceptions[0] from errors  # one line for a person: an engine that cannot be loaded
             finally:
                 await runner.cleanup()
         finally:

@@ -367,3 +367,16 @@ async def test_a_long_queue_does_not_delay_what_else_runs_in_the_process(valid_y
         stop.set()
     # The 95th percentile: the machine that runs this may be busy with other things.
     assert sorted(lags)[int(len(lags) * 0.95)] < 0.05
+
+
+async def test_a_scorer_whose_engine_cannot_be_loaded_ends_with_one_line(redis_url, valid_yaml, tmp_path):
+    metrics, admin = free_ports(2)
+    extra = f"redis: {{url: '{redis_url}'}}\nenvoy: {{admin: 'http://127.0.0.1:{admin}'}}\n"
+    extra += f"scorer: {{metrics: '127.0.0.1:{metrics}', embedder: {{model: no-such}}}}\n"
+    (tmp_path / "glidepath.yaml").write_text(valid_yaml + extra)
+    command = [sys.executable, "-m", "glidepath", "scorer", "-c", str(tmp_path / "glidepath.yaml")]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, said = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 2
+    assert b"glidepath: scorer.embedder.model: 'no-such' is no model here" in said
+    assert b"Traceback" not in said
