@@ -5,71 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from glidepath.demo.load import Clients, Profile
 from tests.support.recorder import Recorder
 from tests.support.system import System, running_system, system_config
+from tests.support.traffic import RATE, assert_each_pair_once, has_pairs, traffic
 from tests.support.waiting import eventually
-
-RATE = 50
-SLOW_MS = 400  # far above what a request takes (3 ms), far below any timeout of ours
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Clients at work on a system; ``finish`` stops them and checks that each was answered, and in time."""
-
-    system: System
-    clients: Clients
-    stop: asyncio.Event
-    running: asyncio.Task[None]
-
-    @property
-    def sent(self) -> int:
-        return self.clients.stats.requests
-
-    async def more(self, count: int) -> None:
-        """Wait until ``count`` more requests have been sent."""
-        target = self.sent + count
-        await eventually(lambda: self.sent >= target)
-
-    async def finish(self) -> int:
-        """The number of requests."""
-        self.stop.set()
-        await self.running
-        stats = self.clients.stats
-        assert stats.error_kinds == {}
-        assert stats.answered == stats.requests
-        assert stats.skipped == 0
-        slow = [ms for ms in stats.recent_ms if ms > SLOW_MS]
-        assert len(slow) <= len(stats.recent_ms) // 100, f"slow answers: {slow}"
-        return stats.requests
-
-
-@asynccontextmanager
-async def traffic(folder: Path, *, scorer: bool = False, **workload: Mapping[str, Any]) -> AsyncIterator[Traffic]:
-    """A whole system whose clients have had 50 answers and whose pairs have begun to arrive."""
-    async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
-        config = system_config(folder, cloud.url, onprem.url, **workload)
-        async with running_system(config, folder, scorer=scorer) as system, asyncio.TaskGroup() as group:
-            clients = Clients(system.url, Profile(rate=RATE, prompts=["Who?"], stream_share=0), random.Random(1))
-            stop = asyncio.Event()
-            under_way = Traffic(system, clients, stop, group.create_task(clients.run(stop)))
-            try:
-                await under_way.more(50)
-                await eventually(lambda: has_pairs(system, 20))
-                yield under_way
-            finally:
-                stop.set()
-
-
-async def has_pairs(system: System, count: int) -> bool:
-    return int(await system.redis.xlen(system.keys.pairs)) >= count
 
 
 async def envoy_counter(system: System, name: str) -> int:
@@ -80,12 +22,6 @@ async def envoy_counter(system: System, name: str) -> int:
 async def live_requests(system: System) -> int:
     """Live requests in all flushes so far."""
     return sum(side.requests for flush in await system.outcomes() for side in flush.sides if side.origin == "live")
-
-
-async def assert_each_pair_once(system: System) -> int:
-    ids = [pair.id for pair in await system.pairs()]
-    assert len(ids) == len(set(ids))
-    return len(ids)
 
 
 async def test_a_frozen_extproc_costs_clients_nothing_and_what_it_missed_is_counted(tmp_path: Path) -> None:

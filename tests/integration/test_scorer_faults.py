@@ -17,8 +17,8 @@ from glidepath.demo.engines import Pace, WrittenTexts
 from glidepath.demo.texts import texts
 from glidepath.domain import Side
 from glidepath.records import Command, CommandKind, to_json
-from tests.integration.test_faults import assert_each_pair_once, traffic
 from tests.support.system import System, running_system, system_config
+from tests.support.traffic import assert_each_pair_once, traffic
 from tests.support.waiting import eventually
 
 EASY = {"quality": {"min_agreement": 0.01}, "errors": {"max_increase": "90%"}, "latency": []}
