@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import re
 import subprocess
@@ -219,7 +220,16 @@ def measure(count: int, rounds: int, seed: int) -> dict[str, Any]:
     arms = {arm: _best(runs[arm], runs["naive"]) for arm in ARMS}
     worker = {key: min(one[key] for one in workers) for key in workers[0]}
     worker["peak_mb"] = max(one["peak_mb"] for one in workers)
-    return {"bench": "scoring", "pairs": count, "rounds": rounds, "seed": seed, "arms": arms, "worker": worker}
+    load = os.getloadavg()[0]
+    return {
+        "bench": "scoring",
+        "pairs": count,
+        "rounds": rounds,
+        "seed": seed,
+        "load": load,
+        "arms": arms,
+        "worker": worker,
+    }
 
 
 def _best(runs: Sequence[dict[str, Any]], naive: Sequence[dict[str, Any]]) -> dict[str, float]:
@@ -251,6 +261,11 @@ def report(outcome: dict[str, Any]) -> None:
         )
     worker = outcome["worker"]
     print(f"\nworker (default engine): first score after {worker['first_score_s']:.2f} s, {worker['peak_mb']:.0f} MB")
+    if outcome["load"] > (os.cpu_count() or 1):
+        print(
+            f"\nload {outcome['load']:.1f}: torch's threads spin for each other and make naive look worse than it is;"
+        )
+        print("hold the others against naive-1-thread, or run this on a quiet machine")
     for goal, met in outcome["goals"].items():
         print(f"  {'met   ' if met else 'MISSED'} {goal}")
 

@@ -11,14 +11,16 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glidepath.config import Config
 from glidepath.errors import DependencyError, GlidepathError, UnreachableError
-from scorer.embed import VectorCache, load_embedder
-from scorer.worker.batch import score_batch
+from scorer.embed import load_embedder
 from scorer.worker.frames import LENGTH, pack, unpack
-from scorer.worker.score import Scoring
+
+if TYPE_CHECKING:
+    from scorer.worker.score import Scoring
 
 NICENESS = 5  # the steer loop, the proxy and the application come first
 
@@ -43,11 +45,12 @@ def serve(source: BinaryIO, out: BinaryIO, now_ms: Callable[[], int]) -> None:
     if first is None:
         return
     try:
-        config = Config.model_validate(first[0]["config"])
-        scoring = Scoring(config, load_embedder(config.scorer.embedder), VectorCache())
+        scoring = _load(Config.model_validate(first[0]["config"]))
     except GlidepathError as error:
         reply("refused", why=str(error), dependency=isinstance(error, DependencyError))
         return
+    from scorer.worker.batch import score_batch
+
     reply("ready", engine=scoring.embedder.name)
     while (frame := _frame(source)) is not None:
         header, stored = frame
@@ -62,6 +65,15 @@ def serve(source: BinaryIO, out: BinaryIO, now_ms: Callable[[], int]) -> None:
             blobs = tuple(result.scored for result in done.results)
             whys, noise = [result.why for result in done.results], [result.floor for result in done.results]
             reply("done", blobs, whys=whys, noise=noise, hits=done.cache_hits, misses=done.cache_misses)
+
+
+def _load(config: Config) -> Scoring:
+    """The engine loads, mostly in native code, while Python imports the signals: a scorer starts sooner."""
+    with ThreadPoolExecutor(1) as pool:
+        embedder = pool.submit(load_embedder, config.scorer.embedder)
+        from scorer.worker.score import Scoring
+
+        return Scoring(config, embedder.result())
 
 
 def _frame(source: BinaryIO) -> tuple[Mapping[str, Any], list[bytes]] | None:
