@@ -130,8 +130,8 @@ def heading(text: str, rng: random.Random) -> str | None:
 
 
 _KINDS = (
-    greeting, closing, markdown_dropped, markdown_added, quotes, spacing, one_line, bullets, contractions, dashes, spelling,
-    aside, heading,
+    greeting, closing, markdown_dropped, markdown_added, quotes, spacing, one_line, bullets, contractions, dashes,
+    spelling, aside, heading,
 )  # fmt: skip
 HARMLESS: dict[str, Mutation] = {f.__name__: f for f in _KINDS}
 

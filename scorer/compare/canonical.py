@@ -69,12 +69,15 @@ _CLOSING_REACH = 320
 _TELLS = re.compile(r"\d|[a-z,] +(?!I\b)[A-Z][a-z]")
 
 
+MAX_CHARS = 200_000  # of an answer are compared; what the patterns here cost stays bounded
+_GAP = re.compile(r"[ \t]{2,}")  # first, so that no later pattern tries to split a long run of blanks in two
 _WRONG_APOSTROPHE = re.compile(r'(?<=[a-z])"(?=(?:t|s|re|ll|ve|d|m)\b)')
 
 
 def plain(text: str) -> str:
     """Typography and markdown gone, line breaks kept; courtesies still there."""
-    text = _WRONG_APOSTROPHE.sub("'", text.translate(QUOTES))
+    text = _GAP.sub(" ", text[:MAX_CHARS].translate(QUOTES))
+    text = _WRONG_APOSTROPHE.sub("'", text)
     text = _FENCE.sub("", text)
     text = _LINK.sub(r"\1", text)
     text = _TABLE_RULE.sub("", _RULE.sub("", text))

@@ -7,7 +7,7 @@ import json
 import re
 import warnings
 
-from scorer.compare.canonical import QUOTES
+from scorer.compare.canonical import MAX_CHARS, QUOTES
 from scorer.compare.faults import Fault
 from scorer.compare.lexicon import words
 
@@ -29,7 +29,7 @@ def broken_code(text: str) -> Fault:
     """The share of code blocks that do not parse, and the first one's error. Curly quotes are read as straight ones."""
     if "```" not in text:
         return Fault()
-    problems = [_problem(match[1].lower(), match[2]) for match in _BLOCK.finditer(text.translate(QUOTES))]
+    problems = [_problem(match[1].lower(), match[2]) for match in _BLOCK.finditer(text[:MAX_CHARS].translate(QUOTES))]
     broken = [p for p in problems if p]
     return Fault(len(broken) / len(problems), broken[0]) if broken else Fault()
 

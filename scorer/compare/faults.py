@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from ftfy.badness import badness
 
-from scorer.compare.canonical import plain, strip_courtesies
+from scorer.compare.canonical import MAX_CHARS, plain, strip_courtesies
 from scorer.compare.letters import implausible_share
 from scorer.compare.reading import Reading
 from scorer.compare.result import excerpt, ramp
@@ -82,7 +82,7 @@ _LEAK = re.compile(
 
 def leaks(reading: Reading) -> Fault:
     """Special tokens and chat-template pieces in the text."""
-    match = _LEAK.search(reading.text)
+    match = _LEAK.search(reading.text, 0, MAX_CHARS)
     return Fault(1.0, excerpt(reading.text[max(0, match.start() - 15) : match.end() + 15])) if match else NO_FAULT
 
 
@@ -165,9 +165,9 @@ def unfinished(reading: Reading) -> Fault:
         return NO_FAULT
     if sum(line.lstrip().startswith("```") for line in text.split("\n")) % 2:
         return Fault(1.0, "a code block is not closed")
-    last = plain(text).rstrip().rsplit("\n", 1)[-1].strip()
+    last = plain(text[-2000:]).rstrip().rsplit("\n", 1)[-1].strip()
     if _UNFINISHED.search(last):
         return Fault(1.0, f"ends with “{excerpt(last[-40:])}”")
-    if not _ENDED.search(text) and len(re.split(r"[.:!?] ", last)[-1].split()) >= 6:
+    if not _ENDED.search(text[-60:]) and len(re.split(r"[.:!?] ", last)[-1].split()) >= 6:
         return Fault(0.8, f"ends with “{excerpt(last[-40:])}”")
     return NO_FAULT

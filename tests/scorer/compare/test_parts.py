@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -162,3 +164,17 @@ def test_code_is_judged_by_its_own_grammar() -> None:
     assert broken_code("```js\nconst s = '}';  // {\n```").degree == 0.0
     assert broken_code("```\nanything goes (\n```").degree == 0.0
     assert broken_code("```python\n>>> 1 +\n```").degree == 0.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [" " * 500_000, "*" * 200_000, "|-" * 50_000, "```\n" * 20_000, "{{" * 50_000, ")" * 100_000 + "x", "a'" * 50_000],
+)
+def test_no_text_makes_a_pattern_run_away(text: str) -> None:
+    started = time.process_time()
+    reading = Reading(text)
+    assert len(reading.tokens) <= MAX_TOKENS
+    unfinished(reading)
+    leaks(reading)
+    broken_code(text)
+    assert time.process_time() - started < 5
