@@ -7,6 +7,7 @@ from importlib import import_module
 from prometheus_client import CollectorRegistry
 
 from glidepath.config import Config
+from glidepath.records import Decision
 from glidepath.redisio import RedisClient
 from scorer.steer.actuator import Actuator, MayWrite
 from scorer.steer.admin import AdminActuator
@@ -17,6 +18,7 @@ from scorer.steer.loop import Sink, SteerLoop
 from scorer.steer.metrics import SteerMetrics
 from scorer.steer.notify import courier
 from scorer.steer.ports import EvidenceKind
+from scorer.steer.probes import RedisMemories, ScheduledProbes
 from scorer.steer.registry import registry_courier
 from scorer.steer.rtds import RtdsActuator
 from scorer.steer.store import RedisStore
@@ -46,6 +48,11 @@ def steer_loop(
         sinks.append(registry_courier(config, config.registry, metrics.dropped))
     if config.scorer.log_file is not None:
         sinks.append(log_file(config.scorer.log_file, metrics.dropped))
+
+    def announce(decision: Decision) -> None:
+        for sink in sinks:
+            sink.announce(decision)
+
     return SteerLoop(
         config,
         RedisStore(redis, cluster=config.redis.cluster, log_retention=config.retention.log),
@@ -55,4 +62,5 @@ def steer_loop(
         metrics,
         sinks=sinks,
         loads=CandidateLoads(config),
+        beside=ScheduledProbes(config, RedisMemories(redis, config), registry, announce),
     )

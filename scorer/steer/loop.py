@@ -30,6 +30,7 @@ from scorer.steer.store import FencedError, News, Record, Store
 from scorer.steer.track import Outlook, Track
 
 GAP_S = 0.02  # news does not wake the loop more often than this: what comes within it is taken in together
+YIELD_EVERY = 20  # workloads
 SETTLE_S = 0.25  # how long a tick waits for Envoys to answer
 CHECKPOINT_MS = 5_000  # evidence is kept this often, and with every decision; the streams replay the rest
 STATUS_MS = 1_000
@@ -55,6 +56,12 @@ class Loads(Protocol):
     def verdict(self, workload: str, percent: float) -> Verdict | None: ...
 
 
+class Beside(Protocol):
+    """What else only the leader does, beside the loop; raises nothing."""
+
+    async def run(self) -> None: ...
+
+
 def unix_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -73,11 +80,12 @@ class SteerLoop:
         *,
         sinks: Iterable[Sink] = (),
         loads: Loads | None = None,
+        beside: Beside | None = None,
         clock_ms: Callable[[], int] = unix_ms,
     ) -> None:
         self._config, self._store, self._lease, self._kind = config, store, lease, kind
         self._make_actuator, self._metrics, self._clock_ms = actuator, metrics, clock_ms
-        self._sinks, self._loads = tuple(sinks), loads
+        self._sinks, self._loads, self._beside = tuple(sinks), loads, beside
         self.tracks: dict[str, Track] = {}
         self._status_turn: dict[str, int] = {}
         self._blob_turn: dict[str, int] = {}
@@ -124,6 +132,8 @@ class SteerLoop:
                 helpers = [group.create_task(actuator.run()), group.create_task(self._renew())]
                 if self._loads is not None:
                     helpers.append(group.create_task(self._loads.run()))
+                if self._beside is not None:
+                    helpers.append(group.create_task(self._beside.run()))
                 try:
                     await self._load()
                     await self._lead(actuator, stop)
@@ -200,7 +210,9 @@ class SteerLoop:
         now_ms = self._clock_ms()
         records: dict[str, Record] = {}
         writes: dict[str, Mapping[str, Values]] = {}
-        for name in names:
+        for number, name in enumerate(names):
+            if number % YIELD_EVERY == YIELD_EVERY - 1:
+                await asyncio.sleep(0)  # the lease is renewed in between, however long the tick
             try:
                 records[name], writes[name] = self._one(self.tracks[name], news.get(name, NO_NEWS), readings, now_ms)
             except Exception as bug:  # one workload's bug must not stop the others: the only place this broad
@@ -225,12 +237,12 @@ class SteerLoop:
         decisions = track.decide(news, readings, self._outlook(track, now_ms), now_ms)
         writes = track.writes(readings)
         dirty, track.dirty = track.dirty, False
-        self._metrics.show(track)
         due = self._is_due(self._blob_turn, track.name, now_ms, CHECKPOINT_MS)
         blob = track.blob() if dirty or due else None
         status = None
         changed, track.changed = track.changed, False
         if self._is_due(self._status_turn, track.name, now_ms, STATUS_MS) or changed:
+            self._metrics.show(track)
             status = to_json(status_of(track, self._lease.owner, now_ms))
         return Record(blob, status, decisions), writes
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -16,6 +18,7 @@ from glidepath.wire import decode_outcomes, decode_scored
 
 BATCH = 500  # entries of one stream at once; a full batch is followed by another at once
 START = "0-0"
+CLUSTER_POLL_S = 0.05
 
 _WRITE = """
 local fence = tonumber(redis.call('HGET', KEYS[1], 'fence') or '0')
@@ -101,7 +104,7 @@ class RedisStore:
             return {}
         positions = {key: cursors[workload][stream] for key, (workload, stream) in places.items()}
         if self._cluster:
-            answers = await self._read_cluster(cursors)
+            answers = await self._read_cluster(cursors, block_ms)
         else:
             answers = await self._redis.xread(positions, count=BATCH, block=block_ms or None) or []
         found: dict[str, dict[str, list[Any]]] = {}
@@ -110,12 +113,20 @@ class RedisStore:
             found.setdefault(workload, {})[stream] = entries
         return {workload: _decode(streams) for workload, streams in found.items()}
 
-    async def _read_cluster(self, cursors: Mapping[str, Mapping[str, str]]) -> list[Any]:
-        answers: list[Any] = []
-        for workload, ids in cursors.items():  # one slot a workload: a read may not cross slots
-            positions = {getattr(WorkloadKeys(workload), stream): at for stream, at in ids.items()}
-            answers += _streams(await self._redis.xread(positions, count=BATCH) or [])
-        return answers
+    async def _read_cluster(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> list[Any]:
+        """One slot a workload: a read may not cross slots, and waiting at one of them would not hear of the others."""
+        deadline = time.monotonic() + block_ms / 1000
+        while True:
+            answers = await asyncio.gather(*(self._read_one(name, ids) for name, ids in cursors.items()))
+            found = [stream for answer in answers for stream in answer]
+            left = deadline - time.monotonic()
+            if found or left <= 0:
+                return found
+            await asyncio.sleep(min(left, CLUSTER_POLL_S))
+
+    async def _read_one(self, workload: str, ids: Mapping[str, str]) -> list[tuple[Any, list[Any]]]:
+        positions = {getattr(WorkloadKeys(workload), stream): at for stream, at in ids.items()}
+        return _streams(await self._redis.xread(positions, count=BATCH) or [])
 
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
         """One script a workload. Returns what failed, by workload; FencedError where the token is too old."""

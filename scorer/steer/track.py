@@ -32,7 +32,7 @@ from scorer.steer.reconcile import (
 from scorer.steer.store import News, no_cursors
 
 MAX_SOURCES = 64  # extproc processes whose last flush is remembered
-REJUDGE_MS = 1000  # verdicts are computed on news, and this often without (rates and times to go change)
+JUDGE_MS = 500  # verdicts are computed this often, and at once when the candidate made an error: only those are urgent
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class Track:
         self._calm = False
         self._seen: dict[str, int] = {}
         self._judged_ms = 0
-        self._news = True
+        self._urgent = False
         self._live_errors = 0
         backends = {"baseline": self.workload.baseline, "candidate": self.workload.candidate}
         self._models = {role: config.backends[b].model or b for role, b in backends.items()}
@@ -132,7 +132,6 @@ class Track:
         self.cursors.update(news.cursors)
         self.totals.bad_records += news.bad
         self.dirty |= bool(news.commands)
-        self._news |= bool(news.outcomes or news.scored)
         for outcomes in news.outcomes:
             self._fold_outcomes(outcomes)
         for scored in news.scored:
@@ -146,6 +145,7 @@ class Track:
         while len(self._seen) > MAX_SOURCES:
             self._seen.pop(next(iter(self._seen)))
         self.totals.coverage = add_counts(self.totals.coverage, outcomes.coverage)
+        self._urgent |= any(s.errors for s in outcomes.sides if s.side is Side.CANDIDATE)
         live = [s for s in outcomes.sides if s.side is Side.CANDIDATE and s.origin is Origin.LIVE and s.requests]
         if live:
             self.totals.live_ms = max(self.totals.live_ms, outcomes.to_ms)
@@ -179,7 +179,7 @@ class Track:
         self.state, extra = self._shadow_knob(now_ms)
         if self.state.epoch != before.epoch:
             self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
-            self.verdicts, self._judged_ms, self._news = (), 0, True
+            self.verdicts, self._judged_ms = (), 0
         if self.desired != wanted:
             self.observation = replace(self.observation, confirmed=frozenset())
         if self.state.drill is None or before.drill is None:
@@ -219,9 +219,9 @@ class Track:
         return planned.writes
 
     def _judge(self, now_ms: int) -> None:
-        if self._news or now_ms - self._judged_ms >= REJUDGE_MS:
+        if self._urgent or now_ms - self._judged_ms >= JUDGE_MS:
             self.verdicts = self.evidence.verdicts(now_ms)
-            self._judged_ms, self._news = now_ms, False
+            self._judged_ms, self._urgent = now_ms, False
 
     def _facts(self, news: News, outlook: Outlook, now_ms: int) -> Facts:
         seen = self.observation
