@@ -11,7 +11,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
 from extproc.errors import IllegalEventError
 from extproc.exchange import Chunk, Event, Exchange, Half, RequestHeaders, ResponseHeaders, Signal, Trailers
-from glidepath.keys import CREDENTIAL_HEADERS
+from glidepath.keys import CREDENTIAL_HEADERS, HEADER_CLUSTER
 
 # What is kept of a request's headers; everything else is dropped here, before anything can see it.
 REQUEST_HEADERS = frozenset(
@@ -27,6 +27,7 @@ REQUEST_HEADERS = frozenset(
         "traceparent",
         "tracestate",
         "x-request-id",
+        HEADER_CLUSTER,
     }
 )
 RESPONSE_HEADERS = frozenset({"content-encoding", "content-type"})
@@ -75,9 +76,11 @@ def wanted_headers(sticky: frozenset[str]) -> frozenset[str]:
 def _request_headers(message: ProcessingRequest, wanted: frozenset[str]) -> RequestHeaders:
     part = message.request_headers
     attributes = _attributes(message)
+    headers = _headers(part.headers.headers, wanted)
+    named = headers.pop(HEADER_CLUSTER, "")  # where the filter may not send the attribute (Envoy Gateway's API)
     return RequestHeaders(
-        _headers(part.headers.headers, wanted),
-        _text(attributes, "xds.cluster_name"),
+        headers,
+        _text(attributes, "xds.cluster_name") or named,
         _text(attributes, "xds.route_name"),
         part.end_of_stream,
     )

@@ -63,6 +63,11 @@ class WorkloadKeys:
         return self._key("budget")
 
     @property
+    def probes(self) -> str:
+        """Hash; ``at_ms`` of the last round, ``next``: which prompt comes next, ``failing``: the sides that do."""
+        return self._key("probes")
+
+    @property
     def dead(self) -> str:
         """Stream of pairs that no scorer could read (field ``p``, field ``why``); bounded."""
         return self._key("dead")
@@ -149,6 +154,12 @@ CHOSEN_CLUSTER_TAG = "chosen_cluster"  # custom tag of both logs: the split's ch
 HEADER_WORKLOAD = "x-glidepath-workload"
 HEADER_TARGET = "x-glidepath-target"
 HEADER_ORIGIN = "x-glidepath-origin"
+
+PROBE_STICKY = "glidepath-probe"  # all probes are one user's: evidence discounts what one user says often
+
+# The cluster that the split chose, for an extproc whose filter may not read xds.cluster_name; set by Envoy itself over
+# whatever a client sent, removed before a backend sees the request.
+HEADER_CLUSTER = "x-glidepath-cluster"
 
 # Never read, stored or sent to the other side.
 CREDENTIAL_HEADERS = (

@@ -5,24 +5,28 @@ from __future__ import annotations
 import difflib
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from glidepath.config import load_config
 from glidepath.envoyconfig.examples import HEADER
 from glidepath.envoyconfig.fragment import Place, add
+from glidepath.envoyconfig.mesh.envoy_gateway import CAPTURES, Capture, GatewayPlace
+from glidepath.envoyconfig.mesh.files import RESOURCES, gateway_files, istio_files, labels, write_all
+from glidepath.envoyconfig.mesh.istio import CONTEXTS, Context, IstioPlace
 from glidepath.envoyconfig.render import annotated_bootstrap
 from glidepath.envoyconfig.splice import remove as take_out
 from glidepath.envoyconfig.text import to_yaml
 from glidepath.errors import InputError
 
-TARGETS = ("envoy",)
+TARGETS = ("envoy", "istio", "envoy-gateway")
 
 
 def command(
-    target: Annotated[str, typer.Argument(help="What to render for: envoy (a static bootstrap).")] = "envoy",
+    target: Annotated[str, typer.Argument(help="What to render for: envoy, istio or envoy-gateway.")] = "envoy",
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration, a file or a directory.")] = Path(
         "glidepath.yaml"
     ),
@@ -43,8 +47,27 @@ def command(
         str | None, typer.Option(help="With --into: the listener to add to, if several speak HTTP.")
     ] = None,
     virtual_host: Annotated[
-        str | None, typer.Option(help="With --into: the virtual host, if there are several.")
+        str | None, typer.Option(help="With --into or istio: the virtual host, if there are several.")
     ] = None,
+    context: Annotated[str, typer.Option(help="istio: gateway or sidecar.")] = "gateway",
+    namespace: Annotated[
+        str | None, typer.Option(help="Namespace (default: istio-system; envoy-gateway: default).")
+    ] = None,
+    workload_selector: Annotated[
+        list[str] | None, typer.Option(help="istio: KEY=VALUE label of the pods (default: istio=ingressgateway).")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="istio: only the listener and routes of this port.")] = None,
+    gateway: Annotated[str, typer.Option(help="envoy-gateway: the Gateway's name; --listener its listener.")] = "eg",
+    capture: Annotated[
+        str, typer.Option(help="envoy-gateway: ext_proc by patch, or by policy (EnvoyExtensionPolicy).")
+    ] = "patch",
+    xds_name: Annotated[
+        str | None, typer.Option(help="envoy-gateway: the xDS listener (default: NAMESPACE/GATEWAY/LISTENER).")
+    ] = None,
+    scorer: Annotated[
+        str | None, typer.Option(help="Meshes with RTDS: the scorer as Envoy reaches it, HOST:PORT.")
+    ] = None,
+    image: Annotated[str, typer.Option(help="Meshes: the image of extproc beside Envoy.")] = "glidepath:latest",
 ) -> None:
     """Write Envoy configuration from glidepath.yaml, with comments; or add it to your own bootstrap.
 
@@ -53,6 +76,41 @@ def command(
     """
     if target not in TARGETS:
         raise InputError(f"render: unknown target {target!r} (allowed: {', '.join(TARGETS)})")
+    if target != "envoy":
+        if into is not None or remove or dry_run or admin is not None:
+            raise InputError("render: --into, --remove, --dry-run and --admin go with the target envoy")
+        if target == "istio":
+            if context not in CONTEXTS:
+                raise InputError(f"--context: unknown context {context!r} (allowed: {', '.join(CONTEXTS)})")
+            files = istio_files(
+                load_config(config),
+                IstioPlace(
+                    context=cast("Context", context),
+                    namespace=namespace or "istio-system",
+                    selector=labels(workload_selector or []),
+                    virtual_host=virtual_host,
+                    port=port,
+                    scorer=scorer,
+                    image=image,
+                ),
+            )
+        else:
+            if capture not in CAPTURES:
+                raise InputError(f"--capture: unknown way {capture!r} (allowed: {', '.join(CAPTURES)})")
+            files = gateway_files(
+                load_config(config),
+                GatewayPlace(
+                    gateway=gateway,
+                    namespace=namespace or "default",
+                    listener=listener or "http",
+                    capture=cast("Capture", capture),
+                    scorer=scorer,
+                    image=image,
+                    xds_name=xds_name,
+                ),
+            )
+        _mesh(files, output)
+        return
     if into is not None:
         place = Place(listener, virtual_host)
         _into(into, output or into, config=None if remove else config, place=place, dry_run=dry_run)
@@ -71,6 +129,22 @@ def command(
         return
     _write(output, text)
     typer.echo(f"wrote {output}", err=True)
+
+
+def _mesh(files: Mapping[str, str], output: Path | None) -> None:
+    """A folder gets every file; a file or the screen what ``kubectl apply -f`` takes."""
+    if output is not None and output.suffix not in (".yaml", ".yml"):
+        for path in write_all(files, output):
+            typer.echo(f"wrote {path}", err=True)
+        return
+    if output is None:
+        typer.echo(files[RESOURCES], nl=False)
+    else:
+        _write(output, files[RESOURCES])
+        typer.echo(f"wrote {output}", err=True)
+    for name in files:
+        if name != RESOURCES:
+            typer.echo(f"not shown: {name}, which the pods need too; -o FOLDER writes all", err=True)
 
 
 def _into(source: Path, output: Path, *, config: Path | None, place: Place, dry_run: bool) -> None:

@@ -1,0 +1,1 @@
+"""Glidepath as patches on the configuration that Istio's or Envoy Gateway's control plane makes."""

@@ -1,0 +1,317 @@
+"""Envoy Gateway's part: the xDS it makes of a Gateway with HTTPRoutes, and what it does with an EnvoyPatchPolicy.
+
+Shapes follow the expected outputs of its translator's tests (snake case, as patches see them); semantics follow
+internal/utils/jsonpatch and internal/xds/translator/jsonpatch. What is not used by our resources raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+from tests.support.meshes.static import Json, Xds
+
+_TYPE = "type.googleapis.com/envoy."
+_EXT = _TYPE + "extensions."
+_RBAC = "envoy.filters.http.rbac"
+_JSON_PATH = re.compile(r"\.\.(?P<key>\w+)\[\?\(@\.name ?(?P<op>==|=~) ?'(?P<text>[^']*)'\)\](?P<rest>(\.\w+)*)")
+KINDS = {
+    _TYPE + "config.cluster.v3.Cluster": "clusters",
+    _TYPE + "config.listener.v3.Listener": "listeners",
+    _TYPE + "config.route.v3.RouteConfiguration": "routes",
+}
+POLICY_FILTER = "envoy.filters.http.ext_proc/envoyextensionpolicy/default/glidepath/extproc/0"
+_POLICY_CLUSTER = "envoyextensionpolicy/default/glidepath/0/glidepath-extproc"
+
+
+def pointers(document: Any, json_path: str) -> list[str]:
+    """JSON pointers of the elements found, for the two forms of path that we use."""
+    match = _JSON_PATH.fullmatch(json_path)
+    assert match is not None, json_path
+    rest = match["rest"].replace(".", "/")
+
+    def fits(element: Any) -> bool:
+        name = element.get("name", "") if isinstance(element, dict) else ""
+        return name == match["text"] if match["op"] == "==" else re.search(match["text"], name) is not None
+
+    return [
+        f"{where}/{match['key']}/{index}{rest}"
+        for where, section in _mappings(document, "")
+        if isinstance(section.get(match["key"]), list)
+        for index, element in enumerate(section[match["key"]])
+        if fits(element) and _there(element, match["rest"])
+    ]
+
+
+def _there(element: Any, rest: str) -> bool:
+    for key in rest.split(".")[1:]:
+        if not isinstance(element, dict) or key not in element:
+            return False
+        element = element[key]
+    return True
+
+
+def _mappings(value: Any, where: str) -> Iterator[tuple[str, Json]]:
+    if isinstance(value, dict):
+        yield where, value
+        for key, one in value.items():
+            yield from _mappings(one, f"{where}/{key.replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            yield from _mappings(one, f"{where}/{index}")
+
+
+def patch(document: Json, op: str, pointer: str, value: Any) -> None:
+    """RFC 6902 ``add`` and ``replace``; what is missing on the way is made (EnsurePathExistsOnAdd)."""
+    *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    target: Any = document
+    for place, part in enumerate(parents):
+        if isinstance(target, list):
+            target = target[int(part)]
+            continue
+        following = parents[place + 1] if place + 1 < len(parents) else last
+        if part not in target:
+            if op != "add":
+                raise KeyError(pointer)
+            target[part] = [] if following == "-" or following.isdigit() else {}
+        target = target[part]
+    if isinstance(target, list):
+        if op == "add":
+            target.insert(len(target) if last == "-" else int(last), deepcopy(value))
+        else:
+            target[int(last)] = deepcopy(value)
+        return
+    if op == "replace" and last not in target:
+        raise KeyError(pointer)
+    target[last] = deepcopy(value)
+
+
+def apply_policy(xds: Xds, policy: Json) -> None:
+    """Every operation must apply and leave the resource valid; Envoy Gateway would leave it out otherwise."""
+    assert policy["spec"]["type"] == "JSONPatch"
+    for one in policy["spec"]["jsonPatches"]:
+        kind, operation = KINDS[one["type"]], one["operation"]
+        assert operation["op"] in ("add", "replace")
+        where, path, value = operation.get("jsonPath", ""), operation["path"], operation["value"]
+        if not where and not path:
+            assert value["name"] == one["name"]
+            getattr(xds, kind).append(deepcopy(value))
+            continue
+        document = xds.named(kind, one["name"])
+        found = pointers(document, where) if where else [""]
+        assert found, f"nothing at {where}"
+        for pointer in found:
+            patch(document, operation["op"], pointer + path, value)
+        _check_routes(document)
+
+
+def _check_routes(document: Json) -> None:
+    """A oneof holds one: protojson refuses more, validation refuses none."""
+    for host in document.get("virtual_hosts", []):
+        for route in host["routes"]:
+            action = route["route"]
+            assert len(action.keys() & {"cluster", "weighted_clusters", "cluster_header"}) == 1, route["name"]
+
+
+def apply_proxy(xds: Xds, proxy: Json) -> None:
+    for one in proxy["spec"]["bootstrap"]["jsonPatches"]:
+        patch(xds.bootstrap, one["op"], one["path"], one["value"])
+
+
+def bootstrap() -> Json:
+    """As its template renders, with the pod's name for a node id (given by --service-node) and no TLS to its server."""
+    return {
+        "node": {"id": "envoy-default-eg-5c7-abc", "cluster": "default/eg"},
+        "admin": {
+            "access_log": [
+                {
+                    "name": "envoy.access_loggers.file",
+                    "typed_config": {"@type": _EXT + "access_loggers.file.v3.FileAccessLog", "path": "/dev/null"},
+                }
+            ],
+            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 19000}},
+        },
+        "layered_runtime": {
+            "layers": [
+                {
+                    "name": "global_config",
+                    "static_layer": {
+                        "re2.max_program_size.error_level": 4294967295,
+                        "re2.max_program_size.warn_level": 1000,
+                    },
+                }
+            ]
+        },
+        "dynamic_resources": {
+            "lds_config": {"ads": {}, "resource_api_version": "V3"},
+            "cds_config": {"ads": {}, "resource_api_version": "V3"},
+        },
+        "static_resources": {"clusters": []},
+    }
+
+
+def _generated(route: Json, policy: Json | None) -> list[Json]:
+    """The Envoy routes of one HTTPRoute, one a host."""
+    name, namespace = route["metadata"]["name"], route["metadata"]["namespace"]
+    found = []
+    for host in route["spec"].get("hostnames", ["*"]):
+        (rule,) = route["spec"]["rules"]
+        (match,) = rule["matches"]
+        path = match["path"]
+        key = {"Exact": "path", "PathPrefix": "path_separated_prefix"}[path["type"]]
+        one: Json = {
+            "name": f"httproute/{namespace}/{name}/rule/0/match/0/{host.replace('.', '_')}",
+            "match": {key: path["value"]} if path["value"] != "/" else {"prefix": "/"},
+            "route": {
+                "cluster": f"httproute/{namespace}/{name}/rule/0",
+                "upgrade_configs": [{"upgrade_type": "websocket"}],
+            },
+            "typed_per_filter_config": {_RBAC: _team_only()},
+        }
+        if headers := _header_matches(match):
+            one["match"]["headers"] = headers
+        if policy is not None and name in [ref["name"] for ref in policy["spec"]["targetRefs"]]:
+            one["typed_per_filter_config"][POLICY_FILTER] = {
+                "@type": _TYPE + "config.route.v3.FilterConfig",
+                "config": {},
+            }
+        found.append(one)
+    return found
+
+
+def _header_matches(match: Json) -> list[Json]:
+    headers = [{"name": ":method", "string_match": {"exact": match["method"]}}] if "method" in match else []
+    for one in match.get("headers", []):
+        kind = (
+            {"safe_regex": {"regex": one["value"]}} if one["type"] == "RegularExpression" else {"exact": one["value"]}
+        )
+        headers.append({"name": one["name"], "string_match": kind})
+    return headers
+
+
+def _precedence(route: Json) -> tuple[int, int, int]:
+    match = route["match"]
+    path = match.get("path") or match.get("path_separated_prefix") or ""
+    return ("path" in match, len(path), len(match.get("headers", [])))
+
+
+def _team_only() -> Json:
+    """What a SecurityPolicy on the Gateway puts on every route: nobody without the header x-team."""
+    principal = {"header": {"name": "x-team", "present_match": True}}
+    rules = {"action": "ALLOW", "policies": {"team": {"permissions": [{"any": True}], "principals": [principal]}}}
+    return {"@type": _EXT + "filters.http.rbac.v3.RBACPerRoute", "rbac": {"rules": rules}}
+
+
+def _manager(http_filters: list[Json], routes: str) -> Json:
+    return {
+        "@type": _EXT + "filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "access_log": [
+            {
+                "name": "envoy.access_loggers.file",
+                "typed_config": {"@type": _EXT + "access_loggers.file.v3.FileAccessLog", "path": "/dev/null"},
+            }
+        ],
+        "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST"},
+        "http_filters": http_filters,
+        "merge_slashes": True,
+        "normalize_path": True,
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
+        "rds": {
+            "config_source": {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"},
+            "route_config_name": routes,
+        },
+        "server_header_transformation": "PASS_THROUGH",
+        "stat_prefix": "http-10080",
+        "use_remote_address": True,
+    }
+
+
+def _policy_filter(policy: Json) -> Json:
+    """The ext_proc filter that an EnvoyExtensionPolicy becomes."""
+    (ext_proc,) = policy["spec"]["extProc"]
+    mode = ext_proc["processingMode"]
+    return {
+        "name": POLICY_FILTER,
+        "disabled": True,
+        "typed_config": {
+            "@type": _EXT + "filters.http.ext_proc.v3.ExternalProcessor",
+            "failure_mode_allow": ext_proc["failOpen"],
+            "observability_mode": ext_proc["shadowMode"],
+            "grpc_service": {"envoy_grpc": {"cluster_name": _POLICY_CLUSTER}, "timeout": "10s"},
+            "processing_mode": {
+                "request_header_mode": "SEND",
+                "response_header_mode": "SEND",
+                "request_body_mode": mode["request"]["body"].upper(),
+                "response_body_mode": mode["response"]["body"].upper(),
+                "request_trailer_mode": "SKIP",
+                "response_trailer_mode": "SKIP",
+            },
+            "request_attributes": mode["request"]["attributes"],
+            "response_attributes": mode["response"]["attributes"],
+        },
+    }
+
+
+def _policy_cluster(backend: Json) -> Json:
+    lb = [{"endpoint": {"address": {"pipe": {"path": one["unix"]["path"]}}}} for one in backend["spec"]["endpoints"]]
+    options = {
+        "@type": _EXT + "upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http2_protocol_options": {}},
+    }
+    return {
+        "name": _POLICY_CLUSTER,
+        "type": "STATIC",
+        "connect_timeout": "10s",
+        "load_assignment": {"cluster_name": _POLICY_CLUSTER, "endpoints": [{"lb_endpoints": lb}]},
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
+    }
+
+
+def of_kind(resources: list[Json], kind: str) -> list[Json]:
+    return [one for one in resources if one["kind"] == kind]
+
+
+def translate(resources: list[Json], port: int, user: Json, tls_chain: bool = False) -> Xds:
+    """The Gateway's listener with the user's own HTTPRoute (everything, to ``user``) and with ours."""
+    name = "default/eg/http"
+    own = {
+        "metadata": {"name": "app", "namespace": "default"},
+        "spec": {"rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}]},
+    }
+    policy = next(iter(of_kind(resources, "EnvoyExtensionPolicy")), None)
+    routes = [one for route in [own, *of_kind(resources, "HTTPRoute")] for one in _generated(route, policy)]
+    routes.sort(key=_precedence, reverse=True)
+    chain = [{"name": _RBAC, "typed_config": {"@type": _EXT + "filters.http.rbac.v3.RBAC"}}]
+    clusters = [_eds(cluster) for cluster in dict.fromkeys(route["route"]["cluster"] for route in routes)]
+    if policy is not None:
+        chain.append(_policy_filter(policy))
+        backend = next(b for b in of_kind(resources, "Backend") if b["metadata"]["name"] == "glidepath-extproc")
+        clusters.append(_policy_cluster(backend))
+    router = {"@type": _EXT + "filters.http.router.v3.Router", "suppress_envoy_headers": True}
+    chain.append({"name": "envoy.filters.http.router", "typed_config": router})
+    manager = {"name": "envoy.filters.network.http_connection_manager", "typed_config": _manager(chain, name)}
+    filters: Json = (
+        {"filter_chains": [{"filters": [manager]}]} if tls_chain else {"default_filter_chain": {"filters": [manager]}}
+    )
+    listener = {
+        "name": name,
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "per_connection_buffer_limit_bytes": 32768,
+        **filters,
+    }
+    host = {"name": f"{name}/*", "domains": ["*"], "routes": routes}
+    table = {"name": name, "ignore_port_in_host_matching": True, "virtual_hosts": [host]}
+    return Xds(bootstrap(), [listener], [table], clusters, {cluster["name"]: [user] for cluster in clusters})
+
+
+def _eds(name: str) -> Json:
+    return {
+        "name": name,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": {"ads": {}, "resource_api_version": "V3"}, "service_name": name},
+        "connect_timeout": "10s",
+        "lb_policy": "LEAST_REQUEST",
+        "per_connection_buffer_limit_bytes": 32768,
+    }

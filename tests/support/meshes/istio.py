@@ -1,0 +1,286 @@
+"""Istio's part: configuration of the shape istiod pushes, and what it does with an EnvoyFilter.
+
+The shapes follow Istio's public documentation and its bootstrap template. Left out are extensions that only Istio's
+own proxy has (istio.alpn, istio.metadata_exchange, istio.stats): stock Envoy cannot load them.
+
+The semantics follow pilot/pkg/networking/core/envoyfilter: what is not used by our resources raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+from tests.support.meshes.static import Json, Xds
+
+HCM = "envoy.filters.network.http_connection_manager"
+_TYPE = "type.googleapis.com/envoy.extensions."
+
+
+def merge(into: Json, value: Json) -> None:
+    """proto.Merge in JSON: messages are merged, repeated fields appended, scalars replaced."""
+    for key, one in value.items():
+        if isinstance(one, dict) and isinstance(into.get(key), dict):
+            merge(into[key], one)
+        elif isinstance(one, list) and isinstance(into.get(key), list):
+            into[key] += deepcopy(one)
+        else:
+            into[key] = deepcopy(one)
+
+
+def apply(xds: Xds, context: str, resources: list[Json], labels: dict[str, str]) -> None:
+    """Every EnvoyFilter that selects a pod with these labels, in order."""
+    for resource in resources:
+        assert (resource["apiVersion"], resource["kind"]) == ("networking.istio.io/v1alpha3", "EnvoyFilter")
+        spec = resource["spec"]
+        if spec["workloadSelector"]["labels"].items() <= labels.items():
+            for patch in spec["configPatches"]:
+                if patch["match"]["context"] in (context, "ANY"):
+                    _apply_one(xds, patch)
+
+
+def _apply_one(xds: Xds, patch: Json) -> None:
+    kind, operation, value = patch["applyTo"], patch["patch"]["operation"], deepcopy(patch["patch"]["value"])
+    match (kind, operation):
+        case ("CLUSTER", "ADD"):
+            xds.clusters.append(value)
+        case ("LISTENER", "ADD"):
+            xds.listeners.append(value)
+        case ("BOOTSTRAP", "MERGE"):
+            merge(xds.bootstrap, value)
+        case ("NETWORK_FILTER", "MERGE"):
+            for one in _network_filters(xds, patch["match"]):
+                assert one["typed_config"]["@type"] == value["typed_config"]["@type"]
+                merge(one["typed_config"], value["typed_config"])
+        case ("HTTP_FILTER", "INSERT_BEFORE"):
+            for one in _network_filters(xds, patch["match"]):
+                _insert_before(one["typed_config"]["http_filters"], patch["match"], value)
+        case ("HTTP_ROUTE", "INSERT_FIRST"):
+            for host in _virtual_hosts(xds, patch["match"].get("routeConfiguration", {})):
+                host["routes"].insert(0, deepcopy(value))
+        case _:
+            raise NotImplementedError(f"{operation} of a {kind}")
+
+
+def _network_filters(xds: Xds, match: Json) -> Iterator[Json]:
+    wanted = match["listener"]
+    for listener in xds.listeners:
+        port = listener["address"]["socket_address"]["port_value"]
+        if wanted.get("portNumber", port) != port:
+            continue
+        for chain in listener.get("filter_chains", []):
+            for one in chain["filters"]:
+                if one["name"] == wanted["filterChain"]["filter"]["name"] and not _is_ours(listener):
+                    yield one
+
+
+def _is_ours(listener: Json) -> bool:
+    """Listeners are added after the others' filters were patched."""
+    return str(listener["name"]).startswith("glidepath")
+
+
+def _insert_before(chain: list[Json], match: Json, value: Json) -> None:
+    name = match["listener"]["filterChain"]["filter"]["subFilter"]["name"]
+    for place, one in enumerate(chain):
+        if one["name"] == name:
+            chain.insert(place, deepcopy(value))
+            return
+
+
+def _virtual_hosts(xds: Xds, wanted: Json) -> Iterator[Json]:
+    assert wanted.keys() <= {"vhost"}
+    for table in xds.routes:
+        for host in table["virtual_hosts"]:
+            if wanted.get("vhost", {}).get("name", host["name"]) == host["name"]:
+                yield host
+
+
+def bootstrap() -> Json:
+    """As tools/packaging/common/envoy_bootstrap.json renders, without stats tags and the XDS connection's details."""
+    return {
+        "node": {
+            "id": "router~10.0.0.7~istio-ingressgateway-5f7.istio-system~istio-system.svc.cluster.local",
+            "cluster": "istio-ingressgateway.istio-system",
+            "metadata": {"ISTIO_VERSION": "1.30.0", "LABELS": {"istio": "ingressgateway"}},
+        },
+        "layered_runtime": {
+            "layers": [
+                {
+                    "name": "global config",
+                    "static_layer": {"overload.global_downstream_max_connections": "2147483647"},
+                },
+                {"name": "admin", "admin_layer": {}},
+            ]
+        },
+        "admin": {
+            "profile_path": "/var/lib/istio/data/envoy.prof",
+            "address": {"socket_address": {"address": "127.0.0.1", "port_value": 15000}},
+        },
+        "dynamic_resources": {
+            "lds_config": {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"},
+            "cds_config": {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"},
+        },
+        "static_resources": {
+            "clusters": [
+                {
+                    "name": "prometheus_stats",
+                    "type": "STATIC",
+                    "connect_timeout": "0.250s",
+                    "lb_policy": "ROUND_ROBIN",
+                    "load_assignment": {
+                        "cluster_name": "prometheus_stats",
+                        "endpoints": [{"lb_endpoints": [_socket("127.0.0.1", 15000)]}],
+                    },
+                }
+            ]
+        },
+    }
+
+
+def _socket(host: str, port: int) -> Json:
+    return {"endpoint": {"address": {"socket_address": {"address": host, "port_value": port}}}}
+
+
+def _manager(stats: str, routes: str, gateway: bool) -> Json:
+    found: Json = {
+        "@type": _TYPE + "filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": stats,
+        "rds": {
+            "config_source": {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"},
+            "route_config_name": routes,
+        },
+        "http_filters": [
+            {
+                "name": "envoy.filters.http.grpc_stats",
+                "typed_config": {
+                    "@type": _TYPE + "filters.http.grpc_stats.v3.FilterConfig",
+                    "emit_filter_state": True,
+                    "stats_for_all_methods": False,
+                },
+            },
+            {"name": "envoy.filters.http.fault", "typed_config": {"@type": _TYPE + "filters.http.fault.v3.HTTPFault"}},
+            {"name": "envoy.filters.http.cors", "typed_config": {"@type": _TYPE + "filters.http.cors.v3.Cors"}},
+            {"name": "envoy.filters.http.router", "typed_config": {"@type": _TYPE + "filters.http.router.v3.Router"}},
+        ],
+        "access_log": [
+            {
+                "name": "envoy.access_loggers.file",
+                "typed_config": {"@type": _TYPE + "access_loggers.file.v3.FileAccessLog", "path": "/dev/null"},
+            }
+        ],
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "stream_idle_timeout": "0s",
+        "normalize_path": True,
+        "request_id_extension": {
+            "typed_config": {
+                "@type": _TYPE + "request_id.uuid.v3.UuidRequestIdConfig",
+                "use_request_id_for_trace_sampling": True,
+            }
+        },
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+    }
+    if gateway:
+        found |= {
+            "use_remote_address": True,
+            "forward_client_cert_details": "SANITIZE_SET",
+            "server_name": "istio-envoy",
+        }
+    else:
+        found |= {"use_remote_address": False}
+    return found
+
+
+def _listener(name: str, port: int, manager: Json) -> Json:
+    return {
+        "name": name,
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "traffic_direction": "OUTBOUND",
+        "filter_chains": [{"filters": [{"name": HCM, "typed_config": manager}]}],
+    }
+
+
+def _route(cluster: str, **match: Any) -> Json:
+    return {
+        "name": "default",
+        "match": match or {"prefix": "/"},
+        "route": {
+            "cluster": cluster,
+            "timeout": "0s",
+            "retry_policy": {
+                "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
+                "num_retries": 2,
+                "retry_host_predicate": [
+                    {
+                        "name": "envoy.retry_host_predicates.previous_hosts",
+                        "typed_config": {"@type": _TYPE + "retry.host.previous_hosts.v3.PreviousHostsPredicate"},
+                    }
+                ],
+                "host_selection_retry_max_attempts": "5",
+                "retriable_status_codes": [503],
+            },
+            "max_grpc_timeout": "0s",
+        },
+        "decorator": {"operation": f"{cluster}:80/*"},
+    }
+
+
+def _eds(name: str) -> Json:
+    source = {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}
+    return {
+        "name": name,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": source, "service_name": name},
+        "connect_timeout": "10s",
+        "circuit_breakers": {
+            "thresholds": [{"max_connections": 4294967295, "max_requests": 4294967295, "track_remaining": True}]
+        },
+    }
+
+
+def gateway(port: int, user: Json) -> Xds:
+    """An ingress gateway with one host that takes everything to the user's service (endpoint ``user``)."""
+    service = "outbound|80||app.default.svc.cluster.local"
+    host = {
+        "name": "*:80",
+        "domains": ["*"],
+        "routes": [_route(service, prefix="/")],
+        "include_request_attempt_count": True,
+    }
+    other = {"name": "shop.example.com:80", "domains": ["shop.example.com"], "routes": [_route(service, prefix="/")]}
+    return Xds(
+        bootstrap(),
+        [_listener("0.0.0.0_8080", port, _manager("outbound_0.0.0.0_8080", "http.8080", gateway=True))],
+        [{"name": "http.8080", "virtual_hosts": [host, other], "validate_clusters": False}],
+        [_eds(service)],
+        {service: [user]},
+    )
+
+
+def sidecar(port: int, user: Json) -> Xds:
+    """An application's sidecar: services on port 8000, everything else passed through."""
+    service = "outbound|8000||llm.models.svc.cluster.local"
+    hosts = [
+        {
+            "name": f"{name}.models.svc.cluster.local:8000",
+            "domains": [f"{name}.models.svc.cluster.local", f"{name}.models", name],
+            "routes": [_route(service, prefix="/")],
+            "include_request_attempt_count": True,
+        }
+        for name in ("llm", "other")
+    ]
+    allow_any = {
+        "name": "allow_any",
+        "domains": ["*"],
+        "routes": [{"name": "allow_any", "match": {"prefix": "/"}, "route": {"cluster": "PassthroughCluster"}}],
+    }
+    passthrough = {"name": "PassthroughCluster", "type": "ORIGINAL_DST", "lb_policy": "CLUSTER_PROVIDED"}
+    found = bootstrap()
+    found["node"]["id"] = "sidecar~10.0.0.8~assistant-7d9.apps~apps.svc.cluster.local"
+    return Xds(
+        found,
+        [_listener("0.0.0.0_8000", port, _manager("outbound_0.0.0.0_8000", "8000", gateway=False))],
+        [{"name": "8000", "virtual_hosts": [*hosts, allow_any], "validate_clusters": False}],
+        [_eds(service), passthrough],
+        {service: [user]},
+    )

@@ -1,0 +1,94 @@
+"""The stage of ``tests.support.stage`` with a mesh's Envoy in the middle and a service of the user's beside it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from glidepath.config import Config, parse_config
+from glidepath.envoyconfig.mesh.envoy_gateway import Capture, GatewayPlace, gateway_resources
+from glidepath.envoyconfig.mesh.istio import CONTEXTS, Context, IstioPlace, istio_resources
+from glidepath.envoyconfig.parts import plain
+from glidepath.local.process import free_ports
+from tests.support.collector import Collector
+from tests.support.meshes import gateway, istio
+from tests.support.meshes.static import Xds, endpoint, running_mesh
+from tests.support.recorder import Recorder
+from tests.support.stage import CHAT, Stage
+
+SIDECARS_HOST = "llm.models.svc.cluster.local:8000"
+
+
+@dataclass(frozen=True, slots=True)
+class MeshStage:
+    stage: Stage
+    service: Recorder  # the user's own
+
+
+def config_of(text: Mapping[str, Any], shadow: int, socket: Path) -> Config:
+    """Actuated by RTDS, as on a cluster."""
+    data = deepcopy(dict(text))
+    data["envoy"] = {"shadow_listen": f"127.0.0.1:{shadow}", "actuator": "rtds", "rtds_listen": "127.0.0.1:1"}
+    data["extproc"] = {"listen": f"unix:{socket}"}
+    return parse_config(yaml.safe_dump(data))
+
+
+def istio_xds(config: Config, context: Context, port: int, service: str) -> Xds:
+    """What istiod would push with our EnvoyFilters in place. The scorer of RTDS is out of reach."""
+    labels = {"istio": "ingressgateway", "app": "assistant"}
+    place = IstioPlace(context=context, scorer="127.0.0.1:1")
+    if context == "sidecar":
+        place = IstioPlace(
+            context=context, selector={"app": "assistant"}, virtual_host=SIDECARS_HOST, scorer="127.0.0.1:1"
+        )
+    shape = istio.gateway if context == "gateway" else istio.sidecar
+    xds = shape(port, endpoint(service))
+    istio.apply(xds, CONTEXTS[context], plain(istio_resources(config, place)), labels)
+    return xds
+
+
+def gateway_xds(config: Config, capture: Capture, port: int, service: str, *, tls_chain: bool = False) -> Xds:
+    """What Envoy Gateway would push with our resources in place. The scorer of RTDS is out of reach."""
+    resources = plain(gateway_resources(config, GatewayPlace(capture=capture, scorer="127.0.0.1:1")))
+    xds = gateway.translate(resources, port, endpoint(service), tls_chain)
+    (policy,), (proxy,) = gateway.of_kind(resources, "EnvoyPatchPolicy"), gateway.of_kind(resources, "EnvoyProxy")
+    gateway.apply_proxy(xds, proxy)
+    gateway.apply_policy(xds, policy)
+    return xds
+
+
+@asynccontextmanager
+async def on_mesh(
+    folder: Path, mesh: str, *, chat: Mapping[str, Any] | None = None, onprem: Mapping[str, Any] | None = None
+) -> AsyncIterator[MeshStage]:
+    """``mesh``: gateway or sidecar (Istio), patch or policy (Envoy Gateway). The others: more settings of these."""
+    socket = folder / "extproc.sock"
+    live, shadow, admin = free_ports(3)
+    async with (
+        Recorder("cloud") as cloud,
+        Recorder("onprem") as candidate,
+        Recorder("service") as service,
+        Collector(socket) as collector,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session,
+    ):
+        text = {
+            "backends": {
+                "cloud": {"url": cloud.url, "model": "cloud-model"},
+                "onprem": {"url": candidate.url, "model": "onprem-model", **(onprem or {})},
+            },
+            "workloads": {"chat": {**CHAT, **(chat or {})}},
+        }
+        config = config_of(text, shadow, socket)
+        if mesh in CONTEXTS:
+            xds = istio_xds(config, "gateway" if mesh == "gateway" else "sidecar", live, service.url)
+        else:
+            xds = gateway_xds(config, "patch" if mesh == "patch" else "policy", live, service.url)
+        with running_mesh(xds, config, folder, f"127.0.0.1:{live}", f"127.0.0.1:{admin}") as envoy:
+            yield MeshStage(Stage(cloud, candidate, collector, envoy, session), service)
