@@ -42,18 +42,22 @@ class MemoryCounters:
         return self.values[key]
 
 
+_ADD = """
+local requests = redis.call('HINCRBY', KEYS[1], 'requests', ARGV[1])
+local cost = redis.call('HINCRBYFLOAT', KEYS[1], 'cost', ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return {requests, cost}
+"""
+
+
 class RedisCounters:
-    """A hash a day and workload: ``requests``, ``cost``."""
+    """A hash a day and workload: ``requests``, ``cost``. A script: not every client has transactions on a cluster."""
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
     async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]:
-        pipe = self._client.pipeline(transaction=True)
-        pipe.hincrby(key, "requests", requests)
-        pipe.hincrbyfloat(key, "cost", cost)
-        pipe.expire(key, KEEP_S)
-        got = await pipe.execute()
+        got = await self._client.eval(_ADD, 1, key, requests, repr(cost), KEEP_S)
         return int(got[0]), float(got[1])
 
 

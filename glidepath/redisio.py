@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import redis.asyncio as redis
-from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import RedisError
+from redis.asyncio.cluster import ClusterPipeline, RedisCluster
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisClusterException, RedisError
 
 from glidepath.config.parts import RedisSection, Secret
 from glidepath.errors import ConfigError, UnreachableError
@@ -39,6 +42,40 @@ def without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{parts.hostname}:{parts.port or 6379}"))
 
 
+class _Cluster(RedisCluster):
+    """redis-py's client, of which a cluster that is away raises a RedisError, as a plain Redis that is away does.
+
+    Its own RedisClusterException ("cannot be connected", "slot is not covered") is no RedisError: whoever waits for
+    Redis to come back would not know it.
+    """
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        with _as_redis_error():
+            return await super().execute_command(*args, **options)
+
+    async def initialize(self, *args: Any, **options: Any) -> RedisCluster:
+        with _as_redis_error():
+            return await super().initialize(*args, **options)
+
+    def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> ClusterPipeline:
+        return _Pipeline(self, transaction)  # type: ignore[abstract]  # ClusterPipeline's own, too: a gap in its types
+
+
+class _Pipeline(ClusterPipeline):
+    async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
+        with _as_redis_error():
+            answers: list[Any] = await super().execute(raise_on_error, allow_redirections)
+            return answers
+
+
+@contextmanager
+def _as_redis_error() -> Iterator[None]:
+    try:
+        yield
+    except RedisClusterException as error:
+        raise RedisConnectionError(f"Redis Cluster: {error}") from error
+
+
 def connect(section: RedisSection, *, timeout: float = 5.0) -> RedisClient:
     """A client (plain or cluster); connects on first use. Bytes in, bytes out."""
     url = section.url or "redis://127.0.0.1:6379/0"
@@ -47,7 +84,7 @@ def connect(section: RedisSection, *, timeout: float = 5.0) -> RedisClient:
     if password is not None:
         options["password"] = password
     if section.cluster:
-        return RedisCluster.from_url(url, **options)
+        return _Cluster.from_url(url, **options)
     return redis.from_url(url, health_check_interval=10, **options)
 
 

@@ -125,11 +125,14 @@ def system_config(folder: Path, baseline: str, candidate: str, **workload: Mappi
 
 
 @asynccontextmanager
-async def running_system(config: Config, folder: Path, *, scorer: bool = True) -> AsyncIterator[System]:
-    """Start it all (without the scorer if not wanted) and stop it at the end."""
+async def running_system(
+    config: Config, folder: Path, *, scorer: bool = True, redis: bool = True
+) -> AsyncIterator[System]:
+    """Start it all (without the scorer, or with a Redis that runs already) and stop it at the end."""
     port = int(str(config.redis.url).rpartition(":")[2].partition("/")[0])
     with Stack() as stack:
-        stack.start(redis_service(folder / "redis", port))
+        if redis:
+            stack.start(redis_service(folder / "redis", port))
         parts = our_services(config, folder)
         stack.start(*(part for part in parts if scorer or part.name != "scorer"))
         client = connect(config.redis)
