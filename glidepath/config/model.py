@@ -22,6 +22,7 @@ from glidepath.config.parts import (
     ScorerSection,
     ShadowSection,
 )
+from glidepath.config.probes import ProbesSection
 from glidepath.config.ramp import RampSection
 from glidepath.config.scoring import ScoringSection, Task
 from glidepath.errors import UnknownWorkloadError
@@ -82,6 +83,13 @@ class Workload(Section):
     scoring: ScoringSection = ScoringSection()
     ramp: RampSection = RampSection()
     gates: GatesSection = GatesSection()
+    probes: ProbesSection | None = None
+
+    @model_validator(mode="after")
+    def _probes_have_a_path(self) -> Workload:
+        if self.probes is not None and self.probes.path is None and self.match.path is None:
+            raise ValueError("probes needs a path, as match has only a path_prefix")
+        return self
 
 
 class Config(Section):
@@ -109,6 +117,7 @@ class Config(Section):
     def digest(self, workload: str) -> str:
         """Twelve hex digits that change when anything changes that this workload's decisions depend on."""
         w = self.workload(workload)
-        parts = [w.model_dump_json(), *(self.backends[b].model_dump_json() for b in (w.baseline, w.candidate))]
+        backends = (self.backends[b].model_dump_json() for b in (w.baseline, w.candidate))
+        parts = [w.model_dump_json(exclude={"probes"}), *backends]
         parts.append(self.scorer.embedder.model_dump_json())
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()

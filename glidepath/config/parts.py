@@ -59,6 +59,7 @@ class EnvoySection(Section):
     shadow_listen: Address = "127.0.0.1:10901"
     actuator: Literal["admin", "rtds"] = "admin"
     rtds_listen: Address = "127.0.0.1:18000"
+    rtds_address: Address | None = None  # where Envoy finds the scorers, e.g. a name of all; absent: rtds_listen
     max_body: Size = Field(default=32 * 2**20, ge=2**16, le=2**30)  # Envoy's request_body_buffer_limit
     concurrency: int | None = Field(default=None, ge=1, le=256)
     default_backend: Name | None = None  # where requests of no workload go; absent: a plain 404
@@ -131,6 +132,7 @@ class ScorerSection(Section):
     reclaim_after: Duration = Field(default=30, gt=0)  # a dead scorer's pairs go to another after this
     lease: Duration = Field(default=3, gt=0.2, le=60)
     log_file: str | None = None  # the decision log, also as JSON lines
+    probe_via: Address | None = None  # a shadow listener for scheduled probes; absent: envoy.shadow_listen
 
 
 class RetentionSection(Section):

@@ -1,0 +1,176 @@
+"""Sends a probe to a side through Envoy's shadow listener, and makes a pair of both answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from dataclasses import dataclass
+from types import TracebackType
+
+import aiohttp
+from yarl import URL
+
+from glidepath import keys
+from glidepath.config import Config
+from glidepath.domain import Answer, Ending, Origin, Pair, PairKind, Side
+from glidepath.probe.prompts import ProbeRequest
+from glidepath.redisio import RedisClient
+from glidepath.wire import encode_pair
+
+AWAY = "the shadow listener cannot be reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """One probe and what came of it."""
+
+    request: ProbeRequest
+    pair: Pair
+
+    @property
+    def answers(self) -> tuple[Answer, Answer]:
+        """(baseline, candidate)"""
+        return self.pair.first, self.pair.second
+
+    @property
+    def away(self) -> bool:
+        """No side was asked: that is nobody's failure but ours."""
+        return all(answer.ending is Ending.REFUSED for answer in self.answers)
+
+    @property
+    def comparable(self) -> bool:
+        return not any(failure(answer) for answer in self.answers)
+
+
+def failure(answer: Answer) -> str:
+    """Why this answer tells nothing about quality; "" where it does."""
+    if answer.ending is not Ending.COMPLETE:
+        return answer.error or answer.ending.value
+    return "" if 200 <= answer.status < 300 else f"status {answer.status}"
+
+
+class Prober:
+    """``async with Prober(config, listener) as prober``. ``listener``: HOST:PORT or unix:/path of a shadow listener."""
+
+    def __init__(self, config: Config, listener: str) -> None:
+        self._config, self._listener = config, listener
+        self._base = "http://glidepath-shadow" if listener.startswith("unix:") else f"http://{listener}"
+        self._session: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Prober:
+        connector: aiohttp.BaseConnector = aiohttp.TCPConnector(limit=0)
+        if self._listener.startswith("unix:"):
+            connector = aiohttp.UnixConnector(self._listener.removeprefix("unix:"))
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("User-Agent",),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def probe(self, workload: str, request: ProbeRequest) -> Probed:
+        """Both sides at once, one request each, within the workload's shadow.timeout. Raises nothing of the sides'."""
+        started_ms = time.time_ns() // 1_000_000
+        name = f"probe-{uuid.uuid4().hex}"
+        sides = (self._ask(workload, side, request, name) for side in (Side.BASELINE, Side.CANDIDATE))
+        baseline, candidate = await asyncio.gather(*sides)
+        pair = Pair(
+            id=name,
+            workload=workload,
+            kind=PairKind.CROSS,
+            captured_at_ms=started_ms,
+            method="POST",
+            path=request.path,
+            request_body=request.body,
+            first=baseline,
+            second=candidate,
+            request_content_type="application/json",
+            sticky=keys.PROBE_STICKY,
+            config_digest=self._config.digest(workload),
+        )
+        return Probed(request, pair)
+
+    async def _ask(self, workload: str, side: Side, request: ProbeRequest, name: str) -> Answer:
+        settings = self._config.workload(workload)
+        backend = settings.baseline if side is Side.BASELINE else settings.candidate
+        reading = _Reading(started=time.monotonic())
+        headers = {
+            **request.headers,
+            "content-type": "application/json",
+            "accept-encoding": "identity",
+            "x-request-id": name,
+            keys.HEADER_WORKLOAD: workload,
+            keys.HEADER_TARGET: backend,
+            keys.HEADER_ORIGIN: Origin.PROBE.value,
+        }
+        try:
+            async with asyncio.timeout(settings.shadow.timeout):
+                await self._exchange(request, headers, reading)
+        except TimeoutError:
+            reading.end(Ending.TIMEOUT, f"no answer within {settings.shadow.timeout:g} s")
+        except aiohttp.ClientConnectorError as error:
+            reading.end(Ending.REFUSED, f"{AWAY}: {error.strerror or error}")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reading.end(Ending.ABORTED, type(error).__name__)
+        return reading.answer(side, backend)
+
+    async def _exchange(self, request: ProbeRequest, headers: dict[str, str], reading: _Reading) -> None:
+        url = URL(self._base + request.path, encoded=True)
+        posted = self._session.post(url, data=request.body, headers=headers, allow_redirects=False)
+        async with posted as response:
+            reading.status = response.status
+            reading.content_type = response.headers.get("content-type", "")[:256].encode("utf-8", "replace").decode()
+            async for piece in response.content.iter_any():
+                reading.add(piece, self._config.extproc.max_body)
+            reading.ending = Ending.COMPLETE
+
+
+async def store(redis: RedisClient, config: Config, probed: Probed) -> bool:
+    """Write the pair where scorers find it. False: an answer failed, there is nothing to compare."""
+    if not probed.comparable:
+        return False
+    key = keys.WorkloadKeys(probed.pair.workload).pairs
+    await redis.xadd(key, {"p": encode_pair(probed.pair)}, maxlen=config.retention.pairs, approximate=True)
+    return True
+
+
+@dataclass(slots=True)
+class _Reading:
+    started: float
+    status: int = 0
+    content_type: str = ""
+    body: bytes = b""
+    cut: bool = False
+    first_byte_at: float = 0.0
+    ending: Ending = Ending.ABORTED
+    error: str = ""
+
+    def add(self, piece: bytes, limit: int) -> None:
+        self.first_byte_at = self.first_byte_at or time.monotonic()
+        self.cut |= len(self.body) + len(piece) > limit
+        self.body += piece[: limit - len(self.body)]
+
+    def end(self, ending: Ending, error: str) -> None:
+        self.ending, self.error = ending, error
+
+    def answer(self, side: Side, backend: str) -> Answer:
+        return Answer(
+            side=side,
+            origin=Origin.PROBE,
+            backend=backend,
+            status=self.status,
+            content_type=self.content_type,
+            body=self.body,
+            body_cut=self.cut,
+            ending=self.ending,
+            first_byte_ms=(self.first_byte_at - self.started) * 1000 if self.first_byte_at else 0.0,
+            total_ms=(time.monotonic() - self.started) * 1000,
+            error=self.error,
+        )
