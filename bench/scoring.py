@@ -36,7 +36,7 @@ def make_pairs(count: int, identical: float, seed: int) -> list[tuple[str, str]]
     for index in range(count):
         words = min(700, max(15, int(rng.lognormvariate(4.7, 0.9))))
         left = _text(rng, sentences, words)
-        same = index % 10 < identical * 10
+        same = index < round(identical * count)
         pairs.append((left, left if same else _rewritten(rng, left, sentences)))
     return pairs
 
