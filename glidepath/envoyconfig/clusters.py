@@ -14,6 +14,14 @@ from glidepath.errors import ConfigError
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_LISTENS = {
+    "timeout": "1s",
+    "interval": "1s",
+    "no_traffic_interval": "1s",
+    "unhealthy_threshold": 1,
+    "healthy_threshold": 1,
+    "tcp_health_check": {},
+}
 RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
 
 
@@ -190,5 +198,8 @@ def _extproc(config: Config) -> Json:
 
 
 def _rtds(config: Config) -> Json:
-    why = "One stream."
-    return noted("Weights by RTDS.", _own(keys.RTDS_CLUSTER, [config.envoy.rtds_listen], 16, why))
+    where = config.envoy.rtds_address or config.envoy.rtds_listen
+    section = _own(keys.RTDS_CLUSTER, [where], 16, "One stream.")
+    if config.envoy.rtds_address is not None:
+        section["health_checks"] = [noted("Only the scorer that steers listens.", dict(_LISTENS))]
+    return noted("Weights by RTDS.", section)

@@ -23,10 +23,12 @@ def examples(folder: Path) -> dict[Path, str]:
     return {folder / "static" / f"{one.parent.name}.yaml": _render(one) for one in found if one.parent.name != DEMO}
 
 
-def demo(folder: Path) -> dict[Path, str]:
-    """What ``demo/envoy.yaml`` must hold, if ``folder`` has ``demo/glidepath.yaml``."""
-    config = folder / DEMO / "glidepath.yaml"
-    return {config.with_name("envoy.yaml"): _render(config, DEMO_ADMIN)} if config.is_file() else {}
+def deployed(folder: Path) -> dict[Path, str]:
+    """What the Envoys of docker-compose.yml and deploy/kubernetes read, those of them that are beside ``folder``."""
+    compose, base = folder / DEMO, folder.parent / "deploy" / "kubernetes" / "base"
+    found = {compose / "envoy.yaml": (compose, DEMO_ADMIN), base.with_name("example") / "envoy.yaml": (base, None)}
+    sources = {target: (source / "glidepath.yaml", admin) for target, (source, admin) in found.items()}
+    return {target: _render(source, admin) for target, (source, admin) in sources.items() if source.is_file()}
 
 
 def _render(config: Path, admin: str | None = None) -> str:
@@ -34,7 +36,7 @@ def _render(config: Path, admin: str | None = None) -> str:
 
 
 def main(folder: Path) -> None:
-    for path, text in {**examples(folder), **demo(folder)}.items():
+    for path, text in {**examples(folder), **deployed(folder)}.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         sys.stdout.write(f"wrote {path}\n")

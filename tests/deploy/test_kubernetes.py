@@ -1,0 +1,169 @@
+"""deploy/kubernetes against Kubernetes' own schemas, and against what our processes and Envoy read."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from glidepath.config import load_config
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+KUSTOMIZATIONS = sorted(FOLDER.glob("*/kustomization.yaml"))
+VERSIONS = ("1.29", kubernetes_validate.latest_version())  # 1.29: the first with native sidecars switched on
+Json = dict[str, Any]
+
+
+def documents(path: Path) -> list[Json]:
+    return [one for one in yaml.safe_load_all(path.read_text()) if one]
+
+
+def manifests() -> list[tuple[str, Json]]:
+    files = [
+        file for file in sorted(FOLDER.rglob("*.yaml")) if file.name not in ("kustomization.yaml", "glidepath.yaml")
+    ]
+    found = [(file, one) for file in files for one in documents(file) if "apiVersion" in one]
+    return [(f"{file.relative_to(FOLDER)}:{one['kind']}:{one['metadata']['name']}", one) for file, one in found]
+
+
+MANIFESTS = dict(manifests())
+
+
+def named(kind: str, name: str) -> Json:
+    return next(one for one in MANIFESTS.values() if (one["kind"], one["metadata"]["name"]) == (kind, name))
+
+
+def merged(base: Any, patch: Any) -> Any:
+    """A strategic merge as far as these files need it: mappings by key, lists of named things by name."""
+    if isinstance(base, dict) and isinstance(patch, dict):
+        return base | {key: merged(base.get(key), value) for key, value in patch.items()}
+    if isinstance(base, list) and all(isinstance(one, dict) and "name" in one for one in [*base, *patch]):
+        found = {one["name"]: one for one in base}
+        return list((found | {one["name"]: merged(found.get(one["name"]), one) for one in patch}).values())
+    if isinstance(base, list):
+        return [*base, *patch]
+    return deepcopy(patch)
+
+
+def envoy_with_sidecar() -> Json:
+    patch = documents(FOLDER / "sidecar" / "extproc.yaml")[0]
+    return merged(named("Deployment", "envoy"), {"spec": patch["spec"]})
+
+
+def pods() -> dict[str, Json]:
+    scorer = named("Deployment", "glidepath-scorer")
+    return {"scorer": scorer["spec"]["template"], "envoy": envoy_with_sidecar()["spec"]["template"]}
+
+
+def containers(template: Json) -> list[Json]:
+    return [*template["spec"]["containers"], *template["spec"].get("initContainers", [])]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", [name for name in MANIFESTS if "sidecar/extproc.yaml" not in name])
+def test_every_manifest_has_the_fields_of_its_kind_and_no_other(name: str, version: str) -> None:
+    kubernetes_validate.validate(MANIFESTS[name], version, strict=True)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_so_has_envoy_with_its_sidecar(version: str) -> None:
+    kubernetes_validate.validate(envoy_with_sidecar(), version, strict=True)
+
+
+def test_the_schemas_refuse_what_is_wrong() -> None:
+    wrong = deepcopy(named("Deployment", "glidepath-scorer"))
+    wrong["spec"]["template"]["spec"]["containers"][0]["readOnlyRootFilesystem"] = True
+    with pytest.raises(kubernetes_validate.ValidationError, match="readOnlyRootFilesystem"):
+        kubernetes_validate.validate(wrong, VERSIONS[0], strict=True)
+
+
+@pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
+def test_a_kustomization_names_files_that_are_there(path: Path) -> None:
+    spec = documents(path)[0]
+    names = [*spec.get("resources", []), *spec.get("components", []), *(one["path"] for one in spec.get("patches", []))]
+    names += [file for one in spec.get("configMapGenerator", []) for file in one["files"]]
+    assert names
+    assert [name for name in names if not (path.parent / name).exists()] == []
+
+
+def test_no_secret_is_applied() -> None:
+    applied = [name for path in KUSTOMIZATIONS for name in documents(path)[0].get("resources", [])]
+    assert "secret.example.yaml" not in applied
+    secrets = [one for one in MANIFESTS.values() if one["kind"] == "Secret"]
+    assert {value for one in secrets for value in one["stringData"].values()} == {"replace-me"}
+
+
+@pytest.mark.parametrize("pod", ["scorer", "envoy"])
+def test_no_container_has_more_rights_than_it_needs(pod: str) -> None:
+    template = pods()[pod]
+    assert template["spec"]["automountServiceAccountToken"] is False
+    for one in containers(template):
+        rights = template["spec"].get("securityContext", {}) | one["securityContext"]
+        assert (rights["runAsNonRoot"], rights["runAsUser"]) == (True, 10001), one["name"]
+        assert rights["readOnlyRootFilesystem"] is True, one["name"]
+        assert rights["allowPrivilegeEscalation"] is False, one["name"]
+        assert rights["capabilities"] == {"drop": ["ALL"]}, one["name"]
+        assert rights["seccompProfile"] == {"type": "RuntimeDefault"}, one["name"]
+        assert set(one["resources"]) == {"requests", "limits"}, one["name"]
+
+
+@pytest.mark.parametrize("pod", ["scorer", "envoy"])
+def test_what_is_mounted_is_declared(pod: str) -> None:
+    template = pods()[pod]
+    declared = {one["name"] for one in template["spec"]["volumes"]}
+    assert {mount["name"] for one in containers(template) for mount in one["volumeMounts"]} == declared
+
+
+def test_envoy_and_extproc_share_the_folder_of_the_sockets_and_no_more() -> None:
+    config = load_config(FOLDER / "base" / "glidepath.yaml")
+    sockets = {
+        Path(one.removeprefix("unix:")).parent for one in (config.envoy.shadow_listen, *config.extproc.addresses)
+    }
+    mounts = {one["name"]: {m["mountPath"] for m in one["volumeMounts"]} for one in containers(pods()["envoy"])}
+    assert mounts["envoy"] & mounts["extproc"] == {str(folder) for folder in sockets}
+
+
+def test_ports_and_services_are_those_of_the_configuration() -> None:
+    config = load_config(FOLDER / "base" / "glidepath.yaml")
+    port = {one["name"]: one["containerPort"] for pod in pods().values() for c in containers(pod) for one in c["ports"]}
+    assert port == {
+        "metrics": _port(config.scorer.metrics),
+        "rtds": _port(config.envoy.rtds_listen),
+        "extproc-metrics": _port(config.extproc.metrics),
+        "http": _port(config.envoy.listen),
+    }
+    rtds = named("Service", "glidepath-rtds")
+    assert config.envoy.rtds_address == f"{rtds['metadata']['name']}:{rtds['spec']['ports'][0]['port']}"
+    assert rtds["spec"]["clusterIP"] == "None"
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+def test_selectors_find_the_pods_they_mean() -> None:
+    labels = {name: template["metadata"]["labels"].items() for name, template in pods().items()}
+    for name, one in MANIFESTS.items():
+        selector = {"Service": lambda s: s["selector"], "PodDisruptionBudget": lambda s: s["selector"]["matchLabels"]}
+        if one["kind"] in selector:
+            wanted = selector[one["kind"]](one["spec"]).items()
+            assert any(wanted <= have for have in labels.values()), name
+    for policy, pod in {"glidepath-scorer": "scorer", "glidepath-extproc": "envoy", "envoy-upstreams": "envoy"}.items():
+        selected = named("NetworkPolicy", policy)["spec"]["podSelector"]["matchLabels"].items()
+        assert selected <= labels[pod], policy
+
+
+def test_every_part_may_reach_redis_and_envoy_its_weights() -> None:
+    labels = {name: template["metadata"]["labels"].items() for name, template in pods().items()}
+
+    def admitted(policy: str, port: int) -> set[str]:
+        rules = [rule for rule in named("NetworkPolicy", policy)["spec"]["ingress"] if rule["ports"][0]["port"] == port]
+        sources = [source["podSelector"]["matchLabels"].items() for rule in rules for source in rule["from"]]
+        return {name for name, have in labels.items() if any(source <= have for source in sources)}
+
+    assert admitted("glidepath-redis", 6379) == {"scorer", "envoy"}
+    assert admitted("glidepath-scorer", 18000) == {"envoy"}
