@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import random
 import shutil
 import signal
 import socket
@@ -114,12 +115,20 @@ class Child:
 
 
 def free_ports(count: int) -> list[int]:
-    """``count`` different loopback ports that nobody listens on just now."""
+    """``count`` different loopback ports that nobody listens on just now.
+
+    They lie below the range from which systems take ports for outgoing connections (32768 and up on Linux), so that no
+    connection takes one before its server does.
+    """
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        ports: list[int] = []
+        while len(ports) < count:
+            port = random.randrange(20_000, 32_000)
+            one = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                one.bind(("127.0.0.1", port))
+                ports.append(port)
+        return ports
 
 
 def answers(host: str, port: int) -> bool:
