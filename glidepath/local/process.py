@@ -114,16 +114,17 @@ class Child:
         self.stop()
 
 
-def free_ports(count: int) -> list[int]:
+def free_ports(count: int, rng: random.Random | None = None) -> list[int]:
     """``count`` different loopback ports that nobody listens on just now.
 
     They lie below the range from which systems take ports for outgoing connections (32768 and up on Linux), so that no
     connection takes one before its server does.
     """
+    rng = rng or random.SystemRandom()
     with contextlib.ExitStack() as stack:
         ports: list[int] = []
         while len(ports) < count:
-            port = random.randrange(20_000, 32_000)
+            port = rng.randrange(20_000, 32_000)
             one = stack.enter_context(socket.socket())
             with contextlib.suppress(OSError):
                 one.bind(("127.0.0.1", port))
