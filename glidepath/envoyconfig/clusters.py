@@ -202,4 +202,7 @@ def _rtds(config: Config) -> Json:
     section = _own(keys.RTDS_CLUSTER, [where], 16, "One stream.")
     if config.envoy.rtds_address is not None:
         section["health_checks"] = [noted("Only the scorer that steers listens.", dict(_LISTENS))]
+        section["common_lb_config"] = {
+            "healthy_panic_threshold": {"value": 0}
+        }  # one of many is healthy, and that is right
     return noted("Weights by RTDS.", section)

@@ -68,6 +68,7 @@ def rtds_cluster(envoy: dict[str, Any]) -> dict[str, Any]:
 def test_envoy_finds_the_scorer_that_steers_behind_the_name_of_all() -> None:
     cluster = rtds_cluster({"rtds_address": "scorers:18000"})
     assert (cluster["type"], cluster["health_checks"][0]["tcp_health_check"]) == ("STRICT_DNS", {})
+    assert cluster["common_lb_config"] == {"healthy_panic_threshold": {"value": 0}}
 
 
 def test_without_a_name_envoy_calls_where_the_scorer_listens() -> None:
