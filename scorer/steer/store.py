@@ -9,12 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import structlog
+from redis.exceptions import ResponseError
+
 from glidepath.domain import Outcomes, ScoredPair
 from glidepath.errors import InputError
 from glidepath.keys import WorkloadKeys
 from glidepath.records import Command, Decision, from_json, to_json
 from glidepath.redisio import RedisClient
 from glidepath.wire import decode_outcomes, decode_scored
+
+log = structlog.get_logger()
 
 BATCH = 500  # entries of one stream at once; a full batch is followed by another at once
 START = "0-0"
@@ -103,10 +108,13 @@ class RedisStore:
         if not places:
             return {}
         positions = {key: cursors[workload][stream] for key, (workload, stream) in places.items()}
-        if self._cluster:
+        try:
+            if self._cluster:
+                answers = await self._read_cluster(cursors, block_ms)
+            else:
+                answers = await self._redis.xread(positions, count=BATCH, block=block_ms or None) or []
+        except ResponseError:  # some key is not the stream that it should be: the other workloads go on
             answers = await self._read_cluster(cursors, block_ms)
-        else:
-            answers = await self._redis.xread(positions, count=BATCH, block=block_ms or None) or []
         found: dict[str, dict[str, list[Any]]] = {}
         for key, entries in _streams(answers):
             workload, stream = places[_text(key)]
@@ -126,7 +134,11 @@ class RedisStore:
 
     async def _read_one(self, workload: str, ids: Mapping[str, str]) -> list[tuple[Any, list[Any]]]:
         positions = {getattr(WorkloadKeys(workload), stream): at for stream, at in ids.items()}
-        return _streams(await self._redis.xread(positions, count=BATCH) or [])
+        try:
+            return _streams(await self._redis.xread(positions, count=BATCH) or [])
+        except ResponseError as error:
+            log.warning("streams_unreadable", workload=workload, reason=str(error))
+            return []
 
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
         """One script a workload. Returns what failed, by workload; FencedError where the token is too old."""

@@ -256,6 +256,7 @@ async def test_a_bug_and_bad_records_in_one_workload_do_not_stop_another(tmp_pat
         config = config_of(Fleet([one], [tmp_path], []), redis_url)
         async with steering(config) as wheel:
             await until(lambda: wheel.stands("shadow", 0, 1))
+            await wheel.redis.set("glidepath:{batch}:results", "a string where a stream should be")
             await wheel.redis.xadd("glidepath:{batch}:outcomes", {"o": b"\xff\xff no record"})
             await wheel.redis.xadd("glidepath:{batch}:commands", {"c": b"{"})
             poison = Outcomes("batch", "poison", 1, 2**41, 2**41)
