@@ -16,6 +16,7 @@ from glidepath.config import Config
 from glidepath.errors import GlidepathError
 from glidepath.health import health_app, serve_app
 from glidepath.redisio import RedisClient, check, connect
+from scorer.statuspage import add_status
 from scorer.steer.compose import steer_loop
 from scorer.worker.loop import ScoreWorker
 
@@ -56,6 +57,7 @@ class ScorerService:
         try:
             await check(redis, self._config.redis)
             app = health_app(self.registry, self.readiness)
+            add_status(app, redis, self._config)
             runner = await serve_app(app, self._config.scorer.metrics, "scorer.metrics")
             try:
                 async with asyncio.TaskGroup() as group:

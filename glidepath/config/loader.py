@@ -197,7 +197,7 @@ def _fields_at(path: KeyPath) -> list[str]:
         else:
             annotation = section
     section = _section_in(annotation)
-    return sorted(section.model_fields) if section else []
+    return sorted(field.alias or name for name, field in section.model_fields.items()) if section else []
 
 
 def _section_in(annotation: Any) -> type[BaseModel] | None:

@@ -73,7 +73,8 @@ def _table(model: type[BaseModel]) -> str:
             comments = dict(_FIELD.findall(inspect.getsource(base))) | comments
     rows = ["| key | type | default | |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
-        rows.append(f"| `{name}` | {_type(field)} | {_default(field)} | {_cell(comments.get(name, ''))} |")
+        what = _cell(comments.get(name, ""))
+        rows.append(f"| `{field.alias or name}` | {_type(field)} | {_default(field)} | {what} |")
     return "\n".join(rows)
 
 

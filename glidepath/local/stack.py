@@ -70,13 +70,13 @@ class Stack:
 def write_config(config: Config, path: Path) -> None:
     """The configuration as a file that ``load_config`` reads back equal."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = config.model_dump(mode="json", exclude_unset=True)
+    data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
     path.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
 
 
 def with_addresses(config: Config, *, admin: str | None = None, redis: str | None = None) -> Config:
     """The configuration as the children need it: with the addresses of an Envoy and a Redis that we start."""
-    data = config.model_dump(mode="json", exclude_unset=True)
+    data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
     if admin is not None:
         data["envoy"] = {**data.get("envoy", {}), "admin": [admin]}
     if redis is not None:

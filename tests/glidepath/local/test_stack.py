@@ -121,3 +121,12 @@ def test_the_addresses_of_what_was_started_change_nothing_else(valid_yaml: str) 
     assert changed.redis.url == "redis://127.0.0.1:6390/0"
     assert changed.digest("chat") == config.digest("chat")
     assert with_addresses(config) == config
+
+
+def test_a_written_configuration_is_read_back_equal_though_a_key_is_a_word_of_python(
+    tmp_path: Path, valid_yaml: str
+) -> None:
+    schema = "    scoring: {extraction: {schema: {type: object}}}\n"
+    config = parse_config(valid_yaml + schema)
+    write_config(with_addresses(config, admin="http://127.0.0.1:1"), tmp_path / "glidepath.yaml")
+    assert load_config(tmp_path / "glidepath.yaml").workloads == config.workloads

@@ -1,0 +1,195 @@
+"""What must be true, and what is to be done, before a baseline is switched off. Pure: facts in, a checklist out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from glidepath.config import Config, Workload
+from glidepath.config.backends import Backend
+from glidepath.records import Decision, Phase, WorkloadStatus
+
+DAY_MS = 86_400_000
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    BLOCK = "block"
+    TODO = "todo"  # a person's work; nobody can look it up for them
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the checklist; ``remedy`` where something can be done about it."""
+
+    level: Level
+    workload: str
+    what: str
+    detail: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one workload: its status, its decisions (oldest first), whether its probes fail."""
+
+    status: WorkloadStatus | None = None
+    decisions: tuple[Decision, ...] = ()
+    probes_failing: str = ""
+
+
+def users_of(config: Config, backend: str) -> dict[str, str]:
+    """Workload → its use of this backend."""
+    uses: dict[str, str] = {}
+    for name, workload in config.workloads.items():
+        if workload.baseline == backend:
+            uses[name] = "baseline and fallback" if workload.fallback else "baseline"
+        elif workload.candidate == backend:
+            uses[name] = "candidate"
+    return uses
+
+
+def in_order(config: Config, volumes: Mapping[str, int]) -> list[str]:
+    """All workloads, the least critical first: as they were migrated (``after``), small ones first among equals."""
+    depths: dict[str, int] = {}
+
+    def depth(name: str) -> int:
+        if name not in depths:
+            depths[name] = 1 + max((depth(other) for other in config.workloads[name].after), default=-1)
+        return depths[name]
+
+    return sorted(config.workloads, key=lambda name: (depth(name), volumes.get(name, 0), name))
+
+
+def checklist(config: Config, workload: str, facts: Mapping[str, Facts], now_ms: int) -> list[Item]:
+    """For the end of this workload's baseline, from what can be looked up to what a person must do."""
+    settings = config.workload(workload)
+    own = facts.get(workload, Facts())
+    return [
+        *_finished(workload, settings, own, now_ms),
+        *_drilled(workload, settings, own),
+        *_probed(workload, settings, own),
+        *_earlier(config, workload, facts),
+        *_others(config, workload, facts),
+        *_to_do(config, workload, tuple(_still_using(config, workload, facts))),
+    ]
+
+
+def blocked(items: list[Item]) -> list[Item]:
+    return [item for item in items if item.level is Level.BLOCK]
+
+
+def _finished(name: str, settings: Workload, facts: Facts, now_ms: int) -> list[Item]:
+    status, last = facts.status, settings.ramp.steps[-1]
+    if status is None:
+        return [Item(Level.BLOCK, name, "migrated", "no scorer has steered it", "run it before you end it")]
+    share = f"{status.percent:g} % at the candidate, {status.phase.replace('_', ' ')}"
+    if last < 100:
+        detail = f"its ramp ends at {last:g} %: a permanent hybrid needs its baseline"
+        return [Item(Level.BLOCK, name, "migrated", detail, "add the step 100 first")]
+    if status.percent < 100:
+        return [Item(Level.BLOCK, name, "migrated", share, f"wait for 100 %: glidepath status -w {name}")]
+    if status.phase != Phase.COMPLETED.value:
+        left = max(status.since_ms + settings.ramp.validation * 1000 - now_ms, 0) / DAY_MS
+        waits = status.phase == Phase.VALIDATING.value
+        remedy = f"wait: the validation ends in {left:.1f} days" if waits else f"glidepath status -w {name}"
+        return [Item(Level.BLOCK, name, "validated", share, remedy)]
+    items = [Item(Level.OK, name, "migrated and validated", share)]
+    failing = [v.gate for v in status.verdicts if v.gating and v.outcome == "fail"]
+    if failing:
+        items.append(
+            Item(Level.BLOCK, name, "gates", f"{', '.join(failing)} fail", "find out why before the way back is gone")
+        )
+    return items
+
+
+def _drilled(name: str, settings: Workload, facts: Facts) -> list[Item]:
+    drills = [d for d in facts.decisions if d.event == "drill"]
+    if not drills:
+        return [Item(Level.WARN, name, "way back rehearsed", "no drill in the log", f"glidepath drill {name}")]
+    passed = bool(drills[-1].details.get("passed"))
+    remedy = "" if passed else f"glidepath drill {name}"
+    return [Item(Level.OK if passed else Level.WARN, name, "way back rehearsed", drills[-1].reason, remedy)]
+
+
+def _probed(name: str, settings: Workload, facts: Facts) -> list[Item]:
+    if settings.probes is None and settings.shadow.reverse == 0:
+        detail = "neither probes nor reverse shadow: nothing shows that both sides are still in sync"
+        return [Item(Level.WARN, name, "both sides in sync", detail, "add a probes section; glidepath probe")]
+    if facts.probes_failing:
+        detail = f"synthetic probes fail: {facts.probes_failing}"
+        return [Item(Level.WARN, name, "both sides in sync", detail, f"glidepath probe {name}")]
+    status = facts.status
+    seen = "not known" if status is None or status.agreement is None else f"agreement {status.agreement:.3f}"
+    return [Item(Level.OK, name, "both sides in sync", seen)]
+
+
+def _earlier(config: Config, workload: str, facts: Mapping[str, Facts]) -> list[Item]:
+    """Reverse order of criticality: what was to be migrated before this one should be ended before it."""
+    items = []
+    for other in config.workload(workload).after:
+        if config.workload(other).baseline != config.workload(workload).baseline:
+            continue
+        ended = any(d.event == "decommission" for d in facts.get(other, Facts()).decisions)
+        level = Level.OK if ended else Level.WARN
+        remedy = "" if ended else f"glidepath decommission {other} first: it is the less critical one"
+        items.append(Item(level, workload, f"{other} before it", "ended" if ended else "not ended yet", remedy))
+    return items
+
+
+def _still_using(config: Config, workload: str, facts: Mapping[str, Facts]) -> dict[str, str]:
+    """Who else needs this baseline's backend, and as what."""
+    backend = config.workload(workload).baseline
+    users = {}
+    for other, use in users_of(config, backend).items():
+        one = facts.get(other, Facts())
+        ended = any(d.event == "decommission" for d in one.decisions)
+        if other != workload and not (ended and use != "candidate"):
+            share = "not steered yet" if one.status is None else f"at {one.status.percent:g} %"
+            users[other] = f"as its {use}; {share}"
+    if config.envoy.default_backend == backend:
+        users["envoy.default_backend"] = "for requests of no workload"
+    return users
+
+
+def _others(config: Config, workload: str, facts: Mapping[str, Facts]) -> list[Item]:
+    """Only this workload's use of the backend ends then: the backend itself must stay."""
+    backend = config.workload(workload).baseline
+    remedy = f"{backend} itself must stay until this has ended too"
+    users = _still_using(config, workload, facts)
+    return [Item(Level.WARN, workload, f"{backend} used by {other}", use, remedy) for other, use in users.items()]
+
+
+def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[Item]:
+    """In the order in which it is to be done; what ends the backend for everybody comes last."""
+    settings = config.workload(workload)
+    baseline, candidate = settings.baseline, settings.candidate
+    backend = config.backends[baseline]
+    later = f"; not before: {', '.join(users)}" if users else ""
+    todo = [
+        ("tell the owner", settings.owner or "no owner named in the configuration"),
+        ("last drill", f"glidepath drill {workload}: the last time that the way back is there"),
+        ("archive", f"glidepath decommission {workload} --archive FILE.tar.gz, kept as long as your audits ask"),
+        ("end the fallback", f"fallback: false; from now on a failed request of {candidate} is an error"),
+        ("take the split out", f"workloads.{workload} out of glidepath.yaml; its route leads to {candidate} alone"),
+        ("roll out", "glidepath render, then glidepath doctor against every Envoy"),
+        ("watch", f"no request of {workload} reaches {baseline} for a week, by {baseline}'s own metrics"),
+        ("revoke the credential", f"{_credential(backend)}, at the provider and in the secret store{later}"),
+        ("end the contract", f"quota, reserved capacity, private links, alarms of {_host(backend)}{later}"),
+        ("delete what was kept", "the provider's logs and stored prompts; our copies in Redis end by retention"),
+    ]
+    return [Item(Level.TODO, workload, what, detail) for what, detail in todo]
+
+
+def _credential(backend: Backend) -> str:
+    secret = backend.credential
+    if secret is None or secret.passthrough:
+        return "the clients' own"
+    return f"env {secret.env}" if secret.env else f"file {secret.file}"
+
+
+def _host(backend: Backend) -> str:
+    return urlsplit(backend.url).hostname or backend.url
