@@ -7,6 +7,7 @@ garbling 60 µs.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from scorer.compare.canonical import MAX_CHARS, plain, strip_courtesies
 from scorer.compare.letters import implausible_share
 from scorer.compare.reading import Reading
 from scorer.compare.result import excerpt, ramp
+from scorer.compare.tokens import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,17 @@ def leaks(reading: Reading) -> Fault:
 
 
 _GRAM = 6
+_BREATH = 24  # words after which a sentence without an end is taken for one
+_WHOLE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """``count``: words of passages that stood before; ``share`` of all words; ``run``: words of the longest loop."""
+    """``count``: words of passages that stood before; ``run``: words of the longest loop.
+
+    ``share``: of all words, those of sentences that stood before as a whole. Lists of alike items (products, recipes
+    for two kinds of meat) say the same passages in new sentences; a model that has lost its way says the sentences.
+    """
 
     count: int
     share: float
@@ -109,9 +117,21 @@ def repeats(reading: Reading) -> Repeats:
     again = _said_before(array)
     run, at = _longest_loop(array)
     count = max(int(again.sum()), run)
-    first = int(again.argmax()) if again.any() else at
+    first = at if run >= _GRAM or not again.any() else int(again.argmax())
     where = " ".join(t.surface for t in tokens[first : first + 8])
-    return Repeats(count, count / len(tokens), run, excerpt(where) if count else "")
+    whole = max(_whole_sentences(tokens, again), run)
+    return Repeats(count, whole / len(tokens), run, excerpt(where) if count else "")
+
+
+def _whole_sentences(tokens: Sequence[Token], again: np.ndarray) -> int:
+    """Words of sentences (of six words and more) of which nearly every word is in ``again``."""
+    words = start = 0
+    for end in range(1, len(tokens) + 1):
+        if end == len(tokens) or tokens[end].opens or end - start >= _BREATH:
+            said = int(again[start:end].sum())
+            words += said if end - start >= _GRAM and said >= _WHOLE * (end - start) else 0
+            start = end
+    return words
 
 
 def _said_before(array: np.ndarray) -> np.ndarray:
