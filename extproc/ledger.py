@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from extproc.outcomes import RequestOutcome
@@ -79,9 +80,13 @@ _NAMES = tuple({reason: coverage_name(reason, kind) for reason in Coverage} for 
 
 
 class Ledger:
-    """``flush`` hands over what came since the last one; ``totals`` never go back."""
+    """``flush`` hands over what came since the last one; ``totals`` never go back.
 
-    def __init__(self) -> None:
+    ``on_candidate_error`` is called for every failed live request of a candidate: that news should not wait.
+    """
+
+    def __init__(self, on_candidate_error: Callable[[], None] = lambda: None) -> None:
+        self._on_candidate_error = on_candidate_error
         self._tallies: dict[tuple[str, Side, Origin], _Tally] = {}
         self._coverage: dict[str, dict[str, int]] = {}
         self._since_ms = 0
@@ -94,6 +99,8 @@ class Ledger:
         if tally is None:
             tally = self._tallies[key] = _Tally()
         tally.add(outcome)
+        if outcome.error and outcome.side is Side.CANDIDATE and outcome.origin is Origin.LIVE:
+            self._on_candidate_error()
         result = "client_abort" if outcome.client_abort else outcome.error or "ok"
         self.outcome_totals[(outcome.workload, outcome.side.value, outcome.origin.value, result)] += 1
 

@@ -39,6 +39,7 @@ from glidepath.health import health_app, serve_app
 _log = structlog.get_logger(__name__)
 SYNC_S = 1.0  # budgets
 TRIM_S = 10.0
+HURRY_S = 0.05  # a candidate's first error is flushed this soon: a guard looks once a flush
 LAST_WORDS_S = 1.0
 LAST_LOG_S = 0.3  # Envoy sends its access log four times a second
 
@@ -78,7 +79,8 @@ class Worker:
         self._serving = False
         extproc = config.extproc
         self.memory = Memory(extproc.max_memory)
-        self.ledger = Ledger()
+        self._hurry = asyncio.Event()
+        self.ledger = Ledger(on_candidate_error=self._hurry.set)
         self.budgets = Budgets(config)
         self.lanes = build_lanes(config)
         self.redactor = Redactor(config.redaction)
@@ -163,7 +165,12 @@ class Worker:
 
     async def _flush_often(self, sink: BufferedSink) -> None:
         while True:
-            await asyncio.sleep(self._config.extproc.flush)
+            try:
+                await asyncio.wait_for(self._hurry.wait(), self._config.extproc.flush)
+                await asyncio.sleep(min(HURRY_S, self._config.extproc.flush))  # errors come in company
+            except TimeoutError:
+                pass
+            self._hurry.clear()
             self._flush(sink)
 
     def _flush(self, sink: BufferedSink) -> None:

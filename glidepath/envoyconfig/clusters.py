@@ -168,7 +168,7 @@ def _own(name: str, addresses: Sequence[str], max_requests: int, why: str) -> Js
     options = {
         "@type": TYPE + HTTP_OPTIONS.removeprefix("envoy."),
         "explicit_http_config": {
-            "http2_protocol_options": {"connection_keepalive": {"interval": "10s", "timeout": "5s"}}
+            "http2_protocol_options": {"connection_keepalive": {"interval": "2s", "timeout": "2s"}}
         },
     }
     return {
@@ -201,8 +201,9 @@ def _rtds(config: Config) -> Json:
     where = config.envoy.rtds_address or config.envoy.rtds_listen
     section = _own(keys.RTDS_CLUSTER, [where], 16, "One stream.")
     if config.envoy.rtds_address is not None:
-        section["health_checks"] = [noted("Only the scorer that steers listens.", dict(_LISTENS))]
-        section["common_lb_config"] = {
-            "healthy_panic_threshold": {"value": 0}
-        }  # one of many is healthy, and that is right
+        section |= {
+            "health_checks": [noted("Only the scorer that steers listens.", dict(_LISTENS))],
+            "close_connections_on_host_health_failure": True,  # a leader whose machine is gone says no goodbye
+            "common_lb_config": {"healthy_panic_threshold": {"value": 0}},  # one of many is healthy, and that is right
+        }
     return noted("Weights by RTDS.", section)

@@ -17,6 +17,7 @@ EXT_PROC = "glidepath.ext_proc"
 REMEMBER = "glidepath.remember"
 HEADER_MUTATION = "glidepath.first_byte_bound"
 DEFERRED_CLOSE = 2.0
+LOG_FLUSH_S = 0.1  # how old an outcome may be when extproc hears of it
 REQUEST_ATTRIBUTES = ["xds.cluster_name", "xds.route_name"]
 RESPONSE_ATTRIBUTES = [
     "xds.cluster_name",
@@ -141,7 +142,7 @@ def access_log(config: Config, log_name: str) -> Json:
         "log_name": log_name,
         "transport_api_version": "V3",
         "grpc_service": grpc_service(keys.EXTPROC_CLUSTER),
-        "buffer_flush_interval": seconds(min(0.25, config.extproc.flush)),
+        "buffer_flush_interval": seconds(min(LOG_FLUSH_S, config.extproc.flush)),
     }
     # upstream_cluster is empty where no host was reached (a circuit breaker); this one is not
     common["custom_tags"] = [{"tag": keys.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER%"}]

@@ -97,7 +97,8 @@ def _edit(text: str, insertion: Insertion) -> _Edit:
     if node.flow_style:
         return _flow_edit(text, node, insertion)
     indent = " " * _column(text, node)
-    body = "".join(f"{indent}{line}\n" for line in _block(insertion.items).splitlines())
+    lines = _block(insertion.items).removesuffix("\n").split("\n")  # not splitlines: U+0085 and U+2028 are text
+    body = "".join(f"{indent}{line}\n" for line in lines)
     index = _block_index(text, node, insertion.at)
     block = f"{indent}{BEGIN} lines\n{body}{indent}{END}\n"
     if index == len(text) and text and not text.endswith("\n"):

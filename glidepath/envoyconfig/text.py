@@ -35,7 +35,7 @@ def to_yaml(document: Any, header: str = "") -> str:
     text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=10**6, allow_unicode=True)
     out = _comment(header, "") if header else []
     pending = ""  # the "- " of a list item whose first entry was a comment
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n"):  # not splitlines: U+0085 and U+2028 are text
         match = _COMMENT.match(line)
         if match:
             out += _comment(yaml.safe_load(match["text"]), match["indent"])

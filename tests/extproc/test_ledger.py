@@ -106,3 +106,14 @@ def test_totals_never_go_back() -> None:
     assert ledger.outcome_totals[("chat", "candidate", "live", "ok")] == 1
     assert ledger.outcome_totals[("chat", "candidate", "live", "http_503")] == 1
     assert ledger.coverage_totals[("chat", "captured")] == 2
+
+
+def test_a_candidates_live_error_is_announced_and_nothing_else() -> None:
+    announced: list[str] = []
+    ledger = Ledger(on_candidate_error=lambda: announced.append("error"))
+    ledger.record(GOOD)
+    ledger.record(replace(BAD, side=Side.BASELINE))
+    ledger.record(replace(BAD, origin=Origin.SHADOW))
+    assert announced == []
+    ledger.record(BAD)
+    assert announced == ["error"]

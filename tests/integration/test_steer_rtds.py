@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from glidepath.local.servers import start_envoy
 from glidepath.records import CommandKind
 from scorer.steer.rtds import RtdsActuator, layer_of
 from tests.support.envoys import RunningEnvoy, running_envoy
-from tests.support.wheelhouse import CANDIDATE, steering, until
+from tests.support.wheelhouse import CANDIDATE, Wheelhouse, steering, until
 
 CLIENTS = 16
 METHOD = "/envoy.service.runtime.v3.RuntimeDiscoveryService/StreamRuntime"
@@ -94,38 +94,49 @@ def port() -> int:
     return free_ports(1)[0]
 
 
+@contextmanager
+def envoys_of(names: str, tmp_path: Path, port: int) -> Iterator[list[RunningEnvoy]]:
+    """One Envoy a letter, each in a folder of that name."""
+    with ExitStack() as stack:
+        running = []
+        for name in names:
+            folder = tmp_path / name
+            folder.mkdir()
+            running.append(stack.enter_context(running_envoy(YAML.format(port=port), folder)))
+        yield running
+
+
 @pytest.fixture
 def envoys(tmp_path: Path, port: int) -> Iterator[list[RunningEnvoy]]:
-    text = YAML.format(port=port)
-    folders = [tmp_path / name for name in "ab"]
-    for folder in folders:
-        folder.mkdir()
-    with running_envoy(text, folders[0]) as one, running_envoy(text, folders[1]) as two:
-        yield [one, two]
+    with envoys_of("ab", tmp_path, port) as two:
+        yield two
 
 
 def config_of(envoy: RunningEnvoy, redis_url: str) -> Config:
     return envoy.config.model_copy(update={"redis": RedisSection(url=redis_url)})
 
 
-async def test_a_fleet_acknowledges_each_step_and_each_retreat(
-    envoys: list[RunningEnvoy], port: int, redis_url: str
-) -> None:
+async def test_a_fleet_of_20_acknowledges_each_step_and_each_retreat(tmp_path: Path, port: int, redis_url: str) -> None:
     fleet = [StreamClient(f"client-{i}") for i in range(CLIENTS)]
-    n = CLIENTS + len(envoys)
-    async with steering(config_of(envoys[0], redis_url)) as wheel, clients(port, *fleet):
-        await until(lambda: wheel.stands("shadow", 0, n), timeout=20)
-        await wheel.order(CommandKind.PROMOTE)
-        await until(lambda: wheel.stands("holding", 5, n))
-        assert {c.candidate for c in fleet} == {500}
-        for envoy in envoys:
-            assert await wheel.has(envoy.admin, 500)
-        await wheel.outcomes(3, 3)
-        took = await until(lambda: wheel.stands("cooling_down", 0, n))
-        assert took < 1.5
-        assert {c.candidate for c in fleet} == {0}
-        for envoy in envoys:
-            assert await wheel.has(envoy.admin, 0)
+    n = CLIENTS + 4
+    with envoys_of("abcd", tmp_path, port) as envoys:
+        async with steering(config_of(envoys[0], redis_url)) as wheel, clients(port, *fleet):
+            await _step_and_retreat(wheel, envoys, fleet, n)
+
+
+async def _step_and_retreat(wheel: Wheelhouse, envoys: list[RunningEnvoy], fleet: list[StreamClient], n: int) -> None:
+    await until(lambda: wheel.stands("shadow", 0, n), timeout=20)
+    await wheel.order(CommandKind.PROMOTE)
+    await until(lambda: wheel.stands("holding", 5, n))
+    assert {c.candidate for c in fleet} == {500}
+    for envoy in envoys:
+        assert await wheel.has(envoy.admin, 500)
+    await wheel.outcomes(3, 3)
+    took = await until(lambda: wheel.stands("cooling_down", 0, n))
+    assert took < 1.5
+    assert {c.candidate for c in fleet} == {0}
+    for envoy in envoys:
+        assert await wheel.has(envoy.admin, 0)
 
 
 async def test_a_restarted_envoy_is_served_again_within_2_s(
