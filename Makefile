@@ -61,6 +61,7 @@ proto: $(VENV)/.setup-dev ## regenerate glidepath/pb from proto/
 
 render-examples: $(VENV)/.setup-dev ## rewrite envoy/ from its glidepath.yaml files
 	$(BIN)/python -m glidepath.envoyconfig.examples envoy
+	$(BIN)/python -m glidepath.envoyconfig.mesh.examples envoy
 
 reference: $(VENV)/.setup ## rewrite docs/configuration.md from the models
 	$(BIN)/python -m glidepath.config.reference > docs/configuration.md

@@ -64,10 +64,7 @@ def command(
     xds_name: Annotated[
         str | None, typer.Option(help="envoy-gateway: the xDS listener (default: NAMESPACE/GATEWAY/LISTENER).")
     ] = None,
-    scorer: Annotated[
-        str | None, typer.Option(help="Meshes with RTDS: the scorer as Envoy reaches it, HOST:PORT.")
-    ] = None,
-    image: Annotated[str, typer.Option(help="Meshes: the image of extproc beside Envoy.")] = "glidepath:latest",
+    image: Annotated[str, typer.Option(help="Meshes: the image of extproc beside Envoy.")] = "glidepath",
 ) -> None:
     """Write Envoy configuration from glidepath.yaml, with comments; or add it to your own bootstrap.
 
@@ -90,7 +87,6 @@ def command(
                     selector=labels(workload_selector or []),
                     virtual_host=virtual_host,
                     port=port,
-                    scorer=scorer,
                     image=image,
                 ),
             )
@@ -104,7 +100,6 @@ def command(
                     namespace=namespace or "default",
                     listener=listener or "http",
                     capture=cast("Capture", capture),
-                    scorer=scorer,
                     image=image,
                     xds_name=xds_name,
                 ),

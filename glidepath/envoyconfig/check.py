@@ -89,7 +89,7 @@ def _register_types(value: Any) -> None:
             module = import_module(f"envoy_data_plane.{match[1]}")
         except ModuleNotFoundError as error:
             raise InputError(f"@type {url!r} is no type of Envoy's API") from error
-        if not hasattr(module, match[2]):
+        if match[2].lower() not in {name.lower() for name in dir(module)}:  # RBAC is Rbac there
             raise InputError(f"@type {url!r} is no type of Envoy's API")
 
 

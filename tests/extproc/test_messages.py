@@ -34,6 +34,14 @@ def test_request_headers_with_the_chosen_cluster_and_the_route() -> None:
     assert read(message) == RequestHeaders(expected, "cloud", "glidepath/chat/captured", True)
 
 
+def test_a_header_names_the_chosen_cluster_where_the_filter_may_not_and_goes_no_further() -> None:
+    message = request_headers(x_glidepath_cluster=b"onprem-or-cloud", accept=b"*/*")
+    message.attributes[FILTER].update({"xds.route_name": "glidepath/chat/captured"})
+    assert read(message) == RequestHeaders({"accept": "*/*"}, "onprem-or-cloud", "glidepath/chat/captured")
+    message.attributes[FILTER].update({"xds.cluster_name": "cloud"})
+    assert read(message) == RequestHeaders({"accept": "*/*"}, "cloud", "glidepath/chat/captured")
+
+
 @pytest.mark.parametrize("name", CREDENTIAL_HEADERS)
 def test_a_credential_is_dropped_even_if_it_comes_and_even_if_it_is_configured(name: str) -> None:
     message = ProcessingRequest()

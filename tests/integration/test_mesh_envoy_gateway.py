@@ -10,6 +10,7 @@ import pytest
 
 from extproc.messages import read
 from glidepath import keys
+from tests.support.meshes.rtds import fleet, served_by
 from tests.support.meshes.stage import on_mesh
 from tests.support.stage import until
 
@@ -67,9 +68,28 @@ async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_p
         await until(lambda: len(stage.collector.streams) == 1)
 
 
+async def test_the_policys_timeout_ends_no_stream(tmp_path: Path) -> None:
+    async with on_mesh(tmp_path, "policy") as mesh:
+        stage = mesh.stage
+        stage.cloud.mood = "slow_stream"
+        reply = await stage.post(headers=TEAM)
+        assert reply.seconds > 1.1
+        await until(lambda: any(message.response_body.end_of_stream for message in stage.collector.streams[0]))
+        body = b"".join(message.response_body.body for message in stage.collector.streams[0])
+        assert body == reply.body
+
+
 async def test_copies_reach_their_backend_by_the_added_listener(tmp_path: Path) -> None:
     async with on_mesh(tmp_path, "patch") as mesh:
         reply = await mesh.stage.tee("onprem")
         assert json.loads(reply.body)["model"] == "onprem"
         log = mesh.stage.collector.entries
         await until(lambda: bool(log.get(keys.SHADOW_LOG)))
+
+
+async def test_the_scorer_steers_by_rtds_and_a_persons_curl_wins(tmp_path: Path) -> None:
+    layer = {"glidepath.chat.weight.onprem-or-cloud": 10000, "glidepath.chat.weight.cloud": 0}
+    async with fleet(layer) as where, on_mesh(tmp_path, "patch", rtds=where) as mesh:
+        assert await served_by(mesh.stage, "onprem", TEAM)
+        mesh.stage.weigh(0)
+        assert json.loads((await mesh.stage.post(headers=TEAM)).body)["model"] == "cloud"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from glidepath import keys
+from tests.support.meshes.rtds import fleet, served_by
 from tests.support.meshes.stage import on_mesh
 from tests.support.stage import BODY, until
 
@@ -106,3 +107,11 @@ async def test_calls_that_share_an_applications_request_id_get_ids_of_their_own(
         assert len(set(logged)) == 2
         assert sorted(logged) == sorted(seen)
         assert sorted(got.headers["x-request-id"] for got in stage.cloud.received) == sorted(logged)
+
+
+async def test_the_scorer_steers_by_rtds_and_stands_above_istios_admin_layer(tmp_path: Path) -> None:
+    layer = {"glidepath.chat.weight.onprem-or-cloud": 10000, "glidepath.chat.weight.cloud": 0}
+    async with fleet(layer) as where, on_mesh(tmp_path, "gateway", rtds=where) as mesh:
+        assert await served_by(mesh.stage, "onprem")
+        mesh.stage.weigh(0)
+        assert json.loads((await mesh.stage.post()).body)["model"] == "onprem"

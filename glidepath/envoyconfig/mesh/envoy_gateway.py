@@ -33,12 +33,11 @@ CAPTURES = ("patch", "policy")
 CLUSTER, LISTENER = TYPE + "config.cluster.v3.Cluster", TYPE + "config.listener.v3.Listener"
 ROUTES = TYPE + "config.route.v3.RouteConfiguration"
 EXTPROC_BACKEND = "glidepath-extproc"
-ENVOY_GROUP_ID = 65532  # the user and group of Envoy Gateway's proxy
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayPlace:
-    """``listener``: its name in the Gateway; ``capture``: who brings ext_proc; ``scorer``: HOST:PORT for RTDS.
+    """``listener``: its name in the Gateway; ``capture``: who brings ext_proc.
 
     ``xds_name``: what Envoy Gateway calls the xDS listener and its routes, if not NAMESPACE/GATEWAY/LISTENER.
     """
@@ -47,8 +46,7 @@ class GatewayPlace:
     namespace: str = "default"
     listener: str = "http"
     capture: Capture = "patch"
-    scorer: str | None = None
-    image: str = "glidepath:latest"
+    image: str = "glidepath"
     xds_name: str | None = None
 
     @property
@@ -86,14 +84,16 @@ def _proxy(config: Config, place: GatewayPlace) -> Json:
     layers = [plain(layer) for layer in runtime_layers(config)]
     patches = [{"op": "add", "path": "/layered_runtime/layers/-", "value": layer} for layer in layers]
     if pieces.with_rtds(config):
-        scorer = place.scorer or pieces.scorer_address(config, "glidepath")
-        cluster = pieces.rtds_cluster(config, scorer)
+        cluster = pieces.rtds_cluster(config)
         patches.insert(0, {"op": "add", "path": "/static_resources/clusters/-", "value": cluster})
     container: Json = {"volumeMounts": [pieces.socket_mount()]}
     if secrets := pieces.secret_variables(config):
         container["env"] = secrets
-    pod = {"securityContext": {"fsGroup": ENVOY_GROUP_ID}, "volumes": pieces.pod_volumes()}
-    beside = {"containers": [pieces.extproc_container(place.image)]}
+    pod = {
+        "labels": dict(pieces.POD_LABELS),
+        "securityContext": {"fsGroup": pieces.GROUP},
+        "volumes": pieces.pod_volumes(),
+    }
     spec = {
         "bootstrap": {"type": "JSONPatch", "jsonPatches": patches},
         "provider": {
@@ -102,7 +102,7 @@ def _proxy(config: Config, place: GatewayPlace) -> Json:
                 "envoyDeployment": {
                     "container": container,
                     "pod": pod,
-                    "patch": {"type": "StrategicMerge", "value": {"spec": {"template": {"spec": beside}}}},
+                    "initContainers": [pieces.extproc_container(place.image)],
                 }
             },
         },

@@ -24,23 +24,23 @@ from glidepath.errors import InputError
 Context = Literal["gateway", "sidecar"]
 CONTEXTS: Mapping[str, str] = {"gateway": "GATEWAY", "sidecar": "SIDECAR_OUTBOUND"}
 VERSION = "networking.istio.io/v1alpha3"
-PROXY_USER = 1337  # istio-proxy's user and group
-EXTPROC_USER = 10001
 _COUNTERS = [r".*ext_proc.*", r"cluster\.glidepath.*", r"cluster\..*-(or|for)-.*"]  # Istio drops what is not named
 _GATEWAY_LABELS = {"istio": "ingressgateway"}
 
 
 @dataclass(frozen=True, slots=True)
 class IstioPlace:
-    """Whose Envoys. ``selector``: labels of their pods; ``port``: of the listener, in the container; ``scorer``: HOST:PORT for RTDS."""
+    """Whose Envoys. ``selector``: labels of their pods.
+
+    ``port``: of the listener in the container, for filters and access log; routes go by ``virtual_host``.
+    """
 
     context: Context = "gateway"
     namespace: str = "istio-system"
     selector: Mapping[str, str] = field(default_factory=dict)
     virtual_host: str | None = None
     port: int | None = None
-    scorer: str | None = None
-    image: str = "glidepath:latest"
+    image: str = "glidepath"
 
 
 def istio_resources(config: Config, place: IstioPlace) -> list[Json]:
@@ -128,14 +128,13 @@ def _routes(config: Config, place: IstioPlace) -> list[Json]:
 
 
 def _runtime(config: Config, place: IstioPlace) -> Json:
-    scorer = place.scorer or pieces.scorer_address(config, "glidepath")
     layers = [plain(layer) for layer in runtime_layers(config) if "rtds_layer" in layer]
     value = noted(
         "Lands after Istio's admin layer, so what the scorer pushes wins over /runtime_modify: pause it by "
         "`glidepath`, not by curl. Values at start are the routes' own weights.",
         {
             "layered_runtime": {"layers": layers},
-            "static_resources": {"clusters": [pieces.rtds_cluster(config, scorer)]},
+            "static_resources": {"clusters": [pieces.rtds_cluster(config)]},
         },
     )
     patch = {
@@ -156,17 +155,25 @@ def istio_pod(config: Config, place: IstioPlace) -> Json:
     if secrets:
         proxy["env"] = secrets
     spec = {
-        "securityContext": {"fsGroup": PROXY_USER},
-        "containers": [proxy, pieces.extproc_container(place.image, EXTPROC_USER)],
+        "securityContext": {"fsGroup": pieces.GROUP},
+        "initContainers": [pieces.extproc_container(place.image)],
+        "containers": [proxy],
         "volumes": pieces.pod_volumes(),
     }
     note = (
         "kubectl patch deployment NAME --patch-file THIS (strategic merge; the injector completes istio-proxy). "
-        "Needs the ConfigMap glidepath with glidepath.yaml"
-        + (" and the Secret glidepath-credentials." if secrets else ".")
+        "Needs the ConfigMap glidepath-config and the Secret glidepath-redis of deploy/kubernetes"
+        + (", and the Secret glidepath-credentials." if secrets else ".")
     )
     proxy_config: Json = {"proxyStatsMatcher": {"inclusionRegexps": _COUNTERS}}
     if pieces.with_rtds(config):
         proxy_config["proxyMetadata"] = {"BOOTSTRAP_XDS_AGENT": "true"}
     annotations = {"proxy.istio.io/config": json.dumps(proxy_config)}
-    return noted(note, {"spec": {"template": {"metadata": {"annotations": annotations}, "spec": spec}}})
+    return noted(
+        note,
+        {
+            "spec": {
+                "template": {"metadata": {"labels": dict(pieces.POD_LABELS), "annotations": annotations}, "spec": spec}
+            }
+        },
+    )

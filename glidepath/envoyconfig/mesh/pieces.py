@@ -9,15 +9,17 @@ from glidepath import keys
 from glidepath.config.model import Config
 from glidepath.envoyconfig import filters
 from glidepath.envoyconfig.clusters import clusters
-from glidepath.envoyconfig.parts import TYPE, Json, assignment, noted, plain, socket_address
+from glidepath.envoyconfig.parts import TYPE, Json, noted, plain
 from glidepath.envoyconfig.routes import workload_routes
-from glidepath.errors import ConfigError, InputError
+from glidepath.errors import ConfigError
 
 MANAGER = "envoy.filters.network.http_connection_manager"
 MANAGER_TYPE = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = "envoy.filters.http.router"
 SOCKETS = "/run/glidepath"  # where the examples' extproc and Envoy meet
 CONFIGURATION = "/etc/glidepath"
+GROUP = 10001  # extproc's; as the pod's fsGroup it owns the sockets' folder, whatever user Envoy runs as
+POD_LABELS = {"glidepath/extproc": "enabled"}  # what the NetworkPolicies of deploy/kubernetes go by
 PRIVATE_HEADERS = [*filters.TEE_HEADERS, keys.HEADER_CLUSTER]
 _ON: Json = {"@type": TYPE + "config.route.v3.FilterConfig", "config": {}}
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -74,47 +76,53 @@ def pushed_clusters(config: Config) -> list[Json]:
     return [cluster for cluster in clusters(config) if cluster["name"] != keys.RTDS_CLUSTER]
 
 
-def rtds_cluster(config: Config, scorer: str) -> Json:
-    """The scorer as seen from Envoy's pod. ``scorer``: HOST:PORT."""
-    host, _, port = scorer.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise InputError(f"--scorer must be HOST:PORT (got {scorer!r})")
+def rtds_cluster(config: Config) -> Json:
+    """The scorers as Envoy's pod finds them: ``envoy.rtds_address``, or deploy/kubernetes' headless Service."""
+    envoy = config.envoy
+    if envoy.rtds_address is None:
+        service = f"glidepath-rtds.glidepath.svc.cluster.local:{envoy.rtds_listen.rpartition(':')[2]}"
+        config = config.model_copy(update={"envoy": envoy.model_copy(update={"rtds_address": service})})
     found: Json = next(plain(one) for one in clusters(config) if one["name"] == keys.RTDS_CLUSTER)
-    where = [socket_address(host, int(port))]
-    return {**found, "type": "STRICT_DNS", "load_assignment": assignment(keys.RTDS_CLUSTER, where)}
-
-
-def scorer_address(config: Config, namespace: str) -> str:
-    """The Service of the Kubernetes manifests, with the port of ``envoy.rtds_listen``."""
-    port = config.envoy.rtds_listen.rpartition(":")[2]
-    return f"glidepath-scorer.{namespace}.svc.cluster.local:{port}"
+    return found
 
 
 def with_rtds(config: Config) -> bool:
     return config.envoy.actuator == "rtds"
 
 
-def extproc_container(image: str, user: int | None = None) -> Json:
-    """Runs beside Envoy in its pod: bodies pass over a Unix socket, copies over loopback."""
-    security: Json = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "readOnlyRootFilesystem": True,
-        "runAsNonRoot": True,
-    }
-    if user is not None:
-        security["runAsUser"] = user
+def extproc_container(image: str) -> Json:
+    """Beside Envoy in its pod: bodies pass over a Unix socket, copies over loopback (deploy/kubernetes/sidecar)."""
+    port = "extproc-metrics"
     container = {
-        "name": "glidepath-extproc",
+        "name": "extproc",
         "image": image,
-        "args": ["extproc", "-c", f"{CONFIGURATION}/glidepath.yaml"],
-        "securityContext": security,
+        "args": ["extproc"],
+        "restartPolicy": "Always",
+        "ports": [{"name": port, "containerPort": 9464}],
+        "startupProbe": {"httpGet": {"path": "/readyz", "port": port}, "periodSeconds": 1, "failureThreshold": 60},
+        "livenessProbe": {"httpGet": {"path": "/healthz", "port": port}, "periodSeconds": 10, "timeoutSeconds": 3},
+        "resources": {
+            "requests": {"cpu": "250m", "memory": "256Mi"},
+            "limits": {"cpu": "1", "memory": "512Mi"},
+        },
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": GROUP,
+            "runAsGroup": GROUP,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+            "capabilities": {"drop": ["ALL"]},
+        },
         "volumeMounts": [
-            socket_mount(),
             {"name": "glidepath-config", "mountPath": CONFIGURATION, "readOnly": True},
+            {"name": "glidepath-redis", "mountPath": "/run/secrets/glidepath/redis", "readOnly": True},
+            socket_mount(),
+            {"name": "glidepath-tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own
         ],
     }
-    return noted("Envoy's group must own the socket: fsGroup below, mode 0660 on the socket itself.", container)
+    note = "A native sidecar (Kubernetes 1.29). It reads its configuration from the ConfigMap glidepath-config."
+    return noted(note, container)
 
 
 def socket_mount() -> Json:
@@ -123,8 +131,10 @@ def socket_mount() -> Json:
 
 def pod_volumes() -> list[Json]:
     return [
-        {"name": "glidepath-sockets", "emptyDir": {"medium": "Memory"}},
-        {"name": "glidepath-config", "configMap": {"name": "glidepath"}},
+        {"name": "glidepath-config", "configMap": {"name": "glidepath-config"}},
+        {"name": "glidepath-redis", "secret": {"secretName": "glidepath-redis", "defaultMode": 0o440}},
+        {"name": "glidepath-sockets", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+        {"name": "glidepath-tmp", "emptyDir": {"sizeLimit": "64Mi"}},
     ]
 
 

@@ -155,3 +155,10 @@ def test_render_knows_its_targets(valid_yaml: str, tmp_path: Path) -> None:
     *_, error = run("render", "nginx", "-c", str(path))
     assert isinstance(error, InputError)
     assert "allowed: envoy" in str(error)
+
+
+def test_types_in_capitals_are_known_under_the_names_that_the_package_gives_them(bootstrap: Json) -> None:
+    manager = bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    kind = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
+    manager["http_filters"].insert(0, {"name": "envoy.filters.http.rbac", "typed_config": {"@type": kind}})
+    check_strict(bootstrap)

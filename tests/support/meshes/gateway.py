@@ -239,7 +239,8 @@ def _policy_filter(policy: Json) -> Json:
             "@type": _EXT + "filters.http.ext_proc.v3.ExternalProcessor",
             "failure_mode_allow": ext_proc["failOpen"],
             "observability_mode": ext_proc["shadowMode"],
-            "grpc_service": {"envoy_grpc": {"cluster_name": _POLICY_CLUSTER}, "timeout": "10s"},
+            # Envoy Gateway says 10s; shorter here, to show that it ends no stream
+            "grpc_service": {"envoy_grpc": {"cluster_name": _POLICY_CLUSTER}, "timeout": "1s"},
             "processing_mode": {
                 "request_header_mode": "SEND",
                 "response_header_mode": "SEND",

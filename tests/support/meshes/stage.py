@@ -32,22 +32,20 @@ class MeshStage:
     service: Recorder  # the user's own
 
 
-def config_of(text: Mapping[str, Any], shadow: int, socket: Path) -> Config:
+def config_of(text: Mapping[str, Any], shadow: int, socket: Path, rtds: str = "127.0.0.1:1") -> Config:
     """Actuated by RTDS, as on a cluster."""
     data = deepcopy(dict(text))
-    data["envoy"] = {"shadow_listen": f"127.0.0.1:{shadow}", "actuator": "rtds", "rtds_listen": "127.0.0.1:1"}
+    data["envoy"] = {"shadow_listen": f"127.0.0.1:{shadow}", "actuator": "rtds", "rtds_address": rtds}
     data["extproc"] = {"listen": f"unix:{socket}"}
     return parse_config(yaml.safe_dump(data))
 
 
 def istio_xds(config: Config, context: Context, port: int, service: str) -> Xds:
-    """What istiod would push with our EnvoyFilters in place. The scorer of RTDS is out of reach."""
+    """What istiod would push with our EnvoyFilters in place."""
     labels = {"istio": "ingressgateway", "app": "assistant"}
-    place = IstioPlace(context=context, scorer="127.0.0.1:1")
+    place = IstioPlace(context=context)
     if context == "sidecar":
-        place = IstioPlace(
-            context=context, selector={"app": "assistant"}, virtual_host=SIDECARS_HOST, scorer="127.0.0.1:1"
-        )
+        place = IstioPlace(context=context, selector={"app": "assistant"}, virtual_host=SIDECARS_HOST)
     shape = istio.gateway if context == "gateway" else istio.sidecar
     xds = shape(port, endpoint(service))
     istio.apply(xds, CONTEXTS[context], plain(istio_resources(config, place)), labels)
@@ -55,8 +53,8 @@ def istio_xds(config: Config, context: Context, port: int, service: str) -> Xds:
 
 
 def gateway_xds(config: Config, capture: Capture, port: int, service: str, *, tls_chain: bool = False) -> Xds:
-    """What Envoy Gateway would push with our resources in place. The scorer of RTDS is out of reach."""
-    resources = plain(gateway_resources(config, GatewayPlace(capture=capture, scorer="127.0.0.1:1")))
+    """What Envoy Gateway would push with our resources in place."""
+    resources = plain(gateway_resources(config, GatewayPlace(capture=capture)))
     xds = gateway.translate(resources, port, endpoint(service), tls_chain)
     (policy,), (proxy,) = gateway.of_kind(resources, "EnvoyPatchPolicy"), gateway.of_kind(resources, "EnvoyProxy")
     gateway.apply_proxy(xds, proxy)
@@ -66,9 +64,17 @@ def gateway_xds(config: Config, capture: Capture, port: int, service: str, *, tl
 
 @asynccontextmanager
 async def on_mesh(
-    folder: Path, mesh: str, *, chat: Mapping[str, Any] | None = None, onprem: Mapping[str, Any] | None = None
+    folder: Path,
+    mesh: str,
+    *,
+    chat: Mapping[str, Any] | None = None,
+    onprem: Mapping[str, Any] | None = None,
+    rtds: str = "127.0.0.1:1",
 ) -> AsyncIterator[MeshStage]:
-    """``mesh``: gateway or sidecar (Istio), patch or policy (Envoy Gateway). The others: more settings of these."""
+    """``mesh``: gateway or sidecar (Istio), patch or policy (Envoy Gateway).
+
+    ``chat``, ``onprem``: more settings of these; ``rtds``: where the scorers are, HOST:PORT (absent: out of reach).
+    """
     socket = folder / "extproc.sock"
     live, shadow, admin = free_ports(3)
     async with (
@@ -85,7 +91,7 @@ async def on_mesh(
             },
             "workloads": {"chat": {**CHAT, **(chat or {})}},
         }
-        config = config_of(text, shadow, socket)
+        config = config_of(text, shadow, socket, rtds)
         if mesh in CONTEXTS:
             xds = istio_xds(config, "gateway" if mesh == "gateway" else "sidecar", live, service.url)
         else:

@@ -1,1 +1,0 @@
-"""What Istio and Envoy Gateway do with our resources, as far as they use it, on configuration of the shape they make."""
