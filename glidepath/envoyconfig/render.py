@@ -77,12 +77,14 @@ def _percent(sample: float) -> Any:
 
 
 def _rtds_layer() -> Json:
+    # Envoy's default grows to 30 s: too long for a new leader's first word.
+    back_off = {"retry_back_off": {"base_interval": "0.25s", "max_interval": "1s"}}
     source = {
         "resource_api_version": "V3",
         "api_config_source": {
             "api_type": "GRPC",
             "transport_api_version": "V3",
-            "grpc_services": [{"envoy_grpc": {"cluster_name": keys.RTDS_CLUSTER}}],
+            "grpc_services": [{"envoy_grpc": {"cluster_name": keys.RTDS_CLUSTER, "retry_policy": back_off}}],
         },
         "initial_fetch_timeout": "1s",
     }

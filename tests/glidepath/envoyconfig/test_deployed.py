@@ -69,6 +69,14 @@ def test_envoy_finds_the_scorer_that_steers_behind_the_name_of_all() -> None:
     cluster = rtds_cluster({"rtds_address": "scorers:18000"})
     assert (cluster["type"], cluster["health_checks"][0]["tcp_health_check"]) == ("STRICT_DNS", {})
     assert cluster["common_lb_config"] == {"healthy_panic_threshold": {"value": 0}}
+    assert cluster["close_connections_on_host_health_failure"] is True
+
+
+def test_envoy_asks_again_within_a_second_when_the_leader_is_gone() -> None:
+    bootstrap = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "example" / "envoy.yaml").read_text())
+    layer = next(one["rtds_layer"] for one in bootstrap["layered_runtime"]["layers"] if "rtds_layer" in one)
+    service = layer["rtds_config"]["api_config_source"]["grpc_services"][0]["envoy_grpc"]
+    assert service["retry_policy"]["retry_back_off"]["max_interval"] == "1s"
 
 
 def test_without_a_name_envoy_calls_where_the_scorer_listens() -> None:
