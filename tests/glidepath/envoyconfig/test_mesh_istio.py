@@ -90,6 +90,14 @@ def test_only_the_named_virtual_host_is_changed_in_a_sidecar(config: Config) -> 
     assert changed == ["llm.models.svc.cluster.local:8000"]
 
 
+def test_a_port_keeps_filters_and_log_to_its_listener(config: Config) -> None:
+    labels = {"istio": "ingressgateway"}
+    for port, changed in ((8080, True), (8443, False)):
+        before, after = istio.gateway(8080, endpoint(SERVICE)), istio.gateway(8080, endpoint(SERVICE))
+        istio.apply(after, "GATEWAY", plain(istio_resources(config, IstioPlace(port=port))), labels)
+        assert (after.listeners[0] != before.listeners[0]) is changed
+
+
 @pytest.mark.parametrize("context", ["gateway", "sidecar"])
 def test_the_users_filters_logs_and_clusters_stay_and_ours_sleep(config: Config, context: Context) -> None:
     shape = istio.gateway if context == "gateway" else istio.sidecar
