@@ -123,14 +123,15 @@ def observe(
     """Compare each Envoy's admin layer (None: not readable now) with what it was told.
 
     ``retreating``: while the news of a rollback travels, a higher share found at an Envoy that has not yet confirmed is
-    not adopted: the way back wins. ``stale``: what a former leader may still have written in its last moment.
+    not adopted: the way back wins. ``stale``: what a former leader may still have written in its last moment; never
+    everything back to the baseline, which is a person's wish whenever it could be one.
     """
     seen = {envoy: _look(names, desired, values, told.get(envoy, ())) for envoy, values in readings.items()}
     curls = [
         (look.actual.percent, envoy)
         for envoy, look in seen.items()
         if look.actual is not None
-        and look.foreign - {i[:2] for i in stale}
+        and look.foreign - {i[:2] for i in stale if i.candidate > 0}
         and not (retreating and look.unconfirmed and look.actual.percent > desired.percent)
     ]
     adopted, at = min(curls, default=(None, ""))

@@ -122,6 +122,12 @@ def test_a_former_leaders_last_write_is_no_curl() -> None:
     assert observe(NAMES, NOW, readings, {"a": (NOW,)}, stale=frozenset({OLD})).adopted is None
 
 
+def test_everything_back_is_a_persons_wish_though_a_former_leader_had_it_so() -> None:
+    zero = desired_imprint(0, 100, True)
+    seen = observe(NAMES, NOW, {"a": holds(zero)}, {"a": (NOW,)}, stale=frozenset({zero}))
+    assert seen.adopted == 0
+
+
 def test_an_unreadable_envoy_is_neither_confirmed_nor_forgotten_nor_written() -> None:
     seen = observe(NAMES, NOW, {"a": None}, {"a": (OLD, NOW)})
     assert (seen.confirmed, seen.told) == (frozenset(), {"a": (OLD, NOW)})

@@ -1,0 +1,150 @@
+"""Two Envoys, two extprocs, two scorers, one Redis: one migration."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glidepath.config import Config
+from glidepath.domain import Origin, Side
+from glidepath.local.parts import config_file
+from tests.support.recorder import Recorder
+from tests.support.system import System, running_system, system_config
+from tests.support.waiting import eventually
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two whole systems that share a Redis and know both Envoys."""
+
+    one: System
+    two: System
+
+    async def ask(self, count: int) -> None:
+        """``count`` requests to each Envoy; all are answered."""
+        body = {"model": "m", "messages": [{"role": "user", "content": "Who are you?"}]}
+        for system in (self.one, self.two):
+            for _ in range(count):
+                async with system.http.post(f"{system.url}/v1/chat/completions", json=body) as response:
+                    assert response.status == 200
+
+    async def counted(self) -> Counter[tuple[str, str]]:
+        """(side, origin) → requests, over all flushes of both extprocs."""
+        total: Counter[tuple[str, str]] = Counter()
+        for flush in await self.one.outcomes():
+            for side in flush.sides:
+                total[side.side.value, side.origin.value] += side.requests
+        return total
+
+    async def sums_up(self, requests: int) -> bool:
+        """Every client's request was the baseline's, and every one had a copy at the candidate."""
+        wanted = {
+            (Side.BASELINE.value, Origin.LIVE.value): requests,
+            (Side.CANDIDATE.value, Origin.SHADOW.value): requests,
+        }
+        return await self.counted() == wanted
+
+    async def live(self) -> dict[Side, int]:
+        counted = await self.counted()
+        return {side: counted[side.value, Origin.LIVE.value] for side in Side}
+
+    async def weigh(self, candidate: int) -> bool:
+        wanted = {"onprem-or-cloud": candidate, "cloud": 10_000 - candidate}
+        return await self.one.weights() == wanted and await weights_of(self.two) == wanted
+
+    async def scored(self, count: int) -> bool:
+        return len(await self.one.results()) >= count
+
+    async def cli(self, *arguments: str) -> Any:
+        command = [sys.executable, "-m", "glidepath", *arguments, "--json", "-c", str(config_file(self.one.folder))]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    async def leader(self) -> System | None:
+        """The system whose scorer steers; its name says its process."""
+        status = await self.one.status()
+        pids = {str(system.child("scorer").pid): system for system in (self.one, self.two)}
+        return pids.get(status.leader.split("-")[-2]) if status else None
+
+
+async def weights_of(system: System) -> dict[str, int]:
+    """Of a system whose own Envoy is the second in the list."""
+    async with system.http.get(f"{system.admin}/runtime") as response:
+        entries = (await response.json(content_type=None)).get("entries", {})
+    prefix = "glidepath.chat.weight."
+    return {k.removeprefix(prefix): int(v["final_value"]) for k, v in entries.items() if k.startswith(prefix)}
+
+
+def together(one: Config, two: Config) -> tuple[Config, Config]:
+    """Each with its own Envoy first, both with the first one's Redis."""
+    both = (*one.envoy.admin, *two.envoy.admin)
+    merged = []
+    for config in (one, two):
+        data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
+        own = config.envoy.admin[0]
+        data["envoy"]["admin"] = [own, *(admin for admin in both if admin != own)]
+        data["redis"] = {"url": one.redis.url}
+        data["workloads"]["chat"] |= {"ramp": {"steps": [50, 100], "shadow_hold": "1h", "hold": "1h"}}
+        merged.append(Config.model_validate(data))
+    return merged[0], merged[1]
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    async with Recorder("same") as cloud, Recorder("same") as onprem:
+        configs = together(*(system_config(folder, cloud.url, onprem.url) for folder in folders))
+        async with (
+            running_system(configs[0], folders[0]) as one,
+            running_system(configs[1], folders[1], redis=False) as two,
+        ):
+            yield Pair(one, two)
+
+
+async def test_two_of_everything_are_one_migration_and_one_of_them_may_die(pair: Pair) -> None:
+    await pair.ask(20)
+    await eventually(lambda: pair.scored(40), within=40, what="40 scores")
+    await eventually(lambda: pair.sums_up(40))
+    assert len({flush.source for flush in await pair.one.outcomes()}) == 2
+    assert (await pair.one.coverage())["paired"] == 40
+    await eventually(lambda: pair.weigh(0))
+    await pair.cli("promote", "chat", "--percent", "50", "--force")
+    await eventually(lambda: pair.weigh(5000), within=5)
+
+    leader = await pair.leader()
+    assert leader is not None
+    leader.child("scorer").kill()
+    await pair.ask(20)
+    decision = await pair.cli("rollback", "chat", "--reason", "the other scorer takes over")
+    assert decision["to_percent"] == 0
+    await eventually(lambda: pair.weigh(0), within=5)
+    await eventually(lambda: _confirmed(pair), within=5)
+    assert await pair.leader() not in (None, leader)
+
+    await eventually(lambda: pair.scored(80), within=40, what="80 scores")
+    ids = [scored.pair_id for scored in await pair.one.results()]
+    assert len(ids) == len(set(ids)) == 80
+    await eventually(lambda: _lives(pair, 80))
+    assert (await pair.live())[Side.CANDIDATE] > 5
+    assert (await pair.one.coverage())["paired"] == 80
+
+
+async def _lives(pair: Pair, requests: int) -> bool:
+    return sum((await pair.live()).values()) == requests
+
+
+async def _confirmed(pair: Pair) -> bool:
+    status = await pair.one.status()
+    return status is not None and (status.percent, status.confirmed, status.envoys) == (0, 2, 2)

@@ -1,0 +1,130 @@
+"""README's "By curl alone", line by line, with the real curl: each does what its comment says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.recorder import Recorder
+from tests.support.system import System, running_system, system_config
+from tests.support.waiting import eventually
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@dataclass(slots=True)
+class Curl:
+    """The lines of the section, run against this system's addresses."""
+
+    system: System
+    lines: list[str]
+
+    async def run(self, *words: str) -> str:
+        """The one line that holds all of ``words``."""
+        (line,) = [line for line in self.lines if all(word in line for word in words)]
+        line = line.partition(" | ")[0]
+        for documented, here in self.addresses().items():
+            line = line.replace(documented, here)
+        words_here = shlex.split(line)[1:]
+        if shutil.which("curl") is None:  # the same request without it
+            async with self.system.http.request(
+                "POST" if "POST" in words_here else "GET", f"http://{words_here[-1]}"
+            ) as r:
+                assert r.status == 200
+                return await r.text()
+        command = ["curl", "-sS", "--fail", *words_here]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=10)
+        assert done.returncode == 0, (line, done.stderr)
+        return done.stdout
+
+    def addresses(self) -> dict[str, str]:
+        config = self.system.config
+        return {
+            "127.0.0.1:9901": config.envoy.admin[0].removeprefix("http://"),
+            "127.0.0.1:9465": config.scorer.metrics,
+        }
+
+    async def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(await self.run("/status"))["chat"] or {}
+        return found
+
+    async def stands(self, **wanted: Any) -> bool:
+        status = await self.status()
+        return all(status.get(name) == value for name, value in wanted.items())
+
+    async def captured(self) -> int:
+        return (await self.system.coverage()).get("captured", 0)
+
+    async def ask(self, count: int) -> None:
+        body = {"model": "m", "messages": [{"role": "user", "content": "Who?"}]}
+        for _ in range(count):
+            async with self.system.http.post(f"{self.system.url}/v1/chat/completions", json=body) as response:
+                assert response.status == 200
+
+
+@pytest.fixture
+async def curl(tmp_path: Path) -> AsyncIterator[Curl]:
+    section = README.read_text().partition("## By curl alone")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("curl ")]
+    async with Recorder("same") as cloud, Recorder("same") as onprem:
+        ramp = {"steps": [5, 50, 100], "shadow_hold": "1h", "hold": "1h"}
+        config = system_config(tmp_path, cloud.url, onprem.url, ramp=ramp)
+        async with running_system(config, tmp_path) as system:
+            yield Curl(system, lines)
+
+
+async def test_every_line_of_the_readme_does_what_it_says(curl: Curl) -> None:
+    await eventually(lambda: curl.stands(phase="shadow", confirmed=1))
+
+    await curl.run("onprem-or-cloud=500")
+    await eventually(lambda: curl.stands(phase="held", percent=5, confirmed=1))
+    assert "glidepath resume chat" in (await curl.status())["message"]
+    await curl.run("onprem-or-cloud=0")
+    await eventually(lambda: curl.stands(phase="held", percent=0))
+
+    await curl.ask(2)
+    await eventually(lambda: _captured(curl, 2))
+    await curl.run("chat.shadow=0")
+    await curl.ask(10)
+    await curl.run("chat.shadow=10")
+    await eventually(lambda: _shadow_adopted(curl, 10))
+    assert await curl.captured() == 2
+
+    await curl.run("autopilot=0")
+    await eventually(lambda: curl.stands(autopilot=False))
+    await curl.run("autopilot=1")
+    await eventually(lambda: curl.stands(autopilot=True, phase="shadow", percent=0))
+
+    entries = json.loads(await curl.run("/runtime'"))["entries"]
+    assert entries["glidepath.chat.shadow"]["final_value"] == "10"
+    assert entries["glidepath.chat.weight.cloud"]["final_value"] == "10000"
+    assert len(curl.lines) == 8
+
+
+async def _captured(curl: Curl, count: int) -> bool:
+    return await curl.captured() == count
+
+
+async def _shadow_adopted(curl: Curl, percent: float) -> bool:
+    decisions = await curl.system.decisions()
+    return any(d.event == "adopt_shadow" and d.details["shadow_percent"] == percent for d in decisions)
+
+
+async def test_the_scorers_status_names_what_it_does_not_know(curl: Curl) -> None:
+    place = f"http://{curl.system.config.scorer.metrics}/status"
+    async with curl.system.http.get(f"{place}?workload=nosuch") as response:
+        assert (response.status, (await response.json())["error"]) == (404, "no such workload (known: chat)")
+    async with curl.system.http.post(place) as response:
+        assert response.status == 405
+    curl.system.child("redis").kill()
+    async with curl.system.http.get(place) as response:
+        assert response.status == 503
