@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from extproc.ledger import Ledger, merge
 from extproc.prepare import Prepared, RawPair
 from glidepath.domain import Coverage, Outcomes, Pair
+from glidepath.redisio import being_cancelled
 
 _log = structlog.get_logger(__name__)
 BATCH = 64
@@ -125,7 +126,7 @@ class BufferedSink:
     async def run(self) -> None:
         """Until ``close`` and nothing is left, or cancelled."""
         wait = FIRST_WAIT_S
-        while True:
+        while not being_cancelled():
             if not self._has_work():
                 if self._closing.is_set():
                     return
@@ -153,7 +154,8 @@ class BufferedSink:
         await self._work.wait()
         if not self._closing.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), LINGER_S)
+                async with asyncio.timeout(LINGER_S):
+                    await self._hurry.wait()
 
     def abandon(self) -> int:
         """Count what is left as lost; returns how many pairs."""

@@ -108,7 +108,8 @@ class Supervisor:
             self.restarts += 1
             _log.warning("a worker ended", worker=index, status=status, again_in_s=wait)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._stop.wait()
             wait = min(wait * 2, LONGEST_WAIT_S)
 
     async def _start(self, index: int) -> asyncio.subprocess.Process:

@@ -165,11 +165,10 @@ class Worker:
 
     async def _flush_often(self, sink: BufferedSink) -> None:
         while True:
-            try:
-                await asyncio.wait_for(self._hurry.wait(), self._config.extproc.flush)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._config.extproc.flush):  # wait_for can lose a cancellation (3.11)
+                    await self._hurry.wait()
                 await asyncio.sleep(min(HURRY_S, self._config.extproc.flush))  # errors come in company
-            except TimeoutError:
-                pass
             self._hurry.clear()
             self._flush(sink)
 
@@ -177,7 +176,7 @@ class Worker:
         sink.put_outcomes(self.ledger.flush(int(time.time() * 1000)))
 
     async def _trim_often(self, store: RedisStore) -> None:
-        while True:
+        while not redisio.being_cancelled():
             await asyncio.sleep(TRIM_S)
             try:
                 await store.trim(list(self.lanes), int(time.time() * 1000))
@@ -185,7 +184,7 @@ class Worker:
                 _log.debug("could not trim", reason=type(error).__name__)
 
     async def _sync_often(self, counters: RedisCounters) -> None:
-        while True:
+        while not redisio.being_cancelled():
             try:
                 await self.budgets.sync(counters, time.time())
             except (RedisError, OSError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,6 +87,15 @@ def connect(section: RedisSection, *, timeout: float = 5.0) -> RedisClient:
     if section.cluster:
         return _Cluster.from_url(url, **options)
     return redis.from_url(url, health_check_interval=10, **options)
+
+
+def being_cancelled() -> bool:
+    """Whether the current task was told to end: a loop that calls Redis asks before each round.
+
+    A cancellation that meets redis-py (8.1) in the midst of a reply can be lost; the task still knows of it.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def check(client: RedisClient, section: RedisSection) -> None:

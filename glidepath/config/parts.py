@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
@@ -12,8 +12,18 @@ from glidepath.config.base import Name, Percent, Section
 from glidepath.config.units import Address, Duration, Size
 
 
+def _split(value: str) -> SplitResult:
+    """The URL's parts, once its port is known to be one: urllib looks at it only when it is asked for."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"must be a URL: {error}") from error
+    return parts
+
+
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
+    parts = _split(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an http:// or https:// URL with a host")
     return value.rstrip("/")
@@ -23,7 +33,7 @@ def _admin_url(value: str) -> str:
     if value.startswith("unix:/"):
         return value
     if value.startswith("dns://"):
-        parts = urlsplit(value)
+        parts = _split(value)
         if not parts.hostname or not parts.port:
             raise ValueError("must be dns://NAME:PORT, the name of all Envoy replicas")
         return value
@@ -75,7 +85,7 @@ class RedisSection(Section):
     @field_validator("url")
     @classmethod
     def _scheme(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+        if value is not None and _split(value).scheme not in ("redis", "rediss", "unix"):
             raise ValueError("must begin with redis://, rediss:// or unix://")
         return value
 

@@ -90,7 +90,9 @@ class Channel:
                 continue
             self.idle.set()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_S if not failures else min(0.1 * 2**failures, 1.0))
+                # not wait_for: with a wake-up and a cancellation at once, 3.11's loses the cancellation
+                async with asyncio.timeout(POLL_S if not failures else min(0.1 * 2**failures, 1.0)):
+                    await self._wake.wait()
             self._wake.clear()
             if refused:
                 await asyncio.sleep(min(0.1 * 2**failures, 1.0))

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from glidepath.config import Config
 from glidepath.errors import InputError
 from glidepath.records import Decision, Phase, Verdict, to_json
+from glidepath.redisio import being_cancelled
 from scorer.steer.actuator import Actuator, MayWrite
 from scorer.steer.lease import Lease
 from scorer.steer.metrics import SteerMetrics
@@ -148,7 +149,7 @@ class SteerLoop:
 
     async def _renew(self) -> None:
         """Keep the lease; while Redis does not answer, it runs out by itself."""
-        while True:
+        while not being_cancelled():
             await asyncio.sleep(self._lease.duration / 4)
             try:
                 if not await self._lease.renew():
@@ -308,4 +309,5 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await stop.wait()

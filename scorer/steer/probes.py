@@ -22,7 +22,7 @@ from glidepath.keys import WorkloadKeys
 from glidepath.probe.prompts import ProbeRequest, probe_requests
 from glidepath.probe.send import Probed, Prober, failure, store
 from glidepath.records import Decision, WorkloadStatus, from_json, to_json
-from glidepath.redisio import RedisClient
+from glidepath.redisio import RedisClient, being_cancelled
 
 LOOK_S = 15.0  # longest pause between two looks at Redis; also after an error
 
@@ -119,6 +119,8 @@ class ScheduledProbes:
                 trouble = reason
             else:
                 trouble = ""
+            if being_cancelled():
+                return
             await asyncio.sleep(min(wait_s, LOOK_S))
 
     async def turn(self, prober: Prober, name: str) -> float:

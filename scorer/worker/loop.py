@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from glidepath.config import Config
 from glidepath.errors import UnreachableError
-from glidepath.redisio import RedisClient
+from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.wire import decode_scored
 from scorer.worker.inbox import Entry, Inbox, RedisInbox
 from scorer.worker.metrics import ScoreMetrics
@@ -84,7 +84,7 @@ class ScoreWorker:
 
     async def _loop(self, stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE_S
-        while not (stop.is_set() or _cancelled()):
+        while not (stop.is_set() or being_cancelled()):
             try:
                 worked = await self._turn()
             except (RedisError, OSError) as error:
@@ -175,7 +175,7 @@ class ScoreWorker:
 
     async def _beat(self) -> None:
         """Say of what is in hand that it is, often enough that nobody takes it for a dead scorer's."""
-        while not _cancelled():
+        while not being_cancelled():
             await asyncio.sleep(self._reclaim_after / 4)
             with contextlib.suppress(RedisError, OSError):  # whoever takes them over meanwhile counts nothing twice
                 await self._inbox.hold(self._hand)
@@ -183,7 +183,7 @@ class ScoreWorker:
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """``call``, again and again while Redis or a remote engine is away: what is in hand is not let go."""
         pause = _FIRST_PAUSE_S
-        while not _cancelled():
+        while not being_cancelled():
             try:
                 result = await call()
             except (RedisError, OSError) as error:
@@ -214,12 +214,6 @@ def next_count(count: int, took_s: float, most: int) -> int:
     if took_s < SHORT_BATCH_S:
         return min(count * 2, most)
     return max(1, count // 2) if took_s > LONG_BATCH_S else count
-
-
-def _cancelled() -> bool:
-    """A cancellation that meets redis-py (8.1) in the midst of a reply can be lost; the task still knows of it."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _reason(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from extproc.ledger import Ledger
 from extproc.prepare import RawPair
@@ -141,3 +141,24 @@ async def test_what_cannot_be_written_at_the_end_is_counted_as_lost() -> None:
         assert sink.abandon() == 70
         assert ledger.coverage_totals[("chat", Coverage.LOST_SHUTDOWN.value)] == 70
         assert sink.fill == (0, 0)
+
+
+async def test_a_cancellation_that_the_client_swallows_still_ends_the_writer() -> None:
+    writing = asyncio.Event()
+
+    async def swallow() -> None:
+        writing.set()
+        with suppress(asyncio.CancelledError):  # as redis-py may
+            await asyncio.Event().wait()
+
+    store = TwinStore(away=True, before=swallow)
+    sink = BufferedSink(store, TwinPreparer(), Ledger(), Bounds(100, 10**6), "src")
+    sink.put_pair(raw(1))
+    task = asyncio.create_task(sink.run())
+    async with asyncio.timeout(5):
+        await writing.wait()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert done
+    assert store.writes == 1
+    assert sink.abandon() == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import urllib.request
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,23 @@ async def test_an_address_in_use_is_one_error_not_a_group_of_them(tmp_path: Path
 
 def test_every_life_of_a_worker_has_its_own_source() -> None:
     assert source_name(0) != source_name(0)
+
+
+async def test_a_cancellation_that_the_client_swallows_still_ends_the_budgets_loop(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    class Stubborn:
+        async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]:
+            asked.set()
+            with suppress(asyncio.CancelledError):  # as redis-py may
+                await asyncio.Event().wait()
+            return 0, 0.0
+
+    config = worker_config(tmp_path, "redis://127.0.0.1:1/0", shadow="{budget: {requests: 1}}")
+    worker = Worker(config, Place.of(config, 0))
+    task = asyncio.create_task(worker._sync_often(Stubborn()))  # type: ignore[arg-type]
+    async with asyncio.timeout(5):
+        await asked.wait()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert done

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any
 
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from glidepath.config import Config, parse_config
 from glidepath.local.process import free_ports
@@ -130,3 +133,24 @@ async def test_without_a_schedule_nothing_runs(valid_yaml: str) -> None:
     data: dict[str, Any] = yaml.safe_load(valid_yaml)
     data["workloads"]["chat"]["probes"] = {"prompts": PROMPTS}
     await Bench(parse_config(yaml.safe_dump(data))).probes.run()
+
+
+async def test_a_lost_cancellation_still_ends_the_probes(bench: Bench) -> None:
+    asked = asyncio.Event()
+
+    class Stubborn(MemoriesTwin):
+        async def recall(self, workload: str) -> Memory:
+            asked.set()
+            with contextlib.suppress(asyncio.CancelledError):  # as redis-py may
+                await asyncio.Event().wait()
+            raise RedisConnectionError("away")
+
+    bench.probes = ScheduledProbes(bench.config, Stubborn(), CollectorRegistry(), bench.told.append, lambda: 0)
+    task = asyncio.create_task(bench.probes.run())
+    async with asyncio.timeout(5):
+        await asked.wait()
+    asked.clear()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert done
+    assert not asked.is_set()
