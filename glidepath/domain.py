@@ -11,6 +11,8 @@ from enum import Enum, StrEnum
 
 from glidepath.histogram import Histogram
 
+TRIP = 0.5  # a signal trips in a pair when its divergence is at least this
+
 
 class Side(StrEnum):
     """``baseline`` serves today; ``candidate`` is to take over."""

@@ -47,6 +47,26 @@ class ErrorGate(Gate):
         return self
 
 
+class ClassGate(Gate):
+    """Recall and precision of each class in ``scoring.classification.matter``, held against the baseline's label."""
+
+    max_loss: Share = Field(default=0.02, gt=0, lt=1)  # of either; beyond what the baseline loses to itself, if known
+
+
+FactSignal = Literal["numbers", "names", "negation", "swaps"]
+
+
+class SignalGate(Gate):
+    """How often a fact differs between the sides, against how often between two answers of the baseline.
+
+    Needs ``shadow.same_side``; for free text only.
+    """
+
+    gating: bool = False
+    max_increase: Share = Field(default=0.1, gt=0, lt=1)  # percentage points above the noise floor
+    of: tuple[FactSignal, ...] = ("numbers", "names", "negation")
+
+
 class LatencyGate(Gate):
     """The candidate's quantile must be at most ``max_ratio`` times the baseline's."""
 
@@ -70,6 +90,8 @@ class GatesSection(Section):
 
     alpha: float = Field(default=0.05, gt=0, le=0.5)
     quality: QualityGate | None = QualityGate(min_agreement=0.85)
+    classes: ClassGate | None = ClassGate()
+    signals: SignalGate | None = SignalGate()
     errors: ErrorGate | None = ErrorGate(max_increase=0.005)
     latency: Annotated[tuple[LatencyGate, ...], BeforeValidator(_one_or_many)] = (LatencyGate(),)
     capacity: CapacityGate | None = None

@@ -27,6 +27,11 @@ def normalise(text: str, settings: ClassificationSection) -> str:
     return _shape(known.get(label, label), settings)
 
 
+def _as_configured(label: str, settings: ClassificationSection) -> str:
+    """A class that matters by the name that the configuration gives it, so that gates find it again."""
+    return next((name for name in settings.matter if normalise(name, settings) == label), label)
+
+
 def _shape(label: str, settings: ClassificationSection) -> str:
     if settings.ignore_punctuation:
         label = _LEAD.sub("", label.strip(_EDGES)).strip(_EDGES)
@@ -37,7 +42,7 @@ def _shape(label: str, settings: ClassificationSection) -> str:
 def compare_labels(expected: str, got: str, settings: ClassificationSection) -> Comparison:
     """1.0 for the same class, 0.0 for another; ``labels`` carries both, for the confusion matrix."""
     left, right = normalise(expected, settings), normalise(got, settings)
-    labels = {"expected": left, "got": right}
+    labels = {"expected": _as_configured(left, settings), "got": _as_configured(right, settings)}
     if left == right:
         return Comparison(1.0, (), {"label": 0.0}, {}, labels)
     return Comparison(0.0, ("label",), {"label": 1.0}, {"label": f"“{left}” → “{right}”"}, labels)

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from glidepath.domain import add_counts
+from glidepath.domain import TRIP, add_counts
 from scorer.compare.result import clamp
 
-TRIP = 0.5  # a divergence from here on is a trip
 MIN_PAIRS = 30  # below it nothing is known about the floor
 
 

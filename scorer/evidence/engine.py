@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from glidepath.config import Workload
@@ -11,6 +12,7 @@ from glidepath.histogram import Histogram
 from glidepath.records import Verdict
 from scorer.evidence.gate import Counts, Gate, Signal
 from scorer.evidence.latency import LatencyGate
+from scorer.evidence.pairs import PairGate, pair_gate
 from scorer.evidence.quality import MarginGate, QualityGate
 from scorer.evidence.rates import DownGate, FastGate, IncreaseGate, RateGate
 from scorer.evidence.specs import QUANTILES, GateSpec, latency_name, specs_of
@@ -36,6 +38,7 @@ class Engine:
         self.rate: RateGate | None = None
         self.split: SplitGate | None = None
         self.latency: list[LatencyGate] = []
+        self.pairs: list[PairGate] = []
         sections = {latency_name(s): s for s in reversed(workload.gates.latency)}
         weight = _UNSURE if percent is None else _STICKY if workload.sticky else _SURE
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
@@ -48,6 +51,9 @@ class Engine:
     def _build(
         self, spec: GateSpec, sections: dict[str, LatencySection], floor: float, prior: float, weight: float
     ) -> Gate:
+        if spec.of:
+            self.pairs.append(pair_gate(spec))
+            return self.pairs[-1]
         match spec.name:
             case "quality":
                 self.quality = QualityGate(spec)
@@ -122,6 +128,13 @@ class Engine:
     def noise(self, score: float) -> None:
         if self.margin is not None:
             self.margin.add(noise=score)
+
+    def pair(self, labels: Mapping[str, str], signals: Mapping[str, float], *, noise: bool) -> None:
+        """What one pair says about classes and facts."""
+        for gate in self.pairs:
+            happened = gate.event(labels, signals)
+            if happened is not None:
+                gate.add(happened, noise)
 
     def histograms(self, signal: str, candidate: Histogram | None, baseline: Histogram | None) -> None:
         sides = self.signals[signal]

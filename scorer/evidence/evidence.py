@@ -97,11 +97,13 @@ class Evidence:
             self._scores[2] += 1
             self._scores[3] += scored.agreement
             self._engine.noise(scored.agreement)
+            self._engine.pair(scored.labels, scored.signals, noise=True)
             return self
         self._scores[0] += 1
         self._scores[1] += scored.agreement
         if self._cap.admits(scored.sticky):
             self._engine.agreement(scored.agreement)
+            self._engine.pair(scored.labels, scored.signals, noise=False)
             self._fold_tokens(scored)
         return self
 

@@ -21,7 +21,10 @@ MAX_LINE_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One answer. ``t`` in seconds; ``latency_ms`` and ``ttft_ms`` None where not known; scores in [0, 1]."""
+    """One answer. ``t`` in seconds; ``latency_ms`` and ``ttft_ms`` None where not known; scores in [0, 1].
+
+    ``expected`` and ``got``: the class that the baseline gave and the candidate's, "" where there is none.
+    """
 
     t: float
     side: Side
@@ -30,6 +33,8 @@ class Event:
     ttft_ms: float | None = None
     agreement: float | None = None
     noise: float | None = None
+    expected: str = ""
+    got: str = ""
 
 
 @dataclass(slots=True)
@@ -99,6 +104,8 @@ def _observe(engine: Engine, event: Event) -> None:
         engine.signals["ttft"].of(own).add_value(event.ttft_ms)
     if event.agreement is not None:
         engine.agreement(event.agreement)
+    if event.expected and event.got:
+        engine.pair({"expected": event.expected, "got": event.got}, {}, noise=False)
     if event.noise is not None:
         engine.noise(event.noise)
     engine.look()
@@ -175,7 +182,16 @@ def _parse(line: bytes) -> Event:
         ttft_ms=_number(raw, "ttft_ms", 0, math.inf),
         agreement=_number(raw, "agreement", 0, 1),
         noise=_number(raw, "noise", 0, 1),
+        expected=_label(raw, "expected"),
+        got=_label(raw, "got"),
     )
+
+
+def _label(raw: dict[str, Any], key: str) -> str:
+    value = raw.get(key, "")
+    if not isinstance(value, str):
+        raise ValueError(f"{key}: must be a string (got {value!r})")  # noqa: TRY004
+    return value
 
 
 def _number(raw: dict[str, Any], key: str, low: float, high: float) -> float | None:

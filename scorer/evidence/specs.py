@@ -22,7 +22,10 @@ _PROOF, _GUARD = 1.0, 0.5
 
 @dataclass(frozen=True, slots=True)
 class GateSpec:
-    """``fail_at``, ``pass_at``: ln(1/α). A ``guard`` only has to stay quiet; ``increase``: over the baseline."""
+    """``fail_at``, ``pass_at``: ln(1/α). A ``guard`` only has to stay quiet; ``increase``: over the baseline.
+
+    ``of``: the class or the signal whose rate among pairs is looked at.
+    """
 
     name: str
     limit: float
@@ -34,6 +37,7 @@ class GateSpec:
     guard: bool = False
     increase: bool = False
     min_samples: int = 0
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class _Draft:
     fast: bool = False
     guard: bool = False
     increase: bool = False
+    of: str = ""
 
 
 def latency_name(gate: LatencyGate) -> str:
@@ -71,6 +76,7 @@ def specs_of(workload: Workload, percent: float | None) -> tuple[GateSpec, ...]:
             guard=d.guard,
             increase=d.increase,
             min_samples=0 if d.guard else _min_samples(workload, d.section),
+            of=d.of,
         )
         for d in drafts
     )
@@ -83,6 +89,7 @@ def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
         drafts.append(_Draft("quality", quality.min_agreement, "agreement", quality, quality.gating))
     if quality is not None and quality.margin is not None:
         drafts.append(_Draft("quality_margin", quality.margin, "agreement", quality, quality.gating))
+    drafts += _class_drafts(workload)
     if errors is not None and errors.max_increase is not None:
         drafts.append(_Draft("errors", errors.max_increase, "share", errors, errors.gating, increase=True))
     if errors is not None and errors.max_rate is not None:
@@ -97,11 +104,38 @@ def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
         if name not in seen:  # the same signal and quantile twice: the first, stricter or not, is the one declared
             drafts.append(_Draft(name, latency.max_ratio, "ratio", latency, latency.gating))
             seen.add(name)
+    drafts += _signal_drafts(workload)
     if gates.split and percent is not None and 0 < percent < 100:
         # With sticky users the requests of one of them all go the same way: the share of requests says little about
         # the router, so the guard is shown and decides nothing.
         drafts.append(_Draft("split", percent / 100, "share", None, gating=workload.sticky is None, guard=True))
     return drafts
+
+
+def _class_drafts(workload: Workload) -> list[_Draft]:
+    """Two gates for each class that matters. With noise pairs: beyond what the baseline loses to itself."""
+    section, classes = workload.gates.classes, dict.fromkeys(workload.scoring.classification.matter)
+    if section is None or workload.task not in ("classification", "auto"):
+        return []
+    increase = workload.shadow.same_side > 0
+    return [
+        _Draft(f"{kind}_{name}", section.max_loss, "share", section, section.gating, increase=increase, of=name)
+        for name in classes
+        for kind in ("recall", "precision")
+    ]
+
+
+def _signal_drafts(workload: Workload) -> list[_Draft]:
+    """Nothing to show without noise pairs; a gate that decides is there all the same, and stays inconclusive."""
+    section = workload.gates.signals
+    if section is None or workload.task not in ("chat", "generation", "auto"):
+        return []
+    if not workload.shadow.same_side and not section.gating:
+        return []
+    return [
+        _Draft(f"signal_{name}", section.max_increase, "share", section, section.gating, increase=True, of=name)
+        for name in dict.fromkeys(section.of)
+    ]
 
 
 def _min_samples(workload: Workload, section: Gate | None) -> int:

@@ -12,6 +12,7 @@ from glidepath.config.gates import LatencyGate
 from scorer.evidence.betting import MeanTest
 from scorer.evidence.errors import IncreaseTest, RateTest
 from scorer.evidence.latency import LatencyTest
+from scorer.evidence.pairs import pair_gate
 from scorer.evidence.specs import QUANTILES, GateSpec, latency_name, specs_of
 from scorer.evidence.tally import SIZE, Tally, slot_of
 
@@ -42,14 +43,32 @@ class Need:
 
 
 def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[Need, ...]:
-    """Every gate that has to pass at ``percent``; guards only have to stay quiet."""
+    """Every gate that has to pass at ``percent``; guards only have to stay quiet. For classes see ``class_needs``."""
     sections = {latency_name(s): s for s in workload.gates.latency}
     ratio = baseline_ratio(workload, percent)
     return tuple(
         _with_least(_need(spec, sections, ratio, assumed), spec)
         for spec in specs_of(workload, percent)
-        if not spec.guard
+        if not spec.guard and not spec.of
     )
+
+
+def class_needs(workload: Workload) -> dict[str, int | None]:
+    """Gate of a class → pairs of that class until it passes when none is lost; None: not within any count tried."""
+    specs = [s for s in specs_of(workload, None) if s.gating and s.name.startswith(("recall_", "precision_"))]
+    return {spec.name: _pairs(spec, workload.shadow.same_side) for spec in specs if spec.of}
+
+
+def _pairs(spec: GateSpec, same_side: float) -> int | None:
+    gate = pair_gate(spec)
+    every = round(100 / same_side) if spec.increase else 0
+    for n in range(1, _MOST_SCORES):
+        gate.add(False, False)
+        if every and n % every == 0:
+            gate.add(False, True)
+        if gate.proven:
+            return max(n, spec.min_samples)
+    return None
 
 
 def _with_least(need: Need, spec: GateSpec) -> Need:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from glidepath.config import Workload
 from scorer.evidence.specs import QUANTILES, latency_name
 from scorer.evidence.words import duration_words
-from scorer.planning.needs import Assumptions, Need, needs_of
+from scorer.planning.needs import Assumptions, Need, class_needs, needs_of
 
 _FEW = 4  # a quantile q needs about this many samples beyond it: p99 400, p95 80
 _PATIENCE = 14 * 86400  # a step that takes longer than this is as good as undecidable
@@ -103,9 +103,19 @@ def _about_setup(workload: Workload) -> list[str]:
         found.append("quality_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10")
     if gates.quality and not shadow.sample:
         found.append("quality cannot decide without pairs: shadow.sample is 0")
+    if gates.signals and gates.signals.gating and not shadow.same_side:
+        found.append("the gates of signals cannot decide without noise pairs: set shadow.same_side, e.g. 10")
+    for name, pairs in class_needs(workload).items():
+        found.append(_about_class(name, pairs))
     if workload.ramp.steps[-1] >= 100 and not shadow.sample * shadow.reverse:
         found.append("at 100 % nothing is left to compare with: set shadow.reverse, or gates.errors.max_rate")
     return found
+
+
+def _about_class(name: str, pairs: int | None) -> str:
+    if pairs is None:
+        return f"{name} does not decide within any number of pairs that was tried: allow a larger max_loss"
+    return f"{name} needs about {pairs} pairs of its class at each step, however rare that is"
 
 
 def _trouble(workload: Workload, step: StepPlan, need: Need, rate: float | None) -> tuple[str, str] | None:

@@ -263,12 +263,12 @@ def test_a_weight_of_zero_silences_a_signal_in_the_agreement() -> None:
 
 
 PLAIN = (
-    "A tent for a windy coast should have strong poles and a low shape. Look at how many pegs come with it, whether the "
-    "inner part can be pitched first, and what it weighs. Shops near the harbour lend some out for a night."
+    "A tent for a windy coast should have strong poles and a low shape. Look at how many pegs come with it, whether "
+    "the inner part can be pitched first, and what it weighs. Shops near the harbour lend some out for a night."
 )
 CATALOGUE = "Here are some tents that do well in wind:\n\n" + "\n".join(
-    f"{i}. **{name}**: rated {rating} of 5 in our shop, {price} euros\n   - A {kind} tent with {poles} poles, taped seams "
-    "and a carrying bag"
+    f"{i}. **{name}**: rated {rating} of 5 in our shop, {price} euros\n   - A {kind} tent with {poles} poles, taped "
+    "seams and a carrying bag"
     for i, (name, rating, price, kind, poles) in enumerate(
         [
             ("Fjordlight 2", "4.5", 210, "low", "three"),
@@ -284,8 +284,8 @@ CATALOGUE = "Here are some tents that do well in wind:\n\n" + "\n".join(
 TWO_RECIPES = "\n\n".join(
     f"**Pickled {name}**\n\n* 1 kilogram of {name}\n* 200 ml of cider vinegar\n* 2 spoons of sugar\n* mustard seeds\n\n"
     f"1. Wash the {name} and cut them into {shape}. Salt them, and wait for {wait} minutes.\n"
-    f"2. Boil the vinegar with sugar and mustard seeds, then let it cool.\n3. Fill the {name} into jars with {herb}, and "
-    f"pour the vinegar over. They keep for {weeks} weeks."
+    f"2. Boil the vinegar with sugar and mustard seeds, then let it cool.\n3. Fill the {name} into jars with {herb}, "
+    f"and pour the vinegar over. They keep for {weeks} weeks."
     for name, shape, wait, herb, weeks in (
         ("cucumbers", "thick rounds", 40, "fresh dill", 6),
         ("beets", "thin slices", 10, "a bay leaf", 12),

@@ -71,3 +71,12 @@ def test_free_text_does_not_grow_the_matrix_without_bound() -> None:
 
 def test_a_pair_without_labels_counts_nothing() -> None:
     assert Confusion().fold({}) == Confusion()
+
+
+def test_a_class_that_matters_goes_by_the_name_that_the_configuration_gives_it() -> None:
+    settings = ClassificationSection(matter=("Card Fraud",))
+    assert compare_labels("card fraud.", "Label: CARD  FRAUD", settings).labels == {
+        "expected": "Card Fraud",
+        "got": "Card Fraud",
+    }
+    assert compare_labels("Ham", "card fraud", settings).labels == {"expected": "ham", "got": "Card Fraud"}

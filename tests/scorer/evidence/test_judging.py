@@ -131,6 +131,7 @@ def test_a_line_is_read_as_it_stands() -> None:
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":NaN}', "f:2: latency_ms: must be a number"),
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":1,"agreement":1.1}', "f:2: agreement: must be 0 to 1"),
         (b'{"t":1,"side":"baseline","ok":true,"latency_ms":"1"}', "f:2: latency_ms: must be a number"),
+        (b'{"t":1,"side":"baseline","ok":false,"expected":1}', "f:2: expected: must be a string"),
         (b"[" * 100_000, "f:2: "),
         (b" " + b"x" * 1_000_001, "f:2: the line is longer"),
         (b"\xff\xfe", "f:2: not JSON"),
@@ -141,6 +142,24 @@ def test_a_bad_line_is_named_with_its_number(line: bytes, message: str) -> None:
     with pytest.raises(InputError) as raised:
         list(parse_events([good, line], "f"))
     assert str(raised.value).startswith(message)
+
+
+def test_classes_are_judged_one_by_one() -> None:
+    text = "    task: classification\n    scoring: {classification: {matter: [fraud]}}\n    gates: {latency: []}\n"
+    line = {
+        "t": 1.0,
+        "side": "candidate",
+        "ok": True,
+        "latency_ms": 5,
+        "agreement": 1.0,
+        "expected": "ham",
+        "got": "ham",
+    }
+    lost = line | {"agreement": 0.0, "expected": "fraud"}
+    lines = [json.dumps(lost if i % 50 == 0 else line).encode() for i in range(1500)]
+    result = judge(workload_of(text), parse_events(lines, "f"))
+    assert {v.gate for v in result.verdicts if v.outcome == "fail"} == {"recall_fraud"}
+    assert result.decision == "rollback"
 
 
 @given(st.binary(max_size=300))

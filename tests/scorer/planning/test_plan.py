@@ -71,3 +71,19 @@ def test_a_tail_needs_more_than_the_middle() -> None:
     )
     counts = {n.gate: n.samples or 0 for n in needs_of(workload, 10, ASSUMED)}
     assert counts["latency_p99"] > counts["latency_p95"] > counts["latency_p50"]
+
+
+def test_a_class_that_matters_says_how_many_pairs_of_it_every_step_needs() -> None:
+    text = "    task: classification\n    scoring: {classification: {matter: [fraud]}}\n"
+    found = plan(text + "    gates: {latency: [], classes: {max_loss: 2%}}\n", 10)
+    about = [w for w in found.warnings if "fraud" in w]
+    assert [w.split(" needs about ")[0] for w in about] == ["recall_fraud", "precision_fraud"]
+    assert 150 < int(about[0].split("about ")[1].split()[0]) < 300
+    assert all(n.of != "pairs" or n.gate == "quality" for n in found.steps[0].needs)
+    wavering = plan(text + "    gates: {latency: [], classes: {max_loss: 2%}}\n    shadow: {same_side: 10}\n", 10)
+    assert any(w.startswith("recall_fraud needs about ") for w in wavering.warnings)
+
+
+def test_gates_of_signals_that_decide_want_noise_pairs() -> None:
+    found = plan("    gates: {signals: {gating: true}}\n", 10)
+    assert any("signals cannot decide without noise pairs" in w for w in found.warnings)
