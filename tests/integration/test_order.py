@@ -1,0 +1,94 @@
+"""The order of a migration, a file per team: a workload moves when those it waits for are done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+import yaml
+from yarl import URL
+
+from glidepath.config import Config, load_config
+from glidepath.domain import Origin
+from glidepath.envoyconfig.render import render_bootstrap
+from glidepath.envoyconfig.text import to_yaml
+from glidepath.keys import WorkloadKeys
+from glidepath.local.process import free_ports
+from glidepath.local.servers import start_envoy
+from tests.support.recorder import Recorder
+from tests.support.wheelhouse import Wheelhouse, steering, until
+
+RAMP = {"steps": [5, 60], "hold": "100ms", "min_samples": 2, "validation": "1h"}
+
+
+def teams(folder: Path, redis_url: str, cloud: str, onprem: str) -> Config:
+    """One file for the platform, one for each team."""
+    listen, shadow, admin = free_ports(3)
+    sides = {"baseline": "cloud", "candidate": "onprem", "ramp": RAMP}
+    files = {
+        "10-platform.yaml": {
+            "envoy": {
+                "listen": f"127.0.0.1:{listen}",
+                "shadow_listen": f"127.0.0.1:{shadow}",
+                "admin": f"http://127.0.0.1:{admin}",
+                "default_backend": "cloud",
+            },
+            "redis": {"url": redis_url},
+            "backends": {"cloud": {"url": cloud}, "onprem": {"url": onprem}},
+        },
+        "20-batch.yaml": {
+            "workloads": {"batch": {"match": {"path_prefix": "/v1", "headers": {"x-kind": "batch"}}, **sides}}
+        },
+        "30-chat.yaml": {"workloads": {"chat": {"match": {"path_prefix": "/v1"}, "after": "batch", **sides}}},
+    }
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_text(yaml.safe_dump(data))
+    return load_config(folder)
+
+
+async def proves(wheel: Wheelhouse, origin: Origin) -> None:
+    """Evidence on which any step is taken."""
+    await wheel.score(0.95)
+    await wheel.outcomes(3, 0, origin)
+
+
+async def test_a_workload_waits_for_those_before_it_and_strangers_pass_untouched(
+    tmp_path: Path, redis_url: str
+) -> None:
+    async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
+        config = teams(tmp_path / "glidepath.d", redis_url, cloud.url, onprem.url)
+        admin = config.envoy.admin[0]
+        bootstrap = tmp_path / "envoy.yaml"
+        bootstrap.write_text(to_yaml(render_bootstrap(config, admin=admin.removeprefix("http://"))))
+        with start_envoy(bootstrap, admin, tmp_path / "envoy.log", concurrency=1):
+            async with steering(config) as chat:
+                batch = Wheelhouse(config, chat.redis, chat.http)
+                batch.keys = WorkloadKeys("batch")
+                await until(lambda: chat.stands("shadow", 0, 1))
+                await proves(chat, Origin.SHADOW)
+                await until(lambda: says(chat, "waits for batch"))
+                await proves(batch, Origin.SHADOW)
+                await until(lambda: batch.stands("holding", 5, 1))
+                assert await chat.stands("shadow", 0)
+                await proves(batch, Origin.LIVE)
+                await until(lambda: batch.stands("validating", 60, 1))
+                await until(lambda: chat.stands("holding", 5, 1))  # its own evidence was there all the time
+                assert [d.event for d in await chat.log()] == ["promote"]
+                await strangers(chat.http, f"http://{config.envoy.listen}", cloud, onprem)
+
+
+async def says(wheel: Wheelhouse, words: str) -> bool:
+    status = await wheel.status()
+    return status is not None and words in status.message
+
+
+async def strangers(http: aiohttp.ClientSession, url: str, cloud: Recorder, onprem: Recorder) -> None:
+    """What no workload matches goes where it always went, every byte of it, whatever the weights."""
+    for _ in range(10):
+        headers = {"authorization": "Bearer mine", "x-odd": "kept"}
+        async with http.put(URL(f"{url}/files/a?b=c%2F", encoded=True), data=b"\x00raw", headers=headers) as response:
+            assert response.status == 200
+    assert {(r.method, r.path, r.body) for r in cloud.received} == {("PUT", "/files/a?b=c%2F", b"\x00raw")}
+    assert {(r.headers["authorization"], r.headers["x-odd"]) for r in cloud.received} == {("Bearer mine", "kept")}
+    assert onprem.received == []

@@ -1,0 +1,86 @@
+"""What the tee spends on the side that costs money: a budget per day, shared by the fleet, kept over restarts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glidepath.config import Config
+from tests.support.recorder import Recorder
+from tests.support.system import System, running_system, system_config
+from tests.support.waiting import eventually
+
+
+def migrated(config: Config, budget: dict[str, Any], redis_url: str | None = None) -> Config:
+    """All traffic is the candidate's; what it served goes back to the paid baseline, within the budget."""
+    data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
+    data["backends"]["cloud"]["price"] = {
+        "input": 1_000_000,
+        "output": 0,
+    }  # a token costs one; a question is 18 of them
+    chat = data["workloads"]["chat"]
+    chat |= {"start": 100, "shadow": {"sample": 100, "reverse": 100, "timeout": "5s", "budget": budget}}
+    if redis_url is not None:
+        data["redis"] = {"url": redis_url}
+    return Config.model_validate(data)
+
+
+async def ask(system: System, count: int) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Who are you?"}]}
+    for _ in range(count):
+        async with system.http.post(f"{system.url}/v1/chat/completions", json=body) as response:
+            assert response.status == 200
+
+
+@pytest.mark.parametrize("budget", [{"requests": 10}, {"cost": 180}], ids=["requests", "money"])
+async def test_the_paid_side_gets_what_the_budget_allows_and_clients_everything(
+    tmp_path: Path, budget: dict[str, Any]
+) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
+        first = migrated(system_config(folders[0], cloud.url, onprem.url), budget)
+        second = migrated(system_config(folders[1], cloud.url, onprem.url), budget, first.redis.url)
+        async with (
+            running_system(first, folders[0], scorer=False) as one,
+            running_system(second, folders[1], scorer=False, redis=False) as two,
+        ):
+            await eventually(lambda: _known(one))
+            for _ in range(20):
+                await ask(one, 1)
+                await ask(two, 1)
+            await eventually(lambda: _accounted(one, cloud, 40))
+            assert len(onprem.received) == 40
+            # Between two synchronisations each of the two can spend what it knows to be left; money also for the
+            # answers under way, whose tokens are not known yet.
+            assert 10 <= len(cloud.received) <= (20 if "requests" in budget else 28)
+            await eventually(lambda: _counted(one, len(cloud.received)))
+            spent = len(cloud.received)
+            one.child("extproc").stop()
+            await one.restart("extproc")
+            await ask(one, 5)
+            await eventually(lambda: _accounted(one, cloud, 45))
+            assert len(cloud.received) == spent  # a restart is no new day
+
+
+async def _budget(system: System) -> dict[bytes, bytes]:
+    keys = [key async for key in system.redis.scan_iter("*:budget:*")]
+    return dict(await system.redis.hgetall(keys[0])) if keys else {}
+
+
+async def _known(system: System) -> bool:
+    return bool(await _budget(system))
+
+
+async def _counted(system: System, requests: int) -> bool:
+    return int((await _budget(system)).get(b"requests", 0)) == requests
+
+
+async def _accounted(system: System, cloud: Recorder, total: int) -> bool:
+    """Each request has become a pair, or is counted as left out for the budget's sake."""
+    coverage = await system.coverage()
+    paired = coverage.get("paired", 0)
+    return paired == len(cloud.received) and paired + coverage.get("shed_budget", 0) == total
