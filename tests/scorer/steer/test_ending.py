@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from glidepath.config import parse_config
@@ -74,15 +75,20 @@ class Session:
     def get(self, url: str) -> Any:
         raise OSError("away")
 
+    def post(self, url: str, data: Any) -> Any:
+        raise OSError("away")
 
-async def test_a_wake_up_and_a_cancellation_at_once_end_an_envoys_channel() -> None:
+
+@pytest.mark.parametrize("rounds", range(4))
+async def test_a_wake_up_and_a_cancellation_at_once_end_an_envoys_channel(rounds: int) -> None:
     channel = Channel("envoy", Session(), "http://envoy", lambda: True)  # type: ignore[arg-type]
     task = asyncio.create_task(channel.run())
     async with asyncio.timeout(5):
         await channel.read_once.wait()
     channel.submit({"glidepath.chat.autopilot": "0"})
-    for _ in range(2):  # the wake-up is done, but not yet seen
+    for _ in range(rounds):  # somewhere on the wake-up's way
         await asyncio.sleep(0)
     task.cancel()
     done, _ = await asyncio.wait({task}, timeout=2)
     assert done
+    assert task.cancelled()
