@@ -32,6 +32,8 @@ def begin(state: RampState, command: Command, facts: Facts, policy: RampPolicy, 
     if failing(facts.verdicts) and not command.force:
         raise CommandRefusedError("the shadow evidence fails; --force drills all the same")
     share = min(command.percent or policy.steps[0], policy.steps[0])
+    if not command.force:
+        share = min(share, MAX_PERCENT)  # the first step of a ramp may be all of it
     return replace(state, drill=Drill(DrillStage.RAISING, share, command.actor, now_ms))
 
 

@@ -58,6 +58,15 @@ def test_a_drill_at_0_percent_first_gives_a_small_weight() -> None:
     assert state.drill.left_ms == 1000 + DRILL_RAISE_MS
 
 
+def test_the_small_weight_is_small_though_the_first_step_is_not() -> None:
+    whole = replace(POLICY, steps=(100,))
+    state, _ = advance(at(Phase.SHADOW, 0), ORDER, whole, 1000)
+    assert state.serving == 10
+    forced = replace(ORDER, commands=(replace(ORDER.commands[0], force=True),))
+    state, _ = advance(at(Phase.SHADOW, 0), forced, whole, 1000)
+    assert state.serving == 100
+
+
 def test_errors_at_the_drills_own_weight_end_it_at_0_and_prove_nothing() -> None:
     state, _ = tick(at(Phase.SHADOW, 0), ORDER, 1000)
     state, _ = tick(state, replace(ALL, live_errors=MAX_ERRORS), 1250)
