@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from glidepath.errors import GlidepathError
-
 
 class ExtprocError(Exception):
     """Something that Envoy, a backend or a client sent is not as it should be."""
@@ -18,9 +16,3 @@ class IllegalEventError(ExtprocError):
 
 class DecodeError(ExtprocError):
     """A body is not what its content-encoding says, or names a coding that is not known."""
-
-
-def first_of(group: BaseExceptionGroup[GlidepathError]) -> GlidepathError:
-    """The first error in what a TaskGroup made of it: people get one line, not a tree."""
-    error = group.exceptions[0]
-    return first_of(error) if isinstance(error, BaseExceptionGroup) else error

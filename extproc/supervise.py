@@ -14,11 +14,10 @@ from pathlib import Path
 
 import structlog
 
-from extproc.errors import first_of
 from extproc.worker import Place as WorkerPlace
 from extproc.worker import Worker, on_signals, run_worker
 from glidepath.config import Config
-from glidepath.errors import GlidepathError, UnreachableError
+from glidepath.errors import GlidepathError, UnreachableError, first_of
 from glidepath.logs import configure_logging
 
 _log = structlog.get_logger(__name__)

@@ -21,7 +21,6 @@ from extproc import sockets
 from extproc.body import Memory
 from extproc.budget import Budgets, RedisCounters
 from extproc.capture import Capturer
-from extproc.errors import first_of
 from extproc.lanes import build_lanes
 from extproc.ledger import Ledger
 from extproc.metrics import ExtprocCollector, Parts
@@ -33,7 +32,7 @@ from extproc.store import RedisStore
 from extproc.tee import Tee
 from glidepath import redisio
 from glidepath.config import Config
-from glidepath.errors import GlidepathError
+from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
 
 _log = structlog.get_logger(__name__)

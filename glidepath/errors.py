@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
+
 
 class GlidepathError(Exception):
     """Glidepath could not do what was asked."""
@@ -37,3 +41,9 @@ class DependencyError(GlidepathError):
 
 class CommandRefusedError(GlidepathError):
     """The workload's state does not allow this command."""
+
+
+def first_of(group: BaseExceptionGroup[E]) -> E:
+    """The first error in what nested TaskGroups made of it: people get one line, not a tree."""
+    error = group.exceptions[0]
+    return first_of(error) if isinstance(error, BaseExceptionGroup) else error

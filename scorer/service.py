@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from glidepath.config import Config
-from glidepath.errors import GlidepathError
+from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
 from glidepath.redisio import RedisClient, check, connect
 from scorer.statuspage import add_status
@@ -67,7 +67,7 @@ class ScorerService:
                 mine = errors.subgroup(GlidepathError)
                 if mine is None:
                     raise
-                raise mine.exceptions[0] from errors  # one line for a person: an engine that cannot be loaded
+                raise first_of(mine) from errors  # one line for a person: an engine that cannot be loaded
             finally:
                 await runner.cleanup()
         finally:
@@ -77,7 +77,10 @@ class ScorerService:
     async def _score(self, redis: RedisClient, stop: asyncio.Event) -> None:
         # The model is loaded, and the scoring done, in a process of the worker's own: steering never waits for it.
         self._worker = ScoreWorker(self._config, redis, consumer=self.name, registry=self.registry)
-        await self._worker.run(stop)
+        try:
+            await self._worker.run(stop)
+        finally:
+            stop.set()  # not by cancellation alone: a client library may lose it, and nobody would score
 
 
 async def serve(config: Config) -> None:

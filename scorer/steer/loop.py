@@ -18,7 +18,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from glidepath.config import Config
-from glidepath.errors import InputError
+from glidepath.errors import InputError, first_of
 from glidepath.records import Decision, Phase, Verdict, to_json
 from glidepath.redisio import being_cancelled
 from scorer.steer.actuator import Actuator, MayWrite
@@ -112,7 +112,7 @@ class SteerLoop:
                     await self._term(stop)
                 self._redis_down = ""
             except* (RedisError, OSError) as group:
-                self._say_down(_first(group))
+                self._say_down(first_of(group))
             finally:
                 self._metrics.leader.set(0)
             await _sleep(stop, self._lease.duration / 4)
@@ -300,11 +300,6 @@ class SteerLoop:
             )
             for sink in self._sinks:
                 sink.announce(decision)
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

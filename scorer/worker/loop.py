@@ -67,8 +67,8 @@ class ScoreWorker:
 
         Raises ConfigError or DependencyError when the engine cannot be loaded.
         """
-        await self._scorer.start()
-        self._waits_for = ""
+        if not await self._load(stop):
+            return
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part) for part in (self._loop(stop), self._beat(), stop.wait())]
@@ -81,6 +81,22 @@ class ScoreWorker:
             await self._scorer.close()
         with contextlib.suppress(RedisError, OSError):
             await self._inbox.leave()
+
+    async def _load(self, stop: asyncio.Event) -> bool:
+        """The engine, which can take long; False when told to stop before it was there."""
+        tasks = [asyncio.ensure_future(part) for part in (self._scorer.start(), stop.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                tasks[0].result()
+                self._waits_for = ""
+                return True
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        await self._scorer.close()
+        return False
 
     async def _loop(self, stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE_S

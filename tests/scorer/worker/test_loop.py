@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from glidepath.config import parse_config
-from glidepath.errors import UnreachableError
+from glidepath.errors import DependencyError, UnreachableError
 from glidepath.wire import encode_pair
 from scorer.worker.inbox import Entry
 from scorer.worker.loop import MAX_DELIVERIES, ScoreWorker, next_count
@@ -186,3 +186,32 @@ async def test_a_cancellation_that_a_client_library_swallows_still_ends_the_work
     task.cancel()
     done, _ = await asyncio.wait({task}, timeout=5)
     assert done
+
+
+async def test_a_worker_that_is_stopped_while_its_engine_loads_ends_at_once(bench):
+    class Slow(QuickScorer):
+        loading = asyncio.Event()
+
+        async def start(self):
+            self.loading.set()
+            await asyncio.Event().wait()
+
+    bench.worker._scorer = slow = Slow()
+    stop = asyncio.Event()
+    task = asyncio.create_task(bench.worker.run(stop))
+    await eventually(slow.loading.is_set)
+    stop.set()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert done
+    await task
+    assert not bench.inbox.asked
+
+
+async def test_an_engine_that_cannot_be_loaded_ends_the_worker_with_its_error(bench):
+    class Broken(QuickScorer):
+        async def start(self):
+            raise DependencyError("no engine here")
+
+    bench.worker._scorer = Broken()
+    with pytest.raises(DependencyError, match="no engine here"):
+        await bench.worker.run(asyncio.Event())

@@ -1,0 +1,27 @@
+"""A scorer that cannot do its work ends with one error that a person can mend."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from glidepath.config import parse_config
+from glidepath.errors import UnreachableError
+from glidepath.local.process import free_ports
+from scorer.service import ScorerService
+
+
+async def test_an_rtds_address_that_is_taken_is_one_error_not_a_tree_of_groups(redis_url: str) -> None:
+    metrics, taken = free_ports(2)
+    config = parse_config(f"""
+envoy: {{actuator: rtds, rtds_listen: "127.0.0.1:{taken}"}}
+redis: {{url: "{redis_url}"}}
+scorer: {{metrics: "127.0.0.1:{metrics}"}}
+backends: {{cloud: {{url: "http://127.0.0.1:1"}}, onprem: {{url: "http://127.0.0.1:2"}}}}
+workloads: {{chat: {{match: {{path: /v1/chat/completions}}, baseline: cloud, candidate: onprem}}}}
+""")
+    with socket.create_server(("127.0.0.1", taken)), pytest.raises(UnreachableError, match=r"envoy\.rtds_listen"):
+        async with asyncio.timeout(30):
+            await ScorerService(config).run(asyncio.Event())
