@@ -15,6 +15,7 @@ from glidepath.demo.plan import llm_plan, written_plan
 from glidepath.demo.run import Options, run_demo
 from glidepath.demo.summary import Summary, text
 from glidepath.demo.view import make_view
+from glidepath.errors import InputError
 
 
 def command(
@@ -37,6 +38,8 @@ def command(
     listens beyond loopback, and everything stops with this command. Exit status 0 only if the candidate came to 100 %,
     the fault brought the traffic back, and no client request failed.
     """
+    if json_path is not None:
+        _check_place(json_path)
     if llm:
         check_installed()
     console = Console(stderr=json_path == Path("-"))
@@ -49,9 +52,19 @@ def command(
         raise typer.Exit(1)
 
 
+def _check_place(path: Path) -> None:
+    """A minute later would be late to say so. Raises InputError where no file can be."""
+    if path != Path("-") and (path.is_dir() or not path.parent.is_dir()):
+        why = "is a directory" if path.is_dir() else f"there is no directory {path.parent}"
+        raise InputError(f"--json: {path}: cannot be written: {why}")
+
+
 def _write(summary: Summary, path: Path) -> None:
     content = json.dumps(summary.to_json(), indent=2, ensure_ascii=False)
     if path == Path("-"):
         typer.echo(content)
     else:
-        path.write_text(content + "\n")
+        try:
+            path.write_text(content + "\n")
+        except OSError as error:
+            raise InputError(f"--json: {path}: cannot be written: {error.strerror}") from error

@@ -19,7 +19,7 @@ from glidepath.demo.backends import backend_services
 from glidepath.demo.faults import Fault
 from glidepath.demo.load import Clients
 from glidepath.demo.plan import WORKLOAD, Plan, Ports, demo_config
-from glidepath.demo.summary import Rollback, Summary, failures, pairs_lost, promotions
+from glidepath.demo.summary import Rollback, Summary, failures, lost_and_waiting, promotions
 from glidepath.demo.view import Frame, View
 from glidepath.demo.watch import Seen, Watcher
 from glidepath.errors import GlidepathError, UnreachableError
@@ -31,7 +31,9 @@ from glidepath.local.stack import Stack, redis_service
 from glidepath.records import Decision, Phase
 from glidepath.redisio import connect
 
-SCORE_WITHIN = 5.0  # seconds for the last pairs' scores, once the clients have stopped
+# Seconds for the last pairs' scores, once the clients have stopped; the shorter one when the time is nearly up.
+SCORE_WITHIN, SCORE_WITHIN_AT_THE_END = 20.0, 5.0
+SETTLE_MS = 500  # for results on their way into the status
 LOG_WITHIN = 3.0  # seconds for the rollback to stand in the log, once Envoy has it
 NEARLY_BACK, BACK_WITHIN = 10.0, 12.0  # percent and seconds: below, a step down has to wait for its samples
 SETTLED = (Phase.VALIDATING, Phase.COMPLETED)
@@ -150,7 +152,11 @@ async def _drive(setup: Setup) -> Summary:
     assert task is not None  # noqa: S101 - a coroutine runs in a task
     with setup.interrupt.calls(lambda: loop.call_soon_threadsafe(task.cancel)):
         async with _running(setup) as running:
-            return await _stages(running)
+            try:
+                return await _stages(running)
+            except* (RedisError, aiohttp.ClientError) as group:
+                running.raise_dead()
+                raise UnreachableError(f"a part of the demo does not answer: {group.exceptions[0]}") from group
 
 
 @contextlib.asynccontextmanager
@@ -264,11 +270,24 @@ def _fault_lines(running: Running) -> tuple[str, ...]:
     )
 
 
+async def _scored(running: Running) -> tuple[int, int]:
+    """Pairs lost and pairs that still wait, once the scorer had time."""
+    watcher, left = running.watcher, running.plan.limit_s - running.elapsed()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(max(SCORE_WITHIN_AT_THE_END, min(SCORE_WITHIN, left))):
+            await watcher.until_scored()
+            return lost_and_waiting(watcher.seen, 0)
+    # A status older than the look at the queue would make lost pairs of those scored in between.
+    queued, asked_ms = await watcher.queued(), time.time() * 1000
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOG_WITHIN):
+            await watcher.until(lambda seen: seen.status is None or seen.status.updated_at_ms > asked_ms + SETTLE_MS)
+    return lost_and_waiting(watcher.seen, queued)
+
+
 async def _sum_up(running: Running) -> Summary:
     seconds = running.elapsed()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(SCORE_WITHIN):
-            await running.watcher.until_scored()
+    lost, waiting = await _scored(running)
     seen, stats, plan = running.watcher.seen, running.clients.stats, running.plan
     steps = promotions(seen.decisions, running.started_ms)
     problems = [running.problem] if running.problem else []
@@ -279,7 +298,8 @@ async def _sum_up(running: Running) -> Summary:
         pairs_scored=seen.status.pairs_scored if seen.status else 0,
         client_requests=stats.requests,
         client_errors=stats.errors,
-        pairs_lost=pairs_lost(seen),
+        pairs_lost=lost,
+        pairs_waiting=waiting,
         steps=steps,
         rollback=running.rollback,
         final_percent=seen.percent,

@@ -8,7 +8,7 @@ from typing import Any
 
 from glidepath.demo.faults import Fault
 from glidepath.demo.load import ClientStats
-from glidepath.demo.watch import Seen, unscored
+from glidepath.demo.watch import Seen, counted, unscored
 from glidepath.domain import Coverage
 from glidepath.records import Decision
 
@@ -37,7 +37,10 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What ``--json`` writes. ``failures`` is empty if the demo did what it should."""
+    """What ``--json`` writes. ``failures`` is empty if the demo did what it should.
+
+    ``pairs_waiting``: stored, but not scored when the demo ended; nothing of them is lost.
+    """
 
     workload: str
     fault: str
@@ -45,6 +48,7 @@ class Summary:
     client_requests: int
     client_errors: int
     pairs_lost: int
+    pairs_waiting: int
     steps: tuple[Step, ...]
     rollback: Rollback | None
     final_percent: float | None
@@ -66,10 +70,16 @@ def promotions(decisions: Sequence[Decision], started_ms: int) -> tuple[Step, ..
     )
 
 
-def pairs_lost(seen: Seen) -> int:
-    """Pairs counted as lost, and those that were written but have no result though everybody had time."""
-    coverage = seen.status.coverage if seen.status else {}
-    return sum(coverage.get(kind, 0) for kind in LOST) + unscored(seen)
+def lost_and_waiting(seen: Seen, queued: int | None) -> tuple[int, int]:
+    """Pairs counted as lost, or gone from Redis without a result; and those that wait there for their score.
+
+    ``queued``: how many Redis holds for the scorers; None where it cannot tell.
+    """
+    if seen.status is None:
+        return 0, 0
+    missing = unscored(seen)
+    waiting = missing if queued is None else min(missing, queued)
+    return sum(counted(seen.status, reason) for reason in LOST) + missing - waiting, waiting
 
 
 def failures(
@@ -97,6 +107,7 @@ def text(summary: Summary) -> str:
         f"Glidepath demo, workload {summary.workload!r}, {summary.seconds:.0f} s",
         f"  client requests   {summary.client_requests}, of which {summary.client_errors} failed",
         f"  pairs scored      {summary.pairs_scored}, lost {summary.pairs_lost}"
+        + (f", still waiting {summary.pairs_waiting}" if summary.pairs_waiting else "")
         + (f", mean agreement of the last step {summary.agreement:.3f}" if summary.agreement is not None else ""),
         "  steps",
     ]

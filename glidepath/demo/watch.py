@@ -12,9 +12,10 @@ import aiohttp
 from glidepath import keys
 from glidepath.demo.faults import Fault
 from glidepath.demo.plan import BASELINE, CANDIDATE, WORKLOAD
+from glidepath.domain import Coverage
 from glidepath.errors import UnreachableError
 from glidepath.records import Decision, WorkloadStatus, from_json
-from glidepath.redisio import RedisClient
+from glidepath.redisio import RedisClient, being_cancelled
 
 FAST_POLL = 0.01  # seconds between two looks at Envoy's weights after the fault
 
@@ -66,6 +67,8 @@ class Watcher:
         while True:
             if condition(await self.poll()):
                 return self.seen
+            if being_cancelled():  # the demo's time limit and Ctrl-C must not be lost in the client
+                raise asyncio.CancelledError
             await asyncio.sleep(every)
 
     async def put_fault(self, fault: Fault) -> None:
@@ -90,11 +93,23 @@ class Watcher:
         """Wait until every pair that was written has a result, as far as the status knows."""
         return await self.until(lambda seen: unscored(seen) == 0)
 
+    async def queued(self) -> int | None:
+        """Pairs in Redis that no scorer has taken yet or that one has in hand; None: this Redis cannot tell."""
+        for group in await self.redis.xinfo_groups(self.keys.pairs):
+            if group["name"] == keys.SCORER_GROUP.encode():
+                return None if group.get("lag") is None else int(group["lag"]) + int(group["pending"])
+        return None
+
 
 def unscored(seen: Seen) -> int:
-    """Pairs written to Redis that have no result yet."""
+    """Pairs written to Redis that have no result yet, those of the noise floor included."""
     status = seen.status
     if status is None:
         return 0
     results = status.pairs_scored + sum(status.pairs_unscored.values())
-    return max(0, status.coverage.get("paired", 0) - results)
+    return max(0, counted(status, Coverage.PAIRED) - results)
+
+
+def counted(status: WorkloadStatus, reason: Coverage) -> int:
+    """How often that happened to a pair, of either kind (extproc.ledger names those of the noise floor apart)."""
+    return status.coverage.get(reason.value, 0) + status.coverage.get(f"noise_{reason.value}", 0)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from glidepath.demo.faults import Fault
 from glidepath.demo.load import ClientStats
-from glidepath.demo.summary import Rollback, Step, Summary, failures, pairs_lost, promotions, text
+from glidepath.demo.summary import Rollback, Step, Summary, failures, lost_and_waiting, promotions, text
 from glidepath.demo.watch import Seen
 from glidepath.records import Decision, WorkloadStatus
 
@@ -36,10 +37,22 @@ def test_steps_are_the_logs_promotions_in_seconds_from_the_start() -> None:
     assert promotions(log, 1000) == (Step(50, 2.0, "why"),)
 
 
-def test_pairs_are_lost_when_counted_so_or_without_a_result() -> None:
-    assert pairs_lost(Seen(status(paired=10, scored=8))) == 0
-    assert pairs_lost(Seen(status(paired=10, scored=5, lost=4))) == 7
-    assert pairs_lost(Seen()) == 0
+def test_pairs_are_lost_when_counted_so_or_gone_without_a_result() -> None:
+    assert lost_and_waiting(Seen(status(paired=10, scored=8)), 0) == (0, 0)
+    assert lost_and_waiting(Seen(status(paired=10, scored=5, lost=4)), 0) == (7, 0)
+    assert lost_and_waiting(Seen(), 0) == (0, 0)
+
+
+def test_pairs_that_wait_in_redis_are_not_lost() -> None:
+    assert lost_and_waiting(Seen(status(paired=10, scored=5, lost=4)), 2) == (5, 2)
+    assert lost_and_waiting(Seen(status(paired=10, scored=5)), 900) == (0, 3)
+    assert lost_and_waiting(Seen(status(paired=10, scored=5)), None) == (0, 3)
+
+
+def test_a_result_of_the_noise_floor_does_not_hide_a_lost_pair() -> None:
+    seen = status(paired=10, scored=8)
+    with_noise = replace(seen, coverage={**seen.coverage, "noise_paired": 3, "noise_lost_shutdown": 1})
+    assert lost_and_waiting(Seen(with_noise), 0) == (4, 0)
 
 
 def clients(errors: int = 0) -> ClientStats:
@@ -63,12 +76,21 @@ def test_everything_that_went_wrong_is_named() -> None:
 
 
 def summary(problems: tuple[str, ...] = ()) -> Summary:
-    return Summary("chat", "errors", 812, 1000, 0, 0, STEPS, BACK, 0.0, 0.93, 41.2, {}, problems)
+    return Summary("chat", "errors", 812, 1000, 0, 0, 0, STEPS, BACK, 0.0, 0.93, 41.2, {}, problems)
 
 
 def test_the_json_holds_what_a_script_needs() -> None:
     data = json.loads(json.dumps(summary().to_json()))
-    wanted = {"workload", "pairs_scored", "client_requests", "client_errors", "pairs_lost", "steps", "rollback"}
+    wanted = {
+        "workload",
+        "pairs_scored",
+        "client_requests",
+        "client_errors",
+        "pairs_lost",
+        "pairs_waiting",
+        "steps",
+        "rollback",
+    }
     assert wanted | {"final_percent"} <= set(data)
     assert data["steps"][1] == {"percent": 100, "at_s": 6.5, "reason": "all gates pass"}
     assert {"trigger", "from_percent", "to_percent", "fault_to_weights_s"} <= set(data["rollback"])
