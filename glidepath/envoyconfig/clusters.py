@@ -23,6 +23,8 @@ _LISTENS = {
     "tcp_health_check": {},
 }
 RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
+BUSY = [429]
+DENIED = [401, 403]  # no fault of the client's where the client's own credential does not go there
 
 
 def clusters(config: Config) -> list[Json]:
@@ -77,7 +79,7 @@ def _composite(workload: Workload, turns: Sequence[Turn], members: Sequence[str]
     retry = {
         "retry_on": RETRY_ON,
         "num_retries": 1,
-        "retriable_status_codes": [429],
+        "retriable_status_codes": BUSY if turns[0].keep else DENIED + BUSY,
         "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.001s"},
     }
     config = {

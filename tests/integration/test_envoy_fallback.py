@@ -140,6 +140,24 @@ async def test_a_client_error_from_the_candidate_is_the_clients(tmp_path: Path) 
         assert stage.cloud.received == []
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_candidate_whose_own_credential_is_refused_is_covered_by_the_baseline(
+    tmp_path: Path, status: int
+) -> None:
+    async with on_stage(tmp_path, chat=AT_ONCE) as stage:
+        stage.onprem.mood, stage.onprem.status = "status", status
+        reply = await stage.post()
+        assert (reply.status, len(stage.onprem.received), len(stage.cloud.received)) == (200, 1, 1)
+
+
+async def test_a_candidate_that_refuses_the_clients_own_credential_answers_for_itself(tmp_path: Path) -> None:
+    onprem = {"credential": {"passthrough": True}}
+    async with on_stage(tmp_path, chat=AT_ONCE, onprem=onprem) as stage:
+        stage.onprem.mood, stage.onprem.status = "status", 401
+        assert (await stage.post()).status == 401
+        assert stage.cloud.received == []
+
+
 async def test_without_fallback_the_candidates_error_reaches_the_client(tmp_path: Path) -> None:
     async with on_stage(tmp_path, chat={"start": 100, "fallback": False}) as stage:
         stage.onprem.mood = "status"
