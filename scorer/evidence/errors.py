@@ -13,6 +13,7 @@ from scorer.evidence.mixture import Mixed, RateGrid, Restarting
 
 _SHIFTS = (0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
 _DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
+_SURE = 1e-6  # no bet on a rate nearer to 0 or 1: what never happened may, and its logarithm must exist
 
 
 class TwoWays:
@@ -69,12 +70,12 @@ class IncreaseTest(TwoWays):
 
     def update(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
         """One block; both sides must have requests."""
-        base = self._base_errors / self._base_n
+        base = _unsure(self._base_errors / self._base_n)
         odds = math.log((base + self.d) / max(1e-9, 1 - base - self.d))
-        worse = [1 / (1 + math.exp(-(odds + s))) for s in _SHIFTS]
+        worse = [_unsure(1 / (1 + math.exp(-(odds + s)))) for s in _SHIFTS]
         block = (c_errors, c_n, b_errors, b_n)
         self._fail.update([self._ratio(theta, base, block) if theta > base + self.d else 0.0 for theta in worse])
-        self._pass.update([self._ratio(theta, base, block) for theta in (base, base + self.d / 3)])
+        self._pass.update([self._ratio(theta, base, block) for theta in (base, _unsure(base + self.d / 3))])
         keep = 2000 / (2000 + b_n)  # the baseline's rate as of late: what is long gone fades
         self._base_n, self._base_errors = self._base_n * keep + b_n, self._base_errors * keep + b_errors
 
@@ -95,6 +96,10 @@ class IncreaseTest(TwoWays):
     def load(self, raw: Sequence[Any]) -> None:
         self._base_n, self._base_errors = float(raw[0]), float(raw[1])
         super().load(raw[2:])
+
+
+def _unsure(rate: float) -> float:
+    return min(max(rate, _SURE), 1 - _SURE)
 
 
 def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> float:

@@ -60,6 +60,17 @@ def test_the_increase_test_sees_an_increase_and_proves_its_absence() -> None:
     assert np.median(equal.passed) < 1200
 
 
+@pytest.mark.parametrize("base_errors", [0, 10_000], ids=["never an error", "all fail"])
+def test_a_baseline_without_any_variety_for_long_leaves_the_increase_test_able_to_bet(base_errors: int) -> None:
+    """Its rate as of late reaches 0 or 1 in floating point, where the logarithm of a bet on it does not exist."""
+    test = IncreaseTest(0.005)
+    for _ in range(600):
+        test.update(base_errors // 20, 500, base_errors, 10_000)
+    for _ in range(200):
+        test.update(100, 500, 0, 10_000)
+    assert test.log_fail > 20
+
+
 def test_the_fixed_limit_keeps_its_promise_at_the_boundary() -> None:
     runs = cases.rate(RUNS, 4, 0.02, n=1000)
     assert runs.fail_rate <= cases.upper_limit(RUNS)
