@@ -117,14 +117,3 @@ async def _captured(curl: Curl, count: int) -> bool:
 async def _shadow_adopted(curl: Curl, percent: float) -> bool:
     decisions = await curl.system.decisions()
     return any(d.event == "adopt_shadow" and d.details["shadow_percent"] == percent for d in decisions)
-
-
-async def test_the_scorers_status_names_what_it_does_not_know(curl: Curl) -> None:
-    place = f"http://{curl.system.config.scorer.metrics}/status"
-    async with curl.system.http.get(f"{place}?workload=nosuch") as response:
-        assert (response.status, (await response.json())["error"]) == (404, "no such workload (known: chat)")
-    async with curl.system.http.post(place) as response:
-        assert response.status == 405
-    curl.system.child("redis").kill()
-    async with curl.system.http.get(place) as response:
-        assert response.status == 503
