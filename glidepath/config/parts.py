@@ -89,6 +89,14 @@ class RedisSection(Section):
             raise ValueError("must begin with redis://, rediss:// or unix://")
         return value
 
+    @model_validator(mode="after")
+    def _a_cluster_has_one_database(self) -> RedisSection:
+        if self.cluster and self.url is not None:
+            parts = _split(self.url)
+            if parts.scheme == "unix" or parts.path.strip("/") not in ("", "0"):
+                raise ValueError("with cluster: true, url must be redis:// or rediss://, and name no database but 0")
+        return self
+
 
 class ExtprocSection(Section):
     """The ext_proc server. ``listen`` is where Envoy finds it; several workers have one socket each."""

@@ -58,6 +58,7 @@ WRONG = [
     ("redis://127", "rediss+http://127", ":2: redis.url: must begin with redis://"),
     ("listen: 127.0.0.1:10000", "listen: 127.0.0.1", ":1: envoy.listen: must be HOST:PORT"),
     ('["http://127.0.0.1:9901"]', '["ftp://x"]', ":1: envoy.admin[0]: must be an http:// or https:// URL"),
+    ("6379/0}", "6379/2, cluster: true}", ":2: redis: with cluster: true, url must be redis:// or rediss://"),
     ("redis: {", "envoy: {}\nredis: {", ":2: is not YAML: key 'envoy' stands here twice"),
     ("backends:", "backends: [", "is not YAML"),
 ]
