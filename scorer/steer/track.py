@@ -161,6 +161,9 @@ class Track:
             self.totals.pairs_scored += 1
         else:
             self.totals.pairs_unscored = add_counts(self.totals.pairs_unscored, {scored.unscored_reason: 1})
+        probe = scored.baseline.origin is Origin.PROBE
+        if probe and self.policy.next_step(self.state.percent) is not None:
+            return  # the same few questions again and again must not help a step to be taken
         if scored.captured_at_ms >= self.state.since_ms:
             self.evidence = self.evidence.fold_scored(scored)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from glidepath.config import parse_config
-from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
+from glidepath.domain import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.errors import InputError
 from glidepath.records import Command, CommandKind, to_json
 from glidepath.wire import encode_outcomes
@@ -131,6 +132,16 @@ def test_a_flush_that_was_sent_twice_counts_once(track: Track) -> None:
     )
     track.fold(News(outcomes=(flush, flush)))
     assert (track.evidence.requests(), track.totals.coverage) == (5, {"captured": 5})
+
+
+def test_probes_are_no_evidence_for_a_step_but_tell_at_the_last_one(track: Track) -> None:
+    probe = ScoredPair("p", "chat", PairKind.CROSS, 2000, 2000, scored=True, agreement=0.95)
+    probe = replace(probe, baseline=AnswerFacts(origin=Origin.PROBE))
+    track.fold(News(scored=(probe,)))
+    assert (track.evidence.agreement(), track.totals.pairs_scored) == (None, 1)
+    track.state = replace(track.state, percent=100)
+    track.fold(News(scored=(probe,)))
+    assert track.evidence.agreement() == 0.95
 
 
 def test_a_status_says_what_it_waits_for(track: Track) -> None:
