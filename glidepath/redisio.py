@@ -98,9 +98,9 @@ def being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def check(client: RedisClient, section: RedisSection) -> None:
-    """Raise UnreachableError, naming the URL, unless a Redis that we may use answers."""
-    place = f"redis.url: {without_password(section.url or '')}"
+async def check(client: RedisClient, section: RedisSection, where: str = "redis.url") -> None:
+    """Raise UnreachableError, naming the URL and ``where`` it stands, unless a Redis that we may use answers."""
+    place = f"{where}: {without_password(section.url or '')}"
     try:
         info = await client.info("server")
     except (RedisError, OSError, ValueError) as error:

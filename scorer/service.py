@@ -34,8 +34,8 @@ class Worker(Protocol):
 class ScorerService:
     """``run`` until ``stop`` is set; scoring and steering do not wait for each other."""
 
-    def __init__(self, config: Config, *, name: str | None = None) -> None:
-        self._config = config
+    def __init__(self, config: Config, *, name: str | None = None, redis_place: str = "redis.url") -> None:
+        self._config, self._redis_place = config, redis_place
         # Unique for each process life: a lease or a pending pair of a former life is not taken for one's own.
         self.name = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.registry = CollectorRegistry()
@@ -55,7 +55,7 @@ class ScorerService:
         """
         redis = connect(self._config.redis)
         try:
-            await check(redis, self._config.redis)
+            await check(redis, self._config.redis, self._redis_place)
             app = health_app(self.registry, self.readiness)
             add_status(app, redis, self._config)
             runner = await serve_app(app, self._config.scorer.metrics, "scorer.metrics")
@@ -83,8 +83,8 @@ class ScorerService:
             stop.set()  # not by cancellation alone: a client library may lose it, and nobody would score
 
 
-async def serve(config: Config) -> None:
-    """The first SIGTERM or SIGINT drains, the second ends the process at once."""
+async def serve(config: Config, redis_place: str = "redis.url") -> None:
+    """The first SIGTERM or SIGINT drains, the second ends the process at once. ``redis_place``: for the error."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -96,4 +96,4 @@ async def serve(config: Config) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked)
-    await ScorerService(config).run(stop)
+    await ScorerService(config, redis_place=redis_place).run(stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 
 from glidepath.config import Config, load_config
+from glidepath.config.loader import locate
 from glidepath.errors import ConfigError, UnreachableError
 from glidepath.keys import WorkloadKeys
 from glidepath.records import Command, Decision, WorkloadStatus, from_json, to_json
@@ -30,17 +32,18 @@ def with_redis(path: Path, work: Work[T]) -> T:
         raise ConfigError(
             f"{path}: redis.url: is not set; `glidepath up` prints the configuration of the Redis that it starts"
         )
-    return asyncio.run(_run(config, work))
+    return asyncio.run(_run(config, work, locate(path, "redis", "url")))
 
 
-async def _run(config: Config, work: Work[T]) -> T:
+async def _run(config: Config, work: Work[T], where: str) -> T:
     client = connect(config.redis)
     try:
-        await check(client, config.redis)
+        await check(client, config.redis, where)
         return await work(config, client)
     except (RedisError, OSError) as error:
         place = without_password(config.redis.url or "")
-        raise UnreachableError(f"redis.url: {place}: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnreachableError(f"{where}: {place}: {reason}") from error
     finally:
         await client.aclose()
 
@@ -95,9 +98,13 @@ async def _await(
     return None
 
 
-def actor() -> str:
+def actor(name: Callable[[], str] = getpass.getuser) -> str:
     """Who asks: USER@HOST."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        user = name()
+    except (KeyError, OSError):  # a container's user often has a number and no name
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def now_ms() -> int:

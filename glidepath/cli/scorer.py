@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from glidepath.config import load_config
+from glidepath.config.loader import locate
 from glidepath.logs import configure_logging
 
 
@@ -23,4 +24,4 @@ def command(
 
     settings = load_config(config)
     configure_logging("scorer")
-    asyncio.run(serve(settings))
+    asyncio.run(serve(settings, locate(config, "redis", "url")))

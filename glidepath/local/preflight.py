@@ -54,10 +54,7 @@ async def check_redis(config: Config, path: Path) -> None:
     """``redis.url`` must be a Redis. Raises UnreachableError with the place in the file."""
     client = connect(config.redis)
     try:
-        await check(client, config.redis)
-    except UnreachableError as error:
-        place = locate(path, "redis", "url").rpartition(": ")[0]
-        raise UnreachableError(f"{place}: {error}") from error
+        await check(client, config.redis, locate(path, "redis", "url"))
     finally:
         await client.aclose()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -13,6 +15,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from glidepath.cli.client import actor
 from glidepath.config import load_config
 from glidepath.keys import WorkloadKeys
 from glidepath.local.process import free_ports
@@ -137,3 +140,29 @@ async def test_no_redis_is_one_line_and_exit_2(lost: Path) -> None:
         assert status == 2
         assert "redis.url" in err
         assert err.count("\n") == 1
+
+
+async def test_a_redis_that_is_none_is_one_line_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    file = tmp_path / "web.yaml"
+    data = yaml.safe_load(valid_yaml) | {"redis": {"url": f"redis://127.0.0.1:{port}/0"}}
+    file.write_text(yaml.safe_dump(data))
+    line = file.read_text().splitlines().index("redis:") + 2
+    async with server:
+        for arguments in (("status",), ("rollback", "chat"), ("scorer",)):
+            status, _, err = await Cli(file)(*arguments)
+            assert status == 2
+            assert err.startswith(f"glidepath: {file}:{line}: redis.url: redis://127.0.0.1:{port}/0: no Redis")
+            assert err.count("\n") == 1
+
+
+def test_a_user_with_a_number_but_no_name_can_steer() -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    assert actor(nameless) == f"uid-{os.getuid()}@{socket.gethostname()}"
