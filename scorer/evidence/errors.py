@@ -45,9 +45,12 @@ class RateTest(TwoWays):
         self._above = RateGrid.around(limit, _SHIFTS, above=True)
         self._below = RateGrid.around(limit, _DOWN_SHIFTS, above=False)
         super().__init__(self._above.weights, self._below.weights)
+        self.gain = 0.0  # of the last update: ln of the likelihood ratio of the nearest rate beyond the limit
 
     def update(self, errors: int, n: int) -> None:
-        self._fail.update(self._above.ratios(errors, n))
+        ratios = self._above.ratios(errors, n)
+        self.gain = ratios[0]
+        self._fail.update(ratios)
         self._pass.update(self._below.ratios(errors, n))
 
 
@@ -66,6 +69,7 @@ class IncreaseTest(TwoWays):
     def __init__(self, limit: float) -> None:
         super().__init__((1 / len(_SHIFTS),) * len(_SHIFTS), (0.5, 0.5))
         self.d = limit
+        self.gain = 0.0  # of the last block: ln of the likelihood ratio of the smallest increase beyond the limit
         self._base_n, self._base_errors = 100.0, 50.0 * limit  # a guess that a hundred requests outweigh
 
     def update(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
@@ -74,7 +78,9 @@ class IncreaseTest(TwoWays):
         odds = math.log((base + self.d) / max(1e-9, 1 - base - self.d))
         worse = [_unsure(1 / (1 + math.exp(-(odds + s)))) for s in _SHIFTS]
         block = (c_errors, c_n, b_errors, b_n)
-        self._fail.update([self._ratio(theta, base, block) if theta > base + self.d else 0.0 for theta in worse])
+        ratios = [self._ratio(theta, base, block) if theta > base + self.d else 0.0 for theta in worse]
+        self.gain = ratios[0]
+        self._fail.update(ratios)
         self._pass.update([self._ratio(theta, base, block) for theta in (base, _unsure(base + self.d / 3))])
         keep = 2000 / (2000 + b_n)  # the baseline's rate as of late: what is long gone fades
         self._base_n, self._base_errors = self._base_n * keep + b_n, self._base_errors * keep + b_errors
@@ -165,9 +171,11 @@ class RatioGuard(Restarting):
     def __init__(self, max_ratio: float) -> None:
         super().__init__((0.2,) * len(self._FACTORS))
         self.max_ratio = max_ratio
+        self.gain = 0.0  # of what was seen last: ln of the likelihood ratio of the nearest ratio beyond the limit
 
     def see(self, c_errors: int, b_errors: int, share: float) -> None:
         """``share``: the candidate's share of requests, fixed before these were seen."""
+        self.gain = 0.0
         if c_errors + b_errors == 0:
             return
         r0, rest = self.max_ratio, 1 - share
@@ -176,6 +184,7 @@ class RatioGuard(Restarting):
         for factor in self._FACTORS:
             less = math.log(at_limit / (share * r0 * factor + rest))
             ratios.append(c_errors * (math.log(factor) + less) + b_errors * less)
+        self.gain = ratios[0]
         self.update(ratios)
 
 
@@ -193,17 +202,21 @@ class CatastropheGuard(Restarting):
     def __init__(self, floor: float) -> None:
         super().__init__(self._WEIGHTS)
         self._floor = floor
+        self.gain = 0.0  # of what was seen last: ln of the likelihood ratio of the mildest catastrophe to the limit
         self._grids: dict[float, RateGrid] = {}
 
     def see(self, errors: int, n: int, baseline_rate: float) -> None:
         """``baseline_rate``: what is tolerated for the baseline's sake, known before these requests."""
+        self.gain = 0.0
         limit = max(self._floor, math.ceil(baseline_rate * 50) / 50)
         if n == 0 or limit > self._TOO_CLOSE:
             return
         grid = self._grids.get(limit)
         if grid is None:
             grid = self._grids[limit] = RateGrid.at(limit, self._RATES, self._WEIGHTS)
-        self.update(grid.ratios(errors, n))
+        ratios = grid.ratios(errors, n)
+        self.gain = ratios[-1]
+        self.update(ratios)
 
 
 class AliveProof(Mixed):

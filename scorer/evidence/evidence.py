@@ -18,7 +18,7 @@ from scorer.evidence.rates import DOWN_KINDS
 from scorer.evidence.seen import Seen
 from scorer.evidence.tally import Tally
 
-VERSION = 1
+VERSION = 2
 BIN_MS = 50  # flushes of a fleet that end within this time are one observation
 LOOK_MS = 1000  # between two looks at the latency gates: the dearest ones, and none of them is fast
 BLOCK_MS = 1000  # a block of the increase test lasts at least this long: what drifts, drifts more slowly

@@ -35,6 +35,15 @@ class Signal:
         return self.candidate if candidate else self.baseline
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The numbers that a failure was decided on, as of that moment: since the bad time began, not over the step."""
+
+    value: float | None
+    n: int
+    words: str
+
+
 class Part(Protocol):
     """A piece of a gate's state."""
 
@@ -49,10 +58,15 @@ class Gate:
     def __init__(self, spec: GateSpec) -> None:
         self.spec = spec
         self.fail_peak = self.pass_peak = 0.0
+        self.cause: Cause | None = None
 
     def note(self, log_fail: float, log_pass: float = 0.0) -> None:
+        failed_before = self.failed
         self.fail_peak = max(self.fail_peak, log_fail)
         self.pass_peak = max(self.pass_peak, log_pass)
+        if self.failed and not failed_before:
+            late = None if self.explained else self.late()
+            self.cause = late or Cause(self.value, self.n, self.words())
 
     @property
     def failed(self) -> bool:
@@ -76,6 +90,15 @@ class Gate:
         value = self.value
         return value is not None and value <= self.spec.limit
 
+    @property
+    def explained(self) -> bool:
+        """Whether the value over the step says by itself why the gate failed: it need not, the fall may be recent."""
+        return not self.within
+
+    def late(self) -> Cause | None:
+        """The numbers since the bad time began, where these say more than the whole step's."""
+        return None
+
     def words(self) -> str:
         raise NotImplementedError
 
@@ -83,13 +106,15 @@ class Gate:
         raise NotImplementedError
 
     def to_json(self) -> list[Any]:
-        return [self.spec.limit, self.fail_peak, self.pass_peak, *(part.to_json() for part in self.test())]
+        cause = [self.cause.value, self.cause.n, self.cause.words] if self.cause else []
+        return [self.spec.limit, self.fail_peak, self.pass_peak, cause, *(part.to_json() for part in self.test())]
 
     def load(self, raw: Sequence[Any]) -> None:
         """Raises ValueError when the limit is another than the one this evidence was gathered against."""
-        limit, self.fail_peak, self.pass_peak, *parts = raw
+        limit, fail_peak, pass_peak, cause, *parts = raw
         if limit != self.spec.limit:
-            self.fail_peak = self.pass_peak = 0.0
             raise ValueError("another limit")
+        self.fail_peak, self.pass_peak = fail_peak, pass_peak
+        self.cause = Cause(*cause) if cause else None
         for part, state in zip(self.test(), parts, strict=True):
             part.load(state)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from glidepath.histogram import SCALE
-from scorer.evidence.gate import Gate, Part, Signal
+from scorer.evidence.gate import Cause, Gate, Part, Signal
 from scorer.evidence.mixture import LN2, FloatArray, RateGrid, log_sum, spend
 from scorer.evidence.specs import GateSpec
 from scorer.evidence.tally import Slots, Tally
@@ -108,6 +108,10 @@ class LatencyTest:
         if recent < 0 and candidate.total - self._mark_c.total >= self._window_least:
             self._begin_anew(candidate, baseline)
 
+    def since(self, candidate: Tally, baseline: Tally) -> tuple[Tally, Tally]:
+        """What came since the last restart, of the candidate and of the baseline."""
+        return candidate.less(self._mark_c), baseline.less(self._mark_b)
+
     def _begin_anew(self, candidate: Tally, baseline: Tally) -> None:
         self._starts += 1
         self._cash -= 0.5 * spend(self._starts)
@@ -160,13 +164,24 @@ class LatencyGate(Gate):
             self._shown = ((own.total, base.total), (own.quantile(self._test.q), base.quantile(self._test.q)))
         return self._shown[1]
 
+    def late(self) -> Cause | None:
+        sides = self._test.since(self._signal.candidate, self._signal.baseline)
+        own, base = (side.quantile(self._test.q) for side in sides)
+        if own is None or not base:
+            return None
+        n = sides[0].total
+        step = "" if self.value is None else f" ({self.value:.2f} × over all {self.n})"
+        return Cause(own / base, n, f"{self._compared(own, base, f' over the last {n} requests')}{step}")
+
     def words(self) -> str:
         own, base = self._quantiles()
         if own is None or not base:
             return f"{self.n} samples of the candidate, {self._signal.baseline.total} of the baseline"
-        name = signal_words(self.spec.name)
+        return self._compared(own, base, "")
+
+    def _compared(self, own: float, base: float, over: str) -> str:
         ratio = f"{own / base:.2f} × the baseline's {base:.3g} ms"
-        return f"{name} {own:.3g} ms is {ratio}, limit {self.spec.limit:.2f}"
+        return f"{signal_words(self.spec.name)} {own:.3g} ms{over} is {ratio}, limit {self.spec.limit:.2f}"
 
     def test(self) -> Sequence[Part]:
         return (self._test,)

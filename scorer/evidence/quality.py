@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scorer.evidence.betting import MeanTest
-from scorer.evidence.gate import Gate, Part
+from scorer.evidence.gate import Cause, Gate, Part
 from scorer.evidence.specs import GateSpec
 
 
@@ -32,6 +32,14 @@ class QualityGate(Gate):
     @property
     def within(self) -> bool:
         return self.value is not None and self.value >= self.spec.limit
+
+    def late(self) -> Cause | None:
+        recent = self._test.recent
+        if not recent.n:
+            return None
+        mean = recent.total / recent.n
+        asked = f"at least {self.spec.limit:.3f} asked ({self.value:.3f} over all {self.n})"
+        return Cause(mean, recent.n, f"agreement {mean:.3f} over the last {recent.n} pairs, {asked}")
 
     def words(self) -> str:
         return f"agreement {self.value:.3f} over {self.n} pairs, at least {self.spec.limit:.3f} asked"
@@ -68,6 +76,15 @@ class MarginGate(Gate):
     def value(self) -> float | None:
         mean = self._test.mean
         return None if mean is None else 1 - 2 * mean
+
+    def late(self) -> Cause | None:
+        recent = self._test.recent
+        if not recent.n:
+            return None
+        below = 1 - 2 * recent.total / recent.n
+        limit = f"limit {self.spec.limit:.3f} ({self.value:.3f} over all {self.n})"
+        text = f"agreement is {below:.3f} below the noise floor over the last {recent.n} noise pairs, {limit}"
+        return Cause(below, recent.n, text)
 
     def words(self) -> str:
         return (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scorer.evidence.errors import AliveProof, CatastropheGuard, IncreaseTest, RateTest, RatioGuard, RecentRate, Share
-from scorer.evidence.gate import Counts, Gate, Part
+from scorer.evidence.gate import Cause, Counts, Gate, Part
 from scorer.evidence.mixture import LN2, log_add
+from scorer.evidence.onset import Onset
 from scorer.evidence.specs import GateSpec
 from scorer.evidence.words import share_words
 
@@ -42,6 +43,10 @@ class GuardGate(CountGate):
     def within(self) -> bool:
         return True
 
+    @property
+    def explained(self) -> bool:
+        return False  # a catastrophe is a matter of the last few requests, whatever the step has seen
+
 
 class RateGate(CountGate):
     """The candidate's error rate by itself."""
@@ -49,22 +54,33 @@ class RateGate(CountGate):
     def __init__(self, spec: GateSpec, counts: Counts) -> None:
         super().__init__(spec, counts)
         self._test = RateTest(min(max(spec.limit, 1e-6), 1 - 1e-6))
+        self._since = Onset()
 
     def add(self, c_errors: int, c_n: int) -> None:
         if c_n:
             self._test.update(c_errors, c_n)
+            self._since.see(self._test.gain, c_errors, c_n, 0, 0)
             self.note(self._test.log_fail, self._test.log_pass)
 
     @property
     def value(self) -> float | None:
         return self._counts.c_errors / self.n if self.n else None
 
+    def late(self) -> Cause | None:
+        since = self._since
+        if not since.c_n:
+            return None
+        rate = since.c_errors / since.c_n
+        seen = f"{since.c_errors} of the last {since.c_n} requests"
+        limit = f"limit {share_words(self.spec.limit)} ({share_words(self.value)} of all {self.n})"
+        return Cause(rate, since.c_n, f"error rate {share_words(rate)} ({seen}), {limit}")
+
     def words(self) -> str:
         seen = f"{self._counts.c_errors} of {self.n} requests"
         return f"error rate {share_words(self.value)} ({seen}), limit {share_words(self.spec.limit)}"
 
     def test(self) -> Sequence[Part]:
-        return (self._test,)
+        return (self._test, self._since)
 
 
 class IncreaseGate(CountGate):
@@ -73,16 +89,29 @@ class IncreaseGate(CountGate):
     def __init__(self, spec: GateSpec, counts: Counts) -> None:
         super().__init__(spec, counts)
         self._test = IncreaseTest(min(max(spec.limit, 1e-6), 0.98))
+        self._since = Onset()
 
     def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
         """One block with requests of both sides."""
         self._test.update(c_errors, c_n, b_errors, b_n)
+        self._since.see(self._test.gain, c_errors, c_n, b_errors, b_n)
         self.note(self._test.log_fail, self._test.log_pass)
 
     @property
     def value(self) -> float | None:
         c = self._counts
         return c.c_errors / c.c_n - c.b_errors / c.b_n if c.c_n and c.b_n else None
+
+    def late(self) -> Cause | None:
+        since = self._since
+        if not since.c_n or not since.b_n:
+            return None
+        own, base = since.c_errors / since.c_n, since.b_errors / since.b_n
+        seen = f"{since.c_errors} of the last {since.c_n}"
+        limit = f"may be {share_words(self.spec.limit)} more"
+        step = f"({self._counts.c_errors} of {self._counts.c_n} in this step)"
+        text = f"error rate {share_words(own)} ({seen}), baseline's {share_words(base)}, {limit} {step}"
+        return Cause(own - base, since.c_n, text)
 
     def words(self) -> str:
         c = self._counts
@@ -94,7 +123,7 @@ class IncreaseGate(CountGate):
         )
 
     def test(self) -> Sequence[Part]:
-        return (self._test,)
+        return (self._test, self._since)
 
 
 class FastGate(GuardGate):
@@ -104,10 +133,13 @@ class FastGate(GuardGate):
         super().__init__(spec, counts)
         self._share, self._recent = Share(prior_share, prior_weight), RecentRate()
         self._ratio, self._catastrophe = RatioGuard(spec.limit), CatastropheGuard(floor)
+        self._since_ratio, self._since = Onset(), Onset()
 
     def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
         self._ratio.see(c_errors, b_errors, self._share.value)
         self._catastrophe.see(c_errors, c_n, self.spec.limit * self._recent.value)
+        self._since_ratio.see(self._ratio.gain, c_errors, c_n, b_errors, b_n)
+        self._since.see(self._catastrophe.gain, c_errors, c_n, b_errors, b_n)
         self._share.update(c_n, b_n)
         self._recent.update(b_errors, b_n)
         self._prove(c_errors, c_n)
@@ -127,12 +159,24 @@ class FastGate(GuardGate):
         c = self._counts
         return (c.c_errors / c.c_n) / (c.b_errors / c.b_n) if c.c_n and c.b_errors else None
 
+    def late(self) -> Cause | None:
+        by_ratio = self._ratio.log_e > self._catastrophe.log_e
+        since = self._since_ratio if by_ratio else self._since
+        if not since.c_n:
+            return None
+        base = f", {since.b_errors} of the baseline's {since.b_n} meanwhile" if since.b_n else ""
+        step = f"({self._counts.c_errors} of {self._counts.c_n} in this step)"
+        text = f"{since.c_errors} of the candidate's last {since.c_n} requests failed{base} {step}"
+        value = (since.c_errors / since.c_n) / (since.b_errors / since.b_n) if since.b_errors else None
+        return Cause(value, since.c_n, text)
+
     def words(self) -> str:
         c = self._counts
         return f"{c.c_errors} of the candidate's {c.c_n} requests failed, {c.b_errors} of the baseline's {c.b_n}"
 
     def test(self) -> Sequence[Part]:
-        return (self._share, self._recent, self._ratio, self._catastrophe, self._alive)
+        guards = (self._ratio, self._catastrophe, self._alive)
+        return (self._share, self._recent, *guards, self._since_ratio, self._since)
 
 
 class DownGate(GuardGate):
@@ -141,9 +185,11 @@ class DownGate(GuardGate):
     def __init__(self, spec: GateSpec, counts: Counts) -> None:
         super().__init__(spec, counts)
         self._guard = CatastropheGuard(spec.limit)
+        self._since = Onset()
 
     def add(self, c_down: int, c_n: int, baseline_failing: bool) -> None:
         self._guard.see(c_down, c_n, 0.0)
+        self._since.see(self._guard.gain, c_down, c_n, 0, 0)
         self._prove(c_down, c_n)
         if self._guard.log_e >= self.spec.fail_at and baseline_failing:
             self._guard.forget()
@@ -154,8 +200,16 @@ class DownGate(GuardGate):
     def value(self) -> float | None:
         return self._counts.c_down / self.n if self.n else None
 
+    def late(self) -> Cause | None:
+        since = self._since
+        if not since.c_n:
+            return None
+        step = f"({self._counts.c_down} of {self.n} in this step)"
+        text = f"{since.c_errors} of the candidate's last {since.c_n} requests found it unreachable {step}"
+        return Cause(since.c_errors / since.c_n, since.c_n, text)
+
     def words(self) -> str:
         return f"{self._counts.c_down} of the candidate's {self.n} requests found it unreachable"
 
     def test(self) -> Sequence[Part]:
-        return (self._guard, self._alive)
+        return (self._guard, self._alive, self._since)

@@ -92,6 +92,10 @@ class SplitGate(Gate):
         return odds is not None and 1 / PROVEN <= odds <= PROVEN
 
     @property
+    def explained(self) -> bool:
+        return True  # it has no late starts, and says both shares
+
+    @property
     def value(self) -> float | None:
         return self._counts.c_n / self.n if self.n else None
 

@@ -75,6 +75,13 @@ class Tally:
         slot = int(np.searchsorted(np.cumsum(self.counts), rank))
         return 0.0 if slot == 0 else midpoint(slot - 1 + MIN_INDEX)
 
+    def less(self, earlier: Tally) -> Tally:
+        """What was added since ``earlier``, a copy of this."""
+        other = Tally()
+        other._counts = self.counts - earlier.counts
+        other._total = self.total - earlier.total
+        return other
+
     def copy(self) -> Tally:
         other = Tally()
         other._counts, other._total = self.counts.copy(), self.total

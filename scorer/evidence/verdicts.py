@@ -16,21 +16,27 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
     """``rate``: the gate's samples a second."""
     outcome = outcome_of(gate)
     spec = gate.spec
-    missing = _missing(gate) if outcome is Outcome.INCONCLUSIVE else None
-    eta = missing / rate if missing is not None and rate else None
+    if outcome is Outcome.FAIL and gate.cause is not None and not gate.explained:
+        value, n, message = gate.cause.value, gate.cause.n, gate.cause.words
+        missing = eta = None
+    else:
+        value, n = gate.value, gate.n
+        missing = _missing(gate) if outcome is Outcome.INCONCLUSIVE else None
+        eta = missing / rate if missing is not None and rate else None
+        message = _message(gate, outcome, missing, eta)
     return Verdict(
         gate=spec.name,
         outcome=outcome.value,
-        value=gate.value,
+        value=value,
         limit=spec.limit,
         unit=spec.unit,
-        n=gate.n,
+        n=n,
         evidence=_evidence(gate, outcome),
         gating=spec.gating,
         fast=spec.fast,
         missing=missing,
         eta_s=eta,
-        message=_message(gate, outcome, missing, eta),
+        message=message,
     )
 
 

@@ -163,7 +163,8 @@ def test_when_every_request_fails_the_fast_guard_says_fail_within_a_flush() -> N
     evidence = evidence.fold_outcomes(flush(40, side(B, 36), side(C, 12, 12)))
     verdict = by_gate(evidence)["errors_fast"]
     assert (verdict.outcome, verdict.fast, verdict.gating) == ("fail", True, True)
-    assert "12 of the candidate's 412 requests failed" in verdict.message
+    assert verdict.message.startswith("12 of the candidate's last 12 requests failed")
+    assert "(12 of 412 in this step)" in verdict.message
     assert by_gate(evidence)["candidate_down"].outcome == "pass"
 
 
