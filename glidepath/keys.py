@@ -62,6 +62,10 @@ class WorkloadKeys:
         """Prefix of the per-day spending counters of the tee."""
         return self._key("budget")
 
+    def evaluations(self, day: int) -> str:
+        """String with a TTL; how many questions all scorers asked the evaluator on that day (since 1970, UTC)."""
+        return self._key(f"evaluations:{day}")
+
     @property
     def probes(self) -> str:
         """Hash; ``at_ms`` of the last round, ``next``: which prompt comes next, ``failing``: the sides that do."""

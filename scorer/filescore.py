@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from glidepath.config.scoring import ScoringSection, Task
 from scorer.compare import Comparison, Unscorable, compare, texts_to_embed
-from scorer.compare.evaluator import in_doubt, with_opinion
-from scorer.compare.evaluator_client import Doubt, Evaluator
+from scorer.compare.evaluator import Doubt, in_doubt, with_opinion
+from scorer.compare.evaluator_client import Evaluator
 from scorer.embed import Embedder, VectorCache, embed_texts
 from scorer.extract import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
 

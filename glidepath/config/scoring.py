@@ -114,7 +114,8 @@ class EvaluatorSection(Section):
     model: str
     credential: Secret | None = None
     between: tuple[Unit, Unit] = (0.4, 0.85)  # only pairs whose agreement lies in between are asked about
-    budget: int = Field(default=1000, ge=0)  # questions a day and workload
+    budget: int = Field(default=1000, ge=0)  # questions a day (UTC) and workload, of all scorers together
+    in_flight: int = Field(default=4, ge=1, le=64)  # questions of one scorer at once
     timeout: Duration = Field(default=30, gt=0)
     max_chars: int = Field(default=6000, ge=200, le=100_000)  # of each answer
 

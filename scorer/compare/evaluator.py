@@ -27,6 +27,16 @@ _OBJECT = re.compile(r"\{[^{}]*\}")
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A pair that the cheap signals leave in doubt, in words."""
+
+    pair_id: str
+    prompt: str
+    baseline: str
+    candidate: str
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What is sent: ``messages`` in OpenAI's form. ``swapped``: A is the candidate's answer."""
 

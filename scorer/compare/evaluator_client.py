@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,20 +15,9 @@ import aiohttp
 
 from glidepath.config.scoring import EvaluatorSection
 from glidepath.redisio import read_secret
-from scorer.compare.evaluator import Budget, Opinion, Question, parse_opinion, question
+from scorer.compare.evaluator import Budget, Doubt, Opinion, Question, parse_opinion, question
 
-_AT_ONCE = 4
 _MAX_REPLY_BYTES = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A pair that the cheap signals leave in doubt, in words."""
-
-    pair_id: str
-    prompt: str
-    baseline: str
-    candidate: str
 
 
 @dataclass(slots=True)
@@ -48,17 +37,18 @@ class Evaluator:
         allowed = [doubt for doubt in doubts if self._may_ask(now_ms)]
         if not allowed:
             return {}
-        gate = asyncio.Semaphore(_AT_ONCE)
+        gate = asyncio.Semaphore(self.settings.in_flight)
+        headers = self.headers()
         found: dict[str, Opinion] = {}
-        async with aiohttp.ClientSession(
-            headers=self._headers(), timeout=aiohttp.ClientTimeout(total=self.settings.timeout)
-        ) as session:
+        async with aiohttp.ClientSession() as session:
 
             async def ask(doubt: Doubt) -> None:
                 async with gate:
-                    opinion = await self._ask(session, doubt)
-                if opinion is not None:
-                    found[doubt.pair_id] = opinion
+                    said = await self.ask(session, doubt, headers)
+                if isinstance(said, Opinion):
+                    found[doubt.pair_id] = said
+                else:
+                    self._failed(said)
 
             async with asyncio.TaskGroup() as group:
                 for doubt in allowed:
@@ -71,25 +61,27 @@ class Evaluator:
             self._failed("budget")
         return allowed
 
-    def _headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
+        """With the credential as it is now, so that a file may be exchanged. Raises ConfigError when it is missing."""
         if self.settings.credential is None:
             return {}
         return {"authorization": f"Bearer {read_secret(self.settings.credential)}"}
 
-    async def _ask(self, session: aiohttp.ClientSession, doubt: Doubt) -> Opinion | None:
+    async def ask(self, session: aiohttp.ClientSession, doubt: Doubt, headers: Mapping[str, str]) -> Opinion | str:
+        """One question: the opinion, or in a word why there is none."""
+        timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
         asked = question(doubt.pair_id, doubt.prompt, doubt.baseline, doubt.candidate, self.settings)
         try:
-            async with session.post(self._url(), json=self._body(asked), allow_redirects=False) as response:
-                raw = await response.content.read(_MAX_REPLY_BYTES)
-                opinion = parse_opinion(_content(raw), asked) if response.status == 200 else None
-                reason = "reply" if response.status == 200 else f"status_{response.status}"
+            async with session.post(
+                self._url(), json=self._body(asked), headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                if response.status != 200:
+                    return f"status_{response.status}"
+                return parse_opinion(_content(await _bounded(response.content)), asked) or "reply"
         except TimeoutError:
-            opinion, reason = None, "timeout"
+            return "timeout"
         except aiohttp.ClientError:
-            opinion, reason = None, "unreachable"
-        if opinion is None:
-            self._failed(reason)
-        return opinion
+            return "unreachable"
 
     def _failed(self, reason: str) -> None:
         self.failures[reason] = self.failures.get(reason, 0) + 1
@@ -100,6 +92,16 @@ class Evaluator:
 
     def _body(self, asked: Question) -> dict[str, Any]:
         return {"model": self.settings.model, "messages": list(asked.messages), "temperature": 0, "max_tokens": 300}
+
+
+async def _bounded(stream: aiohttp.StreamReader) -> bytes:
+    """The whole reply, or nothing of one that is too long. One ``read`` would end at the first packet."""
+    raw = bytearray()
+    async for piece in stream.iter_any():
+        raw += piece
+        if len(raw) > _MAX_REPLY_BYTES:
+            return b""
+    return bytes(raw)
 
 
 def _content(raw: bytes) -> str:

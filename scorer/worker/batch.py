@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-from glidepath.domain import Pair, PairKind, ScoredPair
+from glidepath.domain import Pair, PairKind
 from glidepath.errors import InputError
 from glidepath.wire import decode_pair, encode_scored
 from scorer.compare import NoiseFloor
 from scorer.worker.results import BatchResult, Floor, Result
-from scorer.worker.score import Scoring, score_pairs
+from scorer.worker.score import Judged, Scoring, judge_pairs
 
 
 def score_batch(stored: Sequence[bytes], scoring: Scoring, now_ms: int, floors: Mapping[str, Floor]) -> BatchResult:
@@ -18,7 +19,7 @@ def score_batch(stored: Sequence[bytes], scoring: Scoring, now_ms: int, floors: 
     hits, misses = scoring.cache.hits, scoring.cache.misses
     known = {name: NoiseFloor.from_json(raw) for name, raw in floors.items()}
     pairs = [one for one in decoded if isinstance(one, Pair)]
-    scored = iter(score_pairs(pairs, scoring, now_ms, known))
+    scored = iter(judge_pairs(pairs, scoring, now_ms, known))
     results = tuple(_result(next(scored)) if isinstance(one, Pair) else one for one in decoded)
     return BatchResult(results, scoring.cache.hits - hits, scoring.cache.misses - misses)
 
@@ -31,7 +32,8 @@ def _decode(data: bytes) -> Pair | Result:
     return pair if pair.id else Result(why="a stored pair has no id")
 
 
-def _result(scored: ScoredPair) -> Result:
+def _result(judged: Judged) -> Result:
+    scored = judged.scored
     noise = scored.kind is PairKind.NOISE and scored.scored
     floor = NoiseFloor().fold(scored.signals, scored.agreement).to_json() if noise else {}
-    return Result(encode_scored(scored), floor=floor)
+    return Result(encode_scored(scored), floor=floor, doubt=asdict(judged.doubt) if judged.doubt else {})

@@ -64,7 +64,9 @@ def serve(source: BinaryIO, out: BinaryIO, now_ms: Callable[[], int]) -> None:
         else:
             blobs = tuple(result.scored for result in done.results)
             whys, noise = [result.why for result in done.results], [result.floor for result in done.results]
-            reply("done", blobs, whys=whys, noise=noise, hits=done.cache_hits, misses=done.cache_misses)
+            doubts = [dict(result.doubt) for result in done.results]
+            counts = {"hits": done.cache_hits, "misses": done.cache_misses}
+            reply("done", blobs, whys=whys, noise=noise, doubts=doubts, **counts)
 
 
 def _load(config: Config) -> Scoring:

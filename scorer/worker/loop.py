@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -20,6 +20,9 @@ from scorer.worker.inbox import Entry, Inbox, RedisInbox
 from scorer.worker.metrics import ScoreMetrics
 from scorer.worker.process import BatchFailedError, BatchScorer, ProcessScorer
 from scorer.worker.results import BatchResult, Floor, Result
+
+if TYPE_CHECKING:
+    from scorer.worker.consult import Consultation, Purse
 
 T = TypeVar("T")
 
@@ -46,6 +49,7 @@ class ScoreWorker:
         consumer: str,
         registry: CollectorRegistry,
         inbox: Inbox | None = None,
+        purse: Purse | None = None,
     ) -> None:
         """``scorer``: absent, a process of its own with the configuration's engine. ``consumer``: unique a process."""
         self._most = config.scorer.batch
@@ -58,6 +62,8 @@ class ScoreWorker:
         self._floors: Mapping[str, Floor] = {}
         self._next_look = self._next_reclaim = 0.0
         self._hand: Sequence[Entry] = ()
+        self._config, self._client, self._purse = config, client, purse
+        self._consulted: Mapping[str, Consultation] = {}
 
     def readiness(self) -> str:
         return self._waits_for
@@ -65,15 +71,18 @@ class ScoreWorker:
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; then finishes what is in hand, for GRACE_S at most. What is left another scorer reclaims.
 
-        Raises ConfigError or DependencyError when the engine cannot be loaded.
+        Raises ConfigError or DependencyError when the engine cannot be loaded, or an evaluator's credential is missing.
         """
+        self._consulted = self._consultations()
         if not await self._load(stop):
             return
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(part) for part in (self._loop(stop), self._beat(), stop.wait())]
+                asked = [consultation.run() for consultation in self._consulted.values()]
+                tasks = [group.create_task(part) for part in (self._loop(stop), self._beat(), stop.wait(), *asked)]
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 await asyncio.wait(tasks[:1], timeout=GRACE_S)
+                await asyncio.gather(*(consultation.close(GRACE_S) for consultation in self._consulted.values()))
                 for task in tasks:
                     task.cancel()
         finally:
@@ -97,6 +106,19 @@ class ScoreWorker:
             await asyncio.wait(tasks)
         await self._scorer.close()
         return False
+
+    def _consultations(self) -> Mapping[str, Consultation]:
+        sections = {name: w.scoring for name, w in self._config.workloads.items() if w.scoring.evaluator}
+        if not sections:
+            return {}
+        from scorer.worker.consult import Consultation, RedisPurse
+
+        purse = self._purse if self._purse is not None else RedisPurse(self._client)
+
+        def counter(workload: str) -> Callable[[str], None]:
+            return lambda outcome: self._metrics.evaluations.labels(workload, outcome).inc()
+
+        return {n: Consultation(n, section, purse, self._finish, counter(n)) for n, section in sections.items()}
 
     async def _loop(self, stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE_S
@@ -174,8 +196,12 @@ class ScoreWorker:
         for entry, result in zip(entries, done.results, strict=True):
             if result.why:
                 await self._bury(entry, "unreadable", result.why)
-            else:
+            elif not (result.doubt and self._waits_for_opinion(entry, result)):
                 await self._finish(entry, result)
+
+    def _waits_for_opinion(self, entry: Entry, result: Result) -> bool:
+        consultation = self._consulted.get(entry.workload)
+        return consultation is not None and consultation.offer(entry, result)
 
     async def _finish(self, entry: Entry, result: Result) -> None:
         scored = decode_scored(result.scored)
@@ -194,7 +220,8 @@ class ScoreWorker:
         while not being_cancelled():
             await asyncio.sleep(self._reclaim_after / 4)
             with contextlib.suppress(RedisError, OSError):  # whoever takes them over meanwhile counts nothing twice
-                await self._inbox.hold(self._hand)
+                waiting = [entry for consultation in self._consulted.values() for entry in consultation.entries()]
+                await self._inbox.hold([*self._hand, *waiting])
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """``call``, again and again while Redis or a remote engine is away: what is in hand is not let go."""

@@ -25,6 +25,9 @@ class ScoreMetrics:
         self.hits = counter("embed_cache_hits_total", "Texts whose vectors were known")
         self.misses = counter("embed_cache_misses_total", "Texts that were embedded")
         self.outages = counter("outages_total", "Times that scoring stopped", "of")
+        self.evaluations = counter(
+            "evaluations_total", "Pairs in doubt: opinion, or why there is none", "workload", "outcome"
+        )
         self._queue = Gauge("glidepath_scorer_queue_pairs", "Not yet taken", ["workload"], registry=registry)
         self.seconds = Histogram(
             "glidepath_scorer_pair_seconds", "Scoring of one pair", buckets=_SECONDS, registry=registry

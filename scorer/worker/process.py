@@ -74,7 +74,7 @@ class ProcessScorer:
                 raise UnreachableError(header["why"])
             case "failed":
                 raise BatchFailedError(header["why"])
-        results = tuple(map(Result, blobs, header["whys"], header["noise"]))
+        results = tuple(map(Result, blobs, header["whys"], header["noise"], header["doubts"]))
         return BatchResult(results, header["hits"], header["misses"])
 
     async def close(self) -> None:

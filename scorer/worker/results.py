@@ -14,12 +14,14 @@ Floor = Mapping[str, Any]
 class Result:
     """One pair's: ``scored`` is an encoded ScoredPair, or ``why`` says why the bytes were no pair.
 
-    ``floor``: what a NOISE pair adds to its workload's noise floor.
+    ``floor``: what a NOISE pair adds to its workload's noise floor. ``doubt``: fields of a
+    scorer.compare.evaluator.Doubt where the workload's evaluator is to be asked about the pair, else empty.
     """
 
     scored: bytes = b""
     why: str = ""
     floor: Floor = field(default_factory=dict)
+    doubt: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from glidepath.config import Config, Workload
 from glidepath.domain import Answer, AnswerFacts, Ending, Pair, PairKind, ScoredPair
-from scorer.compare import UNKNOWN, NoiseFloor, Unscorable, compare, texts_to_embed
+from scorer.compare import UNKNOWN, Comparison, NoiseFloor, Unscorable, compare, texts_to_embed
+from scorer.compare.evaluator import Doubt, in_doubt
 from scorer.embed import Embedder, VectorCache, Vectors, embed_texts
 from scorer.extract import CustomSurface, Expectation, Extracted, Surface, Unusable, expectation, extract
 
@@ -26,6 +27,14 @@ class _Ready:
     texts: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A score; ``doubt``: what to ask the workload's evaluator, where it has one and the pair is in doubt."""
+
+    scored: ScoredPair
+    doubt: Doubt | None = None
+
+
 @dataclass(slots=True)
 class Scoring:
     """What a scorer keeps between batches: configuration, engine, and the texts seen lately."""
@@ -39,12 +48,21 @@ def score_pairs(
     pairs: Sequence[Pair], scoring: Scoring, now_ms: int, floors: Mapping[str, NoiseFloor] | None = None
 ) -> list[ScoredPair]:
     """One ScoredPair a pair, in order. ``floors``: noise floor by workload. Raises UnreachableError (remote engine)."""
+    return [judged.scored for judged in judge_pairs(pairs, scoring, now_ms, floors)]
+
+
+def judge_pairs(
+    pairs: Sequence[Pair], scoring: Scoring, now_ms: int, floors: Mapping[str, NoiseFloor] | None = None
+) -> list[Judged]:
+    """The same, with what is left to ask."""
     read = [_read(pair, scoring.config, now_ms) for pair in pairs]
     texts = list(dict.fromkeys(text for one in read if isinstance(one, _Ready) for text in one.texts))
     vectors = dict(zip(texts, embed_texts(scoring.embedder, texts, scoring.cache), strict=True))
     known = floors or {}
     return [
-        one if isinstance(one, ScoredPair) else _compare(one, vectors, scoring, now_ms, known.get(one.pair.workload))
+        Judged(one)
+        if isinstance(one, ScoredPair)
+        else _compare(one, vectors, scoring, now_ms, known.get(one.pair.workload))
         for one in read
     ]
 
@@ -100,7 +118,7 @@ def _why_not(answer: Answer, found: Extracted | Unusable) -> str:
 
 def _compare(
     ready: _Ready, vectors: Mapping[str, Vectors], scoring: Scoring, now_ms: int, floor: NoiseFloor | None
-) -> ScoredPair:
+) -> Judged:
     pair, settings = ready.pair, ready.workload.scoring
     excerpts = scoring.config.redaction.excerpts
     baseline = _facts(pair.baseline, ready.baseline, excerpts)
@@ -110,8 +128,8 @@ def _compare(
     used = floor if floor is not None and pair.kind is PairKind.CROSS else UNKNOWN
     result = compare(task, settings, ready.expected, ready.baseline, ready.candidate, vectors, used)
     if isinstance(result, Unscorable):
-        return _unscored(pair, now_ms, result.reason, baseline, candidate)
-    return ScoredPair(
+        return Judged(_unscored(pair, now_ms, result.reason, baseline, candidate))
+    scored = ScoredPair(
         pair_id=pair.id,
         workload=pair.workload,
         kind=pair.kind,
@@ -127,6 +145,18 @@ def _compare(
         scorer=scoring.embedder.name,
         labels=dict(result.labels),
     )
+    return Judged(scored, _doubt(ready, result))
+
+
+def _doubt(ready: _Ready, result: Comparison) -> Doubt | None:
+    """Of both kinds of pair: were only one of them asked about, the noise floor would not compare."""
+    section = ready.workload.scoring.evaluator
+    if section is None or not in_doubt(result, section):
+        return None
+    texts = (ready.expected.prompt, ready.baseline.text, ready.candidate.text)
+    # As on the way to the evaluator; half a surrogate pair would not survive the way there.
+    cut = [text[: section.max_chars].encode("utf-8", "replace").decode() for text in texts]
+    return Doubt(ready.pair.id, *cut)
 
 
 def _unscored(

@@ -17,6 +17,14 @@ if first then return 1 end
 return 0
 """
 
+# KEYS: questions of this day.  ARGV: how many may be asked, ttl (ms).  Returns 1 if one more may.
+SPEND = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
+redis.call('INCR', KEYS[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+
 # KEYS: dead, pairs.  ARGV: age kept (ms), entries kept, entry, group, pair, why.
 # Only who acknowledges the entry writes it: once, however many scorers gave it up.
 BURY = """

@@ -121,6 +121,7 @@ class MemoryInbox:
         self.down: Exception | None = None
         self.asked: list[int] = []
         self.left = False
+        self.floors_added: dict[str, Floor] = {}
 
     def _up(self) -> None:
         if self.down:
@@ -145,6 +146,7 @@ class MemoryInbox:
         self._up()
         first = scored.pair_id not in self.done
         self.done.setdefault(scored.pair_id, scored)
+        self.floors_added[scored.pair_id] = result.floor
         return first
 
     async def bury(self, entry: Entry, why: str) -> bool:

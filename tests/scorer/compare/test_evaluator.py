@@ -6,14 +6,14 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.config.scoring import EvaluatorSection, ScoringSection
-from scorer.compare.evaluator import DAY_MS, Budget, Opinion, in_doubt, parse_opinion, question, with_opinion
-from scorer.compare.evaluator_client import Doubt, Evaluator
+from scorer.compare.evaluator import DAY_MS, Budget, Doubt, Opinion, in_doubt, parse_opinion, question, with_opinion
+from scorer.compare.evaluator_client import Evaluator
 from scorer.compare.result import Comparison
+from tests.support.judges import a_judge
 
 SECTION = EvaluatorSection(url="http://127.0.0.1:1", model="judge", between=(0.4, 0.85))
 SETTINGS = ScoringSection(evaluator=SECTION)
@@ -93,25 +93,8 @@ def test_the_budget_is_one_days_and_starts_again_the_next() -> None:
 
 @pytest.fixture
 async def judge() -> AsyncIterator[tuple[str, list[dict[str, object]]]]:
-    """A server that says 0.25 about every pair, and fails for the prompt "fail"."""
-    seen: list[dict[str, object]] = []
-
-    async def chat(request: web.Request) -> web.Response:
-        body = await request.json()
-        seen.append({"body": body, "auth": request.headers.get("authorization")})
-        if '"request": "fail"' in body["messages"][1]["content"]:
-            return web.Response(status=503)
-        said = '{"agreement": 0.25, "better": "equal", "reason": "Different."}'
-        return web.json_response({"choices": [{"message": {"content": said}}]})
-
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", chat)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}", seen
-    await runner.cleanup()
+    async with a_judge() as judge:
+        yield judge.url, judge.seen
 
 
 async def test_opinions_come_from_the_server_within_the_budget(judge: tuple[str, list[dict[str, object]]]) -> None:

@@ -67,3 +67,12 @@ def test_an_unforeseen_error_fails_its_batch_and_not_the_next(config, capsys):
 @pytest.mark.parametrize("cut", [0, 3, 20])
 def test_it_ends_when_its_input_does_even_in_mid_frame(config, cut):
     assert talk(pack({"config": config})[:cut]) == []
+
+
+def test_what_to_ask_about_a_pair_in_doubt_comes_with_the_batch(config):
+    evaluator = {"url": "http://127.0.0.1:1", "model": "judge", "between": [0.0, 0.99]}
+    config["workloads"]["chat"]["scoring"] = {"evaluator": evaluator}
+    stored = [encode_pair(pair("a", "It costs 40.", "Seventy 🌊.")), encode_pair(pair("b", "Paris.", "Paris."))]
+    _, (header, _) = talk(pack({"config": config}), pack({"floors": {}}, stored))
+    asked = {"pair_id": "a", "prompt": "The capital of France?", "baseline": "It costs 40.", "candidate": "Seventy 🌊."}
+    assert header["doubts"] == [asked, {}]
