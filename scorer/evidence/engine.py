@@ -27,9 +27,9 @@ _STICKY = 20.0
 
 
 class Engine:
-    """``percent`` None: the split is not known beforehand (a file is being judged)."""
+    """``percent`` None: the split is not known beforehand (a file is being judged). ``kinds``: see ``specs_of``."""
 
-    def __init__(self, workload: Workload, percent: float | None, prior_share: float) -> None:
+    def __init__(self, workload: Workload, percent: float | None, prior_share: float, *, kinds: bool = True) -> None:
         self.counts = Counts()
         self.signals: dict[str, Signal] = {"total": Signal(), "ttft": Signal()}
         self.quality: QualityGate | None = None
@@ -37,6 +37,7 @@ class Engine:
         self.increase: IncreaseGate | None = None
         self.rate: RateGate | None = None
         self.split: SplitGate | None = None
+        self.down: DownGate | None = None
         self.latency: list[LatencyGate] = []
         self.pairs: list[PairGate] = []
         sections = {latency_name(s): s for s in reversed(workload.gates.latency)}
@@ -44,7 +45,7 @@ class Engine:
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
         floor = max(CATASTROPHE_FLOOR, limit or 0.0)
         self.gates: dict[str, Gate] = {}
-        for spec in specs_of(workload, percent):
+        for spec in specs_of(workload, percent, kinds=kinds):
             self.gates[spec.name] = self._build(spec, sections, floor, prior_share, weight)
         self._block = [0, 0, 0, 0]
 
@@ -97,7 +98,7 @@ class Engine:
         counts.b_n += b_n
         counts.b_errors += b_errors
         self.fast.add(c_errors, c_n, b_errors, b_n)
-        if c_n:
+        if c_n and self.down is not None:
             self.down.add(c_down, c_n, self.fast.baseline_failing)
         if self.rate is not None:
             self.rate.add(c_errors, c_n)

@@ -74,7 +74,7 @@ def judge(workload: Workload, events: Iterable[Event], percent: float | None = N
     looks are as valid as many.
     """
     prior = 0.5 if percent is None else min(max(percent / 100, 0.01), 0.99)
-    engine = Engine(workload, percent, prior)
+    engine = Engine(workload, percent, prior, kinds=False)
     watch = _Watch(engine.gates)
     first = last = 0.0
     index = -1

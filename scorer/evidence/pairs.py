@@ -7,7 +7,8 @@ from typing import Any
 
 from glidepath.domain import TRIP
 from scorer.evidence.errors import IncreaseTest, RateTest
-from scorer.evidence.gate import Gate, Part
+from scorer.evidence.gate import Cause, Gate, Part
+from scorer.evidence.onset import Onset
 from scorer.evidence.quality import Block
 from scorer.evidence.specs import GateSpec
 from scorer.evidence.words import share_words
@@ -27,6 +28,7 @@ class PairGate(Gate):
         self._test: IncreaseTest | RateTest = IncreaseTest(limit) if spec.increase else RateTest(limit)
         self._seen = Block([0, 0, 0, 0])  # events and pairs between the sides, events and noise pairs
         self._block = Block([0, 0, 0, 0])
+        self._since = Onset()
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
         """Whether it happened in a pair; None: the pair says nothing about it."""
@@ -44,6 +46,7 @@ class PairGate(Gate):
             self._test.update(hits, n, floor_hits, floor_n)
         else:
             self._test.update(hits, n)
+        self._since.see(self._test.gain, hits, n, floor_hits, floor_n)
         self._block.values = [0, 0, 0, 0]
         self.note(self._test.log_fail, self._test.log_pass)
 
@@ -68,12 +71,21 @@ class PairGate(Gate):
             return self.rate
         return None if self.floor is None else self.rate - self.floor
 
+    def late(self) -> Cause | None:
+        since = self._since
+        if not since.c_n or (self.spec.increase and not since.b_n):
+            return None
+        own, floor = since.c_errors / since.c_n, since.b_errors / since.b_n if since.b_n else 0.0
+        meanwhile = f", {since.b_errors} of {since.b_n} noise pairs" if since.b_n else ""
+        text = f"{since.c_errors} of the last {since.c_n} pairs{meanwhile}; over the step: {self.words()}"
+        return Cause(own - floor, since.c_n, text)
+
     @property
     def _floor_n(self) -> int:
         return int(self._seen.values[3])
 
     def test(self) -> Sequence[Part]:
-        return (self._test, self._seen, self._block)
+        return (self._test, self._seen, self._block, self._since)
 
     def to_json(self) -> list[Any]:
         return [*super().to_json(), int(self.spec.increase)]

@@ -58,9 +58,12 @@ def latency_name(gate: LatencyGate) -> str:
     return f"{'latency' if gate.signal == 'total' else gate.signal}_{gate.quantile}"
 
 
-def specs_of(workload: Workload, percent: float | None) -> tuple[GateSpec, ...]:
-    """The gates at ``percent`` (None: not known, so no guard of the split), in the order in which they are shown."""
-    drafts = _drafts(workload, percent)
+def specs_of(workload: Workload, percent: float | None, *, kinds: bool = True) -> tuple[GateSpec, ...]:
+    """The gates at ``percent`` (None: not known, so no guard of the split), in the order in which they are shown.
+
+    ``kinds``: whether it is known why a request failed; else nobody can say whether the candidate is unreachable.
+    """
+    drafts = [d for d in _drafts(workload, percent) if kinds or d.name != "candidate_down"]
     weights = {d.name: _GUARD if d.guard else _PROOF for d in drafts}
     total = sum(weights[d.name] for d in drafts if d.gating) or 1.0
     alpha = workload.gates.alpha

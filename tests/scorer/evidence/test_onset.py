@@ -1,8 +1,9 @@
-"""A failure is told by the numbers that it was decided on: the candidate that broke late still looks well on the whole."""
+"""A failure is told by the numbers that it was decided on: who broke late still looks well on the whole."""
 
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from glidepath.records import Verdict
 from scorer.evidence import Evidence
 from scorer.evidence.mixture import RateGrid
 from scorer.evidence.onset import Onset
+from scorer.evidence.pairs import pair_gate
+from scorer.evidence.specs import GateSpec
+from scorer.evidence.verdicts import verdict_of as verdict_of_gate
 from tests.support.evidence import flush, pair, side, workload_of
 
 B, C = Side.BASELINE, Side.CANDIDATE
@@ -101,6 +105,17 @@ def test_what_decided_is_still_told_when_all_is_well_again_and_after_a_restart()
         sides = side(B, 30, ms=(100.0,) * 30), side(C, 10, ms=(100.0,) * 10)
         again = again.fold_outcomes(flush(k, *sides))
     assert verdict_of(again, "latency_p50") == verdict
+
+
+def test_a_class_that_is_lost_late_is_told_over_the_last_pairs() -> None:
+    gate = pair_gate(GateSpec("recall_spam", 0.05, "share", math.log(20), math.log(20), of="spam"))
+    for k in range(1500):
+        gate.add(k >= 1400 and k % 3 == 0, noise=False)
+    verdict = verdict_of_gate(gate, None)
+    assert verdict.outcome == "fail"
+    assert verdict.value is not None
+    assert verdict.value > 0.2
+    assert verdict.message.startswith(f"{verdict.n / 3:.0f} of the last {verdict.n} pairs; over the step: recall of")
 
 
 def test_a_value_that_says_it_all_is_told_over_the_step() -> None:
