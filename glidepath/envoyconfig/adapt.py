@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from glidepath import keys
 from glidepath.config.backends import Backend
+from glidepath.config.model import Config
 from glidepath.envoyconfig.parts import Json, typed
 
 REQUEST_CREDENTIALS = tuple(name for name in keys.CREDENTIAL_HEADERS if name != "set-cookie")
@@ -49,32 +50,38 @@ def keeps_client_credential(backend: Backend, *, candidate: bool) -> bool:
     return not candidate
 
 
-def lua_filter(turns: Sequence[Turn]) -> Json:
+def credential_headers(config: Config) -> tuple[str, ...]:
+    """Request headers that carry a credential: the known ones, and those that a backend's section names."""
+    named = (backend.credential.header for backend in config.backends.values() if backend.credential is not None)
+    return tuple(dict.fromkeys((*REQUEST_CREDENTIALS, *named)))
+
+
+def lua_filter(turns: Sequence[Turn], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> Json:
     """The upstream filter for a cluster that tries ``turns`` in order."""
     return typed(
         "envoy.filters.http.lua",
         "extensions.filters.http.lua.v3.Lua",
-        default_source_code={"inline_string": lua_source(turns)},
+        default_source_code={"inline_string": lua_source(turns, credentials)},
     )
 
 
-def lua_source(turns: Sequence[Turn]) -> str:
-    names = [name for turn in turns for name in _differing(turn)]
+def lua_source(turns: Sequence[Turn], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> str:
+    names = [name for turn in turns for name in _differing(turn, credentials)]
     if len(turns) > 1:  # the first try may have taken away what the second needs
-        names += REQUEST_CREDENTIALS
+        names += credentials
     lines = [
         f"local SIDES = {{ {', '.join(_table(_side(turn)) for turn in turns)} }}",
         f"local NAMES = {_literal(list(dict.fromkeys(names)))}",
-        f"local CREDENTIALS = {_table(dict.fromkeys(REQUEST_CREDENTIALS, True))}",
+        f"local CREDENTIALS = {_table(dict.fromkeys(credentials, True))}",
         f"local RENAMES = {_literal(any(turn.backend.model is not None for turn in turns))}",
     ]
     return "\n".join(lines) + "\n\n" + _program()
 
 
-def _differing(turn: Turn) -> list[str]:
+def _differing(turn: Turn, credentials: Sequence[str]) -> list[str]:
     """Headers that this backend sees otherwise than the client sent them."""
     names = [name.lower() for name in turn.backend.headers]
-    return names + ([] if turn.keep else list(REQUEST_CREDENTIALS)) + _secret_header(turn)
+    return names + ([] if turn.keep else list(credentials)) + _secret_header(turn)
 
 
 def _secret_header(turn: Turn) -> list[str]:

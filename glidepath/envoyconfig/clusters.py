@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from glidepath import keys
 from glidepath.config.backends import Backend
 from glidepath.config.model import Config, Workload
-from glidepath.envoyconfig.adapt import Turn, keeps_client_credential, lua_filter
+from glidepath.envoyconfig.adapt import Turn, credential_headers, keeps_client_credential, lua_filter
 from glidepath.envoyconfig.parts import TYPE, Json, address, assignment, is_ip, noted, seconds, socket_address
 from glidepath.errors import ConfigError
 
@@ -28,7 +28,8 @@ DENIED = [401, 403]  # no fault of the client's where the client's own credentia
 
 
 def clusters(config: Config) -> list[Json]:
-    found = [backend_cluster(name, backend) for name, backend in config.backends.items()]
+    credentials = credential_headers(config)
+    found = [backend_cluster(name, backend, credentials) for name, backend in config.backends.items()]
     done: set[str] = set()
     for workload in config.workloads.values():
         name = keys.fallback_cluster(workload.candidate, workload.baseline)
@@ -48,12 +49,12 @@ def _refuse_doubles(names: Sequence[str], config: Config) -> None:
             raise ConfigError(f"backends.{name}: Envoy has a cluster of this name already; give the backend another")
 
 
-def backend_cluster(name: str, backend: Backend) -> Json:
+def backend_cluster(name: str, backend: Backend, credentials: Sequence[str]) -> Json:
     """The backend by itself. Whether a client's own credential may come here is the route's to say."""
     turn = Turn(name, backend, keep=keeps_client_credential(backend, candidate=False))
     url = urlsplit(backend.url)
     text = f"{name}: {url.scheme}://{url.hostname}{url.path}" + (f", model {backend.model}" if backend.model else "")
-    return noted(text, {**_endpoints(name, backend), **_http(backend, [lua_filter([turn])])})
+    return noted(text, {**_endpoints(name, backend), **_http(backend, [lua_filter([turn], credentials)])})
 
 
 def _fallback(config: Config, workload: Workload) -> list[Json]:
@@ -68,11 +69,11 @@ def _fallback(config: Config, workload: Workload) -> list[Json]:
             f"{workload.baseline} again, under the name that tells a failover in stats and logs.",
             {**_endpoints(rescue, baseline), **_http(baseline, [])},
         ),
-        _composite(workload, turns, [workload.candidate, rescue]),
+        _composite(workload, lua_filter(turns, credential_headers(config)), turns, [workload.candidate, rescue]),
     ]
 
 
-def _composite(workload: Workload, turns: Sequence[Turn], members: Sequence[str]) -> Json:
+def _composite(workload: Workload, adapt: Json, turns: Sequence[Turn], members: Sequence[str]) -> Json:
     """First try: the candidate; second: the baseline. Filters of the members do not run here, so they stand here."""
     name = keys.fallback_cluster(workload.candidate, workload.baseline)
     candidate = turns[0].backend
@@ -97,7 +98,7 @@ def _composite(workload: Workload, turns: Sequence[Turn], members: Sequence[str]
                 turns[1].backend,
                 "Retries count here. Envoy's default of 3 at a time would turn a candidate's outage into errors.",
             ),
-            **_http(None, [lua_filter(turns)], retry),
+            **_http(None, [adapt], retry),
         },
     )
 

@@ -8,7 +8,7 @@ import re
 from glidepath import keys
 from glidepath.config.backends import Backend
 from glidepath.config.model import Config, Match, Sticky, Workload
-from glidepath.envoyconfig.adapt import REQUEST_CREDENTIALS, keeps_client_credential
+from glidepath.envoyconfig.adapt import credential_headers, keeps_client_credential
 from glidepath.envoyconfig.filters import TEE_HEADERS, ext_proc_off, first_byte_bound
 from glidepath.envoyconfig.parts import Json, noted, seconds
 
@@ -96,7 +96,7 @@ def _split_action(config: Config, name: str, workload: Workload) -> Json:
     weights = start_weights(config, name)
     entry: Json = {"name": candidate, "weight": weights[candidate]}
     if not keeps_client_credential(config.backends[workload.candidate], candidate=True):
-        entry["request_headers_to_remove"] = list(REQUEST_CREDENTIALS)
+        entry["request_headers_to_remove"] = list(credential_headers(config))
     if workload.fallback:
         entry["typed_per_filter_config"] = first_byte_bound(config.backends[workload.candidate].first_byte_timeout)
     weighted: Json = {

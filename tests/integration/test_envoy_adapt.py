@@ -53,6 +53,24 @@ async def test_a_candidate_that_asks_for_it_gets_the_clients_credential(tmp_path
         assert {name: stage.onprem.last.headers[name] for name in CLIENT} == CLIENT
 
 
+@pytest.mark.parametrize("fallback", [True, False])
+async def test_a_header_that_is_declared_to_carry_the_clients_credential_never_reaches_the_candidate(
+    tmp_path: Path, fallback: bool
+) -> None:
+    cloud = {"credential": {"passthrough": True, "header": "x-house-key"}}
+    headers = CLIENT | {"x-house-key": "client-house"}
+    async with on_stage(tmp_path, cloud=cloud, chat=LIVE | {"fallback": fallback}) as stage:
+        await stage.post(headers=headers)
+        assert client_values(stage.onprem.last.headers) == []
+        if fallback:
+            stage.onprem.mood = "status"
+            await stage.post(headers=headers)
+            assert stage.cloud.last.headers["x-house-key"] == "client-house"
+        stage.weigh(0, candidate="onprem-or-cloud" if fallback else "onprem")
+        await stage.post(headers=headers)
+        assert stage.cloud.last.headers["x-house-key"] == "client-house"
+
+
 async def test_credentials_never_cross_between_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLIDEPATH_TEST_KEY", "cloud-key")
     key = tmp_path / "key"
