@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+MAX_SOCKET_PATH = 107  # unix(7): 108 bytes with the one that ends it
 _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)\s*")
 
 
@@ -58,6 +59,8 @@ def parse_address(value: Any) -> str:
     """``HOST:PORT`` or ``unix:/path`` as it stands, once it is known to be one."""
     text = str(value)
     if text.startswith("unix:/"):
+        if len(text.removeprefix("unix:").encode()) > MAX_SOCKET_PATH:
+            raise ValueError(f"must be HOST:PORT or unix:/path, the path at most {MAX_SOCKET_PATH} bytes")
         return text
     host, colon, port = text.rpartition(":")
     if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):

@@ -44,7 +44,7 @@ def test_addresses(value: str) -> None:
     assert parse_address(value) == value
 
 
-@pytest.mark.parametrize("value", ["", "80", ":80", "host:", "host:0", "host:70000", "unix:x"])
+@pytest.mark.parametrize("value", ["", "80", ":80", "host:", "host:0", "host:70000", "unix:x", "unix:/" + "x" * 107])
 def test_what_is_no_address(value: str) -> None:
     with pytest.raises(ValueError, match="must be HOST:PORT"):
         parse_address(value)
