@@ -20,6 +20,8 @@ Ids = NDArray[np.int64]
 Run = Callable[[Ids, Ids], Vectors]
 """(input_ids, attention_mask), each [batch, tokens] → vectors [batch, dimensions]."""
 
+RUN_TOKENS = 20  # a run of the model costs about as much as so many tokens more, whatever else it holds
+
 
 class WordPieces:
     """The model's own tokenizer, from tokenizer.json."""
@@ -47,19 +49,32 @@ class WordPieces:
 
 
 def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Indices in groups of at most ``size``, sorted by length: little padding, which halves the cost."""
+    """Indices in groups of at most ``size``, sorted by length, with no more padding in a group than a run costs."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+    group: list[int] = []
+    padding = 0
+    for index in order:
+        longer = (lengths[index] - lengths[group[-1]]) * len(group) if group else 0
+        if group and (len(group) == size or padding + longer > RUN_TOKENS):
+            yield group
+            group, padding, longer = [], 0, 0
+        group.append(index)
+        padding += longer
+    if group:
+        yield group
 
 
-def run_batches(run: Run, ids: Sequence[Sequence[int]], size: int, dimensions: int) -> Vectors:
-    """``run`` over all of ``ids`` in sorted batches; rows in the order of ``ids``."""
+def run_batches(run: Run, ids: Sequence[Sequence[int]], size: int, dimensions: int, step: int = 1) -> Vectors:
+    """``run`` over all of ``ids`` in sorted batches; rows in the order of ``ids``.
+
+    ``step``: lengths are padded to a multiple of it, but never beyond the longest of ``ids``.
+    """
     vectors = np.empty((len(ids), dimensions), np.float32)
-    for group in batches([len(row) for row in ids], size):
-        longest = len(ids[group[-1]])
-        padded = np.zeros((len(group), longest), np.int64)
-        mask = np.zeros((len(group), longest), np.int64)
+    longest = max(map(len, ids), default=0)
+    lengths = [min(-(-len(row) // step) * step, longest) for row in ids]
+    for group in batches(lengths, size):
+        padded = np.zeros((len(group), lengths[group[-1]]), np.int64)
+        mask = np.zeros_like(padded)
         for row, index in enumerate(group):
             padded[row, : len(ids[index])] = ids[index]
             mask[row, : len(ids[index])] = 1
