@@ -36,6 +36,7 @@ class MemoryActuator:
     def __init__(self, envoys: int = 1, may_write: MayWrite = lambda: True) -> None:
         self.runtime: dict[str, dict[str, str]] = {f"envoy-{i}": {} for i in range(envoys)}
         self.cut_off: set[str] = set()
+        self.gone: set[str] = set()  # out of the fleet for now, as when DNS does not name them
         self.writes: list[tuple[str, dict[str, str]]] = []
         self._may_write = may_write
 
@@ -43,11 +44,11 @@ class MemoryActuator:
         return None
 
     def readings(self) -> Mapping[str, Values | None]:
-        return {e: None if e in self.cut_off else v for e, v in self.runtime.items()}
+        return {e: None if e in self.cut_off else v for e, v in self.runtime.items() if e not in self.gone}
 
     def submit(self, writes: Mapping[str, Values]) -> None:
         for envoy, values in writes.items():
-            if envoy in self.cut_off or not self._may_write():
+            if envoy in self.cut_off or envoy in self.gone or not self._may_write():
                 continue
             self.curl(envoy, values)
             self.writes.append((envoy, dict(values)))

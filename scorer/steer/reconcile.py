@@ -45,6 +45,8 @@ NOTHING = Imprint(-2, -2, "", "")
 Told = Mapping[str, tuple[Imprint, ...]]
 """Envoy → what it may hold: one imprint once it was seen there, more while a write's outcome is not known."""
 
+MAX_ABSENT = 64  # Envoys that are not in the fleet just now, of which it is remembered what they hold
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeNames:
@@ -139,13 +141,19 @@ def observe(
     shadows = [look.shadow for look in seen.values() if look.shadow is not None]
     return Observation(
         confirmed=frozenset(e for e, look in seen.items() if look.confirmed),
-        told={e: look.told for e, look in seen.items() if look.told},
+        told={**_absent(told, readings), **{e: look.told for e, look in seen.items() if look.told}},
         adopted=adopted,
         adopted_at=at,
         autopilot=all(flags) if flags else None,
         shadow=min(shadows, default=None),
         restarted=tuple(e for e, look in seen.items() if look.restarted),
     )
+
+
+def _absent(told: Told, readings: Mapping[str, Values | None]) -> Told:
+    """What the Envoys hold that are out of the fleet now: one that comes back with it shows our old write, no curl."""
+    gone = [envoy for envoy in told if envoy not in readings]
+    return {envoy: told[envoy] for envoy in gone[-MAX_ABSENT:]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +207,7 @@ def plan(names: RuntimeNames, desired: Imprint, readings: Mapping[str, Values | 
         if values is not None and any(values.get(key, "") != value for key, value in wanted.items())
     }
     after = {e: _either(told.get(e, ()), desired) if e in writes else told.get(e, ()) for e in readings}
-    return Plan(writes, {e: imprints for e, imprints in after.items() if imprints})
+    return Plan(writes, {**_absent(told, readings), **{e: imprints for e, imprints in after.items() if imprints}})
 
 
 def _either(before: tuple[Imprint, ...], desired: Imprint) -> tuple[Imprint, ...]:

@@ -143,6 +143,10 @@ class Wheel(RuleBasedStateMachine):
     def network(self, envoy: int, cut: bool) -> None:
         (self.actuator.cut_off.add if cut else self.actuator.cut_off.discard)(f"envoy-{envoy}")
 
+    @rule(envoy=st.integers(0, ENVOYS - 1), gone=st.booleans())
+    def membership(self, envoy: int, gone: bool) -> None:
+        (self.actuator.gone.add if gone else self.actuator.gone.discard)(f"envoy-{envoy}")
+
     @rule(which=st.sampled_from([0, 1]))
     def reconfigure(self, which: int) -> None:
         self.config = CONFIGS[which]
@@ -152,6 +156,7 @@ class Wheel(RuleBasedStateMachine):
     def everything_calms_down(self) -> None:
         """All Envoys reachable, a few ticks: desired and actual are one, and a retreat is where it said."""
         self.actuator.cut_off.clear()
+        self.actuator.gone.clear()
         for _ in range(4):
             self.tick()
         state = self.leader.state
