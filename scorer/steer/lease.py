@@ -28,6 +28,10 @@ _RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
+_CATCH_UP = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+return 1
+"""
 
 
 class Lease:
@@ -66,6 +70,11 @@ class Lease:
         """Give it up at once, so that the next one need not wait for its end."""
         self.drop()
         await self._redis.eval(_RELEASE, 1, keys.LEASE, self.owner)
+
+    async def catch_up(self, fence: int) -> None:
+        """Draw no token below one that was seen. Redis may have lost the counter and kept the state: by a flush while
+        a leader was writing, or by a failover of only the node that holds the counter."""
+        await self._redis.eval(_CATCH_UP, 1, keys.FENCE, fence)
 
     def drop(self) -> None:
         """Stop trusting it, whatever Redis says."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -35,6 +36,7 @@ YIELD_EVERY = 20  # workloads
 SETTLE_S = 0.25  # how long a tick waits for Envoys to answer
 CHECKPOINT_MS = 5_000  # evidence is kept this often, and with every decision; the streams replay the rest
 STATUS_MS = 1_000
+MEMORY_S = 10.0  # so long after its term a leader's own memory may stand in for a state that Redis has lost
 STALE_MS = 10_000  # so long a former leader's last weights are not taken for a curl
 NO_NEWS = News()
 
@@ -92,6 +94,7 @@ class SteerLoop:
         self._blob_turn: dict[str, int] = {}
         self._inherited: dict[str, frozenset[Imprint]] = {}
         self._took_over_ms = 0
+        self._led_until = -MEMORY_S
         self._redis_down = ""
 
     def readiness(self) -> str:
@@ -143,6 +146,7 @@ class SteerLoop:
                         helper.cancel()
         finally:
             self._lease.drop()
+            self._led_until = time.monotonic()
             with contextlib.suppress(RedisError, OSError):
                 await self._lease.release()
             log.info("not_leading", owner=self._lease.owner, fence=self._lease.fence)
@@ -161,15 +165,20 @@ class SteerLoop:
     async def _load(self) -> None:
         """Everything from Redis, anew in each term: another leader may have gone on since ours."""
         now_ms = self._clock_ms()
+        former = self.tracks if time.monotonic() - self._led_until < MEMORY_S else {}
         self.tracks, self._inherited, self._status_turn, self._blob_turn = {}, {}, {}, {}
         self._took_over_ms = now_ms
         for name in self._config.workloads:
-            await self._load_one(name, now_ms)
+            await self._load_one(name, now_ms, former.get(name))
 
-    async def _load_one(self, name: str, now_ms: int) -> None:
+    async def _load_one(self, name: str, now_ms: int, former: Track | None = None) -> None:
+        """``former``: what this process knew a moment ago, for when Redis has lost everything meanwhile."""
         track = Track(name, self._config, self._kind)
         try:
             blob = await self._store.load(name)
+            if blob is None and former is not None:
+                log.error("state_lost", workload=name, effect="goes on from this process's memory")
+                blob = json.loads(former.blob())
             if blob is None:
                 track.start(now_ms)
             else:
@@ -222,6 +231,7 @@ class SteerLoop:
         for name, error in failed.items():
             if isinstance(error, FencedError):
                 self._lease.drop()
+                await self._lease.catch_up(error.fence)
                 log.error("fenced", workload=name, effect="a newer leader steers; this one stops")
                 return set()
             self._failed(name, error)

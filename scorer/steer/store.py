@@ -27,17 +27,21 @@ CLUSTER_POLL_S = 0.05
 
 _WRITE = """
 local fence = tonumber(redis.call('HGET', KEYS[1], 'fence') or '0')
-if tonumber(ARGV[1]) < fence then return 0 end
+if tonumber(ARGV[1]) < fence then return fence end
 redis.call('HSET', KEYS[1], 'fence', ARGV[1])
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'blob', ARGV[2]) end
 if ARGV[3] ~= '' then redis.call('SET', KEYS[2], ARGV[3]) end
 for i = 5, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'd', ARGV[i]) end
-return 1
+return 0
 """
 
 
 class FencedError(Exception):
     """A newer leader has written this state: whoever reads this is not the leader any more."""
+
+    def __init__(self, workload: str, fence: int) -> None:
+        super().__init__(f"the state of {workload} was written with token {fence}")
+        self.fence = fence
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +160,8 @@ class RedisStore:
         for workload, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, Exception):
                 failed[workload] = answer
-            elif not answer:
-                failed[workload] = FencedError(workload)
+            elif answer:
+                failed[workload] = FencedError(workload, int(answer))
         return failed
 
 

@@ -157,3 +157,37 @@ async def test_an_older_fence_writes_no_state_no_status_and_no_log(file: Path) -
         assert isinstance(failed["chat"], FencedError)
         assert await store.load("chat") == {"by": "new"}
         assert await wheel.redis.get(wheel.keys.status) == b"{}"
+
+
+async def test_a_counter_that_redis_has_lost_does_not_keep_every_later_leader_out(file: Path) -> None:
+    """A flush while a leader writes, or a failover of the node with the counter: the state's token is higher."""
+    async with wheelhouse(settings(file)) as wheel:
+        await wheel.redis.hset(wheel.keys.state, "fence", "5000")
+        with scorer(file, "first"):
+            await until(lambda: leads(wheel, "first"), timeout=20)
+        assert int(await wheel.redis.get(FENCE)) > 5000
+
+
+async def test_the_counter_never_goes_back(file: Path) -> None:
+    async with wheelhouse(settings(file)) as wheel:
+        lease = Lease(wheel.redis, "one", 3)
+        await lease.catch_up(9)
+        await lease.catch_up(4)
+        assert await lease.acquire()
+        assert lease.fence == 10
+
+
+async def test_a_leader_whose_redis_was_flushed_goes_on_where_the_ramp_stood(file: Path, envoy: RunningEnvoy) -> None:
+    async with wheelhouse(settings(file)) as wheel:
+        with scorer(file, "first"):
+            await until(lambda: leads(wheel, "first"))
+            await wheel.order(CommandKind.PROMOTE)
+            await wheel.order(CommandKind.PROMOTE)
+            await until(lambda: wheel.stands("holding", 25, 1))
+            await wheel.redis.flushall()
+            await until(lambda: leads(wheel, "first"), timeout=20)
+            await until(lambda: wheel.stands("holding", 25, 1))
+            assert await wheel.has(envoy.admin, 2500)
+            assert not await wheel.log()  # nobody decided anything
+            await wheel.order(CommandKind.ABORT)
+            await until(lambda: wheel.has(envoy.admin, 0))
