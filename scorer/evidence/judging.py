@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from scorer.evidence.gate import Gate
 from scorer.evidence.verdicts import outcome_of
 
 MAX_LINE_BYTES = 1_000_000
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,14 @@ def judge(workload: Workload, events: Iterable[Event], percent: float | None = N
     first = last = 0.0
     index = -1
     for index, event in enumerate(events):
-        first = event.t if index == 0 else first
-        last = event.t
+        first, last = (min(first, event.t), max(last, event.t)) if index else (event.t, event.t)
         _observe(engine, event)
         watch.note(index)
     engine.look(everything=True)
     watch.note(index)
-    seconds = max(last - first, 1e-9)
-    verdicts = engine.verdicts({name: gate.n / seconds for name, gate in engine.gates.items()})
+    seconds = last - first
+    rates = {name: gate.n / seconds for name, gate in engine.gates.items()} if seconds > 0 else {}
+    verdicts = engine.verdicts(rates)
     return Judgement(index + 1, verdicts, watch.decided_at, decide(verdicts))
 
 
@@ -198,8 +200,8 @@ def _number(raw: dict[str, Any], key: str, low: float, high: float) -> float | N
     value = raw.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{key}: must be a number (got {value!r})")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+        raise ValueError(f"{key}: must be a number (got {str(value)[:40]!r})")
     if not low <= value <= high:
         allowed = f"{low:g} to {high:g}" if high < math.inf else f"at least {low:g}"
         raise ValueError(f"{key}: must be {allowed} (got {value!r})")
