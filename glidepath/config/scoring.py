@@ -28,6 +28,7 @@ DEFAULT_WEIGHTS: dict[str, float] = {
     "length": 0.35,
     "truncation": 0.6,
     "repetition": 0.6,
+    "drift": 0.5,
     "language": 0.8,
     "garbling": 0.6,
     "leaks": 0.6,

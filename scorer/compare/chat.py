@@ -32,7 +32,7 @@ def compare_text(
     if said is None:
         said = SAME if left.canonical == right.canonical else Meaning(0.0, 0.0)
     signals = [_fact(fact(left, right, aligned), aligned, settings, floor) for fact in FACTS]
-    signals += _forms(left, right, aligned)
+    signals += [*_forms(left, right, aligned), form.drift(said, aligned)]
     measures = {
         "cosine": round(said.mean, 4),
         "cosine_worst": round(said.worst, 4),

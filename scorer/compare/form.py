@@ -8,6 +8,7 @@ from statistics import fmean
 
 from scorer.compare.edits import Aligned
 from scorer.compare.faults import Fault, Repeats, unfinished
+from scorer.compare.meaning import Meaning
 from scorer.compare.reading import Reading
 from scorer.compare.result import Signal, clamp, excerpt, ramp
 
@@ -89,6 +90,17 @@ def repetition(left: Repeats, right: Repeats, aligned: Aligned) -> Signal:
     degree = clamp(max(by_share, by_run, by_copy))
     why = f"again: “{worse.where}” ({extra} words)" if degree else ""
     return Signal("repetition", degree, why=why, baseline_at_fault=worse is left)
+
+
+def drift(said: Meaning, aligned: Aligned) -> Signal:
+    """A passage that is like nothing on the other side: an answer that wanders off into another text.
+
+    In an answer of one passage that is what the likeness of meaning says already.
+    """
+    degree = ramp(-said.worst, -0.32, -0.18) if said.parts > 1 else 0.0
+    why = f"part {said.part} of {said.parts} is like nothing on the other side" if degree else ""
+    bearing = 1 - ramp(aligned.likeness, 0.7, 0.95)
+    return Signal("drift", degree, bearing, why=why, baseline_at_fault=said.in_left)
 
 
 def garbling(left: Fault, right: Fault, aligned: Aligned) -> Signal:

@@ -11,12 +11,16 @@ from scorer.embed.protocol import Vectors
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """``mean`` of the chunks' best cosines, both directions; ``worst``: that of the chunk that fits least. In [-1,
-    1].
+    """``mean`` of the chunks' best cosines, both directions; ``worst``: that of the chunk that fits least. In [-1, 1].
+
+    That chunk is the ``part``-th (from 1) of ``parts`` of its text, which is the right one or (``in_left``) the left.
     """
 
     mean: float
     worst: float
+    part: int = 1
+    parts: int = 1
+    in_left: bool = False
 
     @property
     def likeness(self) -> float:
@@ -30,5 +34,8 @@ SAME = Meaning(1.0, 1.0)
 def meaning(left: Vectors, right: Vectors) -> Meaning:
     """From chunk vectors [a, dimensions] and [b, dimensions], rows of length 1. Symmetric."""
     cosines = np.clip(left @ right.T, -1.0, 1.0)
-    best = np.concatenate([cosines.max(axis=1), cosines.max(axis=0)])
-    return Meaning(float(best.mean()), float(best.min()))
+    sides = cosines.max(axis=1), cosines.max(axis=0)
+    best = np.concatenate(sides)
+    in_left = bool(sides[0].min() < sides[1].min())
+    own = sides[0] if in_left else sides[1]
+    return Meaning(float(best.mean()), float(best.min()), int(own.argmin()) + 1, len(own), in_left)
