@@ -12,7 +12,9 @@ import zstandard
 from extproc.errors import DecodeError
 
 MAX_CODINGS = 4  # nested codings; more is an attack
+MAX_MEMBERS = 10_000  # of one body: a server may begin one at every flush of a stream, and an empty one takes 9 bytes
 _PIECE = 64 * 1024
+_FIRST_PIECE = 256  # fed at once where a member begins: what lies behind its end is copied
 _ZSTD_PIECE = 256
 
 
@@ -45,14 +47,32 @@ def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
 
 def _gzip(body: bytes, limit: int) -> Decoded:
     """One or more gzip members, one after the other (RFC 1952, 2.2)."""
-    out = b""
-    while body:
-        member = _zlib_with(body, limit - len(out) + 1, 16 + zlib.MAX_WBITS)
-        out += member.data
-        if member.cut or len(out) > limit:
-            return Decoded(out[:limit], True)
-        body = member.rest.lstrip(b"\0")  # padding after the last member is allowed by gzip(1)
-    return Decoded(out)
+    out, at = bytearray(), 0
+    try:
+        for _ in range(MAX_MEMBERS):
+            at, whole = _gzip_member(body, at, out, limit)
+            if not whole or len(out) > limit:
+                return Decoded(bytes(out[:limit]), True)
+            while at < len(body) and body[at] == 0:  # padding after the last member is allowed by gzip(1)
+                at += 1
+            if at == len(body):
+                return Decoded(bytes(out))
+    except zlib.error as error:
+        raise DecodeError(f"not the coding it claims to be: {error}") from error
+    raise DecodeError(f"more than {MAX_MEMBERS} gzip members")
+
+
+def _gzip_member(body: bytes, at: int, out: bytearray, limit: int) -> tuple[int, bool]:
+    """Decode one member into ``out``; where it ends, and whether it does."""
+    decoder, piece = zlib.decompressobj(16 + zlib.MAX_WBITS), _FIRST_PIECE
+    while at < len(body) and not decoder.eof and len(out) <= limit:
+        data = body[at : at + piece]
+        at += len(data)
+        piece = min(4 * piece, _PIECE)
+        while data and not decoder.eof and len(out) <= limit:
+            out += decoder.decompress(data, limit - len(out) + 1)
+            data = decoder.unconsumed_tail
+    return at - len(decoder.unused_data), decoder.eof
 
 
 def _deflate(body: bytes, limit: int) -> Decoded:
@@ -64,20 +84,13 @@ def _deflate(body: bytes, limit: int) -> Decoded:
     return Decoded(member.data[:limit], member.cut or len(member.data) > limit)
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    data: bytes
-    cut: bool
-    rest: bytes
-
-
-def _zlib_with(body: bytes, limit: int, window: int) -> _Member:
+def _zlib_with(body: bytes, limit: int, window: int) -> Decoded:
     decoder = zlib.decompressobj(window)
     try:
         data = decoder.decompress(body, limit)
     except zlib.error as error:
         raise DecodeError(f"not the coding it claims to be: {error}") from error
-    return _Member(data, not decoder.eof, decoder.unused_data)
+    return Decoded(data, not decoder.eof)
 
 
 def _brotli(body: bytes, limit: int) -> Decoded:
@@ -98,18 +111,20 @@ def _zstd(body: bytes, limit: int) -> Decoded:
     Fed in small pieces: four bytes of input can stand for 128 KiB, and the decoder has no bound of its own.
     """
     out = bytearray()
-    whole = False
+    whole, at, frames = False, 0, 0
     try:
-        while body and len(out) <= limit:
+        while at < len(body) and len(out) <= limit and frames < MAX_MEMBERS:
             frame = zstandard.ZstdDecompressor(max_window_size=2**23).decompressobj()
-            at = 0
+            frames += 1
             while at < len(body) and not frame.eof and len(out) <= limit:
                 out += frame.decompress(body[at : at + _ZSTD_PIECE])
-                at += _ZSTD_PIECE
+                at += min(_ZSTD_PIECE, len(body) - at)
             whole = frame.eof
-            body = frame.unused_data + body[at:]
+            at -= len(frame.unused_data)
     except (zstandard.ZstdError, MemoryError) as error:
         raise DecodeError(f"not zstd: {error}") from error
+    if frames == MAX_MEMBERS and at < len(body):
+        raise DecodeError(f"more than {MAX_MEMBERS} zstd frames")
     return Decoded(bytes(out[:limit]), len(out) > limit or not whole)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from extproc.redact import Redactor
 from glidepath.domain import Answer, Pair, PairKind
 from glidepath.wire import encode_pair
 
+TURN_S = 0.1
 _OVERHEAD = 1024  # of the objects around the bodies, roughly
 
 
@@ -53,8 +55,17 @@ class PairPreparer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prepare")
 
     async def prepare(self, batch: Sequence[RawPair]) -> list[Prepared]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: [self.prepare_one(raw) for raw in batch])
+        """The first of the batch, as many as there is time for and at least one: outcomes wait meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._prepare, batch)
+
+    def _prepare(self, batch: Sequence[RawPair]) -> list[Prepared]:
+        prepared: list[Prepared] = []
+        deadline = time.monotonic() + TURN_S
+        for raw in batch:
+            prepared.append(self.prepare_one(raw))
+            if time.monotonic() > deadline:
+                break
+        return prepared
 
     def prepare_one(self, raw: RawPair) -> Prepared:
         pair = raw.pair

@@ -67,7 +67,7 @@ class Store(Protocol):
 
 
 class Preparer(Protocol):
-    """Decodes, redacts and encodes a batch, off the event loop."""
+    """Decodes, redacts and encodes a batch, off the event loop; of a costly one the first part, at least one pair."""
 
     async def prepare(self, batch: Sequence[RawPair]) -> list[Prepared]: ...
 
@@ -180,7 +180,9 @@ class BufferedSink:
         if not self._ready and self._waiting:
             self._preparing = self._take()
             prepared = await self._preparer.prepare(self._preparing)
-            self._waiting_bytes -= sum(raw.size for raw in self._preparing)
+            done, left = self._preparing[: len(prepared)], self._preparing[len(prepared) :]
+            self._waiting_bytes -= sum(raw.size for raw in done)
+            self._waiting.extendleft(reversed(left))
             self._preparing = []
             self._set_ready(prepared)
         self._number()

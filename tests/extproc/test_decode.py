@@ -12,7 +12,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.decode import DECODERS, decode
+from extproc.decode import DECODERS, Decoded, decode
 from extproc.errors import DecodeError
 
 TEXT = b'{"choices": [{"message": {"content": "Paris"}}]}' * 50
@@ -82,6 +82,21 @@ def test_codings_are_undone_in_reverse_order() -> None:
 def test_several_gzip_members_and_zstd_frames_are_one_body() -> None:
     assert decode(gzip.compress(b"ab") + gzip.compress(b"cd"), "GZIP", 10).data == b"abcd"
     assert decode(streamed_zstd(b"ab") + streamed_zstd(b"cd"), "zstd", 10).data == b"abcd"
+
+
+@pytest.mark.parametrize(("name", "empty"), [("gzip", gzip.compress(b"")), ("zstd", streamed_zstd(b""))])
+def test_a_body_of_very_many_empty_members_is_refused_not_worked_through(name: str, empty: bytes) -> None:
+    assert decode(empty * 1000, name, 10).data == b""
+    with pytest.raises(DecodeError, match="more than 10000"):
+        decode(empty * 10_001, name, 10)
+
+
+def test_members_of_every_size_are_put_together() -> None:
+    parts = [bytes([i % 251]) * (3**i) for i in range(12)]
+    whole = b"".join(parts)
+    assert decode(b"".join(map(gzip.compress, parts)) + bytes(9), "gzip", 10**6).data == whole
+    assert decode(b"".join(map(streamed_zstd, parts)), "zstd", 10**6).data == whole
+    assert decode(b"".join(map(gzip.compress, parts)), "gzip", 100_000) == Decoded(whole[:100_000], cut=True)
 
 
 def test_a_bomb_inside_a_bomb_is_bounded_at_each_layer() -> None:

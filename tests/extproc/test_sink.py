@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from extproc.ledger import Ledger
-from extproc.prepare import RawPair
+from extproc.prepare import Prepared, RawPair
 from extproc.sink import Bounds, BufferedSink
 from glidepath.domain import Answer, Coverage, Origin, Outcomes, Pair, PairKind, Side, SideOutcomes
 from tests.extproc.twins import TwinPreparer, TwinStore, eventually
@@ -162,3 +162,26 @@ async def test_a_cancellation_that_the_client_swallows_still_ends_the_writer() -
     assert done
     assert store.writes == 1
     assert sink.abandon() == 1
+
+
+async def test_pairs_that_are_costly_to_prepare_do_not_hold_up_outcomes() -> None:
+    class Slow(TwinPreparer):
+        async def prepare(self, batch: Sequence[RawPair]) -> list[Prepared]:
+            return await super().prepare(batch[:1])
+
+    store, order = TwinStore(), []
+
+    async def note() -> None:
+        order.append(len(store.outcomes))
+
+    store.before = note
+    sink = BufferedSink(store, Slow(), Ledger(), Bounds(100, 10**6), "src")
+    for n in range(3):
+        sink.put_pair(raw(n))
+    sink.put_outcomes([flush(1)])
+    sink.close()
+    async with asyncio.timeout(5):
+        await sink.run()
+    assert ids(store) == ["id-0", "id-1", "id-2"]
+    assert order == [0, 1, 1]  # the outcomes went with the first pair
+    assert sink.fill == (0, 0)
