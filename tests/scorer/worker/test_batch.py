@@ -4,6 +4,7 @@ import pytest
 
 from glidepath.config import parse_config
 from glidepath.wire import decode_scored, encode_pair
+from scorer.evidence import Evidence
 from scorer.worker.batch import score_batch
 from scorer.worker.score import Scoring
 from tests.support.scoring import WordEmbedder, noise_pair, pair
@@ -38,3 +39,16 @@ def test_a_noise_pair_adds_to_the_floor_and_a_cross_pair_does_not(scoring):
     assert noise.floor["pairs"] == 1
     assert noise.floor["trips"]["numbers"] == 1
     assert cross.floor == {}
+
+
+def test_a_class_that_matters_reaches_its_gate_by_the_name_that_the_configuration_gives_it(valid_yaml):
+    text = valid_yaml.replace("task: chat", "task: classification")
+    config = parse_config(text + "    scoring: {classification: {matter: [Card Fraud]}}\n")
+    stored = [encode_pair(pair("a", "card fraud", "Ham")), encode_pair(pair("b", "ham", "ham"))]
+    done = score_batch(stored, Scoring(config, WordEmbedder()), 5000, {})
+    evidence = Evidence.fresh(config.workload("chat"), 10, 0)
+    for one in done.results:
+        evidence = evidence.fold_scored(decode_scored(one.scored))
+    lost = {v.gate: (v.n, v.value) for v in evidence.verdicts(6000)}
+    assert lost["recall_Card Fraud"] == (1, 1.0)
+    assert lost["precision_Card Fraud"] == (0, None)
