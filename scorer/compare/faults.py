@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from ftfy.badness import badness
 
 from scorer.compare.canonical import MAX_CHARS, plain, strip_courtesies
 from scorer.compare.letters import implausible_share
+from scorer.compare.libraries import badness
 from scorer.compare.reading import Reading
 from scorer.compare.result import excerpt, ramp
 from scorer.compare.tokens import Token
@@ -164,7 +164,7 @@ def garbling(reading: Reading) -> Fault:
     if not text:
         return NO_FAULT
     broken = text.count("\ufffd") + sum(c < " " and c not in "\n\r\t" for c in text)
-    marks = broken + badness(text)
+    marks = broken + badness()(text)
     odd, example = implausible_share(text)
     degree = max(ramp(marks / max(len(reading.tokens), 1), 0.01, 0.1), ramp(odd, 0.06, 0.2))
     return Fault(degree, example if odd > 0.06 else "broken characters") if degree else NO_FAULT
