@@ -227,6 +227,7 @@ class SteerLoop:
                 records[name], writes[name] = self._one(self.tracks[name], news.get(name, NO_NEWS), readings, now_ms)
             except Exception as bug:  # one workload's bug must not stop the others: the only place this broad
                 self._failed(name, bug)
+                self.tracks[name].begin_anew(now_ms)
         failed = await self._store.write(self._lease.fence, records)
         for name, error in failed.items():
             if isinstance(error, FencedError):
@@ -245,7 +246,7 @@ class SteerLoop:
     ) -> tuple[Record, Mapping[str, Values]]:
         track.fold(news)
         track.problem = ""
-        decisions = track.decide(news, readings, self._outlook(track, now_ms), now_ms)
+        decisions = track.decide(readings, self._outlook(track, now_ms), now_ms)
         writes = track.writes(readings)
         dirty, track.dirty = track.dirty, False
         due = self._is_due(self._blob_turn, track.name, now_ms, CHECKPOINT_MS)

@@ -11,7 +11,7 @@ from typing import Any
 from glidepath.config import Config, Workload
 from glidepath.domain import Origin, Outcomes, ScoredPair, Side, add_counts
 from glidepath.errors import InputError
-from glidepath.records import Decision, SideStatus, Verdict
+from glidepath.records import Command, Decision, SideStatus, Verdict
 from scorer.steer.facts import Facts
 from scorer.steer.machine import RETREATING, RampState, initial, state_from_json
 from scorer.steer.policy import RampPolicy, frozen_by, policy_of
@@ -84,6 +84,7 @@ class Track:
         self._judged_ms = 0
         self._urgent = False
         self._live_errors = 0
+        self._orders: tuple[Command, ...] = ()  # read, and not obeyed yet
         backends = {"baseline": self.workload.baseline, "candidate": self.workload.candidate}
         self._models = {role: config.backends[b].model or b for role, b in backends.items()}
         self._models["embedder"] = f"{config.scorer.embedder.engine}:{config.scorer.embedder.model}"
@@ -107,9 +108,16 @@ class Track:
         try:
             self.evidence = self._kind.from_json(self.workload, raw)
         except (InputError, LookupError, TypeError, ValueError, AttributeError):
-            # Another version's evidence: the step's proof begins afresh, the step itself stays.
-            self.state = replace(self.state, since_ms=now_ms, epoch=self.state.epoch + 1)
-            self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
+            self.begin_anew(now_ms)  # another version's
+
+    def begin_anew(self, now_ms: int) -> None:
+        """Give up evidence that cannot be read, or that a bug is in: the step's proof begins afresh, the step stays.
+
+        Otherwise one bad number would keep the guards silent, and a person's commands unheard, for ever.
+        """
+        self.state = replace(self.state, since_ms=now_ms, epoch=self.state.epoch + 1)
+        self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
+        self.verdicts, self._judged_ms = (), 0
 
     def blob(self) -> str:
         kept = {
@@ -128,8 +136,10 @@ class Track:
         return desired_imprint(self.state.serving, shadow, self.state.autopilot)
 
     def fold(self, news: News) -> None:
-        """Take in the news. The cursors move first: a record that cannot be folded is met once, not for ever."""
+        """Take in the news. The cursors move first: a record that cannot be folded is met once, not for ever; nor does
+        it take a person's commands with it."""
         self.cursors.update(news.cursors)
+        self._orders += news.commands
         self.totals.bad_records += news.bad
         self.dirty |= bool(news.commands)
         for outcomes in news.outcomes:
@@ -167,9 +177,7 @@ class Track:
         if scored.captured_at_ms >= self.state.since_ms:
             self.evidence = self.evidence.fold_scored(scored)
 
-    def decide(
-        self, news: News, readings: Mapping[str, Values | None], outlook: Outlook, now_ms: int
-    ) -> tuple[Decision, ...]:
+    def decide(self, readings: Mapping[str, Values | None], outlook: Outlook, now_ms: int) -> tuple[Decision, ...]:
         """One tick of the ramp; afterwards ``state``, ``told`` and ``dirty`` say what is to be written."""
         self._judge(now_ms)
         before, told_before, wanted = self.state, self.told, self.desired
@@ -177,7 +185,7 @@ class Track:
         if not self._as_seen(readings, wanted):
             self._look(readings, wanted, outlook.stale)
         self.envoys = len(readings)
-        self.facts = self._facts(news, outlook, now_ms)
+        self.facts, self._orders = self._facts(outlook, now_ms), ()
         self.state, decisions = advance(self.state, self.facts, self.policy, now_ms)
         self.state, extra = self._shadow_knob(now_ms)
         if self.state.epoch != before.epoch:
@@ -226,13 +234,13 @@ class Track:
             self.verdicts = self.evidence.verdicts(now_ms)
             self._judged_ms, self._urgent = now_ms, False
 
-    def _facts(self, news: News, outlook: Outlook, now_ms: int) -> Facts:
+    def _facts(self, outlook: Outlook, now_ms: int) -> Facts:
         seen = self.observation
         return Facts(
             workload=self.name,
             verdicts=self.verdicts,
             samples=self.evidence.requests(),
-            commands=news.commands,
+            commands=self._orders,
             confirmed=len(seen.confirmed),
             envoys=self.envoys,
             adopted=seen.adopted,

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from glidepath.config import parse_config
 from glidepath.domain import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.errors import InputError
-from glidepath.records import Command, CommandKind, to_json
+from glidepath.records import Command, CommandKind, Phase, to_json
 from glidepath.wire import encode_outcomes
 from scorer.steer.admin import admin_layer
 from scorer.steer.metrics import SteerMetrics
@@ -23,7 +23,6 @@ from scorer.steer.store import News, _decode
 from scorer.steer.track import Outlook, Track
 from tests.support.steering import Scripted
 
-NO_NEWS = News()
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda c: (
@@ -126,6 +125,20 @@ def test_evidence_of_another_version_begins_afresh_and_the_step_stays(track: Tra
     assert (again.state.percent, again.state.epoch, again.state.since_ms) == (0, 1, 5000)
 
 
+def test_a_bug_in_the_evidence_takes_neither_a_command_nor_the_next_guard_with_it(track: Track) -> None:
+    track.state = replace(track.state, phase=Phase.HOLDING, percent=10)
+    poison = Outcomes("chat", "poison", 1, 2000, 2001)
+    with pytest.raises(ZeroDivisionError):
+        track.fold(News(outcomes=(poison,), commands=(Command(CommandKind.HOLD, "ann"),)))
+    track.begin_anew(3000)
+    assert (track.state.percent, track.state.since_ms, track.evidence.requests()) == (10, 3000, 0)
+    assert [d.event for d in track.decide({}, Outlook(), 3000)] == ["hold"]
+    assert track.decide({}, Outlook(), 3250) == ()
+    failing = (SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=5, errors=5),)
+    track.fold(News(outcomes=(Outcomes("chat", "x", 1, 3500, 3501, failing),)))
+    assert [d.event for d in track.decide({}, Outlook(), 3600)] == ["roll_back"]
+
+
 def test_a_flush_that_was_sent_twice_counts_once(track: Track) -> None:
     flush = Outcomes(
         "chat", "x", 1, 2000, 2001, (SideOutcomes(Side.CANDIDATE, Origin.SHADOW, requests=5),), {"captured": 5}
@@ -145,7 +158,7 @@ def test_probes_are_no_evidence_for_a_step_but_tell_at_the_last_one(track: Track
 
 
 def test_a_status_says_what_it_waits_for(track: Track) -> None:
-    track.decide(NO_NEWS, {}, Outlook(waiting_for="batch"), 2000)
+    track.decide({}, Outlook(waiting_for="batch"), 2000)
     status = status_of(track, "me", 2000)
     assert status.message == "to 1 %: waits for batch"
     assert (status.phase, status.confirmed, status.envoys, status.leader) == ("shadow", 0, 0, "me")
@@ -155,7 +168,7 @@ def test_a_status_says_what_it_waits_for(track: Track) -> None:
 
 def test_metrics_show_share_gates_and_envoys(track: Track) -> None:
     registry = CollectorRegistry()
-    track.decide(NO_NEWS, {}, Outlook(), 2000)
+    track.decide({}, Outlook(), 2000)
     SteerMetrics(registry).show(track)
     page = generate_latest(registry).decode()
     assert 'glidepath_workload_percent{workload="chat"} 0.0' in page

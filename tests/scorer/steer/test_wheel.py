@@ -36,7 +36,6 @@ workloads:
 CONFIGS: list[Config] = [parse_config(CONFIG), parse_config(CONFIG.replace("60]", "60, 80]"))]
 ENVOYS = 3
 BY_A_PERSON = {"promote", "approve", "adopt"}
-NO_NEWS = News()
 CURLS = [0, 3, 33, 97]  # no step among them but 0: an adopted share can only be a person's
 
 
@@ -88,7 +87,7 @@ class Wheel(RuleBasedStateMachine):
         readings = self.actuator.readings()
         news = self.news()
         self.leader.fold(news)
-        decisions = self.leader.decide(news, readings, Outlook(), self.now_ms)
+        decisions = self.leader.decide(readings, Outlook(), self.now_ms)
         writes = self.leader.writes(readings)
         if crash == "before the state is stored":
             self.take_over()
