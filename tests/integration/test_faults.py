@@ -64,7 +64,7 @@ async def test_while_redis_is_away_pairs_wait_and_none_is_lost_or_written_twice(
     async with traffic(tmp_path) as under_way:
         system = under_way.system
         await asyncio.to_thread(system.child("redis").stop)
-        await under_way.more(3 * RATE)
+        await under_way.more(10 * RATE)  # ten seconds
         await system.restart("redis")
         await under_way.more(RATE)
         requests = await under_way.finish()
