@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from jsonschema.exceptions import SchemaError
-from jsonschema.validators import validator_for
 from pydantic import Field, field_validator
 
 from glidepath.config.base import Section
@@ -77,6 +75,9 @@ class ExtractionSection(Section):
     @classmethod
     def _is_schema(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
         if value is not None:
+            from jsonschema.exceptions import SchemaError  # slow to import, and few need it
+            from jsonschema.validators import validator_for
+
             try:
                 validator_for(value).check_schema(value)
             except SchemaError as error:

@@ -6,10 +6,6 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from jsonschema.exceptions import SchemaError, ValidationError
-from jsonschema.validators import validator_for
-from referencing.exceptions import Unresolvable
-
 from glidepath.config.scoring import ScoringSection
 from scorer.compare.result import Comparison, excerpt
 from scorer.compare.structure import match_trees
@@ -68,8 +64,10 @@ def schema_error(value: object, schema: object) -> str:
     validator = _validator(json.dumps(schema, sort_keys=True, default=str))
     if validator is None:
         return ""
+    from referencing.exceptions import Unresolvable  # slow to import, and few need it
+
     try:
-        error: ValidationError | None = next(iter(validator.iter_errors(value)), None)
+        error = next(iter(validator.iter_errors(value)), None)
     except (RecursionError, Unresolvable):
         return ""
     return f"{error.json_path}: {excerpt(error.message, 100)}" if error is not None else ""
@@ -77,6 +75,9 @@ def schema_error(value: object, schema: object) -> str:
 
 @lru_cache(maxsize=64)
 def _validator(schema: str) -> Any:
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import validator_for
+
     raw = json.loads(schema)
     kind = validator_for(raw)
     try:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,17 +89,25 @@ def read_shape(folder: Path) -> BertShape:
         raise ConfigError(f"{_KEY}: {folder / 'config.json'}: cannot be used: {error}") from error
 
 
-def fingerprint(folder: Path, version: int) -> str:
-    """Thirty-two hex digits that change with the weights, the configuration files or ``version`` (40 ms for 90 MB)."""
+def file_digest(path: Path) -> str:
+    """SHA-256, in hex (60 ms for 90 MB)."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(folder: Path, version: int, digest_of: Callable[[Path], str] = file_digest) -> str:
+    """Thirty-two hex digits that change with the weights, the configuration files or ``version``.
+
+    ``digest_of``: how the digest of the weights is found, for those who remember it.
+    """
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise ConfigError(f"{_KEY}: {folder}: has no model.safetensors")
     digest = hashlib.sha256(str(version).encode())
-    for name in ("config.json", "1_Pooling/config.json", "model.safetensors"):
-        path = folder / name
-        if not path.is_file():
-            if name == "model.safetensors":
-                raise ConfigError(f"{_KEY}: {folder}: has no model.safetensors")
-            continue
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for path in (folder / "config.json", folder / "1_Pooling/config.json"):
+        if path.is_file():
+            digest.update(file_digest(path).encode())
+    digest.update(digest_of(weights).encode())
     return digest.hexdigest()[:32]
 
 

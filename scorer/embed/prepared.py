@@ -14,8 +14,8 @@ from pathlib import Path
 
 from glidepath.errors import GlidepathError
 from scorer.embed.graph import GRAPH_FILE, GRAPH_VERSION, write_graph
-from scorer.embed.models import BertShape, fingerprint, read_shape, require_model
-from scorer.embed.store import built
+from scorer.embed.models import BertShape, file_digest, fingerprint, read_shape, require_model
+from scorer.embed.store import built, remembered
 
 GRAPH_FOLDER = f"graph-{GRAPH_VERSION}"  # a graph written by another version is not taken for ours
 _COPIED = ("config.json", "sentence_bert_config.json", "1_Pooling/config.json", "tokenizer.json")
@@ -31,7 +31,8 @@ def graph_of(model: Path, shape: BertShape, cache: Path | None = None) -> Iterat
     if (own / GRAPH_FILE).is_file():
         yield own
         return
-    with built(fingerprint(model, GRAPH_VERSION), lambda draft: write_graph(model, shape, draft), cache) as place:
+    mark = fingerprint(model, GRAPH_VERSION, lambda weights: remembered(weights, file_digest, cache))
+    with built(mark, lambda draft: write_graph(model, shape, draft), cache) as place:
         yield place
 
 

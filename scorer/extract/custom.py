@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-
-from jsonpath import JSONPath, JSONPathError, compile  # noqa: A004 - the library's name for it
+from typing import TYPE_CHECKING
 
 from scorer.extract.answer import Choice, CustomSurface, Expectation, Extracted, Surface
 from scorer.extract.body import Body, Document, Stream
 from scorer.extract.building import ChoiceBuilder
 from scorer.extract.fields import vectors_of
 from scorer.extract.reading import clean_value, dump, malformed, truncated
+
+if TYPE_CHECKING:
+    from jsonpath import JSONPath
 
 
 def read_custom(body: Body, surface: CustomSurface, expected: Expectation) -> Extracted | None:
@@ -58,6 +60,8 @@ def _is_row(value: object) -> bool:
 def _find(path: str, value: object) -> list[object]:
     if not isinstance(value, dict | list):
         return []
+    from jsonpath import JSONPathError  # slow to import, and few need it
+
     try:
         return list(_compiled(path).findall(value))
     except (JSONPathError, RecursionError) as error:
@@ -66,4 +70,6 @@ def _find(path: str, value: object) -> list[object]:
 
 @lru_cache(maxsize=64)
 def _compiled(path: str) -> JSONPath:
-    return compile(path)  # type: ignore[return-value]
+    from jsonpath import compile as compile_path
+
+    return compile_path(path)  # type: ignore[return-value]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scorer.embed.store import built
+from scorer.embed.store import built, remembered
 
 
 def writes(text: str, calls: list[str]):
@@ -84,3 +84,36 @@ def test_what_a_killed_build_left_is_swept_after_an_hour(tmp_path):
     with built("key", writes("x", []), cache):
         assert not old.exists()
         assert young.exists()
+
+
+def settled(path: Path, text: str, age: float = 60.0) -> Path:
+    path.write_text(text)
+    os.utime(path, (time.time() - age, time.time() - age))
+    return path
+
+
+def test_what_was_found_of_a_file_is_remembered_until_the_file_changes(tmp_path):
+    calls: list[Path] = []
+
+    def find(path: Path) -> str:
+        calls.append(path)
+        return path.read_text()
+
+    file, cache = settled(tmp_path / "file", "one"), tmp_path / "cache"
+    assert [remembered(file, find, cache) for _ in range(3)] == ["one"] * 3
+    assert len(calls) == 1
+    assert remembered(settled(file, "two", age=30.0), find, cache) == "two"
+
+
+def test_of_a_file_that_may_still_change_nothing_is_remembered(tmp_path):
+    file, cache = settled(tmp_path / "file", "one", age=0.0), tmp_path / "cache"
+    assert remembered(file, Path.read_text, cache) == "one"
+    assert remembered(settled(file, "two", age=0.0), Path.read_text, cache) == "two"
+
+
+def test_without_a_private_cache_it_is_found_each_time(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    assert remembered(settled(tmp_path / "file", "one"), Path.read_text, shared) == "one"
+    assert list(shared.iterdir()) == []
