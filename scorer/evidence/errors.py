@@ -237,20 +237,26 @@ class RecentRate:
     """
 
     _HALVES = (10.0, 300.0)
+    _OLD = 16  # requests of the candidate after which the baseline's last failure is no news any more
 
     def __init__(self) -> None:
         self._state = [0.0, 3.0, 0.0, 3.0]
         self.failing = False  # whether half or more of its very last requests failed
+        self._since = 0  # requests of the candidate since then
 
     @property
     def value(self) -> float:
         quick, quick_n, slow, slow_n = self._state
         return max((quick - 1) / quick_n, slow / slow_n)
 
-    def update(self, errors: int, n: int) -> None:
+    def update(self, errors: int, n: int, candidates: int) -> None:
+        """``candidates``: the candidate's requests of the same time. A baseline that is hardly asked any more must not
+        shield the candidate by one failure of long ago."""
         if not n:
+            self._since += candidates
+            self.failing &= self._since <= self._OLD
             return
-        self.failing = 2 * errors >= n
+        self.failing, self._since = 2 * errors >= n, 0
         for at, half in zip((0, 2), self._HALVES, strict=True):
             keep = 0.5 ** (n / half)
             weight = _faded(n, half)
@@ -258,8 +264,8 @@ class RecentRate:
             self._state[at + 1] = self._state[at + 1] * keep + n * weight
 
     def to_json(self) -> list[Any]:
-        return [*self._state, self.failing]
+        return [*self._state, self.failing, self._since]
 
     def load(self, raw: Sequence[Any]) -> None:
-        *state, failing = raw
-        self._state, self.failing = [float(v) for v in state], bool(failing)
+        *state, failing, since = raw
+        self._state, self.failing, self._since = [float(v) for v in state], bool(failing), int(since)

@@ -141,7 +141,7 @@ class FastGate(GuardGate):
         self._since_ratio.see(self._ratio.gain, c_errors, c_n, b_errors, b_n)
         self._since.see(self._catastrophe.gain, c_errors, c_n, b_errors, b_n)
         self._share.update(c_n, b_n)
-        self._recent.update(b_errors, b_n)
+        self._recent.update(b_errors, b_n, c_n)
         self._prove(c_errors, c_n)
         log_e = log_add(self._ratio.log_e, self._catastrophe.log_e) - LN2
         if log_e >= self.spec.fail_at and self._recent.failing:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from bench import evidence as bench
 from bench import evidence_cases as cases
+from scorer.evidence.engine import Engine
 from scorer.evidence.errors import IncreaseTest, RateTest, RatioGuard, Share, project
+from tests.support.evidence import workload_of
 
 RUNS = 150
 
@@ -109,6 +111,19 @@ def test_when_every_request_fails_the_guard_fires_within_ten_bad_answers(share: 
     runs = 2 if healthy > 1000 else 20
     assert cases.bad_answers(runs, 6, share, healthy=healthy, baseline_rate=0.0).max() <= 10
     assert np.quantile(cases.bad_answers(runs, 7, share, healthy=healthy, baseline_rate=0.01), 0.9) <= 10
+
+
+@pytest.mark.parametrize("share", [0.99, 1.0])
+def test_one_failure_of_a_baseline_that_is_hardly_asked_does_not_shield_a_broken_candidate(share: float) -> None:
+    engine = Engine(workload_of(), None, share)
+    for _ in range(100):
+        engine.requests(0, 10, 0, 0, 1)
+    engine.requests(0, 0, 0, 1, 1)
+    bad = 0
+    while not engine.fast.failed:
+        engine.requests(1, 1, 0, 0, 0)
+        bad += 1
+        assert bad <= 30
 
 
 def test_a_single_hiccup_never_fires_the_fast_guard_however_small_the_share() -> None:
