@@ -189,7 +189,7 @@ class Notification(Section):
     url: HttpUrl | None = None
     url_from: Secret | None = None  # the URL is a secret for Slack
     routing_key: Secret | None = None
-    events: tuple[str, ...] = ()  # empty: all
+    events: tuple[str, ...] = ()  # empty: all; PagerDuty: what opens or ends an incident
 
     @model_validator(mode="after")
     def _complete(self) -> Notification:

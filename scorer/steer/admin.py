@@ -36,7 +36,10 @@ def admin_layer(body: bytes) -> dict[str, str]:
 
     Raises ValueError for what is not such an answer.
     """
-    answer = json.loads(body)
+    try:
+        answer = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("the answer to GET /runtime is nested too deep") from error
     if not isinstance(answer, dict) or not isinstance(answer.get("entries"), dict):
         raise ValueError("the answer to GET /runtime has no entries")  # noqa: TRY004 - the caller's one error
     layers = answer.get("layers")

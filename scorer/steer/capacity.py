@@ -48,15 +48,15 @@ def gauge_on_page(page: str, metric: str) -> float | None:
 
 def gauge_in_answer(body: bytes) -> float | None:
     """The largest value of an instant query's answer. Raises ValueError for what is not one."""
-    answer = json.loads(body)
     try:
+        answer = json.loads(body)
         if answer["status"] != "success":
             raise ValueError(f"Prometheus says {answer.get('error', 'error')}")
         data = answer["data"]
         if data["resultType"] == "scalar":
             return max(_finite(str(data["result"][1])), default=None)
         return max((v for s in data["result"] for v in _finite(str(s["value"][1]))), default=None)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise ValueError(f"not the answer to an instant query: {error}") from error
 
 

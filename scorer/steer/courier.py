@@ -27,16 +27,30 @@ Wants = Callable[[Decision], bool]
 log = structlog.get_logger()
 
 
+class RefusedError(Exception):
+    """The other side will not take it, however often it is asked."""
+
+
+def reason_of(error: Exception) -> str:
+    """In words without the address: a webhook's is a secret, and aiohttp puts it into most of its messages."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"answered {error.status}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"cannot connect: {error.os_error.strerror or type(error.os_error).__name__}"
+    return type(error).__name__
+
+
 class Courier:
-    """One destination. ``send`` raises aiohttp.ClientError, OSError or TimeoutError to be asked again."""
+    """One destination. ``send`` raises aiohttp.ClientError, OSError or TimeoutError to be asked again, RefusedError
+    where that is no use."""
 
     def __init__(self, kind: str, send: Send, dropped: Counter, wants: Wants = lambda _: True) -> None:
         self.kind = kind
-        self._send, self._wants, self._dropped = send, wants, dropped.labels(kind)
+        self._send, self.wants, self._dropped = send, wants, dropped.labels(kind)
         self._queue: asyncio.Queue[Decision] = asyncio.Queue(QUEUE)
 
     def announce(self, decision: Decision) -> None:
-        if not self._wants(decision):
+        if not self.wants(decision):
             return
         try:
             self._queue.put_nowait(decision)
@@ -66,8 +80,11 @@ class Courier:
         for attempt in range(ATTEMPTS):
             try:
                 await self._send(session, decision)
+            except RefusedError as error:
+                reason = str(error)
+                break
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                reason = f"{type(error).__name__}: {error}"
+                reason = reason_of(error)
             else:
                 return
             if attempt + 1 < ATTEMPTS:

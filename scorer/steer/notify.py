@@ -13,16 +13,17 @@ from prometheus_client import Counter
 from glidepath.config.parts import Notification
 from glidepath.records import Decision
 from glidepath.redisio import read_secret
-from scorer.steer.courier import Courier, Send
+from scorer.steer.courier import Courier, RefusedError, Send
 
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 BAD = frozenset({"roll_back", "fail", "guard_overridden", "abort"})
+GOOD = frozenset({"promote", "complete", "retry"})
 _MARKS = {"roll_back": "🔴", "fail": "🔴", "guard_overridden": "🔴", "abort": "⛔", "promote": "🟢", "complete": "✅"}
 
 
 def courier(target: Notification, dropped: Counter) -> Courier:
     """Raises ConfigError when the secret that it names is not there."""
-    events = frozenset(target.events)
+    events = frozenset(target.events) or (BAD | GOOD if target.kind == "pagerduty" else frozenset())
     return Courier(target.kind, _send(target), dropped, lambda d: not events or d.event in events)
 
 
@@ -41,7 +42,8 @@ def _send(target: Notification) -> Send:
         async with session.post(url, json=body, headers={"Content-Type": content_type}) as response:
             if response.status == 429 or response.status >= 500:
                 response.raise_for_status()
-            await response.read()
+            if response.status >= 300:
+                raise RefusedError(f"answered {response.status}")
 
     return send
 
@@ -65,7 +67,7 @@ def slack(decision: Decision) -> dict[str, Any]:
 
 def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
     """One incident a workload: what goes wrong opens it, a promotion or completion afterwards resolves it."""
-    action = "resolve" if decision.event in ("promote", "complete", "retry") else "trigger"
+    action = "resolve" if decision.event in GOOD else "trigger"
     severity = "critical" if decision.event in ("roll_back", "guard_overridden") else "warning"
     return {
         "routing_key": routing_key,

@@ -6,13 +6,15 @@ REST API, ``model-versions/set-tag``, ``registered-models/alias``, ``model-versi
 
 from __future__ import annotations
 
+import json
+
 import aiohttp
 from prometheus_client import Counter
 
 from glidepath.config import Config
 from glidepath.config.parts import RegistrySection
 from glidepath.records import Decision
-from scorer.steer.courier import Courier
+from scorer.steer.courier import Courier, RefusedError
 
 STATUS = {
     "complete": "production",
@@ -22,6 +24,7 @@ STATUS = {
 }
 TAG = "glidepath.status"
 API = "/api/2.0/mlflow"
+MAX_ANSWER_BYTES = 4 * 2**20
 
 
 def registry_courier(config: Config, section: RegistrySection, dropped: Counter) -> Courier:
@@ -48,8 +51,20 @@ async def _latest(session: aiohttp.ClientSession, base: str, name: str) -> str:
     query = {"filter": f"name='{name}'", "order_by": "version_number DESC", "max_results": "1"}
     async with session.get(f"{base}/model-versions/search", params=query) as response:
         response.raise_for_status()
-        answer = await response.json()
-    versions = answer.get("model_versions") if isinstance(answer, dict) else None
-    if not versions:
-        raise aiohttp.ClientPayloadError(f"MLflow knows no version of {name}")
-    return str(versions[0]["version"])
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise RefusedError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+    version = first_version(bytes(body))
+    if version is None:
+        raise RefusedError(f"MLflow knows no version of {name}")
+    return version
+
+
+def first_version(body: bytes) -> str | None:
+    """The first version in the answer to a search; None when there is none, or it is no such answer."""
+    try:
+        return str(json.loads(body)["model_versions"][0]["version"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None

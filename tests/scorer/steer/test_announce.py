@@ -12,17 +12,20 @@ from typing import Any
 
 import aiohttp
 import pytest
+import structlog
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter
 
 from glidepath.config import parse_config
 from glidepath.config.parts import Notification, Secret
 from glidepath.domain import Outcome
 from glidepath.records import Decision
-from scorer.steer.courier import QUEUE, Courier
+from scorer.steer.courier import QUEUE, Courier, reason_of
 from scorer.steer.logfile import log_file
 from scorer.steer.notify import PAGERDUTY, cloud_event, courier, pagerduty, slack
-from scorer.steer.registry import registry_courier
+from scorer.steer.registry import first_version, registry_courier
 from tests.support.steering import verdict
 from tests.support.wheelhouse import until
 
@@ -44,6 +47,7 @@ class Inbox:
     """An HTTP server that keeps what it gets; the first ``failures`` requests are answered with 503."""
 
     failures: int = 0
+    status: int = 503
     url: str = ""
     got: list[tuple[str, str, Any]] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
@@ -51,7 +55,7 @@ class Inbox:
     async def take(self, request: web.Request) -> web.Response:
         if self.failures:
             self.failures -= 1
-            return web.Response(status=503)
+            return web.Response(status=self.status)
         self.got.append((request.method, request.path_qs, await request.json() if request.can_read_body else None))
         self.types.append(request.content_type)
         return web.json_response({"model_versions": [{"version": "7"}]})
@@ -138,6 +142,58 @@ async def test_only_the_chosen_events_are_announced_and_the_url_may_be_a_secret(
             one.announce(BACK)
             await until(lambda: box.got)
     assert [path for _, path, _ in box.got] == ["/secret"]
+
+
+async def test_what_is_not_taken_is_counted_at_once_and_no_log_line_holds_the_secret_address(dropped: Counter) -> None:
+    async with inbox(failures=9) as box:
+        box.status = 404
+        one = courier(Notification(kind="slack", url=f"{box.url}/T000/SECRET"), dropped)
+        with structlog.testing.capture_logs() as lines:
+            async with delivering(one):
+                one.announce(BACK)
+                await until(lambda: lines)
+    assert box.failures == 8
+    assert lines[0]["reason"] == "answered 404"
+    assert "SECRET" not in str(lines)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        aiohttp.InvalidURL("https://hooks/SECRET"),
+        aiohttp.ServerDisconnectedError("https://hooks/SECRET"),
+        TimeoutError(),
+        OSError(111, "refused"),
+    ],
+)
+def test_no_reason_holds_an_address(error: Exception) -> None:
+    assert reason_of(error)
+    assert "SECRET" not in reason_of(error)
+
+
+@given(
+    st.binary(max_size=60)
+    | st.recursive(
+        st.none() | st.integers() | st.text(max_size=3),
+        lambda c: st.lists(c, max_size=2) | st.dictionaries(st.sampled_from(["model_versions", "version"]), c),
+        max_leaves=6,
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_whatever_the_registry_answers_is_a_version_or_none(body: bytes) -> None:
+    found = first_version(body)
+    assert found is None or isinstance(found, str)
+
+
+def test_an_answer_nested_too_deep_is_no_version() -> None:
+    assert first_version(b"[" * 100_000) is None
+
+
+def test_by_itself_pagerduty_is_only_told_what_opens_or_ends_an_incident(dropped: Counter, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k")
+    target = Notification(kind="pagerduty", routing_key=Secret(file=str(tmp_path / "key")))
+    events = ("roll_back", "hold", "drill_started", "promote", "approve", "adopt")
+    assert [e for e in events if courier(target, dropped).wants(replace(BACK, event=e))] == ["roll_back", "promote"]
+    assert courier(target.model_copy(update={"events": ("hold",)}), dropped).wants(replace(BACK, event="hold"))
 
 
 def test_pagerduty_has_its_own_address() -> None:
