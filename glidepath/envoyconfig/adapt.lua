@@ -106,7 +106,8 @@ local function adapt_headers(headers, state, side, attempt)
     end
     put(headers, name, value)
   end
-  put(headers, ":path", adapt_path(client_value(state, headers, ":path", attempt), side))
+  -- remembered only where some backend's differs
+  put(headers, ":path", adapt_path(state:get("glidepath.client.:path") or headers:get(":path"), side))
   put(headers, ":authority", side.host)
 end
 

@@ -32,6 +32,22 @@ class Turn:
         credential = self.backend.credential
         return credential is not None and not credential.passthrough
 
+    @property
+    def changes_nothing(self) -> bool:
+        """The backend gets what the client sent; its host is the route's to set."""
+        backend = self.backend
+        adapted = backend.model is not None or backend.headers or self.has_secret or changes_path(backend)
+        return self.keep and not adapted
+
+
+def changes_path(backend: Backend) -> bool:
+    return bool(urlsplit(backend.url).path.rstrip("/") or backend.strip.rstrip("/"))
+
+
+def host_of(backend: Backend) -> str:
+    """What the backend is called in the request: ``:authority``."""
+    return backend.host or urlsplit(backend.url).netloc.rpartition("@")[2]
+
 
 def secret_state(backend: str) -> str:
     """The filter state object that holds a backend's credential while a request is under way."""
@@ -56,13 +72,12 @@ def credential_headers(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*REQUEST_CREDENTIALS, *named)))
 
 
-def lua_filter(turns: Sequence[Turn], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> Json:
-    """The upstream filter for a cluster that tries ``turns`` in order."""
-    return typed(
-        "envoy.filters.http.lua",
-        "extensions.filters.http.lua.v3.Lua",
-        default_source_code={"inline_string": lua_source(turns, credentials)},
-    )
+def upstream_filters(turns: Sequence[Turn], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
+    """The upstream filter for a cluster that tries ``turns`` in order; none where there is nothing to do."""
+    if len(turns) == 1 and turns[0].changes_nothing:
+        return []
+    source = {"inline_string": lua_source(turns, credentials)}
+    return [typed("envoy.filters.http.lua", "extensions.filters.http.lua.v3.Lua", default_source_code=source)]
 
 
 def lua_source(turns: Sequence[Turn], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> str:
@@ -93,7 +108,7 @@ def _side(turn: Turn) -> dict[str, Lua]:
     url, backend = urlsplit(turn.backend.url), turn.backend
     side: dict[str, Lua] = {
         "model": None if backend.model is None else json.dumps(backend.model, ensure_ascii=False),
-        "host": backend.host or url.netloc.rpartition("@")[2],
+        "host": host_of(backend),
         "prefix": url.path.rstrip("/"),
         "strip": backend.strip.rstrip("/"),
         "keep": turn.keep,

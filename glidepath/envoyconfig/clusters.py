@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from glidepath import keys
 from glidepath.config.backends import Backend
 from glidepath.config.model import Config, Workload
-from glidepath.envoyconfig.adapt import Turn, credential_headers, keeps_client_credential, lua_filter
+from glidepath.envoyconfig.adapt import Turn, credential_headers, keeps_client_credential, upstream_filters
 from glidepath.envoyconfig.parts import TYPE, Json, address, assignment, is_ip, noted, seconds, socket_address
 from glidepath.errors import ConfigError
 
@@ -54,7 +54,7 @@ def backend_cluster(name: str, backend: Backend, credentials: Sequence[str]) -> 
     turn = Turn(name, backend, keep=keeps_client_credential(backend, candidate=False))
     url = urlsplit(backend.url)
     text = f"{name}: {url.scheme}://{url.hostname}{url.path}" + (f", model {backend.model}" if backend.model else "")
-    return noted(text, {**_endpoints(name, backend), **_http(backend, [lua_filter([turn], credentials)])})
+    return noted(text, {**_endpoints(name, backend), **_http(backend, upstream_filters([turn], credentials))})
 
 
 def _fallback(config: Config, workload: Workload) -> list[Json]:
@@ -69,11 +69,11 @@ def _fallback(config: Config, workload: Workload) -> list[Json]:
             f"{workload.baseline} again, under the name that tells a failover in stats and logs.",
             {**_endpoints(rescue, baseline), **_http(baseline, [])},
         ),
-        _composite(workload, lua_filter(turns, credential_headers(config)), turns, [workload.candidate, rescue]),
+        _composite(workload, upstream_filters(turns, credential_headers(config)), turns, [workload.candidate, rescue]),
     ]
 
 
-def _composite(workload: Workload, adapt: Json, turns: Sequence[Turn], members: Sequence[str]) -> Json:
+def _composite(workload: Workload, adapt: Sequence[Json], turns: Sequence[Turn], members: Sequence[str]) -> Json:
     """First try: the candidate; second: the baseline. Filters of the members do not run here, so they stand here."""
     name = keys.fallback_cluster(workload.candidate, workload.baseline)
     candidate = turns[0].backend
@@ -98,7 +98,7 @@ def _composite(workload: Workload, adapt: Json, turns: Sequence[Turn], members: 
                 turns[1].backend,
                 "Retries count here. Envoy's default of 3 at a time would turn a candidate's outage into errors.",
             ),
-            **_http(None, [adapt], retry),
+            **_http(None, adapt, retry),
         },
     )
 

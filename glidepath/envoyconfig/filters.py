@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from glidepath import keys
 from glidepath.config.backends import Credential
 from glidepath.config.model import Config
-from glidepath.envoyconfig.adapt import REQUEST_CREDENTIALS, client_state, secret_state
+from glidepath.envoyconfig.adapt import changes_path, client_state, credential_headers, secret_state
 from glidepath.envoyconfig.parts import TYPE, Json, grpc_service, noted, seconds, typed
 from glidepath.errors import ConfigError
 
@@ -33,12 +33,7 @@ _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 
 def remember_filter(config: Config) -> Json:
     """What ``adapt.lua`` works from: the client's own values and the credentials, as filter state."""
-    names = [":path", *REQUEST_CREDENTIALS]
-    for backend in config.backends.values():
-        names += [name.lower() for name in backend.headers if name.lower() not in names]
-        if backend.credential is not None and backend.credential.header not in names:
-            names.append(backend.credential.header)
-    values = [_state(client_state(name), f"%REQ({name})%") for name in names]
+    values = [_state(client_state(name), f"%REQ({name})%") for name in _remembered(config)]
     for name, backend in config.backends.items():
         credential = backend.credential
         if credential is not None and not credential.passthrough:
@@ -49,6 +44,17 @@ def remember_filter(config: Config) -> Json:
         "Lua filter of the clusters. Filter state is never logged and never leaves Envoy.",
         typed(REMEMBER, chain, on_request_headers=values),
     )
+
+
+def _remembered(config: Config) -> list[str]:
+    """Only a second try needs what the first has changed; a path must not be changed twice, whoever tries again."""
+    backends = config.backends.values()
+    names = [":path"] if any(changes_path(backend) for backend in backends) else []
+    if not any(workload.fallback for workload in config.workloads.values()):
+        return names
+    names += credential_headers(config)
+    names += [name.lower() for backend in backends for name in backend.headers]
+    return list(dict.fromkeys(names))
 
 
 def _state(key: str, text: str, formatters: list[Json] | None = None) -> Json:

@@ -8,7 +8,7 @@ import re
 from glidepath import keys
 from glidepath.config.backends import Backend
 from glidepath.config.model import Config, Match, Sticky, Workload
-from glidepath.envoyconfig.adapt import credential_headers, keeps_client_credential
+from glidepath.envoyconfig.adapt import credential_headers, host_of, keeps_client_credential
 from glidepath.envoyconfig.filters import TEE_HEADERS, ext_proc_off, first_byte_bound
 from glidepath.envoyconfig.parts import Json, noted, seconds
 
@@ -99,11 +99,14 @@ def _split_action(config: Config, name: str, workload: Workload) -> Json:
         entry["request_headers_to_remove"] = list(credential_headers(config))
     if workload.fallback:
         entry["typed_per_filter_config"] = first_byte_bound(config.backends[workload.candidate].first_byte_timeout)
+    else:  # with fallback each try has its own, set by the cluster's filter
+        entry["host_rewrite_literal"] = host_of(config.backends[workload.candidate])
     weighted: Json = {
         "runtime_key_prefix": keys.weight_prefix(name),
         "clusters": [noted("Candidate first, sum 10000: growing its share moves nobody back.", entry)],
     }
-    weighted["clusters"].append({"name": baseline, "weight": weights[baseline]})
+    host = host_of(config.backends[workload.baseline])
+    weighted["clusters"].append({"name": baseline, "weight": weights[baseline], "host_rewrite_literal": host})
     action: Json = {"weighted_clusters": weighted}
     if workload.sticky is not None:
         weighted["use_hash_policy"] = True
@@ -127,6 +130,10 @@ def _timeouts(*backends: Backend) -> Json:
     return {"timeout": "0s", "idle_timeout": seconds(silence)}
 
 
+def _direct(name: str, backend: Backend) -> Json:
+    return {"cluster": name, "host_rewrite_literal": host_of(backend), **_timeouts(backend)}
+
+
 def _default(config: Config) -> Json:
     name = config.envoy.default_backend
     if name is not None:
@@ -135,7 +142,7 @@ def _default(config: Config) -> Json:
             {
                 "name": "default",
                 "match": {"prefix": "/"},
-                "route": {"cluster": name, **_timeouts(config.backends[name])},
+                "route": _direct(name, config.backends[name]),
                 "typed_per_filter_config": ext_proc_off(),
                 **_common(config),
             },
@@ -163,7 +170,7 @@ def _shadow_route(config: Config, name: str, backend: str) -> Json:
     return {
         "name": keys.shadow_route_name(name, backend),
         "match": {"prefix": "/", "headers": headers},
-        "route": {"cluster": backend, **_timeouts(config.backends[backend])},
+        "route": _direct(backend, config.backends[backend]),
         "request_headers_to_remove": list(TEE_HEADERS),
         "request_body_buffer_limit": config.envoy.max_body,
     }

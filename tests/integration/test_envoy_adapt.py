@@ -167,6 +167,24 @@ async def test_headers_path_and_host_are_each_backends_own(tmp_path: Path) -> No
         assert got.headers["x-team"] == "mine"
 
 
+@pytest.mark.parametrize("fallback", [True, False])
+async def test_a_backend_that_differs_in_nothing_still_gets_its_own_host(tmp_path: Path, fallback: bool) -> None:
+    same = {"model": None}
+    body = b'{"model": "client-model", "text": "' + b"x" * 300_000 + b'"}'
+    chat = {"start": 100, "fallback": fallback}
+    async with on_stage(tmp_path, cloud=same, onprem={**same, "host": "vllm.internal"}, chat=chat) as stage:
+        await stage.post(body, CLIENT)
+        await stage.tee("cloud")
+        await stage.tee("onprem")
+        stage.weigh(0, candidate="onprem-or-cloud" if fallback else "onprem")
+        await stage.post(body, CLIENT, path="/v1/chat/completions?a=%20b")
+        assert {got.headers["host"] for got in stage.cloud.received} == {stage.cloud.url.removeprefix("http://")}
+        assert {got.headers["host"] for got in stage.onprem.received} == {"vllm.internal"}
+        assert (len(stage.cloud.received), len(stage.onprem.received)) == (2, 2)
+        assert (stage.cloud.last.path, stage.cloud.last.body) == ("/v1/chat/completions?a=%20b", body)
+        assert client_values(stage.onprem.received[0].headers) == []
+
+
 async def test_configuration_strings_cannot_leave_their_lua_quotes(tmp_path: Path) -> None:
     nasty = '"]] } os.exit(1) --[[ \\ %REQ(x)% \u00fc'
     async with on_stage(tmp_path, onprem={"model": nasty, "headers": {"x-n": '"..x.." \\ %y%'}}, chat=LIVE) as stage:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.config.backends import Backend
-from glidepath.envoyconfig.adapt import Turn, keeps_client_credential, lua_source, quote
+from glidepath.envoyconfig.adapt import Turn, keeps_client_credential, lua_source, quote, upstream_filters
 
 
 def unquote(literal: str) -> bytes:
@@ -39,3 +40,19 @@ def test_who_gets_the_clients_own_credential() -> None:
     asked = Backend(url="http://a", credential={"passthrough": True})  # type: ignore[arg-type]
     found = [keeps_client_credential(b, candidate=c) for b in (none, own, asked) for c in (False, True)]
     assert found == [True, False, False, False, True, True]
+
+
+def test_a_backend_that_gets_what_the_client_sent_costs_no_filter() -> None:
+    assert upstream_filters([Turn("a", Backend(url="http://a:1", host="b"), keep=True)]) == []
+    different: list[dict[str, Any]] = [
+        {"url": "http://a/x"},
+        {"strip": "/v1"},
+        {"model": "m"},
+        {"headers": {"x-a": "b"}},
+        {"credential": {"env": "KEY"}},
+    ]
+    for more in different:
+        assert upstream_filters([Turn("a", Backend(**{"url": "http://a", **more}), keep=True)]), more
+    plain = Backend(url="http://a")
+    assert upstream_filters([Turn("a", plain, keep=False)])
+    assert upstream_filters([Turn("a", plain, keep=True), Turn("b", plain, keep=True)])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from glidepath import keys
 from glidepath.config import Config, parse_config
+from glidepath.envoyconfig.adapt import REQUEST_CREDENTIALS
 from glidepath.envoyconfig.check import check_splits, check_strict
 from glidepath.envoyconfig.render import admin_address, annotated_bootstrap, render_bootstrap
 from glidepath.envoyconfig.text import to_yaml
@@ -143,6 +144,23 @@ def test_a_credential_path_that_envoy_cannot_read_is_refused(valid_yaml: str, pa
     settings_ = config(valid_yaml, backends__onprem__credential={"file": path})
     with pytest.raises(ConfigError, match=r"backends\.onprem\.credential\.file"):
         render_bootstrap(settings_)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"workloads__chat__fallback": False, "backends__onprem": {"url": "http://b"}}, []),
+        ({"workloads__chat__fallback": False, "backends__onprem": {"url": "http://b/v1"}}, [":path"]),
+        ({"backends__onprem": {"url": "http://b", "headers": {"X-A": "b"}}}, [*REQUEST_CREDENTIALS, "x-a"]),
+    ],
+)
+def test_only_what_a_second_try_may_need_is_remembered(
+    valid_yaml: str, changes: dict[str, Any], expected: list[str]
+) -> None:
+    bootstrap = render_bootstrap(config(valid_yaml, backends__cloud={"url": "http://a"}, **changes))
+    remember = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.remember")
+    names = [value["object_key"] for value in remember["typed_config"].get("on_request_headers", [])]
+    assert names == [f"glidepath.client.{name}" for name in expected]
 
 
 def test_idle_time_outlasts_the_wait_for_the_first_byte(valid_yaml: str) -> None:
