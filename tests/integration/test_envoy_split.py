@@ -66,8 +66,9 @@ async def test_the_capture_share_is_a_runtime_key(tmp_path: Path) -> None:
             await asyncio.gather(*(stage.post() for _ in range(requests)))
             await until(lambda: len(log) == requests)
             routes = [entry.common_properties.route_name for entry in log]
-            assert routes.count("glidepath/chat/captured") == len(stage.collector.streams)
-            return len(stage.collector.streams)
+            expected = routes.count("glidepath/chat/captured")
+            await until(lambda: len(stage.collector.streams) == expected)
+            return expected
 
         assert await captured(20) == 0
         stage.envoy.modify({keys.shadow_key("chat"): 100})
