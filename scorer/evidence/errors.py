@@ -11,7 +11,7 @@ from typing import Any
 
 from scorer.evidence.mixture import Mixed, RateGrid, Restarting
 
-_SHIFTS = (0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
+_SHIFTS = (0.1, 0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
 _DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
 _SURE = 1e-6  # no bet on a rate nearer to 0 or 1: what never happened may, and its logarithm must exist
 

@@ -42,7 +42,7 @@ def rehearse(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) ->
     drill = state.drill
     if drill is None:
         return state, ()
-    in_stage = now_ms - drill.stage_ms
+    in_stage = abs(now_ms - drill.stage_ms)  # a clock that was set back must not make a small weight last for hours
     confirmed = 0 < facts.envoys <= facts.confirmed
     if in_stage > MAX_DRILL_MS and drill.stage is not DrillStage.RESTORING:
         missing = f"{facts.confirmed} of {facts.envoys} Envoys confirmed, requests may still reach the candidate"

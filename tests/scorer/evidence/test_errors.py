@@ -79,6 +79,14 @@ def test_the_fixed_limit_keeps_its_promise_at_the_boundary() -> None:
     assert runs.pass_rate <= cases.upper_limit(RUNS)
 
 
+def test_a_rate_a_tenth_above_the_limit_is_seen_in_time() -> None:
+    """With the nearest alternative at 1.28 times the limit, it would lose its bets for ever and stay undecided."""
+    test = RateTest(0.02)
+    for _ in range(3000):
+        test.update(1, 45)  # 2.2 %
+    assert test.log_fail > math.log(100)
+
+
 def test_a_better_rate_than_the_limit_is_never_evidence_against_the_candidate() -> None:
     test = RateTest(0.05)
     for _ in range(3000):

@@ -84,6 +84,14 @@ def test_an_envoy_that_never_confirms_fails_the_drill_and_gives_the_traffic_back
     assert "1 of 2 Envoys" in decisions[0].reason
 
 
+def test_a_clock_that_is_set_back_does_not_prolong_a_drills_small_weight() -> None:
+    hour_ms = 3_600_000
+    state, _ = tick(at(Phase.SHADOW, 0), ORDER, 2 * hour_ms)
+    assert state.serving == 1
+    state, _ = tick(state, ALL, hour_ms)
+    assert state.serving == 0
+
+
 @pytest.mark.parametrize("phase", [Phase.ABORTED, Phase.ROLLING_BACK, Phase.COOLING_DOWN])
 def test_no_drill_in_a_retreat(phase: Phase) -> None:
     state = at(phase, 0)
