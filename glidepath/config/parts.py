@@ -148,6 +148,7 @@ class ScorerSection(Section):
     tick: Duration = Field(default=0.25, gt=0, le=60)
     batch: int = Field(default=32, ge=1, le=1000)  # pairs taken from Redis at once
     reclaim_after: Duration = Field(default=30, gt=0)  # a dead scorer's pairs go to another after this
+    max_backlog: Duration = Field(default=60, gt=0)  # pairs this far behind the newest are given up, and counted
     lease: Duration = Field(default=3, gt=0.2, le=60)
     log_file: str | None = None  # the decision log, also as JSON lines
     probe_via: Address | None = None  # a shadow listener for scheduled probes; absent: envoy.shadow_listen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,8 +13,9 @@ from glidepath.config import Config
 from glidepath.domain import ScoredPair
 from glidepath.keys import SCORER_GROUP, WorkloadKeys
 from glidepath.redisio import RedisClient
+from scorer.worker.backlog import horizon, written_ms
 from scorer.worker.results import Floor, Result
-from scorer.worker.scripts import BURY, FINISH, RECLAIM
+from scorer.worker.scripts import BURY, FINISH, NEWEST, RECLAIM
 
 DONE_TTL_S = 6 * 3600.0  # longer than a pair written twice (its acknowledgement lost) can be apart
 DEAD_KEPT = 100
@@ -42,6 +44,7 @@ class Inbox(Protocol):
     async def bury(self, entry: Entry, why: str) -> bool: ...
     async def floors(self) -> Mapping[str, Floor]: ...
     async def queued(self) -> Mapping[str, int]: ...
+    async def horizons(self) -> Mapping[str, int]: ...
     async def leave(self) -> None: ...
 
 
@@ -132,6 +135,16 @@ class RedisInbox:
                     found[name] = int(group["lag"])
         return found
 
+    async def horizons(self) -> Mapping[str, int]:
+        """By workload: pairs written before this are given up."""
+        found: dict[str, int] = {}
+        for name, names in self._names.items():
+            newest, status = await self._client.eval(NEWEST, 2, names.pairs, names.status)
+            if newest:
+                bound = self._config.scorer.max_backlog
+                found[name] = horizon(written_ms(_text(newest)), _since_ms(status), bound)
+        return found
+
     async def leave(self) -> None:
         """Take this consumer off the list where it holds nothing; with a pair in hand it stays, to be reclaimed."""
         for names in self._names.values():
@@ -179,6 +192,14 @@ class RedisInbox:
         for consumer in await self._client.xinfo_consumers(key, SCORER_GROUP):
             if int(consumer["pending"]) == 0 and int(consumer["idle"]) > 20 * idle_ms:
                 await self._client.xgroup_delconsumer(key, SCORER_GROUP, consumer["name"])
+
+
+def _since_ms(status: Any) -> int:
+    """When the step began; 0 where nobody steers, or another version does."""
+    try:
+        return int(json.loads(status)["since_ms"])
+    except (ValueError, TypeError, KeyError):
+        return 0
 
 
 def _increments(floor: Floor) -> Iterable[str | int | float]:

@@ -16,6 +16,7 @@ from glidepath.config import Config
 from glidepath.errors import UnreachableError
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.wire import decode_scored
+from scorer.worker.backlog import given_up, written_ms
 from scorer.worker.inbox import Entry, Inbox, RedisInbox
 from scorer.worker.metrics import ScoreMetrics
 from scorer.worker.process import BatchFailedError, BatchScorer, ProcessScorer
@@ -60,6 +61,8 @@ class ScoreWorker:
         self._metrics = ScoreMetrics(registry)
         self._waits_for = "the embedding engine is loading"
         self._floors: Mapping[str, Floor] = {}
+        self._horizons: Mapping[str, int] = {}
+        self._behind = False
         self._next_look = self._next_reclaim = 0.0
         self._hand: Sequence[Entry] = ()
         self._config, self._client, self._purse = config, client, purse
@@ -141,14 +144,15 @@ class ScoreWorker:
         if now >= self._next_look:
             self._floors = await self._inbox.floors()
             self._metrics.show_queue(await self._inbox.queued())
+            self._horizons = await self._inbox.horizons()
             self._next_look = now + LOOK_S
         worked = False
         if now >= self._next_reclaim:
             worked = await self._take_over()
             self._next_reclaim = now if worked else now + self._reclaim_after / 4
-        self._hand = await self._inbox.take(self._count)
+        self._hand = await self._inbox.take(self._most if self._behind else self._count)
         if self._hand:
-            await self._score(self._hand)
+            await self._work_off(self._hand)
         worked, self._hand = worked or bool(self._hand), ()
         return worked
 
@@ -164,9 +168,22 @@ class ScoreWorker:
             if entry.deliveries > MAX_DELIVERIES:
                 await self._bury(entry, "delivered", f"delivered {entry.deliveries} times and never finished")
             else:
-                await self._score([entry])
+                await self._work_off([entry])
         self._hand = ()
         return bool(entries)
+
+    async def _work_off(self, entries: Sequence[Entry]) -> None:
+        """Give up what is too far behind, score the rest in batches of the usual size."""
+        fresh = [e for e in entries if written_ms(e.id) >= self._horizons.get(e.workload, 0)]
+        late = [e for e in entries if written_ms(e.id) < self._horizons.get(e.workload, 0)]
+        self._behind = bool(late)
+        if late:
+            # In a thread: decoding megabytes must not keep the steer loop, which shares this process.
+            results = await asyncio.to_thread(given_up, [e.data for e in late], time.time_ns() // 1_000_000)
+            await self._write(late, BatchResult(tuple(results)))
+        count = self._count
+        for start in range(0, len(fresh), count):
+            await self._score(fresh[start : start + count])
 
     async def _score(self, entries: Sequence[Entry]) -> None:
         started = time.monotonic()

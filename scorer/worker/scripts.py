@@ -17,6 +17,16 @@ if first then return 1 end
 return 0
 """
 
+# KEYS: pairs, status.  Returns the id of the last pair written ("" without any), and the status as it stands.
+# A script, because a plain XINFO STREAM sends the first and the last entry along: bodies.
+NEWEST = """
+local info, newest = redis.pcall('XINFO', 'STREAM', KEYS[1]), ''
+for i = 1, #info - 1, 2 do
+  if info[i] == 'last-generated-id' then newest = info[i + 1] end
+end
+return {newest, redis.call('GET', KEYS[2]) or ''}
+"""
+
 # KEYS: questions of this day.  ARGV: how many may be asked, ttl (ms).  Returns 1 if one more may.
 SPEND = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end

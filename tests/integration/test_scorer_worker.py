@@ -380,3 +380,30 @@ async def test_a_scorer_whose_engine_cannot_be_loaded_ends_with_one_line(redis_u
     assert process.returncode == 2
     assert b"glidepath: scorer.embedder.model: 'no-such' is no model here" in said
     assert b"Traceback" not in said
+
+
+async def test_a_queue_that_grew_too_long_is_cut_to_its_end_and_every_pair_given_up_is_told(config, client):
+    newest = 1_700_000_000_000
+    for i in range(40):  # a second apart; the last 21 are within the bound of 20 s
+        at = newest - (39 - i) * 1000
+        await client.xadd(CHAT.pairs, {"p": encode_pair(pair(f"{i:02}"))}, id=f"{at}-0")
+    settings = config.model_copy(update={"scorer": config.scorer.model_copy(update={"max_backlog": 20.0})})
+    scorer = QuickScorer()
+    async with working(settings, client, "a", scorer) as registry:
+        await eventually(lambda: _count(client, 40))
+    assert sorted(n for batch in scorer.batches for n in batch) == [f"{i:02}" for i in range(19, 40)]
+    backlog = [s.pair_id for s in await results(client) if s.unscored_reason == "backlog"]
+    assert backlog == [f"{i:02}" for i in range(19)]
+    labels = {"workload": "chat", "reason": "backlog"}
+    assert registry.get_sample_value("glidepath_scorer_pairs_unscored_total", labels) == 19
+
+
+async def test_pairs_of_an_earlier_step_are_not_scored_once_they_are_late(config, client):
+    newest = 1_700_000_000_000
+    for name, behind in (("before", 12_000), ("since", 8_000), ("last", 0)):
+        await client.xadd(CHAT.pairs, {"p": encode_pair(pair(name))}, id=f"{newest - behind}-0")
+    await client.set(CHAT.status, f'{{"since_ms": {newest - 10_000}}}')
+    scorer = QuickScorer()
+    async with working(config, client, "a", scorer):
+        await eventually(lambda: _count(client, 3))
+    assert sorted(n for batch in scorer.batches for n in batch) == ["last", "since"]

@@ -122,6 +122,7 @@ class MemoryInbox:
         self.asked: list[int] = []
         self.left = False
         self.floors_added: dict[str, Floor] = {}
+        self.behind: dict[str, int] = {}
 
     def _up(self) -> None:
         if self.down:
@@ -160,6 +161,9 @@ class MemoryInbox:
 
     async def queued(self) -> Mapping[str, int]:
         return {"chat": len(self.queue)}
+
+    async def horizons(self) -> Mapping[str, int]:
+        return self.behind
 
     async def leave(self) -> None:
         self.left = True

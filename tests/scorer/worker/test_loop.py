@@ -74,6 +74,29 @@ async def test_a_pair_delivered_too_often_is_set_aside_unseen(bench):
     assert bench.metric("pairs_reclaimed_total", workload="chat") == 2
 
 
+def stamped(name: str, at_ms: int) -> Entry:
+    return Entry("chat", f"{at_ms}-0", encode_pair(pair(name)))
+
+
+async def test_pairs_too_far_behind_are_given_up_before_anything_is_embedded_and_counted(bench):
+    bench.inbox.behind = {"chat": 50}
+    bench.inbox.queue = [stamped(f"old{i}", i) for i in range(50)] + [stamped(f"new{i}", 50 + i) for i in range(10)]
+    async with bench.running():
+        await eventually(lambda: len(bench.inbox.done) == 60)
+    assert sorted(name for batch in bench.scorer.batches for name in batch) == [f"new{i}" for i in range(10)]
+    assert {s.unscored_reason for n, s in bench.inbox.done.items() if n.startswith("old")} == {"backlog"}
+    assert bench.metric("pairs_unscored_total", workload="chat", reason="backlog") == 50
+    assert bench.metric("pairs_scored_total", workload="chat", kind="cross") == 10
+
+
+async def test_what_a_dead_scorer_held_for_too_long_is_given_up_too(bench):
+    bench.inbox.behind = {"chat": 50}
+    bench.inbox.abandoned = [stamped("old", 49), stamped("new", 50)]
+    async with bench.running():
+        await eventually(lambda: len(bench.inbox.done) == 2)
+    assert bench.scorer.batches == [["new"]]
+
+
 async def test_what_a_dead_scorer_held_is_scored_one_at_a_time(bench):
     bench.inbox.abandoned = [entry(name) for name in "abc"]
     async with bench.running():
