@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 
+WARM_UP = 1.0  # seconds of load before each round
 HEAD_END = b"\r\n\r\n"
 BODY = json.dumps(
     {
@@ -137,8 +138,8 @@ class Round:
         connection.ask()
 
     async def run(self, seconds: float, seed: int) -> dict[str, object]:
-        """``seconds`` of load after a warm-up of one; only answers to the load count."""
-        await self._load(1.0, random.Random(seed + 1))
+        """``seconds`` of load after a warm-up; only answers to the load count."""
+        await self._load(WARM_UP, random.Random(seed + 1))
         self.latencies.clear()
         self.late.clear()
         await self._load(seconds, random.Random(seed))

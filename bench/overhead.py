@@ -16,10 +16,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from bench.openloop import WARM_UP
 from glidepath.config import Config
 from glidepath.local.parts import our_services
 from glidepath.local.process import Child, answers, free_ports
@@ -28,6 +29,16 @@ from glidepath.local.stack import Service, Stack, envoy_service, redis_service
 ARMS = ("envoy", "mirror", "glidepath")
 TYPE = "type.googleapis.com/envoy."
 MANAGER = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+
+
+class Arm(NamedTuple):
+    port: int
+    pid: int  # of its Envoy
+
+    def busy_us(self) -> float:
+        """Processor time that its Envoy has used; neighbours stretch it less than they stretch latencies."""
+        threads = Path(f"/proc/{self.pid}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
 
 
 def plain_bootstrap(listen: int, admin: int, backend: int, mirror: int | None) -> dict[str, Any]:
@@ -107,8 +118,8 @@ def backend_service(name: str, port: int, delay: float, folder: Path) -> Service
 
 
 @contextlib.contextmanager
-def everything(options: argparse.Namespace) -> Iterator[dict[str, int]]:
-    """All servers up; yields each arm's listening port."""
+def everything(options: argparse.Namespace) -> Iterator[dict[str, Arm]]:
+    """All servers up; yields where each arm listens, and its Envoy."""
     with tempfile.TemporaryDirectory(prefix="glidepath-bench-") as name, Stack() as stack:
         folder, ports = Path(name), free_ports(14)
         backend, other = ports[0], ports[1]
@@ -117,17 +128,17 @@ def everything(options: argparse.Namespace) -> Iterator[dict[str, int]]:
             backend_service("other", other, options.delay, folder),
             redis_service(folder / "redis", ports[7]),
         )
-        listening = {}
+        arms = {}
         for arm, mirror, listen, admin in (("envoy", None, *ports[10:12]), ("mirror", other, *ports[12:14])):
             file = folder / f"{arm}.yaml"
             file.write_text(yaml.safe_dump(plain_bootstrap(listen, admin, backend, mirror)))
             service = envoy_service(file, f"http://127.0.0.1:{admin}", folder / f"{arm}.log", 2)
-            stack.start(Service(arm, service.spawn, service.ready))
-            listening[arm] = listen
+            stack.start(Service(f"{arm} alone", service.spawn, service.ready))
+            arms[arm] = Arm(listen, stack.children[f"{arm} alone"].process.pid)
         config = glidepath_config(ports[4:10], backend, other, folder, options.workers)
         parts = our_services(config, folder)
         stack.start(*(parts if options.scorer else [part for part in parts if part.name != "scorer"]))
-        yield listening | {"glidepath": ports[5]}
+        yield arms | {"glidepath": Arm(ports[5], stack.children["envoy"].process.pid)}
 
 
 @contextlib.contextmanager
@@ -150,11 +161,14 @@ def quantile(values: list[float], q: float) -> float:
 def measure(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
     """Arm → what each of its rounds gave."""
     results: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
-    with everything(options) as ports, generator() as process:
+    with everything(options) as arms, generator() as process:
         for number in range(options.rounds):
             turn = ARMS[number % 3 :] + ARMS[: number % 3]  # nobody is always first
             for arm in turn:
-                results[arm].append(run_round(process, ports[arm], options.rate, options.seconds, seed=number))
+                before = arms[arm].busy_us()
+                one = run_round(process, arms[arm].port, options.rate, options.seconds, seed=number)
+                busy = arms[arm].busy_us() - before
+                results[arm].append(one | {"envoy_us": busy / (options.rate * (options.seconds + WARM_UP))})
     return results
 
 
@@ -170,6 +184,7 @@ def summarise(rounds: list[dict[str, Any]]) -> dict[str, Any]:
         "p99_ms": round(quantile(every, 0.99), 3),
         "round_p50_ms": round(statistics.median(p50 for p50, _ in by_round), 3),
         "round_p99_ms": round(statistics.median(p99 for _, p99 in by_round), 3),
+        "envoy_cpu_us": round(statistics.median(one["envoy_us"] for one in rounds)),
         "generator_late_p99_ms": round(statistics.median(one["late_ms"] for one in rounds), 2),
     }
 
@@ -205,16 +220,16 @@ def main() -> None:
         f"{options.rate:g} requests/s, backend {options.delay * 1000:g} ms, "
         f"{options.rounds} rounds of {options.seconds:g} s an arm\n"
     )
-    print(f"{'':12}{'':18}|{'all answers':^36}|{'median of the rounds':^36}")
-    columns = ("p50 ms", "p99 ms", "p50 ×", "p99 ×")
-    print(f"{'':12}{'requests':>9}{'errors':>8} |" + "|".join("".join(f"{c:>9}" for c in columns) for _ in range(2)))
+    print(f"{'':12}{'':18}|{'all answers':^36}|{'median of the rounds':^36}|{'Envoy CPU':>10}")
+    names = "".join(f"{c:>9}" for c in ("p50 ms", "p99 ms", "p50 ×", "p99 ×"))
+    print(f"{'':12}{'requests':>9}{'errors':>8} |{names}|{names}|{'µs/request':>10}")
     for arm, row in outcome["arms"].items():
         cells = [
             f"{row[kind + 'p50_ms']:9.2f}{row[kind + 'p99_ms']:9.2f}"
             f"{row[kind + 'p50_ratio']:9.3f}{row[kind + 'p99_ratio']:9.3f}"
             for kind in ("", "round_")
         ]
-        print(f"{arm:12}{row['requests']:9}{row['errors']:8} |" + "|".join(cells))
+        print(f"{arm:12}{row['requests']:9}{row['errors']:8} |" + "|".join(cells) + f"|{row['envoy_cpu_us']:10}")
     print(json.dumps(outcome))
 
 

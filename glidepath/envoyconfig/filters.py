@@ -33,7 +33,16 @@ _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 
 def remember_filter(config: Config) -> Json:
     """What ``adapt.lua`` works from: the client's own values and the credentials, as filter state."""
-    values = [_state(client_state(name), f"%REQ({name})%") for name in _remembered(config)]
+    return _remember(config, [*_path(config), *_for_second_tries(config)])
+
+
+def tee_filter(config: Config) -> Json:
+    """The same on the shadow listener, which tries nothing twice; the tee's own headers are kept for the log."""
+    return _remember(config, [*_path(config), *TEE_HEADERS])
+
+
+def _remember(config: Config, names: list[str]) -> Json:
+    values = [_state(client_state(name), f"%REQ({name})%") for name in names]
     for name, backend in config.backends.items():
         credential = backend.credential
         if credential is not None and not credential.passthrough:
@@ -46,15 +55,17 @@ def remember_filter(config: Config) -> Json:
     )
 
 
-def _remembered(config: Config) -> list[str]:
-    """Only a second try needs what the first has changed; a path must not be changed twice, whoever tries again."""
-    backends = config.backends.values()
-    names = [":path"] if any(changes_path(backend) for backend in backends) else []
+def _path(config: Config) -> list[str]:
+    """A path must not be changed twice, whoever tries again."""
+    return [":path"] if any(changes_path(backend) for backend in config.backends.values()) else []
+
+
+def _for_second_tries(config: Config) -> list[str]:
+    """What the first try may change and the second needs."""
     if not any(workload.fallback for workload in config.workloads.values()):
-        return names
-    names += credential_headers(config)
-    names += [name.lower() for backend in backends for name in backend.headers]
-    return list(dict.fromkeys(names))
+        return []
+    own = (name.lower() for backend in config.backends.values() for name in backend.headers)
+    return list(dict.fromkeys((*credential_headers(config), *own)))
 
 
 def _state(key: str, text: str, formatters: list[Json] | None = None) -> Json:
@@ -166,10 +177,3 @@ def access_log(config: Config, log_name: str) -> Json:
             additional_response_headers_to_log=["content-type"],
         ),
     )
-
-
-def tee_filter(config: Config) -> Json:
-    """The same as ``remember_filter`` on the shadow listener, with the tee's own headers kept for the log."""
-    filter_ = remember_filter(config)
-    filter_["typed_config"]["on_request_headers"] += [_state(client_state(n), f"%REQ({n})%") for n in TEE_HEADERS]
-    return filter_
