@@ -11,6 +11,7 @@ from functools import partial
 
 from extproc.budget import Budgets
 from extproc.exchange import Exchange, Signal
+from extproc.faults import Faults
 from extproc.lanes import Lane
 from extproc.ledger import Ledger
 from extproc.policy import Order, plan, without_secrets
@@ -62,6 +63,7 @@ class Capturer:
         self.ledger, self.budgets, self.sink = ledger, budgets, sink
         self.in_flight = InFlight()
         self._sender, self._tasks, self._wall = sender, tasks, wall
+        self._faults = Faults()
         self.running: set[asyncio.Task[None]] = set()
 
     def begin(self, lane: Lane, exchange: Exchange) -> Captured:
@@ -128,7 +130,18 @@ class Capturer:
             captured.exchange.release()
 
     async def _compare(self, captured: Captured, copying: _Copying, over: asyncio.Event) -> None:
-        """One copy's life: send, wait for the client's answer to end, hand the pair over."""
+        """One copy's life, and the boundary of one pair: a fault that it meets must not end the worker."""
+        try:
+            await self._join(captured, copying, over)
+        except Exception as error:
+            self._faults.note(error, captured.lane.name, captured.id)
+            self._stop_sending(captured, copying)
+            await over.wait()
+            if incomparable(captured.lane, captured.exchange) is None:
+                self.ledger.count(captured.lane.name, Coverage.SET_ASIDE, copying.order.kind)
+
+    async def _join(self, captured: Captured, copying: _Copying, over: asyncio.Event) -> None:
+        """Send, wait for the client's answer to end, hand the pair over."""
         order = copying.order
         answered = copying.answered = await self._sender.send(_copy(captured, order))
         self._stop_sending(captured, copying)

@@ -91,6 +91,7 @@ class Ledger:
         self._coverage: dict[str, dict[str, int]] = {}
         self._since_ms = 0
         self.outcome_totals: Counter[tuple[str, str, str, str]] = Counter()  # workload, side, origin, result
+        self.blamed_totals: Counter[tuple[str, str, str, str]] = Counter()  # the same; of requests counted above
         self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
 
     def record(self, outcome: RequestOutcome) -> None:
@@ -107,7 +108,7 @@ class Ledger:
     def blame(self, workload: str, side: Side, origin: Origin, kind: str, at_ms: int) -> None:
         """An error that the access log counts as a good request, now or soon."""
         self._tallies.setdefault((workload, side, origin), _Tally()).blamed.append((kind, at_ms))
-        self.outcome_totals[(workload, side.value, origin.value, kind)] += 1
+        self.blamed_totals[(workload, side.value, origin.value, kind)] += 1
 
     def count(self, workload: str, reason: Coverage, kind: PairKind = PairKind.CROSS, number: int = 1) -> None:
         name = _NAMES[kind is PairKind.NOISE][reason]

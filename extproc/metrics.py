@@ -69,6 +69,14 @@ class ExtprocCollector(Collector):
         for labels, number in sorted(ledger.outcome_totals.items()):
             outcomes.add_metric(list(labels), number)
         yield outcomes
+        blamed = CounterMetricFamily(
+            "glidepath_extproc_rejections",
+            "Requests, counted ok above, that this side refused and the other answered: errors of this side",
+            labels=["workload", "side", "origin", "result"],
+        )
+        for labels, number in sorted(ledger.blamed_totals.items()):
+            blamed.add_metric(list(labels), number)
+        yield blamed
         in_flight = GaugeMetricFamily("glidepath_extproc_tee_in_flight", "Copies under way now", labels=["workload"])
         for workload, number in sorted(self._parts.capturer.in_flight.counts.items()):
             in_flight.add_metric([workload], number)

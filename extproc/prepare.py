@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from extproc.decode import decode
 from extproc.errors import DecodeError
+from extproc.faults import Faults
 from extproc.redact import Redactor
 from glidepath.domain import Answer, Pair, PairKind
 from glidepath.wire import encode_pair
@@ -51,21 +52,31 @@ class PairPreparer:
     """``limit``: bytes of a decoded body; longer ones are cut and marked."""
 
     def __init__(self, redactor: Redactor, limit: int) -> None:
-        self._redactor, self._limit = redactor, limit
+        self._redactor, self._limit, self._faults = redactor, limit, Faults()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prepare")
 
-    async def prepare(self, batch: Sequence[RawPair]) -> list[Prepared]:
-        """The first of the batch, as many as there is time for and at least one: outcomes wait meanwhile."""
+    async def prepare(self, batch: Sequence[RawPair]) -> Sequence[Prepared | None]:
+        """The first of the batch, as many as there is time for and at least one: outcomes wait meanwhile.
+
+        None for a pair that had to be set aside.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._prepare, batch)
 
-    def _prepare(self, batch: Sequence[RawPair]) -> list[Prepared]:
-        prepared: list[Prepared] = []
+    def _prepare(self, batch: Sequence[RawPair]) -> list[Prepared | None]:
+        prepared: list[Prepared | None] = []
         deadline = time.monotonic() + TURN_S
         for raw in batch:
-            prepared.append(self.prepare_one(raw))
+            prepared.append(self._or_none(raw))
             if time.monotonic() > deadline:
                 break
         return prepared
+
+    def _or_none(self, raw: RawPair) -> Prepared | None:
+        try:
+            return self.prepare_one(raw)
+        except Exception as error:  # the boundary of one pair: whatever is in it, the others go on
+            self._faults.note(error, raw.pair.workload, raw.pair.id)
+            return None
 
     def prepare_one(self, raw: RawPair) -> Prepared:
         pair = raw.pair

@@ -67,9 +67,12 @@ class Store(Protocol):
 
 
 class Preparer(Protocol):
-    """Decodes, redacts and encodes a batch, off the event loop; of a costly one the first part, at least one pair."""
+    """Decodes, redacts and encodes a batch, off the event loop; of a costly one the first part, at least one pair.
 
-    async def prepare(self, batch: Sequence[RawPair]) -> list[Prepared]: ...
+    None stands for a pair that had to be set aside.
+    """
+
+    async def prepare(self, batch: Sequence[RawPair]) -> Sequence[Prepared | None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,10 @@ class BufferedSink:
             self._waiting_bytes -= sum(raw.size for raw in done)
             self._waiting.extendleft(reversed(left))
             self._preparing = []
-            self._set_ready(prepared)
+            for raw, made in zip(done, prepared, strict=True):
+                if made is None:
+                    self._ledger.count(raw.pair.workload, Coverage.SET_ASIDE, raw.pair.kind)
+            self._set_ready([made for made in prepared if made is not None])
         self._number()
         pairs, outcomes = list(self._ready), list(self._sent.values())
         kept_pairs, kept_outcomes = await self._store.write(pairs, outcomes)

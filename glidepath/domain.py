@@ -61,6 +61,7 @@ class Coverage(StrEnum):
     SHED_BUDGET = "shed_budget"  # the paid side's daily budget was used up
     SHED_STREAMS = "shed_streams"  # extproc held as many exchanges as it may
     TEE_FAILED = "tee_failed"  # the other side did not answer in time, or at all
+    SET_ASIDE = "set_aside"  # a fault in our own code, met while this one pair was made
     LOST_BUFFER = "lost_buffer"  # Redis was away and the buffer was full
     LOST_SHUTDOWN = "lost_shutdown"  # still unsent when extproc had to stop
     ABORTED = "aborted"  # client or upstream left in mid-body

@@ -12,7 +12,7 @@ from glidepath.demo.watch import Seen, counted, unscored
 from glidepath.domain import Coverage
 from glidepath.records import Decision
 
-LOST = (Coverage.LOST_BUFFER, Coverage.LOST_SHUTDOWN)
+LOST = (Coverage.LOST_BUFFER, Coverage.LOST_SHUTDOWN, Coverage.SET_ASIDE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from extproc.exchange import Chunk, Closed, Event, Exchange, Half, RequestHeader
 from extproc.lanes import Lane, build_lanes
 from extproc.ledger import Ledger
 from extproc.outcomes import RequestOutcome
-from extproc.sink import MemorySink
+from extproc.sink import MemorySink, RawPair
+from extproc.tee import Copy, TeeAnswer
 from glidepath.domain import Ending, Origin, PairKind, Side
 from tests.extproc.twins import CHAT, TwinSender, config, eventually
 
@@ -61,9 +62,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(shadow: str = "{}") -> AsyncIterator[Rig]:
+async def rig(
+    shadow: str = "{}", sender: TwinSender | None = None, sink: MemorySink | None = None
+) -> AsyncIterator[Rig]:
     settings = config(shadow)
-    ledger, sink, sender, budgets = Ledger(), MemorySink(), TwinSender(), Budgets(settings)
+    ledger, sink, sender, budgets = Ledger(), sink or MemorySink(), sender or TwinSender(), Budgets(settings)
     async with asyncio.TaskGroup() as tasks:
         capturer = Capturer(ledger, budgets, sender, sink, tasks, wall=lambda: 1_000.0)
         yield Rig(build_lanes(settings)["chat"], capturer, sender, sink, ledger, budgets, Memory(10**6))
@@ -272,3 +275,46 @@ async def test_what_is_under_way_at_the_end_is_counted_as_lost() -> None:
             task.cancel()
         await r.settled()
         assert r.coverage == {"captured": 1, "lost_shutdown": 1}
+
+
+async def test_a_fault_in_one_pair_sets_it_aside_and_the_next_one_is_made() -> None:
+    class Brittle(TwinSender):
+        async def send(self, copy: Copy) -> TeeAnswer:
+            if copy.headers["x-request-id"] == "poison":
+                raise ZeroDivisionError
+            return await super().send(copy)
+
+    async with rig(sender=Brittle()) as r:
+        r.sender.gate.set()
+        for name in ("poison", "fine"):
+            r.tell(r.ask(request_id=name), OK, END)
+        await r.settled()
+        assert [made.id for made in r.sink.pairs] == ["fine"]
+        assert r.coverage == {"captured": 2, "set_aside": 1}
+        assert sum(r.capturer.in_flight.counts.values()) == 0
+
+
+async def test_a_fault_in_a_copy_of_an_exchange_that_is_aborted_changes_nothing_of_its_fate() -> None:
+    class Broken(TwinSender):
+        async def send(self, copy: Copy) -> TeeAnswer:
+            self.copies.append(copy)
+            raise ZeroDivisionError
+
+    async with rig(sender=Broken()) as r:
+        captured = r.ask()
+        await eventually(lambda: len(r.sender.copies) == 1)
+        r.tell(captured, Closed())
+        await r.settled()
+        assert r.coverage == {"captured": 1, "aborted": 1}
+
+
+async def test_a_fault_while_the_answers_are_joined_sets_the_pair_aside() -> None:
+    class Broken(MemorySink):
+        def put_pair(self, raw: RawPair) -> None:
+            raise ZeroDivisionError
+
+    async with rig(sink=Broken()) as r:
+        r.sender.gate.set()
+        r.tell(r.ask(), OK, END)
+        await r.settled()
+        assert r.coverage == {"captured": 1, "set_aside": 1}

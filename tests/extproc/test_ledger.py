@@ -72,6 +72,14 @@ def test_blame_turns_a_counted_request_into_an_error() -> None:
     assert (side.requests, side.errors, side.error_kinds, side.first_error_ms) == (1, 1, {"rejected_400": 1}, 9_000)
 
 
+def test_a_request_that_is_blamed_is_still_one_request() -> None:
+    ledger = Ledger()
+    ledger.record(GOOD)
+    ledger.blame("chat", Side.CANDIDATE, Origin.LIVE, "rejected_400", 9_000)
+    assert sum(ledger.outcome_totals.values()) == 1
+    assert ledger.blamed_totals == {("chat", "candidate", "live", "rejected_400"): 1}
+
+
 def test_blame_waits_for_its_request_so_that_errors_never_exceed_requests() -> None:
     ledger = Ledger()
     ledger.blame("chat", Side.CANDIDATE, Origin.LIVE, "rejected_400", 9_000)

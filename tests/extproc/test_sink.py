@@ -185,3 +185,21 @@ async def test_pairs_that_are_costly_to_prepare_do_not_hold_up_outcomes() -> Non
     assert ids(store) == ["id-0", "id-1", "id-2"]
     assert order == [0, 1, 1]  # the outcomes went with the first pair
     assert sink.fill == (0, 0)
+
+
+async def test_a_pair_that_was_set_aside_is_counted_and_the_others_are_written() -> None:
+    class Choosy(TwinPreparer):
+        async def prepare(self, batch: Sequence[RawPair]) -> list[Prepared | None]:
+            made = await super().prepare(batch)
+            return [None if raw.pair.id == "id-1" else one for raw, one in zip(batch, made, strict=True)]
+
+    store, ledger = TwinStore(), Ledger()
+    sink = BufferedSink(store, Choosy(), ledger, Bounds(100, 10**6), "src")
+    for n in range(3):
+        sink.put_pair(raw(n))
+    sink.close()
+    async with asyncio.timeout(5):
+        await sink.run()
+    assert ids(store) == ["id-0", "id-2"]
+    assert ledger.coverage_totals == {("chat", "paired"): 2, ("chat", "set_aside"): 1}
+    assert sink.fill == (0, 0)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+import structlog
 
 from extproc.prepare import PairPreparer, Prepared, RawPair
 from extproc.redact import Redactor
@@ -113,3 +114,23 @@ def test_a_body_that_decodes_to_too_much_is_cut_and_one_that_does_not_decode_is_
     assert (len(stored.first.body), stored.first.body_cut) == (100, True)
     assert (stored.second.body, stored.second.body_cut) == (b"", True)
     assert "not zstd" in stored.second.error
+
+
+async def test_a_pair_that_cannot_be_prepared_is_set_aside_alone_and_said_once_without_its_body() -> None:
+    class Brittle(Redactor):
+        def redact(self, body: bytes, content_type: str = "") -> bytes | None:
+            if b"poison" in body:
+                raise ValueError(body)
+            return super().redact(body, content_type)
+
+    preparer = PairPreparer(Brittle(RedactionSection()), 10**6)
+    batch = [RawPair(pair(body)) for body in (b"fine", b"poison one", b"poison two", b"fine")]
+    try:
+        with structlog.testing.capture_logs() as logs:
+            prepared = await preparer.prepare(batch)
+    finally:
+        preparer.close()
+    assert [one is None for one in prepared] == [False, True, True, False]
+    (line,) = logs
+    assert (line["error"], line["workload"]) == ("ValueError", "chat")
+    assert "poison" not in str(line)
