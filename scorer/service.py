@@ -19,6 +19,7 @@ from glidepath.redisio import RedisClient, check, connect
 from scorer.statuspage import add_status
 from scorer.steer.compose import steer_loop
 from scorer.worker.loop import ScoreWorker
+from scorer.worker.process import BatchScorer
 
 log = structlog.get_logger()
 
@@ -34,8 +35,16 @@ class Worker(Protocol):
 class ScorerService:
     """``run`` until ``stop`` is set; scoring and steering do not wait for each other."""
 
-    def __init__(self, config: Config, *, name: str | None = None, redis_place: str = "redis.url") -> None:
-        self._config, self._redis_place = config, redis_place
+    def __init__(
+        self,
+        config: Config,
+        *,
+        name: str | None = None,
+        redis_place: str = "redis.url",
+        scorer: BatchScorer | None = None,
+    ) -> None:
+        """``scorer``: one that is being loaded already."""
+        self._config, self._redis_place, self._scorer = config, redis_place, scorer
         # Unique for each process life: a lease or a pending pair of a former life is not taken for one's own.
         self.name = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.registry = CollectorRegistry()
@@ -76,14 +85,14 @@ class ScorerService:
 
     async def _score(self, redis: RedisClient, stop: asyncio.Event) -> None:
         # The model is loaded, and the scoring done, in a process of the worker's own: steering never waits for it.
-        self._worker = ScoreWorker(self._config, redis, consumer=self.name, registry=self.registry)
+        self._worker = ScoreWorker(self._config, redis, self._scorer, consumer=self.name, registry=self.registry)
         try:
             await self._worker.run(stop)
         finally:
             stop.set()  # not by cancellation alone: a client library may lose it, and nobody would score
 
 
-async def serve(config: Config, redis_place: str = "redis.url") -> None:
+async def serve(config: Config, redis_place: str = "redis.url", scorer: BatchScorer | None = None) -> None:
     """The first SIGTERM or SIGINT drains, the second ends the process at once. ``redis_place``: for the error."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -96,4 +105,4 @@ async def serve(config: Config, redis_place: str = "redis.url") -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked)
-    await ScorerService(config, redis_place=redis_place).run(stop)
+    await ScorerService(config, redis_place=redis_place, scorer=scorer).run(stop)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from glidepath.config import load_config
+from glidepath.config import Config, load_config
 from glidepath.config.loader import locate
 from glidepath.logs import configure_logging
 
@@ -20,8 +20,19 @@ def command(
 
     Any number of replicas: all score, one at a time steers. State is only in Redis.
     """
-    from scorer.service import serve
-
     settings = load_config(config)
     configure_logging("scorer")
-    asyncio.run(serve(settings, locate(config, "redis", "url")))
+    asyncio.run(_serve(settings, locate(config, "redis", "url")))
+
+
+async def _serve(settings: Config, redis_place: str) -> None:
+    from scorer.worker.process import ProcessScorer
+
+    scorer = ProcessScorer(settings)
+    try:
+        await scorer.launch()
+        from scorer.service import serve  # half a second, in which the other process loads its engine
+
+        await serve(settings, redis_place, scorer)
+    finally:
+        await scorer.close()

@@ -5,6 +5,7 @@ It ends when its input does, so it never outlives the scorer. Started by ``score
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glidepath.config import Config
@@ -26,15 +28,16 @@ NICENESS = 5  # the steer loop, the proxy and the application come first
 
 
 def main() -> None:
-    os.nice(NICENESS)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core a scorer, as configured
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the scorer decides
     out = sys.stdout.buffer
     sys.stdout = sys.stderr  # a library that prints must not break the frames
-    serve(sys.stdin.buffer, out, lambda: time.time_ns() // 1_000_000)
+    serve(sys.stdin.buffer, out, lambda: time.time_ns() // 1_000_000, _come_last)
 
 
-def serve(source: BinaryIO, out: BinaryIO, now_ms: Callable[[], int]) -> None:
+def serve(
+    source: BinaryIO, out: BinaryIO, now_ms: Callable[[], int], when_ready: Callable[[], None] = lambda: None
+) -> None:
     """First frame: the configuration. Then a reply a batch, until the input ends."""
 
     def reply(kind: str, blobs: tuple[bytes, ...] = (), **fields: Any) -> None:
@@ -51,6 +54,7 @@ def serve(source: BinaryIO, out: BinaryIO, now_ms: Callable[[], int]) -> None:
         return
     from scorer.worker.batch import score_batch
 
+    when_ready()
     reply("ready", engine=scoring.embedder.name)
     while (frame := _frame(source)) is not None:
         header, stored = frame
@@ -67,6 +71,14 @@ def serve(source: BinaryIO, out: BinaryIO, now_ms: Callable[[], int]) -> None:
             doubts = [dict(result.doubt) for result in done.results]
             counts = {"hits": done.cache_hits, "misses": done.cache_misses}
             reply("done", blobs, whys=whys, noise=noise, doubts=doubts, **counts)
+
+
+def _come_last() -> None:
+    """Only now: loading takes half a second of a core, once, and scores are waited for. All threads of the engine."""
+    tasks = Path("/proc/self/task")
+    for thread in [int(task.name) for task in tasks.iterdir()] if tasks.is_dir() else [0]:
+        with contextlib.suppress(ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, thread, NICENESS)
 
 
 def _load(config: Config) -> Scoring:

@@ -51,11 +51,19 @@ class ProcessScorer:
         self._child: Process | None = None
         self.engine = ""
 
+    async def launch(self) -> None:
+        """Only begin what ``start`` does: the child loads its engine while the caller does something else."""
+        if self._child is None:
+            command = (sys.executable, "-P", "-c", _COMMAND)
+            self._child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+            assert self._child.stdin is not None  # noqa: S101 - it is a pipe
+            self._child.stdin.write(pack({"config": self._config}))
+
     async def start(self) -> None:
-        child = await asyncio.create_subprocess_exec(sys.executable, "-P", "-c", _COMMAND, stdin=PIPE, stdout=PIPE)
-        self._child = child
+        await self.launch()
+        assert self._child is not None  # noqa: S101 - launch sets it or raises
         try:
-            header, _ = await self._exchange(child, pack({"config": self._config}), START_TIMEOUT_S)
+            header, _ = await self._exchange(self._child, b"", START_TIMEOUT_S)
         except BatchFailedError as error:
             raise UnreachableError(f"the scoring process did not start: {error}") from error
         if header["kind"] == "refused":
