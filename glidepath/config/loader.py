@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ from glidepath.config.model import Config
 from glidepath.errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
+# Below these a person may have put the secret itself where its name belongs: an error goes to logs and tickets.
+SECRET_KEYS = frozenset({"credential", "password", "token", "routing_key", "url_from", "sticky_key", "headers"})
+_USERINFO = re.compile(r"//[^/@\s]*@")
 MAX_CONFIG_BYTES = 4 * 2**20
 
 
@@ -167,8 +171,15 @@ def _describe(detail: ErrorDetails, source: _Source, more: int) -> str:
     if path and path[-1] == "[key]":
         return f"{place}: {_dotted(path[:-1])}: the name must match [a-z][a-z0-9_-]*, at most 48 characters{rest}"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    got = "" if isinstance(detail["input"], dict | list) else f" (got {detail['input']!r})"
+    got = "" if isinstance(detail["input"], dict | list) else f" (got {_shown(detail['input'], path)})"
     return f"{place}: {dotted}: {message}{got}{rest}"
+
+
+def _shown(value: Any, path: KeyPath) -> str:
+    """The value as an error may quote it: without a secret, or what may be one."""
+    if not SECRET_KEYS.isdisjoint(path) or path[:1] == ("notify",):
+        return f"a value of type {type(value).__name__}, not shown"
+    return _USERINFO.sub("//***@", repr(value))
 
 
 def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:

@@ -133,3 +133,27 @@ def _outcome(text: str) -> Config | str:
 def test_any_text_is_a_configuration_or_a_one_line_error(text: str) -> None:
     outcome = _outcome(text)
     assert isinstance(outcome, Config) or "\n" not in outcome
+
+
+@pytest.mark.parametrize(
+    ("what", "by"),
+    [
+        ("{env: CLOUD_API_KEY}", "sk-hunter2"),
+        ("{env: CLOUD_API_KEY}", "{env: sk-hunter2}"),
+        ("{env: CLOUD_API_KEY}", "[sk-hunter2]"),
+        ("{env: CLOUD_API_KEY}", "{file: [sk-hunter2]}"),
+        ("redis: {", "console: {token: sk-hunter2}\nredis: {"),
+        ("redis: {", "redis: {password: sk-hunter2, "),
+        ("redis://127.0.0.1:6379/0", "http://ann:sk-hunter2@127.0.0.1:6379/0"),
+        ("redis: {", "notify: [{kind: slack, url_from: sk-hunter2}]\nredis: {"),
+        ("redis: {", "notify: [{kind: slack, url: hooks/sk-hunter2}]\nredis: {"),
+        ("redis: {", "notify: [{kind: pagerduty, routing_key: sk-hunter2}]\nredis: {"),
+        ("redis: {", "scorer: {embedder: {credential: sk-hunter2}}\nredis: {"),
+    ],
+)
+def test_a_secret_put_where_its_name_belongs_is_not_repeated(what: str, by: str) -> None:
+    assert what in GOOD
+    with pytest.raises(ConfigError) as error:
+        parse_config(GOOD.replace(what, by))
+    assert "hunter2" not in str(error.value)
+    assert "glidepath.yaml:" in str(error.value)
