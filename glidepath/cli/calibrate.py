@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from glidepath.config import Config, load_config
+from glidepath.cli.client import with_redis
+from glidepath.config import load_config
 from glidepath.errors import InputError
 from glidepath.keys import WorkloadKeys
-from glidepath.redisio import check, connect
+from glidepath.redisio import RedisClient
 from glidepath.wire import decode_scored
 from scorer.planning.calibrate import History, fragment, propose
 
@@ -31,9 +31,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Propose thresholds from the noise floor and stored pairs."""
-    settings = load_config(config)
-    section = settings.workload(workload)
-    history = read_file(source) if source else asyncio.run(read_redis(settings, workload, last))
+    section = load_config(config).workload(workload)
+    history = read_file(source) if source else with_redis(config, lambda _, client: read_redis(client, workload, last))
     proposals = propose(section, history)
     if not proposals:
         raise InputError(f"no scored pairs of {workload} yet: nothing to calibrate from")
@@ -43,14 +42,9 @@ def command(
         typer.echo(fragment(workload, proposals))
 
 
-async def read_redis(config: Config, workload: str, last: int) -> History:
-    """The latest results of the workload. Raises UnreachableError."""
-    client = connect(config.redis)
-    try:
-        await check(client, config.redis)
-        entries = await client.xrevrange(WorkloadKeys(workload).results, count=last)
-    finally:
-        await client.aclose()
+async def read_redis(client: RedisClient, workload: str, last: int) -> History:
+    """The latest results of the workload. Raises RedisError, OSError, and InputError for what is no result."""
+    entries = await client.xrevrange(WorkloadKeys(workload).results, count=last)
     return History.of([decode_scored(fields[b"r"]) for _, fields in entries if b"r" in fields])
 
 

@@ -98,14 +98,25 @@ async def _store(url: str) -> None:
 
 async def test_calibrate_from_the_stored_results(redis_url: str, tmp_path: Path) -> None:
     from glidepath.cli.calibrate import read_redis
-    from glidepath.config import parse_config
 
     await _store(redis_url)
-    history = await read_redis(parse_config(BACKENDS + f"redis: {{url: '{redis_url}'}}\n"), "chat", 50)
+    client = redis.asyncio.from_url(redis_url)
+    try:
+        history = await read_redis(client, "chat", 50)
+    finally:
+        await client.aclose()
     assert len(history.agreements) == 50
 
 
 def test_calibrate_without_a_redis_says_where_it_looked(config: Path) -> None:
     config.write_text(BACKENDS + "redis: {url: 'redis://127.0.0.1:1/0'}\n")
-    with pytest.raises(UnreachableError, match=r"redis://127\.0\.0\.1:1/0"):
+    with pytest.raises(UnreachableError, match=r"\.yaml:\d+: redis\.url: redis://127\.0\.0\.1:1/0"):
+        run("calibrate", "-c", str(config), "-w", "chat")
+
+
+def test_calibrate_from_a_redis_that_holds_something_else_is_one_line(config: Path, redis_url: str) -> None:
+    with redis.from_url(redis_url) as client:
+        client.set(WorkloadKeys("chat").results, "no stream")
+    config.write_text(BACKENDS + f"redis: {{url: '{redis_url}'}}\n")
+    with pytest.raises(UnreachableError, match=r"\.yaml:\d+: redis\.url: redis://.*WRONGTYPE"):
         run("calibrate", "-c", str(config), "-w", "chat")
