@@ -198,17 +198,22 @@ def state_from_json(raw: Mapping[str, Any]) -> RampState:
         known = {f.name for f in dataclasses.fields(RampState)}
         values = {name: value for name, value in raw.items() if name in known}
         drill = values.pop("drill", None)
-        stage = {"stage": DrillStage(drill["stage"])} if drill else {}
         return RampState(
             **{
                 **values,
                 "phase": Phase(values["phase"]),
                 "before": Phase(values.get("before", Phase.SHADOW)),
-                "drill": Drill(**{**drill, **stage}) if drill else None,
+                "drill": _drill(drill) if drill else None,
             }
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"not a stored ramp state: {error}") from error
+
+
+def _drill(raw: Mapping[str, Any]) -> Drill:
+    known = {f.name for f in dataclasses.fields(Drill)}
+    values = {name: value for name, value in raw.items() if name in known}
+    return Drill(**{**values, "stage": DrillStage(values["stage"])})
 
 
 def rest_phase(percent: float, last: float) -> Phase:

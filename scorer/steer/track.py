@@ -47,6 +47,12 @@ class Totals:
     live_ms: int = 0
 
 
+def _totals(raw: Mapping[str, Any]) -> Totals:
+    """Fields of a newer version are ignored: after the way back to this one there must be guards."""
+    known = {f.name for f in dataclasses.fields(Totals)}
+    return Totals(**{name: value for name, value in raw.items() if name in known})
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What the tick knows from outside the workload: other workloads, the candidate's load, a former leader."""
@@ -98,9 +104,10 @@ class Track:
         """Go on from a stored state. Raises InputError for one that cannot be read."""
         try:
             self.state = state_from_json(require_mapping(blob["ramp"]))
-            self.cursors = {**no_cursors(), **require_mapping(blob["cursors"])}
+            cursors = require_mapping(blob["cursors"])
+            self.cursors = {stream: cursors.get(stream, start) for stream, start in no_cursors().items()}
             self.told = told_from_json(require_mapping(blob["told"]))
-            self.totals = Totals(**require_mapping(blob["totals"]))
+            self.totals = _totals(require_mapping(blob["totals"]))
             self._seen = dict(require_mapping(blob["seen"]))
             raw = dict(require_mapping(blob["evidence"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:

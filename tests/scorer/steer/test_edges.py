@@ -17,6 +17,7 @@ from glidepath.errors import InputError
 from glidepath.records import Command, CommandKind, Phase, to_json
 from glidepath.wire import encode_outcomes
 from scorer.steer.admin import admin_layer
+from scorer.steer.machine import Drill, DrillStage
 from scorer.steer.metrics import SteerMetrics
 from scorer.steer.status import status_of
 from scorer.steer.store import News, _decode
@@ -103,6 +104,16 @@ def test_a_track_survives_its_own_blob(track: Track, valid_yaml: str) -> None:
     again.restore(json.loads(track.blob()), 2000)
     assert again.blob() == track.blob()
     assert again.state == track.state
+
+
+def test_after_the_way_back_from_a_newer_version_the_workload_is_steered(track: Track, valid_yaml: str) -> None:
+    track.state = replace(track.state, drill=Drill(DrillStage.LEAVING, 10, "ann", 1))
+    blob = json.loads(track.blob())
+    for place in (blob, blob["ramp"], blob["ramp"]["drill"], blob["cursors"], blob["totals"]):
+        place["of_a_newer_version"] = "0-0"
+    again = Track("chat", parse_config(valid_yaml), Scripted())
+    again.restore(blob, 2000)
+    assert again.blob() == track.blob()
 
 
 @given(
