@@ -19,6 +19,8 @@ FACTS = (facts.numbers, facts.negation, facts.swaps, facts.names, facts.wording)
 
 def needs_embedding(left: Reading, right: Reading) -> bool:
     """Not when both say the same, word for word, or one says nothing."""
+    if left.text == right.text:
+        return False  # without working out how either would be compared
     return bool(left.canonical and right.canonical and left.canonical != right.canonical)
 
 

@@ -137,4 +137,4 @@ def _read(answer: Extracted) -> Reading:
 def _meaning(a: Reading, b: Reading, vectors: Mapping[str, Vectors]) -> Meaning | None:
     if needs_embedding(a, b):
         return meaning(vectors[a.canonical], vectors[b.canonical])
-    return SAME if a.canonical == b.canonical else None
+    return SAME if a.text == b.text or a.canonical == b.canonical else None
