@@ -150,7 +150,10 @@ class SideOutcomes:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """One flush of one extproc process for one workload; ``(source, seq)`` is unique."""
+    """One flush of one extproc process for one workload; ``(source, seq)`` is unique.
+
+    ``arrived_ms`` is Redis' clock, of the stream's entry id; set on reading, 0 when not known.
+    """
 
     workload: str
     source: str
@@ -159,6 +162,7 @@ class Outcomes:
     to_ms: int
     sides: tuple[SideOutcomes, ...] = ()
     coverage: Mapping[str, int] = field(default_factory=dict)
+    arrived_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

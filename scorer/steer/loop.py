@@ -23,6 +23,7 @@ from glidepath.errors import InputError, first_of
 from glidepath.records import Decision, Phase, Verdict, to_json
 from glidepath.redisio import being_cancelled
 from scorer.steer.actuator import Actuator, MayWrite
+from scorer.steer.clocks import RedisTime
 from scorer.steer.lease import Lease
 from scorer.steer.metrics import SteerMetrics
 from scorer.steer.ports import EvidenceKind
@@ -93,6 +94,7 @@ class SteerLoop:
         self._status_turn: dict[str, int] = {}
         self._blob_turn: dict[str, int] = {}
         self._inherited: dict[str, frozenset[Imprint]] = {}
+        self._redis_time = {name: RedisTime() for name in config.workloads}
         self._took_over_ms = 0
         self._led_until = -MEMORY_S
         self._redis_down = ""
@@ -139,6 +141,7 @@ class SteerLoop:
                 if self._beside is not None:
                     helpers.append(group.create_task(self._beside.run()))
                 try:
+                    await self._ask_time()
                     await self._load()
                     await self._lead(actuator, stop)
                 finally:
@@ -158,9 +161,21 @@ class SteerLoop:
             try:
                 if not await self._lease.renew():
                     return
+                await self._ask_time()
                 self._redis_down = ""
             except (RedisError, OSError) as error:
                 self._say_down(error)
+
+    async def _ask_time(self) -> None:
+        """What belongs to a step is told in Redis' time, whatever the hosts' clocks say; see clocks.py."""
+        before_ms = self._clock_ms()
+        clocks = await self._store.clocks_ms(list(self._redis_time))
+        after_ms = self._clock_ms()
+        for name, redis_ms in clocks.items():
+            self._redis_time[name].measured(redis_ms, before_ms, after_ms)
+
+    def _redis_ms(self, name: str, now_ms: int) -> int:
+        return now_ms + self._redis_time[name].ahead_ms
 
     async def _load(self) -> None:
         """Everything from Redis, anew in each term: another leader may have gone on since ours."""
@@ -180,9 +195,9 @@ class SteerLoop:
                 log.error("state_lost", workload=name, effect="goes on from this process's memory")
                 blob = json.loads(former.blob())
             if blob is None:
-                track.start(now_ms)
+                track.start(self._redis_ms(name, now_ms))
             else:
-                track.restore(blob, now_ms)
+                track.restore(blob, self._redis_ms(name, now_ms))
         except InputError as error:
             log.error("state_unreadable", workload=name, reason=str(error), effect="not steered; weights stay")  # noqa: TRY400
             self.tracks.pop(name, None)
@@ -227,7 +242,7 @@ class SteerLoop:
                 records[name], writes[name] = self._one(self.tracks[name], news.get(name, NO_NEWS), readings, now_ms)
             except Exception as bug:  # one workload's bug must not stop the others: the only place this broad
                 self._failed(name, bug)
-                self.tracks[name].begin_anew(now_ms)
+                self.tracks[name].begin_anew(self._redis_ms(name, now_ms))
         failed = await self._store.write(self._lease.fence, records)
         for name, error in failed.items():
             if isinstance(error, FencedError):
@@ -242,11 +257,13 @@ class SteerLoop:
         return told
 
     def _one(
-        self, track: Track, news: News, readings: Mapping[str, Values | None], now_ms: int
+        self, track: Track, news: News, readings: Mapping[str, Values | None], here_ms: int
     ) -> tuple[Record, Mapping[str, Values]]:
+        now_ms = self._redis_ms(track.name, here_ms)
+        track.here_ms = here_ms - now_ms
         track.fold(news)
         track.problem = ""
-        decisions = track.decide(readings, self._outlook(track, now_ms), now_ms)
+        decisions = track.decide(readings, self._outlook(track, here_ms), now_ms)
         writes = track.writes(readings)
         dirty, track.dirty = track.dirty, False
         due = self._is_due(self._blob_turn, track.name, now_ms, CHECKPOINT_MS)

@@ -26,6 +26,18 @@ class SteerMetrics:
             "glidepath_steer_errors_total", "Ticks of a workload that failed", workload, registry=registry
         )
         self.bad = Gauge("glidepath_bad_records", "Entries that are no records", workload, registry=registry)
+        self.left_out = Gauge(
+            "glidepath_left_out",
+            "Requests and pairs of before a step, seen after it began",
+            workload,
+            registry=registry,
+        )
+        self.skew = Gauge(
+            "glidepath_clock_skew_seconds",
+            "The clock farthest from Redis'; positive: ahead",
+            workload,
+            registry=registry,
+        )
         self.decisions = Counter(
             "glidepath_decisions_total", "Decisions logged", ["workload", "event"], registry=registry
         )
@@ -39,6 +51,8 @@ class SteerMetrics:
         self.confirmed.labels(name).set(len(track.observation.confirmed))
         self.envoys.labels(name).set(track.envoys)
         self.bad.labels(name).set(track.totals.bad_records)
+        self.left_out.labels(name).set(track.totals.left_out)
+        self.skew.labels(name).set(track.skew[1] / 1000)
         for verdict in track.verdicts:
             self.verdict.labels(name, verdict.gate).set(_OUTCOME_VALUE.get(verdict.outcome, 0.0))
             self.evidence.labels(name, verdict.gate).set(verdict.evidence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from glidepath.records import Phase, WorkloadStatus
+from scorer.steer.clocks import skew_warning
 from scorer.steer.machine import Drill, RampState
 from scorer.steer.policy import RampPolicy
 from scorer.steer.ramp import obstacle
@@ -25,7 +26,7 @@ def status_of(track: Track, leader: str, now_ms: int) -> WorkloadStatus:
         updated_at_ms=now_ms,
         hold_until_ms=until,
         held_by=state.held_by,
-        message=track.problem or message(track, now_ms),
+        message="; ".join(filter(None, (track.problem or message(track, now_ms), skew_warning(track.skew)))),
         autopilot=state.autopilot,
         confirmed=len(track.observation.confirmed),
         envoys=track.envoys,

@@ -36,6 +36,9 @@ return 0
 """
 
 
+_TIME = "return redis.call('TIME')"
+
+
 class FencedError(Exception):
     """A newer leader has written this state: whoever reads this is not the leader any more."""
 
@@ -77,6 +80,8 @@ class Store(Protocol):
     async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]: ...
 
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]: ...
+
+    async def clocks_ms(self, workloads: Sequence[str]) -> Mapping[str, int]: ...
 
 
 def no_cursors() -> dict[str, str]:
@@ -164,6 +169,14 @@ class RedisStore:
                 failed[workload] = FencedError(workload, int(answer))
         return failed
 
+    async def clocks_ms(self, workloads: Sequence[str]) -> Mapping[str, int]:
+        """Unix milliseconds by the Redis that each workload's streams lie in; in a cluster, each node has its own."""
+        pipe = self._redis.pipeline(transaction=False)
+        for workload in workloads:
+            pipe.eval(_TIME, 1, WorkloadKeys(workload).state)
+        answers = await pipe.execute()
+        return {w: int(s) * 1000 + int(us) // 1000 for w, (s, us) in zip(workloads, answers, strict=True)}
+
 
 def _streams(answer: Any) -> list[tuple[Any, list[Any]]]:
     """RESP2 answers with pairs, RESP3 (and some versions of the client) with a mapping."""
@@ -181,7 +194,7 @@ def _decode(streams: Mapping[str, Sequence[Any]]) -> News:
         for entry_id, fields in entries:
             try:
                 if stream == "outcomes":
-                    outcomes.append(decode_outcomes(fields[b"o"]))
+                    outcomes.append(replace(decode_outcomes(fields[b"o"]), arrived_ms=_id_ms(entry_id)))
                 elif stream == "results":
                     scored.append(decode_scored(fields[b"r"]))
                 else:
@@ -199,6 +212,12 @@ def _flat(raw: Any) -> list[tuple[Any, Any]]:
     if len(raw) == 1 and isinstance(raw[0], list):
         return [tuple(entry) for entry in raw[0]]
     return [tuple(entry) for entry in raw]
+
+
+def _id_ms(entry_id: Any) -> int:
+    """When Redis took the entry in, by its own clock."""
+    head = _text(entry_id).partition("-")[0]
+    return int(head) if head.isascii() and head.isdigit() else 0
 
 
 def _text(value: Any) -> str:

@@ -12,6 +12,7 @@ from glidepath.config import Config, Workload
 from glidepath.domain import Origin, Outcomes, ScoredPair, Side, add_counts
 from glidepath.errors import InputError
 from glidepath.records import Command, Decision, SideStatus, Verdict
+from scorer.steer.clocks import SourceClocks
 from scorer.steer.facts import Facts
 from scorer.steer.machine import RETREATING, RampState, initial, state_from_json
 from scorer.steer.policy import RampPolicy, frozen_by, policy_of
@@ -43,6 +44,7 @@ class Totals:
     pairs_unscored: dict[str, int] = field(default_factory=dict)
     coverage: dict[str, int] = field(default_factory=dict)
     bad_records: int = 0
+    left_out: int = 0  # requests and pairs of before a step that came in after it had begun
     scorer: str = ""
     live_ms: int = 0
 
@@ -87,6 +89,8 @@ class Track:
         self._looked: tuple[Mapping[str, Values | None], Imprint | None, Told] = ({}, None, {})
         self._calm = False
         self._seen: dict[str, int] = {}
+        self.clocks = SourceClocks(MAX_SOURCES)
+        self.here_ms = 0  # this scorer's clock is ahead of Redis' by so much
         self._judged_ms = 0
         self._urgent = False
         self._live_errors = 0
@@ -109,6 +113,7 @@ class Track:
             self.told = told_from_json(require_mapping(blob["told"]))
             self.totals = _totals(require_mapping(blob["totals"]))
             self._seen = dict(require_mapping(blob["seen"]))
+            self.clocks.load(require_mapping(blob.get("clocks", {})))
             raw = dict(require_mapping(blob["evidence"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"the stored state of {self.name} cannot be read: {error}") from error
@@ -134,6 +139,7 @@ class Track:
             "told": told_to_json(self.told),
             "totals": dataclasses.asdict(self.totals),
             "seen": self._seen,
+            "clocks": self.clocks.to_json(),
         }
         return json.dumps(kept, separators=(",", ":"))
 
@@ -150,7 +156,10 @@ class Track:
         self.totals.bad_records += news.bad
         self.dirty |= bool(news.commands)
         for outcomes in news.outcomes:
-            self._fold_outcomes(outcomes)
+            self.clocks.learn(outcomes.source, outcomes.to_ms, outcomes.arrived_ms)
+        for outcomes in news.outcomes:
+            ahead = self.clocks.ahead_ms(outcomes.source)
+            self._fold_outcomes(replace(outcomes, from_ms=outcomes.from_ms + ahead, to_ms=outcomes.to_ms + ahead))
         for scored in news.scored:
             self._fold_scored(scored)
 
@@ -169,8 +178,10 @@ class Track:
         if self.state.drill is not None:
             self._live_errors += sum(s.errors for s in live)
             return  # what a drill takes away and gives back says nothing about the step
-        if outcomes.from_ms >= self.state.since_ms:
-            self.evidence = self.evidence.fold_outcomes(outcomes)
+        if outcomes.from_ms < self.state.since_ms:
+            self.totals.left_out += sum(s.requests for s in outcomes.sides)
+            return
+        self.evidence = self.evidence.fold_outcomes(outcomes)
 
     def _fold_scored(self, scored: ScoredPair) -> None:
         self.totals.scorer = scored.scorer or self.totals.scorer
@@ -181,8 +192,12 @@ class Track:
         probe = scored.baseline.origin is Origin.PROBE
         if probe and self.policy.next_step(self.state.percent) is not None:
             return  # the same few questions again and again must not help a step to be taken
-        if scored.captured_at_ms >= self.state.since_ms:
-            self.evidence = self.evidence.fold_scored(scored)
+        ahead = self.clocks.least_ms()
+        if scored.captured_at_ms + ahead < self.state.since_ms:
+            self.totals.left_out += 1
+            return
+        at_ms = scored.captured_at_ms + ahead  # scored_at_ms is by one more clock
+        self.evidence = self.evidence.fold_scored(replace(scored, captured_at_ms=at_ms, scored_at_ms=at_ms))
 
     def decide(self, readings: Mapping[str, Values | None], outlook: Outlook, now_ms: int) -> tuple[Decision, ...]:
         """One tick of the ramp; afterwards ``state``, ``told`` and ``dirty`` say what is to be written."""
@@ -260,6 +275,11 @@ class Track:
             live_ms=self.totals.live_ms,
             live_errors=self._live_errors,
         )
+
+    @property
+    def skew(self) -> tuple[str, int]:
+        """Whose clock is farthest from Redis', and how many milliseconds it is ahead of it."""
+        return self.clocks.worst(self.here_ms)
 
     def sides(self) -> tuple[SideStatus, SideStatus]:
         return self.evidence.sides()

@@ -55,6 +55,9 @@ class QuietStore:
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
         return {}
 
+    async def clocks_ms(self, workloads: Any) -> Mapping[str, int]:
+        return {}
+
 
 async def test_a_renewal_that_swallows_its_cancellation_does_not_keep_the_loop_running(valid_yaml: str) -> None:
     config, lease, stop = parse_config(valid_yaml), Stubborn(), asyncio.Event()
