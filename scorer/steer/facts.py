@@ -23,7 +23,7 @@ class Facts:
     ``confirmed`` of ``envoys`` run the desired share; ``adopted`` is a share that a person set by curl, ``autopilot``
     a person's change of that key (None: no change); ``frozen`` and ``waiting_for`` say why no step may be taken;
     ``live_ms`` is the end of the last flush in which a client's request reached the candidate, ``live_errors`` how
-    many of these failed since the drill began.
+    many of these failed since the drill began; ``baseline`` and ``candidate`` say who they are now, see RampState.
     """
 
     workload: str = ""
@@ -39,6 +39,8 @@ class Facts:
     waiting_for: str = ""
     capacity: Verdict | None = None
     config_digest: str = ""
+    baseline: str = ""
+    candidate: str = ""
     live_ms: int = 0
     live_errors: int = 0
 

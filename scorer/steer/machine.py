@@ -45,6 +45,7 @@ class Event(StrEnum):
     VALIDATED = "complete"
     ABORT = "abort"
     RECONFIGURE = "reconfigure"
+    REPLACE = "replace"  # the configuration names another candidate or baseline
     EXTEND = "extend"  # the configuration has steps beyond the one that was the last
 
 
@@ -127,6 +128,17 @@ TABLE: Mapping[Event, Mapping[Phase, Phase | Target]] = {
         Phase.COMPLETED: Phase.COMPLETED,
         Phase.ABORTED: Phase.ABORTED,
     },
+    Event.REPLACE: {
+        Phase.SHADOW: REST,
+        Phase.HOLDING: REST,
+        Phase.AWAITING_APPROVAL: REST,
+        Phase.HELD: Phase.HELD,
+        Phase.ROLLING_BACK: Phase.ROLLING_BACK,
+        Phase.COOLING_DOWN: REST,
+        Phase.VALIDATING: REST,
+        Phase.COMPLETED: REST,
+        Phase.ABORTED: Phase.ABORTED,
+    },
     Event.EXTEND: {Phase.COMPLETED: REST},
 }
 
@@ -177,6 +189,8 @@ class RampState:
     drill: Drill | None = None
     shadow: float | None = None  # a person's curl; None: the configured sample
     config_digest: str = ""
+    baseline: str = ""  # whom the evidence is about: name, and a digest of address and model
+    candidate: str = ""
 
     @property
     def serving(self) -> float:
@@ -240,7 +254,7 @@ def transition(state: RampState, event: Event, now_ms: int, *, last: float, perc
         phase = rest_phase(share, last) if target is Target.REST else state.before
     else:
         phase = target
-    fresh = share != state.percent or event in (Event.RETRY, Event.RECONFIGURE, Event.EXTEND)
+    fresh = share != state.percent or event in (Event.RETRY, Event.RECONFIGURE, Event.REPLACE, Event.EXTEND)
     changed = dataclasses.replace(
         state,
         phase=phase,
@@ -260,6 +274,6 @@ def _with_hold(old: RampState, new: RampState, event: Event, share: float, last:
         return dataclasses.replace(new, held_by="", held_reason="")
     if event is Event.HOLD:
         return dataclasses.replace(new, before=old.phase)
-    if event in (Event.STEP, Event.ADOPT) or (event is Event.RECONFIGURE and old.before in _AT_REST):
+    if event in (Event.STEP, Event.ADOPT, Event.REPLACE) or (event is Event.RECONFIGURE and old.before in _AT_REST):
         return dataclasses.replace(new, before=rest_phase(share, last))
     return new

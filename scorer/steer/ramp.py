@@ -45,6 +45,10 @@ def advance(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> 
 
 
 def _reconfigure(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    replaced = _replaced(state, facts)
+    if replaced:
+        return _start_over(state, facts, policy, now_ms, replaced)
+    state = replace(state, baseline=facts.baseline or state.baseline, candidate=facts.candidate or state.candidate)
     if facts.config_digest == state.config_digest:
         return state, ()
     if not state.config_digest:
@@ -55,6 +59,28 @@ def _reconfigure(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int
     reason = "the configuration changed; evidence of this step begins afresh"
     details = {"from_digest": state.config_digest, "to_digest": facts.config_digest}
     return after, (note(event.value, state, after, facts, now_ms, reason, "configuration", details=details),)
+
+
+def _replaced(state: RampState, facts: Facts) -> str:
+    """Which side is another one than the evidence was about, in words; "" where none is, or it is not known."""
+    sides = (("candidate", state.candidate, facts.candidate), ("baseline", state.baseline, facts.baseline))
+    return ", ".join(f"{side} {old} → {new}" for side, old, new in sides if old and new and old != new)
+
+
+def _start_over(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int, replaced: str) -> Move:
+    """What was proven was proven of others: a new model begins in the shadow, whoever holds the wheel."""
+    after = transition(state, Event.REPLACE, now_ms, last=policy.last, percent=0.0)
+    after = replace(
+        after,
+        config_digest=facts.config_digest,
+        baseline=facts.baseline,
+        candidate=facts.candidate,
+        drilled=False,
+        retries=0,
+    )
+    reason = f"another model behind the name, or another backend: {replaced}; begins again at 0 %"
+    details = {"from_digest": state.config_digest, "to_digest": facts.config_digest}
+    return after, (note(Event.REPLACE.value, state, after, facts, now_ms, reason, "configuration", details=details),)
 
 
 def _autopilot(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
@@ -174,8 +200,16 @@ def _step_up(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) ->
     return after, (note(Event.STEP.value, state, after, facts, now_ms, reason, "gates"),)
 
 
+def unvalidated(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> str:
+    """What keeps a validation from its end, in words: time alone proves nothing. "" when nothing does."""
+    left_ms = state.since_ms + policy.validation_ms - now_ms
+    failed = ", ".join(f"{v.gate} {v.outcome}" for v in facts.verdicts if v.gating and v.outcome == Outcome.FAIL.value)
+    few = f"{facts.samples} of {policy.min_samples} samples" if facts.samples < policy.min_samples else ""
+    return (f"compared for another {left_ms / 1000:.0f} s" if left_ms > 0 else "") or few or failed
+
+
 def _validated(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
-    if now_ms - state.since_ms < policy.validation_ms:
+    if unvalidated(state, facts, policy, now_ms):
         return state, ()
     after = replace(transition(state, Event.VALIDATED, now_ms, last=policy.last), retries=0)
     reason = f"validated at {state.percent:g} %"
@@ -208,4 +242,4 @@ def describe(verdict: Verdict) -> str:
     return f"{verdict.gate} {value} {verdict.unit} against {limit} (n={verdict.n})"
 
 
-__all__ = ["ADVISORY", "Facts", "advance", "describe", "obstacle"]
+__all__ = ["ADVISORY", "Facts", "advance", "describe", "obstacle", "unvalidated"]

@@ -6,7 +6,7 @@ from glidepath.records import Phase, WorkloadStatus
 from scorer.steer.clocks import skew_warning
 from scorer.steer.machine import Drill, RampState
 from scorer.steer.policy import RampPolicy
-from scorer.steer.ramp import obstacle
+from scorer.steer.ramp import obstacle, unvalidated
 from scorer.steer.track import Track
 
 
@@ -58,6 +58,8 @@ def message(track: Track, now_ms: int) -> str:
         target = policy.next_step(state.percent)
         why = obstacle(state, facts, policy, now_ms)
         return f"to {target:g} %: {why or 'now'}" if target is not None else why
+    if state.phase is Phase.VALIDATING:
+        return f"at the last step: {unvalidated(state, facts, policy, now_ms) or 'complete'}"
     return _resting(state, policy, track.name, len(track.observation.confirmed), track.envoys, now_ms)
 
 
@@ -70,9 +72,6 @@ def _resting(state: RampState, policy: RampPolicy, name: str, confirmed: int, en
         return f"to {state.percent:g} %: {confirmed} of {envoys} Envoys confirm"
     if state.phase is Phase.COOLING_DOWN:
         return _cooling(state, policy, name, now_ms)
-    if state.phase is Phase.VALIDATING:
-        left = max(state.since_ms + policy.validation_ms - now_ms, 0) / 1000
-        return f"at the last step, compared for another {left:.0f} s"
     if state.phase is Phase.COMPLETED:
         return f"done at {state.percent:g} %; still guarded"
     return f"aborted; `glidepath retry {name}` to start again"

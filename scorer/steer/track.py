@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glidepath.config import Config, Workload
+from glidepath.config.backends import Backend
 from glidepath.domain import Origin, Outcomes, ScoredPair, Side, add_counts
 from glidepath.errors import InputError
 from glidepath.records import Command, Decision, SideStatus, Verdict
@@ -55,6 +57,12 @@ def _totals(raw: Mapping[str, Any]) -> Totals:
     return Totals(**{name: value for name, value in raw.items() if name in known})
 
 
+def _identity(name: str, backend: Backend) -> str:
+    """Who a side is: what must be proven anew when it changes."""
+    where = json.dumps([str(backend.url), backend.model])
+    return f"{name} ({hashlib.blake2b(where.encode(), digest_size=4).hexdigest()})"
+
+
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What the tick knows from outside the workload: other workloads, the candidate's load, a former leader."""
@@ -96,6 +104,7 @@ class Track:
         self._live_errors = 0
         self._orders: tuple[Command, ...] = ()  # read, and not obeyed yet
         backends = {"baseline": self.workload.baseline, "candidate": self.workload.candidate}
+        self._sides = {role: _identity(b, config.backends[b]) for role, b in backends.items()}
         self._models = {role: config.backends[b].model or b for role, b in backends.items()}
         self._models["embedder"] = f"{config.scorer.embedder.engine}:{config.scorer.embedder.model}"
 
@@ -272,6 +281,8 @@ class Track:
             waiting_for=outlook.waiting_for,
             capacity=outlook.capacity,
             config_digest=self.digest,
+            baseline=self._sides["baseline"],
+            candidate=self._sides["candidate"],
             live_ms=self.totals.live_ms,
             live_errors=self._live_errors,
         )

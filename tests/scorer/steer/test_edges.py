@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
@@ -175,6 +177,23 @@ def test_a_status_says_what_it_waits_for(track: Track) -> None:
     assert (status.phase, status.confirmed, status.envoys, status.leader) == ("shadow", 0, 0, "me")
     assert status.weights == {"onprem-or-cloud": 0, "cloud": 10_000}
     assert json.loads(to_json(status))["verdicts"][0]["gate"] == "quality"
+
+
+def test_a_new_model_behind_the_same_name_gets_no_share_that_another_earned(track: Track, valid_yaml: str) -> None:
+    track.decide({}, Outlook(), 2000)
+    track.state = replace(track.state, phase=Phase.HOLDING, percent=50)
+    raw = yaml.safe_load(valid_yaml)
+    gates, model = copy.deepcopy(raw), copy.deepcopy(raw)
+    gates["workloads"]["chat"].setdefault("ramp", {})["min_samples"] = 77
+    model["backends"]["onprem"]["model"] = "another"
+    after = {}
+    for name, text in (("gates", gates), ("model", model)):
+        again = Track("chat", parse_config(yaml.safe_dump(text)), Scripted())
+        again.restore(json.loads(track.blob()), 3000)
+        events = [d.event for d in again.decide({}, Outlook(), 3000)]
+        after[name] = (events, again.state.percent, again.state.phase)
+    assert after["gates"] == (["reconfigure"], 50, Phase.HOLDING)
+    assert after["model"] == (["replace"], 0, Phase.SHADOW)
 
 
 def test_metrics_show_share_gates_and_envoys(track: Track) -> None:

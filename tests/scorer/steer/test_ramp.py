@@ -11,7 +11,7 @@ from glidepath.records import Command, CommandKind, Decision, Phase, Verdict
 from scorer.steer.facts import Facts
 from scorer.steer.machine import RampState, initial
 from scorer.steer.policy import RampPolicy
-from scorer.steer.ramp import advance, obstacle
+from scorer.steer.ramp import advance, obstacle, unvalidated
 from tests.support.steering import verdict
 
 POLICY = RampPolicy(
@@ -61,6 +61,20 @@ def test_the_whole_way_up_ends_validated() -> None:
         seen += [(state.percent, e) for e in events]
     assert seen == [(1, "promote"), (10, "promote"), (50, "promote"), (100, "promote"), (100, "complete")]
     assert state.phase is Phase.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (replace(GOOD, samples=0, verdicts=UNDECIDED), "0 of 10 samples"),
+        (replace(GOOD, verdicts=(*PASSING, verdict("split", Outcome.FAIL))), "split fail"),
+    ],
+)
+def test_time_alone_validates_nothing(facts: Facts, words: str) -> None:
+    state = at(Phase.VALIDATING, 100)
+    assert tick(state, facts) == (state, [])
+    assert words in unvalidated(state, facts, POLICY, LATE)
+    assert tick(state)[1] == ["complete"]
 
 
 def test_a_ramp_may_end_below_100_for_good() -> None:
@@ -241,6 +255,38 @@ def test_a_changed_configuration_begins_the_steps_evidence_afresh_and_is_logged(
     assert (after.epoch, after.since_ms, after.percent, after.config_digest) == (1, LATE, 10, "e")
     assert [d.event for d in decisions] == ["reconfigure"]
     assert decisions[0].details == {"from_digest": "d", "to_digest": "e"}
+
+
+@pytest.mark.parametrize("changed", [{"candidate": "new (1)"}, {"baseline": "new (1)"}])
+@pytest.mark.parametrize(
+    ("phase", "after"),
+    [
+        (Phase.HOLDING, Phase.SHADOW),
+        (Phase.AWAITING_APPROVAL, Phase.SHADOW),
+        (Phase.VALIDATING, Phase.SHADOW),
+        (Phase.COMPLETED, Phase.SHADOW),
+        (Phase.COOLING_DOWN, Phase.SHADOW),
+        (Phase.HELD, Phase.HELD),
+        (Phase.ROLLING_BACK, Phase.ROLLING_BACK),
+    ],
+)
+def test_another_candidate_or_baseline_begins_again_at_nothing(
+    changed: dict[str, str], phase: Phase, after: Phase
+) -> None:
+    known = {"candidate": "onprem (0)", "baseline": "cloud (0)"}
+    facts = replace(GOOD, config_digest="e", **{**known, **changed})
+    state, decisions = advance(at(phase, 50, drilled=True, before=Phase.HOLDING, **known), facts, POLICY, LATE)
+    assert (state.phase, state.percent, state.epoch, state.since_ms) == (after, 0, 1, LATE)
+    assert (state.before is Phase.HOLDING, state.drilled) == (phase is not Phase.HELD, False)
+    assert [d.event for d in decisions][:1] == ["replace"]
+    assert (decisions[0].from_percent, decisions[0].to_percent, decisions[0].trigger) == (50, 0, "configuration")
+    assert "new (1)" in decisions[0].reason
+
+
+def test_a_state_of_before_sides_were_remembered_learns_them_and_stays() -> None:
+    facts = replace(GOOD, candidate="onprem (0)", baseline="cloud (0)", verdicts=UNDECIDED)
+    state, decisions = advance(at(Phase.HOLDING, 50), facts, POLICY, LATE)
+    assert (state.percent, state.candidate, decisions) == (50, "onprem (0)", ())
 
 
 def test_new_steps_beyond_the_last_reopen_a_completed_workload() -> None:
