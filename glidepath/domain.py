@@ -65,6 +65,7 @@ class Coverage(StrEnum):
     LOST_BUFFER = "lost_buffer"  # Redis was away and the buffer was full
     LOST_SHUTDOWN = "lost_shutdown"  # still unsent when extproc had to stop
     ABORTED = "aborted"  # client or upstream left in mid-body
+    TRIMMED = "trimmed"  # of the paired: retention took them before any scorer did; counted by the scorers
     UNCOMPARABLE = "uncomparable"  # the client got an error, or the baseline's answer for a failed candidate
 
 

@@ -80,6 +80,11 @@ class WorkloadKeys:
         """String with a TTL; the number of the last outcomes that ``source`` wrote: a repeated write is none."""
         return self._key(f"written:{source}")
 
+    @property
+    def queue(self) -> str:
+        """Hash; ``acked``: pairs that a scorer is done with, ``base`` and ``told``: see scorer/worker/trimmed.py."""
+        return self._key("queue")
+
     def noise(self, baseline: str) -> str:
         """Hash; how often that backend's answers diverge from each other: pairs, agreement_sum, trip:<signal>."""
         return self._key(f"noise:{baseline}")

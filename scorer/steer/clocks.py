@@ -25,7 +25,7 @@ class SourceClocks:
 
     def learn(self, source: str, stamped_ms: int, arrived_ms: int) -> None:
         """An entry that ``source`` stamped last at ``stamped_ms`` got its id at ``arrived_ms`` (0: not known)."""
-        if arrived_ms <= 0:
+        if arrived_ms <= 0 or stamped_ms == 0:  # a record without a time
             return
         ahead, number = arrived_ms - stamped_ms, arrived_ms // WINDOW_MS
         at, least, before = self._windows.pop(source, (number, ahead, ahead))

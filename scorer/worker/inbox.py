@@ -15,7 +15,8 @@ from glidepath.keys import SCORER_GROUP, WorkloadKeys
 from glidepath.redisio import RedisClient
 from scorer.worker.backlog import horizon, written_ms
 from scorer.worker.results import Floor, Result
-from scorer.worker.scripts import BURY, FINISH, NEWEST, RECLAIM
+from scorer.worker.scripts import BURY, FINISH, GROUP, HOLD, NEWEST, RECLAIM
+from scorer.worker.trimmed import TrimmedPairs
 
 DONE_TTL_S = 6 * 3600.0  # longer than a pair written twice (its acknowledgement lost) can be apart
 DEAD_KEPT = 100
@@ -45,6 +46,7 @@ class Inbox(Protocol):
     async def floors(self) -> Mapping[str, Floor]: ...
     async def queued(self) -> Mapping[str, int]: ...
     async def horizons(self) -> Mapping[str, int]: ...
+    async def trimmed(self) -> Mapping[str, int]: ...
     async def leave(self) -> None: ...
 
 
@@ -54,6 +56,7 @@ class RedisInbox:
     def __init__(self, client: RedisClient, config: Config, consumer: str) -> None:
         self._client, self._config, self._consumer = client, config, consumer
         self._names = {name: WorkloadKeys(name) for name in config.workloads}
+        self._trimmed = TrimmedPairs(client, consumer, config.retention.outcomes)
         self._turn = 0
         self._grouped = False
 
@@ -83,7 +86,7 @@ class RedisInbox:
         for name, names in self._names.items():
             arguments = (SCORER_GROUP, self._consumer, idle, _SLICE)
             try:
-                taken, gone = await self._client.eval(RECLAIM, 1, names.pairs, *arguments)
+                taken, gone = await self._client.eval(RECLAIM, 2, names.pairs, names.queue, *arguments)
                 await self._forget_the_dead(names.pairs, idle)
             except ResponseError as error:
                 self._forget_groups(error)
@@ -97,14 +100,15 @@ class RedisInbox:
         """Say that these are still in hand: resets what ``reclaim`` of the others looks at."""
         for name in {entry.workload for entry in entries}:
             ids = [entry.id for entry in entries if entry.workload == name]
-            await self._client.xclaim(self._names[name].pairs, SCORER_GROUP, self._consumer, 0, ids, justid=True)
+            names = self._names[name]
+            await self._client.eval(HOLD, 2, names.pairs, names.queue, SCORER_GROUP, self._consumer, *ids)
 
     async def finish(self, entry: Entry, scored: ScoredPair, result: Result) -> bool:
         """Write the result and acknowledge, in one step. False: this pair has its result already."""
         names, retention = self._names[entry.workload], self._config.retention
         ttl = int(min(DONE_TTL_S, retention.age) * 1000)
         workload = self._config.workloads[entry.workload]
-        keys = [names.done(scored.pair_id), names.results, names.pairs, names.noise(workload.baseline)]
+        keys = [names.done(scored.pair_id), names.results, names.pairs, names.noise(workload.baseline), names.queue]
         arguments: list[Any] = [max(1, ttl), retention.results, entry.id, SCORER_GROUP, result.scored]
         # The floor is the baseline's: what the candidate's answers do among themselves is another matter.
         if result.floor and scored.baseline.backend == workload.baseline:
@@ -116,7 +120,7 @@ class RedisInbox:
         names = self._names[entry.workload]
         age = max(1, int(self._config.retention.age * 1000))
         arguments = [age, DEAD_KEPT, entry.id, SCORER_GROUP, entry.data, why]
-        return bool(await self._client.eval(BURY, 2, names.dead, names.pairs, *arguments))
+        return bool(await self._client.eval(BURY, 3, names.dead, names.pairs, names.queue, *arguments))
 
     async def floors(self) -> Mapping[str, Floor]:
         found: dict[str, Floor] = {}
@@ -145,6 +149,11 @@ class RedisInbox:
                 found[name] = horizon(written_ms(_text(newest)), _since_ms(status), bound)
         return found
 
+    async def trimmed(self) -> Mapping[str, int]:
+        """By workload, pairs that retention took untaken, as far as nobody has told of them yet."""
+        found = {name: await self._trimmed.tell(name) for name in self._names}
+        return {name: pairs for name, pairs in found.items() if pairs}
+
     async def leave(self) -> None:
         """Take this consumer off the list where it holds nothing; with a pair in hand it stays, to be reclaimed."""
         for names in self._names.values():
@@ -157,11 +166,7 @@ class RedisInbox:
         if self._grouped:
             return
         for names in self._names.values():
-            try:
-                await self._client.xgroup_create(names.pairs, SCORER_GROUP, "0", mkstream=True)
-            except ResponseError as error:
-                if "BUSYGROUP" not in str(error):
-                    raise
+            await self._client.eval(GROUP, 2, names.pairs, names.queue, SCORER_GROUP)
         self._grouped = True
 
     async def _read(self, workload: str, count: int) -> list[Entry]:

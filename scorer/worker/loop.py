@@ -239,6 +239,10 @@ class ScoreWorker:
             with contextlib.suppress(RedisError, OSError):  # whoever takes them over meanwhile counts nothing twice
                 waiting = [entry for consultation in self._consulted.values() for entry in consultation.entries()]
                 await self._inbox.hold([*self._hand, *waiting])
+            with contextlib.suppress(RedisError, OSError):  # the next look finds them
+                for workload, pairs in (await self._inbox.trimmed()).items():
+                    self._metrics.trimmed.labels(workload).inc(pairs)
+                    log.warning("retention took pairs unscored", workload=workload, pairs=pairs)
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """``call``, again and again while Redis or a remote engine is away: what is in hand is not let go."""

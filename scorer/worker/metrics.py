@@ -21,6 +21,7 @@ class ScoreMetrics:
         self.again = counter("pairs_again_total", "Delivered again after they had their result", "workload")
         self.reclaimed = counter("pairs_reclaimed_total", "Taken over from a scorer that died", "workload")
         self.lost = counter("pairs_lost_total", "Trimmed by retention while a scorer held them", "workload")
+        self.trimmed = counter("pairs_trimmed_total", "Trimmed by retention before any scorer took them", "workload")
         self.dead = counter("pairs_dead_total", "Set aside as unreadable or harmful", "workload", "reason")
         self.hits = counter("embed_cache_hits_total", "Texts whose vectors were known")
         self.misses = counter("embed_cache_misses_total", "Texts that were embedded")

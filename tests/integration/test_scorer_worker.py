@@ -22,7 +22,7 @@ from glidepath.domain import ScoredPair, Side
 from glidepath.keys import SCORER_GROUP, WorkloadKeys
 from glidepath.local.process import free_ports
 from glidepath.local.servers import start_redis
-from glidepath.wire import decode_scored, encode_pair
+from glidepath.wire import decode_outcomes, decode_scored, encode_pair
 from scorer.worker.inbox import RedisInbox
 from scorer.worker.loop import ScoreWorker
 from scorer.worker.results import Result
@@ -407,3 +407,78 @@ async def test_pairs_of_an_earlier_step_are_not_scored_once_they_are_late(config
     async with working(config, client, "a", scorer):
         await eventually(lambda: _count(client, 3))
     assert sorted(n for batch in scorer.batches for n in batch) == ["last", "since"]
+
+
+async def told(client: Any) -> int:
+    """What the status will show as trimmed."""
+    entries = await client.xrange(CHAT.outcomes)
+    return sum(decode_outcomes(fields[b"o"]).coverage.get("trimmed", 0) for _, fields in entries)
+
+
+async def fill(client: Any, first: int, count: int, kept: int) -> None:
+    for i in range(first, first + count):
+        await client.xadd(CHAT.pairs, {"p": encode_pair(pair(f"{i:03}"))}, maxlen=kept, approximate=False)
+
+
+async def test_pairs_that_retention_took_before_any_scorer_came_are_counted(config, client):
+    await fill(client, 0, 50, kept=20)
+    async with working(config, client, "a") as registry:
+        await eventually(lambda: _count(client, 20))
+        await eventually(lambda: _told(client, 30))
+        await eventually(lambda: registry.get_sample_value(TRIMMED, {"workload": "chat"}) == 30)
+    async with working(config, client, "b") as registry:  # whoever comes next tells nothing twice
+        await fill(client, 50, 5, kept=20)
+        await eventually(lambda: _count(client, 25))
+        await _looked(client, config)
+        assert await told(client) == 30
+        assert registry.get_sample_value(TRIMMED, {"workload": "chat"}) is None
+
+
+async def _holds(client: Any, pairs: int) -> bool:
+    return await _in_hand(client) and await pending(client) == pairs
+
+
+TRIMMED = "glidepath_scorer_pairs_trimmed_total"
+
+
+async def _told(client: Any, pairs: int) -> bool:
+    return await told(client) == pairs
+
+
+async def _looked(client: Any, config: Config) -> None:
+    assert await RedisInbox(client, config, "onlooker").trimmed() == {}
+
+
+async def test_pairs_that_retention_takes_while_a_scorer_is_stuck_are_counted_and_those_in_hand_are_not(config, client):
+    scorer = QuickScorer()
+    scorer.gate.clear()
+    await fill(client, 0, 10, kept=10)
+    async with working(config, client, "a", scorer):
+        await eventually(lambda: _holds(client, 4))
+        held = await pending(client)
+        await fill(client, 10, 100, kept=10)  # of the 110, the scorer has `held`, and the last 10 are there
+        await eventually(lambda: _told(client, 100 - held))
+        scorer.gate.set()
+        await eventually(lambda: _count(client, 10 + held))
+        await _looked(client, config)
+    assert await told(client) == 100 - held
+
+
+async def test_a_group_of_an_earlier_version_begins_its_count_at_nothing(config, client):
+    await fill(client, 0, 30, kept=10)
+    await client.xgroup_create(CHAT.pairs, SCORER_GROUP, "0")
+    async with working(config, client, "a"):
+        await eventually(lambda: _count(client, 10))
+        await eventually(lambda: _nothing_pending(client))
+        await _looked(client, config)
+        assert await told(client) == 0
+
+
+async def test_two_who_look_at_once_tell_it_once(config, client):
+    await fill(client, 0, 30, kept=10)
+    inboxes = [RedisInbox(client, config, name) for name in "abc"]
+    for inbox in inboxes:
+        await inbox._groups()
+    found = await asyncio.gather(*(inbox.trimmed() for inbox in inboxes))
+    assert sorted(found, key=len) == [{}, {}, {"chat": 20}]
+    assert await told(client) == 20

@@ -165,6 +165,9 @@ class MemoryInbox:
     async def horizons(self) -> Mapping[str, int]:
         return self.behind
 
+    async def trimmed(self) -> Mapping[str, int]:
+        return {}
+
     async def leave(self) -> None:
         self.left = True
 

@@ -203,3 +203,12 @@ def test_metrics_show_share_gates_and_envoys(track: Track) -> None:
     page = generate_latest(registry).decode()
     assert 'glidepath_workload_percent{workload="chat"} 0.0' in page
     assert 'glidepath_gate_verdict{gate="quality",workload="chat"} 0.0' in page
+
+
+def test_coverage_without_a_time_is_added_up_and_says_nothing_of_clocks_or_steps(track: Track) -> None:
+    told = Outcomes("chat", "scorer/trimmed", 1, 0, 0, coverage={"trimmed": 30}, arrived_ms=50_000)
+    track.fold(News(outcomes=(told, told)))
+    assert status_of(track, "me", 60_000).coverage == {"trimmed": 30}
+    assert track.totals.left_out == 0
+    assert track.clocks.least_ms() == 0
+    assert "clock" not in status_of(track, "me", 60_000).message
