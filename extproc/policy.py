@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from extproc.exchange import Exchange
 from extproc.lanes import Lane
+from glidepath import keys
 from glidepath.domain import Coverage, PairKind, Side
 
 # The last segments of paths that compute an answer and change nothing.
@@ -56,7 +57,7 @@ STATEFUL = frozenset(
     }
 )
 # Query parameters that carry a credential; never kept, never sent on.
-SECRET_PARAMETERS = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature"})
+SECRET_PARAMETERS = frozenset(keys.CREDENTIAL_PARAMETERS)
 
 
 @dataclass(frozen=True, slots=True)

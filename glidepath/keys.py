@@ -181,3 +181,5 @@ CREDENTIAL_HEADERS = (
     "set-cookie",
     "x-amz-security-token",
 )
+# The same in a query string, compared in lower case.
+CREDENTIAL_PARAMETERS = ("key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature")

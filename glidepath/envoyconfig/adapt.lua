@@ -3,7 +3,9 @@
 -- Header changes of attempt 1 are still there on attempt 2 (the body is the client's own again), so every header that
 -- may differ is set on every attempt, from what the client sent (filter state glidepath.client.*) and from SIDES.
 --
--- Given above this text: SIDES (one a try), NAMES (headers that differ), CREDENTIALS (set of header names), RENAMES.
+-- Given above this text: SIDES (one a try), NAMES (headers that differ), CREDENTIALS (set of header names),
+-- RENAMES (some side has its own model), SECRETS (set of query parameters that carry a credential), PATHS (some
+-- side's path or query differs).
 
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
 
@@ -84,7 +86,24 @@ local function put(headers, name, value)
   if value == nil then headers:remove(name) else headers:replace(name, value) end
 end
 
+local function unescaped(text)
+  return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
+-- Parameters are taken out whole; what stays keeps its bytes (Envoy's own query mutations do not escape again).
+local function without_secrets(path)
+  local bare, query = path:match("^([^?]*)%?(.*)$")
+  if query == nil then return path end
+  local kept = {}
+  for parameter in (query .. "&"):gmatch("([^&]*)&") do
+    local name = unescaped(parameter:match("^[^=]*")):lower()
+    if not SECRETS[name] then kept[#kept + 1] = parameter end
+  end
+  return #kept > 0 and bare .. "?" .. table.concat(kept, "&") or bare
+end
+
 local function adapt_path(path, side)
+  if not side.keep then path = without_secrets(path) end
   local strip = side.strip
   if strip ~= "" and path:sub(1, #strip) == strip then
     local rest = path:sub(#strip + 1)
@@ -95,7 +114,7 @@ local function adapt_path(path, side)
   return side.prefix .. path
 end
 
-local function adapt_headers(headers, state, side, attempt)
+local function adapt_headers(headers, state, side, attempt, path)
   for _, name in ipairs(NAMES) do
     local value = client_value(state, headers, name, attempt)
     if CREDENTIALS[name] and not side.keep then value = nil end
@@ -106,8 +125,7 @@ local function adapt_headers(headers, state, side, attempt)
     end
     put(headers, name, value)
   end
-  -- remembered only where some backend's differs
-  put(headers, ":path", adapt_path(state:get("glidepath.client.:path") or headers:get(":path"), side))
+  if path ~= nil then put(headers, ":path", adapt_path(path, side)) end
   put(headers, ":authority", side.host)
 end
 
@@ -124,23 +142,27 @@ local function adapt_body(headers, body, model)
   headers:remove("transfer-encoding")
 end
 
--- Counted here, not read from x-envoy-attempt-count: a client can send that one where the virtual host does not set it.
-local function count_attempt(handle)
-  if #SIDES == 1 then return 1 end
+-- Which try this is, and the path that the client sent. Both are kept in metadata, not read from headers: a client can
+-- send x-envoy-attempt-count, and a path must not be changed twice, whoever tries again.
+local function where_we_are(handle)
+  if #SIDES == 1 and not PATHS then return 1, nil end
   local metadata = handle:streamInfo():dynamicMetadata()
-  local attempt = ((metadata:get("glidepath") or {}).tries or 0) + 1
+  local known = metadata:get("glidepath") or {}
+  local path = known.path or handle:headers():get(":path")
+  local attempt = (known.tries or 0) + 1
+  metadata:set("glidepath", "path", path)
   metadata:set("glidepath", "tries", attempt)
-  return attempt
+  return attempt, path
 end
 
 function envoy_on_request(handle)
-  local attempt = count_attempt(handle)
+  local attempt, path = where_we_are(handle)
   local side = SIDES[math.min(attempt, #SIDES)]
   local body = nil
   if RENAMES and not is_upload(handle:headers():get("content-type") or "") then
     body = handle:body() -- yields: what was fetched from the handle before is dead after it
   end
   local headers = handle:headers()
-  adapt_headers(headers, handle:streamInfo():filterState(), side, attempt)
+  adapt_headers(headers, handle:streamInfo():filterState(), side, attempt, path)
   if body ~= nil then adapt_body(headers, body, side.model) end
 end

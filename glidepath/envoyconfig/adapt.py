@@ -89,6 +89,8 @@ def lua_source(turns: Sequence[Turn], credentials: Sequence[str] = REQUEST_CREDE
         f"local NAMES = {_literal(list(dict.fromkeys(names)))}",
         f"local CREDENTIALS = {_table(dict.fromkeys(credentials, True))}",
         f"local RENAMES = {_literal(any(turn.backend.model is not None for turn in turns))}",
+        f"local SECRETS = {_table(dict.fromkeys(keys.CREDENTIAL_PARAMETERS, True))}",
+        f"local PATHS = {_literal(any(changes_path(turn.backend) or not turn.keep for turn in turns))}",
     ]
     return "\n".join(lines) + "\n\n" + _program()
 

@@ -29,7 +29,7 @@ DENIED = [401, 403]  # no fault of the client's where the client's own credentia
 
 def clusters(config: Config) -> list[Json]:
     credentials = credential_headers(config)
-    found = [backend_cluster(name, backend, credentials) for name, backend in config.backends.items()]
+    found = [backend_cluster(config, name, credentials) for name in config.backends]
     done: set[str] = set()
     for workload in config.workloads.values():
         name = keys.fallback_cluster(workload.candidate, workload.baseline)
@@ -49,12 +49,20 @@ def _refuse_doubles(names: Sequence[str], config: Config) -> None:
             raise ConfigError(f"backends.{name}: Envoy has a cluster of this name already; give the backend another")
 
 
-def backend_cluster(name: str, backend: Backend, credentials: Sequence[str]) -> Json:
-    """The backend by itself. Whether a client's own credential may come here is the route's to say."""
-    turn = Turn(name, backend, keep=keeps_client_credential(backend, candidate=False))
+def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Json:
+    """The backend by itself. Whether a client's own credential headers may come here is the route's to say."""
+    backend = config.backends[name]
+    turn = Turn(name, backend, keep=keeps_client_credential(backend, candidate=_is_candidate_alone(config, name)))
     url = urlsplit(backend.url)
     text = f"{name}: {url.scheme}://{url.hostname}{url.path}" + (f", model {backend.model}" if backend.model else "")
     return noted(text, {**_endpoints(name, backend), **_http(backend, upstream_filters([turn], credentials))})
+
+
+def _is_candidate_alone(config: Config, name: str) -> bool:
+    """Live requests come here directly, and only as a candidate's: a route cannot clean their query strings."""
+    workloads = config.workloads.values()
+    serves = name == config.envoy.default_backend or any(w.baseline == name for w in workloads)
+    return not serves and any(w.candidate == name and not w.fallback for w in workloads)
 
 
 def _fallback(config: Config, workload: Workload) -> list[Json]:

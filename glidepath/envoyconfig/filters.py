@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from glidepath import keys
 from glidepath.config.backends import Credential
 from glidepath.config.model import Config
-from glidepath.envoyconfig.adapt import changes_path, client_state, credential_headers, secret_state
+from glidepath.envoyconfig.adapt import client_state, credential_headers, secret_state
 from glidepath.envoyconfig.parts import TYPE, Json, grpc_service, noted, seconds, typed
 from glidepath.errors import ConfigError
 
@@ -33,12 +33,12 @@ _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 
 def remember_filter(config: Config) -> Json:
     """What ``adapt.lua`` works from: the client's own values and the credentials, as filter state."""
-    return _remember(config, [*_path(config), *_for_second_tries(config)])
+    return _remember(config, _for_second_tries(config))
 
 
 def tee_filter(config: Config) -> Json:
     """The same on the shadow listener, which tries nothing twice; the tee's own headers are kept for the log."""
-    return _remember(config, [*_path(config), *TEE_HEADERS])
+    return _remember(config, [*TEE_HEADERS])
 
 
 def _remember(config: Config, names: list[str]) -> Json:
@@ -53,11 +53,6 @@ def _remember(config: Config, names: list[str]) -> Json:
         "Lua filter of the clusters. Filter state is never logged and never leaves Envoy.",
         typed(REMEMBER, chain, on_request_headers=values),
     )
-
-
-def _path(config: Config) -> list[str]:
-    """A path must not be changed twice, whoever tries again."""
-    return [":path"] if any(changes_path(backend) for backend in config.backends.values()) else []
 
 
 def _for_second_tries(config: Config) -> list[str]:

@@ -95,12 +95,13 @@ def _split_action(config: Config, name: str, workload: Workload) -> Json:
     candidate, baseline = split(config, name)
     weights = start_weights(config, name)
     entry: Json = {"name": candidate, "weight": weights[candidate]}
-    if not keeps_client_credential(config.backends[workload.candidate], candidate=True):
+    backend = config.backends[workload.candidate]
+    if not keeps_client_credential(backend, candidate=True):
         entry["request_headers_to_remove"] = list(credential_headers(config))
     if workload.fallback:
-        entry["typed_per_filter_config"] = first_byte_bound(config.backends[workload.candidate].first_byte_timeout)
+        entry["typed_per_filter_config"] = first_byte_bound(backend.first_byte_timeout)
     else:  # with fallback each try has its own, set by the cluster's filter
-        entry["host_rewrite_literal"] = host_of(config.backends[workload.candidate])
+        entry["host_rewrite_literal"] = host_of(backend)
     weighted: Json = {
         "runtime_key_prefix": keys.weight_prefix(name),
         "clusters": [noted("Candidate first, sum 10000: growing its share moves nobody back.", entry)],

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from glidepath import keys
-from tests.support.stage import BODY, Stage, on_stage, until
+from tests.support.stage import BODY, PATH, Stage, on_stage, until
 from tests.support.tls import make_certificate
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one Envoy serves the tests that take `shared`
@@ -304,3 +304,27 @@ async def test_an_https_backend_of_another_name_is_not_spoken_to(tmp_path: Path)
     async with on_stage(tmp_path, onprem=trusted, chat=LIVE, tls_onprem=(key, certificate)) as stage:
         assert json.loads((await stage.post()).body)["model"] == "cloud"
         assert stage.onprem.received == []
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+async def test_a_credential_in_the_query_stays_with_the_baseline(tmp_path: Path, fallback: bool) -> None:
+    path = f"{PATH}?api_key=s3cret&version=2&sig=x"
+    async with on_stage(tmp_path, chat={"fallback": fallback}) as stage:
+        await stage.post(path=path)
+        assert stage.cloud.last.path == path
+        candidate = "onprem-or-cloud" if fallback else "onprem"
+        stage.weigh(100, candidate=candidate)
+        await stage.post(path=path)
+        assert stage.onprem.last.path == f"{PATH}?version=2"
+        if fallback:  # and the rescue is the client's own request again
+            stage.onprem.mood, before = "status", len(stage.cloud.received)
+            assert (await stage.post(path=path)).status == 200
+            assert len(stage.cloud.received) == before + 1
+            assert stage.cloud.last.path == path
+
+
+async def test_a_candidate_that_takes_the_clients_credential_takes_it_from_the_query_too(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, onprem={"credential": {"passthrough": True}}) as stage:
+        stage.weigh(100)
+        await stage.post(path=f"{PATH}?api_key=s3cret")
+        assert stage.onprem.last.path == f"{PATH}?api_key=s3cret"
