@@ -11,11 +11,15 @@ MayWrite = Callable[[], bool]
 """Asked at the last moment before a write leaves: does this process still hold the lease?"""
 
 
+class ListenError(Exception):
+    """The address that Envoys connect to is taken, perhaps by a former leader that is frozen. It may become free."""
+
+
 class Actuator(Protocol):
     """Reads what each Envoy's runtime holds and writes to it. One leader drives it; see ``Lease``."""
 
     async def run(self) -> None:
-        """Keep readings fresh and send what was submitted, until cancelled."""
+        """Keep readings fresh and send what was submitted, until cancelled. Raises ListenError."""
 
     def readings(self) -> Mapping[str, Values | None]:
         """Envoy → the ``glidepath.*`` keys of its admin layer, writes of ours included; None: not readable now."""

@@ -22,7 +22,7 @@ from glidepath.config import Config
 from glidepath.errors import InputError, first_of
 from glidepath.records import Decision, Phase, Verdict, to_json
 from glidepath.redisio import being_cancelled
-from scorer.steer.actuator import Actuator, MayWrite
+from scorer.steer.actuator import Actuator, ListenError, MayWrite
 from scorer.steer.clocks import RedisTime
 from scorer.steer.lease import Lease
 from scorer.steer.metrics import SteerMetrics
@@ -116,16 +116,17 @@ class SteerLoop:
                 if await self._lease.acquire():
                     await self._term(stop)
                 self._redis_down = ""
-            except* (RedisError, OSError) as group:
+            except* (RedisError, OSError, ListenError) as group:
                 self._say_down(first_of(group))
             finally:
                 self._metrics.leader.set(0)
             await _sleep(stop, self._lease.duration / 4)
 
     def _say_down(self, error: Exception) -> None:
-        reason = f"Redis: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = text if isinstance(error, ListenError) else f"Redis: {text}"
         if not self._redis_down:
-            log.warning("redis_down", reason=reason, effect="weights stay as they are")
+            log.warning("cannot_steer", reason=reason, effect="weights stay as they are")
         self._redis_down = reason
 
     async def _term(self, stop: asyncio.Event) -> None:

@@ -23,8 +23,7 @@ from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from google.protobuf.struct_pb2 import Struct
 
 from glidepath import keys
-from glidepath.errors import UnreachableError
-from scorer.steer.actuator import MayWrite
+from scorer.steer.actuator import ListenError, MayWrite
 from scorer.steer.reconcile import Values
 
 TYPE_URL = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
@@ -32,6 +31,7 @@ SERVICE = "envoy.service.runtime.v3.RuntimeDiscoveryService"
 FORGET_S = 60.0  # an Envoy that went away counts as not confirmed for so long
 NACK_PAUSE_S = 1.0  # the same layer is not offered again sooner after a refusal; doubled each time
 MAX_PAUSE_S = 30.0
+BIND_PAUSE_S, BIND_PATIENCE_S = 0.2, 10.0  # then another scorer, perhaps on another host, may lead
 
 # Envoy's HTTP/2 keepalive finds a paused leader; gRPC's server would by default take such pings for abuse.
 _OPTIONS = (
@@ -86,12 +86,12 @@ class Node:
 class RtdsActuator:
     """``Actuator`` over RTDS; ``run`` listens on ``listen`` (HOST:PORT or unix:/path)."""
 
-    def __init__(self, listen: str, may_write: MayWrite) -> None:
-        self._listen, self._may_write = listen, may_write
+    def __init__(self, listen: str, may_write: MayWrite, patience_s: float = BIND_PATIENCE_S) -> None:
+        self._listen, self._may_write, self._patience_s = listen, may_write, patience_s
         self._nodes: dict[str, Node] = {}
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises UnreachableError when the address is taken."""
+        """Serve until cancelled. Raises ListenError when the address stays taken."""
         server = grpc.aio.server(options=_OPTIONS)
         handler = grpc.stream_stream_rpc_method_handler(
             self._stream,
@@ -100,14 +100,25 @@ class RtdsActuator:
         )
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"StreamRuntime": handler}),))
         try:
-            server.add_insecure_port(self._listen)
-        except RuntimeError as error:
-            raise UnreachableError(f"envoy.rtds_listen: cannot listen on {self._listen}: {error}") from error
-        try:
+            await self._bind(server)
             await server.start()
             await server.wait_for_termination()
         finally:
             await server.stop(grace=0)
+
+    async def _bind(self, server: grpc.aio.Server) -> None:
+        """A former leader on this host that is frozen, or about to end, still has the address: wait for it to go."""
+        until = time.monotonic() + self._patience_s
+        while True:
+            try:
+                server.add_insecure_port(self._listen)
+            except RuntimeError as error:
+                if time.monotonic() >= until:
+                    reason = str(error).splitlines()[0]
+                    raise ListenError(f"envoy.rtds_listen: cannot listen on {self._listen}: {reason}") from error
+            else:
+                return
+            await asyncio.sleep(BIND_PAUSE_S)
 
     async def _stream(self, _: Any, context: Any) -> None:
         first = await context.read()
