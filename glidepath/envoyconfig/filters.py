@@ -84,9 +84,10 @@ def _secret(backend: str, credential: Credential) -> Json:
     return _state(secret_state(backend), f"%FILE_CONTENT({path}:{watched})%", [formatter])
 
 
-def ext_proc_filter() -> Json:
+def ext_proc_filter(config: Config) -> Json:
     """A copy of every message to extproc; Envoy never waits for an answer (observability_mode)."""
-    patterns = [{"exact": name} for name in keys.CREDENTIAL_HEADERS]
+    hidden = dict.fromkeys((*keys.CREDENTIAL_HEADERS, *credential_headers(config)))
+    patterns = [{"exact": name} for name in hidden]
     return noted(
         "Copies bodies to extproc and never waits for it. Credentials stay here. Streams past the circuit breaker of "
         f"cluster {keys.EXTPROC_CLUSTER} are counted in http.*.ext_proc.failure_mode_allowed: lost coverage.",

@@ -103,7 +103,7 @@ def _in_manager(manager: yaml.Node, config: Config, name: str, place: Place) -> 
 def _filters(config: Config) -> list[Json]:
     return [
         plain(filters.remember_filter(config)),
-        plain(filters.ext_proc_filter()),
+        plain(filters.ext_proc_filter(config)),
         plain(filters.header_mutation_filter()),
     ]
 

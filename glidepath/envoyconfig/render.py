@@ -100,7 +100,7 @@ def _live(config: Config) -> Json:
         "early_header_mutation_extensions": [filters.strip_ours()],
         "http_filters": [
             filters.remember_filter(config),
-            filters.ext_proc_filter(),
+            filters.ext_proc_filter(config),
             filters.header_mutation_filter(),
             filters.router_filter(),
         ],

@@ -39,7 +39,7 @@ def sleeping_filters(config: Config, *, ext_proc: bool = True) -> list[Json]:
     """
     found = [filters.remember_filter(config), filters.header_mutation_filter()]
     if ext_proc:
-        found.append(filters.ext_proc_filter())
+        found.append(filters.ext_proc_filter(config))
     return [{"name": one["name"], "disabled": True, "typed_config": plain(one)["typed_config"]} for one in found]
 
 

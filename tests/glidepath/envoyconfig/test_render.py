@@ -235,3 +235,11 @@ def test_whatever_is_valid_renders_to_what_envoys_api_knows(
     check_strict(bootstrap)
     assert check_splits(bootstrap) == ["chat"]
     assert yaml.safe_load(to_yaml(annotated_bootstrap(settings_))) == bootstrap
+
+
+def test_a_header_declared_to_carry_a_credential_never_travels_to_extproc(valid_yaml: str) -> None:
+    declared = {"url": "http://b", "credential": {"passthrough": True, "header": "X-House-Key"}}
+    bootstrap = render_bootstrap(config(valid_yaml, backends__onprem=declared))
+    ext_proc = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.ext_proc")
+    hidden = [p["exact"] for p in ext_proc["typed_config"]["forward_rules"]["disallowed_headers"]["patterns"]]
+    assert "x-house-key" in hidden
