@@ -30,6 +30,9 @@ class Actuator(Protocol):
     async def settle(self, timeout: float) -> None:
         """Return once every submitted write is answered, well or badly, or after ``timeout`` seconds."""
 
+    def carrying(self) -> frozenset[str]:
+        """Envoys that have weights which cannot be read: those of a leader before this one."""
+
     def problems(self) -> Mapping[str, str]:
         """Envoy → why it cannot be read or written just now."""
 
@@ -41,6 +44,7 @@ class MemoryActuator:
         self.runtime: dict[str, dict[str, str]] = {f"envoy-{i}": {} for i in range(envoys)}
         self.cut_off: set[str] = set()
         self.gone: set[str] = set()  # out of the fleet for now, as when DNS does not name them
+        self.carried: set[str] = set()
         self.writes: list[tuple[str, dict[str, str]]] = []
         self._may_write = may_write
 
@@ -67,6 +71,9 @@ class MemoryActuator:
 
     async def settle(self, timeout: float) -> None:
         return None
+
+    def carrying(self) -> frozenset[str]:
+        return frozenset(self.carried)
 
     def problems(self) -> Mapping[str, str]:
         return dict.fromkeys(self.cut_off, "cut off")

@@ -199,6 +199,9 @@ class AdminActuator:
                 for channel in list(self._channels.values()):
                     await channel.idle.wait()
 
+    def carrying(self) -> frozenset[str]:
+        return frozenset()  # whatever an Envoy has can be read
+
     def problems(self) -> Mapping[str, str]:
         return {name: channel.problem for name, channel in self._channels.items() if channel.problem}
 

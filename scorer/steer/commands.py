@@ -67,6 +67,8 @@ def _promote(state: RampState, command: Command, facts: Facts, policy: RampPolic
         _check_gates(facts, command)
         return replace(transition(state, Event.VALIDATED, now_ms, last=policy.last), retries=0)
     target = policy.next_step(state.percent)
+    if state.lost and command.percent in policy.steps:
+        target = command.percent  # what the Envoys run already, says a person
     if target is None:
         raise IllegalTransitionError(f"{state.percent:g} % is the last step")
     if command.percent is not None and command.percent != target:

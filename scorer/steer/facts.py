@@ -23,7 +23,8 @@ class Facts:
     ``confirmed`` of ``envoys`` run the desired share; ``adopted`` is a share that a person set by curl, ``autopilot``
     a person's change of that key (None: no change); ``frozen`` and ``waiting_for`` say why no step may be taken;
     ``live_ms`` is the end of the last flush in which a client's request reached the candidate, ``live_errors`` how
-    many of these failed since the drill began; ``baseline`` and ``candidate`` say who they are now, see RampState.
+    many of these failed since the drill began; ``baseline`` and ``candidate`` say who they are now, see RampState;
+    ``strangers`` are Envoys that came with weights that this state never told them.
     """
 
     workload: str = ""
@@ -41,6 +42,7 @@ class Facts:
     config_digest: str = ""
     baseline: str = ""
     candidate: str = ""
+    strangers: tuple[str, ...] = ()
     live_ms: int = 0
     live_errors: int = 0
 

@@ -95,6 +95,8 @@ class SteerLoop:
         self._blob_turn: dict[str, int] = {}
         self._inherited: dict[str, frozenset[Imprint]] = {}
         self._redis_time = {name: RedisTime() for name in config.workloads}
+        self._born: set[str] = set()  # workloads of which no state was found in this term
+        self._carrying: frozenset[str] = frozenset()
         self._took_over_ms = 0
         self._led_until = -MEMORY_S
         self._redis_down = ""
@@ -182,10 +184,14 @@ class SteerLoop:
         """Everything from Redis, anew in each term: another leader may have gone on since ours."""
         now_ms = self._clock_ms()
         former = self.tracks if time.monotonic() - self._led_until < MEMORY_S else {}
+        self._born = set()
         self.tracks, self._inherited, self._status_turn, self._blob_turn = {}, {}, {}, {}
         self._took_over_ms = now_ms
         for name in self._config.workloads:
             await self._load_one(name, now_ms, former.get(name))
+        if self._born == set(self._config.workloads):  # a workload that is new among others is just new
+            for name in self._born:
+                self.tracks[name].start(self._redis_ms(name, now_ms), newborn=True)
 
     async def _load_one(self, name: str, now_ms: int, former: Track | None = None) -> None:
         """``former``: what this process knew a moment ago, for when Redis has lost everything meanwhile."""
@@ -197,6 +203,7 @@ class SteerLoop:
                 blob = json.loads(former.blob())
             if blob is None:
                 track.start(self._redis_ms(name, now_ms))
+                self._born.add(name)
             else:
                 track.restore(blob, self._redis_ms(name, now_ms))
         except InputError as error:
@@ -232,7 +239,7 @@ class SteerLoop:
 
     async def _tick(self, names: Iterable[str], news: Mapping[str, News], actuator: Actuator) -> set[str]:
         """Returns the workloads whose Envoys were written to: they are looked at again at once."""
-        readings = actuator.readings()
+        readings, self._carrying = actuator.readings(), actuator.carrying()
         now_ms = self._clock_ms()
         records: dict[str, Record] = {}
         writes: dict[str, Mapping[str, Values]] = {}
@@ -290,7 +297,7 @@ class SteerLoop:
         if self._loads is not None and target is not None:
             verdict = self._loads.verdict(track.name, track.state.percent)
         stale = self._inherited.get(track.name, frozenset()) if now_ms - self._took_over_ms < STALE_MS else frozenset()
-        return Outlook(", ".join(waiting), verdict, stale)
+        return Outlook(", ".join(waiting), verdict, stale, self._carrying)
 
     def _arrived(self, name: str) -> bool:
         """A workload is done, for those that come after it, once it serves its last step."""

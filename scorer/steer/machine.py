@@ -191,6 +191,8 @@ class RampState:
     config_digest: str = ""
     baseline: str = ""  # whom the evidence is about: name, and a digest of address and model
     candidate: str = ""
+    newborn: bool = False  # begun where Redis knew of no workload at all, and nothing was decided since
+    lost: bool = False  # held because Envoys run what this state never told them: nothing is written meanwhile
 
     @property
     def serving(self) -> float:
@@ -264,6 +266,8 @@ def transition(state: RampState, event: Event, now_ms: int, *, last: float, perc
         since_ms=now_ms if fresh else state.since_ms,
         drill=state.drill if event is Event.CONFIRM else None,
         overridden=False,
+        newborn=False,
+        lost=False,
     )
     return _with_hold(state, changed, event, share, last)
 

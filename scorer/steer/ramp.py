@@ -26,6 +26,7 @@ def advance(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> 
     decisions: list[Decision] = []
     stages: tuple[Callable[[RampState, Facts, RampPolicy, int], Move], ...] = (
         _reconfigure,
+        _recognise,
         _autopilot,
         _adopt,
         commands.obey,
@@ -81,6 +82,21 @@ def _start_over(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int,
     reason = f"another model behind the name, or another backend: {replaced}; begins again at 0 %"
     details = {"from_digest": state.config_digest, "to_digest": facts.config_digest}
     return after, (note(Event.REPLACE.value, state, after, facts, now_ms, reason, "configuration", details=details),)
+
+
+def _recognise(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    """All of Redis was lost, not the Envoys: what they serve must not be replaced by a state that was born today."""
+    if not state.newborn or not facts.strangers:
+        return state, ()
+    after = replace(state, phase=Phase.HELD, before=state.phase, entered_ms=now_ms, newborn=False, lost=True)
+    why = f"{', '.join(facts.strangers[:3])} came with weights that this state never set (was Redis emptied?)"
+    name = facts.workload
+    after = replace(after, held_by="glidepath", held_reason=f"{why}; nothing is written meanwhile")
+    reason = (
+        f"{after.held_reason}. Look at GET /runtime of an Envoy; `glidepath promote {name} --percent STEP` sets a step's "
+        f"share, `glidepath resume {name}` begins at {state.percent:g} %"
+    )
+    return after, (note(Event.HOLD.value, state, after, facts, now_ms, reason, "state_lost"),)
 
 
 def _autopilot(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:

@@ -79,6 +79,7 @@ class Node:
     nacks: int = 0
     not_before: float = 0.0
     problem: str = ""
+    carrying: bool = False  # it came with a version: some leader before us told it something
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -127,6 +128,7 @@ class RtdsActuator:
         if first.type_url not in ("", TYPE_URL) or keys.RTDS_LAYER not in first.resource_names:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"serves only the runtime layer {keys.RTDS_LAYER}")
         node = self._join(first.node.id or context.peer())
+        node.carrying = bool(first.version_info)
         try:
             async with asyncio.TaskGroup() as group:
                 sending = group.create_task(self._send(node, context))
@@ -201,6 +203,9 @@ class RtdsActuator:
             async with asyncio.timeout(timeout):
                 for node in list(self._nodes.values()):
                     await node.settled.wait()
+
+    def carrying(self) -> frozenset[str]:
+        return frozenset(name for name, node in self._nodes.items() if node.connected and node.carrying)
 
     def problems(self) -> Mapping[str, str]:
         return {

@@ -21,6 +21,7 @@ from scorer.steer.policy import RampPolicy, frozen_by, policy_of
 from scorer.steer.ports import Evidence, EvidenceKind, require_mapping
 from scorer.steer.ramp import advance
 from scorer.steer.reconcile import (
+    NOTHING,
     Imprint,
     Observation,
     RuntimeNames,
@@ -70,6 +71,7 @@ class Outlook:
     waiting_for: str = ""
     capacity: Verdict | None = None
     stale: frozenset[Imprint] = frozenset()
+    carrying: frozenset[str] = frozenset()  # Envoys that came with weights of they do not say whom
 
 
 class Track:
@@ -108,9 +110,10 @@ class Track:
         self._models = {role: config.backends[b].model or b for role, b in backends.items()}
         self._models["embedder"] = f"{config.scorer.embedder.engine}:{config.scorer.embedder.model}"
 
-    def start(self, now_ms: int) -> None:
-        """Begin where no state is: at the configured share."""
+    def start(self, now_ms: int, *, newborn: bool = False) -> None:
+        """Begin where no state is: at the configured share. ``newborn``: nor is one of any other workload."""
         self.state = initial(self.workload.start, self.policy.last, now_ms, self.digest)
+        self.state = replace(self.state, newborn=newborn)
         self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
 
     def restore(self, blob: Mapping[str, Any], now_ms: int) -> None:
@@ -212,11 +215,12 @@ class Track:
         """One tick of the ramp; afterwards ``state``, ``told`` and ``dirty`` say what is to be written."""
         self._judge(now_ms)
         before, told_before, wanted = self.state, self.told, self.desired
+        strangers = self._strangers(outlook.carrying) if before.newborn else ()
         confirmed_before = self.observation.confirmed
         if not self._as_seen(readings, wanted):
             self._look(readings, wanted, outlook.stale)
         self.envoys = len(readings)
-        self.facts, self._orders = self._facts(outlook, now_ms), ()
+        self.facts, self._orders = replace(self._facts(outlook, now_ms), strangers=strangers), ()
         self.state, decisions = advance(self.state, self.facts, self.policy, now_ms)
         self.state, extra = self._shadow_knob(now_ms)
         if self.state.epoch != before.epoch:
@@ -249,7 +253,7 @@ class Track:
 
     def writes(self, readings: Mapping[str, Values | None]) -> Mapping[str, Values]:
         """What to tell which Envoy now; remembered in ``told``, which must be stored before it is sent."""
-        if self._as_seen(readings, self.desired):
+        if self.state.lost or self._as_seen(readings, self.desired):
             return {}
         planned = plan(self.names, self.desired, readings, self.told)
         self.dirty |= planned.told != self.told
@@ -286,6 +290,11 @@ class Track:
             live_ms=self.totals.live_ms,
             live_errors=self._live_errors,
         )
+
+    def _strangers(self, carrying: frozenset[str]) -> tuple[str, ...]:
+        """Those that we never told anything; a second stream of an Envoy has its name with a number."""
+        known = {envoy.partition("#")[0] for envoy, imprints in self.told.items() if set(imprints) - {NOTHING}}
+        return tuple(sorted(e for e in carrying if e.partition("#")[0] not in known))
 
     @property
     def skew(self) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -17,13 +18,14 @@ from google.protobuf.json_format import MessageToDict
 from glidepath import keys
 from glidepath.config import Config
 from glidepath.config.parts import RedisSection
-from glidepath.local.process import free_ports
+from glidepath.local.process import Child, free_ports
 from glidepath.local.servers import start_envoy
 from glidepath.records import CommandKind
 from scorer.steer.rtds import RtdsActuator, layer_of
 from tests.support.envoys import RunningEnvoy, running_envoy
-from tests.support.wheelhouse import CANDIDATE, Wheelhouse, steering, until
+from tests.support.wheelhouse import CANDIDATE, Wheelhouse, steering, until, wheelhouse
 
+ROOT = Path(__file__).parents[2]
 CLIENTS = 16
 METHOD = "/envoy.service.runtime.v3.RuntimeDiscoveryService/StreamRuntime"
 YAML = """
@@ -166,6 +168,36 @@ async def test_an_envoy_that_refuses_or_leaves_is_not_confirmed(
         status = await wheel.status()
         assert status is not None
         assert status.envoys == 4
+
+
+async def test_after_the_loss_of_redis_and_leader_what_the_envoys_run_stays_until_a_person_speaks(
+    envoys: list[RunningEnvoy], tmp_path: Path, port: int, redis_url: str
+) -> None:
+    config, file = config_of(envoys[0], redis_url), tmp_path / "steered.yaml"
+    file.write_text(f'{YAML.format(port=port)}redis: {{url: "{redis_url}"}}\n')
+    command = [sys.executable, "-m", "tests.support.steerer", str(file), "leader"]
+    async with wheelhouse(config) as wheel:
+        with Child("leader", command, tmp_path / "leader.log", cwd=ROOT) as leader:
+            await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
+            await wheel.order(CommandKind.PROMOTE)
+            await wheel.order(CommandKind.PROMOTE)
+            await until(lambda: wheel.stands("holding", 25, 2))
+            leader.kill()
+        await wheel.redis.flushall()
+    async with steering(config, "another") as wheel:
+        await until(lambda: wheel.stands("held", 0), timeout=20)
+        held = await wheel.logged("hold")
+        assert held is not None
+        assert (held.actor, held.trigger) == ("glidepath", "state_lost")
+        assert "glidepath resume chat" in held.reason
+        for envoy in envoys:
+            assert await wheel.has(envoy.admin, 2500)
+        await wheel.order(CommandKind.PROMOTE, percent=25)
+        await until(lambda: wheel.stands("held", 25, 2), timeout=20)
+        await wheel.order(CommandKind.RESUME)
+        await until(lambda: wheel.stands("holding", 25, 2))
+        for envoy in envoys:
+            assert await wheel.has(envoy.admin, 2500)
 
 
 async def test_a_persons_curl_still_wins_in_envoy(envoys: list[RunningEnvoy], redis_url: str) -> None:

@@ -18,6 +18,7 @@ from glidepath.domain import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair
 from glidepath.errors import InputError
 from glidepath.records import Command, CommandKind, Phase, to_json
 from glidepath.wire import encode_outcomes
+from scorer.steer.actuator import MemoryActuator
 from scorer.steer.admin import admin_layer
 from scorer.steer.machine import Drill, DrillStage
 from scorer.steer.metrics import SteerMetrics
@@ -194,6 +195,27 @@ def test_a_new_model_behind_the_same_name_gets_no_share_that_another_earned(trac
         after[name] = (events, again.state.percent, again.state.phase)
     assert after["gates"] == (["reconfigure"], 50, Phase.HOLDING)
     assert after["model"] == (["replace"], 0, Phase.SHADOW)
+
+
+def test_a_newborn_state_writes_nothing_to_envoys_that_serve_what_it_never_set(valid_yaml: str) -> None:
+    track, envoys = Track("chat", parse_config(valid_yaml), Scripted()), MemoryActuator(2)
+    track.start(1000, newborn=True)
+    assert track.decide({}, Outlook(), 1500) == ()
+    outlook = Outlook(carrying=frozenset(envoys.runtime))
+    assert [d.trigger for d in track.decide(envoys.readings(), outlook, 2000)] == ["state_lost"]
+    assert track.writes(envoys.readings()) == {}
+    track.fold(News(commands=(Command(CommandKind.RESUME, "ann"),)))
+    track.decide(envoys.readings(), outlook, 3000)
+    assert set(track.writes(envoys.readings())) == set(envoys.runtime)
+
+
+def test_an_envoy_that_this_state_told_before_is_no_stranger_when_it_comes_again(valid_yaml: str) -> None:
+    track, envoys = Track("chat", parse_config(valid_yaml), Scripted()), MemoryActuator(1)
+    track.start(1000, newborn=True)
+    track.decide(envoys.readings(), Outlook(), 1500)
+    assert set(track.writes(envoys.readings())) == {"envoy-0"}
+    again = Outlook(carrying=frozenset({"envoy-0", "envoy-0#2"}))
+    assert track.decide(envoys.readings(), again, 2000) == ()
 
 
 def test_metrics_show_share_gates_and_envoys(track: Track) -> None:

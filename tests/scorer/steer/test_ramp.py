@@ -289,6 +289,25 @@ def test_a_state_of_before_sides_were_remembered_learns_them_and_stays() -> None
     assert (state.percent, state.candidate, decisions) == (50, "onprem (0)", ())
 
 
+def test_a_state_that_was_born_beside_serving_envoys_is_held_and_says_how_to_go_on() -> None:
+    facts = replace(GOOD, strangers=("envoy-0",), confirmed=0)
+    held, decisions = advance(at(Phase.SHADOW, 0, newborn=True), facts, POLICY, LATE)
+    assert (held.phase, held.percent, held.held_by, held.lost) == (Phase.HELD, 0, "glidepath", True)
+    assert [(d.event, d.trigger, d.actor) for d in decisions] == [("hold", "state_lost", "glidepath")]
+    assert "envoy-0" in decisions[0].reason
+    assert "glidepath resume chat" in decisions[0].reason
+    assert tick(held, facts) == (held, [])
+    resumed, _ = obeyed(held, order(CommandKind.RESUME), facts)
+    assert (resumed.phase, resumed.lost) == (Phase.SHADOW, False)
+    kept, _ = obeyed(held, order(CommandKind.PROMOTE, 50), facts)
+    assert (kept.phase, kept.percent, kept.lost) == (Phase.HELD, 50, False)
+
+
+def test_strangers_are_nothing_to_a_state_that_has_decided_before() -> None:
+    facts = replace(GOOD, strangers=("envoy-0",), verdicts=UNDECIDED)
+    assert tick(at(Phase.HOLDING, 10), facts)[1] == []
+
+
 def test_new_steps_beyond_the_last_reopen_a_completed_workload() -> None:
     facts = replace(GOOD, config_digest="e")
     assert tick(at(Phase.COMPLETED, 50), facts)[0].phase is Phase.HOLDING
