@@ -234,4 +234,5 @@ def latency(
 
 
 def _slots(values: np.ndarray) -> np.ndarray:
-    return np.ceil(np.log2(values) * 64).astype(np.int64) - MIN_INDEX
+    slots: np.ndarray = np.ceil(np.log2(values) * 64).astype(np.int64) - MIN_INDEX
+    return slots

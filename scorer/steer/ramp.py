@@ -93,8 +93,8 @@ def _recognise(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) 
     name = facts.workload
     after = replace(after, held_by="glidepath", held_reason=f"{why}; nothing is written meanwhile")
     reason = (
-        f"{after.held_reason}. Look at GET /runtime of an Envoy; `glidepath promote {name} --percent STEP` sets a step's "
-        f"share, `glidepath resume {name}` begins at {state.percent:g} %"
+        f"{after.held_reason}. Look at GET /runtime of an Envoy; `glidepath promote {name} --percent STEP` sets a "
+        f"step's share, `glidepath resume {name}` begins at {state.percent:g} %"
     )
     return after, (note(Event.HOLD.value, state, after, facts, now_ms, reason, "state_lost"),)
 
