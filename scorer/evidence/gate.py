@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -52,7 +53,7 @@ class Part(Protocol):
     def load(self, raw: Sequence[Any]) -> None: ...
 
 
-class Gate:
+class Gate(ABC):
     """Running maxima of the two e-values (natural logarithms). A failure stays until the evidence is reset."""
 
     def __init__(self, spec: GateSpec) -> None:
@@ -77,12 +78,12 @@ class Gate:
         return self.pass_peak >= self.spec.pass_at
 
     @property
-    def n(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def n(self) -> int: ...
 
     @property
-    def value(self) -> float | None:
-        raise NotImplementedError
+    @abstractmethod
+    def value(self) -> float | None: ...
 
     @property
     def within(self) -> bool:
@@ -99,11 +100,11 @@ class Gate:
         """The numbers since the bad time began, where these say more than the whole step's."""
         return None
 
-    def words(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def words(self) -> str: ...
 
-    def test(self) -> Sequence[Part]:
-        raise NotImplementedError
+    @abstractmethod
+    def test(self) -> Sequence[Part]: ...
 
     def to_json(self) -> list[Any]:
         cause = [self.cause.value, self.cause.n, self.cause.words] if self.cause else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,9 +31,9 @@ class PairGate(Gate):
         self._block = Block([0, 0, 0, 0])
         self._since = Onset()
 
+    @abstractmethod
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
         """Whether it happened in a pair; None: the pair says nothing about it."""
-        raise NotImplementedError
 
     def add(self, hit: bool, noise: bool) -> None:
         at = 2 if noise else 0
