@@ -105,7 +105,9 @@ class RtdsActuator:
             await server.start()
             await server.wait_for_termination()
         finally:
-            await server.stop(grace=0)
+            # None, not 0: once wait_for_termination is cancelled, grpcio's stop with a grace ends no stream, and Envoys
+            # would hang on those of a term that is over while the next one of this process waits for them.
+            await server.stop(grace=None)
 
     async def _bind(self, server: grpc.aio.Server) -> None:
         """A former leader on this host that is frozen, or about to end, still has the address: wait for it to go."""

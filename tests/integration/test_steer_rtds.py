@@ -210,6 +210,18 @@ async def test_a_persons_curl_still_wins_in_envoy(envoys: list[RunningEnvoy], re
         assert await wheel.has(envoys[1].admin, 500)
 
 
+async def test_the_end_of_a_term_ends_its_streams_so_that_envoys_come_to_the_next(port: int) -> None:
+    """Both terms in one process, as after a Redis that was away for longer than the lease."""
+    actuator, client = RtdsActuator(f"127.0.0.1:{port}", may_write=lambda: True), StreamClient("one")
+    serving, stream = asyncio.create_task(actuator.run()), asyncio.create_task(client.run(port))
+    await until(lambda: "one" in actuator.readings())
+    serving.cancel()
+    done, _ = await asyncio.wait({stream}, timeout=5)
+    stream.cancel()
+    assert done
+    assert isinstance(stream.exception(), grpc.aio.AioRpcError)
+
+
 async def test_a_scorer_without_the_lease_serves_nobody(port: int) -> None:
     actuator = RtdsActuator(f"127.0.0.1:{port}", may_write=lambda: False)
     client = StreamClient("one")
