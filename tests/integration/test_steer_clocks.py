@@ -1,0 +1,89 @@
+"""A scorer, a Redis and a proxy whose clocks differ by a minute: guards see a failure as soon as with one clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from glidepath.config import Config, parse_config
+from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
+from glidepath.keys import WorkloadKeys
+from glidepath.records import Command, CommandKind, WorkloadStatus, from_json, to_json
+from glidepath.redisio import RedisClient, connect
+from glidepath.wire import encode_outcomes
+from scorer.evidence import Evidence
+from scorer.steer.actuator import MemoryActuator
+from scorer.steer.lease import Lease
+from scorer.steer.loop import SteerLoop
+from scorer.steer.metrics import SteerMetrics
+from scorer.steer.store import RedisStore
+from tests.support.wheelhouse import unix_ms, until
+
+KEYS = WorkloadKeys("chat")
+YAML = """
+redis: {{url: "{url}"}}
+backends:
+  cloud: {{url: "http://127.0.0.1:9001"}}
+  onprem: {{url: "http://127.0.0.1:9002"}}
+workloads:
+  chat: {{match: {{path: /v1}}, baseline: cloud, candidate: onprem, ramp: {{steps: [5, 25, 100]}}}}
+"""
+
+
+async def failing(redis: RedisClient, skew_ms: int) -> None:
+    """A proxy in which every request of the candidate fails, forty a second."""
+    side = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=2, errors=2, error_kinds={"5xx": 2})
+    for number in range(10_000):
+        began = unix_ms()
+        await asyncio.sleep(0.05)
+        flush = Outcomes("chat", "proxy", number, began + skew_ms, unix_ms() + skew_ms, (side,))
+        await redis.xadd(KEYS.outcomes, {"o": encode_outcomes(flush)})
+
+
+async def status(redis: RedisClient) -> WorkloadStatus | None:
+    raw = await redis.get(KEYS.status)
+    return None if raw is None else from_json(WorkloadStatus, raw)
+
+
+async def stands(redis: RedisClient, percent: float) -> bool:
+    seen = await status(redis)
+    return seen is not None and (seen.percent, seen.confirmed) == (percent, 1)
+
+
+def loop_of(config: Config, redis: RedisClient, skew_ms: int) -> SteerLoop:
+    envoys = MemoryActuator(1)
+    return SteerLoop(
+        config,
+        RedisStore(redis, cluster=False, log_retention=100),
+        Lease(redis, "skewed", 3.0),
+        lambda _: envoys,
+        Evidence,
+        SteerMetrics(CollectorRegistry()),
+        clock_ms=lambda: unix_ms() + skew_ms,
+    )
+
+
+@pytest.mark.parametrize(("scorer_ms", "proxy_ms"), [(60_000, 0), (-60_000, 0), (0, -60_000), (30_000, -3_600_000)])
+async def test_a_total_failure_after_a_step_is_seen_at_once(redis_url: str, scorer_ms: int, proxy_ms: int) -> None:
+    config = parse_config(YAML.format(url=redis_url))
+    redis, stop = connect(config.redis), asyncio.Event()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(loop_of(config, redis, scorer_ms).run(stop))
+            await until(lambda: stands(redis, 0))
+            await redis.xadd(KEYS.commands, {"c": to_json(Command(CommandKind.PROMOTE, "ann"))})
+            await until(lambda: stands(redis, 5))
+            began, proxy = time.monotonic(), group.create_task(failing(redis, proxy_ms))
+            await until(lambda: stands(redis, 0))
+            assert time.monotonic() - began < 5
+            proxy.cancel()
+            seen = await status(redis)
+            assert seen is not None
+            assert "Redis'" in seen.message
+            assert abs(seen.updated_at_ms - unix_ms()) < 5_000
+            stop.set()
+    finally:
+        await redis.aclose()
