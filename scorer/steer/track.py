@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from glidepath.config import Config, Workload
@@ -15,7 +15,7 @@ from glidepath.domain import Origin, Outcomes, ScoredPair, Side, add_counts
 from glidepath.errors import InputError
 from glidepath.records import Command, Decision, SideStatus, Verdict
 from scorer.steer.clocks import SourceClocks
-from scorer.steer.facts import Facts
+from scorer.steer.facts import Facts, failing
 from scorer.steer.machine import RETREATING, RampState, initial, state_from_json
 from scorer.steer.policy import RampPolicy, frozen_by, policy_of
 from scorer.steer.ports import Evidence, EvidenceKind, require_mapping
@@ -34,28 +34,11 @@ from scorer.steer.reconcile import (
     told_to_json,
 )
 from scorer.steer.store import News, no_cursors
+from scorer.steer.totals import Totals, totals_of
 
 MAX_SOURCES = 64  # extproc processes whose last flush is remembered
+SETTLE_MS = 10_000  # Envoys that take longer to confirm a share do not cost the evidence that came meanwhile
 JUDGE_MS = 500  # verdicts are computed this often, and at once when the candidate made an error: only those are urgent
-
-
-@dataclass(slots=True)
-class Totals:
-    """Counts since the beginning, across steps."""
-
-    pairs_scored: int = 0
-    pairs_unscored: dict[str, int] = field(default_factory=dict)
-    coverage: dict[str, int] = field(default_factory=dict)
-    bad_records: int = 0
-    left_out: int = 0  # requests and pairs of before a step that came in after it had begun
-    scorer: str = ""
-    live_ms: int = 0
-
-
-def _totals(raw: Mapping[str, Any]) -> Totals:
-    """Fields of a newer version are ignored: after the way back to this one there must be guards."""
-    known = {f.name for f in dataclasses.fields(Totals)}
-    return Totals(**{name: value for name, value in raw.items() if name in known})
 
 
 def _identity(name: str, backend: Backend) -> str:
@@ -103,6 +86,7 @@ class Track:
         self.here_ms = 0  # this scorer's clock is ahead of Redis' by so much
         self._judged_ms = 0
         self._urgent = False
+        self._settled = -1  # the epoch whose share every Envoy has confirmed
         self._live_errors = 0
         self._orders: tuple[Command, ...] = ()  # read, and not obeyed yet
         backends = {"baseline": self.workload.baseline, "candidate": self.workload.candidate}
@@ -123,7 +107,8 @@ class Track:
             cursors = require_mapping(blob["cursors"])
             self.cursors = {stream: cursors.get(stream, start) for stream, start in no_cursors().items()}
             self.told = told_from_json(require_mapping(blob["told"]))
-            self.totals = _totals(require_mapping(blob["totals"]))
+            self.totals = totals_of(require_mapping(blob["totals"]))
+            self._settled = self.state.epoch  # by the former leader, or too late to tell
             self._seen = dict(require_mapping(blob["seen"]))
             self.clocks.load(require_mapping(blob.get("clocks", {})))
             raw = dict(require_mapping(blob["evidence"]))
@@ -220,6 +205,7 @@ class Track:
         if not self._as_seen(readings, wanted):
             self._look(readings, wanted, outlook.stale)
         self.envoys = len(readings)
+        self._settle(now_ms)
         self.facts, self._orders = replace(self._facts(outlook, now_ms), strangers=strangers), ()
         self.state, decisions = advance(self.state, self.facts, self.policy, now_ms)
         self.state, extra = self._shadow_knob(now_ms)
@@ -233,6 +219,20 @@ class Track:
         self.dirty |= self.state != before or self.told != told_before or bool(decisions)
         self.changed |= self.dirty or self.observation.confirmed != confirmed_before
         return tuple(self._stamp(d) for d in (*decisions, *extra, *self._restarts(now_ms)))
+
+    def _settle(self, now_ms: int) -> None:
+        """A step's evidence begins once every Envoy runs its share: what came before was split by the old weights.
+
+        Until then guards use what there is, and for good where an Envoy does not confirm in time.
+        """
+        if self._settled == self.state.epoch or not 0 < self.envoys <= len(self.observation.confirmed):
+            return
+        self._settled = self.state.epoch
+        if now_ms - self.state.since_ms <= SETTLE_MS and self.state.drill is None and not failing(self.verdicts):
+            self.totals.left_out += self.evidence.requests()
+            self.state = replace(self.state, since_ms=now_ms)
+            self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
+            self.verdicts, self._judged_ms = (), 0
 
     def _as_seen(self, readings: Mapping[str, Values | None], wanted: Imprint) -> bool:
         """Whether nothing can have changed since a look that asked for nothing: the usual case, and a cheap one."""

@@ -218,8 +218,8 @@ async def test_the_state_survives_a_new_leader_and_its_weights_are_no_curl(envoy
         await until(lambda: wheel.stands("shadow", 0, 1))
         await wheel.order(CommandKind.PROMOTE)
         await until(lambda: wheel.has(admin, 500))
-        await wheel.outcomes(7, 1)
         await until(lambda: wheel.stands("holding", 5, 1))
+        await wheel.outcomes(7, 1)
     async with steering(config, "second") as wheel:
 
         async def second_leads() -> bool:

@@ -15,6 +15,7 @@ from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideO
 from glidepath.records import Phase
 from glidepath.wire import encode_outcomes
 from scorer.evidence import Evidence
+from scorer.steer.actuator import MemoryActuator
 from scorer.steer.clocks import WINDOW_MS, RedisTime, SourceClocks, skew_warning
 from scorer.steer.metrics import SteerMetrics
 from scorer.steer.status import status_of
@@ -64,6 +65,25 @@ def test_a_pair_belongs_to_the_step_by_the_proxys_clock_too(valid_yaml: str) -> 
     after = replace(before, captured_at_ms=BEGAN - 59_500, agreement=0.9)
     track.fold(News(scored=(before, after)))
     assert (track.evidence.agreement(), track.totals.left_out) == (0.9, 1)
+
+
+@pytest.mark.parametrize(("took_ms", "requests"), [(400, 0), (20_000, 5)])
+def test_a_steps_evidence_begins_when_every_envoy_confirms_unless_that_takes_long(
+    valid_yaml: str, took_ms: int, requests: int
+) -> None:
+    track, envoys = track_of(valid_yaml), MemoryActuator(2)
+    side = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=5)
+    confirmed_ms = BEGAN + took_ms
+    track.decide(envoys.readings(), Outlook(), BEGAN + 100)
+    track.fold(News(outcomes=(Outcomes("chat", "proxy", 1, BEGAN, BEGAN + 250, (side,)),)))
+    envoys.submit(track.writes(envoys.readings()))
+    assert track.evidence.requests() == 5
+    track.decide(envoys.readings(), Outlook(), confirmed_ms)
+    assert (track.evidence.requests(), track.totals.left_out) == (requests, 5 - requests)
+    later = Outcomes("chat", "proxy", 2, confirmed_ms + 1, confirmed_ms + 250, (side,))
+    track.fold(News(outcomes=(later,)))
+    track.decide(envoys.readings(), Outlook(), confirmed_ms + 500)
+    assert track.evidence.requests() == requests + 5
 
 
 def test_a_successor_knows_the_clocks(valid_yaml: str) -> None:
