@@ -73,12 +73,24 @@ async def test_a_candidate_that_refuses_connections_is_covered_by_the_baseline(t
         assert_rescued(stage, "Bearer me", 1)
 
 
-async def test_two_hundred_candidate_errors_at_once_reach_no_client(tmp_path: Path) -> None:
-    async with on_stage(tmp_path, chat=AT_ONCE) as stage:
-        stage.onprem.mood = "status"
-        replies = await asyncio.gather(*(stage.post() for _ in range(200)))
-        assert {reply.status for reply in replies} == {200}
-        assert len(stage.onprem.received) == len(stage.cloud.received) == 200
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "sse"])
+async def test_two_hundred_failures_at_once_reach_no_client(tmp_path: Path, stream: bool) -> None:
+    async with on_stage(tmp_path, onprem={"first_byte_timeout": "300ms"}, chat=AT_ONCE) as stage:
+        stage.cloud.mood = "sse" if stream else "json"
+        expected = b"".join(stage.cloud.events()) if stream else json.dumps(stage.cloud.answer()).encode()
+        for mood in ("status", "reset", "hang", "refused"):
+            stage.forget()
+            if mood == "refused":
+                await stage.onprem.__aexit__()
+            else:
+                stage.onprem.mood = mood
+            replies = await asyncio.gather(*(stage.post() for _ in range(200)))
+            assert {(reply.status, reply.body) for reply in replies} == {(200, expected)}, mood
+            assert len(stage.cloud.received) == 200, mood
+            assert len(stage.onprem.received) == (0 if mood == "refused" else 200), mood
+        log = stage.collector.entries.setdefault(keys.LIVE_LOG, [])
+        await until(lambda: len(log) == 800)
+        assert {entry.common_properties.upstream_cluster for entry in log} == {"cloud-for-onprem"}
 
 
 async def test_the_rescue_may_take_longer_than_the_candidate_was_given(tmp_path: Path) -> None:
