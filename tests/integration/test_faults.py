@@ -37,8 +37,8 @@ async def test_a_frozen_extproc_costs_clients_nothing_and_what_it_missed_is_coun
             missed = await envoy_counter(system, "ext_proc.streams_closed")
             coverage = await system.coverage()
             captured, aborted = coverage.get("captured", 0), coverage.get("aborted", 0)
-            # an exchange of which extproc saw only the beginning is aborted here, and may be closed by Envoy too
-            all_seen = captured - aborted + missed <= requests <= captured + missed
+            # what Envoy gave up may still have reached extproc, in part (aborted) or whole: nothing is in neither count
+            all_seen = captured - aborted <= requests <= captured + missed
             all_kept = coverage.get("paired", 0) == captured - aborted
             return all_seen and all_kept and requests == await live_requests(system)
 
