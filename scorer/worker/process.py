@@ -113,8 +113,9 @@ class ProcessScorer:
 
 async def _round_trip(child: Process, request: bytes) -> tuple[dict[str, Any], list[bytes]]:
     assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 - both are pipes
-    child.stdin.write(request)
-    await child.stdin.drain()
+    with contextlib.suppress(ConnectionError):  # a child that has ended may have said why: that is read below
+        child.stdin.write(request)
+        await child.stdin.drain()
     length = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))[0]
     return unpack(await child.stdout.readexactly(length))
 

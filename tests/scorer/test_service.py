@@ -13,15 +13,15 @@ from glidepath.local.process import free_ports
 from scorer.service import ScorerService
 
 
-async def test_an_rtds_address_that_is_taken_is_one_error_not_a_tree_of_groups(redis_url: str) -> None:
-    metrics, taken = free_ports(2)
+async def test_a_metrics_address_that_is_taken_is_one_error_not_a_tree_of_groups(redis_url: str) -> None:
+    taken = free_ports(1)[0]
     config = parse_config(f"""
-envoy: {{actuator: rtds, rtds_listen: "127.0.0.1:{taken}"}}
 redis: {{url: "{redis_url}"}}
-scorer: {{metrics: "127.0.0.1:{metrics}"}}
+envoy: {{admin: "http://127.0.0.1:1"}}
+scorer: {{metrics: "127.0.0.1:{taken}"}}
 backends: {{cloud: {{url: "http://127.0.0.1:1"}}, onprem: {{url: "http://127.0.0.1:2"}}}}
 workloads: {{chat: {{match: {{path: /v1/chat/completions}}, baseline: cloud, candidate: onprem}}}}
 """)
-    with socket.create_server(("127.0.0.1", taken)), pytest.raises(UnreachableError, match=r"envoy\.rtds_listen"):
+    with socket.create_server(("127.0.0.1", taken)), pytest.raises(UnreachableError, match=r"scorer\.metrics"):
         async with asyncio.timeout(30):
             await ScorerService(config).run(asyncio.Event())
