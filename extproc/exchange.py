@@ -52,6 +52,19 @@ class Kind(_Fast):
     TRAILERS = auto()
 
 
+# Bodies and ends are alike for both halves.
+_OPEN: Mapping[Kind, Phase] = {
+    Kind.CHUNK: Phase.OPEN,
+    Kind.CHUNK_END: Phase.DONE,
+    Kind.EMPTY: Phase.OPEN,
+    Kind.EMPTY_END: Phase.DONE,
+    Kind.TRAILERS: Phase.DONE,
+}
+_DONE: Mapping[Kind, Phase] = {
+    Kind.EMPTY: Phase.DONE,
+    Kind.EMPTY_END: Phase.DONE,
+}
+
 # Every legal transition; what is not here is illegal.
 TRANSITIONS: Mapping[Half, Mapping[Phase, Mapping[Kind, Phase]]] = {
     Half.REQUEST: {
@@ -59,17 +72,8 @@ TRANSITIONS: Mapping[Half, Mapping[Phase, Mapping[Kind, Phase]]] = {
             Kind.HEADERS: Phase.OPEN,
             Kind.HEADERS_END: Phase.DONE,
         },
-        Phase.OPEN: {
-            Kind.CHUNK: Phase.OPEN,
-            Kind.CHUNK_END: Phase.DONE,
-            Kind.EMPTY: Phase.OPEN,
-            Kind.EMPTY_END: Phase.DONE,
-            Kind.TRAILERS: Phase.DONE,
-        },
-        Phase.DONE: {
-            Kind.EMPTY: Phase.DONE,
-            Kind.EMPTY_END: Phase.DONE,
-        },
+        Phase.OPEN: _OPEN,
+        Phase.DONE: _DONE,
     },
     Half.RESPONSE: {
         Phase.WAITING: {
@@ -77,17 +81,8 @@ TRANSITIONS: Mapping[Half, Mapping[Phase, Mapping[Kind, Phase]]] = {
             Kind.HEADERS: Phase.OPEN,
             Kind.HEADERS_END: Phase.DONE,
         },
-        Phase.OPEN: {
-            Kind.CHUNK: Phase.OPEN,
-            Kind.CHUNK_END: Phase.DONE,
-            Kind.EMPTY: Phase.OPEN,
-            Kind.EMPTY_END: Phase.DONE,
-            Kind.TRAILERS: Phase.DONE,
-        },
-        Phase.DONE: {
-            Kind.EMPTY: Phase.DONE,
-            Kind.EMPTY_END: Phase.DONE,
-        },
+        Phase.OPEN: _OPEN,
+        Phase.DONE: _DONE,
     },
 }
 

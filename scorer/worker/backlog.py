@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from glidepath.domain import Answer, AnswerFacts, ScoredPair
 from glidepath.errors import InputError
 from glidepath.wire import decode_pair, encode_scored
 from scorer.worker.results import Result
+from scorer.worker.unscored import unscored
 
 REASON = "backlog"
 SHORT_MS = 5_000
@@ -45,27 +45,4 @@ def _given_up(data: bytes, now_ms: int) -> Result:
         return Result(why=str(error))
     if not pair.id:
         return Result(why="a stored pair has no id")
-    scored = ScoredPair(
-        pair_id=pair.id,
-        workload=pair.workload,
-        kind=pair.kind,
-        captured_at_ms=pair.captured_at_ms,
-        scored_at_ms=now_ms,
-        scored=False,
-        unscored_reason=REASON,
-        baseline=_facts(pair.baseline),
-        candidate=_facts(pair.candidate),
-        sticky=pair.sticky,
-    )
-    return Result(encode_scored(scored))
-
-
-def _facts(answer: Answer) -> AnswerFacts:
-    return AnswerFacts(
-        origin=answer.origin,
-        backend=answer.backend,
-        status=answer.status,
-        first_byte_ms=answer.first_byte_ms,
-        total_ms=answer.total_ms,
-        failed_over=answer.failed_over,
-    )
+    return Result(encode_scored(unscored(pair, now_ms, REASON)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from glidepath.config import Config, Workload
 from glidepath.domain import Answer, AnswerFacts, Ending, Pair, PairKind, ScoredPair
@@ -11,6 +11,7 @@ from scorer.compare import UNKNOWN, Comparison, NoiseFloor, Unscorable, compare,
 from scorer.compare.evaluator import Doubt, in_doubt
 from scorer.embed import Embedder, VectorCache, Vectors, embed_texts
 from scorer.extract import CustomSurface, Expectation, Extracted, Surface, Unusable, expectation, extract
+from scorer.worker.unscored import unread, unscored
 
 _NOTHING = Extracted(Surface.UNKNOWN)
 
@@ -70,17 +71,17 @@ def judge_pairs(
 def _read(pair: Pair, config: Config, now_ms: int) -> _Ready | ScoredPair:
     workload = config.workloads.get(pair.workload)
     if workload is None:
-        return _unscored(pair, now_ms, "unknown_workload")
+        return unscored(pair, now_ms, "unknown_workload")
     custom = _custom(workload)
     sides = [_extract(pair, answer, custom) for answer in (pair.baseline, pair.candidate)]
     for name, answer, found in zip(("baseline", "candidate"), (pair.baseline, pair.candidate), sides, strict=True):
         reason = _why_not(answer, found)
         if reason:
             facts = [_facts(a, f, 0) for a, f in zip((pair.baseline, pair.candidate), sides, strict=True)]
-            return _unscored(pair, now_ms, f"{name}_{reason}", *facts)
+            return unscored(pair, now_ms, f"{name}_{reason}", *facts)
     baseline, candidate = sides
     if pair.request_cut or not isinstance(baseline, Extracted) or not isinstance(candidate, Extracted):
-        return _unscored(pair, now_ms, "request_cut")
+        return unscored(pair, now_ms, "request_cut")
     expected = expectation(pair.path, pair.request_body)
     texts = texts_to_embed(workload.task, workload.scoring, expected, baseline, candidate)
     return _Ready(pair, workload, expected, baseline, candidate, texts)
@@ -128,7 +129,7 @@ def _compare(
     used = floor if floor is not None and pair.kind is PairKind.CROSS else UNKNOWN
     result = compare(task, settings, ready.expected, ready.baseline, ready.candidate, vectors, used)
     if isinstance(result, Unscorable):
-        return Judged(_unscored(pair, now_ms, result.reason, baseline, candidate))
+        return Judged(unscored(pair, now_ms, result.reason, baseline, candidate))
     scored = ScoredPair(
         pair_id=pair.id,
         workload=pair.workload,
@@ -159,40 +160,14 @@ def _doubt(ready: _Ready, result: Comparison) -> Doubt | None:
     return Doubt(ready.pair.id, *cut)
 
 
-def _unscored(
-    pair: Pair,
-    now_ms: int,
-    reason: str,
-    baseline: AnswerFacts | None = None,
-    candidate: AnswerFacts | None = None,
-) -> ScoredPair:
-    return ScoredPair(
-        pair_id=pair.id,
-        workload=pair.workload,
-        kind=pair.kind,
-        captured_at_ms=pair.captured_at_ms,
-        scored_at_ms=now_ms,
-        scored=False,
-        unscored_reason=reason,
-        baseline=baseline or _facts(pair.baseline, None, 0),
-        candidate=candidate or _facts(pair.candidate, None, 0),
-        sticky=pair.sticky,
-    )
-
-
 def _facts(answer: Answer, found: Extracted | Unusable | None, excerpts: int) -> AnswerFacts:
     """``excerpts``: characters of the text that the redaction policy lets stay with the score."""
     said = found if isinstance(found, Extracted) else _NOTHING
-    return AnswerFacts(
-        origin=answer.origin,
-        backend=answer.backend,
-        status=answer.status,
-        first_byte_ms=answer.first_byte_ms,
-        total_ms=answer.total_ms,
+    return replace(
+        unread(answer),
         input_tokens=said.input_tokens,
         output_tokens=said.output_tokens,
         text_chars=len(said.text),
         finish_reason=said.finish_reason.value if isinstance(found, Extracted) else "",
-        failed_over=answer.failed_over,
         excerpt=said.text[:excerpts].encode("utf-8", "replace").decode(),
     )
