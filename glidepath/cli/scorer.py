@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from glidepath.config import Config, load_config
-from glidepath.config.loader import locate
-from glidepath.logs import configure_logging
+from scorer.worker.spawn import spawn
 
 
 def command(
@@ -20,19 +19,26 @@ def command(
 
     Any number of replicas: all score, one at a time steers. State is only in Redis.
     """
-    settings = load_config(config)
-    configure_logging("scorer")
-    asyncio.run(_serve(settings, locate(config, "redis", "url")))
+    asyncio.run(_serve(config))
 
 
-async def _serve(settings: Config, redis_place: str) -> None:
-    from scorer.worker.process import ProcessScorer
-
-    scorer = ProcessScorer(settings)
+async def _serve(path: Path) -> None:
+    # First of all: both processes have half a second of imports before them, and two cores to do them on.
+    child = await spawn()
     try:
-        await scorer.launch()
-        from scorer.service import serve  # half a second, in which the other process loads its engine
+        from glidepath.config import load_config
+        from glidepath.config.loader import locate
+        from glidepath.logs import configure_logging
+        from scorer.worker.process import ProcessScorer
 
-        await serve(settings, redis_place, scorer)
+        settings = load_config(path)
+        configure_logging("scorer")
+        scorer = ProcessScorer(settings, child=child)
+        await scorer.launch()
+        from scorer.service import serve
+
+        await serve(settings, locate(path, "redis", "url"), scorer)
     finally:
-        await scorer.close()
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()

@@ -31,7 +31,7 @@ MAX_DELIVERIES = 5  # a pair that five scorers took and none finished is taken f
 POLL_S = 0.1  # between two looks at an empty queue
 LOOK_S = 5.0  # between two looks at the noise floor and the queues' lengths
 # A batch should take about a second: long enough to sort texts by length, short enough that scores come soon.
-FIRST_BATCH, SHORT_BATCH_S, LONG_BATCH_S = 4, 0.5, 1.5
+SHORT_BATCH_S, LONG_BATCH_S = 0.5, 1.5
 GRACE_S = 5.0  # to finish what is in hand when told to stop
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 
@@ -54,7 +54,7 @@ class ScoreWorker:
     ) -> None:
         """``scorer``: absent, a process of its own with the configuration's engine. ``consumer``: unique a process."""
         self._most = config.scorer.batch
-        self._count = min(FIRST_BATCH, self._most)
+        self._count = 1  # the first score tells that all is well: nothing waits for company
         self._reclaim_after = config.scorer.reclaim_after
         self._scorer = scorer if scorer is not None else ProcessScorer(config)
         self._inbox: Inbox = inbox if inbox is not None else RedisInbox(client, config, consumer)

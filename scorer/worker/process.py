@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -19,11 +18,11 @@ from glidepath.config import Config
 from glidepath.errors import ConfigError, DependencyError, UnreachableError
 from scorer.worker.frames import LENGTH, pack, unpack
 from scorer.worker.results import BatchResult, Floor, Result
+from scorer.worker.spawn import spawn
 
 START_TIMEOUT_S = 120.0  # the reference engine may fetch a model
 BATCH_TIMEOUT_S = 120.0
 _REMOTE_ROUNDS = 20  # a remote engine may need this many timeouts for one batch
-_COMMAND = "from scorer.worker.child import main; main()"
 
 
 class BatchFailedError(Exception):
@@ -43,21 +42,23 @@ class BatchScorer(Protocol):
 class ProcessScorer:
     """Scores in a child process, which is started again when it died."""
 
-    def __init__(self, config: Config, *, batch_timeout: float | None = None) -> None:
+    def __init__(self, config: Config, *, child: Process | None = None, batch_timeout: float | None = None) -> None:
+        """``child``: one spawned already, which has been sent nothing yet."""
         # What was not set stays unset: engines ask whether it was.
         self._config = json.loads(config.model_dump_json(exclude_unset=True, by_alias=True))
         remote = config.scorer.embedder.timeout * _REMOTE_ROUNDS if config.scorer.embedder.engine == "remote" else 0.0
         self._batch_timeout = batch_timeout if batch_timeout is not None else BATCH_TIMEOUT_S + remote
+        self._spawned = child
         self._child: Process | None = None
         self.engine = ""
 
     async def launch(self) -> None:
         """Only begin what ``start`` does: the child loads its engine while the caller does something else."""
         if self._child is None:
-            command = (sys.executable, "-P", "-c", _COMMAND)
-            self._child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
-            assert self._child.stdin is not None  # noqa: S101 - it is a pipe
-            self._child.stdin.write(pack({"config": self._config}))
+            child, self._spawned = self._spawned or await spawn(), None
+            assert child.stdin is not None  # noqa: S101 - it is a pipe
+            child.stdin.write(pack({"config": self._config}))
+            self._child = child
 
     async def start(self) -> None:
         await self.launch()
@@ -87,7 +88,7 @@ class ProcessScorer:
 
     async def close(self) -> None:
         """End the child at once: what it has in hand is still pending in Redis."""
-        child, self._child = self._child, None
+        child, self._child, self._spawned = self._child or self._spawned, None, None
         if child is None:
             return
         with contextlib.suppress(ProcessLookupError):

@@ -155,11 +155,11 @@ async def test_told_to_stop_it_finishes_what_is_in_hand_and_takes_nothing_more(b
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(bench.worker.run(stop))
-        await eventually(lambda: len(bench.inbox.queue) == 6)
+        await eventually(lambda: len(bench.inbox.queue) == 9)
         stop.set()
         bench.scorer.gate.set()
-    assert len(bench.inbox.done) == 4
-    assert len(bench.inbox.queue) == 6
+    assert len(bench.inbox.done) == 1
+    assert len(bench.inbox.queue) == 9
 
 
 async def test_a_pair_with_a_result_already_is_counted_as_delivered_again(bench):

@@ -3,13 +3,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+from asyncio.subprocess import PIPE
 
 import pytest
 
 from glidepath.config import parse_config
 from glidepath.errors import ConfigError
 from glidepath.wire import decode_scored, encode_pair
+from scorer.worker.frames import LENGTH, pack
 from scorer.worker.process import BatchFailedError, ProcessScorer
+from scorer.worker.spawn import spawn
 from tests.support.scoring import LONG, pair
 
 
@@ -78,3 +82,31 @@ async def test_the_process_ends_with_the_one_that_feeds_it(scorer):
     child = scorer._child
     child.stdin.close()
     assert await asyncio.wait_for(child.wait(), 10) == 0
+
+
+async def test_a_process_spawned_beforehand_is_the_one_that_scores(valid_yaml):
+    child = await spawn()
+    scorer = ProcessScorer(parse_config(valid_yaml), child=child)
+    await scorer.start()
+    assert await score(scorer, pair("a")) == ["a"]
+    assert child_pid(scorer) == child.pid
+    await scorer.close()
+    assert child.returncode == -signal.SIGKILL
+
+
+async def test_a_process_spawned_for_nothing_is_ended(valid_yaml):
+    child = await spawn()
+    await ProcessScorer(parse_config(valid_yaml), child=child).close()
+    assert child.returncode == -signal.SIGKILL
+
+
+async def test_a_process_whose_scorer_was_killed_ends_without_a_word(valid_yaml):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from scorer.worker.child import main; main()"), stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    process.stdin.write(pack({"config": parse_config(valid_yaml).model_dump(mode="json", exclude_unset=True)}))
+    assert await process.stdout.readexactly(LENGTH.size)
+    process._transport.get_pipe_transport(1).close()
+    process.stdin.write(pack({"floors": {}}, [encode_pair(pair("a"))]))
+    assert await asyncio.wait_for(process.wait(), 10) == 1
+    assert await process.stderr.read() == b""
