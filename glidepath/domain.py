@@ -165,6 +165,19 @@ class Outcomes:
     coverage: Mapping[str, int] = field(default_factory=dict)
     arrived_ms: int = 0
 
+    def later(self, ms: int) -> Outcomes:
+        """The same flush by a clock that is ahead by ``ms``."""
+        return Outcomes(
+            workload=self.workload,
+            source=self.source,
+            seq=self.seq,
+            from_ms=self.from_ms + ms,
+            to_ms=self.to_ms + ms,
+            sides=self.sides,
+            coverage=self.coverage,
+            arrived_ms=self.arrived_ms,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerFacts:

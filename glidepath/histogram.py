@@ -8,7 +8,7 @@ Source: OpenTelemetry metrics data model, "ExponentialHistogram".
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 SCALE = 6
@@ -33,6 +33,33 @@ def upper_edge(index: int) -> float:
 def midpoint(index: int) -> float:
     """The geometric middle of bucket ``index``: the value reported for what lies in it."""
     return float(2.0 ** ((index + 0.5) / _PER_LOG2))
+
+
+class StoredCounts(Mapping[int, int]):
+    """Counts by bucket index as they came off the wire: a dict only once somebody asks for one.
+
+    Who adds up many of them takes ``indices`` and ``numbers``, of the same length, as they are.
+    """
+
+    __slots__ = ("_dict", "indices", "numbers")
+
+    def __init__(self, indices: Sequence[int], numbers: Sequence[int]) -> None:
+        self.indices, self.numbers = indices, numbers
+        self._dict: dict[int, int] | None = None
+
+    def _counts(self) -> dict[int, int]:
+        if self._dict is None:
+            self._dict = dict(zip(self.indices, self.numbers, strict=True))
+        return self._dict
+
+    def __getitem__(self, index: int) -> int:
+        return self._counts()[index]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._counts())
+
+    def __len__(self) -> int:
+        return len(self.indices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ two answers to one prompt share much of their text.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import zstandard
 from google.protobuf.message import DecodeError, Message
@@ -25,7 +26,7 @@ from glidepath.domain import (
     SideOutcomes,
 )
 from glidepath.errors import InputError
-from glidepath.histogram import SCALE, Histogram
+from glidepath.histogram import SCALE, Histogram, StoredCounts
 from glidepath.pb import glidepath_pb2 as pb
 
 M = TypeVar("M", bound=Message)
@@ -38,7 +39,7 @@ def encode_pair(pair: Pair) -> bytes:
     message = pb.Pair(
         id=pair.id,
         workload=pair.workload,
-        kind=_number("PAIR_KIND", pair.kind),
+        kind=_number(pair.kind),
         captured_at_ms=pair.captured_at_ms,
         method=pair.method,
         path=pair.path,
@@ -65,7 +66,7 @@ def decode_pair(data: bytes) -> Pair:
     return Pair(
         id=message.id,
         workload=message.workload,
-        kind=_named(PairKind, "PAIR_KIND", message.kind),
+        kind=_named(PairKind, message.kind),
         captured_at_ms=message.captured_at_ms,
         method=message.method,
         path=message.path,
@@ -91,7 +92,7 @@ def encode_outcomes(outcomes: Outcomes) -> bytes:
     ).SerializeToString()
 
 
-def decode_outcomes(data: bytes) -> Outcomes:
+def decode_outcomes(data: bytes, arrived_ms: int = 0) -> Outcomes:
     message = _parse(pb.Outcomes(), data)
     return Outcomes(
         workload=message.workload,
@@ -101,6 +102,7 @@ def decode_outcomes(data: bytes) -> Outcomes:
         to_ms=message.to_ms,
         sides=tuple(_side_in(side) for side in message.sides),
         coverage=dict(message.coverage),
+        arrived_ms=arrived_ms,
     )
 
 
@@ -108,7 +110,7 @@ def encode_scored(scored: ScoredPair) -> bytes:
     return pb.ScoredPair(
         pair_id=scored.pair_id,
         workload=scored.workload,
-        kind=_number("PAIR_KIND", scored.kind),
+        kind=_number(scored.kind),
         captured_at_ms=scored.captured_at_ms,
         scored_at_ms=scored.scored_at_ms,
         scored=scored.scored,
@@ -129,7 +131,7 @@ def decode_scored(data: bytes) -> ScoredPair:
     return ScoredPair(
         pair_id=message.pair_id,
         workload=message.workload,
-        kind=_named(PairKind, "PAIR_KIND", message.kind),
+        kind=_named(PairKind, message.kind),
         captured_at_ms=message.captured_at_ms,
         scored_at_ms=message.scored_at_ms,
         scored=message.scored,
@@ -147,14 +149,14 @@ def decode_scored(data: bytes) -> ScoredPair:
 
 def _answer_out(answer: Answer) -> pb.Answer:
     return pb.Answer(
-        side=_number("SIDE", answer.side),
-        origin=_number("ORIGIN", answer.origin),
+        side=_number(answer.side),
+        origin=_number(answer.origin),
         backend=answer.backend,
         status=answer.status,
         content_type=answer.content_type,
         body=answer.body,
         body_cut=answer.body_cut,
-        ending=_number("ENDING", answer.ending),
+        ending=_number(answer.ending),
         first_byte_ms=answer.first_byte_ms,
         total_ms=answer.total_ms,
         error=answer.error,
@@ -164,14 +166,14 @@ def _answer_out(answer: Answer) -> pb.Answer:
 
 def _answer_in(message: pb.Answer) -> Answer:
     return Answer(
-        side=_named(Side, "SIDE", message.side),
-        origin=_named(Origin, "ORIGIN", message.origin),
+        side=_named(Side, message.side),
+        origin=_named(Origin, message.origin),
         backend=message.backend,
         status=message.status,
         content_type=message.content_type,
         body=message.body,
         body_cut=message.body_cut,
-        ending=_named(Ending, "ENDING", message.ending),
+        ending=_named(Ending, message.ending),
         first_byte_ms=message.first_byte_ms,
         total_ms=message.total_ms,
         error=message.error,
@@ -181,8 +183,8 @@ def _answer_in(message: pb.Answer) -> Answer:
 
 def _side_out(side: SideOutcomes) -> pb.SideOutcomes:
     return pb.SideOutcomes(
-        side=_number("SIDE", side.side),
-        origin=_number("ORIGIN", side.origin),
+        side=_number(side.side),
+        origin=_number(side.origin),
         requests=side.requests,
         errors=side.errors,
         error_kinds=dict(side.error_kinds),
@@ -196,8 +198,8 @@ def _side_out(side: SideOutcomes) -> pb.SideOutcomes:
 
 def _side_in(message: pb.SideOutcomes) -> SideOutcomes:
     return SideOutcomes(
-        side=_named(Side, "SIDE", message.side),
-        origin=_named(Origin, "ORIGIN", message.origin),
+        side=_named(Side, message.side),
+        origin=_named(Origin, message.origin),
         requests=message.requests,
         errors=message.errors,
         error_kinds=dict(message.error_kinds),
@@ -211,7 +213,7 @@ def _side_in(message: pb.SideOutcomes) -> SideOutcomes:
 
 def _facts_out(facts: AnswerFacts) -> pb.AnswerFacts:
     return pb.AnswerFacts(
-        origin=_number("ORIGIN", facts.origin),
+        origin=_number(facts.origin),
         backend=facts.backend,
         status=facts.status,
         first_byte_ms=facts.first_byte_ms,
@@ -227,7 +229,7 @@ def _facts_out(facts: AnswerFacts) -> pb.AnswerFacts:
 
 def _facts_in(message: pb.AnswerFacts) -> AnswerFacts:
     return AnswerFacts(
-        origin=_named(Origin, "ORIGIN", message.origin),
+        origin=_named(Origin, message.origin),
         backend=message.backend,
         status=message.status,
         first_byte_ms=message.first_byte_ms,
@@ -247,11 +249,14 @@ def _histogram_out(histogram: Histogram) -> pb.Histogram:
 
 
 def _histogram_in(message: pb.Histogram) -> Histogram:
-    if message.index and message.scale != SCALE:
-        raise InputError(f"a stored histogram has scale {message.scale}, this version knows {SCALE}")
-    if len(message.index) != len(message.count):
+    index, count = message.index, message.count
+    if len(index) != len(count):
         raise InputError("a stored histogram has more indices than counts, or fewer")
-    return Histogram(dict(zip(message.index, message.count, strict=True)), message.zeros)
+    if not index:
+        return Histogram(zeros=message.zeros)
+    if message.scale != SCALE:
+        raise InputError(f"a stored histogram has scale {message.scale}, this version knows {SCALE}")
+    return Histogram(StoredCounts(index, count), message.zeros)
 
 
 def _parse(message: M, data: bytes) -> M:
@@ -262,12 +267,18 @@ def _parse(message: M, data: bytes) -> M:
     return message
 
 
-def _number(prefix: str, value: StrEnum) -> Any:
-    return pb.__dict__[f"{prefix}_{value.name}"]
+# Both ways between an enum of the domain and its numbers on the wire.
+_PREFIXES: Mapping[type[StrEnum], str] = {PairKind: "PAIR_KIND", Side: "SIDE", Origin: "ORIGIN", Ending: "ENDING"}
+_NUMBERS = {k: {member: pb.__dict__[f"{p}_{member.name}"] for member in k} for k, p in _PREFIXES.items()}
+_MEMBERS = {k: {number: member for member, number in numbers.items()} for k, numbers in _NUMBERS.items()}
 
 
-def _named(kind: type[E], prefix: str, number: int) -> E:
-    for member in kind:
-        if pb.__dict__[f"{prefix}_{member.name}"] == number:
-            return member
-    raise InputError(f"a stored record has an unknown {kind.__name__}: {number}")
+def _number(value: StrEnum) -> Any:
+    return _NUMBERS[type(value)][value]
+
+
+def _named(kind: type[E], number: int) -> E:
+    member = _MEMBERS[kind].get(number)
+    if member is None:
+        raise InputError(f"a stored record has an unknown {kind.__name__}: {number}")
+    return cast(E, member)

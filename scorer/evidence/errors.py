@@ -13,6 +13,7 @@ from scorer.evidence.mixture import Mixed, RateGrid, Restarting
 
 _SHIFTS = (0.1, 0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
 _DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
+_EXACT, _STEPS = 1e-14, 60  # of a projection
 _SURE = 1e-6  # no bet on a rate nearer to 0 or 1: what never happened may, and its logarithm must exist
 
 
@@ -109,17 +110,29 @@ def _unsure(rate: float) -> float:
 
 
 def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> float:
-    """The u that minimises c_n·KL(θ_c ‖ u + d) + b_n·KL(θ_b ‖ u): bisection on the derivative, which rises in u."""
+    """The u that minimises c_n·KL(θ_c ‖ u + d) + b_n·KL(θ_b ‖ u): the root of the derivative, which rises in u.
+
+    Times u(1-u)v(1-v), v = u + d, that is a cubic of the same sign. Newton's steps on it, halving where one would leave
+    the bracket.
+    """
     low, high = sorted((theta_b, theta_c - d))
     low, high = max(low, 1e-12), min(max(high, 1e-12), 1 - d - 1e-12)
-    for _ in range(44):
-        u = 0.5 * (low + high)
+    u = 0.5 * (low + high)
+    for _ in range(_STEPS):
         v = u + d
-        if c_n * (v - theta_c) / (v * (1 - v)) + b_n * (u - theta_b) / (u * (1 - u)) > 0:
+        by_c, by_b = c_n * (v - theta_c), b_n * (u - theta_b)
+        spread_c, spread_b = v * (1 - v), u * (1 - u)
+        value = by_c * spread_b + by_b * spread_c
+        if value > 0:
             high = u
         else:
             low = u
-    return 0.5 * (low + high)
+        slope = c_n * spread_b + b_n * spread_c + by_c * (1 - 2 * u) + by_b * (1 - 2 * v)
+        step = value / slope if slope > 0 else 1.0
+        if abs(step) < _EXACT or high - low < _EXACT:
+            break
+        u = u - step if low < u - step < high else 0.5 * (low + high)
+    return u
 
 
 class Share:

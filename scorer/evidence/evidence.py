@@ -17,10 +17,11 @@ from scorer.evidence.engine import Engine
 from scorer.evidence.rates import DOWN_KINDS
 from scorer.evidence.seen import Seen
 from scorer.evidence.tally import Tally
+from scorer.turns import turn
 
 VERSION = 2
 BIN_MS = 50  # flushes of a fleet that end within this time are one observation
-LOOK_MS = 1000  # between two looks at the latency gates: the dearest ones, and none of them is fast
+LOOK_MS = 1000  # the latency gates are looked at this often: the dearest ones, and none of them is fast
 BLOCK_MS = 1000  # a block of the increase test lasts at least this long: what drifts, drifts more slowly
 
 
@@ -39,6 +40,7 @@ class Evidence:
         self._block_from_ms = 0
         self._last_ms = now_ms
         self._looked_ms = 0
+        self._name = ""  # of the workload, once something was folded
         self._scores = [0, 0.0, 0, 0.0]  # cross pairs and their sum, noise pairs and theirs
         self._shown: tuple[Verdict, ...] | None = None
 
@@ -51,6 +53,7 @@ class Evidence:
         """Add one flush. Left out: a flush folded before, and one that began before this step did."""
         if outcomes.from_ms < self.started_ms or not self._seen.add(outcomes.source, outcomes.seq):
             return self
+        self._name = outcomes.workload
         number = outcomes.to_ms // BIN_MS
         if number != self._bin:
             self._settle()
@@ -117,7 +120,7 @@ class Evidence:
         """One verdict a gate. Costs next to nothing when nothing was folded since the last call."""
         if self._shown is None:
             self._settle()
-            if self._last_ms - self._looked_ms >= LOOK_MS:
+            if turn(self._name, self._last_ms, LOOK_MS) > turn(self._name, self._looked_ms, LOOK_MS):
                 self._engine.look()
                 self._looked_ms = self._last_ms
             self._shown = self._engine.verdicts(self._rates(now_ms))

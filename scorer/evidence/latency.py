@@ -20,13 +20,14 @@ import numpy as np
 
 from glidepath.histogram import SCALE
 from scorer.evidence.gate import Cause, Gate, Part, Signal
-from scorer.evidence.mixture import LN2, FloatArray, RateGrid, log_sum, spend
+from scorer.evidence.mixture import LN2, RateGrid, log_sum, spend
 from scorer.evidence.specs import GateSpec
 from scorer.evidence.tally import Slots, Tally
 from scorer.evidence.words import signal_words
 
 _SHIFTS = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
 _NOTHING_LEFT = 1e-12
+_STRIDE = 16  # x is tried this many edges apart at first
 LEAST_GROWTH = 1.01  # the candidate's count must have grown by this factor before the next look: fewer looks are valid
 
 
@@ -39,43 +40,65 @@ class QuantileRatio:
         self._fewer = RateGrid.around(tail, _SHIFTS, above=False)
         buckets = math.log2(max_ratio) * 2**SCALE
         self._shift_up, self._shift_down = math.ceil(buckets - 1e-9), math.floor(buckets + 1e-9)
+        self._margin = max(abs(self._shift_up), abs(self._shift_down)) + 2
 
     def log_e(self, candidate: Slots, baseline: Slots) -> tuple[float, float]:
         """(against "not slower", against "slower"); (0, 0) while either side is empty."""
-        c_n, b_n = int(candidate.sum()), int(baseline.sum())
-        if not c_n or not b_n:
-            return (0.0, 0.0)
-        first, last = _span(candidate, baseline, max(abs(self._shift_up), abs(self._shift_down)) + 2)
-        c_above = c_n - _cumulated(candidate, first, last)
-        # Fail. For x in (edge i-1, edge i]: the candidate's exceedances are at least those of edge i, the baseline's of
-        # x/ρ at most those of the edge a shift and one below.
-        b_below = b_n - _cumulated(baseline, first - self._shift_up - 1, last - self._shift_up - 1)
-        fail = self._more.log_e(c_above, c_n) + self._fewer.log_e(b_below, b_n)
-        # Pass. For x in (edge i-1, edge i]: the candidate's exceedances are at most those of edge i-1, the baseline's
-        # of x/ρ at least those of the edge a shift below.
-        c_before = c_n - _cumulated(candidate, first - 1, last - 1)
-        b_beyond = b_n - _cumulated(baseline, first - self._shift_down, last - self._shift_down)
-        passed = self._fewer.log_e(c_before, c_n) + self._more.log_e(b_beyond, b_n)
-        return (_least(fail), _least(passed))
+        sides = self._above(candidate, baseline)
+        return (self._fail(*sides), self._pass(*sides)) if sides else (0.0, 0.0)
+
+    def log_fail(self, candidate: Slots, baseline: Slots) -> float:
+        """Against "not slower" alone."""
+        sides = self._above(candidate, baseline)
+        return self._fail(*sides) if sides else 0.0
+
+    def _above(self, candidate: Slots, baseline: Slots) -> tuple[Slots, Slots] | None:
+        """How many values lie above each slot's upper edge: two margins beyond the outermost values, at either end."""
+        used = np.flatnonzero(candidate + baseline)
+        if not len(used) or not candidate.any() or not baseline.any():
+            return None
+        first, end = int(used[0]), int(used[-1]) + 1
+        sides = np.zeros((2, end - first + 4 * self._margin), dtype=np.int64)
+        sides[0, 2 * self._margin : -2 * self._margin] = candidate[first:end]
+        sides[1, 2 * self._margin : -2 * self._margin] = baseline[first:end]
+        sums = sides.cumsum(axis=1, out=sides)
+        above = sums[:, -1:] - sums
+        return above[0], above[1]
+
+    def _fail(self, candidate: Slots, baseline: Slots) -> float:
+        """For x in (edge i-1, edge i]: the candidate's exceedances are at least those of edge i, the baseline's of x/ρ
+        at most those of the edge a shift and one below."""
+        own, base = self._at(candidate, 0), self._at(baseline, self._shift_up + 1)
+        return _least_sum(self._more, own, int(candidate[0]), self._fewer, base, int(baseline[0]))
+
+    def _pass(self, candidate: Slots, baseline: Slots) -> float:
+        """For x in (edge i-1, edge i]: the candidate's exceedances are at most those of edge i-1, the baseline's of x/ρ
+        at least those of the edge a shift below."""
+        own, base = self._at(candidate, 1), self._at(baseline, self._shift_down)
+        return _least_sum(self._fewer, own, int(candidate[0]), self._more, base, int(baseline[0]))
+
+    def _at(self, above: Slots, shift: int) -> Slots:
+        """Of the slots ``shift`` below those that x runs over, which go one margin beyond the values at either end."""
+        return above[self._margin - shift : len(above) - self._margin - shift]
 
 
-def _least(values: FloatArray) -> float:
-    return float(values.min())
+def _least_sum(first: RateGrid, hits: Slots, n: int, second: RateGrid, others: Slots, m: int) -> float:
+    """The least over x of the two logarithms' sum. Shapes: ``hits`` [x], ``others`` [x], of ``n`` and ``m`` values.
 
-
-def _span(candidate: Slots, baseline: Slots, margin: int) -> tuple[int, int]:
-    """Slots outside of which both counts stay what they are at the ends."""
-    used = np.flatnonzero(candidate + baseline)
-    return int(used[0]) - margin, int(used[-1]) + margin + 1
-
-
-def _cumulated(counts: Slots, first: int, last: int) -> Slots:
-    """How many values lie at or below each slot's upper edge, for slots first … last-1 (beyond either end too)."""
-    sums = np.cumsum(counts)
-    slots = np.arange(first, last)
-    taken: Slots = sums[np.clip(slots, 0, len(sums) - 1)]
-    taken[slots < 0] = 0
-    return taken
+    Along x one of the two only falls and the other only rises. So between two places their sum is at least the one's at
+    the one end plus the other's at the other, and where that is no less than what was found already, nobody need look.
+    """
+    places = np.append(np.arange(0, len(hits) - 1, _STRIDE), len(hits) - 1)
+    falls, rises = first.log_e(hits[places], n), second.log_e(others[places], m)
+    least = (falls + rises).min()
+    bounds = np.minimum(falls[:-1], falls[1:]) + np.minimum(rises[:-1], rises[1:])
+    open_ = np.flatnonzero(bounds < least)
+    if len(open_):
+        between = (places[open_, None] + np.arange(1, _STRIDE)).ravel()
+        between = between[between < len(hits)]
+        sums = first.log_e(hits[between], n) + second.log_e(others[between], m)
+        least = min(least, sums.min()) if len(sums) else least
+    return float(least)
 
 
 class LatencyTest:
@@ -101,12 +124,14 @@ class LatencyTest:
         own, base = candidate.quantile(self.q), baseline.quantile(self.q)
         self.ratio = own / base if own is not None and base else None
         steady, self.log_pass = self._quantiles.log_e(candidate.counts, baseline.counts)
-        recent_c, recent_b = candidate.counts - self._mark_c.counts, baseline.counts - self._mark_b.counts
-        recent = steady if self._starts == 1 else self._quantiles.log_e(recent_c, recent_b)[0]
+        recent = steady if self._starts == 1 else self._recent(candidate, baseline)
         bet = math.log(spend(self._starts)) - LN2 + recent
         self.log_fail = log_sum([steady - LN2, bet, math.log(max(self._cash, _NOTHING_LEFT))])
         if recent < 0 and candidate.total - self._mark_c.total >= self._window_least:
             self._begin_anew(candidate, baseline)
+
+    def _recent(self, candidate: Tally, baseline: Tally) -> float:
+        return self._quantiles.log_fail(candidate.counts - self._mark_c.counts, baseline.counts - self._mark_b.counts)
 
     def since(self, candidate: Tally, baseline: Tally) -> tuple[Tally, Tally]:
         """What came since the last restart, of the candidate and of the baseline."""

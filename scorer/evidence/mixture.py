@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,11 @@ class RateGrid:
     hit: tuple[float, ...]
     miss: tuple[float, ...]
     weights: tuple[float, ...]
+    _columns: FloatArray = field(init=False, repr=False, compare=False)  # what one more hit, one more request, none say
+
+    def __post_init__(self) -> None:
+        gain = np.subtract(self.hit, self.miss)
+        object.__setattr__(self, "_columns", np.stack([gain, np.array(self.miss), np.log(self.weights)])[:, :, None])
 
     @classmethod
     def around(cls, limit: float, shifts: Sequence[float], *, above: bool) -> RateGrid:
@@ -150,10 +155,12 @@ class RateGrid:
 
     def log_e(self, hits: NDArray[np.int64], n: int) -> FloatArray:
         """ln{½ + ½ Σ_j π_j ratio_j} for many counts at once. Shapes: [x] → [x]."""
-        exponents = np.outer(hits, np.subtract(self.hit, self.miss))
-        exponents += np.add(np.multiply(self.miss, n), np.log(self.weights))
-        top = exponents.max(axis=1)
-        exponents -= top[:, None]
+        gain, miss, weight = self._columns
+        exponents = gain * hits
+        exponents += miss * n + weight
+        top = exponents.max(axis=0)
+        exponents -= top
         np.exp(exponents, out=exponents)
-        mixture: FloatArray = top + np.log(exponents.sum(axis=1))
+        mixture: FloatArray = np.log(exponents.sum(axis=0))
+        mixture += top
         return np.logaddexp(0.0, mixture) - LN2

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glidepath.histogram import MAX_INDEX, MIN_INDEX, Histogram, bucket_of, midpoint
+from glidepath.histogram import MAX_INDEX, MIN_INDEX, Histogram, StoredCounts, bucket_of, midpoint
 
 SIZE = MAX_INDEX - MIN_INDEX + 2  # slot 0 holds values ≤ 0, slot i + 1 holds bucket MIN_INDEX + i
 
@@ -22,10 +21,11 @@ Slots = NDArray[np.int64]
 class Tally:
     """Counts by slot, and their total. Histograms are collected and added many at a time, when somebody looks."""
 
-    __slots__ = ("_counts", "_total", "_waiting")
+    __slots__ = ("_counts", "_sums", "_total", "_waiting")
 
     def __init__(self) -> None:
         self._counts: Slots = np.zeros(SIZE, dtype=np.int64)
+        self._sums: Slots | None = None
         self._total = 0
         self._waiting: list[Histogram] = []
 
@@ -34,6 +34,14 @@ class Tally:
         """Not to be written to."""
         self._settle()
         return self._counts
+
+    @property
+    def sums(self) -> Slots:
+        """How many values lie in each slot or below. Not to be written to."""
+        self._settle()
+        if self._sums is None:
+            self._sums = self._counts.cumsum()
+        return self._sums
 
     @property
     def total(self) -> int:
@@ -49,30 +57,37 @@ class Tally:
     def _settle(self) -> None:
         if not self._waiting:
             return
-        slots = np.fromiter(chain.from_iterable(h.counts for h in self._waiting), dtype=np.int64)
-        added = np.fromiter(chain.from_iterable(h.counts.values() for h in self._waiting), dtype=np.int64)
-        zeros = sum(h.zeros for h in self._waiting)
-        self._waiting.clear()
-        np.clip(slots, MIN_INDEX, MAX_INDEX, out=slots)
-        np.add.at(self._counts, slots - (MIN_INDEX - 1), added)
+        waiting, self._waiting, self._sums = self._waiting, [], None
+        parts = [_arrays(h) for h in waiting if h.counts]
+        if parts:
+            slots, added = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+            if added.min() < 0:
+                raise OverflowError("a count that no histogram can have")
+            slots -= MIN_INDEX - 1
+            np.minimum(np.maximum(slots, 1, out=slots), SIZE - 1, out=slots)
+            np.add.at(self._counts, slots, added)
+            self._total += int(added.sum())
+        zeros = sum(h.zeros for h in waiting)
         self._counts[0] += zeros
-        self._total += int(added.sum()) + zeros
+        self._total += zeros
 
     def add_value(self, value: float) -> None:
         self._counts[slot_of(value)] += 1
         self._total += 1
+        self._sums = None
 
     def add_slots(self, slots: Slots) -> None:
         """One value for each of these slots."""
         np.add.at(self._counts, slots, 1)
         self._total += len(slots)
+        self._sums = None
 
     def quantile(self, q: float) -> float | None:
         """The value at quantile q by nearest rank, to within ±0.55 %; None when empty."""
         if not self.total:
             return None
         rank = max(1, math.ceil(q * self.total))
-        slot = int(np.searchsorted(np.cumsum(self.counts), rank))
+        slot = int(self.sums.searchsorted(rank))
         return 0.0 if slot == 0 else midpoint(slot - 1 + MIN_INDEX)
 
     def less(self, earlier: Tally) -> Tally:
@@ -96,12 +111,21 @@ class Tally:
         return [first, *self.counts[first : last + 1].tolist()]
 
     def load(self, raw: Sequence[Any]) -> None:
-        self._waiting.clear()
+        self._waiting, self._sums = [], None
         self._counts[:] = 0
         if raw:
             first, values = int(raw[0]), raw[1:]
             self._counts[first : first + len(values)] = values
         self._total = int(self._counts.sum())
+
+
+def _arrays(histogram: Histogram) -> tuple[Slots, Slots]:
+    """Indices and counts; arrays of their own."""
+    counts = histogram.counts
+    if isinstance(counts, StoredCounts):
+        return np.array(counts.indices, dtype=np.int64), np.array(counts.numbers, dtype=np.int64)
+    size = len(counts)
+    return np.fromiter(counts, dtype=np.int64, count=size), np.fromiter(counts.values(), dtype=np.int64, count=size)
 
 
 def slot_of(value: float) -> int:

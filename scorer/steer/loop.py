@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import json
 import time
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
@@ -31,6 +30,7 @@ from scorer.steer.reconcile import Imprint, Values
 from scorer.steer.status import status_of
 from scorer.steer.store import FencedError, News, Record, Store
 from scorer.steer.track import Outlook, Track
+from scorer.turns import turn
 
 GAP_S = 0.02  # news does not wake the loop more often than this: what comes within it is taken in together
 YIELD_EVERY = 20  # workloads
@@ -285,9 +285,9 @@ class SteerLoop:
 
     @staticmethod
     def _is_due(turns: dict[str, int], name: str, now_ms: int, every_ms: int) -> bool:
-        """Once in ``every_ms``; the name spreads the workloads over it, so that their turns do not fall on one tick."""
-        turn = (now_ms + zlib.crc32(name.encode()) % every_ms) // every_ms
-        due, turns[name] = turns.get(name) != turn, turn
+        """Once in ``every_ms``."""
+        now = turn(name, now_ms, every_ms)
+        due, turns[name] = turns.get(name) != now, now
         return due
 
     def _outlook(self, track: Track, now_ms: int) -> Outlook:

@@ -49,7 +49,9 @@ def _reconfigure(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int
     replaced = _replaced(state, facts)
     if replaced:
         return _start_over(state, facts, policy, now_ms, replaced)
-    state = replace(state, baseline=facts.baseline or state.baseline, candidate=facts.candidate or state.candidate)
+    sides = (facts.baseline or state.baseline, facts.candidate or state.candidate)
+    if sides != (state.baseline, state.candidate):
+        state = replace(state, baseline=sides[0], candidate=sides[1])
     if facts.config_digest == state.config_digest:
         return state, ()
     if not state.config_digest:

@@ -194,7 +194,7 @@ def _decode(streams: Mapping[str, Sequence[Any]]) -> News:
         for entry_id, fields in entries:
             try:
                 if stream == "outcomes":
-                    outcomes.append(replace(decode_outcomes(fields[b"o"]), arrived_ms=_id_ms(entry_id)))
+                    outcomes.append(decode_outcomes(fields[b"o"], arrived_ms=_id_ms(entry_id)))
                 elif stream == "results":
                     scored.append(decode_scored(fields[b"r"]))
                 else:

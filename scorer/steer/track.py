@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from operator import is_
 from typing import Any
 
 from glidepath.config import Config, Workload
@@ -35,6 +36,7 @@ from scorer.steer.reconcile import (
 )
 from scorer.steer.store import News, no_cursors
 from scorer.steer.totals import Totals, totals_of
+from scorer.turns import turn
 
 MAX_SOURCES = 64  # extproc processes whose last flush is remembered
 SETTLE_MS = 10_000  # Envoys that take longer to confirm a share do not cost the evidence that came meanwhile
@@ -156,7 +158,7 @@ class Track:
             self.clocks.learn(outcomes.source, outcomes.to_ms, outcomes.arrived_ms)
         for outcomes in news.outcomes:
             ahead = self.clocks.ahead_ms(outcomes.source)
-            self._fold_outcomes(replace(outcomes, from_ms=outcomes.from_ms + ahead, to_ms=outcomes.to_ms + ahead))
+            self._fold_outcomes(outcomes.later(ahead) if ahead else outcomes)
         for scored in news.scored:
             self._fold_scored(scored)
 
@@ -167,7 +169,8 @@ class Track:
         self._seen[outcomes.source] = outcomes.seq
         while len(self._seen) > MAX_SOURCES:
             self._seen.pop(next(iter(self._seen)))
-        self.totals.coverage = add_counts(self.totals.coverage, outcomes.coverage)
+        if outcomes.coverage:
+            self.totals.coverage = add_counts(self.totals.coverage, outcomes.coverage)
         self._urgent |= any(s.errors for s in outcomes.sides if s.side is Side.CANDIDATE)
         live = [s for s in outcomes.sides if s.side is Side.CANDIDATE and s.origin is Origin.LIVE and s.requests]
         if live:
@@ -206,7 +209,7 @@ class Track:
             self._look(readings, wanted, outlook.stale)
         self.envoys = len(readings)
         self._settle(now_ms)
-        self.facts, self._orders = replace(self._facts(outlook, now_ms), strangers=strangers), ()
+        self.facts, self._orders = self._facts(outlook, strangers, now_ms), ()
         self.state, decisions = advance(self.state, self.facts, self.policy, now_ms)
         self.state, extra = self._shadow_knob(now_ms)
         if self.state.epoch != before.epoch:
@@ -216,7 +219,7 @@ class Track:
             self.observation = replace(self.observation, confirmed=frozenset())
         if self.state.drill is None or before.drill is None:
             self._live_errors = 0
-        self.dirty |= self.state != before or self.told != told_before or bool(decisions)
+        self.dirty |= (self.state is not before and self.state != before) or self.told != told_before or bool(decisions)
         self.changed |= self.dirty or self.observation.confirmed != confirmed_before
         return tuple(self._stamp(d) for d in (*decisions, *extra, *self._restarts(now_ms)))
 
@@ -242,7 +245,7 @@ class Track:
             and desired == wanted
             and told is self.told
             and before.keys() == readings.keys()
-            and all(before[envoy] is values for envoy, values in readings.items())
+            and all(map(is_, map(before.__getitem__, readings), readings.values()))
         )
 
     def _look(self, readings: Mapping[str, Values | None], wanted: Imprint, stale: frozenset[Imprint]) -> None:
@@ -265,11 +268,11 @@ class Track:
         return planned.writes
 
     def _judge(self, now_ms: int) -> None:
-        if self._urgent or now_ms - self._judged_ms >= JUDGE_MS:
+        if self._urgent or turn(self.name, now_ms, JUDGE_MS) != turn(self.name, self._judged_ms, JUDGE_MS):
             self.verdicts = self.evidence.verdicts(now_ms)
             self._judged_ms, self._urgent = now_ms, False
 
-    def _facts(self, outlook: Outlook, now_ms: int) -> Facts:
+    def _facts(self, outlook: Outlook, strangers: tuple[str, ...], now_ms: int) -> Facts:
         seen = self.observation
         return Facts(
             workload=self.name,
@@ -287,12 +290,15 @@ class Track:
             config_digest=self.digest,
             baseline=self._sides["baseline"],
             candidate=self._sides["candidate"],
+            strangers=strangers,
             live_ms=self.totals.live_ms,
             live_errors=self._live_errors,
         )
 
     def _strangers(self, carrying: frozenset[str]) -> tuple[str, ...]:
         """Those that we never told anything; a second stream of an Envoy has its name with a number."""
+        if not carrying:
+            return ()
         known = {envoy.partition("#")[0] for envoy, imprints in self.told.items() if set(imprints) - {NOTHING}}
         return tuple(sorted(e for e in carrying if e.partition("#")[0] not in known))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.histogram import BASE, MAX_INDEX, MIN_INDEX, Histogram, bucket_of, midpoint, upper_edge
+from glidepath.histogram import BASE, MAX_INDEX, MIN_INDEX, Histogram, StoredCounts, bucket_of, midpoint, upper_edge
 
 values = st.floats(min_value=0.02, max_value=9e6)
 many = st.lists(values, max_size=60)
@@ -52,3 +52,12 @@ def test_an_empty_histogram_has_no_quantile() -> None:
 def test_values_beyond_the_range_fall_into_the_outermost_bucket(value: float, index: int) -> None:
     assert bucket_of(value) == index
     assert midpoint(index) < upper_edge(index)
+
+
+@given(many, many)
+def test_stored_counts_are_the_same_histogram(a: list[float], b: list[float]) -> None:
+    plain = Histogram.of(a)
+    stored = Histogram(StoredCounts(list(plain.counts), list(plain.counts.values())))
+    assert stored == plain
+    assert (stored + Histogram.of(b)).total == len(a) + len(b)
+    assert stored.quantile(0.9) == plain.quantile(0.9)

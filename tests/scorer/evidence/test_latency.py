@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import evidence_cases as cases
-from glidepath.histogram import Histogram, bucket_of
+from glidepath.histogram import Histogram, StoredCounts, bucket_of
 from scorer.evidence.latency import LatencyTest, QuantileRatio
 from scorer.evidence.mixture import RateGrid
 from scorer.evidence.tally import Tally
@@ -47,6 +47,41 @@ def test_evidence_on_buckets_is_never_more_than_on_the_values_themselves(
     exact_fail, exact_pass = exact(own, base, q, ratio)
     assert fail <= exact_fail + 1e-9
     assert passed <= exact_pass + 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 10_000), st.floats(0.6, 2.0), st.floats(0.9, 1.6), st.sampled_from([0.5, 0.95, 0.99]), st.booleans()
+)
+def test_no_edge_that_would_give_less_evidence_is_left_out(
+    seed: int, slower: float, ratio: float, q: float, outliers: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    n, m, width = rng.integers(1, 5000), rng.integers(1, 20_000), rng.uniform(0.05, 1.5)
+    own, base = 100 * slower * rng.lognormal(0, width, n), 100 * rng.lognormal(0, width, m)
+    base = np.append(base, rng.uniform(1e4, 1e6, 20 * outliers))
+    counts = [tally(side.tolist()).counts for side in (own, base)]
+    quantiles = QuantileRatio(q, ratio)
+    everywhere = every_edge(*counts, q, ratio)
+    assert quantiles.log_e(*counts) == pytest.approx(everywhere, rel=1e-9, abs=1e-9)
+    assert quantiles.log_fail(*counts) == pytest.approx(everywhere[0], rel=1e-9, abs=1e-9)
+
+
+def every_edge(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[float, float]:
+    """The least evidence over all edges of buckets, one by one."""
+    shifts = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
+    more, fewer = (RateGrid.around(1 - q, shifts, above=a) for a in (True, False))
+    up, down = math.ceil(math.log2(ratio) * 64 - 1e-9), math.floor(math.log2(ratio) * 64 + 1e-9)
+    edges = np.arange(-300, len(own) + 300)
+
+    def above(counts: np.ndarray, shift: int) -> np.ndarray:
+        sums = np.concatenate([[0], np.cumsum(counts)])
+        return sums[-1] - sums[np.clip(edges - shift + 1, 0, len(counts))]
+
+    n, m = int(own.sum()), int(base.sum())
+    fail = more.log_e(above(own, 0), n) + fewer.log_e(above(base, up + 1), m)
+    passed = fewer.log_e(above(own, 1), n) + more.log_e(above(base, down), m)
+    return float(fail.min()), float(passed.min())
 
 
 @pytest.mark.parametrize(("q", "n", "baseline"), [(0.5, 500, 4), (0.95, 800, 1), (0.99, 1000, 5)])
@@ -119,3 +154,34 @@ def test_a_bucket_outside_of_what_is_covered_is_put_into_the_outermost() -> None
     assert dense.total == 5
     assert dense.counts[-1] == 3
     assert bucket_of(1e30) == bucket_of(1e9)
+
+
+@given(st.lists(st.lists(st.floats(0, 1e8), max_size=20), max_size=5))
+def test_stored_counts_are_added_like_any_other(flushes: list[list[float]]) -> None:
+    plain, stored = Tally(), Tally()
+    for values in flushes:
+        histogram = Histogram.of(values)
+        plain.add(histogram)
+        counts = StoredCounts(list(histogram.counts), list(histogram.counts.values()))
+        stored.add(Histogram(counts, histogram.zeros))
+    assert (stored.counts == plain.counts).all()
+    assert (stored.sums == plain.counts.cumsum()).all()
+    assert stored.total == sum(len(values) for values in flushes)
+
+
+def test_the_sums_follow_what_is_added() -> None:
+    dense = tally([100.0])
+    assert dense.sums[-1] == 1
+    dense.add_value(200.0)
+    dense.add_slots(np.array([5, 6]))
+    dense.add(Histogram.of([0.0]))
+    assert (dense.sums[-1], dense.sums[0]) == (5, 1)
+    dense.load([])
+    assert dense.sums[-1] == 0
+
+
+def test_a_count_beyond_all_bounds_is_refused() -> None:
+    dense = Tally()
+    dense.add(Histogram({5: 2**63}))
+    with pytest.raises(OverflowError):
+        _ = dense.total
