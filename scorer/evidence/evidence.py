@@ -22,7 +22,7 @@ from scorer.turns import turn
 VERSION = 2
 BIN_MS = 50  # flushes of a fleet that end within this time are one observation
 LOOK_MS = 1000  # the latency gates are looked at this often: the dearest ones, and none of them is fast
-BLOCK_MS = 1000  # a block of the increase test lasts at least this long: what drifts, drifts more slowly
+BLOCK_MS = 1000  # a block of the increase test lasts about this long: what drifts, drifts more slowly
 
 
 class Evidence:
@@ -87,8 +87,12 @@ class Evidence:
         self._engine.requests(*self._pending)
         self._pending = [0, 0, 0, 0, 0]
         at_ms = self._bin * BIN_MS
-        if at_ms - self._block_from_ms >= BLOCK_MS and self._engine.close_block():
+        if self._is_turn(self._block_from_ms, at_ms, BLOCK_MS) and self._engine.close_block():
             self._block_from_ms = at_ms
+
+    def _is_turn(self, last_ms: int, at_ms: int, every_ms: int) -> bool:
+        """Whether another round has begun since ``last_ms``: once in ``every_ms``, at other times for others."""
+        return turn(self._name, at_ms, every_ms) > turn(self._name, last_ms, every_ms)
 
     def fold_scored(self, scored: ScoredPair) -> Evidence:
         """Add one scored pair. Left out: unscored ones, pairs from before this step, a user's beyond the cap."""
@@ -120,7 +124,7 @@ class Evidence:
         """One verdict a gate. Costs next to nothing when nothing was folded since the last call."""
         if self._shown is None:
             self._settle()
-            if turn(self._name, self._last_ms, LOOK_MS) > turn(self._name, self._looked_ms, LOOK_MS):
+            if self._is_turn(self._looked_ms, self._last_ms, LOOK_MS):
                 self._engine.look()
                 self._looked_ms = self._last_ms
             self._shown = self._engine.verdicts(self._rates(now_ms))

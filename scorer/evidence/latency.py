@@ -20,7 +20,7 @@ import numpy as np
 
 from glidepath.histogram import SCALE
 from scorer.evidence.gate import Cause, Gate, Part, Signal
-from scorer.evidence.mixture import LN2, RateGrid, log_sum, spend
+from scorer.evidence.mixture import LN2, FloatArray, Grids, RateGrid, log_sum, spend
 from scorer.evidence.specs import GateSpec
 from scorer.evidence.tally import Slots, Tally
 from scorer.evidence.words import signal_words
@@ -28,6 +28,7 @@ from scorer.evidence.words import signal_words
 _SHIFTS = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
 _NOTHING_LEFT = 1e-12
 _STRIDE = 16  # x is tried this many edges apart at first
+_BETWEEN = np.arange(1, _STRIDE)
 LEAST_GROWTH = 1.01  # the candidate's count must have grown by this factor before the next look: fewer looks are valid
 
 
@@ -36,69 +37,63 @@ class QuantileRatio:
 
     def __init__(self, q: float, max_ratio: float) -> None:
         tail = 1 - q
-        self._more = RateGrid.around(tail, _SHIFTS, above=True)
-        self._fewer = RateGrid.around(tail, _SHIFTS, above=False)
+        more, fewer = (RateGrid.around(tail, _SHIFTS, above=above) for above in (True, False))
+        self._own_more, self._own_fewer = Grids(more, fewer), Grids(fewer, more)
         buckets = math.log2(max_ratio) * 2**SCALE
         self._shift_up, self._shift_down = math.ceil(buckets - 1e-9), math.floor(buckets + 1e-9)
         self._margin = max(abs(self._shift_up), abs(self._shift_down)) + 2
 
     def log_e(self, candidate: Slots, baseline: Slots) -> tuple[float, float]:
-        """(against "not slower", against "slower"); (0, 0) while either side is empty."""
-        sides = self._above(candidate, baseline)
-        return (self._fail(*sides), self._pass(*sides)) if sides else (0.0, 0.0)
+        """(against "not slower", against "slower"); (0, 0) while either side is empty. Takes both sides' sums."""
+        if not candidate[-1] or not baseline[-1]:
+            return (0.0, 0.0)
+        places = self._places(candidate, baseline)
+        return self._fail(candidate, baseline, places), self._pass(candidate, baseline, places)
 
     def log_fail(self, candidate: Slots, baseline: Slots) -> float:
         """Against "not slower" alone."""
-        sides = self._above(candidate, baseline)
-        return self._fail(*sides) if sides else 0.0
+        if not candidate[-1] or not baseline[-1]:
+            return 0.0
+        return self._fail(candidate, baseline, self._places(candidate, baseline))
 
-    def _above(self, candidate: Slots, baseline: Slots) -> tuple[Slots, Slots] | None:
-        """How many values lie above each slot's upper edge: two margins beyond the outermost values, at either end."""
-        used = np.flatnonzero(candidate + baseline)
-        if not len(used) or not candidate.any() or not baseline.any():
-            return None
-        first, end = int(used[0]), int(used[-1]) + 1
-        sides = np.zeros((2, end - first + 4 * self._margin), dtype=np.int64)
-        sides[0, 2 * self._margin : -2 * self._margin] = candidate[first:end]
-        sides[1, 2 * self._margin : -2 * self._margin] = baseline[first:end]
-        sums = sides.cumsum(axis=1, out=sides)
-        above = sums[:, -1:] - sums
-        return above[0], above[1]
+    def _places(self, candidate: Slots, baseline: Slots) -> Slots:
+        """Slots some way apart, from before the first to behind the last at which either side's counts change."""
+        first = min(candidate.searchsorted(1), baseline.searchsorted(1)) - self._margin
+        last = max(candidate.searchsorted(candidate[-1]), baseline.searchsorted(baseline[-1])) + self._margin
+        return np.arange(first, last + _STRIDE, _STRIDE)
 
-    def _fail(self, candidate: Slots, baseline: Slots) -> float:
+    def _fail(self, candidate: Slots, baseline: Slots, places: Slots) -> float:
         """For x in (edge i-1, edge i]: the candidate's exceedances are at least those of edge i, the baseline's of x/ρ
         at most those of the edge a shift and one below."""
-        own, base = self._at(candidate, 0), self._at(baseline, self._shift_up + 1)
-        return _least_sum(self._more, own, int(candidate[0]), self._fewer, base, int(baseline[0]))
+        return _least_sum(self._own_more, (candidate, baseline), (0, self._shift_up + 1), places)
 
-    def _pass(self, candidate: Slots, baseline: Slots) -> float:
+    def _pass(self, candidate: Slots, baseline: Slots, places: Slots) -> float:
         """For x in (edge i-1, edge i]: the candidate's exceedances are at most those of edge i-1, the baseline's of x/ρ
         at least those of the edge a shift below."""
-        own, base = self._at(candidate, 1), self._at(baseline, self._shift_down)
-        return _least_sum(self._fewer, own, int(candidate[0]), self._more, base, int(baseline[0]))
-
-    def _at(self, above: Slots, shift: int) -> Slots:
-        """Of the slots ``shift`` below those that x runs over, which go one margin beyond the values at either end."""
-        return above[self._margin - shift : len(above) - self._margin - shift]
+        return _least_sum(self._own_fewer, (candidate, baseline), (1, self._shift_down), places)
 
 
-def _least_sum(first: RateGrid, hits: Slots, n: int, second: RateGrid, others: Slots, m: int) -> float:
-    """The least over x of the two logarithms' sum. Shapes: ``hits`` [x], ``others`` [x], of ``n`` and ``m`` values.
+def _least_sum(grids: Grids, sides: tuple[Slots, Slots], shifts: tuple[int, int], places: Slots) -> float:
+    """The least over x of both sides' logarithms together; each side's x lies ``shifts`` slots lower.
 
     Along x one of the two only falls and the other only rises. So between two places their sum is at least the one's at
     the one end plus the other's at the other, and where that is no less than what was found already, nobody need look.
     """
-    places = np.append(np.arange(0, len(hits) - 1, _STRIDE), len(hits) - 1)
-    falls, rises = first.log_e(hits[places], n), second.log_e(others[places], m)
-    least = (falls + rises).min()
-    bounds = np.minimum(falls[:-1], falls[1:]) + np.minimum(rises[:-1], rises[1:])
-    open_ = np.flatnonzero(bounds < least)
+    values = _at(grids, sides, shifts, places)
+    least = (values[0] + values[1]).min()
+    bounds = np.minimum(values[:, :-1], values[:, 1:])
+    open_ = np.flatnonzero(bounds[0] + bounds[1] < least)
     if len(open_):
-        between = (places[open_, None] + np.arange(1, _STRIDE)).ravel()
-        between = between[between < len(hits)]
-        sums = first.log_e(hits[between], n) + second.log_e(others[between], m)
-        least = min(least, sums.min()) if len(sums) else least
+        values = _at(grids, sides, shifts, (places[open_, None] + _BETWEEN).ravel())
+        least = min(least, (values[0] + values[1]).min())
     return float(least)
+
+
+def _at(grids: Grids, sides: tuple[Slots, Slots], shifts: tuple[int, int], slots: Slots) -> FloatArray:
+    """Both sides' logarithms with x at the upper edges of ``slots``. Shape: [side, slot]."""
+    n = np.array([side[-1] for side in sides])
+    below = [side.take(slots + (1 - shift), mode="clip") for side, shift in zip(sides, shifts, strict=True)]
+    return grids.log_e(n[:, None] - np.array(below), n)
 
 
 class LatencyTest:
@@ -123,7 +118,7 @@ class LatencyTest:
         self._looked_at = candidate.total
         own, base = candidate.quantile(self.q), baseline.quantile(self.q)
         self.ratio = own / base if own is not None and base else None
-        steady, self.log_pass = self._quantiles.log_e(candidate.counts, baseline.counts)
+        steady, self.log_pass = self._quantiles.log_e(candidate.sums, baseline.sums)
         recent = steady if self._starts == 1 else self._recent(candidate, baseline)
         bet = math.log(spend(self._starts)) - LN2 + recent
         self.log_fail = log_sum([steady - LN2, bet, math.log(max(self._cash, _NOTHING_LEFT))])
@@ -131,7 +126,7 @@ class LatencyTest:
             self._begin_anew(candidate, baseline)
 
     def _recent(self, candidate: Tally, baseline: Tally) -> float:
-        return self._quantiles.log_fail(candidate.counts - self._mark_c.counts, baseline.counts - self._mark_b.counts)
+        return self._quantiles.log_fail(candidate.sums - self._mark_c.sums, baseline.sums - self._mark_b.sums)
 
     def since(self, candidate: Tally, baseline: Tally) -> tuple[Tally, Tally]:
         """What came since the last restart, of the candidate and of the baseline."""

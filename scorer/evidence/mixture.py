@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ def log_add(a: float, b: float) -> float:
 def log_sum(values: Sequence[float]) -> float:
     """ln Σ e^v of a non-empty sequence."""
     top = max(values)
-    return top + math.log(sum(math.exp(v - top) for v in values))
+    return top + math.log(sum([math.exp(v - top) for v in values]))
 
 
 class Restarting:
@@ -128,11 +128,6 @@ class RateGrid:
     hit: tuple[float, ...]
     miss: tuple[float, ...]
     weights: tuple[float, ...]
-    _columns: FloatArray = field(init=False, repr=False, compare=False)  # what one more hit, one more request, none say
-
-    def __post_init__(self) -> None:
-        gain = np.subtract(self.hit, self.miss)
-        object.__setattr__(self, "_columns", np.stack([gain, np.array(self.miss), np.log(self.weights)])[:, :, None])
 
     @classmethod
     def around(cls, limit: float, shifts: Sequence[float], *, above: bool) -> RateGrid:
@@ -155,12 +150,26 @@ class RateGrid:
 
     def log_e(self, hits: NDArray[np.int64], n: int) -> FloatArray:
         """ln{½ + ½ Σ_j π_j ratio_j} for many counts at once. Shapes: [x] → [x]."""
-        gain, miss, weight = self._columns
-        exponents = gain * hits
-        exponents += miss * n + weight
-        top = exponents.max(axis=0)
-        exponents -= top
+        one: FloatArray = Grids(self).log_e(hits[None, :], np.array([n]))[0]
+        return one
+
+
+class Grids:
+    """Some grids of as many alternatives each, evaluated together, each over counts of its own."""
+
+    def __init__(self, *grids: RateGrid) -> None:
+        # The half that is not staked is one more alternative, whose ratio is always 1.
+        self._gain = np.array([[0.0, *np.subtract(g.hit, g.miss)] for g in grids])[:, :, None]
+        self._miss = np.array([[0.0, *g.miss] for g in grids])[:, :, None]
+        self._weight = np.log([[0.5, *np.multiply(g.weights, 0.5)] for g in grids])[:, :, None]
+
+    def log_e(self, hits: NDArray[np.int64], n: NDArray[np.int64]) -> FloatArray:
+        """As ``RateGrid.log_e``. Shapes: ``hits`` [grid, x], ``n`` [grid] → [grid, x]."""
+        exponents = self._gain * hits[:, None, :]
+        exponents += self._miss * n[:, None, None] + self._weight
+        top = exponents.max(axis=1)
+        exponents -= top[:, None, :]
         np.exp(exponents, out=exponents)
-        mixture: FloatArray = np.log(exponents.sum(axis=0))
+        mixture: FloatArray = np.log(exponents.sum(axis=1))
         mixture += top
-        return np.logaddexp(0.0, mixture) - LN2
+        return mixture

@@ -37,10 +37,11 @@ class Tally:
 
     @property
     def sums(self) -> Slots:
-        """How many values lie in each slot or below. Not to be written to."""
+        """How many values lie below each slot, and at last all. Shape [SIZE + 1]; not to be written to."""
         self._settle()
         if self._sums is None:
-            self._sums = self._counts.cumsum()
+            self._sums = np.zeros(SIZE + 1, dtype=np.int64)
+            self._counts.cumsum(out=self._sums[1:])
         return self._sums
 
     @property
@@ -87,7 +88,7 @@ class Tally:
         if not self.total:
             return None
         rank = max(1, math.ceil(q * self.total))
-        slot = int(self.sums.searchsorted(rank))
+        slot = int(self.sums.searchsorted(rank)) - 1
         return 0.0 if slot == 0 else midpoint(slot - 1 + MIN_INDEX)
 
     def less(self, earlier: Tally) -> Tally:
@@ -99,7 +100,7 @@ class Tally:
 
     def copy(self) -> Tally:
         other = Tally()
-        other._counts, other._total = self.counts.copy(), self.total
+        other._counts, other._total, other._sums = self.counts.copy(), self.total, self._sums
         return other
 
     def to_json(self) -> list[Any]:

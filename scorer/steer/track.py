@@ -136,7 +136,7 @@ class Track:
             "evidence": self.evidence.to_json(),
             "cursors": self.cursors,
             "told": told_to_json(self.told),
-            "totals": dataclasses.asdict(self.totals),
+            "totals": {f.name: getattr(self.totals, f.name) for f in dataclasses.fields(self.totals)},
             "seen": self._seen,
             "clocks": self.clocks.to_json(),
         }
