@@ -16,6 +16,7 @@ from glidepath.config import Config
 from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
 from glidepath.redisio import RedisClient, check, connect
+from scorer.memory import keep_for_good
 from scorer.statuspage import add_status
 from scorer.steer.compose import steer_loop
 from scorer.worker.loop import ScoreWorker
@@ -105,4 +106,6 @@ async def serve(config: Config, redis_place: str = "redis.url", scorer: BatchSco
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked)
-    await ScorerService(config, redis_place=redis_place, scorer=scorer).run(stop)
+    service = ScorerService(config, redis_place=redis_place, scorer=scorer)
+    keep_for_good()
+    await service.run(stop)
