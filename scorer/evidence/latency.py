@@ -38,23 +38,35 @@ class QuantileRatio:
     def __init__(self, q: float, max_ratio: float) -> None:
         tail = 1 - q
         more, fewer = (RateGrid.around(tail, _SHIFTS, above=above) for above in (True, False))
-        self._own_more, self._own_fewer = Grids(more, fewer), Grids(fewer, more)
+        self._both, self._three = Grids(more, fewer, fewer, more), Grids(more, fewer, fewer, more, more, fewer)
         buckets = math.log2(max_ratio) * 2**SCALE
         self._shift_up, self._shift_down = math.ceil(buckets - 1e-9), math.floor(buckets + 1e-9)
         self._margin = max(abs(self._shift_up), abs(self._shift_down)) + 2
+
+        # Fail. For x in (edge i-1, edge i]: the candidate's exceedances are at least those of edge i, the baseline's of
+        # x/ρ at most those of the edge a shift and one below.
+        fail = (0, self._shift_up + 1)
+        # Pass. For x in (edge i-1, edge i]: the candidate's exceedances are at most those of edge i-1, the baseline's
+        # of x/ρ at least those of the edge a shift below.
+        self._shifts = (*fail, 1, self._shift_down, *fail)
 
     def log_e(self, candidate: Slots, baseline: Slots) -> tuple[float, float]:
         """(against "not slower", against "slower"); (0, 0) while either side is empty. Takes both sides' sums."""
         if not candidate[-1] or not baseline[-1]:
             return (0.0, 0.0)
         places = self._places(candidate, baseline)
-        return self._fail(candidate, baseline, places), self._pass(candidate, baseline, places)
+        fail, passed = _least_sums(self._both, (candidate, baseline) * 2, self._shifts[:4], places)
+        return (float(fail), float(passed))
 
-    def log_fail(self, candidate: Slots, baseline: Slots) -> float:
-        """Against "not slower" alone."""
-        if not candidate[-1] or not baseline[-1]:
-            return 0.0
-        return self._fail(candidate, baseline, self._places(candidate, baseline))
+    def log_e_since(
+        self, candidate: Slots, baseline: Slots, recent_c: Slots, recent_b: Slots
+    ) -> tuple[float, float, float]:
+        """``log_e`` of both sides, and against "not slower" of a part of what they hold."""
+        if not recent_c[-1] or not recent_b[-1]:
+            return (*self.log_e(candidate, baseline), 0.0)
+        sides, places = (*(candidate, baseline) * 2, recent_c, recent_b), self._places(candidate, baseline)
+        fail, passed, recent = _least_sums(self._three, sides, self._shifts, places)
+        return (float(fail), float(passed), float(recent))
 
     def _places(self, candidate: Slots, baseline: Slots) -> Slots:
         """Slots some way apart, from before the first to behind the last at which either side's counts change."""
@@ -62,35 +74,25 @@ class QuantileRatio:
         last = max(candidate.searchsorted(candidate[-1]), baseline.searchsorted(baseline[-1])) + self._margin
         return np.arange(first, last + _STRIDE, _STRIDE)
 
-    def _fail(self, candidate: Slots, baseline: Slots, places: Slots) -> float:
-        """For x in (edge i-1, edge i]: the candidate's exceedances are at least those of edge i, the baseline's of x/ρ
-        at most those of the edge a shift and one below."""
-        return _least_sum(self._own_more, (candidate, baseline), (0, self._shift_up + 1), places)
 
-    def _pass(self, candidate: Slots, baseline: Slots, places: Slots) -> float:
-        """For x in (edge i-1, edge i]: the candidate's exceedances are at most those of edge i-1, the baseline's of x/ρ
-        at least those of the edge a shift below."""
-        return _least_sum(self._own_fewer, (candidate, baseline), (1, self._shift_down), places)
-
-
-def _least_sum(grids: Grids, sides: tuple[Slots, Slots], shifts: tuple[int, int], places: Slots) -> float:
-    """The least over x of both sides' logarithms together; each side's x lies ``shifts`` slots lower.
+def _least_sums(grids: Grids, sides: Sequence[Slots], shifts: Sequence[int], places: Slots) -> FloatArray:
+    """For every two sides, the least over x of their logarithms together; each side's x lies ``shifts`` slots lower.
 
     Along x one of the two only falls and the other only rises. So between two places their sum is at least the one's at
     the one end plus the other's at the other, and where that is no less than what was found already, nobody need look.
     """
     values = _at(grids, sides, shifts, places)
-    least = (values[0] + values[1]).min()
+    least: FloatArray = (values[0::2] + values[1::2]).min(axis=1)
     bounds = np.minimum(values[:, :-1], values[:, 1:])
-    open_ = np.flatnonzero(bounds[0] + bounds[1] < least)
+    open_ = np.flatnonzero((bounds[0::2] + bounds[1::2] < least[:, None]).any(axis=0))
     if len(open_):
         values = _at(grids, sides, shifts, (places[open_, None] + _BETWEEN).ravel())
-        least = min(least, (values[0] + values[1]).min())
-    return float(least)
+        np.minimum(least, (values[0::2] + values[1::2]).min(axis=1), out=least)
+    return least
 
 
-def _at(grids: Grids, sides: tuple[Slots, Slots], shifts: tuple[int, int], slots: Slots) -> FloatArray:
-    """Both sides' logarithms with x at the upper edges of ``slots``. Shape: [side, slot]."""
+def _at(grids: Grids, sides: Sequence[Slots], shifts: Sequence[int], slots: Slots) -> FloatArray:
+    """Each side's logarithm with x at the upper edges of ``slots``. Shape: [side, slot]."""
     n = np.array([side[-1] for side in sides])
     below = [side.take(slots + (1 - shift), mode="clip") for side, shift in zip(sides, shifts, strict=True)]
     return grids.log_e(n[:, None] - np.array(below), n)
@@ -118,15 +120,18 @@ class LatencyTest:
         self._looked_at = candidate.total
         own, base = candidate.quantile(self.q), baseline.quantile(self.q)
         self.ratio = own / base if own is not None and base else None
-        steady, self.log_pass = self._quantiles.log_e(candidate.sums, baseline.sums)
-        recent = steady if self._starts == 1 else self._recent(candidate, baseline)
+        steady, self.log_pass, recent = self._evidence(candidate.sums, baseline.sums)
         bet = math.log(spend(self._starts)) - LN2 + recent
         self.log_fail = log_sum([steady - LN2, bet, math.log(max(self._cash, _NOTHING_LEFT))])
         if recent < 0 and candidate.total - self._mark_c.total >= self._window_least:
             self._begin_anew(candidate, baseline)
 
-    def _recent(self, candidate: Tally, baseline: Tally) -> float:
-        return self._quantiles.log_fail(candidate.sums - self._mark_c.sums, baseline.sums - self._mark_b.sums)
+    def _evidence(self, candidate: Slots, baseline: Slots) -> tuple[float, float, float]:
+        if self._starts == 1:
+            steady, passed = self._quantiles.log_e(candidate, baseline)
+            return steady, passed, steady
+        recent = (candidate - self._mark_c.sums, baseline - self._mark_b.sums)
+        return self._quantiles.log_e_since(candidate, baseline, *recent)
 
     def since(self, candidate: Tally, baseline: Tally) -> tuple[Tally, Tally]:
         """What came since the last restart, of the candidate and of the baseline."""

@@ -64,7 +64,9 @@ def test_no_edge_that_would_give_less_evidence_is_left_out(
     quantiles = QuantileRatio(q, ratio)
     everywhere = every_edge(*sums, q, ratio)
     assert quantiles.log_e(*sums) == pytest.approx(everywhere, rel=1e-9, abs=1e-9)
-    assert quantiles.log_fail(*sums) == pytest.approx(everywhere[0], rel=1e-9, abs=1e-9)
+    part = [side // 2 for side in sums]
+    both = (*everywhere, every_edge(*part, q, ratio)[0] if all(side[-1] for side in part) else 0.0)
+    assert quantiles.log_e_since(*sums, *part) == pytest.approx(both, rel=1e-9, abs=1e-9)
 
 
 def every_edge(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[float, float]:
