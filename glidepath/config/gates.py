@@ -33,12 +33,14 @@ class QualityGate(Gate):
 class ErrorGate(Gate):
     """``max_increase``: percentage points above the baseline's rate; ``max_rate``: of the candidate by itself.
 
-    ``max_ratio`` is the fast guard's tolerated ratio of error rates, candidate to baseline.
+    ``max_ratio`` is the fast guard's tolerated ratio of error rates, candidate to baseline. That guard stays one though
+    ``gating`` is false; ``fast: inform`` is the one way to switch it off.
     """
 
     max_increase: Share | None = None
     max_rate: Share | None = None
     max_ratio: float = Field(default=2.0, ge=1)
+    fast: Literal["guard", "inform"] = "guard"  # errors_fast goes to 0 %, or is shown and logged only
 
     @model_validator(mode="after")
     def _one(self) -> ErrorGate:

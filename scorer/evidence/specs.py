@@ -98,7 +98,8 @@ def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     if errors is not None and errors.max_rate is not None:
         name = "errors" if errors.max_increase is None else "errors_rate"
         drafts.append(_Draft(name, errors.max_rate, "share", errors, errors.gating))
-    ratio, gating = (errors.max_ratio, errors.gating) if errors else (DEFAULT_MAX_RATIO, True)
+    # The safety net: not switched off by an informational gate of error rates, nor by none.
+    ratio, gating = (errors.max_ratio, errors.fast == "guard") if errors else (DEFAULT_MAX_RATIO, True)
     drafts.append(_Draft("errors_fast", ratio, "ratio", errors, gating, fast=True, guard=True))
     drafts.append(_Draft("candidate_down", 0.02, "share", None, fast=True, guard=True))
     seen = {d.name for d in drafts}

@@ -36,3 +36,18 @@ def test_the_split_is_guarded_only_where_there_is_one() -> None:
 def test_the_fast_guards_are_there_even_without_an_errors_gate() -> None:
     names = {s.name for s in specs_of(workload_of("    gates: {errors: null, quality: null, latency: []}\n"), 100)}
     assert names == {"errors_fast", "candidate_down"}
+
+
+@pytest.mark.parametrize(
+    ("errors", "gating"),
+    [
+        ("{max_rate: 1%, gating: false}", True),
+        ("{max_rate: 1%}", True),
+        ("null", True),
+        ("{max_rate: 1%, fast: inform}", False),
+        ("{max_rate: 1%, gating: false, fast: guard}", True),
+    ],
+)
+def test_the_fast_guard_is_switched_off_by_its_own_setting_only(errors: str, gating: bool) -> None:
+    specs = {s.name: s for s in specs_of(workload_of(f"    gates: {{errors: {errors}}}\n"), 10)}
+    assert specs["errors_fast"].gating is gating
