@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
-from typing import Any
-
 from glidepath.config.scoring import ScoringSection
-from scorer.compare.result import Comparison, excerpt
+from scorer.compare.result import Comparison
+from scorer.compare.schema import schema_error
 from scorer.compare.structure import match_trees
+from scorer.extract.reading import try_json
 
 _INVALID_SCHEMA = 0.5  # what is left of the agreement when only one side keeps the schema
 _SHOWN = 5
@@ -30,7 +28,9 @@ def compare_json(left: object, right: object, schema: object, settings: ScoringS
     agreement = tree.share * (_INVALID_SCHEMA if bool(broken[0]) != bool(broken[1]) else 1.0)
     flags = [flag for flag, error in zip(("baseline_schema", "schema"), broken, strict=True) if error]
     flags += sorted({_FLAGS[d.kind] for d in tree.differences})
-    details = {"fields": "; ".join(str(d) for d in tree.differences[:_SHOWN])} if tree.differences else {}
+    flags += ["fields_bound"] if tree.bound else []
+    shown = [str(d) for d in tree.differences[:_SHOWN]]
+    details = {"fields": "; ".join([tree.bound, *shown] if tree.bound else shown)} if tree.bound or shown else {}
     if any(broken):
         details["schema"] = broken[1] or broken[0]
     signals = {"fields": round(1 - tree.share, 4), "schema": float(any(broken)), "leaves": float(tree.leaves)}
@@ -50,38 +50,5 @@ def parse_json(text: str) -> object:
     body = text.strip()
     if body.startswith("```") and body.endswith("```"):
         body = body[3:-3].partition("\n")[2].strip()
-    try:
-        value: object = json.loads(body)
-    except (ValueError, RecursionError):
-        return MISSING
-    return value
-
-
-def schema_error(value: object, schema: object) -> str:
-    """The first way in which ``value`` breaks the schema, in words; empty when it keeps it, or when there is none."""
-    if not isinstance(schema, dict) or not schema:
-        return ""
-    validator = _validator(json.dumps(schema, sort_keys=True, default=str))
-    if validator is None:
-        return ""
-    from referencing.exceptions import Unresolvable  # slow to import, and few need it
-
-    try:
-        error = next(iter(validator.iter_errors(value)), None)
-    except (RecursionError, Unresolvable):
-        return ""
-    return f"{error.json_path}: {excerpt(error.message, 100)}" if error is not None else ""
-
-
-@lru_cache(maxsize=64)
-def _validator(schema: str) -> Any:
-    from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import validator_for
-
-    raw = json.loads(schema)
-    kind = validator_for(raw)
-    try:
-        kind.check_schema(raw)
-    except SchemaError:
-        return None  # the request's own schema is broken: nothing to hold an answer against
-    return kind(raw)
+    value, error = try_json(body, "the text")
+    return MISSING if error else value

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from glidepath.config.scoring import ExtractionSection
-from scorer.compare.result import Comparison
+from scorer.compare.partners import Pairs, best_partners, equal_partners
+from scorer.compare.result import Comparison, excerpt
 from scorer.compare.structure import match_trees
 from scorer.extract.answer import ToolCall
 
+_MAX_MATCHED = 400  # pairs of calls that are held against each other to find partners
+_SHOWN = 5
 _SAME_TOOL = 0.5  # of a call's agreement is the tool itself, the rest its arguments
 
 
@@ -32,23 +36,33 @@ def compare_tools(left: Sequence[ToolCall], right: Sequence[ToolCall], settings:
 def _partners(
     left: Sequence[ToolCall], right: Sequence[ToolCall], settings: ExtractionSection
 ) -> tuple[list[tuple[ToolCall, ToolCall]], str]:
-    """Calls of one name, best matches first, and in words what is left over."""
-    scored = sorted(
-        (-_call(a, b, settings), abs(i - j), i, j)
-        for i, a in enumerate(left)
-        for j, b in enumerate(right)
-        if a.name == b.name
-    )
-    taken: dict[int, int] = {}
-    used: set[int] = set()
-    for _, _, i, j in scored:
-        if i not in taken and j not in used:
-            taken[i] = j
-            used.add(j)
-    gone = [call.name for i, call in enumerate(left) if i not in taken]
-    come = [call.name for j, call in enumerate(right) if j not in used]
-    rest = f"{', '.join(gone) or '(no call)'} → {', '.join(come) or '(no call)'}" if gone or come else ""
-    return [(left[i], right[j]) for i, j in sorted(taken.items())], rest
+    """Calls of one name, equal ones first, then best matches, and in words what is left over."""
+    known = equal_partners([_form(call) for call in left], [_form(call) for call in right])
+    if len(known.left) * len(known.right) <= _MAX_MATCHED:
+        known = best_partners(known, lambda i, j: _nearness(left[known.left[i]], right[known.right[j]], settings))
+    else:  # a model that calls without end: by name, in order
+        named = equal_partners([left[i].name for i in known.left], [right[j].name for j in known.right])
+        met = tuple((known.left[i], known.right[j]) for i, j in named.pairs)
+        alone = tuple(known.left[i] for i in named.left), tuple(known.right[j] for j in named.right)
+        known = Pairs((*known.pairs, *met), *alone)
+    gone, come = [left[i].name for i in known.left], [right[j].name for j in known.right]
+    rest = f"{_names(gone)} → {_names(come)}" if gone or come else ""
+    return [(left[i], right[j]) for i, j in sorted(known.pairs)], rest
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = [excerpt(name) for name in names[:_SHOWN]]
+    return ", ".join([*shown, f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else shown) or "(no call)"
+
+
+def _form(call: ToolCall) -> tuple[str, str]:
+    """Equal for calls that are the same to the letter, but for the order of keys."""
+    return call.name, "!" + call.raw if call.error else json.dumps(call.arguments, sort_keys=True)
+
+
+def _nearness(a: ToolCall, b: ToolCall, settings: ExtractionSection) -> float:
+    """Above 0 for calls of one tool, however different the arguments."""
+    return 0.01 + _call(a, b, settings) if a.name == b.name else 0.0
 
 
 def _call(a: ToolCall, b: ToolCall, settings: ExtractionSection) -> float:

@@ -66,14 +66,14 @@ def clean_value(value: object) -> object:
 def read_json(text: str, what: str = "body") -> object:
     """One JSON value (RFC 8259: no NaN), at most MAX_DEPTH deep. Of what is none, a prefix of one is *truncated*."""
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         if _cut_short(error, text):
             raise truncated(f"{what} ends in the middle of its JSON") from None
         raise malformed(f"{what} is not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise malformed(f"{what} is nested deeper than {MAX_DEPTH}") from None
-    except ValueError as error:  # NaN, or a number of more digits than Python converts
+    except ValueError as error:  # NaN
         raise malformed(f"{what} is not JSON: {error}") from None
     if text.count("[") + text.count("{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
         raise malformed(f"{what} is nested deeper than {MAX_DEPTH}")
@@ -144,6 +144,22 @@ def number(value: object, where: str) -> float:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON value")
+
+
+def _integer(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:  # more than 4,300 digits: a model that cannot stop
+        return digits
+
+
+def _real(digits: str) -> float | str:
+    value = float(digits)
+    return value if math.isfinite(value) else digits
+
+
+# Numbers that no number of ours can hold stay as they were written, as text: such an answer is read, and is wrong.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=_integer, parse_float=_real)
 
 
 def _cut_short(error: json.JSONDecodeError, text: str) -> bool:
