@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from glidepath.config import Config, Workload
-from glidepath.domain import Answer, AnswerFacts, Ending, Pair, PairKind, ScoredPair
+from glidepath.domain import Answer, AnswerFacts, Ending, Pair, ScoredPair
 from scorer.compare import UNKNOWN, Comparison, NoiseFloor, Unscorable, compare, texts_to_embed
 from scorer.compare.evaluator import Doubt, in_doubt
 from scorer.embed import Embedder, VectorCache, Vectors, embed_texts
@@ -125,9 +125,8 @@ def _compare(
     baseline = _facts(pair.baseline, ready.baseline, excerpts)
     candidate = _facts(pair.candidate, ready.candidate, excerpts)
     task = ready.workload.task
-    # A noise pair measures the floor: it must not be softened by it.
-    used = floor if floor is not None and pair.kind is PairKind.CROSS else UNKNOWN
-    result = compare(task, settings, ready.expected, ready.baseline, ready.candidate, vectors, used)
+    # Both kinds by one measure, or quality_margin would compare two. The floor counts raw divergences: it is the same.
+    result = compare(task, settings, ready.expected, ready.baseline, ready.candidate, vectors, floor or UNKNOWN)
     if isinstance(result, Unscorable):
         return Judged(unscored(pair, now_ms, result.reason, baseline, candidate))
     scored = ScoredPair(

@@ -120,13 +120,14 @@ def test_a_lone_surrogate_in_an_excerpt_can_be_stored(valid_yaml, engine):
     scored.baseline.excerpt.encode()
 
 
-def test_noise_pairs_are_scored_likewise_but_not_softened_by_the_floor_they_make(scoring):
+def test_noise_pairs_are_scored_by_the_same_measure_and_trip_the_floor_as_before(scoring):
     left, right = "The bill is 40 dollars and due in May.", "The bill is 70 dollars and due in May."
     floors = {"chat": NoiseFloor(100, {"numbers": 100}, 90.0)}
     cross = one(scoring, pair("a", left, right), floors=floors)
     noise = one(scoring, noise_pair("a", left, right), floors=floors)
     assert noise.kind is PairKind.NOISE
-    assert noise.agreement < cross.agreement
+    assert noise.agreement == cross.agreement > one(scoring, noise_pair("b", left, right)).agreement
+    assert noise.signals["numbers"] == one(scoring, noise_pair("c", left, right)).signals["numbers"]
 
 
 def test_an_answer_of_a_form_of_its_own_is_read_where_the_configuration_says(valid_yaml, engine):
