@@ -12,7 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from glidepath.config import parse_config
+from glidepath.domain import Outcome, PairKind, ScoredPair
 from glidepath.histogram import MIN_INDEX
+from glidepath.records import Verdict
+from scorer.evidence import Evidence
 from scorer.evidence.betting import MeanTest
 from scorer.evidence.errors import IncreaseTest, RateTest
 from scorer.evidence.gate import Counts
@@ -64,6 +68,61 @@ def quality(runs: int, seed: int, mean: float, *, sd: float = 0.15, delta: float
         fails.append(fail)
         passes.append(passed)
     return Runs(np.array(fails), np.array(passes))
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """One loud user and a hundred others: his share of the requests, and how far the baseline agrees with itself."""
+
+    loud_share: float
+    loud: float
+    others: float
+
+
+MARGIN = """
+backends: {cloud: {url: "http://127.0.0.1:9001"}, onprem: {url: "http://127.0.0.1:9002"}}
+workloads:
+  chat:
+    match: {path: /v1/chat/completions}
+    baseline: cloud
+    candidate: onprem
+    sticky: {header: x-user}
+    shadow: {same_side: 30}
+    gates: {quality: {margin: 0.05, min_samples: 20}, errors: null, latency: []}
+"""
+
+
+def margin(runs: int, seed: int, crowd: Crowd, worse: float, *, n: int = 4000) -> Runs:
+    """Requests of users, scored as in production; margin 0.05. Decisions are counted in noise pairs."""
+    rng = np.random.default_rng(seed)
+    workload = parse_config(MARGIN).workload("chat")
+    fails, passes = [], []
+    for _ in range(runs):
+        evidence, at = Evidence.fresh(workload, 10, 0), {Outcome.FAIL.value: math.inf, Outcome.PASS.value: math.inf}
+        loud, who = rng.random(n) < crowd.loud_share, rng.integers(0, 100, n)
+        again, noises = rng.random(n) < 0.3, np.clip(rng.normal(0, 0.05, (2, n)), -0.15, 0.15)
+        for i in range(n):
+            base, user = (crowd.loud, "loud") if loud[i] else (crowd.others, f"user-{who[i]}")
+            scores = [(PairKind.CROSS, base - worse + noises[0, i])]
+            scores += [(PairKind.NOISE, base + noises[1, i])] * bool(again[i])
+            for kind, score in scores:
+                evidence.fold_scored(_pair(i, kind, float(np.clip(score, 0, 1)), user))
+            if i % 25 == 24 and (found := _decided(evidence, "quality_margin")) is not None:
+                at[found.outcome] = found.n
+                break
+        fails.append(at[Outcome.FAIL.value])
+        passes.append(at[Outcome.PASS.value])
+    return Runs(np.array(fails), np.array(passes))
+
+
+def _pair(number: int, kind: PairKind, agreement: float, user: str) -> ScoredPair:
+    at_ms = 100 * number + 1
+    return ScoredPair(str(number), "chat", kind, at_ms, at_ms, scored=True, agreement=agreement, sticky=user)
+
+
+def _decided(evidence: Evidence, gate: str) -> Verdict | None:
+    verdict = next(v for v in evidence.verdicts(0) if v.gate == gate)
+    return None if verdict.outcome == Outcome.INCONCLUSIVE.value else verdict
 
 
 def naive(runs: int, seed: int, *, looks: int = 200, sd: float = 0.15, n: int = 3000) -> float:

@@ -120,22 +120,40 @@ class Engine:
         self._block = [0, 0, 0, 0]
         return True
 
-    def agreement(self, score: float) -> None:
+    def agreement(self, score: float, *, compared: bool = True) -> None:
+        """Of a cross pair. ``compared``: that noise pairs are drawn from the same requests."""
         if self.quality is not None:
             self.quality.add(score)
-        if self.margin is not None:
+        if self.margin is not None and compared:
             self.margin.add(agreement=score)
 
     def noise(self, score: float) -> None:
         if self.margin is not None:
             self.margin.add(noise=score)
 
-    def pair(self, labels: Mapping[str, str], signals: Mapping[str, float], *, noise: bool) -> None:
-        """What one pair says about classes and facts."""
+    def matched(self, agreement: float, noise: float) -> None:
+        """A cross pair and a noise pair that belong together."""
+        if self.margin is not None:
+            self.margin.match(agreement, noise)
+
+    def pair(
+        self, labels: Mapping[str, str], signals: Mapping[str, float], *, noise: bool, compared: bool = True
+    ) -> None:
+        """What one pair says about classes and facts. ``compared``: as for ``agreement``."""
         for gate in self.pairs:
-            happened = gate.event(labels, signals)
+            happened = gate.event(labels, signals) if compared or not gate.spec.increase else None
             if happened is not None:
                 gate.add(happened, noise)
+
+    def events(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> dict[str, bool]:
+        """What happened in a noise pair, by the gates that it concerns."""
+        found = {gate.spec.name: gate.event(labels, signals) for gate in self.pairs if gate.spec.increase}
+        return {name: happened for name, happened in found.items() if happened is not None}
+
+    def noise_events(self, events: Mapping[str, bool]) -> None:
+        for gate in self.pairs:
+            if gate.spec.name in events:
+                gate.add(events[gate.spec.name], True)
 
     def histograms(self, signal: str, candidate: Histogram | None, baseline: Histogram | None) -> None:
         sides = self.signals[signal]

@@ -13,6 +13,7 @@ from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideO
 from glidepath.histogram import Histogram, bucket_of
 from glidepath.records import SideStatus, Verdict
 from scorer.evidence.cap import KeyCap
+from scorer.evidence.counterparts import Counterparts, Match, Noise
 from scorer.evidence.engine import Engine
 from scorer.evidence.rates import DOWN_KINDS
 from scorer.evidence.seen import Seen
@@ -34,7 +35,7 @@ class Evidence:
         self.started_ms = now_ms
         self._engine = Engine(workload, percent, _prior_share(workload, percent))
         self._origins = _origins(percent)
-        self._cap, self._seen = KeyCap(), Seen()
+        self._cap, self._counterparts, self._seen = KeyCap(), Counterparts(), Seen()
         self._pending = [0, 0, 0, 0, 0]
         self._bin = 0
         self._block_from_ms = 0
@@ -100,19 +101,37 @@ class Evidence:
             return self
         self._shown = None
         self._last_ms = max(self._last_ms, scored.scored_at_ms)
-        if scored.kind is PairKind.NOISE:
-            self._scores[2] += 1
-            self._scores[3] += scored.agreement
+        (self._fold_noise if scored.kind is PairKind.NOISE else self._fold_cross)(scored)
+        return self
+
+    def _fold_noise(self, scored: ScoredPair) -> None:
+        self._scores[2] += 1
+        self._scores[3] += scored.agreement
+        if scored.sticky:
+            noise = Noise(scored.agreement, self._engine.events(scored.labels, scored.signals))
+            self._fold_match(self._counterparts.noise(scored.sticky, scored.captured_at_ms, noise))
+        else:
             self._engine.noise(scored.agreement)
             self._engine.pair(scored.labels, scored.signals, noise=True)
-            return self
+
+    def _fold_cross(self, scored: ScoredPair) -> None:
         self._scores[0] += 1
         self._scores[1] += scored.agreement
-        if self._cap.admits(scored.sticky):
-            self._engine.agreement(scored.agreement)
-            self._engine.pair(scored.labels, scored.signals, noise=False)
+        counts = self._cap.admits(scored.sticky)
+        compared = _compared(scored)
+        if counts:
+            self._engine.agreement(scored.agreement, compared=compared and not scored.sticky)
+            self._engine.pair(scored.labels, scored.signals, noise=False, compared=compared)
             self._fold_tokens(scored)
-        return self
+        if compared and scored.sticky and self._workload.shadow.same_side:
+            at_ms = scored.captured_at_ms
+            match = self._counterparts.cross(scored.sticky, at_ms, scored.agreement, counts=counts)
+            self._fold_match(match)
+
+    def _fold_match(self, match: Match | None) -> None:
+        if match is not None:
+            self._engine.matched(match.agreement, match.noise.agreement)
+            self._engine.noise_events(match.noise.events)
 
     def _fold_tokens(self, scored: ScoredPair) -> None:
         both = (scored.candidate, scored.baseline)
@@ -168,6 +187,7 @@ class Evidence:
             "bin": [self._bin, self._block_from_ms],
             "scores": list(self._scores),
             "cap": self._cap.to_json(),
+            "counterparts": self._counterparts.to_json(),
             "seen": self._seen.to_json(),
             "engine": self._engine.to_json(),
         }
@@ -183,6 +203,7 @@ class Evidence:
         evidence._bin, evidence._block_from_ms = raw["bin"]
         evidence._scores = list(raw["scores"])
         evidence._cap.load(raw["cap"])
+        evidence._counterparts.load(raw.get("counterparts", [[], []]))
         evidence._seen.load(raw["seen"])
         evidence._engine.load(raw["engine"])
         return evidence
@@ -194,6 +215,13 @@ def _origins(percent: float) -> dict[Side, Origin]:
         Side.CANDIDATE: Origin.SHADOW if percent <= 0 else Origin.LIVE,
         Side.BASELINE: Origin.SHADOW if percent >= 100 else Origin.LIVE,
     }
+
+
+def _compared(scored: ScoredPair) -> bool:
+    """Whether noise pairs are drawn from the requests of which this pair is one. They are of requests that the baseline
+    served: of none of the users that a sticky split gave to the candidate, and of no probe."""
+    origin = scored.baseline.origin
+    return origin is Origin.LIVE or (origin is Origin.SHADOW and not scored.sticky)
 
 
 def _prior_share(workload: Workload, percent: float) -> float:

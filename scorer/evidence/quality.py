@@ -49,8 +49,9 @@ class QualityGate(Gate):
 
 
 class MarginGate(Gate):
-    """Agreement below the noise floor, at most the limit. A block ends when both kinds of pair have come: its
-    difference of means is one value, so what changes for both kinds over time cancels."""
+    """Agreement below the noise floor, at most the limit. A value is the difference of two pairs that belong together,
+    or of a block's means; a block ends when both kinds of pair have come. What changes for both over time cancels.
+    """
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
@@ -64,9 +65,15 @@ class MarginGate(Gate):
                 block[at] += 1
                 block[at + 1] += min(max(score, 0.0), 1.0)
         if block[0] and block[2]:
-            self._test.update((block[1] / block[0] - block[3] / block[2] + 1) / 2)
+            self._update(block[1] / block[0] - block[3] / block[2])
             self._block.values = [0.0, 0.0, 0.0, 0.0]
-            self.note(self._test.log_fail, self._test.log_pass)
+
+    def match(self, agreement: float, noise: float) -> None:
+        self._update(min(max(agreement, 0.0), 1.0) - min(max(noise, 0.0), 1.0))
+
+    def _update(self, difference: float) -> None:
+        self._test.update((difference + 1) / 2)
+        self.note(self._test.log_fail, self._test.log_pass)
 
     @property
     def n(self) -> int:
