@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 import typer
 
-from glidepath.errors import GlidepathError
+from glidepath.errors import GlidepathError, InputError
+
+_READER_GONE = 1
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 HELP = "Move AI inference traffic from one backend to another, one measured step at a time."
 
@@ -58,9 +65,41 @@ def build_app(wanted: str | None) -> typer.Typer:
 def main() -> None:
     """Run the CLI; an error of ours is one line on stderr and its exit status, never a traceback."""
     try:
-        build_app(next((a for a in sys.argv[1:] if not a.startswith("-")), None))()
+        with _told_output():
+            build_app(next((a for a in sys.argv[1:] if not a.startswith("-")), None))()
     except GlidepathError as error:
         print(f"glidepath: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+@contextmanager
+def _told_output() -> Iterator[None]:
+    """What is still in stdout's buffer is written here, where its failure can be told, and not while Python ends.
+
+    A reader that has gone (``| head``) is no error of anybody's: quiet, and Typer's status for it, as it ends such a
+    command by itself where the write failed within it.
+    """
+    if sys.__stdout__ is None:  # closed by who started us: then nobody wants to read it
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _silence()
+        sys.exit(_READER_GONE)
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        _silence()
+        raise InputError(f"standard output: cannot be written: {error.strerror}") from error
+
+
+def _silence() -> None:
+    """What stdout still holds goes nowhere, so that Python's own flush at the end does not fail again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

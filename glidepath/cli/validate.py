@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from glidepath.config import load_config
+from glidepath.config.loader import locate
 from glidepath.envoyconfig.check import check_splits, check_strict, check_with_envoy, load_envoy_file
 from glidepath.envoyconfig.parts import Json
 from glidepath.envoyconfig.render import render_bootstrap
 from glidepath.envoyconfig.text import to_yaml
+from scorer.planning.limits import hopeless
 
 
 def command(
@@ -25,6 +27,7 @@ def command(
 ) -> None:
     """Check glidepath.yaml and what is rendered from it; nothing is started.
 
+    Gates that can never pass are warned of on stderr; `glidepath plan` says more.
     With --envoy: an Envoy bootstrap's fields, and that its splits sum to 10000 with the candidate first.
     Exit status 2 with one line for what is wrong.
     """
@@ -38,6 +41,9 @@ def command(
         rendered = Path(folder) / "envoy.yaml"
         rendered.write_text(to_yaml(bootstrap))
         _check(bootstrap, rendered)
+    for name, workload in settings.workloads.items():
+        for warning in hopeless(workload):
+            typer.echo(f"glidepath: warning: {locate(config, 'workloads', name, 'gates')}: {warning}", err=True)
 
 
 def _check(bootstrap: Json, path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from glidepath.config.base import Section
+from glidepath.config.base import MOST, Section
 from glidepath.config.parts import HttpUrl
 from glidepath.config.units import Duration
 
@@ -84,9 +84,9 @@ class Backend(Section):
     connect_timeout: Duration = Field(default=2, gt=0)
     first_byte_timeout: Duration = Field(default=30, gt=0)  # per try; then the fallback
     idle_timeout: Duration = Field(default=300, gt=0)  # between two bytes of a stream
-    max_connections: int = Field(default=1024, ge=1)
-    max_requests: int = Field(default=1024, ge=1)
-    max_pending: int = Field(default=256, ge=1)  # Envoy refuses everything at 0: even the first request waits a moment
+    max_connections: int = Field(default=1024, ge=1, le=MOST)
+    max_requests: int = Field(default=1024, ge=1, le=MOST)
+    max_pending: int = Field(default=256, ge=1, le=MOST)  # Envoy refuses everything at 0: even one request waits
     price: Price | None = None
     capacity: Capacity | None = None
 

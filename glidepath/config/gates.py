@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from glidepath.config.base import Section
+from glidepath.config.base import MOST, Section
 from glidepath.config.units import Share
 
 Quantile = Literal["p50", "p95", "p99"]
@@ -14,7 +14,7 @@ Quantile = Literal["p50", "p95", "p99"]
 
 class Gate(Section):
     gating: bool = True  # false: shown and logged, decides nothing
-    min_samples: int | None = Field(default=None, ge=1)  # absent: the ramp's
+    min_samples: int | None = Field(default=None, ge=1, le=MOST)  # absent: the ramp's
 
 
 class QualityGate(Gate):
@@ -39,7 +39,7 @@ class ErrorGate(Gate):
 
     max_increase: Share | None = None
     max_rate: Share | None = None
-    max_ratio: float = Field(default=2.0, ge=1)
+    max_ratio: float = Field(default=2.0, ge=1, le=1000)
     fast: Literal["guard", "inform"] = "guard"  # errors_fast goes to 0 %, or is shown and logged only
 
     @model_validator(mode="after")
@@ -73,7 +73,7 @@ class LatencyGate(Gate):
     """The candidate's quantile must be at most ``max_ratio`` times the baseline's."""
 
     quantile: Quantile = "p99"
-    max_ratio: float = Field(default=1.2, gt=0)
+    max_ratio: float = Field(default=1.2, ge=0.01, le=1000)
     signal: Literal["total", "ttft", "per_token"] = "total"
 
 
@@ -90,7 +90,7 @@ def _one_or_many(value: object) -> object:
 class GatesSection(Section):
     """``alpha`` is the workload's whole budget for false decisions, shared by its gating gates."""
 
-    alpha: float = Field(default=0.05, gt=0, le=0.5)
+    alpha: float = Field(default=0.05, ge=1e-6, le=0.5)
     quality: QualityGate | None = QualityGate(min_agreement=0.85)
     classes: ClassGate | None = ClassGate()
     signals: SignalGate | None = SignalGate()

@@ -21,6 +21,7 @@ KeyPath = tuple[str | int, ...]
 # Below these a person may have put the secret itself where its name belongs: an error goes to logs and tickets.
 SECRET_KEYS = frozenset({"credential", "password", "token", "routing_key", "url_from", "sticky_key", "headers"})
 _USERINFO = re.compile(r"//[^/@\s]*@")
+_SHOWN_CHARS = 100
 MAX_CONFIG_BYTES = 4 * 2**20
 
 
@@ -179,7 +180,8 @@ def _shown(value: Any, path: KeyPath) -> str:
     """The value as an error may quote it: without a secret, or what may be one."""
     if not SECRET_KEYS.isdisjoint(path) or path[:1] == ("notify",):
         return f"a value of type {type(value).__name__}, not shown"
-    return _USERINFO.sub("//***@", repr(value))
+    text = _USERINFO.sub("//***@", repr(value))
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
 
 
 def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:

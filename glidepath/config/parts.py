@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from glidepath.config.base import Name, Percent, Section
+from glidepath.config.base import MOST, Name, Percent, Section
 from glidepath.config.units import Address, Duration, Size
 
 
@@ -157,12 +157,12 @@ class ScorerSection(Section):
 class RetentionSection(Section):
     """Bounds per workload on what is kept in Redis; whichever is reached first."""
 
-    pairs: int = Field(default=10_000, ge=1)
+    pairs: int = Field(default=10_000, ge=1, le=MOST)
     bytes: Size = Field(default=256 * 2**20, ge=2**16)
     age: Duration = Field(default=7 * 86400, gt=0)
-    results: int = Field(default=100_000, ge=1)
-    outcomes: int = Field(default=100_000, ge=1)
-    log: int = Field(default=100_000, ge=1000)
+    results: int = Field(default=100_000, ge=1, le=MOST)
+    outcomes: int = Field(default=100_000, ge=1, le=MOST)
+    log: int = Field(default=100_000, ge=1000, le=MOST)
 
 
 class RedactionSection(Section):
@@ -216,7 +216,7 @@ class ConsoleSection(Section):
 class DayBudget(Section):
     """What the tee may spend a day (UTC) on the side that costs money."""
 
-    requests: int | None = Field(default=None, ge=0)
+    requests: int | None = Field(default=None, ge=0, le=MOST)
     cost: float | None = Field(default=None, ge=0)  # in the currency of the backend's price
 
 

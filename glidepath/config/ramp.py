@@ -4,38 +4,32 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from croniter import croniter
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from glidepath.config.base import Percent, Section
+from glidepath.config.base import MOST, Percent, Section
+from glidepath.config.cron import parse_cron, parse_zone
 from glidepath.config.units import Duration
+
+LONGEST_FREEZE = 366 * 86400
+
+
+def _cron(value: str) -> str:
+    parse_cron(value)
+    return value
 
 
 class Freeze(Section):
-    """No promotion for ``duration`` from each time that matches ``cron`` (five fields) in ``timezone``."""
+    """No promotion for ``duration`` from each time that matches ``cron`` (five fields) in ``timezone``.
 
-    cron: str
-    duration: Duration = Field(gt=0)
-    timezone: str = "UTC"
+    Read as Debian's cron does: a time of day that the clock skips happens right after the gap, one that it repeats
+    happens once, the first time; a line with ``*`` as minute or hour follows the clock.
+    """
+
+    cron: Annotated[str, AfterValidator(_cron)]
+    duration: Duration = Field(gt=0, le=LONGEST_FREEZE)  # of real time; at most 366 days
+    timezone: Annotated[str, AfterValidator(parse_zone)] = "UTC"
     reason: str = ""
-
-    @field_validator("cron")
-    @classmethod
-    def _cron(cls, value: str) -> str:
-        if not croniter.is_valid(value):
-            raise ValueError("must be five cron fields such as '0 17 * * FRI'")
-        return value
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("must be an IANA time zone such as Europe/Berlin") from error
-        return value
 
 
 Step = Annotated[float, Field(gt=0, le=100)]
@@ -46,13 +40,13 @@ class RampSection(Section):
 
     steps: tuple[Step, ...] = (1, 5, 10, 25, 50, 75, 100)
     hold: Duration = Field(default=48 * 3600, ge=0)
-    min_samples: int = Field(default=200, ge=1)
+    min_samples: int = Field(default=200, ge=1, le=MOST)
     shadow_hold: Duration | None = None  # at 0 %, before the first step; absent: hold
     approval: bool | tuple[Percent, ...] = False  # true: before every step; or before these
     freeze: tuple[Freeze, ...] = ()
     cool_down: Duration = Field(default=3600, ge=0)
     retry: Literal["manual", "auto"] = "manual"
-    max_retries: int = Field(default=3, ge=0)
+    max_retries: int = Field(default=3, ge=0, le=MOST)
     require_drill: bool = False
     validation: Duration = Field(default=30 * 86400, ge=0)  # still compared after the last step
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from glidepath.config.base import Section
+from glidepath.config.base import MOST, Section
 from glidepath.config.parts import HttpUrl, Secret
 from glidepath.config.units import Duration, Share
 
@@ -116,7 +116,7 @@ class EvaluatorSection(Section):
     model: str
     credential: Secret | None = None
     between: tuple[Unit, Unit] = (0.4, 0.85)  # only pairs whose agreement lies in between are asked about
-    budget: int = Field(default=1000, ge=0)  # questions a day (UTC) and workload, of all scorers together
+    budget: int = Field(default=1000, ge=0, le=MOST)  # questions a day (UTC) and workload, of all scorers together
     in_flight: int = Field(default=4, ge=1, le=64)  # questions of one scorer at once
     timeout: Duration = Field(default=30, gt=0)
     max_chars: int = Field(default=6000, ge=200, le=100_000)  # of each answer

@@ -9,18 +9,27 @@ from pydantic import BeforeValidator, PlainSerializer
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+MAX_DURATION, MAX_SIZE = 3650 * 86400.0, 2**53
 MAX_SOCKET_PATH = 107  # unix(7): 108 bytes with the one that ends it
 _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)\s*")
 
 
 def parse_duration(value: Any) -> float:
-    """``48h``, ``1.5s``, ``250ms`` or a number of seconds → seconds."""
-    return _parse(value, _SECONDS, "a duration such as 250ms, 30s, 5m, 48h or 30d")
+    """``48h``, ``1.5s``, ``250ms`` or a number of seconds → seconds; at most ten years, which is "for ever" enough."""
+    expected = "a duration such as 250ms, 30s, 5m, 48h or 30d"
+    seconds = _parse(value, _SECONDS, expected)
+    if seconds > MAX_DURATION:
+        raise ValueError(f"must be {expected}, at most {format_duration(MAX_DURATION)}")
+    return seconds
 
 
 def parse_size(value: Any) -> int:
-    """``4MiB`` or a number of bytes → bytes."""
-    return int(_parse(value, _BYTES, "a size such as 64KiB, 4MiB or 1GB"))
+    """``4MiB`` or a number of bytes → bytes, at most 2^53: what every reader of JSON keeps exact."""
+    expected = "a size such as 64KiB, 4MiB or 1GB"
+    size = _parse(value, _BYTES, expected)
+    if size > MAX_SIZE:
+        raise ValueError(f"must be {expected}, at most {MAX_SIZE} bytes")
+    return int(size)
 
 
 def parse_share(value: Any) -> float:

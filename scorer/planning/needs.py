@@ -8,16 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from glidepath.config import Workload
-from glidepath.config.gates import LatencyGate
+from glidepath.config.gates import LatencyGate, Quantile
 from scorer.evidence.betting import MeanTest
 from scorer.evidence.errors import IncreaseTest, RateTest
 from scorer.evidence.latency import LatencyTest
 from scorer.evidence.pairs import pair_gate
-from scorer.evidence.specs import QUANTILES, GateSpec, latency_name, specs_of
+from scorer.evidence.specs import QUANTILES, GateSpec, specs_of
 from scorer.evidence.tally import SIZE, Tally, slot_of
+from scorer.planning.limits import LEAST_RATE, MOST_INCREASE, MOST_RATE, section_of, unprovable
 
 _SEEDS = (1, 2, 3, 4, 5, 6, 7)
 _MOST_SCORES, _MOST_REQUESTS = 20_000, 200_000
+TRIED = {"pairs": _MOST_SCORES, "noise pairs": _MOST_SCORES, "requests": _MOST_REQUESTS}
+TRIED_LATENCIES = _MOST_REQUESTS // 4
 _BLOCK = 100  # requests of the candidate added between two looks
 
 
@@ -44,10 +47,9 @@ class Need:
 
 def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[Need, ...]:
     """Every gate that has to pass at ``percent``; guards only have to stay quiet. For classes see ``class_needs``."""
-    sections = {latency_name(s): s for s in workload.gates.latency}
     ratio = baseline_ratio(workload, percent)
     return tuple(
-        _with_least(_need(spec, sections, ratio, assumed), spec)
+        _with_least(_need(workload, spec, ratio, assumed), spec)
         for spec in specs_of(workload, percent)
         if not spec.guard and not spec.of
     )
@@ -61,7 +63,7 @@ def class_needs(workload: Workload) -> dict[str, int | None]:
 
 def _pairs(spec: GateSpec, same_side: float) -> int | None:
     gate = pair_gate(spec)
-    every = round(100 / same_side) if spec.increase else 0
+    every = round(min(100 / max(same_side, 1e-3), _MOST_SCORES)) if spec.increase else 0
     for n in range(1, _MOST_SCORES):
         gate.add(False, False)
         if every and n % every == 0:
@@ -86,21 +88,32 @@ def baseline_ratio(workload: Workload, percent: float) -> float:
     return (100 - percent) / percent
 
 
-def _need(spec: GateSpec, sections: dict[str, LatencyGate], ratio: float, assumed: Assumptions) -> Need:
+def passes_with(section: LatencyGate, quantile: Quantile, alpha: float, assumed: Assumptions) -> bool:
+    """Whether the same limit on another quantile decides at all, with as many of the baseline's requests."""
+    other = section.model_copy(update={"quantile": quantile})
+    return (
+        _latency(other, GateSpec("", other.max_ratio, "ratio", 0.0, math.log(1 / alpha)), 1.0, assumed.sigma)
+        is not None
+    )
+
+
+def _need(workload: Workload, spec: GateSpec, ratio: float, assumed: Assumptions) -> Need:
+    section = section_of(workload, spec.name)
+    never = bool(unprovable(workload, spec))
+    if section is not None:
+        of = "pairs" if section.signal == "per_token" else "requests"
+        sides = 1.0 if section.signal == "per_token" else ratio
+        return Need(spec.name, of, None if never else _latency(section, spec, sides, assumed.sigma), spec.gating)
     match spec.name:
         case "quality":
             mean = spec.limit + assumed.above * (1 - spec.limit)
-            return Need(spec.name, "pairs", _scores(spec.limit, mean, assumed.sd, spec), spec.gating)
+            return Need(spec.name, "pairs", None if never else _scores(spec.limit, mean, assumed.sd, spec), spec.gating)
         case "quality_margin":
             limit = (1 - spec.limit) / 2
             return Need(spec.name, "noise pairs", _scores(limit, 0.5, assumed.sd / 2, spec), spec.gating)
-        case "errors" | "errors_rate":
-            return Need(spec.name, "requests", _errors(spec, ratio, assumed.error_rate), spec.gating)
         case _:
-            section = sections[spec.name]
-            of = "pairs" if section.signal == "per_token" else "requests"
-            sides = 1.0 if section.signal == "per_token" else ratio
-            return Need(spec.name, of, _latency(section, spec, sides, assumed.sigma), spec.gating)
+            found = None if never else _errors(spec, ratio, assumed.error_rate)
+            return Need(spec.name, "requests", found, spec.gating)
 
 
 def _median(counts: list[int | None]) -> int | None:
@@ -114,7 +127,10 @@ def _scores(limit: float, mean: float, sd: float, spec: GateSpec) -> int | None:
 
 def _one_scores(limit: float, mean: float, sd: float, spec: GateSpec, seed: int) -> int | None:
     test = MeanTest(min(max(limit, 1e-6), 1 - 1e-6), spec.fail_at, spec.pass_at)
-    for score in np.clip(np.random.default_rng(seed).normal(mean, sd, _MOST_SCORES), 0, 1).tolist():
+    # Beta, not a clipped normal: that one's mean is lower than was asked for, and near 1 below the limit itself.
+    variance = min(sd * sd, 0.5 * mean * (1 - mean))
+    size = mean * (1 - mean) / variance - 1
+    for score in np.random.default_rng(seed).beta(mean * size, (1 - mean) * size, _MOST_SCORES).tolist():
         test.update(score)
         if test.log_pass >= spec.pass_at:
             return test.n
@@ -130,7 +146,8 @@ def _errors(spec: GateSpec, ratio: float, rate: float) -> int | None:
 def _one_errors(spec: GateSpec, ratio: float, rate: float, seed: int) -> int | None:
     rng = np.random.default_rng(seed)
     step, other = _BLOCK, max(1, round(_BLOCK * min(ratio, 100)))
-    test: IncreaseTest | RateTest = IncreaseTest(spec.limit) if spec.increase else RateTest(spec.limit)
+    limit = min(spec.limit, MOST_INCREASE if spec.increase else MOST_RATE)
+    test: IncreaseTest | RateTest = IncreaseTest(limit) if spec.increase else RateTest(max(limit, LEAST_RATE))
     for n in range(step, _MOST_REQUESTS + 1, step):
         own = int(rng.binomial(step, rate))
         if isinstance(test, IncreaseTest):
@@ -155,7 +172,7 @@ def _one_latency(section: LatencyGate, spec: GateSpec, ratio: float, sigma: floa
     own, base = Tally(), Tally()
     test = LatencyTest(QUANTILES[section.quantile], section.max_ratio)
     n = 0
-    while n < _MOST_REQUESTS // 4:
+    while n < TRIED_LATENCIES:
         step = max(5, n // 10)
         n += step
         _fill(own, rng, step, sigma)

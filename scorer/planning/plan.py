@@ -6,11 +6,14 @@ import math
 from dataclasses import dataclass
 
 from glidepath.config import Workload
-from scorer.evidence.specs import QUANTILES, latency_name
+from glidepath.config.gates import Quantile
+from scorer.evidence.specs import QUANTILES, specs_of
 from scorer.evidence.words import duration_words
-from scorer.planning.needs import Assumptions, Need, class_needs, needs_of
+from scorer.planning.limits import hopeless, no_limit, section_of, unprovable
+from scorer.planning.needs import TRIED, TRIED_LATENCIES, Assumptions, Need, class_needs, needs_of, passes_with
 
 _FEW = 4  # a quantile q needs about this many samples beyond it: p99 400, p95 80
+LOWER: dict[Quantile, tuple[Quantile, ...]] = {"p99": ("p95", "p50"), "p95": ("p50",), "p50": ()}
 _PATIENCE = 14 * 86400  # a step that takes longer than this is as good as undecidable
 
 
@@ -41,7 +44,7 @@ def plan_workload(name: str, workload: Workload, rate: float | None, assumed: As
     steps = tuple(_step(workload, percent, rate, assumed) for percent in (0.0, *workload.ramp.steps))
     times = [step.seconds for step in steps[: _steps_that_promote(workload)]]
     total = math.fsum(t for t in times if t is not None) if all(t is not None for t in times) else None
-    return WorkloadPlan(name, rate, steps, total, tuple(_warnings(workload, steps, rate)))
+    return WorkloadPlan(name, rate, steps, total, tuple(_warnings(workload, steps, rate, assumed)))
 
 
 def _steps_that_promote(workload: Workload) -> int:
@@ -80,31 +83,34 @@ def _time(need: Need, rates: dict[str, float]) -> float | None:
     return need.samples / rate if need.samples is not None and rate > 0 else None
 
 
-def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | None) -> list[str]:
+def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | None, assumed: Assumptions) -> list[str]:
     """What stands in the way, each gate's trouble once with all the steps that have it."""
+    said = _said_of_limits(workload)
     places: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for step in steps[: _steps_that_promote(workload)]:
         for need in step.needs:
-            trouble = _trouble(workload, step, need, rate) if need.gating else None
+            trouble = _trouble(workload, step, need, rate) if need.gating and need.gate not in said else None
             if trouble is not None:
                 kind, detail = trouble
                 place = f"{step.percent:g} %" if step.percent else "shadow"
-                places.setdefault((need.gate, kind, _remedy(workload, need)), []).append((place, detail))
-    found = _about_setup(workload)
+                remedy = _enough(workload, need, assumed) if need.samples is None else _sooner(workload, need)
+                places.setdefault((need.gate, kind, remedy), []).append((place, detail))
+    found = [*hopeless(workload), *_about_setup(workload)]
     for (gate, kind, remedy), where in places.items():
         details = ", ".join(f"{place}{detail}" for place, detail in where)
         found.append(f"{gate} {kind} at: {details}. {remedy}")
     return found
 
 
+def _said_of_limits(workload: Workload) -> frozenset[str]:
+    """Gates of whose trouble ``hopeless`` has spoken already, for all steps."""
+    found = {spec.name for spec in specs_of(workload, None) if unprovable(workload, spec) or no_limit(spec)}
+    return frozenset(found | ({"quality_margin"} if not workload.shadow.same_side else set()))
+
+
 def _about_setup(workload: Workload) -> list[str]:
-    found, shadow, gates = [], workload.shadow, workload.gates
-    if gates.quality and gates.quality.margin is not None and not shadow.same_side:
-        found.append("quality_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10")
-    if gates.quality and not shadow.sample:
-        found.append("quality cannot decide without pairs: shadow.sample is 0")
-    if gates.signals and gates.signals.gating and not shadow.same_side:
-        found.append("the gates of signals cannot decide without noise pairs: set shadow.same_side, e.g. 10")
+    """What takes long, or is missing, whatever the traffic; what can never be is said by ``hopeless``."""
+    found, shadow = [], workload.shadow
     for name, pairs in class_needs(workload).items():
         found.append(_about_class(name, pairs))
     if workload.ramp.steps[-1] >= 100 and not shadow.sample * shadow.reverse:
@@ -114,16 +120,15 @@ def _about_setup(workload: Workload) -> list[str]:
 
 def _about_class(name: str, pairs: int | None) -> str:
     if pairs is None:
-        return f"{name} does not decide within any number of pairs that was tried: allow a larger max_loss"
+        return f"{name} does not decide within {TRIED['pairs']:,} pairs of its class: allow a larger max_loss"
     return f"{name} needs about {pairs} pairs of its class at each step, however rare that is"
 
 
 def _trouble(workload: Workload, step: StepPlan, need: Need, rate: float | None) -> tuple[str, str] | None:
     """(what kind, the step's numbers)"""
-    if need.gate == "quality_margin" and not workload.shadow.same_side:
-        return None  # said once, for all steps
     if need.samples is None:
-        return ("does not decide within any number of samples that was tried", "")
+        tried = TRIED_LATENCIES if section_of(workload, need.gate) else TRIED[need.of]
+        return (f"does not decide within {tried:,} {need.of}", "")
     if rate is None:
         return None
     time = step.times.get(need.gate)
@@ -138,7 +143,7 @@ def _trouble(workload: Workload, step: StepPlan, need: Need, rate: float | None)
 
 def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] | None:
     """A quantile's bound is infinite until a few samples lie beyond it."""
-    section = next((s for s in workload.gates.latency if latency_name(s) == need.gate), None)
+    section = section_of(workload, need.gate)
     if section is None or step.candidate_rate is None or need.of != "requests":
         return None
     least = round(_FEW / (1 - QUANTILES[section.quantile]))
@@ -150,14 +155,36 @@ def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] 
     return (kind, f" ({seen:.0f} samples)")
 
 
-def _remedy(workload: Workload, need: Need) -> str:
-    section = next((s for s in workload.gates.latency if latency_name(s) == need.gate), None)
+def _enough(workload: Workload, need: Need, assumed: Assumptions) -> str:
+    """What would let a gate decide that no number of samples within reach does; more traffic is no help."""
+    section = section_of(workload, need.gate)
+    if section is not None:
+        lower = LOWER[section.quantile]
+        better = next((q for q in lower if passes_with(section, q, workload.gates.alpha, assumed)), None)
+        return f"gate on {better} instead, or allow a larger max_ratio" if better else "allow a larger max_ratio"
+    if need.of == "noise pairs":
+        return "allow a larger margin"
+    if need.of == "pairs":
+        return "lower min_agreement"
+    return f"allow a larger limit (assumed: {assumed.error_rate:.2%} errors on both sides, --error-rate)"
+
+
+def _sooner(workload: Workload, need: Need) -> str:
+    """What would let a gate decide sooner."""
+    section, shadow = section_of(workload, need.gate), workload.shadow
     if section is not None and section.quantile == "p99":
         return "gate on p95 instead (p99 with gating: false), or begin with a larger step"
     if section is not None:
-        return "allow a larger max_ratio, gate on p50, or begin with a larger step"
+        step = "begin with a larger step" if need.of == "requests" else "raise shadow.sample"
+        return (
+            f"allow a larger max_ratio, gate on p50, or {step}"
+            if section.quantile == "p95"
+            else f"allow a larger max_ratio, or {step}"
+        )
     if need.of == "noise pairs":
         return "raise shadow.same_side, or allow a larger margin"
-    if need.of == "pairs":
+    if need.of == "pairs" and min(shadow.sample, shadow.reverse) < 100:
         return "raise shadow.sample and shadow.reverse, or lower min_agreement"
+    if need.of == "pairs":
+        return "every request is compared already: add probes, or lower min_agreement"
     return "allow a larger limit, or begin with a larger step"

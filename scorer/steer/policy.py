@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
-
+from glidepath.config.cron import latest_match
 from glidepath.config.ramp import Freeze, RampSection
 
 MAX_DRILL_MS = 60_000  # a stage of a drill that takes longer has failed
@@ -68,12 +67,13 @@ def policy_of(ramp: RampSection) -> RampPolicy:
 def frozen_by(windows: Sequence[Freeze], now_ms: int) -> str:
     """Why nothing may be promoted now, or "". A window opens at each match of its cron line, in its time zone."""
     for window in windows:
-        now = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(window.timezone))
-        # get_prev is strictly before its start: a second later, so that the very minute of opening counts.
-        opened: datetime = croniter(window.cron, now + timedelta(seconds=1)).get_prev(datetime)
-        until = opened.timestamp() + window.duration
-        if opened.timestamp() * 1000 <= now_ms < until * 1000:
-            closes = datetime.fromtimestamp(until, ZoneInfo(window.timezone))
+        lasts = round(window.duration * 1000)
+        opened = latest_match(window.cron, window.timezone, now_ms, lasts)
+        if opened is not None:
+            closes = datetime.fromtimestamp((opened + lasts) / 1000, ZoneInfo(window.timezone))
+            # Another one may open before this one closes, or just then.
+            again = latest_match(window.cron, window.timezone, opened + lasts, lasts) is not None
+            later = " or later" if again else ""
             why = f": {window.reason}" if window.reason else ""
-            return f"freeze window until {closes:%Y-%m-%d %H:%M} {window.timezone}{why}"
+            return f"freeze window until {closes:%Y-%m-%d %H:%M} {window.timezone}{later}{why}"
     return ""

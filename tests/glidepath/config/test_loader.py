@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import typing
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from glidepath.config import Config, load_config, parse_config
 from glidepath.errors import ConfigError, UnknownWorkloadError
@@ -60,6 +67,16 @@ WRONG = [
     ('["http://127.0.0.1:9901"]', '["ftp://x"]', ":1: envoy.admin[0]: must be an http:// or https:// URL"),
     ("6379/0}", "6379/2, cluster: true}", ":2: redis: with cluster: true, url must be redis:// or rediss://"),
     ("redis: {", "envoy: {}\nredis: {", ":2: is not YAML: key 'envoy' stands here twice"),
+    ("max_ratio: 1.2", "max_ratio: .inf", ":15: workloads.chat.gates.latency.max_ratio: should be a finite number"),
+    ("max_ratio: 1.2", "max_ratio: .nan", ":15: workloads.chat.gates.latency.max_ratio: should be a finite number"),
+    (
+        "min_samples: 200",
+        "min_samples: yes",
+        ":14: workloads.chat.ramp.min_samples: must be a number, neither true nor",
+    ),
+    ("[1, 5,", "[true, 5,", ":14: workloads.chat.ramp.steps: must be a number, neither true nor false"),
+    ("hold: 48h", "hold: 99999999w", ":14: workloads.chat.ramp.hold: must be a duration such as"),
+    ("max_ratio: 1.2", "max_ratio: 1" + "0" * 300, ":15: workloads.chat.gates.latency.max_ratio: should be less than"),
     ("backends:", "backends: [", "is not YAML"),
 ]
 
@@ -82,6 +99,54 @@ def test_a_wrong_setting_is_one_line_with_its_place(old: str, new: str, expected
     assert expected in message
     assert message.startswith("glidepath.yaml:")
     assert "\n" not in message
+
+
+def _numbers(annotation: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Where a number may stand, by the models' annotations."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield from _numbers(field.annotation, (*path, field.alias or name))
+    elif annotation in (int, float):
+        yield path
+    elif typing.get_origin(annotation) is not typing.Literal:
+        inside = {dict: ("onprem" if path == ("backends",) else "chat",), tuple: (0,)}.get(
+            typing.get_origin(annotation), ()
+        )
+        for argument in typing.get_args(annotation):
+            yield from _numbers(argument, (*path, *inside))
+
+
+NUMBERS = sorted(set(_numbers(Config, ())), key=str)
+EXTREMES = (math.inf, -math.inf, math.nan, 1e308, 10**30, 10**400, "9" * 400, "9" * 320 + "w", "1e999", True)
+
+
+def test_the_walk_over_the_models_finds_numbers_of_every_section() -> None:
+    assert len(NUMBERS) > 60
+    assert ("workloads", "chat", "gates", "latency", 0, "max_ratio") in NUMBERS
+
+
+@pytest.mark.parametrize("path", NUMBERS, ids=lambda path: ".".join(map(str, path)))
+def test_no_number_may_be_beyond_all_bounds(path: tuple[str | int, ...]) -> None:
+    for value in EXTREMES:
+        data = yaml.safe_load(GOOD)
+        here: Any = data
+        for part, child in pairwise(path):
+            if isinstance(here, dict) and not isinstance(here.get(part), dict | list):
+                here[part] = [{}] if isinstance(child, int) else {}
+            if isinstance(child, int) and isinstance(here[part], dict):
+                here[part] = [here[part]]
+            here = here[part]
+        here[path[-1]] = value
+        outcome = _outcome(yaml.safe_dump(data))
+        assert isinstance(outcome, str) or (value in FINE and not UNBOUNDED.isdisjoint(path[-2:]))
+        if isinstance(outcome, str):
+            assert "\n" not in outcome
+            assert len(outcome) < 400
+
+
+# Money and a load's limit are in units that only their owner knows.
+UNBOUNDED = frozenset({"input", "output", "limit", "cost", "tolerance", "approval"})
+FINE = (1e308, 10**30, True)
 
 
 def test_an_unknown_workload_is_named_with_the_known_ones() -> None:

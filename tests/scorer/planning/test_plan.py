@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scorer.planning.limits import hopeless
 from scorer.planning.needs import Assumptions, baseline_ratio, needs_of
 from scorer.planning.plan import plan_workload
 from tests.support.evidence import workload_of
@@ -87,3 +88,47 @@ def test_a_class_that_matters_says_how_many_pairs_of_it_every_step_needs() -> No
 def test_gates_of_signals_that_decide_want_noise_pairs() -> None:
     found = plan("    gates: {signals: {gating: true}}\n", 10)
     assert any("signals cannot decide without noise pairs" in w for w in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("gates", "words"),
+    [
+        ("latency: {max_ratio: 0.5}", "max_ratio 0.5 asks for a candidate that is faster than the baseline"),
+        ("latency: {max_ratio: 1.01}", "max_ratio 1.01 is finer than latencies are measured"),
+        ("quality: {min_agreement: 1}", "no number of pairs proves a mean agreement of 1; set min_agreement below"),
+        ("errors: {max_rate: 0}", "no number of requests proves a rate of 0; set errors.max_rate"),
+        ("errors: {max_increase: 0}", "no number of requests proves an increase of 0; set errors.max_increase"),
+        ("errors: {max_rate: 100%}", "errors: 100% is no limit"),
+        ("errors: {max_increase: 100%}", "errors: 100% is no limit"),
+    ],
+)
+def test_a_limit_that_nothing_can_prove_is_named_with_what_would(gates: str, words: str) -> None:
+    text = f"    gates: {{{gates}}}\n    ramp: {{steps: [10, 100]}}\n"
+    (warning,) = plan(text, 100).warnings
+    assert words in warning
+    assert hopeless(workload_of(text)) == (warning,)
+    assert "p95" not in warning
+    assert "shadow.sample" not in warning
+
+
+def test_a_limit_that_some_number_proves_is_not_called_hopeless() -> None:
+    assert hopeless(workload_of("    gates: {latency: {max_ratio: 1.03}, quality: {min_agreement: 0.99}}\n")) == ()
+
+
+def test_a_gate_that_only_informs_may_have_any_limit() -> None:
+    assert hopeless(workload_of("    gates: {quality: {min_agreement: 1, gating: false}}\n")) == ()
+
+
+def test_another_quantile_is_advised_only_where_it_decides() -> None:
+    text = "    gates: {{latency: {{max_ratio: {}}}}}\n    ramp: {{steps: [75, 100]}}\n"
+    (fine,) = plan(text.format(1.03), 100).warnings
+    assert fine.endswith("allow a larger max_ratio")
+    assert "p95" not in fine
+
+
+@pytest.mark.parametrize("limit", [0.5, 0.85, 0.95, 0.99])
+def test_a_candidate_above_a_high_limit_passes_it(limit: float) -> None:
+    workload = workload_of(f"    gates: {{quality: {{min_agreement: {limit}}}, latency: []}}\n")
+    need = next(n for n in needs_of(workload, 10, ASSUMED) if n.gate == "quality")
+    assert need.samples is not None
+    assert need.samples < 3000

@@ -1,0 +1,128 @@
+"""A cron line of five fields as Debian's cron reads it, and the moments at which it matches in a time zone.
+
+A line with a fixed time of day (neither minute nor hour begins with ``*``) happens once a day: where the clock skips
+its time, at the end of the gap; where the clock repeats it, the first time. Any other line follows the clock: a
+repeated hour matches twice, a skipped one not at all. Source: cron(8) of Debian, "daylight saving time".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+EXAMPLE = "five cron fields such as '0 17 * * FRI' (minute hour day month weekday)"
+MAX_CHARS = 200
+_MINUTE, _DAY_MS = timedelta(minutes=1), 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """``fixed``: happens at times of the day, not along the clock."""
+
+    text: str
+    fixed: bool
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    calendar: CronSim = field(compare=False, repr=False)
+
+    def falls_on(self, day: date) -> bool:
+        return day.month in self.calendar.months and self.calendar.match_day(day)
+
+
+def _calendar(fields: Sequence[str]) -> CronSim | None:
+    """None for a day that no such month has: cronsim's words for it are those for a day that is no number."""
+    start = datetime(2000, 1, 1)  # noqa: DTZ001 - only the calendar is asked, which has no zone
+    try:
+        return CronSim(" ".join(fields), start)
+    except CronSimError as error:
+        try:
+            CronSim(" ".join((*fields[:3], "*", fields[4])), start)
+            CronSim(" ".join(("0 0 1", *fields[3:])), start)
+        except CronSimError:
+            raise ValueError(f"must be {EXAMPLE}: {str(error).lower()}") from error
+        return None
+
+
+@lru_cache(maxsize=256)
+def parse_cron(text: str) -> Cron:
+    """Raises ValueError for what is no cron line of five fields, or never matches."""
+    fields = text.split()
+    if len(text) > MAX_CHARS:
+        raise ValueError(f"must be {EXAMPLE}, at most {MAX_CHARS} characters")
+    if len(fields) != 5:
+        raise ValueError(f"must be {EXAMPLE}, these are {len(fields)}")
+    found = _calendar(fields)
+    if found is None or next(found, None) is None:
+        raise ValueError("never matches: no year has that day")
+    fixed = not fields[0].startswith("*") and not fields[1].startswith("*")
+    return Cron(text, fixed, tuple(sorted(found.minutes)), tuple(sorted(found.hours)), found)
+
+
+def parse_zone(name: str) -> str:
+    """The name as it stands, once it is known to be a time zone's. Raises ValueError."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a directory, or a name that is too long
+        raise ValueError("must be an IANA time zone such as Europe/Berlin or UTC") from error
+    return name
+
+
+def latest_match(text: str, zone: str, now_ms: int, within_ms: int) -> int | None:
+    """The last moment at or before ``now_ms`` at which the line matches, if it is less than ``within_ms`` ago.
+
+    In milliseconds since the epoch. Both texts must be valid. Days are looked at from tomorrow on, which may have begun
+    before the clock was set back over midnight; behind the day that has a match, one more for the same reason.
+    """
+    today = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone)).date()
+    best: int | None = None
+    for back in range(-1, within_ms // _DAY_MS + 3):
+        hit = best is not None
+        for moment in _matches(text, zone, today - timedelta(days=back)):
+            if moment <= now_ms and (best is None or moment > best):
+                best = moment
+        if hit:
+            break
+    return best if best is not None and now_ms - best < within_ms else None
+
+
+@lru_cache(maxsize=4096)
+def _matches(text: str, zone: str, day: date) -> tuple[int, ...]:
+    cron = parse_cron(text)
+    if not cron.falls_on(day):
+        return ()
+    of = _first_time if cron.fixed else _every_time
+    return tuple(moment for hour in cron.hours for minute in cron.minutes for moment in of(day, hour, minute, zone))
+
+
+def _first_time(day: date, hour: int, minute: int, zone: str) -> Iterator[int]:
+    wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone))
+    if _exists(wall):
+        yield _ms(wall)
+    else:
+        yield _end_of_gap(wall)
+
+
+def _every_time(day: date, hour: int, minute: int, zone: str) -> Iterator[int]:
+    wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone))
+    if _exists(wall):
+        yield from sorted({_ms(wall), _ms(wall.replace(fold=1))})
+
+
+def _exists(wall: datetime) -> bool:
+    return wall.astimezone(UTC).astimezone(wall.tzinfo).replace(tzinfo=None) == wall.replace(tzinfo=None)
+
+
+def _end_of_gap(wall: datetime) -> int:
+    """The moment at which the clock jumps over ``wall``: a gap's two offsets differ by its length (PEP 495)."""
+    while not _exists(wall):
+        wall += _MINUTE
+    return _ms(wall)
+
+
+def _ms(wall: datetime) -> int:
+    return round(wall.timestamp() * 1000)
