@@ -11,7 +11,7 @@ from glidepath.config.base import MOST, Section
 from glidepath.config.parts import HttpUrl
 from glidepath.config.units import Duration
 
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VISIBLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # what a header's value may hold (RFC 9110, 5.5)
 _FRAMING = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
 
@@ -77,7 +77,7 @@ class Backend(Section):
     model: str | None = None  # written into the request's top-level "model"; absent: left as it is
     credential: Credential | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # extra request headers
-    strip: str = ""  # a prefix of the client's path this backend does not know, e.g. /v1
+    strip: str = Field(default="", pattern=r"^(/.*)?$")  # a prefix of the client's path it does not know, e.g. /v1
     host: str | None = None  # Host header, if not the URL's
     sni: str | None = None
     ca_file: str | None = None  # trusted CA bundle; absent: the system's
@@ -94,7 +94,7 @@ class Backend(Section):
     @classmethod
     def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
-            if not _HEADER_NAME.fullmatch(name):
+            if not HEADER_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is no header's name")
             if name.lower() in _FRAMING:
                 raise ValueError(f"{name!r} is set by Envoy (host: has a key of its own)")

@@ -36,7 +36,7 @@ def cross_check(config: Config) -> Problem | None:
         if workload.start not in (0, *workload.ramp.steps):
             allowed = ", ".join(f"{s:g}" for s in (0, *workload.ramp.steps))
             return Problem((*here, "start"), f"{workload.start:g} is no step of the ramp (allowed: {allowed})")
-    return _same_match(config) or _order_cycle(config)
+    return _same_match(config) or _order_cycle(config) or _unused(config)
 
 
 def _same_match(config: Config) -> Problem | None:
@@ -46,6 +46,20 @@ def _same_match(config: Config) -> Problem | None:
         if match in seen:
             return Problem(("workloads", name, "match"), f"is the same as that of {seen[match]!r}")
         seen[match] = name
+    return None
+
+
+def _unused(config: Config) -> Problem | None:
+    """What is written down and can have no effect."""
+    for backend in config.registry.models if config.registry else ():
+        if backend not in config.backends:
+            known = ", ".join(config.backends)
+            return Problem(("registry", "models", backend), f"unknown backend {backend!r} (allowed: {known})")
+    for name, workload in config.workloads.items():
+        sides = (workload.baseline, workload.candidate)
+        if workload.shadow.budget.cost is not None and all(config.backends[side].price is None for side in sides):
+            message = f"counts nothing, as neither {sides[0]} nor {sides[1]} has a price"
+            return Problem(("workloads", name, "shadow", "budget", "cost"), message)
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from glidepath.config.base import MOST, Section
 from glidepath.config.units import Share
@@ -98,3 +98,13 @@ class GatesSection(Section):
     latency: Annotated[tuple[LatencyGate, ...], BeforeValidator(_one_or_many)] = (LatencyGate(),)
     capacity: CapacityGate | None = None
     split: bool = True  # the sample-ratio guard
+
+    @field_validator("latency")
+    @classmethod
+    def _each_once(cls, value: tuple[LatencyGate, ...]) -> tuple[LatencyGate, ...]:
+        seen = set()
+        for gate in value:
+            if (gate.signal, gate.quantile) in seen:
+                raise ValueError(f"{gate.quantile} of {gate.signal} stands here twice: which limit is meant?")
+            seen.add((gate.signal, gate.quantile))
+        return value

@@ -178,7 +178,7 @@ def _describe(detail: ErrorDetails, source: _Source, more: int) -> str:
 
 def _shown(value: Any, path: KeyPath) -> str:
     """The value as an error may quote it: without a secret, or what may be one."""
-    if not SECRET_KEYS.isdisjoint(path) or path[:1] == ("notify",):
+    if not SECRET_KEYS.isdisjoint(path) or (path[:1] == ("notify",) and "events" not in path):
         return f"a value of type {type(value).__name__}, not shown"
     text = _USERINFO.sub("//***@", repr(value))
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"

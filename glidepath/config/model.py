@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from glidepath.config.backends import Backend
+from glidepath.config.backends import HEADER_NAME, Backend
 from glidepath.config.base import Name, Percent, Section
 from glidepath.config.gates import GatesSection
 from glidepath.config.parts import (
@@ -38,6 +38,14 @@ class Match(Section):
         default_factory=dict
     )  # exact values; model in the body: set a header, docs/segments
 
+    @field_validator("headers")
+    @classmethod
+    def _names(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name in headers:
+            if not HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no header's name")
+        return headers
+
     @model_validator(mode="after")
     def _one_path(self) -> Match:
         if (self.path is None) == (self.path_prefix is None):
@@ -55,7 +63,7 @@ class Sticky(Section):
     """A user or session stays on the side it was first sent to, as far as the ramp allows. Exactly one source."""
 
     header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
-    cookie: str | None = None
+    cookie: str | None = Field(default=None, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
     source_ip: bool = False
 
     @model_validator(mode="after")

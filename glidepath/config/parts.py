@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from glidepath.config.base import MOST, Name, Percent, Section
+from glidepath.config.events import EventName
 from glidepath.config.units import Address, Duration, Size
 
 
@@ -184,13 +185,16 @@ class RedactionSection(Section):
 
 
 class Notification(Section):
-    """Where decisions are announced: a Slack webhook, PagerDuty Events v2, or any URL (CloudEvents 1.0)."""
+    """Where decisions are announced: a Slack webhook, PagerDuty Events v2, or any URL (CloudEvents 1.0).
+
+    ``events``: ``roll_back`` is a guard's, ``rollback`` a person's command.
+    """
 
     kind: Literal["slack", "pagerduty", "webhook"]
     url: HttpUrl | None = None
     url_from: Secret | None = None  # the URL is a secret for Slack
     routing_key: Secret | None = None
-    events: tuple[str, ...] = ()  # empty: all; PagerDuty: what opens or ends an incident
+    events: tuple[EventName, ...] = ()  # empty: all; PagerDuty: what opens or ends an incident
 
     @model_validator(mode="after")
     def _complete(self) -> Notification:

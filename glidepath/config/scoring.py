@@ -121,6 +121,13 @@ class EvaluatorSection(Section):
     timeout: Duration = Field(default=30, gt=0)
     max_chars: int = Field(default=6000, ge=200, le=100_000)  # of each answer
 
+    @field_validator("between")
+    @classmethod
+    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] >= value[1]:
+            raise ValueError("must rise, e.g. [0.4, 0.85]: nothing lies in between")
+        return value
+
 
 class AnswerSection(Section):
     """Where the answer is in bodies of a form of their own (docs/extractors.md)."""

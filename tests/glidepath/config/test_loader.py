@@ -77,6 +77,25 @@ WRONG = [
     ("[1, 5,", "[true, 5,", ":14: workloads.chat.ramp.steps: must be a number, neither true nor false"),
     ("hold: 48h", "hold: 99999999w", ":14: workloads.chat.ramp.hold: must be a duration such as"),
     ("max_ratio: 1.2", "max_ratio: 1" + "0" * 300, ":15: workloads.chat.gates.latency.max_ratio: should be less than"),
+    (
+        "redis: {",
+        "notify: [{kind: slack, url: 'http://x', events: [rolback]}]\nredis: {",
+        ":2: notify[0].events[0]: should be 'promote', 'await_approval'",
+    ),
+    (
+        "redis: {",
+        "registry: {mlflow: 'http://x', models: {onprm: m}}\nredis: {",
+        "unknown backend 'onprm' (allowed: cloud",
+    ),
+    (
+        "max_in_flight: 32",
+        "budget: {cost: 5}",
+        ":13: workloads.chat.shadow.budget.cost: counts nothing, as neither cloud",
+    ),
+    ("latency: {quantile: p99, max_ratio: 1.2}", "latency: [{}, {quantile: p99}]", "p99 of total stands here twice"),
+    ("{path: /v1/chat/completions}", "{path: /v1, headers: {x y: z}}", ":8: workloads.chat.match.headers: 'x y' is no"),
+    ("header: x-user-id", "cookie: 'a;b'", ":12: workloads.chat.sticky.cookie: "),
+    ("model: llama-3.1-8b", "strip: v1", ":5: backends.onprem.strip: "),
     ("backends:", "backends: [", "is not YAML"),
 ]
 

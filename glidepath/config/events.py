@@ -1,0 +1,40 @@
+"""The names of decisions, as the log has them and as notifications choose among them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+EventName = Literal[
+    # the ramp by itself (scorer/steer/machine.py)
+    "promote",
+    "await_approval",
+    "adopt",
+    "roll_back",
+    "rolled_back",
+    "fail",
+    "complete",
+    "reconfigure",
+    "replace",
+    "extend",
+    # beside the table: guards without autopilot, curls, restarts, drills, probes
+    "guard_overridden",
+    "autopilot_off",
+    "autopilot_on",
+    "adopt_shadow",
+    "restore",
+    "unclear",
+    "stray",
+    "drill",
+    "probe_failed",
+    "probe_answered",
+    # a person's commands; hold, promote, retry and abort also when nobody asked
+    "hold",
+    "resume",
+    "approve",
+    "rollback",
+    "retry",
+    "abort",
+    "drill_started",
+    "annotate",
+    "refused",
+]
