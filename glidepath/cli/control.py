@@ -21,8 +21,12 @@ ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configurat
 Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the log.")]
 Percent = Annotated[float | None, typer.Option("--percent", min=0, max=100, help="The candidate's share.")]
 Force = Annotated[bool, typer.Option("--force", help="Also past a failing gate, a freeze window or a cool-down.")]
-Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait until the scorer has acted.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Leave the command and do not wait.")]
+MOST_WAIT_S = 86400.0
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, max=MOST_WAIT_S, help="Seconds to wait until the scorer has acted.")
+]
+NoMOST_WAIT_S = 86400.0
+Wait = Annotated[bool, typer.Option("--no-wait", help="Leave the command and do not wait.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The decision as one JSON object.")]
 DEFAULT = Path("glidepath.yaml")
 WAIT_S = 10.0
@@ -127,7 +131,9 @@ def drill(
     reason: Reason = "",
     percent: Percent = None,
     force: Force = False,
-    wait: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for the result.")] = 180.0,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, max=MOST_WAIT_S, help="Seconds to wait for the result.")
+    ] = 180.0,
     no_wait: NoWait = False,
     as_json: AsJson = False,
 ) -> None:

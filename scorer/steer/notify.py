@@ -18,12 +18,13 @@ from scorer.steer.courier import Courier, RefusedError, Send
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 BAD = frozenset({"roll_back", "fail", "guard_overridden", "abort"})
 GOOD = frozenset({"promote", "complete", "retry"})
+ALARMS = frozenset({"state_lost", "stray", "failure"})  # triggers: nobody knows what the candidate serves
 _MARKS = {"roll_back": "🔴", "fail": "🔴", "guard_overridden": "🔴", "abort": "⛔", "promote": "🟢", "complete": "✅"}
 
 
 def courier(target: Notification, dropped: Counter) -> Courier:
     """Raises ConfigError when the secret that it names is not there."""
-    events = frozenset(target.events) or (BAD | GOOD if target.kind == "pagerduty" else frozenset())
+    events: frozenset[str] = frozenset(target.events) or (BAD | GOOD if target.kind == "pagerduty" else frozenset())
     return Courier(target.kind, _send(target), dropped, lambda d: not events or d.event in events)
 
 

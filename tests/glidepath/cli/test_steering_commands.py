@@ -16,9 +16,11 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from glidepath.cli.client import actor
+from glidepath.cli.log import lines
 from glidepath.config import load_config
 from glidepath.keys import WorkloadKeys
 from glidepath.local.process import free_ports
+from glidepath.records import Decision
 from glidepath.redisio import connect
 from scorer.steer.actuator import MemoryActuator
 from scorer.steer.lease import Lease
@@ -44,6 +46,15 @@ def file(tmp_path: Path, valid_yaml: str, redis_url: str) -> Path:
     path = tmp_path / "glidepath.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(valid_yaml) | {"redis": {"url": redis_url}}))
     return path
+
+
+@pytest.fixture
+def twins(file: Path) -> Path:
+    """With a second workload, batch."""
+    data = yaml.safe_load(file.read_text())
+    data["workloads"]["batch"] = data["workloads"]["chat"] | {"match": {"path": "/v1/batch"}}
+    file.write_text(yaml.safe_dump(data))
+    return file
 
 
 @pytest.fixture
@@ -107,6 +118,16 @@ async def test_a_day_at_the_wheel(cli: Cli) -> None:
     assert "cause: a bad GPU" in out
 
 
+async def test_a_decision_may_be_named_by_its_time_alone_and_is_written_in_full(cli: Cli) -> None:
+    _, out, _ = await cli("hold", "chat", "--json")
+    named = json.loads(out)["id"]
+    assert (await cli("log", "annotate", f"00{named.partition('-')[0]}", "--cause", "not\nhungry"))[0] == 0
+    _, out, _ = await cli("log")
+    assert "    cause: not hungry\n" in out
+    _, out, _ = await cli("log", "--json")
+    assert json.loads(out.splitlines()[-1])["details"]["target"] == named
+
+
 async def test_mistakes_are_one_line_and_exit_2(cli: Cli) -> None:
     for arguments, words in [
         (("status", "--workload", "nope"), "unknown workload 'nope' (known: chat)"),
@@ -114,11 +135,24 @@ async def test_mistakes_are_one_line_and_exit_2(cli: Cli) -> None:
         (("approve", "chat"), "nothing waits for an approval"),
         (("log", "annotate", "soon", "--cause", "x"), "is no id of a decision"),
         (("log", "annotate", "1-1", "--cause", "x"), "no decision 1-1 in the log of chat"),
+        (("log", "annotate", "1", "--cause", "x"), "no decision 1 in the log of chat"),
+        (("log", "annotate", "²-1", "--cause", "x"), "'²-1' is no id of a decision (as `glidepath log` shows them"),
+        (("log", "annotate", "9" * 21 + "-0", "--cause", "x"), "is no id of a decision"),
+        (("log", "annotate", str(2**64), "--cause", "x"), "is no id of a decision"),
+        (("log", "annotate", "1-1", "--cause", " "), "--cause: is empty"),
     ]:
         status, out, err = await cli(*arguments)
         assert (status, out) == (2, "")
         assert words in err
         assert err.count("\n") == 1
+
+
+async def test_numbers_without_end_are_refused(cli: Cli) -> None:
+    for option in ("--wait", "--percent"):
+        for value in ("inf", "nan", "-1"):
+            status, out, err = await cli("promote", "chat", f"{option}={value}")
+            assert (status, out) == (2, "")
+            assert option in err
 
 
 async def test_without_a_scorer_a_command_says_that_nobody_acted_and_stays(file: Path) -> None:
@@ -159,6 +193,31 @@ async def test_a_redis_that_is_none_is_one_line_with_its_place(tmp_path: Path, v
             assert status == 2
             assert err.startswith(f"glidepath: {file}:{line}: redis.url: redis://127.0.0.1:{port}/0: no Redis")
             assert err.count("\n") == 1
+
+
+def test_a_cause_is_shown_at_its_own_workloads_decision_only() -> None:
+    def decision(workload: str, event: str, entry: str, **details: str) -> Decision:
+        return Decision(0, workload, event, 0, 0, "shadow", f"why {workload}", details=details, id=entry)
+
+    shown = lines(
+        [
+            decision("chat", "fail", "5-0"),
+            decision("batch", "fail", "5-0"),
+            decision("chat", "annotate", "6-0", target="5-0"),
+        ]
+    )
+    assert [line.strip() for line in shown if "cause" in line] == ["cause: why chat"]
+    assert shown.index("    cause: why chat") == 2
+
+
+async def test_an_id_that_two_workloads_have_asks_which_one(twins: Path) -> None:
+    redis = connect(load_config(twins).redis)
+    for name in ("chat", "batch"):
+        await redis.xadd(WorkloadKeys(name).log, {"d": "{}"}, id="5-0")
+    await redis.aclose()
+    status, _, err = await Cli(twins)("log", "annotate", "5", "--cause", "x")
+    assert status == 2
+    assert "which one is meant, with --workload? (5-0 of " in err
 
 
 def test_a_user_with_a_number_but_no_name_can_steer() -> None:
