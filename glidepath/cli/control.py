@@ -25,8 +25,7 @@ MOST_WAIT_S = 86400.0
 Wait = Annotated[
     float, typer.Option("--wait", min=0, max=MOST_WAIT_S, help="Seconds to wait until the scorer has acted.")
 ]
-NoMOST_WAIT_S = 86400.0
-Wait = Annotated[bool, typer.Option("--no-wait", help="Leave the command and do not wait.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Leave the command and do not wait.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The decision as one JSON object.")]
 DEFAULT = Path("glidepath.yaml")
 WAIT_S = 10.0
