@@ -7,8 +7,9 @@ from scorer.compare import facts, form
 from scorer.compare.agreement import against_floor, combine
 from scorer.compare.code import broken_code
 from scorer.compare.edits import Aligned, align
-from scorer.compare.faults import garbling, leaks, refusal, repeats
+from scorer.compare.faults import garbling, refusal, repeats
 from scorer.compare.language import language
+from scorer.compare.leaks import leaks
 from scorer.compare.meaning import SAME, Meaning
 from scorer.compare.noise import UNKNOWN, NoiseFloor
 from scorer.compare.reading import Reading

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import regex
+
 from glidepath.config.scoring import ClassificationSection
 from scorer.compare.result import Comparison
 
+_PATTERN_S = 0.1
 _EDGES = " \t\r\n\"'“”‘’`*_.,;:!?()[]{}<>"
 _LEAD = re.compile(
     r"^(?:the )?(?:label|class|category|answer|sentiment|classification|intent|topic)\s*(?:is|:|=)\s*", re.IGNORECASE
@@ -17,14 +20,23 @@ def normalise(text: str, settings: ClassificationSection) -> str:
     """The class that ``text`` names, in the form in which classes are compared."""
     label = text.strip()
     if settings.pattern is not None:
-        match = re.search(settings.pattern, label)
-        if match:
-            label = match[1] if match.re.groups and match[1] is not None else match[0]
+        label = _matched(settings.pattern, label)
     if settings.first_line:
         label = next((line for line in label.splitlines() if line.strip()), "")
     label = _shape(label, settings)
     known = {_shape(written, settings): meant for written, meant in settings.labels.items()}
     return _shape(known.get(label, label), settings)
+
+
+def _matched(pattern: str, text: str) -> str:
+    """The first group of the pattern, or all it matches; the text itself where it matches nothing, or not in time."""
+    try:
+        match = regex.search(pattern, text, timeout=_PATTERN_S)
+    except TimeoutError:
+        return text
+    if match is None:
+        return text
+    return str(match[1] if match.re.groups and match[1] is not None else match[0])
 
 
 def _as_configured(label: str, settings: ClassificationSection) -> str:

@@ -6,12 +6,13 @@ import ast
 import json
 import re
 import warnings
+from collections.abc import Iterator
 
 from scorer.compare.canonical import MAX_CHARS, QUOTES
 from scorer.compare.faults import Fault
 from scorer.compare.lexicon import words
 
-_BLOCK = re.compile(r"^[ \t]*```+[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*```+[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_NAME = re.compile(r"[\w+#.-]{0,40}")
 _MAX_CODE = 20_000
 _PYTHON = frozenset({"python", "py", "python3"})
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
@@ -20,8 +21,11 @@ _BRACED = words(
     c cpp c++ java javascript js typescript ts go rust csharp c# kotlin swift php css scss json jsx tsx dart scala
     """
 )
+# A literal or comment that does not end is matched, too, so that nothing is read twice; the group is then missing.
 _LITERALS = re.compile(
-    r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\"|`[^`]*`|//[^\n]*|/\*.*?\*/|(?m:^\s*#[^\n]*)", re.DOTALL
+    r"'(?:\\.|[^'\\\n])*+(?P<a>')?|\"(?:\\.|[^\"\\\n])*+(?P<b>\")?|`[^`]*+(?P<c>`)?|(?P<d>//)[^\n]*+"
+    r"|/\*(?:[^*]|\*(?!/))*+(?P<e>\*/)?|(?m:^)[ \t]*+(?P<f>#)[^\n]*+",
+    re.DOTALL,
 )
 
 
@@ -29,9 +33,27 @@ def broken_code(text: str) -> Fault:
     """The share of code blocks that do not parse, and the first one's error. Curly quotes are read as straight ones."""
     if "```" not in text:
         return Fault()
-    problems = [_problem(match[1].lower(), match[2]) for match in _BLOCK.finditer(text[:MAX_CHARS].translate(QUOTES))]
+    problems = [_problem(language, code) for language, code in _blocks(text[:MAX_CHARS].translate(QUOTES))]
     broken = [p for p in problems if p]
     return Fault(len(broken) / len(problems), broken[0]) if broken else Fault()
+
+
+def _blocks(text: str) -> Iterator[tuple[str, str]]:
+    """(language, code) of each fenced block; the last one may be open. By lines, so the cost is linear."""
+    language: str | None = None
+    lines: list[str] = []
+    for line in text.split("\n"):
+        bare = line.strip(" \t")
+        if bare.startswith("```") and language is None:
+            found = _NAME.match(bare.lstrip("`").lstrip(" \t"))
+            language, lines = (found[0].lower() if found else ""), []
+        elif bare.startswith("```") and not bare.strip("`"):
+            yield language or "", "\n".join(lines)
+            language = None
+        else:
+            lines.append(line)
+    if language is not None and lines:
+        yield language, "\n".join(lines)
 
 
 def _problem(language: str, code: str) -> str:
@@ -70,7 +92,7 @@ def _json_problem(code: str) -> str:
 
 def _bracket_problem(code: str) -> str:
     open_ones: list[str] = []
-    for char in _LITERALS.sub("", code):
+    for char in _LITERALS.sub(lambda m: "" if m.lastgroup else m[0], code):
         if char in "([{":
             open_ones.append(char)
         elif char in _BRACKETS and (not open_ones or open_ones.pop() != _BRACKETS[char]):

@@ -1,6 +1,6 @@
 """Faults that one text shows by itself: each function gives how faulty one text is, in [0, 1], and where it shows.
 
-A fault on one side only is a divergence. Cost for 100 words: refusal 10 µs, leaks 10 µs, repetition 60 µs,
+A fault on one side only is a divergence. Cost for 100 words: refusal 10 µs, repetition 60 µs,
 garbling 60 µs.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scorer.compare.canonical import MAX_CHARS, plain, strip_courtesies
+from scorer.compare.canonical import plain, strip_courtesies
 from scorer.compare.letters import implausible_share
 from scorer.compare.libraries import badness
 from scorer.compare.reading import Reading
@@ -67,25 +67,6 @@ def refusal(reading: Reading) -> Fault:
     if early and (short or _SORRY.match(head)):
         return Fault(1.0, excerpt(head[match.start() : match.end() + 40]))
     return Fault(0.7 if early else 0.35, excerpt(head[match.start() : match.end() + 40]))
-
-
-_LEAK = re.compile(
-    r"<\|[^|<>\n]{1,40}\|>|<｜[^｜\n]{1,40}｜>|</?s>|<(?:start|end)_of_(?:turn|text|utterance)>|<(?:unk|pad|bos|eos"
-    r"|mask|sep|cls)>|\[/?INST\]|<</?SYS>>"
-    r"|\[(?:PAD|UNK|CLS|SEP|MASK|BOS|EOS)\]|</?(?:think|thinking|tool_call|tool_response|function_call|assistant"
-    r"|system|user)>|<extra_id_\d+>|<0x[0-9A-F]{2}>|<\|?(?:im_start|im_end|endoftext|eot_id)\|?>"
-    r"|^\s*#{2,3} ?(?:Response|Instruction|Input|Human|Assistant|User|System|End)\s*:|\b(?:im_start|im_end"
-    r"|endoftext|eot_id|start_header_id|end_header_id)\b"
-    r"|[ĠĊ▁](?=\w)|^(?:assistant|user|system)[ \t]*$|^(?:USER|HUMAN|ASSISTANT|SYSTEM|Human|User|Assistant"
-    r"|System): |\{\{[^{}\n]{1,60}\}\}|\{%[^{}\n]{1,60}%\}",
-    re.MULTILINE,
-)
-
-
-def leaks(reading: Reading) -> Fault:
-    """Special tokens and chat-template pieces in the text."""
-    match = _LEAK.search(reading.text, 0, MAX_CHARS)
-    return Fault(1.0, excerpt(reading.text[max(0, match.start() - 15) : match.end() + 15])) if match else NO_FAULT
 
 
 _GRAM = 6

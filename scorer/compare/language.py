@@ -49,7 +49,8 @@ def _scripts(text: str) -> dict[str, float]:
 
 def _languages(text: str) -> tuple[str, ...]:
     """The languages of the beginning and of the end, where the detector is sure; none for code and short texts."""
-    prose = " ".join(plain(_CODE.sub(" ", text[:MAX_CHARS])).split())
+    bare = plain(_CODE.sub(" ", text[:MAX_CHARS]))
+    prose = " ".join(bare.encode("utf-8", "replace").decode().split())
     if len(prose) < 40:
         return ()
     passages = [prose[:_PASSAGE]] if len(prose) <= _PASSAGE else [prose[:_PASSAGE], prose[-_PASSAGE:]]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from scorer.compare.canonical import canonical
 from scorer.compare.code import broken_code
 from scorer.compare.edits import align
-from scorer.compare.faults import garbling, leaks, refusal, repeats, unfinished
+from scorer.compare.faults import garbling, refusal, repeats, unfinished
 from scorer.compare.language import language
+from scorer.compare.leaks import leaks
 from scorer.compare.lexicon import excludes, quantity, same_word
 from scorer.compare.reading import Reading
 from scorer.compare.tokens import MAX_TOKENS, tokenize
@@ -112,18 +113,58 @@ def test_an_answer_with_the_words_of_a_refusal_is_none(said: str) -> None:
     assert refusal(Reading(said)).degree < 0.5
 
 
-def test_special_tokens_leak_and_html_does_not() -> None:
-    for leak in (
-        "<|im_end|>",
-        "<|eot_id|>",
-        "</s>",
-        "[/INST]",
-        "<start_of_turn>model",
-        "<｜end▁of▁sentence｜>",
-        "\n\nHuman: hi",
-    ):
-        assert leaks(Reading("Fine. " + leak)).degree == 1.0, leak
-    assert leaks(Reading("Use <div> and <span class='x'>, a < b and b > c, or [x](y).")).degree == 0.0
+SAID = "The Nile flows north into the sea. It is about 6,650 kilometers long."
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "<|im_end|>", "<|eot_id|>", "</s>", "<s>", "[/INST]", "<start_of_turn>model", "<｜end▁of▁sentence｜>",
+        "\n\nHuman: hi", "\n\nUser: and then?\nAssistant: it ends", "[TOOL_CALLS]", '[TOOL_CALLS][{"name": "f"}]',
+        "[/THINK]", "<|END_OF_TURN_TOKEN|>", "<end_of_turn>", "<unused94>", "<bos>", "<tool_call>", "</think>",
+        "<|end|>", "<|assistant|>", "[UNUSED_TOKEN_145]", "<eoa>", "◁/think▷", "✿RESULT✿", "<function=search>",
+        "<0x0A>", "<extra_id_0>", "\n### Response:\n", "\n### Human: hi", "assistantfinal The Nile", "ĊĠThe",
+        "{{ .Prompt }}", "{% for message in messages %}", "{{ bos_token }}", "\nassistant\n", "to=functions.search",
+    ],
+)  # fmt: skip
+def test_special_tokens_of_every_family_leak(leak: str) -> None:
+    assert leaks(Reading(SAID + leak)).degree == 1.0
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        "<s>", "<s> [INST] ", "<|im_start|>assistant\n", "assistant\n\n", "### Response:\n", "<think>\nThey ask.\n",
+        "<think>The user wants a river.</think>", "analysisThe user asks about rivers.", "User: what?\nAssistant: ",
+        "analysis The user asks about the Nile. assistantfinal ", "analysis We need to answer. ", "[THINK]a[/THINK]",
+    ],
+)  # fmt: skip
+def test_a_template_before_the_answer_leaks(begun: str) -> None:
+    assert leaks(Reading(begun + SAID)).degree == 1.0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Use <div> and <span class='x'>, a < b and b > c, or [x](y).",
+        "In HTML the <s> tag strikes text out, and <mask> is an SVG element.",
+        "It was <s>20</s> 15 euros, now it is <s>15</s>",
+        "<s>20</s> 15 euros today.",
+        "Wrap it in <s> and </s> tags.",
+        "Use {{ user.name }} in your Jinja template, or {% if user %} around it.",
+        "Here is a dialogue:\nUser: Hello\nBot: Hi there, how are you?",
+        "Here is one:\n\nTom: Hello\n\nUser: Hi",
+        "User: Hello\nBot: Hi.\nUser: Bye.\nBot: Bye.",
+        "ChatML ends a turn with `<|im_end|>`.",
+        "```\n<|im_start|>user\nhi<|im_end|>\n```\nThat is ChatML.",
+        "In-depth analysis The Hague style, and analysis of the user.",
+        "Ġgantija is a temple on Gozo; Ħaġar Qim and Ġnejna are near.",
+        "The assistant finally came; its final analysis is due.",
+        "See the [ARGS section](x) and the [think] tank.",
+    ],
+)
+def test_text_about_tokens_and_templates_is_no_leak(said: str) -> None:
+    assert leaks(Reading(said)).degree == 0.0
 
 
 def test_loops_are_counted_in_words() -> None:
