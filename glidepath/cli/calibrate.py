@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +17,8 @@ from glidepath.keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.wire import decode_scored
 from scorer.planning.calibrate import History, fragment, propose
+from scorer.planning.lines import MAX_LINE_BYTES, Seen, number, read_object
 
-MAX_LINE_BYTES = 1_000_000
 MOST = 20_000
 
 
@@ -50,36 +51,34 @@ async def read_redis(client: RedisClient, workload: str, last: int) -> History:
 
 def read_file(path: Path) -> History:
     """One JSON object a line, as for ``glidepath judge``; lines without scores are skipped. Raises InputError."""
-    history, times = History(), []
+    history, times, seen = History(), [], Seen()
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b""), start=1):
+            for at, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 2), b""), start=1):
                 if line.strip():
-                    times += _add(history, _parse(line, f"{path}:{number}"))
+                    where = f"{path}:{at}"
+                    raw = read_object(line, where)
+                    seen.note(raw, where)
+                    times += _add(history, raw, where)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     history.span_s = max(times) - min(times) if times else 0.0
     return history
 
 
-def _parse(line: bytes, where: str) -> dict[str, float]:
-    try:
-        raw: Any = json.loads(line)
-        fields = {k: raw[k] for k in ("t", "agreement", "noise", "latency_ms") if raw.get(k) is not None}
-        numbers = {k: float(v) for k, v in fields.items()}
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{where}: not a JSON object with numbers: {error}") from error
-    for key in ("agreement", "noise"):
-        if not 0 <= numbers.get(key, 0) <= 1:
-            raise InputError(f"{where}: {key}: must be 0 to 1 (got {numbers[key]:g})")
-    if raw.get("side") == "candidate":
-        numbers.pop("latency_ms", None)
-    return numbers
-
-
-def _add(history: History, numbers: dict[str, float]) -> list[float]:
-    places = {"agreement": history.agreements, "noise": history.noises, "latency_ms": history.latencies}
-    for key, values in places.items():
-        if key in numbers:
-            values.append(numbers[key])
-    return [numbers["t"]] if "t" in numbers else []
+def _add(history: History, raw: dict[str, Any], where: str) -> list[float]:
+    """The baseline's latencies count, of requests that it answered: as those of stored pairs do."""
+    side, ok = raw.get("side", "baseline"), raw.get("ok", True)
+    if side not in ("baseline", "candidate"):
+        raise InputError(f"{where}: side: must be baseline or candidate (got {side!r})")
+    if not isinstance(ok, bool):
+        raise InputError(f"{where}: ok: must be true or false (got {ok!r})")
+    latency = number(raw, "latency_ms", 0, math.inf, where)
+    if latency and ok and side == "baseline":
+        history.latencies.append(latency)
+    for key, values in (("agreement", history.agreements), ("noise", history.noises)):
+        score = number(raw, key, 0, 1, where)
+        if score is not None:
+            values.append(score)
+    t = number(raw, "t", -math.inf, math.inf, where)
+    return [] if t is None else [t]

@@ -10,9 +10,10 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from glidepath.config import load_config
+from glidepath.config import Workload, load_config
 from glidepath.errors import InputError
-from scorer.evidence.judging import MAX_LINE_BYTES, judge, parse_events
+from scorer.evidence.judging import Judgement, judge, parse_events
+from scorer.planning.lines import MAX_LINE_BYTES, Seen, checked, warnings
 
 
 def command(
@@ -26,18 +27,26 @@ def command(
     """Judge a file of outcomes with the same gates.
 
     An event is {"t": seconds, "side": "baseline" or "candidate", "ok": bool, "latency_ms": …, "ttft_ms"?, "agreement"?,
-    "noise"?}. Prints one JSON object; exit status 2 for a file that cannot be read.
+    "noise"?, "expected"?, "got"?}. Prints one JSON object; exit status 2 for a file that cannot be read. What no event
+    of the file can decide is said on stderr: where no gate is gating, the decision is hold, while the ramp itself would
+    go on by time and samples.
     """
-    section = load_config(config).workload(workload)
+    section, seen = load_config(config).workload(workload), Seen()
     if str(outcomes) == "-":
-        result = judge(section, parse_events(_lines(sys.stdin.buffer), "<stdin>"), percent)
+        result = _judge(section, sys.stdin.buffer, "<stdin>", percent, seen)
     else:
         try:
             with outcomes.open("rb") as file:
-                result = judge(section, parse_events(_lines(file), str(outcomes)), percent)
+                result = _judge(section, file, str(outcomes), percent, seen)
         except OSError as error:
             raise InputError(f"{outcomes}: cannot be read: {error.strerror}") from error
+    for warning in warnings(result.verdicts, seen):
+        typer.echo(f"glidepath: {outcomes}: {warning}", err=True)
     typer.echo(json.dumps(result.to_json(workload), ensure_ascii=False))
+
+
+def _judge(section: Workload, file: BinaryIO, name: str, percent: float | None, seen: Seen) -> Judgement:
+    return judge(section, parse_events(checked(_lines(file), name, seen), name), percent)
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

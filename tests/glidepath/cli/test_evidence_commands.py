@@ -120,3 +120,81 @@ def test_calibrate_from_a_redis_that_holds_something_else_is_one_line(config: Pa
     config.write_text(BACKENDS + f"redis: {{url: '{redis_url}'}}\n")
     with pytest.raises(UnreachableError, match=r"\.yaml:\d+: redis\.url: redis://.*WRONGTYPE"):
         run("calibrate", "-c", str(config), "-w", "chat")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"latncy": 5}, r"f:1: latncy: unknown key, did you mean 'latency_ms'\? \(allowed: t, side, ok"),
+        ({"ttft": 5}, "f:1: ttft: unknown key, did you mean 'ttft_ms'"),
+        ({"Agreement": 0.9}, "f:1: Agreement: unknown key, did you mean 'agreement'"),
+        ({"latency-ms": 5}, "f:1: latency-ms: unknown key, did you mean 'latency_ms'"),
+    ],
+)
+def test_a_key_that_is_nearly_one_is_refused(
+    config: Path, tmp_path: Path, line: dict[str, object], message: str
+) -> None:
+    file = outcomes(tmp_path / "f", {"t": 1, "side": "baseline", "ok": False} | line)
+    with pytest.raises(InputError, match=message):
+        run("judge", "-c", str(config), "-w", "chat", str(file))
+    with pytest.raises(InputError, match=message):
+        run("calibrate", "-c", str(config), "-w", "chat", "--from", str(file))
+
+
+LINE = {"t": 1, "side": "candidate", "ok": True, "latency_ms": 5}
+
+
+def heard(config: Path, file: Path) -> str:
+    """What judge says beside its answer."""
+    return CliRunner().invoke(build_app("judge"), ["judge", "-c", str(config), "-w", "chat", str(file)]).stderr
+
+
+def test_judge_takes_keys_of_others_and_says_that_it_does_not_read_them(config: Path, tmp_path: Path) -> None:
+    file = outcomes(tmp_path / "f", LINE | {"tpot_ms": 3, "request_id": "x", "inside": 1}, LINE | {"side": "baseline"})
+    assert "ignored keys: tpot_ms, request_id, inside (known: t, side" in heard(config, file)
+
+
+def test_judge_names_gates_that_the_file_cannot_feed(config: Path, tmp_path: Path) -> None:
+    gates = "{quality: {margin: 0.1}, latency: [{signal: per_token, quantile: p95}, {signal: ttft}]}"
+    config.write_text(BACKENDS + f"    gates: {gates}\n")
+    text = heard(config, outcomes(tmp_path / "f", LINE | {"agreement": 0.9, "noise": None}))
+    assert "quality_margin can never pass here: no event has noise" in text
+    assert "per_token_p95 can never pass here: an event has no field for it" in text
+    assert "ttft_p99 can never pass here: no event has ttft_ms" in text
+    assert "no event is of the baseline" in text
+
+
+def test_judge_is_quiet_where_every_gate_has_what_it_needs(config: Path, tmp_path: Path) -> None:
+    file = outcomes(tmp_path / "f", LINE | {"agreement": 0.9}, LINE | {"side": "baseline"})
+    assert heard(config, file) == ""
+
+
+def test_judge_says_that_without_a_gating_gate_time_alone_decides(config: Path, tmp_path: Path) -> None:
+    config.write_text(BACKENDS + "    gates: {quality: null, errors: null, latency: []}\n")
+    assert "no gate is gating: never more than hold here" in heard(config, outcomes(tmp_path / "f", LINE))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"t": NaN, "agreement": 0.9}', "f:1: t: must be a number"),
+        ('{"latency_ms": -5}', "f:1: latency_ms: must be at least 0"),
+        ('{"latency_ms": true}', "f:1: latency_ms: must be a number"),
+        ('{"agreement": false}', "f:1: agreement: must be a number"),
+        ('{"agreement": -0.1}', "f:1: agreement: must be 0 to 1"),
+        ('{"noise": 1e999}', "f:1: noise: must be a number"),
+        ('{"side": "left"}', "f:1: side: must be baseline or candidate"),
+        ('{"ok": 1}', "f:1: ok: must be true or false"),
+        ("[" * 100_000, "f:1: not JSON"),
+    ],
+)
+def test_calibrate_refuses_a_line_as_judge_does(config: Path, tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "f").write_text(line)
+    with pytest.raises(InputError, match=message):
+        run("calibrate", "-c", str(config), "-w", "chat", "--from", str(tmp_path / "f"))
+
+
+def test_calibrate_takes_no_latency_from_what_failed_or_took_no_time(config: Path, tmp_path: Path) -> None:
+    lines = [{"t": i, "side": "baseline", "ok": i % 3 == 0, "latency_ms": 100 if i % 3 == 0 else 0} for i in range(900)]
+    text = run("calibrate", "-c", str(config), "-w", "chat", "--from", str(outcomes(tmp_path / "f", *lines)))
+    assert "moves by up to 1.00 ×" in text

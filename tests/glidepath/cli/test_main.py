@@ -26,8 +26,8 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def events(tmp_path: Path) -> Path:
     path = tmp_path / "events.jsonl"
-    line = {"t": 1, "side": "candidate", "ok": True, "latency_ms": 5, "agreement": 0.9}
-    path.write_text(json.dumps(line) + "\n")
+    line = {"t": 1, "ok": True, "latency_ms": 5, "agreement": 0.9}
+    path.write_text("".join(json.dumps(line | {"side": side}) + "\n" for side in ("baseline", "candidate")))
     return path
 
 
