@@ -96,7 +96,7 @@ class WorkloadStatus:
 
     workload: str
     phase: str
-    percent: float  # the candidate's desired share
+    percent: float  # the candidate's desired share; see share_known
     step: int  # index into the ramp's steps; -1: shadow
     steps: tuple[float, ...]
     since_ms: int
@@ -118,6 +118,7 @@ class WorkloadStatus:
     coverage: Mapping[str, int] = field(default_factory=dict)  # domain.Coverage, since the beginning
     leader: str = ""
     config_digest: str = ""
+    share_known: bool = True  # False: Envoys serve something else than percent, and it cannot be seen what
 
 
 @dataclass(frozen=True, slots=True)

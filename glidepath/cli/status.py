@@ -61,7 +61,7 @@ def overview(found: dict[str, WorkloadStatus | None], now: float) -> Table:
         late = f"[red]no news for {age:.0f} s: does a scorer run?[/] " if age > STALE_S else ""
         table.add_row(
             name,
-            f"{status.percent:g} %",
+            f"{status.percent:g} %" if status.share_known else "[bold red]unknown[/]",
             status.phase.replace("_", " "),
             f"{status.step + 1}/{len(status.steps)}",
             f"{status.confirmed} of {status.envoys}",

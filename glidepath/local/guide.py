@@ -1,4 +1,7 @@
-"""The URLs and curl lines to play with while everything runs: printed by ``glidepath up`` and ``demo --keep``."""
+"""The URLs and curl lines to play with while everything runs: printed by ``glidepath up`` and ``demo --keep``.
+
+Curl is promised only where the scorer sees it: with RTDS and no known admin interface, the commands are shown instead.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ def guide(config: Config, path: Path) -> Iterator[str]:
     yield f"metrics        http://{config.extproc.metrics}/metrics (extproc)"
     yield f"               http://{config.scorer.metrics}/metrics (scorer)"
     admin = config.envoy.admin[0] if config.envoy.admin else "http://127.0.0.1:9901"
+    unseen = config.envoy.actuator == "rtds" and not config.envoy.admin
     yield f"status         glidepath status -c {path}"
     yield f"decisions      glidepath log -c {path}"
     for name, workload in config.workloads.items():
@@ -26,7 +30,19 @@ def guide(config: Config, path: Path) -> Iterator[str]:
         )
         yield ""
         yield f"workload {name}: {workload.baseline} → {workload.candidate}"
-        yield from _curls(admin, name, candidate, workload.baseline)
+        if unseen:
+            yield from _commands(path, name)
+        else:
+            yield from _curls(admin, name, candidate, workload.baseline)
+
+
+def _commands(path: Path, workload: str) -> Iterator[str]:
+    yield "  everything back to the baseline"
+    yield f"    glidepath rollback {workload} -c {path}"
+    yield "  the automation off, and on again"
+    yield f"    glidepath hold {workload} -c {path}"
+    yield f"    glidepath resume {workload} -c {path}"
+    yield "  (not by curl: envoy.admin names no Envoy, so the scorer would not see it, and would go on)"
 
 
 def _curls(admin: str, workload: str, candidate: str, baseline: str) -> Iterator[str]:

@@ -33,6 +33,10 @@ class Actuator(Protocol):
     def carrying(self) -> frozenset[str]:
         """Envoys that have weights which cannot be read: those of a leader before this one."""
 
+    def overrides(self) -> Mapping[str, Values | None]:
+        """Admin interface → the ``glidepath.*`` keys in its admin layer, where Envoys are told by another way (RTDS)
+        and that layer stands above it; written through ``submit`` like an Envoy. None: not readable now."""
+
     def problems(self) -> Mapping[str, str]:
         """Envoy → why it cannot be read or written just now."""
 
@@ -45,6 +49,7 @@ class MemoryActuator:
         self.cut_off: set[str] = set()
         self.gone: set[str] = set()  # out of the fleet for now, as when DNS does not name them
         self.carried: set[str] = set()
+        self.above: dict[str, dict[str, str]] = {}  # admin layers above what Envoys are told, by admin interface
         self.writes: list[tuple[str, dict[str, str]]] = []
         self._may_write = may_write
 
@@ -56,6 +61,10 @@ class MemoryActuator:
 
     def submit(self, writes: Mapping[str, Values]) -> None:
         for envoy, values in writes.items():
+            if envoy in self.above:
+                merged = {**self.above[envoy], **values}
+                self.above[envoy] = {key: value for key, value in merged.items() if value}
+                continue
             if envoy in self.cut_off or envoy in self.gone or not self._may_write():
                 continue
             self.curl(envoy, values)
@@ -74,6 +83,9 @@ class MemoryActuator:
 
     def carrying(self) -> frozenset[str]:
         return frozenset(self.carried)
+
+    def overrides(self) -> Mapping[str, Values | None]:
+        return dict(self.above)
 
     def problems(self) -> Mapping[str, str]:
         return dict.fromkeys(self.cut_off, "cut off")

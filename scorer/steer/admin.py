@@ -202,6 +202,9 @@ class AdminActuator:
     def carrying(self) -> frozenset[str]:
         return frozenset()  # whatever an Envoy has can be read
 
+    def overrides(self) -> Mapping[str, Values | None]:
+        return {}  # the admin layer is what is written
+
     def problems(self) -> Mapping[str, str]:
         return {name: channel.problem for name, channel in self._channels.items() if channel.problem}
 

@@ -73,8 +73,14 @@ def seen_share(percent: float, sample: float) -> float:
     return percent + (100 - percent) * sample / 100
 
 
-def predict(load: float | None, workload: Workload, percent: float, target: float, source: Capacity) -> Verdict:
-    """The verdict on going from ``percent`` to ``target`` with ``load`` measured now (None: not known)."""
+def predict(
+    load: float | None, workload: Workload, percent: float, target: float, source: Capacity, shadow: float | None = None
+) -> Verdict:
+    """The verdict on going from ``percent`` to ``target`` with ``load`` measured now (None: not known).
+
+    ``shadow``: the sample that a person set by hand; None: the configured one.
+    """
+    sample = workload.shadow.sample if shadow is None else shadow
     gate = workload.gates.capacity
     limit = source.limit * (1 - (gate.headroom if gate else 0))
     gating = gate is None or gate.gating
@@ -82,8 +88,11 @@ def predict(load: float | None, workload: Workload, percent: float, target: floa
     if load is None:
         words = "the candidate's load is not known: its metrics cannot be read"
         return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=words)
-    now, then = (seen_share(p, workload.shadow.sample) for p in (percent, target))
-    expected = load * then / now if now > 0 else load
+    now, then = (seen_share(p, sample) for p in (percent, target))
+    if now <= 0:
+        words = f"{unit} {load:.3g} without any request: what {target:g} % will add cannot be told from it"
+        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=words)
+    expected = load * then / now
     outcome = Outcome.PASS if expected <= limit else Outcome.FAIL
     words = f"{unit} {load:.3g} now, {expected:.3g} expected at {target:g} %, limit {limit:.3g}"
     return Verdict("capacity", outcome.value, expected, limit, unit, 1, gating=gating, message=words)
@@ -124,8 +133,8 @@ class CandidateLoads:
             log.warning("load_unknown", workload=name, reason=f"{type(error).__name__}: {error}")
             return None
 
-    def verdict(self, workload: str, percent: float) -> Verdict | None:
-        """None: no capacity gate here, or no step left to take."""
+    def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None:
+        """None: no capacity gate here, or no step left to take. ``shadow``: a sample set by hand."""
         settings = self._workloads.get(workload)
         target = policy_of(settings.ramp).next_step(percent) if settings else None
         if settings is None or target is None:
@@ -135,7 +144,7 @@ class CandidateLoads:
             words = "gates.capacity is set, but the candidate's backend has no capacity section to read"
             return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, None, "", 0, message=words)
         fresh = reading is not None and self._clock() - reading.at < STALE_S
-        return predict(reading.load if reading and fresh else None, settings, percent, target, source)
+        return predict(reading.load if reading and fresh else None, settings, percent, target, source, shadow)
 
 
 async def _fetch(session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> bytes:

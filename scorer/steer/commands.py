@@ -8,15 +8,19 @@ from dataclasses import replace
 from glidepath.errors import CommandRefusedError
 from glidepath.records import Command, CommandKind, Decision, Phase
 from scorer.steer import drill
-from scorer.steer.facts import Facts, failing, note
-from scorer.steer.machine import Event, IllegalTransitionError, RampState, transition
+from scorer.steer.facts import Facts, against, note
+from scorer.steer.machine import RETREATING, Event, IllegalTransitionError, RampState, transition
 from scorer.steer.policy import RampPolicy
 
 Change = Callable[[RampState, Command, Facts, RampPolicy, int], RampState]
 
 
 def obey(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
-    """All commands of this tick, in order. A command that cannot be is a ``refused`` decision."""
+    """All commands of this tick, in order. A command that cannot be is a ``refused`` decision.
+
+    Those that stop or take back, ``hold``, ``rollback`` and ``abort``, are possible in every state: who says so need
+    not know in which one the workload is.
+    """
     decisions: list[Decision] = []
     for command in facts.commands:
         try:
@@ -24,7 +28,7 @@ def obey(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> tup
         except CommandRefusedError as error:
             decisions.append(_said("refused", state, state, command, facts, now_ms, str(error)))
             continue
-        event = "drill_started" if command.kind is CommandKind.DRILL else command.kind.value
+        event = _event(command, state, after)
         decisions.append(_said(event, state, after, command, facts, now_ms, command.reason or "by command"))
         state = after
     return state, tuple(decisions)
@@ -33,6 +37,14 @@ def obey(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> tup
 def apply(state: RampState, command: Command, facts: Facts, policy: RampPolicy, now_ms: int) -> RampState:
     """The state that the command leads to. Raises CommandRefusedError (IllegalTransitionError by the table)."""
     return _CHANGES[command.kind](state, command, facts, policy, now_ms)
+
+
+def _event(command: Command, before: RampState, after: RampState) -> str:
+    if command.kind is CommandKind.DRILL:
+        return "drill_started"
+    if before.phase is Phase.VALIDATING and after.phase is Phase.COMPLETED:
+        return Event.VALIDATED.value  # whoever ends a validation, it is the end
+    return command.kind.value
 
 
 def _said(
@@ -48,8 +60,10 @@ def _said(
 
 
 def _hold(state: RampState, command: Command, facts: Facts, policy: RampPolicy, now_ms: int) -> RampState:
-    if state.phase is Phase.HELD:
-        raise CommandRefusedError(f"already held by {state.held_by or 'somebody'}: {state.held_reason}")
+    if state.lost:
+        return replace(state, held_by=command.actor)  # and nothing is written, as before
+    if state.phase in RETREATING:  # the way back ends first, and is held then; what is aborted stays so
+        return replace(state, held_by=command.actor, held_reason=command.reason or "by command")
     after = transition(state, Event.HOLD, now_ms, last=policy.last)
     return replace(after, held_by=command.actor, held_reason=command.reason or "by command")
 
@@ -59,7 +73,16 @@ def _resume(state: RampState, command: Command, facts: Facts, policy: RampPolicy
         return replace(state, autopilot=True, overridden=False)
     if state.phase is Phase.COOLING_DOWN:
         raise CommandRefusedError("resume is not possible while cooling down; use `retry`")
-    return replace(transition(state, Event.RESUME, now_ms, last=policy.last), autopilot=True, overridden=False)
+    return replace(resumed(state, facts, policy, now_ms), autopilot=True, overridden=False)
+
+
+def resumed(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> RampState:
+    """The ramp's own way from where it was held: at most to its last step. A split that is not as set starts afresh:
+    nothing else would ever clear it."""
+    after = transition(state, Event.RESUME, now_ms, last=policy.last, percent=min(state.percent, policy.last))
+    if after.epoch == state.epoch and any(v.gate == "split" for v in against(facts)):
+        after = replace(after, epoch=after.epoch + 1, since_ms=now_ms)
+    return after
 
 
 def _promote(state: RampState, command: Command, facts: Facts, policy: RampPolicy, now_ms: int) -> RampState:
@@ -89,9 +112,11 @@ def _approve(state: RampState, command: Command, facts: Facts, policy: RampPolic
 
 def _rollback(state: RampState, command: Command, facts: Facts, policy: RampPolicy, now_ms: int) -> RampState:
     target = command.percent or 0.0
-    if state.drill is not None and state.percent <= 0:
-        return replace(state, drill=None)
-    if not 0 <= target < state.percent:
+    if not 0 <= target <= 100:
+        raise CommandRefusedError(f"rollback needs a share from 0 to 100 %, not {target:g} %")
+    if target > 0 and state.lost:
+        raise CommandRefusedError("the present share is not known: without --percent it goes to 0 %")
+    if target > 0 and target >= state.percent:
         raise CommandRefusedError(f"rollback needs a share below the present {state.percent:g} %, not {target:g} %")
     return transition(state, Event.ROLL_BACK, now_ms, last=policy.last, percent=round(target, 2))
 
@@ -129,9 +154,9 @@ _CHANGES: Mapping[CommandKind, Change] = {
 
 
 def _check_gates(facts: Facts, command: Command) -> None:
-    failed = failing(facts.verdicts)
+    failed = against(facts)
     if failed and not command.force:
-        names = ", ".join(v.gate for v in failed)
+        names = ", ".join(f"{v.gate} ({v.message})" if v.message else v.gate for v in failed)
         raise CommandRefusedError(f"fails: {names}; --force goes on all the same")
 
 

@@ -39,7 +39,8 @@ def steer_loop(
 ) -> SteerLoop:
     def actuator(may_write: MayWrite) -> Actuator:
         if config.envoy.actuator == "rtds":
-            return RtdsActuator(config.envoy.rtds_listen, may_write)
+            admin = AdminActuator(config.envoy.admin, may_write) if config.envoy.admin else None
+            return RtdsActuator(config.envoy.rtds_listen, may_write, admin=admin)
         return AdminActuator(config.envoy.admin, may_write)
 
     metrics = SteerMetrics(registry)

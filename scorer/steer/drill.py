@@ -23,6 +23,8 @@ def begin(state: RampState, command: Command, facts: Facts, policy: RampPolicy, 
     """Raises CommandRefusedError where a drill would prove nothing or put users at risk."""
     if state.phase in RETREATING or state.phase is Phase.COOLING_DOWN:
         raise IllegalTransitionError(f"drill is not possible while {state.phase.value.replace('_', ' ')}")
+    if state.blind:
+        raise CommandRefusedError("the present share is not known: `glidepath rollback` or `resume` first")
     if state.drill is not None:
         raise CommandRefusedError("a drill is under way")
     if state.percent > MAX_PERCENT and not command.force:

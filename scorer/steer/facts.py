@@ -24,7 +24,9 @@ class Facts:
     a person's change of that key (None: no change); ``frozen`` and ``waiting_for`` say why no step may be taken;
     ``live_ms`` is the end of the last flush in which a client's request reached the candidate, ``live_errors`` how
     many of these failed since the drill began; ``baseline`` and ``candidate`` say who they are now, see RampState;
-    ``strangers`` are Envoys that came with weights that this state never told them.
+    ``strangers`` are Envoys that came with weights that this state never told them; ``unclear`` and ``odd`` are values
+    set by hand that say nothing, see Observation; ``stray`` counts clients' requests that reached the candidate though
+    its share is 0, and began after it was.
     """
 
     workload: str = ""
@@ -35,6 +37,8 @@ class Facts:
     envoys: int = 0
     adopted: float | None = None
     adopted_at: str = ""
+    unclear: str = ""
+    odd: str = ""
     autopilot: bool | None = None
     frozen: str = ""
     waiting_for: str = ""
@@ -45,6 +49,7 @@ class Facts:
     strangers: tuple[str, ...] = ()
     live_ms: int = 0
     live_errors: int = 0
+    stray: int = 0
 
     @property
     def autopilot_key(self) -> str:
@@ -54,6 +59,12 @@ class Facts:
 def failing(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
     """Gating verdicts that ask for a way back."""
     return tuple(v for v in verdicts if v.gating and v.outcome == Outcome.FAIL.value and v.gate not in ADVISORY)
+
+
+def against(facts: Facts) -> tuple[Verdict, ...]:
+    """Every gating verdict that says no, those on a further step included."""
+    said = facts.verdicts + ((facts.capacity,) if facts.capacity else ())
+    return tuple(v for v in said if v.gating and v.outcome == Outcome.FAIL.value)
 
 
 def missing_passes(verdicts: tuple[Verdict, ...]) -> str:

@@ -25,11 +25,12 @@ from scorer.steer.actuator import Actuator, ListenError, MayWrite
 from scorer.steer.clocks import RedisTime
 from scorer.steer.lease import Lease
 from scorer.steer.metrics import SteerMetrics
+from scorer.steer.outlook import Outlook
 from scorer.steer.ports import EvidenceKind
 from scorer.steer.reconcile import Imprint, Values
 from scorer.steer.status import status_of
 from scorer.steer.store import FencedError, News, Record, Store
-from scorer.steer.track import Outlook, Track
+from scorer.steer.track import Track
 from scorer.turns import turn
 
 GAP_S = 0.02  # news does not wake the loop more often than this: what comes within it is taken in together
@@ -57,7 +58,7 @@ class Loads(Protocol):
 
     async def run(self) -> None: ...
 
-    def verdict(self, workload: str, percent: float) -> Verdict | None: ...
+    def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None: ...
 
 
 class Beside(Protocol):
@@ -97,6 +98,7 @@ class SteerLoop:
         self._redis_time = {name: RedisTime() for name in config.workloads}
         self._born: set[str] = set()  # workloads of which no state was found in this term
         self._carrying: frozenset[str] = frozenset()
+        self._overrides: Mapping[str, Values | None] = {}
         self._took_over_ms = 0
         self._led_until = -MEMORY_S
         self._redis_down = ""
@@ -239,7 +241,7 @@ class SteerLoop:
 
     async def _tick(self, names: Iterable[str], news: Mapping[str, News], actuator: Actuator) -> set[str]:
         """Returns the workloads whose Envoys were written to: they are looked at again at once."""
-        readings, self._carrying = actuator.readings(), actuator.carrying()
+        readings, self._carrying, self._overrides = actuator.readings(), actuator.carrying(), actuator.overrides()
         now_ms = self._clock_ms()
         records: dict[str, Record] = {}
         writes: dict[str, Mapping[str, Values]] = {}
@@ -295,9 +297,9 @@ class SteerLoop:
         target = track.policy.next_step(track.state.percent)
         verdict = None
         if self._loads is not None and target is not None:
-            verdict = self._loads.verdict(track.name, track.state.percent)
+            verdict = self._loads.verdict(track.name, track.state.percent, track.state.shadow)
         stale = self._inherited.get(track.name, frozenset()) if now_ms - self._took_over_ms < STALE_MS else frozenset()
-        return Outlook(", ".join(waiting), verdict, stale, self._carrying)
+        return Outlook(", ".join(waiting), verdict, stale, self._carrying, self._overrides)
 
     def _arrived(self, name: str) -> bool:
         """A workload is done, for those that come after it, once it serves its last step."""

@@ -74,6 +74,7 @@ TABLE: Mapping[Event, Mapping[Phase, Phase | Target]] = {
         Phase.COOLING_DOWN: Phase.HELD,
         Phase.VALIDATING: Phase.HELD,
         Phase.COMPLETED: Phase.HELD,
+        Phase.HELD: Phase.HELD,
     },
     Event.RESUME: {Phase.HELD: BEFORE},
     Event.ADOPT: {
@@ -88,6 +89,7 @@ TABLE: Mapping[Event, Mapping[Phase, Phase | Target]] = {
         Phase.ABORTED: Phase.HELD,
     },
     Event.ROLL_BACK: {
+        Phase.SHADOW: Phase.ROLLING_BACK,
         Phase.HOLDING: Phase.ROLLING_BACK,
         Phase.AWAITING_APPROVAL: Phase.ROLLING_BACK,
         Phase.HELD: Phase.ROLLING_BACK,
@@ -95,6 +97,7 @@ TABLE: Mapping[Event, Mapping[Phase, Phase | Target]] = {
         Phase.COOLING_DOWN: Phase.ROLLING_BACK,
         Phase.VALIDATING: Phase.ROLLING_BACK,
         Phase.COMPLETED: Phase.ROLLING_BACK,
+        Phase.ABORTED: Phase.ABORTED,
     },
     Event.CONFIRM: {Phase.ROLLING_BACK: Phase.COOLING_DOWN},
     Event.FAIL_SHADOW: {
@@ -103,6 +106,9 @@ TABLE: Mapping[Event, Mapping[Phase, Phase | Target]] = {
     },
     Event.RETRY: {
         Phase.SHADOW: REST,
+        Phase.HOLDING: REST,
+        Phase.AWAITING_APPROVAL: REST,
+        Phase.VALIDATING: REST,
         Phase.COOLING_DOWN: REST,
         Phase.ABORTED: REST,
     },
@@ -116,6 +122,7 @@ TABLE: Mapping[Event, Mapping[Phase, Phase | Target]] = {
         Phase.COOLING_DOWN: Phase.ABORTED,
         Phase.VALIDATING: Phase.ABORTED,
         Phase.COMPLETED: Phase.ABORTED,
+        Phase.ABORTED: Phase.ABORTED,
     },
     Event.RECONFIGURE: {
         Phase.SHADOW: REST,
@@ -193,6 +200,13 @@ class RampState:
     candidate: str = ""
     newborn: bool = False  # begun where Redis knew of no workload at all, and nothing was decided since
     lost: bool = False  # held because Envoys run what this state never told them: nothing is written meanwhile
+    stray: bool = False  # clients reach the candidate though its share is 0: some Envoy does not do as it was told
+    odd: str = ""  # a person's last values that say nothing; shown until the next move
+
+    @property
+    def blind(self) -> bool:
+        """Whether ``percent`` is not what the candidate serves: what clients get from it is judged all the same."""
+        return self.lost or self.stray
 
     @property
     def serving(self) -> float:
@@ -253,10 +267,13 @@ def transition(state: RampState, event: Event, now_ms: int, *, last: float, perc
     if target is None:
         raise IllegalTransitionError(f"{event.value} is not possible while {state.phase.value.replace('_', ' ')}")
     if isinstance(target, Target):
-        phase = rest_phase(share, last) if target is Target.REST else state.before
+        moved = share != state.percent  # a resume from beyond the ramp's end
+        phase = rest_phase(share, last) if target is Target.REST or moved else state.before
     else:
         phase = target
-    fresh = share != state.percent or event in (Event.RETRY, Event.RECONFIGURE, Event.REPLACE, Event.EXTEND)
+    # Evidence of an unknown share says nothing about a known one.
+    known = state.blind and event is not Event.HOLD
+    fresh = known or share != state.percent or event in (Event.RETRY, Event.RECONFIGURE, Event.REPLACE, Event.EXTEND)
     changed = dataclasses.replace(
         state,
         phase=phase,
@@ -267,17 +284,21 @@ def transition(state: RampState, event: Event, now_ms: int, *, last: float, perc
         drill=state.drill if event is Event.CONFIRM else None,
         overridden=False,
         newborn=False,
-        lost=False,
+        lost=state.lost and event is Event.HOLD,
+        stray=state.stray and event is Event.HOLD,
+        odd="",
     )
     return _with_hold(state, changed, event, share, last)
 
 
 def _with_hold(old: RampState, new: RampState, event: Event, share: float, last: float) -> RampState:
     """``before`` follows a hold: where it found the workload, or where its share belongs once a person moved it."""
+    if new.phase is old.phase is Phase.ROLLING_BACK and event is Event.RECONFIGURE:
+        return new  # a hold that was said meanwhile begins when it is over
     if new.phase is not Phase.HELD:
         return dataclasses.replace(new, held_by="", held_reason="")
     if event is Event.HOLD:
-        return dataclasses.replace(new, before=old.phase)
+        return new if old.phase is Phase.HELD else dataclasses.replace(new, before=old.phase)
     if event in (Event.STEP, Event.ADOPT, Event.REPLACE) or (event is Event.RECONFIGURE and old.before in _AT_REST):
         return dataclasses.replace(new, before=rest_phase(share, last))
     return new

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from glidepath.domain import Outcome
 from glidepath.records import Decision, Phase, Verdict
-from scorer.steer import commands, drill
+from scorer.steer import commands, curl, drill
 from scorer.steer.facts import ADVISORY, Facts, failing, missing_passes, note
-from scorer.steer.machine import Event, RampState, transition
+from scorer.steer.machine import RETREATING, Event, RampState, transition
 from scorer.steer.policy import RampPolicy
 
 Move = tuple[RampState, tuple[Decision, ...]]
@@ -29,7 +29,9 @@ def advance(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> 
         _recognise,
         _autopilot,
         _adopt,
+        _odd,
         commands.obey,
+        _stray,
         _confirm,
         _guard,
         drill.rehearse,
@@ -91,12 +93,14 @@ def _recognise(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) 
     if not state.newborn or not facts.strangers:
         return state, ()
     after = replace(state, phase=Phase.HELD, before=state.phase, entered_ms=now_ms, newborn=False, lost=True)
+    after = replace(after, epoch=state.epoch + 1, since_ms=now_ms)  # judged by what clients get, whatever the share
     why = f"{', '.join(facts.strangers[:3])} came with weights that this state never set (was Redis emptied?)"
     name = facts.workload
     after = replace(after, held_by="glidepath", held_reason=f"{why}; nothing is written meanwhile")
     reason = (
-        f"{after.held_reason}. Look at GET /runtime of an Envoy; `glidepath promote {name} --percent STEP` sets a "
-        f"step's share, `glidepath resume {name}` begins at {state.percent:g} %"
+        f"{after.held_reason}; a guard still takes everything back. Look at GET /runtime of an Envoy; "
+        f"`glidepath promote {name} --percent STEP` sets a step's share, `glidepath rollback {name}` 0 %, "
+        f"`glidepath resume {name}` begins at {state.percent:g} %"
     )
     return after, (note(Event.HOLD.value, state, after, facts, now_ms, reason, "state_lost"),)
 
@@ -105,25 +109,74 @@ def _autopilot(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) 
     """A person's curl of ``glidepath.<workload>.autopilot``; 1 also ends a hold that a curl began."""
     if facts.autopilot is None or (facts.autopilot == state.autopilot and state.held_by != "curl"):
         return state, ()
-    after = replace(state, autopilot=facts.autopilot, overridden=False)
+    after = replace(state, autopilot=facts.autopilot, overridden=False, odd="")
     if not facts.autopilot:
         reason = "a person set autopilot to 0 at an Envoy: nothing moves by itself until it is 1 again"
         return after, (note("autopilot_off", state, after, facts, now_ms, reason, "autopilot", actor="curl"),)
     if after.phase is Phase.HELD and after.held_by == "curl":
-        after = transition(after, Event.RESUME, now_ms, last=policy.last)
+        after = commands.resumed(after, facts, policy, now_ms)
     reason = "a person set autopilot to 1 at an Envoy"
     return after, (note("autopilot_on", state, after, facts, now_ms, reason, "autopilot", actor="curl"),)
 
 
 def _adopt(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    if facts.adopted is not None and facts.unclear:
+        return _half_understood(state, facts, policy, now_ms)
     if facts.adopted is None or facts.adopted == state.serving:
         return state, ()
     after = transition(state, Event.ADOPT, now_ms, last=policy.last, percent=facts.adopted)
     why = f"weights at {facts.adopted_at or 'an Envoy'} were changed by hand to {facts.adopted:g} %"
     after = replace(after, held_by="curl", held_reason=why)
-    resume = f"`glidepath resume {facts.workload}`, or set {facts.autopilot_key}=1 at that Envoy"
-    reason = f"{why}; adopted and held. To go on: {resume}"
+    reason = f"{why}; adopted and held. To go on: {_resume(facts)}"
+    if facts.adopted > policy.last:
+        reason = f"{reason} (at {policy.last:g} %, the last step)"
     return after, (note(Event.ADOPT.value, state, after, facts, now_ms, reason, "curl", actor="curl"),)
+
+
+def _resume(facts: Facts) -> str:
+    return f"`glidepath resume {facts.workload}`, or set {facts.autopilot_key}=1 at that Envoy"
+
+
+def _half_understood(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    """A person meant to intervene, but the weights are none: held, at the present share or below, never above."""
+    share = min(facts.adopted or 0.0, state.percent)
+    why = f"weights set by hand are not clear ({facts.unclear}); allowed are {curl.ALLOWED}"
+    if share == state.percent and (state.phase is Phase.HELD or state.phase in RETREATING):
+        after = replace(state, odd=why, drill=None)
+        reason = f"{why}; {share:g} % stays, {state.phase.value.replace('_', ' ')} as before"
+        return after, (note("unclear", state, after, facts, now_ms, reason, "curl", actor="curl"),)
+    event = Event.HOLD if share == state.percent else Event.ADOPT
+    after = transition(state, event, now_ms, last=policy.last, percent=share)
+    after = replace(after, held_by="curl", held_reason=f"{why}; the share is {share:g} %")
+    reason = f"{after.held_reason}, and held. To go on: {_resume(facts)}"
+    return after, (note(event.value, state, after, facts, now_ms, reason, "curl", actor="curl"),)
+
+
+def _odd(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    """Other values that say nothing change nothing, and are said once."""
+    if not facts.odd or facts.odd == state.odd:
+        return state, ()
+    after = replace(state, odd=facts.odd)
+    reason = f"{facts.odd}: changes nothing"
+    return after, (note("unclear", state, after, facts, now_ms, reason, "curl", actor="curl"),)
+
+
+def _stray(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
+    """Clients reach the candidate though its share is 0: the guards watch what they get, and nothing goes up."""
+    if not facts.stray or state.blind or state.percent > 0 or state.drill is not None:
+        return state, ()
+    after, event = state, "stray"
+    if state.phase not in (*RETREATING, Phase.COOLING_DOWN, Phase.HELD):
+        after, event = transition(state, Event.HOLD, now_ms, last=policy.last), Event.HOLD.value
+    why = f"{facts.stray} clients' requests reached the candidate though its share is 0 %"
+    if after.phase is Phase.HELD and not after.held_by:
+        after = replace(after, held_by="glidepath", held_reason=why)
+    after = replace(after, stray=True, epoch=state.epoch + 1, since_ms=now_ms)
+    reason = (
+        f"{why}: its share is not known. Look at GET /runtime of every Envoy for weights in the admin layer, and for "
+        f"Envoys that are not in envoy.admin; `glidepath resume {facts.workload}` when it is put right"
+    )
+    return after, (note(event, state, after, facts, now_ms, reason, "stray"),)
 
 
 def _confirm(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
@@ -131,6 +184,9 @@ def _confirm(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) ->
         return state, ()
     after = transition(state, Event.CONFIRM, now_ms, last=policy.last)
     after = replace(after, cool_until_ms=now_ms + policy.cool_down_ms)
+    if state.held_by:  # somebody said hold while it was on its way
+        after = transition(after, Event.HOLD, now_ms, last=policy.last)
+        after = replace(after, held_by=state.held_by, held_reason=state.held_reason)
     took = (now_ms - state.entered_ms) / 1000
     reason = f"{facts.confirmed} of {facts.envoys} Envoys run {state.percent:g} % after {took:.1f} s"
     details = {"confirmed_after_ms": now_ms - state.entered_ms}
@@ -139,11 +195,11 @@ def _confirm(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) ->
 
 def _guard(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
     failed = failing(facts.verdicts)
-    if not failed or state.percent <= 0:
+    if not failed or (state.percent <= 0 and not state.blind):
         return state, ()
     catastrophe = next((v for v in failed if v.fast), None)
     worst = catastrophe or failed[0]
-    target = 0.0 if catastrophe else policy.previous_step(state.percent)
+    target = 0.0 if catastrophe or state.blind else policy.previous_step(state.percent)
     if not state.autopilot:
         return _say_overridden(state, facts, worst, target, now_ms)
     after = transition(state, Event.ROLL_BACK, now_ms, last=policy.last, percent=target)
@@ -187,7 +243,7 @@ def obstacle(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) ->
         _time_left(state.since_ms + policy.hold_for(state.percent) - now_ms),
         f"{facts.confirmed} of {facts.envoys} Envoys run the present weights" if not _confirmed(facts) else "",
         f"{facts.samples} of {policy.min_samples} samples" if facts.samples < policy.min_samples else "",
-        missing_passes(facts.verdicts),
+        _afresh(missing_passes(facts.verdicts), facts),
     ):
         if reason:
             return reason
@@ -195,6 +251,12 @@ def obstacle(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) ->
     if capacity is not None and capacity.gating and capacity.outcome != Outcome.PASS.value:
         return f"capacity: {capacity.message or capacity.outcome}"
     return ""
+
+
+def _afresh(missing: str, facts: Facts) -> str:
+    """A split that failed stays so, however the requests are divided from now on."""
+    how = f"; once it is put right, `glidepath retry {facts.workload}` begins the evidence afresh"
+    return missing + (how if "split fail" in missing else "")
 
 
 def _confirmed(facts: Facts) -> bool:

@@ -19,6 +19,7 @@ from scorer.steer.courier import Courier, RefusedError
 STATUS = {
     "complete": "production",
     "roll_back": "failed-canary",
+    "rollback": "failed-canary",  # by a person
     "fail": "failed-canary",
     "abort": "failed-canary",
 }

@@ -24,6 +24,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from glidepath import keys
 from scorer.steer.actuator import ListenError, MayWrite
+from scorer.steer.admin import AdminActuator
 from scorer.steer.reconcile import Values
 
 TYPE_URL = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
@@ -85,14 +86,34 @@ class Node:
 
 
 class RtdsActuator:
-    """``Actuator`` over RTDS; ``run`` listens on ``listen`` (HOST:PORT or unix:/path)."""
+    """``Actuator`` over RTDS; ``run`` listens on ``listen`` (HOST:PORT or unix:/path).
 
-    def __init__(self, listen: str, may_write: MayWrite, patience_s: float = BIND_PATIENCE_S) -> None:
+    ``admin``: the admin interfaces of the same Envoys, as far as they are known. A person's curl there stands above
+    what is pushed; it is read, and lifted once it is taken in.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        may_write: MayWrite,
+        patience_s: float = BIND_PATIENCE_S,
+        admin: AdminActuator | None = None,
+    ) -> None:
+        self._admin = admin
         self._listen, self._may_write, self._patience_s = listen, may_write, patience_s
         self._nodes: dict[str, Node] = {}
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises ListenError when the address stays taken."""
+        """Serve until cancelled. Raises ListenError (in a group, with ``admin``) when the address stays taken."""
+        if self._admin is None:
+            await self._serve()
+            return
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(self._admin.run())
+            await self._serve()
+            reading.cancel()
+
+    async def _serve(self) -> None:
         server = grpc.aio.server(options=_OPTIONS)
         handler = grpc.stream_stream_rpc_method_handler(
             self._stream,
@@ -190,6 +211,8 @@ class RtdsActuator:
         return node.acked if node.connected and not node.sent and node.wanted is None else None
 
     def submit(self, writes: Mapping[str, Values]) -> None:
+        if self._admin is not None:
+            self._admin.submit(writes)
         now = time.monotonic()
         for name, values in writes.items():
             node = self._nodes.get(name)
@@ -205,11 +228,22 @@ class RtdsActuator:
             async with asyncio.timeout(timeout):
                 for node in list(self._nodes.values()):
                     await node.settled.wait()
+                if self._admin is not None:
+                    await self._admin.settle(timeout)
 
     def carrying(self) -> frozenset[str]:
         return frozenset(name for name, node in self._nodes.items() if node.connected and node.carrying)
 
+    def overrides(self) -> Mapping[str, Values | None]:
+        return self._admin.readings() if self._admin is not None else {}
+
     def problems(self) -> Mapping[str, str]:
+        return {
+            **(self._admin.problems() if self._admin is not None else {}),
+            **self._node_problems(),
+        }
+
+    def _node_problems(self) -> Mapping[str, str]:
         return {
             name: node.problem or "not connected"
             for name, node in self._nodes.items()

@@ -26,7 +26,7 @@ def status_of(track: Track, leader: str, now_ms: int) -> WorkloadStatus:
         updated_at_ms=now_ms,
         hold_until_ms=until,
         held_by=state.held_by,
-        message="; ".join(filter(None, (track.problem or message(track, now_ms), skew_warning(track.skew)))),
+        message="; ".join(filter(None, (*said(track, now_ms), skew_warning(track.skew)))),
         autopilot=state.autopilot,
         confirmed=len(track.observation.confirmed),
         envoys=track.envoys,
@@ -44,7 +44,23 @@ def status_of(track: Track, leader: str, now_ms: int) -> WorkloadStatus:
         coverage=track.totals.coverage,
         leader=leader,
         config_digest=track.digest,
+        share_known=not state.blind,
     )
+
+
+def said(track: Track, now_ms: int) -> tuple[str, ...]:
+    """What is wrong, what happens next, and what a person has set by hand that stays until they take it away."""
+    state, sample, envoys = track.state, track.workload.shadow.sample, track.observation.masks
+    shadow = hidden = ""
+    if state.shadow is not None and state.shadow != sample:
+        shadow = (
+            f"shadow share set by hand to {state.shadow:g} % (configured: {sample:g} %); "
+            f"curl {track.names.shadow}={sample:g} takes that away"
+        )
+    if envoys:
+        hidden = f"weights in the admin layer of {', '.join(envoys[:3])} hide what was pushed"
+    unknown = "the share is not known" if state.blind else ""
+    return (track.problem, unknown, hidden, message(track, now_ms), shadow, state.odd)
 
 
 def message(track: Track, now_ms: int) -> str:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import is_
 from typing import Any
 
 from glidepath.config import Config, Workload
-from glidepath.config.backends import Backend
 from glidepath.domain import Origin, Outcomes, ScoredPair, Side, add_counts
 from glidepath.errors import InputError
 from glidepath.records import Command, Decision, SideStatus, Verdict
 from scorer.steer.clocks import SourceClocks
-from scorer.steer.facts import Facts, failing
+from scorer.steer.facts import Facts, failing, note
 from scorer.steer.machine import RETREATING, RampState, initial, state_from_json
+from scorer.steer.outlook import SETTLE_MS, Outlook, begun_later, identity
 from scorer.steer.policy import RampPolicy, frozen_by, policy_of
 from scorer.steer.ports import Evidence, EvidenceKind, require_mapping
 from scorer.steer.ramp import advance
 from scorer.steer.reconcile import (
+    NONE,
     NOTHING,
     Imprint,
     Observation,
@@ -39,24 +39,7 @@ from scorer.steer.totals import Totals, totals_of
 from scorer.turns import turn
 
 MAX_SOURCES = 64  # extproc processes whose last flush is remembered
-SETTLE_MS = 10_000  # Envoys that take longer to confirm a share do not cost the evidence that came meanwhile
 JUDGE_MS = 500  # verdicts are computed this often, and at once when the candidate made an error: only those are urgent
-
-
-def _identity(name: str, backend: Backend) -> str:
-    """Who a side is: what must be proven anew when it changes."""
-    where = json.dumps([str(backend.url), backend.model])
-    return f"{name} ({hashlib.blake2b(where.encode(), digest_size=4).hexdigest()})"
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What the tick knows from outside the workload: other workloads, the candidate's load, a former leader."""
-
-    waiting_for: str = ""
-    capacity: Verdict | None = None
-    stale: frozenset[Imprint] = frozenset()
-    carrying: frozenset[str] = frozenset()  # Envoys that came with weights of they do not say whom
 
 
 class Track:
@@ -90,9 +73,11 @@ class Track:
         self._urgent = False
         self._settled = -1  # the epoch whose share every Envoy has confirmed
         self._live_errors = 0
+        self._stray = 0
+        self._overrides: Mapping[str, Values | None] = NONE
         self._orders: tuple[Command, ...] = ()  # read, and not obeyed yet
         backends = {"baseline": self.workload.baseline, "candidate": self.workload.candidate}
-        self._sides = {role: _identity(b, config.backends[b]) for role, b in backends.items()}
+        self._sides = {role: identity(b, config.backends[b]) for role, b in backends.items()}
         self._models = {role: config.backends[b].model or b for role, b in backends.items()}
         self._models["embedder"] = f"{config.scorer.embedder.engine}:{config.scorer.embedder.model}"
 
@@ -100,7 +85,12 @@ class Track:
         """Begin where no state is: at the configured share. ``newborn``: nor is one of any other workload."""
         self.state = initial(self.workload.start, self.policy.last, now_ms, self.digest)
         self.state = replace(self.state, newborn=newborn)
-        self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
+        self.evidence = self._fresh(now_ms)
+
+    def _fresh(self, now_ms: int) -> Evidence:
+        """Where the share is not known, clients' own requests are judged, as at a step."""
+        percent = self.policy.steps[0] if self.state.blind else self.state.percent
+        return self._kind.fresh(self.workload, percent, now_ms)
 
     def restore(self, blob: Mapping[str, Any], now_ms: int) -> None:
         """Go on from a stored state. Raises InputError for one that cannot be read."""
@@ -127,7 +117,7 @@ class Track:
         Otherwise one bad number would keep the guards silent, and a person's commands unheard, for ever.
         """
         self.state = replace(self.state, since_ms=now_ms, epoch=self.state.epoch + 1)
-        self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
+        self.evidence = self._fresh(now_ms)
         self.verdicts, self._judged_ms = (), 0
 
     def blob(self) -> str:
@@ -175,6 +165,8 @@ class Track:
         live = [s for s in outcomes.sides if s.side is Side.CANDIDATE and s.origin is Origin.LIVE and s.requests]
         if live:
             self.totals.live_ms = max(self.totals.live_ms, outcomes.to_ms)
+            if self.state.percent <= 0 and not self.state.blind and self.state.drill is None:
+                self._stray += begun_later(live, outcomes.from_ms, self.state.since_ms)
         if self.state.drill is not None:
             self._live_errors += sum(s.errors for s in live)
             return  # what a drill takes away and gives back says nothing about the step
@@ -203,18 +195,19 @@ class Track:
         """One tick of the ramp; afterwards ``state``, ``told`` and ``dirty`` say what is to be written."""
         self._judge(now_ms)
         before, told_before, wanted = self.state, self.told, self.desired
+        self._overrides = outlook.overrides
         strangers = self._strangers(outlook.carrying) if before.newborn else ()
         confirmed_before = self.observation.confirmed
         if not self._as_seen(readings, wanted):
-            self._look(readings, wanted, outlook.stale)
-        self.envoys = len(readings)
+            self._look(readings, wanted, outlook)
+        self.envoys = len(readings) + len(self.observation.masks)
         self._settle(now_ms)
         self.facts, self._orders = self._facts(outlook, strangers, now_ms), ()
         self.state, decisions = advance(self.state, self.facts, self.policy, now_ms)
         self.state, extra = self._shadow_knob(now_ms)
         if self.state.epoch != before.epoch:
-            self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
-            self.verdicts, self._judged_ms = (), 0
+            self.evidence = self._fresh(now_ms)
+            self.verdicts, self._judged_ms, self._stray = (), 0, 0
         if self.desired != wanted:
             self.observation = replace(self.observation, confirmed=frozenset())
         if self.state.drill is None or before.drill is None:
@@ -234,23 +227,34 @@ class Track:
         if now_ms - self.state.since_ms <= SETTLE_MS and self.state.drill is None and not failing(self.verdicts):
             self.totals.left_out += self.evidence.requests()
             self.state = replace(self.state, since_ms=now_ms)
-            self.evidence = self._kind.fresh(self.workload, self.state.percent, now_ms)
+            self.evidence = self._fresh(now_ms)
             self.verdicts, self._judged_ms = (), 0
 
     def _as_seen(self, readings: Mapping[str, Values | None], wanted: Imprint) -> bool:
         """Whether nothing can have changed since a look that asked for nothing: the usual case, and a cheap one."""
         before, desired, told = self._looked
+        shown = self._shown(readings)
         return (
             self._calm
             and desired == wanted
             and told is self.told
-            and before.keys() == readings.keys()
-            and all(map(is_, map(before.__getitem__, readings), readings.values()))
+            and before.keys() == shown.keys()
+            and all(map(is_, map(before.__getitem__, shown), shown.values()))
         )
 
-    def _look(self, readings: Mapping[str, Values | None], wanted: Imprint, stale: frozenset[Imprint]) -> None:
-        retreating = self.state.phase in RETREATING
-        self.observation = observe(self.names, wanted, readings, self.told, retreating=retreating, stale=stale)
+    def _shown(self, readings: Mapping[str, Values | None]) -> Mapping[str, Values | None]:
+        return {**readings, **self._overrides} if self._overrides else readings
+
+    def _look(self, readings: Mapping[str, Values | None], wanted: Imprint, outlook: Outlook) -> None:
+        self.observation = observe(
+            self.names,
+            wanted,
+            readings,
+            self.told,
+            overrides=self._overrides,
+            retreating=self.state.phase in RETREATING,
+            stale=outlook.stale,
+        )
         self.told = self.observation.told
         self._calm = False
 
@@ -258,14 +262,18 @@ class Track:
         """What to tell which Envoy now; remembered in ``told``, which must be stored before it is sent."""
         if self.state.lost or self._as_seen(readings, self.desired):
             return {}
-        planned = plan(self.names, self.desired, readings, self.told)
+        confirmed = 0 < len(readings) <= len(self.observation.confirmed)
+        planned = plan(self.names, self.desired, readings, self.told, overrides=self._overrides, confirmed=confirmed)
         self.dirty |= planned.told != self.told
         self.told = planned.told
         seen = self.observation
-        news = (seen.adopted, seen.autopilot, seen.shadow) != (None, None, None) or seen.restarted
-        self._calm = not planned.writes and not news
-        self._looked = (dict(readings), self.desired, self.told)
+        news = (seen.adopted, seen.autopilot, seen.shadow) != (None, None, None) or seen.restarted or seen.odd
+        self._calm = not planned.writes and not news and not seen.released and not self._overridden()
+        self._looked = (dict(self._shown(readings)), self.desired, self.told)
         return planned.writes
+
+    def _overridden(self) -> bool:
+        return any(set(self.names.write(self.desired)) & set(values or ()) for values in self._overrides.values())
 
     def _judge(self, now_ms: int) -> None:
         if self._urgent or turn(self.name, now_ms, JUDGE_MS) != turn(self.name, self._judged_ms, JUDGE_MS):
@@ -283,6 +291,8 @@ class Track:
             envoys=self.envoys,
             adopted=seen.adopted,
             adopted_at=seen.adopted_at,
+            unclear=seen.unclear,
+            odd=seen.odd,
             autopilot=seen.autopilot,
             frozen=frozen_by(self.workload.ramp.freeze, now_ms),
             waiting_for=outlook.waiting_for,
@@ -293,6 +303,7 @@ class Track:
             strangers=strangers,
             live_ms=self.totals.live_ms,
             live_errors=self._live_errors,
+            stray=self._stray,
         )
 
     def _strangers(self, carrying: frozenset[str]) -> tuple[str, ...]:
@@ -311,35 +322,28 @@ class Track:
         return self.evidence.sides()
 
     def _shadow_knob(self, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
-        share = self.observation.shadow
-        if share is None or share == self.state.shadow:
+        seen, sample = self.observation, self.workload.shadow.sample
+        share = sample if seen.released else seen.shadow
+        wanted = None if share == sample else share
+        if share is None or wanted == self.state.shadow:
             return self.state, ()
         reason = f"a person set the shadow share to {share:g} % at an Envoy; adopted"
-        after = replace(self.state, shadow=share)
-        return after, (self._plain("adopt_shadow", reason, now_ms, {"shadow_percent": share}, actor="curl"),)
+        if wanted is None:
+            reason = f"a person gave the shadow share back at an Envoy: {share:g} %, as configured"
+        after = replace(self.state, shadow=wanted)
+        details = {"shadow_percent": share}
+        event = note(
+            "adopt_shadow", self.state, after, self.facts, now_ms, reason, "curl", actor="curl", details=details
+        )
+        return after, (event,)
 
     def _restarts(self, now_ms: int) -> tuple[Decision, ...]:
         names = self.observation.restarted
         if not names:
             return ()
         reason = f"{', '.join(names)}: no weights there any more (restarted); written again"
-        return (self._plain("restore", reason, now_ms, {"envoys": list(names)}),)
-
-    def _plain(
-        self, event: str, reason: str, now_ms: int, details: Mapping[str, Any], actor: str = "glidepath"
-    ) -> Decision:
-        return Decision(
-            at_ms=now_ms,
-            workload=self.name,
-            event=event,
-            from_percent=self.state.percent,
-            to_percent=self.state.percent,
-            phase=self.state.phase.value,
-            reason=reason,
-            actor=actor,
-            config_digest=self.digest,
-            details=details,
-        )
+        details = {"envoys": list(names)}
+        return (note("restore", self.state, self.state, self.facts, now_ms, reason, "restart", details=details),)
 
     def _stamp(self, decision: Decision) -> Decision:
         models = {**self._models, **({"scorer": self.totals.scorer} if self.totals.scorer else {})}

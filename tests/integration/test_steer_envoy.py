@@ -17,7 +17,7 @@ from glidepath.local.servers import start_envoy, start_redis
 from glidepath.records import CommandKind
 from glidepath.wire import encode_outcomes
 from tests.support.envoys import RunningEnvoy, running_envoy
-from tests.support.wheelhouse import AUTOPILOT, steering, until
+from tests.support.wheelhouse import AUTOPILOT, BASELINE, CANDIDATE, Wheelhouse, steering, until
 
 YAML = """
 backends:
@@ -132,6 +132,37 @@ async def test_all_traffic_back_by_one_curl_stays_back(envoy: Fleet, redis_url: 
         await wheel.curl(admin, candidate=0)
         await until(lambda: wheel.stands("held", 0, 1))
         assert await wheel.weights(admin) == (0, 10_000)
+
+
+async def test_a_slip_in_a_curl_gives_the_candidate_nothing_and_is_explained(envoy: Fleet, redis_url: str) -> None:
+    admin = envoy.envoys[0].admin
+    async with steering(config_of(envoy, redis_url)) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 1))
+        await wheel.order(CommandKind.PROMOTE)
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.has(admin, 2500))
+        await wheel.curl(admin, baseline=100)
+        await until(lambda: wheel.stands("held", 25, 1))
+        assert await wheel.has(admin, 2500)
+        await wheel.curl(admin, candidate=1000, baseline="9000.0")
+        await until(lambda: wheel.stands("held", 10, 1))
+        assert await wheel.has(admin, 1000)
+        for values in ({"candidate": "99%", "baseline": "1%"}, {"candidate": 0, "baseline": 0}, {"baseline": 10_000}):
+            await wheel.curl(admin, **values)
+            await until(lambda: _settled(wheel, admin))
+        assert await wheel.has(admin, 0)
+        adopted = await wheel.logged("adopt")
+        assert adopted is not None
+        assert "glidepath.chat.weight.cloud=9000.0" in adopted.reason
+        assert all(d.to_percent <= 25 for d in await wheel.log())
+        await wheel.curl(admin, autopilot="false")
+        await until(lambda: wheel.logged("autopilot_off"))
+        assert not await wheel.logged("autopilot_on")
+
+
+async def _settled(wheel: Wheelhouse, admin: str) -> bool:
+    weights = await wheel.admin_layer(admin)
+    return weights[CANDIDATE].isdigit() and weights[BASELINE].isdigit() and sum(await wheel.weights(admin)) == 10_000
 
 
 async def test_without_autopilot_nothing_is_promoted_and_with_it_again_it_goes_on(envoy: Fleet, redis_url: str) -> None:

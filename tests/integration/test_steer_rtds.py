@@ -200,14 +200,71 @@ async def test_after_the_loss_of_redis_and_leader_what_the_envoys_run_stays_unti
             assert await wheel.has(envoy.admin, 2500)
 
 
-async def test_a_persons_curl_still_wins_in_envoy(envoys: list[RunningEnvoy], redis_url: str) -> None:
+async def test_where_the_admin_interface_is_known_a_curl_is_adopted_on_all_envoys_and_lifted(
+    envoys: list[RunningEnvoy], redis_url: str
+) -> None:
+    first, second = (e.admin for e in envoys)
     async with steering(config_of(envoys[0], redis_url)) as wheel:
         await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
-        await wheel.curl(envoys[0].admin, candidate=9000, baseline=1000)
+        await wheel.curl(first, candidate=9000, baseline=1000)
+        await until(lambda: wheel.stands("held", 90, 2))
+        await until(lambda: wheel.has(second, 9000))
+
+        async def lifted() -> bool:
+            return not await wheel.admin_layer(first)
+
+        await until(lifted)
+        assert await wheel.has(first, 9000)
+        await wheel.curl(first, candidate=0)
+        await until(lambda: wheel.stands("held", 0, 2))
+        await until(lambda: wheel.has(second, 0))
+        await until(lambda: wheel.has(first, 0))
+        adopted = [d for d in await wheel.log() if d.event == "adopt"]
+        assert [(d.to_percent, d.actor) for d in adopted] == [(90, "curl"), (0, "curl")]
+        assert "glidepath resume chat" in adopted[0].reason
+
+
+async def test_autopilot_by_curl_stops_the_ramp_and_the_way_back_is_not_hidden_by_a_curl(
+    envoys: list[RunningEnvoy], redis_url: str
+) -> None:
+    first, second = (e.admin for e in envoys)
+    async with steering(config_of(envoys[0], redis_url)) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
+        await wheel.curl(first, autopilot="off", candidate=2000, baseline=8000)
+        await until(lambda: wheel.logged("autopilot_off"))
+        await until(lambda: wheel.stands("held", 20, 2))
+        await wheel.order(CommandKind.ROLLBACK)
+        await until(lambda: wheel.has(first, 0))
+        await until(lambda: wheel.has(second, 0))
+
+
+@pytest.mark.parametrize("by", ["a guard", "rollback", "abort"])
+async def test_where_the_share_was_lost_with_redis_a_guard_and_a_person_still_take_it_back(
+    envoys: list[RunningEnvoy], redis_url: str, by: str
+) -> None:
+    """A leader that knows nothing finds Envoys that serve 25 %."""
+    config = config_of(envoys[0], redis_url)
+    async with steering(config, "first") as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
         await wheel.order(CommandKind.PROMOTE)
-        await until(lambda: wheel.stands("holding", 5, 2))
-        assert await wheel.has(envoys[0].admin, 9000)
-        assert await wheel.has(envoys[1].admin, 500)
+        await wheel.order(CommandKind.PROMOTE)
+        await until(lambda: wheel.stands("holding", 25, 2))
+    async with wheelhouse(config) as wheel:
+        await wheel.redis.flushall()
+    async with steering(config, "second") as wheel:
+        await until(lambda: wheel.stands("held", 0), timeout=20)
+        status = await wheel.status()
+        assert status is not None
+        assert not status.share_known
+        assert "the share is not known" in status.message
+        assert await wheel.has(envoys[0].admin, 2500)
+        if by == "a guard":
+            await wheel.outcomes(4, 4)
+        else:
+            await wheel.order(CommandKind(by))
+        await until(lambda: wheel.stands("aborted" if by == "abort" else "cooling_down", 0, 2))
+        for envoy in envoys:
+            assert await wheel.has(envoy.admin, 0)
 
 
 async def test_the_end_of_a_term_ends_its_streams_so_that_envoys_come_to_the_next(port: int) -> None:

@@ -230,7 +230,7 @@ async def test_mlflow_is_told_production_and_failed_canary(valid_yaml: str, drop
         async with delivering(one):
             one.announce(replace(BACK, event="promote"))
             one.announce(replace(BACK, event="complete"))
-            one.announce(BACK)
+            one.announce(replace(BACK, event="rollback"))  # a person's
             await until(lambda: len(box.got) == 6)
     search, tag, alias = box.got[:3]
     assert search[1].startswith("/api/2.0/mlflow/model-versions/search?filter=name")

@@ -105,6 +105,19 @@ def test_with_a_full_shadow_the_load_is_already_what_it_will_be() -> None:
     assert predict(0.7, config().workload("chat"), 0, 10, SOURCE).value == pytest.approx(0.7)
 
 
+def test_a_shadow_share_set_by_hand_is_the_one_that_counts() -> None:
+    """10 % live and a curled shadow of 0: five times the load at 50 %, not what a full shadow would show already."""
+    full = config().workload("chat")
+    assert predict(0.2, full, 10, 50, SOURCE).outcome == Outcome.PASS.value
+    assert predict(0.2, full, 10, 50, SOURCE, shadow=0).outcome == Outcome.FAIL.value
+
+
+def test_without_any_request_at_the_candidate_nothing_can_be_predicted() -> None:
+    verdict = predict(0.1, config().workload("chat"), 0, 10, SOURCE, shadow=0)
+    assert verdict.outcome == Outcome.INCONCLUSIVE.value
+    assert "without any request" in verdict.message
+
+
 def test_headroom_lowers_the_limit() -> None:
     assert predict(0.7, config(headroom="20%").workload("chat"), 0, 10, SOURCE).outcome == Outcome.FAIL.value
 

@@ -18,9 +18,10 @@ from scorer.evidence import Evidence
 from scorer.steer.actuator import MemoryActuator
 from scorer.steer.clocks import WINDOW_MS, RedisTime, SourceClocks, skew_warning
 from scorer.steer.metrics import SteerMetrics
+from scorer.steer.outlook import Outlook
 from scorer.steer.status import status_of
 from scorer.steer.store import News, _decode
-from scorer.steer.track import Outlook, Track
+from scorer.steer.track import Track
 
 BEGAN = 1_000_000  # of the step, by Redis
 

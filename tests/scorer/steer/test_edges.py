@@ -16,15 +16,17 @@ from prometheus_client import CollectorRegistry, generate_latest
 from glidepath.config import parse_config
 from glidepath.domain import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.errors import InputError
+from glidepath.histogram import Histogram
 from glidepath.records import Command, CommandKind, Phase, to_json
 from glidepath.wire import encode_outcomes
 from scorer.steer.actuator import MemoryActuator
 from scorer.steer.admin import admin_layer
 from scorer.steer.machine import Drill, DrillStage
 from scorer.steer.metrics import SteerMetrics
+from scorer.steer.outlook import Outlook
 from scorer.steer.status import status_of
 from scorer.steer.store import News, _decode
-from scorer.steer.track import Outlook, Track
+from scorer.steer.track import Track
 from tests.support.steering import Scripted
 
 JSON = st.recursive(
@@ -216,6 +218,54 @@ def test_an_envoy_that_this_state_told_before_is_no_stranger_when_it_comes_again
     assert set(track.writes(envoys.readings())) == {"envoy-0"}
     again = Outlook(carrying=frozenset({"envoy-0", "envoy-0#2"}))
     assert track.decide(envoys.readings(), again, 2000) == ()
+
+
+def test_a_shadow_share_set_by_hand_is_shown_until_it_is_given_back(track: Track) -> None:
+    envoys = MemoryActuator(1)
+
+    def tick(now_ms: int) -> str:
+        track.decide(envoys.readings(), Outlook(), now_ms)
+        envoys.submit(track.writes(envoys.readings()))
+        return status_of(track, "me", now_ms).message
+
+    assert "shadow share" not in tick(2000)
+    for now_ms, away in ((3000, ""), (6000, "100")):
+        envoys.curl("envoy-0", {track.names.shadow: "0"})
+        words = f"shadow share set by hand to 0 % (configured: 100 %); curl {track.names.shadow}=100 takes that away"
+        assert words in tick(now_ms)
+        assert track.desired.shadow == "0"
+        tick(now_ms + 250)
+        envoys.curl("envoy-0", {track.names.shadow: away})
+        assert "shadow share" not in tick(now_ms + 500)
+        assert (track.desired.shadow, track.state.shadow) == ("100", None)
+        tick(now_ms + 750)
+
+
+def test_live_requests_that_began_after_the_share_was_0_are_stray_and_long_answers_are_not(track: Track) -> None:
+    def flush(seq: int, from_ms: int, *latencies: float) -> News:
+        side = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=len(latencies), latency_ms=Histogram.of(latencies))
+        return News(outcomes=(Outcomes("chat", "x", seq, from_ms, from_ms + 250, (side,)),))
+
+    envoys = MemoryActuator(1)
+    track.fold(flush(1, 9_000, 50.0))
+    track.fold(flush(2, 60_000, 58_900.0))
+    assert track.decide(envoys.readings(), Outlook(), 61_000) == ()
+    track.fold(flush(3, 62_000, 58_900.0, 40.0))
+    decisions = track.decide(envoys.readings(), Outlook(), 62_500)
+    assert [(d.event, d.trigger) for d in decisions] == [("hold", "stray")]
+    status = status_of(track, "me", 62_500)
+    assert not status.share_known
+    assert "the share is not known" in status.message
+    track.fold(
+        News(
+            outcomes=(
+                Outcomes(
+                    "chat", "x", 4, 63_000, 63_250, (SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=5, errors=5),)
+                ),
+            )
+        )
+    )
+    assert [d.event for d in track.decide(envoys.readings(), Outlook(), 63_500)] == ["roll_back"]
 
 
 def test_metrics_show_share_gates_and_envoys(track: Track) -> None:

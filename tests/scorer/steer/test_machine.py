@@ -48,13 +48,19 @@ def test_any_other_move_raises_and_changes_nothing(event: Event, phase: Phase) -
     assert dataclasses.asdict(state) == before
 
 
-def test_every_phase_but_aborted_can_be_aborted() -> None:
-    assert set(TABLE[Event.ABORT]) == set(Phase) - {Phase.ABORTED}
+@pytest.mark.parametrize("event", [Event.ABORT, Event.ROLL_BACK])
+def test_the_way_back_is_open_in_every_phase_and_said_twice_it_is_the_same(event: Event) -> None:
+    assert set(TABLE[event]) == set(Phase)
+    for phase in Phase:
+        once = transition(at(phase), event, 2000, last=100, percent=0)
+        again = transition(once, event, 2000, last=100, percent=0)
+        assert (again.phase, again.percent) == (once.phase, 0)
 
 
-def test_every_phase_that_can_have_traffic_can_be_rolled_back() -> None:
-    without_traffic = {Phase.SHADOW, Phase.ABORTED}
-    assert set(TABLE[Event.ROLL_BACK]) == set(Phase) - without_traffic
+def test_a_resume_never_leads_beyond_the_ramps_end() -> None:
+    above = transition(at(Phase.HOLDING, 10), Event.ADOPT, 2000, last=60, percent=80)
+    resumed = transition(above, Event.RESUME, 3000, last=60, percent=60)
+    assert (resumed.phase, resumed.percent, resumed.since_ms) == (Phase.VALIDATING, 60, 3000)
 
 
 def test_no_move_leads_from_a_retreat_to_more_traffic() -> None:

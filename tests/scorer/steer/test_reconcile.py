@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from glidepath.config import parse_config
 from scorer.steer.reconcile import (
     Imprint,
+    Observation,
+    Plan,
     RuntimeNames,
+    Told,
     desired_imprint,
     observe,
     plan,
@@ -113,11 +116,85 @@ def test_of_several_curls_the_lowest_counts() -> None:
 
 @pytest.mark.parametrize(
     ("candidate", "baseline", "percent"),
-    [("0", "9000", 0.0), ("1", "1", 50.0), ("0", "0", 0.0), ("x", "100", 0.0), ("5", "", 100.0)],
+    [("0", "9000", 0.0), ("0", "0", 0.0), ("x", "100", 10.0), ("5", "", 0.05), ("1000", "9000.0", 10.0)],
 )
-def test_a_curl_of_odd_weights_is_adopted_as_its_share(candidate: str, baseline: str, percent: float) -> None:
+def test_a_curl_of_odd_weights_says_which_and_never_gives_the_candidate_more(
+    candidate: str, baseline: str, percent: float
+) -> None:
     seen = observe(NAMES, NOW, {"a": holds(NOW, candidate=candidate, baseline=baseline)}, {"a": (NOW,)})
     assert seen.adopted == percent
+    assert f"{NAMES.candidate}={candidate}" in seen.unclear
+    assert NAMES.baseline in seen.unclear
+    assert plan(NAMES, desired_imprint(percent, 100, True), {"a": {}}, seen.told).writes["a"]
+
+
+def test_weights_that_are_two_weights_are_clear() -> None:
+    seen = observe(NAMES, NOW, {"a": holds(desired_imprint(97, 100, True))}, {"a": (NOW,)})
+    assert (seen.adopted, seen.unclear) == (97.0, "")
+
+
+@pytest.mark.parametrize("word", ["false", "OFF", "no", "0.0", "0"])
+def test_every_word_for_off_is_off(word: str) -> None:
+    assert observe(NAMES, NOW, {"a": holds(NOW, autopilot=word)}, {"a": (NOW,)}).autopilot is False
+
+
+@pytest.mark.parametrize("word", ["maybe", "2", "-1", "nan", "of", "disabled"])
+def test_what_is_neither_on_nor_off_changes_nothing_and_is_said_once(word: str) -> None:
+    reading = {"a": holds(NOW, autopilot=word)}
+    seen = observe(NAMES, NOW, reading, {"a": (NOW,)})
+    assert (seen.autopilot, seen.adopted) == (None, None)
+    assert f"{NAMES.autopilot}={word} is none of 0, false, off" in seen.odd
+    assert observe(NAMES, NOW, reading, seen.told).odd == ""
+    assert plan(NAMES, NOW, reading, seen.told).writes["a"][NAMES.autopilot] == ""
+
+
+def test_a_shadow_share_that_a_person_removes_is_given_back() -> None:
+    reading = holds(NOW)
+    del reading[NAMES.shadow]
+    assert observe(NAMES, NOW, {"a": reading}, {"a": (NOW,)}).released
+    assert not observe(NAMES, NOW, {"a": {}}, {"a": (NOW,)}).released  # a restart
+
+
+# An admin layer above what an Envoy is told by RTDS.
+
+
+def above(desired: Imprint, layer: dict[str, str], told: Told) -> tuple[Observation, Plan]:
+    seen = observe(NAMES, desired, {"node": holds(desired)}, told, overrides={"admin": layer})
+    return seen, plan(NAMES, desired, {"node": holds(desired)}, seen.told, overrides={"admin": layer}, confirmed=True)
+
+
+def test_a_curl_above_what_rtds_pushed_is_adopted_once_and_lifted_when_every_envoy_has_it() -> None:
+    layer = holds(desired_imprint(30, 100, True))
+    seen, _ = above(NOW, layer, {"node": (NOW,)})
+    assert (seen.adopted, seen.adopted_at, seen.masks) == (30.0, "admin", ("admin",))
+    then = desired_imprint(30, 100, True)
+    readings = {"node": holds(NOW)}
+    assert plan(NAMES, then, readings, seen.told, overrides={"admin": layer}).writes == {"node": NAMES.write(then)}
+    again, planned = above(then, layer, seen.told)
+    assert (again.adopted, again.masks) == (None, ())
+    assert planned.writes == {"admin": dict.fromkeys((NAMES.candidate, NAMES.baseline, NAMES.shadow), "")}
+    assert above(then, {}, planned.told)[0].restarted == ()
+
+
+def test_what_stands_above_and_was_taken_in_does_not_come_back_after_a_retreat_but_is_lifted_at_once() -> None:
+    layer, zero = holds(desired_imprint(30, 100, True)), desired_imprint(0, 100, True)
+    told = above(NOW, layer, {"node": (NOW,)})[0].told
+    seen, planned = above(zero, layer, told)
+    assert (seen.adopted, seen.masks) == (None, ("admin",))
+    assert set(planned.writes["admin"].values()) == {""}
+
+
+def test_autopilot_and_shadow_above_are_a_persons_too() -> None:
+    seen, _ = above(NOW, {NAMES.autopilot: "off", NAMES.candidate: "0"}, {"node": (NOW,)})
+    assert (seen.autopilot, seen.adopted) == (False, 0.0)
+    off = desired_imprint(10, 100, False)
+    assert above(off, {}, {"node": (off,)})[0].autopilot is None
+    assert above(off, holds(NOW), {"node": (off,)})[0].autopilot is None
+
+
+def test_an_admin_layer_that_cannot_be_read_is_nobodys_word() -> None:
+    seen = observe(NAMES, NOW, {"node": holds(NOW)}, {"admin": (OLD,)}, overrides={"admin": None})
+    assert (seen.adopted, seen.masks, seen.told["admin"]) == (None, (), (OLD,))
 
 
 def test_an_unknown_envoy_with_weights_is_adopted_not_overwritten() -> None:

@@ -2,7 +2,8 @@
 
 Whatever happens, once everything is reachable again for a few ticks, every Envoy serves exactly the share that the log
 says was decided last; a share only ever rises by proof or by a person's act; after an abort or a rollback that nobody
-overruled, the candidate's weight is what the retreat said.
+overruled, the candidate's weight is what the retreat said; no value that cannot be read raises the share. The same
+holds where Envoys are told by RTDS, with persons' curls above that, and where Redis was emptied meanwhile.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from glidepath.config import Config, parse_config
 from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.records import Command, CommandKind, Decision, Phase
 from scorer.steer.actuator import MemoryActuator
+from scorer.steer.machine import RampState
+from scorer.steer.outlook import Outlook
 from scorer.steer.reconcile import RuntimeNames, desired_imprint
 from scorer.steer.store import News
-from scorer.steer.track import Outlook, Track
+from scorer.steer.track import Track
 from tests.support.steering import Scripted
 
 CONFIG = """
@@ -37,6 +40,24 @@ CONFIGS: list[Config] = [parse_config(CONFIG), parse_config(CONFIG.replace("60]"
 ENVOYS = 3
 BY_A_PERSON = {"promote", "approve", "adopt"}
 CURLS = [0, 3, 33, 97]  # no step among them but 0: an adopted share can only be a person's
+SLIPS = [
+    ("1000", "9000.0"),
+    ("9000", "1000.0"),
+    ("99%", "1%"),
+    ("99", None),
+    (None, "100"),
+    (None, "99%"),
+    (None, ""),
+    ("", None),
+    ("0", None),
+    (None, "10000"),
+    ("0", "0"),
+    ("-5", "10005"),
+    ("90", "10"),
+    ("70000", "30000"),
+]
+SWITCHES = ["0", "1", "", "false", "ON", "0.0", "maybe", "2"]
+ABOVE = "admin"
 
 
 class Wheel(RuleBasedStateMachine):
@@ -52,6 +73,7 @@ class Wheel(RuleBasedStateMachine):
         self.outcomes: list[Outcomes] = []
         self.scored: list[ScoredPair] = []
         self.curled: set[float] = set()
+        self.carrying: frozenset[str] = frozenset()
         self.config = CONFIGS[0]
         self.names = RuntimeNames.of("chat", self.config.workload("chat"))
 
@@ -64,7 +86,7 @@ class Wheel(RuleBasedStateMachine):
         """A new leader begins from what is stored; whatever the old one had only in its memory is gone."""
         self.leader = Track("chat", self.config, Scripted())
         if self.stored is None:
-            self.leader.start(self.now_ms)
+            self.leader.start(self.now_ms, newborn=bool(self.carrying))
         else:
             self.leader.restore(json.loads(self.stored), self.now_ms)
 
@@ -87,7 +109,10 @@ class Wheel(RuleBasedStateMachine):
         readings = self.actuator.readings()
         news = self.news()
         self.leader.fold(news)
-        decisions = self.leader.decide(readings, Outlook(), self.now_ms)
+        outlook = Outlook(carrying=self.carrying, overrides=self.actuator.overrides())
+        before = self.leader.state
+        decisions = self.leader.decide(readings, outlook, self.now_ms)
+        self.check(before, decisions)
         writes = self.leader.writes(readings)
         if crash == "before the state is stored":
             self.take_over()
@@ -130,9 +155,38 @@ class Wheel(RuleBasedStateMachine):
         only = {k: values[k] for k in (self.names.candidate, self.names.baseline)}
         self.actuator.curl(f"envoy-{envoy}", only)
 
-    @rule(envoy=st.integers(0, ENVOYS - 1), value=st.sampled_from(["0", "1", ""]))
+    @rule(envoy=st.integers(0, ENVOYS - 1), value=st.sampled_from(SWITCHES))
     def curl_autopilot(self, envoy: int, value: str) -> None:
         self.actuator.curl(f"envoy-{envoy}", {self.names.autopilot: value})
+
+    @rule(envoy=st.integers(0, ENVOYS - 1), slip=st.sampled_from(SLIPS))
+    def curl_what_is_no_weight(self, envoy: int, slip: tuple[str | None, str | None]) -> None:
+        pairs = zip((self.names.candidate, self.names.baseline), slip, strict=True)
+        self.actuator.curl(f"envoy-{envoy}", {key: value for key, value in pairs if value is not None})
+
+    @rule(
+        percent=st.sampled_from(CURLS), slip=st.sampled_from([*SLIPS, None]), value=st.sampled_from([*SWITCHES, None])
+    )
+    def curl_above_what_was_pushed(
+        self, percent: int, slip: tuple[str | None, str | None] | None, value: str | None
+    ) -> None:
+        """At an Envoy that is told by RTDS and has an admin interface that the scorer knows."""
+        weights = self.names.write(desired_imprint(percent, 100, True))
+        candidate, baseline = slip or (weights[self.names.candidate], weights[self.names.baseline])
+        if slip is None:
+            self.curled.add(percent)
+        wanted = {self.names.candidate: candidate, self.names.baseline: baseline, self.names.autopilot: value}
+        layer = {**self.actuator.above.get(ABOVE, {}), **{k: v for k, v in wanted.items() if v is not None}}
+        self.actuator.above[ABOVE] = {k: v for k, v in layer.items() if v}
+
+    @rule()
+    def redis_and_the_leader_are_lost(self) -> None:
+        """As under RTDS: the new leader knows that Envoys have weights, and not which."""
+        self.stored, self.log = None, []
+        self.commands, self.outcomes, self.scored, self.seq = [], [], [], 0
+        self.carrying = frozenset(self.actuator.runtime)
+        self.actuator.runtime = {envoy: {} for envoy in self.actuator.runtime}  # it reads what was acknowledged since
+        self.take_over()
 
     @rule(envoy=st.integers(0, ENVOYS - 1))
     def restart(self, envoy: int) -> None:
@@ -159,6 +213,15 @@ class Wheel(RuleBasedStateMachine):
         for _ in range(4):
             self.tick()
         state = self.leader.state
+        if state.lost:
+            assert state.phase is Phase.HELD
+            self.command(CommandKind.ROLLBACK, force=False)
+            for _ in range(4):
+                self.tick()
+            state = self.leader.state
+            assert not state.lost
+            assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
+        assert not self.actuator.above.get(ABOVE)
         if state.drill is None:
             for envoy, values in self.actuator.runtime.items():
                 actual = self.names.read(values)
@@ -168,6 +231,32 @@ class Wheel(RuleBasedStateMachine):
             assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
         if self.log:
             assert self.log[-1].to_percent == state.percent
+
+    @rule(kind=st.sampled_from([CommandKind.ROLLBACK, CommandKind.ABORT]))
+    def the_way_back_is_open(self, kind: CommandKind) -> None:
+        """Whatever went before: one word, and no Envoy gives the candidate anything, by whatever layer."""
+        self.actuator.cut_off.clear()
+        self.actuator.gone.clear()
+        for _ in range(3):
+            self.tick()  # what was curled until now is older than the word
+        self.command(kind, force=False)
+        for _ in range(4):
+            self.tick()
+        assert self.leader.state.percent == 0
+        assert self.leader.state.drill is None
+        assert not self.actuator.above.get(ABOVE)
+        assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
+
+    def check(self, before: RampState, decisions: tuple[Decision, ...]) -> None:
+        """No value that cannot be read raises what the candidate gets."""
+        seen = self.leader.observation
+        if seen.unclear and [d.actor for d in decisions] == ["curl"] and not self.leader.state.autopilot:
+            assert self.leader.state.serving <= before.serving
+        for decision in decisions:
+            if "not clear" in decision.reason or "changes nothing" in decision.reason:
+                assert decision.to_percent <= decision.from_percent, decision
+        if seen.adopted is not None and seen.unclear:
+            assert seen.adopted <= before.serving
 
     @invariant()
     def aborted_means_0(self) -> None:
@@ -184,7 +273,8 @@ class Wheel(RuleBasedStateMachine):
 
     @invariant()
     def only_what_a_person_set_is_adopted(self) -> None:
-        assert {d.to_percent for d in self.log if d.event == "adopt"} <= self.curled
+        clear = {d.to_percent for d in self.log if d.event == "adopt" and "not clear" not in d.reason}
+        assert clear <= self.curled
 
     @invariant()
     def nothing_but_retry_or_a_curl_leads_out_of_an_abort(self) -> None:
