@@ -16,6 +16,7 @@ from scorer.evidence.words import duration_words
 from scorer.planning.needs import Assumptions
 from scorer.planning.plan import StepPlan, WorkloadPlan, plan_workload
 
+_LEAST_RATE, _MOST_RATE = 1e-6, 1e9  # one in twelve days; more than all there are
 _OF = {"pairs": "{} pairs", "noise pairs": "{} noise pairs"}  # else requests of the candidate
 
 
@@ -45,16 +46,19 @@ def command(
 
 def parse_rates(given: list[str], config: Config) -> dict[str, float]:
     """``["chat=12.5"]`` → ``{"chat": 12.5}``. Raises InputError, UnknownWorkloadError."""
-    rates = {}
+    rates: dict[str, float] = {}
     for text in given:
         name, _, number = text.partition("=")
         try:
             value = float(number)
         except ValueError:
             value = math.nan
-        if not 0 < value < math.inf:
-            raise InputError(f"--rate {text}: must be WORKLOAD=REQUESTS_PER_SECOND, e.g. chat=12.5")
+        if not _LEAST_RATE <= value <= _MOST_RATE:
+            allowed = f"{_LEAST_RATE:g} to {_MOST_RATE:g}"
+            raise InputError(f"--rate {text[:60]}: must be WORKLOAD=REQUESTS_PER_SECOND, e.g. chat=12.5 ({allowed})")
         config.workload(name)
+        if name in rates:
+            raise InputError(f"--rate {text}: {name} is given twice")
         rates[name] = value
     return rates
 

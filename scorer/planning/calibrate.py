@@ -17,6 +17,7 @@ from scorer.evidence.words import duration_words
 FEW = 50  # below this a proposal is a guess, and says so
 _BLOCKS = 8
 _LEAST_MARGIN, _DEFAULT_RATIO = 0.02, 1.2
+_MOST_RATIO = 1000.0  # what max_ratio may be
 # The candidate's samples that a quantile needs to prove 1.2 × at equality, with room (see docs/evidence.md).
 _NEEDS = (("p99", 6000, 100), ("p95", 1500, 40), ("p50", 0, 10))
 
@@ -111,7 +112,7 @@ def _own_ratio(latencies: Sequence[float], q: float, least: int) -> float | None
     if blocks < 3:
         return None
     quantiles = [float(np.quantile(block, q)) for block in np.array_split(np.asarray(latencies), blocks)]
-    return max(max(a, b) / max(min(a, b), 1e-9) for a, b in pairwise(quantiles))
+    return min(_MOST_RATIO, max(max(a, b) / max(min(a, b), 1e-9) for a, b in pairwise(quantiles)))
 
 
 def _about(scores: Sequence[float]) -> str:

@@ -59,8 +59,9 @@ def _about_setup(workload: Workload) -> list[str]:
     quality = gates.quality
     if quality and quality.gating and quality.margin is not None and not shadow.same_side:
         found.append("quality_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10")
-    if quality and quality.gating and not shadow.sample:
-        found.append("quality cannot decide without pairs: shadow.sample is 0")
+    if not shadow.sample or shadow.budget.requests == 0:
+        key = "shadow.budget.requests" if shadow.sample else "shadow.sample"
+        found.append(f"nothing is copied ({key} is 0): at 0 % no gate can pass (promote by hand), and quality nowhere")
     if gates.signals and gates.signals.gating and not shadow.same_side:
         found.append("the gates of signals cannot decide without noise pairs: set shadow.same_side, e.g. 10")
     for spec in specs_of(workload, None):

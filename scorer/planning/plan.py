@@ -112,15 +112,16 @@ def _about_setup(workload: Workload) -> list[str]:
     """What takes long, or is missing, whatever the traffic; what can never be is said by ``hopeless``."""
     found, shadow = [], workload.shadow
     for name, pairs in class_needs(workload).items():
-        found.append(_about_class(name, pairs))
+        found.append(_about_class(name, pairs, shadow.same_side))
     if workload.ramp.steps[-1] >= 100 and not shadow.sample * shadow.reverse:
         found.append("at 100 % nothing is left to compare with: set shadow.reverse, or gates.errors.max_rate")
     return found
 
 
-def _about_class(name: str, pairs: int | None) -> str:
+def _about_class(name: str, pairs: int | None, same_side: float) -> str:
     if pairs is None:
-        return f"{name} does not decide within {TRIED['pairs']:,} pairs of its class: allow a larger max_loss"
+        more = ", or raise shadow.same_side" if same_side else ""
+        return f"{name} does not decide within {TRIED['pairs']:,} pairs of its class: allow a larger max_loss{more}"
     return f"{name} needs about {pairs} pairs of its class at each step, however rare that is"
 
 
@@ -132,12 +133,13 @@ def _trouble(workload: Workload, step: StepPlan, need: Need, rate: float | None)
     if rate is None:
         return None
     time = step.times.get(need.gate)
+    if time is None:
+        return None  # nothing comes at all: said once, for all steps
     few = _too_few(workload, step, need)
     if few is not None:
         return few
-    if time is None or time > _PATIENCE:
-        words = "never" if time is None else duration_words(time)
-        return (f"takes more than {duration_words(_PATIENCE)}", f" ({need.samples} {need.of}: {words})")
+    if time > _PATIENCE:
+        return (f"takes more than {duration_words(_PATIENCE)}", f" ({need.samples} {need.of}: {duration_words(time)})")
     return None
 
 
@@ -172,6 +174,8 @@ def _enough(workload: Workload, need: Need, assumed: Assumptions) -> str:
 def _sooner(workload: Workload, need: Need) -> str:
     """What would let a gate decide sooner."""
     section, shadow = section_of(workload, need.gate), workload.shadow
+    if need.samples is not None and need.samples <= workload.ramp.min_samples:
+        return "lower min_samples"
     if section is not None and section.quantile == "p99":
         return "gate on p95 instead (p99 with gating: false), or begin with a larger step"
     if section is not None:
@@ -183,6 +187,8 @@ def _sooner(workload: Workload, need: Need) -> str:
         )
     if need.of == "noise pairs":
         return "raise shadow.same_side, or allow a larger margin"
+    if need.of == "pairs" and shadow.budget.requests is not None:
+        return "raise shadow.budget.requests or shadow.sample, or lower min_agreement"
     if need.of == "pairs" and min(shadow.sample, shadow.reverse) < 100:
         return "raise shadow.sample and shadow.reverse, or lower min_agreement"
     if need.of == "pairs":

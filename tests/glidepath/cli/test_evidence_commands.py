@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio
+import yaml
 from typer.testing import CliRunner
 
 from glidepath.cli.main import build_app
+from glidepath.config import parse_config
 from glidepath.errors import InputError, UnknownWorkloadError, UnreachableError
 from glidepath.keys import WorkloadKeys
 from glidepath.wire import encode_scored
@@ -69,7 +71,7 @@ def test_plan_as_json(config: Path) -> None:
     assert found["workloads"][0]["steps"][0]["percent"] == 0
 
 
-@pytest.mark.parametrize("rate", ["chat", "chat=", "chat=-1", "chat=nan", "chat=inf"])
+@pytest.mark.parametrize("rate", ["chat", "chat=", "chat=-1", "chat=0", "chat=nan", "chat=inf", "chat=1e-300"])
 def test_plan_refuses_a_rate_that_is_none(config: Path, rate: str) -> None:
     with pytest.raises(InputError, match="REQUESTS_PER_SECOND"):
         run("plan", "-c", str(config), "--rate", rate)
@@ -198,3 +200,16 @@ def test_calibrate_takes_no_latency_from_what_failed_or_took_no_time(config: Pat
     lines = [{"t": i, "side": "baseline", "ok": i % 3 == 0, "latency_ms": 100 if i % 3 == 0 else 0} for i in range(900)]
     text = run("calibrate", "-c", str(config), "-w", "chat", "--from", str(outcomes(tmp_path / "f", *lines)))
     assert "moves by up to 1.00 ×" in text
+
+
+def test_plan_refuses_two_rates_of_one_workload(config: Path) -> None:
+    with pytest.raises(InputError, match="--rate chat=2: chat is given twice"):
+        run("plan", "-c", str(config), "--rate", "chat=1", "--rate", "chat=2")
+
+
+def test_calibrate_proposes_only_what_is_valid_whatever_the_latencies(config: Path, tmp_path: Path) -> None:
+    lines = [{"t": i, "latency_ms": 1e308 if i % 200 < 100 else 1e-300, "agreement": i % 2} for i in range(900)]
+    text = run("calibrate", "-c", str(config), "-w", "chat", "--from", str(outcomes(tmp_path / "f", *lines)))
+    base = yaml.safe_load(BACKENDS)
+    base["workloads"]["chat"]["gates"] = yaml.safe_load(text)["workloads"]["chat"]["gates"]
+    assert parse_config(yaml.safe_dump(base)).workload("chat").gates.latency[0].max_ratio <= 1000

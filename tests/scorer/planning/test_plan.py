@@ -132,3 +132,26 @@ def test_a_candidate_above_a_high_limit_passes_it(limit: float) -> None:
     need = next(n for n in needs_of(workload, 10, ASSUMED) if n.gate == "quality")
     assert need.samples is not None
     assert need.samples < 3000
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("shadow: {sample: 0}", "nothing is copied (shadow.sample is 0): at 0 % no gate can pass"),
+        ("shadow: {budget: {requests: 0}}", "nothing is copied (shadow.budget.requests is 0)"),
+    ],
+)
+def test_a_workload_without_copies_is_told_so_once(text: str, words: str) -> None:
+    warnings = plan(f"    {text}\n    ramp: {{steps: [10, 60]}}\n", 50).warnings
+    assert [w.startswith(words) for w in warnings] == [True]
+
+
+def test_the_remedy_is_what_holds_the_gate_up() -> None:
+    def remedies(text: str) -> str:
+        return " ".join(plan(f"    {text}\n", 0.001).warnings)
+
+    assert "lower min_samples" in remedies("ramp: {steps: [50, 60], min_samples: 100000, hold: 0}")
+    assert "raise shadow.sample and" in remedies("shadow: {sample: 5}\n    ramp: {min_samples: 1, hold: 0}")
+    assert "every request is compared already" in remedies(
+        "gates: {quality: {min_agreement: 0.99}}\n    ramp: {steps: [50, 60], min_samples: 1, hold: 0}"
+    )
