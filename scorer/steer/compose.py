@@ -48,7 +48,7 @@ def steer_loop(
     if config.registry is not None:
         sinks.append(registry_courier(config, config.registry, metrics.dropped))
     if config.scorer.log_file is not None:
-        sinks.append(log_file(config.scorer.log_file, metrics.dropped))
+        sinks.append(log_file(config.scorer.log_file, metrics.dropped, metrics.waiting))
 
     def announce(decision: Decision) -> None:
         for sink in sinks:

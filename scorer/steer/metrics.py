@@ -43,6 +43,7 @@ class SteerMetrics:
         )
         buckets = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
         self.tick = Histogram("glidepath_steer_tick_seconds", "One tick", buckets=buckets, registry=registry)
+        self.waiting = Gauge("glidepath_log_file_waiting", "Decisions that wait for scorer.log_file", registry=registry)
         self.dropped = Counter("glidepath_notifications_dropped_total", "Not delivered", ["kind"], registry=registry)
 
     def show(self, track: Track) -> None:

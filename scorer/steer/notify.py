@@ -25,7 +25,12 @@ _MARKS = {"roll_back": "🔴", "fail": "🔴", "guard_overridden": "🔴", "abor
 def courier(target: Notification, dropped: Counter) -> Courier:
     """Raises ConfigError when the secret that it names is not there."""
     events: frozenset[str] = frozenset(target.events) or (BAD | GOOD if target.kind == "pagerduty" else frozenset())
-    return Courier(target.kind, _send(target), dropped, lambda d: not events or d.event in events)
+
+    def wants(decision: Decision) -> bool:
+        alarm = target.kind == "pagerduty" and not target.events and decision.trigger in ALARMS
+        return not events or alarm or decision.event in events
+
+    return Courier(target.kind, _send(target), dropped, wants)
 
 
 def _send(target: Notification) -> Send:
@@ -69,7 +74,8 @@ def slack(decision: Decision) -> dict[str, Any]:
 def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
     """One incident a workload: what goes wrong opens it, a promotion or completion afterwards resolves it."""
     action = "resolve" if decision.event in GOOD else "trigger"
-    severity = "critical" if decision.event in ("roll_back", "guard_overridden") else "warning"
+    alarm = decision.trigger in ALARMS
+    severity = "critical" if decision.event in ("roll_back", "guard_overridden") or alarm else "warning"
     return {
         "routing_key": routing_key,
         "event_action": action,
@@ -77,7 +83,7 @@ def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
         "payload": {
             "summary": f"{headline(decision)}: {decision.reason}"[:1024],
             "source": "glidepath",
-            "severity": severity if decision.event in BAD else "info",
+            "severity": severity if decision.event in BAD or alarm else "info",
             "timestamp": _time(decision),
             "component": decision.workload,
             "custom_details": {"trigger": decision.trigger, "actor": decision.actor},

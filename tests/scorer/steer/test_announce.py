@@ -23,7 +23,7 @@ from glidepath.config.parts import Notification, Secret
 from glidepath.domain import Outcome
 from glidepath.records import Decision
 from scorer.steer.courier import QUEUE, Courier, reason_of
-from scorer.steer.logfile import log_file
+from scorer.steer.logfile import LogFile, log_file
 from scorer.steer.notify import PAGERDUTY, cloud_event, courier, pagerduty, slack
 from scorer.steer.registry import first_version, registry_courier
 from tests.support.steering import verdict
@@ -77,7 +77,7 @@ async def inbox(failures: int = 0) -> AsyncIterator[Inbox]:
 
 
 @asynccontextmanager
-async def delivering(one: Courier) -> AsyncIterator[None]:
+async def delivering(one: Courier | LogFile) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(one.run(stop))
@@ -193,6 +193,9 @@ def test_by_itself_pagerduty_is_only_told_what_opens_or_ends_an_incident(dropped
     target = Notification(kind="pagerduty", routing_key=Secret(file=str(tmp_path / "key")))
     events = ("roll_back", "hold", "drill_started", "promote", "approve", "adopt")
     assert [e for e in events if courier(target, dropped).wants(replace(BACK, event=e))] == ["roll_back", "promote"]
+    lost = replace(BACK, event="hold", trigger="state_lost")
+    assert courier(target, dropped).wants(lost)
+    assert pagerduty(lost, "key")["payload"]["severity"] == "critical"
     assert courier(target.model_copy(update={"events": ("hold",)}), dropped).wants(replace(BACK, event="hold"))
 
 
@@ -219,6 +222,51 @@ async def test_at_the_end_what_is_queued_is_still_delivered(dropped: Counter, tm
     lines = path.read_text().splitlines()
     assert len(lines) == 20
     assert json.loads(lines[0])["event"] == "roll_back"
+
+
+async def test_a_log_file_that_cannot_be_written_says_why_and_is_caught_up_with_the_hole_in_it(
+    dropped: Counter, tmp_path: Path
+) -> None:
+    folder = tmp_path / "not-there-yet"
+    one = LogFile(folder / "decisions.jsonl", dropped, backlog=3)
+    with structlog.testing.capture_logs() as lines:
+        async with delivering(one):
+            for number in range(5):
+                one.announce(replace(BACK, at_ms=number))
+                await until(lambda: one.problem)
+            folder.mkdir()
+            await until(lambda: (folder / "decisions.jsonl").exists() and not one.problem)
+            one.announce(replace(BACK, at_ms=5))
+    written = [json.loads(line) for line in (folder / "decisions.jsonl").read_text().splitlines()]
+    assert [w["at_ms"] for w in written[1:]] == [2, 3, 4, 5]
+    assert (written[0]["event"], written[0]["details"]) == ("log_gap", {"lost": 2})
+    assert dropped.labels("file")._value.get() == 2
+    assert [(line["event"], line.get("reason")) for line in lines] == [
+        ("log_file_unwritable", "No such file or directory"),
+        ("log_file_again", None),
+    ]
+
+
+async def test_what_a_full_disk_took_half_of_is_a_line_of_its_own_and_written_again(
+    dropped: Counter, tmp_path: Path
+) -> None:
+    path = tmp_path / "decisions.jsonl"
+    path.write_text('{"half')
+    one = LogFile(path, dropped)
+    async with delivering(one):
+        one.announce(BACK)
+    assert path.read_text().splitlines()[0] == '{"half'
+    assert json.loads(path.read_text().splitlines()[1])["event"] == "roll_back"
+
+
+async def test_a_full_device_is_named_and_holds_nothing_up_at_the_end(dropped: Counter) -> None:
+    one = LogFile(Path("/dev/full"), dropped)
+    with structlog.testing.capture_logs() as lines:
+        async with delivering(one):
+            one.announce(BACK)
+            await until(lambda: one.problem)
+    assert [line["event"] for line in lines] == ["log_file_unwritable", "log_file_lost"]
+    assert {line["reason"] for line in lines} == {"No space left on device"}
 
 
 async def test_mlflow_is_told_production_and_failed_canary(valid_yaml: str, dropped: Counter) -> None:
