@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from bench import evidence_cases as cases
-from bench.evidence_cases import ALPHA, Traffic, steady, upper_limit
+from bench.evidence_cases import ALPHA, Crowd, Drift, Traffic, steady, upper_limit
 
 Row = dict[str, Any]
 Case = Callable[[], list[Row]]
@@ -49,10 +49,26 @@ def outage(share: float, depth: float) -> Traffic:
     return Traffic(lambda _: share, p, p)
 
 
+def step(before: float, after: float) -> Callable[[float], float]:
+    return lambda part: before if part < 0.5 else after
+
+
+def slope(before: float, after: float) -> Callable[[float], float]:
+    return lambda part: before + (after - before) * part
+
+
+UP_AND_SLOWER = Drift(step(0.1, 0.5), step(1, 3))
+DOWN_AND_SLOWER = Drift(step(0.5, 0.1), step(1, 3))
+UP_AND_FASTER = Drift(step(0.1, 0.5), step(3, 1))
+SLOWLY = Drift(slope(0.05, 0.6), slope(1, 3))
+LOUD = Crowd(loud_share=0.3, loud=0.70, others=0.85)
+
+
 def guarantees(runs: int) -> list[Case]:
     """False decisions at the boundaries."""
     both: list[tuple[str, Callable[[], cases.Runs]]] = [
         ("quality: mean at the margin", lambda: cases.quality(runs, 2, -0.03)),
+        ("quality_margin: at the margin, one user with 30 %", lambda: cases.margin(runs, 11, LOUD, 0.05, n=2000)),
         ("errors: rate at the limit 2 %", lambda: cases.rate(runs, 3, 0.02, n=1500)),
         ("errors: increase at the limit", lambda: cases.increase(runs, 4, steady(0.25, 0.015, 0.01), limit=0.005)),
         ("errors: increase, 20 % and 25 %", lambda: cases.increase(runs, 5, steady(0.5, 0.25, 0.2), limit=0.05)),
@@ -61,6 +77,11 @@ def guarantees(runs: int) -> list[Case]:
         ("latency p50 at 1.2 ×, baseline 4 : 1", lambda: cases.latency(runs, 8, 1.2, 0.5, n=600, baseline=4)),
         ("latency p95 at 1.2 ×, baseline 1 : 1", lambda: cases.latency(runs, 9, 1.2, 0.95, n=800, baseline=1)),
         ("latency p99 at 1.2 ×, baseline 20 : 1", lambda: cases.latency(runs, 10, 1.2, 0.99, n=1000)),
+        ("latency p99 at 1.2 ×, split 10 → 50 %, both 3 × slower at once", _drifting(runs, 12, 0.99, UP_AND_SLOWER)),
+        ("latency p95 at 1.2 ×, split 10 → 50 %, both 3 × slower at once", _drifting(runs, 13, 0.95, UP_AND_SLOWER)),
+        ("latency p95 at 1.2 ×, split 50 → 10 %, both 3 × slower at once", _drifting(runs, 14, 0.95, DOWN_AND_SLOWER)),
+        ("latency p50 at 1.2 ×, split 10 → 50 %, both 3 × faster at once", _drifting(runs, 15, 0.5, UP_AND_FASTER)),
+        ("latency p95 at 1.2 ×, split 5 → 60 % and 3 × slower, slowly", _drifting(runs, 16, 0.95, SLOWLY)),
     ]
     alarms = [
         ("fast guard: ratio at its limit 2, share 25 %", steady(0.25, 0.02, 0.01)),
@@ -78,6 +99,10 @@ def guarantees(runs: int) -> list[Case]:
             _row("split guard: split as set (10 %)", runs, cases.split(runs, 30, 0.1, 0.1, n=1500).fail_rate, ALPHA)
         ],
     ]
+
+
+def _drifting(runs: int, seed: int, q: float, drift: Drift) -> Callable[[], cases.Runs]:
+    return lambda: cases.latency_drift(runs, seed, 1.2, q, drift)
 
 
 def _both(name: str, runs: int, run: Callable[[], cases.Runs]) -> list[Row]:
@@ -109,6 +134,10 @@ def power(runs: int) -> list[Case]:
         ("latency p95: 1.5 ×, roll back", lambda: cases.latency(runs, 46, 1.5, 0.95, n=1500).fail, 240),
         ("latency p95: 2 ×, roll back", lambda: cases.latency(runs, 47, 2.0, 0.95, n=500).fail, 50),
         ("latency p95: equal, promote", lambda: cases.latency(runs, 48, 1.0, 0.95, n=3000).passed, 740),
+        ("latency p95: 1.5 ×, split 50 → 10 %, both 3 × slower at once", lambda: _slow(runs, DOWN_AND_SLOWER), None),
+        ("latency p95: 1.5 ×, split 10 → 50 %, both 3 × faster at once", lambda: _slow(runs, UP_AND_FASTER), None),
+        ("quality_margin: 0.10 worse, one user with 30 %", lambda: cases.margin(runs, 52, LOUD, 0.10).fail, None),
+        ("quality_margin: equal, one user with 30 %", lambda: cases.margin(runs, 53, LOUD, 0.0).passed, None),
         ("errors: 3 % against 0.5 %, roll back", lambda: _increase(runs, 49, 0.03, 0.005).fail, None),
         ("errors: both 0.1 %, promote", lambda: _increase(runs, 50, 0.001, 0.001).passed, None),
         ("split guard: 15 % instead of 10 %", lambda: cases.split(runs, 51, 0.15, 0.1).fail, None),
@@ -118,6 +147,10 @@ def power(runs: int) -> list[Case]:
 
 def _increase(runs: int, seed: int, candidate: float, baseline: float) -> cases.Runs:
     return cases.increase(runs, seed, steady(0.1, candidate, baseline), limit=0.005, blocks=800)
+
+
+def _slow(runs: int, drift: Drift) -> np.ndarray:
+    return cases.latency_drift(runs, 54, 1.5, 0.95, drift).fail
 
 
 def _median(name: str, runs: int, run: Callable[[], np.ndarray], reference: float | None) -> list[Row]:

@@ -14,13 +14,13 @@ import numpy as np
 
 from glidepath.config import parse_config
 from glidepath.domain import Outcome, PairKind, ScoredPair
-from glidepath.histogram import MIN_INDEX
+from glidepath.histogram import MIN_INDEX, Histogram
 from glidepath.records import Verdict
 from scorer.evidence import Evidence
 from scorer.evidence.betting import MeanTest
 from scorer.evidence.errors import IncreaseTest, RateTest
-from scorer.evidence.gate import Counts
-from scorer.evidence.latency import LatencyTest
+from scorer.evidence.gate import Counts, Signal
+from scorer.evidence.latency import LatencyGate, LatencyTest
 from scorer.evidence.rates import FastGate
 from scorer.evidence.specs import GateSpec
 from scorer.evidence.split import SplitGuard
@@ -289,6 +289,34 @@ def latency(
             passed = at if test.log_pass >= AT else math.inf
         fails.append(fail)
         passes.append(passed)
+    return Runs(np.array(fails), np.array(passes))
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The candidate's share and how slow both sides are, as functions of the part of the time that is over."""
+
+    share: Callable[[float], float]
+    slow: Callable[[float], float]
+
+
+def latency_drift(runs: int, seed: int, ratio: float, q: float, drift: Drift, *, n: int = 6000) -> Runs:
+    """As ``latency``, in flushes of ten requests of both sides."""
+    rng = np.random.default_rng(seed)
+    spec = GateSpec("latency_p99", 1.2, "ratio", AT, AT)
+    fails, passes = [], []
+    for _ in range(runs):
+        signal = Signal()
+        gate = LatencyGate(spec, q, signal)
+        for part in np.arange(0, 1, 10 / n):
+            own = int(rng.binomial(10, drift.share(part)))
+            ms = 100 * drift.slow(part) * rng.lognormal(0, 0.5, 10)
+            signal.add(Histogram.of(ms[:own] * ratio), Histogram.of(ms[own:]))
+            gate.look()
+            if gate.failed or gate.proven:
+                break
+        fails.append(gate.n if gate.failed else math.inf)
+        passes.append(gate.n if gate.proven else math.inf)
     return Runs(np.array(fails), np.array(passes))
 
 

@@ -155,12 +155,8 @@ class Engine:
             if gate.spec.name in events:
                 gate.add(events[gate.spec.name], True)
 
-    def histograms(self, signal: str, candidate: Histogram | None, baseline: Histogram | None) -> None:
-        sides = self.signals[signal]
-        if candidate is not None:
-            sides.candidate.add(candidate)
-        if baseline is not None:
-            sides.baseline.add(baseline)
+    def histograms(self, signal: str, candidate: Histogram, baseline: Histogram) -> None:
+        self.signals[signal].add(candidate, baseline)
 
     def look(self, *, everything: bool = False) -> None:
         """Evaluate the latency gates that have enough that is new, or whatever is new."""
@@ -177,7 +173,7 @@ class Engine:
         return {
             "counts": self.counts.to_json(),
             "block": list(self._block),
-            "signals": {k: [s.candidate.to_json(), s.baseline.to_json()] for k, s in self.signals.items()},
+            "signals": {k: s.to_json() for k, s in self.signals.items()},
             "gates": {name: gate.to_json() for name, gate in self.gates.items()},
         }
 
@@ -186,10 +182,9 @@ class Engine:
         c = self.counts
         c.c_n, c.c_errors, c.c_down, c.b_n, c.b_errors = raw["counts"]
         self._block = [int(v) for v in raw["block"]]
-        for name, (candidate, baseline) in raw["signals"].items():
+        for name, sides in raw["signals"].items():
             if name in self.signals:
-                self.signals[name].candidate.load(candidate)
-                self.signals[name].baseline.load(baseline)
+                self.signals[name].load(sides)
         for name, gate in self.gates.items():
             if name in raw["gates"]:
                 with contextlib.suppress(ValueError):

@@ -20,6 +20,7 @@ from scorer.evidence.seen import Seen
 from scorer.evidence.tally import Tally
 from scorer.turns import turn
 
+NONE = Histogram()
 VERSION = 2
 BIN_MS = 50  # flushes of a fleet that end within this time are one observation
 LOOK_MS = 1000  # the latency gates are looked at this often: the dearest ones, and none of them is fast
@@ -60,26 +61,26 @@ class Evidence:
             self._settle()
             self._bin = number
         self._last_ms = max(self._last_ms, outcomes.to_ms)
+        latency, ttft = {}, {}
         for side in outcomes.sides:
             if side.origin is self._origins[side.side]:
                 self._fold_side(side)
+                latency[side.side], ttft[side.side] = side.latency_ms, side.ttft_ms
+        self._engine.histograms("total", latency.get(Side.CANDIDATE, NONE), latency.get(Side.BASELINE, NONE))
+        self._engine.histograms("ttft", ttft.get(Side.CANDIDATE, NONE), ttft.get(Side.BASELINE, NONE))
         self._shown = None
         return self
 
     def _fold_side(self, side: SideOutcomes) -> None:
-        pending, signals = self._pending, self._engine.signals
+        pending = self._pending
         if side.side is Side.CANDIDATE:
             pending[0] += side.errors
             pending[1] += side.requests
             if side.errors:
                 pending[2] += sum(n for kind, n in side.error_kinds.items() if kind in DOWN_KINDS)
-            signals["total"].candidate.add(side.latency_ms)
-            signals["ttft"].candidate.add(side.ttft_ms)
         else:
             pending[3] += side.errors
             pending[4] += side.requests
-            signals["total"].baseline.add(side.latency_ms)
-            signals["ttft"].baseline.add(side.ttft_ms)
 
     def _settle(self) -> None:
         """Hand over what has come since the last time as one observation."""

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from glidepath.histogram import Histogram
+from scorer.evidence.balance import Balance
 from scorer.evidence.specs import GateSpec
-from scorer.evidence.tally import Tally
+from scorer.evidence.tally import Tally, total_of
 
 
 @dataclass(slots=True)
@@ -27,13 +29,38 @@ class Counts:
 
 @dataclass(slots=True)
 class Signal:
-    """One latency signal of both sides, over the step."""
+    """One latency signal of both sides, over the step; both weigh every time alike."""
 
     candidate: Tally = field(default_factory=Tally)
     baseline: Tally = field(default_factory=Tally)
+    balance: Balance = field(default_factory=Balance)
 
-    def of(self, candidate: bool) -> Tally:
-        return self.candidate if candidate else self.baseline
+    def add(self, candidate: Histogram, baseline: Histogram) -> None:
+        """What ended at about the same time."""
+        own, base = self.balance.leave_out(total_of(candidate), total_of(baseline))
+        self.candidate.add(candidate, own)
+        self.baseline.add(baseline, base)
+
+    def add_value(self, candidate: bool, value: float) -> None:
+        own, base = self.balance.leave_out(int(candidate), int(not candidate))
+        if candidate:
+            self.candidate.add_value(value, own)
+        else:
+            self.baseline.add_value(value, base)
+
+    @property
+    def uneven(self) -> bool:
+        """Whether some of either side is left out of the evidence."""
+        return self.candidate.uneven or self.baseline.uneven
+
+    def to_json(self) -> list[Any]:
+        return [self.candidate.to_json(), self.baseline.to_json(), self.balance.to_json()]
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self.candidate.load(raw[0])
+        self.baseline.load(raw[1])
+        if len(raw) > 2:
+            self.balance.load(raw[2])
 
 
 @dataclass(frozen=True, slots=True)

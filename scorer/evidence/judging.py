@@ -101,9 +101,9 @@ def _observe(engine: Engine, event: Event) -> None:
         engine.requests(0, 0, 0, failed, 1)
     engine.close_block()
     if event.ok and event.latency_ms is not None:
-        engine.signals["total"].of(own).add_value(event.latency_ms)
+        engine.signals["total"].add_value(own, event.latency_ms)
     if event.ok and event.ttft_ms is not None:
-        engine.signals["ttft"].of(own).add_value(event.ttft_ms)
+        engine.signals["ttft"].add_value(own, event.ttft_ms)
     if event.agreement is not None:
         engine.agreement(event.agreement)
     if event.expected and event.got:

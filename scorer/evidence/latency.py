@@ -8,6 +8,8 @@ of quantiles with applications to A/B testing and best-arm identification" (2022
 x runs over the edges of the buckets (1.09 % apart). ρ is moved to a whole number of buckets, up to fail and down to
 pass, and where a true x lies within a bucket the neighbouring edge that gives *less* evidence is taken: so the
 verdict is right for the latencies themselves, and costs at most two buckets of sharpness.
+
+What both sides share at a time cancels as long as both weigh that time alike: see balance.py.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from glidepath.histogram import SCALE
 from scorer.evidence.gate import Cause, Gate, Part, Signal
 from scorer.evidence.mixture import LN2, FloatArray, Grids, RateGrid, log_sum, spend
 from scorer.evidence.specs import GateSpec
-from scorer.evidence.tally import Slots, Tally
+from scorer.evidence.tally import Slots, Sums, Tally
 from scorer.evidence.words import signal_words
 
 _SHIFTS = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
@@ -50,7 +52,7 @@ class QuantileRatio:
         # of x/ρ at least those of the edge a shift below.
         self._shifts = (*fail, 1, self._shift_down, *fail)
 
-    def log_e(self, candidate: Slots, baseline: Slots) -> tuple[float, float]:
+    def log_e(self, candidate: Sums, baseline: Sums) -> tuple[float, float]:
         """(against "not slower", against "slower"); (0, 0) while either side is empty. Takes both sides' sums."""
         if not candidate[-1] or not baseline[-1]:
             return (0.0, 0.0)
@@ -59,7 +61,7 @@ class QuantileRatio:
         return (float(fail), float(passed))
 
     def log_e_since(
-        self, candidate: Slots, baseline: Slots, recent_c: Slots, recent_b: Slots
+        self, candidate: Sums, baseline: Sums, recent_c: Sums, recent_b: Sums
     ) -> tuple[float, float, float]:
         """``log_e`` of both sides, and against "not slower" of a part of what they hold."""
         if not recent_c[-1] or not recent_b[-1]:
@@ -68,14 +70,14 @@ class QuantileRatio:
         fail, passed, recent = _least_sums(self._three, sides, self._shifts, places)
         return (float(fail), float(passed), float(recent))
 
-    def _places(self, candidate: Slots, baseline: Slots) -> Slots:
+    def _places(self, candidate: Sums, baseline: Sums) -> Slots:
         """Slots some way apart, from before the first to behind the last at which either side's counts change."""
-        first = min(candidate.searchsorted(1), baseline.searchsorted(1)) - self._margin
+        first = min(side.searchsorted(0, side="right") for side in (candidate, baseline)) - self._margin
         last = max(candidate.searchsorted(candidate[-1]), baseline.searchsorted(baseline[-1])) + self._margin
         return np.arange(first, last + _STRIDE, _STRIDE)
 
 
-def _least_sums(grids: Grids, sides: Sequence[Slots], shifts: Sequence[int], places: Slots) -> FloatArray:
+def _least_sums(grids: Grids, sides: Sequence[Sums], shifts: Sequence[int], places: Slots) -> FloatArray:
     """For every two sides, the least over x of their logarithms together; each side's x lies ``shifts`` slots lower.
 
     Along x one of the two only falls and the other only rises. So between two places their sum is at least the one's at
@@ -91,7 +93,7 @@ def _least_sums(grids: Grids, sides: Sequence[Slots], shifts: Sequence[int], pla
     return least
 
 
-def _at(grids: Grids, sides: Sequence[Slots], shifts: Sequence[int], slots: Slots) -> FloatArray:
+def _at(grids: Grids, sides: Sequence[Sums], shifts: Sequence[int], slots: Slots) -> FloatArray:
     """Each side's logarithm with x at the upper edges of ``slots``. Shape: [side, slot]."""
     n = np.array([side[-1] for side in sides])
     below = [side.take(slots + (1 - shift), mode="clip") for side, shift in zip(sides, shifts, strict=True)]
@@ -118,19 +120,23 @@ class LatencyTest:
     def look(self, candidate: Tally, baseline: Tally) -> None:
         """Evaluate; ``candidate`` and ``baseline`` hold the step so far."""
         self._looked_at = candidate.total
-        own, base = candidate.quantile(self.q), baseline.quantile(self.q)
+        own, base = candidate.weighed_quantile(self.q), baseline.weighed_quantile(self.q)
         self.ratio = own / base if own is not None and base else None
-        steady, self.log_pass, recent = self._evidence(candidate.sums, baseline.sums)
+        steady, self.log_pass, recent = self._evidence(candidate.weighed, baseline.weighed)
         bet = math.log(spend(self._starts)) - LN2 + recent
         self.log_fail = log_sum([steady - LN2, bet, math.log(max(self._cash, _NOTHING_LEFT))])
         if recent < 0 and candidate.total - self._mark_c.total >= self._window_least:
             self._begin_anew(candidate, baseline)
 
-    def _evidence(self, candidate: Slots, baseline: Slots) -> tuple[float, float, float]:
+    def plain_pass(self, candidate: Tally, baseline: Tally) -> float:
+        """``log_pass`` of all that was counted, nothing left out."""
+        return self._quantiles.log_e(candidate.sums, baseline.sums)[1]
+
+    def _evidence(self, candidate: Sums, baseline: Sums) -> tuple[float, float, float]:
         if self._starts == 1:
             steady, passed = self._quantiles.log_e(candidate, baseline)
             return steady, passed, steady
-        recent = (candidate - self._mark_c.sums, baseline - self._mark_b.sums)
+        recent = (candidate - self._mark_c.weighed, baseline - self._mark_b.weighed)
         return self._quantiles.log_e_since(candidate, baseline, *recent)
 
     def since(self, candidate: Tally, baseline: Tally) -> tuple[Tally, Tally]:
@@ -167,7 +173,15 @@ class LatencyGate(Gate):
         growth = 1.0 if everything else LEAST_GROWTH
         if self._signal.baseline.total and self._test.due(self._signal.candidate, growth):
             self._test.look(self._signal.candidate, self._signal.baseline)
-            self.note(self._test.log_fail, self._test.log_pass)
+            self.note(self._test.log_fail, self._passed())
+
+    def _passed(self) -> float:
+        """Also over all that was counted: what ends in one moment after a standstill is left out in part, and must not
+        be overlooked in a proof of speed."""
+        weighed, signal = self._test.log_pass, self._signal
+        if weighed < self.spec.pass_at or self.proven or not signal.uneven:
+            return weighed
+        return min(weighed, self._test.plain_pass(signal.candidate, signal.baseline))
 
     @property
     def n(self) -> int:
@@ -186,12 +200,13 @@ class LatencyGate(Gate):
     def _quantiles(self) -> tuple[float | None, float | None]:
         own, base = self._signal.candidate, self._signal.baseline
         if self._shown[0] != (own.total, base.total):
-            self._shown = ((own.total, base.total), (own.quantile(self._test.q), base.quantile(self._test.q)))
+            quantiles = own.weighed_quantile(self._test.q), base.weighed_quantile(self._test.q)
+            self._shown = ((own.total, base.total), quantiles)
         return self._shown[1]
 
     def late(self) -> Cause | None:
         sides = self._test.since(self._signal.candidate, self._signal.baseline)
-        own, base = (side.quantile(self._test.q) for side in sides)
+        own, base = (side.weighed_quantile(self._test.q) for side in sides)
         if own is None or not base:
             return None
         n = sides[0].total
