@@ -7,6 +7,7 @@ repeated hour matches twice, a skipped one not at all. Source: cron(8) of Debian
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -82,9 +83,10 @@ def latest_match(text: str, zone: str, now_ms: int, within_ms: int) -> int | Non
     best: int | None = None
     for back in range(-1, within_ms // _DAY_MS + 3):
         hit = best is not None
-        for moment in _matches(text, zone, today - timedelta(days=back)):
-            if moment <= now_ms and (best is None or moment > best):
-                best = moment
+        moments = _matches(text, zone, today - timedelta(days=back))
+        past = bisect_right(moments, now_ms)
+        if past and (best is None or moments[past - 1] > best):
+            best = moments[past - 1]
         if hit:
             break
     return best if best is not None and now_ms - best < within_ms else None
@@ -92,11 +94,12 @@ def latest_match(text: str, zone: str, now_ms: int, within_ms: int) -> int | Non
 
 @lru_cache(maxsize=4096)
 def _matches(text: str, zone: str, day: date) -> tuple[int, ...]:
+    """In order."""
     cron = parse_cron(text)
     if not cron.falls_on(day):
         return ()
     of = _first_time if cron.fixed else _every_time
-    return tuple(moment for hour in cron.hours for minute in cron.minutes for moment in of(day, hour, minute, zone))
+    return tuple(sorted(at for hour in cron.hours for minute in cron.minutes for at in of(day, hour, minute, zone)))
 
 
 def _first_time(day: date, hour: int, minute: int, zone: str) -> Iterator[int]:
@@ -110,7 +113,7 @@ def _first_time(day: date, hour: int, minute: int, zone: str) -> Iterator[int]:
 def _every_time(day: date, hour: int, minute: int, zone: str) -> Iterator[int]:
     wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone))
     if _exists(wall):
-        yield from sorted({_ms(wall), _ms(wall.replace(fold=1))})
+        yield from {_ms(wall), _ms(wall.replace(fold=1))}
 
 
 def _exists(wall: datetime) -> bool:
