@@ -14,7 +14,7 @@ from glidepath.envoyconfig.check import check_splits, check_strict, check_with_e
 from glidepath.envoyconfig.parts import Json
 from glidepath.envoyconfig.render import render_bootstrap
 from glidepath.envoyconfig.text import to_yaml
-from scorer.planning.limits import hopeless
+from scorer.planning.limits import of_workload
 
 
 def command(
@@ -41,8 +41,8 @@ def command(
         rendered = Path(folder) / "envoy.yaml"
         rendered.write_text(to_yaml(bootstrap))
         _check(bootstrap, rendered)
-    for name, workload in settings.workloads.items():
-        for warning in hopeless(workload):
+    for name in settings.workloads:
+        for warning in of_workload(settings, name):
             typer.echo(f"glidepath: warning: {locate(config, 'workloads', name, 'gates')}: {warning}", err=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glidepath.config import Workload
+from glidepath.config import Config, Workload
 from glidepath.config.gates import LatencyGate
 from scorer.evidence.specs import GateSpec, latency_name, specs_of
 
@@ -19,6 +19,16 @@ def hopeless(workload: Workload) -> tuple[str, ...]:
         if reason and reason not in found:
             found.append(reason)
     return tuple(found)
+
+
+def of_workload(config: Config, name: str) -> tuple[str, ...]:
+    """``hopeless``, and what the backends lack for the workload's gates."""
+    workload = config.workload(name)
+    capacity, candidate = workload.gates.capacity, workload.candidate
+    if capacity is None or not capacity.gating or config.backends[candidate].capacity is not None:
+        return hopeless(workload)
+    lack = f"capacity: backends.{candidate} has no capacity section to read, so no step is ever taken; give it one"
+    return (*hopeless(workload), lack)
 
 
 def unprovable(workload: Workload, spec: GateSpec) -> str:
@@ -64,6 +74,11 @@ def _about_setup(workload: Workload) -> list[str]:
         found.append(f"nothing is copied ({key} is 0): at 0 % no gate can pass (promote by hand), and quality nowhere")
     if gates.signals and gates.signals.gating and not shadow.same_side:
         found.append("the gates of signals cannot decide without noise pairs: set shadow.same_side, e.g. 10")
+    matter = workload.scoring.classification.matter
+    if matter and workload.task not in ("classification", "auto"):
+        found.append(
+            f"classes: matter names {matter[0]}, but answers of task {workload.task} have no class: no such gate"
+        )
     for spec in specs_of(workload, None):
         if spec.gating and no_limit(spec):
             like = "0.5%" if spec.increase else "1%"

@@ -26,6 +26,22 @@ def test_a_gate_that_can_never_pass_is_a_warning_with_its_place(tmp_path: Path) 
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("    gates: {capacity: {}}\n", "capacity: backends.onprem has no capacity section to read"),
+        (
+            "    scoring: {classification: {matter: [spam]}}\n",
+            "matter names spam, but answers of task chat have no class",
+        ),
+    ],
+)
+def test_a_gate_that_has_nothing_to_read_is_a_warning(tmp_path: Path, text: str, words: str) -> None:
+    status, said = validate(tmp_path / "g.yaml", text)
+    assert status == 0
+    assert words in said
+
+
 def test_a_configuration_that_will_do_is_valid_without_a_word(tmp_path: Path) -> None:
     assert validate(tmp_path / "g.yaml", "") == (0, "")
 
