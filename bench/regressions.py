@@ -112,7 +112,8 @@ def plain_cosine(left: str, right: str, embedder: Embedder, cache: VectorCache) 
     if not right.strip():
         return 0.0
     a, b = embed_texts(embedder, [left, right], cache)
-    return float(a[0] @ b[0])
+    naive = [vectors if len(vectors) else embedder.embed([text]) for vectors, text in ((a, left), (b, right))]
+    return float(naive[0][0] @ naive[1][0])
 
 
 def judge(harmless: Sequence[Case], harmful: Sequence[Case]) -> dict[str, object]:

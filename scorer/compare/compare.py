@@ -7,17 +7,22 @@ from dataclasses import dataclass, replace
 
 from glidepath.config.scoring import ScoringSection, Task
 from scorer.compare.chat import compare_text, needs_embedding
+from scorer.compare.choices import MISSING as NO_CHOICE
+from scorer.compare.choices import over_choices, paired_choices
 from scorer.compare.classification import compare_labels
 from scorer.compare.extraction import MISSING, compare_json, parse_json
-from scorer.compare.meaning import SAME, Meaning, meaning
+from scorer.compare.meaning import SAME, meaning
 from scorer.compare.noise import UNKNOWN, NoiseFloor
 from scorer.compare.ranking import compare_rankings
 from scorer.compare.reading import Reading
 from scorer.compare.result import Comparison
 from scorer.compare.tools import compare_tools
+from scorer.compare.unread import as_unread, by_characters
 from scorer.compare.vectors import NotComparableError, compare_vectors
 from scorer.embed.protocol import Vectors
-from scorer.extract.answer import Expectation, Extracted, FinishReason
+from scorer.extract.answer import Expectation, Extracted, FinishReason, Surface
+
+_RANKINGS = (Surface.COHERE_RERANK, Surface.TEI_RERANK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +53,25 @@ def resolve_task(task: Task, expectation: Expectation, left: Extracted, right: E
 def texts_to_embed(
     task: Task, settings: ScoringSection, expectation: Expectation, left: Extracted, right: Extracted
 ) -> tuple[str, ...]:
-    """The two texts whose vectors ``compare`` needs, or nothing."""
+    """The texts whose vectors ``compare`` needs: two a choice, or none."""
     del settings
-    if not _texts_count(resolve_task(task, expectation, left, right), expectation, left, right):
+    kind = resolve_task(task, expectation, left, right)
+    if _several(kind, left, right):
+        pairs = [pair for pair in paired_choices(left, right) if pair is not None]
+    else:
+        pairs = [(left, right)]
+    return tuple(text for a, b in pairs for text in _texts(kind, expectation, a, b))
+
+
+def _texts(kind: Task, expectation: Expectation, left: Extracted, right: Extracted) -> tuple[str, ...]:
+    if not _texts_count(kind, expectation, left, right):
         return ()
     a, b = _read(left), _read(right)
     return (a.canonical, b.canonical) if needs_embedding(a, b) else ()
+
+
+def _several(kind: Task, left: Extracted, right: Extracted) -> bool:
+    return kind not in ("embeddings", "rerank") and max(len(left.choices), len(right.choices)) > 1
 
 
 def compare(
@@ -67,23 +85,42 @@ def compare(
 ) -> Comparison | Unscorable:
     """Compare the baseline's answer (``left``) with the candidate's. ``vectors``: those of ``texts_to_embed``, by text.
 
-    Raises KeyError when one is missing. Of several choices the first ones are compared.
+    Raises KeyError when one is missing. Of several choices all are compared.
     """
     kind = resolve_task(task, expectation, left, right)
     if kind == "embeddings":
         return _compare_vectors(settings, left, right)
     if kind == "rerank":
-        if not left.ranking or not right.ranking:
+        if not all(side.ranking or side.surface in _RANKINGS for side in (left, right)):
             return Unscorable("no_ranking", "an answer holds no ranking")
         return compare_rankings(left.ranking, right.ranking, settings.rerank.k)
+    if _several(kind, left, right):
+        pairs = paired_choices(left, right)
+        results = [
+            _compare_one(kind, settings, expectation, *pair, vectors, floor) if pair is not None else NO_CHOICE
+            for pair in pairs
+        ]
+        return over_choices(results)
+    return _compare_one(kind, settings, expectation, left, right, vectors, floor)
+
+
+def _compare_one(
+    kind: Task,
+    settings: ScoringSection,
+    expectation: Expectation,
+    left: Extracted,
+    right: Extracted,
+    vectors: Mapping[str, Vectors],
+    floor: NoiseFloor,
+) -> Comparison:
+    """One choice of each side."""
     if kind == "classification":
         return compare_labels(left.label or left.text, right.label or right.text, settings.classification)
     if kind == "extraction" and not _texts_count(kind, expectation, left, right):
         return compare_json(_json(left), _json(right), expectation.schema, settings)
     text = None
     if _texts_count(kind, expectation, left, right):
-        a, b = _read(left), _read(right)
-        text = compare_text(a, b, settings, _meaning(a, b, vectors), floor)
+        text = _compare_texts(_read(left), _read(right), settings, vectors, floor)
     if left.tool_calls or right.tool_calls:
         calls = compare_tools(left.tool_calls, right.tool_calls, settings.extraction)
         return _both(calls, text) if text is not None else calls
@@ -134,7 +171,14 @@ def _read(answer: Extracted) -> Reading:
     return Reading(answer.text or answer.refusal, cut=cut, refused=refused, logprobs=answer.logprobs)
 
 
-def _meaning(a: Reading, b: Reading, vectors: Mapping[str, Vectors]) -> Meaning | None:
-    if needs_embedding(a, b):
-        return meaning(vectors[a.canonical], vectors[b.canonical])
-    return SAME if a.text == b.text or a.canonical == b.canonical else None
+def _compare_texts(
+    a: Reading, b: Reading, settings: ScoringSection, vectors: Mapping[str, Vectors], floor: NoiseFloor
+) -> Comparison:
+    if not needs_embedding(a, b):
+        same = SAME if a.text == b.text or a.canonical == b.canonical else None
+        return compare_text(a, b, settings, same, floor)
+    left, right = vectors[a.canonical], vectors[b.canonical]
+    if len(left) and len(right):
+        return compare_text(a, b, settings, meaning(left, right), floor)
+    said = by_characters(a.canonical, b.canonical)
+    return as_unread(compare_text(a, b, settings, said, floor), said, settings.flag_meaning)

@@ -68,9 +68,14 @@ class Budget:
 
 
 def in_doubt(comparison: Comparison, settings: EvaluatorSection) -> bool:
-    """Whether the cheap signals leave the pair in doubt. Classes, vectors and the like are never in doubt."""
+    """Whether the cheap signals leave the pair in doubt. Classes, vectors and several choices are never in doubt.
+
+    Texts that the embedding model cannot read are, however little they share.
+    """
     low, high = settings.between
-    return "cosine" in comparison.signals and low <= comparison.agreement <= high
+    if "choices" in comparison.signals or not {"cosine", "characters"} & comparison.signals.keys():
+        return False
+    return ("characters" in comparison.signals or low <= comparison.agreement) and comparison.agreement <= high
 
 
 def question(pair_id: str, prompt: str, baseline: str, candidate: str, settings: EvaluatorSection) -> Question:

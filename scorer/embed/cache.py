@@ -39,6 +39,6 @@ class VectorCache:
         if len(vectors) > self.max_rows or key in self._vectors:
             return
         self._vectors[key] = vectors
-        self.rows += len(vectors)
+        self.rows += max(1, len(vectors))  # a text that cannot be read has none
         while self.rows > self.max_rows:
-            self.rows -= len(self._vectors.popitem(last=False)[1])
+            self.rows -= max(1, len(self._vectors.popitem(last=False)[1]))

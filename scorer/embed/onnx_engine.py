@@ -30,6 +30,9 @@ class OnnxEmbedder:
     def spans(self, text: str) -> Sequence[Span]:
         return self._pieces.spans(text)
 
+    def reads(self, text: str) -> bool:
+        return self._pieces.reads(text)
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         return run_batches(self._run, [self._pieces.ids(text) for text in texts], self._batch, self.dimensions)
 

@@ -46,6 +46,9 @@ class OpenVinoEmbedder:
     def spans(self, text: str) -> Sequence[Span]:
         return self._pieces.spans(text)
 
+    def reads(self, text: str) -> bool:
+        return self._pieces.reads(text)
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         ids = [self._pieces.ids(text) for text in texts]
         return run_batches(self._run, ids, self._batch, self.dimensions, step=_STEP)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,3 +35,11 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row a text, in the order given. Raises UnreachableError when a remote engine does not answer."""
+
+
+@runtime_checkable
+class ReadingEmbedder(Embedder, Protocol):
+    """An engine whose tokenizer is here, so that it knows what it cannot read."""
+
+    def reads(self, text: str) -> bool:
+        """Whether the model knows the text's script; if not, its vector says nothing (scorer/embed/literacy.py)."""

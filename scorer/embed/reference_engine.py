@@ -10,6 +10,7 @@ import numpy as np
 from glidepath.config.parts import EmbedderSection
 from glidepath.errors import ConfigError, DependencyError
 from scorer.embed.approximate import approximate_spans
+from scorer.embed.literacy import Literacy
 from scorer.embed.models import find_model
 from scorer.embed.protocol import Span, Vectors
 from scorer.embed.wellformed import well_formed
@@ -38,6 +39,12 @@ class ReferenceEmbedder:
         self.dimensions = int(self._model.get_embedding_dimension() or 0)
         self.max_tokens = int(self._model.max_seq_length or _DEFAULT_TOKENS) - 2
         self._batch = section.batch
+        fast = getattr(self._model.tokenizer, "backend_tokenizer", None)
+        self._literacy = Literacy(fast) if fast is not None else None
+
+    def reads(self, text: str) -> bool:
+        """As its tokenizer tells, where that can be looked into."""
+        return self._literacy is None or self._literacy.reads(text)
 
     def spans(self, text: str) -> Sequence[Span]:
         tokenizer = self._model.tokenizer

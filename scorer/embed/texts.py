@@ -8,11 +8,11 @@ import numpy as np
 
 from scorer.embed.cache import VectorCache, text_key
 from scorer.embed.chunks import chunk_spans
-from scorer.embed.protocol import Embedder, Vectors
+from scorer.embed.protocol import Embedder, ReadingEmbedder, Vectors
 
 
 def embed_texts(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None) -> list[Vectors]:
-    """For each text an array [chunks, dimensions], chunks in the text's order, at least one.
+    """For each text an array [chunks, dimensions], chunks in the text's order; no rows for a text that it cannot read.
 
     Equal texts share one array (treat it as read-only). All new chunks go to the engine in one call, so that it can
     sort them by length. Raises what the engine raises; the cache then holds nothing new.
@@ -43,8 +43,14 @@ def split_text(embedder: Embedder, text: str) -> list[str]:
 def _embed_fresh(embedder: Embedder, texts: dict[bytes, str]) -> dict[bytes, Vectors]:
     if not texts:
         return {}
-    chunks = {key: split_text(embedder, text) for key, text in texts.items()}
+    can_read = embedder.reads if isinstance(embedder, ReadingEmbedder) else _anything
+    chunks = {key: split_text(embedder, text) if can_read(text) else [] for key, text in texts.items()}
     different = list(dict.fromkeys(chunk for parts in chunks.values() for chunk in parts))  # a loop repeats itself
-    rows = dict(zip(different, embedder.embed(different), strict=True))
+    rows = dict(zip(different, embedder.embed(different), strict=True)) if different else {}
+    nothing = np.empty((0, embedder.dimensions), np.float32)
     # Copies, not views: a cached row must not keep its whole batch.
-    return {key: np.stack([rows[chunk] for chunk in parts]) for key, parts in chunks.items()}
+    return {key: np.stack([rows[part] for part in parts]) if parts else nothing for key, parts in chunks.items()}
+
+
+def _anything(_: str) -> bool:
+    return True

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glidepath.errors import ConfigError
+from scorer.embed.literacy import Literacy
 from scorer.embed.protocol import Span, Vectors
 from scorer.embed.wellformed import well_formed
 
@@ -37,6 +38,7 @@ class WordPieces:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._max_ids = max_tokens + 2
+        self.reads = Literacy(self._tokenizer).reads
 
     def spans(self, text: str) -> Sequence[Span]:
         spans: Sequence[Span] = self._tokenizer.encode(well_formed(text), add_special_tokens=False).offsets
