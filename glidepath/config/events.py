@@ -24,6 +24,8 @@ EventName = Literal[
     "restore",
     "unclear",
     "stray",
+    "failure",  # a workload's ticks fail: a bug
+    "log_gap",  # only in scorer.log_file
     "drill",
     "probe_failed",
     "probe_answered",

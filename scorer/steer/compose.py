@@ -14,10 +14,10 @@ from scorer.steer.admin import AdminActuator
 from scorer.steer.capacity import CandidateLoads
 from scorer.steer.lease import Lease
 from scorer.steer.logfile import log_file
-from scorer.steer.loop import Sink, SteerLoop
+from scorer.steer.loop import SteerLoop
 from scorer.steer.metrics import SteerMetrics
 from scorer.steer.notify import courier
-from scorer.steer.ports import EvidenceKind
+from scorer.steer.ports import EvidenceKind, Sink
 from scorer.steer.probes import RedisMemories, ScheduledProbes
 from scorer.steer.registry import registry_courier
 from scorer.steer.rtds import RtdsActuator

@@ -1,7 +1,8 @@
 """The decision log as JSON lines in a file, beside the one in Redis.
 
 A file that cannot be written (full disk, no permission, a volume that is away) is tried again for as long as the
-process lives. Meanwhile the last decisions wait in memory; what does not fit is counted, and a line in the file says so.
+process lives. Meanwhile the last decisions wait in memory; what does not fit is counted, and a line in the file says
+so.
 """
 
 from __future__ import annotations
@@ -109,7 +110,10 @@ def log_file(path: str, dropped: Counter, waiting: Gauge | None = None) -> LogFi
 def _gap(lost: int) -> str:
     """An append-only log must not hide a hole."""
     words = f"{lost} earlier decisions could not be written to this file; the stream in Redis has them"
-    gap = Decision(time.time_ns() // 1_000_000, "", "log_gap", 0, 0, "", words, details={"lost": lost})
+    at_ms = time.time_ns() // 1_000_000
+    gap = Decision(
+        at_ms, "", event="log_gap", from_percent=0, to_percent=0, phase="", reason=words, details={"lost": lost}
+    )
     return to_json(gap)
 
 

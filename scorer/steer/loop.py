@@ -12,21 +12,21 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
 
 import structlog
 from redis.exceptions import RedisError
 
 from glidepath.config import Config
 from glidepath.errors import InputError, first_of
-from glidepath.records import Decision, Phase, Verdict, to_json
+from glidepath.records import Decision, Phase, to_json
 from glidepath.redisio import being_cancelled
 from scorer.steer.actuator import Actuator, ListenError, MayWrite
 from scorer.steer.clocks import RedisTime
 from scorer.steer.lease import Lease
+from scorer.steer.lifeline import lifeline
 from scorer.steer.metrics import SteerMetrics
 from scorer.steer.outlook import Outlook
-from scorer.steer.ports import EvidenceKind
+from scorer.steer.ports import Beside, EvidenceKind, Loads, Sink
 from scorer.steer.reconcile import Imprint, Values
 from scorer.steer.status import status_of
 from scorer.steer.store import FencedError, News, Record, Store
@@ -43,28 +43,6 @@ STALE_MS = 10_000  # so long a former leader's last weights are not taken for a 
 NO_NEWS = News()
 
 log = structlog.get_logger()
-
-
-class Sink(Protocol):
-    """Where decisions are announced; must not block. ``run`` delivers them, until ``stop``."""
-
-    def announce(self, decision: Decision) -> None: ...
-
-    async def run(self, stop: asyncio.Event) -> None: ...
-
-
-class Loads(Protocol):
-    """The candidates' own load, measured beside the loop."""
-
-    async def run(self) -> None: ...
-
-    def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None: ...
-
-
-class Beside(Protocol):
-    """What else only the leader does, beside the loop; raises nothing."""
-
-    async def run(self) -> None: ...
 
 
 def unix_ms() -> int:
@@ -252,7 +230,7 @@ class SteerLoop:
                 records[name], writes[name] = self._one(self.tracks[name], news.get(name, NO_NEWS), readings, now_ms)
             except Exception as bug:  # one workload's bug must not stop the others: the only place this broad
                 self._failed(name, bug)
-                self.tracks[name].begin_anew(self._redis_ms(name, now_ms))
+                records[name], writes[name] = self._cripple(self.tracks[name], readings, now_ms)
         failed = await self._store.write(self._lease.fence, records)
         for name, error in failed.items():
             if isinstance(error, FencedError):
@@ -272,7 +250,18 @@ class SteerLoop:
         now_ms = self._redis_ms(track.name, here_ms)
         track.here_ms = here_ms - now_ms
         track.fold(news)
+        before = track.state, track.orders, track.told
+        try:
+            done = self._decide(track, readings, here_ms, now_ms)
+        except Exception:
+            track.state, track.orders, track.told = before  # what was not written down was not decided
+            raise
         track.problem = ""
+        return done
+
+    def _decide(
+        self, track: Track, readings: Mapping[str, Values | None], here_ms: int, now_ms: int
+    ) -> tuple[Record, Mapping[str, Values]]:
         decisions = track.decide(readings, self._outlook(track, here_ms), now_ms)
         writes = track.writes(readings)
         dirty, track.dirty = track.dirty, False
@@ -284,6 +273,16 @@ class SteerLoop:
             self._metrics.show(track)
             status = to_json(status_of(track, self._lease.owner, now_ms))
         return Record(blob, status, decisions), writes
+
+    def _cripple(
+        self, track: Track, readings: Mapping[str, Values | None], here_ms: int
+    ) -> tuple[Record, Mapping[str, Values]]:
+        now_ms = self._redis_ms(track.name, here_ms)
+        try:
+            return lifeline(track, readings, self._lease.owner, now_ms, overrides=self._overrides)
+        except Exception as worse:  # and not the others because of this one
+            log.exception("lifeline_failed", workload=track.name, exc_info=worse)
+            return Record(), {}
 
     @staticmethod
     def _is_due(turns: dict[str, int], name: str, now_ms: int, every_ms: int) -> bool:

@@ -1,13 +1,14 @@
-"""What the steer loop needs of the evidence: an interface, so that either can change without the other."""
+"""What the steer loop needs of others: interfaces, so that either can change without the other."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
 from glidepath.config import Workload
 from glidepath.domain import Outcomes, ScoredPair
-from glidepath.records import SideStatus, Verdict
+from glidepath.records import Decision, SideStatus, Verdict
 
 
 class Evidence(Protocol):
@@ -36,6 +37,28 @@ class EvidenceKind(Protocol):
     def fresh(self, workload: Workload, percent: float, now_ms: int) -> Evidence: ...
 
     def from_json(self, workload: Workload, raw: dict[str, Any]) -> Evidence: ...
+
+
+class Sink(Protocol):
+    """Where decisions are announced; must not block. ``run`` delivers them, until ``stop``."""
+
+    def announce(self, decision: Decision) -> None: ...
+
+    async def run(self, stop: asyncio.Event) -> None: ...
+
+
+class Loads(Protocol):
+    """The candidates' own load, measured beside the loop."""
+
+    async def run(self) -> None: ...
+
+    def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None: ...
+
+
+class Beside(Protocol):
+    """What else only the leader does, beside the loop; raises nothing."""
+
+    async def run(self) -> None: ...
 
 
 def require_mapping(value: object) -> Mapping[str, Any]:

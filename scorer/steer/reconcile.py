@@ -127,6 +127,7 @@ class Observation:
     odd: str = ""
     restarted: tuple[str, ...] = ()
     masks: tuple[str, ...] = ()
+    above: bool = False  # something of this workload's stands in such an admin layer
 
 
 def observe(
@@ -172,6 +173,7 @@ def observe(
         odd="; ".join(f"{e}: {look.odd}" for e, look in both.items() if look.odd),
         restarted=tuple(e for e, look in seen.items() if look.restarted),
         masks=tuple(e for e, look in above.items() if look.masks),
+        above=any(set(names.write(desired)) & set(values or ()) for values in overrides.values()),
     )
 
 

@@ -75,7 +75,8 @@ class Track:
         self._live_errors = 0
         self._stray = 0
         self._overrides: Mapping[str, Values | None] = NONE
-        self._orders: tuple[Command, ...] = ()  # read, and not obeyed yet
+        self.orders: tuple[Command, ...] = ()  # read, and not obeyed yet
+        self.alarmed_ms = 0  # when it was said that ticks fail
         backends = {"baseline": self.workload.baseline, "candidate": self.workload.candidate}
         self._sides = {role: identity(b, config.backends[b]) for role, b in backends.items()}
         self._models = {role: config.backends[b].model or b for role, b in backends.items()}
@@ -120,10 +121,11 @@ class Track:
         self.evidence = self._fresh(now_ms)
         self.verdicts, self._judged_ms = (), 0
 
-    def blob(self) -> str:
+    def blob(self, *, with_evidence: bool = True) -> str:
+        """What must be kept; evidence that is left out begins afresh."""
         kept = {
             "ramp": self.state.to_json(),
-            "evidence": self.evidence.to_json(),
+            "evidence": self.evidence.to_json() if with_evidence else {},
             "cursors": self.cursors,
             "told": told_to_json(self.told),
             "totals": {f.name: getattr(self.totals, f.name) for f in dataclasses.fields(self.totals)},
@@ -141,7 +143,7 @@ class Track:
         """Take in the news. The cursors move first: a record that cannot be folded is met once, not for ever; nor does
         it take a person's commands with it."""
         self.cursors.update(news.cursors)
-        self._orders += news.commands
+        self.orders += news.commands
         self.totals.bad_records += news.bad
         self.dirty |= bool(news.commands)
         for outcomes in news.outcomes:
@@ -202,7 +204,7 @@ class Track:
             self._look(readings, wanted, outlook)
         self.envoys = len(readings) + len(self.observation.masks)
         self._settle(now_ms)
-        self.facts, self._orders = self._facts(outlook, strangers, now_ms), ()
+        self.facts, self.orders = self._facts(outlook, strangers, now_ms), ()
         self.state, decisions = advance(self.state, self.facts, self.policy, now_ms)
         self.state, extra = self._shadow_knob(now_ms)
         if self.state.epoch != before.epoch:
@@ -268,12 +270,9 @@ class Track:
         self.told = planned.told
         seen = self.observation
         news = (seen.adopted, seen.autopilot, seen.shadow) != (None, None, None) or seen.restarted or seen.odd
-        self._calm = not planned.writes and not news and not seen.released and not self._overridden()
+        self._calm = not planned.writes and not news and not seen.released and not seen.above
         self._looked = (dict(self._shown(readings)), self.desired, self.told)
         return planned.writes
-
-    def _overridden(self) -> bool:
-        return any(set(self.names.write(self.desired)) & set(values or ()) for values in self._overrides.values())
 
     def _judge(self, now_ms: int) -> None:
         if self._urgent or turn(self.name, now_ms, JUDGE_MS) != turn(self.name, self._judged_ms, JUDGE_MS):
@@ -286,7 +285,7 @@ class Track:
             workload=self.name,
             verdicts=self.verdicts,
             samples=self.evidence.requests(),
-            commands=self._orders,
+            commands=self.orders,
             confirmed=len(seen.confirmed),
             envoys=self.envoys,
             adopted=seen.adopted,

@@ -85,9 +85,10 @@ async def cli(file: Path) -> AsyncIterator[Cli]:
 async def test_a_day_at_the_wheel(cli: Cli) -> None:
     status, out, _ = await cli("hold", "chat", "--reason", "lunch")
     assert (status, out) == (0, "chat: hold, 0 %, now held: lunch\n")
-    status, _, err = await cli("hold", "chat")
+    assert (await cli("hold", "chat"))[0] == 0  # said twice it is the same
+    status, _, err = await cli("approve", "chat")
     assert status == 2
-    assert "hold chat: already held by" in err
+    assert "approve chat: nothing waits for an approval" in err
     assert (await cli("resume", "chat"))[1] == "chat: resume, 0 %, now shadow: by command\n"
     status, out, _ = await cli("promote", "chat", "--json")
     assert (json.loads(out)["to_percent"], json.loads(out)["phase"]) == (1, "holding")
@@ -105,6 +106,7 @@ async def test_a_day_at_the_wheel(cli: Cli) -> None:
     status, out, _ = await cli("log", "--json")
     decisions = [json.loads(line) for line in out.splitlines()]
     assert [d["event"] for d in decisions if d["actor"] != "glidepath"] == [
+        "hold",
         "hold",
         "refused",
         "resume",
