@@ -12,6 +12,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import structlog
 from redis.exceptions import RedisError
@@ -187,9 +188,10 @@ class SteerLoop:
             else:
                 track.restore(blob, self._redis_ms(name, now_ms))
         except InputError as error:
-            log.error("state_unreadable", workload=name, reason=str(error), effect="not steered; weights stay")  # noqa: TRY400
-            self.tracks.pop(name, None)
-            return
+            log.error("state_unreadable", workload=name, reason=str(error), effect="held; weights stay")  # noqa: TRY400
+            track = Track(name, self._config, self._kind)
+            track.start(self._redis_ms(name, now_ms))
+            track.state = replace(track.state, newborn=True, held_reason=str(error))
         self.tracks[name] = track
         self._inherited[name] = frozenset({track.desired})
 

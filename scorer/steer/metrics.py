@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from glidepath.domain import Outcome
@@ -17,7 +19,7 @@ class SteerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         workload, gate = ["workload"], ["workload", "gate"]
         self.leader = Gauge("glidepath_scorer_leader", "1 while this scorer steers", registry=registry)
-        self.percent = Gauge("glidepath_workload_percent", "Desired share", workload, registry=registry)
+        self.percent = Gauge("glidepath_workload_percent", "Desired share; NaN: not known", workload, registry=registry)
         self.confirmed = Gauge("glidepath_envoys_confirmed", "Envoys with these weights", workload, registry=registry)
         self.envoys = Gauge("glidepath_envoys", "Envoys known", workload, registry=registry)
         self.verdict = Gauge("glidepath_gate_verdict", "1 pass, 0 inconclusive, -1 fail", gate, registry=registry)
@@ -48,7 +50,7 @@ class SteerMetrics:
 
     def show(self, track: Track) -> None:
         name = track.name
-        self.percent.labels(name).set(track.state.serving)
+        self.percent.labels(name).set(math.nan if track.state.blind else track.state.serving)
         self.confirmed.labels(name).set(len(track.observation.confirmed))
         self.envoys.labels(name).set(track.envoys)
         self.bad.labels(name).set(track.totals.bad_records)

@@ -89,12 +89,16 @@ def _start_over(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int,
 
 
 def _recognise(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:
-    """All of Redis was lost, not the Envoys: what they serve must not be replaced by a state that was born today."""
-    if not state.newborn or not facts.strangers:
+    """All of Redis was lost, not the Envoys: what they serve must not be replaced by a state that was born today.
+
+    The same where the stored state could not be read: ``held_reason`` says why.
+    """
+    if not state.newborn or not (facts.strangers or state.held_reason):
         return state, ()
     after = replace(state, phase=Phase.HELD, before=state.phase, entered_ms=now_ms, newborn=False, lost=True)
     after = replace(after, epoch=state.epoch + 1, since_ms=now_ms)  # judged by what clients get, whatever the share
     why = f"{', '.join(facts.strangers[:3])} came with weights that this state never set (was Redis emptied?)"
+    why = state.held_reason or why
     name = facts.workload
     after = replace(after, held_by="glidepath", held_reason=f"{why}; nothing is written meanwhile")
     reason = (

@@ -302,7 +302,7 @@ class Track:
             strangers=strangers,
             live_ms=self.totals.live_ms,
             live_errors=self._live_errors,
-            stray=self._stray,
+            stray=self._stray if 0 < self.envoys <= len(seen.confirmed) else 0,  # else the news travels
         )
 
     def _strangers(self, carrying: frozenset[str]) -> tuple[str, ...]:

@@ -247,6 +247,10 @@ def test_live_requests_that_began_after_the_share_was_0_are_stray_and_long_answe
         return News(outcomes=(Outcomes("chat", "x", seq, from_ms, from_ms + 250, (side,)),))
 
     envoys = MemoryActuator(1)
+    track.fold(flush(0, 900, 50.0))
+    for now_ms in (1500, 1750):
+        assert track.decide(envoys.readings(), Outlook(), now_ms) == ()
+        envoys.submit(track.writes(envoys.readings()))
     track.fold(flush(1, 9_000, 50.0))
     track.fold(flush(2, 60_000, 58_900.0))
     assert track.decide(envoys.readings(), Outlook(), 61_000) == ()

@@ -113,11 +113,19 @@ class Shelf:
 async def failing(worse: bool) -> AsyncIterator[tuple[Shelf, MemoryActuator, CollectorRegistry]]:
     state = RampState(Phase.HOLDING, 25, since_ms=1, entered_ms=1)
     blob = {"ramp": state.to_json(), "cursors": no_cursors(), "told": {}, "totals": {}, "seen": {}, "evidence": {}}
+    async with steering(blob, BrokenChat(worse)) as parts:
+        yield parts
+
+
+@asynccontextmanager
+async def steering(
+    blob: Mapping[str, Any], kind: Scripted
+) -> AsyncIterator[tuple[Shelf, MemoryActuator, CollectorRegistry]]:
     shelf, envoys, registry, stop = Shelf(blob), MemoryActuator(2), CollectorRegistry(), asyncio.Event()
     for envoy in envoys.runtime:
         envoys.curl(envoy, {CANDIDATE: "2500", BASELINE: "7500"})
     metrics = SteerMetrics(registry)
-    loop = SteerLoop(parse_config(CONFIG), shelf, Lease(), lambda _: envoys, BrokenChat(worse), metrics)  # type: ignore[arg-type]
+    loop = SteerLoop(parse_config(CONFIG), shelf, Lease(), lambda _: envoys, kind, metrics)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as group:
         group.create_task(loop.run(stop))
         yield shelf, envoys, registry
@@ -162,6 +170,18 @@ async def test_a_person_takes_it_back_and_it_stays_back(worse: bool, kind: Comma
         envoys.restart("envoy-1")
         await eventually(lambda: weights(envoys) == {"0"})
         await eventually(lambda: shelf.status["chat"].confirmed == 2)
+
+
+async def test_a_stored_state_that_cannot_be_read_is_held_and_said_and_the_envoys_weights_stay() -> None:
+    async with steering({"ramp": "no state"}, Scripted()) as (shelf, envoys, _):
+        await eventually(lambda: shelf.said("adopt"))
+        hold = shelf.said("hold")[0]
+        assert (hold.trigger, hold.actor) == ("state_lost", "glidepath")
+        assert "the stored state of chat cannot be read" in hold.reason
+        assert (shelf.status["chat"].phase, shelf.status["chat"].percent) == ("held", 25)
+        assert weights(envoys) == {"2500"}
+        shelf.order(CommandKind.ROLLBACK)
+        await eventually(lambda: weights(envoys) == {"0"})
 
 
 async def test_weight_0_by_curl_stays() -> None:
