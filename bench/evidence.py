@@ -163,7 +163,7 @@ def retreat(runs: int) -> list[Case]:
     """Bad answers until the fast guard fires, once every request of the candidate fails."""
     return [
         partial(_bad_answers, runs, share, healthy, base)
-        for share in (0.01, 0.1, 0.5, 0.75, 1.0)
+        for share in (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)
         for healthy in (0, 1000)
         for base in (0.0, 0.01)
     ]
@@ -176,10 +176,24 @@ def _bad_answers(runs: int, share: float, healthy: int, base: float) -> list[Row
     return [{"case": name, "runs": runs, "median": float(np.median(needed)), "p95": p95, "ok": p95 <= 10}]
 
 
+def outages(runs: int) -> list[Case]:
+    """How often the candidate goes to 0 % though both sides fail alike for 300 requests, at the default's budget."""
+    return [partial(_outage, runs, share, depth) for depth in (1.0, 0.6) for share in (0.25, 0.5, 0.75, 0.9, 0.95)]
+
+
+def _outage(runs: int, share: float, depth: float) -> list[Row]:
+    fired = cases.fast_false_alarms(runs, 70, outage(share, depth), n=1400, alpha=cases.DEFAULT_FAST_ALPHA)
+    silent = share**10  # no word of the baseline within the ten answers that may be waited for
+    name = f"share {share:.0%}, {depth:.0%} of both sides' requests fail"
+    ok = fired <= upper_limit(runs) if share <= 0.5 else None
+    return [{"case": name, "runs": runs, "share": fired, "silent": silent, "ok": ok}]
+
+
 TABLES: dict[str, Callable[[int], list[Case]]] = {
     "false decisions at the boundary": guarantees,
     "candidate samples until the decision (median)": power,
     "every request fails: bad answers until the guard fires": retreat,
+    "both sides fail: how often the candidate goes to 0": outages,
 }
 
 

@@ -71,7 +71,7 @@ class Engine:
                 self.down = DownGate(spec, self.counts)
                 return self.down
             case "split":
-                self.split = SplitGate(spec, self.counts)
+                self.split = SplitGate(spec)
                 return self.split
             case _:
                 section = sections[spec.name]
@@ -99,7 +99,7 @@ class Engine:
         counts.b_errors += b_errors
         self.fast.add(c_errors, c_n, b_errors, b_n)
         if c_n and self.down is not None:
-            self.down.add(c_down, c_n, self.fast.baseline_failing)
+            self.down.add(c_down, c_n, baseline_failing=self.fast.baseline_failing, heard=self.fast.heard)
         if self.rate is not None:
             self.rate.add(c_errors, c_n)
         if self.split is not None:

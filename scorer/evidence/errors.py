@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scorer.evidence.mixture import Mixed, RateGrid, Restarting
+from scorer.evidence.onset import Onset
 
 _SHIFTS = (0.1, 0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
 _DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
@@ -250,12 +251,12 @@ class RecentRate:
     """
 
     _HALVES = (10.0, 300.0)
-    _OLD = 16  # requests of the candidate after which the baseline's last failure is no news any more
+    _OLD = 24  # requests of the candidate after which the baseline's last failure is no news any more
 
     def __init__(self) -> None:
         self._state = [0.0, 3.0, 0.0, 3.0]
         self.failing = False  # whether half or more of its very last requests failed
-        self._since = 0  # requests of the candidate since then
+        self.silent = 0  # requests of the candidate since then
 
     @property
     def value(self) -> float:
@@ -266,10 +267,10 @@ class RecentRate:
         """``candidates``: the candidate's requests of the same time. A baseline that is hardly asked any more must not
         shield the candidate by one failure of long ago."""
         if not n:
-            self._since += candidates
-            self.failing &= self._since <= self._OLD
+            self.silent += candidates
+            self.failing &= self.silent <= self._OLD
             return
-        self.failing, self._since = 2 * errors >= n, 0
+        self.failing, self.silent = 2 * errors >= n, 0
         for at, half in zip((0, 2), self._HALVES, strict=True):
             keep = 0.5 ** (n / half)
             weight = _faded(n, half)
@@ -277,8 +278,45 @@ class RecentRate:
             self._state[at + 1] = self._state[at + 1] * keep + n * weight
 
     def to_json(self) -> list[Any]:
-        return [*self._state, self.failing, self._since]
+        return [*self._state, self.failing, self.silent]
 
     def load(self, raw: Sequence[Any]) -> None:
         *state, failing, since = raw
-        self._state, self.failing, self._since = [float(v) for v in state], bool(failing), int(since)
+        self._state, self.failing, self.silent = [float(v) for v in state], bool(failing), int(since)
+
+
+class Witness:
+    """What the baseline has to say since the candidate's requests began to fail: without it nobody can tell a broken
+    candidate from an outage of both. It is waited for, but not for long."""
+
+    _MOST, _MOST_PARTLY = 10, 30  # bad answers: where all fail, and where it is not that bad
+    _ALL = 0.7
+    _SURPRISING = 0.1
+    _NEWS = 40  # requests of the candidate for which the baseline's failures are news
+
+    def __init__(self) -> None:
+        self.bad = 0  # the candidate's bad answers meanwhile, or since the baseline's last failure
+
+    def see(self, since: Onset, c_errors: int, *, fails: bool) -> None:
+        """``since``: the candidate's bad time, these counts included; ``fails``: the baseline, just now."""
+        self.bad = self.bad + c_errors if since.c_errors and not fails else 0
+
+    def suffers_too(self, since: Onset, max_ratio: float, silent: int) -> bool:
+        """Whether about as many of the baseline's failed, its last one ``silent`` requests of the candidate ago."""
+        alike = since.c_errors * since.b_n <= max_ratio * since.b_errors * since.c_n
+        return since.b_errors >= 2 and alike and silent <= self._NEWS
+
+    def is_heard(self, since: Onset) -> bool:
+        """Whether the baseline is known to be better off, or has been waited for long enough."""
+        rate = since.c_errors / since.c_n if since.c_n else 0.0
+        if self.bad >= (self._MOST if rate >= self._ALL else self._MOST_PARTLY):
+            return True
+        p, n = min(rate, 0.95), since.b_n
+        few = range(since.b_errors + 1)
+        return n > 0 and sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in few) <= self._SURPRISING
+
+    def to_json(self) -> list[Any]:
+        return [self.bad]
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self.bad = int(raw[0])

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scorer.evidence.errors import AliveProof, CatastropheGuard, IncreaseTest, RateTest, RatioGuard, RecentRate, Share
+from scorer.evidence.errors import (
+    AliveProof,
+    CatastropheGuard,
+    IncreaseTest,
+    RateTest,
+    RatioGuard,
+    RecentRate,
+    Share,
+    Witness,
+)
 from scorer.evidence.gate import Cause, Counts, Gate, Part
 from scorer.evidence.mixture import LN2, log_add
 from scorer.evidence.onset import Onset
@@ -12,6 +21,7 @@ from scorer.evidence.specs import GateSpec
 from scorer.evidence.words import share_words
 
 MIN_FAST_ERRORS = 5  # a guard that goes straight to 0 % wants more than one hiccup, however surprising
+ALONE = 0.98  # with this share the baseline is asked too seldom to be waited for
 DOWN_KINDS = frozenset({"connect", "refused", "reset", "no_healthy_upstream", "dns", "no_cluster", "upstream_died"})
 
 
@@ -133,7 +143,7 @@ class FastGate(GuardGate):
         super().__init__(spec, counts)
         self._share, self._recent = Share(prior_share, prior_weight), RecentRate()
         self._ratio, self._catastrophe = RatioGuard(spec.limit), CatastropheGuard(floor)
-        self._since_ratio, self._since = Onset(), Onset()
+        self._since_ratio, self._since, self._witness = Onset(), Onset(), Witness()
 
     def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
         self._ratio.see(c_errors, b_errors, self._share.value)
@@ -142,17 +152,25 @@ class FastGate(GuardGate):
         self._since.see(self._catastrophe.gain, c_errors, c_n, b_errors, b_n)
         self._share.update(c_n, b_n)
         self._recent.update(b_errors, b_n, c_n)
+        self._witness.see(self._since, c_errors, fails=b_errors > 0 and self.baseline_failing)
         self._prove(c_errors, c_n)
         log_e = log_add(self._ratio.log_e, self._catastrophe.log_e) - LN2
-        if log_e >= self.spec.fail_at and self._recent.failing:
+        if log_e >= self.spec.fail_at and self.baseline_failing:
             self._catastrophe.forget()  # an outage of both sides: whatever it says of the candidate, do not act on it
-        elif self._counts.c_errors >= MIN_FAST_ERRORS:
+        elif self._counts.c_errors >= MIN_FAST_ERRORS and self.heard:
             self.note(log_e)
 
     @property
     def baseline_failing(self) -> bool:
-        """Whether the baseline's very last requests failed: then nothing is said of the candidate alone."""
-        return self._recent.failing
+        """Whether the baseline's last requests failed, or about as many as the candidate's since these began to: then
+        nothing is said of the candidate alone."""
+        recent = self._recent
+        return recent.failing or self._witness.suffers_too(self._since, self.spec.limit, recent.silent)
+
+    @property
+    def heard(self) -> bool:
+        """Whether the baseline has shown that it is well, or is not to be waited for any longer."""
+        return self._share.value >= ALONE or self._witness.is_heard(self._since)
 
     @property
     def value(self) -> float | None:
@@ -176,7 +194,7 @@ class FastGate(GuardGate):
 
     def test(self) -> Sequence[Part]:
         guards = (self._ratio, self._catastrophe, self._alive)
-        return (self._share, self._recent, *guards, self._since_ratio, self._since)
+        return (self._share, self._recent, *guards, self._since_ratio, self._since, self._witness)
 
 
 class DownGate(GuardGate):
@@ -187,13 +205,13 @@ class DownGate(GuardGate):
         self._guard = CatastropheGuard(spec.limit)
         self._since = Onset()
 
-    def add(self, c_down: int, c_n: int, baseline_failing: bool) -> None:
+    def add(self, c_down: int, c_n: int, *, baseline_failing: bool, heard: bool) -> None:
         self._guard.see(c_down, c_n, 0.0)
         self._since.see(self._guard.gain, c_down, c_n, 0, 0)
         self._prove(c_down, c_n)
         if self._guard.log_e >= self.spec.fail_at and baseline_failing:
             self._guard.forget()
-        elif self._counts.c_down >= MIN_FAST_ERRORS:
+        elif self._counts.c_down >= MIN_FAST_ERRORS and heard:
             self.note(self._guard.log_e)
 
     @property

@@ -11,8 +11,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from scorer.evidence.gate import Counts, Gate, Part
-from scorer.evidence.mixture import LN2, Mixed, RateGrid, log_add
+from scorer.evidence.gate import Gate, Part
+from scorer.evidence.mixture import LN2, Mixed, RateGrid, log_add, spend
+from scorer.evidence.quality import Block
 from scorer.evidence.specs import GateSpec
 from scorer.evidence.words import share_words
 
@@ -70,25 +71,72 @@ def odds_ratio(c_n: int, b_n: int, share: float) -> float | None:
     return math.exp(math.log(c_n / b_n) - math.log(share / (1 - share)))
 
 
-class SplitGate(Gate):
-    """The realised share against the configured one."""
+class Mending:
+    """After an alarm: is the split right again? Another guard watches the requests since then, and begins anew whenever
+    they speak against it; what its proof costs grows with every beginning, so that in all of them together a split
+    beyond PROVEN is called right with probability α at most."""
 
-    def __init__(self, spec: GateSpec, counts: Counts) -> None:
+    _GIVE_UP = -2.0
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self.guard = SplitGuard(share)
+        self._starts = 1
+        self.c_n = self.b_n = 0
+
+    def update(self, c_n: int, b_n: int) -> None:
+        self.guard.update(c_n, b_n)
+        self.c_n += c_n
+        self.b_n += b_n
+        if self.guard.log_pass < self._GIVE_UP:
+            self.guard, self.c_n, self.b_n = SplitGuard(self._share), 0, 0
+            self._starts += 1
+
+    @property
+    def log_pass(self) -> float:
+        return self.guard.log_pass + math.log(spend(self._starts))
+
+    def to_json(self) -> list[Any]:
+        return [self._starts, self.c_n, self.b_n, self.guard.to_json()]
+
+    def load(self, raw: Sequence[Any]) -> None:
+        self._starts, self.c_n, self.b_n = (int(v) for v in raw[:3])
+        self.guard.load(raw[3])
+
+
+class SplitGate(Gate):
+    """The realised share against the configured one, since the step began or since it was last put right."""
+
+    def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
-        self._counts = counts
-        self._guard = SplitGuard(spec.limit)
+        self._guard, self._mending = SplitGuard(spec.limit), Mending(spec.limit)
+        self._seen = Block([0, 0])
 
     def add(self, c_n: int, b_n: int) -> None:
-        self._guard.update(c_n, b_n)
-        self.note(self._guard.log_e, self._guard.log_pass)
+        seen = self._seen.values
+        self._seen.values = [seen[0] + c_n, seen[1] + b_n]
+        if not self.failed:
+            self._guard.update(c_n, b_n)
+            self.note(self._guard.log_e, self._guard.log_pass)
+            return
+        self._mending.update(c_n, b_n)
+        if self._mending.log_pass >= self.spec.pass_at:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """It would hold the ramp for ever otherwise: a router that was put right leaves the step's total as it is."""
+        mended, self._mending = self._mending, Mending(self.spec.limit)
+        self._guard, self._seen.values = mended.guard, [mended.c_n, mended.b_n]
+        self.fail_peak, self.pass_peak, self.cause = 0.0, 0.0, None
+        self.note(0.0, self._guard.log_pass)
 
     @property
     def n(self) -> int:
-        return self._counts.c_n + self._counts.b_n
+        return int(sum(self._seen.values))
 
     @property
     def within(self) -> bool:
-        odds = odds_ratio(self._counts.c_n, self._counts.b_n, self.spec.limit)
+        odds = self._odds()
         return odds is not None and 1 / PROVEN <= odds <= PROVEN
 
     @property
@@ -97,13 +145,21 @@ class SplitGate(Gate):
 
     @property
     def value(self) -> float | None:
-        return self._counts.c_n / self.n if self.n else None
+        return self._seen.values[0] / self.n if self.n else None
+
+    def _odds(self) -> float | None:
+        c_n, b_n = self._seen.values
+        return odds_ratio(int(c_n), int(b_n), self.spec.limit)
 
     def words(self) -> str:
-        odds = odds_ratio(self._counts.c_n, self._counts.b_n, self.spec.limit)
+        odds = self._odds()
         off = "" if odds is None else f" (odds {odds:.2f} × what they should be)"
         own, limit = share_words(self.value), share_words(self.spec.limit)
-        return f"the candidate got {own} of {self.n} requests, {limit} is set{off}"
+        text = f"the candidate got {own} of {self.n} requests, {limit} is set{off}"
+        since = self._mending.c_n + self._mending.b_n
+        if not self.failed or not since:
+            return text
+        return f"{text}; of the last {since} {share_words(self._mending.c_n / since)}"
 
     def test(self) -> Sequence[Part]:
-        return (self._guard,)
+        return (self._guard, self._seen, self._mending)

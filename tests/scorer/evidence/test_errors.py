@@ -134,6 +134,56 @@ def test_one_failure_of_a_baseline_that_is_hardly_asked_does_not_shield_a_broken
         assert bad <= 30
 
 
+def test_the_last_failures_of_a_baseline_that_is_never_asked_again_do_not_shield_for_ever() -> None:
+    engine = Engine(workload_of(), None, 0.9)
+    for _ in range(100):
+        engine.requests(0, 9, 0, 0, 1)
+    engine.requests(2, 2, 0, 2, 2)
+    bad = 0
+    while not engine.fast.failed:
+        engine.requests(1, 1, 0, 0, 0)
+        bad += 1
+        assert bad <= 60
+
+
+@pytest.mark.parametrize(("share", "most"), [(0.5, 0.02), (0.75, 0.12), (0.9, 0.5)])
+def test_an_outage_of_both_is_told_from_the_candidates_where_the_baseline_still_answers(
+    share: float, most: float
+) -> None:
+    alpha = cases.DEFAULT_FAST_ALPHA
+    assert cases.fast_false_alarms(120, 8, bench.outage(share, 1.0), n=1400, alpha=alpha) <= most
+
+
+@pytest.mark.parametrize("share", [0.75, 0.9, 0.95])
+def test_a_word_of_the_baseline_is_waited_for_until_the_tenth_bad_answer_and_no_longer(share: float) -> None:
+    for word, expected in ((False, 10), (True, 8)):
+        gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, share)
+        for _ in range(50):
+            counts.c_n += 9
+            gate.add(0, 9, 0, 1)
+        for bad in range(1, 12):
+            counts.c_n += 1
+            counts.c_errors += 1
+            gate.add(1, 1, 0, 0)
+            if word and bad == 8:
+                gate.add(0, 0, 0, 1)
+            if gate.failed:
+                break
+        assert bad == expected
+
+
+def test_a_fast_guard_stored_before_it_waited_for_the_baseline_goes_on() -> None:
+    (old, counts), (new, _) = cases.fast_gate(0.01, 0.5), cases.fast_gate(0.01, 0.5)
+    for _ in range(20):
+        counts.c_n += 1
+        counts.c_errors += 1
+        old.add(1, 1, 0, 1)
+    assert old.failed
+    new.load(old.to_json()[:-1])
+    assert new.failed
+    assert new.fail_peak == old.fail_peak
+
+
 def test_a_single_hiccup_never_fires_the_fast_guard_however_small_the_share() -> None:
     gate, counts = cases.fast_gate(cases.ALPHA, 0.001)
     for _ in range(4):
