@@ -205,6 +205,9 @@ def _look(names: RuntimeNames, desired: Imprint, values: Values | None, before: 
     if values is None:
         return _Look(told=before)
     actual, ours = names.read(values), (*before, desired)
+    if actual is not None and actual in ours:  # the usual case
+        confirmed, unconfirmed = actual[:2] == desired[:2], {i[:2] for i in before} != {desired[:2]}
+        return _Look((actual,), actual, confirmed, unconfirmed)
     hand = _by_hand(names, actual, values, ours, desired)
     if actual is None:
         restarted = bool(before) and NOTHING not in before
