@@ -61,7 +61,7 @@ def _forms(left: Reading, right: Reading, aligned: Aligned) -> list[Signal]:
         form.truncation(left, right, aligned),
         form.repetition(repeats(left), repeats(right), aligned),
         language(left.text, right.text),
-        form.garbling(garbling(left), garbling(right), aligned),
+        form.garbling(*garbling(left, right), aligned),
         form.one_sided("leaks", leaks(left), leaks(right)),
         form.one_sided("code", broken_code(left.text), broken_code(right.text)),
     ]

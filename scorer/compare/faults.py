@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scorer.compare.canonical import plain, strip_courtesies
-from scorer.compare.letters import implausible_share
+from scorer.compare.language import is_foreign
+from scorer.compare.letters import implausible_share, words_of
 from scorer.compare.libraries import badness
 from scorer.compare.reading import Reading
 from scorer.compare.result import excerpt, ramp
@@ -32,21 +33,34 @@ _CANNOT = (
     r"(?:can(?:not| ?not|'?t)|won't|will not|must decline|have to decline|decline|refuse|don't|do not|could not"
     r"|couldn't|(?:am|'m|are|'re) (?:not able|unable|not allowed|not permitted|not comfortable|not going))"
 )
+_RULES = (
+    r"(?:my|our|openai|(?:the |its )?(?:content|usage|safety|ethical|community)? ?(?:polic|guideline|terms of|standards"
+    r"|programming))"
+)
 _REFUSAL = re.compile(
     r"(?:^|[.!?:,]\s+|\b(?:but|however|as|so) )"
     rf"(?:i(?:'m| am) (?:really |very |so |truly )?(?:sorry|afraid)\b[^.!?]{{0,80}}\b(?:i|we)\b ?{_CANNOT}"
-    rf"|(?:(?:unfortunately|regrettably|apologies|sorry|my apologies|i apologi[sz]e)[^.!?]{{0,60}}\b)?(?:i"
-    rf"|we) ?{_CANNOT} (?:really |currently |directly |be able to |in good conscience )?"
+    rf"|(?:(?:unfortunately|regrettably|apologies|sorry|my apologies|i apologi[sz]e)[^.!?]{{0,60}}\b)?"
+    rf"(?:i ?{_CANNOT} (?:really |currently |directly |be able to |in good conscience )?"
     r"(?:help|assist|provide|fulfil|fulfill|comply|answer|do that|do this|support|offer|give|create|generate"
     r"|write|discuss|share|engage|complete|respond|continue|process|proceed|accommodate|participate|advise)"
+    rf"|we ?{_CANNOT} (?:really |currently )?(?:help|assist|comply|fulfil|fulfill|discuss|answer))"
     r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b[^.!?]{0,60}\b(?:can(?:not|'t)|unable"
     r"|not able|don't|do not|won't)"
     rf"|i(?:'m| am) (?:unable|not able|not allowed|not permitted|not comfortable)\b"
-    r"|(?:it|this|that) (?:is|would be|goes) (?:against|not appropriate|inappropriate|unethical|beyond)"
-    r"|(?:this|that|your|the) (?:request|question|topic|content)\b[^.!?]{0,40}\b(?:violat|against"
-    r"|not something i|inappropriate|cannot be|can't be)"
+    rf"|(?:it|this|that) (?:is|would be|goes) (?:against {_RULES}|beyond (?:my|what i|the scope of (?:what i|my))"
+    r"|(?:not appropriate|inappropriate|unethical) (?:for me|to (?:provide|share|discuss|generate|create|write|assist"
+    r"|help|answer)))"
+    rf"|(?:this|that|your|the) (?:request|question|topic|content)\b[^.!?]{{0,40}}\b(?:(?:violat\w{{1,4}}|against)"
+    rf" (?:\w{{1,15}} )?{_RULES}|not something i|inappropriate|cannot be (?:answered|fulfilled|processed|completed))"
     r"|i must (?:respectfully )?decline|i(?:'d| would) (?:rather|prefer) not"
     r"|i (?:do not|don't) (?:have (?:access|the ability|enough information|information)|feel comfortable))",
+    re.IGNORECASE,
+)
+# What follows a hedge ("no definitive answer, but …") is the answer; an offer of something else is none.
+_ANSWERS_THEN = re.compile(
+    r"[^.!?]{0,160}(?:,? but|[,;.]? however|,? (?:al)?though|[.!?] (?=(?:in general|generally|typically)\b)),? "
+    r"(?!i\b|i'|we\b|you\b|if\b|feel\b|please\b|let me\b|here\b|perhaps\b|maybe\b|there are other)\w+(?:[ ,]+\S+){5}",
     re.IGNORECASE,
 )
 _SORRY = re.compile(
@@ -62,6 +76,8 @@ def refusal(reading: Reading) -> Fault:
     match = _REFUSAL.search(head[:400])
     if match is None:
         return NO_FAULT
+    if _ANSWERS_THEN.match(head, match.end()):
+        return Fault(0.2, excerpt(head[match.start() : match.end() + 40]))
     early = match.start() < 120
     short = len(reading.tokens) < 90
     if early and (short or _SORRY.match(head)):
@@ -139,16 +155,34 @@ def _longest_loop(array: np.ndarray) -> tuple[int, int]:
     return best, at
 
 
-def garbling(reading: Reading) -> Fault:
-    """Mojibake (ftfy's badness), replacement characters, words no language would write."""
-    text = reading.text[:8000]
+_READ = 8000  # characters in which garbling is looked for
+
+
+def garbling(left: Reading, right: Reading) -> tuple[Fault, Fault]:
+    """Mojibake (ftfy's badness), replacement characters, and words no language would write, on either side.
+
+    A word that both sides write is a word; and a side is odd only as far as it is odder than the other.
+    """
+    texts = left.text[:_READ], right.text[:_READ]
+    shared = words_of(texts[0]) & words_of(texts[1])
+    odd = [implausible_share(text, shared) for text in texts]
+    if max(share for share, _ in odd) > _ODD and is_foreign(left.text) and is_foreign(right.text):
+        odd = [implausible_share(text, shared, european=True) for text in texts]
+    (a, example_a), (b, example_b) = odd
+    return _garbled(left, a - b, example_a), _garbled(right, b - a, example_b)
+
+
+_ODD = 0.06
+
+
+def _garbled(reading: Reading, odd: float, example: str) -> Fault:
+    text = reading.text[:_READ]
     if not text:
         return NO_FAULT
     broken = text.count("\ufffd") + sum(c < " " and c not in "\n\r\t" for c in text)
     marks = broken + badness()(text)
-    odd, example = implausible_share(text)
-    degree = max(ramp(marks / max(len(reading.tokens), 1), 0.01, 0.1), ramp(odd, 0.06, 0.2))
-    return Fault(degree, example if odd > 0.06 else "broken characters") if degree else NO_FAULT
+    degree = max(ramp(marks / max(len(reading.tokens), 1), 0.01, 0.1), ramp(odd, _ODD, 0.2))
+    return Fault(degree, example if odd > _ODD else "broken characters") if degree else NO_FAULT
 
 
 _UNFINISHED = re.compile(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
 from scorer.compare.edits import Aligned
 from scorer.compare.faults import Fault, Repeats, unfinished
+from scorer.compare.letters import spelt_otherwise
+from scorer.compare.lexicon import misspelled
 from scorer.compare.meaning import Meaning
 from scorer.compare.reading import Reading
 from scorer.compare.result import Signal, clamp, excerpt, ramp
+from scorer.compare.tokens import Token
 
 _MANY_TYPOS = 3
 
@@ -33,7 +37,7 @@ def length(left: Reading, right: Reading) -> Signal:
 def truncation(left: Reading, right: Reading, aligned: Aligned) -> Signal:
     """One side was cut: its provider says so, its form shows it, or it is the beginning of the other side's text."""
     cut = one_sided("truncation", _cut(left), _cut(right))
-    tail = _missing_tail(aligned)
+    tail = _missing_tail(left, right, aligned)
     if tail is None:
         # Word for word the same to the end: then a missing full stop is typography. What the provider says still
         # counts.
@@ -42,7 +46,8 @@ def truncation(left: Reading, right: Reading, aligned: Aligned) -> Signal:
     degree, words, baseline = tail
     if degree * aligned_bearing(aligned) > cut.effect:
         bearing = aligned_bearing(aligned)
-        return Signal("truncation", degree, bearing, f"the last {words} words are missing", baseline_at_fault=baseline)
+        why = f"the last {words} words are missing" if words > 0 else "the last word is cut"
+        return Signal("truncation", degree, bearing, why, baseline_at_fault=baseline)
     return cut
 
 
@@ -58,14 +63,15 @@ def _cut(reading: Reading) -> Fault:
     return unfinished(reading)
 
 
-def _missing_tail(aligned: Aligned) -> tuple[float, int, bool] | None:
+def _missing_tail(left: Reading, right: Reading, aligned: Aligned) -> tuple[float, int, bool] | None:
     """(degree, words missing, whether on the baseline's side) when one text ends where the other goes on."""
     if not aligned.edits:
         return None
     last = aligned.edits[-1]
     at_end = last.left_end == len(aligned.left) and last.right_end == len(aligned.right)
     more, less = sorted((last.left, last.right), key=len, reverse=True)
-    half_word = len(less) == 1 and any(t.key.startswith(less[0].key) for t in more[:2])
+    shorter = left if less is last.left else right
+    half_word = len(less) == 1 and any(_begins(less[0], t, more) for t in more[:2]) and _breaks_off(shorter, less[0])
     if not at_end or (less and not half_word):
         return None
     longer = max(len(aligned.left), len(aligned.right))
@@ -78,6 +84,17 @@ def _missing_tail(aligned: Aligned) -> tuple[float, int, bool] | None:
     # Cut between sentences. A candidate that says one sentence more has added something; the baseline was not cut.
     degree = 0.0 if baseline else 0.6 + 0.4 * ramp(share, 0.02, 0.1)
     return degree, len(more) - len(less), baseline
+
+
+def _begins(part: Token, whole: Token, missing: Sequence[Token]) -> bool:
+    """One letter is a beginning only where more words are missing."""
+    return (len(part.key) > 1 or len(missing) > 1) and whole.key.startswith(part.key) and whole.key != part.key
+
+
+def _breaks_off(reading: Reading, last: Token) -> bool:
+    """Whether the text ends in this very word, without a mark behind it, and it is no unit behind a number."""
+    before = reading.canonical[max(0, last.start - 3) : last.start].rstrip(" °")
+    return reading.canonical.endswith(last.surface) and not before[-1:].isdigit()
 
 
 def repetition(left: Repeats, right: Repeats, aligned: Aligned) -> Signal:
@@ -106,12 +123,20 @@ def drift(said: Meaning, aligned: Aligned) -> Signal:
 def garbling(left: Fault, right: Fault, aligned: Aligned) -> Signal:
     """Characters that are broken on one side only, or the same words with wrong letters."""
     alone = one_sided("garbling", left, right)
-    typos = aligned.misspelled
+    typos = _misspelled(aligned)
     words = max(1, min(len(aligned.left), len(aligned.right)))
     degree = ramp(len(typos) / words, 0.02, 0.1) if len(typos) >= _MANY_TYPOS else 0.0
     if degree <= alone.divergence:
         return alone
     return Signal("garbling", degree, why=f"{len(typos)} words with wrong letters, such as “{typos[0]}”")
+
+
+def _misspelled(aligned: Aligned) -> list[str]:
+    """Words of the right text that are words of the left one with wrong letters; spellings and endings are not that."""
+    pairs = [p for e in aligned.edits if len(e.left) == len(e.right) for p in zip(e.left, e.right, strict=True)]
+    return [
+        b.surface for a, b in pairs if not a.number and misspelled(a.key, b.key) and not spelt_otherwise(a.key, b.key)
+    ]
 
 
 def empty(left: Reading, right: Reading) -> Signal:

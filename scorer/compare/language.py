@@ -33,6 +33,13 @@ def language(left: str, right: str) -> Signal:
     return Signal("language", script, why=f"{max_script(scripts[0])} → {max_script(scripts[1])}" if script else "")
 
 
+def is_foreign(text: str) -> bool:
+    """Whether the text is rather in another language than in English."""
+    prose = _prose(text[: 4 * _PASSAGE])[:_PASSAGE]
+    name, sure = detect_language(prose) if len(prose) >= 20 else ("en", 0.0)
+    return name != "en" and sure >= 0.4
+
+
 def max_script(shares: dict[str, float]) -> str:
     return max(shares, key=shares.__getitem__, default="none")
 
@@ -49,8 +56,7 @@ def _scripts(text: str) -> dict[str, float]:
 
 def _languages(text: str) -> tuple[str, ...]:
     """The languages of the beginning and of the end, where the detector is sure; none for code and short texts."""
-    bare = plain(_CODE.sub(" ", text[:MAX_CHARS]))
-    prose = " ".join(bare.encode("utf-8", "replace").decode().split())
+    prose = _prose(text)
     if len(prose) < 40:
         return ()
     passages = [prose[:_PASSAGE]] if len(prose) <= _PASSAGE else [prose[:_PASSAGE], prose[-_PASSAGE:]]
@@ -61,3 +67,9 @@ def _languages(text: str) -> tuple[str, ...]:
             return ()
         found.append(name)
     return tuple(dict.fromkeys(found))
+
+
+def _prose(text: str) -> str:
+    """On one line, without code and marks, as the detector takes it."""
+    bare = plain(_CODE.sub(" ", text[:MAX_CHARS]))
+    return " ".join(bare.encode("utf-8", "replace").decode().split())

@@ -126,6 +126,24 @@ def test_a_candidate_that_adds_a_sentence_does_not_make_the_baseline_cut() -> No
     assert result.agreement > 0.9
 
 
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [("35 degrees Celsius", "35 °C"), ("35 degrees Celsius.", "35 °C."), ("20 minutes", "20 min"), ("5 litres", "5 l")],
+)
+def test_a_unit_written_short_at_the_end_is_not_cut_off(long: str, short: str) -> None:
+    said = "The process speeds up when the temperature rises, and it takes up to about "
+    for left, right in ((said + long, said + short), (said + short, said + long)):
+        assert compared(left, right).signals["truncation"] < 0.5
+
+
+def test_a_word_that_breaks_off_is_cut() -> None:
+    said = "The process speeds up when the temperature rises, and it ends with the evaporation of all the water"
+    cut = compared(said + ".", said[:-8])
+    assert "truncation" in cut.flags
+    half = compared(said, said[:-2])
+    assert half.details["truncation"] == "the last word is cut"
+
+
 def test_broken_code_is_a_flag() -> None:
     code = "Use this:\n\n```python\ndef add(a, b):\n    return a + b\n```\nIt adds two numbers."
     assert "code" in compared(code, code.replace("(a, b):", "(a, b:")).flags

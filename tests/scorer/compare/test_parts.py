@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scorer.compare import form
 from scorer.compare.canonical import canonical
 from scorer.compare.code import broken_code
 from scorer.compare.edits import align
@@ -95,6 +96,12 @@ def test_opposites_classes_and_spellings() -> None:
         "I must decline.",
         "Sorry, I can’t help with that. Is there anything else?",
         "I'm not able to discuss this topic.",
+        "This request violates our content policy.",
+        "It is against my guidelines to write that.",
+        "It would be inappropriate for me to share this.",
+        "I cannot provide an explanation of this topic as it violates our policies.",
+        "I can't help with that, but I can suggest other topics.",
+        "We cannot assist with this.",
     ],
 )
 def test_a_refusal_is_recognised(said: str) -> None:
@@ -107,6 +114,13 @@ def test_a_refusal_is_recognised(said: str) -> None:
         "The library cannot be used without a key. Install it first, then run the command twice.",
         "Sorry to hear that your cat is ill. Give her water and call the vet.",
         "You cannot help everyone, but you can help someone.",
+        "This request violates the GDPR, so the company must reject it within a month.",
+        "I cannot provide a definitive answer, but the capital was moved in 1960 to Brasilia.",
+        "I can't give medical advice. However, ibuprofen is taken with food, up to three times a day.",
+        "It is against the law to drive without a licence.",
+        "That is beyond the river, about two miles from the old bridge.",
+        "Unfortunately, we cannot give refunds after 30 days.",
+        "The question is against which background the figure stands.",
     ],
 )
 def test_an_answer_with_the_words_of_a_refusal_is_none(said: str) -> None:
@@ -181,13 +195,79 @@ def test_the_form_of_a_cut_text() -> None:
     assert unfinished(Reading("- apples\n- pears")).degree == 0.0
 
 
+NEXT_TO = Reading("It opens at nine, and the tickets are sold at the door of the museum.")
+
+
 def test_garbling_is_seen_and_plain_words_are_not_garbled() -> None:
-    assert garbling(Reading("Ã©tÃ© â€™ naÃ¯ve franÃ§ais Ã©cole")).degree == 1.0
-    assert garbling(Reading("xqzk vjwq plmkz qqjh zzxk wvbq")).degree == 1.0
-    assert (
-        garbling(Reading("Kubernetes schedules pods; OAuth2, IPv6 and PostgreSQL are fine, so is GitHub.")).degree
-        == 0.0
-    )
+    for broken in ("Ã©tÃ© â€™ naÃ¯ve franÃ§ais Ã©cole", "xqzk vjwq plmkz qqjh zzxk wvbq", "It op\ufffdns at nine."):
+        assert garbling(NEXT_TO, Reading(broken))[1].degree == 1.0
+        assert garbling(Reading(broken), NEXT_TO)[0].degree == 1.0
+    fine = Reading("Kubernetes schedules pods; OAuth2, IPv6 and PostgreSQL are fine, so is GitHub.")
+    assert [side.degree for side in garbling(NEXT_TO, fine)] == [0.0, 0.0]
+
+
+# Two ways to say the same in each language, with the letter pairs that English does not have.
+TWICE = {
+    "German": (
+        "Die Stadt hat zwei Schulen. Die zweite Schule liegt zwischen Stadtpark und Marktplatz, jetzt mit Werkzeug.",
+        "Es gibt in der Stadt zwei Schulen; eine davon, zuletzt umgebaut, steht hinter dem Rathaus am Flugzeugmuseum.",
+    ),
+    "Dutch": (
+        "De belangrijkste wijk ligt vlakbij de rijksweg. Iedereen wordt uitgenodigd en krijgt de eerste maand gratis.",
+        "Dichtbij de snelweg ligt de grootste wijk; wie zich inschrijft betaalt pas in de tweede maand, gelijk ieder.",
+    ),
+    "Polish": (
+        "Muzeum jest otwarte od rana. Wszystkie bilety kosztuja dwanascie zlotych. Zwiedzajacy nie moga robic zdjec.",
+        "Wstep dla wszystkich jest tani, a muzeum zwiedza sie przez caly dzien. Fotografowanie jest zabronione.",
+    ),
+    "French": (
+        "Le livre est vraiment ouvert au public. Les objets du vestibule sont couverts, et on trouve du cuivre.",
+        "On peut vraiment consulter cet ouvrage. Le vestibule et ses objets restent couverts de cuivre.",
+    ),
+    "Swedish": (
+        "Det finns kvar tjugo kvinnor i byn, och hjulen byttes i fjol. Sjukhuset ligger vid fjorden.",
+        "I byn bor tjugo kvinnor kvar; man bytte hjul i fjol, och vid fjorden finns ett sjukhus.",
+    ),
+    "Spanish": ("El objetivo se obtiene sin subjetividad.", "Con una opcion objetiva el reconocimiento se obtuvo."),
+    "Italian": ("Le mozzarelle e le pizze sono pronte.", "Sono pronte sia la pizza che la mozzarella per cena."),
+    "Portuguese": ("O objetivo do advogado era obvio.", "Era obvio o que o advogado queria como objetivo."),
+}
+
+
+@pytest.mark.parametrize("language", TWICE)
+def test_no_language_is_garbling(language: str) -> None:
+    left, right = (Reading(text) for text in TWICE[language])
+    aligned = align(left.tokens, right.tokens)
+    assert form.garbling(*garbling(left, right), aligned).effect < 0.3
+    assert form.garbling(*garbling(right, left), aligned).effect < 0.3
+
+
+@pytest.mark.parametrize("language", ["German", "Dutch", "French", "Swedish"])
+def test_shuffled_letters_are_garbling_in_every_language(language: str) -> None:
+    text = TWICE[language][0]
+    shuffled = " ".join("".join(sorted(word, key=lambda c: (ord(c) * 7919) % 101)) for word in text.split())
+    left, right = Reading(text), Reading(shuffled)
+    signal = form.garbling(*garbling(left, right), align(left.tokens, right.tokens))
+    assert signal.effect > 0.5
+    assert not signal.baseline_at_fault
+
+
+@pytest.mark.parametrize(
+    ("british", "american"),
+    [
+        (
+            "The licence defence depends on a catalogue dialogue, a modelled jewellery tyre, a sceptical judgement.",
+            "The license defense depends on a catalog dialog, a modeled jewelry tire, a skeptical judgment.",
+        ),
+        (
+            "The colour of the centre is organised, and we analyse the behaviour of aluminium fibres in the theatre.",
+            "The color of the center is organized, and we analyze the behavior of aluminum fibers in the theater.",
+        ),
+    ],
+)
+def test_two_spellings_are_no_garbling(british: str, american: str) -> None:
+    left, right = Reading(british), Reading(american)
+    assert form.garbling(*garbling(left, right), align(left.tokens, right.tokens)).effect == 0.0
 
 
 def test_language_needs_enough_text_to_speak_up() -> None:
