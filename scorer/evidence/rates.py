@@ -17,6 +17,7 @@ from scorer.evidence.errors import (
 from scorer.evidence.gate import Cause, Counts, Gate, Part
 from scorer.evidence.mixture import LN2, log_add
 from scorer.evidence.onset import Onset
+from scorer.evidence.quality import Block
 from scorer.evidence.specs import GateSpec
 from scorer.evidence.words import share_words
 
@@ -94,21 +95,31 @@ class RateGate(CountGate):
 
 
 class IncreaseGate(CountGate):
-    """The candidate's error rate less the baseline's."""
+    """The candidate's error rate less the baseline's at the same time: the blocks' mean difference, weighted as in Mantel
+    & Haenszel (1959). Over the step as a whole, a common outage at a large share of the candidate would look like one.
+    """
 
     def __init__(self, spec: GateSpec, counts: Counts) -> None:
         super().__init__(spec, counts)
         self._test = IncreaseTest(min(max(spec.limit, 1e-6), 0.98))
         self._since = Onset()
+        self._blocks = Block([0.0, 0.0])  # weights, and weighted differences
 
     def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
         """One block with requests of both sides."""
         self._test.update(c_errors, c_n, b_errors, b_n)
         self._since.see(self._test.gain, c_errors, c_n, b_errors, b_n)
+        weight, (weights, differences) = c_n * b_n / (c_n + b_n), self._blocks.values
+        self._blocks.values = [weights + weight, differences + weight * (c_errors / c_n - b_errors / b_n)]
         self.note(self._test.log_fail, self._test.log_pass)
 
     @property
     def value(self) -> float | None:
+        weights, differences = self._blocks.values
+        return differences / weights if weights else self._pooled
+
+    @property
+    def _pooled(self) -> float | None:
         c = self._counts
         return c.c_errors / c.c_n - c.b_errors / c.b_n if c.c_n and c.b_n else None
 
@@ -128,12 +139,16 @@ class IncreaseGate(CountGate):
         if self.value is None:
             return f"{c.c_n} requests of the candidate and {c.b_n} of the baseline: nothing to compare with"
         own, base = share_words(c.c_errors / c.c_n), share_words(c.b_errors / c.b_n)
-        return (
+        text = (
             f"error rate {own} ({c.c_errors} of {c.c_n}), baseline's {base}, may be {share_words(self.spec.limit)} more"
         )
+        pooled = self._pooled
+        if pooled is None or (pooled <= self.spec.limit) == self.within:
+            return text
+        return f"{text}; at the same times it is {share_words(self.value)} more"
 
     def test(self) -> Sequence[Part]:
-        return (self._test, self._since)
+        return (self._test, self._since, self._blocks)
 
 
 class FastGate(GuardGate):

@@ -73,6 +73,20 @@ def test_a_baseline_without_any_variety_for_long_leaves_the_increase_test_able_t
     assert test.log_fail > 20
 
 
+def test_a_common_outage_at_a_large_share_does_not_keep_an_equal_candidate_from_passing() -> None:
+    """Over the step the candidate has most of its requests in the bad hour, the baseline in the good ones."""
+    engine, rng = Engine(workload_of("    gates: {errors: {max_increase: 1%}}\n"), None, 0.1), np.random.default_rng(6)
+    for k in range(600):
+        share, rate = (0.6, 0.3) if 300 <= k < 320 else (0.1, 0.002)
+        own = int(rng.binomial(100, share))
+        engine.requests(int(rng.binomial(own, rate)), own, 0, int(rng.binomial(100 - own, rate)), 100 - own)
+        engine.close_block()
+    verdict = next(v for v in engine.verdicts({}) if v.gate == "errors")
+    assert verdict.outcome == "pass"
+    assert abs(verdict.value or 1) < 0.01
+    assert "at the same times" in verdict.message
+
+
 def test_the_fixed_limit_keeps_its_promise_at_the_boundary() -> None:
     runs = cases.rate(RUNS, 4, 0.02, n=1000)
     assert runs.fail_rate <= cases.upper_limit(RUNS)
