@@ -77,8 +77,8 @@ def _resume(state: RampState, command: Command, facts: Facts, policy: RampPolicy
 
 
 def resumed(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> RampState:
-    """The ramp's own way from where it was held: at most to its last step. A split that is not as set starts afresh:
-    nothing else would ever clear it."""
+    """The ramp's own way from where it was held: at most to its last step. Who resumes although the split is not as set
+    says that it was put right: it is judged afresh."""
     after = transition(state, Event.RESUME, now_ms, last=policy.last, percent=min(state.percent, policy.last))
     if after.epoch == state.epoch and any(v.gate == "split" for v in against(facts)):
         after = replace(after, epoch=after.epoch + 1, since_ms=now_ms)

@@ -258,8 +258,8 @@ def obstacle(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) ->
 
 
 def _afresh(missing: str, facts: Facts) -> str:
-    """A split that failed stays so, however the requests are divided from now on."""
-    how = f"; once it is put right, `glidepath retry {facts.workload}` begins the evidence afresh"
+    """A split that failed takes its time to prove that it was put right."""
+    how = f"; once it is put right this ends by itself, by `glidepath retry {facts.workload}` at once"
     return missing + (how if "split fail" in missing else "")
 
 

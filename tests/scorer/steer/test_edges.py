@@ -19,6 +19,7 @@ from glidepath.errors import InputError
 from glidepath.histogram import Histogram
 from glidepath.records import Command, CommandKind, Phase, to_json
 from glidepath.wire import encode_outcomes
+from scorer.evidence import Evidence
 from scorer.steer.actuator import MemoryActuator
 from scorer.steer.admin import admin_layer
 from scorer.steer.machine import Drill, DrillStage
@@ -209,6 +210,25 @@ def test_a_newborn_state_writes_nothing_to_envoys_that_serve_what_it_never_set(v
     track.fold(News(commands=(Command(CommandKind.RESUME, "ann"),)))
     track.decide(envoys.readings(), outlook, 3000)
     assert set(track.writes(envoys.readings())) == set(envoys.runtime)
+
+
+def test_where_the_share_was_lost_the_real_evidence_judges_what_clients_get(valid_yaml: str) -> None:
+    track, envoys = Track("chat", parse_config(valid_yaml), Evidence), MemoryActuator(1)
+    track.start(1000, newborn=True)
+    outlook = Outlook(carrying=frozenset(envoys.runtime))
+    assert [d.trigger for d in track.decide(envoys.readings(), outlook, 2000)] == ["state_lost"]
+    for number in range(10):
+        now_ms = 3000 + 250 * number
+        sides = (
+            SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=5, errors=5, error_kinds={"status_5xx": 5}),
+            SideOutcomes(Side.BASELINE, Origin.LIVE, requests=5, latency_ms=Histogram.of([50.0] * 5)),
+        )
+        track.fold(News(outcomes=(Outcomes("chat", "x", number, now_ms, now_ms + 250, sides),)))
+        events = [d.event for d in track.decide(envoys.readings(), outlook, now_ms + 250)]
+        if events:
+            break
+    assert events == ["roll_back"]
+    assert track.writes(envoys.readings())["envoy-0"][track.names.candidate] == "0"
 
 
 def test_an_envoy_that_this_state_told_before_is_no_stranger_when_it_comes_again(valid_yaml: str) -> None:
