@@ -1,0 +1,27 @@
+"""What ``glidepath status`` shows of a workload."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from glidepath.cli.status import overview
+from glidepath.records import WorkloadStatus
+
+
+def shown(status: WorkloadStatus) -> str:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(overview({"chat": status}, now=100.0))
+    return captured.get()
+
+
+def test_a_share_that_is_not_known_is_not_shown_as_a_number() -> None:
+    status = WorkloadStatus(
+        "chat", "held", 0, -1, (5, 25), 0, 99_000, share_known=False, message="the share is not known"
+    )
+    assert "unknown" in shown(status)
+    assert "0 %" not in shown(status)
+
+
+def test_a_known_share_is() -> None:
+    assert "25 %" in shown(WorkloadStatus("chat", "holding", 25, 1, (5, 25), 0, 99_000))
