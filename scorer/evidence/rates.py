@@ -95,8 +95,8 @@ class RateGate(CountGate):
 
 
 class IncreaseGate(CountGate):
-    """The candidate's error rate less the baseline's at the same time: the blocks' mean difference, weighted as Mantel &
-    Haenszel (1959) do. Over the step as a whole, a common outage at a large share of the candidate would look like one.
+    """The candidate's error rate less the baseline's at the same time: the blocks' mean difference, weighted as Mantel
+    and Haenszel (1959) do. Over the step as a whole, an outage of both at a large share would be held against it.
     """
 
     def __init__(self, spec: GateSpec, counts: Counts) -> None:
