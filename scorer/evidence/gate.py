@@ -34,15 +34,18 @@ class Signal:
     candidate: Tally = field(default_factory=Tally)
     baseline: Tally = field(default_factory=Tally)
     balance: Balance = field(default_factory=Balance)
+    judged: bool = False  # by some gate; else it is only shown, and nothing need be weighed
 
     def add(self, candidate: Histogram, baseline: Histogram) -> None:
         """What ended at about the same time."""
-        own, base = self.balance.leave_out(total_of(candidate), total_of(baseline))
+        own = base = 0
+        if self.judged:
+            own, base = self.balance.leave_out(total_of(candidate), total_of(baseline))
         self.candidate.add(candidate, own)
         self.baseline.add(baseline, base)
 
     def add_value(self, candidate: bool, value: float) -> None:
-        own, base = self.balance.leave_out(int(candidate), int(not candidate))
+        own, base = self.balance.leave_out(int(candidate), int(not candidate)) if self.judged else (0, 0)
         if candidate:
             self.candidate.add_value(value, own)
         else:

@@ -166,6 +166,7 @@ class LatencyGate(Gate):
     def __init__(self, spec: GateSpec, q: float, signal: Signal) -> None:
         super().__init__(spec)
         self._signal = signal
+        signal.judged = True
         self._shown: tuple[tuple[int, int], tuple[float | None, float | None]] = ((0, 0), (None, None))
         self._test = LatencyTest(q, spec.limit)
 
