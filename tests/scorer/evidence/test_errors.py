@@ -186,6 +186,13 @@ def test_a_word_of_the_baseline_is_waited_for_until_the_tenth_bad_answer_and_no_
         assert bad == expected
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_errors_that_are_many_more_than_the_baselines_fire_though_most_requests_are_well(share: float) -> None:
+    alpha = cases.DEFAULT_FAST_ALPHA
+    worse = cases.steady(share, 0.15, 0.003)
+    assert cases.fast_false_alarms(20, 9, worse, n=4000, alpha=alpha) == 1
+
+
 def test_a_fast_guard_stored_before_it_waited_for_the_baseline_goes_on() -> None:
     (old, counts), (new, _) = cases.fast_gate(0.01, 0.5), cases.fast_gate(0.01, 0.5)
     for _ in range(20):
