@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import BinaryIO
 
 from glidepath.config.scoring import ScoringSection, Task
 from scorer.compare import Comparison, Unscorable, compare, texts_to_embed
@@ -14,14 +12,33 @@ from scorer.compare.evaluator import Doubt, in_doubt, with_opinion
 from scorer.compare.evaluator_client import Evaluator
 from scorer.embed import Embedder, VectorCache, embed_texts
 from scorer.extract import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
+from scorer.extract.reading import integer, real
+from scorer.lines import Lines, WaitingLines
 
 MAX_LINE_BYTES = 64 * 2**20
+MAX_BATCH_BYTES = 8 * 2**20  # lines of together more than this are not held at once
 _KEYS = ("id", "request", "baseline", "candidate")
+_SIDES = ("baseline", "candidate")
+_DECODER = json.JSONDecoder(parse_int=integer, parse_float=real)
+_UTF_16 = "UTF-16 (iconv -f UTF-16 -t UTF-8 FILE | glidepath score -)"
+_LOOKS_LIKE = (
+    (b"\x1f\x8b", "gzip (zcat FILE | glidepath score -)"),
+    (b"\x28\xb5\x2f\xfd", "zstd (zstdcat FILE | glidepath score -)"),
+    (b"BZh", "bzip2 (bzcat FILE | glidepath score -)"),
+    (b"\xfd7zXZ", "xz (xzcat FILE | glidepath score -)"),
+    (b"PK\x03\x04", "a zip archive (unzip -p FILE | glidepath score -)"),
+    (b"PAR1", "Parquet"),
+    (b"\xff\xfe", _UTF_16),
+    (b"\xfe\xff", _UTF_16),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class FilePair:
-    """One line: what was asked and both bodies, as bytes. ``path`` is the request's, where the line has one."""
+    """One line: what was asked and both bodies, as bytes. ``path`` is the request's, where the line has one.
+
+    ``statuses`` and ``content_types``: of the baseline's and the candidate's response; 200 and "" where not told.
+    """
 
     number: int
     id: str | int
@@ -29,6 +46,12 @@ class FilePair:
     baseline: bytes
     candidate: bytes
     path: str = ""
+    statuses: tuple[int, int] = (200, 200)
+    content_types: tuple[str, str] = ("", "")
+
+    @property
+    def size(self) -> int:
+        return len(self.request) + len(self.baseline) + len(self.candidate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +60,7 @@ class BadLine:
 
     number: int
     problem: str
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +72,11 @@ class Scored:
     flags: tuple[str, ...] = ()
     signals: dict[str, float] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    asked: bool = False  # the evaluator's opinion is in it
 
-    def to_json(self, *, explain: bool = False) -> str:
+    def to_json(self, *, explain: bool = False, encoding: str = "utf-8") -> str:
+        """One line. What ``encoding`` has no characters for (half a surrogate pair: nothing has) is escaped."""
         record: dict[str, object] = {
             "id": self.id,
             "agreement": None if self.agreement is None else round(self.agreement, 4),
@@ -58,7 +85,12 @@ class Scored:
         }
         if explain:
             record["details"] = self.details
-        return json.dumps(record, ensure_ascii=False)
+        line = json.dumps(record, ensure_ascii=False)
+        try:
+            line.encode(encoding)
+        except UnicodeEncodeError:
+            return json.dumps(record)
+        return line
 
 
 @dataclass(slots=True)
@@ -74,11 +106,19 @@ class FileScorer:
     evaluator: Evaluator | None = None
     now_ms: Callable[[], int] = lambda: 0
 
-    def score(self, lines: BinaryIO) -> Iterator[Scored | BadLine]:
-        """One result a line that is not blank, in order. Raises UnreachableError (remote engine)."""
-        parsed = read_pairs(lines)
-        while batch := list(islice(parsed, self.batch)):
-            yield from self._score_batch(batch)
+    def score(self, lines: Lines) -> Iterator[Scored | BadLine]:
+        """One result a line that is not blank, in order. Raises UnreachableError (remote engine).
+
+        What has been read is scored when a batch is full, or when the next line is not there yet.
+        """
+        ready = lines.ready if isinstance(lines, WaitingLines) else _always
+        batch: list[FilePair | BadLine] = []
+        for one in _entries(lines):
+            batch += [one] if one is not None else []
+            if batch and (len(batch) >= self.batch or sum(b.size for b in batch) >= MAX_BATCH_BYTES or not ready()):
+                yield from self._score_batch(batch)
+                batch = []
+        yield from self._score_batch(batch)
 
     def _score_batch(self, batch: Sequence[FilePair | BadLine]) -> Iterator[Scored | BadLine]:
         read = [one if isinstance(one, BadLine) else self._read(one) for one in batch]
@@ -115,11 +155,12 @@ class FileScorer:
         path = pair.path or self.path
         custom = self.settings.answer
         sides: list[Extracted] = []
-        for name, body in (("baseline", pair.baseline), ("candidate", pair.candidate)):
+        bodies = (pair.baseline, pair.candidate)
+        for name, body, status, kind in zip(_SIDES, bodies, pair.statuses, pair.content_types, strict=True):
             answer = extract(
                 path=path,
-                content_type="",
-                status=200,
+                content_type=kind,
+                status=status,
                 request_body=pair.request,
                 response_body=body,
                 custom=CustomSurface(custom.jsonpath, custom.done) if custom else None,
@@ -146,19 +187,39 @@ class _Ready:
 def _scored(pair_id: str | int, result: Comparison | Unscorable) -> Scored:
     if isinstance(result, Unscorable):
         return Scored(pair_id, None, (f"unusable:{result.reason}",), {}, {result.reason: result.detail})
-    return Scored(pair_id, result.agreement, result.flags, dict(result.signals), dict(result.details))
+    signals = dict(result.signals)
+    asked = "evaluator" in signals
+    return Scored(pair_id, result.agreement, result.flags, signals, dict(result.details), dict(result.labels), asked)
 
 
-def read_pairs(lines: BinaryIO) -> Iterator[FilePair | BadLine]:
+def read_pairs(lines: Lines) -> Iterator[FilePair | BadLine]:
     """Each line that is not blank, as a pair or as what is wrong with it. Never raises on what it reads."""
+    return (one for one in _entries(lines) if one is not None)
+
+
+def _entries(lines: Lines) -> Iterator[FilePair | BadLine | None]:
+    """The same, with None for each blank line. A file that is no text at all ends at its first line."""
     for number, line in enumerate(_bounded_lines(lines), 1):
         if line is None:
             yield BadLine(number, f"is longer than {MAX_LINE_BYTES} bytes")
-        elif line.strip():
-            yield parse_pair(line, number)
+        elif number == 1 and (kind := _looks_like(line)):
+            yield BadLine(number, f"is no JSON in UTF-8: the file looks like {kind}")
+            return
+        else:
+            yield parse_pair(line, number) if line.strip() else None
 
 
-def _bounded_lines(lines: BinaryIO) -> Iterable[bytes | None]:
+def _looks_like(line: bytes) -> str:
+    if line.count(0) * 3 > len(line):  # every other byte, where the letters are Latin
+        return _UTF_16
+    return next((name for mark, name in _LOOKS_LIKE if line.startswith(mark)), "")
+
+
+def _always() -> bool:
+    return True
+
+
+def _bounded_lines(lines: Lines) -> Iterable[bytes | None]:
     """Lines; None for one that is too long, whose rest is skipped."""
     while line := lines.readline(MAX_LINE_BYTES):
         if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
@@ -170,11 +231,18 @@ def _bounded_lines(lines: BinaryIO) -> Iterable[bytes | None]:
 
 
 def parse_pair(line: bytes, number: int) -> FilePair | BadLine:
-    """``{"id", "request", "baseline", "candidate"}``; bodies are objects, or strings (an SSE body, plain text)."""
+    """``{"id", "request", "baseline", "candidate"}``; bodies are objects, or strings (an SSE body, plain text).
+
+    Optional: ``path``, and of each side ``baseline_status``, ``baseline_content_type`` and so on.
+    """
     try:
-        raw = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return BadLine(number, f"is not JSON: {str(error).splitlines()[0]}")
+        raw = _DECODER.decode(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        return BadLine(number, f"is not UTF-8 at byte {error.start}")
+    except json.JSONDecodeError as error:
+        return BadLine(number, f"is not JSON: {error}")
+    except RecursionError:
+        return BadLine(number, "is JSON nested too deeply to be read")
     if not isinstance(raw, dict):
         return BadLine(number, f"must be an object with the keys {', '.join(_KEYS)}")
     missing = [key for key in _KEYS if key not in raw]
@@ -182,14 +250,37 @@ def parse_pair(line: bytes, number: int) -> FilePair | BadLine:
         return BadLine(number, f"has no {missing[0]!r} (needed: {', '.join(_KEYS)})")
     if isinstance(raw["id"], bool) or not isinstance(raw["id"], str | int):
         return BadLine(number, "id must be a string or a whole number")
-    bodies = {key: _body(raw[key]) for key in _KEYS[1:]}
+    try:
+        bodies = {key: _body(raw[key]) for key in _KEYS[1:]}
+    except RecursionError:
+        return BadLine(number, "holds a body nested too deeply to be read")
     wrong = [key for key, body in bodies.items() if body is None]
     if wrong:
         return BadLine(number, f"{wrong[0]} must be an object, a list, or a body as a string")
     path = raw.get("path", "")
     if not isinstance(path, str):
         return BadLine(number, "path must be a string such as /v1/chat/completions")
-    return FilePair(number, raw["id"], path=path, **{key: body or b"" for key, body in bodies.items()})
+    responses = _responses(raw)
+    if isinstance(responses, str):
+        return BadLine(number, responses)
+    statuses, kinds = responses
+    said = {key: body or b"" for key, body in bodies.items()}
+    return FilePair(number, raw["id"], path=path, statuses=statuses, content_types=kinds, **said)
+
+
+def _responses(raw: Mapping[str, object]) -> tuple[tuple[int, int], tuple[str, str]] | str:
+    """Status and content type of both sides, or what is wrong with them."""
+    statuses: list[int] = []
+    kinds: list[str] = []
+    for side in _SIDES:
+        status, kind = raw.get(f"{side}_status", 200), raw.get(f"{side}_content_type", "")
+        if isinstance(status, bool) or not isinstance(status, int) or not 100 <= status <= 599:
+            return f"{side}_status must be an HTTP status such as 200"
+        if not isinstance(kind, str):
+            return f"{side}_content_type must be a string such as text/event-stream"
+        statuses.append(status)
+        kinds.append(kind)
+    return (statuses[0], statuses[1]), (kinds[0], kinds[1])
 
 
 def _body(value: object) -> bytes | None:

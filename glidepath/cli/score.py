@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, BinaryIO, get_args
+from typing import Annotated, get_args
 
 import typer
 
@@ -14,9 +15,12 @@ from glidepath.config import Config, Workload, load_config
 from glidepath.config.parts import EmbedderSection
 from glidepath.config.scoring import ScoringSection, Task
 from glidepath.errors import InputError, UnknownWorkloadError
+from scorer.compare import Confusion
 from scorer.compare.evaluator_client import Evaluator
 from scorer.embed import load_embedder
-from scorer.filescore import BadLine, FileScorer, Scored
+from scorer.filescore import BadLine, FileScorer
+from scorer.filesummary import Summary
+from scorer.lines import Lines, WaitingLines
 
 _TASKS = get_args(Task)
 _PROGRESS_EVERY = 100
@@ -33,10 +37,14 @@ def command(
     workload: Annotated[str | None, typer.Option("--workload", "-w", help="Whose scoring settings to use.")] = None,
     path: Annotated[str, typer.Option(help='The API path of the requests; a line\'s own "path" comes first.')] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Add details: what differed, and where.")] = False,
+    summary: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the summary there as JSON; -: as the last line on stdout.")
+    ] = None,
 ) -> None:
-    """Score a file of answer pairs: one JSON object a line on stdout, progress on stderr.
+    """Score a file of answer pairs: one JSON object a line on stdout, progress and a summary on stderr.
 
     {"id", "agreement", "flags", "signals"}; a pair that cannot be scored has agreement null and a flag unusable:WHY.
+    A line may also have "path", and of each side "baseline_status", "baseline_content_type" and so on.
     Exit status 2 when a line is no pair (each is named on stderr, the others are scored all the same).
     """
     settings, engine, chosen = _settings(config, workload, task)
@@ -44,40 +52,61 @@ def command(
         source = _open(pairs, stack)
         scorer = FileScorer(chosen, settings, load_embedder(engine), path=path, now_ms=lambda: int(time.time() * 1000))
         scorer.evaluator = Evaluator(settings.evaluator) if settings.evaluator else None
-        done, unscored, bad = _run(scorer, source, explain=explain)
-    typer.echo(f"glidepath: {done} pairs, {unscored} without a score, {bad} bad lines", err=True)
-    if bad:
+        found = Summary(confusion=Confusion(matter=frozenset(settings.classification.matter)))
+        _run(scorer, source, found, explain=explain)
+    found.no_opinion = dict(scorer.evaluator.failures) if scorer.evaluator else {}
+    for line in found.lines():
+        typer.echo(f"glidepath: {line}", err=True)
+    if summary is not None:
+        _write(summary, json.dumps({"summary": found.to_json()}))
+    if found.bad_lines:
         raise typer.Exit(2)
 
 
-def _run(scorer: FileScorer, source: BinaryIO, *, explain: bool) -> tuple[int, int, int]:
-    """(pairs, of them without a score, lines that are no pair)."""
-    done = unscored = bad = 0
+def _run(scorer: FileScorer, source: Lines, found: Summary, *, explain: bool) -> None:
     for result in scorer.score(source):
         if isinstance(result, BadLine):
-            bad += 1
+            found.bad_lines += 1
             typer.echo(f"glidepath: line {result.number} {result.problem}", err=True)
             continue
-        _print(result, explain=explain)
-        done += 1
-        unscored += result.agreement is None
-        if done % _PROGRESS_EVERY == 0:
-            typer.echo(f"glidepath: {done} pairs", err=True)
-    return done, unscored, bad
+        _print(result.to_json(explain=explain, encoding=sys.stdout.encoding or "ascii"))
+        found.add(result.agreement, result.flags, result.labels, asked=result.asked)
+        if found.pairs % _PROGRESS_EVERY == 0:
+            typer.echo(f"glidepath: {found.pairs} pairs", err=True)
 
 
-def _print(result: Scored, *, explain: bool) -> None:
-    sys.stdout.write(result.to_json(explain=explain) + "\n")
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
-def _open(pairs: str, stack: ExitStack) -> BinaryIO:
+def _write(place: str, line: str) -> None:
+    if place == "-":
+        _print(line)
+        return
+    try:
+        Path(place).write_text(line + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--summary: {place}: cannot be written: {error.strerror}") from error
+
+
+def _open(pairs: str, stack: ExitStack) -> Lines:
     if pairs == "-":
-        return sys.stdin.buffer
+        return _standard_input()
     try:
         return stack.enter_context(Path(pairs).open("rb"))
     except OSError as error:
         raise InputError(f"{pairs}: cannot be read: {error.strerror}") from error
+
+
+def _standard_input() -> Lines:
+    """What may pause is read so that results do not wait for a whole batch."""
+    if sys.stdin is None:
+        raise InputError("-: standard input is closed")
+    try:
+        return WaitingLines(sys.stdin.fileno())
+    except (OSError, ValueError):  # no descriptor behind it
+        return sys.stdin.buffer
 
 
 def _settings(

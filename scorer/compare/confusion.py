@@ -5,7 +5,7 @@ The baseline's label stands for the truth: what is measured is how far the candi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,20 +27,33 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Counts of (expected, got); mergeable with ``+``."""
+    """Counts of (expected, got); mergeable with ``+``. ``matter``: classes that have a place however many there are."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
+    matter: frozenset[str] = frozenset()
 
     def fold(self, labels: Mapping[str, str]) -> Confusion:
         """One more pair, from ScoredPair.labels; a pair without labels changes nothing."""
-        if "expected" not in labels or "got" not in labels:
-            return self
-        known = self.classes
-        expected, got = (_bounded(labels[name], known) for name in ("expected", "got"))
-        return self + Confusion({expected + _SEPARATOR + got: 1})
+        return self.fold_all([labels])
+
+    def fold_all(self, many: Iterable[Mapping[str, str]]) -> Confusion:
+        counts, known = dict(self.counts), set(self.classes)
+        for labels in many:
+            if "expected" in labels and "got" in labels:
+                expected, got = (self._bounded(labels[name], known) for name in ("expected", "got"))
+                known |= {expected, got}
+                key = expected + _SEPARATOR + got
+                counts[key] = counts.get(key, 0) + 1
+        return Confusion(counts, self.matter)
+
+    def _bounded(self, label: str, known: Set[str]) -> str:
+        if label in self.matter:
+            return label
+        label = label.replace(_SEPARATOR, " ")[:80]
+        return label if label in known or len(known - self.matter) < MAX_CLASSES else OTHER
 
     def __add__(self, other: Confusion) -> Confusion:
-        return Confusion(add_counts(self.counts, other.counts))
+        return Confusion(add_counts(self.counts, other.counts), self.matter | other.matter)
 
     def count(self, expected: str, got: str) -> int:
         return self.counts.get(expected + _SEPARATOR + got, 0)
@@ -73,10 +86,5 @@ class Confusion:
         return nested
 
     @classmethod
-    def from_json(cls, raw: Mapping[str, Mapping[str, int]]) -> Confusion:
-        return cls({e + _SEPARATOR + g: int(n) for e, row in raw.items() for g, n in row.items()})
-
-
-def _bounded(label: str, known: frozenset[str]) -> str:
-    label = label.replace(_SEPARATOR, " ")[:80]
-    return label if label in known or len(known) < MAX_CLASSES else OTHER
+    def from_json(cls, raw: Mapping[str, Mapping[str, int]], matter: frozenset[str] = frozenset()) -> Confusion:
+        return cls({e + _SEPARATOR + g: int(n) for e, row in raw.items() for g, n in row.items()}, matter)

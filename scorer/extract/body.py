@@ -81,6 +81,8 @@ def read_body(content_type: str, body: bytes) -> Body:
         return _read_text_or_json(body, kind)
     if looks_like_sse(head):
         return _read_sse(body)
+    if not kind and head.lower().startswith(("<!doctype html", "<html")):  # a proxy's error page
+        raise UnusableBodyError(Reason.UNSUPPORTED, "an HTML page")
     return _read_json_body(body, kind) if kind else Plain(_text(body))
 
 

@@ -9,13 +9,15 @@ from scorer.extract.answer import Expectation, Extracted, Surface
 from scorer.extract.fields import model_of, usage_of
 from scorer.extract.reading import clean, count, items, malformed, mapping, number, string
 
+_COHERE_KEYS = {"results", "id", "meta", "model", "usage", "object"}
+
 
 def is_cohere(value: object, hint: Surface) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("results"), list):
         return False
     results = value["results"]
-    if not results:
-        return hint in (Surface.COHERE_RERANK, Surface.TEI_RERANK)
+    if not results:  # nothing was ranked: an answer, and a poor one
+        return hint in (Surface.COHERE_RERANK, Surface.TEI_RERANK, Surface.UNKNOWN) and value.keys() <= _COHERE_KEYS
     return isinstance(results[0], dict) and "index" in results[0] and _score_of(results[0]) is not None
 
 

@@ -146,20 +146,20 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def _integer(digits: str) -> int | str:
+def integer(digits: str) -> int | str:
     try:
         return int(digits)
     except ValueError:  # more than 4,300 digits: a model that cannot stop
         return digits
 
 
-def _real(digits: str) -> float | str:
+def real(digits: str) -> float | str:
     value = float(digits)
     return value if math.isfinite(value) else digits
 
 
 # Numbers that no number of ours can hold stay as they were written, as text: such an answer is read, and is wrong.
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=_integer, parse_float=_real)
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=integer, parse_float=real)
 
 
 def _cut_short(error: json.JSONDecodeError, text: str) -> bool:

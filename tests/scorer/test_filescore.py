@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +18,17 @@ from typer.testing import CliRunner
 from glidepath.cli.main import build_app
 from glidepath.config.scoring import ScoringSection
 from scorer.embed import Span, Vectors
-from scorer.filescore import MAX_LINE_BYTES, BadLine, FilePair, FileScorer, Scored, parse_pair, read_pairs
+from scorer.filescore import (
+    MAX_BATCH_BYTES,
+    MAX_LINE_BYTES,
+    BadLine,
+    FilePair,
+    FileScorer,
+    Scored,
+    parse_pair,
+    read_pairs,
+)
+from scorer.lines import WaitingLines
 
 
 class LetterCounts:
@@ -96,7 +108,10 @@ def test_every_line_gets_a_result_in_order_and_equal_answers_are_not_embedded() 
         ('{"id": 1, "request": {}, "baseline": 5, "candidate": ""}', "baseline must be"),
         ('{"id": 1, "request": {}, "baseline": "", "candidate": "", "path": 3}', "path must be"),
         ("nonsense", "is not JSON"),
-        ("[" * 100_000, "is not JSON"),
+        ('{"id": 1, "request": {}, "baseline": "", "candidate": "", "candidate_status": "x"}', "candidate_status must"),
+        ('{"id": 1, "request": {}, "baseline": "", "candidate": "", "baseline_content_type": 5}', "content_type must"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"id": 1, "request": ' + '{"a":' * 980 + "1" + "}" * 981, "nested too deeply"),
     ],
 )
 def test_a_line_that_is_no_pair_says_why(text: str, problem: str) -> None:
@@ -110,6 +125,142 @@ def test_a_line_that_is_no_pair_says_why(text: str, problem: str) -> None:
 @given(st.binary(max_size=200))
 def test_no_line_raises(data: bytes) -> None:
     assert all(isinstance(one, FilePair | BadLine) for one in read_pairs(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (gzip.compress(b"{}"), "looks like gzip (zcat"),
+        ("{}\n{}".encode("utf-16"), "looks like UTF-16 (iconv"),
+        ("{}".encode("utf-16-le"), "looks like UTF-16"),
+        (b"PK\x03\x04rest\n{}\n", "looks like a zip"),
+        (b'{"id": "\xff"}', "is not UTF-8 at byte 8"),
+    ],
+)
+def test_a_file_that_is_no_text_says_what_it_looks_like_once(data: bytes, told: str) -> None:
+    results = list(read_pairs(io.BytesIO(data)))
+    assert len(results) == 1
+    assert isinstance(results[0], BadLine)
+    assert told in results[0].problem
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_pair() -> None:
+    assert isinstance(parse_pair(b"\xef\xbb\xbf" + line("a", "x", "x"), 1), FilePair)
+
+
+@pytest.mark.parametrize("digits", ["9" * 400, "9" * 5000, "1e999"])
+def test_a_model_that_writes_digits_without_end_is_scored_and_costs_no_other_line(digits: str) -> None:
+    right, said = (json.dumps(chat(f'{{"total": {number}}}')) for number in ("5", digits))
+    called = '{"type": "message", "content": [{"type": "tool_use", "name": "f", "input": {"n": %s}}]}'
+    wrong = [f'{{"id": 1, "request": {{}}, "baseline": {right}, "candidate": {said}}}']
+    wrong += [f'{{"id": 2, "request": {{}}, "baseline": {called % 5}, "candidate": {called % digits}}}']
+    results, _ = score("\n".join(wrong).encode() + b"\n" + line(3, "a", "a"))
+    assert [r.agreement for r in results if isinstance(r, Scored)] == [0.0, 0.5, 1.0]
+
+
+def test_the_status_and_content_type_of_a_side_are_heeded() -> None:
+    page = "<html>\r\n<head><title>502 Bad Gateway</title></head></html>"
+    data = (
+        line("failed", chat("Yes."), "upstream error", candidate_status=503)
+        + line("page", chat("Yes."), page)
+        + line("typed", "Yes.", page, candidate_content_type="text/html")
+        + line("asked for", page, page, baseline_content_type="text/plain", candidate_content_type="text/plain")
+    )
+    results, _ = score(data)
+    assert [r.flags for r in results if isinstance(r, Scored)] == [
+        ("unusable:candidate_error_body",),
+        ("unusable:candidate_unsupported",),
+        ("unusable:candidate_unsupported",),
+        (),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
+def test_every_result_can_be_printed_in_any_encoding(encoding: str) -> None:
+    found = Scored("\ud800 é", 0.5, details={"names": "“Åse” → “\udfff”"})
+    printed = found.to_json(explain=True, encoding=encoding)
+    assert json.loads(printed.encode(encoding).decode(encoding))["id"] == "\ud800 é"
+    assert "é" in Scored("é", 0.5).to_json()
+
+
+def test_a_batch_is_bounded_by_bytes_too() -> None:
+    big = "x " * (MAX_BATCH_BYTES // 4)
+    stream = io.BytesIO(b"".join(line(i, big, big) for i in range(4)))
+    results = FileScorer("chat", ScoringSection(), LetterCounts()).score(stream)
+    next(results)
+    assert stream.tell() <= len(stream.getvalue()) / 2
+
+
+def test_what_is_there_is_scored_while_the_next_line_is_not() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb", buffering=0) as pipe:
+        results = FileScorer("chat", ScoringSection(), LetterCounts()).score(WaitingLines(reading))
+        for i in range(3):
+            pipe.write(b"\n" + line(i, "a", "a") + b"\n" + line("half", "b", "b")[:20])
+            found = next(results)
+            assert isinstance(found, Scored)
+            assert found.id == i
+            pipe.write(line("half", "b", "b")[20:])
+            assert isinstance(next(results), Scored)
+        pipe.write(line("last", "c", "c").rstrip())
+    assert [r.id for r in results if isinstance(r, Scored)] == ["last"]
+    os.close(reading)
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8), st.integers(1, 30))
+def test_lines_of_a_pipe_are_those_of_the_file(pieces: list[bytes], limit: int) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb", buffering=0) as pipe:
+        for piece in pieces:
+            pipe.write(piece)
+    lines, expected = WaitingLines(reading), io.BytesIO(b"".join(pieces))
+    while True:
+        assert lines.ready()
+        found = lines.readline(limit)
+        assert found == expected.readline(limit)
+        if not found:
+            break
+    os.close(reading)
+
+
+def test_the_command_ends_with_a_summary(tmp_path: Path) -> None:
+    file, told = tmp_path / "pairs.jsonl", tmp_path / "summary.json"
+    pairs = [("spam", "spam")] * 8 + [("spam", "ham"), ("ham", "ham")]
+    config = tmp_path / "glidepath.yaml"
+    config.write_text(
+        "backends: {a: {url: 'http://a.test'}, b: {url: 'http://b.test'}}\n"
+        "workloads: {w: {match: {path: /v1/x}, task: classification, baseline: a, candidate: b}}\n"
+    )
+    file.write_bytes(
+        b"".join(line(i, chat(a), chat(b)) for i, (a, b) in enumerate(pairs))
+        + line("x", chat("a"), SSE[:80])
+        + b"oops\n"
+    )
+    command = ["score", str(file), "-c", str(config), "--summary"]
+    result = CliRunner().invoke(build_app("score"), [*command, str(told)])
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert "glidepath: 11 pairs, 1 without a score (candidate_truncated 1), 1 bad lines" in lines
+    assert "glidepath: agreement 0.900 mean, 0.000 at the 10th percentile" in lines
+    assert "glidepath: flags: label 1 (10.0%)" in lines
+    assert "glidepath: class 'spam': 9 pairs, precision 100.0%, recall 88.9%" in lines
+    summary = json.loads(told.read_text())["summary"]
+    assert summary["classes"]["ham"] == {"pairs": 1, "precision": 0.5, "recall": 1.0}
+    printed = CliRunner().invoke(build_app("score"), [*command, "-"]).stdout.splitlines()
+    assert json.loads(printed[-1])["summary"] == summary
+
+
+def test_an_evaluator_that_is_away_is_counted_and_told(tmp_path: Path) -> None:
+    config = tmp_path / "glidepath.yaml"
+    config.write_text(
+        "backends: {a: {url: 'http://a.test'}, b: {url: 'http://b.test'}}\n"
+        "workloads: {w: {match: {path: /v1/x}, task: chat, baseline: a, candidate: b, scoring: {evaluator: "
+        "{url: 'http://127.0.0.1:1', model: m, between: [0, 1]}}}}\n"
+    )
+    pairs = line(1, "It is 5 degrees in Oslo.", "Rain is expected in Bergen.").decode()
+    result = CliRunner().invoke(build_app("score"), ["score", "-", "-c", str(config)], input=pairs)
+    assert result.exit_code == 0
+    assert "glidepath: evaluator: 0 opinions, none for 1 (unreachable 1)" in result.stderr.splitlines()
 
 
 class Endless(io.RawIOBase):

@@ -69,6 +69,17 @@ def test_free_text_does_not_grow_the_matrix_without_bound() -> None:
     assert max(map(len, matrix.classes)) <= 80
 
 
+def test_a_class_that_matters_has_its_place_after_any_number_of_others() -> None:
+    matrix = Confusion(matter=frozenset({"fraud"}))
+    for i in range(MAX_CLASSES + 50):
+        matrix = matrix.fold({"expected": f"class {i}", "got": f"class {i}"})
+    matrix = matrix.fold({"expected": "fraud", "got": "class 1"}).fold({"expected": "fraud", "got": "fraud"})
+    matrix = matrix.fold({"expected": "late", "got": "late"})
+    assert matrix.figures("fraud") == ClassFigures(2, 1.0, 0.5)
+    assert matrix.figures("late").support == 0
+    assert (Confusion() + matrix).matter == matrix.matter
+
+
 def test_a_pair_without_labels_counts_nothing() -> None:
     assert Confusion().fold({}) == Confusion()
 

@@ -132,3 +132,20 @@ def test_a_floor_survives_json_and_adds_up() -> None:
     assert NoiseFloor.from_json((floor + floor).to_json()) == floor + floor
     assert (floor.rate("numbers"), floor.rate("names"), floor.agreement) == (1.0, 0.0, 0.9)
     assert not floor.known
+
+
+@pytest.mark.parametrize("path", ["/v1/rerank", "/rerank", ""])
+def test_an_empty_ranking_is_an_answer_and_counts(path: str) -> None:
+    def ranked(*indices: int) -> Extracted:
+        body = {"id": "r", "results": [{"index": i, "relevance_score": 1 - i / 10} for i in indices]}
+        found = extract(
+            path=path, content_type="", status=200, request_body=b"{}", response_body=json.dumps(body).encode()
+        )
+        assert isinstance(found, Extracted)
+        return found
+
+    result = agreement("rerank", ranked(0, 1, 2), ranked())
+    assert (result.agreement, result.flags) == (0.0, ("top", "documents"))
+    assert agreement("auto", ranked(), ranked()).agreement == 1.0
+    said = compare("rerank", SETTINGS, ASKED, ranked(0), text("The first one."), {})
+    assert isinstance(said, Unscorable)

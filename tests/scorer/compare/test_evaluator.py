@@ -54,6 +54,29 @@ def test_the_better_side_is_told_in_our_words_whatever_the_order() -> None:
     assert len(seen) == 2
 
 
+@pytest.mark.parametrize(
+    ("reply", "agreement"),
+    [
+        ('{"agreement": 0.9, "better": "equal", "reason": "Both say {x} and {y}."}', 0.9),
+        ('{"agreement": 0.9, "reason": {"facts": {"same": true}}}', 0.9),
+        ('<think>{"agreement": 0.1}</think>{"agreement": 0.9}', 0.9),
+        ('perhaps {"agreement": 0.1}</think>\n```json\n{"agreement": 0.9}\n```', 0.9),
+        ('{"agreement": 0.1} No, on reflection: {"agreement": 0.9}', 0.9),
+        ('{"agreement": 0.9} {"agreement": 7}', 0.9),
+        ('{broken {"agreement": 0.9}', 0.9),
+        ('<think>{"agreement": 0.1}', None),
+        ('[THINK]{"agreement": 0.1}[/THINK]', None),
+        ('{"agreement": ' + "9" * 400 + "}", None),
+        ('{"agreement": 1e999}', None),
+        ('{"agreement": NaN}', None),
+        ("{" * 20_000, None),
+    ],
+)
+def test_the_last_object_outside_what_was_thought_aloud_is_the_opinion(reply: str, agreement: float | None) -> None:
+    opinion = parse_opinion(reply, question("x", "", "", "", SECTION))
+    assert (opinion and opinion.agreement) == agreement
+
+
 @given(st.text(max_size=200))
 def test_a_reply_that_is_no_opinion_changes_nothing(reply: str) -> None:
     asked = question("x", "", "", "", SECTION)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from glidepath.config.scoring import EmbeddingsSection
 from scorer.compare.ranking import compare_rankings, rank_biased_overlap
-from scorer.compare.vectors import NotComparableError, compare_vectors
+from scorer.compare.vectors import MIN_INPUTS, NotComparableError, compare_vectors
 
 AUTO = EmbeddingsSection()
 RNG = np.random.default_rng(5)
@@ -41,6 +41,24 @@ def test_raw_vectors_of_two_models_are_refused_when_there_is_no_neighbourhood() 
     with pytest.raises(NotComparableError, match="share no space"):
         compare_vectors([[1.0, 0.0]], [[1.0, 0.0]], False, AUTO)
     assert compare_vectors([[1.0, 0.0]], [[1.0, 0.0]], False, EmbeddingsSection(same_space=True)).agreement == 1.0
+
+
+@pytest.mark.parametrize("inputs", [8, 12, 30])
+def test_vectors_that_have_nothing_in_common_agree_by_chance_only(inputs: int) -> None:
+    rng = np.random.default_rng(inputs)
+    results = [
+        compare_vectors(rng.normal(size=(inputs, 32)).tolist(), rng.normal(size=(inputs, 48)).tolist(), False, AUTO)
+        for _ in range(40)
+    ]
+    assert np.mean([r.agreement for r in results]) < 0.1
+    assert max(r.agreement for r in results) < 0.55
+    assert sum(r.flags == ("neighbours",) for r in results) >= 38
+
+
+@pytest.mark.parametrize("inputs", [2, 4, 7])
+def test_few_inputs_of_two_spaces_are_no_evidence(inputs: int) -> None:
+    with pytest.raises(NotComparableError, match=f"at least {MIN_INPUTS}"):
+        compare_vectors(ROWS[:inputs].tolist(), (ROWS[:inputs] * 2).tolist(), False, AUTO)
 
 
 def test_declared_one_space_with_two_widths_is_a_divergence() -> None:
