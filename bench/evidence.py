@@ -134,6 +134,9 @@ def power(runs: int) -> list[Case]:
         ("latency p95: 1.5 ×, roll back", lambda: cases.latency(runs, 46, 1.5, 0.95, n=1500).fail, 240),
         ("latency p95: 2 ×, roll back", lambda: cases.latency(runs, 47, 2.0, 0.95, n=500).fail, 50),
         ("latency p95: equal, promote", lambda: cases.latency(runs, 48, 1.0, 0.95, n=3000).passed, 740),
+        ("latency p95: 1.5 ×, roll back, split 5 % in flushes", lambda: _even(runs, 55, 1.5, 0.95).fail, 240),
+        ("latency p95: equal, promote, split 5 % in flushes", lambda: _even(runs, 56, 1.0, 0.95).passed, 740),
+        ("latency p99: 1.5 ×, roll back, split 5 % in flushes", lambda: _even(runs, 57, 1.5, 0.99).fail, 850),
         ("latency p95: 1.5 ×, split 50 → 10 %, both 3 × slower at once", lambda: _slow(runs, DOWN_AND_SLOWER), None),
         ("latency p95: 1.5 ×, split 10 → 50 %, both 3 × faster at once", lambda: _slow(runs, UP_AND_FASTER), None),
         ("quality_margin: 0.10 worse, one user with 30 %", lambda: cases.margin(runs, 52, LOUD, 0.10).fail, None),
@@ -147,6 +150,11 @@ def power(runs: int) -> list[Case]:
 
 def _increase(runs: int, seed: int, candidate: float, baseline: float) -> cases.Runs:
     return cases.increase(runs, seed, steady(0.1, candidate, baseline), limit=0.005, blocks=800)
+
+
+def _even(runs: int, seed: int, ratio: float, q: float) -> cases.Runs:
+    """As production sees it, where a part is left out to keep both sides in proportion."""
+    return cases.latency_drift(runs, seed, ratio, q, Drift(lambda _: 1 / 21, lambda _: 1.0), n=100_000)
 
 
 def _slow(runs: int, drift: Drift) -> np.ndarray:
