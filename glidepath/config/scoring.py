@@ -20,6 +20,7 @@ DEFAULT_WEIGHTS: dict[str, float] = {
     "negation": 0.6,
     "swaps": 0.6,
     "names": 0.6,
+    "omission": 0.4,
     "wording": 0.25,
     "refusal": 0.8,
     "empty": 1.0,
@@ -30,7 +31,7 @@ DEFAULT_WEIGHTS: dict[str, float] = {
     "language": 0.8,
     "garbling": 0.6,
     "leaks": 0.6,
-    "code": 0.4,
+    "code": 0.6,
     "confidence": 0.1,
     "evaluator": 0.5,
 }

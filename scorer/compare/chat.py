@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from rapidfuzz.distance import Levenshtein
+
 from glidepath.config.scoring import ScoringSection
 from scorer.compare import facts, form
 from scorer.compare.agreement import against_floor, combine
 from scorer.compare.code import broken_code
 from scorer.compare.edits import Aligned, align
-from scorer.compare.faults import garbling, refusal, repeats
+from scorer.compare.faults import Fault, garbling, refusal, repeats
 from scorer.compare.language import language
 from scorer.compare.leaks import leaks
+from scorer.compare.listing import Difference, compare_code
 from scorer.compare.meaning import SAME, Meaning
 from scorer.compare.noise import UNKNOWN, NoiseFloor
+from scorer.compare.order import in_order_of, steps_moved
 from scorer.compare.reading import Reading
 from scorer.compare.result import Comparison, Signal, ramp
 
-FACTS = (facts.numbers, facts.negation, facts.swaps, facts.names, facts.wording)
+FACTS = (facts.numbers, facts.negation, facts.swaps, facts.names, facts.omission, facts.wording)
+_REFUSING = 0.95  # two refusals in other words say the same
 
 
 def needs_embedding(left: Reading, right: Reading) -> bool:
@@ -31,17 +38,61 @@ def compare_text(
     """Compare two texts. ``said`` is needed where ``needs_embedding``. Symmetric but for the names of flags."""
     if left == right:
         return combine(1.0, (), settings, {"cosine": 1.0, "cosine_worst": 1.0, "likeness": 1.0})
-    aligned = align(left.tokens, right.tokens)
     if said is None:
         said = SAME if left.canonical == right.canonical else Meaning(0.0, 0.0)
+    left, right, listed = _prepared(left, right)
+    refusals = refusal(left), refusal(right)
+    if min(r.degree for r in refusals) >= 1:
+        return _both_refuse(said, settings)
+    code = compare_code(left.text, right.text)
+    aligned = align(left.tokens, right.tokens)
+    if listed:
+        aligned = replace(aligned, reordered=("the lines of a list", *aligned.reordered))
+    if code.renamed:  # its words are another way to write the same program
+        aligned = replace(
+            aligned, edits=tuple(e for e in aligned.edits if not all(t.code for t in (*e.left, *e.right)))
+        )
     signals = [_fact(fact(left, right, aligned), aligned, settings, floor) for fact in FACTS]
-    signals += [*_forms(left, right, aligned), form.drift(said, aligned)]
+    signals += [*_forms(left, right, aligned, refusals, code), form.drift(said, aligned)]
     measures = {
         "cosine": round(said.mean, 4),
         "cosine_worst": round(said.worst, 4),
         "likeness": round(aligned.likeness, 4),
     }
-    return combine(likeness(said, aligned), signals, settings, measures)
+    return _marked(combine(likeness(said, aligned), signals, settings, measures), left, right)
+
+
+def _prepared(left: Reading, right: Reading) -> tuple[Reading, Reading, bool]:
+    """The readings as they are compared: bulleted lists in one order, closing offers in where they differ a little.
+
+    The third part: whether a list was put in order.
+    """
+    ordered = in_order_of(right.text, left.text)
+    if ordered is not None:
+        right = replace(right, text=ordered)
+    offers = left.form.offers, right.form.offers
+    if all(offers) and offers[0] != offers[1] and Levenshtein.normalized_similarity(*offers) >= 0.6:
+        left, right = replace(left, whole=True), replace(right, whole=True)
+    return left, right, ordered is not None
+
+
+def _both_refuse(said: Meaning, settings: ScoringSection) -> Comparison:
+    measures = {"cosine": round(said.mean, 4), "cosine_worst": round(said.worst, 4)}
+    signals = [Signal("refusal", 0.0)]
+    return combine(max(said.likeness, _REFUSING), signals, settings, measures)
+
+
+def _marked(result: Comparison, left: Reading, right: Reading) -> Comparison:
+    """Says so where only the beginning of the answers was compared."""
+    share = min(left.compared, right.compared)
+    if share >= 1:
+        return result
+    why = f"only the first {share:.0%} of the longer answer's words were compared"
+    return replace(
+        result,
+        signals={**result.signals, "compared": round(share, 4)},
+        details={**result.details, "compared": why},
+    )
 
 
 def likeness(said: Meaning, aligned: Aligned) -> float:
@@ -53,9 +104,11 @@ def _fact(signal: Signal, aligned: Aligned, settings: ScoringSection, floor: Noi
     return against_floor(signal, floor, ramp(aligned.likeness, 0.3, 0.6), settings.floor_rate)
 
 
-def _forms(left: Reading, right: Reading, aligned: Aligned) -> list[Signal]:
+def _forms(
+    left: Reading, right: Reading, aligned: Aligned, refusals: tuple[Fault, Fault], code: Difference
+) -> list[Signal]:
     found = [
-        form.one_sided("refusal", refusal(left), refusal(right)),
+        form.one_sided("refusal", *refusals),
         form.empty(left, right),
         form.length(left, right),
         form.truncation(left, right, aligned),
@@ -63,7 +116,18 @@ def _forms(left: Reading, right: Reading, aligned: Aligned) -> list[Signal]:
         language(left.text, right.text),
         form.garbling(*garbling(left, right), aligned),
         form.one_sided("leaks", leaks(left), leaks(right)),
-        form.one_sided("code", broken_code(left.text), broken_code(right.text)),
+        _code(left, right, code),
     ]
+    moved = steps_moved(left.text, right.text)
+    if moved:
+        found.append(Signal("swaps", 1.0, why=moved))
     confidence = form.confidence(left, right)
     return [*found, confidence] if confidence else found
+
+
+def _code(left: Reading, right: Reading, difference: Difference) -> Signal:
+    """Code that parses on one side only, or says something else."""
+    broken = form.one_sided("code", broken_code(left.text), broken_code(right.text))
+    if broken.effect >= difference.degree * difference.bearing:
+        return broken
+    return Signal("code", difference.degree, difference.bearing, difference.why)

@@ -11,7 +11,8 @@ from functools import cached_property
 
 from rapidfuzz.distance import Levenshtein
 
-from scorer.compare.lexicon import CODE_LABELS, NEGATIONS, excludes, misspelled, same_word
+from scorer.compare.lexicon import CODE_LABELS, NEGATIONS, excludes, misspelled, same_word, synonyms
+from scorer.compare.order import reordered
 from scorer.compare.result import ramp
 from scorer.compare.tokens import Token, is_name
 
@@ -42,12 +43,16 @@ def _said(tokens: Sequence[Token]) -> str:
 
 @dataclass(frozen=True)
 class Aligned:
-    """Two token sequences, the edits between them, and how alike they are."""
+    """Two token sequences, the edits between them, and how alike they are.
+
+    ``reordered``: the lists whose items stand in another order, as they are said; they are in no edit.
+    """
 
     left: tuple[Token, ...]
     right: tuple[Token, ...]
     edits: tuple[Edit, ...]
     matched: int
+    reordered: tuple[str, ...] = ()
 
     @cached_property
     def likeness(self) -> float:
@@ -77,15 +82,21 @@ class Aligned:
         return frozenset(t.key for t in (*self.left, *self.right) if is_name(t))
 
     @cached_property
+    def moved(self) -> frozenset[str]:
+        """What was only taken out at one place and put in at another."""
+        out = {joined(e.left) for e in self.edits if not e.right}
+        return frozenset(out & {joined(e.right) for e in self.edits if not e.left})
+
+    @cached_property
     def closeness(self) -> float:
         """0: freely different texts; 1: the same text but for a word here and there. Bears on what one change means."""
         return ramp(self.likeness, 0.6, 0.85)
 
 
 def _kindred(a: Token, b: Token) -> bool:
-    if (a.number and b.number) or (a.capital and b.capital):
+    if (a.number and b.number) or (a.capital and b.capital) or (a.symbol and b.symbol):
         return True
-    return same_word(a.key, b.key) or excludes(a.key, b.key) or misspelled(a.key, b.key)
+    return same_word(a.key, b.key) or synonyms(a.key, b.key) or excludes(a.key, b.key) or misspelled(a.key, b.key)
 
 
 def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
@@ -98,7 +109,7 @@ def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
         return _align(left, right)
     turned = _align(right, left)
     edits = tuple(Edit(e.right, e.left, e.right_at, e.left_at, e.right_end, e.left_end) for e in turned.edits)
-    return Aligned(left, right, edits, turned.matched)
+    return Aligned(left, right, edits, turned.matched, turned.reordered)
 
 
 def _align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
@@ -122,8 +133,37 @@ def _align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
         edits.append(_between(left, right, (i, j), (len(left), len(right))))
     _slide_first(edits, left, right)
     _slide_last(edits, left, right)
+    lists: list[str] = []
+    if len(edits) > 1:
+        edits, found, words = _without_reordered(edits, left, right)
+        lists, matched = found, matched + words
     kept = [edit for edit in (_substance(e) for e in edits) if edit.left or edit.right]
-    return Aligned(left, right, tuple(kept), matched)
+    return Aligned(left, right, tuple(kept), matched, tuple(lists))
+
+
+_NEAR = 8  # words between two edits of one list at most
+
+
+def _without_reordered(
+    edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]
+) -> tuple[list[Edit], list[str], int]:
+    """The edits without those that only put the items of a list in another order; the lists; their words in edits."""
+    kept: list[Edit] = []
+    lists: list[str] = []
+    words = start = 0
+    for end in range(1, len(edits) + 1):
+        if end < len(edits) and edits[end].left_at - edits[end - 1].left_end <= _NEAR:
+            continue
+        run = edits[start:end]
+        start = end
+        a = left[run[0].left_at : run[-1].left_end]
+        b = right[run[0].right_at : run[-1].right_end]
+        if len(run) > 1 and reordered(a, b):
+            lists.append(f"{_said(a)} → {_said(b)}")
+            words += max(sum(len(e.left) for e in run), sum(len(e.right) for e in run))
+        else:
+            kept += run
+    return kept, lists, words
 
 
 def _between(left: tuple[Token, ...], right: tuple[Token, ...], start: tuple[int, int], end: tuple[int, int]) -> Edit:
@@ -153,17 +193,35 @@ def _slide_last(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, 
 
 
 def _substance(edit: Edit) -> Edit:
-    """The edit without list markers on one side only, and nothing at all if both sides say the same."""
+    """The edit without list markers and dashes on one side only, and nothing at all if both sides say the same."""
     left, right = edit.left, edit.right
     if not (left and right and left[0].number and right[0].number):
         left = tuple(t for t in left if not t.marker)
         right = tuple(t for t in right if not t.marker)
-    if _joined(left) == _joined(right):
+    if any(t.symbol for t in left) != any(t.symbol for t in right):
+        left = tuple(t for t in left if t.key not in _DASHES)
+        right = tuple(t for t in right if t.key not in _DASHES)
+    if joined(left) == joined(right) or _same_day(left, right):
         left = right = ()
     if len(left) + len(right) == 1 and (left or right)[0].key in CODE_LABELS:
         left = right = ()  # what is left of a code fence when its marks are dropped
     return replace(edit, left=left, right=right)
 
 
-def _joined(tokens: Sequence[Token]) -> str:
-    return "".join(t.key for t in tokens).replace("-", "").replace("'", "")
+_DASHES = frozenset({"-", "×", "+", "/", "√", "⊂"})  # on one side only they are bullets and strokes
+
+
+def joined(tokens: Sequence[Token]) -> str:
+    """What is said, without regard to blanks and hyphens between words; numbers stay apart."""
+    return "".join(f"|{t.key}|" if t.number else t.key for t in tokens).replace("'", "")
+
+
+def _same_day(left: Sequence[Token], right: Sequence[Token]) -> bool:
+    """05/03/2024 may be either day."""
+    if len(left) != 1 or len(right) != 1 or not (left[0].number and right[0].number):
+        return False
+    one, other = sorted((left[0].key, right[0].key), key=lambda key: "/" not in key)
+    if "/" not in one or not one[:4].isdigit() or len(one) != 10:
+        return False
+    year, first, second = one[:4], one[5:7], one[8:10]
+    return other in (f"{year}-{first}-{second}", f"{year}-{second}-{first}")

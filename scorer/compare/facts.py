@@ -9,22 +9,26 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 
-from scorer.compare.edits import Aligned, Edit
+from scorer.compare.edits import Aligned, Edit, joined
 from scorer.compare.lexicon import (
     AVOIDANCE,
     CONNECTIVES,
+    HEDGES,
     NEGATIONS,
+    NOT_NAMES,
+    RESTRICTIONS,
     STOPWORDS,
     excludes,
     flipped_by_prefix,
     quantity,
     same_word,
+    synonyms,
 )
 from scorer.compare.reading import Reading
-from scorer.compare.result import Signal
+from scorer.compare.result import Signal, excerpt, ramp
 from scorer.compare.tokens import Token, is_name
 
 _TELLING = 0.3  # below this likeness an alignment is chance, and its edits are not read
@@ -49,18 +53,63 @@ def swaps(left: Reading, right: Reading, aligned: Aligned) -> Signal:
 
 
 def names(left: Reading, right: Reading, aligned: Aligned) -> Signal:
-    """Names of people, places, products: capitalised words that only one side has."""
-    return _signal("names", aligned, _renamed, _distance(Counter(left.names), Counter(right.names)))
+    """Names of people, places, products (capitalised words that only one side has), and addresses."""
+    found = _signal("names", aligned, _renamed, _distance(Counter(left.names), Counter(right.names)))
+    gone, come = left.addresses - right.addresses, right.addresses - left.addresses
+    if gone and come and found.divergence < 1:
+        return Signal("names", 1.0, aligned.closeness, f"{excerpt(min(gone))} → {excerpt(min(come))}")
+    return found
 
 
 def wording(left: Reading, right: Reading, aligned: Aligned) -> Signal:
     """Some other content word exchanged in an otherwise equal passage: perhaps a synonym, perhaps not."""
     del left, right
-    return _signal("wording", aligned, _reworded, 0.0)
+    found = _signal("wording", aligned, _reworded, 0.0)
+    if aligned.reordered and found.divergence < _ORDER:
+        return Signal("wording", _ORDER, aligned.closeness, f"another order: {aligned.reordered[0]}")
+    return found
+
+
+def omission(left: Reading, right: Reading, aligned: Aligned) -> Signal:
+    """A sentence, a clause or a row that one side leaves out, in texts that are otherwise the same.
+
+    Not at the end, which is truncation. What the candidate says in addition weighs less than what it leaves out.
+    """
+    edits = aligned.edits if aligned.likeness >= _TELLING and aligned.closeness else ()
+    worst = Signal("omission", 0.0, aligned.closeness)
+    for edit in edits:
+        if bool(edit.left) == bool(edit.right) or joined(edit.left or edit.right) in aligned.moved:
+            continue
+        side, at, end = (left, edit.left_at, edit.left_end) if edit.left else (right, edit.right_at, edit.right_end)
+        degree = _left_out(edit.left or edit.right, side, at, end, added=not edit.left)
+        if degree > worst.divergence:
+            worst = Signal(
+                "omission", degree, aligned.closeness, f"{edit} (word {at + 1})", baseline_at_fault=not edit.left
+            )
+    return worst
+
+
+_ORDER = 0.3
+_ADDED = 0.25
+
+
+def _left_out(tokens: Sequence[Token], side: Reading, at: int, end: int, added: bool) -> float:
+    content = sum(t.key not in STOPWORDS and not t.marker for t in tokens)
+    narrowed = content > 0 and any(t.key in RESTRICTIONS for t in tokens)
+    if end == len(side.tokens):
+        return 0.0
+    if at == 0 and (added or side.canonical[: side.tokens[end].start].rstrip().endswith(":")):
+        return 0.0  # a greeting, a heading, a line that leads over to the answer
+    if narrowed:
+        return 0.6 if added else 1.0
+    facts = sum(t.number or is_name(t) for t in tokens if not t.marker)  # a row of a table
+    return ramp(content + facts, 1.5, 4.5) * (_ADDED if added else 1.0)
 
 
 def _signal(name: str, aligned: Aligned, changed: Callable[[Edit, Aligned], float], elsewhere: float) -> Signal:
     edits = aligned.edits if aligned.likeness >= _TELLING else ()
+    if name != "wording" and aligned.moved:
+        edits = tuple(e for e in edits if joined(e.left or e.right) not in aligned.moved)
     hits = [(changed(edit, aligned), edit) for edit in edits]
     worst, where = max(hits, key=lambda hit: hit[0], default=(0.0, None))
     why = f"{where} (word {where.left_at + 1})" if where is not None and worst > 0 else ""
@@ -132,7 +181,7 @@ def _renamed(edit: Edit, aligned: Aligned) -> float:
     gone, come = left - others_right, right - others_left
     if not gone and not come:
         return 0.7 if _subject_changed(edit) else 0.0
-    if any(same_word(a, b) for a, b in product(gone, come)):
+    if any(same_word(a, b) or synonyms(a, b) for a, b in product(gone, come)):
         return 0.0
     if gone and come:
         return 1.0
@@ -156,7 +205,7 @@ def _named(token: Token, whole: tuple[Token, ...], known: frozenset[str]) -> boo
         return True
     # The first word of a sentence is a name if it is one elsewhere in the texts, or if the next one is (Albert
     # Einstein).
-    if not token.capital or token.key in STOPWORDS:
+    if not token.capital or token.noun or token.key in STOPWORDS or token.key in NOT_NAMES:
         return False
     if token.key in known:
         return True
@@ -167,11 +216,29 @@ def _named(token: Token, whole: tuple[Token, ...], known: frozenset[str]) -> boo
 def _reworded(edit: Edit, aligned: Aligned) -> float:
     left = [t for t in edit.left if t.key not in STOPWORDS and not t.marker]
     right = [t for t in edit.right if t.key not in STOPWORDS and not t.marker]
+    if not _long(edit) and _hedged(edit.left) != _hedged(edit.right):
+        return 0.6
+    if _connects(edit.left) and _connects(edit.right):
+        return 0.1
     if not left and not right:
         return 0.3 if edit.left and edit.right else 0.1
     if left and right:
-        alike = len(left) == len(right) and all(same_word(a.key, b.key) for a, b in zip(left, right, strict=True))
-        return 0.1 if alike else 1.0
+        pairs = zip(left, right, strict=False)
+        return 0.1 if len(left) == len(right) and all(_alike(a, b) for a, b in pairs) else 1.0
+    if joined(edit.left or edit.right) in aligned.moved:
+        return _ORDER
     if _at_edge(edit, aligned):
         return 0.2
     return 0.45 if not _long(edit) else 0.7
+
+
+def _alike(a: Token, b: Token) -> bool:
+    return a.key == b.key or same_word(a.key, b.key) or (synonyms(a.key, b.key) and not excludes(a.key, b.key))
+
+
+def _hedged(tokens: Sequence[Token]) -> bool:
+    return any(t.key in HEDGES for t in tokens)
+
+
+def _connects(tokens: Sequence[Token]) -> bool:
+    return bool(tokens) and tokens[0].opens and all(t.key in CONNECTIVES for t in tokens)

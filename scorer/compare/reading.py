@@ -6,26 +6,48 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from scorer.compare.canonical import canonical
-from scorer.compare.tokens import Token, is_name, tokenize
+from scorer.compare.canonical import MAX_CHARS, Form, read_form
+from scorer.compare.links import addresses
+from scorer.compare.tokens import MAX_TOKENS, Token, is_name, tokenize
 
 
 @dataclass(frozen=True)
 class Reading:
-    """``cut``: by the provider's word, the length limit ended it. ``refused``: by its word, this is a refusal."""
+    """``cut``: by the provider's word, the length limit ended it. ``refused``: by its word, this is a refusal.
+
+    ``whole``: the offers of help at its end are compared as well.
+    """
 
     text: str
     cut: bool = False
     refused: bool = False
     logprobs: tuple[float, ...] = ()
+    whole: bool = False
 
     @cached_property
+    def form(self) -> Form:
+        return read_form(self.text)
+
+    @property
     def canonical(self) -> str:
-        return canonical(self.text)
+        return self.form.text
 
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
-        return tokenize(self.canonical)
+        form = self.form
+        return tokenize(f"{form.text} {form.offers}" if self.whole and form.offers else form.text, form.code)
+
+    @cached_property
+    def compared(self) -> float:
+        """The share of the text whose words are compared; 1 but for very long answers."""
+        share = min(1.0, MAX_CHARS / max(len(self.text), 1))
+        if len(self.tokens) >= MAX_TOKENS:
+            share *= min(1.0, self.tokens[-1].start / max(len(self.canonical), 1))
+        return share
+
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        return addresses(self.text)
 
     @cached_property
     def numbers(self) -> Counter[str]:

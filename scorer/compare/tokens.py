@@ -1,43 +1,68 @@
-"""Words as they are compared: lower case, contractions and spelled numbers in one form, list markers marked.
+"""Words as they are compared: lower case, contractions in one form, figures as they are meant, list markers marked.
 
-Cost: 60 to 120 µs for 100 words.
+Cost: 100 to 200 µs for 100 words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
-from functools import lru_cache
-from itertools import zip_longest
+from decimal import Decimal
+from typing import NamedTuple
 
+from scorer.compare.figures import MONTHS, Figure, month_at, negated, read_number, read_word, with_unit
 from scorer.compare.lexicon import NOT_NAMES
-from scorer.compare.spellings import CONTRACTED, SAME, SCALES, SPELLED_NUMBERS, SUFFIXES, SYMBOLS
+from scorer.compare.spellings import (
+    COMMA_LANGUAGES,
+    CURRENCY_MARKS,
+    GERMAN,
+    PHRASES,
+    SPELLED_NUMBERS,
+    SYMBOLS,
+    TENS,
+    TITLES,
+    VERSION_WORDS,
+)
+from scorer.compare.units import CURRENCIES
+from scorer.compare.wordforms import TIMES, keys_of
 
 MAX_TOKENS = 6000  # beyond it the alignment's memory would grow with the square; the embedding reads the rest
 
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_LETTER = rf"[^\W\d{_CJK}]"
 _TOKEN = re.compile(
-    r"(?:https?://|www\.)[^\s<>()]+"
+    r"(?:https?://|www\.)[^\s<>()\"']+"
     r"|[A-Za-z]:\\\S+"
-    r"|\d+(?:[.,:/'-]\d+)*"  # 1,234.5  12:30  2020-03-04  3/4
-    r"|[^\W\d]+(?:['.][^\W\d]+)*\d*"  # don't  e.g  U.S  h2
-    r"|[$€£¥₹%°²³½¼¾]"
-    r"|!=|[=<>+&/^]+"
-    r"|(?<=[A-Za-z)\]] )-(?= \d)"  # x - 1
+    r"|\d{4}-\d{1,2}-\d{1,2}(?!\d)"
+    r"|(?<![\d.,])\d{1,3}(?: \d{3}){2,}(?!\d)"  # 1 500 000
+    r"|\d+(?:[.,:/']\d+)*(?:[eE][+-]?\d{1,3}(?!\w)|\^(?:\(-?\d{1,3}\)|-?\d{1,3}))?"  # 1,234.5  12:30  3/4  1e6  10^6
+    r"|[vV]\d{1,9}(?:\.\d{1,9})+"
+    r"|(?:US\$|[AC]\$|[$€£¥₹]|USD|EUR|GBP|CHF|JPY|INR)(?= ?-?\d)"
+    rf"|{_LETTER}+(?:['.]{_LETTER}+)*\d*"  # don't  e.g  U.S  h2
+    rf"|ません|ない|なかっ|[{_CJK}]"  # no blanks between words: each character is one
+    r"|\^-?\w{1,12}"
+    r"|[★☆⭐]+|[€£¥₹%°≤≥≠≈±√∞∧∨¬∈∉⊂↑⬆▲🔺📈↓⬇▼🔻📉→⇒←⇐×÷✓✔✅☑✗✘❌❎☒✖👍👎]"
+    r"|!=|<=|>=|==|->|=>|[=<>+&/^]+"
+    r"|(?<=[A-Za-z\d)\]] )-(?= [\d(])|(?<=\b[A-Za-z] )-(?= [A-Za-z]\b)|(?<=\d )-(?= [A-Za-z]\b)"  # x - 1  a - b
 )
 _MARKER = re.compile(r"(?:(?<=\s)|^)\d{1,3}[.)](?=\s)")
-_ISO_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})")
-_GROUPED = re.compile(r"\d{1,3}(?:[,']\d{3})+(?:\.\d+)?")
-
 _STOP = re.compile(r"[.!?:\n\"]")
+_UNITS_BEHIND = re.compile(r"[- ](one|two|three|four|five|six|seven|eight|nine)\b", re.IGNORECASE)
+_SCALE_BEHIND = re.compile(r" (?:hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
+_ARTICLE = re.compile(r" (?:of )?an?(?= [a-z])")
+_SOME = re.compile(r" (few|little)\b", re.IGNORECASE)
+_FIGURE_BEHIND = re.compile(r" (?=[$€£¥₹]?\d)")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_CENTS = re.compile(r"[\d.]+,\d{2}")
+_EURO = re.compile(r" ?(?:€|Euro|EUR)")
+_BETWEEN_NUMBERS = frozenset({"to", "and", "bis"})
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """``key`` is compared; ``surface`` is what stood there; ``start`` its place in the canonical text.
 
     ``marker``: the number of a list item, which a change of bullet style may drop. ``opens``: first of its sentence.
+    ``symbol``: a sign with a meaning (≤, ✓, →, +). ``comma``: a comma stands before it. ``noun``: capitalised as nouns
+    are in German, so no name. ``code``: it stands in a code block.
     """
 
     key: str
@@ -46,96 +71,255 @@ class Token:
     number: bool = False
     marker: bool = False
     opens: bool = False
+    symbol: bool = False
+    comma: bool = False
+    noun: bool = False
+    code: bool = False
 
     @property
     def capital(self) -> bool:
         return self.surface[:1].isupper()
 
 
-def tokenize(text: str) -> tuple[Token, ...]:
-    """Tokens of a canonical text, at most MAX_TOKENS."""
-    markers = {m.start() for m in _MARKER.finditer(text)}
-    found: list[Token] = []
-    end = 0
-    for match in _TOKEN.finditer(text):
-        opens = not found or found[-1].marker or _ends_sentence(text[end : match.start()])
-        found.extend(_tokens_of(match[0], match.start(), opens, match.start() in markers, text))
-        end = match.end()
-        if len(found) >= MAX_TOKENS:
-            break
-    return tuple(_scaled(found[:MAX_TOKENS]))
+def tokenize(text: str, code: tuple[tuple[int, int], ...] = ()) -> tuple[Token, ...]:
+    """Tokens of a canonical text, at most MAX_TOKENS. ``code``: spans of it that stood in code blocks."""
+    words = text[:1500].lower().split()
+    found = _Scanner(text, comma=_share(words, COMMA_LANGUAGES)).scan()[:MAX_TOKENS]
+    if _share(words, GERMAN):
+        found = _with_nouns(found)
+    return tuple(_with_code(found, code) if code else found)
 
 
-def _scaled(tokens: list[Token]) -> Iterator[Token]:
-    """5.5 million is 5500000: a number and its scale become one token."""
-    skip = False
-    for token, following in zip_longest(tokens, tokens[1:]):
-        if skip:
-            skip = False
-        elif token.number and not token.marker and following is not None and following.key in SCALES:
-            skip = True
-            yield _times(token, following)
+def _share(words: list[str], language: frozenset[str]) -> bool:
+    return sum(word in language for word in words) > 0.08 * len(words)
+
+
+class _Scanner:
+    """One pass over a text. ``end``: where the last token ended. ``figure``: the last number, while a range may go on.
+
+    ``currency``, ``minus``: what stood before the next number, from ``begin`` on.
+    """
+
+    def __init__(self, text: str, comma: bool) -> None:
+        self.text = text
+        self.comma = comma
+        self.found: list[Token] = []
+        self.end = 0
+        self.figure: Figure | None = None
+        self.currency = ""
+        self.minus = False
+        self.begin = -1
+        self.markers = {m.start() for m in _MARKER.finditer(text)}
+
+    def scan(self) -> list[Token]:
+        for match in _TOKEN.finditer(self.text):
+            start = match.start()
+            if start < self.end:
+                continue
+            surface = match[0]
+            if surface[0].isalpha():
+                self._word(surface, start)
+            elif surface[0].isdecimal():
+                self._number(surface, start)
+            else:
+                self._symbol(surface, start)
+            if len(self.found) >= MAX_TOKENS:
+                break
+        return self.found
+
+    def _add(
+        self, key: str, surface: str, start: int, number: bool = False, marker: bool = False, symbol: bool = False
+    ) -> None:
+        gap = self.text[self.end : start]
+        found = self.found
+        if gap == " " and found:
+            found.append(Token(key, surface, start, number, marker, found[-1].marker, symbol))
         else:
-            yield token
+            opens = not found or found[-1].marker or _ends_sentence(gap)
+            found.append(Token(key, surface, start, number, marker, opens, symbol, "," in gap))
+        self.end = start + len(surface)
 
+    def _word(self, surface: str, start: int) -> None:
+        keys, special = keys_of(surface)
+        if special and self._special(surface, start):
+            return
+        if self.figure is not None and keys[0] not in _BETWEEN_NUMBERS:
+            self.figure = None
+        self._add(keys[0], surface, start)
+        for key in keys[1:]:
+            self.found.append(Token(key, surface, start))
 
-def _times(number: Token, scale: Token) -> Token:
-    try:
-        value = Decimal(number.key) * SCALES[scale.key]
-    except InvalidOperation:  # a date, a time, a version
-        return replace(number, key=f"{number.key} {scale.key}", surface=f"{number.surface} {scale.surface}")
-    key = format(value.normalize(), "f")
-    return replace(number, key=key, surface=f"{number.surface} {scale.surface}")
+    def _special(self, surface: str, start: int) -> bool:
+        """Words that may begin something longer: a number, a date, an amount, an address, a phrase."""
+        word, text, end = surface.casefold(), self.text, start + len(surface)
+        if word in SPELLED_NUMBERS or word in TIMES:
+            return self._spelled(word, start, end)
+        if word in MONTHS and (surface[0].isupper() or word not in ("may", "march", "mar", "mars")):
+            date = month_at(word, text, end)
+            if date is not None:
+                self._put(Figure(*date), start)
+                return True
+        if "://" in word or word.startswith("www."):
+            self.end = end  # addresses are compared by themselves
+            return True
+        if surface in CURRENCY_MARKS:
+            return self._amount(surface, start)
+        if word == "minus":
+            self.minus = _FIGURE_BEHIND.match(text, end) is not None
+            self.begin = start if self.minus else -1
+            return self.minus
+        if word[0] == "v" and word[1:2].isdecimal():
+            self._put(Figure(word[1:], end), start)
+            return True
+        return self._several(word, start, end)
+
+    def _several(self, word: str, start: int, end: int) -> bool:
+        """A few, half a cup, and what an abbreviation stands for."""
+        text = self.text
+        if word == "a":
+            some = _SOME.match(text, end)
+            return some is not None and self._phrase("a " + some[1].lower(), start, some.end())
+        if word == "half":
+            article = _ARTICLE.match(text, end)
+            figure = read_word(Decimal("0.5"), text, article.end()) if article else None
+            if figure is not None and figure.key != "0.5":
+                self._put(figure, start)
+                return True
+        for phrase, key in PHRASES.get(word, ()):
+            stop = start + len(phrase)
+            if text[start:stop].casefold() == phrase and not text[stop : stop + 1].isalnum():
+                return self._phrase(key, start, stop)
+        return False
+
+    def _phrase(self, key: str, start: int, stop: int) -> bool:
+        self.figure = None
+        self._add(key, self.text[start:stop], start)
+        return True
+
+    def _spelled(self, word: str, start: int, end: int) -> bool:
+        if word in TIMES:
+            self._put(Figure(TIMES[word], end), start)
+            return True
+        value = Decimal(SPELLED_NUMBERS[word])
+        if word in TENS and (behind := _UNITS_BEHIND.match(self.text, end)):
+            value, end = value + Decimal(SPELLED_NUMBERS[behind[1].lower()]), behind.end()
+        figure = read_word(value, self.text, end)
+        if word == "one" and not figure.base and not _SCALE_BEHIND.match(self.text, end):
+            return False
+        self._put(figure, start)
+        return True
+
+    def _amount(self, surface: str, start: int) -> bool:
+        after = start + len(surface)
+        if not self.text[after : after + 3].lstrip(" -")[:1].isdecimal():
+            return False
+        self.currency = CURRENCY_MARKS[surface]
+        self.begin = self.begin if self.minus else start
+        self.minus = self.minus or negated(self.text, start)
+        return True
+
+    def _number(self, surface: str, start: int) -> None:
+        text, end = self.text, start + len(surface)
+        comma = self.comma or (_CENTS.fullmatch(surface) is not None and bool(self.currency or _EURO.match(text, end)))
+        if "," in surface and not _one_number(surface, comma):
+            for part in surface.split(","):  # (3,4) is (3, 4)
+                self._number(part, start)
+                start += len(part) + 1
+            return
+        currency, self.currency = self.currency, ""
+        version = "." in surface and surface[-1] == "0" and self._names_a_version(start)
+        figure = read_number(text, start, end, currency, version, comma)
+        minus, self.minus = self.minus, False
+        begin, self.begin = (self.begin if self.begin >= 0 else start), -1
+        minus = minus or (text[start - 1] == "-" if currency and start else negated(text, start))
+        if not minus and start and text[start - 1] == "(" and text[figure.end : figure.end + 2] == ")%":
+            minus, figure = True, Figure(f"{figure.key} %", figure.end + 2, base="%")  # as balance sheets write it
+        if minus:
+            figure = Figure("-" + figure.key, figure.end, figure.plain, figure.base, figure.factor)
+        self._put(figure, begin, marker=start in self.markers and figure.end == end)
+
+    def _names_a_version(self, start: int) -> bool:
+        last = self.found[-1] if self.found else None
+        if last is None or last.number or self.text[self.end : start] not in (" ", ""):
+            return False
+        return last.key in VERSION_WORDS or (last.capital and not last.opens and len(last.key) > 2)
+
+    def _put(self, figure: Figure, start: int, marker: bool = False) -> None:
+        before = self.figure
+        if before is not None and not marker:
+            figure = self._in_range(before, figure, start)
+        self._add(figure.key, self.text[start : figure.end], start, number=not figure.word, marker=marker)
+        self.figure = None if marker or figure.word else figure
+
+    def _in_range(self, before: Figure, figure: Figure, start: int) -> Figure:
+        """5-10 minutes, 5 to 10 minutes, between 5 and 10 minutes: one form for all."""
+        found = self.found
+        at = len(found) - 1
+        if found[at].number:
+            gap = self.text[self.end : start]
+            if gap not in ("-", "--") or figure.key.startswith("-"):
+                return figure
+            self._add("to", "-", self.end)
+        else:
+            if found[at].key == "and":
+                if at < 2 or found[at - 2].key != "between":
+                    return figure
+                del found[at - 2]
+                at -= 1
+            found[at] = found[at]._replace(key="to")
+            at -= 1
+        if before.plain and figure.base and figure.base not in CURRENCIES:
+            found[at] = found[at]._replace(key=with_unit(found[at].key, figure.base, figure.factor))
+        elif before.base in CURRENCIES and figure.plain:
+            return Figure(f"{figure.key} {before.base}", figure.end, base=before.base)
+        return figure
+
+    def _symbol(self, surface: str, start: int) -> None:
+        if surface in CURRENCY_MARKS and self._amount(surface, start):
+            return
+        self.figure = None
+        if surface[0] in "★☆⭐":
+            self._add(f"{len(surface) - surface.count('☆')}★", surface, start, number=True)
+        elif surface[0] == "^" and len(surface) > 1:
+            self._add(surface.lower(), surface, start, number=True)
+        else:
+            key = SYMBOLS.get(surface, surface)
+            self._add(key, surface, start, symbol=not key[0].isalpha())
 
 
 def _ends_sentence(gap: str) -> bool:
-    return gap != " " and (_STOP.search(gap) is not None or ("-" in gap and " " in gap))
+    return _STOP.search(gap) is not None or ("-" in gap and " " in gap)
 
 
-def _tokens_of(surface: str, start: int, opens: bool, marker: bool, text: str) -> list[Token]:
-    if surface[0].isdigit():
-        return [_number(surface, start, opens, marker, text)]
-    keys = _keys(surface)
-    if len(keys) == 1:
-        return [Token(keys[0], surface, start, number=keys[0][0].isdigit(), opens=opens)]
-    return [Token(key, surface, start, opens=opens and i == 0) for i, key in enumerate(keys)]
+def _one_number(surface: str, comma: bool) -> bool:
+    """Whether the commas are part of the number: 1,234 or, where the language writes so, 3,5."""
+    if _THOUSANDS.fullmatch(surface):
+        return True
+    return surface.count(",") == 1 and (comma or "." in surface) and ":" not in surface and "/" not in surface
 
 
-@lru_cache(maxsize=20_000)
-def _keys(surface: str) -> tuple[str, ...]:
-    word = surface.lower()
-    if word in SPELLED_NUMBERS and word != "one":
-        return (SPELLED_NUMBERS[word],)
-    if word in SYMBOLS:
-        return (SYMBOLS[word],)
-    return tuple(SAME.get(part, part) for part in _expand(word))
+def _with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[Token]:
+    """Marks what stands in code blocks; each block, and what comes after it, begins anew."""
+    marked: list[Token] = []
+    edges = iter([*(edge for span in spans for edge in span), len(tokens) and tokens[-1].start + 1])
+    edge, inside = next(edges), False
+    for token in tokens:
+        opens = token.opens
+        while token.start >= edge:
+            edge, inside, opens = next(edges), not inside, True
+        marked.append(token._replace(code=inside, opens=opens) if inside or opens else token)
+    return marked
 
 
-def _number(surface: str, start: int, opens: bool, marker: bool, text: str) -> Token:
-    key = surface
-    date = _ISO_DATE.fullmatch(surface)
-    if date:
-        key = f"{date[1]}-{int(date[2]):02d}-{int(date[3]):02d}"
-    elif _GROUPED.fullmatch(surface):
-        key = surface.replace(",", "").replace("'", "")
-    if "." in key and key.replace(".", "", 1).isdigit():
-        key = key.rstrip("0").rstrip(".")
-    negative = start > 0 and text[start - 1] == "-" and (start == 1 or text[start - 2] in " (=,[:")
-    return Token("-" + key if negative and not marker else key, surface, start, number=True, marker=marker, opens=opens)
-
-
-def _expand(word: str) -> tuple[str, ...]:
-    if "'" not in word and word not in CONTRACTED:
-        return (word,)
-    if word in CONTRACTED:
-        return CONTRACTED[word]
-    if word.endswith("n't"):
-        return (word[:-3], "not")
-    for suffix, full in SUFFIXES.items():
-        if word.endswith(suffix):
-            return (word[: -len(suffix)], full)
-    return (word.removesuffix("'s"), "'s") if word.endswith("'s") else (word,)
+def _with_nouns(tokens: list[Token]) -> list[Token]:
+    """German writes every noun with a capital: a name is what stands behind a title or another capitalised word."""
+    marked: list[Token] = []
+    for i, token in enumerate(tokens):
+        before = tokens[i - 1] if i else None
+        named = before is not None and (before.key in TITLES or (before.capital and not before.opens))
+        marked.append(token._replace(noun=True) if token.capital and not named else token)
+    return marked
 
 
 def is_name(token: Token) -> bool:
-    return token.capital and not token.opens and token.key not in NOT_NAMES and len(token.key) > 1
+    return token.capital and not token.opens and not token.noun and token.key not in NOT_NAMES and len(token.key) > 1

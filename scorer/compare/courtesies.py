@@ -1,0 +1,95 @@
+"""What is said around an answer: a greeting before it, an offer of help after it.
+
+A courtesy is a whole known phrase between marks of punctuation. A sentence that merely begins like one ("Absolutely
+not.", "Hi, your account is closed.") is part of the answer. Offers may go on in words of their own ("let me know if
+you want a list of museums"): they are taken off, and kept beside, so that two offers that differ can be compared.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HELP = r"(?:help|assist|explain|answer)(?: you)?(?: (?:out )?(?:with )?(?:that|this|it))?"
+_QUESTION = r"(?:your |the |this |that )?(?:great |good |interesting )?question"
+_OPENING = re.compile(
+    r"(?:"
+    r"sure(?: thing)?|certainly|of course|absolutely|definitely|no problem|okay|ok|alright|all right|right away|right"
+    r"|(?:what an? |that's an? |that is an? )?(?:great|good|excellent|interesting|nice|wonderful) question"
+    r"|(?:i'?d be |i would be |i'?m |i am )?(?:more than |always |very )?(?:happy|glad|delighted|pleased) to " + _HELP +
+    r"|(?:hello|hi|hey)(?: there| everyone| all)?|greetings|good (?:morning|afternoon|evening|day)"
+    r"|dear (?:user|customer|friend)|(?:thanks|thank you)(?: (?:so|very) much)?"
+    r"(?: for (?:asking|reaching out|contacting us|your (?:message|patience|interest)|" + _QUESTION + r"))?"
+    r"|you'?re (?:very )?welcome|welcome|my pleasure|with pleasure|glad you asked|as requested"
+    r"|(?:let me|allow me to) " + _HELP + r"|let'?s (?:dive|jump|get) (?:right )?(?:in|into it|started)"
+    r"|(?:here(?:'s| is| are)|below (?:is|are)|the following (?:is|are)) (?:the |an? |your |my |some )?"
+    r"(?:short |brief |simple |detailed |quick |complete |full |concise |direct |possible |requested )?"
+    r"(?:answers?|response|reply|information|explanation|details|overview)"
+    r"(?: (?:to|for) (?:your question|you|that|this))?(?: (?:that )?you (?:asked|requested|wanted)(?: for| about)?)?"
+    r"|here(?:'s| is) what (?:you asked(?: for)?|i know|i found)|here you go"
+    r"|answer|response|reply|assistant"
+    r"|gerne|natürlich|klar|selbstverständlich|hallo|guten tag|hier ist (?:die|meine|ihre) antwort"
+    r"|bien sûr|bonjour|voici (?:la|ma|votre) réponse|claro|por supuesto|hola|aquí (?:está|tienes) la respuesta"
+    r"|certo|certamente|ciao|ecco la risposta|olá|aqui está a resposta"
+    r"|当然(?:可以)?|好的|你好|您好|以下是(?:您的)?(?:答案|回答)|もちろん(?:です)?|بالتأكيد|مرحبا"
+    r")\s*(?:[,.!:;]+|-(?=\s)|\n)\s*",
+    re.IGNORECASE,
+)  # fmt: skip
+_OFFER = re.compile(
+    r"(?:(?:and|so|but|also)?,? ?(?:please )?(?:just )?let me know\b.*"
+    r"|(?:please )?feel free to (?:ask|reach out|contact (?:me|us)|let me know)\b.*"
+    r"|(?:please )?(?:don'?t|do not) hesitate to (?:ask|reach out|contact (?:me|us)|let me know)\b.*"
+    r"|if (?:you|there|anything)\b.*\b(?:let me know|feel free to (?:ask|reach out|contact (?:me|us))|i(?:'m| am) here"
+    r"|i(?:'d| would) be (?:happy|glad)|i(?:'m| am) (?:happy|glad)|i can (?:help|also|give|provide|go)|just ask"
+    r"|hesitate to (?:ask|reach out|contact (?:me|us))|happy to help|just say so)\b.*"
+    r"|.{0,80}\b(?:would you like (?:me|to (?:know|see|learn|hear)|more|any|an?|some|help)|do you want me to"
+    r"|do you need (?:any|more|help)|can i help|may i help|shall i|should i)\b.*\?"
+    r"|(?:i )?(?:really )?hope (?:this|that|it|these)(?: \w+)? (?:helps?|helped|answers?|clarif(?:y|ies)|gives?"
+    r"|is helpful|was helpful|makes sense|works)\b.*"
+    r"|(?:is|was) there anything else\b.*|anything else\?)[.!? ]*",
+    re.IGNORECASE | re.DOTALL,
+)
+_FAREWELL = re.compile(
+    r"(?:(?:always )?(?:happy|glad) to help|you'?re (?:very )?welcome|(?:thanks|thank you)(?: (?:so|very) much)?"
+    r"(?: for (?:asking|reading|your (?:question|patience|time|attention)))?"
+    r"|i(?:'m| am) (?:always )?here (?:to help|if you need (?:me|anything|help))"
+    r"|good luck(?: with (?:it|that|this|everything|your \w+))?|enjoy(?: (?:it|your \w+|the \w+))?|cheers|take care"
+    r"|have an? (?:great|nice|good|wonderful|lovely) (?:day|one|evening|week(?:end)?|time|trip)|safe travels"
+    r"|happy (?:coding|cooking|baking|reading|travels|travelling|traveling|learning|writing|hiking)|bon appétit"
+    r"|(?:best|kind|warm) regards|viel erfolg|gern geschehen|guten appetit)[.! ]*",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?:[.!?:;)\]\"']\s|\n)\s*(?=\S)")
+_REACH = 320  # characters before the end in which a last sentence is looked for
+# An offer that holds a number or a name says something, and stays.
+_TELLS = re.compile(r"\d|[a-z,] +(?!I\b)[A-Z][a-z]")
+
+
+def strip_courtesies(text: str) -> str:
+    """Without opening and closing courtesies, unless they are all there is."""
+    return without_closing(without_opening(text.strip()))[0]
+
+
+def without_opening(body: str) -> str:
+    for _ in range(5):
+        match = _OPENING.match(body)
+        if match is None or match.end() == len(body):
+            break
+        body = body[match.end() :]
+    return body
+
+
+def without_closing(body: str) -> tuple[str, str]:
+    """(the rest, the offers that were taken off)."""
+    offers = ""
+    for _ in range(3):
+        floor = max(0, len(body) - _REACH)
+        starts = [m.end() for m in _SENTENCE.finditer(body, floor)]
+        if not starts:
+            break
+        last = body[starts[-1] :]
+        offer = _OFFER.fullmatch(last) is not None and not _TELLS.search(last)
+        if not offer and _FAREWELL.fullmatch(last) is None:
+            break
+        offers = f"{last} {offers}" if offer else offers
+        body = body[: starts[-1]].rstrip()
+    return body, offers.strip()

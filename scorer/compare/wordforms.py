@@ -1,0 +1,40 @@
+"""The forms of a word: contractions in full, one spelling of several; whether it may begin something longer.
+
+Each word is worked out once and kept.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from scorer.compare.figures import MONTHS
+from scorer.compare.spellings import CONTRACTED, CURRENCY_MARKS, PHRASES, SAME, SPELLED_NUMBERS, SUFFIXES
+
+TIMES = {"once": "1 times", "twice": "2 times", "thrice": "3 times"}
+
+
+@lru_cache(maxsize=20_000)
+def keys_of(surface: str) -> tuple[tuple[str, ...], bool]:
+    """The keys of a word, and whether it may begin something longer."""
+    if surface in ("US", "U.S", "USA", "U.S.A"):
+        return ("usa",), False
+    word = surface.casefold()
+    special = word in _SPECIAL or surface in CURRENCY_MARKS or "://" in word or word.startswith("www.")
+    special = special or (word[0] == "v" and word[1:2].isdecimal() and "." in word)
+    return tuple(SAME.get(part, part) for part in _expand(word)), special
+
+
+_SPECIAL = frozenset({"a", "half", "minus", *TIMES, *SPELLED_NUMBERS, *MONTHS, *PHRASES})
+
+
+def _expand(word: str) -> tuple[str, ...]:
+    if word in CONTRACTED:
+        return CONTRACTED[word]
+    if "'" not in word:
+        return (word,)
+    if word.endswith("n't"):
+        return (word[:-3], "not")
+    for suffix, full in SUFFIXES.items():
+        if word.endswith(suffix):
+            return (word[: -len(suffix)], full)
+    return (word.removesuffix("'s"), "'s") if word.endswith("'s") else (word,)
