@@ -28,6 +28,8 @@ class Surface(StrEnum):
     TEI_RERANK = "tei.rerank"
     TEI_PREDICT = "tei.predict"
     KSERVE_INFER = "kserve.infer"
+    GEMINI = "gemini.generate_content"
+    BEDROCK_CONVERSE = "bedrock.converse"
     CUSTOM = "custom"
     PLAIN_TEXT = "text"
     UNKNOWN = "unknown"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scorer.extract.answer import Reason
+from scorer.extract.eventstream import looks_like_frames, parse_frames
 from scorer.extract.reading import (
     MAX_BYTES,
     MAX_EVENTS,
@@ -71,6 +72,8 @@ def read_body(content_type: str, body: bytes) -> Body:
         raise too_large(f"{len(body)} bytes, more than {MAX_BYTES}")
     kind = content_type.partition(";")[0].strip().lower()
     head = body[:64].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if kind == "application/vnd.amazon.eventstream" or looks_like_frames(body):
+        return _read_frames(body)
     if kind == "text/event-stream":
         return _read_json_body(body, kind) if head.startswith(("{", "[")) else _read_sse(body)
     if kind in ("text/plain", "text/markdown") and not head.startswith(("{", "[")):
@@ -132,6 +135,18 @@ def _read_ndjson(text: str) -> Stream:
             if i + 1 == len(lines) and error.outcome.reason is Reason.TRUNCATED:
                 return Stream(tuple(items), cut=True)
             raise malformed(error.outcome.detail) from None
+    return Stream(tuple(items))
+
+
+def _read_frames(body: bytes) -> Stream:
+    items: list[Item] = []
+    for frame in parse_frames(body):
+        if not frame.whole:
+            return Stream(tuple(items), cut=True)
+        text = frame.payload.decode("utf-8", "replace")
+        if frame.kind != "event":
+            raise UnusableBodyError(Reason.ERROR_BODY, clean(f"{frame.name}: {text}"))
+        items.append(Item(clean(frame.name), read_json(text or "{}", f"the payload of {frame.name}")))
     return Stream(tuple(items))
 
 

@@ -25,7 +25,8 @@ _FINISH = {
     FinishReason.STOP: "stop end_turn stop_sequence eos eos_token end complete completed done finished",
     FinishReason.LENGTH: "length max_tokens max_output_tokens max_new_tokens model_context_window_exceeded limit",
     FinishReason.TOOL_CALLS: "tool_calls tool_use tool_call function_call",
-    FinishReason.CONTENT_FILTER: "content_filter refusal safety error_toxic content_filtered recitation",
+    FinishReason.CONTENT_FILTER: "content_filter refusal safety error_toxic content_filtered recitation"
+    " blocklist prohibited_content spii guardrail_intervened image_safety",
 }
 _FINISH_BY_WORD = {word: reason for reason, words in _FINISH.items() for word in words.split()}
 

@@ -24,6 +24,8 @@ _PATHS: tuple[tuple[str, Surface], ...] = (
     (r"/embed(_all|_sparse)?$", Surface.TEI_EMBED),
     (r"/predict$", Surface.TEI_PREDICT),
     (r"/v[12]/chat$", Surface.COHERE_CHAT),
+    (r":(generateContent|streamGenerateContent)$", Surface.GEMINI),
+    (r"/model/[^/]+/converse(-stream)?$", Surface.BEDROCK_CONVERSE),
 )
 _SURFACES = tuple((re.compile(pattern), surface) for pattern, surface in _PATHS)
 
@@ -39,7 +41,18 @@ _TASKS = {
     Surface.TEI_RERANK: "rerank",
     Surface.TEI_PREDICT: "classification",
 }
-_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "num_predict", "n_predict")
+_LIMITS = (
+    "max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "num_predict", "n_predict",
+    "maxOutputTokens", "maxTokens",
+)  # fmt: skip
+_INNER = (
+    "parameters",
+    "options",
+    "generationConfig",
+    "generation_config",
+    "inferenceConfig",
+)  # TGI, Ollama, Gemini, Bedrock
+_STREAMED = ("generate_stream", ":streamGenerateContent", "/converse-stream")
 _CHOICE_KEYS = ("guided_choice", "choice")
 
 
@@ -53,7 +66,7 @@ def expectation(path: str, request_body: bytes) -> Expectation:
     """What the request asked: never raises."""
     surface = surface_of_path(path)
     request = _request(request_body)
-    inner = [request] + [request[k] for k in ("parameters", "options") if isinstance(request.get(k), dict)]
+    inner = [request] + [request[k] for k in _INNER if isinstance(request.get(k), dict)]
     flat = {key: value for part in reversed(inner) if isinstance(part, dict) for key, value in part.items()}
     json_mode, schema = _json_mode(flat)
     tools = _tools(flat)
@@ -61,12 +74,12 @@ def expectation(path: str, request_body: bytes) -> Expectation:
     return Expectation(
         surface=surface,
         task=_task(surface, flat, json_mode=json_mode, tools=bool(tools)),
-        stream=flat.get("stream") is True or path.partition("?")[0].endswith("generate_stream"),
+        stream=flat.get("stream") is True or path.partition("?")[0].endswith(_STREAMED),
         json_mode=json_mode,
         schema=schema,
         tools=tools,
         max_tokens=next((count(flat[k]) for k in _LIMITS if count(flat.get(k))), 0),
-        choices=min(max(count(flat.get("n")), 1), MAX_CHOICES),
+        choices=min(max(count(flat.get("n")), count(flat.get("candidateCount")), 1), MAX_CHOICES),
         temperature=_temperature(flat.get("temperature")),
         model=_string(flat.get("model")),
         prompt=_prompt(flat),
@@ -94,6 +107,8 @@ def _json_mode(request: dict[str, object]) -> tuple[bool, object]:
         section = request.get(outer)
         if isinstance(section, dict) and (found := _format(section.get("format")))[0]:
             return found
+    if request.get("responseMimeType", request.get("response_mime_type")) == "application/json":  # Gemini
+        return True, request.get("responseJsonSchema")
     outputs = request.get("structured_outputs")  # vLLM
     for schema in (request.get("guided_json"), request.get("json_schema"), outputs and _get(outputs, "json")):
         if schema:
@@ -116,12 +131,18 @@ def _format(value: object) -> tuple[bool, object]:
 def _tools(request: dict[str, object]) -> tuple[str, ...]:
     """The names of the tools on offer; none when the request forbids their use."""
     choice = request.get("tool_choice")
-    given = request.get("tools") or request.get("functions")
+    given = request.get("tools") or request.get("functions") or _get(request.get("toolConfig"), "tools")
     if choice == "none" or _get(choice, "type") == "none" or not isinstance(given, list):
         return ()
-    return tuple(
-        _string(_get(_get(tool, "function"), "name") or _get(tool, "name") or _get(tool, "type")) for tool in given
-    )
+    return tuple(name for tool in given for name in _names(tool))
+
+
+def _names(tool: object) -> tuple[str, ...]:
+    declared = _get(tool, "functionDeclarations")  # Gemini: several in one
+    if isinstance(declared, list):
+        return tuple(_string(_get(one, "name")) for one in declared)
+    inner = _get(_get(tool, "function"), "name") or _get(_get(tool, "toolSpec"), "name")  # OpenAI, Bedrock
+    return (_string(inner or _get(tool, "name") or _get(tool, "type")),)
 
 
 def _task(surface: Surface, request: dict[str, object], *, json_mode: bool, tools: bool) -> str:
@@ -141,11 +162,11 @@ def _task(surface: Surface, request: dict[str, object], *, json_mode: bool, tool
 
 
 def _prompt(request: dict[str, object]) -> str:
-    messages = request.get("messages", request.get("input"))
+    messages = request.get("messages", request.get("contents", request.get("input")))
     if isinstance(messages, list):
         for message in reversed(messages):
-            if _get(message, "role") == "user":
-                return _content(_get(message, "content"))
+            if _get(message, "role") == "user" or ("contents" in request and _get(message, "role") is None):
+                return _content(_get(message, "content") or _get(message, "parts"))
     for name in ("prompt", "inputs", "input", "query", "message", "text_input"):
         if text := _content(request.get(name)):
             return text

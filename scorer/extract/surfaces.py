@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from scorer.extract import (
     anthropic,
+    bedrock,
     cohere_chat,
     embeddings,
+    gemini,
     kserve,
     ollama,
     openai_chat,
@@ -120,6 +122,20 @@ FORMS: tuple[Form, ...] = (
         kserve.document,
         kserve.is_event,
         kserve.stream,
+    ),
+    Form(
+        Surface.GEMINI,
+        lambda value, _: gemini.is_document(value),
+        gemini.document,
+        gemini.is_event,
+        gemini.stream,
+    ),
+    Form(
+        Surface.BEDROCK_CONVERSE,
+        lambda value, _: bedrock.is_document(value),
+        bedrock.document,
+        bedrock.is_event,
+        bedrock.stream,
     ),
     Form(Surface.OPENAI_EMBEDDINGS, embeddings.is_openai, embeddings.openai),
     Form(Surface.OLLAMA_EMBED, embeddings.is_ollama, embeddings.ollama),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -46,7 +47,7 @@ def _load(name: str) -> Exchange:
         raw["content_type"],
         raw["status"],
         json.dumps(raw["request"]).encode(),
-        raw["response"].encode(),
+        base64.b64decode(raw["response_base64"]) if "response_base64" in raw else raw["response"].encode(),
     )
 
 

@@ -46,6 +46,8 @@ GENERATIVE = {
         "kserve_infer_error",
         "kserve_generate_stream_error",
     ),
+    Surface.GEMINI: ("gemini", "gemini_stream", "gemini_error", "gemini_stream_error"),
+    Surface.BEDROCK_CONVERSE: ("bedrock", "bedrock_stream", "bedrock_error", "bedrock_stream_error"),
     Surface.CUSTOM: ("custom", "custom_stream", "custom_error", ""),
     Surface.PLAIN_TEXT: ("plain", "", "", ""),
 }
@@ -61,7 +63,10 @@ OTHERS = {
     "tei_rerank": (Surface.TEI_RERANK, "tei_rerank_error"),
     "tei_predict": (Surface.TEI_PREDICT, "tei_predict_error"),
 }
-COMPLETE = [(surface, row[0]) for surface, row in GENERATIVE.items()] + [(Surface.COHERE_CHAT, "cohere_v1_chat")]
+COMPLETE = [(surface, row[0]) for surface, row in GENERATIVE.items()] + [
+    (Surface.COHERE_CHAT, "cohere_v1_chat"),
+    (Surface.GEMINI, "gemini_array"),
+]
 STREAMING = [(surface, row[1]) for surface, row in GENERATIVE.items() if row[1]] + [
     (Surface.COHERE_CHAT, "cohere_v1_chat_stream")
 ]
@@ -99,7 +104,7 @@ def test_tool_calls_are_the_same_in_every_form(load, name):
 
 
 def test_tool_calls_are_covered_for_every_form_that_has_them():
-    assert len(TOOLS) == 10
+    assert len(TOOLS) == 14
 
 
 @pytest.mark.parametrize("name", OTHERS)
