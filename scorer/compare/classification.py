@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import regex
 
 from glidepath.config.scoring import ClassificationSection
 from scorer.compare.result import Comparison
+from scorer.extract.reading import dump, try_json
 
 _PATTERN_S = 0.1
 _EDGES = " \t\r\n\"'“”‘’`*_.,;:!?()[]{}<>"
@@ -18,7 +20,7 @@ _LEAD = re.compile(
 
 def normalise(text: str, settings: ClassificationSection) -> str:
     """The class that ``text`` names, in the form in which classes are compared."""
-    label = text.strip()
+    label = _of_json(unicodedata.normalize("NFC", text.strip()))
     if settings.pattern is not None:
         label = _matched(settings.pattern, label)
     if settings.first_line:
@@ -26,6 +28,17 @@ def normalise(text: str, settings: ClassificationSection) -> str:
     label = _shape(label, settings)
     known = {_shape(written, settings): meant for written, meant in settings.labels.items()}
     return _shape(known.get(label, label), settings)
+
+
+def _of_json(text: str) -> str:
+    """The label of a JSON object with one key, and of any other JSON the one spelling that it has."""
+    if not text.startswith("{"):
+        return text
+    value, error = try_json(text, "the label")
+    if error or not isinstance(value, dict):
+        return text
+    only = next(iter(value.values())) if len(value) == 1 else None
+    return only if isinstance(only, str) else dump(value)
 
 
 def _matched(pattern: str, text: str) -> str:
@@ -46,7 +59,7 @@ def _as_configured(label: str, settings: ClassificationSection) -> str:
 
 def _shape(label: str, settings: ClassificationSection) -> str:
     if settings.ignore_punctuation:
-        label = _LEAD.sub("", label.strip(_EDGES)).strip(_EDGES)
+        label = _LEAD.sub("", label.strip(_EDGES)).strip(_EDGES) or label.strip()  # a mark may be the label
     label = " ".join(label.split())
     return label.casefold() if settings.ignore_case else label
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -118,8 +119,7 @@ class _Work:
 
 def _leaf_form(value: object, settings: ExtractionSection) -> tuple[str, object]:
     if isinstance(value, str):
-        flat = " ".join(value.split())
-        return "text", flat.casefold() if settings.ignore_case else flat
+        return "text", _flat(value, settings)
     if _is_number(value):
         return "number", value
     return type(value).__name__, value if isinstance(value, bool) else repr(value)
@@ -225,10 +225,15 @@ def _leaf(left: object, right: object, path: str, settings: ExtractionSection) -
     if type(left) is not type(right):
         return Difference(path, "type", left, right)
     if isinstance(left, str) and isinstance(right, str):
-        a, b = " ".join(left.split()), " ".join(right.split())
-        same = a.casefold() == b.casefold() if settings.ignore_case else a == b
+        same = left == right or _flat(left, settings) == _flat(right, settings)
         return None if same else Difference(path, "value", left, right)
     return None if left == right else Difference(path, "value", left, right)
+
+
+def _flat(text: str, settings: ExtractionSection) -> str:
+    """As texts are compared: white space and the two ways to write an accent say nothing."""
+    flat = " ".join(unicodedata.normalize("NFC", text).split())
+    return flat.casefold() if settings.ignore_case else flat
 
 
 def _is_number(value: object) -> bool:

@@ -91,3 +91,26 @@ def test_a_class_that_matters_goes_by_the_name_that_the_configuration_gives_it()
         "got": "Card Fraud",
     }
     assert compare_labels("Ham", "card fraud", settings).labels == {"expected": "ham", "got": "Card Fraud"}
+
+
+@pytest.mark.parametrize(("one", "other"), [("!", "?"), ("<", ">"), ("*", "_"), ("[", "]"), ("😀", "😡")])
+def test_a_mark_may_be_the_label(one: str, other: str) -> None:
+    assert compare_labels(one, other, ClassificationSection()).agreement == 0.0
+    assert compare_labels(one, f" {one}\n", ClassificationSection()).agreement == 1.0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agreement"),
+    [
+        ('{"label":"spam"}', '{"label": "Spam"}', 1.0),
+        ('{"label":"spam"}', "spam", 1.0),
+        ('{"label": "spam"}', '{"label": "ham"}', 0.0),
+        ('{"label": "spam", "sure": 1}', '{"sure":1,"label":"spam"}', 1.0),
+        ("{spam}", "spam", 1.0),
+        ("caf\u00e9", "cafe\u0301", 1.0),
+    ],
+)
+def test_a_label_in_json_or_in_another_spelling_of_its_accents_is_the_label(
+    one: str, other: str, agreement: float
+) -> None:
+    assert compare_labels(one, other, ClassificationSection()).agreement == agreement

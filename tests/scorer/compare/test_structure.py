@@ -56,6 +56,12 @@ def test_ignored_keys_are_not_compared() -> None:
     assert match_trees(a, b, settings_).share == 1.0
 
 
+def test_accents_are_the_same_however_they_are_put_together() -> None:
+    unordered = ExtractionSection(unordered=("v",))
+    for settings_ in (PLAIN, unordered):
+        assert match_trees({"v": ["Z\u00fcrich"]}, {"v": ["Zu\u0308rich"]}, settings_).share == 1.0
+
+
 def test_true_is_not_one() -> None:
     assert match_trees(True, 1, PLAIN).differences[0].kind == "type"
     assert match_trees(1, 1.0, PLAIN).share == 1.0
