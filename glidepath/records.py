@@ -118,6 +118,7 @@ class WorkloadStatus:
     coverage: Mapping[str, int] = field(default_factory=dict)  # domain.Coverage, since the beginning
     leader: str = ""
     config_digest: str = ""
+    min_samples: int = 0  # the candidate's requests that this step takes at least; 0: none, where nothing is proven
     share_known: bool = True  # False: Envoys serve something else than percent, and it cannot be seen what
 
 

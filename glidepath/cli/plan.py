@@ -66,7 +66,16 @@ def parse_rates(given: list[str], config: Config) -> dict[str, float]:
 def _show(plan: WorkloadPlan) -> None:
     at = f"{plan.rate:g} requests/s" if plan.rate else "rate not given (--rate), so samples only"
     typer.echo(f"{plan.workload}: {at}")
-    heads = ("step", "time", "slowest", "candidate/s", "pairs/s", *(n.gate for n in plan.steps[0].needs))
+    heads = (
+        "step",
+        "time",
+        "slowest",
+        "hold",
+        "samples",
+        "candidate/s",
+        "pairs/s",
+        *(n.gate for n in plan.steps[0].needs),
+    )
     rows = [heads, *(_row(step, last=step is plan.steps[-1]) for step in plan.steps)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
     for row in rows:
@@ -83,4 +92,6 @@ def _row(step: StepPlan, *, last: bool) -> tuple[str, ...]:
     time = time if step.seconds is None else duration_words(step.seconds)
     name = f"{step.percent:g} %" if step.percent else "shadow"
     rates = ("–" if r is None else f"{r:.3g}" for r in (step.candidate_rate, step.pair_rate))
-    return (name, "stays" if last else time, "–" if last else step.slow or "–", *rates, *needed)
+    hold = "–" if last else duration_words(step.rules.hold)
+    slow = "–" if last else step.slow or "–"
+    return (name, "stays" if last else time, slow, hold, str(step.rules.min_samples), *rates, *needed)

@@ -74,7 +74,9 @@ def overview(found: dict[str, WorkloadStatus | None], now: float) -> Table:
 
 def gates(status: WorkloadStatus) -> Table:
     """One row a gate of this workload."""
-    title = f"{status.workload}: {status.candidate.requests} requests, {status.candidate.errors} errors in this step"
+    requests, errors, least = status.candidate.requests, status.candidate.errors, status.min_samples
+    wanted = f" of at least {least}" if requests < least else ""
+    title = f"{status.workload}: {requests} requests{wanted}, {errors} errors in this step"
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     for heading in ("gate", "verdict", "value", "limit", "n", "evidence", ""):
         table.add_column(heading, overflow="fold")

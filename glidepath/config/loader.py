@@ -33,9 +33,9 @@ def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]
     seen: set[Any] = set()
     for key_node, _ in node.value:
         key = loader.construct_object(key_node)
-        if isinstance(key, str | int) and key in seen:
+        if isinstance(key, str | int | float) and key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands here twice", key_node.start_mark)
-        if isinstance(key, str | int):
+        if isinstance(key, str | int | float):
             seen.add(key)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
@@ -189,13 +189,25 @@ def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
     path: list[str | int] = []
     here = data
     for index, part in enumerate(loc):
+        key = _number_key(here, part)
         try:
-            here = here[part]
-            path.append(part)
+            here = here[part if key is None else key]
+            path.append(part if key is None else str(key))
         except (KeyError, IndexError, TypeError):  # a union's member, or the key that is missing
             if part == "[key]" or (index == len(loc) - 1 and isinstance(here, dict)):
                 path.append(part)
     return tuple(path)
+
+
+def _number_key(here: Any, part: int | str) -> Any:
+    """The key of a mapping by numbers, which pydantic calls 50.0 where the file has 50; None in any other."""
+    if not isinstance(here, dict) or part in here:
+        return None
+    try:
+        number = float(part)
+    except ValueError:
+        return None
+    return next((key for key in here if isinstance(key, int | float) and key == number), None)
 
 
 def _fields_at(path: KeyPath) -> list[str]:

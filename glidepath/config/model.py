@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -126,6 +126,8 @@ class Config(Section):
         """Twelve hex digits that change when anything changes that this workload's decisions depend on."""
         w = self.workload(workload)
         backends = (self.backends[b].model_dump_json() for b in (w.baseline, w.candidate))
-        parts = [w.model_dump_json(exclude={"probes"}), *backends]
+        # An empty ramp.at says nothing: the digest is the one of a file from before there was such a key.
+        silent: dict[str, Any] = {"probes": True} | ({} if w.ramp.at else {"ramp": {"at"}})
+        parts = [w.model_dump_json(exclude=silent), *backends]
         parts.append(self.scorer.embedder.model_dump_json())
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -35,12 +38,57 @@ class Freeze(Section):
 Step = Annotated[float, Field(gt=0, le=100)]
 
 
+class StepRules(Section):
+    """What one step, or at 0 the shadow, asks for instead of the ramp's own. What is absent is the ramp's."""
+
+    hold: Duration | None = Field(default=None, ge=0)  # no meaning at the last step: there, validation
+    min_samples: int | None = Field(default=None, ge=1, le=MOST)
+
+    @model_validator(mode="after")
+    def _some(self) -> StepRules:
+        if self.hold is None and self.min_samples is None:
+            raise ValueError("needs hold, min_samples, or both")
+        return self
+
+
+_NO_RULES = StepRules.model_construct(hold=None, min_samples=None)
+
+
+def _percent(key: Any) -> float:
+    if isinstance(key, bool) or not isinstance(key, int | float | str):
+        raise ValueError(f"must be a percent of the ramp's steps (got {key!r})")  # noqa: TRY004 - pydantic's error
+    try:
+        percent = float(key)
+    except (ValueError, OverflowError):
+        percent = math.nan
+    if not math.isfinite(percent):
+        raise ValueError(f"must be a percent of the ramp's steps (got {str(key)[:40]!r})")
+    return percent
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a step takes before the next one: at least ``hold`` seconds, at least ``min_samples`` requests."""
+
+    hold: float
+    min_samples: int
+
+
+def step_at(steps: Sequence[float], percent: float) -> float:
+    """The step whose rules are in force at any share, a curled one included: the greatest that it has reached; below
+    the first, where clients are served already, the first; 0 at 0 %."""
+    if percent <= 0:
+        return 0.0
+    return max((step for step in steps if step <= percent), default=steps[0])
+
+
 class RampSection(Section):
     """``steps`` are the candidate's percent. The last one is where the workload stays, 100 or not."""
 
     steps: tuple[Step, ...] = (1, 5, 10, 25, 50, 75, 100)
     hold: Duration = Field(default=48 * 3600, ge=0)
     min_samples: int = Field(default=200, ge=1, le=MOST)
+    at: dict[float, StepRules] = Field(default_factory=dict)  # other rules at some steps: {50: {hold: 7d}}
     shadow_hold: Duration | None = None  # at 0 %, before the first step; absent: hold
     approval: bool | tuple[Percent, ...] = False  # true: before every step; or before these
     freeze: tuple[Freeze, ...] = ()
@@ -60,6 +108,41 @@ class RampSection(Section):
         if any(abs(s * 100 - round(s * 100)) > 1e-9 for s in value):
             raise ValueError("are percent with at most two decimals (Envoy's weights are basis points)")
         return value
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _percents(cls, value: Any) -> Any:
+        """Sorted, as the order says nothing. YAML's yes would be 1 %, and 1 and 1.0 are the same step."""
+        if not isinstance(value, dict):
+            return value
+        found: dict[float, Any] = {}
+        for key, rules in value.items():
+            percent = _percent(key)
+            if percent in found:
+                raise ValueError(f"{percent:g} stands here twice")
+            found[percent] = rules
+        return dict(sorted(found.items()))
+
+    @model_validator(mode="after")
+    def _rules_of_steps(self) -> RampSection:
+        steps = f"{', '.join(f'{step:g}' for step in self.steps)}; 0 for the shadow"
+        for percent, rules in self.at.items():
+            if percent and percent not in self.steps:
+                raise ValueError(f"at names {percent:g}, which is no step (allowed: {steps})")
+            if percent == self.steps[-1] and rules.hold is not None:
+                raise ValueError(f"at {percent:g}, the last step, nothing is held: set validation instead of hold")
+        if self.shadow_hold is not None and 0 in self.at and self.at[0].hold is not None:
+            raise ValueError("shadow_hold and at 0 both say how long the shadow holds: keep one")
+        return self
+
+    def rules_at(self, percent: float) -> Rules:
+        """The rules in force at a share of 0 to 100 percent, see ``step_at``."""
+        step = step_at(self.steps, percent)
+        own = self.at.get(step, _NO_RULES)
+        hold = self.hold if step or self.shadow_hold is None else self.shadow_hold
+        return Rules(
+            hold if own.hold is None else own.hold, self.min_samples if own.min_samples is None else own.min_samples
+        )
 
     @model_validator(mode="after")
     def _approval_steps(self) -> RampSection:

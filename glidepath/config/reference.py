@@ -61,8 +61,10 @@ def _nested(annotation: Any, suffix: str = "") -> Iterator[tuple[str, type[BaseM
         yield suffix, annotation
         return
     origin = typing.get_origin(annotation)
-    more = ".NAME" if origin is dict else "[]" if origin is tuple else ""
-    for argument in typing.get_args(annotation):
+    arguments = typing.get_args(annotation)
+    key = "PERCENT" if arguments[:1] == (float,) else "NAME"
+    more = f".{key}" if origin is dict else "[]" if origin is tuple else ""
+    for argument in arguments:
         yield from _nested(argument, suffix + more)
 
 
@@ -104,7 +106,7 @@ def _type_name(annotation: Any, field: FieldInfo | None = None) -> str:
     if origin is tuple:
         return f"list of {_type_name(arguments[0])}"
     if origin is dict:
-        return f"mapping of name to {_type_name(arguments[1])}"
+        return f"mapping of {'percent' if arguments[0] is float else 'name'} to {_type_name(arguments[1])}"
     return " or ".join(_type_name(a) for a in arguments if a is not type(None))
 
 

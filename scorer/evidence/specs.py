@@ -78,7 +78,7 @@ def specs_of(workload: Workload, percent: float | None, *, kinds: bool = True) -
             fast=d.fast,
             guard=d.guard,
             increase=d.increase,
-            min_samples=0 if d.guard else _min_samples(workload, d.section),
+            min_samples=0 if d.guard else _min_samples(workload, d.section, percent),
             of=d.of,
         )
         for d in drafts
@@ -142,6 +142,9 @@ def _signal_drafts(workload: Workload) -> list[_Draft]:
     ]
 
 
-def _min_samples(workload: Workload, section: Gate | None) -> int:
+def _min_samples(workload: Workload, section: Gate | None, percent: float | None) -> int:
+    """The gate's own, else the step's; where no step is known, the ramp's."""
     own = section.min_samples if section else None
-    return workload.ramp.min_samples if own is None else own
+    if own is not None:
+        return own
+    return workload.ramp.min_samples if percent is None else workload.ramp.rules_at(percent).min_samples

@@ -91,12 +91,14 @@ def _quality(history: History) -> list[Proposal]:
 def _latency(workload: Workload, history: History) -> Proposal:
     ramp = workload.ramp
     rate = len(history.agreements) / history.span_s / max(workload.shadow.sample / 100, 1e-3) if history.span_s else 0.0
-    seen = rate * ramp.steps[0] / 100 * ramp.hold
+    first = ramp.steps[0]
+    hold = ramp.rules_at(first).hold
+    seen = rate * first / 100 * hold
     quantile, _, least = next(row for row in _NEEDS if seen >= row[1])
     drift = _own_ratio(history.latencies, {"p99": 0.99, "p95": 0.95, "p50": 0.5}[quantile], least)
     ratio = max(_DEFAULT_RATIO, math.ceil((drift or 1.0) * 20) / 20)
     reasons = [
-        f"{quantile}: about {seen:.0f} samples at {ramp.steps[0]:g} % within the hold of {duration_words(ramp.hold)}",
+        f"{quantile}: about {seen:.0f} samples at {first:g} % within the hold of {duration_words(hold)}",
     ]
     if drift is not None:
         text = f"max_ratio {ratio:g}: from block to block the baseline's own {quantile} moves by up to {drift:.2f} ×"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,10 +56,16 @@ def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[
     )
 
 
-def class_needs(workload: Workload) -> dict[str, int | None]:
-    """Gate of a class → pairs of that class until it passes when none is lost; None: not within any count tried."""
+def class_needs(workload: Workload, steps: Iterable[float]) -> dict[str, tuple[int, ...] | None]:
+    """Gate of a class → pairs of that class until it passes when none is lost, at each of ``steps``; None: not within
+    any count tried."""
+    least: dict[str, list[int]] = {}
+    for percent in steps:
+        for spec in specs_of(workload, percent):
+            least.setdefault(spec.name, []).append(spec.min_samples)
     specs = [s for s in specs_of(workload, None) if s.gating and s.name.startswith(("recall_", "precision_"))]
-    return {spec.name: _pairs(spec, workload.shadow.same_side) for spec in specs if spec.of}
+    found = {spec.name: _pairs(spec, workload.shadow.same_side) for spec in specs if spec.of}
+    return {gate: None if n is None else tuple(max(n, m) for m in least[gate]) for gate, n in found.items()}
 
 
 def _pairs(spec: GateSpec, same_side: float) -> int | None:
@@ -69,7 +76,7 @@ def _pairs(spec: GateSpec, same_side: float) -> int | None:
         if every and n % every == 0:
             gate.add(False, True)
         if gate.proven:
-            return max(n, spec.min_samples)
+            return n
     return None
 
 

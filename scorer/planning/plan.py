@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from glidepath.config import Workload
 from glidepath.config.gates import Quantile
+from glidepath.config.ramp import Rules
 from scorer.evidence.specs import QUANTILES, specs_of
 from scorer.evidence.words import duration_words
 from scorer.planning.limits import hopeless, no_limit, section_of, unprovable
@@ -22,6 +23,7 @@ class StepPlan:
     """``slow`` is the gate that takes the most time, or ``hold``; ``seconds`` None: never, or no rate is known."""
 
     percent: float
+    rules: Rules
     candidate_rate: float | None
     pair_rate: float | None
     seconds: float | None
@@ -54,17 +56,16 @@ def _steps_that_promote(workload: Workload) -> int:
 
 def _step(workload: Workload, percent: float, rate: float | None, assumed: Assumptions) -> StepPlan:
     needs = needs_of(workload, percent, assumed)
-    ramp = workload.ramp
-    hold = ramp.hold if percent or ramp.shadow_hold is None else ramp.shadow_hold
+    rules = workload.ramp.rules_at(percent)
     if rate is None:
-        return StepPlan(percent, None, None, None, "", needs, {})
+        return StepPlan(percent, rules, None, None, None, "", needs, {})
     rates = _rates(workload, percent, rate)
     times: dict[str, float | None] = {n.gate: _time(n, rates) for n in needs}
     gating = {n.gate: times[n.gate] for n in needs if n.gating}
-    gating["hold"] = hold
-    gating["min_samples"] = ramp.min_samples / rates["requests"] if rates["requests"] else None
+    gating["hold"] = rules.hold
+    gating["min_samples"] = rules.min_samples / rates["requests"] if rates["requests"] else None
     slow = max(gating, key=lambda gate: math.inf if gating[gate] is None else float(gating[gate] or 0))
-    return StepPlan(percent, rates["requests"], rates["pairs"], gating[slow], slow, needs, times)
+    return StepPlan(percent, rules, rates["requests"], rates["pairs"], gating[slow], slow, needs, times)
 
 
 def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
@@ -93,7 +94,7 @@ def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | Non
             if trouble is not None:
                 kind, detail = trouble
                 place = f"{step.percent:g} %" if step.percent else "shadow"
-                remedy = _enough(workload, need, assumed) if need.samples is None else _sooner(workload, need)
+                remedy = _enough(workload, need, assumed) if need.samples is None else _sooner(workload, step, need)
                 places.setdefault((need.gate, kind, remedy), []).append((place, detail))
     found = [*hopeless(workload), *_about_setup(workload)]
     for (gate, kind, remedy), where in places.items():
@@ -111,18 +112,20 @@ def _said_of_limits(workload: Workload) -> frozenset[str]:
 def _about_setup(workload: Workload) -> list[str]:
     """What takes long, or is missing, whatever the traffic; what can never be is said by ``hopeless``."""
     found, shadow = [], workload.shadow
-    for name, pairs in class_needs(workload).items():
+    for name, pairs in class_needs(workload, (0.0, *workload.ramp.steps[:-1])).items():
         found.append(_about_class(name, pairs, shadow.same_side))
     if workload.ramp.steps[-1] >= 100 and not shadow.sample * shadow.reverse:
         found.append("at 100 % nothing is left to compare with: set shadow.reverse, or gates.errors.max_rate")
     return found
 
 
-def _about_class(name: str, pairs: int | None, same_side: float) -> str:
+def _about_class(name: str, pairs: tuple[int, ...] | None, same_side: float) -> str:
     if pairs is None:
         more = ", or raise shadow.same_side" if same_side else ""
         return f"{name} does not decide within {TRIED['pairs']:,} pairs of its class: allow a larger max_loss{more}"
-    return f"{name} needs about {pairs} pairs of its class at each step, however rare that is"
+    low, high = min(pairs), max(pairs)
+    count = f"{low}" if low == high else f"{low} to {high}"
+    return f"{name} needs about {count} pairs of its class at each step, however rare that is"
 
 
 def _trouble(workload: Workload, step: StepPlan, need: Need, rate: float | None) -> tuple[str, str] | None:
@@ -149,7 +152,7 @@ def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] 
     if section is None or step.candidate_rate is None or need.of != "requests":
         return None
     least = round(_FEW / (1 - QUANTILES[section.quantile]))
-    hold = workload.ramp.hold
+    hold = step.rules.hold
     seen = step.candidate_rate * hold
     if not hold or seen >= least:
         return None
@@ -171,19 +174,19 @@ def _enough(workload: Workload, need: Need, assumed: Assumptions) -> str:
     return f"allow a larger limit (assumed: {assumed.error_rate:.2%} errors on both sides, --error-rate)"
 
 
-def _sooner(workload: Workload, need: Need) -> str:
+def _sooner(workload: Workload, step: StepPlan, need: Need) -> str:
     """What would let a gate decide sooner."""
     section, shadow = section_of(workload, need.gate), workload.shadow
-    if need.samples is not None and need.samples <= workload.ramp.min_samples:
+    if need.samples is not None and need.samples <= step.rules.min_samples:
         return "lower min_samples"
     if section is not None and section.quantile == "p99":
         return "gate on p95 instead (p99 with gating: false), or begin with a larger step"
     if section is not None:
-        step = "begin with a larger step" if need.of == "requests" else "raise shadow.sample"
+        more = "begin with a larger step" if need.of == "requests" else "raise shadow.sample"
         return (
-            f"allow a larger max_ratio, gate on p50, or {step}"
+            f"allow a larger max_ratio, gate on p50, or {more}"
             if section.quantile == "p95"
-            else f"allow a larger max_ratio, or {step}"
+            else f"allow a larger max_ratio, or {more}"
         )
     if need.of == "noise pairs":
         return "raise shadow.same_side, or allow a larger margin"

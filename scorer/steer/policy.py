@@ -19,16 +19,17 @@ DRILL_RAISE_MS = 3_000  # how long a drill from 0 % lets the small weight serve
 class RampPolicy:
     """``approvals`` holds the steps that a person must say yes to."""
 
-    steps: tuple[float, ...]
-    hold_ms: int
-    shadow_hold_ms: int
-    min_samples: int
+    ramp: RampSection
     approvals: frozenset[float] = frozenset()
     cool_down_ms: int = 0
     auto_retry: bool = False
     max_retries: int = 0
     require_drill: bool = False
     validation_ms: int = 0
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        return self.ramp.steps
 
     @property
     def last(self) -> float:
@@ -45,16 +46,18 @@ class RampPolicy:
         return next((step for step in reversed(self.steps) if step < percent), 0.0)
 
     def hold_for(self, percent: float) -> int:
-        return self.shadow_hold_ms if percent <= 0 else self.hold_ms
+        """Milliseconds."""
+        return round(self.ramp.rules_at(percent).hold * 1000)
+
+    def samples_for(self, percent: float) -> int:
+        """The candidate's requests that are the least before the next step."""
+        return self.ramp.rules_at(percent).min_samples
 
 
 def policy_of(ramp: RampSection) -> RampPolicy:
     approvals = (ramp.steps if ramp.approval else ()) if isinstance(ramp.approval, bool) else ramp.approval
     return RampPolicy(
-        steps=ramp.steps,
-        hold_ms=round(ramp.hold * 1000),
-        shadow_hold_ms=round((ramp.hold if ramp.shadow_hold is None else ramp.shadow_hold) * 1000),
-        min_samples=ramp.min_samples,
+        ramp=ramp,
         approvals=frozenset(approvals),
         cool_down_ms=round(ramp.cool_down * 1000),
         auto_retry=ramp.retry == "auto",

@@ -246,7 +246,7 @@ def obstacle(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) ->
         "ramp.require_drill: run `glidepath drill` first" if policy.require_drill and not state.drilled else "",
         _time_left(state.since_ms + policy.hold_for(state.percent) - now_ms),
         f"{facts.confirmed} of {facts.envoys} Envoys run the present weights" if not _confirmed(facts) else "",
-        f"{facts.samples} of {policy.min_samples} samples" if facts.samples < policy.min_samples else "",
+        _few(state, facts, policy),
         _afresh(missing_passes(facts.verdicts), facts),
     ):
         if reason:
@@ -265,6 +265,11 @@ def _afresh(missing: str, facts: Facts) -> str:
 
 def _confirmed(facts: Facts) -> bool:
     return 0 < facts.envoys <= facts.confirmed
+
+
+def _few(state: RampState, facts: Facts, policy: RampPolicy) -> str:
+    least = policy.samples_for(state.percent)
+    return f"{facts.samples} of {least} samples" if facts.samples < least else ""
 
 
 def _time_left(left_ms: int) -> str:
@@ -288,8 +293,8 @@ def unvalidated(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int)
     """What keeps a validation from its end, in words: time alone proves nothing. "" when nothing does."""
     left_ms = state.since_ms + policy.validation_ms - now_ms
     failed = ", ".join(f"{v.gate} {v.outcome}" for v in facts.verdicts if v.gating and v.outcome == Outcome.FAIL.value)
-    few = f"{facts.samples} of {policy.min_samples} samples" if facts.samples < policy.min_samples else ""
-    return (f"compared for another {left_ms / 1000:.0f} s" if left_ms > 0 else "") or few or failed
+    compared = f"compared for another {left_ms / 1000:.0f} s" if left_ms > 0 else ""
+    return compared or _few(state, facts, policy) or failed
 
 
 def _validated(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> Move:

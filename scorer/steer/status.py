@@ -44,6 +44,7 @@ def status_of(track: Track, leader: str, now_ms: int) -> WorkloadStatus:
         coverage=track.totals.coverage,
         leader=leader,
         config_digest=track.digest,
+        min_samples=track.policy.samples_for(state.percent) if timed or state.phase is Phase.VALIDATING else 0,
         share_known=not state.blind,
     )
 

@@ -66,6 +66,18 @@ def test_plan_shows_a_line_a_step(config: Path) -> None:
     assert [line.split("  ")[1] for line in text.splitlines()[2:]][:3] == ["shadow", "1 %", "5 %"]
 
 
+def test_plan_shows_what_each_step_asks_for(config: Path) -> None:
+    config.write_text(BACKENDS + "    ramp: {steps: [5, 50, 100], at: {50: {hold: 7d, min_samples: 5000}}}\n")
+    head, *rows = run("plan", "-c", str(config)).splitlines()[1:6]
+    place = head.index("hold")
+    assert [row[place:].split()[:3] for row in rows] == [
+        ["2", "d", "200"],
+        ["2", "d", "200"],
+        ["7", "d", "5000"],
+        ["–", "200", "–"],
+    ]
+
+
 def test_plan_as_json(config: Path) -> None:
     found = json.loads(run("plan", "-c", str(config), "--rate", "chat=50", "--json"))
     assert found["workloads"][0]["steps"][0]["percent"] == 0

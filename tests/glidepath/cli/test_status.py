@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from glidepath.cli.status import overview
-from glidepath.records import WorkloadStatus
+from glidepath.cli.status import gates, overview
+from glidepath.records import SideStatus, WorkloadStatus
 
 
 def shown(status: WorkloadStatus) -> str:
@@ -21,6 +21,15 @@ def test_a_share_that_is_not_known_is_not_shown_as_a_number() -> None:
     )
     assert "unknown" in shown(status)
     assert "0 %" not in shown(status)
+
+
+def test_the_least_requests_of_a_step_are_named_until_they_are_there() -> None:
+    def title(requests: int) -> str:
+        side = SideStatus(requests=requests)
+        return str(gates(WorkloadStatus("chat", "holding", 25, 1, (5, 25), 0, 0, candidate=side, min_samples=50)).title)
+
+    assert title(12) == "chat: 12 requests of at least 50, 0 errors in this step"
+    assert title(50) == "chat: 50 requests, 0 errors in this step"
 
 
 def test_a_known_share_is() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from glidepath.config import Config, load_config, parse_config
+from glidepath.config.ramp import Rules
 from glidepath.errors import ConfigError, UnknownWorkloadError
 
 GOOD = """\
@@ -44,6 +45,33 @@ WRONG = [
     ("min_samples: 200", "min_samples: many", ":14: workloads.chat.ramp.min_samples: should be a valid integer"),
     ("[1, 5,", "[5, 1,", ":14: workloads.chat.ramp.steps: must rise"),
     ("[1, 5,", "[0.001, 5,", ":14: workloads.chat.ramp.steps: are percent with at most two decimals"),
+    (
+        "hold: 48h",
+        "at: {51: {hold: 7d}}",
+        ":14: workloads.chat.ramp: at names 51, which is no step (allowed: 1, 5, 10, ",
+    ),
+    ("hold: 48h", "at: {51: {hold: 7d}}", "75, 100; 0 for the shadow)"),
+    (
+        "hold: 48h",
+        "at: {100: {hold: 7d}}",
+        ":14: workloads.chat.ramp: at 100, the last step, nothing is held: set valid",
+    ),
+    ("hold: 48h", "at: {50: {hld: 7d}}", ":14: workloads.chat.ramp.at.50.hld: unknown key (did you mean 'hold'?"),
+    ("hold: 48h", "at: {50: {hold: x}}", ":14: workloads.chat.ramp.at.50.hold: must be a duration"),
+    ("hold: 48h", "at: {50: {}}", ":14: workloads.chat.ramp.at.50: needs hold, min_samples, or both"),
+    ("hold: 48h", "at: {5: {hold: 1h}, 5.0: {hold: 2h}}", ":14: is not YAML: key 5.0 stands here twice"),
+    ("hold: 48h", "at: {5: {hold: 1h}, '5': {hold: 2h}}", ":14: workloads.chat.ramp.at: 5 stands here twice"),
+    (
+        "hold: 48h",
+        "at: {yes: {hold: 1h}}",
+        ":14: workloads.chat.ramp.at: must be a percent of the ramp's steps (got True)",
+    ),
+    (
+        "hold: 48h",
+        "at: {half: {hold: 1h}}",
+        ":14: workloads.chat.ramp.at: must be a percent of the ramp's steps (got 'ha",
+    ),
+    ("hold: 48h", "at: {0: {hold: 1h}}, shadow_hold: 2h", ":14: workloads.chat.ramp: shadow_hold and at 0 both say"),
     ("candidate: onprem", "candidate: onpre", ":11: workloads.chat.candidate: unknown backend 'onpre' (allowed: cloud"),
     ("candidate: onprem", "candidate: cloud", ":11: workloads.chat.candidate: is 'cloud', the same backend"),
     ("candidate: onprem", "candidate: onprem\n    after: chat", ":12: workloads.chat.after: waits for itself"),
@@ -120,6 +148,26 @@ def test_a_wrong_setting_is_one_line_with_its_place(old: str, new: str, expected
     assert "\n" not in message
 
 
+def test_rules_of_steps_stand_by_their_percent_in_any_order() -> None:
+    chat = parse_config(GOOD.replace("hold: 48h", "hold: 48h, at: {50: {hold: 7d, min_samples: 5000}, 1: {hold: 4h}}"))
+    assert list(chat.workload("chat").ramp.at) == [1, 50]
+    assert [chat.workload("chat").ramp.rules_at(p) for p in (1, 25, 50)] == [
+        Rules(4 * 3600, 200),
+        Rules(48 * 3600, 200),
+        Rules(7 * 86400, 5000),
+    ]
+
+
+def test_rules_of_steps_are_part_of_what_decisions_depend_on_and_none_are_not() -> None:
+    def digest(ramp: str) -> str:
+        return parse_config(GOOD.replace("hold: 48h", f"hold: 48h{ramp}")).digest("chat")
+
+    assert digest("") == digest(", at: {}")
+    assert digest(", at: {5: {hold: 1h}}") not in (digest(""), digest(", at: {5: {hold: 2h}}"))
+    first, second = ", at: {5: {hold: 1h}, 50: {hold: 2h}}", ", at: {50: {hold: 2h}, 5: {hold: 1h}}"
+    assert digest(first) == digest(second)
+
+
 def _numbers(annotation: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
     """Where a number may stand, by the models' annotations."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -128,10 +176,10 @@ def _numbers(annotation: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str
     elif annotation in (int, float):
         yield path
     elif typing.get_origin(annotation) is not typing.Literal:
-        inside = {dict: ("onprem" if path == ("backends",) else "chat",), tuple: (0,)}.get(
-            typing.get_origin(annotation), ()
-        )
-        for argument in typing.get_args(annotation):
+        arguments = typing.get_args(annotation)
+        name = "onprem" if path == ("backends",) else "50" if arguments[:1] == (float,) else "chat"
+        inside = {dict: (name,), tuple: (0,)}.get(typing.get_origin(annotation), ())
+        for argument in arguments[1:] if dict is typing.get_origin(annotation) else arguments:
             yield from _numbers(argument, (*path, *inside))
 
 

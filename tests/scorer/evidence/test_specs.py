@@ -51,3 +51,14 @@ def test_the_fast_guards_are_there_even_without_an_errors_gate() -> None:
 def test_the_fast_guard_is_switched_off_by_its_own_setting_only(errors: str, gating: bool) -> None:
     specs = {s.name: s for s in specs_of(workload_of(f"    gates: {{errors: {errors}}}\n"), 10)}
     assert specs["errors_fast"].gating is gating
+
+
+def test_a_gates_least_samples_are_its_own_else_the_steps_else_the_ramps() -> None:
+    ramp = "    ramp: {steps: [1, 50, 100], min_samples: 200, at: {0: {min_samples: 5}, 50: {min_samples: 900}}}\n"
+    workload = workload_of(ramp + "    gates: {latency: {min_samples: 30}}\n")
+
+    def least(percent: float | None) -> tuple[int, int]:
+        specs = {s.name: s.min_samples for s in specs_of(workload, percent)}
+        return specs["quality"], specs["latency_p99"]
+
+    assert [least(p) for p in (0, 1, 50, 70, 100, None)] == [(n, 30) for n in (5, 200, 900, 900, 200, 200)]

@@ -155,3 +155,29 @@ def test_the_remedy_is_what_holds_the_gate_up() -> None:
     assert "every request is compared already" in remedies(
         "gates: {quality: {min_agreement: 0.99}}\n    ramp: {steps: [50, 60], min_samples: 1, hold: 0}"
     )
+
+
+RULES = "ramp: {steps: [10, 50, 100], min_samples: 20, at: {0: {hold: 1h}, 50: {hold: 7d, min_samples: 50000}}}"
+
+
+def test_each_step_is_planned_by_its_own_rules() -> None:
+    found = plan(f"    gates: {{latency: {{quantile: p50}}}}\n    {RULES}\n", 1000)
+    assert [(s.rules.hold, s.rules.min_samples) for s in found.steps] == [
+        (3600, 20),
+        (48 * 3600, 20),
+        (7 * 86400, 50000),
+        (48 * 3600, 20),
+    ]
+    assert [s.seconds for s in found.steps[:3]] == [3600, 48 * 3600, 7 * 86400]
+    least = [next(n.samples or 0 for n in s.needs if n.gate == "latency_p50") for s in found.steps]
+    assert least[2] == 50000
+    assert max(least[0], least[1], least[3]) < 50000
+    slow = plan(f"    {RULES}\n", 0.01).steps[2]
+    assert slow.seconds == 50000 / 0.005
+
+
+def test_a_class_names_the_least_and_the_most_that_its_steps_need() -> None:
+    text = "    task: classification\n    scoring: {classification: {matter: [fraud]}}\n"
+    found = plan(text + f"    gates: {{latency: [], classes: {{max_loss: 2%}}}}\n    {RULES}\n", 10)
+    (low, high), *_ = [w.split("about ")[1].split(" pairs")[0].split(" to ") for w in found.warnings if "fraud" in w]
+    assert int(low) < int(high) == 50000

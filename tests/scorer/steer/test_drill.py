@@ -6,16 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from glidepath.config.ramp import RampSection
 from glidepath.domain import Outcome
 from glidepath.records import Command, CommandKind, Decision, Phase
 from scorer.steer.drill import MAX_ERRORS
 from scorer.steer.facts import Facts
 from scorer.steer.machine import DrillStage, RampState
-from scorer.steer.policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, RampPolicy
+from scorer.steer.policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, policy_of
 from scorer.steer.ramp import advance
 from tests.support.steering import verdict
 
-POLICY = RampPolicy((1, 10, 100), hold_ms=10**9, shadow_hold_ms=10**9, min_samples=10)
+RAMP = RampSection(steps=(1, 10, 100), hold=10**6, min_samples=10, cool_down=0, validation=0)
+POLICY = policy_of(RAMP)
 ALL = Facts(workload="chat", confirmed=2, envoys=2, config_digest="d")
 SOME = replace(ALL, confirmed=1)
 ORDER = replace(ALL, commands=(Command(CommandKind.DRILL, "ann", id="1-0"),))
@@ -59,7 +61,7 @@ def test_a_drill_at_0_percent_first_gives_a_small_weight() -> None:
 
 
 def test_the_small_weight_is_small_though_the_first_step_is_not() -> None:
-    whole = replace(POLICY, steps=(100,))
+    whole = policy_of(RAMP.model_copy(update={"steps": (100,)}))
     state, _ = advance(at(Phase.SHADOW, 0), ORDER, whole, 1000)
     assert state.serving == 10
     forced = replace(ORDER, commands=(replace(ORDER.commands[0], force=True),))
@@ -115,7 +117,7 @@ def test_a_guard_ends_a_drill_with_a_real_rollback() -> None:
 
 
 def test_no_step_is_taken_during_a_drill() -> None:
-    policy = replace(POLICY, hold_ms=0, min_samples=1)
+    policy = policy_of(RAMP.model_copy(update={"hold": 0, "min_samples": 1}))
     passing = replace(ALL, verdicts=(verdict("quality", Outcome.PASS),), samples=10)
     state, _ = advance(at(Phase.HOLDING, 10), replace(passing, commands=ORDER.commands), policy, 0)
     assert state.percent == 10

@@ -6,17 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from glidepath.config.ramp import RampSection
 from glidepath.domain import Outcome
 from glidepath.records import Command, CommandKind, Decision, Phase
 from scorer.steer.facts import Facts
 from scorer.steer.machine import Drill, DrillStage, RampState
-from scorer.steer.policy import RampPolicy
+from scorer.steer.policy import policy_of
 from scorer.steer.ramp import advance, obstacle
 from tests.support.steering import verdict
 
-POLICY = RampPolicy(
-    (10, 25, 60), hold_ms=1000, shadow_hold_ms=1000, min_samples=10, cool_down_ms=5000, validation_ms=9000
-)
+POLICY = policy_of(RampSection(steps=(10, 25, 60), hold=1, min_samples=10, cool_down=5, validation=9))
 PASSING = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))
 CATASTROPHE = (verdict("errors_fast", Outcome.FAIL, fast=True),)
 REGRESSION = (verdict("quality", Outcome.FAIL),)

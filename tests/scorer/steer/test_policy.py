@@ -122,3 +122,39 @@ def test_the_shadow_hold_is_the_hold_unless_given() -> None:
     assert policy_of(RampSection(hold=10)).hold_for(0) == 10_000
     assert policy_of(RampSection(hold=10, shadow_hold=0)).hold_for(0) == 0
     assert policy_of(RampSection(hold=10, shadow_hold=0)).hold_for(1) == 10_000
+
+
+RULES = {"at": {0: {"min_samples": 5}, 1: {"hold": "4h", "min_samples": 50}, 50: {"hold": "7d"}}}
+AT = RampSection.model_validate(
+    {"steps": [1, 10, 50, 60], "hold": "48h", "min_samples": 200, "shadow_hold": "1h", **RULES}
+)
+H = 3600
+
+
+@pytest.mark.parametrize(
+    ("percent", "hold", "samples"),
+    [
+        (0, H, 5),
+        (0.01, 4 * H, 50),
+        (1, 4 * H, 50),
+        (9.99, 4 * H, 50),
+        (10, 48 * H, 200),
+        (49.99, 48 * H, 200),
+        (50, 168 * H, 200),
+        (60, 48 * H, 200),
+        (100, 48 * H, 200),
+    ],
+)
+def test_the_rules_of_a_share_are_those_of_the_step_that_it_has_reached(
+    percent: float, hold: float, samples: int
+) -> None:
+    policy = policy_of(AT)
+    assert (AT.rules_at(percent).hold, AT.rules_at(percent).min_samples) == (hold, samples)
+    assert (policy.hold_for(percent), policy.samples_for(percent)) == (hold * 1000, samples)
+
+
+@given(percent=st.floats(0, 100), shadow=st.none() | st.integers(0, 99))
+def test_without_rules_for_steps_all_shares_have_the_same(percent: float, shadow: int | None) -> None:
+    ramp = RampSection(hold=7, min_samples=9, shadow_hold=shadow)
+    assert ramp.rules_at(percent).min_samples == 9
+    assert ramp.rules_at(percent).hold == (7 if percent or shadow is None else shadow)

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
+from glidepath.config.ramp import RampSection
 from glidepath.domain import Outcome
 from glidepath.records import Command, CommandKind, Decision, Phase, Verdict
 from scorer.steer.facts import Facts
 from scorer.steer.machine import RampState, initial
-from scorer.steer.policy import RampPolicy
+from scorer.steer.policy import RampPolicy, policy_of
 from scorer.steer.ramp import advance, obstacle, unvalidated
 from tests.support.steering import verdict
 
-POLICY = RampPolicy(
-    (1, 10, 50, 100), hold_ms=1000, shadow_hold_ms=1000, min_samples=10, cool_down_ms=5000, validation_ms=9000
-)
+RAMP = RampSection(steps=(1, 10, 50, 100), hold=1, min_samples=10, cool_down=5, validation=9)
+POLICY = policy_of(RAMP)
 PASSING = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))
 UNDECIDED = (verdict("quality", Outcome.INCONCLUSIVE),)
 REGRESSION = (verdict("quality", Outcome.FAIL),)
@@ -54,6 +54,32 @@ def test_proof_and_time_take_it_one_step_on() -> None:
     assert (after.phase, after.percent, events) == (Phase.HOLDING, 1, ["promote"])
 
 
+def test_each_step_asks_for_what_is_set_for_it() -> None:
+    rules = {"0": {"hold": 2}, "10": {"hold": 3, "min_samples": 500}, "100": {"min_samples": 800}}
+    policy = policy_of(RampSection.model_validate({**RAMP.model_dump(), "at": rules}))
+
+    def why(percent: float, samples: int, now_ms: int, phase: Phase = Phase.HOLDING) -> str:
+        return obstacle(at(phase, percent), replace(GOOD, samples=samples), policy, now_ms)
+
+    assert why(0, 10, 1999, Phase.SHADOW) == "holds for another 0 s"
+    assert why(0, 10, 2000, Phase.SHADOW) == ""
+    assert (why(1, 9, 1000), why(1, 10, 1000)) == ("9 of 10 samples", "")
+    assert (why(10, 499, 2000), why(10, 499, 3000)) == ("holds for another 1 s", "499 of 500 samples")
+    assert why(10, 500, 3000) == ""
+    assert why(50, 10, 1000) == ""
+    done = at(Phase.VALIDATING, 100)
+    assert unvalidated(done, replace(GOOD, samples=799), policy, 9000) == "799 of 800 samples"
+    assert unvalidated(done, replace(GOOD, samples=800), policy, 9000) == ""
+
+
+def test_a_share_set_by_hand_keeps_the_rules_of_the_step_that_it_has_reached() -> None:
+    rules = {"1": {"min_samples": 20}, "10": {"min_samples": 500}}
+    policy = policy_of(RampSection.model_validate({**RAMP.model_dump(), "at": rules}))
+    few = replace(GOOD, samples=1)
+    shown = [obstacle(at(Phase.HOLDING, p), few, policy, LATE) for p in (0.5, 9.99, 10, 30, 60)]
+    assert shown == [f"1 of {n} samples" for n in (20, 20, 500, 500, 10)]
+
+
 def test_the_whole_way_up_ends_validated() -> None:
     state, seen = initial(0, 100, 0, "d"), []
     for now in range(0, 40_000, 500):
@@ -78,7 +104,7 @@ def test_time_alone_validates_nothing(facts: Facts, words: str) -> None:
 
 
 def test_a_ramp_may_end_below_100_for_good() -> None:
-    policy = replace(POLICY, steps=(1, 60))
+    policy = policy_of(RAMP.model_copy(update={"steps": (1, 60)}))
     after, _ = tick(at(Phase.HOLDING, 1), policy=policy)
     assert (after.phase, after.percent) == (Phase.VALIDATING, 60)
     assert tick(after, policy=policy, now_ms=LATE + 10_000)[0].phase is Phase.COMPLETED
