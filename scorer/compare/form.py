@@ -17,6 +17,7 @@ from scorer.compare.result import Signal, clamp, excerpt, ramp
 from scorer.compare.tokens import Token
 
 _MANY_TYPOS = 3
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 
 
 def one_sided(name: str, left: Fault, right: Fault) -> Signal:
@@ -79,7 +80,7 @@ def _missing_tail(left: Reading, right: Reading, aligned: Aligned) -> tuple[floa
     if len(more) - len(less) < 3 and not half_word:
         return None
     baseline = len(last.left) < len(last.right)
-    if half_word or not more[0].opens:
+    if half_word or not (more[0].opens or shorter.text.rstrip().endswith(_SENTENCE_ENDS)):
         return 1.0, len(more) - len(less), baseline
     # Cut between sentences. A candidate that says one sentence more has added something; the baseline was not cut.
     degree = 0.0 if baseline else 0.6 + 0.4 * ramp(share, 0.02, 0.1)

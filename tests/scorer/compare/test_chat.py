@@ -144,6 +144,13 @@ def test_a_word_that_breaks_off_is_cut() -> None:
     assert half.details["truncation"] == "the last word is cut"
 
 
+def test_a_list_with_a_closing_word_of_its_own_is_not_cut() -> None:
+    planets = "These are the planets:\n\n" + "\n".join(f"{i}. {p}" for i, p in enumerate(("Venus", "Mars", "Pluto"), 1))
+    left = planets + "\n\nFeel free to let me know which planet you would like to know more about!"
+    right = planets + "\n\nChoose any of these planets and then I can provide a lot more information about it!"
+    assert compared(left, right).signals["truncation"] == 0.0
+
+
 def test_broken_code_is_a_flag() -> None:
     code = "Use this:\n\n```python\ndef add(a, b):\n    return a + b\n```\nIt adds two numbers."
     assert "code" in compared(code, code.replace("(a, b):", "(a, b:")).flags
