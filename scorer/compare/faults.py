@@ -17,6 +17,7 @@ from scorer.compare.language import is_foreign
 from scorer.compare.letters import implausible_share, words_of
 from scorer.compare.libraries import badness
 from scorer.compare.reading import Reading
+from scorer.compare.refusals import ANSWERS_THEN, ENGLISH, OTHERS, SORRY
 from scorer.compare.result import excerpt, ramp
 from scorer.compare.tokens import Token
 
@@ -29,58 +30,20 @@ class Fault:
 
 NO_FAULT = Fault()
 
-_CANNOT = (
-    r"(?:can(?:not| ?not|'?t)|won't|will not|must decline|have to decline|decline|refuse|don't|do not|could not"
-    r"|couldn't|(?:am|'m|are|'re) (?:not able|unable|not allowed|not permitted|not comfortable|not going))"
-)
-_RULES = (
-    r"(?:my|our|openai|(?:the |its )?(?:content|usage|safety|ethical|community)? ?(?:polic|guideline|terms of|standards"
-    r"|programming))"
-)
-_REFUSAL = re.compile(
-    r"(?:^|[.!?:,]\s+|\b(?:but|however|as|so) )"
-    rf"(?:i(?:'m| am) (?:really |very |so |truly )?(?:sorry|afraid)\b[^.!?]{{0,80}}\b(?:i|we)\b ?{_CANNOT}"
-    rf"|(?:(?:unfortunately|regrettably|apologies|sorry|my apologies|i apologi[sz]e)[^.!?]{{0,60}}\b)?"
-    rf"(?:i ?{_CANNOT} (?:really |currently |directly |be able to |in good conscience )?"
-    r"(?:help|assist|provide|fulfil|fulfill|comply|answer|do that|do this|support|offer|give|create|generate"
-    r"|write|discuss|share|engage|complete|respond|continue|process|proceed|accommodate|participate|advise)"
-    rf"|we ?{_CANNOT} (?:really |currently )?(?:help|assist|comply|fulfil|fulfill|discuss|answer))"
-    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b[^.!?]{0,60}\b(?:can(?:not|'t)|unable"
-    r"|not able|don't|do not|won't)"
-    rf"|i(?:'m| am) (?:unable|not able|not allowed|not permitted|not comfortable)\b"
-    rf"|(?:it|this|that) (?:is|would be|goes) (?:against {_RULES}|beyond (?:my|what i|the scope of (?:what i|my))"
-    r"|(?:not appropriate|inappropriate|unethical) (?:for me|to (?:provide|share|discuss|generate|create|write|assist"
-    r"|help|answer)))"
-    rf"|(?:this|that|your|the) (?:request|question|topic|content)\b[^.!?]{{0,40}}\b(?:(?:violat\w{{1,4}}|against)"
-    rf" (?:\w{{1,15}} )?{_RULES}|not something i|inappropriate|cannot be (?:answered|fulfilled|processed|completed))"
-    r"|i must (?:respectfully )?decline|i(?:'d| would) (?:rather|prefer) not"
-    r"|i (?:do not|don't) (?:have (?:access|the ability|enough information|information)|feel comfortable))",
-    re.IGNORECASE,
-)
-# What follows a hedge ("no definitive answer, but …") is the answer; an offer of something else is none.
-_ANSWERS_THEN = re.compile(
-    r"[^.!?]{0,160}(?:,? but|[,;.]? however|,? (?:al)?though|[.!?] (?=(?:in general|generally|typically)\b)),? "
-    r"(?!i\b|i'|we\b|you\b|if\b|feel\b|please\b|let me\b|here\b|perhaps\b|maybe\b|there are other)\w+(?:[ ,]+\S+){5}",
-    re.IGNORECASE,
-)
-_SORRY = re.compile(
-    r"^(?:i'm |i am )?(?:sorry|so sorry|my apologies|apologies|i apologi[sz]e|unfortunately)\b", re.IGNORECASE
-)
-
 
 def refusal(reading: Reading) -> Fault:
     """1.0: the text refuses at its beginning. Provider-declared refusals count whatever they say."""
     if reading.refused:
         return Fault(1.0, "the provider marks it as a refusal")
     head = strip_courtesies(plain(reading.text[:900])).replace("\n", " ")
-    match = _REFUSAL.search(head[:400])
+    match = ENGLISH.search(head[:400]) or OTHERS.search(head[:160])
     if match is None:
         return NO_FAULT
-    if _ANSWERS_THEN.match(head, match.end()):
+    if ANSWERS_THEN.match(head, match.end()):
         return Fault(0.2, excerpt(head[match.start() : match.end() + 40]))
     early = match.start() < 120
     short = len(reading.tokens) < 90
-    if early and (short or _SORRY.match(head)):
+    if early and (short or SORRY.match(head)):
         return Fault(1.0, excerpt(head[match.start() : match.end() + 40]))
     return Fault(0.7 if early else 0.35, excerpt(head[match.start() : match.end() + 40]))
 

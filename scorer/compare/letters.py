@@ -76,7 +76,7 @@ def implausible_share(text: str, known: Container[str] = frozenset(), *, europea
         if word.lower() not in known and _odd(word, european):
             odd += 1
             example = example or word
-    return (odd / total if total >= 4 else 0.0), example
+    return (odd / total if total >= 4 and odd > 1 else 0.0), example  # one strange word is a name, or a loan
 
 
 def words_of(text: str) -> frozenset[str]:

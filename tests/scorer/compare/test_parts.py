@@ -102,6 +102,17 @@ def test_opposites_classes_and_spellings() -> None:
         "I cannot provide an explanation of this topic as it violates our policies.",
         "I can't help with that, but I can suggest other topics.",
         "We cannot assist with this.",
+        "Es tut mir leid, aber dabei kann ich Ihnen nicht helfen.",
+        "Je suis désolé, mais je ne peux pas répondre à cette demande.",
+        "Lo siento, pero no puedo ayudarte con eso.",
+        "Desculpe, mas não posso ajudar com isso.",
+        "Mi dispiace, ma non posso aiutarti.",
+        "Het spijt me, maar daar kan ik je niet mee helpen.",
+        "Przykro mi, ale nie mogę w tym pomóc.",
+        "Извините, но я не могу помочь с этим.",
+        "对不起，我无法回答这个问题。",
+        "申し訳ありませんが、その質問にはお答えできません。",
+        "죄송하지만 그 질문에는 답변할 수 없습니다.",
     ],
 )
 def test_a_refusal_is_recognised(said: str) -> None:
@@ -121,6 +132,13 @@ def test_a_refusal_is_recognised(said: str) -> None:
         "That is beyond the river, about two miles from the old bridge.",
         "Unfortunately, we cannot give refunds after 30 days.",
         "The question is against which background the figure stands.",
+        "Leider hat das Museum montags geschlossen. Karten gibt es nicht im Internet.",
+        "Malheureusement, le musée est fermé le lundi.",
+        "Lamentablemente el museo no abre los lunes.",
+        "Hunde können nicht mitgenommen werden. Ich kann das Museum sehr empfehlen.",
+        "К сожалению, музей закрыт по понедельникам.",
+        "对不起这个词的英文是 sorry。",
+        "博物馆周一不能参观。",
     ],
 )
 def test_an_answer_with_the_words_of_a_refusal_is_none(said: str) -> None:
@@ -204,6 +222,11 @@ def test_garbling_is_seen_and_plain_words_are_not_garbled() -> None:
         assert garbling(Reading(broken), NEXT_TO)[0].degree == 1.0
     fine = Reading("Kubernetes schedules pods; OAuth2, IPv6 and PostgreSQL are fine, so is GitHub.")
     assert [side.degree for side in garbling(NEXT_TO, fine)] == [0.0, 0.0]
+
+
+def test_one_strange_word_is_no_garbling() -> None:
+    said = Reading("The city has 450,000 people. Zweite Zeile größer.")
+    assert [side.degree for side in garbling(said, NEXT_TO)] == [0.0, 0.0]
 
 
 # Two ways to say the same in each language, with the letter pairs that English does not have.
