@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-import regex
-
 from glidepath.config.scoring import ClassificationSection
 from scorer.compare.result import Comparison
 from scorer.extract.reading import dump, try_json
@@ -43,6 +41,8 @@ def _of_json(text: str) -> str:
 
 def _matched(pattern: str, text: str) -> str:
     """The first group of the pattern, or all it matches; the text itself where it matches nothing, or not in time."""
+    import regex  # slow to import, and few need it
+
     try:
         match = regex.search(pattern, text, timeout=_PATTERN_S)
     except TimeoutError:

@@ -12,8 +12,6 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-import regex
-
 from scorer.compare.result import excerpt
 
 MAX_REFERENCES = 5_000  # followed for one value; references that branch cost 2 to the power of their depth
@@ -87,6 +85,8 @@ def _checker(schema: str) -> _Checker | None:
 
 def _matches(pattern: str, text: str) -> bool:
     """As ``re.search``, with a time limit; a pattern that ``regex`` cannot read matches everything."""
+    import regex  # slow to import, and few need it
+
     try:
         return regex.search(pattern, text, timeout=PATTERN_S) is not None
     except TimeoutError:
