@@ -21,6 +21,7 @@ _HASHES = re.compile(r"(?<![A-Za-z#])#+")  # not C#
 _MARKS = str.maketrans("|", " ", "*_`~")
 _RULERS = " \t:|-*_="  # a line of nothing else is a rule, or the rule under a table's head
 _SPACE = re.compile(r"\s+")
+_PARAGRAPH = re.compile(r"\n(?: ?\n)+ ?")
 _GAP = re.compile(r"[ \t]{2,}")  # first, so that no later pattern tries to split a long run of blanks in two
 _WRONG_APOSTROPHE = re.compile(r'(?<=[a-z])"(?=(?:t|s|re|ll|ve|d|m)\b)')
 _TIMES = re.compile(r"(?<=[\w)\]] )(\*\*?)(?= [\w(\[-])|(?<=\d)(\*\*?)(?=\d)|(?<=\d)\s?[xX×](?=\s?\d)")
@@ -37,12 +38,13 @@ _COMMANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """``text``: the canonical form. ``code``: the spans of it that stood in code blocks. ``offers``: closing courtesies
-    that were taken off in words of their own.
+    """``text``: the canonical form. ``code``: the spans of it that stood in code blocks. ``starts``: where paragraphs
+    begin in it. ``offers``: closing courtesies that were taken off in words of their own.
     """
 
     text: str
     code: tuple[tuple[int, int], ...] = ()
+    starts: frozenset[int] = frozenset()
     offers: str = ""
 
 
@@ -69,15 +71,18 @@ def read_form(text: str) -> Form:
         body, offers = without_closing(pieces[-1][1].strip())
         pieces[-1] = (False, body)
     spans: list[tuple[int, int]] = []
+    starts: list[int] = []
     flat: list[str] = []
     length = 0
     for code, piece in pieces:
-        line = _SPACE.sub(" ", piece).strip()
+        begin = length
+        for paragraph in _PARAGRAPH.split(piece.strip()):
+            starts.append(length)
+            flat.append(_SPACE.sub(" ", paragraph).strip())
+            length += len(flat[-1]) + 1
         if code:
-            spans.append((length, length + len(line)))
-        flat.append(line)
-        length += len(line) + 1
-    return Form(" ".join(flat), tuple(spans), _SPACE.sub(" ", offers))
+            spans.append((begin, length - 1))
+    return Form(" ".join(flat), tuple(spans), frozenset(starts), _SPACE.sub(" ", offers))
 
 
 def pieces_of(text: str) -> list[tuple[bool, str]]:

@@ -142,6 +142,7 @@ def _align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
 
 
 _NEAR = 8  # words between two edits of one list at most
+_SENTENCE = 30  # words behind a list that may say that its order counts
 
 
 def _without_reordered(
@@ -158,7 +159,7 @@ def _without_reordered(
         start = end
         a = left[run[0].left_at : run[-1].left_end]
         b = right[run[0].right_at : run[-1].right_end]
-        if len(run) > 1 and reordered(a, b):
+        if len(run) > 1 and reordered(a, b, left[run[-1].left_end : run[-1].left_end + _SENTENCE]):
             lists.append(f"{_said(a)} → {_said(b)}")
             words += max(sum(len(e.left) for e in run), sum(len(e.right) for e in run))
         else:

@@ -13,19 +13,18 @@ from scorer.compare.lexicon import CONNECTORS
 from scorer.compare.tokens import Token
 
 _LONGEST = 60  # words in which a list is looked for
-_ORDERED = frozenset(
-    {"respectively", "then", "beziehungsweise", "respectivement", "first", "second", "before", "after"}
-)
+_EACH = frozenset({"respectively", "beziehungsweise", "respectivement", "respectivamente", "rispettivamente"})
+_ORDERED = _EACH | {"then", "first", "second", "before", "after"}
 
 
-def reordered(left: Sequence[Token], right: Sequence[Token]) -> bool:
-    """Whether both passages are one list, its items in another order."""
+def reordered(left: Sequence[Token], right: Sequence[Token], after: Sequence[Token] = ()) -> bool:
+    """Whether both passages are one list, its items in another order, and what comes ``after`` does not count on it."""
     if not 3 <= len(left) <= _LONGEST or len(right) > _LONGEST:
         return False
     one, other = _items(left), _items(right)
     if len(one) < 2 or one == other or Counter(one) != Counter(other):
         return False
-    return not any(t.key in _ORDERED for t in left)
+    return not any(t.key in _ORDERED for t in left) and not any(t.key in _EACH for t in after)
 
 
 def _items(tokens: Sequence[Token]) -> list[tuple[str, ...]]:

@@ -35,7 +35,8 @@ class Reading:
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
         form = self.form
-        return tokenize(f"{form.text} {form.offers}" if self.whole and form.offers else form.text, form.code)
+        text = f"{form.text} {form.offers}" if self.whole and form.offers else form.text
+        return tokenize(text, form.code, form.starts)
 
     @cached_property
     def compared(self) -> float:

@@ -49,7 +49,7 @@ _STOP = re.compile(r"[.!?:\n\"]")
 _UNITS_BEHIND = re.compile(r"[- ](one|two|three|four|five|six|seven|eight|nine)\b", re.IGNORECASE)
 _SCALE_BEHIND = re.compile(r" (?:hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r" (?:of )?an?(?= [a-z])")
-_SOME = re.compile(r" (few|little)\b", re.IGNORECASE)
+_SOME = re.compile(r" (few)\b", re.IGNORECASE)
 _FIGURE_BEHIND = re.compile(r" (?=[$€£¥₹]?\d)")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _CENTS = re.compile(r"[\d.]+,\d{2}")
@@ -81,10 +81,15 @@ class Token(NamedTuple):
         return self.surface[:1].isupper()
 
 
-def tokenize(text: str, code: tuple[tuple[int, int], ...] = ()) -> tuple[Token, ...]:
-    """Tokens of a canonical text, at most MAX_TOKENS. ``code``: spans of it that stood in code blocks."""
+def tokenize(
+    text: str, code: tuple[tuple[int, int], ...] = (), starts: frozenset[int] = frozenset()
+) -> tuple[Token, ...]:
+    """Tokens of a canonical text, at most MAX_TOKENS.
+
+    ``code``: spans of it that stood in code blocks. ``starts``: where its paragraphs begin.
+    """
     words = text[:1500].lower().split()
-    found = _Scanner(text, comma=_share(words, COMMA_LANGUAGES)).scan()[:MAX_TOKENS]
+    found = _Scanner(text, _share(words, COMMA_LANGUAGES), starts).scan()[:MAX_TOKENS]
     if _share(words, GERMAN):
         found = _with_nouns(found)
     return tuple(_with_code(found, code) if code else found)
@@ -100,8 +105,9 @@ class _Scanner:
     ``currency``, ``minus``: what stood before the next number, from ``begin`` on.
     """
 
-    def __init__(self, text: str, comma: bool) -> None:
+    def __init__(self, text: str, comma: bool, starts: frozenset[int]) -> None:
         self.text = text
+        self.starts = starts
         self.comma = comma
         self.found: list[Token] = []
         self.end = 0
@@ -132,10 +138,10 @@ class _Scanner:
     ) -> None:
         gap = self.text[self.end : start]
         found = self.found
-        if gap == " " and found:
+        if gap == " " and found and start not in self.starts:
             found.append(Token(key, surface, start, number, marker, found[-1].marker, symbol))
         else:
-            opens = not found or found[-1].marker or _ends_sentence(gap)
+            opens = not found or found[-1].marker or start in self.starts or _ends_sentence(gap)
             found.append(Token(key, surface, start, number, marker, opens, symbol, "," in gap))
         self.end = start + len(surface)
 
@@ -299,15 +305,14 @@ def _one_number(surface: str, comma: bool) -> bool:
 
 
 def _with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[Token]:
-    """Marks what stands in code blocks; each block, and what comes after it, begins anew."""
+    """Marks what stands in code blocks."""
     marked: list[Token] = []
-    edges = iter([*(edge for span in spans for edge in span), len(tokens) and tokens[-1].start + 1])
+    edges = iter([*(edge for span in spans for edge in span), tokens[-1].start + 1 if tokens else 0])
     edge, inside = next(edges), False
     for token in tokens:
-        opens = token.opens
         while token.start >= edge:
-            edge, inside, opens = next(edges), not inside, True
-        marked.append(token._replace(code=inside, opens=opens) if inside or opens else token)
+            edge, inside = next(edges), not inside
+        marked.append(token._replace(code=True) if inside else token)
     return marked
 
 

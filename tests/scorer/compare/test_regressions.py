@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from bench.mutations import HARMFUL, HARMLESS
-from bench.regressions import ANSWERS, GOALS, Case, alarm_threshold, judge, read_answers, run
+from bench.planted import HELD_OUT
+from bench.regressions import ANSWERS, GOALS, HARMFUL, HARMLESS, Case, alarm_threshold, judge, read_answers, run
 from glidepath.config.parts import EmbedderSection
+from scorer.compare.opposites import opposites
 from scorer.embed import load_embedder
 
 TEXTS = read_answers(ANSWERS)
@@ -24,7 +25,8 @@ def test_a_mutation_is_repeatable_and_changes_something(kind: str) -> None:
     mutate = (HARMLESS | HARMFUL)[kind]
     changed = [mutate(text, random.Random(3)) for text in TEXTS]
     assert changed == [mutate(text, random.Random(3)) for text in TEXTS]
-    assert all(after != before for before, after in zip(TEXTS, changed, strict=True) if after is not None)
+    pairs = [(t, c) if isinstance(c, str) else c for t, c in zip(TEXTS, changed, strict=True) if c is not None]
+    assert all(before != after for before, after in pairs)
     assert any(after is not None for after in changed)
 
 
@@ -32,6 +34,11 @@ def test_the_threshold_lets_two_in_a_hundred_pass() -> None:
     scores = [i / 100 for i in range(100)]
     threshold = alarm_threshold(scores)
     assert sum(score < threshold for score in scores) == 2
+
+
+def test_the_held_out_opposites_are_not_in_the_list() -> None:
+    assert len(HELD_OUT) >= 80
+    assert not opposites() & set(HELD_OUT)
 
 
 def test_a_kind_that_is_not_caught_fails_the_benchmark() -> None:
@@ -46,6 +53,7 @@ def test_a_kind_that_is_not_caught_fails_the_benchmark() -> None:
 def test_a_sample_meets_the_goals() -> None:
     embedder = load_embedder(EmbedderSection())
     sample = TEXTS[::9]
-    report = judge(run(HARMLESS, sample, 1, 5, embedder), run(HARMFUL, sample, 1, 5, embedder))
+    known = {kind: mutate for kind, mutate in HARMLESS.items() if kind != "synonyms_unlisted"}
+    report = judge(run(known, sample, 1, 5, embedder), run(HARMFUL, sample, 1, 5, embedder))
     assert report["goals_met"] is True, report
     assert report["harmless_flagged"] == 0.0, report
