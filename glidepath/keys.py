@@ -39,7 +39,8 @@ class WorkloadKeys:
 
     @property
     def state(self) -> str:
-        """Hash; ``fence`` and ``blob``: the steer loop's state with its evidence and stream cursors."""
+        """Hash; ``blob``: the steer loop's state with its evidence and stream cursors; ``fence``, ``group``, ``at_ms``:
+        who wrote it last, and when."""
         return self._key("state")
 
     @property
@@ -96,6 +97,16 @@ class WorkloadKeys:
 
 LEASE = f"{PREFIX}:lease"
 FENCE = f"{PREFIX}:fence"
+
+
+def lease_key(group: str) -> str:
+    """String with a TTL: which scorer of ``scorer.group`` steers."""
+    return f"{LEASE}:{group}" if group else LEASE
+
+
+def fence_key(group: str) -> str:
+    """Counter: the term of that scorer."""
+    return f"{FENCE}:{group}" if group else FENCE
 
 
 # Envoy runtime keys.

@@ -12,3 +12,10 @@ def turn(name: str, now_ms: int, every_ms: int) -> int:
     that two things of one workload do not always meet.
     """
     return (now_ms + zlib.crc32(name.encode(), every_ms) % every_ms) // every_ms
+
+
+def is_due(turns: dict[str, int], name: str, now_ms: int, every_ms: int) -> bool:
+    """Once in ``every_ms``; ``turns`` keeps each name's last one."""
+    now = turn(name, now_ms, every_ms)
+    due, turns[name] = turns.get(name) != now, now
+    return due

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from glidepath import groups
 from glidepath.cli import client
 from glidepath.config import Config
+from glidepath.groups import Trouble
 from glidepath.records import SideStatus, Verdict, WorkloadStatus
 from glidepath.redisio import RedisClient
 
@@ -29,10 +33,15 @@ def command(
 ) -> None:
     """Show where every workload stands: share, phase, gates, what happens next."""
 
+    troubles: dict[str, Trouble] = {}
+
     async def work(settings: Config, redis: RedisClient) -> dict[str, WorkloadStatus | None]:
         names = [workload] if workload else list(settings.workloads)
         for name in names:
             settings.workload(name)
+        group = settings.scorer.group
+        leader, holders = await groups.leader(redis, group), await groups.holders(redis, names)
+        troubles.update({n: t for n, h in holders.items() if (t := groups.trouble(n, group, leader, h))})
         return {name: await client.read_status(redis, name) for name in names}
 
     found = client.with_redis(config, work)
@@ -42,23 +51,28 @@ def command(
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPED_WIDTH)  # a log or a pager: do not fold at 80 columns
-    console.print(overview(found, time.time()))
+    console.print(overview(found, time.time(), troubles))
     for status in found.values():
         if status is not None and (workload or len(found) <= 3):
             console.print(gates(status))
 
 
-def overview(found: dict[str, WorkloadStatus | None], now: float) -> Table:
-    """One row a workload; ``now`` is Unix seconds."""
+def overview(
+    found: dict[str, WorkloadStatus | None], now: float, troubles: Mapping[str, Trouble] | None = None
+) -> Table:
+    """One row a workload; ``now`` is Unix seconds; ``troubles`` say of a workload why its group does not steer it."""
     table = Table(box=None, pad_edge=False)
     for heading in ("workload", "share", "phase", "step", "Envoys", "quality", "p99 base → cand", "next"):
         table.add_column(heading, overflow="fold")
     for name, status in found.items():
+        trouble = (troubles or {}).get(name)
+        why = f"[red]{escape(str(trouble))}[/]" if trouble else ""
         if status is None:
-            table.add_row(name, "–", "–", "–", "–", "–", "–", "no scorer has steered it yet")
+            table.add_row(name, "–", "–", "–", "–", "–", "–", why or "no scorer has steered it yet")
             continue
         age = now - status.updated_at_ms / 1000
-        late = f"[red]no news for {age:.0f} s: does a scorer run?[/] " if age > STALE_S else ""
+        late = f"[red]no news for {age:.0f} s: {'' if why else 'does a scorer run?'}[/] " if age > STALE_S else ""
+        late += f"{why} " if why else ""
         table.add_row(
             name,
             f"{status.percent:g} %" if status.share_known else "[bold red]unknown[/]",

@@ -151,6 +151,7 @@ class ScorerSection(Section):
     reclaim_after: Duration = Field(default=30, gt=0)  # a dead scorer's pairs go to another after this
     max_backlog: Duration = Field(default=60, gt=0)  # pairs this far behind the newest are given up, and counted
     lease: Duration = Field(default=3, gt=0.2, le=60)
+    group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,48}$")] = ""  # who takes turns at the wheel; a file, a group
     log_file: str | None = None  # the decision log, also as JSON lines
     probe_via: Address | None = None  # a shadow listener for scheduled probes; absent: envoy.shadow_listen
 

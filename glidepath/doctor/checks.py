@@ -10,6 +10,7 @@ from typing import Any
 from glidepath import keys
 from glidepath.config import Config
 from glidepath.doctor.facts import EnvoyFacts, Finding, Level, RedisFacts
+from glidepath.groups import called, trouble
 
 KNOWN_GOOD = (1, 40)
 OLDEST = (1, 36)  # the first with every extension used here
@@ -255,9 +256,11 @@ def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
     if redis.leader:
         yield Finding(subject, "leader", Level.OK, redis.leader)
     else:
-        yield Finding(subject, "leader", Level.FAIL, "no scorer holds the lease", "start `glidepath scorer`")
+        detail = f"no scorer holds the lease of {called(redis.group)}"
+        yield Finding(subject, "leader", Level.FAIL, detail, "start `glidepath scorer`")
     for workload, age in redis.status_age_s.items():
         yield _freshness(subject, workload, age)
+        yield from _group(subject, workload, redis)
 
 
 def _at_least(version: str, wanted: tuple[int, int]) -> bool:
@@ -287,6 +290,14 @@ def _persistence(subject: str, redis: RedisFacts) -> Finding:
         return Finding(subject, check, Level.WARN, "snapshots only", remedy)
     remedy = "set appendonly yes: a restart loses ramp, evidence and decision log"
     return Finding(subject, check, Level.FAIL, "none", remedy)
+
+
+def _group(subject: str, workload: str, redis: RedisFacts) -> Iterator[Finding]:
+    """Only where it is not this file's group that steers."""
+    holder = redis.holders.get(workload)
+    found = trouble(workload, redis.group, redis.leader, holder) if holder is not None else None
+    if found is not None:
+        yield Finding(subject, f"{workload}: group", Level.FAIL, found.detail, found.remedy)
 
 
 def _freshness(subject: str, workload: str, age: float | None) -> Finding:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from glidepath.groups import Holder
+
 
 class Level(StrEnum):
     OK = "ok"
@@ -99,4 +101,6 @@ class RedisFacts:
     snapshots: bool | None = None
     clock_skew_s: float | None = None
     leader: str = ""
+    group: str = ""  # scorer.group of the file; leader is who holds its lease
+    holders: Mapping[str, Holder] = field(default_factory=dict)  # workload → which group steered it last
     status_age_s: Mapping[str, float | None] = field(default_factory=dict)  # workload → age of its status

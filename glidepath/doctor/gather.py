@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from redis.exceptions import RedisError
 
-from glidepath import keys
+from glidepath import groups, keys
 from glidepath.config import Config
 from glidepath.doctor.facts import EnvoyFacts, RedisFacts
 from glidepath.errors import InputError
@@ -73,7 +73,7 @@ async def gather_redis(config: Config) -> RedisFacts:
     url = without_password(config.redis.url or "redis://127.0.0.1:6379/0")
     client = connect(config.redis)
     try:
-        return await _gather_redis(client, url, list(config.workloads))
+        return await _gather_redis(client, url, list(config.workloads), config.scorer.group)
     except (RedisError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return RedisFacts(url=url, error=f"no Redis that can be used: {reason}")
@@ -81,12 +81,11 @@ async def gather_redis(config: Config) -> RedisFacts:
         await client.aclose()
 
 
-async def _gather_redis(client: RedisClient, url: str, workloads: list[str]) -> RedisFacts:
+async def _gather_redis(client: RedisClient, url: str, workloads: list[str], group: str) -> RedisFacts:
     info = await client.info()
     info = info if "redis_version" in info else next(iter(info.values()))
     settings = await _settings(client)
     seconds, micros = await client.time()
-    leader = await client.get(keys.LEASE)
     ages = {name: await _status_age(client, name) for name in workloads}
     return RedisFacts(
         url=url,
@@ -97,7 +96,9 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str]) -> 
         append_only=settings["appendonly"] == "yes" if "appendonly" in settings else None,
         snapshots=bool(settings["save"]) if "save" in settings else None,
         clock_skew_s=seconds + micros / 1e6 - time.time(),
-        leader=leader.decode(errors="replace") if leader else "",
+        leader=await groups.leader(client, group),
+        group=group,
+        holders=await groups.holders(client, workloads),
         status_age_s=ages,
     )
 

@@ -8,7 +8,7 @@ written, so the least of what its id is later than its stamp is the skew and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 WINDOW_MS = 10_000  # a clock that was set back is known after two of these; one that was set forward, at once
 LIKELY_MS = 20  # clocks that agree this well are one
@@ -70,6 +70,26 @@ class RedisTime:
         ahead = redis_ms - (before_ms + after_ms) // 2
         if abs(ahead - self.ahead_ms) > max(LIKELY_MS, after_ms - before_ms):
             self.ahead_ms = ahead
+
+
+class RedisTimes:
+    """``RedisTime`` of each workload: in a cluster, their streams lie in several."""
+
+    def __init__(self, workloads: Iterable[str], clock_ms: Callable[[], int]) -> None:
+        self._times = {name: RedisTime() for name in workloads}
+        self._clock_ms = clock_ms
+
+    async def ask(self, clocks: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]) -> None:
+        """What belongs to a step is told in Redis' time, whatever the hosts' clocks say."""
+        before_ms = self._clock_ms()
+        said = await clocks(list(self._times))
+        after_ms = self._clock_ms()
+        for name, redis_ms in said.items():
+            self._times[name].measured(redis_ms, before_ms, after_ms)
+
+    def at(self, name: str, here_ms: int) -> int:
+        """Redis' time when it is ``here_ms`` by this process's clock."""
+        return here_ms + self._times[name].ahead_ms
 
 
 def skew_warning(worst: tuple[str, int]) -> str:

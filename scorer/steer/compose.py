@@ -22,6 +22,7 @@ from scorer.steer.probes import RedisMemories, ScheduledProbes
 from scorer.steer.registry import registry_courier
 from scorer.steer.rtds import RtdsActuator
 from scorer.steer.store import RedisStore
+from scorer.steer.watch import Watch
 
 
 def evidence_kind() -> EvidenceKind:
@@ -54,14 +55,17 @@ def steer_loop(
         for sink in sinks:
             sink.announce(decision)
 
+    group = config.scorer.group
+    lease = Lease(redis, owner, config.scorer.lease, group=group)
     return SteerLoop(
         config,
-        RedisStore(redis, cluster=config.redis.cluster, log_retention=config.retention.log),
-        Lease(redis, owner, config.scorer.lease),
+        RedisStore(redis, cluster=config.redis.cluster, log_retention=config.retention.log, group=group),
+        lease,
         actuator,
         kind or evidence_kind(),
         metrics,
         sinks=sinks,
         loads=CandidateLoads(config),
+        watch=Watch(redis, lease, config.workloads, metrics),
         beside=ScheduledProbes(config, RedisMemories(redis, config), registry, announce),
     )

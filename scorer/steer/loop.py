@@ -22,17 +22,17 @@ from glidepath.errors import InputError, first_of
 from glidepath.records import Decision, Phase, to_json
 from glidepath.redisio import being_cancelled
 from scorer.steer.actuator import Actuator, ListenError, MayWrite
-from scorer.steer.clocks import RedisTime
+from scorer.steer.clocks import RedisTimes
 from scorer.steer.lease import Lease
 from scorer.steer.lifeline import lifeline
 from scorer.steer.metrics import SteerMetrics
 from scorer.steer.outlook import Outlook
-from scorer.steer.ports import Beside, EvidenceKind, Loads, Sink
+from scorer.steer.ports import Alone, Beside, EvidenceKind, Loads, Sink, Watch
 from scorer.steer.reconcile import Imprint, Values
 from scorer.steer.status import status_of
-from scorer.steer.store import FencedError, News, Record, Store
+from scorer.steer.store import FencedError, News, OwnedError, Record, Store
 from scorer.steer.track import Track
-from scorer.turns import turn
+from scorer.turns import is_due
 
 GAP_S = 0.02  # news does not wake the loop more often than this: what comes within it is taken in together
 YIELD_EVERY = 20  # workloads
@@ -65,16 +65,17 @@ class SteerLoop:
         sinks: Iterable[Sink] = (),
         loads: Loads | None = None,
         beside: Beside | None = None,
+        watch: Watch | None = None,
         clock_ms: Callable[[], int] = unix_ms,
     ) -> None:
         self._config, self._store, self._lease, self._kind = config, store, lease, kind
         self._make_actuator, self._metrics, self._clock_ms = actuator, metrics, clock_ms
-        self._sinks, self._loads, self._beside = tuple(sinks), loads, beside
+        self._sinks, self._loads, self._beside, self._watch = tuple(sinks), loads, beside, watch or Alone()
         self.tracks: dict[str, Track] = {}
         self._status_turn: dict[str, int] = {}
         self._blob_turn: dict[str, int] = {}
         self._inherited: dict[str, frozenset[Imprint]] = {}
-        self._redis_time = {name: RedisTime() for name in config.workloads}
+        self._redis_time = RedisTimes(config.workloads, clock_ms)
         self._born: set[str] = set()  # workloads of which no state was found in this term
         self._carrying: frozenset[str] = frozenset()
         self._overrides: Mapping[str, Values | None] = {}
@@ -98,6 +99,8 @@ class SteerLoop:
             try:
                 if await self._lease.acquire():
                     await self._term(stop)
+                else:
+                    await self._watch.stand_by()
                 self._redis_down = ""
             except* (RedisError, OSError, ListenError) as group:
                 self._say_down(first_of(group))
@@ -125,7 +128,8 @@ class SteerLoop:
                 if self._beside is not None:
                     helpers.append(group.create_task(self._beside.run()))
                 try:
-                    await self._ask_time()
+                    await self._redis_time.ask(self._store.clocks_ms)
+                    await self._watch.lead(now=True)
                     await self._load()
                     await self._lead(actuator, stop)
                 finally:
@@ -145,21 +149,11 @@ class SteerLoop:
             try:
                 if not await self._lease.renew():
                     return
-                await self._ask_time()
+                await self._redis_time.ask(self._store.clocks_ms)
+                await self._watch.lead()
                 self._redis_down = ""
             except (RedisError, OSError) as error:
                 self._say_down(error)
-
-    async def _ask_time(self) -> None:
-        """What belongs to a step is told in Redis' time, whatever the hosts' clocks say; see clocks.py."""
-        before_ms = self._clock_ms()
-        clocks = await self._store.clocks_ms(list(self._redis_time))
-        after_ms = self._clock_ms()
-        for name, redis_ms in clocks.items():
-            self._redis_time[name].measured(redis_ms, before_ms, after_ms)
-
-    def _redis_ms(self, name: str, now_ms: int) -> int:
-        return now_ms + self._redis_time[name].ahead_ms
 
     async def _load(self) -> None:
         """Everything from Redis, anew in each term: another leader may have gone on since ours."""
@@ -168,11 +162,23 @@ class SteerLoop:
         self._born = set()
         self.tracks, self._inherited, self._status_turn, self._blob_turn = {}, {}, {}, {}
         self._took_over_ms = now_ms
-        for name in self._config.workloads:
+        for name in self._ours():
             await self._load_one(name, now_ms, former.get(name))
         if self._born == set(self._config.workloads):  # a workload that is new among others is just new
             for name in self._born:
-                self.tracks[name].start(self._redis_ms(name, now_ms), newborn=True)
+                self.tracks[name].start(self._redis_time.at(name, now_ms), newborn=True)
+
+    def _ours(self) -> list[str]:
+        """The workloads of the file but those that another group steers."""
+        return [name for name in self._config.workloads if name not in self._watch.foreign]
+
+    async def _share(self) -> None:
+        """Leave alone what another group has taken, take up what it has left."""
+        for name in self._watch.foreign.keys() & self.tracks.keys():
+            del self.tracks[name]
+        for name in self._ours():
+            if name not in self.tracks:
+                await self._load_one(name, self._clock_ms())
 
     async def _load_one(self, name: str, now_ms: int, former: Track | None = None) -> None:
         """``former``: what this process knew a moment ago, for when Redis has lost everything meanwhile."""
@@ -183,14 +189,14 @@ class SteerLoop:
                 log.error("state_lost", workload=name, effect="goes on from this process's memory")
                 blob = json.loads(former.blob())
             if blob is None:
-                track.start(self._redis_ms(name, now_ms))
+                track.start(self._redis_time.at(name, now_ms))
                 self._born.add(name)
             else:
-                track.restore(blob, self._redis_ms(name, now_ms))
+                track.restore(blob, self._redis_time.at(name, now_ms))
         except InputError as error:
             log.error("state_unreadable", workload=name, reason=str(error), effect="held; weights stay")  # noqa: TRY400
             track = Track(name, self._config, self._kind)
-            track.start(self._redis_ms(name, now_ms))
+            track.start(self._redis_time.at(name, now_ms))
             track.state = replace(track.state, newborn=True, held_reason=str(error))
         self.tracks[name] = track
         self._inherited[name] = frozenset({track.desired})
@@ -200,6 +206,7 @@ class SteerLoop:
         full = False
         next_tick = last = 0.0
         while self._lease.held() and not stop.is_set():
+            await self._share()
             await asyncio.sleep(max(last + GAP_S - time.monotonic(), 0.0))
             wait_s = 0.0 if again or full else max(next_tick - time.monotonic(), 0.0)
             news = await self._news(wait_s)
@@ -207,7 +214,7 @@ class SteerLoop:
             due = started >= next_tick
             if due:
                 next_tick = started + self._config.scorer.tick
-            names = list(self.tracks) if due else sorted(again | set(news))
+            names = list(self.tracks) if due else sorted((again | set(news)) & self.tracks.keys())
             full = any(n.full for n in news.values())
             again = await self._tick(names, news, actuator)
             last = time.monotonic()
@@ -240,6 +247,9 @@ class SteerLoop:
                 await self._lease.catch_up(error.fence)
                 log.error("fenced", workload=name, effect="a newer leader steers; this one stops")
                 return set()
+            if isinstance(error, OwnedError):
+                self._watch.taken(name, error.group)
+                continue
             self._failed(name, error)
             await self._load_one(name, now_ms)  # what could not be written down was not decided
         told = await self._tell({n: w for n, w in writes.items() if n not in failed}, actuator)
@@ -249,7 +259,7 @@ class SteerLoop:
     def _one(
         self, track: Track, news: News, readings: Mapping[str, Values | None], here_ms: int
     ) -> tuple[Record, Mapping[str, Values]]:
-        now_ms = self._redis_ms(track.name, here_ms)
+        now_ms = self._redis_time.at(track.name, here_ms)
         track.here_ms = here_ms - now_ms
         track.fold(news)
         before = track.state, track.orders, track.told
@@ -267,11 +277,11 @@ class SteerLoop:
         decisions = track.decide(readings, self._outlook(track, here_ms), now_ms)
         writes = track.writes(readings)
         dirty, track.dirty = track.dirty, False
-        due = self._is_due(self._blob_turn, track.name, now_ms, CHECKPOINT_MS)
+        due = is_due(self._blob_turn, track.name, now_ms, CHECKPOINT_MS)
         blob = track.blob() if dirty or due else None
         status = None
         changed, track.changed = track.changed, False
-        if self._is_due(self._status_turn, track.name, now_ms, STATUS_MS) or changed:
+        if is_due(self._status_turn, track.name, now_ms, STATUS_MS) or changed:
             self._metrics.show(track)
             status = to_json(status_of(track, self._lease.owner, now_ms))
         return Record(blob, status, decisions), writes
@@ -279,19 +289,12 @@ class SteerLoop:
     def _cripple(
         self, track: Track, readings: Mapping[str, Values | None], here_ms: int
     ) -> tuple[Record, Mapping[str, Values]]:
-        now_ms = self._redis_ms(track.name, here_ms)
+        now_ms = self._redis_time.at(track.name, here_ms)
         try:
             return lifeline(track, readings, self._lease.owner, now_ms, overrides=self._overrides)
         except Exception as worse:  # and not the others because of this one
             log.exception("lifeline_failed", workload=track.name, exc_info=worse)
             return Record(), {}
-
-    @staticmethod
-    def _is_due(turns: dict[str, int], name: str, now_ms: int, every_ms: int) -> bool:
-        """Once in ``every_ms``."""
-        now = turn(name, now_ms, every_ms)
-        due, turns[name] = turns.get(name) != now, now
-        return due
 
     def _outlook(self, track: Track, now_ms: int) -> Outlook:
         waiting = [name for name in track.workload.after if not self._arrived(name)]
@@ -330,13 +333,8 @@ class SteerLoop:
     def _announce(self, decisions: Iterable[Decision]) -> None:
         for decision in decisions:
             self._metrics.count(decision)
-            log.info(
-                "decision",
-                workload=decision.workload,
-                event_kind=decision.event,
-                to_percent=decision.to_percent,
-                reason=decision.reason,
-            )
+            event, share = decision.event, decision.to_percent
+            log.info("decision", workload=decision.workload, event_kind=event, to_percent=share, reason=decision.reason)
             for sink in self._sinks:
                 sink.announce(decision)
 

@@ -18,6 +18,9 @@ class SteerMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         workload, gate = ["workload"], ["workload", "gate"]
+        self.not_steered = Gauge(
+            "glidepath_workloads_not_steered", "Workloads of the file that its group does not steer", registry=registry
+        )
         self.leader = Gauge("glidepath_scorer_leader", "1 while this scorer steers", registry=registry)
         self.percent = Gauge("glidepath_workload_percent", "Desired share; NaN: not known", workload, registry=registry)
         self.confirmed = Gauge("glidepath_envoys_confirmed", "Envoys with these weights", workload, registry=registry)

@@ -55,6 +55,31 @@ class Loads(Protocol):
     def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None: ...
 
 
+class Watch(Protocol):
+    """Whether this file's workloads are steered by its group; ``foreign`` ones are another's, and left alone."""
+
+    @property
+    def foreign(self) -> Mapping[str, str]: ...
+
+    async def lead(self, *, now: bool = False) -> None: ...
+
+    async def stand_by(self) -> None: ...
+
+    def taken(self, workload: str, group: str) -> None: ...
+
+
+class Alone:
+    """The ``Watch`` of a loop beside which there is no other."""
+
+    foreign: Mapping[str, str] = {}
+
+    async def lead(self, *, now: bool = False) -> None: ...
+
+    async def stand_by(self) -> None: ...
+
+    def taken(self, workload: str, group: str) -> None: ...
+
+
 class Beside(Protocol):
     """What else only the leader does, beside the loop; raises nothing."""
 

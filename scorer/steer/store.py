@@ -14,6 +14,7 @@ from redis.exceptions import ResponseError
 
 from glidepath.domain import Outcomes, ScoredPair
 from glidepath.errors import InputError
+from glidepath.groups import LIVE_S, called
 from glidepath.keys import WorkloadKeys
 from glidepath.records import Command, Decision, from_json, to_json
 from glidepath.redisio import RedisClient
@@ -24,14 +25,19 @@ log = structlog.get_logger()
 BATCH = 500  # entries of one stream at once; a full batch is followed by another at once
 START = "0-0"
 CLUSTER_POLL_S = 0.05
+LIVE_MS = round(LIVE_S * 1000)
 
 _WRITE = """
-local fence = tonumber(redis.call('HGET', KEYS[1], 'fence') or '0')
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local last = redis.call('HMGET', KEYS[1], 'fence', 'group', 'at_ms')
+if (last[2] or '') ~= ARGV[5] and last[3] and now - tonumber(last[3]) < tonumber(ARGV[6]) then return last[2] or '' end
+local fence = tonumber(last[1] or '0')
 if tonumber(ARGV[1]) < fence then return fence end
-redis.call('HSET', KEYS[1], 'fence', ARGV[1])
+redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'group', ARGV[5], 'at_ms', string.format('%.0f', now))
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'blob', ARGV[2]) end
 if ARGV[3] ~= '' then redis.call('SET', KEYS[2], ARGV[3]) end
-for i = 5, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'd', ARGV[i]) end
+for i = 7, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'd', ARGV[i]) end
 return 0
 """
 
@@ -45,6 +51,14 @@ class FencedError(Exception):
     def __init__(self, workload: str, fence: int) -> None:
         super().__init__(f"the state of {workload} was written with token {fence}")
         self.fence = fence
+
+
+class OwnedError(Exception):
+    """Another group of scorers steers this workload now."""
+
+    def __init__(self, workload: str, group: str) -> None:
+        super().__init__(f"{workload} is steered by {called(group)}")
+        self.group = group
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +105,8 @@ def no_cursors() -> dict[str, str]:
 class RedisStore:
     """``Store`` on a real Redis, plain or cluster."""
 
-    def __init__(self, redis: RedisClient, *, cluster: bool, log_retention: int) -> None:
-        self._redis, self._cluster, self._log_retention = redis, cluster, log_retention
+    def __init__(self, redis: RedisClient, *, cluster: bool, log_retention: int, group: str = "") -> None:
+        self._redis, self._cluster, self._log_retention, self._group = redis, cluster, log_retention, group
 
     async def load(self, workload: str) -> Mapping[str, Any] | None:
         """The stored state. Raises InputError for one that cannot be read."""
@@ -150,7 +164,8 @@ class RedisStore:
             return []
 
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
-        """One script a workload. Returns what failed, by workload; FencedError where the token is too old."""
+        """One script a workload. Returns what failed, by workload; FencedError where the token is too old, OwnedError
+        where another group wrote a moment ago."""
         wanted = {workload: record for workload, record in records.items() if not record.empty}
         if not wanted:
             return {}
@@ -158,13 +173,15 @@ class RedisStore:
         for workload, record in wanted.items():
             names = WorkloadKeys(workload)
             lines = [to_json(decision) for decision in record.decisions]
-            arguments = [fence, record.blob or "", record.status or "", self._log_retention, *lines]
-            pipe.eval(_WRITE, 3, names.state, names.status, names.log, *arguments)
+            arguments = [fence, record.blob or "", record.status or "", self._log_retention, self._group, LIVE_MS]
+            pipe.eval(_WRITE, 3, names.state, names.status, names.log, *arguments, *lines)
         answers = await pipe.execute(raise_on_error=False)
         failed: dict[str, Exception] = {}
         for workload, answer in zip(wanted, answers, strict=True):
             if isinstance(answer, Exception):
                 failed[workload] = answer
+            elif isinstance(answer, bytes):
+                failed[workload] = OwnedError(workload, answer.decode(errors="replace"))
             elif answer:
                 failed[workload] = FencedError(workload, int(answer))
         return failed

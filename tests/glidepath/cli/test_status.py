@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from glidepath.cli.status import gates, overview
+from glidepath.groups import Trouble
 from glidepath.records import SideStatus, WorkloadStatus
 
 
@@ -34,3 +35,15 @@ def test_the_least_requests_of_a_step_are_named_until_they_are_there() -> None:
 
 def test_a_known_share_is() -> None:
     assert "25 %" in shown(WorkloadStatus("chat", "holding", 25, 1, (5, 25), 0, 99_000))
+
+
+def test_a_workload_that_its_group_does_not_steer_says_why() -> None:
+    trouble = Trouble("x[1] holds the lease", "give each file a group")
+    console = Console(width=300)
+    with console.capture() as captured:
+        status = WorkloadStatus("chat", "holding", 25, 1, (5, 25), 0, 99_000, message="m")
+        console.print(overview({"chat": status, "new": None}, now=200.0, troubles={"chat": trouble, "new": trouble}))
+    shown = captured.get()
+    assert shown.count("x[1] holds the lease; give each file a group") == 2
+    assert "no news for 101 s" in shown
+    assert "does a scorer run?" not in shown

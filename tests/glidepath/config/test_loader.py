@@ -94,6 +94,8 @@ WRONG = [
     ("listen: 127.0.0.1:10000", "listen: 127.0.0.1", ":1: envoy.listen: must be HOST:PORT"),
     ('["http://127.0.0.1:9901"]', '["ftp://x"]', ":1: envoy.admin[0]: must be an http:// or https:// URL"),
     ("6379/0}", "6379/2, cluster: true}", ":2: redis: with cluster: true, url must be redis:// or rediss://"),
+    ("redis: {", "scorer: {group: a b}\nredis: {", ":2: scorer.group: "),
+    ("redis: {", "scorer: {group: 'a:b'}\nredis: {", ":2: scorer.group: "),
     ("redis: {", "envoy: {}\nredis: {", ":2: is not YAML: key 'envoy' stands here twice"),
     ("max_ratio: 1.2", "max_ratio: .inf", ":15: workloads.chat.gates.latency.max_ratio: should be a finite number"),
     ("max_ratio: 1.2", "max_ratio: .nan", ":15: workloads.chat.gates.latency.max_ratio: should be a finite number"),

@@ -12,6 +12,7 @@ from glidepath.config import Config, parse_config
 from glidepath.doctor.checks import examine, examine_envoy, examine_redis
 from glidepath.doctor.facts import EnvoyFacts, Finding, Level, RedisFacts
 from glidepath.envoyconfig.render import render_bootstrap
+from glidepath.groups import Holder
 
 YAML = """\
 backends:
@@ -178,6 +179,7 @@ REDIS = RedisFacts(
     append_only=True,
     clock_skew_s=0.0,
     leader="scorer-1",
+    holders={"chat": Holder("", 0.3)},
     status_age_s={"chat": 0.3},
 )
 SICK_REDIS = [
@@ -192,6 +194,9 @@ SICK_REDIS = [
     ({"leader": ""}, "leader", Level.FAIL),
     ({"status_age_s": {"chat": None}}, "chat: status", Level.WARN),
     ({"status_age_s": {"chat": 60.0}}, "chat: status", Level.FAIL),
+    ({"holders": {"chat": Holder("", 60.0)}}, "chat: group", Level.FAIL),
+    ({"holders": {"chat": Holder()}}, "chat: group", Level.FAIL),
+    ({"holders": {"chat": Holder("b", 1.0)}}, "chat: group", Level.FAIL),
 ]
 
 
@@ -210,3 +215,16 @@ def test_everything_is_examined_in_one_list() -> None:
     findings = examine(CONFIG, [facts(), facts(error="x")], REDIS)
     assert len({f.subject for f in findings}) == 2
     assert finding(findings, "leader").level is Level.OK
+
+
+def test_a_group_that_does_not_steer_its_workload_is_named_with_the_remedy() -> None:
+    left_out = finding(
+        list(examine_redis(replace(REDIS, group="a", holders={"chat": Holder("a", 60.0)}))), "chat: group"
+    )
+    assert left_out.detail == "scorer-1 holds the lease of group 'a' and does not steer chat"
+    assert "scorer.group of its own" in left_out.remedy
+    elsewhere = finding(list(examine_redis(replace(REDIS, holders={"chat": Holder("b", 1.0)}))), "chat: group")
+    assert elsewhere.detail == "chat is steered by group 'b', this file is of the group without a name"
+    assert "rename it" in elsewhere.remedy
+    nobody = list(examine_redis(replace(REDIS, leader="", holders={"chat": Holder()})))
+    assert [f.check for f in nobody if f.level is Level.FAIL] == ["leader"]

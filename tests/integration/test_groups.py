@@ -1,0 +1,242 @@
+"""Teams with files of their own on one Redis: each group steers its workloads, and a mistake is told, not silent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from glidepath import groups
+from glidepath.cli.client import read_status
+from glidepath.config import Config, parse_config
+from glidepath.doctor.gather import gather_redis
+from glidepath.groups import LIVE_S, Holder
+from glidepath.keys import WorkloadKeys, fence_key, lease_key
+from glidepath.records import Command, CommandKind, WorkloadStatus, to_json
+from glidepath.redisio import RedisClient, connect
+from scorer.steer.compose import steer_loop
+from scorer.steer.lease import Lease
+from scorer.steer.metrics import SteerMetrics
+from scorer.steer.store import OwnedError, Record, RedisStore
+from scorer.steer.watch import LOOK_S, Watch
+from tests.support.envoys import RunningEnvoy, running_envoy
+from tests.support.steering import Scripted
+from tests.support.wheelhouse import until, wheelhouse
+
+BACKENDS = {"cloud": {"url": "http://127.0.0.1:9001"}, "onprem": {"url": "http://127.0.0.1:9002"}}
+
+
+def workload(path: str) -> dict[str, Any]:
+    ramp = {"steps": [5, 25, 100]}
+    return {"match": {"path": path}, "baseline": "cloud", "candidate": "onprem", "ramp": ramp}
+
+
+BOTH = {"backends": BACKENDS, "workloads": {"chat": workload("/v1/chat"), "batch": workload("/v1/batch")}}
+
+
+def team(redis_url: str, group: str, *names: str, admin: str = "http://127.0.0.1:1") -> Config:
+    mine = {name: BOTH["workloads"][name] for name in names}
+    head = {"redis": {"url": redis_url}, "envoy": {"admin": admin}, "scorer": {"group": group}}
+    return parse_config(yaml.safe_dump({**BOTH, **head, "workloads": mine}))
+
+
+@asynccontextmanager
+async def leading(config: Config, owner: str) -> AsyncIterator[CollectorRegistry]:
+    redis, stop, registry = connect(config.redis), asyncio.Event(), CollectorRegistry()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(steer_loop(config, redis, owner, registry, Scripted()).run(stop))
+            try:
+                yield registry
+            finally:
+                stop.set()
+    finally:
+        await redis.aclose()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
+    client = connect(parse_config(yaml.safe_dump({**BOTH, "redis": {"url": redis_url}})).redis)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def envoy(tmp_path: Path) -> Iterator[RunningEnvoy]:
+    with running_envoy(yaml.safe_dump(BOTH), tmp_path) as one:
+        yield one
+
+
+async def order(redis: RedisClient, name: str, kind: CommandKind) -> None:
+    await redis.xadd(WorkloadKeys(name).commands, {"c": to_json(Command(kind, "test"))})
+
+
+async def led_by(redis: RedisClient, name: str, owner: str) -> bool:
+    status = await read_status(redis, name)
+    return status is not None and status.leader == owner
+
+
+async def stands(redis: RedisClient, name: str, percent: float) -> bool:
+    status = await read_status(redis, name)
+    return status is not None and status.percent == percent
+
+
+def long_ago() -> str:
+    """What a group that has gone has left as its last write."""
+    return str(round((time.time() - LIVE_S - 1) * 1000))
+
+
+async def test_two_groups_steer_their_own_workloads_at_the_same_time(
+    redis_url: str, redis: RedisClient, envoy: RunningEnvoy
+) -> None:
+    a = team(redis_url, "team-a", "chat", admin=envoy.admin)
+    b = team(redis_url, "Team_2", "batch", admin=envoy.admin)
+    async with wheelhouse(a) as wheel, leading(a, "a"), leading(b, "b"):
+        await until(lambda: led_by(redis, "chat", "a"))
+        await until(lambda: led_by(redis, "batch", "b"))
+        await order(redis, "chat", CommandKind.PROMOTE)
+        await order(redis, "batch", CommandKind.PROMOTE)
+
+        async def served(name: str) -> bool:
+            runtime = await wheel.runtime(envoy.admin)
+            return runtime.get(f"glidepath.{name}.weight.onprem-or-cloud") == "500"
+
+        await until(lambda: served("chat"))
+        await until(lambda: served("batch"))
+        assert (await groups.leader(redis, "team-a"), await groups.leader(redis, "Team_2")) == ("a", "b")
+        assert await groups.leader(redis, "") == ""
+        for config, name, group in ((a, "chat", "team-a"), (b, "batch", "Team_2")):
+            facts = await gather_redis(config)
+            assert facts.holders[name].group == facts.group == group
+            assert groups.trouble(name, group, facts.leader, facts.holders[name]) is None
+
+
+async def test_a_workload_of_two_groups_is_steered_by_one_and_taken_up_when_that_one_has_gone(
+    redis_url: str, redis: RedisClient
+) -> None:
+    first, second = team(redis_url, "a", "chat"), team(redis_url, "b", "chat", "batch")
+    with capture_logs() as logs:
+        async with AsyncExitStack() as later:
+            async with leading(first, "a"):
+                await until(lambda: led_by(redis, "chat", "a"))
+                registry = await later.enter_async_context(leading(second, "b"))
+                await until(lambda: led_by(redis, "batch", "b"))
+                await until(lambda: registry.get_sample_value("glidepath_workloads_not_steered") == 1)
+                await order(redis, "chat", CommandKind.PROMOTE)
+                await until(lambda: stands(redis, "chat", 5))
+                assert await led_by(redis, "chat", "a")
+            assert await led_by(redis, "chat", "a")
+            await redis.hset(WorkloadKeys("chat").state, "at_ms", long_ago())
+            await until(lambda: led_by(redis, "chat", "b"))
+            assert await stands(redis, "chat", 5)
+            await until(lambda: registry.get_sample_value("glidepath_workloads_not_steered") == 0)
+    (said,) = [line for line in logs if line["event"] == "not_steered"]
+    assert said["workload"] == "chat"
+    assert said["reason"] == "chat is steered by group 'a', this file is of group 'b'"
+    assert not [line for line in logs if line["event"] == "workload_failed"]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def watching(redis: RedisClient, group: str, *names: str) -> tuple[Watch, Clock, CollectorRegistry]:
+    clock, registry = Clock(), CollectorRegistry()
+    lease = Lease(redis, "standby", 3, group=group)
+    return Watch(redis, lease, names, SteerMetrics(registry), clock), clock, registry
+
+
+async def test_a_standby_whose_workload_the_leader_does_not_know_says_so_once(
+    redis_url: str, redis: RedisClient
+) -> None:
+    """One group, two files: the mistake that the group is for."""
+    async with leading(team(redis_url, "", "chat"), "leader"):
+        await until(lambda: led_by(redis, "chat", "leader"))
+        watch, clock, registry = watching(redis, "", "chat", "batch")
+        with capture_logs() as logs:
+            await watch.stand_by()
+            assert not watch.troubles  # the leader may have begun just now
+            for _ in range(3):
+                clock.now += LIVE_S + 3
+                await watch.stand_by()
+        assert [(line["event"], line["workload"]) for line in logs] == [("not_steered", "batch")]
+        assert logs[0]["reason"] == "leader holds the lease of the group without a name and does not steer batch"
+        assert "scorer.group of its own" in logs[0]["remedy"]
+        assert registry.get_sample_value("glidepath_workloads_not_steered") == 1
+    with capture_logs() as logs:
+        clock.now += LOOK_S
+        await watch.stand_by()  # nobody leads: that is told elsewhere
+    assert [(line["event"], line["workload"]) for line in logs] == [("steered_again", "batch")]
+    assert registry.get_sample_value("glidepath_workloads_not_steered") == 0
+
+
+async def test_a_leader_that_died_with_its_lease_still_running_is_no_mistake(redis: RedisClient) -> None:
+    await redis.set(lease_key(""), "dead")
+    age = (LIVE_S + 1) * 1000
+    await redis.hset(WorkloadKeys("chat").state, mapping={"group": "", "at_ms": round(time.time() * 1000 - age)})
+    watch, clock, _ = watching(redis, "", "chat")
+    await watch.stand_by()
+    clock.now += LIVE_S + 3
+    await watch.stand_by()
+    assert not watch.troubles
+    await redis.hset(WorkloadKeys("chat").state, "at_ms", round(time.time() * 1000 - age - 3000))
+    clock.now += LOOK_S
+    await watch.stand_by()
+    assert set(watch.troubles) == {"chat"}
+
+
+async def test_a_state_of_before_there_were_groups_is_as_old_as_its_status(redis: RedisClient) -> None:
+    names = WorkloadKeys("chat")
+    await redis.hset(names.state, "fence", "7")
+    assert (await groups.holders(redis, ["chat"]))["chat"] == Holder("", None)
+    for text in ("no JSON", "[]", '{"updated_at_ms": {}}', '{"updated_at_ms": null}'):
+        await redis.set(names.status, text)
+        assert (await groups.holders(redis, ["chat"]))["chat"] == Holder("", None)
+    status = WorkloadStatus("chat", "holding", 5, 0, (5,), 0, round(time.time() * 1000) - 60_000)
+    await redis.set(names.status, to_json(status))
+    found = await groups.holders(redis, ["chat", "batch"])
+    assert found["chat"].age_s == pytest.approx(60, abs=5)
+    assert found["batch"] == Holder("", None)
+
+
+async def test_another_groups_write_is_refused_while_the_first_one_lives_and_changes_nothing(
+    redis: RedisClient,
+) -> None:
+    a, b = (RedisStore(redis, cluster=False, log_retention=1000, group=g) for g in ("", "b"))
+    assert await a.write(3, {"chat": Record('{"by":"a"}', "{}")}) == {}
+    failed = await b.write(99, {"chat": Record('{"by":"b"}', "b"), "batch": Record('{"by":"b"}')})
+    assert set(failed) == {"chat"}
+    assert isinstance(failed["chat"], OwnedError)
+    assert failed["chat"].group == ""
+    assert (await a.load("chat"), await a.load("batch")) == ({"by": "a"}, {"by": "b"})
+    await redis.hset(WorkloadKeys("chat").state, "at_ms", long_ago())
+    assert await b.write(99, {"chat": Record('{"by":"b"}')}) == {}
+    assert isinstance((await a.write(4, {"chat": Record('{"by":"a"}')}))["chat"], OwnedError)
+
+
+async def test_the_leases_of_two_groups_are_two_and_without_a_name_the_keys_are_the_old_ones(
+    redis: RedisClient,
+) -> None:
+    one, two, other = Lease(redis, "one", 3), Lease(redis, "two", 3), Lease(redis, "other", 3, group="b")
+    assert await one.acquire()
+    assert not await two.acquire()
+    assert await other.acquire()
+    assert await redis.get("glidepath:lease") == b"one"
+    assert await redis.get("glidepath:lease:b") == b"other"
+    assert (fence_key(""), fence_key("b")) == ("glidepath:fence", "glidepath:fence:b")
+    assert (await two.holder(), await other.holder()) == ("one", "other")
+    await other.release()
+    assert await one.renew()
+    assert await other.holder() == ""
