@@ -26,6 +26,8 @@ class _Tally:
     latency_zeros: int = 0
     ttft: Counter[int] = field(default_factory=Counter)
     first_error_ms: int = 0
+    rescued: int = 0
+    rescues_failed: int = 0
     blamed: list[tuple[str, int]] = field(default_factory=list)  # (kind, time) of requests counted as good
 
     def add(self, outcome: RequestOutcome) -> None:
@@ -37,6 +39,8 @@ class _Tally:
             self.errors += 1
             self.kinds[outcome.error] += 1
             self.failovers += outcome.failover
+            self.rescued += outcome.rescued is True
+            self.rescues_failed += outcome.rescued is False
             self.first_error_ms = min(self.first_error_ms or outcome.at_ms, outcome.at_ms)
         if outcome.latency_ms is not None:
             if outcome.latency_ms > 0:
@@ -67,6 +71,8 @@ class _Tally:
             latency_ms=Histogram(dict(self.latency), self.latency_zeros),
             ttft_ms=Histogram(dict(self.ttft)),
             first_error_ms=self.first_error_ms,
+            rescued=self.rescued,
+            rescues_failed=self.rescues_failed,
         )
 
 
@@ -77,6 +83,9 @@ def coverage_name(reason: Coverage, kind: PairKind = PairKind.CROSS) -> str:
 
 # Looked up on the hot path, where a StrEnum's hash and value are Python calls.
 _NAMES = tuple({reason: coverage_name(reason, kind) for reason in Coverage} for kind in PairKind)
+
+
+_ENDINGS = {True: "answered", False: "failed", None: "client_abort"}  # of a rescue
 
 
 class Ledger:
@@ -93,6 +102,7 @@ class Ledger:
         self.outcome_totals: Counter[tuple[str, str, str, str]] = Counter()  # workload, side, origin, result
         self.blamed_totals: Counter[tuple[str, str, str, str]] = Counter()  # the same; of requests counted above
         self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
+        self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, how it ended; of the failovers
 
     def record(self, outcome: RequestOutcome) -> None:
         key = (outcome.workload, outcome.side, outcome.origin)
@@ -104,6 +114,8 @@ class Ledger:
             self._on_candidate_error()
         result = "client_abort" if outcome.client_abort else outcome.error or "ok"
         self.outcome_totals[(outcome.workload, outcome.side.value, outcome.origin.value, result)] += 1
+        if outcome.failover:
+            self.rescue_totals[(outcome.workload, _ENDINGS[outcome.rescued])] += 1
 
     def blame(self, workload: str, side: Side, origin: Origin, kind: str, at_ms: int) -> None:
         """An error that the access log counts as a good request, now or soon."""

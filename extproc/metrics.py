@@ -77,6 +77,15 @@ class ExtprocCollector(Collector):
         for labels, number in sorted(ledger.blamed_totals.items()):
             blamed.add_metric(list(labels), number)
         yield blamed
+        rescues = CounterMetricFamily(
+            "glidepath_extproc_rescues",
+            "Requests, counted failover above, in which Envoy turned to the baseline: answered, failed (the client got"
+            " an error) or client_abort",
+            labels=["workload", "result"],
+        )
+        for ended, number in sorted(ledger.rescue_totals.items()):
+            rescues.add_metric(list(ended), number)
+        yield rescues
         in_flight = GaugeMetricFamily("glidepath_extproc_tee_in_flight", "Copies under way now", labels=["workload"])
         for workload, number in sorted(self._parts.capturer.in_flight.counts.items()):
             in_flight.add_metric([workload], number)

@@ -6,7 +6,8 @@ The rules, in this order (docs/extproc.md has them for people):
    (no route, rate limit or authorisation filter, overload, invalid headers): nothing is counted.
 2. The client left first, and no upstream failure is on record: ``client_abort``, nobody's error. A copy that our own
    tee gave up on after its timeout is the side's error ``tee_timeout``.
-3. The rescue cluster answered, or Envoy had given up on the candidate: the candidate's error ``failover``.
+3. Envoy had given up on the candidate and turned to the baseline: the candidate's error ``failover``. How the rescue
+   ended is kept beside it: an answer, a failure by rule 4 as it holds for the baseline, or unknown (the client left).
 4. An upstream flag, a reset in mid-answer, a status of 5xx, 408 or 429: the side's error, with its kind. So is a 401
    or 403 of a backend that never gets the client's own credential.
 5. Everything else is a request without error. Other 4xx are the client's fault; they count as requests, but their
@@ -55,6 +56,9 @@ NOBODYS_FLAGS = (
     "overload_manager",
 )
 CLIENT_FLAGS = ("downstream_connection_termination", "downstream_remote_reset")
+# A first try is never repeated after one of these, so with a second try on record they are the rescue's: there was no
+# place for it. Envoy names no cluster then, or still the candidate's.
+NO_PLACE = ("upstream_overflow", "no_healthy_upstream")
 DENIED = (401, 403)
 ERROR_STATUS = {408: "http_408", 429: "rate_limited"}
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
@@ -63,7 +67,10 @@ TEE_TIMEOUT_SHARE = 0.95  # Envoy's clock starts a little after the tee's
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
-    """One finished request. ``error``: kind, "" for none; ``latency_ms``/``ttft_ms`` None where they say nothing."""
+    """One finished request. ``error``: kind, "" for none; ``latency_ms``/``ttft_ms`` None where they say nothing.
+
+    ``rescued``: of a failover, whether the baseline answered; None where nobody knows.
+    """
 
     workload: str
     side: Side
@@ -74,6 +81,7 @@ class RequestOutcome:
     failover: bool = False
     latency_ms: float | None = None
     ttft_ms: float | None = None
+    rescued: bool | None = None
 
 
 def classify(entry: HTTPAccessLogEntry, lanes: Mapping[str, Lane], shadow: bool) -> RequestOutcome | None:
@@ -90,15 +98,17 @@ def classify(entry: HTTPAccessLogEntry, lanes: Mapping[str, Lane], shadow: bool)
     origin = _origin(entry, shadow)
     at_ms = common.start_time.ToMilliseconds() + common.duration.ToMilliseconds()
     duration = _ms(common.duration)
-    failover = bool(lane.rescue) and common.upstream_cluster == lane.rescue
     kind = _upstream_kind(entry)
-    if not kind and not failover and any(getattr(flags, name) for name in CLIENT_FLAGS):
+    if _is_failover(lane, side, common):
+        rescued = _rescued(entry, lane, kind)
+        return RequestOutcome(lane.name, side, origin, at_ms, error="failover", failover=True, rescued=rescued)
+    if not kind and _client_left(entry):
         if shadow and duration >= lane.workload.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE:
             return RequestOutcome(lane.name, side, origin, at_ms, error="tee_timeout")
         return RequestOutcome(lane.name, side, origin, at_ms, client_abort=True)
-    kind = "failover" if failover else kind or _status_kind(entry, lane, side)
+    kind = kind or _status_kind(entry, lane, side)
     if kind:
-        return RequestOutcome(lane.name, side, origin, at_ms, error=kind, failover=failover)
+        return RequestOutcome(lane.name, side, origin, at_ms, error=kind)
     if entry.response.response_code.value >= 400:
         return RequestOutcome(lane.name, side, origin, at_ms)
     first_byte = _ms(common.time_to_first_upstream_rx_byte)
@@ -121,6 +131,26 @@ def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
     origin = entry.common_properties.custom_tags.get(keys.HEADER_ORIGIN, "")
     probe = (origin or entry.request.request_headers.get(keys.HEADER_ORIGIN, "")) == Origin.PROBE.value
     return Origin.PROBE if probe else Origin.SHADOW
+
+
+def _is_failover(lane: Lane, side: Side, common: Any) -> bool:
+    if not lane.rescue or side is not Side.CANDIDATE:
+        return False
+    again = common.upstream_request_attempt_count > 1
+    return common.upstream_cluster == lane.rescue or (
+        again and any(getattr(common.response_flags, name) for name in NO_PLACE)
+    )
+
+
+def _rescued(entry: HTTPAccessLogEntry, lane: Lane, kind: str) -> bool | None:
+    """Whether the baseline answered in the candidate's place; ``kind``: of the failure on record, "" for none."""
+    if kind:
+        return False
+    return None if _client_left(entry) else not _status_kind(entry, lane, Side.BASELINE)
+
+
+def _client_left(entry: HTTPAccessLogEntry) -> bool:
+    return any(getattr(entry.common_properties.response_flags, name) for name in CLIENT_FLAGS)
 
 
 def _upstream_kind(entry: HTTPAccessLogEntry) -> str:

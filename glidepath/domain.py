@@ -120,7 +120,11 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class SideOutcomes:
-    """Outcomes of one side and origin over one flush. ``errors`` includes ``failovers``."""
+    """Outcomes of one side and origin over one flush. ``errors`` includes ``failovers``.
+
+    Of the failovers, ``rescued`` had an answer of the baseline and ``rescues_failed`` had none; how the others would
+    have ended nobody knows, since the client left first. An older extproc tells neither.
+    """
 
     side: Side
     origin: Origin
@@ -132,6 +136,8 @@ class SideOutcomes:
     latency_ms: Histogram = field(default_factory=Histogram)
     ttft_ms: Histogram = field(default_factory=Histogram)
     first_error_ms: int = 0
+    rescued: int = 0
+    rescues_failed: int = 0
 
     def __add__(self, other: SideOutcomes) -> SideOutcomes:
         firsts = [t for t in (self.first_error_ms, other.first_error_ms) if t]
@@ -146,6 +152,8 @@ class SideOutcomes:
             latency_ms=self.latency_ms + other.latency_ms,
             ttft_ms=self.ttft_ms + other.ttft_ms,
             first_error_ms=min(firsts, default=0),
+            rescued=self.rescued + other.rescued,
+            rescues_failed=self.rescues_failed + other.rescues_failed,
         )
 
 

@@ -38,6 +38,7 @@ class CommandKind(StrEnum):
     RETRY = "retry"
     ABORT = "abort"
     DRILL = "drill"
+    SHADOW = "shadow"  # copy `percent` of the requests; none: as configured again
     ANNOTATE = "annotate"
 
 
@@ -88,6 +89,8 @@ class SideStatus:
     p95_ms: float | None = None
     p99_ms: float | None = None
     ttft_p50_ms: float | None = None
+    rescued: int = 0  # of the candidate's errors: the client got the baseline's answer and saw none of it
+    rescues_failed: int = 0  # the baseline failed there too: the client got an error
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,8 @@ def _side_out(side: SideOutcomes) -> pb.SideOutcomes:
         latency_ms=_histogram_out(side.latency_ms),
         ttft_ms=_histogram_out(side.ttft_ms),
         first_error_ms=side.first_error_ms,
+        rescued=side.rescued,
+        rescues_failed=side.rescues_failed,
     )
 
 
@@ -208,6 +210,8 @@ def _side_in(message: pb.SideOutcomes) -> SideOutcomes:
         latency_ms=_histogram_in(message.latency_ms),
         ttft_ms=_histogram_in(message.ttft_ms),
         first_error_ms=message.first_error_ms,
+        rescued=message.rescued,
+        rescues_failed=message.rescues_failed,
     )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from extproc.ledger import Ledger, merge
 from extproc.outcomes import RequestOutcome
 from glidepath.domain import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
@@ -35,6 +38,39 @@ def test_requests_errors_aborts_and_times_add_up() -> None:
     assert side.first_error_ms == 5_500
     assert side.latency_ms == Histogram.of([100.0, 0.0])
     assert side.ttft_ms == Histogram.of([10.0])
+
+
+def test_rescues_are_counted_by_their_end_and_the_client_that_left_by_neither() -> None:
+    ledger = Ledger()
+    for rescued in (True, True, False, None):
+        ledger.record(replace(BAD, error="failover", failover=True, rescued=rescued))
+    ledger.record(BAD)
+    side = only(ledger.flush(8_000))
+    assert (side.errors, side.failovers, side.rescued, side.rescues_failed) == (5, 4, 2, 1)
+    assert ledger.rescue_totals == {("chat", "answered"): 2, ("chat", "failed"): 1, ("chat", "client_abort"): 1}
+
+
+ENDED = st.lists(st.sampled_from([True, False, None]), max_size=20)
+
+
+@given(ENDED, ENDED)
+def test_two_flushes_merged_hold_the_rescues_of_one_flush_of_both(
+    first: list[bool | None], then: list[bool | None]
+) -> None:
+    apart, together = Ledger(), Ledger()
+    for ledger in (apart, together):
+        ledger.record(GOOD)
+    flushes = []
+    for part in (first, then):
+        for rescued in part:
+            outcome = replace(BAD, error="failover", failover=True, rescued=rescued)
+            apart.record(outcome)
+            together.record(outcome)
+        flushes += apart.flush(8_000)
+    merged = flushes[0] if len(flushes) == 1 else merge(*flushes)
+    side = only([merged])
+    assert side == only(together.flush(8_000))
+    assert side.rescued + side.rescues_failed <= side.failovers <= side.errors <= side.requests
 
 
 def test_a_flush_empties_and_nothing_gives_no_flush() -> None:

@@ -35,6 +35,8 @@ def entry(
     duration_ms: int = 120,
     first_byte_ms: int = 30,
     origin: str = "",
+    tries: int = 1,
+    chosen: str = "",
 ) -> HTTPAccessLogEntry:
     made = HTTPAccessLogEntry()
     common = made.common_properties
@@ -42,6 +44,9 @@ def entry(
     common.start_time.FromMilliseconds(1_000_000)
     common.duration.FromMilliseconds(duration_ms)
     common.time_to_first_upstream_rx_byte.FromMilliseconds(first_byte_ms)
+    common.upstream_request_attempt_count = tries
+    if chosen:
+        common.custom_tags[keys.CHOSEN_CLUSTER_TAG] = chosen
     for flag in flags:
         setattr(common.response_flags, flag, True)
     made.response.response_code.value = status
@@ -80,9 +85,60 @@ def test_a_rescued_request_is_the_candidates_error_though_the_user_saw_200() -> 
     assert outcome.latency_ms is None
 
 
-def test_a_rescue_that_failed_too_or_lost_its_client_is_still_a_failover() -> None:
-    assert live(RESCUE, 503).error == "failover"
-    assert live(RESCUE, 200, "downstream_connection_termination").error == "failover"
+LEFT, SPENT = "downstream_connection_termination", "upstream_retry_limit_exceeded"
+DIED = "upstream_reset_after_response_started{protocol_error}"
+
+
+@pytest.mark.parametrize(
+    ("status", "flags", "details", "rescued"),
+    [
+        (200, (), "via_upstream", True),
+        (200, (SPENT,), "via_upstream", True),  # the candidate was slower than its bound, and failed meanwhile
+        (400, (), "via_upstream", True),  # the client's own fault, as it is of the baseline's own requests
+        (401, (SPENT,), "via_upstream", True),  # the baseline is given the client's own credential
+        (503, (SPENT,), "via_upstream", False),
+        (429, (SPENT,), "via_upstream", False),
+        (408, (), "via_upstream", False),
+        (503, ("upstream_connection_failure", SPENT), "upstream_reset_before_response_started{…}", False),
+        (503, ("upstream_connection_termination", SPENT), "upstream_reset_before_response_started{…}", False),
+        (504, ("stream_idle_timeout", SPENT), "stream_idle_timeout", False),
+        (200, ("upstream_protocol_error",), DIED, False),
+        (200, (), DIED, False),
+        (200, (LEFT, "upstream_protocol_error"), DIED, False),
+        (0, (), "", False),
+        (0, (LEFT,), "downstream_remote_disconnect", None),
+        (0, (LEFT, SPENT), "downstream_remote_disconnect", None),
+        (200, (LEFT,), "downstream_remote_disconnect", None),
+    ],
+)
+def test_a_failover_says_whether_the_baseline_answered(
+    status: int, flags: tuple[str, ...], details: str, rescued: bool | None
+) -> None:
+    outcome = live(RESCUE, status, *flags, details=details, tries=2)
+    assert (outcome.side, outcome.error, outcome.failover) == (Side.CANDIDATE, "failover", True)
+    assert outcome.rescued is rescued
+
+
+@pytest.mark.parametrize(("cluster", "flag"), [("", "upstream_overflow"), ("onprem", "no_healthy_upstream")])
+def test_a_rescue_for_which_there_was_no_place_is_a_failed_one_and_not_the_candidates_being_away(
+    cluster: str, flag: str
+) -> None:
+    second = live(cluster, 503, flag, tries=2, chosen=keys.fallback_cluster("onprem", "cloud"))
+    assert (second.side, second.error, second.failover, second.rescued) == (Side.CANDIDATE, "failover", True, False)
+    first = live(cluster, 503, flag, chosen=keys.fallback_cluster("onprem", "cloud"))
+    assert (first.side, first.failover, first.rescued) == (Side.CANDIDATE, False, None)
+    assert first.error in ("overflow", "no_healthy_upstream")
+
+
+def test_a_candidate_that_answers_late_in_a_rescues_place_answers_for_itself() -> None:
+    assert live("onprem", 200, SPENT, tries=2).latency_ms == 120.0
+    broken = live("onprem", 200, "upstream_protocol_error", details=DIED, tries=2)
+    assert (broken.error, broken.failover, broken.rescued) == ("upstream_died", False, None)
+
+
+def test_a_baseline_request_that_somebody_elses_policy_repeats_is_no_failover() -> None:
+    outcome = live("cloud", 503, "upstream_overflow", tries=2)
+    assert (outcome.side, outcome.error, outcome.failover) == (Side.BASELINE, "overflow", False)
 
 
 @pytest.mark.parametrize(("flag", "kind"), UPSTREAM_FLAGS)
@@ -215,9 +271,14 @@ def test_garbage_that_parses_is_classified_or_ignored(garbage: bytes, of_shadow:
     st.integers(0, 2**32 - 1),
     st.sets(st.sampled_from([f.name for f in ResponseFlags.DESCRIPTOR.fields if f.name != "unauthorized_details"])),
     st.booleans(),
+    st.integers(0, 3),
 )
-def test_no_combination_is_an_error_and_an_abort_at_once(cluster: str, status: int, flags: set[str], tee: bool) -> None:
-    outcome = classify(entry(cluster, status, *flags), LANES, tee)
+def test_no_combination_is_an_error_and_an_abort_at_once(
+    cluster: str, status: int, flags: set[str], tee: bool, tries: int
+) -> None:
+    outcome = classify(entry(cluster, status, *flags, tries=tries), LANES, tee)
     if outcome is not None:
         assert not (outcome.error and outcome.client_abort)
         assert outcome.latency_ms is None or (not outcome.error and not outcome.client_abort)
+        assert outcome.rescued is None or outcome.failover
+        assert not outcome.failover or (outcome.error == "failover" and outcome.side is Side.CANDIDATE)

@@ -76,6 +76,8 @@ sides = st.builds(
     latency_ms=histograms,
     ttft_ms=histograms,
     first_error_ms=st.integers(0, 2**50),
+    rescued=st.integers(0, 2**40),
+    rescues_failed=st.integers(0, 2**40),
 )
 outcomes = st.builds(
     Outcomes, text, text, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.tuples(sides), counts
