@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -141,6 +142,33 @@ def drill(
     _order(config, workload, command, 0 if no_wait else wait, as_json)
 
 
+def shadow(
+    workload: Workload,
+    share: Annotated[str, typer.Argument(metavar="PERCENT|auto", help="Of the requests; auto: as configured.")],
+    config: ConfigPath = DEFAULT,
+    reason: Reason = "",
+    wait: Wait = WAIT_S,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Copy another share of the requests to the other side, until auto. The candidate's own share stays as it is."""
+    command = Command(CommandKind.SHADOW, client.actor(), reason, parse_shadow(share))
+    _order(config, workload, command, 0 if no_wait else wait, as_json)
+
+
+def parse_shadow(text: str) -> float | None:
+    """``"12.5"`` or ``"12.5%"`` → 12.5, ``"auto"`` → None. Raises InputError."""
+    if text.strip().lower() == "auto":
+        return None
+    try:
+        share = float(text.strip().removesuffix("%"))
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 100:
+        raise InputError(f"shadow {text[:40]}: must be a percent from 0 to 100, or auto")
+    return share
+
+
 def _order(path: Path, workload: str, command: Command, wait: float, as_json: bool) -> None:
     async def work(config: Config, redis: RedisClient) -> Decision | None:
         config.workload(workload)
@@ -171,6 +199,8 @@ def headline(decision: Decision) -> str:
     if decision.from_percent != decision.to_percent:
         share = f"{decision.from_percent:g} % → {share}"
     words = decision.event.replace("_", " ")
+    if decision.event in ("shadow", "adopt_shadow"):
+        share = f"candidate at {share}"  # what was set is another share
     return f"{decision.workload}: {words}, {share}, now {decision.phase.replace('_', ' ')}"
 
 

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retry": ("glidepath.cli.control:retry", "Start again after a rollback."),
     "abort": ("glidepath.cli.control:abort", "Back to 0 % and stay there."),
     "drill": ("glidepath.cli.control:drill", "Prove the way back before it is needed."),
+    "shadow": ("glidepath.cli.control:shadow", "Copy another share of the requests; auto: as configured."),
     "log": ("glidepath.cli.log", "Read the decision log; annotate it."),
     "judge": ("glidepath.cli.judge", "Judge a file of outcomes with the same gates."),
     "plan": ("glidepath.cli.plan", "How long each step will take, and which gate is the slow one."),

@@ -37,6 +37,7 @@ EventName = Literal[
     "retry",
     "abort",
     "drill_started",
+    "shadow",
     "annotate",
     "refused",
 ]

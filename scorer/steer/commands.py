@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from glidepath.errors import CommandRefusedError
 from glidepath.records import Command, CommandKind, Decision, Phase
@@ -29,7 +30,7 @@ def obey(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> tup
             decisions.append(_said("refused", state, state, command, facts, now_ms, str(error)))
             continue
         event = _event(command, state, after)
-        decisions.append(_said(event, state, after, command, facts, now_ms, command.reason or "by command"))
+        decisions.append(_said(event, state, after, command, facts, now_ms, _why(command)))
         state = after
     return state, tuple(decisions)
 
@@ -47,12 +48,22 @@ def _event(command: Command, before: RampState, after: RampState) -> str:
     return command.kind.value
 
 
+def _why(command: Command) -> str:
+    reason = command.reason or "by command"
+    if command.kind is not CommandKind.SHADOW:
+        return reason
+    share = "as many requests as configured" if command.percent is None else f"{command.percent:g} % of the requests"
+    return f"{share} are copied: {reason}"
+
+
 def _said(
     event: str, old: RampState, new: RampState, command: Command, facts: Facts, now_ms: int, reason: str
 ) -> Decision:
-    details = {"command": command.kind.value, "command_id": command.id}
+    details: dict[str, Any] = {"command": command.kind.value, "command_id": command.id}
     if command.target:
         details["target"] = command.target
+    if command.kind is CommandKind.SHADOW and command.percent is not None:
+        details["shadow_percent"] = command.percent
     if command.force:
         details["forced"] = "true"
     trigger = f"command:{command.kind.value}"
@@ -136,6 +147,15 @@ def _drill(state: RampState, command: Command, facts: Facts, policy: RampPolicy,
     return drill.begin(state, command, facts, policy, now_ms)
 
 
+def _shadow(state: RampState, command: Command, facts: Facts, policy: RampPolicy, now_ms: int) -> RampState:
+    share = command.percent
+    if share is not None and not 0 <= share <= 100:
+        raise CommandRefusedError(f"shadow needs a share from 0 to 100 %, not {share:g} %")
+    if state.lost:
+        raise CommandRefusedError("nothing is written while the candidate's share is not known; see `glidepath status`")
+    return replace(state, shadow=None if share is None else round(share, 4))
+
+
 def _annotate(state: RampState, command: Command, facts: Facts, policy: RampPolicy, now_ms: int) -> RampState:
     return state
 
@@ -149,6 +169,7 @@ _CHANGES: Mapping[CommandKind, Change] = {
     CommandKind.RETRY: _retry,
     CommandKind.ABORT: _abort,
     CommandKind.DRILL: _drill,
+    CommandKind.SHADOW: _shadow,
     CommandKind.ANNOTATE: _annotate,
 }
 

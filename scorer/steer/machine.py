@@ -194,7 +194,7 @@ class RampState:
     overridden: bool = False  # a guard fired while the autopilot was off; said once
     drilled: bool = False
     drill: Drill | None = None
-    shadow: float | None = None  # a person's curl; None: the configured sample
+    shadow: float | None = None  # set by a person; None: the configured sample
     config_digest: str = ""
     baseline: str = ""  # whom the evidence is about: name, and a digest of address and model
     candidate: str = ""

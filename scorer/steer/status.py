@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from glidepath.records import Phase, WorkloadStatus
+from scorer.steer import sample
 from scorer.steer.clocks import skew_warning
 from scorer.steer.machine import Drill, RampState
 from scorer.steer.policy import RampPolicy
@@ -51,15 +52,9 @@ def status_of(track: Track, leader: str, now_ms: int) -> WorkloadStatus:
 
 def said(track: Track, now_ms: int) -> tuple[str, ...]:
     """What is wrong, what happens next, and what a person has set by hand that stays until they take it away."""
-    state, sample, envoys = track.state, track.workload.shadow.sample, track.observation.masks
-    shadow = hidden = ""
-    if state.shadow is not None and state.shadow != sample:
-        shadow = (
-            f"shadow share set by hand to {state.shadow:g} % (configured: {sample:g} %); "
-            f"curl {track.names.shadow}={sample:g} takes that away"
-        )
-    if envoys:
-        hidden = f"weights in the admin layer of {', '.join(envoys[:3])} hide what was pushed"
+    state, envoys = track.state, track.observation.masks
+    shadow = sample.words(track.name, track.names.shadow, state.shadow, track.workload.shadow.sample)
+    hidden = f"weights in the admin layer of {', '.join(envoys[:3])} hide what was pushed" if envoys else ""
     unknown = "the share is not known" if state.blind else ""
     return (track.problem, unknown, hidden, message(track, now_ms), shadow, state.odd)
 

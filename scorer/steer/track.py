@@ -13,6 +13,7 @@ from glidepath.config import Config, Workload
 from glidepath.domain import Origin, Outcomes, ScoredPair, Side, add_counts
 from glidepath.errors import InputError
 from glidepath.records import Command, Decision, SideStatus, Verdict
+from scorer.steer import sample
 from scorer.steer.clocks import SourceClocks
 from scorer.steer.facts import Facts, failing, note
 from scorer.steer.machine import RETREATING, RampState, initial, state_from_json
@@ -206,7 +207,8 @@ class Track:
         self._settle(now_ms)
         self.facts, self.orders = self._facts(outlook, strangers, now_ms), ()
         self.state, decisions = advance(self.state, self.facts, self.policy, now_ms)
-        self.state, extra = self._shadow_knob(now_ms)
+        configured = self.workload.shadow.sample
+        self.state, extra = sample.by_hand(self.state, self.facts, self.observation, configured, now_ms)
         if self.state.epoch != before.epoch:
             self.evidence = self._fresh(now_ms)
             self.verdicts, self._judged_ms, self._stray = (), 0, 0
@@ -319,22 +321,6 @@ class Track:
 
     def sides(self) -> tuple[SideStatus, SideStatus]:
         return self.evidence.sides()
-
-    def _shadow_knob(self, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
-        seen, sample = self.observation, self.workload.shadow.sample
-        share = sample if seen.released else seen.shadow
-        wanted = None if share == sample else share
-        if share is None or wanted == self.state.shadow:
-            return self.state, ()
-        reason = f"a person set the shadow share to {share:g} % at an Envoy; adopted"
-        if wanted is None:
-            reason = f"a person gave the shadow share back at an Envoy: {share:g} %, as configured"
-        after = replace(self.state, shadow=wanted)
-        details = {"shadow_percent": share}
-        event = note(
-            "adopt_shadow", self.state, after, self.facts, now_ms, reason, "curl", actor="curl", details=details
-        )
-        return after, (event,)
 
     def _restarts(self, now_ms: int) -> tuple[Decision, ...]:
         names = self.observation.restarted

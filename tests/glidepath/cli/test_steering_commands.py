@@ -120,6 +120,23 @@ async def test_a_day_at_the_wheel(cli: Cli) -> None:
     assert "cause: a bad GPU" in out
 
 
+async def test_the_shadow_share_is_set_shown_and_given_back(cli: Cli) -> None:
+    status, out, _ = await cli("shadow", "chat", "10%", "--reason", "quota")
+    line = "chat: shadow, candidate at 0 %, now shadow: 10 % of the requests are copied: quota\n"
+    assert (status, out) == (0, line)
+    _, out, _ = await cli("status", "--json")
+    assert "shadow share set by hand to 10 % (configured: 100 %)" in json.loads(out)["chat"]["message"]
+    assert "as many requests as configured are copied" in (await cli("shadow", "chat", "auto"))[1]
+    for share in ("101", "nan", "some"):
+        status, _, err = await cli("shadow", "chat", share)
+        assert status == 2
+        assert f"shadow {share}: must be a percent from 0 to 100, or auto" in err
+    _, out, _ = await cli("log", "--json")
+    decisions = [json.loads(line) for line in out.splitlines()]
+    assert [(d["event"], d["details"].get("shadow_percent")) for d in decisions] == [("shadow", 10), ("shadow", None)]
+    assert decisions[0]["actor"] == actor()
+
+
 async def test_a_decision_may_be_named_by_its_time_alone_and_is_written_in_full(cli: Cli) -> None:
     _, out, _ = await cli("hold", "chat", "--json")
     named = json.loads(out)["id"]

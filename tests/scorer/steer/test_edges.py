@@ -17,7 +17,7 @@ from glidepath.config import parse_config
 from glidepath.domain import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.errors import InputError
 from glidepath.histogram import Histogram
-from glidepath.records import Command, CommandKind, Phase, to_json
+from glidepath.records import Command, CommandKind, Decision, Phase, to_json
 from glidepath.wire import encode_outcomes
 from scorer.evidence import Evidence
 from scorer.steer.actuator import MemoryActuator
@@ -251,7 +251,10 @@ def test_a_shadow_share_set_by_hand_is_shown_until_it_is_given_back(track: Track
     assert "shadow share" not in tick(2000)
     for now_ms, away in ((3000, ""), (6000, "100")):
         envoys.curl("envoy-0", {track.names.shadow: "0"})
-        words = f"shadow share set by hand to 0 % (configured: 100 %); curl {track.names.shadow}=100 takes that away"
+        words = (
+            "shadow share set by hand to 0 % (configured: 100 %); `glidepath shadow chat auto` or "
+            f"curl {track.names.shadow}=100 takes that away"
+        )
         assert words in tick(now_ms)
         assert track.desired.shadow == "0"
         tick(now_ms + 250)
@@ -259,6 +262,46 @@ def test_a_shadow_share_set_by_hand_is_shown_until_it_is_given_back(track: Track
         assert "shadow share" not in tick(now_ms + 500)
         assert (track.desired.shadow, track.state.shadow) == ("100", None)
         tick(now_ms + 750)
+
+
+def test_a_shadow_share_by_command_reaches_the_envoys_until_auto_or_a_curl(track: Track) -> None:
+    envoys = MemoryActuator(1)
+
+    def tick(now_ms: int, *orders: float | None) -> tuple[str, tuple[Decision, ...]]:
+        sent = tuple(Command(CommandKind.SHADOW, "ann", "dear", share, id=f"{now_ms}-0") for share in orders)
+        track.fold(News(commands=sent))
+        decisions = track.decide(envoys.readings(), Outlook(), now_ms)
+        envoys.submit(track.writes(envoys.readings()))
+        shown = (envoys.readings()["envoy-0"] or {}).get(track.names.shadow, "")
+        return shown, tuple(d for d in decisions if d.event != "restore")
+
+    tick(1500)
+    before = track.state
+    shown, (said,) = tick(2000, 12.5)
+    assert shown == '{"numerator":125000,"denominator":"MILLION"}'
+    assert (said.event, said.actor, said.reason) == ("shadow", "ann", "12.5 % of the requests are copied: dear")
+    assert said.details["shadow_percent"] == 12.5
+    assert (track.state.epoch, track.state.percent, track.state.phase) == (before.epoch, before.percent, before.phase)
+    assert tick(2500)[1] == ()
+    words = "shadow share set by hand to 12.5 % (configured: 100 %); `glidepath shadow chat auto` or curl"
+    assert words in status_of(track, "me", 2500).message
+    assert tick(3000, None)[0] == "100"
+    assert track.state.shadow is None
+    assert "shadow share" not in status_of(track, "me", 3000).message
+    tick(3500, 100.0)
+    assert track.state.shadow is None  # the configured one: it may change in the file
+    assert tick(4000, 10.0)[0] == "10"
+    envoys.curl("envoy-0", {track.names.shadow: "20"})
+    assert [d.event for d in tick(4500)[1]] == ["adopt_shadow"]
+    assert (track.state.shadow, tick(5000, None)[0]) == (20, "100")
+
+
+@pytest.mark.parametrize("share", [-1.0, 100.5, float("nan"), float("inf")])
+def test_a_shadow_share_that_is_none_is_refused_and_changes_nothing(track: Track, share: float) -> None:
+    track.fold(News(commands=(Command(CommandKind.SHADOW, "ann", percent=share, id="1-0"),)))
+    (said,) = track.decide(MemoryActuator(1).readings(), Outlook(), 1500)
+    assert (said.event, track.state.shadow) == ("refused", None)
+    assert "from 0 to 100 %" in said.reason
 
 
 def test_live_requests_that_began_after_the_share_was_0_are_stray_and_long_answers_are_not(track: Track) -> None:

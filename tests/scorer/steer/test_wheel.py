@@ -148,6 +148,10 @@ class Wheel(RuleBasedStateMachine):
     def command(self, kind: CommandKind, force: bool) -> None:
         self.commands.append(Command(kind, "ann", force=force, id=f"{len(self.commands)}-0"))
 
+    @rule(percent=st.sampled_from([None, 0.0, 12.5, 100.0]))
+    def command_shadow(self, percent: float | None) -> None:
+        self.commands.append(Command(CommandKind.SHADOW, "ann", percent=percent, id=f"{len(self.commands)}-0"))
+
     @rule(envoy=st.integers(0, ENVOYS - 1), percent=st.sampled_from(CURLS))
     def curl_weights(self, envoy: int, percent: int) -> None:
         self.curled.add(percent)
