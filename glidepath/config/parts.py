@@ -143,6 +143,9 @@ class EmbedderSection(Section):
         return self
 
 
+Group = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,48}$")]
+
+
 class ScorerSection(Section):
     metrics: Address = "127.0.0.1:9465"
     embedder: EmbedderSection = EmbedderSection()
@@ -151,7 +154,7 @@ class ScorerSection(Section):
     reclaim_after: Duration = Field(default=30, gt=0)  # a dead scorer's pairs go to another after this
     max_backlog: Duration = Field(default=60, gt=0)  # pairs this far behind the newest are given up, and counted
     lease: Duration = Field(default=3, gt=0.2, le=60)
-    group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,48}$")] = ""  # who takes turns at the wheel; a file, a group
+    group: Group = ""  # its scorers take turns at the wheel; teams with files of their own on one Redis: one each
     log_file: str | None = None  # the decision log, also as JSON lines
     probe_via: Address | None = None  # a shadow listener for scheduled probes; absent: envoy.shadow_listen
 
