@@ -60,6 +60,7 @@ _VERSIONED = re.compile(
     r"\+(?!\d)|x\b| (?:or|and) (?:newer|later|higher|above|up|older|earlier)\b|[-.]?(?:alpha|beta|rc)"
 )
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)(?!\w)")
+PARTS = {"third": 3, "quarter": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10}
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _OPENERS = " \t([{=<>,:;|\"'~/^"
 _DIGITS = 40
@@ -157,6 +158,23 @@ def read_number(
 def read_word(value: Decimal, text: str, end: int) -> Figure:
     """The figure of a spelled number: five million, sixty days."""
     return _counted("", value, text, end, "")
+
+
+def read_part(above: int, below: int, text: str, end: int) -> Figure:
+    """The figure of a spelled fraction: two thirds, three quarters."""
+    part = Fraction(above, below)
+    return _counted(str(part), _decimal(part), text, end, "")
+
+
+def total(one: Figure, other: Figure) -> Figure | None:
+    """One amount in two units, the greater first: 1 h 30 min, 5 ft 3 in."""
+    if one.base != other.base or one.base not in ("s", "inch", "ounce") or one.factor <= other.factor:
+        return None
+    try:
+        said = sum((Decimal(figure.key.split()[0]) for figure in (one, other)), Decimal(0))
+    except InvalidOperation:
+        return None
+    return Figure(f"{spell(said)} {one.base}", other.end, base=one.base, factor=other.factor)
 
 
 def _clock(surface: str, text: str, end: int) -> Figure | None:

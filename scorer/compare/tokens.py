@@ -9,7 +9,18 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from scorer.compare.figures import MONTHS, Figure, month_at, negated, read_number, read_word, with_unit
+from scorer.compare.figures import (
+    MONTHS,
+    PARTS,
+    Figure,
+    month_at,
+    negated,
+    read_number,
+    read_part,
+    read_word,
+    total,
+    with_unit,
+)
 from scorer.compare.lexicon import NOT_NAMES
 from scorer.compare.spellings import (
     COMMA_LANGUAGES,
@@ -41,12 +52,14 @@ _TOKEN = re.compile(
     rf"|ません|ない|なかっ|[{_CJK}]"  # no blanks between words: each character is one
     r"|\^-?\w{1,12}"
     r"|[★☆⭐]+|[€£¥₹%°≤≥≠≈±√∞∧∨¬∈∉⊂↑⬆▲🔺📈↓⬇▼🔻📉→⇒←⇐×÷✓✔✅☑✗✘❌❎☒✖👍👎]"
+    r"|(?<=\b[A-F])[+-](?![\w+-])"  # a grade
     r"|!=|<=|>=|==|->|=>|[=<>+&/^]+"
     r"|(?<=[A-Za-z\d)\]] )-(?= [\d(])|(?<=\b[A-Za-z] )-(?= [A-Za-z]\b)|(?<=\d )-(?= [A-Za-z]\b)"  # x - 1  a - b
 )
 _MARKER = re.compile(r"(?:(?<=\s)|^)\d{1,3}[.)](?=\s)")
 _STOP = re.compile(r"[.!?:\n\"]")
 _UNITS_BEHIND = re.compile(r"[- ](one|two|three|four|five|six|seven|eight|nine)\b", re.IGNORECASE)
+_PARTS_BEHIND = re.compile(r"[- ]((?:third|quarter|fifth|sixth|eighth|tenth)s?)(?![\w-])", re.IGNORECASE)
 _SCALE_BEHIND = re.compile(r" (?:hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r" (?:of )?an?(?= [a-z])")
 _SOME = re.compile(r" (few)\b", re.IGNORECASE)
@@ -209,6 +222,10 @@ class _Scanner:
         value = Decimal(SPELLED_NUMBERS[word])
         if word in TENS and (behind := _UNITS_BEHIND.match(self.text, end)):
             value, end = value + Decimal(SPELLED_NUMBERS[behind[1].lower()]), behind.end()
+        part = _PARTS_BEHIND.match(self.text, end)
+        if part and (value == 1) != part[1].endswith("s"):
+            self._put(read_part(int(value), PARTS[part[1].lower().rstrip("s")], self.text, part.end()), start)
+            return True
         figure = read_word(value, self.text, end)
         if word == "one" and not figure.base and not _SCALE_BEHIND.match(self.text, end):
             return False
@@ -263,6 +280,9 @@ class _Scanner:
         at = len(found) - 1
         if found[at].number:
             gap = self.text[self.end : start]
+            if gap == " " and (both := total(before, figure)):
+                found.pop()  # 1 h 30 min
+                return both
             if gap not in ("-", "--") or figure.key.startswith("-"):
                 return figure
             self._add("to", "-", self.end)
