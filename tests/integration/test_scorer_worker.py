@@ -454,7 +454,7 @@ async def test_pairs_that_retention_takes_while_a_scorer_is_stuck_are_counted_an
     scorer.gate.clear()
     await fill(client, 0, 10, kept=10)
     async with working(config, client, "a", scorer):
-        await eventually(lambda: _holds(client, 4))
+        await eventually(lambda: _holds(client, 1))
         held = await pending(client)
         await fill(client, 10, 100, kept=10)  # of the 110, the scorer has `held`, and the last 10 are there
         await eventually(lambda: _told(client, 100 - held))

@@ -287,6 +287,8 @@ def test_a_restart_in_between_changes_nothing(steps: list[tuple[object, ...]], c
         restarted = _apply(restarted, number, step)
         if number == cut:
             restarted = Evidence.from_json(workload, json.loads(json.dumps(restarted.to_json(), allow_nan=False)))
+    last = ("pair", 0.5, False, "")  # what was shown before it is not kept over a restart
+    straight, restarted = (_apply(evidence, len(steps), last) for evidence in (straight, restarted))
     assert restarted.verdicts(9000) == straight.verdicts(9000)
     assert restarted.to_json() == straight.to_json()
     assert restarted.sides() == straight.sides()
