@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -180,6 +182,26 @@ async def test_a_standby_whose_workload_the_leader_does_not_know_says_so_once(
         await watch.stand_by()  # nobody leads: that is told elsewhere
     assert [(line["event"], line["workload"]) for line in logs] == [("steered_again", "batch")]
     assert registry.get_sample_value("glidepath_workloads_not_steered") == 0
+
+
+async def test_status_and_doctor_name_a_workload_that_the_holder_of_the_lease_does_not_know(
+    redis_url: str, redis: RedisClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "glidepath.yaml"
+    file.write_text(team(redis_url, "x", "chat", "batch").model_dump_json(exclude_unset=True))
+
+    async def said(*arguments: str) -> str:
+        line = [sys.executable, "-m", "glidepath", *arguments, "-c", str(file)]
+        return (await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, timeout=60)).stdout
+
+    async with leading(team(redis_url, "x", "chat"), "leader"):
+        await until(lambda: led_by(redis, "chat", "leader"))
+        shown = " ".join((await said("status")).split())
+        found = " ".join((await said("doctor", "--json")).split())
+    for text in (shown, found):
+        assert "leader holds the lease of group 'x' and does not steer batch" in text
+        assert "scorer.group of its own" in text
+        assert "does not steer chat" not in text
 
 
 async def test_a_leader_that_died_with_its_lease_still_running_is_no_mistake(redis: RedisClient) -> None:
