@@ -1,4 +1,4 @@
-"""Words as they are compared: contractions in one form, figures as they are meant. Cost: 100 to 200 µs for 100 words."""
+"""Words as they are compared: contractions in one form, figures as they are meant. 0.1 to 0.2 ms for 100 words."""
 
 from __future__ import annotations
 
