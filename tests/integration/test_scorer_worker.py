@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,18 +18,18 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.config import Config, parse_config
 from glidepath.domain import ScoredPair, Side
-from glidepath.keys import SCORER_GROUP, WorkloadKeys
+from glidepath.keys import SCORER_GROUP
 from glidepath.local.process import free_ports
 from glidepath.local.servers import start_redis
-from glidepath.wire import decode_outcomes, decode_scored, encode_pair
+from glidepath.wire import decode_scored
 from scorer.worker.inbox import RedisInbox
 from scorer.worker.loop import ScoreWorker
 from scorer.worker.results import Result
 from scorer.worker.thread import ThreadScorer
+from tests.support.scoreloop import CHAT, add, counted, in_hand, names, pending, working
 from tests.support.scoring import LONG, QuickScorer, WordEmbedder, noise_pair, pair
 from tests.support.waiting import eventually
 
-CHAT = WorkloadKeys("chat")
 SETTINGS = "scorer: {reclaim_after: 500ms, batch: 8}\n"
 SECOND = """\
   other:
@@ -52,48 +51,17 @@ async def client(redis_url: str) -> AsyncIterator[Any]:
     await client.aclose()
 
 
-async def add(client: Any, *pairs: Any, workload: str = "chat") -> None:
-    for one in pairs:
-        await client.xadd(WorkloadKeys(workload).pairs, {"p": encode_pair(one)})
-
-
-async def results(client: Any, workload: str = "chat") -> list[ScoredPair]:
-    return [decode_scored(fields[b"r"]) for _, fields in await client.xrange(WorkloadKeys(workload).results)]
-
-
-async def names(client: Any) -> list[str]:
-    return sorted(scored.pair_id for scored in await results(client))
-
-
-async def pending(client: Any) -> int:
-    return int((await client.xpending(CHAT.pairs, SCORER_GROUP))["pending"])
-
-
-@asynccontextmanager
-async def working(config: Config, client: Any, name: str, scorer: Any = None) -> AsyncIterator[CollectorRegistry]:
-    registry, stop = CollectorRegistry(), asyncio.Event()
-    worker = ScoreWorker(config, client, scorer or QuickScorer(), consumer=name, registry=registry)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(worker.run(stop))
-        yield registry
-        stop.set()
-
-
 async def test_two_scorers_share_the_queue_and_no_pair_is_counted_twice(config, client):
     await add(client, *(pair(f"{i:03}") for i in range(200)))
     first, second = QuickScorer(), QuickScorer()
     async with working(config, client, "a", first), working(config, client, "b", second):
         await eventually(lambda: len(first.batches) and len(second.batches))
-        await eventually(lambda: _count(client, 200))
+        await eventually(lambda: counted(client, 200))
     assert await names(client) == [f"{i:03}" for i in range(200)]
     seen = [name for batch in first.batches + second.batches for name in batch]
     assert len(seen) == 200
     assert await pending(client) == 0
     assert await client.xinfo_consumers(CHAT.pairs, SCORER_GROUP) == []
-
-
-async def _count(client: Any, count: int) -> bool:
-    return int(await client.xlen(CHAT.results)) >= count
 
 
 WORKER = """
@@ -117,7 +85,7 @@ async def test_what_a_killed_scorer_had_in_hand_another_scores_exactly_once(conf
     command = [sys.executable, "-c", WORKER, redis_url, valid_yaml + SETTINGS]
     victim = await asyncio.create_subprocess_exec(*command, stdin=subprocess.DEVNULL)
     try:
-        await eventually(lambda: _count(client, 1), within=60)
+        await eventually(lambda: counted(client, 1), within=60)
         await eventually(lambda: _stopped_with_pairs_in_hand(client, victim))
         (child,) = _children(victim.pid)
     finally:
@@ -126,7 +94,7 @@ async def test_what_a_killed_scorer_had_in_hand_another_scores_exactly_once(conf
     held = await pending(client)
     assert held > 0
     async with working(config, client, "heir") as registry:
-        await eventually(lambda: _count(client, 40), within=60)
+        await eventually(lambda: counted(client, 40), within=60)
         await eventually(lambda: _nothing_pending(client))
     assert await names(client) == [f"{i:02}" for i in range(40)]
     assert registry.get_sample_value("glidepath_scorer_pairs_reclaimed_total", {"workload": "chat"}) == held
@@ -135,7 +103,7 @@ async def test_what_a_killed_scorer_had_in_hand_another_scores_exactly_once(conf
 
 async def _stopped_with_pairs_in_hand(client: Any, victim: Any) -> bool:
     victim.send_signal(signal.SIGSTOP)
-    if await _in_hand(client):
+    if await in_hand(client):
         return True
     victim.send_signal(signal.SIGCONT)
     return False
@@ -143,11 +111,6 @@ async def _stopped_with_pairs_in_hand(client: Any, victim: Any) -> bool:
 
 def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-
-
-async def _in_hand(client: Any) -> bool:
-    groups = await client.xinfo_groups(CHAT.pairs)
-    return any(int(group["pending"]) > 0 for group in groups)
 
 
 async def _nothing_pending(client: Any) -> bool:
@@ -178,7 +141,7 @@ async def test_a_result_is_written_and_acknowledged_in_one_step(config, client):
 async def test_pairs_written_before_the_first_scorer_came_are_scored(config, client):
     await add(client, pair("early"))
     async with working(config, client, "a"):
-        await eventually(lambda: _count(client, 1))
+        await eventually(lambda: counted(client, 1))
 
 
 async def test_a_busy_workload_does_not_starve_the_others(config, client):
@@ -203,7 +166,7 @@ async def test_bytes_that_are_no_pair_are_set_aside_with_the_reason(config, clie
     await client.xadd(CHAT.pairs, {"q": b"no such field"})
     await add(client, pair("good"))
     async with working(config, client, "a", ThreadScorer(config, WordEmbedder())):
-        await eventually(lambda: _count(client, 1))
+        await eventually(lambda: counted(client, 1))
         await eventually(lambda: _nothing_pending(client))
     dead = [fields for _, fields in await client.xrange(CHAT.dead)]
     assert [fields[b"p"] for fields in dead] == [b"junk", b""]
@@ -235,12 +198,12 @@ async def test_pairs_in_hand_are_not_taken_over_from_a_scorer_that_lives(config,
     slow = QuickScorer()
     slow.gate.clear()
     async with working(config, client, "a", slow), working(config, client, "b") as other:
-        await eventually(lambda: _in_hand(client))
+        await eventually(lambda: in_hand(client))
         taken = asyncio.get_running_loop().time()
         await eventually(lambda: asyncio.get_running_loop().time() > taken + 3 * config.scorer.reclaim_after)
         assert other.get_sample_value("glidepath_scorer_pairs_reclaimed_total", {"workload": "chat"}) is None
         slow.gate.set()
-        await eventually(lambda: _count(client, 1))
+        await eventually(lambda: counted(client, 1))
 
 
 async def test_pairs_trimmed_while_a_dead_scorer_held_them_are_counted_lost_once(config, client):
@@ -328,7 +291,7 @@ async def test_an_outage_of_redis_loses_nothing_and_counts_nothing_twice(config,
             scorer.gate.set()
             await eventually(lambda: worker.readiness().startswith("redis: "))
             server = await asyncio.to_thread(start_redis, tmp_path / "redis", port, "--appendfsync", "always")
-            await eventually(lambda: _count(client, 30))
+            await eventually(lambda: counted(client, 30))
             await eventually(lambda: worker.readiness() == "")
             await eventually(lambda: _nothing_pending(client))
             stop.set()
@@ -341,10 +304,10 @@ async def test_an_outage_of_redis_loses_nothing_and_counts_nothing_twice(config,
 async def test_redis_come_back_empty_is_read_again_without_a_restart(config, client):
     async with working(config, client, "a") as registry:
         await add(client, pair("before"))
-        await eventually(lambda: _count(client, 1))
+        await eventually(lambda: counted(client, 1))
         await client.flushall()
         await add(client, pair("after"))
-        await eventually(lambda: _count(client, 1))
+        await eventually(lambda: counted(client, 1))
         assert registry.get_sample_value("glidepath_scorer_outages_total", {"of": "redis"}) is None
     assert await names(client) == ["after"]
 
@@ -358,7 +321,7 @@ async def test_a_long_queue_does_not_delay_what_else_runs_in_the_process(valid_y
     lags: list[float] = []
     async with asyncio.TaskGroup() as group:
         group.create_task(worker.run(stop))
-        await eventually(lambda: _count(client, 1), within=60)
+        await eventually(lambda: counted(client, 1), within=60)
         loop = asyncio.get_running_loop()
         while await client.xlen(CHAT.results) < 60 and len(lags) < 1000:
             before = loop.time()
@@ -380,105 +343,3 @@ async def test_a_scorer_whose_engine_cannot_be_loaded_ends_with_one_line(redis_u
     assert process.returncode == 2
     assert b"glidepath: scorer.embedder.model: 'no-such' is no model here" in said
     assert b"Traceback" not in said
-
-
-async def test_a_queue_that_grew_too_long_is_cut_to_its_end_and_every_pair_given_up_is_told(config, client):
-    newest = 1_700_000_000_000
-    for i in range(40):  # a second apart; the last 21 are within the bound of 20 s
-        at = newest - (39 - i) * 1000
-        await client.xadd(CHAT.pairs, {"p": encode_pair(pair(f"{i:02}"))}, id=f"{at}-0")
-    settings = config.model_copy(update={"scorer": config.scorer.model_copy(update={"max_backlog": 20.0})})
-    scorer = QuickScorer()
-    async with working(settings, client, "a", scorer) as registry:
-        await eventually(lambda: _count(client, 40))
-    assert sorted(n for batch in scorer.batches for n in batch) == [f"{i:02}" for i in range(19, 40)]
-    backlog = [s.pair_id for s in await results(client) if s.unscored_reason == "backlog"]
-    assert backlog == [f"{i:02}" for i in range(19)]
-    labels = {"workload": "chat", "reason": "backlog"}
-    assert registry.get_sample_value("glidepath_scorer_pairs_unscored_total", labels) == 19
-
-
-async def test_pairs_of_an_earlier_step_are_not_scored_once_they_are_late(config, client):
-    newest = 1_700_000_000_000
-    for name, behind in (("before", 12_000), ("since", 8_000), ("last", 0)):
-        await client.xadd(CHAT.pairs, {"p": encode_pair(pair(name))}, id=f"{newest - behind}-0")
-    await client.set(CHAT.status, f'{{"since_ms": {newest - 10_000}}}')
-    scorer = QuickScorer()
-    async with working(config, client, "a", scorer):
-        await eventually(lambda: _count(client, 3))
-    assert sorted(n for batch in scorer.batches for n in batch) == ["last", "since"]
-
-
-async def told(client: Any) -> int:
-    """What the status will show as trimmed."""
-    entries = await client.xrange(CHAT.outcomes)
-    return sum(decode_outcomes(fields[b"o"]).coverage.get("trimmed", 0) for _, fields in entries)
-
-
-async def fill(client: Any, first: int, count: int, kept: int) -> None:
-    for i in range(first, first + count):
-        await client.xadd(CHAT.pairs, {"p": encode_pair(pair(f"{i:03}"))}, maxlen=kept, approximate=False)
-
-
-async def test_pairs_that_retention_took_before_any_scorer_came_are_counted(config, client):
-    await fill(client, 0, 50, kept=20)
-    async with working(config, client, "a") as registry:
-        await eventually(lambda: _count(client, 20))
-        await eventually(lambda: _told(client, 30))
-        await eventually(lambda: registry.get_sample_value(TRIMMED, {"workload": "chat"}) == 30)
-    async with working(config, client, "b") as registry:  # whoever comes next tells nothing twice
-        await fill(client, 50, 5, kept=20)
-        await eventually(lambda: _count(client, 25))
-        await _looked(client, config)
-        assert await told(client) == 30
-        assert registry.get_sample_value(TRIMMED, {"workload": "chat"}) is None
-
-
-async def _holds(client: Any, pairs: int) -> bool:
-    return await _in_hand(client) and await pending(client) == pairs
-
-
-TRIMMED = "glidepath_scorer_pairs_trimmed_total"
-
-
-async def _told(client: Any, pairs: int) -> bool:
-    return await told(client) == pairs
-
-
-async def _looked(client: Any, config: Config) -> None:
-    assert await RedisInbox(client, config, "onlooker").trimmed() == {}
-
-
-async def test_pairs_that_retention_takes_while_a_scorer_is_stuck_are_counted_and_those_in_hand_are_not(config, client):
-    scorer = QuickScorer()
-    scorer.gate.clear()
-    await fill(client, 0, 10, kept=10)
-    async with working(config, client, "a", scorer):
-        await eventually(lambda: _holds(client, 1))
-        held = await pending(client)
-        await fill(client, 10, 100, kept=10)  # of the 110, the scorer has `held`, and the last 10 are there
-        await eventually(lambda: _told(client, 100 - held))
-        scorer.gate.set()
-        await eventually(lambda: _count(client, 10 + held))
-        await _looked(client, config)
-    assert await told(client) == 100 - held
-
-
-async def test_a_group_of_an_earlier_version_begins_its_count_at_nothing(config, client):
-    await fill(client, 0, 30, kept=10)
-    await client.xgroup_create(CHAT.pairs, SCORER_GROUP, "0")
-    async with working(config, client, "a"):
-        await eventually(lambda: _count(client, 10))
-        await eventually(lambda: _nothing_pending(client))
-        await _looked(client, config)
-        assert await told(client) == 0
-
-
-async def test_two_who_look_at_once_tell_it_once(config, client):
-    await fill(client, 0, 30, kept=10)
-    inboxes = [RedisInbox(client, config, name) for name in "abc"]
-    for inbox in inboxes:
-        await inbox._groups()
-    found = await asyncio.gather(*(inbox.trimmed() for inbox in inboxes))
-    assert sorted(found, key=len) == [{}, {}, {"chat": 20}]
-    assert await told(client) == 20
