@@ -80,6 +80,11 @@ async def test_pairs_scores_steering_and_commands_work_on_a_cluster(clustered: C
     await redis.initialize()
     owners = {redis.get_node_from_key(WorkloadKeys(name).pairs).name for name in PATHS}
     assert len(owners) == 3
+
+    async def steered() -> bool:
+        return all(one and one["confirmed"] == 1 for one in (await clustered.cli("status")).values())
+
+    await eventually(steered, what="a scorer that steers: what came before its step began counts in no step")
     await clustered.ask(5)
     await eventually(lambda: clustered.scored(5), within=40)
     for name in PATHS:
