@@ -25,6 +25,7 @@ from scorer.evidence.rates import FastGate
 from scorer.evidence.specs import GateSpec
 from scorer.evidence.split import SplitGuard
 from scorer.evidence.tally import Tally
+from scorer.evidence.witness import Rescues
 
 ALPHA = 0.05
 AT = math.log(1 / ALPHA)
@@ -198,33 +199,42 @@ def fast_gate(alpha: float, prior_share: float, weight: float = 200.0) -> tuple[
     return FastGate(spec, counts, 0.05, prior_share, weight), counts
 
 
-def _feed(gate: FastGate, counts: Counts, own: bool, error: bool) -> None:
+def _feed(gate: FastGate, counts: Counts, own: bool, error: bool, rescue: bool | None = None) -> None:
+    """``rescue``: whether the baseline answers what the candidate fails; None without fallback."""
     if own:
         counts.c_n += 1
         counts.c_errors += error
-        gate.add(int(error), 1, 0, 0)
+        tried = error and rescue is not None
+        gate.add(int(error), 1, 0, 0, Rescues(int(tried and bool(rescue)), int(tried and not rescue)))
     else:
         counts.b_n += 1
         counts.b_errors += error
         gate.add(0, 0, int(error), 1)
 
 
-def fast_false_alarms(runs: int, seed: int, traffic: Traffic, *, n: int = 3000, alpha: float = ALPHA) -> float:
-    """Share of runs in which the fast guard fires; one look a request."""
+def fast_false_alarms(
+    runs: int, seed: int, traffic: Traffic, *, n: int = 3000, alpha: float = ALPHA, fallback: bool = False
+) -> float:
+    """Share of runs in which the fast guard fires; one look a request. ``fallback``: what the candidate fails is tried
+    again at the baseline, which fails at its own rate."""
     rng = np.random.default_rng(seed)
     fired = 0
     for _ in range(runs):
         gate, counts = fast_gate(alpha, traffic.share(0))
         sides, errors = rng.random(n), rng.random(n)
+        again = rng.random(n) if fallback else None
         for i in range(n):
             own = bool(sides[i] < traffic.share(i))
             p = traffic.candidate(i) if own else traffic.baseline(i)
-            _feed(gate, counts, own, bool(errors[i] < p))
+            rescue = None if again is None else bool(again[i] >= traffic.baseline(i))
+            _feed(gate, counts, own, bool(errors[i] < p), rescue)
         fired += gate.failed
     return fired / runs
 
 
-def bad_answers(runs: int, seed: int, share: float, *, healthy: int, baseline_rate: float) -> np.ndarray:
+def bad_answers(
+    runs: int, seed: int, share: float, *, healthy: int, baseline_rate: float, fallback: bool = False
+) -> np.ndarray:
     """How many bad answers the fast guard needs once every candidate request fails, after ``healthy`` good requests."""
     rng = np.random.default_rng(seed)
     needed = []
@@ -237,7 +247,8 @@ def bad_answers(runs: int, seed: int, share: float, *, healthy: int, baseline_ra
         while not gate.failed and bad < 100:
             own = bool(rng.random() < share)
             bad += own
-            _feed(gate, counts, own, own or bool(rng.random() < baseline_rate))
+            rescue = bool(rng.random() >= baseline_rate) if fallback else None
+            _feed(gate, counts, own, own or bool(rng.random() < baseline_rate), rescue)
         needed.append(bad)
     return np.array(needed)
 

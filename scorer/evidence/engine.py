@@ -18,6 +18,7 @@ from scorer.evidence.rates import DownGate, FastGate, IncreaseGate, RateGate
 from scorer.evidence.specs import QUANTILES, GateSpec, latency_name, specs_of
 from scorer.evidence.split import SplitGate
 from scorer.evidence.verdicts import verdict_of
+from scorer.evidence.witness import NO_RESCUES, Rescues
 
 BLOCK_REQUESTS = 32  # a block of the increase test holds at least this many
 CATASTROPHE_FLOOR = 0.05
@@ -89,15 +90,20 @@ class Engine:
 
     # Observations.
 
-    def requests(self, c_errors: int, c_n: int, c_down: int, b_errors: int, b_n: int) -> None:
-        """Requests that ended at about the same time; clients' own disconnects left out."""
+    def requests(
+        self, c_errors: int, c_n: int, c_down: int, b_errors: int, b_n: int, rescues: Rescues = NO_RESCUES
+    ) -> None:
+        """Requests that ended at about the same time; clients' own disconnects left out. ``rescues`` are the
+        candidate's requests, and words of the baseline for the fast guards alone."""
         counts = self.counts
         counts.c_n += c_n
         counts.c_errors += c_errors
         counts.c_down += c_down
         counts.b_n += b_n
         counts.b_errors += b_errors
-        self.fast.add(c_errors, c_n, b_errors, b_n)
+        counts.rescued += rescues.answered
+        counts.rescues_failed += rescues.failed
+        self.fast.add(c_errors, c_n, b_errors, b_n, rescues)
         if c_n and self.down is not None:
             self.down.add(c_down, c_n, baseline_failing=self.fast.baseline_failing, heard=self.fast.heard)
         if self.rate is not None:
@@ -179,8 +185,7 @@ class Engine:
 
     def load(self, raw: dict[str, Any]) -> None:
         """A gate whose limit or kind is another by now starts afresh; the rest goes on."""
-        c = self.counts
-        c.c_n, c.c_errors, c.c_down, c.b_n, c.b_errors = raw["counts"]
+        self.counts.load(raw["counts"])
         self._block = [int(v) for v in raw["block"]]
         for name, sides in raw["signals"].items():
             if name in self.signals:

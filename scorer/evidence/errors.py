@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scorer.evidence.mixture import Mixed, RateGrid, Restarting
-from scorer.evidence.onset import Onset
+from scorer.evidence.witness import Rescues
 
 _SHIFTS = (0.1, 0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
 _DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
@@ -263,12 +263,16 @@ class RecentRate:
         quick, quick_n, slow, slow_n = self._state
         return max((quick - 1) / quick_n, slow / slow_n)
 
-    def update(self, errors: int, n: int, candidates: int) -> None:
+    def update(self, errors: int, n: int, candidates: int, rescues: Rescues) -> None:
         """``candidates``: the candidate's requests of the same time. A baseline that is hardly asked any more must not
-        shield the candidate by one failure of long ago."""
+        shield the candidate by one failure of long ago.
+
+        Rescues are news of the baseline, and one that is answered ends its failing. For its rate they are left out, as
+        they are of requests that the candidate could not answer.
+        """
         if not n:
-            self.silent += candidates
-            self.failing &= self.silent <= self._OLD
+            self.silent = 0 if rescues.n else self.silent + candidates
+            self.failing &= self.silent <= self._OLD and rescues.answered <= rescues.failed
             return
         self.failing, self.silent = 2 * errors >= n, 0
         for at, half in zip((0, 2), self._HALVES, strict=True):
@@ -283,42 +287,3 @@ class RecentRate:
     def load(self, raw: Sequence[Any]) -> None:
         *state, failing, since = raw
         self._state, self.failing, self.silent = [float(v) for v in state], bool(failing), int(since)
-
-
-class Witness:
-    """What the baseline has to say since the candidate's requests began to fail: without it nobody can tell a broken
-    candidate from an outage of both. It is waited for, but not for long."""
-
-    _MOST, _MOST_PARTLY = 10, 30  # bad answers: where all fail, and where it is not that bad
-    _ALL = 0.7
-    _SURPRISING = 0.1
-    _NEWS = 40  # requests of the candidate for which the baseline's failures are news
-
-    def __init__(self) -> None:
-        self.bad = 0  # the candidate's bad answers meanwhile, or since the baseline's last failure
-
-    def see(self, since: Onset, c_errors: int, *, fails: bool) -> None:
-        """``since``: the candidate's bad time, these counts included; ``fails``: the baseline, just now."""
-        self.bad = self.bad + c_errors if since.c_errors and not fails else 0
-
-    def suffers_too(self, since: Onset, max_ratio: float, silent: int) -> bool:
-        """Whether about as many of the baseline's failed, its last one ``silent`` requests of the candidate ago."""
-        alike = since.c_errors * since.b_n <= max_ratio * since.b_errors * since.c_n
-        return since.b_errors >= 2 and alike and silent <= self._NEWS
-
-    def is_heard(self, since: Onset) -> bool:
-        """Whether the baseline is known to be better off, or has been waited for long enough."""
-        if not since.c_errors:
-            return True  # not that bad a time: whose the errors are is then told by the baseline's themselves
-        rate = since.c_errors / since.c_n
-        if self.bad >= (self._MOST if rate >= self._ALL else self._MOST_PARTLY):
-            return True
-        p, n = min(rate, 0.95), since.b_n
-        few = range(since.b_errors + 1)
-        return n > 0 and sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in few) <= self._SURPRISING
-
-    def to_json(self) -> list[Any]:
-        return [self.bad]
-
-    def load(self, raw: Sequence[Any]) -> None:
-        self.bad = int(raw[0])

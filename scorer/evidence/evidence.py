@@ -6,6 +6,7 @@ Mutable, and handed back by every fold so that callers need not know. Small, and
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from glidepath.config import Workload
@@ -18,9 +19,11 @@ from scorer.evidence.engine import Engine
 from scorer.evidence.rates import DOWN_KINDS
 from scorer.evidence.seen import Seen
 from scorer.evidence.tally import Tally
+from scorer.evidence.witness import Rescues
 from scorer.turns import turn
 
 NONE = Histogram()
+NOTHING = (0,) * 7  # pending: the candidate's errors, requests, unreachable; the baseline's errors, requests; rescues
 VERSION = 2
 BIN_MS = 50  # flushes of a fleet that end within this time are one observation
 LOOK_MS = 1000  # the latency gates are looked at this often: the dearest ones, and none of them is fast
@@ -37,7 +40,7 @@ class Evidence:
         self._engine = Engine(workload, percent, _prior_share(workload, percent))
         self._origins = _origins(percent)
         self._cap, self._counterparts, self._seen = KeyCap(), Counterparts(), Seen()
-        self._pending = [0, 0, 0, 0, 0]
+        self._pending = list(NOTHING)
         self._bin = 0
         self._block_from_ms = 0
         self._last_ms = now_ms
@@ -78,6 +81,8 @@ class Evidence:
             pending[1] += side.requests
             if side.errors:
                 pending[2] += sum(n for kind, n in side.error_kinds.items() if kind in DOWN_KINDS)
+                pending[5] += side.rescued
+                pending[6] += side.rescues_failed
         else:
             pending[3] += side.errors
             pending[4] += side.requests
@@ -86,8 +91,9 @@ class Evidence:
         """Hand over what has come since the last time as one observation."""
         if not any(self._pending):
             return
-        self._engine.requests(*self._pending)
-        self._pending = [0, 0, 0, 0, 0]
+        c_errors, c_n, c_down, b_errors, b_n, answered, failed = self._pending
+        self._engine.requests(c_errors, c_n, c_down, b_errors, b_n, Rescues(answered, failed))
+        self._pending = list(NOTHING)
         at_ms = self._bin * BIN_MS
         if self._is_turn(self._block_from_ms, at_ms, BLOCK_MS) and self._engine.close_block():
             self._block_from_ms = at_ms
@@ -166,7 +172,11 @@ class Evidence:
         total, ttft = signals["total"], signals["ttft"]
         return (
             _status(counts.b_n, counts.b_errors, total.baseline, ttft.baseline),
-            _status(counts.c_n, counts.c_errors, total.candidate, ttft.candidate),
+            replace(
+                _status(counts.c_n, counts.c_errors, total.candidate, ttft.candidate),
+                rescued=counts.rescued,
+                rescues_failed=counts.rescues_failed,
+            ),
         )
 
     def agreement(self) -> float | None:
@@ -200,7 +210,8 @@ class Evidence:
         if raw.get("v") != VERSION:
             return evidence
         evidence._last_ms, evidence._looked_ms = raw["last_ms"]
-        evidence._pending = [int(v) for v in raw["pending"]]
+        pending = [int(v) for v in raw["pending"]]
+        evidence._pending = [*pending, *NOTHING[len(pending) :]]  # an earlier version knew nothing of rescues
         evidence._bin, evidence._block_from_ms = raw["bin"]
         evidence._scores = list(raw["scores"])
         evidence._cap.load(raw["cap"])

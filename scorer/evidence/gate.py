@@ -22,9 +22,15 @@ class Counts:
     c_down: int = 0
     b_n: int = 0
     b_errors: int = 0
+    rescued: int = 0  # of the candidate's errors: answered by the baseline
+    rescues_failed: int = 0  # by neither side
 
     def to_json(self) -> list[int]:
-        return [self.c_n, self.c_errors, self.c_down, self.b_n, self.b_errors]
+        return [self.c_n, self.c_errors, self.c_down, self.b_n, self.b_errors, self.rescued, self.rescues_failed]
+
+    def load(self, raw: Sequence[int]) -> None:
+        self.c_n, self.c_errors, self.c_down, self.b_n, self.b_errors = (int(v) for v in raw[:5])
+        self.rescued, self.rescues_failed = (int(v) for v in raw[5:]) if len(raw) > 5 else (0, 0)
 
 
 @dataclass(slots=True)

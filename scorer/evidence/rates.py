@@ -12,13 +12,13 @@ from scorer.evidence.errors import (
     RatioGuard,
     RecentRate,
     Share,
-    Witness,
 )
 from scorer.evidence.gate import Cause, Counts, Gate, Part
 from scorer.evidence.mixture import LN2, log_add
 from scorer.evidence.onset import Onset
 from scorer.evidence.quality import Block
 from scorer.evidence.specs import GateSpec
+from scorer.evidence.witness import NO_RESCUES, Rescues, Witness
 from scorer.evidence.words import share_words
 
 MIN_FAST_ERRORS = 5  # a guard that goes straight to 0 % wants more than one hiccup, however surprising
@@ -160,14 +160,17 @@ class FastGate(GuardGate):
         self._ratio, self._catastrophe = RatioGuard(spec.limit), CatastropheGuard(floor)
         self._since_ratio, self._since, self._witness = Onset(), Onset(), Witness()
 
-    def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
+    def add(self, c_errors: int, c_n: int, b_errors: int, b_n: int, rescues: Rescues = NO_RESCUES) -> None:
+        """What ended at about the same time. ``rescues`` are not among the baseline's ``b_n``."""
         self._ratio.see(c_errors, b_errors, self._share.value)
         self._catastrophe.see(c_errors, c_n, self.spec.limit * self._recent.value)
         self._since_ratio.see(self._ratio.gain, c_errors, c_n, b_errors, b_n)
         self._since.see(self._catastrophe.gain, c_errors, c_n, b_errors, b_n)
         self._share.update(c_n, b_n)
-        self._recent.update(b_errors, b_n, c_n)
-        self._witness.see(self._since, c_errors, fails=b_errors > 0 and self.baseline_failing)
+        self._recent.update(b_errors, b_n, c_n, rescues)
+        self._witness.hear(self._since, rescues)
+        fails = b_errors + rescues.failed > 0 and self.baseline_failing
+        self._witness.count(self._since, c_errors, fails=fails)
         self._prove(c_errors, c_n)
         log_e = log_add(self._ratio.log_e, self._catastrophe.log_e) - LN2
         if log_e >= self.spec.fail_at and self.baseline_failing:

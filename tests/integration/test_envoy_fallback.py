@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
 
+from extproc.lanes import build_lanes
+from extproc.outcomes import RequestOutcome, classify
 from glidepath import keys
+from glidepath.domain import Side
 from tests.support.recorder import Mood
 from tests.support.stage import BODY, Stage, on_stage, until
 
@@ -91,6 +97,124 @@ async def test_two_hundred_failures_at_once_reach_no_client(tmp_path: Path, stre
         log = stage.collector.entries.setdefault(keys.LIVE_LOG, [])
         await until(lambda: len(log) == 800)
         assert {entry.common_properties.upstream_cluster for entry in log} == {"cloud-for-onprem"}
+
+
+ENDS: list[tuple[str, int, str, int, bool]] = [  # the candidate's mood and status, the baseline's, rescued
+    ("status", 503, "json", 0, True),
+    ("status", 503, "status", 400, True),
+    ("status", 503, "status", 401, True),
+    ("status", 503, "status", 503, False),
+    ("status", 429, "status", 429, False),
+    ("status", 401, "reset", 0, False),
+    ("status", 503, "hang", 0, False),
+    ("status", 503, "die_in_stream", 0, False),
+    ("reset", 0, "json", 0, True),
+    ("reset", 0, "status", 503, False),
+    ("reset", 0, "reset", 0, False),
+    ("hang", 0, "json", 0, True),
+    ("hang", 0, "status", 503, False),
+    ("hang", 0, "hang", 0, False),
+    ("hang", 0, "reset", 0, False),
+]
+
+
+@dataclass(slots=True)
+class Told:
+    """What extproc makes of the live log, one request after another."""
+
+    stage: Stage
+    read: int = 0
+
+    async def by(self, request: Awaitable[object]) -> RequestOutcome:
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            await request
+        return await self.next()
+
+    async def next(self) -> RequestOutcome:
+        log = self.stage.collector.entries.setdefault(keys.LIVE_LOG, [])
+        await until(lambda: len(log) > self.read)
+        outcome = classify(log[self.read], build_lanes(self.stage.envoy.config), shadow=False)
+        self.read += 1
+        assert outcome is not None
+        assert outcome.side is Side.CANDIDATE
+        return outcome
+
+
+def moods(stage: Stage, candidate: str, status: int, baseline: str, base_status: int) -> None:
+    stage.onprem.mood, stage.onprem.status = cast(Mood, candidate), status
+    stage.cloud.mood, stage.cloud.status = cast(Mood, baseline), base_status
+
+
+async def test_every_failover_tells_whether_the_baseline_answered(tmp_path: Path) -> None:
+    quick = {"first_byte_timeout": "200ms", "idle_timeout": "600ms"}
+    async with on_stage(tmp_path, onprem=quick, cloud=quick, chat=AT_ONCE) as stage:
+        told = Told(stage)
+        for candidate, status, baseline, base_status, rescued in ENDS:
+            moods(stage, candidate, status, baseline, base_status)
+            outcome = await told.by(stage.post())
+            found = (outcome.error, outcome.failover, outcome.rescued, outcome.latency_ms)
+            assert found == ("failover", True, rescued, None), (candidate, status, baseline, base_status)
+        await stage.cloud.__aexit__()
+        moods(stage, "status", 503, "json", 0)
+        assert (await told.by(stage.post())).rescued is False
+        await stage.onprem.__aexit__()
+        outcome = await told.by(stage.post())
+        assert (outcome.error, outcome.rescued) == ("failover", False)
+
+
+async def test_a_client_that_leaves_during_the_rescue_leaves_its_end_unknown(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, chat=AT_ONCE) as stage:
+        told = Told(stage)
+        moods(stage, "status", 503, "hang", 0)
+
+        async def leave_once_the_rescue_is_under_way() -> None:
+            posted = asyncio.create_task(stage.post())
+            await until(lambda: bool(stage.cloud.received))
+            posted.cancel()
+            await asyncio.wait([posted])
+
+        outcome = await told.by(leave_once_the_rescue_is_under_way())
+        assert (outcome.error, outcome.failover, outcome.rescued) == ("failover", True, None)
+
+
+async def test_a_candidate_that_begins_a_stream_and_breaks_it_is_never_rescued(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, chat=AT_ONCE) as stage:
+        moods(stage, "die_in_stream", 0, "json", 0)
+        outcome = await Told(stage).by(stage.post())
+        assert (outcome.error, outcome.failover, outcome.rescued) == ("upstream_died", False, None)
+
+
+async def test_a_late_candidate_answers_for_itself_though_the_rescue_failed(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, onprem={"first_byte_timeout": "200ms"}, chat=AT_ONCE) as stage:
+        moods(stage, "json", 0, "status", 503)
+        stage.onprem.delay = 0.5
+        outcome = await Told(stage).by(stage.post())
+        assert (outcome.error, outcome.failover, outcome.rescued) == ("", False, None)
+        assert len(stage.cloud.received) == 1
+
+
+@pytest.mark.parametrize("mood", ["status", "refused"])
+async def test_a_rescue_past_its_circuit_breaker_is_a_failed_one(tmp_path: Path, mood: str) -> None:
+    async with on_stage(tmp_path, cloud={"max_connections": 1, "max_pending": 1}, chat=AT_ONCE) as stage:
+        moods(stage, "status", 503, "json", 0)
+        stage.cloud.delay = 0.3
+        if mood == "refused":
+            await stage.onprem.__aexit__()
+        replies = await asyncio.gather(*(stage.post() for _ in range(5)))
+        failed = [reply.status for reply in replies].count(503)
+        assert 1 <= failed < 5
+        told = Told(stage)
+        outcomes = [await told.next() for _ in range(5)]
+        assert {(o.error, o.failover) for o in outcomes} == {("failover", True)}
+        assert [o.rescued for o in outcomes].count(False) == failed
+        assert [o.rescued for o in outcomes].count(True) == 5 - failed
+
+
+async def test_a_baseline_whose_name_is_not_found_does_not_make_the_candidate_unreachable(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, cloud={"url": "http://nowhere.invalid:9"}, chat=AT_ONCE) as stage:
+        stage.onprem.mood = "status"
+        outcome = await Told(stage).by(stage.post())
+        assert (outcome.error, outcome.failover, outcome.rescued) == ("failover", True, False)
 
 
 async def test_the_rescue_may_take_longer_than_the_candidate_was_given(tmp_path: Path) -> None:

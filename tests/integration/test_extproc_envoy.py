@@ -251,9 +251,23 @@ async def test_a_failover_is_the_candidates_error_and_no_pair(world: World) -> N
     assert json.loads(await world.ask()) == world.cloud.answer()
     candidate = await world.counted(Side.CANDIDATE, Origin.LIVE, 1)
     assert (candidate.errors, candidate.failovers, candidate.error_kinds) == (1, 1, {"failover": 1})
+    assert (candidate.rescued, candidate.rescues_failed) == (1, 0)
     assert abs(candidate.first_error_ms - time.time() * 1000) < 60_000
     await world.covered(captured=1, uncomparable=1)
     assert await world.pairs() == []
+
+
+async def test_a_request_that_neither_side_answers_is_told_as_such(world: World) -> None:
+    world.processes.candidate_percent(100)
+    world.onprem.mood = world.cloud.mood = "status"
+    async with world.post() as response:
+        assert response.status == 503
+    candidate = await world.counted(Side.CANDIDATE, Origin.LIVE, 1)
+    assert (candidate.errors, candidate.failovers, candidate.error_kinds) == (1, 1, {"failover": 1})
+    assert (candidate.rescued, candidate.rescues_failed, candidate.latency_ms.total) == (0, 1, 0)
+    assert (await world.side(Side.BASELINE, Origin.LIVE)).requests == 0
+    async with world.client.get(f"http://{world.processes.config.extproc.metrics}/metrics") as response:
+        assert 'glidepath_extproc_rescues_total{result="failed",workload="chat"}' in await response.text()
 
 
 async def test_a_failing_copy_is_the_candidates_shadow_error_and_no_pair(world: World) -> None:

@@ -32,6 +32,8 @@ def side(
     kind: str = "http_500",
     ms: tuple[float, ...] = (),
     aborts: int = 0,
+    rescued: int = 0,
+    rescues_failed: int = 0,
 ) -> SideOutcomes:
     return SideOutcomes(
         side=which,
@@ -42,6 +44,9 @@ def side(
         client_aborts=aborts,
         latency_ms=Histogram.of(ms),
         ttft_ms=Histogram.of(v / 4 for v in ms),
+        failovers=rescued + rescues_failed,
+        rescued=rescued,
+        rescues_failed=rescues_failed,
     )
 
 

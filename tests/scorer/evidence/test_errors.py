@@ -13,6 +13,7 @@ from bench import evidence as bench
 from bench import evidence_cases as cases
 from scorer.evidence.engine import Engine
 from scorer.evidence.errors import IncreaseTest, RateTest, RatioGuard, Share, project
+from scorer.evidence.witness import Rescues
 from tests.support.evidence import workload_of
 
 RUNS = 150
@@ -184,6 +185,97 @@ def test_a_word_of_the_baseline_is_waited_for_until_the_tenth_bad_answer_and_no_
             if gate.failed:
                 break
         assert bad == expected
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.9, 0.95, 1.0])
+def test_with_fallback_an_outage_of_both_is_told_from_the_candidates_at_any_share(share: float) -> None:
+    alpha, runs = cases.DEFAULT_FAST_ALPHA, 25
+    assert cases.fast_false_alarms(runs, 8, bench.outage(share, 1.0), n=1400, alpha=alpha, fallback=True) == 0
+
+
+@pytest.mark.parametrize("share", [0.75, 0.9, 0.95])
+def test_with_fallback_half_an_outage_of_both_is_told_apart_more_often(share: float) -> None:
+    alpha, runs = cases.DEFAULT_FAST_ALPHA, 50
+    with_it, without = (
+        cases.fast_false_alarms(runs, 8, bench.outage(share, 0.6), n=1400, alpha=alpha, fallback=fallback)
+        for fallback in (True, False)
+    )
+    assert with_it < without
+    assert with_it <= 0.25
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.9, 0.95, 1.0])
+def test_with_fallback_a_broken_candidate_needs_no_more_bad_answers(share: float) -> None:
+    for healthy in (0, 1000):
+        assert cases.bad_answers(20, 6, share, healthy=healthy, baseline_rate=0.0, fallback=True).max() <= 7
+        assert (
+            np.quantile(cases.bad_answers(20, 7, share, healthy=healthy, baseline_rate=0.01, fallback=True), 0.9) <= 10
+        )
+
+
+def test_a_rescue_is_a_word_of_the_baseline_and_the_guard_waits_no_longer() -> None:
+    def bad(rescues: Rescues) -> int:
+        gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, 0.95)
+        for _ in range(50):
+            counts.c_n += 19
+            gate.add(0, 19, 0, 1)
+        for number in range(1, 100):
+            counts.c_n += 1
+            counts.c_errors += 1
+            gate.add(1, 1, 0, 0, rescues)
+            if gate.failed:
+                return number
+        return 0
+
+    assert bad(Rescues()) == 10  # nobody was asked again, or an older extproc does not say
+    assert bad(Rescues(answered=1)) < 10
+    assert bad(Rescues(failed=1)) == 0
+
+
+def test_a_request_that_nobody_can_answer_does_not_shield_a_broken_candidate() -> None:
+    """One rescue in ten fails: of poisonous requests, which both sides fail."""
+    gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, 0.9)
+    for _ in range(50):
+        counts.c_n += 9
+        gate.add(0, 9, 0, 1)
+    for bad in range(30):
+        counts.c_n += 1
+        counts.c_errors += 1
+        gate.add(1, 1, 0, 0, Rescues(failed=1) if bad % 10 == 4 else Rescues(answered=1))
+        if gate.failed:
+            break
+    assert bad < 10
+
+
+def test_rescues_that_failed_shield_no_longer_than_they_are_news() -> None:
+    """Both fail, then rescues are answered: what is left is the candidate's."""
+    gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, 0.95)
+    for _ in range(30):
+        counts.c_n += 1
+        counts.c_errors += 1
+        gate.add(1, 1, 0, 0, Rescues(failed=1))
+    assert not gate.failed
+    bad = 0
+    while not gate.failed:
+        counts.c_n += 1
+        counts.c_errors += 1
+        gate.add(1, 1, 0, 0, Rescues(answered=1))
+        bad += 1
+        assert bad <= 60
+
+
+def test_rescues_change_the_fast_guards_and_no_other_gate() -> None:
+    gates = "    gates: {errors: {max_increase: 1%, max_rate: 50%}}\n"
+    told, silent = Engine(workload_of(gates), 75, 0.75), Engine(workload_of(gates), 75, 0.75)
+    rng = np.random.default_rng(4)
+    for _ in range(200):
+        own, errors, base = 15, int(rng.binomial(15, 0.1)), int(rng.binomial(5, 0.1))
+        told.requests(errors, own, 0, base, 5, Rescues(errors - errors // 2, errors // 2))
+        silent.requests(errors, own, 0, base, 5)
+        assert told.close_block() == silent.close_block()
+    one, other = ({v.gate: v for v in engine.verdicts({}) if not v.fast} for engine in (told, silent))
+    assert {"errors", "errors_rate", "split"} <= one.keys()
+    assert one == other
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])

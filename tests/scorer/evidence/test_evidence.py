@@ -265,7 +265,7 @@ def _apply(evidence: Evidence, number: int, step: tuple[object, ...]) -> Evidenc
         case ("flush", int(own), int(base), int(errors), int(ms)):
             sides = (
                 side(B, base + errors, errors, ms=(float(ms),) * base),
-                side(C, own, min(own, errors), ms=(ms / 2,)),
+                side(C, own, min(own, errors), ms=(ms / 2,), rescued=min(own, errors) // 2, rescues_failed=errors // 4),
             )
             return evidence.fold_outcomes(flush(number, *sides))
         case ("pair", float(score), bool(noise), str(sticky)):
@@ -316,6 +316,42 @@ def test_evidence_for_another_limit_starts_afresh_and_the_rest_goes_on() -> None
     after = by_gate(Evidence.from_json(changed, evidence.to_json()))
     assert after["quality"].n == 0
     assert after["latency_p95"] == before["latency_p95"]
+
+
+def test_rescues_are_the_candidates_requests_and_shown_beside_its_errors() -> None:
+    evidence = healthy(fresh(), 4)
+    before, _ = evidence.sides()
+    evidence = evidence.fold_outcomes(flush(4, side(C, 9, 6, kind="failover", rescued=3, rescues_failed=2)))
+    baseline, candidate = evidence.sides()
+    assert baseline == before
+    assert (candidate.requests, candidate.errors) == (49, 6)
+    assert (candidate.rescued, candidate.rescues_failed, baseline.rescued) == (3, 2, 0)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_at_a_large_share_rescues_tell_a_broken_candidate_from_an_outage_of_both(answered: bool) -> None:
+    evidence = fresh(95)
+    for k in range(40):
+        evidence = evidence.fold_outcomes(flush(k, side(B, 1), side(C, 19)))
+    for k in range(40, 48):
+        told = {"rescued": 3} if answered else {"rescues_failed": 3}
+        evidence = evidence.fold_outcomes(flush(k, side(C, 3, 3, kind="failover", **told)))
+    assert (by_gate(evidence)["errors_fast"].outcome == "fail") is answered
+    assert by_gate(evidence)["candidate_down"].outcome != "fail"
+
+
+def test_a_state_from_before_rescues_were_told_goes_on() -> None:
+    evidence = fresh(95)
+    for k in range(10):
+        evidence = evidence.fold_outcomes(flush(k, side(B, 1), side(C, 19, 19)))
+    raw = json.loads(json.dumps(evidence.to_json()))
+    raw["pending"] = raw["pending"][:5]
+    raw["engine"]["counts"] = raw["engine"]["counts"][:5]
+    witness = raw["engine"]["gates"]["errors_fast"][-1]
+    del witness[1:]
+    old = Evidence.from_json(workload_of(GATES), raw)
+    assert old.verdicts(9000) == evidence.verdicts(9000)
+    assert old.sides() == evidence.sides()
 
 
 def test_a_state_of_another_version_is_begun_anew_not_misread() -> None:
