@@ -18,7 +18,7 @@ RUN python -m venv --without-pip /opt/glidepath \
     && find . -depth -type d -name tests -exec rm -rf {} + \
     && find . -name '*.so' -not -path './*.libs/*' -exec strip --strip-debug {} + \
     && /opt/glidepath/bin/python -c 'import aiohttp.web, grpc.aio, jsonschema, numpy, onnxruntime, prometheus_client, \
-      pydantic, rapidfuzz.distance, redis.asyncio.cluster, rich.table, structlog, tokenizers, typer, yaml, zstandard, \
+      pydantic, rapidfuzz.distance, redis.asyncio.cluster, rich.table, structlog, tokenizers, typer, yaml, backports.zstd, \
       envoy.service.accesslog.v3.als_pb2, envoy.service.ext_proc.v3.external_processor_pb2'
 
 # The model as a graph; the packages that only write it stay in this stage.

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import brotli
-import zstandard
 
 from extproc.errors import DecodeError
+from glidepath import zstd
 
 MAX_CODINGS = 4  # nested codings; more is an attack
 MAX_MEMBERS = 10_000  # of one body: a server may begin one at every flush of a stream, and an empty one takes 9 bytes
 _PIECE = 64 * 1024
 _FIRST_PIECE = 256  # fed at once where a member begins: what lies behind its end is copied
 _ZSTD_PIECE = 256
+_ZSTD_WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}  # 8 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +115,14 @@ def _zstd(body: bytes, limit: int) -> Decoded:
     whole, at, frames = False, 0, 0
     try:
         while at < len(body) and len(out) <= limit and frames < MAX_MEMBERS:
-            frame = zstandard.ZstdDecompressor(max_window_size=2**23).decompressobj()
+            frame = zstd.ZstdDecompressor(options=_ZSTD_WINDOW)
             frames += 1
             while at < len(body) and not frame.eof and len(out) <= limit:
                 out += frame.decompress(body[at : at + _ZSTD_PIECE])
                 at += min(_ZSTD_PIECE, len(body) - at)
             whole = frame.eof
             at -= len(frame.unused_data)
-    except (zstandard.ZstdError, MemoryError) as error:
+    except (zstd.ZstdError, MemoryError) as error:
         raise DecodeError(f"not zstd: {error}") from error
     if frames == MAX_MEMBERS and at < len(body):
         raise DecodeError(f"more than {MAX_MEMBERS} zstd frames")

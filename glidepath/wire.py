@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
-import zstandard
 from google.protobuf.message import DecodeError, Message
 
+from glidepath import zstd
 from glidepath.domain import (
     Answer,
     AnswerFacts,
@@ -32,6 +32,7 @@ from glidepath.pb import glidepath_pb2 as pb
 M = TypeVar("M", bound=Message)
 E = TypeVar("E", bound=StrEnum)
 
+_ZSTD_LEVEL = 3
 MAX_PAIR_BYTES = 256 * 1024 * 1024  # a bound on what a decompressed pair may claim to be
 
 
@@ -51,17 +52,20 @@ def encode_pair(pair: Pair) -> bytes:
         sticky=pair.sticky,
         config_digest=pair.config_digest,
     )
-    return zstandard.ZstdCompressor(level=3).compress(message.SerializeToString())
+    return zstd.compress(message.SerializeToString(), _ZSTD_LEVEL)
 
 
 def decode_pair(data: bytes) -> Pair:
     try:
-        size = zstandard.get_frame_parameters(data).content_size
-        if not 0 <= size <= MAX_PAIR_BYTES:
+        size = zstd.get_frame_info(data).decompressed_size
+        if size is None or size > MAX_PAIR_BYTES:
             raise InputError(f"a stored pair claims to be {size} bytes, more than {MAX_PAIR_BYTES}")
-        raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_PAIR_BYTES)
-    except zstandard.ZstdError as error:
+        frame = zstd.ZstdDecompressor()
+        raw = frame.decompress(data, MAX_PAIR_BYTES)
+    except zstd.ZstdError as error:
         raise InputError(f"a stored pair is not zstd: {error}") from error
+    if not frame.eof:
+        raise InputError("a stored pair is not zstd: it ends too early")
     message = _parse(pb.Pair(), raw)
     return Pair(
         id=message.id,

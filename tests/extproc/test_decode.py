@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 import brotli
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.decode import DECODERS, Decoded, decode
 from extproc.errors import DecodeError
+from glidepath import zstd
+from glidepath.zstd import ZstdCompressor
 
 TEXT = b'{"choices": [{"message": {"content": "Paris"}}]}' * 50
 
@@ -25,7 +26,7 @@ def raw_deflate(data: bytes) -> bytes:
 
 def streamed_zstd(data: bytes) -> bytes:
     """As servers send it: without the content's size."""
-    encoder = zstandard.ZstdCompressor().compressobj()
+    encoder = ZstdCompressor()
     return encoder.compress(data) + encoder.flush()
 
 
@@ -35,7 +36,7 @@ CODERS: list[tuple[str, Callable[[bytes], bytes]]] = [
     ("deflate", zlib.compress),
     ("deflate", raw_deflate),
     ("br", brotli.compress),
-    ("zstd", zstandard.ZstdCompressor().compress),
+    ("zstd", zstd.compress),
     ("zstd", streamed_zstd),
 ]
 each_coding = pytest.mark.parametrize(("name", "encode"), CODERS, ids=[f"{n}-{f.__name__}" for n, f in CODERS])
