@@ -323,9 +323,6 @@ def test_new_steps_beyond_the_last_reopen_a_completed_workload() -> None:
     assert tick(at(Phase.COMPLETED, 100), facts)[0].phase is Phase.COMPLETED
 
 
-# Commands.
-
-
 def test_a_decision_carries_the_evidence_the_actor_and_the_digest() -> None:
     _, decisions = advance(at(Phase.HOLDING, 50), replace(GOOD, verdicts=CATASTROPHE), POLICY, LATE)
     decision = decisions[0]
