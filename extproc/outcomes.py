@@ -56,9 +56,6 @@ NOBODYS_FLAGS = (
     "overload_manager",
 )
 CLIENT_FLAGS = ("downstream_connection_termination", "downstream_remote_reset")
-# A first try is never repeated after one of these, so with a second try on record they are the rescue's: there was no
-# place for it. Envoy names no cluster then, or still the candidate's.
-NO_PLACE = ("upstream_overflow", "no_healthy_upstream")
 DENIED = (401, 403)
 ERROR_STATUS = {408: "http_408", 429: "rate_limited"}
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
@@ -99,7 +96,7 @@ def classify(entry: HTTPAccessLogEntry, lanes: Mapping[str, Lane], shadow: bool)
     at_ms = common.start_time.ToMilliseconds() + common.duration.ToMilliseconds()
     duration = _ms(common.duration)
     kind = _upstream_kind(entry)
-    if _is_failover(lane, side, common):
+    if side is Side.CANDIDATE and origin is Origin.LIVE and _is_failover(lane, common):
         rescued = _rescued(entry, lane, kind)
         return RequestOutcome(lane.name, side, origin, at_ms, error="failover", failover=True, rescued=rescued)
     if not kind and _client_left(entry):
@@ -133,13 +130,17 @@ def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
     return Origin.PROBE if probe else Origin.SHADOW
 
 
-def _is_failover(lane: Lane, side: Side, common: Any) -> bool:
-    if not lane.rescue or side is not Side.CANDIDATE:
-        return False
-    again = common.upstream_request_attempt_count > 1
-    return common.upstream_cluster == lane.rescue or (
-        again and any(getattr(common.response_flags, name) for name in NO_PLACE)
-    )
+def _is_failover(lane: Lane, common: Any) -> bool:
+    """Whether it was the baseline's turn at last, though there was no place for the request: Envoy names no cluster
+    then, or still the candidate's.
+
+    A composite passes over a member without hosts, so that no host at all means neither side's. A first try that met a
+    circuit breaker is never repeated, so that after a second try it was the rescue's.
+    """
+    if not lane.rescue or common.upstream_cluster == lane.rescue:
+        return bool(lane.rescue)
+    flags = common.response_flags
+    return bool(flags.no_healthy_upstream or (flags.upstream_overflow and common.upstream_request_attempt_count > 1))
 
 
 def _rescued(entry: HTTPAccessLogEntry, lane: Lane, kind: str) -> bool | None:

@@ -90,7 +90,7 @@ def gates(status: WorkloadStatus) -> Table:
     """One row a gate of this workload."""
     requests, errors, least = status.candidate.requests, status.candidate.errors, status.min_samples
     wanted = f" of at least {least}" if requests < least else ""
-    title = f"{status.workload}: {requests} requests{wanted}, {errors} errors in this step"
+    title = f"{status.workload}: {requests} requests{wanted}, {errors} errors in this step{_rescues(status.candidate)}"
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     for heading in ("gate", "verdict", "value", "limit", "n", "evidence", ""):
         table.add_column(heading, overflow="fold")
@@ -101,6 +101,13 @@ def gates(status: WorkloadStatus) -> Table:
         numbers = (_number(verdict.value, verdict.unit), _number(verdict.limit, verdict.unit), str(verdict.n))
         table.add_row(name, outcome, *numbers, f"{verdict.evidence:.2f}", verdict.message or missing(verdict))
     return table
+
+
+def _rescues(candidate: SideStatus) -> str:
+    """What clients saw of the candidate's errors, where the baseline was asked in its place."""
+    if not candidate.rescued and not candidate.rescues_failed:
+        return ""
+    return f" ({candidate.rescued} answered by the baseline, {candidate.rescues_failed} failed there too)"
 
 
 def missing(verdict: Verdict) -> str:

@@ -119,15 +119,35 @@ def test_a_failover_says_whether_the_baseline_answered(
     assert outcome.rescued is rescued
 
 
-@pytest.mark.parametrize(("cluster", "flag"), [("", "upstream_overflow"), ("onprem", "no_healthy_upstream")])
+COMPOSITE = keys.fallback_cluster("onprem", "cloud")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "flag", "tries"),
+    [
+        ("", "upstream_overflow", 2),
+        ("onprem", "no_healthy_upstream", 2),  # the baseline has no host
+        ("", "no_healthy_upstream", 1),  # neither has: the composite passes over a member without
+    ],
+)
 def test_a_rescue_for_which_there_was_no_place_is_a_failed_one_and_not_the_candidates_being_away(
-    cluster: str, flag: str
+    cluster: str, flag: str, tries: int
 ) -> None:
-    second = live(cluster, 503, flag, tries=2, chosen=keys.fallback_cluster("onprem", "cloud"))
-    assert (second.side, second.error, second.failover, second.rescued) == (Side.CANDIDATE, "failover", True, False)
-    first = live(cluster, 503, flag, chosen=keys.fallback_cluster("onprem", "cloud"))
-    assert (first.side, first.failover, first.rescued) == (Side.CANDIDATE, False, None)
-    assert first.error in ("overflow", "no_healthy_upstream")
+    outcome = live(cluster, 503, flag, tries=tries, chosen=COMPOSITE)
+    assert (outcome.side, outcome.error, outcome.failover) == (Side.CANDIDATE, "failover", True)
+    assert outcome.rescued is False
+
+
+def test_a_candidates_own_circuit_breaker_is_no_failover() -> None:
+    outcome = live("", 503, "upstream_overflow", chosen=COMPOSITE)
+    assert (outcome.side, outcome.error, outcome.rescued) == (Side.CANDIDATE, "overflow", None)
+
+
+def test_a_copy_and_a_workload_without_fallback_have_no_rescue() -> None:
+    copy = shadow("onprem", 503, "no_healthy_upstream", tries=2)
+    assert (copy.error, copy.failover) == ("no_healthy_upstream", False)
+    plain = live("spare", 503, "no_healthy_upstream", tries=2, route=keys.route_name("plain", True))
+    assert (plain.side, plain.error, plain.failover) == (Side.CANDIDATE, "no_healthy_upstream", False)
 
 
 def test_a_candidate_that_answers_late_in_a_rescues_place_answers_for_itself() -> None:
@@ -143,9 +163,10 @@ def test_a_baseline_request_that_somebody_elses_policy_repeats_is_no_failover() 
 
 @pytest.mark.parametrize(("flag", "kind"), UPSTREAM_FLAGS)
 def test_a_flag_of_the_upstream_is_the_sides_error(flag: str, kind: str) -> None:
-    outcome = live("onprem", 503, flag)
-    assert (outcome.error, outcome.client_abort, outcome.latency_ms) == (kind, False, None)
-    assert live("onprem", 200, flag).error == kind  # died in mid-answer, after a good status
+    for cluster, route in (("cloud", LIVE), ("spare", keys.route_name("plain", True))):
+        outcome = live(cluster, 503, flag, route=route)
+        assert (outcome.error, outcome.client_abort, outcome.latency_ms) == (kind, False, None)
+        assert live(cluster, 200, flag, route=route).error == kind  # died in mid-answer, after a good status
 
 
 @pytest.mark.parametrize("flag", CLIENT_FLAGS)

@@ -99,6 +99,7 @@ async def test_two_hundred_failures_at_once_reach_no_client(tmp_path: Path, stre
         assert {entry.common_properties.upstream_cluster for entry in log} == {"cloud-for-onprem"}
 
 
+NOWHERE: dict[str, Any] = {"url": "http://nowhere.invalid:9"}
 ENDS: list[tuple[str, int, str, int, bool]] = [  # the candidate's mood and status, the baseline's, rescued
     ("status", 503, "json", 0, True),
     ("status", 503, "status", 400, True),
@@ -210,11 +211,23 @@ async def test_a_rescue_past_its_circuit_breaker_is_a_failed_one(tmp_path: Path,
         assert [o.rescued for o in outcomes].count(True) == 5 - failed
 
 
-async def test_a_baseline_whose_name_is_not_found_does_not_make_the_candidate_unreachable(tmp_path: Path) -> None:
-    async with on_stage(tmp_path, cloud={"url": "http://nowhere.invalid:9"}, chat=AT_ONCE) as stage:
+@pytest.mark.parametrize("onprem", [{}, NOWHERE], ids=["the baseline", "both"])
+async def test_a_baseline_whose_name_is_not_found_does_not_make_the_candidate_unreachable(
+    tmp_path: Path, onprem: dict[str, Any]
+) -> None:
+    async with on_stage(tmp_path, cloud=NOWHERE, onprem=onprem, chat=AT_ONCE) as stage:
         stage.onprem.mood = "status"
         outcome = await Told(stage).by(stage.post())
         assert (outcome.error, outcome.failover, outcome.rescued) == ("failover", True, False)
+
+
+async def test_a_candidate_whose_name_is_not_found_is_passed_over_and_the_rescue_still_told(tmp_path: Path) -> None:
+    async with on_stage(tmp_path, onprem=NOWHERE, chat=AT_ONCE) as stage:
+        told = Told(stage)
+        for mood, rescued in (("json", True), ("status", False)):
+            moods(stage, "json", 0, mood, 503)
+            outcome = await told.by(stage.post())
+            assert (outcome.error, outcome.failover, outcome.rescued) == ("failover", True, rescued)
 
 
 async def test_the_rescue_may_take_longer_than_the_candidate_was_given(tmp_path: Path) -> None:

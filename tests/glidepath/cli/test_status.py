@@ -6,7 +6,7 @@ from rich.console import Console
 
 from glidepath.cli.status import gates, overview
 from glidepath.groups import Trouble
-from glidepath.records import SideStatus, WorkloadStatus
+from glidepath.records import SideStatus, WorkloadStatus, from_json, to_json
 
 
 def shown(status: WorkloadStatus) -> str:
@@ -31,6 +31,14 @@ def test_the_least_requests_of_a_step_are_named_until_they_are_there() -> None:
 
     assert title(12) == "chat: 12 requests of at least 50, 0 errors in this step"
     assert title(50) == "chat: 50 requests, 0 errors in this step"
+
+
+def test_errors_that_clients_did_not_see_are_told_from_those_that_they_did() -> None:
+    side = SideStatus(requests=50, errors=9, rescued=6, rescues_failed=2)
+    status = WorkloadStatus("chat", "holding", 25, 1, (5, 25), 0, 0, candidate=side)
+    told = "9 errors in this step (6 answered by the baseline, 2 failed there too)"
+    assert str(gates(status).title) == f"chat: 50 requests, {told}"
+    assert from_json(WorkloadStatus, to_json(status)).candidate == side
 
 
 def test_a_known_share_is() -> None:
