@@ -126,8 +126,17 @@ class Config(Section):
         """Twelve hex digits that change when anything changes that this workload's decisions depend on."""
         w = self.workload(workload)
         backends = (self.backends[b].model_dump_json() for b in (w.baseline, w.candidate))
-        # An empty ramp.at says nothing: the digest is the one of a file from before there was such a key.
-        silent: dict[str, Any] = {"probes": True} | ({} if w.ramp.at else {"ramp": {"at"}})
-        parts = [w.model_dump_json(exclude=silent), *backends]
+        parts = [w.model_dump_json(exclude=_silent(w)), *backends]
         parts.append(self.scorer.embedder.model_dump_json())
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
+
+
+def _silent(workload: Workload) -> dict[str, Any]:
+    """What does not count for the digest: keys younger than the first version, where they say what was so before them.
+    An upgrade must not begin every step's evidence anew."""
+    silent: dict[str, Any] = {"probes": True}
+    if not workload.ramp.at:
+        silent["ramp"] = {"at"}
+    if workload.gates.errors is not None and workload.gates.errors.fast == "guard":
+        silent["gates"] = {"errors": {"fast"}}
+    return silent

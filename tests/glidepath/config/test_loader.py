@@ -291,3 +291,9 @@ def test_a_secret_put_where_its_name_belongs_is_not_repeated(what: str, by: str)
         parse_config(GOOD.replace(what, by))
     assert "hunter2" not in str(error.value)
     assert "glidepath.yaml:" in str(error.value)
+
+
+def test_an_upgrade_changes_no_digest_and_so_begins_no_evidence_anew() -> None:
+    assert parse_config(GOOD).digest("chat") == "c5ae9d7e83b4", "a new key with a default counts: see _silent"
+    told = GOOD.replace("max_increase: 0.5%", "max_increase: 0.5%, fast: inform")
+    assert parse_config(told).digest("chat") != "c5ae9d7e83b4"
