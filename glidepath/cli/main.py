@@ -15,6 +15,7 @@ from glidepath.errors import GlidepathError, InputError
 
 _READER_GONE = 1
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_SERVICES = frozenset({"demo", "up", "extproc", "scorer"})  # run without a terminal; what they print is no result
 
 HELP = "Move AI inference traffic from one backend to another, one measured step at a time."
 
@@ -65,9 +66,10 @@ def build_app(wanted: str | None) -> typer.Typer:
 
 def main() -> None:
     """Run the CLI; an error of ours is one line on stderr and its exit status, never a traceback."""
+    wanted = next((a for a in sys.argv[1:] if not a.startswith("-")), None)
     try:
-        with _told_output():
-            build_app(next((a for a in sys.argv[1:] if not a.startswith("-")), None))()
+        with _told_output(wanted):
+            build_app(wanted)()
     except GlidepathError as error:
         print(f"glidepath: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_status)
@@ -76,14 +78,16 @@ def main() -> None:
 
 
 @contextmanager
-def _told_output() -> Iterator[None]:
+def _told_output(wanted: str | None) -> Iterator[None]:
     """What is still in stdout's buffer is written here, where its failure can be told, and not while Python ends.
 
     A reader that has gone (``| head``) is no error of anybody's: quiet, and Typer's status for it, as it ends such a
-    command by itself where the write failed within it.
+    command by itself where the write failed within it. A closed stdout fails as a full disk does, at the first result:
+    a rollback is under way by then.
     """
-    if sys.__stdout__ is None:  # closed by who started us: then nobody wants to read it
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
+    if sys.__stdout__ is None:
+        flags = os.O_WRONLY if wanted in _SERVICES else os.O_RDONLY  # to write to the latter is an error, EBADF
+        sys.stdout = open(os.open(os.devnull, flags), "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     try:
         try:
             yield
@@ -93,10 +97,12 @@ def _told_output() -> Iterator[None]:
         _silence()
         sys.exit(_READER_GONE)
     except OSError as error:
-        if error.errno not in _FULL or error.filename is not None:
+        closed = sys.__stdout__ is None and error.errno == errno.EBADF
+        if not closed and (error.errno not in _FULL or error.filename is not None):
             raise
         _silence()
-        raise InputError(f"standard output: cannot be written: {error.strerror}") from error
+        why = "it is closed" if closed else error.strerror
+        raise InputError(f"standard output: cannot be written: {why}") from error
 
 
 def _silence() -> None:

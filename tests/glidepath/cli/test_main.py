@@ -57,6 +57,19 @@ def test_a_reader_that_has_gone_is_nobodys_error(commands: tuple[tuple[str, ...]
         assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_a_closed_standard_output_is_no_error(commands: tuple[tuple[str, ...], ...]) -> None:
-    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *RUN, *commands[1]], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+def closed(*command: str) -> tuple[int, str]:
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *RUN, *command], capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def test_results_that_a_closed_standard_output_loses_are_one_line_and_exit_2(
+    commands: tuple[tuple[str, ...], ...], tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text('{"id": "a", "request": {}, "baseline": "yes", "candidate": "yes"}\n')
+    for command in (*commands, ("score", str(pairs))):
+        assert closed(*command) == (2, "glidepath: standard output: cannot be written: it is closed\n")
+
+
+def test_a_service_runs_without_a_standard_output() -> None:
+    assert closed("extproc", "--help") == (0, "")
