@@ -293,8 +293,8 @@ def transition(state: RampState, event: Event, now_ms: int, *, last: float, perc
 
 def _with_hold(old: RampState, new: RampState, event: Event, share: float, last: float) -> RampState:
     """``before`` follows a hold: where it found the workload, or where its share belongs once a person moved it."""
-    if new.phase is old.phase is Phase.ROLLING_BACK and event is Event.RECONFIGURE:
-        return new  # a hold that was said meanwhile begins when it is over
+    if new.phase is old.phase is Phase.ROLLING_BACK:
+        return new  # a hold that was said meanwhile begins when it is over, whatever else happens on the way
     if new.phase is not Phase.HELD:
         return dataclasses.replace(new, held_by="", held_reason="")
     if event is Event.HOLD:

@@ -207,6 +207,11 @@ def _guard(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> M
     if not state.autopilot:
         return _say_overridden(state, facts, worst, target, now_ms)
     after = transition(state, Event.ROLL_BACK, now_ms, last=policy.last, percent=target)
+    if state.phase is Phase.HELD and state.held_by not in (
+        "",
+        "glidepath",
+    ):  # a person's hold outlasts a guard's way back
+        after = replace(after, held_by=state.held_by, held_reason=state.held_reason)
     kind = "catastrophe" if catastrophe else "regression"
     reason = f"{kind}: {describe(worst)}"
     return after, (note(Event.ROLL_BACK.value, state, after, facts, now_ms, reason, worst.gate),)

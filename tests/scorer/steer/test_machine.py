@@ -101,6 +101,13 @@ def test_a_resume_after_a_curl_goes_where_the_new_share_belongs() -> None:
     assert transition(adopted, Event.RESUME, 3000, last=100).phase is Phase.HOLDING
 
 
+@pytest.mark.parametrize("event", [e for e in Event if TABLE[e].get(Phase.ROLLING_BACK) is Phase.ROLLING_BACK])
+def test_a_hold_said_during_a_rollback_outlasts_whatever_leaves_it_on_its_way(event: Event) -> None:
+    going = dataclasses.replace(at(Phase.ROLLING_BACK, 10), held_by="ann", held_reason="stop")
+    after = transition(going, event, 2000, last=100, percent=0)
+    assert (after.phase, after.percent, after.held_by, after.held_reason) == (Phase.ROLLING_BACK, 0, "ann", "stop")
+
+
 def test_what_envoy_serves_during_a_drill_is_not_the_ramps_percent() -> None:
     def serving(stage: DrillStage, percent: float) -> float:
         drill = Drill(stage, 1.0, "me", 0)

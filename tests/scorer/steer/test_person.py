@@ -8,7 +8,7 @@ import pytest
 
 from glidepath.config.ramp import RampSection
 from glidepath.domain import Outcome
-from glidepath.records import Command, CommandKind, Decision, Phase
+from glidepath.records import Command, CommandKind, Decision, Phase, Verdict
 from scorer.steer.facts import Facts
 from scorer.steer.machine import Drill, DrillStage, RampState
 from scorer.steer.policy import policy_of
@@ -135,6 +135,31 @@ def test_a_hold_said_during_a_rollback_begins_when_it_is_confirmed() -> None:
     assert (going.phase, going.entered_ms) == (Phase.ROLLING_BACK, 77)
     held, _ = tick(going, UNDECIDED)
     assert (held.phase, held.before, held.held_by) == (Phase.HELD, Phase.COOLING_DOWN, "ann")
+
+
+@pytest.mark.parametrize("then", ["a guard", CommandKind.ROLLBACK])
+def test_a_hold_said_during_a_rollback_outlasts_a_second_one(then: CommandKind | str) -> None:
+    going, _ = said(at(Phase.ROLLING_BACK, 10), CommandKind.HOLD)
+    if isinstance(then, CommandKind):
+        going, _ = said(going, then)
+    else:
+        going, _ = tick(going, replace(UNDECIDED, verdicts=CATASTROPHE, confirmed=0))
+    assert (going.phase, going.percent) == (Phase.ROLLING_BACK, 0)
+    held, _ = tick(going, UNDECIDED)
+    assert (held.phase, held.before, held.held_by) == (Phase.HELD, Phase.COOLING_DOWN, "ann")
+    assert tick(held, UNDECIDED, LATE * 100)[0].phase is Phase.HELD
+
+
+@pytest.mark.parametrize(("by", "ends"), [("ann", "ann"), ("curl", "curl"), ("glidepath", "")])
+@pytest.mark.parametrize("verdicts", [CATASTROPHE, REGRESSION])
+def test_what_a_guard_takes_back_from_a_persons_hold_stays_held_by_them(
+    verdicts: tuple[Verdict, ...], by: str, ends: str
+) -> None:
+    held = at(Phase.HELD, 25, held_by=by, held_reason="stop")
+    going, _ = tick(held, replace(UNDECIDED, verdicts=verdicts, confirmed=0))
+    assert (going.phase, going.held_by) == (Phase.ROLLING_BACK, ends)
+    after, _ = tick(going, UNDECIDED)
+    assert (after.phase, after.held_by) == (Phase.HELD if ends else Phase.COOLING_DOWN, ends)
 
 
 @pytest.mark.parametrize("asked", [-5.0, float("nan"), 10.0, 200.0])
