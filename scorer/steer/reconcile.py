@@ -228,6 +228,9 @@ def _look_above(names: RuntimeNames, desired: Imprint, values: Values | None, be
     actual, ours = names.read(values), (*before, desired)
     there = actual or Imprint(*NOTHING[:2], values.get(names.shadow, ""), values.get(names.autopilot, ""))
     hand = _by_hand(names, actual, values, ours, desired)
+    if actual is None:  # the usual case here, and no sign of a restart: what stands there alone is a person's too
+        share, odd = _shadow_by_hand(names, there.shadow, ours)
+        hand = replace(hand, shadow=share, odd="; ".join(filter(None, (hand.odd, odd))))
     if not there.autopilot:
         hand = replace(hand, autopilot=None)  # not set here: what the lower layer says counts
     return replace(hand, told=(there,), masks=actual is not None and actual[:2] != desired[:2])
@@ -244,15 +247,22 @@ def _by_hand(
         odd.append(f"{curl.shown(names.autopilot, flag)} is none of {curl.SWITCHES}")
     if actual is None:
         return _Look(autopilot=autopilot, odd="; ".join(odd))
-    share = None if actual.shadow in {i.shadow for i in ours} else _percent(actual.shadow)
-    if share is None and actual.shadow and actual.shadow not in {i.shadow for i in ours}:
-        odd.append(f"{curl.shown(names.shadow, actual.shadow)} is no percent from 0 to 100")
+    share, no_share = _shadow_by_hand(names, actual.shadow, ours)
+    odd += [no_share] if no_share else []
     pairs = {i[:2] for i in ours}
     wish = curl.wish(*actual[:2], pairs, desired.percent) if actual[:2] not in pairs else None
     words = ""
     if wish is not None and not wish.clear:
         words = ", ".join(curl.shown(key, values.get(key, "")) for key in (names.candidate, names.baseline))
     return _Look(actual=actual, wish=wish, words=words, autopilot=autopilot, shadow=share, odd="; ".join(odd))
+
+
+def _shadow_by_hand(names: RuntimeNames, text: str, ours: tuple[Imprint, ...]) -> tuple[float | None, str]:
+    """The shadow share that a person set, and what to say of one that is none."""
+    if not text or text in {i.shadow for i in ours}:
+        return None, ""
+    share = _percent(text)
+    return share, "" if share is not None else f"{curl.shown(names.shadow, text)} is no percent from 0 to 100"
 
 
 @dataclass(frozen=True, slots=True)

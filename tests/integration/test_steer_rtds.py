@@ -224,6 +224,29 @@ async def test_where_the_admin_interface_is_known_a_curl_is_adopted_on_all_envoy
         assert "glidepath resume chat" in adopted[0].reason
 
 
+async def test_a_curl_of_the_shadow_share_alone_is_adopted_on_all_envoys_logged_shown_and_lifted(
+    envoys: list[RunningEnvoy], port: int, redis_url: str
+) -> None:
+    first, other = envoys[0].admin, StreamClient("other")
+    async with steering(config_of(envoys[0], redis_url)) as wheel, clients(port, other):
+        await until(lambda: wheel.stands("shadow", 0, 3), timeout=20)
+        async with wheel.http.post(f"{first}/runtime_modify", params={keys.shadow_key("chat"): "10"}) as answer:
+            assert answer.status == 200
+        await until(lambda: wheel.logged("adopt_shadow"))
+        said = await wheel.logged("adopt_shadow")
+        assert said is not None
+        assert (said.actor, said.details["shadow_percent"]) == ("curl", 10)
+
+        async def lifted() -> bool:
+            return not await wheel.admin_layer(first)
+
+        await until(lifted)
+        assert other.layers[-1]["glidepath"]["chat"]["shadow"] == 10  # type: ignore[index]
+        status = await wheel.status()
+        assert status is not None
+        assert "shadow share set by hand to 10 %" in status.message
+
+
 async def test_autopilot_by_curl_stops_the_ramp_and_the_way_back_is_not_hidden_by_a_curl(
     envoys: list[RunningEnvoy], redis_url: str
 ) -> None:

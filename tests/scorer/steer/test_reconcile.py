@@ -192,6 +192,28 @@ def test_autopilot_and_shadow_above_are_a_persons_too() -> None:
     assert above(off, holds(NOW), {"node": (off,)})[0].autopilot is None
 
 
+def test_a_shadow_share_alone_above_is_adopted_and_lifted_when_every_envoy_has_it() -> None:
+    layer, then = {NAMES.shadow: "10"}, desired_imprint(10, 10, True)
+    seen, _ = above(NOW, layer, {"node": (NOW,)})
+    assert (seen.shadow, seen.adopted, seen.masks, seen.odd) == (10.0, None, (), "")
+    assert plan(NAMES, then, {"node": holds(NOW)}, seen.told, overrides={"admin": layer}).writes == {
+        "node": NAMES.write(then)
+    }
+    again, planned = above(then, layer, seen.told)
+    assert again.shadow is None
+    assert planned.writes == {"admin": {NAMES.shadow: ""}}
+    assert above(then, {}, planned.told)[0].shadow is None
+    assert above(NOW, layer, above(NOW, {}, planned.told)[0].told)[0].shadow == 10.0  # curled once more
+
+
+def test_a_shadow_share_alone_above_that_is_none_is_said_once_and_lifted() -> None:
+    layer = {NAMES.shadow: "lots"}
+    seen, planned = above(NOW, layer, {"node": (NOW,)})
+    assert (seen.shadow, seen.odd) == (None, f"admin: {NAMES.shadow}=lots is no percent from 0 to 100")
+    assert planned.writes == {"admin": {NAMES.shadow: ""}}
+    assert above(NOW, layer, seen.told)[0].odd == ""
+
+
 def test_an_admin_layer_that_cannot_be_read_is_nobodys_word() -> None:
     seen = observe(NAMES, NOW, {"node": holds(NOW)}, {"admin": (OLD,)}, overrides={"admin": None})
     assert (seen.adopted, seen.masks, seen.told["admin"]) == (None, (), (OLD,))
