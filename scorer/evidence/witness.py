@@ -29,7 +29,7 @@ class Witness:
 
     _MOST, _MOST_PARTLY = 10, 30  # bad answers: where all fail, and where it is not that bad
     _ALL = 0.7
-    _SURPRISING = 0.1
+    _SURPRISING = 0.1 + 1e-9  # rounding counts for nothing
     _NEWS = 40  # requests of the candidate for which the baseline's failures are news
 
     def __init__(self) -> None:
@@ -65,11 +65,35 @@ class Witness:
         if self.bad >= (self._MOST if rate >= self._ALL else self._MOST_PARTLY):
             return True
         b_errors, n = self._told(since)
-        p, few = min(rate, 0.95), range(b_errors + 1)
-        return n > 0 and sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in few) <= self._SURPRISING
+        return n > 0 and at_most(b_errors, n, min(rate, 0.95)) <= self._SURPRISING
 
     def to_json(self) -> list[Any]:
         return [self.bad, *self.rescues]
 
     def load(self, raw: Sequence[Any]) -> None:
         self.bad, self.rescues = int(raw[0]), Rescues(*(int(v) for v in raw[1:3]))
+
+
+_TERMS = 1000
+_EXACT = 1e-12
+
+
+def at_most(k: int, n: int, p: float) -> float:
+    """The probability that at most k of n fail, each with probability 0 < p < 1; 1 where k is no fewer than expected
+    (it is at least one half then, as the median is within one of the mean). Exact up to some million requests; beyond,
+    where a thousand terms do not do, never too small: the rest is at most a geometric series."""
+    if k >= n * p:
+        return 1.0
+    ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    term = math.exp(ways + k * math.log(p) + (n - k) * math.log1p(-p))
+    total = term
+    for i in range(k, max(0, k - _TERMS), -1):
+        if term <= _EXACT * total:
+            return total
+        term *= i * (1 - p) / ((n - i + 1) * p)
+        total += term
+    left = k - _TERMS
+    if left <= 0:
+        return total
+    fall = left * (1 - p) / ((n - left + 1) * p)
+    return total + term * fall / (1 - fall)
