@@ -30,9 +30,14 @@ _FORMULA = re.compile(r"\$(?! )([^$\n]{1,120})(?<! )\$(?!\d|[.,]\d)")
 _BOXED = re.compile(r"\\(?:boxed|text|textbf|mathrm|mathbf|mathit|operatorname|left|right)\b\s?")
 _FRACTION = re.compile(r"\\[dt]?frac\{([^{}\n]{1,60})\}\{([^{}\n]{1,60})\}")
 _COMMAND = re.compile(r"\\(times|cdot|leq?|geq?|neq?|pm|approx|to|rightarrow|pi|alpha|beta|%|\$|,|;|!|\(|\)|\[|\])")
+_SET_OR_LOGIC = re.compile(
+    r"\\(cup|cap|forall|exists|notin|in|subseteq|supseteq|subset|supset|land|lor|neg|lnot|sqrt)(?![A-Za-z])"
+)
 _COMMANDS = {
     "times": "×", "cdot": "×", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "pm": "±",
     "approx": "≈", "to": "→", "rightarrow": "→", "pi": "π", "alpha": "α", "beta": "β", "%": "%", "$": "$",
+    "cup": "∪", "cap": "∩", "forall": "∀", "exists": "∃", "notin": "∉", "in": "∈", "subseteq": "⊆", "supseteq": "⊇",
+    "subset": "⊂", "supset": "⊃", "land": "∧", "lor": "∨", "neg": "¬", "lnot": "¬", "sqrt": "√",
 }  # fmt: skip
 
 
@@ -129,5 +134,5 @@ def _operator(match: re.Match[str]) -> str:
 
 
 def _formula(text: str) -> str:
-    text = _FRACTION.sub(r"\1/\2", _BOXED.sub("", text))
+    text = _SET_OR_LOGIC.sub(lambda m: _COMMANDS[m[1]], _FRACTION.sub(r"\1/\2", _BOXED.sub("", text)))
     return _COMMAND.sub(lambda m: _COMMANDS.get(m[1], ""), text)

@@ -21,7 +21,7 @@ NEGATIONS = words(
     pas jamais aucun aucune rien ni sans nunca jamás nadie ningún ninguna ninguno nada sin non nessuno nessuna senza né
     não ninguém nenhum nenhuma sem niet geen nooit niemand niets zonder inte ikke aldrig nigdy bez
     не нет нельзя никогда никто ничего без لا لم لن ليس غير नहीं
-    不 没 沒 無 无 未 勿 非 别 ません ない なかっ
+    − 不 没 沒 無 无 未 勿 非 别 ません ない なかっ
     """
 )
 # Verbs that turn what follows into its opposite when they are put in, or left out.
@@ -47,7 +47,8 @@ _CLASSES = {
     "quantifier": "all most many some few none several every",
     "comparison": "< > <= >= = != ≈",
     "operator": "+ - × / ^ ±",
-    "logic": "∧ ∨ ∈ ∉",
+    "logic": "∧ ∨ ∈ ∉ ∪ ∩ ⊂ ⊃ ⊆ ⊇",
+    "quantor": "∀ ∃",
     "trend": "↑ ↓",
     "mark": "✓ ✗",
     "thumb": "👍 👎",

@@ -19,6 +19,7 @@ from scorer.compare.figures import (
     with_unit,
 )
 from scorer.compare.lexicon import NOT_NAMES
+from scorer.compare.signs import SIGN, sign_key
 from scorer.compare.spellings import (
     COMMA_LANGUAGES,
     CURRENCY_MARKS,
@@ -48,7 +49,8 @@ _TOKEN = re.compile(
     rf"|{_LETTER}+(?:['.]{_LETTER}+)*\d*"  # don't  e.g  U.S  h2
     rf"|ません|ない|なかっ|[{_CJK}]"  # no blanks between words: each character is one
     r"|\^-?\w{1,12}"
-    r"|[★☆⭐]+|[€£¥₹%°≤≥≠≈±√∞∧∨¬∈∉⊂↑⬆▲🔺📈↓⬇▼🔻📉→⇒←⇐×÷✓✔✅☑✗✘❌❎☒✖👍👎]"
+    rf"|{SIGN}"
+    r"|[★☆⭐]+|[€£¥₹%°≤≥≠≈±∞∧∨¬∈∉∪∩∀∃⊂⊃⊆⊇↑⬆▲🔺📈↓⬇▼🔻📉→⇒←⇐×√÷✓✔✅☑✗✘❌❎☒✖👍👎]"
     r"|(?<=\b[A-F])[+-](?![\w+-])"  # a grade
     r"|!=|<=|>=|==|->|=>|[=<>+&/^]+"
     r"|(?<=[A-Za-z\d)\]] )-(?= [\d(])|(?<=\b[A-Za-z] )-(?= [A-Za-z]\b)|(?<=\d )-(?= [A-Za-z]\b)"  # x - 1  a - b
@@ -64,6 +66,7 @@ _FIGURE_BEHIND = re.compile(r" (?=[$€£¥₹]?\d)")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _CENTS = re.compile(r"[\d.]+,\d{2}")
 _EURO = re.compile(r" ?(?:€|Euro|EUR)")
+_BARE = str.maketrans("", "", "{( ")
 _BETWEEN_NUMBERS = frozenset({"to", "and", "bis"})
 
 
@@ -303,10 +306,10 @@ class _Scanner:
         self.figure = None
         if surface[0] in "★☆⭐":
             self._add(f"{len(surface) - surface.count('☆')}★", surface, start, number=True)
-        elif surface[0] == "^" and len(surface) > 1:
-            self._add(surface.lower(), surface, start, number=True)
+        elif surface[0] in "^√" and len(surface) > 1:
+            self._add(surface.lower().translate(_BARE), surface, start, number=True)
         else:
-            key = SYMBOLS.get(surface, surface)
+            key = sign_key(self.text, start, surface) if surface in ("+", "-") else SYMBOLS.get(surface, surface)
             self._add(key, surface, start, symbol=not key[0].isalpha())
 
 
