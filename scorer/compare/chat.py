@@ -53,6 +53,9 @@ def compare_text(
             aligned, edits=tuple(e for e in aligned.edits if not all(t.code for t in (*e.left, *e.right)))
         )
     signals = [_fact(fact(left, right, aligned), aligned, settings, floor) for fact in FACTS]
+    end = form.closing(left, right, aligned)
+    if end is not None:
+        signals = [end if s.name == end.name and s.effect < end.effect else s for s in signals]
     signals += [*_forms(left, right, aligned, refusals, code), form.drift(said, aligned)]
     measures = {
         "cosine": round(said.mean, 4),

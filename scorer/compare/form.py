@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
@@ -17,7 +19,9 @@ from scorer.compare.result import Signal, clamp, excerpt, ramp
 from scorer.compare.tokens import Token
 
 _MANY_TYPOS = 3
-_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
+_CLOSING_MARKS = " \n\t\"'”’»」』)*_`"
+_ROW = re.compile(r"[ \t]*(?:[-*+•|]|\d{1,3}[.)])[ \t|]*\S")  # of a list or a table
 
 
 def one_sided(name: str, left: Fault, right: Fault) -> Signal:
@@ -83,8 +87,44 @@ def _missing_tail(left: Reading, right: Reading, aligned: Aligned) -> tuple[floa
     if half_word or not (more[0].opens or shorter.text.rstrip().endswith(_SENTENCE_ENDS)):
         return 1.0, len(more) - len(less), baseline
     # Cut between sentences. A candidate that says one sentence more has added something; the baseline was not cut.
-    degree = 0.0 if baseline else 0.6 + 0.4 * ramp(share, 0.02, 0.1)
-    return degree, len(more) - len(less), baseline
+    added = baseline or _closing_words(more, shorter, right if shorter is left else left, share)
+    return 0.0 if added else 0.6 + 0.4 * ramp(share, 0.02, 0.1), len(more) - len(less), baseline
+
+
+def closing(left: Reading, right: Reading, aligned: Aligned) -> Signal | None:
+    """A last sentence that the candidate leaves out and yet ends whole: an omission of its share of the text."""
+    last = aligned.edits[-1] if aligned.edits else None
+    if last is None or last.right or not last.left or last.left_end != len(aligned.left):
+        return None
+    share = len(last.left) / len(aligned.left)
+    if not _closing_words(last.left, right, left, share):
+        return None
+    why = f"{last} (at the end)"
+    return Signal("omission", ramp(share, 0.05, 0.35), aligned_bearing(aligned), why)
+
+
+def _closing_words(missing: Sequence[Token], shorter: Reading, longer: Reading, share: float) -> bool:
+    """Whether a whole text merely lacks the last sentence of the other, or two short ones: an offer, a good wish.
+
+    A list or a table that lacks its last row is not whole.
+    """
+    sentences = sum(t.opens for t in missing)
+    if not missing[0].opens or sentences > 2 or (sentences > 1 and share > _SHORT):
+        return False
+    if shorter.cut or unfinished(shorter).degree or not _ends_whole(shorter.text):
+        return False
+    return _ROW.match(longer.text.rstrip().rsplit("\n", 1)[-1]) is None
+
+
+_SHORT = 0.25  # of the words of a text
+
+
+def _ends_whole(text: str) -> bool:
+    """With the end of a sentence, behind which quotation marks, brackets and emoji may stand."""
+    end = text[-40:]
+    while end and (end[-1] in _CLOSING_MARKS or unicodedata.category(end[-1]) in ("So", "Sk", "Cf", "Mn")):
+        end = end[:-1]
+    return end.endswith(_SENTENCE_ENDS)
 
 
 def _begins(part: Token, whole: Token, missing: Sequence[Token]) -> bool:

@@ -144,6 +144,47 @@ def test_a_word_that_breaks_off_is_cut() -> None:
     assert half.details["truncation"] == "the last word is cut"
 
 
+@pytest.mark.parametrize(
+    "closing",
+    [
+        "Do you have any other questions?", "Have a great day ahead!", "Best of luck with your trip!",
+        "Ich hoffe, das hilft Ihnen weiter!", "J'espère que cela vous aide.", "希望对你有帮助！",
+        "That was it! Have fun over there. 😊",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("between", [" ", "\n\n"])
+def test_a_whole_answer_without_a_closing_line_is_not_cut(closing: str, between: str) -> None:
+    result = compared(TEXT + between + closing, TEXT)
+    assert result.signals["truncation"] == 0.0
+    assert result.flags == ()
+    assert 0.8 < result.agreement < 1.0
+
+
+def test_a_long_last_sentence_left_out_is_an_omission() -> None:
+    said = TEXT[: TEXT.index(" It was")]
+    long = " Whoever wants to see it in full has to go down to the river early in the morning and look up from there."
+    result = compared(said + long, said)
+    assert ("omission" in result.flags, "truncation" in result.flags) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("whole", "part"),
+    [
+        (TEXT, TEXT[:-25]),
+        (TEXT + "\n\n```\nls\n```\nHave a great day!", TEXT + "\n\n```\nls"),
+        (TEXT + "\n\n1. Take the metro.\n2. Walk back over the bridge.", TEXT + "\n\n1. Take the metro."),
+        (TEXT + " Buy a ticket (the day one. It is cheap).", TEXT + " Buy a ticket (the"),
+    ],
+)
+def test_an_answer_that_ends_in_the_middle_stays_cut(whole: str, part: str) -> None:
+    assert "truncation" in compared(whole, part).flags
+
+
+def test_a_closing_line_that_the_length_limit_took_is_cut() -> None:
+    cut = compare_text(Reading(TEXT + " Have a great day!"), Reading(TEXT, cut=True), SETTINGS, CLOSE)
+    assert "truncation" in cut.flags
+
+
 def test_a_list_with_a_closing_word_of_its_own_is_not_cut() -> None:
     planets = "These are the planets:\n\n" + "\n".join(f"{i}. {p}" for i, p in enumerate(("Venus", "Mars", "Pluto"), 1))
     left = planets + "\n\nFeel free to let me know which planet you would like to know more about!"
