@@ -40,7 +40,7 @@ class WorkloadKeys:
     @property
     def state(self) -> str:
         """Hash; ``blob``: the steer loop's state with its evidence and stream cursors; ``fence``, ``group``, ``at_ms``:
-        who wrote it last, and when."""
+        who wrote it last, and when; ``unreadable``: the last blob that was none, kept for people."""
         return self._key("state")
 
     @property

@@ -13,6 +13,8 @@ from scorer.steer.facts import Facts, against, note
 from scorer.steer.machine import RETREATING, Event, IllegalTransitionError, RampState, transition
 from scorer.steer.policy import RampPolicy
 
+BACK = frozenset({CommandKind.HOLD, CommandKind.ROLLBACK, CommandKind.ABORT})  # stop, or lower the share
+
 Change = Callable[[RampState, Command, Facts, RampPolicy, int], RampState]
 
 
@@ -20,7 +22,8 @@ def obey(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> tup
     """All commands of this tick, in order. A command that cannot be is a ``refused`` decision.
 
     Those that stop or take back, ``hold``, ``rollback`` and ``abort``, are possible in every state: who says so need
-    not know in which one the workload is.
+    not know in which one the workload is. Only they are obeyed where they were said before the state began: the others
+    were meant for one that is no longer known.
     """
     decisions: list[Decision] = []
     for command in facts.commands:
@@ -37,7 +40,15 @@ def obey(state: RampState, facts: Facts, policy: RampPolicy, now_ms: int) -> tup
 
 def apply(state: RampState, command: Command, facts: Facts, policy: RampPolicy, now_ms: int) -> RampState:
     """The state that the command leads to. Raises CommandRefusedError (IllegalTransitionError by the table)."""
+    if command.kind not in BACK and said_ms(command) < facts.began_ms:
+        raise CommandRefusedError("said before this state began, and so of another one; say it again")
     return _CHANGES[command.kind](state, command, facts, policy, now_ms)
+
+
+def said_ms(command: Command) -> int:
+    """When Redis took the command in, by its own clock."""
+    head = command.id.partition("-")[0]
+    return int(head) if head.isascii() and head.isdigit() else 0
 
 
 def _event(command: Command, before: RampState, after: RampState) -> str:

@@ -26,13 +26,14 @@ class Facts:
     many of these failed since the drill began; ``baseline`` and ``candidate`` say who they are now, see RampState;
     ``strangers`` are Envoys that came with weights that this state never told them; ``unclear`` and ``odd`` are values
     set by hand that say nothing, see Observation; ``stray`` counts clients' requests that reached the candidate though
-    its share is 0, and began after it was.
+    its share is 0, and began after it was; ``began_ms`` is when the state began where none could be read.
     """
 
     workload: str = ""
     verdicts: tuple[Verdict, ...] = ()
     samples: int = 0
     commands: tuple[Command, ...] = ()
+    began_ms: int = 0
     confirmed: int = 0
     envoys: int = 0
     adopted: float | None = None

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from glidepath.records import CommandKind, Decision, WorkloadStatus, to_json
+from glidepath.records import Decision, WorkloadStatus, to_json
 from scorer.steer import commands
 from scorer.steer.facts import Facts, note
 from scorer.steer.machine import RETREATING
@@ -18,7 +18,6 @@ from scorer.steer.reconcile import NONE, Values, plan
 from scorer.steer.store import Record
 from scorer.steer.track import Track
 
-BACK = frozenset({CommandKind.HOLD, CommandKind.ROLLBACK, CommandKind.ABORT})
 AGAIN_MS = 600_000  # a workload that fails now and then is announced no more often
 
 
@@ -64,7 +63,7 @@ def _obey(track: Track, now_ms: int) -> tuple[Decision, ...]:
     said: list[Decision] = []
     for order in track.orders:
         facts = replace(_facts(track), commands=(order,))
-        if order.kind in BACK:
+        if order.kind in commands.BACK:
             track.state, decisions = commands.obey(track.state, facts, track.policy, now_ms)
             said += decisions
             continue

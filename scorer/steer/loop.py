@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 import structlog
 from redis.exceptions import RedisError
 
 from glidepath.config import Config
-from glidepath.errors import InputError, first_of
+from glidepath.errors import first_of
 from glidepath.records import Decision, Phase, to_json
 from glidepath.redisio import being_cancelled
 from scorer.steer.actuator import Actuator, ListenError, MayWrite
+from scorer.steer.begin import taken_up
 from scorer.steer.clocks import RedisTimes
 from scorer.steer.lease import Lease
 from scorer.steer.lifeline import lifeline
@@ -181,23 +180,10 @@ class SteerLoop:
                 await self._load_one(name, self._clock_ms())
 
     async def _load_one(self, name: str, now_ms: int, former: Track | None = None) -> None:
-        """``former``: what this process knew a moment ago, for when Redis has lost everything meanwhile."""
-        track = Track(name, self._config, self._kind)
-        try:
-            blob = await self._store.load(name)
-            if blob is None and former is not None:
-                log.error("state_lost", workload=name, effect="goes on from this process's memory")
-                blob = json.loads(former.blob())
-            if blob is None:
-                track.start(self._redis_time.at(name, now_ms))
-                self._born.add(name)
-            else:
-                track.restore(blob, self._redis_time.at(name, now_ms))
-        except InputError as error:
-            log.error("state_unreadable", workload=name, reason=str(error), effect="held; weights stay")  # noqa: TRY400
-            track = Track(name, self._config, self._kind)
-            track.start(self._redis_time.at(name, now_ms))
-            track.state = replace(track.state, newborn=True, held_reason=str(error))
+        at_ms = self._redis_time.at(name, now_ms)
+        track, born = await taken_up(name, self._config, self._kind, self._store, at_ms, former)
+        if born:
+            self._born.add(name)
         self.tracks[name] = track
         self._inherited[name] = frozenset({track.desired})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,9 @@ BATCH = 500  # entries of one stream at once; a full batch is followed by anothe
 START = "0-0"
 CLUSTER_POLL_S = 0.05
 LIVE_MS = round(LIVE_S * 1000)
+RECALL_MS = 86_400_000  # what was said earlier and never answered is not obeyed when a state begins
+SLACK_MS = 1_000  # a command may come in while the write of a tick that has not read it is under way
+LOOK_BACK = 500  # decisions in which the last answered command is looked for
 
 _WRITE = """
 local t = redis.call('TIME')
@@ -91,6 +95,8 @@ class Store(Protocol):
 
     async def load(self, workload: str) -> Mapping[str, Any] | None: ...
 
+    async def salvage(self, workload: str, now_ms: int) -> str: ...
+
     async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]: ...
 
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]: ...
@@ -120,6 +126,33 @@ class RedisStore:
         if not isinstance(state, dict):
             raise InputError(f"the stored state of {workload} is not an object")
         return state
+
+    async def salvage(self, workload: str, now_ms: int) -> str:
+        """For when no state can be read: a blob that is none is kept in the field ``unreadable``, for people.
+
+        Returns the id in the command stream up to which leaders have read for certain: they answer each command in the
+        log, and write something every second.
+        """
+        names = WorkloadKeys(workload)
+        blob, at_ms = await self._redis.hmget(names.state, ["blob", "at_ms"])
+        if blob is not None:
+            await self._redis.hset(names.state, "unreadable", blob)
+        known = [(_id_ms(at_ms) - SLACK_MS, 0) if at_ms else (0, 0), *await self._answered(names.log)]
+        ms, number = max((now_ms - RECALL_MS, 0), *known)
+        return f"{ms}-{number}" if ms <= now_ms else f"{now_ms}-0"  # a clock that was set back since
+
+    async def _answered(self, key: str) -> list[tuple[int, int]]:
+        try:
+            entries = _flat(await self._redis.xrevrange(key, count=LOOK_BACK))
+        except ResponseError:  # not the stream that it should be
+            return []
+        found = []
+        for _, fields in entries:
+            with contextlib.suppress(InputError, KeyError):
+                ms, _, number = str(from_json(Decision, fields[b"d"]).details.get("command_id", "")).partition("-")
+                if (ms + number).isascii() and ms.isdigit() and number.isdigit():
+                    found.append((int(ms), int(number)))
+        return found
 
     async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]:
         """Entries after ``cursors`` (workload → stream → id); waits up to ``block_ms`` until there is at least one."""

@@ -77,6 +77,7 @@ class Track:
         self._stray = 0
         self._overrides: Mapping[str, Values | None] = NONE
         self.orders: tuple[Command, ...] = ()  # read, and not obeyed yet
+        self.began_ms = 0  # when this state began without a former one
         self.alarmed_ms = 0  # when it was said that ticks fail
         backends = {"baseline": self.workload.baseline, "candidate": self.workload.candidate}
         self._sides = {role: identity(b, config.backends[b]) for role, b in backends.items()}
@@ -88,6 +89,11 @@ class Track:
         self.state = initial(self.workload.start, self.policy.last, now_ms, self.digest)
         self.state = replace(self.state, newborn=newborn)
         self.evidence = self._fresh(now_ms)
+
+    def disregard(self, answered: str, now_ms: int) -> None:
+        """The state is new, the command stream need not be: entries up to ``answered`` were dealt with, and of what
+        else was said before ``now_ms`` only a stop or a way back is obeyed (commands.py)."""
+        self.cursors["commands"], self.began_ms = answered, now_ms
 
     def _fresh(self, now_ms: int) -> Evidence:
         """Where the share is not known, clients' own requests are judged, as at a step."""
@@ -104,6 +110,7 @@ class Track:
             self.totals = totals_of(require_mapping(blob["totals"]))
             self._settled = self.state.epoch  # by the former leader, or too late to tell
             self._seen = dict(require_mapping(blob["seen"]))
+            self.began_ms = int(blob.get("began", 0))
             self.clocks.load(require_mapping(blob.get("clocks", {})))
             raw = dict(require_mapping(blob["evidence"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -131,6 +138,7 @@ class Track:
             "told": told_to_json(self.told),
             "totals": {f.name: getattr(self.totals, f.name) for f in dataclasses.fields(self.totals)},
             "seen": self._seen,
+            "began": self.began_ms,
             "clocks": self.clocks.to_json(),
         }
         return json.dumps(kept, separators=(",", ":"))
@@ -288,6 +296,7 @@ class Track:
             verdicts=self.verdicts,
             samples=self.evidence.requests(),
             commands=self.orders,
+            began_ms=self.began_ms,
             confirmed=len(seen.confirmed),
             envoys=self.envoys,
             adopted=seen.adopted,

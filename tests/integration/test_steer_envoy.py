@@ -269,6 +269,7 @@ async def test_dns_names_stand_for_all_their_addresses(envoy: Fleet, redis_url: 
         update={"envoy": config.envoy.model_copy(update={"admin": (f"dns://localhost:{port}",)})}
     )
     async with steering(config) as wheel:
+        await until(lambda: wheel.stands("shadow", 0, 1))
         await wheel.order(CommandKind.PROMOTE)
         await until(lambda: wheel.has(envoy.envoys[0].admin, 500))
 

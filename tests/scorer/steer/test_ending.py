@@ -15,7 +15,7 @@ from scorer.steer.actuator import MemoryActuator
 from scorer.steer.admin import Channel
 from scorer.steer.loop import SteerLoop
 from scorer.steer.metrics import SteerMetrics
-from scorer.steer.store import News, Record
+from scorer.steer.store import START, News, Record
 from tests.support.steering import Scripted
 
 
@@ -47,6 +47,9 @@ class Stubborn:
 class QuietStore:
     async def load(self, workload: str) -> None:
         return None
+
+    async def salvage(self, workload: str, now_ms: int) -> str:
+        return START
 
     async def news(self, cursors: Any, block_ms: int) -> Mapping[str, News]:
         await asyncio.sleep(0)

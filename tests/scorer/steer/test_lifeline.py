@@ -17,7 +17,7 @@ from scorer.steer.actuator import MemoryActuator
 from scorer.steer.loop import SteerLoop
 from scorer.steer.machine import RampState
 from scorer.steer.metrics import SteerMetrics
-from scorer.steer.store import News, Record, no_cursors
+from scorer.steer.store import START, News, Record, no_cursors
 from tests.support.steering import Scripted, ScriptedEvidence
 from tests.support.waiting import eventually
 
@@ -84,6 +84,9 @@ class Shelf:
 
     async def load(self, workload: str) -> Mapping[str, Any] | None:
         return self.blob if workload == "chat" else None
+
+    async def salvage(self, workload: str, now_ms: int) -> str:
+        return START
 
     async def news(self, cursors: Any, block_ms: int) -> Mapping[str, News]:
         await asyncio.sleep(0)

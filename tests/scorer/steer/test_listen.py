@@ -16,7 +16,7 @@ from scorer.steer.actuator import ListenError, MemoryActuator
 from scorer.steer.loop import SteerLoop
 from scorer.steer.metrics import SteerMetrics
 from scorer.steer.rtds import RtdsActuator
-from scorer.steer.store import News, Record
+from scorer.steer.store import START, News, Record
 from tests.support.steering import Scripted
 from tests.support.waiting import eventually
 
@@ -79,6 +79,9 @@ class Lease:
 class QuietStore:
     async def load(self, workload: str) -> None:
         return None
+
+    async def salvage(self, workload: str, now_ms: int) -> str:
+        return START
 
     async def clocks_ms(self, workloads: Any) -> Mapping[str, int]:
         return {}
