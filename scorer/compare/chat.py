@@ -56,6 +56,9 @@ def compare_text(
     end = form.closing(left, right, aligned)
     if end is not None:
         signals = [end if s.name == end.name and s.effect < end.effect else s for s in signals]
+    moved = steps_moved(left.text, right.text)
+    if moved:
+        signals = [Signal("swaps", 1.0, why=moved) if s.name == "swaps" else s for s in signals]
     signals += [*_forms(left, right, aligned, refusals, code), form.drift(said, aligned)]
     measures = {
         "cosine": round(said.mean, 4),
@@ -121,9 +124,6 @@ def _forms(
         form.one_sided("leaks", leaks(left), leaks(right)),
         _code(left, right, code),
     ]
-    moved = steps_moved(left.text, right.text)
-    if moved:
-        found.append(Signal("swaps", 1.0, why=moved))
     confidence = form.confidence(left, right)
     return [*found, confidence] if confidence else found
 

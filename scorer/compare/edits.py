@@ -12,7 +12,7 @@ from functools import cached_property
 from rapidfuzz.distance import Levenshtein
 
 from scorer.compare.lexicon import CODE_LABELS, NEGATIONS, excludes, misspelled, same_word, synonyms
-from scorer.compare.order import reordered
+from scorer.compare.order import ordered, reordered
 from scorer.compare.result import ramp
 from scorer.compare.tokens import Token, is_name
 
@@ -45,7 +45,8 @@ def _said(tokens: Sequence[Token]) -> str:
 class Aligned:
     """Two token sequences, the edits between them, and how alike they are.
 
-    ``reordered``: the lists whose items stand in another order, as they are said; they are in no edit.
+    ``reordered``: the lists whose items stand in another order, as they are said; they are in no edit. ``disordered``:
+    those of them whose order counts.
     """
 
     left: tuple[Token, ...]
@@ -53,6 +54,7 @@ class Aligned:
     edits: tuple[Edit, ...]
     matched: int
     reordered: tuple[str, ...] = ()
+    disordered: tuple[str, ...] = ()
 
     @cached_property
     def likeness(self) -> float:
@@ -109,7 +111,7 @@ def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
         return _align(left, right)
     turned = _align(right, left)
     edits = tuple(Edit(e.right, e.left, e.right_at, e.left_at, e.right_end, e.left_end) for e in turned.edits)
-    return Aligned(left, right, edits, turned.matched, turned.reordered)
+    return Aligned(left, right, edits, turned.matched, turned.reordered, turned.disordered)
 
 
 def _align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
@@ -134,23 +136,27 @@ def _align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Aligned:
     _slide_first(edits, left, right)
     _slide_last(edits, left, right)
     lists: list[str] = []
+    wrong: list[str] = []
     if len(edits) > 1:
-        edits, found, words = _without_reordered(edits, left, right)
-        lists, matched = found, matched + words
+        edits, lists, wrong, words = _without_reordered(edits, left, right)
+        matched += words
     kept = [edit for edit in (_substance(e) for e in edits) if edit.left or edit.right]
-    return Aligned(left, right, tuple(kept), matched, tuple(lists))
+    return Aligned(left, right, tuple(kept), matched, tuple(lists), tuple(wrong))
 
 
 _NEAR = 8  # words between two edits of one list at most
-_SENTENCE = 30  # words behind a list that may say that its order counts
+_SENTENCE = 30  # words around a list that may say that its order counts
 
 
 def _without_reordered(
     edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]
-) -> tuple[list[Edit], list[str], int]:
-    """The edits without those that only put the items of a list in another order; the lists; their words in edits."""
+) -> tuple[list[Edit], list[str], list[str], int]:
+    """The edits without those that only put the items of a list in another order; the lists; those whose order counts;
+    the words of both in edits.
+    """
     kept: list[Edit] = []
     lists: list[str] = []
+    wrong: list[str] = []
     words = start = 0
     for end in range(1, len(edits) + 1):
         if end < len(edits) and edits[end].left_at - edits[end - 1].left_end <= _NEAR:
@@ -159,12 +165,14 @@ def _without_reordered(
         start = end
         a = left[run[0].left_at : run[-1].left_end]
         b = right[run[0].right_at : run[-1].right_end]
-        if len(run) > 1 and reordered(a, b, left[run[-1].left_end : run[-1].left_end + _SENTENCE]):
-            lists.append(f"{_said(a)} → {_said(b)}")
+        if len(run) > 1 and reordered(a, b):
+            before = left[max(0, run[0].left_at - _SENTENCE) : run[0].left_at]
+            fixed = ordered(before, a, left[run[-1].left_end : run[-1].left_end + _SENTENCE])
+            (wrong if fixed else lists).append(f"{_said(a)} → {_said(b)}")
             words += max(sum(len(e.left) for e in run), sum(len(e.right) for e in run))
         else:
             kept += run
-    return kept, lists, words
+    return kept, lists, wrong, words
 
 
 def _between(left: tuple[Token, ...], right: tuple[Token, ...], start: tuple[int, int], end: tuple[int, int]) -> Edit:

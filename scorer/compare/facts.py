@@ -49,6 +49,8 @@ def negation(left: Reading, right: Reading, aligned: Aligned) -> Signal:
 def swaps(left: Reading, right: Reading, aligned: Aligned) -> Signal:
     """A word exchanged for its opposite, or for another of its kind: more/less, all/some, first/second."""
     del left, right
+    if aligned.disordered:
+        return Signal("swaps", 1.0, aligned.closeness, f"another order: {aligned.disordered[0]}")
     return _signal("swaps", aligned, _swapped, 0.0)
 
 

@@ -1,6 +1,7 @@
 """Lists whose order says nothing: names joined by commas and "and", lines with bullets.
 
-Numbered steps, and what stands on two sides of a verb, are not such lists. Cost: nothing where nothing moved.
+Numbered steps, lists that the sentence calls an order, and what stands on two sides of a verb, are not such lists.
+Cost: nothing where nothing moved.
 """
 
 from __future__ import annotations
@@ -10,21 +11,48 @@ from collections import Counter
 from collections.abc import Sequence
 
 from scorer.compare.lexicon import CONNECTORS
+from scorer.compare.lists import bare, in_order_of, lines_moved
 from scorer.compare.tokens import Token
+
+__all__ = ["in_order_of", "ordered", "reordered", "steps_moved"]
 
 _LONGEST = 60  # words in which a list is looked for
 _EACH = frozenset({"respectively", "beziehungsweise", "respectivement", "respectivamente", "rispettivamente"})
+_KINDS_OF_ORDER = frozenset(
+    {"that", "this", "following", "right", "correct", "chronological", "descending", "ascending", "increasing"}
+    | {"decreasing", "reverse", "of"}
+)
+_IS = frozenset({"is", "was", "of"})
+_POLES = frozenset({"most", "least", "worst", "top"})
+_RANKED = frozenset({"ranked", "sorted", "descending", "ascending"})
 _ORDERED = _EACH | {"then", "first", "second", "before", "after"}
 
 
-def reordered(left: Sequence[Token], right: Sequence[Token], after: Sequence[Token] = ()) -> bool:
-    """Whether both passages are one list, its items in another order, and what comes ``after`` does not count on it."""
-    if not 3 <= len(left) <= _LONGEST or len(right) > _LONGEST:
+def reordered(left: Sequence[Token], right: Sequence[Token]) -> bool:
+    """Whether both passages are one list, its items in another order."""
+    if not 3 <= len(left) <= _LONGEST or len(right) > _LONGEST or any(t.code for t in left):
         return False
     one, other = _items(left), _items(right)
-    if len(one) < 2 or one == other or Counter(one) != Counter(other):
-        return False
-    return not any(t.key in _ORDERED for t in left) and not any(t.key in _EACH for t in after)
+    return len(one) >= 2 and one != other and Counter(one) == Counter(other)
+
+
+def ordered(before: Sequence[Token], listed: Sequence[Token], after: Sequence[Token]) -> bool:
+    """Whether a sentence counts on the order of what it lists: respectively, in that order, from the largest on."""
+    if any(t.key in _ORDERED for t in listed):
+        return True
+    starts = [i for i, t in enumerate(before) if t.opens]
+    end = next((i for i, t in enumerate(after) if t.opens), len(after))
+    said = ["", *(t.key for t in before[starts[-1] if starts else 0 :]), "", *(t.key for t in after[:end]), "", ""]
+    return any(_counts(said, i) for i in range(1, len(said) - 2))
+
+
+def _counts(said: list[str], i: int) -> bool:
+    word = said[i]
+    if word == "order":
+        return said[i - 1] in _KINDS_OF_ORDER or (said[i - 1] == "in" and said[i + 1] != "to") or said[i + 1] in _IS
+    if word in ("from", "with"):
+        return any(w.endswith("est") or w in _POLES for w in said[i + 1 : i + 3])
+    return word in _EACH or word in _RANKED
 
 
 def _items(tokens: Sequence[Token]) -> list[tuple[str, ...]]:
@@ -39,36 +67,17 @@ def _items(tokens: Sequence[Token]) -> list[tuple[str, ...]]:
     return [tuple(item) for item in items if item]
 
 
-_BULLET_LINE = re.compile(r"^[ \t]{0,12}[-*+•▪◦‣–][ \t]+\S[^\n]*$", re.MULTILINE)
-
-
-def in_order_of(text: str, other: str) -> str | None:
-    """``text`` with the lines of its bulleted list in the order in which ``other`` has them; None if there is no need.
-
-    Only where both have the same lines, each once.
-    """
-    lines, theirs = _BULLET_LINE.findall(text), _BULLET_LINE.findall(other)
-    if len(lines) < 2 or len(lines) != len(theirs):
-        return None
-    own, wanted = [_bare(line) for line in lines], [_bare(line) for line in theirs]
-    if own == wanted or sorted(own) != sorted(wanted) or len(set(own)) != len(own):
-        return None
-    by_text = dict(zip(own, lines, strict=True))
-    order = iter([by_text[key] for key in wanted])
-    return _BULLET_LINE.sub(lambda _: next(order), text)
-
-
 _STEP = re.compile(r"^[ \t]{0,12}\d{1,3}[.)][ \t]+(\S[^\n]*)$", re.MULTILINE)
 
 
 def steps_moved(left: str, right: str) -> str:
-    """What was exchanged, if both texts number the same steps, in another order; else nothing."""
-    one, other = ([_bare(step) for step in _STEP.findall(text)] for text in (left, right))
+    """What was exchanged, if both texts hold the same steps or lines where their places count; else nothing."""
+    return _steps_moved(left, right) or lines_moved(left, right)
+
+
+def _steps_moved(left: str, right: str) -> str:
+    one, other = ([bare(step) for step in _STEP.findall(text)] for text in (left, right))
     if len(one) < 2 or one == other or sorted(one) != sorted(other):
         return ""
     at = next(i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
     return f"step {at + 1}: “{one[at]}” → “{other[at]}”"
-
-
-def _bare(line: str) -> str:
-    return line.strip().lstrip("-*+•▪◦‣– \t").rstrip(" .;,\t").casefold()
