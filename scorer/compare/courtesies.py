@@ -34,13 +34,27 @@ _OPENING = re.compile(
     r")\s*(?:[,.!:;]+|-(?=\s)|\n)\s*",
     re.IGNORECASE,
 )  # fmt: skip
+# What a reader may want of the writer; anything else behind "if" is a case of the matter itself.
+_WISH = (
+    r"(?:you(?:'d| would| want| wish| like| prefer| need| ever need| run into| get stuck| tell| give| share| provide"
+    r"| could| can|'re (?:interested|looking|unsure|curious|stuck|not sure)"
+    r"| are (?:interested|looking|unsure|curious|stuck|not sure)"
+    r"| (?:still )?(?:have|got) (?:(?:any|a|more|other|further|specific|additional) ){0,3}"
+    r"(?:questions?|doubts?|details?|issues?|trouble|concerns?|problems?|requests?|requirements?|preferences?))\b"
+    r"|(?:there(?:'s| is| are) )?(?:anything|something)(?: is| isn't| was)?(?: else| more| unclear| i (?:can|could))\b"
+    r"|(?:this|that|it) (?:helps|helped|works|worked|makes sense|answers)\b|i (?:can|could|may)\b)"
+)
+_ASK = r"(?:ask(?! (?:your|the|an?|him|her|them|his|my|our)\b)|reach out|contact (?:me|us)|let me know)"
 _OFFER = re.compile(
-    r"(?:(?:and|so|but|also)?,? ?(?:please )?(?:just )?let me know\b.*"
-    r"|(?:please )?feel free to (?:ask|reach out|contact (?:me|us)|let me know)\b.*"
-    r"|(?:please )?(?:don'?t|do not) hesitate to (?:ask|reach out|contact (?:me|us)|let me know)\b.*"
-    r"|if (?:you|there|anything)\b.*\b(?:let me know|feel free to (?:ask|reach out|contact (?:me|us))|i(?:'m| am) here"
+    r"(?:(?:and|so|but|also)?,? ?(?:please )?(?:just )?let me know[.!]*"
+    r"|(?:and|so|but|also)?,? ?(?:please )?(?:just )?let me know (?:(?:if|in case|should|when(?:ever)?) "
+    + _WISH
+    + r"|how (?:it|that|this|you)\b|what (?:you|else)\b|which\b|your\b).*"
+    r"|(?:please )?feel free to " + _ASK + r"\b.*"
+    r"|(?:please )?(?:don'?t|do not) hesitate to " + _ASK + r"\b.*"
+    r"|(?:if|should) " + _WISH + r".*\b(?:let me know|feel free to " + _ASK + r"|i(?:'m| am) here"
     r"|i(?:'d| would) be (?:happy|glad)|i(?:'m| am) (?:happy|glad)|i can (?:help|also|give|provide|go)|just ask"
-    r"|hesitate to (?:ask|reach out|contact (?:me|us))|happy to help|just say so)\b.*"
+    r"|hesitate to " + _ASK + r"|happy to help|just say so)\b.*"
     r"|.{0,80}\b(?:would you like (?:me|to (?:know|see|learn|hear)|more|any|an?|some|help)|do you want me to"
     r"|do you need (?:any|more|help)|can i help|may i help|shall i|should i)\b.*\?"
     r"|(?:i )?(?:really )?hope (?:this|that|it|these)(?: \w+)? (?:helps?|helped|answers?|clarif(?:y|ies)|gives?"
@@ -62,6 +76,18 @@ _SENTENCE = re.compile(r"(?:[.!?:;)\]\"']\s|\n)\s*(?=\S)")
 _REACH = 320  # characters before the end in which a last sentence is looked for
 # An offer that holds a number or a name says something, and stays.
 _TELLS = re.compile(r"\d|[a-z,] +(?!I\b)[A-Z][a-z]")
+# So does one with a second clause, a time or a warning, but for clauses that offer once more.
+_AGAIN = re.compile(
+    r"(?:don'?t|do not) hesitate|(?:and|so|but),? (?:please |just )?(?:let me know|feel free)"
+    r"|\b(?:and|so|but),? (?:then |that )?(?:i|we)(?:'ll|'d|'m| can| could| will| would| am| are)\b(?: \w+)?"
+    r"|\bi can (?:also )?go\b|not sure|\b(?:not|isn't|n't) clear\b|i should\b",
+    re.IGNORECASE,
+)
+_MORE = re.compile(
+    r"n't\b|\b(?:not|never|no|nor|without|but|because|as|since|by|before|after|until|unless|must|should|stop|call|go"
+    r"|immediately|at once|otherwise)\b|:|\band (?!(?:an?|the|your|my|any|more|other|some|its|their|\w+s)\b)",
+    re.IGNORECASE,
+)
 
 
 def strip_courtesies(text: str) -> str:
@@ -87,9 +113,14 @@ def without_closing(body: str) -> tuple[str, str]:
         if not starts:
             break
         last = body[starts[-1] :]
-        offer = _OFFER.fullmatch(last) is not None and not _TELLS.search(last)
+        offer = _OFFER.fullmatch(last) is not None and not _tells(last)
         if not offer and _FAREWELL.fullmatch(last) is None:
             break
         offers = f"{last} {offers}" if offer else offers
         body = body[: starts[-1]].rstrip()
     return body, offers.strip()
+
+
+def _tells(offer: str) -> bool:
+    """Whether a closing offer says something of the matter itself."""
+    return _TELLS.search(offer) is not None or _MORE.search(_AGAIN.sub("", offer)) is not None
