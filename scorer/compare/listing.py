@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import Levenshtein, Opcode
 
-from scorer.compare.lexicon import CODE_LABELS, excludes, words
+from scorer.compare.lexemes import DEDENT, INDENT, lexemes
+from scorer.compare.lexicon import excludes, words
 from scorer.compare.result import excerpt, ramp
 from scorer.compare.typography import typeset
 
@@ -20,17 +21,14 @@ _FENCE = re.compile(r"^[ \t]*+```++[ \t]*+([\w+#.-]*+)", re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,300})\1(?!`)")
 _LONGEST = 20_000  # characters of a block, and
 _MOST = 40  # blocks and spans that are compared
-_HASH = words("python py python3 bash sh shell zsh console yaml yml toml ruby r perl dockerfile makefile ini elixir")
-_DASHES = frozenset({"sql", "lua", "haskell"})
-_INDENTED = frozenset({"python", "py", "python3", "yaml", "yml"})
-_BY_CASE_ALIKE = frozenset({"sql", "html"})
-_SLASHES = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
-_STRING = r"'(?:\\.|[^'\\\n]){0,2000}'|\"(?:\\.|[^\"\\\n]){0,2000}\""
-_LEXEME = re.compile(
-    rf"\n[ \t]*|{_STRING}|\d[\w.]*|[^\W\d]\w*"
-    r"|\*\*=?|//=?|==+|!==?|<=>|<=|>=|&&|\|\||->|=>|\+\+|--|\+=|-=|\*=|/=|<<|>>|::|\.\.\.?|:=|\S"
+# The same code but for these: something was commented out, or in; or quoted in another way.
+_COMMENT_MARKS = re.compile(r"[#\s;'\"`]|//|--")
+_CASELESS = words(
+    "select from where join left right inner outer on and or not in as insert into values update set delete group "
+    "order by limit create table drop alter having distinct count sum null true false none asc desc"
 )
-_COMMENT_MARKS = re.compile(r"[#\s]|//|--")  # the same code but for these: something was commented out, or in
+_ENTRY = re.compile(r"[\"']?[\w.-]+[\"']?\s*:\s.*,?")  # of a mapping, whose order says nothing
+_UNORDERED = words("json toml ini yaml yml html css scss xml diff text plaintext markdown md latex")
 _KEYWORDS = words(
     "if else elif for while return not and or in is def class function const let var import from try except true false "
     "none null break continue yield await async with lambda print len range new this self"
@@ -102,8 +100,10 @@ def _spans(left: str, right: str) -> Iterator[Difference]:
         if span == other:
             continue
         a, b = lexemes(span, ""), lexemes(other, "")
-        words = [[t for t in side if t[0].isalnum() or t[0] == "_"] for side in (a, b)]
-        if words[0] == words[1] and a != b:  # other words are seen by the signals that read words
+        said = [[t.casefold() for t in side if t[0].isalnum() or t[0] == "_"] for side in (a, b)]
+        signs = [[t.lower() if t.lower() in _CASELESS else t for t in side] for side in (a, b)]
+        # Other words are seen by the signals that read words; these do not see which letters are capital.
+        if said[0] == said[1] and signs[0] != signs[1]:
             yield Difference(1.0, 1.0, f"`{excerpt(span)}` → `{excerpt(other)}`")
 
 
@@ -120,9 +120,25 @@ def _difference(left: str, right: str, language: str) -> Difference:
     loose = sum(max(len(x), len(y)) for x, y in exchanged)
     likeness = 1 - loose / max(len(a), len(b))
     commented = _COMMENT_MARKS.sub("", left) == _COMMENT_MARKS.sub("", right)
-    bearing = 1.0 if loose <= 2 or commented else ramp(likeness, 0.6, 0.85)
+    certain = loose <= 2 or commented or _moved(left, right, language)
+    bearing = 1.0 if certain else ramp(likeness, 0.6, 0.85)
     x, y = exchanged[0]
     return Difference(1.0, bearing, f"code: {_said(x)} → {_said(y)}")
+
+
+def _moved(left: str, right: str, language: str) -> bool:
+    """Whether the code has the same lines in another order, and it is one of statements."""
+    if language in _UNORDERED:
+        return False
+    ours, theirs = ([line.strip().rstrip(";") for line in code.split("\n") if line.strip()] for code in (left, right))
+    if ours == theirs or sorted(ours) != sorted(theirs):
+        return False
+    moved = (line for op in Levenshtein.opcodes(ours, theirs) for line in _touched(op, ours))
+    return not all(_ENTRY.fullmatch(line) or line.startswith(("- ", "* ")) for line in moved)
+
+
+def _touched(op: Opcode, lines: list[str]) -> list[str]:
+    return [] if op.tag == "equal" else lines[op.src_start : op.src_end]
 
 
 def _said(lexed: list[str]) -> str:
@@ -130,8 +146,7 @@ def _said(lexed: list[str]) -> str:
     return f"“{excerpt(words)}”" if words else "(nothing)"
 
 
-_INDENT, _DEDENT = "\x01", "\x02"
-_NAMES = {_INDENT: "(indented)", _DEDENT: "(unindented)"}
+_NAMES = {INDENT: "(indented)", DEDENT: "(unindented)"}
 
 
 def _renamed(exchanged: list[tuple[list[str], list[str]]], left: list[str], right: list[str]) -> bool:
@@ -147,50 +162,3 @@ def _renamed(exchanged: list[tuple[list[str], list[str]]], left: list[str], righ
     if len(olds) != len(news) or olds & set(right) or news & set(left) or (olds | news) & _KEYWORDS:
         return False
     return all(left.count(old) > 1 and not excludes(old.lower(), new.lower()) for old, new in names.items())
-
-
-def lexemes(code: str, language: str) -> list[str]:
-    """The words, signs and (where they mean something) indentations of a program, without comments."""
-    indented = language in _INDENTED
-    known = language in CODE_LABELS
-    hashes, dashes = language in _HASH or not known, language in _DASHES
-    slashes = known and not hashes and not dashes
-    if slashes and (("//" in code and "://" not in code) or "/*" in code):
-        code = _SLASHES.sub("", code)
-    found: list[str] = []
-    levels = [0]
-    depth = skip = 0
-    for match in _LEXEME.finditer("\n" + code.replace("\t", "    ")):
-        lexeme = match[0]
-        if lexeme[0] == "\n":
-            skip = 0
-            if indented and not depth and not _blank(match, hashes):
-                _indent(len(lexeme) - 1, levels, found)
-            continue
-        if skip:
-            continue
-        if (hashes and lexeme == "#") or (dashes and lexeme == "--"):
-            skip = 1
-            continue
-        depth += (lexeme in "([{") - (lexeme in ")]}") if len(lexeme) == 1 else 0
-        depth = max(depth, 0)
-        if found and found[-1] == "," and lexeme in (")", "]", "}"):
-            found.pop()  # a comma too many changes nothing
-        if lexeme[0] in "'\"" and len(lexeme) > 1:
-            lexeme = '"' + lexeme[1:-1] + '"'
-        found.append(lexeme.lower() if language in _BY_CASE_ALIKE else lexeme)
-    return [t for t in found if t != ";"]
-
-
-def _blank(match: re.Match[str], hashes: bool) -> bool:
-    rest = match.string[match.end() : match.end() + 1]
-    return rest in ("", "\n") or (hashes and rest == "#")
-
-
-def _indent(width: int, levels: list[int], found: list[str]) -> None:
-    if width > levels[-1]:
-        levels.append(width)
-        found.append(_INDENT)
-    while width < levels[-1]:
-        levels.pop()
-        found.append(_DEDENT)
