@@ -59,9 +59,23 @@ def _as_configured(label: str, settings: ClassificationSection) -> str:
 
 def _shape(label: str, settings: ClassificationSection) -> str:
     if settings.ignore_punctuation:
-        label = _LEAD.sub("", label.strip(_EDGES)).strip(_EDGES) or label.strip()  # a mark may be the label
+        label = _bare(_LEAD.sub("", _bare(label))) or label.strip()  # a mark may be the label
     label = " ".join(label.split())
     return label.casefold() if settings.ignore_case else label
+
+
+def _bare(label: str) -> str:
+    """Without blanks and marks at its ends: the ASCII ones, and what any script has for punctuation (。, ！, 「」)."""
+    start, end = 0, len(label)
+    while start < end and _edge(label[start]):
+        start += 1
+    while end > start and _edge(label[end - 1]):
+        end -= 1
+    return label[start:end]
+
+
+def _edge(char: str) -> bool:
+    return char in _EDGES or (char > "\x7f" and (char.isspace() or unicodedata.category(char)[0] == "P"))
 
 
 def compare_labels(expected: str, got: str, settings: ClassificationSection) -> Comparison:

@@ -18,6 +18,17 @@ def test_one_class_in_many_spellings(written: str) -> None:
     assert normalise(written, PLAIN) == "spam"
 
 
+@pytest.mark.parametrize(
+    ("plain", "written"),
+    [
+        ("正面", "正面。"), ("正面", "「正面」"), ("正面", "正面！"), ("positif", "« positif »"), ("إيجابي", "إيجابي؟"),
+        ("सकारात्मक", "सकारात्मक।"), ("sí", "¡sí!"), ("a+", "a+"), ("c#", "c#"), ("。", "。"), ("？！", "？！"),
+    ],
+)  # fmt: skip
+def test_marks_of_any_script_around_a_class_say_nothing(plain: str, written: str) -> None:
+    assert normalise(written, PLAIN) == plain
+
+
 def test_normalisation_is_as_declared() -> None:
     exact = ClassificationSection(ignore_case=False, ignore_punctuation=False)
     assert compare_labels("Spam", "spam", exact).agreement == 0.0
