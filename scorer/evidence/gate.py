@@ -46,16 +46,23 @@ class Signal:
         """What ended at about the same time."""
         own = base = 0
         if self.judged:
-            own, base = self.balance.leave_out(total_of(candidate), total_of(baseline))
+            own, base = self._leave_out(total_of(candidate), total_of(baseline))
         self.candidate.add(candidate, own)
         self.baseline.add(baseline, base)
 
     def add_value(self, candidate: bool, value: float) -> None:
-        own, base = self.balance.leave_out(int(candidate), int(not candidate)) if self.judged else (0, 0)
+        own, base = self._leave_out(int(candidate), int(not candidate)) if self.judged else (0, 0)
         if candidate:
             self.candidate.add_value(value, own)
         else:
             self.baseline.add_value(value, base)
+
+    def _leave_out(self, candidate: int, baseline: int) -> tuple[int, int]:
+        parts = self.balance.leave_out(candidate, baseline)
+        returns = self.balance.returns
+        self.candidate.take_back(returns.kept, returns.own)
+        self.baseline.take_back(returns.kept, returns.base)
+        return parts
 
     @property
     def uneven(self) -> bool:

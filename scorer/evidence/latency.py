@@ -100,6 +100,18 @@ def _at(grids: Grids, sides: Sequence[Sums], shifts: Sequence[int], slots: Slots
     return grids.log_e(n[:, None] - np.array(below), n)
 
 
+def worse_quantiles(candidate: Tally, baseline: Tally, q: float) -> tuple[float | None, float | None]:
+    """Of what is not left out of the evidence and of all: those where the candidate does worse. What clients have had
+    so far must not be hidden by weights, nor a slow candidate by a split that flatters it."""
+    own, base = candidate.weighed_quantile(q), baseline.weighed_quantile(q)
+    if not (candidate.uneven or baseline.uneven):
+        return own, base
+    all_own, all_base = candidate.quantile(q), baseline.quantile(q)
+    if own is None or not base or (all_own is not None and all_base and all_own * base > own * all_base):
+        return all_own, all_base
+    return own, base
+
+
 class LatencyTest:
     """Quantile ratio over a step, with restarts for the direction that fails; looked at on a schedule."""
 
@@ -120,7 +132,7 @@ class LatencyTest:
     def look(self, candidate: Tally, baseline: Tally) -> None:
         """Evaluate; ``candidate`` and ``baseline`` hold the step so far."""
         self._looked_at = candidate.total
-        own, base = candidate.weighed_quantile(self.q), baseline.weighed_quantile(self.q)
+        own, base = worse_quantiles(candidate, baseline, self.q)
         self.ratio = own / base if own is not None and base else None
         steady, self.log_pass, recent = self._evidence(candidate.weighed, baseline.weighed)
         bet = math.log(spend(self._starts)) - LN2 + recent
@@ -201,8 +213,7 @@ class LatencyGate(Gate):
     def _quantiles(self) -> tuple[float | None, float | None]:
         own, base = self._signal.candidate, self._signal.baseline
         if self._shown[0] != (own.total, base.total):
-            quantiles = own.weighed_quantile(self._test.q), base.weighed_quantile(self._test.q)
-            self._shown = ((own.total, base.total), quantiles)
+            self._shown = ((own.total, base.total), worse_quantiles(own, base, self._test.q))
         return self._shown[1]
 
     def late(self) -> Cause | None:

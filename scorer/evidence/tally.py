@@ -26,7 +26,7 @@ class Tally:
     A part of what is added may be left out of the evidence (see balance.py): counted, and not weighed.
     """
 
-    __slots__ = ("_counts", "_left", "_sums", "_total", "_waiting", "_weighed")
+    __slots__ = ("_apart", "_counts", "_left", "_sums", "_total", "_waiting", "_weighed")
 
     def __init__(self) -> None:
         self._counts: Slots = np.zeros(SIZE, dtype=np.int64)
@@ -35,6 +35,7 @@ class Tally:
         self._waiting: list[Histogram] = []
         self._left: Slots | None = None  # left out, in parts of UNITS
         self._weighed: Sums | None = None
+        self._apart: NDArray[np.float64] | None = None  # of what is left out: what may come back
 
     @property
     def counts(self) -> Slots:
@@ -84,9 +85,24 @@ class Tally:
         if self._left is None:
             self._left = np.zeros(SIZE, dtype=np.int64)
         slots, counts = _places(histogram)
-        np.add.at(self._left, slots, counts * left)
-        self._left[0] += histogram.zeros * left
+        for into in (self._left,) if self._apart is None else (self._left, self._apart):
+            np.add.at(into, slots, counts * left)
+            into[0] += histogram.zeros * left
         self._weighed = None
+
+    def take_back(self, kept: float, part: float) -> None:
+        """Of what is left out only ``kept`` may still come back, and this part of it does so now. From now on what is
+        left out is kept apart for that."""
+        if self._apart is None:
+            self._apart = np.zeros(SIZE)
+        if self._left is None:
+            return
+        self._apart *= kept
+        if part:
+            back = np.minimum(np.floor(self._apart * part), self._left).astype(np.int64)
+            self._apart -= back
+            self._left -= back
+            self._weighed = None
 
     def _settle(self) -> None:
         if not self._waiting:
@@ -112,6 +128,8 @@ class Tally:
             if self._left is None:
                 self._left = np.zeros(SIZE, dtype=np.int64)
             self._left[slot] += left
+            if self._apart is not None:
+                self._apart[slot] += left
 
     def add_slots(self, slots: Slots) -> None:
         """One value for each of these slots."""
@@ -143,14 +161,19 @@ class Tally:
         return other
 
     def to_json(self) -> list[Any]:
-        """[first slot, counts …], without the empty ends; where something is left out, two such lists."""
-        return _used(self.counts) if self._left is None else [_used(self.counts), _used(self._left)]
+        """[first slot, counts …], without the empty ends; where something is left out two such lists, or three where
+        some of it may come back."""
+        if self._left is None:
+            return _used(self.counts)
+        owed = [] if self._apart is None else [_used(np.floor(self._apart).astype(np.int64))]
+        return [_used(self.counts), _used(self._left), *owed]
 
     def load(self, raw: Sequence[Any]) -> None:
-        counts, left = raw if raw and isinstance(raw[0], list) else (raw, None)
+        counts, left, *owed = raw if raw and isinstance(raw[0], list) else (raw, None)
         self._waiting, self._sums, self._weighed = [], None, None
         self._counts = _unused(counts)
         self._left = None if left is None else _unused(left)
+        self._apart = _unused(owed[0]).astype(np.float64) if owed else None
         self._total = int(self._counts.sum())
 
 
