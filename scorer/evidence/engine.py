@@ -72,7 +72,7 @@ class Engine:
                 self.down = DownGate(spec, self.counts)
                 return self.down
             case "split":
-                self.split = SplitGate(spec)
+                self.split = SplitGate(spec, self.counts)
                 return self.split
             case _:
                 section = sections[spec.name]

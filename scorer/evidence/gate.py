@@ -96,6 +96,9 @@ class Part(Protocol):
     def load(self, raw: Sequence[Any]) -> None: ...
 
 
+_HEAD = 4  # of a gate's state: before its parts
+
+
 class Gate(ABC):
     """Running maxima of the two e-values (natural logarithms). A failure stays until the evidence is reset."""
 
@@ -148,6 +151,10 @@ class Gate(ABC):
 
     @abstractmethod
     def test(self) -> Sequence[Part]: ...
+
+    def lacks(self, raw: Sequence[Any], part: Part) -> bool:
+        """Whether this state is of a version that did not keep ``part`` yet."""
+        return len(raw) - _HEAD <= list(self.test()).index(part)
 
     def to_json(self) -> list[Any]:
         cause = [self.cause.value, self.cause.n, self.cause.words] if self.cause else []

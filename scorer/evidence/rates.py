@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from scorer.evidence.errors import (
     AliveProof,
@@ -149,6 +150,13 @@ class IncreaseGate(CountGate):
 
     def test(self) -> Sequence[Part]:
         return (self._test, self._since, self._blocks)
+
+    def load(self, raw: Sequence[Any]) -> None:
+        super().load(raw)
+        c, pooled = self._counts, self._pooled
+        if pooled is not None and self.lacks(raw, self._blocks):
+            weight = c.c_n * c.b_n / (c.c_n + c.b_n)
+            self._blocks.values = [weight, weight * pooled]
 
 
 class FastGate(GuardGate):

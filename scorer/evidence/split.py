@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from scorer.evidence.gate import Gate, Part
+from scorer.evidence.gate import Counts, Gate, Part
 from scorer.evidence.mixture import LN2, Mixed, RateGrid, log_add, spend
 from scorer.evidence.quality import Block
 from scorer.evidence.specs import GateSpec
@@ -107,8 +107,10 @@ class Mending:
 class SplitGate(Gate):
     """The realised share against the configured one, since the step began or since it was last put right."""
 
-    def __init__(self, spec: GateSpec) -> None:
+    def __init__(self, spec: GateSpec, counts: Counts | None = None) -> None:
+        """``counts``: the step's, in place of what a state of an earlier version does not have."""
         super().__init__(spec)
+        self._counts = counts or Counts()
         self._guard, self._mending = SplitGuard(spec.limit), Mending(spec.limit)
         self._seen = Block([0, 0])
 
@@ -163,3 +165,8 @@ class SplitGate(Gate):
 
     def test(self) -> Sequence[Part]:
         return (self._guard, self._seen, self._mending)
+
+    def load(self, raw: Sequence[Any]) -> None:
+        super().load(raw)
+        if self.lacks(raw, self._seen):
+            self._seen.values = [self._counts.c_n, self._counts.b_n]
