@@ -27,6 +27,7 @@ from scorer.compare.lexicon import (
     same_word,
     synonyms,
 )
+from scorer.compare.opposites import turned
 from scorer.compare.reading import Reading
 from scorer.compare.result import Signal, excerpt, ramp
 from scorer.compare.tokens import Token, is_name
@@ -163,8 +164,18 @@ def _cues(tokens: Iterable[Token]) -> int:
 
 
 def _swapped(edit: Edit, aligned: Aligned) -> float:
-    del aligned
-    return 1.0 if any(excludes(a.key, b.key) and not quantity(a.key, b.key) for a, b in _exchanged(edit)) else 0.0
+    if any(excludes(a.key, b.key) and not quantity(a.key, b.key) for a, b in _exchanged(edit)):
+        return 1.0
+    return _turned(edit, aligned) if aligned.closeness >= 1 else 0.0
+
+
+def _turned(edit: Edit, aligned: Aligned) -> float:
+    """A small word alone exchanged, or put in, that turns a direction, a party, how often."""
+    before = aligned.left[edit.left_at - 1].key if edit.left_at else ""
+    said = [" ".join(t.key for t in side) for side in (edit.left, edit.right)]
+    if sorted(said) == ["", "other"]:
+        return 1.0 if before == "every" else 0.0
+    return turned(*said) if before != "different" else 0.0
 
 
 def _exchanged(edit: Edit) -> Iterable[tuple[Token, Token]]:

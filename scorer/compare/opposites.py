@@ -29,6 +29,28 @@ _SUFFIX_PAIRS = (("ful", "less"), ("phile", "phobe"), ("philic", "phobic"), ("mo
 _SAME = frozenset(_words("flammable habitable valuable loosen ravel thaw bone part press form cline crease side deed"))
 
 
+# Small words that turn a statement where one stands for the other and the texts are otherwise alike.
+_TURNING = frozenset(
+    pair
+    for one, other in (
+        entry.replace("+", " ").split("/")
+        for entry in _words(
+            "to/from our/your my/your mine/yours ours/yours until/from till/from for/against into/out+of into/out "
+            "onto/off by/from toward/from towards/from towards/away+from toward/away+from by/since since/by by/until"
+        )
+    )
+    for pair in ((one, other), (other, one))
+)
+_TENSES = frozenset(pair for a, b in (("is", "was"), ("are", "were"), ("am", "was")) for pair in ((a, b), (b, a)))
+
+
+def turned(left: str, right: str) -> float:
+    """How much one small word for another turns what is said: a direction, a party; less for a tense."""
+    if (left, right) in _TURNING:
+        return 1.0
+    return 0.4 if (left, right) in _TENSES else 0.0
+
+
 def _entries(name: str) -> list[list[str]]:
     lines = files("scorer.compare").joinpath(name).read_text(encoding="utf-8").splitlines()
     return [entry.replace("+", " ").split("/") for line in lines if not line.startswith("#") for entry in line.split()]
