@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from scorer.compare.courtesies import strip_courtesies, without_closing, without_opening
+from scorer.compare.courtesies import one_form_of_address, strip_courtesies, without_closing, without_opening
 from scorer.compare.typography import MAX_CHARS, QUOTES, typeset
 
 __all__ = ["MAX_CHARS", "QUOTES", "Form", "canonical", "plain", "read_form", "strip_courtesies"]
@@ -70,6 +70,8 @@ def read_form(text: str) -> Form:
     if not pieces:
         return Form("")
     offers = ""
+    if len(pieces) == 1 and not pieces[0][0]:
+        pieces[0] = (False, one_form_of_address(pieces[0][1].strip()))
     if not pieces[0][0]:
         pieces[0] = (False, without_opening(pieces[0][1].strip()))
     if not pieces[-1][0]:

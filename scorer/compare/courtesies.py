@@ -124,3 +124,29 @@ def without_closing(body: str) -> tuple[str, str]:
 def _tells(offer: str) -> bool:
     """Whether a closing offer says something of the matter itself."""
     return _TELLS.search(offer) is not None or _MORE.search(_AGAIN.sub("", offer)) is not None
+
+
+_SALUTATION = re.compile(
+    r"(?:(?<=\n)|\A)(?:dear|hi|hello|hey|good (?:morning|afternoon|evening))(?= [^\n,!:]{1,60}[,!:]?[ \t]*\n)",
+    re.IGNORECASE,
+)
+_SIGN_OFF = re.compile(
+    r"(?<=\n)(?:(?:(?:with )?(?:kind|best|warm|kindest|warmest)(?: regards| wishes)?|regards"
+    r"|(?:yours )?(?:sincerely|faithfully|truly)(?: yours)?|sincere regards|respectfully|cordially|thanks(?: again)?"
+    r"|many thanks|thank you|cheers|all the best|take care)"
+    r"|(?P<german>(?:mit freundlichen|viele|beste|freundliche|herzliche) grüßen?))"
+    r"[,.!]?[ \t]*(?=(?:\n+[^\n]{1,60}){0,5}\s*\Z)",
+    re.IGNORECASE,
+)
+
+
+def one_form_of_address(body: str) -> str:
+    """A letter with its salutation and its sign-off in one form: Hello Ms. Albrecht, is Dear Ms. Albrecht."""
+    if "\n" not in body:
+        return body
+    body = _SALUTATION.sub("Dear", body[:_REACH], count=1) + body[_REACH:]
+    floor = max(0, len(body) - _REACH)
+    match = _SIGN_OFF.search(body, floor)
+    if match is None:
+        return body
+    return body[: match.start()] + ("Viele Grüße," if match["german"] else "Kind regards,") + body[match.end() :]

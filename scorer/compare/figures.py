@@ -38,6 +38,7 @@ _ISO = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})")
 _DOTTED = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4})")
 _DAY_AND_MONTH = re.compile(r"(0[1-9]|[12]\d|3[01])\.(0[1-9]|1[0-2])")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|\d{1,3}(?:'\d{3})+(?:\.\d+)?|\d{1,3}(?: \d{3})+")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _GROUPED_BY_DOTS = re.compile(r"\d{1,3}(?:\.\d{3}){2,}|\d{1,3}(?:\.\d{3})+,\d+")
 _THREE_BEHIND_A_DOT = re.compile(r"\d{1,3}\.\d{3}")
 _COMMA_DECIMAL = re.compile(r"\d+,\d+")
@@ -274,3 +275,10 @@ def negated(text: str, start: int) -> bool:
     if start == 0 or text[start - 1] != "-":
         return False
     return start == 1 or text[start - 2] in _OPENERS
+
+
+def one_number(surface: str, comma: bool) -> bool:
+    """Whether the commas are part of the number: 1,234 or, where the language writes so, 3,5."""
+    if _THOUSANDS.fullmatch(surface):
+        return True
+    return surface.count(",") == 1 and (comma or "." in surface) and ":" not in surface and "/" not in surface

@@ -12,6 +12,7 @@ from scorer.compare.figures import (
     Figure,
     month_at,
     negated,
+    one_number,
     read_number,
     read_part,
     read_word,
@@ -19,7 +20,8 @@ from scorer.compare.figures import (
     with_unit,
 )
 from scorer.compare.lexicon import NOT_NAMES
-from scorer.compare.signs import SIGN, sign_key
+from scorer.compare.pattern import TOKEN
+from scorer.compare.signs import sign_key
 from scorer.compare.spellings import (
     COMMA_LANGUAGES,
     CURRENCY_MARKS,
@@ -32,38 +34,19 @@ from scorer.compare.spellings import (
     VERSION_WORDS,
 )
 from scorer.compare.units import CURRENCIES
-from scorer.compare.wordforms import TIMES, keys_of
+from scorer.compare.wordforms import TIMES, keys_of, short_form
 
 MAX_TOKENS = 6000  # beyond it the alignment's memory would grow with the square; the embedding reads the rest
 
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_LETTER = rf"[^\W\d{_CJK}]"
-_TOKEN = re.compile(
-    r"(?:https?://|www\.)[^\s<>()\"']+"
-    r"|[A-Za-z]:\\\S+"
-    r"|\d{4}-\d{1,2}-\d{1,2}(?!\d)"
-    r"|(?<![\d.,])\d{1,3}(?: \d{3}){2,}(?!\d)"  # 1 500 000
-    r"|\d+(?:[.,:/']\d+)*(?:[eE][+-]?\d{1,3}(?!\w)|\^(?:\(-?\d{1,3}\)|-?\d{1,3}))?"  # 1,234.5  12:30  3/4  1e6  10^6
-    r"|[vV]\d{1,9}(?:\.\d{1,9})+"
-    r"|(?:US\$|[AC]\$|[$€£¥₹]|USD|EUR|GBP|CHF|JPY|INR)(?= ?-?\d)"
-    rf"|{_LETTER}+(?:['.]{_LETTER}+)*\d*"  # don't  e.g  U.S  h2
-    rf"|ません|ない|なかっ|[{_CJK}]"  # no blanks between words: each character is one
-    r"|\^-?\w{1,12}"
-    rf"|{SIGN}"
-    r"|[★☆⭐]+|[€£¥₹%°≤≥≠≈±∞∧∨¬∈∉∪∩∀∃⊂⊃⊆⊇↑⬆▲🔺📈↓⬇▼🔻📉→⇒←⇐×√÷✓✔✅☑✗✘❌❎☒✖👍👎]"
-    r"|(?<=\b[A-F])[+-](?![\w+-])"  # a grade
-    r"|!=|<=|>=|==|->|=>|[=<>+&/^]+"
-    r"|(?<=[A-Za-z\d)\]] )-(?= [\d(])|(?<=\b[A-Za-z] )-(?= [A-Za-z]\b)|(?<=\d )-(?= [A-Za-z]\b)"  # x - 1  a - b
-)
 _MARKER = re.compile(r"(?:(?<=\s)|^)\d{1,3}[.)](?=\s)")
 _STOP = re.compile(r"[.!?:\n\"]")
 _UNITS_BEHIND = re.compile(r"[- ](one|two|three|four|five|six|seven|eight|nine)\b", re.IGNORECASE)
 _PARTS_BEHIND = re.compile(r"[- ]((?:third|quarter|fifth|sixth|eighth|tenth)s?)(?![\w-])", re.IGNORECASE)
 _SCALE_BEHIND = re.compile(r" (?:hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r" (?:of )?an?(?= [a-z])")
-_SOME = re.compile(r" (few)\b", re.IGNORECASE)
+_SOME = re.compile(r" (few|dozen)\b", re.IGNORECASE)
+_IN_DIGITS = re.compile(r" \((\d{1,3})\)")
 _FIGURE_BEHIND = re.compile(r" (?=[$€£¥₹]?\d)")
-_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _CENTS = re.compile(r"[\d.]+,\d{2}")
 _EURO = re.compile(r" ?(?:€|Euro|EUR)")
 _BARE = str.maketrans("", "", "{( ")
@@ -131,7 +114,7 @@ class _Scanner:
         self.markers = {m.start() for m in _MARKER.finditer(text)}
 
     def scan(self) -> list[Token]:
-        for match in _TOKEN.finditer(self.text):
+        for match in TOKEN.finditer(self.text):
             start = match.start()
             if start < self.end:
                 continue
@@ -197,7 +180,12 @@ class _Scanner:
         text = self.text
         if word == "a":
             some = _SOME.match(text, end)
+            if some is not None and some[1].lower() == "dozen":
+                self._put(read_word(Decimal(12), text, some.end()), start)
+                return True
             return some is not None and self._phrase("a " + some[1].lower(), start, some.end())
+        if short := short_form(word, text, start):
+            return self._phrase(short, start, end + (2 if short == "without" else 1))
         if word == "half":
             article = _ARTICLE.match(text, end)
             figure = read_word(Decimal("0.5"), text, article.end()) if article else None
@@ -226,6 +214,8 @@ class _Scanner:
         if part and (value == 1) != part[1].endswith("s"):
             self._put(read_part(int(value), PARTS[part[1].lower().rstrip("s")], self.text, part.end()), start)
             return True
+        if (again := _IN_DIGITS.match(self.text, end)) and int(again[1]) == value:
+            end = again.end()  # thirty (30)
         figure = read_word(value, self.text, end)
         if word == "one" and not figure.base and not _SCALE_BEHIND.match(self.text, end):
             return False
@@ -244,7 +234,7 @@ class _Scanner:
     def _number(self, surface: str, start: int) -> None:
         text, end = self.text, start + len(surface)
         comma = self.comma or (_CENTS.fullmatch(surface) is not None and bool(self.currency or _EURO.match(text, end)))
-        if "," in surface and not _one_number(surface, comma):
+        if "," in surface and not one_number(surface, comma):
             for part in surface.split(","):  # (3,4) is (3, 4)
                 self._number(part, start)
                 start += len(part) + 1
@@ -315,13 +305,6 @@ class _Scanner:
 
 def _ends_sentence(gap: str) -> bool:
     return _STOP.search(gap) is not None or ("-" in gap and " " in gap)
-
-
-def _one_number(surface: str, comma: bool) -> bool:
-    """Whether the commas are part of the number: 1,234 or, where the language writes so, 3,5."""
-    if _THOUSANDS.fullmatch(surface):
-        return True
-    return surface.count(",") == 1 and (comma or "." in surface) and ":" not in surface and "/" not in surface
 
 
 def _with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[Token]:
