@@ -14,6 +14,7 @@ from rapidfuzz.distance import Levenshtein, Opcode
 
 from scorer.compare.lexemes import DEDENT, INDENT, lexemes
 from scorer.compare.lexicon import excludes, words
+from scorer.compare.programs import PYTHON, same_program
 from scorer.compare.result import excerpt, ramp
 from scorer.compare.typography import typeset
 
@@ -111,7 +112,7 @@ def _difference(left: str, right: str, language: str) -> Difference:
     if len(left) > _LONGEST or len(right) > _LONGEST:
         return NO_DIFFERENCE
     a, b = lexemes(left, language), lexemes(right, language)
-    if a == b:
+    if a == b or (language in PYTHON and same_program(left, right)):
         return Difference(renamed=True)
     changes = [op for op in Levenshtein.opcodes(a, b) if op.tag != "equal"]
     exchanged = [(a[op.src_start : op.src_end], b[op.dest_start : op.dest_end]) for op in changes]

@@ -73,6 +73,8 @@ def test_quotes_ends_and_literals_that_mean_something_are_flagged(language: str,
         ),
         ("python", "items = load()\nitems.sort()\nsave(items)", "items = load()\nsave(items)\nitems.sort()"),
         ("js", "await open();\nconst a = read();\nclose();", "const a = read();\nawait open();\nclose();"),
+        ("python", "from a import *\nfrom b import *\nf()", "from b import *\nfrom a import *\nf()"),
+        ("js", "import './a.css';\nimport './b.css';\nf()", "import './b.css';\nimport './a.css';\nf()"),
         ("", "git add .\ngit commit -m x\ngit push", "git push\ngit add .\ngit commit -m x"),
     ],
 )
@@ -80,6 +82,19 @@ def test_a_statement_in_another_place_is_flagged(language: str, left: str, right
     result = compared(fenced(language, left), fenced(language, right))
     assert "code" in result.flags
     assert result.agreement < 0.6
+
+
+HINTS = [
+    ("def f(a: int):\n    return a", "def f(a: str):\n    return a"),
+    ("@app.get('/')\ndef f(a: int):\n    return a", "@app.get('/')\ndef f(a):\n    return a"),
+    ("class A:\n    x: int = 1", "class A:\n    x = 1"),
+    ("def f(a):\n    return a", 'def f(a):\n    """Same."""\n    return -a'),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), HINTS)
+def test_a_hint_that_is_another_or_does_something_is_a_difference(left: str, right: str) -> None:
+    assert compare_code(fenced("python", left), fenced("python", right)).degree > 0
 
 
 @pytest.mark.parametrize(
@@ -91,6 +106,21 @@ def test_a_statement_in_another_place_is_flagged(language: str, left: str, right
         ("bash", "docker run \\\n  -it app", "docker run -it app"),
         ("sql", "SELECT a FROM t WHERE b = 'X'", "select a from t where b = 'X'"),
         ("js", "const s = `Hi`;\nlog(s)", "const s = 'Hi'\nlog(s)"),
+        ("python", "def f(a, b):\n    return a + b", "def f(a: int, b: int) -> int:\n    return a + b"),
+        (
+            "python",
+            "def f(a):\n    return a",
+            'def f(a):\n    """Give back what came.\n\n    At once."""\n    return a',
+        ),
+        ("python", "import os\nimport sys\nos.x(sys)", "import sys\nimport os\nos.x(sys)"),
+        ("python", "x = 1000000\nf(x)", "x = 1_000_000  # a million\nf(x)"),
+        ("ts", "import a from 'a';\nimport { b } from 'b';\na(b)", "import { b } from 'b';\nimport a from 'a';\na(b)"),
+        ("java", "import a.B;\nimport a.C;\nB.go(C.x);", "import a.C;\nimport a.B;\nB.go(C.x);"),
+        ("js", "xs.map(u => u.age)", "xs.map((u) => u.age)"),
+        ("js", "/* all ages */ xs.map(f) // once", "xs.map(f)"),
+        ("sql", "SELECT a FROM t LEFT OUTER JOIN u ON a = b", "SELECT a FROM t LEFT JOIN u ON a = b"),
+        ("sql", "SELECT a FROM t INNER JOIN u ON a <> b", "SELECT a FROM t JOIN u ON a != b"),
+        ("bash", "$ cd build\n$ make", "cd build\nmake"),
         ("js", 'get("https://a.test/x") // first', 'get("https://a.test/x")'),
     ],
 )
