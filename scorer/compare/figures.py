@@ -33,6 +33,7 @@ _MONTH_DAY = re.compile(
     re.IGNORECASE,
 )
 _HALF = re.compile(r" ?([ap])\.?m\b\.?", re.IGNORECASE)
+_TWELVE = re.compile(r" (noon|midnight)\b", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 _ISO = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})")
 _DOTTED = re.compile(r"(\d{1,2})([./])(\d{1,2})\2(\d{4})")
@@ -179,6 +180,8 @@ def total(one: Figure, other: Figure) -> Figure | None:
 
 
 def _clock(surface: str, text: str, end: int) -> Figure | None:
+    if surface in ("12", "12:00") and (named := _TWELVE.match(text, end)):
+        return Figure("12:00" if named[1].lower() == "noon" else "00:00", named.end())
     match = _CLOCK.fullmatch(surface)
     if match is None and not (surface.isdigit() and len(surface) <= 2):
         return None

@@ -13,12 +13,15 @@ _BEHIND_A_DIGIT = r"(?<=\d-)"
 _BEHIND_AN_OPERAND = (
     r"(?:(?<=[)\]}]-)|(?<=\^\d-)|(?<=(?<![A-Za-z'])[a-zα-ω]-)|(?<=[([{^+*/=_,][A-Z]-)|(?<=\bUTC-)|(?<=\bGMT-))"
 )
+# CEST-1, T-2, arr[len-1]; type-2 and mid-1 as well, where a hyphen on one side only says nothing.
+_BEHIND_A_WORD = r"(?:(?<=[A-Z]ST-)|(?<=\bCET-)|(?<=\b[NT]-)|(?<=[a-z]{2}-))(?=\d\b(?!\.\d))"
 _OPENING = r"(?:(?<=[([{=^<>,]-)|(?<=[=<>] -))"
 SIGN = (
     "-(?:"
     + "|".join((
         _BEHIND_AN_OPERAND + _OPERAND.replace("{digit}", r"|\d"),
         _BEHIND_A_DIGIT + _OPERAND.replace("{digit}", ""),
+        _BEHIND_A_WORD,
         _OPENING + _OPERAND.replace("{digit}", ""),
     ))
     + ")"

@@ -60,6 +60,7 @@ def test_another_addressee_is_another_name() -> None:
         ("It is 3 500 km long.", "It is 3500 km long."),
         ("Pay within thirty (30) days.", "Pay within 30 days."),
         ("Come at 12:00 sharp.", "Come at noon sharp."),
+        ("Come at 12 noon sharp.", "Come at noon sharp."),
         ("Come at 00:00 sharp.", "Come at midnight sharp."),
         ("Take a dozen eggs.", "Take 12 eggs."),
         ("It is No. 5 there.", "It is number 5 there."),

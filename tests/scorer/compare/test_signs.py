@@ -22,7 +22,8 @@ def compared(left: str, right: str) -> Comparison:
 TURNED = [
     ("$x^{n-1}$", "$x^{n+1}$"), ("3x^2-4", "3x^2+4"), ("x²-4", "x²+4"), ("(x+2)(x-3)", "(x-2)(x+3)"),
     ("(-b+d)/2a", "(-b-d)/2a"), ("f(n-1)", "f(n+1)"), ("arr[i-1]", "arr[i+1]"), ("e^{-x}", "e^{x}"),
-    (r"\(\alpha-\beta\)", r"\(\alpha+\beta\)"), ("UTC-5", "UTC+5"), ("HIV+", "HIV-"), ("HIV+", "HIV-negative"),
+    (r"\(\alpha-\beta\)", r"\(\alpha+\beta\)"), ("UTC-5", "UTC+5"), ("CEST-1", "CEST+1"), ("T-2", "T+2"),
+    ("arr[len-1]", "arr[len+1]"), ("HIV+", "HIV-"), ("HIV+", "HIV-negative"),
     ("blood type O-", "blood type O+"), ("√3", "3"), (r"\(\sqrt{3}\)", r"\(3\)"), ("A∪B", "A∩B"), ("∀ x", "∃ x"),
     (r"\(A \cup B\)", r"\(A \cap B\)"), (r"\(A \subset B\)", r"\(A \supset B\)"),
 ]  # fmt: skip
@@ -40,6 +41,7 @@ SAME = [
     ("a well-known", "a well known"), ("to re-enter", "to reenter"), ("COVID-19", "COVID 19"), ("GPT-4", "GPT 4"),
     ("5-10 km", "5 to 10 km"), ("2024-03-05", "March 5, 2024"), ("an X-ray", "an Xray"), ("a-z", "a–z"),
     ("x-1", "x - 1"), ("n+1", "n + 1"), ("HIV+", "HIV-positive"), ("√3", r"\(\sqrt{3}\)"), ("[1]-[3]", "[1]–[3]"),
+    ("type-2 cells", "type 2 cells"), ("covid-19", "covid 19"), ("python-3.1", "python 3.1"), ("top-5", "top 5"),
 ]  # fmt: skip
 
 
