@@ -130,23 +130,30 @@ _SALUTATION = re.compile(
     r"(?:(?<=\n)|\A)(?:dear|hi|hello|hey|good (?:morning|afternoon|evening))(?= [^\n,!:]{1,60}[,!:]?[ \t]*\n)",
     re.IGNORECASE,
 )
+_TO_SOMEBODY = re.compile(
+    r"(?:\A|(?<= ))(?:Dear|Hi|Hello|Hey)"
+    r"(?= (?:(?:(?:Mr|Ms|Mrs|Dr|Prof)\.? )?[A-Z]\w{0,30}(?: [A-Z]\w{0,30})?|all|team|everyone|folks),)"
+)
 _SIGN_OFF = re.compile(
-    r"(?<=\n)(?:(?:(?:with )?(?:kind|best|warm|kindest|warmest)(?: regards| wishes)?|regards"
+    r"(?:(?<=\n)|(?<=[.!?] ))(?:(?:(?:with )?(?:kind|best|warm|kindest|warmest)(?: regards| wishes)?|regards"
     r"|(?:yours )?(?:sincerely|faithfully|truly)(?: yours)?|sincere regards|respectfully|cordially|thanks(?: again)?"
     r"|many thanks|thank you|cheers|all the best|take care)"
     r"|(?P<german>(?:mit freundlichen|viele|beste|freundliche|herzliche) grüßen?))"
-    r"[,.!]?[ \t]*(?=(?:\n+[^\n]{1,60}){0,5}\s*\Z)",
+    r"[,.!]?[ \t]*(?=(?:\n+[^\n]{1,60}){0,5}\s*\Z|(?<=, )[^\n.!?]{1,60}\Z)",
     re.IGNORECASE,
 )
 
 
 def one_form_of_address(body: str) -> str:
     """A letter with its salutation and its sign-off in one form: Hello Ms. Albrecht, is Dear Ms. Albrecht."""
-    if "\n" not in body:
-        return body
-    body = _SALUTATION.sub("Dear", body[:_REACH], count=1) + body[_REACH:]
+    head = body[:_REACH]
+    for salutation in (_SALUTATION, _TO_SOMEBODY):
+        head, found = salutation.subn("Dear", head, count=1)
+        if found:
+            break
+    body = head + body[_REACH:]
     floor = max(0, len(body) - _REACH)
     match = _SIGN_OFF.search(body, floor)
     if match is None:
         return body
-    return body[: match.start()] + ("Viele Grüße," if match["german"] else "Kind regards,") + body[match.end() :]
+    return body[: match.start()] + ("Viele Grüße, " if match["german"] else "Kind regards, ") + body[match.end() :]

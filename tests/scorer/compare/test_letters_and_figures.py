@@ -35,6 +35,8 @@ DEAR = LETTER.format("Dear Ms. Albrecht,", "Kind regards,")
         (DEAR, LETTER.format("Dear Ms. Albrecht,", "Sincerely,")),
         (DEAR, LETTER.format("Dear Ms. Albrecht,", "Thanks,")),
         (DEAR, LETTER.format("Dear Ms. Albrecht,", "Cheers,")),
+        (DEAR, " ".join(LETTER.format("Hello Ms. Albrecht,", "Best regards,").split())),
+        (LETTER.format("Hi Ada,", "Best,"), " ".join(LETTER.format("Hi Ada,", "Best,").split())),
         (LETTER.format("Hi team,", "Best,"), LETTER.format("Hello team,", "Best wishes,")),
         (f"Subject: Terms\n\n{DEAR}", f"Subject: Terms\n\n{DEAR.replace('Dear', 'Hi')}"),
         (LETTER.format("Liebe Ada,", "Viele Grüße,"), LETTER.format("Liebe Ada,", "Mit freundlichen Grüßen")),
