@@ -191,7 +191,8 @@ def test_a_curl_of_weight_0_is_adopted_and_held_until_resumed(session: Session) 
 
 
 def test_no_client_saw_an_error(session: Session) -> None:
-    log = session.run("docker", "logs", session.containers()["load"]["Id"])
+    clients = session.containers()["load"]["Id"]
+    log = session.until("the clients' first report", lambda: session.run("docker", "logs", clients), 30)
     report = json.loads(log.splitlines()[-1])
     assert report["requests"] > 100
     assert report["errors"] == 0
