@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -16,6 +17,7 @@ from extproc.service import AccessLogService, ProcessService
 from extproc.sink import BufferedSink
 
 Metric = CounterMetricFamily | GaugeMetricFamily
+Labels = TypeVar("Labels", bound=tuple[str, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +57,26 @@ class ExtprocCollector(Collector):
 
     def _traffic(self) -> Iterator[Metric]:
         ledger = self._parts.ledger
-        coverage = CounterMetricFamily(
-            "glidepath_extproc_coverage", "What became of captured exchanges", labels=["workload", "reason"]
-        )
-        for (workload, reason), number in sorted(ledger.coverage_totals.items()):
-            coverage.add_metric([workload, reason], number)
-        yield coverage
-        outcomes = CounterMetricFamily(
-            "glidepath_extproc_requests",
+        yield _counters("coverage", "What became of captured exchanges", ("workload", "reason"), ledger.coverage_totals)
+        yield _counters(
+            "requests",
             "Finished requests by side and result (ok, client_abort or the error's kind)",
-            labels=["workload", "side", "origin", "result"],
+            ("workload", "side", "origin", "result"),
+            ledger.outcome_totals,
         )
-        for labels, number in sorted(ledger.outcome_totals.items()):
-            outcomes.add_metric(list(labels), number)
-        yield outcomes
-        blamed = CounterMetricFamily(
-            "glidepath_extproc_rejections",
+        yield _counters(
+            "rejections",
             "Requests, counted ok above, that this side refused and the other answered: errors of this side",
-            labels=["workload", "side", "origin", "result"],
+            ("workload", "side", "origin", "result"),
+            ledger.blamed_totals,
         )
-        for labels, number in sorted(ledger.blamed_totals.items()):
-            blamed.add_metric(list(labels), number)
-        yield blamed
-        rescues = CounterMetricFamily(
-            "glidepath_extproc_rescues",
+        yield _counters(
+            "rescues",
             "Requests, counted failover above, in which Envoy turned to the baseline: answered, failed (the client got"
             " an error) or client_abort",
-            labels=["workload", "result"],
+            ("workload", "result"),
+            ledger.rescue_totals,
         )
-        for ended, number in sorted(ledger.rescue_totals.items()):
-            rescues.add_metric(list(ended), number)
-        yield rescues
         in_flight = GaugeMetricFamily("glidepath_extproc_tee_in_flight", "Copies under way now", labels=["workload"])
         for workload, number in sorted(self._parts.capturer.in_flight.counts.items()):
             in_flight.add_metric([workload], number)
@@ -105,6 +96,13 @@ class ExtprocCollector(Collector):
 
 def _counter(name: str, text: str, value: float) -> CounterMetricFamily:
     return CounterMetricFamily(f"glidepath_extproc_{name}", text, value=value)
+
+
+def _counters(name: str, text: str, labels: Labels, totals: Mapping[Labels, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(f"glidepath_extproc_{name}", text, labels=labels)
+    for values, number in sorted(totals.items()):
+        family.add_metric(values, number)
+    return family
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

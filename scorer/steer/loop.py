@@ -223,7 +223,7 @@ class SteerLoop:
                 await asyncio.sleep(0)  # the lease is renewed in between, however long the tick
             try:
                 records[name], writes[name] = self._one(self.tracks[name], news.get(name, NO_NEWS), readings, now_ms)
-            except Exception as bug:  # one workload's bug must not stop the others: the only place this broad
+            except Exception as bug:  # one workload's bug must not stop the others
                 self._failed(name, bug)
                 records[name], writes[name] = self._cripple(self.tracks[name], readings, now_ms)
         failed = await self._store.write(self._lease.fence, records)
