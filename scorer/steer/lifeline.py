@@ -15,6 +15,7 @@ from scorer.steer import commands
 from scorer.steer.facts import Facts, note
 from scorer.steer.machine import RETREATING
 from scorer.steer.reconcile import NONE, Values, plan
+from scorer.steer.status import standing
 from scorer.steer.store import Record
 from scorer.steer.track import Track
 
@@ -77,23 +78,11 @@ def _obey(track: Track, now_ms: int) -> tuple[Decision, ...]:
 
 
 def _status(track: Track, readings: Mapping[str, Values | None], leader: str, now_ms: int) -> WorkloadStatus:
-    state, desired = track.state, track.desired
+    desired = track.desired
     wanted = {track.names.candidate: str(desired.candidate), track.names.baseline: str(desired.baseline)}
-    return WorkloadStatus(
-        workload=track.name,
-        phase=state.phase.value,
-        percent=state.serving,
-        step=track.policy.step_of(state.percent),
-        steps=track.policy.steps,
-        since_ms=state.since_ms,
-        updated_at_ms=now_ms,
-        held_by=state.held_by,
+    return replace(
+        standing(track, leader, now_ms),
         message=f"{track.problem}; no guard acts. {_how(track.name)}",
-        autopilot=state.autopilot,
         confirmed=sum(values is not None and wanted.items() <= values.items() for values in readings.values()),
         envoys=len(readings),
-        weights={key.rpartition(".")[2]: int(value) for key, value in wanted.items()},
-        leader=leader,
-        config_digest=track.digest,
-        share_known=not state.blind,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from glidepath.records import Phase, WorkloadStatus
 from scorer.steer import sample
 from scorer.steer.clocks import skew_warning
@@ -14,27 +16,14 @@ from scorer.steer.track import Track
 def status_of(track: Track, leader: str, now_ms: int) -> WorkloadStatus:
     state, evidence = track.state, track.evidence
     baseline, candidate = track.sides()
-    desired = track.desired
     timed = state.phase in (Phase.SHADOW, Phase.HOLDING)
     until = state.since_ms + track.policy.hold_for(state.percent) if timed else None
-    return WorkloadStatus(
-        workload=track.name,
-        phase=state.phase.value,
-        percent=state.serving,
-        step=track.policy.step_of(state.percent),
-        steps=track.policy.steps,
-        since_ms=state.since_ms,
-        updated_at_ms=now_ms,
+    return replace(
+        standing(track, leader, now_ms),
         hold_until_ms=until,
-        held_by=state.held_by,
         message="; ".join(filter(None, (*said(track, now_ms), skew_warning(track.skew)))),
-        autopilot=state.autopilot,
         confirmed=len(track.observation.confirmed),
         envoys=track.envoys,
-        weights={
-            track.names.candidate.rpartition(".")[2]: desired.candidate,
-            track.names.baseline.rpartition(".")[2]: desired.baseline,
-        },
         verdicts=track.verdicts + ((track.facts.capacity,) if track.facts.capacity else ()),
         baseline=baseline,
         candidate=candidate,
@@ -43,9 +32,29 @@ def status_of(track: Track, leader: str, now_ms: int) -> WorkloadStatus:
         pairs_scored=track.totals.pairs_scored,
         pairs_unscored=track.totals.pairs_unscored,
         coverage=track.totals.coverage,
+        min_samples=track.policy.samples_for(state.percent) if timed or state.phase is Phase.VALIDATING else 0,
+    )
+
+
+def standing(track: Track, leader: str, now_ms: int) -> WorkloadStatus:
+    """Where a workload stands, without anything that judges: evidence, facts, obstacles."""
+    state, desired = track.state, track.desired
+    return WorkloadStatus(
+        workload=track.name,
+        phase=state.phase.value,
+        percent=state.serving,
+        step=track.policy.step_of(state.percent),
+        steps=track.policy.steps,
+        since_ms=state.since_ms,
+        updated_at_ms=now_ms,
+        held_by=state.held_by,
+        autopilot=state.autopilot,
+        weights={
+            track.names.candidate.rpartition(".")[2]: desired.candidate,
+            track.names.baseline.rpartition(".")[2]: desired.baseline,
+        },
         leader=leader,
         config_digest=track.digest,
-        min_samples=track.policy.samples_for(state.percent) if timed or state.phase is Phase.VALIDATING else 0,
         share_known=not state.blind,
     )
 
