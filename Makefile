@@ -60,11 +60,11 @@ proto: $(VENV)/.setup-dev ## regenerate glidepath/pb from proto/
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=glidepath/pb --pyi_out=glidepath/pb proto/glidepath.proto
 
 render-examples: $(VENV)/.setup-dev ## rewrite envoy/ from its glidepath.yaml files
-	$(BIN)/python -m glidepath.envoyconfig.examples envoy
-	$(BIN)/python -m glidepath.envoyconfig.mesh.examples envoy
+	$(BIN)/python -m glidepath_ops.envoyconfig.write_examples envoy
+	$(BIN)/python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy
 
 reference: $(VENV)/.setup ## rewrite docs/configuration.md from the models
-	$(BIN)/python -m glidepath.config.reference > docs/configuration.md
+	$(BIN)/python -m glidepath.config.reference_page > docs/configuration.md
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -29,12 +29,12 @@ import redis
 from aiohttp import web
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest, ProcessingResponse
 
-from extproc.service import PROCESS
+from extproc.grpc_services import PROCESS
 from extproc.worker import Place, Worker, on_signals
 from glidepath import keys
 from glidepath.config import Config, parse_config
-from glidepath.local.process import Child, answers, free_ports
-from glidepath.local.servers import start_redis
+from glidepath_ops.local.child_process import Child, answers, free_ports
+from glidepath_ops.local.servers import start_redis
 
 PATH = "/v1/chat/completions"
 FILTER = "envoy.filters.http.ext_proc"

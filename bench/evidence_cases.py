@@ -16,16 +16,16 @@ from glidepath.config import parse_config
 from glidepath.domain import Outcome, PairKind, ScoredPair
 from glidepath.histogram import MIN_INDEX, Histogram
 from glidepath.records import Verdict
-from scorer.evidence import Evidence
-from scorer.evidence.betting import MeanTest
-from scorer.evidence.errors import IncreaseTest, RateTest
-from scorer.evidence.gate import Counts, Signal
-from scorer.evidence.latency import LatencyGate, LatencyTest
-from scorer.evidence.rates import FastGate
-from scorer.evidence.specs import GateSpec
-from scorer.evidence.split import SplitGuard
-from scorer.evidence.tally import Tally
-from scorer.evidence.witness import Rescues
+from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.betting import MeanTest
+from scorer.steering.evidence.dense_histogram import Tally
+from scorer.steering.evidence.error_gates import FastGate
+from scorer.steering.evidence.error_tests import IncreaseTest, RateTest
+from scorer.steering.evidence.gate_base import Counts, Signal
+from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.latency_gates import LatencyGate, LatencyTest
+from scorer.steering.evidence.shared_outage import Rescues
+from scorer.steering.evidence.split_gate import SplitGuard
 
 ALPHA = 0.05
 AT = math.log(1 / ALPHA)

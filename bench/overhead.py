@@ -22,9 +22,9 @@ import yaml
 
 from bench.openloop import WARM_UP
 from glidepath.config import Config
-from glidepath.local.parts import our_services
-from glidepath.local.process import Child, answers, free_ports
-from glidepath.local.stack import Service, Stack, envoy_service, redis_service
+from glidepath_ops.local.child_process import Child, answers, free_ports
+from glidepath_ops.local.process_list import our_services
+from glidepath_ops.local.stack import Service, Stack, envoy_service, redis_service
 
 ARMS = ("envoy", "mirror", "glidepath")
 TYPE = "type.googleapis.com/envoy."

@@ -22,11 +22,11 @@ import numpy as np
 
 from bench import mutations, planted
 from bench.planted import Planted
-from glidepath.config.parts import EmbedderSection
-from glidepath.config.scoring import ScoringSection
-from scorer.compare import Comparison, compare, texts_to_embed
-from scorer.embed import Embedder, VectorCache, embed_texts, load_embedder
-from scorer.extract import Choice, Expectation, Extracted, Surface, extract
+from glidepath.config.comparison import ScoringSection
+from glidepath.config.processes import EmbedderSection
+from scorer.scoring.answers import Choice, Expectation, Extracted, Surface, extract
+from scorer.scoring.compare import Comparison, compare, texts_to_embed
+from scorer.scoring.embed import Embedder, VectorCache, embed_texts, load_embedder
 
 ANSWERS = Path(__file__).with_name("answers.txt")
 GOALS = {

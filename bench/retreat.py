@@ -28,21 +28,21 @@ import aiohttp
 
 from glidepath.config import Config, Workload
 from glidepath.config.units import parse_duration
-from glidepath.demo.backends import backend_services
-from glidepath.demo.faults import Fault
-from glidepath.demo.load import Clients, Profile
-from glidepath.demo.plan import WORKLOAD, Plan, Ports, demo_config
-from glidepath.demo.texts import texts
-from glidepath.demo.watch import Seen, Watcher
 from glidepath.domain import Origin, Outcome, Outcomes, Side, SideOutcomes
 from glidepath.keys import WorkloadKeys
-from glidepath.local.parts import our_services
-from glidepath.local.process import free_ports
-from glidepath.local.stack import Stack, redis_service
 from glidepath.records import Command, CommandKind, Decision, Phase, to_json
 from glidepath.redisio import RedisClient, connect
 from glidepath.wire import decode_outcomes
-from scorer.evidence import Evidence
+from glidepath_ops.demo.backend_processes import backend_services
+from glidepath_ops.demo.client_load import Clients, Profile
+from glidepath_ops.demo.injected_faults import Fault
+from glidepath_ops.demo.observer import Seen, Watcher
+from glidepath_ops.demo.scenario import WORKLOAD, Plan, Ports, demo_config
+from glidepath_ops.demo.written_answers import texts
+from glidepath_ops.local.child_process import free_ports
+from glidepath_ops.local.process_list import our_services
+from glidepath_ops.local.stack import Stack, redis_service
+from scorer.steering.evidence import Evidence
 
 SHARE = 50
 PEER_INTERVAL_S = 10.0
@@ -114,7 +114,7 @@ class Bench:
             await self.order(CommandKind.RETRY, force=True)
             await self.until(lambda seen: seen.phase == Phase.SHADOW)
         await self.order(CommandKind.PROMOTE, force=True)
-        await self.until(lambda seen: seen.phase == Phase.HOLDING and seen.percent == SHARE)
+        await self.until(lambda seen: seen.phase == Phase.BAKING and seen.percent == SHARE)
         await asyncio.sleep(3 + rng.random())
         before = len(self.watcher.seen.decisions)
         await self.watcher.put_fault(Fault.ERRORS)

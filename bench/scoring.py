@@ -87,9 +87,9 @@ def _naive(threads: int | None) -> Any:
     import torch
     from sentence_transformers import SentenceTransformer
 
-    from scorer.compare.meaning import meaning
-    from scorer.embed.chunks import chunk_spans
-    from scorer.embed.models import require_model
+    from scorer.scoring.compare.text.embedding_similarity import meaning
+    from scorer.scoring.embed.chunking import chunk_spans
+    from scorer.scoring.embed.model_files import require_model
 
     if threads:
         torch.set_num_threads(threads)
@@ -111,9 +111,9 @@ def _naive(threads: int | None) -> Any:
 
 
 def _ours(engine: str) -> Any:
-    from glidepath.config.parts import EmbedderSection
-    from scorer.compare.meaning import SAME, meaning
-    from scorer.embed import VectorCache, embed_texts, load_embedder
+    from glidepath.config.processes import EmbedderSection
+    from scorer.scoring.compare.text.embedding_similarity import SAME, meaning
+    from scorer.scoring.embed import VectorCache, embed_texts, load_embedder
 
     embedder = load_embedder(EmbedderSection.model_validate({"engine": engine}))
 
@@ -153,8 +153,8 @@ def run_worker(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
     import redis
 
     from glidepath.keys import WorkloadKeys
-    from glidepath.local.process import free_ports
-    from glidepath.local.servers import start_redis
+    from glidepath_ops.local.child_process import free_ports
+    from glidepath_ops.local.servers import start_redis
 
     keys, port = WorkloadKeys("chat"), free_ports(1)[0]
     with tempfile.TemporaryDirectory() as folder, start_redis(Path(folder) / "redis", port):

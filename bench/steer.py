@@ -32,17 +32,17 @@ from glidepath.config import Config
 from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.histogram import Histogram
 from glidepath.keys import WorkloadKeys
-from glidepath.local.process import Child, free_ports
-from glidepath.local.servers import start_redis
 from glidepath.redisio import connect
 from glidepath.wire import encode_outcomes, encode_scored
-from scorer.memory import keep_for_good
-from scorer.steer.admin import AdminActuator
-from scorer.steer.compose import evidence_kind
-from scorer.steer.lease import Lease
-from scorer.steer.loop import SteerLoop
-from scorer.steer.metrics import SteerMetrics
-from scorer.steer.store import RedisStore
+from glidepath_ops.local.child_process import Child, free_ports
+from glidepath_ops.local.servers import start_redis
+from scorer.garbage_collection import keep_for_good
+from scorer.steering.envoy.admin import AdminActuator
+from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.steer_loop import SteerLoop
+from scorer.steering.leader.steer_metrics import SteerMetrics
+from scorer.steering.leader.steering_store import RedisStore
+from scorer.steering.leader.wiring import evidence_kind
 
 LIMIT_MS = 250.0
 # How much dearer a tick may be at the second rate: the p50 of CPU time, as a factor. At 10/s every other flush has no

@@ -1,11 +1,11 @@
-"""One worker of several, as extproc.supervise starts it: ``python -m extproc FILE INDEX WORKERS``."""
+"""One worker of several, as extproc.supervisor starts it: ``python -m extproc FILE INDEX WORKERS``."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 
-from extproc.supervise import serve_child, with_workers
+from extproc.supervisor import serve_child, with_workers
 from glidepath.config import load_config
 from glidepath.errors import GlidepathError
 

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from extproc.budget import Budgets
+from extproc.copy_budget import Budgets
+from extproc.copy_plan import Order, plan, without_secrets
+from extproc.counters import Ledger
+from extproc.error_log import Faults
 from extproc.exchange import Exchange, Signal
-from extproc.faults import Faults
-from extproc.lanes import Lane
-from extproc.ledger import Ledger
-from extproc.policy import Order, plan, without_secrets
-from extproc.sink import RawPair, Sink
 from extproc.tee import Copy, InFlight, Sender, TeeAnswer
-from extproc.usage import tokens
+from extproc.token_usage import tokens
+from extproc.workloads import Lane
+from extproc.write_buffer import RawPair, Sink
 from glidepath.domain import Answer, Coverage, Ending, Origin, Pair, PairKind
 
 MAX_ID = 128

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from extproc.body import Body, Memory
-from extproc.errors import IllegalEventError
+from extproc.bounded_body import Body, Memory
+from extproc.exceptions import IllegalEventError
 from glidepath.domain import Ending
 
 

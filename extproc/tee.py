@@ -16,7 +16,7 @@ from typing import Protocol
 import aiohttp
 from yarl import URL
 
-from extproc.body import Body, Memory
+from extproc.bounded_body import Body, Memory
 from glidepath import keys
 from glidepath.domain import Answer, Ending, Origin, Side
 

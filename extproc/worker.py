@@ -17,19 +17,19 @@ import structlog
 from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
-from extproc import sockets
-from extproc.body import Memory
-from extproc.budget import Budgets, RedisCounters
+from extproc import listening_sockets
+from extproc.bounded_body import Memory
 from extproc.capture import Capturer
-from extproc.lanes import build_lanes
-from extproc.ledger import Ledger
-from extproc.metrics import ExtprocCollector, Parts
-from extproc.prepare import PairPreparer
-from extproc.redact import Redactor
-from extproc.service import AccessLogService, ProcessService, handlers
-from extproc.sink import Bounds, BufferedSink
-from extproc.store import RedisStore
+from extproc.copy_budget import Budgets, RedisCounters
+from extproc.counters import Ledger
+from extproc.grpc_services import AccessLogService, ProcessService, handlers
+from extproc.pair_encoding import PairPreparer
+from extproc.prometheus import ExtprocCollector, Parts
+from extproc.redaction import Redactor
+from extproc.redis_writer import RedisStore
 from extproc.tee import Tee
+from extproc.workloads import build_lanes
+from extproc.write_buffer import Bounds, BufferedSink
 from glidepath import redisio
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, first_of
@@ -128,14 +128,14 @@ class Worker:
         registry.register(
             ExtprocCollector(Parts(process, access_log, capturer, self.ledger, sink, self.memory, self.redactor))
         )
-        sockets.prepare_address(self._place.address)
-        health = await serve_app(health_app(registry, self._reason), self._place.metrics, "extproc.metrics")
-        server = grpc.aio.server(options=sockets.OPTIONS)
+        listening_sockets.prepare_address(self._place.address)
+        health = await serve_app(health_app(registry, self._reason), self._place.metrics, "extproc.prometheus")
+        server = grpc.aio.server(options=listening_sockets.OPTIONS)
         server.add_generic_rpc_handlers(handlers(process, access_log))
         try:
-            sockets.bind(server, self._place.address)
+            listening_sockets.bind(server, self._place.address)
             await server.start()
-            sockets.open_to_group(self._place.address)
+            listening_sockets.open_to_group(self._place.address)
             self._serving = True
             _log.info("serving", address=self._place.address, metrics=self._place.metrics)
             await self._stop.wait()
@@ -144,7 +144,7 @@ class Worker:
         finally:
             await server.stop(0)
             await health.cleanup()
-            sockets.remove(self._place.address)
+            listening_sockets.remove(self._place.address)
 
     async def _stop_serving(self, server: grpc.aio.Server, process: ProcessService) -> None:
         """No new stream from now on; open exchanges may end within the bound.

@@ -19,7 +19,7 @@ class Phase(StrEnum):
     """Where a workload's ramp stands."""
 
     SHADOW = "shadow"  # 0 %, the candidate sees copies only
-    HOLDING = "holding"  # a step serves and gathers evidence
+    BAKING = "baking"  # a step serves and gathers evidence
     AWAITING_APPROVAL = "awaiting_approval"  # the evidence is there, a person must say yes
     HELD = "held"  # a person (or a curl) stopped the automation
     ROLLING_BACK = "rolling_back"  # new weights are on their way, not yet confirmed

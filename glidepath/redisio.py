@@ -15,7 +15,7 @@ from redis.asyncio.cluster import ClusterPipeline, RedisCluster
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 
-from glidepath.config.parts import RedisSection, Secret
+from glidepath.config.processes import RedisSection, Secret
 from glidepath.errors import ConfigError, UnreachableError
 
 # redis-py's two clients share their commands but no useful base class.

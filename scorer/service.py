@@ -16,11 +16,11 @@ from glidepath.config import Config
 from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
 from glidepath.redisio import RedisClient, check, connect
-from scorer.memory import keep_for_good
-from scorer.statuspage import add_status
-from scorer.steer.compose import steer_loop
-from scorer.worker.loop import ScoreWorker
-from scorer.worker.process import BatchScorer
+from scorer.garbage_collection import keep_for_good
+from scorer.scoring.worker.process_client import BatchScorer
+from scorer.scoring.worker.score_loop import ScoreWorker
+from scorer.status_endpoint import add_status
+from scorer.steering.leader.wiring import steer_loop
 
 log = structlog.get_logger()
 

@@ -1,6 +1,6 @@
 """The configuration: ``load_config(path)`` gives a frozen ``Config`` or raises a one-line ``ConfigError``."""
 
 from glidepath.config.loader import load_config, parse_config
-from glidepath.config.model import Config, Match, Sticky, Workload
+from glidepath.config.root import Config, Match, Sticky, Workload
 
 __all__ = ["Config", "Match", "Sticky", "Workload", "load_config", "parse_config"]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from glidepath.config.base import MOST, Section
-from glidepath.config.parts import HttpUrl
+from glidepath.config.processes import HttpUrl
+from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from glidepath.config.base import MOST, Section
+from glidepath.config.section import MOST, Section
 from glidepath.config.units import Share
 
 Quantile = Literal["p50", "p95", "p99"]

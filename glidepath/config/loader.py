@@ -13,8 +13,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from glidepath.config.checks import cross_check
-from glidepath.config.model import Config
+from glidepath.config.cross_checks import cross_check
+from glidepath.config.root import Config
 from glidepath.errors import ConfigError
 
 KeyPath = tuple[str | int, ...]

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from glidepath.config.base import MOST, Percent, Section
-from glidepath.config.cron import parse_cron, parse_zone
+from glidepath.config.cron_line import parse_cron, parse_zone
+from glidepath.config.section import MOST, Percent, Section
 from glidepath.config.units import Duration
 
 LONGEST_FREEZE = 366 * 86400

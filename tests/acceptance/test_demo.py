@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from glidepath.local.process import Child
+from glidepath_ops.local.child_process import Child
 
-COMMAND = [sys.executable, "-m", "glidepath", "demo"]
+COMMAND = [sys.executable, "-m", "glidepath_ops", "demo"]
 AFTER_SETUP_S = 90
 
 

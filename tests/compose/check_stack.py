@@ -182,7 +182,7 @@ def _moved(weights: tuple[int, int]) -> tuple[int, int] | None:
 def test_a_curl_of_weight_0_is_adopted_and_held_until_resumed(session: Session) -> None:
     session.line(5, "runtime_modify")
     status = session.until("the hold", lambda: (s := session.status())["phase"] == "held" and s, 20)
-    assert (status["held_by"], status["percent"]) == ("curl", 0)
+    assert (status["held_by"], status["percent"]) == ("manual_override", 0)
     scored = status["pairs_scored"]
     session.until("pairs scored during the hold", lambda: session.status()["pairs_scored"] > scored + 50, 30)
     assert session.weights() == (0, 10_000)

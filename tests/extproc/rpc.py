@@ -19,7 +19,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2_grpc import ExternalProces
 from extproc.worker import Place, Worker
 from glidepath import keys
 from glidepath.config import Config, parse_config
-from glidepath.local.process import free_ports
+from glidepath_ops.local.child_process import free_ports
 from tests.extproc.twins import CHAT
 
 FILTER = "envoy.filters.http.ext_proc"

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from extproc.body import Memory
-from extproc.budget import Budgets, MemoryCounters
+from extproc.access_log import RequestOutcome
+from extproc.bounded_body import Memory
 from extproc.capture import Captured, Capturer
+from extproc.copy_budget import Budgets, MemoryCounters
+from extproc.counters import Ledger
 from extproc.exchange import Chunk, Closed, Event, Exchange, Half, RequestHeaders, ResponseHeaders
-from extproc.lanes import Lane, build_lanes
-from extproc.ledger import Ledger
-from extproc.outcomes import RequestOutcome
-from extproc.sink import MemorySink, RawPair
 from extproc.tee import Copy, TeeAnswer
+from extproc.workloads import Lane, build_lanes
+from extproc.write_buffer import MemorySink, RawPair
 from glidepath.domain import Ending, Origin, PairKind, Side
 from tests.extproc.twins import CHAT, TwinSender, config, eventually
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.body import Memory
-from extproc.errors import IllegalEventError
+from extproc.bounded_body import Memory
+from extproc.exceptions import IllegalEventError
 from extproc.exchange import (
     TRANSITIONS,
     Chunk,

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from extproc.body import Memory
+from extproc.bounded_body import Memory
 from extproc.tee import Copy, InFlight, Tee, TeeAnswer
 from glidepath import keys
 from glidepath.domain import Ending, Side
-from glidepath.local.process import free_ports
+from glidepath_ops.local.child_process import free_ports
 
 SENT = {
     "content-type": "application/json",

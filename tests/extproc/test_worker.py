@@ -19,9 +19,9 @@ from glidepath.config import Config
 from glidepath.domain import Outcomes, Pair
 from glidepath.errors import UnreachableError
 from glidepath.keys import WorkloadKeys
-from glidepath.local.process import free_ports
-from glidepath.local.servers import start_redis
 from glidepath.wire import decode_outcomes, decode_pair
+from glidepath_ops.local.child_process import free_ports
+from glidepath_ops.local.servers import start_redis
 from tests.extproc.rpc import LogStream, exchange, log_entry, running_worker, stream, worker_config
 from tests.extproc.twins import eventually, until
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from extproc.body import Body, Memory
-from extproc.prepare import Prepared, RawPair
+from extproc.bounded_body import Body, Memory
+from extproc.pair_encoding import Prepared, RawPair
 from extproc.tee import Copy, TeeAnswer
 from glidepath.config import Config, parse_config
 from glidepath.domain import Answer, Ending, Origin, Outcomes

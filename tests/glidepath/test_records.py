@@ -12,7 +12,7 @@ from glidepath.records import Command, CommandKind, Decision, SideStatus, Verdic
 VERDICT = Verdict("quality", "pass", 0.91, 0.85, "agreement", 240, 1.2, message="enough")
 STATUS = WorkloadStatus(
     "chat",
-    "holding",
+    "baking",
     5.0,
     1,
     (1.0, 5.0),
@@ -22,9 +22,7 @@ STATUS = WorkloadStatus(
     verdicts=(VERDICT,),
     candidate=SideStatus(requests=3, p99_ms=12.5),
 )
-DECISION = Decision(
-    5, "chat", "promote", 1.0, 5.0, "holding", "all gates pass", verdicts=(VERDICT,), details={"k": [1]}
-)
+DECISION = Decision(5, "chat", "promote", 1.0, 5.0, "baking", "all gates pass", verdicts=(VERDICT,), details={"k": [1]})
 
 
 @pytest.mark.parametrize("record", [STATUS, DECISION, Command(CommandKind.ROLLBACK, "ann", "slow", percent=5.0)])

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import yaml
 
-from glidepath.doctor.checks import examine
-from glidepath.doctor.facts import Level
-from glidepath.doctor.gather import gather, gather_envoy
+from glidepath_ops.doctor.checks import examine
+from glidepath_ops.doctor.facts import Level
+from glidepath_ops.doctor.gather_facts import gather, gather_envoy
 from tests.support.envoys import running_envoy
 from tests.support.stage import on_stage
 from tests.support.waiting import eventually
@@ -39,7 +39,7 @@ async def test_the_command_reports_and_fails_without_a_scorer(tmp_path: Path, re
     with running_envoy(valid_yaml, tmp_path) as envoy:
         settings = yaml.safe_load(valid_yaml) | {"redis": {"url": redis_url}, "envoy": {"admin": envoy.admin}}
         (tmp_path / "glidepath.yaml").write_text(yaml.safe_dump(settings))
-        command = ["-m", "glidepath", "doctor", "--json", "-c", str(tmp_path / "glidepath.yaml")]
+        command = ["-m", "glidepath_ops", "doctor", "--json", "-c", str(tmp_path / "glidepath.yaml")]
         pipe = asyncio.subprocess.PIPE
         doctor = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=pipe, stderr=pipe)
         out, errors = await asyncio.wait_for(doctor.communicate(), 60)

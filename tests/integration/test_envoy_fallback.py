@@ -13,8 +13,8 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from extproc.lanes import build_lanes
-from extproc.outcomes import RequestOutcome, classify
+from extproc.access_log import RequestOutcome, classify
+from extproc.workloads import build_lanes
 from glidepath import keys
 from glidepath.domain import Side
 from tests.support.recorder import Mood

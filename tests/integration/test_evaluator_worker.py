@@ -16,10 +16,10 @@ from glidepath.config import Config, parse_config
 from glidepath.domain import ScoredPair
 from glidepath.keys import WorkloadKeys
 from glidepath.wire import decode_scored, encode_pair
-from scorer.compare.evaluator import DAY_MS
-from scorer.worker.consult import RedisPurse
-from scorer.worker.loop import ScoreWorker
-from scorer.worker.thread import ThreadScorer
+from scorer.scoring.compare.evaluator.questions import DAY_MS
+from scorer.scoring.worker.evaluator_queue import RedisPurse
+from scorer.scoring.worker.in_thread import ThreadScorer
+from scorer.scoring.worker.score_loop import ScoreWorker
 from tests.support.judges import a_judge
 from tests.support.scoring import WordEmbedder, pair
 from tests.support.waiting import eventually

@@ -24,10 +24,10 @@ from aiohttp import web
 from glidepath import keys
 from glidepath.config import Config, load_config
 from glidepath.domain import Origin, Outcomes, Pair, Side, SideOutcomes
-from glidepath.envoyconfig.render import render_bootstrap
-from glidepath.local.process import Child, answers, free_ports
-from glidepath.local.servers import start_envoy, start_redis
 from glidepath.wire import decode_outcomes, decode_pair
+from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.local.child_process import Child, answers, free_ports
+from glidepath_ops.local.servers import start_envoy, start_redis
 from tests.support.recorder import Recorder
 
 CHAT = "/v1/chat/completions"
@@ -61,7 +61,7 @@ class Processes:
     folder: Path
 
     def start_extproc(self) -> None:
-        command = [sys.executable, "-c", "from glidepath.cli import main; main()", "extproc", "-c", str(self.file)]
+        command = [sys.executable, "-c", "from glidepath_ops.cli import main; main()", "extproc", "-c", str(self.file)]
         self.extproc = Child("extproc", command, self.folder / "extproc.log")
         self.extproc.wait_until(self.ready)
 

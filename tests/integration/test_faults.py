@@ -7,7 +7,7 @@ import random
 import signal
 from pathlib import Path
 
-from glidepath.demo.load import Clients, Profile
+from glidepath_ops.demo.client_load import Clients, Profile
 from tests.support.recorder import Recorder
 from tests.support.system import System, running_system, system_config
 from tests.support.traffic import RATE, assert_each_pair_once, distinct_pairs, has_pairs, traffic

@@ -16,7 +16,7 @@ import pytest
 
 from glidepath.config import Config
 from glidepath.domain import Origin, Side
-from glidepath.local.parts import config_file
+from glidepath_ops.local.process_list import config_file
 from tests.support.recorder import Recorder
 from tests.support.system import System, running_system, system_config
 from tests.support.waiting import eventually
@@ -65,7 +65,7 @@ class Pair:
         return len(await self.one.results()) >= count
 
     async def cli(self, *arguments: str) -> Any:
-        command = [sys.executable, "-m", "glidepath", *arguments, "--json", "-c", str(config_file(self.one.folder))]
+        command = [sys.executable, "-m", "glidepath_ops", *arguments, "--json", "-c", str(config_file(self.one.folder))]
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -12,9 +12,9 @@ import yaml
 
 from glidepath import keys
 from glidepath.config import parse_config
-from glidepath.envoyconfig.fragment import Place, add
-from glidepath.local.process import free_ports
-from glidepath.local.servers import start_envoy
+from glidepath_ops.envoyconfig.into_bootstrap import Place, add
+from glidepath_ops.local.child_process import free_ports
+from glidepath_ops.local.servers import start_envoy
 from tests.support.bootstraps import FITTING, filled
 from tests.support.collector import Collector
 from tests.support.recorder import Recorder

@@ -16,19 +16,20 @@ import yaml
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from glidepath import groups
-from glidepath.cli.client import read_status
+from glidepath import scorer_groups
 from glidepath.config import Config, parse_config
-from glidepath.doctor.gather import gather_redis
-from glidepath.groups import LIVE_S, Holder
 from glidepath.keys import WorkloadKeys, fence_key, lease_key
 from glidepath.records import Command, CommandKind, WorkloadStatus, to_json
 from glidepath.redisio import RedisClient, connect
-from scorer.steer.compose import steer_loop
-from scorer.steer.lease import Lease
-from scorer.steer.metrics import SteerMetrics
-from scorer.steer.store import OwnedError, Record, RedisStore
-from scorer.steer.watch import LOOK_S, Watch
+from glidepath.scorer_groups import LIVE_S, Holder
+from glidepath_ops.cli.redis_session import read_status
+from glidepath_ops.doctor.gather_facts import gather_redis
+from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.ownership import LOOK_S, Watch
+from scorer.steering.leader.steer_metrics import SteerMetrics
+from scorer.steering.leader.steering_store import RedisStore
+from scorer.steering.leader.wiring import steer_loop
+from scorer.steering.state_store import OwnedError, Record
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.steering import Scripted
 from tests.support.wheelhouse import until, wheelhouse
@@ -113,12 +114,12 @@ async def test_two_groups_steer_their_own_workloads_at_the_same_time(
 
         await until(lambda: served("chat"))
         await until(lambda: served("batch"))
-        assert (await groups.leader(redis, "team-a"), await groups.leader(redis, "Team_2")) == ("a", "b")
-        assert await groups.leader(redis, "") == ""
+        assert (await scorer_groups.leader(redis, "team-a"), await scorer_groups.leader(redis, "Team_2")) == ("a", "b")
+        assert await scorer_groups.leader(redis, "") == ""
         for config, name, group in ((a, "chat", "team-a"), (b, "batch", "Team_2")):
             facts = await gather_redis(config)
             assert facts.holders[name].group == facts.group == group
-            assert groups.trouble(name, group, facts.leader, facts.holders[name]) is None
+            assert scorer_groups.trouble(name, group, facts.leader, facts.holders[name]) is None
 
 
 async def test_a_workload_of_two_groups_is_steered_by_one_and_taken_up_when_that_one_has_gone(
@@ -191,7 +192,7 @@ async def test_status_and_doctor_name_a_workload_that_the_holder_of_the_lease_do
     file.write_text(team(redis_url, "x", "chat", "batch").model_dump_json(exclude_unset=True))
 
     async def said(*arguments: str) -> str:
-        line = [sys.executable, "-m", "glidepath", *arguments, "-c", str(file)]
+        line = [sys.executable, "-m", "glidepath_ops", *arguments, "-c", str(file)]
         return (await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, timeout=60)).stdout
 
     async with leading(team(redis_url, "x", "chat"), "leader"):
@@ -222,13 +223,13 @@ async def test_a_leader_that_died_with_its_lease_still_running_is_no_mistake(red
 async def test_a_state_of_before_there_were_groups_is_as_old_as_its_status(redis: RedisClient) -> None:
     names = WorkloadKeys("chat")
     await redis.hset(names.state, "fence", "7")
-    assert (await groups.holders(redis, ["chat"]))["chat"] == Holder("", None)
+    assert (await scorer_groups.holders(redis, ["chat"]))["chat"] == Holder("", None)
     for text in ("no JSON", "[]", '{"updated_at_ms": {}}', '{"updated_at_ms": null}'):
         await redis.set(names.status, text)
-        assert (await groups.holders(redis, ["chat"]))["chat"] == Holder("", None)
-    status = WorkloadStatus("chat", "holding", 5, 0, (5,), 0, round(time.time() * 1000) - 60_000)
+        assert (await scorer_groups.holders(redis, ["chat"]))["chat"] == Holder("", None)
+    status = WorkloadStatus("chat", "baking", 5, 0, (5,), 0, round(time.time() * 1000) - 60_000)
     await redis.set(names.status, to_json(status))
-    found = await groups.holders(redis, ["chat", "batch"])
+    found = await scorer_groups.holders(redis, ["chat", "batch"])
     assert found["chat"].age_s == pytest.approx(60, abs=5)
     assert found["batch"] == Holder("", None)
 

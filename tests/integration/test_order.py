@@ -10,11 +10,11 @@ from yarl import URL
 
 from glidepath.config import Config, load_config
 from glidepath.domain import Origin
-from glidepath.envoyconfig.render import render_bootstrap
-from glidepath.envoyconfig.text import to_yaml
 from glidepath.keys import WorkloadKeys
-from glidepath.local.process import free_ports
-from glidepath.local.servers import start_envoy
+from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.envoyconfig.yaml_text import to_yaml
+from glidepath_ops.local.child_process import free_ports
+from glidepath_ops.local.servers import start_envoy
 from tests.support.recorder import Recorder
 from tests.support.wheelhouse import Wheelhouse, steering, until
 
@@ -69,13 +69,13 @@ async def test_a_workload_waits_for_those_before_it_and_strangers_pass_untouched
                 await proves(chat, Origin.SHADOW)
                 await until(lambda: says(chat, "waits for batch"))
                 await proves(batch, Origin.SHADOW)
-                await until(lambda: batch.stands("holding", 5, 1))
+                await until(lambda: batch.stands("baking", 5, 1))
                 assert await chat.stands("shadow", 0)
                 await proves(batch, Origin.LIVE)
                 await until(lambda: batch.stands("validating", 60, 1))
-                await until(lambda: chat.stands("holding", 5, 1))  # its own evidence was there all the time
+                await until(lambda: chat.stands("baking", 5, 1))  # its own evidence was there all the time
                 assert [d.event for d in await chat.log()] == ["promote"]
-                await strangers(chat.http, f"http://{config.envoy.listen}", cloud, onprem)
+                await unknown_envoys(chat.http, f"http://{config.envoy.listen}", cloud, onprem)
 
 
 async def says(wheel: Wheelhouse, words: str) -> bool:
@@ -83,7 +83,7 @@ async def says(wheel: Wheelhouse, words: str) -> bool:
     return status is not None and words in status.message
 
 
-async def strangers(http: aiohttp.ClientSession, url: str, cloud: Recorder, onprem: Recorder) -> None:
+async def unknown_envoys(http: aiohttp.ClientSession, url: str, cloud: Recorder, onprem: Recorder) -> None:
     """What no workload matches goes where it always went, every byte of it, whatever the weights."""
     for _ in range(10):
         headers = {"authorization": "Bearer mine", "x-odd": "kept"}

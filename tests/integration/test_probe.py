@@ -15,7 +15,7 @@ import pytest
 
 from glidepath.config import Config
 from glidepath.domain import Origin
-from glidepath.local.parts import config_file
+from glidepath_ops.local.process_list import config_file
 from tests.support.recorder import Recorder
 from tests.support.system import System, running_system, system_config
 from tests.support.waiting import eventually
@@ -28,7 +28,7 @@ class Probing:
     onprem: Recorder
 
     async def cli(self, *arguments: str) -> tuple[int, list[Any], str]:
-        command = [sys.executable, "-m", "glidepath", "probe", *arguments, "--json"]
+        command = [sys.executable, "-m", "glidepath_ops", "probe", *arguments, "--json"]
         command += ["-c", str(config_file(self.system.folder))]
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr

@@ -18,9 +18,9 @@ from glidepath import wire
 from glidepath.config import Config
 from glidepath.domain import ScoredPair
 from glidepath.keys import WorkloadKeys
-from glidepath.local.parts import config_file
-from glidepath.local.process import Child
-from glidepath.local.servers import spawn_redis
+from glidepath_ops.local.child_process import Child
+from glidepath_ops.local.process_list import config_file
+from glidepath_ops.local.servers import spawn_redis
 from tests.support.cluster import running_cluster
 from tests.support.recorder import Recorder
 from tests.support.system import System, running_system, system_config
@@ -51,7 +51,15 @@ class Clustered:
 
     async def cli(self, *arguments: str) -> Any:
         """What a command says with --json; it must succeed."""
-        command = [sys.executable, "-m", "glidepath", *arguments, "--json", "-c", str(config_file(self.system.folder))]
+        command = [
+            sys.executable,
+            "-m",
+            "glidepath_ops",
+            *arguments,
+            "--json",
+            "-c",
+            str(config_file(self.system.folder)),
+        ]
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

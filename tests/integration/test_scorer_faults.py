@@ -12,11 +12,11 @@ from aiohttp.test_utils import TestServer
 from openai import AsyncOpenAI
 
 from glidepath import keys
-from glidepath.demo.backend import Backend
-from glidepath.demo.engines import Pace, WrittenTexts
-from glidepath.demo.texts import texts
 from glidepath.domain import Side
 from glidepath.records import Command, CommandKind, to_json
+from glidepath_ops.demo.answer_sources import Pace, WrittenTexts
+from glidepath_ops.demo.backend_server import Backend
+from glidepath_ops.demo.written_answers import texts
 from tests.support.system import System, running_system, system_config
 from tests.support.traffic import assert_each_pair_once, traffic
 from tests.support.waiting import eventually

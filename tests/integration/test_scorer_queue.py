@@ -12,7 +12,7 @@ import redis.asyncio
 from glidepath.config import Config, parse_config
 from glidepath.keys import SCORER_GROUP
 from glidepath.wire import decode_outcomes, encode_pair
-from scorer.worker.inbox import RedisInbox
+from scorer.scoring.worker.pair_queue import RedisInbox
 from tests.support.scoreloop import CHAT, counted, in_hand, pending, results, working
 from tests.support.scoring import QuickScorer, pair
 from tests.support.waiting import eventually

@@ -19,13 +19,13 @@ from prometheus_client import CollectorRegistry
 from glidepath.config import Config, parse_config
 from glidepath.domain import ScoredPair, Side
 from glidepath.keys import SCORER_GROUP
-from glidepath.local.process import free_ports
-from glidepath.local.servers import start_redis
 from glidepath.wire import decode_scored
-from scorer.worker.inbox import RedisInbox
-from scorer.worker.loop import ScoreWorker
-from scorer.worker.results import Result
-from scorer.worker.thread import ThreadScorer
+from glidepath_ops.local.child_process import free_ports
+from glidepath_ops.local.servers import start_redis
+from scorer.scoring.worker.batch_result import Result
+from scorer.scoring.worker.in_thread import ThreadScorer
+from scorer.scoring.worker.pair_queue import RedisInbox
+from scorer.scoring.worker.score_loop import ScoreWorker
 from tests.support.scoreloop import CHAT, add, counted, in_hand, names, pending, working
 from tests.support.scoring import LONG, QuickScorer, WordEmbedder, noise_pair, pair
 from tests.support.waiting import eventually
@@ -69,7 +69,7 @@ import asyncio, sys
 import redis.asyncio
 from prometheus_client import CollectorRegistry
 from glidepath.config import parse_config
-from scorer.worker.loop import ScoreWorker
+from scorer.scoring.worker.score_loop import ScoreWorker
 
 async def main():
     client = redis.asyncio.from_url(sys.argv[1])
@@ -337,7 +337,7 @@ async def test_a_scorer_whose_engine_cannot_be_loaded_ends_with_one_line(redis_u
     extra = f"redis: {{url: '{redis_url}'}}\nenvoy: {{admin: 'http://127.0.0.1:{admin}'}}\n"
     extra += f"scorer: {{metrics: '127.0.0.1:{metrics}', embedder: {{model: no-such}}}}\n"
     (tmp_path / "glidepath.yaml").write_text(valid_yaml + extra)
-    command = [sys.executable, "-m", "glidepath", "scorer", "-c", str(tmp_path / "glidepath.yaml")]
+    command = [sys.executable, "-m", "glidepath_ops", "scorer", "-c", str(tmp_path / "glidepath.yaml")]
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     _, said = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 2

@@ -16,11 +16,11 @@ from glidepath.keys import WorkloadKeys
 from glidepath.records import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
 from glidepath.redisio import RedisClient, connect
 from glidepath.wire import encode_outcomes
-from scorer.steer.actuator import MemoryActuator
-from scorer.steer.lease import Lease
-from scorer.steer.loop import SteerLoop
-from scorer.steer.metrics import SteerMetrics
-from scorer.steer.store import RedisStore
+from scorer.steering.envoy.actuator import MemoryActuator
+from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.steer_loop import SteerLoop
+from scorer.steering.leader.steer_metrics import SteerMetrics
+from scorer.steering.leader.steering_store import RedisStore
 from tests.support.steering import Scripted
 from tests.support.wheelhouse import BASELINE, CANDIDATE, unix_ms, until
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from glidepath.config import Config
-from glidepath.config.parts import RedisSection
+from glidepath.config.processes import RedisSection
 from glidepath.domain import Origin, Outcomes
-from glidepath.local.process import Child, free_ports
-from glidepath.local.servers import start_envoy, start_redis
 from glidepath.records import CommandKind
 from glidepath.wire import encode_outcomes
+from glidepath_ops.local.child_process import Child, free_ports
+from glidepath_ops.local.servers import start_envoy, start_redis
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.wheelhouse import AUTOPILOT, BASELINE, CANDIDATE, Wheelhouse, steering, until
 
@@ -80,7 +80,7 @@ async def test_it_climbs_on_proof_and_falls_at_once(envoy: Fleet, redis_url: str
         assert await wheel.weights(admin) == (0, 10_000)
         await wheel.score(0.95)
         await wheel.outcomes(3, 0, Origin.SHADOW)
-        await until(lambda: wheel.stands("holding", 5, 1))
+        await until(lambda: wheel.stands("baking", 5, 1))
         assert await wheel.weights(admin) == (500, 9500)
         await wheel.outcomes(3, 3)
         took = await until(lambda: wheel.has(admin, 0))
@@ -104,7 +104,7 @@ async def test_a_restarted_envoy_is_written_again_within_2_s(envoy: Fleet, redis
         took = await until(lambda: wheel.has(admin, 500))
         assert took < 2.0
         await until(lambda: wheel.logged("restore"))
-        assert await wheel.stands("holding", 5)
+        assert await wheel.stands("baking", 5)
 
 
 async def test_a_persons_curl_is_adopted_held_and_left_alone(envoy: Fleet, redis_url: str) -> None:
@@ -199,7 +199,7 @@ async def test_an_envoy_that_is_away_shows_as_k_of_n_and_is_told_when_it_is_back
         await until(lambda: wheel.stands("shadow", 0, 2))
         two_envoys.envoys[1].child.kill()
         await wheel.order(CommandKind.PROMOTE)
-        await until(lambda: wheel.stands("holding", 5, 1))
+        await until(lambda: wheel.stands("baking", 5, 1))
         assert await wheel.has(first, 500)
         status = await wheel.status()
         assert status is not None
@@ -207,7 +207,7 @@ async def test_an_envoy_that_is_away_shows_as_k_of_n_and_is_told_when_it_is_back
         assert "1 of 2 Envoys" in status.message or "holds" in status.message
         two_envoys.start_again(1)
         await until(lambda: wheel.has(second, 500))
-        await until(lambda: wheel.stands("holding", 5, 2))
+        await until(lambda: wheel.stands("baking", 5, 2))
 
 
 async def test_an_envoy_that_hangs_does_not_delay_the_way_back(envoy: Fleet, redis_url: str) -> None:
@@ -249,7 +249,7 @@ async def test_the_state_survives_a_new_leader_and_its_weights_are_no_curl(envoy
         await until(lambda: wheel.stands("shadow", 0, 1))
         await wheel.order(CommandKind.PROMOTE)
         await until(lambda: wheel.has(admin, 500))
-        await until(lambda: wheel.stands("holding", 5, 1))
+        await until(lambda: wheel.stands("baking", 5, 1))
         await wheel.outcomes(7, 1)
     async with steering(config, "second") as wheel:
 
@@ -258,7 +258,7 @@ async def test_the_state_survives_a_new_leader_and_its_weights_are_no_curl(envoy
             return status is not None and status.leader == "second" and status.candidate.requests == 7
 
         await until(second_leads)
-        assert await wheel.stands("holding", 5)
+        assert await wheel.stands("baking", 5)
         assert [d.event for d in await wheel.log()] == ["promote"]
 
 
@@ -295,7 +295,7 @@ async def test_a_bug_and_bad_records_in_one_workload_do_not_stop_another(tmp_pat
             await wheel.redis.xadd("glidepath:{batch}:outcomes", {"o": encode_outcomes(poison)})
             await wheel.order(CommandKind.PROMOTE)
             await until(lambda: wheel.has(one.admin, 500))
-            assert await wheel.stands("holding", 5)
+            assert await wheel.stands("baking", 5)
 
 
 async def test_without_redis_weights_stay_and_steering_goes_on_when_it_is_back(envoy: Fleet, tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ import yaml
 
 from glidepath.config import Config, load_config
 from glidepath.keys import FENCE, LEASE
-from glidepath.local.process import Child
 from glidepath.records import CommandKind
-from scorer.steer.lease import Lease
-from scorer.steer.store import FencedError, Record, RedisStore
+from glidepath_ops.local.child_process import Child
+from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.steering_store import RedisStore
+from scorer.steering.state_store import FencedError, Record
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.wheelhouse import Wheelhouse, until, wheelhouse
 
@@ -183,10 +184,10 @@ async def test_a_leader_whose_redis_was_flushed_goes_on_where_the_ramp_stood(fil
             await until(lambda: leads(wheel, "first"))
             await wheel.order(CommandKind.PROMOTE)
             await wheel.order(CommandKind.PROMOTE)
-            await until(lambda: wheel.stands("holding", 25, 1))
+            await until(lambda: wheel.stands("baking", 25, 1))
             await wheel.redis.flushall()
             await until(lambda: leads(wheel, "first"), timeout=20)
-            await until(lambda: wheel.stands("holding", 25, 1))
+            await until(lambda: wheel.stands("baking", 25, 1))
             assert await wheel.has(envoy.admin, 2500)
             assert not await wheel.log()  # nobody decided anything
             await wheel.order(CommandKind.ABORT)

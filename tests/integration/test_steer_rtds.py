@@ -17,11 +17,11 @@ from google.protobuf.json_format import MessageToDict
 
 from glidepath import keys
 from glidepath.config import Config
-from glidepath.config.parts import RedisSection
-from glidepath.local.process import Child, free_ports
-from glidepath.local.servers import start_envoy
+from glidepath.config.processes import RedisSection
 from glidepath.records import CommandKind
-from scorer.steer.rtds import RtdsActuator, layer_of
+from glidepath_ops.local.child_process import Child, free_ports
+from glidepath_ops.local.servers import start_envoy
+from scorer.steering.envoy.rtds import RtdsActuator, layer_of
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.wheelhouse import CANDIDATE, Wheelhouse, steering, until, wheelhouse
 
@@ -129,7 +129,7 @@ async def test_a_fleet_of_20_acknowledges_each_step_and_each_retreat(tmp_path: P
 async def _step_and_retreat(wheel: Wheelhouse, envoys: list[RunningEnvoy], fleet: list[StreamClient], n: int) -> None:
     await until(lambda: wheel.stands("shadow", 0, n), timeout=20)
     await wheel.order(CommandKind.PROMOTE)
-    await until(lambda: wheel.stands("holding", 5, n))
+    await until(lambda: wheel.stands("baking", 5, n))
     assert {c.candidate for c in fleet} == {500}
     for envoy in envoys:
         assert await wheel.has(envoy.admin, 500)
@@ -147,7 +147,7 @@ async def test_a_restarted_envoy_is_served_again_within_2_s(
     async with steering(config_of(envoys[0], redis_url)) as wheel:
         await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
         await wheel.order(CommandKind.PROMOTE)
-        await until(lambda: wheel.stands("holding", 5, 2))
+        await until(lambda: wheel.stands("baking", 5, 2))
         admin = envoys[0].admin
         envoys[0].child.kill()
         with start_envoy(tmp_path / "a" / "envoy.yaml", admin, tmp_path / "again.log", concurrency=1):
@@ -164,7 +164,7 @@ async def test_an_envoy_that_refuses_or_leaves_is_not_confirmed(
         await until(lambda: wheel.stands("shadow", 0, 3), timeout=20)
         await stack.aclose()
         await wheel.order(CommandKind.PROMOTE)
-        await until(lambda: wheel.stands("holding", 5, 2))
+        await until(lambda: wheel.stands("baking", 5, 2))
         status = await wheel.status()
         assert status is not None
         assert status.envoys == 4
@@ -181,7 +181,7 @@ async def test_after_the_loss_of_redis_and_leader_what_the_envoys_run_stays_unti
             await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
             await wheel.order(CommandKind.PROMOTE)
             await wheel.order(CommandKind.PROMOTE)
-            await until(lambda: wheel.stands("holding", 25, 2))
+            await until(lambda: wheel.stands("baking", 25, 2))
             leader.kill()
         await wheel.redis.flushall()
     async with steering(config, "another") as wheel:
@@ -195,7 +195,7 @@ async def test_after_the_loss_of_redis_and_leader_what_the_envoys_run_stays_unti
         await wheel.order(CommandKind.PROMOTE, percent=25)
         await until(lambda: wheel.stands("held", 25, 2), timeout=20)
         await wheel.order(CommandKind.RESUME)
-        await until(lambda: wheel.stands("holding", 25, 2))
+        await until(lambda: wheel.stands("baking", 25, 2))
         for envoy in envoys:
             assert await wheel.has(envoy.admin, 2500)
 
@@ -220,7 +220,7 @@ async def test_where_the_admin_interface_is_known_a_curl_is_adopted_on_all_envoy
         await until(lambda: wheel.has(second, 0))
         await until(lambda: wheel.has(first, 0))
         adopted = [d for d in await wheel.log() if d.event == "adopt"]
-        assert [(d.to_percent, d.actor) for d in adopted] == [(90, "curl"), (0, "curl")]
+        assert [(d.to_percent, d.actor) for d in adopted] == [(90, "manual_override"), (0, "manual_override")]
         assert "glidepath resume chat" in adopted[0].reason
 
 
@@ -235,7 +235,7 @@ async def test_a_curl_of_the_shadow_share_alone_is_adopted_on_all_envoys_logged_
         await until(lambda: wheel.logged("adopt_shadow"))
         said = await wheel.logged("adopt_shadow")
         assert said is not None
-        assert (said.actor, said.details["shadow_percent"]) == ("curl", 10)
+        assert (said.actor, said.details["shadow_percent"]) == ("manual_override", 10)
 
         async def lifted() -> bool:
             return not await wheel.admin_layer(first)
@@ -271,7 +271,7 @@ async def test_where_the_share_was_lost_with_redis_a_guard_and_a_person_still_ta
         await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
         await wheel.order(CommandKind.PROMOTE)
         await wheel.order(CommandKind.PROMOTE)
-        await until(lambda: wheel.stands("holding", 25, 2))
+        await until(lambda: wheel.stands("baking", 25, 2))
     async with wheelhouse(config) as wheel:
         await wheel.redis.flushall()
     async with steering(config, "second") as wheel:

@@ -15,11 +15,11 @@ import aiohttp
 import pytest
 
 from glidepath.config import load_config
-from glidepath.local.process import Child, free_ports
+from glidepath_ops.local.child_process import Child, free_ports
 from tests.support.recorder import Recorder
 from tests.support.waiting import eventually
 
-COMMAND = [sys.executable, "-m", "glidepath", "up"]
+COMMAND = [sys.executable, "-m", "glidepath_ops", "up"]
 
 
 def write_yaml(folder: Path, cloud: str, onprem: str, more: str = "") -> Path:

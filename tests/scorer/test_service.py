@@ -9,7 +9,7 @@ import pytest
 
 from glidepath.config import parse_config
 from glidepath.errors import UnreachableError
-from glidepath.local.process import free_ports
+from glidepath_ops.local.child_process import free_ports
 from scorer.service import ScorerService
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import redis.asyncio
 
-from glidepath.local.process import Child, answers, free_ports
-from glidepath.local.servers import spawn_redis
+from glidepath_ops.local.child_process import Child, answers, free_ports
+from glidepath_ops.local.servers import spawn_redis
 from tests.support.waiting import eventually
 
 SLOTS = 16384

@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 
 from glidepath.config import Config, parse_config
-from glidepath.envoyconfig.render import render_bootstrap
-from glidepath.envoyconfig.text import to_yaml
-from glidepath.local.process import Child, free_ports
-from glidepath.local.servers import start_envoy
+from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.envoyconfig.yaml_text import to_yaml
+from glidepath_ops.local.child_process import Child, free_ports
+from glidepath_ops.local.servers import start_envoy
 
 
 @dataclass(frozen=True, slots=True)

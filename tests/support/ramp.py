@@ -7,10 +7,10 @@ from dataclasses import replace
 from glidepath.config.ramp import RampSection
 from glidepath.domain import Outcome
 from glidepath.records import Command, CommandKind, Decision, Phase
-from scorer.steer.facts import Facts
-from scorer.steer.machine import RampState
-from scorer.steer.policy import RampPolicy, policy_of
-from scorer.steer.ramp import advance
+from scorer.steering.ramp.decide import advance
+from scorer.steering.ramp.ramp_policy import RampPolicy, policy_of
+from scorer.steering.ramp.states import RampState
+from scorer.steering.ramp.tick_inputs import TickInputs
 from tests.support.steering import verdict
 
 RAMP = RampSection(steps=(1, 10, 50, 100), hold=1, min_samples=10, cool_down=5, validation=9)
@@ -19,17 +19,17 @@ PASSING = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.INCO
 UNDECIDED = (verdict("quality", Outcome.INCONCLUSIVE),)
 REGRESSION = (verdict("quality", Outcome.FAIL),)
 CATASTROPHE = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.FAIL, fast=True))
-GOOD = Facts(workload="chat", verdicts=PASSING, samples=100, confirmed=2, envoys=2, config_digest="d")
+GOOD = TickInputs(workload="chat", verdicts=PASSING, samples=100, confirmed=2, envoys=2, config_digest="d")
 LATE = 1_000_000
 
 
 def at(phase: Phase, percent: float, **changes: object) -> RampState:
-    state = RampState(phase, percent, since_ms=0, entered_ms=0, before=Phase.HOLDING, config_digest="d")
+    state = RampState(phase, percent, since_ms=0, entered_ms=0, before=Phase.BAKING, config_digest="d")
     return replace(state, **changes)  # type: ignore[arg-type]
 
 
 def tick(
-    state: RampState, facts: Facts = GOOD, policy: RampPolicy = POLICY, now_ms: int = LATE
+    state: RampState, facts: TickInputs = GOOD, policy: RampPolicy = POLICY, now_ms: int = LATE
 ) -> tuple[RampState, list[str]]:
     after, decisions = advance(state, facts, policy, now_ms)
     return after, [d.event for d in decisions]
@@ -39,6 +39,8 @@ def order(kind: CommandKind, percent: float | None = None, force: bool = False) 
     return Command(kind, "ann", "because", percent, force, id="1-0")
 
 
-def obeyed(state: RampState, command: Command, facts: Facts = GOOD, now_ms: int = 500) -> tuple[RampState, Decision]:
+def obeyed(
+    state: RampState, command: Command, facts: TickInputs = GOOD, now_ms: int = 500
+) -> tuple[RampState, Decision]:
     after, decisions = advance(state, replace(facts, commands=(command,)), POLICY, now_ms)
     return after, decisions[0]

@@ -13,7 +13,7 @@ from glidepath.config import Config
 from glidepath.domain import ScoredPair
 from glidepath.keys import SCORER_GROUP, WorkloadKeys
 from glidepath.wire import decode_scored, encode_pair
-from scorer.worker.loop import ScoreWorker
+from scorer.scoring.worker.score_loop import ScoreWorker
 from tests.support.scoring import QuickScorer
 
 CHAT = WorkloadKeys("chat")

@@ -13,9 +13,9 @@ import numpy as np
 
 from glidepath.domain import Answer, Ending, Origin, Pair, PairKind, ScoredPair, Side
 from glidepath.wire import decode_pair, encode_scored
-from scorer.embed.protocol import Span, Vectors
-from scorer.worker.inbox import Entry
-from scorer.worker.results import BatchResult, Floor, Result
+from scorer.scoring.embed.engine_protocol import Span, Vectors
+from scorer.scoring.worker.batch_result import BatchResult, Floor, Result
+from scorer.scoring.worker.pair_queue import Entry
 
 LONG = "The committee met on Tuesday, read the report and asked for a second one. " * 40
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.config import load_config
 from glidepath.redisio import connect
-from scorer.steer.compose import steer_loop
+from scorer.steering.leader.wiring import steer_loop
 from tests.support.steering import Scripted
 
 

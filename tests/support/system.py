@@ -15,11 +15,11 @@ import redis.asyncio
 from glidepath import keys, wire
 from glidepath.config import Config
 from glidepath.domain import Outcomes, Pair, ScoredPair
-from glidepath.local.parts import our_services
-from glidepath.local.process import Child, free_ports
-from glidepath.local.stack import Stack, redis_service
 from glidepath.records import Decision, WorkloadStatus, from_json
 from glidepath.redisio import connect
+from glidepath_ops.local.child_process import Child, free_ports
+from glidepath_ops.local.process_list import our_services
+from glidepath_ops.local.stack import Stack, redis_service
 from tests.support.waiting import eventually
 
 WORKLOAD = "chat"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glidepath.demo.load import Clients, Profile
+from glidepath_ops.demo.client_load import Clients, Profile
 from tests.support.recorder import Recorder
 from tests.support.system import System, running_system, system_config
 from tests.support.waiting import eventually

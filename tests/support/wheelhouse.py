@@ -17,8 +17,8 @@ from glidepath.keys import WorkloadKeys
 from glidepath.records import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
 from glidepath.redisio import RedisClient, connect
 from glidepath.wire import encode_outcomes, encode_scored
-from scorer.steer.admin import admin_layer
-from scorer.steer.compose import steer_loop
+from scorer.steering.envoy.admin import admin_layer
+from scorer.steering.leader.wiring import steer_loop
 from tests.support.steering import Scripted
 
 CANDIDATE = "glidepath.chat.weight.onprem-or-cloud"

@@ -13,10 +13,10 @@ import aiohttp
 import yaml
 
 from glidepath.config import Config, parse_config
-from glidepath.envoyconfig.mesh.envoy_gateway import Capture, GatewayPlace, gateway_resources
-from glidepath.envoyconfig.mesh.istio import CONTEXTS, Context, IstioPlace, istio_resources
-from glidepath.envoyconfig.parts import plain
-from glidepath.local.process import free_ports
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayPlace, gateway_resources
+from glidepath_ops.envoyconfig.mesh.istio import CONTEXTS, Context, IstioPlace, istio_resources
+from glidepath_ops.envoyconfig.snippets import plain
+from glidepath_ops.local.child_process import free_ports
 from tests.support.collector import Collector
 from tests.support.meshes import gateway, istio
 from tests.support.meshes.static import Xds, endpoint, running_mesh

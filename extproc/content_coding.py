@@ -1,0 +1,138 @@
+"""Content codings (RFC 9110, 8.4) taken off again, with a bound on what comes out."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import brotli
+
+from extproc.exceptions import DecodeError
+from glidepath import zstd
+
+MAX_CODINGS = 4  # nested codings; more is an attack
+MAX_MEMBERS = 10_000  # of one body: a server may begin one at every flush of a stream, and an empty one takes 9 bytes
+_PIECE = 64 * 1024
+_FIRST_PIECE = 256  # fed at once where a member begins: what lies behind its end is copied
+_ZSTD_PIECE = 256
+_ZSTD_WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}  # 8 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """``cut``: there is more than was asked for, or the input ends too early."""
+
+    data: bytes
+    cut: bool = False
+
+
+def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
+    """``body`` without its codings, at most ``limit`` bytes of it. Raises DecodeError for what is no such body."""
+    codings = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
+    codings = [name for name in codings if name != "identity"]
+    if len(codings) > MAX_CODINGS:
+        raise DecodeError(f"{len(codings)} nested content codings, more than {MAX_CODINGS}")
+    result = Decoded(body)
+    for name in reversed(codings):  # listed in the order in which they were applied
+        decoder = DECODERS.get(name)
+        if decoder is None:
+            raise DecodeError(f"unknown content coding {name[:20]!r} (known: {', '.join(DECODERS)})")
+        # What was cut outside cannot be whole inside.
+        inner = decoder(result.data, limit) if result.data else result
+        result = Decoded(inner.data, inner.cut or result.cut)
+    if len(result.data) > limit:
+        return Decoded(result.data[:limit], True)
+    return result
+
+
+def _gzip(body: bytes, limit: int) -> Decoded:
+    """One or more gzip members, one after the other (RFC 1952, 2.2)."""
+    out, at = bytearray(), 0
+    try:
+        for _ in range(MAX_MEMBERS):
+            at, whole = _gzip_member(body, at, out, limit)
+            if not whole or len(out) > limit:
+                return Decoded(bytes(out[:limit]), True)
+            while at < len(body) and body[at] == 0:  # padding after the last member is allowed by gzip(1)
+                at += 1
+            if at == len(body):
+                return Decoded(bytes(out))
+    except zlib.error as error:
+        raise DecodeError(f"not the coding it claims to be: {error}") from error
+    raise DecodeError(f"more than {MAX_MEMBERS} gzip members")
+
+
+def _gzip_member(body: bytes, at: int, out: bytearray, limit: int) -> tuple[int, bool]:
+    """Decode one member into ``out``; where it ends, and whether it does."""
+    decoder, piece = zlib.decompressobj(16 + zlib.MAX_WBITS), _FIRST_PIECE
+    while at < len(body) and not decoder.eof and len(out) <= limit:
+        data = body[at : at + piece]
+        at += len(data)
+        piece = min(4 * piece, _PIECE)
+        while data and not decoder.eof and len(out) <= limit:
+            out += decoder.decompress(data, limit - len(out) + 1)
+            data = decoder.unconsumed_tail
+    return at - len(decoder.unused_data), decoder.eof
+
+
+def _deflate(body: bytes, limit: int) -> Decoded:
+    """zlib as RFC 9110 has it, or the raw deflate that many servers send instead."""
+    try:
+        member = _zlib_with(body, limit + 1, zlib.MAX_WBITS)
+    except DecodeError:
+        member = _zlib_with(body, limit + 1, -zlib.MAX_WBITS)
+    return Decoded(member.data[:limit], member.cut or len(member.data) > limit)
+
+
+def _zlib_with(body: bytes, limit: int, window: int) -> Decoded:
+    decoder = zlib.decompressobj(window)
+    try:
+        data = decoder.decompress(body, limit)
+    except zlib.error as error:
+        raise DecodeError(f"not the coding it claims to be: {error}") from error
+    return Decoded(data, not decoder.eof)
+
+
+def _brotli(body: bytes, limit: int) -> Decoded:
+    decoder = brotli.Decompressor()
+    out = bytearray()
+    try:
+        out += decoder.process(body, output_buffer_limit=_PIECE)
+        while not decoder.can_accept_more_data() and not decoder.is_finished() and len(out) <= limit:
+            out += decoder.process(b"", output_buffer_limit=_PIECE)
+    except brotli.error as error:
+        raise DecodeError(f"not brotli: {error}") from error
+    return Decoded(bytes(out[:limit]), len(out) > limit or not decoder.is_finished())
+
+
+def _zstd(body: bytes, limit: int) -> Decoded:
+    """Frames, one after the other, with a window of at most 8 MiB (RFC 9659).
+
+    Fed in small pieces: four bytes of input can stand for 128 KiB, and the decoder has no bound of its own.
+    """
+    out = bytearray()
+    whole, at, frames = False, 0, 0
+    try:
+        while at < len(body) and len(out) <= limit and frames < MAX_MEMBERS:
+            frame = zstd.ZstdDecompressor(options=_ZSTD_WINDOW)
+            frames += 1
+            while at < len(body) and not frame.eof and len(out) <= limit:
+                out += frame.decompress(body[at : at + _ZSTD_PIECE])
+                at += min(_ZSTD_PIECE, len(body) - at)
+            whole = frame.eof
+            at -= len(frame.unused_data)
+    except (zstd.ZstdError, MemoryError) as error:
+        raise DecodeError(f"not zstd: {error}") from error
+    if frames == MAX_MEMBERS and at < len(body):
+        raise DecodeError(f"more than {MAX_MEMBERS} zstd frames")
+    return Decoded(bytes(out[:limit]), len(out) > limit or not whole)
+
+
+DECODERS: dict[str, Callable[[bytes, int], Decoded]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "br": _brotli,
+    "zstd": _zstd,
+}

@@ -1,0 +1,132 @@
+"""What the tee may spend a day: checked against a cached total, counted in Redis by all extprocs together.
+
+A check never waits. What this process spent since the last synchronisation counts at once; what the others spent
+arrives with the next one. So the fleet can overshoot by what it sends within one synchronisation, and by the cost
+of the answers still under way. When Redis has not answered for ``STALE_AFTER_S`` nothing is spent any more: a bill
+must not grow because a counter is away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from glidepath import keys
+from glidepath.config import Config
+from glidepath.config.backends import Price
+from glidepath.config.processes import DayBudget
+from glidepath.redisio import RedisClient
+
+STALE_AFTER_S = 10.0
+KEEP_S = 3 * 86400
+CHARS_PER_TOKEN = 4
+
+
+class Counters(Protocol):
+    """Adds to the day's shared counters and returns their new values; raises RedisError or OSError when away."""
+
+    async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]: ...
+
+
+@dataclass(slots=True)
+class MemoryCounters:
+    """The in-memory twin of RedisCounters."""
+
+    values: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]:
+        old_requests, old_cost = self.values.get(key, (0, 0.0))
+        self.values[key] = (old_requests + requests, old_cost + cost)
+        return self.values[key]
+
+
+_ADD = """
+local requests = redis.call('HINCRBY', KEYS[1], 'requests', ARGV[1])
+local cost = redis.call('HINCRBYFLOAT', KEYS[1], 'cost', ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return {requests, cost}
+"""
+
+
+class RedisCounters:
+    """A hash a day and workload: ``requests``, ``cost``. A script: not every client has transactions on a cluster."""
+
+    def __init__(self, client: RedisClient) -> None:
+        self._client = client
+
+    async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]:
+        got = await self._client.eval(_ADD, 1, key, requests, repr(cost), KEEP_S)
+        return int(got[0]), float(got[1])
+
+
+@dataclass(slots=True)
+class _Spending:
+    day: str = ""
+    shared_requests: int = 0
+    shared_cost: float = 0.0
+    own_requests: int = 0
+    own_cost: float = 0.0
+    synced_at: float = float("-inf")
+
+
+class Budgets:
+    """All workloads' daily budgets; ``now`` is Unix seconds everywhere."""
+
+    def __init__(self, config: Config) -> None:
+        self._limits: dict[str, DayBudget] = {}
+        self._paid: dict[str, frozenset[str]] = {}
+        self._prices: Mapping[str, Price | None] = {name: b.price for name, b in config.backends.items()}
+        self._spent: dict[str, _Spending] = {}
+        for name, workload in config.workloads.items():
+            limit = workload.shadow.budget
+            if limit.requests is not None or limit.cost is not None:
+                sides = (workload.baseline, workload.candidate)
+                priced = frozenset(b for b in sides if config.backends[b].price is not None)
+                self._limits[name] = limit
+                self._paid[name] = priced or frozenset(sides)  # no price declared: any of them may be the paid one
+                self._spent[name] = _Spending()
+
+    def allow(self, workload: str, backend: str, now: float) -> bool:
+        """Whether one more request to ``backend`` is within the budget; if so, it is counted."""
+        limit = self._limits.get(workload)
+        if limit is None or backend not in self._paid[workload]:
+            return True
+        spent = self._today(workload, now)
+        if now - spent.synced_at > STALE_AFTER_S:
+            return False
+        if limit.requests is not None and spent.shared_requests + spent.own_requests >= limit.requests:
+            return False
+        if limit.cost is not None and spent.shared_cost + spent.own_cost >= limit.cost:
+            return False
+        spent.own_requests += 1
+        return True
+
+    def charge(self, workload: str, backend: str, input_tokens: int, output_tokens: int, now: float) -> None:
+        """Add what one answered request cost."""
+        price = self._prices.get(backend)
+        if workload in self._limits and price is not None and backend in self._paid[workload]:
+            cost = (input_tokens * price.input + output_tokens * price.output) / 1e6
+            self._today(workload, now).own_cost += cost
+
+    async def sync(self, counters: Counters, now: float) -> None:
+        """Exchange totals with the fleet. Raises what the counters raise; nothing is lost then."""
+        for workload in self._limits:
+            spent = self._today(workload, now)
+            requests, cost = spent.own_requests, spent.own_cost
+            # An unanswered increment may still have counted; counting it twice errs on the safe side.
+            total = await counters.add(f"{keys.WorkloadKeys(workload).budget}:{spent.day}", requests, cost)
+            if self._spent[workload] is spent:
+                spent.own_requests -= requests
+                spent.own_cost -= cost
+                spent.shared_requests, spent.shared_cost = total
+                spent.synced_at = now
+
+    def _today(self, workload: str, now: float) -> _Spending:
+        day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+        spent = self._spent[workload]
+        if spent.day != day:
+            # Until the first synchronisation of a new day nothing is known to be spent; the old day's is as fresh.
+            spent = self._spent[workload] = _Spending(day=day, synced_at=spent.synced_at)
+        return spent

@@ -1,0 +1,176 @@
+"""Adds outcomes and coverage up between two flushes, and for ever for the metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from extproc.access_log import RequestOutcome
+from glidepath.domain import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
+from glidepath.histogram import Histogram, bucket_of
+
+MAX_BLAMED = 10_000
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The mutable form of SideOutcomes; a request costs a few dictionary steps."""
+
+    requests: int = 0
+    errors: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    client_aborts: int = 0
+    failovers: int = 0
+    latency: Counter[int] = field(default_factory=Counter)
+    latency_zeros: int = 0
+    ttft: Counter[int] = field(default_factory=Counter)
+    first_error_ms: int = 0
+    rescued: int = 0
+    rescues_failed: int = 0
+    blamed: list[tuple[str, int]] = field(default_factory=list)  # (kind, time) of requests counted as good
+
+    def add(self, outcome: RequestOutcome) -> None:
+        if outcome.client_abort:
+            self.client_aborts += 1
+            return
+        self.requests += 1
+        if outcome.error:
+            self.errors += 1
+            self.kinds[outcome.error] += 1
+            self.failovers += outcome.failover
+            self.rescued += outcome.rescued is True
+            self.rescues_failed += outcome.rescued is False
+            self.first_error_ms = min(self.first_error_ms or outcome.at_ms, outcome.at_ms)
+        if outcome.latency_ms is not None:
+            if outcome.latency_ms > 0:
+                self.latency[bucket_of(outcome.latency_ms)] += 1
+            else:
+                self.latency_zeros += 1
+        if outcome.ttft_ms is not None and outcome.ttft_ms > 0:
+            self.ttft[bucket_of(outcome.ttft_ms)] += 1
+
+    def settle(self) -> list[tuple[str, int]]:
+        """Turn counted requests into errors; what is left over waits for its request's access log entry."""
+        while self.blamed and self.errors < self.requests:
+            kind, at_ms = self.blamed.pop()
+            self.errors += 1
+            self.kinds[kind] += 1
+            self.first_error_ms = min(self.first_error_ms or at_ms, at_ms)
+        return self.blamed
+
+    def frozen(self, side: Side, origin: Origin) -> SideOutcomes:
+        return SideOutcomes(
+            side=side,
+            origin=origin,
+            requests=self.requests,
+            errors=self.errors,
+            error_kinds=dict(self.kinds),
+            client_aborts=self.client_aborts,
+            failovers=self.failovers,
+            latency_ms=Histogram(dict(self.latency), self.latency_zeros),
+            ttft_ms=Histogram(dict(self.ttft)),
+            first_error_ms=self.first_error_ms,
+            rescued=self.rescued,
+            rescues_failed=self.rescues_failed,
+        )
+
+
+def coverage_name(reason: Coverage, kind: PairKind = PairKind.CROSS) -> str:
+    """The key of a count: CROSS pairs under the reason itself, so that they add up; the noise floor's apart."""
+    return reason.value if kind is PairKind.CROSS else f"noise_{reason.value}"
+
+
+# Looked up on the hot path, where a StrEnum's hash and value are Python calls.
+_NAMES = tuple({reason: coverage_name(reason, kind) for reason in Coverage} for kind in PairKind)
+
+
+_ENDINGS = {True: "answered", False: "failed", None: "client_abort"}  # of a rescue
+
+
+class Ledger:
+    """``flush`` hands over what came since the last one; ``totals`` never go back.
+
+    ``on_candidate_error`` is called for every failed live request of a candidate: that news should not wait.
+    """
+
+    def __init__(self, on_candidate_error: Callable[[], None] = lambda: None) -> None:
+        self._on_candidate_error = on_candidate_error
+        self._tallies: dict[tuple[str, Side, Origin], _Tally] = {}
+        self._coverage: dict[str, dict[str, int]] = {}
+        self._since_ms = 0
+        self.outcome_totals: Counter[tuple[str, str, str, str]] = Counter()  # workload, side, origin, result
+        self.blamed_totals: Counter[tuple[str, str, str, str]] = Counter()  # the same; of requests counted above
+        self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
+        self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, how it ended; of the failovers
+
+    def record(self, outcome: RequestOutcome) -> None:
+        key = (outcome.workload, outcome.side, outcome.origin)
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = _Tally()
+        tally.add(outcome)
+        if outcome.error and outcome.side is Side.CANDIDATE and outcome.origin is Origin.LIVE:
+            self._on_candidate_error()
+        result = "client_abort" if outcome.client_abort else outcome.error or "ok"
+        self.outcome_totals[(outcome.workload, outcome.side.value, outcome.origin.value, result)] += 1
+        if outcome.failover:
+            self.rescue_totals[(outcome.workload, _ENDINGS[outcome.rescued])] += 1
+
+    def blame(self, workload: str, side: Side, origin: Origin, kind: str, at_ms: int) -> None:
+        """An error that the access log counts as a good request, now or soon."""
+        self._tallies.setdefault((workload, side, origin), _Tally()).blamed.append((kind, at_ms))
+        self.blamed_totals[(workload, side.value, origin.value, kind)] += 1
+
+    def count(self, workload: str, reason: Coverage, kind: PairKind = PairKind.CROSS, number: int = 1) -> None:
+        name = _NAMES[kind is PairKind.NOISE][reason]
+        counts = self._coverage.get(workload)
+        if counts is None:
+            counts = self._coverage[workload] = {}
+        counts[name] = counts.get(name, 0) + number
+        key = (workload, name)
+        self.coverage_totals[key] = self.coverage_totals.get(key, 0) + number
+
+    def flush(self, now_ms: int) -> list[Outcomes]:
+        """One Outcomes for every workload in which something happened; without source and number."""
+        sides: dict[str, list[SideOutcomes]] = {}
+        waiting: dict[tuple[str, Side, Origin], _Tally] = {}
+        for (workload, side, origin), tally in self._tallies.items():
+            left = tally.settle()
+            if left:
+                waiting[(workload, side, origin)] = _Tally(blamed=left[-MAX_BLAMED:])
+            if tally.requests or tally.client_aborts:
+                sides.setdefault(workload, []).append(tally.frozen(side, origin))
+        flushed = [
+            Outcomes(
+                workload=workload,
+                source="",
+                seq=0,
+                from_ms=self._since_ms or now_ms,
+                to_ms=now_ms,
+                sides=tuple(sides.get(workload, ())),
+                coverage=self._coverage.get(workload, {}),
+            )
+            for workload in sorted({*sides, *self._coverage})
+        ]
+        self._tallies, self._coverage, self._since_ms = waiting, {}, now_ms
+        return flushed
+
+
+def merge(earlier: Outcomes, later: Outcomes) -> Outcomes:
+    """Two flushes of one workload as one; the number is the earlier's."""
+    sides = {(s.side, s.origin): s for s in earlier.sides}
+    for side in later.sides:
+        key = (side.side, side.origin)
+        sides[key] = sides[key] + side if key in sides else side
+    coverage = Counter(earlier.coverage)
+    coverage.update(later.coverage)
+    return Outcomes(
+        workload=earlier.workload,
+        source=earlier.source,
+        seq=earlier.seq,
+        from_ms=min(earlier.from_ms, later.from_ms),
+        to_ms=max(earlier.to_ms, later.to_ms),
+        sides=tuple(sides.values()),
+        coverage=dict(coverage),
+    )

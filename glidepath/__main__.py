@@ -1,6 +1,0 @@
-"""``python -m glidepath``: the same as the ``glidepath`` command."""
-
-from glidepath.cli import main
-
-if __name__ == "__main__":
-    main()

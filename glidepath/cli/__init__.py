@@ -1,5 +1,0 @@
-"""The command line. Each command lives in a module of this package, loaded when it is used: ``--help`` stays fast."""
-
-from glidepath.cli.main import main
-
-__all__ = ["main"]

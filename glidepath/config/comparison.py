@@ -1,0 +1,176 @@
+"""How a workload's answers are compared."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from glidepath.config.processes import HttpUrl, Secret
+from glidepath.config.section import MOST, Section
+from glidepath.config.units import Duration, Share
+
+Task = Literal["chat", "generation", "classification", "extraction", "tools", "embeddings", "rerank", "auto"]
+
+Unit = Annotated[float, Field(ge=0, le=1)]
+
+# Signal → the share of the agreement that it takes at its full effect (docs/scoring.md).
+DEFAULT_WEIGHTS: dict[str, float] = {
+    "numbers": 0.6,
+    "negation": 0.6,
+    "swaps": 0.6,
+    "names": 0.6,
+    "omission": 0.4,
+    "wording": 0.25,
+    "refusal": 0.8,
+    "empty": 1.0,
+    "length": 0.35,
+    "truncation": 0.6,
+    "repetition": 0.6,
+    "drift": 0.5,
+    "language": 0.8,
+    "garbling": 0.6,
+    "leaks": 0.6,
+    "code": 0.6,
+    "confidence": 0.1,
+    "evaluator": 0.5,
+}
+
+
+class ClassificationSection(Section):
+    """``labels``: what models write → the class that is meant; ``matter``: the classes that are judged one by one."""
+
+    ignore_case: bool = True
+    ignore_punctuation: bool = True
+    first_line: bool = False  # the label is the first line, an explanation may follow
+    pattern: str | None = None  # a regular expression whose first group (or match) is the label
+    labels: dict[str, str] = Field(default_factory=dict)
+    matter: tuple[str, ...] = ()
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        import re
+
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"is not a regular expression: {error}") from error
+        return value
+
+
+class ExtractionSection(Section):
+    """Keys are paths such as ``total``, ``items[].price`` or ``items[*].price``; ``*`` stands for every key.
+
+    ``ignore``: keys that are not compared. ``tolerance``: key → absolute difference that is none; ``"1%"`` is relative.
+    """
+
+    schema_: dict[str, Any] | None = Field(default=None, alias="schema")  # a JSON schema; absent: the request's own
+    unordered: tuple[str, ...] = ()  # lists whose order says nothing
+    ignore: tuple[str, ...] = ()
+    tolerance: dict[str, float | str] = Field(default_factory=dict)
+    ignore_case: bool = False
+
+    @field_validator("schema_")
+    @classmethod
+    def _is_schema(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None:
+            from jsonschema.exceptions import SchemaError  # slow to import, and few need it
+            from jsonschema.validators import validator_for
+
+            try:
+                validator_for(value).check_schema(value)
+            except SchemaError as error:
+                raise ValueError(f"is not a JSON schema: {error.message}") from error
+        return value
+
+    @field_validator("tolerance")
+    @classmethod
+    def _tolerances(cls, value: dict[str, float | str]) -> dict[str, float | str]:
+        for key, tolerance in value.items():
+            number = tolerance.removesuffix("%") if isinstance(tolerance, str) else str(tolerance)
+            try:
+                sound = 0 <= float(number) < float("inf")
+            except ValueError:
+                sound = False
+            if not sound:
+                raise ValueError(f"{key}: must be a number such as 0.01, or relative such as '1%'")
+        return value
+
+
+class EmbeddingsSection(Section):
+    """``same_space``: auto compares raw vectors only where model names and dimensions agree."""
+
+    same_space: bool | Literal["auto"] = "auto"
+    neighbours: int = Field(default=5, ge=1, le=100)
+
+
+class RerankSection(Section):
+    k: int = Field(default=10, ge=1, le=1000)
+
+
+class EvaluatorSection(Section):
+    """A model that compares the pairs that the cheap signals doubt; any OpenAI-compatible server."""
+
+    url: HttpUrl
+    model: str
+    credential: Secret | None = None
+    between: tuple[Unit, Unit] = (0.4, 0.85)  # only pairs whose agreement lies in between are asked about
+    budget: int = Field(default=1000, ge=0, le=MOST)  # questions a day (UTC) and workload, of all scorers together
+    in_flight: int = Field(default=4, ge=1, le=64)  # questions of one scorer at once
+    timeout: Duration = Field(default=30, gt=0)
+    max_chars: int = Field(default=6000, ge=200, le=100_000)  # of each answer
+
+    @field_validator("between")
+    @classmethod
+    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] >= value[1]:
+            raise ValueError("must rise, e.g. [0.4, 0.85]: nothing lies in between")
+        return value
+
+
+class AnswerSection(Section):
+    """Where the answer is in bodies of a form of their own (docs/extractors.md)."""
+
+    jsonpath: str = Field(min_length=1)  # such as $.output.text; in a stream: the piece of it in each event
+    done: str = ""  # a JSONPath to something true in the event that ends a stream
+
+    @field_validator("jsonpath", "done")
+    @classmethod
+    def _is_jsonpath(cls, value: str) -> str:
+        from jsonpath import JSONPathError
+        from jsonpath import compile as compile_path
+
+        try:
+            if value:
+                compile_path(value)
+        except JSONPathError as error:
+            raise ValueError(f"is not a JSONPath: {str(error).splitlines()[0]}") from error
+        return value
+
+
+class ScoringSection(Section):
+    """Weights of signals and what each task needs to know; see docs/scoring.md."""
+
+    weights: dict[str, Unit] = Field(default_factory=dict)  # signal → weight, over the task's defaults
+    flag_effect: Unit = 0.5  # a signal whose effect reaches this is a flag
+    flag_meaning: Unit = 0.5  # below this likeness of meaning: the flag "meaning"
+    floor_rate: Share = 0.05  # a signal that the baseline itself trips less often than this counts per pair
+    answer: AnswerSection | None = None  # absent: the known API forms
+    classification: ClassificationSection = ClassificationSection()
+    extraction: ExtractionSection = ExtractionSection()
+    embeddings: EmbeddingsSection = EmbeddingsSection()
+    rerank: RerankSection = RerankSection()
+    evaluator: EvaluatorSection | None = None
+
+    @field_validator("weights")
+    @classmethod
+    def _known(cls, value: dict[str, float]) -> dict[str, float]:
+        for name in value:
+            if name not in DEFAULT_WEIGHTS:
+                raise ValueError(f"unknown signal {name!r} (allowed: {', '.join(sorted(DEFAULT_WEIGHTS))})")
+        return value
+
+    def weight(self, signal: str) -> float:
+        return self.weights.get(signal, DEFAULT_WEIGHTS[signal])

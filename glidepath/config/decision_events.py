@@ -1,0 +1,43 @@
+"""The names of decisions, as the log has them and as notifications choose among them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+EventName = Literal[
+    # the ramp by itself (scorer/steering/ramp/states.py)
+    "promote",
+    "await_approval",
+    "adopt",
+    "roll_back",
+    "rolled_back",
+    "fail",
+    "complete",
+    "reconfigure",
+    "replace",
+    "extend",
+    # beside the table: guards without autopilot, curls, restarts, drills, probes
+    "guard_overridden",
+    "autopilot_off",
+    "autopilot_on",
+    "adopt_shadow",
+    "restore",
+    "invalid_override",
+    "unexpected_traffic",
+    "failure",  # a workload's ticks fail: a bug
+    "log_gap",  # only in scorer.log_file
+    "drill",
+    "probe_failed",
+    "probe_answered",
+    # a person's commands; hold, promote, retry and abort also when nobody asked
+    "hold",
+    "resume",
+    "approve",
+    "rollback",
+    "retry",
+    "abort",
+    "drill_started",
+    "shadow",
+    "annotate",
+    "refused",
+]

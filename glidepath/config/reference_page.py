@@ -1,0 +1,133 @@
+"""The configuration reference, made from the models themselves so that it cannot grow stale.
+
+``python -m glidepath.config.reference_page`` prints docs/configuration.md. A field's description is the comment behind
+it in the source: said once, where the next engineer changes it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from glidepath.config.root import Config
+from glidepath.config.units import Duration, format_duration
+
+_FIELD = re.compile(r"^    (\w+):.*?  # (?!noqa|type:)(.*)$", re.MULTILINE)
+_INTRO = """\
+# Configuration reference
+
+Made from the models by `make reference`; a test fails when it is out of date. Durations are written `250ms`, `30s`,
+`48h`, `30d`; sizes `64KiB`, `4MiB`; shares `0.5%`. An unknown key is an error that names the file and the line.
+Secrets never stand in the file: they are named by environment variable or by path.
+"""
+
+
+def reference() -> str:
+    """The whole page as Markdown."""
+    parts = [_INTRO]
+    for title, model in _sections():
+        parts.append(f"## `{title}`\n\n{inspect.cleandoc(model.__doc__ or '')}\n\n{_table(model)}\n")
+    return "\n".join(parts)
+
+
+def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
+    """Every section once, depth first, under the first path it is met at."""
+    queue: list[tuple[str, Any]] = [("", Config)]
+    seen: set[type[BaseModel]] = set()
+    while queue:
+        path, model = queue.pop(0)
+        if model in seen:
+            continue
+        seen.add(model)
+        yield path or "glidepath.yaml", model
+        nested = [
+            (f"{path}.{name}".lstrip(".") + suffix, section)
+            for name, field in model.model_fields.items()
+            for suffix, section in _nested(field.annotation)
+        ]
+        queue = nested + queue
+
+
+def _nested(annotation: Any, suffix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield suffix, annotation
+        return
+    origin = typing.get_origin(annotation)
+    arguments = typing.get_args(annotation)
+    key = "PERCENT" if arguments[:1] == (float,) else "NAME"
+    more = f".{key}" if origin is dict else "[]" if origin is tuple else ""
+    for argument in arguments:
+        yield from _nested(argument, suffix + more)
+
+
+def _table(model: type[BaseModel]) -> str:
+    comments = dict(_FIELD.findall(inspect.getsource(model)))
+    for base in model.__mro__[1:]:
+        if issubclass(base, BaseModel) and base is not BaseModel:
+            comments = dict(_FIELD.findall(inspect.getsource(base))) | comments
+    rows = ["| key | type | default | |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        what = _cell(comments.get(name, ""))
+        rows.append(f"| `{field.alias or name}` | {_type(field)} | {_default(field)} | {what} |")
+    return "\n".join(rows)
+
+
+def _type(field: FieldInfo) -> str:
+    text = _type_name(field.annotation, field)
+    bounds = [str(item) for item in field.metadata if type(item).__name__ in ("Ge", "Gt", "Le", "Lt")]
+    limits = ", ".join(re.sub(r"(\w+)\(\w+=(.*)\)", lambda m: f"{_SIGNS[m[1]]} {m[2]}", bound) for bound in bounds)
+    return _cell(f"{text} ({limits})" if limits else text)
+
+
+_SIGNS = {"Ge": "≥", "Gt": ">", "Le": "≤", "Lt": "<"}
+_PLAIN = {str: "text", int: "integer", float: "number", bool: "true/false", type(None): "none"}
+
+
+def _type_name(annotation: Any, field: FieldInfo | None = None) -> str:
+    if field is not None and any(item in typing.get_args(Duration)[1:] for item in field.metadata):
+        return "duration"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "section"
+    if annotation in _PLAIN:
+        return _PLAIN[annotation]
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin is typing.Annotated:
+        return _type_name(arguments[0])
+    if origin is tuple:
+        return f"list of {_type_name(arguments[0])}"
+    if origin is dict:
+        return f"mapping of {'percent' if arguments[0] is float else 'name'} to {_type_name(arguments[1])}"
+    return " or ".join(_type_name(a) for a in arguments if a is not type(None))
+
+
+def _default(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if default is PydanticUndefined:
+        return "**required**"
+    if default is None or default in ((), {}, "") or isinstance(default, BaseModel):
+        return "–"
+    if isinstance(default, tuple) and isinstance(default[0], BaseModel):
+        return "see below"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if _type_name(field.annotation, field) == "duration" and isinstance(default, int | float):
+        return f"`{format_duration(default)}`"
+    return f"`{list(default) if isinstance(default, tuple) else default}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

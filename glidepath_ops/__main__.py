@@ -1,0 +1,6 @@
+"""``python -m glidepath``: the same as the ``glidepath`` command."""
+
+from glidepath_ops.cli import main
+
+if __name__ == "__main__":
+    main()

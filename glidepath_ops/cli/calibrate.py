@@ -1,0 +1,84 @@
+"""``glidepath calibrate``: thresholds from stored scores, as a fragment of the configuration with its reasons."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glidepath.config import load_config
+from glidepath.errors import InputError
+from glidepath.keys import WorkloadKeys
+from glidepath.redisio import RedisClient
+from glidepath.wire import decode_scored
+from glidepath_ops.cli.redis_session import with_redis
+from scorer.steering.planning.calibration import History, fragment, propose
+from scorer.steering.planning.event_lines import MAX_LINE_BYTES, Seen, number, read_object
+
+MOST = 20_000
+
+
+def command(
+    workload: Annotated[str, typer.Option("--workload", "-w", help="Whose results to read.")],
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    source: Annotated[
+        Path | None, typer.Option("--from", help="JSON lines with agreement, noise, latency_ms instead of Redis.")
+    ] = None,
+    last: Annotated[int, typer.Option(min=10, max=MOST, help="How many of the latest results to read.")] = 10_000,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Propose thresholds from the noise floor and stored pairs."""
+    section = load_config(config).workload(workload)
+    history = read_file(source) if source else with_redis(config, lambda _, client: read_redis(client, workload, last))
+    proposals = propose(section, history)
+    if not proposals:
+        raise InputError(f"no scored pairs of {workload} yet: nothing to calibrate from")
+    if as_json:
+        typer.echo(json.dumps({"workload": workload, "proposals": [dataclasses.asdict(p) for p in proposals]}))
+    else:
+        typer.echo(fragment(workload, proposals))
+
+
+async def read_redis(client: RedisClient, workload: str, last: int) -> History:
+    """The latest results of the workload. Raises RedisError, OSError, and InputError for what is no result."""
+    entries = await client.xrevrange(WorkloadKeys(workload).results, count=last)
+    return History.of([decode_scored(fields[b"r"]) for _, fields in entries if b"r" in fields])
+
+
+def read_file(path: Path) -> History:
+    """One JSON object a line, as for ``glidepath judge``; lines without scores are skipped. Raises InputError."""
+    history, times, seen = History(), [], Seen()
+    try:
+        with path.open("rb") as file:
+            for at, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 2), b""), start=1):
+                if line.strip():
+                    where = f"{path}:{at}"
+                    raw = read_object(line, where)
+                    seen.note(raw, where)
+                    times += _add(history, raw, where)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    history.span_s = max(times) - min(times) if times else 0.0
+    return history
+
+
+def _add(history: History, raw: dict[str, Any], where: str) -> list[float]:
+    """The baseline's latencies count, of requests that it answered: as those of stored pairs do."""
+    side, ok = raw.get("side", "baseline"), raw.get("ok", True)
+    if side not in ("baseline", "candidate"):
+        raise InputError(f"{where}: side: must be baseline or candidate (got {side!r})")
+    if not isinstance(ok, bool):
+        raise InputError(f"{where}: ok: must be true or false (got {ok!r})")
+    latency = number(raw, "latency_ms", 0, math.inf, where)
+    if latency and ok and side == "baseline":
+        history.latencies.append(latency)
+    for key, values in (("agreement", history.agreements), ("noise", history.noises)):
+        score = number(raw, key, 0, 1, where)
+        if score is not None:
+            values.append(score)
+    t = number(raw, "t", -math.inf, math.inf, where)
+    return [] if t is None else [t]

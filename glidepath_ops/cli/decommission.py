@@ -1,0 +1,179 @@
+"""``glidepath decommission``: the checklist for a baseline's end, and what is kept of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from glidepath.config import Config
+from glidepath.keys import WorkloadKeys
+from glidepath.records import Decision, Phase, to_json
+from glidepath.redisio import RedisClient
+from glidepath_ops.cli import redis_session
+from glidepath_ops.decommission.archive import as_lines, as_yaml, sanitized, write_archive
+from glidepath_ops.decommission.checklist import Facts, Item, Level, blocked, checklist, in_order
+from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
+from glidepath_ops.envoyconfig.yaml_text import to_yaml
+
+_STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.BLOCK: "bold red", Level.TODO: "cyan"}
+WHOLE_LOG = 1_000_000
+RECENT = 1000
+
+
+def command(
+    workload: Annotated[str | None, typer.Argument(help="Whose baseline; absent: the order for all of them.")] = None,
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    archive: Annotated[
+        Path | None, typer.Option("--archive", help="Write configuration, log and status here (tar.gz); log the end.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Archive and log it though the checklist says no.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why; stands in the log.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """The checklist for the baseline's end, least critical workload first; --archive keeps and logs it.
+
+    Exit status 1 when something stands against it.
+    """
+
+    async def work(settings: Config, redis: RedisClient) -> dict[str, Any]:
+        if workload is None:
+            return await _all(settings, redis)
+        settings.workload(workload)
+        return await _one(settings, redis, workload, archive, force, reason)
+
+    found = redis_session.with_redis(config, work)
+    if as_json:
+        typer.echo(json.dumps(found, default=asdict))
+    elif workload is None:
+        _console().print(_order(found["order"]))
+    else:
+        _show(found)
+    if found.get("blocked"):
+        raise typer.Exit(1)
+
+
+async def _all(settings: Config, redis: RedisClient) -> dict[str, Any]:
+    facts = await _facts(settings, redis)
+    order = []
+    for name in in_order(settings, _volumes(facts)):
+        status = facts[name].status
+        items = checklist(settings, name, facts, redis_session.now_ms())
+        order.append(
+            {
+                "workload": name,
+                "baseline": settings.workloads[name].baseline,
+                "percent": status.percent if status else None,
+                "phase": status.phase if status else "",
+                "after": list(settings.workloads[name].after),
+                "ended": any(d.event == "decommission" for d in facts[name].decisions),
+                "in_the_way": [f"{item.what}: {item.detail}" for item in blocked(items)],
+            }
+        )
+    return {"order": order}
+
+
+async def _one(
+    settings: Config, redis: RedisClient, name: str, archive: Path | None, force: bool, reason: str
+) -> dict[str, Any]:
+    facts, now_ms = await _facts(settings, redis), redis_session.now_ms()
+    items = checklist(settings, name, facts, now_ms)
+    in_the_way = blocked(items)
+    found: dict[str, Any] = {"workload": name, "blocked": bool(in_the_way), "items": items, "archive": None}
+    if archive is not None and (force or not in_the_way):
+        decision = _decision(settings, name, facts[name], now_ms, reason, in_the_way)
+        log = [*await redis_session.read_log(redis, name, WHOLE_LOG), decision]
+        write_archive(archive, name, _files(settings, name, facts, items, log), now_ms)
+        key = WorkloadKeys(name).log
+        await redis.xadd(key, {"d": to_json(decision)}, maxlen=settings.retention.log, approximate=True)
+        found["archive"] = str(archive)
+    return found
+
+
+async def _facts(settings: Config, redis: RedisClient) -> dict[str, Facts]:
+    facts = {}
+    for name in settings.workloads:
+        failing = await redis.hget(WorkloadKeys(name).probes, "failing") or b""
+        facts[name] = Facts(
+            await redis_session.read_status(redis, name),
+            tuple(await redis_session.read_log(redis, name, RECENT)),
+            failing.decode("utf-8", "replace"),
+        )
+    return facts
+
+
+def _volumes(facts: dict[str, Facts]) -> dict[str, int]:
+    statuses = {name: one.status for name, one in facts.items()}
+    return {n: s.baseline.requests + s.candidate.requests for n, s in statuses.items() if s is not None}
+
+
+def _decision(settings: Config, name: str, facts: Facts, now_ms: int, reason: str, against: list[Item]) -> Decision:
+    status, backend = facts.status, settings.workloads[name].baseline
+    percent = status.percent if status else 0.0
+    forced = f"; forced against: {', '.join(item.what for item in against)}" if against else ""
+    return Decision(
+        at_ms=now_ms,
+        workload=name,
+        event="decommission",
+        from_percent=percent,
+        to_percent=percent,
+        phase=status.phase if status else Phase.SHADOW.value,
+        reason=(reason or f"the baseline {backend} is being ended; configuration archived") + forced,
+        trigger="command",
+        actor=redis_session.actor(),
+        verdicts=status.verdicts if status else (),
+        config_digest=settings.digest(name),
+        details={"baseline": backend, "in_the_way": [f"{item.what}: {item.detail}" for item in against]},
+    )
+
+
+def _files(
+    settings: Config, name: str, facts: dict[str, Facts], items: list[Item], log: list[Decision]
+) -> dict[str, bytes]:
+    data = sanitized(settings)
+    statuses = {n: asdict(one.status) if one.status else None for n, one in facts.items()}
+    return {
+        "glidepath.yaml": as_yaml(data),
+        "envoy.yaml": to_yaml(annotated_bootstrap(Config.model_validate(data))).encode(),
+        "status.json": json.dumps(statuses, indent=1).encode(),
+        "checklist.json": json.dumps([asdict(item) for item in items], indent=1).encode(),
+        "decisions.jsonl": as_lines([asdict(decision) for decision in log]),
+    }
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
+def _order(order: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "workload", "baseline", "share", "phase", "in the way of its end"):
+        table.add_column(heading, overflow="fold")
+    for number, one in enumerate(order, 1):
+        share = "–" if one["percent"] is None else f"{one['percent']:g} %"
+        against = "ended" if one["ended"] else "; ".join(one["in_the_way"]) or "nothing"
+        table.add_row(str(number), one["workload"], one["baseline"], share, one["phase"], escape(against))
+    return table
+
+
+def _show(found: dict[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "workload", "what", ""):
+        table.add_column(heading, overflow="fold")
+    for item in found["items"]:
+        detail = escape(item.detail) + (f"\n→ {escape(item.remedy)}" if item.remedy else "")
+        mark = "☐" if item.level is Level.TODO else item.level.value
+        table.add_row(f"[{_STYLE[item.level]}]{mark}[/]", item.workload, item.what, detail)
+    console = _console()
+    console.print(table)
+    if found["archive"]:
+        console.print(f"archived in {escape(found['archive'])} and written to the decision log")
+    elif found["blocked"]:
+        console.print("[bold red]not yet[/]: nothing was archived or logged")

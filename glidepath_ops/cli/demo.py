@@ -1,0 +1,70 @@
+"""``glidepath demo``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from glidepath.errors import InputError
+from glidepath_ops.demo.injected_faults import Fault
+from glidepath_ops.demo.llama_server import check_installed
+from glidepath_ops.demo.run import Options, run_demo
+from glidepath_ops.demo.scenario import llm_plan, written_plan
+from glidepath_ops.demo.screen import make_view
+from glidepath_ops.demo.summary import Summary, text
+
+
+def command(
+    fault: Annotated[
+        Fault, typer.Option(help="What goes wrong with the candidate once it serves everything.")
+    ] = Fault.ERRORS,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", metavar="PATH", help="Write the summary there as JSON ('-': stdout).")
+    ] = None,
+    llm: Annotated[
+        bool, typer.Option("--llm", help="Both sides a real LLM (SmolLM2-135M on llama.cpp), fewer steps.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave it running at the end, and print URLs and curl lines.")
+    ] = False,
+) -> None:
+    """Run a whole migration on this machine: promotion on evidence, then a fault, and the way back.
+
+    Real Envoy, real Redis, extproc, scorer with a real embedding model, and two OpenAI-compatible backends; nothing
+    listens beyond loopback, and everything stops with this command. Exit status 0 only if the candidate came to 100 %,
+    the fault brought the traffic back, and no client request failed.
+    """
+    if json_path is not None:
+        _check_place(json_path)
+    if llm:
+        check_installed()
+    console = Console(stderr=json_path == Path("-"))
+    options = Options(llm_plan() if llm else written_plan(), fault, keep)
+    summary = run_demo(options, make_view(console))
+    console.print(text(summary), markup=False, highlight=False, soft_wrap=True)
+    if json_path is not None:
+        _write(summary, json_path)
+    if summary.failures:
+        raise typer.Exit(1)
+
+
+def _check_place(path: Path) -> None:
+    """A minute later would be late to say so. Raises InputError where no file can be."""
+    if path != Path("-") and (path.is_dir() or not path.parent.is_dir()):
+        why = "is a directory" if path.is_dir() else f"there is no directory {path.parent}"
+        raise InputError(f"--json: {path}: cannot be written: {why}")
+
+
+def _write(summary: Summary, path: Path) -> None:
+    content = json.dumps(summary.to_json(), indent=2, ensure_ascii=False)
+    if path == Path("-"):
+        typer.echo(content)
+    else:
+        try:
+            path.write_text(content + "\n")
+        except OSError as error:
+            raise InputError(f"--json: {path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,53 @@
+"""``glidepath doctor``: is what runs what it should be?"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from glidepath.config import load_config
+from glidepath_ops.doctor.checks import examine
+from glidepath_ops.doctor.facts import Finding, Level
+from glidepath_ops.doctor.gather_facts import gather
+
+_STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
+
+
+def command(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Check the running Envoys and Redis that the configuration names; every finding comes with its remedy.
+
+    Exit status 1 when a check fails, 0 otherwise (warnings included).
+    """
+    settings = load_config(config)
+    envoys, redis = asyncio.run(gather(settings))
+    findings = examine(settings, envoys, redis)
+    if not envoys:
+        note = "the file names none (envoy.admin is empty): `glidepath up` prints the address of its own"
+        findings.insert(0, Finding("envoy", "reachable", Level.WARN, note, "set envoy.admin"))
+    if as_json:
+        typer.echo(json.dumps({"findings": [dataclasses.asdict(f) for f in findings]}))
+    else:
+        _print(findings)
+    if any(finding.level is Level.FAIL for finding in findings):
+        raise typer.Exit(1)
+
+
+def _print(findings: list[Finding]) -> None:
+    table = Table(show_edge=False, pad_edge=False, box=None)
+    for heading in ("", "what", "check", "found"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        found = finding.detail + (f"\n→ {finding.remedy}" if finding.remedy else "")
+        style = _STYLE[finding.level]
+        table.add_row(f"[{style}]{finding.level.value}[/]", finding.subject, finding.check, found)
+    Console().print(table)

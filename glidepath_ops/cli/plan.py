@@ -1,0 +1,97 @@
+"""``glidepath plan``: how long each step will take, before it is begun."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glidepath.config import Config, load_config
+from glidepath.errors import InputError
+from scorer.steering.evidence.formatting import duration_words
+from scorer.steering.planning.samples_needed import Assumptions
+from scorer.steering.planning.step_times import StepPlan, WorkloadPlan, plan_workload
+
+_LEAST_RATE, _MOST_RATE = 1e-6, 1e9  # one in twelve days; more than all there are
+_OF = {"pairs": "{} pairs", "noise pairs": "{} noise pairs"}  # else requests of the candidate
+
+
+def command(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    rate: Annotated[
+        list[str] | None, typer.Option(help="WORKLOAD=REQUESTS_PER_SECOND, once for each workload.")
+    ] = None,
+    error_rate: Annotated[float, typer.Option(min=0, max=0.5, help="Assumed error rate of both sides.")] = 0.002,
+    sd: Annotated[float, typer.Option(min=0.001, max=0.5, help="Assumed spread of one agreement.")] = 0.15,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """How long each step will take, and which gate is the slow one.
+
+    Counts are what the gates themselves need to pass a healthy candidate, in the median of seeded runs.
+    """
+    settings = load_config(config)
+    rates = parse_rates(rate or [], settings)
+    assumed = Assumptions(error_rate=error_rate, sd=sd)
+    plans = [plan_workload(n, w, rates.get(n), assumed) for n, w in settings.workloads.items()]
+    if as_json:
+        typer.echo(json.dumps({"workloads": [dataclasses.asdict(p) for p in plans]}, ensure_ascii=False))
+        return
+    for plan in plans:
+        _show(plan)
+
+
+def parse_rates(given: list[str], config: Config) -> dict[str, float]:
+    """``["chat=12.5"]`` → ``{"chat": 12.5}``. Raises InputError, UnknownWorkloadError."""
+    rates: dict[str, float] = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not _LEAST_RATE <= value <= _MOST_RATE:
+            allowed = f"{_LEAST_RATE:g} to {_MOST_RATE:g}"
+            raise InputError(f"--rate {text[:60]}: must be WORKLOAD=REQUESTS_PER_SECOND, e.g. chat=12.5 ({allowed})")
+        config.workload(name)
+        if name in rates:
+            raise InputError(f"--rate {text}: {name} is given twice")
+        rates[name] = value
+    return rates
+
+
+def _show(plan: WorkloadPlan) -> None:
+    at = f"{plan.rate:g} requests/s" if plan.rate else "rate not given (--rate), so samples only"
+    typer.echo(f"{plan.workload}: {at}")
+    heads = (
+        "step",
+        "time",
+        "slowest",
+        "hold",
+        "samples",
+        "candidate/s",
+        "pairs/s",
+        *(n.gate for n in plan.steps[0].needs),
+    )
+    rows = [heads, *(_row(step, last=step is plan.steps[-1]) for step in plan.steps)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
+    for row in rows:
+        typer.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if plan.total_seconds is not None:
+        typer.echo(f"  to the last step: {duration_words(plan.total_seconds)}")
+    for warning in plan.warnings:
+        typer.echo(f"  warning: {warning}")
+
+
+def _row(step: StepPlan, *, last: bool) -> tuple[str, ...]:
+    needed = (_OF.get(n.of, "{}").format("∞" if n.samples is None else n.samples) for n in step.needs)
+    time = "never" if step.slow and step.seconds is None else "–"
+    time = time if step.seconds is None else duration_words(step.seconds)
+    name = f"{step.percent:g} %" if step.percent else "shadow"
+    rates = ("–" if r is None else f"{r:.3g}" for r in (step.candidate_rate, step.pair_rate))
+    hold = "–" if last else duration_words(step.rules.hold)
+    slow = "–" if last else step.slow or "–"
+    return (name, "stays" if last else time, slow, hold, str(step.rules.min_samples), *rates, *needed)

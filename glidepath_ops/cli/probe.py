@@ -1,0 +1,171 @@
+"""``glidepath probe``: synthetic prompts through both sides, now, and what the scorer makes of the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from glidepath.config import Config
+from glidepath.domain import Answer, ScoredPair
+from glidepath.errors import InputError, UnreachableError
+from glidepath.keys import WorkloadKeys
+from glidepath.probe.prompts import probe_requests
+from glidepath.probe.send import Probed, Prober, failure, store
+from glidepath.redisio import RedisClient
+from glidepath.wire import decode_scored
+from glidepath_ops.cli import redis_session
+
+PIPED_WIDTH = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One probe; ``scored`` is None when no score came in time, or none can."""
+
+    probed: Probed
+    scored: ScoredPair | None = None
+
+
+def command(
+    workload: Annotated[str | None, typer.Argument(help="Only this one; absent: all that have probes.")] = None,
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="The first so many prompts only.")] = None,
+    wait: Annotated[float, typer.Option("--wait", min=0, max=600, help="Seconds to wait for the scores.")] = 30.0,
+    via: Annotated[str | None, typer.Option("--via", help="Another shadow listener, HOST:PORT or unix:/path.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines, one a probe.")] = False,
+) -> None:
+    """Send synthetic prompts through both sides, one at a time, and show answers and scores.
+
+    Exit status 1 when a side did not answer a probe with success.
+    """
+
+    async def work(settings: Config, redis: RedisClient) -> list[Row]:
+        names = _names(settings, workload)
+        listener = via or settings.envoy.shadow_listen
+        async with Prober(settings, listener) as prober:
+            return [row for name in names for row in await _probe(settings, redis, prober, name, count, wait)]
+
+    rows = redis_session.with_redis(config, work)
+    if as_json:
+        for row in rows:
+            typer.echo(json.dumps(_record(row)))
+    else:
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=PIPED_WIDTH)
+        console.print(table(rows))
+    if not all(row.probed.comparable for row in rows):
+        raise typer.Exit(1)
+
+
+def _names(settings: Config, workload: str | None) -> list[str]:
+    if workload is not None:
+        settings.workload(workload)
+        return [workload]
+    names = [name for name, one in settings.workloads.items() if one.probes is not None]
+    if not names:
+        raise InputError("no workload has a probes section; nothing to send")
+    return names
+
+
+async def _probe(
+    settings: Config, redis: RedisClient, prober: Prober, name: str, count: int | None, wait: float
+) -> list[Row]:
+    requests = await asyncio.to_thread(probe_requests, settings, name)
+    before = await _last_result(redis, name)
+    probes: list[Probed] = []
+    for request in requests[:count]:
+        probed = await prober.probe(name, request)
+        if probed.away:
+            raise UnreachableError(f"envoy.shadow_listen: {probed.answers[0].error} (--via names another one)")
+        await store(redis, settings, probed)
+        probes.append(probed)
+    wanted = {probed.pair.id for probed in probes if probed.comparable}
+    scores = await _scores(redis, name, before, wanted, wait)
+    return [Row(probed, scores.get(probed.pair.id)) for probed in probes]
+
+
+async def _last_result(redis: RedisClient, name: str) -> str:
+    last = await redis.xrevrange(WorkloadKeys(name).results, count=1)
+    return str(last[0][0].decode()) if last else "0-0"
+
+
+async def _scores(redis: RedisClient, name: str, cursor: str, wanted: set[str], wait: float) -> dict[str, ScoredPair]:
+    """By pair id, those of ``wanted`` that come within ``wait`` seconds."""
+    found: dict[str, ScoredPair] = {}
+    deadline = time.monotonic() + wait
+    key = WorkloadKeys(name).results
+    while len(found) < len(wanted) and (left := deadline - time.monotonic()) > 0:
+        for entry_id, fields in await redis.xrange(key, min=f"({cursor}", count=500):
+            cursor = entry_id.decode()
+            scored = decode_scored(fields[b"r"])
+            if scored.pair_id in wanted:
+                found[scored.pair_id] = scored
+        if len(found) < len(wanted):
+            await asyncio.sleep(min(left, 0.1))
+    return found
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """One row a probe."""
+    grid = Table(box=None, pad_edge=False)
+    for heading in ("workload", "probe", "baseline", "candidate", "agreement", ""):
+        grid.add_column(heading, overflow="fold")
+    for row in rows:
+        pair = row.probed.pair
+        baseline, candidate = row.probed.answers
+        score, remark = _score(row)
+        grid.add_row(
+            pair.workload, escape(row.probed.request.label), _answer(baseline), _answer(candidate), score, remark
+        )
+    return grid
+
+
+def _answer(answer: Answer) -> str:
+    why = failure(answer)
+    return f"[red]{escape(f'{answer.backend}: {why}')}[/]" if why else f"{answer.status} in {answer.total_ms:.0f} ms"
+
+
+def _score(row: Row) -> tuple[str, str]:
+    """(agreement, remark)"""
+    if not row.probed.comparable:
+        return "–", "not compared: a side failed"
+    if row.scored is None:
+        return "–", "no score in time: does a scorer run?"
+    if not row.scored.scored:
+        return "–", f"not scored: {escape(row.scored.unscored_reason)}"
+    return f"{row.scored.agreement:.3f}", ", ".join(row.scored.flags)
+
+
+def _record(row: Row) -> dict[str, Any]:
+    pair, scored = row.probed.pair, row.scored
+    sides = {
+        answer.side.value: {
+            "backend": answer.backend,
+            "status": answer.status,
+            "first_byte_ms": round(answer.first_byte_ms, 1),
+            "total_ms": round(answer.total_ms, 1),
+            "error": failure(answer),
+        }
+        for answer in row.probed.answers
+    }
+    known = scored is not None and scored.scored
+    return {
+        "workload": pair.workload,
+        "pair_id": pair.id,
+        "probe": row.probed.request.label,
+        **sides,
+        "agreement": scored.agreement if scored is not None and known else None,
+        "flags": list(scored.flags) if scored is not None else [],
+        "remark": _score(row)[1] if not known else "",
+    }

@@ -1,0 +1,136 @@
+"""``glidepath score``: a file of answer pairs, scored as the running scorer would."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from glidepath.config import Config, Workload, load_config
+from glidepath.config.comparison import ScoringSection, Task
+from glidepath.config.processes import EmbedderSection
+from glidepath.errors import InputError, UnknownWorkloadError
+from scorer.scoring.compare import Confusion
+from scorer.scoring.compare.evaluator.client import Evaluator
+from scorer.scoring.embed import load_embedder
+from scorer.scoring.files.file_scoring import BadLine, FileScorer
+from scorer.scoring.files.file_summary import Summary
+from scorer.scoring.files.line_reader import Lines, WaitingLines
+
+_TASKS = get_args(Task)
+_PROGRESS_EVERY = 100
+
+
+def command(
+    pairs: Annotated[
+        str, typer.Argument(help='JSONL, a pair a line: {"id", "request", "baseline", "candidate"}; - is stdin.')
+    ],
+    task: Annotated[
+        str | None, typer.Option(help=f"One of: {', '.join(_TASKS)}. Default: the workload's, else auto.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Take settings and engine from here.")] = None,
+    workload: Annotated[str | None, typer.Option("--workload", "-w", help="Whose scoring settings to use.")] = None,
+    path: Annotated[str, typer.Option(help='The API path of the requests; a line\'s own "path" comes first.')] = "",
+    explain: Annotated[bool, typer.Option("--explain", help="Add details: what differed, and where.")] = False,
+    summary: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the summary there as JSON; -: as the last line on stdout.")
+    ] = None,
+) -> None:
+    """Score a file of answer pairs: one JSON object a line on stdout, progress and a summary on stderr.
+
+    {"id", "agreement", "flags", "signals"}; a pair that cannot be scored has agreement null and a flag unusable:WHY.
+    A line may also have "path", and of each side "baseline_status", "baseline_content_type" and so on.
+    Exit status 2 when a line is no pair (each is named on stderr, the others are scored all the same).
+    """
+    settings, engine, chosen = _settings(config, workload, task)
+    with ExitStack() as stack:
+        source = _open(pairs, stack)
+        scorer = FileScorer(chosen, settings, load_embedder(engine), path=path, now_ms=lambda: int(time.time() * 1000))
+        scorer.evaluator = Evaluator(settings.evaluator) if settings.evaluator else None
+        found = Summary(confusion=Confusion(matter=frozenset(settings.classification.matter)))
+        _run(scorer, source, found, explain=explain)
+    found.no_opinion = dict(scorer.evaluator.failures) if scorer.evaluator else {}
+    for line in found.lines():
+        typer.echo(f"glidepath: {line}", err=True)
+    if summary is not None:
+        _write(summary, json.dumps({"summary": found.to_json()}))
+    if found.bad_lines:
+        raise typer.Exit(2)
+
+
+def _run(scorer: FileScorer, source: Lines, found: Summary, *, explain: bool) -> None:
+    for result in scorer.score(source):
+        if isinstance(result, BadLine):
+            found.bad_lines += 1
+            typer.echo(f"glidepath: line {result.number} {result.problem}", err=True)
+            continue
+        _print(result.to_json(explain=explain, encoding=sys.stdout.encoding or "ascii"))
+        found.add(result.agreement, result.flags, result.labels, asked=result.asked)
+        if found.pairs % _PROGRESS_EVERY == 0:
+            typer.echo(f"glidepath: {found.pairs} pairs", err=True)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _write(place: str, line: str) -> None:
+    if place == "-":
+        _print(line)
+        return
+    try:
+        Path(place).write_text(line + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--summary: {place}: cannot be written: {error.strerror}") from error
+
+
+def _open(pairs: str, stack: ExitStack) -> Lines:
+    if pairs == "-":
+        return _standard_input()
+    try:
+        return stack.enter_context(Path(pairs).open("rb"))
+    except OSError as error:
+        raise InputError(f"{pairs}: cannot be read: {error.strerror}") from error
+
+
+def _standard_input() -> Lines:
+    """What may pause is read so that results do not wait for a whole batch."""
+    if sys.stdin is None:
+        raise InputError("-: standard input is closed")
+    try:
+        return WaitingLines(sys.stdin.fileno())
+    except (OSError, ValueError):  # no descriptor behind it
+        return sys.stdin.buffer
+
+
+def _settings(
+    config: Path | None, workload: str | None, task: str | None
+) -> tuple[ScoringSection, EmbedderSection, Task]:
+    if task is not None and task not in _TASKS:
+        raise InputError(f"--task: unknown task {task!r} (allowed: {', '.join(_TASKS)})")
+    if config is None and workload is not None:
+        config = Path("glidepath.yaml")
+    if config is None:
+        return ScoringSection(), EmbedderSection(), _task(task or "auto")
+    loaded = load_config(config)
+    chosen = _workload(loaded, workload)
+    return chosen.scoring, loaded.scorer.embedder, _task(task or chosen.task)
+
+
+def _workload(config: Config, name: str | None) -> Workload:
+    if name is not None:
+        return config.workload(name)
+    if len(config.workloads) > 1:
+        raise UnknownWorkloadError(f"--workload: which one? (known: {', '.join(sorted(config.workloads))})")
+    return next(iter(config.workloads.values()))
+
+
+def _task(name: str) -> Task:
+    found: Task = next(task for task in _TASKS if task == name)
+    return found

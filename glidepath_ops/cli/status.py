@@ -1,0 +1,126 @@
+"""``glidepath status``: where every workload stands, and what it waits for."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from glidepath import scorer_groups
+from glidepath.config import Config
+from glidepath.records import SideStatus, Verdict, WorkloadStatus
+from glidepath.redisio import RedisClient
+from glidepath.scorer_groups import Trouble
+from glidepath_ops.cli import redis_session
+
+STALE_S = 10.0
+PIPED_WIDTH = 200
+_STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
+
+
+def command(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    workload: Annotated[str | None, typer.Option("--workload", "-w", help="Only this one, with its gates.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object: workload → its status.")] = False,
+) -> None:
+    """Show where every workload stands: share, phase, gates, what happens next."""
+
+    troubles: dict[str, Trouble] = {}
+
+    async def work(settings: Config, redis: RedisClient) -> dict[str, WorkloadStatus | None]:
+        names = [workload] if workload else list(settings.workloads)
+        for name in names:
+            settings.workload(name)
+        group = settings.scorer.group
+        leader, holders = await scorer_groups.leader(redis, group), await scorer_groups.holders(redis, names)
+        troubles.update({n: t for n, h in holders.items() if (t := scorer_groups.trouble(n, group, leader, h))})
+        return {name: await redis_session.read_status(redis, name) for name in names}
+
+    found = redis_session.with_redis(config, work)
+    if as_json:
+        typer.echo(json.dumps({name: asdict(status) if status else None for name, status in found.items()}))
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPED_WIDTH)  # a log or a pager: do not fold at 80 columns
+    console.print(overview(found, time.time(), troubles))
+    for status in found.values():
+        if status is not None and (workload or len(found) <= 3):
+            console.print(gates(status))
+
+
+def overview(
+    found: dict[str, WorkloadStatus | None], now: float, troubles: Mapping[str, Trouble] | None = None
+) -> Table:
+    """One row a workload; ``now`` is Unix seconds; ``troubles`` say of a workload why its group does not steer it."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("workload", "share", "phase", "step", "Envoys", "quality", "p99 base → cand", "next"):
+        table.add_column(heading, overflow="fold")
+    for name, status in found.items():
+        trouble = (troubles or {}).get(name)
+        why = f"[red]{escape(str(trouble))}[/]" if trouble else ""
+        if status is None:
+            table.add_row(name, "–", "–", "–", "–", "–", "–", why or "no scorer has steered it yet")
+            continue
+        age = now - status.updated_at_ms / 1000
+        late = f"[red]no news for {age:.0f} s: {'' if why else 'does a scorer run?'}[/] " if age > STALE_S else ""
+        late += f"{why} " if why else ""
+        table.add_row(
+            name,
+            f"{status.percent:g} %" if status.share_known else "[bold red]unknown[/]",
+            status.phase.replace("_", " "),
+            f"{status.step + 1}/{len(status.steps)}",
+            f"{status.confirmed} of {status.envoys}",
+            "–" if status.agreement is None else f"{status.agreement:.3f}",
+            f"{_milliseconds(status.baseline)} → {_milliseconds(status.candidate)}",
+            late + status.message,
+        )
+    return table
+
+
+def gates(status: WorkloadStatus) -> Table:
+    """One row a gate of this workload."""
+    requests, errors, least = status.candidate.requests, status.candidate.errors, status.min_samples
+    wanted = f" of at least {least}" if requests < least else ""
+    title = f"{status.workload}: {requests} requests{wanted}, {errors} errors in this step{_rescues(status.candidate)}"
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    for heading in ("gate", "verdict", "value", "limit", "n", "evidence", ""):
+        table.add_column(heading, overflow="fold")
+    for verdict in status.verdicts:
+        style = _STYLE.get(verdict.outcome, "")
+        name = verdict.gate if verdict.gating else f"{verdict.gate} (informational)"
+        outcome = f"[{style}]{verdict.outcome}[/]" if style else verdict.outcome
+        numbers = (_number(verdict.value, verdict.unit), _number(verdict.limit, verdict.unit), str(verdict.n))
+        table.add_row(name, outcome, *numbers, f"{verdict.evidence:.2f}", verdict.message or missing(verdict))
+    return table
+
+
+def _rescues(candidate: SideStatus) -> str:
+    """What clients saw of the candidate's errors, where the baseline was asked in its place."""
+    if not candidate.rescued and not candidate.rescues_failed:
+        return ""
+    return f" ({candidate.rescued} answered by the baseline, {candidate.rescues_failed} failed there too)"
+
+
+def missing(verdict: Verdict) -> str:
+    """How much more a decision would take."""
+    if not verdict.missing:
+        return ""
+    eta = "" if verdict.eta_s is None else f", about {verdict.eta_s:.0f} s at today's rate"
+    return f"{verdict.missing} more samples{eta}"
+
+
+def _milliseconds(side: SideStatus) -> str:
+    return "–" if side.p99_ms is None else f"{side.p99_ms:.0f} ms"
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "–" if value is None else f"{value:.4g} {unit}".strip()

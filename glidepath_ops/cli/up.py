@@ -1,0 +1,81 @@
+"""``glidepath up``."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glidepath.config import Config, load_config
+from glidepath.errors import GlidepathError
+from glidepath_ops.local.curl_guide import guide
+from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
+from glidepath_ops.local.process_list import config_file, our_services
+from glidepath_ops.local.shutdown_signals import Interrupt
+from glidepath_ops.local.stack import Stack, Supervisor, redis_service, with_addresses
+
+ADMIN_PORT, REDIS_PORT = 9901, 6379
+
+
+def command(
+    config_path: Annotated[
+        Path, typer.Option("-c", "--config", metavar="PATH", help="The configuration, a file or a directory.")
+    ] = Path("glidepath.yaml"),
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where Redis keeps its data, and the logs and rendered files go.")
+    ] = Path(".glidepath"),
+) -> None:
+    """Run everything for your own backends on this machine, until Ctrl-C.
+
+    Envoy and Redis are started here unless the file names running ones (envoy.admin, redis.url). What dies is started
+    again. Logs, rendered configuration and Redis' data are in DIR, and survive.
+    """
+    config = load_config(config_path)
+    folder = data.resolve()
+    with Interrupt(), Stack() as stack:
+        effective = _start(config, config_path, folder, stack)
+        typer.echo("\n".join(guide(effective, config_file(folder))))
+        typer.echo(f"\nlogs: {folder}/logs   rendered for Envoy: {folder}/envoy.yaml   Ctrl-C stops everything")
+        try:
+            _watch(stack)
+        except KeyboardInterrupt:
+            _say("stopping")
+
+
+def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Config:
+    """Start all of it; returns the configuration with the addresses of what was started here."""
+    own_envoy, own_redis = not config.envoy.admin, config.redis.url is None
+    if own_envoy:
+        check_free(config, config_path)
+    else:
+        asyncio.run(check_envoys(config, config_path))
+    if not own_redis:
+        asyncio.run(check_redis(config, config_path))
+    admin, redis = pick_port(ADMIN_PORT), pick_port(REDIS_PORT)
+    effective = with_addresses(
+        config,
+        admin=f"http://127.0.0.1:{admin}" if own_envoy else None,
+        redis=f"redis://127.0.0.1:{redis}/0" if own_redis else None,
+    )
+    _say("starting " + ", ".join(["Redis"] * own_redis + ["Envoy"] * own_envoy + ["extproc", "scorer"]))
+    if own_redis:
+        stack.start(redis_service(folder / "redis", redis))
+    stack.start(*our_services(effective, folder, envoy=own_envoy))
+    return effective
+
+
+def _watch(stack: Stack) -> None:
+    supervisor = Supervisor(stack, _say)
+    while True:
+        try:
+            supervisor.tick()
+        except (GlidepathError, OSError) as error:
+            _say(str(error))
+        time.sleep(0.25)
+
+
+def _say(line: str) -> None:
+    typer.echo(f"glidepath: {line}", err=True)

@@ -1,0 +1,62 @@
+"""``glidepath validate``: the configuration, what is rendered from it, or an Envoy file that a person has edited."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glidepath.config import load_config
+from glidepath.config.loader import locate
+from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.envoyconfig.snippets import Json
+from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy, load_envoy_file
+from glidepath_ops.envoyconfig.yaml_text import to_yaml
+from scorer.steering.planning.unprovable_limits import of_workload
+
+
+def command(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration, a file or a directory.")] = Path(
+        "glidepath.yaml"
+    ),
+    envoy: Annotated[
+        Path | None, typer.Option(help="Check this Envoy bootstrap instead (one that was rendered, then edited).")
+    ] = None,
+) -> None:
+    """Check glidepath.yaml and what is rendered from it; nothing is started.
+
+    Gates that can never pass are warned of on stderr; `glidepath plan` says more.
+    With --envoy: an Envoy bootstrap's fields, and that its splits sum to 10000 with the candidate first.
+    Exit status 2 with one line for what is wrong.
+    """
+    if envoy is not None:
+        _check(load_envoy_file(envoy), envoy)
+        return
+    settings = load_config(config)
+    _ok(f"{config}: {len(settings.backends)} backends, {len(settings.workloads)} workloads")
+    bootstrap = render_bootstrap(settings)
+    with tempfile.TemporaryDirectory() as folder:
+        rendered = Path(folder) / "envoy.yaml"
+        rendered.write_text(to_yaml(bootstrap))
+        _check(bootstrap, rendered)
+    for name in settings.workloads:
+        for warning in of_workload(settings, name):
+            typer.echo(f"glidepath: warning: {locate(config, 'workloads', name, 'gates')}: {warning}", err=True)
+
+
+def _check(bootstrap: Json, path: Path) -> None:
+    check_strict(bootstrap)
+    _ok("every field is one of Envoy's API (envoy-data-plane)")
+    workloads = check_splits(bootstrap)
+    _ok(f"splits: candidate first, sum 10000: {', '.join(workloads) or 'none of ours'}")
+    binary = check_with_envoy(path)
+    if binary is None:
+        typer.echo("--  no Envoy here: envoy --mode validate was left out")
+    else:
+        _ok("envoy --mode validate")
+
+
+def _ok(text: str) -> None:
+    typer.echo(f"ok  {text}")

@@ -1,0 +1,121 @@
+"""Where a demo backend's answers come from: written texts at a model's pace, or a real model on llama.cpp."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import aiohttp
+from aiohttp import web
+
+from glidepath.domain import Side
+from glidepath_ops.demo.injected_faults import SLOW_FACTOR, Fault, spoil
+from glidepath_ops.demo.openai_api import ChatRequest, chunks, completion
+from glidepath_ops.demo.written_answers import answer, texts
+
+STREAM_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+Began = Callable[[], None]
+"""Called as the first byte of an answer leaves."""
+
+
+class Engine(Protocol):
+    """Answers one chat completion, well or with ``fault`` (LATENCY or QUALITY; errors never get this far)."""
+
+    async def reply(
+        self, http: web.Request, request: ChatRequest, fault: Fault, began: Began
+    ) -> web.StreamResponse: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Median seconds until the first token and for each chunk after it, both lognormal with ``sigma``."""
+
+    first: float = 0.045
+    chunk: float = 0.006
+    sigma: float = 0.2
+
+    def times(self, count: int, rng: random.Random, factor: float = 1.0) -> list[float]:
+        """Seconds from the request's arrival at which each of ``count`` chunks leaves."""
+        at = self.first * rng.lognormvariate(0, self.sigma) * factor
+        each = self.chunk * rng.lognormvariate(0, self.sigma) * factor
+        return [at + each * index for index in range(count)]
+
+
+class WrittenTexts:
+    """Answers from texts.json: at a small hosted model's pace."""
+
+    def __init__(self, side: Side, model: str, pace: Pace, rng: random.Random) -> None:
+        self.side, self.model, self.pace, self.rng = side, model, pace, rng
+
+    async def reply(self, http: web.Request, request: ChatRequest, fault: Fault, began: Began) -> web.StreamResponse:
+        started = asyncio.get_running_loop().time()
+        text = answer(request.prompt, self.side, self.rng)
+        if fault is Fault.QUALITY:
+            text = spoil(text, [t.first for t in texts() if t.prompt != request.prompt], self.rng)
+        frames = list(chunks(self._new_id(), int(time.time()), self.model, request, text))
+        factor = SLOW_FACTOR if fault is Fault.LATENCY else 1.0
+        due = [started + seconds for seconds in self.pace.times(len(frames), self.rng, factor)]
+        if request.stream:
+            return await self._stream(http, frames, due, began)
+        await _until(due[-1])
+        began()
+        body = completion(self._new_id(), int(time.time()), self.model, request, text)
+        return web.Response(body=body, content_type="application/json")
+
+    async def _stream(
+        self, http: web.Request, frames: list[bytes], due: list[float], began: Began
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers=STREAM_HEADERS)
+        await _until(due[0])
+        began()
+        await response.prepare(http)
+        for frame, at in zip(frames, due, strict=True):
+            await _until(at)
+            await response.write(frame)
+        await response.write_eof()
+        return response
+
+    def _new_id(self) -> str:
+        return f"chatcmpl-{self.rng.getrandbits(96):024x}"
+
+
+async def _until(at: float) -> None:
+    await asyncio.sleep(max(0.0, at - asyncio.get_running_loop().time()))
+
+
+class LlamaCpp:
+    """Passes requests on to a llama.cpp server on this machine, and its bytes back as they come."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession, bad: WrittenTexts) -> None:
+        self.url, self.session, self.bad = url, session, bad
+        self._mean = 0.5  # seconds an answer takes: what a latency fault is a multiple of
+
+    async def reply(self, http: web.Request, request: ChatRequest, fault: Fault, began: Began) -> web.StreamResponse:
+        if fault is Fault.QUALITY:
+            return await self.bad.reply(http, request, fault, began)
+        if fault is Fault.LATENCY:
+            await asyncio.sleep((SLOW_FACTOR - 1) * self._mean)
+        started = asyncio.get_running_loop().time()
+        response = await self._forward(http, began)
+        if fault is Fault.NONE:
+            self._mean += 0.2 * (asyncio.get_running_loop().time() - started - self._mean)
+        return response
+
+    async def _forward(self, http: web.Request, began: Began) -> web.StreamResponse:
+        headers = {"Content-Type": "application/json"}
+        async with self.session.post(self.url + http.path_qs, data=await http.read(), headers=headers) as upstream:
+            response = web.StreamResponse(status=upstream.status)
+            response.headers["Content-Type"] = upstream.headers.get("Content-Type", "application/json")
+            first = True
+            async for block in upstream.content.iter_any():
+                if first:
+                    began()
+                    await response.prepare(http)
+                    first = False
+                await response.write(block)
+            await response.write_eof()
+            return response

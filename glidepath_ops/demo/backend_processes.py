@@ -1,0 +1,31 @@
+"""The demo's two backends as child processes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from glidepath.domain import Side
+from glidepath_ops.demo.scenario import BASELINE, CANDIDATE, MODELS, Plan, Ports
+from glidepath_ops.local.child_process import Child
+from glidepath_ops.local.servers import answers_ok
+from glidepath_ops.local.stack import Service
+
+
+def backend_services(plan: Plan, ports: Ports, folder: Path) -> tuple[Service, Service]:
+    """The baseline and the candidate, ready when they answer /healthz."""
+    return (
+        _service(BASELINE, Side.BASELINE, ports.baseline, plan.llm, folder),
+        _service(CANDIDATE, Side.CANDIDATE, ports.candidate, plan.llm, folder),
+    )
+
+
+def _service(name: str, side: Side, port: int, llm: bool, folder: Path) -> Service:
+    command = [sys.executable, "-m", "glidepath_ops.demo.backend_server", "--port", str(port), "--side", side.value]
+    command += ["--model", MODELS[name], "--seed", str(port), *(["--llm"] if llm else [])]
+    return Service(
+        name,
+        lambda: Child(name, command, folder / f"{name}.log"),
+        lambda: answers_ok(f"http://127.0.0.1:{port}/healthz"),
+        timeout=60,
+    )

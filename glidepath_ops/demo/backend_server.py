@@ -1,0 +1,148 @@
+"""A backend of the demo: an OpenAI-compatible server, on loopback unless told otherwise, into which a fault can be put.
+
+``python -m glidepath_ops.demo.backend_server --port 9001 --side baseline --model cloud-large``
+
+Besides the API it has ``PUT /control/fault`` with ``{"fault": "errors"}`` and ``GET /control/state``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import random
+import signal
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+
+import aiohttp
+from aiohttp import web
+
+from glidepath.domain import Side
+from glidepath.health import serve_app
+from glidepath_ops.demo.answer_sources import Engine, LlamaCpp, Pace, WrittenTexts
+from glidepath_ops.demo.injected_faults import RESET_SHARE, Fault
+from glidepath_ops.demo.llama_server import llama_server
+from glidepath_ops.demo.openai_api import error, parse_request
+
+MAX_BODY = 4 * 2**20
+
+
+@dataclass(slots=True)
+class State:
+    """What ``GET /control/state`` answers."""
+
+    model: str
+    fault: Fault = Fault.NONE
+    requests: int = 0
+    bad: int = 0  # answers given with a fault
+    first_bad_ms: float = 0.0  # Unix milliseconds at which the first of them left; 0: none yet
+
+
+class Backend:
+    """The HTTP side: parses, applies errors, leaves the answer to its engine."""
+
+    def __init__(self, model: str, engine: Engine, rng: random.Random) -> None:
+        self.state, self.engine, self.rng = State(model), engine, rng
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_BODY)
+        app.add_routes(
+            [
+                web.post("/v1/chat/completions", self.chat),
+                web.get("/v1/models", self.models),
+                web.get("/healthz", self.health),
+                web.put("/control/fault", self.set_fault),
+                web.get("/control/state", self.get_state),
+            ]
+        )
+        return app
+
+    async def chat(self, http: web.Request) -> web.StreamResponse:
+        fault = self.state.fault
+        self.state.requests += 1
+        try:
+            request = parse_request(await http.read())
+        except ValueError as problem:
+            return _json(400, error(str(problem), "invalid_request_error"))
+        if fault is Fault.ERRORS:
+            return self._fail(http)
+        return await self.engine.reply(http, request, fault, lambda: self._began(fault))
+
+    def _fail(self, http: web.Request) -> web.Response:
+        self._began(Fault.ERRORS)
+        if self.rng.random() < RESET_SHARE and http.transport is not None:
+            http.transport.abort()
+        return _json(503, error("the model is overloaded", "server_error"))
+
+    def _began(self, fault: Fault) -> None:
+        if fault is Fault.NONE:
+            return
+        self.state.bad += 1
+        self.state.first_bad_ms = self.state.first_bad_ms or time.time() * 1000
+
+    async def models(self, _: web.Request) -> web.Response:
+        entry = {"id": self.state.model, "object": "model", "created": 0, "owned_by": "demo"}
+        return web.json_response({"object": "list", "data": [entry]})
+
+    async def health(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def set_fault(self, http: web.Request) -> web.Response:
+        try:
+            fault = Fault((await http.json())["fault"])
+        except (ValueError, KeyError, TypeError):
+            allowed = ", ".join(Fault)
+            return _json(400, error(f'needs {{"fault": …}} with one of: {allowed}', "invalid_request_error"))
+        self.state.fault, self.state.bad, self.state.first_bad_ms = fault, 0, 0.0
+        return await self.get_state(http)
+
+    async def get_state(self, _: web.Request) -> web.Response:
+        return web.json_response(asdict(self.state))
+
+
+def _json(status: int, body: bytes) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json")
+
+
+@contextlib.asynccontextmanager
+async def _engine(options: argparse.Namespace, rng: random.Random) -> AsyncIterator[Engine]:
+    written = WrittenTexts(Side(options.side), options.model, Pace(first=options.first, chunk=options.chunk), rng)
+    if not options.llm:
+        yield written
+        return
+    timeout = aiohttp.ClientTimeout(total=120)
+    with llama_server(options.model) as url:
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            yield LlamaCpp(url, session, written)
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    rng = random.Random(options.seed)
+    async with _engine(options, rng) as engine:
+        app = Backend(options.model, engine, rng).app()
+        runner = await serve_app(app, f"{options.host}:{options.port}", f"the demo's {options.side}")
+        await stop.wait()
+        await runner.cleanup()
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--host", default="127.0.0.1", help="in a container of its own: 0.0.0.0")
+    options.add_argument("--port", type=int, required=True)
+    options.add_argument("--side", choices=[side.value for side in Side], required=True)
+    options.add_argument("--model", required=True)
+    options.add_argument("--first", type=float, default=Pace().first, help="median seconds to the first token")
+    options.add_argument("--chunk", type=float, default=Pace().chunk, help="median seconds a chunk")
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--llm", action="store_true", help="answer with SmolLM2 on llama.cpp")
+    return options
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(parser().parse_args()))

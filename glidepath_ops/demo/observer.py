@@ -1,0 +1,115 @@
+"""What the demo sees of the running system: status and decisions in Redis, weights in Envoy, the fault's backend."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from glidepath import keys
+from glidepath.domain import Coverage
+from glidepath.errors import UnreachableError
+from glidepath.records import Decision, WorkloadStatus, from_json
+from glidepath.redisio import RedisClient, being_cancelled
+from glidepath_ops.demo.injected_faults import Fault
+from glidepath_ops.demo.scenario import BASELINE, CANDIDATE, WORKLOAD
+
+FAST_POLL = 0.01  # seconds between two looks at Envoy's weights after the fault
+
+
+@dataclass(slots=True)
+class Seen:
+    """The latest state; ``percent`` is the candidate's weight in Envoy, ``unscored`` what no score was possible for."""
+
+    status: WorkloadStatus | None = None
+    decisions: list[Decision] = field(default_factory=list)
+    percent: float | None = None
+
+    @property
+    def phase(self) -> str:
+        return self.status.phase if self.status else "starting"
+
+    def last(self, event: str) -> Decision | None:
+        return next((d for d in reversed(self.decisions) if d.event == event), None)
+
+
+class Watcher:
+    """Polls; every method that waits raises TimeoutError through the caller's ``asyncio.timeout``."""
+
+    def __init__(self, redis: RedisClient, http: aiohttp.ClientSession, admin: str, candidate_url: str) -> None:
+        self.redis, self.http, self.admin, self.candidate_url = redis, http, admin, candidate_url
+        self.keys = keys.WorkloadKeys(WORKLOAD)
+        self.seen = Seen()
+        self._cursor = "-"
+
+    async def poll(self) -> Seen:
+        raw = await self.redis.get(self.keys.status)
+        if raw is not None:
+            self.seen.status = from_json(WorkloadStatus, raw)
+        for entry_id, fields in await self.redis.xrange(self.keys.log, min=self._cursor, count=100):
+            self.seen.decisions.append(from_json(Decision, fields[b"d"]))
+            self._cursor = f"({entry_id.decode()}"
+        self.seen.percent = await self.candidate_percent()
+        return self.seen
+
+    async def candidate_percent(self) -> float | None:
+        """The candidate's share as Envoy itself reports it; None before anything is written there."""
+        async with self.http.get(f"{self.admin}/runtime") as response:
+            entries = (await response.json(content_type=None)).get("entries", {})
+        key = keys.weight_key(WORKLOAD, keys.fallback_cluster(CANDIDATE, BASELINE))
+        value = entries.get(key, {}).get("final_value")
+        return None if value is None else int(value) * 100 / keys.FULL_WEIGHT
+
+    async def until(self, condition: Callable[[Seen], bool], every: float = 0.1) -> Seen:
+        while True:
+            if condition(await self.poll()):
+                return self.seen
+            if being_cancelled():  # the demo's time limit and Ctrl-C must not be lost in the client
+                raise asyncio.CancelledError
+            await asyncio.sleep(every)
+
+    async def put_fault(self, fault: Fault) -> None:
+        async with self.http.put(f"{self.candidate_url}/control/fault", json={"fault": fault.value}) as response:
+            if response.status != 200:
+                raise UnreachableError(f"the candidate did not take the fault: status {response.status}")
+
+    async def first_bad_ms(self) -> float:
+        """Unix milliseconds at which the first bad answer left the candidate; 0: none yet."""
+        async with self.http.get(f"{self.candidate_url}/control/state") as response:
+            return float((await response.json())["first_bad_ms"])
+
+    async def until_weights_fall(self, below: float) -> float:
+        """Unix milliseconds at which Envoy confirmed less than ``below`` percent on the candidate."""
+        while True:
+            percent = await self.candidate_percent()
+            if percent is not None and percent < below:
+                return time.time() * 1000
+            await asyncio.sleep(FAST_POLL)
+
+    async def until_scored(self) -> Seen:
+        """Wait until every pair that was written has a result, as far as the status knows."""
+        return await self.until(lambda seen: unscored(seen) == 0)
+
+    async def queued(self) -> int | None:
+        """Pairs in Redis that no scorer has taken yet or that one has in hand; None: this Redis cannot tell."""
+        for group in await self.redis.xinfo_groups(self.keys.pairs):
+            if group["name"] == keys.SCORER_GROUP.encode():
+                return None if group.get("lag") is None else int(group["lag"]) + int(group["pending"])
+        return None
+
+
+def unscored(seen: Seen) -> int:
+    """Pairs written to Redis that have no result yet, those of the noise floor included."""
+    status = seen.status
+    if status is None:
+        return 0
+    results = status.pairs_scored + sum(status.pairs_unscored.values())
+    return max(0, counted(status, Coverage.PAIRED) - results)
+
+
+def counted(status: WorkloadStatus, reason: Coverage) -> int:
+    """How often that happened to a pair, of either kind (extproc.counters names those of the noise floor apart)."""
+    return status.coverage.get(reason.value, 0) + status.coverage.get(f"noise_{reason.value}", 0)

@@ -1,0 +1,310 @@
+"""The demo from start to end: set up, promote, break, come back, sum up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from redis.exceptions import RedisError
+
+from glidepath.config import Config
+from glidepath.errors import GlidepathError, UnreachableError
+from glidepath.records import Decision, Phase
+from glidepath.redisio import connect
+from glidepath_ops.demo.backend_processes import backend_services
+from glidepath_ops.demo.client_load import Clients
+from glidepath_ops.demo.injected_faults import Fault
+from glidepath_ops.demo.observer import Seen, Watcher
+from glidepath_ops.demo.scenario import WORKLOAD, Plan, Ports, demo_config
+from glidepath_ops.demo.screen import Frame, View
+from glidepath_ops.demo.summary import Rollback, Summary, failures, lost_and_waiting, promotions
+from glidepath_ops.local.child_process import free_ports
+from glidepath_ops.local.curl_guide import guide
+from glidepath_ops.local.process_list import config_file, our_services
+from glidepath_ops.local.shutdown_signals import Interrupt
+from glidepath_ops.local.stack import Stack, redis_service
+
+# Seconds for the last pairs' scores, once the clients have stopped; the shorter one when the time is nearly up.
+SCORE_WITHIN, SCORE_WITHIN_AT_THE_END = 20.0, 5.0
+SETTLE_MS = 500  # for results on their way into the status
+LOG_WITHIN = 3.0  # seconds for the rollback to stand in the log, once Envoy has it
+NEARLY_BACK, BACK_WITHIN = 10.0, 12.0  # percent and seconds: below, a step down has to wait for its samples
+SETTLED = (Phase.VALIDATING, Phase.COMPLETED)
+GIVEN_UP = (Phase.COOLING_DOWN, Phase.ABORTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    plan: Plan
+    fault: Fault
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What was started, and with what."""
+
+    options: Options
+    config: Config
+    ports: Ports
+    folder: Path
+    stack: Stack
+    view: View
+    interrupt: Interrupt
+
+    @property
+    def client_url(self) -> str:
+        return f"http://{self.config.envoy.listen}"
+
+    @property
+    def candidate_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.candidate}"
+
+
+@dataclass(slots=True)
+class Running:
+    """A demo under way: what its stages share."""
+
+    setup: Setup
+    watcher: Watcher
+    clients: Clients
+    started_ms: int
+    stage: str = "promotion on evidence"
+    rollback: Rollback | None = None
+    problem: str = ""  # what went wrong before the fault
+
+    @property
+    def plan(self) -> Plan:
+        return self.setup.options.plan
+
+    @property
+    def fault(self) -> Fault:
+        return self.setup.options.fault
+
+    @property
+    def view(self) -> View:
+        return self.setup.view
+
+    def elapsed(self) -> float:
+        return time.time() - self.started_ms / 1000
+
+    def look(self, seen: Seen) -> None:
+        self.view.show(Frame(self.elapsed(), seen, self.clients.stats, self.stage))
+
+    async def until(self, condition: Callable[[Seen], bool]) -> Seen:
+        """Poll, show and wait; a child that died is an error with the end of its log."""
+
+        def check(seen: Seen) -> bool:
+            self.look(seen)
+            self.raise_dead()
+            return condition(seen)
+
+        try:
+            return await self.watcher.until(check)
+        except (RedisError, aiohttp.ClientError) as error:
+            self.raise_dead()
+            raise UnreachableError(f"a part of the demo does not answer: {error}") from error
+
+    def raise_dead(self) -> None:
+        for child in self.setup.stack.dead():
+            raise UnreachableError(f"{child.name} ended with status {child.process.returncode}:\n{child.tail()}")
+
+
+def run_demo(options: Options, view: View) -> Summary:
+    """Run it all. Raises UnreachableError when a part cannot be started or dies."""
+    with tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name, Interrupt() as interrupt, Stack() as stack:
+        folder, ports = Path(name), Ports(*free_ports(8))
+        config = demo_config(options.plan, ports, folder)
+        view.say("starting Redis, Envoy, extproc, scorer and two backends …")
+        began = time.monotonic()
+        stack.start(redis_service(folder / "redis", ports.redis), *backend_services(options.plan, ports, folder))
+        stack.start(*our_services(config, folder))
+        setup = Setup(options, config, ports, folder, stack, view, interrupt)
+        view.say(f"all up after {time.monotonic() - began:.1f} s: clients at {setup.client_url}")
+        try:
+            return asyncio.run(_drive(setup))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        except ExceptionGroup as group:
+            raise first_of_ours(group) from group
+
+
+def first_of_ours(group: ExceptionGroup[Exception]) -> Exception:
+    """The first error of ours in a task group's failure, else the group itself."""
+    ours = group.subgroup(GlidepathError)
+    if ours is None:
+        return group
+    first: Exception = ours
+    while isinstance(first, ExceptionGroup):
+        first = first.exceptions[0]
+    return first
+
+
+async def _drive(setup: Setup) -> Summary:
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None  # noqa: S101 - a coroutine runs in a task
+    with setup.interrupt.calls(lambda: loop.call_soon_threadsafe(task.cancel)):
+        async with _running(setup) as running:
+            try:
+                return await _stages(running)
+            except* (RedisError, aiohttp.ClientError) as group:
+                running.raise_dead()
+                raise UnreachableError(f"a part of the demo does not answer: {group.exceptions[0]}") from group
+
+
+@contextlib.asynccontextmanager
+async def _running(setup: Setup) -> AsyncIterator[Running]:
+    redis = connect(setup.config.redis)
+    clients = Clients(setup.client_url, setup.options.plan.profile, random.Random(7))
+    try:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
+            watcher = Watcher(redis, http, setup.config.envoy.admin[0], setup.candidate_url)
+            yield Running(setup, watcher, clients, int(time.time() * 1000))
+    finally:
+        await redis.aclose()
+
+
+async def _stages(running: Running) -> Summary:
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(running.clients.run(stop))
+        try:
+            with running.view:
+                try:
+                    async with asyncio.timeout(running.plan.limit_s):
+                        if await _promoted(running):
+                            await _fault(running)
+                except TimeoutError:
+                    running.view.say(f"time is up after {running.elapsed():.0f} s, at: {running.stage}")
+                    running.view.say(running.setup.stack.tails())
+                if running.setup.options.keep:
+                    await _keep(running)
+        finally:
+            stop.set()
+    return await _sum_up(running)
+
+
+async def _promoted(running: Running) -> bool:
+    """Wait for the last step and watch it a while; False when the candidate failed on the way."""
+    last = running.plan.steps[-1]
+    await running.until(lambda seen: seen.percent == last or seen.phase in GIVEN_UP)
+    reached = running.elapsed()
+    settle = running.plan.settle_s
+    running.stage = f"{last:g} % on the candidate"
+    seen = await running.until(
+        lambda seen: seen.phase in GIVEN_UP or (seen.phase in SETTLED and running.elapsed() - reached >= settle)
+    )
+    if seen.phase in GIVEN_UP:
+        why = seen.decisions[-1].reason if seen.decisions else seen.phase
+        running.problem = f"the candidate was refused before any fault: {why}"
+        return False
+    return True
+
+
+async def _fault(running: Running) -> None:
+    """Put the fault in and measure the way back."""
+    last = running.plan.steps[-1]
+    if running.fault is Fault.NONE:
+        return
+    running.stage = f"fault in the candidate: {running.fault}"
+    await running.watcher.put_fault(running.fault)
+    async with asyncio.TaskGroup() as group:
+        fallen = group.create_task(running.watcher.until_weights_fall(below=last))
+        group.create_task(running.until(lambda _: fallen.done()))
+    took = (fallen.result() - await running.watcher.first_bad_ms()) / 1000
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOG_WITHIN):
+            await running.until(lambda seen: _went_back(seen) is not None)
+    running.stage = "traffic goes back to the baseline"
+    running.rollback = _rollback(running.watcher.seen, took)
+    await _back(running)
+
+
+async def _back(running: Running) -> None:
+    """Watch the way down: a regression takes it step by step, a catastrophe at once."""
+    began, settle = running.elapsed(), running.plan.settle_s
+    await running.until(lambda seen: (seen.percent or 0) <= NEARLY_BACK or running.elapsed() - began >= BACK_WITHIN)
+    reached = running.elapsed()
+    await running.until(lambda _: running.elapsed() - reached >= settle)
+
+
+def _went_back(seen: Seen) -> Decision | None:
+    return next((d for d in seen.decisions if d.to_percent < d.from_percent), None)
+
+
+def _rollback(seen: Seen, took: float) -> Rollback | None:
+    decision = _went_back(seen)
+    if decision is None:
+        return None
+    return Rollback(
+        trigger=decision.trigger,
+        from_percent=decision.from_percent,
+        to_percent=decision.to_percent,
+        fault_to_weights_s=round(took, 3),
+        reason=decision.reason,
+    )
+
+
+async def _keep(running: Running) -> None:
+    running.stage = "left running: Ctrl-C ends it"
+    for line in (*guide(running.setup.config, config_file(running.setup.folder)), *_fault_lines(running)):
+        running.view.say(line)
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    with running.setup.interrupt.calls(lambda: loop.call_soon_threadsafe(ended.set)):
+        await running.until(lambda _: ended.is_set())
+
+
+def _fault_lines(running: Running) -> tuple[str, ...]:
+    url = f"{running.setup.candidate_url}/control/fault"
+    return (
+        "  the candidate mended (or: errors, latency, quality), and another try",
+        f'    curl -X PUT {url} -d \'{{"fault": "none"}}\'',
+        f"    glidepath retry {WORKLOAD} -c {config_file(running.setup.folder)}",
+    )
+
+
+async def _scored(running: Running) -> tuple[int, int]:
+    """Pairs lost and pairs that still wait, once the scorer had time."""
+    watcher, left = running.watcher, running.plan.limit_s - running.elapsed()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(max(SCORE_WITHIN_AT_THE_END, min(SCORE_WITHIN, left))):
+            await watcher.until_scored()
+            return lost_and_waiting(watcher.seen, 0)
+    # A status older than the look at the queue would make lost pairs of those scored in between.
+    queued, asked_ms = await watcher.queued(), time.time() * 1000
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOG_WITHIN):
+            await watcher.until(lambda seen: seen.status is None or seen.status.updated_at_ms > asked_ms + SETTLE_MS)
+    return lost_and_waiting(watcher.seen, queued)
+
+
+async def _sum_up(running: Running) -> Summary:
+    seconds = running.elapsed()
+    lost, waiting = await _scored(running)
+    seen, stats, plan = running.watcher.seen, running.clients.stats, running.plan
+    steps = promotions(seen.decisions, running.started_ms)
+    problems = [running.problem] if running.problem else []
+    problems += failures(running.fault, plan.steps[-1], stats, steps, running.rollback)
+    return Summary(
+        workload=WORKLOAD,
+        fault=running.fault,
+        pairs_scored=seen.status.pairs_scored if seen.status else 0,
+        client_requests=stats.requests,
+        client_errors=stats.errors,
+        pairs_lost=lost,
+        pairs_waiting=waiting,
+        steps=steps,
+        rollback=running.rollback,
+        final_percent=seen.percent,
+        agreement=seen.status.agreement if seen.status else None,
+        seconds=round(seconds, 1),
+        client_error_kinds=dict(stats.error_kinds),
+        failures=tuple(problems),
+    )

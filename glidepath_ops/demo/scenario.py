@@ -1,0 +1,120 @@
+"""What the demo runs: its configuration, its load and its limits, for written answers and for a real LLM.
+
+The gates are the production ones with wider limits: at some tens of requests a second a step must be decidable within
+seconds, and no honest statistics can see half a percentage point of errors in fifty samples (see docs/demo.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glidepath.config import Config
+from glidepath_ops.demo.client_load import Profile
+from glidepath_ops.demo.llm_questions import LLM_PROMPTS
+from glidepath_ops.demo.written_answers import texts
+
+WORKLOAD = "chat"
+BASELINE, CANDIDATE = "cloud", "onprem"
+MODELS = {BASELINE: "cloud-large", CANDIDATE: "onprem-small"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Loopback ports, all free when they were chosen."""
+
+    envoy: int
+    shadow: int
+    admin: int
+    redis: int
+    extproc_metrics: int
+    scorer_metrics: int
+    baseline: int
+    candidate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``limit_s`` bounds everything after set-up; ``settle_s`` is how long 100 % is watched before the fault."""
+
+    profile: Profile
+    ramp: Mapping[str, Any]
+    gates: Mapping[str, Any]
+    shadow: Mapping[str, Any]
+    limit_s: float
+    settle_s: float = 3.0
+    llm: bool = False
+
+    @property
+    def steps(self) -> Sequence[float]:
+        return tuple(self.ramp["steps"])
+
+
+def written_plan() -> Plan:
+    """Written answers: all seven steps. The first is the long one: at 1 % a sample comes every 1.4 seconds."""
+    return Plan(
+        profile=Profile(rate=70, prompts=tuple(text.prompt for text in texts())),
+        ramp={"steps": [1, 5, 10, 25, 50, 75, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
+        gates={
+            "quality": {"min_agreement": 0.75},
+            "errors": {"max_increase": "25%"},
+            "latency": {"quantile": "p50", "max_ratio": 1.5},
+        },
+        shadow={"sample": 100, "reverse": 100, "same_side": 2, "max_in_flight": 64, "timeout": "5s"},
+        limit_s=80,
+    )
+
+
+def llm_plan() -> Plan:
+    """A real LLM on both sides: two steps at two requests/s, short answers."""
+    return Plan(
+        profile=Profile(rate=2, prompts=LLM_PROMPTS, max_tokens=10, max_in_flight=16, timeout=60),
+        ramp={"steps": [50, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
+        gates={
+            "quality": {"min_agreement": 0.6},
+            "errors": {"max_increase": "30%"},
+            "latency": {"quantile": "p50", "max_ratio": 3},
+        },
+        shadow={"sample": 100, "reverse": 100, "max_in_flight": 8, "timeout": "30s"},
+        limit_s=150,
+        llm=True,
+    )
+
+
+def demo_config(plan: Plan, ports: Ports, folder: Path) -> Config:
+    """The ``glidepath.yaml`` of the demo; its Unix socket lies in ``folder``."""
+    return Config.model_validate(
+        {
+            "envoy": {
+                "admin": [f"http://127.0.0.1:{ports.admin}"],
+                "listen": f"127.0.0.1:{ports.envoy}",
+                "shadow_listen": f"127.0.0.1:{ports.shadow}",
+                "concurrency": 2,
+            },
+            "redis": {"url": f"redis://127.0.0.1:{ports.redis}/0"},
+            "extproc": {
+                "listen": f"unix:{folder}/extproc.sock",
+                "metrics": f"127.0.0.1:{ports.extproc_metrics}",
+                "flush": "100ms",
+            },
+            "scorer": {"metrics": f"127.0.0.1:{ports.scorer_metrics}", "tick": "100ms", "lease": "2s"},
+            "backends": {
+                BASELINE: {"url": f"http://127.0.0.1:{ports.baseline}", "model": MODELS[BASELINE]},
+                CANDIDATE: {"url": f"http://127.0.0.1:{ports.candidate}", "model": MODELS[CANDIDATE]},
+            },
+            "workloads": {
+                WORKLOAD: {
+                    "match": {"path": "/v1/chat/completions"},
+                    "task": "chat",
+                    "baseline": BASELINE,
+                    "candidate": CANDIDATE,
+                    "sticky": {"header": "x-user-id"},
+                    "shadow": dict(plan.shadow),
+                    "ramp": {**plan.ramp, "cool_down": "1h"},
+                    "gates": dict(plan.gates),
+                }
+            },
+        }
+    )

@@ -1,0 +1,99 @@
+"""The demo's clients alone, for a stack that runs elsewhere: ``python -m glidepath_ops.demo.standalone_clients --url http://envoy:10000``.
+
+Bounded in rate and time. ``--alive FILE`` is touched whenever a second brought right answers and no wrong one: a health
+check needs no more than its age.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from glidepath_ops.demo.client_load import Clients, ClientStats
+from glidepath_ops.demo.scenario import written_plan
+
+MAX_RATE, MAX_SECONDS = 500.0, 86_400.0
+REPORT_S = 10
+
+
+async def run(options: argparse.Namespace) -> ClientStats:
+    """Send until the time is over or SIGTERM or SIGINT comes; then await what is under way."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.call_later(options.seconds, stop.set)
+    profile = replace(written_plan().profile, rate=options.rate)
+    clients = Clients(options.url.rstrip("/"), profile, random.Random(options.seed))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(clients.run(stop))
+        group.create_task(_report(clients.stats, options.alive, stop))
+    return clients.stats
+
+
+async def _report(stats: ClientStats, alive: Path | None, stop: asyncio.Event) -> None:
+    answered = errors = seconds = 0
+    while not stop.is_set():
+        try:
+            async with asyncio.timeout(1):
+                await stop.wait()
+        except TimeoutError:
+            seconds += 1
+        if alive is not None and stats.answered > answered and stats.errors == errors:
+            _touch(alive)
+        answered, errors = stats.answered, stats.errors
+        if seconds and seconds % REPORT_S == 0:
+            _say(stats)
+
+
+def _touch(file: Path) -> None:
+    file.touch()
+
+
+def _say(stats: ClientStats) -> None:
+    p50 = stats.p50_ms()
+    line = {
+        "requests": stats.requests,
+        "errors": stats.errors,
+        "error_kinds": dict(stats.error_kinds),
+        "skipped": stats.skipped,
+        "p50_ms": None if p50 is None else round(p50, 1),
+        "models": dict(stats.models),
+    }
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--url", required=True, help="where clients call, without a path")
+    options.add_argument("--rate", type=_bounded(MAX_RATE), default=40.0, help=f"requests/s, at most {MAX_RATE:g}")
+    options.add_argument(
+        "--seconds", type=_bounded(MAX_SECONDS), default=900.0, help=f"then it ends; at most {MAX_SECONDS:g}"
+    )
+    options.add_argument("--alive", type=Path, help="a file to touch while answers are right")
+    options.add_argument("--seed", type=int, default=1)
+    return options
+
+
+class _bounded:  # noqa: N801 - reads as the type it is for argparse
+    """A positive number up to ``limit``."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+
+    def __call__(self, text: str) -> float:
+        value = float(text)
+        if not 0 < value <= self.limit:
+            raise argparse.ArgumentTypeError(f"{text}: must be above 0 and at most {self.limit:g}")
+        return value
+
+
+if __name__ == "__main__":
+    _say(asyncio.run(run(parser().parse_args())))

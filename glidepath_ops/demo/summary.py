@@ -1,0 +1,126 @@
+"""The demo's result: what happened, whether that is what should have happened, on the screen and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from glidepath.domain import Coverage
+from glidepath.records import Decision
+from glidepath_ops.demo.client_load import ClientStats
+from glidepath_ops.demo.injected_faults import Fault
+from glidepath_ops.demo.observer import Seen, counted, unscored
+
+LOST = (Coverage.LOST_BUFFER, Coverage.LOST_SHUTDOWN, Coverage.SET_ASIDE)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A promotion: to ``percent``, ``at_s`` seconds after the first request."""
+
+    percent: float
+    at_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """``fault_to_weights_s``: from the first bad answer's first byte to Envoy confirming the new weights."""
+
+    trigger: str
+    from_percent: float
+    to_percent: float
+    fault_to_weights_s: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What ``--json`` writes. ``failures`` is empty if the demo did what it should.
+
+    ``pairs_waiting``: stored, but not scored when the demo ended; nothing of them is lost.
+    """
+
+    workload: str
+    fault: str
+    pairs_scored: int
+    client_requests: int
+    client_errors: int
+    pairs_lost: int
+    pairs_waiting: int
+    steps: tuple[Step, ...]
+    rollback: Rollback | None
+    final_percent: float | None
+    agreement: float | None
+    seconds: float
+    client_error_kinds: dict[str, int] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"ok": not self.failures}
+
+
+def promotions(decisions: Sequence[Decision], started_ms: int) -> tuple[Step, ...]:
+    """The log's promotions; a step that is reached twice stands there twice."""
+    return tuple(
+        Step(d.to_percent, round((d.at_ms - started_ms) / 1000, 2), d.reason)
+        for d in decisions
+        if d.to_percent > d.from_percent
+    )
+
+
+def lost_and_waiting(seen: Seen, queued: int | None) -> tuple[int, int]:
+    """Pairs counted as lost, or gone from Redis without a result; and those that wait there for their score.
+
+    ``queued``: how many Redis holds for the scorers; None where it cannot tell.
+    """
+    if seen.status is None:
+        return 0, 0
+    missing = unscored(seen)
+    waiting = missing if queued is None else min(missing, queued)
+    return sum(counted(seen.status, reason) for reason in LOST) + missing - waiting, waiting
+
+
+def failures(
+    fault: Fault, last_step: float, clients: ClientStats, steps: Sequence[Step], rollback: Rollback | None
+) -> list[str]:
+    """What should have happened and did not, one line each."""
+    problems = []
+    if not any(step.percent >= last_step for step in steps):
+        reached = max((step.percent for step in steps), default=0)
+        problems.append(f"the ramp did not reach {last_step:g} %: it came to {reached:g} %")
+    if fault is not Fault.NONE and rollback is None:
+        problems.append(f"the fault ({fault}) was not followed by a rollback")
+    if clients.errors:
+        kinds = ", ".join(f"{kind} × {count}" for kind, count in clients.error_kinds.most_common(3))
+        problems.append(f"{clients.errors} of {clients.requests} client requests failed: {kinds}")
+    if not clients.answered:
+        problems.append("no client request was answered")
+    return problems
+
+
+def text(summary: Summary) -> str:
+    """The summary for people, plain lines."""
+    lines = [
+        "",
+        f"Glidepath demo, workload {summary.workload!r}, {summary.seconds:.0f} s",
+        f"  client requests   {summary.client_requests}, of which {summary.client_errors} failed",
+        f"  pairs scored      {summary.pairs_scored}, lost {summary.pairs_lost}"
+        + (f", still waiting {summary.pairs_waiting}" if summary.pairs_waiting else "")
+        + (f", mean agreement of the last step {summary.agreement:.3f}" if summary.agreement is not None else ""),
+        "  steps",
+    ]
+    lines += [f"    {step.at_s:6.1f} s  → {step.percent:3g} %  {step.reason}" for step in summary.steps]
+    if summary.rollback is not None:
+        back = summary.rollback
+        lines.append(
+            f"  rollback          {back.from_percent:g} % → {back.to_percent:g} % by {back.trigger}: {back.reason}"
+        )
+        lines.append(
+            f"                    {back.fault_to_weights_s:.2f} s from the first bad answer to Envoy's new weights"
+        )
+    if summary.final_percent is not None:
+        lines.append(f"  in the end        {summary.final_percent:g} % on the candidate")
+    lines += [f"  FAILED: {failure}" for failure in summary.failures] or ["  all as it should be"]
+    return "\n".join(lines)

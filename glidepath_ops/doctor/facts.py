@@ -1,0 +1,106 @@
+"""What the examination looks at, as plain values; None where it could not be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from glidepath.scorer_groups import Holder
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. ``remedy`` is empty when all is well."""
+
+    subject: str  # envoy http://…, redis, workload chat
+    check: str
+    level: Level
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoyFacts:
+    """One Envoy, by its admin API. ``dump`` is /config_dump, ``runtime`` /runtime, ``clusters`` /clusters (JSON)."""
+
+    url: str
+    error: str = ""
+    server_info: Mapping[str, Any] = field(default_factory=dict)
+    dump: Mapping[str, Any] = field(default_factory=dict)
+    runtime: Mapping[str, Any] = field(default_factory=dict)
+    clusters: Mapping[str, Any] = field(default_factory=dict)
+    stats: Mapping[str, int] = field(default_factory=dict)
+    clock_skew_s: float | None = None
+
+    def section(self, kind: str) -> Mapping[str, Any]:
+        """The part of /config_dump of this message, e.g. ``BootstrapConfigDump``."""
+        for part in self.dump.get("configs", []):
+            if str(part.get("@type", "")).endswith(f".{kind}"):
+                return dict(part)
+        return {}
+
+    @property
+    def bootstrap(self) -> Mapping[str, Any]:
+        return dict(self.section("BootstrapConfigDump").get("bootstrap", {}))
+
+    def connection_managers(self) -> Iterator[Mapping[str, Any]]:
+        """Every HTTP connection manager of every listener."""
+        section = self.section("ListenersConfigDump")
+        listeners = [entry.get("listener", {}) for entry in section.get("static_listeners", [])]
+        dynamic = section.get("dynamic_listeners", [])
+        listeners += [entry.get("active_state", {}).get("listener", {}) for entry in dynamic]
+        for listener in listeners:
+            for chain in listener.get("filter_chains", []):
+                for network_filter in chain.get("filters", []):
+                    config = network_filter.get("typed_config", {})
+                    if str(config.get("@type", "")).endswith("HttpConnectionManager"):
+                        yield config
+
+    def routes(self) -> Iterator[Mapping[str, Any]]:
+        """Every route of every virtual host, static and dynamic."""
+        section = self.section("RoutesConfigDump")
+        kinds = ("static_route_configs", "dynamic_route_configs")
+        tables = [entry.get("route_config", {}) for kind in kinds for entry in section.get(kind, [])]
+        for table in tables:
+            for host in table.get("virtual_hosts", []):
+                yield from host.get("routes", [])
+
+    def cluster_config(self, name: str) -> Mapping[str, Any] | None:
+        section = self.section("ClustersConfigDump")
+        for kind in ("static_clusters", "dynamic_active_clusters"):
+            for entry in section.get(kind, []):
+                if entry.get("cluster", {}).get("name") == name:
+                    return dict(entry["cluster"])
+        return None
+
+    def runtime_layers(self) -> list[str]:
+        return [str(layer) for layer in self.runtime.get("layers", [])]
+
+    def runtime_value(self, key: str) -> str | None:
+        entry = self.runtime.get("entries", {}).get(key)
+        return None if entry is None else str(entry.get("final_value", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class RedisFacts:
+    url: str
+    error: str = ""
+    version: str = ""
+    eviction: str | None = None
+    max_memory: int | None = None
+    used_memory: int | None = None
+    append_only: bool | None = None
+    snapshots: bool | None = None
+    clock_skew_s: float | None = None
+    leader: str = ""
+    group: str = ""  # scorer.group of the file; leader is who holds its lease
+    holders: Mapping[str, Holder] = field(default_factory=dict)  # workload → which group steered it last
+    status_age_s: Mapping[str, float | None] = field(default_factory=dict)  # workload → age of its status

@@ -1,0 +1,134 @@
+"""Reading the facts: Envoy's admin API and Redis, bounded in time and size, never failing but saying why."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+from redis.exceptions import RedisError
+
+from glidepath import keys, scorer_groups
+from glidepath.config import Config
+from glidepath.errors import InputError
+from glidepath.records import WorkloadStatus, from_json
+from glidepath.redisio import RedisClient, connect, without_password
+from glidepath_ops.doctor.facts import EnvoyFacts, RedisFacts
+
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+MAX_BYTES = 64 * 2**20  # a mesh's config dump is large
+
+
+async def gather_envoy(url: str) -> EnvoyFacts:
+    """Facts of the Envoy whose admin API is at ``url`` (http:// or unix:/path)."""
+    connector = aiohttp.UnixConnector(url.removeprefix("unix:")) if url.startswith("unix:") else None
+    base = "http://localhost" if connector else url
+    try:
+        async with aiohttp.ClientSession(timeout=TIMEOUT, connector=connector) as session:
+            info, date = await _get_json(session, f"{base}/server_info")
+            return EnvoyFacts(
+                url=url,
+                server_info=info,
+                dump=(await _get_json(session, f"{base}/config_dump"))[0],
+                runtime=(await _get_json(session, f"{base}/runtime"))[0],
+                clusters=(await _get_json(session, f"{base}/clusters?format=json"))[0],
+                stats=_stats((await _get_json(session, f"{base}/stats?format=json&usedonly"))[0]),
+                clock_skew_s=_skew(date),
+            )
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return EnvoyFacts(url=url, error=f"its admin API does not answer: {reason}")
+
+
+async def _get_json(session: aiohttp.ClientSession, url: str) -> tuple[dict[str, Any], str]:
+    async with session.get(url) as response:
+        response.raise_for_status()
+        body = await response.content.read(MAX_BYTES + 1)
+        while len(body) <= MAX_BYTES and not response.content.at_eof():
+            body += await response.content.read(MAX_BYTES + 1 - len(body))
+        if len(body) > MAX_BYTES:
+            raise ValueError(f"{url} is longer than {MAX_BYTES} bytes")
+        parsed = json.loads(body)
+        if not isinstance(parsed, dict):
+            raise ValueError(f"{url} is not a JSON object")  # noqa: TRY004 - one kind of error for what is not Envoy
+        return parsed, response.headers.get("date", "")
+
+
+def _stats(raw: Mapping[str, Any]) -> dict[str, int]:
+    return {s["name"]: s["value"] for s in raw.get("stats", []) if isinstance(s.get("value"), int) and "name" in s}
+
+
+def _skew(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp() - time.time() + 0.5  # the header has whole seconds
+    except (TypeError, ValueError):
+        return None
+
+
+async def gather_redis(config: Config) -> RedisFacts:
+    url = without_password(config.redis.url or "redis://127.0.0.1:6379/0")
+    client = connect(config.redis)
+    try:
+        return await _gather_redis(client, url, list(config.workloads), config.scorer.group)
+    except (RedisError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return RedisFacts(url=url, error=f"no Redis that can be used: {reason}")
+    finally:
+        await client.aclose()
+
+
+async def _gather_redis(client: RedisClient, url: str, workloads: list[str], group: str) -> RedisFacts:
+    info = await client.info()
+    info = info if "redis_version" in info else next(iter(info.values()))
+    settings = await _settings(client)
+    seconds, micros = await client.time()
+    ages = {name: await _status_age(client, name) for name in workloads}
+    return RedisFacts(
+        url=url,
+        version=str(info.get("valkey_version") or info["redis_version"]),
+        eviction=settings.get("maxmemory-policy"),
+        max_memory=info.get("maxmemory"),
+        used_memory=info.get("used_memory"),
+        append_only=settings["appendonly"] == "yes" if "appendonly" in settings else None,
+        snapshots=bool(settings["save"]) if "save" in settings else None,
+        clock_skew_s=seconds + micros / 1e6 - time.time(),
+        leader=await scorer_groups.leader(client, group),
+        group=group,
+        holders=await scorer_groups.holders(client, workloads),
+        status_age_s=ages,
+    )
+
+
+async def _settings(client: RedisClient) -> dict[str, str]:
+    """CONFIG GET; empty where a managed Redis does not allow it."""
+    found: dict[str, str] = {}
+    try:
+        for name in ("maxmemory-policy", "appendonly", "save"):
+            found.update({_text(k): _text(v) for k, v in (await client.config_get(name)).items()})
+    except RedisError:
+        return {}
+    return found
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+async def _status_age(client: RedisClient, workload: str) -> float | None:
+    raw = await client.get(keys.WorkloadKeys(workload).status)
+    try:
+        return None if raw is None else time.time() - from_json(WorkloadStatus, raw).updated_at_ms / 1000
+    except InputError:
+        return None
+
+
+async def gather(config: Config) -> tuple[list[EnvoyFacts], RedisFacts]:
+    """Facts of every Envoy that the configuration names, and of Redis, side by side."""
+    async with asyncio.TaskGroup() as group:
+        envoys = [group.create_task(gather_envoy(url)) for url in config.envoy.admin]
+        redis = group.create_task(gather_redis(config))
+    return [task.result() for task in envoys], redis.result()

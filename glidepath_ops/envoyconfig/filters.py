@@ -1,0 +1,175 @@
+"""The HTTP filter chains and access logs of both listeners."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from glidepath import keys
+from glidepath.config.backends import Credential
+from glidepath.config.root import Config
+from glidepath.errors import ConfigError
+from glidepath_ops.envoyconfig.backend_adaptation import client_state, credential_headers, secret_state
+from glidepath_ops.envoyconfig.snippets import TYPE, Json, grpc_service, noted, seconds, typed
+
+# Names of our own, so that they never meet a filter that the user already has; the type is in typed_config.
+EXT_PROC = "glidepath.ext_proc"
+REMEMBER = "glidepath.remember"
+HEADER_MUTATION = "glidepath.first_byte_bound"
+DEFERRED_CLOSE = 2.0
+LOG_FLUSH_S = 0.1  # how old an outcome may be when extproc hears of it
+REQUEST_ATTRIBUTES = ["xds.cluster_name", "xds.route_name"]
+RESPONSE_ATTRIBUTES = [
+    "xds.cluster_name",
+    "upstream.address",
+    "response.flags",
+    "response.code_details",
+    "upstream.request_attempt_count",
+    "upstream.cx_pool_ready_duration",
+]
+TEE_HEADERS = (keys.HEADER_WORKLOAD, keys.HEADER_TARGET, keys.HEADER_ORIGIN)
+_FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
+
+
+def remember_filter(config: Config) -> Json:
+    """What ``adapt.lua`` works from: the client's own values and the credentials, as filter state."""
+    return _remember(config, _for_second_tries(config))
+
+
+def tee_filter(config: Config) -> Json:
+    """The same on the shadow listener, which tries nothing twice; the tee's own headers are kept for the log."""
+    return _remember(config, [*TEE_HEADERS])
+
+
+def _remember(config: Config, names: list[str]) -> Json:
+    values = [_state(client_state(name), f"%REQ({name})%") for name in names]
+    for name, backend in config.backends.items():
+        credential = backend.credential
+        if credential is not None and not credential.passthrough:
+            values.append(_secret(name, credential))
+    chain = "extensions.filters.http.set_filter_state.v3.Config"
+    return noted(
+        "Remembers what the client sent, and reads the backends' credentials (files are watched: no restart), for the "
+        "Lua filter of the clusters. Filter state is never logged and never leaves Envoy.",
+        typed(REMEMBER, chain, on_request_headers=values),
+    )
+
+
+def _for_second_tries(config: Config) -> list[str]:
+    """What the first try may change and the second needs."""
+    if not any(workload.fallback for workload in config.workloads.values()):
+        return []
+    own = (name.lower() for backend in config.backends.values() for name in backend.headers)
+    return list(dict.fromkeys((*credential_headers(config), *own)))
+
+
+def _state(key: str, text: str, formatters: list[Json] | None = None) -> Json:
+    format_string: Json = {"text_format_source": {"inline_string": text}, "omit_empty_values": True}
+    if formatters:
+        format_string["formatters"] = formatters
+    return {"object_key": key, "factory_key": "envoy.string", "format_string": format_string, "skip_if_empty": True}
+
+
+def _secret(backend: str, credential: Credential) -> Json:
+    if credential.file is None:
+        return _state(secret_state(backend), f"%ENVIRONMENT({credential.env})%")
+    path = credential.file
+    if not _FORMATTER_SAFE.fullmatch(path) or not path.startswith("/"):
+        allowed = "an absolute path without spaces, quotes, %, :, ( and )"
+        raise ConfigError(
+            f"backends.{backend}.credential.file: Envoy cannot read it (got {path!r}; allowed: {allowed})"
+        )
+    watched = PurePosixPath(path).parent
+    formatter = typed("envoy.formatter.file_content", "extensions.formatter.file_content.v3.FileContent")
+    return _state(secret_state(backend), f"%FILE_CONTENT({path}:{watched})%", [formatter])
+
+
+def ext_proc_filter(config: Config) -> Json:
+    """A copy of every message to extproc; Envoy never waits for an answer (observability_mode)."""
+    hidden = dict.fromkeys((*keys.CREDENTIAL_HEADERS, *credential_headers(config)))
+    patterns = [{"exact": name} for name in hidden]
+    return noted(
+        "Copies bodies to extproc and never waits for it. Credentials stay here. Streams past the circuit breaker of "
+        f"cluster {keys.EXTPROC_CLUSTER} are counted in http.*.ext_proc.failure_mode_allowed: lost coverage.",
+        typed(
+            EXT_PROC,
+            "extensions.filters.http.ext_proc.v3.ExternalProcessor",
+            grpc_service=grpc_service(keys.EXTPROC_CLUSTER),
+            observability_mode=True,
+            failure_mode_allow=True,
+            deferred_close_timeout=seconds(DEFERRED_CLOSE),
+            processing_mode={
+                "request_header_mode": "SEND",
+                "response_header_mode": "SEND",
+                "request_body_mode": "STREAMED",
+                "response_body_mode": "STREAMED",
+                "request_trailer_mode": "SEND",
+                "response_trailer_mode": "SEND",
+            },
+            request_attributes=REQUEST_ATTRIBUTES,
+            response_attributes=RESPONSE_ATTRIBUTES,
+            forward_rules={"disallowed_headers": {"patterns": patterns}},
+        ),
+    )
+
+
+def ext_proc_off() -> Json:
+    """``typed_per_filter_config`` of a route whose requests are not captured."""
+    return {EXT_PROC: {"@type": TYPE + "extensions.filters.http.ext_proc.v3.ExtProcPerRoute", "disabled": True}}
+
+
+def header_mutation_filter() -> Json:
+    """Does nothing by itself; a candidate's entry in a split configures it."""
+    return noted(
+        "Carries the candidate's bound on the first byte: Envoy reads it before a cluster's own headers are added.",
+        typed(HEADER_MUTATION, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
+    )
+
+
+def first_byte_bound(timeout: float) -> Json:
+    """``typed_per_filter_config`` of a weighted cluster: how long a try may wait for its first byte."""
+    header = {"key": "x-envoy-upstream-rq-per-try-timeout-ms", "value": str(round(timeout * 1000))}
+    mutation = {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+    kind = TYPE + "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
+    return {HEADER_MUTATION: {"@type": kind, "mutations": {"request_mutations": [mutation]}}}
+
+
+def router_filter() -> Json:
+    """No x-envoy-* headers added, either way: answers arrive as the backend gave them."""
+    return typed("envoy.filters.http.router", "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
+
+
+def strip_ours() -> Json:
+    """Early mutation (before routing): a client cannot speak in the tee's name."""
+    ours = {"key_matcher": {"prefix": "x-glidepath-", "ignore_case": True}}
+    return typed(
+        "envoy.http.early_header_mutation.header_mutation",
+        "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+        mutations=[{"remove_on_match": ours}],
+    )
+
+
+def access_log(config: Config, log_name: str) -> Json:
+    """Every request's outcome to extproc, batched; Envoy drops entries rather than wait."""
+    common: Json = {
+        "log_name": log_name,
+        "transport_api_version": "V3",
+        "grpc_service": grpc_service(keys.EXTPROC_CLUSTER),
+        "buffer_flush_interval": seconds(min(LOG_FLUSH_S, config.extproc.flush)),
+    }
+    # upstream_cluster is empty where no host was reached (a circuit breaker); this one is not
+    common["custom_tags"] = [{"tag": keys.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER%"}]
+    if log_name == keys.SHADOW_LOG:
+        # the headers themselves are gone by the time the entry is written: the backend must not see them
+        common["custom_tags"] += [
+            {"tag": name, "value": f"%FILTER_STATE({client_state(name)}:PLAIN)%"} for name in TEE_HEADERS
+        ]
+    return noted(
+        "Outcome, latency and real upstream cluster of every request.",
+        typed(
+            "envoy.access_loggers.http_grpc",
+            "extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
+            common_config=common,
+            additional_response_headers_to_log=["content-type"],
+        ),
+    )

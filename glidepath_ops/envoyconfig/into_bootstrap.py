@@ -1,0 +1,186 @@
+"""Glidepath inside an Envoy that is already there: our parts in the user's own bootstrap, and out again.
+
+What is added: routes before the user's, three HTTP filters before the router (switched off everywhere but on our
+routes: a stranger's request meets none of them), an access log, clusters, the shadow listener, runtime layers, and an
+admin API on loopback where there is none and one is needed. Nothing else changes, to the byte (``splice``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from glidepath import keys
+from glidepath.config.root import Config
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig import filters
+from glidepath_ops.envoyconfig.bootstrap import admin_address, runtime_layers, shadow_listener
+from glidepath_ops.envoyconfig.clusters import clusters
+from glidepath_ops.envoyconfig.routes import workload_routes
+from glidepath_ops.envoyconfig.snippets import TYPE, Json, address, plain
+from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove
+
+_MANAGER = "HttpConnectionManager"
+_FILTER_CONFIG = TYPE + "config.route.v3.FilterConfig"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the user's file ours belongs; None: the only one there is."""
+
+    listener: str | None = None
+    virtual_host: str | None = None
+
+
+def add(text: str, config: Config, name: str, place: Place = Place()) -> str:
+    """The user's bootstrap ``text`` with ours in it; what an earlier call added is replaced.
+
+    ``name`` stands in the errors. Raises InputError where the file leaves no place for it, with the reason.
+    """
+    base = remove(text)
+    root = compose(base, name)
+    static = child(root, "static_resources")
+    if static is None:
+        raise InputError(f"{name}: has no static_resources: whoever serves this Envoy's listeners must add the routes")
+    managers = [node for _, node in _chosen_managers(static, name, place)]
+    insertions = [
+        *(one for manager in managers for one in _in_manager(manager, config, name, place)),
+        *_in_static(static, config, name),
+        *_in_root(root, config, name),
+    ]
+    return insert(base, insertions)
+
+
+def _chosen_managers(static: yaml.Node, name: str, place: Place) -> list[tuple[str, yaml.Node]]:
+    """The HTTP connection managers of the chosen listener, each once (an anchor may serve several chains)."""
+    found: dict[str, dict[int, yaml.Node]] = {}
+    for listener, manager in _managers(static):
+        found.setdefault(listener, {})[manager.start_mark.index] = manager
+    if not found:
+        raise InputError(f"{name}: no listener here has an HTTP connection manager; there is nothing to route")
+    allowed = ", ".join(found)
+    if place.listener is None and len(found) > 1:
+        raise InputError(f"{name}: several listeners speak HTTP; name one by --listener (allowed: {allowed})")
+    chosen = place.listener or next(iter(found))
+    if chosen not in found:
+        raise InputError(f"{name}: no listener {chosen!r} speaks HTTP (allowed: {allowed})")
+    return [(chosen, manager) for manager in found[chosen].values()]
+
+
+def _managers(static: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
+    for listener in items(child(static, "listeners")):
+        title = _text(child(listener, "name")) or f"line {listener.start_mark.line + 1}"
+        chains = items(child(listener, "filter_chains"))
+        default = child(listener, "default_filter_chain")
+        for chain in [*chains, *([default] if default else [])]:
+            for network_filter in items(child(chain, "filters")):
+                config = child(network_filter, "typed_config")
+                if config is not None and _text(child(config, "@type")).endswith(_MANAGER):
+                    yield title, config
+
+
+def _in_manager(manager: yaml.Node, config: Config, name: str, place: Place) -> Iterator[Insertion]:
+    where = f"{name}:{manager.start_mark.line + 1}"
+    for source in ("rds", "scoped_routes"):
+        if child(manager, source) is not None:
+            raise InputError(
+                f"{where}: its routes come by {source}, not from this file: they must be added where that server makes "
+                "them (`glidepath render istio` or `envoy-gateway` for those meshes)"
+            )
+    host = _virtual_host(manager, where, place)
+    routes = [_switched_on(plain(route)) for route in workload_routes(config)]
+    yield _into(host, "routes", routes, at=0)
+    chain = child(manager, "http_filters")
+    if chain is None or not items(chain):
+        raise InputError(f"{where}: has no http_filters; a router is needed last")
+    yield Insertion(chain, [_off(one) for one in _filters(config)], at=len(items(chain)) - 1)
+    yield _into(manager, "early_header_mutation_extensions", [plain(filters.strip_ours())])
+    yield _into(manager, "access_log", [plain(filters.access_log(config, keys.LIVE_LOG))])
+
+
+def _filters(config: Config) -> list[Json]:
+    return [
+        plain(filters.remember_filter(config)),
+        plain(filters.ext_proc_filter(config)),
+        plain(filters.header_mutation_filter()),
+    ]
+
+
+def _off(http_filter: Json) -> Json:
+    """Present in the chain, run only where a route switches it on (HttpFilter.disabled)."""
+    return {"name": http_filter["name"], "disabled": True, "typed_config": http_filter["typed_config"]}
+
+
+def _switched_on(route: Json) -> Json:
+    on = {"@type": _FILTER_CONFIG, "config": {}}
+    wanted = dict.fromkeys((filters.REMEMBER, filters.EXT_PROC, filters.HEADER_MUTATION), on)
+    return {**route, "typed_per_filter_config": wanted | route.get("typed_per_filter_config", {})}
+
+
+def _virtual_host(manager: yaml.Node, where: str, place: Place) -> yaml.Node:
+    table = child(manager, "route_config")
+    hosts = {_text(child(host, "name")): host for host in items(child(table, "virtual_hosts"))}
+    if not hosts:
+        raise InputError(f"{where}: its route_config has no virtual_hosts")
+    allowed = ", ".join(hosts)
+    if place.virtual_host is None and len(hosts) > 1:
+        raise InputError(f"{where}: several virtual hosts; name one by --virtual-host (allowed: {allowed})")
+    chosen = place.virtual_host or next(iter(hosts))
+    if chosen not in hosts:
+        raise InputError(f"{where}: no virtual host {chosen!r} (allowed: {allowed})")
+    return hosts[chosen]
+
+
+def _in_static(static: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
+    ours = [plain(cluster) for cluster in clusters(config)]
+    _refuse_twins(items(child(static, "clusters")), ours, name, "cluster", "name the backend differently")
+    yield _into(static, "clusters", ours)
+    listener = plain(shadow_listener(config))
+    _refuse_twins(items(child(static, "listeners")), [listener], name, "listener", "rename the file's own")
+    yield _into(static, "listeners", [listener])
+
+
+def _refuse_twins(theirs: Sequence[yaml.Node], ours: Sequence[Json], name: str, kind: str, remedy: str) -> None:
+    lines = {_text(child(node, "name")): node.start_mark.line + 1 for node in theirs}
+    for one in ours:
+        if one["name"] in lines:
+            raise InputError(f"{name}:{lines[one['name']]}: the {kind} {one['name']!r} stands here already; {remedy}")
+
+
+def _in_root(root: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
+    yield _runtime(root, config)
+    if config.envoy.actuator == "admin" and child(root, "admin") is None:
+        yield Insertion(root, {"admin": {"address": address(admin_address(config))}})
+    if config.envoy.actuator == "rtds" and child(root, "node") is None:
+        yield Insertion(root, {"node": {"id": "envoy", "cluster": "glidepath"}})
+    elif config.envoy.actuator == "rtds" and child(child(root, "node"), "id") is None:
+        raise InputError(f"{name}: node has no id; RTDS needs one")
+
+
+def _runtime(root: yaml.Node, config: Config) -> Insertion:
+    """Our layers before the user's own admin layer, which stays the last word; ours where there is none."""
+    ours = plain(runtime_layers(config))
+    layered = child(root, "layered_runtime")
+    if layered is None:
+        return Insertion(root, {"layered_runtime": {"layers": ours}})
+    layers = child(layered, "layers")
+    if layers is None:
+        return Insertion(layered, {"layers": ours})
+    for place, layer in enumerate(items(layers)):
+        if child(layer, "admin_layer") is not None:
+            return Insertion(layers, [one for one in ours if "admin_layer" not in one], at=place)
+    return Insertion(layers, ours)
+
+
+def _into(parent: yaml.Node, key: str, what: list[Json], at: int | None = None) -> Insertion:
+    """Into the list at ``key``, or with the key where the file has no such list."""
+    node = child(parent, key)
+    if node is None:
+        return Insertion(parent, {key: what})
+    return Insertion(node, what, at)
+
+
+def _text(node: yaml.Node | None) -> str:
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""

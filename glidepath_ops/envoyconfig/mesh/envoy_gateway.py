@@ -1,0 +1,245 @@
+"""Envoy Gateway: HTTPRoutes, an EnvoyPatchPolicy on what it generates, the EnvoyProxy with runtime layers.
+
+Semantics relied upon, from its jsonpatch package: ``jsonPath`` finds elements, ``path`` is put behind each; an ``add``
+at an element of a list lands before it; parents that are missing are made; ``add`` with neither is a whole resource;
+after every single operation the resource must be valid, and one that is not is left out with an error in the status.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from glidepath import keys
+from glidepath.config.root import Config
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig import filters
+from glidepath_ops.envoyconfig.bootstrap import runtime_layers, shadow_listener
+from glidepath_ops.envoyconfig.mesh import shared_patches
+from glidepath_ops.envoyconfig.mesh.gateway_api import (
+    ENVOY_GROUP,
+    ENVOY_VERSION,
+    GATEWAY_GROUP,
+    GATEWAY_VERSION,
+    captured_routes,
+    generated_route,
+    http_routes,
+    route_object,
+)
+from glidepath_ops.envoyconfig.snippets import TYPE, Json, noted, plain
+
+Capture = Literal["patch", "policy"]
+CAPTURES = ("patch", "policy")
+CLUSTER, LISTENER = TYPE + "config.cluster.v3.Cluster", TYPE + "config.listener.v3.Listener"
+ROUTES = TYPE + "config.route.v3.RouteConfiguration"
+EXTPROC_BACKEND = "glidepath-extproc"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPlace:
+    """``listener``: its name in the Gateway; ``capture``: who brings ext_proc.
+
+    ``xds_name``: what Envoy Gateway calls the xDS listener and its routes, if not NAMESPACE/GATEWAY/LISTENER.
+    """
+
+    gateway: str = "eg"
+    namespace: str = "default"
+    listener: str = "http"
+    capture: Capture = "patch"
+    image: str = "glidepath"
+    xds_name: str | None = None
+
+    @property
+    def xds(self) -> str:
+        return self.xds_name or f"{self.namespace}/{self.gateway}/{self.listener}"
+
+
+def gateway_resources(config: Config, place: GatewayPlace) -> list[Json]:
+    """To be applied, in this order. Raises InputError for an unknown ``capture``, ConfigError as ``clusters`` does."""
+    if place.capture not in CAPTURES:
+        raise InputError(f"--capture: unknown way {place.capture!r} (allowed: {', '.join(CAPTURES)})")
+    found = [_proxy(config, place), _gateway_class(place)]
+    found += http_routes(config, place.gateway, place.listener, place.namespace)
+    if place.capture == "policy":
+        found += _extension_policy(config, place)
+    return [*found, _patch_policy(config, place)]
+
+
+def _gateway_class(place: GatewayPlace) -> Json:
+    reference = {
+        "group": ENVOY_GROUP,
+        "kind": "EnvoyProxy",
+        "name": "glidepath",
+        "namespace": place.namespace,
+    }
+    spec = {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller", "parametersRef": reference}
+    note = (
+        "An example: name the EnvoyProxy in the parametersRef of the GatewayClass (or of your Gateway's "
+        "spec.infrastructure) that you have, or merge it into the EnvoyProxy that is named there."
+    )
+    return shared_patches.resource("GatewayClass", GATEWAY_VERSION, "glidepath", None, note, spec=spec)
+
+
+def _proxy(config: Config, place: GatewayPlace) -> Json:
+    layers = [plain(layer) for layer in runtime_layers(config)]
+    patches = [{"op": "add", "path": "/layered_runtime/layers/-", "value": layer} for layer in layers]
+    if shared_patches.with_rtds(config):
+        cluster = shared_patches.rtds_cluster(config)
+        patches.insert(0, {"op": "add", "path": "/static_resources/clusters/-", "value": cluster})
+    container: Json = {"volumeMounts": [shared_patches.socket_mount()]}
+    if secrets := shared_patches.secret_variables(config):
+        container["env"] = secrets
+    pod = {
+        "labels": dict(shared_patches.POD_LABELS),
+        "securityContext": {"fsGroup": shared_patches.GROUP},
+        "volumes": shared_patches.pod_volumes(),
+    }
+    spec = {
+        "bootstrap": {"type": "JSONPatch", "jsonPatches": patches},
+        "provider": {
+            "type": "Kubernetes",
+            "kubernetes": {
+                "envoyDeployment": {
+                    "container": container,
+                    "pod": pod,
+                    "initContainers": [shared_patches.extproc_container(place.image)],
+                }
+            },
+        },
+    }
+    note = (
+        "Envoy's own start: runtime layers (Envoy Gateway has none that can be changed), extproc beside Envoy in its "
+        "pod. Changing this replaces the pods."
+    )
+    return shared_patches.resource("EnvoyProxy", ENVOY_VERSION, "glidepath", place.namespace, note, spec=spec)
+
+
+def _extension_policy(config: Config, place: GatewayPlace) -> list[Json]:
+    paths = [one.removeprefix("unix:") for one in config.extproc.addresses if one.startswith("unix:")]
+    if len(paths) < len(config.extproc.addresses):
+        raise InputError("--capture policy: extproc must listen on Unix sockets (extproc.listen: unix:/…)")
+    backend = shared_patches.resource(
+        "Backend",
+        ENVOY_VERSION,
+        EXTPROC_BACKEND,
+        place.namespace,
+        "extproc, beside Envoy in its pod.",
+        spec={
+            "endpoints": [{"unix": {"path": path}} for path in paths],
+            "appProtocols": ["gateway.envoyproxy.io/h2c"],
+        },
+    )
+    policy = shared_patches.resource(
+        "EnvoyExtensionPolicy",
+        ENVOY_VERSION,
+        "glidepath",
+        place.namespace,
+        "ext_proc by Envoy Gateway's own means. Its API knows no xds.cluster_name (the chosen side comes in a header "
+        "that the patches set) and cannot keep credentials from extproc, which drops them unread.",
+        spec={
+            "targetRefs": [
+                {"group": GATEWAY_GROUP, "kind": "HTTPRoute", "name": route_object(name, captured=True)}
+                for name in config.workloads
+            ],
+            "extProc": [_ext_proc()],
+        },
+    )
+    return [backend, policy]
+
+
+def _ext_proc() -> Json:
+    return {
+        "backendRefs": [{"group": ENVOY_GROUP, "kind": "Backend", "name": EXTPROC_BACKEND}],
+        "failOpen": True,
+        "shadowMode": True,
+        "processingMode": {
+            "request": {"body": "Streamed", "attributes": ["xds.route_name"]},
+            "response": {
+                "body": "Streamed",
+                "attributes": [name for name in filters.RESPONSE_ATTRIBUTES if not name.startswith("xds.")],
+            },
+        },
+    }
+
+
+def _patch_policy(config: Config, place: GatewayPlace) -> Json:
+    patches = [
+        *(_whole(CLUSTER, cluster) for cluster in shared_patches.pushed_clusters(config)),
+        _whole(LISTENER, shadow_listener(config)),
+        *_in_listener(config, place),
+        *(one for name, captured, _ in captured_routes(config) for one in _in_route(config, place, name, captured)),
+    ]
+    spec = {
+        "targetRef": {"group": GATEWAY_GROUP, "kind": "Gateway", "name": place.gateway},
+        "type": "JSONPatch",
+        "jsonPatches": patches,
+    }
+    note = (
+        "Clusters, the listener for copies, our filters (off but on our routes), the access log, and the splits on the "
+        "routes made from our HTTPRoutes. Delete it, and they serve the baseline alone. Needs "
+        "extensionApis.enableEnvoyPatchPolicy and enableBackend in Envoy Gateway's configuration."
+    )
+    return shared_patches.resource("EnvoyPatchPolicy", ENVOY_VERSION, "glidepath", place.namespace, note, spec=spec)
+
+
+def _whole(kind: str, section: Json) -> Json:
+    value = {key: one for key, one in section.items() if key != "#"}
+    patch = {"type": kind, "name": section["name"], "operation": {"op": "add", "path": "", "value": value}}
+    return noted(section["#"], patch) if "#" in section else patch
+
+
+def _patch(kind: str, name: str, op: str, where: str, path: str, value: Any) -> Json:
+    return {"type": kind, "name": name, "operation": {"op": op, "jsonPath": where, "path": path, "value": value}}
+
+
+def _in_listener(config: Config, place: GatewayPlace) -> list[Json]:
+    """The same for a plain listener (default_filter_chain) and one with TLS (filter_chains)."""
+    router = f"..http_filters[?(@.name=='{shared_patches.ROUTER}')]"
+    manager = f"..filters[?(@.name=='{shared_patches.MANAGER}')].typed_config"
+    ours = shared_patches.sleeping_filters(config, ext_proc=place.capture == "patch")
+    found = [_patch(LISTENER, place.xds, "add", router, "", one) for one in ours]
+    if place.capture == "policy":
+        # Envoy Gateway's ext_proc stands somewhere before the router: the header must be set before it
+        mutation = next(one for one in ours if one["name"] == filters.HEADER_MUTATION)
+        found.remove(_patch(LISTENER, place.xds, "add", router, "", mutation))
+        found.append(_patch(LISTENER, place.xds, "add", manager, "/http_filters/0", mutation))
+    log = plain(filters.access_log(config, keys.LIVE_LOG))
+    return [*found, _patch(LISTENER, place.xds, "add", manager, "/access_log/-", log)]
+
+
+def _in_route(config: Config, place: GatewayPlace, workload: str, captured: bool) -> list[Json]:
+    """Ours onto the generated route; what policies have put on it stays."""
+    name = keys.route_name(workload, captured)
+    ours = next(plain(route) for route in shared_patches.woken_routes(config) if route["name"] == name)
+    where = f"..routes[?(@.name =~ '{generated_route(place.namespace, workload, captured)}')]"
+
+    def patch(op: str, path: str, value: Any) -> Json:
+        return _patch(ROUTES, place.xds, op, where, path, value)
+
+    found = [
+        noted(f"{name}: the split.", patch("replace", "/route", _action(ours["route"], place))),
+        patch("add", "/request_body_buffer_limit", ours["request_body_buffer_limit"]),
+    ]
+    found += [patch("add", "/request_headers_to_remove/-", one) for one in ours["request_headers_to_remove"]]
+    for filter_name, section in ours["typed_per_filter_config"].items():
+        if filter_name != filters.EXT_PROC or (captured and place.capture == "patch"):
+            found.append(patch("add", f"/typed_per_filter_config/{filter_name}", section))
+    if captured:
+        found.append(patch("add", "/match/runtime_fraction", ours["match"]["runtime_fraction"]))
+    return [*found, noted("Last, since the others find the route by its old name.", patch("replace", "/name", name))]
+
+
+def _action(action: Json, place: GatewayPlace) -> Json:
+    """With an ext_proc that may not read xds.cluster_name, each side says its name in a header."""
+    if place.capture == "patch":
+        return action
+    entries = [_saying_its_name(entry) for entry in action["weighted_clusters"]["clusters"]]
+    return {**action, "weighted_clusters": {**action["weighted_clusters"], "clusters": entries}}
+
+
+def _saying_its_name(entry: Json) -> Json:
+    naming = shared_patches.set_header(keys.HEADER_CLUSTER, entry["name"])
+    own = entry.get("typed_per_filter_config", {})
+    before = own.get(filters.HEADER_MUTATION, {}).get("mutations", {}).get("request_mutations", [])
+    naming["mutations"]["request_mutations"] += before
+    return {**entry, "typed_per_filter_config": {**own, filters.HEADER_MUTATION: naming}}

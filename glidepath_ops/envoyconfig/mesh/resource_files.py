@@ -1,0 +1,61 @@
+"""The meshes' resources as files to read, commit and apply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from glidepath.config.root import Config
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayPlace, gateway_resources
+from glidepath_ops.envoyconfig.mesh.istio import IstioPlace, istio_pod, istio_resources
+from glidepath_ops.envoyconfig.snippets import Json
+from glidepath_ops.envoyconfig.yaml_text import to_yaml
+
+RESOURCES, POD_PATCH = "resources.yaml", "pod-patch.yaml"
+_HEADER = """\
+Rendered by `glidepath render {target}` from glidepath.yaml: change that, and render again.
+What each part does, which versions it needs and how to take it out again: docs/meshes.md."""
+
+
+def istio_files(config: Config, place: IstioPlace) -> dict[str, str]:
+    """Text by file name."""
+    return {
+        RESOURCES: _documents(istio_resources(config, place), "istio"),
+        POD_PATCH: _documents([istio_pod(config, place)], "istio"),
+    }
+
+
+def gateway_files(config: Config, place: GatewayPlace) -> dict[str, str]:
+    """Text by file name."""
+    return {RESOURCES: _documents(gateway_resources(config, place), "envoy-gateway")}
+
+
+def _documents(resources: Sequence[Json], target: str) -> str:
+    header = to_yaml({}, _HEADER.format(target=target)).removesuffix("{}\n")
+    return header + "".join(f"---\n{to_yaml(one)}" for one in resources)
+
+
+def labels(texts: Sequence[str]) -> dict[str, str]:
+    """``KEY=VALUE`` each. Raises InputError."""
+    found = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not key or not sign or not value:
+            raise InputError(f"--workload-selector must be KEY=VALUE (got {text!r})")
+        found[key] = value
+    return found
+
+
+def write_all(files: Mapping[str, str], folder: Path) -> list[Path]:
+    """Returns what was written. Raises InputError."""
+    written = []
+    for name, text in files.items():
+        path = folder / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+        written.append(path)
+    return written

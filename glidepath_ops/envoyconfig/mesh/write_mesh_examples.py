@@ -1,0 +1,44 @@
+"""Rewrite the meshes' examples: ``python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from glidepath.config import Config, load_config
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayPlace
+from glidepath_ops.envoyconfig.mesh.istio import IstioPlace
+from glidepath_ops.envoyconfig.mesh.resource_files import gateway_files, istio_files
+
+_SIDECAR = IstioPlace(
+    context="sidecar",
+    namespace="apps",
+    selector={"app": "assistant"},
+    virtual_host="llm.models.svc.cluster.local:8000",
+)
+RECIPES: Mapping[str, Callable[[Config], dict[str, str]]] = {
+    "istio/gateway": lambda config: istio_files(config, IstioPlace()),
+    "istio/sidecar": lambda config: istio_files(config, _SIDECAR),
+    "envoy-gateway/patch": lambda config: gateway_files(config, GatewayPlace()),
+    "envoy-gateway/policy": lambda config: gateway_files(config, GatewayPlace(capture="policy")),
+}
+
+
+def mesh_examples(folder: Path) -> dict[Path, str]:
+    """What each file beside a mesh example's ``glidepath.yaml`` must hold."""
+    found = {}
+    for place, recipe in RECIPES.items():
+        for name, text in recipe(load_config(folder / place / "glidepath.yaml")).items():
+            found[folder / place / name] = text
+    return found
+
+
+def main(folder: Path) -> None:
+    for path, text in mesh_examples(folder).items():
+        path.write_text(text)
+        sys.stdout.write(f"wrote {path}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "envoy"))

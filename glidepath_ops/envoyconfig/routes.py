@@ -1,0 +1,191 @@
+"""Routes: two a workload on the live listener, one a workload and backend on the shadow listener."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from glidepath import keys
+from glidepath.config.backends import Backend
+from glidepath.config.root import Config, Match, Sticky, Workload
+from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
+from glidepath_ops.envoyconfig.filters import TEE_HEADERS, ext_proc_off, first_byte_bound
+from glidepath_ops.envoyconfig.snippets import Json, noted, seconds
+
+
+def live_routes(config: Config) -> list[Json]:
+    """Most specific workload first; then the default backend, or an honest 404."""
+    return [*workload_routes(config), _default(config)]
+
+
+def workload_routes(config: Config) -> list[Json]:
+    """Complete in themselves: they work as well in somebody else's virtual host."""
+    order = sorted(config.workloads.items(), key=lambda item: item[1].match.specificity, reverse=True)
+    return [route for name, workload in order for route in _two_routes(config, name, workload)]
+
+
+def _common(config: Config) -> Json:
+    """Large bodies can be rewritten and tried twice; whose call it is stays here."""
+    limit = config.envoy.max_body
+    return {"request_headers_to_remove": ["x-envoy-external-address"], "request_body_buffer_limit": limit}
+
+
+def split(config: Config, name: str) -> tuple[str, str]:
+    """The two clusters a workload is split between, candidate first: growing its share then moves nobody back."""
+    workload = config.workload(name)
+    if workload.fallback:
+        return keys.fallback_cluster(workload.candidate, workload.baseline), workload.baseline
+    return workload.candidate, workload.baseline
+
+
+def start_weights(config: Config, name: str) -> dict[str, int]:
+    """Basis points by cluster where nothing else is known; the sum is keys.FULL_WEIGHT."""
+    candidate, baseline = split(config, name)
+    points = round(config.workload(name).start * 100)
+    return {candidate: points, baseline: keys.FULL_WEIGHT - points}
+
+
+def _two_routes(config: Config, name: str, workload: Workload) -> list[Json]:
+    sample = {
+        "default_value": {"numerator": round(workload.shadow.sample * 10_000), "denominator": "MILLION"},
+        "runtime_key": keys.shadow_key(name),
+    }
+    captured = noted(
+        f"Workload {name}: {workload.baseline} → {workload.candidate}. The share whose bodies are captured: "
+        f"runtime key {keys.shadow_key(name)}.",
+        {
+            "name": keys.route_name(name, captured=True),
+            "match": {**_match(workload.match), "runtime_fraction": sample},
+            "route": _split_action(config, name, workload),
+            **_common(config),
+        },
+    )
+    plain = noted(
+        f"Workload {name}: the rest, with ext_proc switched off.",
+        {
+            "name": keys.route_name(name, captured=False),
+            "match": _match(workload.match),
+            "route": _split_action(config, name, workload),
+            "typed_per_filter_config": ext_proc_off(),
+            **_common(config),
+        },
+    )
+    return [captured, plain]
+
+
+def _match(match: Match) -> Json:
+    headers: list[Json] = []
+    if match.host is not None:
+        pattern = "(?i)" + _host_pattern(match.host) + r"(:\d+)?"
+        headers.append({"name": ":authority", "string_match": {"safe_regex": {"regex": pattern}}})
+    headers += [{"name": name.lower(), "string_match": {"exact": value}} for name, value in match.headers.items()]
+    rule: Json = {"path": match.path} if match.path is not None else {"prefix": match.path_prefix}
+    if match.path_prefix is not None and match.path_prefix != "/":
+        # /v1/batch takes /v1/batch and /v1/batch/x, not /v1/batches
+        rule = {"path_separated_prefix": match.path_prefix.rstrip("/")}
+    return {**rule, "headers": headers} if headers else rule
+
+
+def _host_pattern(host: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9_-]", lambda m: "\\" + m[0], host.removeprefix("*."))
+    return rf"[^:]+\.{name}" if host.startswith("*.") else name
+
+
+def _split_action(config: Config, name: str, workload: Workload) -> Json:
+    candidate, baseline = split(config, name)
+    weights = start_weights(config, name)
+    entry: Json = {"name": candidate, "weight": weights[candidate]}
+    backend = config.backends[workload.candidate]
+    if not keeps_client_credential(backend, candidate=True):
+        entry["request_headers_to_remove"] = list(credential_headers(config))
+    if workload.fallback:
+        entry["typed_per_filter_config"] = first_byte_bound(backend.first_byte_timeout)
+    else:  # with fallback each try has its own, set by the cluster's filter
+        entry["host_rewrite_literal"] = host_of(backend)
+    weighted: Json = {
+        "runtime_key_prefix": keys.weight_prefix(name),
+        "clusters": [noted("Candidate first, sum 10000: growing its share moves nobody back.", entry)],
+    }
+    host = host_of(config.backends[workload.baseline])
+    weighted["clusters"].append({"name": baseline, "weight": weights[baseline], "host_rewrite_literal": host})
+    action: Json = {"weighted_clusters": weighted}
+    if workload.sticky is not None:
+        weighted["use_hash_policy"] = True
+        action["hash_policy"] = [_hash_policy(workload.sticky)]
+    if workload.fallback:
+        action["hedge_policy"] = {"hedge_on_per_try_timeout": True}
+    return {**action, **_timeouts(config.backends[workload.candidate], config.backends[workload.baseline])}
+
+
+def _hash_policy(sticky: Sticky) -> Json:
+    if sticky.header is not None:
+        return {"header": {"header_name": sticky.header.lower()}}
+    if sticky.cookie is not None:
+        return {"cookie": {"name": sticky.cookie}}
+    return {"connection_properties": {"source_ip": True}}
+
+
+def _timeouts(*backends: Backend) -> Json:
+    """No bound on the whole: streams are long. Silence is bounded, and outlasts the wait for a first byte."""
+    silence = max(max(backend.idle_timeout, backend.first_byte_timeout + 1) for backend in backends)
+    return {"timeout": "0s", "idle_timeout": seconds(silence)}
+
+
+def _direct(name: str, backend: Backend) -> Json:
+    return {"cluster": name, "host_rewrite_literal": host_of(backend), **_timeouts(backend)}
+
+
+def _default(config: Config) -> Json:
+    name = config.envoy.default_backend
+    if name is not None:
+        return noted(
+            f"What belongs to no workload goes to {name}.",
+            {
+                "name": "default",
+                "match": {"prefix": "/"},
+                "route": _direct(name, config.backends[name]),
+                "typed_per_filter_config": ext_proc_off(),
+                **_common(config),
+            },
+        )
+    text = "no workload matches this request, and envoy.default_backend is not set"
+    return noted("What belongs to no workload: said plainly.", _not_found("unmatched", text))
+
+
+def shadow_routes(config: Config) -> list[Json]:
+    """The tee names workload and backend in headers; the route's name repeats them for the access log."""
+    routes = [
+        noted(f"Copies of {name} for {backend}.", _shadow_route(config, name, backend))
+        for name, workload in config.workloads.items()
+        for backend in (workload.baseline, workload.candidate)
+    ]
+    text = f"needs {keys.HEADER_WORKLOAD} and {keys.HEADER_TARGET} of a known pair"
+    return [*routes, noted("Anything else is no copy of ours.", _not_found("unmatched", text))]
+
+
+def _shadow_route(config: Config, name: str, backend: str) -> Json:
+    headers = [
+        {"name": keys.HEADER_WORKLOAD, "string_match": {"exact": name}},
+        {"name": keys.HEADER_TARGET, "string_match": {"exact": backend}},
+    ]
+    return {
+        "name": keys.shadow_route_name(name, backend),
+        "match": {"prefix": "/", "headers": headers},
+        "route": _direct(backend, config.backends[backend]),
+        "request_headers_to_remove": list(TEE_HEADERS),
+        "request_body_buffer_limit": config.envoy.max_body,
+    }
+
+
+def _not_found(name: str, message: str) -> Json:
+    body = {"error": {"message": f"glidepath: {message}", "type": "invalid_request_error", "code": "no_route"}}
+    kind = {
+        "header": {"key": "content-type", "value": "application/json"},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
+    return {
+        "name": name,
+        "match": {"prefix": "/"},
+        "direct_response": {"status": 404, "body": {"inline_string": json.dumps(body)}},
+        "response_headers_to_add": [kind],
+    }

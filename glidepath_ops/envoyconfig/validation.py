@@ -1,0 +1,167 @@
+"""Is this an Envoy configuration, and does it split as we mean it to? With and without an Envoy."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from glidepath import keys
+from glidepath.errors import DependencyError, InputError
+from glidepath_ops.envoyconfig.snippets import Json, plain
+from glidepath_ops.local.child_process import envoy_binary
+
+MAX_BYTES = 16 * 2**20
+_TYPE = re.compile(r"type\.googleapis\.com/((?:envoy|xds|google|udpa)(?:\.[a-z0-9_]+)+)\.([A-Za-z0-9]+)")
+
+
+def load_envoy_file(path: Path) -> Json:
+    """Envoy's YAML (or JSON) as data. Raises InputError."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(raw) > MAX_BYTES:
+        raise InputError(f"{path}: {len(raw)} bytes, more than the {MAX_BYTES} that are read")
+    try:
+        data = yaml.safe_load(raw)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InputError(f"{path}:{line}: is not YAML: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise InputError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: is no Envoy bootstrap: must be a mapping such as {{static_resources: …}}")
+    return data
+
+
+def check_strict(bootstrap: Json) -> None:
+    """Parse through envoy-data-plane, which knows every field of Envoy's API and refuses others; needs no Envoy.
+
+    Raises InputError naming the listener or cluster.
+    """
+    from envoy_data_plane.envoy.config.bootstrap.v3 import Bootstrap  # 0.7 s to import: only when it is used
+    from envoy_data_plane.envoy.config.cluster.v3 import Cluster
+    from envoy_data_plane.envoy.config.listener.v3 import Listener
+
+    bootstrap = _without_empty_configs(plain(bootstrap))
+    _register_types(bootstrap)
+    resources = bootstrap.get("static_resources")
+    for kind, message in (("listeners", Listener), ("clusters", Cluster)):
+        entries = resources.get(kind, []) if isinstance(resources, dict) else []
+        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+            name = entry.get("name", index) if isinstance(entry, dict) else index
+            _parse(message, entry, f"static_resources.{kind}[{name}]")
+    _parse(Bootstrap, bootstrap, "bootstrap")
+
+
+def _without_empty_configs(value: Any) -> Any:
+    """Route FilterConfig's ``config: {}`` ("as the filter has it") is an Any without a type: Envoy takes it,
+    envoy-data-plane cannot hold it."""
+    if isinstance(value, list):
+        return [_without_empty_configs(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    wrapper = str(value.get("@type", "")).endswith("config.route.v3.FilterConfig")
+    return {k: _without_empty_configs(v) for k, v in value.items() if not (wrapper and k == "config" and v == {})}
+
+
+def _parse(message: Any, data: Any, place: str) -> None:
+    try:
+        message.from_dict(data)
+    except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        reason = str(error).splitlines()[0].strip('"') if str(error) else type(error).__name__
+        raise InputError(f"{place}: is not what Envoy's API knows: {reason}") from error
+
+
+def _register_types(value: Any) -> None:
+    """envoy-data-plane knows a type once its module is imported."""
+    for url in _type_urls(value):
+        match = _TYPE.fullmatch(url)
+        if match is None:
+            raise InputError(f"@type {url!r} is no type of Envoy's API")
+        try:
+            module = import_module(f"envoy_data_plane.{match[1]}")
+        except ModuleNotFoundError as error:
+            raise InputError(f"@type {url!r} is no type of Envoy's API") from error
+        if match[2].lower() not in {name.lower() for name in dir(module)}:  # RBAC is Rbac there
+            raise InputError(f"@type {url!r} is no type of Envoy's API")
+
+
+def _type_urls(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("@type"), str):
+            yield value["@type"]
+        for child in value.values():
+            yield from _type_urls(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _type_urls(child)
+
+
+def check_splits(bootstrap: Json) -> list[str]:
+    """Our weighted clusters: two, candidate first, the sum 10,000. Returns their workloads; raises InputError."""
+    found: list[str] = []
+    for route in _routes(bootstrap):
+        weighted = (route.get("route") or {}).get("weighted_clusters")
+        workload = keys.workload_of_route(str(route.get("name", "")))
+        if workload is None or not isinstance(weighted, dict):
+            continue
+        _check_split(str(route["name"]), workload, weighted)
+        if workload not in found:
+            found.append(workload)
+    return found
+
+
+def _check_split(route: str, workload: str, weighted: Json) -> None:
+    clusters = weighted.get("clusters") or []
+    names = [str(entry.get("name")) for entry in clusters]
+    weights = [entry.get("weight", 0) for entry in clusters]
+    prefix = keys.weight_prefix(workload)
+    if len(clusters) != 2:
+        raise InputError(f"route {route}: must split between two clusters (got {len(clusters)})")
+    if any(isinstance(w, bool) or not isinstance(w, int) or w < 0 for w in weights) or sum(weights) != keys.FULL_WEIGHT:
+        got = " + ".join(str(w) for w in weights)
+        raise InputError(f"route {route}: the weights must be basis points with the sum {keys.FULL_WEIGHT} (got {got})")
+    if weighted.get("runtime_key_prefix") != prefix:
+        other = weighted.get("runtime_key_prefix")
+        raise InputError(f"route {route}: runtime_key_prefix must be {prefix} (got {other})")
+    if names[1].endswith(f"-or-{names[0]}"):
+        raise InputError(f"route {route}: the candidate must stand first ({names[1]} before {names[0]})")
+
+
+def _routes(value: Any) -> Iterator[Json]:
+    """Every route of every route configuration, wherever it stands."""
+    if isinstance(value, dict):
+        for host in value.get("virtual_hosts") or []:
+            routes = host.get("routes") if isinstance(host, dict) else None
+            yield from (route for route in routes or [] if isinstance(route, dict))
+        for child in value.values():
+            yield from _routes(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _routes(child)
+
+
+def check_with_envoy(path: Path) -> str | None:
+    """``envoy --mode validate``. Returns Envoy's path, None where there is none; raises InputError with its reason."""
+    try:
+        binary = envoy_binary()
+    except DependencyError:
+        return None
+    command = [binary, "--mode", "validate", "--log-level", "critical", "-c", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise InputError(f"{path}: Envoy refuses it: {_reason(done.stdout + done.stderr)}")
+    return binary
+
+
+def _reason(output: str) -> str:
+    lines = [line for line in output.splitlines() if "error initializing" in line or "[critical]" in line]
+    line = (lines or output.splitlines() or ["no reason given"])[0]
+    return re.sub(r"^.*?error initializing configuration '[^']*': ", "", line).strip()[:500]

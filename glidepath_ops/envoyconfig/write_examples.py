@@ -1,0 +1,46 @@
+"""Rewrite envoy/ from its ``glidepath.yaml`` files: ``python -m glidepath_ops.envoyconfig.write_examples envoy``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from glidepath.config import load_config
+from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
+from glidepath_ops.envoyconfig.yaml_text import to_yaml
+
+HEADER = """\
+Rendered by `glidepath render envoy` from glidepath.yaml: change that, and render again.
+Weights, capture and the automation's switch are runtime keys; they change by curl, without a reload (docs/envoy.md)."""
+
+DEMO = "demo"  # the compose stack's, where Envoy has a container and its admin API a network of its own
+DEMO_ADMIN = "0.0.0.0:9901"
+
+
+def examples(folder: Path) -> dict[Path, str]:
+    """What each ``static/NAME.yaml`` must hold, for every ``NAME/glidepath.yaml`` in ``folder`` but the demo's."""
+    found = sorted(folder.glob("*/glidepath.yaml"))
+    return {folder / "static" / f"{one.parent.name}.yaml": _render(one) for one in found if one.parent.name != DEMO}
+
+
+def deployed(folder: Path) -> dict[Path, str]:
+    """What the Envoys of docker-compose.yml and deploy/kubernetes read, those of them that are beside ``folder``."""
+    compose, base = folder / DEMO, folder.parent / "deploy" / "kubernetes" / "base"
+    found = {compose / "envoy.yaml": (compose, DEMO_ADMIN), base.with_name("example") / "envoy.yaml": (base, None)}
+    sources = {target: (source / "glidepath.yaml", admin) for target, (source, admin) in found.items()}
+    return {target: _render(source, admin) for target, (source, admin) in sources.items() if source.is_file()}
+
+
+def _render(config: Path, admin: str | None = None) -> str:
+    return to_yaml(annotated_bootstrap(load_config(config), admin=admin), HEADER)
+
+
+def main(folder: Path) -> None:
+    for path, text in {**examples(folder), **deployed(folder)}.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        sys.stdout.write(f"wrote {path}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "envoy"))

@@ -1,8 +1,0 @@
-"""Evidence: anytime-valid tests of a candidate against its baseline, as gates with verdicts. Pure.
-
-``Evidence.fresh(workload, percent, now_ms)``, then ``fold_outcomes``, ``fold_scored`` and ``verdicts``.
-"""
-
-from scorer.evidence.evidence import Evidence
-
-__all__ = ["Evidence"]

@@ -1,0 +1,75 @@
+"""Amazon Bedrock Converse and ConverseStream.
+
+Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html and _ConverseStream.html.
+"""
+
+from __future__ import annotations
+
+from scorer.scoring.answers.answer import Expectation, Extracted, Surface
+from scorer.scoring.answers.answer_builder import ChoiceBuilder
+from scorer.scoring.answers.body_format import Stream
+from scorer.scoring.answers.strict_json import count, items, mapping, truncated
+
+_EVENTS = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata")
+
+
+def is_document(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("output"), dict) and "message" in value["output"]
+
+
+def is_event(name: str, _: dict[str, object]) -> bool:
+    return name in _EVENTS
+
+
+def document(value: object, expected: Expectation) -> Extracted:
+    doc = mapping(value, "body")
+    builder = ChoiceBuilder(finish=doc.get("stopReason"))
+    message = mapping(mapping(doc.get("output"), "output").get("message"), "message")
+    for index, raw in enumerate(items(message.get("content"), "content")):
+        block = mapping(raw, "a content block")
+        if "text" in block:
+            builder.add_content(block["text"])
+        elif "toolUse" in block:
+            call = mapping(block["toolUse"], "toolUse")
+            builder.add_call({"name": call.get("name"), "arguments": call.get("input")}, index)
+        elif "reasoningContent" in block:
+            thought = mapping(block["reasoningContent"], "reasoningContent").get("reasoningText")
+            builder.add_reasoning(mapping(thought, "reasoningText").get("text"))
+    return _answer(builder, mapping(doc.get("usage"), "usage"), expected)
+
+
+def stream(body: Stream, expected: Expectation) -> Extracted:
+    builder, usage = ChoiceBuilder(), {}  # type: ChoiceBuilder, dict[str, object]
+    for name, doc in body.objects():
+        match name:
+            case "contentBlockStart":
+                start = mapping(mapping(doc.get("start"), "start").get("toolUse"), "toolUse")
+                if start:
+                    builder.add_call({"name": start.get("name")}, doc.get("contentBlockIndex"))
+            case "contentBlockDelta":
+                _add_delta(builder, mapping(doc.get("delta"), "delta"), doc.get("contentBlockIndex"))
+            case "messageStop":
+                builder.finish = doc.get("stopReason")
+            case "metadata":
+                usage = mapping(doc.get("usage"), "usage")
+    if not builder.finished:
+        raise truncated("the stream ends before messageStop")
+    return _answer(builder, usage, expected)
+
+
+def _add_delta(builder: ChoiceBuilder, delta: dict[str, object], index: object) -> None:
+    if "text" in delta:
+        builder.add_content(delta["text"])
+    elif "toolUse" in delta:
+        builder.add_call({"arguments": mapping(delta["toolUse"], "toolUse").get("input")}, index)
+    elif "reasoningContent" in delta:
+        builder.add_reasoning(mapping(delta["reasoningContent"], "reasoningContent").get("text"))
+
+
+def _answer(builder: ChoiceBuilder, usage: dict[str, object], expected: Expectation) -> Extracted:
+    return Extracted(
+        Surface.BEDROCK_CONVERSE,
+        (builder.build(expected),),
+        input_tokens=count(usage.get("inputTokens")) + count(usage.get("cacheReadInputTokens")),
+        output_tokens=count(usage.get("outputTokens")),
+    )

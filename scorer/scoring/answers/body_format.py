@@ -1,0 +1,166 @@
+"""From bytes to one of three shapes: a JSON document, a stream of JSON documents, or plain text.
+
+The content type only hints: servers answer errors to streams as JSON, label streams as JSON, and files
+of pairs have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scorer.scoring.answers.amazon_eventstream import looks_like_frames, parse_frames
+from scorer.scoring.answers.answer import Reason
+from scorer.scoring.answers.server_sent_events import looks_like_sse, parse_sse
+from scorer.scoring.answers.strict_json import (
+    MAX_BYTES,
+    MAX_EVENTS,
+    UnusableBodyError,
+    clean,
+    malformed,
+    read_json,
+    too_large,
+    truncated,
+)
+
+DONE = "[DONE]"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A body that is one JSON value."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One document of a stream and the SSE event name, "" where there is none."""
+
+    name: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body of many documents. ``done``: OpenAI's ``[DONE]`` was there. ``cut``: the body ends inside a document."""
+
+    items: tuple[Item, ...]
+    done: bool = False
+    cut: bool = False
+
+    def objects(self) -> Iterator[tuple[str, dict[str, object]]]:
+        """(event name, document) of every document that is an object."""
+        for item in self.items:
+            if isinstance(item.value, dict):
+                yield item.name, item.value
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A body of text."""
+
+    text: str
+
+
+Body = Document | Stream | Plain
+
+
+def read_body(content_type: str, body: bytes) -> Body:
+    """The shape of a body. Raises :class:`UnusableBodyError` when it has none."""
+    if len(body) > MAX_BYTES:
+        raise too_large(f"{len(body)} bytes, more than {MAX_BYTES}")
+    kind = content_type.partition(";")[0].strip().lower()
+    head = body[:64].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if kind == "application/vnd.amazon.eventstream" or looks_like_frames(body):
+        return _read_frames(body)
+    if kind == "text/event-stream":
+        return _read_json_body(body, kind) if head.startswith(("{", "[")) else _read_sse(body)
+    if kind in ("text/plain", "text/markdown") and not head.startswith(("{", "[")):
+        return Plain(_text(body))
+    if kind in ("text/html", "text/css", "application/xml", "text/xml"):
+        raise UnusableBodyError(Reason.UNSUPPORTED, f"content type {kind}")
+    if head.startswith(("{", "[")):
+        return _read_text_or_json(body, kind)
+    if looks_like_sse(head):
+        return _read_sse(body)
+    if not kind and head.lower().startswith(("<!doctype html", "<html")):  # a proxy's error page
+        raise UnusableBodyError(Reason.UNSUPPORTED, "an HTML page")
+    return _read_json_body(body, kind) if kind else Plain(_text(body))
+
+
+def _read_text_or_json(body: bytes, kind: str) -> Body:
+    """Text that begins like JSON is JSON, unless it is declared text and is none (a Markdown link, a template)."""
+    if kind not in ("text/plain", "text/markdown", ""):
+        return _read_json_body(body, kind)
+    try:
+        return _read_json_body(body, kind)
+    except UnusableBodyError as error:
+        if error.outcome.reason is Reason.MALFORMED and kind:
+            return Plain(_text(body))
+        raise
+
+
+def _text(body: bytes) -> str:
+    return clean(body.decode("utf-8", "replace").removeprefix("\ufeff"))
+
+
+def _strict_text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data" and error.end >= len(body):
+            raise truncated("body ends in the middle of a character") from None
+        raise malformed(f"body is not UTF-8 at byte {error.start}") from None
+
+
+def _read_json_body(body: bytes, kind: str) -> Body:
+    text = _strict_text(body)
+    lines = text.split("\n", 2)
+    several = len(lines) > 1 and lines[0].rstrip().endswith(("}", "]")) and lines[1].lstrip().startswith(("{", "["))
+    if "ndjson" in kind or "jsonl" in kind or "json-seq" in kind or several:
+        return _read_ndjson(text)
+    return Document(read_json(text))
+
+
+def _read_ndjson(text: str) -> Stream:
+    items: list[Item] = []
+    lines = [line for line in text.replace("\x1e", "").split("\n") if line.strip()]
+    if len(lines) > MAX_EVENTS:
+        raise too_large(f"more than {MAX_EVENTS} lines")
+    for i, line in enumerate(lines):
+        try:
+            items.append(Item("", read_json(line, f"line {i + 1}")))
+        except UnusableBodyError as error:
+            if i + 1 == len(lines) and error.outcome.reason is Reason.TRUNCATED:
+                return Stream(tuple(items), cut=True)
+            raise malformed(error.outcome.detail) from None
+    return Stream(tuple(items))
+
+
+def _read_frames(body: bytes) -> Stream:
+    items: list[Item] = []
+    for frame in parse_frames(body):
+        if not frame.whole:
+            return Stream(tuple(items), cut=True)
+        text = frame.payload.decode("utf-8", "replace")
+        if frame.kind != "event":
+            raise UnusableBodyError(Reason.ERROR_BODY, clean(f"{frame.name}: {text}"))
+        items.append(Item(clean(frame.name), read_json(text or "{}", f"the payload of {frame.name}")))
+    return Stream(tuple(items))
+
+
+def _read_sse(body: bytes) -> Stream:
+    items: list[Item] = []
+    for i, event in enumerate(parse_sse(body)):
+        if event.data.strip() == DONE:
+            return Stream(tuple(items), done=True)
+        try:
+            items.append(Item(event.name, read_json(event.data, f"event {i + 1}")))
+        except UnusableBodyError as error:
+            if not event.whole:
+                return Stream(tuple(items), cut=True)
+            if event.name == "error":
+                raise UnusableBodyError(Reason.ERROR_BODY, clean(event.data)) from None
+            raise malformed(error.outcome.detail) from None
+    return Stream(tuple(items))

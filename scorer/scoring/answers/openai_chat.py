@@ -1,0 +1,88 @@
+"""OpenAI chat completions and completions, as OpenAI, Azure, vLLM, llama.cpp, SGLang, Ollama and others speak them.
+
+Source: platform.openai.com/docs/api-reference/chat and /completions; ``reasoning_content`` (DeepSeek, vLLM, llama.cpp)
+and ``reasoning`` (OpenRouter, newer vLLM) by those servers' references.
+"""
+
+from __future__ import annotations
+
+from scorer.scoring.answers.answer import Expectation, Extracted, Surface
+from scorer.scoring.answers.answer_builder import ChoiceBuilder, Choices
+from scorer.scoring.answers.body_format import Stream
+from scorer.scoring.answers.shared_fields import model_of, usage_of
+from scorer.scoring.answers.strict_json import MAX_CHOICES, items, malformed, mapping, string, truncated
+
+
+def chat_document(value: object, expected: Expectation) -> Extracted:
+    return _document(Surface.OPENAI_CHAT, value, expected)
+
+
+def completion_document(value: object, expected: Expectation) -> Extracted:
+    return _document(Surface.OPENAI_COMPLETIONS, value, expected)
+
+
+def chat_stream(stream: Stream, expected: Expectation) -> Extracted:
+    return _stream(Surface.OPENAI_CHAT, stream, expected)
+
+
+def completion_stream(stream: Stream, expected: Expectation) -> Extracted:
+    return _stream(Surface.OPENAI_COMPLETIONS, stream, expected)
+
+
+def add_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
+    """A whole message or a delta of one: they have the same fields."""
+    builder.add_content(message.get("content"))
+    for name in ("reasoning_content", "reasoning", "thinking"):
+        if message.get(name):
+            builder.add_reasoning(message[name])
+            break
+    builder.refusal.append(string(message.get("refusal"), "refusal"))
+    for raw in items(message.get("tool_calls"), "tool_calls"):
+        call = mapping(raw, "a tool call")
+        function = mapping(call.get("function"), "a tool call's function")
+        builder.add_call(function, call.get("index", function.get("index")), call.get("id"))
+    if function := mapping(message.get("function_call"), "function_call"):  # the form before tools
+        builder.add_call(function, 0)
+
+
+def _document(surface: Surface, value: object, expected: Expectation) -> Extracted:
+    doc = mapping(value, "body")
+    choices = Choices()
+    _add_choices(choices, doc)
+    if not choices.builders:
+        raise malformed("choices is empty")
+    given, made = usage_of(doc.get("usage"))
+    return Extracted(surface, choices.build(expected), input_tokens=given, output_tokens=made, model=model_of(doc))
+
+
+def _stream(surface: Surface, stream: Stream, expected: Expectation) -> Extracted:
+    choices, model, given, made = Choices(), "", 0, 0
+    for _, doc in stream.objects():
+        _add_choices(choices, doc)
+        model = model_of(doc) or model
+        if doc.get("usage"):
+            given, made = usage_of(doc["usage"])
+    if not choices.finished(expected) and not (stream.done and choices.builders):
+        raise truncated("the stream ends before [DONE] and before a finish_reason")
+    return Extracted(surface, choices.build(expected), input_tokens=given, output_tokens=made, model=model)
+
+
+def _add_choices(choices: Choices, doc: dict[str, object]) -> None:
+    for position, raw in enumerate(items(doc.get("choices"), "choices", MAX_CHOICES)):
+        choice = mapping(raw, "a choice")
+        builder = choices.at(choice.get("index"), position)
+        if choice.get("finish_reason") is not None:
+            builder.finish = choice["finish_reason"]
+        said = choice.get("delta", choice.get("message"))
+        if said is not None:
+            add_message(builder, mapping(said, "a choice's message"))
+        elif "text" in choice:
+            builder.add_content(choice["text"])
+        elif not choice.keys() & {"finish_reason", "delta", "message"}:
+            raise malformed("a choice has neither message nor text")
+        _add_logprobs(builder, choice.get("logprobs"))
+
+
+def _add_logprobs(builder: ChoiceBuilder, value: object) -> None:
+    if isinstance(value, dict):
+        builder.add_logprobs(items(value.get("content") or value.get("token_logprobs"), "logprobs"))

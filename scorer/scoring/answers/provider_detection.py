@@ -1,0 +1,147 @@
+"""Which form a body was written in. Its shape decides, as the two sides may speak differently; the path breaks ties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scorer.scoring.answers import (
+    anthropic,
+    bedrock,
+    cohere_chat,
+    embeddings,
+    gemini,
+    kserve,
+    ollama,
+    openai_chat,
+    openai_responses,
+    rerank,
+    tgi,
+)
+from scorer.scoring.answers.answer import Expectation, Extracted, Surface
+from scorer.scoring.answers.body_format import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How to know one form by a document (or an event: its name and its data) and how to read it."""
+
+    surface: Surface
+    is_document: Callable[[object, Surface], bool]
+    document: Callable[[object, Expectation], Extracted]
+    is_event: Callable[[str, dict[str, object]], bool] | None = None
+    stream: Callable[[Stream, Expectation], Extracted] | None = None
+
+
+def form_of_document(value: object, hint: Surface) -> Form | None:
+    return next((form for form in FORMS if form.is_document(value, hint)), None)
+
+
+def form_of_stream(stream: Stream) -> Form | None:
+    """By the first event that any form knows."""
+    for name, doc in stream.objects():
+        for form in FORMS:
+            if form.is_event is not None and form.is_event(name, doc):
+                return form
+    return None
+
+
+def _is_choices(value: object, *keys: str) -> bool:
+    """Whether there are choices and the first, if any, has one of these keys."""
+    if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
+        return False
+    choices = value["choices"]
+    return not choices or (isinstance(choices[0], dict) and any(key in choices[0] for key in keys))
+
+
+def _is_completion(value: object) -> bool:
+    if not _is_choices(value, "text") or not isinstance(value, dict):
+        return False
+    return bool(value["choices"]) or value.get("object") == "text_completion"
+
+
+def _is_chat(value: object) -> bool:
+    """Completions go first, so that what is left with choices is a chat; Azure's first event has none."""
+    return _is_choices(value, "message", "delta", "finish_reason")
+
+
+FORMS: tuple[Form, ...] = (
+    Form(
+        Surface.OPENAI_COMPLETIONS,
+        lambda value, _: _is_completion(value),
+        openai_chat.completion_document,
+        lambda _, doc: _is_completion(doc),
+        openai_chat.completion_stream,
+    ),
+    Form(
+        Surface.OPENAI_CHAT,
+        lambda value, _: _is_chat(value),
+        openai_chat.chat_document,
+        lambda _, doc: _is_chat(doc),
+        openai_chat.chat_stream,
+    ),
+    Form(
+        Surface.OPENAI_RESPONSES,
+        lambda value, _: openai_responses.is_document(value),
+        openai_responses.document,
+        openai_responses.is_event,
+        openai_responses.stream,
+    ),
+    Form(
+        Surface.ANTHROPIC_MESSAGES,
+        lambda value, _: anthropic.is_document(value),
+        anthropic.document,
+        anthropic.is_event,
+        anthropic.stream,
+    ),
+    Form(
+        Surface.OLLAMA_CHAT,
+        lambda value, _: ollama.is_chat(value),
+        ollama.chat_document,
+        lambda _, doc: ollama.is_chat(doc),
+        ollama.chat_stream,
+    ),
+    Form(
+        Surface.OLLAMA_GENERATE,
+        lambda value, _: ollama.is_generate(value),
+        ollama.generate_document,
+        lambda _, doc: ollama.is_generate(doc),
+        ollama.generate_stream,
+    ),
+    Form(Surface.TGI_GENERATE, lambda value, _: tgi.is_document(value), tgi.document, tgi.is_event, tgi.stream),
+    Form(
+        Surface.COHERE_CHAT,
+        lambda value, _: cohere_chat.is_document(value),
+        cohere_chat.document,
+        cohere_chat.is_event,
+        cohere_chat.stream,
+    ),
+    Form(
+        Surface.KSERVE_INFER,
+        lambda value, _: kserve.is_document(value),
+        kserve.document,
+        kserve.is_event,
+        kserve.stream,
+    ),
+    Form(
+        Surface.GEMINI,
+        lambda value, _: gemini.is_document(value),
+        gemini.document,
+        gemini.is_event,
+        gemini.stream,
+    ),
+    Form(
+        Surface.BEDROCK_CONVERSE,
+        lambda value, _: bedrock.is_document(value),
+        bedrock.document,
+        bedrock.is_event,
+        bedrock.stream,
+    ),
+    Form(Surface.OPENAI_EMBEDDINGS, embeddings.is_openai, embeddings.openai),
+    Form(Surface.OLLAMA_EMBED, embeddings.is_ollama, embeddings.ollama),
+    Form(Surface.COHERE_EMBED, embeddings.is_cohere, embeddings.cohere),
+    Form(Surface.TEI_EMBED, embeddings.is_tei, embeddings.tei),
+    Form(Surface.COHERE_RERANK, rerank.is_cohere, rerank.cohere),
+    Form(Surface.TEI_RERANK, rerank.is_tei, rerank.tei),
+    Form(Surface.TEI_PREDICT, rerank.is_predict, rerank.predict),
+)

@@ -1,0 +1,56 @@
+"""Finds the error that a server put into a body, whatever the status."""
+
+from __future__ import annotations
+
+from scorer.scoring.answers.body_format import Body, Document, Plain, Stream
+from scorer.scoring.answers.strict_json import clean
+
+
+def error_in(body: Body) -> str | None:
+    """The error's message, or None when the body is no error."""
+    match body:
+        case Document(value):
+            return _error(value)
+        case Stream() as stream:
+            return next((found for name, doc in stream.objects() if (found := _error(doc, name)) is not None), None)
+        case Plain():
+            return None
+
+
+def message_of(body: Body) -> str:
+    """The best line about a failure that the status already told."""
+    match body:
+        case Plain(text):
+            return text.strip()[:200]
+        case Document(value) if isinstance(value, dict) and error_in(body) is None:
+            found = value.get("message") or value.get("detail")
+            return clean(found) if isinstance(found, str) else ""
+        case _:
+            return error_in(body) or ""
+
+
+def _error(value: object, event: str = "") -> str | None:
+    if not isinstance(value, dict):
+        return None
+    found = value.get("error")
+    if event == "error" or value.get("type") == "error" or value.get("object") == "error":
+        return _message(found or value)
+    if found and isinstance(found, str | dict | list | bool):  # a number may be a measure of something
+        return _message(found)
+    if event == "response.failed" or value.get("type") == "response.failed":
+        response = value.get("response")
+        return _message(response.get("error") if isinstance(response, dict) else None)
+    return None
+
+
+def _message(error: object) -> str:
+    if isinstance(error, dict):
+        inner = error.get("error")
+        found = (
+            error.get("message")
+            or (inner if isinstance(inner, str) else None)
+            or error.get("type")
+            or error.get("code")
+        )
+        return clean(str(found)) if isinstance(found, str | int) else "an error without a message"
+    return clean(error) if isinstance(error, str) else "an error without a message"

@@ -1,0 +1,195 @@
+"""What a request asked for, in no provider's words. A request that cannot be read asks for nothing special."""
+
+from __future__ import annotations
+
+import re
+
+from scorer.scoring.answers.answer import Expectation, Surface
+from scorer.scoring.answers.strict_json import MAX_BYTES, MAX_CHOICES, UnusableBodyError, clean, count, read_json
+
+_PATHS: tuple[tuple[str, Surface], ...] = (
+    (r"/chat/completions$", Surface.OPENAI_CHAT),
+    (r"/completions?$", Surface.OPENAI_COMPLETIONS),
+    (r"/responses$", Surface.OPENAI_RESPONSES),
+    (r"/messages$", Surface.ANTHROPIC_MESSAGES),
+    (r"/api/chat$", Surface.OLLAMA_CHAT),
+    (r"/api/generate$", Surface.OLLAMA_GENERATE),
+    (r"/api/embed(dings)?$", Surface.OLLAMA_EMBED),
+    (r"/embeddings$", Surface.OPENAI_EMBEDDINGS),
+    (r"/v2/models/[^/]+(/versions/[^/]+)?/(infer|generate|generate_stream)$", Surface.KSERVE_INFER),
+    (r"/generate(_stream)?$", Surface.TGI_GENERATE),
+    (r"/v[12]/rerank$", Surface.COHERE_RERANK),
+    (r"/rerank$", Surface.TEI_RERANK),
+    (r"/v[12]/embed$", Surface.COHERE_EMBED),
+    (r"/embed(_all|_sparse)?$", Surface.TEI_EMBED),
+    (r"/predict$", Surface.TEI_PREDICT),
+    (r"/v[12]/chat$", Surface.COHERE_CHAT),
+    (r":(generateContent|streamGenerateContent)$", Surface.GEMINI),
+    (r"/model/[^/]+/converse(-stream)?$", Surface.BEDROCK_CONVERSE),
+)
+_SURFACES = tuple((re.compile(pattern), surface) for pattern, surface in _PATHS)
+
+_TASKS = {
+    Surface.OPENAI_COMPLETIONS: "generation",
+    Surface.OPENAI_EMBEDDINGS: "embeddings",
+    Surface.OLLAMA_GENERATE: "generation",
+    Surface.OLLAMA_EMBED: "embeddings",
+    Surface.TGI_GENERATE: "generation",
+    Surface.COHERE_EMBED: "embeddings",
+    Surface.COHERE_RERANK: "rerank",
+    Surface.TEI_EMBED: "embeddings",
+    Surface.TEI_RERANK: "rerank",
+    Surface.TEI_PREDICT: "classification",
+}
+_LIMITS = (
+    "max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "num_predict", "n_predict",
+    "maxOutputTokens", "maxTokens",
+)  # fmt: skip
+_INNER = (
+    "parameters",
+    "options",
+    "generationConfig",
+    "generation_config",
+    "inferenceConfig",
+)  # TGI, Ollama, Gemini, Bedrock
+_STREAMED = ("generate_stream", ":streamGenerateContent", "/converse-stream")
+_CHOICE_KEYS = ("guided_choice", "choice")
+
+
+def surface_of_path(path: str) -> Surface:
+    """The form that a path stands for; UNKNOWN when its end says nothing."""
+    bare = path.partition("?")[0].rstrip("/")
+    return next((surface for pattern, surface in _SURFACES if pattern.search(bare)), Surface.UNKNOWN)
+
+
+def expectation(path: str, request_body: bytes) -> Expectation:
+    """What the request asked: never raises."""
+    surface = surface_of_path(path)
+    request = _request(request_body)
+    inner = [request] + [request[k] for k in _INNER if isinstance(request.get(k), dict)]
+    flat = {key: value for part in reversed(inner) if isinstance(part, dict) for key, value in part.items()}
+    json_mode, schema = _json_mode(flat)
+    tools = _tools(flat)
+    inputs = flat.get("input", flat.get("inputs", flat.get("texts", flat.get("documents"))))
+    return Expectation(
+        surface=surface,
+        task=_task(surface, flat, json_mode=json_mode, tools=bool(tools)),
+        stream=flat.get("stream") is True or path.partition("?")[0].endswith(_STREAMED),
+        json_mode=json_mode,
+        schema=schema,
+        tools=tools,
+        max_tokens=next((count(flat[k]) for k in _LIMITS if count(flat.get(k))), 0),
+        choices=min(max(count(flat.get("n")), count(flat.get("candidateCount")), 1), MAX_CHOICES),
+        temperature=_temperature(flat.get("temperature")),
+        model=_string(flat.get("model")),
+        prompt=_prompt(flat),
+        inputs=len(inputs) if isinstance(inputs, list) else int(isinstance(inputs, str)),
+    )
+
+
+def _request(body: bytes) -> dict[str, object]:
+    if len(body) > MAX_BYTES:
+        return {}
+    try:
+        value = read_json(body.decode("utf-8-sig", "replace"), "request")
+    except UnusableBodyError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _json_mode(request: dict[str, object]) -> tuple[bool, object]:
+    """Whether JSON was asked for, and the schema if one was given."""
+    for name in ("response_format", "format", "output_format", "grammar"):
+        found = _format(request.get(name))
+        if found[0]:
+            return found
+    for outer in ("text", "output_config"):  # OpenAI responses, Anthropic messages
+        section = request.get(outer)
+        if isinstance(section, dict) and (found := _format(section.get("format")))[0]:
+            return found
+    if request.get("responseMimeType", request.get("response_mime_type")) == "application/json":  # Gemini
+        return True, request.get("responseJsonSchema")
+    outputs = request.get("structured_outputs")  # vLLM
+    for schema in (request.get("guided_json"), request.get("json_schema"), outputs and _get(outputs, "json")):
+        if schema:
+            return True, schema
+    return False, None
+
+
+def _format(value: object) -> tuple[bool, object]:
+    if value == "json":
+        return True, None
+    if not isinstance(value, dict):
+        return False, None
+    kind = value.get("type")
+    if kind in ("json_object", "json_schema", "json"):
+        inner = value.get("json_schema")
+        return True, _get(inner, "schema") or value.get("schema") or value.get("value")
+    return ("properties" in value or kind == "object"), value  # Ollama: the schema itself
+
+
+def _tools(request: dict[str, object]) -> tuple[str, ...]:
+    """The names of the tools on offer; none when the request forbids their use."""
+    choice = request.get("tool_choice")
+    given = request.get("tools") or request.get("functions") or _get(request.get("toolConfig"), "tools")
+    if choice == "none" or _get(choice, "type") == "none" or not isinstance(given, list):
+        return ()
+    return tuple(name for tool in given for name in _names(tool))
+
+
+def _names(tool: object) -> tuple[str, ...]:
+    declared = _get(tool, "functionDeclarations")  # Gemini: several in one
+    if isinstance(declared, list):
+        return tuple(_string(_get(one, "name")) for one in declared)
+    inner = _get(_get(tool, "function"), "name") or _get(_get(tool, "toolSpec"), "name")  # OpenAI, Bedrock
+    return (_string(inner or _get(tool, "name") or _get(tool, "type")),)
+
+
+def _task(surface: Surface, request: dict[str, object], *, json_mode: bool, tools: bool) -> str:
+    if surface in _TASKS and _TASKS[surface] != "generation":
+        return _TASKS[surface]
+    if any(
+        isinstance(_get(part, key), list)
+        for key in _CHOICE_KEYS
+        for part in (request, request.get("structured_outputs"))
+    ):
+        return "classification"
+    if tools:
+        return "tools"
+    if json_mode:
+        return "extraction"
+    return _TASKS.get(surface, "chat")
+
+
+def _prompt(request: dict[str, object]) -> str:
+    messages = request.get("messages", request.get("contents", request.get("input")))
+    if isinstance(messages, list):
+        for message in reversed(messages):
+            if _get(message, "role") == "user" or ("contents" in request and _get(message, "role") is None):
+                return _content(_get(message, "content") or _get(message, "parts"))
+    for name in ("prompt", "inputs", "input", "query", "message", "text_input"):
+        if text := _content(request.get(name)):
+            return text
+    return ""
+
+
+def _content(value: object) -> str:
+    if isinstance(value, list):
+        return clean("".join(part if isinstance(part, str) else _string(_get(part, "text")) for part in value))
+    return _string(value)
+
+
+def _temperature(value: object) -> float | None:
+    return (
+        min(max(float(value), 0.0), 100.0)
+        if isinstance(value, float) or (isinstance(value, int) and 0 <= value <= 100)
+        else None
+    )
+
+
+def _string(value: object) -> str:
+    return clean(value) if isinstance(value, str) else ""
+
+
+def _get(value: object, key: str) -> object:
+    return value.get(key) if isinstance(value, dict) else None

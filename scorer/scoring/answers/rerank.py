@@ -1,0 +1,82 @@
+"""Rankings and labels: Cohere v1/v2 (also Jina, vLLM, llama.cpp) and TEI rerank, TEI predict.
+
+Sources: docs.cohere.com/reference/rerank, huggingface.github.io/text-embeddings-inference.
+"""
+
+from __future__ import annotations
+
+from scorer.scoring.answers.answer import Expectation, Extracted, Surface
+from scorer.scoring.answers.shared_fields import model_of, usage_of
+from scorer.scoring.answers.strict_json import clean, count, items, malformed, mapping, number, string
+
+_COHERE_KEYS = {"results", "id", "meta", "model", "usage", "object"}
+
+
+def is_cohere(value: object, hint: Surface) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("results"), list):
+        return False
+    results = value["results"]
+    if not results:  # nothing was ranked: an answer, and a poor one
+        return hint in (Surface.COHERE_RERANK, Surface.TEI_RERANK, Surface.UNKNOWN) and value.keys() <= _COHERE_KEYS
+    return isinstance(results[0], dict) and "index" in results[0] and _score_of(results[0]) is not None
+
+
+def cohere(value: object, _: Expectation) -> Extracted:
+    doc = mapping(value, "body")
+    given, _made = usage_of(doc.get("usage"))
+    ranking = _ranking(items(doc.get("results"), "results"))
+    return Extracted(Surface.COHERE_RERANK, ranking=ranking, input_tokens=given, model=model_of(doc))
+
+
+def is_tei(value: object, hint: Surface) -> bool:
+    if value == []:
+        return hint is Surface.TEI_RERANK
+    return isinstance(value, list) and isinstance(value[0], dict) and "index" in value[0] and "score" in value[0]
+
+
+def tei(value: object, _: Expectation) -> Extracted:
+    return Extracted(Surface.TEI_RERANK, ranking=_ranking(items(value, "body")))
+
+
+def is_predict(value: object, _: Surface) -> bool:
+    first = value[0] if isinstance(value, list) and value else None
+    if isinstance(first, list) and first:
+        first = first[0]
+    return isinstance(first, dict) and "label" in first and "score" in first
+
+
+def predict(value: object, _: Expectation) -> Extracted:
+    """The label of the highest score; of a batch, one label a line."""
+    rows = items(value, "body")
+    batch = rows if isinstance(rows[0], list) else [rows]
+    return Extracted(Surface.TEI_PREDICT, label="\n".join(_label(items(row, "a prediction")) for row in batch))
+
+
+def _label(row: list[object]) -> str:
+    best: tuple[float, str] | None = None
+    for raw in row:
+        item = mapping(raw, "a label")
+        score, label = number(item.get("score"), "a score"), clean(string(item.get("label"), "label"))
+        if best is None or score > best[0]:
+            best = (score, label)
+    if best is None:
+        raise malformed("a prediction has no label")
+    return best[1]
+
+
+def _ranking(results: list[object]) -> tuple[tuple[int, float], ...]:
+    """Best first; some servers keep the order of the documents. Equal scores keep the server's order."""
+    ranked: list[tuple[int, float]] = []
+    for raw in results:
+        item = mapping(raw, "a result")
+        index = item.get("index")
+        if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+            raise malformed("a result's index is no position")
+        ranked.append((count(index), number(_score_of(item), "a result's score")))
+    if len({index for index, _ in ranked}) < len(ranked):
+        raise malformed("two results have the same index")
+    return tuple(sorted(ranked, key=lambda item: -item[1]))
+
+
+def _score_of(item: dict[str, object]) -> object:
+    return item.get("relevance_score", item.get("score"))

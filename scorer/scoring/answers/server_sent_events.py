@@ -1,0 +1,56 @@
+"""The event stream format of the WHATWG HTML standard (section "Server-sent events"), read from a whole body.
+
+Two departures, both so that a verdict can be given on what is there: an event that the body ends in is kept and marked
+``whole=False`` instead of dropped, and a field named ``error`` (llama.cpp writes one) is an event of that name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scorer.scoring.answers.strict_json import MAX_EVENTS, too_large
+
+FIELDS = ("data", "event", "id", "retry", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """``whole`` is False for the last event of a body that does not end in a blank line."""
+
+    name: str
+    data: str
+    whole: bool = True
+
+
+def looks_like_sse(text: str) -> bool:
+    """Whether the first line that is not blank is a comment or a known field."""
+    head = text.lstrip("\ufeff\r\n")[:16]
+    return head.startswith((":", *(f"{name}:" for name in FIELDS)))
+
+
+def parse_sse(body: bytes) -> list[Event]:
+    """The events of a body; lines end in CRLF, LF or CR, bytes that are not UTF-8 become U+FFFD."""
+    text = body.decode("utf-8", "replace").removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    events: list[Event] = []
+    name, data = "", []  # type: str, list[str]
+    for line in text.removesuffix("\n").split("\n") if text else ():
+        if not line:
+            if data:
+                events.append(Event(name, "\n".join(data)))
+                if len(events) > MAX_EVENTS:
+                    raise too_large(f"more than {MAX_EVENTS} events")
+            name, data = "", []
+            continue
+        key, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if key == "data":
+            data.append(value)
+        elif key == "event":
+            name = value
+        elif key == "error":
+            name, data = "error", [*data, value]
+    if data:
+        events.append(Event(name, "\n".join(data), whole=False))
+    return events

@@ -1,0 +1,189 @@
+"""Bounded, strict reading of untrusted JSON and its fields. What does not fit raises :class:`UnusableBodyError`."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import NoReturn
+
+from scorer.scoring.answers.answer import Reason, Unusable
+
+MAX_BYTES = 16 << 20  # a body
+MAX_DEPTH = 96  # nested arrays and objects
+MAX_EVENTS = 200_000  # events of a stream
+MAX_TOOL_CALLS = 256  # of one choice
+MAX_NAME = 1024  # characters of a tool's name
+MAX_CHOICES = 128
+MAX_ITEMS = 65_536  # vectors, ranked documents
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LITERALS = ("true", "false", "null")
+
+
+class UnusableBodyError(Exception):
+    """Carries the :class:`Unusable` that ``extract`` returns."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.outcome = Unusable(reason, clean(detail[:300]))
+
+
+def malformed(detail: str) -> UnusableBodyError:
+    return UnusableBodyError(Reason.MALFORMED, detail)
+
+
+def truncated(detail: str) -> UnusableBodyError:
+    return UnusableBodyError(Reason.TRUNCATED, detail)
+
+
+def too_large(detail: str) -> UnusableBodyError:
+    return UnusableBodyError(Reason.TOO_LARGE, detail)
+
+
+def clean(text: str) -> str:
+    r"""Text that every encoder takes: the halves of a surrogate pair that two events split are joined,
+    lone ones become U+FFFD."""
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def clean_value(value: object) -> object:
+    """The same for every string of a parsed value."""
+    match value:
+        case str():
+            return clean(value)
+        case list():
+            return [clean_value(item) for item in value]
+        case dict():
+            return {clean(str(key)): clean_value(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def read_json(text: str, what: str = "body") -> object:
+    """One JSON value (RFC 8259: no NaN), at most MAX_DEPTH deep. Of what is none, a prefix of one is *truncated*."""
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        if _cut_short(error, text):
+            raise truncated(f"{what} ends in the middle of its JSON") from None
+        raise malformed(f"{what} is not JSON: {error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise malformed(f"{what} is nested deeper than {MAX_DEPTH}") from None
+    except ValueError as error:  # NaN
+        raise malformed(f"{what} is not JSON: {error}") from None
+    if text.count("[") + text.count("{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+        raise malformed(f"{what} is nested deeper than {MAX_DEPTH}")
+    return value
+
+
+def try_json(text: str, what: str) -> tuple[object, str]:
+    """(value, "") or (None, why not), for JSON that a model wrote: if that is broken, it is still its answer."""
+    try:
+        value = read_json(text, what)
+    except UnusableBodyError as error:
+        return None, error.outcome.detail
+    return (clean_value(value) if _ESCAPED_SURROGATE.search(text) else value), ""
+
+
+def dump(value: object) -> str:
+    """The one spelling of a value that has none of its own."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def mapping(value: object, where: str) -> dict[str, object]:
+    """An object; null and absence are the empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise malformed(f"{where} is not an object")
+    return value
+
+
+def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
+    """An array; null and absence are the empty one."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise malformed(f"{where} is not an array")
+    if len(value) > most:
+        raise too_large(f"{where} has {len(value)} items, more than {most}")
+    return value
+
+
+def string(value: object, where: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise malformed(f"{where} is not a string")
+    return value
+
+
+def count(value: object) -> int:
+    """A token count or index; 0 for anything that is none, since counts only inform."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
+        return 0
+    return int(value)
+
+
+def number(value: object, where: str) -> float:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise malformed(f"{where} is not a number")
+    try:
+        result = float(value)
+    except OverflowError:
+        raise malformed(f"{where} is not finite") from None
+    if not math.isfinite(result):
+        raise malformed(f"{where} is not finite")
+    return result
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def integer(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:  # more than 4,300 digits: a model that cannot stop
+        return digits
+
+
+def real(digits: str) -> float | str:
+    value = float(digits)
+    return value if math.isfinite(value) else digits
+
+
+# Numbers that no number of ours can hold stay as they were written, as text: such an answer is read, and is wrong.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=integer, parse_float=real)
+
+
+def _cut_short(error: json.JSONDecodeError, text: str) -> bool:
+    end = len(text.rstrip())
+    rest = text[error.pos : end]
+    if error.msg.startswith("Unterminated string") or error.pos >= end:
+        return True
+    if error.msg.startswith("Invalid \\uXXXX escape"):
+        return len(text) - error.pos < 6
+    if error.msg == "Expecting value":
+        return rest == "-" or any(word.startswith(rest) and word != rest for word in _LITERALS)
+    return rest.lower() in (".", "e", "e+", "e-")  # the rest of a number
+
+
+def _deeper_than(value: object, limit: int) -> bool:
+    level: list[object] = [value]
+    for _ in range(limit + 1):
+        inner: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner.extend(v for v in item.values() if isinstance(v, dict | list))
+            elif isinstance(item, list):
+                inner.extend(v for v in item if isinstance(v, dict | list))
+        if not inner:
+            return False
+        level = inner
+    return True

@@ -1,0 +1,54 @@
+"""Extraction and JSON mode: is it JSON, does it keep the schema, do the keys agree."""
+
+from __future__ import annotations
+
+from glidepath.config.comparison import ScoringSection
+from scorer.scoring.answers.strict_json import try_json
+from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.structured.json_diff import match_trees
+from scorer.scoring.compare.structured.json_schema import schema_error
+
+_INVALID_SCHEMA = 0.5  # what is left of the agreement when only one side keeps the schema
+_SHOWN = 5
+MISSING = object()
+
+
+def compare_json(left: object, right: object, schema: object, settings: ScoringSection) -> Comparison:
+    """Compare two parsed JSON values, ``MISSING`` for a side that wrote none.
+
+    Agreement is the share of leaves that agree, halved when only one side keeps the schema; 0 when only one side is
+    JSON.
+    Where neither is, there is text to compare, and this function is not asked.
+    """
+    if left is MISSING or right is MISSING:
+        return _without_json(left, right)
+    tree = match_trees(left, right, settings.extraction)
+    schema = settings.extraction.schema_ if settings.extraction.schema_ is not None else schema
+    broken = tuple(schema_error(value, schema) for value in (left, right))
+    agreement = tree.share * (_INVALID_SCHEMA if bool(broken[0]) != bool(broken[1]) else 1.0)
+    flags = [flag for flag, error in zip(("baseline_schema", "schema"), broken, strict=True) if error]
+    flags += sorted({_FLAGS[d.kind] for d in tree.differences})
+    flags += ["fields_bound"] if tree.bound else []
+    shown = [str(d) for d in tree.differences[:_SHOWN]]
+    details = {"fields": "; ".join([tree.bound, *shown] if tree.bound else shown)} if tree.bound or shown else {}
+    if any(broken):
+        details["schema"] = broken[1] or broken[0]
+    signals = {"fields": round(1 - tree.share, 4), "schema": float(any(broken)), "leaves": float(tree.leaves)}
+    return Comparison(agreement, tuple(flags), signals, details)
+
+
+_FLAGS = {"missing": "fields_missing", "added": "fields_added", "type": "field_types", "value": "field_values"}
+
+
+def _without_json(left: object, right: object) -> Comparison:
+    flag = "json" if right is MISSING else "baseline_json"
+    return Comparison(0.0, (flag,), {"json": 1.0}, {"json": "only one side is JSON"})
+
+
+def parse_json(text: str) -> object:
+    """The JSON that ``text`` is, in a code fence or not; MISSING when it is none. Nothing is repaired."""
+    body = text.strip()
+    if body.startswith("```") and body.endswith("```"):
+        body = body[3:-3].partition("\n")[2].strip()
+    value, error = try_json(body, "the text")
+    return MISSING if error else value

@@ -1,0 +1,80 @@
+"""Special tokens and pieces of chat templates in an answer, by the tokenizers and templates of the model families.
+
+Text *about* them is none: what stands in code, HTML that strikes out, a template language, the lines of a dialogue.
+Cost: 10 µs for 100 words. Every pattern is linear: each repetition is bounded or cannot be given back.
+"""
+
+from __future__ import annotations
+
+import re
+
+from scorer.scoring.compare.result import excerpt
+from scorer.scoring.compare.text.canonical_text import MAX_CHARS
+from scorer.scoring.compare.text.defects import NO_FAULT, Fault
+from scorer.scoring.compare.text.document import Reading
+
+_TOKENS = re.compile(
+    r"<\|[^|<>\n]{1,40}\|>"  # Llama 3, Qwen, Phi, Command R, gpt-oss, Granite, Falcon, GLM
+    r"|<｜[^｜\n]{1,40}｜>"  # DeepSeek
+    r"|<(?:start|end)_of_(?:turn|text|utterance|image)>|<unused\d{1,4}>|<(?:unk|pad|bos|eos|sep|cls|sop|eop|eo[hasm])>"
+    r"|\[/?INST\]|<</?SYS>>"
+    r"|\[/?(?:TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT|TOOL_CONTENT|THINK|ARGS|CALL_ID|gMASK)\]"  # Mistral
+    r"|\[UNUSED_TOKEN_\d{1,4}\]|\[(?:PAD|UNK|CLS|SEP|MASK|BOS|EOS)\]"
+    r"|</?(?:think|thinking|thought|tool_call|tool_calls|tool_response|function_call|function_calls|assistant|system"
+    r"|user)>|<function=[\w.-]{1,80}>|◁/?think▷"
+    r"|<extra_id_\d{1,3}>|<0x[0-9A-F]{2}>|<(?:im_start|im_end|endoftext|eot_id)>"
+    r"|\b(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|END_OF_TURN_TOKEN)\b"
+    r"|✿(?:FUNCTION|ARGS|RESULT|RETURN)✿|>>(?:QUESTION|ANSWER|INTRODUCTION)<<"
+    r"|\bassistant(?:final|analysis|commentary)(?=[A-Z\s]|$)|\bto=functions\.\w"  # gpt-oss without its marks
+    r"|\A\s*+analysis(?:(?=[A-Z])| (?=(?:The user|User|We (?:need|have|are|must|should)|I need|Need to|Let's)\b))"
+    r"|(?<=[a-z.,;:!?)])[ĠĊ](?=\w|\Z)|▁(?=\w)"  # byte-level and SentencePiece spellings of a blank
+    r"|\{\{-?[ ]?(?:\.(?:Prompt|System|Response|Messages|Content|Role)|bos_token|eos_token|message\[|messages?[ |.\[]"
+    r"|add_generation_prompt|raise_exception|system_(?:prompt|message))[^{}\n]{0,60}\}\}"
+    r"|\{%-?[ ]?(?:for message in|if (?:messages|message|add_generation_prompt|not add_generation_prompt))"
+)
+_LINES = re.compile(
+    r"^[ \t]{0,8}#{2,3} ?(?:Response|Instruction|Input|Human|Assistant|User|System|End) ?:"
+    r"|^(?:assistant|user|system)[ \t]{0,8}$",
+    re.MULTILINE,
+)
+_ROLE = re.compile(r"^(?:USER|HUMAN|ASSISTANT|SYSTEM|Human|User|Assistant|System): ", re.MULTILINE)
+_SPEAKER = re.compile(r"^[*_>]{0,3}[A-Z][\w .]{0,24}:[*_]{0,3} ", re.MULTILINE)
+_CODE = re.compile(
+    r"^[ \t]{0,8}```[^\n]*+\n(?:(?![ \t]{0,8}```)[^\n]*+\n)*+[ \t]{0,8}```|`[^`\n]{1,200}`", re.MULTILINE
+)
+_STRIKE = re.compile(r"<(/?)s>")
+_SCRIPT = 3  # lines with a speaker each are a dialogue
+
+
+def leaks(reading: Reading) -> Fault:
+    """1.0 where the text holds a special token or a piece of a chat template."""
+    text = _CODE.sub(" ", reading.text[:MAX_CHARS])
+    match = _TOKENS.search(text) or _LINES.search(text) or _strike(text) or _turn(text)
+    if match is None:
+        return NO_FAULT
+    return Fault(1.0, excerpt(text[max(0, match.start() - 15) : match.end() + 15]))
+
+
+def _strike(text: str) -> re.Match[str] | None:
+    """``<s>`` and ``</s>`` as first and last tokens of Llama and Mistral; in pairs inside a text they strike out."""
+    marks = list(_STRIKE.finditer(text)) if "s>" in text else []
+    if not marks:
+        return None
+    first, last = marks[0], marks[-1]
+    before, after = text[: first.start()].strip(), text[last.end() :].strip()
+    if first[1] or (not last[1] and not after):
+        return first if first[1] else last  # an end that nothing began, or a beginning at the end
+    return first if not before and (len(marks) == 1 or not after) else None
+
+
+def _turn(text: str) -> re.Match[str] | None:
+    """A line that begins another turn of the conversation, in a text that is no dialogue itself."""
+    for match in _ROLE.finditer(text):
+        before = text[max(0, match.start() - 400) : match.start()].rstrip()
+        line = before.rpartition("\n")[2]
+        if line.endswith(":") or _SPEAKER.match(line):
+            return None
+        if before or len(_SPEAKER.findall(text)) < _SCRIPT:
+            return match
+        return None
+    return None

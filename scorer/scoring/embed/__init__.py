@@ -1,0 +1,8 @@
+"""Vectors for texts: engines behind one Protocol, chunking, and a memory of texts seen."""
+
+from scorer.scoring.embed.engine_protocol import Embedder, Span, Vectors
+from scorer.scoring.embed.load_engine import load_embedder
+from scorer.scoring.embed.text_vectors import embed_texts, split_text
+from scorer.scoring.embed.vector_cache import VectorCache
+
+__all__ = ["Embedder", "Span", "VectorCache", "Vectors", "embed_texts", "load_embedder", "split_text"]

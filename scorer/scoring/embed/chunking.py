@@ -1,0 +1,64 @@
+"""Where to cut a text that is longer than a model reads.
+
+MiniLM reads 256 tokens. Of real answers more than half are longer, and a change near their end is invisible unless the
+rest is embedded too. Chunks are of about equal length, because the worst-matched chunk counts in the score and three
+left-over words would be a bad judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scorer.scoring.embed.engine_protocol import Span
+
+_SENTENCE_ENDS = frozenset(".!?…。！？")
+_CLOSERS = frozenset("\"'”’)]»*_`")
+_SLACK = 0.35  # how far from the even length a boundary may lie
+
+
+def chunk_spans(text: str, tokens: Sequence[Span], limit: int) -> list[Span]:
+    """Character spans of the chunks of ``text``: as few as possible, at most ``limit`` tokens each, none empty.
+
+    Cuts lie between paragraphs, else lines, else sentences, else words, near the even length. A text without tokens is
+    one chunk.
+    """
+    if len(tokens) <= limit:
+        return [(0, len(text))]
+    chunks: list[Span] = []
+    start = 0
+    while start < len(tokens):
+        end = _cut(text, tokens, start, limit)
+        chunks.append((tokens[start][0], tokens[end - 1][1]))
+        start = end
+    return chunks
+
+
+def _cut(text: str, tokens: Sequence[Span], start: int, limit: int) -> int:
+    """The index of the token that begins the next chunk."""
+    left = len(tokens) - start
+    parts = -(-left // limit)
+    if parts == 1:
+        return len(tokens)
+    even = -(-left // parts)
+    # What remains must still fit into parts - 1 chunks: that the count is minimal follows.
+    first = max(left - (parts - 1) * limit, int(even * (1 - _SLACK)), 1)
+    last = min(limit, int(even * (1 + _SLACK)))
+    ahead = range(start + first, start + max(first, last) + 1)
+    return max(ahead, key=lambda k: (_boundary(text, tokens[k - 1], tokens[k]), -abs(k - start - even)))
+
+
+def _boundary(text: str, before: Span, after: Span) -> int:
+    """How good a place to cut lies between two neighbouring tokens: 4 paragraph, 3 line, 2 sentence, 1 word, 0 none."""
+    gap = text[before[1] : after[0]]
+    if "\n" in gap:
+        return 4 if gap.count("\n") > 1 else 3
+    if _ends_sentence(text, before) and (gap or text[before[1] - 1] in "。！？"):
+        return 2
+    return 1 if gap else 0
+
+
+def _ends_sentence(text: str, token: Span) -> bool:
+    end = token[1]
+    while end > 0 and end > token[1] - 3 and text[end - 1] in _CLOSERS:
+        end -= 1
+    return end > 0 and text[end - 1] in _SENTENCE_ENDS

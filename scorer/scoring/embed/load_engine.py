@@ -1,0 +1,27 @@
+"""The engine that the configuration names. Each is imported only when chosen: torch alone takes three seconds."""
+
+from __future__ import annotations
+
+from glidepath.config.processes import EmbedderSection
+from scorer.scoring.embed.engine_protocol import Embedder
+
+
+def load_embedder(section: EmbedderSection) -> Embedder:
+    """Raises ConfigError (no such model), DependencyError (its extra is not installed)."""
+    match section.engine:
+        case "onnxruntime":
+            from scorer.scoring.embed.onnx_engine import OnnxEmbedder
+
+            return OnnxEmbedder(section)
+        case "openvino":
+            from scorer.scoring.embed.openvino_engine import OpenVinoEmbedder
+
+            return OpenVinoEmbedder(section)
+        case "sentence-transformers":
+            from scorer.scoring.embed.reference_engine import ReferenceEmbedder
+
+            return ReferenceEmbedder(section)
+        case "remote":
+            from scorer.scoring.embed.remote_engine import RemoteEmbedder
+
+            return RemoteEmbedder(section)

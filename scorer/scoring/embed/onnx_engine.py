@@ -1,0 +1,54 @@
+"""The light default: the graph on ONNX Runtime, without torch. 0.2 s to load, a third of torch's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from glidepath.config.processes import EmbedderSection
+from scorer.scoring.embed.engine_protocol import Span, Vectors
+from scorer.scoring.embed.model_files import read_shape, require_model
+from scorer.scoring.embed.onnx_graph import GRAPH_FILE, OUTPUT
+from scorer.scoring.embed.prebuilt_graph import graph_of
+from scorer.scoring.embed.wordpieces import Ids, WordPieces, run_batches
+
+
+class OnnxEmbedder:
+    def __init__(self, section: EmbedderSection, cache: Path | None = None) -> None:
+        """Raises ConfigError for a model that is not there or of another kind. ``cache``: instead of the user's."""
+        folder = require_model(section.model)
+        shape = read_shape(folder)
+        self.name = f"onnxruntime:{section.model}"
+        self.dimensions = shape.hidden
+        self.max_tokens = shape.max_tokens
+        self._batch = section.batch
+        self._pieces = WordPieces(folder, shape.max_tokens)
+        with graph_of(folder, shape, cache) as place:
+            self._session = _session(place / GRAPH_FILE, section.threads)
+
+    def spans(self, text: str) -> Sequence[Span]:
+        return self._pieces.spans(text)
+
+    def reads(self, text: str) -> bool:
+        return self._pieces.reads(text)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        return run_batches(self._run, [self._pieces.ids(text) for text in texts], self._batch, self.dimensions)
+
+    def _run(self, ids: Ids, mask: Ids) -> Vectors:
+        vectors: Vectors = self._session.run([OUTPUT], {"input_ids": ids, "attention_mask": mask})[0]
+        return vectors
+
+
+def _session(graph: Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Batches differ in shape: an arena would keep the largest of each kind for ever.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

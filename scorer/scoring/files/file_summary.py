@@ -1,0 +1,118 @@
+"""What a file of scored pairs comes to: one pass, memory bounded by the number of flags and classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scorer.scoring.compare.confusion_matrix import Confusion
+
+_STEPS = 1000  # of the agreement's histogram
+_HELD = 1000  # labels that are folded at once
+_SHOWN_CLASSES = 20
+
+
+@dataclass(slots=True)
+class Summary:
+    """``unscored``: pairs without a score, by reason; ``flags``: pairs by flag."""
+
+    pairs: int = 0
+    bad_lines: int = 0
+    unscored: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
+    confusion: Confusion = field(default_factory=Confusion)
+    opinions: int = 0
+    no_opinion: Mapping[str, int] = field(default_factory=dict)
+    _sum: float = 0.0
+    _histogram: list[int] = field(default_factory=lambda: [0] * (_STEPS + 1))
+    _labels: list[Mapping[str, str]] = field(default_factory=list)
+
+    def add(self, agreement: float | None, flags: tuple[str, ...], labels: Mapping[str, str], *, asked: bool) -> None:
+        """One pair more. ``asked``: the evaluator gave its opinion."""
+        self.pairs += 1
+        if agreement is None:
+            self.unscored.update(flag.partition(":")[2] for flag in flags)
+            return
+        self._sum += agreement
+        self._histogram[round(agreement * _STEPS)] += 1
+        self.flags.update(flags)
+        self.opinions += asked
+        if labels:
+            self._labels.append(labels)
+            if len(self._labels) >= _HELD:
+                self._fold()
+
+    def _fold(self) -> None:
+        self.confusion = self.confusion.fold_all(self._labels)
+        self._labels.clear()
+
+    @property
+    def scored(self) -> int:
+        return self.pairs - self.unscored.total()
+
+    @property
+    def mean(self) -> float | None:
+        return self._sum / self.scored if self.scored else None
+
+    def quantile(self, share: float) -> float | None:
+        """To a thousandth: the least agreement that at least ``share`` of the pairs do not exceed."""
+        if not self.scored:
+            return None
+        seen = 0
+        for step, count in enumerate(self._histogram):
+            seen += count
+            if seen >= share * self.scored:
+                return step / _STEPS
+        return 1.0
+
+    def to_json(self) -> dict[str, Any]:
+        self._fold()
+        classes = {name: self.confusion.figures(name) for name in sorted(self.confusion.classes)}
+        return {
+            "pairs": self.pairs,
+            "scored": self.scored,
+            "unscored": dict(self.unscored.most_common()),
+            "bad_lines": self.bad_lines,
+            "agreement": {"mean": _rounded(self.mean), "p10": self.quantile(0.1), "p50": self.quantile(0.5)},
+            "flags": {
+                flag: {"pairs": n, "share": round(n / max(self.scored, 1), 4)} for flag, n in self.flags.most_common()
+            },
+            "classes": {
+                name: {"pairs": f.support, "precision": _rounded(f.precision), "recall": _rounded(f.recall)}
+                for name, f in classes.items()
+            },
+            "evaluator": {"opinions": self.opinions, "none": dict(self.no_opinion)},
+        }
+
+    def lines(self) -> Iterator[str]:
+        """The same for people."""
+        told = self.to_json()
+        reasons = f" ({_counts(self.unscored)})" if self.unscored else ""
+        yield f"{self.pairs} pairs, {self.unscored.total()} without a score{reasons}, {self.bad_lines} bad lines"
+        if self.scored:
+            agreement = told["agreement"]
+            yield f"agreement {agreement['mean']:.3f} mean, {agreement['p10']:.3f} at the 10th percentile"
+        if self.flags:
+            shares = (f"{flag} {n} ({n / self.scored:.1%})" for flag, n in self.flags.most_common())
+            yield f"flags: {', '.join(shares)}"
+        shown = sorted(told["classes"].items(), key=lambda c: -c[1]["pairs"])
+        for name, figures in shown[:_SHOWN_CLASSES]:
+            precision, recall = (_percent(figures[key]) for key in ("precision", "recall"))
+            yield f"class {name!r}: {figures['pairs']} pairs, precision {precision}, recall {recall}"
+        if self.opinions or self.no_opinion:
+            failed = f", none for {sum(self.no_opinion.values())} ({_counts(self.no_opinion)})"
+            yield f"evaluator: {self.opinions} opinions{failed if self.no_opinion else ''}"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _percent(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1%}"

@@ -1,0 +1,27 @@
+"""Scoring in a thread of this process, with an engine that is already loaded: for tests and one-off tools."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+from glidepath.config import Config
+from scorer.scoring.embed import Embedder
+from scorer.scoring.worker.batch_codec import score_batch
+from scorer.scoring.worker.batch_result import BatchResult, Floor
+from scorer.scoring.worker.score_pairs import Scoring
+
+
+class ThreadScorer:
+    def __init__(self, config: Config, embedder: Embedder) -> None:
+        self._scoring = Scoring(config, embedder)
+
+    async def start(self) -> None:
+        return None
+
+    async def score(self, stored: Sequence[bytes], floors: Mapping[str, Floor]) -> BatchResult:
+        return await asyncio.to_thread(score_batch, stored, self._scoring, time.time_ns() // 1_000_000, floors)
+
+    async def close(self) -> None:
+        return None

@@ -1,0 +1,224 @@
+"""The admin actuator: ``GET /runtime`` and ``POST /runtime_modify`` of every Envoy, over TCP or a Unix socket.
+
+Each Envoy has one channel that does one thing at a time, so what was read is never older than what was written.
+An Envoy that hangs delays nobody else. ``dns://NAME:PORT`` stands for all addresses the name has, asked again every
+few seconds. Source: Envoy admin interface, ``/runtime`` and ``/runtime_modify`` (an empty value removes a key).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+import aiohttp
+import structlog
+
+from glidepath import keys
+from scorer.steering.envoy.actuator import MayWrite
+from scorer.steering.envoy.reconcile import Values
+
+POLL_S = 0.5  # a restarted Envoy is seen after this at the latest
+TIMEOUT_S = 1.5
+RESOLVE_S = 3.0
+MAX_RUNTIME_BYTES = 16 * 2**20
+MAX_KEYS_A_POST = 4000  # in the body: a path of that length would be refused
+ADMIN_LAYER = "admin"
+
+log = structlog.get_logger()
+
+
+def admin_layer(body: bytes) -> dict[str, str]:
+    """Our keys in the admin layer of a ``GET /runtime`` answer: the layer named "admin", else the last one.
+
+    Raises ValueError for what is not such an answer.
+    """
+    try:
+        answer = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("the answer to GET /runtime is nested too deep") from error
+    if not isinstance(answer, dict) or not isinstance(answer.get("entries"), dict):
+        raise ValueError("the answer to GET /runtime has no entries")  # noqa: TRY004 - the caller's one error
+    layers = answer.get("layers")
+    if not isinstance(layers, list) or not layers:
+        raise ValueError("this Envoy has no runtime layers: add an admin_layer to layered_runtime")
+    index = layers.index(ADMIN_LAYER) if ADMIN_LAYER in layers else len(layers) - 1
+    values: dict[str, str] = {}
+    for key, entry in answer["entries"].items():
+        if key.startswith(f"{keys.PREFIX}."):
+            layer_values = entry.get("layer_values") if isinstance(entry, dict) else None
+            if not isinstance(layer_values, list) or len(layer_values) <= index:
+                raise ValueError(f"the runtime key {key} has no layer values")
+            if layer_values[index]:
+                values[key] = str(layer_values[index])
+    return values
+
+
+class Channel:
+    """One Envoy's admin interface, its last reading and what waits to be written."""
+
+    def __init__(self, name: str, session: aiohttp.ClientSession, base: str, may_write: MayWrite) -> None:
+        self.name = name
+        self.reading: dict[str, str] | None = None
+        self.problem = "not read yet"
+        self._session, self._base, self._may_write = session, base, may_write
+        self._pending: dict[str, str] = {}
+        self._wake = asyncio.Event()
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self.read_once = asyncio.Event()
+        self._raw: bytes = b""
+
+    def submit(self, values: Values) -> None:
+        self._pending.update(values)
+        self.idle.clear()
+        self._wake.set()
+
+    async def run(self) -> None:
+        failures, refused = 0, False
+        while True:
+            writing = bool(self._pending)
+            try:
+                await (self._write() if writing else self._read())
+                if writing or not refused:  # that it can be read does not mend that it cannot be written
+                    failures, refused, self.problem = 0, False, ""
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                failures, refused = failures + 1, refused or writing
+                self._failed(error)
+            self.read_once.set()
+            if self._pending:
+                continue
+            self.idle.set()
+            with contextlib.suppress(TimeoutError):
+                # not wait_for: with a wake-up and a cancellation at once, 3.11's loses the cancellation
+                async with asyncio.timeout(POLL_S if not failures else min(0.1 * 2**failures, 1.0)):
+                    await self._wake.wait()
+            self._wake.clear()
+            if refused:
+                await asyncio.sleep(min(0.1 * 2**failures, 1.0))
+
+    def _failed(self, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if reason != self.problem:
+            log.warning("envoy_unreachable", envoy=self.name, reason=reason)
+        self.problem, self.reading, self._raw = reason, None, b""
+        self._pending = {}  # reconciled again from what is there once it can be read
+
+    async def _read(self) -> None:
+        async with self._session.get(f"{self._base}/runtime") as response:
+            if response.status != 200:
+                raise ValueError(f"GET /runtime answered {response.status}")
+            body = await _bounded(response)
+        if body != self._raw or self.reading is None:
+            self.reading, self._raw = admin_layer(body), body
+
+    async def _write(self) -> None:
+        values, self._pending = self._pending, {}
+        items = list(values.items())
+        for start in range(0, len(items), MAX_KEYS_A_POST):
+            await self._post(dict(items[start : start + MAX_KEYS_A_POST]))
+        merged = {**(self.reading or {}), **values}
+        self.reading, self._raw = {k: v for k, v in merged.items() if v}, b""
+
+    async def _post(self, values: Values) -> None:
+        if not self._may_write():
+            raise ValueError("the lease is not held any more: nothing was written")
+        async with self._session.post(f"{self._base}/runtime_modify", data=dict(values)) as response:
+            if response.status != 200:
+                text = (await response.text())[:200].strip()
+                raise ValueError(f"POST /runtime_modify answered {response.status}: {text}")
+
+
+class AdminActuator:
+    """Every Envoy behind ``addresses`` (``http(s)://…``, ``unix:/path``, ``dns://NAME:PORT``)."""
+
+    def __init__(self, addresses: Sequence[str], may_write: MayWrite) -> None:
+        self._fixed = [a for a in addresses if not a.startswith("dns://")]
+        self._names = [a for a in addresses if a.startswith("dns://")]
+        self._may_write = may_write
+        self._channels: dict[str, Channel] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for address in self._fixed:
+                    self._open(group, address)
+                while True:
+                    if self._names:
+                        await self._resolve(group)
+                    await asyncio.sleep(RESOLVE_S)
+        finally:
+            self._channels.clear()
+            self._tasks.clear()
+            for session in self._sessions.values():
+                await session.close()
+            self._sessions.clear()
+
+    def _open(self, group: asyncio.TaskGroup, address: str) -> None:
+        path = address.removeprefix("unix:") if address.startswith("unix:") else ""
+        connector = aiohttp.UnixConnector(path) if path else aiohttp.TCPConnector(limit=2)
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True)
+        base = "http://envoy" if path else address
+        channel = Channel(address, session, base, self._may_write)
+        self._sessions[address], self._channels[address] = session, channel
+        self._tasks[address] = group.create_task(channel.run())
+
+    async def _resolve(self, group: asyncio.TaskGroup) -> None:
+        found: set[str] = set()
+        for name in self._names:
+            parts = urlsplit(name)
+            try:
+                found |= await _addresses(str(parts.hostname), int(parts.port or 0))
+            except OSError as error:
+                log.warning("dns_failed", name=name, reason=str(error))
+                return  # the replicas known so far are still steered
+        for gone in set(self._channels) - found - set(self._fixed):
+            self._tasks.pop(gone).cancel()
+            self._channels.pop(gone)
+            await self._sessions.pop(gone).close()
+        for new in sorted(found - set(self._channels)):
+            self._open(group, new)
+
+    def readings(self) -> Mapping[str, Values | None]:
+        return {name: channel.reading for name, channel in self._channels.items()}
+
+    def submit(self, writes: Mapping[str, Values]) -> None:
+        for envoy, values in writes.items():
+            if envoy in self._channels:
+                self._channels[envoy].submit(values)
+
+    async def settle(self, timeout: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                for channel in list(self._channels.values()):
+                    await channel.idle.wait()
+
+    def carrying(self) -> frozenset[str]:
+        return frozenset()  # whatever an Envoy has can be read
+
+    def overrides(self) -> Mapping[str, Values | None]:
+        return {}  # the admin layer is what is written
+
+    def problems(self) -> Mapping[str, str]:
+        return {name: channel.problem for name, channel in self._channels.items() if channel.problem}
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    parts, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > MAX_RUNTIME_BYTES:
+            raise ValueError(f"the answer to GET /runtime is longer than {MAX_RUNTIME_BYTES} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+async def _addresses(host: str, port: int) -> set[str]:
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return {f"http://[{i[4][0]}]:{port}" if i[0] == socket.AF_INET6 else f"http://{i[4][0]}:{port}" for i in infos}

@@ -1,0 +1,123 @@
+"""The mean of a bounded score, by betting.
+
+Null "the mean is at least m" is bet against with E = Π(1 - λ_i (X_i - m)), null "at most m" with Π(1 + λ_i (X_i - m));
+λ_i is fixed before X_i is seen. Source: Waudby-Smith & Ramdas, "Estimating means of bounded random variables by
+betting" (2023), the predictable plug-in of their eq. 26.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from scorer.steering.evidence.mixture import LN2, log_add, spend
+
+_GIVE_UP = -2.0  # a bet that has lost this much (natural log) begins anew
+_NOTHING_LEFT = 1e-12
+
+
+class Moments:
+    """What the next bet may know: σ̂² and μ̂ of all values before it."""
+
+    __slots__ = ("n", "squares", "total")
+
+    def __init__(self) -> None:
+        self.n, self.total, self.squares = 0, 0.0, 0.0
+
+    def stake(self, two_log: float) -> float:
+        """√(2 ln(1/α) / (σ̂² i ln(1 + i))) for the value to come; ``two_log`` is 2 ln(1/α)."""
+        i = self.n + 1
+        return math.sqrt(two_log / ((0.25 + self.squares) * math.log(1 + i)))
+
+    def add(self, x: float) -> None:
+        self.n += 1
+        self.total += x
+        self.squares += (x - (0.5 + self.total) / (self.n + 1)) ** 2
+
+
+class MeanTest:
+    """X in [0, 1] against the limit m: ``log_fail`` grows when the mean is below, ``log_pass`` when it is above.
+
+    The evidence that fails is half a bet that runs from the beginning and half bets that begin anew whenever the
+    running one has lost, so that a fall after a long good time is seen (see mixture.py).
+    """
+
+    def __init__(self, m: float, fail_at: float, pass_at: float) -> None:
+        """``fail_at`` and ``pass_at`` are the ln(1/α) of the two directions; 0 < m < 1."""
+        self.m = m
+        self._two_fail, self._two_pass = 2 * fail_at, 2 * pass_at
+        self._cap_pass, self._cap_fail = 0.5 / m, 0.5 / (1 - m)
+        self.all, self.recent = Moments(), Moments()
+        self.log_pass = 0.0
+        self._steady = 0.0
+        self._starts = 1
+        self._bet = self._opened = math.log(spend(1)) - LN2
+        self._cash = 0.5 * (1 - spend(1))
+        self.log_fail = 0.0
+
+    def update(self, x: float) -> None:
+        d = x - self.m
+        self.log_pass += math.log1p(min(self.all.stake(self._two_pass), self._cap_pass) * d)
+        self._steady += math.log1p(-min(self.all.stake(self._two_fail), self._cap_fail) * d)
+        self._bet += math.log1p(-min(self.recent.stake(self._two_fail), self._cap_fail) * d)
+        self.all.add(x)
+        self.recent.add(x)
+        if self._bet - self._opened < _GIVE_UP:
+            self._begin_anew()
+        held = log_add(self._steady - LN2, self._bet)
+        self.log_fail = log_add(held, math.log(max(self._cash, _NOTHING_LEFT)))
+
+    def _begin_anew(self) -> None:
+        self._starts += 1
+        weight = spend(self._starts)
+        self._cash -= 0.5 * weight
+        self._bet = self._opened = log_add(self._bet, math.log(weight) - LN2)
+        self.recent = Moments()
+
+    @property
+    def n(self) -> int:
+        return self.all.n
+
+    @property
+    def mean(self) -> float | None:
+        return self.all.total / self.all.n if self.all.n else None
+
+    def to_json(self) -> list[Any]:
+        moments = [v for m in (self.all, self.recent) for v in (m.n, m.total, m.squares)]
+        bets = [self.log_pass, self.log_fail, self._steady, self._starts, self._bet, self._opened, self._cash]
+        return [*moments, *bets]
+
+    def load(self, raw: Sequence[Any]) -> None:
+        for moments, values in ((self.all, raw[0:3]), (self.recent, raw[3:6])):
+            moments.n, moments.total, moments.squares = int(values[0]), float(values[1]), float(values[2])
+        self.log_pass, self.log_fail, self._steady = float(raw[6]), float(raw[7]), float(raw[8])
+        self._starts = int(raw[9])
+        self._bet, self._opened, self._cash = float(raw[10]), float(raw[11]), float(raw[12])
+
+
+class Interval:
+    """For display: the confidence sequence of the mean at level 1 - α, both sides together."""
+
+    __slots__ = ("_log", "_moments", "_slack", "_stakes", "_weighted")
+
+    def __init__(self, alpha: float) -> None:
+        self._log = math.log(2 / alpha)
+        self._moments = Moments()
+        self._stakes = self._weighted = self._slack = 0.0
+
+    def update(self, x: float) -> None:
+        stake = min(self._moments.stake(2 * self._log), 0.5)
+        before = (0.5 + self._moments.total) / (self._moments.n + 1)
+        self._stakes += stake
+        self._weighted += stake * x
+        self._slack += (x - before) ** 2 * (-math.log1p(-stake) - stake)
+        self._moments.add(x)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The present interval within [0, 1]; (0, 1) without data."""
+        if not self._stakes:
+            return (0.0, 1.0)
+        middle, half = self._weighted / self._stakes, (self._log + self._slack) / self._stakes
+        return (max(0.0, middle - half), min(1.0, middle + half))

@@ -1,0 +1,208 @@
+"""The same gates on a file of events, one look an event: a standalone judge. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from glidepath.config import Workload
+from glidepath.domain import Outcome, Side
+from glidepath.errors import InputError
+from glidepath.records import Verdict
+from scorer.steering.evidence.gate_base import Gate
+from scorer.steering.evidence.gate_set import Engine
+from scorer.steering.evidence.verdicts import outcome_of
+
+MAX_LINE_BYTES = 1_000_000
+_LARGEST = sys.float_info.max
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One answer. ``t`` in seconds; ``latency_ms`` and ``ttft_ms`` None where not known; scores in [0, 1].
+
+    ``expected`` and ``got``: the class that the baseline gave and the candidate's, "" where there is none.
+    """
+
+    t: float
+    side: Side
+    ok: bool
+    latency_ms: float | None = None
+    ttft_ms: float | None = None
+    agreement: float | None = None
+    noise: float | None = None
+    expected: str = ""
+    got: str = ""
+
+
+@dataclass(slots=True)
+class Judgement:
+    """``decided_at``: index of the event at which each gate reached the verdict that it has in the end."""
+
+    events: int = 0
+    verdicts: tuple[Verdict, ...] = ()
+    decided_at: dict[str, int] = field(default_factory=dict)
+    decision: str = "hold"
+
+    def to_json(self, workload: str) -> dict[str, Any]:
+        gates = {v.gate: _gate_json(v, self.decided_at.get(v.gate)) for v in self.verdicts}
+        return {"workload": workload, "events": self.events, "gates": gates, "decision": self.decision}
+
+
+def _gate_json(verdict: Verdict, decided_at: int | None) -> dict[str, Any]:
+    return {
+        "verdict": verdict.outcome,
+        "value": verdict.value,
+        "limit": verdict.limit,
+        "unit": verdict.unit,
+        "n": verdict.n,
+        "first_decided_at": decided_at,
+        "evidence": round(verdict.evidence, 4),
+        "gating": verdict.gating,
+        "fast": verdict.fast,
+        "missing": verdict.missing,
+        "message": verdict.message,
+    }
+
+
+def judge(workload: Workload, events: Iterable[Event], percent: float | None = None) -> Judgement:
+    """Look at the gates after every event. ``percent``: the share that was set, where known (guards the split).
+
+    Latency is looked at whenever the candidate has 1 % more samples than at the last look, and at the end: fewer
+    looks are as valid as many.
+    """
+    prior = 0.5 if percent is None else min(max(percent / 100, 0.01), 0.99)
+    engine = Engine(workload, percent, prior, kinds=False)
+    watch = _Watch(engine.gates)
+    first = last = 0.0
+    index = -1
+    for index, event in enumerate(events):
+        first, last = (min(first, event.t), max(last, event.t)) if index else (event.t, event.t)
+        _observe(engine, event)
+        watch.note(index)
+    engine.look(everything=True)
+    watch.note(index)
+    seconds = last - first
+    rates = {name: gate.n / seconds for name, gate in engine.gates.items()} if seconds > 0 else {}
+    verdicts = engine.verdicts(rates)
+    return Judgement(index + 1, verdicts, watch.decided_at, decide(verdicts))
+
+
+def _observe(engine: Engine, event: Event) -> None:
+    failed = 0 if event.ok else 1
+    own = event.side is Side.CANDIDATE
+    if own:
+        engine.requests(failed, 1, 0, 0, 0)
+    else:
+        engine.requests(0, 0, 0, failed, 1)
+    engine.close_block()
+    if event.ok and event.latency_ms is not None:
+        engine.signals["total"].add_value(own, event.latency_ms)
+    if event.ok and event.ttft_ms is not None:
+        engine.signals["ttft"].add_value(own, event.ttft_ms)
+    if event.agreement is not None:
+        engine.agreement(event.agreement)
+    if event.expected and event.got:
+        engine.pair({"expected": event.expected, "got": event.got}, {}, noise=False)
+    if event.noise is not None:
+        engine.noise(event.noise)
+    engine.look()
+
+
+class _Watch:
+    """When each gate reached the verdict that it has."""
+
+    def __init__(self, gates: dict[str, Gate]) -> None:
+        self._gates = gates
+        self._last = dict.fromkeys(gates, Outcome.INCONCLUSIVE)
+        self.decided_at: dict[str, int] = {}
+
+    def note(self, index: int) -> None:
+        for name, gate in self._gates.items():
+            outcome = outcome_of(gate)
+            if outcome is not self._last[name]:
+                self._last[name] = outcome
+                self.decided_at[name] = index
+                if outcome is Outcome.INCONCLUSIVE:
+                    del self.decided_at[name]
+
+
+def decide(verdicts: Iterable[Verdict]) -> str:
+    """``rollback_to_zero`` when a fast gate fails, ``rollback`` when another gating one does, ``promote`` when all
+    gating ones pass (each with its least number of samples), else ``hold``. Fast gates and the split need not pass."""
+    gating = [v for v in verdicts if v.gating]
+    failed = [v for v in gating if v.outcome == Outcome.FAIL.value]
+    if any(v.fast for v in failed):
+        return "rollback_to_zero"
+    if failed:
+        return "rollback"
+    proofs = [v for v in gating if not v.fast and v.gate != "split"]
+    return "promote" if proofs and all(v.outcome == Outcome.PASS.value for v in proofs) else "hold"
+
+
+def parse_events(lines: Iterable[bytes], name: str) -> Iterator[Event]:
+    """One JSON object a line; empty lines are skipped. Raises InputError with the line's number."""
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield _parse(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{name}:{number}: {error}") from error
+
+
+def _parse(line: bytes) -> Event:
+    if len(line) > MAX_LINE_BYTES:
+        raise ValueError(f"the line is longer than {MAX_LINE_BYTES} bytes")
+    try:
+        raw = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(raw, dict):
+        raise ValueError("must be a JSON object")  # noqa: TRY004 - one kind of error for every bad line
+    side = raw.get("side")
+    if side not in ("baseline", "candidate"):
+        raise ValueError(f"side: must be baseline or candidate (got {side!r})")
+    ok = raw.get("ok")
+    if not isinstance(ok, bool):
+        raise ValueError(f"ok: must be true or false (got {ok!r})")  # noqa: TRY004
+    t = _number(raw, "t", -math.inf, math.inf)
+    if t is None:
+        raise ValueError("t: is missing (seconds)")
+    latency = _number(raw, "latency_ms", 0, math.inf)
+    if latency is None and ok:
+        raise ValueError("latency_ms: is missing (needed where ok is true)")
+    return Event(
+        t=t,
+        side=Side(side),
+        ok=ok,
+        latency_ms=latency,
+        ttft_ms=_number(raw, "ttft_ms", 0, math.inf),
+        agreement=_number(raw, "agreement", 0, 1),
+        noise=_number(raw, "noise", 0, 1),
+        expected=_label(raw, "expected"),
+        got=_label(raw, "got"),
+    )
+
+
+def _label(raw: dict[str, Any], key: str) -> str:
+    value = raw.get(key, "")
+    if not isinstance(value, str):
+        raise ValueError(f"{key}: must be a string (got {value!r})")  # noqa: TRY004
+    return value
+
+
+def _number(raw: dict[str, Any], key: str, low: float, high: float) -> float | None:
+    value = raw.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+        raise ValueError(f"{key}: must be a number (got {str(value)[:40]!r})")
+    if not low <= value <= high:
+        allowed = f"{low:g} to {high:g}" if high < math.inf else f"at least {low:g}"
+        raise ValueError(f"{key}: must be {allowed} (got {value!r})")
+    return float(value)

@@ -1,0 +1,78 @@
+"""From a gate's running evidence to its verdict, with what is missing and how long that takes."""
+
+from __future__ import annotations
+
+import math
+
+from glidepath.domain import Outcome
+from glidepath.records import Verdict
+from scorer.steering.evidence.formatting import duration_words
+from scorer.steering.evidence.gate_base import Gate
+
+_TOO_EARLY = 0.05  # with less evidence than this nothing can be said of what is missing
+
+
+def verdict_of(gate: Gate, rate: float | None) -> Verdict:
+    """``rate``: the gate's samples a second."""
+    outcome = outcome_of(gate)
+    spec = gate.spec
+    if outcome is Outcome.FAIL and gate.cause is not None and not gate.explained:
+        value, n, message = gate.cause.value, gate.cause.n, gate.cause.words
+        missing = eta = None
+    else:
+        value, n = gate.value, gate.n
+        missing = _missing(gate) if outcome is Outcome.INCONCLUSIVE else None
+        eta = missing / rate if missing is not None and rate else None
+        message = _message(gate, outcome, missing, eta)
+    return Verdict(
+        gate=spec.name,
+        outcome=outcome.value,
+        value=value,
+        limit=spec.limit,
+        unit=spec.unit,
+        n=n,
+        evidence=_evidence(gate, outcome),
+        gating=spec.gating,
+        fast=spec.fast,
+        missing=missing,
+        eta_s=eta,
+        message=message,
+    )
+
+
+def outcome_of(gate: Gate) -> Outcome:
+    """Cheap: no numbers are computed unless the proof is there."""
+    if gate.failed:
+        return Outcome.FAIL
+    if not gate.proven or gate.n == 0 or gate.n < gate.spec.min_samples:
+        return Outcome.INCONCLUSIVE
+    return Outcome.PASS if gate.within else Outcome.INCONCLUSIVE
+
+
+def _evidence(gate: Gate, outcome: Outcome) -> float:
+    """That of the verdict; the larger one while there is none."""
+    fail, passed = gate.fail_peak / gate.spec.fail_at, gate.pass_peak / gate.spec.pass_at
+    return {Outcome.FAIL: fail, Outcome.PASS: passed}.get(outcome, max(fail, passed))
+
+
+def _missing(gate: Gate) -> int | None:
+    """More samples until a decision, if the stronger of the two evidences goes on growing as it did."""
+    short = max(0, gate.spec.min_samples - gate.n)
+    evidence = _evidence(gate, Outcome.INCONCLUSIVE)
+    if gate.proven:
+        return short or None
+    if gate.n == 0 or evidence < _TOO_EARLY:
+        return None
+    return max(short, math.ceil(gate.n * (1 / evidence - 1)))
+
+
+def _message(gate: Gate, outcome: Outcome, missing: int | None, eta: float | None) -> str:
+    if gate.n == 0:
+        return "no data yet"
+    text = gate.words()
+    if outcome is not Outcome.INCONCLUSIVE:
+        return text
+    if missing is None:
+        return f"{text}; undecided"
+    time = f", {duration_words(eta)} at today's rate" if eta is not None else ""
+    return f"{text}; undecided, about {missing} more samples{time}"

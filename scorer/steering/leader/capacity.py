@@ -1,0 +1,159 @@
+"""How full the candidate will be at the next step, from its own metrics.
+
+Load is taken to be linear in the share of the requests that the candidate sees, copies included: at share p with a
+shadow sample s it sees p + (1 − p)·s of them. With s = 100 % it carries the whole load from the first day on, and the
+prediction is what it shows now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+
+from glidepath.config import Config, Workload
+from glidepath.config.backends import Capacity
+from glidepath.domain import Outcome
+from glidepath.records import Verdict
+from scorer.steering.ramp.ramp_policy import policy_of
+
+EVERY_S = 5.0
+TIMEOUT_S = 3.0
+STALE_S = 30.0
+MAX_PAGE_BYTES = 8 * 2**20
+
+log = structlog.get_logger()
+
+
+def gauge_on_page(page: str, metric: str) -> float | None:
+    """The largest sample of ``metric`` on a Prometheus text page (the fullest of several replicas); None: not there."""
+    values: list[float] = []
+    for line in page.splitlines():
+        if not line.startswith(metric):
+            continue
+        rest = line[len(metric) :]
+        if rest[:1] == "{":
+            rest = rest[rest.rfind("}") + 1 :]
+        elif rest[:1] not in (" ", "\t"):
+            continue
+        values += _finite(rest.split()[0] if rest.split() else "")
+    return max(values, default=None)
+
+
+def gauge_in_answer(body: bytes) -> float | None:
+    """The largest value of an instant query's answer. Raises ValueError for what is not one."""
+    try:
+        answer = json.loads(body)
+        if answer["status"] != "success":
+            raise ValueError(f"Prometheus says {answer.get('error', 'error')}")
+        data = answer["data"]
+        if data["resultType"] == "scalar":
+            return max(_finite(str(data["result"][1])), default=None)
+        return max((v for s in data["result"] for v in _finite(str(s["value"][1]))), default=None)
+    except (KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not the answer to an instant query: {error}") from error
+
+
+def _finite(text: str) -> list[float]:
+    try:
+        value = float(text)
+    except ValueError:
+        return []
+    return [value] if math.isfinite(value) else []
+
+
+def seen_share(percent: float, sample: float) -> float:
+    """The percent of all requests that the candidate sees, live and copies."""
+    return percent + (100 - percent) * sample / 100
+
+
+def predict(
+    load: float | None, workload: Workload, percent: float, target: float, source: Capacity, shadow: float | None = None
+) -> Verdict:
+    """The verdict on going from ``percent`` to ``target`` with ``load`` measured now (None: not known).
+
+    ``shadow``: the sample that a person set by hand; None: the configured one.
+    """
+    sample = workload.shadow.sample if shadow is None else shadow
+    gate = workload.gates.capacity
+    limit = source.limit * (1 - (gate.headroom if gate else 0))
+    gating = gate is None or gate.gating
+    unit = source.metric or "load"
+    if load is None:
+        words = "the candidate's load is not known: its metrics cannot be read"
+        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=words)
+    now, then = (seen_share(p, sample) for p in (percent, target))
+    if now <= 0:
+        words = f"{unit} {load:.3g} without any request: what {target:g} % will add cannot be told from it"
+        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=words)
+    expected = load * then / now
+    outcome = Outcome.PASS if expected <= limit else Outcome.FAIL
+    words = f"{unit} {load:.3g} now, {expected:.3g} expected at {target:g} %, limit {limit:.3g}"
+    return Verdict("capacity", outcome.value, expected, limit, unit, 1, gating=gating, message=words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    load: float | None
+    at: float
+
+
+class CandidateLoads:
+    """Reads the load of every candidate whose workload has a capacity gate, beside the steer loop."""
+
+    def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
+        self._workloads = {n: w for n, w in config.workloads.items() if w.gates.capacity is not None}
+        self._sources = {n: config.backends[w.candidate].capacity for n, w in self._workloads.items()}
+        self._readings: dict[str, _Reading] = {}
+        self._clock = clock
+
+    async def run(self) -> None:
+        sources = {name: source for name, source in self._sources.items() if source is not None}
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session:
+            while True:
+                loads = await asyncio.gather(*(self._read(session, n, s) for n, s in sources.items()))
+                for name, load in zip(sources, loads, strict=True):
+                    self._readings[name] = _Reading(load, self._clock())
+                await asyncio.sleep(EVERY_S)
+
+    async def _read(self, session: aiohttp.ClientSession, name: str, source: Capacity) -> float | None:
+        try:
+            if source.metrics is not None:
+                page = await _fetch(session, source.metrics, {})
+                return gauge_on_page(page.decode(errors="replace"), str(source.metric))
+            url = f"{source.prometheus}/api/v1/query"
+            return gauge_in_answer(await _fetch(session, url, {"query": str(source.query)}))
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            log.warning("load_unknown", workload=name, reason=f"{type(error).__name__}: {error}")
+            return None
+
+    def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None:
+        """None: no capacity gate here, or no step left to take. ``shadow``: a sample set by hand."""
+        settings = self._workloads.get(workload)
+        target = policy_of(settings.ramp).next_step(percent) if settings else None
+        if settings is None or target is None:
+            return None
+        source, reading = self._sources[workload], self._readings.get(workload)
+        if source is None:
+            words = "gates.capacity is set, but the candidate's backend has no capacity section to read"
+            return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, None, "", 0, message=words)
+        fresh = reading is not None and self._clock() - reading.at < STALE_S
+        return predict(reading.load if reading and fresh else None, settings, percent, target, source, shadow)
+
+
+async def _fetch(session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> bytes:
+    async with session.get(url, params=query) as response:
+        if response.status != 200:
+            raise ValueError(f"{url} answered {response.status}")
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > MAX_PAGE_BYTES:
+                raise ValueError(f"{url}: longer than {MAX_PAGE_BYTES} bytes")
+        return bytes(body)

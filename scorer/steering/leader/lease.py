@@ -1,0 +1,95 @@
+"""One scorer of a group steers at a time: a lease in Redis, with a fencing token.
+
+The lease ends by itself when its holder stops renewing. A paused process (SIGSTOP, a long garbage collection, a frozen
+virtual machine) does not notice that; therefore
+
+- the holder trusts its lease only until a monotonic deadline counted from *before* the request that renewed it, less a
+  margin, and asks for that at the last moment before each write to an Envoy;
+- state in Redis is written by a script that refuses a fencing token older than one already seen (store.py).
+
+Source of the pattern: Kleppmann, "How to do distributed locking" (2016).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from glidepath import keys, scorer_groups
+from glidepath.redisio import RedisClient
+
+MARGIN = 0.2  # of the lease: the holder gives up this much earlier than Redis does
+
+_RENEW = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+"""
+_RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+_CATCH_UP = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+return 1
+"""
+
+
+class Lease:
+    """``acquire`` or ``renew`` every third of ``duration`` seconds; ``held()`` is the word that counts."""
+
+    def __init__(
+        self,
+        redis: RedisClient,
+        owner: str,
+        duration: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        group: str = "",
+    ) -> None:
+        self.owner, self.duration, self.group = owner, duration, group
+        self._lease_key, self._fence_key = keys.lease_key(group), keys.fence_key(group)
+        self.fence = 0
+        self._redis, self._clock = redis, clock
+        self._until = 0.0
+
+    def held(self) -> bool:
+        return self._clock() < self._until
+
+    async def acquire(self) -> bool:
+        """Try once. The token is drawn after the key is ours; a pause in between makes ``held()`` false, not wrong."""
+        before = self._clock()
+        if not await self._redis.set(self._lease_key, self.owner, nx=True, px=self._milliseconds()):
+            return False
+        self.fence = int(await self._redis.incr(self._fence_key))
+        self._until = before + self.duration * (1 - MARGIN)
+        return self.held()
+
+    async def renew(self) -> bool:
+        """Keep it. False: it is somebody else's, or nobody's, now."""
+        before = self._clock()
+        if not await self._redis.eval(_RENEW, 1, self._lease_key, self.owner, self._milliseconds()):
+            self.drop()
+            return False
+        self._until = before + self.duration * (1 - MARGIN)
+        return True
+
+    async def holder(self) -> str:
+        """Whose it is; "" nobody's."""
+        return await scorer_groups.leader(self._redis, self.group)
+
+    async def release(self) -> None:
+        """Give it up at once, so that the next one need not wait for its end."""
+        self.drop()
+        await self._redis.eval(_RELEASE, 1, self._lease_key, self.owner)
+
+    async def catch_up(self, fence: int) -> None:
+        """Draw no token below one that was seen. Redis may have lost the counter and kept the state: by a flush while
+        a leader was writing, or by a failover of only the node that holds the counter."""
+        await self._redis.eval(_CATCH_UP, 1, self._fence_key, fence)
+
+    def drop(self) -> None:
+        """Stop trusting it, whatever Redis says."""
+        self._until = 0.0
+
+    def _milliseconds(self) -> int:
+        return round(self.duration * 1000)

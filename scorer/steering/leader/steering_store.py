@@ -1,0 +1,215 @@
+"""The steer loop's edge to Redis: streams in; state, status and log out, all behind the fencing token."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from redis.exceptions import ResponseError
+
+from glidepath.domain import Outcomes, ScoredPair
+from glidepath.errors import InputError
+from glidepath.keys import WorkloadKeys
+from glidepath.records import Command, Decision, from_json, to_json
+from glidepath.redisio import RedisClient
+from glidepath.scorer_groups import LIVE_S
+from glidepath.wire import decode_outcomes, decode_scored
+from scorer.steering.state_store import FencedError, News, OwnedError, Record
+
+log = structlog.get_logger()
+
+BATCH = 500  # entries of one stream at once; a full batch is followed by another at once
+CLUSTER_POLL_S = 0.05
+LIVE_MS = round(LIVE_S * 1000)
+RECALL_MS = 86_400_000  # what was said earlier and never answered is not obeyed when a state begins
+SLACK_MS = 1_000  # a command may come in while the write of a tick that has not read it is under way
+LOOK_BACK = 500  # decisions in which the last answered command is looked for
+
+_WRITE = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local last = redis.call('HMGET', KEYS[1], 'fence', 'group', 'at_ms')
+if (last[2] or '') ~= ARGV[5] and last[3] and now - tonumber(last[3]) < tonumber(ARGV[6]) then return last[2] or '' end
+local fence = tonumber(last[1] or '0')
+if tonumber(ARGV[1]) < fence then return fence end
+redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'group', ARGV[5], 'at_ms', string.format('%.0f', now))
+if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'blob', ARGV[2]) end
+if ARGV[3] ~= '' then redis.call('SET', KEYS[2], ARGV[3]) end
+for i = 7, #ARGV do redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'd', ARGV[i]) end
+return 0
+"""
+
+
+_TIME = "return redis.call('TIME')"
+
+
+class RedisStore:
+    """``Store`` on a real Redis, plain or cluster."""
+
+    def __init__(self, redis: RedisClient, *, cluster: bool, log_retention: int, group: str = "") -> None:
+        self._redis, self._cluster, self._log_retention, self._group = redis, cluster, log_retention, group
+
+    async def load(self, workload: str) -> Mapping[str, Any] | None:
+        """The stored state. Raises InputError for one that cannot be read."""
+        blob = await self._redis.hget(WorkloadKeys(workload).state, "blob")
+        if blob is None:
+            return None
+        try:
+            state = json.loads(blob)
+        except ValueError as error:
+            raise InputError(f"the stored state of {workload} is not JSON: {error}") from error
+        if not isinstance(state, dict):
+            raise InputError(f"the stored state of {workload} is not an object")
+        return state
+
+    async def salvage(self, workload: str, now_ms: int) -> str:
+        """For when no state can be read: a blob that is none is kept in the field ``unreadable``, for people.
+
+        Returns the id in the command stream up to which leaders have read for certain: they answer each command in the
+        log, and write something every second.
+        """
+        names = WorkloadKeys(workload)
+        blob, at_ms = await self._redis.hmget(names.state, ["blob", "at_ms"])
+        if blob is not None:
+            await self._redis.hset(names.state, "unreadable", blob)
+        known = [(_id_ms(at_ms) - SLACK_MS, 0) if at_ms else (0, 0), *await self._answered(names.log)]
+        ms, number = max((now_ms - RECALL_MS, 0), *known)
+        return f"{ms}-{number}" if ms <= now_ms else f"{now_ms}-0"  # a clock that was set back since
+
+    async def _answered(self, key: str) -> list[tuple[int, int]]:
+        try:
+            entries = _flat(await self._redis.xrevrange(key, count=LOOK_BACK))
+        except ResponseError:  # not the stream that it should be
+            return []
+        found = []
+        for _, fields in entries:
+            with contextlib.suppress(InputError, KeyError):
+                ms, _, number = str(from_json(Decision, fields[b"d"]).details.get("command_id", "")).partition("-")
+                if (ms + number).isascii() and ms.isdigit() and number.isdigit():
+                    found.append((int(ms), int(number)))
+        return found
+
+    async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]:
+        """Entries after ``cursors`` (workload → stream → id); waits up to ``block_ms`` until there is at least one."""
+        places = {
+            getattr(WorkloadKeys(workload), stream): (workload, stream)
+            for workload, ids in cursors.items()
+            for stream in ids
+        }
+        if not places:
+            return {}
+        positions = {key: cursors[workload][stream] for key, (workload, stream) in places.items()}
+        try:
+            if self._cluster:
+                answers = await self._read_cluster(cursors, block_ms)
+            else:
+                answers = await self._redis.xread(positions, count=BATCH, block=block_ms or None) or []
+        except ResponseError:  # some key is not the stream that it should be: the other workloads go on
+            answers = await self._read_cluster(cursors, block_ms)
+        found: dict[str, dict[str, list[Any]]] = {}
+        for key, entries in _streams(answers):
+            workload, stream = places[_text(key)]
+            found.setdefault(workload, {})[stream] = entries
+        return {workload: _decode(streams) for workload, streams in found.items()}
+
+    async def _read_cluster(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> list[Any]:
+        """One slot a workload: a read may not cross slots, and waiting at one of them would not hear of the others."""
+        deadline = time.monotonic() + block_ms / 1000
+        while True:
+            answers = await asyncio.gather(*(self._read_one(name, ids) for name, ids in cursors.items()))
+            found = [stream for answer in answers for stream in answer]
+            left = deadline - time.monotonic()
+            if found or left <= 0:
+                return found
+            await asyncio.sleep(min(left, CLUSTER_POLL_S))
+
+    async def _read_one(self, workload: str, ids: Mapping[str, str]) -> list[tuple[Any, list[Any]]]:
+        positions = {getattr(WorkloadKeys(workload), stream): at for stream, at in ids.items()}
+        try:
+            return _streams(await self._redis.xread(positions, count=BATCH) or [])
+        except ResponseError as error:
+            log.warning("streams_unreadable", workload=workload, reason=str(error))
+            return []
+
+    async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
+        """One script a workload. Returns what failed, by workload; FencedError where the token is too old, OwnedError
+        where another group wrote a moment ago."""
+        wanted = {workload: record for workload, record in records.items() if not record.empty}
+        if not wanted:
+            return {}
+        pipe = self._redis.pipeline(transaction=False)
+        for workload, record in wanted.items():
+            names = WorkloadKeys(workload)
+            lines = [to_json(decision) for decision in record.decisions]
+            arguments = [fence, record.blob or "", record.status or "", self._log_retention, self._group, LIVE_MS]
+            pipe.eval(_WRITE, 3, names.state, names.status, names.log, *arguments, *lines)
+        answers = await pipe.execute(raise_on_error=False)
+        failed: dict[str, Exception] = {}
+        for workload, answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, Exception):
+                failed[workload] = answer
+            elif isinstance(answer, bytes):
+                failed[workload] = OwnedError(workload, answer.decode(errors="replace"))
+            elif answer:
+                failed[workload] = FencedError(workload, int(answer))
+        return failed
+
+    async def clocks_ms(self, workloads: Sequence[str]) -> Mapping[str, int]:
+        """Unix milliseconds by the Redis that each workload's streams lie in; in a cluster, each node has its own."""
+        pipe = self._redis.pipeline(transaction=False)
+        for workload in workloads:
+            pipe.eval(_TIME, 1, WorkloadKeys(workload).state)
+        answers = await pipe.execute()
+        return {w: int(s) * 1000 + int(us) // 1000 for w, (s, us) in zip(workloads, answers, strict=True)}
+
+
+def _streams(answer: Any) -> list[tuple[Any, list[Any]]]:
+    """RESP2 answers with pairs, RESP3 (and some versions of the client) with a mapping."""
+    return list(answer.items()) if isinstance(answer, dict) else [tuple(pair) for pair in answer]
+
+
+def _decode(streams: Mapping[str, Sequence[Any]]) -> News:
+    outcomes: list[Outcomes] = []
+    scored: list[ScoredPair] = []
+    commands: list[Command] = []
+    cursors: dict[str, str] = {}
+    bad = 0
+    for stream, raw in streams.items():
+        entries = _flat(raw)
+        for entry_id, fields in entries:
+            try:
+                if stream == "outcomes":
+                    outcomes.append(decode_outcomes(fields[b"o"], arrived_ms=_id_ms(entry_id)))
+                elif stream == "results":
+                    scored.append(decode_scored(fields[b"r"]))
+                else:
+                    commands.append(replace(from_json(Command, fields[b"c"]), id=_text(entry_id)))
+            except (InputError, KeyError):
+                bad += 1
+        if entries:
+            cursors[stream] = _text(entries[-1][0])
+    full = any(len(_flat(raw)) >= BATCH for raw in streams.values())
+    return News(tuple(outcomes), tuple(scored), tuple(commands), cursors, bad, full)
+
+
+def _flat(raw: Any) -> list[tuple[Any, Any]]:
+    """The client wraps a stream's entries in one more list under RESP3."""
+    if len(raw) == 1 and isinstance(raw[0], list):
+        return [tuple(entry) for entry in raw[0]]
+    return [tuple(entry) for entry in raw]
+
+
+def _id_ms(entry_id: Any) -> int:
+    """When Redis took the entry in, by its own clock."""
+    head = _text(entry_id).partition("-")[0]
+    return int(head) if head.isascii() and head.isdigit() else 0
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,71 @@
+"""The model registry is told how its model fared: MLflow's REST API, by the HTTP client that is here anyway.
+
+The candidate's model version gets the tag ``glidepath.status`` and the alias of the same value. Source: MLflow's
+REST API, ``model-versions/set-tag``, ``registered-models/alias``, ``model-versions/search``.
+"""
+
+from __future__ import annotations
+
+import json
+
+import aiohttp
+from prometheus_client import Counter
+
+from glidepath.config import Config
+from glidepath.config.processes import RegistrySection
+from glidepath.records import Decision
+from scorer.steering.notify.delivery import Courier, RefusedError
+
+STATUS = {
+    "complete": "production",
+    "roll_back": "failed-canary",
+    "rollback": "failed-canary",  # by a person
+    "fail": "failed-canary",
+    "abort": "failed-canary",
+}
+TAG = "glidepath.status"
+API = "/api/2.0/mlflow"
+MAX_ANSWER_BYTES = 4 * 2**20
+
+
+def registry_courier(config: Config, section: RegistrySection, dropped: Counter) -> Courier:
+    def model(decision: Decision) -> str | None:
+        workload = config.workloads.get(decision.workload)
+        return None if workload is None else section.models.get(workload.candidate)
+
+    async def send(session: aiohttp.ClientSession, decision: Decision) -> None:
+        name, _, version = str(model(decision)).partition("/")
+        status = STATUS[decision.event]
+        base = f"{section.mlflow}{API}"
+        known = version or await _latest(session, base, name)
+        tag = {"name": name, "version": known, "key": TAG, "value": status}
+        async with session.post(f"{base}/model-versions/set-tag", json=tag) as response:
+            response.raise_for_status()
+        alias = {"name": name, "alias": status, "version": known}
+        async with session.post(f"{base}/registered-models/alias", json=alias) as response:
+            response.raise_for_status()
+
+    return Courier("mlflow", send, dropped, lambda d: d.event in STATUS and model(d) is not None)
+
+
+async def _latest(session: aiohttp.ClientSession, base: str, name: str) -> str:
+    query = {"filter": f"name='{name}'", "order_by": "version_number DESC", "max_results": "1"}
+    async with session.get(f"{base}/model-versions/search", params=query) as response:
+        response.raise_for_status()
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise RefusedError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+    version = first_version(bytes(body))
+    if version is None:
+        raise RefusedError(f"MLflow knows no version of {name}")
+    return version
+
+
+def first_version(body: bytes) -> str | None:
+    """The first version in the answer to a search; None when there is none, or it is no such answer."""
+    try:
+        return str(json.loads(body)["model_versions"][0]["version"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None

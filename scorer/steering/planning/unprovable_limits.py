@@ -1,0 +1,95 @@
+"""Limits that no number of samples can prove, and gates that are given nothing to prove them with. Pure."""
+
+from __future__ import annotations
+
+from glidepath.config import Config, Workload
+from glidepath.config.gates import LatencyGate
+from scorer.steering.evidence.gate_specs import GateSpec, latency_name, specs_of
+
+LEAST_RATE, MOST_RATE, MOST_INCREASE = (
+    1e-6,
+    1 - 1e-6,
+    0.98,
+)  # where the gates' own tests end (scorer/steering/evidence/error_gates.py)
+# Buckets are 1.09 % apart, and proving costs up to two of them: of equal sides no smaller ratio is ever shown.
+LEAST_RATIO = 2 ** (2 / 64)
+
+
+def hopeless(workload: Workload) -> tuple[str, ...]:
+    """What keeps a gating gate from ever passing (or failing), whatever the traffic; each with what to set instead."""
+    found = [*_about_setup(workload)]
+    for spec in specs_of(workload, None):
+        reason = unprovable(workload, spec) if spec.gating and not spec.guard else ""
+        if reason and reason not in found:
+            found.append(reason)
+    return tuple(found)
+
+
+def of_workload(config: Config, name: str) -> tuple[str, ...]:
+    """``hopeless``, and what the backends lack for the workload's gates."""
+    workload = config.workload(name)
+    capacity, candidate = workload.gates.capacity, workload.candidate
+    if capacity is None or not capacity.gating or config.backends[candidate].capacity is not None:
+        return hopeless(workload)
+    lack = f"capacity: backends.{candidate} has no capacity section to read, so no step is ever taken; give it one"
+    return (*hopeless(workload), lack)
+
+
+def unprovable(workload: Workload, spec: GateSpec) -> str:
+    """Why no number of samples of a healthy candidate passes this gate, and what would; "" where some number does."""
+    section = section_of(workload, spec.name)
+    if section is not None:
+        return _ratio(spec.name, section)
+    if spec.name == "quality" and spec.limit > MOST_RATE:
+        return (
+            "quality: no number of pairs proves a mean agreement of 1; set min_agreement below what the baseline"
+            " reaches with itself (glidepath calibrate proposes a value)"
+        )
+    if spec.name in ("errors", "errors_rate") and spec.limit < LEAST_RATE:
+        key, of, like = ("max_increase", "an increase", "0.5%") if spec.increase else ("max_rate", "a rate", "1%")
+        return f"{spec.name}: no number of requests proves {of} of 0; set errors.{key} to what may be lost, e.g. {like}"
+    return ""
+
+
+def section_of(workload: Workload, gate: str) -> LatencyGate | None:
+    """The declaration of a latency gate; None for any other gate."""
+    return next((s for s in workload.gates.latency if latency_name(s) == gate), None)
+
+
+def _ratio(name: str, section: LatencyGate) -> str:
+    if section.max_ratio >= LEAST_RATIO:
+        return ""
+    advice = f"set max_ratio above {LEAST_RATIO:.3f}, e.g. 1.2, unless that is meant"
+    if section.max_ratio > 1:
+        return f"{name}: max_ratio {section.max_ratio:g} is finer than latencies are measured; {advice}"
+    return (
+        f"{name}: max_ratio {section.max_ratio:g} asks for a candidate that is faster than the baseline; no number of"
+        f" samples passes one that is as fast; {advice}"
+    )
+
+
+def _about_setup(workload: Workload) -> list[str]:
+    found, shadow, gates = [], workload.shadow, workload.gates
+    quality = gates.quality
+    if quality and quality.gating and quality.margin is not None and not shadow.same_side:
+        found.append("quality_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10")
+    if not shadow.sample or shadow.budget.requests == 0:
+        key = "shadow.budget.requests" if shadow.sample else "shadow.sample"
+        found.append(f"nothing is copied ({key} is 0): at 0 % no gate can pass (promote by hand), and quality nowhere")
+    if gates.signals and gates.signals.gating and not shadow.same_side:
+        found.append("the gates of signals cannot decide without noise pairs: set shadow.same_side, e.g. 10")
+    matter = workload.scoring.classification.matter
+    if matter and workload.task not in ("classification", "auto"):
+        found.append(
+            f"classes: matter names {matter[0]}, but answers of task {workload.task} have no class: no such gate"
+        )
+    for spec in specs_of(workload, None):
+        if spec.gating and no_limit(spec):
+            like = "0.5%" if spec.increase else "1%"
+            found.append(f"{spec.name}: {spec.limit:.0%} is no limit, any candidate keeps it; set e.g. {like}")
+    return found
+
+
+def no_limit(spec: GateSpec) -> bool:
+    """Whether an errors gate allows everything."""
+    return spec.name in ("errors", "errors_rate") and spec.limit > (MOST_INCREASE if spec.increase else MOST_RATE)

@@ -1,0 +1,82 @@
+"""What the ramp is allowed to do, from the configuration; times in milliseconds, shares in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from glidepath.config.cron_line import latest_match
+from glidepath.config.ramp import Freeze, RampSection
+
+MAX_DRILL_MS = 60_000  # a stage of a drill that takes longer has failed
+DRILL_QUIET_MS = 2_000  # no request for this long: none reaches the candidate any more
+DRILL_RAISE_MS = 3_000  # how long a drill from 0 % lets the small weight serve
+
+
+@dataclass(frozen=True, slots=True)
+class RampPolicy:
+    """``approvals`` holds the steps that a person must say yes to."""
+
+    ramp: RampSection
+    approvals: frozenset[float] = frozenset()
+    cool_down_ms: int = 0
+    auto_retry: bool = False
+    max_retries: int = 0
+    require_drill: bool = False
+    validation_ms: int = 0
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        return self.ramp.steps
+
+    @property
+    def last(self) -> float:
+        return self.steps[-1]
+
+    def step_of(self, percent: float) -> int:
+        """The index of the highest step that ``percent`` has reached; -1 below the first."""
+        return sum(1 for step in self.steps if step <= percent) - 1
+
+    def next_step(self, percent: float) -> float | None:
+        return next((step for step in self.steps if step > percent), None)
+
+    def previous_step(self, percent: float) -> float:
+        return next((step for step in reversed(self.steps) if step < percent), 0.0)
+
+    def hold_for(self, percent: float) -> int:
+        """Milliseconds."""
+        return round(self.ramp.rules_at(percent).hold * 1000)
+
+    def samples_for(self, percent: float) -> int:
+        """The candidate's requests that are the least before the next step."""
+        return self.ramp.rules_at(percent).min_samples
+
+
+def policy_of(ramp: RampSection) -> RampPolicy:
+    approvals = (ramp.steps if ramp.approval else ()) if isinstance(ramp.approval, bool) else ramp.approval
+    return RampPolicy(
+        ramp=ramp,
+        approvals=frozenset(approvals),
+        cool_down_ms=round(ramp.cool_down * 1000),
+        auto_retry=ramp.retry == "auto",
+        max_retries=ramp.max_retries,
+        require_drill=ramp.require_drill,
+        validation_ms=round(ramp.validation * 1000),
+    )
+
+
+def frozen_by(windows: Sequence[Freeze], now_ms: int) -> str:
+    """Why nothing may be promoted now, or "". A window opens at each match of its cron line, in its time zone."""
+    for window in windows:
+        lasts = round(window.duration * 1000)
+        opened = latest_match(window.cron, window.timezone, now_ms, lasts)
+        if opened is not None:
+            closes = datetime.fromtimestamp((opened + lasts) / 1000, ZoneInfo(window.timezone))
+            # Another one may open before this one closes, or just then.
+            again = latest_match(window.cron, window.timezone, opened + lasts, lasts) is not None
+            later = " or later" if again else ""
+            why = f": {window.reason}" if window.reason else ""
+            return f"freeze window until {closes:%Y-%m-%d %H:%M} {window.timezone}{later}{why}"
+    return ""

@@ -1,0 +1,72 @@
+"""What the steer loop needs of its store: news in, records out, and how a write is refused. Redis is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from glidepath.domain import Outcomes, ScoredPair
+from glidepath.records import Command, Decision
+from glidepath.scorer_groups import called
+
+START = "0-0"
+
+
+class FencedError(Exception):
+    """A newer leader has written this state: whoever reads this is not the leader any more."""
+
+    def __init__(self, workload: str, fence: int) -> None:
+        super().__init__(f"the state of {workload} was written with token {fence}")
+        self.fence = fence
+
+
+class OwnedError(Exception):
+    """Another group of scorers steers this workload now."""
+
+    def __init__(self, workload: str, group: str) -> None:
+        super().__init__(f"{workload} is steered by {called(group)}")
+        self.group = group
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What came in for one workload since its cursors. ``bad`` counts entries that are no records."""
+
+    outcomes: tuple[Outcomes, ...] = ()
+    scored: tuple[ScoredPair, ...] = ()
+    commands: tuple[Command, ...] = ()
+    cursors: Mapping[str, str] = field(default_factory=dict)
+    bad: int = 0
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one tick wants written for one workload, atomically; None and () leave things as they are."""
+
+    blob: str | None = None
+    status: str | None = None
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return self.blob is None and self.status is None and not self.decisions
+
+
+class Store(Protocol):
+    """What the steer loop needs of Redis."""
+
+    async def load(self, workload: str) -> Mapping[str, Any] | None: ...
+
+    async def salvage(self, workload: str, now_ms: int) -> str: ...
+
+    async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]: ...
+
+    async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]: ...
+
+    async def clocks_ms(self, workloads: Sequence[str]) -> Mapping[str, int]: ...
+
+
+def no_cursors() -> dict[str, str]:
+    return {"outcomes": START, "results": START, "commands": START}

@@ -1,0 +1,86 @@
+"""What the Envoys of docker-compose.yml and deploy/kubernetes read is what is rendered today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from glidepath.config import load_config
+from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
+from glidepath_ops.envoyconfig.write_examples import deployed
+from tests.support.tls import make_certificate
+
+ROOT = Path(__file__).parents[2]
+DEPLOYED = deployed(ROOT / "envoy")
+
+
+def parent(path: Path) -> str:
+    return path.parent.name
+
+
+def test_both_are_rendered() -> None:
+    assert {parent(path) for path in DEPLOYED} == {"demo", "example"}
+
+
+@pytest.mark.parametrize("path", DEPLOYED, ids=parent)
+def test_it_is_what_is_rendered(path: Path) -> None:
+    assert path.read_text() == DEPLOYED[path], "run: make render-examples"
+
+
+@pytest.mark.parametrize("path", DEPLOYED, ids=parent)
+def test_envoy_takes_it(path: Path, tmp_path: Path) -> None:
+    make_certificate(tmp_path, "ca.example.com")[1].rename(tmp_path / "ca.pem")
+    (tmp_path / "cloud").write_text("key")
+    text = (
+        path.read_text()
+        .replace("/run/secrets/glidepath/backends", str(tmp_path))
+        .replace("/etc/ssl/certs/ca-certificates.crt", str(tmp_path / "ca.pem"))
+    )
+    check_strict(yaml.safe_load(text))
+    assert check_splits(yaml.safe_load(text))
+    copy = tmp_path / "envoy.yaml"
+    copy.write_text(text)
+    assert check_with_envoy(copy)
+
+
+def test_in_the_compose_stack_only_clients_port_and_admin_port_listen() -> None:
+    bootstrap = yaml.safe_load((ROOT / "envoy" / "demo" / "envoy.yaml").read_text())
+    listeners = [one["address"] for one in bootstrap["static_resources"]["listeners"]]
+    ports = [
+        one["socket_address"]["port_value"]
+        for one in [*listeners, bootstrap["admin"]["address"]]
+        if "socket_address" in one
+    ]
+    assert ports == [10000, 9901]
+
+
+def rtds_cluster(envoy: dict[str, Any]) -> dict[str, Any]:
+    config = load_config(ROOT / "deploy" / "kubernetes" / "base" / "glidepath.yaml")
+    config = config.model_copy(update={"envoy": config.envoy.model_copy(update=envoy)})
+    clusters = render_bootstrap(config)["static_resources"]["clusters"]
+    return next(one for one in clusters if one["name"] == "glidepath-rtds")
+
+
+def test_envoy_finds_the_scorer_that_steers_behind_the_name_of_all() -> None:
+    cluster = rtds_cluster({"rtds_address": "scorers:18000"})
+    assert (cluster["type"], cluster["health_checks"][0]["tcp_health_check"]) == ("STRICT_DNS", {})
+    assert cluster["common_lb_config"] == {"healthy_panic_threshold": {"value": 0}}
+    assert cluster["close_connections_on_host_health_failure"] is True
+
+
+def test_envoy_asks_again_within_a_second_when_the_leader_is_gone() -> None:
+    bootstrap = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "example" / "envoy.yaml").read_text())
+    layer = next(one["rtds_layer"] for one in bootstrap["layered_runtime"]["layers"] if "rtds_layer" in one)
+    service = layer["rtds_config"]["api_config_source"]["grpc_services"][0]["envoy_grpc"]
+    assert service["retry_policy"]["retry_back_off"]["max_interval"] == "1s"
+
+
+def test_without_a_name_envoy_calls_where_the_scorer_listens() -> None:
+    cluster = rtds_cluster({"rtds_address": None})
+    endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
+    assert endpoint["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": 18000}
+    assert "health_checks" not in cluster

@@ -1,0 +1,305 @@
+"""One access log entry, one outcome: every flag that Envoy can set."""
+
+from __future__ import annotations
+
+import pytest
+from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEntry, ResponseFlags
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.access_log import CLIENT_FLAGS, NOBODYS_FLAGS, UPSTREAM_FLAGS, RequestOutcome, classify
+from extproc.workloads import build_lanes
+from glidepath import keys
+from glidepath.config import parse_config
+from glidepath.domain import Origin, Side
+
+CONFIG = """\
+backends:
+  cloud: {url: "http://127.0.0.1:9001"}
+  onprem: {url: "http://127.0.0.1:9002"}
+  spare: {url: "http://127.0.0.1:9003", credential: {passthrough: true}}
+workloads:
+  chat: {match: {path: /v1/chat/completions}, baseline: cloud, candidate: onprem, shadow: {timeout: 2s}}
+  plain: {match: {path: /v1/embeddings}, baseline: cloud, candidate: spare, fallback: false}
+"""
+LANES = build_lanes(parse_config(CONFIG))
+LIVE, RESCUE = keys.route_name("chat", True), keys.rescue_cluster("onprem", "cloud")
+
+
+def entry(
+    cluster: str = "onprem",
+    status: int = 200,
+    *flags: str,
+    route: str = LIVE,
+    details: str = "via_upstream",
+    duration_ms: int = 120,
+    first_byte_ms: int = 30,
+    origin: str = "",
+    tries: int = 1,
+    chosen: str = "",
+) -> HTTPAccessLogEntry:
+    made = HTTPAccessLogEntry()
+    common = made.common_properties
+    common.route_name, common.upstream_cluster = route, cluster
+    common.start_time.FromMilliseconds(1_000_000)
+    common.duration.FromMilliseconds(duration_ms)
+    common.time_to_first_upstream_rx_byte.FromMilliseconds(first_byte_ms)
+    common.upstream_request_attempt_count = tries
+    if chosen:
+        common.custom_tags[keys.CHOSEN_CLUSTER_TAG] = chosen
+    for flag in flags:
+        setattr(common.response_flags, flag, True)
+    made.response.response_code.value = status
+    made.response.response_code_details = details
+    if origin:
+        made.request.request_headers[keys.HEADER_ORIGIN] = origin
+    return made
+
+
+def live(*args: object, **kwargs: object) -> RequestOutcome:
+    outcome = classify(entry(*args, **kwargs), LANES, shadow=False)  # type: ignore[arg-type]
+    assert outcome is not None
+    return outcome
+
+
+def test_a_good_request_has_its_latency_to_the_last_byte_and_its_first_byte() -> None:
+    assert live() == RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 1_000_120, latency_ms=120.0, ttft_ms=30.0)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "side"),
+    [
+        ("cloud", Side.BASELINE),
+        ("onprem", Side.CANDIDATE),
+        (keys.fallback_cluster("onprem", "cloud"), Side.CANDIDATE),
+        (RESCUE, Side.CANDIDATE),
+    ],
+)
+def test_the_cluster_names_the_side_that_was_chosen(cluster: str, side: Side) -> None:
+    assert live(cluster).side is side
+
+
+def test_a_rescued_request_is_the_candidates_error_though_the_user_saw_200() -> None:
+    outcome = live(RESCUE, 200)
+    assert (outcome.side, outcome.error, outcome.failover) == (Side.CANDIDATE, "failover", True)
+    assert outcome.latency_ms is None
+
+
+LEFT, SPENT = "downstream_connection_termination", "upstream_retry_limit_exceeded"
+DIED = "upstream_reset_after_response_started{protocol_error}"
+
+
+@pytest.mark.parametrize(
+    ("status", "flags", "details", "rescued"),
+    [
+        (200, (), "via_upstream", True),
+        (200, (SPENT,), "via_upstream", True),  # the candidate was slower than its bound, and failed meanwhile
+        (400, (), "via_upstream", True),  # the client's own fault, as it is of the baseline's own requests
+        (401, (SPENT,), "via_upstream", True),  # the baseline is given the client's own credential
+        (503, (SPENT,), "via_upstream", False),
+        (429, (SPENT,), "via_upstream", False),
+        (408, (), "via_upstream", False),
+        (503, ("upstream_connection_failure", SPENT), "upstream_reset_before_response_started{…}", False),
+        (503, ("upstream_connection_termination", SPENT), "upstream_reset_before_response_started{…}", False),
+        (504, ("stream_idle_timeout", SPENT), "stream_idle_timeout", False),
+        (200, ("upstream_protocol_error",), DIED, False),
+        (200, (), DIED, False),
+        (200, (LEFT, "upstream_protocol_error"), DIED, False),
+        (0, (), "", False),
+        (0, (LEFT,), "downstream_remote_disconnect", None),
+        (0, (LEFT, SPENT), "downstream_remote_disconnect", None),
+        (200, (LEFT,), "downstream_remote_disconnect", None),
+    ],
+)
+def test_a_failover_says_whether_the_baseline_answered(
+    status: int, flags: tuple[str, ...], details: str, rescued: bool | None
+) -> None:
+    outcome = live(RESCUE, status, *flags, details=details, tries=2)
+    assert (outcome.side, outcome.error, outcome.failover) == (Side.CANDIDATE, "failover", True)
+    assert outcome.rescued is rescued
+
+
+COMPOSITE = keys.fallback_cluster("onprem", "cloud")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "flag", "tries"),
+    [
+        ("", "upstream_overflow", 2),
+        ("onprem", "no_healthy_upstream", 2),  # the baseline has no host
+        ("", "no_healthy_upstream", 1),  # neither has: the composite passes over a member without
+    ],
+)
+def test_a_rescue_for_which_there_was_no_place_is_a_failed_one_and_not_the_candidates_being_away(
+    cluster: str, flag: str, tries: int
+) -> None:
+    outcome = live(cluster, 503, flag, tries=tries, chosen=COMPOSITE)
+    assert (outcome.side, outcome.error, outcome.failover) == (Side.CANDIDATE, "failover", True)
+    assert outcome.rescued is False
+
+
+def test_a_candidates_own_circuit_breaker_is_no_failover() -> None:
+    outcome = live("", 503, "upstream_overflow", chosen=COMPOSITE)
+    assert (outcome.side, outcome.error, outcome.rescued) == (Side.CANDIDATE, "overflow", None)
+
+
+def test_a_copy_and_a_workload_without_fallback_have_no_rescue() -> None:
+    copy = shadow("onprem", 503, "no_healthy_upstream", tries=2)
+    assert (copy.error, copy.failover) == ("no_healthy_upstream", False)
+    plain = live("spare", 503, "no_healthy_upstream", tries=2, route=keys.route_name("plain", True))
+    assert (plain.side, plain.error, plain.failover) == (Side.CANDIDATE, "no_healthy_upstream", False)
+
+
+def test_a_candidate_that_answers_late_in_a_rescues_place_answers_for_itself() -> None:
+    assert live("onprem", 200, SPENT, tries=2).latency_ms == 120.0
+    broken = live("onprem", 200, "upstream_protocol_error", details=DIED, tries=2)
+    assert (broken.error, broken.failover, broken.rescued) == ("upstream_died", False, None)
+
+
+def test_a_baseline_request_that_somebody_elses_policy_repeats_is_no_failover() -> None:
+    outcome = live("cloud", 503, "upstream_overflow", tries=2)
+    assert (outcome.side, outcome.error, outcome.failover) == (Side.BASELINE, "overflow", False)
+
+
+@pytest.mark.parametrize(("flag", "kind"), UPSTREAM_FLAGS)
+def test_a_flag_of_the_upstream_is_the_sides_error(flag: str, kind: str) -> None:
+    for cluster, route in (("cloud", LIVE), ("spare", keys.route_name("plain", True))):
+        outcome = live(cluster, 503, flag, route=route)
+        assert (outcome.error, outcome.client_abort, outcome.latency_ms) == (kind, False, None)
+        assert live(cluster, 200, flag, route=route).error == kind  # died in mid-answer, after a good status
+
+
+@pytest.mark.parametrize("flag", CLIENT_FLAGS)
+def test_a_client_that_left_is_nobodys_error(flag: str) -> None:
+    outcome = live("onprem", 200, flag, details="downstream_remote_disconnect")
+    assert (outcome.client_abort, outcome.error, outcome.latency_ms) == (True, "", None)
+    assert live("onprem", 0, flag).client_abort
+
+
+@pytest.mark.parametrize("flag", CLIENT_FLAGS)
+def test_a_client_that_left_after_the_upstream_had_failed_does_not_hide_the_failure(flag: str) -> None:
+    assert live("onprem", 200, flag, "upstream_connection_termination").error == "upstream_died"
+
+
+@pytest.mark.parametrize("flag", NOBODYS_FLAGS)
+def test_a_refusal_by_envoy_itself_concerns_no_side(flag: str) -> None:
+    assert classify(entry("onprem", 429, flag), LANES, shadow=False) is None
+
+
+def test_a_refusal_by_an_authorisation_filter_concerns_no_side() -> None:
+    made = entry("onprem", 403)
+    made.common_properties.response_flags.unauthorized_details.reason = 1
+    assert classify(made, LANES, shadow=False) is None
+
+
+def test_every_flag_of_envoy_is_placed_somewhere() -> None:
+    """A new Envoy with a new flag must not pass unnoticed."""
+    harmless = {"delay_injected", "response_from_cache_filter", "upstream_retry_limit_exceeded", "unauthorized_details"}
+    placed = {flag for flag, _ in UPSTREAM_FLAGS} | set(NOBODYS_FLAGS) | set(CLIENT_FLAGS) | harmless
+    assert placed == {field.name for field in ResponseFlags.DESCRIPTOR.fields}
+
+
+def test_death_in_mid_answer_is_told_by_its_details_even_without_a_flag() -> None:
+    details = "upstream_reset_after_response_started{connection_termination}"
+    assert live("onprem", 200, details=details).error == "upstream_died"
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
+def test_a_5xx_is_an_error_of_its_own_kind(status: int) -> None:
+    assert live("cloud", status).error == f"http_{status}"
+
+
+@pytest.mark.parametrize(("status", "kind"), [(408, "http_408"), (429, "rate_limited"), (0, "no_response")])
+def test_statuses_that_speak_of_the_backend_are_errors(status: int, kind: str) -> None:
+    assert live("onprem", status).error == kind
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+def test_other_4xx_are_requests_without_error_and_without_latency(status: int) -> None:
+    outcome = live("onprem", status)
+    assert (outcome.error, outcome.latency_ms, outcome.ttft_ms, outcome.client_abort) == ("", None, None, False)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_denial_is_an_error_where_the_client_had_no_part_in_the_credential(status: int) -> None:
+    assert live("onprem", status).error == f"http_{status}"  # the candidate never gets the client's own
+    assert live("cloud", status).error == ""
+    assert live("spare", status, route=keys.route_name("plain", True)).error == ""  # passthrough
+
+
+def test_without_fallback_the_rescue_cluster_means_nothing() -> None:
+    plain = keys.route_name("plain", False)
+    assert live("spare", route=plain).side is Side.CANDIDATE
+    assert classify(entry(keys.rescue_cluster("spare", "cloud"), route=plain), LANES, shadow=False) is None
+
+
+def shadow(*args: object, backend: str = "onprem", **kwargs: object) -> RequestOutcome:
+    route = keys.shadow_route_name("chat", backend)
+    outcome = classify(entry(*args, route=route, **kwargs), LANES, shadow=True)  # type: ignore[arg-type]
+    assert outcome is not None
+    return outcome
+
+
+@pytest.mark.parametrize(("backend", "side"), [("onprem", Side.CANDIDATE), ("cloud", Side.BASELINE)])
+def test_the_shadow_log_tells_the_side_by_its_route(backend: str, side: Side) -> None:
+    outcome = shadow(backend, backend=backend)
+    assert (outcome.side, outcome.origin, outcome.latency_ms) == (side, Origin.SHADOW, 120.0)
+
+
+def test_a_probe_is_told_by_its_header_and_only_on_the_shadow_listener() -> None:
+    assert shadow(origin="probe").origin is Origin.PROBE
+    assert shadow(origin="nonsense").origin is Origin.SHADOW
+    assert live(origin="probe").origin is Origin.LIVE
+
+
+def test_a_copy_that_ran_into_the_tees_timeout_is_the_sides_error_an_earlier_end_is_not() -> None:
+    left = "downstream_connection_termination"
+    assert shadow("onprem", 0, left, duration_ms=1999).error == "tee_timeout"
+    assert shadow("onprem", 0, left, duration_ms=400).client_abort
+    assert live("onprem", 0, left, duration_ms=1999).client_abort
+
+
+def test_strange_routes_clusters_and_running_requests_are_ignored() -> None:
+    assert classify(entry(route="somebody/else"), LANES, shadow=False) is None
+    assert classify(entry(route=keys.route_name("gone", True)), LANES, shadow=False) is None
+    assert classify(entry("elsewhere"), LANES, shadow=False) is None
+    assert classify(entry("onprem", route=keys.shadow_route_name("chat", "gone")), LANES, shadow=True) is None
+    running = entry()
+    running.common_properties.access_log_type = AccessLogType.DownstreamPeriodic
+    assert classify(running, LANES, shadow=False) is None
+    finished = entry()
+    finished.common_properties.access_log_type = AccessLogType.DownstreamEnd
+    assert classify(finished, LANES, shadow=False) is not None
+
+
+def test_a_missing_first_byte_time_is_not_a_time_of_zero() -> None:
+    assert live(first_byte_ms=0).ttft_ms is None
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_garbage_that_parses_is_classified_or_ignored(garbage: bytes, of_shadow: bool) -> None:
+    made = entry()
+    try:
+        made.MergeFromString(garbage)
+    except Exception:
+        return
+    outcome = classify(made, LANES, of_shadow)
+    assert outcome is None or outcome.workload in LANES
+
+
+@given(
+    st.sampled_from(["cloud", "onprem", RESCUE, "elsewhere"]),
+    st.integers(0, 2**32 - 1),
+    st.sets(st.sampled_from([f.name for f in ResponseFlags.DESCRIPTOR.fields if f.name != "unauthorized_details"])),
+    st.booleans(),
+    st.integers(0, 3),
+)
+def test_no_combination_is_an_error_and_an_abort_at_once(
+    cluster: str, status: int, flags: set[str], tee: bool, tries: int
+) -> None:
+    outcome = classify(entry(cluster, status, *flags, tries=tries), LANES, tee)
+    if outcome is not None:
+        assert not (outcome.error and outcome.client_abort)
+        assert outcome.latency_ms is None or (not outcome.error and not outcome.client_abort)
+        assert outcome.rescued is None or outcome.failover
+        assert not outcome.failover or (outcome.error == "failover" and outcome.side is Side.CANDIDATE)

@@ -1,0 +1,96 @@
+"""Spending: shared by the fleet, never waiting, closed when nobody knows the total."""
+
+from __future__ import annotations
+
+import pytest
+import redis.asyncio
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from extproc.copy_budget import STALE_AFTER_S, Budgets, MemoryCounters, RedisCounters
+from glidepath.keys import WorkloadKeys
+from tests.extproc.twins import config
+
+NOON = 1_800_000_000.0  # 2027-01-15 08:00 UTC
+KEY = f"{WorkloadKeys('chat').budget}:2027-01-15"
+DAY = 86_400.0
+
+
+class AwayCounters:
+    async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]:
+        raise RedisConnectionError(key)
+
+
+async def synced(budget: str, counters: MemoryCounters | None = None) -> Budgets:
+    budgets = Budgets(config(f"{{budget: {budget}}}"))
+    await budgets.sync(counters or MemoryCounters(), NOON)
+    return budgets
+
+
+async def test_without_a_budget_everything_is_allowed() -> None:
+    assert Budgets(config()).allow("chat", "cloud", NOON)
+
+
+async def test_requests_to_the_paid_side_are_counted_at_once() -> None:
+    budgets = await synced("{requests: 2}")
+    assert [budgets.allow("chat", "cloud", NOON) for _ in range(3)] == [True, True, False]
+    assert budgets.allow("chat", "onprem", NOON)  # has no price: costs nothing
+
+
+async def test_a_budget_of_nothing_allows_nothing() -> None:
+    assert not (await synced("{requests: 0}")).allow("chat", "cloud", NOON)
+
+
+async def test_money_is_counted_by_the_tokens_of_the_answer() -> None:
+    budgets = await synced("{cost: 0.005}")
+    assert budgets.allow("chat", "cloud", NOON)
+    budgets.charge("chat", "cloud", input_tokens=1000, output_tokens=2000, now=NOON)  # 1 and 2 a million: 0.005
+    assert not budgets.allow("chat", "cloud", NOON)
+
+
+async def test_two_extprocs_share_one_budget() -> None:
+    counters = MemoryCounters()
+    first, second = await synced("{requests: 3}", counters), await synced("{requests: 3}", counters)
+    assert all(first.allow("chat", "cloud", NOON) for _ in range(2))
+    await first.sync(counters, NOON)
+    await second.sync(counters, NOON)
+    assert counters.values == {KEY: (2, 0.0)}
+    assert [second.allow("chat", "cloud", NOON) for _ in range(2)] == [True, False]
+
+
+async def test_it_is_closed_until_the_total_is_known_and_again_when_it_is_stale() -> None:
+    budgets = Budgets(config("{budget: {requests: 10}}"))
+    assert not budgets.allow("chat", "cloud", NOON)
+    await budgets.sync(MemoryCounters(), NOON)
+    assert budgets.allow("chat", "cloud", NOON + STALE_AFTER_S - 1)
+    with pytest.raises(RedisConnectionError):
+        await budgets.sync(AwayCounters(), NOON + 5)
+    assert not budgets.allow("chat", "cloud", NOON + STALE_AFTER_S + 1)
+    assert budgets.allow("chat", "onprem", NOON + STALE_AFTER_S + 1)
+
+
+async def test_what_was_spent_while_redis_was_away_is_reported_afterwards() -> None:
+    counters = MemoryCounters()
+    budgets = await synced("{requests: 10}", counters)
+    assert budgets.allow("chat", "cloud", NOON)
+    with pytest.raises(RedisConnectionError):
+        await budgets.sync(AwayCounters(), NOON + 1)
+    await budgets.sync(counters, NOON + 2)
+    assert counters.values[KEY] == (1, 0.0)
+
+
+async def test_a_new_day_begins_with_nothing_spent() -> None:
+    budgets = await synced("{requests: 1}")
+    assert budgets.allow("chat", "cloud", NOON)
+    await budgets.sync(MemoryCounters(), NOON + DAY)
+    assert budgets.allow("chat", "cloud", NOON + DAY)
+
+
+async def test_the_real_counters_add_and_expire(redis_url: str) -> None:
+    client = redis.asyncio.from_url(redis_url)
+    try:
+        counters = RedisCounters(client)
+        assert await counters.add(KEY, 2, 0.25) == (2, 0.25)
+        assert await counters.add(KEY, 1, 0.5) == (3, 0.75)
+        assert 0 < await client.ttl(KEY) <= 3 * DAY
+    finally:
+        await client.aclose()

@@ -1,0 +1,146 @@
+"""What may be sent twice, where to, and what stays at home."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.bounded_body import Memory
+from extproc.copy_plan import Order, is_idempotent_inference, plan, share_of, without_secrets
+from extproc.exchange import Chunk, Exchange, Half, RequestHeaders
+from extproc.workloads import Lane, build_lanes
+from glidepath import keys
+from glidepath.config import parse_config
+from glidepath.domain import Coverage, PairKind, Side
+
+CHAT = "/v1/chat/completions"
+
+
+def lane(shadow: str = "{}", path: str = CHAT) -> Lane:
+    text = f"""
+backends: {{cloud: {{url: "http://c"}}, onprem: {{url: "http://o"}}}}
+workloads: {{chat: {{match: {{path: {path}}}, baseline: cloud, candidate: onprem, shadow: {shadow}}}}}
+"""
+    return build_lanes(parse_config(text))["chat"]
+
+
+def exchange(cluster: str = "cloud", path: str = CHAT, method: str = "POST", size: int = 2) -> Exchange:
+    made = Exchange(100, Memory(1000))
+    made.feed(RequestHeaders({":method": method, ":path": path}, cluster), 1)
+    made.feed(Chunk(Half.REQUEST, b"x" * size, True), 2)
+    return made
+
+
+CROSS_TO_CANDIDATE = Order(PairKind.CROSS, Side.CANDIDATE, "onprem")
+CROSS_TO_BASELINE = Order(PairKind.CROSS, Side.BASELINE, "cloud")
+NOISE = Order(PairKind.NOISE, Side.BASELINE, "cloud")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        CHAT,
+        "/v1/chat/completions?api-version=2024-10-21",
+        "/openai/deployments/gpt/chat/completions",
+        "/v1/completions",
+        "/v1/responses",
+        "/v1/embeddings",
+        "/v1/messages",
+        "/generate",
+        "/generate_stream",
+        "/api/chat",
+        "/api/generate",
+        "/v1/rerank",
+        "/v2/models/bert/infer",
+        "/v1beta/models/gemini:generateContent",
+        "/model/claude/invoke",
+    ],
+)
+def test_inference_paths_may_be_sent_twice(path: str) -> None:
+    assert is_idempotent_inference("POST", path, None)
+    assert not is_idempotent_inference("GET", path, None)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/files",
+        "/v1/batches",
+        "/v1/messages/batches",
+        "/v1/threads/t1/messages",
+        "/v1/threads/t1/runs",
+        "/v1/assistants",
+        "/v1/fine_tuning/jobs",
+        "/v1/responses/r1/cancel",
+        "/v1/conversations/c1/responses",
+        "/admin/delete",
+        "/",
+        "*",
+        "",
+        "http://elsewhere/v1/chat/completions",
+    ],
+)
+def test_everything_else_is_never_sent_twice(path: str) -> None:
+    assert not is_idempotent_inference("POST", path, None)
+
+
+def test_the_workloads_own_exact_path_may_be_unless_it_keeps_something() -> None:
+    assert is_idempotent_inference("POST", "/predict-churn/?v=2", "/predict-churn")
+    assert not is_idempotent_inference("POST", "/v1/files", "/v1/files")
+
+
+def test_what_the_baseline_served_goes_to_the_candidate() -> None:
+    assert plan(lane(), exchange(), "id") == ((CROSS_TO_CANDIDATE,), None)
+
+
+@pytest.mark.parametrize("cluster", ["onprem", keys.fallback_cluster("onprem", "cloud")])
+def test_what_the_candidate_served_goes_to_the_baseline(cluster: str) -> None:
+    assert plan(lane(), exchange(cluster), "id") == ((CROSS_TO_BASELINE,), None)
+
+
+def test_the_reverse_rate_leaves_some_out_by_name() -> None:
+    assert plan(lane("{reverse: 0}"), exchange("onprem"), "id") == ((), Coverage.SAMPLED_OUT)
+    assert plan(lane("{reverse: 0}"), exchange("cloud"), "id") == ((CROSS_TO_CANDIDATE,), None)
+
+
+def test_a_share_of_the_baselines_own_goes_to_it_again_never_of_the_candidates() -> None:
+    everything = lane("{same_side: 100}")
+    assert plan(everything, exchange(), "id") == ((CROSS_TO_CANDIDATE, NOISE), None)
+    assert plan(everything, exchange("onprem"), "id") == ((CROSS_TO_BASELINE,), None)
+
+
+def test_cut_unfinished_foreign_and_stateful_requests_are_not_teed() -> None:
+    unfinished = Exchange(100, Memory(1000))
+    unfinished.feed(RequestHeaders({":method": "POST", ":path": CHAT}, "cloud"), 1)
+    for one in (
+        exchange(size=101),
+        unfinished,
+        exchange("strange"),
+        exchange(path="/v1/files"),
+        exchange(method="GET"),
+    ):
+        assert plan(lane(), one, "id") == ((), Coverage.NOT_TEED)
+
+
+@given(st.uuids().map(str))
+def test_the_same_request_falls_the_same_way_everywhere_and_a_higher_rate_only_adds(request_id: str) -> None:
+    share = share_of(request_id, "reverse")
+    assert 0 <= share < 100
+    assert share == share_of(request_id, "reverse") != share_of(request_id, "same-side")
+    kept = [plan(lane(f"{{reverse: {rate}}}"), exchange("onprem"), request_id)[1] is None for rate in (10, 50, 90)]
+    assert kept == sorted(kept)
+
+
+def test_rates_are_kept() -> None:
+    chosen = sum(share_of(f"request-{n}", "reverse") < 25 for n in range(10_000))
+    assert 2_300 < chosen < 2_700
+
+
+def test_credentials_in_the_query_stay_behind() -> None:
+    assert without_secrets("/v1beta/models/g:generateContent?key=SECRET&alt=sse") == (
+        "/v1beta/models/g:generateContent?alt=sse"
+    )
+    assert without_secrets("/x?API_KEY=SECRET") == "/x"
+    assert without_secrets("/x?api-version=1&a=%20b") == "/x?api-version=1&a=%20b"
+    assert without_secrets("/x") == "/x"

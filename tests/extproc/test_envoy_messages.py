@@ -1,0 +1,109 @@
+"""From Envoy's protobuf to events, and what is never let in."""
+
+from __future__ import annotations
+
+import pytest
+from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
+from google.protobuf.message import DecodeError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.bounded_body import Memory
+from extproc.envoy_messages import MAX_HEADER, read, wanted_headers
+from extproc.exceptions import IllegalEventError
+from extproc.exchange import Chunk, Exchange, Half, RequestHeaders, ResponseHeaders, Trailers
+from glidepath.keys import CREDENTIAL_HEADERS
+
+FILTER = "envoy.filters.http.ext_proc"
+
+
+def request_headers(**headers: bytes) -> ProcessingRequest:
+    message = ProcessingRequest()
+    message.request_headers.SetInParent()
+    for name, value in headers.items():
+        message.request_headers.headers.headers.add(key=name.replace("_", "-"), raw_value=value)
+    return message
+
+
+def test_request_headers_with_the_chosen_cluster_and_the_route() -> None:
+    message = request_headers(content_type=b"application/json", host=b"example.com", user_agent=b"curl")
+    message.request_headers.headers.headers.add(key=":path", value="/v1")
+    message.request_headers.end_of_stream = True
+    message.attributes[FILTER].update({"xds.cluster_name": "cloud", "xds.route_name": "glidepath/chat/captured"})
+    expected = {"content-type": "application/json", ":path": "/v1"}
+    assert read(message) == RequestHeaders(expected, "cloud", "glidepath/chat/captured", True)
+
+
+def test_a_header_names_the_chosen_cluster_where_the_filter_may_not_and_goes_no_further() -> None:
+    message = request_headers(x_glidepath_cluster=b"onprem-or-cloud", accept=b"*/*")
+    message.attributes[FILTER].update({"xds.route_name": "glidepath/chat/captured"})
+    assert read(message) == RequestHeaders({"accept": "*/*"}, "onprem-or-cloud", "glidepath/chat/captured")
+    message.attributes[FILTER].update({"xds.cluster_name": "cloud"})
+    assert read(message) == RequestHeaders({"accept": "*/*"}, "cloud", "glidepath/chat/captured")
+
+
+@pytest.mark.parametrize("name", CREDENTIAL_HEADERS)
+def test_a_credential_is_dropped_even_if_it_comes_and_even_if_it_is_configured(name: str) -> None:
+    message = ProcessingRequest()
+    message.request_headers.headers.headers.add(key=name, raw_value=b"SECRET")
+    event = read(message, wanted_headers(frozenset({name})))
+    assert isinstance(event, RequestHeaders)
+    assert event.headers == {}
+
+
+def test_the_sticky_header_comes_along_when_it_is_asked_for() -> None:
+    event = read(request_headers(x_user_id=b"ann"), wanted_headers(frozenset({"x-user-id"})))
+    assert isinstance(event, RequestHeaders)
+    assert event.headers == {"x-user-id": "ann"}
+
+
+def test_a_huge_header_value_is_dropped_and_bad_utf8_does_no_harm() -> None:
+    event = read(request_headers(accept=b"a" * (MAX_HEADER + 1), content_type=b"text/\xff"))
+    assert isinstance(event, RequestHeaders)
+    assert event.headers == {"content-type": "text/\ufffd"}
+
+
+def test_response_headers_with_their_attributes() -> None:
+    message = ProcessingRequest()
+    for name, value in ((":status", b"200"), ("content-type", b"text/event-stream"), ("set-cookie", b"SECRET")):
+        message.response_headers.headers.headers.add(key=name, raw_value=value)
+    message.attributes[FILTER].update({"upstream.request_attempt_count": 2, "response.code_details": "via_upstream"})
+    assert read(message) == ResponseHeaders(200, {"content-type": "text/event-stream"}, 2, "via_upstream", False)
+
+
+@pytest.mark.parametrize("status", [b"", b"20", b"abc", b"2000", "２００".encode()])
+def test_a_status_that_is_none_is_zero(status: bytes) -> None:
+    message = ProcessingRequest()
+    message.response_headers.headers.headers.add(key=":status", raw_value=status)
+    event = read(message)
+    assert isinstance(event, ResponseHeaders)
+    assert event.status == 0
+
+
+def test_bodies_and_trailers_of_both_halves() -> None:
+    for half, name in ((Half.REQUEST, "request"), (Half.RESPONSE, "response")):
+        body = ProcessingRequest()
+        getattr(body, f"{name}_body").body = b"data"
+        getattr(body, f"{name}_body").end_of_stream = True
+        assert read(body) == Chunk(half, b"data", True)
+        trailers = ProcessingRequest()
+        getattr(trailers, f"{name}_trailers").SetInParent()
+        assert read(trailers) == Trailers(half)
+
+
+def test_a_message_of_no_kind_is_illegal() -> None:
+    with pytest.raises(IllegalEventError):
+        read(ProcessingRequest())
+
+
+@given(st.lists(st.binary(max_size=120), max_size=8))
+def test_garbage_from_the_network_is_refused_or_harmless(messages: list[bytes]) -> None:
+    memory = Memory(1000)
+    exchange = Exchange(100, memory)
+    for garbage in messages:
+        try:
+            exchange.feed(read(ProcessingRequest.FromString(garbage)), 1.0)
+        except (DecodeError, IllegalEventError):
+            continue
+    exchange.release()
+    assert memory.held == 0

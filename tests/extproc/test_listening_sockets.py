@@ -1,0 +1,68 @@
+"""Unix sockets: made with their folder, cleaned of the dead, never taken from the living."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from pathlib import Path
+
+import grpc
+import pytest
+
+from extproc import listening_sockets
+from extproc.worker import offset_port
+from glidepath.errors import UnreachableError
+from glidepath_ops.local.child_process import free_ports
+
+
+async def test_folder_and_socket_are_for_us_and_our_group_only(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "extproc.sock"
+    address = f"unix:{path}"
+    listening_sockets.prepare_address(address)
+    server = grpc.aio.server()
+    listening_sockets.bind(server, address)
+    await server.start()
+    listening_sockets.open_to_group(address)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    assert stat.S_IMODE(path.parent.stat().st_mode) & 0o007 == 0
+    with pytest.raises(UnreachableError, match="another process listens"):
+        listening_sockets.prepare_address(address)
+    await server.stop(0)
+    listening_sockets.remove(address)
+    listening_sockets.remove(address)
+    assert not path.exists()
+
+
+def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "extproc.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    listening_sockets.prepare_address(f"unix:{path}")
+    assert not path.exists()
+
+
+def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "extproc.sock"
+    path.write_text("precious")
+    with pytest.raises(UnreachableError, match="no socket"):
+        listening_sockets.prepare_address(f"unix:{path}")
+    assert path.read_text() == "precious"
+
+
+async def test_a_port_that_is_taken_is_an_error_not_a_share() -> None:
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    first, second = (
+        grpc.aio.server(options=listening_sockets.OPTIONS),
+        grpc.aio.server(options=listening_sockets.OPTIONS),
+    )
+    listening_sockets.bind(first, address)
+    await first.start()
+    with pytest.raises(UnreachableError, match="cannot listen"):
+        listening_sockets.bind(second, address)
+    await first.stop(0)
+    await second.stop(0)
+
+
+def test_each_worker_has_its_own_metrics_address() -> None:
+    assert [offset_port("127.0.0.1:9464", i) for i in range(2)] == ["127.0.0.1:9464", "127.0.0.1:9465"]
+    assert [offset_port("unix:/run/m", i) for i in range(2)] == ["unix:/run/m", "unix:/run/m.1"]

@@ -1,0 +1,169 @@
+"""What may not be kept is gone before anything is written, and what is left still parses."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.redaction import BUILTIN, Redactor
+from glidepath.config.processes import RedactionSection
+
+ALL = ("email", "phone", "card", "iban", "ipv4")
+EVERYTHING = Redactor(RedactionSection(builtin=ALL))
+
+
+def redact(text: str, content_type: str = "application/json", redactor: Redactor = EVERYTHING) -> str:
+    redacted = redactor.redact(text.encode(), content_type)
+    assert redacted is not None
+    return redacted.decode()
+
+
+def test_every_builtin_of_the_configuration_is_here() -> None:
+    assert set(BUILTIN) == set(ALL)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("write to ann.lee+x@mail.example.com now", "write to [redacted] now"),
+        ("call +49 30 1234567 or (212) 555-0187.", "call [redacted] or [redacted]."),
+        ("212-555-0187", "[redacted]"),
+        ("card 4111 1111 1111 1111, thanks", "card [redacted], thanks"),
+        ("IBAN DE89370400440532013000, GB29 NWBK 6016 1331 9268 19", "IBAN [redacted], [redacted]"),
+        ("IBAN DE89 3704 0044 0532 0130 00 please", "IBAN [redacted] please"),
+        ("from 192.168.0.1 to 10.0.0.255", "from [redacted] to [redacted]"),
+    ],
+)
+def test_what_is_personal_goes(text: str, expected: str) -> None:
+    assert redact(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"created": 1730000000, "total_duration": 5043500667}',
+        "4111 1111 1111 1112",
+        "DE89 3704 0044 0532 0130 02",
+        "version 1.2.3.4.5 of 300.1.1.1",
+        "in 2024-10-21 at 3.14159",
+        "a @ b",
+    ],
+)
+def test_what_only_looks_like_it_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_a_bare_number_in_json_becomes_a_number() -> None:
+    text = '{"card": 4111111111111111, "list": [4111111111111111], "text": "4111111111111111"}'
+    assert json.loads(redact(text)) == {"card": 0, "list": [0], "text": "[redacted]"}
+
+
+def test_an_escape_before_a_match_is_not_part_of_it() -> None:
+    text = json.dumps({"content": 'mail:\nann@example.com\t212-555-0187 "bob@example.com" <c@example.com>'})
+    content = 'mail:\n[redacted]\t[redacted] "[redacted]" <[redacted]>'
+    assert json.loads(redact(text)) == {"content": content}
+    assert json.loads(redact(text.replace("<", "\\u003c").replace("@", "\\u0040"))) == {"content": content}
+    cut = redact(text[:-3])  # what was cut is no JSON any more
+    assert "example" not in cut.replace("c@example.co", "")
+    assert "\\[" not in cut
+
+
+def test_keys_are_text_too() -> None:
+    assert json.loads(redact('{"ann@example.com": true}')) == {"[redacted]": True}
+
+
+def test_json_without_anything_personal_is_left_byte_for_byte() -> None:
+    text = '{ "a" : 1.50, "b": "\\u00e9\\ud800", "n": 12345678, "deep": [[[]]] }'
+    assert redact(text) == text
+
+
+def test_a_lone_surrogate_beside_a_match_survives() -> None:
+    for kind in ("application/json", "text/event-stream"):
+        text = (
+            'data: {"a": "\\ud800 ann@example.com"}' if kind.startswith("text") else '{"a": "\\ud800 ann@example.com"}'
+        )
+        assert json.loads(redact(text, kind).removeprefix("data: ")) == {"a": "\ud800 [redacted]"}
+
+
+@pytest.mark.parametrize("text", ["[" * 500 + "]" * 500, "\\n" * 60_000, "[" * 100_000])
+def test_a_body_with_more_parts_than_can_be_looked_through_is_not_kept_or_unchanged(text: str) -> None:
+    redacted = Redactor(RedactionSection(builtin=ALL)).redact(text.encode(), "application/json")
+    assert redacted in (None, text.encode())
+
+
+def test_a_persons_own_patterns_apply_after_the_builtin_ones() -> None:
+    redactor = Redactor(RedactionSection(patterns=(r"EMP-\d{4}", "(?i)project osprey")))
+    assert redact("EMP-1234 works on Project Osprey", redactor=redactor) == "[redacted] works on [redacted]"
+
+
+def test_without_rules_bytes_pass_as_they_are() -> None:
+    assert Redactor(RedactionSection()).redact(b"\xff ann@example.com", "") == b"\xff ann@example.com"
+
+
+def test_bytes_that_are_no_text_survive() -> None:
+    assert EVERYTHING.redact(b"\xff\x00 ann@example.com \xfe", "") == b"\xff\x00 [redacted] \xfe"
+
+
+def test_a_pattern_that_would_run_for_ever_costs_the_body_not_the_process() -> None:
+    redactor = Redactor(RedactionSection(patterns=(r"(a|a?)+$",)), time_limit=0.05)
+    started = time.monotonic()
+    assert redactor.redact(b"a" * 5000 + b"!", "text/plain") is None
+    assert time.monotonic() - started < 5
+    assert redactor.timeouts == 1
+
+
+def sse(*pieces: str) -> str:
+    events = [{"choices": [{"index": 0, "delta": {"content": piece}}], "object": "chunk"} for piece in pieces]
+    return "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+
+
+def contents(text: str) -> str:
+    lines = [line[6:] for line in text.splitlines() if line.startswith("data: {")]
+    return "".join(json.loads(line)["choices"][0]["delta"]["content"] for line in lines)
+
+
+def test_what_a_stream_delivers_in_pieces_is_found() -> None:
+    redacted = redact(sse("mail jo", "hn@exa", "mple.c", "om, ok"), "text/event-stream; charset=utf-8")
+    assert contents(redacted) == "mail [redacted], ok"
+    assert redacted.count("data: ") == 5
+    assert redacted.endswith("data: [DONE]\n\n")
+
+
+def test_ndjson_streams_too() -> None:
+    lines = [json.dumps({"message": {"content": piece}, "done": False}) for piece in ("jo", "hn@example.com")]
+    redacted = redact("\n".join(lines), "application/x-ndjson")
+    assert "".join(json.loads(line)["message"]["content"] for line in redacted.splitlines()) == "[redacted]"
+
+
+def test_parallel_choices_are_not_mixed() -> None:
+    events = [
+        {"choices": [{"index": index, "delta": {"content": piece}}]}
+        for index, piece in ((0, "a@b"), (1, "x "), (0, ".com"), (1, "y"))
+    ]
+    text = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+    redacted = [json.loads(line[6:]) for line in redact(text, "text/event-stream").splitlines() if line]
+    assert [e["choices"][0]["delta"]["content"] for e in redacted] == ["[redacted]", "x ", "", "y"]
+
+
+def test_a_stream_without_anything_personal_is_left_byte_for_byte() -> None:
+    text = sse("Paris", " is", " nice").replace('": ', '":')
+    assert redact(text, "text/event-stream") == text
+
+
+@given(st.text(max_size=200), st.sampled_from(["application/json", "text/event-stream", "application/x-ndjson"]))
+def test_any_text_is_redacted_without_an_error_and_once_is_enough(text: str, content_type: str) -> None:
+    once = EVERYTHING.redact(text.encode("utf-8", "surrogatepass"), content_type)
+    assert once is not None
+    assert EVERYTHING.redact(once, content_type) == once
+
+
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=8))
+def test_no_address_survives_however_a_stream_is_cut(pieces: list[str]) -> None:
+    text = "x ann.lee@example.com y"
+    cuts = sorted(hash(piece) % len(text) for piece in pieces)
+    parts = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    assert contents(redact(sse(*parts), "text/event-stream")) == "x [redacted] y"

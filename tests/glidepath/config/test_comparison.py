@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from glidepath.config import parse_config
+from glidepath.config.comparison import DEFAULT_WEIGHTS, ScoringSection
+from glidepath.errors import ConfigError
+
+FULL = """\
+    scoring:
+      weights: {length: 0.1, numbers: 1}
+      floor_rate: 5%
+      classification: {labels: {junk: spam}, matter: [fraud], pattern: "label: (.*)"}
+      extraction:
+        schema: {type: object, required: [total]}
+        unordered: [items, "items[].tags"]
+        tolerance: {total: 0.01, "items[].weight": "1%"}
+      rerank: {k: 5}
+      evaluator: {url: "http://127.0.0.1:8000", model: judge, between: [0.4, 0.85], budget: 10}
+"""
+
+
+def test_everything_in_the_documentation_is_accepted(valid_yaml: str) -> None:
+    scoring = parse_config(valid_yaml + FULL).workload("chat").scoring
+    assert scoring.weight("length") == 0.1
+    assert scoring.weight("negation") == DEFAULT_WEIGHTS["negation"]
+    assert scoring.extraction.schema_ == {"type": "object", "required": ["total"]}
+    assert scoring.floor_rate == 0.05
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("weights: {nmbers: 0.5}", "unknown signal 'nmbers'"),
+        ("weights: {numbers: 2}", "less than or equal to 1"),
+        ("classification: {pattern: '('}", "not a regular expression"),
+        ("extraction: {schema: {type: 5}}", "not a JSON schema"),
+        ("extraction: {tolerance: {total: -1}}", "total: must be a number"),
+        ("extraction: {tolerance: {total: 1 km}}", "total: must be a number"),
+        ("embeddings: {same_space: maybe}", "same_space"),
+        ("rerank: {k: 0}", "greater than or equal to 1"),
+        ("evaluator: {url: 'ftp://x', model: m}", "http"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_is_allowed(valid_yaml: str, setting: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=r"workloads\.chat\.scoring") as caught:
+        parse_config(valid_yaml + f"    scoring:\n      {setting}\n")
+    assert said in str(caught.value)
+
+
+def test_weights_are_shares() -> None:
+    assert all(0 <= weight <= 1 for weight in DEFAULT_WEIGHTS.values())
+    assert ScoringSection().weight("empty") == 1.0

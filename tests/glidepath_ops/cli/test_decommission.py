@@ -1,0 +1,101 @@
+"""`glidepath decommission` as a user runs it, against a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio
+import yaml
+
+from glidepath.keys import WorkloadKeys
+from glidepath.records import Decision, WorkloadStatus, from_json, to_json
+
+CHAT = WorkloadKeys("chat")
+
+
+class Cli:
+    def __init__(self, file: Path, client: Any) -> None:
+        self.file, self.client = file, client
+
+    async def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        command = [sys.executable, "-m", "glidepath_ops", "decommission", *arguments, "-c", str(self.file)]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    async def stands(self, phase: str, percent: float) -> None:
+        status = WorkloadStatus("chat", phase, percent, 6, (1, 100), 1, 1, agreement=0.9)
+        await self.client.set(CHAT.status, to_json(status))
+
+    async def log(self) -> list[Decision]:
+        return [from_json(Decision, fields[b"d"]) for _, fields in await self.client.xrange(CHAT.log)]
+
+
+@pytest.fixture
+async def cli(tmp_path: Path, valid_yaml: str, redis_url: str) -> AsyncIterator[Cli]:
+    path = tmp_path / "glidepath.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(valid_yaml) | {"redis": {"url": redis_url}}))
+    client = redis.asyncio.from_url(redis_url)
+    yield Cli(path, client)
+    await client.aclose()
+
+
+async def test_before_the_end_it_says_no_and_leaves_nothing(cli: Cli, tmp_path: Path) -> None:
+    await cli.stands("baking", 50)
+    status, out, _ = await cli("chat", "--archive", str(tmp_path / "end.tar.gz"))
+    assert status == 1
+    assert "50 % at the candidate" in out
+    assert "not yet" in out
+    assert not (tmp_path / "end.tar.gz").exists()
+    assert await cli.log() == []
+
+
+async def test_at_the_end_it_archives_and_logs(cli: Cli, tmp_path: Path) -> None:
+    await cli.stands("completed", 100)
+    earlier = Decision(1, "chat", "promote", 0, 100, "validating", "all gates pass")
+    await cli.client.xadd(CHAT.log, {"d": to_json(earlier)})
+    status, out, error = await cli("chat", "--archive", str(tmp_path / "end.tar.gz"), "--json")
+    assert status == 0, error
+    assert json.loads(out)["archive"] == str(tmp_path / "end.tar.gz")
+    assert [decision.event for decision in await cli.log()] == ["promote", "decommission"]
+    with tarfile.open(tmp_path / "end.tar.gz") as tar:
+        files = {m.name.partition("/")[2]: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
+    assert set(files) == {
+        "README.txt",
+        "MANIFEST.sha256",
+        "glidepath.yaml",
+        "envoy.yaml",
+        "status.json",
+        "checklist.json",
+        "decisions.jsonl",
+    }
+    kept = [json.loads(line)["event"] for line in files["decisions.jsonl"].decode().splitlines()]
+    assert kept == ["promote", "decommission"]
+    assert yaml.safe_load(files["glidepath.yaml"])["workloads"]["chat"]["baseline"] == "cloud"
+    assert "static_resources" in yaml.safe_load(files["envoy.yaml"])
+
+
+async def test_by_force_the_log_says_against_what(cli: Cli, tmp_path: Path) -> None:
+    await cli.stands("validating", 100)
+    status, _, _ = await cli("chat", "--archive", str(tmp_path / "e.tar.gz"), "--force", "--reason", "budget ends")
+    assert status == 1
+    (decision,) = await cli.log()
+    assert decision.reason == "budget ends; forced against: validated"
+
+
+async def test_without_a_workload_it_shows_the_order(cli: Cli) -> None:
+    await cli.stands("completed", 100)
+    status, out, _ = await cli("--json")
+    assert status == 0
+    (one,) = json.loads(out)["order"]
+    assert (one["workload"], one["in_the_way"], one["ended"]) == ("chat", [], False)
+    assert (await cli("chat"))[0] == 0
+    assert (await cli("nosuch"))[2] == "glidepath: unknown workload 'nosuch' (known: chat)\n"

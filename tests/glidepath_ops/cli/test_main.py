@@ -1,0 +1,75 @@
+"""The entry point: what becomes of output that nobody takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.evidence import BACKENDS
+
+RUN = (sys.executable, "-c", "from glidepath_ops.cli import main; main()")
+FULL = "glidepath: standard output: cannot be written: No space left on device\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "glidepath.yaml"
+    path.write_text(BACKENDS)
+    return path
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    path = tmp_path / "events.jsonl"
+    line = {"t": 1, "ok": True, "latency_ms": 5, "agreement": 0.9}
+    path.write_text("".join(json.dumps(line | {"side": side}) + "\n" for side in ("baseline", "candidate")))
+    return path
+
+
+@pytest.fixture
+def commands(config: Path, events: Path) -> tuple[tuple[str, ...], ...]:
+    return (
+        ("--help",),
+        ("plan", "-c", str(config)),
+        ("judge", "-c", str(config), "-w", "chat", str(events)),
+        ("calibrate", "-c", str(config), "-w", "chat", "--from", str(events)),
+    )
+
+
+def test_a_full_disk_is_one_line_and_exit_2(commands: tuple[tuple[str, ...], ...]) -> None:
+    for command in commands:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([*RUN, *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (2, FULL)
+
+
+def test_a_reader_that_has_gone_is_nobodys_error(commands: tuple[tuple[str, ...], ...]) -> None:
+    for command in commands:
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run([*RUN, *command], stdout=write, stderr=subprocess.PIPE, text=True, timeout=60)
+        os.close(write)
+        assert (done.returncode, done.stderr) == (1, "")
+
+
+def closed(*command: str) -> tuple[int, str]:
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *RUN, *command], capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def test_results_that_a_closed_standard_output_loses_are_one_line_and_exit_2(
+    commands: tuple[tuple[str, ...], ...], tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text('{"id": "a", "request": {}, "baseline": "yes", "candidate": "yes"}\n')
+    for command in (*commands, ("score", str(pairs))):
+        assert closed(*command) == (2, "glidepath: standard output: cannot be written: it is closed\n")
+
+
+def test_a_service_runs_without_a_standard_output() -> None:
+    assert closed("extproc", "--help") == (0, "")

@@ -1,0 +1,246 @@
+"""status, hold … drill and log, as a user runs them, against a real Redis and a steering loop that acts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from glidepath.config import load_config
+from glidepath.keys import WorkloadKeys
+from glidepath.records import Decision
+from glidepath.redisio import connect
+from glidepath_ops.cli.log import lines
+from glidepath_ops.cli.redis_session import actor
+from glidepath_ops.local.child_process import free_ports
+from scorer.steering.envoy.actuator import MemoryActuator
+from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.steer_loop import SteerLoop
+from scorer.steering.leader.steer_metrics import SteerMetrics
+from scorer.steering.leader.steering_store import RedisStore
+from tests.support.steering import Scripted
+
+
+class Cli:
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    async def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        command = [sys.executable, "-c", "from glidepath_ops.cli import main; main()", *arguments, "-c", str(self.file)]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def file(tmp_path: Path, valid_yaml: str, redis_url: str) -> Path:
+    path = tmp_path / "glidepath.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(valid_yaml) | {"redis": {"url": redis_url}}))
+    return path
+
+
+@pytest.fixture
+def twins(file: Path) -> Path:
+    """With a second workload, batch."""
+    data = yaml.safe_load(file.read_text())
+    data["workloads"]["batch"] = data["workloads"]["chat"] | {"match": {"path": "/v1/batch"}}
+    file.write_text(yaml.safe_dump(data))
+    return file
+
+
+@pytest.fixture
+def lost(tmp_path: Path, valid_yaml: str) -> Path:
+    """A configuration whose Redis is not there."""
+    path = tmp_path / "lost.yaml"
+    redis = {"url": f"redis://127.0.0.1:{free_ports(1)[0]}/0"}
+    path.write_text(yaml.safe_dump(yaml.safe_load(valid_yaml) | {"redis": redis}))
+    return path
+
+
+@pytest.fixture
+async def cli(file: Path) -> AsyncIterator[Cli]:
+    """With a steer loop that has one Envoy in memory."""
+    config = load_config(file)
+    redis, stop = connect(config.redis), asyncio.Event()
+    store = RedisStore(redis, cluster=False, log_retention=1000)
+    actuator = MemoryActuator()
+    metrics = SteerMetrics(CollectorRegistry())
+    loop = SteerLoop(config, store, Lease(redis, "me", 3), lambda _: actuator, Scripted(), metrics)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(loop.run(stop))
+        yield Cli(file)
+        stop.set()
+    await redis.aclose()
+
+
+async def test_a_day_at_the_wheel(cli: Cli) -> None:
+    status, out, _ = await cli("hold", "chat", "--reason", "lunch")
+    assert (status, out) == (0, "chat: hold, 0 %, now held: lunch\n")
+    assert (await cli("hold", "chat"))[0] == 0  # said twice it is the same
+    status, _, err = await cli("approve", "chat")
+    assert status == 2
+    assert "approve chat: nothing waits for an approval" in err
+    assert (await cli("resume", "chat"))[1] == "chat: resume, 0 %, now shadow: by command\n"
+    status, out, _ = await cli("promote", "chat", "--json")
+    assert (json.loads(out)["to_percent"], json.loads(out)["phase"]) == (1, "baking")
+    _, out, _ = await cli("status")
+    assert "chat" in out
+    assert "1 of 1" in out
+    assert "quality" in out
+    _, out, _ = await cli("status", "--json", "--workload", "chat")
+    assert json.loads(out)["chat"]["percent"] == 1
+    assert (await cli("rollback", "chat"))[0] == 0
+    status, _, err = await cli("retry", "chat")
+    assert status == 2
+    assert "--force does not wait" in err
+    assert (await cli("abort", "chat", "--reason", "enough"))[0] == 0
+    status, out, _ = await cli("log", "--json")
+    decisions = [json.loads(line) for line in out.splitlines()]
+    assert [d["event"] for d in decisions if d["actor"] != "glidepath"] == [
+        "hold",
+        "hold",
+        "refused",
+        "resume",
+        "promote",
+        "rollback",
+        "refused",
+        "abort",
+    ]
+    assert (await cli("log", "annotate", decisions[-1]["id"], "--cause", "a bad GPU"))[0] == 0
+    _, out, _ = await cli("log")
+    assert "cause: a bad GPU" in out
+
+
+async def test_the_shadow_share_is_set_shown_and_given_back(cli: Cli) -> None:
+    status, out, _ = await cli("shadow", "chat", "10%", "--reason", "quota")
+    line = "chat: shadow, candidate at 0 %, now shadow: 10 % of the requests are copied: quota\n"
+    assert (status, out) == (0, line)
+    _, out, _ = await cli("status", "--json")
+    assert "shadow share set by hand to 10 % (configured: 100 %)" in json.loads(out)["chat"]["message"]
+    assert "as many requests as configured are copied" in (await cli("shadow", "chat", "auto"))[1]
+    for share in ("101", "nan", "some"):
+        status, _, err = await cli("shadow", "chat", share)
+        assert status == 2
+        assert f"shadow {share}: must be a percent from 0 to 100, or auto" in err
+    _, out, _ = await cli("log", "--json")
+    decisions = [json.loads(line) for line in out.splitlines()]
+    assert [(d["event"], d["details"].get("shadow_percent")) for d in decisions] == [("shadow", 10), ("shadow", None)]
+    assert decisions[0]["actor"] == actor()
+
+
+async def test_a_decision_may_be_named_by_its_time_alone_and_is_written_in_full(cli: Cli) -> None:
+    _, out, _ = await cli("hold", "chat", "--json")
+    named = json.loads(out)["id"]
+    assert (await cli("log", "annotate", f"00{named.partition('-')[0]}", "--cause", "not\nhungry"))[0] == 0
+    _, out, _ = await cli("log")
+    assert "    cause: not hungry\n" in out
+    _, out, _ = await cli("log", "--json")
+    assert json.loads(out.splitlines()[-1])["details"]["target"] == named
+
+
+async def test_mistakes_are_one_line_and_exit_2(cli: Cli) -> None:
+    for arguments, words in [
+        (("status", "--workload", "nope"), "unknown workload 'nope' (known: chat)"),
+        (("promote", "nope"), "unknown workload 'nope' (known: chat)"),
+        (("approve", "chat"), "nothing waits for an approval"),
+        (("log", "annotate", "soon", "--cause", "x"), "is no id of a decision"),
+        (("log", "annotate", "1-1", "--cause", "x"), "no decision 1-1 in the log of chat"),
+        (("log", "annotate", "1", "--cause", "x"), "no decision 1 in the log of chat"),
+        (("log", "annotate", "²-1", "--cause", "x"), "'²-1' is no id of a decision (as `glidepath log` shows them"),
+        (("log", "annotate", "9" * 21 + "-0", "--cause", "x"), "is no id of a decision"),
+        (("log", "annotate", str(2**64), "--cause", "x"), "is no id of a decision"),
+        (("log", "annotate", "1-1", "--cause", " "), "--cause: is empty"),
+    ]:
+        status, out, err = await cli(*arguments)
+        assert (status, out) == (2, "")
+        assert words in err
+        assert err.count("\n") == 1
+
+
+async def test_numbers_without_end_are_refused(cli: Cli) -> None:
+    for option in ("--wait", "--percent"):
+        for value in ("inf", "nan", "-1"):
+            status, out, err = await cli("promote", "chat", f"{option}={value}")
+            assert (status, out) == (2, "")
+            assert option in err
+
+
+async def test_without_a_scorer_a_command_says_that_nobody_acted_and_stays(file: Path) -> None:
+    cli, config = Cli(file), load_config(file)
+    status, _, err = await cli("hold", "chat", "--wait", "0.2")
+    assert status == 2
+    assert "no scorer acted on it within 0.2 s" in err
+    assert (await cli("resume", "chat", "--no-wait"))[0] == 0
+    _, out, _ = await cli("status")
+    assert "no scorer has steered it yet" in out
+    redis = connect(config.redis)
+    assert await redis.xlen(WorkloadKeys("chat").commands) == 2
+    await redis.aclose()
+
+
+async def test_no_redis_is_one_line_and_exit_2(lost: Path) -> None:
+    for arguments in (("status",), ("hold", "chat"), ("log",), ("scorer",)):
+        status, _, err = await Cli(lost)(*arguments)
+        assert status == 2
+        assert "redis.url" in err
+        assert err.count("\n") == 1
+
+
+async def test_a_redis_that_is_none_is_one_line_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    file = tmp_path / "web.yaml"
+    data = yaml.safe_load(valid_yaml) | {"redis": {"url": f"redis://127.0.0.1:{port}/0"}}
+    file.write_text(yaml.safe_dump(data))
+    line = file.read_text().splitlines().index("redis:") + 2
+    async with server:
+        for arguments in (("status",), ("rollback", "chat"), ("scorer",)):
+            status, _, err = await Cli(file)(*arguments)
+            assert status == 2
+            assert err.startswith(f"glidepath: {file}:{line}: redis.url: redis://127.0.0.1:{port}/0: no Redis")
+            assert err.count("\n") == 1
+
+
+def test_a_cause_is_shown_at_its_own_workloads_decision_only() -> None:
+    def decision(workload: str, event: str, entry: str, **details: str) -> Decision:
+        return Decision(0, workload, event, 0, 0, "shadow", f"why {workload}", details=details, id=entry)
+
+    shown = lines(
+        [
+            decision("chat", "fail", "5-0"),
+            decision("batch", "fail", "5-0"),
+            decision("chat", "annotate", "6-0", target="5-0"),
+        ]
+    )
+    assert [line.strip() for line in shown if "cause" in line] == ["cause: why chat"]
+    assert shown.index("    cause: why chat") == 2
+
+
+async def test_an_id_that_two_workloads_have_asks_which_one(twins: Path) -> None:
+    redis = connect(load_config(twins).redis)
+    for name in ("chat", "batch"):
+        await redis.xadd(WorkloadKeys(name).log, {"d": "{}"}, id="5-0")
+    await redis.aclose()
+    status, _, err = await Cli(twins)("log", "annotate", "5", "--cause", "x")
+    assert status == 2
+    assert "which one is meant, with --workload? (5-0 of " in err
+
+
+def test_a_user_with_a_number_but_no_name_can_steer() -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    assert actor(nameless) == f"uid-{os.getuid()}@{socket.gethostname()}"

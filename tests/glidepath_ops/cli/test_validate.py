@@ -1,0 +1,60 @@
+"""validate, as a person runs it on a configuration that is valid and yet will not do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from glidepath.errors import ConfigError
+from glidepath_ops.cli.main import build_app
+from tests.support.evidence import BACKENDS
+
+
+def validate(path: Path, text: str) -> tuple[int, str]:
+    """The status and what is said on stderr; errors of ours come as they are."""
+    path.write_text(BACKENDS + text)
+    done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(path)], catch_exceptions=False)
+    return done.exit_code, done.stderr
+
+
+def test_a_gate_that_can_never_pass_is_a_warning_with_its_place(tmp_path: Path) -> None:
+    status, said = validate(tmp_path / "g.yaml", "    gates: {latency: {max_ratio: 0.5}}\n")
+    assert status == 0
+    assert said.startswith(f"glidepath: warning: {tmp_path}/g.yaml:9: workloads.chat.gates: latency_p99: max_ratio 0.5")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("    gates: {capacity: {}}\n", "capacity: backends.onprem has no capacity section to read"),
+        (
+            "    scoring: {classification: {matter: [spam]}}\n",
+            "matter names spam, but answers of task chat have no class",
+        ),
+    ],
+)
+def test_a_gate_that_has_nothing_to_read_is_a_warning(tmp_path: Path, text: str, words: str) -> None:
+    status, said = validate(tmp_path / "g.yaml", text)
+    assert status == 0
+    assert words in said
+
+
+def test_a_configuration_that_will_do_is_valid_without_a_word(tmp_path: Path) -> None:
+    assert validate(tmp_path / "g.yaml", "") == (0, "")
+
+
+@pytest.mark.parametrize("zone", ["Europe", "''", "../etc/passwd"])
+def test_a_time_zone_that_is_none_is_one_line(tmp_path: Path, zone: str) -> None:
+    text = f"    ramp: {{freeze: [{{cron: '0 0 * * *', duration: 1h, timezone: {zone}}}]}}\n"
+    with pytest.raises(ConfigError, match=r"g\.yaml:9: workloads\.chat\.ramp\.freeze\[0\]\.timezone: must be an IANA"):
+        validate(tmp_path / "g.yaml", text)
+
+
+@pytest.mark.parametrize("cron", ["0 0 30 2 *", "@daily", "R R * * *", "0 0 * * * *"])
+def test_a_freeze_that_never_comes_is_one_line(tmp_path: Path, cron: str) -> None:
+    text = f"    ramp: {{freeze: [{{cron: '{cron}', duration: 1h}}]}}\n"
+    with pytest.raises(ConfigError, match=r"g\.yaml:9: workloads\.chat\.ramp\.freeze\[0\]\.cron: (must be five|never)"):
+        validate(tmp_path / "g.yaml", text)

@@ -1,0 +1,139 @@
+"""The checklist before a baseline ends: what stands against it, and the order of the ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+
+from glidepath.config import Config, parse_config
+from glidepath.records import Decision, Verdict, WorkloadStatus
+from glidepath_ops.decommission.checklist import Facts, Item, Level, blocked, checklist, in_order, users_of
+
+DAY_MS = 86_400_000
+NOW_MS = 100 * DAY_MS
+
+
+def configured(**sections: Any) -> Config:
+    """Two workloads leave ``cloud``; chat waits for batch."""
+    sides = {"baseline": "cloud", "candidate": "onprem"}
+    data: dict[str, Any] = {
+        "backends": {
+            "cloud": {"url": "https://api.example.com", "credential": {"env": "CLOUD_KEY"}},
+            "onprem": {"url": "http://127.0.0.1:9002"},
+            "other": {"url": "http://127.0.0.1:9003"},
+        },
+        "workloads": {
+            "chat": {"match": {"path": "/v1/chat/completions"}, **sides, "after": "batch"},
+            "batch": {"match": {"path": "/v1/batch"}, **sides, "probes": {"prompts": ["?"], "path": "/v1/completions"}},
+        },
+    }
+    for name, changes in sections.items():
+        data.setdefault(name, {})
+        data[name] = {k: {**data[name].get(k, {}), **v} if isinstance(v, dict) else v for k, v in changes.items()} | {
+            k: v for k, v in data[name].items() if k not in changes
+        }
+    return parse_config(yaml.safe_dump(data))
+
+
+def status(workload: str, phase: str = "completed", percent: float = 100, **changes: Any) -> WorkloadStatus:
+    whole = WorkloadStatus(workload, phase, percent, 6, (1, 5, 100), NOW_MS - 40 * DAY_MS, NOW_MS, agreement=0.97)
+    return replace(whole, **changes)
+
+
+def decision(workload: str, event: str, **details: Any) -> Decision:
+    return Decision(1, workload, event, 100, 100, "completed", f"{event} it was", details=details)
+
+
+DONE = Facts(status("batch"), (decision("batch", "drill", passed=True),))
+
+
+def found(items: list[Item], what: str) -> Item:
+    return next(item for item in items if item.what == what)
+
+
+def test_a_workload_that_is_done_has_nothing_in_its_way() -> None:
+    items = checklist(configured(), "batch", {"batch": DONE}, NOW_MS)
+    assert blocked(items) == []
+    assert found(items, "migrated and validated").level is Level.OK
+    assert found(items, "way back rehearsed").level is Level.OK
+    assert found(items, "both sides in sync").detail == "agreement 0.970"
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (None, "no scorer has steered it"),
+        (status("batch", "baking", 50), "50 % at the candidate, baking"),
+        (status("batch", "validating", since_ms=NOW_MS - 20 * DAY_MS), "100 % at the candidate, validating"),
+        (status("batch", "held"), "100 % at the candidate, held"),
+    ],
+)
+def test_a_workload_that_is_not_done_is_refused(state: WorkloadStatus | None, words: str) -> None:
+    (item,) = blocked(checklist(configured(), "batch", {"batch": Facts(state)}, NOW_MS))
+    assert item.detail == words
+    assert item.remedy
+
+
+def test_the_rest_of_the_validation_is_said_in_days() -> None:
+    state = status("batch", "validating", since_ms=NOW_MS - 20 * DAY_MS)
+    (item,) = blocked(checklist(configured(), "batch", {"batch": Facts(state)}, NOW_MS))
+    assert item.remedy == "wait: the validation ends in 10.0 days"
+
+
+def test_a_permanent_hybrid_keeps_its_baseline() -> None:
+    config = configured(workloads={"batch": {"ramp": {"steps": [5, 60]}}})
+    (item,) = blocked(checklist(config, "batch", {"batch": Facts(status("batch", percent=60))}, NOW_MS))
+    assert "ends at 60 %" in item.detail
+
+
+def test_a_gate_that_fails_at_the_end_is_refused() -> None:
+    failing = Verdict("quality", "fail", 0.5, 0.85, "", 300)
+    facts = Facts(status("batch", verdicts=(failing,)))
+    assert [item.what for item in blocked(checklist(configured(), "batch", {"batch": facts}, NOW_MS))] == ["gates"]
+
+
+def test_what_else_uses_the_backend_keeps_it_and_its_credential() -> None:
+    config = configured(
+        envoy={"default_backend": "cloud"},
+        workloads={"back": {"match": {"path": "/x"}, "baseline": "other", "candidate": "cloud"}},
+    )
+    items = checklist(config, "batch", {"batch": DONE}, NOW_MS)
+    others = {item.what: item.detail for item in items if item.level is Level.WARN and "used by" in item.what}
+    assert others == {
+        "cloud used by chat": "as its baseline and fallback; not steered yet",
+        "cloud used by back": "as its candidate; not steered yet",
+        "cloud used by envoy.default_backend": "for requests of no workload",
+    }
+    assert found(items, "revoke the credential").detail == (
+        "env CLOUD_KEY, at the provider and in the secret store; not before: back, chat, envoy.default_backend"
+    )
+    assert set(users_of(config, "cloud")) == {"chat", "batch", "back"}
+
+
+def test_the_last_one_may_end_the_contract() -> None:
+    ended = replace(DONE, decisions=(*DONE.decisions, decision("batch", "decommission")))
+    items = checklist(configured(), "chat", {"chat": Facts(status("chat")), "batch": ended}, NOW_MS)
+    assert "not before" not in found(items, "end the contract").detail
+    assert found(items, "batch before it").level is Level.OK
+
+
+def test_the_less_critical_one_ends_first() -> None:
+    items = checklist(configured(), "chat", {"chat": Facts(status("chat")), "batch": DONE}, NOW_MS)
+    assert found(items, "batch before it").remedy.startswith("glidepath decommission batch first")
+    assert in_order(configured(), {"chat": 1, "batch": 1000}) == ["batch", "chat"]
+    chain = configured(workloads={"internal": {"match": {"path": "/i"}, "baseline": "cloud", "candidate": "onprem"}})
+    assert in_order(chain, {"batch": 900, "internal": 10, "chat": 5}) == ["internal", "batch", "chat"]
+
+
+def test_a_way_back_that_was_never_tried_or_failed_is_a_warning() -> None:
+    for decisions in ((), (decision("batch", "drill", passed=False),)):
+        items = checklist(configured(), "batch", {"batch": replace(DONE, decisions=decisions)}, NOW_MS)
+        assert found(items, "way back rehearsed").level is Level.WARN
+
+
+def test_failing_probes_are_a_warning() -> None:
+    items = checklist(configured(), "batch", {"batch": replace(DONE, probes_failing="baseline cloud")}, NOW_MS)
+    assert found(items, "both sides in sync").detail == "synthetic probes fail: baseline cloud"

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from glidepath.domain import Side
+from glidepath_ops.demo.answer_sources import LlamaCpp, Pace, WrittenTexts
+from glidepath_ops.demo.backend_server import Backend
+from glidepath_ops.demo.client_load import Clients, Profile
+from glidepath_ops.demo.injected_faults import REFUSALS, SLOW_FACTOR, Fault
+from glidepath_ops.demo.openai_api import read_json, read_stream
+from glidepath_ops.demo.written_answers import texts
+
+PATH = "/v1/chat/completions"
+GOOD = (texts()[0].first, texts()[0].second)
+PACE = Pace(first=0.01, chunk=0.001, sigma=0.01)
+
+
+def backend(seed: int = 1) -> Backend:
+    rng = random.Random(seed)
+    return Backend("small", WrittenTexts(Side.CANDIDATE, "small", PACE, rng), rng)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[TestClient]:
+    async with TestClient(TestServer(backend().app())) as client:
+        yield client
+
+
+def body(stream: bool = False) -> dict[str, object]:
+    return {"model": "any", "messages": [{"role": "user", "content": texts()[0].prompt}], "stream": stream}
+
+
+async def test_it_answers_as_json_and_as_a_stream(client: TestClient) -> None:
+    whole = read_json(await (await client.post(PATH, json=body())).read())
+    streamed = read_stream(await (await client.post(PATH, json=body(stream=True))).read())
+    assert whole.text in GOOD
+    assert streamed.text in GOOD
+    assert whole.model == streamed.model == "small"
+
+
+async def test_what_it_cannot_read_is_a_400(client: TestClient) -> None:
+    response = await client.post(PATH, data=b"nonsense")
+    assert response.status == 400
+    assert (await response.json())["error"]["type"] == "invalid_request_error"
+
+
+async def test_errors_are_503s_and_resets_and_the_first_is_stamped(client: TestClient) -> None:
+    before = time.time() * 1000
+    await client.put("/control/fault", json={"fault": "errors"})
+    seen: list[int | str] = []
+    for _ in range(20):
+        try:
+            seen.append((await client.post(PATH, json=body())).status)
+        except aiohttp.ClientError:
+            seen.append("reset")
+    assert set(seen) == {503, "reset"}
+    state = await (await client.get("/control/state")).json()
+    assert before <= state["first_bad_ms"] <= time.time() * 1000
+    assert state["bad"] == 20
+
+
+async def test_a_quality_fault_gives_well_formed_bad_answers(client: TestClient) -> None:
+    await client.put("/control/fault", json={"fault": "quality"})
+    reads = [read_json(await (await client.post(PATH, json=body())).read()) for _ in range(20)]
+    assert not any(read.problem for read in reads)
+    assert not any(read.text in GOOD for read in reads)
+    assert any(read.text in REFUSALS for read in reads)
+
+
+async def test_a_fault_that_is_taken_out_is_gone(client: TestClient) -> None:
+    await client.put("/control/fault", json={"fault": "errors"})
+    await client.put("/control/fault", json={"fault": "none"})
+    assert (await client.post(PATH, json=body())).status == 200
+    assert (await (await client.get("/control/state")).json())["first_bad_ms"] == 0
+
+
+async def test_an_unknown_fault_is_refused_with_the_allowed_ones(client: TestClient) -> None:
+    response = await client.put("/control/fault", json={"fault": "mood"})
+    assert response.status == 400
+    assert "none, errors, latency, quality" in (await response.json())["error"]["message"]
+
+
+def test_a_slow_backend_takes_three_times_as_long() -> None:
+    normal = PACE.times(10, random.Random(5))
+    slow = PACE.times(10, random.Random(5), SLOW_FACTOR)
+    assert [b / a for a, b in zip(normal, slow, strict=True)] == pytest.approx([3.0] * 10)
+
+
+async def test_a_passed_on_answer_keeps_its_bytes() -> None:
+    upstream = backend()
+    async with TestServer(upstream.app()) as llama, aiohttp.ClientSession() as session:
+        rng = random.Random(1)
+        written = WrittenTexts(Side.CANDIDATE, "small", PACE, rng)
+        passing = Backend("small", LlamaCpp(str(llama.make_url("")).rstrip("/"), session, written), rng)
+        async with TestClient(TestServer(passing.app())) as client:
+            read = read_stream(await (await client.post(PATH, json=body(stream=True))).read())
+            assert read.text in GOOD
+            await client.put("/control/fault", json={"fault": "latency"})
+            assert (await client.post(PATH, json=body())).status == 200
+            assert (await (await client.get("/control/state")).json())["bad"] == 1
+
+
+async def run_clients(server: TestServer, profile: Profile, until: int) -> Clients:
+    clients, stop = Clients(str(server.make_url("")).rstrip("/"), profile, random.Random(2)), asyncio.Event()
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(clients.run(stop))
+        while True:
+            if clients.stats.requests + clients.stats.skipped >= until:
+                break
+            await asyncio.sleep(0.01)
+        stop.set()
+    return clients
+
+
+async def test_clients_ask_in_both_forms_and_check_every_answer() -> None:
+    async with TestServer(backend().app()) as server:
+        profile = Profile(rate=200, prompts=[text.prompt for text in texts()])
+        stats = (await run_clients(server, profile, until=40)).stats
+    assert stats.answered == stats.requests >= 40
+    assert stats.errors == 0
+    assert stats.models == {"small": stats.requests}
+    assert stats.p50_ms() is not None
+
+
+async def test_clients_count_what_failed_by_its_kind() -> None:
+    one = backend()
+    one.state.fault = Fault.ERRORS
+    async with TestServer(one.app()) as server:
+        stats = (await run_clients(server, Profile(rate=200, prompts=["Why?"]), until=30)).stats
+    assert stats.errors == stats.requests
+    assert set(stats.error_kinds) == {"status 503", "ServerDisconnectedError"}
+
+
+async def test_clients_leave_out_what_would_pile_up() -> None:
+    async with TestServer(backend().app()) as server:
+        stats = (await run_clients(server, Profile(rate=500, prompts=["Why?"], max_in_flight=1), until=60)).stats
+    assert stats.skipped > 0
+    assert stats.errors == 0

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from glidepath.records import Decision, SideStatus, Verdict, WorkloadStatus
+from glidepath_ops.demo.client_load import ClientStats
+from glidepath_ops.demo.observer import Seen
+from glidepath_ops.demo.screen import Frame, LiveView, PlainView, View, make_view
+
+VERDICTS = (
+    Verdict("quality", "pass", 0.93, 0.75, "", 120, 1.4),
+    Verdict("latency_p50", "inconclusive", None, 1.5, "ratio", 3, 0.1),
+)
+STATUS = WorkloadStatus(
+    workload="chat",
+    phase="baking",
+    percent=25,
+    step=2,
+    steps=(5, 10, 25),
+    since_ms=0,
+    updated_at_ms=0,
+    message="latency_p50 needs 20 more samples",
+    verdicts=VERDICTS,
+    baseline=SideStatus(100, 0, 120.5, 180, 210, 44),
+    candidate=SideStatus(30, 2, 110, None, None, None),
+    agreement=0.931,
+    pairs_scored=120,
+)
+LOG = [
+    Decision(0, "chat", "promote", 10, 25, "baking", "all gates pass"),
+    Decision(0, "chat", "roll_back", 25, 0, "rolling_back", "9 of 9 failed", trigger="errors_fast"),
+]
+
+
+def frame(elapsed: float, seen: Seen) -> Frame:
+    stats = ClientStats(requests=200, answered=199, errors=1)
+    stats.recent_ms.extend([100.0, 120.0, 140.0])
+    return Frame(elapsed, seen, stats, "promotion")
+
+
+def shown(view_type: type[LiveView] | type[PlainView], frames: list[Frame], width: int = 110) -> str:
+    out = io.StringIO()
+    view: View = view_type(Console(file=out, force_terminal=view_type is LiveView, width=width, height=50))
+    with view:
+        view.say("starting")
+        for one in frames:
+            view.show(one)
+    return out.getvalue()
+
+
+def test_plain_lines_tell_each_decision_once_and_the_state_now_and_then() -> None:
+    first, both = Seen(STATUS, LOG[:1], 25.0), Seen(STATUS, LOG, 0.0)
+    text = shown(PlainView, [frame(1, first), frame(1.1, first), frame(2, both), frame(7, both)])
+    assert text.count("all gates pass") == 1
+    assert "[errors_fast] 9 of 9 failed" in text
+    assert text.count("agreement 0.931") == 2
+    assert "\x1b" not in text
+
+
+def test_the_page_shows_weights_sides_gates_and_log() -> None:
+    text = shown(LiveView, [frame(1, Seen(STATUS, LOG, 25.0))])
+    for expected in ("25.0 %", "onprem", "quality", "inconclusive", "0.931", "roll_back", "1 failed", "120 pairs"):
+        assert expected in text
+
+
+@pytest.mark.parametrize("view", [LiveView, PlainView])
+@pytest.mark.parametrize("width", [20, 80, 200])
+def test_any_width_and_an_empty_state_will_do(view: type[LiveView] | type[PlainView], width: int) -> None:
+    assert "starting" in shown(view, [frame(0, Seen()), frame(9, Seen(STATUS, LOG, None))], width)
+
+
+def test_without_a_terminal_there_are_lines() -> None:
+    assert isinstance(make_view(Console(file=io.StringIO())), PlainView)
+    assert isinstance(make_view(Console(file=io.StringIO(), force_terminal=True)), LiveView)

@@ -1,0 +1,230 @@
+"""Every sick Envoy and Redis gets the finding, and the remedy, that its sickness deserves."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from glidepath.config import Config, parse_config
+from glidepath.scorer_groups import Holder
+from glidepath_ops.doctor.checks import examine, examine_envoy, examine_redis
+from glidepath_ops.doctor.facts import EnvoyFacts, Finding, Level, RedisFacts
+from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+
+YAML = """\
+backends:
+  cloud: {url: "http://127.0.0.1:9001"}
+  onprem: {url: "http://127.0.0.1:9002"}
+workloads:
+  chat:
+    match: {path: /v1/chat/completions}
+    baseline: cloud
+    candidate: onprem
+    sticky: {header: x-user-id}
+"""
+CONFIG = parse_config(YAML)
+
+
+def facts(config: Config = CONFIG, **changes: Any) -> EnvoyFacts:
+    """A healthy Envoy that runs what is rendered, in the shape of its own dump."""
+    bootstrap = render_bootstrap(config)
+    listeners = bootstrap["static_resources"]["listeners"]
+    tables = [
+        manager["typed_config"]["route_config"]
+        for listener in listeners
+        for chain in listener["filter_chains"]
+        for manager in chain["filters"]
+    ]
+    clusters = bootstrap["static_resources"]["clusters"]
+    kind = "type.googleapis.com/envoy.admin.v3."
+    dump = {
+        "configs": [
+            {"@type": f"{kind}BootstrapConfigDump", "bootstrap": bootstrap},
+            {"@type": f"{kind}ListenersConfigDump", "static_listeners": [{"listener": one} for one in listeners]},
+            {"@type": f"{kind}RoutesConfigDump", "static_route_configs": [{"route_config": one} for one in tables]},
+            {"@type": f"{kind}ClustersConfigDump", "static_clusters": [{"cluster": one} for one in clusters]},
+        ]
+    }
+    connected = {"stats": [{"name": "cx_active", "value": "1"}, {"name": "cx_connect_fail"}]}
+    well = {
+        "server_info": {"version": "abc/1.40.0/Clean/RELEASE/BoringSSL"},
+        "dump": dump,
+        "clusters": {"cluster_statuses": [{"name": "glidepath-extproc", "host_statuses": [connected]}]},
+        "stats": {"access_logs.grpc_access_log.logs_written": 7},
+        "clock_skew_s": 0.1,
+    }
+    return EnvoyFacts("http://127.0.0.1:9901", **(well | changes))
+
+
+def finding(findings: list[Finding], check: str) -> Finding:
+    return next(f for f in findings if f.check == check)
+
+
+def edited(*path: str | int, value: Any) -> EnvoyFacts:
+    """The healthy Envoy with one thing in its dump changed."""
+    dump = copy.deepcopy(dict(facts().dump))
+    node: Any = dump["configs"]
+    for part in path[:-1]:
+        node = node[part]
+    node[path[-1]] = value
+    return facts(dump=dump)
+
+
+MANAGER = (1, "static_listeners", 0, "listener", "filter_chains", 0, "filters", 0, "typed_config")
+ROUTE = (2, "static_route_configs", 0, "route_config", "virtual_hosts", 0, "routes", 0, "route")
+FILTERS = facts().section("ListenersConfigDump")["static_listeners"][0]["listener"]["filter_chains"][0]["filters"][0][
+    "typed_config"
+]["http_filters"]
+EXT_PROC = next(i for i, f in enumerate(FILTERS) if f["typed_config"]["@type"].endswith("ExternalProcessor"))
+
+SICK = [
+    (facts(error="refused"), "reachable", Level.FAIL, "envoy.admin"),
+    (facts(server_info={"version": "abc/1.30.2/Clean"}), "version", Level.FAIL, "1.36"),
+    (facts(server_info={"version": "abc/1.38.0/Clean"}), "version", Level.WARN, "upgrade"),
+    (facts(server_info={}), "version", Level.WARN, "Envoy"),
+    (edited(0, "bootstrap", "layered_runtime", value={"layers": []}), "runtime layer", Level.FAIL, "admin_layer"),
+    (
+        edited(0, "bootstrap", "admin", "address", value={"socket_address": {"address": "0.0.0.0"}}),
+        "admin exposure",
+        Level.WARN,
+        "127.0.0.1",
+    ),
+    (facts(clock_skew_s=-30.0), "clock", Level.WARN, "NTP"),
+    (facts(clock_skew_s=None), "clock", Level.WARN, "proxy"),
+    (edited(*MANAGER, "http_filters", value=FILTERS[EXT_PROC + 1 :]), "ext_proc filter", Level.FAIL, "render"),
+    (
+        edited(*MANAGER, "http_filters", EXT_PROC, "typed_config", "observability_mode", value=False),
+        "ext_proc filter",
+        Level.FAIL,
+        "render",
+    ),
+    (facts(clusters={}), "extproc health", Level.FAIL, "render"),
+    (
+        facts(
+            clusters={
+                "cluster_statuses": [
+                    {
+                        "name": "glidepath-extproc",
+                        "host_statuses": [{"stats": [{"name": "cx_connect_fail", "value": "3"}]}],
+                    }
+                ]
+            }
+        ),
+        "extproc health",
+        Level.FAIL,
+        "glidepath extproc",
+    ),
+    (edited(*MANAGER, "access_log", value=[]), "access log", Level.FAIL, "render"),
+    (facts(stats={}), "access log", Level.WARN, "send a request"),
+    (
+        facts(stats={"a.grpc_access_log.logs_written": 5, "a.grpc_access_log.logs_dropped": 2}),
+        "access log",
+        Level.WARN,
+        "away",
+    ),
+    (edited(*ROUTE, "weighted_clusters", "runtime_key_prefix", value="theirs"), "chat: split", Level.FAIL, "render"),
+    (
+        edited(*ROUTE, "weighted_clusters", "clusters", value=[{"name": "cloud"}, {"name": "onprem-or-cloud"}]),
+        "chat: split",
+        Level.FAIL,
+        "candidate first",
+    ),
+    (
+        facts(runtime={"entries": {"glidepath.chat.weight.cloud": {"final_value": "9000"}}}),
+        "chat: weights",
+        Level.FAIL,
+        "one POST",
+    ),
+    (edited(*ROUTE, "hash_policy", value=[]), "chat: stickiness", Level.FAIL, "render"),
+    (
+        edited(2, "static_route_configs", 0, "route_config", "virtual_hosts", 0, "routes", value=[]),
+        "chat: routes",
+        Level.FAIL,
+        "render",
+    ),
+]
+
+
+@pytest.mark.parametrize(("envoy", "check", "level", "remedy"), SICK, ids=[f"{c}: {r}" for _, c, _, r in SICK])
+def test_a_sickness_is_found_with_its_remedy(envoy: EnvoyFacts, check: str, level: Level, remedy: str) -> None:
+    found = finding(examine_envoy(CONFIG, envoy), check)
+    assert found.level is level, found
+    assert remedy in found.remedy
+
+
+def test_what_is_rendered_is_healthy() -> None:
+    findings = examine_envoy(CONFIG, facts())
+    assert {f.level for f in findings} == {Level.OK}, [f for f in findings if f.level is not Level.OK]
+    assert not any(f.remedy for f in findings)
+
+
+def test_a_fleet_by_rtds_needs_the_rtds_layer() -> None:
+    config = parse_config(YAML + "envoy: {actuator: rtds}\n")
+    assert finding(examine_envoy(config, facts()), "runtime layer").level is Level.FAIL
+    assert finding(examine_envoy(config, facts(config)), "runtime layer").level is Level.OK
+
+
+def test_a_workload_without_stickiness_is_a_warning() -> None:
+    config = parse_config(YAML.replace("    sticky: {header: x-user-id}\n", ""))
+    assert finding(examine_envoy(config, facts(config)), "chat: stickiness").level is Level.WARN
+
+
+REDIS = RedisFacts(
+    "redis://r:6379",
+    version="7.2.4",
+    eviction="noeviction",
+    append_only=True,
+    clock_skew_s=0.0,
+    leader="scorer-1",
+    holders={"chat": Holder("", 0.3)},
+    status_age_s={"chat": 0.3},
+)
+SICK_REDIS = [
+    ({"error": "refused"}, "reachable", Level.FAIL),
+    ({"version": "6.0.16"}, "version", Level.FAIL),
+    ({"eviction": "allkeys-lru"}, "memory policy", Level.FAIL),
+    ({"eviction": None}, "memory policy", Level.WARN),
+    ({"append_only": False, "snapshots": True}, "persistence", Level.WARN),
+    ({"append_only": False, "snapshots": False}, "persistence", Level.FAIL),
+    ({"append_only": None}, "persistence", Level.WARN),
+    ({"clock_skew_s": 9.0}, "clock", Level.WARN),
+    ({"leader": ""}, "leader", Level.FAIL),
+    ({"status_age_s": {"chat": None}}, "chat: status", Level.WARN),
+    ({"status_age_s": {"chat": 60.0}}, "chat: status", Level.FAIL),
+    ({"holders": {"chat": Holder("", 60.0)}}, "chat: group", Level.FAIL),
+    ({"holders": {"chat": Holder()}}, "chat: group", Level.FAIL),
+    ({"holders": {"chat": Holder("b", 1.0)}}, "chat: group", Level.FAIL),
+]
+
+
+@pytest.mark.parametrize(("changes", "check", "level"), SICK_REDIS)
+def test_a_sick_redis_is_found(changes: dict[str, Any], check: str, level: Level) -> None:
+    found = finding(list(examine_redis(replace(REDIS, **changes))), check)
+    assert found.level is level
+    assert found.remedy
+
+
+def test_a_healthy_redis_has_nothing_but_ok() -> None:
+    assert {f.level for f in examine_redis(REDIS)} == {Level.OK}
+
+
+def test_everything_is_examined_in_one_list() -> None:
+    findings = examine(CONFIG, [facts(), facts(error="x")], REDIS)
+    assert len({f.subject for f in findings}) == 2
+    assert finding(findings, "leader").level is Level.OK
+
+
+def test_a_group_that_does_not_steer_its_workload_is_named_with_the_remedy() -> None:
+    left_out = finding(
+        list(examine_redis(replace(REDIS, group="a", holders={"chat": Holder("a", 60.0)}))), "chat: group"
+    )
+    assert left_out.detail == "scorer-1 holds the lease of group 'a' and does not steer chat"
+    assert "scorer.group of its own" in left_out.remedy
+    elsewhere = finding(list(examine_redis(replace(REDIS, holders={"chat": Holder("b", 1.0)}))), "chat: group")
+    assert elsewhere.detail == "chat is steered by group 'b', this file is of the group without a name"
+    assert "rename it" in elsewhere.remedy
+    nobody = list(examine_redis(replace(REDIS, leader="", holders={"chat": Holder()})))
+    assert [f.check for f in nobody if f.level is Level.FAIL] == ["leader"]

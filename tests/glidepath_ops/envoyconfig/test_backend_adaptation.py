@@ -1,0 +1,64 @@
+"""Strings on their way into Lua source."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.config.backends import Backend
+from glidepath_ops.envoyconfig.backend_adaptation import (
+    Turn,
+    keeps_client_credential,
+    lua_source,
+    quote,
+    upstream_filters,
+)
+
+
+def unquote(literal: str) -> bytes:
+    """What Lua reads: decimal escapes of three digits, everything else as it stands."""
+    assert literal[0] == literal[-1] == '"'
+    inner = literal[1:-1]
+    assert re.fullmatch(r'(?:[^"\\\x00-\x1f\x7f-\U0010ffff]|\\\d{3})*', inner), inner
+    parts = re.split(r"\\(\d{3})", inner)
+    return b"".join(bytes([int(p)]) if n % 2 else p.encode() for n, p in enumerate(parts))
+
+
+@given(st.text())
+def test_a_quoted_string_reads_back_and_nothing_in_it_ends_it(text: str) -> None:
+    assert unquote(quote(text)) == text.encode()
+
+
+def test_the_program_is_the_same_for_all_and_its_parameters_stand_above() -> None:
+    backend = Backend(url="http://a:1/x", model='m"', headers={"X-A": "b"})
+    text = lua_source([Turn("a", backend, keep=False), Turn("b", Backend(url="http://b"), keep=True)])
+    assert text.splitlines()[0].startswith("local SIDES = { {")
+    assert "function envoy_on_request(handle)" in text
+    assert '["x-a"] = "b"' in text
+
+
+def test_who_gets_the_clients_own_credential() -> None:
+    none = Backend(url="http://a")
+    own = Backend(url="http://a", credential={"env": "KEY"})  # type: ignore[arg-type]
+    asked = Backend(url="http://a", credential={"passthrough": True})  # type: ignore[arg-type]
+    found = [keeps_client_credential(b, candidate=c) for b in (none, own, asked) for c in (False, True)]
+    assert found == [True, False, False, False, True, True]
+
+
+def test_a_backend_that_gets_what_the_client_sent_costs_no_filter() -> None:
+    assert upstream_filters([Turn("a", Backend(url="http://a:1", host="b"), keep=True)]) == []
+    different: list[dict[str, Any]] = [
+        {"url": "http://a/x"},
+        {"strip": "/v1"},
+        {"model": "m"},
+        {"headers": {"x-a": "b"}},
+        {"credential": {"env": "KEY"}},
+    ]
+    for more in different:
+        assert upstream_filters([Turn("a", Backend(**{"url": "http://a", **more}), keep=True)]), more
+    plain = Backend(url="http://a")
+    assert upstream_filters([Turn("a", plain, keep=False)])
+    assert upstream_filters([Turn("a", plain, keep=True), Turn("b", plain, keep=True)])

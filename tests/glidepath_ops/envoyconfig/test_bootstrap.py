@@ -1,0 +1,245 @@
+"""What the bootstrap says, read as data; that Envoy does what it says is shown in tests/integration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glidepath import keys
+from glidepath.config import Config, parse_config
+from glidepath.errors import ConfigError
+from glidepath_ops.envoyconfig.backend_adaptation import REQUEST_CREDENTIALS
+from glidepath_ops.envoyconfig.bootstrap import admin_address, annotated_bootstrap, render_bootstrap
+from glidepath_ops.envoyconfig.validation import check_splits, check_strict
+from glidepath_ops.envoyconfig.yaml_text import to_yaml
+
+
+def config(valid_yaml: str, **changes: Any) -> Config:
+    data = yaml.safe_load(valid_yaml)
+    for dotted, value in changes.items():
+        *path, last = dotted.split("__")
+        target = data
+        for part in path:
+            target = target.setdefault(part, {})
+        target[last] = value
+    return parse_config(yaml.safe_dump(data))
+
+
+def cluster(bootstrap: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(c for c in bootstrap["static_resources"]["clusters"] if c["name"] == name)
+
+
+def manager(bootstrap: dict[str, Any], listener: int) -> dict[str, Any]:
+    chain = bootstrap["static_resources"]["listeners"][listener]["filter_chains"][0]
+    found: dict[str, Any] = chain["filters"][0]["typed_config"]
+    return found
+
+
+def routes(bootstrap: dict[str, Any], listener: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = manager(bootstrap, listener)["route_config"]["virtual_hosts"][0]["routes"]
+    return found
+
+
+def test_each_workload_has_a_captured_route_above_a_plain_one(valid_yaml: str) -> None:
+    bootstrap = render_bootstrap(config(valid_yaml))
+    captured, plain, last = routes(bootstrap, 0)
+    assert captured["name"] == keys.route_name("chat", captured=True)
+    assert captured["match"]["runtime_fraction"]["runtime_key"] == keys.shadow_key("chat")
+    assert plain["name"] == keys.route_name("chat", captured=False)
+    assert plain["typed_per_filter_config"]["glidepath.ext_proc"]["disabled"] is True
+    assert captured["route"] == plain["route"]
+    assert last["direct_response"]["status"] == 404
+
+
+def test_weights_stand_candidate_first_and_sum_to_ten_thousand_basis_points(valid_yaml: str) -> None:
+    bootstrap = render_bootstrap(config(valid_yaml, workloads__chat__start=25))
+    weighted = routes(bootstrap, 0)[0]["route"]["weighted_clusters"]
+    assert [(c["name"], c["weight"]) for c in weighted["clusters"]] == [("onprem-or-cloud", 2500), ("cloud", 7500)]
+    assert weighted["runtime_key_prefix"] == keys.weight_prefix("chat")
+    assert check_splits(bootstrap) == ["chat"]
+
+
+def test_the_files_layer_holds_the_start_and_the_admin_layer_comes_last(valid_yaml: str) -> None:
+    layers = render_bootstrap(config(valid_yaml, envoy__actuator="rtds"))["layered_runtime"]["layers"]
+    assert layers[0]["static_layer"] == {
+        keys.weight_key("chat", "onprem-or-cloud"): 0,
+        keys.weight_key("chat", "cloud"): 10_000,
+        keys.shadow_key("chat"): 100,
+        keys.autopilot_key("chat"): 1,
+    }
+    assert layers[1]["rtds_layer"]["name"] == keys.RTDS_LAYER
+    assert layers[-1] == {"name": "admin", "admin_layer": {}}
+
+
+def test_rtds_has_its_cluster_only_when_it_is_the_actuator(valid_yaml: str) -> None:
+    names = [c["name"] for c in render_bootstrap(config(valid_yaml))["static_resources"]["clusters"]]
+    assert keys.RTDS_CLUSTER not in names
+    assert cluster(render_bootstrap(config(valid_yaml, envoy__actuator="rtds")), keys.RTDS_CLUSTER)
+
+
+def test_extproc_is_observed_only_with_all_its_addresses_and_a_bound(valid_yaml: str) -> None:
+    bootstrap = render_bootstrap(config(valid_yaml, extproc={"workers": 2, "listen": "unix:/a", "max_streams": 7}))
+    ext_proc = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.ext_proc")
+    assert ext_proc["typed_config"]["observability_mode"] is True
+    assert ext_proc["typed_config"]["failure_mode_allow"] is True
+    hidden = [p["exact"] for p in ext_proc["typed_config"]["forward_rules"]["disallowed_headers"]["patterns"]]
+    assert hidden == list(keys.CREDENTIAL_HEADERS)
+    own = cluster(bootstrap, keys.EXTPROC_CLUSTER)
+    endpoints = own["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    assert [e["endpoint"]["address"]["pipe"]["path"] for e in endpoints] == ["/a.0", "/a.1"]
+    assert own["circuit_breakers"]["thresholds"][0]["max_requests"] == 7
+    assert [f["name"] for f in manager(bootstrap, 1)["http_filters"]] == [
+        "glidepath.remember",
+        "envoy.filters.http.router",
+    ]
+
+
+def test_an_extproc_that_listens_everywhere_is_called_on_loopback(valid_yaml: str) -> None:
+    own = cluster(render_bootstrap(config(valid_yaml, extproc__listen="0.0.0.0:9000")), keys.EXTPROC_CLUSTER)
+    address = own["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
+    assert address == {"address": "127.0.0.1", "port_value": 9000}
+
+
+def test_only_the_composite_retries_and_it_retries_as_often_as_it_serves(valid_yaml: str) -> None:
+    bootstrap = render_bootstrap(config(valid_yaml, backends__cloud__max_requests=77))
+    option = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    retrying = [
+        c["name"]
+        for c in bootstrap["static_resources"]["clusters"]
+        if "retry_policy" in c["typed_extension_protocol_options"][option]
+    ]
+    assert retrying == ["onprem-or-cloud"]
+    assert "retry_policy" not in to_yaml(routes(bootstrap, 0))
+    assert cluster(bootstrap, "onprem-or-cloud")["circuit_breakers"]["thresholds"][0]["max_retries"] == 77
+
+
+def test_without_fallback_there_is_no_composite(valid_yaml: str) -> None:
+    bootstrap = render_bootstrap(config(valid_yaml, workloads__chat__fallback=False))
+    names = [c["name"] for c in bootstrap["static_resources"]["clusters"]]
+    assert names == ["cloud", "onprem", keys.EXTPROC_CLUSTER]
+    assert "hedge_policy" not in to_yaml(routes(bootstrap, 0))
+
+
+def test_two_workloads_with_the_same_sides_share_their_clusters(valid_yaml: str) -> None:
+    more = {"match": {"path": "/v1/embeddings"}, "baseline": "cloud", "candidate": "onprem"}
+    bootstrap = render_bootstrap(config(valid_yaml, workloads__embed=more))
+    names = [c["name"] for c in bootstrap["static_resources"]["clusters"]]
+    assert len(names) == len(set(names))
+    assert check_splits(bootstrap) == ["embed", "chat"] or check_splits(bootstrap) == ["chat", "embed"]
+
+
+@pytest.mark.parametrize("name", ["onprem-or-cloud", "cloud-for-onprem", "glidepath-extproc"])
+def test_a_backend_may_not_take_the_name_of_a_cluster_of_ours(valid_yaml: str, name: str) -> None:
+    settings_ = config(valid_yaml, **{f"backends__{name}": {"url": "http://127.0.0.1:1"}})
+    with pytest.raises(ConfigError, match=f"backends.{name}: Envoy has a cluster of this name already"):
+        render_bootstrap(settings_)
+
+
+@pytest.mark.parametrize("path", ["key", "/a b", "/a)%REQ(x)%", "/a:b"])
+def test_a_credential_path_that_envoy_cannot_read_is_refused(valid_yaml: str, path: str) -> None:
+    settings_ = config(valid_yaml, backends__onprem__credential={"file": path})
+    with pytest.raises(ConfigError, match=r"backends\.onprem\.credential\.file"):
+        render_bootstrap(settings_)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"workloads__chat__fallback": False, "backends__onprem": {"url": "http://b"}}, []),
+        ({"workloads__chat__fallback": False, "backends__onprem": {"url": "http://b/v1"}}, []),
+        ({"backends__onprem": {"url": "http://b", "headers": {"X-A": "b"}}}, [*REQUEST_CREDENTIALS, "x-a"]),
+    ],
+)
+def test_only_what_a_second_try_may_need_is_remembered(
+    valid_yaml: str, changes: dict[str, Any], expected: list[str]
+) -> None:
+    bootstrap = render_bootstrap(config(valid_yaml, backends__cloud={"url": "http://a"}, **changes))
+    remember = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.remember")
+    names = [value["object_key"] for value in remember["typed_config"].get("on_request_headers", [])]
+    assert names == [f"glidepath.client.{name}" for name in expected]
+
+
+def test_idle_time_outlasts_the_wait_for_the_first_byte(valid_yaml: str) -> None:
+    slow = config(valid_yaml, backends__cloud__first_byte_timeout="20m", backends__onprem__idle_timeout="1m")
+    assert routes(render_bootstrap(slow), 0)[0]["route"]["idle_timeout"] == "1201s"
+
+
+@pytest.mark.parametrize(
+    ("admin", "expected"),
+    [
+        ([], "127.0.0.1:9901"),
+        (["http://localhost:15000"], "127.0.0.1:15000"),
+        (["dns://envoys:9901", "unix:/run/a.sock"], "unix:/run/a.sock"),
+        (["http://envoy.example.com:9999"], "127.0.0.1:9901"),
+    ],
+)
+def test_admin_listens_on_loopback_whatever_its_urls_say(valid_yaml: str, admin: list[str], expected: str) -> None:
+    assert admin_address(config(valid_yaml, envoy__admin=admin)) == expected
+
+
+def test_tls_names_and_trusts_what_the_backend_says(valid_yaml: str) -> None:
+    backend = {"url": "https://10.0.0.1/v1", "sni": "llm.example.com", "ca_file": "/etc/ca.pem"}
+    onprem = cluster(render_bootstrap(config(valid_yaml, backends__onprem=backend)), "onprem")
+    context = onprem["transport_socket"]["typed_config"]
+    assert context["sni"] == "llm.example.com"
+    validation = context["common_tls_context"]["validation_context"]
+    assert validation["trusted_ca"] == {"filename": "/etc/ca.pem"}
+    assert validation["match_typed_subject_alt_names"] == [{"san_type": "DNS", "matcher": {"exact": "llm.example.com"}}]
+    endpoint = onprem["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
+    assert endpoint["socket_address"] == {"address": "10.0.0.1", "port_value": 443}
+
+
+def test_comments_and_quotes_do_not_change_what_is_read(valid_yaml: str) -> None:
+    settings_ = config(valid_yaml)
+    text = to_yaml(annotated_bootstrap(settings_), "a header\nof two lines")
+    assert text.startswith("# a header\n# of two lines\n")
+    assert yaml.safe_load(text) == render_bootstrap(settings_)
+    assert max(map(len, (line for line in text.splitlines() if line.lstrip().startswith("#")))) <= 120
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    sample=st.integers(0, 10_000).map(lambda n: n / 100),
+    start=st.sampled_from([0, 1, 5, 10, 25, 50, 75, 100]),
+    fallback=st.booleans(),
+    model=st.text(min_size=1, max_size=20),
+    value=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+)
+def test_whatever_is_valid_renders_to_what_envoys_api_knows(
+    sample: float, start: float, fallback: bool, model: str, value: str
+) -> None:
+    text = yaml.safe_dump(
+        {
+            "backends": {
+                "cloud": {"url": "https://api.example.com"},
+                "onprem": {"url": "http://[::1]:80", "model": model, "headers": {"x-a": value}},
+            },
+            "workloads": {
+                "chat": {
+                    "match": {"path_prefix": "/"},
+                    "baseline": "cloud",
+                    "candidate": "onprem",
+                    "start": start,
+                    "fallback": fallback,
+                    "shadow": {"sample": sample},
+                }
+            },
+        }
+    )
+    settings_ = parse_config(text)
+    bootstrap = render_bootstrap(settings_)
+    check_strict(bootstrap)
+    assert check_splits(bootstrap) == ["chat"]
+    assert yaml.safe_load(to_yaml(annotated_bootstrap(settings_))) == bootstrap
+
+
+def test_a_header_declared_to_carry_a_credential_never_travels_to_extproc(valid_yaml: str) -> None:
+    declared = {"url": "http://b", "credential": {"passthrough": True, "header": "X-House-Key"}}
+    bootstrap = render_bootstrap(config(valid_yaml, backends__onprem=declared))
+    ext_proc = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.ext_proc")
+    hidden = [p["exact"] for p in ext_proc["typed_config"]["forward_rules"]["disallowed_headers"]["patterns"]]
+    assert "x-house-key" in hidden

@@ -1,0 +1,154 @@
+"""Our parts in somebody's bootstrap: nothing of theirs changes, all of ours comes out, what cannot be is said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from glidepath.config import parse_config
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.into_bootstrap import Place, add
+from glidepath_ops.envoyconfig.validation import check_splits, check_strict
+from glidepath_ops.envoyconfig.yaml_insertion import remove
+from tests.support.bootstraps import BY_RDS, FITTING, HTTP1, TLS_AND_MORE_LISTENERS, filled
+
+YAML = """\
+backends:
+  cloud: {url: "http://127.0.0.1:9001", model: gpt-4o-mini}
+  onprem: {url: "http://127.0.0.1:9002", model: llama-3.1-8b}
+workloads:
+  chat: {match: {path: /v1/chat/completions}, baseline: cloud, candidate: onprem}
+"""
+CONFIG = parse_config(YAML)
+FILLED = {name: (filled(t, listen=1, admin=2, backend=3), Place(li, vh)) for name, (t, li, vh) in FITTING.items()}
+
+
+def pruned(data: Any) -> Any:
+    """Envoy configuration without what is ours: anything named glidepath…, our clusters, and lists left empty."""
+    if isinstance(data, list):
+        return [pruned(one) for one in data if not _ours(one)]
+    if isinstance(data, dict):
+        return {key: pruned(value) for key, value in data.items() if key != "early_header_mutation_extensions"}
+    return data
+
+
+def _ours(one: Any) -> bool:
+    if not isinstance(one, dict):
+        return False
+    log = one.get("typed_config", {}).get("common_config", {}).get("log_name", "") if "typed_config" in one else ""
+    names = ("cloud", "onprem", "onprem-or-cloud", "cloud-for-onprem", "admin")
+    return one.get("name") in names or str(one.get("name", "")).startswith("glidepath") or log.startswith("glidepath")
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_what_was_added_comes_out_to_the_byte(name: str) -> None:
+    text, place = FILLED[name]
+    assert remove(add(text, CONFIG, name, place)) == text
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_a_second_time_changes_nothing(name: str) -> None:
+    text, place = FILLED[name]
+    once = add(text, CONFIG, name, place)
+    assert add(once, CONFIG, name, place) == once
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_every_line_of_theirs_is_still_there_in_order(name: str) -> None:
+    text, place = FILLED[name]
+    lines = iter(add(text, CONFIG, name, place).splitlines())
+    if "flow" not in name:  # in flow style an insertion may break a line of theirs in two
+        assert all(line in lines for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_the_result_is_envoys_and_theirs_is_untouched_in_it(name: str) -> None:
+    text, place = FILLED[name]
+    result = yaml.safe_load(add(text, CONFIG, name, place))
+    check_strict(result)
+    assert check_splits(result) == ["chat"]
+    theirs = pruned(yaml.safe_load(text))
+    left = pruned(result)
+    for key in ("access_log",):
+        for listener in left["static_resources"]["listeners"]:
+            manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+            if not manager.get(key, True):
+                del manager[key]
+    if not left.get("layered_runtime", {"layers": [1]})["layers"]:
+        del left["layered_runtime"]
+    assert left == theirs
+
+
+def test_the_users_admin_layer_stays_the_last_word() -> None:
+    text, place = FILLED["runtime-of-theirs"]
+    layers = yaml.safe_load(add(text, CONFIG, "x", place))["layered_runtime"]["layers"]
+    assert [layer["name"] for layer in layers] == ["base", "glidepath-file", "person"]
+
+
+def test_a_stranger_meets_none_of_our_filters() -> None:
+    text, place = FILLED["http1"]
+    manager = yaml.safe_load(add(text, CONFIG, "x", place))["static_resources"]["listeners"][0]["filter_chains"][0]
+    chain = manager["filters"][0]["typed_config"]["http_filters"]
+    assert [f.get("disabled", False) for f in chain] == [True, True, True, False]
+
+
+REFUSED = [
+    (BY_RDS, Place(), r"boot.yaml:8: its routes come by rds"),
+    (TLS_AND_MORE_LISTENERS, Place(), r"several listeners .* \(allowed: health, main\)"),
+    (TLS_AND_MORE_LISTENERS, Place("man"), r"no listener 'man' .* \(allowed: health, main\)"),
+    (FITTING["filters-of-theirs"][0], Place(), r"several virtual hosts; .* \(allowed: api, all\)"),
+    (FITTING["filters-of-theirs"][0], Place(virtual_host="x"), r"no virtual host 'x' \(allowed: api, all\)"),
+    (HTTP1.replace("name: theirs\n", "name: cloud\n"), Place(), r"the cluster 'cloud' stands here already"),
+    ("node: {}\n", Place(), "has no static_resources"),
+    ("static_resources: {listeners: []}\n", Place(), "no listener here has an HTTP connection manager"),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "reason"), REFUSED)
+def test_what_cannot_be_is_refused_with_the_reason(text: str, place: Place, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        add(filled(text, listen=1, admin=2, backend=3), CONFIG, "boot.yaml", place)
+
+
+def glidepath(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "glidepath_ops", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_command_adds_shows_the_diff_and_takes_out_again(tmp_path: Path) -> None:
+    theirs, ours = tmp_path / "envoy.yaml", tmp_path / "glidepath.yaml"
+    text = FILLED["http1"][0]
+    theirs.write_text(text)
+    ours.write_text(YAML)
+    dry = glidepath("render", "envoy", "--into", str(theirs), "-c", str(ours), "--dry-run")
+    assert (dry.returncode, theirs.read_text()) == (0, text)
+    added = glidepath("render", "envoy", "--into", str(theirs), "-c", str(ours))
+    assert added.returncode == 0, added.stderr
+    assert added.stdout == dry.stdout
+    assert "+              - name: glidepath/chat/captured" in added.stdout
+    assert not [line for line in added.stdout.splitlines() if line.startswith("-") and not line.startswith("---")]
+    again = glidepath("render", "envoy", "--into", str(theirs), "-c", str(ours))
+    assert (again.stdout, again.returncode) == ("", 0)
+    assert glidepath("render", "--into", str(theirs), "--remove").returncode == 0
+    assert theirs.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--into", "nothing.yaml", "--remove"], "nothing.yaml: cannot be read"),
+        (["--into", "boot.json"], "JSON takes no comments"),
+        (["--remove"], "--remove goes with --into"),
+        (["nonsense"], "unknown target 'nonsense' (allowed: envoy"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(arguments: list[str], reason: str) -> None:
+    done = glidepath("render", *arguments)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,138 @@
+"""What is put into somebody's file stands there, nothing else moves, and all of it comes out again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, plain, remove
+
+BLOCK = """\
+# the team's own file
+static_resources:
+  listeners:   # two of them
+  - name: a    # first
+    port: 1
+
+  - name: b
+    filters:
+    - router
+  # a comment at the end
+  clusters: []
+admin: {address: x}
+"""
+
+
+def edit(text: str, *path: str | int, what: Any, at: int | None = None) -> str:
+    node: yaml.Node | None = compose(text, "x.yaml")
+    for part in path:
+        node = child(node, part) if isinstance(part, str) else items(node)[part]
+    assert node is not None
+    return insert(text, [Insertion(node, what, at)])
+
+
+CASES: list[tuple[str, tuple[str | int, ...], Any, int | None]] = [
+    (BLOCK, ("static_resources", "listeners"), [{"name": "ours", "deep": {"x": [1]}}], None),
+    (BLOCK, ("static_resources", "listeners"), [{"name": "ours"}], 0),
+    (BLOCK, ("static_resources", "listeners"), [{"name": "ours"}], 1),
+    (BLOCK, ("static_resources", "listeners", 1, "filters"), ["ext_proc"], 0),
+    (BLOCK, ("static_resources", "clusters"), [{"name": "c"}, {"name": "d"}], None),
+    (BLOCK, ("static_resources", "listeners", 0), {"access_log": [{"name": "ours"}]}, None),
+    (BLOCK, ("static_resources",), {"secrets": [1]}, None),
+    (BLOCK, ("admin",), {"access_log": "y"}, None),
+    (BLOCK, (), {"layered_runtime": {"layers": []}}, None),
+    ("a:\n  - 1\n  - 2", ("a",), [3], None),
+    ("a:\n  - 1\n  - 2", (), {"b": {"c": 1}}, None),
+    ("a: [1, 2]\n", ("a",), [3], None),
+    ("a: [1, 2]\n", ("a",), [0], 0),
+    ("a: [1, 2]\n", ("a",), [9], 1),
+    ("a: [1, 2,]", ("a",), [3], None),
+    ("a: {b: [ {c: 1} ]}\nz: 1\n", ("a", "b"), [{"d": 1}], 0),
+    ("a: {}\n", ("a",), {"k": [1, {"x": "é"}]}, None),
+    ("a:\n- |\n  text\n  more\n- 2\n", ("a",), ["x"], 1),
+    ("a:\n- 1\n- |\n  text\n\nb: 2\n", ("a",), ["x"], None),
+    ("a:\n  -\n    k: 1\n  -\n    k: 2\n", ("a",), [{"k": 0}], 1),
+]
+
+
+def expected(data: Any, path: tuple[str | int, ...], what: Any, at: int | None) -> Any:
+    node = data
+    for part in path:
+        node = node[part]
+    if isinstance(what, dict):
+        node.update(what)
+    else:
+        place = len(node) if at is None else at
+        node[place:place] = what
+    return data
+
+
+@pytest.mark.parametrize(("text", "path", "what", "at"), CASES)
+def test_the_insertion_is_there_and_comes_out_again(
+    text: str, path: tuple[str | int, ...], what: Any, at: int | None
+) -> None:
+    edited = edit(text, *path, what=what, at=at)
+    assert yaml.safe_load(edited) == expected(yaml.safe_load(text), path, what, at)
+    assert remove(edited) == text
+    assert [line for line in text.splitlines() if line not in edited] in ([], [text.splitlines()[-1]]) or "[" in text
+
+
+def test_several_insertions_come_out_together() -> None:
+    root = compose(BLOCK, "x")
+    static = child(root, "static_resources")
+    listeners, clusters = child(static, "listeners"), child(static, "clusters")
+    assert static is not None
+    assert listeners is not None
+    assert clusters is not None
+    edits = [
+        Insertion(listeners, [1]),
+        Insertion(listeners, [2], 0),
+        Insertion(clusters, [3]),
+        Insertion(root, {"k": 4}),
+    ]
+    edited = insert(BLOCK, edits)
+    loaded = yaml.safe_load(edited)
+    assert loaded["static_resources"]["listeners"][0] == 2
+    assert loaded["static_resources"]["listeners"][-1] == 1
+    assert (loaded["static_resources"]["clusters"], loaded["k"]) == ([3], 4)
+    assert remove(edited) == BLOCK
+
+
+scalars = st.one_of(
+    st.integers(), st.booleans(), st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=9)
+)
+data = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text("abcdef", min_size=1, max_size=3), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(data, max_size=4), data, st.booleans(), st.integers(0, 4))
+def test_any_list_takes_an_item_anywhere_and_gives_it_back(old: list[Any], new: Any, flow: bool, at: int) -> None:
+    text = yaml.safe_dump({"list": old, "more": [old]}, default_flow_style=flow, allow_unicode=True, sort_keys=False)
+    place = min(at, len(old))
+    try:
+        edited = edit(text, "list", what=[new], at=place)
+    except InputError as error:
+        assert "nested '- -'" in str(error)  # noqa: PT017
+        return
+    assert yaml.safe_load(edited)["list"] == [*old[:place], new, *old[place:]]
+    assert remove(edited) == text
+
+
+@pytest.mark.parametrize("text", ["[1]", "a: 1\n---\nb: 2\n", "a: [", "", "x"])
+def test_what_is_not_one_mapping_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"^boot.yaml: "):
+        compose(text, "boot.yaml")
+
+
+def test_plain_gives_the_data() -> None:
+    assert plain(compose("a: {b: [1, true]}", "x")) == {"a": {"b": [1, True]}}

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from glidepath.config import Config, load_config
+from glidepath.errors import UnreachableError
+from glidepath_ops.local.child_process import free_ports
+from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
+
+
+def config_with(tmp_path: Path, valid_yaml: str, section: str) -> tuple[Config, Path]:
+    path = tmp_path / "glidepath.yaml"
+    path.write_text(f"{valid_yaml}{section}\n")
+    return load_config(path), path
+
+
+async def test_an_admin_url_nobody_answers_is_named_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
+    config, path = config_with(tmp_path, valid_yaml, f'envoy:\n  admin: ["{url}"]')
+    with pytest.raises(UnreachableError) as caught:
+        await check_envoys(config, path)
+    assert str(caught.value).startswith(f"{path}:12: envoy.admin[0]: {url}: no Envoy's admin API answers there")
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_web_server_is_no_envoy(tmp_path: Path, valid_yaml: str) -> None:
+    async def hello(_: web.Request) -> web.Response:
+        return web.json_response({"hello": "world"})
+
+    app = web.Application()
+    app.add_routes([web.get("/server_info", hello)])
+    async with TestServer(app) as server:
+        config, path = config_with(tmp_path, valid_yaml, f'envoy: {{admin: "http://127.0.0.1:{server.port}"}}')
+        with pytest.raises(UnreachableError, match="is not Envoy's admin API"):
+            await check_envoys(config, path)
+
+
+async def test_an_envoy_may_answer_on_a_unix_socket(tmp_path: Path, valid_yaml: str) -> None:
+    async def info(_: web.Request) -> web.Response:
+        return web.json_response({"version": "x/1.40.0/Clean/RELEASE/BoringSSL", "state": "LIVE"})
+
+    app = web.Application()
+    app.add_routes([web.get("/server_info", info)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.UnixSite(runner, str(tmp_path / "admin.sock")).start()
+    config, path = config_with(tmp_path, valid_yaml, f'envoy: {{admin: "unix:{tmp_path}/admin.sock"}}')
+    await check_envoys(config, path)
+    await runner.cleanup()
+
+
+async def test_a_redis_that_is_not_one_is_named_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
+    async with TestServer(web.Application()) as server:
+        config, path = config_with(tmp_path, valid_yaml, f"redis: {{url: redis://127.0.0.1:{server.port}/0}}")
+        with pytest.raises(UnreachableError) as caught:
+            await check_redis(config, path)
+    assert str(caught.value).startswith(f"{path}:11: redis.url: {config.redis.url}: no Redis")
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_redis_that_answers_is_taken(tmp_path: Path, valid_yaml: str, redis_url: str) -> None:
+    config, path = config_with(tmp_path, valid_yaml, f"redis: {{url: {redis_url}}}")
+    await check_redis(config, path)
+
+
+def test_a_taken_listen_address_is_named_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        config, path = config_with(tmp_path, valid_yaml, f"envoy: {{listen: {address}}}")
+        with pytest.raises(UnreachableError, match="Address already in use") as caught:
+            check_free(config, path)
+    assert str(caught.value).startswith(f"{path}:11: envoy.listen: nothing can listen on {address}")
+
+
+def test_a_taken_port_is_replaced_by_a_free_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert pick_port(port) != port
+    free = free_ports(1)[0]
+    assert pick_port(free) == free

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from glidepath_ops.local.shutdown_signals import Interrupt
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_both_signals_interrupt(number: signal.Signals) -> None:
+    with Interrupt(), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
+
+
+def test_an_action_takes_the_place_of_the_exception() -> None:
+    seen: list[str] = []
+    with Interrupt() as interrupt, interrupt.calls(lambda: seen.append("outer")):
+        with interrupt.calls(lambda: seen.append("inner")):
+            signal.raise_signal(signal.SIGTERM)
+        interrupt.asked = False
+        signal.raise_signal(signal.SIGINT)
+    assert seen == ["inner", "outer"]
+
+
+def test_a_signal_that_was_dropped_is_remembered() -> None:
+    with Interrupt() as interrupt:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt), interrupt.calls(lambda: None):
+            pytest.fail("must not begin")
+
+
+def test_the_former_handlers_are_back_afterwards() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Interrupt():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before

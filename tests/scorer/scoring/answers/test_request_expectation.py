@@ -1,0 +1,138 @@
+"""What requests of every form ask for."""
+
+import json
+
+import pytest
+
+from scorer.scoring.answers import Surface, expectation
+
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+
+
+def asked(path="/v1/chat/completions", **request):
+    return expectation(path, json.dumps(request).encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "surface"),
+    [
+        ("/v1/chat/completions", Surface.OPENAI_CHAT),
+        ("/openai/deployments/x/chat/completions?api-version=2024-06-01", Surface.OPENAI_CHAT),
+        ("/v1/completions/", Surface.OPENAI_COMPLETIONS),
+        ("/v1/responses", Surface.OPENAI_RESPONSES),
+        ("/v1/embeddings", Surface.OPENAI_EMBEDDINGS),
+        ("/v1/messages", Surface.ANTHROPIC_MESSAGES),
+        ("/api/chat", Surface.OLLAMA_CHAT),
+        ("/api/generate", Surface.OLLAMA_GENERATE),
+        ("/api/embed", Surface.OLLAMA_EMBED),
+        ("/api/embeddings", Surface.OLLAMA_EMBED),
+        ("/generate_stream", Surface.TGI_GENERATE),
+        ("/v2/models/m/versions/1/infer", Surface.KSERVE_INFER),
+        ("/v2/models/m/generate", Surface.KSERVE_INFER),
+        ("/v2/rerank", Surface.COHERE_RERANK),
+        ("/rerank", Surface.TEI_RERANK),
+        ("/embed", Surface.TEI_EMBED),
+        ("/v1/embed", Surface.COHERE_EMBED),
+        ("/v2/chat", Surface.COHERE_CHAT),
+        ("/predict", Surface.TEI_PREDICT),
+        ("/ask", Surface.UNKNOWN),
+        ("", Surface.UNKNOWN),
+    ],
+)
+def test_the_path_names_the_form(path, surface):
+    assert expectation(path, b"{}").surface is surface
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "schema"),
+    [
+        ({"response_format": {"type": "json_object"}}, None),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}}, SCHEMA),
+        ({"text": {"format": {"type": "json_schema", "name": "x", "schema": SCHEMA}}}, SCHEMA),
+        ({"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}, SCHEMA),
+        ({"format": "json"}, None),
+        ({"format": SCHEMA}, SCHEMA),
+        ({"parameters": {"grammar": {"type": "json", "value": SCHEMA}}}, SCHEMA),
+        ({"guided_json": SCHEMA}, SCHEMA),
+        ({"structured_outputs": {"json": SCHEMA}}, SCHEMA),
+    ],
+)
+def test_json_is_asked_for_in_many_ways(request_fields, schema):
+    found = asked(**request_fields)
+    assert (found.json_mode, found.schema, found.task) == (True, schema, "extraction")
+
+
+@pytest.mark.parametrize(
+    "request_fields",
+    [{}, {"response_format": {"type": "text"}}, {"text": {"format": {"type": "text"}}}, {"format": ""}],
+)
+def test_json_is_not_asked_for(request_fields):
+    assert asked(**request_fields).json_mode is False
+
+
+@pytest.mark.parametrize(
+    ("tools", "names"),
+    [
+        ([{"type": "function", "function": {"name": "a"}}, {"type": "function", "name": "b"}], ("a", "b")),
+        ([{"name": "c", "input_schema": {}}], ("c",)),
+        ([{"type": "web_search"}], ("web_search",)),
+        ([], ()),
+        ("x", ()),
+    ],
+)
+def test_tools_are_named(tools, names):
+    assert asked(tools=tools).tools == names
+    assert asked(tools=tools, tool_choice="none").tools == ()
+    assert asked(tools=tools, tool_choice={"type": "none"}).tools == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "request_fields", "task"),
+    [
+        ("/v1/chat/completions", {}, "chat"),
+        ("/v1/chat/completions", {"tools": [{"name": "a"}]}, "tools"),
+        ("/v1/chat/completions", {"guided_choice": ["yes", "no"]}, "classification"),
+        ("/v1/chat/completions", {"structured_outputs": {"choice": ["yes", "no"]}}, "classification"),
+        ("/v1/completions", {}, "generation"),
+        ("/generate", {}, "generation"),
+        ("/api/generate", {"format": "json"}, "extraction"),
+        ("/v1/embeddings", {"input": "a"}, "embeddings"),
+        ("/rerank", {}, "rerank"),
+        ("/predict", {}, "classification"),
+        ("/ask", {}, "chat"),
+    ],
+)
+def test_the_task_is_guessed(path, request_fields, task):
+    assert asked(path, **request_fields).task == task
+
+
+def test_limits_choices_and_streams():
+    found = asked(max_completion_tokens=9, n=3, stream=True, temperature=0, model="m")
+    assert (found.max_tokens, found.choices, found.stream, found.temperature, found.model) == (9, 3, True, 0.0, "m")
+    assert asked("/api/chat", options={"num_predict": 5, "temperature": 0.5}).max_tokens == 5
+    assert asked("/generate", parameters={"max_new_tokens": 6}).max_tokens == 6
+    assert asked("/generate_stream").stream
+    assert asked(max_tokens="9", n=-1, temperature="hot", model=4).max_tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "prompt"),
+    [
+        ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}, "a"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image"}]}]}, "a"),
+        ({"input": [{"role": "user", "content": [{"type": "input_text", "text": "a"}]}]}, "a"),
+        ({"input": "a"}, "a"),
+        ({"prompt": "a"}, "a"),
+        ({"inputs": "a"}, "a"),
+        ({"query": "a", "documents": ["b"]}, "a"),
+        ({"messages": 5}, ""),
+    ],
+)
+def test_the_prompt_is_the_last_users_text(request_fields, prompt):
+    assert asked(**request_fields).prompt == prompt
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'"x"'])
+def test_a_request_that_cannot_be_read_asks_for_nothing(body):
+    found = expectation("/v1/chat/completions", body)
+    assert (found.surface, found.task, found.choices) == (Surface.OPENAI_CHAT, "chat", 1)

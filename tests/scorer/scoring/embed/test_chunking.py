@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorer.scoring.embed.chunking import chunk_spans
+
+
+def tokens(text: str) -> list[tuple[int, int]]:
+    return [m.span() for m in re.finditer(r"\w+|[^\w\s]", text)]
+
+
+def chunks(text: str, limit: int) -> list[str]:
+    return [text[a:b] for a, b in chunk_spans(text, tokens(text), limit)]
+
+
+def test_a_short_text_is_one_chunk_as_it_stands():
+    assert chunks("  one two  ", 5) == ["  one two  "]
+
+
+def test_a_text_without_tokens_is_one_chunk():
+    assert chunk_spans("", [], 5) == [(0, 0)]
+
+
+def test_a_paragraph_is_a_better_place_to_cut_than_a_sentence():
+    text = "a b c. d e\n\nf g h. i j k"
+    assert chunks(text, 8) == ["a b c. d e", "f g h. i j k"]
+
+
+def test_a_sentence_is_a_better_place_to_cut_than_a_word():
+    assert chunks("a b c d. e f g h i", 7) == ["a b c d.", "e f g h i"]
+
+
+def test_a_quote_after_the_full_stop_belongs_to_its_sentence():
+    assert chunks('a b "c d." e f g h', 8) == ['a b "c d."', "e f g h"]
+
+
+def test_a_word_is_not_cut_where_a_gap_is_near():
+    pieces = [(0, 2), (3, 5), (5, 7), (7, 9), (10, 12), (13, 15)]
+    spans = chunk_spans("aa bbccdd ee ff", pieces, 4)
+    assert spans == [(0, 9), (10, 15)]
+
+
+def test_the_last_chunk_is_not_a_few_left_over_words():
+    lengths = [len(c.split()) for c in chunks(" ".join(["word"] * 255), 254)]
+    assert min(lengths) > 60
+
+
+@given(st.text(alphabet='ab .\n!"。', max_size=400), st.integers(1, 40))
+def test_every_token_is_in_exactly_one_chunk_and_the_chunks_are_as_few_as_possible(text: str, limit: int):
+    found = tokens(text)
+    spans = chunk_spans(text, found, limit)
+    held = [[t for t in found if a <= t[0] and t[1] <= b] for a, b in spans]
+    assert [t for part in held for t in part] == found
+    assert all(len(part) <= limit for part in held)
+    assert len(spans) == max(1, -(-len(found) // limit))
+    assert all(held) or not found

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from glidepath.config.processes import EmbedderSection
+from scorer.scoring.embed import Embedder, VectorCache, embed_texts, load_embedder
+from scorer.scoring.embed.engine_protocol import ReadingEmbedder
+from scorer.scoring.embed.vocabulary_coverage import Literacy
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Embedder:
+    return load_embedder(EmbedderSection())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "12 + 5 = 17", "Plain English.", "Die Straße ist schön.", "Żółta łódź", "Hà Nội là thủ đô của Việt Nam",
+        "İstanbul'da küçük bir ağaç", "Það er þörf á æfingu", "Let α and β be angles of the triangle, with π/2 > α.",
+        "Great 👍👍 🎉 — “quoted” …", "See https://example.com/" + "a/b-" * 60, "The Chinese word for cat is 猫 (māo).",
+    ],
+)  # fmt: skip
+def test_an_english_model_reads_latin_letters(text: str, minilm: Embedder) -> None:
+    assert isinstance(minilm, ReadingEmbedder)
+    assert minilm.reads(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Москва — столица", "北京是中国的首都", "東京は日本の首都です", "서울은 수도이다", "กรุงเทพ", "القاهرة",
+        "ירושלים", "दिल्ली", "Αθήνα", "አዲስ አበባ", "თბილისი", "Երևան", "தமிழ்", "QUJD" * 60, "deadbeef" * 20,
+        "\ud800Москва",
+    ],
+)  # fmt: skip
+def test_an_english_model_reads_no_other_script_and_no_endless_word(text: str, minilm: Embedder) -> None:
+    assert isinstance(minilm, ReadingEmbedder)
+    assert not minilm.reads(text)
+
+
+def test_what_is_not_read_has_no_rows_and_is_remembered_as_such(minilm: Embedder) -> None:
+    cache = VectorCache()
+    read, unread = embed_texts(minilm, ["A cat.", "Кошка."], cache)
+    assert (read.shape, unread.shape) == ((1, 384), (0, 384))
+    assert cache.rows == 2
+    assert embed_texts(minilm, ["Кошка."], cache)[0].shape == (0, 384)
+    assert cache.hits == 1
+
+
+def vocabulary(*words: str) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece({w: i for i, w in enumerate(("[UNK]", *words))}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
+def test_a_multilingual_vocabulary_reads_what_it_was_made_for() -> None:
+    syllables = [a + b for a in "бвгджзклмнпрстфхцчшщ" for b in "аеиоуыэюя"]
+    ideographs = [chr(0x4E00 + i) for i in range(4000)]
+    russian, chinese = Literacy(vocabulary(*syllables, "ба")), Literacy(vocabulary(*ideographs))
+    assert (russian.reads("ба ва"), russian.reads("一 丁")) == (False, False)  # 180 pieces are too few
+    more = Literacy(vocabulary(*syllables, *(s + "й" for s in syllables)))
+    assert more.reads("бай ва")
+    assert not more.reads("ъыъ")  # its script, but an unknown piece
+    assert chinese.reads("一 丁")
+    assert not chinese.reads("ба")
+
+
+def test_a_model_whose_pieces_are_bytes_is_taken_at_its_word() -> None:
+    assert Literacy(Tokenizer(models.BPE())).reads("Москва")

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorer.scoring.worker.pipe import LENGTH, pack, unpack
+
+
+@given(st.dictionaries(st.sampled_from("abc"), st.text() | st.integers()), st.lists(st.binary(max_size=50), max_size=4))
+def test_what_was_packed_is_unpacked(header, blobs):
+    frame = pack(header, blobs)
+    assert LENGTH.unpack(frame[: LENGTH.size])[0] == len(frame) - LENGTH.size
+    assert unpack(frame[LENGTH.size :]) == (header, blobs)

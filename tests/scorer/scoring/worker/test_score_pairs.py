@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from glidepath.config import parse_config
+from glidepath.domain import Ending, Origin, PairKind, Side
+from scorer.scoring.compare import NoiseFloor
+from scorer.scoring.worker.score_pairs import Scoring, score_pairs
+from tests.support.scoring import BAD_ENDINGS, LONG, WordEmbedder, answer, completion, noise_pair, pair
+
+
+@pytest.fixture
+def engine():
+    return WordEmbedder()
+
+
+@pytest.fixture
+def scoring(valid_yaml, engine):
+    return Scoring(parse_config(valid_yaml), engine)
+
+
+def one(scoring, pair, **options):
+    (scored,) = score_pairs([pair], scoring, 5000, **options)
+    return scored
+
+
+def test_equal_answers_agree_fully_and_need_no_model(scoring, engine):
+    scored = one(scoring, pair("a", LONG, LONG))
+    assert scored.scored
+    assert scored.agreement == 1.0
+    assert engine.calls == []
+
+
+def test_different_answers_are_embedded_and_the_engine_is_named(scoring, engine):
+    scored = one(scoring, pair("a", LONG, "Bananas are yellow."))
+    assert scored.agreement < 0.6
+    assert scored.scorer == "words"
+    assert len(engine.calls) == 1
+
+
+def test_a_whole_batch_goes_to_the_engine_in_one_call_each_text_once(scoring, engine):
+    score_pairs([pair(str(i), LONG, f"Something else {i % 2}.") for i in range(6)], scoring, 5000)
+    assert len(engine.calls) == 1
+    assert len(set(engine.calls[0])) == len(engine.calls[0])
+
+
+def test_results_stand_in_the_order_of_the_pairs(scoring):
+    pairs = [pair("a"), pair("b", workload="nobody"), pair("c")]
+    assert [scored.pair_id for scored in score_pairs(pairs, scoring, 5000)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        *(({"ending": ending}, ending.value) for ending in BAD_ENDINGS),
+        ({"status": 503}, "status"),
+        ({"status": 302}, "status"),
+        ({"body_cut": True}, "cut"),
+        ({"failed_over": True}, "failed_over"),
+        ({"body": b""}, "empty_body"),
+        ({"body": b'{"choices": [{"message": {"content": "Par'}, "truncated"),
+        ({"body": b'{"error": {"message": "overloaded"}}'}, "error_body"),
+        ({"body": b'{"what": "is this"}'}, "unsupported"),
+    ],
+)
+def test_only_whole_answers_that_succeeded_are_scored(scoring, engine, side, change, reason):
+    whole = pair("a")
+    changed = (
+        replace(whole, first=replace(whole.first, **change))
+        if side is Side.BASELINE
+        else replace(whole, second=replace(whole.second, **change))
+    )
+    scored = one(scoring, changed)
+    assert not scored.scored
+    assert scored.unscored_reason == f"{side.value}_{reason}"
+    assert engine.calls == []
+
+
+def test_a_cut_request_is_not_scored(scoring):
+    assert one(scoring, pair("a", request_cut=True)).unscored_reason == "request_cut"
+
+
+def test_a_workload_that_is_no_longer_configured_is_not_scored(scoring):
+    assert one(scoring, pair("a", workload="gone")).unscored_reason == "unknown_workload"
+
+
+def test_facts_are_of_each_side_whoever_served_the_client(scoring):
+    reverse = pair(
+        "a",
+        first=answer(Side.CANDIDATE, "It is Paris."),
+        second=answer(Side.BASELINE, "Paris.", Origin.SHADOW, first_byte_ms=3.0),
+    )
+    scored = one(scoring, reverse)
+    assert (scored.baseline.backend, scored.candidate.backend) == ("cloud", "onprem")
+    assert (scored.baseline.origin, scored.baseline.first_byte_ms) == (Origin.SHADOW, 3.0)
+    assert (scored.candidate.input_tokens, scored.candidate.output_tokens) == (7, 3)
+    assert (scored.candidate.text_chars, scored.candidate.finish_reason) == (12, "stop")
+    assert (scored.captured_at_ms, scored.scored_at_ms) == (1000, 5000)
+
+
+def test_facts_of_the_good_side_are_kept_when_the_other_failed(scoring):
+    scored = one(scoring, pair("a", second=answer(Side.CANDIDATE, ending=Ending.TIMEOUT, status=504, body=b"")))
+    assert scored.baseline.output_tokens == 3
+    assert scored.candidate.status == 504
+
+
+def test_no_text_is_kept_unless_the_policy_says_how_much(scoring, valid_yaml, engine):
+    assert one(scoring, pair("a")).baseline.excerpt == ""
+    some = Scoring(parse_config(valid_yaml + "redaction: {excerpts: 3}\n"), engine)
+    assert one(some, pair("a")).baseline.excerpt == "Par"
+
+
+def test_a_lone_surrogate_in_an_excerpt_can_be_stored(valid_yaml, engine):
+    some = Scoring(parse_config(valid_yaml + "redaction: {excerpts: 9}\n"), engine)
+    body = completion("x").replace(b'"x"', b'"\\ud800x"')
+    scored = one(some, pair("a", first=answer(Side.BASELINE, body=body)))
+    scored.baseline.excerpt.encode()
+
+
+def test_noise_pairs_are_scored_by_the_same_measure_and_trip_the_floor_as_before(scoring):
+    left, right = "The bill is 40 dollars and due in May.", "The bill is 70 dollars and due in May."
+    floors = {"chat": NoiseFloor(100, {"numbers": 100}, 90.0)}
+    cross = one(scoring, pair("a", left, right), floors=floors)
+    noise = one(scoring, noise_pair("a", left, right), floors=floors)
+    assert noise.kind is PairKind.NOISE
+    assert noise.agreement == cross.agreement > one(scoring, noise_pair("b", left, right)).agreement
+    assert noise.signals["numbers"] == one(scoring, noise_pair("c", left, right)).signals["numbers"]
+
+
+def test_an_answer_of_a_form_of_its_own_is_read_where_the_configuration_says(valid_yaml, engine):
+    text = valid_yaml + '    scoring: {answer: {jsonpath: "$.reply.words"}}\n'
+    body = b'{"reply": {"words": "Paris."}}'
+    own = {"body": body, "content_type": "application/json"}
+    both = {"first": answer(Side.BASELINE, **own), "second": answer(Side.CANDIDATE, **own)}
+    assert one(Scoring(parse_config(text), engine), pair("a", **both)).agreement == 1.0

@@ -1,0 +1,97 @@
+"""What a person meant: each half-understood pair of weights by itself."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorer.steering.envoy.manual_override import UNREADABLE, shown, switch, weight, wish
+
+OURS = [(6000, 4000)]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "percent", "clear"),
+    [
+        # Two weights, up or down.
+        ("1000", "9000", 10, True),
+        ("9000", "1000", 90, True),
+        ("0", "10000", 0, True),
+        ("10000", "0", 100, True),
+        # Only the candidate's was changed.
+        ("0", "4000", 0, False),
+        ("1000", "4000", 10, False),
+        ("100", "4000", 1, False),
+        ("8000", "4000", 60, False),
+        ("10000", "4000", 60, False),
+        # Only the baseline's.
+        ("6000", "10000", 0, False),
+        ("6000", "9000", 10, False),
+        ("6000", "100", 60, False),
+        ("6000", "0", 60, False),
+        # Both, to another sum: their proportion, if that is less.
+        ("30", "70", 30, False),
+        ("90", "10", 60, False),
+        ("1000", "900", 52.63, False),
+        ("0", "0", 0, False),
+        ("0", "1", 0, False),
+        # One that is no weight: what the other says, if that is less.
+        ("1000", "9000.0", 10, False),
+        ("9000", "1000.0", 60, False),
+        ("0", "x", 0, False),
+        ("99%", "4000", 60, False),
+        ("99%", "10000", 0, False),
+        ("6000", "99%", 60, False),
+        ("", "4000", 60, False),
+        ("6000", "", 60, False),
+        ("-5", "10005", 60, False),
+        ("60000", "40000", 60, False),
+        # None of them is.
+        ("99%", "1%", 60, False),
+        ("1e4", "0.0", 60, False),
+    ],
+)
+def test_what_weights_mean_where_60_percent_are_served(
+    candidate: str, baseline: str, percent: float, clear: bool
+) -> None:
+    assert wish(weight(candidate), weight(baseline), OURS, 60.0) == (percent, clear)
+
+
+@given(
+    st.text(max_size=8) | st.integers(-20_000, 20_000).map(str), st.text(max_size=8) | st.integers(0, 10_000).map(str)
+)
+def test_only_two_whole_weights_that_sum_to_10000_ever_raise_the_share(candidate: str, baseline: str) -> None:
+    asked = wish(weight(candidate), weight(baseline), OURS, 60.0)
+    assert 0 <= asked.percent <= 100
+    if asked.percent > 60:
+        assert int(candidate) + int(baseline) == 10_000
+
+
+@pytest.mark.parametrize("text", ["", "-1", "10001", "9000.0", "99%", "1e3", " 5", "5 ", "٥", "+5", "9" * 400])
+def test_what_is_no_whole_number_from_0_to_10000_is_no_weight(text: str) -> None:
+    assert weight(text) == UNREADABLE
+
+
+@pytest.mark.parametrize("text", ["0", "false", "False", "OFF", "no", "0.0", "00"])
+def test_words_for_off(text: str) -> None:
+    assert switch(text) is False
+
+
+@pytest.mark.parametrize("text", ["1", "true", "TRUE", "On", "yes", "1.0"])
+def test_words_for_on(text: str) -> None:
+    assert switch(text) is True
+
+
+@given(st.text(max_size=12))
+def test_any_other_word_is_neither(text: str) -> None:
+    if switch(text) is not None:
+        word = text.strip().lower()
+        assert word in {"0", "false", "off", "no", "1", "true", "on", "yes"} or float(word) in (0.0, 1.0)
+
+
+def test_a_value_is_shown_in_one_bounded_line() -> None:
+    assert shown("k", "99%") == "k=99%"
+    assert shown("k", "") == "k (removed)"
+    assert len(shown("k", "x\n" * 1000)) < 50
+    assert "\n" not in shown("k", "a\nb")

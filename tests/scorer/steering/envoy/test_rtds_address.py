@@ -1,0 +1,119 @@
+"""The address that Envoys connect to may still be a frozen former leader's: whoever comes after it waits, and lives."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+import pytest
+from prometheus_client import CollectorRegistry
+
+from glidepath.config import parse_config
+from scorer.steering.envoy.actuator import ListenError, MemoryActuator
+from scorer.steering.envoy.rtds import RtdsActuator
+from scorer.steering.leader.steer_loop import SteerLoop
+from scorer.steering.leader.steer_metrics import SteerMetrics
+from scorer.steering.state_store import START, News, Record
+from tests.support.steering import Scripted
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def frozen() -> Any:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken
+
+
+def address(taken: socket.socket) -> str:
+    return f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+async def test_it_listens_as_soon_as_the_address_is_free(frozen: socket.socket) -> None:
+    place = address(frozen)
+    serving = asyncio.create_task(RtdsActuator(place, lambda: True).run())
+    done, _ = await asyncio.wait({serving}, timeout=0.3)
+    assert not done
+    frozen.close()
+    async with asyncio.timeout(10), grpc.aio.insecure_channel(place) as channel:
+        await channel.channel_ready()
+    serving.cancel()
+    await asyncio.wait({serving})
+
+
+async def test_an_address_that_stays_taken_is_said_in_one_line(frozen: socket.socket) -> None:
+    with pytest.raises(ListenError, match=r"envoy\.rtds_listen: cannot listen on 127\.0\.0\.1:\d+"):
+        await RtdsActuator(address(frozen), lambda: True, patience_s=0).run()
+
+
+class Lease:
+    """Free whenever it is asked for."""
+
+    owner, duration, fence = "me", 0.04, 0
+
+    def __init__(self) -> None:
+        self.holds = False
+
+    def held(self) -> bool:
+        return self.holds
+
+    async def acquire(self) -> bool:
+        self.fence += 1
+        self.holds = True
+        return True
+
+    async def renew(self) -> bool:
+        return True
+
+    def drop(self) -> None:
+        self.holds = False
+
+    async def release(self) -> None:
+        self.drop()
+
+
+class QuietStore:
+    async def load(self, workload: str) -> None:
+        return None
+
+    async def salvage(self, workload: str, now_ms: int) -> str:
+        return START
+
+    async def clocks_ms(self, workloads: Any) -> Mapping[str, int]:
+        return {}
+
+    async def news(self, cursors: Any, block_ms: int) -> Mapping[str, News]:
+        await asyncio.sleep(0)
+        return {}
+
+    async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
+        return {}
+
+
+class Refused(MemoryActuator):
+    async def run(self) -> None:
+        raise ListenError("envoy.rtds_listen: cannot listen on 127.0.0.1:1: taken")
+
+
+async def test_a_leader_that_cannot_listen_gives_the_lease_back_says_so_and_tries_again(valid_yaml: str) -> None:
+    lease, stop, refusals = Lease(), asyncio.Event(), 3
+    said: list[str] = []
+
+    def actuator(_: Any) -> MemoryActuator:
+        if lease.fence > 1:
+            said.append(loop.readiness())
+        return Refused() if lease.fence <= refusals else MemoryActuator()
+
+    metrics = SteerMetrics(CollectorRegistry())
+    loop = SteerLoop(parse_config(valid_yaml), QuietStore(), lease, actuator, Scripted(), metrics)  # type: ignore[arg-type]
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        running = group.create_task(loop.run(stop))
+        await eventually(lambda: lease.fence > refusals and lease.held() and bool(loop.tracks))
+        assert not running.done()
+        stop.set()
+    assert "envoy.rtds_listen: cannot listen on 127.0.0.1:1: taken" in said
+    assert not any("Redis" in text for text in said)

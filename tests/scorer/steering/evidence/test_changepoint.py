@@ -1,0 +1,135 @@
+"""A failure is told by the numbers that it was decided on: who broke late still looks well on the whole."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.domain import PairKind, Side
+from glidepath.records import Verdict
+from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.changepoint import Onset
+from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.mixture import RateGrid
+from scorer.steering.evidence.pair_gates import pair_gate
+from scorer.steering.evidence.verdicts import verdict_of as verdict_of_gate
+from tests.support.evidence import flush, pair, side, workload_of
+
+B, C = Side.BASELINE, Side.CANDIDATE
+GATES = """\
+    ramp: {min_samples: 20}
+    gates:
+      quality: {min_agreement: 0.75, margin: 0.1}
+      errors: {max_increase: 2%, max_rate: 5%}
+      latency: [{quantile: p50, max_ratio: 1.5}]
+"""
+
+
+def verdict_of(evidence: Evidence, gate: str) -> Verdict:
+    return next(v for v in evidence.verdicts(1) if v.gate == gate)
+
+
+def scored_until_it_fails(gate: str, good: int = 300) -> Verdict:
+    evidence = Evidence.fresh(workload_of(GATES), 25, 1000)
+    for i in range(good + 600):
+        if i % 4 == 0:
+            evidence = evidence.fold_scored(pair(0.93, 2000 + i, kind=PairKind.NOISE))
+        evidence = evidence.fold_scored(pair(0.92 if i < good else 0.5, 2000 + i))
+        if (verdict := verdict_of(evidence, gate)).outcome == "fail":
+            return verdict
+    raise AssertionError(f"{gate} never failed")
+
+
+def served_until_it_fails(gate: str, errors: int, slower: float = 1.0, kind: str = "5xx") -> tuple[Verdict, Evidence]:
+    """400 healthy flushes, then of every ten requests of the candidate so many fail, and it takes longer."""
+    evidence, rng = Evidence.fresh(workload_of(GATES), 25, 1000), np.random.default_rng(1)
+    for k in range(700):
+        late = k >= 400
+        own = tuple(100 * (slower if late else 1.0) * rng.lognormal(0, 0.3, 10))
+        base = tuple(100 * rng.lognormal(0, 0.3, 30))
+        sides = side(B, 30, ms=base), side(C, 10, errors if late else 0, ms=own, kind=kind)
+        evidence = evidence.fold_outcomes(flush(k, *sides))
+        if (verdict := verdict_of(evidence, gate)).outcome == "fail":
+            return verdict, evidence
+    raise AssertionError(f"{gate} never failed")
+
+
+def test_agreement_that_fell_late_is_told_over_the_last_pairs() -> None:
+    verdict = scored_until_it_fails("quality")
+    assert verdict.value == pytest.approx(0.5, abs=0.1)
+    assert 3 < verdict.n < 100
+    assert f"over the last {verdict.n} pairs, at least 0.750 asked (0." in verdict.message
+
+
+def test_a_margin_that_was_broken_late_is_told_over_the_last_noise_pairs() -> None:
+    verdict = scored_until_it_fails("quality_margin", good=2000)
+    assert verdict.value is not None
+    assert verdict.value > 0.1
+    assert "noise floor over the last" in verdict.message
+
+
+@pytest.mark.parametrize(("gate", "errors"), [("errors", 2), ("errors_rate", 2)])
+def test_a_rate_that_rose_late_is_told_since_it_rose(gate: str, errors: int) -> None:
+    verdict, evidence = served_until_it_fails(gate, errors)
+    assert verdict.value == pytest.approx(0.2, abs=0.07)
+    assert verdict.n < 1000
+    assert f"of the last {verdict.n}" in verdict.message
+    assert evidence.sides()[1].requests > 4000
+
+
+def test_a_catastrophe_is_told_by_the_last_few_requests() -> None:
+    verdict, _ = served_until_it_fails("errors_fast", 10)
+    assert verdict.message.startswith("10 of the candidate's last 10 requests failed, 0 of the baseline's 30 meanwhile")
+    assert verdict.message.endswith("(10 of 4010 in this step)")
+    verdict, _ = served_until_it_fails("candidate_down", 10, kind="connect")
+    assert verdict.message == "10 of the candidate's last 10 requests found it unreachable (10 of 4010 in this step)"
+
+
+def test_latency_that_rose_late_is_told_over_the_last_requests_and_the_ratio_is_beyond_the_limit() -> None:
+    verdict, _ = served_until_it_fails("latency_p50", 0, slower=2.0)
+    assert verdict.value is not None
+    assert verdict.value > 1.5
+    assert f"over the last {verdict.n} requests is" in verdict.message
+    assert "× over all" in verdict.message
+
+
+def test_what_decided_is_still_told_when_all_is_well_again_and_after_a_restart() -> None:
+    verdict, evidence = served_until_it_fails("latency_p50", 0, slower=2.0)
+    again = Evidence.from_json(workload_of(GATES), json.loads(json.dumps(evidence.to_json())))
+    for k in range(700, 900):
+        sides = side(B, 30, ms=(100.0,) * 30), side(C, 10, ms=(100.0,) * 10)
+        again = again.fold_outcomes(flush(k, *sides))
+    assert verdict_of(again, "latency_p50") == verdict
+
+
+def test_a_class_that_is_lost_late_is_told_over_the_last_pairs() -> None:
+    gate = pair_gate(GateSpec("recall_spam", 0.05, "share", math.log(20), math.log(20), of="spam"))
+    for k in range(1500):
+        gate.add(k >= 1400 and k % 3 == 0, noise=False)
+    verdict = verdict_of_gate(gate, None)
+    assert verdict.outcome == "fail"
+    assert verdict.value is not None
+    assert verdict.value > 0.2
+    assert f" of the last {verdict.n} pairs; over the step: recall of “spam”" in verdict.message
+
+
+def test_a_value_that_says_it_all_is_told_over_the_step() -> None:
+    evidence = Evidence.fresh(workload_of(GATES), 25, 1000)
+    for i in range(100):
+        evidence = evidence.fold_scored(pair(0.4, 2000 + i))
+    verdict = verdict_of(evidence, "quality")
+    assert (verdict.outcome, verdict.n) == ("fail", 100)
+    assert verdict.message == "agreement 0.400 over 100 pairs, at least 0.750 asked"
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20)), max_size=60), st.floats(0.001, 0.5))
+def test_what_is_counted_since_an_onset_is_beyond_the_limit(blocks: list[tuple[int, int]], limit: float) -> None:
+    grid, since = RateGrid.around(limit, (0.25,), above=True), Onset()
+    for errors, more in blocks:
+        since.see(grid.ratios(errors, errors + more)[0], errors, errors + more, 0, 0)
+        assert since.c_n == 0 or since.c_errors / since.c_n > limit

@@ -1,0 +1,339 @@
+"""Error gates: valid at their limits, through drift and jumping splits; fast when everything fails."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench import evidence as bench
+from bench import evidence_cases as cases
+from scorer.steering.evidence.error_tests import IncreaseTest, RateTest, RatioGuard, Share, project
+from scorer.steering.evidence.gate_set import Engine
+from scorer.steering.evidence.shared_outage import Rescues
+from tests.support.evidence import workload_of
+
+RUNS = 150
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(0.001, 0.3),
+    st.floats(0.001, 0.6),
+    st.integers(1, 30),
+    st.integers(1, 30),
+    st.floats(0, 0.9),
+    st.floats(0, 1),
+)
+def test_a_block_of_the_increase_test_has_an_expectation_of_at_most_one_everywhere_in_its_null(
+    d: float, extra: float, c_n: int, b_n: int, p_b: float, part: float
+) -> None:
+    theta_b, theta_c = 0.02, min(0.02 + d + extra, 0.97)
+    null_b = project(theta_c, theta_b, c_n, b_n, d)
+    null_c = null_b + d
+    p_c = part * min(1.0, p_b + d)  # p_c - p_b ≤ d
+    mean_c = p_c * theta_c / null_c + (1 - p_c) * (1 - theta_c) / (1 - null_c)
+    mean_b = p_b * theta_b / null_b + (1 - p_b) * (1 - theta_b) / (1 - null_b)
+    assert c_n * math.log(mean_c) + b_n * math.log(mean_b) <= 1e-7
+
+
+@pytest.mark.parametrize(
+    ("traffic", "limit"),
+    [
+        (cases.steady(0.25, 0.015, 0.01), 0.005),
+        (cases.steady(0.5, 0.25, 0.2), 0.05),
+        (bench.DRIFT, 0.005),
+        (bench.JUMPING, 0.005),
+    ],
+    ids=["rare", "frequent", "common drift and outage", "jumping split"],
+)
+def test_the_increase_test_keeps_its_promise_at_the_boundary(traffic: cases.Traffic, limit: float) -> None:
+    runs = cases.increase(RUNS, 1, traffic, limit=limit, blocks=80)
+    assert runs.fail_rate <= cases.upper_limit(RUNS)
+    assert runs.pass_rate <= cases.upper_limit(RUNS)
+
+
+def test_the_increase_test_sees_an_increase_and_proves_its_absence() -> None:
+    worse = cases.increase(30, 2, cases.steady(0.1, 0.03, 0.005), limit=0.005, blocks=600)
+    equal = cases.increase(30, 3, cases.steady(0.1, 0.001, 0.001), limit=0.005, blocks=600)
+    assert np.median(worse.fail) < 600
+    assert np.median(equal.passed) < 1200
+
+
+@pytest.mark.parametrize("base_errors", [0, 10_000], ids=["never an error", "all fail"])
+def test_a_baseline_without_any_variety_for_long_leaves_the_increase_test_able_to_bet(base_errors: int) -> None:
+    """Its rate as of late reaches 0 or 1 in floating point, where the logarithm of a bet on it does not exist."""
+    test = IncreaseTest(0.005)
+    for _ in range(600):
+        test.update(base_errors // 20, 500, base_errors, 10_000)
+    for _ in range(200):
+        test.update(100, 500, 0, 10_000)
+    assert test.log_fail > 20
+
+
+def test_a_common_outage_at_a_large_share_does_not_keep_an_equal_candidate_from_passing() -> None:
+    """Over the step the candidate has most of its requests in the bad hour, the baseline in the good ones."""
+    engine, rng = Engine(workload_of("    gates: {errors: {max_increase: 1%}}\n"), None, 0.1), np.random.default_rng(6)
+    for k in range(600):
+        share, rate = (0.6, 0.3) if 300 <= k < 320 else (0.1, 0.002)
+        own = int(rng.binomial(100, share))
+        engine.requests(int(rng.binomial(own, rate)), own, 0, int(rng.binomial(100 - own, rate)), 100 - own)
+        engine.close_block()
+    verdict = next(v for v in engine.verdicts({}) if v.gate == "errors")
+    assert verdict.outcome == "pass"
+    assert abs(verdict.value or 1) < 0.01
+    assert "at the same times" in verdict.message
+
+
+def test_the_fixed_limit_keeps_its_promise_at_the_boundary() -> None:
+    runs = cases.rate(RUNS, 4, 0.02, n=1000)
+    assert runs.fail_rate <= cases.upper_limit(RUNS)
+    assert runs.pass_rate <= cases.upper_limit(RUNS)
+
+
+def test_a_rate_a_tenth_above_the_limit_is_seen_in_time() -> None:
+    """With the nearest alternative at 1.28 times the limit, it would lose its bets for ever and stay undecided."""
+    test = RateTest(0.02)
+    for _ in range(3000):
+        test.update(1, 45)  # 2.2 %
+    assert test.log_fail > math.log(100)
+
+
+def test_a_better_rate_than_the_limit_is_never_evidence_against_the_candidate() -> None:
+    test = RateTest(0.05)
+    for _ in range(3000):
+        test.update(0, 1)
+    assert test.log_fail < 0
+    assert test.log_pass > cases.AT
+
+
+def test_a_flush_counts_as_its_requests_would_one_by_one_for_promotion() -> None:
+    one_by_one, at_once = RateTest(0.05), RateTest(0.05)
+    for error in (0, 0, 1, 0, 0):
+        one_by_one.update(error, 1)
+    at_once.update(1, 5)
+    assert at_once.log_pass == pytest.approx(one_by_one.log_pass)
+
+
+@pytest.mark.parametrize(
+    "traffic",
+    [cases.steady(0.25, 0.02, 0.01), bench.FAST_JUMPING, bench.outage(0.25, 0.5), bench.outage(0.25, 1.0)],
+    ids=["ratio at its limit", "jumping split", "half an outage of both", "an outage of both"],
+)
+def test_the_fast_guard_stays_quiet_where_it_should(traffic: cases.Traffic) -> None:
+    runs = 100
+    assert cases.fast_false_alarms(runs, 5, traffic, n=1400) <= cases.upper_limit(runs)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.75, 0.9, 1.0])
+@pytest.mark.parametrize("healthy", [0, 40, 5000])
+def test_when_every_request_fails_the_guard_fires_within_ten_bad_answers(share: float, healthy: int) -> None:
+    runs = 2 if healthy > 1000 else 20
+    assert cases.bad_answers(runs, 6, share, healthy=healthy, baseline_rate=0.0).max() <= 10
+    assert np.quantile(cases.bad_answers(runs, 7, share, healthy=healthy, baseline_rate=0.01), 0.9) <= 10
+
+
+@pytest.mark.parametrize("share", [0.99, 1.0])
+def test_one_failure_of_a_baseline_that_is_hardly_asked_does_not_shield_a_broken_candidate(share: float) -> None:
+    engine = Engine(workload_of(), None, share)
+    for _ in range(100):
+        engine.requests(0, 10, 0, 0, 1)
+    engine.requests(0, 0, 0, 1, 1)
+    bad = 0
+    while not engine.fast.failed:
+        engine.requests(1, 1, 0, 0, 0)
+        bad += 1
+        assert bad <= 30
+
+
+def test_the_last_failures_of_a_baseline_that_is_never_asked_again_do_not_shield_for_ever() -> None:
+    engine = Engine(workload_of(), None, 0.9)
+    for _ in range(100):
+        engine.requests(0, 9, 0, 0, 1)
+    engine.requests(2, 2, 0, 2, 2)
+    bad = 0
+    while not engine.fast.failed:
+        engine.requests(1, 1, 0, 0, 0)
+        bad += 1
+        assert bad <= 60
+
+
+@pytest.mark.parametrize(("share", "most"), [(0.5, 0.02), (0.75, 0.12), (0.9, 0.5)])
+def test_an_outage_of_both_is_told_from_the_candidates_where_the_baseline_still_answers(
+    share: float, most: float
+) -> None:
+    alpha = cases.DEFAULT_FAST_ALPHA
+    assert cases.fast_false_alarms(120, 8, bench.outage(share, 1.0), n=1400, alpha=alpha) <= most
+
+
+@pytest.mark.parametrize("share", [0.75, 0.9, 0.95])
+def test_a_word_of_the_baseline_is_waited_for_until_the_tenth_bad_answer_and_no_longer(share: float) -> None:
+    for word, expected in ((False, 10), (True, 8)):
+        gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, share)
+        for _ in range(50):
+            counts.c_n += 9
+            gate.add(0, 9, 0, 1)
+        for bad in range(1, 12):
+            counts.c_n += 1
+            counts.c_errors += 1
+            gate.add(1, 1, 0, 0)
+            if word and bad == 8:
+                gate.add(0, 0, 0, 1)
+            if gate.failed:
+                break
+        assert bad == expected
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.9, 0.95, 1.0])
+def test_with_fallback_an_outage_of_both_is_told_from_the_candidates_at_any_share(share: float) -> None:
+    alpha, runs = cases.DEFAULT_FAST_ALPHA, 25
+    assert cases.fast_false_alarms(runs, 8, bench.outage(share, 1.0), n=1400, alpha=alpha, fallback=True) == 0
+
+
+@pytest.mark.parametrize("share", [0.75, 0.9, 0.95])
+def test_with_fallback_half_an_outage_of_both_is_told_apart_more_often(share: float) -> None:
+    alpha, runs = cases.DEFAULT_FAST_ALPHA, 50
+    with_it, without = (
+        cases.fast_false_alarms(runs, 8, bench.outage(share, 0.6), n=1400, alpha=alpha, fallback=fallback)
+        for fallback in (True, False)
+    )
+    assert with_it < without
+    assert with_it <= 0.25
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.9, 0.95, 1.0])
+def test_with_fallback_a_broken_candidate_needs_no_more_bad_answers(share: float) -> None:
+    for healthy in (0, 1000):
+        assert cases.bad_answers(20, 6, share, healthy=healthy, baseline_rate=0.0, fallback=True).max() <= 7
+        assert (
+            np.quantile(cases.bad_answers(20, 7, share, healthy=healthy, baseline_rate=0.01, fallback=True), 0.9) <= 10
+        )
+
+
+def test_a_rescue_is_a_word_of_the_baseline_and_the_guard_waits_no_longer() -> None:
+    def bad(rescues: Rescues) -> int:
+        gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, 0.95)
+        for _ in range(50):
+            counts.c_n += 19
+            gate.add(0, 19, 0, 1)
+        for number in range(1, 100):
+            counts.c_n += 1
+            counts.c_errors += 1
+            gate.add(1, 1, 0, 0, rescues)
+            if gate.failed:
+                return number
+        return 0
+
+    assert bad(Rescues()) == 10  # nobody was asked again, or an older extproc does not say
+    assert bad(Rescues(answered=1)) < 10
+    assert bad(Rescues(failed=1)) == 0
+
+
+def test_a_request_that_nobody_can_answer_does_not_shield_a_broken_candidate() -> None:
+    """One rescue in ten fails: of poisonous requests, which both sides fail."""
+    gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, 0.9)
+    for _ in range(50):
+        counts.c_n += 9
+        gate.add(0, 9, 0, 1)
+    for bad in range(30):
+        counts.c_n += 1
+        counts.c_errors += 1
+        gate.add(1, 1, 0, 0, Rescues(failed=1) if bad % 10 == 4 else Rescues(answered=1))
+        if gate.failed:
+            break
+    assert bad < 10
+
+
+def test_rescues_that_failed_shield_no_longer_than_they_are_news() -> None:
+    """Both fail, then rescues are answered: what is left is the candidate's."""
+    gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, 0.95)
+    for _ in range(30):
+        counts.c_n += 1
+        counts.c_errors += 1
+        gate.add(1, 1, 0, 0, Rescues(failed=1))
+    assert not gate.failed
+    bad = 0
+    while not gate.failed:
+        counts.c_n += 1
+        counts.c_errors += 1
+        gate.add(1, 1, 0, 0, Rescues(answered=1))
+        bad += 1
+        assert bad <= 60
+
+
+def test_rescues_change_the_fast_guards_and_no_other_gate() -> None:
+    gates = "    gates: {errors: {max_increase: 1%, max_rate: 50%}}\n"
+    told, silent = Engine(workload_of(gates), 75, 0.75), Engine(workload_of(gates), 75, 0.75)
+    rng = np.random.default_rng(4)
+    for _ in range(200):
+        own, errors, base = 15, int(rng.binomial(15, 0.1)), int(rng.binomial(5, 0.1))
+        told.requests(errors, own, 0, base, 5, Rescues(errors - errors // 2, errors // 2))
+        silent.requests(errors, own, 0, base, 5)
+        assert told.close_block() == silent.close_block()
+    one, other = ({v.gate: v for v in engine.verdicts({}) if not v.fast} for engine in (told, silent))
+    assert {"errors", "errors_rate", "split"} <= one.keys()
+    assert one == other
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_errors_that_are_many_more_than_the_baselines_fire_though_most_requests_are_well(share: float) -> None:
+    alpha = cases.DEFAULT_FAST_ALPHA
+    worse = cases.steady(share, 0.15, 0.003)
+    assert cases.fast_false_alarms(20, 9, worse, n=4000, alpha=alpha) == 1
+
+
+def test_a_fast_guard_stored_before_it_waited_for_the_baseline_goes_on() -> None:
+    (old, counts), (new, _) = cases.fast_gate(0.01, 0.5), cases.fast_gate(0.01, 0.5)
+    for _ in range(20):
+        counts.c_n += 1
+        counts.c_errors += 1
+        old.add(1, 1, 0, 1)
+    assert old.failed
+    new.load(old.to_json()[:-1])
+    assert new.failed
+    assert new.fail_peak == old.fail_peak
+
+
+def test_a_single_hiccup_never_fires_the_fast_guard_however_small_the_share() -> None:
+    gate, counts = cases.fast_gate(cases.ALPHA, 0.001)
+    for _ in range(4):
+        counts.c_n += 1
+        counts.c_errors += 1
+        gate.add(1, 1, 0, 0)
+    assert not gate.failed
+
+
+def test_errors_of_the_baseline_alone_are_evidence_for_the_candidate() -> None:
+    guard = RatioGuard(2.0)
+    for _ in range(50):
+        guard.see(0, 1, 0.5)
+    assert guard.log_e < 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 400)), max_size=30))
+def test_the_share_stays_within_its_bounds(flushes: list[tuple[int, int]]) -> None:
+    share = Share(0.1, 20)
+    for c_n, b_n in flushes:
+        share.update(c_n, b_n)
+        assert 1e-3 <= share.value <= 0.999
+
+
+def test_the_share_follows_a_jump_upward_within_tens_of_requests() -> None:
+    share = Share(0.05, 200)
+    for i in range(2000):
+        share.update(int(i % 20 == 0), int(i % 20 != 0))
+    for i in range(60):
+        share.update(i % 2, 1 - i % 2)
+    assert share.value > 0.35
+
+
+def test_evidence_of_increase_survives_json() -> None:
+    test, twin = IncreaseTest(0.01), IncreaseTest(0.01)
+    test.update(3, 40, 1, 100)
+    twin.load(test.to_json())
+    test.update(5, 40, 1, 100)
+    twin.update(5, 40, 1, 100)
+    assert (twin.log_fail, twin.log_pass) == (test.log_fail, test.log_pass)

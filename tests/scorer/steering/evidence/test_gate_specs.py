@@ -1,0 +1,64 @@
+"""The budget for false decisions."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from scorer.steering.evidence.gate_specs import specs_of
+from tests.support.evidence import workload_of
+
+
+def test_the_gating_gates_share_alpha_and_each_may_promote_with_all_of_it() -> None:
+    specs = specs_of(workload_of("    gates: {alpha: 0.04, quality: {min_agreement: 0.8, margin: 0.1}}\n"), 10)
+    assert math.fsum(math.exp(-s.fail_at) for s in specs if s.gating) == pytest.approx(0.04)
+    assert {s.pass_at for s in specs} == {math.log(1 / 0.04)}
+
+
+def test_informational_gates_take_nothing_of_it() -> None:
+    text = "    gates: {latency: [{quantile: p99, gating: false}, {quantile: p95}]}\n"
+    specs = specs_of(workload_of(text), 10)
+    assert math.fsum(math.exp(-s.fail_at) for s in specs if s.gating) == pytest.approx(0.05)
+    assert [s.gating for s in specs if s.name == "latency_p99"] == [False]
+
+
+def test_the_split_is_guarded_only_where_there_is_one() -> None:
+    workload = workload_of()
+    assert ["split" in {s.name for s in specs_of(workload, p)} for p in (0, 10, 100, None)] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_the_fast_guards_are_there_even_without_an_errors_gate() -> None:
+    names = {s.name for s in specs_of(workload_of("    gates: {errors: null, quality: null, latency: []}\n"), 100)}
+    assert names == {"errors_fast", "candidate_down"}
+
+
+@pytest.mark.parametrize(
+    ("errors", "gating"),
+    [
+        ("{max_rate: 1%, gating: false}", True),
+        ("{max_rate: 1%}", True),
+        ("null", True),
+        ("{max_rate: 1%, fast: inform}", False),
+        ("{max_rate: 1%, gating: false, fast: guard}", True),
+    ],
+)
+def test_the_fast_guard_is_switched_off_by_its_own_setting_only(errors: str, gating: bool) -> None:
+    specs = {s.name: s for s in specs_of(workload_of(f"    gates: {{errors: {errors}}}\n"), 10)}
+    assert specs["errors_fast"].gating is gating
+
+
+def test_a_gates_least_samples_are_its_own_else_the_steps_else_the_ramps() -> None:
+    ramp = "    ramp: {steps: [1, 50, 100], min_samples: 200, at: {0: {min_samples: 5}, 50: {min_samples: 900}}}\n"
+    workload = workload_of(ramp + "    gates: {latency: {min_samples: 30}}\n")
+
+    def least(percent: float | None) -> tuple[int, int]:
+        specs = {s.name: s.min_samples for s in specs_of(workload, percent)}
+        return specs["quality"], specs["latency_p99"]
+
+    assert [least(p) for p in (0, 1, 50, 70, 100, None)] == [(n, 30) for n in (5, 200, 900, 900, 200, 200)]

@@ -1,0 +1,188 @@
+"""Latency ratio: conservative on buckets, valid at the boundary, as powerful as published."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench import evidence_cases as cases
+from glidepath.histogram import Histogram, StoredCounts, bucket_of
+from scorer.steering.evidence.dense_histogram import Tally
+from scorer.steering.evidence.latency_gates import LatencyTest, QuantileRatio
+from scorer.steering.evidence.mixture import RateGrid
+
+
+def tally(values: list[float]) -> Tally:
+    t = Tally()
+    t.add(Histogram.of(values))
+    return t
+
+
+def exact(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[float, float]:
+    """The same e-values on the raw samples, x at every breakpoint and just below it."""
+    shifts = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
+    more, fewer = (RateGrid.around(1 - q, shifts, above=a) for a in (True, False))
+    points = np.unique(np.concatenate([own, base * ratio]))
+    x = np.concatenate([points, np.nextafter(points, 0), [points[-1] * 2, points[0] / 2]])
+    c = np.array([(own > v).sum() for v in x])
+    b = np.array([(base > v / ratio).sum() for v in x])
+    fail = more.log_e(c, len(own)) + fewer.log_e(b, len(base))
+    passed = fewer.log_e(c, len(own)) + more.log_e(b, len(base))
+    return float(fail.min()), float(passed.min())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.8, 2.5), st.floats(1.0, 1.6), st.sampled_from([0.5, 0.95, 0.99]))
+def test_evidence_on_buckets_is_never_more_than_on_the_values_themselves(
+    seed: int, slower: float, ratio: float, q: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    own, base = 100 * slower * rng.lognormal(0, 0.5, 200), 100 * rng.lognormal(0, 0.5, 500)
+    fail, passed = QuantileRatio(q, ratio).log_e(tally(own.tolist()).sums, tally(base.tolist()).sums)
+    exact_fail, exact_pass = exact(own, base, q, ratio)
+    assert fail <= exact_fail + 1e-9
+    assert passed <= exact_pass + 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 10_000), st.floats(0.6, 2.0), st.floats(0.9, 1.6), st.sampled_from([0.5, 0.95, 0.99]), st.booleans()
+)
+def test_no_edge_that_would_give_less_evidence_is_left_out(
+    seed: int, slower: float, ratio: float, q: float, outliers: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    n, m, width = rng.integers(1, 5000), rng.integers(1, 20_000), rng.uniform(0.05, 1.5)
+    own, base = 100 * slower * rng.lognormal(0, width, n), 100 * rng.lognormal(0, width, m)
+    base = np.append(base, rng.uniform(1e4, 1e6, 20 * outliers))
+    sums = [tally(side.tolist()).sums for side in (own, base)]
+    quantiles = QuantileRatio(q, ratio)
+    everywhere = every_edge(*sums, q, ratio)
+    assert quantiles.log_e(*sums) == pytest.approx(everywhere, rel=1e-9, abs=1e-9)
+    part = [side // 2 for side in sums]
+    both = (*everywhere, every_edge(*part, q, ratio)[0] if all(side[-1] for side in part) else 0.0)
+    assert quantiles.log_e_since(*sums, *part) == pytest.approx(both, rel=1e-9, abs=1e-9)
+
+
+def every_edge(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[float, float]:
+    """The least evidence over all edges of buckets, one by one."""
+    shifts = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
+    more, fewer = (RateGrid.around(1 - q, shifts, above=a) for a in (True, False))
+    up, down = math.ceil(math.log2(ratio) * 64 - 1e-9), math.floor(math.log2(ratio) * 64 + 1e-9)
+    edges = np.arange(-300, len(own) + 300)
+
+    def above(sums: np.ndarray, shift: int) -> np.ndarray:
+        return sums[-1] - sums[np.clip(edges - shift + 1, 0, len(sums) - 1)]
+
+    n, m = int(own[-1]), int(base[-1])
+    fail = more.log_e(above(own, 0), n) + fewer.log_e(above(base, up + 1), m)
+    passed = fewer.log_e(above(own, 1), n) + more.log_e(above(base, down), m)
+    return float(fail.min()), float(passed.min())
+
+
+@pytest.mark.parametrize(("q", "n", "baseline"), [(0.5, 500, 4), (0.95, 800, 1), (0.99, 1000, 5)])
+def test_at_the_boundary_false_decisions_stay_below_alpha(q: float, n: int, baseline: int) -> None:
+    runs = cases.latency(40, 1, 1.2, q, n=n, baseline=baseline, growth=1.05)
+    assert runs.fail_rate <= cases.upper_limit(40)
+    assert runs.pass_rate <= cases.upper_limit(40)
+
+
+@pytest.mark.parametrize(
+    ("q", "ratio", "reference"),
+    [(0.99, 2.0, 110), (0.99, 1.5, 850), (0.95, 1.5, 240), (0.95, 2.0, 50), (0.95, 1.0, 740)],
+)
+def test_power_is_within_1_3_of_the_published_counts(q: float, ratio: float, reference: int) -> None:
+    runs = cases.latency(15, 2, ratio, q, n=4 * reference, growth=1.03)
+    assert np.median(runs.passed if ratio == 1.0 else runs.fail) <= 1.3 * reference
+
+
+def test_below_four_hundred_requests_a_p99_proves_nothing() -> None:
+    rng = np.random.default_rng(3)
+    test = LatencyTest(0.99, 1.2)
+    test.look(tally((100 * rng.lognormal(0, 0.5, 390)).tolist()), tally((100 * rng.lognormal(0, 0.5, 8000)).tolist()))
+    assert test.log_pass < math.log(20)
+
+
+def test_a_candidate_that_turns_slow_after_a_long_good_time_is_seen() -> None:
+    rng = np.random.default_rng(4)
+    own, base, test = Tally(), Tally(), LatencyTest(0.95, 1.2)
+    seen = None
+    for k in range(400):
+        slower = 2.5 if k >= 300 else 1.0
+        own.add(Histogram.of((100 * slower * rng.lognormal(0, 0.5, 20)).tolist()))
+        base.add(Histogram.of((100 * rng.lognormal(0, 0.5, 40)).tolist()))
+        test.look(own, base)
+        if test.log_fail >= cases.AT:
+            seen = k
+            break
+    assert seen is not None
+    assert 300 <= seen < 325
+
+
+def test_an_empty_side_is_no_evidence() -> None:
+    test = LatencyTest(0.95, 1.2)
+    test.look(tally([1.0, 2.0]), Tally())
+    assert (test.log_fail <= 0, test.log_pass) == (True, 0.0)
+
+
+def test_the_state_survives_json() -> None:
+    own, base = tally([100.0] * 200), tally([50.0] * 200)
+    test, twin = LatencyTest(0.5, 1.2), LatencyTest(0.5, 1.2)
+    test.look(own, base)
+    twin.load(json.loads(json.dumps(test.to_json())))
+    assert twin.to_json() == test.to_json()
+
+
+@given(st.lists(st.floats(0, 1e8), max_size=50))
+def test_a_tally_holds_what_the_histogram_holds(values: list[float]) -> None:
+    histogram, dense = Histogram.of(values), tally(values)
+    assert dense.total == histogram.total
+    for q in (0.0, 0.5, 0.95, 1.0):
+        assert dense.quantile(q) == histogram.quantile(q)
+    twin = Tally()
+    twin.load(json.loads(json.dumps(dense.to_json())))
+    assert (twin.counts == dense.counts).all()
+
+
+def test_a_bucket_outside_of_what_is_covered_is_put_into_the_outermost() -> None:
+    dense = Tally()
+    dense.add(Histogram({10**6: 3, -(10**6): 2}))
+    assert dense.total == 5
+    assert dense.counts[-1] == 3
+    assert bucket_of(1e30) == bucket_of(1e9)
+
+
+@given(st.lists(st.lists(st.floats(0, 1e8), max_size=20), max_size=5))
+def test_stored_counts_are_added_like_any_other(flushes: list[list[float]]) -> None:
+    plain, stored = Tally(), Tally()
+    for values in flushes:
+        histogram = Histogram.of(values)
+        plain.add(histogram)
+        counts = StoredCounts(list(histogram.counts), list(histogram.counts.values()))
+        stored.add(Histogram(counts, histogram.zeros))
+    assert (stored.counts == plain.counts).all()
+    assert (stored.sums[1:] == plain.counts.cumsum()).all()
+    assert stored.total == sum(len(values) for values in flushes)
+
+
+def test_the_sums_follow_what_is_added() -> None:
+    dense = tally([100.0])
+    assert dense.sums[-1] == 1
+    dense.add_value(200.0)
+    dense.add_slots(np.array([5, 6]))
+    dense.add(Histogram.of([0.0]))
+    assert (dense.sums[-1], dense.sums[1], dense.sums[0]) == (5, 1, 0)
+    dense.load([])
+    assert dense.sums[-1] == 0
+
+
+def test_a_count_beyond_all_bounds_is_refused() -> None:
+    dense = Tally()
+    dense.add(Histogram({5: 2**63}))
+    with pytest.raises(OverflowError):
+        _ = dense.total

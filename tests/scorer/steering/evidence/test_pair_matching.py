@@ -1,0 +1,144 @@
+"""What is compared with the noise floor is drawn from the same users, however loud one of them is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench import evidence_cases as cases
+from glidepath.domain import AnswerFacts, Origin, PairKind
+from glidepath.records import Verdict
+from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.pair_matching import Counterparts, Match, Noise
+from tests.support.evidence import pair, workload_of
+
+MARGIN = """\
+    sticky: {header: x-user}
+    shadow: {same_side: 30}
+    gates: {quality: {margin: 0.05, min_samples: 20}, errors: null, latency: []}
+"""
+FACTS = """\
+    sticky: {header: x-user}
+    ramp: {min_samples: 20}
+    shadow: {same_side: 30}
+    gates: {quality: null, errors: null, latency: [], signals: {max_increase: 10%, gating: true, of: [numbers]}}
+"""
+QUIET = Noise(0.9, {})
+
+
+def margin_of(evidence: Evidence) -> Verdict:
+    return next(v for v in evidence.verdicts(100_000) if v.gate == "quality_margin")
+
+
+@pytest.mark.parametrize(
+    ("crowd", "worse", "outcome"),
+    [
+        (cases.Crowd(loud_share=0.3, loud=0.70, others=0.97), 0.10, "fail"),
+        (cases.Crowd(loud_share=0.5, loud=0.75, others=0.95), 0.08, "fail"),
+        (cases.Crowd(loud_share=0.5, loud=0.98, others=0.80), 0.0, "pass"),
+        (cases.Crowd(loud_share=0.3, loud=0.99, others=0.85), 0.0, "pass"),
+    ],
+    ids=["worse, a hard third", "worse, a hard half", "equal, an easy half", "equal, an easy third"],
+)
+def test_one_loud_user_neither_hides_a_worse_candidate_nor_blames_an_equal_one(
+    crowd: cases.Crowd, worse: float, outcome: str
+) -> None:
+    runs = cases.margin(5, 1, crowd, worse, n=6000)
+    reached, missed = (runs.fail, runs.passed) if outcome == "fail" else (runs.passed, runs.fail)
+    assert np.isfinite(reached).all()
+    assert not np.isfinite(missed).any()
+
+
+def test_the_margin_keeps_its_promise_at_the_boundary_though_one_user_is_loud() -> None:
+    count = 60
+    runs = cases.margin(count, 2, cases.Crowd(loud_share=0.3, loud=0.70, others=0.85), 0.05, n=1200)
+    assert runs.fail_rate <= cases.upper_limit(count)
+    assert runs.pass_rate <= cases.upper_limit(count)
+
+
+def test_a_fact_is_held_against_the_noise_pairs_of_the_same_users() -> None:
+    evidence, rng = Evidence.fresh(workload_of(FACTS), 10, 1000), np.random.default_rng(3)
+    for i in range(3000):
+        loud = rng.random() < 0.5
+        floor = 0.7 if loud else 0.1
+        user, at_ms = "loud" if loud else f"user-{rng.integers(100)}", 2000 + 100 * i
+        kinds = [(PairKind.CROSS, floor + 0.25)] + [(PairKind.NOISE, floor)] * (rng.random() < 0.3)
+        for kind, rate in kinds:
+            signals = {"likeness": 0.3, "numbers": 0.7 if rng.random() < rate else 0.2}
+            evidence = evidence.fold_scored(replace(pair(0.9, at_ms, kind=kind, sticky=user), signals=signals))
+    verdict = next(v for v in evidence.verdicts(400_000) if v.gate == "signal_numbers")
+    assert verdict.outcome == "fail"
+    assert verdict.value == pytest.approx(0.25, abs=0.1)
+
+
+@pytest.mark.parametrize("origin", [Origin.SHADOW, Origin.PROBE])
+def test_pairs_of_users_that_no_noise_pair_is_made_for_do_not_enter_the_comparison(origin: Origin) -> None:
+    evidence = Evidence.fresh(workload_of(MARGIN), 50, 1000)
+    for i in range(200):
+        own = replace(pair(0.2, 2000 + i, sticky=f"user-{i}"), baseline=AnswerFacts(origin=origin))
+        evidence = evidence.fold_scored(own)
+        evidence = evidence.fold_scored(pair(0.9, 2000 + i, kind=PairKind.NOISE, sticky=f"user-{i}"))
+    assert margin_of(evidence).n == 0
+    for i in range(200):
+        evidence = evidence.fold_scored(pair(0.9, 2000 + i, sticky=f"user-{i}"))
+    assert margin_of(evidence).n > 150
+    assert margin_of(evidence).value == pytest.approx(0.0)
+
+
+def test_without_stickiness_what_the_candidate_served_is_compared_too_but_no_probe() -> None:
+    evidence = Evidence.fresh(workload_of("    gates: {quality: {margin: 0.05}}\n"), 50, 1000)
+    for i in range(50):
+        served = replace(pair(0.5, 2000 + i), baseline=AnswerFacts(origin=Origin.SHADOW))
+        probe = replace(pair(0.0, 2000 + i), baseline=AnswerFacts(origin=Origin.PROBE))
+        for one in (served, probe, pair(0.9, 2000 + i, kind=PairKind.NOISE)):
+            evidence = evidence.fold_scored(one)
+    assert margin_of(evidence).n == 50
+    assert margin_of(evidence).value == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("noise_first", [True, False])
+def test_the_pairs_of_a_request_find_each_other_in_either_order(noise_first: bool) -> None:
+    found = Counterparts()
+    if noise_first:
+        assert found.noise("ann", 5000, QUIET) is None
+        match = found.cross("ann", 5000, 0.8, counts=True)
+    else:
+        assert found.cross("ann", 5000, 0.8, counts=True) is None
+        match = found.noise("ann", 5000, QUIET)
+    assert match == Match(0.8, QUIET)
+    assert found.noise("ann", 5000, QUIET) is None  # each counts once
+
+
+def test_neither_another_user_nor_a_pair_of_long_ago_nor_one_beyond_the_cap_is_a_counterpart() -> None:
+    found = Counterparts()
+    found.cross("ann", 0, 0.8, counts=True)
+    assert found.noise("bob", 0, QUIET) is None
+    assert found.noise("ann", 3_600_000, QUIET) is None
+    found.cross("eve", 0, 0.8, counts=False)
+    assert found.noise("eve", 0, QUIET) is None
+
+
+def test_what_waits_survives_json_and_stays_bounded() -> None:
+    found, twin = Counterparts(), Counterparts()
+    for i in range(2000):
+        found.cross(f"c{i}", i, 0.123456, counts=bool(i % 2))
+        found.noise(f"n{i}", i, Noise(0.5, {"recall_fraud": True}))
+    stored = json.dumps(found.to_json())
+    twin.load(json.loads(stored))
+    assert len(stored) < 32_000
+    assert twin.noise("c1999", 2000, QUIET) == found.noise("c1999", 2000, QUIET) == Match(0.1235, QUIET)
+    assert twin.to_json() == found.to_json()
+
+
+def test_a_state_from_before_there_were_counterparts_still_loads() -> None:
+    evidence = Evidence.fresh(workload_of(MARGIN), 10, 1000)
+    for i in range(40):
+        evidence = evidence.fold_scored(pair(0.9, 2000 + i, sticky=f"user-{i}"))
+    stored = evidence.to_json()
+    del stored["counterparts"]
+    again = Evidence.from_json(workload_of(MARGIN), stored)
+    assert again.agreement() == evidence.agreement()
+    assert again.requests() == evidence.requests()

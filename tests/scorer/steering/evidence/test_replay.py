@@ -1,0 +1,189 @@
+"""The standalone judge: parsing, decisions, the event that decided, speed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.domain import Side
+from glidepath.errors import InputError
+from scorer.steering.evidence.replay import Event, Judgement, judge, parse_events
+from tests.support.evidence import workload_of
+
+GATES = "    ramp: {min_samples: 100}\n    gates: {latency: {quantile: p95}}\n"
+
+
+def events(
+    n: int, *, seed: int = 1, slower: float = 1.0, bad_from: int | None = None, score: float = 0.93
+) -> Iterator[Event]:
+    rng = np.random.default_rng(seed)
+    sides, noise = rng.random(n) < 0.3, np.clip(rng.normal(score, 0.08, n), 0, 1)
+    ms = 100 * rng.lognormal(0, 0.4, n)
+    for i in range(n):
+        own = bool(sides[i])
+        ok = not (own and bad_from is not None and i >= bad_from)
+        yield Event(
+            t=i * 0.02,
+            side=Side.CANDIDATE if own else Side.BASELINE,
+            ok=ok,
+            latency_ms=float(ms[i] * (slower if own else 1.0)) if ok else None,
+            ttft_ms=10.0,
+            agreement=float(noise[i]) if own else None,
+        )
+
+
+def run(stream: Iterator[Event]) -> Judgement:
+    return judge(workload_of(GATES), stream)
+
+
+def test_a_healthy_candidate_is_promoted() -> None:
+    result = run(events(6000))
+    assert result.decision == "promote"
+    assert result.events == 6000
+    assert all(0 < result.decided_at[v.gate] < 6000 for v in result.verdicts)
+
+
+def test_too_few_events_hold() -> None:
+    assert run(events(200)).decision == "hold"
+
+
+def test_no_events_hold_with_every_gate_inconclusive() -> None:
+    result = run(iter(()))
+    assert (result.decision, result.events, result.decided_at) == ("hold", 0, {})
+    assert {v.outcome for v in result.verdicts} == {"inconclusive"}
+
+
+@pytest.mark.parametrize(
+    ("stream", "gate"), [({"slower": 1.8}, "latency_p95"), ({"score": 0.78}, "quality")], ids=["latency", "quality"]
+)
+def test_a_regression_rolls_back_and_names_the_event(stream: dict[str, float], gate: str) -> None:
+    result = run(events(4000, **stream))  # type: ignore[arg-type]
+    assert result.decision == "rollback"
+    found = result.to_json("chat")["gates"][gate]
+    assert found["verdict"] == "fail"
+    assert 0 < found["first_decided_at"] < 3000
+
+
+def test_a_catastrophe_goes_to_zero_within_ten_bad_answers() -> None:
+    stream = list(events(3000, bad_from=2000))
+    result = run(iter(stream))
+    assert result.decision == "rollback_to_zero"
+    at = result.decided_at["errors_fast"]
+    assert sum(not e.ok for e in stream[: at + 1]) <= 10
+
+
+def test_a_file_says_nothing_of_why_requests_failed_so_nobody_calls_the_candidate_reachable() -> None:
+    result = run(events(600, bad_from=0))
+    assert result.decision == "rollback_to_zero"
+    assert "candidate_down" not in result.to_json("chat")["gates"]
+
+
+def test_the_event_that_decided_is_the_last_one_that_was_needed() -> None:
+    stream = list(events(4000, score=0.78))
+    at = run(iter(stream)).decided_at["quality"]
+    outcome = {v.gate: v.outcome for v in run(iter(stream[: at + 1])).verdicts}
+    before = {v.gate: v.outcome for v in run(iter(stream[:at])).verdicts}
+    assert (before["quality"], outcome["quality"]) == ("inconclusive", "fail")
+
+
+def test_an_outage_of_both_sides_is_not_the_candidates_fault() -> None:
+    stream = [
+        Event(e.t, e.side, ok=not 2000 <= i < 2200, latency_ms=e.latency_ms, agreement=e.agreement)
+        for i, e in enumerate(events(6000))
+    ]
+    result = run(iter(stream))
+    assert result.decision in ("promote", "hold")
+    assert {v.outcome for v in result.verdicts if v.gate == "errors_fast"} == {"pass"}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_latency_that_rises_and_falls_on_both_sides_is_not_the_candidates_fault(seed: int) -> None:
+    waves = (1.0, 3.0, 0.5, 2.0)
+    stream = [
+        Event(e.t, e.side, True, (e.latency_ms or 0.0) * waves[i // 1000 % 4], agreement=e.agreement)
+        for i, e in enumerate(events(6000, seed=seed))
+    ]
+    assert run(iter(stream)).decision in ("promote", "hold")
+
+
+def test_a_hundred_thousand_events_take_well_under_ten_seconds() -> None:
+    stream = list(events(20_000))
+    began = time.process_time()
+    run(iter(stream))
+    assert (time.process_time() - began) * 5 < 10
+
+
+def test_the_rate_does_not_depend_on_the_order_of_the_lines() -> None:
+    stream = list(events(200))
+    missing = {v.gate: v.eta_s for v in run(iter(stream)).verdicts}
+    swapped = [
+        Event(a.t, b.side, b.ok, b.latency_ms, b.ttft_ms, b.agreement)
+        for a, b in zip(stream[::-1], stream, strict=True)
+    ]
+    assert {v.gate: v.eta_s for v in run(iter(swapped)).verdicts} == missing
+    assert any(missing.values())
+
+
+def test_a_line_is_read_as_it_stands() -> None:
+    line = b'{"t": 1.5, "side": "candidate", "ok": true, "latency_ms": 12, "ttft_ms": 3, "agreement": 0.9, "x": 1}'
+    assert list(parse_events([line, b"  \n"], "f")) == [Event(1.5, Side.CANDIDATE, True, 12.0, 3.0, 0.9)]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"{", "f:2: not JSON"),
+        (b"[]", "f:2: must be a JSON object"),
+        (b'{"t":1,"side":"left","ok":true,"latency_ms":1}', "f:2: side: must be baseline or candidate"),
+        (b'{"t":1,"side":"baseline","ok":1,"latency_ms":1}', "f:2: ok: must be true or false"),
+        (b'{"side":"baseline","ok":true,"latency_ms":1}', "f:2: t: is missing"),
+        (b'{"t":1,"side":"baseline","ok":true}', "f:2: latency_ms: is missing"),
+        (b'{"t":1,"side":"baseline","ok":true,"latency_ms":-1}', "f:2: latency_ms: must be at least 0"),
+        (b'{"t":1,"side":"baseline","ok":true,"latency_ms":NaN}', "f:2: latency_ms: must be a number"),
+        (b'{"t":1,"side":"baseline","ok":true,"latency_ms":1,"agreement":1.1}', "f:2: agreement: must be 0 to 1"),
+        (b'{"t":1,"side":"baseline","ok":true,"latency_ms":1' + b"0" * 400 + b"}", "f:2: latency_ms: must be a number"),
+        (b'{"t":1,"side":"baseline","ok":true,"latency_ms":"1"}', "f:2: latency_ms: must be a number"),
+        (b'{"t":1,"side":"baseline","ok":false,"expected":1}', "f:2: expected: must be a string"),
+        (b"[" * 100_000, "f:2: "),
+        (b" " + b"x" * 1_000_001, "f:2: the line is longer"),
+        (b"\xff\xfe", "f:2: not JSON"),
+    ],
+)
+def test_a_bad_line_is_named_with_its_number(line: bytes, message: str) -> None:
+    good = json.dumps({"t": 0, "side": "baseline", "ok": False}).encode()
+    with pytest.raises(InputError) as raised:
+        list(parse_events([good, line], "f"))
+    assert str(raised.value).startswith(message)
+
+
+def test_classes_are_judged_one_by_one() -> None:
+    text = "    task: classification\n    scoring: {classification: {matter: [fraud]}}\n    gates: {latency: []}\n"
+    line = {
+        "t": 1.0,
+        "side": "candidate",
+        "ok": True,
+        "latency_ms": 5,
+        "agreement": 1.0,
+        "expected": "ham",
+        "got": "ham",
+    }
+    lost = line | {"agreement": 0.0, "expected": "fraud"}
+    lines = [json.dumps(lost if i % 50 == 0 else line).encode() for i in range(1500)]
+    result = judge(workload_of(text), parse_events(lines, "f"))
+    assert {v.gate for v in result.verdicts if v.outcome == "fail"} == {"recall_fraud"}
+    assert result.decision == "rollback"
+
+
+@given(st.binary(max_size=300))
+def test_whatever_a_line_holds_it_is_an_event_or_an_input_error(line: bytes) -> None:
+    try:
+        found = list(parse_events([line], "f"))
+    except InputError:
+        return
+    assert len(found) <= 1

@@ -1,0 +1,77 @@
+"""An outage of both sides, however long: what the baseline says is reckoned in bounded time, and never raises."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glidepath.domain import Side
+from scorer.steering.evidence import Evidence
+from scorer.steering.evidence.changepoint import Onset
+from scorer.steering.evidence.shared_outage import Witness, at_most
+from tests.support.evidence import flush, side, workload_of
+
+
+def exact(k: int, n: int, p: float) -> float:
+    rate = Fraction(p)
+    return float(sum(math.comb(n, i) * rate**i * (1 - rate) ** (n - i) for i in range(k + 1)))
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.floats(0.001, 0.95))
+def test_few_failures_are_as_probable_as_they_are(n: int, k: int, p: float) -> None:
+    if k < n * p:
+        assert at_most(k, n, p) == pytest.approx(exact(k, n, p), rel=1e-9)
+    else:
+        assert at_most(k, n, p) == 1.0
+        assert exact(min(k, n), n, p) >= 0.5 - 1e-12
+
+
+@pytest.mark.parametrize(("k", "p"), [(0, 0.01), (100, 0.95), (280, 0.95), (284, 0.95), (140, 0.5), (6, 0.05)])
+def test_hundreds_of_requests_are_as_probable_as_they_are(k: int, p: float) -> None:
+    assert at_most(k, 300, p) == pytest.approx(exact(k, 300, p), rel=1e-8, abs=1e-300)
+
+
+@pytest.mark.parametrize("n", [10**4, 10**6, 10**9])
+@pytest.mark.parametrize("p", [0.05, 0.5, 0.95])
+def test_millions_of_requests_are_told_apart(n: int, p: float) -> None:
+    deviation = math.sqrt(n * p * (1 - p))
+    assert at_most(round(n * p - deviation), n, p) > 0.1
+    assert at_most(round(n * p - 2 * deviation), n, p) <= 0.1
+    assert at_most(0, n, p) < 1e-200
+
+
+def test_a_million_failures_of_both_sides_are_no_word_that_the_baseline_is_well() -> None:
+    since, witness = Onset(), Witness()
+    since.see(1.0, 10**6, 10**6, 10**6, 10**6)
+    assert not witness.is_heard(since)
+    since.see(1.0, 0, 0, 0, 10**6)
+    assert witness.is_heard(since)
+
+
+counts = st.tuples(st.integers(0, 10**7), st.floats(0, 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(1, 99), st.lists(st.tuples(counts, counts, st.floats(0, 1)), min_size=1, max_size=12))
+def test_no_sequence_of_flushes_raises(
+    percent: float, flushes: list[tuple[tuple[int, float], tuple[int, float], float]]
+) -> None:
+    evidence = Evidence.fresh(workload_of(), percent, 1000)
+    for seq, ((own, bad), (base, base_bad), lost) in enumerate(flushes):
+        errors = int(own * bad)
+        failed = int(errors * lost)
+        candidate = side(Side.CANDIDATE, own, errors, rescued=errors - failed, rescues_failed=failed)
+        evidence.fold_outcomes(flush(seq, candidate, side(Side.BASELINE, base, int(base * base_bad))))
+        assert evidence.verdicts(seq * 1000)
+
+
+def test_an_outage_of_both_sides_is_borne_by_the_hour() -> None:
+    evidence = Evidence.fresh(workload_of(), 50, 1000)
+    for seq in range(1000):
+        bad = 0 if seq < 200 else 12
+        evidence.fold_outcomes(flush(seq, side(Side.CANDIDATE, 12, bad), side(Side.BASELINE, 12, bad)))
+        assert not any(v.fast and v.outcome == "fail" for v in evidence.verdicts(seq * 1000))

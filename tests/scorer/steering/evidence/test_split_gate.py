@@ -1,0 +1,71 @@
+"""The sample-ratio guard."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from bench import evidence_cases as cases
+from glidepath.domain import Outcome
+from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.split_gate import SplitGate, SplitGuard
+from scorer.steering.evidence.verdicts import outcome_of
+
+
+def test_a_split_as_set_raises_no_alarm() -> None:
+    runs = 100
+    assert cases.split(runs, 1, 0.1, 0.1, n=1500).fail_rate <= cases.upper_limit(runs)
+
+
+def test_a_split_of_half_as_much_again_is_seen() -> None:
+    assert np.median(cases.split(20, 2, 0.15, 0.1).fail) < 3000
+
+
+def test_a_split_as_set_is_proven_in_time() -> None:
+    guard = SplitGuard(0.1)
+    for _ in range(400):
+        guard.update(1, 9)
+    assert guard.log_pass > cases.AT
+
+
+def gate() -> SplitGate:
+    return SplitGate(GateSpec("split", 0.1, "share", cases.AT, cases.AT, guard=True))
+
+
+def feed(split: SplitGate, share: float, flushes: int, seed: int) -> None:
+    for own in np.random.default_rng(seed).binomial(20, share, flushes).tolist():
+        split.add(own, 20 - own)
+
+
+def test_a_split_that_was_put_right_stops_nothing_any_more_however_long_it_was_wrong() -> None:
+    split = gate()
+    feed(split, 0.3, 2000, 1)
+    assert outcome_of(split) is Outcome.FAIL
+    feed(split, 0.1, 200, 2)
+    assert outcome_of(split) is Outcome.PASS
+    assert split.value == pytest.approx(0.1, abs=0.02)
+    feed(split, 0.3, 200, 3)
+    assert outcome_of(split) is Outcome.FAIL
+
+
+def test_a_split_that_stays_wrong_is_not_called_right() -> None:
+    for seed in range(40):
+        split = gate()
+        feed(split, 0.3, 20, seed)
+        assert split.failed
+        feed(split, 0.16, 500, 100 + seed)  # beyond what counts as right
+        assert split.failed
+
+
+def test_what_was_seen_since_an_alarm_survives_json() -> None:
+    split, twin = gate(), gate()
+    feed(split, 0.3, 50, 4)
+    feed(split, 0.1, 20, 5)
+    twin.load(json.loads(json.dumps(split.to_json())))
+    assert twin.to_json() == split.to_json()
+    for one in (split, twin):
+        feed(one, 0.1, 200, 6)
+    assert twin.words() == split.words()
+    assert outcome_of(twin) is outcome_of(split) is Outcome.PASS

@@ -1,0 +1,179 @@
+"""A candidate that stands still now and then is slow, though all it held up ends within a moment and in excess."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from bench import evidence_cases as cases
+from glidepath.histogram import Histogram
+from scorer.steering.evidence.dense_histogram import Tally
+from scorer.steering.evidence.gate_base import Signal
+from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.latency_gates import LatencyGate
+from scorer.steering.evidence.side_balance import UNITS, Balance
+
+EVERY_S, FROM_S = 300.0, 200.0
+RPS = 60
+Course = Callable[[np.ndarray], np.ndarray]
+
+
+class Seen(NamedTuple):
+    gate: LatencyGate
+    passed: bool  # at any time
+    untrue: bool  # whether it passed while clients had had worse than the limit
+    seconds: float  # until it failed, or the end
+
+
+def gate_of(q: float) -> tuple[LatencyGate, Signal]:
+    signal = Signal()
+    return LatencyGate(GateSpec("latency_p99", 1.2, "ratio", cases.AT, cases.AT), q, signal), signal
+
+
+def held_up(at: np.ndarray, seconds: float) -> np.ndarray:
+    phase = (at - FROM_S) % EVERY_S
+    return np.where((at >= FROM_S) & (phase < seconds), seconds - phase, 0.0)
+
+
+def steps(*values: float) -> Course:
+    """From the beginning, from 60 s and from 150 s on."""
+    return lambda at: np.array(values)[np.searchsorted((60.0, 150.0), at)]
+
+
+def seen(
+    share: Course | float,
+    *,
+    seconds: float = 600,
+    still: float = 0.0,
+    part: float = 1.0,
+    base_still: float = 0.0,
+    slow: Course | None = None,
+    ratio: float = 1.0,
+    q: float = 0.99,
+    seed: int = 1,
+) -> Seen:
+    """Requests end in flushes of 250 ms; the gate looks once a second. ``part`` of the candidate stands still."""
+    rng = np.random.default_rng(seed)
+    at = rng.uniform(0, seconds, int(RPS * seconds))
+    own = rng.uniform(size=len(at)) < (share(at) if callable(share) else share)
+    took = 0.2 * rng.lognormal(0, 0.4, len(at)) * np.where(own, ratio, 1.0) * (slow(at) if slow else 1.0)
+    took += np.where(own, held_up(at, still) * (rng.uniform(size=len(at)) < part), held_up(at, base_still))
+    gate, signal = gate_of(q)
+    flushes = ((at + took) * 4).astype(int)
+    order = np.argsort(flushes, kind="stable")
+    passed = untrue = False
+    for k, flush in enumerate(np.split(order, np.flatnonzero(np.diff(flushes[order])) + 1)):
+        ours = own[flush]
+        signal.add(Histogram.of(1000 * took[flush[ours]]), Histogram.of(1000 * took[flush[~ours]]))
+        if k % 4 == 0:
+            gate.look(everything=True)
+            passing = gate.proven and gate.within
+            passed = passed or passing
+            untrue = untrue or (passing and plain_ratio(signal, q) > 1.2)
+            if gate.failed:
+                return Seen(gate, passed, untrue, flushes[flush[0]] / 4)
+    return Seen(gate, passed, untrue, seconds)
+
+
+def plain_ratio(signal: Signal, q: float) -> float:
+    own, base = signal.candidate.quantile(q), signal.baseline.quantile(q)
+    return own / base if own is not None and base else 0.0
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.9])
+@pytest.mark.parametrize("part", [1.0, 0.5], ids=["all", "half"])
+def test_a_standstill_after_the_proof_fails_the_candidate(share: float, part: float) -> None:
+    result = seen(share, still=10, part=part)
+    assert result.gate.failed
+    assert result.seconds < FROM_S + 10 + 15
+    assert not result.untrue
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.9])
+def test_standstills_of_both_sides_are_not_the_candidates(share: float) -> None:
+    together = seen(share, still=10, base_still=10)
+    assert not together.gate.failed
+    assert together.passed
+    for own, base in ((10, 9.0), (9.0, 10)):
+        assert not seen(share, still=own, base_still=base).gate.failed
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.9])
+def test_a_standstill_of_the_baseline_does_no_harm(share: float) -> None:
+    result = seen(share, base_still=10)
+    assert not result.gate.failed
+    assert result.passed
+
+
+@pytest.mark.parametrize("q", [0.95, 0.99])
+@pytest.mark.parametrize("share", [(0.3, 0.1, 0.6), (0.5, 0.1, 0.8), (0.3, 0.02, 0.5)])
+@pytest.mark.parametrize("slow", [(1, 1, 3), (1, 3, 1), (3, 1, 3)], ids=["at last", "meanwhile", "but meanwhile"])
+def test_a_split_that_goes_there_and_back_is_no_standstill(
+    q: float, share: tuple[float, float, float], slow: tuple[float, float, float]
+) -> None:
+    for seed in range(2):
+        course = {"seconds": 300.0, "slow": steps(*slow), "q": q, "seed": seed}
+        assert not seen(steps(*share), **course).gate.failed
+        assert not seen(steps(*share), ratio=1.5, **course).passed
+
+
+def test_a_standstill_at_the_very_beginning_does_not_fix_the_proportion() -> None:
+    balance = Balance()
+    for own, base in [(0, 1)] * 40 + [(20, 2), (160, 1), (160, 1)] + [(9, 1)] * 100:
+        balance.leave_out(own, base)
+    assert balance.to_json()[2] == pytest.approx(9, rel=0.1)
+
+
+def left_after(flushes: list[tuple[int, int]]) -> list[float]:
+    """Parts of what was left out that are still left out at the end: of the candidate's, of the baseline's."""
+    balance = Balance()
+    for _ in range(300):
+        balance.leave_out(5, 5)
+    left, may, ever = [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]
+    for own, base in flushes:
+        parts, returns = balance.leave_out(own, base), balance.returns
+        for k, (part, n, back) in enumerate(zip(parts, (own, base), returns[1:], strict=True)):
+            may[k] *= returns.kept
+            left[k] += part * n / UNITS - may[k] * back
+            may[k] += part * n / UNITS - may[k] * back
+            ever[k] += part * n / UNITS
+    return [part / all_ if all_ else 0.0 for part, all_ in zip(left, ever, strict=True)]
+
+
+def test_both_sides_of_a_standstill_come_back_when_the_split_is_what_it_was() -> None:
+    still = [(0, 5)] * 40 + [(205, 5)]
+    assert min(left_after(still)) > 0.99  # is it over?
+    assert max(left_after(still + [(5, 5)] * 60)) < 0.3
+
+
+def test_nothing_comes_back_while_the_split_stays_another() -> None:
+    assert min(left_after([(1, 5)] * 50 + [(9, 5)] * 200)) > 0.9
+
+
+def test_a_gate_shows_the_worse_of_what_is_weighed_and_what_clients_had() -> None:
+    gate, signal = gate_of(0.5)
+    for _ in range(50):
+        signal.add(Histogram.of([100.0]), Histogram.of([100.0] * 9))
+    for _ in range(50):
+        signal.add(Histogram.of([300.0] * 5), Histogram.of([300.0] * 5))
+    gate.look()
+    assert signal.candidate.weighed_quantile(0.5) == pytest.approx(100, rel=0.01)
+    assert gate.value == pytest.approx(3, rel=0.02)
+    assert not gate.within
+
+
+def test_what_may_come_back_survives_json() -> None:
+    signal, twin = Signal(judged=True), Signal(judged=True)
+    for own, base in [(5, 5)] * 100 + [(0, 5)] * 40 + [(205, 5)]:
+        signal.add(Histogram.of([200.0] * own), Histogram.of([100.0] * base))
+    twin.load(json.loads(json.dumps(signal.to_json())))
+    for one in (signal, twin):
+        for _ in range(60):
+            one.add(Histogram.of([100.0] * 5), Histogram.of([100.0] * 5))
+    for mine, its in ((signal.candidate, twin.candidate), (signal.baseline, twin.baseline)):
+        assert its.weighed == pytest.approx(mine.weighed, abs=0.1)
+    assert Tally().weighed[-1] == 0

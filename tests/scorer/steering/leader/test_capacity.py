@@ -1,0 +1,132 @@
+"""How full the candidate will be: reading its metrics, predicting the next step."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.config import Config, parse_config
+from glidepath.config.backends import Capacity
+from glidepath.domain import Outcome
+from scorer.steering.leader.capacity import CandidateLoads, gauge_in_answer, gauge_on_page, predict, seen_share
+
+PAGE = """\
+# HELP vllm:gpu_cache_usage_perc GPU KV-cache usage.
+# TYPE vllm:gpu_cache_usage_perc gauge
+vllm:gpu_cache_usage_perc{engine="0",model_name="llama } x"} 0.41
+vllm:gpu_cache_usage_perc{engine="1",model_name="llama"} 0.62 1700000000000
+vllm:gpu_cache_usage_perc_max 9
+vllm:num_requests_running 7
+"""
+
+
+def config(shadow: float = 100, headroom: str = "0%") -> Config:
+    return parse_config(f"""
+backends:
+  cloud: {{url: "http://c:1"}}
+  onprem: {{url: "http://o:1", capacity: {{metrics: "http://o:1/metrics", metric: load, limit: 0.8}}}}
+workloads:
+  chat:
+    match: {{path: /v1}}
+    baseline: cloud
+    candidate: onprem
+    shadow: {{sample: {shadow}}}
+    gates: {{capacity: {{headroom: {headroom}}}}}
+    ramp: {{steps: [10, 50]}}
+""")
+
+
+SOURCE = Capacity(metrics="http://o:1/metrics", metric="load", limit=0.8)
+
+
+def test_the_fullest_of_several_replicas_counts() -> None:
+    assert gauge_on_page(PAGE, "vllm:gpu_cache_usage_perc") == 0.62
+    assert gauge_on_page(PAGE, "vllm:num_requests_running") == 7
+    assert gauge_on_page(PAGE, "vllm:num_requests") is None
+
+
+def test_numbers_that_are_none_are_left_out() -> None:
+    assert gauge_on_page("load NaN\nload 1\nload +Inf\n", "load") == 1
+
+
+@given(st.text(), st.text(min_size=1, max_size=5))
+def test_any_page_is_read_without_harm(page: str, metric: str) -> None:
+    value = gauge_on_page(page, metric)
+    assert value is None or isinstance(value, float)
+
+
+def test_a_vector_and_a_scalar_of_prometheus() -> None:
+    vector = {"resultType": "vector", "result": [{"value": [1, "0.3"]}, {"value": [1, "0.7"]}]}
+    assert gauge_in_answer(json.dumps({"status": "success", "data": vector}).encode()) == 0.7
+    scalar = {"resultType": "scalar", "result": [1, "2.5"]}
+    assert gauge_in_answer(json.dumps({"status": "success", "data": scalar}).encode()) == 2.5
+    empty = {"resultType": "vector", "result": []}
+    assert gauge_in_answer(json.dumps({"status": "success", "data": empty}).encode()) is None
+
+
+@given(
+    st.one_of(
+        st.binary(),
+        st.recursive(
+            st.none() | st.text() | st.integers(),
+            lambda c: (
+                st.lists(c) | st.dictionaries(st.sampled_from(["status", "data", "result", "resultType", "value"]), c)
+            ),
+        ).map(lambda v: json.dumps(v).encode()),
+    )
+)
+def test_what_is_no_answer_of_prometheus_is_a_value_error_and_nothing_else(body: bytes) -> None:
+    try:
+        gauge_in_answer(body)
+    except ValueError:
+        return
+
+
+@pytest.mark.parametrize(
+    ("percent", "sample", "seen"), [(0, 100, 100), (0, 10, 10), (50, 100, 100), (50, 10, 55), (10, 0, 10)]
+)
+def test_copies_are_load_too(percent: float, sample: float, seen: float) -> None:
+    assert seen_share(percent, sample) == pytest.approx(seen)
+
+
+def test_the_next_step_is_predicted_in_proportion() -> None:
+    workload = config(shadow=0).workload("chat")
+    verdict = predict(0.1, workload, 10, 50, SOURCE)
+    assert (verdict.outcome, verdict.value, verdict.limit) == (Outcome.PASS.value, pytest.approx(0.5), 0.8)
+    verdict = predict(0.2, workload, 10, 50, SOURCE)
+    assert (verdict.outcome, verdict.value) == (Outcome.FAIL.value, pytest.approx(1.0))
+    assert "0.2 now, 1 expected at 50 %, limit 0.8" in verdict.message
+
+
+def test_with_a_full_shadow_the_load_is_already_what_it_will_be() -> None:
+    assert predict(0.7, config().workload("chat"), 0, 10, SOURCE).value == pytest.approx(0.7)
+
+
+def test_a_shadow_share_set_by_hand_is_the_one_that_counts() -> None:
+    """10 % live and a curled shadow of 0: five times the load at 50 %, not what a full shadow would show already."""
+    full = config().workload("chat")
+    assert predict(0.2, full, 10, 50, SOURCE).outcome == Outcome.PASS.value
+    assert predict(0.2, full, 10, 50, SOURCE, shadow=0).outcome == Outcome.FAIL.value
+
+
+def test_without_any_request_at_the_candidate_nothing_can_be_predicted() -> None:
+    verdict = predict(0.1, config().workload("chat"), 0, 10, SOURCE, shadow=0)
+    assert verdict.outcome == Outcome.INCONCLUSIVE.value
+    assert "without any request" in verdict.message
+
+
+def test_headroom_lowers_the_limit() -> None:
+    assert predict(0.7, config(headroom="20%").workload("chat"), 0, 10, SOURCE).outcome == Outcome.FAIL.value
+
+
+def test_an_unknown_load_is_inconclusive_not_a_pass() -> None:
+    assert predict(None, config().workload("chat"), 0, 10, SOURCE).outcome == Outcome.INCONCLUSIVE.value
+    assert CandidateLoads(config()).verdict("chat", 0).outcome == Outcome.INCONCLUSIVE.value  # type: ignore[union-attr]
+
+
+def test_there_is_no_verdict_without_a_gate_or_a_next_step(valid_yaml: str) -> None:
+    assert CandidateLoads(parse_config(valid_yaml)).verdict("chat", 0) is None
+    assert CandidateLoads(config()).verdict("chat", 50) is None

@@ -1,0 +1,100 @@
+"""The steer loop ends when it is told to, also when a client library loses a cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from glidepath.config import parse_config
+from scorer.steering.envoy.actuator import MemoryActuator
+from scorer.steering.envoy.admin import Channel
+from scorer.steering.leader.steer_loop import SteerLoop
+from scorer.steering.leader.steer_metrics import SteerMetrics
+from scorer.steering.state_store import START, News, Record
+from tests.support.steering import Scripted
+
+
+class Stubborn:
+    """A lease whose renewal swallows its cancellation, as redis-py's client may."""
+
+    owner, duration, fence = "me", 0.04, 1
+
+    def __init__(self) -> None:
+        self.renewing = asyncio.Event()
+
+    def held(self) -> bool:
+        return True
+
+    async def acquire(self) -> bool:
+        return True
+
+    async def renew(self) -> bool:
+        self.renewing.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return True
+
+    def drop(self) -> None: ...
+
+    async def release(self) -> None: ...
+
+
+class QuietStore:
+    async def load(self, workload: str) -> None:
+        return None
+
+    async def salvage(self, workload: str, now_ms: int) -> str:
+        return START
+
+    async def news(self, cursors: Any, block_ms: int) -> Mapping[str, News]:
+        await asyncio.sleep(0)
+        return {}
+
+    async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
+        return {}
+
+    async def clocks_ms(self, workloads: Any) -> Mapping[str, int]:
+        return {}
+
+
+async def test_a_renewal_that_swallows_its_cancellation_does_not_keep_the_loop_running(valid_yaml: str) -> None:
+    config, lease, stop = parse_config(valid_yaml), Stubborn(), asyncio.Event()
+    metrics = SteerMetrics(CollectorRegistry())
+    loop = SteerLoop(config, QuietStore(), lease, lambda _: MemoryActuator(), Scripted(), metrics)  # type: ignore[arg-type]
+    running = asyncio.create_task(loop.run(stop))
+    async with asyncio.timeout(5):
+        await lease.renewing.wait()
+    stop.set()
+    done, _ = await asyncio.wait({running}, timeout=5)
+    assert done
+    await running
+
+
+class Session:
+    """Answers nothing: an Envoy that is away."""
+
+    def get(self, url: str) -> Any:
+        raise OSError("away")
+
+    def post(self, url: str, data: Any) -> Any:
+        raise OSError("away")
+
+
+@pytest.mark.parametrize("rounds", range(4))
+async def test_a_wake_up_and_a_cancellation_at_once_end_an_envoys_channel(rounds: int) -> None:
+    channel = Channel("envoy", Session(), "http://envoy", lambda: True)  # type: ignore[arg-type]
+    task = asyncio.create_task(channel.run())
+    async with asyncio.timeout(5):
+        await channel.read_once.wait()
+    channel.submit({"glidepath.chat.autopilot": "0"})
+    for _ in range(rounds):  # somewhere on the wake-up's way
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=2)
+    assert done
+    assert task.cancelled()

@@ -1,0 +1,183 @@
+"""Expected times per step, and warnings where a gate cannot decide."""
+
+from __future__ import annotations
+
+import pytest
+
+from scorer.steering.planning.samples_needed import Assumptions, baseline_ratio, needs_of
+from scorer.steering.planning.step_times import plan_workload
+from scorer.steering.planning.unprovable_limits import hopeless
+from tests.support.evidence import workload_of
+
+ASSUMED = Assumptions()
+
+
+def plan(text: str, rate: float | None):
+    return plan_workload("chat", workload_of(text), rate, ASSUMED)
+
+
+def test_with_much_traffic_the_hold_is_what_takes_the_time() -> None:
+    found = plan("    gates: {latency: {quantile: p95}}\n    ramp: {steps: [10, 50, 100]}\n", 100)
+    assert [s.percent for s in found.steps] == [0, 10, 50, 100]
+    assert {s.slow for s in found.steps} == {"hold"}
+    assert found.total_seconds == 3 * 48 * 3600
+    assert found.warnings == ()
+
+
+def test_with_little_traffic_the_slow_gate_is_named_and_its_time_is_its_need_over_the_rate() -> None:
+    found = plan("    gates: {latency: {quantile: p95}}\n    ramp: {steps: [10, 100], hold: 1h}\n", 1)
+    step = found.steps[1]
+    assert step.slow == "latency_p95"
+    need = next(n for n in step.needs if n.gate == "latency_p95")
+    assert need.samples is not None
+    assert step.seconds == pytest.approx(need.samples / 0.1)
+
+
+def test_a_p99_that_sees_too_few_samples_is_warned_of_with_what_to_do() -> None:
+    found = plan("    ramp: {steps: [1, 100]}\n", 0.05)
+    warning = next(w for w in found.warnings if w.startswith("latency_p99"))
+    assert "below about 400 samples" in warning
+    assert "1 %" in warning
+    assert "gate on p95 instead" in warning
+
+
+def test_a_margin_without_noise_pairs_is_warned_of_once() -> None:
+    found = plan("    gates: {quality: {margin: 0.05}}\n", 10)
+    assert [w for w in found.warnings if "noise" in w] == [
+        "quality_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10"
+    ]
+
+
+def test_without_a_rate_there_are_counts_and_no_times() -> None:
+    found = plan("", None)
+    assert found.total_seconds is None
+    assert all(s.seconds is None for s in found.steps)
+    assert all(n.samples for n in found.steps[1].needs)
+
+
+def test_errors_above_the_limit_can_never_pass() -> None:
+    workload = workload_of("    gates: {errors: {max_rate: 1%}}\n")
+    needs = {n.gate: n for n in needs_of(workload, 10, Assumptions(error_rate=0.05))}
+    assert needs["errors"].samples is None
+
+
+@pytest.mark.parametrize(("percent", "ratio"), [(0, 1.0), (10, 9.0), (50, 1.0), (100, 1.0)])
+def test_the_baselines_share_of_what_counts(percent: float, ratio: float) -> None:
+    assert baseline_ratio(workload_of(), percent) == pytest.approx(ratio)
+
+
+def test_a_tail_needs_more_than_the_middle() -> None:
+    workload = workload_of(
+        "    gates: {latency: [{quantile: p99}, {quantile: p95}, {quantile: p50}]}\n    ramp: {min_samples: 1}\n"
+    )
+    counts = {n.gate: n.samples or 0 for n in needs_of(workload, 10, ASSUMED)}
+    assert counts["latency_p99"] > counts["latency_p95"] > counts["latency_p50"]
+
+
+def test_a_class_that_matters_says_how_many_pairs_of_it_every_step_needs() -> None:
+    text = "    task: classification\n    scoring: {classification: {matter: [fraud]}}\n"
+    found = plan(text + "    gates: {latency: [], classes: {max_loss: 2%}}\n", 10)
+    about = [w for w in found.warnings if "fraud" in w]
+    assert [w.split(" needs about ")[0] for w in about] == ["recall_fraud", "precision_fraud"]
+    assert 150 < int(about[0].split("about ")[1].split()[0]) < 300
+    assert all(n.of != "pairs" or n.gate == "quality" for n in found.steps[0].needs)
+    wavering = plan(text + "    gates: {latency: [], classes: {max_loss: 2%}}\n    shadow: {same_side: 10}\n", 10)
+    assert any(w.startswith("recall_fraud needs about ") for w in wavering.warnings)
+
+
+def test_gates_of_signals_that_decide_want_noise_pairs() -> None:
+    found = plan("    gates: {signals: {gating: true}}\n", 10)
+    assert any("signals cannot decide without noise pairs" in w for w in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("gates", "words"),
+    [
+        ("latency: {max_ratio: 0.5}", "max_ratio 0.5 asks for a candidate that is faster than the baseline"),
+        ("latency: {max_ratio: 1.01}", "max_ratio 1.01 is finer than latencies are measured"),
+        ("quality: {min_agreement: 1}", "no number of pairs proves a mean agreement of 1; set min_agreement below"),
+        ("errors: {max_rate: 0}", "no number of requests proves a rate of 0; set errors.max_rate"),
+        ("errors: {max_increase: 0}", "no number of requests proves an increase of 0; set errors.max_increase"),
+        ("errors: {max_rate: 100%}", "errors: 100% is no limit"),
+        ("errors: {max_increase: 100%}", "errors: 100% is no limit"),
+    ],
+)
+def test_a_limit_that_nothing_can_prove_is_named_with_what_would(gates: str, words: str) -> None:
+    text = f"    gates: {{{gates}}}\n    ramp: {{steps: [10, 100]}}\n"
+    (warning,) = plan(text, 100).warnings
+    assert words in warning
+    assert hopeless(workload_of(text)) == (warning,)
+    assert "p95" not in warning
+    assert "shadow.sample" not in warning
+
+
+def test_a_limit_that_some_number_proves_is_not_called_hopeless() -> None:
+    assert hopeless(workload_of("    gates: {latency: {max_ratio: 1.03}, quality: {min_agreement: 0.99}}\n")) == ()
+
+
+def test_a_gate_that_only_informs_may_have_any_limit() -> None:
+    assert hopeless(workload_of("    gates: {quality: {min_agreement: 1, gating: false}}\n")) == ()
+
+
+def test_another_quantile_is_advised_only_where_it_decides() -> None:
+    text = "    gates: {{latency: {{max_ratio: {}}}}}\n    ramp: {{steps: [75, 100]}}\n"
+    (fine,) = plan(text.format(1.03), 100).warnings
+    assert fine.endswith("allow a larger max_ratio")
+    assert "p95" not in fine
+
+
+@pytest.mark.parametrize("limit", [0.5, 0.85, 0.95, 0.99])
+def test_a_candidate_above_a_high_limit_passes_it(limit: float) -> None:
+    workload = workload_of(f"    gates: {{quality: {{min_agreement: {limit}}}, latency: []}}\n")
+    need = next(n for n in needs_of(workload, 10, ASSUMED) if n.gate == "quality")
+    assert need.samples is not None
+    assert need.samples < 3000
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("shadow: {sample: 0}", "nothing is copied (shadow.sample is 0): at 0 % no gate can pass"),
+        ("shadow: {budget: {requests: 0}}", "nothing is copied (shadow.budget.requests is 0)"),
+    ],
+)
+def test_a_workload_without_copies_is_told_so_once(text: str, words: str) -> None:
+    warnings = plan(f"    {text}\n    ramp: {{steps: [10, 60]}}\n", 50).warnings
+    assert [w.startswith(words) for w in warnings] == [True]
+
+
+def test_the_remedy_is_what_holds_the_gate_up() -> None:
+    def remedies(text: str) -> str:
+        return " ".join(plan(f"    {text}\n", 0.001).warnings)
+
+    assert "lower min_samples" in remedies("ramp: {steps: [50, 60], min_samples: 100000, hold: 0}")
+    assert "raise shadow.sample and" in remedies("shadow: {sample: 5}\n    ramp: {min_samples: 1, hold: 0}")
+    assert "every request is compared already" in remedies(
+        "gates: {quality: {min_agreement: 0.99}}\n    ramp: {steps: [50, 60], min_samples: 1, hold: 0}"
+    )
+
+
+RULES = "ramp: {steps: [10, 50, 100], min_samples: 20, at: {0: {hold: 1h}, 50: {hold: 7d, min_samples: 50000}}}"
+
+
+def test_each_step_is_planned_by_its_own_rules() -> None:
+    found = plan(f"    gates: {{latency: {{quantile: p50}}}}\n    {RULES}\n", 1000)
+    assert [(s.rules.hold, s.rules.min_samples) for s in found.steps] == [
+        (3600, 20),
+        (48 * 3600, 20),
+        (7 * 86400, 50000),
+        (48 * 3600, 20),
+    ]
+    assert [s.seconds for s in found.steps[:3]] == [3600, 48 * 3600, 7 * 86400]
+    least = [next(n.samples or 0 for n in s.needs if n.gate == "latency_p50") for s in found.steps]
+    assert least[2] == 50000
+    assert max(least[0], least[1], least[3]) < 50000
+    slow = plan(f"    {RULES}\n", 0.01).steps[2]
+    assert slow.seconds == 50000 / 0.005
+
+
+def test_a_class_names_the_least_and_the_most_that_its_steps_need() -> None:
+    text = "    task: classification\n    scoring: {classification: {matter: [fraud]}}\n"
+    found = plan(text + f"    gates: {{latency: [], classes: {{max_loss: 2%}}}}\n    {RULES}\n", 10)
+    (low, high), *_ = [w.split("about ")[1].split(" pairs")[0].split(" to ") for w in found.warnings if "fraud" in w]
+    assert int(low) < int(high) == 50000

@@ -1,0 +1,123 @@
+"""The rehearsal of the way back, as transcripts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from glidepath.config.ramp import RampSection
+from glidepath.domain import Outcome
+from glidepath.records import Command, CommandKind, Decision, Phase
+from scorer.steering.ramp.decide import advance
+from scorer.steering.ramp.drill import MAX_ERRORS
+from scorer.steering.ramp.ramp_policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, policy_of
+from scorer.steering.ramp.states import DrillStage, RampState
+from scorer.steering.ramp.tick_inputs import TickInputs
+from tests.support.steering import verdict
+
+RAMP = RampSection(steps=(1, 10, 100), hold=10**6, min_samples=10, cool_down=0, validation=0)
+POLICY = policy_of(RAMP)
+ALL = TickInputs(workload="chat", confirmed=2, envoys=2, config_digest="d")
+SOME = replace(ALL, confirmed=1)
+ORDER = replace(ALL, commands=(Command(CommandKind.DRILL, "ann", id="1-0"),))
+
+
+def at(phase: Phase, percent: float) -> RampState:
+    return RampState(phase, percent, 0, 0, before=Phase.BAKING, config_digest="d")
+
+
+def tick(state: RampState, facts: TickInputs, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
+    return advance(state, facts, POLICY, now_ms)
+
+
+def test_a_drill_takes_the_traffic_away_waits_for_confirmation_and_quiet_and_restores() -> None:
+    state, decisions = tick(at(Phase.BAKING, 10), ORDER, 1000)
+    assert (state.serving, state.percent, decisions[0].event) == (0, 10, "drill_started")
+    state, _ = tick(state, SOME, 1100)
+    assert state.drill is not None
+    assert state.drill.stage is DrillStage.LEAVING
+    state, _ = tick(state, ALL, 1200)
+    assert state.drill is not None
+    assert state.drill.stage is DrillStage.DRAINING
+    state, _ = tick(state, replace(ALL, live_ms=1500), 1200 + DRILL_QUIET_MS)
+    assert state.serving == 0
+    state, _ = tick(state, replace(ALL, live_ms=1500), 1500 + DRILL_QUIET_MS)
+    assert state.serving == 10
+    state, decisions = tick(state, ALL, 4000)
+    assert (state.drill, state.drilled, state.phase, state.percent) == (None, True, Phase.BAKING, 10)
+    details = decisions[0].details
+    assert (details["confirmed_after_ms"], details["last_request_after_ms"], details["passed"]) == (200, 500, True)
+    assert decisions[0].actor == "ann"
+
+
+def test_a_drill_at_0_percent_first_gives_a_small_weight() -> None:
+    state, _ = tick(at(Phase.SHADOW, 0), ORDER, 1000)
+    assert (state.serving, state.percent) == (1, 0)
+    state, _ = tick(state, ALL, 1000 + DRILL_RAISE_MS)
+    assert state.serving == 0
+    assert state.drill is not None
+    assert state.drill.left_ms == 1000 + DRILL_RAISE_MS
+
+
+def test_the_small_weight_is_small_though_the_first_step_is_not() -> None:
+    whole = policy_of(RAMP.model_copy(update={"steps": (100,)}))
+    state, _ = advance(at(Phase.SHADOW, 0), ORDER, whole, 1000)
+    assert state.serving == 10
+    forced = replace(ORDER, commands=(replace(ORDER.commands[0], force=True),))
+    state, _ = advance(at(Phase.SHADOW, 0), forced, whole, 1000)
+    assert state.serving == 100
+
+
+def test_errors_at_the_drills_own_weight_end_it_at_0_and_prove_nothing() -> None:
+    state, _ = tick(at(Phase.SHADOW, 0), ORDER, 1000)
+    state, _ = tick(state, replace(ALL, live_errors=MAX_ERRORS), 1250)
+    assert state.serving == 0
+    state, decisions = tick(state, ALL, 1500)
+    assert (state.drilled, decisions[0].details["passed"]) == (False, False)
+
+
+def test_an_envoy_that_never_confirms_fails_the_drill_and_gives_the_traffic_back() -> None:
+    state, _ = tick(at(Phase.BAKING, 10), ORDER, 0)
+    state, _ = tick(state, SOME, MAX_DRILL_MS + 1)
+    assert state.serving == 10
+    state, decisions = tick(state, SOME, 2 * MAX_DRILL_MS + 2)
+    assert (state.drill, state.drilled) == (None, False)
+    assert "1 of 2 Envoys" in decisions[0].reason
+
+
+def test_a_clock_that_is_set_back_does_not_prolong_a_drills_small_weight() -> None:
+    hour_ms = 3_600_000
+    state, _ = tick(at(Phase.SHADOW, 0), ORDER, 2 * hour_ms)
+    assert state.serving == 1
+    state, _ = tick(state, ALL, hour_ms)
+    assert state.serving == 0
+
+
+@pytest.mark.parametrize("phase", [Phase.ABORTED, Phase.ROLLING_BACK, Phase.COOLING_DOWN])
+def test_no_drill_in_a_retreat(phase: Phase) -> None:
+    state = at(phase, 0)
+    after, decisions = tick(state, replace(ORDER, confirmed=0), 0)
+    assert (after, decisions[0].event) == (state, "refused")
+
+
+def test_no_drill_with_much_traffic_or_with_failing_evidence_unless_forced() -> None:
+    forced = replace(ORDER, commands=(replace(ORDER.commands[0], force=True),))
+    assert tick(at(Phase.VALIDATING, 100), ORDER, 0)[1][0].event == "refused"
+    assert tick(at(Phase.VALIDATING, 100), forced, 0)[0].serving == 0
+    failing = replace(ORDER, verdicts=(verdict("quality", Outcome.FAIL),))
+    state, decisions = tick(at(Phase.SHADOW, 0), failing, 0)
+    assert (state.serving, decisions[0].event) == (0, "refused")
+
+
+def test_a_guard_ends_a_drill_with_a_real_rollback() -> None:
+    state, _ = tick(at(Phase.BAKING, 10), ORDER, 0)
+    state, _ = tick(state, replace(ALL, verdicts=(verdict("errors_fast", Outcome.FAIL, fast=True),)), 250)
+    assert (state.drill, state.phase, state.serving) == (None, Phase.ROLLING_BACK, 0)
+
+
+def test_no_step_is_taken_during_a_drill() -> None:
+    policy = policy_of(RAMP.model_copy(update={"hold": 0, "min_samples": 1}))
+    passing = replace(ALL, verdicts=(verdict("quality", Outcome.PASS),), samples=10)
+    state, _ = advance(at(Phase.BAKING, 10), replace(passing, commands=ORDER.commands), policy, 0)
+    assert state.percent == 10

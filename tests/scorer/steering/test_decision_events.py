@@ -1,0 +1,61 @@
+"""The events that notifications may name are those that the code writes, all of them and no others."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import scorer
+from glidepath.config.decision_events import EventName
+from glidepath.records import CommandKind
+from scorer.steering.notify.channels import BAD, GOOD
+from scorer.steering.ramp.states import Event
+
+NAMES = frozenset(get_args(EventName))
+
+
+def _words(node: ast.expr) -> Iterator[str]:
+    """The texts that an expression may be: one, or either branch of a choice."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from _words(node.body)
+        yield from _words(node.orelse)
+
+
+def _written(tree: ast.Module) -> Iterator[str]:
+    """What stands where a decision's event is given: ``event=``, ``event = ``, the makers' first argument."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in ("note", "_said", "_plain") and node.args:
+                yield from _words(node.args[0])
+            if name == "Decision":
+                yield from (w for k in node.keywords if k.arg == "event" for w in _words(k.value))
+        elif isinstance(node, ast.FunctionDef) and node.name.endswith("_event"):
+            yield from (w for r in ast.walk(node) if isinstance(r, ast.Return) and r.value for w in _words(r.value))
+        elif isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "event" for t in node.targets):
+            yield from _words(node.value)
+
+
+TREES = [ast.parse(file.read_text()) for file in Path(scorer.__file__).parent.rglob("*.py")]
+ENUMS = {e.value for e in Event} | {c.value for c in CommandKind}
+
+
+def test_every_event_that_is_written_may_be_named() -> None:
+    written = {word for tree in TREES for word in _written(tree)}
+    assert {"guard_overridden", "refused", "drill_started", "restore", "probe_failed"} <= written
+    assert written | ENUMS <= NAMES
+
+
+def test_no_event_may_be_named_that_is_never_written() -> None:
+    texts = {
+        n.value for tree in TREES for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    }
+    assert texts | ENUMS >= NAMES
+
+
+def test_what_opens_and_ends_an_incident_are_events() -> None:
+    assert BAD | GOOD <= NAMES

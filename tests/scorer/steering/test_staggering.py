@@ -1,0 +1,35 @@
+"""Everybody's turn comes as often as anybody's, and not at the same moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorer.steering.staggering import turn
+
+NAMES = [f"w{i:03}" for i in range(200)]
+
+
+@given(st.text(max_size=20), st.integers(0, 2**45), st.integers(1, 10_000))
+def test_a_turn_lasts_exactly_its_time(name: str, now_ms: int, every_ms: int) -> None:
+    assert turn(name, now_ms + every_ms, every_ms) == turn(name, now_ms, every_ms) + 1
+    assert 0 <= turn(name, now_ms + 1, every_ms) - turn(name, now_ms, every_ms) <= 1
+
+
+def test_turns_of_many_names_are_spread_over_the_ticks() -> None:
+    for every_ms, ticks in ((500, 2), (1000, 4), (5000, 20)):
+        due = Counter(
+            tick
+            for n in NAMES
+            for tick in range(ticks)
+            if turn(n, tick * 250, every_ms) < turn(n, (tick + 1) * 250, every_ms)
+        )
+        assert sum(due.values()) == len(NAMES)
+        assert max(due.values()) < 1.3 * len(NAMES) / ticks + 10
+
+
+def test_two_things_of_one_name_do_not_always_meet() -> None:
+    meet = sum(turn(n, 250, 1000) > turn(n, 0, 1000) and turn(n, 250, 500) > turn(n, 0, 500) for n in NAMES)
+    assert meet < 40

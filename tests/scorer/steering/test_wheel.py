@@ -1,0 +1,299 @@
+"""Nobody loses the wheel: random orders of ticks, verdicts, curls, commands, restarts, lost Envoys, crashes, leaders.
+
+Whatever happens, once everything is reachable again for a few ticks, every Envoy serves exactly the share that the log
+says was decided last; a share only ever rises by proof or by a person's act; after an abort or a rollback that nobody
+overruled, the candidate's weight is what the retreat said; no value that cannot be read raises the share. The same
+holds where Envoys are told by RTDS, with persons' curls above that, and where Redis was emptied meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from glidepath.config import Config, parse_config
+from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.records import Command, CommandKind, Decision, Phase
+from scorer.steering.envoy.actuator import MemoryActuator
+from scorer.steering.envoy.reconcile import RuntimeNames, desired_values
+from scorer.steering.ramp.states import RampState
+from scorer.steering.state_store import News
+from scorer.steering.workload.surroundings import Outlook
+from scorer.steering.workload.workload import Track
+from tests.support.steering import Scripted
+
+CONFIG = """
+backends:
+  cloud: {url: "http://127.0.0.1:9001"}
+  onprem: {url: "http://127.0.0.1:9002"}
+workloads:
+  chat:
+    match: {path: /v1}
+    baseline: cloud
+    candidate: onprem
+    ramp: {steps: [1, 10, 60], hold: 1s, min_samples: 1, cool_down: 2s, retry: auto, max_retries: 1, validation: 3s}
+"""
+CONFIGS: list[Config] = [parse_config(CONFIG), parse_config(CONFIG.replace("60]", "60, 80]"))]
+ENVOYS = 3
+BY_A_PERSON = {"promote", "approve", "adopt"}
+CURLS = [0, 3, 33, 97]  # no step among them but 0: an adopted share can only be a person's
+SLIPS = [
+    ("1000", "9000.0"),
+    ("9000", "1000.0"),
+    ("99%", "1%"),
+    ("99", None),
+    (None, "100"),
+    (None, "99%"),
+    (None, ""),
+    ("", None),
+    ("0", None),
+    (None, "10000"),
+    ("0", "0"),
+    ("-5", "10005"),
+    ("90", "10"),
+    ("70000", "30000"),
+]
+SWITCHES = ["0", "1", "", "false", "ON", "0.0", "maybe", "2"]
+ABOVE = "admin"
+
+
+class Wheel(RuleBasedStateMachine):
+    """One workload, three Envoys, one stored state, and leaders that come, die and oversleep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.actuator = MemoryActuator(ENVOYS)
+        self.now_ms, self.seq, self.serial = 1_000_000, 0, 0
+        self.stored: str | None = None
+        self.log: list[Decision] = []
+        self.commands: list[Command] = []
+        self.outcomes: list[Outcomes] = []
+        self.scored: list[ScoredPair] = []
+        self.curled: set[float] = set()
+        self.carrying: frozenset[str] = frozenset()
+        self.config = CONFIGS[0]
+        self.names = RuntimeNames.of("chat", self.config.workload("chat"))
+
+    @initialize()
+    def first_leader(self) -> None:
+        self.take_over()
+
+    @rule()
+    def take_over(self) -> None:
+        """A new leader begins from what is stored; whatever the old one had only in its memory is gone."""
+        self.leader = Track("chat", self.config, Scripted())
+        if self.stored is None:
+            self.leader.start(self.now_ms, first_start=bool(self.carrying))
+        else:
+            self.leader.restore(json.loads(self.stored), self.now_ms)
+
+    def news(self) -> News:
+        """What lies in the streams after the leader's cursors (here: counts of what was read)."""
+        at = {name: int(cursor.partition("-")[0]) for name, cursor in self.leader.cursors.items()}
+        return News(
+            tuple(self.outcomes[at["outcomes"] :]),
+            tuple(self.scored[at["results"] :]),
+            tuple(self.commands[at["commands"] :]),
+            {
+                "outcomes": f"{len(self.outcomes)}-0",
+                "results": f"{len(self.scored)}-0",
+                "commands": f"{len(self.commands)}-0",
+            },
+        )
+
+    def tick(self, crash: str = "") -> None:
+        self.now_ms += 250
+        readings = self.actuator.readings()
+        news = self.news()
+        self.leader.fold(news)
+        outlook = Outlook(carrying=self.carrying, overrides=self.actuator.overrides())
+        before = self.leader.state
+        decisions = self.leader.decide(readings, outlook, self.now_ms)
+        self.check(before, decisions)
+        writes = self.leader.writes(readings)
+        if crash == "before the state is stored":
+            self.take_over()
+            return
+        self.stored = self.leader.blob()
+        self.log += decisions
+        if crash == "before the envoys are told":
+            self.take_over()
+            return
+        self.actuator.submit(writes)
+
+    @rule(crash=st.sampled_from(["", "", "", "before the state is stored", "before the envoys are told"]))
+    def one_tick(self, crash: str) -> None:
+        self.tick(crash)
+
+    @rule(seconds=st.integers(1, 4))
+    def time_goes_by(self, seconds: int) -> None:
+        self.now_ms += seconds * 1000
+
+    @rule(errors=st.sampled_from([0, 0, 4]), origin=st.sampled_from([Origin.LIVE, Origin.SHADOW]))
+    def traffic(self, errors: int, origin: Origin) -> None:
+        self.seq += 1
+        side = SideOutcomes(Side.CANDIDATE, origin, requests=4, errors=errors)
+        self.outcomes.append(Outcomes("chat", "x", self.seq, self.now_ms, self.now_ms + 100, (side,)))
+
+    @rule(agreement=st.sampled_from([0.95, 0.95, 0.1]))
+    def score(self, agreement: float) -> None:
+        self.scored.append(
+            ScoredPair("p", "chat", PairKind.CROSS, self.now_ms, self.now_ms, scored=True, agreement=agreement)
+        )
+
+    @rule(kind=st.sampled_from([k for k in CommandKind if k is not CommandKind.ANNOTATE]), force=st.booleans())
+    def command(self, kind: CommandKind, force: bool) -> None:
+        self.commands.append(Command(kind, "ann", force=force, id=f"{len(self.commands)}-0"))
+
+    @rule(percent=st.sampled_from([None, 0.0, 12.5, 100.0]))
+    def command_shadow(self, percent: float | None) -> None:
+        self.commands.append(Command(CommandKind.SHADOW, "ann", percent=percent, id=f"{len(self.commands)}-0"))
+
+    @rule(envoy=st.integers(0, ENVOYS - 1), percent=st.sampled_from(CURLS))
+    def curl_weights(self, envoy: int, percent: int) -> None:
+        self.curled.add(percent)
+        values = self.names.write(desired_values(percent, 100, True))
+        only = {k: values[k] for k in (self.names.candidate, self.names.baseline)}
+        self.actuator.curl(f"envoy-{envoy}", only)
+
+    @rule(envoy=st.integers(0, ENVOYS - 1), value=st.sampled_from(SWITCHES))
+    def curl_autopilot(self, envoy: int, value: str) -> None:
+        self.actuator.curl(f"envoy-{envoy}", {self.names.autopilot: value})
+
+    @rule(envoy=st.integers(0, ENVOYS - 1), slip=st.sampled_from(SLIPS))
+    def curl_what_is_no_weight(self, envoy: int, slip: tuple[str | None, str | None]) -> None:
+        pairs = zip((self.names.candidate, self.names.baseline), slip, strict=True)
+        self.actuator.curl(f"envoy-{envoy}", {key: value for key, value in pairs if value is not None})
+
+    @rule(
+        percent=st.sampled_from(CURLS), slip=st.sampled_from([*SLIPS, None]), value=st.sampled_from([*SWITCHES, None])
+    )
+    def curl_above_what_was_pushed(
+        self, percent: int, slip: tuple[str | None, str | None] | None, value: str | None
+    ) -> None:
+        """At an Envoy that is told by RTDS and has an admin interface that the scorer knows."""
+        weights = self.names.write(desired_values(percent, 100, True))
+        candidate, baseline = slip or (weights[self.names.candidate], weights[self.names.baseline])
+        if slip is None:
+            self.curled.add(percent)
+        wanted = {self.names.candidate: candidate, self.names.baseline: baseline, self.names.autopilot: value}
+        layer = {**self.actuator.above.get(ABOVE, {}), **{k: v for k, v in wanted.items() if v is not None}}
+        self.actuator.above[ABOVE] = {k: v for k, v in layer.items() if v}
+
+    @rule()
+    def redis_and_the_leader_are_lost(self) -> None:
+        """As under RTDS: the new leader knows that Envoys have weights, and not which."""
+        self.stored, self.log = None, []
+        self.commands, self.outcomes, self.scored, self.seq = [], [], [], 0
+        self.carrying = frozenset(self.actuator.runtime)
+        self.actuator.runtime = {envoy: {} for envoy in self.actuator.runtime}  # it reads what was acknowledged since
+        self.take_over()
+
+    @rule(envoy=st.integers(0, ENVOYS - 1))
+    def restart(self, envoy: int) -> None:
+        self.actuator.restart(f"envoy-{envoy}")
+
+    @rule(envoy=st.integers(0, ENVOYS - 1), cut=st.booleans())
+    def network(self, envoy: int, cut: bool) -> None:
+        (self.actuator.cut_off.add if cut else self.actuator.cut_off.discard)(f"envoy-{envoy}")
+
+    @rule(envoy=st.integers(0, ENVOYS - 1), gone=st.booleans())
+    def membership(self, envoy: int, gone: bool) -> None:
+        (self.actuator.gone.add if gone else self.actuator.gone.discard)(f"envoy-{envoy}")
+
+    @rule(which=st.sampled_from([0, 1]))
+    def reconfigure(self, which: int) -> None:
+        self.config = CONFIGS[which]
+        self.take_over()
+
+    @rule()
+    def everything_calms_down(self) -> None:
+        """All Envoys reachable, a few ticks: desired and actual are one, and a retreat is where it said."""
+        self.actuator.cut_off.clear()
+        self.actuator.gone.clear()
+        for _ in range(4):
+            self.tick()
+        state = self.leader.state
+        if state.state_lost:
+            assert state.phase is Phase.HELD
+            self.command(CommandKind.ROLLBACK, force=False)
+            for _ in range(4):
+                self.tick()
+            state = self.leader.state
+            assert not state.state_lost
+            assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
+        assert not self.actuator.above.get(ABOVE)
+        if state.drill is None:
+            for envoy, values in self.actuator.runtime.items():
+                actual = self.names.read(values)
+                assert actual == self.leader.desired, (envoy, actual, state)
+                assert actual.percent == state.percent
+        if state.phase in (Phase.ABORTED, Phase.SHADOW) and state.drill is None:
+            assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
+        if self.log:
+            assert self.log[-1].to_percent == state.percent
+
+    @rule(kind=st.sampled_from([CommandKind.ROLLBACK, CommandKind.ABORT]))
+    def the_way_back_is_open(self, kind: CommandKind) -> None:
+        """Whatever went before: one word, and no Envoy gives the candidate anything, by whatever layer."""
+        self.actuator.cut_off.clear()
+        self.actuator.gone.clear()
+        for _ in range(3):
+            self.tick()  # what was curled until now is older than the word
+        self.command(kind, force=False)
+        for _ in range(4):
+            self.tick()
+        assert self.leader.state.percent == 0
+        assert self.leader.state.drill is None
+        assert not self.actuator.above.get(ABOVE)
+        assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
+
+    def check(self, before: RampState, decisions: tuple[Decision, ...]) -> None:
+        """No value that cannot be read raises what the candidate gets."""
+        seen = self.leader.observation
+        if (
+            seen.ambiguous_weights
+            and [d.actor for d in decisions] == ["manual_override"]
+            and not self.leader.state.autopilot
+        ):
+            assert self.leader.state.serving <= before.serving
+        for decision in decisions:
+            if "not clear" in decision.reason or "changes nothing" in decision.reason:
+                assert decision.to_percent <= decision.from_percent, decision
+        if seen.adopted is not None and seen.ambiguous_weights:
+            assert seen.adopted <= before.serving
+
+    @invariant()
+    def aborted_means_0(self) -> None:
+        if self.leader.state.phase in (Phase.ABORTED, Phase.SHADOW):
+            assert self.leader.state.percent == 0
+
+    @invariant()
+    def the_log_has_no_gaps_and_shares_rise_only_by_proof_or_by_hand(self) -> None:
+        for before, after in zip(self.log, self.log[1:], strict=False):
+            assert after.from_percent == before.to_percent
+        for decision in self.log:
+            if decision.to_percent > decision.from_percent:
+                assert decision.event in BY_A_PERSON, decision
+
+    @invariant()
+    def only_what_a_person_set_is_adopted(self) -> None:
+        clear = {d.to_percent for d in self.log if d.event == "adopt" and "not clear" not in d.reason}
+        assert clear <= self.curled | {0}  # two slips may make a 0
+
+    @invariant()
+    def nothing_but_retry_or_a_curl_leads_out_of_an_abort(self) -> None:
+        aborted = False
+        for decision in self.log:
+            if decision.event == "abort":
+                aborted = True
+            elif decision.event in ("retry", "adopt"):
+                aborted = False
+            assert not (aborted and decision.to_percent > 0), decision
+
+
+Wheel.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestNobodyLosesTheWheel = Wheel.TestCase
