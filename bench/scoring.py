@@ -165,7 +165,7 @@ def run_worker(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
             client.xadd(keys.pairs, {"p": _stored(str(index), left, right)})
         began = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "glidepath", "scorer", "-c", str(config)], stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "glidepath_ops", "scorer", "-c", str(config)], stderr=subprocess.DEVNULL
         )
         try:
             first = _wait_for(client, keys.results, 1) - began

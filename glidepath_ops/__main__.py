@@ -1,4 +1,4 @@
-"""``python -m glidepath``: the same as the ``glidepath`` command."""
+"""Make ``python -m glidepath_ops`` the same as the ``glidepath`` command."""
 
 from glidepath_ops.cli import main
 

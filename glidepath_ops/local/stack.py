@@ -98,7 +98,7 @@ def envoy_service(bootstrap: Path, admin: str, log: Path, concurrency: int | Non
 
 def part_service(part: str, config: Path, metrics: str, logs: Path, nice: int = 0) -> Service:
     """``glidepath extproc`` or ``glidepath scorer`` with ``config``; ready when its /readyz says so."""
-    command = [sys.executable, "-m", "glidepath", part, "-c", str(config)]
+    command = [sys.executable, "-m", "glidepath_ops", part, "-c", str(config)]
     return Service(
         part,
         lambda: Child(part, command, logs / f"{part}.log", nice=nice),
