@@ -63,8 +63,8 @@ render-examples: $(VENV)/.setup-dev ## rewrite envoy/ from its glidepath.yaml fi
 	$(BIN)/python -m glidepath_ops.envoyconfig.write_examples envoy
 	$(BIN)/python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy
 
-reference: $(VENV)/.setup ## rewrite docs/configuration.md from the models
-	$(BIN)/python -m glidepath.config.reference_page > docs/configuration.md
+reference: $(VENV)/.setup ## rewrite docs/reference/configuration.md from the models
+	$(BIN)/python -m glidepath.config.reference_page > docs/reference/configuration.md
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """What one access log entry says about a side: a pure function from Envoy's record to an outcome.
 
-The rules, in this order (docs/extproc.md has them for people):
+The rules, in this order (docs/reference/extproc.md has them for people):
 
 1. No route of ours, an entry of a request still running, or a refusal by Envoy itself before any side was involved
    (no route, rate limit or authorisation filter, overload, invalid headers): nothing is counted.

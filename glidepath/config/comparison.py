@@ -14,7 +14,7 @@ Task = Literal["chat", "generation", "classification", "extraction", "tools", "e
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 
-# Signal → the share of the agreement that it takes at its full effect (docs/scoring.md).
+# Signal → the share of the agreement that it takes at its full effect (docs/reference/scoring.md).
 DEFAULT_WEIGHTS: dict[str, float] = {
     "numbers": 0.6,
     "negation": 0.6,
@@ -131,7 +131,7 @@ class EvaluatorSection(Section):
 
 
 class AnswerSection(Section):
-    """Where the answer is in bodies of a form of their own (docs/extractors.md)."""
+    """Where the answer is in bodies of a form of their own (docs/reference/answers.md)."""
 
     jsonpath: str = Field(min_length=1)  # such as $.output.text; in a stream: the piece of it in each event
     done: str = ""  # a JSONPath to something true in the event that ends a stream
@@ -151,7 +151,7 @@ class AnswerSection(Section):
 
 
 class ScoringSection(Section):
-    """Weights of signals and what each task needs to know; see docs/scoring.md."""
+    """Weights of signals and what each task needs to know; see docs/reference/scoring.md."""
 
     weights: dict[str, Unit] = Field(default_factory=dict)  # signal → weight, over the task's defaults
     flag_effect: Unit = 0.5  # a signal whose effect reaches this is a flag

@@ -1,7 +1,7 @@
 """The configuration reference, made from the models themselves so that it cannot grow stale.
 
-``python -m glidepath.config.reference_page`` prints docs/configuration.md. A field's description is the comment behind
-it in the source: said once, where the next engineer changes it.
+``python -m glidepath.config.reference_page`` prints docs/reference/configuration.md. A field's description is the
+comment behind it in the source: said once, where the next engineer changes it.
 """
 
 from __future__ import annotations

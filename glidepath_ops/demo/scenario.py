@@ -1,7 +1,8 @@
 """What the demo runs: its configuration, its load and its limits, for written answers and for a real LLM.
 
 The gates are the production ones with wider limits: at some tens of requests a second a step must be decidable within
-seconds, and no honest statistics can see half a percentage point of errors in fifty samples (see docs/demo.md).
+seconds, and no honest statistics can see half a percentage point of errors in fifty samples
+(docs/how-to/run-the-demo.md).
 """
 
 from __future__ import annotations

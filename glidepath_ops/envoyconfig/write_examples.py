@@ -11,7 +11,8 @@ from glidepath_ops.envoyconfig.yaml_text import to_yaml
 
 HEADER = """\
 Rendered by `glidepath render envoy` from glidepath.yaml: change that, and render again.
-Weights, capture and the automation's switch are runtime keys; they change by curl, without a reload (docs/envoy.md)."""
+Weights, capture and the automation's switch are runtime keys: curl changes them without a reload.
+See docs/how-to/control-envoy.md."""
 
 DEMO = "demo"  # the compose stack's, where Envoy has a container and its admin API a network of its own
 DEMO_ADMIN = "0.0.0.0:9901"

@@ -15,7 +15,7 @@ from glidepath_ops.envoyconfig.yaml_text import to_yaml
 RESOURCES, POD_PATCH = "resources.yaml", "pod-patch.yaml"
 _HEADER = """\
 Rendered by `glidepath render {target}` from glidepath.yaml: change that, and render again.
-What each part does, which versions it needs and how to take it out again: docs/meshes.md."""
+What each part does, which versions it needs and how to take it out again: docs/how-to/service-meshes.md."""
 
 
 def istio_files(config: Config, place: IstioPlace) -> dict[str, str]:

@@ -16,7 +16,7 @@ Span = tuple[int, int]
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors. Engines differ in speed, never (beyond the drift in docs/embedders.md) in meaning."""
+    """Turn texts into vectors. Engines differ in speed and by the drift that docs/reference/embedding.md states."""
 
     @property
     def name(self) -> str:

@@ -17,7 +17,7 @@ _STEP = 8  # kernels are compiled for each new shape (3 ms): fewer lengths, at 2
 
 
 class OpenVinoEmbedder:
-    """OpenVINO chooses bfloat16 by itself where the CPU has it; hence its drift (docs/embedders.md)."""
+    """OpenVINO chooses bfloat16 by itself where the CPU has it; hence its drift (docs/reference/embedding.md)."""
 
     def __init__(self, section: EmbedderSection, cache: Path | None = None) -> None:
         """Raises DependencyError without the extra, ConfigError for an unfit model."""

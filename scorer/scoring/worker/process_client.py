@@ -2,7 +2,7 @@
 
 Signals are Python: regular expressions and JSON hold the GIL for as long as a body is long, and then the steer loop in
 the same process would wait. A process of its own costs a pipe, and gives more: it can be niced, and a pair that crashes
-or hangs it takes nothing else with it. Figures in docs/embedders.md.
+or hangs it takes nothing else with it. Figures in docs/reference/embedding.md.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ FEW = 50  # below this a proposal is a guess, and says so
 _BLOCKS = 8
 _LEAST_MARGIN, _DEFAULT_RATIO = 0.02, 1.2
 _MOST_RATIO = 1000.0  # what max_ratio may be
-# The candidate's samples that a quantile needs to prove 1.2 × at equality, with room (see docs/evidence.md).
+# The candidate's samples that a quantile needs to prove 1.2 × at equality, with room (see docs/reference/evidence.md).
 _NEEDS = (("p99", 6000, 100), ("p95", 1500, 40), ("p50", 0, 10))
 
 

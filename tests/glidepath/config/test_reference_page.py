@@ -1,4 +1,4 @@
-"""docs/configuration.md is what the models say."""
+"""docs/reference/configuration.md is what the models say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from glidepath.config.reference_page import reference
 
 
 def test_the_committed_reference_is_up_to_date() -> None:
-    page = Path(__file__).parents[3] / "docs" / "configuration.md"
+    page = Path(__file__).parents[3] / "docs" / "reference" / "configuration.md"
     assert page.read_text() == reference(), "run: make reference"
 
 

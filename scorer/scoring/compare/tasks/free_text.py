@@ -1,4 +1,4 @@
-"""Free text against free text: the quality core. See docs/scoring.md for how the parts make one agreement."""
+"""Free text against free text: the quality core. See docs/reference/scoring.md for how the parts make one agreement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each engine against the reference, within the drift that docs/embedders.md promises."""
+"""Each engine against the reference, within the drift that docs/reference/embedding.md promises."""
 
 from __future__ import annotations
 
