@@ -28,6 +28,7 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.histogram import Histogram
@@ -164,7 +165,7 @@ async def measure(config: Config, rate: int, ticks: int, costs: Costs) -> None:
     metrics, feed = SteerMetrics(CollectorRegistry()), Feed(names, rate)
     actuator = AdminActuator(config.envoy.admin, lease.held)
     # The loop's clock moves a quarter of a second a tick, so that a busy machine does not bunch what is due by time.
-    clock = [time.time_ns() // 1_000_000]
+    clock = [unix_ms()]
     loop = SteerLoop(config, store, lease, lambda _: actuator, evidence_kind(), metrics, clock_ms=lambda: clock[0])
     keep_for_good()  # as the scorer does
     async with asyncio.TaskGroup() as group:

@@ -11,25 +11,11 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
 from extproc.exceptions import IllegalEventError
 from extproc.exchange import Chunk, Event, Exchange, Half, RequestHeaders, ResponseHeaders, Signal, Trailers
+from extproc.tee import FORWARDED_HEADERS
 from glidepath.keys import CREDENTIAL_HEADERS, HEADER_CLUSTER
 
 # What is kept of a request's headers; everything else is dropped here, before anything can see it.
-REQUEST_HEADERS = frozenset(
-    {
-        ":method",
-        ":path",
-        "accept",
-        "anthropic-beta",
-        "anthropic-version",
-        "content-encoding",
-        "content-type",
-        "openai-beta",
-        "traceparent",
-        "tracestate",
-        "x-request-id",
-        HEADER_CLUSTER,
-    }
-)
+REQUEST_HEADERS = frozenset({":method", ":path", *FORWARDED_HEADERS, HEADER_CLUSTER})
 RESPONSE_HEADERS = frozenset({"content-encoding", "content-type"})
 MAX_HEADER = 16 * 1024  # of one value; a longer one is dropped
 _EMPTY: dict[str, str] = {}

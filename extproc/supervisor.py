@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -19,6 +18,7 @@ from extproc.worker import Worker, on_signals, run_worker
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, UnreachableError, first_of
 from glidepath.logs import configure_logging
+from glidepath.timed_wait import wait_until_set
 
 _log = structlog.get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
@@ -106,9 +106,7 @@ class Supervisor:
                 wait = FIRST_WAIT_S
             self.restarts += 1
             _log.warning("a worker ended", worker=index, status=status, again_in_s=wait)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._stop.wait()
+            await wait_until_set(self._stop, wait)
             wait = min(wait * 2, LONGEST_WAIT_S)
 
     async def _start(self, index: int) -> asyncio.subprocess.Process:

@@ -20,8 +20,8 @@ from extproc.bounded_body import Body, Memory
 from glidepath import keys
 from glidepath.domain import Answer, Ending, Origin, Side
 
-# Request headers that go along. Credentials are Envoy's business; everything else of the client stays with the client.
-FORWARDED = (
+# The client's request headers that a copy carries. Envoy adds credentials; no other header of the client is copied.
+FORWARDED_HEADERS = (
     "accept",
     "anthropic-beta",
     "anthropic-version",
@@ -81,7 +81,7 @@ class InFlight:
 
 def copy_headers(copy: Copy) -> dict[str, str]:
     """The headers of a copy: the allow-list, and the three that route it."""
-    headers = {name: copy.headers[name] for name in FORWARDED if name in copy.headers}
+    headers = {name: copy.headers[name] for name in FORWARDED_HEADERS if name in copy.headers}
     headers["accept-encoding"] = "identity"
     headers[keys.HEADER_WORKLOAD] = copy.workload
     headers[keys.HEADER_TARGET] = copy.backend

@@ -31,9 +31,11 @@ from extproc.tee import Tee
 from extproc.workloads import build_lanes
 from extproc.write_buffer import Bounds, BufferedSink
 from glidepath import redisio
+from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
+from glidepath.timed_wait import wait_until_set
 
 _log = structlog.get_logger(__name__)
 SYNC_S = 1.0  # budgets
@@ -129,7 +131,7 @@ class Worker:
             ExtprocCollector(Parts(process, access_log, capturer, self.ledger, sink, self.memory, self.redactor))
         )
         listening_sockets.prepare_address(self._place.address)
-        health = await serve_app(health_app(registry, self._reason), self._place.metrics, "extproc.prometheus")
+        health = await serve_app(health_app(registry, self._reason), self._place.metrics, "extproc.metrics")
         server = grpc.aio.server(options=listening_sockets.OPTIONS)
         server.add_generic_rpc_handlers(handlers(process, access_log))
         try:
@@ -164,21 +166,19 @@ class Worker:
 
     async def _flush_often(self, sink: BufferedSink) -> None:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._config.extproc.flush):  # wait_for can lose a cancellation (3.11)
-                    await self._hurry.wait()
-                await asyncio.sleep(min(HURRY_S, self._config.extproc.flush))  # errors come in company
+            if await wait_until_set(self._hurry, self._config.extproc.flush):
+                await asyncio.sleep(min(HURRY_S, self._config.extproc.flush))  # one flush holds a burst of errors
             self._hurry.clear()
             self._flush(sink)
 
     def _flush(self, sink: BufferedSink) -> None:
-        sink.put_outcomes(self.ledger.flush(int(time.time() * 1000)))
+        sink.put_outcomes(self.ledger.flush(unix_ms()))
 
     async def _trim_often(self, store: RedisStore) -> None:
         while not redisio.being_cancelled():
             await asyncio.sleep(TRIM_S)
             try:
-                await store.trim(list(self.lanes), int(time.time() * 1000))
+                await store.trim(list(self.lanes), unix_ms())
             except (RedisError, OSError) as error:
                 _log.debug("could not trim", reason=type(error).__name__)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -20,7 +19,9 @@ from redis.exceptions import RedisError
 from extproc.counters import Ledger, merge
 from extproc.pair_encoding import Prepared, RawPair
 from glidepath.domain import Coverage, Outcomes, Pair
+from glidepath.errors import error_text
 from glidepath.redisio import being_cancelled
+from glidepath.timed_wait import wait_until_set
 
 _log = structlog.get_logger(__name__)
 BATCH = 64
@@ -138,7 +139,7 @@ class BufferedSink:
             try:
                 await self._write_once()
             except (RedisError, OSError, TimeoutError) as error:
-                self._failed(str(error).splitlines()[0] if str(error) else type(error).__name__)
+                self._failed(error_text(error))
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_S)
             else:
@@ -156,9 +157,7 @@ class BufferedSink:
         self._hurry.clear()
         await self._work.wait()
         if not self._closing.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LINGER_S):
-                    await self._hurry.wait()
+            await wait_until_set(self._hurry, LINGER_S)
 
     def abandon(self) -> int:
         """Count what is left as lost; returns how many pairs."""

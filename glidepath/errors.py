@@ -43,6 +43,17 @@ class CommandRefusedError(GlidepathError):
     """The workload's state does not allow this command."""
 
 
+def error_text(error: BaseException) -> str:
+    """Return the first line of the error's message, or the name of its type where it has no message."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def error_text_with_type(error: BaseException) -> str:
+    """Return ``TYPE: message`` with the whole message: for errors that nobody expected."""
+    name, message = type(error).__name__, str(error)
+    return f"{name}: {message}" if message else name
+
+
 def first_of(group: BaseExceptionGroup[E]) -> E:
     """The first error in what nested TaskGroups made of it: people get one line, not a tree."""
     error = group.exceptions[0]

@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 
 from glidepath.config.processes import RedisSection, Secret
-from glidepath.errors import ConfigError, UnreachableError
+from glidepath.errors import ConfigError, UnreachableError, error_text
 
 # redis-py's two clients share their commands but no useful base class.
 RedisClient = Any
@@ -104,7 +104,7 @@ async def check(client: RedisClient, section: RedisSection, where: str = "redis.
     try:
         info = await client.info("server")
     except (RedisError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = error_text(error)
         raise UnreachableError(f"{place}: no Redis that can be used there: {reason}") from error
     if "redis_version" not in (info if "redis_version" in info else next(iter(info.values()), {})):
         raise UnreachableError(f"{place}: what answers there is not a Redis")

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from glidepath.config.processes import HttpUrl, Secret
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Share
+from glidepath.errors import error_text
 
 Task = Literal["chat", "generation", "classification", "extraction", "tools", "embeddings", "rerank", "auto"]
 
@@ -146,7 +147,7 @@ class AnswerSection(Section):
             if value:
                 compile_path(value)
         except JSONPathError as error:
-            raise ValueError(f"is not a JSONPath: {str(error).splitlines()[0]}") from error
+            raise ValueError(f"is not a JSONPath: {error_text(error)}") from error
         return value
 
 

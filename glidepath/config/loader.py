@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from glidepath.config.cross_checks import cross_check
 from glidepath.config.root import Config
-from glidepath.errors import ConfigError
+from glidepath.errors import ConfigError, error_text
 
 KeyPath = tuple[str | int, ...]
 # Below these a person may have put the secret itself where its name belongs: an error goes to logs and tickets.
@@ -97,7 +97,7 @@ class _Source:
             line = mark.line + 1 if mark else 1
             raise ConfigError(f"{name}:{line}: is not YAML: {error.problem}") from error
         except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise ConfigError(f"{name}: is not YAML: {str(error).splitlines()[0]}") from error
+            raise ConfigError(f"{name}: is not YAML: {error_text(error)}") from error
         if not isinstance(data, dict):
             raise ConfigError(f"{name}:1: must be a mapping with the keys backends and workloads")
         places: dict[KeyPath, str] = {}

@@ -12,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from glidepath import keys
+from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.domain import Answer, Ending, Origin, Pair, PairKind, Side
 from glidepath.probe.prompts import ProbeRequest
@@ -77,7 +78,7 @@ class Prober:
 
     async def probe(self, workload: str, request: ProbeRequest) -> Probed:
         """Both sides at once, one request each, within the workload's shadow.timeout. Raises nothing of the sides'."""
-        started_ms = time.time_ns() // 1_000_000
+        started_ms = unix_ms()
         name = f"probe-{uuid.uuid4().hex}"
         sides = (self._ask(workload, side, request, name) for side in (Side.BASELINE, Side.CANDIDATE))
         baseline, candidate = await asyncio.gather(*sides)

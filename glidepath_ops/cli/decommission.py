@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.keys import WorkloadKeys
 from glidepath.records import Decision, Phase, to_json
@@ -64,7 +65,7 @@ async def _all(settings: Config, redis: RedisClient) -> dict[str, Any]:
     order = []
     for name in in_order(settings, _volumes(facts)):
         status = facts[name].status
-        items = checklist(settings, name, facts, redis_session.now_ms())
+        items = checklist(settings, name, facts, unix_ms())
         order.append(
             {
                 "workload": name,
@@ -82,7 +83,7 @@ async def _all(settings: Config, redis: RedisClient) -> dict[str, Any]:
 async def _one(
     settings: Config, redis: RedisClient, name: str, archive: Path | None, force: bool, reason: str
 ) -> dict[str, Any]:
-    facts, now_ms = await _facts(settings, redis), redis_session.now_ms()
+    facts, now_ms = await _facts(settings, redis), unix_ms()
     items = checklist(settings, name, facts, now_ms)
     in_the_way = blocked(items)
     found: dict[str, Any] = {"workload": name, "blocked": bool(in_the_way), "items": items, "archive": None}

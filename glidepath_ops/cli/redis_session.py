@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from glidepath.config import Config, load_config
 from glidepath.config.loader import locate
-from glidepath.errors import ConfigError, UnreachableError
+from glidepath.errors import ConfigError, UnreachableError, error_text
 from glidepath.keys import WorkloadKeys
 from glidepath.records import Command, Decision, WorkloadStatus, from_json, to_json
 from glidepath.redisio import RedisClient, check, connect, without_password
@@ -42,7 +42,7 @@ async def _run(config: Config, work: Work[T], where: str) -> T:
         return await work(config, client)
     except (RedisError, OSError) as error:
         place = without_password(config.redis.url or "")
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = error_text(error)
         raise UnreachableError(f"{where}: {place}: {reason}") from error
     finally:
         await client.aclose()
@@ -105,7 +105,3 @@ def actor(name: Callable[[], str] = getpass.getuser) -> str:
     except (KeyError, OSError):  # a container's user often has a number and no name
         user = f"uid-{os.getuid()}"
     return f"{user}@{socket.gethostname()}"
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000

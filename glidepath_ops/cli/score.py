@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config, Workload, load_config
 from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.processes import EmbedderSection
@@ -50,7 +50,7 @@ def command(
     settings, engine, chosen = _settings(config, workload, task)
     with ExitStack() as stack:
         source = _open(pairs, stack)
-        scorer = FileScorer(chosen, settings, load_embedder(engine), path=path, now_ms=lambda: int(time.time() * 1000))
+        scorer = FileScorer(chosen, settings, load_embedder(engine), path=path, now_ms=unix_ms)
         scorer.evaluator = Evaluator(settings.evaluator) if settings.evaluator else None
         found = Summary(confusion=Confusion(matter=frozenset(settings.classification.matter)))
         _run(scorer, source, found, explain=explain)

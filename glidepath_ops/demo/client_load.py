@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from glidepath.timed_wait import wait_until_set
 from glidepath_ops.demo.openai_api import Read, read_json, read_stream
 
 USERS = 5000  # so many that each step's share of users is close to its percentage
@@ -116,8 +117,4 @@ async def _sleep_until(due: float, stop: asyncio.Event) -> None:
     if delay <= 0:
         await asyncio.sleep(0)
         return
-    try:
-        async with asyncio.timeout(delay):
-            await stop.wait()
-    except TimeoutError:
-        return
+    await wait_until_set(stop, delay)

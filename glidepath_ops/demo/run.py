@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 from redis.exceptions import RedisError
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, UnreachableError
 from glidepath.records import Decision, Phase
@@ -166,7 +167,7 @@ async def _running(setup: Setup) -> AsyncIterator[Running]:
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
             watcher = Watcher(redis, http, setup.config.envoy.admin[0], setup.candidate_url)
-            yield Running(setup, watcher, clients, int(time.time() * 1000))
+            yield Running(setup, watcher, clients, unix_ms())
     finally:
         await redis.aclose()
 
@@ -278,7 +279,7 @@ async def _scored(running: Running) -> tuple[int, int]:
             await watcher.until_scored()
             return lost_and_waiting(watcher.seen, 0)
     # A status older than the look at the queue would make lost pairs of those scored in between.
-    queued, asked_ms = await watcher.queued(), time.time() * 1000
+    queued, asked_ms = await watcher.queued(), unix_ms()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LOG_WITHIN):
             await watcher.until(lambda seen: seen.status is None or seen.status.updated_at_ms > asked_ms + SETTLE_MS)

@@ -15,6 +15,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from glidepath.timed_wait import wait_until_set
 from glidepath_ops.demo.client_load import Clients, ClientStats
 from glidepath_ops.demo.scenario import written_plan
 
@@ -40,10 +41,7 @@ async def run(options: argparse.Namespace) -> ClientStats:
 async def _report(stats: ClientStats, alive: Path | None, stop: asyncio.Event) -> None:
     answered = errors = seconds = 0
     while not stop.is_set():
-        try:
-            async with asyncio.timeout(1):
-                await stop.wait()
-        except TimeoutError:
+        if not await wait_until_set(stop, 1):
             seconds += 1
         if alive is not None and stats.answered > answered and stats.errors == errors:
             _touch(alive)

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from glidepath import keys, scorer_groups
 from glidepath.config import Config
-from glidepath.errors import InputError
+from glidepath.errors import InputError, error_text
 from glidepath.records import WorkloadStatus, from_json
 from glidepath.redisio import RedisClient, connect, without_password
 from glidepath_ops.doctor.facts import EnvoyFacts, RedisFacts
@@ -40,7 +40,7 @@ async def gather_envoy(url: str) -> EnvoyFacts:
                 clock_skew_s=_skew(date),
             )
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = error_text(error)
         return EnvoyFacts(url=url, error=f"its admin API does not answer: {reason}")
 
 
@@ -75,7 +75,7 @@ async def gather_redis(config: Config) -> RedisFacts:
     try:
         return await _gather_redis(client, url, list(config.workloads), config.scorer.group)
     except (RedisError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = error_text(error)
         return RedisFacts(url=url, error=f"no Redis that can be used: {reason}")
     finally:
         await client.aclose()

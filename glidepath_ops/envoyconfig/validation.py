@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from glidepath import keys
-from glidepath.errors import DependencyError, InputError
+from glidepath.errors import DependencyError, InputError, error_text
 from glidepath_ops.envoyconfig.snippets import Json, plain
 from glidepath_ops.local.child_process import envoy_binary
 
@@ -34,7 +34,7 @@ def load_envoy_file(path: Path) -> Json:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(f"{path}:{line}: is not YAML: {error.problem}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{path}: is not YAML: {error_text(error)}") from error
     if not isinstance(data, dict):
         raise InputError(f"{path}: is no Envoy bootstrap: must be a mapping such as {{static_resources: …}}")
     return data
@@ -75,7 +75,7 @@ def _parse(message: Any, data: Any, place: str) -> None:
     try:
         message.from_dict(data)
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        reason = str(error).splitlines()[0].strip('"') if str(error) else type(error).__name__
+        reason = error_text(error).strip('"')
         raise InputError(f"{place}: is not what Envoy's API knows: {reason}") from error
 
 

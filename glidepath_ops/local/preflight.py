@@ -10,7 +10,7 @@ import aiohttp
 
 from glidepath.config import Config
 from glidepath.config.loader import locate
-from glidepath.errors import UnreachableError
+from glidepath.errors import UnreachableError, error_text
 from glidepath.redisio import check, connect
 from glidepath_ops.local.child_process import answers, free_ports
 
@@ -44,7 +44,7 @@ async def _envoy_problem(url: str) -> str:
         ):
             info = await response.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        return f"no Envoy's admin API answers there: {str(error) or type(error).__name__}"
+        return f"no Envoy's admin API answers there: {error_text(error)}"
     if not isinstance(info, dict) or "version" not in info or "state" not in info:
         return "what answers there is not Envoy's admin API"
     return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +13,7 @@ import structlog
 from extproc.pair_encoding import PairPreparer, Prepared, RawPair
 from extproc.redaction import Redactor
 from extproc.redis_writer import RedisStore
+from glidepath.clock import unix_ms
 from glidepath.config.processes import RedactionSection, RetentionSection
 from glidepath.domain import Answer, Origin, Outcomes, Pair, PairKind, Side, SideOutcomes
 from glidepath.keys import WorkloadKeys
@@ -69,7 +69,7 @@ async def test_the_number_of_pairs_is_bounded(client: Any) -> None:
 
 
 async def test_old_pairs_go(client: Any) -> None:
-    now_ms = int(time.time() * 1000)
+    now_ms = unix_ms()
     store = RedisStore(client, RetentionSection(age=3600))
     for _ in range(20):
         await store.write([prepared() for _ in range(50)], [])
@@ -84,7 +84,7 @@ async def test_the_bytes_of_pairs_are_bounded(client: Any) -> None:
     store = RedisStore(client, RetentionSection(bytes=limit))
     for _ in range(20):
         await store.write([prepared(size=20_000) for _ in range(10)], [])
-    assert (await store.trim(["chat"], int(time.time() * 1000)))["chat"] > limit
+    assert (await store.trim(["chat"], unix_ms()))["chat"] > limit
     assert await client.memory_usage(KEYS.pairs, samples=0) <= limit * 1.1
     assert await client.xlen(KEYS.pairs) > 10
 

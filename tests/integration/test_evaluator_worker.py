@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 import redis.asyncio
 from prometheus_client import CollectorRegistry
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config, parse_config
 from glidepath.domain import ScoredPair
 from glidepath.keys import WorkloadKeys
@@ -71,7 +71,7 @@ async def _written(client: Any, count: int) -> bool:
 
 
 async def test_the_budget_is_counted_atomically_begins_anew_every_day_and_does_not_stay(client: Any) -> None:
-    purse, now = RedisPurse(client), time.time_ns() // 1_000_000
+    purse, now = RedisPurse(client), unix_ms()
     taken = await asyncio.gather(*(purse.take("chat", 7, now) for _ in range(40)))
     assert sum(taken) == 7
     assert await purse.take("chat", 8, now)  # allowed more meanwhile

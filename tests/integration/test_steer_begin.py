@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from glidepath.clock import unix_ms
 from glidepath.config import parse_config
 from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
 from glidepath.keys import WorkloadKeys
@@ -22,7 +23,7 @@ from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steering_store import RedisStore
 from tests.support.steering import Scripted
-from tests.support.wheelhouse import BASELINE, CANDIDATE, unix_ms, until
+from tests.support.wheelhouse import BASELINE, CANDIDATE, until
 
 KEYS = WorkloadKeys("chat")
 DAY_MS = 86_400_000

@@ -8,6 +8,7 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config, parse_config
 from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
 from glidepath.keys import WorkloadKeys
@@ -20,7 +21,7 @@ from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steering_store import RedisStore
-from tests.support.wheelhouse import unix_ms, until
+from tests.support.wheelhouse import until
 
 KEYS = WorkloadKeys("chat")
 YAML = """

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 from prometheus_client import CollectorRegistry
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.keys import WorkloadKeys
@@ -24,10 +25,6 @@ from tests.support.steering import Scripted
 CANDIDATE = "glidepath.chat.weight.onprem-or-cloud"
 BASELINE = "glidepath.chat.weight.cloud"
 AUTOPILOT = "glidepath.chat.autopilot"
-
-
-def unix_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 async def until(condition: Callable[[], Any], timeout: float = 10.0) -> float:

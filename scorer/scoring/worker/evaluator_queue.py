@@ -17,6 +17,7 @@ from typing import Protocol
 import aiohttp
 from redis.exceptions import RedisError
 
+from glidepath.clock import unix_ms
 from glidepath.config.comparison import ScoringSection
 from glidepath.domain import ScoredPair
 from glidepath.errors import ConfigError
@@ -144,7 +145,7 @@ class Consultation:
         if self._patience.rests(time.monotonic()):
             return "resting"
         try:
-            may = await self._purse.take(self._workload, self._section.budget, time.time_ns() // 1_000_000)
+            may = await self._purse.take(self._workload, self._section.budget, unix_ms())
         except (RedisError, OSError):
             return "redis"
         return "" if may else "budget"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config
 from scorer.scoring.embed import Embedder
 from scorer.scoring.worker.batch_codec import score_batch
@@ -21,7 +21,7 @@ class ThreadScorer:
         return None
 
     async def score(self, stored: Sequence[bytes], floors: Mapping[str, Floor]) -> BatchResult:
-        return await asyncio.to_thread(score_batch, stored, self._scoring, time.time_ns() // 1_000_000, floors)
+        return await asyncio.to_thread(score_batch, stored, self._scoring, unix_ms(), floors)
 
     async def close(self) -> None:
         return None

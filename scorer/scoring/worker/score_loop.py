@@ -12,9 +12,11 @@ import structlog
 from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.errors import UnreachableError
+from glidepath.errors import UnreachableError, error_text
 from glidepath.redisio import RedisClient, being_cancelled
+from glidepath.timed_wait import wait_until_set
 from glidepath.wire import decode_scored
 from scorer.scoring.worker.batch_result import BatchResult, Floor, Result
 from scorer.scoring.worker.pair_queue import Entry, Inbox, RedisInbox
@@ -130,13 +132,13 @@ class ScoreWorker:
                 worked = await self._turn()
             except (RedisError, OSError) as error:
                 self._away("redis", _reason(error))
-                await _wait(stop, pause)
+                await wait_until_set(stop, pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
             else:
                 self._back()
                 pause = _FIRST_PAUSE_S
                 if not worked:
-                    await _wait(stop, POLL_S)
+                    await wait_until_set(stop, POLL_S)
 
     async def _turn(self) -> bool:
         """One round; whether there was anything to do."""
@@ -179,7 +181,7 @@ class ScoreWorker:
         self._behind = bool(late)
         if late:
             # In a thread: decoding megabytes must not keep the steer loop, which shares this process.
-            results = await asyncio.to_thread(given_up, [e.data for e in late], time.time_ns() // 1_000_000)
+            results = await asyncio.to_thread(given_up, [e.data for e in late], unix_ms())
             await self._write(late, BatchResult(tuple(results)))
         count = self._count
         for start in range(0, len(fresh), count):
@@ -281,11 +283,4 @@ def next_count(count: int, took_s: float, most: int) -> int:
 
 
 def _reason(error: Exception) -> str:
-    return f"redis: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    """A pause that ends with ``stop``."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
+    return f"redis: {error_text(error)}"

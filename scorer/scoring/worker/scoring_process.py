@@ -9,15 +9,15 @@ import contextlib
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.errors import DependencyError, GlidepathError, UnreachableError
+from glidepath.errors import DependencyError, GlidepathError, UnreachableError, error_text_with_type
 from scorer.scoring.embed import load_embedder
 from scorer.scoring.worker.pipe import LENGTH, pack, unpack
 
@@ -33,7 +33,7 @@ def main() -> None:
     out = sys.stdout.buffer
     sys.stdout = sys.stderr  # a library that prints must not break the frames
     try:
-        serve(sys.stdin.buffer, out, lambda: time.time_ns() // 1_000_000, _come_last)
+        serve(sys.stdin.buffer, out, unix_ms, _come_last)
     except BrokenPipeError:  # the scorer was killed: another one scores what it held
         os._exit(1)  # not by the usual way, which would flush the pipe once more
 
@@ -67,7 +67,7 @@ def serve(
             reply("unavailable", why=str(error))
         except Exception as error:  # the boundary of the process: the pair at fault is found, the others go on
             traceback.print_exc()
-            reply("failed", why=f"{type(error).__name__}: {error}"[:500])
+            reply("failed", why=error_text_with_type(error)[:500])
         else:
             blobs = tuple(result.scored for result in done.results)
             whys, noise = [result.why for result in done.results], [result.floor for result in done.results]

@@ -18,6 +18,8 @@ import aiohttp
 import structlog
 
 from glidepath import keys
+from glidepath.errors import error_text_with_type
+from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import MayWrite
 from scorer.steering.envoy.reconcile import Values
 
@@ -92,16 +94,13 @@ class Channel:
             if self._pending:
                 continue
             self.idle.set()
-            with contextlib.suppress(TimeoutError):
-                # not wait_for: with a wake-up and a cancellation at once, 3.11's loses the cancellation
-                async with asyncio.timeout(POLL_S if not failures else min(0.1 * 2**failures, 1.0)):
-                    await self._wake.wait()
+            await wait_until_set(self._wake, POLL_S if not failures else min(0.1 * 2**failures, 1.0))
             self._wake.clear()
             if refused:
                 await asyncio.sleep(min(0.1 * 2**failures, 1.0))
 
     def _failed(self, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        reason = error_text_with_type(error)
         if reason != self.problem:
             log.warning("envoy_unreachable", envoy=self.name, reason=reason)
         self.problem, self.reading, self._raw = reason, None, b""

@@ -23,6 +23,7 @@ from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from google.protobuf.struct_pb2 import Struct
 
 from glidepath import keys
+from glidepath.errors import error_text
 from scorer.steering.envoy.actuator import ListenError, MayWrite
 from scorer.steering.envoy.admin import AdminActuator
 from scorer.steering.envoy.reconcile import Values
@@ -138,7 +139,7 @@ class RtdsActuator:
                 server.add_insecure_port(self._listen)
             except RuntimeError as error:
                 if time.monotonic() >= until:
-                    reason = str(error).splitlines()[0]
+                    reason = error_text(error)
                     raise ListenError(f"envoy.rtds_listen: cannot listen on {self._listen}: {reason}") from error
             else:
                 return

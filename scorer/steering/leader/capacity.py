@@ -20,6 +20,7 @@ import structlog
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Capacity
 from glidepath.domain import Outcome
+from glidepath.errors import error_text_with_type
 from glidepath.records import Verdict
 from scorer.steering.ramp.ramp_policy import policy_of
 
@@ -130,7 +131,7 @@ class CandidateLoads:
             url = f"{source.prometheus}/api/v1/query"
             return gauge_in_answer(await _fetch(session, url, {"query": str(source.query)}))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            log.warning("load_unknown", workload=name, reason=f"{type(error).__name__}: {error}")
+            log.warning("load_unknown", workload=name, reason=error_text_with_type(error))
             return None
 
     def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None:

@@ -7,7 +7,6 @@ under way. When the last round was is kept in Redis, so that a change of leader 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,8 +15,9 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 from redis.exceptions import RedisError
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.errors import GlidepathError, InputError
+from glidepath.errors import GlidepathError, InputError, error_text_with_type
 from glidepath.keys import WorkloadKeys
 from glidepath.probe.prompts import ProbeRequest, probe_requests
 from glidepath.probe.send import Probed, Prober, failure, store
@@ -87,7 +87,7 @@ class ScheduledProbes:
         memories: Memories,
         registry: CollectorRegistry,
         announce: Callable[[Decision], None],
-        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock_ms: Callable[[], int] = unix_ms,
     ) -> None:
         self._config, self._memories, self._announce, self._clock_ms = config, memories, announce, clock_ms
         self._names = [n for n, w in config.workloads.items() if w.probes is not None and w.probes.every is not None]
@@ -113,7 +113,7 @@ class ScheduledProbes:
             try:
                 wait_s = await self.turn(prober, name)
             except (RedisError, OSError, GlidepathError) as error:
-                wait_s, reason = LOOK_S, f"{type(error).__name__}: {str(error)[:300]}"
+                wait_s, reason = LOOK_S, error_text_with_type(error)[:300]
                 if reason != trouble:
                     log.warning("no_probes", workload=name, reason=reason)
                 trouble = reason

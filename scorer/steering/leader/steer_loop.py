@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterable, Mapping
 import structlog
 from redis.exceptions import RedisError
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.errors import first_of
+from glidepath.errors import error_text, error_text_with_type, first_of
 from glidepath.records import Decision, Phase, to_json
 from glidepath.redisio import being_cancelled
+from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import Actuator, ListenError, MayWrite
 from scorer.steering.envoy.reconcile import RuntimeValues, Values
 from scorer.steering.interfaces import Alone, Beside, EvidenceKind, Loads, Sink, Watch
@@ -43,10 +45,6 @@ STALE_MS = 10_000  # so long a former leader's last weights are not taken for a 
 NO_NEWS = News()
 
 log = structlog.get_logger()
-
-
-def unix_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class SteerLoop:
@@ -105,10 +103,10 @@ class SteerLoop:
                 self._say_down(first_of(group))
             finally:
                 self._metrics.leader.set(0)
-            await _sleep(stop, self._lease.duration / 4)
+            await wait_until_set(stop, self._lease.duration / 4)
 
     def _say_down(self, error: Exception) -> None:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        text = error_text(error)
         reason = text if isinstance(error, ListenError) else f"Redis: {text}"
         if not self._redis_down:
             log.warning("cannot_steer", reason=reason, effect="weights stay as they are")
@@ -300,7 +298,7 @@ class SteerLoop:
         track = self.tracks[name]
         if not track.problem:
             log.error("workload_failed", workload=name, exc_info=error)
-        track.problem = f"internal error, weights stay: {type(error).__name__}: {error}"
+        track.problem = f"internal error, weights stay: {error_text_with_type(error)}"
         track.dirty = True
         self._metrics.errors.labels(name).inc()
 
@@ -323,9 +321,3 @@ class SteerLoop:
             log.info("decision", workload=decision.workload, event_kind=event, to_percent=share, reason=decision.reason)
             for sink in self._sinks:
                 sink.announce(decision)
-
-
-async def _sleep(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

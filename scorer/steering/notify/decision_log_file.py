@@ -8,8 +8,6 @@ so.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +15,9 @@ from pathlib import Path
 import structlog
 from prometheus_client import Counter, Gauge
 
+from glidepath.clock import unix_ms
 from glidepath.records import Decision, to_json
+from glidepath.timed_wait import wait_until_set
 from scorer.steering.notify.delivery import reason_of
 
 BACKLOG = 10_000  # decisions that wait for the file
@@ -64,9 +64,7 @@ class LogFile:
                     pause_s = 0.0
                 else:
                     pause_s = min(max(2 * pause_s, FIRST_PAUSE_S), MAX_PAUSE_S)
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(pause_s):
-                            await stop.wait()
+                    await wait_until_set(stop, pause_s)
         while self._lines and await self._write():
             pass
         if self._lines:
@@ -110,7 +108,7 @@ def log_file(path: str, dropped: Counter, waiting: Gauge | None = None) -> LogFi
 def _gap(lost: int) -> str:
     """An append-only log must not hide a hole."""
     words = f"{lost} earlier decisions could not be written to this file; the stream in Redis has them"
-    at_ms = time.time_ns() // 1_000_000
+    at_ms = unix_ms()
     gap = Decision(
         at_ms, "", event="log_gap", from_percent=0, to_percent=0, phase="", reason=words, details={"lost": lost}
     )
