@@ -17,8 +17,8 @@ from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
 from glidepath.redisio import RedisClient, check, connect
 from scorer.garbage_collection import keep_for_good
-from scorer.scoring.worker.process_client import BatchScorer
-from scorer.scoring.worker.score_loop import ScoreWorker
+from scorer.scoring.worker.score_loop import ScoreLoop
+from scorer.scoring.worker.scoring_process.process_client import BatchScorer
 from scorer.status_endpoint import add_status
 from scorer.steering.leader.wiring import steer_loop
 
@@ -86,7 +86,7 @@ class ScorerService:
 
     async def _score(self, redis: RedisClient, stop: asyncio.Event) -> None:
         # The model is loaded, and the scoring done, in a process of the worker's own: steering never waits for it.
-        self._worker = ScoreWorker(self._config, redis, self._scorer, consumer=self.name, registry=self.registry)
+        self._worker = ScoreLoop(self._config, redis, self._scorer, consumer=self.name, registry=self.registry)
         try:
             await self._worker.run(stop)
         finally:

@@ -19,8 +19,8 @@ from scorer.scoring.compare import Confusion
 from scorer.scoring.compare.evaluator.client import Evaluator
 from scorer.scoring.embed import load_embedder
 from scorer.scoring.files.file_scoring import BadLine, FileScorer
-from scorer.scoring.files.file_summary import Summary
-from scorer.scoring.files.line_reader import Lines, WaitingLines
+from scorer.scoring.files.file_summary import FileSummary
+from scorer.scoring.files.line_reader import Lines, PipeLines
 
 _TASKS = get_args(Task)
 _PROGRESS_EVERY = 100
@@ -52,7 +52,7 @@ def command(
         source = _open(pairs, stack)
         scorer = FileScorer(chosen, settings, load_embedder(engine), path=path, now_ms=unix_ms)
         scorer.evaluator = Evaluator(settings.evaluator) if settings.evaluator else None
-        found = Summary(confusion=Confusion(matter=frozenset(settings.classification.matter)))
+        found = FileSummary(confusion=Confusion(matter=frozenset(settings.classification.matter)))
         _run(scorer, source, found, explain=explain)
     found.no_opinion = dict(scorer.evaluator.failures) if scorer.evaluator else {}
     for line in found.lines():
@@ -63,7 +63,7 @@ def command(
         raise typer.Exit(2)
 
 
-def _run(scorer: FileScorer, source: Lines, found: Summary, *, explain: bool) -> None:
+def _run(scorer: FileScorer, source: Lines, found: FileSummary, *, explain: bool) -> None:
     for result in scorer.score(source):
         if isinstance(result, BadLine):
             found.bad_lines += 1
@@ -104,7 +104,7 @@ def _standard_input() -> Lines:
     if sys.stdin is None:
         raise InputError("-: standard input is closed")
     try:
-        return WaitingLines(sys.stdin.fileno())
+        return PipeLines(sys.stdin.fileno())
     except (OSError, ValueError):  # no descriptor behind it
         return sys.stdin.buffer
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from scorer.scoring.worker.spawn_process import spawn
+from scorer.scoring.worker.scoring_process.spawn_process import spawn
 
 
 def command(
@@ -29,7 +29,7 @@ async def _serve(path: Path) -> None:
         from glidepath.config import load_config
         from glidepath.config.loader import locate
         from glidepath.logs import configure_logging
-        from scorer.scoring.worker.process_client import ProcessScorer
+        from scorer.scoring.worker.scoring_process.process_client import ProcessScorer
 
         settings = load_config(path)
         configure_logging("scorer")

@@ -17,10 +17,10 @@ from glidepath.domain import ScoredPair
 from glidepath.keys import WorkloadKeys
 from glidepath.wire import decode_scored, encode_pair
 from scorer.scoring.compare.evaluator.questions import DAY_MS
-from scorer.scoring.worker.evaluator_queue import RedisPurse
+from scorer.scoring.worker.evaluator_queue import RedisEvaluationBudget
 from scorer.scoring.worker.in_thread import ThreadScorer
-from scorer.scoring.worker.score_loop import ScoreWorker
-from tests.support.judges import a_judge
+from scorer.scoring.worker.score_loop import ScoreLoop
+from tests.support.evaluator_server import evaluator_server
 from tests.support.scoring import WordEmbedder, pair
 from tests.support.waiting import eventually
 
@@ -37,7 +37,7 @@ async def client(redis_url: str) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def scoring(config: Config, client: Any, name: str) -> AsyncIterator[CollectorRegistry]:
     registry, stop = CollectorRegistry(), asyncio.Event()
-    worker = ScoreWorker(config, client, ThreadScorer(config, WordEmbedder()), consumer=name, registry=registry)
+    worker = ScoreLoop(config, client, ThreadScorer(config, WordEmbedder()), consumer=name, registry=registry)
     async with asyncio.TaskGroup() as group:
         group.create_task(worker.run(stop))
         yield registry
@@ -54,7 +54,7 @@ async def test_two_scorers_ask_no_more_than_the_day_allows_and_every_pair_has_on
     for i in range(60):
         text = f"You pay {i} for it, and wait." if i % 2 else "It costs 40."
         await client.xadd(CHAT.pairs, {"p": encode_pair(pair(f"p{i}", "It costs 40.", text))})
-    async with a_judge() as judge, asyncio.timeout(40):
+    async with evaluator_server() as judge, asyncio.timeout(40):
         evaluator = f"{{url: '{judge.url}', model: judge, between: [0, 0.99], budget: 12}}"
         config = parse_config(valid_yaml + f"    scoring: {{evaluator: {evaluator}}}\n")
         async with scoring(config, client, "a"), scoring(config, client, "b"):
@@ -71,12 +71,12 @@ async def _written(client: Any, count: int) -> bool:
 
 
 async def test_the_budget_is_counted_atomically_begins_anew_every_day_and_does_not_stay(client: Any) -> None:
-    purse, now = RedisPurse(client), unix_ms()
-    taken = await asyncio.gather(*(purse.take("chat", 7, now) for _ in range(40)))
+    budget, now = RedisEvaluationBudget(client), unix_ms()
+    taken = await asyncio.gather(*(budget.take("chat", 7, now) for _ in range(40)))
     assert sum(taken) == 7
-    assert await purse.take("chat", 8, now)  # allowed more meanwhile
-    assert await purse.take("chat", 7, now + DAY_MS)
-    assert not await purse.take("other", 0, now)
+    assert await budget.take("chat", 8, now)  # allowed more meanwhile
+    assert await budget.take("chat", 7, now + DAY_MS)
+    assert not await budget.take("other", 0, now)
     key = CHAT.evaluations(now // DAY_MS)
     assert "{chat}" in key
     assert 0 < await client.pttl(key) <= 2 * DAY_MS

@@ -132,7 +132,7 @@ async def test_while_redis_is_away_the_weights_stay_and_steering_goes_on_afterwa
         await system.restart("redis")
         await under_way.finish()
         await eventually(lambda: all_scored_once(system), within=30)
-        command = Command(CommandKind.HOLD, actor="test", reason="still listening")
+        command = Command(CommandKind.RENEW_CLAIMS, actor="test", reason="still listening")
         await system.redis.xadd(system.keys.commands, {"c": to_json(command)})
 
         async def held() -> bool:

@@ -12,9 +12,9 @@ import redis.asyncio
 from glidepath.config import Config, parse_config
 from glidepath.keys import SCORER_GROUP
 from glidepath.wire import decode_outcomes, encode_pair
-from scorer.scoring.worker.pair_queue import RedisInbox
-from tests.support.scoreloop import CHAT, counted, in_hand, pending, results, working
-from tests.support.scoring import QuickScorer, pair
+from scorer.scoring.worker.pair_queue import RedisPairQueue
+from tests.support.score_loop import CHAT, counted, in_hand, pending, results, working
+from tests.support.scoring import InstantScorer, pair
 from tests.support.waiting import eventually
 
 TRIMMED = "glidepath_scorer_pairs_trimmed_total"
@@ -38,7 +38,7 @@ async def test_a_queue_that_grew_too_long_is_cut_to_its_end_and_every_pair_given
         at = newest - (39 - i) * 1000
         await client.xadd(CHAT.pairs, {"p": encode_pair(pair(f"{i:02}"))}, id=f"{at}-0")
     settings = config.model_copy(update={"scorer": config.scorer.model_copy(update={"max_backlog": 20.0})})
-    scorer = QuickScorer()
+    scorer = InstantScorer()
     async with working(settings, client, "a", scorer) as registry:
         await eventually(lambda: counted(client, 40))
     assert sorted(n for batch in scorer.batches for n in batch) == [f"{i:02}" for i in range(19, 40)]
@@ -53,7 +53,7 @@ async def test_pairs_of_an_earlier_step_are_not_scored_once_they_are_late(config
     for name, behind in (("before", 12_000), ("since", 8_000), ("last", 0)):
         await client.xadd(CHAT.pairs, {"p": encode_pair(pair(name))}, id=f"{newest - behind}-0")
     await client.set(CHAT.status, f'{{"since_ms": {newest - 10_000}}}')
-    scorer = QuickScorer()
+    scorer = InstantScorer()
     async with working(config, client, "a", scorer):
         await eventually(lambda: counted(client, 3))
     assert sorted(n for batch in scorer.batches for n in batch) == ["last", "since"]
@@ -93,11 +93,11 @@ async def _told(client: Any, pairs: int) -> bool:
 
 
 async def _looked(client: Any, config: Config) -> None:
-    assert await RedisInbox(client, config, "onlooker").trimmed() == {}
+    assert await RedisPairQueue(client, config, "onlooker").trimmed() == {}
 
 
 async def test_pairs_that_retention_takes_while_a_scorer_is_stuck_are_counted_and_those_in_hand_are_not(config, client):
-    scorer = QuickScorer()
+    scorer = InstantScorer()
     scorer.gate.clear()
     await fill(client, 0, 10, kept=10)
     async with working(config, client, "a", scorer):
@@ -123,10 +123,10 @@ async def test_a_group_of_an_earlier_version_begins_its_count_at_nothing(config,
 
 async def test_two_who_look_at_once_tell_it_once(config, client):
     await fill(client, 0, 30, kept=10)
-    inboxes = [RedisInbox(client, config, name) for name in "abc"]
-    for inbox in inboxes:
-        await inbox._groups()
-    found = await asyncio.gather(*(inbox.trimmed() for inbox in inboxes))
+    queues = [RedisPairQueue(client, config, name) for name in "abc"]
+    for queue in queues:
+        await queue._groups()
+    found = await asyncio.gather(*(queue.trimmed() for queue in queues))
     assert sorted(found, key=len) == [{}, {}, {"chat": 20}]
     assert await told(client) == 20
 

@@ -22,12 +22,12 @@ from glidepath.keys import SCORER_GROUP
 from glidepath.wire import decode_scored
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.servers import start_redis
-from scorer.scoring.worker.batch_result import Result
 from scorer.scoring.worker.in_thread import ThreadScorer
-from scorer.scoring.worker.pair_queue import RedisInbox
-from scorer.scoring.worker.score_loop import ScoreWorker
-from tests.support.scoreloop import CHAT, add, counted, in_hand, names, pending, working
-from tests.support.scoring import LONG, QuickScorer, WordEmbedder, noise_pair, pair
+from scorer.scoring.worker.pair_queue import RedisPairQueue
+from scorer.scoring.worker.score_loop import ScoreLoop
+from scorer.scoring.worker.scoring_process.batch_result import PairResult
+from tests.support.score_loop import CHAT, add, counted, in_hand, names, pending, working
+from tests.support.scoring import LONG, InstantScorer, WordEmbedder, noise_pair, pair
 from tests.support.waiting import eventually
 
 SETTINGS = "scorer: {reclaim_after: 500ms, batch: 8}\n"
@@ -53,7 +53,7 @@ async def client(redis_url: str) -> AsyncIterator[Any]:
 
 async def test_two_scorers_share_the_queue_and_no_pair_is_counted_twice(config, client):
     await add(client, *(pair(f"{i:03}") for i in range(200)))
-    first, second = QuickScorer(), QuickScorer()
+    first, second = InstantScorer(), InstantScorer()
     async with working(config, client, "a", first), working(config, client, "b", second):
         await eventually(lambda: len(first.batches) and len(second.batches))
         await eventually(lambda: counted(client, 200))
@@ -69,11 +69,11 @@ import asyncio, sys
 import redis.asyncio
 from prometheus_client import CollectorRegistry
 from glidepath.config import parse_config
-from scorer.scoring.worker.score_loop import ScoreWorker
+from scorer.scoring.worker.score_loop import ScoreLoop
 
 async def main():
     client = redis.asyncio.from_url(sys.argv[1])
-    worker = ScoreWorker(parse_config(sys.argv[2]), client, consumer="victim", registry=CollectorRegistry())
+    worker = ScoreLoop(parse_config(sys.argv[2]), client, consumer="victim", registry=CollectorRegistry())
     await worker.run(asyncio.Event())
 
 asyncio.run(main())
@@ -126,14 +126,14 @@ async def test_a_pair_delivered_again_after_its_result_was_written_has_one_resul
 
 async def test_a_result_is_written_and_acknowledged_in_one_step(config, client):
     await add(client, pair("a"))
-    inbox = RedisInbox(client, config, "a")
-    (entry,) = await inbox.take(5)
+    queue = RedisPairQueue(client, config, "a")
+    (entry,) = await queue.take(5)
     scored = ScoredPair("a", "chat", pair("a").kind, 1, 2, scored=True)
-    stored = await QuickScorer().score([entry.data], {})
+    stored = await InstantScorer().score([entry.data], {})
     assert await pending(client) == 1
-    assert await inbox.finish(entry, scored, stored.results[0])
+    assert await queue.finish(entry, scored, stored.results[0])
     assert await pending(client) == 0
-    assert not await inbox.finish(entry, scored, stored.results[0])
+    assert not await queue.finish(entry, scored, stored.results[0])
     assert await client.xlen(CHAT.results) == 1
     assert 0 < await client.pttl(CHAT.done("a")) <= 6 * 3600 * 1000
 
@@ -147,8 +147,8 @@ async def test_pairs_written_before_the_first_scorer_came_are_scored(config, cli
 async def test_a_busy_workload_does_not_starve_the_others(config, client):
     await add(client, *(pair(f"{i:03}") for i in range(100)))
     await add(client, *(pair(f"o{i}", workload="other") for i in range(3)), workload="other")
-    inbox = RedisInbox(client, config, "a")
-    taken = await inbox.take(8)
+    queue = RedisPairQueue(client, config, "a")
+    taken = await queue.take(8)
     assert len(taken) == 8
     assert sum(entry.workload == "other" for entry in taken) == 3
 
@@ -157,7 +157,7 @@ async def test_large_pairs_are_not_all_taken_into_memory_at_once(config, client)
     big = os.urandom(6 * 2**20)
     for _ in range(20):
         await client.xadd(CHAT.pairs, {"p": big})
-    taken = await RedisInbox(client, config, "a").take(20)
+    taken = await RedisPairQueue(client, config, "a").take(20)
     assert len(taken) < 15
 
 
@@ -177,11 +177,11 @@ async def test_bytes_that_are_no_pair_are_set_aside_with_the_reason(config, clie
 async def test_a_pair_that_keeps_ending_its_scorers_is_set_aside_after_five(config, client):
     await add(client, pair("bad"))
     for name in "abcde":
-        inbox = RedisInbox(client, config, name)
+        queue = RedisPairQueue(client, config, name)
         if name == "a":
-            await inbox.take(1)
+            await queue.take(1)
         else:
-            await eventually(lambda inbox=inbox: _reclaims(inbox))
+            await eventually(lambda queue=queue: _reclaims(queue))
     async with working(config, client, "f") as registry:
         labels = {"workload": "chat", "reason": "delivered"}
         await eventually(lambda: registry.get_sample_value("glidepath_scorer_pairs_dead_total", labels))
@@ -189,13 +189,13 @@ async def test_a_pair_that_keeps_ending_its_scorers_is_set_aside_after_five(conf
     assert await client.xlen(CHAT.results) == 0
 
 
-async def _reclaims(inbox: RedisInbox) -> bool:
-    return bool((await inbox.reclaim())[0])
+async def _reclaims(queue: RedisPairQueue) -> bool:
+    return bool((await queue.reclaim())[0])
 
 
 async def test_pairs_in_hand_are_not_taken_over_from_a_scorer_that_lives(config, client):
     await add(client, pair("slow"))
-    slow = QuickScorer()
+    slow = InstantScorer()
     slow.gate.clear()
     async with working(config, client, "a", slow), working(config, client, "b") as other:
         await eventually(lambda: in_hand(client))
@@ -208,7 +208,7 @@ async def test_pairs_in_hand_are_not_taken_over_from_a_scorer_that_lives(config,
 
 async def test_pairs_trimmed_while_a_dead_scorer_held_them_are_counted_lost_once(config, client):
     await add(client, pair("a"), pair("b"))
-    await RedisInbox(client, config, "dead").take(2)
+    await RedisPairQueue(client, config, "dead").take(2)
     await client.xtrim(CHAT.pairs, maxlen=1, approximate=False)
     lost = 0
     taken: list[Any] = []
@@ -216,7 +216,7 @@ async def test_pairs_trimmed_while_a_dead_scorer_held_them_are_counted_lost_once
     async def reclaimed() -> bool:
         nonlocal lost
         for name in ("x", "y"):
-            entries, gone = await RedisInbox(client, config, name).reclaim()
+            entries, gone = await RedisPairQueue(client, config, name).reclaim()
             taken.extend(entries)
             lost += gone.get("chat", 0)
         return bool(taken)
@@ -229,13 +229,13 @@ async def test_pairs_trimmed_while_a_dead_scorer_held_them_are_counted_lost_once
 async def test_scorers_gone_for_good_are_forgotten(valid_yaml, client):
     config = parse_config(valid_yaml + "scorer: {reclaim_after: 10ms}\n")
     await add(client, pair("a"))
-    gone = RedisInbox(client, config, "gone")
+    gone = RedisPairQueue(client, config, "gone")
     (entry,) = await gone.take(1)
-    done = await QuickScorer().score([entry.data], {})
+    done = await InstantScorer().score([entry.data], {})
     await gone.finish(entry, decode_scored(done.results[0].scored), done.results[0])
 
     async def forgotten() -> bool:
-        await RedisInbox(client, config, "here").reclaim()
+        await RedisPairQueue(client, config, "here").reclaim()
         return all(c["name"] != b"gone" for c in await client.xinfo_consumers(CHAT.pairs, SCORER_GROUP))
 
     await eventually(forgotten)
@@ -243,15 +243,15 @@ async def test_scorers_gone_for_good_are_forgotten(valid_yaml, client):
 
 async def test_the_noise_floor_is_shared_counted_once_and_the_baselines(config, client):
     await add(client, noise_pair("n"), noise_pair("n"), noise_pair("m"), noise_pair("c", side=Side.CANDIDATE))
-    inbox = RedisInbox(client, config, "a")
-    for entry in await inbox.take(8):
-        (result,) = (await QuickScorer().score([entry.data], {})).results
+    queue = RedisPairQueue(client, config, "a")
+    for entry in await queue.take(8):
+        (result,) = (await InstantScorer().score([entry.data], {})).results
         scored = decode_scored(result.scored)
         backend = "onprem" if scored.pair_id == "c" else "cloud"
         scored = replace(scored, baseline=replace(scored.baseline, backend=backend))
         floor = {"pairs": 1, "agreement_sum": 0.75, "trips": {"numbers": 1}}
-        await inbox.finish(entry, scored, Result(result.scored, floor=floor))
-    floors = await RedisInbox(client, config, "b").floors()
+        await queue.finish(entry, scored, PairResult(result.scored, floor=floor))
+    floors = await RedisPairQueue(client, config, "b").floors()
     assert floors == {"chat": {"pairs": 2, "agreement_sum": 1.5, "trips": {"numbers": 2}}}
 
 
@@ -270,9 +270,9 @@ async def _all_scored(client: Any, count: int) -> bool:
 
 async def test_the_queue_is_shown(config, client):
     await add(client, *(pair(str(i)) for i in range(7)))
-    inbox = RedisInbox(client, config, "a")
-    await inbox.take(2)
-    assert (await inbox.queued())["chat"] == 5
+    queue = RedisPairQueue(client, config, "a")
+    await queue.take(2)
+    assert (await queue.queued())["chat"] == 5
 
 
 async def test_an_outage_of_redis_loses_nothing_and_counts_nothing_twice(config, tmp_path):
@@ -281,8 +281,8 @@ async def test_an_outage_of_redis_loses_nothing_and_counts_nothing_twice(config,
     client = redis.asyncio.from_url(f"redis://127.0.0.1:{port}/0", socket_timeout=1)
     try:
         await add(client, *(pair(f"{i:02}") for i in range(30)))
-        scorer, stop = QuickScorer(), asyncio.Event()
-        worker = ScoreWorker(config, client, scorer, consumer="a", registry=CollectorRegistry())
+        scorer, stop = InstantScorer(), asyncio.Event()
+        worker = ScoreLoop(config, client, scorer, consumer="a", registry=CollectorRegistry())
         async with asyncio.TaskGroup() as group:
             group.create_task(worker.run(stop))
             await eventually(lambda: bool(scorer.batches))
@@ -317,7 +317,7 @@ async def test_a_long_queue_does_not_delay_what_else_runs_in_the_process(valid_y
     config = parse_config(valid_yaml)
     await add(client, *(pair(str(i), LONG * 5 + f"{i}", LONG * 5 + f"and {i}") for i in range(60)))
     registry, stop = CollectorRegistry(), asyncio.Event()
-    worker = ScoreWorker(config, client, consumer="a", registry=registry)
+    worker = ScoreLoop(config, client, consumer="a", registry=registry)
     lags: list[float] = []
     async with asyncio.TaskGroup() as group:
         group.create_task(worker.run(stop))

@@ -14,8 +14,8 @@ import numpy as np
 from glidepath.domain import Answer, Ending, Origin, Pair, PairKind, ScoredPair, Side
 from glidepath.wire import decode_pair, encode_scored
 from scorer.scoring.embed.engine_protocol import Span, Vectors
-from scorer.scoring.worker.batch_result import BatchResult, Floor, Result
-from scorer.scoring.worker.pair_queue import Entry
+from scorer.scoring.worker.pair_queue import QueueEntry
+from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult
 
 LONG = "The committee met on Tuesday, read the report and asked for a second one. " * 40
 
@@ -77,7 +77,7 @@ class WordEmbedder:
         return np.asarray([row / np.linalg.norm(row) for row in rows], np.float32).reshape(len(texts), 8)
 
 
-class QuickScorer:
+class InstantScorer:
     """A twin of a scoring process: every pair scores 1, except as the script says."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class QuickScorer:
     async def start(self) -> None:
         return None
 
-    async def score(self, stored: Sequence[bytes], floors: Mapping[str, Floor]) -> BatchResult:
+    async def score(self, stored: Sequence[bytes], floors: Mapping[str, NoiseFloorJson]) -> BatchResult:
         await self.gate.wait()
         if self.errors:
             raise self.errors.pop(0)
@@ -99,7 +99,7 @@ class QuickScorer:
         for one in pairs:
             if one.id in self.poison:
                 raise self.poison[one.id]
-        return BatchResult(tuple(Result(encode_scored(_scored(one))) for one in pairs))
+        return BatchResult(tuple(PairResult(encode_scored(_scored(one))) for one in pairs))
 
     async def close(self) -> None:
         return None
@@ -109,60 +109,60 @@ def _scored(one: Pair) -> ScoredPair:
     return ScoredPair(one.id, one.workload, one.kind, one.captured_at_ms, 2000, scored=True, agreement=1.0)
 
 
-class MemoryInbox:
-    """A twin of the inbox: one queue, one pending list, and Redis errors on demand."""
+class MemoryPairQueue:
+    """A twin of the queue: one queue, one pending list, and Redis errors on demand."""
 
     def __init__(self) -> None:
-        self.queue: list[Entry] = []
-        self.abandoned: list[Entry] = []
+        self.waiting: list[QueueEntry] = []
+        self.abandoned: list[QueueEntry] = []
         self.held: list[str] = []
         self.done: dict[str, ScoredPair] = {}
         self.dead: dict[str, str] = {}
         self.down: Exception | None = None
         self.asked: list[int] = []
         self.left = False
-        self.floors_added: dict[str, Floor] = {}
+        self.floors_added: dict[str, NoiseFloorJson] = {}
         self.behind: dict[str, int] = {}
 
     def _up(self) -> None:
         if self.down:
             raise self.down
 
-    async def take(self, count: int) -> list[Entry]:
+    async def take(self, count: int) -> list[QueueEntry]:
         self._up()
         self.asked.append(count)
-        taken, self.queue = self.queue[:count], self.queue[count:]
+        taken, self.waiting = self.waiting[:count], self.waiting[count:]
         return taken
 
-    async def reclaim(self) -> tuple[list[Entry], Mapping[str, int]]:
+    async def reclaim(self) -> tuple[list[QueueEntry], Mapping[str, int]]:
         self._up()
         taken, self.abandoned = self.abandoned, []
         return taken, {}
 
-    async def hold(self, entries: Sequence[Entry]) -> None:
+    async def hold(self, entries: Sequence[QueueEntry]) -> None:
         self._up()
         self.held += [entry.id for entry in entries]
 
-    async def finish(self, entry: Entry, scored: ScoredPair, result: Result) -> bool:
+    async def finish(self, entry: QueueEntry, scored: ScoredPair, result: PairResult) -> bool:
         self._up()
         first = scored.pair_id not in self.done
         self.done.setdefault(scored.pair_id, scored)
         self.floors_added[scored.pair_id] = result.floor
         return first
 
-    async def bury(self, entry: Entry, why: str) -> bool:
+    async def set_aside(self, entry: QueueEntry, why: str) -> bool:
         self._up()
         self.dead[entry.id] = why
         return True
 
-    async def floors(self) -> Mapping[str, Floor]:
+    async def floors(self) -> Mapping[str, NoiseFloorJson]:
         self._up()
         return {}
 
     async def queued(self) -> Mapping[str, int]:
-        return {"chat": len(self.queue)}
+        return {"chat": len(self.waiting)}
 
-    async def horizons(self) -> Mapping[str, int]:
+    async def stale_before(self) -> Mapping[str, int]:
         return self.behind
 
     async def trimmed(self) -> Mapping[str, int]:

@@ -8,15 +8,15 @@ from scorer.scoring.answers.answer import (
     Expectation,
     Extracted,
     FinishReason,
-    Reason,
     Surface,
     ToolCall,
     Unusable,
+    UnusableReason,
 )
-from scorer.scoring.answers.body_format import Body, Document, Item, Plain, Stream, read_body
+from scorer.scoring.answers.body_format import Body, Document, PlainText, Stream, StreamItem, read_body
 from scorer.scoring.answers.custom_jsonpath import read_custom
-from scorer.scoring.answers.provider_detection import form_of_document, form_of_stream
-from scorer.scoring.answers.provider_errors import error_in, message_of
+from scorer.scoring.answers.provider_detection import detect_document, detect_stream
+from scorer.scoring.answers.provider_errors import error_message, failure_message
 from scorer.scoring.answers.request_expectation import expectation
 from scorer.scoring.answers.strict_json import UnusableBodyError, clean, truncated
 
@@ -26,10 +26,10 @@ __all__ = [
     "Expectation",
     "Extracted",
     "FinishReason",
-    "Reason",
     "Surface",
     "ToolCall",
     "Unusable",
+    "UnusableReason",
     "expectation",
     "extract",
 ]
@@ -51,11 +51,13 @@ def extract(
     ``custom`` is tried first; where it matches nothing, the known forms are.
     """
     if not 200 <= status < 300:
-        return Unusable(Reason.ERROR_BODY, f"status {status}: {_failure(content_type, response_body)}".rstrip(": "))
+        return Unusable(
+            UnusableReason.ERROR_BODY, f"status {status}: {_failure(content_type, response_body)}".rstrip(": ")
+        )
     if not response_body.strip():
-        return Unusable(Reason.EMPTY_BODY)
+        return Unusable(UnusableReason.EMPTY_BODY)
     if body_cut:
-        return Unusable(Reason.TOO_LARGE, f"only the first {len(response_body)} bytes were kept")
+        return Unusable(UnusableReason.TOO_LARGE, f"only the first {len(response_body)} bytes were kept")
     expected = expectation(path, request_body)
     try:
         return _read(read_body(content_type, response_body), expected, custom)
@@ -64,15 +66,15 @@ def extract(
 
 
 def _read(body: Body, expected: Expectation, custom: CustomSurface | None) -> Extracted | Unusable:
-    if (message := error_in(body)) is not None:
-        return Unusable(Reason.ERROR_BODY, message[:300])
+    if (message := error_message(body)) is not None:
+        return Unusable(UnusableReason.ERROR_BODY, message[:300])
     if custom is not None and (answer := read_custom(body, custom, expected)) is not None:
         return answer
     match body:
-        case Plain(text):
+        case PlainText(text):
             return Extracted(Surface.PLAIN_TEXT, (Choice(text),))
         case Document(value):
-            return _document(value, expected) or _stream(Stream((Item("", value),)), expected) or _unknown(value)
+            return _document(value, expected) or _stream(Stream((StreamItem("", value),)), expected) or _unknown(value)
         case Stream(items) as stream:
             if (answer := _stream(stream, expected)) is not None:
                 return answer
@@ -83,23 +85,23 @@ def _read(body: Body, expected: Expectation, custom: CustomSurface | None) -> Ex
 
 
 def _document(value: object, expected: Expectation) -> Extracted | None:
-    form = form_of_document(value, expected.surface)
+    form = detect_document(value, expected.surface)
     return form.document(value, expected) if form is not None else None
 
 
 def _stream(stream: Stream, expected: Expectation) -> Extracted | None:
-    form = form_of_stream(stream)
+    form = detect_stream(stream)
     return form.stream(stream, expected) if form is not None and form.stream is not None else None
 
 
 def _unknown(value: object) -> Unusable:
     keys = ", ".join(sorted(map(str, value))[:8]) if isinstance(value, dict) else type(value).__name__
     detail = f"no known form ({clean(keys[:200])}); scoring.answer.jsonpath can say where the answer is"
-    return Unusable(Reason.UNSUPPORTED, detail)
+    return Unusable(UnusableReason.UNSUPPORTED, detail)
 
 
 def _failure(content_type: str, body: bytes) -> str:
     try:
-        return message_of(read_body(content_type, body[:65_536]))[:200]
+        return failure_message(read_body(content_type, body[:65_536]))[:200]
     except UnusableBodyError:
         return ""

@@ -20,7 +20,7 @@ _SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # of header values w
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class EventStreamMessage:
     """``kind``: event, exception or error. ``whole`` is False for one that the body ends in."""
 
     kind: str
@@ -29,12 +29,12 @@ class Frame:
     whole: bool = True
 
 
-def looks_like_frames(body: bytes) -> bool:
+def looks_like_eventstream(body: bytes) -> bool:
     """Whether the first twelve bytes are a frame's beginning: their CRC says so."""
     return len(body) >= _PRELUDE and body[0] == 0 and crc32(body[:8]) == unpack_from(">I", body, 8)[0]
 
 
-def parse_frames(body: bytes) -> Iterator[Frame]:
+def parse_messages(body: bytes) -> Iterator[EventStreamMessage]:
     """Raises UnusableBodyError for what is no such stream."""
     at = number = 0
     while at < len(body):
@@ -42,13 +42,13 @@ def parse_frames(body: bytes) -> Iterator[Frame]:
         if number > MAX_EVENTS:
             raise too_large(f"more than {MAX_EVENTS} events")
         if len(body) - at < _PRELUDE:
-            yield Frame("", "", b"", whole=False)
+            yield EventStreamMessage("", "", b"", whole=False)
             return
         total, headers, check = unpack_from(">III", body, at)
         if crc32(body[at : at + 8]) != check or not _AROUND + headers <= total:
             raise malformed(f"frame {number} has a broken beginning")
         if at + total > len(body):
-            yield Frame("", "", b"", whole=False)
+            yield EventStreamMessage("", "", b"", whole=False)
             return
         if crc32(body[at : at + total - 4]) != unpack_from(">I", body, at + total - 4)[0]:
             raise malformed(f"frame {number} was changed on its way")
@@ -56,7 +56,7 @@ def parse_frames(body: bytes) -> Iterator[Frame]:
         told = dict(_headers(body[at + _PRELUDE : start]))
         kind = told.get(":message-type", "event")
         name = told.get(":event-type") or told.get(":exception-type") or told.get(":error-code", "")
-        yield Frame(kind, name, body[start : at + total - 4])
+        yield EventStreamMessage(kind, name, body[start : at + total - 4])
         at += total
 
 

@@ -45,7 +45,7 @@ class FinishReason(StrEnum):
     OTHER = "other"
 
 
-class Reason(StrEnum):
+class UnusableReason(StrEnum):
     """Why there is nothing to score."""
 
     TRUNCATED = "truncated"  # it ends before its form says it is over
@@ -60,7 +60,7 @@ class Reason(StrEnum):
 class Unusable:
     """No answer to score; ``detail`` is one short line for a person."""
 
-    reason: Reason
+    reason: UnusableReason
     detail: str = ""
 
 

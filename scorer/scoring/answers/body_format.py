@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scorer.scoring.answers.amazon_eventstream import looks_like_frames, parse_frames
-from scorer.scoring.answers.answer import Reason
+from scorer.scoring.answers.amazon_eventstream import looks_like_eventstream, parse_messages
+from scorer.scoring.answers.answer import UnusableReason
 from scorer.scoring.answers.server_sent_events import looks_like_sse, parse_sse
 from scorer.scoring.answers.strict_json import (
     MAX_BYTES,
@@ -34,7 +34,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class StreamItem:
     """One document of a stream and the SSE event name, "" where there is none."""
 
     name: str
@@ -45,7 +45,7 @@ class Item:
 class Stream:
     """A body of many documents. ``done``: OpenAI's ``[DONE]`` was there. ``cut``: the body ends inside a document."""
 
-    items: tuple[Item, ...]
+    items: tuple[StreamItem, ...]
     done: bool = False
     cut: bool = False
 
@@ -57,13 +57,13 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class PlainText:
     """A body of text."""
 
     text: str
 
 
-Body = Document | Stream | Plain
+Body = Document | Stream | PlainText
 
 
 def read_body(content_type: str, body: bytes) -> Body:
@@ -72,21 +72,21 @@ def read_body(content_type: str, body: bytes) -> Body:
         raise too_large(f"{len(body)} bytes, more than {MAX_BYTES}")
     kind = content_type.partition(";")[0].strip().lower()
     head = body[:64].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    if kind == "application/vnd.amazon.eventstream" or looks_like_frames(body):
-        return _read_frames(body)
+    if kind == "application/vnd.amazon.eventstream" or looks_like_eventstream(body):
+        return _read_eventstream(body)
     if kind == "text/event-stream":
         return _read_json_body(body, kind) if head.startswith(("{", "[")) else _read_sse(body)
     if kind in ("text/plain", "text/markdown") and not head.startswith(("{", "[")):
-        return Plain(_text(body))
+        return PlainText(_text(body))
     if kind in ("text/html", "text/css", "application/xml", "text/xml"):
-        raise UnusableBodyError(Reason.UNSUPPORTED, f"content type {kind}")
+        raise UnusableBodyError(UnusableReason.UNSUPPORTED, f"content type {kind}")
     if head.startswith(("{", "[")):
         return _read_text_or_json(body, kind)
     if looks_like_sse(head):
         return _read_sse(body)
     if not kind and head.lower().startswith(("<!doctype html", "<html")):  # a proxy's error page
-        raise UnusableBodyError(Reason.UNSUPPORTED, "an HTML page")
-    return _read_json_body(body, kind) if kind else Plain(_text(body))
+        raise UnusableBodyError(UnusableReason.UNSUPPORTED, "an HTML page")
+    return _read_json_body(body, kind) if kind else PlainText(_text(body))
 
 
 def _read_text_or_json(body: bytes, kind: str) -> Body:
@@ -96,8 +96,8 @@ def _read_text_or_json(body: bytes, kind: str) -> Body:
     try:
         return _read_json_body(body, kind)
     except UnusableBodyError as error:
-        if error.outcome.reason is Reason.MALFORMED and kind:
-            return Plain(_text(body))
+        if error.outcome.reason is UnusableReason.MALFORMED and kind:
+            return PlainText(_text(body))
         raise
 
 
@@ -124,43 +124,43 @@ def _read_json_body(body: bytes, kind: str) -> Body:
 
 
 def _read_ndjson(text: str) -> Stream:
-    items: list[Item] = []
+    items: list[StreamItem] = []
     lines = [line for line in text.replace("\x1e", "").split("\n") if line.strip()]
     if len(lines) > MAX_EVENTS:
         raise too_large(f"more than {MAX_EVENTS} lines")
     for i, line in enumerate(lines):
         try:
-            items.append(Item("", read_json(line, f"line {i + 1}")))
+            items.append(StreamItem("", read_json(line, f"line {i + 1}")))
         except UnusableBodyError as error:
-            if i + 1 == len(lines) and error.outcome.reason is Reason.TRUNCATED:
+            if i + 1 == len(lines) and error.outcome.reason is UnusableReason.TRUNCATED:
                 return Stream(tuple(items), cut=True)
             raise malformed(error.outcome.detail) from None
     return Stream(tuple(items))
 
 
-def _read_frames(body: bytes) -> Stream:
-    items: list[Item] = []
-    for frame in parse_frames(body):
+def _read_eventstream(body: bytes) -> Stream:
+    items: list[StreamItem] = []
+    for frame in parse_messages(body):
         if not frame.whole:
             return Stream(tuple(items), cut=True)
         text = frame.payload.decode("utf-8", "replace")
         if frame.kind != "event":
-            raise UnusableBodyError(Reason.ERROR_BODY, clean(f"{frame.name}: {text}"))
-        items.append(Item(clean(frame.name), read_json(text or "{}", f"the payload of {frame.name}")))
+            raise UnusableBodyError(UnusableReason.ERROR_BODY, clean(f"{frame.name}: {text}"))
+        items.append(StreamItem(clean(frame.name), read_json(text or "{}", f"the payload of {frame.name}")))
     return Stream(tuple(items))
 
 
 def _read_sse(body: bytes) -> Stream:
-    items: list[Item] = []
+    items: list[StreamItem] = []
     for i, event in enumerate(parse_sse(body)):
         if event.data.strip() == DONE:
             return Stream(tuple(items), done=True)
         try:
-            items.append(Item(event.name, read_json(event.data, f"event {i + 1}")))
+            items.append(StreamItem(event.name, read_json(event.data, f"event {i + 1}")))
         except UnusableBodyError as error:
             if not event.whole:
                 return Stream(tuple(items), cut=True)
             if event.name == "error":
-                raise UnusableBodyError(Reason.ERROR_BODY, clean(event.data)) from None
+                raise UnusableBodyError(UnusableReason.ERROR_BODY, clean(event.data)) from None
             raise malformed(error.outcome.detail) from None
     return Stream(tuple(items))

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scorer.scoring.answers.answer import Choice, CustomSurface, Expectation, Extracted, Surface
-from scorer.scoring.answers.answer_builder import ChoiceBuilder
 from scorer.scoring.answers.body_format import Body, Document, Stream
+from scorer.scoring.answers.choice_builder import ChoiceBuilder
 from scorer.scoring.answers.shared_fields import vectors_of
 from scorer.scoring.answers.strict_json import clean_value, dump, malformed, truncated
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scorer.scoring.answers import (
+from scorer.scoring.answers.answer import Expectation, Extracted, Surface
+from scorer.scoring.answers.body_format import Stream
+from scorer.scoring.answers.providers import (
     anthropic,
     bedrock,
     cohere_chat,
@@ -15,15 +17,13 @@ from scorer.scoring.answers import (
     ollama,
     openai_chat,
     openai_responses,
-    rerank,
+    rankings_and_labels,
     tgi,
 )
-from scorer.scoring.answers.answer import Expectation, Extracted, Surface
-from scorer.scoring.answers.body_format import Stream
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ProviderFormat:
     """How to know one form by a document (or an event: its name and its data) and how to read it."""
 
     surface: Surface
@@ -33,14 +33,14 @@ class Form:
     stream: Callable[[Stream, Expectation], Extracted] | None = None
 
 
-def form_of_document(value: object, hint: Surface) -> Form | None:
-    return next((form for form in FORMS if form.is_document(value, hint)), None)
+def detect_document(value: object, hint: Surface) -> ProviderFormat | None:
+    return next((form for form in PROVIDER_FORMATS if form.is_document(value, hint)), None)
 
 
-def form_of_stream(stream: Stream) -> Form | None:
+def detect_stream(stream: Stream) -> ProviderFormat | None:
     """By the first event that any form knows."""
     for name, doc in stream.objects():
-        for form in FORMS:
+        for form in PROVIDER_FORMATS:
             if form.is_event is not None and form.is_event(name, doc):
                 return form
     return None
@@ -65,83 +65,85 @@ def _is_chat(value: object) -> bool:
     return _is_choices(value, "message", "delta", "finish_reason")
 
 
-FORMS: tuple[Form, ...] = (
-    Form(
+PROVIDER_FORMATS: tuple[ProviderFormat, ...] = (
+    ProviderFormat(
         Surface.OPENAI_COMPLETIONS,
         lambda value, _: _is_completion(value),
         openai_chat.completion_document,
         lambda _, doc: _is_completion(doc),
         openai_chat.completion_stream,
     ),
-    Form(
+    ProviderFormat(
         Surface.OPENAI_CHAT,
         lambda value, _: _is_chat(value),
         openai_chat.chat_document,
         lambda _, doc: _is_chat(doc),
         openai_chat.chat_stream,
     ),
-    Form(
+    ProviderFormat(
         Surface.OPENAI_RESPONSES,
         lambda value, _: openai_responses.is_document(value),
         openai_responses.document,
         openai_responses.is_event,
         openai_responses.stream,
     ),
-    Form(
+    ProviderFormat(
         Surface.ANTHROPIC_MESSAGES,
         lambda value, _: anthropic.is_document(value),
         anthropic.document,
         anthropic.is_event,
         anthropic.stream,
     ),
-    Form(
+    ProviderFormat(
         Surface.OLLAMA_CHAT,
         lambda value, _: ollama.is_chat(value),
         ollama.chat_document,
         lambda _, doc: ollama.is_chat(doc),
         ollama.chat_stream,
     ),
-    Form(
+    ProviderFormat(
         Surface.OLLAMA_GENERATE,
         lambda value, _: ollama.is_generate(value),
         ollama.generate_document,
         lambda _, doc: ollama.is_generate(doc),
         ollama.generate_stream,
     ),
-    Form(Surface.TGI_GENERATE, lambda value, _: tgi.is_document(value), tgi.document, tgi.is_event, tgi.stream),
-    Form(
+    ProviderFormat(
+        Surface.TGI_GENERATE, lambda value, _: tgi.is_document(value), tgi.document, tgi.is_event, tgi.stream
+    ),
+    ProviderFormat(
         Surface.COHERE_CHAT,
         lambda value, _: cohere_chat.is_document(value),
         cohere_chat.document,
         cohere_chat.is_event,
         cohere_chat.stream,
     ),
-    Form(
+    ProviderFormat(
         Surface.KSERVE_INFER,
         lambda value, _: kserve.is_document(value),
         kserve.document,
         kserve.is_event,
         kserve.stream,
     ),
-    Form(
+    ProviderFormat(
         Surface.GEMINI,
         lambda value, _: gemini.is_document(value),
         gemini.document,
         gemini.is_event,
         gemini.stream,
     ),
-    Form(
+    ProviderFormat(
         Surface.BEDROCK_CONVERSE,
         lambda value, _: bedrock.is_document(value),
         bedrock.document,
         bedrock.is_event,
         bedrock.stream,
     ),
-    Form(Surface.OPENAI_EMBEDDINGS, embeddings.is_openai, embeddings.openai),
-    Form(Surface.OLLAMA_EMBED, embeddings.is_ollama, embeddings.ollama),
-    Form(Surface.COHERE_EMBED, embeddings.is_cohere, embeddings.cohere),
-    Form(Surface.TEI_EMBED, embeddings.is_tei, embeddings.tei),
-    Form(Surface.COHERE_RERANK, rerank.is_cohere, rerank.cohere),
-    Form(Surface.TEI_RERANK, rerank.is_tei, rerank.tei),
-    Form(Surface.TEI_PREDICT, rerank.is_predict, rerank.predict),
+    ProviderFormat(Surface.OPENAI_EMBEDDINGS, embeddings.is_openai, embeddings.openai),
+    ProviderFormat(Surface.OLLAMA_EMBED, embeddings.is_ollama, embeddings.ollama),
+    ProviderFormat(Surface.COHERE_EMBED, embeddings.is_cohere, embeddings.cohere),
+    ProviderFormat(Surface.TEI_EMBED, embeddings.is_tei, embeddings.tei),
+    ProviderFormat(Surface.COHERE_RERANK, rankings_and_labels.is_cohere, rankings_and_labels.cohere),
+    ProviderFormat(Surface.TEI_RERANK, rankings_and_labels.is_tei, rankings_and_labels.tei),
+    ProviderFormat(Surface.TEI_PREDICT, rankings_and_labels.is_predict, rankings_and_labels.predict),
 )

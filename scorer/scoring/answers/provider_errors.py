@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from scorer.scoring.answers.body_format import Body, Document, Plain, Stream
+from scorer.scoring.answers.body_format import Body, Document, PlainText, Stream
 from scorer.scoring.answers.strict_json import clean
 
 
-def error_in(body: Body) -> str | None:
+def error_message(body: Body) -> str | None:
     """The error's message, or None when the body is no error."""
     match body:
         case Document(value):
             return _error(value)
         case Stream() as stream:
             return next((found for name, doc in stream.objects() if (found := _error(doc, name)) is not None), None)
-        case Plain():
+        case PlainText():
             return None
 
 
-def message_of(body: Body) -> str:
+def failure_message(body: Body) -> str:
     """The best line about a failure that the status already told."""
     match body:
-        case Plain(text):
+        case PlainText(text):
             return text.strip()[:200]
-        case Document(value) if isinstance(value, dict) and error_in(body) is None:
+        case Document(value) if isinstance(value, dict) and error_message(body) is None:
             found = value.get("message") or value.get("detail")
             return clean(found) if isinstance(found, str) else ""
         case _:
-            return error_in(body) or ""
+            return error_message(body) or ""
 
 
 def _error(value: object, event: str = "") -> str | None:

@@ -14,7 +14,7 @@ FIELDS = ("data", "event", "id", "retry", "error")
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ServerSentEvent:
     """``whole`` is False for the last event of a body that does not end in a blank line."""
 
     name: str
@@ -28,17 +28,17 @@ def looks_like_sse(text: str) -> bool:
     return head.startswith((":", *(f"{name}:" for name in FIELDS)))
 
 
-def parse_sse(body: bytes) -> list[Event]:
+def parse_sse(body: bytes) -> list[ServerSentEvent]:
     """The events of a body; lines end in CRLF, LF or CR, bytes that are not UTF-8 become U+FFFD."""
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    events: list[Event] = []
+    events: list[ServerSentEvent] = []
     name, data = "", []  # type: str, list[str]
     for line in text.removesuffix("\n").split("\n") if text else ():
         if not line:
             if data:
-                events.append(Event(name, "\n".join(data)))
+                events.append(ServerSentEvent(name, "\n".join(data)))
                 if len(events) > MAX_EVENTS:
                     raise too_large(f"more than {MAX_EVENTS} events")
             name, data = "", []
@@ -52,5 +52,5 @@ def parse_sse(body: bytes) -> list[Event]:
         elif key == "error":
             name, data = "error", [*data, value]
     if data:
-        events.append(Event(name, "\n".join(data), whole=False))
+        events.append(ServerSentEvent(name, "\n".join(data), whole=False))
     return events

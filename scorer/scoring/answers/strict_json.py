@@ -7,7 +7,7 @@ import math
 import re
 from typing import NoReturn
 
-from scorer.scoring.answers.answer import Reason, Unusable
+from scorer.scoring.answers.answer import Unusable, UnusableReason
 
 MAX_BYTES = 16 << 20  # a body
 MAX_DEPTH = 96  # nested arrays and objects
@@ -25,21 +25,21 @@ _LITERALS = ("true", "false", "null")
 class UnusableBodyError(Exception):
     """Carries the :class:`Unusable` that ``extract`` returns."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: UnusableReason, detail: str) -> None:
         super().__init__(detail)
         self.outcome = Unusable(reason, clean(detail[:300]))
 
 
 def malformed(detail: str) -> UnusableBodyError:
-    return UnusableBodyError(Reason.MALFORMED, detail)
+    return UnusableBodyError(UnusableReason.MALFORMED, detail)
 
 
 def truncated(detail: str) -> UnusableBodyError:
-    return UnusableBodyError(Reason.TRUNCATED, detail)
+    return UnusableBodyError(UnusableReason.TRUNCATED, detail)
 
 
 def too_large(detail: str) -> UnusableBodyError:
-    return UnusableBodyError(Reason.TOO_LARGE, detail)
+    return UnusableBodyError(UnusableReason.TOO_LARGE, detail)
 
 
 def clean(text: str) -> str:

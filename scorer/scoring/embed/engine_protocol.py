@@ -38,8 +38,8 @@ class Embedder(Protocol):
 
 
 @runtime_checkable
-class ReadingEmbedder(Embedder, Protocol):
+class VocabularyAwareEmbedder(Embedder, Protocol):
     """An engine whose tokenizer is here, so that it knows what it cannot read."""
 
-    def reads(self, text: str) -> bool:
+    def covers(self, text: str) -> bool:
         """Whether the model knows the text's script; if not, its vector says nothing (vocabulary_coverage.py)."""

@@ -18,7 +18,7 @@ def load_embedder(section: EmbedderSection) -> Embedder:
 
             return OpenVinoEmbedder(section)
         case "sentence-transformers":
-            from scorer.scoring.embed.reference_engine import ReferenceEmbedder
+            from scorer.scoring.embed.sentence_transformers_engine import ReferenceEmbedder
 
             return ReferenceEmbedder(section)
         case "remote":

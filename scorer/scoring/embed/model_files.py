@@ -14,7 +14,7 @@ from typing import Any
 
 from glidepath.errors import ConfigError
 
-SHARED = "share/glidepath/models"  # below the Python prefix: where an image has its model
+MODELS_FOLDER = "share/glidepath/models"  # below the Python prefix: where an image has its model
 _KEY = "scorer.embedder.model"
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -29,7 +29,7 @@ def find_model(name: str) -> Path | None:
         return folder
     if not _PACKAGE.fullmatch(name):
         return None
-    shared = Path(sys.prefix) / SHARED / name
+    shared = Path(sys.prefix) / MODELS_FOLDER / name
     if (shared / "config.json").is_file():
         return shared
     try:

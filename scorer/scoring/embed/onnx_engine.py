@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from glidepath.config.processes import EmbedderSection
+from scorer.scoring.embed.bert_to_onnx import GRAPH_FILE, OUTPUT
 from scorer.scoring.embed.engine_protocol import Span, Vectors
 from scorer.scoring.embed.model_files import read_shape, require_model
-from scorer.scoring.embed.onnx_graph import GRAPH_FILE, OUTPUT
-from scorer.scoring.embed.prebuilt_graph import graph_of
+from scorer.scoring.embed.prebuilt_graph import graph_directory
 from scorer.scoring.embed.wordpieces import Ids, WordPieces, run_batches
 
 
@@ -24,14 +24,14 @@ class OnnxEmbedder:
         self.max_tokens = shape.max_tokens
         self._batch = section.batch
         self._pieces = WordPieces(folder, shape.max_tokens)
-        with graph_of(folder, shape, cache) as place:
+        with graph_directory(folder, shape, cache) as place:
             self._session = _session(place / GRAPH_FILE, section.threads)
 
     def spans(self, text: str) -> Sequence[Span]:
         return self._pieces.spans(text)
 
-    def reads(self, text: str) -> bool:
-        return self._pieces.reads(text)
+    def covers(self, text: str) -> bool:
+        return self._pieces.covers(text)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         return run_batches(self._run, [self._pieces.ids(text) for text in texts], self._batch, self.dimensions)

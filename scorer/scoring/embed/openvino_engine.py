@@ -7,10 +7,10 @@ from pathlib import Path
 
 from glidepath.config.processes import EmbedderSection
 from glidepath.errors import DependencyError
+from scorer.scoring.embed.bert_to_onnx import GRAPH_FILE
 from scorer.scoring.embed.engine_protocol import Span, Vectors
 from scorer.scoring.embed.model_files import read_shape, require_model
-from scorer.scoring.embed.onnx_graph import GRAPH_FILE
-from scorer.scoring.embed.prebuilt_graph import graph_of
+from scorer.scoring.embed.prebuilt_graph import graph_directory
 from scorer.scoring.embed.wordpieces import Ids, WordPieces, run_batches
 
 _STEP = 8  # kernels are compiled for each new shape (3 ms): fewer lengths, at 2 % more tokens
@@ -39,15 +39,15 @@ class OpenVinoEmbedder:
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # several scorers would be pinned to the same core
         }
-        with graph_of(folder, shape, cache) as place:
+        with graph_directory(folder, shape, cache) as place:
             core = openvino.Core()
             self._model = core.compile_model(core.read_model(place / GRAPH_FILE), "CPU", settings)
 
     def spans(self, text: str) -> Sequence[Span]:
         return self._pieces.spans(text)
 
-    def reads(self, text: str) -> bool:
-        return self._pieces.reads(text)
+    def covers(self, text: str) -> bool:
+        return self._pieces.covers(text)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         ids = [self._pieces.ids(text) for text in texts]

@@ -13,26 +13,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glidepath.errors import GlidepathError
-from scorer.scoring.embed.graph_store import built, remembered
+from scorer.scoring.embed.bert_to_onnx import GRAPH_FILE, GRAPH_VERSION, write_graph
+from scorer.scoring.embed.graph_cache import cached_by_stat, cached_graph
 from scorer.scoring.embed.model_files import BertShape, file_digest, fingerprint, read_shape, require_model
-from scorer.scoring.embed.onnx_graph import GRAPH_FILE, GRAPH_VERSION, write_graph
 
 GRAPH_FOLDER = f"graph-{GRAPH_VERSION}"  # a graph written by another version is not taken for ours
 _COPIED = ("config.json", "sentence_bert_config.json", "1_Pooling/config.json", "tokenizer.json")
 
 
 @contextmanager
-def graph_of(model: Path, shape: BertShape, cache: Path | None = None) -> Iterator[Path]:
-    """The directory with the model's graph: the folder's own, or one from the cache, where it is built if need be.
+def graph_directory(model: Path, shape: BertShape, cache: Path | None = None) -> Iterator[Path]:
+    """Yield the directory with the model's graph: the model folder's own, else one from the cache, built if missing.
 
-    Raises ConfigError for unfit weights, DependencyError where a graph must be built without the packages for it.
+    Raises ConfigError for unfit weights, DependencyError if a graph must be built without the packages for it.
     """
     own = model / GRAPH_FOLDER
     if (own / GRAPH_FILE).is_file():
         yield own
         return
-    mark = fingerprint(model, GRAPH_VERSION, lambda weights: remembered(weights, file_digest, cache))
-    with built(mark, lambda draft: write_graph(model, shape, draft), cache) as place:
+    mark = fingerprint(model, GRAPH_VERSION, lambda weights: cached_by_stat(weights, file_digest, cache))
+    with cached_graph(mark, lambda draft: write_graph(model, shape, draft), cache) as place:
         yield place
 
 

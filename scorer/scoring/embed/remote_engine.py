@@ -70,7 +70,7 @@ class RemoteEmbedder:
             except ReplyError as failure:
                 left = deadline - self._clock()
                 wait = max(failure.retry_after, pause * random.uniform(0.5, 1.0))
-                if not failure.passing or wait >= left:
+                if not failure.retryable or wait >= left:
                     raise UnreachableError(f"scorer.embedder.url: {self._url}: {failure}") from failure
             self._pause(wait)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
@@ -87,10 +87,10 @@ class RemoteEmbedder:
                 raw = response.read(MAX_REPLY_BYTES + 1)
         except urllib.error.HTTPError as error:
             retry_after = _seconds(error.headers.get("retry-after"))
-            raise ReplyError(f"HTTP {error.code}", passing=error.code in _RETRIED, retry_after=retry_after) from error
+            raise ReplyError(f"HTTP {error.code}", retryable=error.code in _RETRIED, retry_after=retry_after) from error
         except (OSError, http.client.HTTPException) as error:  # URLError, timeouts, resets, half a reply
             raise ReplyError(
-                str(getattr(error, "reason", None) or error or type(error).__name__), passing=True
+                str(getattr(error, "reason", None) or error or type(error).__name__), retryable=True
             ) from error
         vectors = read_reply(raw, len(texts))
         self.dimensions = vectors.shape[1]
@@ -105,17 +105,17 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class ReplyError(Exception):
-    """One request failed; ``passing``: worth another try."""
+    """One request failed; ``retryable``: worth another try."""
 
-    def __init__(self, message: str, *, passing: bool, retry_after: float = 0.0) -> None:
+    def __init__(self, message: str, *, retryable: bool, retry_after: float = 0.0) -> None:
         super().__init__(message)
-        self.passing, self.retry_after = passing, retry_after
+        self.retryable, self.retry_after = retryable, retry_after
 
 
 def read_reply(raw: bytes, count: int) -> Vectors:
     """``count`` unit vectors from an embeddings reply, in the order asked. Raises ReplyError for anything else."""
     if len(raw) > MAX_REPLY_BYTES:
-        raise ReplyError(f"a reply of more than {MAX_REPLY_BYTES} bytes", passing=False)
+        raise ReplyError(f"a reply of more than {MAX_REPLY_BYTES} bytes", retryable=False)
     try:
         data = json.loads(raw)["data"]
         rows: list[Any] = [None] * count
@@ -123,12 +123,12 @@ def read_reply(raw: bytes, count: int) -> Vectors:
             rows[int(item.get("index", position))] = item["embedding"]
         vectors = np.asarray(rows, np.float32)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError) as error:
-        raise ReplyError(f"the reply is no list of {count} embeddings", passing=False) from error
+        raise ReplyError(f"the reply is no list of {count} embeddings", retryable=False) from error
     if vectors.ndim != 2 or vectors.shape[1] == 0 or len(data) != count:
-        raise ReplyError(f"the reply holds {len(data)} embeddings for {count} texts", passing=False)
+        raise ReplyError(f"the reply holds {len(data)} embeddings for {count} texts", retryable=False)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or not norms.all():
-        raise ReplyError("the reply holds a vector without a direction", passing=False)
+        raise ReplyError("the reply holds a vector without a direction", retryable=False)
     unit: Vectors = vectors / norms
     return unit
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scorer.scoring.embed.chunking import chunk_spans
-from scorer.scoring.embed.engine_protocol import Embedder, ReadingEmbedder, Vectors
+from scorer.scoring.embed.engine_protocol import Embedder, Vectors, VocabularyAwareEmbedder
 from scorer.scoring.embed.vector_cache import VectorCache, text_key
 
 
@@ -43,8 +43,8 @@ def split_text(embedder: Embedder, text: str) -> list[str]:
 def _embed_fresh(embedder: Embedder, texts: dict[bytes, str]) -> dict[bytes, Vectors]:
     if not texts:
         return {}
-    can_read = embedder.reads if isinstance(embedder, ReadingEmbedder) else _anything
-    chunks = {key: split_text(embedder, text) if can_read(text) else [] for key, text in texts.items()}
+    covers = embedder.covers if isinstance(embedder, VocabularyAwareEmbedder) else _covers_all
+    chunks = {key: split_text(embedder, text) if covers(text) else [] for key, text in texts.items()}
     different = list(dict.fromkeys(chunk for parts in chunks.values() for chunk in parts))  # a loop repeats itself
     rows = dict(zip(different, embedder.embed(different), strict=True)) if different else {}
     nothing = np.empty((0, embedder.dimensions), np.float32)
@@ -52,5 +52,5 @@ def _embed_fresh(embedder: Embedder, texts: dict[bytes, str]) -> dict[bytes, Vec
     return {key: np.stack([rows[part] for part in parts]) if parts else nothing for key, parts in chunks.items()}
 
 
-def _anything(_: str) -> bool:
+def _covers_all(_: str) -> bool:
     return True

@@ -17,14 +17,14 @@ from scorer.scoring.embed.valid_unicode import well_formed
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-UNREAD_SHARE = 0.3  # of the letters: from here on the vector says more about the script than about the text
+UNCOVERED_SHARE = 0.3  # of the letters: from here on the vector says more about the script than about the text
 _PIECES = 200  # of two letters and more, from which on a script is learnt (English BERT: 26,000 Latin, 8 Cyrillic)
 _IDEOGRAPHS = 3_000  # each is a piece of its own; a newspaper needs so many (English BERT has 488)
 _LONGEST_WORD = 100  # longer ones are one unknown piece to a WordPiece model
 _FOREIGN = re.compile("[\u0370-\u1dff\u2c00-\ud7ff\uf900-\uffff\U00010000-\U0003ffff]")
 
 
-class Literacy:
+class VocabularyCoverage:
     """What one tokenizer can read. The vocabulary is looked through at the first text that needs it, in 30 ms."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -34,13 +34,13 @@ class Literacy:
         unknown = getattr(tokenizer.model, "unk_token", None) or "<unk>"
         self._unknown = tokenizer.token_to_id(unknown)
 
-    def reads(self, text: str) -> bool:
+    def covers(self, text: str) -> bool:
         """Whether more than a few of the text's letters mean something to the model. 5 µs for a Latin text."""
         if not self._by_pieces or (_FOREIGN.search(text) is None and not _has_long_words(text)):
             return True
-        return self._unread_share(well_formed(text)) < UNREAD_SHARE
+        return self._uncovered_share(well_formed(text)) < UNCOVERED_SHARE
 
-    def _unread_share(self, text: str) -> float:
+    def _uncovered_share(self, text: str) -> float:
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
         letters = unread = 0
         for piece, (start, end) in zip(encoded.ids, encoded.offsets, strict=True):

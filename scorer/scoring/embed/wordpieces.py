@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from glidepath.errors import ConfigError
 from scorer.scoring.embed.engine_protocol import Span, Vectors
 from scorer.scoring.embed.valid_unicode import well_formed
-from scorer.scoring.embed.vocabulary_coverage import Literacy
+from scorer.scoring.embed.vocabulary_coverage import VocabularyCoverage
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -38,7 +38,7 @@ class WordPieces:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._max_ids = max_tokens + 2
-        self.reads = Literacy(self._tokenizer).reads
+        self.covers = VocabularyCoverage(self._tokenizer).covers
 
     def spans(self, text: str) -> Sequence[Span]:
         spans: Sequence[Span] = self._tokenizer.encode(well_formed(text), add_special_tokens=False).offsets

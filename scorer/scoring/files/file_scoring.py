@@ -13,7 +13,7 @@ from scorer.scoring.compare import Comparison, Unscorable, compare, texts_to_emb
 from scorer.scoring.compare.evaluator.client import Evaluator
 from scorer.scoring.compare.evaluator.questions import Doubt, in_doubt, with_opinion
 from scorer.scoring.embed import Embedder, VectorCache, embed_texts
-from scorer.scoring.files.line_reader import Lines, WaitingLines
+from scorer.scoring.files.line_reader import Lines, PipeLines
 
 MAX_LINE_BYTES = 64 * 2**20
 MAX_BATCH_BYTES = 8 * 2**20  # lines of together more than this are not held at once
@@ -64,7 +64,7 @@ class BadLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredLine:
     """One line's result. ``agreement`` is None for a pair that has no score; the flags then say why."""
 
     id: str | int
@@ -106,12 +106,12 @@ class FileScorer:
     evaluator: Evaluator | None = None
     now_ms: Callable[[], int] = lambda: 0
 
-    def score(self, lines: Lines) -> Iterator[Scored | BadLine]:
+    def score(self, lines: Lines) -> Iterator[ScoredLine | BadLine]:
         """One result a line that is not blank, in order. Raises UnreachableError (remote engine).
 
         What has been read is scored when a batch is full, or when the next line is not there yet.
         """
-        ready = lines.ready if isinstance(lines, WaitingLines) else _always
+        ready = lines.ready if isinstance(lines, PipeLines) else _always
         batch: list[FilePair | BadLine] = []
         for one in _entries(lines):
             batch += [one] if one is not None else []
@@ -120,21 +120,21 @@ class FileScorer:
                 batch = []
         yield from self._score_batch(batch)
 
-    def _score_batch(self, batch: Sequence[FilePair | BadLine]) -> Iterator[Scored | BadLine]:
+    def _score_batch(self, batch: Sequence[FilePair | BadLine]) -> Iterator[ScoredLine | BadLine]:
         read = [one if isinstance(one, BadLine) else self._read(one) for one in batch]
-        texts = list(dict.fromkeys(t for one in read if isinstance(one, _Ready) for t in one.texts))
+        texts = list(dict.fromkeys(t for one in read if isinstance(one, _ExtractedPair) for t in one.texts))
         vectors = dict(zip(texts, embed_texts(self.embedder, texts, self.cache), strict=True)) if texts else {}
-        ready = {i: one for i, one in enumerate(read) if isinstance(one, _Ready)}
+        ready = {i: one for i, one in enumerate(read) if isinstance(one, _ExtractedPair)}
         results = {
             i: compare(self.task, self.settings, one.expected, one.baseline, one.candidate, vectors)
             for i, one in ready.items()
         }
         results = self._with_opinions(ready, results)
         for i, one in enumerate(read):
-            yield _scored(one.id, results[i]) if isinstance(one, _Ready) else one
+            yield _scored(one.id, results[i]) if isinstance(one, _ExtractedPair) else one
 
     def _with_opinions(
-        self, ready: Mapping[int, _Ready], results: dict[int, Comparison | Unscorable]
+        self, ready: Mapping[int, _ExtractedPair], results: dict[int, Comparison | Unscorable]
     ) -> dict[int, Comparison | Unscorable]:
         """The results with what the evaluator says about those in doubt."""
         section = self.settings.evaluator
@@ -151,7 +151,7 @@ class FileScorer:
                 results[i] = with_opinion(known[i], opinion, self.settings)
         return results
 
-    def _read(self, pair: FilePair) -> _Ready | Scored:
+    def _read(self, pair: FilePair) -> _ExtractedPair | ScoredLine:
         path = pair.path or self.path
         custom = self.settings.answer
         sides: list[Extracted] = []
@@ -167,16 +167,16 @@ class FileScorer:
             )
             if isinstance(answer, Unusable):
                 why = f"{answer.reason}: {answer.detail}".rstrip(": ")
-                return Scored(pair.id, None, (f"unusable:{name}_{answer.reason}",), {}, {name: why})
+                return ScoredLine(pair.id, None, (f"unusable:{name}_{answer.reason}",), {}, {name: why})
             sides.append(answer)
         expected = expectation(path, pair.request)
         left, right = sides
         texts = texts_to_embed(self.task, self.settings, expected, left, right)
-        return _Ready(pair.id, expected, left, right, texts)
+        return _ExtractedPair(pair.id, expected, left, right, texts)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class _ExtractedPair:
     id: str | int
     expected: Expectation
     baseline: Extracted
@@ -184,12 +184,14 @@ class _Ready:
     texts: tuple[str, ...]
 
 
-def _scored(pair_id: str | int, result: Comparison | Unscorable) -> Scored:
+def _scored(pair_id: str | int, result: Comparison | Unscorable) -> ScoredLine:
     if isinstance(result, Unscorable):
-        return Scored(pair_id, None, (f"unusable:{result.reason}",), {}, {result.reason: result.detail})
+        return ScoredLine(pair_id, None, (f"unusable:{result.reason}",), {}, {result.reason: result.detail})
     signals = dict(result.signals)
     asked = "evaluator" in signals
-    return Scored(pair_id, result.agreement, result.flags, signals, dict(result.details), dict(result.labels), asked)
+    return ScoredLine(
+        pair_id, result.agreement, result.flags, signals, dict(result.details), dict(result.labels), asked
+    )
 
 
 def read_pairs(lines: Lines) -> Iterator[FilePair | BadLine]:

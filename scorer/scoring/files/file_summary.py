@@ -15,7 +15,7 @@ _SHOWN_CLASSES = 20
 
 
 @dataclass(slots=True)
-class Summary:
+class FileSummary:
     """``unscored``: pairs without a score, by reason; ``flags``: pairs by flag."""
 
     pairs: int = 0

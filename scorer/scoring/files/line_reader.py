@@ -15,7 +15,7 @@ class Lines(Protocol):
     def readline(self, limit: int, /) -> bytes: ...
 
 
-class WaitingLines:
+class PipeLines:
     """Lines of a file descriptor that may pause: a pipe, a terminal, ``tail -f``."""
 
     def __init__(self, descriptor: int) -> None:

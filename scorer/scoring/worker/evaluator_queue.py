@@ -27,22 +27,22 @@ from glidepath.wire import decode_scored, encode_scored
 from scorer.scoring.compare.evaluator.client import Evaluator
 from scorer.scoring.compare.evaluator.questions import DAY_MS, Doubt, Opinion, with_opinion
 from scorer.scoring.compare.result import Comparison
-from scorer.scoring.worker.batch_result import Result
-from scorer.scoring.worker.pair_queue import Entry
-from scorer.scoring.worker.redis_scripts import SPEND
+from scorer.scoring.worker.pair_queue import QueueEntry
+from scorer.scoring.worker.redis_scripts import SPEND_EVALUATION
+from scorer.scoring.worker.scoring_process.batch_result import PairResult
 
-MOST_WAITING = 64  # pairs of a workload; texts of a few kilobytes each
-FAILURES, REST_S = 5, 30.0
+MAX_WAITING = 64  # pairs of a workload; texts of a few kilobytes each
+MAX_FAILURES, OPEN_S = 5, 30.0
 
 
-class Purse(Protocol):
+class EvaluationBudget(Protocol):
     """The day's questions, shared by all scorers."""
 
     async def take(self, workload: str, limit: int, now_ms: int) -> bool:
         """Whether one more may be asked; it then counts. Raises RedisError or OSError."""
 
 
-class RedisPurse:
+class RedisEvaluationBudget:
     """A counter a UTC day and workload."""
 
     def __init__(self, client: RedisClient) -> None:
@@ -50,52 +50,52 @@ class RedisPurse:
 
     async def take(self, workload: str, limit: int, now_ms: int) -> bool:
         key = WorkloadKeys(workload).evaluations(now_ms // DAY_MS)
-        return bool(await self._client.eval(SPEND, 1, key, limit, 2 * DAY_MS))
+        return bool(await self._client.eval(SPEND_EVALUATION, 1, key, limit, 2 * DAY_MS))
 
 
 @dataclass(slots=True)
-class Patience:
-    """After FAILURES in a row nothing is asked for REST_S; then one failure more is enough."""
+class CircuitBreaker:
+    """After MAX_FAILURES in a row nothing is asked for OPEN_S; then one failure more is enough."""
 
     failures: int = 0
-    rests_until: float = 0.0
+    open_until: float = 0.0
 
-    def rests(self, now: float) -> bool:
-        return now < self.rests_until
+    def is_open(self, now: float) -> bool:
+        return now < self.open_until
 
     def note(self, answered: bool, now: float) -> None:
         self.failures = 0 if answered else self.failures + 1
-        if self.failures >= FAILURES:
-            self.failures, self.rests_until = FAILURES - 1, now + REST_S
+        if self.failures >= MAX_FAILURES:
+            self.failures, self.open_until = MAX_FAILURES - 1, now + OPEN_S
 
 
-class Consultation:
+class EvaluatorQueue:
     """One workload's. ``finish`` writes a result, once each; ``count`` is told what came of every pair offered."""
 
     def __init__(
         self,
         workload: str,
         settings: ScoringSection,
-        purse: Purse,
-        finish: Callable[[Entry, Result], Awaitable[None]],
+        budget: EvaluationBudget,
+        finish: Callable[[QueueEntry, PairResult], Awaitable[None]],
         count: Callable[[str], None],
     ) -> None:
         """Raises ConfigError when the evaluator's credential is missing."""
         if settings.evaluator is None:
             raise ValueError(f"{workload} has no evaluator")
         self._workload, self._settings, self._section = workload, settings, settings.evaluator
-        self._purse, self._finish, self._count = purse, finish, count
+        self._budget, self._finish, self._count = budget, finish, count
         self._client = Evaluator(self._section)
         self._client.headers()
-        self._queue: asyncio.Queue[tuple[Entry, Result]] = asyncio.Queue(MOST_WAITING)
-        self._held: dict[str, Entry] = {}
-        self._patience = Patience()
+        self._queue: asyncio.Queue[tuple[QueueEntry, PairResult]] = asyncio.Queue(MAX_WAITING)
+        self._held: dict[str, QueueEntry] = {}
+        self._breaker = CircuitBreaker()
         self._asking: set[asyncio.Timeout] = set()
         self._closed = False
 
-    def offer(self, entry: Entry, result: Result) -> bool:
+    def offer(self, entry: QueueEntry, result: PairResult) -> bool:
         """Whether the pair waits for an opinion; if not, it is to be written as it is. Never waits."""
-        if self._patience.rests(time.monotonic()):
+        if self._breaker.is_open(time.monotonic()):
             self._count("resting")
             return False
         if self._closed or self._queue.full():
@@ -106,7 +106,7 @@ class Consultation:
         self._queue.put_nowait((light, result))
         return True
 
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[QueueEntry]:
         """What waits, to be held against other scorers."""
         return list(self._held.values())
 
@@ -142,10 +142,10 @@ class Consultation:
         """Why nothing is asked, or ""."""
         if self._closed:
             return "stopping"
-        if self._patience.rests(time.monotonic()):
+        if self._breaker.is_open(time.monotonic()):
             return "resting"
         try:
-            may = await self._purse.take(self._workload, self._section.budget, unix_ms())
+            may = await self._budget.take(self._workload, self._section.budget, unix_ms())
         except (RedisError, OSError):
             return "redis"
         return "" if may else "budget"
@@ -163,16 +163,16 @@ class Consultation:
             return "stopping"
         finally:
             self._asking.discard(question)
-        self._patience.note(isinstance(said, Opinion), time.monotonic())
+        self._breaker.note(isinstance(said, Opinion), time.monotonic())
         return said
 
-    def _mixed(self, result: Result, opinion: Opinion) -> Result:
+    def _mixed(self, result: PairResult, opinion: Opinion) -> PairResult:
         before = decode_scored(result.scored)
         after = self._with(before, opinion)
         floor = dict(result.floor)
         if "agreement_sum" in floor:
             floor["agreement_sum"] = after.agreement
-        return Result(encode_scored(after), floor=floor)
+        return PairResult(encode_scored(after), floor=floor)
 
     def _with(self, scored: ScoredPair, opinion: Opinion) -> ScoredPair:
         mixed = with_opinion(Comparison(scored.agreement, scored.flags, scored.signals), opinion, self._settings)

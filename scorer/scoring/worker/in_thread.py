@@ -1,4 +1,4 @@
-"""Scoring in a thread of this process, with an engine that is already loaded: for tests and one-off tools."""
+"""ScoringContext in a thread of this process, with an engine that is already loaded: for tests and one-off tools."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from scorer.scoring.embed import Embedder
-from scorer.scoring.worker.batch_codec import score_batch
-from scorer.scoring.worker.batch_result import BatchResult, Floor
-from scorer.scoring.worker.score_pairs import Scoring
+from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson
+from scorer.scoring.worker.scoring_process.score_batch import score_batch
+from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
 
 
 class ThreadScorer:
     def __init__(self, config: Config, embedder: Embedder) -> None:
-        self._scoring = Scoring(config, embedder)
+        self._scoring = ScoringContext(config, embedder)
 
     async def start(self) -> None:
         return None
 
-    async def score(self, stored: Sequence[bytes], floors: Mapping[str, Floor]) -> BatchResult:
+    async def score(self, stored: Sequence[bytes], floors: Mapping[str, NoiseFloorJson]) -> BatchResult:
         return await asyncio.to_thread(score_batch, stored, self._scoring, unix_ms(), floors)
 
     async def close(self) -> None:

@@ -13,10 +13,17 @@ from glidepath.config import Config
 from glidepath.domain import ScoredPair
 from glidepath.keys import SCORER_GROUP, WorkloadKeys
 from glidepath.redisio import RedisClient
-from scorer.scoring.worker.batch_result import Floor, Result
-from scorer.scoring.worker.redis_scripts import BURY, FINISH, GROUP, HOLD, NEWEST, RECLAIM
-from scorer.scoring.worker.retention_loss import TrimmedPairs
-from scorer.scoring.worker.stale_pairs import horizon, written_ms
+from scorer.scoring.worker.redis_scripts import (
+    CREATE_GROUP,
+    NEWEST_PAIR,
+    RECLAIM,
+    RENEW_CLAIMS,
+    SET_ASIDE,
+    WRITE_RESULT,
+)
+from scorer.scoring.worker.retention_loss import TrimmedPairCounter
+from scorer.scoring.worker.scoring_process.batch_result import NoiseFloorJson, PairResult
+from scorer.scoring.worker.stale_pairs import stale_before_ms, written_ms
 
 DONE_TTL_S = 6 * 3600.0  # longer than a pair written twice (its acknowledgement lost) can be apart
 DEAD_KEPT = 100
@@ -26,7 +33,7 @@ _TRIP = "trip:"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class QueueEntry:
     """One stored pair in hand. ``deliveries`` counts this one."""
 
     workload: str
@@ -35,38 +42,38 @@ class Entry:
     deliveries: int = 1
 
 
-class Inbox(Protocol):
+class PairQueue(Protocol):
     """What the loop needs of Redis. Every call raises RedisError or OSError when it is away."""
 
-    async def take(self, count: int) -> list[Entry]: ...
-    async def reclaim(self) -> tuple[list[Entry], Mapping[str, int]]: ...
-    async def hold(self, entries: Sequence[Entry]) -> None: ...
-    async def finish(self, entry: Entry, scored: ScoredPair, result: Result) -> bool: ...
-    async def bury(self, entry: Entry, why: str) -> bool: ...
-    async def floors(self) -> Mapping[str, Floor]: ...
+    async def take(self, count: int) -> list[QueueEntry]: ...
+    async def reclaim(self) -> tuple[list[QueueEntry], Mapping[str, int]]: ...
+    async def hold(self, entries: Sequence[QueueEntry]) -> None: ...
+    async def finish(self, entry: QueueEntry, scored: ScoredPair, result: PairResult) -> bool: ...
+    async def set_aside(self, entry: QueueEntry, why: str) -> bool: ...
+    async def floors(self) -> Mapping[str, NoiseFloorJson]: ...
     async def queued(self) -> Mapping[str, int]: ...
-    async def horizons(self) -> Mapping[str, int]: ...
+    async def stale_before(self) -> Mapping[str, int]: ...
     async def trimmed(self) -> Mapping[str, int]: ...
     async def leave(self) -> None: ...
 
 
-class RedisInbox:
+class RedisPairQueue:
     """Reads workload by workload, as on a Redis Cluster one command may not touch two slots."""
 
     def __init__(self, client: RedisClient, config: Config, consumer: str) -> None:
         self._client, self._config, self._consumer = client, config, consumer
         self._names = {name: WorkloadKeys(name) for name in config.workloads}
-        self._trimmed = TrimmedPairs(client, consumer, config.retention.outcomes)
+        self._trimmed = TrimmedPairCounter(client, consumer, config.retention.outcomes)
         self._turn = 0
         self._grouped = False
 
-    async def take(self, count: int) -> list[Entry]:
+    async def take(self, count: int) -> list[QueueEntry]:
         """Up to ``count`` new pairs: the same share for each workload, and what one does not need to the others."""
         await self._groups()
         order = list(self._names)
         self._turn = (self._turn + 1) % len(order)
         order = order[self._turn :] + order[: self._turn]
-        taken: list[Entry] = []
+        taken: list[QueueEntry] = []
         share = max(1, count // len(order))
         while order and len(taken) < count and sum(len(entry.data) for entry in taken) < _SLICE_BYTES:
             for name in list(order):
@@ -77,10 +84,10 @@ class RedisInbox:
                     order.remove(name)
         return taken
 
-    async def reclaim(self) -> tuple[list[Entry], Mapping[str, int]]:
+    async def reclaim(self) -> tuple[list[QueueEntry], Mapping[str, int]]:
         """What dead scorers held, and by workload how many of those pairs were trimmed meanwhile."""
         await self._groups()
-        entries: list[Entry] = []
+        entries: list[QueueEntry] = []
         lost: dict[str, int] = {}
         idle = int(self._config.scorer.reclaim_after * 1000)
         for name, names in self._names.items():
@@ -91,19 +98,19 @@ class RedisInbox:
             except ResponseError as error:
                 self._forget_groups(error)
                 return entries, lost
-            entries += [Entry(name, _text(i), _field(flat, b"p"), int(times)) for i, times, flat in taken]
+            entries += [QueueEntry(name, _text(i), _field(flat, b"p"), int(times)) for i, times, flat in taken]
             if gone:
                 lost[name] = int(gone)
         return entries, lost
 
-    async def hold(self, entries: Sequence[Entry]) -> None:
+    async def hold(self, entries: Sequence[QueueEntry]) -> None:
         """Say that these are still in hand: resets what ``reclaim`` of the others looks at."""
         for name in {entry.workload for entry in entries}:
             ids = [entry.id for entry in entries if entry.workload == name]
             names = self._names[name]
-            await self._client.eval(HOLD, 2, names.pairs, names.queue, SCORER_GROUP, self._consumer, *ids)
+            await self._client.eval(RENEW_CLAIMS, 2, names.pairs, names.queue, SCORER_GROUP, self._consumer, *ids)
 
-    async def finish(self, entry: Entry, scored: ScoredPair, result: Result) -> bool:
+    async def finish(self, entry: QueueEntry, scored: ScoredPair, result: PairResult) -> bool:
         """Write the result and acknowledge, in one step. False: this pair has its result already."""
         names, retention = self._names[entry.workload], self._config.retention
         ttl = int(min(DONE_TTL_S, retention.age) * 1000)
@@ -113,17 +120,17 @@ class RedisInbox:
         # The floor is the baseline's: what the candidate's answers do among themselves is another matter.
         if result.floor and scored.baseline.backend == workload.baseline:
             arguments += [max(1, int(retention.age * 1000)), *_increments(result.floor)]
-        return bool(await self._client.eval(FINISH, len(keys), *keys, *arguments))
+        return bool(await self._client.eval(WRITE_RESULT, len(keys), *keys, *arguments))
 
-    async def bury(self, entry: Entry, why: str) -> bool:
+    async def set_aside(self, entry: QueueEntry, why: str) -> bool:
         """Set a pair aside that cannot be scored. False: another scorer has."""
         names = self._names[entry.workload]
         age = max(1, int(self._config.retention.age * 1000))
         arguments = [age, DEAD_KEPT, entry.id, SCORER_GROUP, entry.data, why]
-        return bool(await self._client.eval(BURY, 3, names.dead, names.pairs, names.queue, *arguments))
+        return bool(await self._client.eval(SET_ASIDE, 3, names.dead, names.pairs, names.queue, *arguments))
 
-    async def floors(self) -> Mapping[str, Floor]:
-        found: dict[str, Floor] = {}
+    async def floors(self) -> Mapping[str, NoiseFloorJson]:
+        found: dict[str, NoiseFloorJson] = {}
         for name, names in self._names.items():
             raw = await self._client.hgetall(names.noise(self._config.workloads[name].baseline))
             if raw:
@@ -139,14 +146,14 @@ class RedisInbox:
                     found[name] = int(group["lag"])
         return found
 
-    async def horizons(self) -> Mapping[str, int]:
+    async def stale_before(self) -> Mapping[str, int]:
         """By workload: pairs written before this are given up."""
         found: dict[str, int] = {}
         for name, names in self._names.items():
-            newest, status = await self._client.eval(NEWEST, 2, names.pairs, names.status)
+            newest, status = await self._client.eval(NEWEST_PAIR, 2, names.pairs, names.status)
             if newest:
                 bound = self._config.scorer.max_backlog
-                found[name] = horizon(written_ms(_text(newest)), _since_ms(status), bound)
+                found[name] = stale_before_ms(written_ms(_text(newest)), _since_ms(status), bound)
         return found
 
     async def trimmed(self) -> Mapping[str, int]:
@@ -166,10 +173,10 @@ class RedisInbox:
         if self._grouped:
             return
         for names in self._names.values():
-            await self._client.eval(GROUP, 2, names.pairs, names.queue, SCORER_GROUP)
+            await self._client.eval(CREATE_GROUP, 2, names.pairs, names.queue, SCORER_GROUP)
         self._grouped = True
 
-    async def _read(self, workload: str, count: int) -> list[Entry]:
+    async def _read(self, workload: str, count: int) -> list[QueueEntry]:
         try:
             answer = await self._client.xreadgroup(
                 SCORER_GROUP, self._consumer, {self._names[workload].pairs: ">"}, count=count
@@ -177,7 +184,7 @@ class RedisInbox:
         except ResponseError as error:
             self._forget_groups(error)
             return []
-        return [Entry(workload, _text(i), bytes(fields.get(b"p", b""))) for i, fields in _entries(answer)]
+        return [QueueEntry(workload, _text(i), bytes(fields.get(b"p", b""))) for i, fields in _entries(answer)]
 
     def _forget_groups(self, error: ResponseError) -> None:
         """Redis lost its data: the groups are made again on the next turn. Any other error is raised."""
@@ -207,13 +214,13 @@ def _since_ms(status: Any) -> int:
         return 0
 
 
-def _increments(floor: Floor) -> Iterable[str | int | float]:
+def _increments(floor: NoiseFloorJson) -> Iterable[str | int | float]:
     yield from ("pairs", floor["pairs"], "agreement_sum", floor["agreement_sum"])
     for signal, count in floor["trips"].items():
         yield from (_TRIP + signal, count)
 
 
-def _floor(raw: Mapping[bytes, bytes]) -> Floor:
+def _floor(raw: Mapping[bytes, bytes]) -> NoiseFloorJson:
     values = {_text(name): float(value) for name, value in raw.items()}
     trips = {name.removeprefix(_TRIP): int(value) for name, value in values.items() if name.startswith(_TRIP)}
     return {"pairs": int(values.get("pairs", 0)), "trips": trips, "agreement_sum": values.get("agreement_sum", 0.0)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 # KEYS: done, results, pairs, noise, queue.  ARGV: ttl (ms), results kept, entry, group, result, then what NOISE adds
 # up: ttl of the floor (ms), and pairs of field and increment; nothing for a CROSS pair.
 # Returns 1 for the pair's first result, 0 when it has one: redelivered, or written by a reply that got lost.
-FINISH = """
+WRITE_RESULT = """
 local first = redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1])
 if first then
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'r', ARGV[5])
@@ -19,7 +19,7 @@ return 0
 
 # KEYS: pairs, status.  Returns the id of the last pair written ("" without any), and the status as it stands.
 # A script, because a plain XINFO STREAM sends the first and the last entry along: bodies.
-NEWEST = """
+NEWEST_PAIR = """
 local info, newest = redis.pcall('XINFO', 'STREAM', KEYS[1]), ''
 for i = 1, #info - 1, 2 do
   if info[i] == 'last-generated-id' then newest = info[i + 1] end
@@ -28,7 +28,7 @@ return {newest, redis.call('GET', KEYS[2]) or ''}
 """
 
 # KEYS: questions of this day.  ARGV: how many may be asked, ttl (ms).  Returns 1 if one more may.
-SPEND = """
+SPEND_EVALUATION = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
 redis.call('INCR', KEYS[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -37,7 +37,7 @@ return 1
 
 # KEYS: dead, pairs, queue.  ARGV: age kept (ms), entries kept, entry, group, pair, why.
 # Only who acknowledges the entry writes it: once, however many scorers gave it up.
-BURY = """
+SET_ASIDE = """
 if redis.call('XACK', KEYS[2], ARGV[4], ARGV[3]) == 0 then return 0 end
 redis.call('HINCRBY', KEYS[3], 'acked', 1)
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'p', ARGV[5], 'why', ARGV[6])
@@ -65,7 +65,7 @@ return {taken, lost}
 
 # KEYS: pairs, queue.  ARGV: group, consumer, entries.  Not XCLAIM alone: since Redis 7 it takes what was trimmed while
 # in hand off the list of what is in hand, and nobody would know that it was taken.
-HOLD = """
+RENEW_CLAIMS = """
 for i = 3, #ARGV do
   if #redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i]) > 0 then
     redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
@@ -76,7 +76,7 @@ end
 """
 
 # KEYS: pairs, queue.  ARGV: group.  Begins to count with the group: 1 if it was not there.
-GROUP = """
+CREATE_GROUP = """
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
 if made.err and string.find(made.err, 'BUSYGROUP', 1, true) then return 0 end
 if made.err then return made end
@@ -89,7 +89,7 @@ return 1
 # known: before Redis 7, and while the group stands in the middle of the stream. A script, as all numbers
 # must be of one moment. Trimmed untaken = ever added - acknowledged - in hand - still to be taken (- what was so before
 # this count began, with a group made by an earlier version).
-TRIMMED = """
+COUNT_TRIMMED = """
 local function named(reply)
   local fields = {}
   for i = 1, #reply - 1, 2 do fields[reply[i]] = reply[i + 1] end
@@ -122,7 +122,7 @@ return {}
 """
 
 # KEYS: queue, outcomes.  ARGV: told before, told now, outcomes kept, an Outcomes.  Returns 1 if nobody was faster.
-TELL = """
+REPORT_TRIMMED = """
 if (redis.call('HGET', KEYS[1], 'told') or '0') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'told', ARGV[2])
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'o', ARGV[4])

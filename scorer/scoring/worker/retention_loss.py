@@ -11,10 +11,10 @@ from glidepath.domain import Coverage, Outcomes
 from glidepath.keys import SCORER_GROUP, WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.wire import encode_outcomes
-from scorer.scoring.worker.redis_scripts import TELL, TRIMMED
+from scorer.scoring.worker.redis_scripts import COUNT_TRIMMED, REPORT_TRIMMED
 
 
-class TrimmedPairs:
+class TrimmedPairCounter:
     """``source``: unique for a process life. ``kept``: how long the stream of outcomes may be."""
 
     def __init__(self, client: RedisClient, source: str, kept: int) -> None:
@@ -24,7 +24,7 @@ class TrimmedPairs:
     async def tell(self, workload: str) -> int:
         """How many more there are than anybody has told. Raises RedisError or OSError."""
         names = WorkloadKeys(workload)
-        found = await self._client.eval(TRIMMED, 2, names.pairs, names.queue, SCORER_GROUP)
+        found = await self._client.eval(COUNT_TRIMMED, 2, names.pairs, names.queue, SCORER_GROUP)
         if not found:
             return 0
         total, told = (int(number) for number in found)
@@ -35,5 +35,5 @@ class TrimmedPairs:
         # Without a time: it concerns no step, and says nothing of anybody's clock.
         outcomes = Outcomes(workload, self._source, self._seq, from_ms=0, to_ms=0, coverage=coverage)
         arguments = (told, total, self._kept, encode_outcomes(outcomes))
-        first = await self._client.eval(TELL, 2, names.queue, names.outcomes, *arguments)
+        first = await self._client.eval(REPORT_TRIMMED, 2, names.queue, names.outcomes, *arguments)
         return total - told if first else 0

@@ -18,14 +18,14 @@ from glidepath.errors import UnreachableError, error_text
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.timed_wait import wait_until_set
 from glidepath.wire import decode_scored
-from scorer.scoring.worker.batch_result import BatchResult, Floor, Result
-from scorer.scoring.worker.pair_queue import Entry, Inbox, RedisInbox
-from scorer.scoring.worker.process_client import BatchFailedError, BatchScorer, ProcessScorer
+from scorer.scoring.worker.pair_queue import PairQueue, QueueEntry, RedisPairQueue
 from scorer.scoring.worker.score_metrics import ScoreMetrics
-from scorer.scoring.worker.stale_pairs import given_up, written_ms
+from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult
+from scorer.scoring.worker.scoring_process.process_client import BatchFailedError, BatchScorer, ProcessScorer
+from scorer.scoring.worker.stale_pairs import stale_results, written_ms
 
 if TYPE_CHECKING:
-    from scorer.scoring.worker.evaluator_queue import Consultation, Purse
+    from scorer.scoring.worker.evaluator_queue import EvaluationBudget, EvaluatorQueue
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 log = structlog.get_logger()
 
 
-class ScoreWorker:
+class ScoreLoop:
     """One a process. ``readiness()`` is "" while it scores, else what it waits for."""
 
     def __init__(
@@ -51,24 +51,24 @@ class ScoreWorker:
         *,
         consumer: str,
         registry: CollectorRegistry,
-        inbox: Inbox | None = None,
-        purse: Purse | None = None,
+        queue: PairQueue | None = None,
+        budget: EvaluationBudget | None = None,
     ) -> None:
         """``scorer``: absent, a process of its own with the configuration's engine. ``consumer``: unique a process."""
         self._most = config.scorer.batch
         self._count = 1  # the first score tells that all is well: nothing waits for company
         self._reclaim_after = config.scorer.reclaim_after
         self._scorer = scorer if scorer is not None else ProcessScorer(config)
-        self._inbox: Inbox = inbox if inbox is not None else RedisInbox(client, config, consumer)
+        self._queue: PairQueue = queue if queue is not None else RedisPairQueue(client, config, consumer)
         self._metrics = ScoreMetrics(registry)
         self._waits_for = "the embedding engine is loading"
-        self._floors: Mapping[str, Floor] = {}
-        self._horizons: Mapping[str, int] = {}
+        self._floors: Mapping[str, NoiseFloorJson] = {}
+        self._stale_before: Mapping[str, int] = {}
         self._behind = False
         self._next_look = self._next_reclaim = 0.0
-        self._hand: Sequence[Entry] = ()
-        self._config, self._client, self._purse = config, client, purse
-        self._consulted: Mapping[str, Consultation] = {}
+        self._hand: Sequence[QueueEntry] = ()
+        self._config, self._client, self._budget = config, client, budget
+        self._evaluator_queues: Mapping[str, EvaluatorQueue] = {}
 
     def readiness(self) -> str:
         return self._waits_for
@@ -78,23 +78,23 @@ class ScoreWorker:
 
         Raises ConfigError or DependencyError when the engine cannot be loaded, or an evaluator's credential is missing.
         """
-        self._consulted = self._consultations()
+        self._evaluator_queues = self._start_evaluator_queues()
         if not await self._load(stop):
             return
         try:
             async with asyncio.TaskGroup() as group:
-                asked = [consultation.run() for consultation in self._consulted.values()]
+                asked = [queue.run() for queue in self._evaluator_queues.values()]
                 tasks = [group.create_task(part) for part in (self._loop(stop), self._beat(), stop.wait(), *asked)]
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 await asyncio.wait(tasks[:1], timeout=GRACE_S)
-                await asyncio.gather(*(consultation.close(GRACE_S) for consultation in self._consulted.values()))
+                await asyncio.gather(*(queue.close(GRACE_S) for queue in self._evaluator_queues.values()))
                 for task in tasks:
                     task.cancel()
         finally:
             self._waits_for = "stopped"
             await self._scorer.close()
         with contextlib.suppress(RedisError, OSError):
-            await self._inbox.leave()
+            await self._queue.leave()
 
     async def _load(self, stop: asyncio.Event) -> bool:
         """The engine, which can take long; False when told to stop before it was there."""
@@ -112,18 +112,18 @@ class ScoreWorker:
         await self._scorer.close()
         return False
 
-    def _consultations(self) -> Mapping[str, Consultation]:
+    def _start_evaluator_queues(self) -> Mapping[str, EvaluatorQueue]:
         sections = {name: w.scoring for name, w in self._config.workloads.items() if w.scoring.evaluator}
         if not sections:
             return {}
-        from scorer.scoring.worker.evaluator_queue import Consultation, RedisPurse
+        from scorer.scoring.worker.evaluator_queue import EvaluatorQueue, RedisEvaluationBudget
 
-        purse = self._purse if self._purse is not None else RedisPurse(self._client)
+        budget = self._budget if self._budget is not None else RedisEvaluationBudget(self._client)
 
         def counter(workload: str) -> Callable[[str], None]:
             return lambda outcome: self._metrics.evaluations.labels(workload, outcome).inc()
 
-        return {n: Consultation(n, section, purse, self._finish, counter(n)) for n, section in sections.items()}
+        return {n: EvaluatorQueue(n, section, budget, self._finish, counter(n)) for n, section in sections.items()}
 
     async def _loop(self, stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE_S
@@ -144,22 +144,22 @@ class ScoreWorker:
         """One round; whether there was anything to do."""
         now = time.monotonic()
         if now >= self._next_look:
-            self._floors = await self._inbox.floors()
-            self._metrics.show_queue(await self._inbox.queued())
-            self._horizons = await self._inbox.horizons()
+            self._floors = await self._queue.floors()
+            self._metrics.show_queue(await self._queue.queued())
+            self._stale_before = await self._queue.stale_before()
             self._next_look = now + LOOK_S
         worked = False
         if now >= self._next_reclaim:
             worked = await self._take_over()
             self._next_reclaim = now if worked else now + self._reclaim_after / 4
-        self._hand = await self._inbox.take(self._most if self._behind else self._count)
+        self._hand = await self._queue.take(self._most if self._behind else self._count)
         if self._hand:
             await self._work_off(self._hand)
         worked, self._hand = worked or bool(self._hand), ()
         return worked
 
     async def _take_over(self) -> bool:
-        entries, lost = await self._inbox.reclaim()
+        entries, lost = await self._queue.reclaim()
         for workload, count in lost.items():
             self._metrics.lost.labels(workload).inc(count)
         for entry in entries:
@@ -168,26 +168,26 @@ class ScoreWorker:
         for entry in entries:
             # Alone: the pair that ended its scorer must not take its neighbours with it again.
             if entry.deliveries > MAX_DELIVERIES:
-                await self._bury(entry, "delivered", f"delivered {entry.deliveries} times and never finished")
+                await self._set_aside(entry, "delivered", f"delivered {entry.deliveries} times and never finished")
             else:
                 await self._work_off([entry])
         self._hand = ()
         return bool(entries)
 
-    async def _work_off(self, entries: Sequence[Entry]) -> None:
+    async def _work_off(self, entries: Sequence[QueueEntry]) -> None:
         """Give up what is too far behind, score the rest in batches of the usual size."""
-        fresh = [e for e in entries if written_ms(e.id) >= self._horizons.get(e.workload, 0)]
-        late = [e for e in entries if written_ms(e.id) < self._horizons.get(e.workload, 0)]
+        fresh = [e for e in entries if written_ms(e.id) >= self._stale_before.get(e.workload, 0)]
+        late = [e for e in entries if written_ms(e.id) < self._stale_before.get(e.workload, 0)]
         self._behind = bool(late)
         if late:
             # In a thread: decoding megabytes must not keep the steer loop, which shares this process.
-            results = await asyncio.to_thread(given_up, [e.data for e in late], unix_ms())
+            results = await asyncio.to_thread(stale_results, [e.data for e in late], unix_ms())
             await self._write(late, BatchResult(tuple(results)))
         count = self._count
         for start in range(0, len(fresh), count):
             await self._score(fresh[start : start + count])
 
-    async def _score(self, entries: Sequence[Entry]) -> None:
+    async def _score(self, entries: Sequence[QueueEntry]) -> None:
         started = time.monotonic()
         try:
             done = await self._patiently(lambda: self._scorer.score([e.data for e in entries], self._floors))
@@ -197,40 +197,40 @@ class ScoreWorker:
         took = time.monotonic() - started
         self._metrics.seconds.observe(took / len(entries))
         if len(entries) == self._count:
-            self._count = next_count(self._count, took, self._most)
+            self._count = next_batch_size(self._count, took, self._most)
         await self._write(entries, done)
 
-    async def _one_by_one(self, entries: Sequence[Entry], why: str) -> None:
+    async def _one_by_one(self, entries: Sequence[QueueEntry], why: str) -> None:
         """A batch failed: find the pair at fault, set it aside, score the others."""
         if len(entries) == 1:
-            await self._bury(entries[0], "failed", why)
+            await self._set_aside(entries[0], "failed", why)
             return
         log.warning("a batch failed; its pairs are scored one by one", pairs=len(entries), why=why)
         for entry in entries:
             await self._score([entry])
 
-    async def _write(self, entries: Sequence[Entry], done: BatchResult) -> None:
+    async def _write(self, entries: Sequence[QueueEntry], done: BatchResult) -> None:
         self._metrics.hits.inc(done.cache_hits)
         self._metrics.misses.inc(done.cache_misses)
         for entry, result in zip(entries, done.results, strict=True):
             if result.why:
-                await self._bury(entry, "unreadable", result.why)
+                await self._set_aside(entry, "unreadable", result.why)
             elif not (result.doubt and self._waits_for_opinion(entry, result)):
                 await self._finish(entry, result)
 
-    def _waits_for_opinion(self, entry: Entry, result: Result) -> bool:
-        consultation = self._consulted.get(entry.workload)
-        return consultation is not None and consultation.offer(entry, result)
+    def _waits_for_opinion(self, entry: QueueEntry, result: PairResult) -> bool:
+        queue = self._evaluator_queues.get(entry.workload)
+        return queue is not None and queue.offer(entry, result)
 
-    async def _finish(self, entry: Entry, result: Result) -> None:
+    async def _finish(self, entry: QueueEntry, result: PairResult) -> None:
         scored = decode_scored(result.scored)
-        if await self._patiently(lambda: self._inbox.finish(entry, scored, result)):
+        if await self._patiently(lambda: self._queue.finish(entry, scored, result)):
             self._metrics.count(scored)
         else:
             self._metrics.again.labels(entry.workload).inc()
 
-    async def _bury(self, entry: Entry, reason: str, why: str) -> None:
-        if await self._patiently(lambda: self._inbox.bury(entry, why)):
+    async def _set_aside(self, entry: QueueEntry, reason: str, why: str) -> None:
+        if await self._patiently(lambda: self._queue.set_aside(entry, why)):
             self._metrics.dead.labels(entry.workload, reason).inc()
             log.warning("a pair was set aside", workload=entry.workload, entry=entry.id, why=why)
 
@@ -239,10 +239,10 @@ class ScoreWorker:
         while not being_cancelled():
             await asyncio.sleep(self._reclaim_after / 4)
             with contextlib.suppress(RedisError, OSError):  # whoever takes them over meanwhile counts nothing twice
-                waiting = [entry for consultation in self._consulted.values() for entry in consultation.entries()]
-                await self._inbox.hold([*self._hand, *waiting])
+                waiting = [entry for queue in self._evaluator_queues.values() for entry in queue.entries()]
+                await self._queue.hold([*self._hand, *waiting])
             with contextlib.suppress(RedisError, OSError):  # the next look finds them
-                for workload, pairs in (await self._inbox.trimmed()).items():
+                for workload, pairs in (await self._queue.trimmed()).items():
                     self._metrics.trimmed.labels(workload).inc(pairs)
                     log.warning("retention took pairs unscored", workload=workload, pairs=pairs)
 
@@ -275,7 +275,7 @@ class ScoreWorker:
         self._waits_for = why
 
 
-def next_count(count: int, took_s: float, most: int) -> int:
+def next_batch_size(count: int, took_s: float, most: int) -> int:
     """Pairs for the next batch, after one of ``count`` that took so long."""
     if took_s < SHORT_BATCH_S:
         return min(count * 2, most)

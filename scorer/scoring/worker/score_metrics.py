@@ -31,7 +31,7 @@ class ScoreMetrics:
         )
         self._queue = Gauge("glidepath_scorer_queue_pairs", "Not yet taken", ["workload"], registry=registry)
         self.seconds = Histogram(
-            "glidepath_scorer_pair_seconds", "Scoring of one pair", buckets=_SECONDS, registry=registry
+            "glidepath_scorer_pair_seconds", "ScoringContext of one pair", buckets=_SECONDS, registry=registry
         )
 
     def count(self, scored: ScoredPair) -> None:

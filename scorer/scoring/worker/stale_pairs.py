@@ -1,4 +1,4 @@
-"""Which pairs are given up unread, because evidence about a backend that was is none about the one that is.
+"""Which pairs are given up facts_without_body, because evidence about a backend that was is none about the one that is.
 
 The queue is first in, first out: where scoring is slower than what comes in, every verdict would lag by all of it.
 Pairs behind the newest one by more than ``scorer.max_backlog`` are given up before anything is embedded, and so are
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 
 from glidepath.errors import InputError
 from glidepath.wire import decode_pair, encode_scored
-from scorer.scoring.worker.batch_result import Result
+from scorer.scoring.worker.scoring_process.batch_result import PairResult
 from scorer.scoring.worker.unscored_result import unscored
 
-REASON = "backlog"
+BACKLOG_REASON = "backlog"
 SHORT_MS = 5_000
 
 
-def horizon(newest_ms: int, since_ms: int, max_backlog_s: float) -> int:
+def stale_before_ms(newest_ms: int, since_ms: int, max_backlog_s: float) -> int:
     """Pairs written before this are given up. ``newest_ms``: the queue's last pair; ``since_ms``: the step's begin.
 
     Both the pairs' times and ``newest_ms`` are of Redis' own clock: the bound does not depend on the scorer's.
@@ -33,16 +33,16 @@ def written_ms(entry_id: str) -> int:
     return int(milliseconds) if milliseconds.isdigit() else 0
 
 
-def given_up(stored: Sequence[bytes], now_ms: int) -> list[Result]:
+def stale_results(stored: Sequence[bytes], now_ms: int) -> list[PairResult]:
     """The result of each: no score, or why the bytes are no pair."""
-    return [_given_up(data, now_ms) for data in stored]
+    return [_stale_result(data, now_ms) for data in stored]
 
 
-def _given_up(data: bytes, now_ms: int) -> Result:
+def _stale_result(data: bytes, now_ms: int) -> PairResult:
     try:
         pair = decode_pair(data)
     except InputError as error:
-        return Result(why=str(error))
+        return PairResult(why=str(error))
     if not pair.id:
-        return Result(why="a stored pair has no id")
-    return Result(encode_scored(unscored(pair, now_ms, REASON)))
+        return PairResult(why="a stored pair has no id")
+    return PairResult(encode_scored(unscored(pair, now_ms, BACKLOG_REASON)))

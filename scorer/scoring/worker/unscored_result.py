@@ -5,7 +5,7 @@ from __future__ import annotations
 from glidepath.domain import Answer, AnswerFacts, Pair, ScoredPair
 
 
-def unread(answer: Answer) -> AnswerFacts:
+def facts_without_body(answer: Answer) -> AnswerFacts:
     """What stands beside the body: who answered, how it ended, how long it took."""
     return AnswerFacts(
         origin=answer.origin,
@@ -24,7 +24,7 @@ def unscored(
     baseline: AnswerFacts | None = None,
     candidate: AnswerFacts | None = None,
 ) -> ScoredPair:
-    """Counted and shown under ``reason``; facts are those of unread answers unless given."""
+    """Counted and shown under ``reason``; facts are those of facts_without_body answers unless given."""
     return ScoredPair(
         pair_id=pair.id,
         workload=pair.workload,
@@ -33,7 +33,7 @@ def unscored(
         scored_at_ms=now_ms,
         scored=False,
         unscored_reason=reason,
-        baseline=baseline or unread(pair.baseline),
-        candidate=candidate or unread(pair.candidate),
+        baseline=baseline or facts_without_body(pair.baseline),
+        candidate=candidate or facts_without_body(pair.candidate),
         sticky=pair.sticky,
     )

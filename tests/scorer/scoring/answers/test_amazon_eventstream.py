@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.scoring.answers import Extracted, Reason, Unusable, extract
-from scorer.scoring.answers.amazon_eventstream import parse_frames
+from scorer.scoring.answers import Extracted, Unusable, UnusableReason, extract
+from scorer.scoring.answers.amazon_eventstream import parse_messages
 
 
 def frame(name: str, payload: object, kind: str = "event") -> bytes:
@@ -38,7 +38,7 @@ def read(body: bytes) -> Extracted | Unusable:
 
 
 def test_frames_have_a_kind_a_name_and_a_payload() -> None:
-    frames = list(parse_frames(WHOLE))
+    frames = list(parse_messages(WHOLE))
     assert [f.name for f in frames] == ["messageStart", "contentBlockDelta", "messageStop", "metadata"]
     assert json.loads(frames[1].payload) == DELTA
     answer = read(WHOLE)
@@ -50,7 +50,7 @@ def test_frames_have_a_kind_a_name_and_a_payload() -> None:
 def test_a_stream_that_is_cut_is_truncated(cut: int) -> None:
     answer = read(WHOLE[:cut])
     assert isinstance(answer, Unusable)
-    assert answer.reason is Reason.TRUNCATED
+    assert answer.reason is UnusableReason.TRUNCATED
 
 
 @given(st.integers(0, len(WHOLE) - 1), st.integers(1, 255))
@@ -63,7 +63,7 @@ def test_a_changed_byte_is_never_an_answer(place: int, change: int) -> None:
 def test_an_exception_in_the_stream_is_an_error() -> None:
     answer = read(frame("messageStart", {}) + frame("throttlingException", {"message": "slow down"}, "exception"))
     assert isinstance(answer, Unusable)
-    assert answer.reason is Reason.ERROR_BODY
+    assert answer.reason is UnusableReason.ERROR_BODY
     assert "slow down" in answer.detail
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from glidepath.config.comparison import AnswerSection
-from scorer.scoring.answers import CustomSurface, Extracted, Reason, Surface, extract
+from scorer.scoring.answers import CustomSurface, Extracted, Surface, UnusableReason, extract
 
 
 def answer(body, jsonpath, done="", content_type="application/json", request=b"{}"):
@@ -51,7 +51,7 @@ def test_a_path_that_matches_nothing_leaves_it_to_the_known_forms(load):
     exchange = load("openai_chat")
     assert answer(exchange.response, "$.output.text").surface is Surface.OPENAI_CHAT
     found = answer({"x": 1}, "$.output.text")
-    assert found.reason is Reason.UNSUPPORTED
+    assert found.reason is UnusableReason.UNSUPPORTED
 
 
 def test_a_stream_is_over_when_done_finds_something_true():
@@ -59,7 +59,7 @@ def test_a_stream_is_over_when_done_finds_something_true():
     body = "".join(json.dumps(line) + "\n" for line in lines).encode()
     assert answer(body, "$.t", "$.end").text == "ab"
     cut = answer(body.splitlines()[0] + b'\n{"t": "c"}\n', "$.t", "$.end")
-    assert cut.reason is Reason.TRUNCATED
+    assert cut.reason is UnusableReason.TRUNCATED
     assert answer(body.splitlines()[0] + b'\n{"t": "c"}\n', "$.t").text == "ac"
 
 

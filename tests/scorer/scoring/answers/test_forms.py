@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scorer.scoring.answers import Extracted, FinishReason, Reason, Surface, Unusable
+from scorer.scoring.answers import Extracted, FinishReason, Surface, Unusable, UnusableReason
 
 TEXT = "The capital of France is Paris."
 VECTORS = ((0.25, -0.5, 1.0), (0.10000000149011612, 0.20000000298023224, 0.30000001192092896))
@@ -124,7 +124,7 @@ def test_vectors_rankings_and_labels(load, name):
 def test_errors_are_typed_and_say_what_the_server_said(load, name):
     outcome = load(name).answer()
     assert isinstance(outcome, Unusable)
-    assert outcome.reason is Reason.ERROR_BODY
+    assert outcome.reason is UnusableReason.ERROR_BODY
     assert outcome.detail
 
 
@@ -132,7 +132,7 @@ def test_errors_are_typed_and_say_what_the_server_said(load, name):
 def test_an_error_with_status_200_is_still_no_answer(load, name):
     outcome = load(name).answer(status=200)
     assert isinstance(outcome, Unusable)
-    assert outcome.reason in (Reason.ERROR_BODY, Reason.UNSUPPORTED)
+    assert outcome.reason in (UnusableReason.ERROR_BODY, UnusableReason.UNSUPPORTED)
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if "error" not in n and n not in ENDLESS])
@@ -146,7 +146,7 @@ def test_a_body_cut_anywhere_is_truncated_or_says_all_it_would_have_said(load, n
         if isinstance(cut, Extracted):
             assert cut.content == whole.content, exchange.response[:end]
         else:
-            assert cut.reason is Reason.TRUNCATED, (cut, exchange.response[:end])
+            assert cut.reason is UnusableReason.TRUNCATED, (cut, exchange.response[:end])
 
 
 @pytest.mark.parametrize("name", [row[1] for row in STREAMING if row[1] not in ENDLESS])
@@ -154,7 +154,7 @@ def test_a_stream_without_its_last_third_is_truncated(load, name):
     exchange = load(name)
     cut = exchange.answer(response=exchange.response[: len(exchange.response) * 2 // 3])
     assert isinstance(cut, Unusable)
-    assert cut.reason is Reason.TRUNCATED
+    assert cut.reason is UnusableReason.TRUNCATED
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if "error" not in n and n not in ENDLESS])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scorer.scoring.answers import CustomSurface, Extracted, FinishReason, Reason, Unusable, extract
+from scorer.scoring.answers import CustomSurface, Extracted, FinishReason, Unusable, UnusableReason, extract
 
 ASK = b'{"messages": [{"role": "user", "content": "hi"}]}'
 
@@ -103,13 +103,13 @@ def test_a_stream_of_two_choices_with_one_unfinished_is_truncated():
         {"choices": [{"index": i, "delta": {"content": "x"}, "finish_reason": f}]} for i, f in ((0, "stop"), (1, None))
     ]
     found = answer("".join(f"data: {json.dumps(doc)}\n\n" for doc in docs))
-    assert found.reason is Reason.TRUNCATED
+    assert found.reason is UnusableReason.TRUNCATED
 
 
 def test_a_stream_of_two_choices_of_which_one_never_began_is_truncated():
     one = stream({"content": "x"}, done=False)
     assert isinstance(answer(one), Extracted)
-    assert answer(one, request=b'{"n": 2}').reason is Reason.TRUNCATED
+    assert answer(one, request=b'{"n": 2}').reason is UnusableReason.TRUNCATED
 
 
 @pytest.mark.parametrize("ending", ["\n\n", "\r\n\r\n", "\r\r", "\r\n\n"])
@@ -136,13 +136,16 @@ def test_a_lone_half_is_replaced_everywhere():
 def test_azures_first_event_without_choices_is_fine():
     first = 'data: {"choices": [], "prompt_filter_results": [], "object": ""}\n\n'
     assert answer(first + stream({"content": "a"})).text == "a"
-    assert answer(first).reason is Reason.TRUNCATED
+    assert answer(first).reason is UnusableReason.TRUNCATED
 
 
 def test_an_error_beside_choices_is_an_error():
     chunk = {"error": {"code": 502, "message": "gone"}, "choices": [{"delta": {}, "finish_reason": "error"}]}
-    assert answer(stream({"content": "a"}, done=False) + f"data: {json.dumps(chunk)}\n\n").reason is Reason.ERROR_BODY
-    assert answer(chat({"content": ""}, "error")).reason is Reason.ERROR_BODY
+    assert (
+        answer(stream({"content": "a"}, done=False) + f"data: {json.dumps(chunk)}\n\n").reason
+        is UnusableReason.ERROR_BODY
+    )
+    assert answer(chat({"content": ""}, "error")).reason is UnusableReason.ERROR_BODY
 
 
 @pytest.mark.parametrize(
@@ -156,7 +159,7 @@ def test_an_error_beside_choices_is_an_error():
 )
 def test_every_way_to_say_error_in_a_stream(body):
     found = answer(body, content_type="text/event-stream")
-    assert found.reason is Reason.ERROR_BODY
+    assert found.reason is UnusableReason.ERROR_BODY
     assert "gone" in found.detail
 
 
@@ -219,7 +222,7 @@ def test_a_response_cut_by_its_own_limit_is_an_answer(load):
 def test_a_response_that_is_still_made_is_truncated(load):
     exchange = load("openai_responses")
     body = json.loads(exchange.response) | {"status": "queued", "output": []}
-    assert exchange.answer(response=json.dumps(body).encode()).reason is Reason.TRUNCATED
+    assert exchange.answer(response=json.dumps(body).encode()).reason is UnusableReason.TRUNCATED
 
 
 def test_tokens_that_the_prompt_cache_served_are_input():
@@ -243,7 +246,7 @@ def test_a_form_with_a_jsonpath_may_name_its_last_event():
     gemini = CustomSurface("$.candidates[0].content.parts[*].text", done="$.candidates[0].finishReason")
     body = [f"data: {json.dumps(piece)}\r\n\r\n" for piece in pieces]
     assert answer("".join(body), custom=gemini).text == "ab"
-    assert answer(body[0] + body[0], custom=gemini).reason is Reason.TRUNCATED
+    assert answer(body[0] + body[0], custom=gemini).reason is UnusableReason.TRUNCATED
 
 
 def test_kserve_tensors():
@@ -254,7 +257,7 @@ def test_kserve_tensors():
     found = answer({"model_name": "m", "outputs": tensors})
     assert found.structured == {"ids": [[1, 2], [3, 4]], "p": [[0.5, 0.25]]}
     assert found.vectors == ((0.5, 0.25),)
-    assert answer({"outputs": [tensors[0] | {"shape": [3]}]}).reason is Reason.MALFORMED
+    assert answer({"outputs": [tensors[0] | {"shape": [3]}]}).reason is UnusableReason.MALFORMED
 
 
 def test_a_kserve_label_is_the_only_integer(load):
@@ -269,11 +272,11 @@ def test_vectors_come_in_the_order_of_their_index():
 
 @pytest.mark.parametrize("vector", [[], ["1"], [None], "%%%", "AAA", [1e39], [[1.0], 2]])
 def test_what_is_no_vector_is_malformed(vector):
-    assert answer({"object": "list", "data": [{"index": 0, "embedding": vector}]}).reason is Reason.MALFORMED
+    assert answer({"object": "list", "data": [{"index": 0, "embedding": vector}]}).reason is UnusableReason.MALFORMED
 
 
 def test_vectors_of_different_lengths_are_malformed():
-    assert answer([[1.0], [1.0, 2.0]], path="/embed").reason is Reason.MALFORMED
+    assert answer([[1.0], [1.0, 2.0]], path="/embed").reason is UnusableReason.MALFORMED
 
 
 def test_a_ranking_in_document_order_is_sorted():
@@ -284,7 +287,7 @@ def test_a_ranking_in_document_order_is_sorted():
 @pytest.mark.parametrize("index", [-1, "0", True, None, 1])
 def test_a_ranking_of_no_positions_is_malformed(index):
     results = [{"index": 1, "score": 0.1}, {"index": index, "score": 0.2}]
-    assert answer(results, path="/rerank").reason is Reason.MALFORMED
+    assert answer(results, path="/rerank").reason is UnusableReason.MALFORMED
 
 
 def test_a_batch_of_predictions_has_a_label_a_line():
@@ -295,20 +298,20 @@ def test_a_batch_of_predictions_has_a_label_a_line():
 @pytest.mark.parametrize(
     ("body", "kind", "reason"),
     [
-        (b"", "application/json", Reason.EMPTY_BODY),
-        (b" \r\n", "application/json", Reason.EMPTY_BODY),
-        (b"{]", "application/json", Reason.MALFORMED),
-        (b'{"choices": [NaN]}', "application/json", Reason.MALFORMED),
-        (b'{"a": "\xff\xfe"}', "application/json", Reason.MALFORMED),
-        (b'{"choices": []}', "application/json", Reason.MALFORMED),
-        (b'{"choices": [5]}', "application/json", Reason.UNSUPPORTED),
-        (b'{"choices": [{"message": 5}]}', "application/json", Reason.MALFORMED),
-        (b'{"hello": 1}', "application/json", Reason.UNSUPPORTED),
-        (b"<html>", "text/html", Reason.UNSUPPORTED),
-        (b"\x00\x01", "application/octet-stream", Reason.MALFORMED),
-        (b": ping\n\n", "text/event-stream", Reason.TRUNCATED),
-        (b"data: {]\n\ndata: [DONE]\n\n", "text/event-stream", Reason.MALFORMED),
-        (b'{"done": false}\n{]\n{}\n', "application/x-ndjson", Reason.MALFORMED),
+        (b"", "application/json", UnusableReason.EMPTY_BODY),
+        (b" \r\n", "application/json", UnusableReason.EMPTY_BODY),
+        (b"{]", "application/json", UnusableReason.MALFORMED),
+        (b'{"choices": [NaN]}', "application/json", UnusableReason.MALFORMED),
+        (b'{"a": "\xff\xfe"}', "application/json", UnusableReason.MALFORMED),
+        (b'{"choices": []}', "application/json", UnusableReason.MALFORMED),
+        (b'{"choices": [5]}', "application/json", UnusableReason.UNSUPPORTED),
+        (b'{"choices": [{"message": 5}]}', "application/json", UnusableReason.MALFORMED),
+        (b'{"hello": 1}', "application/json", UnusableReason.UNSUPPORTED),
+        (b"<html>", "text/html", UnusableReason.UNSUPPORTED),
+        (b"\x00\x01", "application/octet-stream", UnusableReason.MALFORMED),
+        (b": ping\n\n", "text/event-stream", UnusableReason.TRUNCATED),
+        (b"data: {]\n\ndata: [DONE]\n\n", "text/event-stream", UnusableReason.MALFORMED),
+        (b'{"done": false}\n{]\n{}\n', "application/x-ndjson", UnusableReason.MALFORMED),
     ],
 )
 def test_what_is_no_answer_has_a_reason(body, kind, reason):
@@ -324,4 +327,4 @@ def test_text_that_begins_like_json_is_text_when_it_says_so():
 def test_a_body_that_the_capture_cut_is_too_large(load):
     exchange = load("openai_chat")
     found = answer(exchange.response, body_cut=True)
-    assert found.reason is Reason.TOO_LARGE
+    assert found.reason is UnusableReason.TOO_LARGE

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.scoring.answers.server_sent_events import Event, looks_like_sse, parse_sse
+from scorer.scoring.answers.server_sent_events import ServerSentEvent as Event
+from scorer.scoring.answers.server_sent_events import looks_like_sse, parse_sse
 from scorer.scoring.answers.strict_json import UnusableBodyError
 
 LINE = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=12)
@@ -20,9 +21,15 @@ LINE = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"
         (b"data\n\n", [Event("", "")]),
         (b": comment\n\ndata: a\n: another\n\n", [Event("", "a")]),
         (b"\xef\xbb\xbfdata: a\n\n", [Event("", "a")]),
-        (b"data: a\r\n\r\ndata: b\r\rdata: c\n\n", [Event("", "a"), Event("", "b"), Event("", "c")]),
+        (
+            b"data: a\r\n\r\ndata: b\r\rdata: c\n\n",
+            [Event("", "a"), Event("", "b"), Event("", "c")],
+        ),
         (b"event: x\ndata: a\n\ndata: b\n\n", [Event("x", "a"), Event("", "b")]),
-        (b"event: x\n\ndata: b\n\n", [Event("", "b")]),  # an event without data is none, and takes its name with it
+        (
+            b"event: x\n\ndata: b\n\n",
+            [Event("", "b")],
+        ),  # an event without data is none, and takes its name with it
         (b"id: 1\nretry: 5\nunknown: 2\ndata: a\n\n", [Event("", "a")]),
         (b"data: a\xff\n\n", [Event("", "a\ufffd")]),
         ("data: a\u2028b\x0b\x85c\n\n".encode(), [Event("", "a\u2028b\x0b\x85c")]),  # no line ends here

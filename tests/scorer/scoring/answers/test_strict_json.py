@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.scoring.answers import Reason, Unusable, extract
+from scorer.scoring.answers import Unusable, UnusableReason, extract
 from scorer.scoring.answers.strict_json import MAX_BYTES, MAX_DEPTH, UnusableBodyError, clean, clean_value, read_json
 
 JSON = st.recursive(
@@ -27,21 +27,21 @@ def test_every_prefix_of_an_object_is_truncated(value, ascii_only):
     text = json.dumps(value, ensure_ascii=ascii_only)
     assert read_json(text) == value
     for end in range(len(text)):
-        assert reason_of(text[:end]) is Reason.TRUNCATED, text[:end]
+        assert reason_of(text[:end]) is UnusableReason.TRUNCATED, text[:end]
 
 
 @pytest.mark.parametrize(
     "text", ["{]", "{'a': 1}", '{"a": 1,}', '{"a": 1} x', "[NaN]", "[Infinity]", "[01]", "[tru]", '["\\x"]']
 )
 def test_wrong_json_is_malformed(text):
-    assert reason_of(text) is Reason.MALFORMED
+    assert reason_of(text) is UnusableReason.MALFORMED
 
 
 def test_depth_is_bounded():
     assert read_json("[" * MAX_DEPTH + "]" * MAX_DEPTH)
     for depth in (MAX_DEPTH + 2, 900, 100_000):
-        assert reason_of("[" * depth + "]" * depth) is Reason.MALFORMED
-    assert reason_of('{"a":' * 200 + "1" + "}" * 200) is Reason.MALFORMED
+        assert reason_of("[" * depth + "]" * depth) is UnusableReason.MALFORMED
+    assert reason_of('{"a":' * 200 + "1" + "}" * 200) is UnusableReason.MALFORMED
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "1e999", "-1.5E+400", "9" * 400 + ".0"])
@@ -84,11 +84,11 @@ def test_too_many_of_anything_is_too_large(name, count):
     body = json.dumps(many(name, count)).encode()
     found = extract(path="/", content_type="application/json", status=200, request_body=b"", response_body=body)
     assert isinstance(found, Unusable)
-    assert found.reason is Reason.TOO_LARGE
+    assert found.reason is UnusableReason.TOO_LARGE
 
 
 def test_a_body_over_the_limit_is_not_read():
     body = b"{" + b" " * MAX_BYTES
     found = extract(path="/", content_type="application/json", status=200, request_body=b"", response_body=body)
     assert isinstance(found, Unusable)
-    assert found.reason is Reason.TOO_LARGE
+    assert found.reason is UnusableReason.TOO_LARGE

@@ -12,7 +12,7 @@ from glidepath.config.processes import EmbedderSection
 from glidepath.errors import ConfigError
 from scorer.scoring.embed import embed_texts, load_embedder
 from scorer.scoring.embed.openvino_engine import OpenVinoEmbedder
-from scorer.scoring.embed.reference_engine import ReferenceEmbedder
+from scorer.scoring.embed.sentence_transformers_engine import ReferenceEmbedder
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def test_it_needs_neither_the_original_weights_nor_what_reads_them(prepared: Pat
 
 
 def test_a_model_below_the_prefix_is_found_by_its_name(prepared: Path, tmp_path: Path) -> None:
-    shared = tmp_path / model_files.SHARED / "own-model"
+    shared = tmp_path / model_files.MODELS_FOLDER / "own-model"
     shared.parent.mkdir(parents=True)
     shared.symlink_to(prepared)
     code = (

@@ -5,8 +5,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from glidepath.config.processes import EmbedderSection
 from scorer.scoring.embed import Embedder, VectorCache, embed_texts, load_embedder
-from scorer.scoring.embed.engine_protocol import ReadingEmbedder
-from scorer.scoring.embed.vocabulary_coverage import Literacy
+from scorer.scoring.embed.engine_protocol import VocabularyAwareEmbedder
+from scorer.scoring.embed.vocabulary_coverage import VocabularyCoverage
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def minilm() -> Embedder:
     ],
 )  # fmt: skip
 def test_an_english_model_reads_latin_letters(text: str, minilm: Embedder) -> None:
-    assert isinstance(minilm, ReadingEmbedder)
-    assert minilm.reads(text)
+    assert isinstance(minilm, VocabularyAwareEmbedder)
+    assert minilm.covers(text)
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,8 @@ def test_an_english_model_reads_latin_letters(text: str, minilm: Embedder) -> No
     ],
 )  # fmt: skip
 def test_an_english_model_reads_no_other_script_and_no_endless_word(text: str, minilm: Embedder) -> None:
-    assert isinstance(minilm, ReadingEmbedder)
-    assert not minilm.reads(text)
+    assert isinstance(minilm, VocabularyAwareEmbedder)
+    assert not minilm.covers(text)
 
 
 def test_what_is_not_read_has_no_rows_and_is_remembered_as_such(minilm: Embedder) -> None:
@@ -58,14 +58,14 @@ def vocabulary(*words: str) -> Tokenizer:
 def test_a_multilingual_vocabulary_reads_what_it_was_made_for() -> None:
     syllables = [a + b for a in "бвгджзклмнпрстфхцчшщ" for b in "аеиоуыэюя"]
     ideographs = [chr(0x4E00 + i) for i in range(4000)]
-    russian, chinese = Literacy(vocabulary(*syllables, "ба")), Literacy(vocabulary(*ideographs))
-    assert (russian.reads("ба ва"), russian.reads("一 丁")) == (False, False)  # 180 pieces are too few
-    more = Literacy(vocabulary(*syllables, *(s + "й" for s in syllables)))
-    assert more.reads("бай ва")
-    assert not more.reads("ъыъ")  # its script, but an unknown piece
-    assert chinese.reads("一 丁")
-    assert not chinese.reads("ба")
+    russian, chinese = VocabularyCoverage(vocabulary(*syllables, "ба")), VocabularyCoverage(vocabulary(*ideographs))
+    assert (russian.covers("ба ва"), russian.covers("一 丁")) == (False, False)  # 180 pieces are too few
+    more = VocabularyCoverage(vocabulary(*syllables, *(s + "й" for s in syllables)))
+    assert more.covers("бай ва")
+    assert not more.covers("ъыъ")  # its script, but an unknown piece
+    assert chinese.covers("一 丁")
+    assert not chinese.covers("ба")
 
 
 def test_a_model_whose_pieces_are_bytes_is_taken_at_its_word() -> None:
-    assert Literacy(Tokenizer(models.BPE())).reads("Москва")
+    assert VocabularyCoverage(Tokenizer(models.BPE())).covers("Москва")

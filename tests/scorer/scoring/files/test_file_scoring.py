@@ -24,11 +24,11 @@ from scorer.scoring.files.file_scoring import (
     BadLine,
     FilePair,
     FileScorer,
-    Scored,
+    ScoredLine,
     parse_pair,
     read_pairs,
 )
-from scorer.scoring.files.line_reader import WaitingLines
+from scorer.scoring.files.line_reader import PipeLines
 
 
 class LetterCounts:
@@ -63,7 +63,7 @@ SSE = (
 )
 
 
-def score(data: bytes, batch: int = 2) -> tuple[list[Scored | BadLine], LetterCounts]:
+def score(data: bytes, batch: int = 2) -> tuple[list[ScoredLine | BadLine], LetterCounts]:
     engine = LetterCounts()
     return list(FileScorer("auto", ScoringSection(), engine, batch=batch).score(io.BytesIO(data))), engine
 
@@ -80,21 +80,21 @@ def test_every_line_gets_a_result_in_order_and_equal_answers_are_not_embedded() 
     )
     results, engine = score(data)
     same, stream, other, broken, error, cut = results
-    assert isinstance(same, Scored)
-    assert isinstance(stream, Scored)
+    assert isinstance(same, ScoredLine)
+    assert isinstance(stream, ScoredLine)
     assert (same.agreement, stream.agreement) == (1.0, 1.0)
-    assert isinstance(other, Scored)
+    assert isinstance(other, ScoredLine)
     assert "numbers" in other.flags
     assert isinstance(broken, BadLine)
     assert broken.number == 5
-    assert isinstance(error, Scored)
+    assert isinstance(error, ScoredLine)
     assert json.loads(error.to_json()) == {
         "id": "error",
         "agreement": None,
         "flags": ["unusable:candidate_error_body"],
         "signals": {},
     }
-    assert isinstance(cut, Scored)
+    assert isinstance(cut, ScoredLine)
     assert cut.flags == ("unusable:baseline_truncated",)
     assert len(engine.asked) == 2
 
@@ -155,7 +155,7 @@ def test_a_model_that_writes_digits_without_end_is_scored_and_costs_no_other_lin
     wrong = [f'{{"id": 1, "request": {{}}, "baseline": {right}, "candidate": {said}}}']
     wrong += [f'{{"id": 2, "request": {{}}, "baseline": {called % 5}, "candidate": {called % digits}}}']
     results, _ = score("\n".join(wrong).encode() + b"\n" + line(3, "a", "a"))
-    assert [r.agreement for r in results if isinstance(r, Scored)] == [0.0, 0.5, 1.0]
+    assert [r.agreement for r in results if isinstance(r, ScoredLine)] == [0.0, 0.5, 1.0]
 
 
 def test_the_status_and_content_type_of_a_side_are_heeded() -> None:
@@ -167,7 +167,7 @@ def test_the_status_and_content_type_of_a_side_are_heeded() -> None:
         + line("asked for", page, page, baseline_content_type="text/plain", candidate_content_type="text/plain")
     )
     results, _ = score(data)
-    assert [r.flags for r in results if isinstance(r, Scored)] == [
+    assert [r.flags for r in results if isinstance(r, ScoredLine)] == [
         ("unusable:candidate_error_body",),
         ("unusable:candidate_unsupported",),
         ("unusable:candidate_unsupported",),
@@ -177,10 +177,10 @@ def test_the_status_and_content_type_of_a_side_are_heeded() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
 def test_every_result_can_be_printed_in_any_encoding(encoding: str) -> None:
-    found = Scored("\ud800 é", 0.5, details={"names": "“Åse” → “\udfff”"})
+    found = ScoredLine("\ud800 é", 0.5, details={"names": "“Åse” → “\udfff”"})
     printed = found.to_json(explain=True, encoding=encoding)
     assert json.loads(printed.encode(encoding).decode(encoding))["id"] == "\ud800 é"
-    assert "é" in Scored("é", 0.5).to_json()
+    assert "é" in ScoredLine("é", 0.5).to_json()
 
 
 def test_a_batch_is_bounded_by_bytes_too() -> None:
@@ -194,16 +194,16 @@ def test_a_batch_is_bounded_by_bytes_too() -> None:
 def test_what_is_there_is_scored_while_the_next_line_is_not() -> None:
     reading, writing = os.pipe()
     with os.fdopen(writing, "wb", buffering=0) as pipe:
-        results = FileScorer("chat", ScoringSection(), LetterCounts()).score(WaitingLines(reading))
+        results = FileScorer("chat", ScoringSection(), LetterCounts()).score(PipeLines(reading))
         for i in range(3):
             pipe.write(b"\n" + line(i, "a", "a") + b"\n" + line("half", "b", "b")[:20])
             found = next(results)
-            assert isinstance(found, Scored)
+            assert isinstance(found, ScoredLine)
             assert found.id == i
             pipe.write(line("half", "b", "b")[20:])
-            assert isinstance(next(results), Scored)
+            assert isinstance(next(results), ScoredLine)
         pipe.write(line("last", "c", "c").rstrip())
-    assert [r.id for r in results if isinstance(r, Scored)] == ["last"]
+    assert [r.id for r in results if isinstance(r, ScoredLine)] == ["last"]
     os.close(reading)
 
 
@@ -213,7 +213,7 @@ def test_lines_of_a_pipe_are_those_of_the_file(pieces: list[bytes], limit: int) 
     with os.fdopen(writing, "wb", buffering=0) as pipe:
         for piece in pieces:
             pipe.write(piece)
-    lines, expected = WaitingLines(reading), io.BytesIO(b"".join(pieces))
+    lines, expected = PipeLines(reading), io.BytesIO(b"".join(pieces))
     while True:
         assert lines.ready()
         found = lines.readline(limit)

@@ -2,34 +2,34 @@ from __future__ import annotations
 
 from glidepath.domain import PairKind
 from glidepath.wire import decode_scored, encode_pair
-from scorer.scoring.worker.stale_pairs import REASON, SHORT_MS, given_up, horizon, written_ms
+from scorer.scoring.worker.stale_pairs import BACKLOG_REASON, SHORT_MS, stale_before_ms, stale_results, written_ms
 from tests.support.scoring import noise_pair, pair
 
 
 def test_pairs_too_far_behind_the_newest_are_given_up():
-    assert horizon(newest_ms=100_000, since_ms=0, max_backlog_s=60) == 40_000
+    assert stale_before_ms(newest_ms=100_000, since_ms=0, max_backlog_s=60) == 40_000
 
 
 def test_pairs_of_an_earlier_step_are_given_up_sooner():
-    assert horizon(newest_ms=100_000, since_ms=90_000, max_backlog_s=60) == 90_000
+    assert stale_before_ms(newest_ms=100_000, since_ms=90_000, max_backlog_s=60) == 90_000
 
 
 def test_without_a_backlog_a_step_that_has_just_begun_costs_no_pair():
-    assert horizon(newest_ms=100_000, since_ms=99_999, max_backlog_s=60) == 100_000 - SHORT_MS
+    assert stale_before_ms(newest_ms=100_000, since_ms=99_999, max_backlog_s=60) == 100_000 - SHORT_MS
 
 
 def test_a_pair_given_up_has_a_result_that_says_so_whatever_its_kind():
     cross, noise = (
-        decode_scored(r.scored) for r in given_up([encode_pair(pair("a")), encode_pair(noise_pair("n"))], 7)
+        decode_scored(r.scored) for r in stale_results([encode_pair(pair("a")), encode_pair(noise_pair("n"))], 7)
     )
-    assert (cross.pair_id, cross.scored, cross.unscored_reason, cross.scored_at_ms) == ("a", False, REASON, 7)
+    assert (cross.pair_id, cross.scored, cross.unscored_reason, cross.scored_at_ms) == ("a", False, BACKLOG_REASON, 7)
     assert cross.captured_at_ms == 1000
     assert cross.baseline.backend == "cloud"
     assert (noise.kind, noise.scored) == (PairKind.NOISE, False)
 
 
 def test_bytes_that_are_no_pair_are_still_told_apart():
-    (result,) = given_up([b"nonsense"], 7)
+    (result,) = stale_results([b"nonsense"], 7)
     assert "not zstd" in result.why
 
 

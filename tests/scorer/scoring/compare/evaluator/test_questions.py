@@ -22,7 +22,7 @@ from scorer.scoring.compare.evaluator.questions import (
     with_opinion,
 )
 from scorer.scoring.compare.result import Comparison
-from tests.support.judges import a_judge
+from tests.support.evaluator_server import evaluator_server
 
 SECTION = EvaluatorSection(url="http://127.0.0.1:1", model="judge", between=(0.4, 0.85))
 SETTINGS = ScoringSection(evaluator=SECTION)
@@ -125,7 +125,7 @@ def test_the_budget_is_one_days_and_starts_again_the_next() -> None:
 
 @pytest.fixture
 async def judge() -> AsyncIterator[tuple[str, list[dict[str, object]]]]:
-    async with a_judge() as judge:
+    async with evaluator_server() as judge:
         yield judge.url, judge.seen
 
 

@@ -11,9 +11,9 @@ import pytest
 from glidepath.config import parse_config
 from glidepath.errors import ConfigError
 from glidepath.wire import decode_scored, encode_pair
-from scorer.scoring.worker.pipe import LENGTH, pack
-from scorer.scoring.worker.process_client import BatchFailedError, ProcessScorer
-from scorer.scoring.worker.spawn_process import spawn
+from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack
+from scorer.scoring.worker.scoring_process.process_client import BatchFailedError, ProcessScorer
+from scorer.scoring.worker.scoring_process.spawn_process import spawn
 from tests.support.scoring import LONG, pair
 
 
@@ -102,7 +102,7 @@ async def test_a_process_spawned_for_nothing_is_ended(valid_yaml):
 
 async def test_a_process_whose_scorer_was_killed_ends_without_a_word(valid_yaml):
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "from scorer.scoring.worker.scoring_process import main; main()"),
+        *(sys.executable, "-c", "from scorer.scoring.worker.scoring_process.process_main import main; main()"),
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,

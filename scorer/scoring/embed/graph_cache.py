@@ -27,7 +27,7 @@ def cache_root() -> Path:
 
 
 @contextmanager
-def built(fingerprint: str, build: Build, root: Path | None = None) -> Iterator[Path]:
+def cached_graph(fingerprint: str, build: Build, root: Path | None = None) -> Iterator[Path]:
     """The directory with what ``build`` wrote, now or in an earlier process.
 
     Several processes may build at once: each in a directory of its own, renamed into place when complete; the first
@@ -46,7 +46,7 @@ def built(fingerprint: str, build: Build, root: Path | None = None) -> Iterator[
         yield place
 
 
-def remembered(path: Path, find: Callable[[Path], str], root: Path | None = None) -> str:
+def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = None) -> str:
     """``find(path)``, found once for a file that stays as it is: same place, size, inode and times of its last change.
 
     Found anew each time where no private cache can be kept, and for a file so fresh that it may change unnoticed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from scorer.scoring.answers.answer import Choice, Expectation, FinishReason, Reason, ToolCall
+from scorer.scoring.answers.answer import Choice, Expectation, FinishReason, ToolCall, UnusableReason
 from scorer.scoring.answers.strict_json import (
     MAX_CHOICES,
     MAX_NAME,
@@ -111,7 +111,7 @@ class ChoiceBuilder:
 
     def build(self, expected: Expectation) -> Choice:
         if isinstance(self.finish, str) and self.finish.lower() == "error":
-            raise UnusableBodyError(Reason.ERROR_BODY, "the finish reason is an error")
+            raise UnusableBodyError(UnusableReason.ERROR_BODY, "the finish reason is an error")
         calls = tuple(call.build() for call in sorted(self._calls, key=lambda call: call.order))
         joined = clean("".join(self.parts))
         reason = finish_reason(self.finish)
@@ -162,7 +162,7 @@ class ChoiceBuilder:
 
 
 @dataclass(slots=True)
-class Choices:
+class ChoiceBuilders:
     """The builders of a body by the index of the choice."""
 
     builders: dict[int, ChoiceBuilder] = field(default_factory=dict)

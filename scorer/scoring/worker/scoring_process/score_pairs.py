@@ -19,13 +19,13 @@ from scorer.scoring.answers import (
 from scorer.scoring.compare import UNKNOWN, Comparison, NoiseFloor, Unscorable, compare, texts_to_embed
 from scorer.scoring.compare.evaluator.questions import Doubt, in_doubt
 from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts
-from scorer.scoring.worker.unscored_result import unread, unscored
+from scorer.scoring.worker.unscored_result import facts_without_body, unscored
 
 _NOTHING = Extracted(Surface.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class _ExtractedPair:
     """A pair with both answers read; ``texts`` are the two that must be embedded, or none."""
 
     pair: Pair
@@ -37,7 +37,7 @@ class _Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScoringOutcome:
     """A score; ``doubt``: what to ask the workload's evaluator, where it has one and the pair is in doubt."""
 
     scored: ScoredPair
@@ -45,7 +45,7 @@ class Judged:
 
 
 @dataclass(slots=True)
-class Scoring:
+class ScoringContext:
     """What a scorer keeps between batches: configuration, engine, and the texts seen lately."""
 
     config: Config
@@ -54,29 +54,29 @@ class Scoring:
 
 
 def score_pairs(
-    pairs: Sequence[Pair], scoring: Scoring, now_ms: int, floors: Mapping[str, NoiseFloor] | None = None
+    pairs: Sequence[Pair], scoring: ScoringContext, now_ms: int, floors: Mapping[str, NoiseFloor] | None = None
 ) -> list[ScoredPair]:
     """One ScoredPair a pair, in order. ``floors``: noise floor by workload. Raises UnreachableError (remote engine)."""
     return [judged.scored for judged in judge_pairs(pairs, scoring, now_ms, floors)]
 
 
 def judge_pairs(
-    pairs: Sequence[Pair], scoring: Scoring, now_ms: int, floors: Mapping[str, NoiseFloor] | None = None
-) -> list[Judged]:
+    pairs: Sequence[Pair], scoring: ScoringContext, now_ms: int, floors: Mapping[str, NoiseFloor] | None = None
+) -> list[ScoringOutcome]:
     """The same, with what is left to ask."""
     read = [_read(pair, scoring.config, now_ms) for pair in pairs]
-    texts = list(dict.fromkeys(text for one in read if isinstance(one, _Ready) for text in one.texts))
+    texts = list(dict.fromkeys(text for one in read if isinstance(one, _ExtractedPair) for text in one.texts))
     vectors = dict(zip(texts, embed_texts(scoring.embedder, texts, scoring.cache), strict=True))
     known = floors or {}
     return [
-        Judged(one)
+        ScoringOutcome(one)
         if isinstance(one, ScoredPair)
         else _compare(one, vectors, scoring, now_ms, known.get(one.pair.workload))
         for one in read
     ]
 
 
-def _read(pair: Pair, config: Config, now_ms: int) -> _Ready | ScoredPair:
+def _read(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | ScoredPair:
     workload = config.workloads.get(pair.workload)
     if workload is None:
         return unscored(pair, now_ms, "unknown_workload")
@@ -92,7 +92,7 @@ def _read(pair: Pair, config: Config, now_ms: int) -> _Ready | ScoredPair:
         return unscored(pair, now_ms, "request_cut")
     expected = expectation(pair.path, pair.request_body)
     texts = texts_to_embed(workload.task, workload.scoring, expected, baseline, candidate)
-    return _Ready(pair, workload, expected, baseline, candidate, texts)
+    return _ExtractedPair(pair, workload, expected, baseline, candidate, texts)
 
 
 def _custom(workload: Workload) -> CustomSurface | None:
@@ -126,8 +126,12 @@ def _why_not(answer: Answer, found: Extracted | Unusable) -> str:
 
 
 def _compare(
-    ready: _Ready, vectors: Mapping[str, Vectors], scoring: Scoring, now_ms: int, floor: NoiseFloor | None
-) -> Judged:
+    ready: _ExtractedPair,
+    vectors: Mapping[str, Vectors],
+    scoring: ScoringContext,
+    now_ms: int,
+    floor: NoiseFloor | None,
+) -> ScoringOutcome:
     pair, settings = ready.pair, ready.workload.scoring
     excerpts = scoring.config.redaction.excerpts
     baseline = _facts(pair.baseline, ready.baseline, excerpts)
@@ -136,7 +140,7 @@ def _compare(
     # Both kinds by one measure, or quality_margin would compare two. The floor counts raw divergences: it is the same.
     result = compare(task, settings, ready.expected, ready.baseline, ready.candidate, vectors, floor or UNKNOWN)
     if isinstance(result, Unscorable):
-        return Judged(unscored(pair, now_ms, result.reason, baseline, candidate))
+        return ScoringOutcome(unscored(pair, now_ms, result.reason, baseline, candidate))
     scored = ScoredPair(
         pair_id=pair.id,
         workload=pair.workload,
@@ -153,10 +157,10 @@ def _compare(
         scorer=scoring.embedder.name,
         labels=dict(result.labels),
     )
-    return Judged(scored, _doubt(ready, result))
+    return ScoringOutcome(scored, _doubt(ready, result))
 
 
-def _doubt(ready: _Ready, result: Comparison) -> Doubt | None:
+def _doubt(ready: _ExtractedPair, result: Comparison) -> Doubt | None:
     """Of both kinds of pair: were only one of them asked about, the noise floor would not compare."""
     section = ready.workload.scoring.evaluator
     if section is None or not in_doubt(result, section):
@@ -171,7 +175,7 @@ def _facts(answer: Answer, found: Extracted | Unusable | None, excerpts: int) ->
     """``excerpts``: characters of the text that the redaction policy lets stay with the score."""
     said = found if isinstance(found, Extracted) else _NOTHING
     return replace(
-        unread(answer),
+        facts_without_body(answer),
         input_tokens=said.input_tokens,
         output_tokens=said.output_tokens,
         text_chars=len(said.text),

@@ -6,8 +6,8 @@ Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 from __future__ import annotations
 
 from scorer.scoring.answers.answer import Expectation, Extracted, Surface
-from scorer.scoring.answers.answer_builder import ChoiceBuilder
 from scorer.scoring.answers.body_format import Stream
+from scorer.scoring.answers.choice_builder import ChoiceBuilder
 from scorer.scoring.answers.strict_json import count, items, mapping, truncated
 
 _EVENTS = ("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata")

@@ -6,8 +6,8 @@ The event that ends a stream repeats the whole response: deltas are not needed, 
 from __future__ import annotations
 
 from scorer.scoring.answers.answer import Expectation, Extracted, Surface
-from scorer.scoring.answers.answer_builder import ChoiceBuilder
 from scorer.scoring.answers.body_format import Stream
+from scorer.scoring.answers.choice_builder import ChoiceBuilder
 from scorer.scoring.answers.shared_fields import model_of, usage_of
 from scorer.scoring.answers.strict_json import items, malformed, mapping, string, truncated
 

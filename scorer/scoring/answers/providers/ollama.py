@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scorer.scoring.answers.answer import Expectation, Extracted, Surface
-from scorer.scoring.answers.answer_builder import ChoiceBuilder
 from scorer.scoring.answers.body_format import Stream
-from scorer.scoring.answers.openai_chat import add_message
+from scorer.scoring.answers.choice_builder import ChoiceBuilder
+from scorer.scoring.answers.providers.openai_chat import add_message
 from scorer.scoring.answers.shared_fields import model_of
 from scorer.scoring.answers.strict_json import count, items, mapping, truncated
 

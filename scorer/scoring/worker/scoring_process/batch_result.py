@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Floor = Mapping[str, Any]
+NoiseFloorJson = Mapping[str, Any]
 """JSON of a scorer.scoring.compare.NoiseFloor: pairs, trips by signal, agreement_sum."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class PairResult:
     """One pair's: ``scored`` is an encoded ScoredPair, or ``why`` says why the bytes were no pair.
 
     ``floor``: what a NOISE pair adds to its workload's noise floor. ``doubt``: fields of a Doubt
@@ -20,7 +20,7 @@ class Result:
 
     scored: bytes = b""
     why: str = ""
-    floor: Floor = field(default_factory=dict)
+    floor: NoiseFloorJson = field(default_factory=dict)
     doubt: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -28,6 +28,6 @@ class Result:
 class BatchResult:
     """In the order of the batch. ``cache_hits`` and ``cache_misses`` count texts."""
 
-    results: tuple[Result, ...]
+    results: tuple[PairResult, ...]
     cache_hits: int = 0
     cache_misses: int = 0

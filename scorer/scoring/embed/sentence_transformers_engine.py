@@ -13,7 +13,7 @@ from scorer.scoring.embed.engine_protocol import Span, Vectors
 from scorer.scoring.embed.model_files import find_model
 from scorer.scoring.embed.token_estimate import approximate_spans
 from scorer.scoring.embed.valid_unicode import well_formed
-from scorer.scoring.embed.vocabulary_coverage import Literacy
+from scorer.scoring.embed.vocabulary_coverage import VocabularyCoverage
 
 _DEFAULT_TOKENS = 256  # where neither model nor tokenizer says how much it reads
 
@@ -40,11 +40,11 @@ class ReferenceEmbedder:
         self.max_tokens = int(self._model.max_seq_length or _DEFAULT_TOKENS) - 2
         self._batch = section.batch
         fast = getattr(self._model.tokenizer, "backend_tokenizer", None)
-        self._literacy = Literacy(fast) if fast is not None else None
+        self._coverage = VocabularyCoverage(fast) if fast is not None else None
 
-    def reads(self, text: str) -> bool:
+    def covers(self, text: str) -> bool:
         """As its tokenizer tells, where that can be looked into."""
-        return self._literacy is None or self._literacy.reads(text)
+        return self._coverage is None or self._coverage.covers(text)
 
     def spans(self, text: str) -> Sequence[Span]:
         tokenizer = self._model.tokenizer

@@ -9,11 +9,13 @@ from glidepath.domain import Pair, PairKind
 from glidepath.errors import InputError
 from glidepath.wire import decode_pair, encode_scored
 from scorer.scoring.compare import NoiseFloor
-from scorer.scoring.worker.batch_result import BatchResult, Floor, Result
-from scorer.scoring.worker.score_pairs import Judged, Scoring, judge_pairs
+from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult
+from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext, ScoringOutcome, judge_pairs
 
 
-def score_batch(stored: Sequence[bytes], scoring: Scoring, now_ms: int, floors: Mapping[str, Floor]) -> BatchResult:
+def score_batch(
+    stored: Sequence[bytes], scoring: ScoringContext, now_ms: int, floors: Mapping[str, NoiseFloorJson]
+) -> BatchResult:
     """Decode, score together, encode. Raises UnreachableError of a remote engine."""
     decoded = [_decode(data) for data in stored]
     hits, misses = scoring.cache.hits, scoring.cache.misses
@@ -24,16 +26,16 @@ def score_batch(stored: Sequence[bytes], scoring: Scoring, now_ms: int, floors: 
     return BatchResult(results, scoring.cache.hits - hits, scoring.cache.misses - misses)
 
 
-def _decode(data: bytes) -> Pair | Result:
+def _decode(data: bytes) -> Pair | PairResult:
     try:
         pair = decode_pair(data)
     except InputError as error:
-        return Result(why=str(error))
-    return pair if pair.id else Result(why="a stored pair has no id")
+        return PairResult(why=str(error))
+    return pair if pair.id else PairResult(why="a stored pair has no id")
 
 
-def _result(judged: Judged) -> Result:
+def _result(judged: ScoringOutcome) -> PairResult:
     scored = judged.scored
     noise = scored.kind is PairKind.NOISE and scored.scored
     floor = NoiseFloor().fold(scored.signals, scored.agreement).to_json() if noise else {}
-    return Result(encode_scored(scored), floor=floor, doubt=asdict(judged.doubt) if judged.doubt else {})
+    return PairResult(encode_scored(scored), floor=floor, doubt=asdict(judged.doubt) if judged.doubt else {})

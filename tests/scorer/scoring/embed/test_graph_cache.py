@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scorer.scoring.embed.graph_store import built, remembered
+from scorer.scoring.embed.graph_cache import cached_by_stat, cached_graph
 
 
 def writes(text: str, calls: list[str]):
@@ -22,13 +22,13 @@ def writes(text: str, calls: list[str]):
 def test_what_was_built_once_is_not_built_again(tmp_path):
     calls: list[str] = []
     for text in ("one", "two"):
-        with built("key", writes(text, calls), tmp_path / "cache") as place:
+        with cached_graph("key", writes(text, calls), tmp_path / "cache") as place:
             assert (place / "file").read_text() == "one"
     assert calls == ["one"]
 
 
 def test_the_cache_is_this_users_alone(tmp_path):
-    with built("key", writes("x", []), tmp_path / "cache") as place:
+    with cached_graph("key", writes("x", []), tmp_path / "cache") as place:
         assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
 
 
@@ -36,7 +36,7 @@ def test_a_directory_that_others_may_write_to_is_not_trusted(tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
-    with built("key", writes("mine", []), shared) as place:
+    with cached_graph("key", writes("mine", []), shared) as place:
         assert (place / "file").read_text() == "mine"
         assert shared not in place.parents
     assert not place.exists()
@@ -52,7 +52,7 @@ def test_processes_that_build_at_once_end_with_one_complete_directory(tmp_path):
         (folder / "file").write_text("same")
 
     def run() -> None:
-        with built("key", build, tmp_path / "cache") as place:
+        with cached_graph("key", build, tmp_path / "cache") as place:
             seen.append((place / "file").read_text())
 
     threads = [threading.Thread(target=run) for _ in range(4)]
@@ -69,7 +69,7 @@ def test_a_build_that_fails_leaves_nothing_behind(tmp_path):
         (folder / "half").write_text("x")
         raise ValueError("unfit")
 
-    with pytest.raises(ValueError, match="unfit"), built("key", build, tmp_path / "cache"):
+    with pytest.raises(ValueError, match="unfit"), cached_graph("key", build, tmp_path / "cache"):
         pass
     assert list((tmp_path / "cache").iterdir()) == []
 
@@ -81,7 +81,7 @@ def test_what_a_killed_build_left_is_swept_after_an_hour(tmp_path):
     old.mkdir()
     young.mkdir()
     os.utime(old, (time.time() - 7200,) * 2)
-    with built("key", writes("x", []), cache):
+    with cached_graph("key", writes("x", []), cache):
         assert not old.exists()
         assert young.exists()
 
@@ -100,20 +100,20 @@ def test_what_was_found_of_a_file_is_remembered_until_the_file_changes(tmp_path)
         return path.read_text()
 
     file, cache = settled(tmp_path / "file", "one"), tmp_path / "cache"
-    assert [remembered(file, find, cache) for _ in range(3)] == ["one"] * 3
+    assert [cached_by_stat(file, find, cache) for _ in range(3)] == ["one"] * 3
     assert len(calls) == 1
-    assert remembered(settled(file, "two", age=30.0), find, cache) == "two"
+    assert cached_by_stat(settled(file, "two", age=30.0), find, cache) == "two"
 
 
 def test_of_a_file_that_may_still_change_nothing_is_remembered(tmp_path):
     file, cache = settled(tmp_path / "file", "one", age=0.0), tmp_path / "cache"
-    assert remembered(file, Path.read_text, cache) == "one"
-    assert remembered(settled(file, "two", age=0.0), Path.read_text, cache) == "two"
+    assert cached_by_stat(file, Path.read_text, cache) == "one"
+    assert cached_by_stat(settled(file, "two", age=0.0), Path.read_text, cache) == "two"
 
 
 def test_without_a_private_cache_it_is_found_each_time(tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
-    assert remembered(settled(tmp_path / "file", "one"), Path.read_text, shared) == "one"
+    assert cached_by_stat(settled(tmp_path / "file", "one"), Path.read_text, shared) == "one"
     assert list(shared.iterdir()) == []

@@ -14,7 +14,7 @@ SAID = '{"agreement": 0.25, "better": "equal", "reason": "Different."}'
 
 
 @dataclass
-class Judge:
+class EvaluatorServer:
     """Answers 0.25, in two pieces, once ``gate`` is open; 503 to the request "fail" and while ``broken``."""
 
     url: str = ""
@@ -49,8 +49,8 @@ async def _in_pieces(request: web.Request, body: Any) -> web.StreamResponse:
 
 
 @asynccontextmanager
-async def a_judge() -> AsyncIterator[Judge]:
-    judge = Judge()
+async def evaluator_server() -> AsyncIterator[EvaluatorServer]:
+    judge = EvaluatorServer()
     judge.gate.set()
     app = web.Application()
     app.router.add_post("/v1/chat/completions", judge.chat)

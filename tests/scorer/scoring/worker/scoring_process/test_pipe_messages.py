@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.scoring.worker.pipe import LENGTH, pack, unpack
+from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack, unpack
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.text() | st.integers()), st.lists(st.binary(max_size=50), max_size=4))

@@ -7,8 +7,8 @@ and ``reasoning`` (OpenRouter, newer vLLM) by those servers' references.
 from __future__ import annotations
 
 from scorer.scoring.answers.answer import Expectation, Extracted, Surface
-from scorer.scoring.answers.answer_builder import ChoiceBuilder, Choices
 from scorer.scoring.answers.body_format import Stream
+from scorer.scoring.answers.choice_builder import ChoiceBuilder, ChoiceBuilders
 from scorer.scoring.answers.shared_fields import model_of, usage_of
 from scorer.scoring.answers.strict_json import MAX_CHOICES, items, malformed, mapping, string, truncated
 
@@ -47,7 +47,7 @@ def add_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
 
 def _document(surface: Surface, value: object, expected: Expectation) -> Extracted:
     doc = mapping(value, "body")
-    choices = Choices()
+    choices = ChoiceBuilders()
     _add_choices(choices, doc)
     if not choices.builders:
         raise malformed("choices is empty")
@@ -56,7 +56,7 @@ def _document(surface: Surface, value: object, expected: Expectation) -> Extract
 
 
 def _stream(surface: Surface, stream: Stream, expected: Expectation) -> Extracted:
-    choices, model, given, made = Choices(), "", 0, 0
+    choices, model, given, made = ChoiceBuilders(), "", 0, 0
     for _, doc in stream.objects():
         _add_choices(choices, doc)
         model = model_of(doc) or model
@@ -67,7 +67,7 @@ def _stream(surface: Surface, stream: Stream, expected: Expectation) -> Extracte
     return Extracted(surface, choices.build(expected), input_tokens=given, output_tokens=made, model=model)
 
 
-def _add_choices(choices: Choices, doc: dict[str, object]) -> None:
+def _add_choices(choices: ChoiceBuilders, doc: dict[str, object]) -> None:
     for position, raw in enumerate(items(doc.get("choices"), "choices", MAX_CHOICES)):
         choice = mapping(raw, "a choice")
         builder = choices.at(choice.get("index"), position)

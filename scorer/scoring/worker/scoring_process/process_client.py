@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 from glidepath.config import Config
 from glidepath.errors import ConfigError, DependencyError, UnreachableError
-from scorer.scoring.worker.batch_result import BatchResult, Floor, Result
-from scorer.scoring.worker.pipe import LENGTH, pack, unpack
-from scorer.scoring.worker.spawn_process import spawn
+from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult
+from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack, unpack
+from scorer.scoring.worker.scoring_process.spawn_process import spawn
 
 START_TIMEOUT_S = 120.0  # the reference engine may fetch a model
 BATCH_TIMEOUT_S = 120.0
@@ -33,7 +33,7 @@ class BatchScorer(Protocol):
     async def start(self) -> None:
         """Load the engine. Raises ConfigError or DependencyError where that can never succeed."""
 
-    async def score(self, stored: Sequence[bytes], floors: Mapping[str, Floor]) -> BatchResult:
+    async def score(self, stored: Sequence[bytes], floors: Mapping[str, NoiseFloorJson]) -> BatchResult:
         """Raises BatchFailedError, or UnreachableError when a remote engine is away. One call at a time."""
 
     async def close(self) -> None: ...
@@ -72,7 +72,7 @@ class ProcessScorer:
             raise (DependencyError if header["dependency"] else ConfigError)(header["why"])
         self.engine = str(header["engine"])
 
-    async def score(self, stored: Sequence[bytes], floors: Mapping[str, Floor]) -> BatchResult:
+    async def score(self, stored: Sequence[bytes], floors: Mapping[str, NoiseFloorJson]) -> BatchResult:
         if self._child is None:
             await self.start()
         assert self._child is not None  # noqa: S101 - start sets it or raises
@@ -83,7 +83,7 @@ class ProcessScorer:
                 raise UnreachableError(header["why"])
             case "failed":
                 raise BatchFailedError(header["why"])
-        results = tuple(map(Result, blobs, header["whys"], header["noise"], header["doubts"]))
+        results = tuple(map(PairResult, blobs, header["whys"], header["noise"], header["doubts"]))
         return BatchResult(results, header["hits"], header["misses"])
 
     async def close(self) -> None:

@@ -4,15 +4,15 @@ import pytest
 
 from glidepath.config import parse_config
 from glidepath.wire import decode_scored, encode_pair
-from scorer.scoring.worker.batch_codec import score_batch
-from scorer.scoring.worker.score_pairs import Scoring
+from scorer.scoring.worker.scoring_process.score_batch import score_batch
+from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
 from scorer.steering.evidence import Evidence
 from tests.support.scoring import WordEmbedder, noise_pair, pair
 
 
 @pytest.fixture
 def scoring(valid_yaml):
-    return Scoring(parse_config(valid_yaml), WordEmbedder())
+    return ScoringContext(parse_config(valid_yaml), WordEmbedder())
 
 
 def test_bytes_that_are_no_pair_do_not_stop_their_neighbours(scoring):
@@ -45,7 +45,7 @@ def test_a_class_that_matters_reaches_its_gate_by_the_name_that_the_configuratio
     text = valid_yaml.replace("task: chat", "task: classification")
     config = parse_config(text + "    scoring: {classification: {matter: [Card Fraud]}}\n")
     stored = [encode_pair(pair("a", "card fraud", "Ham")), encode_pair(pair("b", "ham", "ham"))]
-    done = score_batch(stored, Scoring(config, WordEmbedder()), 5000, {})
+    done = score_batch(stored, ScoringContext(config, WordEmbedder()), 5000, {})
     evidence = Evidence.fresh(config.workload("chat"), 10, 0)
     for one in done.results:
         evidence = evidence.fold_scored(decode_scored(one.scored))

@@ -13,8 +13,8 @@ from glidepath.config import Config
 from glidepath.domain import ScoredPair
 from glidepath.keys import SCORER_GROUP, WorkloadKeys
 from glidepath.wire import decode_scored, encode_pair
-from scorer.scoring.worker.score_loop import ScoreWorker
-from tests.support.scoring import QuickScorer
+from scorer.scoring.worker.score_loop import ScoreLoop
+from tests.support.scoring import InstantScorer
 
 CHAT = WorkloadKeys("chat")
 
@@ -39,7 +39,7 @@ async def pending(client: Any) -> int:
 @asynccontextmanager
 async def working(config: Config, client: Any, name: str, scorer: Any = None) -> AsyncIterator[CollectorRegistry]:
     registry, stop = CollectorRegistry(), asyncio.Event()
-    worker = ScoreWorker(config, client, scorer or QuickScorer(), consumer=name, registry=registry)
+    worker = ScoreLoop(config, client, scorer or InstantScorer(), consumer=name, registry=registry)
     async with asyncio.TaskGroup() as group:
         group.create_task(worker.run(stop))
         yield registry

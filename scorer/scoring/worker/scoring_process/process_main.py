@@ -1,6 +1,6 @@
 """The scoring process: batches in on standard input, results out on standard output, one at a time.
 
-It ends when its input does, so it never outlives the scorer. Started by ``scorer.scoring.worker.process_client``.
+It ends when its input ends, so it never outlives the scorer. ``process_client.py`` starts it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import DependencyError, GlidepathError, UnreachableError, error_text_with_type
 from scorer.scoring.embed import load_embedder
-from scorer.scoring.worker.pipe import LENGTH, pack, unpack
+from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack, unpack
 
 if TYPE_CHECKING:
-    from scorer.scoring.worker.score_pairs import Scoring
+    from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
 
 NICENESS = 5  # the steer loop, the proxy and the application come first
 
@@ -55,7 +55,7 @@ def serve(
     except GlidepathError as error:
         reply("refused", why=str(error), dependency=isinstance(error, DependencyError))
         return
-    from scorer.scoring.worker.batch_codec import score_batch
+    from scorer.scoring.worker.scoring_process.score_batch import score_batch
 
     when_ready()
     reply("ready", engine=scoring.embedder.name)
@@ -84,13 +84,13 @@ def _come_last() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
 
 
-def _load(config: Config) -> Scoring:
+def _load(config: Config) -> ScoringContext:
     """The engine loads, mostly in native code, while Python imports the signals: a scorer starts sooner."""
     with ThreadPoolExecutor(1) as pool:
         embedder = pool.submit(load_embedder, config.scorer.embedder)
-        from scorer.scoring.worker.score_pairs import Scoring
+        from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
 
-        return Scoring(config, embedder.result())
+        return ScoringContext(config, embedder.result())
 
 
 def _frame(source: BinaryIO) -> tuple[Mapping[str, Any], list[bytes]] | None:

@@ -6,8 +6,8 @@ Source: github.com/kserve/open-inference-protocol. Binary tensors come as applic
 from __future__ import annotations
 
 from scorer.scoring.answers.answer import Choice, Expectation, Extracted, Surface
-from scorer.scoring.answers.answer_builder import ChoiceBuilder
 from scorer.scoring.answers.body_format import Stream
+from scorer.scoring.answers.choice_builder import ChoiceBuilder
 from scorer.scoring.answers.shared_fields import vectors_of
 from scorer.scoring.answers.strict_json import MAX_CHOICES, clean, items, malformed, mapping, string, too_large
 

@@ -6,8 +6,8 @@ Source: ai.google.dev/api/generate-content.
 from __future__ import annotations
 
 from scorer.scoring.answers.answer import Expectation, Extracted, Surface
-from scorer.scoring.answers.answer_builder import ChoiceBuilder, Choices
-from scorer.scoring.answers.body_format import Item, Stream
+from scorer.scoring.answers.body_format import Stream, StreamItem
+from scorer.scoring.answers.choice_builder import ChoiceBuilder, ChoiceBuilders
 from scorer.scoring.answers.strict_json import MAX_CHOICES, clean, count, items, mapping, string, truncated
 
 _BLOCKED = "SAFETY"
@@ -26,11 +26,11 @@ def is_event(_: str, doc: dict[str, object]) -> bool:
 
 def document(value: object, expected: Expectation) -> Extracted:
     responses = value if isinstance(value, list) else [value]
-    return stream(Stream(tuple(Item("", response) for response in responses)), expected)
+    return stream(Stream(tuple(StreamItem("", response) for response in responses)), expected)
 
 
 def stream(body: Stream, expected: Expectation) -> Extracted:
-    choices, usage, model = Choices(), {}, ""  # type: Choices, dict[str, object], str
+    choices, usage, model = ChoiceBuilders(), {}, ""  # type: ChoiceBuilders, dict[str, object], str
     for _, doc in body.objects():
         _add(choices, doc)
         usage |= mapping(doc.get("usageMetadata"), "usageMetadata")
@@ -56,7 +56,7 @@ def _is_response(value: object) -> bool:
     return isinstance(value.get("promptFeedback"), dict) or isinstance(value.get("usageMetadata"), dict)
 
 
-def _add(choices: Choices, doc: dict[str, object]) -> None:
+def _add(choices: ChoiceBuilders, doc: dict[str, object]) -> None:
     for position, raw in enumerate(items(doc.get("candidates"), "candidates", MAX_CHOICES)):
         candidate = mapping(raw, "a candidate")
         builder = choices.at(candidate.get("index"), position)

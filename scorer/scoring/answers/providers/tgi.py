@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from scorer.scoring.answers.answer import Expectation, Extracted, Surface
-from scorer.scoring.answers.answer_builder import ChoiceBuilder
 from scorer.scoring.answers.body_format import Stream
+from scorer.scoring.answers.choice_builder import ChoiceBuilder
 from scorer.scoring.answers.strict_json import count, items, malformed, mapping, string, truncated
 
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
 
-_COMMAND = "from scorer.scoring.worker.scoring_process import main; main()"
+_COMMAND = "from scorer.scoring.worker.scoring_process.process_main import main; main()"
 
 
 async def spawn() -> Process:

@@ -7,7 +7,7 @@ import pytest
 from glidepath.config import parse_config
 from glidepath.domain import Ending, Origin, PairKind, Side
 from scorer.scoring.compare import NoiseFloor
-from scorer.scoring.worker.score_pairs import Scoring, score_pairs
+from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext, score_pairs
 from tests.support.scoring import BAD_ENDINGS, LONG, WordEmbedder, answer, completion, noise_pair, pair
 
 
@@ -18,7 +18,7 @@ def engine():
 
 @pytest.fixture
 def scoring(valid_yaml, engine):
-    return Scoring(parse_config(valid_yaml), engine)
+    return ScoringContext(parse_config(valid_yaml), engine)
 
 
 def one(scoring, pair, **options):
@@ -109,12 +109,12 @@ def test_facts_of_the_good_side_are_kept_when_the_other_failed(scoring):
 
 def test_no_text_is_kept_unless_the_policy_says_how_much(scoring, valid_yaml, engine):
     assert one(scoring, pair("a")).baseline.excerpt == ""
-    some = Scoring(parse_config(valid_yaml + "redaction: {excerpts: 3}\n"), engine)
+    some = ScoringContext(parse_config(valid_yaml + "redaction: {excerpts: 3}\n"), engine)
     assert one(some, pair("a")).baseline.excerpt == "Par"
 
 
 def test_a_lone_surrogate_in_an_excerpt_can_be_stored(valid_yaml, engine):
-    some = Scoring(parse_config(valid_yaml + "redaction: {excerpts: 9}\n"), engine)
+    some = ScoringContext(parse_config(valid_yaml + "redaction: {excerpts: 9}\n"), engine)
     body = completion("x").replace(b'"x"', b'"\\ud800x"')
     scored = one(some, pair("a", first=answer(Side.BASELINE, body=body)))
     scored.baseline.excerpt.encode()
@@ -135,4 +135,4 @@ def test_an_answer_of_a_form_of_its_own_is_read_where_the_configuration_says(val
     body = b'{"reply": {"words": "Paris."}}'
     own = {"body": body, "content_type": "application/json"}
     both = {"first": answer(Side.BASELINE, **own), "second": answer(Side.CANDIDATE, **own)}
-    assert one(Scoring(parse_config(text), engine), pair("a", **both)).agreement == 1.0
+    assert one(ScoringContext(parse_config(text), engine), pair("a", **both)).agreement == 1.0

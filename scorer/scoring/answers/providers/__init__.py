@@ -1,0 +1,1 @@
+"""Readers of the providers' response bodies: one module per API format."""

@@ -1,0 +1,1 @@
+"""The child process that scores batches, and the scorer's client for it."""
