@@ -1,4 +1,4 @@
-"""The command line. Each command lives in a module of this package, loaded when it is used: ``--help`` stays fast."""
+"""The command line interface: one module per command, imported only when the command runs, so that --help is fast."""
 
 from glidepath_ops.cli.main import main
 

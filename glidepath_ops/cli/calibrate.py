@@ -1,4 +1,4 @@
-"""``glidepath calibrate``: thresholds from stored scores, as a fragment of the configuration with its reasons."""
+"""``glidepath calibrate``: propose gate thresholds from stored scores, as a commented fragment of glidepath.yaml."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ from glidepath.errors import InputError
 from glidepath.keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.wire import decode_scored
-from glidepath_ops.cli.redis_session import with_redis
+from glidepath_ops.cli.redis_connection import with_redis
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadOption
 from scorer.steering.planning.calibration import History, fragment, propose
 from scorer.steering.planning.event_lines import MAX_LINE_BYTES, Seen, number, read_object
 
-MOST = 20_000
+MAX_RESULTS = 20_000
 
 
 def command(
-    workload: Annotated[str, typer.Option("--workload", "-w", help="Whose results to read.")],
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    workload: WorkloadOption,
+    config: ConfigPath = DEFAULT_CONFIG,
     source: Annotated[
-        Path | None, typer.Option("--from", help="JSON lines with agreement, noise, latency_ms instead of Redis.")
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Read JSON lines with agreement, noise and latency_ms instead of Redis."
+        ),
     ] = None,
-    last: Annotated[int, typer.Option(min=10, max=MOST, help="How many of the latest results to read.")] = 10_000,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    last: Annotated[int, typer.Option(min=10, max=MAX_RESULTS, help="Number of latest results to read.")] = 10_000,
+    as_json: AsJson = False,
 ) -> None:
-    """Propose thresholds from the noise floor and stored pairs."""
+    """Propose gate thresholds from the noise floor and stored pairs."""
     section = load_config(config).workload(workload)
     history = read_file(source) if source else with_redis(config, lambda _, client: read_redis(client, workload, last))
     proposals = propose(section, history)
@@ -44,13 +48,13 @@ def command(
 
 
 async def read_redis(client: RedisClient, workload: str, last: int) -> History:
-    """The latest results of the workload. Raises RedisError, OSError, and InputError for what is no result."""
+    """Return the workload's latest results. Raises RedisError, OSError, and InputError for an invalid result."""
     entries = await client.xrevrange(WorkloadKeys(workload).results, count=last)
     return History.of([decode_scored(fields[b"r"]) for _, fields in entries if b"r" in fields])
 
 
 def read_file(path: Path) -> History:
-    """One JSON object a line, as for ``glidepath judge``; lines without scores are skipped. Raises InputError."""
+    """Read one JSON object per line, as ``glidepath judge`` does; skip lines without scores. Raises InputError."""
     history, times, seen = History(), [], Seen()
     try:
         with path.open("rb") as file:
@@ -67,7 +71,10 @@ def read_file(path: Path) -> History:
 
 
 def _add(history: History, raw: dict[str, Any], where: str) -> list[float]:
-    """The baseline's latencies count, of requests that it answered: as those of stored pairs do."""
+    """Add one line to the history and return its time, if any.
+
+    Only latencies of requests that the baseline answered count, as in stored pairs.
+    """
     side, ok = raw.get("side", "baseline"), raw.get("ok", True)
     if side not in ("baseline", "candidate"):
         raise InputError(f"{where}: side: must be baseline or candidate (got {side!r})")

@@ -1,4 +1,4 @@
-"""``glidepath decommission``: the checklist for a baseline's end, and what is kept of it."""
+"""``glidepath decommission``: the checklist for switching off a baseline, and the archive of its migration."""
 
 from __future__ import annotations
 
@@ -17,30 +17,36 @@ from glidepath.config import Config
 from glidepath.keys import WorkloadKeys
 from glidepath.records import Decision, Phase, to_json
 from glidepath.redisio import RedisClient
-from glidepath_ops.cli import redis_session
+from glidepath_ops.cli.redis_connection import with_redis
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, Reason
+from glidepath_ops.cli.steering_records import actor, read_log, read_status
 from glidepath_ops.decommission.archive import as_lines, as_yaml, sanitized, write_archive
 from glidepath_ops.decommission.checklist import Facts, Item, Level, blocked, checklist, in_order
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
 from glidepath_ops.envoyconfig.yaml_text import to_yaml
 
 _STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.BLOCK: "bold red", Level.TODO: "cyan"}
-WHOLE_LOG = 1_000_000
-RECENT = 1000
+WHOLE_LOG = 1_000_000  # more decisions than a log keeps
+RECENT_DECISIONS = 1000
 
 
 def command(
-    workload: Annotated[str | None, typer.Argument(help="Whose baseline; absent: the order for all of them.")] = None,
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
-    archive: Annotated[
-        Path | None, typer.Option("--archive", help="Write configuration, log and status here (tar.gz); log the end.")
+    workload: Annotated[
+        str | None, typer.Argument(help="Workload whose baseline to switch off; default: the order for all workloads.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Archive and log it though the checklist says no.")] = False,
-    reason: Annotated[str, typer.Option("--reason", help="Why; stands in the log.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", metavar="FILE", help="Write configuration, log and status to this tar.gz file."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Archive even if the checklist has blocking items.")] = False,
+    reason: Reason = "",
+    as_json: AsJson = False,
 ) -> None:
-    """The checklist for the baseline's end, least critical workload first; --archive keeps and logs it.
+    """Show the checklist for switching off a baseline.
 
-    Exit status 1 when something stands against it.
+    Without a workload: show in which order to switch off the baselines, least critical workload first. Exit status 1
+    if the checklist has a blocking item. An archive is also recorded in the decision log.
     """
 
     async def work(settings: Config, redis: RedisClient) -> dict[str, Any]:
@@ -49,11 +55,11 @@ def command(
         settings.workload(workload)
         return await _one(settings, redis, workload, archive, force, reason)
 
-    found = redis_session.with_redis(config, work)
+    found = with_redis(config, work)
     if as_json:
         typer.echo(json.dumps(found, default=asdict))
     elif workload is None:
-        _console().print(_order(found["order"]))
+        _console().print(_order_table(found["order"]))
     else:
         _show(found)
     if found.get("blocked"):
@@ -89,7 +95,7 @@ async def _one(
     found: dict[str, Any] = {"workload": name, "blocked": bool(in_the_way), "items": items, "archive": None}
     if archive is not None and (force or not in_the_way):
         decision = _decision(settings, name, facts[name], now_ms, reason, in_the_way)
-        log = [*await redis_session.read_log(redis, name, WHOLE_LOG), decision]
+        log = [*await read_log(redis, name, WHOLE_LOG), decision]
         write_archive(archive, name, _files(settings, name, facts, items, log), now_ms)
         key = WorkloadKeys(name).log
         await redis.xadd(key, {"d": to_json(decision)}, maxlen=settings.retention.log, approximate=True)
@@ -102,8 +108,8 @@ async def _facts(settings: Config, redis: RedisClient) -> dict[str, Facts]:
     for name in settings.workloads:
         failing = await redis.hget(WorkloadKeys(name).probes, "failing") or b""
         facts[name] = Facts(
-            await redis_session.read_status(redis, name),
-            tuple(await redis_session.read_log(redis, name, RECENT)),
+            await read_status(redis, name),
+            tuple(await read_log(redis, name, RECENT_DECISIONS)),
             failing.decode("utf-8", "replace"),
         )
     return facts
@@ -117,7 +123,7 @@ def _volumes(facts: dict[str, Facts]) -> dict[str, int]:
 def _decision(settings: Config, name: str, facts: Facts, now_ms: int, reason: str, against: list[Item]) -> Decision:
     status, backend = facts.status, settings.workloads[name].baseline
     percent = status.percent if status else 0.0
-    forced = f"; forced against: {', '.join(item.what for item in against)}" if against else ""
+    forced = f"; forced despite: {', '.join(item.what for item in against)}" if against else ""
     return Decision(
         at_ms=now_ms,
         workload=name,
@@ -125,9 +131,9 @@ def _decision(settings: Config, name: str, facts: Facts, now_ms: int, reason: st
         from_percent=percent,
         to_percent=percent,
         phase=status.phase if status else Phase.SHADOW.value,
-        reason=(reason or f"the baseline {backend} is being ended; configuration archived") + forced,
+        reason=(reason or f"the baseline {backend} is being switched off; its configuration was archived") + forced,
         trigger="command",
-        actor=redis_session.actor(),
+        actor=actor(),
         verdicts=status.verdicts if status else (),
         config_digest=settings.digest(name),
         details={"baseline": backend, "in_the_way": [f"{item.what}: {item.detail}" for item in against]},
@@ -153,14 +159,14 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=160)
 
 
-def _order(order: list[dict[str, Any]]) -> Table:
+def _order_table(order: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "workload", "baseline", "share", "phase", "in the way of its end"):
+    for heading in ("", "workload", "baseline", "share", "phase", "blocking items"):
         table.add_column(heading, overflow="fold")
     for number, one in enumerate(order, 1):
         share = "–" if one["percent"] is None else f"{one['percent']:g} %"
-        against = "ended" if one["ended"] else "; ".join(one["in_the_way"]) or "nothing"
-        table.add_row(str(number), one["workload"], one["baseline"], share, one["phase"], escape(against))
+        blocking = "switched off" if one["ended"] else "; ".join(one["in_the_way"]) or "nothing"
+        table.add_row(str(number), one["workload"], one["baseline"], share, one["phase"], escape(blocking))
     return table
 
 
@@ -175,6 +181,6 @@ def _show(found: dict[str, Any]) -> None:
     console = _console()
     console.print(table)
     if found["archive"]:
-        console.print(f"archived in {escape(found['archive'])} and written to the decision log")
+        console.print(f"archived in {escape(found['archive'])} and recorded in the decision log")
     elif found["blocked"]:
-        console.print("[bold red]not yet[/]: nothing was archived or logged")
+        console.print("[bold red]blocked[/]: nothing was archived or logged")

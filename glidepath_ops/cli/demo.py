@@ -1,4 +1,4 @@
-"""``glidepath demo``."""
+"""``glidepath demo``: a complete migration on this machine."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from glidepath_ops.demo.summary import Summary, text
 
 def command(
     fault: Annotated[
-        Fault, typer.Option(help="What goes wrong with the candidate once it serves everything.")
+        Fault, typer.Option(help="Fault to put into the candidate once it serves all traffic.")
     ] = Fault.ERRORS,
     json_path: Annotated[
-        Path | None, typer.Option("--json", metavar="PATH", help="Write the summary there as JSON ('-': stdout).")
+        Path | None, typer.Option("--json", metavar="PATH", help="Write the summary to this file as JSON; -: stdout.")
     ] = None,
     llm: Annotated[
-        bool, typer.Option("--llm", help="Both sides a real LLM (SmolLM2-135M on llama.cpp), fewer steps.")
+        bool, typer.Option("--llm", help="Run a real LLM on both sides (SmolLM2-135M on llama.cpp), with fewer steps.")
     ] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave it running at the end, and print URLs and curl lines.")
+        bool, typer.Option("--keep", help="Keep everything running at the end, and print URLs and curl commands.")
     ] = False,
 ) -> None:
-    """Run a whole migration on this machine: promotion on evidence, then a fault, and the way back.
+    """Run a complete migration on this machine, then a fault and an automatic rollback.
 
-    Real Envoy, real Redis, extproc, scorer with a real embedding model, and two OpenAI-compatible backends; nothing
-    listens beyond loopback, and everything stops with this command. Exit status 0 only if the candidate came to 100 %,
-    the fault brought the traffic back, and no client request failed.
+    Starts a real Envoy, a real Redis, extproc, the scorer with a real embedding model, and two OpenAI-compatible
+    backends. All of them listen on loopback only and stop with this command. Exit status 0 only if the candidate
+    reached 100 %, the fault was rolled back, and no client request failed.
     """
     if json_path is not None:
-        _check_place(json_path)
+        _check_writable(json_path)
     if llm:
         check_installed()
     console = Console(stderr=json_path == Path("-"))
@@ -52,8 +52,8 @@ def command(
         raise typer.Exit(1)
 
 
-def _check_place(path: Path) -> None:
-    """A minute later would be late to say so. Raises InputError where no file can be."""
+def _check_writable(path: Path) -> None:
+    """Raise InputError before the demo starts if no file can be written at ``path``."""
     if path != Path("-") and (path.is_dir() or not path.parent.is_dir()):
         why = "is a directory" if path.is_dir() else f"there is no directory {path.parent}"
         raise InputError(f"--json: {path}: cannot be written: {why}")

@@ -1,18 +1,17 @@
-"""``glidepath doctor``: is what runs what it should be?"""
+"""``glidepath doctor``: check the running Envoys and Redis."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import json
-from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from glidepath.config import load_config
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
 from glidepath_ops.doctor.checks import examine
 from glidepath_ops.doctor.facts import Finding, Level
 from glidepath_ops.doctor.gather_facts import gather
@@ -21,18 +20,18 @@ _STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
 def command(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
-    """Check the running Envoys and Redis that the configuration names; every finding comes with its remedy.
+    """Check the running Envoys and Redis, and suggest remedies.
 
-    Exit status 1 when a check fails, 0 otherwise (warnings included).
+    Exit status 1 if a check fails; a warning is not a failure.
     """
     settings = load_config(config)
     envoys, redis = asyncio.run(gather(settings))
     findings = examine(settings, envoys, redis)
     if not envoys:
-        note = "the file names none (envoy.admin is empty): `glidepath up` prints the address of its own"
+        note = "the configuration names no Envoy (envoy.admin is empty); `glidepath up` prints its Envoy's"
         findings.insert(0, Finding("envoy", "reachable", Level.WARN, note, "set envoy.admin"))
     if as_json:
         typer.echo(json.dumps({"findings": [dataclasses.asdict(f) for f in findings]}))

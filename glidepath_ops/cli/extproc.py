@@ -1,26 +1,29 @@
-"""``glidepath extproc``: the ext_proc server alone, beside an Envoy."""
+"""``glidepath extproc``: run the ext_proc server."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from glidepath.config import load_config
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 
 
 def command(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    config: ConfigPath = DEFAULT_CONFIG,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, max=64, help="Processes, one address each (extproc.workers).")
+        int | None,
+        typer.Option(
+            "--workers", min=1, max=64, help="Number of processes, each with its own address; default: extproc.workers."
+        ),
     ] = None,
 ) -> None:
-    """Run the ext_proc server alone (beside an Envoy).
+    """Run the ext_proc server beside an Envoy.
 
-    It captures exchanges and copies requests to the other side; it never stands in the production path. With several
-    workers, render Envoy's configuration with the same number, since each has its own address.
+    It captures exchanges and copies requests to the other side. Live requests never wait for it. Each worker has its
+    own address, so render Envoy's configuration with the same number of workers.
     """
     from extproc.supervisor import serve
 

@@ -1,4 +1,4 @@
-"""``glidepath judge``: the gates as a standalone judge of a file."""
+"""``glidepath judge``: apply a workload's gates to a file of outcomes."""
 
 from __future__ import annotations
 
@@ -12,24 +12,28 @@ import typer
 
 from glidepath.config import Workload, load_config
 from glidepath.errors import InputError
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, WorkloadOption
 from scorer.steering.evidence.replay import Judgement, judge, parse_events
 from scorer.steering.planning.event_lines import MAX_LINE_BYTES, Seen, checked, warnings
 
 
 def command(
-    outcomes: Annotated[Path, typer.Argument(help="JSON lines, one event each; - for standard input.")],
-    workload: Annotated[str, typer.Option("--workload", "-w", help="Whose gates to apply.")],
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    outcomes: Annotated[Path, typer.Argument(help="File of JSON lines, one event per line; -: standard input.")],
+    workload: WorkloadOption,
+    config: ConfigPath = DEFAULT_CONFIG,
     percent: Annotated[
-        float | None, typer.Option(min=0.01, max=99.99, help="The candidate's share that was set; guards the split.")
+        float | None,
+        typer.Option(
+            min=0.01, max=99.99, help="The candidate's configured share in percent; enables the check of the split."
+        ),
     ] = None,
 ) -> None:
-    """Judge a file of outcomes with the same gates.
+    """Apply a workload's gates to a file of outcomes.
 
     An event is {"t": seconds, "side": "baseline" or "candidate", "ok": bool, "latency_ms": …, "ttft_ms"?, "agreement"?,
-    "noise"?, "expected"?, "got"?}. Prints one JSON object; exit status 2 for a file that cannot be read. What no event
-    of the file can decide is said on stderr: where no gate is gating, the decision is hold, while the ramp itself would
-    go on by time and samples.
+    "noise"?, "expected"?, "got"?}. Prints one JSON object. Warns on stderr about gates that no event in the file can
+    decide. If no gate is gating, the decision is hold; the ramp itself would go on by time and samples. Exit status 2
+    if the file cannot be read.
     """
     section, seen = load_config(config).workload(workload), Seen()
     if str(outcomes) == "-":
@@ -50,5 +54,5 @@ def _judge(section: Workload, file: BinaryIO, name: str, percent: float | None, 
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Lines, none of them longer than one that will be refused."""
+    """Yield the file's lines, cut where a line is too long to be accepted."""
     return iter(lambda: file.readline(MAX_LINE_BYTES + 2), b"")

@@ -1,4 +1,4 @@
-"""``glidepath log`` and ``glidepath log annotate``: what was decided, why, and what turned out to be the cause."""
+"""``glidepath log`` shows the decision log; ``glidepath log annotate`` adds a root cause to a decision."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,27 +15,35 @@ from glidepath.errors import CommandRefusedError, InputError, UnreachableError
 from glidepath.keys import WorkloadKeys
 from glidepath.records import Command, CommandKind, Decision
 from glidepath.redisio import RedisClient
-from glidepath_ops.cli import redis_session
+from glidepath_ops.cli.redis_connection import with_redis
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJsonLines, ConfigPath, WorkloadFilter
 from glidepath_ops.cli.steering_commands import headline, sentence
+from glidepath_ops.cli.steering_records import actor, read_log, send_command, wait_for_answer
 
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration.")]
-DEFAULT = Path("glidepath.yaml")
-MOST = 1_000_000
+MAX_COUNT = 1_000_000
 _ID = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", re.ASCII)
-_LARGEST = 2**64 - 1
+_MAX_ID_PART = 2**64 - 1
+_ANNOTATE_WAIT_S = 10
 
-command = typer.Typer(no_args_is_help=False, help="Read the decision log; annotate it.")
+command = typer.Typer(
+    no_args_is_help=False, rich_markup_mode="markdown", help="Show the decision log, or annotate a decision."
+)
 
 
 @command.callback(invoke_without_command=True)
 def show(
     context: typer.Context,
-    config: ConfigPath = DEFAULT,
-    workload: Annotated[str | None, typer.Option("--workload", "-w", help="Only this one.")] = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=MOST, help="How many, the latest.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines, with evidence and versions.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    workload: WorkloadFilter = None,
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, max=MAX_COUNT, help="Number of latest decisions to show.")
+    ] = 50,
+    as_json: AsJsonLines = False,
 ) -> None:
-    """Read the decision log, oldest first."""
+    """Show the decision log, oldest decision first.
+
+    The JSON lines also hold the evidence and the versions.
+    """
     if context.invoked_subcommand is not None:
         return
 
@@ -44,10 +51,10 @@ def show(
         names = [workload] if workload else list(settings.workloads)
         for name in names:
             settings.workload(name)
-        decisions = [d for name in names for d in await redis_session.read_log(redis, name, count)]
+        decisions = [d for name in names for d in await read_log(redis, name, count)]
         return sorted(decisions, key=lambda d: d.at_ms)[-count:]
 
-    decisions = redis_session.with_redis(config, work)
+    decisions = with_redis(config, work)
     if as_json:
         for decision in decisions:
             typer.echo(json.dumps(asdict(decision)))
@@ -58,20 +65,27 @@ def show(
 
 @command.command("annotate")
 def annotate(
-    decision_id: Annotated[str, typer.Argument(metavar="ID", help="The decision's id, as `glidepath log` shows it.")],
-    cause: Annotated[str, typer.Option("--cause", help="What it turned out to be.")],
-    config: ConfigPath = DEFAULT,
-    workload: Annotated[str | None, typer.Option("--workload", "-w", help="Whose log; searched if absent.")] = None,
+    decision_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the decision, as `glidepath log` shows it.")],
+    cause: Annotated[str, typer.Option("--cause", help="Root cause of the decision.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    workload: Annotated[
+        str | None, typer.Option("--workload", "-w", help="Workload whose log to search; default: all logs.")
+    ] = None,
 ) -> None:
-    """Add the root cause to a decision. The log is append-only: this is a line of its own that names the other."""
+    """Add the root cause to a decision.
+
+    The log is append-only: the annotation is a new entry that refers to the decision.
+    """
 
     async def work(settings: Config, redis: RedisClient) -> Decision:
         name, target = await _owner(settings, redis, workload, decision_id)
-        note = Command(CommandKind.ANNOTATE, redis_session.actor(), cause, target=target)
-        command_id = await redis_session.send(redis, name, note)
-        decision = await redis_session.outcome(redis, name, command_id, 10)
+        note = Command(CommandKind.ANNOTATE, actor(), cause, target=target)
+        command_id = await send_command(redis, name, note)
+        decision = await wait_for_answer(redis, name, command_id, _ANNOTATE_WAIT_S)
         if decision is None:
-            raise UnreachableError("no scorer acted on it within 10 s; it is written as soon as one steers")
+            raise UnreachableError(
+                f"no scorer acted on the annotation within {_ANNOTATE_WAIT_S} s; the next scorer to steer will write it"
+            )
         if decision.event == "refused":
             raise CommandRefusedError(f"annotate {target}: {decision.reason}")
         return decision
@@ -79,11 +93,11 @@ def annotate(
     if not cause.strip():
         raise InputError("--cause: is empty")
 
-    typer.echo(sentence(redis_session.with_redis(config, work)))
+    typer.echo(sentence(with_redis(config, work)))
 
 
 async def _owner(settings: Config, redis: RedisClient, workload: str | None, decision_id: str) -> tuple[str, str]:
-    """The workload whose log has this id, and the id as the log writes it. Raises InputError unless exactly one has."""
+    """Return the workload whose log has this id, and the full id. Raises InputError unless exactly one log has it."""
     first, last = id_range(decision_id)
     names = [workload] if workload else list(settings.workloads)
     found: list[tuple[str, str]] = []
@@ -95,22 +109,22 @@ async def _owner(settings: Config, redis: RedisClient, workload: str | None, dec
         raise InputError(f"no decision {decision_id} in the log of {', '.join(names)}")
     if len(found) > 1:
         which = ", ".join(f"{entry} of {name}" for name, entry in found)
-        raise InputError(f"{decision_id}: which one is meant, with --workload? ({which})")
+        raise InputError(f"{decision_id}: several decisions have this id; choose one with --workload ({which})")
     return found[0]
 
 
 def id_range(text: str) -> tuple[str, str]:
-    """The first and the last id in Redis that ``text`` may mean. Raises InputError for what is no decision's id."""
+    """Return the first and the last Redis id that ``text`` can mean. Raises InputError for an invalid id."""
     match = _ID.fullmatch(text)
     parts = [int(part) for part in match.groups() if part is not None] if match else []
-    if not parts or max(parts) > _LARGEST:
-        raise InputError(f"{text[:60]!r} is no id of a decision (as `glidepath log` shows them: 1700000000000-0)")
+    if not parts or max(parts) > _MAX_ID_PART:
+        raise InputError(f"{text[:60]!r} is not the id of a decision (`glidepath log` shows them: 1700000000000-0)")
     ms, *rest = parts
-    return f"{ms}-{rest[0] if rest else 0}", f"{ms}-{rest[0] if rest else _LARGEST}"
+    return f"{ms}-{rest[0] if rest else 0}", f"{ms}-{rest[0] if rest else _MAX_ID_PART}"
 
 
 def lines(decisions: list[Decision]) -> list[str]:
-    """Two lines a decision: what and by whom, then why; a cause that was found later follows."""
+    """Return two lines per decision, the event and its reason, and a third for an annotated cause."""
     causes = {(d.workload, d.details.get("target")): d.reason for d in decisions if d.event == "annotate"}
     found: list[str] = []
     for decision in decisions:
@@ -124,5 +138,5 @@ def lines(decisions: list[Decision]) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    """What a person typed, without what would move the cursor."""
+    """Return ``text`` without line breaks and control characters, which could move the cursor."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

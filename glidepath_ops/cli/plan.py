@@ -1,37 +1,40 @@
-"""``glidepath plan``: how long each step will take, before it is begun."""
+"""``glidepath plan``: estimate how long each step takes before the ramp starts."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from glidepath.config import Config, load_config
 from glidepath.errors import InputError
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
 from scorer.steering.evidence.formatting import duration_words
 from scorer.steering.planning.samples_needed import Assumptions
 from scorer.steering.planning.step_times import StepPlan, WorkloadPlan, plan_workload
 
-_LEAST_RATE, _MOST_RATE = 1e-6, 1e9  # one in twelve days; more than all there are
-_OF = {"pairs": "{} pairs", "noise pairs": "{} noise pairs"}  # else requests of the candidate
+_MIN_RATE, _MAX_RATE = 1e-6, 1e9  # requests per second; the lowest is one request in twelve days
+_UNITS = {"pairs": "{} pairs", "noise pairs": "{} noise pairs"}  # default: requests of the candidate
 
 
 def command(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    config: ConfigPath = DEFAULT_CONFIG,
     rate: Annotated[
-        list[str] | None, typer.Option(help="WORKLOAD=REQUESTS_PER_SECOND, once for each workload.")
+        list[str] | None,
+        typer.Option(metavar="WORKLOAD=RATE", help="Requests per second of a workload; repeat for each workload."),
     ] = None,
     error_rate: Annotated[float, typer.Option(min=0, max=0.5, help="Assumed error rate of both sides.")] = 0.002,
-    sd: Annotated[float, typer.Option(min=0.001, max=0.5, help="Assumed spread of one agreement.")] = 0.15,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    sd: Annotated[
+        float, typer.Option(min=0.001, max=0.5, help="Assumed standard deviation of the agreement of a pair.")
+    ] = 0.15,
+    as_json: AsJson = False,
 ) -> None:
-    """How long each step will take, and which gate is the slow one.
+    """Estimate how long each step takes and which gate is slowest.
 
-    Counts are what the gates themselves need to pass a healthy candidate, in the median of seeded runs.
+    The sample counts are what the gates need to pass a healthy candidate: the median of seeded simulations.
     """
     settings = load_config(config)
     rates = parse_rates(rate or [], settings)
@@ -45,7 +48,7 @@ def command(
 
 
 def parse_rates(given: list[str], config: Config) -> dict[str, float]:
-    """``["chat=12.5"]`` → ``{"chat": 12.5}``. Raises InputError, UnknownWorkloadError."""
+    """Return ``{"chat": 12.5}`` for ``["chat=12.5"]``. Raises InputError, UnknownWorkloadError."""
     rates: dict[str, float] = {}
     for text in given:
         name, _, number = text.partition("=")
@@ -53,8 +56,8 @@ def parse_rates(given: list[str], config: Config) -> dict[str, float]:
             value = float(number)
         except ValueError:
             value = math.nan
-        if not _LEAST_RATE <= value <= _MOST_RATE:
-            allowed = f"{_LEAST_RATE:g} to {_MOST_RATE:g}"
+        if not _MIN_RATE <= value <= _MAX_RATE:
+            allowed = f"{_MIN_RATE:g} to {_MAX_RATE:g}"
             raise InputError(f"--rate {text[:60]}: must be WORKLOAD=REQUESTS_PER_SECOND, e.g. chat=12.5 ({allowed})")
         config.workload(name)
         if name in rates:
@@ -64,7 +67,7 @@ def parse_rates(given: list[str], config: Config) -> dict[str, float]:
 
 
 def _show(plan: WorkloadPlan) -> None:
-    at = f"{plan.rate:g} requests/s" if plan.rate else "rate not given (--rate), so samples only"
+    at = f"{plan.rate:g} requests/s" if plan.rate else "no rate given (--rate), so samples only"
     typer.echo(f"{plan.workload}: {at}")
     heads = (
         "step",
@@ -87,7 +90,7 @@ def _show(plan: WorkloadPlan) -> None:
 
 
 def _row(step: StepPlan, *, last: bool) -> tuple[str, ...]:
-    needed = (_OF.get(n.of, "{}").format("∞" if n.samples is None else n.samples) for n in step.needs)
+    needed = (_UNITS.get(n.of, "{}").format("∞" if n.samples is None else n.samples) for n in step.needs)
     time = "never" if step.slow and step.seconds is None else "–"
     time = time if step.seconds is None else duration_words(step.seconds)
     name = f"{step.percent:g} %" if step.percent else "shadow"

@@ -1,4 +1,4 @@
-"""``glidepath probe``: synthetic prompts through both sides, now, and what the scorer makes of the answers."""
+"""``glidepath probe``: send synthetic prompts to both sides now, and show the answers and their scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,30 +22,38 @@ from glidepath.probe.prompts import probe_requests
 from glidepath.probe.send import Probed, Prober, failure, store
 from glidepath.redisio import RedisClient
 from glidepath.wire import decode_scored
-from glidepath_ops.cli import redis_session
+from glidepath_ops.cli.redis_connection import with_redis
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJsonLines, ConfigPath
 
 PIPED_WIDTH = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One probe; ``scored`` is None when no score came in time, or none can."""
+    """One probe. ``scored`` is None if no score came in time, or if the probe cannot be scored."""
 
     probed: Probed
     scored: ScoredPair | None = None
 
 
 def command(
-    workload: Annotated[str | None, typer.Argument(help="Only this one; absent: all that have probes.")] = None,
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
-    count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="The first so many prompts only.")] = None,
+    workload: Annotated[
+        str | None, typer.Argument(help="Workload to probe; default: every workload that has probes.")
+    ] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", metavar="COUNT", min=1, help="Send only the first COUNT prompts.")
+    ] = None,
     wait: Annotated[float, typer.Option("--wait", min=0, max=600, help="Seconds to wait for the scores.")] = 30.0,
-    via: Annotated[str | None, typer.Option("--via", help="Another shadow listener, HOST:PORT or unix:/path.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines, one a probe.")] = False,
+    via: Annotated[
+        str | None,
+        typer.Option("--via", help="Shadow listener to use: HOST:PORT or unix:/path; default: envoy.shadow_listen."),
+    ] = None,
+    as_json: AsJsonLines = False,
 ) -> None:
-    """Send synthetic prompts through both sides, one at a time, and show answers and scores.
+    """Send synthetic prompts to both backends and compare the answers.
 
-    Exit status 1 when a side did not answer a probe with success.
+    Sends one prompt at a time. Exit status 1 if a side did not answer a probe with success.
     """
 
     async def work(settings: Config, redis: RedisClient) -> list[Row]:
@@ -55,7 +62,7 @@ def command(
         async with Prober(settings, listener) as prober:
             return [row for name in names for row in await _probe(settings, redis, prober, name, count, wait)]
 
-    rows = redis_session.with_redis(config, work)
+    rows = with_redis(config, work)
     if as_json:
         for row in rows:
             typer.echo(json.dumps(_record(row)))
@@ -74,7 +81,7 @@ def _names(settings: Config, workload: str | None) -> list[str]:
         return [workload]
     names = [name for name, one in settings.workloads.items() if one.probes is not None]
     if not names:
-        raise InputError("no workload has a probes section; nothing to send")
+        raise InputError("no workload has a probes section, so there is nothing to send")
     return names
 
 
@@ -87,7 +94,7 @@ async def _probe(
     for request in requests[:count]:
         probed = await prober.probe(name, request)
         if probed.away:
-            raise UnreachableError(f"envoy.shadow_listen: {probed.answers[0].error} (--via names another one)")
+            raise UnreachableError(f"envoy.shadow_listen: {probed.answers[0].error} (use --via for another listener)")
         await store(redis, settings, probed)
         probes.append(probed)
     wanted = {probed.pair.id for probed in probes if probed.comparable}
@@ -101,7 +108,7 @@ async def _last_result(redis: RedisClient, name: str) -> str:
 
 
 async def _scores(redis: RedisClient, name: str, cursor: str, wanted: set[str], wait: float) -> dict[str, ScoredPair]:
-    """By pair id, those of ``wanted`` that come within ``wait`` seconds."""
+    """Return the scores, by pair id, of the ``wanted`` pairs that are scored within ``wait`` seconds."""
     found: dict[str, ScoredPair] = {}
     deadline = time.monotonic() + wait
     key = WorkloadKeys(name).results
@@ -117,7 +124,7 @@ async def _scores(redis: RedisClient, name: str, cursor: str, wanted: set[str], 
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """One row a probe."""
+    """Return a table with one row per probe."""
     grid = Table(box=None, pad_edge=False)
     for heading in ("workload", "probe", "baseline", "candidate", "agreement", ""):
         grid.add_column(heading, overflow="fold")
@@ -137,11 +144,11 @@ def _answer(answer: Answer) -> str:
 
 
 def _score(row: Row) -> tuple[str, str]:
-    """(agreement, remark)"""
+    """Return the agreement and a remark, both as text."""
     if not row.probed.comparable:
         return "–", "not compared: a side failed"
     if row.scored is None:
-        return "–", "no score in time: does a scorer run?"
+        return "–", "no score in time; is a scorer running?"
     if not row.scored.scored:
         return "–", f"not scored: {escape(row.scored.unscored_reason)}"
     return f"{row.scored.agreement:.3f}", ", ".join(row.scored.flags)

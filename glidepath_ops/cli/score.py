@@ -1,4 +1,4 @@
-"""``glidepath score``: a file of answer pairs, scored as the running scorer would."""
+"""``glidepath score``: score a file of answer pairs as the running scorer would."""
 
 from __future__ import annotations
 
@@ -28,24 +28,30 @@ _PROGRESS_EVERY = 100
 
 def command(
     pairs: Annotated[
-        str, typer.Argument(help='JSONL, a pair a line: {"id", "request", "baseline", "candidate"}; - is stdin.')
+        str, typer.Argument(help='JSON lines, one pair per line: {"id", "request", "baseline", "candidate"}; -: stdin.')
     ],
     task: Annotated[
-        str | None, typer.Option(help=f"One of: {', '.join(_TASKS)}. Default: the workload's, else auto.")
+        str | None, typer.Option(help=f"One of: {', '.join(_TASKS)}; default: the workload's task, or auto.")
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="Take settings and engine from here.")] = None,
-    workload: Annotated[str | None, typer.Option("--workload", "-w", help="Whose scoring settings to use.")] = None,
-    path: Annotated[str, typer.Option(help='The API path of the requests; a line\'s own "path" comes first.')] = "",
-    explain: Annotated[bool, typer.Option("--explain", help="Add details: what differed, and where.")] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", metavar="PATH", help="Configuration with scoring settings.")
+    ] = None,
+    workload: Annotated[
+        str | None, typer.Option("--workload", "-w", help="Workload whose scoring settings to use.")
+    ] = None,
+    path: Annotated[str, typer.Option(help='API path of the requests, unless a line has its own "path".')] = "",
+    explain: Annotated[bool, typer.Option("--explain", help="Add what differed, and where, to each result.")] = False,
     summary: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the summary there as JSON; -: as the last line on stdout.")
+        str | None,
+        typer.Option(metavar="FILE", help="Write the summary to this file as JSON; -: as the last line on stdout."),
     ] = None,
 ) -> None:
-    """Score a file of answer pairs: one JSON object a line on stdout, progress and a summary on stderr.
+    """Score a file of answer pairs.
 
-    {"id", "agreement", "flags", "signals"}; a pair that cannot be scored has agreement null and a flag unusable:WHY.
-    A line may also have "path", and of each side "baseline_status", "baseline_content_type" and so on.
-    Exit status 2 when a line is no pair (each is named on stderr, the others are scored all the same).
+    Prints one JSON object per pair, {"id", "agreement", "flags", "signals"}, and the progress and a summary on stderr.
+    A pair that cannot be scored has the agreement null and a flag unusable:WHY. A line can also have "path", and for
+    each side "baseline_status", "baseline_content_type" and so on. Exit status 2 if a line is not a pair; such lines
+    are reported on stderr and the others are still scored.
     """
     settings, engine, chosen = _settings(config, workload, task)
     with ExitStack() as stack:
@@ -100,12 +106,12 @@ def _open(pairs: str, stack: ExitStack) -> Lines:
 
 
 def _standard_input() -> Lines:
-    """What may pause is read so that results do not wait for a whole batch."""
+    """Return stdin's lines; where stdin can pause, as lines that do not wait for a whole batch."""
     if sys.stdin is None:
         raise InputError("-: standard input is closed")
     try:
         return PipeLines(sys.stdin.fileno())
-    except (OSError, ValueError):  # no descriptor behind it
+    except (OSError, ValueError):  # stdin has no file descriptor
         return sys.stdin.buffer
 
 
@@ -127,7 +133,9 @@ def _workload(config: Config, name: str | None) -> Workload:
     if name is not None:
         return config.workload(name)
     if len(config.workloads) > 1:
-        raise UnknownWorkloadError(f"--workload: which one? (known: {', '.join(sorted(config.workloads))})")
+        raise UnknownWorkloadError(
+            f"--workload: must name one of the workloads (known: {', '.join(sorted(config.workloads))})"
+        )
     return next(iter(config.workloads.values()))
 
 

@@ -1,29 +1,27 @@
-"""``glidepath scorer``: scores pairs, and steers while it holds the lease."""
+"""``glidepath scorer``: run the scorer."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from scorer.scoring.worker.scoring_process.spawn_process import spawn
 
 
 def command(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
+    config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Run the scorer alone (scores pairs, steers when it holds the lease).
+    """Run the scorer: score pairs, and steer while it holds the lease.
 
-    Any number of replicas: all score, one at a time steers. State is only in Redis.
+    Run any number of replicas: all of them score, one at a time steers. All state is in Redis.
     """
     asyncio.run(_serve(config))
 
 
 async def _serve(path: Path) -> None:
-    # First of all: both processes have half a second of imports before them, and two cores to do them on.
+    # Spawned before the imports below: each process imports for half a second, and they run on two cores.
     child = await spawn()
     try:
         from glidepath.config import load_config

@@ -1,4 +1,4 @@
-"""``glidepath status``: where every workload stands, and what it waits for."""
+"""``glidepath status``: show the traffic share, phase and gates of each workload."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,7 +17,9 @@ from glidepath.config import Config
 from glidepath.records import SideStatus, Verdict, WorkloadStatus
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import Trouble
-from glidepath_ops.cli import redis_session
+from glidepath_ops.cli.redis_connection import with_redis
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
+from glidepath_ops.cli.steering_records import read_status
 
 STALE_S = 10.0
 PIPED_WIDTH = 200
@@ -27,11 +27,14 @@ _STYLE = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 
 
 def command(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = Path("glidepath.yaml"),
-    workload: Annotated[str | None, typer.Option("--workload", "-w", help="Only this one, with its gates.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object: workload → its status.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    workload: WorkloadFilter = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Show where every workload stands: share, phase, gates, what happens next."""
+    """Show the traffic share, phase and gates of each workload.
+
+    Gates are shown for one chosen workload, or for up to three workloads.
+    """
 
     troubles: dict[str, Trouble] = {}
 
@@ -42,15 +45,15 @@ def command(
         group = settings.scorer.group
         leader, holders = await scorer_groups.leader(redis, group), await scorer_groups.holders(redis, names)
         troubles.update({n: t for n, h in holders.items() if (t := scorer_groups.trouble(n, group, leader, h))})
-        return {name: await redis_session.read_status(redis, name) for name in names}
+        return {name: await read_status(redis, name) for name in names}
 
-    found = redis_session.with_redis(config, work)
+    found = with_redis(config, work)
     if as_json:
         typer.echo(json.dumps({name: asdict(status) if status else None for name, status in found.items()}))
         return
     console = Console()
     if not console.is_terminal:
-        console = Console(width=PIPED_WIDTH)  # a log or a pager: do not fold at 80 columns
+        console = Console(width=PIPED_WIDTH)  # in a log or a pager: do not wrap at 80 columns
     console.print(overview(found, time.time(), troubles))
     for status in found.values():
         if status is not None and (workload or len(found) <= 3):
@@ -60,7 +63,10 @@ def command(
 def overview(
     found: dict[str, WorkloadStatus | None], now: float, troubles: Mapping[str, Trouble] | None = None
 ) -> Table:
-    """One row a workload; ``now`` is Unix seconds; ``troubles`` say of a workload why its group does not steer it."""
+    """Return a table with one row per workload.
+
+    ``now``: Unix seconds. ``troubles``: for each workload that its group does not steer, the reason.
+    """
     table = Table(box=None, pad_edge=False)
     for heading in ("workload", "share", "phase", "step", "Envoys", "quality", "p99 base → cand", "next"):
         table.add_column(heading, overflow="fold")
@@ -71,7 +77,7 @@ def overview(
             table.add_row(name, "–", "–", "–", "–", "–", "–", why or "no scorer has steered it yet")
             continue
         age = now - status.updated_at_ms / 1000
-        late = f"[red]no news for {age:.0f} s: {'' if why else 'does a scorer run?'}[/] " if age > STALE_S else ""
+        late = f"[red]no update for {age:.0f} s: {'' if why else 'is a scorer running?'}[/] " if age > STALE_S else ""
         late += f"{why} " if why else ""
         table.add_row(
             name,
@@ -87,7 +93,7 @@ def overview(
 
 
 def gates(status: WorkloadStatus) -> Table:
-    """One row a gate of this workload."""
+    """Return a table with one row per gate of the workload."""
     requests, errors, least = status.candidate.requests, status.candidate.errors, status.min_samples
     wanted = f" of at least {least}" if requests < least else ""
     title = f"{status.workload}: {requests} requests{wanted}, {errors} errors in this step{_rescues(status.candidate)}"
@@ -104,17 +110,17 @@ def gates(status: WorkloadStatus) -> Table:
 
 
 def _rescues(candidate: SideStatus) -> str:
-    """What clients saw of the candidate's errors, where the baseline was asked in its place."""
+    """Return how many of the candidate's errors the baseline rescued, and how many rescues failed."""
     if not candidate.rescued and not candidate.rescues_failed:
         return ""
     return f" ({candidate.rescued} answered by the baseline, {candidate.rescues_failed} failed there too)"
 
 
 def missing(verdict: Verdict) -> str:
-    """How much more a decision would take."""
+    """Return how many more samples a decision needs, and how long they take."""
     if not verdict.missing:
         return ""
-    eta = "" if verdict.eta_s is None else f", about {verdict.eta_s:.0f} s at today's rate"
+    eta = "" if verdict.eta_s is None else f", about {verdict.eta_s:.0f} s at the current rate"
     return f"{verdict.missing} more samples{eta}"
 
 

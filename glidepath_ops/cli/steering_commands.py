@@ -1,4 +1,7 @@
-"""The commands by which a person steers: each writes a Command, and waits until the scorer has acted on it."""
+"""The commands with which a person steers a workload: hold, resume, promote, approve, rollback, retry, abort, ...
+
+Each sends a Command to the scorer through Redis and waits for the decision that answers it.
+"""
 
 from __future__ import annotations
 
@@ -15,151 +18,125 @@ from glidepath.config import Config
 from glidepath.errors import CommandRefusedError, InputError, UnreachableError
 from glidepath.records import Command, CommandKind, Decision
 from glidepath.redisio import RedisClient
-from glidepath_ops.cli import redis_session
+from glidepath_ops.cli.redis_connection import with_redis
+from glidepath_ops.cli.steering_options import steering_command
+from glidepath_ops.cli.steering_records import actor, send_command, wait_for_answer, wait_for_event
 
-Workload = Annotated[str, typer.Argument(help="The workload's name.")]
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the log.")]
-Percent = Annotated[float | None, typer.Option("--percent", min=0, max=100, help="The candidate's share.")]
-Force = Annotated[bool, typer.Option("--force", help="Also past a failing gate, a freeze window or a cool-down.")]
-MOST_WAIT_S = 86400.0
-Wait = Annotated[
-    float, typer.Option("--wait", min=0, max=MOST_WAIT_S, help="Seconds to wait until the scorer has acted.")
-]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Leave the command and do not wait.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The decision as one JSON object.")]
-DEFAULT = Path("glidepath.yaml")
-WAIT_S = 10.0
+Percent = Annotated[float | None, typer.Option("--percent", min=0, max=100, help="The candidate's share in percent.")]
+Force = Annotated[bool, typer.Option("--force", help="Ignore failing gates, freeze windows and the cool-down.")]
 
 
-def hold(
-    workload: Workload,
-    config: ConfigPath = DEFAULT,
-    reason: Reason = "",
-    wait: Wait = WAIT_S,
-    no_wait: NoWait = False,
-    as_json: AsJson = False,
-) -> None:
-    """Stop the automation of a workload where it is. Guards still take traffic back when they must."""
-    _order(config, workload, Command(CommandKind.HOLD, redis_session.actor(), reason), 0 if no_wait else wait, as_json)
+def _send(config: Path, workload: str, command: Command, wait: float, as_json: bool) -> None:
+    """Send the command; wait up to ``wait`` seconds for the scorer's decision and print it (0: do not wait)."""
+
+    async def work(settings: Config, redis: RedisClient) -> Decision | None:
+        settings.workload(workload)
+        command_id = await send_command(redis, workload, command)
+        if not wait:
+            print("the command was sent; the scorer will act on it", file=sys.stderr)  # noqa: T201
+            return None
+        decision = await wait_for_answer(redis, workload, command_id, wait)
+        if decision is not None and decision.event == "drill_started":
+            decision = await wait_for_event(redis, workload, decision.id, "drill", wait)
+        if decision is None:
+            raise UnreachableError(
+                f"no scorer acted on the command within {wait:g} s; the next scorer to steer will act on it"
+            )
+        return decision
+
+    decision = with_redis(config, work)
+    if decision is None:
+        return
+    if decision.event == "refused":
+        raise CommandRefusedError(f"{command.kind.value} {workload}: {decision.reason}")
+    typer.echo(json.dumps(asdict(decision)) if as_json else sentence(decision))
+    if decision.event == "drill" and decision.details.get("passed") is False:
+        raise InputError("the drill did not pass")
 
 
-def resume(
-    workload: Workload,
-    config: ConfigPath = DEFAULT,
-    reason: Reason = "",
-    wait: Wait = WAIT_S,
-    no_wait: NoWait = False,
-    as_json: AsJson = False,
-) -> None:
-    """Let the automation go on, after a hold, a curl or autopilot=0."""
-    _order(
-        config, workload, Command(CommandKind.RESUME, redis_session.actor(), reason), 0 if no_wait else wait, as_json
-    )
+@steering_command(_send)
+def hold() -> Command:
+    """Pause the automation of a workload at its current share.
+
+    Guard gates can still roll traffic back.
+    """
+    return Command(CommandKind.HOLD, actor())
 
 
-def promote(
-    workload: Workload,
-    config: ConfigPath = DEFAULT,
-    reason: Reason = "",
-    percent: Percent = None,
-    force: Force = False,
-    wait: Wait = WAIT_S,
-    no_wait: NoWait = False,
-    as_json: AsJson = False,
-) -> None:
-    """One step on, now: past gates that are inconclusive, never past one that fails unless forced."""
-    command = Command(CommandKind.PROMOTE, redis_session.actor(), reason, percent, force)
-    _order(config, workload, command, 0 if no_wait else wait, as_json)
+@steering_command(_send)
+def resume() -> Command:
+    """Resume the automation of a workload.
+
+    Ends a hold, a manual override of the weights, or autopilot=0.
+    """
+    return Command(CommandKind.RESUME, actor())
 
 
-def approve(
-    workload: Workload,
-    config: ConfigPath = DEFAULT,
-    reason: Reason = "",
-    force: Force = False,
-    wait: Wait = WAIT_S,
-    no_wait: NoWait = False,
-    as_json: AsJson = False,
-) -> None:
-    """Say yes to the step that waits for an approval."""
-    command = Command(CommandKind.APPROVE, redis_session.actor(), reason, force=force)
-    _order(config, workload, command, 0 if no_wait else wait, as_json)
+@steering_command(_send)
+def promote(percent: Percent = None, force: Force = False) -> Command:
+    """Move a workload to its next step now.
+
+    Inconclusive gates do not prevent it. A failing gate does, unless --force is given.
+    """
+    return Command(CommandKind.PROMOTE, actor(), percent=percent, force=force)
 
 
-def rollback(
-    workload: Workload,
-    config: ConfigPath = DEFAULT,
-    reason: Reason = "",
-    percent: Percent = None,
-    wait: Wait = WAIT_S,
-    no_wait: NoWait = False,
-    as_json: AsJson = False,
-) -> None:
-    """Traffic back to the baseline, now: to 0 %, or to --percent."""
-    command = Command(CommandKind.ROLLBACK, redis_session.actor(), reason, percent)
-    _order(config, workload, command, 0 if no_wait else wait, as_json)
+@steering_command(_send)
+def approve(force: Force = False) -> Command:
+    """Approve the step that is waiting for approval."""
+    return Command(CommandKind.APPROVE, actor(), force=force)
 
 
-def retry(
-    workload: Workload,
-    config: ConfigPath = DEFAULT,
-    reason: Reason = "",
-    force: Force = False,
-    wait: Wait = WAIT_S,
-    no_wait: NoWait = False,
-    as_json: AsJson = False,
-) -> None:
+@steering_command(_send)
+def rollback(percent: Percent = None) -> Command:
+    """Move traffic back to the baseline now.
+
+    The candidate's share becomes 0 %, or --percent.
+    """
+    return Command(CommandKind.ROLLBACK, actor(), percent=percent)
+
+
+@steering_command(_send)
+def retry(force: Force = False) -> Command:
     """Start again after a rollback or an abort, with fresh evidence."""
-    command = Command(CommandKind.RETRY, redis_session.actor(), reason, force=force)
-    _order(config, workload, command, 0 if no_wait else wait, as_json)
+    return Command(CommandKind.RETRY, actor(), force=force)
 
 
-def abort(
-    workload: Workload,
-    config: ConfigPath = DEFAULT,
-    reason: Reason = "",
-    wait: Wait = WAIT_S,
-    no_wait: NoWait = False,
-    as_json: AsJson = False,
-) -> None:
-    """Back to 0 % and stay there."""
-    _order(config, workload, Command(CommandKind.ABORT, redis_session.actor(), reason), 0 if no_wait else wait, as_json)
+@steering_command(_send)
+def abort() -> Command:
+    """Roll back to 0 % and stay there."""
+    return Command(CommandKind.ABORT, actor())
 
 
+@steering_command(_send, wait_s=180.0)
 def drill(
-    workload: Workload,
-    config: ConfigPath = DEFAULT,
-    reason: Reason = "",
-    percent: Percent = None,
-    force: Force = False,
-    wait: Annotated[
-        float, typer.Option("--wait", min=0, max=MOST_WAIT_S, help="Seconds to wait for the result.")
-    ] = 180.0,
-    no_wait: NoWait = False,
-    as_json: AsJson = False,
-) -> None:
-    """Prove the way back before it is needed: weights to 0, confirmed and drained, then restored; timed."""
-    command = Command(CommandKind.DRILL, redis_session.actor(), reason, percent, force)
-    _order(config, workload, command, 0 if no_wait else wait, as_json)
+    percent: Annotated[
+        float | None, typer.Option("--percent", min=0, max=100, help="Share for the drill if the candidate is at 0 %.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Drill also at a large share, or with failing gates.")] = False,
+) -> Command:
+    """Rehearse a rollback and measure how long it takes.
+
+    Sets the candidate's weight to 0, waits until Envoy confirms it and traffic has drained, then restores the weight.
+    """
+    return Command(CommandKind.DRILL, actor(), percent=percent, force=force)
 
 
+@steering_command(_send)
 def shadow(
-    workload: Workload,
-    share: Annotated[str, typer.Argument(metavar="PERCENT|auto", help="Of the requests; auto: as configured.")],
-    config: ConfigPath = DEFAULT,
-    reason: Reason = "",
-    wait: Wait = WAIT_S,
-    no_wait: NoWait = False,
-    as_json: AsJson = False,
-) -> None:
-    """Copy another share of the requests to the other side, until auto. The candidate's own share stays as it is."""
-    command = Command(CommandKind.SHADOW, redis_session.actor(), reason, parse_shadow(share))
-    _order(config, workload, command, 0 if no_wait else wait, as_json)
+    share: Annotated[
+        str, typer.Argument(metavar="PERCENT|auto", help="Percent of the requests to copy; auto: as configured.")
+    ],
+) -> Command:
+    """Set the share of requests to copy to the other side.
+
+    It applies until `glidepath shadow WORKLOAD auto`. The candidate's share of live traffic does not change.
+    """
+    return Command(CommandKind.SHADOW, actor(), percent=parse_shadow(share))
 
 
 def parse_shadow(text: str) -> float | None:
-    """``"12.5"`` or ``"12.5%"`` → 12.5, ``"auto"`` → None. Raises InputError."""
+    """Return 12.5 for ``"12.5"`` or ``"12.5%"``, None for ``"auto"``. Raises InputError for anything else."""
     if text.strip().lower() == "auto":
         return None
     try:
@@ -171,41 +148,17 @@ def parse_shadow(text: str) -> float | None:
     return share
 
 
-def _order(path: Path, workload: str, command: Command, wait: float, as_json: bool) -> None:
-    async def work(config: Config, redis: RedisClient) -> Decision | None:
-        config.workload(workload)
-        command_id = await redis_session.send(redis, workload, command)
-        if not wait:
-            print("left for the scorer", file=sys.stderr)  # noqa: T201
-            return None
-        decision = await redis_session.outcome(redis, workload, command_id, wait)
-        if decision is not None and decision.event == "drill_started":
-            decision = await redis_session.next_event(redis, workload, decision.id, "drill", wait)
-        if decision is None:
-            raise UnreachableError(f"no scorer acted on it within {wait:g} s; it acts as soon as one steers")
-        return decision
-
-    decision = redis_session.with_redis(path, work)
-    if decision is None:
-        return
-    if decision.event == "refused":
-        raise CommandRefusedError(f"{command.kind.value} {workload}: {decision.reason}")
-    typer.echo(json.dumps(asdict(decision)) if as_json else sentence(decision))
-    if decision.event == "drill" and decision.details.get("passed") is False:
-        raise InputError("the drill did not pass")
-
-
 def headline(decision: Decision) -> str:
-    """What happened to which workload."""
+    """Return the workload, the event, the candidate's share and the phase."""
     share = f"{decision.to_percent:g} %"
     if decision.from_percent != decision.to_percent:
         share = f"{decision.from_percent:g} % → {share}"
-    words = decision.event.replace("_", " ")
+    event = decision.event.replace("_", " ")
     if decision.event in ("shadow", "adopt_shadow"):
-        share = f"candidate at {share}"  # what was set is another share
-    return f"{decision.workload}: {words}, {share}, now {decision.phase.replace('_', ' ')}"
+        share = f"candidate at {share}"  # the share that was set is the share of copies
+    return f"{decision.workload}: {event}, {share}, now {decision.phase.replace('_', ' ')}"
 
 
 def sentence(decision: Decision) -> str:
-    """One line for people."""
+    """Return the decision as one line: the headline and the reason."""
     return f"{headline(decision)}: {decision.reason}"

@@ -1,4 +1,4 @@
-"""``glidepath up``."""
+"""``glidepath up``: run Envoy, Redis, extproc and the scorer on this machine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from glidepath.config import Config, load_config
 from glidepath.errors import GlidepathError
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.local.curl_guide import guide
 from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
 from glidepath_ops.local.process_list import config_file, our_services
@@ -21,24 +22,21 @@ ADMIN_PORT, REDIS_PORT = 9901, 6379
 
 
 def command(
-    config_path: Annotated[
-        Path, typer.Option("-c", "--config", metavar="PATH", help="The configuration, a file or a directory.")
-    ] = Path("glidepath.yaml"),
+    config: ConfigPath = DEFAULT_CONFIG,
     data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where Redis keeps its data, and the logs and rendered files go.")
+        Path, typer.Option(metavar="DIR", help="Directory for Redis' data, the logs and the rendered files.")
     ] = Path(".glidepath"),
 ) -> None:
-    """Run everything for your own backends on this machine, until Ctrl-C.
+    """Run Envoy, Redis, extproc and the scorer on this machine for your own backends.
 
-    Envoy and Redis are started here unless the file names running ones (envoy.admin, redis.url). What dies is started
-    again. Logs, rendered configuration and Redis' data are in DIR, and survive.
+    Runs until Ctrl-C and restarts a process that dies. It does not start Envoy or Redis if the configuration names
+    running ones (envoy.admin, redis.url). The logs, the rendered configuration and Redis' data stay in DIR.
     """
-    config = load_config(config_path)
-    folder = data.resolve()
+    settings, folder = load_config(config), data.resolve()
     with Interrupt(), Stack() as stack:
-        effective = _start(config, config_path, folder, stack)
+        effective = _start(settings, config, folder, stack)
         typer.echo("\n".join(guide(effective, config_file(folder))))
-        typer.echo(f"\nlogs: {folder}/logs   rendered for Envoy: {folder}/envoy.yaml   Ctrl-C stops everything")
+        typer.echo(f"\nlogs: {folder}/logs   Envoy's configuration: {folder}/envoy.yaml   Ctrl-C stops everything")
         try:
             _watch(stack)
         except KeyboardInterrupt:
@@ -46,7 +44,7 @@ def command(
 
 
 def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Config:
-    """Start all of it; returns the configuration with the addresses of what was started here."""
+    """Start everything; return the configuration with the addresses of the Envoy and the Redis that were started."""
     own_envoy, own_redis = not config.envoy.admin, config.redis.url is None
     if own_envoy:
         check_free(config, config_path)

@@ -1,4 +1,4 @@
-"""``glidepath validate``: the configuration, what is rendered from it, or an Envoy file that a person has edited."""
+"""``glidepath validate``: check glidepath.yaml and its rendered bootstrap, or an edited Envoy bootstrap."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from glidepath.config import load_config
 from glidepath.config.loader import locate
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.snippets import Json
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy, load_envoy_file
@@ -18,18 +19,16 @@ from scorer.steering.planning.unprovable_limits import of_workload
 
 
 def command(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration, a file or a directory.")] = Path(
-        "glidepath.yaml"
-    ),
+    config: ConfigPath = DEFAULT_CONFIG,
     envoy: Annotated[
-        Path | None, typer.Option(help="Check this Envoy bootstrap instead (one that was rendered, then edited).")
+        Path | None, typer.Option(metavar="FILE", help="Check this Envoy bootstrap instead, e.g. one that you edited.")
     ] = None,
 ) -> None:
-    """Check glidepath.yaml and what is rendered from it; nothing is started.
+    """Check glidepath.yaml and the Envoy configuration rendered from it.
 
-    Gates that can never pass are warned of on stderr; `glidepath plan` says more.
-    With --envoy: an Envoy bootstrap's fields, and that its splits sum to 10000 with the candidate first.
-    Exit status 2 with one line for what is wrong.
+    Starts nothing. Warns on stderr about gates that can never pass; `glidepath plan` explains them. With --envoy:
+    checks the fields of a bootstrap, and that each of its splits sums to 10000 with the candidate first. Exit status 2
+    and one line on stderr if something is wrong.
     """
     if envoy is not None:
         _check(load_envoy_file(envoy), envoy)
@@ -48,12 +47,12 @@ def command(
 
 def _check(bootstrap: Json, path: Path) -> None:
     check_strict(bootstrap)
-    _ok("every field is one of Envoy's API (envoy-data-plane)")
+    _ok("every field belongs to Envoy's API (envoy-data-plane)")
     workloads = check_splits(bootstrap)
-    _ok(f"splits: candidate first, sum 10000: {', '.join(workloads) or 'none of ours'}")
+    _ok(f"splits: candidate first, sum 10000: {', '.join(workloads) or 'no split of Glidepath'}")
     binary = check_with_envoy(path)
     if binary is None:
-        typer.echo("--  no Envoy here: envoy --mode validate was left out")
+        typer.echo("--  no Envoy found: envoy --mode validate was skipped")
     else:
         _ok("envoy --mode validate")
 

@@ -22,7 +22,7 @@ from glidepath.keys import WorkloadKeys, fence_key, lease_key
 from glidepath.records import Command, CommandKind, WorkloadStatus, to_json
 from glidepath.redisio import RedisClient, connect
 from glidepath.scorer_groups import LIVE_S, Holder
-from glidepath_ops.cli.redis_session import read_status
+from glidepath_ops.cli.steering_records import read_status
 from glidepath_ops.doctor.gather_facts import gather_redis
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.ownership import LOOK_S, Watch

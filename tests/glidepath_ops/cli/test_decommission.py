@@ -53,7 +53,7 @@ async def test_before_the_end_it_says_no_and_leaves_nothing(cli: Cli, tmp_path: 
     status, out, _ = await cli("chat", "--archive", str(tmp_path / "end.tar.gz"))
     assert status == 1
     assert "50 % at the candidate" in out
-    assert "not yet" in out
+    assert "blocked" in out
     assert not (tmp_path / "end.tar.gz").exists()
     assert await cli.log() == []
 
@@ -88,7 +88,7 @@ async def test_by_force_the_log_says_against_what(cli: Cli, tmp_path: Path) -> N
     status, _, _ = await cli("chat", "--archive", str(tmp_path / "e.tar.gz"), "--force", "--reason", "budget ends")
     assert status == 1
     (decision,) = await cli.log()
-    assert decision.reason == "budget ends; forced against: validated"
+    assert decision.reason == "budget ends; forced despite: validated"
 
 
 async def test_without_a_workload_it_shows_the_order(cli: Cli) -> None:

@@ -1,4 +1,4 @@
-"""The entry point: what becomes of output that nobody takes."""
+"""The CLI's entry point: help lines, and what happens when standard output cannot be written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from glidepath_ops.cli.main import COMMANDS, build_app
 from tests.support.evidence import BACKENDS
 
 RUN = (sys.executable, "-c", "from glidepath_ops.cli import main; main()")
@@ -41,6 +43,12 @@ def commands(config: Path, events: Path) -> tuple[tuple[str, ...], ...]:
     )
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_and_each_commands_own_help_begin_alike(name: str) -> None:
+    shown = CliRunner().invoke(build_app(name), [name, "--help"], env={"COLUMNS": "200"})
+    assert COMMANDS[name][1] in shown.output
+
+
 def test_a_full_disk_is_one_line_and_exit_2(commands: tuple[tuple[str, ...], ...]) -> None:
     for command in commands:
         with open("/dev/full", "w") as full:
@@ -48,7 +56,7 @@ def test_a_full_disk_is_one_line_and_exit_2(commands: tuple[tuple[str, ...], ...
         assert (done.returncode, done.stderr) == (2, FULL)
 
 
-def test_a_reader_that_has_gone_is_nobodys_error(commands: tuple[tuple[str, ...], ...]) -> None:
+def test_a_reader_that_closed_the_pipe_is_not_reported(commands: tuple[tuple[str, ...], ...]) -> None:
     for command in commands:
         read, write = os.pipe()
         os.close(read)
@@ -62,7 +70,7 @@ def closed(*command: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_results_that_a_closed_standard_output_loses_are_one_line_and_exit_2(
+def test_results_lost_to_a_closed_standard_output_are_one_line_and_exit_2(
     commands: tuple[tuple[str, ...], ...], tmp_path: Path
 ) -> None:
     pairs = tmp_path / "pairs.jsonl"

@@ -53,5 +53,5 @@ def test_a_workload_that_its_group_does_not_steer_says_why() -> None:
         console.print(overview({"chat": status, "new": None}, now=200.0, troubles={"chat": trouble, "new": trouble}))
     shown = captured.get()
     assert shown.count("x[1] holds the lease; give each file a group") == 2
-    assert "no news for 101 s" in shown
-    assert "does a scorer run?" not in shown
+    assert "no update for 101 s" in shown
+    assert "is a scorer running?" not in shown

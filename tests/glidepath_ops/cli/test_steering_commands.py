@@ -20,7 +20,7 @@ from glidepath.keys import WorkloadKeys
 from glidepath.records import Decision
 from glidepath.redisio import connect
 from glidepath_ops.cli.log import lines
-from glidepath_ops.cli.redis_session import actor
+from glidepath_ops.cli.steering_records import actor
 from glidepath_ops.local.child_process import free_ports
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.lease import Lease
@@ -152,12 +152,12 @@ async def test_mistakes_are_one_line_and_exit_2(cli: Cli) -> None:
         (("status", "--workload", "nope"), "unknown workload 'nope' (known: chat)"),
         (("promote", "nope"), "unknown workload 'nope' (known: chat)"),
         (("approve", "chat"), "nothing waits for an approval"),
-        (("log", "annotate", "soon", "--cause", "x"), "is no id of a decision"),
+        (("log", "annotate", "soon", "--cause", "x"), "is not the id of a decision"),
         (("log", "annotate", "1-1", "--cause", "x"), "no decision 1-1 in the log of chat"),
         (("log", "annotate", "1", "--cause", "x"), "no decision 1 in the log of chat"),
-        (("log", "annotate", "²-1", "--cause", "x"), "'²-1' is no id of a decision (as `glidepath log` shows them"),
-        (("log", "annotate", "9" * 21 + "-0", "--cause", "x"), "is no id of a decision"),
-        (("log", "annotate", str(2**64), "--cause", "x"), "is no id of a decision"),
+        (("log", "annotate", "²-1", "--cause", "x"), "'²-1' is not the id of a decision (`glidepath log` shows them"),
+        (("log", "annotate", "9" * 21 + "-0", "--cause", "x"), "is not the id of a decision"),
+        (("log", "annotate", str(2**64), "--cause", "x"), "is not the id of a decision"),
         (("log", "annotate", "1-1", "--cause", " "), "--cause: is empty"),
     ]:
         status, out, err = await cli(*arguments)
@@ -178,7 +178,7 @@ async def test_without_a_scorer_a_command_says_that_nobody_acted_and_stays(file:
     cli, config = Cli(file), load_config(file)
     status, _, err = await cli("hold", "chat", "--wait", "0.2")
     assert status == 2
-    assert "no scorer acted on it within 0.2 s" in err
+    assert "no scorer acted on the command within 0.2 s" in err
     assert (await cli("resume", "chat", "--no-wait"))[0] == 0
     _, out, _ = await cli("status")
     assert "no scorer has steered it yet" in out
@@ -236,7 +236,7 @@ async def test_an_id_that_two_workloads_have_asks_which_one(twins: Path) -> None
     await redis.aclose()
     status, _, err = await Cli(twins)("log", "annotate", "5", "--cause", "x")
     assert status == 2
-    assert "which one is meant, with --workload? (5-0 of " in err
+    assert "several decisions have this id; choose one with --workload (5-0 of " in err
 
 
 def test_a_user_with_a_number_but_no_name_can_steer() -> None:

@@ -142,7 +142,7 @@ def test_the_command_adds_shows_the_diff_and_takes_out_again(tmp_path: Path) -> 
     ("arguments", "reason"),
     [
         (["--into", "nothing.yaml", "--remove"], "nothing.yaml: cannot be read"),
-        (["--into", "boot.json"], "JSON takes no comments"),
+        (["--into", "boot.json"], "is JSON, which has no comments"),
         (["--remove"], "--remove goes with --into"),
         (["nonsense"], "unknown target 'nonsense' (allowed: envoy"),
     ],

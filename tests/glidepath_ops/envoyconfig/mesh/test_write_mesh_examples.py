@@ -82,7 +82,7 @@ def test_places_are_taken_from_the_options() -> None:
         (["istio", "--context", "ambient"], "allowed: gateway, sidecar"),
         (["istio", "--context", "sidecar"], "--workload-selector"),
         (["istio", "--workload-selector", "app"], "KEY=VALUE"),
-        (["istio", "--into", "x.yaml"], "target envoy"),
+        (["istio", "--into", "x.yaml"], "No such option: --into"),
         (["envoy-gateway", "--capture", "magic"], "allowed: patch, policy"),
         (["envoy-gateway", "-o", "/proc/nowhere"], "cannot be written"),
         (["linkerd"], "allowed: envoy, istio, envoy-gateway"),

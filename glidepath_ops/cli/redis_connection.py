@@ -1,0 +1,43 @@
+"""Run a command's work with the loaded configuration and a connected Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from redis.exceptions import RedisError
+
+from glidepath.config import Config, load_config
+from glidepath.config.loader import locate
+from glidepath.errors import ConfigError, UnreachableError, error_text
+from glidepath.redisio import RedisClient, check, connect, without_password
+
+T = TypeVar("T")
+Work = Callable[[Config, RedisClient], Awaitable[T]]
+
+
+def with_redis(path: Path, work: Work[T]) -> T:
+    """Return the result of ``work``, called with the configuration at ``path`` and a Redis client that was checked.
+
+    Raises ConfigError if redis.url is not set, UnreachableError if Redis does not answer or fails during the work.
+    """
+    config = load_config(path)
+    if config.redis.url is None:
+        raise ConfigError(
+            f"{path}: redis.url: is not set; `glidepath up` prints the configuration of the Redis that it starts"
+        )
+    return asyncio.run(_run(config, work, locate(path, "redis", "url")))
+
+
+async def _run(config: Config, work: Work[T], where: str) -> T:
+    client = connect(config.redis)
+    try:
+        await check(client, config.redis, where)
+        return await work(config, client)
+    except (RedisError, OSError) as error:
+        url = without_password(config.redis.url or "")
+        raise UnreachableError(f"{where}: {url}: {error_text(error)}") from error
+    finally:
+        await client.aclose()

@@ -1,0 +1,83 @@
+"""What ``glidepath render`` does with the rendered text: print it, write it, or insert it into an existing file."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+
+from glidepath.config import load_config
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.into_bootstrap import Place, add
+from glidepath_ops.envoyconfig.mesh.resource_files import RESOURCES, write_all
+from glidepath_ops.envoyconfig.yaml_insertion import remove
+
+
+def print_or_write(text: str, output: Path | None) -> None:
+    """Print ``text``, or write it to the file ``output``. Raises InputError."""
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    _write(output, text)
+    typer.echo(f"wrote {output}", err=True)
+
+
+def print_or_write_files(files: Mapping[str, str], output: Path | None) -> None:
+    """Write every file if ``output`` is a folder; else print or write only what ``kubectl apply -f`` accepts."""
+    if output is not None and output.suffix not in (".yaml", ".yml"):
+        for path in write_all(files, output):
+            typer.echo(f"wrote {path}", err=True)
+        return
+    print_or_write(files[RESOURCES], output)
+    for name in files:
+        if name != RESOURCES:
+            typer.echo(f"not shown: {name}, which the pods need too; -o FOLDER writes all files", err=True)
+
+
+def insert_into_file(source: Path, output: Path, *, config: Path | None, place: Place, dry_run: bool) -> None:
+    """Insert Glidepath into the bootstrap ``source``, show the diff, and write ``output`` unless ``dry_run``.
+
+    ``config``: the configuration's path; None: remove Glidepath from the bootstrap. Raises InputError, ConfigError.
+    """
+    before = _read(source)
+    after = remove(before) if config is None else add(before, load_config(config), str(source), place)
+    diff = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), str(source), str(output)
+    )
+    shown = "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in diff)
+    typer.echo(shown, nl=False)
+    if dry_run:
+        return
+    _write(output, after)
+    done = "nothing to change in" if after == before else "wrote"
+    typer.echo(f"{done} {output}; check it with: envoy --mode validate -c {output}", err=True)
+
+
+def _read(source: Path) -> str:
+    if source.suffix == ".json":
+        raise InputError(
+            f"{source}: is JSON, which has no comments to mark the inserted lines; convert it to YAML, which Envoy "
+            "also reads"
+        )
+    try:
+        return source.read_bytes().decode()
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: is not UTF-8 text (byte {error.start})") from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the file atomically: Envoy must never restart with a half-written bootstrap."""
+    try:
+        mode = path.stat().st_mode if path.exists() else None
+        with tempfile.NamedTemporaryFile("wb", dir=path.resolve().parent, delete=False) as draft:
+            draft.write(text.encode())
+        Path(draft.name).chmod(mode if mode is not None else 0o644)
+        os.replace(draft.name, path.resolve())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,50 @@
+"""The decorator that gives every steering command its shared arguments and options."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glidepath.records import Command
+from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, Reason, Workload
+
+MAX_WAIT_S = 86400.0
+Wait = Annotated[float, typer.Option("--wait", min=0, max=MAX_WAIT_S, help="Seconds to wait for the scorer's answer.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Send the command and do not wait for the answer.")]
+
+Build = Callable[..., Command]
+Send = Callable[[Path, str, Command, float, bool], None]
+
+
+def steering_command(send: Send, wait_s: float = 10.0) -> Callable[[Build], Callable[..., None]]:
+    """Make a CLI command of a function that builds a Command from its own options.
+
+    The CLI command takes the workload, then the function's parameters, then the shared options. It adds the
+    reason to the Command and calls ``send`` with the configuration's path, the workload, the Command, the seconds
+    to wait (default ``wait_s``; 0: do not wait), and whether to print JSON.
+    """
+
+    def decorate(build: Build) -> Callable[..., None]:
+        def run(
+            workload: Workload,
+            config: ConfigPath = DEFAULT_CONFIG,
+            reason: Reason = "",
+            wait: Wait = wait_s,
+            no_wait: NoWait = False,
+            as_json: AsJson = False,
+            **own: Any,
+        ) -> None:
+            send(config, workload, replace(build(**own), reason=reason), 0 if no_wait else wait, as_json)
+
+        first, *shared, _ = inspect.signature(run, eval_str=True).parameters.values()
+        own = inspect.signature(build, eval_str=True).parameters.values()
+        run.__name__, run.__doc__ = build.__name__, build.__doc__
+        run.__signature__ = inspect.Signature([first, *own, *shared])  # type: ignore[attr-defined]  # Typer reads it
+        return run
+
+    return decorate
