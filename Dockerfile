@@ -54,6 +54,7 @@ USER 10001:10001
 ENTRYPOINT ["glidepath"]
 CMD ["--help"]
 
+# See ADR 0070.
 FROM redis:7-bookworm AS redis
 # A new volume takes its owner from here: so Redis runs as the same user as everything else.
 RUN install -d -o 10001 -g 10001 -m 0750 /var/lib/glidepath

@@ -2,7 +2,7 @@
 
 ``make bench-overhead``: the same backend (20 ms), the same open-loop Poisson load, in short rounds that take turns, so
 that noise hits all arms alike. Glidepath's arm has everything of the data path: every request captured, teed through
-Envoy to the other side, and written to Redis.
+Envoy to the other side, and written to Redis. See ADR 0063.
 """
 
 from __future__ import annotations

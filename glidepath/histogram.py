@@ -2,7 +2,7 @@
 
 The buckets are those of OpenTelemetry's exponential histogram at scale 6: base 2**(1/64), bucket ``i`` holds
 ``(base**i, base**(i+1)]``, so a value is known to within ±0.55 %. Sums of histograms are exact: counts add.
-Source: OpenTelemetry metrics data model, "ExponentialHistogram".
+Source: OpenTelemetry metrics data model, "ExponentialHistogram". See ADR 0004.
 """
 
 from __future__ import annotations

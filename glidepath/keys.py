@@ -135,7 +135,10 @@ def autopilot_key(workload: str) -> str:
 
 
 def fallback_cluster(candidate: str, baseline: str) -> str:
-    """The composite cluster that tries the candidate, then the baseline; the candidate's entry in the split."""
+    """The composite cluster that tries the candidate, then the baseline; the candidate's entry in the split.
+
+    See ADR 0003.
+    """
     return f"{candidate}-or-{baseline}"
 
 

@@ -1,6 +1,6 @@
 """What people and tools read and write in Redis as JSON: status, commands, decisions.
 
-JSON, not protobuf, because a person with ``redis-cli`` at 3 a.m. must be able to read it.
+JSON, not protobuf, because a person with ``redis-cli`` at 3 a.m. must be able to read it. See ADR 0005.
 """
 
 from __future__ import annotations

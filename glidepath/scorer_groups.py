@@ -1,7 +1,7 @@
 """Who steers a workload: which group of scorers, how lately; and what is wrong where it is not the one that should.
 
 Scorers of one ``scorer.group`` share a lease, and the one that holds it steers the workloads of *its* file. So files
-with different workloads need groups of their own: otherwise the others' workloads are steered by nobody.
+with different workloads need groups of their own: otherwise the others' workloads are steered by nobody. See ADR 0128.
 """
 
 from __future__ import annotations

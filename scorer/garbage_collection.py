@@ -1,4 +1,4 @@
-"""Garbage collection in a process that ticks four times a second for weeks."""
+"""Garbage collection in a process that ticks four times a second for weeks. See ADR 0111."""
 
 from __future__ import annotations
 

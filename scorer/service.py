@@ -1,4 +1,4 @@
-"""One scorer process: the score loop, the steer loop, health and metrics; ends cleanly on SIGTERM."""
+"""One scorer process: the score loop, the steer loop, health and metrics; ends cleanly on SIGTERM. See ADR 0131."""
 
 from __future__ import annotations
 

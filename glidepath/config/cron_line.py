@@ -2,7 +2,7 @@
 
 A line with a fixed time of day (neither minute nor hour begins with ``*``) happens once a day: where the clock skips
 its time, at the end of the gap; where the clock repeats it, the first time. Any other line follows the clock: a
-repeated hour matches twice, a skipped one not at all. Source: cron(8) of Debian, "daylight saving time".
+repeated hour matches twice, a skipped one not at all. Source: cron(8) of Debian, "daylight saving time". See ADR 0114.
 """
 
 from __future__ import annotations

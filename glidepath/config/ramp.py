@@ -136,7 +136,7 @@ class RampSection(Section):
         return self
 
     def rules_at(self, percent: float) -> Rules:
-        """The rules in force at a share of 0 to 100 percent, see ``step_at``."""
+        """The rules in force at a share of 0 to 100 percent, see ``step_at``. See ADR 0127."""
         step = step_at(self.steps, percent)
         own = self.at.get(step, _NO_RULES)
         hold = self.hold if step or self.shadow_hold is None else self.shadow_hold

@@ -1,4 +1,7 @@
-"""What must be true, and what is to be done, before a baseline is switched off. Pure: facts in, a checklist out."""
+"""What must be true, and what is to be done, before a baseline is switched off. Pure: facts in, a checklist out.
+
+See ADR 0092.
+"""
 
 from __future__ import annotations
 

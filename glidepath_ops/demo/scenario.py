@@ -2,7 +2,7 @@
 
 The gates are the production ones with wider limits: at some tens of requests a second a step must be decidable within
 seconds, and no honest statistics can see half a percentage point of errors in fifty samples
-(docs/how-to/run-the-demo.md).
+(docs/how-to/run-the-demo.md). See ADR 0061.
 """
 
 from __future__ import annotations

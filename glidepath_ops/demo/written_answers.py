@@ -1,4 +1,4 @@
-"""What the demo's clients ask and its two backends answer."""
+"""What the demo's clients ask and its two backends answer. See ADR 0060."""
 
 from __future__ import annotations
 

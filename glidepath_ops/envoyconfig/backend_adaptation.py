@@ -1,4 +1,7 @@
-"""Per-backend adaptation: parameters from the configuration, written safely above the Lua text that uses them."""
+"""Per-backend adaptation: parameters from the configuration, written safely above the Lua text that uses them.
+
+See ADR 0011.
+"""
 
 from __future__ import annotations
 

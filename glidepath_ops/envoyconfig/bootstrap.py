@@ -108,6 +108,7 @@ def _live(config: Config) -> Json:
     return noted("Where clients call.", _listener("glidepath-live", config.envoy.listen, manager))
 
 
+# See ADR 0072.
 def shadow_listener(config: Config) -> Json:
     """Where the tee's copies come in."""
     manager = _manager(config, SHADOW_STATS, keys.SHADOW_LOG, shadow_routes(config))

@@ -19,6 +19,7 @@ from glidepath_ops.envoyconfig.snippets import TYPE, Json, address, assignment, 
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+# See ADR 0073.
 _LISTENS = {
     "timeout": "1s",
     "interval": "1s",
@@ -27,8 +28,10 @@ _LISTENS = {
     "healthy_threshold": 1,
     "tcp_health_check": {},
 }
+# See ADR 0010.
 RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
 BUSY = [429]
+# See ADR 0094.
 DENIED = [401, 403]  # no fault of the client's where the client's own credential does not go there
 
 

@@ -177,6 +177,7 @@ def _shadow_route(config: Config, name: str, backend: str) -> Json:
     }
 
 
+# See ADR 0012.
 def _not_found(name: str, message: str) -> Json:
     body = {"error": {"message": f"glidepath: {message}", "type": "invalid_request_error", "code": "no_route"}}
     kind = {

@@ -1,6 +1,8 @@
 """Child processes that end with their parent, whatever ends it.
 
 ``PR_SET_PDEATHSIG`` makes the kernel stop a child whose parent is gone: an interrupted demo leaves nothing behind.
+
+See ADR 0062.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Semantics relied upon, from its jsonpatch package: ``jsonPath`` finds elements, ``path`` is put behind each; an ``add``
 at an element of a list lands before it; parents that are missing are made; ``add`` with neither is a whole resource;
 after every single operation the resource must be valid, and one that is not is left out with an error in the status.
+
+See ADR 0080 and ADR 0081.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Semantics relied upon, from pilot's envoyfilter package: HTTP_ROUTE INSERT_FIRST without a route match puts a route at
 the head of the virtual host, one patch after the other, so the patches stand in reverse order; HTTP_FILTER
 INSERT_BEFORE keeps the patches' order; NETWORK_FILTER MERGE appends to the manager's repeated fields; BOOTSTRAP MERGE
-is applied by the agent before Envoy starts and only with BOOTSTRAP_XDS_AGENT=true.
+is applied by the agent before Envoy starts and only with BOOTSTRAP_XDS_AGENT=true. See ADR 0082.
 """
 
 from __future__ import annotations

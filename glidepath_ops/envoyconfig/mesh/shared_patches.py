@@ -58,7 +58,7 @@ def _woken(route: Json, own_ids: bool) -> Json:
 
 
 def own_id() -> Json:
-    """Pairs are kept by the request id, and an application may send one id with several calls."""
+    """Pairs are kept by the request id, and an application may send one id with several calls. See ADR 0083."""
     return {"@type": _ON["@type"], "config": set_header("x-request-id", "%UNIQUE_ID%")}
 
 

@@ -1,4 +1,7 @@
-"""Puts a choice together, piece by piece. JSON bodies go the way of streams, so that both forms give equal answers."""
+"""Puts a choice together, piece by piece. JSON bodies go the way of streams, so that both forms give equal answers.
+
+See ADR 0031.
+"""
 
 from __future__ import annotations
 

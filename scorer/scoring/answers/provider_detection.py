@@ -1,4 +1,7 @@
-"""Which form a body was written in. Its shape decides, as the two sides may speak differently; the path breaks ties."""
+"""Which form a body was written in. Its shape decides, as the two sides may speak differently; the path breaks ties.
+
+See ADR 0030.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Bounded, strict reading of untrusted JSON and its fields. What does not fit raises :class:`UnusableBodyError`."""
+"""Bounded, strict reading of untrusted JSON and its fields. What does not fit raises :class:`UnusableBodyError`.
+
+See ADR 0126.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,10 @@ def read_json(text: str, what: str = "body") -> object:
 
 
 def try_json(text: str, what: str) -> tuple[object, str]:
-    """(value, "") or (None, why not), for JSON that a model wrote: if that is broken, it is still its answer."""
+    """(value, "") or (None, why not), for JSON that a model wrote: if that is broken, it is still its answer.
+
+    See ADR 0032.
+    """
     try:
         value = read_json(text, what)
     except UnusableBodyError as error:

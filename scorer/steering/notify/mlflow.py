@@ -1,7 +1,7 @@
 """The model registry is told how its model fared: MLflow's REST API, by the HTTP client that is here anyway.
 
 The candidate's model version gets the tag ``glidepath.status`` and the alias of the same value. Source: MLflow's
-REST API, ``model-versions/set-tag``, ``registered-models/alias``, ``model-versions/search``.
+REST API, ``model-versions/set-tag``, ``registered-models/alias``, ``model-versions/search``. See ADR 0054.
 """
 
 from __future__ import annotations

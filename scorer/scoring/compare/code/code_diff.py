@@ -2,6 +2,8 @@
 
 Blocks in fences and `spans` are compared where both texts have as many of them: the prose signals read code only as
 words, and see neither ``**`` for ``*`` nor a moved ``return``. Cost: nothing without code, else 50 to 100 µs a block.
+
+See ADR 0122.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Blind: it is told neither which side is which nor which model wrote what, and the order is drawn per pair.
 The cheap signals come first; only pairs that they leave in doubt are asked about, and no more than a day's budget.
+
+See ADR 0036.
 """
 
 from __future__ import annotations

@@ -260,6 +260,7 @@ def within(a: int | float, b: int | float, tolerance: float | str) -> bool:
     return abs(x - y) <= allowed
 
 
+# See ADR 0126.
 _ROUNDING = Fraction(1, 2**50)  # eight steps of a double
 
 
