@@ -83,7 +83,7 @@ class WorkloadKeys:
 
     @property
     def queue(self) -> str:
-        """Hash; ``acked``: pairs that a scorer is done with; the rest: scoring/worker/retention_loss.py."""
+        """Hash; ``acked``: pairs that scorers acknowledged; the other fields: scoring/worker/redis_scripts.py."""
         return self._key("queue")
 
     def noise(self, baseline: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis.asyncio
@@ -50,3 +51,11 @@ async def redis_url(redis_server: tuple[Child, int]) -> str:
     await client.flushall()
     await client.aclose()
     return url
+
+
+@pytest.fixture
+async def redis_client(redis_url: str) -> AsyncIterator[Any]:
+    """A client of that Redis, emptied."""
+    client = redis.asyncio.from_url(redis_url)
+    yield client
+    await client.aclose()

@@ -67,7 +67,7 @@ async def stop_with_pairs_in_hand(system: System) -> None:
     await eventually(caught)
 
 
-async def test_a_scorer_killed_with_pairs_in_hand_loses_none_and_counts_none_twice(tmp_path: Path) -> None:
+async def test_the_pairs_of_a_killed_scorer_are_scored_exactly_once(tmp_path: Path) -> None:
     async with traffic(tmp_path, scorer=True) as under_way:
         system = under_way.system
         await stop_with_pairs_in_hand(system)
@@ -80,7 +80,7 @@ async def test_a_scorer_killed_with_pairs_in_hand_loses_none_and_counts_none_twi
         assert await assert_each_pair_once(system) > 100
 
 
-async def test_pairs_arrive_scored_with_both_sides_numbers(tmp_path: Path) -> None:
+async def test_results_have_the_facts_of_both_sides(tmp_path: Path) -> None:
     async with TestServer(written("cloud").app()) as cloud, TestServer(written("onprem").app()) as onprem:
         config = system_config(tmp_path, *(str(side.make_url("")).rstrip("/") for side in (cloud, onprem)))
         async with running_system(config, tmp_path) as system:
@@ -122,7 +122,7 @@ async def test_after_an_envoy_restart_the_weights_are_right_within_two_seconds(t
         assert not [d for d in decisions if d.event == "adopt"], "an empty Envoy is no person's curl"
 
 
-async def test_while_redis_is_away_the_weights_stay_and_steering_goes_on_afterwards(tmp_path: Path) -> None:
+async def test_while_redis_is_unreachable_the_weights_stay_and_steering_resumes_afterwards(tmp_path: Path) -> None:
     async with traffic(tmp_path, scorer=True) as under_way:
         system = under_way.system
         before = await system.weights()

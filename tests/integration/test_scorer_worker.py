@@ -1,4 +1,4 @@
-"""The score loop on a real Redis: every pair exactly one result, whatever dies on the way."""
+"""The score loop on a real Redis: every pair gets exactly one result, whichever process dies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,21 @@ from glidepath.keys import SCORER_GROUP
 from glidepath.wire import decode_scored
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.servers import start_redis
-from scorer.scoring.worker.in_thread import ThreadScorer
 from scorer.scoring.worker.pair_queue import RedisPairQueue
 from scorer.scoring.worker.score_loop import ScoreLoop
 from scorer.scoring.worker.scoring_process.batch_result import PairResult
-from tests.support.score_loop import CHAT, add, counted, in_hand, names, pending, working
+from tests.support.score_loop import (
+    CHAT,
+    add,
+    has_pending,
+    has_results,
+    nothing_pending,
+    pending,
+    result_ids,
+    running_loop,
+)
 from tests.support.scoring import LONG, InstantScorer, WordEmbedder, noise_pair, pair
+from tests.support.thread_scorer import ThreadScorer
 from tests.support.waiting import eventually
 
 SETTINGS = "scorer: {reclaim_after: 500ms, batch: 8}\n"
@@ -44,27 +52,20 @@ def config(valid_yaml: str) -> Config:
     return parse_config(valid_yaml + SECOND + SETTINGS)
 
 
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Any]:
-    client = redis.asyncio.from_url(redis_url)
-    yield client
-    await client.aclose()
-
-
-async def test_two_scorers_share_the_queue_and_no_pair_is_counted_twice(config, client):
-    await add(client, *(pair(f"{i:03}") for i in range(200)))
+async def test_two_scorers_share_the_queue_and_no_pair_is_counted_twice(config, redis_client):
+    await add(redis_client, *(pair(f"{i:03}") for i in range(200)))
     first, second = InstantScorer(), InstantScorer()
-    async with working(config, client, "a", first), working(config, client, "b", second):
+    async with running_loop(config, redis_client, "a", first), running_loop(config, redis_client, "b", second):
         await eventually(lambda: len(first.batches) and len(second.batches))
-        await eventually(lambda: counted(client, 200))
-    assert await names(client) == [f"{i:03}" for i in range(200)]
+        await eventually(lambda: has_results(redis_client, 200))
+    assert await result_ids(redis_client) == [f"{i:03}" for i in range(200)]
     seen = [name for batch in first.batches + second.batches for name in batch]
     assert len(seen) == 200
-    assert await pending(client) == 0
-    assert await client.xinfo_consumers(CHAT.pairs, SCORER_GROUP) == []
+    assert await pending(redis_client) == 0
+    assert await redis_client.xinfo_consumers(CHAT.pairs, SCORER_GROUP) == []
 
 
-WORKER = """
+SCORE_LOOP = """
 import asyncio, sys
 import redis.asyncio
 from prometheus_client import CollectorRegistry
@@ -72,38 +73,40 @@ from glidepath.config import parse_config
 from scorer.scoring.worker.score_loop import ScoreLoop
 
 async def main():
-    client = redis.asyncio.from_url(sys.argv[1])
-    worker = ScoreLoop(parse_config(sys.argv[2]), client, consumer="victim", registry=CollectorRegistry())
-    await worker.run(asyncio.Event())
+    redis_client = redis.asyncio.from_url(sys.argv[1])
+    loop = ScoreLoop(parse_config(sys.argv[2]), redis_client, consumer="victim", registry=CollectorRegistry())
+    await loop.run(asyncio.Event())
 
 asyncio.run(main())
 """
 
 
-async def test_what_a_killed_scorer_had_in_hand_another_scores_exactly_once(config, client, redis_url, valid_yaml):
-    await add(client, *(pair(f"{i:02}", LONG + f" One {i}.", LONG + f" Two {i}.") for i in range(40)))
-    command = [sys.executable, "-c", WORKER, redis_url, valid_yaml + SETTINGS]
+async def test_the_claimed_pairs_of_a_killed_scorer_are_scored_exactly_once_by_another(
+    config, redis_client, redis_url, valid_yaml
+):
+    await add(redis_client, *(pair(f"{i:02}", LONG + f" One {i}.", LONG + f" Two {i}.") for i in range(40)))
+    command = [sys.executable, "-c", SCORE_LOOP, redis_url, valid_yaml + SETTINGS]
     victim = await asyncio.create_subprocess_exec(*command, stdin=subprocess.DEVNULL)
     try:
-        await eventually(lambda: counted(client, 1), within=60)
-        await eventually(lambda: _stopped_with_pairs_in_hand(client, victim))
+        await eventually(lambda: has_results(redis_client, 1), within=60)
+        await eventually(lambda: _frozen_with_claimed_pairs(redis_client, victim))
         (child,) = _children(victim.pid)
     finally:
         victim.kill()
         await victim.wait()
-    held = await pending(client)
+    held = await pending(redis_client)
     assert held > 0
-    async with working(config, client, "heir") as registry:
-        await eventually(lambda: counted(client, 40), within=60)
-        await eventually(lambda: _nothing_pending(client))
-    assert await names(client) == [f"{i:02}" for i in range(40)]
+    async with running_loop(config, redis_client, "successor") as registry:
+        await eventually(lambda: has_results(redis_client, 40), within=60)
+        await eventually(lambda: nothing_pending(redis_client))
+    assert await result_ids(redis_client) == [f"{i:02}" for i in range(40)]
     assert registry.get_sample_value("glidepath_scorer_pairs_reclaimed_total", {"workload": "chat"}) == held
     await eventually(lambda: not Path(f"/proc/{child}").exists(), what="the killed scorer's scoring process ends")
 
 
-async def _stopped_with_pairs_in_hand(client: Any, victim: Any) -> bool:
+async def _frozen_with_claimed_pairs(redis_client: Any, victim: Any) -> bool:
     victim.send_signal(signal.SIGSTOP)
-    if await in_hand(client):
+    if await has_pending(redis_client):
         return True
     victim.send_signal(signal.SIGCONT)
     return False
@@ -113,110 +116,108 @@ def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
-async def _nothing_pending(client: Any) -> bool:
-    return await pending(client) == 0
+async def test_a_pair_delivered_again_after_its_result_was_written_has_one_result(config, redis_client):
+    await add(redis_client, pair("a"), pair("a"))
+    async with running_loop(config, redis_client, "a") as registry:
+        await eventually(
+            lambda: registry.get_sample_value("glidepath_scorer_pairs_redelivered_total", {"workload": "chat"})
+        )
+    assert await result_ids(redis_client) == ["a"]
 
 
-async def test_a_pair_delivered_again_after_its_result_was_written_has_one_result(config, client):
-    await add(client, pair("a"), pair("a"))
-    async with working(config, client, "a") as registry:
-        await eventually(lambda: registry.get_sample_value("glidepath_scorer_pairs_again_total", {"workload": "chat"}))
-    assert await names(client) == ["a"]
-
-
-async def test_a_result_is_written_and_acknowledged_in_one_step(config, client):
-    await add(client, pair("a"))
-    queue = RedisPairQueue(client, config, "a")
-    (entry,) = await queue.take(5)
+async def test_a_result_is_written_and_acknowledged_in_one_step(config, redis_client):
+    await add(redis_client, pair("a"))
+    queue = RedisPairQueue(redis_client, config, "a")
+    (entry,) = await queue.claim(5)
     scored = ScoredPair("a", "chat", pair("a").kind, 1, 2, scored=True)
     stored = await InstantScorer().score([entry.data], {})
-    assert await pending(client) == 1
-    assert await queue.finish(entry, scored, stored.results[0])
-    assert await pending(client) == 0
-    assert not await queue.finish(entry, scored, stored.results[0])
-    assert await client.xlen(CHAT.results) == 1
-    assert 0 < await client.pttl(CHAT.done("a")) <= 6 * 3600 * 1000
+    assert await pending(redis_client) == 1
+    assert await queue.write_result(entry, scored, stored.results[0])
+    assert await pending(redis_client) == 0
+    assert not await queue.write_result(entry, scored, stored.results[0])
+    assert await redis_client.xlen(CHAT.results) == 1
+    assert 0 < await redis_client.pttl(CHAT.done("a")) <= 6 * 3600 * 1000
 
 
-async def test_pairs_written_before_the_first_scorer_came_are_scored(config, client):
-    await add(client, pair("early"))
-    async with working(config, client, "a"):
-        await eventually(lambda: counted(client, 1))
+async def test_pairs_written_before_the_first_scorer_started_are_scored(config, redis_client):
+    await add(redis_client, pair("early"))
+    async with running_loop(config, redis_client, "a"):
+        await eventually(lambda: has_results(redis_client, 1))
 
 
-async def test_a_busy_workload_does_not_starve_the_others(config, client):
-    await add(client, *(pair(f"{i:03}") for i in range(100)))
-    await add(client, *(pair(f"o{i}", workload="other") for i in range(3)), workload="other")
-    queue = RedisPairQueue(client, config, "a")
-    taken = await queue.take(8)
+async def test_a_busy_workload_does_not_starve_the_others(config, redis_client):
+    await add(redis_client, *(pair(f"{i:03}") for i in range(100)))
+    await add(redis_client, *(pair(f"o{i}", workload="other") for i in range(3)), workload="other")
+    queue = RedisPairQueue(redis_client, config, "a")
+    taken = await queue.claim(8)
     assert len(taken) == 8
     assert sum(entry.workload == "other" for entry in taken) == 3
 
 
-async def test_large_pairs_are_not_all_taken_into_memory_at_once(config, client):
+async def test_large_pairs_are_not_all_claimed_at_once(config, redis_client):
     big = os.urandom(6 * 2**20)
     for _ in range(20):
-        await client.xadd(CHAT.pairs, {"p": big})
-    taken = await RedisPairQueue(client, config, "a").take(20)
+        await redis_client.xadd(CHAT.pairs, {"p": big})
+    taken = await RedisPairQueue(redis_client, config, "a").claim(20)
     assert len(taken) < 15
 
 
-async def test_bytes_that_are_no_pair_are_set_aside_with_the_reason(config, client, valid_yaml):
-    await client.xadd(CHAT.pairs, {"p": b"junk"})
-    await client.xadd(CHAT.pairs, {"q": b"no such field"})
-    await add(client, pair("good"))
-    async with working(config, client, "a", ThreadScorer(config, WordEmbedder())):
-        await eventually(lambda: counted(client, 1))
-        await eventually(lambda: _nothing_pending(client))
-    dead = [fields for _, fields in await client.xrange(CHAT.dead)]
+async def test_unreadable_bytes_are_set_aside_with_the_reason(config, redis_client, valid_yaml):
+    await redis_client.xadd(CHAT.pairs, {"p": b"junk"})
+    await redis_client.xadd(CHAT.pairs, {"q": b"no such field"})
+    await add(redis_client, pair("good"))
+    async with running_loop(config, redis_client, "a", ThreadScorer(config, WordEmbedder())):
+        await eventually(lambda: has_results(redis_client, 1))
+        await eventually(lambda: nothing_pending(redis_client))
+    dead = [fields for _, fields in await redis_client.xrange(CHAT.dead)]
     assert [fields[b"p"] for fields in dead] == [b"junk", b""]
     assert all(b"zstd" in fields[b"why"] for fields in dead)
-    assert 0 < await client.pttl(CHAT.dead) <= config.retention.age * 1000
+    assert 0 < await redis_client.pttl(CHAT.dead) <= config.retention.age * 1000
 
 
-async def test_a_pair_that_keeps_ending_its_scorers_is_set_aside_after_five(config, client):
-    await add(client, pair("bad"))
+async def test_a_pair_that_five_scorers_did_not_finish_is_set_aside(config, redis_client):
+    await add(redis_client, pair("bad"))
     for name in "abcde":
-        queue = RedisPairQueue(client, config, name)
+        queue = RedisPairQueue(redis_client, config, name)
         if name == "a":
-            await queue.take(1)
+            await queue.claim(1)
         else:
             await eventually(lambda queue=queue: _reclaims(queue))
-    async with working(config, client, "f") as registry:
+    async with running_loop(config, redis_client, "f") as registry:
         labels = {"workload": "chat", "reason": "delivered"}
         await eventually(lambda: registry.get_sample_value("glidepath_scorer_pairs_dead_total", labels))
-    assert await client.xlen(CHAT.dead) == 1
-    assert await client.xlen(CHAT.results) == 0
+    assert await redis_client.xlen(CHAT.dead) == 1
+    assert await redis_client.xlen(CHAT.results) == 0
 
 
 async def _reclaims(queue: RedisPairQueue) -> bool:
     return bool((await queue.reclaim())[0])
 
 
-async def test_pairs_in_hand_are_not_taken_over_from_a_scorer_that_lives(config, client):
-    await add(client, pair("slow"))
+async def test_the_claimed_pairs_of_a_running_scorer_are_not_reclaimed(config, redis_client):
+    await add(redis_client, pair("slow"))
     slow = InstantScorer()
-    slow.gate.clear()
-    async with working(config, client, "a", slow), working(config, client, "b") as other:
-        await eventually(lambda: in_hand(client))
+    slow.may_score.clear()
+    async with running_loop(config, redis_client, "a", slow), running_loop(config, redis_client, "b") as other:
+        await eventually(lambda: has_pending(redis_client))
         taken = asyncio.get_running_loop().time()
         await eventually(lambda: asyncio.get_running_loop().time() > taken + 3 * config.scorer.reclaim_after)
         assert other.get_sample_value("glidepath_scorer_pairs_reclaimed_total", {"workload": "chat"}) is None
-        slow.gate.set()
-        await eventually(lambda: counted(client, 1))
+        slow.may_score.set()
+        await eventually(lambda: has_results(redis_client, 1))
 
 
-async def test_pairs_trimmed_while_a_dead_scorer_held_them_are_counted_lost_once(config, client):
-    await add(client, pair("a"), pair("b"))
-    await RedisPairQueue(client, config, "dead").take(2)
-    await client.xtrim(CHAT.pairs, maxlen=1, approximate=False)
+async def test_pairs_trimmed_while_a_dead_scorer_held_them_are_counted_lost_once(config, redis_client):
+    await add(redis_client, pair("a"), pair("b"))
+    await RedisPairQueue(redis_client, config, "dead").claim(2)
+    await redis_client.xtrim(CHAT.pairs, maxlen=1, approximate=False)
     lost = 0
     taken: list[Any] = []
 
     async def reclaimed() -> bool:
         nonlocal lost
         for name in ("x", "y"):
-            entries, gone = await RedisPairQueue(client, config, name).reclaim()
+            entries, gone = await RedisPairQueue(redis_client, config, name).reclaim()
             taken.extend(entries)
             lost += gone.get("chat", 0)
         return bool(taken)
@@ -226,104 +227,104 @@ async def test_pairs_trimmed_while_a_dead_scorer_held_them_are_counted_lost_once
     assert [entry.deliveries for entry in taken] == [2]
 
 
-async def test_scorers_gone_for_good_are_forgotten(valid_yaml, client):
+async def test_consumers_of_dead_scorers_are_deleted(valid_yaml, redis_client):
     config = parse_config(valid_yaml + "scorer: {reclaim_after: 10ms}\n")
-    await add(client, pair("a"))
-    gone = RedisPairQueue(client, config, "gone")
-    (entry,) = await gone.take(1)
+    await add(redis_client, pair("a"))
+    gone = RedisPairQueue(redis_client, config, "gone")
+    (entry,) = await gone.claim(1)
     done = await InstantScorer().score([entry.data], {})
-    await gone.finish(entry, decode_scored(done.results[0].scored), done.results[0])
+    await gone.write_result(entry, decode_scored(done.results[0].scored), done.results[0])
 
     async def forgotten() -> bool:
-        await RedisPairQueue(client, config, "here").reclaim()
-        return all(c["name"] != b"gone" for c in await client.xinfo_consumers(CHAT.pairs, SCORER_GROUP))
+        await RedisPairQueue(redis_client, config, "here").reclaim()
+        return all(c["name"] != b"gone" for c in await redis_client.xinfo_consumers(CHAT.pairs, SCORER_GROUP))
 
     await eventually(forgotten)
 
 
-async def test_the_noise_floor_is_shared_counted_once_and_the_baselines(config, client):
-    await add(client, noise_pair("n"), noise_pair("n"), noise_pair("m"), noise_pair("c", side=Side.CANDIDATE))
-    queue = RedisPairQueue(client, config, "a")
-    for entry in await queue.take(8):
+async def test_the_noise_floor_is_shared_and_counts_each_pair_of_the_baseline_once(config, redis_client):
+    await add(redis_client, noise_pair("n"), noise_pair("n"), noise_pair("m"), noise_pair("c", side=Side.CANDIDATE))
+    queue = RedisPairQueue(redis_client, config, "a")
+    for entry in await queue.claim(8):
         (result,) = (await InstantScorer().score([entry.data], {})).results
         scored = decode_scored(result.scored)
         backend = "onprem" if scored.pair_id == "c" else "cloud"
         scored = replace(scored, baseline=replace(scored.baseline, backend=backend))
         floor = {"pairs": 1, "agreement_sum": 0.75, "trips": {"numbers": 1}}
-        await queue.finish(entry, scored, PairResult(result.scored, floor=floor))
-    floors = await RedisPairQueue(client, config, "b").floors()
+        await queue.write_result(entry, scored, PairResult(result.scored, noise=floor))
+    floors = await RedisPairQueue(redis_client, config, "b").noise_floors()
     assert floors == {"chat": {"pairs": 2, "agreement_sum": 1.5, "trips": {"numbers": 2}}}
 
 
-async def test_results_are_bounded_by_retention(valid_yaml, client):
+async def test_results_are_bounded_by_retention(valid_yaml, redis_client):
     config = parse_config(valid_yaml + SETTINGS + "retention: {results: 100}\n")
-    await add(client, *(pair(str(i)) for i in range(500)))
-    async with working(config, client, "a"):
-        await eventually(lambda: _all_scored(client, 500))
-    assert await client.xlen(CHAT.results) < 250
+    await add(redis_client, *(pair(str(i)) for i in range(500)))
+    async with running_loop(config, redis_client, "a"):
+        await eventually(lambda: _all_scored(redis_client, 500))
+    assert await redis_client.xlen(CHAT.results) < 250
 
 
-async def _all_scored(client: Any, count: int) -> bool:
-    groups = await client.xinfo_groups(CHAT.pairs)
+async def _all_scored(redis_client: Any, count: int) -> bool:
+    groups = await redis_client.xinfo_groups(CHAT.pairs)
     return any(int(group["entries-read"] or 0) == count and int(group["pending"]) == 0 for group in groups)
 
 
-async def test_the_queue_is_shown(config, client):
-    await add(client, *(pair(str(i)) for i in range(7)))
-    queue = RedisPairQueue(client, config, "a")
-    await queue.take(2)
-    assert (await queue.queued())["chat"] == 5
+async def test_the_queue_length_counts_unclaimed_pairs(config, redis_client):
+    await add(redis_client, *(pair(str(i)) for i in range(7)))
+    queue = RedisPairQueue(redis_client, config, "a")
+    await queue.claim(2)
+    assert (await queue.lengths())["chat"] == 5
 
 
 async def test_an_outage_of_redis_loses_nothing_and_counts_nothing_twice(config, tmp_path):
     port = free_ports(1)[0]
     server = start_redis(tmp_path / "redis", port, "--appendfsync", "always")
-    client = redis.asyncio.from_url(f"redis://127.0.0.1:{port}/0", socket_timeout=1)
+    redis_client = redis.asyncio.from_url(f"redis://127.0.0.1:{port}/0", socket_timeout=1)
     try:
-        await add(client, *(pair(f"{i:02}") for i in range(30)))
+        await add(redis_client, *(pair(f"{i:02}") for i in range(30)))
         scorer, stop = InstantScorer(), asyncio.Event()
-        worker = ScoreLoop(config, client, scorer, consumer="a", registry=CollectorRegistry())
+        loop = ScoreLoop(config, redis_client, scorer, consumer="a", registry=CollectorRegistry())
         async with asyncio.TaskGroup() as group:
-            group.create_task(worker.run(stop))
+            group.create_task(loop.run(stop))
             await eventually(lambda: bool(scorer.batches))
-            scorer.gate.clear()
+            scorer.may_score.clear()
             await asyncio.to_thread(server.kill)
-            scorer.gate.set()
-            await eventually(lambda: worker.readiness().startswith("redis: "))
+            scorer.may_score.set()
+            await eventually(lambda: loop.readiness().startswith("redis: "))
             server = await asyncio.to_thread(start_redis, tmp_path / "redis", port, "--appendfsync", "always")
-            await eventually(lambda: counted(client, 30))
-            await eventually(lambda: worker.readiness() == "")
-            await eventually(lambda: _nothing_pending(client))
+            await eventually(lambda: has_results(redis_client, 30))
+            await eventually(lambda: loop.readiness() == "")
+            await eventually(lambda: nothing_pending(redis_client))
             stop.set()
-        assert await names(client) == [f"{i:02}" for i in range(30)]
+        assert await result_ids(redis_client) == [f"{i:02}" for i in range(30)]
     finally:
-        await client.aclose()
+        await redis_client.aclose()
         server.stop()
 
 
-async def test_redis_come_back_empty_is_read_again_without_a_restart(config, client):
-    async with working(config, client, "a") as registry:
-        await add(client, pair("before"))
-        await eventually(lambda: counted(client, 1))
-        await client.flushall()
-        await add(client, pair("after"))
-        await eventually(lambda: counted(client, 1))
-        assert registry.get_sample_value("glidepath_scorer_outages_total", {"of": "redis"}) is None
-    assert await names(client) == ["after"]
+async def test_scoring_resumes_without_a_restart_after_redis_lost_its_data(config, redis_client):
+    async with running_loop(config, redis_client, "a") as registry:
+        await add(redis_client, pair("before"))
+        await eventually(lambda: has_results(redis_client, 1))
+        await redis_client.flushall()
+        await add(redis_client, pair("after"))
+        await eventually(lambda: has_results(redis_client, 1))
+        assert registry.get_sample_value("glidepath_scorer_outages_total", {"dependency": "redis"}) is None
+    assert await result_ids(redis_client) == ["after"]
 
 
-async def test_a_long_queue_does_not_delay_what_else_runs_in_the_process(valid_yaml, client):
-    """What the steer loop would feel; the scoring is real, in a process of its own."""
+async def test_a_long_queue_does_not_block_the_event_loop(valid_yaml, redis_client):
+    """Measure the delays that the steer loop would have, while a real scoring process works."""
     config = parse_config(valid_yaml)
-    await add(client, *(pair(str(i), LONG * 5 + f"{i}", LONG * 5 + f"and {i}") for i in range(60)))
+    await add(redis_client, *(pair(str(i), LONG * 5 + f"{i}", LONG * 5 + f"and {i}") for i in range(60)))
     registry, stop = CollectorRegistry(), asyncio.Event()
-    worker = ScoreLoop(config, client, consumer="a", registry=registry)
+    score_loop = ScoreLoop(config, redis_client, consumer="a", registry=registry)
     lags: list[float] = []
     async with asyncio.TaskGroup() as group:
-        group.create_task(worker.run(stop))
-        await eventually(lambda: counted(client, 1), within=60)
+        group.create_task(score_loop.run(stop))
+        await eventually(lambda: has_results(redis_client, 1), within=60)
         loop = asyncio.get_running_loop()
-        while await client.xlen(CHAT.results) < 60 and len(lags) < 1000:
+        while await redis_client.xlen(CHAT.results) < 60 and len(lags) < 1000:
             before = loop.time()
             await asyncio.sleep(0.005)
             lags.append(loop.time() - before - 0.005)

@@ -1,4 +1,4 @@
-"""A server that has an opinion about every pair of answers."""
+"""An HTTP server that plays the evaluator model: it has the same opinion about every pair."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import Any
 
 from aiohttp import web
 
-SAID = '{"agreement": 0.25, "better": "equal", "reason": "Different."}'
+OPINION = '{"agreement": 0.25, "better": "equal", "reason": "Different."}'
 
 
 @dataclass
 class EvaluatorServer:
-    """Answers 0.25, in two pieces, once ``gate`` is open; 503 to the request "fail" and while ``broken``."""
+    """Answers once ``may_answer`` is set; with 503 while ``failing`` is set, and to the request "fail"."""
 
     url: str = ""
-    seen: list[dict[str, Any]] = field(default_factory=list)
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-    broken: bool = False
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    failing: bool = False
     at_once: int = 0
     most_at_once: int = 0
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        self.seen.append({"body": body, "auth": request.headers.get("authorization")})
+        self.requests.append({"body": body, "auth": request.headers.get("authorization")})
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            await self.gate.wait()
+            await self.may_answer.wait()
         finally:
             self.at_once -= 1
-        if self.broken or '"request": "fail"' in body["messages"][1]["content"]:
+        if self.failing or '"request": "fail"' in body["messages"][1]["content"]:
             return web.Response(status=503)
-        return await _in_pieces(request, web.json_response({"choices": [{"message": {"content": SAID}}]}).body)
+        return await _in_two_pieces(request, web.json_response({"choices": [{"message": {"content": OPINION}}]}).body)
 
 
-async def _in_pieces(request: web.Request, body: Any) -> web.StreamResponse:
-    """As a server does that streams: the reader's first read has only the beginning."""
+async def _in_two_pieces(request: web.Request, body: Any) -> web.StreamResponse:
+    """Send the body as a streaming server does, so that the client's first read returns only its beginning."""
     response = web.StreamResponse(headers={"content-type": "application/json"})
     await response.prepare(request)
     for piece in (body[:20], body[20:]):
@@ -50,14 +50,14 @@ async def _in_pieces(request: web.Request, body: Any) -> web.StreamResponse:
 
 @asynccontextmanager
 async def evaluator_server() -> AsyncIterator[EvaluatorServer]:
-    judge = EvaluatorServer()
-    judge.gate.set()
+    server = EvaluatorServer()
+    server.may_answer.set()
     app = web.Application()
-    app.router.add_post("/v1/chat/completions", judge.chat)
+    app.router.add_post("/v1/chat/completions", server.chat)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    judge.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield judge
-    judge.gate.set()
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield server
+    server.may_answer.set()
     await runner.cleanup()

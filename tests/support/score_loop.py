@@ -1,4 +1,4 @@
-"""The score loop on a real Redis: pairs in, a scorer at work, what came out."""
+"""Run the score loop on a real Redis: write pairs, start a loop, read the results."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ CHAT = WorkloadKeys("chat")
 
 
 async def add(client: Any, *pairs: Any, workload: str = "chat") -> None:
+    """Queue pairs as extproc does."""
     for one in pairs:
         await client.xadd(WorkloadKeys(workload).pairs, {"p": encode_pair(one)})
 
@@ -28,28 +29,36 @@ async def results(client: Any, workload: str = "chat") -> list[ScoredPair]:
     return [decode_scored(fields[b"r"]) for _, fields in await client.xrange(WorkloadKeys(workload).results)]
 
 
-async def names(client: Any) -> list[str]:
+async def result_ids(client: Any) -> list[str]:
+    """The pair ids of all results, sorted."""
     return sorted(scored.pair_id for scored in await results(client))
 
 
 async def pending(client: Any) -> int:
+    """The number of pairs that are claimed and not acknowledged."""
     return int((await client.xpending(CHAT.pairs, SCORER_GROUP))["pending"])
 
 
+async def nothing_pending(client: Any) -> bool:
+    return await pending(client) == 0
+
+
 @asynccontextmanager
-async def working(config: Config, client: Any, name: str, scorer: Any = None) -> AsyncIterator[CollectorRegistry]:
+async def running_loop(config: Config, client: Any, name: str, scorer: Any = None) -> AsyncIterator[CollectorRegistry]:
+    """Run a score loop as the consumer ``name``; its scorer gives every pair the score 1 unless another is given."""
     registry, stop = CollectorRegistry(), asyncio.Event()
-    worker = ScoreLoop(config, client, scorer or InstantScorer(), consumer=name, registry=registry)
+    loop = ScoreLoop(config, client, scorer or InstantScorer(), consumer=name, registry=registry)
     async with asyncio.TaskGroup() as group:
-        group.create_task(worker.run(stop))
+        group.create_task(loop.run(stop))
         yield registry
         stop.set()
 
 
-async def counted(client: Any, count: int) -> bool:
+async def has_results(client: Any, count: int) -> bool:
     return int(await client.xlen(CHAT.results)) >= count
 
 
-async def in_hand(client: Any) -> bool:
+async def has_pending(client: Any) -> bool:
+    """Whether a scorer has claimed pairs that it has not acknowledged yet."""
     groups = await client.xinfo_groups(CHAT.pairs)
     return any(int(group["pending"]) > 0 for group in groups)

@@ -1,4 +1,4 @@
-"""Pairs to score, an engine without a model, and twins of what the score loop talks to."""
+"""Pairs to score, an embedder without a model, and in-memory versions of the score loop's collaborators."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def noise_pair(name: str, left: str = "Paris.", right: str = "It is Paris.", sid
 
 
 class WordEmbedder:
-    """A twin of an engine: a token a word, a vector that depends on the words; remembers what it was asked."""
+    """An embedder without a model: one token a word, and a vector that depends on the words. Records its calls."""
 
     name = "words"
     dimensions = 8
@@ -78,20 +78,20 @@ class WordEmbedder:
 
 
 class InstantScorer:
-    """A twin of a scoring process: every pair scores 1, except as the script says."""
+    """An in-memory BatchScorer: every pair scores 1, unless ``errors`` or ``poison`` raise an error."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
-        self.errors: list[Exception] = []  # raised by the next calls, one each
-        self.poison: dict[str, Exception] = {}  # raised by any batch with this pair
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.errors: list[Exception] = []  # the next calls raise these errors, one each
+        self.poison: dict[str, Exception] = {}  # a batch with this pair raises its error
+        self.may_score = asyncio.Event()
+        self.may_score.set()
 
     async def start(self) -> None:
         return None
 
     async def score(self, stored: Sequence[bytes], floors: Mapping[str, NoiseFloorJson]) -> BatchResult:
-        await self.gate.wait()
+        await self.may_score.wait()
         if self.errors:
             raise self.errors.pop(0)
         pairs = [decode_pair(data) for data in stored]
@@ -110,66 +110,66 @@ def _scored(one: Pair) -> ScoredPair:
 
 
 class MemoryPairQueue:
-    """A twin of the queue: one queue, one pending list, and Redis errors on demand."""
+    """An in-memory PairQueue. It raises ``down``, if set, as Redis would while it is unreachable."""
 
     def __init__(self) -> None:
         self.waiting: list[QueueEntry] = []
         self.abandoned: list[QueueEntry] = []
-        self.held: list[str] = []
+        self.renewed: list[str] = []
         self.done: dict[str, ScoredPair] = {}
         self.dead: dict[str, str] = {}
         self.down: Exception | None = None
-        self.asked: list[int] = []
-        self.left = False
-        self.floors_added: dict[str, NoiseFloorJson] = {}
-        self.behind: dict[str, int] = {}
+        self.claim_counts: list[int] = []
+        self.consumer_removed = False
+        self.noise_added: dict[str, NoiseFloorJson] = {}
+        self.stale_before_ms: dict[str, int] = {}
 
-    def _up(self) -> None:
+    def _raise_if_down(self) -> None:
         if self.down:
             raise self.down
 
-    async def take(self, count: int) -> list[QueueEntry]:
-        self._up()
-        self.asked.append(count)
-        taken, self.waiting = self.waiting[:count], self.waiting[count:]
-        return taken
+    async def claim(self, count: int) -> list[QueueEntry]:
+        self._raise_if_down()
+        self.claim_counts.append(count)
+        claimed, self.waiting = self.waiting[:count], self.waiting[count:]
+        return claimed
 
     async def reclaim(self) -> tuple[list[QueueEntry], Mapping[str, int]]:
-        self._up()
+        self._raise_if_down()
         taken, self.abandoned = self.abandoned, []
         return taken, {}
 
-    async def hold(self, entries: Sequence[QueueEntry]) -> None:
-        self._up()
-        self.held += [entry.id for entry in entries]
+    async def renew_claims(self, entries: Sequence[QueueEntry]) -> None:
+        self._raise_if_down()
+        self.renewed += [entry.id for entry in entries]
 
-    async def finish(self, entry: QueueEntry, scored: ScoredPair, result: PairResult) -> bool:
-        self._up()
+    async def write_result(self, entry: QueueEntry, scored: ScoredPair, result: PairResult) -> bool:
+        self._raise_if_down()
         first = scored.pair_id not in self.done
         self.done.setdefault(scored.pair_id, scored)
-        self.floors_added[scored.pair_id] = result.floor
+        self.noise_added[scored.pair_id] = result.noise
         return first
 
     async def set_aside(self, entry: QueueEntry, why: str) -> bool:
-        self._up()
+        self._raise_if_down()
         self.dead[entry.id] = why
         return True
 
-    async def floors(self) -> Mapping[str, NoiseFloorJson]:
-        self._up()
+    async def noise_floors(self) -> Mapping[str, NoiseFloorJson]:
+        self._raise_if_down()
         return {}
 
-    async def queued(self) -> Mapping[str, int]:
+    async def lengths(self) -> Mapping[str, int]:
         return {"chat": len(self.waiting)}
 
     async def stale_before(self) -> Mapping[str, int]:
-        return self.behind
+        return self.stale_before_ms
 
-    async def trimmed(self) -> Mapping[str, int]:
+    async def report_trimmed(self) -> Mapping[str, int]:
         return {}
 
-    async def leave(self) -> None:
-        self.left = True
+    async def remove_consumer(self) -> None:
+        self.consumer_removed = True
 
 
 BAD_ENDINGS = [ending for ending in Ending if ending is not Ending.COMPLETE]

@@ -1,8 +1,9 @@
-"""Pairs in doubt wait here for the evaluator's opinion, so that no other pair does.
+"""A queue of pairs in doubt that wait for the evaluator's opinion, so that no other pair has to wait.
 
-An opinion that does not come costs nothing else: too many pairs waiting, the day's budget spent, a server that is away,
-slow or talks nonsense, and the pair is written with the score that it has. After a few failures in a row nothing is
-asked for a while. Imported only where a workload has an evaluator, as it brings the signals' libraries along.
+A missing opinion has no other cost. If too many pairs wait, the day's budget is spent, or the evaluator is down, slow
+or replies with nonsense, the pair is written with the score that it already has. After several failures in a row, no
+question is sent for a while. This module is imported only if a workload has an evaluator, because it also loads the
+libraries of the signals (ADR 0100).
 """
 
 from __future__ import annotations
@@ -31,31 +32,31 @@ from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.redis_scripts import SPEND_EVALUATION
 from scorer.scoring.worker.scoring_process.batch_result import PairResult
 
-MAX_WAITING = 64  # pairs of a workload; texts of a few kilobytes each
+MAX_WAITING = 64  # pairs of a workload; each holds texts of a few kilobytes
 MAX_FAILURES, OPEN_S = 5, 30.0
 
 
 class EvaluationBudget(Protocol):
-    """The day's questions, shared by all scorers."""
+    """The limit of evaluations a day and workload, shared by all scorers."""
 
-    async def take(self, workload: str, limit: int, now_ms: int) -> bool:
-        """Whether one more may be asked; it then counts. Raises RedisError or OSError."""
+    async def spend(self, workload: str, limit: int, now_ms: int) -> bool:
+        """Count one evaluation and return True, or return False at the limit. Raises RedisError or OSError."""
 
 
 class RedisEvaluationBudget:
-    """A counter a UTC day and workload."""
+    """Counts evaluations in Redis, with one counter for each workload and UTC day."""
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
 
-    async def take(self, workload: str, limit: int, now_ms: int) -> bool:
+    async def spend(self, workload: str, limit: int, now_ms: int) -> bool:
         key = WorkloadKeys(workload).evaluations(now_ms // DAY_MS)
         return bool(await self._client.eval(SPEND_EVALUATION, 1, key, limit, 2 * DAY_MS))
 
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """After MAX_FAILURES in a row nothing is asked for OPEN_S; then one failure more is enough."""
+    """Opens for OPEN_S after MAX_FAILURES failures in a row. After that, a single failure opens it again."""
 
     failures: int = 0
     open_until: float = 0.0
@@ -63,117 +64,125 @@ class CircuitBreaker:
     def is_open(self, now: float) -> bool:
         return now < self.open_until
 
-    def note(self, answered: bool, now: float) -> None:
-        self.failures = 0 if answered else self.failures + 1
+    def record(self, success: bool, now: float) -> None:
+        self.failures = 0 if success else self.failures + 1
         if self.failures >= MAX_FAILURES:
             self.failures, self.open_until = MAX_FAILURES - 1, now + OPEN_S
 
 
 class EvaluatorQueue:
-    """One workload's. ``finish`` writes a result, once each; ``count`` is told what came of every pair offered."""
+    """The queue of one workload.
+
+    ``write`` writes the result of a pair; it is called once for each accepted pair. ``count`` counts the outcome of
+    each offered pair: "opinion", or the reason why there is no opinion.
+    """
 
     def __init__(
         self,
         workload: str,
         settings: ScoringSection,
         budget: EvaluationBudget,
-        finish: Callable[[QueueEntry, PairResult], Awaitable[None]],
+        write: Callable[[QueueEntry, PairResult], Awaitable[None]],
         count: Callable[[str], None],
     ) -> None:
-        """Raises ConfigError when the evaluator's credential is missing."""
+        """Raises ConfigError if the evaluator's credential is missing."""
         if settings.evaluator is None:
             raise ValueError(f"{workload} has no evaluator")
         self._workload, self._settings, self._section = workload, settings, settings.evaluator
-        self._budget, self._finish, self._count = budget, finish, count
+        self._budget, self._write, self._count = budget, write, count
         self._client = Evaluator(self._section)
         self._client.headers()
-        self._queue: asyncio.Queue[tuple[QueueEntry, PairResult]] = asyncio.Queue(MAX_WAITING)
-        self._held: dict[str, QueueEntry] = {}
+        self._waiting: asyncio.Queue[tuple[QueueEntry, PairResult]] = asyncio.Queue(MAX_WAITING)
+        self._claimed: dict[str, QueueEntry] = {}
         self._breaker = CircuitBreaker()
-        self._asking: set[asyncio.Timeout] = set()
+        self._open_questions: set[asyncio.Timeout] = set()
         self._closed = False
 
     def offer(self, entry: QueueEntry, result: PairResult) -> bool:
-        """Whether the pair waits for an opinion; if not, it is to be written as it is. Never waits."""
+        """Queue the pair and return True. Return False if the caller must write the result without an opinion.
+
+        Never blocks.
+        """
         if self._breaker.is_open(time.monotonic()):
-            self._count("resting")
+            self._count("paused")
             return False
-        if self._closed or self._queue.full():
-            self._count("busy")
+        if self._closed or self._waiting.full():
+            self._count("queue_full")
             return False
-        light = replace(entry, data=b"")  # the bodies are not needed any more
-        self._held[entry.id] = light
-        self._queue.put_nowait((light, result))
+        without_bodies = replace(entry, data=b"")
+        self._claimed[entry.id] = without_bodies
+        self._waiting.put_nowait((without_bodies, result))
         return True
 
     def entries(self) -> Sequence[QueueEntry]:
-        """What waits, to be held against other scorers."""
-        return list(self._held.values())
+        """Return the accepted pairs without a result, whose claims must be renewed."""
+        return list(self._claimed.values())
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Ask the evaluator about the queued pairs until cancelled."""
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
             for _ in range(self._section.in_flight):
-                group.create_task(self._work(session))
+                group.create_task(self._evaluate_pairs(session))
 
     async def close(self, seconds: float) -> None:
-        """Ask nothing more, and have what waits written as it is, within ``seconds``."""
+        """Stop asking, and have the waiting pairs written without an opinion, within ``seconds``."""
         self._closed = True
-        for question in self._asking:
+        for question in self._open_questions:
             question.reschedule(asyncio.get_running_loop().time())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._queue.join()
+                await self._waiting.join()
 
-    async def _work(self, session: aiohttp.ClientSession) -> None:
+    async def _evaluate_pairs(self, session: aiohttp.ClientSession) -> None:
         while not being_cancelled():
-            entry, result = await self._queue.get()
-            opinion = await self._opinion(session, Doubt(**result.doubt))
-            await self._finish(entry, self._mixed(result, opinion) if opinion else result)
-            self._held.pop(entry.id, None)
-            self._queue.task_done()
+            entry, result = await self._waiting.get()
+            opinion = await self._opinion(session, Doubt(**result.for_evaluator))
+            await self._write(entry, self._with_opinion(result, opinion) if opinion else result)
+            self._claimed.pop(entry.id, None)
+            self._waiting.task_done()
 
     async def _opinion(self, session: aiohttp.ClientSession, doubt: Doubt) -> Opinion | None:
-        said = await self._allowed() or await self._ask(session, doubt)
-        self._count("opinion" if isinstance(said, Opinion) else said)
-        return said if isinstance(said, Opinion) else None
+        answer = await self._reason_not_to_ask() or await self._ask(session, doubt)
+        self._count("opinion" if isinstance(answer, Opinion) else answer)
+        return answer if isinstance(answer, Opinion) else None
 
-    async def _allowed(self) -> str:
-        """Why nothing is asked, or ""."""
+    async def _reason_not_to_ask(self) -> str:
+        """Return why no question may be sent, or "" after counting the question in the budget."""
         if self._closed:
             return "stopping"
         if self._breaker.is_open(time.monotonic()):
-            return "resting"
+            return "paused"
         try:
-            may = await self._budget.take(self._workload, self._section.budget, unix_ms())
+            allowed = await self._budget.spend(self._workload, self._section.budget, unix_ms())
         except (RedisError, OSError):
             return "redis"
-        return "" if may else "budget"
+        return "" if allowed else "budget"
 
     async def _ask(self, session: aiohttp.ClientSession, doubt: Doubt) -> Opinion | str:
+        """Return the evaluator's opinion, or the reason why there is none."""
         try:
             headers = self._client.headers()
-        except ConfigError:  # a file that is being exchanged
+        except ConfigError:  # the credential file is being replaced
             return "credential"
         try:
             async with asyncio.timeout(None) as question:
-                self._asking.add(question)
-                said = await self._client.ask(session, doubt, headers)
+                self._open_questions.add(question)
+                answer = await self._client.ask(session, doubt, headers)
         except TimeoutError:
             return "stopping"
         finally:
-            self._asking.discard(question)
-        self._breaker.note(isinstance(said, Opinion), time.monotonic())
-        return said
+            self._open_questions.discard(question)
+        self._breaker.record(isinstance(answer, Opinion), time.monotonic())
+        return answer
 
-    def _mixed(self, result: PairResult, opinion: Opinion) -> PairResult:
-        before = decode_scored(result.scored)
-        after = self._with(before, opinion)
-        floor = dict(result.floor)
-        if "agreement_sum" in floor:
-            floor["agreement_sum"] = after.agreement
-        return PairResult(encode_scored(after), floor=floor)
+    def _with_opinion(self, result: PairResult, opinion: Opinion) -> PairResult:
+        scored = self._rescored(decode_scored(result.scored), opinion)
+        noise = dict(result.noise)
+        if "agreement_sum" in noise:
+            noise["agreement_sum"] = scored.agreement
+        return PairResult(encode_scored(scored), noise=noise)
 
-    def _with(self, scored: ScoredPair, opinion: Opinion) -> ScoredPair:
-        mixed = with_opinion(Comparison(scored.agreement, scored.flags, scored.signals), opinion, self._settings)
-        return replace(scored, agreement=mixed.agreement, flags=mixed.flags, signals=dict(mixed.signals))
+    def _rescored(self, scored: ScoredPair, opinion: Opinion) -> ScoredPair:
+        comparison = Comparison(scored.agreement, scored.flags, scored.signals)
+        changed = with_opinion(comparison, opinion, self._settings)
+        return replace(scored, agreement=changed.agreement, flags=changed.flags, signals=dict(changed.signals))

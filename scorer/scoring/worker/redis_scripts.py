@@ -1,10 +1,15 @@
-"""What must happen in one step in Redis. All keys of a script carry the same hash tag; Redis 6.2 suffices."""
+"""Lua scripts for steps that must be atomic in Redis. All keys of a script share one hash tag. Redis 6.2 suffices.
+
+The scripts count in the hash WorkloadKeys.queue: ``acked``, pairs that scorers acknowledged; ``reported``, trimmed
+pairs that were reported so far (retention_loss.py); ``uncounted``, pairs that were gone before the counting began.
+"""
 
 from __future__ import annotations
 
-# KEYS: done, results, pairs, noise, queue.  ARGV: ttl (ms), results kept, entry, group, result, then what NOISE adds
-# up: ttl of the floor (ms), and pairs of field and increment; nothing for a CROSS pair.
-# Returns 1 for the pair's first result, 0 when it has one: redelivered, or written by a reply that got lost.
+# KEYS: done, results, pairs, noise, queue.  ARGV: ttl (ms), results kept, entry, group, result; for a NOISE pair also
+# the ttl of the noise floor (ms), then the fields of the noise floor, each followed by its increment. Returns 1 for the
+# pair's first result. Returns 0 if the pair already has a result: it was delivered again, or the reply to the first
+# write was lost.
 WRITE_RESULT = """
 local first = redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1])
 if first then
@@ -17,8 +22,8 @@ if first then return 1 end
 return 0
 """
 
-# KEYS: pairs, status.  Returns the id of the last pair written ("" without any), and the status as it stands.
-# A script, because a plain XINFO STREAM sends the first and the last entry along: bodies.
+# KEYS: pairs, status.  Returns the id of the newest pair ("" if there is none) and the stored status.
+# A script, because a plain XINFO STREAM also sends the first and the last entry with their bodies.
 NEWEST_PAIR = """
 local info, newest = redis.pcall('XINFO', 'STREAM', KEYS[1]), ''
 for i = 1, #info - 1, 2 do
@@ -27,7 +32,8 @@ end
 return {newest, redis.call('GET', KEYS[2]) or ''}
 """
 
-# KEYS: questions of this day.  ARGV: how many may be asked, ttl (ms).  Returns 1 if one more may.
+# KEYS: the day's evaluations.  ARGV: the most a day, ttl (ms).  Counts one more and returns 1, or returns 0 at the
+# limit.
 SPEND_EVALUATION = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
 redis.call('INCR', KEYS[1])
@@ -36,7 +42,7 @@ return 1
 """
 
 # KEYS: dead, pairs, queue.  ARGV: age kept (ms), entries kept, entry, group, pair, why.
-# Only who acknowledges the entry writes it: once, however many scorers gave it up.
+# Only the scorer whose XACK succeeds writes the entry, so it is written once however many scorers set it aside.
 SET_ASIDE = """
 if redis.call('XACK', KEYS[2], ARGV[4], ARGV[3]) == 0 then return 0 end
 redis.call('HINCRBY', KEYS[3], 'acked', 1)
@@ -45,9 +51,9 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1
 """
 
-# KEYS: pairs, queue.  ARGV: group, consumer, idle (ms), count.
-# Takes over what another consumer has held for too long. XPENDING and XCLAIM, not XAUTOCLAIM, whose reply names neither
-# the number of deliveries nor (in 6.2) which entries were trimmed meanwhile: those are acknowledged, and counted lost.
+# KEYS: pairs, queue.  ARGV: group, consumer, idle (ms), count. Claims pairs that another consumer has held for too
+# long. Uses XPENDING and XCLAIM because the reply of XAUTOCLAIM has neither the number of deliveries nor (in Redis 6.2)
+# the entries trimmed meanwhile. Trimmed entries are acknowledged and counted as lost.
 RECLAIM = """
 local taken, lost = {}, 0
 for _, row in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], '-', '+', ARGV[4])) do
@@ -63,8 +69,8 @@ redis.call('HINCRBY', KEYS[2], 'acked', lost)
 return {taken, lost}
 """
 
-# KEYS: pairs, queue.  ARGV: group, consumer, entries.  Not XCLAIM alone: since Redis 7 it takes what was trimmed while
-# in hand off the list of what is in hand, and nobody would know that it was taken.
+# KEYS: pairs, queue.  ARGV: group, consumer, entries.  Trimmed entries are acknowledged explicitly: since Redis 7,
+# XCLAIM alone would silently remove a trimmed entry from the pending list, and 'acked' would miss it.
 RENEW_CLAIMS = """
 for i = 3, #ARGV do
   if #redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i]) > 0 then
@@ -75,20 +81,22 @@ for i = 3, #ARGV do
 end
 """
 
-# KEYS: pairs, queue.  ARGV: group.  Begins to count with the group: 1 if it was not there.
+# KEYS: pairs, queue.  ARGV: group.  Creates the group and resets its counts. Returns 0 if the group already exists.
 CREATE_GROUP = """
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
 if made.err and string.find(made.err, 'BUSYGROUP', 1, true) then return 0 end
 if made.err then return made end
 redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[2], 'base', 0)
+redis.call('HSET', KEYS[2], 'uncounted', 0)
 return 1
 """
 
-# KEYS: pairs, queue.  ARGV: group.  Returns {trimmed untaken so far, how many of them were told}; {} where it cannot be
-# known: before Redis 7, and while the group stands in the middle of the stream. A script, as all numbers
-# must be of one moment. Trimmed untaken = ever added - acknowledged - in hand - still to be taken (- what was so before
-# this count began, with a group made by an earlier version).
+# KEYS: pairs, queue.  ARGV: group.  Returns {pairs trimmed before they were claimed, how many of them were reported}.
+# Returns {} where the number is unknown: before Redis 7, and while the group's position lies inside the stream. A
+# script, because all the numbers must be of the same moment:
+#   trimmed = entries ever added - acked - pending - unclaimed - uncounted
+# 'uncounted' is 0, except where the hash had no counts when a group already existed: then it is the difference at the
+# first call.
 COUNT_TRIMMED = """
 local function named(reply)
   local fields = {}
@@ -108,23 +116,24 @@ if not stream['entries-added'] then return {} end
 for _, row in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local group = named(row)
   if group['name'] == ARGV[1] then
-    local at, left = group['last-delivered-id'], nil
-    if stream['length'] == 0 or at == stream['last-generated-id'] then left = 0
-    elseif before(at, stream['first-entry'][1]) then left = stream['length'] end
-    if not left then return {} end
+    local at, unclaimed = group['last-delivered-id'], nil
+    if stream['length'] == 0 or at == stream['last-generated-id'] then unclaimed = 0
+    elseif before(at, stream['first-entry'][1]) then unclaimed = stream['length'] end
+    if not unclaimed then return {} end
     local done = tonumber(redis.call('HGET', KEYS[2], 'acked') or '0') + group['pending']
-    local gone = stream['entries-added'] - done - left
-    redis.call('HSETNX', KEYS[2], 'base', gone)
-    return {gone - redis.call('HGET', KEYS[2], 'base'), redis.call('HGET', KEYS[2], 'told') or '0'}
+    local gone = stream['entries-added'] - done - unclaimed
+    redis.call('HSETNX', KEYS[2], 'uncounted', gone)
+    return {gone - redis.call('HGET', KEYS[2], 'uncounted'), redis.call('HGET', KEYS[2], 'reported') or '0'}
   end
 end
 return {}
 """
 
-# KEYS: queue, outcomes.  ARGV: told before, told now, outcomes kept, an Outcomes.  Returns 1 if nobody was faster.
+# KEYS: queue, outcomes.  ARGV: reported before, reported now, outcomes kept, an Outcomes.
+# Returns 0 and writes nothing if another scorer reported meanwhile.
 REPORT_TRIMMED = """
-if (redis.call('HGET', KEYS[1], 'told') or '0') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'told', ARGV[2])
+if (redis.call('HGET', KEYS[1], 'reported') or '0') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'reported', ARGV[2])
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'o', ARGV[4])
 return 1
 """

@@ -1,8 +1,9 @@
-"""Pairs that retention took before any scorer did: nobody sees them go, but they can be counted.
+"""Count and report the pairs that retention trimmed before any scorer claimed them.
 
-Redis knows how many entries a stream ever had; the scorers count what they are done with (``acked`` in the hash
-WorkloadKeys.queue, in the very scripts that acknowledge). What is neither that, nor in hand, nor still to be taken, was
-trimmed. It is told as coverage, in an Outcomes among those of extproc: so it reaches the status exactly once.
+Redis knows how many entries were ever added to a stream, and the scorers count the pairs they acknowledge (``acked`` in
+the hash WorkloadKeys.queue, incremented by the scripts that acknowledge). A pair that is neither acknowledged nor
+pending nor still unclaimed was trimmed. The number is reported as coverage, in an Outcomes in the stream that extproc
+writes its outcomes to, so each trimmed pair reaches the status exactly once.
 """
 
 from __future__ import annotations
@@ -15,25 +16,28 @@ from scorer.scoring.worker.redis_scripts import COUNT_TRIMMED, REPORT_TRIMMED
 
 
 class TrimmedPairCounter:
-    """``source``: unique for a process life. ``kept``: how long the stream of outcomes may be."""
+    """Reports trimmed pairs. ``source`` is unique to the process; ``kept`` is the outcomes stream's maximum length."""
 
     def __init__(self, client: RedisClient, source: str, kept: int) -> None:
         self._client, self._source, self._kept = client, f"{source}/trimmed", kept
         self._seq = 0
 
-    async def tell(self, workload: str) -> int:
-        """How many more there are than anybody has told. Raises RedisError or OSError."""
-        names = WorkloadKeys(workload)
-        found = await self._client.eval(COUNT_TRIMMED, 2, names.pairs, names.queue, SCORER_GROUP)
+    async def report(self, workload: str) -> int:
+        """Report the trimmed pairs that no scorer has reported yet, and return their number.
+
+        Raises RedisError or OSError.
+        """
+        keys = WorkloadKeys(workload)
+        found = await self._client.eval(COUNT_TRIMMED, 2, keys.pairs, keys.queue, SCORER_GROUP)
         if not found:
             return 0
-        total, told = (int(number) for number in found)
-        if total <= told:
+        total, reported = (int(number) for number in found)
+        if total <= reported:
             return 0
         self._seq += 1
-        coverage = {Coverage.TRIMMED.value: total - told}
-        # Without a time: it concerns no step, and says nothing of anybody's clock.
+        coverage = {Coverage.TRIMMED.value: total - reported}
+        # Times are 0: trimmed pairs belong to no step, and the times of outcomes are used to compare clocks.
         outcomes = Outcomes(workload, self._source, self._seq, from_ms=0, to_ms=0, coverage=coverage)
-        arguments = (told, total, self._kept, encode_outcomes(outcomes))
-        first = await self._client.eval(REPORT_TRIMMED, 2, names.queue, names.outcomes, *arguments)
-        return total - told if first else 0
+        arguments = (reported, total, self._kept, encode_outcomes(outcomes))
+        written = await self._client.eval(REPORT_TRIMMED, 2, keys.queue, keys.outcomes, *arguments)
+        return total - reported if written else 0

@@ -1,4 +1,4 @@
-"""The score loop: take pairs, have them scored, write one result each, for as long as the process lives."""
+"""The score loop: claim pairs from Redis, have them scored in batches, and write one result for each pair."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_DELIVERIES = 5  # a pair that five scorers took and none finished is taken for what ended them
-POLL_S = 0.1  # between two looks at an empty queue
-LOOK_S = 5.0  # between two looks at the noise floor and the queues' lengths
-# A batch should take about a second: long enough to sort texts by length, short enough that scores come soon.
+MAX_DELIVERIES = 5  # after five deliveries without a result, the pair itself is presumed to kill its scorers
+POLL_S = 0.1  # pause between two reads of an empty queue
+REFRESH_S = 5.0  # interval between reads of the noise floors, the queue lengths and the age limits
+# A batch should take about a second: long enough to sort texts by length, short enough for scores to appear soon.
 SHORT_BATCH_S, LONG_BATCH_S = 0.5, 1.5
-GRACE_S = 5.0  # to finish what is in hand when told to stop
+GRACE_S = 5.0  # time to finish claimed pairs after a stop request
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 
 log = structlog.get_logger()
 
 
 class ScoreLoop:
-    """One a process. ``readiness()`` is "" while it scores, else what it waits for."""
+    """Scores the pairs of all workloads. Each scorer process runs one ScoreLoop."""
 
     def __init__(
         self,
@@ -54,56 +54,59 @@ class ScoreLoop:
         queue: PairQueue | None = None,
         budget: EvaluationBudget | None = None,
     ) -> None:
-        """``scorer``: absent, a process of its own with the configuration's engine. ``consumer``: unique a process."""
-        self._most = config.scorer.batch
-        self._count = 1  # the first score tells that all is well: nothing waits for company
+        """``scorer`` defaults to a child process with the configured engine. ``consumer`` is unique to the process."""
+        self._max_batch = config.scorer.batch
+        self._batch_size = 1  # the first score shows that scoring works, so it does not wait for a full batch
         self._reclaim_after = config.scorer.reclaim_after
         self._scorer = scorer if scorer is not None else ProcessScorer(config)
         self._queue: PairQueue = queue if queue is not None else RedisPairQueue(client, config, consumer)
         self._metrics = ScoreMetrics(registry)
-        self._waits_for = "the embedding engine is loading"
-        self._floors: Mapping[str, NoiseFloorJson] = {}
+        self._not_ready_reason = "the embedding engine is loading"
+        self._noise_floors: Mapping[str, NoiseFloorJson] = {}
         self._stale_before: Mapping[str, int] = {}
-        self._behind = False
-        self._next_look = self._next_reclaim = 0.0
-        self._hand: Sequence[QueueEntry] = ()
+        self._found_stale_pairs = False
+        self._next_refresh = self._next_reclaim = 0.0
+        self._claimed: Sequence[QueueEntry] = ()
         self._config, self._client, self._budget = config, client, budget
         self._evaluator_queues: Mapping[str, EvaluatorQueue] = {}
 
     def readiness(self) -> str:
-        return self._waits_for
+        """Return "" while scoring works, else the reason why it does not."""
+        return self._not_ready_reason
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until ``stop``; then finishes what is in hand, for GRACE_S at most. What is left another scorer reclaims.
+        """Score until ``stop`` is set, then finish the claimed pairs within GRACE_S.
 
-        Raises ConfigError or DependencyError when the engine cannot be loaded, or an evaluator's credential is missing.
+        Another scorer reclaims pairs that are still unfinished after GRACE_S.
+        Raises ConfigError or DependencyError if the engine cannot be loaded or an evaluator's credential is missing.
         """
-        self._evaluator_queues = self._start_evaluator_queues()
-        if not await self._load(stop):
+        self._evaluator_queues = self._create_evaluator_queues()
+        if not await self._load_engine(stop):
             return
         try:
             async with asyncio.TaskGroup() as group:
-                asked = [queue.run() for queue in self._evaluator_queues.values()]
-                tasks = [group.create_task(part) for part in (self._loop(stop), self._beat(), stop.wait(), *asked)]
+                evaluators = [queue.run() for queue in self._evaluator_queues.values()]
+                parts = (self._loop(stop), self._heartbeat(), stop.wait(), *evaluators)
+                tasks = [group.create_task(part) for part in parts]
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 await asyncio.wait(tasks[:1], timeout=GRACE_S)
                 await asyncio.gather(*(queue.close(GRACE_S) for queue in self._evaluator_queues.values()))
                 for task in tasks:
                     task.cancel()
         finally:
-            self._waits_for = "stopped"
+            self._not_ready_reason = "stopped"
             await self._scorer.close()
         with contextlib.suppress(RedisError, OSError):
-            await self._queue.leave()
+            await self._queue.remove_consumer()
 
-    async def _load(self, stop: asyncio.Event) -> bool:
-        """The engine, which can take long; False when told to stop before it was there."""
+    async def _load_engine(self, stop: asyncio.Event) -> bool:
+        """Load the engine, which can take long. Return False if ``stop`` was set before it was loaded."""
         tasks = [asyncio.ensure_future(part) for part in (self._scorer.start(), stop.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if tasks[0].done():
                 tasks[0].result()
-                self._waits_for = ""
+                self._not_ready_reason = ""
                 return True
         finally:
             for task in tasks:
@@ -112,7 +115,7 @@ class ScoreLoop:
         await self._scorer.close()
         return False
 
-    def _start_evaluator_queues(self) -> Mapping[str, EvaluatorQueue]:
+    def _create_evaluator_queues(self) -> Mapping[str, EvaluatorQueue]:
         sections = {name: w.scoring for name, w in self._config.workloads.items() if w.scoring.evaluator}
         if not sections:
             return {}
@@ -123,85 +126,89 @@ class ScoreLoop:
         def counter(workload: str) -> Callable[[str], None]:
             return lambda outcome: self._metrics.evaluations.labels(workload, outcome).inc()
 
-        return {n: EvaluatorQueue(n, section, budget, self._finish, counter(n)) for n, section in sections.items()}
+        return {
+            name: EvaluatorQueue(name, section, budget, self._write_result, counter(name))
+            for name, section in sections.items()
+        }
 
     async def _loop(self, stop: asyncio.Event) -> None:
         pause = _FIRST_PAUSE_S
         while not (stop.is_set() or being_cancelled()):
             try:
-                worked = await self._turn()
+                worked = await self._round()
             except (RedisError, OSError) as error:
-                self._away("redis", _reason(error))
+                self._note_outage("redis", _redis_error(error))
                 await wait_until_set(stop, pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
             else:
-                self._back()
+                self._note_recovery()
                 pause = _FIRST_PAUSE_S
                 if not worked:
                     await wait_until_set(stop, POLL_S)
 
-    async def _turn(self) -> bool:
-        """One round; whether there was anything to do."""
+    async def _round(self) -> bool:
+        """Reclaim, claim and score pairs once. Return whether there were any."""
         now = time.monotonic()
-        if now >= self._next_look:
-            self._floors = await self._queue.floors()
-            self._metrics.show_queue(await self._queue.queued())
+        if now >= self._next_refresh:
+            self._noise_floors = await self._queue.noise_floors()
+            self._metrics.show_queue(await self._queue.lengths())
             self._stale_before = await self._queue.stale_before()
-            self._next_look = now + LOOK_S
+            self._next_refresh = now + REFRESH_S
         worked = False
         if now >= self._next_reclaim:
-            worked = await self._take_over()
+            worked = await self._reclaim()
             self._next_reclaim = now if worked else now + self._reclaim_after / 4
-        self._hand = await self._queue.take(self._most if self._behind else self._count)
-        if self._hand:
-            await self._work_off(self._hand)
-        worked, self._hand = worked or bool(self._hand), ()
+        self._claimed = await self._queue.claim(self._max_batch if self._found_stale_pairs else self._batch_size)
+        if self._claimed:
+            await self._score_unless_stale(self._claimed)
+        worked, self._claimed = worked or bool(self._claimed), ()
         return worked
 
-    async def _take_over(self) -> bool:
+    async def _reclaim(self) -> bool:
+        """Score the pairs that dead scorers had claimed. Return whether there were any."""
         entries, lost = await self._queue.reclaim()
         for workload, count in lost.items():
             self._metrics.lost.labels(workload).inc(count)
         for entry in entries:
             self._metrics.reclaimed.labels(entry.workload).inc()
-        self._hand = entries
+        self._claimed = entries
         for entry in entries:
-            # Alone: the pair that ended its scorer must not take its neighbours with it again.
+            # One pair a batch: a pair that killed its scorer must not take other pairs with it again.
             if entry.deliveries > MAX_DELIVERIES:
                 await self._set_aside(entry, "delivered", f"delivered {entry.deliveries} times and never finished")
             else:
-                await self._work_off([entry])
-        self._hand = ()
+                await self._score_unless_stale([entry])
+        self._claimed = ()
         return bool(entries)
 
-    async def _work_off(self, entries: Sequence[QueueEntry]) -> None:
-        """Give up what is too far behind, score the rest in batches of the usual size."""
+    async def _score_unless_stale(self, entries: Sequence[QueueEntry]) -> None:
+        """Write stale pairs off as unscored; score the others in batches of the current size."""
         fresh = [e for e in entries if written_ms(e.id) >= self._stale_before.get(e.workload, 0)]
-        late = [e for e in entries if written_ms(e.id) < self._stale_before.get(e.workload, 0)]
-        self._behind = bool(late)
-        if late:
-            # In a thread: decoding megabytes must not keep the steer loop, which shares this process.
-            results = await asyncio.to_thread(stale_results, [e.data for e in late], unix_ms())
-            await self._write(late, BatchResult(tuple(results)))
-        count = self._count
-        for start in range(0, len(fresh), count):
-            await self._score(fresh[start : start + count])
+        stale = [e for e in entries if written_ms(e.id) < self._stale_before.get(e.workload, 0)]
+        self._found_stale_pairs = bool(stale)
+        if stale:
+            # In a thread: decoding megabytes must not block the steer loop, which shares this process.
+            results = await asyncio.to_thread(stale_results, [e.data for e in stale], unix_ms())
+            await self._write(stale, BatchResult(tuple(results)))
+        size = self._batch_size
+        for start in range(0, len(fresh), size):
+            await self._score(fresh[start : start + size])
 
     async def _score(self, entries: Sequence[QueueEntry]) -> None:
         started = time.monotonic()
         try:
-            done = await self._patiently(lambda: self._scorer.score([e.data for e in entries], self._floors))
+            done = await self._retry(lambda: self._scorer.score([e.data for e in entries], self._noise_floors))
         except BatchFailedError as error:
-            await self._one_by_one(entries, str(error))
+            await self._score_one_by_one(entries, str(error))
             return
         took = time.monotonic() - started
         self._metrics.seconds.observe(took / len(entries))
-        if len(entries) == self._count:
-            self._count = next_batch_size(self._count, took, self._most)
+        if len(entries) == self._batch_size:
+            self._batch_size = next_batch_size(self._batch_size, took, self._max_batch)
         await self._write(entries, done)
 
-    async def _one_by_one(self, entries: Sequence[QueueEntry], why: str) -> None:
-        """A batch failed: find the pair at fault, set it aside, score the others."""
+    async def _score_one_by_one(self, entries: Sequence[QueueEntry], why: str) -> None:
+        """After a failed batch, find the pair at fault, set it aside and score the others."""
         if len(entries) == 1:
             await self._set_aside(entries[0], "failed", why)
             return
@@ -213,74 +220,74 @@ class ScoreLoop:
         self._metrics.hits.inc(done.cache_hits)
         self._metrics.misses.inc(done.cache_misses)
         for entry, result in zip(entries, done.results, strict=True):
-            if result.why:
-                await self._set_aside(entry, "unreadable", result.why)
-            elif not (result.doubt and self._waits_for_opinion(entry, result)):
-                await self._finish(entry, result)
+            if result.unreadable:
+                await self._set_aside(entry, "unreadable", result.unreadable)
+            elif not (result.for_evaluator and self._queued_for_evaluator(entry, result)):
+                await self._write_result(entry, result)
 
-    def _waits_for_opinion(self, entry: QueueEntry, result: PairResult) -> bool:
+    def _queued_for_evaluator(self, entry: QueueEntry, result: PairResult) -> bool:
         queue = self._evaluator_queues.get(entry.workload)
         return queue is not None and queue.offer(entry, result)
 
-    async def _finish(self, entry: QueueEntry, result: PairResult) -> None:
+    async def _write_result(self, entry: QueueEntry, result: PairResult) -> None:
         scored = decode_scored(result.scored)
-        if await self._patiently(lambda: self._queue.finish(entry, scored, result)):
+        if await self._retry(lambda: self._queue.write_result(entry, scored, result)):
             self._metrics.count(scored)
         else:
-            self._metrics.again.labels(entry.workload).inc()
+            self._metrics.redelivered.labels(entry.workload).inc()
 
     async def _set_aside(self, entry: QueueEntry, reason: str, why: str) -> None:
-        if await self._patiently(lambda: self._queue.set_aside(entry, why)):
+        if await self._retry(lambda: self._queue.set_aside(entry, why)):
             self._metrics.dead.labels(entry.workload, reason).inc()
             log.warning("a pair was set aside", workload=entry.workload, entry=entry.id, why=why)
 
-    async def _beat(self) -> None:
-        """Say of what is in hand that it is, often enough that nobody takes it for a dead scorer's."""
+    async def _heartbeat(self) -> None:
+        """Renew the claims on pairs in flight, so that no other scorer reclaims them."""
         while not being_cancelled():
             await asyncio.sleep(self._reclaim_after / 4)
-            with contextlib.suppress(RedisError, OSError):  # whoever takes them over meanwhile counts nothing twice
+            with contextlib.suppress(RedisError, OSError):  # if another scorer reclaims them, one result still counts
                 waiting = [entry for queue in self._evaluator_queues.values() for entry in queue.entries()]
-                await self._queue.hold([*self._hand, *waiting])
-            with contextlib.suppress(RedisError, OSError):  # the next look finds them
-                for workload, pairs in (await self._queue.trimmed()).items():
+                await self._queue.renew_claims([*self._claimed, *waiting])
+            with contextlib.suppress(RedisError, OSError):  # the next heartbeat reports them
+                for workload, pairs in (await self._queue.report_trimmed()).items():
                     self._metrics.trimmed.labels(workload).inc(pairs)
-                    log.warning("retention took pairs unscored", workload=workload, pairs=pairs)
+                    log.warning("retention trimmed unscored pairs", workload=workload, pairs=pairs)
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """``call``, again and again while Redis or a remote engine is away: what is in hand is not let go."""
+    async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat ``call`` while Redis or a remote engine is unreachable. The claimed pairs stay claimed meanwhile."""
         pause = _FIRST_PAUSE_S
         while not being_cancelled():
             try:
                 result = await call()
             except (RedisError, OSError) as error:
-                self._away("redis", _reason(error))
+                self._note_outage("redis", _redis_error(error))
             except UnreachableError as error:
-                self._away("embedder", str(error))
+                self._note_outage("embedder", str(error))
             else:
-                self._back()
+                self._note_recovery()
                 return result
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
         raise asyncio.CancelledError
 
-    def _back(self) -> None:
-        if self._waits_for:
-            log.info("scoring goes on", after=self._waits_for)
-        self._waits_for = ""
+    def _note_recovery(self) -> None:
+        if self._not_ready_reason:
+            log.info("scoring resumed", after=self._not_ready_reason)
+        self._not_ready_reason = ""
 
-    def _away(self, what: str, why: str) -> None:
-        if not self._waits_for:
+    def _note_outage(self, dependency: str, why: str) -> None:
+        if not self._not_ready_reason:
             log.warning("scoring stopped", why=why)
-            self._metrics.outages.labels(what).inc()
-        self._waits_for = why
+            self._metrics.outages.labels(dependency).inc()
+        self._not_ready_reason = why
 
 
-def next_batch_size(count: int, took_s: float, most: int) -> int:
-    """Pairs for the next batch, after one of ``count`` that took so long."""
+def next_batch_size(size: int, took_s: float, largest: int) -> int:
+    """Return the number of pairs for the next batch, after a batch of ``size`` pairs that took ``took_s`` seconds."""
     if took_s < SHORT_BATCH_S:
-        return min(count * 2, most)
-    return max(1, count // 2) if took_s > LONG_BATCH_S else count
+        return min(size * 2, largest)
+    return max(1, size // 2) if took_s > LONG_BATCH_S else size
 
 
-def _reason(error: Exception) -> str:
+def _redis_error(error: Exception) -> str:
     return f"redis: {error_text(error)}"

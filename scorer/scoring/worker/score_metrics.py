@@ -1,4 +1,4 @@
-"""What the score loop shows to Prometheus."""
+"""The Prometheus metrics of the score loop."""
 
 from __future__ import annotations
 
@@ -12,34 +12,53 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
 class ScoreMetrics:
+    """Counters of pairs by outcome, the queue's length, and the time a pair takes."""
+
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, help_text: str, *labels: str) -> Counter:
             return Counter(f"glidepath_scorer_{name}", help_text, labels, registry=registry)
 
-        self._scored = counter("pairs_scored_total", "Pairs with an agreement", "workload", "kind")
-        self._unscored = counter("pairs_unscored_total", "Pairs without one", "workload", "reason")
-        self.again = counter("pairs_again_total", "Delivered again after they had their result", "workload")
-        self.reclaimed = counter("pairs_reclaimed_total", "Taken over from a scorer that died", "workload")
-        self.lost = counter("pairs_lost_total", "Trimmed by retention while a scorer held them", "workload")
-        self.trimmed = counter("pairs_trimmed_total", "Trimmed by retention before any scorer took them", "workload")
-        self.dead = counter("pairs_dead_total", "Set aside as unreadable or harmful", "workload", "reason")
-        self.hits = counter("embed_cache_hits_total", "Texts whose vectors were known")
-        self.misses = counter("embed_cache_misses_total", "Texts that were embedded")
-        self.outages = counter("outages_total", "Times that scoring stopped", "of")
-        self.evaluations = counter(
-            "evaluations_total", "Pairs in doubt: opinion, or why there is none", "workload", "outcome"
+        self._scored = counter("pairs_scored_total", "Pairs that got a score", "workload", "kind")
+        self._unscored = counter("pairs_unscored_total", "Pairs that got no score, by reason", "workload", "reason")
+        self.redelivered = counter(
+            "pairs_redelivered_total", "Pairs delivered again after their result was written", "workload"
         )
-        self._queue = Gauge("glidepath_scorer_queue_pairs", "Not yet taken", ["workload"], registry=registry)
+        self.reclaimed = counter("pairs_reclaimed_total", "Pairs taken over from a scorer that died", "workload")
+        self.lost = counter("pairs_lost_total", "Pairs trimmed by retention while a scorer held them", "workload")
+        self.trimmed = counter(
+            "pairs_trimmed_total", "Pairs trimmed by retention before any scorer claimed them", "workload"
+        )
+        self.dead = counter(
+            "pairs_dead_total",
+            "Pairs set aside because they were unreadable or made scoring fail",
+            "workload",
+            "reason",
+        )
+        self.hits = counter("embed_cache_hits_total", "Texts whose vectors were cached")
+        self.misses = counter("embed_cache_misses_total", "Texts whose vectors were not cached")
+        self.outages = counter(
+            "outages_total", "Times that scoring stopped because a dependency was unreachable", "dependency"
+        )
+        self.evaluations = counter(
+            "evaluations_total",
+            "Pairs in doubt, by outcome: opinion, or the reason why there is no opinion",
+            "workload",
+            "outcome",
+        )
+        self._queue = Gauge(
+            "glidepath_scorer_queue_pairs", "Pairs that no scorer has claimed yet", ["workload"], registry=registry
+        )
         self.seconds = Histogram(
-            "glidepath_scorer_pair_seconds", "ScoringContext of one pair", buckets=_SECONDS, registry=registry
+            "glidepath_scorer_pair_seconds", "Seconds to score one pair", buckets=_SECONDS, registry=registry
         )
 
     def count(self, scored: ScoredPair) -> None:
+        """Count the pair as scored, or as unscored with its reason."""
         if scored.scored:
             self._scored.labels(scored.workload, scored.kind.value).inc()
         else:
             self._unscored.labels(scored.workload, scored.unscored_reason).inc()
 
-    def show_queue(self, queued: Mapping[str, int]) -> None:
-        for workload, pairs in queued.items():
+    def show_queue(self, lengths: Mapping[str, int]) -> None:
+        for workload, pairs in lengths.items():
             self._queue.labels(workload).set(pairs)

@@ -1,9 +1,10 @@
-"""Which pairs are given up facts_without_body, because evidence about a backend that was is none about the one that is.
+"""Write off pairs that are too old: they tell nothing about the backends as they are now.
 
-The queue is first in, first out: where scoring is slower than what comes in, every verdict would lag by all of it.
-Pairs behind the newest one by more than ``scorer.max_backlog`` are given up before anything is embedded, and so are
-those of an earlier step once they are SHORT_MS behind: no gate would count them. Which ones are given up depends on
-time alone, so that the others remain a fair sample. Each gets its result, "backlog": nothing is lost in silence.
+The queue is first in, first out, so where scoring is slower than the traffic every score would lag by the whole
+backlog. Pairs that were written more than ``scorer.max_backlog`` before the newest pair are written off before anything
+is embedded. Pairs of an earlier step are written off once they are SHORT_MS behind, because no gate would count them.
+Only the time decides, so the pairs that remain are still a fair sample. Each pair that is written off gets a result
+with the reason "backlog".
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ BACKLOG_REASON = "backlog"
 SHORT_MS = 5_000
 
 
-def stale_before_ms(newest_ms: int, since_ms: int, max_backlog_s: float) -> int:
-    """Pairs written before this are given up. ``newest_ms``: the queue's last pair; ``since_ms``: the step's begin.
+def stale_before_ms(newest_ms: int, step_start_ms: int, max_backlog_s: float) -> int:
+    """Return the time before which pairs are written off. ``newest_ms`` is when the newest pair was written.
 
-    Both the pairs' times and ``newest_ms`` are of Redis' own clock: the bound does not depend on the scorer's.
+    The times of pairs and ``newest_ms`` are all of Redis' clock, so the limit does not depend on the scorer's clock.
     """
-    return max(newest_ms - round(max_backlog_s * 1000), min(since_ms, newest_ms - SHORT_MS))
+    return max(newest_ms - round(max_backlog_s * 1000), min(step_start_ms, newest_ms - SHORT_MS))
 
 
 def written_ms(entry_id: str) -> int:
-    """When Redis took a stream's entry."""
+    """Return when Redis added the stream entry with this id, in ms since 1970."""
     milliseconds, _, _ = entry_id.partition("-")
     return int(milliseconds) if milliseconds.isdigit() else 0
 
 
 def stale_results(stored: Sequence[bytes], now_ms: int) -> list[PairResult]:
-    """The result of each: no score, or why the bytes are no pair."""
+    """Return for each stored pair a result without a score, or why its bytes are unreadable."""
     return [_stale_result(data, now_ms) for data in stored]
 
 
@@ -42,7 +43,7 @@ def _stale_result(data: bytes, now_ms: int) -> PairResult:
     try:
         pair = decode_pair(data)
     except InputError as error:
-        return PairResult(why=str(error))
+        return PairResult(unreadable=str(error))
     if not pair.id:
-        return PairResult(why="a stored pair has no id")
+        return PairResult(unreadable="a stored pair has no id")
     return PairResult(encode_scored(unscored(pair, now_ms, BACKLOG_REASON)))

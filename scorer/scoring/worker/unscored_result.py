@@ -1,4 +1,4 @@
-"""The result of a pair that gets no score, and what is known of an answer without reading it."""
+"""The result of a pair without a score, and the facts about an answer that are known without its body."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from glidepath.domain import Answer, AnswerFacts, Pair, ScoredPair
 
 
 def facts_without_body(answer: Answer) -> AnswerFacts:
-    """What stands beside the body: who answered, how it ended, how long it took."""
+    """Return the facts stored beside the body: which backend answered, how the answer ended, how long it took."""
     return AnswerFacts(
         origin=answer.origin,
         backend=answer.backend,
@@ -24,7 +24,7 @@ def unscored(
     baseline: AnswerFacts | None = None,
     candidate: AnswerFacts | None = None,
 ) -> ScoredPair:
-    """Counted and shown under ``reason``; facts are those of facts_without_body answers unless given."""
+    """Return the result of an unscored pair. Facts default to those known without the bodies."""
     return ScoredPair(
         pair_id=pair.id,
         workload=pair.workload,

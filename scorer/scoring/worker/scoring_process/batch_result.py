@@ -1,4 +1,4 @@
-"""What comes back from where batches are scored; light, so that the steering process loads nothing that scores."""
+"""The result of a scored batch. Imports no scoring code, so that the scorer's own process stays small."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ NoiseFloorJson = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PairResult:
-    """One pair's: ``scored`` is an encoded ScoredPair, or ``why`` says why the bytes were no pair.
+    """The result of one pair: ``scored`` is an encoded ScoredPair, or ``unreadable`` says why the bytes are no pair.
 
-    ``floor``: what a NOISE pair adds to its workload's noise floor. ``doubt``: fields of a Doubt
-    (compare/evaluator/questions.py) where the workload's evaluator is to be asked about the pair, else empty.
+    ``noise`` is what a NOISE pair adds to the noise floor of its workload. ``for_evaluator`` has the fields of a Doubt
+    (compare/evaluator/questions.py) if the workload's evaluator is to be asked about the pair, else it is empty.
     """
 
     scored: bytes = b""
-    why: str = ""
-    floor: NoiseFloorJson = field(default_factory=dict)
-    doubt: Mapping[str, str] = field(default_factory=dict)
+    unreadable: str = ""
+    noise: NoiseFloorJson = field(default_factory=dict)
+    for_evaluator: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """In the order of the batch. ``cache_hits`` and ``cache_misses`` count texts."""
+    """The results in the order of the batch. ``cache_hits`` and ``cache_misses`` count texts."""
 
     results: tuple[PairResult, ...]
     cache_hits: int = 0

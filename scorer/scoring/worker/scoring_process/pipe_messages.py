@@ -1,4 +1,4 @@
-"""Messages on the pipe between the scorer and its scoring process: a JSON header and some blobs."""
+"""The messages on the pipe between the scorer and its scoring process: a JSON header and binary blobs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ LENGTH = struct.Struct("!Q")
 
 
 def pack(header: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> bytes:
-    """Length of the rest, length of the header, the header (with the blobs' sizes), the blobs."""
+    """Encode a message: length of the rest, length of the header, the header (with the blobs' sizes), the blobs."""
     head = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}).encode()
     rest = LENGTH.pack(len(head)) + head + b"".join(blobs)
     return LENGTH.pack(len(rest)) + rest
 
 
 def unpack(rest: bytes) -> tuple[dict[str, Any], list[bytes]]:
-    """What ``pack`` was given, from everything after the first length."""
+    """Decode a message into (header, blobs). ``rest`` is everything after the first length."""
     at = LENGTH.size + LENGTH.unpack_from(rest)[0]
     header: dict[str, Any] = json.loads(rest[LENGTH.size : at])
     blobs: list[bytes] = []

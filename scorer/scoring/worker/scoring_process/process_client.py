@@ -1,8 +1,8 @@
-"""Where batches are scored: the Protocol, and the default, a process of its own.
+"""The scorer's end of the pipe to the scoring process, and the protocol of anything that scores batches.
 
-Signals are Python: regular expressions and JSON hold the GIL for as long as a body is long, and then the steer loop in
-the same process would wait. A process of its own costs a pipe, and gives more: it can be niced, and a pair that crashes
-or hangs it takes nothing else with it. Figures in docs/reference/embedding.md.
+Signals are computed in Python. Regular expressions and JSON hold the GIL for as long as a long body takes, and would
+block the steer loop if it ran in the same process. A separate process can also be niced, and a pair that crashes or
+hangs it ends nothing else. Its cost is a pipe (measurements in docs/reference/embedding.md, decision in ADR 0037).
 """
 
 from __future__ import annotations
@@ -22,38 +22,41 @@ from scorer.scoring.worker.scoring_process.spawn_process import spawn
 
 START_TIMEOUT_S = 120.0  # the reference engine may fetch a model
 BATCH_TIMEOUT_S = 120.0
-_REMOTE_ROUNDS = 20  # a remote engine may need this many timeouts for one batch
+_REMOTE_TIMEOUTS_PER_BATCH = 20
 
 
 class BatchFailedError(Exception):
-    """A batch could not be scored, by the fault of at least one pair in it; the engine is ready for the next."""
+    """A batch could not be scored because of at least one of its pairs. The next batch can be scored."""
 
 
 class BatchScorer(Protocol):
+    """Scores batches of stored pairs, one batch at a time."""
+
     async def start(self) -> None:
-        """Load the engine. Raises ConfigError or DependencyError where that can never succeed."""
+        """Load the engine. Raises ConfigError or DependencyError if a retry cannot succeed."""
 
     async def score(self, stored: Sequence[bytes], floors: Mapping[str, NoiseFloorJson]) -> BatchResult:
-        """Raises BatchFailedError, or UnreachableError when a remote engine is away. One call at a time."""
+        """Return one result for each pair. Raises BatchFailedError, or UnreachableError (remote engine)."""
 
     async def close(self) -> None: ...
 
 
 class ProcessScorer:
-    """Scores in a child process, which is started again when it died."""
+    """Scores batches in a child process, and starts a new one if the child died."""
 
     def __init__(self, config: Config, *, child: Process | None = None, batch_timeout: float | None = None) -> None:
-        """``child``: one spawned already, which has been sent nothing yet."""
-        # What was not set stays unset: engines ask whether it was.
+        """``child``: a process from ``spawn`` that has not received anything yet."""
+        # exclude_unset: the engines must still see which settings were not set.
         self._config = json.loads(config.model_dump_json(exclude_unset=True, by_alias=True))
-        remote = config.scorer.embedder.timeout * _REMOTE_ROUNDS if config.scorer.embedder.engine == "remote" else 0.0
+        embedder = config.scorer.embedder
+        remote = embedder.timeout * _REMOTE_TIMEOUTS_PER_BATCH if embedder.engine == "remote" else 0.0
         self._batch_timeout = batch_timeout if batch_timeout is not None else BATCH_TIMEOUT_S + remote
         self._spawned = child
         self._child: Process | None = None
         self.engine = ""
 
     async def launch(self) -> None:
-        """Only begin what ``start`` does: the child loads its engine while the caller does something else."""
+        """Send the configuration without waiting: the child loads its engine while the caller does other work."""
         if self._child is None:
             child, self._spawned = self._spawned or await spawn(), None
             assert child.stdin is not None  # noqa: S101 - it is a pipe
@@ -83,11 +86,12 @@ class ProcessScorer:
                 raise UnreachableError(header["why"])
             case "failed":
                 raise BatchFailedError(header["why"])
-        results = tuple(map(PairResult, blobs, header["whys"], header["noise"], header["doubts"]))
+        columns = (header["unreadable"], header["noise"], header["for_evaluator"])
+        results = tuple(map(PairResult, blobs, *columns))
         return BatchResult(results, header["hits"], header["misses"])
 
     async def close(self) -> None:
-        """End the child at once: what it has in hand is still pending in Redis."""
+        """Kill the child at once. The pairs of its current batch are still pending in Redis."""
         child, self._child, self._spawned = self._child or self._spawned, None, None
         if child is None:
             return
@@ -96,25 +100,25 @@ class ProcessScorer:
         await child.wait()
 
     async def _exchange(self, child: Process, request: bytes, timeout: float) -> tuple[dict[str, Any], list[bytes]]:
-        """One frame there and one back. A child that dies, hangs or is left in mid-exchange is ended."""
-        whole = False
+        """Send one message and receive one. Kill a child that dies, hangs or is left in the middle of the exchange."""
+        complete = False
         try:
             async with asyncio.timeout(timeout):
                 answer = await _round_trip(child, request)
-            whole = True
+            complete = True
         except TimeoutError as error:
             raise BatchFailedError(f"the scoring process took more than {timeout:g} s") from error
         except (OSError, asyncio.IncompleteReadError) as error:
             raise BatchFailedError(f"the scoring process died{await _status(child)}") from error
         finally:
-            if not whole:  # also when cancelled: a late reply would be taken for the next one
+            if not complete:  # also if cancelled: a late reply would be taken for the reply to the next message
                 await self.close()
         return answer
 
 
 async def _round_trip(child: Process, request: bytes) -> tuple[dict[str, Any], list[bytes]]:
     assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 - both are pipes
-    with contextlib.suppress(ConnectionError):  # a child that has ended may have said why: that is read below
+    with contextlib.suppress(ConnectionError):  # a child that ended may have written the reason, which is read below
         child.stdin.write(request)
         await child.stdin.drain()
     length = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))[0]

@@ -1,4 +1,4 @@
-"""The scoring process: batches in on standard input, results out on standard output, one at a time.
+"""The main program of the scoring process: it reads batches from standard input and writes results to standard output.
 
 It ends when its input ends, so it never outlives the scorer. ``process_client.py`` starts it.
 """
@@ -22,32 +22,34 @@ from scorer.scoring.embed import load_embedder
 from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack, unpack
 
 if TYPE_CHECKING:
+    from scorer.scoring.worker.scoring_process.batch_result import BatchResult
     from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
 
-NICENESS = 5  # the steer loop, the proxy and the application come first
+NICENESS = 5  # the steer loop, the proxy and the application have priority
 
 
 def main() -> None:
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core a scorer, as configured
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the scorer decides
+    """Serve the scorer that started this process."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the configuration gives the scorer one core
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the scorer ends this process
     out = sys.stdout.buffer
-    sys.stdout = sys.stderr  # a library that prints must not break the frames
+    sys.stdout = sys.stderr  # a library that prints must not corrupt the messages
     try:
-        serve(sys.stdin.buffer, out, unix_ms, _come_last)
-    except BrokenPipeError:  # the scorer was killed: another one scores what it held
-        os._exit(1)  # not by the usual way, which would flush the pipe once more
+        serve(sys.stdin.buffer, out, unix_ms, _lower_priority)
+    except BrokenPipeError:  # the scorer was killed; another scorer reclaims its pairs
+        os._exit(1)  # sys.exit would flush the broken pipe again
 
 
 def serve(
     source: BinaryIO, out: BinaryIO, now_ms: Callable[[], int], when_ready: Callable[[], None] = lambda: None
 ) -> None:
-    """First frame: the configuration. Then a reply a batch, until the input ends."""
+    """Read the configuration, then reply to one batch after another until the input ends."""
 
     def reply(kind: str, blobs: tuple[bytes, ...] = (), **fields: Any) -> None:
         out.write(pack({"kind": kind, **fields}, blobs))
         out.flush()
 
-    first = _frame(source)
+    first = _message(source)
     if first is None:
         return
     try:
@@ -59,25 +61,32 @@ def serve(
 
     when_ready()
     reply("ready", engine=scoring.embedder.name)
-    while (frame := _frame(source)) is not None:
-        header, stored = frame
+    while (message := _message(source)) is not None:
+        header, stored = message
         try:
             done = score_batch(stored, scoring, now_ms(), header["floors"])
         except UnreachableError as error:
             reply("unavailable", why=str(error))
-        except Exception as error:  # the boundary of the process: the pair at fault is found, the others go on
+        except Exception as error:  # the process boundary: the scorer then finds the pair at fault
             traceback.print_exc()
             reply("failed", why=error_text_with_type(error)[:500])
         else:
-            blobs = tuple(result.scored for result in done.results)
-            whys, noise = [result.why for result in done.results], [result.floor for result in done.results]
-            doubts = [dict(result.doubt) for result in done.results]
-            counts = {"hits": done.cache_hits, "misses": done.cache_misses}
-            reply("done", blobs, whys=whys, noise=noise, doubts=doubts, **counts)
+            reply("done", tuple(result.scored for result in done.results), **_columns(done))
 
 
-def _come_last() -> None:
-    """Only now: loading takes half a second of a core, once, and scores are waited for. All threads of the engine."""
+def _columns(done: BatchResult) -> dict[str, Any]:
+    """Return the fields of the results as lists, in the order of the batch, and the cache counts."""
+    return {
+        "unreadable": [result.unreadable for result in done.results],
+        "noise": [result.noise for result in done.results],
+        "for_evaluator": [dict(result.for_evaluator) for result in done.results],
+        "hits": done.cache_hits,
+        "misses": done.cache_misses,
+    }
+
+
+def _lower_priority() -> None:
+    """Nice all threads of this process. Called after the engine has loaded, so that the first scores appear soon."""
     tasks = Path("/proc/self/task")
     for thread in [int(task.name) for task in tasks.iterdir()] if tasks.is_dir() else [0]:
         with contextlib.suppress(ProcessLookupError):
@@ -85,7 +94,7 @@ def _come_last() -> None:
 
 
 def _load(config: Config) -> ScoringContext:
-    """The engine loads, mostly in native code, while Python imports the signals: a scorer starts sooner."""
+    """Load the engine (mostly native code) in a thread while Python imports the signals: this shortens the start."""
     with ThreadPoolExecutor(1) as pool:
         embedder = pool.submit(load_embedder, config.scorer.embedder)
         from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
@@ -93,7 +102,7 @@ def _load(config: Config) -> ScoringContext:
         return ScoringContext(config, embedder.result())
 
 
-def _frame(source: BinaryIO) -> tuple[Mapping[str, Any], list[bytes]] | None:
+def _message(source: BinaryIO) -> tuple[Mapping[str, Any], list[bytes]] | None:
     prefix = source.read(LENGTH.size)
     if len(prefix) < LENGTH.size:
         return None

@@ -1,4 +1,4 @@
-"""From stored bytes to stored bytes: what one scoring process does with one batch."""
+"""Score one batch in the scoring process: decode the stored pairs, score them, encode the results."""
 
 from __future__ import annotations
 
@@ -10,32 +10,36 @@ from glidepath.errors import InputError
 from glidepath.wire import decode_pair, encode_scored
 from scorer.scoring.compare import NoiseFloor
 from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult
-from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext, ScoringOutcome, judge_pairs
+from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext, ScoringOutcome, score_pairs
 
 
 def score_batch(
-    stored: Sequence[bytes], scoring: ScoringContext, now_ms: int, floors: Mapping[str, NoiseFloorJson]
+    stored: Sequence[bytes], context: ScoringContext, now_ms: int, floors: Mapping[str, NoiseFloorJson]
 ) -> BatchResult:
-    """Decode, score together, encode. Raises UnreachableError of a remote engine."""
+    """Return one result for each stored pair. ``floors`` has the noise floors by workload.
+
+    Raises UnreachableError if a remote engine does not answer.
+    """
     decoded = [_decode(data) for data in stored]
-    hits, misses = scoring.cache.hits, scoring.cache.misses
-    known = {name: NoiseFloor.from_json(raw) for name, raw in floors.items()}
-    pairs = [one for one in decoded if isinstance(one, Pair)]
-    scored = iter(judge_pairs(pairs, scoring, now_ms, known))
-    results = tuple(_result(next(scored)) if isinstance(one, Pair) else one for one in decoded)
-    return BatchResult(results, scoring.cache.hits - hits, scoring.cache.misses - misses)
+    hits, misses = context.cache.hits, context.cache.misses
+    noise_floors = {name: NoiseFloor.from_json(raw) for name, raw in floors.items()}
+    pairs = [pair for pair in decoded if isinstance(pair, Pair)]
+    outcomes = iter(score_pairs(pairs, context, now_ms, noise_floors))
+    results = tuple(_result(next(outcomes)) if isinstance(one, Pair) else one for one in decoded)
+    return BatchResult(results, context.cache.hits - hits, context.cache.misses - misses)
 
 
 def _decode(data: bytes) -> Pair | PairResult:
     try:
         pair = decode_pair(data)
     except InputError as error:
-        return PairResult(why=str(error))
-    return pair if pair.id else PairResult(why="a stored pair has no id")
+        return PairResult(unreadable=str(error))
+    return pair if pair.id else PairResult(unreadable="a stored pair has no id")
 
 
-def _result(judged: ScoringOutcome) -> PairResult:
-    scored = judged.scored
-    noise = scored.kind is PairKind.NOISE and scored.scored
-    floor = NoiseFloor().fold(scored.signals, scored.agreement).to_json() if noise else {}
-    return PairResult(encode_scored(scored), floor=floor, doubt=asdict(judged.doubt) if judged.doubt else {})
+def _result(outcome: ScoringOutcome) -> PairResult:
+    scored = outcome.scored
+    is_noise = scored.kind is PairKind.NOISE and scored.scored
+    noise = NoiseFloor().fold(scored.signals, scored.agreement).to_json() if is_noise else {}
+    doubt = asdict(outcome.doubt) if outcome.doubt else {}
+    return PairResult(encode_scored(scored), noise=noise, for_evaluator=doubt)

@@ -1,4 +1,4 @@
-"""From pairs to scores: extract both answers, embed what needs it in one go, compare. Pure but for the engine."""
+"""Score pairs: extract both answers, embed all texts of a batch in one call, compare. Only the engine does I/O."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOTHING = Extracted(Surface.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class _ExtractedPair:
-    """A pair with both answers read; ``texts`` are the two that must be embedded, or none."""
+    """A pair with both answers extracted. ``texts`` has the two texts to embed, or is empty."""
 
     pair: Pair
     workload: Workload
@@ -38,7 +38,7 @@ class _ExtractedPair:
 
 @dataclass(frozen=True, slots=True)
 class ScoringOutcome:
-    """A score; ``doubt``: what to ask the workload's evaluator, where it has one and the pair is in doubt."""
+    """The result of a pair, and the texts for its workload's evaluator if it has one and the pair is in doubt."""
 
     scored: ScoredPair
     doubt: Doubt | None = None
@@ -46,7 +46,7 @@ class ScoringOutcome:
 
 @dataclass(slots=True)
 class ScoringContext:
-    """What a scorer keeps between batches: configuration, engine, and the texts seen lately."""
+    """The state that stays from batch to batch: configuration, engine, and the cache of recently embedded texts."""
 
     config: Config
     embedder: Embedder
@@ -54,36 +54,33 @@ class ScoringContext:
 
 
 def score_pairs(
-    pairs: Sequence[Pair], scoring: ScoringContext, now_ms: int, floors: Mapping[str, NoiseFloor] | None = None
-) -> list[ScoredPair]:
-    """One ScoredPair a pair, in order. ``floors``: noise floor by workload. Raises UnreachableError (remote engine)."""
-    return [judged.scored for judged in judge_pairs(pairs, scoring, now_ms, floors)]
-
-
-def judge_pairs(
-    pairs: Sequence[Pair], scoring: ScoringContext, now_ms: int, floors: Mapping[str, NoiseFloor] | None = None
+    pairs: Sequence[Pair], context: ScoringContext, now_ms: int, floors: Mapping[str, NoiseFloor] | None = None
 ) -> list[ScoringOutcome]:
-    """The same, with what is left to ask."""
-    read = [_read(pair, scoring.config, now_ms) for pair in pairs]
-    texts = list(dict.fromkeys(text for one in read if isinstance(one, _ExtractedPair) for text in one.texts))
-    vectors = dict(zip(texts, embed_texts(scoring.embedder, texts, scoring.cache), strict=True))
+    """Return one outcome for each pair, in order. ``floors`` has the noise floors by workload.
+
+    Raises UnreachableError if a remote engine does not answer.
+    """
+    extracted = [_extract_pair(pair, context.config, now_ms) for pair in pairs]
+    texts = list(dict.fromkeys(text for one in extracted if isinstance(one, _ExtractedPair) for text in one.texts))
+    vectors = dict(zip(texts, embed_texts(context.embedder, texts, context.cache), strict=True))
     known = floors or {}
     return [
         ScoringOutcome(one)
         if isinstance(one, ScoredPair)
-        else _compare(one, vectors, scoring, now_ms, known.get(one.pair.workload))
-        for one in read
+        else _compare(one, vectors, context, now_ms, known.get(one.pair.workload))
+        for one in extracted
     ]
 
 
-def _read(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | ScoredPair:
+def _extract_pair(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | ScoredPair:
+    """Extract both answers, or return the result without a score."""
     workload = config.workloads.get(pair.workload)
     if workload is None:
         return unscored(pair, now_ms, "unknown_workload")
-    custom = _custom(workload)
+    custom = _custom_surface(workload)
     sides = [_extract(pair, answer, custom) for answer in (pair.baseline, pair.candidate)]
     for name, answer, found in zip(("baseline", "candidate"), (pair.baseline, pair.candidate), sides, strict=True):
-        reason = _why_not(answer, found)
+        reason = _unscored_reason(answer, found)
         if reason:
             facts = [_facts(a, f, 0) for a, f in zip((pair.baseline, pair.candidate), sides, strict=True)]
             return unscored(pair, now_ms, f"{name}_{reason}", *facts)
@@ -95,7 +92,7 @@ def _read(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | ScoredPai
     return _ExtractedPair(pair, workload, expected, baseline, candidate, texts)
 
 
-def _custom(workload: Workload) -> CustomSurface | None:
+def _custom_surface(workload: Workload) -> CustomSurface | None:
     answer = workload.scoring.answer
     return CustomSurface(answer.jsonpath, answer.done) if answer else None
 
@@ -112,8 +109,8 @@ def _extract(pair: Pair, answer: Answer, custom: CustomSurface | None) -> Extrac
     )
 
 
-def _why_not(answer: Answer, found: Extracted | Unusable) -> str:
-    """Why an answer is not scored, or "". One of few words, since it becomes a metric's label."""
+def _unscored_reason(answer: Answer, found: Extracted | Unusable) -> str:
+    """Return why the answer cannot be scored, or "". The reasons are a fixed set: they are labels of a metric."""
     if answer.ending is not Ending.COMPLETE:
         return answer.ending.value
     if not 200 <= answer.status < 300:
@@ -126,19 +123,27 @@ def _why_not(answer: Answer, found: Extracted | Unusable) -> str:
 
 
 def _compare(
-    ready: _ExtractedPair,
+    extracted: _ExtractedPair,
     vectors: Mapping[str, Vectors],
-    scoring: ScoringContext,
+    context: ScoringContext,
     now_ms: int,
     floor: NoiseFloor | None,
 ) -> ScoringOutcome:
-    pair, settings = ready.pair, ready.workload.scoring
-    excerpts = scoring.config.redaction.excerpts
-    baseline = _facts(pair.baseline, ready.baseline, excerpts)
-    candidate = _facts(pair.candidate, ready.candidate, excerpts)
-    task = ready.workload.task
-    # Both kinds by one measure, or quality_margin would compare two. The floor counts raw divergences: it is the same.
-    result = compare(task, settings, ready.expected, ready.baseline, ready.candidate, vectors, floor or UNKNOWN)
+    pair, settings = extracted.pair, extracted.workload.scoring
+    excerpts = context.config.redaction.excerpts
+    baseline = _facts(pair.baseline, extracted.baseline, excerpts)
+    candidate = _facts(pair.candidate, extracted.candidate, excerpts)
+    # Both kinds of pair are scored against the same noise floor, because quality_margin compares their scores. The
+    # floor itself counts raw divergences, so it does not depend on these scores.
+    result = compare(
+        extracted.workload.task,
+        settings,
+        extracted.expected,
+        extracted.baseline,
+        extracted.candidate,
+        vectors,
+        floor or UNKNOWN,
+    )
     if isinstance(result, Unscorable):
         return ScoringOutcome(unscored(pair, now_ms, result.reason, baseline, candidate))
     scored = ScoredPair(
@@ -154,31 +159,34 @@ def _compare(
         baseline=baseline,
         candidate=candidate,
         sticky=pair.sticky,
-        scorer=scoring.embedder.name,
+        scorer=context.embedder.name,
         labels=dict(result.labels),
     )
-    return ScoringOutcome(scored, _doubt(ready, result))
+    return ScoringOutcome(scored, _doubt(extracted, result))
 
 
-def _doubt(ready: _ExtractedPair, result: Comparison) -> Doubt | None:
-    """Of both kinds of pair: were only one of them asked about, the noise floor would not compare."""
-    section = ready.workload.scoring.evaluator
+def _doubt(extracted: _ExtractedPair, result: Comparison) -> Doubt | None:
+    """Return the texts for the evaluator if the pair is in doubt.
+
+    Pairs of both kinds are evaluated: otherwise the noise floor and the scores would be measured differently.
+    """
+    section = extracted.workload.scoring.evaluator
     if section is None or not in_doubt(result, section):
         return None
-    texts = (ready.expected.prompt, ready.baseline.text, ready.candidate.text)
-    # As on the way to the evaluator; half a surrogate pair would not survive the way there.
+    texts = (extracted.expected.prompt, extracted.baseline.text, extracted.candidate.text)
+    # Cut as the evaluator's client cuts them. Lone surrogates are replaced: they cannot be encoded as UTF-8.
     cut = [text[: section.max_chars].encode("utf-8", "replace").decode() for text in texts]
-    return Doubt(ready.pair.id, *cut)
+    return Doubt(extracted.pair.id, *cut)
 
 
 def _facts(answer: Answer, found: Extracted | Unusable | None, excerpts: int) -> AnswerFacts:
-    """``excerpts``: characters of the text that the redaction policy lets stay with the score."""
-    said = found if isinstance(found, Extracted) else _NOTHING
+    """Return the facts about an answer. ``excerpts``: how many characters of its text may be stored with the score."""
+    extracted = found if isinstance(found, Extracted) else _NOTHING
     return replace(
         facts_without_body(answer),
-        input_tokens=said.input_tokens,
-        output_tokens=said.output_tokens,
-        text_chars=len(said.text),
-        finish_reason=said.finish_reason.value if isinstance(found, Extracted) else "",
-        excerpt=said.text[:excerpts].encode("utf-8", "replace").decode(),
+        input_tokens=extracted.input_tokens,
+        output_tokens=extracted.output_tokens,
+        text_chars=len(extracted.text),
+        finish_reason=extracted.finish_reason.value if isinstance(found, Extracted) else "",
+        excerpt=extracted.text[:excerpts].encode("utf-8", "replace").decode(),
     )

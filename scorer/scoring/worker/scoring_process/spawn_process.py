@@ -1,4 +1,4 @@
-"""Begin a scoring process. Little is imported here: it boots while its parent still reads the configuration."""
+"""Spawn the scoring process. Imports little, so that the child boots while the scorer reads its configuration."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _COMMAND = "from scorer.scoring.worker.scoring_process.process_main import main;
 
 
 async def spawn() -> Process:
-    """A process that waits for its configuration (``scoring_process.py``) and ends when its input does."""
+    """Start a child process that waits for its configuration (``process_main.py``). It ends when its input ends."""
     return await asyncio.create_subprocess_exec(sys.executable, "-P", "-c", _COMMAND, stdin=PIPE, stdout=PIPE)

@@ -126,7 +126,7 @@ def test_the_budget_is_one_days_and_starts_again_the_next() -> None:
 @pytest.fixture
 async def judge() -> AsyncIterator[tuple[str, list[dict[str, object]]]]:
     async with evaluator_server() as judge:
-        yield judge.url, judge.seen
+        yield judge.url, judge.requests
 
 
 async def test_opinions_come_from_the_server_within_the_budget(judge: tuple[str, list[dict[str, object]]]) -> None:

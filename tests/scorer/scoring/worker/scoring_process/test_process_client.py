@@ -51,7 +51,7 @@ async def test_a_process_that_died_fails_its_batch_and_is_started_again(scorer):
     assert child_pid(scorer) != first
 
 
-async def test_a_process_that_hangs_is_ended(valid_yaml):
+async def test_a_process_that_hangs_is_killed(valid_yaml):
     scorer = ProcessScorer(parse_config(valid_yaml), batch_timeout=0.5)
     await scorer.start()
     os.kill(child_pid(scorer), signal.SIGSTOP)
@@ -61,7 +61,7 @@ async def test_a_process_that_hangs_is_ended(valid_yaml):
     await scorer.close()
 
 
-async def test_a_batch_that_is_given_up_leaves_no_late_reply_for_the_next(scorer):
+async def test_a_cancelled_batch_leaves_no_late_reply_for_the_next_batch(scorer):
     first = child_pid(scorer)
     task = asyncio.create_task(score(scorer, *(pair(str(i), LONG + str(i), LONG) for i in range(20))))
     await asyncio.sleep(0)
@@ -72,19 +72,19 @@ async def test_a_batch_that_is_given_up_leaves_no_late_reply_for_the_next(scorer
     assert child_pid(scorer) != first
 
 
-async def test_an_unknown_model_is_an_error_of_the_configuration(valid_yaml):
+async def test_an_unknown_model_is_a_configuration_error(valid_yaml):
     scorer = ProcessScorer(parse_config(valid_yaml + "scorer: {embedder: {model: no-such}}\n"))
     with pytest.raises(ConfigError, match="no-such"):
         await scorer.start()
 
 
-async def test_the_process_ends_with_the_one_that_feeds_it(scorer):
+async def test_the_process_ends_when_its_input_is_closed(scorer):
     child = scorer._child
     child.stdin.close()
     assert await asyncio.wait_for(child.wait(), 10) == 0
 
 
-async def test_a_process_spawned_beforehand_is_the_one_that_scores(valid_yaml):
+async def test_a_process_spawned_beforehand_is_used_for_scoring(valid_yaml):
     child = await spawn()
     scorer = ProcessScorer(parse_config(valid_yaml), child=child)
     await scorer.start()
@@ -94,13 +94,13 @@ async def test_a_process_spawned_beforehand_is_the_one_that_scores(valid_yaml):
     assert child.returncode == -signal.SIGKILL
 
 
-async def test_a_process_spawned_for_nothing_is_ended(valid_yaml):
+async def test_an_unused_spawned_process_is_killed(valid_yaml):
     child = await spawn()
     await ProcessScorer(parse_config(valid_yaml), child=child).close()
     assert child.returncode == -signal.SIGKILL
 
 
-async def test_a_process_whose_scorer_was_killed_ends_without_a_word(valid_yaml):
+async def test_a_process_whose_scorer_was_killed_ends_without_output(valid_yaml):
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "from scorer.scoring.worker.scoring_process.process_main import main; main()"),
         stdin=PIPE,

@@ -17,38 +17,38 @@ def engine():
 
 
 @pytest.fixture
-def scoring(valid_yaml, engine):
+def context(valid_yaml, engine):
     return ScoringContext(parse_config(valid_yaml), engine)
 
 
-def one(scoring, pair, **options):
-    (scored,) = score_pairs([pair], scoring, 5000, **options)
-    return scored
+def one(context, pair, **options):
+    (outcome,) = score_pairs([pair], context, 5000, **options)
+    return outcome.scored
 
 
-def test_equal_answers_agree_fully_and_need_no_model(scoring, engine):
-    scored = one(scoring, pair("a", LONG, LONG))
+def test_equal_answers_agree_fully_without_the_model(context, engine):
+    scored = one(context, pair("a", LONG, LONG))
     assert scored.scored
     assert scored.agreement == 1.0
     assert engine.calls == []
 
 
-def test_different_answers_are_embedded_and_the_engine_is_named(scoring, engine):
-    scored = one(scoring, pair("a", LONG, "Bananas are yellow."))
+def test_different_answers_are_embedded_and_the_result_names_the_engine(context, engine):
+    scored = one(context, pair("a", LONG, "Bananas are yellow."))
     assert scored.agreement < 0.6
     assert scored.scorer == "words"
     assert len(engine.calls) == 1
 
 
-def test_a_whole_batch_goes_to_the_engine_in_one_call_each_text_once(scoring, engine):
-    score_pairs([pair(str(i), LONG, f"Something else {i % 2}.") for i in range(6)], scoring, 5000)
+def test_a_batch_goes_to_the_engine_in_one_call_with_each_text_once(context, engine):
+    score_pairs([pair(str(i), LONG, f"Something else {i % 2}.") for i in range(6)], context, 5000)
     assert len(engine.calls) == 1
     assert len(set(engine.calls[0])) == len(engine.calls[0])
 
 
-def test_results_stand_in_the_order_of_the_pairs(scoring):
+def test_results_are_in_the_order_of_the_pairs(context):
     pairs = [pair("a"), pair("b", workload="nobody"), pair("c")]
-    assert [scored.pair_id for scored in score_pairs(pairs, scoring, 5000)] == ["a", "b", "c"]
+    assert [outcome.scored.pair_id for outcome in score_pairs(pairs, context, 5000)] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -66,34 +66,34 @@ def test_results_stand_in_the_order_of_the_pairs(scoring):
         ({"body": b'{"what": "is this"}'}, "unsupported"),
     ],
 )
-def test_only_whole_answers_that_succeeded_are_scored(scoring, engine, side, change, reason):
+def test_only_complete_answers_that_succeeded_are_scored(context, engine, side, change, reason):
     whole = pair("a")
     changed = (
         replace(whole, first=replace(whole.first, **change))
         if side is Side.BASELINE
         else replace(whole, second=replace(whole.second, **change))
     )
-    scored = one(scoring, changed)
+    scored = one(context, changed)
     assert not scored.scored
     assert scored.unscored_reason == f"{side.value}_{reason}"
     assert engine.calls == []
 
 
-def test_a_cut_request_is_not_scored(scoring):
-    assert one(scoring, pair("a", request_cut=True)).unscored_reason == "request_cut"
+def test_a_cut_request_is_not_scored(context):
+    assert one(context, pair("a", request_cut=True)).unscored_reason == "request_cut"
 
 
-def test_a_workload_that_is_no_longer_configured_is_not_scored(scoring):
-    assert one(scoring, pair("a", workload="gone")).unscored_reason == "unknown_workload"
+def test_a_workload_that_is_no_longer_configured_is_not_scored(context):
+    assert one(context, pair("a", workload="gone")).unscored_reason == "unknown_workload"
 
 
-def test_facts_are_of_each_side_whoever_served_the_client(scoring):
+def test_facts_belong_to_their_side_whichever_backend_served_the_client(context):
     reverse = pair(
         "a",
         first=answer(Side.CANDIDATE, "It is Paris."),
         second=answer(Side.BASELINE, "Paris.", Origin.SHADOW, first_byte_ms=3.0),
     )
-    scored = one(scoring, reverse)
+    scored = one(context, reverse)
     assert (scored.baseline.backend, scored.candidate.backend) == ("cloud", "onprem")
     assert (scored.baseline.origin, scored.baseline.first_byte_ms) == (Origin.SHADOW, 3.0)
     assert (scored.candidate.input_tokens, scored.candidate.output_tokens) == (7, 3)
@@ -101,14 +101,14 @@ def test_facts_are_of_each_side_whoever_served_the_client(scoring):
     assert (scored.captured_at_ms, scored.scored_at_ms) == (1000, 5000)
 
 
-def test_facts_of_the_good_side_are_kept_when_the_other_failed(scoring):
-    scored = one(scoring, pair("a", second=answer(Side.CANDIDATE, ending=Ending.TIMEOUT, status=504, body=b"")))
+def test_facts_of_one_side_are_kept_when_the_other_failed(context):
+    scored = one(context, pair("a", second=answer(Side.CANDIDATE, ending=Ending.TIMEOUT, status=504, body=b"")))
     assert scored.baseline.output_tokens == 3
     assert scored.candidate.status == 504
 
 
-def test_no_text_is_kept_unless_the_policy_says_how_much(scoring, valid_yaml, engine):
-    assert one(scoring, pair("a")).baseline.excerpt == ""
+def test_no_text_is_stored_unless_the_redaction_policy_allows_an_excerpt(context, valid_yaml, engine):
+    assert one(context, pair("a")).baseline.excerpt == ""
     some = ScoringContext(parse_config(valid_yaml + "redaction: {excerpts: 3}\n"), engine)
     assert one(some, pair("a")).baseline.excerpt == "Par"
 
@@ -120,17 +120,17 @@ def test_a_lone_surrogate_in_an_excerpt_can_be_stored(valid_yaml, engine):
     scored.baseline.excerpt.encode()
 
 
-def test_noise_pairs_are_scored_by_the_same_measure_and_trip_the_floor_as_before(scoring):
+def test_noise_pairs_are_scored_against_the_noise_floor_and_their_signals_do_not_depend_on_it(context):
     left, right = "The bill is 40 dollars and due in May.", "The bill is 70 dollars and due in May."
     floors = {"chat": NoiseFloor(100, {"numbers": 100}, 90.0)}
-    cross = one(scoring, pair("a", left, right), floors=floors)
-    noise = one(scoring, noise_pair("a", left, right), floors=floors)
+    cross = one(context, pair("a", left, right), floors=floors)
+    noise = one(context, noise_pair("a", left, right), floors=floors)
     assert noise.kind is PairKind.NOISE
-    assert noise.agreement == cross.agreement > one(scoring, noise_pair("b", left, right)).agreement
-    assert noise.signals["numbers"] == one(scoring, noise_pair("c", left, right)).signals["numbers"]
+    assert noise.agreement == cross.agreement > one(context, noise_pair("b", left, right)).agreement
+    assert noise.signals["numbers"] == one(context, noise_pair("c", left, right)).signals["numbers"]
 
 
-def test_an_answer_of_a_form_of_its_own_is_read_where_the_configuration_says(valid_yaml, engine):
+def test_an_answer_in_a_custom_format_is_read_by_the_configured_jsonpath(valid_yaml, engine):
     text = valid_yaml + '    scoring: {answer: {jsonpath: "$.reply.words"}}\n'
     body = b'{"reply": {"words": "Paris."}}'
     own = {"body": body, "content_type": "application/json"}

@@ -1,4 +1,4 @@
-"""ScoringContext in a thread of this process, with an engine that is already loaded: for tests and one-off tools."""
+"""A BatchScorer that scores in a thread of the test's process, with an engine that is already loaded."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
 
 class ThreadScorer:
     def __init__(self, config: Config, embedder: Embedder) -> None:
-        self._scoring = ScoringContext(config, embedder)
+        self._context = ScoringContext(config, embedder)
 
     async def start(self) -> None:
         return None
 
     async def score(self, stored: Sequence[bytes], floors: Mapping[str, NoiseFloorJson]) -> BatchResult:
-        return await asyncio.to_thread(score_batch, stored, self._scoring, unix_ms(), floors)
+        return await asyncio.to_thread(score_batch, stored, self._context, unix_ms(), floors)
 
     async def close(self) -> None:
         return None
