@@ -30,7 +30,7 @@ from aiohttp import web
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest, ProcessingResponse
 
 from extproc.grpc_services import PROCESS
-from extproc.worker import Place, Worker, on_signals
+from extproc.worker import ExtprocWorker, WorkerAddresses, stop_on_signals
 from glidepath import keys
 from glidepath.config import Config, parse_config
 from glidepath_ops.local.child_process import Child, answers, free_ports
@@ -102,14 +102,14 @@ async def serve_empty(address: str) -> None:
     server.add_insecure_port(address)
     await server.start()
     stop = asyncio.Event()
-    on_signals(stop.set)
+    stop_on_signals(stop.set)
     await stop.wait()
     await server.stop(0)
 
 
 async def serve_extproc(config: Config) -> None:
-    worker = Worker(config, Place.of(config, 0))
-    on_signals(worker.stop)
+    worker = ExtprocWorker(config, WorkerAddresses.of(config, 0))
+    stop_on_signals(worker.stop)
     await worker.run()
 
 
@@ -126,7 +126,7 @@ async def serve_backend(port: int) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     stop = asyncio.Event()
-    on_signals(stop.set)
+    stop_on_signals(stop.set)
     await stop.wait()
     await runner.cleanup()
 

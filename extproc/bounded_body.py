@@ -1,10 +1,10 @@
-"""Bodies with a bound: each by itself, and all of them together."""
+"""Limits on the bytes of bodies that are kept: for each body, and for all bodies of the process together."""
 
 from __future__ import annotations
 
 
-class Memory:
-    """How many body bytes one process may hold at a time. ``peak`` is for the metrics."""
+class BodyMemory:
+    """The budget of body bytes that one process may hold at a time. ``peak`` is for the metrics."""
 
     __slots__ = ("held", "limit", "peak", "refused")
 
@@ -14,8 +14,8 @@ class Memory:
         self.peak = 0
         self.refused = 0
 
-    def take(self, wanted: int) -> int:
-        """Reserve up to ``wanted`` bytes; returns how many there were."""
+    def reserve(self, wanted: int) -> int:
+        """Reserve up to ``wanted`` bytes. Return how many bytes were granted."""
         granted = min(wanted, self.limit - self.held)
         if granted < wanted:
             self.refused += 1
@@ -23,16 +23,16 @@ class Memory:
         self.peak = max(self.peak, self.held)
         return granted
 
-    def give(self, count: int) -> None:
+    def release(self, count: int) -> None:
         self.held -= count
 
 
 class Body:
-    """Chunks up to ``limit`` bytes. What is longer is cut there, and says so."""
+    """A body collected from chunks, up to ``limit`` bytes. A longer body is cut there and marked ``cut``."""
 
     __slots__ = ("_chunks", "_memory", "cut", "limit", "size")
 
-    def __init__(self, limit: int, memory: Memory) -> None:
+    def __init__(self, limit: int, memory: BodyMemory) -> None:
         self._chunks: list[bytes] = []
         self._memory = memory
         self.limit = limit
@@ -40,10 +40,10 @@ class Body:
         self.cut = False
 
     def add(self, data: bytes) -> None:
-        """Keep as much of ``data`` as there is room for; nothing after a cut, so that no hole is hidden."""
+        """Keep as much of ``data`` as the limits allow. After a cut nothing more is kept: a body never has a gap."""
         if self.cut:
             return
-        room = self._memory.take(min(len(data), self.limit - self.size))
+        room = self._memory.reserve(min(len(data), self.limit - self.size))
         if room < len(data):
             self.cut = True
             data = data[:room]
@@ -52,12 +52,12 @@ class Body:
             self.size += room
 
     def value(self) -> bytes:
-        """What was kept; joined once."""
+        """Return the kept bytes; the chunks are joined on the first call."""
         if len(self._chunks) > 1:
             self._chunks = [b"".join(self._chunks)]
         return self._chunks[0] if self._chunks else b""
 
     def release(self) -> None:
-        """Give the memory back and forget the bytes."""
-        self._memory.give(self.size)
+        """Return the bytes to the memory budget and drop them."""
+        self._memory.release(self.size)
         self._chunks, self.size = [], 0

@@ -1,4 +1,4 @@
-"""From exchanges to pairs: begins the tee when a request is complete, and joins both answers when they are there."""
+"""From exchanges to pairs: send copies when a request is complete, and write a pair when both answers are complete."""
 
 from __future__ import annotations
 
@@ -10,239 +10,241 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from extproc.copy_budget import Budgets
-from extproc.copy_plan import Order, plan, without_secrets
-from extproc.counters import Ledger
-from extproc.error_log import Faults
-from extproc.exchange import Exchange, Signal
-from extproc.tee import Copy, InFlight, Sender, TeeAnswer
+from extproc.copy_plan import PlannedCopy, plan_copies, without_secrets
+from extproc.exchange import Exchange, Milestone
+from extproc.tee import InFlight, ShadowAnswer, ShadowRequest, ShadowSender
 from extproc.token_usage import tokens
-from extproc.workloads import Lane
-from extproc.write_buffer import RawPair, Sink
+from extproc.traffic_counters import TrafficCounters
+from extproc.unexpected_errors import UnexpectedErrors
+from extproc.workloads import WorkloadInfo
+from extproc.write_buffer import RawPair, RecordSink
 from glidepath.domain import Answer, Coverage, Ending, Origin, Pair, PairKind
 
 MAX_ID = 128
-BUSY = (408, 429)  # statuses below 500 that say something of the backend, not of the request
+BUSY = (408, 429)  # statuses below 500 that are the backend's failure, not the request's
 
 
 @dataclass(slots=True)
-class _Copying:
-    """A copy under way: what must be given back when its task ends, however it ends."""
+class _RunningCopy:
+    """A copy in flight, with the resources to release when its task ends in any way."""
 
-    order: Order
+    planned: PlannedCopy
     sending: bool = True
-    answered: TeeAnswer | None = None
+    answered: ShadowAnswer | None = None
 
 
 @dataclass(slots=True)
-class Captured:
-    """An exchange of one of our workloads, and the copies of it that are under way."""
+class CapturedExchange:
+    """An exchange of a configured workload, and its copies in flight."""
 
-    lane: Lane
+    workload: WorkloadInfo
     exchange: Exchange
     id: str
     captured_at_ms: int
-    copies: list[asyncio.Task[None]] = field(default_factory=list)
-    orders: tuple[Order, ...] = ()
-    reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent
-    over: asyncio.Event | None = None  # set when the exchange has ended; there once a copy waits for it
-    holders: int = 1  # the stream, and every copy
+    copy_tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    planned_copies: tuple[PlannedCopy, ...] = ()
+    reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent; None if one was
+    finished: asyncio.Event | None = None  # set when the exchange has ended; None until a copy waits for it
+    references: int = 1  # one of the stream, one of every copy; the last one releases the bodies
 
 
 class Capturer:
-    """One for a process. Its methods are called from the read loop: none of them waits."""
+    """Captures the exchanges of one process. The read loop calls its methods, so none of them waits."""
 
     def __init__(
         self,
-        ledger: Ledger,
+        counters: TrafficCounters,
         budgets: Budgets,
-        sender: Sender,
-        sink: Sink,
+        sender: ShadowSender,
+        sink: RecordSink,
         tasks: asyncio.TaskGroup,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.ledger, self.budgets, self.sink = ledger, budgets, sink
+        self.counters, self.budgets, self.sink = counters, budgets, sink
         self.in_flight = InFlight()
         self._sender, self._tasks, self._wall = sender, tasks, wall
-        self._faults = Faults()
+        self._errors = UnexpectedErrors()
         self.running: set[asyncio.Task[None]] = set()
 
-    def begin(self, lane: Lane, exchange: Exchange) -> Captured:
-        """After the headers: the exchange is ours."""
+    def begin(self, workload: WorkloadInfo, exchange: Exchange) -> CapturedExchange:
+        """Start to capture an exchange whose request headers name one of our routes."""
         sent = exchange.request.headers.get("x-request-id", "") if exchange.request else ""
-        self.ledger.count(lane.name, Coverage.CAPTURED)
+        self.counters.count(workload.name, Coverage.CAPTURED)
         request_id = sent if 0 < len(sent) <= MAX_ID and sent.isprintable() else str(uuid.uuid4())
-        return Captured(lane, exchange, request_id, int(self._wall() * 1000))
+        return CapturedExchange(workload, exchange, request_id, int(self._wall() * 1000))
 
-    def advance(self, captured: Captured, signal: Signal) -> None:
-        """After an event that meant something."""
-        if signal is Signal.REQUEST_COMPLETE:
+    def advance(self, captured: CapturedExchange, milestone: Milestone) -> None:
+        """Act on a milestone of the exchange: send copies, or finish."""
+        if milestone is Milestone.REQUEST_COMPLETE:
             self._tee(captured)
-        elif signal is Signal.FINISHED:
+        elif milestone is Milestone.FINISHED:
             self._finish(captured)
 
-    def _tee(self, captured: Captured) -> None:
-        orders, captured.reason = plan(captured.lane, captured.exchange, captured.id)
-        accepted = tuple(order for order in orders if self._accept(captured, order))
-        captured.orders = accepted
-        for order in accepted:
-            captured.holders += 1
-            captured.over = captured.over or asyncio.Event()
-            copying = _Copying(order)
-            task = self._tasks.create_task(self._compare(captured, copying, captured.over))
-            captured.copies.append(task)
+    def _tee(self, captured: CapturedExchange) -> None:
+        planned_copies, captured.reason = plan_copies(captured.workload, captured.exchange, captured.id)
+        accepted = tuple(planned for planned in planned_copies if self._accept(captured, planned))
+        captured.planned_copies = accepted
+        for planned in accepted:
+            captured.references += 1
+            captured.finished = captured.finished or asyncio.Event()
+            running_copy = _RunningCopy(planned)
+            task = self._tasks.create_task(self._compare(captured, running_copy, captured.finished))
+            captured.copy_tasks.append(task)
             self.running.add(task)
-            # Not `finally` in the task: one that is cancelled before its first step never gets there.
-            task.add_done_callback(partial(self._ended, captured, copying))
+            # Not `finally` in the task: a task that is cancelled before its first step never reaches it.
+            task.add_done_callback(partial(self._copy_ended, captured, running_copy))
 
-    def _accept(self, captured: Captured, order: Order) -> bool:
-        lane = captured.lane
-        if not self.in_flight.enter(lane.name, lane.workload.shadow.max_in_flight):
+    def _accept(self, captured: CapturedExchange, planned: PlannedCopy) -> bool:
+        workload = captured.workload
+        if not self.in_flight.enter(workload.name, workload.settings.shadow.max_in_flight):
             refusal = Coverage.SHED_IN_FLIGHT
-        elif not self.budgets.allow(lane.name, order.backend, self._wall()):
-            self.in_flight.leave(lane.name)
+        elif not self.budgets.allow(workload.name, planned.backend, self._wall()):
+            self.in_flight.leave(workload.name)
             refusal = Coverage.SHED_BUDGET
         else:
             return True
-        if order.kind is PairKind.CROSS:
+        if planned.kind is PairKind.CROSS:
             captured.reason = refusal
         else:
-            self.ledger.count(lane.name, refusal, order.kind)
+            self.counters.count(workload.name, refusal, planned.kind)
         return False
 
-    def _finish(self, captured: Captured) -> None:
-        """The client's answer is over: whole, or for no comparison."""
-        if captured.over is not None:
-            captured.over.set()
-        reason = incomparable(captured.lane, captured.exchange)
-        copied = any(order.kind is PairKind.CROSS for order in captured.orders)
+    def _finish(self, captured: CapturedExchange) -> None:
+        """Handle the end of the client's answer: cancel the copies if it cannot be compared, and count the reason."""
+        if captured.finished is not None:
+            captured.finished.set()
+        reason = reason_not_comparable(captured.workload, captured.exchange)
+        copied = any(planned.kind is PairKind.CROSS for planned in captured.planned_copies)
         if reason is not None:
-            for task in captured.copies:
+            for task in captured.copy_tasks:
                 task.cancel()
         if reason is Coverage.ABORTED or (reason is not None and copied):
-            self.ledger.count(captured.lane.name, reason)
+            self.counters.count(captured.workload.name, reason)
         elif not copied:
-            self.ledger.count(captured.lane.name, captured.reason or Coverage.NOT_TEED)
-        self._let_go(captured)
+            self.counters.count(captured.workload.name, captured.reason or Coverage.NOT_TEED)
+        self._drop_reference(captured)
 
-    def _let_go(self, captured: Captured) -> None:
-        captured.holders -= 1
-        if captured.holders == 0:
+    def _drop_reference(self, captured: CapturedExchange) -> None:
+        captured.references -= 1
+        if captured.references == 0:
             captured.exchange.release()
 
-    async def _compare(self, captured: Captured, copying: _Copying, over: asyncio.Event) -> None:
-        """One copy's life, and the boundary of one pair: a fault that it meets must not end the worker."""
+    async def _compare(self, captured: CapturedExchange, running_copy: _RunningCopy, finished: asyncio.Event) -> None:
+        """Run one copy to its end. An unexpected error loses this one pair; it must not end the worker."""
         try:
-            await self._join(captured, copying, over)
+            await self._join(captured, running_copy, finished)
         except Exception as error:
-            self._faults.note(error, captured.lane.name, captured.id)
-            self._stop_sending(captured, copying)
-            await over.wait()
-            if incomparable(captured.lane, captured.exchange) is None:
-                self.ledger.count(captured.lane.name, Coverage.SET_ASIDE, copying.order.kind)
+            self._errors.log(error, captured.workload.name, captured.id)
+            self._stop_sending(captured, running_copy)
+            await finished.wait()
+            if reason_not_comparable(captured.workload, captured.exchange) is None:
+                self.counters.count(captured.workload.name, Coverage.INTERNAL_ERROR, running_copy.planned.kind)
 
-    async def _join(self, captured: Captured, copying: _Copying, over: asyncio.Event) -> None:
-        """Send, wait for the client's answer to end, hand the pair over."""
-        order = copying.order
-        answered = copying.answered = await self._sender.send(_copy(captured, order))
-        self._stop_sending(captured, copying)
-        self._charge(captured, order, answered)
-        await over.wait()
-        if incomparable(captured.lane, captured.exchange) is None:
-            self._hand_over(captured, order, answered)
+    async def _join(self, captured: CapturedExchange, running_copy: _RunningCopy, finished: asyncio.Event) -> None:
+        """Send the copy, wait for the end of the client's answer, write the pair."""
+        planned = running_copy.planned
+        answered = running_copy.answered = await self._sender.send(_shadow_request(captured, planned))
+        self._stop_sending(captured, running_copy)
+        self._charge(captured, planned, answered)
+        await finished.wait()
+        if reason_not_comparable(captured.workload, captured.exchange) is None:
+            self._write_pair(captured, planned, answered)
 
-    def _stop_sending(self, captured: Captured, copying: _Copying) -> None:
-        if copying.sending:
-            copying.sending = False
-            self.in_flight.leave(captured.lane.name)
+    def _stop_sending(self, captured: CapturedExchange, running_copy: _RunningCopy) -> None:
+        if running_copy.sending:
+            running_copy.sending = False
+            self.in_flight.leave(captured.workload.name)
 
-    def _ended(self, captured: Captured, copying: _Copying, task: asyncio.Task[None]) -> None:
+    def _copy_ended(self, captured: CapturedExchange, running_copy: _RunningCopy, task: asyncio.Task[None]) -> None:
         self.running.discard(task)
-        self._stop_sending(captured, copying)
-        if copying.answered is not None:
-            copying.answered.held.release()
-        # Cancelled though both answers could be compared, or might have become so: we are being stopped.
+        self._stop_sending(captured, running_copy)
+        if running_copy.answered is not None:
+            running_copy.answered.held.release()
+        # The task was cancelled although the client's answer is comparable, or not yet complete: extproc is stopping.
         exchange = captured.exchange
-        if task.cancelled() and (exchange.ending is None or incomparable(captured.lane, exchange) is None):
-            self.ledger.count(captured.lane.name, Coverage.LOST_SHUTDOWN, copying.order.kind)
-        self._let_go(captured)
+        if task.cancelled() and (exchange.ending is None or reason_not_comparable(captured.workload, exchange) is None):
+            self.counters.count(captured.workload.name, Coverage.LOST_SHUTDOWN, running_copy.planned.kind)
+        self._drop_reference(captured)
 
-    def _charge(self, captured: Captured, order: Order, answered: TeeAnswer) -> None:
+    def _charge(self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> None:
         used = tokens(captured.exchange.request_body.value(), answered.answer.body)
-        self.budgets.charge(captured.lane.name, order.backend, *used, self._wall())
+        self.budgets.charge(captured.workload.name, planned.backend, *used, self._wall())
 
-    def _hand_over(self, captured: Captured, order: Order, answered: TeeAnswer) -> None:
+    def _write_pair(self, captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> None:
         first, second = captured.exchange.status, answered.answer.status
         if answered.answer.ending is not Ending.COMPLETE or is_failure(second):
-            self.ledger.count(captured.lane.name, Coverage.TEE_FAILED, order.kind)
+            self.counters.count(captured.workload.name, Coverage.TEE_FAILED, planned.kind)
             return
-        if order.kind is PairKind.CROSS:
-            self._blame(captured, order, first, second)
+        if planned.kind is PairKind.CROSS:
+            self._count_rejection_by_one_side(captured, planned, first, second)
         if first < 400:
-            self.sink.put_pair(raw_pair(captured, order, answered))
+            self.sink.put_pair(raw_pair(captured, planned, answered))
         else:
-            self.ledger.count(captured.lane.name, Coverage.UNCOMPARABLE, order.kind)
+            self.counters.count(captured.workload.name, Coverage.NOT_COMPARABLE, planned.kind)
 
-    def _blame(self, captured: Captured, order: Order, first: int, second: int) -> None:
-        """A request that one side refuses as wrong and the other answers was not wrong: the refusal is an error.
+    def _count_rejection_by_one_side(
+        self, captured: CapturedExchange, planned: PlannedCopy, first: int, second: int
+    ) -> None:
+        """Count an error if one side refused, with a 4xx, a request that the other side answered.
 
-        The access log alone cannot tell: there a 4xx is the client's fault.
+        The access log alone cannot know this: it takes a 4xx for the client's fault (docs/adr/0021).
         """
         if (first >= 400) == (second >= 400):
             return
-        side, origin = (order.side.other, Origin.LIVE) if first >= 400 else (order.side, Origin.SHADOW)
+        side, origin = (planned.side.other, Origin.LIVE) if first >= 400 else (planned.side, Origin.SHADOW)
         kind = f"rejected_{max(first, second)}"
-        self.ledger.blame(captured.lane.name, side, origin, kind, int(self._wall() * 1000))
+        self.counters.count_rejection(captured.workload.name, side, origin, kind, int(self._wall() * 1000))
 
 
 def is_failure(status: int) -> bool:
-    """The backend failed, whatever the request was."""
+    """Return whether the status means a failure of the backend, whatever the request was."""
     return not 200 <= status < 500 or status in BUSY
 
 
-def failed_over(lane: Lane, exchange: Exchange) -> bool:
-    """The candidate was chosen and failed, the baseline answered. A plain retry of one backend is none."""
-    return exchange.retried and exchange.request is not None and exchange.request.cluster == lane.composite
+def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
+    """Return whether the baseline answered for a failed candidate. A plain retry of one backend is no failover."""
+    return exchange.retried and exchange.request is not None and exchange.request.cluster == workload.composite
 
 
-def incomparable(lane: Lane, exchange: Exchange) -> Coverage | None:
-    """Why no copy can tell anything about the client's answer; None when one can.
+def reason_not_comparable(workload: WorkloadInfo, exchange: Exchange) -> Coverage | None:
+    """Return why the client's answer cannot be compared with a copy's; None if it can.
 
-    A failure says nothing about quality: the access log has counted it. After a failover the baseline answered, and
-    baseline against baseline must not pass for agreement of the candidate.
+    A failure has no quality to compare, and the access log has counted it. After a failover the baseline answered: its
+    agreement with the baseline must not count as the candidate's.
     """
     if exchange.ending is Ending.ABORTED or exchange.ending is None:
         return Coverage.ABORTED
-    if exchange.ending is Ending.LOCAL or is_failure(exchange.status) or failed_over(lane, exchange):
-        return Coverage.UNCOMPARABLE
+    if exchange.ending is Ending.LOCAL or is_failure(exchange.status) or failed_over(workload, exchange):
+        return Coverage.NOT_COMPARABLE
     return None
 
 
-def _copy(captured: Captured, order: Order) -> Copy:
+def _shadow_request(captured: CapturedExchange, planned: PlannedCopy) -> ShadowRequest:
     exchange = captured.exchange
     headers = dict(exchange.request.headers) if exchange.request else {}
     headers["x-request-id"] = captured.id
-    return Copy(
-        workload=captured.lane.name,
-        side=order.side,
-        backend=order.backend,
+    return ShadowRequest(
+        workload=captured.workload.name,
+        side=planned.side,
+        backend=planned.backend,
         path=without_secrets(headers.get(":path", "/")),
         headers=headers,
         body=exchange.request_body.value(),
-        timeout_s=captured.lane.workload.shadow.timeout,
+        timeout_s=captured.workload.settings.shadow.timeout,
     )
 
 
-def raw_pair(captured: Captured, order: Order, answered: TeeAnswer) -> RawPair:
-    """The pair as it came off the wire, still in its content codings."""
-    exchange, lane = captured.exchange, captured.lane
+def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> RawPair:
+    """Return the pair with its bodies as they arrived, still in their content codings."""
+    exchange, workload = captured.exchange, captured.workload
     request, response = exchange.request, exchange.response
     if request is None or response is None:  # pragma: no cover - a COMPLETE exchange has both
         raise AssertionError("a pair needs a request and an answer")
-    served = lane.clusters[request.cluster]
+    served = workload.clusters[request.cluster]
     first = Answer(
         side=served,
         origin=Origin.LIVE,
-        backend=lane.backend(served),
+        backend=workload.backend(served),
         status=response.status,
         content_type=response.headers.get("content-type", "")[:256],
         body=exchange.response_body.value(),
@@ -252,10 +254,10 @@ def raw_pair(captured: Captured, order: Order, answered: TeeAnswer) -> RawPair:
         total_ms=exchange.total_ms,
     )
     pair = Pair(
-        # The scorer counts a pair id once: the noise floor's pair of the same request is another one.
-        id=captured.id if order.kind is PairKind.CROSS else f"{captured.id}~noise",
-        workload=lane.name,
-        kind=order.kind,
+        # The scorer counts a pair id once, so the noise pair of the same request needs its own id.
+        id=captured.id if planned.kind is PairKind.CROSS else f"{captured.id}~noise",
+        workload=workload.name,
+        kind=planned.kind,
         captured_at_ms=captured.captured_at_ms,
         method=request.headers.get(":method", ""),
         path=without_secrets(request.headers.get(":path", "")),
@@ -264,8 +266,8 @@ def raw_pair(captured: Captured, order: Order, answered: TeeAnswer) -> RawPair:
         second=answered.answer,
         request_cut=exchange.request_body.cut,
         request_content_type=request.headers.get("content-type", "")[:256],
-        sticky=lane.sticky(request.headers.get(lane.sticky_header, "")) if lane.sticky_header else "",
-        config_digest=lane.digest,
+        sticky=workload.sticky(request.headers.get(workload.sticky_header, "")) if workload.sticky_header else "",
+        config_digest=workload.digest,
     )
     return RawPair(
         pair,

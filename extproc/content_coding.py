@@ -1,4 +1,4 @@
-"""Content codings (RFC 9110, 8.4) taken off again, with a bound on what comes out."""
+"""Decoding of bodies by their Content-Encoding (RFC 9110, 8.4), with a limit on the decoded bytes."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ import brotli
 from extproc.exceptions import DecodeError
 from glidepath import zstd
 
-MAX_CODINGS = 4  # nested codings; more is an attack
-MAX_MEMBERS = 10_000  # of one body: a server may begin one at every flush of a stream, and an empty one takes 9 bytes
+MAX_CODINGS = 4  # nested codings; no honest server applies more
+MAX_MEMBERS = 10_000  # per body: a server may start a member at every flush of a stream, and an empty one takes 9 bytes
 _PIECE = 64 * 1024
-_FIRST_PIECE = 256  # fed at once where a member begins: what lies behind its end is copied
+_FIRST_PIECE = 256  # fed first where a member begins: zlib copies all input behind the member's end
 _ZSTD_PIECE = 256
 _ZSTD_WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}  # 8 MiB
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """``cut``: there is more than was asked for, or the input ends too early."""
+    """Decoded bytes. ``cut``: the body is longer than the limit, or the input ends too early."""
 
     data: bytes
     cut: bool = False
 
 
 def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
-    """``body`` without its codings, at most ``limit`` bytes of it. Raises DecodeError for what is no such body."""
+    """Return ``body`` decoded, at most ``limit`` bytes. Raises DecodeError if it does not have the named codings."""
     codings = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
     codings = [name for name in codings if name != "identity"]
     if len(codings) > MAX_CODINGS:
         raise DecodeError(f"{len(codings)} nested content codings, more than {MAX_CODINGS}")
     result = Decoded(body)
-    for name in reversed(codings):  # listed in the order in which they were applied
+    for name in reversed(codings):  # the header lists codings in the order in which they were applied
         decoder = DECODERS.get(name)
         if decoder is None:
             raise DecodeError(f"unknown content coding {name[:20]!r} (known: {', '.join(DECODERS)})")
-        # What was cut outside cannot be whole inside.
+        # If the outer coding was cut, the inner one is incomplete, too.
         inner = decoder(result.data, limit) if result.data else result
         result = Decoded(inner.data, inner.cut or result.cut)
     if len(result.data) > limit:
@@ -47,24 +47,24 @@ def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
 
 
 def _gzip(body: bytes, limit: int) -> Decoded:
-    """One or more gzip members, one after the other (RFC 1952, 2.2)."""
+    """Decode gzip: one or more members, one after the other (RFC 1952, 2.2)."""
     out, at = bytearray(), 0
     try:
         for _ in range(MAX_MEMBERS):
             at, whole = _gzip_member(body, at, out, limit)
             if not whole or len(out) > limit:
                 return Decoded(bytes(out[:limit]), True)
-            while at < len(body) and body[at] == 0:  # padding after the last member is allowed by gzip(1)
+            while at < len(body) and body[at] == 0:  # gzip(1) allows zero bytes after the last member
                 at += 1
             if at == len(body):
                 return Decoded(bytes(out))
     except zlib.error as error:
-        raise DecodeError(f"not the coding it claims to be: {error}") from error
+        raise DecodeError(f"body does not have the coding that its header names: {error}") from error
     raise DecodeError(f"more than {MAX_MEMBERS} gzip members")
 
 
 def _gzip_member(body: bytes, at: int, out: bytearray, limit: int) -> tuple[int, bool]:
-    """Decode one member into ``out``; where it ends, and whether it does."""
+    """Append one decoded member to ``out``. Return the position of its end and whether the member is complete."""
     decoder, piece = zlib.decompressobj(16 + zlib.MAX_WBITS), _FIRST_PIECE
     while at < len(body) and not decoder.eof and len(out) <= limit:
         data = body[at : at + piece]
@@ -77,7 +77,7 @@ def _gzip_member(body: bytes, at: int, out: bytearray, limit: int) -> tuple[int,
 
 
 def _deflate(body: bytes, limit: int) -> Decoded:
-    """zlib as RFC 9110 has it, or the raw deflate that many servers send instead."""
+    """Decode zlib as RFC 9110 requires, or the raw deflate that many servers send instead."""
     try:
         member = _zlib_with(body, limit + 1, zlib.MAX_WBITS)
     except DecodeError:
@@ -90,7 +90,7 @@ def _zlib_with(body: bytes, limit: int, window: int) -> Decoded:
     try:
         data = decoder.decompress(body, limit)
     except zlib.error as error:
-        raise DecodeError(f"not the coding it claims to be: {error}") from error
+        raise DecodeError(f"body does not have the coding that its header names: {error}") from error
     return Decoded(data, not decoder.eof)
 
 
@@ -107,9 +107,9 @@ def _brotli(body: bytes, limit: int) -> Decoded:
 
 
 def _zstd(body: bytes, limit: int) -> Decoded:
-    """Frames, one after the other, with a window of at most 8 MiB (RFC 9659).
+    """Decode zstd frames, one after the other, with a window of at most 8 MiB (RFC 9659).
 
-    Fed in small pieces: four bytes of input can stand for 128 KiB, and the decoder has no bound of its own.
+    The input is fed in small pieces: four bytes of it can decode to 128 KiB, and the decoder has no output limit.
     """
     out = bytearray()
     whole, at, frames = False, 0, 0

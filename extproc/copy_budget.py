@@ -1,9 +1,9 @@
-"""What the tee may spend a day: checked against a cached total, counted in Redis by all extprocs together.
+"""The daily budget of the tee: checked against a cached total; all extprocs add to the same counters in Redis.
 
-A check never waits. What this process spent since the last synchronisation counts at once; what the others spent
-arrives with the next one. So the fleet can overshoot by what it sends within one synchronisation, and by the cost
-of the answers still under way. When Redis has not answered for ``STALE_AFTER_S`` nothing is spent any more: a bill
-must not grow because a counter is away.
+A check never waits. The spending of this process counts at once; the spending of the other processes arrives with the
+next synchronisation. So all processes together can exceed the budget by what they send between two synchronisations,
+and by the cost of the answers still in flight. If Redis has not answered for ``STALE_AFTER_S`` seconds, no paid copy
+is sent: a bill must not grow because its counter cannot be reached.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ KEEP_S = 3 * 86400
 CHARS_PER_TOKEN = 4
 
 
-class Counters(Protocol):
-    """Adds to the day's shared counters and returns their new values; raises RedisError or OSError when away."""
+class SpendingCounters(Protocol):
+    """Adds to the shared counters of a day and returns their new values. Raises RedisError or OSError if it cannot."""
 
     async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]: ...
 
 
 @dataclass(slots=True)
-class MemoryCounters:
-    """The in-memory twin of RedisCounters."""
+class InMemorySpendingCounters:
+    """The in-memory twin of RedisSpendingCounters, for tests."""
 
     values: dict[str, tuple[int, float]] = field(default_factory=dict)
 
@@ -50,8 +50,11 @@ return {requests, cost}
 """
 
 
-class RedisCounters:
-    """A hash a day and workload: ``requests``, ``cost``. A script: not every client has transactions on a cluster."""
+class RedisSpendingCounters:
+    """One Redis hash per day and workload, with ``requests`` and ``cost``.
+
+    A script adds to both: redis-py has no transactions on a cluster.
+    """
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
@@ -72,7 +75,7 @@ class _Spending:
 
 
 class Budgets:
-    """All workloads' daily budgets; ``now`` is Unix seconds everywhere."""
+    """The daily budgets of all workloads. ``now`` is Unix seconds in every method."""
 
     def __init__(self, config: Config) -> None:
         self._limits: dict[str, DayBudget] = {}
@@ -85,11 +88,11 @@ class Budgets:
                 sides = (workload.baseline, workload.candidate)
                 priced = frozenset(b for b in sides if config.backends[b].price is not None)
                 self._limits[name] = limit
-                self._paid[name] = priced or frozenset(sides)  # no price declared: any of them may be the paid one
+                self._paid[name] = priced or frozenset(sides)  # no price is configured: both sides may cost money
                 self._spent[name] = _Spending()
 
     def allow(self, workload: str, backend: str, now: float) -> bool:
-        """Whether one more request to ``backend`` is within the budget; if so, it is counted."""
+        """Return whether one more request to ``backend`` is within the budget; if it is, count it."""
         limit = self._limits.get(workload)
         if limit is None or backend not in self._paid[workload]:
             return True
@@ -104,18 +107,21 @@ class Budgets:
         return True
 
     def charge(self, workload: str, backend: str, input_tokens: int, output_tokens: int, now: float) -> None:
-        """Add what one answered request cost."""
+        """Add the cost of one answered request."""
         price = self._prices.get(backend)
         if workload in self._limits and price is not None and backend in self._paid[workload]:
             cost = (input_tokens * price.input + output_tokens * price.output) / 1e6
             self._today(workload, now).own_cost += cost
 
-    async def sync(self, counters: Counters, now: float) -> None:
-        """Exchange totals with the fleet. Raises what the counters raise; nothing is lost then."""
+    async def sync(self, counters: SpendingCounters, now: float) -> None:
+        """Add this process's spending to the shared counters and read their totals.
+
+        Raises the counters' errors; the spending is then added by the next call.
+        """
         for workload in self._limits:
             spent = self._today(workload, now)
             requests, cost = spent.own_requests, spent.own_cost
-            # An unanswered increment may still have counted; counting it twice errs on the safe side.
+            # An increment without a reply may have been counted. Counting it twice only ends the budget earlier.
             total = await counters.add(f"{keys.WorkloadKeys(workload).budget}:{spent.day}", requests, cost)
             if self._spent[workload] is spent:
                 spent.own_requests -= requests
@@ -127,6 +133,6 @@ class Budgets:
         day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
         spent = self._spent[workload]
         if spent.day != day:
-            # Until the first synchronisation of a new day nothing is known to be spent; the old day's is as fresh.
+            # A new day starts with nothing spent. ``synced_at`` stays: it tells how long ago Redis answered.
             spent = self._spent[workload] = _Spending(day=day, synced_at=spent.synced_at)
         return spent

@@ -1,4 +1,4 @@
-"""What is teed, and where to: pure, and the same answer for the same request on every extproc."""
+"""Which copies of a request are sent, and to which backend. Every extproc plans the same copies for a request."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlencode
 
 from extproc.exchange import Exchange
-from extproc.workloads import Lane
+from extproc.workloads import WorkloadInfo
 from glidepath import keys
 from glidepath.domain import Coverage, PairKind, Side
 
-# The last segments of paths that compute an answer and change nothing.
+# Last path segments of inference calls: they compute an answer and change nothing on the server.
 INFERENCE = (
     "/chat/completions",
     "/completions",
@@ -40,7 +40,7 @@ INFERENCE = (
     ":batchEmbedContents",
     ":predict",
 )
-# A path with one of these segments keeps something on the server, whatever it ends in.
+# A request whose path has one of these segments stores something on the server.
 STATEFUL = frozenset(
     {
         "assistants",
@@ -56,13 +56,13 @@ STATEFUL = frozenset(
         "vector_stores",
     }
 )
-# Query parameters that carry a credential; never kept, never sent on.
+# Query parameters that carry a credential: never stored, never sent with a copy.
 SECRET_PARAMETERS = frozenset(keys.CREDENTIAL_PARAMETERS)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One copy to send: to ``backend``, which stands for ``side``."""
+class PlannedCopy:
+    """A copy to send to ``backend``, which is the backend of ``side``."""
 
     kind: PairKind
     side: Side
@@ -71,7 +71,10 @@ class Order:
 
 @lru_cache(1024)
 def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
-    """Whether a request may be sent twice: POST to a known inference path, or to the workload's own exact one."""
+    """Return whether a request may be sent twice: a POST to a known inference path, or to ``exact``.
+
+    ``exact`` is the workload's own ``match.path``, if it has one.
+    """
     bare = path.partition("?")[0].rstrip("/")
     if method != "POST" or not path.startswith("/") or not STATEFUL.isdisjoint(bare.split("/")):
         return False
@@ -79,35 +82,37 @@ def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
 
 
 def share_of(request_id: str, salt: str) -> float:
-    """A number in [0, 100) that depends on the id and the salt only."""
+    """Return a number in [0, 100) that depends on the request id and the salt only."""
     digest = hashlib.blake2b(f"{salt}:{request_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") * 100 / 2**64
 
 
-def plan(lane: Lane, exchange: Exchange, request_id: str) -> tuple[tuple[Order, ...], Coverage | None]:
-    """The copies to send once the request is complete, and why there is no CROSS one among them (None: there is)."""
+def plan_copies(
+    workload: WorkloadInfo, exchange: Exchange, request_id: str
+) -> tuple[tuple[PlannedCopy, ...], Coverage | None]:
+    """Return the copies to send once the request is complete, and why no CROSS copy is among them (None if one is)."""
     request = exchange.request
-    served = lane.clusters.get(request.cluster) if request else None
+    served = workload.clusters.get(request.cluster) if request else None
     if request is None or served is None or not exchange.request_complete:
         return (), Coverage.NOT_TEED
     path, method = request.headers.get(":path", ""), request.headers.get(":method", "")
-    if not is_idempotent_inference(method, path, lane.workload.match.path):
+    if not is_idempotent_inference(method, path, workload.settings.match.path):
         return (), Coverage.NOT_TEED
-    shadow = lane.workload.shadow
-    orders: list[Order] = []
+    shadow = workload.settings.shadow
+    planned_copies: list[PlannedCopy] = []
     reason: Coverage | None = None
     if served is Side.BASELINE or share_of(request_id, "reverse") < shadow.reverse:
-        orders.append(Order(PairKind.CROSS, served.other, lane.backend(served.other)))
+        planned_copies.append(PlannedCopy(PairKind.CROSS, served.other, workload.backend(served.other)))
     else:
         reason = Coverage.SAMPLED_OUT
-    # The noise floor is how far the *baseline* agrees with itself (STATISTICS: S₀); the candidate's own is not asked.
+    # The noise floor compares the baseline with itself; the candidate is never compared with itself.
     if served is Side.BASELINE and share_of(request_id, "same-side") < shadow.same_side:
-        orders.append(Order(PairKind.NOISE, served, lane.backend(served)))
-    return tuple(orders), reason
+        planned_copies.append(PlannedCopy(PairKind.NOISE, served, workload.backend(served)))
+    return tuple(planned_copies), reason
 
 
 def without_secrets(path: str) -> str:
-    """The path with its query, less the parameters that are credentials."""
+    """Return the path and its query without the parameters that are credentials."""
     bare, mark, query = path.partition("?")
     if not mark:
         return path

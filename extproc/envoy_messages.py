@@ -1,6 +1,7 @@
-"""From Envoy's protobuf messages to events: the only place of the hot path that knows the protos.
+"""Translation of Envoy's ext_proc messages into events of an exchange.
 
-xds-protos (upb) parses a message in about a microsecond; envoy-data-plane takes a hundred times as long.
+This is the only module of the hot path that reads protobuf messages. xds-protos (upb) parses a message in about a
+microsecond; envoy-data-plane takes a hundred times as long.
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ from typing import Any
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
 from extproc.exceptions import IllegalEventError
-from extproc.exchange import Chunk, Event, Exchange, Half, RequestHeaders, ResponseHeaders, Signal, Trailers
+from extproc.exchange import Chunk, Event, Exchange, Half, Milestone, RequestHeaders, ResponseHeaders, Trailers
 from extproc.tee import FORWARDED_HEADERS
 from glidepath.keys import CREDENTIAL_HEADERS, HEADER_CLUSTER
 
-# What is kept of a request's headers; everything else is dropped here, before anything can see it.
+# The request headers that are kept. Every other header is dropped here.
 REQUEST_HEADERS = frozenset({":method", ":path", *FORWARDED_HEADERS, HEADER_CLUSTER})
 RESPONSE_HEADERS = frozenset({"content-encoding", "content-type"})
-MAX_HEADER = 16 * 1024  # of one value; a longer one is dropped
+MAX_HEADER = 16 * 1024  # characters of one value; a header with a longer value is dropped
 _EMPTY: dict[str, str] = {}
 _REQUEST, _RESPONSE = Half.REQUEST, Half.RESPONSE
 
 
 def read(message: ProcessingRequest, wanted: frozenset[str] = REQUEST_HEADERS) -> Event:
-    """The event of one message; of its headers those ``wanted``. Raises IllegalEventError for one without a part."""
+    """Return the event of one message, with the ``wanted`` headers only.
+
+    Raises IllegalEventError for a message of an unknown kind.
+    """
     part = message.WhichOneof("request")
     if part == "response_body":
         body = message.response_body
@@ -39,11 +43,11 @@ def read(message: ProcessingRequest, wanted: frozenset[str] = REQUEST_HEADERS) -
         return Trailers(Half.REQUEST)
     if part == "response_trailers":
         return Trailers(Half.RESPONSE)
-    raise IllegalEventError("a message of no kind that this version knows")
+    raise IllegalEventError("a message of a kind that this version does not know")
 
 
-def feed(exchange: Exchange, message: ProcessingRequest, wanted: frozenset[str], now: float) -> Signal:
-    """``exchange.feed(read(message), now)``, chunks first and without an event between."""
+def feed(exchange: Exchange, message: ProcessingRequest, wanted: frozenset[str], now: float) -> Milestone:
+    """Do ``exchange.feed(read(message, wanted), now)``, but pass chunks on without creating an event: it is faster."""
     part = message.WhichOneof("request")
     if part == "response_body":
         body = message.response_body
@@ -55,7 +59,7 @@ def feed(exchange: Exchange, message: ProcessingRequest, wanted: frozenset[str],
 
 
 def wanted_headers(sticky: frozenset[str]) -> frozenset[str]:
-    """The allow-list with the workloads' sticky headers; a credential is never on it, whatever is configured."""
+    """Return the headers to keep, including the workloads' sticky headers; never a header that holds a credential."""
     return (REQUEST_HEADERS | sticky) - frozenset(CREDENTIAL_HEADERS)
 
 
@@ -63,7 +67,7 @@ def _request_headers(message: ProcessingRequest, wanted: frozenset[str]) -> Requ
     part = message.request_headers
     attributes = _attributes(message)
     headers = _headers(part.headers.headers, wanted)
-    named = headers.pop(HEADER_CLUSTER, "")  # where the filter may not send the attribute (Envoy Gateway's API)
+    named = headers.pop(HEADER_CLUSTER, "")  # for Envoy Gateway, whose API cannot send the attribute
     return RequestHeaders(
         headers,
         _text(attributes, "xds.cluster_name") or named,
@@ -92,7 +96,7 @@ _RESPONSE_WANTED = RESPONSE_HEADERS | {":status"}
 def _headers(entries: Any, wanted: frozenset[str]) -> dict[str, str]:
     kept: dict[str, str] = {}
     for entry in entries:
-        key = entry.key  # Envoy sends names in lower case
+        key = entry.key  # Envoy sends header names in lower case
         if key in wanted:
             value = entry.raw_value or entry.value.encode()
             if len(value) <= MAX_HEADER:
@@ -101,7 +105,7 @@ def _headers(entries: Any, wanted: frozenset[str]) -> dict[str, str]:
 
 
 def _attributes(message: ProcessingRequest) -> Any:
-    """The fields of the one Struct that the filter sends, under whatever name the filter has."""
+    """Return the fields of the only Struct in the message, whatever name the filter has."""
     for struct in message.attributes.values():
         return struct.fields
     return _EMPTY
@@ -112,7 +116,7 @@ def _text(fields: Any, name: str) -> str:
 
 
 def _number(fields: Any, name: str) -> float:
-    """A number, or a text that is one; 0 for anything else."""
+    """Return a number field, or a text field with a number in it; 0 for anything else."""
     if name not in fields:
         return 0
     value = fields[name]

@@ -1,7 +1,7 @@
 """The two gRPC services: ext_proc's Process and the access log's StreamAccessLogs.
 
-Their read loops never wait for anything but the next message: side-stream flow control would otherwise let a slow
-Redis or a slow tee push back on the client's own request.
+Their read loops wait for the next message and for nothing else. Otherwise gRPC's flow control would let a slow Redis
+or a slow tee delay the client's own request.
 """
 
 from __future__ import annotations
@@ -14,46 +14,53 @@ import grpc
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage, StreamAccessLogsResponse
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest, ProcessingResponse
 
-from extproc.access_log import classify
-from extproc.bounded_body import Memory
-from extproc.capture import Captured, Capturer
-from extproc.counters import Ledger
+from extproc.bounded_body import BodyMemory
+from extproc.capture import CapturedExchange, Capturer
 from extproc.envoy_messages import feed, read, wanted_headers
 from extproc.exceptions import IllegalEventError
-from extproc.exchange import Closed, Exchange, RequestHeaders, Signal
-from extproc.workloads import Lane
+from extproc.exchange import Closed, Exchange, Milestone, RequestHeaders
+from extproc.outcome_classification import classify
+from extproc.traffic_counters import TrafficCounters
+from extproc.workloads import WorkloadInfo
 from glidepath import keys
 from glidepath.domain import Coverage
 
-_NOTHING = Signal.NOTHING
+_NO_MILESTONE = Milestone.NONE
 PROCESS = "envoy.service.ext_proc.v3.ExternalProcessor"
 ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService"
 
 
 class ProcessService:
-    """One exchange a stream."""
+    """The ext_proc service: one gRPC stream is one exchange."""
 
     def __init__(
-        self, lanes: Mapping[str, Lane], capturer: Capturer, memory: Memory, max_body: int, max_streams: int
+        self,
+        workloads: Mapping[str, WorkloadInfo],
+        capturer: Capturer,
+        memory: BodyMemory,
+        max_body: int,
+        max_streams: int,
     ) -> None:
-        self._lanes, self._capturer, self._memory = lanes, capturer, memory
+        self._workloads, self._capturer, self._memory = workloads, capturer, memory
         self._max_body, self._max_streams = max_body, max_streams
-        self._wanted = wanted_headers(frozenset(lane.sticky_header for lane in lanes.values() if lane.sticky_header))
-        self._by_route: dict[str, Lane | None] = {}
+        self._wanted = wanted_headers(
+            frozenset(workload.sticky_header for workload in workloads.values() if workload.sticky_header)
+        )
+        self._by_route: dict[str, WorkloadInfo | None] = {}
         self.open = 0
         self.exchanges = 0
-        self.illegal = 0
-        self.strangers = 0
+        self.illegal_events = 0
+        self.unmatched = 0
 
     async def process(self, _: Any, context: grpc.aio.ServicerContext) -> None:
-        """Reads until the exchange is over and returns at once: Envoy then need not hold the stream open."""
+        """Read until the exchange has ended, then return at once, so that Envoy can close the stream."""
         self.exchanges += 1
         if self.open >= self._max_streams:
-            await self._shed(context)
+            await self._reject(context)
             return
         self.open += 1
         exchange = Exchange(self._max_body, self._memory)
-        captured: Captured | None = None
+        captured: CapturedExchange | None = None
         try:
             while exchange.ending is None:
                 message = await context.read()
@@ -64,28 +71,31 @@ class ProcessService:
             self.open -= 1
             self._close(exchange, captured)
 
-    def _step(self, exchange: Exchange, captured: Captured | None, message: ProcessingRequest) -> Captured | None:
+    def _step(
+        self, exchange: Exchange, captured: CapturedExchange | None, message: ProcessingRequest
+    ) -> CapturedExchange | None:
         try:
-            signal = feed(exchange, message, self._wanted, time.monotonic())
+            milestone = feed(exchange, message, self._wanted, time.monotonic())
         except IllegalEventError:
-            self.illegal += 1
+            self.illegal_events += 1
             return captured
         if captured is None and exchange.request is not None:
-            lane = self._lane(exchange.request.route)
-            captured = self._capturer.begin(lane, exchange) if lane else None
-        if captured is not None and signal is not _NOTHING:
-            self._capturer.advance(captured, signal)
+            workload = self._workload(exchange.request.route)
+            captured = self._capturer.begin(workload, exchange) if workload else None
+        if captured is not None and milestone is not _NO_MILESTONE:
+            self._capturer.advance(captured, milestone)
         return captured
 
-    def _close(self, exchange: Exchange, captured: Captured | None) -> None:
-        """The stream has ended, whoever ended it."""
-        if exchange.ending is None and exchange.feed(Closed(), time.monotonic()) is Signal.FINISHED and captured:
-            self._capturer.advance(captured, Signal.FINISHED)
+    def _close(self, exchange: Exchange, captured: CapturedExchange | None) -> None:
+        """Finish the exchange when its stream ends, whichever side ended it."""
+        if exchange.ending is None and exchange.feed(Closed(), time.monotonic()) is Milestone.FINISHED and captured:
+            self._capturer.advance(captured, Milestone.FINISHED)
         if captured is None:
-            self.strangers += 1
+            self.unmatched += 1
             exchange.release()
 
-    async def _shed(self, context: grpc.aio.ServicerContext) -> None:
+    async def _reject(self, context: grpc.aio.ServicerContext) -> None:
+        """Count a stream above ``max_streams`` by its workload; its exchange is not captured."""
         message = await context.read()
         if message is grpc.aio.EOF:
             return
@@ -93,33 +103,33 @@ class ProcessService:
             event = read(message, self._wanted)
         except IllegalEventError:
             return
-        lane = self._lane(event.route) if isinstance(event, RequestHeaders) else None
-        if lane is not None:
-            self._capturer.ledger.count(lane.name, Coverage.SHED_STREAMS)
+        workload = self._workload(event.route) if isinstance(event, RequestHeaders) else None
+        if workload is not None:
+            self._capturer.counters.count(workload.name, Coverage.SHED_STREAMS)
 
-    def _lane(self, route: str) -> Lane | None:
-        """By the route's name; remembered, as there are few and each request names one."""
+    def _workload(self, route: str) -> WorkloadInfo | None:
+        """Return the workload of a route. The result is cached: there are few routes, and every request names one."""
         try:
             return self._by_route[route]
         except KeyError:
-            lane = self._lanes.get(keys.workload_of_route(route) or "")
+            workload = self._workloads.get(keys.workload_of_route(route) or "")
             if len(self._by_route) < 10_000:
-                self._by_route[route] = lane
-            return lane
+                self._by_route[route] = workload
+            return workload
 
 
 class AccessLogService:
-    """A long stream for each of Envoy's workers; every entry is one finished request."""
+    """The access log service: a long stream from each Envoy worker; every entry is one finished request."""
 
-    def __init__(self, lanes: Mapping[str, Lane], ledger: Ledger) -> None:
-        self._lanes, self._ledger = lanes, ledger
+    def __init__(self, workloads: Mapping[str, WorkloadInfo], counters: TrafficCounters) -> None:
+        self._workloads, self._counters = workloads, counters
         self.entries = 0
         self.ignored = 0
 
     async def stream_access_logs(self, _: Any, context: grpc.aio.ServicerContext) -> StreamAccessLogsResponse:
         shadow = False
         while (message := await context.read()) is not grpc.aio.EOF:
-            if message.HasField("identifier"):  # with the first message of a stream only
+            if message.HasField("identifier"):  # only in the first message of a stream
                 shadow = message.identifier.log_name == keys.SHADOW_LOG
             self._take(message, shadow)
         return StreamAccessLogsResponse()
@@ -127,15 +137,15 @@ class AccessLogService:
     def _take(self, message: StreamAccessLogsMessage, shadow: bool) -> None:
         for entry in message.http_logs.log_entry:
             self.entries += 1
-            outcome = classify(entry, self._lanes, shadow)
+            outcome = classify(entry, self._workloads, shadow)
             if outcome is None:
                 self.ignored += 1
             else:
-                self._ledger.record(outcome)
+                self._counters.record(outcome)
 
 
 def handlers(process: ProcessService, access_log: AccessLogService) -> tuple[grpc.GenericRpcHandler, ...]:
-    """What a grpc.aio server is given."""
+    """Return both services as handlers for a grpc.aio server."""
     exchange = grpc.stream_stream_rpc_method_handler(
         process.process,
         request_deserializer=ProcessingRequest.FromString,

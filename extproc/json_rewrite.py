@@ -1,9 +1,9 @@
-"""Applies a rewrite to the text in a body, not to the body: what is JSON stays JSON.
+"""Rewriting of the strings inside a JSON, SSE or NDJSON body, so that the body stays valid.
 
-Bodies are JSON, SSE or NDJSON far more often than prose. In the raw bytes a pattern would take the ``n`` of ``\\n`` for
-a letter of the address behind it, leave a broken escape, or find nothing at all: an address that a stream delivers
-arrives as ``jo``, ``hn@exa``, ``mple.com``. So strings are parsed, those at the same place of successive events
-(``choices/0/delta/content``) joined, rewritten, and where that changed anything, put back.
+A pattern applied to the raw bytes would take the ``n`` of ``\\n`` for a letter of the address behind it, leave a broken
+escape, or miss a match: a stream delivers an address in pieces such as ``jo``, ``hn@exa``, ``mple.com``. So the strings
+are parsed; strings at the same path of successive events (``choices/0/delta/content``) are joined and rewritten
+together; a changed text replaces the first string, and the others become empty.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ MAX_ESCAPES = 50_000
 MAX_DEPTH = 100
 STREAMS = frozenset({"text/event-stream", "application/x-ndjson", "application/jsonl", "application/json-lines"})
 Apply = Callable[[str], str]
-Place = tuple[str | int, ...]
+StringPath = tuple[str | int, ...]
 _ESCAPE = re.compile(r"(\\(?:u[0-9a-fA-F]{4}|.))", re.DOTALL)
 
 
-class TooMuchError(Exception):
-    """A body has more parts than can be looked through in time."""
+class BodyTooComplexError(Exception):
+    """A body has too many lines, escapes or nested levels to rewrite it in time."""
 
 
 def rewrite(text: str, content_type: str, apply: Apply) -> str:
-    """``text`` with ``apply`` done to every string in it. Raises TooMuchError, and whatever ``apply`` raises."""
+    """Return ``text`` with ``apply`` applied to every string in it.
+
+    Raises BodyTooComplexError, and the errors of ``apply``.
+    """
     if content_type.partition(";")[0].strip().lower() in STREAMS:
         return _rewrite_stream(text, apply)
     return _rewrite_document(text, apply)
@@ -47,17 +50,17 @@ def _rewrite_json(text: str, value: Any, apply: Apply) -> str:
 
 
 def _rewrite_raw(text: str, apply: Apply) -> str:
-    """Prose, or JSON that was cut: no match may begin within an escape."""
+    """Rewrite prose, or JSON that was cut. Escapes are left out, so that no match begins inside one."""
     parts = _ESCAPE.split(text, MAX_ESCAPES + 1)
     if len(parts) > 2 * MAX_ESCAPES:
-        raise TooMuchError
+        raise BodyTooComplexError
     parts[::2] = [apply(part) if part else "" for part in parts[::2]]
     return "".join(parts)
 
 
 def _rewrite_value(value: Any, apply: Apply, depth: int) -> Any:
     if depth > MAX_DEPTH:
-        raise TooMuchError
+        raise BodyTooComplexError
     if isinstance(value, str):
         return apply(value)
     if isinstance(value, dict):
@@ -65,12 +68,12 @@ def _rewrite_value(value: Any, apply: Apply, depth: int) -> Any:
     if isinstance(value, list):
         return [_rewrite_value(inner, apply, depth + 1) for inner in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**6:
-        return value if apply(str(value)) == str(value) else 0  # a number stays a number
+        return value if apply(str(value)) == str(value) else 0  # 0, so that the JSON type stays a number
     return value
 
 
 def _parse(text: str) -> Any:
-    """The JSON object or array in ``text``, or None."""
+    """Return the JSON object or array in ``text``, or None."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
@@ -80,12 +83,12 @@ def _parse(text: str) -> Any:
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))  # ASCII: a lone surrogate has no other form
+    return json.dumps(value, separators=(",", ":"))  # ASCII output: JSON can hold a lone surrogate only as an escape
 
 
 @dataclass(slots=True)
 class _Line:
-    """One line of a stream; ``value`` is its JSON, when it has some."""
+    """One line of a stream. ``value`` is its JSON, None without JSON."""
 
     prefix: str
     text: str
@@ -94,8 +97,8 @@ class _Line:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """Where one string stands: ``container[key]`` in ``line``."""
+class _StringSlot:
+    """The location of one string: ``container[key]`` in ``line``."""
 
     line: _Line
     container: Any
@@ -112,27 +115,27 @@ class _Piece:
 
 def _rewrite_stream(text: str, apply: Apply) -> str:
     if text.count("\n") > MAX_LINES:
-        raise TooMuchError
+        raise BodyTooComplexError
     lines = [_parse_line(line) for line in text.split("\n")]
-    places: dict[Place, list[_Piece]] = {}
+    slots_by_path: dict[StringPath, list[_StringSlot]] = {}
     for line in lines:
         if line.value is not None:
-            _collect(line, line.value, (), places)
-    for pieces in places.values():
-        if len(pieces) > 1:
-            _rewrite_joined(pieces, apply)
+            _collect(line, line.value, (), slots_by_path)
+    for slots in slots_by_path.values():
+        if len(slots) > 1:
+            _rewrite_joined(slots, apply)
     return "\n".join(_rewrite_line(line, apply) for line in lines)
 
 
-def _rewrite_joined(pieces: list[_Piece], apply: Apply) -> None:
-    joined = "".join(piece.text for piece in pieces)
+def _rewrite_joined(slots: list[_StringSlot], apply: Apply) -> None:
+    joined = "".join(slot.text for slot in slots)
     rewritten = apply(joined)
-    # What each piece shows by itself needs no joining (a name repeated in every event, say).
-    if rewritten == joined or rewritten == "".join(apply(piece.text) for piece in pieces):
+    # No match crosses two strings: each is rewritten on its own later (for example a name repeated in every event).
+    if rewritten == joined or rewritten == "".join(apply(slot.text) for slot in slots):
         return
-    pieces[0].put(rewritten)
-    for piece in pieces[1:]:
-        piece.put("")
+    slots[0].put(rewritten)
+    for slot in slots[1:]:
+        slot.put("")
 
 
 def _rewrite_line(line: _Line, apply: Apply) -> str:
@@ -150,20 +153,20 @@ def _parse_line(line: str) -> _Line:
     return _Line(prefix, line, _parse(bare))
 
 
-def _collect(line: _Line, value: Any, place: Place, places: dict[Place, list[_Piece]]) -> None:
-    """Every string below ``value`` by its place; ``index`` fields tell parallel choices and blocks apart."""
-    if len(place) > 2 * MAX_DEPTH:
-        raise TooMuchError
+def _collect(line: _Line, value: Any, path: StringPath, slots_by_path: dict[StringPath, list[_StringSlot]]) -> None:
+    """Collect every string below ``value`` by its path. ``index`` fields distinguish parallel choices and blocks."""
+    if len(path) > 2 * MAX_DEPTH:
+        raise BodyTooComplexError
     items: Any = ()
     if isinstance(value, dict):
         index = value.get("index")
-        place = (*place, f"#{index}") if isinstance(index, int) else place
+        path = (*path, f"#{index}") if isinstance(index, int) else path
         items = value.items()
     elif isinstance(value, list):
         items = enumerate(value)
     for key, inner in items:
-        here = (*place, key)
+        here = (*path, key)
         if isinstance(inner, str):
-            places.setdefault(here, []).append(_Piece(line, value, key))
+            slots_by_path.setdefault(here, []).append(_StringSlot(line, value, key))
         else:
-            _collect(line, inner, here, places)
+            _collect(line, inner, here, slots_by_path)

@@ -1,4 +1,4 @@
-"""Where Envoy finds us: Unix sockets with the right permissions, or TCP ports that are ours alone."""
+"""The sockets on which extproc listens: Unix sockets with the right permissions, or unshared TCP ports."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ import grpc
 from glidepath.errors import UnreachableError
 
 FOLDER_MODE = 0o750
-SOCKET_MODE = 0o660  # bodies pass here: our user and group (Envoy's, in another container), nobody else
+SOCKET_MODE = (
+    0o660  # bodies pass here: only our user and group may connect (Envoy in another container shares the group)
+)
 
 OPTIONS = (
-    # Envoy sends a chunk as large as its buffer; bodies are bounded by ourselves.
+    # Envoy sends chunks as large as its buffer; extproc limits bodies itself.
     ("grpc.max_receive_message_length", -1),
-    # Two processes on one port would share it silently.
+    # With SO_REUSEPORT two processes could share one port unnoticed.
     ("grpc.so_reuseport", 0),
-    # The access log's streams are quiet when nobody asks anything.
+    # Without traffic the access log streams carry no data, and Envoy pings to keep them open.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
 
 
 def prepare_address(address: str) -> None:
-    """Make a Unix socket's folder, remove what a dead process left. Raises UnreachableError for one that is in use."""
+    """Create a Unix socket's folder and remove a dead process's socket. Raises UnreachableError if it is in use."""
     if not address.startswith("unix:"):
         return
     path = Path(address.removeprefix("unix:"))
@@ -38,7 +40,7 @@ def prepare_address(address: str) -> None:
     except OSError as error:
         raise UnreachableError(f"extproc.listen: {path}: {error.strerror}") from error
     if not stat.S_ISSOCK(mode):
-        raise UnreachableError(f"extproc.listen: {path} is there and is no socket; it is left alone")
+        raise UnreachableError(f"extproc.listen: {path} exists and is not a socket; it was not removed")
     if _in_use(path):
         raise UnreachableError(f"extproc.listen: another process listens on {path}")
     path.unlink(missing_ok=True)
@@ -55,7 +57,7 @@ def _in_use(path: Path) -> bool:
 
 
 def bind(server: grpc.aio.Server, address: str) -> None:
-    """Raises UnreachableError where the address cannot be had."""
+    """Bind the server to the address. Raises UnreachableError if the address is not available."""
     try:
         server.add_insecure_port(address)
     except RuntimeError as error:
@@ -63,7 +65,7 @@ def bind(server: grpc.aio.Server, address: str) -> None:
 
 
 def open_to_group(address: str) -> None:
-    """After the server has made its socket."""
+    """Let the group connect. Call this after the server has created its socket."""
     if address.startswith("unix:"):
         Path(address.removeprefix("unix:")).chmod(SOCKET_MODE)
 

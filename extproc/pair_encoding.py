@@ -1,4 +1,4 @@
-"""From what came off the wire to what is stored: decode, redact, encode. Costly, so it runs in a thread of its own."""
+"""Encoding of pairs for Redis: decode the bodies, redact, serialise. It is costly, so it runs in its own thread."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from extproc.content_coding import decode
-from extproc.error_log import Faults
 from extproc.exceptions import DecodeError
 from extproc.redaction import Redactor
+from extproc.unexpected_errors import UnexpectedErrors
 from glidepath.domain import Answer, Pair, PairKind
 from glidepath.wire import encode_pair
 
 TURN_S = 0.1
-_OVERHEAD = 1024  # of the objects around the bodies, roughly
+_OVERHEAD = 1024  # bytes of the objects around the bodies, estimated
 
 
 @dataclass(frozen=True, slots=True)
 class RawPair:
-    """Bodies still in their content codings, which are named beside them."""
+    """A pair whose bodies are still in their content codings; the ``…_encoding`` fields name them."""
 
     pair: Pair
     request_encoding: str = ""
@@ -30,14 +30,14 @@ class RawPair:
 
     @property
     def size(self) -> int:
-        """Bytes held, about."""
+        """Bytes of memory that the pair occupies, estimated."""
         pair = self.pair
         return len(pair.request_body) + len(pair.first.body) + len(pair.second.body) + _OVERHEAD
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """An encoded pair, ready to be written."""
+class EncodedPair:
+    """A serialised pair, ready to be written."""
 
     workload: str
     kind: PairKind
@@ -48,37 +48,37 @@ class Prepared:
         return len(self.data) + _OVERHEAD
 
 
-class PairPreparer:
-    """``limit``: bytes of a decoded body; longer ones are cut and marked."""
+class PairEncoder:
+    """Encodes batches of pairs. ``limit``: bytes of a decoded body; a longer body is cut and marked."""
 
     def __init__(self, redactor: Redactor, limit: int) -> None:
-        self._redactor, self._limit, self._faults = redactor, limit, Faults()
+        self._redactor, self._limit, self._errors = redactor, limit, UnexpectedErrors()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prepare")
 
-    async def prepare(self, batch: Sequence[RawPair]) -> Sequence[Prepared | None]:
-        """The first of the batch, as many as there is time for and at least one: outcomes wait meanwhile.
+    async def encode(self, batch: Sequence[RawPair]) -> Sequence[EncodedPair | None]:
+        """Encode the first pairs of the batch: at least one, and no more after TURN_S, as outcomes wait meanwhile.
 
-        None for a pair that had to be set aside.
+        An entry is None for a pair that was lost to an unexpected error.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._prepare, batch)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._encode_batch, batch)
 
-    def _prepare(self, batch: Sequence[RawPair]) -> list[Prepared | None]:
-        prepared: list[Prepared | None] = []
+    def _encode_batch(self, batch: Sequence[RawPair]) -> list[EncodedPair | None]:
+        encoded: list[EncodedPair | None] = []
         deadline = time.monotonic() + TURN_S
         for raw in batch:
-            prepared.append(self._or_none(raw))
+            encoded.append(self._or_none(raw))
             if time.monotonic() > deadline:
                 break
-        return prepared
+        return encoded
 
-    def _or_none(self, raw: RawPair) -> Prepared | None:
+    def _or_none(self, raw: RawPair) -> EncodedPair | None:
         try:
-            return self.prepare_one(raw)
-        except Exception as error:  # the boundary of one pair: whatever is in it, the others go on
-            self._faults.note(error, raw.pair.workload, raw.pair.id)
+            return self.encode_one(raw)
+        except Exception as error:  # whatever this pair contains, the others are encoded
+            self._errors.log(error, raw.pair.workload, raw.pair.id)
             return None
 
-    def prepare_one(self, raw: RawPair) -> Prepared:
+    def encode_one(self, raw: RawPair) -> EncodedPair:
         pair = raw.pair
         request, request_cut, _ = self._body(pair.request_body, raw.request_encoding, pair.request_content_type)
         decoded = replace(
@@ -88,7 +88,7 @@ class PairPreparer:
             first=self._answer(pair.first, raw.first_encoding),
             second=self._answer(pair.second, raw.second_encoding),
         )
-        return Prepared(pair.workload, pair.kind, encode_pair(decoded))
+        return EncodedPair(pair.workload, pair.kind, encode_pair(decoded))
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -98,7 +98,7 @@ class PairPreparer:
         return replace(answer, body=body, body_cut=answer.body_cut or cut, error=answer.error or error)
 
     def _body(self, body: bytes, encoding: str, content_type: str) -> tuple[bytes, bool, str]:
-        """(what may be kept, whether it is less than the whole, why)."""
+        """Return the bytes that may be stored, whether they are less than the whole body, and the reason."""
         error = ""
         cut = False
         if encoding and body:

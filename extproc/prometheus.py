@@ -1,4 +1,4 @@
-"""Prometheus metrics, read off the parts' own counters when somebody scrapes: nothing on the hot path."""
+"""Prometheus metrics of extproc, collected from existing counters at each scrape: no cost on the hot path."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import TypeVar
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from extproc.bounded_body import Memory
+from extproc.bounded_body import BodyMemory
 from extproc.capture import Capturer
-from extproc.counters import Ledger
 from extproc.grpc_services import AccessLogService, ProcessService
 from extproc.redaction import Redactor
-from extproc.write_buffer import BufferedSink
+from extproc.traffic_counters import TrafficCounters
+from extproc.write_buffer import WriteBuffer
 
 Metric = CounterMetricFamily | GaugeMetricFamily
 Labels = TypeVar("Labels", bound=tuple[str, ...])
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class MetricSources:
     process: ProcessService
     access_log: AccessLogService
     capturer: Capturer
-    ledger: Ledger
-    sink: BufferedSink
-    memory: Memory
+    counters: TrafficCounters
+    buffer: WriteBuffer
+    memory: BodyMemory
     redactor: Redactor
 
 
 class ExtprocCollector(Collector):
-    """Everything one worker counts; no label ever holds a user, a session or a path."""
+    """All metrics of one worker. No label holds a user, a session or a path."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, sources: MetricSources) -> None:
+        self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
         yield from self._streams()
@@ -43,54 +43,64 @@ class ExtprocCollector(Collector):
         yield from self._stores()
 
     def _streams(self) -> Iterator[Metric]:
-        parts = self._parts
-        yield _counter("exchanges", "ext_proc streams taken", parts.process.exchanges)
-        yield _gauge("streams", "ext_proc streams open now", parts.process.open)
-        yield _counter("illegal_events", "Messages that an exchange could not have then", parts.process.illegal)
-        yield _counter("foreign_exchanges", "Exchanges of no workload of ours", parts.process.strangers)
-        yield _counter("access_log_entries", "Access log entries read", parts.access_log.entries)
-        yield _counter("access_log_ignored", "Access log entries that concern no side", parts.access_log.ignored)
-        yield _gauge("memory_bytes", "Bytes of bodies held now", parts.memory.held)
-        yield _gauge("memory_peak_bytes", "Most bytes of bodies held so far", parts.memory.peak)
-        yield _gauge("memory_limit_bytes", "Bytes of bodies that may be held", parts.memory.limit)
-        yield _counter("memory_refusals", "Chunks cut because memory was full", parts.memory.refused)
+        sources = self._sources
+        yield _counter("exchanges", "ext_proc streams received", sources.process.exchanges)
+        yield _gauge("streams", "ext_proc streams open now", sources.process.open)
+        yield _counter(
+            "illegal_events",
+            "ext_proc messages that were not legal in their exchange's state",
+            sources.process.illegal_events,
+        )
+        yield _counter("unmatched_exchanges", "Exchanges whose route belongs to no workload", sources.process.unmatched)
+        yield _counter("access_log_entries", "Access log entries read", sources.access_log.entries)
+        yield _counter(
+            "access_log_ignored", "Access log entries that were not counted for a side", sources.access_log.ignored
+        )
+        yield _gauge("memory_bytes", "Body bytes held now", sources.memory.held)
+        yield _gauge("memory_peak_bytes", "Largest number of body bytes held so far", sources.memory.peak)
+        yield _gauge("memory_limit_bytes", "Limit of body bytes held (extproc.max_memory)", sources.memory.limit)
+        yield _counter(
+            "memory_refusals", "Body chunks cut because the limit of held bytes was reached", sources.memory.refused
+        )
 
     def _traffic(self) -> Iterator[Metric]:
-        ledger = self._parts.ledger
-        yield _counters("coverage", "What became of captured exchanges", ("workload", "reason"), ledger.coverage_totals)
+        counters = self._sources.counters
+        yield _counters(
+            "coverage", "Captured exchanges by what became of them", ("workload", "reason"), counters.coverage_totals
+        )
         yield _counters(
             "requests",
-            "Finished requests by side and result (ok, client_abort or the error's kind)",
+            "Finished requests by side and result: ok, client_abort or the kind of error",
             ("workload", "side", "origin", "result"),
-            ledger.outcome_totals,
+            counters.outcome_totals,
         )
         yield _counters(
             "rejections",
-            "Requests, counted ok above, that this side refused and the other answered: errors of this side",
+            "Requests with result ok that only this side refused with a 4xx: errors of this side",
             ("workload", "side", "origin", "result"),
-            ledger.blamed_totals,
+            counters.rejection_totals,
         )
         yield _counters(
             "rescues",
-            "Requests, counted failover above, in which Envoy turned to the baseline: answered, failed (the client got"
-            " an error) or client_abort",
+            "Requests with result failover by what the baseline did: answered, failed (the client got an error) or"
+            " client_abort",
             ("workload", "result"),
-            ledger.rescue_totals,
+            counters.rescue_totals,
         )
-        in_flight = GaugeMetricFamily("glidepath_extproc_tee_in_flight", "Copies under way now", labels=["workload"])
-        for workload, number in sorted(self._parts.capturer.in_flight.counts.items()):
+        in_flight = GaugeMetricFamily("glidepath_extproc_tee_in_flight", "Copies in flight now", labels=["workload"])
+        for workload, number in sorted(self._sources.capturer.in_flight.counts.items()):
             in_flight.add_metric([workload], number)
         yield in_flight
 
     def _stores(self) -> Iterator[Metric]:
-        sink = self._parts.sink
-        pairs, size = sink.fill
+        buffer = self._sources.buffer
+        pairs, size = buffer.fill
         yield _gauge("buffer_pairs", "Pairs waiting for Redis", pairs)
         yield _gauge("buffer_bytes", "Bytes of pairs waiting for Redis", size)
-        yield _gauge("redis_up", "1 while Redis takes what is written", 0 if sink.away else 1)
-        yield _counter("redis_retries", "Writes to Redis that had to be repeated", sink.retries)
+        yield _gauge("redis_up", "1 while Redis accepts writes, else 0", 0 if buffer.away else 1)
+        yield _counter("redis_retries", "Failed writes to Redis that were repeated", buffer.retries)
         yield _counter(
-            "redaction_timeouts", "Bodies left out because a pattern took too long", self._parts.redactor.timeouts
+            "redaction_timeouts", "Bodies not stored because redaction took too long", self._sources.redactor.timeouts
         )
 
 

@@ -1,7 +1,7 @@
-"""Takes out of bodies what the policy does not let be kept (config.redaction), before anything is written.
+"""Redaction of bodies by the patterns of the configuration's ``redaction`` section, before they are written to Redis.
 
-Patterns are a person's, and a bad one can run for ever: ``regex`` matches with a time limit and without the GIL, where
-``re`` would stop the whole process. ``extproc.json_rewrite`` finds the text in the bodies.
+A badly written pattern can run for ever. The ``regex`` package matches with a time limit and without the GIL; ``re``
+would stop the whole process. ``extproc.json_rewrite`` finds the strings in a body.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import regex
 
-from extproc.json_rewrite import TooMuchError, rewrite
+from extproc.json_rewrite import BodyTooComplexError, rewrite
 from glidepath.config.processes import RedactionSection
 
 TIME_LIMIT_S = 0.25  # for one pattern on one text
@@ -21,7 +21,7 @@ BODY_LIMIT_S = 1.0
 MARK = "[redacted]"
 
 
-# Lengths by country: SWIFT IBAN registry. The pattern alone would swallow the words behind the number.
+# Lengths by country, from the SWIFT IBAN registry. The pattern alone would also match words after the number.
 _IBAN_LENGTHS = {
     15: "NO", 16: "BE", 18: "DK FI FO GL NL", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK", 21: "CH HR LI LV",
     22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
@@ -40,7 +40,10 @@ def _luhn(text: str) -> int:
 
 
 def _iban(text: str) -> int:
-    """ISO 13616: as long as the country has it, check digits moved to the end, letters as numbers, 1 modulo 97."""
+    """Check an IBAN by ISO 13616: the country's length; first four characters moved to the end; modulo 97 is 1.
+
+    Letters count as numbers (A = 10). Return the length of the IBAN in ``text``, 0 if it is invalid.
+    """
     length, end = _IBAN_LENGTH.get(text[:2].upper(), 0), 0
     compact = ""
     while len(compact) < length and end < len(text):
@@ -56,10 +59,10 @@ def _octets(text: str) -> int:
     return len(text) if all(int(part) < 256 for part in text.split(".")) else 0
 
 
-# name → (pattern, how many characters of a match are really it: 0 for none)
+# name → (pattern, function that returns how many characters of a match to redact: 0 for a false match)
 BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
     "email": (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", len),
-    # With a plus, brackets or separators: bare digits are far more often a time stamp or an id.
+    # Only with a plus, brackets or separators: bare digits are far more often a timestamp or an id.
     "phone": (
         r"(?<![\w.])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}"
         r"|\(\d{3}\)[ .-]?\d{3}[ .-]\d{4}|\d{3}[ .-]\d{3}[ .-]\d{4})(?!\w)",
@@ -78,7 +81,7 @@ class _Rule:
 
 
 class Redactor:
-    """Thread-safe; ``redact`` is the identity where the configuration asks for nothing."""
+    """Applies the configured patterns. Thread-safe. Without patterns ``redact`` returns the body unchanged."""
 
     def __init__(self, section: RedactionSection, time_limit: float = TIME_LIMIT_S) -> None:
         self._rules: Sequence[_Rule] = [
@@ -89,7 +92,7 @@ class Redactor:
         self.timeouts = 0
 
     def redact(self, body: bytes, content_type: str) -> bytes | None:
-        """``body`` without what the rules name; None when that took too long, so that nothing of it may be kept."""
+        """Return ``body`` with every match replaced; None if that took too long: the body must not be stored then."""
         if not self._rules or not body:
             return body
         deadline = time.monotonic() + BODY_LIMIT_S
@@ -105,7 +108,7 @@ class Redactor:
             return rewrite(body.decode("utf-8", "surrogateescape"), content_type, apply).encode(
                 "utf-8", "surrogateescape"
             )
-        except (TimeoutError, TooMuchError):
+        except (TimeoutError, BodyTooComplexError):
             self.timeouts += 1
             return None
 

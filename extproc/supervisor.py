@@ -1,7 +1,7 @@
-"""Several workers behind one Envoy cluster: one process each, started again when one dies.
+"""Several workers behind one Envoy cluster: one process each, restarted when it dies.
 
-A worker watches its standard input, which its supervisor holds open: when the supervisor goes, however it goes, the
-input ends and the worker drains and ends too.
+The supervisor holds the standard input of every worker open. When the supervisor ends, even by SIGKILL, that input
+ends, and the worker drains and exits.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from extproc.worker import Place as WorkerPlace
-from extproc.worker import Worker, on_signals, run_worker
+from extproc.worker import ExtprocWorker, WorkerAddresses, run_worker, stop_on_signals
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, UnreachableError, first_of
 from glidepath.logs import configure_logging
@@ -22,32 +21,32 @@ from glidepath.timed_wait import wait_until_set
 
 _log = structlog.get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
-STEADY_S = 30.0  # a worker that lived this long has no old failures
-CANNOT_START = 2  # exit status of a mistake that a person must mend
+STEADY_S = 30.0  # after this long, the restart delay of a worker starts small again
+CANNOT_START = 2  # exit status of an error that a user must fix
 
 
 def with_workers(config: Config, workers: int | None) -> Config:
-    """The configuration with the number of workers that the command line asks for."""
+    """Return the configuration with the number of workers that the command line gives, if it gives one."""
     if workers is None or workers == config.extproc.workers:
         return config
     return config.model_copy(update={"extproc": config.extproc.model_copy(update={"workers": workers})})
 
 
 async def serve(config: Config, path: Path, workers: int | None) -> None:
-    """Run until a signal: one worker in this process, several as its children."""
+    """Run until a signal: one worker in this process, or several as child processes."""
     configure_logging("extproc")
     config = with_workers(config, workers)
     if config.extproc.workers == 1:
         await run_worker(config, 0)
     else:
-        await Supervisor(path, config.extproc.workers, config.extproc.drain).run()
+        await WorkerSupervisor(path, config.extproc.workers, config.extproc.drain).run()
 
 
 async def serve_child(config: Config, index: int) -> None:
-    """One worker of several; ends with its supervisor."""
+    """Run one worker of several; it ends with its supervisor."""
     configure_logging(f"extproc-{index}")
-    worker = Worker(config, WorkerPlace.of(config, index))
-    on_signals(worker.stop)
+    worker = ExtprocWorker(config, WorkerAddresses.of(config, index))
+    stop_on_signals(worker.stop)
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
@@ -66,29 +65,29 @@ async def serve_child(config: Config, index: int) -> None:
         raise problem
 
 
-async def _stop_at_end(reader: asyncio.StreamReader, worker: Worker) -> None:
+async def _stop_at_end(reader: asyncio.StreamReader, worker: ExtprocWorker) -> None:
     await reader.read()
     worker.stop()
 
 
-class Supervisor:
-    """Keeps ``count`` workers running; a crash is answered with a start after a growing wait."""
+class WorkerSupervisor:
+    """Keeps ``count`` workers running: restarts a crashed one after a growing delay."""
 
     def __init__(self, config_path: Path, count: int, drain_s: float) -> None:
         self._path, self._count, self._drain_s = config_path, count, drain_s
         self._stop = asyncio.Event()
-        self._hopeless: int | None = None
+        self._cannot_start: int | None = None
         self.restarts = 0
 
     async def run(self) -> None:
-        on_signals(self._stop.set)
+        stop_on_signals(self._stop.set)
         async with asyncio.TaskGroup() as tasks:
             for index in range(self._count):
-                tasks.create_task(self._keep(index))
-        if self._hopeless is not None:
-            raise UnreachableError(f"worker {self._hopeless} cannot start; its reason stands above")
+                tasks.create_task(self._keep_running(index))
+        if self._cannot_start is not None:
+            raise UnreachableError(f"worker {self._cannot_start} cannot start; its error message is printed above")
 
-    async def _keep(self, index: int) -> None:
+    async def _keep_running(self, index: int) -> None:
         loop = asyncio.get_running_loop()
         wait, first = FIRST_WAIT_S, True
         while not self._stop.is_set():
@@ -97,15 +96,15 @@ class Supervisor:
             status = await self._until_end(process)
             if self._stop.is_set():
                 return
-            if first and status == CANNOT_START:  # a restart would meet the same mistake
-                self._hopeless = index
+            if first and status == CANNOT_START:  # a restart would fail with the same error
+                self._cannot_start = index
                 self._stop.set()
                 return
             first = False
             if loop.time() - started > STEADY_S:
                 wait = FIRST_WAIT_S
             self.restarts += 1
-            _log.warning("a worker ended", worker=index, status=status, again_in_s=wait)
+            _log.warning("a worker ended, restarting it", worker=index, status=status, again_in_s=wait)
             await wait_until_set(self._stop, wait)
             wait = min(wait * 2, LONGEST_WAIT_S)
 
@@ -116,7 +115,7 @@ class Supervisor:
         )
 
     async def _until_end(self, process: asyncio.subprocess.Process) -> int:
-        """The worker's exit status; when we are to stop, it is told, and killed when it does not."""
+        """Return the worker's exit status. On stop, send SIGTERM, and SIGKILL if the worker does not end in time."""
         ended = asyncio.ensure_future(process.wait())
         stopped = asyncio.ensure_future(self._stop.wait())
         try:

@@ -1,7 +1,8 @@
-"""Sends one request to the other side through Envoy's shadow listener, and reads its answer.
+"""The tee: sends a copy of a request to the other side through Envoy's shadow listener, and reads its answer.
 
-Envoy does TLS, credentials, the model's name and limits there, and measures the copy with the same instrument as the
-original. Here: what is sent, how long, how much is read, and how many at a time.
+On that listener Envoy handles TLS, credentials, the model's name and limits, and measures the copy like the original.
+This module decides which headers are sent, the time limit, how much of the answer is read, and how many copies run at
+a time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Protocol
 import aiohttp
 from yarl import URL
 
-from extproc.bounded_body import Body, Memory
+from extproc.bounded_body import Body, BodyMemory
 from glidepath import keys
 from glidepath.domain import Answer, Ending, Origin, Side
 
@@ -36,8 +37,8 @@ _SKIP = ("User-Agent", "Accept-Encoding", "Accept", "Content-Type")
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """One request to send again. ``path`` with its query; ``body`` as it came, still in its content coding."""
+class ShadowRequest:
+    """One request to send. ``path`` includes the query; ``body`` is as it arrived, still in its content coding."""
 
     workload: str
     side: Side
@@ -49,22 +50,25 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class TeeAnswer:
-    """``answer.body`` is still in its content coding, named by ``encoding``; ``release`` its memory when done."""
+class ShadowAnswer:
+    """The other side's answer. ``answer.body`` is still in the content coding that ``encoding`` names.
+
+    Call ``held.release()`` to return the body's memory.
+    """
 
     answer: Answer
     encoding: str
     held: Body
 
 
-class Sender(Protocol):
-    """Where copies go; never raises for what the other side does."""
+class ShadowSender(Protocol):
+    """Sends copies. Does not raise for failures of the other side: they are in the answer's ``ending``."""
 
-    async def send(self, copy: Copy) -> TeeAnswer: ...
+    async def send(self, copy: ShadowRequest) -> ShadowAnswer: ...
 
 
 class InFlight:
-    """Per workload, how many copies are under way. Gives up rather than queue."""
+    """The number of copies in flight per workload, with a limit. Above the limit a copy is dropped, not queued."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -79,8 +83,8 @@ class InFlight:
         self.counts[workload] -= 1
 
 
-def copy_headers(copy: Copy) -> dict[str, str]:
-    """The headers of a copy: the allow-list, and the three that route it."""
+def copy_headers(copy: ShadowRequest) -> dict[str, str]:
+    """Return the headers of a copy: the allow-listed ones, and the three that the shadow listener routes by."""
     headers = {name: copy.headers[name] for name in FORWARDED_HEADERS if name in copy.headers}
     headers["accept-encoding"] = "identity"
     headers[keys.HEADER_WORKLOAD] = copy.workload
@@ -90,15 +94,15 @@ def copy_headers(copy: Copy) -> dict[str, str]:
 
 
 class Tee:
-    """The real Sender: aiohttp on the shadow listener (HOST:PORT or unix:/path)."""
+    """The ShadowSender in use: an HTTP client of the shadow listener (HOST:PORT or unix:/path)."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: str, max_body: int, memory: Memory) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base: str, max_body: int, memory: BodyMemory) -> None:
         self._session, self._base = session, base
         self._max_body, self._memory = max_body, memory
 
     @classmethod
-    def open(cls, shadow_listen: str, max_body: int, memory: Memory) -> Tee:
-        """Call within a running event loop; ``close`` it."""
+    def open(cls, shadow_listen: str, max_body: int, memory: BodyMemory) -> Tee:
+        """Create a tee. Call it in a running event loop, and ``close`` the tee afterwards."""
         connector: aiohttp.BaseConnector
         if shadow_listen.startswith("unix:"):
             connector = aiohttp.UnixConnector(shadow_listen.removeprefix("unix:"), limit=0)
@@ -118,7 +122,7 @@ class Tee:
     async def close(self) -> None:
         await self._session.close()
 
-    async def send(self, copy: Copy) -> TeeAnswer:
+    async def send(self, copy: ShadowRequest) -> ShadowAnswer:
         started = time.monotonic()
         reading = _Reading(Body(self._max_body, self._memory))
         try:
@@ -135,7 +139,7 @@ class Tee:
             raise
         return reading.finish(copy, started, time.monotonic())
 
-    async def _exchange(self, copy: Copy, reading: _Reading) -> None:
+    async def _exchange(self, copy: ShadowRequest, reading: _Reading) -> None:
         url = URL(self._base + copy.path, encoded=True)
         request = self._session.post(url, data=copy.body, headers=copy_headers(copy), allow_redirects=False)
         async with request as response:
@@ -149,7 +153,7 @@ class Tee:
 
 
 def _text(value: str) -> str:
-    """A header's value as text that can be stored: aiohttp hands strange bytes on as lone surrogates."""
+    """Return a header's value as storable text: aiohttp decodes invalid bytes to lone surrogates."""
     return value[:256].encode("utf-8", "replace").decode()
 
 
@@ -166,7 +170,7 @@ class _Reading:
     def fail(self, ending: Ending, error: str) -> None:
         self.ending, self.error = ending, error
 
-    def finish(self, copy: Copy, started: float, ended: float) -> TeeAnswer:
+    def finish(self, copy: ShadowRequest, started: float, ended: float) -> ShadowAnswer:
         answer = Answer(
             side=copy.side,
             origin=Origin.SHADOW,
@@ -180,4 +184,4 @@ class _Reading:
             total_ms=(ended - started) * 1000,
             error=self.error,
         )
-        return TeeAnswer(answer, self.encoding, self.body)
+        return ShadowAnswer(answer, self.encoding, self.body)

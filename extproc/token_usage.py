@@ -1,4 +1,4 @@
-"""How many tokens an answer says it used: for the budget only, where a rough number in time is enough."""
+"""The number of tokens that an answer used, for the daily budget only: a rough number is enough."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _FIELDS = {
     ),
 }
 BYTES_PER_TOKEN = 4
-_ENDS = 16 * 1024  # usage stands at the end of an answer, or (Anthropic's input) at the beginning of a stream
+_ENDS = 16 * 1024  # usage is at the end of an answer; Anthropic's input tokens are at the beginning of a stream
 
 
 def tokens(request: bytes, answer: bytes) -> tuple[int, int]:
-    """(input, output) tokens as the answer states them, else a quarter of the bytes."""
+    """Return (input, output) tokens as the answer states them, or a quarter of the bytes if it does not."""
     ends = answer if len(answer) <= 2 * _ENDS else answer[:_ENDS] + b"\n" + answer[-_ENDS:]
     stated_in, stated_out = _largest("input", ends), _largest("output", ends)
     return (
@@ -27,5 +27,5 @@ def tokens(request: bytes, answer: bytes) -> tuple[int, int]:
 
 
 def _largest(which: str, text: bytes) -> int | None:
-    """Streams repeat a growing count: the largest is the last."""
+    """Return the largest stated count: streams repeat a growing one, so the largest is final."""
     return max((int(number) for number in _FIELDS[which].findall(text)), default=None)

@@ -1,4 +1,4 @@
-"""One extproc process: wires the parts, runs them, and ends in order."""
+"""One extproc process: creates its services and loops, runs them, and drains them on stop."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from extproc import listening_sockets
-from extproc.bounded_body import Memory
+from extproc.bounded_body import BodyMemory
 from extproc.capture import Capturer
-from extproc.copy_budget import Budgets, RedisCounters
-from extproc.counters import Ledger
+from extproc.copy_budget import Budgets, RedisSpendingCounters
 from extproc.grpc_services import AccessLogService, ProcessService, handlers
-from extproc.pair_encoding import PairPreparer
-from extproc.prometheus import ExtprocCollector, Parts
+from extproc.pair_encoding import PairEncoder
+from extproc.prometheus import ExtprocCollector, MetricSources
 from extproc.redaction import Redactor
-from extproc.redis_writer import RedisStore
+from extproc.redis_writer import RedisWriter
+from extproc.stream_trimming import StreamTrimmer
 from extproc.tee import Tee
-from extproc.workloads import build_lanes
-from extproc.write_buffer import Bounds, BufferedSink
+from extproc.traffic_counters import TrafficCounters
+from extproc.workloads import build_workloads
+from extproc.write_buffer import BufferLimits, WriteBuffer
 from glidepath import redisio
 from glidepath.clock import unix_ms
 from glidepath.config import Config
@@ -38,28 +39,29 @@ from glidepath.health import health_app, serve_app
 from glidepath.timed_wait import wait_until_set
 
 _log = structlog.get_logger(__name__)
-SYNC_S = 1.0  # budgets
+SYNC_S = 1.0  # between two synchronisations of the budgets
 TRIM_S = 10.0
-HURRY_S = 0.05  # a candidate's first error is flushed this soon: a guard looks once a flush
-LAST_WORDS_S = 1.0
-LAST_LOG_S = 0.3  # Envoy sends its access log four times a second
+ERROR_FLUSH_DELAY_S = 0.05  # a candidate's error is flushed after this: a guard sees errors at each flush only
+FINAL_FLUSH_S = 1.0
+ACCESS_LOG_FLUSH_S = 0.3  # Envoy sends its access log entries four times a second
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where one worker listens."""
+class WorkerAddresses:
+    """The addresses on which one worker listens: ``address`` for Envoy, ``metrics`` for /metrics and /healthz."""
 
     index: int
     address: str
     metrics: str
 
     @classmethod
-    def of(cls, config: Config, index: int) -> Place:
-        """Worker i has the i-th address and the metrics port + i."""
-        return cls(index, config.extproc.addresses[index], offset_port(config.extproc.metrics, index))
+    def of(cls, config: Config, index: int) -> WorkerAddresses:
+        """Return the addresses of worker ``index``: the address of that index, and the metrics port + ``index``."""
+        return cls(index, config.extproc.addresses[index], worker_address(config.extproc.metrics, index))
 
 
-def offset_port(address: str, index: int) -> str:
+def worker_address(address: str, index: int) -> str:
+    """Return the address of worker ``index``: PATH.INDEX, or PORT + INDEX."""
     if address.startswith("unix:"):
         return f"{address}.{index}" if index else address
     host, _, port = address.rpartition(":")
@@ -67,30 +69,30 @@ def offset_port(address: str, index: int) -> str:
 
 
 def source_name(index: int) -> str:
-    """Unique for every life of every worker: numbers of flushes begin at 1 again."""
+    """Return a name that is unique for every start of a worker: its flushes are numbered from 1."""
     return f"{socket.gethostname()}/{index}/{uuid.uuid4().hex[:12]}"
 
 
-class Worker:
-    """``run`` serves until ``stop`` is called or SIGTERM comes; a second signal ends it at once."""
+class ExtprocWorker:
+    """One extproc worker. ``run`` serves until ``stop`` is called."""
 
-    def __init__(self, config: Config, place: Place) -> None:
-        self._config, self._place = config, place
+    def __init__(self, config: Config, addresses: WorkerAddresses) -> None:
+        self._config, self._addresses = config, addresses
         self._stop = asyncio.Event()
         self._serving = False
         extproc = config.extproc
-        self.memory = Memory(extproc.max_memory)
-        self._hurry = asyncio.Event()
-        self.ledger = Ledger(on_candidate_error=self._hurry.set)
+        self.memory = BodyMemory(extproc.max_memory)
+        self._error_seen = asyncio.Event()
+        self.counters = TrafficCounters(on_candidate_error=self._error_seen.set)
         self.budgets = Budgets(config)
-        self.lanes = build_lanes(config)
+        self.workloads = build_workloads(config)
         self.redactor = Redactor(config.redaction)
 
     def stop(self) -> None:
         self._stop.set()
 
     async def run(self) -> None:
-        """Raises UnreachableError where it cannot listen."""
+        """Serve until ``stop``, then drain. Raises UnreachableError if an address cannot be bound."""
         problem: GlidepathError | None = None
         try:
             await self._run()
@@ -103,118 +105,124 @@ class Worker:
         async with AsyncExitStack() as stack:
             client = redisio.connect(self._config.redis)
             stack.push_async_callback(client.aclose)
-            preparer = PairPreparer(self.redactor, self._config.extproc.max_body)
-            stack.callback(preparer.close)
-            store = RedisStore(client, self._config.retention)
+            encoder = PairEncoder(self.redactor, self._config.extproc.max_body)
+            stack.callback(encoder.close)
+            writer = RedisWriter(client, self._config.retention)
             extproc = self._config.extproc
-            bounds = Bounds(extproc.buffer, extproc.buffer_bytes)
-            sink = BufferedSink(store, preparer, self.ledger, bounds, source_name(self._place.index))
+            limits = BufferLimits(extproc.buffer, extproc.buffer_bytes)
+            buffer = WriteBuffer(writer, encoder, self.counters, limits, source_name(self._addresses.index))
             tee = Tee.open(self._config.envoy.shadow_listen, extproc.max_body, self.memory)
             stack.push_async_callback(tee.close)
             async with asyncio.TaskGroup() as tasks:
-                capturer = Capturer(self.ledger, self.budgets, tee, sink, tasks)
+                capturer = Capturer(self.counters, self.budgets, tee, buffer, tasks)
                 loops = [
-                    tasks.create_task(sink.run()),
-                    tasks.create_task(self._flush_often(sink)),
-                    tasks.create_task(self._trim_often(store)),
-                    tasks.create_task(self._sync_often(RedisCounters(client))),
+                    tasks.create_task(buffer.run()),
+                    tasks.create_task(self._flush_outcomes(buffer)),
+                    tasks.create_task(self._trim_streams(StreamTrimmer(client, self._config.retention))),
+                    tasks.create_task(self._sync_budgets(RedisSpendingCounters(client))),
                 ]
-                await self._serve(capturer, sink)
-                await self._drain(capturer, sink, loops)
+                await self._serve(capturer, buffer)
+                await self._drain(capturer, buffer, loops)
 
-    async def _serve(self, capturer: Capturer, sink: BufferedSink) -> None:
+    async def _serve(self, capturer: Capturer, buffer: WriteBuffer) -> None:
         extproc = self._config.extproc
-        process = ProcessService(self.lanes, capturer, self.memory, extproc.max_body, extproc.max_streams)
-        access_log = AccessLogService(self.lanes, self.ledger)
+        process = ProcessService(self.workloads, capturer, self.memory, extproc.max_body, extproc.max_streams)
+        access_log = AccessLogService(self.workloads, self.counters)
         registry = CollectorRegistry()
         registry.register(
-            ExtprocCollector(Parts(process, access_log, capturer, self.ledger, sink, self.memory, self.redactor))
+            ExtprocCollector(
+                MetricSources(process, access_log, capturer, self.counters, buffer, self.memory, self.redactor)
+            )
         )
-        listening_sockets.prepare_address(self._place.address)
-        health = await serve_app(health_app(registry, self._reason), self._place.metrics, "extproc.metrics")
+        listening_sockets.prepare_address(self._addresses.address)
+        health = await serve_app(
+            health_app(registry, self._not_ready_reason), self._addresses.metrics, "extproc.metrics"
+        )
         server = grpc.aio.server(options=listening_sockets.OPTIONS)
         server.add_generic_rpc_handlers(handlers(process, access_log))
         try:
-            listening_sockets.bind(server, self._place.address)
+            listening_sockets.bind(server, self._addresses.address)
             await server.start()
-            listening_sockets.open_to_group(self._place.address)
+            listening_sockets.open_to_group(self._addresses.address)
             self._serving = True
-            _log.info("serving", address=self._place.address, metrics=self._place.metrics)
+            _log.info("serving", address=self._addresses.address, metrics=self._addresses.metrics)
             await self._stop.wait()
             self._serving = False
             await self._stop_serving(server, process)
         finally:
             await server.stop(0)
             await health.cleanup()
-            listening_sockets.remove(self._place.address)
+            listening_sockets.remove(self._addresses.address)
 
     async def _stop_serving(self, server: grpc.aio.Server, process: ProcessService) -> None:
-        """No new stream from now on; open exchanges may end within the bound.
+        """Accept no new stream, and wait for open exchanges for at most ``extproc.drain``.
 
-        gRPC by itself would wait for the whole bound: Envoy keeps its connections and its access log streams open.
+        ``server.stop(drain)`` alone would always wait that long: Envoy keeps its access log streams open.
         """
         stopping = asyncio.ensure_future(server.stop(self._config.extproc.drain))
-        await asyncio.wait([stopping], timeout=min(LAST_LOG_S, self._config.extproc.drain))
-        while process.open and not stopping.done():  # noqa: ASYNC110 - the read loop must not pay for an event
+        await asyncio.wait([stopping], timeout=min(ACCESS_LOG_FLUSH_S, self._config.extproc.drain))
+        while process.open and not stopping.done():  # noqa: ASYNC110 - setting an event would cost the read loop time
             await asyncio.sleep(0.01)
         await server.stop(0)
         await stopping
 
-    def _reason(self) -> str:
-        """Redis being away makes us no less ready: we buffer, and another process would do no better."""
+    def _not_ready_reason(self) -> str:
+        """Return why the worker is not ready, "" if it is. An unreachable Redis is no reason: writes are buffered."""
         return "" if self._serving else "not serving"
 
-    async def _flush_often(self, sink: BufferedSink) -> None:
+    async def _flush_outcomes(self, buffer: WriteBuffer) -> None:
         while True:
-            if await wait_until_set(self._hurry, self._config.extproc.flush):
-                await asyncio.sleep(min(HURRY_S, self._config.extproc.flush))  # one flush holds a burst of errors
-            self._hurry.clear()
-            self._flush(sink)
+            if await wait_until_set(self._error_seen, self._config.extproc.flush):
+                await asyncio.sleep(
+                    min(ERROR_FLUSH_DELAY_S, self._config.extproc.flush)
+                )  # one flush holds a burst of errors
+            self._error_seen.clear()
+            self._flush(buffer)
 
-    def _flush(self, sink: BufferedSink) -> None:
-        sink.put_outcomes(self.ledger.flush(unix_ms()))
+    def _flush(self, buffer: WriteBuffer) -> None:
+        buffer.put_outcomes(self.counters.flush(unix_ms()))
 
-    async def _trim_often(self, store: RedisStore) -> None:
+    async def _trim_streams(self, trimmer: StreamTrimmer) -> None:
         while not redisio.being_cancelled():
             await asyncio.sleep(TRIM_S)
             try:
-                await store.trim(list(self.lanes), unix_ms())
+                await trimmer.trim(list(self.workloads), unix_ms())
             except (RedisError, OSError) as error:
-                _log.debug("could not trim", reason=type(error).__name__)
+                _log.debug("could not trim the streams in Redis", reason=type(error).__name__)
 
-    async def _sync_often(self, counters: RedisCounters) -> None:
+    async def _sync_budgets(self, counters: RedisSpendingCounters) -> None:
         while not redisio.being_cancelled():
             try:
                 await self.budgets.sync(counters, time.time())
             except (RedisError, OSError) as error:
-                _log.debug("could not synchronise budgets", reason=type(error).__name__)
+                _log.debug("could not synchronise the budgets", reason=type(error).__name__)
             await asyncio.sleep(SYNC_S)
 
-    async def _drain(self, capturer: Capturer, sink: BufferedSink, loops: list[asyncio.Task[None]]) -> None:
-        """Copies under way, then what is unwritten, each with the bound; the rest is counted and said."""
-        writer, *others = loops
+    async def _drain(self, capturer: Capturer, buffer: WriteBuffer, loops: list[asyncio.Task[None]]) -> None:
+        """Wait for copies in flight, then for unwritten records, each for at most ``extproc.drain``; count the rest."""
+        writing, *others = loops
         bound = self._config.extproc.drain
         if capturer.running:
             await asyncio.wait(capturer.running, timeout=bound)
         ending = [*others, *capturer.running]
         for task in ending:
             task.cancel()
-        await asyncio.wait(ending)  # so that what they leave is counted before the last flush
-        self._flush(sink)
-        sink.close()
-        await asyncio.wait([writer], timeout=bound)
-        writer.cancel()
-        await asyncio.wait([writer])
-        lost = sink.abandon()
-        if lost and not sink.away:
-            self._flush(sink)
+        await asyncio.wait(ending)  # so that their lost pairs are counted before the last flush
+        self._flush(buffer)
+        buffer.close()
+        await asyncio.wait([writing], timeout=bound)
+        writing.cancel()
+        await asyncio.wait([writing])
+        lost = buffer.abandon()
+        if lost and not buffer.away:
+            self._flush(buffer)
             with suppress(TimeoutError, RedisError, OSError):
-                await asyncio.wait_for(sink.run(), LAST_WORDS_S)
+                await asyncio.wait_for(buffer.run(), FINAL_FLUSH_S)
         _log.info("stopped", lost_pairs=lost)
 
 
-def on_signals(first: Callable[[], None]) -> None:
-    """The first SIGTERM or SIGINT calls ``first``; the second ends the process there and then."""
+def stop_on_signals(first: Callable[[], None]) -> None:
+    """Call ``first`` on the first SIGTERM or SIGINT; end the process at once on the second."""
     loop = asyncio.get_running_loop()
 
     def again() -> None:
@@ -230,7 +238,7 @@ def on_signals(first: Callable[[], None]) -> None:
 
 
 async def run_worker(config: Config, index: int) -> None:
-    """A whole worker with its signals."""
-    worker = Worker(config, Place.of(config, index))
-    on_signals(worker.stop)
+    """Run one worker that stops on SIGTERM or SIGINT."""
+    worker = ExtprocWorker(config, WorkerAddresses.of(config, index))
+    stop_on_signals(worker.stop)
     await worker.run()

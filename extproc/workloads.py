@@ -1,4 +1,4 @@
-"""What extproc must know of each workload, looked up by the names that Envoy uses: routes and clusters."""
+"""The workloads as extproc needs them: which Envoy cluster is which side, and how sticky values are hashed."""
 
 from __future__ import annotations
 
@@ -14,65 +14,71 @@ from glidepath.redisio import read_secret
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """One workload. ``clusters``: an Envoy cluster's name → the side it stands for."""
+class WorkloadInfo:
+    """One workload. ``settings`` is its configuration; ``clusters`` maps the name of an Envoy cluster to its side."""
 
     name: str
-    workload: Workload
+    settings: Workload
     clusters: Mapping[str, Side]
-    composite: str  # the candidate's cluster with the baseline behind it; "" without fallback
+    composite: str  # the cluster with the candidate first and the baseline as its fallback; "" without fallback
     rescue: str  # the cluster that answers for a failed candidate; "" without fallback
-    keyed: frozenset[Side]  # sides that never get the client's own credential: a 401 there is not the client's fault
+    # Sides to which the client's own credential is never sent: their 401 or 403 is not the client's fault.
+    without_client_credential: frozenset[Side]
     digest: str
-    sticky_header: str  # in lower case; "" when there is none to read
+    sticky_header: str  # in lower case; "" if the workload has none
     sticky_key: bytes
 
     def backend(self, side: Side) -> str:
-        return self.workload.baseline if side is Side.BASELINE else self.workload.candidate
+        return self.settings.baseline if side is Side.BASELINE else self.settings.candidate
 
     def side_of_backend(self, backend: str) -> Side | None:
-        if backend == self.workload.baseline:
+        if backend == self.settings.baseline:
             return Side.BASELINE
-        return Side.CANDIDATE if backend == self.workload.candidate else None
+        return Side.CANDIDATE if backend == self.settings.candidate else None
 
     def sticky(self, value: str) -> str:
-        """A keyed digest of the sticky value: equal on every extproc of the fleet, the value itself is never kept."""
+        """Return a keyed digest of the sticky value. All extprocs compute the same one; the value is never stored."""
         if not value:
             return ""
         return hashlib.blake2b(value.encode(errors="replace"), key=self.sticky_key, digest_size=8).hexdigest()
 
 
-def build_lanes(config: Config) -> dict[str, Lane]:
-    """Every workload's lane by its name. Raises ConfigError for a secret that cannot be read."""
+def build_workloads(config: Config) -> dict[str, WorkloadInfo]:
+    """Return every workload by its name. Raises ConfigError for a secret that cannot be read."""
     secret = read_secret(config.extproc.sticky_key) if config.extproc.sticky_key else ""
-    return {name: _lane(config, name, workload, secret) for name, workload in config.workloads.items()}
+    return {name: _workload(config, name, workload, secret) for name, workload in config.workloads.items()}
 
 
-def _keyed(backend: Backend, side: Side) -> bool:
-    """Without a credential of its own only the baseline is given the client's."""
+def _lacks_client_credential(backend: Backend, side: Side) -> bool:
+    """Return whether Envoy never sends the client's own credential to this backend.
+
+    A backend without a configured credential gets the client's only as the baseline.
+    """
     if backend.credential is None:
         return side is Side.CANDIDATE
     return not backend.credential.passthrough
 
 
-def _lane(config: Config, name: str, workload: Workload, secret: str) -> Lane:
+def _workload(config: Config, name: str, workload: Workload, secret: str) -> WorkloadInfo:
     candidate, baseline = workload.candidate, workload.baseline
     composite = keys.fallback_cluster(candidate, baseline) if workload.fallback else ""
     rescue = keys.rescue_cluster(candidate, baseline) if workload.fallback else ""
     sides = {Side.BASELINE: baseline, Side.CANDIDATE: candidate}
     clusters = {baseline: Side.BASELINE, candidate: Side.CANDIDATE}
     if workload.fallback:
-        # A rescue is still the candidate's request: it was chosen, and it failed.
+        # A rescue counts as a request of the candidate: the split chose the candidate, and the candidate failed.
         clusters |= {composite: Side.CANDIDATE, rescue: Side.CANDIDATE}
     header = (workload.sticky.header or "").lower() if workload.sticky else ""
     material = f"{name}:{secret or config.digest(name)}".encode()
-    return Lane(
+    return WorkloadInfo(
         name=name,
-        workload=workload,
+        settings=workload,
         clusters=clusters,
         composite=composite,
         rescue=rescue,
-        keyed=frozenset(side for side, backend in sides.items() if _keyed(config.backends[backend], side)),
+        without_client_credential=frozenset(
+            side for side, backend in sides.items() if _lacks_client_credential(config.backends[backend], side)
+        ),
         digest=config.digest(name),
         sticky_header="" if header in keys.CREDENTIAL_HEADERS else header,
         sticky_key=hashlib.blake2b(material, digest_size=32).digest(),

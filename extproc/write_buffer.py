@@ -1,8 +1,8 @@
-"""Between the read loop and Redis: a bounded buffer in front, one writer behind.
+"""The bounded buffer between the read loop and Redis, and the loop that writes it.
 
-Pairs are written at least once (their id makes a repetition harmless), the oldest give way when the buffer is full.
-Outcomes are never dropped: while Redis is away they add up. They are written exactly once: a flush that may have
-arrived is repeated as it is, under its number, and Redis refuses a number it has seen.
+Pairs are written at least once; their id makes a repetition harmless. When the buffer is full, the oldest are dropped.
+Outcomes are never dropped: while Redis does not answer, they are added up. They are written exactly once: a flush that
+may have arrived is repeated unchanged, and Redis ignores a sequence number that it has already (docs/adr/0022).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Protocol
 import structlog
 from redis.exceptions import RedisError
 
-from extproc.counters import Ledger, merge
-from extproc.pair_encoding import Prepared, RawPair
+from extproc.pair_encoding import EncodedPair, RawPair
+from extproc.traffic_counters import TrafficCounters, merge
 from glidepath.domain import Coverage, Outcomes, Pair
 from glidepath.errors import error_text
 from glidepath.redisio import being_cancelled
@@ -29,19 +29,19 @@ BATCH_BYTES = 8 * 2**20
 LINGER_S = 0.05
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0
 
-__all__ = ["BufferedSink", "MemorySink", "RawPair", "Sink", "Store"]
+__all__ = ["BatchWriter", "InMemorySink", "RawPair", "RecordSink", "WriteBuffer"]
 
 
-class Sink(Protocol):
-    """Takes what is to be kept; neither method waits or raises."""
+class RecordSink(Protocol):
+    """Accepts pairs and outcomes for storage. Neither method waits or raises."""
 
     def put_pair(self, raw: RawPair) -> None: ...
 
     def put_outcomes(self, flushed: Sequence[Outcomes]) -> None: ...
 
 
-class MemorySink:
-    """The in-memory twin."""
+class InMemorySink:
+    """The in-memory twin of WriteBuffer, for tests."""
 
     def __init__(self) -> None:
         self.raw: list[RawPair] = []
@@ -58,54 +58,59 @@ class MemorySink:
         self.outcomes.extend(flushed)
 
 
-class Store(Protocol):
-    """Where batches go: extproc.redis_writer.RedisStore, or its twin in the tests. Raises RedisError or OSError.
+class BatchWriter(Protocol):
+    """Writes a batch to storage: extproc.redis_writer.RedisWriter, or its twin in the tests.
 
-    ``write`` returns, for each item of both lists, whether it is now kept.
+    ``write`` returns, for each item of both lists, whether it is now stored. Raises RedisError or OSError.
     """
 
-    async def write(self, pairs: Sequence[Prepared], outcomes: Sequence[Outcomes]) -> tuple[list[bool], list[bool]]: ...
+    async def write(
+        self, pairs: Sequence[EncodedPair], outcomes: Sequence[Outcomes]
+    ) -> tuple[list[bool], list[bool]]: ...
 
 
-class Preparer(Protocol):
-    """Decodes, redacts and encodes a batch, off the event loop; of a costly one the first part, at least one pair.
+class BatchEncoder(Protocol):
+    """Decodes, redacts and serialises a batch outside the event loop.
 
-    None stands for a pair that had to be set aside.
+    Of a costly batch it encodes only the first pairs, at least one. An entry is None for a pair that was lost to an
+    unexpected error.
     """
 
-    async def prepare(self, batch: Sequence[RawPair]) -> Sequence[Prepared | None]: ...
+    async def encode(self, batch: Sequence[RawPair]) -> Sequence[EncodedPair | None]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class BufferLimits:
     pairs: int
     bytes: int
 
 
-class BufferedSink:
-    """``run`` writes until ``close``; what is left then is counted LOST_SHUTDOWN."""
+class WriteBuffer:
+    """Buffers pairs and outcomes. ``run`` writes them until ``close``; ``abandon`` counts the rest as LOST_SHUTDOWN."""
 
-    def __init__(self, store: Store, preparer: Preparer, ledger: Ledger, bounds: Bounds, source: str) -> None:
-        self._store, self._preparer, self._ledger, self._bounds = store, preparer, ledger, bounds
+    def __init__(
+        self, writer: BatchWriter, encoder: BatchEncoder, counters: TrafficCounters, limits: BufferLimits, source: str
+    ) -> None:
+        self._writer, self._encoder, self._counters, self._limits = writer, encoder, counters, limits
         self._source = source
         self._waiting: deque[RawPair] = deque()
         self._waiting_bytes = 0
-        self._preparing: list[RawPair] = []
-        self._ready: list[Prepared] = []  # encoded, not yet acknowledged
+        self._encoding: list[RawPair] = []
+        self._ready: list[EncodedPair] = []  # encoded pairs that Redis has not acknowledged
         self._ready_bytes = 0
-        self._pending: dict[str, Outcomes] = {}  # adding up, no number yet
-        self._sent: dict[str, Outcomes] = {}  # has its number, not yet acknowledged
+        self._pending: dict[str, Outcomes] = {}  # outcomes by workload that have no sequence number yet
+        self._sent: dict[str, Outcomes] = {}  # outcomes with a sequence number that Redis has not acknowledged
         self._seq = 0
         self._work = asyncio.Event()
-        self._hurry = asyncio.Event()  # there is a reason not to linger
+        self._write_now = asyncio.Event()  # set to end the wait for more work
         self._closing = asyncio.Event()
-        self.away = ""  # why Redis is away; "" while it answers
+        self.away = ""  # why the last write failed; "" while Redis answers
         self.retries = 0
 
     @property
     def fill(self) -> tuple[int, int]:
         """(pairs, bytes) in the buffer."""
-        pairs = len(self._waiting) + len(self._preparing) + len(self._ready)
+        pairs = len(self._waiting) + len(self._encoding) + len(self._ready)
         return pairs, self._waiting_bytes + self._ready_bytes
 
     def put_pair(self, raw: RawPair) -> None:
@@ -114,10 +119,10 @@ class BufferedSink:
         while self._waiting and self._too_full():
             dropped = self._waiting.popleft()
             self._waiting_bytes -= dropped.size
-            self._ledger.count(dropped.pair.workload, Coverage.LOST_BUFFER, dropped.pair.kind)
+            self._counters.count(dropped.pair.workload, Coverage.LOST_BUFFER, dropped.pair.kind)
         self._work.set()
-        if 2 * len(self._waiting) >= min(BATCH, self._bounds.pairs) or 2 * self._waiting_bytes >= self._bounds.bytes:
-            self._hurry.set()
+        if 2 * len(self._waiting) >= min(BATCH, self._limits.pairs) or 2 * self._waiting_bytes >= self._limits.bytes:
+            self._write_now.set()
 
     def put_outcomes(self, flushed: Sequence[Outcomes]) -> None:
         for outcomes in flushed:
@@ -125,10 +130,10 @@ class BufferedSink:
             self._pending[outcomes.workload] = merge(earlier, outcomes) if earlier else outcomes
         if flushed:
             self._work.set()
-            self._hurry.set()  # a rollback may hang on them
+            self._write_now.set()  # a rollback may depend on these outcomes
 
     async def run(self) -> None:
-        """Until ``close`` and nothing is left, or cancelled."""
+        """Write until ``close`` was called and everything is written, or until cancelled."""
         wait = FIRST_WAIT_S
         while not being_cancelled():
             if not self._has_work():
@@ -146,67 +151,67 @@ class BufferedSink:
                 wait = FIRST_WAIT_S
 
     def close(self) -> None:
-        """``run`` returns once everything is written."""
+        """Let ``run`` return once everything is written."""
         self._closing.set()
         self._work.set()
-        self._hurry.set()
+        self._write_now.set()
 
     async def _next_work(self) -> None:
-        """Until there is some, and a little longer: a thread's turn and a round trip are shared by what comes then."""
+        """Wait for work, and up to LINGER_S longer, so that more pairs share one encoding and one round trip."""
         self._work.clear()
-        self._hurry.clear()
+        self._write_now.clear()
         await self._work.wait()
         if not self._closing.is_set():
-            await wait_until_set(self._hurry, LINGER_S)
+            await wait_until_set(self._write_now, LINGER_S)
 
     def abandon(self) -> int:
-        """Count what is left as lost; returns how many pairs."""
-        left = [(raw.pair.workload, raw.pair.kind) for raw in (*self._waiting, *self._preparing)]
-        left += [(prepared.workload, prepared.kind) for prepared in self._ready]
+        """Count the unwritten pairs as lost. Return their number."""
+        left = [(raw.pair.workload, raw.pair.kind) for raw in (*self._waiting, *self._encoding)]
+        left += [(encoded.workload, encoded.kind) for encoded in self._ready]
         for workload, kind in left:
-            self._ledger.count(workload, Coverage.LOST_SHUTDOWN, kind)
+            self._counters.count(workload, Coverage.LOST_SHUTDOWN, kind)
         self._waiting.clear()
-        self._preparing = []
+        self._encoding = []
         self._waiting_bytes = 0
         self._set_ready([])
         return len(left)
 
     def _too_full(self) -> bool:
         pairs, size = self.fill
-        return pairs > self._bounds.pairs or size > self._bounds.bytes
+        return pairs > self._limits.pairs or size > self._limits.bytes
 
     def _has_work(self) -> bool:
         return bool(self._waiting or self._ready or self._pending or self._sent)
 
     async def _write_once(self) -> None:
         if not self._ready and self._waiting:
-            self._preparing = self._take()
-            prepared = await self._preparer.prepare(self._preparing)
-            done, left = self._preparing[: len(prepared)], self._preparing[len(prepared) :]
+            self._encoding = self._take()
+            encoded = await self._encoder.encode(self._encoding)
+            done, left = self._encoding[: len(encoded)], self._encoding[len(encoded) :]
             self._waiting_bytes -= sum(raw.size for raw in done)
             self._waiting.extendleft(reversed(left))
-            self._preparing = []
-            for raw, made in zip(done, prepared, strict=True):
+            self._encoding = []
+            for raw, made in zip(done, encoded, strict=True):
                 if made is None:
-                    self._ledger.count(raw.pair.workload, Coverage.SET_ASIDE, raw.pair.kind)
-            self._set_ready([made for made in prepared if made is not None])
+                    self._counters.count(raw.pair.workload, Coverage.INTERNAL_ERROR, raw.pair.kind)
+            self._set_ready([made for made in encoded if made is not None])
         self._number()
         pairs, outcomes = list(self._ready), list(self._sent.values())
-        kept_pairs, kept_outcomes = await self._store.write(pairs, outcomes)
+        kept_pairs, kept_outcomes = await self._writer.write(pairs, outcomes)
         for pair, kept in zip(pairs, kept_pairs, strict=True):
             if kept:
-                self._ledger.count(pair.workload, Coverage.PAIRED, pair.kind)
+                self._counters.count(pair.workload, Coverage.PAIRED, pair.kind)
         self._set_ready([pair for pair, kept in zip(pairs, kept_pairs, strict=True) if not kept])
         for one, kept in zip(outcomes, kept_outcomes, strict=True):
             if kept:
                 del self._sent[one.workload]
         if self._ready or self._sent:
             raise RedisError("Redis refused a part of the batch")
-        self._back()
+        self._succeeded()
 
-    def _set_ready(self, ready: list[Prepared]) -> None:
+    def _set_ready(self, ready: list[EncodedPair]) -> None:
         self._ready = ready
-        self._ready_bytes = sum(prepared.size for prepared in ready)
+        self._ready_bytes = sum(encoded.size for encoded in ready)
 
     def _take(self) -> list[RawPair]:
         batch: list[RawPair] = []
@@ -218,7 +223,7 @@ class BufferedSink:
         return batch
 
     def _number(self) -> None:
-        """Give pending outcomes their number, unless the workload's earlier ones are still unacknowledged."""
+        """Number the pending outcomes, except of workloads whose earlier ones are not acknowledged yet."""
         for workload in [w for w in self._pending if w not in self._sent]:
             self._seq += 1
             self._sent[workload] = replace(self._pending.pop(workload), source=self._source, seq=self._seq)
@@ -226,10 +231,10 @@ class BufferedSink:
     def _failed(self, reason: str) -> None:
         self.retries += 1
         if not self.away:
-            _log.warning("Redis is away, buffering", reason=reason)
+            _log.warning("Redis does not answer, buffering", reason=reason)
         self.away = reason
 
-    def _back(self) -> None:
+    def _succeeded(self) -> None:
         if self.away:
-            _log.info("Redis is back", buffered=self.fill[0])
+            _log.info("Redis answers again", buffered=self.fill[0])
         self.away = ""

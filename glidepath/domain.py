@@ -61,12 +61,12 @@ class Coverage(StrEnum):
     SHED_BUDGET = "shed_budget"  # the paid side's daily budget was used up
     SHED_STREAMS = "shed_streams"  # extproc held as many exchanges as it may
     TEE_FAILED = "tee_failed"  # the other side did not answer in time, or at all
-    SET_ASIDE = "set_aside"  # a fault in our own code, met while this one pair was made
+    INTERNAL_ERROR = "internal_error"  # a fault in our own code, met while this one pair was made
     LOST_BUFFER = "lost_buffer"  # Redis was away and the buffer was full
     LOST_SHUTDOWN = "lost_shutdown"  # still unsent when extproc had to stop
     ABORTED = "aborted"  # client or upstream left in mid-body
     TRIMMED = "trimmed"  # of the paired: retention took them before any scorer did; counted by the scorers
-    UNCOMPARABLE = "uncomparable"  # the client got an error, or the baseline's answer for a failed candidate
+    NOT_COMPARABLE = "not_comparable"  # the client got an error, or the baseline's answer for a failed candidate
 
 
 @dataclass(frozen=True, slots=True)

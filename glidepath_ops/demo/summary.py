@@ -12,7 +12,7 @@ from glidepath_ops.demo.client_load import ClientStats
 from glidepath_ops.demo.injected_faults import Fault
 from glidepath_ops.demo.observer import Seen, counted, unscored
 
-LOST = (Coverage.LOST_BUFFER, Coverage.LOST_SHUTDOWN, Coverage.SET_ASIDE)
+LOST = (Coverage.LOST_BUFFER, Coverage.LOST_SHUTDOWN, Coverage.INTERNAL_ERROR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,11 +70,11 @@ def test_every_manifest_has_the_fields_of_its_kind_and_no_other(name: str, versi
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_so_has_envoy_with_its_sidecar(version: str) -> None:
+def test_the_example_envoy_has_the_fields_of_its_kind_and_no_other(version: str) -> None:
     kubernetes_validate.validate(envoy_with_sidecar(), version, strict=True)
 
 
-def test_the_schemas_refuse_what_is_wrong() -> None:
+def test_the_schemas_refuse_wrong_fields_and_types() -> None:
     wrong = deepcopy(named("Deployment", "glidepath-scorer"))
     wrong["spec"]["template"]["spec"]["containers"][0]["readOnlyRootFilesystem"] = True
     with pytest.raises(kubernetes_validate.ValidationError, match="readOnlyRootFilesystem"):
@@ -82,7 +82,7 @@ def test_the_schemas_refuse_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
-def test_a_kustomization_names_files_that_are_there(path: Path) -> None:
+def test_a_kustomization_names_existing_files(path: Path) -> None:
     spec = documents(path)[0]
     names = [*spec.get("resources", []), *spec.get("components", []), *(one["path"] for one in spec.get("patches", []))]
     names += [file for one in spec.get("configMapGenerator", []) for file in one["files"]]
@@ -112,13 +112,13 @@ def test_no_container_has_more_rights_than_it_needs(pod: str) -> None:
 
 
 @pytest.mark.parametrize("pod", ["scorer", "envoy"])
-def test_what_is_mounted_is_declared(pod: str) -> None:
+def test_every_mounted_volume_is_declared(pod: str) -> None:
     template = pods()[pod]
     declared = {one["name"] for one in template["spec"]["volumes"]}
     assert {mount["name"] for one in containers(template) for mount in one["volumeMounts"]} == declared
 
 
-def test_envoy_and_extproc_share_the_folder_of_the_sockets_and_no_more() -> None:
+def test_envoy_and_extproc_share_only_the_folder_of_the_sockets() -> None:
     config = load_config(FOLDER / "base" / "glidepath.yaml")
     sockets = {
         Path(one.removeprefix("unix:")).parent for one in (config.envoy.shadow_listen, *config.extproc.addresses)
@@ -145,7 +145,7 @@ def _port(address: str) -> int:
     return int(address.rpartition(":")[2])
 
 
-def test_selectors_find_the_pods_they_mean() -> None:
+def test_selectors_match_their_pods() -> None:
     labels = {name: template["metadata"]["labels"].items() for name, template in pods().items()}
     for name, one in MANIFESTS.items():
         selector = {"Service": lambda s: s["selector"], "PodDisruptionBudget": lambda s: s["selector"]["matchLabels"]}
@@ -157,7 +157,7 @@ def test_selectors_find_the_pods_they_mean() -> None:
         assert selected <= labels[pod], policy
 
 
-def test_every_part_may_reach_redis_and_envoy_its_weights() -> None:
+def test_the_network_policies_allow_every_needed_connection() -> None:
     labels = {name: template["metadata"]["labels"].items() for name, template in pods().items()}
 
     def admitted(policy: str, port: int) -> set[str]:

@@ -1,4 +1,4 @@
-"""What the Envoys of docker-compose.yml and deploy/kubernetes read is what is rendered today."""
+"""The committed Envoy files of docker-compose.yml and deploy/kubernetes equal the rendered ones."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def parent(path: Path) -> str:
     return path.parent.name
 
 
-def test_both_are_rendered() -> None:
+def test_both_files_are_rendered_ones() -> None:
     assert {parent(path) for path in DEPLOYED} == {"demo", "example"}
 
 
 @pytest.mark.parametrize("path", DEPLOYED, ids=parent)
-def test_it_is_what_is_rendered(path: Path) -> None:
+def test_the_committed_file_equals_the_rendered_one(path: Path) -> None:
     assert path.read_text() == DEPLOYED[path], "run: make render-examples"
 
 
 @pytest.mark.parametrize("path", DEPLOYED, ids=parent)
-def test_envoy_takes_it(path: Path, tmp_path: Path) -> None:
+def test_envoy_accepts_the_file(path: Path, tmp_path: Path) -> None:
     make_certificate(tmp_path, "ca.example.com")[1].rename(tmp_path / "ca.pem")
     (tmp_path / "cloud").write_text("key")
     text = (
@@ -47,7 +47,7 @@ def test_envoy_takes_it(path: Path, tmp_path: Path) -> None:
     assert check_with_envoy(copy)
 
 
-def test_in_the_compose_stack_only_clients_port_and_admin_port_listen() -> None:
+def test_in_the_compose_stack_envoy_opens_tcp_ports_for_clients_and_admin_only() -> None:
     bootstrap = yaml.safe_load((ROOT / "envoy" / "demo" / "envoy.yaml").read_text())
     listeners = [one["address"] for one in bootstrap["static_resources"]["listeners"]]
     ports = [
@@ -65,21 +65,21 @@ def rtds_cluster(envoy: dict[str, Any]) -> dict[str, Any]:
     return next(one for one in clusters if one["name"] == "glidepath-rtds")
 
 
-def test_envoy_finds_the_scorer_that_steers_behind_the_name_of_all() -> None:
+def test_envoy_finds_the_leader_behind_the_name_of_all_scorers() -> None:
     cluster = rtds_cluster({"rtds_address": "scorers:18000"})
     assert (cluster["type"], cluster["health_checks"][0]["tcp_health_check"]) == ("STRICT_DNS", {})
     assert cluster["common_lb_config"] == {"healthy_panic_threshold": {"value": 0}}
     assert cluster["close_connections_on_host_health_failure"] is True
 
 
-def test_envoy_asks_again_within_a_second_when_the_leader_is_gone() -> None:
+def test_envoy_reconnects_within_a_second_after_the_leader_has_gone() -> None:
     bootstrap = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "example" / "envoy.yaml").read_text())
     layer = next(one["rtds_layer"] for one in bootstrap["layered_runtime"]["layers"] if "rtds_layer" in one)
     service = layer["rtds_config"]["api_config_source"]["grpc_services"][0]["envoy_grpc"]
     assert service["retry_policy"]["retry_back_off"]["max_interval"] == "1s"
 
 
-def test_without_a_name_envoy_calls_where_the_scorer_listens() -> None:
+def test_without_rtds_address_envoy_connects_to_rtds_listen() -> None:
     cluster = rtds_cluster({"rtds_address": None})
     endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
     assert endpoint["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": 18000}

@@ -1,4 +1,4 @@
-"""What Envoy would send, over a real gRPC channel to a real worker."""
+"""Messages like Envoy's, sent over a real gRPC channel to a real worker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from envoy.service.accesslog.v3.als_pb2_grpc import AccessLogServiceStub
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 from envoy.service.ext_proc.v3.external_processor_pb2_grpc import ExternalProcessorStub
 
-from extproc.worker import Place, Worker
+from extproc.worker import ExtprocWorker, WorkerAddresses
 from glidepath import keys
 from glidepath.config import Config, parse_config
 from glidepath_ops.local.child_process import free_ports
@@ -26,7 +26,7 @@ FILTER = "envoy.filters.http.ext_proc"
 
 
 def worker_config(folder: Path, redis_url: str, *, extproc: str = "", shadow: str = "{}") -> Config:
-    """One worker on a Unix socket in ``folder``; nobody is at the shadow listener."""
+    """One worker on a Unix socket in ``folder``; no process is at the shadow listener."""
     metrics, shadow_port = free_ports(2)
     return parse_config(f"""
 envoy: {{shadow_listen: "127.0.0.1:{shadow_port}"}}
@@ -39,9 +39,9 @@ workloads:
 
 
 @asynccontextmanager
-async def running_worker(config: Config) -> AsyncIterator[tuple[Worker, grpc.aio.Channel]]:
-    """A worker in this event loop and a channel to it; ends in order."""
-    worker = Worker(config, Place.of(config, 0))
+async def running_worker(config: Config) -> AsyncIterator[tuple[ExtprocWorker, grpc.aio.Channel]]:
+    """Run a worker in this event loop, with a gRPC channel to it; drain it at the end."""
+    worker = ExtprocWorker(config, WorkerAddresses.of(config, 0))
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(worker.run())
         async with grpc.aio.insecure_channel(config.extproc.addresses[0]) as channel:

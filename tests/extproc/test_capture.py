@@ -1,4 +1,4 @@
-"""From an exchange to a pair, with every way in which there is none."""
+"""From exchanges to pairs, and every reason for which no pair is made."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from extproc.access_log import RequestOutcome
-from extproc.bounded_body import Memory
-from extproc.capture import Captured, Capturer
-from extproc.copy_budget import Budgets, MemoryCounters
-from extproc.counters import Ledger
+from extproc.bounded_body import BodyMemory
+from extproc.capture import CapturedExchange, Capturer
+from extproc.copy_budget import Budgets, InMemorySpendingCounters
 from extproc.exchange import Chunk, Closed, Event, Exchange, Half, RequestHeaders, ResponseHeaders
-from extproc.tee import Copy, TeeAnswer
-from extproc.workloads import Lane, build_lanes
-from extproc.write_buffer import MemorySink, RawPair
+from extproc.outcome_classification import RequestOutcome
+from extproc.tee import ShadowAnswer, ShadowRequest
+from extproc.traffic_counters import TrafficCounters
+from extproc.workloads import WorkloadInfo, build_workloads
+from extproc.write_buffer import InMemorySink, RawPair
 from glidepath.domain import Ending, Origin, PairKind, Side
 from tests.extproc.twins import CHAT, TwinSender, config, eventually
 
@@ -27,28 +27,28 @@ END = Chunk(Half.RESPONSE, b"ours", True)
 
 @dataclass(slots=True)
 class Rig:
-    lane: Lane
+    workload: WorkloadInfo
     capturer: Capturer
     sender: TwinSender
-    sink: MemorySink
-    ledger: Ledger
+    sink: InMemorySink
+    counters: TrafficCounters
     budgets: Budgets
-    memory: Memory
-    captured: list[Captured] = field(default_factory=list)
+    memory: BodyMemory
+    captured: list[CapturedExchange] = field(default_factory=list)
 
-    def ask(self, cluster: str = "cloud", request_id: str = "id-1", **headers: str) -> Captured:
-        """A complete request."""
+    def request(self, cluster: str = "cloud", request_id: str = "id-1", **headers: str) -> CapturedExchange:
+        """Feed a complete request to a new exchange."""
         exchange = Exchange(1000, self.memory)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         event = RequestHeaders(
             {":method": "POST", ":path": f"{CHAT}?key=SECRET&v=1", "x-request-id": request_id, **named}, cluster
         )
         exchange.feed(event, 1.0)
-        captured = self.capturer.begin(self.lane, exchange)
-        self.tell(captured, Chunk(Half.REQUEST, b"question", True))
+        captured = self.capturer.begin(self.workload, exchange)
+        self.feed(captured, Chunk(Half.REQUEST, b"question", True))
         return captured
 
-    def tell(self, captured: Captured, *events: Event) -> None:
+    def feed(self, captured: CapturedExchange, *events: Event) -> None:
         for event in events:
             self.capturer.advance(captured, captured.exchange.feed(event, 2.0))
 
@@ -58,26 +58,31 @@ class Rig:
 
     @property
     def coverage(self) -> dict[str, int]:
-        return {reason: number for (_, reason), number in self.ledger.coverage_totals.items()}
+        return {reason: number for (_, reason), number in self.counters.coverage_totals.items()}
 
 
 @asynccontextmanager
 async def rig(
-    shadow: str = "{}", sender: TwinSender | None = None, sink: MemorySink | None = None
+    shadow: str = "{}", sender: TwinSender | None = None, sink: InMemorySink | None = None
 ) -> AsyncIterator[Rig]:
     settings = config(shadow)
-    ledger, sink, sender, budgets = Ledger(), sink or MemorySink(), sender or TwinSender(), Budgets(settings)
+    counters, sink, sender, budgets = (
+        TrafficCounters(),
+        sink or InMemorySink(),
+        sender or TwinSender(),
+        Budgets(settings),
+    )
     async with asyncio.TaskGroup() as tasks:
-        capturer = Capturer(ledger, budgets, sender, sink, tasks, wall=lambda: 1_000.0)
-        yield Rig(build_lanes(settings)["chat"], capturer, sender, sink, ledger, budgets, Memory(10**6))
+        capturer = Capturer(counters, budgets, sender, sink, tasks, wall=lambda: 1_000.0)
+        yield Rig(build_workloads(settings)["chat"], capturer, sender, sink, counters, budgets, BodyMemory(10**6))
         sender.gate.set()
 
 
 async def test_both_answers_make_a_pair() -> None:
     async with rig() as r:
-        captured = r.ask(x_user_id="ann", content_type="application/json")
+        captured = r.request(x_user_id="ann", content_type="application/json")
         await eventually(lambda: len(r.sender.copies) == 1)  # the copy runs beside the original
-        r.tell(captured, OK, END)
+        r.feed(captured, OK, END)
         r.sender.gate.set()
         await r.settled()
         (pair,) = r.sink.pairs
@@ -85,28 +90,28 @@ async def test_both_answers_make_a_pair() -> None:
         assert (pair.request_body, pair.first.body, pair.second.body) == (b"question", b"ours", b"theirs")
         assert (pair.first.side, pair.first.origin, pair.first.backend) == (Side.BASELINE, Origin.LIVE, "cloud")
         assert (pair.second.side, pair.second.origin, pair.second.backend) == (Side.CANDIDATE, Origin.SHADOW, "onprem")
-        assert (pair.first.total_ms, pair.captured_at_ms, pair.config_digest) == (1000.0, 1_000_000, r.lane.digest)
-        assert pair.sticky == r.lane.sticky("ann") != ""
+        assert (pair.first.total_ms, pair.captured_at_ms, pair.config_digest) == (1000.0, 1_000_000, r.workload.digest)
+        assert pair.sticky == r.workload.sticky("ann") != ""
         assert "ann" not in repr(pair)
         assert r.coverage == {"captured": 1}  # `paired` is counted when Redis has it
 
 
-async def test_the_copy_is_the_request_to_the_other_side_without_secrets() -> None:
+async def test_the_copy_is_the_same_request_without_secrets() -> None:
     async with rig() as r:
-        captured = r.ask("onprem", accept="text/event-stream", anthropic_version="2023-06-01")
+        captured = r.request("onprem", accept="text/event-stream", anthropic_version="2023-06-01")
         await eventually(lambda: len(r.sender.copies) == 1)
         (copy,) = r.sender.copies
         assert (copy.side, copy.backend, copy.body, copy.path) == (Side.BASELINE, "cloud", b"question", f"{CHAT}?v=1")
-        r.tell(captured, OK, END)
+        r.feed(captured, OK, END)
 
 
-async def test_the_pair_waits_for_whichever_answer_is_later() -> None:
+async def test_a_pair_is_written_when_the_later_answer_is_complete() -> None:
     async with rig() as r:
         r.sender.gate.set()
-        captured = r.ask()
+        captured = r.request()
         await eventually(lambda: r.capturer.in_flight.counts["chat"] == 0)  # the copy's slot is free again at once
         assert r.sink.pairs == []
-        r.tell(captured, OK, END)
+        r.feed(captured, OK, END)
         await r.settled()
         assert len(r.sink.pairs) == 1
 
@@ -114,7 +119,7 @@ async def test_the_pair_waits_for_whichever_answer_is_later() -> None:
 async def test_the_noise_floor_is_a_second_pair_with_an_id_of_its_own() -> None:
     async with rig("{same_side: 100}") as r:
         r.sender.gate.set()
-        r.tell(r.ask(), OK, END)
+        r.feed(r.request(), OK, END)
         await r.settled()
         cross, noise = sorted(r.sink.pairs, key=lambda pair: pair.kind)
         assert (noise.kind, noise.first.side, noise.second.side) == (PairKind.NOISE, Side.BASELINE, Side.BASELINE)
@@ -124,17 +129,17 @@ async def test_the_noise_floor_is_a_second_pair_with_an_id_of_its_own() -> None:
 @pytest.mark.parametrize("events", [[Closed()], [OK, Chunk(Half.RESPONSE, b"half"), Closed()]])
 async def test_an_abort_cancels_the_copy(events: list[Event]) -> None:
     async with rig() as r:
-        captured = r.ask()
+        captured = r.request()
         await eventually(lambda: len(r.sender.copies) == 1)
-        r.tell(captured, *events)
+        r.feed(captured, *events)
         await r.settled()
         assert (r.sender.cancelled, r.sink.pairs, r.coverage) == (1, [], {"captured": 1, "aborted": 1})
 
 
-async def test_an_abort_before_the_copy_took_its_first_step_leaves_nothing_behind() -> None:
+async def test_an_abort_before_the_copy_starts_releases_everything() -> None:
     async with rig("{max_in_flight: 1}") as r:
         for n in range(3):
-            r.tell(r.ask(request_id=f"id-{n}"), Closed())  # the event loop has not turned since the request
+            r.feed(r.request(request_id=f"id-{n}"), Closed())  # the event loop has not turned since the request
             await r.settled()
         assert r.sender.copies == []
         assert r.capturer.in_flight.counts["chat"] == 0
@@ -152,20 +157,20 @@ async def test_an_abort_before_the_copy_took_its_first_step_leaves_nothing_behin
     ],
     ids=["5xx", "429", "no status", "local reply", "failover"],
 )
-async def test_a_failure_can_be_compared_with_nothing(answer: ResponseHeaders) -> None:
+async def test_a_failed_or_failed_over_answer_is_not_comparable(answer: ResponseHeaders) -> None:
     async with rig() as r:
-        captured = r.ask(r.lane.composite)
+        captured = r.request(r.workload.composite)
         await eventually(lambda: len(r.sender.copies) == 1)
-        r.tell(captured, answer, END)
+        r.feed(captured, answer, END)
         await r.settled()
-        assert (r.sender.cancelled, r.sink.pairs, r.coverage) == (1, [], {"captured": 1, "uncomparable": 1})
+        assert (r.sender.cancelled, r.sink.pairs, r.coverage) == (1, [], {"captured": 1, "not_comparable": 1})
 
 
 @pytest.mark.parametrize("cluster", ["cloud", "onprem"])
 async def test_a_plain_retry_is_no_failover(cluster: str) -> None:
     async with rig() as r:
         r.sender.gate.set()
-        r.tell(r.ask(cluster), ResponseHeaders(200, {}, 2, "via_upstream"), END)
+        r.feed(r.request(cluster), ResponseHeaders(200, {}, 2, "via_upstream"), END)
         await r.settled()
         assert len(r.sink.pairs) == 1
 
@@ -174,28 +179,28 @@ async def test_a_plain_retry_is_no_failover(cluster: str) -> None:
     ("status", "ending"),
     [(200, Ending.ABORTED), (0, Ending.TIMEOUT), (0, Ending.REFUSED), (503, Ending.COMPLETE), (429, Ending.COMPLETE)],
 )
-async def test_a_copy_without_answer_is_counted(status: int, ending: Ending) -> None:
+async def test_a_failed_copy_is_counted_and_makes_no_pair(status: int, ending: Ending) -> None:
     async with rig() as r:
         r.sender.status, r.sender.ending = status, ending
         r.sender.gate.set()
-        r.tell(r.ask(), OK, END)
+        r.feed(r.request(), OK, END)
         await r.settled()
         assert (r.sink.pairs, r.coverage) == ([], {"captured": 1, "tee_failed": 1})
 
 
-def request(r: Rig, side: Side, origin: Origin) -> None:
-    """What the access log says: a request like any other."""
-    r.ledger.record(RequestOutcome("chat", side, origin, 1_000, latency_ms=1))
+def record_success(r: Rig, side: Side, origin: Origin) -> None:
+    """Record the access log entry of a request without error."""
+    r.counters.record(RequestOutcome("chat", side, origin, 1_000, latency_ms=1))
 
 
 async def test_a_request_that_only_the_other_side_refuses_is_the_other_sides_error() -> None:
     async with rig() as r:
         r.sender.status = 404
         r.sender.gate.set()
-        r.tell(r.ask(), OK, END)
+        r.feed(r.request(), OK, END)
         await r.settled()
-        request(r, Side.CANDIDATE, Origin.SHADOW)
-        (outcomes,) = r.ledger.flush(1)
+        record_success(r, Side.CANDIDATE, Origin.SHADOW)
+        (outcomes,) = r.counters.flush(1)
         assert (outcomes.sides[0].errors, outcomes.sides[0].error_kinds) == (1, {"rejected_404": 1})
         assert r.sink.pairs[0].second.status == 404
 
@@ -203,118 +208,118 @@ async def test_a_request_that_only_the_other_side_refuses_is_the_other_sides_err
 async def test_a_request_that_only_the_serving_side_refuses_is_its_error() -> None:
     async with rig() as r:
         r.sender.gate.set()
-        r.tell(r.ask("onprem"), ResponseHeaders(400, {}, 1, "via_upstream"), END)
+        r.feed(r.request("onprem"), ResponseHeaders(400, {}, 1, "via_upstream"), END)
         await r.settled()
-        request(r, Side.CANDIDATE, Origin.LIVE)
-        (outcomes,) = r.ledger.flush(1)
+        record_success(r, Side.CANDIDATE, Origin.LIVE)
+        (outcomes,) = r.counters.flush(1)
         assert outcomes.sides[0].error_kinds == {"rejected_400": 1}
-        assert (r.sink.pairs, outcomes.coverage) == ([], {"captured": 1, "uncomparable": 1})
+        assert (r.sink.pairs, outcomes.coverage) == ([], {"captured": 1, "not_comparable": 1})
 
 
-async def test_a_request_that_both_refuse_was_wrong() -> None:
+async def test_a_request_that_both_sides_refuse_is_no_error_of_either() -> None:
     async with rig() as r:
         r.sender.status = 400
         r.sender.gate.set()
-        r.tell(r.ask(), ResponseHeaders(422, {}, 1, "via_upstream"), END)
+        r.feed(r.request(), ResponseHeaders(422, {}, 1, "via_upstream"), END)
         await r.settled()
-        request(r, Side.BASELINE, Origin.LIVE)
-        assert r.ledger.flush(1)[0].sides[0].errors == 0
-        assert r.coverage == {"captured": 1, "uncomparable": 1}
+        record_success(r, Side.BASELINE, Origin.LIVE)
+        assert r.counters.flush(1)[0].sides[0].errors == 0
+        assert r.coverage == {"captured": 1, "not_comparable": 1}
 
 
-async def test_past_max_in_flight_it_gives_up_rather_than_queue() -> None:
+async def test_copies_above_max_in_flight_are_dropped_and_counted() -> None:
     async with rig("{max_in_flight: 2}") as r:
-        captured = [r.ask(request_id=f"id-{n}") for n in range(5)]
+        captured = [r.request(request_id=f"id-{n}") for n in range(5)]
         await eventually(lambda: len(r.sender.copies) == 2)
         for one in captured:
-            r.tell(one, OK, END)
+            r.feed(one, OK, END)
         r.sender.gate.set()
         await r.settled()
         assert len(r.sender.copies) == len(r.sink.pairs) == 2
         assert r.coverage == {"captured": 5, "shed_in_flight": 3}
 
 
-async def test_past_the_budget_the_paid_side_is_asked_no_more() -> None:
+async def test_the_paid_side_gets_no_copies_above_the_budget() -> None:
     async with rig("{budget: {requests: 1}}") as r:
         r.sender.gate.set()
-        await r.budgets.sync(MemoryCounters(), 1_000.0)
+        await r.budgets.sync(InMemorySpendingCounters(), 1_000.0)
         for n in range(3):
-            r.tell(r.ask("onprem", f"id-{n}"), OK, END)
-            r.tell(r.ask("cloud", f"free-{n}"), OK, END)
+            r.feed(r.request("onprem", f"id-{n}"), OK, END)
+            r.feed(r.request("cloud", f"free-{n}"), OK, END)
         await r.settled()
         assert r.coverage == {"captured": 6, "shed_budget": 2}
         assert [copy.backend for copy in r.sender.copies].count("cloud") == 1
 
 
-async def test_every_captured_exchange_has_exactly_one_fate() -> None:
+async def test_every_captured_exchange_is_counted_under_exactly_one_reason() -> None:
     async with rig("{max_in_flight: 1, reverse: 0}") as r:
         r.sender.gate.set()
         endings: list[list[Event]] = [[OK, END], [Closed()], [ResponseHeaders(500, {}, 1, "via_upstream"), END]]
         for n in range(30):
-            captured = r.ask(("cloud", "onprem", "strange")[n % 3], f"id-{n}")
-            r.tell(captured, *endings[n // 3 % 3])
+            captured = r.request(("cloud", "onprem", "strange")[n % 3], f"id-{n}")
+            r.feed(captured, *endings[n // 3 % 3])
         await r.settled()
-        fates = sum(number for reason, number in r.coverage.items() if reason != "captured") + len(r.sink.pairs)
-        assert (r.coverage["captured"], fates) == (30, 30)
+        reasons = sum(number for reason, number in r.coverage.items() if reason != "captured") + len(r.sink.pairs)
+        assert (r.coverage["captured"], reasons) == (30, 30)
 
 
 @pytest.mark.parametrize("sent", ["", "x" * 200, "a\nb"])
-async def test_an_id_that_cannot_serve_is_replaced(sent: str) -> None:
+async def test_an_unusable_request_id_is_replaced(sent: str) -> None:
     async with rig() as r:
-        captured = r.ask(request_id=sent)
+        captured = r.request(request_id=sent)
         assert captured.id not in ("", sent)
-        r.tell(captured, Closed())
+        r.feed(captured, Closed())
 
 
-async def test_what_is_under_way_at_the_end_is_counted_as_lost() -> None:
+async def test_copies_in_flight_at_the_end_are_counted_as_lost() -> None:
     async with rig() as r:
-        captured = r.ask()
+        captured = r.request()
         await eventually(lambda: len(r.sender.copies) == 1)
-        r.tell(captured, OK, END)
+        r.feed(captured, OK, END)
         for task in r.capturer.running:
             task.cancel()
         await r.settled()
         assert r.coverage == {"captured": 1, "lost_shutdown": 1}
 
 
-async def test_a_fault_in_one_pair_sets_it_aside_and_the_next_one_is_made() -> None:
-    class Brittle(TwinSender):
-        async def send(self, copy: Copy) -> TeeAnswer:
+async def test_an_unexpected_error_loses_one_pair_and_the_next_one_is_written() -> None:
+    class FailsOnOneRequest(TwinSender):
+        async def send(self, copy: ShadowRequest) -> ShadowAnswer:
             if copy.headers["x-request-id"] == "poison":
                 raise ZeroDivisionError
             return await super().send(copy)
 
-    async with rig(sender=Brittle()) as r:
+    async with rig(sender=FailsOnOneRequest()) as r:
         r.sender.gate.set()
         for name in ("poison", "fine"):
-            r.tell(r.ask(request_id=name), OK, END)
+            r.feed(r.request(request_id=name), OK, END)
         await r.settled()
         assert [made.id for made in r.sink.pairs] == ["fine"]
-        assert r.coverage == {"captured": 2, "set_aside": 1}
+        assert r.coverage == {"captured": 2, "internal_error": 1}
         assert sum(r.capturer.in_flight.counts.values()) == 0
 
 
-async def test_a_fault_in_a_copy_of_an_exchange_that_is_aborted_changes_nothing_of_its_fate() -> None:
-    class Broken(TwinSender):
-        async def send(self, copy: Copy) -> TeeAnswer:
+async def test_an_aborted_exchange_counts_as_aborted_even_if_its_copy_had_an_unexpected_error() -> None:
+    class AlwaysFails(TwinSender):
+        async def send(self, copy: ShadowRequest) -> ShadowAnswer:
             self.copies.append(copy)
             raise ZeroDivisionError
 
-    async with rig(sender=Broken()) as r:
-        captured = r.ask()
+    async with rig(sender=AlwaysFails()) as r:
+        captured = r.request()
         await eventually(lambda: len(r.sender.copies) == 1)
-        r.tell(captured, Closed())
+        r.feed(captured, Closed())
         await r.settled()
         assert r.coverage == {"captured": 1, "aborted": 1}
 
 
-async def test_a_fault_while_the_answers_are_joined_sets_the_pair_aside() -> None:
-    class Broken(MemorySink):
+async def test_an_unexpected_error_while_a_pair_is_written_loses_that_pair() -> None:
+    class AlwaysFails(InMemorySink):
         def put_pair(self, raw: RawPair) -> None:
             raise ZeroDivisionError
 
-    async with rig(sink=Broken()) as r:
+    async with rig(sink=AlwaysFails()) as r:
         r.sender.gate.set()
-        r.tell(r.ask(), OK, END)
+        r.feed(r.request(), OK, END)
         await r.settled()
-        assert r.coverage == {"captured": 1, "set_aside": 1}
+        assert r.coverage == {"captured": 1, "internal_error": 1}

@@ -1,4 +1,4 @@
-"""Content codings: every one, several at once, cut, bombed and broken."""
+"""Content codings: each one, nested ones, cut bodies, decompression bombs and invalid bodies."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ each_coding = pytest.mark.parametrize(("name", "encode"), CODERS, ids=[f"{n}-{f.
 
 
 @each_coding
-def test_a_coding_is_taken_off(name: str, encode: Callable[[bytes], bytes]) -> None:
+def test_a_coding_is_decoded(name: str, encode: Callable[[bytes], bytes]) -> None:
     decoded = decode(encode(TEXT), name, 10**6)
     assert (decoded.data, decoded.cut) == (TEXT, False)
 
@@ -56,7 +56,7 @@ def test_exactly_the_limit_is_whole_and_one_more_is_cut(name: str, encode: Calla
 
 
 @each_coding
-def test_a_bomb_yields_no_more_than_the_limit(name: str, encode: Callable[[bytes], bytes]) -> None:
+def test_a_decompression_bomb_yields_no_more_than_the_limit(name: str, encode: Callable[[bytes], bytes]) -> None:
     bomb = encode(bytes(50 * 2**20))
     decoded = decode(bomb, name, 100_000)
     assert (len(decoded.data), decoded.cut) == (100_000, True)
@@ -76,7 +76,7 @@ def test_an_empty_body_stays_empty(name: str, encode: Callable[[bytes], bytes]) 
     assert decode(encode(b""), name, 10) == decode(b"", "", 10)
 
 
-def test_codings_are_undone_in_reverse_order() -> None:
+def test_codings_are_decoded_in_reverse_order() -> None:
     assert decode(brotli.compress(gzip.compress(TEXT)), "gzip, br", 10**6).data == TEXT
 
 
@@ -86,13 +86,13 @@ def test_several_gzip_members_and_zstd_frames_are_one_body() -> None:
 
 
 @pytest.mark.parametrize(("name", "empty"), [("gzip", gzip.compress(b"")), ("zstd", streamed_zstd(b""))])
-def test_a_body_of_very_many_empty_members_is_refused_not_worked_through(name: str, empty: bytes) -> None:
+def test_a_body_of_very_many_empty_members_is_refused(name: str, empty: bytes) -> None:
     assert decode(empty * 1000, name, 10).data == b""
     with pytest.raises(DecodeError, match="more than 10000"):
         decode(empty * 10_001, name, 10)
 
 
-def test_members_of_every_size_are_put_together() -> None:
+def test_members_of_every_size_are_joined() -> None:
     parts = [bytes([i % 251]) * (3**i) for i in range(12)]
     whole = b"".join(parts)
     assert decode(b"".join(map(gzip.compress, parts)) + bytes(9), "gzip", 10**6).data == whole
@@ -100,12 +100,12 @@ def test_members_of_every_size_are_put_together() -> None:
     assert decode(b"".join(map(gzip.compress, parts)), "gzip", 100_000) == Decoded(whole[:100_000], cut=True)
 
 
-def test_a_bomb_inside_a_bomb_is_bounded_at_each_layer() -> None:
+def test_nested_decompression_bombs_are_limited_at_each_layer() -> None:
     nested = gzip.compress(gzip.compress(gzip.compress(bytes(20 * 2**20))))
     assert len(decode(nested, "gzip, gzip, gzip", 1000).data) <= 1000
 
 
-def test_identity_and_no_coding_pass_the_body_on() -> None:
+def test_identity_and_no_coding_leave_the_body_unchanged() -> None:
     assert decode(TEXT, "identity", 10**6).data == TEXT
     assert decode(TEXT, " , ", 10).data == TEXT[:10]
 
@@ -118,13 +118,13 @@ def test_unknown_and_too_many_codings_are_errors() -> None:
 
 
 @each_coding
-def test_what_is_no_such_coding_is_an_error(name: str, encode: Callable[[bytes], bytes]) -> None:
+def test_a_body_without_the_named_coding_is_an_error(name: str, encode: Callable[[bytes], bytes]) -> None:
     with pytest.raises(DecodeError):
         decode(b"\xff\xfeplain text, certainly not compressed", name, 1000)
 
 
 @given(st.binary(max_size=400), st.sampled_from(sorted(DECODERS)), st.integers(0, 500))
-def test_garbage_is_an_error_or_bounded(garbage: bytes, name: str, limit: int) -> None:
+def test_random_bytes_are_an_error_or_stay_within_the_limit(garbage: bytes, name: str, limit: int) -> None:
     try:
         decoded = decode(garbage, name, limit)
     except DecodeError:
@@ -133,7 +133,7 @@ def test_garbage_is_an_error_or_bounded(garbage: bytes, name: str, limit: int) -
 
 
 @given(st.sampled_from(CODERS), st.binary(max_size=300), st.data())
-def test_a_damaged_body_is_an_error_or_bounded(
+def test_a_damaged_body_is_an_error_or_stays_within_the_limit(
     coder: tuple[str, Callable[[bytes], bytes]], body: bytes, data: st.DataObject
 ) -> None:
     name, encode = coder

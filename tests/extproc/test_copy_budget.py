@@ -1,4 +1,4 @@
-"""Spending: shared by the fleet, never waiting, closed when nobody knows the total."""
+"""The daily budget: shared by all extprocs, checked without waiting, exhausted while the total is unknown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import redis.asyncio
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from extproc.copy_budget import STALE_AFTER_S, Budgets, MemoryCounters, RedisCounters
+from extproc.copy_budget import STALE_AFTER_S, Budgets, InMemorySpendingCounters, RedisSpendingCounters
 from glidepath.keys import WorkloadKeys
 from tests.extproc.twins import config
 
@@ -20,9 +20,9 @@ class AwayCounters:
         raise RedisConnectionError(key)
 
 
-async def synced(budget: str, counters: MemoryCounters | None = None) -> Budgets:
+async def synced(budget: str, counters: InMemorySpendingCounters | None = None) -> Budgets:
     budgets = Budgets(config(f"{{budget: {budget}}}"))
-    await budgets.sync(counters or MemoryCounters(), NOON)
+    await budgets.sync(counters or InMemorySpendingCounters(), NOON)
     return budgets
 
 
@@ -36,11 +36,11 @@ async def test_requests_to_the_paid_side_are_counted_at_once() -> None:
     assert budgets.allow("chat", "onprem", NOON)  # has no price: costs nothing
 
 
-async def test_a_budget_of_nothing_allows_nothing() -> None:
+async def test_a_budget_of_zero_allows_no_request() -> None:
     assert not (await synced("{requests: 0}")).allow("chat", "cloud", NOON)
 
 
-async def test_money_is_counted_by_the_tokens_of_the_answer() -> None:
+async def test_cost_is_computed_from_the_tokens_of_the_answer() -> None:
     budgets = await synced("{cost: 0.005}")
     assert budgets.allow("chat", "cloud", NOON)
     budgets.charge("chat", "cloud", input_tokens=1000, output_tokens=2000, now=NOON)  # 1 and 2 a million: 0.005
@@ -48,7 +48,7 @@ async def test_money_is_counted_by_the_tokens_of_the_answer() -> None:
 
 
 async def test_two_extprocs_share_one_budget() -> None:
-    counters = MemoryCounters()
+    counters = InMemorySpendingCounters()
     first, second = await synced("{requests: 3}", counters), await synced("{requests: 3}", counters)
     assert all(first.allow("chat", "cloud", NOON) for _ in range(2))
     await first.sync(counters, NOON)
@@ -57,10 +57,10 @@ async def test_two_extprocs_share_one_budget() -> None:
     assert [second.allow("chat", "cloud", NOON) for _ in range(2)] == [True, False]
 
 
-async def test_it_is_closed_until_the_total_is_known_and_again_when_it_is_stale() -> None:
+async def test_nothing_is_allowed_while_the_shared_total_is_unknown_or_stale() -> None:
     budgets = Budgets(config("{budget: {requests: 10}}"))
     assert not budgets.allow("chat", "cloud", NOON)
-    await budgets.sync(MemoryCounters(), NOON)
+    await budgets.sync(InMemorySpendingCounters(), NOON)
     assert budgets.allow("chat", "cloud", NOON + STALE_AFTER_S - 1)
     with pytest.raises(RedisConnectionError):
         await budgets.sync(AwayCounters(), NOON + 5)
@@ -68,8 +68,8 @@ async def test_it_is_closed_until_the_total_is_known_and_again_when_it_is_stale(
     assert budgets.allow("chat", "onprem", NOON + STALE_AFTER_S + 1)
 
 
-async def test_what_was_spent_while_redis_was_away_is_reported_afterwards() -> None:
-    counters = MemoryCounters()
+async def test_spending_during_an_outage_of_redis_is_added_afterwards() -> None:
+    counters = InMemorySpendingCounters()
     budgets = await synced("{requests: 10}", counters)
     assert budgets.allow("chat", "cloud", NOON)
     with pytest.raises(RedisConnectionError):
@@ -81,14 +81,14 @@ async def test_what_was_spent_while_redis_was_away_is_reported_afterwards() -> N
 async def test_a_new_day_begins_with_nothing_spent() -> None:
     budgets = await synced("{requests: 1}")
     assert budgets.allow("chat", "cloud", NOON)
-    await budgets.sync(MemoryCounters(), NOON + DAY)
+    await budgets.sync(InMemorySpendingCounters(), NOON + DAY)
     assert budgets.allow("chat", "cloud", NOON + DAY)
 
 
 async def test_the_real_counters_add_and_expire(redis_url: str) -> None:
     client = redis.asyncio.from_url(redis_url)
     try:
-        counters = RedisCounters(client)
+        counters = RedisSpendingCounters(client)
         assert await counters.add(KEY, 2, 0.25) == (2, 0.25)
         assert await counters.add(KEY, 1, 0.5) == (3, 0.75)
         assert 0 < await client.ttl(KEY) <= 3 * DAY

@@ -1,4 +1,4 @@
-"""What may be sent twice, where to, and what stays at home."""
+"""Which requests are copied, and to which side."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.bounded_body import Memory
-from extproc.copy_plan import Order, is_idempotent_inference, plan, share_of, without_secrets
+from extproc.bounded_body import BodyMemory
+from extproc.copy_plan import PlannedCopy, is_idempotent_inference, plan_copies, share_of, without_secrets
 from extproc.exchange import Chunk, Exchange, Half, RequestHeaders
-from extproc.workloads import Lane, build_lanes
+from extproc.workloads import WorkloadInfo, build_workloads
 from glidepath import keys
 from glidepath.config import parse_config
 from glidepath.domain import Coverage, PairKind, Side
@@ -17,24 +17,24 @@ from glidepath.domain import Coverage, PairKind, Side
 CHAT = "/v1/chat/completions"
 
 
-def lane(shadow: str = "{}", path: str = CHAT) -> Lane:
+def workload(shadow: str = "{}", path: str = CHAT) -> WorkloadInfo:
     text = f"""
 backends: {{cloud: {{url: "http://c"}}, onprem: {{url: "http://o"}}}}
 workloads: {{chat: {{match: {{path: {path}}}, baseline: cloud, candidate: onprem, shadow: {shadow}}}}}
 """
-    return build_lanes(parse_config(text))["chat"]
+    return build_workloads(parse_config(text))["chat"]
 
 
 def exchange(cluster: str = "cloud", path: str = CHAT, method: str = "POST", size: int = 2) -> Exchange:
-    made = Exchange(100, Memory(1000))
+    made = Exchange(100, BodyMemory(1000))
     made.feed(RequestHeaders({":method": method, ":path": path}, cluster), 1)
     made.feed(Chunk(Half.REQUEST, b"x" * size, True), 2)
     return made
 
 
-CROSS_TO_CANDIDATE = Order(PairKind.CROSS, Side.CANDIDATE, "onprem")
-CROSS_TO_BASELINE = Order(PairKind.CROSS, Side.BASELINE, "cloud")
-NOISE = Order(PairKind.NOISE, Side.BASELINE, "cloud")
+CROSS_TO_CANDIDATE = PlannedCopy(PairKind.CROSS, Side.CANDIDATE, "onprem")
+CROSS_TO_BASELINE = PlannedCopy(PairKind.CROSS, Side.BASELINE, "cloud")
+NOISE = PlannedCopy(PairKind.NOISE, Side.BASELINE, "cloud")
 
 
 @pytest.mark.parametrize(
@@ -81,37 +81,37 @@ def test_inference_paths_may_be_sent_twice(path: str) -> None:
         "http://elsewhere/v1/chat/completions",
     ],
 )
-def test_everything_else_is_never_sent_twice(path: str) -> None:
+def test_other_paths_are_never_sent_twice(path: str) -> None:
     assert not is_idempotent_inference("POST", path, None)
 
 
-def test_the_workloads_own_exact_path_may_be_unless_it_keeps_something() -> None:
+def test_the_workloads_exact_path_may_be_sent_twice_unless_it_is_stateful() -> None:
     assert is_idempotent_inference("POST", "/predict-churn/?v=2", "/predict-churn")
     assert not is_idempotent_inference("POST", "/v1/files", "/v1/files")
 
 
-def test_what_the_baseline_served_goes_to_the_candidate() -> None:
-    assert plan(lane(), exchange(), "id") == ((CROSS_TO_CANDIDATE,), None)
+def test_a_request_served_by_the_baseline_is_copied_to_the_candidate() -> None:
+    assert plan_copies(workload(), exchange(), "id") == ((CROSS_TO_CANDIDATE,), None)
 
 
 @pytest.mark.parametrize("cluster", ["onprem", keys.fallback_cluster("onprem", "cloud")])
-def test_what_the_candidate_served_goes_to_the_baseline(cluster: str) -> None:
-    assert plan(lane(), exchange(cluster), "id") == ((CROSS_TO_BASELINE,), None)
+def test_a_request_served_by_the_candidate_is_copied_to_the_baseline(cluster: str) -> None:
+    assert plan_copies(workload(), exchange(cluster), "id") == ((CROSS_TO_BASELINE,), None)
 
 
-def test_the_reverse_rate_leaves_some_out_by_name() -> None:
-    assert plan(lane("{reverse: 0}"), exchange("onprem"), "id") == ((), Coverage.SAMPLED_OUT)
-    assert plan(lane("{reverse: 0}"), exchange("cloud"), "id") == ((CROSS_TO_CANDIDATE,), None)
+def test_the_reverse_rate_limits_copies_to_the_baseline_only() -> None:
+    assert plan_copies(workload("{reverse: 0}"), exchange("onprem"), "id") == ((), Coverage.SAMPLED_OUT)
+    assert plan_copies(workload("{reverse: 0}"), exchange("cloud"), "id") == ((CROSS_TO_CANDIDATE,), None)
 
 
-def test_a_share_of_the_baselines_own_goes_to_it_again_never_of_the_candidates() -> None:
-    everything = lane("{same_side: 100}")
-    assert plan(everything, exchange(), "id") == ((CROSS_TO_CANDIDATE, NOISE), None)
-    assert plan(everything, exchange("onprem"), "id") == ((CROSS_TO_BASELINE,), None)
+def test_only_requests_served_by_the_baseline_are_copied_to_the_same_side() -> None:
+    everything = workload("{same_side: 100}")
+    assert plan_copies(everything, exchange(), "id") == ((CROSS_TO_CANDIDATE, NOISE), None)
+    assert plan_copies(everything, exchange("onprem"), "id") == ((CROSS_TO_BASELINE,), None)
 
 
-def test_cut_unfinished_foreign_and_stateful_requests_are_not_teed() -> None:
-    unfinished = Exchange(100, Memory(1000))
+def test_cut_unfinished_unmatched_and_stateful_requests_are_not_copied() -> None:
+    unfinished = Exchange(100, BodyMemory(1000))
     unfinished.feed(RequestHeaders({":method": "POST", ":path": CHAT}, "cloud"), 1)
     for one in (
         exchange(size=101),
@@ -120,24 +120,27 @@ def test_cut_unfinished_foreign_and_stateful_requests_are_not_teed() -> None:
         exchange(path="/v1/files"),
         exchange(method="GET"),
     ):
-        assert plan(lane(), one, "id") == ((), Coverage.NOT_TEED)
+        assert plan_copies(workload(), one, "id") == ((), Coverage.NOT_TEED)
 
 
 @given(st.uuids().map(str))
-def test_the_same_request_falls_the_same_way_everywhere_and_a_higher_rate_only_adds(request_id: str) -> None:
+def test_the_choice_depends_on_the_request_only_and_a_higher_rate_keeps_all_copies(request_id: str) -> None:
     share = share_of(request_id, "reverse")
     assert 0 <= share < 100
     assert share == share_of(request_id, "reverse") != share_of(request_id, "same-side")
-    kept = [plan(lane(f"{{reverse: {rate}}}"), exchange("onprem"), request_id)[1] is None for rate in (10, 50, 90)]
+    kept = [
+        plan_copies(workload(f"{{reverse: {rate}}}"), exchange("onprem"), request_id)[1] is None
+        for rate in (10, 50, 90)
+    ]
     assert kept == sorted(kept)
 
 
-def test_rates_are_kept() -> None:
+def test_the_share_of_copies_matches_the_configured_rate() -> None:
     chosen = sum(share_of(f"request-{n}", "reverse") < 25 for n in range(10_000))
     assert 2_300 < chosen < 2_700
 
 
-def test_credentials_in_the_query_stay_behind() -> None:
+def test_credentials_in_the_query_are_removed() -> None:
     assert without_secrets("/v1beta/models/g:generateContent?key=SECRET&alt=sse") == (
         "/v1beta/models/g:generateContent?alt=sse"
     )

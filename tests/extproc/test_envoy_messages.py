@@ -1,4 +1,4 @@
-"""From Envoy's protobuf to events, and what is never let in."""
+"""Translation of Envoy's messages into events, and the headers that are dropped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.bounded_body import Memory
+from extproc.bounded_body import BodyMemory
 from extproc.envoy_messages import MAX_HEADER, read, wanted_headers
 from extproc.exceptions import IllegalEventError
 from extproc.exchange import Chunk, Exchange, Half, RequestHeaders, ResponseHeaders, Trailers
@@ -34,7 +34,7 @@ def test_request_headers_with_the_chosen_cluster_and_the_route() -> None:
     assert read(message) == RequestHeaders(expected, "cloud", "glidepath/chat/captured", True)
 
 
-def test_a_header_names_the_chosen_cluster_where_the_filter_may_not_and_goes_no_further() -> None:
+def test_the_chosen_cluster_may_come_in_a_header_which_is_then_removed() -> None:
     message = request_headers(x_glidepath_cluster=b"onprem-or-cloud", accept=b"*/*")
     message.attributes[FILTER].update({"xds.route_name": "glidepath/chat/captured"})
     assert read(message) == RequestHeaders({"accept": "*/*"}, "onprem-or-cloud", "glidepath/chat/captured")
@@ -43,7 +43,7 @@ def test_a_header_names_the_chosen_cluster_where_the_filter_may_not_and_goes_no_
 
 
 @pytest.mark.parametrize("name", CREDENTIAL_HEADERS)
-def test_a_credential_is_dropped_even_if_it_comes_and_even_if_it_is_configured(name: str) -> None:
+def test_a_credential_header_is_dropped_even_if_it_is_the_configured_sticky_header(name: str) -> None:
     message = ProcessingRequest()
     message.request_headers.headers.headers.add(key=name, raw_value=b"SECRET")
     event = read(message, wanted_headers(frozenset({name})))
@@ -51,13 +51,13 @@ def test_a_credential_is_dropped_even_if_it_comes_and_even_if_it_is_configured(n
     assert event.headers == {}
 
 
-def test_the_sticky_header_comes_along_when_it_is_asked_for() -> None:
+def test_the_configured_sticky_header_is_kept() -> None:
     event = read(request_headers(x_user_id=b"ann"), wanted_headers(frozenset({"x-user-id"})))
     assert isinstance(event, RequestHeaders)
     assert event.headers == {"x-user-id": "ann"}
 
 
-def test_a_huge_header_value_is_dropped_and_bad_utf8_does_no_harm() -> None:
+def test_a_huge_header_value_is_dropped_and_invalid_utf8_is_replaced() -> None:
     event = read(request_headers(accept=b"a" * (MAX_HEADER + 1), content_type=b"text/\xff"))
     assert isinstance(event, RequestHeaders)
     assert event.headers == {"content-type": "text/\ufffd"}
@@ -72,7 +72,7 @@ def test_response_headers_with_their_attributes() -> None:
 
 
 @pytest.mark.parametrize("status", [b"", b"20", b"abc", b"2000", "２００".encode()])
-def test_a_status_that_is_none_is_zero(status: bytes) -> None:
+def test_an_invalid_status_is_zero(status: bytes) -> None:
     message = ProcessingRequest()
     message.response_headers.headers.headers.add(key=":status", raw_value=status)
     event = read(message)
@@ -91,14 +91,14 @@ def test_bodies_and_trailers_of_both_halves() -> None:
         assert read(trailers) == Trailers(half)
 
 
-def test_a_message_of_no_kind_is_illegal() -> None:
+def test_a_message_of_an_unknown_kind_is_illegal() -> None:
     with pytest.raises(IllegalEventError):
         read(ProcessingRequest())
 
 
 @given(st.lists(st.binary(max_size=120), max_size=8))
-def test_garbage_from_the_network_is_refused_or_harmless(messages: list[bytes]) -> None:
-    memory = Memory(1000)
+def test_random_messages_are_refused_or_harmless(messages: list[bytes]) -> None:
+    memory = BodyMemory(1000)
     exchange = Exchange(100, memory)
     for garbage in messages:
         try:

@@ -1,4 +1,4 @@
-"""An exchange's life as transcripts: what Envoy sends, and what is known after each message."""
+"""The exchange's state machine as transcripts: Envoy's messages, and the state after each of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.bounded_body import Memory
+from extproc.bounded_body import BodyMemory
 from extproc.exceptions import IllegalEventError
 from extproc.exchange import (
     TRANSITIONS,
@@ -15,11 +15,11 @@ from extproc.exchange import (
     Event,
     Exchange,
     Half,
-    Kind,
-    Phase,
+    HalfState,
+    MessageKind,
+    Milestone,
     RequestHeaders,
     ResponseHeaders,
-    Signal,
     Trailers,
 )
 from glidepath.domain import Ending
@@ -27,7 +27,7 @@ from glidepath.domain import Ending
 POST = RequestHeaders({":method": "POST", ":path": "/v1/chat/completions"}, "cloud", "glidepath/chat/captured")
 GET = RequestHeaders({":method": "GET"}, "cloud", "glidepath/chat/captured", end=True)
 OK = ResponseHeaders(200, {"content-type": "application/json"}, 1, "via_upstream")
-NOTHING, REQUEST_COMPLETE, FINISHED = Signal.NOTHING, Signal.REQUEST_COMPLETE, Signal.FINISHED
+NOTHING, REQUEST_COMPLETE, FINISHED = Milestone.NONE, Milestone.REQUEST_COMPLETE, Milestone.FINISHED
 
 
 def ask(data: bytes = b"", *, end: bool = False) -> Chunk:
@@ -39,18 +39,18 @@ def answer(data: bytes = b"", *, end: bool = False) -> Chunk:
 
 
 def new(max_body: int = 100, memory: int = 1000) -> Exchange:
-    return Exchange(max_body, Memory(memory))
+    return Exchange(max_body, BodyMemory(memory))
 
 
-def play(exchange: Exchange, *events: Event) -> list[Signal]:
+def play(exchange: Exchange, *events: Event) -> list[Milestone]:
     """Feed the events a second apart, beginning at 1."""
     return [exchange.feed(event, float(at)) for at, event in enumerate(events, 1)]
 
 
 def test_json_ends_with_an_empty_last_chunk() -> None:
     e = new()
-    signals = play(e, POST, ask(b"{}"), ask(end=True), OK, answer(b'{"a"'), answer(b":1}"), answer(end=True))
-    assert signals == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, NOTHING, FINISHED]
+    milestones = play(e, POST, ask(b"{}"), ask(end=True), OK, answer(b'{"a"'), answer(b":1}"), answer(end=True))
+    assert milestones == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, NOTHING, FINISHED]
     assert (e.ending, e.request_complete, e.status) == (Ending.COMPLETE, True, 200)
     assert (e.request_body.value(), e.response_body.value()) == (b"{}", b'{"a":1}')
     assert (e.first_byte_ms, e.total_ms) == (4000.0, 6000.0)
@@ -58,8 +58,8 @@ def test_json_ends_with_an_empty_last_chunk() -> None:
 
 def test_a_whole_body_in_one_last_chunk() -> None:
     e = new()
-    signals = play(e, POST, ask(b"{}", end=True), OK, answer(b"[]", end=True))
-    assert signals == [NOTHING, REQUEST_COMPLETE, NOTHING, FINISHED]
+    milestones = play(e, POST, ask(b"{}", end=True), OK, answer(b"[]", end=True))
+    assert milestones == [NOTHING, REQUEST_COMPLETE, NOTHING, FINISHED]
     assert e.response_body.value() == b"[]"
 
 
@@ -82,8 +82,8 @@ def test_sse_arrives_event_by_event_and_first_byte_is_the_bodys_not_the_headers(
 
 def test_with_trailers_the_last_chunk_has_no_end() -> None:
     e = new()
-    signals = play(e, POST, ask(b"q"), Trailers(Half.REQUEST), OK, answer(b"a"), Trailers(Half.RESPONSE))
-    assert signals == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, FINISHED]
+    milestones = play(e, POST, ask(b"q"), Trailers(Half.REQUEST), OK, answer(b"a"), Trailers(Half.RESPONSE))
+    assert milestones == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, FINISHED]
     assert e.ending is Ending.COMPLETE
 
 
@@ -93,15 +93,15 @@ def test_empty_chunks_in_mid_body_change_nothing() -> None:
     assert (e.request_body.value(), e.response_body.value(), e.ending) == (b"q", b"a", Ending.COMPLETE)
 
 
-def test_a_doubled_end_of_the_request_completes_it_once() -> None:
-    signals = play(new(), POST, ask(b"q", end=True), ask(end=True), ask(), OK)
-    assert signals == [NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, NOTHING]
+def test_a_repeated_end_of_the_request_completes_it_once() -> None:
+    milestones = play(new(), POST, ask(b"q", end=True), ask(end=True), ask(), OK)
+    assert milestones == [NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, NOTHING]
 
 
-def test_a_doubled_end_of_the_response_finishes_once() -> None:
+def test_a_repeated_end_of_the_response_finishes_it_once() -> None:
     e = new()
-    signals = play(e, POST, ask(end=True), OK, answer(b"a", end=True), answer(end=True), Closed())
-    assert signals[3:] == [FINISHED, NOTHING, NOTHING]
+    milestones = play(e, POST, ask(end=True), OK, answer(b"a", end=True), answer(end=True), Closed())
+    assert milestones[3:] == [FINISHED, NOTHING, NOTHING]
     assert (e.ending, e.ended_at) == (Ending.COMPLETE, 4.0)
 
 
@@ -113,8 +113,8 @@ def test_a_request_without_body_is_complete_with_its_headers() -> None:
 
 def test_an_answer_without_body_ends_with_its_headers() -> None:
     e = new()
-    signals = play(e, GET, ResponseHeaders(204, {}, 1, "via_upstream", end=True))
-    assert (signals, e.ending, e.first_byte_ms, e.total_ms) == (
+    milestones = play(e, GET, ResponseHeaders(204, {}, 1, "via_upstream", end=True))
+    assert (milestones, e.ending, e.first_byte_ms, e.total_ms) == (
         [REQUEST_COMPLETE, FINISHED],
         Ending.COMPLETE,
         0.0,
@@ -130,15 +130,15 @@ def test_a_stream_that_begins_at_the_response_is_followed_but_has_no_request() -
 
 def test_an_answer_may_end_before_the_request_has() -> None:
     e = new()
-    signals = play(e, POST, ask(b"q"), ResponseHeaders(413, {}, 1, "via_upstream"), answer(b"no", end=True))
-    assert signals[-1] is FINISHED
+    milestones = play(e, POST, ask(b"q"), ResponseHeaders(413, {}, 1, "via_upstream"), answer(b"no", end=True))
+    assert milestones[-1] is FINISHED
     assert (e.ending, e.request_complete) == (Ending.COMPLETE, False)
 
 
 def test_both_halves_may_overlap() -> None:
     e = new()
-    signals = play(e, POST, ask(b"1"), OK, answer(b"a"), ask(b"2", end=True), answer(b"b", end=True))
-    assert signals == [NOTHING, NOTHING, NOTHING, NOTHING, REQUEST_COMPLETE, FINISHED]
+    milestones = play(e, POST, ask(b"1"), OK, answer(b"a"), ask(b"2", end=True), answer(b"b", end=True))
+    assert milestones == [NOTHING, NOTHING, NOTHING, NOTHING, REQUEST_COMPLETE, FINISHED]
     assert (e.request_body.value(), e.response_body.value()) == (b"12", b"ab")
 
 
@@ -153,8 +153,8 @@ def test_both_halves_may_overlap() -> None:
         [POST, ask(b"q", end=True), OK, answer(b"half an ans")],
     ],
 )
-def test_a_half_close_before_the_end_is_an_abort_wherever_it_comes(before: list[Event]) -> None:
-    """A client's disconnect and an upstream's death look the same: the stream ends without end_of_stream."""
+def test_a_half_close_before_the_end_is_an_abort_in_every_state(before: list[Event]) -> None:
+    """A client's disconnect and an upstream's failure look the same: the stream ends without end_of_stream."""
     e = new()
     play(e, *before)
     assert e.feed(Closed(), 9.0) is FINISHED
@@ -171,20 +171,22 @@ def test_a_local_reply_is_not_the_backends_answer(end: bool) -> None:
     assert (e.ending, e.status) == (Ending.LOCAL, 503)
 
 
-def test_a_second_attempt_is_told() -> None:
+def test_a_second_attempt_is_recorded() -> None:
     e = new()
     play(e, GET, ResponseHeaders(200, {}, 2, "via_upstream"), answer(b"a", end=True))
     assert (e.ending, e.retried) == (Ending.COMPLETE, True)
 
 
-def test_informational_answers_come_before_the_real_one() -> None:
+def test_informational_answers_may_precede_the_final_one() -> None:
     e = new()
-    signals = play(e, POST, ResponseHeaders(100), ask(b"q", end=True), ResponseHeaders(103), OK, answer(b"a", end=True))
-    assert signals == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, FINISHED]
+    milestones = play(
+        e, POST, ResponseHeaders(100), ask(b"q", end=True), ResponseHeaders(103), OK, answer(b"a", end=True)
+    )
+    assert milestones == [NOTHING, NOTHING, REQUEST_COMPLETE, NOTHING, NOTHING, FINISHED]
     assert (e.status, e.ending) == (200, Ending.COMPLETE)
 
 
-def test_switching_protocols_is_an_answer() -> None:
+def test_switching_protocols_is_a_final_answer() -> None:
     e = new()
     play(e, GET, ResponseHeaders(101, {}, 1, "via_upstream"))
     assert e.status == 101
@@ -206,7 +208,7 @@ ILLEGAL: list[tuple[str, list[Event], Event]] = [
 ]
 
 
-def picture(e: Exchange) -> tuple[object, ...]:
+def snapshot(e: Exchange) -> tuple[object, ...]:
     bodies = [(b.value(), b.cut, b.size) for b in (e.request_body, e.response_body)]
     return e.request, e.response, e.ending, e.started_at, e.first_byte_at, e.ended_at, e.request_complete, *bodies
 
@@ -216,32 +218,32 @@ def test_an_illegal_event_is_a_typed_error_and_changes_nothing(what: str, before
     e, twin = new(), new()
     play(e, *before)
     play(twin, *before)
-    was = picture(e)
+    was = snapshot(e)
     with pytest.raises(IllegalEventError):
         e.feed(event, 50.0)
-    assert picture(e) == was
+    assert snapshot(e) == was
     # … and it goes on as if nothing had been.
     following = [OK, answer(b"x", end=True)] if e.response is None else [answer(b"x", end=True)]
     if e.ending is None:
         assert play(e, *following) == play(twin, *following)
-        assert picture(e) == picture(twin)
+        assert snapshot(e) == snapshot(twin)
 
 
-def test_every_phase_of_both_halves_has_its_row() -> None:
+def test_every_state_of_both_halves_has_a_row_in_the_table() -> None:
     for half in Half:
-        assert set(TRANSITIONS[half]) == set(Phase)
-    assert all(kind is not Kind.HEADERS for kind in TRANSITIONS[Half.REQUEST][Phase.DONE])
+        assert set(TRANSITIONS[half]) == set(HalfState)
+    assert all(kind is not MessageKind.HEADERS for kind in TRANSITIONS[Half.REQUEST][HalfState.DONE])
 
 
-def test_a_long_body_is_cut_and_says_so() -> None:
+def test_a_long_body_is_cut_and_marked() -> None:
     e = new(max_body=4)
     play(e, POST, ask(b"abc"), ask(b"def"), ask(b"ghi", end=True), OK, answer(b"1234", end=True))
     assert (e.request_body.value(), e.request_body.cut, e.request_complete) == (b"abcd", True, False)
     assert (e.response_body.value(), e.response_body.cut) == (b"1234", False)
 
 
-def test_all_exchanges_together_hold_no_more_than_the_memory() -> None:
-    memory = Memory(10)
+def test_all_exchanges_together_hold_no_more_than_the_memory_limit() -> None:
+    memory = BodyMemory(10)
     first, second = Exchange(100, memory), Exchange(100, memory)
     play(first, POST, ask(b"12345678", end=True))
     play(second, POST, ask(b"abcdefgh", end=True))
@@ -259,18 +261,18 @@ EVENTS = st.one_of(
 
 
 @given(st.lists(EVENTS, max_size=30))
-def test_whatever_comes_it_ends_at_most_once_and_gives_all_memory_back(events: list[Event]) -> None:
-    memory = Memory(50)
+def test_any_sequence_of_events_ends_at_most_once_and_releases_all_memory(events: list[Event]) -> None:
+    memory = BodyMemory(50)
     e = Exchange(20, memory)
-    signals = []
+    milestones = []
     for at, event in enumerate(events):
-        was = picture(e)
+        was = snapshot(e)
         try:
-            signals.append(e.feed(event, float(at)))
+            milestones.append(e.feed(event, float(at)))
         except IllegalEventError:
-            assert picture(e) == was
-    assert signals.count(FINISHED) == (e.ending is not None)
-    assert signals.count(REQUEST_COMPLETE) <= 1
+            assert snapshot(e) == was
+    assert milestones.count(FINISHED) == (e.ending is not None)
+    assert milestones.count(REQUEST_COMPLETE) <= 1
     assert memory.held == e.request_body.size + e.response_body.size <= 50
     e.release()
     assert memory.held == 0

@@ -1,4 +1,4 @@
-"""Unix sockets: made with their folder, cleaned of the dead, never taken from the living."""
+"""Unix sockets: created with their folder, replaced after a dead process, never taken from a running one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import grpc
 import pytest
 
 from extproc import listening_sockets
-from extproc.worker import offset_port
+from extproc.worker import worker_address
 from glidepath.errors import UnreachableError
 from glidepath_ops.local.child_process import free_ports
 
 
-async def test_folder_and_socket_are_for_us_and_our_group_only(tmp_path: Path) -> None:
+async def test_only_the_user_and_the_group_may_use_the_folder_and_the_socket(tmp_path: Path) -> None:
     path = tmp_path / "run" / "extproc.sock"
     address = f"unix:{path}"
     listening_sockets.prepare_address(address)
@@ -33,7 +33,7 @@ async def test_folder_and_socket_are_for_us_and_our_group_only(tmp_path: Path) -
     assert not path.exists()
 
 
-def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
+def test_the_socket_of_a_dead_process_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "extproc.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
@@ -41,15 +41,15 @@ def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_no_socket_is_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "extproc.sock"
     path.write_text("precious")
-    with pytest.raises(UnreachableError, match="no socket"):
+    with pytest.raises(UnreachableError, match="not a socket"):
         listening_sockets.prepare_address(f"unix:{path}")
     assert path.read_text() == "precious"
 
 
-async def test_a_port_that_is_taken_is_an_error_not_a_share() -> None:
+async def test_a_port_in_use_is_an_error() -> None:
     address = f"127.0.0.1:{free_ports(1)[0]}"
     first, second = (
         grpc.aio.server(options=listening_sockets.OPTIONS),
@@ -64,5 +64,5 @@ async def test_a_port_that_is_taken_is_an_error_not_a_share() -> None:
 
 
 def test_each_worker_has_its_own_metrics_address() -> None:
-    assert [offset_port("127.0.0.1:9464", i) for i in range(2)] == ["127.0.0.1:9464", "127.0.0.1:9465"]
-    assert [offset_port("unix:/run/m", i) for i in range(2)] == ["unix:/run/m", "unix:/run/m.1"]
+    assert [worker_address("127.0.0.1:9464", i) for i in range(2)] == ["127.0.0.1:9464", "127.0.0.1:9465"]
+    assert [worker_address("unix:/run/m", i) for i in range(2)] == ["unix:/run/m", "unix:/run/m.1"]

@@ -1,4 +1,4 @@
-"""What may not be kept is gone before anything is written, and what is left still parses."""
+"""Redaction removes personal data, and a redacted body still parses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def redact(text: str, content_type: str = "application/json", redactor: Redactor
     return redacted.decode()
 
 
-def test_every_builtin_of_the_configuration_is_here() -> None:
+def test_every_builtin_pattern_of_the_configuration_exists() -> None:
     assert set(BUILTIN) == set(ALL)
 
 
@@ -38,7 +38,7 @@ def test_every_builtin_of_the_configuration_is_here() -> None:
         ("from 192.168.0.1 to 10.0.0.255", "from [redacted] to [redacted]"),
     ],
 )
-def test_what_is_personal_goes(text: str, expected: str) -> None:
+def test_personal_data_is_redacted(text: str, expected: str) -> None:
     assert redact(text) == expected
 
 
@@ -53,7 +53,7 @@ def test_what_is_personal_goes(text: str, expected: str) -> None:
         "a @ b",
     ],
 )
-def test_what_only_looks_like_it_stays(text: str) -> None:
+def test_text_that_only_looks_personal_is_kept(text: str) -> None:
     assert redact(text) == text
 
 
@@ -72,7 +72,7 @@ def test_an_escape_before_a_match_is_not_part_of_it() -> None:
     assert "\\[" not in cut
 
 
-def test_keys_are_text_too() -> None:
+def test_keys_are_redacted_too() -> None:
     assert json.loads(redact('{"ann@example.com": true}')) == {"[redacted]": True}
 
 
@@ -90,25 +90,25 @@ def test_a_lone_surrogate_beside_a_match_survives() -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 500 + "]" * 500, "\\n" * 60_000, "[" * 100_000])
-def test_a_body_with_more_parts_than_can_be_looked_through_is_not_kept_or_unchanged(text: str) -> None:
+def test_a_body_that_is_too_complex_is_not_stored_or_is_unchanged(text: str) -> None:
     redacted = Redactor(RedactionSection(builtin=ALL)).redact(text.encode(), "application/json")
     assert redacted in (None, text.encode())
 
 
-def test_a_persons_own_patterns_apply_after_the_builtin_ones() -> None:
+def test_configured_patterns_apply_after_the_builtin_ones() -> None:
     redactor = Redactor(RedactionSection(patterns=(r"EMP-\d{4}", "(?i)project osprey")))
     assert redact("EMP-1234 works on Project Osprey", redactor=redactor) == "[redacted] works on [redacted]"
 
 
-def test_without_rules_bytes_pass_as_they_are() -> None:
+def test_without_patterns_bodies_are_unchanged() -> None:
     assert Redactor(RedactionSection()).redact(b"\xff ann@example.com", "") == b"\xff ann@example.com"
 
 
-def test_bytes_that_are_no_text_survive() -> None:
+def test_bytes_that_are_not_text_are_unchanged() -> None:
     assert EVERYTHING.redact(b"\xff\x00 ann@example.com \xfe", "") == b"\xff\x00 [redacted] \xfe"
 
 
-def test_a_pattern_that_would_run_for_ever_costs_the_body_not_the_process() -> None:
+def test_a_pattern_that_would_run_for_ever_loses_only_that_body() -> None:
     redactor = Redactor(RedactionSection(patterns=(r"(a|a?)+$",)), time_limit=0.05)
     started = time.monotonic()
     assert redactor.redact(b"a" * 5000 + b"!", "text/plain") is None
@@ -126,14 +126,14 @@ def contents(text: str) -> str:
     return "".join(json.loads(line)["choices"][0]["delta"]["content"] for line in lines)
 
 
-def test_what_a_stream_delivers_in_pieces_is_found() -> None:
+def test_a_match_split_over_stream_events_is_redacted() -> None:
     redacted = redact(sse("mail jo", "hn@exa", "mple.c", "om, ok"), "text/event-stream; charset=utf-8")
     assert contents(redacted) == "mail [redacted], ok"
     assert redacted.count("data: ") == 5
     assert redacted.endswith("data: [DONE]\n\n")
 
 
-def test_ndjson_streams_too() -> None:
+def test_ndjson_streams_are_redacted_like_sse() -> None:
     lines = [json.dumps({"message": {"content": piece}, "done": False}) for piece in ("jo", "hn@example.com")]
     redacted = redact("\n".join(lines), "application/x-ndjson")
     assert "".join(json.loads(line)["message"]["content"] for line in redacted.splitlines()) == "[redacted]"
@@ -155,14 +155,14 @@ def test_a_stream_without_anything_personal_is_left_byte_for_byte() -> None:
 
 
 @given(st.text(max_size=200), st.sampled_from(["application/json", "text/event-stream", "application/x-ndjson"]))
-def test_any_text_is_redacted_without_an_error_and_once_is_enough(text: str, content_type: str) -> None:
+def test_redaction_never_fails_and_a_second_one_changes_nothing(text: str, content_type: str) -> None:
     once = EVERYTHING.redact(text.encode("utf-8", "surrogatepass"), content_type)
     assert once is not None
     assert EVERYTHING.redact(once, content_type) == once
 
 
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=8))
-def test_no_address_survives_however_a_stream_is_cut(pieces: list[str]) -> None:
+def test_no_address_remains_however_a_stream_is_split(pieces: list[str]) -> None:
     text = "x ann.lee@example.com y"
     cuts = sorted(hash(piece) % len(text) for piece in pieces)
     parts = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]

@@ -1,4 +1,4 @@
-"""Processes and signals, with real ones."""
+"""The supervisor with real processes and signals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMAND = [sys.executable, "-c", "from glidepath_ops.cli import main; main()", "
 
 
 def write_config(folder: Path, *, drain: str = "500ms", listen: str = "") -> tuple[Path, int]:
-    """A file with nobody at its Redis and its shadow listener, and its first metrics port."""
+    """Write a configuration without a Redis or shadow listener behind it. Return it and its first metrics port."""
     redis_port, shadow, metrics = free_ports(3)
     file = folder / "glidepath.yaml"
     file.write_text(f"""
@@ -54,7 +54,7 @@ def wait(ready: Callable[[], bool], timeout: float = 20) -> None:
 
 
 def serving(file: Path, workers: int) -> bool:
-    """Every worker's socket and metrics page answer."""
+    """Return whether the socket and the metrics page of every worker answer."""
     settings = with_workers(load_config(file), workers)
     port = int(settings.extproc.metrics.rpartition(":")[2])
     paths = [Path(address.removeprefix("unix:")) for address in settings.extproc.addresses]
@@ -74,7 +74,7 @@ def test_workers_are_started_restarted_and_ended_together(tmp_path: Path) -> Non
     assert list(tmp_path.glob("ep.sock*")) == []
 
 
-def test_workers_end_with_a_supervisor_that_was_killed(tmp_path: Path) -> None:
+def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     file, _ = write_config(tmp_path)
     supervisor = Child("extproc", [*COMMAND, "-c", str(file), "--workers", "2"], tmp_path / "log")
     supervisor.wait_until(lambda: serving(file, 2))
@@ -99,17 +99,17 @@ async def test_the_first_signal_drains_and_the_second_exits(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("name", "workers"), [("ep.sock", "1"), ("ep.sock.1", "2")])
-def test_a_mistake_is_said_in_a_line_and_status_2(tmp_path: Path, name: str, workers: str) -> None:
+def test_a_configuration_error_is_one_line_and_exit_status_2(tmp_path: Path, name: str, workers: str) -> None:
     (tmp_path / name).write_text("no socket")
     file, _ = write_config(tmp_path)
     child = Child("extproc", [*COMMAND, "-c", str(file), "--workers", workers], tmp_path / "log")
     assert child.process.wait(20) == 2
     line = next(line for line in child.tail(100).splitlines() if line.startswith("glidepath:"))
-    assert "is no socket" in line
+    assert "is not a socket" in line
     assert "Traceback" not in child.tail(100)
 
 
-def test_the_command_lines_number_of_workers_wins() -> None:
+def test_the_command_lines_number_of_workers_overrides_the_configured_one() -> None:
     settings = config()
     assert with_workers(settings, None) is settings
     assert len(with_workers(settings, 3).extproc.addresses) == 3

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from extproc.bounded_body import Memory
-from extproc.tee import Copy, InFlight, Tee, TeeAnswer
+from extproc.bounded_body import BodyMemory
+from extproc.tee import InFlight, ShadowAnswer, ShadowRequest, Tee
 from glidepath import keys
 from glidepath.domain import Ending, Side
 from glidepath_ops.local.child_process import free_ports
@@ -31,7 +31,7 @@ SENT = {
 
 @dataclass(slots=True)
 class Other:
-    """The other side; ``mood`` is the path's last part."""
+    """An HTTP server as the other side; the last part of the path selects how it answers."""
 
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,7 +74,7 @@ class Other:
 
 
 @asynccontextmanager
-async def tee(address: str, memory: Memory, max_body: int = 1000) -> AsyncIterator[tuple[Tee, Other]]:
+async def tee(address: str, memory: BodyMemory, max_body: int = 1000) -> AsyncIterator[tuple[Tee, Other]]:
     other = Other()
     app = web.Application()
     app.router.add_post("/{tail:.*}", other.handle)
@@ -94,12 +94,12 @@ async def tee(address: str, memory: Memory, max_body: int = 1000) -> AsyncIterat
         await runner.cleanup()
 
 
-def copy(path: str, timeout_s: float = 5) -> Copy:
-    return Copy("chat", Side.CANDIDATE, "onprem", path, SENT, b'{"q":1}', timeout_s)
+def copy(path: str, timeout_s: float = 5) -> ShadowRequest:
+    return ShadowRequest("chat", Side.CANDIDATE, "onprem", path, SENT, b'{"q":1}', timeout_s)
 
 
-async def send(path: str, timeout_s: float = 5, memory: Memory | None = None) -> TeeAnswer:
-    memory = memory or Memory(10**6)
+async def send(path: str, timeout_s: float = 5, memory: BodyMemory | None = None) -> ShadowAnswer:
+    memory = memory or BodyMemory(10**6)
     async with tee(f"127.0.0.1:{free_ports(1)[0]}", memory) as (sender, _):
         return await sender.send(copy(path, timeout_s))
 
@@ -107,7 +107,7 @@ async def send(path: str, timeout_s: float = 5, memory: Memory | None = None) ->
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 async def test_a_copy_arrives_with_path_query_body_and_only_allowed_headers(kind: str, tmp_path: Path) -> None:
     address = f"unix:{tmp_path}/shadow.sock" if kind == "unix" else f"127.0.0.1:{free_ports(1)[0]}"
-    async with tee(address, Memory(10**6)) as (sender, other):
+    async with tee(address, BodyMemory(10**6)) as (sender, other):
         answered = await sender.send(copy("/v1/chat?a=%20b&c=/d"))
     ((path, headers, body),) = other.requests
     assert (path, body) == ("/v1/chat?a=%20b&c=/d", b'{"q":1}')
@@ -127,7 +127,7 @@ async def test_a_copy_arrives_with_path_query_body_and_only_allowed_headers(kind
     assert 0 < answer.first_byte_ms <= answer.total_ms < 5000
 
 
-async def test_an_error_is_an_answer() -> None:
+async def test_an_error_status_is_an_answer() -> None:
     answer = (await send("/busy")).answer
     assert (answer.status, answer.ending) == (503, Ending.COMPLETE)
 
@@ -136,20 +136,20 @@ async def test_a_redirect_is_not_followed() -> None:
     assert (await send("/moved")).answer.status == 302
 
 
-async def test_a_long_answer_is_cut_and_its_memory_accounted() -> None:
-    memory = Memory(10**6)
+async def test_a_long_answer_is_cut_and_its_memory_is_counted() -> None:
+    memory = BodyMemory(10**6)
     answered = await send("/long", memory=memory)
     assert (len(answered.answer.body), answered.answer.body_cut, memory.held) == (1000, True, 1000)
     answered.held.release()
     assert memory.held == 0
 
 
-async def test_a_coded_answer_is_left_as_it_is() -> None:
+async def test_a_compressed_answer_is_not_decoded() -> None:
     answered = await send("/packed")
     assert (answered.answer.body, answered.encoding) == (b"\x1f\x8b not really", "gzip")
 
 
-async def test_strange_bytes_in_a_header_become_text_that_can_be_stored() -> None:
+async def test_invalid_bytes_in_a_header_become_storable_text() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"}")
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/\xff\r\ncontent-length: 0\r\n\r\n")
@@ -158,7 +158,7 @@ async def test_strange_bytes_in_a_header_become_text_that_can_be_stored() -> Non
 
     port = free_ports(1)[0]
     server = await asyncio.start_server(serve, "127.0.0.1", port)
-    sender = Tee.open(f"127.0.0.1:{port}", 1000, Memory(1000))
+    sender = Tee.open(f"127.0.0.1:{port}", 1000, BodyMemory(1000))
     answer = (await sender.send(copy("/chat"))).answer
     await sender.close()
     server.close()
@@ -166,27 +166,27 @@ async def test_strange_bytes_in_a_header_become_text_that_can_be_stored() -> Non
     assert answer.content_type.encode().startswith(b"text/")
 
 
-async def test_an_answer_that_does_not_end_is_given_up_on() -> None:
+async def test_an_answer_that_does_not_end_times_out() -> None:
     answered = await send("/slow", timeout_s=0.2)
     assert (answered.answer.ending, answered.answer.body) == (Ending.TIMEOUT, b"first")
     assert 150 < answered.answer.total_ms < 3000
 
 
-async def test_a_death_in_mid_answer_is_an_abort() -> None:
+async def test_a_connection_lost_during_the_answer_is_an_abort() -> None:
     assert (await send("/dies")).answer.ending is Ending.ABORTED
 
 
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
-async def test_nobody_listening_is_a_refusal(kind: str, tmp_path: Path) -> None:
+async def test_an_unreachable_listener_is_a_refusal(kind: str, tmp_path: Path) -> None:
     address = f"unix:{tmp_path}/none.sock" if kind == "unix" else f"127.0.0.1:{free_ports(1)[0]}"
-    sender = Tee.open(address, 1000, Memory(1000))
+    sender = Tee.open(address, 1000, BodyMemory(1000))
     answered = await sender.send(copy("/chat"))
     await sender.close()
     assert answered.answer.ending is Ending.REFUSED
 
 
-async def test_a_cancelled_copy_gives_its_memory_back() -> None:
-    memory = Memory(10**6)
+async def test_a_cancelled_copy_releases_its_memory() -> None:
+    memory = BodyMemory(10**6)
     async with tee(f"127.0.0.1:{free_ports(1)[0]}", memory) as (sender, other):
         task = asyncio.ensure_future(sender.send(copy("/slow")))
         async with asyncio.timeout(5):
@@ -199,7 +199,7 @@ async def test_a_cancelled_copy_gives_its_memory_back() -> None:
     assert other.requests
 
 
-def test_in_flight_is_bounded_per_workload() -> None:
+def test_copies_in_flight_are_limited_per_workload() -> None:
     in_flight = InFlight()
     assert [in_flight.enter("chat", 2) for _ in range(3)] == [True, True, False]
     assert in_flight.enter("mail", 2)

@@ -1,4 +1,4 @@
-"""Tokens as answers state them."""
+"""Token counts read from answers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from extproc.token_usage import tokens
         (b"", (2, 0)),
     ],
 )
-def test_tokens_are_those_stated_else_a_quarter_of_the_bytes(answer: bytes, expected: tuple[int, int]) -> None:
+def test_tokens_are_the_stated_ones_or_a_quarter_of_the_bytes(answer: bytes, expected: tuple[int, int]) -> None:
     assert tokens(b"8 bytes!", answer) == expected
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))
-def test_anything_gives_two_counts(request: bytes, answer: bytes) -> None:
+def test_any_bytes_give_two_counts(request: bytes, answer: bytes) -> None:
     assert all(count >= 0 for count in tokens(request, answer))

@@ -1,4 +1,4 @@
-"""A real worker: real gRPC streams in, a real Redis behind."""
+"""A whole worker with real gRPC streams and a real Redis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import redis.asyncio
 from aiohttp import web
 
-from extproc.worker import Place, Worker, source_name
+from extproc.worker import ExtprocWorker, WorkerAddresses, source_name
 from glidepath.config import Config
 from glidepath.domain import Outcomes, Pair
 from glidepath.errors import UnreachableError
@@ -56,7 +56,7 @@ async def wait_for_coverage(url: str, **expected: int) -> None:
 
 
 async def shadow_listener(config: Config) -> web.AppRunner:
-    """Something that answers copies as Envoy's shadow listener would."""
+    """Start a server that answers copies like Envoy's shadow listener."""
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
@@ -102,7 +102,7 @@ async def test_the_stream_ends_with_the_exchange_not_with_the_half_close(tmp_pat
         assert await stream(channel, exchange(), half_close=False) is grpc.StatusCode.OK
 
 
-async def test_aborted_foreign_and_illegal_streams_end_well(tmp_path: Path, redis_url: str) -> None:
+async def test_aborted_unmatched_and_illegal_streams_end_with_status_ok(tmp_path: Path, redis_url: str) -> None:
     config = worker_config(tmp_path, redis_url)
     async with running_worker(config) as (_, channel):
         ok = grpc.StatusCode.OK
@@ -114,11 +114,11 @@ async def test_aborted_foreign_and_illegal_streams_end_well(tmp_path: Path, redi
         await wait_for_coverage(redis_url, captured=2, aborted=1)
         shown = await metrics(config)
         assert shown["glidepath_extproc_illegal_events_total"] == 1
-        assert shown["glidepath_extproc_foreign_exchanges_total"] == 2
+        assert shown["glidepath_extproc_unmatched_exchanges_total"] == 2
         assert shown["glidepath_extproc_streams"] == 0
 
 
-async def test_a_killed_envoy_leaves_no_stream_behind(tmp_path: Path, redis_url: str) -> None:
+async def test_the_streams_of_a_killed_envoy_are_released(tmp_path: Path, redis_url: str) -> None:
     config = worker_config(tmp_path, redis_url)
     async with running_worker(config) as (worker, _):
         async with grpc.aio.insecure_channel(config.extproc.addresses[0]) as envoy:
@@ -130,7 +130,7 @@ async def test_a_killed_envoy_leaves_no_stream_behind(tmp_path: Path, redis_url:
         await wait_for_coverage(redis_url, captured=1, aborted=1)
 
 
-async def test_streams_past_the_bound_are_ended_and_counted(tmp_path: Path, redis_url: str) -> None:
+async def test_streams_above_max_streams_are_ended_and_counted(tmp_path: Path, redis_url: str) -> None:
     async with running_worker(worker_config(tmp_path, redis_url, extproc=", max_streams: 2")) as (worker, channel):
         held = [asyncio.ensure_future(stream(channel, exchange(f"id-{n}", end=False))) for n in range(2)]
         await eventually(lambda: worker.memory.held >= 2 * len(b'{"q":1}{"a":1}'))
@@ -141,7 +141,7 @@ async def test_streams_past_the_bound_are_ended_and_counted(tmp_path: Path, redi
         await asyncio.wait(held)
 
 
-async def test_a_long_body_is_bounded_and_the_stream_goes_on(tmp_path: Path, redis_url: str) -> None:
+async def test_a_long_body_is_cut_and_the_stream_continues(tmp_path: Path, redis_url: str) -> None:
     config = worker_config(tmp_path, redis_url, extproc=", max_body: 1KiB")
     async with running_worker(config) as (worker, channel):
         big = [b"x" * 6 * 2**20] * 2  # more than gRPC's own limit of 4 MiB a message
@@ -165,7 +165,7 @@ async def test_access_log_entries_become_outcomes(tmp_path: Path, redis_url: str
         assert sum(side.latency_ms.total for side in sides) == 2
 
 
-async def test_stopping_waits_for_open_exchanges_within_the_bound_and_counts_them(
+async def test_stopping_waits_for_open_exchanges_within_the_drain_time_and_counts_them(
     tmp_path: Path, redis_url: str
 ) -> None:
     async with running_worker(worker_config(tmp_path, redis_url)) as (worker, channel):
@@ -211,34 +211,34 @@ async def test_an_outage_of_redis_loses_nothing_and_counts_nothing_twice(tmp_pat
     await runner.cleanup()
 
 
-async def test_ending_while_redis_is_away_is_bounded(tmp_path: Path) -> None:
+async def test_stopping_during_an_outage_of_redis_takes_limited_time(tmp_path: Path) -> None:
     config = worker_config(tmp_path, f"redis://127.0.0.1:{free_ports(1)[0]}/0")
     runner = await shadow_listener(config)
     async with running_worker(config) as (worker, channel):
         await stream(channel, exchange())
-        await eventually(lambda: ("chat", "captured") in worker.ledger.coverage_totals)
+        await eventually(lambda: ("chat", "captured") in worker.counters.coverage_totals)
         await until(lambda: shows(config, "glidepath_extproc_buffer_pairs", 1))
         started = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - started < 5
-    assert worker.ledger.coverage_totals[("chat", "lost_shutdown")] == 1
+    assert worker.counters.coverage_totals[("chat", "lost_shutdown")] == 1
     await runner.cleanup()
 
 
-async def test_an_address_in_use_is_one_error_not_a_group_of_them(tmp_path: Path, redis_url: str) -> None:
+async def test_an_address_in_use_is_one_error_and_no_exception_group(tmp_path: Path, redis_url: str) -> None:
     config = worker_config(tmp_path, redis_url)
     async with running_worker(config):
         with pytest.raises(UnreachableError, match="another process listens"):
-            await Worker(config, Place.of(config, 0)).run()
+            await ExtprocWorker(config, WorkerAddresses.of(config, 0)).run()
 
 
-def test_every_life_of_a_worker_has_its_own_source() -> None:
+def test_every_start_of_a_worker_has_its_own_source() -> None:
     assert source_name(0) != source_name(0)
 
 
-async def test_a_cancellation_that_the_client_swallows_still_ends_the_budgets_loop(tmp_path: Path) -> None:
+async def test_a_cancellation_lost_in_the_redis_client_still_ends_the_budget_loop(tmp_path: Path) -> None:
     asked = asyncio.Event()
 
-    class Stubborn:
+    class SwallowsCancellation:
         async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]:
             asked.set()
             with suppress(asyncio.CancelledError):  # as redis-py may
@@ -246,8 +246,8 @@ async def test_a_cancellation_that_the_client_swallows_still_ends_the_budgets_lo
             return 0, 0.0
 
     config = worker_config(tmp_path, "redis://127.0.0.1:1/0", shadow="{budget: {requests: 1}}")
-    worker = Worker(config, Place.of(config, 0))
-    task = asyncio.create_task(worker._sync_often(Stubborn()))  # type: ignore[arg-type]
+    worker = ExtprocWorker(config, WorkerAddresses.of(config, 0))
+    task = asyncio.create_task(worker._sync_budgets(SwallowsCancellation()))  # type: ignore[arg-type]
     async with asyncio.timeout(5):
         await asked.wait()
     task.cancel()

@@ -1,4 +1,4 @@
-"""In-memory stand-ins for what extproc talks to, and a configuration to use them with."""
+"""In-memory twins of extproc's neighbours, and a configuration for them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from extproc.bounded_body import Body, Memory
-from extproc.pair_encoding import Prepared, RawPair
-from extproc.tee import Copy, TeeAnswer
+from extproc.bounded_body import Body, BodyMemory
+from extproc.pair_encoding import EncodedPair, RawPair
+from extproc.tee import ShadowAnswer, ShadowRequest
 from glidepath.config import Config, parse_config
 from glidepath.domain import Answer, Ending, Origin, Outcomes
 
@@ -34,14 +34,14 @@ workloads:
 
 
 async def eventually(ready: Callable[[], bool], timeout: float = 5.0) -> None:
-    """Let the loop turn until ``ready``; fails after ``timeout`` seconds."""
+    """Wait until ``ready()`` is true; fail after ``timeout`` seconds."""
     async with asyncio.timeout(timeout):
         while not ready():  # noqa: ASYNC110 - the conditions are of many kinds
             await asyncio.sleep(0.001)
 
 
 async def until(probe: Callable[[], Awaitable[bool]], timeout: float = 10.0) -> None:
-    """The same for a condition that must be asked for."""
+    """Wait until the coroutine ``probe()`` returns true; fail after ``timeout`` seconds."""
     async with asyncio.timeout(timeout):
         while not await probe():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.02)
@@ -51,16 +51,16 @@ async def until(probe: Callable[[], Awaitable[bool]], timeout: float = 10.0) -> 
 class TwinSender:
     """Answers every copy with ``answer`` once ``gate`` is open."""
 
-    memory: Memory = field(default_factory=lambda: Memory(10**6))
+    memory: BodyMemory = field(default_factory=lambda: BodyMemory(10**6))
     status: int = 200
     body: bytes = b"theirs"
     ending: Ending = Ending.COMPLETE
     encoding: str = ""
-    copies: list[Copy] = field(default_factory=list)
+    copies: list[ShadowRequest] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: int = 0
 
-    async def send(self, copy: Copy) -> TeeAnswer:
+    async def send(self, copy: ShadowRequest) -> ShadowAnswer:
         self.copies.append(copy)
         held = Body(10**6, self.memory)
         held.add(self.body)
@@ -80,29 +80,29 @@ class TwinSender:
             first_byte_ms=5,
             total_ms=7,
         )
-        return TeeAnswer(answer, self.encoding, held)
+        return ShadowAnswer(answer, self.encoding, held)
 
 
 @dataclass(slots=True)
-class TwinStore:
-    """Keeps what is written; ``away`` makes it a Redis that is not there, ``refuse`` one that is full."""
+class TwinWriter:
+    """Keeps the written records. ``away`` simulates an unreachable Redis, ``refuse`` a Redis that refuses a pair."""
 
-    pairs: list[Prepared] = field(default_factory=list)
+    pairs: list[EncodedPair] = field(default_factory=list)
     outcomes: list[Outcomes] = field(default_factory=list)
     away: bool = False
     lose_acknowledgements: bool = False
-    refuse: Callable[[Prepared], bool] = lambda _: False
+    refuse: Callable[[EncodedPair], bool] = lambda _: False
     before: Callable[[], Awaitable[None]] | None = None
     writes: int = 0
 
-    async def write(self, pairs: Sequence[Prepared], outcomes: Sequence[Outcomes]) -> tuple[list[bool], list[bool]]:
+    async def write(self, pairs: Sequence[EncodedPair], outcomes: Sequence[Outcomes]) -> tuple[list[bool], list[bool]]:
         self.writes += 1
         if self.before is not None:
             await self.before()
         if self.away:
             raise RedisConnectionError("connection refused")
-        kept = [not self.refuse(prepared) for prepared in pairs]
-        self.pairs += [prepared for prepared, keep in zip(pairs, kept, strict=True) if keep]
+        kept = [not self.refuse(encoded) for encoded in pairs]
+        self.pairs += [encoded for encoded, keep in zip(pairs, kept, strict=True) if keep]
         known = {(one.source, one.seq) for one in self.outcomes}
         self.outcomes += [one for one in outcomes if (one.source, one.seq) not in known]
         if self.lose_acknowledgements:
@@ -110,11 +110,11 @@ class TwinStore:
         return kept, [True] * len(outcomes)
 
 
-class TwinPreparer:
+class TwinEncoder:
     """Encodes a pair as its id."""
 
-    async def prepare(self, batch: Sequence[RawPair]) -> list[Prepared]:
-        return [Prepared(raw.pair.workload, raw.pair.kind, raw.pair.id.encode()) for raw in batch]
+    async def encode(self, batch: Sequence[RawPair]) -> list[EncodedPair]:
+        return [EncodedPair(raw.pair.workload, raw.pair.kind, raw.pair.id.encode()) for raw in batch]
 
 
 def numbered(outcomes: Outcomes, seq: int) -> Outcomes:

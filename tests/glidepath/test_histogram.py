@@ -1,4 +1,4 @@
-"""The histogram adds up exactly and knows its values to within its bucket width."""
+"""Histograms add up exactly, and their quantiles are accurate to half a bucket."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_quantile_is_within_half_a_bucket_of_the_nearest_rank(sample: list[flo
 
 
 @given(many, values)
-def test_above_counts_what_lies_beyond_the_bucket(sample: list[float], cut: float) -> None:
+def test_above_counts_the_values_beyond_the_bucket(sample: list[float], cut: float) -> None:
     index = bucket_of(cut)
     assert Histogram.of(sample).above(index) == sum(bucket_of(v) > index for v in sample)
 

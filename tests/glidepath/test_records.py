@@ -1,4 +1,4 @@
-"""JSON records survive a round trip, and tolerate a newer version's fields."""
+"""JSON records can be read back, and fields of a newer version are ignored."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def test_fields_of_a_newer_version_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"kind": "fly", "actor": "ann"}', "\x00"])
-def test_what_is_no_record_is_an_input_error(text: str) -> None:
+def test_invalid_json_is_an_input_error(text: str) -> None:
     with pytest.raises(InputError, match="not a Command"):
         from_json(Command, text)

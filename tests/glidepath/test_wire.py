@@ -1,4 +1,4 @@
-"""What is written can be read back; what is not ours is refused with an InputError, never anything else."""
+"""Records can be read back from their bytes; any other bytes raise InputError and no other error."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_scored_pair_survives_the_wire(record: ScoredPair) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_strange_bytes_are_an_input_error_or_a_record(data: bytes) -> None:
+def test_random_bytes_are_an_input_error_or_a_record(data: bytes) -> None:
     for decode in (wire.decode_pair, wire.decode_outcomes, wire.decode_scored):
         try:
             decode(data)
@@ -126,7 +126,7 @@ def test_strange_bytes_are_an_input_error_or_a_record(data: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_strange_bytes_behind_zstd_are_an_input_error_or_a_pair(data: bytes) -> None:
+def test_random_bytes_inside_zstd_are_an_input_error_or_a_pair(data: bytes) -> None:
     try:
         wire.decode_pair(zstd.compress(data))
     except InputError:

@@ -13,8 +13,8 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from extproc.access_log import RequestOutcome, classify
-from extproc.workloads import build_lanes
+from extproc.outcome_classification import RequestOutcome, classify
+from extproc.workloads import build_workloads
 from glidepath import keys
 from glidepath.domain import Side
 from tests.support.recorder import Mood
@@ -134,7 +134,7 @@ class Told:
     async def next(self) -> RequestOutcome:
         log = self.stage.collector.entries.setdefault(keys.LIVE_LOG, [])
         await until(lambda: len(log) > self.read)
-        outcome = classify(log[self.read], build_lanes(self.stage.envoy.config), shadow=False)
+        outcome = classify(log[self.read], build_workloads(self.stage.envoy.config), shadow=False)
         self.read += 1
         assert outcome is not None
         assert outcome.side is Side.CANDIDATE

@@ -1,4 +1,4 @@
-"""Client → Envoy → backends with extproc beside it: what is captured, and that no client notices."""
+"""Clients, Envoy, backends and extproc: extproc captures requests without affecting clients."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ async def world(processes: Processes) -> AsyncIterator[World]:
         yield World(processes, cloud, onprem, client, store)
 
 
-async def test_a_request_becomes_a_pair_with_both_bodies_latencies_and_no_secret(world: World) -> None:
+async def test_a_request_becomes_a_pair_with_both_bodies_and_latencies_and_without_secrets(world: World) -> None:
     body = await world.ask()
     await world.covered(captured=1, paired=1)
     (pair,) = await world.pairs()
@@ -234,7 +234,7 @@ async def test_compressed_answers_are_kept_decoded(world: World) -> None:
     assert json.loads(pair.second.body) == world.onprem.answer()
 
 
-async def test_what_the_candidate_served_is_sent_to_the_baseline(world: World) -> None:
+async def test_a_request_that_the_candidate_served_is_copied_to_the_baseline(world: World) -> None:
     world.processes.candidate_percent(100)
     body = await world.ask()
     await world.covered(paired=1)
@@ -245,7 +245,7 @@ async def test_what_the_candidate_served_is_sent_to_the_baseline(world: World) -
     assert (live.errors, live.failovers) == (0, 0)
 
 
-async def test_a_failover_is_the_candidates_error_and_no_pair(world: World) -> None:
+async def test_a_failover_is_the_candidates_error_and_makes_no_pair(world: World) -> None:
     world.processes.candidate_percent(100)
     world.onprem.mood = "status"
     assert json.loads(await world.ask()) == world.cloud.answer()
@@ -253,11 +253,11 @@ async def test_a_failover_is_the_candidates_error_and_no_pair(world: World) -> N
     assert (candidate.errors, candidate.failovers, candidate.error_kinds) == (1, 1, {"failover": 1})
     assert (candidate.rescued, candidate.rescues_failed) == (1, 0)
     assert abs(candidate.first_error_ms - time.time() * 1000) < 60_000
-    await world.covered(captured=1, uncomparable=1)
+    await world.covered(captured=1, not_comparable=1)
     assert await world.pairs() == []
 
 
-async def test_a_request_that_neither_side_answers_is_told_as_such(world: World) -> None:
+async def test_a_request_that_neither_side_answers_is_counted_as_a_failed_rescue(world: World) -> None:
     world.processes.candidate_percent(100)
     world.onprem.mood = world.cloud.mood = "status"
     async with world.post() as response:
@@ -270,7 +270,7 @@ async def test_a_request_that_neither_side_answers_is_told_as_such(world: World)
         assert 'glidepath_extproc_rescues_total{result="failed",workload="chat"}' in await response.text()
 
 
-async def test_a_failing_copy_is_the_candidates_shadow_error_and_no_pair(world: World) -> None:
+async def test_a_failing_copy_is_the_candidates_shadow_error_and_makes_no_pair(world: World) -> None:
     world.onprem.mood = "status"
     await world.ask()
     shadow = await world.counted(Side.CANDIDATE, Origin.SHADOW, 1)
@@ -283,14 +283,14 @@ async def test_a_request_that_only_the_candidate_refuses_is_its_error(world: Wor
     world.onprem.mood, world.onprem.status = "status", 404
     await world.ask()
 
-    async def blamed() -> bool:
+    async def rejection_counted() -> bool:
         return (await world.side(Side.CANDIDATE, Origin.SHADOW)).error_kinds == {"rejected_404": 1}
 
-    await world.until(blamed)
+    await world.until(rejection_counted)
     await world.covered(paired=1)
 
 
-async def test_a_client_that_leaves_is_nobodys_error(world: World) -> None:
+async def test_a_client_that_disconnects_is_no_error_of_a_side(world: World) -> None:
     world.cloud.mood = world.onprem.mood = "endless"  # type: ignore[assignment]
     async with world.post() as response:
         await response.content.readany()
@@ -301,7 +301,7 @@ async def test_a_client_that_leaves_is_nobodys_error(world: World) -> None:
     assert await world.pairs() == []
 
 
-async def test_an_upstream_that_dies_in_mid_answer_is_its_error(world: World) -> None:
+async def test_an_upstream_that_ends_during_its_answer_is_its_sides_error(world: World) -> None:
     world.cloud.mood = "die_in_stream"
     with pytest.raises(aiohttp.ClientError):
         async with world.post() as response:
@@ -321,7 +321,7 @@ async def test_bodies_of_megabytes_are_captured_whole(world: World) -> None:
     assert (len(pair.request_body) > 3 * 2**20, pair.request_cut) == (True, False)
 
 
-async def test_a_frozen_extproc_costs_clients_nothing_and_catches_up(world: World) -> None:
+async def test_a_frozen_extproc_does_not_affect_clients_and_catches_up(world: World) -> None:
     await world.ask()
     world.processes.extproc.signal(signal.SIGSTOP)
     try:
@@ -336,7 +336,7 @@ async def test_a_frozen_extproc_costs_clients_nothing_and_catches_up(world: Worl
     await world.covered(captured=2)
 
 
-async def test_a_killed_extproc_costs_clients_nothing_and_its_successor_goes_on(world: World) -> None:
+async def test_a_killed_extproc_does_not_affect_clients_and_its_successor_continues(world: World) -> None:
     await world.ask()
     world.processes.extproc.kill()
     for _ in range(10):

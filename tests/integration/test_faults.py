@@ -1,4 +1,4 @@
-"""Parts of Glidepath frozen, killed and restarted under live traffic: clients never notice, and the counters add up."""
+"""extproc and Redis frozen, killed and restarted under live traffic: clients are served, and the counters add up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def live_requests(system: System) -> int:
     return sum(side.requests for flush in await system.outcomes() for side in flush.sides if side.origin == "live")
 
 
-async def test_a_frozen_extproc_costs_clients_nothing_and_what_it_missed_is_counted(tmp_path: Path) -> None:
+async def test_a_frozen_extproc_does_not_affect_clients_and_its_missed_requests_are_counted(tmp_path: Path) -> None:
     async with traffic(tmp_path) as under_way:
         system, extproc = under_way.system, under_way.system.child("extproc")
         extproc.signal(signal.SIGSTOP)
@@ -39,14 +39,14 @@ async def test_a_frozen_extproc_costs_clients_nothing_and_what_it_missed_is_coun
             captured, aborted = coverage.get("captured", 0), coverage.get("aborted", 0)
             # what Envoy gave up may still have reached extproc, in part (aborted) or whole: nothing is in neither count
             all_seen = captured - aborted <= requests <= captured + missed
-            all_kept = sum(coverage.values()) == 2 * captured  # each that was captured has one fate, and it is counted
+            all_kept = sum(coverage.values()) == 2 * captured  # every captured exchange is counted under one reason
             return all_seen and all_kept and requests == await live_requests(system)
 
         await eventually(all_accounted_for)
         assert await assert_each_pair_once(system) >= requests - 4 * RATE  # frozen for the time of 3
 
 
-async def test_a_killed_extproc_costs_clients_nothing_and_its_successor_goes_on(tmp_path: Path) -> None:
+async def test_a_killed_extproc_does_not_affect_clients_and_its_successor_continues(tmp_path: Path) -> None:
     async with traffic(tmp_path) as under_way:
         system = under_way.system
         system.child("extproc").kill()
@@ -63,7 +63,7 @@ async def test_a_killed_extproc_costs_clients_nothing_and_its_successor_goes_on(
         assert await assert_each_pair_once(system) <= requests - missed
 
 
-async def test_while_redis_is_away_pairs_wait_and_none_is_lost(tmp_path: Path) -> None:
+async def test_during_an_outage_of_redis_pairs_are_buffered_and_none_is_lost(tmp_path: Path) -> None:
     async with traffic(tmp_path) as under_way:
         system = under_way.system
         await asyncio.to_thread(system.child("redis").stop)
@@ -81,7 +81,7 @@ async def test_while_redis_is_away_pairs_wait_and_none_is_lost(tmp_path: Path) -
         assert not {"lost_buffer", "lost_shutdown"} & set(await system.coverage())
 
 
-async def test_more_than_the_buffer_holds_is_counted_as_lost(tmp_path: Path) -> None:
+async def test_pairs_beyond_the_buffer_are_counted_as_lost(tmp_path: Path) -> None:
     async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
         config = system_config(tmp_path, cloud.url, onprem.url)
         small = config.extproc.model_copy(update={"buffer": 10})

@@ -1,4 +1,4 @@
-"""What the tee spends on the side that costs money: a budget per day, shared by the fleet, kept over restarts."""
+"""The daily budget of copies to the paid side: shared by all extprocs and kept over restarts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def ask(system: System, count: int) -> None:
 
 
 @pytest.mark.parametrize("budget", [{"requests": 10}, {"cost": 180}], ids=["requests", "money"])
-async def test_the_paid_side_gets_what_the_budget_allows_and_clients_everything(
+async def test_the_paid_side_gets_only_copies_within_the_budget_and_clients_are_served(
     tmp_path: Path, budget: dict[str, Any]
 ) -> None:
     folders = [tmp_path / name for name in ("one", "two")]

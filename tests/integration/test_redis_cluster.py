@@ -1,4 +1,4 @@
-"""Everything on a real Redis Cluster: workloads in slots of different nodes, and the cluster away for a while."""
+"""extproc and scorer on a real Redis Cluster: workloads on different nodes, and an outage of the cluster."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def _weighs(system: System, candidate: int) -> bool:
     return (await system.weights()).get("onprem-or-cloud") == candidate
 
 
-async def test_a_cluster_that_comes_back_gets_every_pair_exactly_once(clustered: Clustered) -> None:
+async def test_after_an_outage_of_the_cluster_every_pair_is_stored_exactly_once(clustered: Clustered) -> None:
     await clustered.ask(1)
     await eventually(lambda: clustered.scored(1), within=40)
     for node in clustered.nodes:

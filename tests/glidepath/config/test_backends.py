@@ -26,11 +26,11 @@ def parse(onprem: str) -> None:
         ("max_pending: 0", "greater than or equal to 1"),
     ],
 )
-def test_what_would_break_a_request_is_refused(onprem: str, message: str) -> None:
+def test_a_header_that_would_break_a_request_is_refused(onprem: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         parse(onprem)
     assert "\n" not in str(caught.value)
 
 
-def test_usual_headers_are_taken() -> None:
+def test_usual_headers_are_accepted() -> None:
     parse('headers: {OpenAI-Organization: "org-1", x-note: "tab\\tand ü"}, credential: {env: A, prefix: "Token "}')

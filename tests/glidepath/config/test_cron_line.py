@@ -62,7 +62,7 @@ def test_five_fields_that_match_some_day_are_a_cron_line(text: str) -> None:
         ("1," * 200 + "1 * * * *", "at most 200 characters"),
     ],
 )
-def test_anything_else_says_what_is_allowed(text: str, why: str) -> None:
+def test_an_invalid_cron_line_is_an_error_that_says_what_is_allowed(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         parse_cron(text)
 
@@ -83,7 +83,7 @@ def _read(text: str) -> str:
 @pytest.mark.parametrize(
     "name", ["Europe", "", "../etc/passwd", "/etc/passwd", "x" * 5000, "Europe/Berlin\0", "Mars/Base", "."]
 )
-def test_what_is_no_time_zone_is_a_value_error(name: str) -> None:
+def test_an_invalid_time_zone_is_a_value_error(name: str) -> None:
     with pytest.raises(ValueError, match="must be an IANA time zone"):
         parse_zone(name)
 
@@ -111,7 +111,7 @@ def test_a_match_on_a_day_that_the_clock_comes_back_to_is_found() -> None:
     assert found == ["05 02:30", "05 03:30"]
 
 
-def test_a_match_longer_ago_than_asked_is_none() -> None:
+def test_a_match_longer_ago_than_within_ms_is_not_found() -> None:
     noon = ms("2026-06-01T12:00")
     assert latest_match("0 12 * * *", "UTC", noon + HOUR, HOUR) is None
     assert latest_match("0 12 * * *", "UTC", noon + HOUR - 1, HOUR) == noon
@@ -134,7 +134,9 @@ CRONS = st.tuples(
     st.integers(ms("2024-01-01T00:00") // 60_000, ms("2030-01-01T00:00") // 60_000),
     st.integers(60_000, 40 * 24 * HOUR),
 )
-def test_the_latest_match_is_that_of_a_walk_forward(cron: str, zone: str, minute: int, within: int) -> None:
+def test_the_latest_match_equals_that_of_a_search_minute_by_minute(
+    cron: str, zone: str, minute: int, within: int
+) -> None:
     now = minute * 60_000
     start = datetime.fromtimestamp((now - within) / 1000, UTC) - timedelta(days=2)
     last = None

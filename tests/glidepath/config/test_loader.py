@@ -140,7 +140,7 @@ def test_the_example_of_the_readme_is_valid() -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), WRONG, ids=[f"{o} -> {n}" for o, n, _ in WRONG])
-def test_a_wrong_setting_is_one_line_with_its_place(old: str, new: str, expected: str) -> None:
+def test_a_wrong_setting_is_one_error_line_with_its_place(old: str, new: str, expected: str) -> None:
     assert old in GOOD
     with pytest.raises(ConfigError) as error:
         parse_config(GOOD.replace(old, new), "glidepath.yaml")
@@ -150,7 +150,7 @@ def test_a_wrong_setting_is_one_line_with_its_place(old: str, new: str, expected
     assert "\n" not in message
 
 
-def test_rules_of_steps_stand_by_their_percent_in_any_order() -> None:
+def test_rules_of_steps_may_be_given_in_any_order() -> None:
     chat = parse_config(GOOD.replace("hold: 48h", "hold: 48h, at: {50: {hold: 7d, min_samples: 5000}, 1: {hold: 4h}}"))
     assert list(chat.workload("chat").ramp.at) == [1, 50]
     assert [chat.workload("chat").ramp.rules_at(p) for p in (1, 25, 50)] == [
@@ -160,7 +160,7 @@ def test_rules_of_steps_stand_by_their_percent_in_any_order() -> None:
     ]
 
 
-def test_rules_of_steps_are_part_of_what_decisions_depend_on_and_none_are_not() -> None:
+def test_rules_of_steps_change_the_digest() -> None:
     def digest(ramp: str) -> str:
         return parse_config(GOOD.replace("hold: 48h", f"hold: 48h{ramp}")).digest("chat")
 
@@ -189,13 +189,13 @@ NUMBERS = sorted(set(_numbers(Config, ())), key=str)
 EXTREMES = (math.inf, -math.inf, math.nan, 1e308, 10**30, 10**400, "9" * 400, "9" * 320 + "w", "1e999", True)
 
 
-def test_the_walk_over_the_models_finds_numbers_of_every_section() -> None:
+def test_the_search_for_number_fields_finds_some_in_every_section() -> None:
     assert len(NUMBERS) > 60
     assert ("workloads", "chat", "gates", "latency", 0, "max_ratio") in NUMBERS
 
 
 @pytest.mark.parametrize("path", NUMBERS, ids=lambda path: ".".join(map(str, path)))
-def test_no_number_may_be_beyond_all_bounds(path: tuple[str | int, ...]) -> None:
+def test_no_number_may_be_infinite_or_huge(path: tuple[str | int, ...]) -> None:
     for value in EXTREMES:
         data = yaml.safe_load(GOOD)
         here: Any = data
@@ -218,7 +218,7 @@ UNBOUNDED = frozenset({"input", "output", "limit", "cost", "tolerance", "approva
 FINE = (1e308, 10**30, True)
 
 
-def test_an_unknown_workload_is_named_with_the_known_ones() -> None:
+def test_the_error_for_an_unknown_workload_names_the_known_ones() -> None:
     with pytest.raises(UnknownWorkloadError, match=r"unknown workload 'chatt' \(known: chat\)"):
         parse_config(GOOD).workload("chatt")
 
@@ -228,7 +228,7 @@ def test_a_missing_file_is_an_error_with_its_name(tmp_path: Path) -> None:
         load_config(tmp_path / "nothing.yaml")
 
 
-def test_a_directory_of_files_a_team_each_adds_up(tmp_path: Path) -> None:
+def test_the_files_of_a_directory_are_merged(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
     batch = "workloads:\n  batch: {match: {path: /v1/batch}, baseline: cloud, candidate: onprem}\n"
     (tmp_path / "b.yaml").write_text(batch)
@@ -285,7 +285,7 @@ def test_any_text_is_a_configuration_or_a_one_line_error(text: str) -> None:
         ("redis: {", "scorer: {embedder: {credential: sk-hunter2}}\nredis: {"),
     ],
 )
-def test_a_secret_put_where_its_name_belongs_is_not_repeated(what: str, by: str) -> None:
+def test_an_error_never_repeats_a_secret(what: str, by: str) -> None:
     assert what in GOOD
     with pytest.raises(ConfigError) as error:
         parse_config(GOOD.replace(what, by))
@@ -293,7 +293,7 @@ def test_a_secret_put_where_its_name_belongs_is_not_repeated(what: str, by: str)
     assert "glidepath.yaml:" in str(error.value)
 
 
-def test_an_upgrade_changes_no_digest_and_so_begins_no_evidence_anew() -> None:
+def test_the_digest_of_an_unchanged_configuration_is_stable() -> None:
     assert parse_config(GOOD).digest("chat") == "c5ae9d7e83b4", "a new key with a default counts: see _silent"
     told = GOOD.replace("max_increase: 0.5%", "max_increase: 0.5%, fast: inform")
     assert parse_config(told).digest("chat") != "c5ae9d7e83b4"

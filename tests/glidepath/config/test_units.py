@@ -28,24 +28,24 @@ def test_shares(text: str | float, share: float) -> None:
 
 @pytest.mark.parametrize("parse", [parse_duration, parse_size, parse_share])
 @pytest.mark.parametrize("value", [True, None, "", "-1", "1x", "1e3", [1], {}, "48 hours", "١٢"])
-def test_what_is_no_quantity_says_what_one_looks_like(parse: object, value: object) -> None:
+def test_an_invalid_quantity_is_an_error_with_an_example(parse: object, value: object) -> None:
     with pytest.raises(ValueError, match=r"must be a .* such as"):
         parse(value)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("value", [1.5, "150%", 5])
-def test_a_share_above_one_is_a_percent_sign_forgotten(value: object) -> None:
+def test_a_share_above_one_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="between 0% and 100%"):
         parse_share(value)
 
 
 @pytest.mark.parametrize("value", ["127.0.0.1:80", "unix:/run/x.sock", "[::1]:8080", "envoy.mesh:15000"])
-def test_addresses(value: str) -> None:
+def test_valid_addresses_are_accepted(value: str) -> None:
     assert parse_address(value) == value
 
 
 @pytest.mark.parametrize("value", ["", "80", ":80", "host:", "host:0", "host:70000", "unix:x", "unix:/" + "x" * 107])
-def test_what_is_no_address(value: str) -> None:
+def test_invalid_addresses_are_refused(value: str) -> None:
     with pytest.raises(ValueError, match="must be HOST:PORT"):
         parse_address(value)
 

@@ -22,7 +22,7 @@ def configured(valid_yaml: str, **probes: Any) -> Config:
     return parse_config(yaml.safe_dump(data))
 
 
-def test_a_prompt_becomes_a_request_of_the_paths_form(valid_yaml: str) -> None:
+def test_a_prompt_becomes_a_request_in_the_api_form_of_the_path(valid_yaml: str) -> None:
     (request,) = probe_requests(configured(valid_yaml, prompts=["Who?"]), "chat")
     assert request.path == "/v1/chat/completions"
     assert json.loads(request.body) == {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Who?"}]}
@@ -41,16 +41,16 @@ def test_a_prompt_becomes_a_request_of_the_paths_form(valid_yaml: str) -> None:
         ("/generate", "inputs"),
     ],
 )
-def test_each_known_path_asks_the_prompt_in_its_own_field(path: str, key: str) -> None:
+def test_each_known_path_has_the_prompt_in_its_own_field(path: str, key: str) -> None:
     assert "Who?" in json.dumps(body_of(path, "Who?", "m")[key])
 
 
-def test_a_path_of_no_known_form_asks_for_a_file_of_bodies() -> None:
+def test_a_path_of_an_unknown_api_form_needs_a_file_of_bodies() -> None:
     with pytest.raises(InputError, match="file of bodies"):
         body_of("/v2/models/x/infer", "Who?", "m")
 
 
-def test_a_files_lines_are_bodies_as_they_are_or_prompts(valid_yaml: str, tmp_path: Path) -> None:
+def test_lines_of_a_file_are_request_bodies_or_prompts(valid_yaml: str, tmp_path: Path) -> None:
     file = tmp_path / "probes.jsonl"
     file.write_text('{"model": "x", "messages": [], "temperature": 0}\n\n"And you?"\n')
     config = configured(valid_yaml, prompts=["Who?"], file=str(file), path="/v1/chat/completions")
@@ -62,7 +62,7 @@ def test_a_files_lines_are_bodies_as_they_are_or_prompts(valid_yaml: str, tmp_pa
     ]
 
 
-def test_a_line_that_is_neither_is_named(tmp_path: Path) -> None:
+def test_an_invalid_line_is_named_in_the_error(tmp_path: Path) -> None:
     file = tmp_path / "probes.jsonl"
     file.write_text('"a"\n[1]\n')
     with pytest.raises(InputError, match=r"probes\.jsonl:2: must be a request body"):
@@ -98,5 +98,5 @@ def test_probes_of_a_prefix_need_a_path(valid_yaml: str) -> None:
         configured(valid_yaml, every="1h")
 
 
-def test_other_probes_do_not_begin_the_evidence_afresh(valid_yaml: str) -> None:
+def test_changed_probes_do_not_change_the_digest(valid_yaml: str) -> None:
     assert configured(valid_yaml, prompts=["Who?"]).digest("chat") == parse_config(valid_yaml).digest("chat")

@@ -1,4 +1,4 @@
-"""Adds outcomes and coverage up between two flushes, and for ever for the metrics."""
+"""Counters of outcomes and coverage: since the last flush for Redis, and since the start for the metrics."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from extproc.access_log import RequestOutcome
+from extproc.outcome_classification import RequestOutcome
 from glidepath.domain import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
 from glidepath.histogram import Histogram, bucket_of
 
-MAX_BLAMED = 10_000
+MAX_WAITING_REJECTIONS = 10_000
 
 
 @dataclass(slots=True)
-class _Tally:
-    """The mutable form of SideOutcomes; a request costs a few dictionary steps."""
+class _SideCounts:
+    """The counters of one side and origin since the last flush: a mutable SideOutcomes, cheap to add to."""
 
     requests: int = 0
     errors: int = 0
@@ -28,7 +28,9 @@ class _Tally:
     first_error_ms: int = 0
     rescued: int = 0
     rescues_failed: int = 0
-    blamed: list[tuple[str, int]] = field(default_factory=list)  # (kind, time) of requests counted as good
+    rejections: list[tuple[str, int]] = field(
+        default_factory=list
+    )  # (kind, time) of errors that the access log counts as good
 
     def add(self, outcome: RequestOutcome) -> None:
         if outcome.client_abort:
@@ -50,14 +52,14 @@ class _Tally:
         if outcome.ttft_ms is not None and outcome.ttft_ms > 0:
             self.ttft[bucket_of(outcome.ttft_ms)] += 1
 
-    def settle(self) -> list[tuple[str, int]]:
-        """Turn counted requests into errors; what is left over waits for its request's access log entry."""
-        while self.blamed and self.errors < self.requests:
-            kind, at_ms = self.blamed.pop()
+    def apply_rejections(self) -> list[tuple[str, int]]:
+        """Count the rejections as errors. Return those whose requests the access log has not reported yet."""
+        while self.rejections and self.errors < self.requests:
+            kind, at_ms = self.rejections.pop()
             self.errors += 1
             self.kinds[kind] += 1
             self.first_error_ms = min(self.first_error_ms or at_ms, at_ms)
-        return self.blamed
+        return self.rejections
 
     def frozen(self, side: Side, origin: Origin) -> SideOutcomes:
         return SideOutcomes(
@@ -77,50 +79,55 @@ class _Tally:
 
 
 def coverage_name(reason: Coverage, kind: PairKind = PairKind.CROSS) -> str:
-    """The key of a count: CROSS pairs under the reason itself, so that they add up; the noise floor's apart."""
+    """Return the key of a count: the reason itself for CROSS pairs, ``noise_…`` for pairs of the noise floor.
+
+    So the counts of an exchange's CROSS pairs add up to the captured exchanges.
+    """
     return reason.value if kind is PairKind.CROSS else f"noise_{reason.value}"
 
 
-# Looked up on the hot path, where a StrEnum's hash and value are Python calls.
+# Looked up for every message: hashing a StrEnum and reading its value are Python calls, a dict of them is not.
 _NAMES = tuple({reason: coverage_name(reason, kind) for reason in Coverage} for kind in PairKind)
 
 
-_ENDINGS = {True: "answered", False: "failed", None: "client_abort"}  # of a rescue
+_RESCUE_RESULTS = {True: "answered", False: "failed", None: "client_abort"}
 
 
-class Ledger:
-    """``flush`` hands over what came since the last one; ``totals`` never go back.
+class TrafficCounters:
+    """The counters of one process. ``flush`` returns the counts since the last flush; totals only grow.
 
-    ``on_candidate_error`` is called for every failed live request of a candidate: that news should not wait.
+    ``on_candidate_error`` is called for every failed live request of a candidate, so that it is flushed soon.
     """
 
     def __init__(self, on_candidate_error: Callable[[], None] = lambda: None) -> None:
         self._on_candidate_error = on_candidate_error
-        self._tallies: dict[tuple[str, Side, Origin], _Tally] = {}
+        self._side_counts: dict[tuple[str, Side, Origin], _SideCounts] = {}
         self._coverage: dict[str, dict[str, int]] = {}
         self._since_ms = 0
         self.outcome_totals: Counter[tuple[str, str, str, str]] = Counter()  # workload, side, origin, result
-        self.blamed_totals: Counter[tuple[str, str, str, str]] = Counter()  # the same; of requests counted above
+        self.rejection_totals: Counter[tuple[str, str, str, str]] = (
+            Counter()
+        )  # same labels; these requests are in outcome_totals, too
         self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
-        self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, how it ended; of the failovers
+        self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, result of the rescue
 
     def record(self, outcome: RequestOutcome) -> None:
         key = (outcome.workload, outcome.side, outcome.origin)
-        tally = self._tallies.get(key)
-        if tally is None:
-            tally = self._tallies[key] = _Tally()
-        tally.add(outcome)
+        side_counts = self._side_counts.get(key)
+        if side_counts is None:
+            side_counts = self._side_counts[key] = _SideCounts()
+        side_counts.add(outcome)
         if outcome.error and outcome.side is Side.CANDIDATE and outcome.origin is Origin.LIVE:
             self._on_candidate_error()
         result = "client_abort" if outcome.client_abort else outcome.error or "ok"
         self.outcome_totals[(outcome.workload, outcome.side.value, outcome.origin.value, result)] += 1
         if outcome.failover:
-            self.rescue_totals[(outcome.workload, _ENDINGS[outcome.rescued])] += 1
+            self.rescue_totals[(outcome.workload, _RESCUE_RESULTS[outcome.rescued])] += 1
 
-    def blame(self, workload: str, side: Side, origin: Origin, kind: str, at_ms: int) -> None:
-        """An error that the access log counts as a good request, now or soon."""
-        self._tallies.setdefault((workload, side, origin), _Tally()).blamed.append((kind, at_ms))
-        self.blamed_totals[(workload, side.value, origin.value, kind)] += 1
+    def count_rejection(self, workload: str, side: Side, origin: Origin, kind: str, at_ms: int) -> None:
+        """Count an error for a request that the access log reports, before or after this call, as good."""
+        self._side_counts.setdefault((workload, side, origin), _SideCounts()).rejections.append((kind, at_ms))
+        self.rejection_totals[(workload, side.value, origin.value, kind)] += 1
 
     def count(self, workload: str, reason: Coverage, kind: PairKind = PairKind.CROSS, number: int = 1) -> None:
         name = _NAMES[kind is PairKind.NOISE][reason]
@@ -132,15 +139,15 @@ class Ledger:
         self.coverage_totals[key] = self.coverage_totals.get(key, 0) + number
 
     def flush(self, now_ms: int) -> list[Outcomes]:
-        """One Outcomes for every workload in which something happened; without source and number."""
+        """Return one Outcomes for every workload with new counts, without source and sequence number; start anew."""
         sides: dict[str, list[SideOutcomes]] = {}
-        waiting: dict[tuple[str, Side, Origin], _Tally] = {}
-        for (workload, side, origin), tally in self._tallies.items():
-            left = tally.settle()
+        waiting: dict[tuple[str, Side, Origin], _SideCounts] = {}
+        for (workload, side, origin), side_counts in self._side_counts.items():
+            left = side_counts.apply_rejections()
             if left:
-                waiting[(workload, side, origin)] = _Tally(blamed=left[-MAX_BLAMED:])
-            if tally.requests or tally.client_aborts:
-                sides.setdefault(workload, []).append(tally.frozen(side, origin))
+                waiting[(workload, side, origin)] = _SideCounts(rejections=left[-MAX_WAITING_REJECTIONS:])
+            if side_counts.requests or side_counts.client_aborts:
+                sides.setdefault(workload, []).append(side_counts.frozen(side, origin))
         flushed = [
             Outcomes(
                 workload=workload,
@@ -153,12 +160,12 @@ class Ledger:
             )
             for workload in sorted({*sides, *self._coverage})
         ]
-        self._tallies, self._coverage, self._since_ms = waiting, {}, now_ms
+        self._side_counts, self._coverage, self._since_ms = waiting, {}, now_ms
         return flushed
 
 
 def merge(earlier: Outcomes, later: Outcomes) -> Outcomes:
-    """Two flushes of one workload as one; the number is the earlier's."""
+    """Return the sum of two flushes of one workload, under the earlier one's source and sequence number."""
     sides = {(s.side, s.origin): s for s in earlier.sides}
     for side in later.sides:
         key = (side.side, side.origin)

@@ -1,4 +1,4 @@
-"""One access log entry, one outcome: every flag that Envoy can set."""
+"""Classification of access log entries, with every flag that Envoy can set."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEn
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.access_log import CLIENT_FLAGS, NOBODYS_FLAGS, UPSTREAM_FLAGS, RequestOutcome, classify
-from extproc.workloads import build_lanes
+from extproc.outcome_classification import (
+    CLIENT_FLAGS,
+    REFUSED_BY_ENVOY_FLAGS,
+    UPSTREAM_FLAGS,
+    RequestOutcome,
+    classify,
+)
+from extproc.workloads import build_workloads
 from glidepath import keys
 from glidepath.config import parse_config
 from glidepath.domain import Origin, Side
@@ -22,7 +28,7 @@ workloads:
   chat: {match: {path: /v1/chat/completions}, baseline: cloud, candidate: onprem, shadow: {timeout: 2s}}
   plain: {match: {path: /v1/embeddings}, baseline: cloud, candidate: spare, fallback: false}
 """
-LANES = build_lanes(parse_config(CONFIG))
+LANES = build_workloads(parse_config(CONFIG))
 LIVE, RESCUE = keys.route_name("chat", True), keys.rescue_cluster("onprem", "cloud")
 
 
@@ -79,7 +85,7 @@ def test_the_cluster_names_the_side_that_was_chosen(cluster: str, side: Side) ->
     assert live(cluster).side is side
 
 
-def test_a_rescued_request_is_the_candidates_error_though_the_user_saw_200() -> None:
+def test_a_rescued_request_is_the_candidates_error_although_the_client_got_200() -> None:
     outcome = live(RESCUE, 200)
     assert (outcome.side, outcome.error, outcome.failover) == (Side.CANDIDATE, "failover", True)
     assert outcome.latency_ms is None
@@ -111,7 +117,7 @@ DIED = "upstream_reset_after_response_started{protocol_error}"
         (200, (LEFT,), "downstream_remote_disconnect", None),
     ],
 )
-def test_a_failover_says_whether_the_baseline_answered(
+def test_a_failover_records_whether_the_baseline_answered(
     status: int, flags: tuple[str, ...], details: str, rescued: bool | None
 ) -> None:
     outcome = live(RESCUE, status, *flags, details=details, tries=2)
@@ -130,7 +136,7 @@ COMPOSITE = keys.fallback_cluster("onprem", "cloud")
         ("", "no_healthy_upstream", 1),  # neither has: the composite passes over a member without
     ],
 )
-def test_a_rescue_for_which_there_was_no_place_is_a_failed_one_and_not_the_candidates_being_away(
+def test_a_rescue_stopped_by_a_circuit_breaker_or_missing_hosts_is_a_failed_rescue(
     cluster: str, flag: str, tries: int
 ) -> None:
     outcome = live(cluster, 503, flag, tries=tries, chosen=COMPOSITE)
@@ -150,19 +156,19 @@ def test_a_copy_and_a_workload_without_fallback_have_no_rescue() -> None:
     assert (plain.side, plain.error, plain.failover) == (Side.CANDIDATE, "no_healthy_upstream", False)
 
 
-def test_a_candidate_that_answers_late_in_a_rescues_place_answers_for_itself() -> None:
+def test_a_candidate_that_answers_on_a_second_attempt_is_no_failover() -> None:
     assert live("onprem", 200, SPENT, tries=2).latency_ms == 120.0
     broken = live("onprem", 200, "upstream_protocol_error", details=DIED, tries=2)
     assert (broken.error, broken.failover, broken.rescued) == ("upstream_died", False, None)
 
 
-def test_a_baseline_request_that_somebody_elses_policy_repeats_is_no_failover() -> None:
+def test_a_baseline_request_that_a_retry_policy_repeats_is_no_failover() -> None:
     outcome = live("cloud", 503, "upstream_overflow", tries=2)
     assert (outcome.side, outcome.error, outcome.failover) == (Side.BASELINE, "overflow", False)
 
 
 @pytest.mark.parametrize(("flag", "kind"), UPSTREAM_FLAGS)
-def test_a_flag_of_the_upstream_is_the_sides_error(flag: str, kind: str) -> None:
+def test_an_upstream_flag_is_the_sides_error(flag: str, kind: str) -> None:
     for cluster, route in (("cloud", LIVE), ("spare", keys.route_name("plain", True))):
         outcome = live(cluster, 503, flag, route=route)
         assert (outcome.error, outcome.client_abort, outcome.latency_ms) == (kind, False, None)
@@ -170,18 +176,18 @@ def test_a_flag_of_the_upstream_is_the_sides_error(flag: str, kind: str) -> None
 
 
 @pytest.mark.parametrize("flag", CLIENT_FLAGS)
-def test_a_client_that_left_is_nobodys_error(flag: str) -> None:
+def test_a_client_abort_is_no_error(flag: str) -> None:
     outcome = live("onprem", 200, flag, details="downstream_remote_disconnect")
     assert (outcome.client_abort, outcome.error, outcome.latency_ms) == (True, "", None)
     assert live("onprem", 0, flag).client_abort
 
 
 @pytest.mark.parametrize("flag", CLIENT_FLAGS)
-def test_a_client_that_left_after_the_upstream_had_failed_does_not_hide_the_failure(flag: str) -> None:
+def test_a_client_abort_after_an_upstream_failure_does_not_hide_the_failure(flag: str) -> None:
     assert live("onprem", 200, flag, "upstream_connection_termination").error == "upstream_died"
 
 
-@pytest.mark.parametrize("flag", NOBODYS_FLAGS)
+@pytest.mark.parametrize("flag", REFUSED_BY_ENVOY_FLAGS)
 def test_a_refusal_by_envoy_itself_concerns_no_side(flag: str) -> None:
     assert classify(entry("onprem", 429, flag), LANES, shadow=False) is None
 
@@ -192,14 +198,14 @@ def test_a_refusal_by_an_authorisation_filter_concerns_no_side() -> None:
     assert classify(made, LANES, shadow=False) is None
 
 
-def test_every_flag_of_envoy_is_placed_somewhere() -> None:
-    """A new Envoy with a new flag must not pass unnoticed."""
+def test_every_response_flag_of_envoy_is_classified() -> None:
+    """A new flag of a new Envoy version makes this test fail."""
     harmless = {"delay_injected", "response_from_cache_filter", "upstream_retry_limit_exceeded", "unauthorized_details"}
-    placed = {flag for flag, _ in UPSTREAM_FLAGS} | set(NOBODYS_FLAGS) | set(CLIENT_FLAGS) | harmless
+    placed = {flag for flag, _ in UPSTREAM_FLAGS} | set(REFUSED_BY_ENVOY_FLAGS) | set(CLIENT_FLAGS) | harmless
     assert placed == {field.name for field in ResponseFlags.DESCRIPTOR.fields}
 
 
-def test_death_in_mid_answer_is_told_by_its_details_even_without_a_flag() -> None:
+def test_a_reset_during_the_answer_is_recognised_by_its_details_without_a_flag() -> None:
     details = "upstream_reset_after_response_started{connection_termination}"
     assert live("onprem", 200, details=details).error == "upstream_died"
 
@@ -210,7 +216,7 @@ def test_a_5xx_is_an_error_of_its_own_kind(status: int) -> None:
 
 
 @pytest.mark.parametrize(("status", "kind"), [(408, "http_408"), (429, "rate_limited"), (0, "no_response")])
-def test_statuses_that_speak_of_the_backend_are_errors(status: int, kind: str) -> None:
+def test_statuses_of_an_overloaded_backend_are_errors(status: int, kind: str) -> None:
     assert live("onprem", status).error == kind
 
 
@@ -221,7 +227,7 @@ def test_other_4xx_are_requests_without_error_and_without_latency(status: int) -
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_denial_is_an_error_where_the_client_had_no_part_in_the_credential(status: int) -> None:
+def test_a_401_or_403_is_an_error_if_the_backend_never_gets_the_clients_credential(status: int) -> None:
     assert live("onprem", status).error == f"http_{status}"  # the candidate never gets the client's own
     assert live("cloud", status).error == ""
     assert live("spare", status, route=keys.route_name("plain", True)).error == ""  # passthrough
@@ -241,25 +247,25 @@ def shadow(*args: object, backend: str = "onprem", **kwargs: object) -> RequestO
 
 
 @pytest.mark.parametrize(("backend", "side"), [("onprem", Side.CANDIDATE), ("cloud", Side.BASELINE)])
-def test_the_shadow_log_tells_the_side_by_its_route(backend: str, side: Side) -> None:
+def test_in_the_shadow_log_the_route_names_the_side(backend: str, side: Side) -> None:
     outcome = shadow(backend, backend=backend)
     assert (outcome.side, outcome.origin, outcome.latency_ms) == (side, Origin.SHADOW, 120.0)
 
 
-def test_a_probe_is_told_by_its_header_and_only_on_the_shadow_listener() -> None:
+def test_a_probe_is_recognised_by_its_header_and_only_on_the_shadow_listener() -> None:
     assert shadow(origin="probe").origin is Origin.PROBE
     assert shadow(origin="nonsense").origin is Origin.SHADOW
     assert live(origin="probe").origin is Origin.LIVE
 
 
-def test_a_copy_that_ran_into_the_tees_timeout_is_the_sides_error_an_earlier_end_is_not() -> None:
+def test_a_copy_that_reached_the_tees_timeout_is_the_sides_error_and_an_earlier_end_is_none() -> None:
     left = "downstream_connection_termination"
     assert shadow("onprem", 0, left, duration_ms=1999).error == "tee_timeout"
     assert shadow("onprem", 0, left, duration_ms=400).client_abort
     assert live("onprem", 0, left, duration_ms=1999).client_abort
 
 
-def test_strange_routes_clusters_and_running_requests_are_ignored() -> None:
+def test_unknown_routes_and_clusters_and_running_requests_are_ignored() -> None:
     assert classify(entry(route="somebody/else"), LANES, shadow=False) is None
     assert classify(entry(route=keys.route_name("gone", True)), LANES, shadow=False) is None
     assert classify(entry("elsewhere"), LANES, shadow=False) is None
@@ -272,12 +278,12 @@ def test_strange_routes_clusters_and_running_requests_are_ignored() -> None:
     assert classify(finished, LANES, shadow=False) is not None
 
 
-def test_a_missing_first_byte_time_is_not_a_time_of_zero() -> None:
+def test_a_missing_first_byte_time_is_not_recorded_as_zero() -> None:
     assert live(first_byte_ms=0).ttft_ms is None
 
 
 @given(st.binary(max_size=300), st.booleans())
-def test_garbage_that_parses_is_classified_or_ignored(garbage: bytes, of_shadow: bool) -> None:
+def test_random_entries_are_classified_or_ignored(garbage: bytes, of_shadow: bool) -> None:
     made = entry()
     try:
         made.MergeFromString(garbage)
@@ -294,7 +300,7 @@ def test_garbage_that_parses_is_classified_or_ignored(garbage: bytes, of_shadow:
     st.booleans(),
     st.integers(0, 3),
 )
-def test_no_combination_is_an_error_and_an_abort_at_once(
+def test_no_entry_is_both_an_error_and_a_client_abort(
     cluster: str, status: int, flags: set[str], tee: bool, tries: int
 ) -> None:
     outcome = classify(entry(cluster, status, *flags, tries=tries), LANES, tee)

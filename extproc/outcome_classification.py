@@ -1,0 +1,190 @@
+"""Classification of access log entries: what counts as a request, an error, a client abort or a failover of a side.
+
+``classify`` is a pure function from Envoy's record to an outcome. The rules, in this order (docs/reference/extproc.md
+has them for users, docs/adr/0021 the reasons):
+
+1. Nothing is counted for a route of no workload, for a request that is still running, and for a request that Envoy
+   refused before it chose a side (no route, rate limit or authorisation filter, overload, invalid headers).
+2. The client disconnected first and no upstream failure is recorded: ``client_abort``, which is no error of the side.
+   A copy that the tee ended after its timeout is the side's error ``tee_timeout``.
+3. Envoy switched from the candidate to the baseline: the candidate's error ``failover``. ``rescued`` records how the
+   rescue ended: an answer, a failure by rule 4 applied to the baseline, or unknown because the client disconnected.
+4. An upstream flag, a reset during the answer, a status of 5xx, 408 or 429: the side's error, with its kind. A 401 or
+   403 is the side's error, too, if the backend never receives the client's own credential.
+5. Every other request has no error. Other 4xx are the client's fault: they count as requests, but their latency is
+   not recorded, since a refusal is faster than any answer. (If a copy of the same request succeeds on the other side,
+   extproc.capture counts the 4xx as an error after all.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEntry
+
+from extproc.workloads import WorkloadInfo
+from glidepath import keys
+from glidepath.domain import Origin, Side
+
+# Flags of a failure of the side → the error's kind. The first flag that is set decides: most specific first.
+UPSTREAM_FLAGS: tuple[tuple[str, str], ...] = (
+    ("no_healthy_upstream", "no_healthy_upstream"),
+    ("no_cluster_found", "no_cluster"),
+    ("dns_resolution_failure", "dns"),
+    ("upstream_overflow", "overflow"),
+    ("upstream_connection_failure", "connect"),
+    ("upstream_request_timeout", "timeout"),
+    ("upstream_max_stream_duration_reached", "timeout"),
+    ("stream_idle_timeout", "timeout"),
+    ("duration_timeout", "timeout"),
+    ("upstream_protocol_error", "upstream_died"),
+    ("upstream_connection_termination", "upstream_died"),
+    ("upstream_remote_reset", "reset"),
+    ("local_reset", "reset"),
+    ("failed_local_healthcheck", "no_healthy_upstream"),
+    ("fault_injected", "fault_injected"),
+)
+# Flags of a refusal by Envoy itself: no side failed.
+REFUSED_BY_ENVOY_FLAGS = (
+    "no_route_found",
+    "rate_limited",
+    "rate_limit_service_error",
+    "invalid_envoy_request_headers",
+    "downstream_protocol_error",
+    "no_filter_config_found",
+    "overload_manager",
+)
+CLIENT_FLAGS = ("downstream_connection_termination", "downstream_remote_reset")
+DENIED = (401, 403)
+ERROR_STATUS = {408: "http_408", 429: "rate_limited"}
+FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
+TEE_TIMEOUT_SHARE = 0.95  # of the tee's timeout: Envoy starts its clock a little later than the tee
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOutcome:
+    """One finished request.
+
+    ``error`` is the error's kind, "" without error. ``latency_ms`` and ``ttft_ms`` are None if the request has no
+    meaningful time. ``rescued``: whether the baseline answered after a failover; None if that is unknown.
+    """
+
+    workload: str
+    side: Side
+    origin: Origin
+    at_ms: int
+    error: str = ""
+    client_abort: bool = False
+    failover: bool = False
+    latency_ms: float | None = None
+    ttft_ms: float | None = None
+    rescued: bool | None = None
+
+
+def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], shadow: bool) -> RequestOutcome | None:
+    """Return the outcome of one request, or None if it concerns no side.
+
+    ``shadow``: the entry comes from the shadow listener's access log.
+    """
+    common = entry.common_properties
+    workload = workloads.get(keys.workload_of_route(common.route_name) or "")
+    if workload is None or common.access_log_type not in FINAL or common.intermediate_log_entry:
+        return None
+    side = _side(workload, common, shadow)
+    flags = common.response_flags
+    if (
+        side is None
+        or any(getattr(flags, name) for name in REFUSED_BY_ENVOY_FLAGS)
+        or flags.HasField("unauthorized_details")
+    ):
+        return None
+    origin = _origin(entry, shadow)
+    at_ms = common.start_time.ToMilliseconds() + common.duration.ToMilliseconds()
+    duration = _ms(common.duration)
+    kind = _upstream_kind(entry)
+    if side is Side.CANDIDATE and origin is Origin.LIVE and _is_failover(workload, common):
+        rescued = _rescued(entry, workload, kind)
+        return RequestOutcome(workload.name, side, origin, at_ms, error="failover", failover=True, rescued=rescued)
+    if not kind and _client_left(entry):
+        if shadow and duration >= workload.settings.shadow.timeout * 1000 * TEE_TIMEOUT_SHARE:
+            return RequestOutcome(workload.name, side, origin, at_ms, error="tee_timeout")
+        return RequestOutcome(workload.name, side, origin, at_ms, client_abort=True)
+    kind = kind or _status_kind(entry, workload, side)
+    if kind:
+        return RequestOutcome(workload.name, side, origin, at_ms, error=kind)
+    if entry.response.response_code.value >= 400:
+        return RequestOutcome(workload.name, side, origin, at_ms)
+    first_byte = _ms(common.time_to_first_upstream_rx_byte)
+    return RequestOutcome(
+        workload.name, side, origin, at_ms, latency_ms=duration, ttft_ms=first_byte if first_byte > 0 else None
+    )
+
+
+def _side(workload: WorkloadInfo, common: Any, shadow: bool) -> Side | None:
+    if shadow:
+        return workload.side_of_backend(common.route_name.rpartition("/")[2])
+    # If no host was reached (circuit breaker), only the custom tag names the cluster that the split chose.
+    return workload.clusters.get(common.upstream_cluster or common.custom_tags.get(keys.CHOSEN_CLUSTER_TAG, ""))
+
+
+def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
+    if not shadow:
+        return Origin.LIVE
+    # From a custom tag: Envoy removes the header before it calls the backend, and writes the entry after that.
+    origin = entry.common_properties.custom_tags.get(keys.HEADER_ORIGIN, "")
+    probe = (origin or entry.request.request_headers.get(keys.HEADER_ORIGIN, "")) == Origin.PROBE.value
+    return Origin.PROBE if probe else Origin.SHADOW
+
+
+def _is_failover(workload: WorkloadInfo, common: Any) -> bool:
+    """Return whether Envoy switched from the candidate to the baseline, even if the baseline could not be tried.
+
+    In that last case Envoy names no cluster, or still the candidate's, and two flags tell:
+    - no_healthy_upstream: a composite cluster skips a member without hosts, so neither side has a host.
+    - upstream_overflow after a second attempt: Envoy never repeats an attempt that met a circuit breaker, so the
+      breaker belongs to the rescue.
+    """
+    if not workload.rescue or common.upstream_cluster == workload.rescue:
+        return bool(workload.rescue)
+    flags = common.response_flags
+    return bool(flags.no_healthy_upstream or (flags.upstream_overflow and common.upstream_request_attempt_count > 1))
+
+
+def _rescued(entry: HTTPAccessLogEntry, workload: WorkloadInfo, kind: str) -> bool | None:
+    """Return whether the baseline answered in the candidate's place; None if the client left first.
+
+    ``kind`` is the kind of the recorded upstream failure, "" without one.
+    """
+    if kind:
+        return False
+    return None if _client_left(entry) else not _status_kind(entry, workload, Side.BASELINE)
+
+
+def _client_left(entry: HTTPAccessLogEntry) -> bool:
+    return any(getattr(entry.common_properties.response_flags, name) for name in CLIENT_FLAGS)
+
+
+def _upstream_kind(entry: HTTPAccessLogEntry) -> str:
+    """Return the kind of the upstream's failure, "" without one."""
+    flags = entry.common_properties.response_flags
+    for flag, kind in UPSTREAM_FLAGS:
+        if getattr(flags, flag):
+            return kind
+    return "upstream_died" if entry.response.response_code_details.startswith("upstream_reset_after_response") else ""
+
+
+def _status_kind(entry: HTTPAccessLogEntry, workload: WorkloadInfo, side: Side) -> str:
+    status = entry.response.response_code.value
+    if status == 0:
+        return "no_response"
+    if 500 <= status < 600:
+        return f"http_{status}"
+    if status in DENIED and side in workload.without_client_credential:
+        return f"http_{status}"
+    return ERROR_STATUS.get(status, "")
+
+
+def _ms(duration: Any) -> float:
+    return float(duration.seconds * 1000 + duration.nanos / 1e6)

@@ -1,0 +1,49 @@
+"""Removes old pairs and outcomes from Redis, by the configuration's ``retention`` section.
+
+The number of entries is limited by every write (extproc.redis_writer); here are the limits by age and by bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from redis.exceptions import ResponseError
+
+from glidepath.config.processes import RetentionSection
+from glidepath.keys import WorkloadKeys
+from glidepath.redisio import RedisClient
+
+TRIM_TARGET = 0.9  # of the allowed bytes, so that not every check has to trim
+
+
+class StreamTrimmer:
+    """Trims the streams of pairs and outcomes. Raises RedisError or OSError if Redis does not answer."""
+
+    def __init__(self, client: RedisClient, retention: RetentionSection) -> None:
+        self._client, self._retention = client, retention
+
+    async def trim(self, workloads: Sequence[str], now_ms: int) -> Mapping[str, int]:
+        """Remove pairs and outcomes beyond the allowed age and bytes. Return the bytes of each workload's pairs."""
+        oldest = max(0, now_ms - int(self._retention.age * 1000))
+        sizes: dict[str, int] = {}
+        for workload in workloads:
+            names = WorkloadKeys(workload)
+            await self._client.xtrim(names.pairs, minid=str(oldest), approximate=True)
+            await self._client.xtrim(names.outcomes, minid=str(oldest), approximate=True)
+            sizes[workload] = await self._trim_bytes(names)
+        return sizes
+
+    async def _trim_bytes(self, names: WorkloadKeys) -> int:
+        """Remove the oldest pairs above ``retention.bytes``; return the bytes before that.
+
+        MEMORY USAGE samples the stream's nodes: cheap, and accurate enough for a limit.
+        """
+        try:
+            used = int(await self._client.memory_usage(names.pairs) or 0)
+        except ResponseError:  # managed services may rename or forbid MEMORY: count and age still limit the stream
+            return 0
+        if used > self._retention.bytes:
+            length = int(await self._client.xlen(names.pairs))
+            keep = int(length * TRIM_TARGET * self._retention.bytes / used)
+            await self._client.xtrim(names.pairs, maxlen=max(1, keep), approximate=False)
+        return used

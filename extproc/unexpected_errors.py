@@ -1,0 +1,38 @@
+"""The log of unexpected errors in our own code: one pair is lost, all other work continues."""
+
+from __future__ import annotations
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+MAX_LOGGED = 100
+
+
+class UnexpectedErrors:
+    """Logs an unexpected error once per type and line of code; the coverage counts how many pairs were lost.
+
+    Neither the message nor the traceback is logged: both may quote a body.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[tuple[str, str]] = set()
+
+    def log(self, error: Exception, workload: str, pair_id: str) -> None:
+        known = (type(error).__name__, _place(error))
+        if known in self._known or len(self._known) >= MAX_LOGGED:
+            return
+        self._known.add(known)
+        # Not log.exception: it would log the message and the traceback.
+        _log.error(
+            "a pair was lost to an unexpected error", workload=workload, pair=pair_id, error=known[0], at=known[1]
+        )
+
+
+def _place(error: Exception) -> str:
+    """Return FILE:LINE of the statement that raised the error."""
+    trace = error.__traceback__
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

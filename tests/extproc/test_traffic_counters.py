@@ -1,0 +1,163 @@
+"""Counters between two flushes, and totals for the metrics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc.outcome_classification import RequestOutcome
+from extproc.traffic_counters import TrafficCounters, merge
+from glidepath.domain import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
+from glidepath.histogram import Histogram
+
+GOOD = RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 5_000, latency_ms=100.0, ttft_ms=10.0)
+BAD = RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 6_000, error="http_503")
+
+
+def only(flushed: list[Outcomes]) -> SideOutcomes:
+    (outcomes,) = flushed
+    (side,) = outcomes.sides
+    return side
+
+
+def test_requests_errors_aborts_and_times_add_up() -> None:
+    counters = TrafficCounters()
+    for outcome in (
+        GOOD,
+        replace(GOOD, latency_ms=0.0, ttft_ms=None),
+        BAD,
+        replace(BAD, at_ms=5_500, error="failover", failover=True),
+        RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 7_000, client_abort=True),
+    ):
+        counters.record(outcome)
+    side = only(counters.flush(8_000))
+    assert (side.requests, side.errors, side.failovers, side.client_aborts) == (4, 2, 1, 1)
+    assert side.error_kinds == {"http_503": 1, "failover": 1}
+    assert side.first_error_ms == 5_500
+    assert side.latency_ms == Histogram.of([100.0, 0.0])
+    assert side.ttft_ms == Histogram.of([10.0])
+
+
+def test_rescues_are_counted_by_result_and_a_client_abort_is_neither_result() -> None:
+    counters = TrafficCounters()
+    for rescued in (True, True, False, None):
+        counters.record(replace(BAD, error="failover", failover=True, rescued=rescued))
+    counters.record(BAD)
+    side = only(counters.flush(8_000))
+    assert (side.errors, side.failovers, side.rescued, side.rescues_failed) == (5, 4, 2, 1)
+    assert counters.rescue_totals == {("chat", "answered"): 2, ("chat", "failed"): 1, ("chat", "client_abort"): 1}
+
+
+ENDED = st.lists(st.sampled_from([True, False, None]), max_size=20)
+
+
+@given(ENDED, ENDED)
+def test_two_flushes_merged_hold_the_rescues_of_one_flush_of_both(
+    first: list[bool | None], then: list[bool | None]
+) -> None:
+    apart, together = TrafficCounters(), TrafficCounters()
+    for counters in (apart, together):
+        counters.record(GOOD)
+    flushes = []
+    for part in (first, then):
+        for rescued in part:
+            outcome = replace(BAD, error="failover", failover=True, rescued=rescued)
+            apart.record(outcome)
+            together.record(outcome)
+        flushes += apart.flush(8_000)
+    merged = flushes[0] if len(flushes) == 1 else merge(*flushes)
+    side = only([merged])
+    assert side == only(together.flush(8_000))
+    assert side.rescued + side.rescues_failed <= side.failovers <= side.errors <= side.requests
+
+
+def test_a_flush_resets_the_counters_and_without_counts_there_is_no_flush() -> None:
+    counters = TrafficCounters()
+    assert counters.flush(1_000) == []
+    counters.record(GOOD)
+    assert len(counters.flush(2_000)) == 1
+    assert counters.flush(3_000) == []
+
+
+def test_sides_origins_and_workloads_are_separate_and_flushes_leave_no_gap_in_time() -> None:
+    counters = TrafficCounters()
+    counters.flush(1_000)
+    counters.record(GOOD)
+    counters.record(replace(GOOD, side=Side.BASELINE))
+    counters.record(replace(GOOD, origin=Origin.SHADOW))
+    counters.count("mail", Coverage.CAPTURED)
+    chat, mail = counters.flush(1_250)
+    assert (chat.workload, len(chat.sides), mail.workload, mail.sides) == ("chat", 3, "mail", ())
+    assert (chat.from_ms, chat.to_ms) == (1_000, 1_250)
+
+
+def test_coverage_of_the_noise_floor_has_its_own_names() -> None:
+    counters = TrafficCounters()
+    counters.count("chat", Coverage.PAIRED)
+    counters.count("chat", Coverage.PAIRED, PairKind.NOISE, 2)
+    assert counters.flush(1)[0].coverage == {"paired": 1, "noise_paired": 2}
+
+
+def test_a_rejection_turns_a_counted_request_into_an_error() -> None:
+    counters = TrafficCounters()
+    counters.record(GOOD)
+    counters.count_rejection("chat", Side.CANDIDATE, Origin.LIVE, "rejected_400", 9_000)
+    side = only(counters.flush(10_000))
+    assert (side.requests, side.errors, side.error_kinds, side.first_error_ms) == (1, 1, {"rejected_400": 1}, 9_000)
+
+
+def test_a_rejected_request_is_still_one_request() -> None:
+    counters = TrafficCounters()
+    counters.record(GOOD)
+    counters.count_rejection("chat", Side.CANDIDATE, Origin.LIVE, "rejected_400", 9_000)
+    assert sum(counters.outcome_totals.values()) == 1
+    assert counters.rejection_totals == {("chat", "candidate", "live", "rejected_400"): 1}
+
+
+def test_a_rejection_waits_for_its_request_so_that_errors_never_exceed_requests() -> None:
+    counters = TrafficCounters()
+    counters.count_rejection("chat", Side.CANDIDATE, Origin.LIVE, "rejected_400", 9_000)
+    assert counters.flush(10_000) == []
+    counters.record(GOOD)
+    side = only(counters.flush(11_000))
+    assert (side.requests, side.errors) == (1, 1)
+    assert counters.flush(12_000) == []
+
+
+def test_merged_flushes_are_their_sum_under_the_earlier_number() -> None:
+    counters = TrafficCounters()
+    counters.record(GOOD)
+    counters.count("chat", Coverage.PAIRED)
+    earlier = replace(counters.flush(1_000)[0], source="s", seq=7)
+    counters.record(BAD)
+    counters.record(replace(GOOD, side=Side.BASELINE))
+    counters.count("chat", Coverage.PAIRED)
+    both = merge(earlier, counters.flush(2_000)[0])
+    assert (both.source, both.seq, both.from_ms, both.to_ms) == ("s", 7, 1_000, 2_000)
+    candidate = next(s for s in both.sides if s.side is Side.CANDIDATE)
+    assert (candidate.requests, candidate.errors, len(both.sides), both.coverage) == (2, 1, 2, {"paired": 2})
+
+
+def test_totals_never_decrease() -> None:
+    counters = TrafficCounters()
+    counters.record(GOOD)
+    counters.count("chat", Coverage.CAPTURED)
+    counters.flush(1)
+    counters.record(BAD)
+    counters.count("chat", Coverage.CAPTURED)
+    assert counters.outcome_totals[("chat", "candidate", "live", "ok")] == 1
+    assert counters.outcome_totals[("chat", "candidate", "live", "http_503")] == 1
+    assert counters.coverage_totals[("chat", "captured")] == 2
+
+
+def test_only_a_live_error_of_the_candidate_is_announced() -> None:
+    announced: list[str] = []
+    counters = TrafficCounters(on_candidate_error=lambda: announced.append("error"))
+    counters.record(GOOD)
+    counters.record(replace(BAD, side=Side.BASELINE))
+    counters.record(replace(BAD, origin=Origin.SHADOW))
+    assert announced == []
+    counters.record(BAD)
+    assert announced == ["error"]
