@@ -2,6 +2,8 @@
 
 The scripts count in the hash WorkloadKeys.queue: ``acked``, pairs that scorers acknowledged; ``reported``, trimmed
 pairs that were reported so far (retention_loss.py); ``uncounted``, pairs that were gone before the counting began.
+
+See ADR 0038.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Redis knows how many entries were ever added to a stream, and the scorers count the pairs they acknowledge (``acked`` in
 the hash WorkloadKeys.queue, incremented by the scripts that acknowledge). A pair that is neither acknowledged nor
 pending nor still unclaimed was trimmed. The number is reported as coverage, in an Outcomes in the stream that extproc
-writes its outcomes to, so each trimmed pair reaches the status exactly once.
+writes its outcomes to, so each trimmed pair reaches the status exactly once. See ADR 0110.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The queue is first in, first out, so where scoring is slower than the traffic ev
 backlog. Pairs that were written more than ``scorer.max_backlog`` before the newest pair are written off before anything
 is embedded. Pairs of an earlier step are written off once they are SHORT_MS behind, because no gate would count them.
 Only the time decides, so the pairs that remain are still a fair sample. Each pair that is written off gets a result
-with the reason "backlog".
+with the reason "backlog". See ADR 0110.
 """
 
 from __future__ import annotations
