@@ -342,5 +342,5 @@ async def test_a_scorer_whose_engine_cannot_be_loaded_ends_with_one_line(redis_u
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     _, said = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 2
-    assert b"glidepath: scorer.embedder.model: 'no-such' is no model here" in said
+    assert b"glidepath: scorer.embedder.model: no model 'no-such' found" in said
     assert b"Traceback" not in said

@@ -1,4 +1,4 @@
-"""Vectors for texts: engines behind one Protocol, chunking, and a memory of texts seen."""
+"""Embedding of texts: engines behind one Protocol, chunking of long texts, and a cache of vectors."""
 
 from scorer.scoring.embed.engine_protocol import Embedder, Span, Vectors
 from scorer.scoring.embed.load_engine import load_embedder

@@ -1,8 +1,9 @@
-"""A BERT sentence encoder as an ONNX graph, straight from safetensors: no torch, no export tool.
+"""Write a BERT sentence encoder as an ONNX graph, directly from safetensors, without torch or an export tool.
 
-The graph uses ONNX Runtime's fused attention (domain com.microsoft), which OpenVINO's reader knows too, and holds the
-whole model: ``input_ids`` and ``attention_mask`` (int64, [batch, tokens]) in, unit vectors (float32, [batch, hidden])
-out. Weights lie in a second file as raw little-endian float32, so that the runtime maps them instead of reading them.
+The graph is the whole model. Its inputs are ``input_ids`` and ``attention_mask`` (int64, [batch, tokens]), its output
+is unit vectors (float32, [batch, hidden]). It uses ONNX Runtime's fused attention (domain com.microsoft), which
+OpenVINO reads too. The weights are in a second file as raw little-endian float32, so that the runtime maps them into
+memory.
 """
 
 from __future__ import annotations
@@ -19,27 +20,30 @@ from numpy.typing import NDArray
 from glidepath.errors import ConfigError, DependencyError
 from scorer.scoring.embed.model_files import BertShape
 
-GRAPH_VERSION = 2  # part of the cache's key: raise it with any change to what is written here
+GRAPH_VERSION = 2  # part of the cache key: increase it with any change to the graph
 GRAPH_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.bin"
 OUTPUT = "sentence_embedding"
 _FUSED = "com.microsoft"
-_PAGE = 4096  # weights begin on a page, as mapping needs it
+_PAGE = 4096  # weights are aligned to pages, which mapping into memory requires
 
 
 class Weights(Protocol):
+    """Loads the tensor with the given name."""
+
     def __call__(self, name: str) -> NDArray[np.float32]: ...
 
 
 def write_graph(model: Path, shape: BertShape, folder: Path) -> None:
     """Write GRAPH_FILE and WEIGHTS_FILE into ``folder`` (which exists).
 
-    Raises ConfigError for unfit weights, DependencyError without the packages onnx and safetensors (extra ``graph``).
+    Raises ConfigError for unsuitable weights, DependencyError without the packages onnx and safetensors (extra
+    ``graph``).
     """
     missing = [name for name in ("onnx", "safetensors") if find_spec(name) is None]
     if missing:
         raise DependencyError(
-            f"scorer.embedder.model: to read {model} one needs {' and '.join(missing)}: install the extra 'graph' "
+            f"scorer.embedder.model: reading {model} needs {' and '.join(missing)}: install the extra 'graph' "
             "(pip install 'glidepath[graph]'), or use a prepared model (python -m scorer.scoring.embed.prebuilt_graph)"
         )
     with open_weights(model / "model.safetensors") as weights, (folder / WEIGHTS_FILE).open("wb") as out:
@@ -51,7 +55,7 @@ def write_graph(model: Path, shape: BertShape, folder: Path) -> None:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[Weights]:
-    """Tensors by name, one at a time in memory, as float32; a common prefix such as ``bert.`` is found by itself."""
+    """Yield a function that loads one float32 tensor by name. A common prefix such as ``bert.`` is detected."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -71,7 +75,7 @@ def open_weights(path: Path) -> Iterator[Weights]:
 
 
 class _Builder:
-    """Collects nodes and weights. Each method returns the name of what it added."""
+    """Collects nodes and weights. Each method returns the name of the node or weight that it added."""
 
     def __init__(self, weights: BinaryIO) -> None:
         self._weights = weights
@@ -118,13 +122,13 @@ class _Builder:
 
 
 def _encoder(b: _Builder, w: Weights, shape: BertShape) -> str:
-    """Hidden states [batch, tokens, hidden].
+    """Add the encoder and return the name of the hidden states [batch, tokens, hidden].
 
-    Between the attentions all tokens of a batch are rows of one matrix, so that a matrix product adds what follows it:
-    its bias, or the residual. The bias that then has no place goes into the normalisation before (as part of the
-    residual), and what that does to the other product of the same rows is taken off that one's own bias. So nothing is
-    left between products but normalisations and GELU, each in ONNX Runtime's fast kernel (SkipLayerNormalization is
-    eight times as slow on a CPU as LayerNormalization).
+    Between two attentions, all tokens of a batch are rows of one matrix, so that a Gemm can also add its third operand:
+    the bias of the product, or the residual. Where it adds the residual, the bias is added earlier, to the shift of the
+    preceding normalisation, whose output is that residual. The other product of the same rows then sees the added bias
+    too, so its own bias is reduced accordingly. As a result only normalisations and GELU remain between the products,
+    each in ONNX Runtime's fast kernel (SkipLayerNormalization is eight times as slow on a CPU as LayerNormalization).
     """
     mask = b.node("Cast", ["attention_mask"], "mask_int32", to=6)  # TensorProto.INT32
     size = b.node("Shape", ["input_ids"], "size")
@@ -139,7 +143,7 @@ def _encoder(b: _Builder, w: Weights, shape: BertShape) -> str:
 
 
 def _embeddings(b: _Builder, w: Weights, flat: str, ahead: NDArray[np.float32], epsilon: float) -> str:
-    # All tokens are of sentence type 0: its vector goes into the positions.
+    # All tokens have sentence type 0, so its vector is added to the positions.
     positions = w("embeddings.position_embeddings.weight") + w("embeddings.token_type_embeddings.weight")[:1]
     words = b.node("Gather", [b.weight("words", w("embeddings.word_embeddings.weight")), "input_ids"], "word_vectors")
     length = b.node("Shape", ["input_ids"], "length", start=1, end=2)
@@ -150,7 +154,7 @@ def _embeddings(b: _Builder, w: Weights, flat: str, ahead: NDArray[np.float32], 
 
 
 def _norm(b: _Builder, w: Weights, name: str, x: str, ahead: NDArray[np.float32], epsilon: float) -> str:
-    """``ahead``: the bias of the next product that is added to these rows."""
+    """Add a normalisation. ``ahead`` is the bias of the next product whose result is added to these rows."""
     scale = b.weight(f"{name}.scale", w(f"{name}.LayerNorm.weight"))
     shift = b.weight(f"{name}.shift", w(f"{name}.LayerNorm.bias") + ahead)
     return b.node("LayerNormalization", [x, scale, shift], f"{name}.normed", axis=-1, epsilon=epsilon)
@@ -162,17 +166,20 @@ def _layer(
     prefix: str,
     x: str,
     mask: str,
-    forms: tuple[str, str],
+    tensor_shapes: tuple[str, str],
     ahead: tuple[NDArray[np.float32], NDArray[np.float32]],
     shape: BertShape,
 ) -> str:
-    """``forms``: batched and flat; ``ahead``: what ``x`` carries too much, and what the result is to carry."""
+    """Add one layer. ``tensor_shapes``: the batched and the flat one.
+
+    ``ahead`` is the bias already contained in ``x``, and the bias that the result must contain.
+    """
 
     def product(name: str, inputs: str, plus: str) -> str:
         matrix = b.weight(f"{prefix}{name}.w", w(f"{prefix}{name}.weight").T)
         return b.node("Gemm", [inputs, matrix, plus], f"{prefix}{name}")
 
-    batched, flat = forms
+    batched, flat = tensor_shapes
     parts = [f"{prefix}attention.self.{name}." for name in ("query", "key", "value")]
     matrix = np.concatenate([w(f"{part}weight").T for part in parts], axis=1)
     bias = np.concatenate([w(f"{part}bias") for part in parts]) - ahead[0] @ matrix

@@ -1,8 +1,8 @@
-"""Where to cut a text that is longer than a model reads.
+"""Cut a text that is longer than a model reads into chunks.
 
-MiniLM reads 256 tokens. Of real answers more than half are longer, and a change near their end is invisible unless the
-rest is embedded too. Chunks are of about equal length, because the worst-matched chunk counts in the score and three
-left-over words would be a bad judge.
+MiniLM reads 256 tokens. More than half of real answers are longer, and without chunks a change near their end would not
+be seen. All chunks have about the same length: the worst-matched chunk counts in the score, and a chunk of three words
+at the end would make that score unreliable.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from scorer.scoring.embed.engine_protocol import Span
 
 _SENTENCE_ENDS = frozenset(".!?…。！？")
 _CLOSERS = frozenset("\"'”’)]»*_`")
-_SLACK = 0.35  # how far from the even length a boundary may lie
+_SLACK = 0.35  # a boundary may lie this share of the even length away from it
 
 
 def chunk_spans(text: str, tokens: Sequence[Span], limit: int) -> list[Span]:
-    """Character spans of the chunks of ``text``: as few as possible, at most ``limit`` tokens each, none empty.
+    """Return the character spans of the chunks of ``text``: as few as possible, each with 1 to ``limit`` tokens.
 
-    Cuts lie between paragraphs, else lines, else sentences, else words, near the even length. A text without tokens is
-    one chunk.
+    A cut lies near the even length, between paragraphs if possible, else between lines, sentences or words, in this
+    order. A text without tokens is one chunk.
     """
     if len(tokens) <= limit:
         return [(0, len(text))]
@@ -34,21 +34,21 @@ def chunk_spans(text: str, tokens: Sequence[Span], limit: int) -> list[Span]:
 
 
 def _cut(text: str, tokens: Sequence[Span], start: int, limit: int) -> int:
-    """The index of the token that begins the next chunk."""
+    """Return the index of the token that begins the next chunk."""
     left = len(tokens) - start
     parts = -(-left // limit)
     if parts == 1:
         return len(tokens)
     even = -(-left // parts)
-    # What remains must still fit into parts - 1 chunks: that the count is minimal follows.
+    # The remaining tokens must fit into parts - 1 chunks. This makes the number of chunks minimal.
     first = max(left - (parts - 1) * limit, int(even * (1 - _SLACK)), 1)
     last = min(limit, int(even * (1 + _SLACK)))
-    ahead = range(start + first, start + max(first, last) + 1)
-    return max(ahead, key=lambda k: (_boundary(text, tokens[k - 1], tokens[k]), -abs(k - start - even)))
+    candidates = range(start + first, start + max(first, last) + 1)
+    return max(candidates, key=lambda k: (_boundary(text, tokens[k - 1], tokens[k]), -abs(k - start - even)))
 
 
 def _boundary(text: str, before: Span, after: Span) -> int:
-    """How good a place to cut lies between two neighbouring tokens: 4 paragraph, 3 line, 2 sentence, 1 word, 0 none."""
+    """Rate a cut between two adjacent tokens: 4 paragraph, 3 line, 2 sentence, 1 word, 0 inside a word."""
     gap = text[before[1] : after[0]]
     if "\n" in gap:
         return 4 if gap.count("\n") > 1 else 3

@@ -1,4 +1,4 @@
-"""What an embedding engine must be able to do."""
+"""The protocols of an embedding engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Vectors = NDArray[np.float32]
 """Shape [rows, dimensions], each row of length 1: the dot product of two rows is their cosine."""
 
 Span = tuple[int, int]
-"""Characters from (included) and to (excluded)."""
+"""The first character and the character after the last one."""
 
 
 class Embedder(Protocol):
@@ -20,26 +20,26 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """Engine and model: goes into every score, since scores of two engines may differ in the last digits."""
+        """Engine and model. Stored with every score, because scores of two engines may differ in the last digits."""
 
     @property
     def dimensions(self) -> int:
-        """Columns of what ``embed`` returns; 0 while a remote engine has not answered yet."""
+        """The number of columns that ``embed`` returns; 0 until a remote engine has answered."""
 
     @property
     def max_tokens(self) -> int:
-        """Tokens of a text that ``embed`` reads, without special ones; the rest is ignored, hence the chunking."""
+        """How many tokens of a text ``embed`` reads, without special tokens. It ignores the rest."""
 
     def spans(self, text: str) -> Sequence[Span]:
-        """The characters of each token of ``text``, in order; what no token covers is white space."""
+        """Return the character span of each token of ``text``, in order. White space may lie between spans."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row a text, in the order given. Raises UnreachableError when a remote engine does not answer."""
+        """Return one row for each text, in order. Raises UnreachableError if a remote engine does not answer."""
 
 
 @runtime_checkable
 class VocabularyAwareEmbedder(Embedder, Protocol):
-    """An engine whose tokenizer is here, so that it knows what it cannot read."""
+    """An engine with a local tokenizer, whose vocabulary shows which texts it can read."""
 
     def covers(self, text: str) -> bool:
-        """Whether the model knows the text's script; if not, its vector says nothing (vocabulary_coverage.py)."""
+        """Whether the vocabulary covers the text's script. If not, the text's vector is meaningless."""

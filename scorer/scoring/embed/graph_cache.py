@@ -1,4 +1,4 @@
-"""Built graphs on disk, one directory a fingerprint, in a cache of this user alone."""
+"""A disk cache for built graphs: one directory for each fingerprint, writable by this user only."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_ABANDONED_S = 3600
-_SETTLED_S = 2.0  # longer than any file system's clock ticks
+_ABANDONED_S = 3600  # after this time a build directory belongs to a process that was killed
+_SETTLED_S = 2.0  # a change within one clock tick of the file system would not be visible in its times
 
 Build = Callable[[Path], None]
-"""Writes its files into the empty directory it is given."""
+"""Writes the files of a graph into the empty directory that it receives."""
 
 
 def cache_root() -> Path:
-    """``$XDG_CACHE_HOME/glidepath``, by default ``~/.cache/glidepath`` (XDG Base Directory Specification)."""
+    """Return ``$XDG_CACHE_HOME/glidepath``, by default ``~/.cache/glidepath`` (XDG Base Directory Specification)."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "glidepath"
 
 
 @contextmanager
 def cached_graph(fingerprint: str, build: Build, root: Path | None = None) -> Iterator[Path]:
-    """The directory with what ``build`` wrote, now or in an earlier process.
+    """Yield the directory with the files that ``build`` wrote, in this process or an earlier one.
 
-    Several processes may build at once: each in a directory of its own, renamed into place when complete; the first
-    wins and the others use its result. Where no private cache can be kept (read-only file system, somebody else's
-    directory) the files live in a temporary directory for as long as the context.
+    Several processes may build at the same time, each in its own directory, which it renames into place when complete.
+    The first process wins, and the others use its result. Where no private cache is possible (read-only file system,
+    directory of another user), the files are in a temporary directory that is deleted when the context ends.
     """
     try:
         place = _private(root if root is not None else cache_root()) / fingerprint
         if not place.is_dir():
             _build_into(place, build)
-    except (OSError, RuntimeError):  # RuntimeError: this user has no home
+    except (OSError, RuntimeError):  # RuntimeError: this user has no home directory
         with tempfile.TemporaryDirectory(prefix="glidepath-") as temporary:
             build(Path(temporary))
             yield Path(temporary)
@@ -47,9 +47,10 @@ def cached_graph(fingerprint: str, build: Build, root: Path | None = None) -> It
 
 
 def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = None) -> str:
-    """``find(path)``, found once for a file that stays as it is: same place, size, inode and times of its last change.
+    """Return ``find(path)``, from the cache if path, device, inode, size and times of the file are unchanged.
 
-    Found anew each time where no private cache can be kept, and for a file so fresh that it may change unnoticed.
+    Calls ``find`` each time where no private cache is possible, and for a file changed less than 2 s ago, because a
+    further change might leave its times as they are.
     """
     status = path.stat()
     if status.st_mtime > time.time() - _SETTLED_S:
@@ -70,25 +71,25 @@ def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = 
 
 
 def _private(root: Path) -> Path:
-    """``root``, made if need be with mode 0700. Raises PermissionError when others could have written to it."""
+    """Return ``root``, created with mode 0700 if missing. Raises PermissionError if other users may write to it."""
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = root.stat()
     if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise PermissionError(f"{root}: others may write here")
+        raise PermissionError(f"{root}: other users may write here")
     return root
 
 
 def _build_into(place: Path, build: Build) -> None:
-    for left in place.parent.glob(".building-*"):  # by a process that was killed
-        if left.stat().st_mtime < time.time() - _ABANDONED_S:
-            shutil.rmtree(left, ignore_errors=True)
+    for abandoned in place.parent.glob(".building-*"):
+        if abandoned.stat().st_mtime < time.time() - _ABANDONED_S:
+            shutil.rmtree(abandoned, ignore_errors=True)
     draft = Path(tempfile.mkdtemp(prefix=".building-", dir=place.parent))
     try:
         build(draft)
         for file in draft.iterdir():
             with file.open("rb") as handle:
-                os.fsync(handle.fileno())  # a crash must not leave a complete-looking directory with empty files
-        with contextlib.suppress(OSError):  # ENOTEMPTY: another process was first, with the same content
+                os.fsync(handle.fileno())  # a crash must not leave a directory that looks complete but has empty files
+        with contextlib.suppress(OSError):  # ENOTEMPTY: another process was first and wrote the same files
             draft.rename(place)
         if not place.is_dir():
             raise OSError(f"{place}: cannot be written")

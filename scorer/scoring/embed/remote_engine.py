@@ -1,7 +1,7 @@
-"""An OpenAI-compatible ``/v1/embeddings`` (TEI, vLLM, Ollama, a cloud): for when one machine is not enough.
+"""The remote engine: an OpenAI-compatible ``/v1/embeddings`` (TEI, vLLM, Ollama, a cloud provider).
 
-One request at a time, so the server sets the pace and what waits stays in Redis. A server that is away is asked again
-with growing pauses; then ``embed`` raises, nothing is scored, and the pairs are delivered again later.
+It sends one request at a time, so the server limits the rate and further pairs wait in Redis. If the server does not
+answer, the request is repeated with growing pauses; then ``embed`` raises and the score loop tries the batch again.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from scorer.scoring.embed.token_estimate import approximate_spans
 from scorer.scoring.embed.valid_unicode import well_formed
 
 MAX_REPLY_BYTES = 64 * 2**20
-_DEFAULT_BATCH = 32  # a request's overhead is worth more texts than a local batch
+_DEFAULT_BATCH = 32  # larger than a local batch, to spread the cost of a request over more texts
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 
 
 class RemoteEmbedder:
-    max_tokens = 254  # what the smallest common model (MiniLM) reads; counted generously
+    """Sends texts to the configured server. ``dimensions`` is 0 until the first reply."""
+
+    max_tokens = 254  # the smallest common model (MiniLM) reads so many; the tokens are overestimated
 
     def __init__(
         self,
@@ -40,7 +42,7 @@ class RemoteEmbedder:
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Does not connect. ``pause`` and ``clock`` are for tests. Raises ConfigError for a missing credential."""
+        """Does not connect yet. ``pause`` and ``clock`` are for tests. Raises ConfigError for a missing credential."""
         base = str(section.url)
         self._url = f"{base if base.endswith('/v1') else f'{base}/v1'}/embeddings"
         self._model = section.model
@@ -56,13 +58,13 @@ class RemoteEmbedder:
         return approximate_spans(text)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Raises UnreachableError, naming the URL and the last failure, after about twice ``timeout``."""
+        """Return one vector a text. After about 2 × ``timeout``, raise UnreachableError with URL and last failure."""
         deadline = self._clock() + 2 * self._timeout
         parts = [self._ask(texts[start : start + self._batch], deadline) for start in range(0, len(texts), self._batch)]
         return np.concatenate(parts) if parts else np.empty((0, self.dimensions), np.float32)
 
     def _ask(self, texts: Sequence[str], deadline: float) -> Vectors:
-        """One batch, tried until ``deadline``; each batch that succeeds leaves the next its own first try."""
+        """Embed one batch, with retries until ``deadline``. Each batch is tried at least once."""
         pause = _FIRST_PAUSE_S
         while True:
             try:
@@ -76,19 +78,19 @@ class RemoteEmbedder:
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     def _once(self, texts: Sequence[str]) -> Vectors:
-        inputs = [well_formed(text) or " " for text in texts]  # an empty text would have the whole batch refused
+        inputs = [well_formed(text) or " " for text in texts]  # servers reject a whole batch for one empty text
         body = json.dumps({"model": self._model, "input": inputs, "encoding_format": "float"}).encode()
         headers = {"content-type": "application/json"}
         if self._credential is not None:
             headers["authorization"] = f"Bearer {self._credential}"
-        request = urllib.request.Request(self._url, body, headers)  # noqa: S310 - the configuration checks the scheme
+        request = urllib.request.Request(self._url, body, headers)  # noqa: S310 - http or https by the configuration
         try:
             with self._opener.open(request, timeout=self._timeout) as response:
                 raw = response.read(MAX_REPLY_BYTES + 1)
         except urllib.error.HTTPError as error:
             retry_after = _seconds(error.headers.get("retry-after"))
             raise ReplyError(f"HTTP {error.code}", retryable=error.code in _RETRIED, retry_after=retry_after) from error
-        except (OSError, http.client.HTTPException) as error:  # URLError, timeouts, resets, half a reply
+        except (OSError, http.client.HTTPException) as error:  # URLError, timeout, reset, incomplete reply
             raise ReplyError(
                 str(getattr(error, "reason", None) or error or type(error).__name__), retryable=True
             ) from error
@@ -98,14 +100,14 @@ class RemoteEmbedder:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an error: following it would carry the credential to another host."""
+    """Treats a redirect as an error: following it would send the credential to another host."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 class ReplyError(Exception):
-    """One request failed; ``retryable``: worth another try."""
+    """One request failed. ``retryable``: a repeated request may succeed."""
 
     def __init__(self, message: str, *, retryable: bool, retry_after: float = 0.0) -> None:
         super().__init__(message)
@@ -113,7 +115,7 @@ class ReplyError(Exception):
 
 
 def read_reply(raw: bytes, count: int) -> Vectors:
-    """``count`` unit vectors from an embeddings reply, in the order asked. Raises ReplyError for anything else."""
+    """Return ``count`` unit vectors from an embeddings reply, in the order of the request. Raises ReplyError."""
     if len(raw) > MAX_REPLY_BYTES:
         raise ReplyError(f"a reply of more than {MAX_REPLY_BYTES} bytes", retryable=False)
     try:
@@ -123,12 +125,12 @@ def read_reply(raw: bytes, count: int) -> Vectors:
             rows[int(item.get("index", position))] = item["embedding"]
         vectors = np.asarray(rows, np.float32)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError) as error:
-        raise ReplyError(f"the reply is no list of {count} embeddings", retryable=False) from error
+        raise ReplyError(f"the reply is not a list of {count} embeddings", retryable=False) from error
     if vectors.ndim != 2 or vectors.shape[1] == 0 or len(data) != count:
         raise ReplyError(f"the reply holds {len(data)} embeddings for {count} texts", retryable=False)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or not norms.all():
-        raise ReplyError("the reply holds a vector without a direction", retryable=False)
+        raise ReplyError("the reply holds a vector of length 0 or with a value that is not finite", retryable=False)
     unit: Vectors = vectors / norms
     return unit
 

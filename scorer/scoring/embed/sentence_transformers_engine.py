@@ -1,4 +1,7 @@
-"""sentence-transformers on torch (extra ``scorer``): what every other engine is held against; any of its models."""
+"""The reference engine: sentence-transformers on torch (extra ``scorer``). Runs any of its models.
+
+The tests compare the other engines with this one.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,12 @@ from scorer.scoring.embed.token_estimate import approximate_spans
 from scorer.scoring.embed.valid_unicode import well_formed
 from scorer.scoring.embed.vocabulary_coverage import VocabularyCoverage
 
-_DEFAULT_TOKENS = 256  # where neither model nor tokenizer says how much it reads
+_DEFAULT_TOKENS = 256  # if the model does not say how many tokens it reads
 
 
 class ReferenceEmbedder:
+    """Encodes with SentenceTransformer."""
+
     def __init__(self, section: EmbedderSection) -> None:
         """Raises DependencyError without the extra, ConfigError for a model that cannot be loaded."""
         try:
@@ -43,7 +48,7 @@ class ReferenceEmbedder:
         self._coverage = VocabularyCoverage(fast) if fast is not None else None
 
     def covers(self, text: str) -> bool:
-        """As its tokenizer tells, where that can be looked into."""
+        """Whether the vocabulary covers the text; True if the tokenizer does not show its vocabulary."""
         return self._coverage is None or self._coverage.covers(text)
 
     def spans(self, text: str) -> Sequence[Span]:

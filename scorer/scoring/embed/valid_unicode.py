@@ -1,10 +1,10 @@
-"""Text that can be UTF-8. JSON can carry half a surrogate pair; tokenizers and servers cannot take one."""
+"""Make text encodable as UTF-8. JSON may contain lone surrogates, which tokenizers and servers reject."""
 
 from __future__ import annotations
 
 
 def well_formed(text: str) -> str:
-    """Lone surrogates replaced by U+FFFD; all characters keep their places."""
+    """Replace lone surrogates by U+FFFD. All characters keep their positions."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Texts that were embedded lately, so that equal ones cost a hash (2 µs) instead of a run of the model (10 ms)."""
+"""A cache of recently embedded texts: a repeated text costs a hash (2 µs) instead of a run of the model (10 ms)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ DEFAULT_ROWS = 8192  # 12 MB at 384 dimensions
 
 
 def text_key(text: str) -> bytes:
-    """Sixteen bytes of blake2b; lone surrogates, which JSON can carry, count as themselves."""
+    """Return 16 bytes of blake2b. Lone surrogates, which JSON may contain, are hashed as they are."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class VectorCache:
-    """Least recently used first out; bounded by rows, since a long text has many."""
+    """An LRU cache. Its bound counts rows, because a long text has many."""
 
     def __init__(self, max_rows: int = DEFAULT_ROWS) -> None:
         self.max_rows = max_rows
@@ -35,10 +35,10 @@ class VectorCache:
         return found
 
     def put(self, key: bytes, vectors: Vectors) -> None:
-        """Keep ``vectors`` (the caller no longer changes them), unless they alone exceed the bound."""
+        """Store ``vectors``, unless they alone exceed the bound. The caller must not change them afterwards."""
         if len(vectors) > self.max_rows or key in self._vectors:
             return
         self._vectors[key] = vectors
-        self.rows += max(1, len(vectors))  # a text that cannot be read has none
+        self.rows += max(1, len(vectors))  # a text that the vocabulary does not cover has no rows, but counts as one
         while self.rows > self.max_rows:
             self.rows -= max(1, len(self._vectors.popitem(last=False)[1]))

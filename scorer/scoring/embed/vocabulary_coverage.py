@@ -1,7 +1,7 @@
-"""Whether a model can read a text: by its vocabulary, not by what it says about itself.
+"""Decide from a model's vocabulary whether the model can read a text.
 
-A model takes any text and gives a vector. Where it knows the letters of a script only one by one, or not at all (then
-whole words become one and the same unknown piece), texts that have nothing in common get cosines of 0.6 to 1.0.
+A model returns a vector for any text. If its vocabulary has the letters of a script only one by one, or not at all
+(each word then becomes the unknown token), unrelated texts of that script get cosines of 0.6 to 1.0.
 
 See ADR 0124.
 """
@@ -19,44 +19,45 @@ from scorer.scoring.embed.valid_unicode import well_formed
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-UNCOVERED_SHARE = 0.3  # of the letters: from here on the vector says more about the script than about the text
-_PIECES = 200  # of two letters and more, from which on a script is learnt (English BERT: 26,000 Latin, 8 Cyrillic)
-_IDEOGRAPHS = 3_000  # each is a piece of its own; a newspaper needs so many (English BERT has 488)
-_LONGEST_WORD = 100  # longer ones are one unknown piece to a WordPiece model
+UNCOVERED_SHARE = 0.3  # of the letters; above it, a vector depends more on the script than on the text
+# A script is covered if the vocabulary has this many tokens of several letters, or this many ideographs, of it.
+_PIECES = 200  # English BERT has 26,000 Latin tokens and 8 Cyrillic ones
+_IDEOGRAPHS = 3_000  # each is a token of its own; a newspaper needs so many (English BERT has 488)
+_LONGEST_WORD = 100  # a WordPiece model makes a longer word one unknown token
 _FOREIGN = re.compile("[\u0370-\u1dff\u2c00-\ud7ff\uf900-\uffff\U00010000-\U0003ffff]")
 
 
 class VocabularyCoverage:
-    """What one tokenizer can read. The vocabulary is looked through at the first text that needs it, in 30 ms."""
+    """The scripts that a tokenizer's vocabulary covers, counted at the first text that needs them (30 ms)."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        # Bytes as pieces say nothing about scripts: such a model is taken at its word.
+        # Byte tokens show nothing about scripts, so a byte-level model counts as covering every text.
         self._by_pieces = type(tokenizer.model).__name__ in ("WordPiece", "Unigram")
         unknown = getattr(tokenizer.model, "unk_token", None) or "<unk>"
         self._unknown = tokenizer.token_to_id(unknown)
 
     def covers(self, text: str) -> bool:
-        """Whether more than a few of the text's letters mean something to the model. 5 µs for a Latin text."""
+        """Whether less than UNCOVERED_SHARE of the text's letters are uncovered. Takes 5 µs for a Latin text."""
         if not self._by_pieces or (_FOREIGN.search(text) is None and not _has_long_words(text)):
             return True
         return self._uncovered_share(well_formed(text)) < UNCOVERED_SHARE
 
     def _uncovered_share(self, text: str) -> float:
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
-        letters = unread = 0
+        letters = uncovered = 0
         for piece, (start, end) in zip(encoded.ids, encoded.offsets, strict=True):
             found = [char for char in text[start:end] if char.isalpha()]
             letters += len(found)
             if piece == self._unknown:
-                unread += len(found)
+                uncovered += len(found)
             else:
-                unread += sum(script_of(char) not in self._scripts for char in found)
-        return unread / letters if letters else 0.0
+                uncovered += sum(script_of(char) not in self._scripts for char in found)
+        return uncovered / letters if letters else 0.0
 
     @cached_property
     def _scripts(self) -> frozenset[str]:
-        """The scripts that the vocabulary knows in pieces of more than one letter (ideographs: one by one)."""
+        """The scripts for which the vocabulary has enough tokens of several letters (ideographs count one by one)."""
         counts: Counter[str] = Counter()
         for token in self._tokenizer.get_vocab():
             piece = token.removeprefix("##").removeprefix("▁")
@@ -74,6 +75,6 @@ def _has_long_words(text: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def script_of(char: str) -> str:
-    """The first word of the character's Unicode name: LATIN, CYRILLIC, CJK, HANGUL, THAI …; kana are one script."""
+    """Return the first word of the character's Unicode name (LATIN, CYRILLIC, CJK, …). Both kana are "KANA"."""
     name = unicodedata.name(char, "").partition(" ")[0].partition("-")[0]
     return "KANA" if name in ("HIRAGANA", "KATAKANA") else name

@@ -1,4 +1,4 @@
-"""Word pieces for the engines that run a graph themselves, and batches of texts of like length."""
+"""Tokenize texts and run a graph in batches of similar length, for the engines that run the graph themselves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Ids = NDArray[np.int64]
 Run = Callable[[Ids, Ids], Vectors]
 """(input_ids, attention_mask), each [batch, tokens] → vectors [batch, dimensions]."""
 
-RUN_TOKENS = 20  # a run of the model costs about as much as so many tokens more, whatever else it holds
+RUN_TOKENS = 20  # each run of the model has a fixed cost, about that of 20 tokens
 
 
 class WordPieces:
@@ -45,13 +45,13 @@ class WordPieces:
         return spans
 
     def ids(self, text: str) -> list[int]:
-        """[CLS] … [SEP], cut to what the model reads."""
+        """Return the token ids [CLS] … [SEP], cut to the length that the model reads."""
         ids: list[int] = self._tokenizer.encode(well_formed(text)).ids
         return ids if len(ids) <= self._max_ids else [*ids[: self._max_ids - 1], ids[-1]]
 
 
 def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Indices in groups of at most ``size``, sorted by length, with no more padding in a group than a run costs."""
+    """Yield the indices in groups of at most ``size``, sorted by length, with at most RUN_TOKENS padding a group."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     group: list[int] = []
     padding = 0
@@ -67,9 +67,9 @@ def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
 
 
 def run_batches(run: Run, ids: Sequence[Sequence[int]], size: int, dimensions: int, step: int = 1) -> Vectors:
-    """``run`` over all of ``ids`` in sorted batches; rows in the order of ``ids``.
+    """Call ``run`` on all of ``ids`` in batches, and return the vectors in the order of ``ids``.
 
-    ``step``: lengths are padded to a multiple of it, but never beyond the longest of ``ids``.
+    Lengths are padded to a multiple of ``step``, but not beyond the longest of ``ids``.
     """
     vectors = np.empty((len(ids), dimensions), np.float32)
     longest = max(map(len, ids), default=0)

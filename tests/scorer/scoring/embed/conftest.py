@@ -1,4 +1,4 @@
-"""An engine that needs no model, the real ones loaded once, and sample texts."""
+"""Fixtures: an embedder without a model, the ONNX engine loaded once, and sample texts."""
 
 from __future__ import annotations
 

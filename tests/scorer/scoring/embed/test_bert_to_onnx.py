@@ -44,7 +44,7 @@ def small_model(folder, pooling="mean", prefix="", drop=""):
 
 @pytest.mark.parametrize("pooling", ["mean_tokens", "cls_token"])
 @pytest.mark.parametrize("prefix", ["", "bert."])
-def test_any_bert_encoder_gives_unit_vectors_of_its_own_size(tmp_path, pooling, prefix):
+def test_the_graph_of_a_bert_encoder_returns_unit_vectors_of_its_hidden_size(tmp_path, pooling, prefix):
     (tmp_path / "m").mkdir()
     embedder = OnnxEmbedder(small_model(tmp_path / "m", pooling, prefix), tmp_path / "cache")
     vectors = embedder.embed(["one", "another text"])
@@ -67,7 +67,7 @@ def test_a_missing_tensor_is_named(tmp_path):
         OnnxEmbedder(section, tmp_path / "cache")
 
 
-def test_weights_that_are_no_safetensors_are_refused(tmp_path):
+def test_an_invalid_weights_file_is_refused(tmp_path):
     (tmp_path / "m").mkdir()
     section = small_model(tmp_path / "m", "mean_tokens")
     (tmp_path / "m" / "model.safetensors").write_bytes(b"not weights at all")
@@ -75,7 +75,7 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path):
         OnnxEmbedder(section, tmp_path / "cache")
 
 
-def test_a_tokenizer_that_is_none_is_refused(tmp_path):
+def test_an_invalid_tokenizer_file_is_refused(tmp_path):
     (tmp_path / "m").mkdir()
     section = small_model(tmp_path / "m", "mean_tokens")
     (tmp_path / "m" / "tokenizer.json").write_text("{}")

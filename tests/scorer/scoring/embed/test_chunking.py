@@ -16,7 +16,7 @@ def chunks(text: str, limit: int) -> list[str]:
     return [text[a:b] for a, b in chunk_spans(text, tokens(text), limit)]
 
 
-def test_a_short_text_is_one_chunk_as_it_stands():
+def test_a_short_text_is_one_unchanged_chunk():
     assert chunks("  one two  ", 5) == ["  one two  "]
 
 
@@ -24,26 +24,26 @@ def test_a_text_without_tokens_is_one_chunk():
     assert chunk_spans("", [], 5) == [(0, 0)]
 
 
-def test_a_paragraph_is_a_better_place_to_cut_than_a_sentence():
+def test_a_cut_between_paragraphs_is_preferred_to_one_between_sentences():
     text = "a b c. d e\n\nf g h. i j k"
     assert chunks(text, 8) == ["a b c. d e", "f g h. i j k"]
 
 
-def test_a_sentence_is_a_better_place_to_cut_than_a_word():
+def test_a_cut_between_sentences_is_preferred_to_one_between_words():
     assert chunks("a b c d. e f g h i", 7) == ["a b c d.", "e f g h i"]
 
 
-def test_a_quote_after_the_full_stop_belongs_to_its_sentence():
+def test_a_closing_quote_belongs_to_its_sentence():
     assert chunks('a b "c d." e f g h', 8) == ['a b "c d."', "e f g h"]
 
 
-def test_a_word_is_not_cut_where_a_gap_is_near():
+def test_a_word_is_not_cut_if_a_gap_is_near():
     pieces = [(0, 2), (3, 5), (5, 7), (7, 9), (10, 12), (13, 15)]
     spans = chunk_spans("aa bbccdd ee ff", pieces, 4)
     assert spans == [(0, 9), (10, 15)]
 
 
-def test_the_last_chunk_is_not_a_few_left_over_words():
+def test_the_last_chunk_is_about_as_long_as_the_others():
     lengths = [len(c.split()) for c in chunks(" ".join(["word"] * 255), 254)]
     assert min(lengths) > 60
 

@@ -1,4 +1,4 @@
-"""Each engine against the reference, within the drift that docs/reference/embedding.md promises."""
+"""Each engine compared with the reference engine, within the drift that docs/reference/embedding.md states."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_openvino_agrees_with_the_reference_to_a_hundredth(openvino, reference, 
 
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino", "reference"])
-def test_every_engine_keeps_the_contract(engine, request, samples):
+def test_every_engine_keeps_the_protocols_promises(engine, request, samples):
     embedder = request.getfixturevalue(engine)
     vectors = embedder.embed(samples)
     assert vectors.shape == (len(samples), embedder.dimensions) == (len(samples), 384)
@@ -54,13 +54,13 @@ def test_engines_cut_a_text_into_the_same_chunks(onnx, reference, samples):
     assert [onnx.spans(text) for text in samples] == [reference.spans(text) for text in samples]
 
 
-def test_a_vector_does_not_depend_on_what_else_is_in_the_batch(onnx, samples):
+def test_a_vector_does_not_depend_on_the_other_texts_of_the_batch(onnx, samples):
     together = onnx.embed(samples)
     alone = np.concatenate([onnx.embed([text]) for text in samples])
     assert np.abs(together - alone).max() < 1e-5
 
 
-def test_the_end_of_a_long_text_is_seen(onnx):
+def test_a_change_at_the_end_of_a_long_text_changes_its_vectors(onnx):
     body = "The committee met and discussed the budget for the coming year. " * 60
     kept, changed = embed_texts(onnx, [body, body + "Bananas are yellow and monkeys eat them in the jungle. " * 10])
     assert len(changed) > 2
@@ -74,7 +74,7 @@ def test_an_unknown_model_is_refused_by_every_local_engine():
 
 
 @pytest.mark.parametrize(("engine", "module"), [("openvino", "openvino"), ("sentence-transformers", "torch")])
-def test_an_engine_that_is_not_installed_says_which_extra_has_it(engine, module):
+def test_the_error_for_a_missing_engine_names_the_extra_to_install(engine, module):
     code = f"""
 import sys
 sys.modules[{module!r}] = sys.modules["sentence_transformers"] = sys.modules["openvino"] = None

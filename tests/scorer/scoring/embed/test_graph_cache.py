@@ -19,7 +19,7 @@ def writes(text: str, calls: list[str]):
     return build
 
 
-def test_what_was_built_once_is_not_built_again(tmp_path):
+def test_a_cached_graph_is_not_built_again(tmp_path):
     calls: list[str] = []
     for text in ("one", "two"):
         with cached_graph("key", writes(text, calls), tmp_path / "cache") as place:
@@ -27,12 +27,12 @@ def test_what_was_built_once_is_not_built_again(tmp_path):
     assert calls == ["one"]
 
 
-def test_the_cache_is_this_users_alone(tmp_path):
+def test_only_this_user_may_access_the_cache(tmp_path):
     with cached_graph("key", writes("x", []), tmp_path / "cache") as place:
         assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
 
 
-def test_a_directory_that_others_may_write_to_is_not_trusted(tmp_path):
+def test_a_directory_that_other_users_may_write_to_is_not_used(tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
@@ -43,7 +43,7 @@ def test_a_directory_that_others_may_write_to_is_not_trusted(tmp_path):
     assert list(shared.iterdir()) == []
 
 
-def test_processes_that_build_at_once_end_with_one_complete_directory(tmp_path):
+def test_concurrent_builds_leave_one_complete_directory(tmp_path):
     gate = threading.Barrier(4)
     seen: list[str] = []
 
@@ -64,7 +64,7 @@ def test_processes_that_build_at_once_end_with_one_complete_directory(tmp_path):
     assert [p.name for p in (tmp_path / "cache").iterdir()] == ["key"]
 
 
-def test_a_build_that_fails_leaves_nothing_behind(tmp_path):
+def test_a_failed_build_leaves_no_files(tmp_path):
     def build(folder: Path) -> None:
         (folder / "half").write_text("x")
         raise ValueError("unfit")
@@ -74,7 +74,7 @@ def test_a_build_that_fails_leaves_nothing_behind(tmp_path):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_what_a_killed_build_left_is_swept_after_an_hour(tmp_path):
+def test_files_of_a_killed_build_are_deleted_after_an_hour(tmp_path):
     cache = tmp_path / "cache"
     cache.mkdir(mode=0o700)
     old, young = cache / ".building-old", cache / ".building-young"
@@ -92,7 +92,7 @@ def settled(path: Path, text: str, age: float = 60.0) -> Path:
     return path
 
 
-def test_what_was_found_of_a_file_is_remembered_until_the_file_changes(tmp_path):
+def test_a_result_is_cached_until_the_file_changes(tmp_path):
     calls: list[Path] = []
 
     def find(path: Path) -> str:
@@ -105,13 +105,13 @@ def test_what_was_found_of_a_file_is_remembered_until_the_file_changes(tmp_path)
     assert cached_by_stat(settled(file, "two", age=30.0), find, cache) == "two"
 
 
-def test_of_a_file_that_may_still_change_nothing_is_remembered(tmp_path):
+def test_the_result_of_a_file_changed_just_now_is_not_cached(tmp_path):
     file, cache = settled(tmp_path / "file", "one", age=0.0), tmp_path / "cache"
     assert cached_by_stat(file, Path.read_text, cache) == "one"
     assert cached_by_stat(settled(file, "two", age=0.0), Path.read_text, cache) == "two"
 
 
-def test_without_a_private_cache_it_is_found_each_time(tmp_path):
+def test_without_a_private_cache_the_result_is_computed_each_time(tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)

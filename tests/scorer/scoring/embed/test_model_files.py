@@ -34,8 +34,8 @@ def test_a_directory_is_found_by_its_path(folder):
 
 
 @pytest.mark.parametrize("name", ["no-such-model", "numpy", "../x", "", "a/b", "os.path"])
-def test_what_is_no_model_is_refused_with_what_would_be_one(name):
-    with pytest.raises(ConfigError, match=r"scorer\.embedder\.model: .* is no model here \(allowed: "):
+def test_an_unknown_model_is_refused_with_the_allowed_values(name):
+    with pytest.raises(ConfigError, match=r"scorer\.embedder\.model: no model .* found \(allowed: "):
         require_model(name)
 
 
@@ -44,7 +44,7 @@ def test_the_shape_of_minilm_is_read():
     assert (shape.layers, shape.hidden, shape.heads, shape.pooling, shape.max_tokens) == (6, 384, 12, "mean", 254)
 
 
-def test_without_a_limit_of_its_own_a_model_reads_as_far_as_it_has_positions(folder):
+def test_without_a_configured_limit_a_model_reads_as_many_tokens_as_it_has_positions(folder):
     assert read_shape(folder).max_tokens == 62
 
 
@@ -56,13 +56,13 @@ def test_without_a_limit_of_its_own_a_model_reads_as_far_as_it_has_positions(fol
         ({"num_hidden_layers": None}, "cannot be used"),
     ],
 )
-def test_another_kind_of_model_is_refused_by_name(folder, change, said):
+def test_an_unsupported_kind_of_model_is_refused_by_name(folder, change, said):
     (folder / "config.json").write_text(json.dumps(BERT | change))
     with pytest.raises(ConfigError, match=said):
         read_shape(folder)
 
 
-def test_a_pooling_that_the_graph_has_not_is_refused(folder):
+def test_an_unsupported_pooling_is_refused(folder):
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_max_tokens": true}')
     with pytest.raises(ConfigError, match="pooling_mode_max_tokens"):

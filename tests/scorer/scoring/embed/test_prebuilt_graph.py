@@ -29,14 +29,14 @@ def test_a_prepared_model_gives_the_same_vectors(prepared: Path, tmp_path: Path)
     assert np.array_equal(ours.embed(TEXTS), original.embed(TEXTS))
 
 
-def test_it_is_used_where_it_is_and_nothing_is_written(prepared: Path, tmp_path: Path) -> None:
+def test_a_prepared_model_is_used_in_place_and_nothing_is_written(prepared: Path, tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in prepared.rglob("*")}
     OnnxEmbedder(EmbedderSection(model=str(prepared)), cache=tmp_path / "cache").embed(TEXTS)
     assert not (tmp_path / "cache").exists()
     assert {path: path.stat().st_mtime_ns for path in prepared.rglob("*")} == before
 
 
-def test_it_needs_neither_the_original_weights_nor_what_reads_them(prepared: Path) -> None:
+def test_a_prepared_model_needs_neither_safetensors_nor_onnx(prepared: Path) -> None:
     assert not (prepared / "model.safetensors").exists()
     code = (
         "import sys; sys.modules.update(onnx=None, safetensors=None)\n"
@@ -62,10 +62,10 @@ def test_a_model_below_the_prefix_is_found_by_its_name(prepared: Path, tmp_path:
     assert find_model("own-model") is None
 
 
-def test_the_command_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:
+def test_an_error_of_the_command_is_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scorer.scoring.embed.prebuilt_graph", "no-such-model", str(tmp_path / "new")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert "'no-such-model' is no model here" in done.stderr
+    assert "no model 'no-such-model' found" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "new").exists()

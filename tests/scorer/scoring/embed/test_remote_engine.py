@@ -17,7 +17,7 @@ from scorer.scoring.embed.remote_engine import RemoteEmbedder, ReplyError, read_
 
 
 class Server:
-    """An embeddings endpoint that answers with a script of statuses, then well."""
+    """An embeddings server that replies with the listed statuses first and then successfully."""
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
@@ -61,7 +61,7 @@ def server():
 
 
 class Time:
-    """A clock that pauses move."""
+    """A clock that only advances during pauses."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -85,7 +85,7 @@ def engine(server, time, **settings) -> RemoteEmbedder:
     return RemoteEmbedder(section, pause=time.pause, clock=time.clock)
 
 
-def test_texts_go_out_in_batches_and_vectors_come_back_as_units_in_order(server, time):
+def test_texts_are_sent_in_batches_and_unit_vectors_are_returned_in_order(server, time):
     server.shuffled = True
     vectors = engine(server, time, batch=2).embed(["a", "bb", "ccc"])
     assert [r["input"] for r in server.requests] == [["a", "bb"], ["ccc"]]
@@ -94,34 +94,34 @@ def test_texts_go_out_in_batches_and_vectors_come_back_as_units_in_order(server,
     assert vectors.dtype == np.float32
 
 
-def test_a_server_that_is_busy_is_asked_again_with_growing_pauses(server, time):
+def test_requests_to_an_overloaded_server_are_repeated_with_growing_pauses(server, time):
     server.statuses = [503, 429, 500]
     assert engine(server, time).embed(["a"]).shape == (1, 2)
     assert len(time.pauses) == 3
     assert time.pauses[0] <= 0.2 < time.pauses[2] <= 0.8
 
 
-def test_a_server_that_says_how_long_to_wait_is_believed(server, time):
+def test_the_pause_is_the_servers_retry_after(server, time):
     server.statuses, server.headers = [429], {"retry-after": "3"}
     engine(server, time).embed(["a"])
     assert time.pauses == [3.0]
 
 
-def test_a_dead_server_is_given_up_after_twice_the_timeout_and_named(server, time):
+def test_a_failing_server_is_unreachable_after_twice_the_timeout_and_named_in_the_error(server, time):
     server.statuses = [503] * 100
     with pytest.raises(UnreachableError, match=rf"scorer\.embedder\.url: {server.url}/v1/embeddings: HTTP 503"):
         engine(server, time).embed(["a"])
     assert 5 < time.now <= 10
 
 
-def test_nobody_listening_is_unreachable(time):
+def test_a_refused_connection_is_unreachable(time):
     section = EmbedderSection(engine="remote", url="http://127.0.0.1:1", model="m", timeout=1)
     with pytest.raises(UnreachableError, match="refused"):
         RemoteEmbedder(section, pause=time.pause, clock=time.clock).embed(["a"])
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413])
-def test_a_refusal_is_not_repeated(server, time, status):
+def test_a_rejected_request_is_not_repeated(server, time, status):
     server.statuses = [status]
     with pytest.raises(UnreachableError, match=f"HTTP {status}"):
         engine(server, time).embed(["a"])
@@ -136,12 +136,12 @@ def test_the_credential_does_not_follow_a_redirect(server, time, tmp_path):
     assert server.credentials == ["Bearer s3cret"]
 
 
-def test_an_empty_text_and_a_lone_surrogate_are_sent_as_what_servers_accept(server, time):
+def test_an_empty_text_and_a_lone_surrogate_are_replaced_by_text_that_servers_accept(server, time):
     engine(server, time).embed(["", "\ud800"])
     assert server.requests[0]["input"] == [" ", "\ufffd"]
 
 
-def test_long_texts_are_chunked_by_an_estimate_on_the_safe_side(server, time):
+def test_long_texts_are_chunked_by_a_high_token_estimate(server, time):
     (vectors,) = embed_texts(engine(server, time), ["internationalisation " * 200])
     assert len(vectors) == 4
     assert server.requests[0]["input"][0].endswith("internationalisation")
@@ -153,7 +153,7 @@ def test_long_texts_are_chunked_by_an_estimate_on_the_safe_side(server, time):
      b'{"data": [{"index": 9, "embedding": [1]}]}', b'{"data": [{"embedding": ["x"]}]}', b'{"data": []}',
      b'{"data": [{"embedding": [1]}, {"index": 0, "embedding": [1]}]}', b'{"data": [{"embedding": [NaN, 1]}]}'],
 )  # fmt: skip
-def test_a_reply_of_another_form_is_an_error_of_the_server(reply):
+def test_a_malformed_reply_is_a_reply_error(reply):
     with pytest.raises(ReplyError, match="reply"):
         read_reply(reply, 1)
 
@@ -166,6 +166,6 @@ json_values = st.recursive(
 
 
 @given(json_values | st.fixed_dictionaries({"data": json_values}), st.integers(1, 3))
-def test_no_reply_breaks_the_reader(value, count):
+def test_any_json_reply_gives_vectors_or_a_reply_error(value, count):
     with contextlib.suppress(ReplyError):
         assert read_reply(json.dumps(value).encode(), count).shape[0] == count

@@ -13,13 +13,13 @@ def test_equal_texts_are_embedded_once(words):
     assert a.shape == b.shape == (1, 8)
 
 
-def test_a_long_text_gives_a_row_for_each_chunk_in_order(words):
+def test_a_long_text_has_one_row_for_each_chunk_in_order(words):
     (vectors,) = embed_texts(words, ["a b c. d e f. g h i."])
     assert words.calls == [["a b c.", "d e f. g h i."]] or len(words.calls[0]) == 2
     assert np.array_equal(vectors, words.embed(words.calls[0]))
 
 
-def test_a_text_seen_before_needs_no_engine(words):
+def test_a_cached_text_is_not_embedded_again(words):
     cache = VectorCache()
     (first,) = embed_texts(words, ["x"], cache)
     (second,) = embed_texts(words, ["x"], cache)
@@ -28,12 +28,12 @@ def test_a_text_seen_before_needs_no_engine(words):
     assert cache.hits == 1
 
 
-def test_no_texts_need_no_engine(words):
+def test_without_texts_the_engine_is_not_called(words):
     assert embed_texts(words, []) == []
     assert words.calls == []
 
 
-def test_an_engine_that_fails_leaves_the_cache_as_it_was(words):
+def test_an_engine_error_leaves_the_cache_unchanged(words):
     class Broken(type(words)):
         def embed(self, texts):
             raise RuntimeError

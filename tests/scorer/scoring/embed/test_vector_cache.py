@@ -9,7 +9,7 @@ def rows(count: int) -> np.ndarray:
     return np.ones((count, 2), np.float32)
 
 
-def test_the_text_least_recently_used_goes_first():
+def test_the_least_recently_used_text_is_evicted_first():
     cache = VectorCache(max_rows=2)
     cache.put(b"a", rows(1))
     cache.put(b"b", rows(1))
@@ -20,7 +20,7 @@ def test_the_text_least_recently_used_goes_first():
     assert cache.get(b"c") is not None
 
 
-def test_the_bound_counts_rows_not_texts():
+def test_the_bound_counts_rows_rather_than_texts():
     cache = VectorCache(max_rows=4)
     for key in (b"a", b"b", b"c"):
         cache.put(key, rows(2))
@@ -28,7 +28,7 @@ def test_the_bound_counts_rows_not_texts():
     assert cache.get(b"a") is None
 
 
-def test_a_text_larger_than_the_cache_is_not_kept_and_evicts_nothing():
+def test_a_text_larger_than_the_cache_is_not_stored_and_evicts_nothing():
     cache = VectorCache(max_rows=2)
     cache.put(b"a", rows(1))
     cache.put(b"big", rows(3))
@@ -44,5 +44,5 @@ def test_hits_and_misses_are_counted():
     assert (cache.hits, cache.misses) == (1, 1)
 
 
-def test_texts_that_are_not_utf8_have_keys_of_their_own():
+def test_different_lone_surrogates_have_different_keys():
     assert text_key("\ud800") != text_key("\ud801")

@@ -22,7 +22,7 @@ def minilm() -> Embedder:
         "Great 👍👍 🎉 — “quoted” …", "See https://example.com/" + "a/b-" * 60, "The Chinese word for cat is 猫 (māo).",
     ],
 )  # fmt: skip
-def test_an_english_model_reads_latin_letters(text: str, minilm: Embedder) -> None:
+def test_an_english_vocabulary_covers_latin_letters(text: str, minilm: Embedder) -> None:
     assert isinstance(minilm, VocabularyAwareEmbedder)
     assert minilm.covers(text)
 
@@ -35,12 +35,12 @@ def test_an_english_model_reads_latin_letters(text: str, minilm: Embedder) -> No
         "\ud800Москва",
     ],
 )  # fmt: skip
-def test_an_english_model_reads_no_other_script_and_no_endless_word(text: str, minilm: Embedder) -> None:
+def test_an_english_vocabulary_covers_no_other_script_and_no_very_long_word(text: str, minilm: Embedder) -> None:
     assert isinstance(minilm, VocabularyAwareEmbedder)
     assert not minilm.covers(text)
 
 
-def test_what_is_not_read_has_no_rows_and_is_remembered_as_such(minilm: Embedder) -> None:
+def test_an_uncovered_text_has_no_rows_and_is_cached(minilm: Embedder) -> None:
     cache = VectorCache()
     read, unread = embed_texts(minilm, ["A cat.", "Кошка."], cache)
     assert (read.shape, unread.shape) == ((1, 384), (0, 384))
@@ -55,7 +55,7 @@ def vocabulary(*words: str) -> Tokenizer:
     return tokenizer
 
 
-def test_a_multilingual_vocabulary_reads_what_it_was_made_for() -> None:
+def test_a_vocabulary_covers_the_scripts_with_enough_tokens() -> None:
     syllables = [a + b for a in "бвгджзклмнпрстфхцчшщ" for b in "аеиоуыэюя"]
     ideographs = [chr(0x4E00 + i) for i in range(4000)]
     russian, chinese = VocabularyCoverage(vocabulary(*syllables, "ба")), VocabularyCoverage(vocabulary(*ideographs))
@@ -67,5 +67,5 @@ def test_a_multilingual_vocabulary_reads_what_it_was_made_for() -> None:
     assert not chinese.covers("ба")
 
 
-def test_a_model_whose_pieces_are_bytes_is_taken_at_its_word() -> None:
+def test_a_byte_level_vocabulary_covers_every_text() -> None:
     assert VocabularyCoverage(Tokenizer(models.BPE())).covers("Москва")

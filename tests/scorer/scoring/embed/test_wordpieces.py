@@ -8,7 +8,7 @@ from scorer.scoring.embed.wordpieces import RUN_TOKENS, batches, run_batches
 
 
 @given(st.lists(st.integers(1, 300), max_size=50), st.integers(1, 8))
-def test_batches_hold_every_index_once_and_like_lengths_together(lengths, size):
+def test_batches_contain_every_index_once_and_are_sorted_by_length(lengths, size):
     groups = list(batches(lengths, size))
     assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
     assert all(len(group) <= size for group in groups)
@@ -16,14 +16,14 @@ def test_batches_hold_every_index_once_and_like_lengths_together(lengths, size):
     assert flat == sorted(flat)
 
 
-def test_rows_come_back_in_the_order_asked():
+def test_rows_are_returned_in_the_order_of_the_texts():
     def run(ids, mask):
         return (ids * mask).sum(axis=1, keepdims=True).astype(np.float32)
 
     assert run_batches(run, [[5, 5, 5], [1], [2, 2]], 2, 1).ravel().tolist() == [15, 1, 4]
 
 
-def test_offsets_name_characters_whatever_the_script(onnx):
+def test_spans_count_characters_in_every_script(onnx):
     text = "naïve 博物館 \ud800 🙂 end"
     found = [text[a:b] for a, b in onnx.spans(text)]
     assert found[:4] == ["naïve", "博", "物", "館"]
@@ -31,12 +31,12 @@ def test_offsets_name_characters_whatever_the_script(onnx):
 
 
 @given(st.lists(st.integers(1, 300), max_size=50), st.integers(1, 8))
-def test_a_batch_is_never_padded_by_more_than_a_run_costs(lengths, size):
+def test_the_padding_of_a_batch_is_bounded(lengths, size):
     for group in batches(lengths, size):
         assert sum(max(lengths[i] for i in group) - lengths[i] for i in group) <= RUN_TOKENS
 
 
-def test_lengths_are_padded_to_the_step_but_not_beyond_what_the_model_reads():
+def test_lengths_are_padded_to_the_step_but_not_beyond_the_longest_text():
     seen = []
 
     def run(ids, mask):
