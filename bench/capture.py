@@ -34,7 +34,7 @@ from extproc.worker import ExtprocWorker, WorkerAddresses, stop_on_signals
 from glidepath import keys
 from glidepath.config import Config, parse_config
 from glidepath_ops.local.child_process import Child, answers, free_ports
-from glidepath_ops.local.servers import start_redis
+from glidepath_ops.local.redis_and_envoy import start_redis
 
 PATH = "/v1/chat/completions"
 FILTER = "envoy.filters.http.ext_proc"

@@ -23,8 +23,8 @@ import yaml
 from bench.openloop import WARM_UP
 from glidepath.config import Config
 from glidepath_ops.local.child_process import Child, answers, free_ports
-from glidepath_ops.local.process_list import our_services
-from glidepath_ops.local.stack import Service, Stack, envoy_service, redis_service
+from glidepath_ops.local.services import Service, envoy_service, our_services, redis_service
+from glidepath_ops.local.stack import Stack
 
 ARMS = ("envoy", "mirror", "glidepath")
 TYPE = "type.googleapis.com/envoy."

@@ -35,13 +35,13 @@ from glidepath.redisio import RedisClient, connect
 from glidepath.wire import decode_outcomes
 from glidepath_ops.demo.backend_processes import backend_services
 from glidepath_ops.demo.client_load import Clients, Profile
-from glidepath_ops.demo.injected_faults import Fault
-from glidepath_ops.demo.observer import Seen, Watcher
-from glidepath_ops.demo.scenario import WORKLOAD, Plan, Ports, demo_config
+from glidepath_ops.demo.demo_settings import WORKLOAD, DemoPlan, Ports, demo_config
+from glidepath_ops.demo.demo_state import DemoState, StateReader
+from glidepath_ops.demo.injected_faults import InjectedFault
 from glidepath_ops.demo.written_answers import texts
 from glidepath_ops.local.child_process import free_ports
-from glidepath_ops.local.process_list import our_services
-from glidepath_ops.local.stack import Stack, redis_service
+from glidepath_ops.local.services import our_services, redis_service
+from glidepath_ops.local.stack import Stack
 from scorer.steering.evidence import Evidence
 
 SHARE = 50
@@ -74,8 +74,8 @@ def peer_seconds(phase_s: float, checks: int) -> float:
     return (PEER_INTERVAL_S - phase_s) + (checks - 1) * PEER_INTERVAL_S
 
 
-def bench_config(ports: Ports, folder: Path) -> tuple[Plan, Config]:
-    plan = Plan(
+def bench_config(ports: Ports, folder: Path) -> tuple[DemoPlan, Config]:
+    plan = DemoPlan(
         profile=Profile(rate=100, prompts=tuple(text.prompt for text in texts())),
         ramp={"steps": [SHARE, 100], "hold": "48h", "min_samples": 200},
         gates={"quality": {"min_agreement": 0.5}, "errors": {"max_increase": "0.5%"}},
@@ -95,7 +95,7 @@ def bench_config(ports: Ports, folder: Path) -> tuple[Plan, Config]:
 class Bench:
     """The running system and its clients."""
 
-    def __init__(self, redis: RedisClient, watcher: Watcher, workload: Workload) -> None:
+    def __init__(self, redis: RedisClient, watcher: StateReader, workload: Workload) -> None:
         self.workload, self.redis, self.watcher = workload, redis, watcher
         self.keys = WorkloadKeys(WORKLOAD)
         self.began_ms = time.time() * 1000
@@ -103,12 +103,12 @@ class Bench:
     async def order(self, kind: CommandKind, **options: Any) -> None:
         await self.redis.xadd(self.keys.commands, {"c": to_json(Command(kind, "bench", **options))})
 
-    async def until(self, condition: Callable[[Seen], bool], seconds: float = 30) -> Seen:
+    async def until(self, condition: Callable[[DemoState], bool], seconds: float = 30) -> DemoState:
         async with asyncio.timeout(seconds):
             return await self.watcher.until(condition)
 
     async def trial(self, rng: random.Random) -> Trial:
-        await self.watcher.put_fault(Fault.NONE)
+        await self.watcher.put_fault(InjectedFault.NONE)
         await self.until(lambda seen: seen.phase in (Phase.SHADOW, Phase.COOLING_DOWN))
         if self.watcher.seen.phase == Phase.COOLING_DOWN:
             await self.order(CommandKind.RETRY, force=True)
@@ -117,7 +117,7 @@ class Bench:
         await self.until(lambda seen: seen.phase == Phase.BAKING and seen.percent == SHARE)
         await asyncio.sleep(3 + rng.random())
         before = len(self.watcher.seen.decisions)
-        await self.watcher.put_fault(Fault.ERRORS)
+        await self.watcher.put_fault(InjectedFault.ERRORS)
         await self.until(lambda seen: any(d.event == "rolled_back" for d in seen.decisions[before:]))
         await asyncio.sleep(1)  # answers that were under way
         news = self.watcher.seen.decisions[before:]
@@ -165,12 +165,12 @@ class Bench:
         )
 
 
-async def run(trials: int, config: Config, plan: Plan, ports: Ports) -> tuple[list[Trial], Clients]:
+async def run(trials: int, config: Config, plan: DemoPlan, ports: Ports) -> tuple[list[Trial], Clients]:
     rng, redis, stop = random.Random(7), connect(config.redis), asyncio.Event()
     clients = Clients(f"http://{config.envoy.listen}", plan.profile, random.Random(11))
     results: list[Trial] = []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http, asyncio.TaskGroup() as group:
-        watcher = Watcher(redis, http, config.envoy.admin[0], f"http://127.0.0.1:{ports.candidate}")
+        watcher = StateReader(redis, http, config.envoy.admin[0], f"http://127.0.0.1:{ports.candidate}")
         bench = Bench(redis, watcher, config.workload(WORKLOAD))
         group.create_task(clients.run(stop))
         try:

@@ -154,7 +154,7 @@ def run_worker(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
 
     from glidepath.keys import WorkloadKeys
     from glidepath_ops.local.child_process import free_ports
-    from glidepath_ops.local.servers import start_redis
+    from glidepath_ops.local.redis_and_envoy import start_redis
 
     keys, port = WorkloadKeys("chat"), free_ports(1)[0]
     with tempfile.TemporaryDirectory() as folder, start_redis(Path(folder) / "redis", port):

@@ -36,7 +36,7 @@ from glidepath.keys import WorkloadKeys
 from glidepath.redisio import connect
 from glidepath.wire import encode_outcomes, encode_scored
 from glidepath_ops.local.child_process import Child, free_ports
-from glidepath_ops.local.servers import start_redis
+from glidepath_ops.local.redis_and_envoy import start_redis
 from scorer.garbage_collection import keep_for_good
 from scorer.steering.envoy.admin import AdminActuator
 from scorer.steering.leader.lease import Lease

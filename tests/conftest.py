@@ -11,7 +11,7 @@ import pytest
 import redis.asyncio
 
 from glidepath_ops.local.child_process import Child, free_ports
-from glidepath_ops.local.servers import start_redis
+from glidepath_ops.local.redis_and_envoy import start_redis
 
 # Tests start real servers by fork and exec beside gRPC servers of their own; gRPC's fork handlers crash the child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")

@@ -21,11 +21,11 @@ from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, Reason
 from glidepath_ops.cli.steering_records import actor, read_log, read_status
 from glidepath_ops.decommission.archive import as_lines, as_yaml, sanitized, write_archive
-from glidepath_ops.decommission.checklist import Facts, Item, Level, blocked, checklist, in_order
+from glidepath_ops.decommission.checklist import ChecklistItem, ItemState, WorkloadFacts, blocked, checklist, in_order
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 
-_STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.BLOCK: "bold red", Level.TODO: "cyan"}
+_STYLE = {ItemState.OK: "green", ItemState.WARN: "yellow", ItemState.BLOCK: "bold red", ItemState.TODO: "cyan"}
 WHOLE_LOG = 1_000_000  # more decisions than a log keeps
 RECENT_DECISIONS = 1000
 
@@ -103,11 +103,11 @@ async def _one(
     return found
 
 
-async def _facts(settings: Config, redis: RedisClient) -> dict[str, Facts]:
+async def _facts(settings: Config, redis: RedisClient) -> dict[str, WorkloadFacts]:
     facts = {}
     for name in settings.workloads:
         failing = await redis.hget(WorkloadKeys(name).probes, "failing") or b""
-        facts[name] = Facts(
+        facts[name] = WorkloadFacts(
             await read_status(redis, name),
             tuple(await read_log(redis, name, RECENT_DECISIONS)),
             failing.decode("utf-8", "replace"),
@@ -115,12 +115,14 @@ async def _facts(settings: Config, redis: RedisClient) -> dict[str, Facts]:
     return facts
 
 
-def _volumes(facts: dict[str, Facts]) -> dict[str, int]:
+def _volumes(facts: dict[str, WorkloadFacts]) -> dict[str, int]:
     statuses = {name: one.status for name, one in facts.items()}
     return {n: s.baseline.requests + s.candidate.requests for n, s in statuses.items() if s is not None}
 
 
-def _decision(settings: Config, name: str, facts: Facts, now_ms: int, reason: str, against: list[Item]) -> Decision:
+def _decision(
+    settings: Config, name: str, facts: WorkloadFacts, now_ms: int, reason: str, against: list[ChecklistItem]
+) -> Decision:
     status, backend = facts.status, settings.workloads[name].baseline
     percent = status.percent if status else 0.0
     forced = f"; forced despite: {', '.join(item.what for item in against)}" if against else ""
@@ -141,7 +143,7 @@ def _decision(settings: Config, name: str, facts: Facts, now_ms: int, reason: st
 
 
 def _files(
-    settings: Config, name: str, facts: dict[str, Facts], items: list[Item], log: list[Decision]
+    settings: Config, name: str, facts: dict[str, WorkloadFacts], items: list[ChecklistItem], log: list[Decision]
 ) -> dict[str, bytes]:
     data = sanitized(settings)
     statuses = {n: asdict(one.status) if one.status else None for n, one in facts.items()}
@@ -176,7 +178,7 @@ def _show(found: dict[str, Any]) -> None:
         table.add_column(heading, overflow="fold")
     for item in found["items"]:
         detail = escape(item.detail) + (f"\n→ {escape(item.remedy)}" if item.remedy else "")
-        mark = "☐" if item.level is Level.TODO else item.level.value
+        mark = "☐" if item.level is ItemState.TODO else item.level.value
         table.add_row(f"[{_STYLE[item.level]}]{mark}[/]", item.workload, item.what, detail)
     console = _console()
     console.print(table)

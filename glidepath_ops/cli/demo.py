@@ -10,18 +10,18 @@ import typer
 from rich.console import Console
 
 from glidepath.errors import InputError
-from glidepath_ops.demo.injected_faults import Fault
+from glidepath_ops.demo.demo_settings import llm_plan, written_plan
+from glidepath_ops.demo.injected_faults import InjectedFault
 from glidepath_ops.demo.llama_server import check_installed
+from glidepath_ops.demo.progress_display import make_display
 from glidepath_ops.demo.run import Options, run_demo
-from glidepath_ops.demo.scenario import llm_plan, written_plan
-from glidepath_ops.demo.screen import make_view
-from glidepath_ops.demo.summary import Summary, text
+from glidepath_ops.demo.summary import DemoSummary, text
 
 
 def command(
     fault: Annotated[
-        Fault, typer.Option(help="Fault to put into the candidate once it serves all traffic.")
-    ] = Fault.ERRORS,
+        InjectedFault, typer.Option(help="InjectedFault to put into the candidate once it serves all traffic.")
+    ] = InjectedFault.ERRORS,
     json_path: Annotated[
         Path | None, typer.Option("--json", metavar="PATH", help="Write the summary to this file as JSON; -: stdout.")
     ] = None,
@@ -44,7 +44,7 @@ def command(
         check_installed()
     console = Console(stderr=json_path == Path("-"))
     options = Options(llm_plan() if llm else written_plan(), fault, keep)
-    summary = run_demo(options, make_view(console))
+    summary = run_demo(options, make_display(console))
     console.print(text(summary), markup=False, highlight=False, soft_wrap=True)
     if json_path is not None:
         _write(summary, json_path)
@@ -59,7 +59,7 @@ def _check_writable(path: Path) -> None:
         raise InputError(f"--json: {path}: cannot be written: {why}")
 
 
-def _write(summary: Summary, path: Path) -> None:
+def _write(summary: DemoSummary, path: Path) -> None:
     content = json.dumps(summary.to_json(), indent=2, ensure_ascii=False)
     if path == Path("-"):
         typer.echo(content)

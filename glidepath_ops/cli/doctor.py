@@ -13,10 +13,10 @@ from rich.table import Table
 from glidepath.config import load_config
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
 from glidepath_ops.doctor.checks import examine
-from glidepath_ops.doctor.facts import Finding, Level
+from glidepath_ops.doctor.facts import Finding, Severity
 from glidepath_ops.doctor.gather_facts import gather
 
-_STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
+_STYLE = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "bold red"}
 
 
 def command(
@@ -32,12 +32,12 @@ def command(
     findings = examine(settings, envoys, redis)
     if not envoys:
         note = "the configuration names no Envoy (envoy.admin is empty); `glidepath up` prints its Envoy's"
-        findings.insert(0, Finding("envoy", "reachable", Level.WARN, note, "set envoy.admin"))
+        findings.insert(0, Finding("envoy", "reachable", Severity.WARN, note, "set envoy.admin"))
     if as_json:
         typer.echo(json.dumps({"findings": [dataclasses.asdict(f) for f in findings]}))
     else:
         _print(findings)
-    if any(finding.level is Level.FAIL for finding in findings):
+    if any(finding.level is Severity.FAIL for finding in findings):
         raise typer.Exit(1)
 
 

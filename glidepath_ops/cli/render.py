@@ -13,12 +13,12 @@ from glidepath.errors import InputError
 from glidepath_ops.cli.render_output import insert_into_file, print_or_write, print_or_write_files
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, Output
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
-from glidepath_ops.envoyconfig.into_bootstrap import Place
-from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayPlace
-from glidepath_ops.envoyconfig.mesh.istio import Context, IstioPlace
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml
+from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayTarget
+from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget
 from glidepath_ops.envoyconfig.mesh.resource_files import gateway_files, istio_files, labels
 from glidepath_ops.envoyconfig.write_examples import HEADER
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
 
 Image = Annotated[str, typer.Option(help="Container image of the extproc sidecar.")]
 
@@ -82,7 +82,7 @@ def render_envoy(
     restores the original file.
     """
     if into is not None:
-        place = Place(listener, virtual_host)
+        place = InsertionPoint(listener, virtual_host)
         insert_into_file(into, output or into, config=None if remove else config, place=place, dry_run=dry_run)
         return
     for option, given in (
@@ -115,7 +115,7 @@ def render_istio(
     image: Image = "glidepath",
 ) -> None:
     """Write Istio EnvoyFilters, and a patch that adds extproc to the proxies' pods."""
-    place = IstioPlace(
+    place = IstioTarget(
         context=cast("Context", context),
         namespace=namespace,
         selector=labels(workload_selector or []),
@@ -142,7 +142,7 @@ def render_envoy_gateway(
     image: Image = "glidepath",
 ) -> None:
     """Write resources for Envoy Gateway: HTTPRoutes, an EnvoyPatchPolicy and an EnvoyProxy."""
-    place = GatewayPlace(
+    place = GatewayTarget(
         gateway=gateway,
         namespace=namespace,
         listener=listener,

@@ -12,7 +12,7 @@ import typer
 
 from glidepath.config import load_config
 from glidepath.errors import InputError
-from glidepath_ops.envoyconfig.into_bootstrap import Place, add
+from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
 from glidepath_ops.envoyconfig.mesh.resource_files import RESOURCES, write_all
 from glidepath_ops.envoyconfig.yaml_insertion import remove
 
@@ -38,13 +38,13 @@ def print_or_write_files(files: Mapping[str, str], output: Path | None) -> None:
             typer.echo(f"not shown: {name}, which the pods need too; -o FOLDER writes all files", err=True)
 
 
-def insert_into_file(source: Path, output: Path, *, config: Path | None, place: Place, dry_run: bool) -> None:
+def insert_into_file(source: Path, output: Path, *, config: Path | None, place: InsertionPoint, dry_run: bool) -> None:
     """Insert Glidepath into the bootstrap ``source``, show the diff, and write ``output`` unless ``dry_run``.
 
     ``config``: the configuration's path; None: remove Glidepath from the bootstrap. Raises InputError, ConfigError.
     """
     before = _read(source)
-    after = remove(before) if config is None else add(before, load_config(config), str(source), place)
+    after = remove(before) if config is None else insert_glidepath(before, load_config(config), str(source), place)
     diff = difflib.unified_diff(
         before.splitlines(keepends=True), after.splitlines(keepends=True), str(source), str(output)
     )

@@ -12,11 +12,12 @@ import typer
 from glidepath.config import Config, load_config
 from glidepath.errors import GlidepathError
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
-from glidepath_ops.local.curl_guide import guide
+from glidepath_ops.local.curl_examples import example_lines
 from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
-from glidepath_ops.local.process_list import config_file, our_services
+from glidepath_ops.local.restarts import Restarter
+from glidepath_ops.local.services import config_file, our_services, redis_service, with_addresses
 from glidepath_ops.local.shutdown_signals import Interrupt
-from glidepath_ops.local.stack import Stack, Supervisor, redis_service, with_addresses
+from glidepath_ops.local.stack import Stack
 
 ADMIN_PORT, REDIS_PORT = 9901, 6379
 
@@ -35,7 +36,7 @@ def command(
     settings, folder = load_config(config), data.resolve()
     with Interrupt(), Stack() as stack:
         effective = _start(settings, config, folder, stack)
-        typer.echo("\n".join(guide(effective, config_file(folder))))
+        typer.echo("\n".join(example_lines(effective, config_file(folder))))
         typer.echo(f"\nlogs: {folder}/logs   Envoy's configuration: {folder}/envoy.yaml   Ctrl-C stops everything")
         try:
             _watch(stack)
@@ -66,10 +67,10 @@ def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Con
 
 
 def _watch(stack: Stack) -> None:
-    supervisor = Supervisor(stack, _say)
+    restarter = Restarter(stack, _say)
     while True:
         try:
-            supervisor.tick()
+            restarter.tick()
         except (GlidepathError, OSError) as error:
             _say(str(error))
         time.sleep(0.25)

@@ -12,9 +12,8 @@ from glidepath.config import load_config
 from glidepath.config.loader import locate
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
-from glidepath_ops.envoyconfig.snippets import Json
+from glidepath_ops.envoyconfig.commented_yaml import Json, to_yaml
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy, load_envoy_file
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
 from scorer.steering.planning.unprovable_limits import of_workload
 
 

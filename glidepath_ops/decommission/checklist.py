@@ -17,7 +17,7 @@ from glidepath.records import Decision, Phase, WorkloadStatus
 DAY_MS = 86_400_000
 
 
-class Level(StrEnum):
+class ItemState(StrEnum):
     OK = "ok"
     WARN = "warn"
     BLOCK = "block"
@@ -25,10 +25,10 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ChecklistItem:
     """One line of the checklist; ``remedy`` where something can be done about it."""
 
-    level: Level
+    level: ItemState
     workload: str
     what: str
     detail: str = ""
@@ -36,7 +36,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class WorkloadFacts:
     """What is known of one workload: its status, its decisions (oldest first), whether its probes fail."""
 
     status: WorkloadStatus | None = None
@@ -67,10 +67,10 @@ def in_order(config: Config, volumes: Mapping[str, int]) -> list[str]:
     return sorted(config.workloads, key=lambda name: (depth(name), volumes.get(name, 0), name))
 
 
-def checklist(config: Config, workload: str, facts: Mapping[str, Facts], now_ms: int) -> list[Item]:
+def checklist(config: Config, workload: str, facts: Mapping[str, WorkloadFacts], now_ms: int) -> list[ChecklistItem]:
     """For the end of this workload's baseline, from what can be looked up to what a person must do."""
     settings = config.workload(workload)
-    own = facts.get(workload, Facts())
+    own = facts.get(workload, WorkloadFacts())
     return [
         *_finished(workload, settings, own, now_ms),
         *_drilled(workload, settings, own),
@@ -81,74 +81,86 @@ def checklist(config: Config, workload: str, facts: Mapping[str, Facts], now_ms:
     ]
 
 
-def blocked(items: list[Item]) -> list[Item]:
-    return [item for item in items if item.level is Level.BLOCK]
+def blocked(items: list[ChecklistItem]) -> list[ChecklistItem]:
+    return [item for item in items if item.level is ItemState.BLOCK]
 
 
-def _finished(name: str, settings: Workload, facts: Facts, now_ms: int) -> list[Item]:
+def _finished(name: str, settings: Workload, facts: WorkloadFacts, now_ms: int) -> list[ChecklistItem]:
     status, last = facts.status, settings.ramp.steps[-1]
     if status is None:
-        return [Item(Level.BLOCK, name, "migrated", "no scorer has steered it", "run it before you end it")]
+        return [
+            ChecklistItem(ItemState.BLOCK, name, "migrated", "no scorer has steered it", "run it before you end it")
+        ]
     share = f"{status.percent:g} % at the candidate, {status.phase.replace('_', ' ')}"
     if last < 100:
         detail = f"its ramp ends at {last:g} %: a permanent hybrid needs its baseline"
-        return [Item(Level.BLOCK, name, "migrated", detail, "add the step 100 first")]
+        return [ChecklistItem(ItemState.BLOCK, name, "migrated", detail, "add the step 100 first")]
     if status.percent < 100:
-        return [Item(Level.BLOCK, name, "migrated", share, f"wait for 100 %: glidepath status -w {name}")]
+        return [ChecklistItem(ItemState.BLOCK, name, "migrated", share, f"wait for 100 %: glidepath status -w {name}")]
     if status.phase != Phase.COMPLETED.value:
         left = max(status.since_ms + settings.ramp.validation * 1000 - now_ms, 0) / DAY_MS
         waits = status.phase == Phase.VALIDATING.value
         remedy = f"wait: the validation ends in {left:.1f} days" if waits else f"glidepath status -w {name}"
-        return [Item(Level.BLOCK, name, "validated", share, remedy)]
-    items = [Item(Level.OK, name, "migrated and validated", share)]
+        return [ChecklistItem(ItemState.BLOCK, name, "validated", share, remedy)]
+    items = [ChecklistItem(ItemState.OK, name, "migrated and validated", share)]
     failing = [v.gate for v in status.verdicts if v.gating and v.outcome == "fail"]
     if failing:
         items.append(
-            Item(Level.BLOCK, name, "gates", f"{', '.join(failing)} fail", "find out why before the way back is gone")
+            ChecklistItem(
+                ItemState.BLOCK, name, "gates", f"{', '.join(failing)} fail", "find out why before the way back is gone"
+            )
         )
     return items
 
 
-def _drilled(name: str, settings: Workload, facts: Facts) -> list[Item]:
+def _drilled(name: str, settings: Workload, facts: WorkloadFacts) -> list[ChecklistItem]:
     drills = [d for d in facts.decisions if d.event == "drill"]
     if not drills:
-        return [Item(Level.WARN, name, "way back rehearsed", "no drill in the log", f"glidepath drill {name}")]
+        return [
+            ChecklistItem(ItemState.WARN, name, "way back rehearsed", "no drill in the log", f"glidepath drill {name}")
+        ]
     passed = bool(drills[-1].details.get("passed"))
     remedy = "" if passed else f"glidepath drill {name}"
-    return [Item(Level.OK if passed else Level.WARN, name, "way back rehearsed", drills[-1].reason, remedy)]
+    return [
+        ChecklistItem(ItemState.OK if passed else ItemState.WARN, name, "way back rehearsed", drills[-1].reason, remedy)
+    ]
 
 
-def _probed(name: str, settings: Workload, facts: Facts) -> list[Item]:
+def _probed(name: str, settings: Workload, facts: WorkloadFacts) -> list[ChecklistItem]:
     if settings.probes is None and settings.shadow.reverse == 0:
         detail = "neither probes nor reverse shadow: nothing shows that both sides are still in sync"
-        return [Item(Level.WARN, name, "both sides in sync", detail, "add a probes section; glidepath probe")]
+        return [
+            ChecklistItem(ItemState.WARN, name, "both sides in sync", detail, "add a probes section; glidepath probe")
+        ]
     if facts.probes_failing:
         detail = f"synthetic probes fail: {facts.probes_failing}"
-        return [Item(Level.WARN, name, "both sides in sync", detail, f"glidepath probe {name}")]
+        return [ChecklistItem(ItemState.WARN, name, "both sides in sync", detail, f"glidepath probe {name}")]
     status = facts.status
     seen = "not known" if status is None or status.agreement is None else f"agreement {status.agreement:.3f}"
-    return [Item(Level.OK, name, "both sides in sync", seen)]
+    return [ChecklistItem(ItemState.OK, name, "both sides in sync", seen)]
 
 
-def _earlier(config: Config, workload: str, facts: Mapping[str, Facts]) -> list[Item]:
+def _earlier(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
     """Reverse order of criticality: what was to be migrated before this one should be ended before it."""
     items = []
     for other in config.workload(workload).after:
         if config.workload(other).baseline != config.workload(workload).baseline:
             continue
-        ended = any(d.event == "decommission" for d in facts.get(other, Facts()).decisions)
-        level = Level.OK if ended else Level.WARN
+        ended = any(d.event == "decommission" for d in facts.get(other, WorkloadFacts()).decisions)
+        level = ItemState.OK if ended else ItemState.WARN
         remedy = "" if ended else f"glidepath decommission {other} first: it is the less critical one"
-        items.append(Item(level, workload, f"{other} before it", "ended" if ended else "not ended yet", remedy))
+        items.append(
+            ChecklistItem(level, workload, f"{other} before it", "ended" if ended else "not ended yet", remedy)
+        )
     return items
 
 
-def _still_using(config: Config, workload: str, facts: Mapping[str, Facts]) -> dict[str, str]:
+def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> dict[str, str]:
     """Who else needs this baseline's backend, and as what."""
     backend = config.workload(workload).baseline
     users = {}
     for other, use in users_of(config, backend).items():
-        one = facts.get(other, Facts())
+        one = facts.get(other, WorkloadFacts())
         ended = any(d.event == "decommission" for d in one.decisions)
         if other != workload and not (ended and use != "candidate"):
             share = "not steered yet" if one.status is None else f"at {one.status.percent:g} %"
@@ -158,15 +170,18 @@ def _still_using(config: Config, workload: str, facts: Mapping[str, Facts]) -> d
     return users
 
 
-def _others(config: Config, workload: str, facts: Mapping[str, Facts]) -> list[Item]:
+def _others(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
     """Only this workload's use of the backend ends then: the backend itself must stay."""
     backend = config.workload(workload).baseline
     remedy = f"{backend} itself must stay until this has ended too"
     users = _still_using(config, workload, facts)
-    return [Item(Level.WARN, workload, f"{backend} used by {other}", use, remedy) for other, use in users.items()]
+    return [
+        ChecklistItem(ItemState.WARN, workload, f"{backend} used by {other}", use, remedy)
+        for other, use in users.items()
+    ]
 
 
-def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[Item]:
+def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[ChecklistItem]:
     """In the order in which it is to be done; what ends the backend for everybody comes last."""
     settings = config.workload(workload)
     baseline, candidate = settings.baseline, settings.candidate
@@ -184,7 +199,7 @@ def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[Item]:
         ("end the contract", f"quota, reserved capacity, private links, alarms of {_host(backend)}{later}"),
         ("delete what was kept", "the provider's logs and stored prompts; our copies in Redis end by retention"),
     ]
-    return [Item(Level.TODO, workload, what, detail) for what, detail in todo]
+    return [ChecklistItem(ItemState.TODO, workload, what, detail) for what, detail in todo]
 
 
 def _credential(backend: Backend) -> str:

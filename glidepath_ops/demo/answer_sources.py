@@ -13,20 +13,20 @@ import aiohttp
 from aiohttp import web
 
 from glidepath.domain import Side
-from glidepath_ops.demo.injected_faults import SLOW_FACTOR, Fault, spoil
+from glidepath_ops.demo.injected_faults import SLOW_FACTOR, InjectedFault, spoil
 from glidepath_ops.demo.openai_api import ChatRequest, chunks, completion
 from glidepath_ops.demo.written_answers import answer, texts
 
 STREAM_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
-Began = Callable[[], None]
+OnFirstByte = Callable[[], None]
 """Called as the first byte of an answer leaves."""
 
 
-class Engine(Protocol):
+class AnswerSource(Protocol):
     """Answers one chat completion, well or with ``fault`` (LATENCY or QUALITY; errors never get this far)."""
 
     async def reply(
-        self, http: web.Request, request: ChatRequest, fault: Fault, began: Began
+        self, http: web.Request, request: ChatRequest, fault: InjectedFault, began: OnFirstByte
     ) -> web.StreamResponse: ...
 
 
@@ -51,13 +51,15 @@ class WrittenTexts:
     def __init__(self, side: Side, model: str, pace: Pace, rng: random.Random) -> None:
         self.side, self.model, self.pace, self.rng = side, model, pace, rng
 
-    async def reply(self, http: web.Request, request: ChatRequest, fault: Fault, began: Began) -> web.StreamResponse:
+    async def reply(
+        self, http: web.Request, request: ChatRequest, fault: InjectedFault, began: OnFirstByte
+    ) -> web.StreamResponse:
         started = asyncio.get_running_loop().time()
         text = answer(request.prompt, self.side, self.rng)
-        if fault is Fault.QUALITY:
+        if fault is InjectedFault.QUALITY:
             text = spoil(text, [t.first for t in texts() if t.prompt != request.prompt], self.rng)
         frames = list(chunks(self._new_id(), int(time.time()), self.model, request, text))
-        factor = SLOW_FACTOR if fault is Fault.LATENCY else 1.0
+        factor = SLOW_FACTOR if fault is InjectedFault.LATENCY else 1.0
         due = [started + seconds for seconds in self.pace.times(len(frames), self.rng, factor)]
         if request.stream:
             return await self._stream(http, frames, due, began)
@@ -67,7 +69,7 @@ class WrittenTexts:
         return web.Response(body=body, content_type="application/json")
 
     async def _stream(
-        self, http: web.Request, frames: list[bytes], due: list[float], began: Began
+        self, http: web.Request, frames: list[bytes], due: list[float], began: OnFirstByte
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers=STREAM_HEADERS)
         await _until(due[0])
@@ -94,18 +96,20 @@ class LlamaCpp:
         self.url, self.session, self.bad = url, session, bad
         self._mean = 0.5  # seconds an answer takes: what a latency fault is a multiple of
 
-    async def reply(self, http: web.Request, request: ChatRequest, fault: Fault, began: Began) -> web.StreamResponse:
-        if fault is Fault.QUALITY:
+    async def reply(
+        self, http: web.Request, request: ChatRequest, fault: InjectedFault, began: OnFirstByte
+    ) -> web.StreamResponse:
+        if fault is InjectedFault.QUALITY:
             return await self.bad.reply(http, request, fault, began)
-        if fault is Fault.LATENCY:
+        if fault is InjectedFault.LATENCY:
             await asyncio.sleep((SLOW_FACTOR - 1) * self._mean)
         started = asyncio.get_running_loop().time()
         response = await self._forward(http, began)
-        if fault is Fault.NONE:
+        if fault is InjectedFault.NONE:
             self._mean += 0.2 * (asyncio.get_running_loop().time() - started - self._mean)
         return response
 
-    async def _forward(self, http: web.Request, began: Began) -> web.StreamResponse:
+    async def _forward(self, http: web.Request, began: OnFirstByte) -> web.StreamResponse:
         headers = {"Content-Type": "application/json"}
         async with self.session.post(self.url + http.path_qs, data=await http.read(), headers=headers) as upstream:
             response = web.StreamResponse(status=upstream.status)

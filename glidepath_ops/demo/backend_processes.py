@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 from glidepath.domain import Side
-from glidepath_ops.demo.scenario import BASELINE, CANDIDATE, MODELS, Plan, Ports
+from glidepath_ops.demo.demo_settings import BASELINE, CANDIDATE, MODELS, DemoPlan, Ports
 from glidepath_ops.local.child_process import Child
-from glidepath_ops.local.servers import answers_ok
-from glidepath_ops.local.stack import Service
+from glidepath_ops.local.redis_and_envoy import answers_ok
+from glidepath_ops.local.services import Service
 
 
-def backend_services(plan: Plan, ports: Ports, folder: Path) -> tuple[Service, Service]:
+def backend_services(plan: DemoPlan, ports: Ports, folder: Path) -> tuple[Service, Service]:
     """The baseline and the candidate, ready when they answer /healthz."""
     return (
         _service(BASELINE, Side.BASELINE, ports.baseline, plan.llm, folder),

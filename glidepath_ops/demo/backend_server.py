@@ -21,8 +21,8 @@ from aiohttp import web
 
 from glidepath.domain import Side
 from glidepath.health import serve_app
-from glidepath_ops.demo.answer_sources import Engine, LlamaCpp, Pace, WrittenTexts
-from glidepath_ops.demo.injected_faults import RESET_SHARE, Fault
+from glidepath_ops.demo.answer_sources import AnswerSource, LlamaCpp, Pace, WrittenTexts
+from glidepath_ops.demo.injected_faults import RESET_SHARE, InjectedFault
 from glidepath_ops.demo.llama_server import llama_server
 from glidepath_ops.demo.openai_api import error, parse_request
 
@@ -34,16 +34,16 @@ class State:
     """What ``GET /control/state`` answers."""
 
     model: str
-    fault: Fault = Fault.NONE
+    fault: InjectedFault = InjectedFault.NONE
     requests: int = 0
     bad: int = 0  # answers given with a fault
     first_bad_ms: float = 0.0  # Unix milliseconds at which the first of them left; 0: none yet
 
 
-class Backend:
+class BackendServer:
     """The HTTP side: parses, applies errors, leaves the answer to its engine."""
 
-    def __init__(self, model: str, engine: Engine, rng: random.Random) -> None:
+    def __init__(self, model: str, engine: AnswerSource, rng: random.Random) -> None:
         self.state, self.engine, self.rng = State(model), engine, rng
 
     def app(self) -> web.Application:
@@ -66,18 +66,18 @@ class Backend:
             request = parse_request(await http.read())
         except ValueError as problem:
             return _json(400, error(str(problem), "invalid_request_error"))
-        if fault is Fault.ERRORS:
+        if fault is InjectedFault.ERRORS:
             return self._fail(http)
         return await self.engine.reply(http, request, fault, lambda: self._began(fault))
 
     def _fail(self, http: web.Request) -> web.Response:
-        self._began(Fault.ERRORS)
+        self._began(InjectedFault.ERRORS)
         if self.rng.random() < RESET_SHARE and http.transport is not None:
             http.transport.abort()
         return _json(503, error("the model is overloaded", "server_error"))
 
-    def _began(self, fault: Fault) -> None:
-        if fault is Fault.NONE:
+    def _began(self, fault: InjectedFault) -> None:
+        if fault is InjectedFault.NONE:
             return
         self.state.bad += 1
         self.state.first_bad_ms = self.state.first_bad_ms or time.time() * 1000
@@ -91,9 +91,9 @@ class Backend:
 
     async def set_fault(self, http: web.Request) -> web.Response:
         try:
-            fault = Fault((await http.json())["fault"])
+            fault = InjectedFault((await http.json())["fault"])
         except (ValueError, KeyError, TypeError):
-            allowed = ", ".join(Fault)
+            allowed = ", ".join(InjectedFault)
             return _json(400, error(f'needs {{"fault": …}} with one of: {allowed}', "invalid_request_error"))
         self.state.fault, self.state.bad, self.state.first_bad_ms = fault, 0, 0.0
         return await self.get_state(http)
@@ -107,7 +107,7 @@ def _json(status: int, body: bytes) -> web.Response:
 
 
 @contextlib.asynccontextmanager
-async def _engine(options: argparse.Namespace, rng: random.Random) -> AsyncIterator[Engine]:
+async def _engine(options: argparse.Namespace, rng: random.Random) -> AsyncIterator[AnswerSource]:
     written = WrittenTexts(Side(options.side), options.model, Pace(first=options.first, chunk=options.chunk), rng)
     if not options.llm:
         yield written
@@ -125,7 +125,7 @@ async def serve(options: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     rng = random.Random(options.seed)
     async with _engine(options, rng) as engine:
-        app = Backend(options.model, engine, rng).app()
+        app = BackendServer(options.model, engine, rng).app()
         runner = await serve_app(app, f"{options.host}:{options.port}", f"the demo's {options.side}")
         await stop.wait()
         await runner.cleanup()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 
-class Fault(StrEnum):
+class InjectedFault(StrEnum):
     """What is put into the candidate once it serves everything."""
 
     NONE = "none"

@@ -21,16 +21,16 @@ from glidepath.records import Decision, Phase
 from glidepath.redisio import connect
 from glidepath_ops.demo.backend_processes import backend_services
 from glidepath_ops.demo.client_load import Clients
-from glidepath_ops.demo.injected_faults import Fault
-from glidepath_ops.demo.observer import Seen, Watcher
-from glidepath_ops.demo.scenario import WORKLOAD, Plan, Ports, demo_config
-from glidepath_ops.demo.screen import Frame, View
-from glidepath_ops.demo.summary import Rollback, Summary, failures, lost_and_waiting, promotions
+from glidepath_ops.demo.demo_settings import WORKLOAD, DemoPlan, Ports, demo_config
+from glidepath_ops.demo.demo_state import DemoState, StateReader
+from glidepath_ops.demo.injected_faults import InjectedFault
+from glidepath_ops.demo.progress_display import Display, Snapshot
+from glidepath_ops.demo.summary import DemoSummary, Rollback, failures, lost_and_waiting, promotions
 from glidepath_ops.local.child_process import free_ports
-from glidepath_ops.local.curl_guide import guide
-from glidepath_ops.local.process_list import config_file, our_services
+from glidepath_ops.local.curl_examples import example_lines
+from glidepath_ops.local.services import config_file, our_services, redis_service
 from glidepath_ops.local.shutdown_signals import Interrupt
-from glidepath_ops.local.stack import Stack, redis_service
+from glidepath_ops.local.stack import Stack
 
 # Seconds for the last pairs' scores, once the clients have stopped; the shorter one when the time is nearly up.
 SCORE_WITHIN, SCORE_WITHIN_AT_THE_END = 20.0, 5.0
@@ -43,8 +43,8 @@ GIVEN_UP = (Phase.COOLING_DOWN, Phase.ABORTED)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    plan: Plan
-    fault: Fault
+    plan: DemoPlan
+    fault: InjectedFault
     keep: bool = False
 
 
@@ -57,7 +57,7 @@ class Setup:
     ports: Ports
     folder: Path
     stack: Stack
-    view: View
+    view: Display
     interrupt: Interrupt
 
     @property
@@ -74,7 +74,7 @@ class Running:
     """A demo under way: what its stages share."""
 
     setup: Setup
-    watcher: Watcher
+    watcher: StateReader
     clients: Clients
     started_ms: int
     stage: str = "promotion on evidence"
@@ -82,27 +82,27 @@ class Running:
     problem: str = ""  # what went wrong before the fault
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> DemoPlan:
         return self.setup.options.plan
 
     @property
-    def fault(self) -> Fault:
+    def fault(self) -> InjectedFault:
         return self.setup.options.fault
 
     @property
-    def view(self) -> View:
+    def view(self) -> Display:
         return self.setup.view
 
     def elapsed(self) -> float:
         return time.time() - self.started_ms / 1000
 
-    def look(self, seen: Seen) -> None:
-        self.view.show(Frame(self.elapsed(), seen, self.clients.stats, self.stage))
+    def look(self, seen: DemoState) -> None:
+        self.view.show(Snapshot(self.elapsed(), seen, self.clients.stats, self.stage))
 
-    async def until(self, condition: Callable[[Seen], bool]) -> Seen:
+    async def until(self, condition: Callable[[DemoState], bool]) -> DemoState:
         """Poll, show and wait; a child that died is an error with the end of its log."""
 
-        def check(seen: Seen) -> bool:
+        def check(seen: DemoState) -> bool:
             self.look(seen)
             self.raise_dead()
             return condition(seen)
@@ -118,7 +118,7 @@ class Running:
             raise UnreachableError(f"{child.name} ended with status {child.process.returncode}:\n{child.tail()}")
 
 
-def run_demo(options: Options, view: View) -> Summary:
+def run_demo(options: Options, view: Display) -> DemoSummary:
     """Run it all. Raises UnreachableError when a part cannot be started or dies."""
     with tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name, Interrupt() as interrupt, Stack() as stack:
         folder, ports = Path(name), Ports(*free_ports(8))
@@ -148,7 +148,7 @@ def first_of_ours(group: ExceptionGroup[Exception]) -> Exception:
     return first
 
 
-async def _drive(setup: Setup) -> Summary:
+async def _drive(setup: Setup) -> DemoSummary:
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None  # noqa: S101 - a coroutine runs in a task
     with setup.interrupt.calls(lambda: loop.call_soon_threadsafe(task.cancel)):
@@ -166,13 +166,13 @@ async def _running(setup: Setup) -> AsyncIterator[Running]:
     clients = Clients(setup.client_url, setup.options.plan.profile, random.Random(7))
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
-            watcher = Watcher(redis, http, setup.config.envoy.admin[0], setup.candidate_url)
+            watcher = StateReader(redis, http, setup.config.envoy.admin[0], setup.candidate_url)
             yield Running(setup, watcher, clients, unix_ms())
     finally:
         await redis.aclose()
 
 
-async def _stages(running: Running) -> Summary:
+async def _stages(running: Running) -> DemoSummary:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(running.clients.run(stop))
@@ -212,7 +212,7 @@ async def _promoted(running: Running) -> bool:
 async def _fault(running: Running) -> None:
     """Put the fault in and measure the way back."""
     last = running.plan.steps[-1]
-    if running.fault is Fault.NONE:
+    if running.fault is InjectedFault.NONE:
         return
     running.stage = f"fault in the candidate: {running.fault}"
     await running.watcher.put_fault(running.fault)
@@ -236,11 +236,11 @@ async def _back(running: Running) -> None:
     await running.until(lambda _: running.elapsed() - reached >= settle)
 
 
-def _went_back(seen: Seen) -> Decision | None:
+def _went_back(seen: DemoState) -> Decision | None:
     return next((d for d in seen.decisions if d.to_percent < d.from_percent), None)
 
 
-def _rollback(seen: Seen, took: float) -> Rollback | None:
+def _rollback(seen: DemoState, took: float) -> Rollback | None:
     decision = _went_back(seen)
     if decision is None:
         return None
@@ -255,7 +255,7 @@ def _rollback(seen: Seen, took: float) -> Rollback | None:
 
 async def _keep(running: Running) -> None:
     running.stage = "left running: Ctrl-C ends it"
-    for line in (*guide(running.setup.config, config_file(running.setup.folder)), *_fault_lines(running)):
+    for line in (*example_lines(running.setup.config, config_file(running.setup.folder)), *_fault_lines(running)):
         running.view.say(line)
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
     with running.setup.interrupt.calls(lambda: loop.call_soon_threadsafe(ended.set)):
@@ -286,14 +286,14 @@ async def _scored(running: Running) -> tuple[int, int]:
     return lost_and_waiting(watcher.seen, queued)
 
 
-async def _sum_up(running: Running) -> Summary:
+async def _sum_up(running: Running) -> DemoSummary:
     seconds = running.elapsed()
     lost, waiting = await _scored(running)
     seen, stats, plan = running.watcher.seen, running.clients.stats, running.plan
     steps = promotions(seen.decisions, running.started_ms)
     problems = [running.problem] if running.problem else []
     problems += failures(running.fault, plan.steps[-1], stats, steps, running.rollback)
-    return Summary(
+    return DemoSummary(
         workload=WORKLOAD,
         fault=running.fault,
         pairs_scored=seen.status.pairs_scored if seen.status else 0,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from glidepath.timed_wait import wait_until_set
 from glidepath_ops.demo.client_load import Clients, ClientStats
-from glidepath_ops.demo.scenario import written_plan
+from glidepath_ops.demo.demo_settings import written_plan
 
 MAX_RATE, MAX_SECONDS = 500.0, 86_400.0
 REPORT_S = 10

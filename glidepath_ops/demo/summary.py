@@ -9,8 +9,8 @@ from typing import Any
 from glidepath.domain import Coverage
 from glidepath.records import Decision
 from glidepath_ops.demo.client_load import ClientStats
-from glidepath_ops.demo.injected_faults import Fault
-from glidepath_ops.demo.observer import Seen, counted, unscored
+from glidepath_ops.demo.demo_state import DemoState, counted, unscored
+from glidepath_ops.demo.injected_faults import InjectedFault
 
 LOST = (Coverage.LOST_BUFFER, Coverage.LOST_SHUTDOWN, Coverage.INTERNAL_ERROR)
 
@@ -36,7 +36,7 @@ class Rollback:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class DemoSummary:
     """What ``--json`` writes. ``failures`` is empty if the demo did what it should.
 
     ``pairs_waiting``: stored, but not scored when the demo ended; nothing of them is lost.
@@ -70,7 +70,7 @@ def promotions(decisions: Sequence[Decision], started_ms: int) -> tuple[Step, ..
     )
 
 
-def lost_and_waiting(seen: Seen, queued: int | None) -> tuple[int, int]:
+def lost_and_waiting(seen: DemoState, queued: int | None) -> tuple[int, int]:
     """Pairs counted as lost, or gone from Redis without a result; and those that wait there for their score.
 
     ``queued``: how many Redis holds for the scorers; None where it cannot tell.
@@ -83,14 +83,14 @@ def lost_and_waiting(seen: Seen, queued: int | None) -> tuple[int, int]:
 
 
 def failures(
-    fault: Fault, last_step: float, clients: ClientStats, steps: Sequence[Step], rollback: Rollback | None
+    fault: InjectedFault, last_step: float, clients: ClientStats, steps: Sequence[Step], rollback: Rollback | None
 ) -> list[str]:
     """What should have happened and did not, one line each."""
     problems = []
     if not any(step.percent >= last_step for step in steps):
         reached = max((step.percent for step in steps), default=0)
         problems.append(f"the ramp did not reach {last_step:g} %: it came to {reached:g} %")
-    if fault is not Fault.NONE and rollback is None:
+    if fault is not InjectedFault.NONE and rollback is None:
         problems.append(f"the fault ({fault}) was not followed by a rollback")
     if clients.errors:
         kinds = ", ".join(f"{kind} × {count}" for kind, count in clients.error_kinds.most_common(3))
@@ -100,7 +100,7 @@ def failures(
     return problems
 
 
-def text(summary: Summary) -> str:
+def text(summary: DemoSummary) -> str:
     """The summary for people, plain lines."""
     lines = [
         "",

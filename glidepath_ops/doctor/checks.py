@@ -10,7 +10,7 @@ from typing import Any
 from glidepath import keys
 from glidepath.config import Config
 from glidepath.scorer_groups import called, trouble
-from glidepath_ops.doctor.facts import EnvoyFacts, Finding, Level, RedisFacts
+from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 
 KNOWN_GOOD = (1, 40)
 OLDEST = (1, 36)  # the first with every extension used here
@@ -31,7 +31,7 @@ def examine_envoy(config: Config, envoy: EnvoyFacts) -> list[Finding]:
     subject = f"envoy {envoy.url}"
     if envoy.error:
         remedy = "start it, or correct envoy.admin in the configuration"
-        return [Finding(subject, "reachable", Level.FAIL, envoy.error, remedy)]
+        return [Finding(subject, "reachable", Severity.FAIL, envoy.error, remedy)]
     findings = [
         _version(subject, envoy),
         _steerable(subject, config, envoy),
@@ -50,14 +50,14 @@ def _version(subject: str, envoy: EnvoyFacts) -> Finding:
     text = str(envoy.server_info.get("version", ""))
     match = re.search(r"/(\d+)\.(\d+)\.", text)
     if match is None:
-        return Finding(subject, "version", Level.WARN, f"not understood: {text!r}", "check that this is an Envoy")
+        return Finding(subject, "version", Severity.WARN, f"not understood: {text!r}", "check that this is an Envoy")
     version = (int(match[1]), int(match[2]))
     shown = f"{version[0]}.{version[1]}"
     if version < OLDEST:
-        return Finding(subject, "version", Level.FAIL, shown, f"use Envoy {OLDEST[0]}.{OLDEST[1]} or newer")
+        return Finding(subject, "version", Severity.FAIL, shown, f"use Envoy {OLDEST[0]}.{OLDEST[1]} or newer")
     if version < KNOWN_GOOD:
-        return Finding(subject, "version", Level.WARN, f"{shown}; tested with 1.40", "upgrade when you can")
-    return Finding(subject, "version", Level.OK, shown)
+        return Finding(subject, "version", Severity.WARN, f"{shown}; tested with 1.40", "upgrade when you can")
+    return Finding(subject, "version", Severity.OK, shown)
 
 
 def _steerable(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
@@ -65,34 +65,36 @@ def _steerable(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
     kinds = {kind for layer in layers for kind in ("admin_layer", "rtds_layer") if kind in layer}
     wanted = "rtds_layer" if config.envoy.actuator == "rtds" else "admin_layer"
     if wanted in kinds:
-        return Finding(subject, "runtime layer", Level.OK, f"{wanted} is there")
+        return Finding(subject, "runtime layer", Severity.OK, f"{wanted} is there")
     remedy = f"add a layered_runtime with an {wanted} to the bootstrap, or set envoy.actuator to the kind that is there"
     found = ", ".join(sorted(kinds)) or "none that can be changed"
-    return Finding(subject, "runtime layer", Level.FAIL, f"no {wanted} (found: {found})", remedy)
+    return Finding(subject, "runtime layer", Severity.FAIL, f"no {wanted} (found: {found})", remedy)
 
 
 def _admin_exposed(subject: str, envoy: EnvoyFacts) -> Finding:
     address = envoy.bootstrap.get("admin", {}).get("address", {})
     host = address.get("socket_address", {}).get("address", "")
     if "pipe" in address:
-        return Finding(subject, "admin exposure", Level.OK, "a Unix socket")
+        return Finding(subject, "admin exposure", Severity.OK, "a Unix socket")
     try:
         local = ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return Finding(subject, "admin exposure", Level.WARN, "its address is not in the dump", "look at the bootstrap")
+        return Finding(
+            subject, "admin exposure", Severity.WARN, "its address is not in the dump", "look at the bootstrap"
+        )
     if local:
-        return Finding(subject, "admin exposure", Level.OK, f"listens on {host}")
+        return Finding(subject, "admin exposure", Severity.OK, f"listens on {host}")
     remedy = "bind it to 127.0.0.1 or a Unix socket: whoever reaches it can move all traffic and stop Envoy"
-    return Finding(subject, "admin exposure", Level.WARN, f"listens on {host}", remedy)
+    return Finding(subject, "admin exposure", Severity.WARN, f"listens on {host}", remedy)
 
 
 def _clock(subject: str, check: str, skew: float | None) -> Finding:
     if skew is None:
-        return Finding(subject, check, Level.WARN, "its time could not be read", "look for a proxy in between")
+        return Finding(subject, check, Severity.WARN, "its time could not be read", "look for a proxy in between")
     if abs(skew) > MAX_SKEW_S:
         detail = f"{skew:+.1f} s against this machine"
-        return Finding(subject, check, Level.WARN, detail, "synchronise both by NTP: holds and latencies are timed")
-    return Finding(subject, check, Level.OK, f"{skew:+.1f} s")
+        return Finding(subject, check, Severity.WARN, detail, "synchronise both by NTP: holds and latencies are timed")
+    return Finding(subject, check, Severity.OK, f"{skew:+.1f} s")
 
 
 def _filter(subject: str, envoy: EnvoyFacts) -> Finding:
@@ -105,13 +107,15 @@ def _filter(subject: str, envoy: EnvoyFacts) -> Finding:
                 continue
             if not config.get("observability_mode"):
                 detail = "observability_mode is off: every request waits for extproc"
-                return Finding(subject, check, Level.FAIL, detail, RENDER)
+                return Finding(subject, check, Severity.FAIL, detail, RENDER)
             behind = [str(f.get("name")) for f in chain[place + 1 :] if not _harmless(f.get("typed_config", {}))]
             if behind:
                 remedy = "put it right before the router, so that it sees requests as they leave"
-                return Finding(subject, check, Level.WARN, f"these filters come after it: {', '.join(behind)}", remedy)
-            return Finding(subject, check, Level.OK, "observability mode, nothing after it changes a body")
-    return Finding(subject, check, Level.FAIL, "no ext_proc filter sends to glidepath-extproc", RENDER)
+                return Finding(
+                    subject, check, Severity.WARN, f"these filters come after it: {', '.join(behind)}", remedy
+                )
+            return Finding(subject, check, Severity.OK, "observability mode, nothing after it changes a body")
+    return Finding(subject, check, Severity.FAIL, "no ext_proc filter sends to glidepath-extproc", RENDER)
 
 
 def _harmless(config: Mapping[str, Any]) -> bool:
@@ -129,13 +133,13 @@ def _is_ours(config: Mapping[str, Any]) -> bool:
 def _extproc_cluster(subject: str, envoy: EnvoyFacts) -> Iterator[Finding]:
     cluster = envoy.cluster_config(keys.EXTPROC_CLUSTER)
     if cluster is None:
-        yield Finding(subject, "ext_proc cluster", Level.FAIL, f"no cluster {keys.EXTPROC_CLUSTER}", RENDER)
+        yield Finding(subject, "ext_proc cluster", Severity.FAIL, f"no cluster {keys.EXTPROC_CLUSTER}", RENDER)
         return
     http2 = "http2_protocol_options" in str(cluster)
     if http2:
-        yield Finding(subject, "ext_proc cluster", Level.OK, "HTTP/2")
+        yield Finding(subject, "ext_proc cluster", Severity.OK, "HTTP/2")
     else:
-        yield Finding(subject, "ext_proc cluster", Level.FAIL, "not HTTP/2: gRPC cannot work", RENDER)
+        yield Finding(subject, "ext_proc cluster", Severity.FAIL, "not HTTP/2: gRPC cannot work", RENDER)
     yield _extproc_health(subject, envoy)
 
 
@@ -149,11 +153,11 @@ def _extproc_health(subject: str, envoy: EnvoyFacts) -> Finding:
         connected = sum(_stat(host, "cx_active") > 0 for host in hosts)
         detail = f"{connected} of {len(hosts)} endpoints connected"
         if failed or not hosts:
-            return Finding(subject, check, Level.FAIL, detail, "start `glidepath extproc` beside this Envoy")
+            return Finding(subject, check, Severity.FAIL, detail, "start `glidepath extproc` beside this Envoy")
         if connected:
-            return Finding(subject, check, Level.OK, detail)
-        return Finding(subject, check, Level.WARN, f"{detail}: no traffic yet", "send a request and look again")
-    return Finding(subject, check, Level.FAIL, "the cluster has no endpoints", RENDER)
+            return Finding(subject, check, Severity.OK, detail)
+        return Finding(subject, check, Severity.WARN, f"{detail}: no traffic yet", "send a request and look again")
+    return Finding(subject, check, Severity.FAIL, "the cluster has no endpoints", RENDER)
 
 
 def _stat(host: Mapping[str, Any], name: str) -> int:
@@ -171,22 +175,24 @@ def _access_log(subject: str, envoy: EnvoyFacts) -> Finding:
         for log in manager.get("access_log", [])
     )
     if not configured:
-        return Finding(subject, check, Level.FAIL, f"no access log named {keys.LIVE_LOG}: gates see nothing", RENDER)
+        return Finding(subject, check, Severity.FAIL, f"no access log named {keys.LIVE_LOG}: gates see nothing", RENDER)
     written = sum(v for k, v in envoy.stats.items() if k.endswith("grpc_access_log.logs_written"))
     dropped = sum(v for k, v in envoy.stats.items() if k.endswith("grpc_access_log.logs_dropped"))
     if dropped:
         remedy = "extproc is away or too slow; outcomes are missing from the gates"
-        return Finding(subject, check, Level.WARN, f"{written} written, {dropped} dropped", remedy)
+        return Finding(subject, check, Severity.WARN, f"{written} written, {dropped} dropped", remedy)
     if not written:
-        return Finding(subject, check, Level.WARN, "configured, nothing written yet", "send a request and look again")
-    return Finding(subject, check, Level.OK, f"{written} entries written, none dropped")
+        return Finding(
+            subject, check, Severity.WARN, "configured, nothing written yet", "send a request and look again"
+        )
+    return Finding(subject, check, Severity.OK, f"{written} entries written, none dropped")
 
 
 def _workload(subject: str, config: Config, name: str, envoy: EnvoyFacts) -> Iterator[Finding]:
     wanted = {keys.route_name(name, True), keys.route_name(name, False)}
     routes = [route for route in envoy.routes() if route.get("name") in wanted]
     if len({route["name"] for route in routes}) < len(wanted):
-        yield Finding(subject, f"{name}: routes", Level.FAIL, f"{len(routes)} of 2 routes are there", RENDER)
+        yield Finding(subject, f"{name}: routes", Severity.FAIL, f"{len(routes)} of 2 routes are there", RENDER)
         return
     yield _order(subject, config, name, routes)
     yield _sum(subject, config, name, routes[0], envoy)
@@ -204,11 +210,13 @@ def _order(subject: str, config: Config, name: str, routes: list[Mapping[str, An
         prefix = route.get("route", {}).get("weighted_clusters", {}).get("runtime_key_prefix")
         if len(clusters) != 2 or clusters[1] != baseline:
             detail = f"{route['name']} splits over {clusters}"
-            return Finding(subject, check, Level.FAIL, detail, f"list the candidate first, then {baseline}; {RENDER}")
+            return Finding(
+                subject, check, Severity.FAIL, detail, f"list the candidate first, then {baseline}; {RENDER}"
+            )
         if prefix != keys.weight_prefix(name):
             detail = f"{route['name']} reads its weights from {prefix!r}"
-            return Finding(subject, check, Level.FAIL, detail, RENDER)
-    return Finding(subject, check, Level.OK, "candidate first, weights from runtime")
+            return Finding(subject, check, Severity.FAIL, detail, RENDER)
+    return Finding(subject, check, Severity.OK, "candidate first, weights from runtime")
 
 
 def _sum(subject: str, config: Config, name: str, route: Mapping[str, Any], envoy: EnvoyFacts) -> Finding:
@@ -220,44 +228,44 @@ def _sum(subject: str, config: Config, name: str, route: Mapping[str, Any], envo
         shown.append(f"{cluster.get('name')} {weight}")
     detail = f"{', '.join(shown)} (sum {total})"
     if total == keys.FULL_WEIGHT:
-        return Finding(subject, check, Level.OK, detail)
+        return Finding(subject, check, Severity.OK, detail)
     remedy = f"set both keys in one POST so that they add up to {keys.FULL_WEIGHT}: another sum reshuffles sticky users"
-    return Finding(subject, check, Level.FAIL, detail, remedy)
+    return Finding(subject, check, Severity.FAIL, detail, remedy)
 
 
 def _sticky(subject: str, config: Config, name: str, routes: list[Mapping[str, Any]]) -> Finding:
     check = f"{name}: stickiness"
     if config.workloads[name].sticky is None:
         remedy = f"set workloads.{name}.sticky, or accept that one user meets both sides"
-        return Finding(subject, check, Level.WARN, "not configured", remedy)
+        return Finding(subject, check, Severity.WARN, "not configured", remedy)
     hashed = all(
         route.get("route", {}).get("hash_policy")
         and route.get("route", {}).get("weighted_clusters", {}).get("use_hash_policy")
         for route in routes
     )
     if hashed:
-        return Finding(subject, check, Level.OK, "by hash")
-    return Finding(subject, check, Level.FAIL, "configured, but the routes do not hash", RENDER)
+        return Finding(subject, check, Severity.OK, "by hash")
+    return Finding(subject, check, Severity.FAIL, "configured, but the routes do not hash", RENDER)
 
 
 def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
     subject = f"redis {redis.url}"
     if redis.error:
-        yield Finding(subject, "reachable", Level.FAIL, redis.error, "start it, or correct redis.url")
+        yield Finding(subject, "reachable", Severity.FAIL, redis.error, "start it, or correct redis.url")
         return
     yield (
-        Finding(subject, "version", Level.OK, redis.version)
+        Finding(subject, "version", Severity.OK, redis.version)
         if _at_least(redis.version, (6, 2))
-        else Finding(subject, "version", Level.FAIL, redis.version, "use Redis 6.2 or newer, or Valkey (XAUTOCLAIM)")
+        else Finding(subject, "version", Severity.FAIL, redis.version, "use Redis 6.2 or newer, or Valkey (XAUTOCLAIM)")
     )
     yield _eviction(subject, redis)
     yield _persistence(subject, redis)
     yield _clock(subject, "clock", redis.clock_skew_s)
     if redis.leader:
-        yield Finding(subject, "leader", Level.OK, redis.leader)
+        yield Finding(subject, "leader", Severity.OK, redis.leader)
     else:
         detail = f"no scorer holds the lease of {called(redis.group)}"
-        yield Finding(subject, "leader", Level.FAIL, detail, "start `glidepath scorer`")
+        yield Finding(subject, "leader", Severity.FAIL, detail, "start `glidepath scorer`")
     for workload, age in redis.status_age_s.items():
         yield _freshness(subject, workload, age)
         yield from _group(subject, workload, redis)
@@ -271,25 +279,25 @@ def _at_least(version: str, wanted: tuple[int, int]) -> bool:
 def _eviction(subject: str, redis: RedisFacts) -> Finding:
     check, policy = "memory policy", redis.eviction
     if policy is None:
-        return Finding(subject, check, Level.WARN, "CONFIG is not allowed here", "make sure that it is noeviction")
+        return Finding(subject, check, Severity.WARN, "CONFIG is not allowed here", "make sure that it is noeviction")
     if policy.startswith("allkeys"):
         remedy = "set maxmemory-policy noeviction: Redis may otherwise drop the state of a ramp"
-        return Finding(subject, check, Level.FAIL, policy, remedy)
+        return Finding(subject, check, Severity.FAIL, policy, remedy)
     used = f", {redis.used_memory / 2**20:.0f} MiB used" if redis.used_memory is not None else ""
-    return Finding(subject, check, Level.OK, f"{policy}{used}")
+    return Finding(subject, check, Severity.OK, f"{policy}{used}")
 
 
 def _persistence(subject: str, redis: RedisFacts) -> Finding:
     check = "persistence"
     if redis.append_only is None:
-        return Finding(subject, check, Level.WARN, "CONFIG is not allowed here", "make sure that appendonly is yes")
+        return Finding(subject, check, Severity.WARN, "CONFIG is not allowed here", "make sure that appendonly is yes")
     if redis.append_only:
-        return Finding(subject, check, Level.OK, "append-only file")
+        return Finding(subject, check, Severity.OK, "append-only file")
     if redis.snapshots:
         remedy = "set appendonly yes: a restart loses what came after the last snapshot"
-        return Finding(subject, check, Level.WARN, "snapshots only", remedy)
+        return Finding(subject, check, Severity.WARN, "snapshots only", remedy)
     remedy = "set appendonly yes: a restart loses ramp, evidence and decision log"
-    return Finding(subject, check, Level.FAIL, "none", remedy)
+    return Finding(subject, check, Severity.FAIL, "none", remedy)
 
 
 def _group(subject: str, workload: str, redis: RedisFacts) -> Iterator[Finding]:
@@ -297,13 +305,13 @@ def _group(subject: str, workload: str, redis: RedisFacts) -> Iterator[Finding]:
     holder = redis.holders.get(workload)
     found = trouble(workload, redis.group, redis.leader, holder) if holder is not None else None
     if found is not None:
-        yield Finding(subject, f"{workload}: group", Level.FAIL, found.detail, found.remedy)
+        yield Finding(subject, f"{workload}: group", Severity.FAIL, found.detail, found.remedy)
 
 
 def _freshness(subject: str, workload: str, age: float | None) -> Finding:
     check = f"{workload}: status"
     if age is None:
-        return Finding(subject, check, Level.WARN, "no status yet", "is the scorer running with this configuration?")
+        return Finding(subject, check, Severity.WARN, "no status yet", "is the scorer running with this configuration?")
     if age > STALE_STATUS_S:
-        return Finding(subject, check, Level.FAIL, f"{age:.0f} s old", "the scorer does not steer; look at its log")
-    return Finding(subject, check, Level.OK, f"{age:.1f} s old")
+        return Finding(subject, check, Severity.FAIL, f"{age:.0f} s old", "the scorer does not steer; look at its log")
+    return Finding(subject, check, Severity.OK, f"{age:.1f} s old")

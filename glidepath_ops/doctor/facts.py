@@ -10,7 +10,7 @@ from typing import Any
 from glidepath.scorer_groups import Holder
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
@@ -22,7 +22,7 @@ class Finding:
 
     subject: str  # envoy http://…, redis, workload chat
     check: str
-    level: Level
+    level: Severity
     detail: str
     remedy: str = ""
 

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from glidepath import keys
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config
-from glidepath_ops.envoyconfig.snippets import Json, typed
+from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.envoy_messages import typed
 
 REQUEST_CREDENTIALS = tuple(name for name in keys.CREDENTIAL_HEADERS if name != "set-cookie")
 
@@ -23,7 +24,7 @@ Lua = str | bool | None | Sequence[str] | dict[str, "Lua"]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Attempt:
     """A backend's turn to be tried. ``keep``: the client's own credential goes to it."""
 
     name: str
@@ -75,7 +76,7 @@ def credential_headers(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*REQUEST_CREDENTIALS, *named)))
 
 
-def upstream_filters(turns: Sequence[Turn], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
+def upstream_filters(turns: Sequence[Attempt], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
     """The upstream filter for a cluster that tries ``turns`` in order; none where there is nothing to do."""
     if len(turns) == 1 and turns[0].changes_nothing:
         return []
@@ -83,7 +84,7 @@ def upstream_filters(turns: Sequence[Turn], credentials: Sequence[str] = REQUEST
     return [typed("envoy.filters.http.lua", "extensions.filters.http.lua.v3.Lua", default_source_code=source)]
 
 
-def lua_source(turns: Sequence[Turn], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> str:
+def lua_source(turns: Sequence[Attempt], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> str:
     names = [name for turn in turns for name in _differing(turn, credentials)]
     if len(turns) > 1:  # the first try may have taken away what the second needs
         names += credentials
@@ -98,18 +99,18 @@ def lua_source(turns: Sequence[Turn], credentials: Sequence[str] = REQUEST_CREDE
     return "\n".join(lines) + "\n\n" + _program()
 
 
-def _differing(turn: Turn, credentials: Sequence[str]) -> list[str]:
+def _differing(turn: Attempt, credentials: Sequence[str]) -> list[str]:
     """Headers that this backend sees otherwise than the client sent them."""
     names = [name.lower() for name in turn.backend.headers]
     return names + ([] if turn.keep else list(credentials)) + _secret_header(turn)
 
 
-def _secret_header(turn: Turn) -> list[str]:
+def _secret_header(turn: Attempt) -> list[str]:
     credential = turn.backend.credential
     return [credential.header] if credential is not None and turn.has_secret else []
 
 
-def _side(turn: Turn) -> dict[str, Lua]:
+def _side(turn: Attempt) -> dict[str, Lua]:
     url, backend = urlsplit(turn.backend.url), turn.backend
     side: dict[str, Lua] = {
         "model": None if backend.model is None else json.dumps(backend.model, ensure_ascii=False),

@@ -9,8 +9,9 @@ from glidepath import keys
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.clusters import clusters
+from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_comments
+from glidepath_ops.envoyconfig.envoy_messages import address
 from glidepath_ops.envoyconfig.routes import live_routes, shadow_routes, start_weights
-from glidepath_ops.envoyconfig.snippets import TYPE, Json, address, noted, plain
 
 DEFAULT_ADMIN = "127.0.0.1:9901"
 LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # http.<these>.… in Envoy's stats
@@ -22,7 +23,7 @@ def render_bootstrap(config: Config, *, admin: str | None = None, node: str = "e
     ``admin``: where Envoy's admin API listens (HOST:PORT or unix:/path); absent: the port of the first ``envoy.admin``
     URL on loopback, or 127.0.0.1:9901. ``node``: Envoy's node id. Raises ConfigError for what Envoy cannot express.
     """
-    bootstrap: Json = plain(annotated_bootstrap(config, admin=admin, node=node))
+    bootstrap: Json = without_comments(annotated_bootstrap(config, admin=admin, node=node))
     return bootstrap
 
 
@@ -30,7 +31,7 @@ def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str =
     """The same with comments (``parts.NOTE``), for ``to_yaml``."""
     return {
         "node": {"id": node, "cluster": "glidepath"},
-        "admin": noted(
+        "admin": with_comment(
             "Whoever reaches this changes weights and reads the configuration: keep it on loopback or a Unix socket.",
             {"address": address(admin or admin_address(config))},
         ),
@@ -58,14 +59,14 @@ def runtime_layers(config: Config) -> list[Json]:
         values[keys.shadow_key(name)] = _percent(workload.shadow.sample)
         values[keys.autopilot_key(name)] = 1
     layers: list[Json] = [
-        noted(
+        with_comment(
             "What holds after a restart, until the scorer has written again.",
             {"name": "glidepath-file", "static_layer": values},
         )
     ]
     if config.envoy.actuator == "rtds":
         layers.append(_rtds_layer())
-    layers.append(noted("Last, so that a person's curl wins.", {"name": "admin", "admin_layer": {}}))
+    layers.append(with_comment("Last, so that a person's curl wins.", {"name": "admin", "admin_layer": {}}))
     return layers
 
 
@@ -89,7 +90,7 @@ def _rtds_layer() -> Json:
         "initial_fetch_timeout": "1s",
     }
     layer = {"name": "glidepath-fleet", "rtds_layer": {"name": keys.RTDS_LAYER, "rtds_config": source}}
-    return noted("Weights pushed by the scorer; without it Envoy starts with the file's.", layer)
+    return with_comment("Weights pushed by the scorer; without it Envoy starts with the file's.", layer)
 
 
 def _live(config: Config) -> Json:
@@ -105,7 +106,7 @@ def _live(config: Config) -> Json:
             filters.router_filter(),
         ],
     }
-    return noted("Where clients call.", _listener("glidepath-live", config.envoy.listen, manager))
+    return with_comment("Where clients call.", _listener("glidepath-live", config.envoy.listen, manager))
 
 
 # See ADR 0072.
@@ -117,11 +118,11 @@ def shadow_listener(config: Config) -> Json:
         "http_filters": [filters.tee_filter(config), filters.router_filter()],
     }
     text = "Where extproc sends its copies: the same clusters, credentials and clock as live traffic. Loopback only."
-    return noted(text, _listener("glidepath-shadow", config.envoy.shadow_listen, manager))
+    return with_comment(text, _listener("glidepath-shadow", config.envoy.shadow_listen, manager))
 
 
 def _listener(name: str, where: str, manager: Json) -> Json:
-    network_filter = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+    network_filter = {"name": filters.MANAGER, "typed_config": manager}
     return {"name": name, "address": address(where), "filter_chains": [{"filters": [network_filter]}]}
 
 
@@ -132,7 +133,7 @@ def _manager(config: Config, stats: str, log: str, routes: list[Json]) -> Json:
         "routes": routes,
     }
     return {
-        "@type": TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": filters.MANAGER_TYPE,
         "stat_prefix": stats,
         "generate_request_id": True,
         "server_header_transformation": "PASS_THROUGH",

@@ -10,12 +10,13 @@ from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Workload
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig.backend_adaptation import (
-    Turn,
+    Attempt,
     credential_headers,
     keeps_client_credential,
     upstream_filters,
 )
-from glidepath_ops.envoyconfig.snippets import TYPE, Json, address, assignment, is_ip, noted, seconds, socket_address
+from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
+from glidepath_ops.envoyconfig.envoy_messages import TYPE, address, assignment, is_ip, seconds, socket_address
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -60,10 +61,10 @@ def _refuse_doubles(names: Sequence[str], config: Config) -> None:
 def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Json:
     """The backend by itself. Whether a client's own credential headers may come here is the route's to say."""
     backend = config.backends[name]
-    turn = Turn(name, backend, keep=keeps_client_credential(backend, candidate=_is_candidate_alone(config, name)))
+    turn = Attempt(name, backend, keep=keeps_client_credential(backend, candidate=_is_candidate_alone(config, name)))
     url = urlsplit(backend.url)
     text = f"{name}: {url.scheme}://{url.hostname}{url.path}" + (f", model {backend.model}" if backend.model else "")
-    return noted(text, {**_endpoints(name, backend), **_http(backend, upstream_filters([turn], credentials))})
+    return with_comment(text, {**_endpoints(name, backend), **_http(backend, upstream_filters([turn], credentials))})
 
 
 def _is_candidate_alone(config: Config, name: str) -> bool:
@@ -77,11 +78,11 @@ def _fallback(config: Config, workload: Workload) -> list[Json]:
     candidate, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
     rescue = keys.rescue_cluster(workload.candidate, workload.baseline)
     turns = [
-        Turn(workload.candidate, candidate, keeps_client_credential(candidate, candidate=True)),
-        Turn(workload.baseline, baseline, keeps_client_credential(baseline, candidate=False)),
+        Attempt(workload.candidate, candidate, keeps_client_credential(candidate, candidate=True)),
+        Attempt(workload.baseline, baseline, keeps_client_credential(baseline, candidate=False)),
     ]
     return [
-        noted(
+        with_comment(
             f"{workload.baseline} again, under the name that tells a failover in stats and logs.",
             {**_endpoints(rescue, baseline), **_http(baseline, [])},
         ),
@@ -89,7 +90,7 @@ def _fallback(config: Config, workload: Workload) -> list[Json]:
     ]
 
 
-def _composite(workload: Workload, adapt: Sequence[Json], turns: Sequence[Turn], members: Sequence[str]) -> Json:
+def _composite(workload: Workload, adapt: Sequence[Json], turns: Sequence[Attempt], members: Sequence[str]) -> Json:
     """First try: the candidate; second: the baseline. Filters of the members do not run here, so they stand here."""
     name = keys.fallback_cluster(workload.candidate, workload.baseline)
     candidate = turns[0].backend
@@ -103,7 +104,7 @@ def _composite(workload: Workload, adapt: Sequence[Json], turns: Sequence[Turn],
         "@type": TYPE + "extensions.clusters.composite.v3.ClusterConfig",
         "clusters": [{"name": member} for member in members],
     }
-    return noted(
+    return with_comment(
         f"Tries {members[0]}, then {members[1]}: before the first byte only; after it an error passes through.",
         {
             "name": name,
@@ -146,7 +147,7 @@ def _breakers(backend: Backend, why: str) -> Json:
         "max_requests": backend.max_requests,
         "max_retries": backend.max_requests,
     }
-    return noted(why, {"thresholds": [threshold]})
+    return with_comment(why, {"thresholds": [threshold]})
 
 
 def _tls(backend: Backend, host: str) -> Json:
@@ -196,7 +197,7 @@ def _own(name: str, addresses: Sequence[str], max_requests: int, why: str) -> Js
         "connect_timeout": "0.25s",
         "lb_policy": "LEAST_REQUEST",
         "load_assignment": assignment(name, endpoints),
-        "circuit_breakers": noted(why, {"thresholds": [{"max_requests": max_requests, "max_retries": 3}]}),
+        "circuit_breakers": with_comment(why, {"thresholds": [{"max_requests": max_requests, "max_retries": 3}]}),
         "typed_extension_protocol_options": {HTTP_OPTIONS: options},
     }
 
@@ -213,7 +214,7 @@ def _reachable(where: Json) -> Json:
 def _extproc(config: Config) -> Json:
     why = "Bounds what a frozen extproc can cost: streams past this are not captured, and counted."
     section = _own(keys.EXTPROC_CLUSTER, config.extproc.addresses, config.extproc.max_streams, why)
-    return noted("extproc: copies of bodies, and the access log.", section)
+    return with_comment("extproc: copies of bodies, and the access log.", section)
 
 
 def _rtds(config: Config) -> Json:
@@ -221,8 +222,8 @@ def _rtds(config: Config) -> Json:
     section = _own(keys.RTDS_CLUSTER, [where], 16, "One stream.")
     if config.envoy.rtds_address is not None:
         section |= {
-            "health_checks": [noted("Only the scorer that steers listens.", dict(_LISTENS))],
+            "health_checks": [with_comment("Only the scorer that steers listens.", dict(_LISTENS))],
             "close_connections_on_host_health_failure": True,  # a leader whose machine is gone says no goodbye
             "common_lb_config": {"healthy_panic_threshold": {"value": 0}},  # one of many is healthy, and that is right
         }
-    return noted("Weights by RTDS.", section)
+    return with_comment("Weights by RTDS.", section)

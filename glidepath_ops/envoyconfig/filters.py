@@ -10,12 +10,16 @@ from glidepath.config.backends import Credential
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig.backend_adaptation import client_state, credential_headers, secret_state
-from glidepath_ops.envoyconfig.snippets import TYPE, Json, grpc_service, noted, seconds, typed
+from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
+from glidepath_ops.envoyconfig.envoy_messages import TYPE, grpc_service, seconds, set_header, typed
 
 # Names of our own, so that they never meet a filter that the user already has; the type is in typed_config.
 EXT_PROC = "glidepath.ext_proc"
 REMEMBER = "glidepath.remember"
 HEADER_MUTATION = "glidepath.first_byte_bound"
+ROUTER = "envoy.filters.http.router"
+MANAGER = "envoy.filters.network.http_connection_manager"
+MANAGER_TYPE = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 DEFERRED_CLOSE = 2.0
 LOG_FLUSH_S = 0.1  # how old an outcome may be when extproc hears of it
 REQUEST_ATTRIBUTES = ["xds.cluster_name", "xds.route_name"]
@@ -48,7 +52,7 @@ def _remember(config: Config, names: list[str]) -> Json:
         if credential is not None and not credential.passthrough:
             values.append(_secret(name, credential))
     chain = "extensions.filters.http.set_filter_state.v3.Config"
-    return noted(
+    return with_comment(
         "Remembers what the client sent, and reads the backends' credentials (files are watched: no restart), for the "
         "Lua filter of the clusters. Filter state is never logged and never leaves Envoy.",
         typed(REMEMBER, chain, on_request_headers=values),
@@ -88,7 +92,7 @@ def ext_proc_filter(config: Config) -> Json:
     """A copy of every message to extproc; Envoy never waits for an answer (observability_mode)."""
     hidden = dict.fromkeys((*keys.CREDENTIAL_HEADERS, *credential_headers(config)))
     patterns = [{"exact": name} for name in hidden]
-    return noted(
+    return with_comment(
         "Copies bodies to extproc and never waits for it. Credentials stay here. Streams past the circuit breaker of "
         f"cluster {keys.EXTPROC_CLUSTER} are counted in http.*.ext_proc.failure_mode_allowed: lost coverage.",
         typed(
@@ -120,7 +124,7 @@ def ext_proc_off() -> Json:
 
 def header_mutation_filter() -> Json:
     """Does nothing by itself; a candidate's entry in a split configures it."""
-    return noted(
+    return with_comment(
         "Carries the candidate's bound on the first byte: Envoy reads it before a cluster's own headers are added.",
         typed(HEADER_MUTATION, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
     )
@@ -128,15 +132,12 @@ def header_mutation_filter() -> Json:
 
 def first_byte_bound(timeout: float) -> Json:
     """``typed_per_filter_config`` of a weighted cluster: how long a try may wait for its first byte."""
-    header = {"key": "x-envoy-upstream-rq-per-try-timeout-ms", "value": str(round(timeout * 1000))}
-    mutation = {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
-    kind = TYPE + "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
-    return {HEADER_MUTATION: {"@type": kind, "mutations": {"request_mutations": [mutation]}}}
+    return {HEADER_MUTATION: set_header("x-envoy-upstream-rq-per-try-timeout-ms", str(round(timeout * 1000)))}
 
 
 def router_filter() -> Json:
     """No x-envoy-* headers added, either way: answers arrive as the backend gave them."""
-    return typed("envoy.filters.http.router", "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
+    return typed(ROUTER, "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
 
 
 def strip_ours() -> Json:
@@ -164,7 +165,7 @@ def access_log(config: Config, log_name: str) -> Json:
         common["custom_tags"] += [
             {"tag": name, "value": f"%FILTER_STATE({client_state(name)}:PLAIN)%"} for name in TEE_HEADERS
         ]
-    return noted(
+    return with_comment(
         "Outcome, latency and real upstream cluster of every request.",
         typed(
             "envoy.access_loggers.http_grpc",

@@ -9,8 +9,9 @@ from glidepath import keys
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Match, Sticky, Workload
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
+from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
+from glidepath_ops.envoyconfig.envoy_messages import seconds
 from glidepath_ops.envoyconfig.filters import TEE_HEADERS, ext_proc_off, first_byte_bound
-from glidepath_ops.envoyconfig.snippets import Json, noted, seconds
 
 
 def live_routes(config: Config) -> list[Json]:
@@ -50,7 +51,7 @@ def _two_routes(config: Config, name: str, workload: Workload) -> list[Json]:
         "default_value": {"numerator": round(workload.shadow.sample * 10_000), "denominator": "MILLION"},
         "runtime_key": keys.shadow_key(name),
     }
-    captured = noted(
+    captured = with_comment(
         f"Workload {name}: {workload.baseline} → {workload.candidate}. The share whose bodies are captured: "
         f"runtime key {keys.shadow_key(name)}.",
         {
@@ -60,7 +61,7 @@ def _two_routes(config: Config, name: str, workload: Workload) -> list[Json]:
             **_common(config),
         },
     )
-    plain = noted(
+    plain = with_comment(
         f"Workload {name}: the rest, with ext_proc switched off.",
         {
             "name": keys.route_name(name, captured=False),
@@ -104,7 +105,7 @@ def _split_action(config: Config, name: str, workload: Workload) -> Json:
         entry["host_rewrite_literal"] = host_of(backend)
     weighted: Json = {
         "runtime_key_prefix": keys.weight_prefix(name),
-        "clusters": [noted("Candidate first, sum 10000: growing its share moves nobody back.", entry)],
+        "clusters": [with_comment("Candidate first, sum 10000: growing its share moves nobody back.", entry)],
     }
     host = host_of(config.backends[workload.baseline])
     weighted["clusters"].append({"name": baseline, "weight": weights[baseline], "host_rewrite_literal": host})
@@ -138,7 +139,7 @@ def _direct(name: str, backend: Backend) -> Json:
 def _default(config: Config) -> Json:
     name = config.envoy.default_backend
     if name is not None:
-        return noted(
+        return with_comment(
             f"What belongs to no workload goes to {name}.",
             {
                 "name": "default",
@@ -149,18 +150,18 @@ def _default(config: Config) -> Json:
             },
         )
     text = "no workload matches this request, and envoy.default_backend is not set"
-    return noted("What belongs to no workload: said plainly.", _not_found("unmatched", text))
+    return with_comment("What belongs to no workload: said plainly.", _not_found("unmatched", text))
 
 
 def shadow_routes(config: Config) -> list[Json]:
     """The tee names workload and backend in headers; the route's name repeats them for the access log."""
     routes = [
-        noted(f"Copies of {name} for {backend}.", _shadow_route(config, name, backend))
+        with_comment(f"Copies of {name} for {backend}.", _shadow_route(config, name, backend))
         for name, workload in config.workloads.items()
         for backend in (workload.baseline, workload.candidate)
     ]
     text = f"needs {keys.HEADER_WORKLOAD} and {keys.HEADER_TARGET} of a known pair"
-    return [*routes, noted("Anything else is no copy of ours.", _not_found("unmatched", text))]
+    return [*routes, with_comment("Anything else is no copy of ours.", _not_found("unmatched", text))]
 
 
 def _shadow_route(config: Config, name: str, backend: str) -> Json:

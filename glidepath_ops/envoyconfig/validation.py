@@ -13,7 +13,7 @@ import yaml
 
 from glidepath import keys
 from glidepath.errors import DependencyError, InputError, error_text
-from glidepath_ops.envoyconfig.snippets import Json, plain
+from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.local.child_process import envoy_binary
 
 MAX_BYTES = 16 * 2**20
@@ -49,7 +49,7 @@ def check_strict(bootstrap: Json) -> None:
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster
     from envoy_data_plane.envoy.config.listener.v3 import Listener
 
-    bootstrap = _without_empty_configs(plain(bootstrap))
+    bootstrap = _without_empty_configs(without_comments(bootstrap))
     _register_types(bootstrap)
     resources = bootstrap.get("static_resources")
     for kind, message in (("listeners", Listener), ("clusters", Cluster)):

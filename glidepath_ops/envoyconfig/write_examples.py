@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glidepath.config import load_config
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 
 HEADER = """\
 Rendered by `glidepath render envoy` from glidepath.yaml: change that, and render again.

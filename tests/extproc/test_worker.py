@@ -21,7 +21,7 @@ from glidepath.errors import UnreachableError
 from glidepath.keys import WorkloadKeys
 from glidepath.wire import decode_outcomes, decode_pair
 from glidepath_ops.local.child_process import free_ports
-from glidepath_ops.local.servers import start_redis
+from glidepath_ops.local.redis_and_envoy import start_redis
 from tests.extproc.rpc import LogStream, exchange, log_entry, running_worker, stream, worker_config
 from tests.extproc.twins import eventually, until
 

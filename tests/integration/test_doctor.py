@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from glidepath_ops.doctor.checks import examine
-from glidepath_ops.doctor.facts import Level
+from glidepath_ops.doctor.facts import Severity
 from glidepath_ops.doctor.gather_facts import gather, gather_envoy
 from tests.support.envoys import running_envoy
 from tests.support.stage import on_stage
@@ -24,7 +24,7 @@ async def test_a_running_envoy_is_healthy_once_traffic_flows(tmp_path: Path, red
         async def logged() -> bool:
             envoys, redis = await gather(stage.envoy.config)
             findings = examine(stage.envoy.config, envoys, redis)
-            bad = [f for f in findings if f.level is not Level.OK and f.subject.startswith("envoy")]
+            bad = [f for f in findings if f.level is not Severity.OK and f.subject.startswith("envoy")]
             return not [f for f in bad if "stickiness" not in f.check]
 
         await eventually(logged, what="no finding but the missing stickiness")

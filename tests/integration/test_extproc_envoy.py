@@ -27,7 +27,7 @@ from glidepath.domain import Origin, Outcomes, Pair, Side, SideOutcomes
 from glidepath.wire import decode_outcomes, decode_pair
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.local.child_process import Child, answers, free_ports
-from glidepath_ops.local.servers import start_envoy, start_redis
+from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis
 from tests.support.recorder import Recorder
 
 CHAT = "/v1/chat/completions"

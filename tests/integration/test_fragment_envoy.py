@@ -12,9 +12,9 @@ import yaml
 
 from glidepath import keys
 from glidepath.config import parse_config
-from glidepath_ops.envoyconfig.into_bootstrap import Place, add
+from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
 from glidepath_ops.local.child_process import free_ports
-from glidepath_ops.local.servers import start_envoy
+from glidepath_ops.local.redis_and_envoy import start_envoy
 from tests.support.bootstraps import FITTING, filled
 from tests.support.collector import Collector
 from tests.support.recorder import Recorder
@@ -46,7 +46,7 @@ async def test_their_routes_answer_as_before_and_ours_work(name: str, tmp_path: 
             status, headers, _ = await _get(session, f"{base}/other")
             seen = theirs.last.headers
         config = parse_config(_config(tmp_path / "extproc.sock", shadow, cloud.url, onprem.url))
-        bootstrap.write_text(add(before, config, "envoy.yaml", Place(listener, virtual_host)))
+        bootstrap.write_text(insert_glidepath(before, config, "envoy.yaml", InsertionPoint(listener, virtual_host)))
         with start_envoy(bootstrap, control, tmp_path / "after.log", concurrency=1):
             # a stranger's request: the same answer, and the same request at their backend
             assert await _get(session, f"{base}/other") == (status, headers, "theirs")

@@ -12,9 +12,9 @@ from glidepath.config import Config, load_config
 from glidepath.domain import Origin
 from glidepath.keys import WorkloadKeys
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import free_ports
-from glidepath_ops.local.servers import start_envoy
+from glidepath_ops.local.redis_and_envoy import start_envoy
 from tests.support.recorder import Recorder
 from tests.support.wheelhouse import Wheelhouse, steering, until
 

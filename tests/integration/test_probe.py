@@ -15,7 +15,7 @@ import pytest
 
 from glidepath.config import Config
 from glidepath.domain import Origin
-from glidepath_ops.local.process_list import config_file
+from glidepath_ops.local.services import config_file
 from tests.support.recorder import Recorder
 from tests.support.system import System, running_system, system_config
 from tests.support.waiting import eventually

@@ -19,8 +19,8 @@ from glidepath.config import Config
 from glidepath.domain import ScoredPair
 from glidepath.keys import WorkloadKeys
 from glidepath_ops.local.child_process import Child
-from glidepath_ops.local.process_list import config_file
-from glidepath_ops.local.servers import spawn_redis
+from glidepath_ops.local.redis_and_envoy import spawn_redis
+from glidepath_ops.local.services import config_file
 from tests.support.cluster import running_cluster
 from tests.support.recorder import Recorder
 from tests.support.system import System, running_system, system_config

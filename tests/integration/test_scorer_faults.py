@@ -15,7 +15,7 @@ from glidepath import keys
 from glidepath.domain import Side
 from glidepath.records import Command, CommandKind, to_json
 from glidepath_ops.demo.answer_sources import Pace, WrittenTexts
-from glidepath_ops.demo.backend_server import Backend
+from glidepath_ops.demo.backend_server import BackendServer
 from glidepath_ops.demo.written_answers import texts
 from tests.support.system import System, running_system, system_config
 from tests.support.traffic import assert_each_pair_once, traffic
@@ -24,11 +24,11 @@ from tests.support.waiting import eventually
 EASY = {"quality": {"min_agreement": 0.01}, "errors": {"max_increase": "90%"}, "latency": []}
 
 
-def written(model: str) -> Backend:
+def written(model: str) -> BackendServer:
     """A backend of the demo's, with token counts and text of a natural length."""
     rng = random.Random(1)
     pace = Pace(first=0.01, chunk=0.001)
-    return Backend(model, WrittenTexts(Side.BASELINE, model, pace, rng), rng)
+    return BackendServer(model, WrittenTexts(Side.BASELINE, model, pace, rng), rng)
 
 
 async def drain(stream: AsyncIterator[object]) -> None:

@@ -20,7 +20,7 @@ from glidepath.domain import ScoredPair, Side
 from glidepath.keys import SCORER_GROUP
 from glidepath.wire import decode_scored
 from glidepath_ops.local.child_process import free_ports
-from glidepath_ops.local.servers import start_redis
+from glidepath_ops.local.redis_and_envoy import start_redis
 from scorer.scoring.worker.pair_queue import RedisPairQueue
 from scorer.scoring.worker.score_loop import ScoreLoop
 from scorer.scoring.worker.scoring_process.batch_result import PairResult

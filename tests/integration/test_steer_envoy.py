@@ -15,7 +15,7 @@ from glidepath.domain import Origin, Outcomes
 from glidepath.records import CommandKind
 from glidepath.wire import encode_outcomes
 from glidepath_ops.local.child_process import Child, free_ports
-from glidepath_ops.local.servers import start_envoy, start_redis
+from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.wheelhouse import AUTOPILOT, BASELINE, CANDIDATE, Wheelhouse, steering, until
 

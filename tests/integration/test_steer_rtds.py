@@ -20,7 +20,7 @@ from glidepath.config import Config
 from glidepath.config.processes import RedisSection
 from glidepath.records import CommandKind
 from glidepath_ops.local.child_process import Child, free_ports
-from glidepath_ops.local.servers import start_envoy
+from glidepath_ops.local.redis_and_envoy import start_envoy
 from scorer.steering.envoy.rtds import RtdsActuator, layer_of
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.wheelhouse import CANDIDATE, Wheelhouse, steering, until, wheelhouse

@@ -10,7 +10,7 @@ from pathlib import Path
 import redis.asyncio
 
 from glidepath_ops.local.child_process import Child, answers, free_ports
-from glidepath_ops.local.servers import spawn_redis
+from glidepath_ops.local.redis_and_envoy import spawn_redis
 from tests.support.waiting import eventually
 
 SLOTS = 16384

@@ -14,9 +14,9 @@ import yaml
 
 from glidepath.config import Config, parse_config
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import Child, free_ports
-from glidepath_ops.local.servers import start_envoy
+from glidepath_ops.local.redis_and_envoy import start_envoy
 
 
 @dataclass(frozen=True, slots=True)

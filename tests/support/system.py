@@ -18,8 +18,8 @@ from glidepath.domain import Outcomes, Pair, ScoredPair
 from glidepath.records import Decision, WorkloadStatus, from_json
 from glidepath.redisio import connect
 from glidepath_ops.local.child_process import Child, free_ports
-from glidepath_ops.local.process_list import our_services
-from glidepath_ops.local.stack import Stack, redis_service
+from glidepath_ops.local.services import our_services, redis_service
+from glidepath_ops.local.stack import Stack
 from tests.support.waiting import eventually
 
 WORKLOAD = "chat"

@@ -17,7 +17,16 @@ from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.bootstrap import runtime_layers, shadow_listener
-from glidepath_ops.envoyconfig.mesh import shared_patches
+from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_comments
+from glidepath_ops.envoyconfig.envoy_messages import TYPE, set_header
+from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
+    GROUP,
+    POD_LABELS,
+    extproc_container,
+    pod_volumes,
+    secret_variables,
+    socket_mount,
+)
 from glidepath_ops.envoyconfig.mesh.gateway_api import (
     ENVOY_GROUP,
     ENVOY_VERSION,
@@ -28,7 +37,9 @@ from glidepath_ops.envoyconfig.mesh.gateway_api import (
     http_routes,
     route_object,
 )
-from glidepath_ops.envoyconfig.snippets import TYPE, Json, noted, plain
+from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
+from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters, rtds_cluster, uses_rtds
+from glidepath_ops.envoyconfig.mesh.mesh_routes import mesh_filters, mesh_routes
 
 Capture = Literal["patch", "policy"]
 CAPTURES = ("patch", "policy")
@@ -38,7 +49,7 @@ EXTPROC_BACKEND = "glidepath-extproc"
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayPlace:
+class GatewayTarget:
     """``listener``: its name in the Gateway; ``capture``: who brings ext_proc.
 
     ``xds_name``: what Envoy Gateway calls the xDS listener and its routes, if not NAMESPACE/GATEWAY/LISTENER.
@@ -56,7 +67,7 @@ class GatewayPlace:
         return self.xds_name or f"{self.namespace}/{self.gateway}/{self.listener}"
 
 
-def gateway_resources(config: Config, place: GatewayPlace) -> list[Json]:
+def gateway_resources(config: Config, place: GatewayTarget) -> list[Json]:
     """To be applied, in this order. Raises InputError for an unknown ``capture``, ConfigError as ``clusters`` does."""
     if place.capture not in CAPTURES:
         raise InputError(f"--capture: unknown way {place.capture!r} (allowed: {', '.join(CAPTURES)})")
@@ -67,7 +78,7 @@ def gateway_resources(config: Config, place: GatewayPlace) -> list[Json]:
     return [*found, _patch_policy(config, place)]
 
 
-def _gateway_class(place: GatewayPlace) -> Json:
+def _gateway_class(place: GatewayTarget) -> Json:
     reference = {
         "group": ENVOY_GROUP,
         "kind": "EnvoyProxy",
@@ -79,22 +90,22 @@ def _gateway_class(place: GatewayPlace) -> Json:
         "An example: name the EnvoyProxy in the parametersRef of the GatewayClass (or of your Gateway's "
         "spec.infrastructure) that you have, or merge it into the EnvoyProxy that is named there."
     )
-    return shared_patches.resource("GatewayClass", GATEWAY_VERSION, "glidepath", None, note, spec=spec)
+    return kubernetes_object("GatewayClass", GATEWAY_VERSION, "glidepath", None, note, spec=spec)
 
 
-def _proxy(config: Config, place: GatewayPlace) -> Json:
-    layers = [plain(layer) for layer in runtime_layers(config)]
+def _proxy(config: Config, place: GatewayTarget) -> Json:
+    layers = [without_comments(layer) for layer in runtime_layers(config)]
     patches = [{"op": "add", "path": "/layered_runtime/layers/-", "value": layer} for layer in layers]
-    if shared_patches.with_rtds(config):
-        cluster = shared_patches.rtds_cluster(config)
+    if uses_rtds(config):
+        cluster = rtds_cluster(config)
         patches.insert(0, {"op": "add", "path": "/static_resources/clusters/-", "value": cluster})
-    container: Json = {"volumeMounts": [shared_patches.socket_mount()]}
-    if secrets := shared_patches.secret_variables(config):
+    container: Json = {"volumeMounts": [socket_mount()]}
+    if secrets := secret_variables(config):
         container["env"] = secrets
     pod = {
-        "labels": dict(shared_patches.POD_LABELS),
-        "securityContext": {"fsGroup": shared_patches.GROUP},
-        "volumes": shared_patches.pod_volumes(),
+        "labels": dict(POD_LABELS),
+        "securityContext": {"fsGroup": GROUP},
+        "volumes": pod_volumes(),
     }
     spec = {
         "bootstrap": {"type": "JSONPatch", "jsonPatches": patches},
@@ -104,7 +115,7 @@ def _proxy(config: Config, place: GatewayPlace) -> Json:
                 "envoyDeployment": {
                     "container": container,
                     "pod": pod,
-                    "initContainers": [shared_patches.extproc_container(place.image)],
+                    "initContainers": [extproc_container(place.image)],
                 }
             },
         },
@@ -113,14 +124,14 @@ def _proxy(config: Config, place: GatewayPlace) -> Json:
         "Envoy's own start: runtime layers (Envoy Gateway has none that can be changed), extproc beside Envoy in its "
         "pod. Changing this replaces the pods."
     )
-    return shared_patches.resource("EnvoyProxy", ENVOY_VERSION, "glidepath", place.namespace, note, spec=spec)
+    return kubernetes_object("EnvoyProxy", ENVOY_VERSION, "glidepath", place.namespace, note, spec=spec)
 
 
-def _extension_policy(config: Config, place: GatewayPlace) -> list[Json]:
+def _extension_policy(config: Config, place: GatewayTarget) -> list[Json]:
     paths = [one.removeprefix("unix:") for one in config.extproc.addresses if one.startswith("unix:")]
     if len(paths) < len(config.extproc.addresses):
         raise InputError("--capture policy: extproc must listen on Unix sockets (extproc.listen: unix:/…)")
-    backend = shared_patches.resource(
+    backend = kubernetes_object(
         "Backend",
         ENVOY_VERSION,
         EXTPROC_BACKEND,
@@ -131,7 +142,7 @@ def _extension_policy(config: Config, place: GatewayPlace) -> list[Json]:
             "appProtocols": ["gateway.envoyproxy.io/h2c"],
         },
     )
-    policy = shared_patches.resource(
+    policy = kubernetes_object(
         "EnvoyExtensionPolicy",
         ENVOY_VERSION,
         "glidepath",
@@ -164,9 +175,9 @@ def _ext_proc() -> Json:
     }
 
 
-def _patch_policy(config: Config, place: GatewayPlace) -> Json:
+def _patch_policy(config: Config, place: GatewayTarget) -> Json:
     patches = [
-        *(_whole(CLUSTER, cluster) for cluster in shared_patches.pushed_clusters(config)),
+        *(_whole(CLUSTER, cluster) for cluster in pushed_clusters(config)),
         _whole(LISTENER, shadow_listener(config)),
         *_in_listener(config, place),
         *(one for name, captured, _ in captured_routes(config) for one in _in_route(config, place, name, captured)),
@@ -181,45 +192,45 @@ def _patch_policy(config: Config, place: GatewayPlace) -> Json:
         "routes made from our HTTPRoutes. Delete it, and they serve the baseline alone. Needs "
         "extensionApis.enableEnvoyPatchPolicy and enableBackend in Envoy Gateway's configuration."
     )
-    return shared_patches.resource("EnvoyPatchPolicy", ENVOY_VERSION, "glidepath", place.namespace, note, spec=spec)
+    return kubernetes_object("EnvoyPatchPolicy", ENVOY_VERSION, "glidepath", place.namespace, note, spec=spec)
 
 
 def _whole(kind: str, section: Json) -> Json:
     value = {key: one for key, one in section.items() if key != "#"}
     patch = {"type": kind, "name": section["name"], "operation": {"op": "add", "path": "", "value": value}}
-    return noted(section["#"], patch) if "#" in section else patch
+    return with_comment(section["#"], patch) if "#" in section else patch
 
 
 def _patch(kind: str, name: str, op: str, where: str, path: str, value: Any) -> Json:
     return {"type": kind, "name": name, "operation": {"op": op, "jsonPath": where, "path": path, "value": value}}
 
 
-def _in_listener(config: Config, place: GatewayPlace) -> list[Json]:
+def _in_listener(config: Config, place: GatewayTarget) -> list[Json]:
     """The same for a plain listener (default_filter_chain) and one with TLS (filter_chains)."""
-    router = f"..http_filters[?(@.name=='{shared_patches.ROUTER}')]"
-    manager = f"..filters[?(@.name=='{shared_patches.MANAGER}')].typed_config"
-    ours = shared_patches.sleeping_filters(config, ext_proc=place.capture == "patch")
+    router = f"..http_filters[?(@.name=='{filters.ROUTER}')]"
+    manager = f"..filters[?(@.name=='{filters.MANAGER}')].typed_config"
+    ours = mesh_filters(config, ext_proc=place.capture == "patch")
     found = [_patch(LISTENER, place.xds, "add", router, "", one) for one in ours]
     if place.capture == "policy":
         # Envoy Gateway's ext_proc stands somewhere before the router: the header must be set before it
         mutation = next(one for one in ours if one["name"] == filters.HEADER_MUTATION)
         found.remove(_patch(LISTENER, place.xds, "add", router, "", mutation))
         found.append(_patch(LISTENER, place.xds, "add", manager, "/http_filters/0", mutation))
-    log = plain(filters.access_log(config, keys.LIVE_LOG))
+    log = without_comments(filters.access_log(config, keys.LIVE_LOG))
     return [*found, _patch(LISTENER, place.xds, "add", manager, "/access_log/-", log)]
 
 
-def _in_route(config: Config, place: GatewayPlace, workload: str, captured: bool) -> list[Json]:
+def _in_route(config: Config, place: GatewayTarget, workload: str, captured: bool) -> list[Json]:
     """Ours onto the generated route; what policies have put on it stays."""
     name = keys.route_name(workload, captured)
-    ours = next(plain(route) for route in shared_patches.woken_routes(config) if route["name"] == name)
+    ours = next(without_comments(route) for route in mesh_routes(config) if route["name"] == name)
     where = f"..routes[?(@.name =~ '{generated_route(place.namespace, workload, captured)}')]"
 
     def patch(op: str, path: str, value: Any) -> Json:
         return _patch(ROUTES, place.xds, op, where, path, value)
 
     found = [
-        noted(f"{name}: the split.", patch("replace", "/route", _action(ours["route"], place))),
+        with_comment(f"{name}: the split.", patch("replace", "/route", _action(ours["route"], place))),
         patch("add", "/request_body_buffer_limit", ours["request_body_buffer_limit"]),
     ]
     found += [patch("add", "/request_headers_to_remove/-", one) for one in ours["request_headers_to_remove"]]
@@ -228,10 +239,13 @@ def _in_route(config: Config, place: GatewayPlace, workload: str, captured: bool
             found.append(patch("add", f"/typed_per_filter_config/{filter_name}", section))
     if captured:
         found.append(patch("add", "/match/runtime_fraction", ours["match"]["runtime_fraction"]))
-    return [*found, noted("Last, since the others find the route by its old name.", patch("replace", "/name", name))]
+    return [
+        *found,
+        with_comment("Last, since the others find the route by its old name.", patch("replace", "/name", name)),
+    ]
 
 
-def _action(action: Json, place: GatewayPlace) -> Json:
+def _action(action: Json, place: GatewayTarget) -> Json:
     """With an ext_proc that may not read xds.cluster_name, each side says its name in a header."""
     if place.capture == "patch":
         return action
@@ -240,7 +254,7 @@ def _action(action: Json, place: GatewayPlace) -> Json:
 
 
 def _saying_its_name(entry: Json) -> Json:
-    naming = shared_patches.set_header(keys.HEADER_CLUSTER, entry["name"])
+    naming = set_header(keys.HEADER_CLUSTER, entry["name"])
     own = entry.get("typed_per_filter_config", {})
     before = own.get(filters.HEADER_MUTATION, {}).get("mutations", {}).get("request_mutations", [])
     naming["mutations"]["request_mutations"] += before

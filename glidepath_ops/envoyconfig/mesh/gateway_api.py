@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from glidepath import keys
 from glidepath.config.root import Config, Match, Workload
-from glidepath_ops.envoyconfig.mesh import shared_patches
-from glidepath_ops.envoyconfig.snippets import Json, is_ip
+from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.envoy_messages import is_ip
+from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_name, kubernetes_object
 
 GATEWAY_VERSION = "gateway.networking.k8s.io/v1"
 ENVOY_VERSION = "gateway.envoyproxy.io/v1alpha1"
@@ -24,7 +25,7 @@ _ALWAYS = {"type": "RegularExpression", "name": "x-request-id", "value": ".+"}
 def route_object(workload: str, captured: bool) -> str:
     """The HTTPRoute's name. Raises ConfigError for a workload that Kubernetes cannot name."""
     name = f"glidepath-{workload}-captured" if captured else f"glidepath-{workload}"
-    return shared_patches.kubernetes_name(name, f"workloads.{workload}")
+    return kubernetes_name(name, f"workloads.{workload}")
 
 
 def generated_route(namespace: str, workload: str, captured: bool) -> str:
@@ -58,9 +59,7 @@ def _http_route(name: str, workload: Workload, parent: Json, namespace: str, *, 
     note = f"Workload {name}: " + (
         "the share that is captured." if captured else "the rest. Without the patches both serve the baseline alone."
     )
-    return shared_patches.resource(
-        "HTTPRoute", GATEWAY_VERSION, route_object(name, captured), namespace, note, spec=spec
-    )
+    return kubernetes_object("HTTPRoute", GATEWAY_VERSION, route_object(name, captured), namespace, note, spec=spec)
 
 
 def _match(match: Match, captured: bool) -> Json:
@@ -75,7 +74,7 @@ def _match(match: Match, captured: bool) -> Json:
 
 
 def _backend_name(backend: str) -> str:
-    return shared_patches.kubernetes_name(f"glidepath-{backend}", f"backends.{backend}")
+    return kubernetes_name(f"glidepath-{backend}", f"backends.{backend}")
 
 
 def _backend(config: Config, name: str, namespace: str) -> list[Json]:
@@ -85,7 +84,7 @@ def _backend(config: Config, name: str, namespace: str) -> list[Json]:
     called = _backend_name(name)
     note = f"{name}, for the time when the patches are off: no path, model or credential of its own is set then."
     found = [
-        shared_patches.resource("Backend", ENVOY_VERSION, called, namespace, note, spec={"endpoints": [endpoint]}),
+        kubernetes_object("Backend", ENVOY_VERSION, called, namespace, note, spec={"endpoints": [endpoint]}),
     ]
     if url.scheme == "https":
         spec = {
@@ -93,7 +92,7 @@ def _backend(config: Config, name: str, namespace: str) -> list[Json]:
             "validation": {"wellKnownCACertificates": "System", "hostname": config.backends[name].sni or host},
         }
         note = f"{name} is reached by TLS and verified."
-        found.append(shared_patches.resource("BackendTLSPolicy", GATEWAY_VERSION, called, namespace, note, spec=spec))
+        found.append(kubernetes_object("BackendTLSPolicy", GATEWAY_VERSION, called, namespace, note, spec=spec))
     return found
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from glidepath.config.root import Config
 from glidepath.errors import InputError
-from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayPlace, gateway_resources
-from glidepath_ops.envoyconfig.mesh.istio import IstioPlace, istio_pod, istio_resources
-from glidepath_ops.envoyconfig.snippets import Json
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
+from glidepath_ops.envoyconfig.commented_yaml import Json, to_yaml
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayTarget, gateway_resources
+from glidepath_ops.envoyconfig.mesh.istio import IstioTarget, istio_pod, istio_resources
 
 RESOURCES, POD_PATCH = "resources.yaml", "pod-patch.yaml"
 _HEADER = """\
@@ -18,7 +17,7 @@ Rendered by `glidepath render {target}` from glidepath.yaml: change that, and re
 What each part does, which versions it needs and how to take it out again: docs/how-to/service-meshes.md."""
 
 
-def istio_files(config: Config, place: IstioPlace) -> dict[str, str]:
+def istio_files(config: Config, place: IstioTarget) -> dict[str, str]:
     """Text by file name."""
     return {
         RESOURCES: _documents(istio_resources(config, place), "istio"),
@@ -26,7 +25,7 @@ def istio_files(config: Config, place: IstioPlace) -> dict[str, str]:
     }
 
 
-def gateway_files(config: Config, place: GatewayPlace) -> dict[str, str]:
+def gateway_files(config: Config, place: GatewayTarget) -> dict[str, str]:
     """Text by file name."""
     return {RESOURCES: _documents(gateway_resources(config, place), "envoy-gateway")}
 

@@ -7,21 +7,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from glidepath.config import Config, load_config
-from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayPlace
-from glidepath_ops.envoyconfig.mesh.istio import IstioPlace
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayTarget
+from glidepath_ops.envoyconfig.mesh.istio import IstioTarget
 from glidepath_ops.envoyconfig.mesh.resource_files import gateway_files, istio_files
 
-_SIDECAR = IstioPlace(
+_SIDECAR = IstioTarget(
     context="sidecar",
     namespace="apps",
     selector={"app": "assistant"},
     virtual_host="llm.models.svc.cluster.local:8000",
 )
 RECIPES: Mapping[str, Callable[[Config], dict[str, str]]] = {
-    "istio/gateway": lambda config: istio_files(config, IstioPlace()),
+    "istio/gateway": lambda config: istio_files(config, IstioTarget()),
     "istio/sidecar": lambda config: istio_files(config, _SIDECAR),
-    "envoy-gateway/patch": lambda config: gateway_files(config, GatewayPlace()),
-    "envoy-gateway/policy": lambda config: gateway_files(config, GatewayPlace(capture="policy")),
+    "envoy-gateway/patch": lambda config: gateway_files(config, GatewayTarget()),
+    "envoy-gateway/policy": lambda config: gateway_files(config, GatewayTarget(capture="policy")),
 }
 
 

@@ -10,7 +10,15 @@ import yaml
 
 from glidepath.config import Config, parse_config
 from glidepath.records import Decision, Verdict, WorkloadStatus
-from glidepath_ops.decommission.checklist import Facts, Item, Level, blocked, checklist, in_order, users_of
+from glidepath_ops.decommission.checklist import (
+    ChecklistItem,
+    ItemState,
+    WorkloadFacts,
+    blocked,
+    checklist,
+    in_order,
+    users_of,
+)
 
 DAY_MS = 86_400_000
 NOW_MS = 100 * DAY_MS
@@ -47,18 +55,18 @@ def decision(workload: str, event: str, **details: Any) -> Decision:
     return Decision(1, workload, event, 100, 100, "completed", f"{event} it was", details=details)
 
 
-DONE = Facts(status("batch"), (decision("batch", "drill", passed=True),))
+DONE = WorkloadFacts(status("batch"), (decision("batch", "drill", passed=True),))
 
 
-def found(items: list[Item], what: str) -> Item:
+def found(items: list[ChecklistItem], what: str) -> ChecklistItem:
     return next(item for item in items if item.what == what)
 
 
 def test_a_workload_that_is_done_has_nothing_in_its_way() -> None:
     items = checklist(configured(), "batch", {"batch": DONE}, NOW_MS)
     assert blocked(items) == []
-    assert found(items, "migrated and validated").level is Level.OK
-    assert found(items, "way back rehearsed").level is Level.OK
+    assert found(items, "migrated and validated").level is ItemState.OK
+    assert found(items, "way back rehearsed").level is ItemState.OK
     assert found(items, "both sides in sync").detail == "agreement 0.970"
 
 
@@ -72,26 +80,26 @@ def test_a_workload_that_is_done_has_nothing_in_its_way() -> None:
     ],
 )
 def test_a_workload_that_is_not_done_is_refused(state: WorkloadStatus | None, words: str) -> None:
-    (item,) = blocked(checklist(configured(), "batch", {"batch": Facts(state)}, NOW_MS))
+    (item,) = blocked(checklist(configured(), "batch", {"batch": WorkloadFacts(state)}, NOW_MS))
     assert item.detail == words
     assert item.remedy
 
 
 def test_the_rest_of_the_validation_is_said_in_days() -> None:
     state = status("batch", "validating", since_ms=NOW_MS - 20 * DAY_MS)
-    (item,) = blocked(checklist(configured(), "batch", {"batch": Facts(state)}, NOW_MS))
+    (item,) = blocked(checklist(configured(), "batch", {"batch": WorkloadFacts(state)}, NOW_MS))
     assert item.remedy == "wait: the validation ends in 10.0 days"
 
 
 def test_a_permanent_hybrid_keeps_its_baseline() -> None:
     config = configured(workloads={"batch": {"ramp": {"steps": [5, 60]}}})
-    (item,) = blocked(checklist(config, "batch", {"batch": Facts(status("batch", percent=60))}, NOW_MS))
+    (item,) = blocked(checklist(config, "batch", {"batch": WorkloadFacts(status("batch", percent=60))}, NOW_MS))
     assert "ends at 60 %" in item.detail
 
 
 def test_a_gate_that_fails_at_the_end_is_refused() -> None:
     failing = Verdict("quality", "fail", 0.5, 0.85, "", 300)
-    facts = Facts(status("batch", verdicts=(failing,)))
+    facts = WorkloadFacts(status("batch", verdicts=(failing,)))
     assert [item.what for item in blocked(checklist(configured(), "batch", {"batch": facts}, NOW_MS))] == ["gates"]
 
 
@@ -101,7 +109,7 @@ def test_what_else_uses_the_backend_keeps_it_and_its_credential() -> None:
         workloads={"back": {"match": {"path": "/x"}, "baseline": "other", "candidate": "cloud"}},
     )
     items = checklist(config, "batch", {"batch": DONE}, NOW_MS)
-    others = {item.what: item.detail for item in items if item.level is Level.WARN and "used by" in item.what}
+    others = {item.what: item.detail for item in items if item.level is ItemState.WARN and "used by" in item.what}
     assert others == {
         "cloud used by chat": "as its baseline and fallback; not steered yet",
         "cloud used by back": "as its candidate; not steered yet",
@@ -115,13 +123,13 @@ def test_what_else_uses_the_backend_keeps_it_and_its_credential() -> None:
 
 def test_the_last_one_may_end_the_contract() -> None:
     ended = replace(DONE, decisions=(*DONE.decisions, decision("batch", "decommission")))
-    items = checklist(configured(), "chat", {"chat": Facts(status("chat")), "batch": ended}, NOW_MS)
+    items = checklist(configured(), "chat", {"chat": WorkloadFacts(status("chat")), "batch": ended}, NOW_MS)
     assert "not before" not in found(items, "end the contract").detail
-    assert found(items, "batch before it").level is Level.OK
+    assert found(items, "batch before it").level is ItemState.OK
 
 
 def test_the_less_critical_one_ends_first() -> None:
-    items = checklist(configured(), "chat", {"chat": Facts(status("chat")), "batch": DONE}, NOW_MS)
+    items = checklist(configured(), "chat", {"chat": WorkloadFacts(status("chat")), "batch": DONE}, NOW_MS)
     assert found(items, "batch before it").remedy.startswith("glidepath decommission batch first")
     assert in_order(configured(), {"chat": 1, "batch": 1000}) == ["batch", "chat"]
     chain = configured(workloads={"internal": {"match": {"path": "/i"}, "baseline": "cloud", "candidate": "onprem"}})
@@ -131,7 +139,7 @@ def test_the_less_critical_one_ends_first() -> None:
 def test_a_way_back_that_was_never_tried_or_failed_is_a_warning() -> None:
     for decisions in ((), (decision("batch", "drill", passed=False),)):
         items = checklist(configured(), "batch", {"batch": replace(DONE, decisions=decisions)}, NOW_MS)
-        assert found(items, "way back rehearsed").level is Level.WARN
+        assert found(items, "way back rehearsed").level is ItemState.WARN
 
 
 def test_failing_probes_are_a_warning() -> None:

@@ -11,9 +11,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from glidepath.domain import Side
 from glidepath_ops.demo.answer_sources import LlamaCpp, Pace, WrittenTexts
-from glidepath_ops.demo.backend_server import Backend
+from glidepath_ops.demo.backend_server import BackendServer
 from glidepath_ops.demo.client_load import Clients, Profile
-from glidepath_ops.demo.injected_faults import REFUSALS, SLOW_FACTOR, Fault
+from glidepath_ops.demo.injected_faults import REFUSALS, SLOW_FACTOR, InjectedFault
 from glidepath_ops.demo.openai_api import read_json, read_stream
 from glidepath_ops.demo.written_answers import texts
 
@@ -22,9 +22,9 @@ GOOD = (texts()[0].first, texts()[0].second)
 PACE = Pace(first=0.01, chunk=0.001, sigma=0.01)
 
 
-def backend(seed: int = 1) -> Backend:
+def backend(seed: int = 1) -> BackendServer:
     rng = random.Random(seed)
-    return Backend("small", WrittenTexts(Side.CANDIDATE, "small", PACE, rng), rng)
+    return BackendServer("small", WrittenTexts(Side.CANDIDATE, "small", PACE, rng), rng)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ async def test_a_passed_on_answer_keeps_its_bytes() -> None:
     async with TestServer(upstream.app()) as llama, aiohttp.ClientSession() as session:
         rng = random.Random(1)
         written = WrittenTexts(Side.CANDIDATE, "small", PACE, rng)
-        passing = Backend("small", LlamaCpp(str(llama.make_url("")).rstrip("/"), session, written), rng)
+        passing = BackendServer("small", LlamaCpp(str(llama.make_url("")).rstrip("/"), session, written), rng)
         async with TestClient(TestServer(passing.app())) as client:
             read = read_stream(await (await client.post(PATH, json=body(stream=True))).read())
             assert read.text in GOOD
@@ -131,7 +131,7 @@ async def test_clients_ask_in_both_forms_and_check_every_answer() -> None:
 
 async def test_clients_count_what_failed_by_its_kind() -> None:
     one = backend()
-    one.state.fault = Fault.ERRORS
+    one.state.fault = InjectedFault.ERRORS
     async with TestServer(one.app()) as server:
         stats = (await run_clients(server, Profile(rate=200, prompts=["Why?"]), until=30)).stats
     assert stats.errors == stats.requests

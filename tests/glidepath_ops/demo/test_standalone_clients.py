@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from glidepath_ops.local.child_process import Child, answers, free_ports
-from glidepath_ops.local.servers import answers_ok
+from glidepath_ops.local.redis_and_envoy import answers_ok
 
 
 @pytest.fixture

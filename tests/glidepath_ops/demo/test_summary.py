@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from glidepath.records import Decision, WorkloadStatus
 from glidepath_ops.demo.client_load import ClientStats
-from glidepath_ops.demo.injected_faults import Fault
-from glidepath_ops.demo.observer import Seen
-from glidepath_ops.demo.summary import Rollback, Step, Summary, failures, lost_and_waiting, promotions, text
+from glidepath_ops.demo.demo_state import DemoState
+from glidepath_ops.demo.injected_faults import InjectedFault
+from glidepath_ops.demo.summary import DemoSummary, Rollback, Step, failures, lost_and_waiting, promotions, text
 
 STEPS = (Step(50, 3.0, "all gates pass"), Step(100, 6.5, "all gates pass"))
 BACK = Rollback("errors_fast", 100, 0, 0.4, "9 of 9 failed")
@@ -38,21 +38,21 @@ def test_steps_are_the_logs_promotions_in_seconds_from_the_start() -> None:
 
 
 def test_pairs_are_lost_when_counted_so_or_gone_without_a_result() -> None:
-    assert lost_and_waiting(Seen(status(paired=10, scored=8)), 0) == (0, 0)
-    assert lost_and_waiting(Seen(status(paired=10, scored=5, lost=4)), 0) == (7, 0)
-    assert lost_and_waiting(Seen(), 0) == (0, 0)
+    assert lost_and_waiting(DemoState(status(paired=10, scored=8)), 0) == (0, 0)
+    assert lost_and_waiting(DemoState(status(paired=10, scored=5, lost=4)), 0) == (7, 0)
+    assert lost_and_waiting(DemoState(), 0) == (0, 0)
 
 
 def test_pairs_that_wait_in_redis_are_not_lost() -> None:
-    assert lost_and_waiting(Seen(status(paired=10, scored=5, lost=4)), 2) == (5, 2)
-    assert lost_and_waiting(Seen(status(paired=10, scored=5)), 900) == (0, 3)
-    assert lost_and_waiting(Seen(status(paired=10, scored=5)), None) == (0, 3)
+    assert lost_and_waiting(DemoState(status(paired=10, scored=5, lost=4)), 2) == (5, 2)
+    assert lost_and_waiting(DemoState(status(paired=10, scored=5)), 900) == (0, 3)
+    assert lost_and_waiting(DemoState(status(paired=10, scored=5)), None) == (0, 3)
 
 
 def test_a_result_of_the_noise_floor_does_not_hide_a_lost_pair() -> None:
     seen = status(paired=10, scored=8)
     with_noise = replace(seen, coverage={**seen.coverage, "noise_paired": 3, "noise_lost_shutdown": 1})
-    assert lost_and_waiting(Seen(with_noise), 0) == (4, 0)
+    assert lost_and_waiting(DemoState(with_noise), 0) == (4, 0)
 
 
 def clients(errors: int = 0) -> ClientStats:
@@ -62,21 +62,21 @@ def clients(errors: int = 0) -> ClientStats:
 
 
 def test_promotion_and_rollback_without_client_errors_is_a_success() -> None:
-    assert failures(Fault.ERRORS, 100, clients(), STEPS, BACK) == []
-    assert failures(Fault.NONE, 100, clients(), STEPS, None) == []
+    assert failures(InjectedFault.ERRORS, 100, clients(), STEPS, BACK) == []
+    assert failures(InjectedFault.NONE, 100, clients(), STEPS, None) == []
 
 
 def test_everything_that_went_wrong_is_named() -> None:
-    assert failures(Fault.ERRORS, 100, clients(2), STEPS[:1], None) == [
+    assert failures(InjectedFault.ERRORS, 100, clients(2), STEPS[:1], None) == [
         "the ramp did not reach 100 %: it came to 50 %",
         "the fault (errors) was not followed by a rollback",
         "2 of 10 client requests failed: status 503 × 2",
     ]
-    assert failures(Fault.NONE, 100, ClientStats(), STEPS, None) == ["no client request was answered"]
+    assert failures(InjectedFault.NONE, 100, ClientStats(), STEPS, None) == ["no client request was answered"]
 
 
-def summary(problems: tuple[str, ...] = ()) -> Summary:
-    return Summary("chat", "errors", 812, 1000, 0, 0, 0, STEPS, BACK, 0.0, 0.93, 41.2, {}, problems)
+def summary(problems: tuple[str, ...] = ()) -> DemoSummary:
+    return DemoSummary("chat", "errors", 812, 1000, 0, 0, 0, STEPS, BACK, 0.0, 0.93, 41.2, {}, problems)
 
 
 def test_the_json_holds_what_a_script_needs() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.domain import Side
-from glidepath_ops.demo.injected_faults import Fault, garble, spoil
+from glidepath_ops.demo.injected_faults import InjectedFault, garble, spoil
 from glidepath_ops.demo.written_answers import answer, pieces, texts
 
 
@@ -48,4 +48,4 @@ def test_a_spoiled_answer_is_never_the_good_one() -> None:
 
 
 def test_the_faults_are_those_of_the_command_line() -> None:
-    assert [fault.value for fault in Fault] == ["none", "errors", "latency", "quality"]
+    assert [fault.value for fault in InjectedFault] == ["none", "errors", "latency", "quality"]

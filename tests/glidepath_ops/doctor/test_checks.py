@@ -11,7 +11,7 @@ import pytest
 from glidepath.config import Config, parse_config
 from glidepath.scorer_groups import Holder
 from glidepath_ops.doctor.checks import examine, examine_envoy, examine_redis
-from glidepath_ops.doctor.facts import EnvoyFacts, Finding, Level, RedisFacts
+from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 
 YAML = """\
@@ -81,27 +81,27 @@ FILTERS = facts().section("ListenersConfigDump")["static_listeners"][0]["listene
 EXT_PROC = next(i for i, f in enumerate(FILTERS) if f["typed_config"]["@type"].endswith("ExternalProcessor"))
 
 SICK = [
-    (facts(error="refused"), "reachable", Level.FAIL, "envoy.admin"),
-    (facts(server_info={"version": "abc/1.30.2/Clean"}), "version", Level.FAIL, "1.36"),
-    (facts(server_info={"version": "abc/1.38.0/Clean"}), "version", Level.WARN, "upgrade"),
-    (facts(server_info={}), "version", Level.WARN, "Envoy"),
-    (edited(0, "bootstrap", "layered_runtime", value={"layers": []}), "runtime layer", Level.FAIL, "admin_layer"),
+    (facts(error="refused"), "reachable", Severity.FAIL, "envoy.admin"),
+    (facts(server_info={"version": "abc/1.30.2/Clean"}), "version", Severity.FAIL, "1.36"),
+    (facts(server_info={"version": "abc/1.38.0/Clean"}), "version", Severity.WARN, "upgrade"),
+    (facts(server_info={}), "version", Severity.WARN, "Envoy"),
+    (edited(0, "bootstrap", "layered_runtime", value={"layers": []}), "runtime layer", Severity.FAIL, "admin_layer"),
     (
         edited(0, "bootstrap", "admin", "address", value={"socket_address": {"address": "0.0.0.0"}}),
         "admin exposure",
-        Level.WARN,
+        Severity.WARN,
         "127.0.0.1",
     ),
-    (facts(clock_skew_s=-30.0), "clock", Level.WARN, "NTP"),
-    (facts(clock_skew_s=None), "clock", Level.WARN, "proxy"),
-    (edited(*MANAGER, "http_filters", value=FILTERS[EXT_PROC + 1 :]), "ext_proc filter", Level.FAIL, "render"),
+    (facts(clock_skew_s=-30.0), "clock", Severity.WARN, "NTP"),
+    (facts(clock_skew_s=None), "clock", Severity.WARN, "proxy"),
+    (edited(*MANAGER, "http_filters", value=FILTERS[EXT_PROC + 1 :]), "ext_proc filter", Severity.FAIL, "render"),
     (
         edited(*MANAGER, "http_filters", EXT_PROC, "typed_config", "observability_mode", value=False),
         "ext_proc filter",
-        Level.FAIL,
+        Severity.FAIL,
         "render",
     ),
-    (facts(clusters={}), "extproc health", Level.FAIL, "render"),
+    (facts(clusters={}), "extproc health", Severity.FAIL, "render"),
     (
         facts(
             clusters={
@@ -114,42 +114,42 @@ SICK = [
             }
         ),
         "extproc health",
-        Level.FAIL,
+        Severity.FAIL,
         "glidepath extproc",
     ),
-    (edited(*MANAGER, "access_log", value=[]), "access log", Level.FAIL, "render"),
-    (facts(stats={}), "access log", Level.WARN, "send a request"),
+    (edited(*MANAGER, "access_log", value=[]), "access log", Severity.FAIL, "render"),
+    (facts(stats={}), "access log", Severity.WARN, "send a request"),
     (
         facts(stats={"a.grpc_access_log.logs_written": 5, "a.grpc_access_log.logs_dropped": 2}),
         "access log",
-        Level.WARN,
+        Severity.WARN,
         "away",
     ),
-    (edited(*ROUTE, "weighted_clusters", "runtime_key_prefix", value="theirs"), "chat: split", Level.FAIL, "render"),
+    (edited(*ROUTE, "weighted_clusters", "runtime_key_prefix", value="theirs"), "chat: split", Severity.FAIL, "render"),
     (
         edited(*ROUTE, "weighted_clusters", "clusters", value=[{"name": "cloud"}, {"name": "onprem-or-cloud"}]),
         "chat: split",
-        Level.FAIL,
+        Severity.FAIL,
         "candidate first",
     ),
     (
         facts(runtime={"entries": {"glidepath.chat.weight.cloud": {"final_value": "9000"}}}),
         "chat: weights",
-        Level.FAIL,
+        Severity.FAIL,
         "one POST",
     ),
-    (edited(*ROUTE, "hash_policy", value=[]), "chat: stickiness", Level.FAIL, "render"),
+    (edited(*ROUTE, "hash_policy", value=[]), "chat: stickiness", Severity.FAIL, "render"),
     (
         edited(2, "static_route_configs", 0, "route_config", "virtual_hosts", 0, "routes", value=[]),
         "chat: routes",
-        Level.FAIL,
+        Severity.FAIL,
         "render",
     ),
 ]
 
 
 @pytest.mark.parametrize(("envoy", "check", "level", "remedy"), SICK, ids=[f"{c}: {r}" for _, c, _, r in SICK])
-def test_a_sickness_is_found_with_its_remedy(envoy: EnvoyFacts, check: str, level: Level, remedy: str) -> None:
+def test_a_sickness_is_found_with_its_remedy(envoy: EnvoyFacts, check: str, level: Severity, remedy: str) -> None:
     found = finding(examine_envoy(CONFIG, envoy), check)
     assert found.level is level, found
     assert remedy in found.remedy
@@ -157,19 +157,19 @@ def test_a_sickness_is_found_with_its_remedy(envoy: EnvoyFacts, check: str, leve
 
 def test_what_is_rendered_is_healthy() -> None:
     findings = examine_envoy(CONFIG, facts())
-    assert {f.level for f in findings} == {Level.OK}, [f for f in findings if f.level is not Level.OK]
+    assert {f.level for f in findings} == {Severity.OK}, [f for f in findings if f.level is not Severity.OK]
     assert not any(f.remedy for f in findings)
 
 
 def test_a_fleet_by_rtds_needs_the_rtds_layer() -> None:
     config = parse_config(YAML + "envoy: {actuator: rtds}\n")
-    assert finding(examine_envoy(config, facts()), "runtime layer").level is Level.FAIL
-    assert finding(examine_envoy(config, facts(config)), "runtime layer").level is Level.OK
+    assert finding(examine_envoy(config, facts()), "runtime layer").level is Severity.FAIL
+    assert finding(examine_envoy(config, facts(config)), "runtime layer").level is Severity.OK
 
 
 def test_a_workload_without_stickiness_is_a_warning() -> None:
     config = parse_config(YAML.replace("    sticky: {header: x-user-id}\n", ""))
-    assert finding(examine_envoy(config, facts(config)), "chat: stickiness").level is Level.WARN
+    assert finding(examine_envoy(config, facts(config)), "chat: stickiness").level is Severity.WARN
 
 
 REDIS = RedisFacts(
@@ -183,38 +183,38 @@ REDIS = RedisFacts(
     status_age_s={"chat": 0.3},
 )
 SICK_REDIS = [
-    ({"error": "refused"}, "reachable", Level.FAIL),
-    ({"version": "6.0.16"}, "version", Level.FAIL),
-    ({"eviction": "allkeys-lru"}, "memory policy", Level.FAIL),
-    ({"eviction": None}, "memory policy", Level.WARN),
-    ({"append_only": False, "snapshots": True}, "persistence", Level.WARN),
-    ({"append_only": False, "snapshots": False}, "persistence", Level.FAIL),
-    ({"append_only": None}, "persistence", Level.WARN),
-    ({"clock_skew_s": 9.0}, "clock", Level.WARN),
-    ({"leader": ""}, "leader", Level.FAIL),
-    ({"status_age_s": {"chat": None}}, "chat: status", Level.WARN),
-    ({"status_age_s": {"chat": 60.0}}, "chat: status", Level.FAIL),
-    ({"holders": {"chat": Holder("", 60.0)}}, "chat: group", Level.FAIL),
-    ({"holders": {"chat": Holder()}}, "chat: group", Level.FAIL),
-    ({"holders": {"chat": Holder("b", 1.0)}}, "chat: group", Level.FAIL),
+    ({"error": "refused"}, "reachable", Severity.FAIL),
+    ({"version": "6.0.16"}, "version", Severity.FAIL),
+    ({"eviction": "allkeys-lru"}, "memory policy", Severity.FAIL),
+    ({"eviction": None}, "memory policy", Severity.WARN),
+    ({"append_only": False, "snapshots": True}, "persistence", Severity.WARN),
+    ({"append_only": False, "snapshots": False}, "persistence", Severity.FAIL),
+    ({"append_only": None}, "persistence", Severity.WARN),
+    ({"clock_skew_s": 9.0}, "clock", Severity.WARN),
+    ({"leader": ""}, "leader", Severity.FAIL),
+    ({"status_age_s": {"chat": None}}, "chat: status", Severity.WARN),
+    ({"status_age_s": {"chat": 60.0}}, "chat: status", Severity.FAIL),
+    ({"holders": {"chat": Holder("", 60.0)}}, "chat: group", Severity.FAIL),
+    ({"holders": {"chat": Holder()}}, "chat: group", Severity.FAIL),
+    ({"holders": {"chat": Holder("b", 1.0)}}, "chat: group", Severity.FAIL),
 ]
 
 
 @pytest.mark.parametrize(("changes", "check", "level"), SICK_REDIS)
-def test_a_sick_redis_is_found(changes: dict[str, Any], check: str, level: Level) -> None:
+def test_a_sick_redis_is_found(changes: dict[str, Any], check: str, level: Severity) -> None:
     found = finding(list(examine_redis(replace(REDIS, **changes))), check)
     assert found.level is level
     assert found.remedy
 
 
 def test_a_healthy_redis_has_nothing_but_ok() -> None:
-    assert {f.level for f in examine_redis(REDIS)} == {Level.OK}
+    assert {f.level for f in examine_redis(REDIS)} == {Severity.OK}
 
 
 def test_everything_is_examined_in_one_list() -> None:
     findings = examine(CONFIG, [facts(), facts(error="x")], REDIS)
     assert len({f.subject for f in findings}) == 2
-    assert finding(findings, "leader").level is Level.OK
+    assert finding(findings, "leader").level is Severity.OK
 
 
 def test_a_group_that_does_not_steer_its_workload_is_named_with_the_remedy() -> None:
@@ -227,4 +227,4 @@ def test_a_group_that_does_not_steer_its_workload_is_named_with_the_remedy() -> 
     assert elsewhere.detail == "chat is steered by group 'b', this file is of the group without a name"
     assert "rename it" in elsewhere.remedy
     nobody = list(examine_redis(replace(REDIS, leader="", holders={"chat": Holder()})))
-    assert [f.check for f in nobody if f.level is Level.FAIL] == ["leader"]
+    assert [f.check for f in nobody if f.level is Severity.FAIL] == ["leader"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from glidepath.config.backends import Backend
 from glidepath_ops.envoyconfig.backend_adaptation import (
-    Turn,
+    Attempt,
     keeps_client_credential,
     lua_source,
     quote,
@@ -34,7 +34,7 @@ def test_a_quoted_string_reads_back_and_nothing_in_it_ends_it(text: str) -> None
 
 def test_the_program_is_the_same_for_all_and_its_parameters_stand_above() -> None:
     backend = Backend(url="http://a:1/x", model='m"', headers={"X-A": "b"})
-    text = lua_source([Turn("a", backend, keep=False), Turn("b", Backend(url="http://b"), keep=True)])
+    text = lua_source([Attempt("a", backend, keep=False), Attempt("b", Backend(url="http://b"), keep=True)])
     assert text.splitlines()[0].startswith("local SIDES = { {")
     assert "function envoy_on_request(handle)" in text
     assert '["x-a"] = "b"' in text
@@ -49,7 +49,7 @@ def test_who_gets_the_clients_own_credential() -> None:
 
 
 def test_a_backend_that_gets_what_the_client_sent_costs_no_filter() -> None:
-    assert upstream_filters([Turn("a", Backend(url="http://a:1", host="b"), keep=True)]) == []
+    assert upstream_filters([Attempt("a", Backend(url="http://a:1", host="b"), keep=True)]) == []
     different: list[dict[str, Any]] = [
         {"url": "http://a/x"},
         {"strip": "/v1"},
@@ -58,7 +58,7 @@ def test_a_backend_that_gets_what_the_client_sent_costs_no_filter() -> None:
         {"credential": {"env": "KEY"}},
     ]
     for more in different:
-        assert upstream_filters([Turn("a", Backend(**{"url": "http://a", **more}), keep=True)]), more
+        assert upstream_filters([Attempt("a", Backend(**{"url": "http://a", **more}), keep=True)]), more
     plain = Backend(url="http://a")
-    assert upstream_filters([Turn("a", plain, keep=False)])
-    assert upstream_filters([Turn("a", plain, keep=True), Turn("b", plain, keep=True)])
+    assert upstream_filters([Attempt("a", plain, keep=False)])
+    assert upstream_filters([Attempt("a", plain, keep=True), Attempt("b", plain, keep=True)])

@@ -14,8 +14,8 @@ from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig.backend_adaptation import REQUEST_CREDENTIALS
 from glidepath_ops.envoyconfig.bootstrap import admin_address, annotated_bootstrap, render_bootstrap
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
 
 
 def config(valid_yaml: str, **changes: Any) -> Config:

@@ -16,8 +16,8 @@ from glidepath.config import parse_config
 from glidepath.errors import InputError
 from glidepath_ops.cli.main import build_app
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy, load_envoy_file
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
 
 Json = dict[str, Any]
 

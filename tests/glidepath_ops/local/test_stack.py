@@ -1,3 +1,5 @@
+"""Tests of stacks of child processes, their restarts and the configuration that the children read."""
+
 from __future__ import annotations
 
 import os
@@ -12,7 +14,9 @@ import pytest
 from glidepath.config import load_config, parse_config
 from glidepath.errors import UnreachableError
 from glidepath_ops.local.child_process import Child
-from glidepath_ops.local.stack import Backoff, Service, Stack, Supervisor, with_addresses, write_config
+from glidepath_ops.local.restarts import Backoff, Restarter
+from glidepath_ops.local.services import Service, with_addresses, write_config
+from glidepath_ops.local.stack import Stack
 
 SLEEPER = [sys.executable, "-c", "print('here', flush=True); import signal; signal.pause()"]
 
@@ -40,14 +44,14 @@ def test_a_started_stack_is_ready_and_a_stopped_one_is_gone(tmp_path: Path) -> N
     assert [child.alive for child in children] == [False, False]
 
 
-def test_a_child_that_dies_at_once_is_an_error_with_its_last_words(tmp_path: Path, stack: Stack) -> None:
+def test_a_child_that_dies_at_once_is_an_error_with_the_end_of_its_log(tmp_path: Path, stack: Stack) -> None:
     command = [sys.executable, "-c", "import sys; sys.exit('no such model')"]
     service = Service("scorer", lambda: Child("scorer", command, tmp_path / "log"), lambda: False)
     with pytest.raises(UnreachableError, match=r"scorer ended with status 1:\nno such model"):
         stack.start(service)
 
 
-def test_the_dead_are_known_and_their_last_words_too(tmp_path: Path, stack: Stack) -> None:
+def test_dead_children_and_the_ends_of_their_logs_are_returned(tmp_path: Path, stack: Stack) -> None:
     stack.start(sleeper(tmp_path))
     child = stack.children["sleeper"]
     child.signal(signal.SIGKILL)
@@ -56,22 +60,22 @@ def test_the_dead_are_known_and_their_last_words_too(tmp_path: Path, stack: Stac
     assert "--- sleeper\nhere" in stack.tails()
 
 
-def test_what_dies_is_started_again_after_a_while_that_grows(tmp_path: Path, stack: Stack) -> None:
+def test_a_dead_child_is_restarted_after_a_growing_delay(tmp_path: Path, stack: Stack) -> None:
     said: list[str] = []
     stack.start(sleeper(tmp_path))
-    supervisor = Supervisor(stack, said.append)
+    restarter = Restarter(stack, said.append)
     for now, wait in ((100.0, 1), (102.0, 2)):
         child = stack.children["sleeper"]
         child.kill()
-        supervisor.tick(now)
-        assert said[-1] == f"sleeper ended with status -9; starting it again in {wait} s"
-        supervisor.tick(now + wait - 0.1)
+        restarter.tick(now)
+        assert said[-1] == f"sleeper ended with status -9; restarting it in {wait} s"
+        restarter.tick(now + wait - 0.1)
         assert stack.children["sleeper"] is child
-        supervisor.tick(now + wait)
+        restarter.tick(now + wait)
         assert stack.children["sleeper"].alive
 
 
-def test_the_wait_doubles_to_its_limit_and_is_forgiven_after_a_quiet_minute() -> None:
+def test_the_delay_doubles_up_to_its_limit_and_is_reset_after_a_quiet_minute() -> None:
     backoff, now, waits = Backoff(limit=8), 0.0, []
     for _ in range(5):
         at = backoff.after_death(now)
@@ -114,7 +118,7 @@ def test_a_written_configuration_is_read_back_equal(tmp_path: Path, valid_yaml: 
     assert load_config(tmp_path / "x" / "glidepath.yaml") == config
 
 
-def test_the_addresses_of_what_was_started_change_nothing_else(valid_yaml: str) -> None:
+def test_with_addresses_changes_only_the_addresses(valid_yaml: str) -> None:
     config = parse_config(valid_yaml + "envoy: {listen: 127.0.0.1:8000}\n")
     changed = with_addresses(config, admin="http://127.0.0.1:9901", redis="redis://127.0.0.1:6390/0")
     assert changed.envoy.admin == ("http://127.0.0.1:9901",)
@@ -124,7 +128,7 @@ def test_the_addresses_of_what_was_started_change_nothing_else(valid_yaml: str) 
     assert with_addresses(config) == config
 
 
-def test_a_written_configuration_is_read_back_equal_though_a_key_is_a_word_of_python(
+def test_a_written_configuration_is_read_back_equal_if_a_key_is_a_python_keyword(
     tmp_path: Path, valid_yaml: str
 ) -> None:
     schema = "    scoring: {extraction: {schema: {type: object}}}\n"

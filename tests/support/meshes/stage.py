@@ -13,9 +13,9 @@ import aiohttp
 import yaml
 
 from glidepath.config import Config, parse_config
-from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayPlace, gateway_resources
-from glidepath_ops.envoyconfig.mesh.istio import CONTEXTS, Context, IstioPlace, istio_resources
-from glidepath_ops.envoyconfig.snippets import plain
+from glidepath_ops.envoyconfig.commented_yaml import without_comments
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayTarget, gateway_resources
+from glidepath_ops.envoyconfig.mesh.istio import CONTEXTS, Context, IstioTarget, istio_resources
 from glidepath_ops.local.child_process import free_ports
 from tests.support.collector import Collector
 from tests.support.meshes import gateway, istio
@@ -43,18 +43,18 @@ def config_of(text: Mapping[str, Any], shadow: int, socket: Path, rtds: str = "1
 def istio_xds(config: Config, context: Context, port: int, service: str) -> Xds:
     """What istiod would push with our EnvoyFilters in place."""
     labels = {"istio": "ingressgateway", "app": "assistant"}
-    place = IstioPlace(context=context)
+    place = IstioTarget(context=context)
     if context == "sidecar":
-        place = IstioPlace(context=context, selector={"app": "assistant"}, virtual_host=SIDECARS_HOST)
+        place = IstioTarget(context=context, selector={"app": "assistant"}, virtual_host=SIDECARS_HOST)
     shape = istio.gateway if context == "gateway" else istio.sidecar
     xds = shape(port, endpoint(service))
-    istio.apply(xds, CONTEXTS[context], plain(istio_resources(config, place)), labels)
+    istio.apply(xds, CONTEXTS[context], without_comments(istio_resources(config, place)), labels)
     return xds
 
 
 def gateway_xds(config: Config, capture: Capture, port: int, service: str, *, tls_chain: bool = False) -> Xds:
     """What Envoy Gateway would push with our resources in place."""
-    resources = plain(gateway_resources(config, GatewayPlace(capture=capture)))
+    resources = without_comments(gateway_resources(config, GatewayTarget(capture=capture)))
     xds = gateway.translate(resources, port, endpoint(service), tls_chain)
     (policy,), (proxy,) = gateway.of_kind(resources, "EnvoyPatchPolicy"), gateway.of_kind(resources, "EnvoyProxy")
     gateway.apply_proxy(xds, proxy)

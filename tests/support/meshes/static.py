@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from glidepath.config import Config
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
-from glidepath_ops.local.servers import start_envoy
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml
+from glidepath_ops.local.redis_and_envoy import start_envoy
 from tests.support.envoys import RunningEnvoy
 
 Json = dict[str, Any]

@@ -14,10 +14,9 @@ import pytest
 from glidepath.config import Config
 from glidepath.errors import ConfigError, InputError
 from glidepath_ops.envoyconfig import filters
-from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayPlace, gateway_resources
-from glidepath_ops.envoyconfig.snippets import plain
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayTarget, gateway_resources
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
 from tests.support.meshes import gateway
 from tests.support.meshes.schemas import SCHEMAS
 from tests.support.meshes.stage import config_of, gateway_xds
@@ -51,7 +50,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def resources(config: Config, **place: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = plain(gateway_resources(config, GatewayPlace(**place)))
+    found: list[dict[str, Any]] = without_comments(gateway_resources(config, GatewayTarget(**place)))
     return found
 
 
@@ -152,7 +151,7 @@ def test_the_proxys_pod_is_one_that_kubernetes_takes(config: Config) -> None:
 def test_a_name_that_kubernetes_does_not_take_is_refused(tmp_path: Path) -> None:
     text = deepcopy(TEXT)
     text["workloads"] = {"my_chat": text["workloads"]["chat"]}
-    with pytest.raises(ConfigError, match=r"workloads\.my_chat: Kubernetes takes no such name"):
+    with pytest.raises(ConfigError, match=r"workloads\.my_chat: .* is not a valid Kubernetes name"):
         resources(config_of(text, 10901, tmp_path / "s"))
 
 

@@ -13,10 +13,9 @@ from cloudcoil.models.istio.networking.v1alpha3 import EnvoyFilter
 
 from glidepath.config import Config
 from glidepath.errors import InputError
-from glidepath_ops.envoyconfig.mesh.istio import Context, IstioPlace, istio_pod, istio_resources
-from glidepath_ops.envoyconfig.snippets import plain
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
+from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget, istio_pod, istio_resources
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
-from glidepath_ops.envoyconfig.yaml_text import to_yaml
 from tests.support.meshes import istio
 from tests.support.meshes.stage import config_of, istio_xds
 from tests.support.meshes.static import as_static, endpoint
@@ -32,7 +31,7 @@ TEXT = {
     },
 }
 SERVICE = "http://127.0.0.1:9003"
-SIDECAR = IstioPlace(context="sidecar", selector={"app": "a"}, virtual_host="llm.models.svc.cluster.local:8000")
+SIDECAR = IstioTarget(context="sidecar", selector={"app": "a"}, virtual_host="llm.models.svc.cluster.local:8000")
 DEPLOYMENT = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
@@ -46,16 +45,16 @@ def config(tmp_path: Path) -> Config:
     return config_of(TEXT, 10901, tmp_path / "extproc.sock")
 
 
-@pytest.mark.parametrize("place", [IstioPlace(), IstioPlace(port=8080, virtual_host="*:80"), SIDECAR])
-def test_every_field_is_one_of_the_crds(config: Config, place: IstioPlace) -> None:
-    resources = plain(istio_resources(config, place))
+@pytest.mark.parametrize("place", [IstioTarget(), IstioTarget(port=8080, virtual_host="*:80"), SIDECAR])
+def test_every_field_is_one_of_the_crds(config: Config, place: IstioTarget) -> None:
+    resources = without_comments(istio_resources(config, place))
     assert [one["metadata"]["name"] for one in resources] == ["glidepath", "glidepath-runtime"]
     for one in resources:
         assert EnvoyFilter.model_validate(one).model_dump(by_alias=True, exclude_unset=True) == one
 
 
 def test_the_crds_check_can_fail(config: Config) -> None:
-    one = deepcopy(plain(istio_resources(config, IstioPlace()))[0])
+    one = deepcopy(without_comments(istio_resources(config, IstioTarget()))[0])
     one["spec"]["configPatches"][0]["match"]["listenr"] = {}
     assert EnvoyFilter.model_validate(one).model_dump(by_alias=True, exclude_unset=True) != one
 
@@ -94,7 +93,7 @@ def test_a_port_keeps_filters_and_log_to_its_listener(config: Config) -> None:
     labels = {"istio": "ingressgateway"}
     for port, changed in ((8080, True), (8443, False)):
         before, after = istio.gateway(8080, endpoint(SERVICE)), istio.gateway(8080, endpoint(SERVICE))
-        istio.apply(after, "GATEWAY", plain(istio_resources(config, IstioPlace(port=port))), labels)
+        istio.apply(after, "GATEWAY", without_comments(istio_resources(config, IstioTarget(port=port))), labels)
         assert (after.listeners[0] != before.listeners[0]) is changed
 
 
@@ -119,7 +118,7 @@ def manager(listener: dict[str, Any]) -> dict[str, Any]:
 def test_with_the_admin_api_for_an_actuator_the_bootstrap_is_left_alone(tmp_path: Path) -> None:
     config = config_of(TEXT, 10901, tmp_path / "extproc.sock")
     envoy = config.envoy.model_copy(update={"actuator": "admin"})
-    resources = plain(istio_resources(config.model_copy(update={"envoy": envoy}), IstioPlace()))
+    resources = without_comments(istio_resources(config.model_copy(update={"envoy": envoy}), IstioTarget()))
     assert len(resources) == 1
     assert "BOOTSTRAP" not in {patch["applyTo"] for patch in resources[0]["spec"]["configPatches"]}
 
@@ -127,26 +126,26 @@ def test_with_the_admin_api_for_an_actuator_the_bootstrap_is_left_alone(tmp_path
 def test_the_scorers_are_found_by_the_manifests_service_unless_told_otherwise(tmp_path: Path) -> None:
     config = config_of(TEXT, 10901, tmp_path / "extproc.sock")
     envoy = config.envoy.model_copy(update={"rtds_address": None, "rtds_listen": "0.0.0.0:18000"})
-    runtime = istio_resources(config.model_copy(update={"envoy": envoy}), IstioPlace())[1]
+    runtime = istio_resources(config.model_copy(update={"envoy": envoy}), IstioTarget())[1]
     assert "glidepath-rtds.glidepath.svc.cluster.local" in to_yaml(runtime)
 
 
 @pytest.mark.parametrize(
     ("place", "problem"),
     [
-        (IstioPlace(context="sidecar"), "--workload-selector"),
-        (IstioPlace(context="sidecar", selector={"app": "a"}), "--virtual-host"),
-        (IstioPlace(context="waypoint"), "allowed: gateway, sidecar"),  # type: ignore[arg-type]
+        (IstioTarget(context="sidecar"), "--workload-selector"),
+        (IstioTarget(context="sidecar", selector={"app": "a"}), "--virtual-host"),
+        (IstioTarget(context="waypoint"), "allowed: gateway, sidecar"),  # type: ignore[arg-type]
     ],
 )
-def test_a_missing_choice_is_asked_for(config: Config, place: IstioPlace, problem: str) -> None:
+def test_a_missing_choice_is_asked_for(config: Config, place: IstioTarget, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         istio_resources(config, place)
 
 
-@pytest.mark.parametrize("place", [IstioPlace(), SIDECAR])
-def test_the_pods_patch_makes_a_deployment_that_kubernetes_takes(config: Config, place: IstioPlace) -> None:
-    patch = plain(istio_pod(config, place))
+@pytest.mark.parametrize("place", [IstioTarget(), SIDECAR])
+def test_the_pods_patch_makes_a_deployment_that_kubernetes_takes(config: Config, place: IstioTarget) -> None:
+    patch = without_comments(istio_pod(config, place))
     merged = deepcopy(DEPLOYMENT)
     istio.merge(merged, patch)
     kubernetes_validate.validate(merged, kubernetes_validate.latest_version(), strict=True)
@@ -161,7 +160,7 @@ def test_the_pods_patch_makes_a_deployment_that_kubernetes_takes(config: Config,
 def test_extproc_is_the_same_container_as_in_the_manifests(config: Config) -> None:
     path = Path(__file__).parents[4] / "deploy" / "kubernetes" / "sidecar" / "extproc.yaml"
     manifest = next(yaml.safe_load_all(path.read_text()))["spec"]["template"]
-    ours = plain(istio_pod(config, IstioPlace()))["spec"]["template"]
+    ours = without_comments(istio_pod(config, IstioTarget()))["spec"]["template"]
     assert ours["spec"]["initContainers"] == manifest["spec"]["initContainers"]
     assert ours["spec"]["volumes"] == manifest["spec"]["volumes"]
     assert ours["spec"]["securityContext"] == manifest["spec"]["securityContext"]

@@ -14,14 +14,14 @@ from glidepath.domain import Coverage
 from glidepath.errors import UnreachableError
 from glidepath.records import Decision, WorkloadStatus, from_json
 from glidepath.redisio import RedisClient, being_cancelled
-from glidepath_ops.demo.injected_faults import Fault
-from glidepath_ops.demo.scenario import BASELINE, CANDIDATE, WORKLOAD
+from glidepath_ops.demo.demo_settings import BASELINE, CANDIDATE, WORKLOAD
+from glidepath_ops.demo.injected_faults import InjectedFault
 
 FAST_POLL = 0.01  # seconds between two looks at Envoy's weights after the fault
 
 
 @dataclass(slots=True)
-class Seen:
+class DemoState:
     """The latest state; ``percent`` is the candidate's weight in Envoy, ``unscored`` what no score was possible for."""
 
     status: WorkloadStatus | None = None
@@ -36,16 +36,16 @@ class Seen:
         return next((d for d in reversed(self.decisions) if d.event == event), None)
 
 
-class Watcher:
+class StateReader:
     """Polls; every method that waits raises TimeoutError through the caller's ``asyncio.timeout``."""
 
     def __init__(self, redis: RedisClient, http: aiohttp.ClientSession, admin: str, candidate_url: str) -> None:
         self.redis, self.http, self.admin, self.candidate_url = redis, http, admin, candidate_url
         self.keys = keys.WorkloadKeys(WORKLOAD)
-        self.seen = Seen()
+        self.seen = DemoState()
         self._cursor = "-"
 
-    async def poll(self) -> Seen:
+    async def poll(self) -> DemoState:
         raw = await self.redis.get(self.keys.status)
         if raw is not None:
             self.seen.status = from_json(WorkloadStatus, raw)
@@ -63,7 +63,7 @@ class Watcher:
         value = entries.get(key, {}).get("final_value")
         return None if value is None else int(value) * 100 / keys.FULL_WEIGHT
 
-    async def until(self, condition: Callable[[Seen], bool], every: float = 0.1) -> Seen:
+    async def until(self, condition: Callable[[DemoState], bool], every: float = 0.1) -> DemoState:
         while True:
             if condition(await self.poll()):
                 return self.seen
@@ -71,7 +71,7 @@ class Watcher:
                 raise asyncio.CancelledError
             await asyncio.sleep(every)
 
-    async def put_fault(self, fault: Fault) -> None:
+    async def put_fault(self, fault: InjectedFault) -> None:
         async with self.http.put(f"{self.candidate_url}/control/fault", json={"fault": fault.value}) as response:
             if response.status != 200:
                 raise UnreachableError(f"the candidate did not take the fault: status {response.status}")
@@ -89,7 +89,7 @@ class Watcher:
                 return time.time() * 1000
             await asyncio.sleep(FAST_POLL)
 
-    async def until_scored(self) -> Seen:
+    async def until_scored(self) -> DemoState:
         """Wait until every pair that was written has a result, as far as the status knows."""
         return await self.until(lambda seen: unscored(seen) == 0)
 
@@ -101,7 +101,7 @@ class Watcher:
         return None
 
 
-def unscored(seen: Seen) -> int:
+def unscored(seen: DemoState) -> int:
     """Pairs written to Redis that have no result yet, those of the noise floor included."""
     status = seen.status
     if status is None:

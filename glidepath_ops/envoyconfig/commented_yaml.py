@@ -1,4 +1,4 @@
-"""YAML for people: comments where sections carry one, long texts as blocks."""
+"""Envoy configuration as data with comments, and its conversion to YAML that shows them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,38 @@ from typing import Any
 
 import yaml
 
-from glidepath_ops.envoyconfig.snippets import NOTE
+Json = dict[str, Any]
 
+NOTE = "#"  # first key of a mapping; its text becomes a comment above the mapping and is not part of Envoy's input
 WIDTH = 118
 _COMMENT = re.compile(rf"^(?P<indent> *)(?P<item>- )?'{NOTE}': (?P<text>.*)$")
 
 
+def with_comment(text: str, section: Json) -> Json:
+    """Return ``section`` with a comment."""
+    return {NOTE: text, **section}
+
+
+def without_comments(value: Any) -> Any:
+    """Return ``value`` without any comments, as Envoy reads it."""
+    if isinstance(value, dict):
+        return {key: without_comments(child) for key, child in value.items() if key != NOTE}
+    return [without_comments(child) for child in value] if isinstance(value, list) else value
+
+
+def comment_moved(section: Json, wrapper: Json) -> Json:
+    """Return ``wrapper`` with the comment of ``section``, if ``section`` has one."""
+    return with_comment(section[NOTE], wrapper) if NOTE in section else wrapper
+
+
+def without_own_comment(section: Json) -> Json:
+    """Return ``section`` without its own comment; comments inside it stay."""
+    return {key: value for key, value in section.items() if key != NOTE}
+
+
 class _Dumper(yaml.SafeDumper):
+    """Indents lists under their key and writes no anchors."""
+
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
@@ -31,11 +56,11 @@ _Dumper.add_representer(str, _string)
 
 
 def to_yaml(document: Any, header: str = "") -> str:
-    """``document`` as YAML; ``parts.NOTE`` entries become comments; ``header`` is a comment on top."""
+    """Return ``document`` as YAML. Its ``NOTE`` entries become comments; ``header`` is a comment at the top."""
     text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=10**6, allow_unicode=True)
     out = _comment(header, "") if header else []
     pending = ""  # the "- " of a list item whose first entry was a comment
-    for line in text.removesuffix("\n").split("\n"):  # not splitlines: U+0085 and U+2028 are text
+    for line in text.removesuffix("\n").split("\n"):  # splitlines would also split at U+0085 and U+2028
         match = _COMMENT.match(line)
         if match:
             out += _comment(yaml.safe_load(match["text"]), match["indent"])

@@ -37,7 +37,7 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DemoPlan:
     """``limit_s`` bounds everything after set-up; ``settle_s`` is how long 100 % is watched before the fault."""
 
     profile: Profile
@@ -53,9 +53,9 @@ class Plan:
         return tuple(self.ramp["steps"])
 
 
-def written_plan() -> Plan:
+def written_plan() -> DemoPlan:
     """Written answers: all seven steps. The first is the long one: at 1 % a sample comes every 1.4 seconds."""
-    return Plan(
+    return DemoPlan(
         profile=Profile(rate=70, prompts=tuple(text.prompt for text in texts())),
         ramp={"steps": [1, 5, 10, 25, 50, 75, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
         gates={
@@ -68,9 +68,9 @@ def written_plan() -> Plan:
     )
 
 
-def llm_plan() -> Plan:
+def llm_plan() -> DemoPlan:
     """A real LLM on both sides: two steps at two requests/s, short answers."""
-    return Plan(
+    return DemoPlan(
         profile=Profile(rate=2, prompts=LLM_PROMPTS, max_tokens=10, max_in_flight=16, timeout=60),
         ramp={"steps": [50, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
         gates={
@@ -84,7 +84,7 @@ def llm_plan() -> Plan:
     )
 
 
-def demo_config(plan: Plan, ports: Ports, folder: Path) -> Config:
+def demo_config(plan: DemoPlan, ports: Ports, folder: Path) -> Config:
     """The ``glidepath.yaml`` of the demo; its Unix socket lies in ``folder``."""
     return Config.model_validate(
         {

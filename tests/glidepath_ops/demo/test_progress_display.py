@@ -7,8 +7,8 @@ from rich.console import Console
 
 from glidepath.records import Decision, SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.demo.client_load import ClientStats
-from glidepath_ops.demo.observer import Seen
-from glidepath_ops.demo.screen import Frame, LiveView, PlainView, View, make_view
+from glidepath_ops.demo.demo_state import DemoState
+from glidepath_ops.demo.progress_display import Display, LiveDisplay, PlainDisplay, Snapshot, make_display
 
 VERDICTS = (
     Verdict("quality", "pass", 0.93, 0.75, "", 120, 1.4),
@@ -35,15 +35,15 @@ LOG = [
 ]
 
 
-def frame(elapsed: float, seen: Seen) -> Frame:
+def frame(elapsed: float, seen: DemoState) -> Snapshot:
     stats = ClientStats(requests=200, answered=199, errors=1)
     stats.recent_ms.extend([100.0, 120.0, 140.0])
-    return Frame(elapsed, seen, stats, "promotion")
+    return Snapshot(elapsed, seen, stats, "promotion")
 
 
-def shown(view_type: type[LiveView] | type[PlainView], frames: list[Frame], width: int = 110) -> str:
+def shown(view_type: type[LiveDisplay] | type[PlainDisplay], frames: list[Snapshot], width: int = 110) -> str:
     out = io.StringIO()
-    view: View = view_type(Console(file=out, force_terminal=view_type is LiveView, width=width, height=50))
+    view: Display = view_type(Console(file=out, force_terminal=view_type is LiveDisplay, width=width, height=50))
     with view:
         view.say("starting")
         for one in frames:
@@ -52,8 +52,8 @@ def shown(view_type: type[LiveView] | type[PlainView], frames: list[Frame], widt
 
 
 def test_plain_lines_tell_each_decision_once_and_the_state_now_and_then() -> None:
-    first, both = Seen(STATUS, LOG[:1], 25.0), Seen(STATUS, LOG, 0.0)
-    text = shown(PlainView, [frame(1, first), frame(1.1, first), frame(2, both), frame(7, both)])
+    first, both = DemoState(STATUS, LOG[:1], 25.0), DemoState(STATUS, LOG, 0.0)
+    text = shown(PlainDisplay, [frame(1, first), frame(1.1, first), frame(2, both), frame(7, both)])
     assert text.count("all gates pass") == 1
     assert "[errors_fast] 9 of 9 failed" in text
     assert text.count("agreement 0.931") == 2
@@ -61,17 +61,17 @@ def test_plain_lines_tell_each_decision_once_and_the_state_now_and_then() -> Non
 
 
 def test_the_page_shows_weights_sides_gates_and_log() -> None:
-    text = shown(LiveView, [frame(1, Seen(STATUS, LOG, 25.0))])
+    text = shown(LiveDisplay, [frame(1, DemoState(STATUS, LOG, 25.0))])
     for expected in ("25.0 %", "onprem", "quality", "inconclusive", "0.931", "roll_back", "1 failed", "120 pairs"):
         assert expected in text
 
 
-@pytest.mark.parametrize("view", [LiveView, PlainView])
+@pytest.mark.parametrize("view", [LiveDisplay, PlainDisplay])
 @pytest.mark.parametrize("width", [20, 80, 200])
-def test_any_width_and_an_empty_state_will_do(view: type[LiveView] | type[PlainView], width: int) -> None:
-    assert "starting" in shown(view, [frame(0, Seen()), frame(9, Seen(STATUS, LOG, None))], width)
+def test_any_width_and_an_empty_state_will_do(view: type[LiveDisplay] | type[PlainDisplay], width: int) -> None:
+    assert "starting" in shown(view, [frame(0, DemoState()), frame(9, DemoState(STATUS, LOG, None))], width)
 
 
 def test_without_a_terminal_there_are_lines() -> None:
-    assert isinstance(make_view(Console(file=io.StringIO())), PlainView)
-    assert isinstance(make_view(Console(file=io.StringIO(), force_terminal=True)), LiveView)
+    assert isinstance(make_display(Console(file=io.StringIO())), PlainDisplay)
+    assert isinstance(make_display(Console(file=io.StringIO(), force_terminal=True)), LiveDisplay)

@@ -1,35 +1,22 @@
-"""Small pieces of Envoy configuration that several sections need."""
+"""Builders for messages of Envoy's API that several sections use, as JSON data."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import Any
 
-Json = dict[str, Any]
+from glidepath_ops.envoyconfig.commented_yaml import Json
 
-NOTE = "#"  # a mapping's first key; printed as a comment above it, never part of what Envoy reads
 TYPE = "type.googleapis.com/envoy."
 
 
-def noted(text: str, section: Json) -> Json:
-    """``section`` with a comment for its readers."""
-    return {NOTE: text, **section}
-
-
-def plain(value: Any) -> Any:
-    """The same without comments: what Envoy reads."""
-    if isinstance(value, dict):
-        return {key: plain(child) for key, child in value.items() if key != NOTE}
-    return [plain(child) for child in value] if isinstance(value, list) else value
-
-
 def typed(name: str, kind: str, **config: Any) -> Json:
-    """An extension: its name and ``typed_config`` of type ``envoy.<kind>``."""
+    """Return an extension: its name and a ``typed_config`` of type ``envoy.<kind>``."""
     return {"name": name, "typed_config": {"@type": TYPE + kind, **config}}
 
 
 def seconds(value: float) -> str:
-    """A protobuf Duration in JSON, to the millisecond."""
+    """Return a protobuf Duration in JSON, rounded to milliseconds."""
     return f"{value:.3f}".rstrip("0").rstrip(".") + "s"
 
 
@@ -42,7 +29,7 @@ def is_ip(host: str) -> bool:
 
 
 def address(text: str) -> Json:
-    """``HOST:PORT`` or ``unix:/path`` (config.units.Address) as an Envoy Address."""
+    """Return ``HOST:PORT`` or ``unix:/path`` (config.units.Address) as an Envoy Address."""
     if text.startswith("unix:"):
         return {"pipe": {"path": text.removeprefix("unix:")}}
     host, _, port = text.rpartition(":")
@@ -54,10 +41,20 @@ def socket_address(host: str, port: int) -> Json:
 
 
 def assignment(cluster: str, addresses: list[Json]) -> Json:
+    """Return a ClusterLoadAssignment with one endpoint per address."""
     endpoints = [{"endpoint": {"address": one}} for one in addresses]
     return {"cluster_name": cluster, "endpoints": [{"lb_endpoints": endpoints}]}
 
 
 def grpc_service(cluster: str) -> Json:
-    """No timeout: one stream lives as long as the exchange it follows."""
+    """Return a GrpcService without a timeout: a stream lasts as long as the exchange that it captures."""
     return {"envoy_grpc": {"cluster_name": cluster}}
+
+
+def set_header(name: str, value: str) -> Json:
+    """Return the per-route configuration of a header mutation that sets one request header."""
+    mutation = {"append": {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+    return {
+        "@type": TYPE + "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
+        "mutations": {"request_mutations": [mutation]},
+    }

@@ -18,23 +18,24 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.bootstrap import admin_address, runtime_layers, shadow_listener
 from glidepath_ops.envoyconfig.clusters import clusters
+from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
+from glidepath_ops.envoyconfig.disabled_filters import disabled, enabled_by
+from glidepath_ops.envoyconfig.envoy_messages import address
 from glidepath_ops.envoyconfig.routes import workload_routes
-from glidepath_ops.envoyconfig.snippets import TYPE, Json, address, plain
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove
 
 _MANAGER = "HttpConnectionManager"
-_FILTER_CONFIG = TYPE + "config.route.v3.FilterConfig"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class InsertionPoint:
     """Where in the user's file ours belongs; None: the only one there is."""
 
     listener: str | None = None
     virtual_host: str | None = None
 
 
-def add(text: str, config: Config, name: str, place: Place = Place()) -> str:
+def insert_glidepath(text: str, config: Config, name: str, place: InsertionPoint = InsertionPoint()) -> str:
     """The user's bootstrap ``text`` with ours in it; what an earlier call added is replaced.
 
     ``name`` stands in the errors. Raises InputError where the file leaves no place for it, with the reason.
@@ -53,7 +54,7 @@ def add(text: str, config: Config, name: str, place: Place = Place()) -> str:
     return insert(base, insertions)
 
 
-def _chosen_managers(static: yaml.Node, name: str, place: Place) -> list[tuple[str, yaml.Node]]:
+def _chosen_managers(static: yaml.Node, name: str, place: InsertionPoint) -> list[tuple[str, yaml.Node]]:
     """The HTTP connection managers of the chosen listener, each once (an anchor may serve several chains)."""
     found: dict[str, dict[int, yaml.Node]] = {}
     for listener, manager in _managers(static):
@@ -81,7 +82,7 @@ def _managers(static: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
                     yield title, config
 
 
-def _in_manager(manager: yaml.Node, config: Config, name: str, place: Place) -> Iterator[Insertion]:
+def _in_manager(manager: yaml.Node, config: Config, name: str, place: InsertionPoint) -> Iterator[Insertion]:
     where = f"{name}:{manager.start_mark.line + 1}"
     for source in ("rds", "scoped_routes"):
         if child(manager, source) is not None:
@@ -90,36 +91,30 @@ def _in_manager(manager: yaml.Node, config: Config, name: str, place: Place) -> 
                 "them (`glidepath render istio` or `envoy-gateway` for those meshes)"
             )
     host = _virtual_host(manager, where, place)
-    routes = [_switched_on(plain(route)) for route in workload_routes(config)]
+    routes = [_enabling(without_comments(route)) for route in workload_routes(config)]
     yield _into(host, "routes", routes, at=0)
     chain = child(manager, "http_filters")
     if chain is None or not items(chain):
         raise InputError(f"{where}: has no http_filters; a router is needed last")
-    yield Insertion(chain, [_off(one) for one in _filters(config)], at=len(items(chain)) - 1)
-    yield _into(manager, "early_header_mutation_extensions", [plain(filters.strip_ours())])
-    yield _into(manager, "access_log", [plain(filters.access_log(config, keys.LIVE_LOG))])
+    yield Insertion(chain, disabled(_filters(config)), at=len(items(chain)) - 1)
+    yield _into(manager, "early_header_mutation_extensions", [without_comments(filters.strip_ours())])
+    yield _into(manager, "access_log", [without_comments(filters.access_log(config, keys.LIVE_LOG))])
 
 
 def _filters(config: Config) -> list[Json]:
     return [
-        plain(filters.remember_filter(config)),
-        plain(filters.ext_proc_filter(config)),
-        plain(filters.header_mutation_filter()),
+        filters.remember_filter(config),
+        filters.ext_proc_filter(config),
+        filters.header_mutation_filter(),
     ]
 
 
-def _off(http_filter: Json) -> Json:
-    """Present in the chain, run only where a route switches it on (HttpFilter.disabled)."""
-    return {"name": http_filter["name"], "disabled": True, "typed_config": http_filter["typed_config"]}
+def _enabling(route: Json) -> Json:
+    names = (filters.REMEMBER, filters.EXT_PROC, filters.HEADER_MUTATION)
+    return {**route, "typed_per_filter_config": enabled_by(route, names)}
 
 
-def _switched_on(route: Json) -> Json:
-    on = {"@type": _FILTER_CONFIG, "config": {}}
-    wanted = dict.fromkeys((filters.REMEMBER, filters.EXT_PROC, filters.HEADER_MUTATION), on)
-    return {**route, "typed_per_filter_config": wanted | route.get("typed_per_filter_config", {})}
-
-
-def _virtual_host(manager: yaml.Node, where: str, place: Place) -> yaml.Node:
+def _virtual_host(manager: yaml.Node, where: str, place: InsertionPoint) -> yaml.Node:
     table = child(manager, "route_config")
     hosts = {_text(child(host, "name")): host for host in items(child(table, "virtual_hosts"))}
     if not hosts:
@@ -134,10 +129,10 @@ def _virtual_host(manager: yaml.Node, where: str, place: Place) -> yaml.Node:
 
 
 def _in_static(static: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
-    ours = [plain(cluster) for cluster in clusters(config)]
+    ours = [without_comments(cluster) for cluster in clusters(config)]
     _refuse_twins(items(child(static, "clusters")), ours, name, "cluster", "name the backend differently")
     yield _into(static, "clusters", ours)
-    listener = plain(shadow_listener(config))
+    listener = without_comments(shadow_listener(config))
     _refuse_twins(items(child(static, "listeners")), [listener], name, "listener", "rename the file's own")
     yield _into(static, "listeners", [listener])
 
@@ -161,7 +156,7 @@ def _in_root(root: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
 
 def _runtime(root: yaml.Node, config: Config) -> Insertion:
     """Our layers before the user's own admin layer, which stays the last word; ours where there is none."""
-    ours = plain(runtime_layers(config))
+    ours = without_comments(runtime_layers(config))
     layered = child(root, "layered_runtime")
     if layered is None:
         return Insertion(root, {"layered_runtime": {"layers": ours}})

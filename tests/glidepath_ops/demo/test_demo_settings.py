@@ -6,16 +6,16 @@ import pytest
 
 from glidepath import keys
 from glidepath_ops.demo.backend_processes import backend_services
+from glidepath_ops.demo.demo_settings import DemoPlan, Ports, demo_config, llm_plan, written_plan
 from glidepath_ops.demo.llama_server import check_installed, model_file
-from glidepath_ops.demo.scenario import Plan, Ports, demo_config, llm_plan, written_plan
 from glidepath_ops.local.child_process import free_ports
-from glidepath_ops.local.curl_guide import guide
+from glidepath_ops.local.curl_examples import example_lines
 
 PORTS = Ports(*range(20001, 20009))
 
 
 @pytest.mark.parametrize("plan", [written_plan(), llm_plan()])
-def test_a_plan_is_a_valid_configuration_on_loopback(plan: Plan, tmp_path: Path) -> None:
+def test_a_plan_is_a_valid_configuration_on_loopback(plan: DemoPlan, tmp_path: Path) -> None:
     config = demo_config(plan, PORTS, tmp_path)
     workload = config.workload("chat")
     assert workload.fallback
@@ -30,7 +30,7 @@ def test_the_demo_ends_within_its_ninety_seconds() -> None:
 
 
 def test_the_curl_lines_name_the_runtime_keys(tmp_path: Path) -> None:
-    lines = "\n".join(guide(demo_config(written_plan(), PORTS, tmp_path), tmp_path / "glidepath.yaml"))
+    lines = "\n".join(example_lines(demo_config(written_plan(), PORTS, tmp_path), tmp_path / "glidepath.yaml"))
     for key in (
         keys.weight_key("chat", "onprem-or-cloud") + "=0&" + keys.weight_key("chat", "cloud") + "=10000",
         keys.shadow_key("chat") + "=10",

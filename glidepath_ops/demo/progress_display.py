@@ -17,26 +17,26 @@ from rich.text import Text
 
 from glidepath.records import Decision, SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.demo.client_load import ClientStats
-from glidepath_ops.demo.observer import Seen
+from glidepath_ops.demo.demo_state import DemoState
 
 LOG_LINES = 12
 LINE_EVERY = 5.0  # seconds between two plain lines when nothing happens
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Snapshot:
     """One look at everything; ``elapsed`` seconds since the first request."""
 
     elapsed: float
-    seen: Seen
+    seen: DemoState
     clients: ClientStats
     stage: str
 
 
-class View(Protocol):
+class Display(Protocol):
     def say(self, line: str) -> None: ...
-    def show(self, frame: Frame) -> None: ...
-    def __enter__(self) -> View: ...
+    def show(self, frame: Snapshot) -> None: ...
+    def __enter__(self) -> Display: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None: ...
@@ -46,7 +46,7 @@ def number(value: float | None, form: str = "{:.0f}") -> str:
     return "–" if value is None else form.format(value)
 
 
-def line(frame: Frame) -> str:
+def line(frame: Snapshot) -> str:
     """The frame in one line."""
     status, stats = frame.seen.status, frame.clients
     agreement = status.agreement if status else None
@@ -70,7 +70,7 @@ def verdict_row(verdict: Verdict) -> tuple[str, str, str, str, str]:
     return verdict.gate, verdict.outcome, against, str(verdict.n), f"{100 * min(verdict.evidence, 1):.0f} %"
 
 
-class PlainView:
+class PlainDisplay:
     """A line when something happens, and one every few seconds."""
 
     def __init__(self, console: Console) -> None:
@@ -81,7 +81,7 @@ class PlainView:
     def say(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def show(self, frame: Frame) -> None:
+    def show(self, frame: Snapshot) -> None:
         for decision in frame.seen.decisions[self._decisions :]:
             self.say(f"{frame.elapsed:5.1f} s  {decision_line(decision)}")
         self._decisions = len(frame.seen.decisions)
@@ -89,14 +89,14 @@ class PlainView:
             self._last = frame.elapsed
             self.say(line(frame))
 
-    def __enter__(self) -> PlainView:
+    def __enter__(self) -> PlainDisplay:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         return None
 
 
-class LiveView:
+class LiveDisplay:
     """A page that is drawn anew four times a second."""
 
     def __init__(self, console: Console) -> None:
@@ -108,7 +108,7 @@ class LiveView:
     def say(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def show(self, frame: Frame) -> None:
+    def show(self, frame: Snapshot) -> None:
         if not self._started:
             self.live.start()
             self._started = True
@@ -117,7 +117,7 @@ class LiveView:
             self._drawn = now
             self.live.update(page(frame), refresh=True)
 
-    def __enter__(self) -> LiveView:
+    def __enter__(self) -> LiveDisplay:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -126,12 +126,12 @@ class LiveView:
             self._started = False
 
 
-def make_view(console: Console) -> View:
+def make_display(console: Console) -> Display:
     """The live page on a terminal, lines otherwise."""
-    return LiveView(console) if console.is_terminal and not console.is_dumb_terminal else PlainView(console)
+    return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay(console)
 
 
-def page(frame: Frame) -> RenderableType:
+def page(frame: Snapshot) -> RenderableType:
     """The whole page, as wide as the terminal."""
     status = frame.seen.status
     parts: list[RenderableType] = [_head(frame), _weights(frame.seen.percent)]
@@ -141,7 +141,7 @@ def page(frame: Frame) -> RenderableType:
     return Panel(Group(*parts), title="Glidepath", subtitle=frame.stage)
 
 
-def _head(frame: Frame) -> Text:
+def _head(frame: Snapshot) -> Text:
     status, stats = frame.seen.status, frame.clients
     text = Text(f"{frame.elapsed:5.1f} s   {frame.seen.phase}   ", style="bold")
     text.append(f"clients: {stats.requests} requests, p50 {number(stats.p50_ms())} ms, ", style="none")

@@ -12,7 +12,7 @@ import yaml
 
 from glidepath.config import parse_config
 from glidepath.errors import InputError
-from glidepath_ops.envoyconfig.into_bootstrap import Place, add
+from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 from glidepath_ops.envoyconfig.yaml_insertion import remove
 from tests.support.bootstraps import BY_RDS, FITTING, HTTP1, TLS_AND_MORE_LISTENERS, filled
@@ -25,7 +25,9 @@ workloads:
   chat: {match: {path: /v1/chat/completions}, baseline: cloud, candidate: onprem}
 """
 CONFIG = parse_config(YAML)
-FILLED = {name: (filled(t, listen=1, admin=2, backend=3), Place(li, vh)) for name, (t, li, vh) in FITTING.items()}
+FILLED = {
+    name: (filled(t, listen=1, admin=2, backend=3), InsertionPoint(li, vh)) for name, (t, li, vh) in FITTING.items()
+}
 
 
 def pruned(data: Any) -> Any:
@@ -48,20 +50,20 @@ def _ours(one: Any) -> bool:
 @pytest.mark.parametrize("name", FILLED)
 def test_what_was_added_comes_out_to_the_byte(name: str) -> None:
     text, place = FILLED[name]
-    assert remove(add(text, CONFIG, name, place)) == text
+    assert remove(insert_glidepath(text, CONFIG, name, place)) == text
 
 
 @pytest.mark.parametrize("name", FILLED)
 def test_a_second_time_changes_nothing(name: str) -> None:
     text, place = FILLED[name]
-    once = add(text, CONFIG, name, place)
-    assert add(once, CONFIG, name, place) == once
+    once = insert_glidepath(text, CONFIG, name, place)
+    assert insert_glidepath(once, CONFIG, name, place) == once
 
 
 @pytest.mark.parametrize("name", FILLED)
 def test_every_line_of_theirs_is_still_there_in_order(name: str) -> None:
     text, place = FILLED[name]
-    lines = iter(add(text, CONFIG, name, place).splitlines())
+    lines = iter(insert_glidepath(text, CONFIG, name, place).splitlines())
     if "flow" not in name:  # in flow style an insertion may break a line of theirs in two
         assert all(line in lines for line in text.splitlines())
 
@@ -69,7 +71,7 @@ def test_every_line_of_theirs_is_still_there_in_order(name: str) -> None:
 @pytest.mark.parametrize("name", FILLED)
 def test_the_result_is_envoys_and_theirs_is_untouched_in_it(name: str) -> None:
     text, place = FILLED[name]
-    result = yaml.safe_load(add(text, CONFIG, name, place))
+    result = yaml.safe_load(insert_glidepath(text, CONFIG, name, place))
     check_strict(result)
     assert check_splits(result) == ["chat"]
     theirs = pruned(yaml.safe_load(text))
@@ -86,33 +88,35 @@ def test_the_result_is_envoys_and_theirs_is_untouched_in_it(name: str) -> None:
 
 def test_the_users_admin_layer_stays_the_last_word() -> None:
     text, place = FILLED["runtime-of-theirs"]
-    layers = yaml.safe_load(add(text, CONFIG, "x", place))["layered_runtime"]["layers"]
+    layers = yaml.safe_load(insert_glidepath(text, CONFIG, "x", place))["layered_runtime"]["layers"]
     assert [layer["name"] for layer in layers] == ["base", "glidepath-file", "person"]
 
 
 def test_a_stranger_meets_none_of_our_filters() -> None:
     text, place = FILLED["http1"]
-    manager = yaml.safe_load(add(text, CONFIG, "x", place))["static_resources"]["listeners"][0]["filter_chains"][0]
+    manager = yaml.safe_load(insert_glidepath(text, CONFIG, "x", place))["static_resources"]["listeners"][0][
+        "filter_chains"
+    ][0]
     chain = manager["filters"][0]["typed_config"]["http_filters"]
     assert [f.get("disabled", False) for f in chain] == [True, True, True, False]
 
 
 REFUSED = [
-    (BY_RDS, Place(), r"boot.yaml:8: its routes come by rds"),
-    (TLS_AND_MORE_LISTENERS, Place(), r"several listeners .* \(allowed: health, main\)"),
-    (TLS_AND_MORE_LISTENERS, Place("man"), r"no listener 'man' .* \(allowed: health, main\)"),
-    (FITTING["filters-of-theirs"][0], Place(), r"several virtual hosts; .* \(allowed: api, all\)"),
-    (FITTING["filters-of-theirs"][0], Place(virtual_host="x"), r"no virtual host 'x' \(allowed: api, all\)"),
-    (HTTP1.replace("name: theirs\n", "name: cloud\n"), Place(), r"the cluster 'cloud' stands here already"),
-    ("node: {}\n", Place(), "has no static_resources"),
-    ("static_resources: {listeners: []}\n", Place(), "no listener here has an HTTP connection manager"),
+    (BY_RDS, InsertionPoint(), r"boot.yaml:8: its routes come by rds"),
+    (TLS_AND_MORE_LISTENERS, InsertionPoint(), r"several listeners .* \(allowed: health, main\)"),
+    (TLS_AND_MORE_LISTENERS, InsertionPoint("man"), r"no listener 'man' .* \(allowed: health, main\)"),
+    (FITTING["filters-of-theirs"][0], InsertionPoint(), r"several virtual hosts; .* \(allowed: api, all\)"),
+    (FITTING["filters-of-theirs"][0], InsertionPoint(virtual_host="x"), r"no virtual host 'x' \(allowed: api, all\)"),
+    (HTTP1.replace("name: theirs\n", "name: cloud\n"), InsertionPoint(), r"the cluster 'cloud' stands here already"),
+    ("node: {}\n", InsertionPoint(), "has no static_resources"),
+    ("static_resources: {listeners: []}\n", InsertionPoint(), "no listener here has an HTTP connection manager"),
 ]
 
 
 @pytest.mark.parametrize(("text", "place", "reason"), REFUSED)
-def test_what_cannot_be_is_refused_with_the_reason(text: str, place: Place, reason: str) -> None:
+def test_what_cannot_be_is_refused_with_the_reason(text: str, place: InsertionPoint, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        add(filled(text, listen=1, admin=2, backend=3), CONFIG, "boot.yaml", place)
+        insert_glidepath(filled(text, listen=1, admin=2, backend=3), CONFIG, "boot.yaml", place)
 
 
 def glidepath(*arguments: str) -> subprocess.CompletedProcess[str]:

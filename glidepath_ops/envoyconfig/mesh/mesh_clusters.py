@@ -1,0 +1,27 @@
+"""Glidepath's clusters for a mesh: those that the control plane pushes, and the RTDS cluster of the bootstrap."""
+
+from __future__ import annotations
+
+from glidepath import keys
+from glidepath.config.root import Config
+from glidepath_ops.envoyconfig.clusters import clusters
+from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
+
+
+def pushed_clusters(config: Config) -> list[Json]:
+    """Return every cluster except the RTDS server's, which Envoy needs from its start."""
+    return [cluster for cluster in clusters(config) if cluster["name"] != keys.RTDS_CLUSTER]
+
+
+def rtds_cluster(config: Config) -> Json:
+    """Return the cluster of the scorers: at ``envoy.rtds_address``, or deploy/kubernetes' headless Service."""
+    envoy = config.envoy
+    if envoy.rtds_address is None:
+        service = f"glidepath-rtds.glidepath.svc.cluster.local:{envoy.rtds_listen.rpartition(':')[2]}"
+        config = config.model_copy(update={"envoy": envoy.model_copy(update={"rtds_address": service})})
+    found: Json = next(without_comments(one) for one in clusters(config) if one["name"] == keys.RTDS_CLUSTER)
+    return found
+
+
+def uses_rtds(config: Config) -> bool:
+    return config.envoy.actuator == "rtds"

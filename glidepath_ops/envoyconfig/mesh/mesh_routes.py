@@ -1,0 +1,45 @@
+"""Glidepath's filters and routes for a mesh: filters that are disabled by default, routes that enable them."""
+
+from __future__ import annotations
+
+from glidepath import keys
+from glidepath.config.root import Config
+from glidepath_ops.envoyconfig import filters
+from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.disabled_filters import FILTER_CONFIG, disabled, enabled_by
+from glidepath_ops.envoyconfig.envoy_messages import set_header
+from glidepath_ops.envoyconfig.routes import workload_routes
+
+PRIVATE_HEADERS = [*filters.TEE_HEADERS, keys.HEADER_CLUSTER]
+_NAMES = (filters.REMEMBER, filters.HEADER_MUTATION, filters.EXT_PROC)
+
+
+def mesh_filters(config: Config, *, ext_proc: bool = True) -> list[Json]:
+    """Return Glidepath's filters in order, disabled unless a route of Glidepath enables them.
+
+    The header mutation precedes ext_proc here: in a mesh it can set the request id or a header with the chosen side.
+    """
+    found = [filters.remember_filter(config), filters.header_mutation_filter()]
+    if ext_proc:
+        found.append(filters.ext_proc_filter(config))
+    return disabled(found)
+
+
+def mesh_routes(config: Config, *, own_ids: bool = False) -> list[Json]:
+    """Return Glidepath's routes in order, with its filters enabled. ``own_ids``: each request gets a new id."""
+    return [_enabling(route, own_ids) for route in workload_routes(config)]
+
+
+def _enabling(route: Json, own_ids: bool) -> Json:
+    own = {filters.HEADER_MUTATION: _new_request_id()} if own_ids else {}
+    headers = [*route["request_headers_to_remove"], *PRIVATE_HEADERS]
+    return {
+        **route,
+        "typed_per_filter_config": enabled_by(route, _NAMES, own),
+        "request_headers_to_remove": headers,
+    }
+
+
+def _new_request_id() -> Json:
+    """Set a new request id, which identifies a pair: an application may reuse one id for several calls (ADR 0083)."""
+    return {"@type": FILTER_CONFIG, "config": set_header("x-request-id", "%UNIQUE_ID%")}

@@ -1,0 +1,52 @@
+"""Restart dead children of a stack, with growing delays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from glidepath_ops.local.child_process import Child
+from glidepath_ops.local.stack import Stack
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Seconds to wait before each restart: 1, 2, 4, … up to ``limit``; 1 again after ``quiet`` seconds of life."""
+
+    limit: float = 30.0
+    quiet: float = 60.0
+    deaths: int = 0
+    last: float = float("-inf")
+
+    def after_death(self, now: float) -> float:
+        """Return the time of the next restart."""
+        self.deaths = 1 if now - self.last > self.quiet else self.deaths + 1
+        delay = min(self.limit, 2.0 ** (self.deaths - 1))
+        self.last = now + delay
+        return now + delay
+
+
+class Restarter:
+    """Restarts dead children. Call ``tick`` a few times a second. ``say`` receives one line per event."""
+
+    def __init__(self, stack: Stack, say: Callable[[str], None]) -> None:
+        self.stack, self.say = stack, say
+        self.backoff: dict[str, Backoff] = {}
+        self.due: dict[str, float] = {}
+
+    def tick(self, now: float | None = None) -> None:
+        """``now``: seconds on a monotonic clock."""
+        now = time.monotonic() if now is None else now
+        for child in self.stack.dead():
+            if child.name not in self.due:
+                self._schedule(child, now)
+            elif now >= self.due[child.name]:
+                del self.due[child.name]
+                self.say(f"restarting {child.name}")
+                self.stack.restart(child.name)
+
+    def _schedule(self, child: Child, now: float) -> None:
+        at = self.backoff.setdefault(child.name, Backoff()).after_death(now)
+        self.due[child.name] = at
+        self.say(f"{child.name} ended with status {child.process.returncode}; restarting it in {at - now:g} s")

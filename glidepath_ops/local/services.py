@@ -1,0 +1,92 @@
+"""The services that run on this machine: how Redis, Envoy, extproc and the scorer are started and become ready."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from glidepath.config import Config
+from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml
+from glidepath_ops.local.child_process import Child, answers
+from glidepath_ops.local.redis_and_envoy import answers_ok, spawn_envoy, spawn_redis
+
+NICE = 10  # extproc and the scorer yield to Envoy where they share its processors
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How to start one child process, and when it counts as ready. ``timeout``: seconds until it must be ready."""
+
+    name: str
+    spawn: Callable[[], Child]
+    ready: Callable[[], bool]
+    timeout: float = 30.0
+
+
+def redis_service(folder: Path, port: int, *options: str) -> Service:
+    return Service("redis", lambda: spawn_redis(folder, port, *options), lambda: answers("127.0.0.1", port))
+
+
+def envoy_service(bootstrap: Path, admin: str, log: Path, concurrency: int | None) -> Service:
+    return Service(
+        "envoy",
+        lambda: spawn_envoy(bootstrap, log, concurrency=concurrency),
+        lambda: answers_ok(f"{admin}/ready"),
+    )
+
+
+def glidepath_service(command: str, config: Path, metrics: str, logs: Path, nice: int = 0) -> Service:
+    """Return the service ``glidepath extproc`` or ``glidepath scorer``, ready when its /readyz answers 200."""
+    line = [sys.executable, "-m", "glidepath_ops", command, "-c", str(config)]
+    return Service(
+        command,
+        lambda: Child(command, line, logs / f"{command}.log", nice=nice),
+        lambda: answers_ok(f"http://{metrics}/readyz"),
+    )
+
+
+def config_file(folder: Path) -> Path:
+    """Return where ``our_services`` writes the configuration that the children read."""
+    return folder / "glidepath.yaml"
+
+
+def our_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple[Service, ...]:
+    """Return extproc, Envoy (if ``envoy``) and the scorer. Their configuration files and logs are in ``folder``.
+
+    ``config`` names the addresses of Envoy's admin API and of Redis, including those that are started here.
+    """
+    path, logs = config_file(folder), folder / "logs"
+    write_config(config, path)
+    services = [glidepath_service("extproc", path, config.extproc.metrics, logs, nice=NICE)]
+    if envoy:
+        bootstrap = folder / "envoy.yaml"
+        bootstrap.write_text(to_yaml(annotated_bootstrap(config)))
+        services.append(envoy_service(bootstrap, config.envoy.admin[0], logs / "envoy.log", config.envoy.concurrency))
+    services.append(glidepath_service("scorer", path, config.scorer.metrics, logs, nice=NICE))
+    return tuple(services)
+
+
+def write_config(config: Config, path: Path) -> None:
+    """Write the configuration to a file; ``load_config`` reads an equal configuration from it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(_dump(config), sort_keys=False, allow_unicode=True))
+
+
+def with_addresses(config: Config, *, admin: str | None = None, redis: str | None = None) -> Config:
+    """Return the configuration with the admin URL of an Envoy and the URL of a Redis that are started here."""
+    data = _dump(config)
+    if admin is not None:
+        data["envoy"] = {**data.get("envoy", {}), "admin": [admin]}
+    if redis is not None:
+        data["redis"] = {"url": redis}
+    return Config.model_validate(data)
+
+
+def _dump(config: Config) -> dict[str, Any]:
+    return config.model_dump(mode="json", exclude_unset=True, by_alias=True)
