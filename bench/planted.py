@@ -2,7 +2,7 @@
 
 The answers shipped here hold few units, dates and operators. Both texts hold the planted passage at the same place, so
 a case differs in it alone. Seeded; written without looking at the scorer's tables, but for ``held_out.txt``: pairs of
-opposites drawn at random, by families of words, from the list that ``scorer/scoring/compare/text/opposites.txt`` was
+opposites drawn at random, by families of words, from the list that ``scorer/scoring/compare/vocabulary/opposites.txt`` was
 made of, and left out of it.
 """
 

@@ -107,7 +107,7 @@ def run(kinds: Mapping[str, Planted], texts: Sequence[str], rounds: int, seed: i
 def _case(kind: str, text: str, changed: str, embedder: Embedder, cache: VectorCache) -> Case:
     left, right = (Extracted(Surface.OPENAI_CHAT, (Choice(said),)) for said in (text, changed))
     expected, settings = Expectation(), ScoringSection()
-    wanted = texts_to_embed("chat", settings, expected, left, right)
+    wanted = texts_to_embed("chat", expected, left, right)
     vectors = dict(zip(wanted, embed_texts(embedder, wanted, cache), strict=True)) if wanted else {}
     result = compare("chat", settings, expected, left, right, vectors)
     if not isinstance(result, Comparison):

@@ -87,7 +87,7 @@ def _naive(threads: int | None) -> Any:
     import torch
     from sentence_transformers import SentenceTransformer
 
-    from scorer.scoring.compare.text.embedding_similarity import meaning
+    from scorer.scoring.compare.similarity.embedding_similarity import chunk_similarity
     from scorer.scoring.embed.chunking import chunk_spans
     from scorer.scoring.embed.model_files import require_model
 
@@ -104,7 +104,7 @@ def _naive(threads: int | None) -> Any:
         cosines = []
         for left, right in pairs:
             a, b = (model.encode(chunks(text), normalize_embeddings=True) for text in (left, right))
-            cosines.append(meaning(a, b).mean)
+            cosines.append(chunk_similarity(a, b).mean)
         return cosines
 
     return score
@@ -112,7 +112,7 @@ def _naive(threads: int | None) -> Any:
 
 def _ours(engine: str) -> Any:
     from glidepath.config.processes import EmbedderSection
-    from scorer.scoring.compare.text.embedding_similarity import SAME, meaning
+    from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, chunk_similarity
     from scorer.scoring.embed import VectorCache, embed_texts, load_embedder
 
     embedder = load_embedder(EmbedderSection.model_validate({"engine": engine}))
@@ -123,7 +123,7 @@ def _ours(engine: str) -> Any:
             batch = pairs[start : start + 32]
             texts = [text for left, right in batch if left != right for text in (left, right)]
             vectors = dict(zip(texts, embed_texts(embedder, texts, cache), strict=True))
-            cosines += [(SAME if a == b else meaning(vectors[a], vectors[b])).mean for a, b in batch]
+            cosines += [(SAME_TEXT if a == b else chunk_similarity(vectors[a], vectors[b])).mean for a, b in batch]
         return cosines
 
     return score

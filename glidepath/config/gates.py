@@ -55,7 +55,7 @@ class ClassGate(Gate):
     max_loss: Share = Field(default=0.02, gt=0, lt=1)  # of either; beyond what the baseline loses to itself, if known
 
 
-FactSignal = Literal["numbers", "names", "negation", "swaps"]
+FactSignal = Literal["numbers", "names", "negation", "swapped_words"]
 
 
 class SignalGate(Gate):

@@ -16,7 +16,7 @@ from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.processes import EmbedderSection
 from glidepath.errors import InputError, UnknownWorkloadError
 from scorer.scoring.compare import Confusion
-from scorer.scoring.compare.evaluator.client import Evaluator
+from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.embed import load_embedder
 from scorer.scoring.files.file_scoring import BadLine, FileScorer
 from scorer.scoring.files.file_summary import FileSummary

@@ -1,6 +1,6 @@
-"""One number from many signals: agreement = likeness of meaning × Π (1 − weight × divergence × bearing).
+"""Combine signals into one number: agreement = similarity × Π (1 − weight × divergence × relevance) (ADR 0033).
 
-Each factor falls as its signal rises, so agreement is monotone in every signal; it is 1 exactly when nothing diverges.
+Each factor falls when its signal rises, so agreement is monotone in every signal. It is 1 only if nothing diverges.
 """
 
 from __future__ import annotations
@@ -14,33 +14,37 @@ from scorer.scoring.compare.result import Comparison, Signal, clamp
 
 
 def combine(
-    likeness: float, signals: Iterable[Signal], settings: ScoringSection, extra: dict[str, float] | None = None
+    similarity: float, signals: Iterable[Signal], settings: ScoringSection, extra: dict[str, float] | None = None
 ) -> Comparison:
-    """``likeness`` in [0, 1] is what the answers share; ``extra`` are measures that are shown but not weighed again."""
+    """Combine the similarity of two texts, in [0, 1], with their signals.
+
+    ``extra``: further measures that the result shows; they do not change the agreement.
+    """
     found = list(signals)
-    agreement = clamp(likeness)
+    agreement = clamp(similarity)
     for signal in found:
         agreement *= 1 - settings.weight(signal.name) * clamp(signal.effect)
     return Comparison(
         agreement=agreement,
-        flags=_flags(likeness, found, settings),
+        flags=_flags(similarity, found, settings),
         signals={**(extra or {}), **{s.name: round(s.divergence, 4) for s in found}},
-        details={s.name: s.why for s in found if s.why and s.divergence > 0},
+        details={s.name: s.reason for s in found if s.reason and s.divergence > 0},
     )
 
 
-def _flags(likeness: float, signals: Sequence[Signal], settings: ScoringSection) -> tuple[str, ...]:
-    flags = ["meaning"] if likeness < settings.flag_meaning else []
+def _flags(similarity: float, signals: Sequence[Signal], settings: ScoringSection) -> tuple[str, ...]:
+    flags = ["meaning"] if similarity < settings.flag_meaning else []
     reached = [s for s in signals if s.effect >= max(settings.flag_effect, 1e-9)]
     return (*flags, *(f"baseline_{s.name}" if s.baseline_at_fault else s.name for s in reached))
 
 
-def against_floor(signal: Signal, floor: NoiseFloor, likeness_bearing: float, limit: float) -> Signal:
-    """The signal's bearing once the workload's noise floor is known.
+def apply_noise_floor(signal: Signal, floor: NoiseFloor, overlap_relevance: float, limit: float) -> Signal:
+    """Adjust the signal's relevance to how often the baseline diverges from itself in this workload.
 
-    Where the baseline hardly ever trips it, ``likeness_bearing`` (a more generous closeness) takes the place of a
-    smaller
-    bearing; where it often does, the bearing falls by that rate.
+    If the baseline's rate for the signal is at most ``limit``, the relevance is at least ``overlap_relevance``. The
+    relevance then falls in proportion to that rate.
     """
-    bearing = max(signal.bearing, likeness_bearing) if floor.quiet(signal.name, limit) else signal.bearing
-    return replace(signal, bearing=bearing * floor.discount(signal.name))
+    relevance = signal.relevance
+    if floor.rarely_trips(signal.name, limit):
+        relevance = max(relevance, overlap_relevance)
+    return replace(signal, relevance=relevance * floor.kept_share(signal.name))

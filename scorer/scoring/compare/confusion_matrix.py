@@ -1,6 +1,6 @@
-"""The confusion matrix of a classification workload, and precision and recall of each class.
+"""The confusion matrix of a classification workload, with precision and recall of each class.
 
-The baseline's label stands for the truth: what is measured is how far the candidate decides as the baseline does.
+The baseline's label counts as the truth, so the figures measure how far the candidate agrees with the baseline.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 from glidepath.domain import add_counts
 
 OTHER = "(other)"
-MAX_CLASSES = 200  # free text mistaken for labels must not grow the state without bound
+MAX_CLASSES = 200  # bounds the state where free text is mistaken for labels
 _SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """``support``: pairs in which the baseline said this class. None where nothing was counted."""
+    """``support``: pairs that the baseline assigned to this class. None: no pair was counted."""
 
     support: int
     precision: float | None
@@ -27,13 +27,13 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Counts of (expected, got); mergeable with ``+``. ``matter``: classes that have a place however many there are."""
+    """Counts of (expected, got), mergeable with ``+``. ``matter``: classes that MAX_CLASSES never displaces."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     matter: frozenset[str] = frozenset()
 
     def fold(self, labels: Mapping[str, str]) -> Confusion:
-        """One more pair, from ScoredPair.labels; a pair without labels changes nothing."""
+        """Add one pair, given by ScoredPair.labels. A pair without labels changes nothing."""
         return self.fold_all([labels])
 
     def fold_all(self, many: Iterable[Mapping[str, str]]) -> Confusion:

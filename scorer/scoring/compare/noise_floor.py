@@ -1,8 +1,7 @@
 """The noise floor: how often the baseline diverges from itself, signal by signal.
 
-Diffy's idea, for meaning: a signal that two answers of the *same* side trip is natural in this workload, so it says
-less
-about the candidate.
+The idea is Diffy's, applied to meaning. If two answers of the *same* side often differ in one respect, a difference
+in that respect says little about the candidate (ADR 0034).
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import Any
 from glidepath.domain import TRIP, add_counts
 from scorer.scoring.compare.result import clamp
 
-MIN_PAIRS = 30  # below it nothing is known about the floor
+MIN_PAIRS = 30  # with fewer pairs the floor counts as unknown
 
 
 @dataclass(frozen=True, slots=True)
 class NoiseFloor:
-    """Counts over NOISE pairs; mergeable with ``+``. ``agreement_sum`` is that of the same pairs."""
+    """Counts over NOISE pairs, mergeable with ``+``. ``agreement_sum``: the sum of the agreements of these pairs."""
 
     pairs: int = 0
     trips: Mapping[str, int] = field(default_factory=dict)
@@ -31,12 +30,12 @@ class NoiseFloor:
         )
 
     def fold(self, signals: Mapping[str, float], agreement: float) -> NoiseFloor:
-        """One more pair of answers of the same side (ScoredPair.signals and .agreement of a NOISE pair)."""
+        """Add one NOISE pair, given by ScoredPair.signals and ScoredPair.agreement."""
         tripped = {name: 1 for name, divergence in signals.items() if divergence >= TRIP}
         return self + NoiseFloor(1, tripped, agreement)
 
     def rate(self, signal: str) -> float:
-        """How often the baseline trips ``signal`` against itself; 0 while there are no pairs."""
+        """Return the share of NOISE pairs that trip ``signal``; 0 if there are no pairs."""
         return self.trips.get(signal, 0) / self.pairs if self.pairs else 0.0
 
     @property
@@ -47,14 +46,12 @@ class NoiseFloor:
     def known(self) -> bool:
         return self.pairs >= MIN_PAIRS
 
-    def discount(self, signal: str) -> float:
-        """The share of its weight that a signal keeps: 1 while nothing is known, less the more the baseline trips
-        it.
-        """
+    def kept_share(self, signal: str) -> float:
+        """Return the share of its relevance that a signal keeps: 1 − rate, or 1 if the floor is unknown."""
         return clamp(1 - self.rate(signal)) if self.known else 1.0
 
-    def quiet(self, signal: str, limit: float) -> bool:
-        """Whether the baseline is known to trip ``signal`` at most at the rate ``limit``."""
+    def rarely_trips(self, signal: str, limit: float) -> bool:
+        """Return whether the floor is known and the signal's rate is at most ``limit``."""
         return self.known and self.rate(signal) <= limit
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a comparison says: one agreement, the flags that name what diverged, and each signal with its reason."""
+"""The result of a comparison: the agreement, the flags and the signals with their reasons."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from dataclasses import dataclass, field
 class Signal:
     """How far two answers diverge in one respect.
 
-    ``divergence`` in [0, 1]: 0 = alike. ``bearing`` in [0, 1] is how much that says about *this* pair (one changed
-    number
-    is damning where the texts are otherwise the same, and says little where they are freely different).
-    ``baseline_at_fault``: the fault (a refusal, a loop) is the baseline's, not the candidate's.
+    ``divergence`` in [0, 1]: 0 means no difference. ``relevance`` in [0, 1]: how much the divergence means for *this*
+    pair. One changed number matters much between two otherwise equal texts, and little between freely different ones.
+    ``baseline_at_fault``: the baseline has the defect (a refusal, a loop), not the candidate.
     """
 
     name: str
     divergence: float
-    bearing: float = 1.0
-    why: str = ""
+    relevance: float = 1.0
+    reason: str = ""
     baseline_at_fault: bool = False
 
     @property
     def effect(self) -> float:
-        return self.divergence * self.bearing
+        return self.divergence * self.relevance
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``agreement`` in [0, 1] (1.0 = the same answer); ``signals`` are the divergences and measures behind it.
+    """``agreement`` in [0, 1] (1.0: the same answer); ``signals``: the divergences and measures behind it.
 
-    ``details``: signal → what differed, and where, for people. ``labels``: classification's expected/got.
+    ``details``: signal → a text for people that says what differs and where. ``labels``: the expected and the actual
+    class of a classification.
     """
 
     agreement: float
@@ -46,10 +46,11 @@ def clamp(value: float) -> float:
 
 
 def ramp(value: float, low: float, high: float) -> float:
-    """0 at or below ``low``, 1 at or above ``high``, straight between."""
+    """Return 0 at or below ``low``, 1 at or above ``high``, and interpolate linearly between them."""
     return clamp((value - low) / (high - low))
 
 
 def excerpt(text: str, limit: int = 60) -> str:
+    """Return the text on one line, shortened to ``limit`` characters."""
     flat = " ".join(text.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"

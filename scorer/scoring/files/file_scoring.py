@@ -10,7 +10,7 @@ from glidepath.config.comparison import ScoringSection, Task
 from scorer.scoring.answers import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
 from scorer.scoring.answers.strict_json import integer, real
 from scorer.scoring.compare import Comparison, Unscorable, compare, texts_to_embed
-from scorer.scoring.compare.evaluator.client import Evaluator
+from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.compare.evaluator.questions import Doubt, in_doubt, with_opinion
 from scorer.scoring.embed import Embedder, VectorCache, embed_texts
 from scorer.scoring.files.line_reader import Lines, PipeLines
@@ -171,7 +171,7 @@ class FileScorer:
             sides.append(answer)
         expected = expectation(path, pair.request)
         left, right = sides
-        texts = texts_to_embed(self.task, self.settings, expected, left, right)
+        texts = texts_to_embed(self.task, expected, left, right)
         return _ExtractedPair(pair.id, expected, left, right, texts)
 
 

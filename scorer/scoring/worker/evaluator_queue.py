@@ -25,7 +25,7 @@ from glidepath.errors import ConfigError
 from glidepath.keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.wire import decode_scored, encode_scored
-from scorer.scoring.compare.evaluator.client import Evaluator
+from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.compare.evaluator.questions import DAY_MS, Doubt, Opinion, with_opinion
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.worker.pair_queue import QueueEntry

@@ -14,7 +14,7 @@ from scorer.steering.evidence.gate_base import Cause, Gate, Part
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.quality_gates import Block
 
-_TEXTS = "likeness"  # the measure that only a comparison of two texts has
+_TEXTS = "word_overlap"  # the measure that only a comparison of two texts has
 
 
 class PairGate(Gate):

@@ -1,9 +1,7 @@
-"""Code, compared literally: every operator, bracket and indentation counts; spaces, comments and quotes do not.
+"""Compare code literally: operators, brackets and indentation count; spaces, comments and quotes do not (ADR 0122).
 
-Blocks in fences and `spans` are compared where both texts have as many of them: the prose signals read code only as
-words, and see neither ``**`` for ``*`` nor a moved ``return``. Cost: nothing without code, else 50 to 100 µs a block.
-
-See ADR 0122.
+Fenced blocks and `spans` are compared if both texts have the same number of them. The other signals read code as words
+and see neither ``**`` for ``*`` nor a moved ``return``. Cost: nothing without code, else 50 to 100 µs a block.
 """
 
 from __future__ import annotations
@@ -17,20 +15,21 @@ from rapidfuzz.distance import Levenshtein, Opcode
 from scorer.scoring.compare.code.code_lexer import DEDENT, INDENT, lexemes
 from scorer.scoring.compare.code.python_ast import PYTHON, same_program
 from scorer.scoring.compare.result import excerpt, ramp
-from scorer.scoring.compare.text.lexicon import excludes, words
 from scorer.scoring.compare.text.typography import typeset
+from scorer.scoring.compare.vocabulary.word_lists import words
+from scorer.scoring.compare.vocabulary.word_relations import excludes
 
 _FENCE = re.compile(r"^[ \t]*+```++[ \t]*+([\w+#.-]*+)", re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,300})\1(?!`)")
-_LONGEST = 20_000  # characters of a block, and
-_MOST = 40  # blocks and spans that are compared
-# The same code but for these: something was commented out, or in; or quoted in another way.
+_LONGEST = 20_000  # most characters of a block that is compared
+_MOST = 40  # most blocks, and most spans, that are compared
+# If two programs differ in these characters only, code was commented out or in, or quoted differently.
 _COMMENT_MARKS = re.compile(r"[#\s;'\"`]|//|--")
 _CASELESS = words(
     "select from where join left right inner outer on and or not in as insert into values update set delete group "
     "order by limit create table drop alter having distinct count sum null true false none asc desc"
 )
-_ENTRY = re.compile(r"[\"']?[\w.-]+[\"']?\s*:\s.*,?")  # of a mapping, whose order says nothing
+_ENTRY = re.compile(r"[\"']?[\w.-]+[\"']?\s*:\s.*,?")  # of a mapping, whose order means nothing
 _UNORDERED = words("json toml ini yaml yml html css scss xml diff text plaintext markdown md latex")
 _KEYWORDS = words(
     "if else elif for while return not and or in is def class function const let var import from try except true false "
@@ -39,34 +38,35 @@ _KEYWORDS = words(
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """``degree`` in [0, 1], ``bearing``: how alike the code is otherwise. ``renamed``: names were changed throughout,
-    or comments; nothing else.
+class CodeDifference:
+    """How far the code of two texts diverges; see Signal for ``divergence``, ``relevance`` and ``reason``.
+
+    ``cosmetic``: the code differs only in comments, in formatting, or in names that were changed throughout.
     """
 
-    degree: float = 0.0
-    bearing: float = 0.0
-    why: str = ""
-    renamed: bool = False
+    divergence: float = 0.0
+    relevance: float = 0.0
+    reason: str = ""
+    cosmetic: bool = False
 
 
-NO_DIFFERENCE = Difference()
+NO_DIFFERENCE = CodeDifference()
 
 
-def compare_code(left: str, right: str) -> Difference:
-    """The worst difference between the code of two texts, block by block; symmetric."""
+def compare_code(left: str, right: str) -> CodeDifference:
+    """Return the worst difference between the code blocks and spans of two texts. Symmetric."""
     if "`" not in left or "`" not in right or left == right:
         return NO_DIFFERENCE
-    (ours, our_prose), (theirs, their_prose) = _parted(left), _parted(right)
+    (ours, our_prose), (theirs, their_prose) = _split(left), _split(right)
     found = [*_blocks(ours, theirs), *_spans(our_prose, their_prose)]
     if not found:
         return NO_DIFFERENCE
-    worst = max(found, key=lambda d: d.degree * d.bearing)
-    return worst if worst.degree else Difference(renamed=any(d.renamed for d in found))
+    worst = max(found, key=lambda d: d.divergence * d.relevance)
+    return worst if worst.divergence else CodeDifference(cosmetic=any(d.cosmetic for d in found))
 
 
-def _parted(text: str) -> tuple[list[tuple[str, str]], str]:
-    """The fenced blocks of a text, as (language, code), and what stands around them."""
+def _split(text: str) -> tuple[list[tuple[str, str]], str]:
+    """Split a text into its fenced blocks, as (language, code), and the text around them."""
     text = typeset(text)
     blocks: list[tuple[str, str]] = []
     prose: list[str] = []
@@ -88,14 +88,14 @@ def _parted(text: str) -> tuple[list[tuple[str, str]], str]:
     return blocks, "\n".join(prose)
 
 
-def _blocks(left: list[tuple[str, str]], right: list[tuple[str, str]]) -> Iterator[Difference]:
+def _blocks(left: list[tuple[str, str]], right: list[tuple[str, str]]) -> Iterator[CodeDifference]:
     if len(left) == len(right):
         for (label, code), (other_label, other) in list(zip(left, right, strict=True))[:_MOST]:
             if code != other:
                 yield _difference(code, other, label or other_label)
 
 
-def _spans(left: str, right: str) -> Iterator[Difference]:
+def _spans(left: str, right: str) -> Iterator[CodeDifference]:
     ours, theirs = ([m[2] for m in _SPAN.finditer(text)] for text in (left, right))
     if len(ours) != len(theirs):
         return
@@ -103,48 +103,48 @@ def _spans(left: str, right: str) -> Iterator[Difference]:
         if span == other:
             continue
         a, b = lexemes(span, ""), lexemes(other, "")
-        said = [[t.casefold() for t in side if t[0].isalnum() or t[0] == "_"] for side in (a, b)]
+        folded_words = [[t.casefold() for t in side if t[0].isalnum() or t[0] == "_"] for side in (a, b)]
         signs = [[t.lower() if t.lower() in _CASELESS else t for t in side] for side in (a, b)]
-        # Other words are seen by the signals that read words; these do not see which letters are capital.
-        if said[0] == said[1] and signs[0] != signs[1]:
-            yield Difference(1.0, 1.0, f"`{excerpt(span)}` → `{excerpt(other)}`")
+        # Different words are left to the other signals, which ignore case and signs.
+        if folded_words[0] == folded_words[1] and signs[0] != signs[1]:
+            yield CodeDifference(1.0, 1.0, f"`{excerpt(span)}` → `{excerpt(other)}`")
 
 
-def _difference(left: str, right: str, language: str) -> Difference:
+def _difference(left: str, right: str, language: str) -> CodeDifference:
     if len(left) > _LONGEST or len(right) > _LONGEST:
         return NO_DIFFERENCE
     a, b = lexemes(left, language), lexemes(right, language)
     if a == b or (language in PYTHON and same_program(left, right)):
-        return Difference(renamed=True)
+        return CodeDifference(cosmetic=True)
     changes = [op for op in Levenshtein.opcodes(a, b) if op.tag != "equal"]
     exchanged = [(a[op.src_start : op.src_end], b[op.dest_start : op.dest_end]) for op in changes]
-    if _renamed(exchanged, a, b):
-        return Difference(0.1, 1.0, "names were changed throughout", renamed=True)
-    loose = sum(max(len(x), len(y)) for x, y in exchanged)
-    likeness = 1 - loose / max(len(a), len(b))
+    if _names_changed_throughout(exchanged, a, b):
+        return CodeDifference(0.1, 1.0, "names were changed throughout", cosmetic=True)
+    unmatched = sum(max(len(x), len(y)) for x, y in exchanged)
+    overlap = 1 - unmatched / max(len(a), len(b))
     commented = _COMMENT_MARKS.sub("", left) == _COMMENT_MARKS.sub("", right)
-    certain = loose <= 2 or commented or _moved(left, right, language)
-    bearing = 1.0 if certain else ramp(likeness, 0.6, 0.85)
+    certain = unmatched <= 2 or commented or _lines_moved(left, right, language)
+    relevance = 1.0 if certain else ramp(overlap, 0.6, 0.85)
     x, y = exchanged[0]
-    return Difference(1.0, bearing, f"code: {_said(x)} → {_said(y)}")
+    return CodeDifference(1.0, relevance, f"code: {_quoted(x)} → {_quoted(y)}")
 
 
-def _moved(left: str, right: str, language: str) -> bool:
-    """Whether the code has the same lines in another order, and it is one of statements."""
+def _lines_moved(left: str, right: str, language: str) -> bool:
+    """Return whether both programs have the same lines in another order, and the order matters."""
     if language in _UNORDERED:
         return False
     ours, theirs = ([line.strip().rstrip(";") for line in code.split("\n") if line.strip()] for code in (left, right))
     if ours == theirs or sorted(ours) != sorted(theirs):
         return False
-    moved = (line for op in Levenshtein.opcodes(ours, theirs) for line in _touched(op, ours))
+    moved = (line for op in Levenshtein.opcodes(ours, theirs) for line in _changed_lines(op, ours))
     return not all(_ENTRY.fullmatch(line) or line.startswith(("- ", "* ")) for line in moved)
 
 
-def _touched(op: Opcode, lines: list[str]) -> list[str]:
+def _changed_lines(op: Opcode, lines: list[str]) -> list[str]:
     return [] if op.tag == "equal" else lines[op.src_start : op.src_end]
 
 
-def _said(lexed: list[str]) -> str:
+def _quoted(lexed: list[str]) -> str:
     words = " ".join(_NAMES.get(t, t) for t in lexed[:8])
     return f"“{excerpt(words)}”" if words else "(nothing)"
 
@@ -152,8 +152,8 @@ def _said(lexed: list[str]) -> str:
 _NAMES = {INDENT: "(indented)", DEDENT: "(unindented)"}
 
 
-def _renamed(exchanged: list[tuple[list[str], list[str]]], left: list[str], right: list[str]) -> bool:
-    """Whether all changes put one name for another, everywhere, and none that means something by itself."""
+def _names_changed_throughout(exchanged: list[tuple[list[str], list[str]]], left: list[str], right: list[str]) -> bool:
+    """Return whether every change replaces one name by another, everywhere, and no keyword is involved."""
     names: dict[str, str] = {}
     for x, y in exchanged:
         if len(x) != len(y):

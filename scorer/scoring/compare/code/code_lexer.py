@@ -1,19 +1,19 @@
-"""The words and signs of a program, as two programs are compared: without comments, blanks and harmless quotes."""
+"""Split a program into lexemes for comparison, without comments, blanks and differences of quotes."""
 
 from __future__ import annotations
 
 import re
 
-from scorer.scoring.compare.text.lexicon import CODE_LABELS, words
+from scorer.scoring.compare.vocabulary.word_lists import CODE_LABELS, words
 
 _HASH = words("python py python3 bash sh shell zsh console yaml yml toml ruby r perl dockerfile makefile ini elixir")
 _DASHES = frozenset({"sql", "lua", "haskell"})
 _INDENTED = frozenset({"python", "py", "python3", "yaml", "yml"})
 SHELLS = frozenset({"bash", "sh", "shell", "zsh", "console"})
 _SCRIPTS = words("js javascript ts typescript jsx tsx")
-_BY_CASE_ALIKE = frozenset({"sql", "html"})
-_FILLED = SHELLS | {"perl", "php", "ruby", ""}  # what the one kind of quotes fills in, the other says literally
-_FILLS = re.compile(r"[$`]|#\{")
+_CASE_INSENSITIVE = frozenset({"sql", "html"})
+_EXPANDING = SHELLS | {"perl", "php", "ruby", ""}  # languages in which only one kind of quotes expands variables
+_VARIABLE = re.compile(r"[$`]|#\{")
 _PLAIN_TEMPLATE = re.compile(r"`([^`$\n\\'\"]{0,300}+)`")
 _STRING = r"'(?:\\.|[^'\\\n]){0,2000}'|\"(?:\\.|[^\"\\\n]){0,2000}\""
 _SIGNS = (
@@ -22,9 +22,10 @@ _SIGNS = (
 )
 _LEXEME = re.compile(_SIGNS)
 _SLASHED = re.compile(r"//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?|" + _SIGNS)
-_GOES_ON = frozenset({";", "&&", "||", "|", "&", "do", "then", "else", "{", "("})  # a shell reads the next line, too
+# A shell command continues on the next line after these.
+_CONTINUES = frozenset({";", "&&", "||", "|", "&", "do", "then", "else", "{", "("})
 _PROMPT = re.compile(r"^[ \t]*\$ ", re.MULTILINE)
-_IMPORTS = {  # languages → lines whose order says nothing
+_IMPORTS = {  # languages → import lines whose order means nothing
     _SCRIPTS: re.compile(r"import [^\n\"'`]{1,300} from [\"'][^\n\"']{1,200}[\"'];?"),
     words("java kotlin scala"): re.compile(r"import [\w.]{1,200}+;?"),
     frozenset({"csharp", "c#"}): re.compile(r"using [\w.]{1,200}+;"),
@@ -35,12 +36,12 @@ INDENT, DEDENT = "\x01", "\x02"
 
 
 def lexemes(code: str, language: str) -> list[str]:
-    """The words, signs and (where they mean something) indentations of a program, without comments."""
+    """Return the words, signs and (where they matter) indentations of a program, without comments."""
     indented = language in _INDENTED
     known = language in CODE_LABELS
     hashes, dashes = language in _HASH or not known, language in _DASHES
     slashes = known and not hashes and not dashes
-    shell, quoted = language in SHELLS, language in _FILLED
+    shell, quoted = language in SHELLS, language in _EXPANDING
     found: list[str] = []
     levels = [0]
     depth = skip = 0
@@ -51,7 +52,7 @@ def lexemes(code: str, language: str) -> list[str]:
             if indented and not depth and not _blank(match, hashes):
                 _indent(len(lexeme) - 1, levels, found)
             if shell and not depth:
-                _line_ends(found)
+                _end_command(found)
             continue
         if skip or (slashes and lexeme[:2] in ("//", "/*")):
             continue
@@ -62,12 +63,12 @@ def lexemes(code: str, language: str) -> list[str]:
             depth += (lexeme in "([{") - (lexeme in ")]}") if len(lexeme) == 1 else 0
         depth = max(depth, 0)
         if found and found[-1] == "," and lexeme in (")", "]", "}"):
-            found.pop()  # a comma too many changes nothing
+            found.pop()  # a trailing comma changes nothing
         if lexeme[0] in "'\"" and len(lexeme) > 1:
-            found.append(lexeme if quoted and _FILLS.search(lexeme) else '"' + lexeme[1:-1] + '"')
+            found.append(lexeme if quoted and _VARIABLE.search(lexeme) else '"' + lexeme[1:-1] + '"')
         else:
             lexeme = lexeme.replace("_", "") if lexeme[0].isdigit() else lexeme
-            found.append(lexeme.lower() if language in _BY_CASE_ALIKE else lexeme)
+            found.append(lexeme.lower() if language in _CASE_INSENSITIVE else lexeme)
             _simplify(found, language)
     if not shell:
         return [t for t in found if t != ";"]
@@ -75,7 +76,7 @@ def lexemes(code: str, language: str) -> list[str]:
 
 
 def _simplify(found: list[str], language: str) -> None:
-    """What the last lexemes say in the shorter of two forms that mean the same."""
+    """Replace the last lexemes by the shorter of two equivalent forms."""
     if language in _SCRIPTS and found[-1] == "=>" and len(found) > 3 and found[-4] == "(" and found[-2] == ")":
         if found[-3].isidentifier():
             found[-4:] = [found[-3], "=>"]
@@ -95,7 +96,7 @@ def _prepared(code: str, language: str) -> str:
 
 
 def _imports_in_order(code: str, language: str) -> str:
-    """The code with imports that follow each other in one order, where that is known to say nothing."""
+    """Sort consecutive imports, in languages where their order means nothing."""
     pattern = next((p for languages, p in _IMPORTS.items() if language in languages), None)
     if pattern is None:
         return code
@@ -111,11 +112,11 @@ def _imports_in_order(code: str, language: str) -> str:
     return "\n".join([*lines, *sorted(run)])
 
 
-def _line_ends(found: list[str]) -> None:
-    """The end of a line ends a command of a shell as a semicolon does."""
+def _end_command(found: list[str]) -> None:
+    """End a shell command at the end of its line, as a semicolon does."""
     if found and found[-1] == "\\":
         found.pop()
-    elif found and found[-1] not in _GOES_ON:
+    elif found and found[-1] not in _CONTINUES:
         found.append(";")
 
 

@@ -1,6 +1,7 @@
-"""Python programs that differ in nothing that runs: docstrings, the order of imports, hints on one side only.
+"""Compare Python programs by their syntax trees.
 
-Read as syntax trees, so that only what is certain counts. Cost: 1 ms for 100 lines, where the code differs at all.
+Docstrings, the order of consecutive imports, and type hints on one side only are no differences. Cost: 1 ms for 100
+lines, only where the code differs at all.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ _BODIES = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def same_program(left: str, right: str) -> bool:
-    """Whether two Python programs are the same but for these; False for what does not parse."""
+    """Return whether two Python programs are equivalent; False if one of them does not parse."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             trees = ast.parse(left), ast.parse(right)
-        hinted = [any(_hints(tree)) for tree in trees]
-        ours, theirs = (ast.dump(_Bare(hinted[0] != hinted[1]).visit(tree)) for tree in trees)
+        hinted = [any(_type_hints(tree)) for tree in trees]
+        ours, theirs = (ast.dump(_Normaliser(hinted[0] != hinted[1]).visit(tree)) for tree in trees)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return ours == theirs
 
 
-def _hints(tree: ast.AST) -> Iterator[bool]:
+def _type_hints(tree: ast.AST) -> Iterator[bool]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.decorator_list:
             yield node.returns is not None
@@ -35,8 +36,8 @@ def _hints(tree: ast.AST) -> Iterator[bool]:
             yield node.annotation is not None
 
 
-class _Bare(ast.NodeTransformer):
-    """Takes off docstrings, puts imports that follow each other in order, and takes hints off undecorated functions."""
+class _Normaliser(ast.NodeTransformer):
+    """Removes docstrings, sorts consecutive imports, and removes the type hints of undecorated functions."""
 
     def __init__(self, without_hints: bool) -> None:
         self._without_hints = without_hints
@@ -46,7 +47,7 @@ class _Bare(ast.NodeTransformer):
         if isinstance(node, _BODIES):
             if ast.get_docstring(node, clean=False) is not None:
                 node.body = node.body[1:]
-            node.body = _ordered(node.body)
+            node.body = _with_sorted_imports(node.body)
         if self._without_hints and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.decorator_list:
             node.returns = None
             for argument in ast.walk(node.args):
@@ -55,8 +56,8 @@ class _Bare(ast.NodeTransformer):
         return node
 
 
-def _ordered(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Imports that follow each other in one order; those with a star stay, as the later one's names win."""
+def _with_sorted_imports(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Sort consecutive imports. Star imports stay in place, because names of a later one override an earlier one's."""
     found: list[ast.stmt] = []
     run: list[ast.stmt] = []
     for statement in body:

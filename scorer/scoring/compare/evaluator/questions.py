@@ -1,9 +1,7 @@
-"""An evaluator model as a further score: which pairs it is asked about, in what words, what its reply changes. Pure.
+"""The questions to an evaluator model, and the effect of its replies on the score (ADR 0036). Pure.
 
-Blind: it is told neither which side is which nor which model wrote what, and the order is drawn per pair.
-The cheap signals come first; only pairs that they leave in doubt are asked about, and no more than a day's budget.
-
-See ADR 0036.
+The evaluator is asked only about pairs that the other signals leave in doubt, within a daily budget. It is blind: it
+does not learn which model wrote which answer, and the order of the answers is drawn for each pair.
 """
 
 from __future__ import annotations
@@ -29,12 +27,12 @@ _SYSTEM = (
 _THOUGHT_ENDS = re.compile(r"</think(?:ing)?>|\[/THINK\]|◁/think▷")
 _THOUGHT_BEGINS = re.compile(r"<think(?:ing)?>|\[THINK\]|◁think▷")
 _DECODER = json.JSONDecoder()
-_TRIES = 300
+_MAX_TRIES = 300  # objects and braces that are tried in one reply
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A pair that the cheap signals leave in doubt, in words."""
+    """A pair that the other signals leave in doubt: the prompt and both answers."""
 
     pair_id: str
     prompt: str
@@ -44,7 +42,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is sent: ``messages`` in OpenAI's form. ``swapped``: A is the candidate's answer."""
+    """``messages``: the request in OpenAI's form. ``swapped``: answer A is the candidate's."""
 
     messages: tuple[dict[str, str], ...]
     swapped: bool
@@ -52,7 +50,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What came back: ``agreement`` in [0, 1]; ``better``: baseline, candidate or equal."""
+    """``agreement`` in [0, 1]. ``better``: baseline, candidate or equal."""
 
     agreement: float
     better: str
@@ -61,31 +59,31 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Questions asked on one UTC day."""
+    """The number of questions asked on one UTC day."""
 
     day: int = 0
     spent: int = 0
 
     def take(self, now_ms: int, limit: int) -> tuple[Budget, bool]:
-        """(the budget afterwards, whether the question may be asked)."""
+        """Return the new budget, and whether a question may be asked."""
         today = now_ms // DAY_MS
         spent = self.spent if today == self.day else 0
         return (Budget(today, spent + 1), True) if spent < limit else (Budget(today, spent), False)
 
 
 def in_doubt(comparison: Comparison, settings: EvaluatorSection) -> bool:
-    """Whether the cheap signals leave the pair in doubt. Classes, vectors and several choices are never in doubt.
+    """Return whether the other signals leave the pair in doubt. Classes, vectors and multiple choices never are.
 
-    Texts that the embedding model cannot read are, however little they share.
+    Texts in an unknown script are in doubt even below the configured range.
     """
     low, high = settings.between
-    if "choices" in comparison.signals or not {"cosine", "characters"} & comparison.signals.keys():
+    if "choices" in comparison.signals or not {"cosine", "shared_characters"} & comparison.signals.keys():
         return False
-    return ("characters" in comparison.signals or low <= comparison.agreement) and comparison.agreement <= high
+    return ("shared_characters" in comparison.signals or low <= comparison.agreement) and comparison.agreement <= high
 
 
 def question(pair_id: str, prompt: str, baseline: str, candidate: str, settings: EvaluatorSection) -> Question:
-    """The question about one pair. Its order depends on the pair's id alone, so that asking again asks the same."""
+    """Return the question about one pair. The order of the answers depends only on the pair's id."""
     swapped = bool(hashlib.blake2b(pair_id.encode("utf-8", "replace"), digest_size=1).digest()[0] & 1)
     first, second = (candidate, baseline) if swapped else (baseline, candidate)
     limit = settings.max_chars
@@ -94,12 +92,14 @@ def question(pair_id: str, prompt: str, baseline: str, candidate: str, settings:
 
 
 def parse_opinion(reply: str, asked: Question) -> Opinion | None:
-    """The opinion in a reply; None when there is none. Text around the JSON object is let pass, a number out of
-    range is not. What a model thinks aloud first is no opinion; of several the last one stands.
+    """Parse the opinion in a reply; None if there is none.
+
+    Text around the JSON object is ignored, and so are the model's thoughts. Of several objects the last valid one
+    counts. A number out of range makes an object invalid.
     """
     found = None
-    said = _THOUGHT_ENDS.split(reply[:MAX_REPLY_CHARS])[-1]
-    for raw in _objects(_THOUGHT_BEGINS.split(said)[0]):
+    answer = _THOUGHT_ENDS.split(reply[:MAX_REPLY_CHARS])[-1]
+    for raw in _objects(_THOUGHT_BEGINS.split(answer)[0]):
         agreement = raw.get("agreement")
         if isinstance(agreement, bool) or not isinstance(agreement, int | float) or not 0 <= agreement <= 1:
             continue
@@ -110,9 +110,9 @@ def parse_opinion(reply: str, asked: Question) -> Opinion | None:
 
 
 def _objects(text: str) -> Iterator[dict[str, object]]:
-    """Every JSON object in a text, outer ones only."""
+    """Yield the outermost JSON objects in a text."""
     at = 0
-    for _ in range(_TRIES):
+    for _ in range(_MAX_TRIES):
         at = text.find("{", at)
         if at < 0:
             return
@@ -126,15 +126,15 @@ def _objects(text: str) -> Iterator[dict[str, object]]:
 
 
 def with_opinion(comparison: Comparison, opinion: Opinion, settings: ScoringSection) -> Comparison:
-    """The comparison with the opinion in it: a weighted mean of both agreements, monotone in each."""
+    """Add the opinion to a comparison: the weighted mean of both agreements, monotone in each."""
     weight = settings.weight("evaluator")
     agreement = clamp((1 - weight) * comparison.agreement + weight * opinion.agreement)
-    doubted = opinion.agreement <= 1 - settings.flag_effect
+    disagrees = opinion.agreement <= 1 - settings.flag_effect
     flag = "baseline_evaluator" if opinion.better == "candidate" else "evaluator"
     return replace(
         comparison,
         agreement=agreement,
-        flags=(*comparison.flags, flag) if doubted else comparison.flags,
+        flags=(*comparison.flags, flag) if disagrees else comparison.flags,
         signals={**comparison.signals, "evaluator": round(1 - opinion.agreement, 4)},
         details={**comparison.details, "evaluator": f"better: {opinion.better}; {opinion.reason}"},
     )

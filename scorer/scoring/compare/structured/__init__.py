@@ -1,0 +1,1 @@
+"""JSON values: their differences, their schema, and the pairing of items in unordered lists."""

@@ -1,7 +1,7 @@
-"""JSON against JSON: validity, then key by key, with types, tolerances and lists whose order says nothing.
+"""Compare two JSON values key by key, with types, tolerances and unordered lists.
 
-Cost: about 10 µs for ten keys; schema validation about 100 µs. Bounded: MAX_LEAVES places, and a budget of comparisons
-for the items of unordered lists; what lies beyond a bound is never taken for alike.
+Cost: about 10 µs for ten keys. The cost is bounded by MAX_LEAVES and by MATCH_BUDGET for the items of unordered lists.
+Values beyond a bound never count as equal.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from itertools import islice
 
 from glidepath.config.comparison import ExtractionSection
 from scorer.scoring.compare.result import excerpt
-from scorer.scoring.compare.structured.assignment import Pairs, best_partners, equal_partners, partners_by_sketch
+from scorer.scoring.compare.structured.assignment import Pairing, pair_by_similarity, pair_by_sketch, pair_equal
 
 MAX_LEAVES = 50_000
-MATCH_BUDGET = 60_000  # leaves that are looked at to find the partners of unordered items; about 0.2 s
+MATCH_BUDGET = 60_000  # leaves that are compared to pair the items of unordered lists; about 0.2 s
 _MAX_DEPTH = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """``path`` is dotted, list places in brackets; ``kind``: missing, added, type, value, length."""
+class JsonDifference:
+    """``path``: dotted, with list places in brackets. ``kind``: missing, added, type or value."""
 
     path: str
     kind: str
@@ -44,14 +44,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class TreeMatch:
-    """``leaves`` compared (of both sides, each place once), ``matched`` of them alike, and what was not.
+    """``leaves``: the number of places compared, on both sides together. ``matched``: how many of them are equal.
 
-    ``bound``: in words, which bound was hit, so that not everything could be compared as asked; empty mostly.
+    ``bound``: a text that names the bound that was reached, if any: then not everything could be compared.
     """
 
     leaves: int
     matched: float
-    differences: tuple[Difference, ...]
+    differences: tuple[JsonDifference, ...]
     bound: str = ""
 
     @property
@@ -60,49 +60,49 @@ class TreeMatch:
 
 
 def match_trees(left: object, right: object, settings: ExtractionSection) -> TreeMatch:
-    """Compare two JSON values. Symmetric in ``share``. Of larger trees the rest counts as different."""
+    """Compare two JSON values; ``share`` is symmetric. Leaves beyond MAX_LEAVES count as different."""
     work = _Work(settings)
     walk = _walk(left, right, "", work, 0)
     places = list(islice(walk, MAX_LEAVES))
-    differences = tuple(p for p in places if isinstance(p, Difference))
+    differences = tuple(p for p in places if isinstance(p, JsonDifference))
     bound = f"{work.by_place} unordered items compared by their place: too many to match" if work.by_place else ""
-    alike = len(places) - len(differences)
-    if next(walk, _END) is not _END and not _same_text(left, right):
+    equal = len(places) - len(differences)
+    if next(walk, _END) is not _END and not _same_json(left, right):
         bound = f"more than {MAX_LEAVES} fields: the rest counts as different"
-        return TreeMatch(2 * len(places), alike, differences, bound)
-    return TreeMatch(len(places), alike, differences, bound)
+        return TreeMatch(2 * len(places), equal, differences, bound)
+    return TreeMatch(len(places), equal, differences, bound)
 
 
-_Place = Difference | None  # None: alike
+_Place = JsonDifference | None  # None: equal
 _END = object()
 
 
 @dataclass(slots=True)
 class _Work:
-    """One comparison: its settings, what it may still spend on matching, and the numbers of forms met."""
+    """The state of one comparison: its settings, the rest of its budget, and an id for each distinct value."""
 
     settings: ExtractionSection
     budget: int = MATCH_BUDGET
     by_place: int = 0
     _ids: dict[object, int] = field(default_factory=dict)
 
-    def form(self, value: object, path: str, depth: int) -> int:
-        """The same number for two values that compare as alike at ``path`` (tolerances apart)."""
+    def value_id(self, value: object, path: str, depth: int) -> int:
+        """Return an id that is equal for values that compare as equal at ``path``, without tolerances."""
         shape: object
         if isinstance(value, dict) and depth <= _MAX_DEPTH:
             inner = {k: f"{path}.{k}" if path else k for k in value}
             kept = {k: p for k, p in inner.items() if not _listed(p, self.settings.ignore)}
-            shape = ("object", frozenset((k, self.form(value[k], p, depth + 1)) for k, p in kept.items()))
+            shape = ("object", frozenset((k, self.value_id(value[k], p, depth + 1)) for k, p in kept.items()))
         elif isinstance(value, list) and depth <= _MAX_DEPTH:
             inner_path = f"{path}[0]"
-            forms = [self.form(item, inner_path, depth + 1) for item in value]
-            shape = ("list", tuple(sorted(forms) if _listed(path, self.settings.unordered) else forms))
+            ids = [self.value_id(item, inner_path, depth + 1) for item in value]
+            shape = ("list", tuple(sorted(ids) if _listed(path, self.settings.unordered) else ids))
         else:
-            shape = _leaf_form(value, self.settings)
+            shape = _leaf_identity(value, self.settings)
         return self._ids.setdefault(shape, len(self._ids))
 
     def sketch(self, value: object, path: str, depth: int) -> frozenset[object]:
-        """Its leaves with their keys, without places in lists; numbers that have a tolerance without their value."""
+        """Return the leaves of a value with their keys, without list places. Numbers with a tolerance have no value."""
         found: set[object] = set()
         stack = [(value, path, depth)]
         while stack:
@@ -113,13 +113,13 @@ class _Work:
                 stack += [(inner, f"{here}[0]", level + 1) for inner in at]
             elif not _listed(here, self.settings.ignore):
                 loose = _is_number(at) and _tolerance(here, self.settings)
-                found.add((here, None if loose else _leaf_form(at, self.settings)))
+                found.add((here, None if loose else _leaf_identity(at, self.settings)))
         return frozenset(found)
 
 
-def _leaf_form(value: object, settings: ExtractionSection) -> tuple[str, object]:
+def _leaf_identity(value: object, settings: ExtractionSection) -> tuple[str, object]:
     if isinstance(value, str):
-        return "text", _flat(value, settings)
+        return "text", _normalised(value, settings)
     if _is_number(value):
         return "number", value
     return type(value).__name__, value if isinstance(value, bool) else repr(value)
@@ -129,7 +129,7 @@ def _walk(left: object, right: object, path: str, work: _Work, depth: int) -> It
     if _listed(path, work.settings.ignore):
         return
     if depth > _MAX_DEPTH:
-        yield None if left == right else Difference(path, "value", left, right)
+        yield None if left == right else JsonDifference(path, "value", left, right)
     elif isinstance(left, dict) and isinstance(right, dict):
         yield from _walk_objects(left, right, path, work, depth)
     elif isinstance(left, list) and isinstance(right, list):
@@ -157,7 +157,7 @@ def _walk_lists(left: list[object], right: list[object], path: str, work: _Work,
     pairs = list(zip(left, right, strict=False))
     rest_left, rest_right = left[len(pairs) :], right[len(pairs) :]
     if _listed(path, work.settings.unordered):
-        pairs, rest_left, rest_right = _matched_up(left, right, path, work, depth + 1)
+        pairs, rest_left, rest_right = _pair_items(left, right, path, work, depth + 1)
     for i, (a, b) in enumerate(pairs):
         yield from _walk(a, b, f"{path}[{i}]", work, depth + 1)
     for i, item in enumerate(rest_left, len(pairs)):
@@ -168,44 +168,46 @@ def _walk_lists(left: list[object], right: list[object], path: str, work: _Work,
         yield None
 
 
-def _matched_up(
+def _pair_items(
     left: list[object], right: list[object], path: str, work: _Work, depth: int
 ) -> tuple[list[tuple[object, object]], list[object], list[object]]:
-    """Equal items meet, whatever their number; the others meet the ones most like them, as far as the budget goes."""
+    """Pair equal items, however many; then pair the others by similarity as far as the budget allows."""
     here = f"{path}[0]"
-    partners = equal_partners([work.form(x, here, depth) for x in left], [work.form(y, here, depth) for y in right])
+    partners = pair_equal([work.value_id(x, here, depth) for x in left], [work.value_id(y, here, depth) for y in right])
     if partners.left and partners.right:
-        partners = _most_alike(left, right, partners, here, work, depth)
+        partners = _pair_by_similarity(left, right, partners, here, work, depth)
     pairs = [(left[i], right[j]) for i, j in sorted(partners.pairs)]
     both = min(len(partners.left), len(partners.right))
     pairs += [(left[i], right[j]) for i, j in zip(partners.left[:both], partners.right[:both], strict=True)]
     return pairs, [left[i] for i in partners.left[both:]], [right[j] for j in partners.right[both:]]
 
 
-def _most_alike(left: list[object], right: list[object], partners: Pairs, path: str, work: _Work, depth: int) -> Pairs:
-    """Partners for what has none: by walking each pair, or by what they share where that would cost too much."""
+def _pair_by_similarity(
+    left: list[object], right: list[object], partners: Pairing, path: str, work: _Work, depth: int
+) -> Pairing:
+    """Pair the items without a partner: by comparing each pair, or by shared leaves if that would cost too much."""
     a, b = ([whole[i] for i in some] for whole, some in ((left, partners.left), (right, partners.right)))
     sketches = [[work.sketch(item, path, depth) for item in side] for side in (a, b)]
     sizes = [sum(map(len, side)) + len(side) for side in sketches]
     cost = sizes[0] * len(b) + sizes[1] * len(a)
-    if cost <= work.budget // 2:  # the other half is for what lies inside
+    if cost <= work.budget // 2:  # the other half is kept for nested lists
         work.budget -= cost
-        return best_partners(partners, lambda i, j: _share(a[i], b[j], path, work, depth))
-    found = partners_by_sketch(partners, *sketches)
+        return pair_by_similarity(partners, lambda i, j: _share(a[i], b[j], path, work, depth))
+    found = pair_by_sketch(partners, *sketches)
     work.by_place += min(len(found.left), len(found.right))
     return found
 
 
 def _share(left: object, right: object, path: str, work: _Work, depth: int) -> float:
-    alike = total = 0
+    equal = total = 0
     for place in _walk(left, right, path, work, depth):
         total += 1
-        alike += place is None
-    return alike / total if total else 1.0
+        equal += place is None
+    return equal / total if total else 1.0
 
 
 def _all_of(value: object, path: str, work: _Work, kind: str, depth: int) -> Iterator[_Place]:
-    """One difference for each leaf of a part that only one side has."""
+    """Yield one difference for each leaf of a part that only one side has."""
     if _listed(path, work.settings.ignore):
         return
     if isinstance(value, dict) and value and depth < _MAX_DEPTH:
@@ -215,23 +217,23 @@ def _all_of(value: object, path: str, work: _Work, kind: str, depth: int) -> Ite
         for i, inner in enumerate(value):
             yield from _all_of(inner, f"{path}[{i}]", work, kind, depth + 1)
     else:
-        yield Difference(path, kind, value if kind == "missing" else None, value if kind == "added" else None)
+        yield JsonDifference(path, kind, value if kind == "missing" else None, value if kind == "added" else None)
 
 
 def _leaf(left: object, right: object, path: str, settings: ExtractionSection) -> _Place:
     if _is_number(left) and _is_number(right):
         same = within(left, right, _tolerance(path, settings))  # type: ignore[arg-type]
-        return None if same else Difference(path, "value", left, right)
+        return None if same else JsonDifference(path, "value", left, right)
     if type(left) is not type(right):
-        return Difference(path, "type", left, right)
+        return JsonDifference(path, "type", left, right)
     if isinstance(left, str) and isinstance(right, str):
-        same = left == right or _flat(left, settings) == _flat(right, settings)
-        return None if same else Difference(path, "value", left, right)
-    return None if left == right else Difference(path, "value", left, right)
+        same = left == right or _normalised(left, settings) == _normalised(right, settings)
+        return None if same else JsonDifference(path, "value", left, right)
+    return None if left == right else JsonDifference(path, "value", left, right)
 
 
-def _flat(text: str, settings: ExtractionSection) -> str:
-    """As texts are compared: white space and the two ways to write an accent say nothing."""
+def _normalised(text: str, settings: ExtractionSection) -> str:
+    """Normalise a text for comparison: white space and the encoding of accents mean nothing."""
     flat = " ".join(unicodedata.normalize("NFC", text).split())
     return flat.casefold() if settings.ignore_case else flat
 
@@ -241,9 +243,10 @@ def _is_number(value: object) -> bool:
 
 
 def within(a: int | float, b: int | float, tolerance: float | str) -> bool:
-    """Whether two numbers are the same: whole ones to the last digit, others but for rounding, or within a tolerance.
+    """Return whether two numbers are equal within the tolerance and, for floats, within rounding.
 
-    Exact for whole numbers of any size (identifiers beyond 2⁵³, a model that writes digits without end).
+    Whole numbers of any size are compared exactly (identifiers beyond 2⁵³, endless digits of a looping model).
+    See ADR 0126.
     """
     if a == b:
         return True
@@ -260,8 +263,7 @@ def within(a: int | float, b: int | float, tolerance: float | str) -> bool:
     return abs(x - y) <= allowed
 
 
-# See ADR 0126.
-_ROUNDING = Fraction(1, 2**50)  # eight steps of a double
+_ROUNDING = Fraction(1, 2**50)  # eight units in the last place of a double
 
 
 def _tolerance(path: str, settings: ExtractionSection) -> float | str:
@@ -274,13 +276,13 @@ def _listed(path: str, keys: Sequence[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _pattern(key: str) -> re.Pattern[str]:
-    """``items[].price`` and ``items[*].price`` mean every place of the list; ``*`` every key."""
+    """Compile a path: ``items[].price`` and ``items[*].price`` match every place of the list, ``*`` every key."""
     escaped = re.escape(key.removeprefix("$.")).replace(r"\[\*\]", r"\[\d+\]").replace(r"\[\]", r"\[\d+\]")
     return re.compile(escaped.replace(r"\*", r"[^.\[\]]+"))
 
 
-def _same_text(left: object, right: object) -> bool:
-    """Whether both are the same JSON to the letter, keys in any order: cheap, for what is too large to walk."""
+def _same_json(left: object, right: object) -> bool:
+    """Return whether both values are equal, keys in any order; a cheap check for values with too many leaves."""
     return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 

@@ -1,6 +1,6 @@
-"""Whether a value keeps a JSON schema. Both come from outside: neither may cost more than a bound, nor raise.
+"""Validate a value against a JSON schema. Both are untrusted, so the cost is bounded and nothing raises.
 
-A request's schema that is broken, or that asks for more than the bounds, holds nobody to anything.
+An invalid schema, or one whose validation exceeds the bounds, counts as kept by every value.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 
 from scorer.scoring.compare.result import excerpt
 
-MAX_REFERENCES = 5_000  # followed for one value; references that branch cost 2 to the power of their depth
-PATTERN_S = 0.1
-_SHOWN = 2_000  # characters of a message that are looked at: it quotes the whole value
+MAX_REFERENCES = 5_000  # references followed for one value; branching ones cost 2 to the power of their depth
+PATTERN_S = 0.1  # seconds for one pattern
+_SHOWN = 2_000  # characters of an error message that are used, because it quotes the whole value
 Errors = Iterator[Any]
 
 
 class _UndecidedError(Exception):
-    """It would take too long to know."""
+    """The validation would exceed a bound."""
 
 
 @dataclass(slots=True)
 class _Checker:
-    """``left``: references that may still be followed for the value at hand."""
+    """``left``: how many references may still be followed for the current value."""
 
     validator: Any
     left: int = MAX_REFERENCES
@@ -42,13 +42,13 @@ class _Checker:
 
 
 def schema_error(value: object, schema: object) -> str:
-    """The first way in which ``value`` breaks the schema, in words; empty when it keeps it, or when there is none."""
+    """Return the first violation of the schema as text; empty if the value keeps it, or if there is no schema."""
     if not isinstance(schema, dict) or not schema:
         return ""
     checker = _checker(json.dumps(schema, sort_keys=True, default=str))
     if checker is None:
         return ""
-    from referencing.exceptions import Unresolvable  # slow to import, and few need it
+    from referencing.exceptions import Unresolvable  # slow to import and seldom needed
 
     checker.left = MAX_REFERENCES
     try:
@@ -84,8 +84,8 @@ def _checker(schema: str) -> _Checker | None:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """As ``re.search``, with a time limit; a pattern that ``regex`` cannot read matches everything."""
-    import regex  # slow to import, and few need it
+    """Search like ``re.search``, with a time limit. A pattern that ``regex`` cannot compile matches everything."""
+    import regex  # slow to import and seldom needed
 
     try:
         return regex.search(pattern, text, timeout=PATTERN_S) is not None
@@ -112,7 +112,7 @@ def _pattern_properties(validator: Any, patterns: dict[str, Any], instance: Any,
 
 
 def _multiple_of(validator: Any, step: Any, instance: Any, _: Any) -> Errors:
-    """Exact where both are whole; else by their decimals, since 0.3 is a multiple of 0.1."""
+    """Check ``multipleOf`` by decimal notation, in which 0.3 is a multiple of 0.1; exact for whole numbers."""
     from jsonschema.exceptions import ValidationError
 
     if not validator.is_type(instance, "number"):
@@ -122,7 +122,7 @@ def _multiple_of(validator: Any, step: Any, instance: Any, _: Any) -> Errors:
 
 
 def _unless_patterns(original: Callable[..., Errors]) -> Callable[..., Errors]:
-    """These keywords search with the patterns of the same schema, without a time limit; then they are left out."""
+    """Skip a keyword if the schema has ``patternProperties``: it would search these patterns without a time limit."""
 
     def check(validator: Any, keyword: Any, instance: Any, schema: Any) -> Errors:
         if not schema.get("patternProperties"):

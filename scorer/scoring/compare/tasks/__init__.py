@@ -1,0 +1,1 @@
+"""One module per task: how two answers of that task are compared."""

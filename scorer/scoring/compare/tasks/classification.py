@@ -1,4 +1,4 @@
-"""Class labels: exact match after the declared normalisation. Cost: 5 µs."""
+"""Compare class labels: an exact match after the configured normalisation. Cost: 5 µs."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _LEAD = re.compile(
 
 
 def normalise(text: str, settings: ClassificationSection) -> str:
-    """The class that ``text`` names, in the form in which classes are compared."""
-    label = _of_json(unicodedata.normalize("NFC", text.strip()))
+    """Return the class that ``text`` names, in the normal form in which classes are compared."""
+    label = _label_in_json(unicodedata.normalize("NFC", text.strip()))
     if settings.pattern is not None:
         label = _matched(settings.pattern, label)
     if settings.first_line:
         label = next((line for line in label.splitlines() if line.strip()), "")
-    label = _shape(label, settings)
-    known = {_shape(written, settings): meant for written, meant in settings.labels.items()}
-    return _shape(known.get(label, label), settings)
+    label = _normal_form(label, settings)
+    known = {_normal_form(written, settings): meant for written, meant in settings.labels.items()}
+    return _normal_form(known.get(label, label), settings)
 
 
-def _of_json(text: str) -> str:
-    """The label of a JSON object with one key, and of any other JSON the one spelling that it has."""
+def _label_in_json(text: str) -> str:
+    """Return the label of a JSON object with one key; write any other JSON object in one spelling."""
     if not text.startswith("{"):
         return text
     value, error = try_json(text, "the label")
@@ -40,8 +40,8 @@ def _of_json(text: str) -> str:
 
 
 def _matched(pattern: str, text: str) -> str:
-    """The first group of the pattern, or all it matches; the text itself where it matches nothing, or not in time."""
-    import regex  # slow to import, and few need it
+    """Return the pattern's first group or its whole match; the text if nothing matches within _PATTERN_S seconds."""
+    import regex  # slow to import and seldom needed
 
     try:
         match = regex.search(pattern, text, timeout=_PATTERN_S)
@@ -53,33 +53,33 @@ def _matched(pattern: str, text: str) -> str:
 
 
 def _as_configured(label: str, settings: ClassificationSection) -> str:
-    """A class that matters by the name that the configuration gives it, so that gates find it again."""
+    """Return a class under ``matter`` by its configured name, because gates look it up by that name."""
     return next((name for name in settings.matter if normalise(name, settings) == label), label)
 
 
-def _shape(label: str, settings: ClassificationSection) -> str:
+def _normal_form(label: str, settings: ClassificationSection) -> str:
     if settings.ignore_punctuation:
-        label = _bare(_LEAD.sub("", _bare(label))) or label.strip()  # a mark may be the label
+        label = _without_edges(_LEAD.sub("", _without_edges(label))) or label.strip()  # “?” may be a label
     label = " ".join(label.split())
     return label.casefold() if settings.ignore_case else label
 
 
-def _bare(label: str) -> str:
-    """Without blanks and marks at its ends: the ASCII ones, and what any script has for punctuation (。, ！, 「」)."""
+def _without_edges(label: str) -> str:
+    """Strip white space and punctuation at both ends: of ASCII and of any script (。, ！, 「」)."""
     start, end = 0, len(label)
-    while start < end and _edge(label[start]):
+    while start < end and _is_edge(label[start]):
         start += 1
-    while end > start and _edge(label[end - 1]):
+    while end > start and _is_edge(label[end - 1]):
         end -= 1
     return label[start:end]
 
 
-def _edge(char: str) -> bool:
+def _is_edge(char: str) -> bool:
     return char in _EDGES or (char > "\x7f" and (char.isspace() or unicodedata.category(char)[0] == "P"))
 
 
 def compare_labels(expected: str, got: str, settings: ClassificationSection) -> Comparison:
-    """1.0 for the same class, 0.0 for another; ``labels`` carries both, for the confusion matrix."""
+    """Return agreement 1.0 for the same class, else 0.0. ``labels`` holds both classes for the confusion matrix."""
     left, right = normalise(expected, settings), normalise(got, settings)
     labels = {"expected": _as_configured(left, settings), "got": _as_configured(right, settings)}
     if left == right:

@@ -1,7 +1,7 @@
-"""Embedding vectors: cosine where both come from one space, neighbourhoods where they do not.
+"""Compare embedding vectors: by cosine within one space, by nearest neighbours across two spaces.
 
-Raw vectors of two models say nothing about each other, whatever their dimensions; which inputs lie near which does.
-Cost: 5 µs for one vector of 1,000 dimensions.
+Raw vectors of two models cannot be compared, even if their dimensions agree. What can be compared is which inputs lie
+close together. Cost: 5 µs for one vector of 1,000 dimensions.
 """
 
 from __future__ import annotations
@@ -14,20 +14,22 @@ from numpy.typing import NDArray
 from glidepath.config.comparison import EmbeddingsSection
 from scorer.scoring.compare.result import Comparison
 
-# Of fewer inputs, chance decides: random vectors of four inputs reach an agreement of 0.7 in one of twenty requests, of
-# eight 0.27, of sixteen 0.13 (a real change of model with half its variance in common: 0.3 to 0.7).
+# With fewer inputs chance decides: in one of twenty requests random vectors of four inputs reach an agreement of 0.7,
+# of eight inputs 0.27, of sixteen 0.13. A real change of model that shares half its variance gives 0.3 to 0.7.
 MIN_INPUTS = 8
 Rows = Sequence[Sequence[float]]
 
 
 class NotComparableError(ValueError):
-    """The two answers cannot be held against each other; the message says why, for people."""
+    """The two answers cannot be compared; the message gives the reason in a form for people."""
 
 
 def compare_vectors(left: Rows, right: Rows, same_model: bool, settings: EmbeddingsSection) -> Comparison:
-    """Compare the vectors of one request's inputs, row by row. Raises NotComparableError."""
+    """Compare the vectors of one request's inputs; rows are inputs. Raises NotComparableError."""
     if len(left) != len(right) or not left:
-        return Comparison(0.0, ("count",), {"count": 1.0}, {"count": f"{len(left)} → {len(right)} vectors"})
+        return Comparison(
+            0.0, ("vector_count",), {"vector_count": 1.0}, {"vector_count": f"{len(left)} → {len(right)} vectors"}
+        )
     a, b = _unit(left), _unit(right)
     same = same_model if settings.same_space == "auto" else settings.same_space
     if same and a.shape[1] == b.shape[1]:
@@ -40,10 +42,10 @@ def compare_vectors(left: Rows, right: Rows, same_model: bool, settings: Embeddi
 def _unit(rows: Rows) -> NDArray[np.float64]:
     widths = {len(row) for row in rows}
     if len(widths) != 1 or 0 in widths:
-        raise NotComparableError("the vectors of one answer have different lengths, or none")
+        raise NotComparableError("the vectors of one answer have different lengths, or are empty")
     array = np.asarray(rows, dtype=np.float64)
     if not np.isfinite(array).all():
-        raise NotComparableError("a vector holds a value that is no number")
+        raise NotComparableError("a vector holds NaN or an infinite value")
     norms = np.linalg.norm(array, axis=1, keepdims=True)
     unit: NDArray[np.float64] = array / np.where(norms > 0, norms, 1.0)
     return unit
@@ -62,18 +64,19 @@ def _by_neighbours(a: NDArray[np.float64], b: NDArray[np.float64], k: int) -> Co
     n = len(a)
     if n < MIN_INPUTS:
         raise NotComparableError(
-            f"vectors of two models share no space, and {n} input(s) have no neighbourhood to compare (at least "
-            f"{MIN_INPUTS}; "
-            "if both sides serve one model: scoring.embeddings.same_space: true)"
+            f"vectors of two models share no space, and {n} input(s) are too few to compare neighbours (at least "
+            f"{MIN_INPUTS}); if both sides serve one model, set scoring.embeddings.same_space: true"
         )
-    k = max(1, min(k, (n - 1) // 3))  # with most others as neighbours everything agrees
+    k = max(1, min(k, (n - 1) // 3))  # if most inputs were neighbours, every pair would agree
     shared = [len(set(x) & set(y)) / k for x, y in zip(_nearest(a, k), _nearest(b, k), strict=True)]
     chance = k / (n - 1)
     overlap = max(0.0, (float(np.mean(shared)) - chance) / (1 - chance))
     correlation = _similarity_correlation(a, b)
     agreement = max(0.0, 0.5 * overlap + 0.5 * max(0.0, correlation))
     flags = ("neighbours",) if overlap < 0.5 else ()
-    details = {"neighbours": f"of {k} nearest inputs {overlap:.0%} are the same, beyond chance"} if overlap < 1 else {}
+    details = (
+        {"neighbours": f"{overlap:.0%} of the {k} nearest inputs are the same, beyond chance"} if overlap < 1 else {}
+    )
     return Comparison(
         min(1.0, agreement), flags, {"neighbours": 1 - overlap, "similarity_correlation": correlation}, details
     )
@@ -87,7 +90,7 @@ def _nearest(rows: NDArray[np.float64], k: int) -> list[list[int]]:
 
 
 def _similarity_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Pearson's correlation of the two sides' cosines between inputs; 1 where neither side tells inputs apart."""
+    """Return Pearson's correlation of the two sides' cosines between inputs; 1 if neither side's cosines vary."""
     upper = np.triu_indices(len(a), k=1)
     x, y = (a @ a.T)[upper], (b @ b.T)[upper]
     flat = x.std() < 1e-9, y.std() < 1e-9

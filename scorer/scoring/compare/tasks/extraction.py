@@ -1,4 +1,4 @@
-"""Extraction and JSON mode: is it JSON, does it keep the schema, do the keys agree."""
+"""Compare extracted JSON: whether both sides are valid JSON, keep the schema, and agree key by key."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.structured.json_diff import match_trees
 from scorer.scoring.compare.structured.json_schema import schema_error
 
-_INVALID_SCHEMA = 0.5  # what is left of the agreement when only one side keeps the schema
+_INVALID_SCHEMA = 0.5  # the factor of the agreement if only one side keeps the schema
 _SHOWN = 5
 MISSING = object()
 
 
 def compare_json(left: object, right: object, schema: object, settings: ScoringSection) -> Comparison:
-    """Compare two parsed JSON values, ``MISSING`` for a side that wrote none.
+    """Compare two parsed JSON values; ``MISSING`` stands for a side that wrote no JSON.
 
-    Agreement is the share of leaves that agree, halved when only one side keeps the schema; 0 when only one side is
-    JSON.
-    Where neither is, there is text to compare, and this function is not asked.
+    The agreement is the share of leaves that agree. It is halved if only one side keeps the schema, and 0 if only one
+    side is JSON. If neither side is JSON, the caller compares the texts instead.
     """
     if left is MISSING or right is MISSING:
         return _without_json(left, right)
@@ -28,12 +27,12 @@ def compare_json(left: object, right: object, schema: object, settings: ScoringS
     agreement = tree.share * (_INVALID_SCHEMA if bool(broken[0]) != bool(broken[1]) else 1.0)
     flags = [flag for flag, error in zip(("baseline_schema", "schema"), broken, strict=True) if error]
     flags += sorted({_FLAGS[d.kind] for d in tree.differences})
-    flags += ["fields_bound"] if tree.bound else []
+    flags += ["fields_limit"] if tree.bound else []
     shown = [str(d) for d in tree.differences[:_SHOWN]]
     details = {"fields": "; ".join([tree.bound, *shown] if tree.bound else shown)} if tree.bound or shown else {}
     if any(broken):
         details["schema"] = broken[1] or broken[0]
-    signals = {"fields": round(1 - tree.share, 4), "schema": float(any(broken)), "leaves": float(tree.leaves)}
+    signals = {"fields": round(1 - tree.share, 4), "schema": float(any(broken)), "fields_compared": float(tree.leaves)}
     return Comparison(agreement, tuple(flags), signals, details)
 
 
@@ -46,7 +45,7 @@ def _without_json(left: object, right: object) -> Comparison:
 
 
 def parse_json(text: str) -> object:
-    """The JSON that ``text`` is, in a code fence or not; MISSING when it is none. Nothing is repaired."""
+    """Parse a text that is JSON, with or without a code fence; MISSING if it is not JSON. Nothing is repaired."""
     body = text.strip()
     if body.startswith("```") and body.endswith("```"):
         body = body[3:-3].partition("\n")[2].strip()

@@ -1,4 +1,4 @@
-"""Free text against free text: the quality core. See docs/reference/scoring.md for how the parts make one agreement."""
+"""Compare free text with free text. docs/reference/scoring.md explains how the parts make one agreement."""
 
 from __future__ import annotations
 
@@ -7,130 +7,160 @@ from dataclasses import replace
 from rapidfuzz.distance import Levenshtein
 
 from glidepath.config.comparison import ScoringSection
-from scorer.scoring.compare.agreement import against_floor, combine
-from scorer.scoring.compare.code.code_blocks import broken_code
-from scorer.scoring.compare.code.code_diff import Difference, compare_code
+from scorer.scoring.compare.agreement import apply_noise_floor, combine
+from scorer.scoring.compare.alignment.line_order import bullets_in_order_of, moved_line
+from scorer.scoring.compare.alignment.word_alignment import Alignment, align
+from scorer.scoring.compare.code.broken_code import broken_code
+from scorer.scoring.compare.code.code_diff import CodeDifference, compare_code
+from scorer.scoring.compare.defects.defect import Defect
+from scorer.scoring.compare.defects.garbled_text import garbled_text
+from scorer.scoring.compare.defects.leaked_tokens import leaked_tokens
+from scorer.scoring.compare.defects.refusals import refusal
+from scorer.scoring.compare.defects.repeated_passages import repeated_passages
 from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal, ramp
-from scorer.scoring.compare.text import content, shape
-from scorer.scoring.compare.text.defects import Fault, garbling, refusal, repeats
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.embedding_similarity import SAME, Meaning
-from scorer.scoring.compare.text.language import language
-from scorer.scoring.compare.text.leaked_tokens import leaks
-from scorer.scoring.compare.text.unordered_lists import in_order_of, steps_moved
-from scorer.scoring.compare.text.word_diff import Aligned, align
+from scorer.scoring.compare.signals import content_signals, form_signals
+from scorer.scoring.compare.signals.truncation import missing_last_sentence, truncation
+from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
+from scorer.scoring.compare.text.document import Document
 
-FACTS = (content.numbers, content.negation, content.swaps, content.names, content.omission, content.wording)
-_REFUSING = 0.95  # two refusals in other words say the same
+FACTS = (
+    content_signals.numbers,
+    content_signals.negation,
+    content_signals.swapped_words,
+    content_signals.names,
+    content_signals.omission,
+    content_signals.wording,
+)
+_BOTH_REFUSE = 0.95  # the least similarity of two refusals, whatever their words
 
 
-def needs_embedding(left: Reading, right: Reading) -> bool:
-    """Not when both say the same, word for word, or one says nothing."""
+def needs_embedding(left: Document, right: Document) -> bool:
+    """Return whether the texts must be embedded: not if they are equal in canonical form, or if one is empty."""
     if left.text == right.text:
-        return False  # without working out how either would be compared
+        return False  # saves computing the canonical forms
     return bool(left.canonical and right.canonical and left.canonical != right.canonical)
 
 
 def compare_text(
-    left: Reading, right: Reading, settings: ScoringSection, said: Meaning | None = None, floor: NoiseFloor = UNKNOWN
+    left: Document,
+    right: Document,
+    settings: ScoringSection,
+    similarity: Similarity | None = None,
+    floor: NoiseFloor = UNKNOWN,
 ) -> Comparison:
-    """Compare two texts. ``said`` is needed where ``needs_embedding``. Symmetric but for the names of flags."""
-    if left == right:
-        return combine(1.0, (), settings, {"cosine": 1.0, "cosine_worst": 1.0, "likeness": 1.0})
-    if said is None:
-        said = SAME if left.canonical == right.canonical else Meaning(0.0, 0.0)
-    left, right, listed = _prepared(left, right)
-    refusals = refusal(left), refusal(right)
-    if min(r.degree for r in refusals) >= 1:
-        return _both_refuse(said, settings)
-    code = compare_code(left.text, right.text)
-    aligned = align(left.tokens, right.tokens)
-    if listed:
-        aligned = replace(aligned, reordered=("the lines of a list", *aligned.reordered))
-    if code.renamed:  # its words are another way to write the same program
-        aligned = replace(
-            aligned, edits=tuple(e for e in aligned.edits if not all(t.code for t in (*e.left, *e.right)))
-        )
-    signals = [_fact(fact(left, right, aligned), aligned, settings, floor) for fact in FACTS]
-    end = shape.closing(left, right, aligned)
-    if end is not None:
-        signals = [end if s.name == end.name and s.effect < end.effect else s for s in signals]
-    moved = steps_moved(left.text, right.text)
-    if moved:
-        signals = [Signal("swaps", 1.0, why=moved) if s.name == "swaps" else s for s in signals]
-    signals += [*_forms(left, right, aligned, refusals, code), shape.drift(said, aligned)]
-    measures = {
-        "cosine": round(said.mean, 4),
-        "cosine_worst": round(said.worst, 4),
-        "likeness": round(aligned.likeness, 4),
-    }
-    return _marked(combine(likeness(said, aligned), signals, settings, measures), left, right)
+    """Compare two texts. ``similarity`` is required if ``needs_embedding``.
 
-
-def _prepared(left: Reading, right: Reading) -> tuple[Reading, Reading, bool]:
-    """The readings as they are compared: bulleted lists in one order, closing offers in where they differ a little.
-
-    The third part: whether a list was put in order.
+    The result is symmetric, except for the prefix ``baseline_`` of flags.
     """
-    ordered = in_order_of(right.text, left.text)
+    if left == right:
+        return combine(1.0, (), settings, {"cosine": 1.0, "cosine_worst": 1.0, "word_overlap": 1.0})
+    if similarity is None:
+        similarity = SAME_TEXT if left.canonical == right.canonical else Similarity(0.0, 0.0)
+    left, right, reordered = _prepared(left, right)
+    refusals = refusal(left), refusal(right)
+    if min(r.severity for r in refusals) >= 1:
+        return _both_refuse(similarity, settings)
+    code = compare_code(left.text, right.text)
+    alignment = _alignment(left, right, reordered, code)
+    signals = _content_signals(left, right, alignment, settings, floor)
+    signals += _form_signals(left, right, alignment, refusals, code)
+    signals.append(form_signals.off_topic(similarity, alignment))
+    measures = {
+        "cosine": round(similarity.mean, 4),
+        "cosine_worst": round(similarity.worst, 4),
+        "word_overlap": round(alignment.word_overlap, 4),
+    }
+    result = combine(_overall_similarity(similarity, alignment), signals, settings, measures)
+    return _with_compared_share(result, left, right)
+
+
+def _prepared(left: Document, right: Document) -> tuple[Document, Document, bool]:
+    """Return the documents in the form in which they are compared, and whether a bulleted list was reordered.
+
+    Bulleted lists of ``right`` take the order of ``left``. Closing offers of help are compared too if they differ a
+    little.
+    """
+    ordered = bullets_in_order_of(right.text, left.text)
     if ordered is not None:
         right = replace(right, text=ordered)
-    offers = left.form.offers, right.form.offers
+    offers = left.canonical_form.closing_offers, right.canonical_form.closing_offers
     if all(offers) and offers[0] != offers[1] and Levenshtein.normalized_similarity(*offers) >= 0.6:
-        left, right = replace(left, whole=True), replace(right, whole=True)
+        left, right = replace(left, with_offers=True), replace(right, with_offers=True)
     return left, right, ordered is not None
 
 
-def _both_refuse(said: Meaning, settings: ScoringSection) -> Comparison:
-    measures = {"cosine": round(said.mean, 4), "cosine_worst": round(said.worst, 4)}
+def _both_refuse(similarity: Similarity, settings: ScoringSection) -> Comparison:
+    measures = {"cosine": round(similarity.mean, 4), "cosine_worst": round(similarity.worst, 4)}
     signals = [Signal("refusal", 0.0)]
-    return combine(max(said.likeness, _REFUSING), signals, settings, measures)
+    return combine(max(similarity.score, _BOTH_REFUSE), signals, settings, measures)
 
 
-def _marked(result: Comparison, left: Reading, right: Reading) -> Comparison:
-    """Says so where only the beginning of the answers was compared."""
-    share = min(left.compared, right.compared)
-    if share >= 1:
-        return result
-    why = f"only the first {share:.0%} of the longer answer's words were compared"
-    return replace(
-        result,
-        signals={**result.signals, "compared": round(share, 4)},
-        details={**result.details, "compared": why},
-    )
+def _alignment(left: Document, right: Document, reordered: bool, code: CodeDifference) -> Alignment:
+    alignment = align(left.tokens, right.tokens)
+    if reordered:
+        alignment = replace(alignment, reordered_lists=("the lines of a list", *alignment.reordered_lists))
+    if code.cosmetic:  # the programs are equivalent, so edits inside the code mean nothing
+        edits = tuple(e for e in alignment.edits if not all(t.code for t in (*e.left, *e.right)))
+        alignment = replace(alignment, edits=edits)
+    return alignment
 
 
-def likeness(said: Meaning, aligned: Aligned) -> float:
-    """Likeness of meaning; texts that are the same word for word are alike even where an embedding wavers."""
-    return said.likeness + (1 - said.likeness) * ramp(aligned.likeness, 0.7, 0.95)
+def _content_signals(
+    left: Document, right: Document, alignment: Alignment, settings: ScoringSection, floor: NoiseFloor
+) -> list[Signal]:
+    overlap_relevance = ramp(alignment.word_overlap, 0.3, 0.6)
+    signals = [
+        apply_noise_floor(fact(left, right, alignment), floor, overlap_relevance, settings.floor_rate) for fact in FACTS
+    ]
+    omitted = missing_last_sentence(left, right, alignment)
+    if omitted is not None:
+        signals = [omitted if s.name == omitted.name and s.effect < omitted.effect else s for s in signals]
+    moved = moved_line(left.text, right.text)
+    if moved:
+        signals = [Signal("swapped_words", 1.0, reason=moved) if s.name == "swapped_words" else s for s in signals]
+    return signals
 
 
-def _fact(signal: Signal, aligned: Aligned, settings: ScoringSection, floor: NoiseFloor) -> Signal:
-    return against_floor(signal, floor, ramp(aligned.likeness, 0.3, 0.6), settings.floor_rate)
-
-
-def _forms(
-    left: Reading, right: Reading, aligned: Aligned, refusals: tuple[Fault, Fault], code: Difference
+def _form_signals(
+    left: Document, right: Document, alignment: Alignment, refusals: tuple[Defect, Defect], code: CodeDifference
 ) -> list[Signal]:
     found = [
-        shape.one_sided("refusal", *refusals),
-        shape.empty(left, right),
-        shape.length(left, right),
-        shape.truncation(left, right, aligned),
-        shape.repetition(repeats(left), repeats(right), aligned),
-        language(left.text, right.text),
-        shape.garbling(*garbling(left, right), aligned),
-        shape.one_sided("leaks", leaks(left), leaks(right)),
-        _code(left, right, code),
+        form_signals.one_sided("refusal", *refusals),
+        form_signals.empty(left, right),
+        form_signals.length(left, right),
+        truncation(left, right, alignment),
+        form_signals.repetition(repeated_passages(left), repeated_passages(right), alignment),
+        form_signals.language(left.text, right.text),
+        form_signals.garbling(*garbled_text(left, right), alignment),
+        form_signals.one_sided("leaked_tokens", leaked_tokens(left), leaked_tokens(right)),
+        _code_signal(left, right, code),
     ]
-    confidence = shape.confidence(left, right)
+    confidence = form_signals.confidence(left, right)
     return [*found, confidence] if confidence else found
 
 
-def _code(left: Reading, right: Reading, difference: Difference) -> Signal:
-    """Code that parses on one side only, or says something else."""
-    broken = shape.one_sided("code", broken_code(left.text), broken_code(right.text))
-    if broken.effect >= difference.degree * difference.bearing:
+def _code_signal(left: Document, right: Document, difference: CodeDifference) -> Signal:
+    """Return the stronger of two signals: a code block that parses on one side only, or a difference in code."""
+    broken = form_signals.one_sided("code", broken_code(left.text), broken_code(right.text))
+    if broken.effect >= difference.divergence * difference.relevance:
         return broken
-    return Signal("code", difference.degree, difference.bearing, difference.why)
+    return Signal("code", difference.divergence, difference.relevance, difference.reason)
+
+
+def _overall_similarity(similarity: Similarity, alignment: Alignment) -> float:
+    """Return the similarity of meaning, raised towards 1 where the words align, whatever the embedding says."""
+    return similarity.score + (1 - similarity.score) * ramp(alignment.word_overlap, 0.7, 0.95)
+
+
+def _with_compared_share(result: Comparison, left: Document, right: Document) -> Comparison:
+    """Add the measure ``compared_share`` if only the beginning of the answers was compared."""
+    share = min(left.compared_share, right.compared_share)
+    if share >= 1:
+        return result
+    reason = f"only the first {share:.0%} of the longer answer's words were compared"
+    return replace(
+        result,
+        signals={**result.signals, "compared_share": round(share, 4)},
+        details={**result.details, "compared_share": reason},
+    )

@@ -1,4 +1,4 @@
-"""Rankings: do both sides put the same documents on top, in the same order. Cost: 10 µs for ten documents."""
+"""Compare rankings: whether both sides rank the same documents in the same order. Cost: 10 µs for ten documents."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from collections.abc import Sequence
 
 from scorer.scoring.compare.result import Comparison
 
-PERSISTENCE = 0.9  # p of rank-biased overlap: how far down a reader goes on
+PERSISTENCE = 0.9  # p of rank-biased overlap: the probability that a reader goes on to the next rank
 
 
 def compare_rankings(left: Sequence[tuple[int, float]], right: Sequence[tuple[int, float]], k: int) -> Comparison:
-    """Agreement at ``k``: rank-biased overlap (Webber, Moffat and Zobel 2010), so that the top counts most.
-    Symmetric.
+    """Compare the first ``k`` ranks by rank-biased overlap, in which the top counts most. Symmetric.
+
+    Source: Webber, Moffat and Zobel, "A similarity measure for indefinite rankings", 2010.
     """
     a, b = [doc for doc, _ in left[:k]], [doc for doc, _ in right[:k]]
     if not a and not b:
-        return Comparison(1.0, (), {"rank": 0.0})
+        return Comparison(1.0, (), {"ranking": 0.0})
     overlap = rank_biased_overlap(a, b)
     shared = len(set(a) & set(b)) / max(len(a), len(b))
     flags = []
     if a[:1] != b[:1]:
-        flags.append("top")
+        flags.append("top_document")
     if shared < 0.7:
         flags.append("documents")
-    details = {} if a == b else {"rank": f"top {min(5, k)}: {a[:5]} → {b[:5]}"}
-    return Comparison(overlap, tuple(flags), {"rank": 1 - overlap, "documents": 1 - shared}, details)
+    details = {} if a == b else {"ranking": f"top {min(5, k)}: {a[:5]} → {b[:5]}"}
+    return Comparison(overlap, tuple(flags), {"ranking": 1 - overlap, "documents": 1 - shared}, details)
 
 
 def rank_biased_overlap(a: Sequence[int], b: Sequence[int], p: float = PERSISTENCE) -> float:
-    """Truncated at the longer list's depth and normalised, so that equal lists give 1 and disjoint ones 0."""
+    """Return the rank-biased overlap down to the longer list's length: 1 for equal lists, 0 for disjoint ones."""
     depth = max(len(a), len(b))
     seen_a: set[int] = set()
     seen_b: set[int] = set()

@@ -1,8 +1,8 @@
-"""What is said around an answer: a greeting before it, an offer of help after it.
+"""Remove the boilerplate around an answer: a greeting before it, an offer of help after it.
 
-A courtesy is a whole known phrase between marks of punctuation. A sentence that merely begins like one ("Absolutely
-not.", "Hi, your account is closed.") is part of the answer. Offers may go on in words of their own ("let me know if
-you want a list of museums"): they are taken off, and kept beside, so that two offers that differ can be compared.
+A greeting is a whole known phrase that ends with punctuation. A sentence that only begins like one ("Absolutely not.",
+"Hi, your account is closed.") is part of the answer. An offer may be specific ("let me know if you want a list of
+museums"), so removed offers are returned too: two different offers can then be compared.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OPENING = re.compile(
     r")\s*(?:[,.!:;]+|-(?=\s)|\n)\s*",
     re.IGNORECASE,
 )  # fmt: skip
-# What a reader may want of the writer; anything else behind "if" is a case of the matter itself.
+# Wishes of a reader. Any other clause with "if" belongs to the subject of the answer.
 _WISH = (
     r"(?:you(?:'d| would| want| wish| like| prefer| need| ever need| run into| get stuck| tell| give| share| provide"
     r"| could| can|'re (?:interested|looking|unsure|curious|stuck|not sure)"
@@ -73,29 +73,30 @@ _FAREWELL = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?:[.!?:;)\]\"']\s|\n)\s*(?=\S)")
-_REACH = 320  # characters before the end in which a last sentence is looked for
-# An offer that holds a number or a name says something, and stays.
-_TELLS = re.compile(r"\d|[a-z,] +(?!I\b)[A-Z][a-z]")
-# So does one with a second clause, a time or a warning, but for clauses that offer once more.
-_AGAIN = re.compile(
+_REACH = 320  # characters before the end in which the last sentence is searched
+# An offer with a number or a name has content, and stays.
+_NUMBER_OR_NAME = re.compile(r"\d|[a-z,] +(?!I\b)[A-Z][a-z]")
+# An offer with a second clause, a time or a warning stays too, unless that clause is another offer.
+_ANOTHER_OFFER = re.compile(
     r"(?:don'?t|do not) hesitate|(?:and|so|but),? (?:please |just )?(?:let me know|feel free)"
     r"|\b(?:and|so|but),? (?:then |that )?(?:i|we)(?:'ll|'d|'m| can| could| will| would| am| are)\b(?: \w+)?"
     r"|\bi can (?:also )?go\b|not sure|\b(?:not|isn't|n't) clear\b|i should\b",
     re.IGNORECASE,
 )
-_MORE = re.compile(
+_SECOND_CLAUSE = re.compile(
     r"n't\b|\b(?:not|never|no|nor|without|but|because|as|since|by|before|after|until|unless|must|should|stop|call|go"
     r"|immediately|at once|otherwise)\b|:|\band (?!(?:an?|the|your|my|any|more|other|some|its|their|\w+s)\b)",
     re.IGNORECASE,
 )
 
 
-def strip_courtesies(text: str) -> str:
-    """Without opening and closing courtesies, unless they are all there is."""
-    return without_closing(without_opening(text.strip()))[0]
+def strip_boilerplate(text: str) -> str:
+    """Remove greetings and closing phrases, unless the text consists of them."""
+    return without_closing_phrases(without_greeting(text.strip()))[0]
 
 
-def without_opening(body: str) -> str:
+def without_greeting(body: str) -> str:
+    """Remove up to five phrases such as "Sure!" or "Here is the answer:" from the beginning."""
     for _ in range(5):
         match = _OPENING.match(body)
         if match is None or match.end() == len(body):
@@ -104,8 +105,8 @@ def without_opening(body: str) -> str:
     return body
 
 
-def without_closing(body: str) -> tuple[str, str]:
-    """(the rest, the offers that were taken off)."""
+def without_closing_phrases(body: str) -> tuple[str, str]:
+    """Remove up to three offers or farewells from the end. Returns the rest and the removed offers."""
     offers = ""
     for _ in range(3):
         floor = max(0, len(body) - _REACH)
@@ -113,7 +114,7 @@ def without_closing(body: str) -> tuple[str, str]:
         if not starts:
             break
         last = body[starts[-1] :]
-        offer = _OFFER.fullmatch(last) is not None and not _tells(last)
+        offer = _OFFER.fullmatch(last) is not None and not _has_content(last)
         if not offer and _FAREWELL.fullmatch(last) is None:
             break
         offers = f"{last} {offers}" if offer else offers
@@ -121,9 +122,9 @@ def without_closing(body: str) -> tuple[str, str]:
     return body, offers.strip()
 
 
-def _tells(offer: str) -> bool:
-    """Whether a closing offer says something of the matter itself."""
-    return _TELLS.search(offer) is not None or _MORE.search(_AGAIN.sub("", offer)) is not None
+def _has_content(offer: str) -> bool:
+    """Return whether a closing offer also says something about the subject of the answer."""
+    return _NUMBER_OR_NAME.search(offer) is not None or _SECOND_CLAUSE.search(_ANOTHER_OFFER.sub("", offer)) is not None
 
 
 _SALUTATION = re.compile(
@@ -144,8 +145,8 @@ _SIGN_OFF = re.compile(
 )
 
 
-def one_form_of_address(body: str) -> str:
-    """A letter with its salutation and its sign-off in one form: Hello Ms. Albrecht, is Dear Ms. Albrecht."""
+def normalise_letter(body: str) -> str:
+    """Write salutation and sign-off of a letter in one form: "Hello Ms. Albrecht," becomes "Dear Ms. Albrecht,"."""
     head = body[:_REACH]
     for salutation in (_SALUTATION, _TO_SOMEBODY):
         head, found = salutation.subn("Dear", head, count=1)

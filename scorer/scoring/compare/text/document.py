@@ -1,4 +1,4 @@
-"""One answer's text, read once: canonical form and tokens are shared by all signals."""
+"""One answer's text with its canonical form and tokens, which are computed once and shared by all signals."""
 
 from __future__ import annotations
 
@@ -6,41 +6,42 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from scorer.scoring.compare.text.canonical_text import MAX_CHARS, Form, read_form
-from scorer.scoring.compare.text.links import addresses
-from scorer.scoring.compare.text.tokens import MAX_TOKENS, Token, is_name, tokenize
+from scorer.scoring.compare.text.addresses import addresses
+from scorer.scoring.compare.text.canonical_text import CanonicalText, canonical_text
+from scorer.scoring.compare.text.tokenizer import MAX_TOKENS, Token, is_name, tokenize
+from scorer.scoring.compare.text.typography import MAX_CHARS
 
 
 @dataclass(frozen=True)
-class Reading:
-    """``cut``: by the provider's word, the length limit ended it. ``refused``: by its word, this is a refusal.
+class Document:
+    """``cut``: the provider reports that the length limit ended the answer. ``refused``: it reports a refusal.
 
-    ``whole``: the offers of help at its end are compared as well.
+    ``logprobs``: log-probability per token, in nats. ``with_offers``: offers of help at the end are compared too.
     """
 
     text: str
     cut: bool = False
     refused: bool = False
     logprobs: tuple[float, ...] = ()
-    whole: bool = False
+    with_offers: bool = False
 
     @cached_property
-    def form(self) -> Form:
-        return read_form(self.text)
+    def canonical_form(self) -> CanonicalText:
+        return canonical_text(self.text)
 
     @property
     def canonical(self) -> str:
-        return self.form.text
+        return self.canonical_form.text
 
     @cached_property
     def tokens(self) -> tuple[Token, ...]:
-        form = self.form
-        text = f"{form.text} {form.offers}" if self.whole and form.offers else form.text
-        return tokenize(text, form.code, form.starts)
+        form = self.canonical_form
+        text = f"{form.text} {form.closing_offers}" if self.with_offers and form.closing_offers else form.text
+        return tokenize(text, form.code_spans, form.paragraph_starts)
 
     @cached_property
-    def compared(self) -> float:
-        """The share of the text whose words are compared; 1 but for very long answers."""
+    def compared_share(self) -> float:
+        """The share of the text that is compared; below 1 only for very long answers."""
         share = min(1.0, MAX_CHARS / max(len(self.text), 1))
         if len(self.tokens) >= MAX_TOKENS:
             share *= min(1.0, self.tokens[-1].start / max(len(self.canonical), 1))
@@ -56,5 +57,5 @@ class Reading:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Words capitalised inside a sentence. A heuristic, without a model: good for comparing, not for extracting."""
+        """Words that are capitalised inside a sentence: a heuristic that suffices to compare names."""
         return frozenset(t.key for t in self.tokens if is_name(t))

@@ -1,10 +1,10 @@
-"""What a token is: one pattern, read from left to right."""
+"""The regular expression of a token: a number, a word, a sign or an address."""
 
 from __future__ import annotations
 
 import re
 
-from scorer.scoring.compare.text.formula_signs import SIGN
+from scorer.scoring.compare.quantities.formula_signs import SIGN
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _LETTER = rf"[^\W\d{_CJK}]"
@@ -18,7 +18,7 @@ TOKEN = re.compile(
     r"|[vV]\d{1,9}(?:\.\d{1,9})+"
     r"|(?:US\$|[AC]\$|[$€£¥₹]|USD|EUR|GBP|CHF|JPY|INR)(?= ?-?\d)"
     rf"|{_LETTER}+(?:['.]{_LETTER}+)*\d*"  # don't  e.g  U.S  h2
-    rf"|ません|ない|なかっ|[{_CJK}]"  # no blanks between words: each character is one
+    rf"|ません|ない|なかっ|[{_CJK}]"  # scripts without blanks between words: each character is a token
     r"|\^-?\w{1,12}"
     rf"|{SIGN}"
     r"|[★☆⭐]+|[€£¥₹%°≤≥≠≈±∞∧∨¬∈∉∪∩∀∃⊂⊃⊆⊇↑⬆▲🔺📈↓⬇▼🔻📉→⇒←⇐×√÷✓✔✅☑✗✘❌❎☒✖👍👎]"

@@ -1,7 +1,7 @@
-"""Characters in one form: quotes, dashes, widths, ligatures, accents; what tells a square from a cube stays.
+"""Normalise characters: quotes, dashes, widths, ligatures, accents. Powers and fractions keep their meaning.
 
-Applied once, at the edge: NFKC would turn m² into m2 and 1½ into 11/2, so those are spelled out before. Cost: nothing
-for ASCII, else 20 to 40 µs for 100 words.
+NFKC would turn m² into m2 and 1½ into 11/2, so powers and fractions are spelled out first. Cost: nothing for ASCII,
+else 20 to 40 µs for 100 words.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-MAX_CHARS = 200_000  # of an answer are compared; what the patterns cost stays bounded
+MAX_CHARS = 200_000  # characters of an answer that are compared; bounds the cost of the patterns
 
 QUOTES = str.maketrans({
     "‘": "'", "’": "'", "‚": "'", "‛": "'", "´": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "‟": '"', "«": '"',
@@ -28,7 +28,7 @@ _THIN = re.compile("(?<=[0-9])[\u00a0\u202f\u2009](?=[0-9]{3}(?![0-9]))")  # 6 6
 
 
 def typeset(text: str) -> str:
-    """At most MAX_CHARS characters, each in its plain form."""
+    """Return at most MAX_CHARS characters of the text, normalised."""
     text = text[:MAX_CHARS]
     if text.isascii():
         return text

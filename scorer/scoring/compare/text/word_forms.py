@@ -1,15 +1,19 @@
-"""The forms of a word: contractions in full, one spelling of several; whether it may begin something longer.
-
-Each word is worked out once and kept.
-"""
+"""The normal forms of a word: contractions in full, and one spelling out of several. Results are cached."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-from scorer.scoring.compare.text.quantities import MONTHS
-from scorer.scoring.compare.text.spellings import CONTRACTED, CURRENCY_MARKS, PHRASES, SAME, SPELLED_NUMBERS, SUFFIXES
+from scorer.scoring.compare.quantities.number_parser import MONTHS
+from scorer.scoring.compare.vocabulary.spellings import (
+    CONTRACTED,
+    CURRENCY_MARKS,
+    PHRASES,
+    SAME,
+    SPELLED_NUMBERS,
+    SUFFIXES,
+)
 
 TIMES = {"once": "1 times", "twice": "2 times", "thrice": "3 times", "noon": "12:00", "midnight": "00:00"}
 _NUMBER = re.compile(r"\. ?\d")
@@ -17,7 +21,7 @@ _NUMBER = re.compile(r"\. ?\d")
 
 @lru_cache(maxsize=20_000)
 def keys_of(surface: str) -> tuple[tuple[str, ...], bool]:
-    """The keys of a word, and whether it may begin something longer."""
+    """Return the keys of a word, and whether it may begin a number, a date, an amount or a phrase."""
     if surface in ("US", "U.S", "USA", "U.S.A"):
         return ("usa",), False
     word = surface.casefold()
@@ -43,7 +47,7 @@ def _expand(word: str) -> tuple[str, ...]:
 
 
 def short_form(word: str, text: str, start: int) -> str:
-    """What No. 5, w/o and w/ stand for at ``start``; nothing where they do not: "No. 5 of them are here."."""
+    """Expand No. 5, w/o and w/ at ``start``; return "" for other uses, as in "No. 5 of them are here."."""
     if word == "no":
         inside = start > 1 and text[start - 1] in " (" and (text[start - 2].isalnum() or text[start - 1] == "(")
         return "number" if inside and text[start] == "N" and _NUMBER.match(text, start + 2) else ""

@@ -88,7 +88,7 @@ def _extract_pair(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | S
     if pair.request_cut or not isinstance(baseline, Extracted) or not isinstance(candidate, Extracted):
         return unscored(pair, now_ms, "request_cut")
     expected = expectation(pair.path, pair.request_body)
-    texts = texts_to_embed(workload.task, workload.scoring, expected, baseline, candidate)
+    texts = texts_to_embed(workload.task, expected, baseline, candidate)
     return _ExtractedPair(pair, workload, expected, baseline, candidate, texts)
 
 

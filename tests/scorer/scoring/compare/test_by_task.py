@@ -22,7 +22,7 @@ def text(said: str, **more: object) -> Extracted:
 
 
 def vectors_for(left: Extracted, right: Extracted, task: Task = "chat") -> Mapping[str, Vectors]:
-    texts = texts_to_embed(task, SETTINGS, ASKED, left, right)
+    texts = texts_to_embed(task, ASKED, left, right)
     rows = np.eye(max(len(texts), 1), dtype=np.float32)
     return {t: rows[i : i + 1] for i, t in enumerate(texts)}
 
@@ -34,10 +34,10 @@ def agreement(task: Task, left: Extracted, right: Extracted, asked: Expectation 
 
 
 def test_identical_answers_and_harmless_rewrites_need_no_embedding() -> None:
-    assert texts_to_embed("chat", SETTINGS, ASKED, text("It is 5."), text("It is 5.")) == ()
-    assert texts_to_embed("chat", SETTINGS, ASKED, text("It is 5."), text("Sure! It is **5**.")) == ()
-    assert len(texts_to_embed("chat", SETTINGS, ASKED, text("It is 5."), text("Nobody knows."))) == 2
-    assert texts_to_embed("classification", SETTINGS, ASKED, text("a"), text("b")) == ()
+    assert texts_to_embed("chat", ASKED, text("It is 5."), text("It is 5.")) == ()
+    assert texts_to_embed("chat", ASKED, text("It is 5."), text("Sure! It is **5**.")) == ()
+    assert len(texts_to_embed("chat", ASKED, text("It is 5."), text("Nobody knows."))) == 2
+    assert texts_to_embed("classification", ASKED, text("a"), text("b")) == ()
 
 
 def test_a_missing_vector_is_the_callers_error() -> None:
@@ -145,7 +145,7 @@ def test_an_empty_ranking_is_an_answer_and_counts(path: str) -> None:
         return found
 
     result = agreement("rerank", ranked(0, 1, 2), ranked())
-    assert (result.agreement, result.flags) == (0.0, ("top", "documents"))
+    assert (result.agreement, result.flags) == (0.0, ("top_document", "documents"))
     assert agreement("auto", ranked(), ranked()).agreement == 1.0
     said = compare("rerank", SETTINGS, ASKED, ranked(0), text("The first one."), {})
     assert isinstance(said, Unscorable)

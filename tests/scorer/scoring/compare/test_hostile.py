@@ -10,12 +10,12 @@ import pytest
 from glidepath.config.comparison import ClassificationSection, EvaluatorSection, ScoringSection
 from scorer.scoring.answers import CustomSurface, extract
 from scorer.scoring.compare.evaluator.questions import parse_opinion, question
+from scorer.scoring.compare.similarity.embedding_similarity import Similarity
 from scorer.scoring.compare.structured.json_schema import schema_error
 from scorer.scoring.compare.tasks.classification import compare_labels
 from scorer.scoring.compare.tasks.extraction import parse_json
 from scorer.scoring.compare.tasks.free_text import compare_text
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.embedding_similarity import Meaning
+from scorer.scoring.compare.text.document import Document
 
 SIZE = 48_000
 BUDGET_S = 3.0  # of CPU; what is linear takes at most a fifth of it, a quadratic pattern 5 s and more at this size
@@ -56,10 +56,10 @@ def assert_linear(work: Callable[[str], object], parts: tuple[str, str, str]) ->
 
 @pytest.mark.parametrize("parts", [*(("", unit, "x") for unit in UNITS), *WRAPPED], ids=lambda p: repr("".join(p)))
 def test_no_repetition_makes_the_signals_run_away(parts: tuple[str, str, str]) -> None:
-    other = Reading("The quick brown fox jumps over the lazy dog. " * 10)
-    said = Meaning(0.9, 0.9)
-    assert_linear(lambda text: compare_text(other, Reading(text), SETTINGS, said), parts)
-    assert_linear(lambda text: compare_text(Reading(text), Reading(text[:-7] + " zq."), SETTINGS, said), parts)
+    other = Document("The quick brown fox jumps over the lazy dog. " * 10)
+    said = Similarity(0.9, 0.9)
+    assert_linear(lambda text: compare_text(other, Document(text), SETTINGS, said), parts)
+    assert_linear(lambda text: compare_text(Document(text), Document(text[:-7] + " zq."), SETTINGS, said), parts)
 
 
 def _read(text: str) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.tasks.free_text import compare_text
 from scorer.scoring.compare.text.canonical_text import canonical
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.embedding_similarity import SAME, Meaning
+from scorer.scoring.compare.text.document import Document
 
 LETTER = "{}\n\nThank you for the call. We accept the terms for the year. The goods are ready.\n\n{}\nTom Berger"
 SAID = "The plan was made in the spring and nobody has touched it. {} More about that stands in the second report."
@@ -19,9 +19,9 @@ GERMAN = "Der Plan ist im Frühjahr entstanden. {} Mehr dazu steht in dem zweite
 
 
 def compared(left: str, right: str) -> Comparison:
-    one, other = Reading(left), Reading(right)
+    one, other = Document(left), Document(right)
     same = one.canonical == other.canonical
-    return compare_text(one, other, ScoringSection(), SAME if same else Meaning(0.99, 0.99))
+    return compare_text(one, other, ScoringSection(), SAME_TEXT if same else Similarity(0.99, 0.99))
 
 
 DEAR = LETTER.format("Dear Ms. Albrecht,", "Kind regards,")

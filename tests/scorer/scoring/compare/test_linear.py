@@ -7,9 +7,9 @@ import time
 import pytest
 
 from glidepath.config.comparison import ScoringSection
+from scorer.scoring.compare.similarity.embedding_similarity import Similarity
 from scorer.scoring.compare.tasks.free_text import compare_text
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.embedding_similarity import Meaning
+from scorer.scoring.compare.text.document import Document
 
 SIZE = 64_000
 UNITS = [
@@ -30,7 +30,7 @@ UNITS = [
 def test_repetition_costs_no_more_than_its_length(unit: str) -> None:
     text = unit * (SIZE // len(unit))
     began = time.process_time()
-    compare_text(Reading(text + "x"), Reading(text + " y."), ScoringSection(), Meaning(0.9, 0.9))
+    compare_text(Document(text + "x"), Document(text + " y."), ScoringSection(), Similarity(0.9, 0.9))
     assert time.process_time() - began < 2.5  # at most 0.5 s where it is linear; a quadratic pattern takes 5 s and more
 
 
@@ -39,6 +39,6 @@ def test_repetition_costs_no_more_than_its_length(unit: str) -> None:
 def test_code_of_any_shape_is_lexed_in_linear_time(language: str, unit: str) -> None:
     code = unit * (19_000 // len(unit))
     began = time.process_time()
-    left, right = (Reading(f"See:\n\n```{language}\n{body}\n```\n") for body in (code, code[:-9] + " y"))
-    compare_text(left, right, ScoringSection(), Meaning(0.9, 0.9))
+    left, right = (Document(f"See:\n\n```{language}\n{body}\n```\n") for body in (code, code[:-9] + " y"))
+    compare_text(left, right, ScoringSection(), Similarity(0.9, 0.9))
     assert time.process_time() - began < 2.5

@@ -8,11 +8,11 @@ import pytest
 
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.tasks.free_text import compare_text
 from scorer.scoring.compare.text.canonical_text import canonical
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.embedding_similarity import SAME, Meaning
-from scorer.scoring.compare.text.tokens import tokenize
+from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.tokenizer import tokenize
 
 SETTINGS = ScoringSection()
 BEFORE = "The plan was made in the spring and nobody has touched it. "
@@ -26,7 +26,7 @@ def around(said: str) -> str:
 
 
 def compared(left: str, right: str) -> Comparison:
-    return compare_text(Reading(left), Reading(right), SETTINGS, Meaning(0.99, 0.99))
+    return compare_text(Document(left), Document(right), SETTINGS, Similarity(0.99, 0.99))
 
 
 SIGNS = [
@@ -81,7 +81,7 @@ WORDS = [
 @pytest.mark.parametrize(("left", "right"), [*SYMBOLS, *WORDS])
 def test_a_sign_or_a_word_that_became_its_opposite_is_flagged(left: str, right: str) -> None:
     result = compared(around(left), around(right))
-    assert set(result.flags) & {"numbers", "swaps", "negation"}
+    assert set(result.flags) & {"numbers", "swapped_words", "negation"}
     assert result.agreement < 0.6
 
 
@@ -162,7 +162,7 @@ CODE = [
 @pytest.mark.parametrize(("left", "right"), CODE)
 def test_code_that_says_something_else_is_flagged(left: str, right: str) -> None:
     result = compared(around(left), around(right))
-    assert set(result.flags) & {"code", "numbers", "swaps", "negation"}
+    assert set(result.flags) & {"code", "numbers", "swapped_words", "negation"}
     assert result.agreement < 0.6
 
 
@@ -252,7 +252,7 @@ def test_a_list_with_bullets_in_another_order_is_nearly_the_same_and_numbered_st
     steps = ["Do this:\n\n" + "\n".join(f"{n}. {i}" for n, i in enumerate(order, 1)) for order in (items, items[::-1])]
     assert compared(*bullets).flags == ()
     assert 0.9 < compared(*bullets).agreement < 1
-    assert "swaps" in compared(*steps).flags
+    assert "swapped_words" in compared(*steps).flags
 
 
 @pytest.mark.parametrize(
@@ -282,10 +282,10 @@ def test_what_is_left_out_is_named() -> None:
 
 def test_two_refusals_in_other_words_agree() -> None:
     result = compare_text(
-        Reading("I'm sorry, but I can't help with that."),
-        Reading("I cannot assist with this request."),
+        Document("I'm sorry, but I can't help with that."),
+        Document("I cannot assist with this request."),
         SETTINGS,
-        Meaning(0.4, 0.4),
+        Similarity(0.4, 0.4),
     )
     assert result.flags == ()
     assert result.agreement >= 0.95
@@ -293,7 +293,7 @@ def test_two_refusals_in_other_words_agree() -> None:
 
 def test_a_comparison_of_a_part_says_so() -> None:
     long = "word " * 9000
-    result = compare_text(Reading(long + "end."), Reading(long + "stop."), SETTINGS, SAME)
-    assert 0.6 < result.signals["compared"] < 0.7
-    assert "only the first" in result.details["compared"]
-    assert "compared" not in compared(BEFORE, AFTER).signals
+    result = compare_text(Document(long + "end."), Document(long + "stop."), SETTINGS, SAME_TEXT)
+    assert 0.6 < result.signals["compared_share"] < 0.7
+    assert "only the first" in result.details["compared_share"]
+    assert "compared_share" not in compared(BEFORE, AFTER).signals

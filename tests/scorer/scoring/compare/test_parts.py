@@ -8,16 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorer.scoring.compare.code.code_blocks import broken_code
-from scorer.scoring.compare.text import shape
+from scorer.scoring.compare.alignment.word_alignment import align
+from scorer.scoring.compare.code.broken_code import broken_code
+from scorer.scoring.compare.defects.garbled_text import garbled_text
+from scorer.scoring.compare.defects.leaked_tokens import leaked_tokens
+from scorer.scoring.compare.defects.refusals import refusal
+from scorer.scoring.compare.defects.repeated_passages import repeated_passages
+from scorer.scoring.compare.defects.unfinished_text import unfinished_text
+from scorer.scoring.compare.signals import form_signals
 from scorer.scoring.compare.text.canonical_text import canonical
-from scorer.scoring.compare.text.defects import garbling, refusal, repeats, unfinished
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.language import language
-from scorer.scoring.compare.text.leaked_tokens import leaks
-from scorer.scoring.compare.text.lexicon import excludes, quantity, same_word
-from scorer.scoring.compare.text.tokens import MAX_TOKENS, tokenize
-from scorer.scoring.compare.text.word_diff import align
+from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.tokenizer import MAX_TOKENS, tokenize
+from scorer.scoring.compare.vocabulary.word_relations import both_quantities, excludes, same_word
 
 
 @pytest.mark.parametrize(
@@ -68,10 +70,10 @@ def test_numbers_that_differ_have_keys_that_differ() -> None:
 )
 def test_likeness_is_bounded_and_symmetric(left: list[str], right: list[str]) -> None:
     a, b = tokenize(" ".join(left)), tokenize(" ".join(right))
-    one, other = align(a, b).likeness, align(b, a).likeness
+    one, other = align(a, b).word_overlap, align(b, a).word_overlap
     assert 0.0 <= one <= 1.0
     assert one == other
-    assert align(a, a).likeness == 1.0
+    assert align(a, a).word_overlap == 1.0
 
 
 def test_opposites_classes_and_spellings() -> None:
@@ -79,8 +81,8 @@ def test_opposites_classes_and_spellings() -> None:
     assert excludes("possible", "impossible")
     assert excludes("monday", "friday")
     assert not excludes("big", "large")
-    assert quantity("million", "billion")
-    assert quantity("percent", "pound")
+    assert both_quantities("million", "billion")
+    assert both_quantities("percent", "pound")
     assert same_word("colour", "color")
     assert same_word("organised", "organized")
     assert not same_word("million", "billion")
@@ -116,7 +118,7 @@ def test_opposites_classes_and_spellings() -> None:
     ],
 )
 def test_a_refusal_is_recognised(said: str) -> None:
-    assert refusal(Reading(said)).degree == 1.0
+    assert refusal(Document(said)).severity == 1.0
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_a_refusal_is_recognised(said: str) -> None:
     ],
 )
 def test_an_answer_with_the_words_of_a_refusal_is_none(said: str) -> None:
-    assert refusal(Reading(said)).degree < 0.5
+    assert refusal(Document(said)).severity < 0.5
 
 
 SAID = "The Nile flows north into the sea. It is about 6,650 kilometers long."
@@ -160,7 +162,7 @@ SAID = "The Nile flows north into the sea. It is about 6,650 kilometers long."
     ],
 )  # fmt: skip
 def test_special_tokens_of_every_family_leak(leak: str) -> None:
-    assert leaks(Reading(SAID + leak)).degree == 1.0
+    assert leaked_tokens(Document(SAID + leak)).severity == 1.0
 
 
 @pytest.mark.parametrize(
@@ -172,7 +174,7 @@ def test_special_tokens_of_every_family_leak(leak: str) -> None:
     ],
 )  # fmt: skip
 def test_a_template_before_the_answer_leaks(begun: str) -> None:
-    assert leaks(Reading(begun + SAID)).degree == 1.0
+    assert leaked_tokens(Document(begun + SAID)).severity == 1.0
 
 
 @pytest.mark.parametrize(
@@ -196,37 +198,37 @@ def test_a_template_before_the_answer_leaks(begun: str) -> None:
     ],
 )
 def test_text_about_tokens_and_templates_is_no_leak(said: str) -> None:
-    assert leaks(Reading(said)).degree == 0.0
+    assert leaked_tokens(Document(said)).severity == 0.0
 
 
 def test_loops_are_counted_in_words() -> None:
-    assert repeats(Reading("one two three four five six seven eight nine ten")).count == 0
-    assert repeats(Reading("go " * 20)).run == 19
+    assert repeated_passages(Document("one two three four five six seven eight nine ten")).count == 0
+    assert repeated_passages(Document("go " * 20)).run == 19
     said = "The cat sat on the mat today. "
-    assert repeats(Reading(said * 3)).count >= 14
+    assert repeated_passages(Document(said * 3)).count >= 14
 
 
 def test_the_form_of_a_cut_text() -> None:
-    assert unfinished(Reading("This sentence has no end because the")).degree == 1.0
-    assert unfinished(Reading("Here:\n```python\nx = 1")).degree == 1.0
-    assert unfinished(Reading("It ends well.")).degree == 0.0
-    assert unfinished(Reading("- apples\n- pears")).degree == 0.0
+    assert unfinished_text(Document("This sentence has no end because the")).severity == 1.0
+    assert unfinished_text(Document("Here:\n```python\nx = 1")).severity == 1.0
+    assert unfinished_text(Document("It ends well.")).severity == 0.0
+    assert unfinished_text(Document("- apples\n- pears")).severity == 0.0
 
 
-NEXT_TO = Reading("It opens at nine, and the tickets are sold at the door of the museum.")
+NEXT_TO = Document("It opens at nine, and the tickets are sold at the door of the museum.")
 
 
 def test_garbling_is_seen_and_plain_words_are_not_garbled() -> None:
     for broken in ("Ã©tÃ© â€™ naÃ¯ve franÃ§ais Ã©cole", "xqzk vjwq plmkz qqjh zzxk wvbq", "It op\ufffdns at nine."):
-        assert garbling(NEXT_TO, Reading(broken))[1].degree == 1.0
-        assert garbling(Reading(broken), NEXT_TO)[0].degree == 1.0
-    fine = Reading("Kubernetes schedules pods; OAuth2, IPv6 and PostgreSQL are fine, so is GitHub.")
-    assert [side.degree for side in garbling(NEXT_TO, fine)] == [0.0, 0.0]
+        assert garbled_text(NEXT_TO, Document(broken))[1].severity == 1.0
+        assert garbled_text(Document(broken), NEXT_TO)[0].severity == 1.0
+    fine = Document("Kubernetes schedules pods; OAuth2, IPv6 and PostgreSQL are fine, so is GitHub.")
+    assert [side.severity for side in garbled_text(NEXT_TO, fine)] == [0.0, 0.0]
 
 
 def test_one_strange_word_is_no_garbling() -> None:
-    said = Reading("The city has 450,000 people. Zweite Zeile größer.")
-    assert [side.degree for side in garbling(said, NEXT_TO)] == [0.0, 0.0]
+    said = Document("The city has 450,000 people. Zweite Zeile größer.")
+    assert [side.severity for side in garbled_text(said, NEXT_TO)] == [0.0, 0.0]
 
 
 # Two ways to say the same in each language, with the letter pairs that English does not have.
@@ -259,18 +261,18 @@ TWICE = {
 
 @pytest.mark.parametrize("language", TWICE)
 def test_no_language_is_garbling(language: str) -> None:
-    left, right = (Reading(text) for text in TWICE[language])
-    aligned = align(left.tokens, right.tokens)
-    assert shape.garbling(*garbling(left, right), aligned).effect < 0.3
-    assert shape.garbling(*garbling(right, left), aligned).effect < 0.3
+    left, right = (Document(text) for text in TWICE[language])
+    alignment = align(left.tokens, right.tokens)
+    assert form_signals.garbling(*garbled_text(left, right), alignment).effect < 0.3
+    assert form_signals.garbling(*garbled_text(right, left), alignment).effect < 0.3
 
 
 @pytest.mark.parametrize("language", ["German", "Dutch", "French", "Swedish"])
 def test_shuffled_letters_are_garbling_in_every_language(language: str) -> None:
     text = TWICE[language][0]
     shuffled = " ".join("".join(sorted(word, key=lambda c: (ord(c) * 7919) % 101)) for word in text.split())
-    left, right = Reading(text), Reading(shuffled)
-    signal = shape.garbling(*garbling(left, right), align(left.tokens, right.tokens))
+    left, right = Document(text), Document(shuffled)
+    signal = form_signals.garbling(*garbled_text(left, right), align(left.tokens, right.tokens))
     assert signal.effect > 0.5
     assert not signal.baseline_at_fault
 
@@ -289,25 +291,25 @@ def test_shuffled_letters_are_garbling_in_every_language(language: str) -> None:
     ],
 )
 def test_two_spellings_are_no_garbling(british: str, american: str) -> None:
-    left, right = Reading(british), Reading(american)
-    assert shape.garbling(*garbling(left, right), align(left.tokens, right.tokens)).effect == 0.0
+    left, right = Document(british), Document(american)
+    assert form_signals.garbling(*garbled_text(left, right), align(left.tokens, right.tokens)).effect == 0.0
 
 
 def test_language_needs_enough_text_to_speak_up() -> None:
     english = "The weather is nice today and we will go to the lake in the afternoon."
     german = "Das Wetter ist heute schön und wir fahren am Nachmittag an den See."
-    assert language(english, german).divergence == 1.0
-    assert language(english, english + " Really.").divergence == 0.0
-    assert language("Oui", "Yes").divergence == 0.0
-    assert language(english, "今天天气很好，我们下午去湖边。").divergence == 1.0
+    assert form_signals.language(english, german).divergence == 1.0
+    assert form_signals.language(english, english + " Really.").divergence == 0.0
+    assert form_signals.language("Oui", "Yes").divergence == 0.0
+    assert form_signals.language(english, "今天天气很好，我们下午去湖边。").divergence == 1.0
 
 
 def test_code_is_judged_by_its_own_grammar() -> None:
-    assert broken_code("```json\n{'a': 1}\n```").degree == 1.0
-    assert broken_code("```js\nfunction f() { return (1; }\n```").degree == 1.0
-    assert broken_code("```js\nconst s = '}';  // {\n```").degree == 0.0
-    assert broken_code("```\nanything goes (\n```").degree == 0.0
-    assert broken_code("```python\n>>> 1 +\n```").degree == 0.0
+    assert broken_code("```json\n{'a': 1}\n```").severity == 1.0
+    assert broken_code("```js\nfunction f() { return (1; }\n```").severity == 1.0
+    assert broken_code("```js\nconst s = '}';  // {\n```").severity == 0.0
+    assert broken_code("```\nanything goes (\n```").severity == 0.0
+    assert broken_code("```python\n>>> 1 +\n```").severity == 0.0
 
 
 @pytest.mark.parametrize(
@@ -316,9 +318,9 @@ def test_code_is_judged_by_its_own_grammar() -> None:
 )
 def test_no_text_makes_a_pattern_run_away(text: str) -> None:
     started = time.process_time()
-    reading = Reading(text)
-    assert len(reading.tokens) <= MAX_TOKENS
-    unfinished(reading)
-    leaks(reading)
+    document = Document(text)
+    assert len(document.tokens) <= MAX_TOKENS
+    unfinished_text(document)
+    leaked_tokens(document)
     broken_code(text)
     assert time.process_time() - started < 5

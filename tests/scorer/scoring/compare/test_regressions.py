@@ -9,7 +9,7 @@ import pytest
 from bench.planted import HELD_OUT
 from bench.regressions import ANSWERS, GOALS, HARMFUL, HARMLESS, Case, alarm_threshold, judge, read_answers, run
 from glidepath.config.processes import EmbedderSection
-from scorer.scoring.compare.text.opposites import opposites
+from scorer.scoring.compare.vocabulary.opposites_and_synonyms import opposites
 from scorer.scoring.embed import load_embedder
 
 TEXTS = read_answers(ANSWERS)

@@ -6,15 +6,17 @@ import pytest
 
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.similarity.embedding_similarity import Similarity
 from scorer.scoring.compare.tasks.free_text import compare_text
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.embedding_similarity import Meaning
+from scorer.scoring.compare.text.document import Document
 
 SAID = "The plan was made in the spring and nobody has touched it. {} More about that stands in the second report."
 
 
 def compared(left: str, right: str) -> Comparison:
-    return compare_text(Reading(SAID.format(left)), Reading(SAID.format(right)), ScoringSection(), Meaning(0.99, 0.99))
+    return compare_text(
+        Document(SAID.format(left)), Document(SAID.format(right)), ScoringSection(), Similarity(0.99, 0.99)
+    )
 
 
 TURNED = [
@@ -32,7 +34,7 @@ TURNED = [
 def test_a_small_word_that_turns_the_statement_is_flagged(one: str, other: str) -> None:
     for left, right in ((one, other), (other, one)):
         result = compared(left, right)
-        assert "swaps" in result.flags
+        assert "swapped_words" in result.flags
         assert result.agreement < 0.6
 
 
@@ -46,7 +48,7 @@ def test_a_small_word_that_turns_the_statement_is_flagged(one: str, other: str) 
     ],
 )
 def test_a_small_word_that_turns_nothing_is_not(one: str, other: str) -> None:
-    assert "swaps" not in compared(one, other).flags
+    assert "swapped_words" not in compared(one, other).flags
 
 
 def test_another_tense_counts_without_a_flag() -> None:

@@ -8,9 +8,9 @@ import pytest
 from glidepath.config.comparison import ScoringSection
 from glidepath.config.processes import EmbedderSection
 from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.similarity.embedding_similarity import Similarity, chunk_similarity
 from scorer.scoring.compare.tasks.free_text import compare_text
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.embedding_similarity import Meaning, meaning
+from scorer.scoring.compare.text.document import Document
 from scorer.scoring.embed import embed_texts, load_embedder
 
 SETTINGS = ScoringSection()
@@ -20,8 +20,8 @@ TEXT = (
 )
 
 
-def compared(left: str, right: str, said: Meaning) -> Comparison:
-    return compare_text(Reading(left), Reading(right), SETTINGS, said)
+def compared(left: str, right: str, said: Similarity) -> Comparison:
+    return compare_text(Document(left), Document(right), SETTINGS, said)
 
 
 PLAIN = (
@@ -58,7 +58,7 @@ TWO_RECIPES = "\n\n".join(
 
 @pytest.mark.parametrize("alike", [CATALOGUE, TWO_RECIPES], ids=["products", "recipes"])
 def test_items_of_the_same_make_are_no_loop(alike: str) -> None:
-    result = compared(PLAIN, alike, Meaning(0.75, 0.7))
+    result = compared(PLAIN, alike, Similarity(0.75, 0.7))
     assert "repetition" not in result.flags
     assert result.signals["repetition"] < 0.3
 
@@ -75,7 +75,7 @@ def test_items_of_the_same_make_are_no_loop(alike: str) -> None:
     ids=["sentences", "the whole answer", "without an end"],
 )
 def test_sentences_that_are_said_again_are_a_loop_even_in_free_text(looping: str) -> None:
-    assert "repetition" in compared(PLAIN, looping, Meaning(0.75, 0.7)).flags
+    assert "repetition" in compared(PLAIN, looping, Similarity(0.75, 0.7)).flags
 
 
 OTHER = (
@@ -88,32 +88,34 @@ OTHER = (
 @pytest.mark.parametrize(
     ("said", "flags"),
     [
-        (Meaning(0.7, 0.1, part=4, parts=4), ("drift",)),
-        (Meaning(0.7, 0.1, part=2, parts=3, in_left=True), ("baseline_drift",)),
-        (Meaning(0.7, 0.3, part=4, parts=4), ()),
-        (Meaning(0.7, 0.6, part=1, parts=4), ()),
+        (Similarity(0.7, 0.1, part=4, parts=4), ("off_topic",)),
+        (Similarity(0.7, 0.1, part=2, parts=3, in_left=True), ("baseline_off_topic",)),
+        (Similarity(0.7, 0.3, part=4, parts=4), ()),
+        (Similarity(0.7, 0.6, part=1, parts=4), ()),
     ],
 )
-def test_a_passage_that_is_like_nothing_on_the_other_side_is_a_drift(said: Meaning, flags: tuple[str, ...]) -> None:
+def test_a_passage_that_is_like_nothing_on_the_other_side_is_a_drift(said: Similarity, flags: tuple[str, ...]) -> None:
     result = compared(PLAIN, OTHER, said)
     assert result.flags == flags
     if flags:
-        assert result.details["drift"] == f"part {said.part} of {said.parts} is like nothing on the other side"
-        assert result.agreement < compared(PLAIN, OTHER, Meaning(0.7, 0.3, 4, 4)).agreement - 0.1
+        assert result.details["off_topic"] == f"part {said.part} of {said.parts} resembles nothing in the other answer"
+        assert result.agreement < compared(PLAIN, OTHER, Similarity(0.7, 0.3, 4, 4)).agreement - 0.1
 
 
 def test_an_answer_of_one_passage_is_judged_by_its_meaning_alone() -> None:
-    assert "drift" not in compared(PLAIN, OTHER, Meaning(0.3, 0.1)).flags
+    assert "off_topic" not in compared(PLAIN, OTHER, Similarity(0.3, 0.1)).flags
 
 
 def test_texts_that_are_word_for_word_the_same_do_not_drift_whatever_an_embedding_says() -> None:
-    assert compared(TEXT, TEXT + " It is well known.", Meaning(0.9, 0.1, part=1, parts=2)).flags == ()
+    assert compared(TEXT, TEXT + " It is well known.", Similarity(0.9, 0.1, part=1, parts=2)).flags == ()
 
 
 def test_where_a_passage_fits_least_is_known() -> None:
     rows = np.eye(3, dtype=np.float32)
-    assert meaning(rows[:1], rows[[0, 1]]) == Meaning(pytest.approx(2 / 3), 0.0, part=2, parts=2)
-    assert meaning(rows[[2, 0, 1]], rows[[0, 1]]) == Meaning(pytest.approx(0.8), 0.0, part=1, parts=3, in_left=True)
+    assert chunk_similarity(rows[:1], rows[[0, 1]]) == Similarity(pytest.approx(2 / 3), 0.0, part=2, parts=2)
+    assert chunk_similarity(rows[[2, 0, 1]], rows[[0, 1]]) == Similarity(
+        pytest.approx(0.8), 0.0, part=1, parts=3, in_left=True
+    )
 
 
 WANDERS = (
@@ -132,8 +134,8 @@ def test_an_answer_that_wanders_off_into_another_text_is_seen_by_the_default_eng
     long, other = " ".join([PLAIN, TEXT, OTHER]), " ".join([OTHER, TEXT, PLAIN])
 
     def scored(right: str) -> Comparison:
-        a, b = Reading(long), Reading(right)
-        return compare_text(a, b, SETTINGS, meaning(*embed_texts(embedder, [a.canonical, b.canonical])))
+        a, b = Document(long), Document(right)
+        return compare_text(a, b, SETTINGS, chunk_similarity(*embed_texts(embedder, [a.canonical, b.canonical])))
 
-    assert "drift" in scored(other + WANDERS * 2).flags
-    assert "drift" not in scored(other + " " + CATALOGUE).flags
+    assert "off_topic" in scored(other + WANDERS * 2).flags
+    assert "off_topic" not in scored(other + " " + CATALOGUE).flags

@@ -42,7 +42,7 @@ def told(evidence: Evidence, expected: str, got: str, kind: PairKind = PairKind.
 
 
 def differing(evidence: Evidence, differs: bool, kind: PairKind) -> Evidence:
-    signals = {"likeness": 0.3, "numbers": 0.7 if differs else 0.2}
+    signals = {"word_overlap": 0.3, "numbers": 0.7 if differs else 0.2}
     return evidence.fold_scored(replace(pair(0.9, kind=kind), signals=signals))
 
 
@@ -142,7 +142,7 @@ def test_facts_that_differ_as_often_as_the_baselines_own_pass_however_often_that
 def test_pairs_that_are_no_texts_say_nothing_about_facts() -> None:
     evidence = evidence_of(FACTS).fold_scored(replace(pair(0.9), signals={"label": 1.0, "numbers": 1.0}))
     assert by_gate(evidence)["signal_numbers"].n == 0
-    assert by_gate(evidence.fold_scored(replace(pair(1.0), signals={"likeness": 1.0})))["signal_numbers"].n == 1
+    assert by_gate(evidence.fold_scored(replace(pair(1.0), signals={"word_overlap": 1.0})))["signal_numbers"].n == 1
 
 
 def test_facts_are_shown_and_decide_nothing_unless_they_are_asked_to() -> None:

@@ -67,7 +67,7 @@ def test_a_fact_is_held_against_the_noise_pairs_of_the_same_users() -> None:
         user, at_ms = "loud" if loud else f"user-{rng.integers(100)}", 2000 + 100 * i
         kinds = [(PairKind.CROSS, floor + 0.25)] + [(PairKind.NOISE, floor)] * (rng.random() < 0.3)
         for kind, rate in kinds:
-            signals = {"likeness": 0.3, "numbers": 0.7 if rng.random() < rate else 0.2}
+            signals = {"word_overlap": 0.3, "numbers": 0.7 if rng.random() < rate else 0.2}
             evidence = evidence.fold_scored(replace(pair(0.9, at_ms, kind=kind, sticky=user), signals=signals))
     verdict = next(v for v in evidence.verdicts(400_000) if v.gate == "signal_numbers")
     assert verdict.outcome == "fail"

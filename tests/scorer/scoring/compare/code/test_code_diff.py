@@ -7,17 +7,17 @@ import pytest
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.code.code_diff import compare_code
 from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.similarity.embedding_similarity import Similarity
 from scorer.scoring.compare.tasks.free_text import compare_text
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.embedding_similarity import Meaning
+from scorer.scoring.compare.text.document import Document
 
 BEFORE = "The plan was made in the spring and nobody has touched it."
 AFTER = "More about that is written in the second report of the office."
 
 
 def compared(left: str, right: str) -> Comparison:
-    a, b = (Reading(f"{BEFORE}\n\n{code}\n\n{AFTER}") for code in (left, right))
-    return compare_text(a, b, ScoringSection(), Meaning(0.99, 0.99))
+    a, b = (Document(f"{BEFORE}\n\n{code}\n\n{AFTER}") for code in (left, right))
+    return compare_text(a, b, ScoringSection(), Similarity(0.99, 0.99))
 
 
 def fenced(language: str, code: str) -> str:
@@ -94,7 +94,7 @@ HINTS = [
 
 @pytest.mark.parametrize(("left", "right"), HINTS)
 def test_a_hint_that_is_another_or_does_something_is_a_difference(left: str, right: str) -> None:
-    assert compare_code(fenced("python", left), fenced("python", right)).degree > 0
+    assert compare_code(fenced("python", left), fenced("python", right)).divergence > 0
 
 
 @pytest.mark.parametrize(
@@ -126,5 +126,5 @@ def test_a_hint_that_is_another_or_does_something_is_a_difference(left: str, rig
 )
 def test_the_same_program_in_another_spelling_is_the_same(language: str, left: str, right: str) -> None:
     difference = compare_code(fenced(language, left), fenced(language, right))
-    assert (difference.degree, difference.renamed) == (0.0, True)
+    assert (difference.divergence, difference.cosmetic) == (0.0, True)
     assert compared(fenced(language, left), fenced(language, right)).flags == ()

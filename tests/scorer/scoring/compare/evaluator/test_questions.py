@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.config.comparison import EvaluatorSection, ScoringSection
-from scorer.scoring.compare.evaluator.client import Evaluator
+from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.compare.evaluator.questions import (
     DAY_MS,
     Budget,

@@ -21,7 +21,7 @@ def answer(*choices: str | Choice) -> Extracted:
 
 
 def compared(left: Extracted, right: Extracted) -> Comparison:
-    texts = texts_to_embed("chat", SETTINGS, Expectation(), left, right)
+    texts = texts_to_embed("chat", Expectation(), left, right)
     rows = np.eye(max(len(texts), 1), dtype=np.float32)
     result = compare("chat", SETTINGS, Expectation(), left, right, {t: rows[i : i + 1] for i, t in enumerate(texts)})
     assert isinstance(result, Comparison)
@@ -30,7 +30,7 @@ def compared(left: Extracted, right: Extracted) -> Comparison:
 
 def test_the_same_choices_agree_in_any_order_and_need_no_embedding() -> None:
     assert compared(answer(RED, BLUE), answer(BLUE, RED)).agreement == 1.0
-    assert texts_to_embed("chat", SETTINGS, Expectation(), answer(RED, BLUE), answer(BLUE, RED)) == ()
+    assert texts_to_embed("chat", Expectation(), answer(RED, BLUE), answer(BLUE, RED)) == ()
 
 
 def test_a_second_choice_that_refuses_is_seen() -> None:

@@ -66,7 +66,7 @@ def test_declared_one_space_with_two_widths_is_a_divergence() -> None:
 
 
 def test_a_missing_vector_is_a_divergence_and_nonsense_is_refused() -> None:
-    assert compare_vectors([[1.0]], [], True, AUTO).flags == ("count",)
+    assert compare_vectors([[1.0]], [], True, AUTO).flags == ("vector_count",)
     with pytest.raises(NotComparableError):
         compare_vectors([[float("nan")]], [[1.0]], True, AUTO)
     with pytest.raises(NotComparableError):
@@ -88,7 +88,7 @@ def test_the_top_of_a_ranking_counts_most() -> None:
     base = [(d, 0.0) for d in range(10)]
     top = compare_rankings(base, [base[1], base[0], *base[2:]], 10)
     bottom = compare_rankings(base, [*base[:8], base[9], base[8]], 10)
-    assert top.flags == ("top",)
+    assert top.flags == ("top_document",)
     assert bottom.flags == ()
     assert top.agreement < bottom.agreement < 1.0
 
@@ -96,4 +96,4 @@ def test_the_top_of_a_ranking_counts_most() -> None:
 def test_only_the_first_k_are_compared() -> None:
     base = [(d, 0.0) for d in range(10)]
     assert compare_rankings(base, [*base[:5], *reversed(base[5:])], 5).agreement == 1.0
-    assert compare_rankings(base, [(d + 100, 0.0) for d in range(10)], 5).flags == ("top", "documents")
+    assert compare_rankings(base, [(d + 100, 0.0) for d in range(10)], 5).flags == ("top_document", "documents")

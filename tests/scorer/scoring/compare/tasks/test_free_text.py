@@ -11,12 +11,12 @@ from glidepath.config.comparison import DEFAULT_WEIGHTS, ScoringSection
 from scorer.scoring.compare.agreement import combine
 from scorer.scoring.compare.noise_floor import NoiseFloor
 from scorer.scoring.compare.result import Comparison, Signal
+from scorer.scoring.compare.similarity.embedding_similarity import Similarity, chunk_similarity
 from scorer.scoring.compare.tasks.free_text import compare_text, needs_embedding
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.embedding_similarity import Meaning, meaning
+from scorer.scoring.compare.text.document import Document
 
 SETTINGS = ScoringSection()
-CLOSE = Meaning(0.99, 0.98)  # what an embedding says of texts that differ in a word
+CLOSE = Similarity(0.99, 0.98)  # what an embedding says of texts that differ in a word
 TEXT = (
     "The bridge in Porto was opened in 1886 and is 385 meters long. It was designed by Théophile Seyrig, a "
     "partner of Gustave "
@@ -26,8 +26,8 @@ TEXT = (
 )
 
 
-def compared(left: str, right: str, said: Meaning = CLOSE) -> Comparison:
-    return compare_text(Reading(left), Reading(right), SETTINGS, said)
+def compared(left: str, right: str, said: Similarity = CLOSE) -> Comparison:
+    return compare_text(Document(left), Document(right), SETTINGS, said)
 
 
 @pytest.mark.parametrize(
@@ -64,15 +64,15 @@ def test_a_harmless_rewrite_keeps_the_agreement(rewritten: str) -> None:
         ("negation", TEXT.replace("are not allowed", "are allowed")),
         ("negation", TEXT.replace("should be", "should never be")),
         ("negation", TEXT.replace("was opened", "wasn't opened")),
-        ("swaps", TEXT.replace("before noon", "after noon")),
-        ("swaps", TEXT.replace("more than", "less than")),
+        ("swapped_words", TEXT.replace("before noon", "after noon")),
+        ("swapped_words", TEXT.replace("more than", "less than")),
         ("names", TEXT.replace("Porto", "Lisbon")),
         ("names", TEXT.replace("Gustave Eiffel", "Santiago Calatrava")),
         ("repetition", TEXT + " Cars are not allowed on the upper deck." * 3),
         ("repetition", TEXT + " deck" * 12),
-        ("leaks", TEXT + "<|im_end|>"),
-        ("leaks", "[INST] " + TEXT),
-        ("leaks", TEXT + "\n\nUser: and then?"),
+        ("leaked_tokens", TEXT + "<|im_end|>"),
+        ("leaked_tokens", "[INST] " + TEXT),
+        ("leaked_tokens", TEXT + "\n\nUser: and then?"),
         ("truncation", TEXT[:150]),
         ("truncation", TEXT[: TEXT.index(" About 5")]),
         ("refusal", "I'm sorry, but I can't help with that."),
@@ -102,7 +102,7 @@ def test_free_answers_of_two_good_models_are_not_flagged_for_their_own_names_and
         "On Sunday stroll through Villa Borghese and stop at the Trevi Fountain. Reserve online, since queues "
         "can take 90 minutes."
     )
-    result = compared(left, right, Meaning(0.86, 0.86))
+    result = compared(left, right, Similarity(0.86, 0.86))
     assert result.flags == ()
     assert result.agreement == pytest.approx(0.86, abs=0.03)
     assert result.signals["numbers"] > 0.5
@@ -110,13 +110,13 @@ def test_free_answers_of_two_good_models_are_not_flagged_for_their_own_names_and
 
 
 def test_a_fault_of_the_baseline_is_named_as_such() -> None:
-    result = compared("I'm sorry, but I can't help with that.", TEXT, Meaning(0.1, 0.1))
+    result = compared("I'm sorry, but I can't help with that.", TEXT, Similarity(0.1, 0.1))
     assert "baseline_refusal" in result.flags
     assert "refusal" not in result.flags
 
 
 def test_a_provider_that_says_length_marks_a_cut_answer() -> None:
-    result = compare_text(Reading(TEXT), Reading(TEXT[:200], cut=True), SETTINGS, CLOSE)
+    result = compare_text(Document(TEXT), Document(TEXT[:200], cut=True), SETTINGS, CLOSE)
     assert "truncation" in result.flags
 
 
@@ -181,7 +181,7 @@ def test_an_answer_that_ends_in_the_middle_stays_cut(whole: str, part: str) -> N
 
 
 def test_a_closing_line_that_the_length_limit_took_is_cut() -> None:
-    cut = compare_text(Reading(TEXT + " Have a great day!"), Reading(TEXT, cut=True), SETTINGS, CLOSE)
+    cut = compare_text(Document(TEXT + " Have a great day!"), Document(TEXT, cut=True), SETTINGS, CLOSE)
     assert "truncation" in cut.flags
 
 
@@ -198,7 +198,7 @@ def test_broken_code_is_a_flag() -> None:
 
 
 def test_confidence_is_a_signal_where_both_sides_have_logprobs() -> None:
-    sure, unsure = Reading(TEXT, logprobs=(-0.05, -0.1)), Reading(TEXT, logprobs=(-2.0, -2.2))
+    sure, unsure = Document(TEXT, logprobs=(-0.05, -0.1)), Document(TEXT, logprobs=(-2.0, -2.2))
     result = compare_text(sure, unsure, SETTINGS, CLOSE)
     assert result.signals["confidence"] == 1.0
     assert result.agreement == pytest.approx(0.9)
@@ -206,17 +206,17 @@ def test_confidence_is_a_signal_where_both_sides_have_logprobs() -> None:
 
 def test_the_worst_matched_chunk_lowers_the_agreement() -> None:
     base = np.eye(4, dtype=np.float32)
-    same = meaning(base[:2], base[:2])
-    off = meaning(base[:2], base[[0, 3]])
-    assert same.likeness == pytest.approx(1.0)
+    same = chunk_similarity(base[:2], base[:2])
+    off = chunk_similarity(base[:2], base[[0, 3]])
+    assert same.score == pytest.approx(1.0)
     assert off.worst == 0.0
-    assert off.likeness < off.mean
+    assert off.score < off.mean
 
 
 def test_a_noise_floor_that_trips_a_signal_discounts_it_and_a_quiet_one_sharpens_it() -> None:
     changed = TEXT.replace("1886", "1896")
     loud = sum((NoiseFloor().fold({"numbers": 1.0}, 0.8) for _ in range(40)), NoiseFloor())
-    left, right = Reading(TEXT), Reading(changed)
+    left, right = Document(TEXT), Document(changed)
     plain = compare_text(left, right, SETTINGS, CLOSE)
     discounted = compare_text(left, right, SETTINGS, CLOSE, loud)
     assert "numbers" not in discounted.flags
@@ -231,8 +231,8 @@ def test_a_noise_floor_that_trips_a_signal_discounts_it_and_a_quiet_one_sharpens
         TEXT[: len(TEXT) // 2].replace("1886", "1896")
         + " Whatever follows has been phrased anew and goes on about wholly other matters."
     )
-    unknown = compare_text(Reading(half), Reading(other), SETTINGS, CLOSE)
-    known = compare_text(Reading(half), Reading(other), SETTINGS, CLOSE, quiet)
+    unknown = compare_text(Document(half), Document(other), SETTINGS, CLOSE)
+    known = compare_text(Document(half), Document(other), SETTINGS, CLOSE, quiet)
     assert known.agreement <= unknown.agreement
 
 
@@ -282,7 +282,7 @@ def test_agreement_is_bounded_and_every_signal_too(left: str, right: str) -> Non
 def test_a_text_agrees_with_itself(text: str) -> None:
     assert compared(text, text).agreement == 1.0
     assert compared(text, text).flags == ()
-    assert not needs_embedding(Reading(text), Reading(text))
+    assert not needs_embedding(Document(text), Document(text))
 
 
 @settings(max_examples=100, deadline=None)
@@ -305,10 +305,10 @@ def test_agreement_never_rises_when_a_signal_does(
 @settings(max_examples=60, deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_agreement_never_falls_when_the_meaning_comes_closer(low: float, step: float, worst: float) -> None:
-    left, right = Reading("One way to say it is this."), Reading("Completely other words are used over there now.")
+    left, right = Document("One way to say it is this."), Document("Completely other words are used over there now.")
     high = low + (1 - low) * step
-    a = compare_text(left, right, SETTINGS, Meaning(low, low * worst))
-    b = compare_text(left, right, SETTINGS, Meaning(high, low * worst))
+    a = compare_text(left, right, SETTINGS, Similarity(low, low * worst))
+    b = compare_text(left, right, SETTINGS, Similarity(high, low * worst))
     assert b.agreement >= a.agreement - 1e-12
 
 
@@ -319,11 +319,11 @@ def test_meaning_is_symmetric(a: list[float], b: list[float]) -> None:
         row = np.array([[*values, 1.0]], dtype=np.float32)
         return row / np.linalg.norm(row)
 
-    there, back = meaning(unit(a), unit(b)), meaning(unit(b), unit(a))
+    there, back = chunk_similarity(unit(a), unit(b)), chunk_similarity(unit(b), unit(a))
     assert (there.mean, there.worst) == (back.mean, back.worst)
 
 
 def test_a_weight_of_zero_silences_a_signal_in_the_agreement() -> None:
     silent = ScoringSection(weights={"numbers": 0.0, "wording": 0.0})
-    result = compare_text(Reading(TEXT), Reading(TEXT.replace("1886", "1896")), silent, CLOSE)
+    result = compare_text(Document(TEXT), Document(TEXT.replace("1886", "1896")), silent, CLOSE)
     assert result.agreement > 0.97

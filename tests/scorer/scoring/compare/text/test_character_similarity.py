@@ -9,7 +9,7 @@ from glidepath.config.processes import EmbedderSection
 from scorer.scoring.answers import Choice, Expectation, Extracted, Surface
 from scorer.scoring.compare import Comparison, compare, texts_to_embed
 from scorer.scoring.compare.evaluator.questions import in_doubt
-from scorer.scoring.compare.text.character_similarity import by_characters
+from scorer.scoring.compare.similarity.character_similarity import character_similarity
 from scorer.scoring.embed import Embedder, embed_texts, load_embedder
 
 SETTINGS = ScoringSection()
@@ -76,7 +76,7 @@ def engine() -> Embedder:
 
 def compared(engine: Embedder, left: str, right: str) -> Comparison:
     sides = [Extracted(Surface.OPENAI_CHAT, (Choice(text),)) for text in (left, right)]
-    texts = texts_to_embed("chat", SETTINGS, Expectation(), *sides)
+    texts = texts_to_embed("chat", Expectation(), *sides)
     vectors = dict(zip(texts, embed_texts(engine, texts), strict=True))
     result = compare("chat", SETTINGS, Expectation(), *sides, vectors)
     assert isinstance(result, Comparison)
@@ -88,12 +88,12 @@ def test_an_unread_script_never_gets_a_confident_score(language: str, engine: Em
     said, otherwise, unrelated = TEXTS[language]
     apart = compared(engine, said, unrelated)
     assert apart.agreement < 0.2
-    assert "unread" in apart.flags
+    assert "unknown_script" in apart.flags
     assert "cosine" not in apart.signals
-    assert "does not read this script" in apart.details["unread"]
+    assert "does not know this script" in apart.details["unknown_script"]
     other_words = compared(engine, said, otherwise)
     assert apart.agreement < other_words.agreement < 0.6
-    assert "unread" in other_words.flags
+    assert "unknown_script" in other_words.flags
     assert "meaning" not in other_words.flags  # that is not known
 
 
@@ -116,7 +116,7 @@ def test_a_script_that_is_read_on_one_side_only_counts_against_the_pair(other: i
 def test_words_that_are_one_unknown_piece_to_the_model_are_compared_by_their_characters(engine: Embedder) -> None:
     one, other = ("".join(f"{(i * i * step + 7) % 9973:04x}" for i in range(60)) for step in (31, 57))
     assert compared(engine, one, other).agreement < 0.3
-    assert "unread" in compared(engine, one, other).flags
+    assert "unknown_script" in compared(engine, one, other).flags
 
 
 def test_an_evaluator_is_asked_about_what_the_model_cannot_read(engine: Embedder) -> None:
@@ -127,6 +127,6 @@ def test_an_evaluator_is_asked_about_what_the_model_cannot_read(engine: Embedder
 
 
 def test_shared_characters_are_counted_without_blanks_and_punctuation() -> None:
-    assert by_characters("это, да", "это да").likeness == 1.0
-    assert by_characters("", "да").likeness == 0.0
-    assert by_characters("да", "нет").likeness == by_characters("нет", "да").likeness == 0.0
+    assert character_similarity("это, да", "это да").score == 1.0
+    assert character_similarity("", "да").score == 0.0
+    assert character_similarity("да", "нет").score == character_similarity("нет", "да").score == 0.0

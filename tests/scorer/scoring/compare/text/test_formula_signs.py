@@ -8,15 +8,15 @@ import pytest
 
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.similarity.embedding_similarity import Similarity
 from scorer.scoring.compare.tasks.free_text import compare_text
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.embedding_similarity import Meaning
+from scorer.scoring.compare.text.document import Document
 
 SAID = "The plan was made in the spring. Here {} is what they meant. More about that is in the second report."
 
 
 def compared(left: str, right: str) -> Comparison:
-    return compare_text(Reading(left), Reading(right), ScoringSection(), Meaning(0.99, 0.99))
+    return compare_text(Document(left), Document(right), ScoringSection(), Similarity(0.99, 0.99))
 
 
 TURNED = [
@@ -33,7 +33,7 @@ TURNED = [
 def test_another_sign_is_flagged(one: str, other: str) -> None:
     for left, right in ((one, other), (other, one)):
         result = compared(SAID.format(left), SAID.format(right))
-        assert set(result.flags) & {"swaps", "negation", "numbers"}
+        assert set(result.flags) & {"swapped_words", "negation", "numbers"}
         assert result.agreement < 0.6
 
 

@@ -8,15 +8,15 @@ import pytest
 
 from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.similarity.embedding_similarity import Similarity
 from scorer.scoring.compare.tasks.free_text import compare_text
-from scorer.scoring.compare.text.document import Reading
-from scorer.scoring.compare.text.embedding_similarity import Meaning
+from scorer.scoring.compare.text.document import Document
 
 SAID = "The plan was made in the spring and nobody has touched it.\n\n{}\n\nMore about that is in the second report."
 
 
 def compared(left: str, right: str) -> Comparison:
-    return compare_text(Reading(left), Reading(right), ScoringSection(), Meaning(0.99, 0.99))
+    return compare_text(Document(left), Document(right), ScoringSection(), Similarity(0.99, 0.99))
 
 
 def lines(*items: str) -> str:
@@ -68,7 +68,7 @@ FIXED = [
 def test_what_changed_its_place_where_places_count_is_flagged(one: str, other: str) -> None:
     for left, right in ((one, other), (other, one)):
         result = compared(SAID.format(left), SAID.format(right))
-        assert "swaps" in result.flags
+        assert "swapped_words" in result.flags
         assert result.agreement < 0.6
 
 

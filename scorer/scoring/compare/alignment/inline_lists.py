@@ -1,0 +1,60 @@
+"""Lists within a sentence: names or phrases joined by commas and "and", whose order may or may not matter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from scorer.scoring.compare.text.tokenizer import Token
+from scorer.scoring.compare.vocabulary.word_lists import CONNECTORS
+
+_LONGEST = 60  # words in which a list is looked for
+_RESPECTIVELY = frozenset({"respectively", "beziehungsweise", "respectivement", "respectivamente", "rispettivamente"})
+_KINDS_OF_ORDER = frozenset(
+    {"that", "this", "following", "right", "correct", "chronological", "descending", "ascending", "increasing"}
+    | {"decreasing", "reverse", "of"}
+)
+_AFTER_ORDER = frozenset({"is", "was", "of"})
+_EXTREMES = frozenset({"most", "least", "worst", "top"})
+_RANKED = frozenset({"ranked", "sorted", "descending", "ascending"})
+_SEQUENCE_WORDS = _RESPECTIVELY | {"then", "first", "second", "before", "after"}
+
+
+def same_items_reordered(left: Sequence[Token], right: Sequence[Token]) -> bool:
+    """Return whether both passages are the same list with its items in another order."""
+    if not 3 <= len(left) <= _LONGEST or len(right) > _LONGEST or any(t.code for t in left):
+        return False
+    one, other = _items(left), _items(right)
+    return len(one) >= 2 and one != other and Counter(one) == Counter(other)
+
+
+def order_matters(before: Sequence[Token], listed: Sequence[Token], after: Sequence[Token]) -> bool:
+    """Return whether the sentence gives its list an order: "respectively", "in that order", "from the largest"."""
+    if any(t.key in _SEQUENCE_WORDS for t in listed):
+        return True
+    starts = [i for i, t in enumerate(before) if t.opens]
+    end = next((i for i, t in enumerate(after) if t.opens), len(after))
+    words = ["", *(t.key for t in before[starts[-1] if starts else 0 :]), "", *(t.key for t in after[:end]), "", ""]
+    return any(_names_an_order(words, i) for i in range(1, len(words) - 2))
+
+
+def _names_an_order(words: list[str], i: int) -> bool:
+    word = words[i]
+    if word == "order":
+        in_order = words[i - 1] == "in" and words[i + 1] != "to"
+        return words[i - 1] in _KINDS_OF_ORDER or in_order or words[i + 1] in _AFTER_ORDER
+    if word in ("from", "with"):
+        return any(w.endswith("est") or w in _EXTREMES for w in words[i + 1 : i + 3])
+    return word in _RESPECTIVELY or word in _RANKED
+
+
+def _items(tokens: Sequence[Token]) -> list[tuple[str, ...]]:
+    items: list[list[str]] = [[]]
+    for i, token in enumerate(tokens):
+        if token.key in CONNECTORS:
+            items.append([])
+            continue
+        if i and token.comma:
+            items.append([])
+        items[-1].append(token.key)
+    return [tuple(item) for item in items if item]

@@ -1,0 +1,80 @@
+"""Find special tokens and parts of chat templates in an answer, as the known model families write them.
+
+Text *about* tokens is no leak: tokens in code, ``<s>`` as HTML for struck-out text, template languages, dialogues.
+Cost: 10 µs for 100 words. Every pattern is linear: each repetition is bounded or possessive.
+"""
+
+from __future__ import annotations
+
+import re
+
+from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
+from scorer.scoring.compare.result import excerpt
+from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.typography import MAX_CHARS
+
+_TOKENS = re.compile(
+    r"<\|[^|<>\n]{1,40}\|>"  # Llama 3, Qwen, Phi, Command R, gpt-oss, Granite, Falcon, GLM
+    r"|<｜[^｜\n]{1,40}｜>"  # DeepSeek
+    r"|<(?:start|end)_of_(?:turn|text|utterance|image)>|<unused\d{1,4}>|<(?:unk|pad|bos|eos|sep|cls|sop|eop|eo[hasm])>"
+    r"|\[/?INST\]|<</?SYS>>"
+    r"|\[/?(?:TOOL_CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|SYSTEM_PROMPT|TOOL_CONTENT|THINK|ARGS|CALL_ID|gMASK)\]"  # Mistral
+    r"|\[UNUSED_TOKEN_\d{1,4}\]|\[(?:PAD|UNK|CLS|SEP|MASK|BOS|EOS)\]"
+    r"|</?(?:think|thinking|thought|tool_call|tool_calls|tool_response|function_call|function_calls|assistant|system"
+    r"|user)>|<function=[\w.-]{1,80}>|◁/?think▷"
+    r"|<extra_id_\d{1,3}>|<0x[0-9A-F]{2}>|<(?:im_start|im_end|endoftext|eot_id)>"
+    r"|\b(?:im_start|im_end|endoftext|eot_id|start_header_id|end_header_id|END_OF_TURN_TOKEN)\b"
+    r"|✿(?:FUNCTION|ARGS|RESULT|RETURN)✿|>>(?:QUESTION|ANSWER|INTRODUCTION)<<"
+    r"|\bassistant(?:final|analysis|commentary)(?=[A-Z\s]|$)|\bto=functions\.\w"  # gpt-oss without its special tokens
+    r"|\A\s*+analysis(?:(?=[A-Z])| (?=(?:The user|User|We (?:need|have|are|must|should)|I need|Need to|Let's)\b))"
+    r"|(?<=[a-z.,;:!?)])[ĠĊ](?=\w|\Z)|▁(?=\w)"  # byte-level and SentencePiece spellings of a blank
+    r"|\{\{-?[ ]?(?:\.(?:Prompt|System|Response|Messages|Content|Role)|bos_token|eos_token|message\[|messages?[ |.\[]"
+    r"|add_generation_prompt|raise_exception|system_(?:prompt|message))[^{}\n]{0,60}\}\}"
+    r"|\{%-?[ ]?(?:for message in|if (?:messages|message|add_generation_prompt|not add_generation_prompt))"
+)
+_LINES = re.compile(
+    r"^[ \t]{0,8}#{2,3} ?(?:Response|Instruction|Input|Human|Assistant|User|System|End) ?:"
+    r"|^(?:assistant|user|system)[ \t]{0,8}$",
+    re.MULTILINE,
+)
+_ROLE = re.compile(r"^(?:USER|HUMAN|ASSISTANT|SYSTEM|Human|User|Assistant|System): ", re.MULTILINE)
+_SPEAKER = re.compile(r"^[*_>]{0,3}[A-Z][\w .]{0,24}:[*_]{0,3} ", re.MULTILINE)
+_CODE = re.compile(
+    r"^[ \t]{0,8}```[^\n]*+\n(?:(?![ \t]{0,8}```)[^\n]*+\n)*+[ \t]{0,8}```|`[^`\n]{1,200}`", re.MULTILINE
+)
+_STRIKE = re.compile(r"<(/?)s>")
+_DIALOGUE = 3  # lines with a speaker make a dialogue
+
+
+def leaked_tokens(document: Document) -> Defect:
+    """Return severity 1.0 if the text holds a special token or a part of a chat template."""
+    text = _CODE.sub(" ", document.text[:MAX_CHARS])
+    match = _TOKENS.search(text) or _LINES.search(text) or _sentence_token(text) or _next_turn(text)
+    if match is None:
+        return NO_DEFECT
+    return Defect(1.0, excerpt(text[max(0, match.start() - 15) : match.end() + 15]))
+
+
+def _sentence_token(text: str) -> re.Match[str] | None:
+    """Find ``<s>`` and ``</s>`` as first and last tokens of Llama and Mistral; pairs inside a text are HTML."""
+    marks = list(_STRIKE.finditer(text)) if "s>" in text else []
+    if not marks:
+        return None
+    first, last = marks[0], marks[-1]
+    before, after = text[: first.start()].strip(), text[last.end() :].strip()
+    if first[1] or (not last[1] and not after):
+        return first if first[1] else last  # an end without a beginning, or a beginning at the end
+    return first if not before and (len(marks) == 1 or not after) else None
+
+
+def _next_turn(text: str) -> re.Match[str] | None:
+    """Find a line that begins another turn of the conversation, in a text that is not itself a dialogue."""
+    for match in _ROLE.finditer(text):
+        before = text[max(0, match.start() - 400) : match.start()].rstrip()
+        line = before.rpartition("\n")[2]
+        if line.endswith(":") or _SPEAKER.match(line):
+            return None
+        if before or len(_SPEAKER.findall(text)) < _DIALOGUE:
+            return match
+        return None
+    return None

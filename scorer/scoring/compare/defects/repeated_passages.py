@@ -1,0 +1,82 @@
+"""Find passages that a text repeats word for word, and short loops. Cost: 60 µs for 100 words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scorer.scoring.compare.result import excerpt
+from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.tokenizer import Token
+
+_GRAM = 6  # words of the shortest passage that counts as repeated
+_LONGEST_SENTENCE = 24  # words after which a sentence is split
+_WHOLE = 0.9  # the share of a sentence's words that must be repeated
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """The repetition in one text. ``where``: the beginning of a repeated passage.
+
+    ``count``: words in repeated passages. ``run``: words in the longest loop. ``share``: the share of all words that
+    belong to sentences repeated as a whole. Lists of similar items (products, recipes for two kinds of meat) repeat
+    passages within new sentences; a model that loops repeats whole sentences (ADR 0103).
+    """
+
+    count: int
+    share: float
+    run: int
+    where: str
+
+
+def repeated_passages(document: Document) -> Repetition:
+    """Measure how much of a text is repeated word for word, in passages of at least six words and in short loops."""
+    tokens = [t for t in document.tokens if not t.marker]
+    if len(tokens) < 4:
+        return Repetition(0, 0.0, 0, "")
+    ids: dict[str, int] = {}
+    array = np.array([ids.setdefault(t.key, len(ids)) for t in tokens])
+    repeated = _repeated_words(array)
+    run, at = _longest_loop(array)
+    count = max(int(repeated.sum()), run)
+    first = at if run >= _GRAM or not repeated.any() else int(repeated.argmax())
+    where = " ".join(t.surface for t in tokens[first : first + 8])
+    whole = max(_words_in_repeated_sentences(tokens, repeated), run)
+    return Repetition(count, whole / len(tokens), run, excerpt(where) if count else "")
+
+
+def _words_in_repeated_sentences(tokens: Sequence[Token], repeated: np.ndarray) -> int:
+    """Count the words of sentences, of at least six words, in which nearly every word is marked in ``repeated``."""
+    words = start = 0
+    for end in range(1, len(tokens) + 1):
+        if end == len(tokens) or tokens[end].opens or end - start >= _LONGEST_SENTENCE:
+            marked = int(repeated[start:end].sum())
+            words += marked if end - start >= _GRAM and marked >= _WHOLE * (end - start) else 0
+            start = end
+    return words
+
+
+def _repeated_words(array: np.ndarray) -> np.ndarray:
+    """Mark the words of every six-word passage that occurred before."""
+    seen: set[bytes] = set()
+    marked = np.zeros(len(array), dtype=bool)
+    for i in range(len(array) - _GRAM + 1):
+        gram = array[i : i + _GRAM].tobytes()
+        if gram in seen:
+            marked[i : i + _GRAM] = True
+        seen.add(gram)
+    return marked
+
+
+def _longest_loop(array: np.ndarray) -> tuple[int, int]:
+    """Return the repeated words of the longest loop, and its place. A loop is 1 to 12 words, at least three times."""
+    best, at = 0, 0
+    for period in range(1, min(12, len(array) // 3) + 1):
+        equal = np.concatenate(([0], (array[period:] == array[:-period]).astype(np.int8), [0]))
+        edges = np.flatnonzero(np.diff(equal))
+        lengths = edges[1::2] - edges[::2]
+        if len(lengths) and lengths.max() >= max(2 * period, 3) and lengths.max() > best:
+            best, at = int(lengths.max()), int(edges[::2][lengths.argmax()])
+    return best, at

@@ -1,0 +1,32 @@
+"""Find texts whose form shows that they were cut off."""
+
+from __future__ import annotations
+
+import re
+
+from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
+from scorer.scoring.compare.result import excerpt
+from scorer.scoring.compare.text.canonical_text import plain
+from scorer.scoring.compare.text.document import Document
+
+_ENDS_OPEN = re.compile(
+    r"(?:[,;(\[{/&+=-]|\b(?:and|or|the|a|an|of|to|in|for|with|by|is|are|was|that|which|as|from|because|but|if|your"
+    r"|their|its|can|will))$",
+    re.IGNORECASE,
+)
+_ENDS_CLOSED = re.compile(r"[.!?:…。！？；;)\]}\"'`*_>|~%][\s\"')\]*_`]*$|[^\w\s]$")
+
+
+def unfinished_text(document: Document) -> Defect:
+    """Return how strongly the form shows that the text was cut: an open code fence, an unfinished last sentence."""
+    text = document.text.rstrip()
+    if not text:
+        return NO_DEFECT
+    if sum(line.lstrip().startswith("```") for line in text.split("\n")) % 2:
+        return Defect(1.0, "a code block is not closed")
+    last = plain(text[-2000:]).rstrip().rsplit("\n", 1)[-1].strip()
+    if _ENDS_OPEN.search(last):
+        return Defect(1.0, f"ends with “{excerpt(last[-40:])}”")
+    if not _ENDS_CLOSED.search(text[-60:]) and len(re.split(r"[.:!?] ", last)[-1].split()) >= 6:
+        return Defect(0.8, f"ends with “{excerpt(last[-40:])}”")
+    return NO_DEFECT

@@ -1,0 +1,116 @@
+"""The client of the evaluator: any server with ``/v1/chat/completions``.
+
+If the evaluator is unreachable, slow or replies nonsense, the pair keeps the score of the other signals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from glidepath.config.comparison import EvaluatorSection
+from glidepath.redisio import read_secret
+from scorer.scoring.compare.evaluator.questions import Budget, Doubt, Opinion, Question, parse_opinion, question
+
+_MAX_REPLY_BYTES = 2**20
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Asks the questions within the daily budget. ``failures``: questions without an opinion, by reason."""
+
+    settings: EvaluatorSection
+    budget: Budget = field(default_factory=Budget)
+    failures: dict[str, int] = field(default_factory=dict)
+
+    def consult(self, doubts: Sequence[Doubt], now_ms: int) -> dict[str, Opinion]:
+        """Return opinions by pair id, for as many pairs as the budget allows. Not for use within an event loop."""
+        return asyncio.run(self.opinions(doubts, now_ms))
+
+    async def opinions(self, doubts: Sequence[Doubt], now_ms: int) -> dict[str, Opinion]:
+        """The same as a coroutine. Raises ConfigError for a missing credential; a failing server raises nothing."""
+        allowed = [doubt for doubt in doubts if self._may_ask(now_ms)]
+        if not allowed:
+            return {}
+        limit = asyncio.Semaphore(self.settings.in_flight)
+        headers = self.headers()
+        found: dict[str, Opinion] = {}
+        async with aiohttp.ClientSession() as session:
+
+            async def ask(doubt: Doubt) -> None:
+                async with limit:
+                    reply = await self.ask(session, doubt, headers)
+                if isinstance(reply, Opinion):
+                    found[doubt.pair_id] = reply
+                else:
+                    self._failed(reply)
+
+            async with asyncio.TaskGroup() as group:
+                for doubt in allowed:
+                    group.create_task(ask(doubt))
+        return found
+
+    def _may_ask(self, now_ms: int) -> bool:
+        self.budget, allowed = self.budget.take(now_ms, self.settings.budget)
+        if not allowed:
+            self._failed("budget")
+        return allowed
+
+    def headers(self) -> dict[str, str]:
+        """Return the request headers. The credential is read each time, because its file may be replaced.
+
+        Raises ConfigError if it is missing.
+        """
+        if self.settings.credential is None:
+            return {}
+        return {"authorization": f"Bearer {read_secret(self.settings.credential)}"}
+
+    async def ask(self, session: aiohttp.ClientSession, doubt: Doubt, headers: Mapping[str, str]) -> Opinion | str:
+        """Ask one question. Returns the opinion, or the reason for its absence in one word."""
+        timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
+        asked = question(doubt.pair_id, doubt.prompt, doubt.baseline, doubt.candidate, self.settings)
+        try:
+            async with session.post(
+                self._url(), json=self._body(asked), headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                if response.status != 200:
+                    return f"status_{response.status}"
+                return parse_opinion(_content(await _bounded(response.content)), asked) or "reply"
+        except TimeoutError:
+            return "timeout"
+        except aiohttp.ClientError:
+            return "unreachable"
+
+    def _failed(self, reason: str) -> None:
+        self.failures[reason] = self.failures.get(reason, 0) + 1
+
+    def _url(self) -> str:
+        base = self.settings.url
+        return f"{base if base.endswith('/v1') else f'{base}/v1'}/chat/completions"
+
+    def _body(self, asked: Question) -> dict[str, Any]:
+        return {"model": self.settings.model, "messages": list(asked.messages), "temperature": 0, "max_tokens": 300}
+
+
+async def _bounded(stream: aiohttp.StreamReader) -> bytes:
+    """Return the whole reply, or b"" if it is too long. A single ``read`` would end at the first packet."""
+    raw = bytearray()
+    async for piece in stream.iter_any():
+        raw += piece
+        if len(raw) > _MAX_REPLY_BYTES:
+            return b""
+    return bytes(raw)
+
+
+def _content(raw: bytes) -> str:
+    """Return the text of a chat completion; empty for any other reply."""
+    try:
+        text = json.loads(raw)["choices"][0]["message"]["content"]
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
+        return ""
+    return text if isinstance(text, str) else ""

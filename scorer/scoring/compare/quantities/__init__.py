@@ -1,0 +1,1 @@
+"""Numbers, dates, times, amounts with units, and the signs of formulas."""

@@ -1,0 +1,254 @@
+"""Signals about the content: numbers, negation, swapped words, names, omissions, wording. Cosine does not see these.
+
+Each function takes the alignment of two texts. ``divergence`` is 1 if one aligned passage differs in that respect, else
+the distance of the two sets of words. ``relevance`` is the closeness of the texts. Cost: 5 to 20 µs each for 100 words.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+
+from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, joined
+from scorer.scoring.compare.result import Signal, excerpt, ramp
+from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.tokenizer import Token, is_name
+from scorer.scoring.compare.vocabulary.opposites_and_synonyms import (
+    differs_by_negating_prefix,
+    function_word_change,
+    synonyms,
+)
+from scorer.scoring.compare.vocabulary.word_lists import (
+    AVOIDANCE,
+    CONNECTIVES,
+    HEDGES,
+    NEGATIONS,
+    NOT_NAMES,
+    RESTRICTIONS,
+    STOPWORDS,
+)
+from scorer.scoring.compare.vocabulary.word_relations import both_quantities, excludes, same_word
+
+_ALIGNED = 0.3  # below this word overlap an alignment is random, and its edits are ignored
+_FEW = 4  # words; a longer edit is a rewritten passage
+_ORDER = 0.3  # divergence of a list in another order
+_ADDED = 0.25  # weight of an addition, relative to an omission
+
+
+def numbers(left: Document, right: Document, alignment: Alignment) -> Signal:
+    """Compare numbers, dates, units and orders of magnitude."""
+    return _signal("numbers", alignment, _number_changed, _distance(left.numbers, right.numbers))
+
+
+def negation(left: Document, right: Document, alignment: Alignment) -> Signal:
+    """Find a statement that the other side denies."""
+    counts = [Counter(t.key for t in side.tokens if t.key in NEGATIONS) for side in (left, right)]
+    return _signal("negation", alignment, _negated, _distance(*counts))
+
+
+def swapped_words(left: Document, right: Document, alignment: Alignment) -> Signal:
+    """Find a word replaced by its opposite or another word of its class: more/less, all/some, first/second."""
+    del left, right
+    if alignment.misordered_lists:
+        return Signal("swapped_words", 1.0, alignment.closeness, f"another order: {alignment.misordered_lists[0]}")
+    return _signal("swapped_words", alignment, _swapped, 0.0)
+
+
+def names(left: Document, right: Document, alignment: Alignment) -> Signal:
+    """Find names (capitalised words) and addresses that only one side has."""
+    found = _signal("names", alignment, _name_changed, _distance(Counter(left.names), Counter(right.names)))
+    removed, added = left.addresses - right.addresses, right.addresses - left.addresses
+    if removed and added and found.divergence < 1:
+        return Signal("names", 1.0, alignment.closeness, f"{excerpt(min(removed))} → {excerpt(min(added))}")
+    return found
+
+
+def wording(left: Document, right: Document, alignment: Alignment) -> Signal:
+    """Find another content word in an otherwise equal passage; it may be a synonym."""
+    del left, right
+    found = _signal("wording", alignment, _reworded, 0.0)
+    if alignment.reordered_lists and found.divergence < _ORDER:
+        return Signal("wording", _ORDER, alignment.closeness, f"another order: {alignment.reordered_lists[0]}")
+    return found
+
+
+def omission(left: Document, right: Document, alignment: Alignment) -> Signal:
+    """Find a sentence, a clause or a row that one side leaves out, in otherwise equal texts.
+
+    A missing end is truncation. An addition by the candidate weighs less than an omission.
+    """
+    edits = alignment.edits if alignment.word_overlap >= _ALIGNED and alignment.closeness else ()
+    worst = Signal("omission", 0.0, alignment.closeness)
+    for edit in edits:
+        if bool(edit.left) == bool(edit.right) or joined(edit.left or edit.right) in alignment.moved_passages:
+            continue
+        side, at, end = (left, edit.left_at, edit.left_end) if edit.left else (right, edit.right_at, edit.right_end)
+        degree = _left_out(edit.left or edit.right, side, at, end, added=not edit.left)
+        if degree > worst.divergence:
+            worst = Signal(
+                "omission", degree, alignment.closeness, f"{edit} (word {at + 1})", baseline_at_fault=not edit.left
+            )
+    return worst
+
+
+def _left_out(tokens: Sequence[Token], side: Document, at: int, end: int, added: bool) -> float:
+    content = sum(t.key not in STOPWORDS and not t.marker for t in tokens)
+    restriction = content > 0 and any(t.key in RESTRICTIONS for t in tokens)
+    if end == len(side.tokens):
+        return 0.0
+    if at == 0 and (added or side.canonical[: side.tokens[end].start].rstrip().endswith(":")):
+        return 0.0  # a greeting, a heading, or an introductory line
+    if restriction:
+        return 0.6 if added else 1.0
+    facts = sum(t.number or is_name(t) for t in tokens if not t.marker)  # a row of a table
+    return ramp(content + facts, 1.5, 4.5) * (_ADDED if added else 1.0)
+
+
+def _signal(name: str, alignment: Alignment, changed: Callable[[Edit, Alignment], float], elsewhere: float) -> Signal:
+    edits = alignment.edits if alignment.word_overlap >= _ALIGNED else ()
+    if name != "wording" and alignment.moved_passages:
+        edits = tuple(e for e in edits if joined(e.left or e.right) not in alignment.moved_passages)
+    hits = [(changed(edit, alignment), edit) for edit in edits]
+    worst, where = max(hits, key=lambda hit: hit[0], default=(0.0, None))
+    reason = f"{where} (word {where.left_at + 1})" if where is not None and worst > 0 else ""
+    # The closer the texts, the less the distance of the two sets counts beside the aligned passages.
+    divergence = max(worst, elsewhere * (1 - alignment.closeness))
+    if not reason and divergence > 0:
+        reason = f"{divergence:.0%} of them differ"
+    return Signal(name, divergence, alignment.closeness, reason)
+
+
+def _distance(a: Counter[str], b: Counter[str]) -> float:
+    """Return 1 − Dice of two multisets; 0 for two empty ones."""
+    total = a.total() + b.total()
+    return 1 - 2 * (a & b).total() / total if total else 0.0
+
+
+def _at_edge(edit: Edit, alignment: Alignment) -> bool:
+    ends = edit.left_end == len(alignment.left) and edit.right_end == len(alignment.right)
+    return ends or (edit.left_at == 0 and edit.right_at == 0)
+
+
+def _number_changed(edit: Edit, alignment: Alignment) -> float:
+    left = Counter(t.key for t in edit.left if t.number)
+    right = Counter(t.key for t in edit.right if t.number)
+    if left and right and left != right:
+        return 1.0
+    if any(both_quantities(a.key, b.key) for a, b in _exchanged(edit)):
+        return 1.0
+    if left != right:  # numbers were only added or only removed
+        return 0.25 if _at_edge(edit, alignment) else 0.45
+    return 0.0
+
+
+def _negated(edit: Edit, alignment: Alignment) -> float:
+    if _cues(edit.left) != _cues(edit.right):
+        return 0.4 if _at_edge(edit, alignment) and not (edit.left and edit.right) and _sentence_long(edit) else 1.0
+    return 1.0 if any(differs_by_negating_prefix(a.key, b.key) for a, b in _exchanged(edit)) else 0.0
+
+
+def _long(edit: Edit) -> bool:
+    return max(len(edit.left), len(edit.right)) > _FEW
+
+
+def _sentence_long(edit: Edit) -> bool:
+    return max(len(edit.left), len(edit.right)) > 3 * _FEW
+
+
+def _cues(tokens: Iterable[Token]) -> int:
+    return sum(t.key in NEGATIONS or t.key in AVOIDANCE for t in tokens) % 2
+
+
+def _swapped(edit: Edit, alignment: Alignment) -> float:
+    if any(excludes(a.key, b.key) and not both_quantities(a.key, b.key) for a, b in _exchanged(edit)):
+        return 1.0
+    return _function_word_changed(edit, alignment) if alignment.closeness >= 1 else 0.0
+
+
+def _function_word_changed(edit: Edit, alignment: Alignment) -> float:
+    """Return how far one inserted or exchanged function word changes a direction, a party or a frequency."""
+    before = alignment.left[edit.left_at - 1].key if edit.left_at else ""
+    texts = [" ".join(t.key for t in side) for side in (edit.left, edit.right)]
+    if sorted(texts) == ["", "other"]:
+        return 1.0 if before == "every" else 0.0
+    return function_word_change(*texts) if before != "different" else 0.0
+
+
+def _exchanged(edit: Edit) -> Iterable[tuple[Token, Token]]:
+    """Return which word may replace which: by place if both sides are equally long, else all pairs of a short edit."""
+    if len(edit.left) == len(edit.right):
+        return zip(edit.left, edit.right, strict=True)
+    if max(len(edit.left), len(edit.right)) <= _FEW:
+        return product(edit.left, edit.right)
+    return ()
+
+
+def _name_changed(edit: Edit, alignment: Alignment) -> float:
+    left = {t.key for t in edit.left if _is_named(t, alignment.left, alignment.names)}
+    right = {t.key for t in edit.right if _is_named(t, alignment.right, alignment.names)}
+    others_left, others_right = {t.key for t in edit.left}, {t.key for t in edit.right}
+    removed, added = left - others_right, right - others_left
+    if not removed and not added:
+        return 0.7 if _subject_changed(edit) else 0.0
+    if any(same_word(a, b) or synonyms(a, b) for a, b in product(removed, added)):
+        return 0.0
+    if removed and added:
+        return 1.0
+    if edit.left and edit.right and not _long(edit):
+        return 0.8
+    return 0.1 if _at_edge(edit, alignment) else 0.3
+
+
+def _subject_changed(edit: Edit) -> bool:
+    """Return whether the first word of a sentence was exchanged, which may be a name."""
+    if len(edit.left) != 1 or len(edit.right) != 1:
+        return False
+    both = edit.left[0], edit.right[0]
+    if not all(t.capital and t.opens and t.key not in STOPWORDS | CONNECTIVES and len(t.key) > 2 for t in both):
+        return False
+    return not any(t.key.endswith(("ly", "ing", "ed")) for t in both) and not same_word(both[0].key, both[1].key)
+
+
+def _is_named(token: Token, whole: tuple[Token, ...], known: frozenset[str]) -> bool:
+    if is_name(token):
+        return True
+    # The first word of a sentence is a name if it is one elsewhere, or if the next word is one (Albert Einstein).
+    if not token.capital or token.noun or token.key in STOPWORDS or token.key in NOT_NAMES:
+        return False
+    if token.key in known:
+        return True
+    after = bisect_right(whole, token.start, key=lambda t: t.start)
+    return after < len(whole) and is_name(whole[after])
+
+
+def _reworded(edit: Edit, alignment: Alignment) -> float:
+    left = [t for t in edit.left if t.key not in STOPWORDS and not t.marker]
+    right = [t for t in edit.right if t.key not in STOPWORDS and not t.marker]
+    if not _long(edit) and _hedged(edit.left) != _hedged(edit.right):
+        return 0.6
+    if _connects(edit.left) and _connects(edit.right):
+        return 0.1
+    if not left and not right:
+        return 0.3 if edit.left and edit.right else 0.1
+    if left and right:
+        pairs = zip(left, right, strict=False)
+        return 0.1 if len(left) == len(right) and all(_alike(a, b) for a, b in pairs) else 1.0
+    if joined(edit.left or edit.right) in alignment.moved_passages:
+        return _ORDER
+    if _at_edge(edit, alignment):
+        return 0.2
+    return 0.45 if not _long(edit) else 0.7
+
+
+def _alike(a: Token, b: Token) -> bool:
+    return a.key == b.key or same_word(a.key, b.key) or (synonyms(a.key, b.key) and not excludes(a.key, b.key))
+
+
+def _hedged(tokens: Sequence[Token]) -> bool:
+    return any(t.key in HEDGES for t in tokens)
+
+
+def _connects(tokens: Sequence[Token]) -> bool:
+    return bool(tokens) and tokens[0].opens and all(t.key in CONNECTIVES for t in tokens)

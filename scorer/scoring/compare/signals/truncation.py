@@ -1,0 +1,115 @@
+"""Truncation: one side was cut off, or omits the last sentences of the other side."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scorer.scoring.compare.alignment.word_alignment import Alignment
+from scorer.scoring.compare.defects.defect import Defect
+from scorer.scoring.compare.defects.unfinished_text import unfinished_text
+from scorer.scoring.compare.result import Signal, ramp
+from scorer.scoring.compare.signals.form_signals import contained_share, one_sided
+from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.tokenizer import Token
+
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
+_CLOSING_MARKS = " \n\t\"'”’»」』)*_`"
+_ROW = re.compile(r"[ \t]*(?:[-*+•|]|\d{1,3}[.)])[ \t|]*\S")  # of a list or a table
+_SHORT = 0.25  # the share of a text's words up to which two closing sentences count as a closing remark
+
+
+def truncation(left: Document, right: Document, alignment: Alignment) -> Signal:
+    """Return the signal that one side was cut off.
+
+    The provider reports it, the form of the text shows it, or the text is the beginning of the other side's text.
+    """
+    cut = one_sided("truncation", _cut_off(left), _cut_off(right))
+    tail = _missing_tail(left, right, alignment)
+    if tail is None:
+        # The texts end alike, except perhaps for a full stop. A cut that the provider reports still counts.
+        equal = 0.0 if left.cut != right.cut else contained_share(alignment) * alignment.closeness
+        return replace(cut, relevance=1 - equal)
+    degree, words, baseline = tail
+    if degree * contained_share(alignment) > cut.effect:
+        relevance = contained_share(alignment)
+        reason = f"the last {words} words are missing" if words > 0 else "the last word is cut"
+        return Signal("truncation", degree, relevance, reason, baseline_at_fault=baseline)
+    return cut
+
+
+def missing_last_sentence(left: Document, right: Document, alignment: Alignment) -> Signal | None:
+    """Return an omission if the candidate is a complete text without the baseline's last sentence, else None.
+
+    The divergence grows with the share of that sentence in the text.
+    """
+    last = alignment.edits[-1] if alignment.edits else None
+    if last is None or last.right or not last.left or last.left_end != len(alignment.left):
+        return None
+    share = len(last.left) / len(alignment.left)
+    if not _is_closing_remark(last.left, right, left, share):
+        return None
+    return Signal("omission", ramp(share, 0.05, 0.35), contained_share(alignment), f"{last} (at the end)")
+
+
+def _cut_off(document: Document) -> Defect:
+    if document.cut:
+        return Defect(1.0, "finish_reason: length")
+    return unfinished_text(document)
+
+
+def _missing_tail(left: Document, right: Document, alignment: Alignment) -> tuple[float, int, bool] | None:
+    """Return (degree, missing words, whether the baseline lacks them) if one text ends where the other goes on."""
+    if not alignment.edits:
+        return None
+    last = alignment.edits[-1]
+    at_end = last.left_end == len(alignment.left) and last.right_end == len(alignment.right)
+    more, less = sorted((last.left, last.right), key=len, reverse=True)
+    shorter = left if less is last.left else right
+    half_word = len(less) == 1 and any(_begins(less[0], t, more) for t in more[:2]) and _breaks_off(shorter, less[0])
+    if not at_end or (less and not half_word):
+        return None
+    longer = max(len(alignment.left), len(alignment.right))
+    share = (len(more) - len(less)) / max(longer, 1)
+    if len(more) - len(less) < 3 and not half_word:
+        return None
+    baseline = len(last.left) < len(last.right)
+    if half_word or not (more[0].opens or shorter.text.rstrip().endswith(_SENTENCE_ENDS)):
+        return 1.0, len(more) - len(less), baseline
+    # The text ends between two sentences. If the candidate has one sentence more, it was added: the baseline is whole.
+    added = baseline or _is_closing_remark(more, shorter, right if shorter is left else left, share)
+    return 0.0 if added else 0.6 + 0.4 * ramp(share, 0.02, 0.1), len(more) - len(less), baseline
+
+
+def _is_closing_remark(missing: Sequence[Token], shorter: Document, longer: Document, share: float) -> bool:
+    """Return whether the missing tokens are one sentence, or two short ones, after a complete text: an offer, a wish.
+
+    A list or a table without its last row is not complete.
+    """
+    sentences = sum(t.opens for t in missing)
+    if not missing[0].opens or sentences > 2 or (sentences > 1 and share > _SHORT):
+        return False
+    if shorter.cut or unfinished_text(shorter).severity or not _ends_with_sentence(shorter.text):
+        return False
+    return _ROW.match(longer.text.rstrip().rsplit("\n", 1)[-1]) is None
+
+
+def _ends_with_sentence(text: str) -> bool:
+    """Return whether the text ends with a sentence; quotation marks, brackets and emoji may follow."""
+    end = text[-40:]
+    while end and (end[-1] in _CLOSING_MARKS or unicodedata.category(end[-1]) in ("So", "Sk", "Cf", "Mn")):
+        end = end[:-1]
+    return end.endswith(_SENTENCE_ENDS)
+
+
+def _begins(part: Token, whole: Token, missing: Sequence[Token]) -> bool:
+    """Return whether ``part`` is the beginning of ``whole``; a single letter counts only if more words are missing."""
+    return (len(part.key) > 1 or len(missing) > 1) and whole.key.startswith(part.key) and whole.key != part.key
+
+
+def _breaks_off(document: Document, last: Token) -> bool:
+    """Return whether the text ends in this word without punctuation, and the word is not a unit after a number."""
+    before = document.canonical[max(0, last.start - 3) : last.start].rstrip(" °")
+    return document.canonical.endswith(last.surface) and not before[-1:].isdigit()

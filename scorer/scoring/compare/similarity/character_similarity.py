@@ -1,0 +1,68 @@
+"""Compare texts in a script that the embedding model does not know, by their shared characters (ADR 0124).
+
+Such a text has no vectors (embed/text_vectors.py). Its cosine with any other text of the script would be high, whatever
+they say, so no cosine is used. Leaving the pair unscored would keep only the equal pairs, which speak for the
+candidate. Shared characters are a strict measure: a paraphrase scores low, and a flag gives the reason.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from dataclasses import replace
+from functools import lru_cache
+
+from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.similarity.embedding_similarity import Similarity
+from scorer.scoring.compare.text.typography import MAX_CHARS
+from scorer.scoring.embed.vocabulary_coverage import script_of
+
+FLAG = "unknown_script"
+_REASON = "the embedding model does not know this script; the shared characters are compared"
+_GRAM = 4  # characters: unrelated English answers share 10 % of their 4-grams, two answers to one question 46 %
+_SYLLABLES = frozenset({"CJK", "KANA", "HANGUL", "ETHIOPIC", "YI", "CHEROKEE", "VAI", "CANADIAN"})
+_SYLLABLE_GRAM = 2  # for scripts in which a character is a syllable or a word
+
+
+def character_similarity(left: str, right: str) -> Similarity:
+    """Return the share of character sequences that both texts hold (Dice), without blanks and punctuation."""
+    if left == right:
+        return Similarity(1.0, 1.0)
+    a, b = _letters(left), _letters(right)
+    size = _SYLLABLE_GRAM if _syllabic(a + b) else _GRAM
+    size = max(1, min(size, len(a), len(b)))
+    x, y = (Counter(text[i : i + size] for i in range(len(text) - size + 1)) for text in (a, b))
+    shared = 2 * (x & y).total() / max(x.total() + y.total(), 1)
+    return Similarity(shared, shared)
+
+
+def mark_unknown_script(comparison: Comparison, similarity: Similarity, flag_below: float) -> Comparison:
+    """Name the shared characters as the source of the similarity; a flag "meaning" becomes "unknown_script"."""
+    measures = {name: value for name, value in comparison.signals.items() if not name.startswith("cosine")}
+    flags = tuple(flag for flag in comparison.flags if flag != "meaning")
+    doubtful = similarity.score < flag_below and "meaning" in comparison.flags
+    return replace(
+        comparison,
+        flags=(FLAG, *flags) if doubtful else flags,
+        signals={**measures, "shared_characters": round(similarity.mean, 4), FLAG: 1.0},
+        details={
+            **comparison.details,
+            FLAG: "the embedding model does not know this script; the shared characters are compared",
+        },
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(_is_compared, text[:MAX_CHARS].casefold()))
+
+
+def _syllabic(text: str) -> bool:
+    found = Counter(text)
+    total = sum(n for char, n in found.items() if char.isalpha())
+    return 2 * sum(n for char, n in found.items() if char.isalpha() and script_of(char) in _SYLLABLES) > total
+
+
+@lru_cache(maxsize=20_000)
+def _is_compared(char: str) -> bool:
+    """Return whether the character is a letter, a combining mark (a vowel in many scripts) or a digit."""
+    return unicodedata.category(char)[0] in "LMN"

@@ -1,0 +1,182 @@
+"""Choose the comparison that a task needs, and the texts that have to be embedded for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from glidepath.config.comparison import ScoringSection, Task
+from scorer.scoring.answers.answer import Expectation, Extracted, FinishReason, Surface
+from scorer.scoring.compare.noise_floor import UNKNOWN, NoiseFloor
+from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.similarity.character_similarity import character_similarity, mark_unknown_script
+from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, chunk_similarity
+from scorer.scoring.compare.tasks.classification import compare_labels
+from scorer.scoring.compare.tasks.embedding_vectors import NotComparableError, compare_vectors
+from scorer.scoring.compare.tasks.extraction import MISSING, compare_json, parse_json
+from scorer.scoring.compare.tasks.free_text import compare_text, needs_embedding
+from scorer.scoring.compare.tasks.multiple_choices import MISSING_CHOICE, combine_choices, pair_choices
+from scorer.scoring.compare.tasks.ranking import compare_rankings
+from scorer.scoring.compare.tasks.tool_calls import compare_tools
+from scorer.scoring.compare.text.document import Document
+from scorer.scoring.embed.engine_protocol import Vectors
+
+_RANKINGS = (Surface.COHERE_RERANK, Surface.TEI_RERANK)
+
+
+@dataclass(frozen=True, slots=True)
+class Unscorable:
+    """Two answers that cannot be compared, such as vectors of two models, or a text in place of a ranking."""
+
+    reason: str
+    detail: str = ""
+
+
+def resolve_task(task: Task, expectation: Expectation, left: Extracted, right: Extracted) -> Task:
+    """Resolve ``auto``: by the content of the answers first, then by what the request asked for."""
+    if task != "auto":
+        return task
+    if left.vectors or right.vectors:
+        return "embeddings"
+    if left.ranking or right.ranking:
+        return "rerank"
+    if left.label or right.label:
+        return "classification"
+    if left.tool_calls or right.tool_calls:
+        return "tools"
+    if expectation.json_mode or (_json(left) is not MISSING and isinstance(_json(left), dict | list)):
+        return "extraction"
+    return "chat"
+
+
+def texts_to_embed(task: Task, expectation: Expectation, left: Extracted, right: Extracted) -> tuple[str, ...]:
+    """Return the texts whose vectors ``compare`` needs: two for each choice, or none."""
+    kind = resolve_task(task, expectation, left, right)
+    if _has_several_choices(kind, left, right):
+        pairs = [pair for pair in pair_choices(left, right) if pair is not None]
+    else:
+        pairs = [(left, right)]
+    return tuple(text for a, b in pairs for text in _texts(kind, a, b))
+
+
+def _texts(kind: Task, left: Extracted, right: Extracted) -> tuple[str, ...]:
+    if not _compares_texts(kind, left, right):
+        return ()
+    a, b = _document(left), _document(right)
+    return (a.canonical, b.canonical) if needs_embedding(a, b) else ()
+
+
+def _has_several_choices(kind: Task, left: Extracted, right: Extracted) -> bool:
+    return kind not in ("embeddings", "rerank") and max(len(left.choices), len(right.choices)) > 1
+
+
+def compare(
+    task: Task,
+    settings: ScoringSection,
+    expectation: Expectation,
+    left: Extracted,
+    right: Extracted,
+    vectors: Mapping[str, Vectors],
+    floor: NoiseFloor = UNKNOWN,
+) -> Comparison | Unscorable:
+    """Compare the baseline's answer (``left``) with the candidate's (``right``), with all their choices.
+
+    ``vectors``: text → its vectors, for the texts that ``texts_to_embed`` names. Raises KeyError if one is missing.
+    """
+    kind = resolve_task(task, expectation, left, right)
+    if kind == "embeddings":
+        return _compare_vectors(settings, left, right)
+    if kind == "rerank":
+        if not all(side.ranking or side.surface in _RANKINGS for side in (left, right)):
+            return Unscorable("no_ranking", "an answer holds no ranking")
+        return compare_rankings(left.ranking, right.ranking, settings.rerank.k)
+    if _has_several_choices(kind, left, right):
+        results = [
+            _compare_choice(kind, settings, expectation, *pair, vectors, floor) if pair is not None else MISSING_CHOICE
+            for pair in pair_choices(left, right)
+        ]
+        return combine_choices(results)
+    return _compare_choice(kind, settings, expectation, left, right, vectors, floor)
+
+
+def _compare_choice(
+    kind: Task,
+    settings: ScoringSection,
+    expectation: Expectation,
+    left: Extracted,
+    right: Extracted,
+    vectors: Mapping[str, Vectors],
+    floor: NoiseFloor,
+) -> Comparison:
+    """Compare one choice of each side."""
+    compares_texts = _compares_texts(kind, left, right)
+    if kind == "classification":
+        return compare_labels(left.label or left.text, right.label or right.text, settings.classification)
+    if kind == "extraction" and not compares_texts:
+        return compare_json(_json(left), _json(right), expectation.schema, settings)
+    text = None
+    if compares_texts:
+        text = _compare_texts(_document(left), _document(right), settings, vectors, floor)
+    if left.tool_calls or right.tool_calls:
+        calls = compare_tools(left.tool_calls, right.tool_calls, settings.extraction)
+        return _merge(calls, text) if text is not None else calls
+    return text if text is not None else Comparison(1.0)
+
+
+def _compares_texts(kind: Task, left: Extracted, right: Extracted) -> bool:
+    """Return whether the texts themselves are compared.
+
+    Texts beside tool calls are not compared: a model is free to say something with its calls or nothing.
+    """
+    if kind in ("embeddings", "rerank", "classification"):
+        return False
+    if kind == "extraction":
+        return _json(left) is MISSING and _json(right) is MISSING
+    return not (left.tool_calls and right.tool_calls) and not (
+        kind == "tools" and (left.tool_calls or right.tool_calls)
+    )
+
+
+def _merge(calls: Comparison, text: Comparison) -> Comparison:
+    return replace(
+        calls,
+        agreement=calls.agreement * text.agreement,
+        flags=(*calls.flags, *text.flags),
+        signals={**text.signals, **calls.signals},
+        details={**text.details, **calls.details},
+    )
+
+
+def _compare_vectors(settings: ScoringSection, left: Extracted, right: Extracted) -> Comparison | Unscorable:
+    if not left.vectors or not right.vectors:
+        return Unscorable("no_vectors", "an answer holds no vectors")
+    same_model = bool(left.model) and left.model == right.model
+    try:
+        return compare_vectors(left.vectors, right.vectors, same_model, settings.embeddings)
+    except NotComparableError as error:
+        return Unscorable("no_common_space", str(error))
+
+
+def _json(answer: Extracted) -> object:
+    if answer.structured_error:
+        return MISSING
+    return answer.structured if answer.structured is not None else parse_json(answer.text)
+
+
+def _document(answer: Extracted) -> Document:
+    refused = bool(answer.refusal) or answer.finish_reason is FinishReason.CONTENT_FILTER
+    cut = answer.finish_reason is FinishReason.LENGTH
+    return Document(answer.text or answer.refusal, cut=cut, refused=refused, logprobs=answer.logprobs)
+
+
+def _compare_texts(
+    a: Document, b: Document, settings: ScoringSection, vectors: Mapping[str, Vectors], floor: NoiseFloor
+) -> Comparison:
+    if not needs_embedding(a, b):
+        same = SAME_TEXT if a.text == b.text or a.canonical == b.canonical else None
+        return compare_text(a, b, settings, same, floor)
+    left, right = vectors[a.canonical], vectors[b.canonical]
+    if len(left) and len(right):
+        return compare_text(a, b, settings, chunk_similarity(left, right), floor)
+    similarity = character_similarity(a.canonical, b.canonical)
+    return mark_unknown_script(compare_text(a, b, settings, similarity, floor), similarity, settings.flag_meaning)

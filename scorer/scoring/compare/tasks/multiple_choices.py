@@ -1,0 +1,46 @@
+"""Answers with several choices (``n``, ``best_of``): pair them and combine the results (ADR 0125)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scorer.scoring.answers.answer import Extracted
+from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.structured.assignment import pair_equal
+
+MISSING_CHOICE = Comparison(0.0, ("choices",), {}, {"choices": "only one side has this choice"})
+
+
+def pair_choices(left: Extracted, right: Extracted) -> list[tuple[Extracted, Extracted] | None]:
+    """Pair equal choices first, then the others in their order; None stands for a choice of one side only."""
+    both = pair_equal(
+        [_content(left, i) for i in range(len(left.choices))], [_content(right, j) for j in range(len(right.choices))]
+    )
+    pairs = sorted([*both.pairs, *zip(both.left, both.right, strict=False)])
+    found: list[tuple[Extracted, Extracted] | None] = [
+        (replace(left, choices=(left.choices[i],)), replace(right, choices=(right.choices[j],))) for i, j in pairs
+    ]
+    return found + [None] * abs(len(left.choices) - len(right.choices))
+
+
+def combine_choices(results: Sequence[Comparison]) -> Comparison:
+    """Combine the results of all choices.
+
+    The agreement is the mean over the choices. Signals and details come from the worst choice, flags from all.
+    """
+    place = min(range(len(results)), key=lambda i: results[i].agreement)
+    worst = results[place]
+    return replace(
+        worst,
+        agreement=sum(one.agreement for one in results) / len(results),
+        flags=tuple(dict.fromkeys(flag for one in results for flag in one.flags)),
+        signals={**worst.signals, "choices": sum(one is MISSING_CHOICE for one in results) / len(results)},
+        details={name: f"choice {place + 1} of {len(results)}: {reason}" for name, reason in worst.details.items()},
+        labels=results[0].labels,
+    )
+
+
+def _content(answer: Extracted, place: int) -> str:
+    choice = answer.choices[place]
+    return repr((choice.text, choice.tool_calls, choice.refusal, choice.finish_reason))

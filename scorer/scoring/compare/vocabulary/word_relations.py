@@ -1,0 +1,133 @@
+"""Relations between two words: whether one excludes the other, misspells it, or is another spelling of it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from rapidfuzz.distance import Levenshtein
+
+from scorer.scoring.compare.vocabulary.opposites_and_synonyms import differs_by_negating_prefix, opposite
+
+# Two members of one class exclude each other: exchanging one for the other changes the statement.
+_CLASSES = {
+    "scale": "hundred thousand million billion trillion hundreds thousands millions billions trillions",
+    "month": "january february march april may june july august september october november december",
+    "weekday": "monday tuesday wednesday thursday friday saturday sunday",
+    "ordinal": "first second third fourth fifth sixth seventh eighth ninth tenth last",
+    "unit": "kilometer meter centimeter millimeter mile foot inch yard kilogram gram milligram lb ounce ton tonne "
+    "second_unit minute hour day week month year decade century liter milliliter gallon celsius fahrenheit kelvin "
+    "degree percent byte kilobyte megabyte gigabyte terabyte bit watt kilowatt megawatt volt ampere millisecond "
+    "microsecond nanosecond teaspoon tablespoon cup mph kph microgram",
+    "currency": "dollar euro pound yen rupee cents franc yuan",
+    "season": "spring summer autumn winter",
+    "direction": "north south east west northern southern eastern western",
+    "quantifier": "all most many some few none several every",
+    "comparison": "< > <= >= = != ≈",
+    "operator": "+ - × / ^ ±",
+    "logic": "∧ ∨ ∈ ∉ ∪ ∩ ⊂ ⊃ ⊆ ⊇",
+    "quantifier sign": "∀ ∃",
+    "trend": "↑ ↓",
+    "mark": "✓ ✗",
+    "thumb": "👍 👎",
+    "frequency": "always usually often sometimes rarely never occasionally",
+    "color": "red blue green yellow orange purple black white brown pink gray violet",
+    "modal": "must should may might",
+    "half": "am pm",
+    "period": "daily weekly monthly yearly annually hourly quarterly",
+    "continent": "europe asia africa america australia antarctica",
+    "multiple": "double triple quadruple half quarter",
+}
+_QUANTITIES = frozenset({"scale", "month", "weekday", "unit", "currency", "half", "times", "period", "multiple"})
+
+CLASS_OF: dict[str, frozenset[str]] = {
+    word: frozenset(name for name, members in _CLASSES.items() if word in members.split())
+    for members in _CLASSES.values()
+    for word in members.split()
+}
+
+
+@lru_cache(maxsize=50_000)
+def excludes(left: str, right: str) -> bool:
+    """Return whether exchanging ``left`` for ``right`` changes the statement."""
+    if left == right:
+        return False
+    if CLASS_OF.get(left, frozenset()) & CLASS_OF.get(right, frozenset()) or opposite(left, right):
+        return True
+    letters = len(left) == len(right) == 1 and (left + right).isascii() and (left + right).isalpha()  # (A), (B)
+    return letters or differs_by_negating_prefix(left, right) or both_quantities(left, right)
+
+
+def both_quantities(left: str, right: str) -> bool:
+    """Return whether two different words both belong to dates, units, currencies or orders of magnitude."""
+    both = CLASS_OF.get(left, frozenset()) & _QUANTITIES, CLASS_OF.get(right, frozenset()) & _QUANTITIES
+    return left != right and all(both)
+
+
+@lru_cache(maxsize=50_000)
+def misspelled(left: str, right: str) -> bool:
+    """Return whether one word is the other with wrong or transposed letters; another ending is not a misspelling."""
+    if min(len(left), len(right)) < 4 or same_word(left, right) or excludes(left, right):
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    if start >= min(len(left), len(right)) - 3 and len(left) != len(right):
+        return False
+    return sorted(left) == sorted(right) or Levenshtein.normalized_similarity(left, right) >= 0.6
+
+
+@lru_cache(maxsize=50_000)
+def same_word(left: str, right: str) -> bool:
+    """Return whether two words are one: colour/color, organise/organize, with or without hyphen, singular/plural."""
+    if left == right or _spelling(left) == _spelling(right):
+        return True
+    short, long = sorted((left, right), key=len)
+    return len(short) > 3 and long in (short + "s", short + "es")
+
+
+def _spelling(word: str) -> str:
+    word = word.replace("-", "").replace("'", "").replace(".", "").translate(_UMLAUTS)
+    if len(word) > 4:
+        for british, american in _BRITISH:
+            word = word.replace(british, american)
+    return word
+
+
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+_BRITISH = (
+    ("isation", "ization"),
+    ("ise", "ize"),
+    ("ising", "izing"),
+    ("ised", "ized"),
+    ("yse", "yze"),
+    ("our", "or"),
+    ("tre", "ter"),
+    ("ogue", "og"),
+    ("lled", "led"),
+    ("lling", "ling"),
+)
+
+
+_VARIANTS = tuple(
+    (re.compile(pattern), plain)
+    for pattern, plain in (
+        ("ae|oe", "e"), ("our", "or"), ("ys(?=e|i)", "yz"), ("is(?=e|i|a)", "iz"), ("re(?=s?$)", "er"), ("ll", "l"),
+        ("gue(?=s?$)", "g"), ("c(?=es?$|ed$|ing$)", "s"), ("sc(?=e)", "sk"), ("dgem", "dgm"), ("mme(?=s?$)", "m"),
+        ("y", "i"), ("ough", "ow"), ("que(?=s?$)", "ck"), ("ph", "f"), ("lery", "lry"), ("leri", "lri"), ("ey", "ay"),
+        ("ium", "um"),
+    )
+)  # fmt: skip
+
+
+def spelling_variants(one: str, other: str) -> bool:
+    """Return whether two words are spellings of one (licence/license, tyre/tire), or differ in their ending."""
+    shorter = min(len(one), len(other))
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), shorter)
+    if start >= 0.6 * shorter and sorted(one) != sorted(other):
+        return True
+    return _simplified(one) == _simplified(other)
+
+
+def _simplified(word: str) -> str:
+    for pattern, plain in _VARIANTS:
+        word = pattern.sub(plain, word)
+    return word
