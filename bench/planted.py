@@ -1,9 +1,9 @@
-"""More rewrites and changes: each plants a sentence (or a line of code) in an answer, and says it again otherwise.
+"""More rewrites and changes for the regression benchmark: each plants a sentence or a line of code in an answer.
 
-The answers shipped here hold few units, dates and operators. Both texts hold the planted passage at the same place, so
-a case differs in it alone. Seeded; written without looking at the scorer's tables, but for ``held_out.txt``: pairs of
-opposites drawn at random, by families of words, from the list that ``scorer/scoring/compare/vocabulary/opposites.txt`` was
-made of, and left out of it.
+The answers of this benchmark hold few units, dates and operators. So both texts get the planted passage at the same
+place, in two versions that say the same or not. The cases are seeded. They were written without looking at the scorer's
+word lists. ``held_out.txt`` is an exception: its pairs of opposites were drawn at random, by families of words, from
+the source of ``scorer/scoring/compare/vocabulary/opposites.txt`` and are missing from that list.
 """
 
 from __future__ import annotations

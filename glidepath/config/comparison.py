@@ -156,7 +156,7 @@ class ScoringSection(Section):
 
     weights: dict[str, Unit] = Field(default_factory=dict)  # signal → weight, over the task's defaults
     flag_effect: Unit = 0.5  # a signal whose effect reaches this is a flag
-    flag_meaning: Unit = 0.5  # below this likeness of meaning: the flag "meaning"
+    flag_meaning: Unit = 0.5  # below this similarity of meaning: the flag "meaning"
     floor_rate: Share = 0.05  # a signal that the baseline itself trips less often than this counts per pair
     answer: AnswerSection | None = None  # absent: the known API forms
     classification: ClassificationSection = ClassificationSection()
