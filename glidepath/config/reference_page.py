@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import textwrap
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from pydantic_core import PydanticUndefined
 from glidepath.config.root import Config
 from glidepath.config.units import Duration, format_duration
 
+_WIDTH = 118  # characters of a line
 _FIELD = re.compile(r"^    (\w+):.*?  # (?!noqa|type:)(.*)$", re.MULTILINE)
 _INTRO = """\
 # Configuration reference
@@ -34,7 +36,7 @@ def reference() -> str:
     """The whole page as Markdown."""
     parts = [_INTRO]
     for title, model in _sections():
-        parts.append(f"## `{title}`\n\n{inspect.cleandoc(model.__doc__ or '')}\n\n{_table(model)}\n")
+        parts.append(f"## `{title}`\n\n{inspect.cleandoc(model.__doc__ or '')}\n\n{_keys(model)}\n")
     return "\n".join(parts)
 
 
@@ -68,23 +70,33 @@ def _nested(annotation: Any, suffix: str = "") -> Iterator[tuple[str, type[BaseM
         yield from _nested(argument, suffix + more)
 
 
-def _table(model: type[BaseModel]) -> str:
+def _keys(model: type[BaseModel]) -> str:
+    """One list item per key: its type, its default and the comment behind it in the source."""
     comments = dict(_FIELD.findall(inspect.getsource(model)))
     for base in model.__mro__[1:]:
         if issubclass(base, BaseModel) and base is not BaseModel:
             comments = dict(_FIELD.findall(inspect.getsource(base))) | comments
-    rows = ["| key | type | default | |", "|---|---|---|---|"]
-    for name, field in model.model_fields.items():
-        what = _cell(comments.get(name, ""))
-        rows.append(f"| `{field.alias or name}` | {_type(field)} | {_default(field)} | {what} |")
-    return "\n".join(rows)
+    return "\n".join(
+        textwrap.fill(
+            f"- `{field.alias or name}` ({_type(field)}{_default(field)}){_comment(comments.get(name, ''))}",
+            width=_WIDTH,
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for name, field in model.model_fields.items()
+    )
+
+
+def _comment(text: str) -> str:
+    return f": {text}" if text else ""
 
 
 def _type(field: FieldInfo) -> str:
     text = _type_name(field.annotation, field)
     bounds = [str(item) for item in field.metadata if type(item).__name__ in ("Ge", "Gt", "Le", "Lt")]
     limits = ", ".join(re.sub(r"(\w+)\(\w+=(.*)\)", lambda m: f"{_SIGNS[m[1]]} {m[2]}", bound) for bound in bounds)
-    return _cell(f"{text} ({limits})" if limits else text)
+    return f"{text} {limits}" if limits else text
 
 
 _SIGNS = {"Ge": "≥", "Gt": ">", "Le": "≤", "Lt": "<"}
@@ -113,20 +125,16 @@ def _type_name(annotation: Any, field: FieldInfo | None = None) -> str:
 def _default(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True, validated_data={})
     if default is PydanticUndefined:
-        return "**required**"
+        return ", **required**"
     if default is None or default in ((), {}, "") or isinstance(default, BaseModel):
-        return "–"
+        return ""
     if isinstance(default, tuple) and isinstance(default[0], BaseModel):
-        return "see below"
+        return ", default below"
     if isinstance(default, bool):
-        return f"`{str(default).lower()}`"
+        return f", default `{str(default).lower()}`"
     if _type_name(field.annotation, field) == "duration" and isinstance(default, int | float):
-        return f"`{format_duration(default)}`"
-    return f"`{list(default) if isinstance(default, tuple) else default}`"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+        return f", default `{format_duration(default)}`"
+    return f", default `{list(default) if isinstance(default, tuple) else default}`"
 
 
 if __name__ == "__main__":
