@@ -118,11 +118,11 @@ class Bench:
         await asyncio.sleep(3 + rng.random())
         before = len(self.watcher.seen.decisions)
         await self.watcher.put_fault(InjectedFault.ERRORS)
-        await self.until(lambda seen: any(d.event == "rolled_back" for d in seen.decisions[before:]))
+        await self.until(lambda seen: any(d.event == "rollback_confirmed" for d in seen.decisions[before:]))
         await asyncio.sleep(1)  # answers that were under way
         news = self.watcher.seen.decisions[before:]
-        decided = next(d for d in news if d.event == "roll_back")
-        confirmed = next(d for d in news if d.event == "rolled_back" and d.to_percent == 0)
+        decided = next(d for d in news if d.event == "rollback" and not d.trigger.startswith("command:"))
+        confirmed = next(d for d in news if d.event == "rollback_confirmed" and d.to_percent == 0)
         return await self._result(decided, confirmed)
 
     async def _result(self, decided: Decision, confirmed: Decision) -> Trial:

@@ -38,7 +38,7 @@ from glidepath.wire import encode_outcomes, encode_scored
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 from scorer.garbage_collection import keep_for_good
-from scorer.steering.envoy.admin import AdminActuator
+from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics

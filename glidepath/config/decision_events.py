@@ -8,27 +8,27 @@ EventName = Literal[
     # the ramp by itself (scorer/steering/ramp/states.py)
     "promote",
     "await_approval",
-    "adopt",
-    "roll_back",
-    "rolled_back",
-    "fail",
+    "adopt_weights",
+    "rollback",
+    "rollback_confirmed",
+    "shadow_failed",
     "complete",
     "reconfigure",
-    "replace",
+    "replace_backend",
     "extend",
     # beside the table: guards without autopilot, curls, restarts, drills, probes
     "guard_overridden",
     "autopilot_off",
     "autopilot_on",
     "adopt_shadow",
-    "restore",
+    "restore_weights",
     "invalid_override",
     "unexpected_traffic",
-    "failure",  # a workload's ticks fail: a bug
+    "tick_failed",  # a workload's ticks fail: a bug
     "log_gap",  # only in scorer.log_file
-    "drill",
+    "drill_finished",
     "probe_failed",
-    "probe_answered",
+    "probe_recovered",
     # a person's commands; hold, promote, retry and abort also when nobody asked
     "hold",
     "resume",

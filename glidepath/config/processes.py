@@ -191,7 +191,8 @@ class RedactionSection(Section):
 class Notification(Section):
     """Where decisions are announced: a Slack webhook, PagerDuty Events v2, or any URL (CloudEvents 1.0).
 
-    ``events``: ``roll_back`` is a guard's, ``rollback`` a person's command.
+    ``events`` are names of decisions. A ``rollback`` comes from a guard or from a person; the decision's ``trigger``
+    says which: the gate's name, or ``command:rollback``.
     """
 
     kind: Literal["slack", "pagerduty", "webhook"]

@@ -37,7 +37,7 @@ def _send(config: Path, workload: str, command: Command, wait: float, as_json: b
             return None
         decision = await wait_for_answer(redis, workload, command_id, wait)
         if decision is not None and decision.event == "drill_started":
-            decision = await wait_for_event(redis, workload, decision.id, "drill", wait)
+            decision = await wait_for_event(redis, workload, decision.id, "drill_finished", wait)
         if decision is None:
             raise UnreachableError(
                 f"no scorer acted on the command within {wait:g} s; the next scorer to steer will act on it"
@@ -50,7 +50,7 @@ def _send(config: Path, workload: str, command: Command, wait: float, as_json: b
     if decision.event == "refused":
         raise CommandRefusedError(f"{command.kind.value} {workload}: {decision.reason}")
     typer.echo(json.dumps(asdict(decision)) if as_json else sentence(decision))
-    if decision.event == "drill" and decision.details.get("passed") is False:
+    if decision.event == "drill_finished" and decision.details.get("passed") is False:
         raise InputError("the drill did not pass")
 
 

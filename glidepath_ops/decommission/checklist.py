@@ -114,7 +114,7 @@ def _finished(name: str, settings: Workload, facts: WorkloadFacts, now_ms: int) 
 
 
 def _drilled(name: str, settings: Workload, facts: WorkloadFacts) -> list[ChecklistItem]:
-    drills = [d for d in facts.decisions if d.event == "drill"]
+    drills = [d for d in facts.decisions if d.event == "drill_finished"]
     if not drills:
         return [
             ChecklistItem(ItemState.WARN, name, "way back rehearsed", "no drill in the log", f"glidepath drill {name}")

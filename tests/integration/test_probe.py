@@ -74,7 +74,7 @@ async def test_the_schedule_says_that_the_baseline_fails_before_anybody_needs_it
     status, lines, _ = await probing.cli("chat", "--wait", "1")
     assert (status, lines[0]["baseline"]["error"], lines[0]["agreement"]) == (1, "status 503", None)
     probing.cloud.mood = "json"
-    await eventually(lambda: _said(probing.system, "probe_answered"))
+    await eventually(lambda: _said(probing.system, "probe_recovered"))
     sides = [side for flush in await probing.system.outcomes() for side in flush.sides]
     assert {side.origin for side in sides} == {Origin.PROBE}
     assert sum(side.requests for side in sides) > 0

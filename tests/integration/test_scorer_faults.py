@@ -119,7 +119,7 @@ async def test_after_an_envoy_restart_the_weights_are_right_within_two_seconds(t
         took = await eventually(as_wanted)
         assert took < 2
         decisions = await system.decisions()
-        assert not [d for d in decisions if d.event == "adopt"], "an empty Envoy is no person's curl"
+        assert not [d for d in decisions if d.event == "adopt_weights"], "an empty Envoy is no person's curl"
 
 
 async def test_while_redis_is_unreachable_the_weights_stay_and_steering_resumes_afterwards(tmp_path: Path) -> None:

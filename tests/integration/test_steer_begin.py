@@ -59,7 +59,7 @@ def envoys() -> MemoryActuator:
     """At 1 %, in the admin layer."""
     two = MemoryActuator(2)
     for envoy in two.runtime:
-        two.curl(envoy, {CANDIDATE: "100", BASELINE: "9900", "glidepath.chat.shadow": "100"})
+        two.set_runtime(envoy, {CANDIDATE: "100", BASELINE: "9900", "glidepath.chat.shadow": "100"})
     return two
 
 
@@ -122,7 +122,7 @@ async def test_a_state_that_cannot_be_read_holds_the_weights_whatever_was_once_s
     redis: RedisClient, redis_url: str, envoys: MemoryActuator, rtds: bool
 ) -> None:
     if rtds:  # what the Envoys serve is not known
-        envoys.carried = set(envoys.runtime)
+        envoys.unknown_weights = set(envoys.runtime)
         envoys.runtime = {envoy: {} for envoy in envoys.runtime}
     await say(redis, *UP, ABORT, ago_ms=60_000)
     await unreadable(redis)
@@ -130,7 +130,7 @@ async def test_a_state_that_cannot_be_read_holds_the_weights_whatever_was_once_s
         hold = await answered(redis, Command(CommandKind.HOLD, "bob"))
         assert (hold.event, hold.phase) == ("hold", "held")
         decisions = await log(redis)
-        assert [d.event for d in decisions] == (["hold", "hold"] if rtds else ["hold", "adopt", "hold"])
+        assert [d.event for d in decisions] == (["hold", "hold"] if rtds else ["hold", "adopt_weights", "hold"])
         assert candidate(envoys) == ({""} if rtds else {"100"})
         assert (await status(redis)).autopilot
         assert await redis.hget(KEYS.state, "unreadable") == b'{"ramp": "another"}'
@@ -152,7 +152,7 @@ async def test_what_was_said_while_nobody_steered_only_ever_lowers(
         assert candidate(envoys) == {"0"}
         refused = [d for d in await log(redis) if d.event == "refused"]
         assert len(refused) == 2 * len(UP)
-        assert {d.reason for d in refused} == {"said before this state began, and so of another one; say it again"}
+        assert {d.reason for d in refused} == {"the command was given before the present state began; give it again"}
 
 
 async def test_a_state_that_is_gone_does_not_bring_back_what_was_answered_or_is_long_ago(
@@ -165,7 +165,7 @@ async def test_a_state_that_is_gone_does_not_bring_back_what_was_answered_or_is_
     await redis.xadd(KEYS.log, {"d": to_json(done)})
     async with steered(redis, envoys, redis_url):
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
-        assert [d.event for d in await log(redis)] == ["abort", "adopt", "annotate"]
+        assert [d.event for d in await log(redis)] == ["abort", "adopt_weights", "annotate"]
         assert candidate(envoys) == {"100"}
 
 
@@ -191,5 +191,5 @@ async def test_evidence_of_before_is_counted_and_says_nothing_about_the_state_th
     await unreadable(redis)
     async with steered(redis, envoys, redis_url):
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
-        assert [d.event for d in await log(redis)] == ["hold", "adopt", "annotate"]
+        assert [d.event for d in await log(redis)] == ["hold", "adopt_weights", "annotate"]
         assert candidate(envoys) == {"100"}

@@ -86,7 +86,7 @@ async def test_it_climbs_on_proof_and_falls_at_once(envoy: Fleet, redis_url: str
         took = await until(lambda: wheel.has(admin, 0))
         assert took < 1.0
         await until(lambda: wheel.stands("cooling_down", 0, 1))
-        decision = await wheel.logged("roll_back")
+        decision = await wheel.logged("rollback")
         assert decision is not None
         assert (decision.trigger, decision.from_percent, decision.to_percent) == ("errors_fast", 5, 0)
         assert decision.verdicts
@@ -103,7 +103,7 @@ async def test_a_restarted_envoy_is_written_again_within_2_s(envoy: Fleet, redis
         envoy.start_again(0)
         took = await until(lambda: wheel.has(admin, 500))
         assert took < 2.0
-        await until(lambda: wheel.logged("restore"))
+        await until(lambda: wheel.logged("restore_weights"))
         assert await wheel.stands("baking", 5)
 
 
@@ -115,7 +115,7 @@ async def test_a_persons_curl_is_adopted_held_and_left_alone(envoy: Fleet, redis
         await until(lambda: wheel.stands("held", 30, 1))
         await wheel.score(0.95)
         await wheel.outcomes(5, 0)
-        decision = await wheel.logged("adopt")
+        decision = await wheel.logged("adopt_weights")
         assert decision is not None
         assert "glidepath resume chat" in decision.reason
         assert await wheel.weights(admin) == (3000, 7000)
@@ -151,7 +151,7 @@ async def test_a_slip_in_a_curl_gives_the_candidate_nothing_and_is_explained(env
             await wheel.curl(admin, **values)
             await until(lambda: _settled(wheel, admin))
         assert await wheel.has(admin, 0)
-        adopted = await wheel.logged("adopt")
+        adopted = await wheel.logged("adopt_weights")
         assert adopted is not None
         assert "glidepath.chat.weight.cloud=9000.0" in adopted.reason
         assert all(d.to_percent <= 25 for d in await wheel.log())
@@ -235,8 +235,8 @@ async def test_a_drill_proves_the_way_back_and_restores(envoy: Fleet, redis_url:
         await wheel.order(CommandKind.DRILL)
         await until(lambda: wheel.has(admin, 0))
         await until(lambda: wheel.has(admin, 500))
-        await until(lambda: wheel.logged("drill"))
-        decision = await wheel.logged("drill")
+        await until(lambda: wheel.logged("drill_finished"))
+        decision = await wheel.logged("drill_finished")
         assert decision is not None
         assert decision.details["passed"] is True
         assert 0 <= decision.details["confirmed_after_ms"] < 2000

@@ -21,7 +21,7 @@ from glidepath.config.processes import RedisSection
 from glidepath.records import CommandKind
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
-from scorer.steering.envoy.rtds import RtdsActuator, layer_of
+from scorer.steering.envoy.rtds_actuator import RtdsActuator, layer_of
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.wheelhouse import CANDIDATE, Wheelhouse, steering, until, wheelhouse
 
@@ -219,7 +219,7 @@ async def test_where_the_admin_interface_is_known_a_curl_is_adopted_on_all_envoy
         await until(lambda: wheel.stands("held", 0, 2))
         await until(lambda: wheel.has(second, 0))
         await until(lambda: wheel.has(first, 0))
-        adopted = [d for d in await wheel.log() if d.event == "adopt"]
+        adopted = [d for d in await wheel.log() if d.event == "adopt_weights"]
         assert [(d.to_percent, d.actor) for d in adopted] == [(90, "manual_override"), (0, "manual_override")]
         assert "glidepath resume chat" in adopted[0].reason
 
@@ -244,7 +244,7 @@ async def test_a_curl_of_the_shadow_share_alone_is_adopted_on_all_envoys_logged_
         assert other.layers[-1]["glidepath"]["chat"]["shadow"] == 10  # type: ignore[index]
         status = await wheel.status()
         assert status is not None
-        assert "shadow share set by hand to 10 %" in status.message
+        assert "a person set the shadow share to 10 %" in status.message
 
 
 async def test_autopilot_by_curl_stops_the_ramp_and_the_way_back_is_not_hidden_by_a_curl(

@@ -24,14 +24,14 @@ LATE = 1_000_000
 
 
 def at(phase: Phase, percent: float, **changes: object) -> RampState:
-    state = RampState(phase, percent, since_ms=0, entered_ms=0, before=Phase.BAKING, config_digest="d")
+    state = RampState(phase, percent, since_ms=0, entered_ms=0, held_from=Phase.BAKING, config_digest="d")
     return replace(state, **changes)  # type: ignore[arg-type]
 
 
 def tick(
-    state: RampState, facts: TickInputs = GOOD, policy: RampPolicy = POLICY, now_ms: int = LATE
+    state: RampState, inputs: TickInputs = GOOD, policy: RampPolicy = POLICY, now_ms: int = LATE
 ) -> tuple[RampState, list[str]]:
-    after, decisions = advance(state, facts, policy, now_ms)
+    after, decisions = advance(state, inputs, policy, now_ms)
     return after, [d.event for d in decisions]
 
 
@@ -40,7 +40,7 @@ def order(kind: CommandKind, percent: float | None = None, force: bool = False) 
 
 
 def obeyed(
-    state: RampState, command: Command, facts: TickInputs = GOOD, now_ms: int = 500
+    state: RampState, command: Command, inputs: TickInputs = GOOD, now_ms: int = 500
 ) -> tuple[RampState, Decision]:
-    after, decisions = advance(state, replace(facts, commands=(command,)), POLICY, now_ms)
+    after, decisions = advance(state, replace(inputs, commands=(command,)), POLICY, now_ms)
     return after, decisions[0]

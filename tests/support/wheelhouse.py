@@ -18,7 +18,7 @@ from glidepath.keys import WorkloadKeys
 from glidepath.records import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
 from glidepath.redisio import RedisClient, connect
 from glidepath.wire import encode_outcomes, encode_scored
-from scorer.steering.envoy.admin import admin_layer
+from scorer.steering.envoy.admin_actuator import admin_layer
 from scorer.steering.leader.wiring import steer_loop
 from tests.support.steering import Scripted
 

@@ -1,79 +1,83 @@
-"""The one interface to a fleet of Envoys, and its in-memory twin for unit tests."""
+"""The interface by which the leader reads and writes the Envoys' runtime, and its in-memory twin for unit tests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from scorer.steering.envoy.reconcile import Values
+from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 MayWrite = Callable[[], bool]
-"""Asked at the last moment before a write leaves: does this process still hold the lease?"""
+"""Called right before each write is sent: does this process still hold the lease?"""
 
 
 class ListenError(Exception):
-    """The address that Envoys connect to is taken, perhaps by a former leader that is frozen. It may become free."""
+    """The address that Envoys connect to is in use, perhaps by a former leader that hangs. It may become free."""
 
 
 class Actuator(Protocol):
-    """Reads what each Envoy's runtime holds and writes to it. One leader drives it; see ``Lease``."""
+    """Reads what each Envoy's runtime holds and writes to it. One leader uses it at a time; see ``Lease``."""
 
     async def run(self) -> None:
-        """Keep readings fresh and send what was submitted, until cancelled. Raises ListenError."""
+        """Keep the readings fresh and send submitted writes, until cancelled. Raises ListenError."""
 
-    def readings(self) -> Mapping[str, Values | None]:
-        """Envoy → the ``glidepath.*`` keys of its admin layer, writes of ours included; None: not readable now."""
+    def readings(self) -> Mapping[str, RuntimeEntries | None]:
+        """Return Envoy → its ``glidepath.*`` runtime entries, our writes included; None: not readable now."""
 
-    def submit(self, writes: Mapping[str, Values]) -> None:
-        """Send these keys to these Envoys, each in one request. A later submission for an Envoy is merged over."""
+    def submit(self, writes: Mapping[str, RuntimeEntries]) -> None:
+        """Send each Envoy its entries in one request. A later submission for the same Envoy is merged into it."""
 
     async def settle(self, timeout: float) -> None:
-        """Return once every submitted write is answered, well or badly, or after ``timeout`` seconds."""
+        """Return once every submitted write has succeeded or failed, or after ``timeout`` seconds."""
 
-    def carrying(self) -> frozenset[str]:
-        """Envoys that have weights which cannot be read: those of a leader before this one."""
+    def envoys_with_unknown_weights(self) -> frozenset[str]:
+        """Return the Envoys that have weights from a former leader which this actuator cannot read."""
 
-    def overrides(self) -> Mapping[str, Values | None]:
-        """Admin interface → the ``glidepath.*`` keys in its admin layer, where Envoys are told by another way (RTDS)
-        and that layer stands above it; written through ``submit`` like an Envoy. None: not readable now."""
+    def admin_layers(self) -> Mapping[str, RuntimeEntries | None]:
+        """Return admin interface → the ``glidepath.*`` entries of its admin layer; None: not readable now.
+
+        Empty where Envoys are steered through that layer. With RTDS, the admin layer takes precedence over the pushed
+        one; it is written through ``submit``, with the interface's address as the Envoy.
+        """
 
     def problems(self) -> Mapping[str, str]:
-        """Envoy → why it cannot be read or written just now."""
+        """Return Envoy → why it cannot be read or written now."""
 
 
 class MemoryActuator:
-    """Envoys as dictionaries; tests reach in to restart, curl or cut them off."""
+    """Envoys as dictionaries. Tests restart them, set their runtime or disconnect them."""
 
     def __init__(self, envoys: int = 1, may_write: MayWrite = lambda: True) -> None:
         self.runtime: dict[str, dict[str, str]] = {f"envoy-{i}": {} for i in range(envoys)}
-        self.cut_off: set[str] = set()
-        self.gone: set[str] = set()  # out of the fleet for now, as when DNS does not name them
-        self.carried: set[str] = set()
-        self.above: dict[str, dict[str, str]] = {}  # admin layers above what Envoys are told, by admin interface
+        self.unreachable: set[str] = set()
+        self.absent: set[str] = set()  # out of the fleet for now, as when DNS does not name them
+        self.unknown_weights: set[str] = set()
+        self.layers: dict[str, dict[str, str]] = {}  # admin interface → its admin layer, above the Envoy's own runtime
         self.writes: list[tuple[str, dict[str, str]]] = []
         self._may_write = may_write
 
     async def run(self) -> None:
         return None
 
-    def readings(self) -> Mapping[str, Values | None]:
-        return {e: None if e in self.cut_off else v for e, v in self.runtime.items() if e not in self.gone}
+    def readings(self) -> Mapping[str, RuntimeEntries | None]:
+        return {e: None if e in self.unreachable else v for e, v in self.runtime.items() if e not in self.absent}
 
-    def submit(self, writes: Mapping[str, Values]) -> None:
-        for envoy, values in writes.items():
-            if envoy in self.above:
-                merged = {**self.above[envoy], **values}
-                self.above[envoy] = {key: value for key, value in merged.items() if value}
+    def submit(self, writes: Mapping[str, RuntimeEntries]) -> None:
+        for envoy, entries in writes.items():
+            if envoy in self.layers:
+                self.layers[envoy] = _merged(self.layers[envoy], entries)
                 continue
-            if envoy in self.cut_off or envoy in self.gone or not self._may_write():
+            if envoy in self.unreachable or envoy in self.absent or not self._may_write():
                 continue
-            self.curl(envoy, values)
-            self.writes.append((envoy, dict(values)))
+            self.set_runtime(envoy, entries)
+            self.writes.append((envoy, dict(entries)))
 
-    def curl(self, envoy: str, values: Values) -> None:
-        """Like the real one, a change is a new reading; an unchanged reading is the same object."""
-        merged = {**self.runtime[envoy], **values}
-        self.runtime[envoy] = {key: value for key, value in merged.items() if value}
+    def set_runtime(self, envoy: str, entries: RuntimeEntries) -> None:
+        """Change an Envoy's runtime, as a person does by curl.
+
+        As with a real Envoy, a change gives a new reading; an unchanged reading stays the same object.
+        """
+        self.runtime[envoy] = _merged(self.runtime[envoy], entries)
 
     def restart(self, envoy: str) -> None:
         self.runtime[envoy] = {}
@@ -81,11 +85,16 @@ class MemoryActuator:
     async def settle(self, timeout: float) -> None:
         return None
 
-    def carrying(self) -> frozenset[str]:
-        return frozenset(self.carried)
+    def envoys_with_unknown_weights(self) -> frozenset[str]:
+        return frozenset(self.unknown_weights)
 
-    def overrides(self) -> Mapping[str, Values | None]:
-        return dict(self.above)
+    def admin_layers(self) -> Mapping[str, RuntimeEntries | None]:
+        return dict(self.layers)
 
     def problems(self) -> Mapping[str, str]:
-        return dict.fromkeys(self.cut_off, "cut off")
+        return dict.fromkeys(self.unreachable, "cut off")
+
+
+def _merged(entries: RuntimeEntries, changes: RuntimeEntries) -> dict[str, str]:
+    """Apply changes as Envoy does: an empty value removes its key."""
+    return {key: value for key, value in {**entries, **changes}.items() if value}

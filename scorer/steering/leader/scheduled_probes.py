@@ -169,7 +169,7 @@ class ScheduledProbes:
         decision = Decision(
             at_ms=self._clock_ms(),
             workload=name,
-            event="probe_failed" if failing else "probe_answered",
+            event="probe_failed" if failing else "probe_recovered",
             from_percent=percent,
             to_percent=percent,
             phase=status.phase if status else "",

@@ -22,7 +22,7 @@ from glidepath.records import Decision, Phase, to_json
 from glidepath.redisio import being_cancelled
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import Actuator, ListenError, MayWrite
-from scorer.steering.envoy.reconcile import RuntimeValues, Values
+from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeValues
 from scorer.steering.interfaces import Alone, Beside, EvidenceKind, Loads, Sink, Watch
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_metrics import SteerMetrics
@@ -74,8 +74,8 @@ class SteerLoop:
         self._inherited: dict[str, frozenset[RuntimeValues]] = {}
         self._redis_time = RedisTimes(config.workloads, clock_ms)
         self._born: set[str] = set()  # workloads of which no state was found in this term
-        self._carrying: frozenset[str] = frozenset()
-        self._overrides: Mapping[str, Values | None] = {}
+        self._unknown_weights: frozenset[str] = frozenset()
+        self._admin_layers: Mapping[str, RuntimeEntries | None] = {}
         self._took_over_ms = 0
         self._led_until = -MEMORY_S
         self._redis_down = ""
@@ -212,10 +212,14 @@ class SteerLoop:
 
     async def _tick(self, names: Iterable[str], news: Mapping[str, News], actuator: Actuator) -> set[str]:
         """Returns the workloads whose Envoys were written to: they are looked at again at once."""
-        readings, self._carrying, self._overrides = actuator.readings(), actuator.carrying(), actuator.overrides()
+        readings, self._unknown_weights, self._admin_layers = (
+            actuator.readings(),
+            actuator.envoys_with_unknown_weights(),
+            actuator.admin_layers(),
+        )
         now_ms = self._clock_ms()
         records: dict[str, Record] = {}
-        writes: dict[str, Mapping[str, Values]] = {}
+        writes: dict[str, Mapping[str, RuntimeEntries]] = {}
         for number, name in enumerate(names):
             if number % YIELD_EVERY == YIELD_EVERY - 1:
                 await asyncio.sleep(0)  # the lease is renewed in between, however long the tick
@@ -241,8 +245,8 @@ class SteerLoop:
         return told
 
     def _one(
-        self, track: Track, news: News, readings: Mapping[str, Values | None], here_ms: int
-    ) -> tuple[Record, Mapping[str, Values]]:
+        self, track: Track, news: News, readings: Mapping[str, RuntimeEntries | None], here_ms: int
+    ) -> tuple[Record, Mapping[str, RuntimeEntries]]:
         now_ms = self._redis_time.at(track.name, here_ms)
         track.here_ms = here_ms - now_ms
         track.fold(news)
@@ -256,8 +260,8 @@ class SteerLoop:
         return done
 
     def _decide(
-        self, track: Track, readings: Mapping[str, Values | None], here_ms: int, now_ms: int
-    ) -> tuple[Record, Mapping[str, Values]]:
+        self, track: Track, readings: Mapping[str, RuntimeEntries | None], here_ms: int, now_ms: int
+    ) -> tuple[Record, Mapping[str, RuntimeEntries]]:
         decisions = track.decide(readings, self._outlook(track, here_ms), now_ms)
         writes = track.writes(readings)
         dirty, track.dirty = track.dirty, False
@@ -271,11 +275,11 @@ class SteerLoop:
         return Record(blob, status, decisions), writes
 
     def _cripple(
-        self, track: Track, readings: Mapping[str, Values | None], here_ms: int
-    ) -> tuple[Record, Mapping[str, Values]]:
+        self, track: Track, readings: Mapping[str, RuntimeEntries | None], here_ms: int
+    ) -> tuple[Record, Mapping[str, RuntimeEntries]]:
         now_ms = self._redis_time.at(track.name, here_ms)
         try:
-            return lifeline(track, readings, self._lease.owner, now_ms, overrides=self._overrides)
+            return lifeline(track, readings, self._lease.owner, now_ms, admin_layers=self._admin_layers)
         except Exception as worse:  # and not the others because of this one
             log.exception("lifeline_failed", workload=track.name, exc_info=worse)
             return Record(), {}
@@ -285,9 +289,9 @@ class SteerLoop:
         target = track.policy.next_step(track.state.percent)
         verdict = None
         if self._loads is not None and target is not None:
-            verdict = self._loads.verdict(track.name, track.state.percent, track.state.shadow)
+            verdict = self._loads.verdict(track.name, track.state.percent, track.state.shadow_override)
         stale = self._inherited.get(track.name, frozenset()) if now_ms - self._took_over_ms < STALE_MS else frozenset()
-        return Outlook(", ".join(waiting), verdict, stale, self._carrying, self._overrides)
+        return Outlook(", ".join(waiting), verdict, stale, self._unknown_weights, self._admin_layers)
 
     def _arrived(self, name: str) -> bool:
         """A workload is done, for those that come after it, once it serves its last step."""
@@ -302,7 +306,7 @@ class SteerLoop:
         track.dirty = True
         self._metrics.errors.labels(name).inc()
 
-    async def _tell(self, writes: Mapping[str, Mapping[str, Values]], actuator: Actuator) -> set[str]:
+    async def _tell(self, writes: Mapping[str, Mapping[str, RuntimeEntries]], actuator: Actuator) -> set[str]:
         """One POST an Envoy with the keys of all workloads that need one."""
         together: dict[str, dict[str, str]] = {}
         for by_envoy in writes.values():

@@ -10,8 +10,8 @@ from glidepath.config import Config
 from glidepath.records import Decision
 from glidepath.redisio import RedisClient
 from scorer.steering.envoy.actuator import Actuator, MayWrite
-from scorer.steering.envoy.admin import AdminActuator
-from scorer.steering.envoy.rtds import RtdsActuator
+from scorer.steering.envoy.admin_actuator import AdminActuator
+from scorer.steering.envoy.rtds_actuator import RtdsActuator
 from scorer.steering.interfaces import EvidenceKind, Sink
 from scorer.steering.leader.capacity import CandidateLoads
 from scorer.steering.leader.lease import Lease
@@ -20,9 +20,9 @@ from scorer.steering.leader.scheduled_probes import RedisMemories, ScheduledProb
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steering_store import RedisStore
-from scorer.steering.notify.channels import courier
-from scorer.steering.notify.decision_log_file import log_file
-from scorer.steering.notify.mlflow import registry_courier
+from scorer.steering.notify.channels import notification_queue
+from scorer.steering.notify.decision_log_file import decision_log_file
+from scorer.steering.notify.mlflow import mlflow_queue
 
 
 def evidence_kind() -> EvidenceKind:
@@ -45,11 +45,11 @@ def steer_loop(
         return AdminActuator(config.envoy.admin, may_write)
 
     metrics = SteerMetrics(registry)
-    sinks: list[Sink] = [courier(target, metrics.dropped) for target in config.notify]
+    sinks: list[Sink] = [notification_queue(target, metrics.dropped) for target in config.notify]
     if config.registry is not None:
-        sinks.append(registry_courier(config, config.registry, metrics.dropped))
+        sinks.append(mlflow_queue(config, config.registry, metrics.dropped))
     if config.scorer.log_file is not None:
-        sinks.append(log_file(config.scorer.log_file, metrics.dropped, metrics.waiting))
+        sinks.append(decision_log_file(config.scorer.log_file, metrics.dropped, metrics.waiting))
 
     def announce(decision: Decision) -> None:
         for sink in sinks:

@@ -1,4 +1,4 @@
-"""Messages to people: Slack, PagerDuty Events v2, and CloudEvents 1.0 for anything else."""
+"""Announce decisions on Slack, by PagerDuty Events v2, or as CloudEvents 1.0 to any webhook."""
 
 from __future__ import annotations
 
@@ -13,24 +13,48 @@ from prometheus_client import Counter
 from glidepath.config.processes import Notification
 from glidepath.records import Decision
 from glidepath.redisio import read_secret
-from scorer.steering.notify.delivery import Courier, RefusedError, Send
+from scorer.steering.notify.delivery import DeliveryQueue, RefusedError, Send
 
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
-BAD = frozenset({"roll_back", "fail", "guard_overridden", "abort"})
-GOOD = frozenset({"promote", "complete", "retry"})
-ALARMS = frozenset({"state_lost", "unexpected_traffic", "failure"})  # triggers: nobody knows what the candidate serves
-_MARKS = {"roll_back": "🔴", "fail": "🔴", "guard_overridden": "🔴", "abort": "⛔", "promote": "🟢", "complete": "✅"}
+OPENS_INCIDENT = frozenset({"rollback", "shadow_failed", "guard_overridden", "abort"})
+RESOLVES_INCIDENT = frozenset({"promote", "complete", "retry"})
+# Triggers of decisions after which the candidate's actual share is unknown or unguarded.
+ALARM_TRIGGERS = frozenset({"state_lost", "unexpected_traffic", "tick_failed"})
+_MARKS = {
+    "rollback": "🔴",
+    "shadow_failed": "🔴",
+    "guard_overridden": "🔴",
+    "abort": "⛔",
+    "promote": "🟢",
+    "complete": "✅",
+}
+_DEFAULT_MARK = "🔵"
 
 
-def courier(target: Notification, dropped: Counter) -> Courier:
-    """Raises ConfigError when the secret that it names is not there."""
-    events: frozenset[str] = frozenset(target.events) or (BAD | GOOD if target.kind == "pagerduty" else frozenset())
+def notification_queue(target: Notification, dropped: Counter) -> DeliveryQueue:
+    """Return the queue for one configured channel. Raises ConfigError where its secret cannot be read."""
 
     def wants(decision: Decision) -> bool:
-        alarm = target.kind == "pagerduty" and not target.events and decision.trigger in ALARMS
-        return not events or alarm or decision.event in events
+        if target.events:
+            return decision.event in target.events
+        return target.kind != "pagerduty" or _concerns_incident(decision)
 
-    return Courier(target.kind, _send(target), dropped, wants)
+    return DeliveryQueue(target.kind, _send(target), dropped, wants)
+
+
+def _concerns_incident(decision: Decision) -> bool:
+    """Return whether PagerDuty gets this decision by default."""
+    alarm = decision.trigger in ALARM_TRIGGERS
+    return alarm or decision.event in RESOLVES_INCIDENT or _opens_incident(decision)
+
+
+def _opens_incident(decision: Decision) -> bool:
+    """A guard's rollback opens an incident; a person's own rollback does not, because that person knows of it."""
+    return decision.event in OPENS_INCIDENT and not _is_commanded_rollback(decision)
+
+
+def _is_commanded_rollback(decision: Decision) -> bool:
+    return decision.event == "rollback" and decision.trigger == "command:rollback"
 
 
 def _send(target: Notification) -> Send:
@@ -62,20 +86,21 @@ def headline(decision: Decision) -> str:
 
 
 def slack(decision: Decision) -> dict[str, Any]:
-    """An incoming webhook's message: what, why, by whom, and the gates' numbers."""
+    """Return the message for an incoming webhook: the decision, its reason, its actor and the gates' numbers."""
     numbers = "\n".join(
         f"• {v.gate}: {v.outcome}, {_number(v.value)} against {_number(v.limit)} {v.unit} (n={v.n})"
         for v in decision.verdicts
     )
-    text = f"{_MARKS.get(decision.event, '🔵')} *{headline(decision)}*\n{decision.reason}\nby {decision.actor}"
+    mark = _DEFAULT_MARK if _is_commanded_rollback(decision) else _MARKS.get(decision.event, _DEFAULT_MARK)
+    text = f"{mark} *{headline(decision)}*\n{decision.reason}\nby {decision.actor}"
     return {"text": f"{text}\n{numbers}" if numbers else text}
 
 
 def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
-    """One incident a workload: what goes wrong opens it, a promotion or completion afterwards resolves it."""
-    action = "resolve" if decision.event in GOOD else "trigger"
-    alarm = decision.trigger in ALARMS
-    severity = "critical" if decision.event in ("roll_back", "guard_overridden") or alarm else "warning"
+    """Return the event for the workload's one incident: failures open it, a later step or completion resolves it."""
+    action = "resolve" if decision.event in RESOLVES_INCIDENT else "trigger"
+    alarm = decision.trigger in ALARM_TRIGGERS
+    severity = "critical" if decision.event in ("rollback", "guard_overridden") or alarm else "warning"
     return {
         "routing_key": routing_key,
         "event_action": action,
@@ -83,7 +108,7 @@ def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
         "payload": {
             "summary": f"{headline(decision)}: {decision.reason}"[:1024],
             "source": "glidepath",
-            "severity": severity if decision.event in BAD or alarm else "info",
+            "severity": severity if alarm or _opens_incident(decision) else "info",
             "timestamp": _time(decision),
             "component": decision.workload,
             "custom_details": {"trigger": decision.trigger, "actor": decision.actor},
@@ -92,7 +117,7 @@ def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
 
 
 def cloud_event(decision: Decision) -> dict[str, Any]:
-    """CloudEvents 1.0, structured mode."""
+    """Return the decision as CloudEvents 1.0 in structured mode."""
     return {
         "specversion": "1.0",
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{decision.workload}/{decision.at_ms}/{decision.event}")),

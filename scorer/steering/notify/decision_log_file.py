@@ -1,8 +1,8 @@
-"""The decision log as JSON lines in a file, beside the one in Redis.
+"""Write the decision log as JSON lines to a file, in addition to the log in Redis.
 
-A file that cannot be written (full disk, no permission, a volume that is away) is tried again for as long as the
-process lives. Meanwhile the last decisions wait in memory; what does not fit is counted, and a line in the file says
-so.
+Writing is retried as long as the process runs, for example after a full disk, a missing permission or a missing volume.
+Meanwhile the last decisions wait in memory. Decisions that do not fit are dropped and counted, and a line in the file
+records how many.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from glidepath.records import Decision, to_json
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.notify.delivery import reason_of
 
-BACKLOG = 10_000  # decisions that wait for the file
+BACKLOG = 10_000  # decisions that can wait for the file
 BATCH = 500
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 30.0
 
 log = structlog.get_logger()
 
 
-class LogFile:
-    """A sink. ``dropped`` counts what was lost, ``waiting`` shows the backlog."""
+class DecisionLogFile:
+    """A sink that appends to a file. ``dropped`` counts lost decisions, ``waiting`` shows the length of the backlog."""
 
     kind = "file"
 
     def __init__(self, path: Path, dropped: Counter, waiting: Gauge | None = None, backlog: int = BACKLOG) -> None:
-        self._path, self._dropped, self._waiting, self._most = path, dropped.labels(self.kind), waiting, backlog
+        self._path, self._dropped, self._waiting, self._backlog = path, dropped.labels(self.kind), waiting, backlog
         self._lines: deque[str] = deque()
         self._news = asyncio.Event()
         self._lost = 0
@@ -41,9 +41,9 @@ class LogFile:
 
     def announce(self, decision: Decision) -> None:
         self._lines.append(to_json(decision))
-        if len(self._lines) > self._most:
+        if len(self._lines) > self._backlog:
             self._lose_oldest()
-        self._show()
+        self._show_backlog()
         self._news.set()
 
     def _lose_oldest(self) -> None:
@@ -52,7 +52,7 @@ class LogFile:
         self._dropped.inc()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write until ``stop``, then what waits, once more."""
+        """Write until ``stop``, then try once more to write the backlog."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stopped(stop))
             pause_s = 0.0
@@ -75,48 +75,48 @@ class LogFile:
         self._news.set()
 
     async def _write(self) -> bool:
-        """One batch. False: the file cannot be written just now."""
+        """Write one batch. Return False where the file cannot be written now."""
         lost, batch = self._lost, [self._lines.popleft() for _ in range(min(BATCH, len(self._lines)))]
-        gap = [_gap(lost)] if lost else []
+        gap = [_gap_line(lost)] if lost else []
         written, error = await asyncio.to_thread(_append, self._path, [*gap, *batch])
         if gap and written:
             self._lost -= lost
         self._lines.extendleft(reversed(batch[max(written - len(gap), 0) :]))
-        while len(self._lines) > self._most:
+        while len(self._lines) > self._backlog:
             self._lose_oldest()
-        self._show()
+        self._show_backlog()
         if error is not None:
             reason = reason_of(error)
             if reason != self.problem:
-                log.warning("log_file_unwritable", path=str(self._path), reason=reason, effect="tried again")
+                log.warning("log_file_unwritable", path=str(self._path), reason=reason, effect="will be retried")
             self.problem = reason
             return False
         if self.problem:
-            log.info("log_file_again", path=str(self._path), lost=lost)
+            log.info("log_file_recovered", path=str(self._path), lost=lost)
             self.problem = ""
         return True
 
-    def _show(self) -> None:
+    def _show_backlog(self) -> None:
         if self._waiting is not None:
             self._waiting.set(len(self._lines))
 
 
-def log_file(path: str, dropped: Counter, waiting: Gauge | None = None) -> LogFile:
-    return LogFile(Path(path), dropped, waiting)
+def decision_log_file(path: str, dropped: Counter, waiting: Gauge | None = None) -> DecisionLogFile:
+    return DecisionLogFile(Path(path), dropped, waiting)
 
 
-def _gap(lost: int) -> str:
-    """An append-only log must not hide a hole."""
-    words = f"{lost} earlier decisions could not be written to this file; the stream in Redis has them"
+def _gap_line(lost: int) -> str:
+    """Return the line that records lost decisions, so that the append-only log does not hide the gap."""
+    reason = f"{lost} earlier decisions could not be written to this file; the stream in Redis has them"
     at_ms = unix_ms()
-    gap = Decision(
-        at_ms, "", event="log_gap", from_percent=0, to_percent=0, phase="", reason=words, details={"lost": lost}
+    decision = Decision(
+        at_ms, "", event="log_gap", from_percent=0, to_percent=0, phase="", reason=reason, details={"lost": lost}
     )
-    return to_json(gap)
+    return to_json(decision)
 
 
 def _append(path: Path, lines: Sequence[str]) -> tuple[int, OSError | None]:
-    """How many lines were written whole, and what went wrong."""
+    """Return how many lines were written completely, and the error if there was one."""
     written = 0
     try:
         torn = _ends_in_part_of_a_line(path)
@@ -124,7 +124,7 @@ def _append(path: Path, lines: Sequence[str]) -> tuple[int, OSError | None]:
             for line in lines:
                 left = (b"\n" if torn else b"") + line.encode() + b"\n"
                 while left:
-                    left = left[file.write(left) or 0 :]  # a short write: the next one says why
+                    left = left[file.write(left) or 0 :]  # after a short write, the next one raises the reason
                 written, torn = written + 1, False
     except OSError as error:
         return written, error
@@ -132,12 +132,12 @@ def _append(path: Path, lines: Sequence[str]) -> tuple[int, OSError | None]:
 
 
 def _ends_in_part_of_a_line(path: Path) -> bool:
-    """As a full disk or a killed process leaves it."""
+    """Return whether the last line is incomplete, as after a full disk or a killed process."""
     try:
         if not path.is_file() or path.stat().st_size == 0:
             return False
         with path.open("rb") as file:
             file.seek(-1, 2)
             return file.read(1) != b"\n"
-    except OSError:  # may be written, but not read
+    except OSError:  # the file may be writable but not readable
         return False

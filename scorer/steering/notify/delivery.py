@@ -1,6 +1,6 @@
-"""Decisions on their way to the world: a bounded queue, retries, never a wait for the loop.
+"""Deliver decisions to one destination, from a bounded queue and with retries, without delaying the steer loop.
 
-What cannot be queued or delivered is counted and logged, not kept: the log in Redis is the record.
+A decision that cannot be queued or delivered is counted and logged, but not kept: the log in Redis is the record.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ QUEUE = 1000
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.5  # doubled after each attempt
 TIMEOUT_S = 5.0
-DRAIN_S = 3.0  # at the end of the process, for what is queued
+DRAIN_S = 3.0  # at the end of the process, for the queued decisions
 
 Send = Callable[[aiohttp.ClientSession, Decision], Awaitable[None]]
 Wants = Callable[[Decision], bool]
@@ -29,11 +29,11 @@ log = structlog.get_logger()
 
 
 class RefusedError(Exception):
-    """The other side will not take it, however often it is asked."""
+    """The destination refused the decision, and a retry would not help."""
 
 
 def reason_of(error: Exception) -> str:
-    """In words without the address: a webhook's is a secret, and aiohttp puts it into most of its messages."""
+    """Return an error as text without the webhook's address, a secret that most aiohttp errors contain."""
     if isinstance(error, aiohttp.ClientResponseError):
         return f"answered {error.status}"
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -43,9 +43,11 @@ def reason_of(error: Exception) -> str:
     return type(error).__name__
 
 
-class Courier:
-    """One destination. ``send`` raises aiohttp.ClientError, OSError or TimeoutError to be asked again, RefusedError
-    where that is no use."""
+class DeliveryQueue:
+    """The queue for one destination.
+
+    ``send`` raises aiohttp.ClientError, OSError or TimeoutError where a retry may help, else RefusedError.
+    """
 
     def __init__(self, kind: str, send: Send, dropped: Counter, wants: Wants = lambda _: True) -> None:
         self.kind = kind
@@ -61,7 +63,7 @@ class Courier:
             self._dropped.inc()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until ``stop``, then what is queued for a few seconds more."""
+        """Deliver until ``stop``, and then the queued decisions for at most DRAIN_S seconds."""
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session, asyncio.TaskGroup() as group:
             delivering = group.create_task(self._deliver_all(session))
@@ -93,4 +95,6 @@ class Courier:
             if attempt + 1 < ATTEMPTS:
                 await asyncio.sleep(FIRST_PAUSE_S * 2**attempt)
         self._dropped.inc()
-        log.warning("not_announced", to=self.kind, event_kind=decision.event, workload=decision.workload, reason=reason)
+        log.warning(
+            "notification_dropped", to=self.kind, event_kind=decision.event, workload=decision.workload, reason=reason
+        )

@@ -1,4 +1,4 @@
-"""The model registry is told how its model fared: MLflow's REST API, by the HTTP client that is here anyway.
+"""Report each decision's outcome to MLflow's model registry, by its REST API (ADR 0054).
 
 The candidate's model version gets the tag ``glidepath.status`` and the alias of the same value. Source: MLflow's
 REST API, ``model-versions/set-tag``, ``registered-models/alias``, ``model-versions/search``. See ADR 0054.
@@ -14,13 +14,12 @@ from prometheus_client import Counter
 from glidepath.config import Config
 from glidepath.config.processes import RegistrySection
 from glidepath.records import Decision
-from scorer.steering.notify.delivery import Courier, RefusedError
+from scorer.steering.notify.delivery import DeliveryQueue, RefusedError
 
 STATUS = {
     "complete": "production",
-    "roll_back": "failed-canary",
-    "rollback": "failed-canary",  # by a person
-    "fail": "failed-canary",
+    "rollback": "failed-canary",  # by a guard or by command
+    "shadow_failed": "failed-canary",
     "abort": "failed-canary",
 }
 TAG = "glidepath.status"
@@ -28,7 +27,9 @@ API = "/api/2.0/mlflow"
 MAX_ANSWER_BYTES = 4 * 2**20
 
 
-def registry_courier(config: Config, section: RegistrySection, dropped: Counter) -> Courier:
+def mlflow_queue(config: Config, section: RegistrySection, dropped: Counter) -> DeliveryQueue:
+    """Return the queue that sets the tag and the alias of each candidate's registered model."""
+
     def model(decision: Decision) -> str | None:
         workload = config.workloads.get(decision.workload)
         return None if workload is None else section.models.get(workload.candidate)
@@ -45,7 +46,7 @@ def registry_courier(config: Config, section: RegistrySection, dropped: Counter)
         async with session.post(f"{base}/registered-models/alias", json=alias) as response:
             response.raise_for_status()
 
-    return Courier("mlflow", send, dropped, lambda d: d.event in STATUS and model(d) is not None)
+    return DeliveryQueue("mlflow", send, dropped, lambda d: d.event in STATUS and model(d) is not None)
 
 
 async def _latest(session: aiohttp.ClientSession, base: str, name: str) -> str:
@@ -59,12 +60,12 @@ async def _latest(session: aiohttp.ClientSession, base: str, name: str) -> str:
                 raise RefusedError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
     version = first_version(bytes(body))
     if version is None:
-        raise RefusedError(f"MLflow knows no version of {name}")
+        raise RefusedError(f"MLflow has no version of {name}")
     return version
 
 
 def first_version(body: bytes) -> str | None:
-    """The first version in the answer to a search; None when there is none, or it is no such answer."""
+    """Return the first version in the answer to a search, or None where it has none or is not such an answer."""
     try:
         return str(json.loads(body)["model_versions"][0]["version"])
     except (ValueError, LookupError, TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""What a person asks for: each command moves the ramp, or is refused with the reason and changes nothing."""
+"""A person's commands: each one changes the ramp's state, or is refused with a reason and changes nothing."""
 
 from __future__ import annotations
 
@@ -8,47 +8,50 @@ from typing import Any
 
 from glidepath.errors import CommandRefusedError
 from glidepath.records import Command, CommandKind, Decision, Phase
-from scorer.steering.ramp import drill
+from scorer.steering.ramp.drill import start_drill
 from scorer.steering.ramp.ramp_policy import RampPolicy
-from scorer.steering.ramp.states import RETREATING, Event, IllegalTransitionError, RampState, transition
-from scorer.steering.ramp.tick_inputs import TickInputs, against, note
+from scorer.steering.ramp.states import RETREATING, IllegalTransitionError, RampEvent, RampState, transition
+from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
+from scorer.steering.ramp.verdict_checks import failed_gates
 
-BACK = frozenset({CommandKind.HOLD, CommandKind.ROLLBACK, CommandKind.ABORT})  # stop, or lower the share
+# Commands that stop the ramp or lower the share.
+SAFETY_COMMANDS = frozenset({CommandKind.HOLD, CommandKind.ROLLBACK, CommandKind.ABORT})
 
 Change = Callable[[RampState, Command, TickInputs, RampPolicy, int], RampState]
 
 
-def obey(
-    state: RampState, facts: TickInputs, policy: RampPolicy, now_ms: int
-) -> tuple[RampState, tuple[Decision, ...]]:
-    """All commands of this tick, in order. A command that cannot be is a ``refused`` decision.
+def apply_commands(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Apply all commands of this tick in order. An impossible command becomes a ``refused`` decision.
 
-    Those that stop or take back, ``hold``, ``rollback`` and ``abort``, are possible in every state: who says so need
-    not know in which one the workload is. Only they are obeyed where they were said before the state began: the others
-    were meant for one that is no longer known.
+    ``hold``, ``rollback`` and ``abort`` are possible in every state, so that a person need not know the state. They are
+    also the only commands that apply if they were given before the state began: any other command was meant for a
+    state that is no longer known.
     """
     decisions: list[Decision] = []
-    for command in facts.commands:
+    for command in inputs.commands:
         try:
-            after = apply(state, command, facts, policy, now_ms)
+            after = apply_command(state, command, inputs, policy, now_ms)
         except CommandRefusedError as error:
-            decisions.append(_said("refused", state, state, command, facts, now_ms, str(error)))
+            decisions.append(_command_decision("refused", state, state, command, inputs, now_ms, str(error)))
             continue
         event = _event(command, state, after)
-        decisions.append(_said(event, state, after, command, facts, now_ms, _why(command)))
+        decisions.append(_command_decision(event, state, after, command, inputs, now_ms, _reason(command)))
         state = after
     return state, tuple(decisions)
 
 
-def apply(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
-    """The state that the command leads to. Raises CommandRefusedError (IllegalTransitionError by the table)."""
-    if command.kind not in BACK and said_ms(command) < facts.began_ms:
-        raise CommandRefusedError("said before this state began, and so of another one; say it again")
-    return _CHANGES[command.kind](state, command, facts, policy, now_ms)
+def apply_command(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+    """Return the state after the command.
+
+    Raises CommandRefusedError; IllegalTransitionError where the table has no such transition.
+    """
+    if command.kind not in SAFETY_COMMANDS and issued_ms(command) < inputs.state_began_ms:
+        raise CommandRefusedError("the command was given before the present state began; give it again")
+    return _CHANGES[command.kind](state, command, inputs, policy, now_ms)
 
 
-def said_ms(command: Command) -> int:
-    """When Redis took the command in, by its own clock."""
+def issued_ms(command: Command) -> int:
+    """Return the time at which Redis received the command, by Redis' clock, from the id of its stream entry."""
     head = command.id.partition("-")[0]
     return int(head) if head.isascii() and head.isdigit() else 0
 
@@ -57,20 +60,20 @@ def _event(command: Command, before: RampState, after: RampState) -> str:
     if command.kind is CommandKind.DRILL:
         return "drill_started"
     if before.phase is Phase.VALIDATING and after.phase is Phase.COMPLETED:
-        return Event.VALIDATED.value  # whoever ends a validation, it is the end
+        return RampEvent.COMPLETE.value  # `promote` ended the validation
     return command.kind.value
 
 
-def _why(command: Command) -> str:
+def _reason(command: Command) -> str:
     reason = command.reason or "by command"
     if command.kind is not CommandKind.SHADOW:
         return reason
-    share = "as many requests as configured" if command.percent is None else f"{command.percent:g} % of the requests"
-    return f"{share} are copied: {reason}"
+    share = "the configured share" if command.percent is None else f"{command.percent:g} %"
+    return f"copies {share} of the requests: {reason}"
 
 
-def _said(
-    event: str, old: RampState, new: RampState, command: Command, facts: TickInputs, now_ms: int, reason: str
+def _command_decision(
+    event: str, old: RampState, new: RampState, command: Command, inputs: TickInputs, now_ms: int, reason: str
 ) -> Decision:
     details: dict[str, Any] = {"command": command.kind.value, "command_id": command.id}
     if command.target:
@@ -80,96 +83,98 @@ def _said(
     if command.force:
         details["forced"] = "true"
     trigger = f"command:{command.kind.value}"
-    return note(event, old, new, facts, now_ms, reason, trigger, actor=command.actor, details=details)
+    return new_decision(event, old, new, inputs, now_ms, reason, trigger, actor=command.actor, details=details)
 
 
-def _hold(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+def _hold(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     if state.state_lost:
-        return replace(state, held_by=command.actor)  # and nothing is written, as before
-    if state.phase in RETREATING:  # the way back ends first, and is held then; what is aborted stays so
+        return replace(state, held_by=command.actor)  # still held, and still nothing is written
+    if state.phase in RETREATING:  # the hold begins when the rollback is confirmed; an aborted workload stays aborted
         return replace(state, held_by=command.actor, held_reason=command.reason or "by command")
-    after = transition(state, Event.HOLD, now_ms, last=policy.last)
+    after = transition(state, RampEvent.HOLD, now_ms, last=policy.last)
     return replace(after, held_by=command.actor, held_reason=command.reason or "by command")
 
 
-def _resume(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+def _resume(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     if not state.autopilot and state.phase is not Phase.HELD:
-        return replace(state, autopilot=True, overridden=False)
+        return replace(state, autopilot=True, guard_overridden=False)
     if state.phase is Phase.COOLING_DOWN:
         raise CommandRefusedError("resume is not possible while cooling down; use `retry`")
-    return replace(resumed(state, facts, policy, now_ms), autopilot=True, overridden=False)
+    return replace(resume_ramp(state, inputs, policy, now_ms), autopilot=True, guard_overridden=False)
 
 
-def resumed(state: RampState, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
-    """The ramp's own way from where it was held: at most to its last step. Who resumes although the split is not as set
-    says that it was put right: it is judged afresh."""
-    after = transition(state, Event.RESUME, now_ms, last=policy.last, percent=min(state.percent, policy.last))
-    if after.epoch == state.epoch and any(v.gate == "split" for v in against(facts)):
+def resume_ramp(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+    """Return the state after a hold, at a share of at most the ramp's last step.
+
+    A person who resumes while the split gate fails has corrected the split, so the evidence starts again.
+    """
+    after = transition(state, RampEvent.RESUME, now_ms, last=policy.last, percent=min(state.percent, policy.last))
+    if after.epoch == state.epoch and any(v.gate == "split" for v in failed_gates(inputs)):
         after = replace(after, epoch=after.epoch + 1, since_ms=now_ms)
     return after
 
 
-def _promote(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+def _promote(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     if state.phase is Phase.VALIDATING:
-        _check_gates(facts, command)
-        return replace(transition(state, Event.VALIDATED, now_ms, last=policy.last), retries=0)
+        _check_gates(inputs, command)
+        return replace(transition(state, RampEvent.COMPLETE, now_ms, last=policy.last), retries=0)
     target = policy.next_step(state.percent)
     if state.state_lost and command.percent in policy.steps:
-        target = command.percent  # what the Envoys run already, says a person
+        target = command.percent  # a person says which step the Envoys run already
     if target is None:
         raise IllegalTransitionError(f"{state.percent:g} % is the last step")
     if command.percent is not None and command.percent != target:
         raise CommandRefusedError(f"promote goes one step, to {target:g} %, not to {command.percent:g} %")
-    _check_open(facts, command)
-    _check_gates(facts, command)
-    return transition(state, Event.STEP, now_ms, last=policy.last, percent=target)
+    _check_not_frozen(inputs, command)
+    _check_gates(inputs, command)
+    return transition(state, RampEvent.PROMOTE, now_ms, last=policy.last, percent=target)
 
 
-def _approve(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+def _approve(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     target = policy.next_step(state.percent)
     if state.phase is not Phase.AWAITING_APPROVAL or target is None:
-        raise IllegalTransitionError(f"nothing waits for an approval; the workload is {_words(state.phase)}")
-    _check_open(facts, command)
-    _check_gates(facts, command)
-    return transition(state, Event.STEP, now_ms, last=policy.last, percent=target)
+        raise IllegalTransitionError(f"no step waits for approval; the workload is {_phase_text(state.phase)}")
+    _check_not_frozen(inputs, command)
+    _check_gates(inputs, command)
+    return transition(state, RampEvent.PROMOTE, now_ms, last=policy.last, percent=target)
 
 
-def _rollback(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+def _rollback(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     target = command.percent or 0.0
     if not 0 <= target <= 100:
         raise CommandRefusedError(f"rollback needs a share from 0 to 100 %, not {target:g} %")
     if target > 0 and state.state_lost:
-        raise CommandRefusedError("the present share is not known: without --percent it goes to 0 %")
+        raise CommandRefusedError("the present share is unknown: without --percent, the rollback goes to 0 %")
     if target > 0 and target >= state.percent:
         raise CommandRefusedError(f"rollback needs a share below the present {state.percent:g} %, not {target:g} %")
-    return transition(state, Event.ROLL_BACK, now_ms, last=policy.last, percent=round(target, 2))
+    return transition(state, RampEvent.ROLLBACK, now_ms, last=policy.last, percent=round(target, 2))
 
 
-def _retry(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+def _retry(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     left_ms = state.cool_until_ms - now_ms
     if state.phase is Phase.COOLING_DOWN and left_ms > 0 and not command.force:
-        raise CommandRefusedError(f"cools down for another {left_ms / 1000:.0f} s; --force does not wait")
-    return replace(transition(state, Event.RETRY, now_ms, last=policy.last), retries=0, cool_until_ms=0)
+        raise CommandRefusedError(f"cools down for another {left_ms / 1000:.0f} s; --force retries now")
+    return replace(transition(state, RampEvent.RETRY, now_ms, last=policy.last), retries=0, cool_until_ms=0)
 
 
-def _abort(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
-    return transition(state, Event.ABORT, now_ms, last=policy.last, percent=0.0)
+def _abort(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+    return transition(state, RampEvent.ABORT, now_ms, last=policy.last, percent=0.0)
 
 
-def _drill(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
-    return drill.begin(state, command, facts, policy, now_ms)
+def _drill(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+    return start_drill(state, command, inputs, policy, now_ms)
 
 
-def _shadow(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+def _shadow(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     share = command.percent
     if share is not None and not 0 <= share <= 100:
         raise CommandRefusedError(f"shadow needs a share from 0 to 100 %, not {share:g} %")
     if state.state_lost:
-        raise CommandRefusedError("nothing is written while the candidate's share is not known; see `glidepath status`")
-    return replace(state, shadow=None if share is None else round(share, 4))
+        raise CommandRefusedError("nothing is written while the candidate's share is unknown; see `glidepath status`")
+    return replace(state, shadow_override=None if share is None else round(share, 4))
 
 
-def _annotate(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+def _annotate(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     return state
 
 
@@ -187,17 +192,17 @@ _CHANGES: Mapping[CommandKind, Change] = {
 }
 
 
-def _check_gates(facts: TickInputs, command: Command) -> None:
-    failed = against(facts)
+def _check_gates(inputs: TickInputs, command: Command) -> None:
+    failed = failed_gates(inputs)
     if failed and not command.force:
         names = ", ".join(f"{v.gate} ({v.message})" if v.message else v.gate for v in failed)
-        raise CommandRefusedError(f"fails: {names}; --force goes on all the same")
+        raise CommandRefusedError(f"fails: {names}; --force continues all the same")
 
 
-def _check_open(facts: TickInputs, command: Command) -> None:
-    if facts.frozen and not command.force:
-        raise CommandRefusedError(f"{facts.frozen}; --force goes on all the same")
+def _check_not_frozen(inputs: TickInputs, command: Command) -> None:
+    if inputs.frozen and not command.force:
+        raise CommandRefusedError(f"{inputs.frozen}; --force continues all the same")
 
 
-def _words(phase: Phase) -> str:
+def _phase_text(phase: Phase) -> str:
     return phase.value.replace("_", " ")

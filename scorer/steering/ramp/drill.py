@@ -1,7 +1,7 @@
-"""The rehearsal of the way back: weights to 0 until every Envoy confirms and no request reaches the candidate.
+"""The drill rehearses a rollback: weight 0 until every Envoy confirms it and no request reaches the candidate.
 
-Only what Envoy serves changes, not the ramp's percent, so a drill that is cut short by a guard, an abort or the loss of
-the leader ends where the ramp stands. From 0 % it first gives the candidate a small weight.
+It changes the share that Envoy serves and not the ramp's ``percent``. So a drill that ends early (by a guard, an abort
+or the loss of the leader) ends at the ramp's share. At 0 %, the drill first gives the candidate a small weight.
 """
 
 from __future__ import annotations
@@ -9,84 +9,89 @@ from __future__ import annotations
 from dataclasses import replace
 
 from glidepath.errors import CommandRefusedError
-from glidepath.records import Command, Decision, Phase
+from glidepath.records import Command, Phase
 from scorer.steering.ramp.ramp_policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, RampPolicy
 from scorer.steering.ramp.states import RETREATING, Drill, DrillStage, IllegalTransitionError, RampState
-from scorer.steering.ramp.tick_inputs import TickInputs, failing, note
+from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
+from scorer.steering.ramp.verdict_checks import failed_guards
 
-MAX_PERCENT = 10.0  # "at a small weight"; --force drills at any
-MAX_ERRORS = 5  # of requests at a weight that only the drill set
-Move = tuple[RampState, tuple[Decision, ...]]
+MAX_PERCENT = 10.0  # the largest share of a drill without --force
+MAX_ERRORS = 5  # failed requests at the drill's own weight, after which it ends
 
 
-def begin(state: RampState, command: Command, facts: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
-    """Raises CommandRefusedError where a drill would prove nothing or put users at risk."""
+def start_drill(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
+    """Return the state with a drill. Raises CommandRefusedError where a drill would prove nothing or endanger users."""
     if state.phase in RETREATING or state.phase is Phase.COOLING_DOWN:
         raise IllegalTransitionError(f"drill is not possible while {state.phase.value.replace('_', ' ')}")
     if state.share_unknown:
-        raise CommandRefusedError("the present share is not known: `glidepath rollback` or `resume` first")
+        raise CommandRefusedError("the present share is unknown: run `glidepath rollback` or `resume` first")
     if state.drill is not None:
-        raise CommandRefusedError("a drill is under way")
+        raise CommandRefusedError("a drill is already running")
     if state.percent > MAX_PERCENT and not command.force:
-        raise CommandRefusedError(f"a drill at {state.percent:g} % moves much traffic; --force does it all the same")
+        raise CommandRefusedError(f"a drill at {state.percent:g} % moves much traffic; --force starts it all the same")
     if state.percent > 0:
-        return replace(state, drill=Drill(DrillStage.LEAVING, state.percent, command.actor, now_ms, left_ms=now_ms))
-    if failing(facts.verdicts) and not command.force:
-        raise CommandRefusedError("the shadow evidence fails; --force drills all the same")
+        return replace(
+            state, drill=Drill(DrillStage.WITHDRAWING, state.percent, command.actor, now_ms, withdrawn_ms=now_ms)
+        )
+    if failed_guards(inputs.verdicts) and not command.force:
+        raise CommandRefusedError("the shadow evidence fails; --force starts the drill all the same")
     share = min(command.percent or policy.steps[0], policy.steps[0])
     if not command.force:
-        share = min(share, MAX_PERCENT)  # the first step of a ramp may be all of it
+        share = min(share, MAX_PERCENT)  # the first step of a ramp may be 100 %
     return replace(state, drill=Drill(DrillStage.RAISING, share, command.actor, now_ms))
 
 
-def rehearse(state: RampState, facts: TickInputs, policy: RampPolicy, now_ms: int) -> Move:
-    """The running drill, one stage on if its aim is reached. A stage that takes too long ends the drill as failed."""
+def continue_drill(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Move a running drill to its next stage when the present one is done, or fail it after MAX_DRILL_MS in a stage."""
     drill = state.drill
     if drill is None:
         return state, ()
-    in_stage = abs(now_ms - drill.stage_ms)  # a clock that was set back must not make a small weight last for hours
-    confirmed = 0 < facts.envoys <= facts.confirmed
+    in_stage = abs(now_ms - drill.stage_ms)  # abs: a clock that was set back must not prolong a stage
     if in_stage > MAX_DRILL_MS and drill.stage is not DrillStage.RESTORING:
-        missing = f"{facts.confirmed} of {facts.envoys} Envoys confirmed, requests may still reach the candidate"
+        missing = f"{inputs.confirmed} of {inputs.envoys} Envoys confirmed, requests may still reach the candidate"
         return _restore(state, drill, f"{drill.stage.value} took over {MAX_DRILL_MS // 1000} s: {missing}", now_ms)
     if drill.stage is DrillStage.RAISING:
-        return _raising(state, drill, facts, confirmed, now_ms)
-    if drill.stage is DrillStage.LEAVING and confirmed:
+        return _raise_weight(state, drill, inputs, now_ms)
+    if drill.stage is DrillStage.WITHDRAWING and inputs.all_confirmed:
         after = replace(drill, stage=DrillStage.DRAINING, stage_ms=now_ms, confirmed_ms=now_ms)
         return replace(state, drill=after), ()
-    if drill.stage is DrillStage.DRAINING and now_ms - max(facts.live_ms, drill.confirmed_ms) >= DRILL_QUIET_MS:
-        return _restore(state, replace(drill, last_request_ms=facts.live_ms), "", now_ms)
-    if drill.stage is DrillStage.RESTORING and (confirmed or in_stage > MAX_DRILL_MS):
-        return _finish(state, drill, facts, now_ms)
+    if drill.stage is DrillStage.DRAINING and now_ms - max(inputs.live_ms, drill.confirmed_ms) >= DRILL_QUIET_MS:
+        return _restore(state, replace(drill, last_request_ms=inputs.live_ms), "", now_ms)
+    if drill.stage is DrillStage.RESTORING and (inputs.all_confirmed or in_stage > MAX_DRILL_MS):
+        return _finish(state, drill, inputs, now_ms)
     return state, ()
 
 
-def _raising(state: RampState, drill: Drill, facts: TickInputs, confirmed: bool, now_ms: int) -> Move:
-    if facts.live_errors >= MAX_ERRORS:
-        return _restore(state, drill, f"{facts.live_errors} requests failed at the drill's weight", now_ms)
-    if not confirmed or now_ms - drill.stage_ms < DRILL_RAISE_MS:
+def _raise_weight(state: RampState, drill: Drill, inputs: TickInputs, now_ms: int) -> StageResult:
+    if inputs.live_errors >= MAX_ERRORS:
+        return _restore(state, drill, f"{inputs.live_errors} requests failed at the drill's weight", now_ms)
+    if not inputs.all_confirmed or now_ms - drill.stage_ms < DRILL_RAISE_MS:
         return state, ()
-    return replace(state, drill=replace(drill, stage=DrillStage.LEAVING, stage_ms=now_ms, left_ms=now_ms)), ()
+    return replace(state, drill=replace(drill, stage=DrillStage.WITHDRAWING, stage_ms=now_ms, withdrawn_ms=now_ms)), ()
 
 
-def _restore(state: RampState, drill: Drill, failure: str, now_ms: int) -> Move:
+def _restore(state: RampState, drill: Drill, failure: str, now_ms: int) -> StageResult:
     return replace(state, drill=replace(drill, stage=DrillStage.RESTORING, stage_ms=now_ms, failure=failure)), ()
 
 
-def _finish(state: RampState, drill: Drill, facts: TickInputs, now_ms: int) -> Move:
+def _finish(state: RampState, drill: Drill, inputs: TickInputs, now_ms: int) -> StageResult:
     after = replace(state, drill=None, drilled=state.drilled or not drill.failure)
-    confirmed_ms = max(drill.confirmed_ms - drill.left_ms, 0)
-    drained_ms = max(drill.last_request_ms - drill.left_ms, 0) if drill.last_request_ms else 0
+    confirmed_ms = max(drill.confirmed_ms - drill.withdrawn_ms, 0)
+    drained_ms = max(drill.last_request_ms - drill.withdrawn_ms, 0) if drill.last_request_ms else 0
     details = {
         "drill_percent": drill.percent,
         "confirmed_after_ms": confirmed_ms,
         "last_request_after_ms": drained_ms,
         "restored_after_ms": now_ms - drill.stage_ms,
-        "envoys": facts.envoys,
+        "envoys": inputs.envoys,
         "passed": not drill.failure,
     }
     reason = drill.failure or (
-        f"way back from {drill.percent:g} %: {facts.envoys} Envoys confirmed after {confirmed_ms} ms, "
-        f"the last request ended {drained_ms} ms after the order; restored"
+        f"rollback from {drill.percent:g} %: {inputs.envoys} Envoys confirmed after {confirmed_ms} ms, "
+        f"the last request ended {drained_ms} ms after the write; restored"
     )
-    return after, (note("drill", state, after, facts, now_ms, reason, "drill", actor=drill.actor, details=details),)
+    return after, (
+        new_decision(
+            "drill_finished", state, after, inputs, now_ms, reason, "drill", actor=drill.actor, details=details
+        ),
+    )

@@ -1,4 +1,7 @@
-"""What the ramp is allowed to do, from the configuration; times in milliseconds, shares in percent."""
+"""The ramp's rules from the configuration: steps, waiting times, approvals and freeze windows.
+
+Times are in milliseconds, shares in percent.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from zoneinfo import ZoneInfo
 from glidepath.config.cron_line import latest_match
 from glidepath.config.ramp import Freeze, RampSection
 
-MAX_DRILL_MS = 60_000  # a stage of a drill that takes longer has failed
-DRILL_QUIET_MS = 2_000  # no request for this long: none reaches the candidate any more
-DRILL_RAISE_MS = 3_000  # how long a drill from 0 % lets the small weight serve
+MAX_DRILL_MS = 60_000  # the longest time of a drill's stage; after it, the drill has failed
+DRILL_QUIET_MS = 2_000  # after this time without a request, the candidate counts as drained
+DRILL_RAISE_MS = 3_000  # how long a drill from 0 % keeps its small weight
 
 
 @dataclass(frozen=True, slots=True)
 class RampPolicy:
-    """``approvals`` holds the steps that a person must say yes to."""
+    """One workload's rules. ``approvals`` are the steps that a person must approve."""
 
     ramp: RampSection
     approvals: frozenset[float] = frozenset()
@@ -36,7 +39,7 @@ class RampPolicy:
         return self.steps[-1]
 
     def step_of(self, percent: float) -> int:
-        """The index of the highest step that ``percent`` has reached; -1 below the first."""
+        """Return the index of the highest step that ``percent`` has reached; -1 below the first step."""
         return sum(1 for step in self.steps if step <= percent) - 1
 
     def next_step(self, percent: float) -> float | None:
@@ -46,11 +49,11 @@ class RampPolicy:
         return next((step for step in reversed(self.steps) if step < percent), 0.0)
 
     def hold_for(self, percent: float) -> int:
-        """Milliseconds."""
+        """Return how long a step lasts at least, in milliseconds."""
         return round(self.ramp.rules_at(percent).hold * 1000)
 
     def samples_for(self, percent: float) -> int:
-        """The candidate's requests that are the least before the next step."""
+        """Return how many requests the candidate must serve before the next step."""
         return self.ramp.rules_at(percent).min_samples
 
 
@@ -68,15 +71,15 @@ def policy_of(ramp: RampSection) -> RampPolicy:
 
 
 def frozen_by(windows: Sequence[Freeze], now_ms: int) -> str:
-    """Why nothing may be promoted now, or "". A window opens at each match of its cron line, in its time zone."""
+    """Return why no step may be taken now, or "". A window opens at each match of its cron line, in its time zone."""
     for window in windows:
         lasts = round(window.duration * 1000)
         opened = latest_match(window.cron, window.timezone, now_ms, lasts)
         if opened is not None:
             closes = datetime.fromtimestamp((opened + lasts) / 1000, ZoneInfo(window.timezone))
-            # Another one may open before this one closes, or just then.
-            again = latest_match(window.cron, window.timezone, opened + lasts, lasts) is not None
-            later = " or later" if again else ""
+            # Another window may open before this one closes, or at that moment.
+            reopens = latest_match(window.cron, window.timezone, opened + lasts, lasts) is not None
+            later = " or later" if reopens else ""
             why = f": {window.reason}" if window.reason else ""
             return f"freeze window until {closes:%Y-%m-%d %H:%M} {window.timezone}{later}{why}"
     return ""

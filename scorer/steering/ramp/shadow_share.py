@@ -1,41 +1,40 @@
-"""The share of requests that is copied, where a person sets it: by curl at an Envoy, or by command (commands.py)."""
+"""The share of requests that is copied, where a person overrides it at an Envoy. The command is in commands.py."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.records import Decision
-from scorer.steering.envoy.reconcile import Observation
+from scorer.steering.envoy.observation import Observation
 from scorer.steering.ramp.states import RampState
-from scorer.steering.ramp.tick_inputs import TickInputs, note
+from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, manual_override_decision
 
 
-def by_hand(
-    state: RampState, facts: TickInputs, seen: Observation, sample: float, now_ms: int
-) -> tuple[RampState, tuple[Decision, ...]]:
-    """Adopt what a person curled. The configured ``sample`` is no share by hand: it may change in the file."""
-    if state.shadow == sample:
-        state = replace(state, shadow=None)
-    share = sample if seen.released else seen.shadow
-    wanted = None if share == sample else share
-    if share is None or wanted == state.shadow:
+def adopt_shadow_share(
+    state: RampState, inputs: TickInputs, observation: Observation, sample: float, now_ms: int
+) -> StageResult:
+    """Adopt the shadow share that a person set at an Envoy.
+
+    The configured ``sample`` is not stored as an override, because it may change in the file.
+    """
+    if state.shadow_override == sample:
+        state = replace(state, shadow_override=None)
+    share = sample if observation.shadow_reset else observation.shadow
+    override = None if share == sample else share
+    if share is None or override == state.shadow_override:
         return state, ()
     reason = f"a person set the shadow share to {share:g} % at an Envoy; adopted"
-    if wanted is None:
-        reason = f"a person gave the shadow share back at an Envoy: {share:g} %, as configured"
-    after = replace(state, shadow=wanted)
+    if override is None:
+        reason = f"a person reset the shadow share at an Envoy: {share:g} %, as configured"
+    after = replace(state, shadow_override=override)
     details = {"shadow_percent": share}
-    event = note(
-        "adopt_shadow", state, after, facts, now_ms, reason, "manual_override", actor="manual_override", details=details
-    )
-    return after, (event,)
+    return after, (manual_override_decision("adopt_shadow", state, after, inputs, now_ms, reason, details=details),)
 
 
-def words(name: str, key: str, shadow: float | None, sample: float) -> str:
-    """What ``status`` says of a share that was set by hand; "" where none is."""
-    if shadow is None or shadow == sample:
+def describe_override(name: str, key: str, override: float | None, sample: float) -> str:
+    """Return the text for ``status`` about a manual override of the shadow share; "" where there is none."""
+    if override is None or override == sample:
         return ""
     return (
-        f"shadow share set by hand to {shadow:g} % (configured: {sample:g} %); "
-        f"`glidepath shadow {name} auto` or curl {key}={sample:g} takes that away"
+        f"a person set the shadow share to {override:g} % (configured: {sample:g} %); "
+        f"`glidepath shadow {name} auto` or {key}={sample:g} at an Envoy resets it"
     )

@@ -1,17 +1,18 @@
-"""The states of a workload's ramp and the one table of moves between them.
+"""The states of a workload's ramp, and the table of transitions between them.
 
 ::
 
-    shadow ──► holding ──► … ──► validating ──► completed        a step up: proof, or a person's word
+    shadow ──► baking ──► … ──► validating ──► completed     up: by evidence, or by a person's command
        │          │                  │
        ▼          ▼                  ▼
-    awaiting approval              rolling back ──► cooling down ──► (retry) shadow or holding
+    awaiting approval            rolling back ──► cooling down ──► (retry) shadow or baking
                                      ▲
-    held, aborted: reached from everywhere a person may stand    any state with candidate traffic
+    held, aborted: reached from      any state with candidate traffic
+    every state by command
 
-``percent`` is what the candidate is to serve. A target of ``REST`` is the state that belongs to a percent: shadow at 0,
-validating at the ramp's last step, holding between. ``BEFORE`` is where a hold found the workload.
-A move that the table does not know raises IllegalTransitionError; states are frozen, so nothing has changed then.
+``percent`` is the candidate's desired share. The target ``BY_SHARE`` is the state that belongs to a share: shadow at 0,
+validating at the ramp's last step, baking in between. ``HELD_FROM`` is the state that a hold interrupted.
+A transition that is not in the table raises IllegalTransitionError; states are frozen, so nothing has changed then.
 """
 
 from __future__ import annotations
@@ -27,47 +28,49 @@ from glidepath.records import Phase
 
 
 class IllegalTransitionError(CommandRefusedError):
-    """The ramp's table knows no such move from this state."""
+    """The ramp's table has no such transition from this state."""
 
 
-class Event(StrEnum):
-    """What moves a ramp; the value is the decision's ``event`` in the log."""
+class RampEvent(StrEnum):
+    """A cause of a transition; its value is the decision's ``event`` in the log."""
 
-    STEP = "promote"
-    ASK = "await_approval"
+    PROMOTE = "promote"
+    AWAIT_APPROVAL = "await_approval"
     HOLD = "hold"
     RESUME = "resume"
-    ADOPT = "adopt"  # a person set weights by curl
-    ROLL_BACK = "roll_back"
-    CONFIRM = "rolled_back"  # every Envoy runs the weights of a rollback
-    FAIL_SHADOW = "fail"  # the evidence at 0 % says no
+    ADOPT_WEIGHTS = "adopt_weights"  # a person set weights at an Envoy
+    ROLLBACK = "rollback"  # by a guard or by command, see the decision's trigger
+    ROLLBACK_CONFIRMED = "rollback_confirmed"  # every Envoy runs the new weights
+    SHADOW_FAILED = "shadow_failed"  # a gate fails at 0 %
     RETRY = "retry"
-    VALIDATED = "complete"
+    COMPLETE = "complete"
     ABORT = "abort"
     RECONFIGURE = "reconfigure"
-    REPLACE = "replace"  # the configuration names another candidate or baseline
-    EXTEND = "extend"  # the configuration has steps beyond the one that was the last
+    REPLACE_BACKEND = "replace_backend"  # the configuration names another candidate or baseline, or another model of it
+    EXTEND = "extend"  # a completed ramp got further steps
 
 
 class Target(Enum):
-    REST = "rest"
-    BEFORE = "before"
+    """A target that depends on the share or on the state before the hold."""
+
+    BY_SHARE = "by_share"
+    HELD_FROM = "held_from"
 
 
-REST, BEFORE = Target.REST, Target.BEFORE
+BY_SHARE, HELD_FROM = Target.BY_SHARE, Target.HELD_FROM
 
-TABLE: Mapping[Event, Mapping[Phase, Phase | Target]] = {
-    Event.STEP: {
-        Phase.SHADOW: REST,
-        Phase.BAKING: REST,
-        Phase.AWAITING_APPROVAL: REST,
+TABLE: Mapping[RampEvent, Mapping[Phase, Phase | Target]] = {
+    RampEvent.PROMOTE: {
+        Phase.SHADOW: BY_SHARE,
+        Phase.BAKING: BY_SHARE,
+        Phase.AWAITING_APPROVAL: BY_SHARE,
         Phase.HELD: Phase.HELD,
     },
-    Event.ASK: {
+    RampEvent.AWAIT_APPROVAL: {
         Phase.SHADOW: Phase.AWAITING_APPROVAL,
         Phase.BAKING: Phase.AWAITING_APPROVAL,
     },
-    Event.HOLD: {
+    RampEvent.HOLD: {
         Phase.SHADOW: Phase.HELD,
         Phase.BAKING: Phase.HELD,
         Phase.AWAITING_APPROVAL: Phase.HELD,
@@ -76,8 +79,8 @@ TABLE: Mapping[Event, Mapping[Phase, Phase | Target]] = {
         Phase.COMPLETED: Phase.HELD,
         Phase.HELD: Phase.HELD,
     },
-    Event.RESUME: {Phase.HELD: BEFORE},
-    Event.ADOPT: {
+    RampEvent.RESUME: {Phase.HELD: HELD_FROM},
+    RampEvent.ADOPT_WEIGHTS: {
         Phase.SHADOW: Phase.HELD,
         Phase.BAKING: Phase.HELD,
         Phase.AWAITING_APPROVAL: Phase.HELD,
@@ -88,7 +91,7 @@ TABLE: Mapping[Event, Mapping[Phase, Phase | Target]] = {
         Phase.COMPLETED: Phase.HELD,
         Phase.ABORTED: Phase.HELD,
     },
-    Event.ROLL_BACK: {
+    RampEvent.ROLLBACK: {
         Phase.SHADOW: Phase.ROLLING_BACK,
         Phase.BAKING: Phase.ROLLING_BACK,
         Phase.AWAITING_APPROVAL: Phase.ROLLING_BACK,
@@ -99,21 +102,21 @@ TABLE: Mapping[Event, Mapping[Phase, Phase | Target]] = {
         Phase.COMPLETED: Phase.ROLLING_BACK,
         Phase.ABORTED: Phase.ABORTED,
     },
-    Event.CONFIRM: {Phase.ROLLING_BACK: Phase.COOLING_DOWN},
-    Event.FAIL_SHADOW: {
+    RampEvent.ROLLBACK_CONFIRMED: {Phase.ROLLING_BACK: Phase.COOLING_DOWN},
+    RampEvent.SHADOW_FAILED: {
         Phase.SHADOW: Phase.COOLING_DOWN,
         Phase.AWAITING_APPROVAL: Phase.COOLING_DOWN,
     },
-    Event.RETRY: {
-        Phase.SHADOW: REST,
-        Phase.BAKING: REST,
-        Phase.AWAITING_APPROVAL: REST,
-        Phase.VALIDATING: REST,
-        Phase.COOLING_DOWN: REST,
-        Phase.ABORTED: REST,
+    RampEvent.RETRY: {
+        Phase.SHADOW: BY_SHARE,
+        Phase.BAKING: BY_SHARE,
+        Phase.AWAITING_APPROVAL: BY_SHARE,
+        Phase.VALIDATING: BY_SHARE,
+        Phase.COOLING_DOWN: BY_SHARE,
+        Phase.ABORTED: BY_SHARE,
     },
-    Event.VALIDATED: {Phase.VALIDATING: Phase.COMPLETED},
-    Event.ABORT: {
+    RampEvent.COMPLETE: {Phase.VALIDATING: Phase.COMPLETED},
+    RampEvent.ABORT: {
         Phase.SHADOW: Phase.ABORTED,
         Phase.BAKING: Phase.ABORTED,
         Phase.AWAITING_APPROVAL: Phase.ABORTED,
@@ -124,53 +127,57 @@ TABLE: Mapping[Event, Mapping[Phase, Phase | Target]] = {
         Phase.COMPLETED: Phase.ABORTED,
         Phase.ABORTED: Phase.ABORTED,
     },
-    Event.RECONFIGURE: {
-        Phase.SHADOW: REST,
-        Phase.BAKING: REST,
-        Phase.AWAITING_APPROVAL: REST,
+    RampEvent.RECONFIGURE: {
+        Phase.SHADOW: BY_SHARE,
+        Phase.BAKING: BY_SHARE,
+        Phase.AWAITING_APPROVAL: BY_SHARE,
         Phase.HELD: Phase.HELD,
         Phase.ROLLING_BACK: Phase.ROLLING_BACK,
         Phase.COOLING_DOWN: Phase.COOLING_DOWN,
-        Phase.VALIDATING: REST,
+        Phase.VALIDATING: BY_SHARE,
         Phase.COMPLETED: Phase.COMPLETED,
         Phase.ABORTED: Phase.ABORTED,
     },
-    Event.REPLACE: {
-        Phase.SHADOW: REST,
-        Phase.BAKING: REST,
-        Phase.AWAITING_APPROVAL: REST,
+    RampEvent.REPLACE_BACKEND: {
+        Phase.SHADOW: BY_SHARE,
+        Phase.BAKING: BY_SHARE,
+        Phase.AWAITING_APPROVAL: BY_SHARE,
         Phase.HELD: Phase.HELD,
         Phase.ROLLING_BACK: Phase.ROLLING_BACK,
-        Phase.COOLING_DOWN: REST,
-        Phase.VALIDATING: REST,
-        Phase.COMPLETED: REST,
+        Phase.COOLING_DOWN: BY_SHARE,
+        Phase.VALIDATING: BY_SHARE,
+        Phase.COMPLETED: BY_SHARE,
         Phase.ABORTED: Phase.ABORTED,
     },
-    Event.EXTEND: {Phase.COMPLETED: REST},
+    RampEvent.EXTEND: {Phase.COMPLETED: BY_SHARE},
 }
 
-_AT_REST = frozenset({Phase.SHADOW, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.VALIDATING})
+_ON_THE_RAMP = frozenset({Phase.SHADOW, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.VALIDATING})
+_MOVES_WHILE_HELD = frozenset({RampEvent.PROMOTE, RampEvent.ADOPT_WEIGHTS, RampEvent.REPLACE_BACKEND})
+_RESTARTS_EVIDENCE = frozenset(
+    {RampEvent.RETRY, RampEvent.RECONFIGURE, RampEvent.REPLACE_BACKEND, RampEvent.EXTEND},
+)
 
-# States whose share must be what we say, even against a value that a person set before the news reached an Envoy.
+# In these states, a value that a person set at an Envoy before the rollback reached it is overwritten, not adopted.
 RETREATING = frozenset({Phase.ROLLING_BACK, Phase.ABORTED})
 
 
 class DrillStage(StrEnum):
-    RAISING = "raising"  # a small weight, so that there is something to take back
-    LEAVING = "leaving"  # weights to 0, until every Envoy confirms
+    RAISING = "raising"  # a small weight, so that there is traffic to withdraw
+    WITHDRAWING = "withdrawing"  # weight 0, until every Envoy confirms it
     DRAINING = "draining"  # until no request reaches the candidate
-    RESTORING = "restoring"
+    RESTORING = "restoring"  # the former weights, until every Envoy confirms them
 
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """A rehearsal of the way back; ``percent`` is what it takes back, times are Unix milliseconds."""
+    """A rehearsal of a rollback. ``percent`` is the share that it withdraws; times are Unix milliseconds."""
 
     stage: DrillStage
     percent: float
     actor: str
     stage_ms: int
-    left_ms: int = 0
+    withdrawn_ms: int = 0
     confirmed_ms: int = 0
     last_request_ms: int = 0
     failure: str = ""
@@ -178,41 +185,43 @@ class Drill:
 
 @dataclass(frozen=True, slots=True)
 class RampState:
-    """Where one workload's ramp stands. ``epoch`` counts the times that evidence began afresh, at ``since_ms``."""
+    """The state of one workload's ramp.
+
+    ``epoch`` counts how often the evidence started again, the last time at ``since_ms``. ``percent`` is the candidate's
+    desired share. Times are Unix milliseconds.
+    """
 
     phase: Phase
     percent: float
     since_ms: int
     entered_ms: int
     epoch: int = 0
-    before: Phase = Phase.SHADOW
+    held_from: Phase = Phase.SHADOW  # the state that a hold interrupted
     held_by: str = ""
     held_reason: str = ""
     retries: int = 0
     cool_until_ms: int = 0
     autopilot: bool = True
-    overridden: bool = False  # a guard fired while the autopilot was off; said once
+    guard_overridden: bool = False  # a guard failed while the autopilot was off; logged once
     drilled: bool = False
     drill: Drill | None = None
-    shadow: float | None = None  # set by a person; None: the configured sample
+    shadow_override: float | None = None  # percent, set by a person; None: the configured sample applies
     config_digest: str = ""
-    baseline: str = ""  # whom the evidence is about: name, and a digest of address and model
+    baseline: str = ""  # the side that the evidence is about: its name, and a digest of its address and model
     candidate: str = ""
-    first_start: bool = False  # begun where Redis knew of no workload at all, and nothing was decided since
-    state_lost: bool = False  # held because Envoys run what this state never told them: nothing is written meanwhile
-    unexpected_traffic: bool = (
-        False  # clients reach the candidate though its share is 0: some Envoy does not do as it was told
-    )
-    invalid_override: str = ""  # a person's last values that say nothing; shown until the next move
+    first_start: bool = False  # started while Redis had no workload's state, and nothing was decided since
+    state_lost: bool = False  # held because Envoys run weights that this state never wrote; nothing is written
+    unexpected_traffic: bool = False  # clients' requests reach the candidate although its desired share is 0
+    invalid_override: str = ""  # invalid values that a person set last; shown until the next transition
 
     @property
     def share_unknown(self) -> bool:
-        """Whether ``percent`` is not what the candidate serves: what clients get from it is judged all the same."""
+        """Return whether the candidate's actual share is unknown. The guards still act on its answers."""
         return self.state_lost or self.unexpected_traffic
 
     @property
     def serving(self) -> float:
-        """The share that Envoy is to give the candidate just now: a running drill takes it away for a moment."""
+        """Return the share to write to Envoy now. During a drill it differs from ``percent``."""
         if self.drill is None:
             return self.percent
         return self.drill.percent if self.drill.stage is DrillStage.RAISING else self._after_raising(self.drill)
@@ -225,7 +234,7 @@ class RampState:
 
 
 def state_from_json(raw: Mapping[str, Any]) -> RampState:
-    """Raises InputError for what is not a stored state; fields of a newer version are ignored."""
+    """Parse the result of ``to_json``; unknown fields are ignored. Raises InputError for anything else."""
     try:
         known = {f.name for f in dataclasses.fields(RampState)}
         values = {name: value for name, value in raw.items() if name in known}
@@ -234,7 +243,7 @@ def state_from_json(raw: Mapping[str, Any]) -> RampState:
             **{
                 **values,
                 "phase": Phase(values["phase"]),
-                "before": Phase(values.get("before", Phase.SHADOW)),
+                "held_from": Phase(values.get("held_from", Phase.SHADOW)),
                 "drill": _drill(drill) if drill else None,
             }
         )
@@ -248,59 +257,71 @@ def _drill(raw: Mapping[str, Any]) -> Drill:
     return Drill(**{**values, "stage": DrillStage(values["stage"])})
 
 
-def rest_phase(percent: float, last: float) -> Phase:
-    """The state that belongs to ``percent`` on a ramp that ends at ``last``."""
+def phase_at(percent: float, last: float) -> Phase:
+    """Return the state that belongs to ``percent`` on a ramp whose last step is ``last``."""
     if percent <= 0:
         return Phase.SHADOW
     return Phase.VALIDATING if percent >= last else Phase.BAKING
 
 
 def initial(percent: float, last: float, now_ms: int, config_digest: str = "") -> RampState:
-    return RampState(rest_phase(percent, last), percent, now_ms, now_ms, config_digest=config_digest)
+    return RampState(phase_at(percent, last), percent, now_ms, now_ms, config_digest=config_digest)
 
 
-def transition(state: RampState, event: Event, now_ms: int, *, last: float, percent: float | None = None) -> RampState:
-    """The state after ``event``, with ``percent`` as the new share if given; evidence begins afresh where it must.
+def transition(
+    state: RampState, event: RampEvent, now_ms: int, *, last: float, percent: float | None = None
+) -> RampState:
+    """Return the state after ``event``, with ``percent`` as the new share if given.
 
-    Raises IllegalTransitionError where the table has no such move.
+    The evidence starts again where the share, a side or the configuration changed, and on a retry. Raises
+    IllegalTransitionError where the table has no such transition.
     """
     share = state.percent if percent is None else percent
     target = TABLE[event].get(state.phase)
     if target is None:
         raise IllegalTransitionError(f"{event.value} is not possible while {state.phase.value.replace('_', ' ')}")
-    if isinstance(target, Target):
-        moved = share != state.percent  # a resume from beyond the ramp's end
-        phase = rest_phase(share, last) if target is Target.REST or moved else state.before
-    else:
-        phase = target
-    # Evidence of an unknown share says nothing about a known one.
-    known = state.share_unknown and event is not Event.HOLD
-    fresh = known or share != state.percent or event in (Event.RETRY, Event.RECONFIGURE, Event.REPLACE, Event.EXTEND)
+    fresh = _starts_evidence_again(state, event, share)
     changed = dataclasses.replace(
         state,
-        phase=phase,
+        phase=_target_phase(state, target, share, last),
         percent=share,
         entered_ms=now_ms,
         epoch=state.epoch + fresh,
         since_ms=now_ms if fresh else state.since_ms,
-        drill=state.drill if event is Event.CONFIRM else None,
-        overridden=False,
+        drill=state.drill if event is RampEvent.ROLLBACK_CONFIRMED else None,
+        guard_overridden=False,
         first_start=False,
-        state_lost=state.state_lost and event is Event.HOLD,
-        unexpected_traffic=state.unexpected_traffic and event is Event.HOLD,
+        state_lost=state.state_lost and event is RampEvent.HOLD,
+        unexpected_traffic=state.unexpected_traffic and event is RampEvent.HOLD,
         invalid_override="",
     )
     return _with_hold(state, changed, event, share, last)
 
 
-def _with_hold(old: RampState, new: RampState, event: Event, share: float, last: float) -> RampState:
-    """``before`` follows a hold: where it found the workload, or where its share belongs once a person moved it."""
+def _target_phase(state: RampState, target: Phase | Target, share: float, last: float) -> Phase:
+    if not isinstance(target, Target):
+        return target
+    moved = share != state.percent  # a resume from a share above the ramp's last step
+    return phase_at(share, last) if target is Target.BY_SHARE or moved else state.held_from
+
+
+def _starts_evidence_again(state: RampState, event: RampEvent, share: float) -> bool:
+    if state.share_unknown and event is not RampEvent.HOLD:
+        return True  # evidence of an unknown share does not apply to a known one
+    return share != state.percent or event in _RESTARTS_EVIDENCE
+
+
+def _with_hold(old: RampState, new: RampState, event: RampEvent, share: float, last: float) -> RampState:
+    """Set who holds the workload and the state to resume to.
+
+    That is the state which the hold interrupted, or the state of the new share once a person moved it.
+    """
     if new.phase is old.phase is Phase.ROLLING_BACK:
-        return new  # a hold that was said meanwhile begins when it is over, whatever else happens on the way
+        return new  # a hold that was ordered during a rollback begins after it, also if another rollback follows
     if new.phase is not Phase.HELD:
         return dataclasses.replace(new, held_by="", held_reason="")
-    if event is Event.HOLD:
-        return new if old.phase is Phase.HELD else dataclasses.replace(new, before=old.phase)
-    if event in (Event.STEP, Event.ADOPT, Event.REPLACE) or (event is Event.RECONFIGURE and old.before in _AT_REST):
-        return dataclasses.replace(new, before=rest_phase(share, last))
+    if event is RampEvent.HOLD:
+        return new if old.phase is Phase.HELD else dataclasses.replace(new, held_from=old.phase)
+    if event in _MOVES_WHILE_HELD or (event is RampEvent.RECONFIGURE and old.held_from in _ON_THE_RAMP):
+        return dataclasses.replace(new, held_from=phase_at(share, last))
     return new

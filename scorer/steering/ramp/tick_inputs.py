@@ -1,4 +1,4 @@
-"""What the ramp is told in a tick, and how it reads verdicts."""
+"""The ramp's inputs in one tick, and the record of a decision with the verdicts that it was based on."""
 
 from __future__ import annotations
 
@@ -7,34 +7,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from glidepath import keys
-from glidepath.domain import Outcome
 from glidepath.records import Command, Decision, Verdict
 from scorer.steering.ramp.states import RampState
-
-# Gates that stop a step but take no traffic back. Load says nothing against the step that is served; a split that is
-# not as set is the router's fault or a few busy users', and neither gets better by other weights.
-ADVISORY = frozenset({"capacity", "split"})
 
 
 @dataclass(frozen=True, slots=True)
 class TickInputs:
     """One tick's news about one workload.
 
-    ``confirmed`` of ``envoys`` run the desired share; ``adopted`` is a share that a person set by curl, ``autopilot`` a
-    person's change of that key (None: no change); ``frozen`` and ``waiting_for`` say why no step may be taken;
-    ``live_ms`` is the end of the last flush in which a client's request reached the candidate, ``live_errors`` how many
-    of these failed since the drill began; ``baseline`` and ``candidate`` say who they are now, see RampState;
-    ``unknown_envoys`` already run weights that this state never wrote; ``ambiguous_weights`` and ``invalid_override``
-    are values set by hand that have no valid meaning, see Observation; ``unexpected_traffic`` counts clients' requests
-    that began while the candidate's share was 0 and reached it all the same; ``began_ms`` is when the state began where
-    none could be read.
+    ``confirmed`` of ``envoys`` run the desired share. ``frozen`` and ``waiting_for`` say why no step may be taken.
+    ``baseline`` and ``candidate`` identify the configured sides, see RampState. ``state_began_ms`` is the time at which
+    the state began where none could be loaded.
+
+    Manual overrides: ``adopted`` is a share that a person set at the Envoy ``adopted_at``, ``autopilot`` a person's
+    change of that key (None: no change); ``ambiguous_weights`` and ``invalid_override`` describe values without a valid
+    meaning, see Observation. ``unknown_envoys`` run weights that this state never wrote.
+
+    Traffic at the candidate: ``live_ms`` is the end of the last flush in which a client's request reached it,
+    ``live_errors`` the number of these requests that failed since the drill began, ``unexpected_traffic`` the number of
+    clients' requests that began while its share was 0 and reached it all the same.
     """
 
     workload: str = ""
     verdicts: tuple[Verdict, ...] = ()
     samples: int = 0
     commands: tuple[Command, ...] = ()
-    began_ms: int = 0
+    state_began_ms: int = 0
     confirmed: int = 0
     envoys: int = 0
     adopted: float | None = None
@@ -57,35 +55,26 @@ class TickInputs:
     def autopilot_key(self) -> str:
         return keys.autopilot_key(self.workload)
 
+    @property
+    def all_confirmed(self) -> bool:
+        """Whether there is an Envoy and every Envoy runs the desired share."""
+        return 0 < self.envoys <= self.confirmed
 
-def failing(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
-    """Gating verdicts that ask for a way back."""
-    return tuple(v for v in verdicts if v.gating and v.outcome == Outcome.FAIL.value and v.gate not in ADVISORY)
-
-
-def against(facts: TickInputs) -> tuple[Verdict, ...]:
-    """Every gating verdict that says no, those on a further step included."""
-    said = facts.verdicts + ((facts.capacity,) if facts.capacity else ())
-    return tuple(v for v in said if v.gating and v.outcome == Outcome.FAIL.value)
-
-
-def missing_passes(verdicts: tuple[Verdict, ...]) -> str:
-    """The gating gates that do not pass yet, in words. A fast guard only ever fails: it need not pass."""
-    waiting = [v for v in verdicts if v.gating and not _lets_through(v)]
-    return ", ".join(f"{v.gate} {v.outcome}" for v in waiting)
+    @property
+    def all_verdicts(self) -> tuple[Verdict, ...]:
+        """The verdicts of the present step, and the capacity verdict on the next one."""
+        return self.verdicts + ((self.capacity,) if self.capacity else ())
 
 
-def _lets_through(verdict: Verdict) -> bool:
-    if verdict.fast or verdict.gate in ADVISORY:
-        return verdict.outcome != Outcome.FAIL.value
-    return verdict.outcome == Outcome.PASS.value
+StageResult = tuple[RampState, tuple[Decision, ...]]
+"""The state after one stage of a tick, and the decisions that the stage made."""
 
 
-def note(
+def new_decision(
     event: str,
     old: RampState,
     new: RampState,
-    facts: TickInputs,
+    inputs: TickInputs,
     now_ms: int,
     reason: str,
     trigger: str,
@@ -93,10 +82,10 @@ def note(
     actor: str = "glidepath",
     details: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """A line for the log, with the verdicts that were on the table."""
+    """Return the decision's line for the log, with all verdicts of this tick."""
     return Decision(
         at_ms=now_ms,
-        workload=facts.workload,
+        workload=inputs.workload,
         event=event,
         from_percent=old.percent,
         to_percent=new.percent,
@@ -104,7 +93,22 @@ def note(
         reason=reason,
         trigger=trigger,
         actor=actor,
-        verdicts=facts.verdicts + ((facts.capacity,) if facts.capacity else ()),
-        config_digest=facts.config_digest,
+        verdicts=inputs.all_verdicts,
+        config_digest=inputs.config_digest,
         details=details or {},
     )
+
+
+def manual_override_decision(
+    event: str,
+    old: RampState,
+    new: RampState,
+    inputs: TickInputs,
+    now_ms: int,
+    reason: str,
+    *,
+    details: Mapping[str, Any] | None = None,
+) -> Decision:
+    """Return the decision that follows from a value that a person set at an Envoy."""
+    by = "manual_override"
+    return new_decision(event, old, new, inputs, now_ms, reason, by, actor=by, details=details)

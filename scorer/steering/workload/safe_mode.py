@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from glidepath.records import Decision, WorkloadStatus, to_json
-from scorer.steering.envoy.reconcile import NONE, Values, plan
+from scorer.steering.envoy.runtime_values import NO_ADMIN_LAYERS, RuntimeEntries
+from scorer.steering.envoy.runtime_writes import plan_writes
 from scorer.steering.ramp import commands
 from scorer.steering.ramp.states import RETREATING
-from scorer.steering.ramp.tick_inputs import TickInputs, note
+from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
 from scorer.steering.state_store import Record
 from scorer.steering.workload.workload import Track
 from scorer.steering.workload.workload_status import standing
@@ -24,19 +25,19 @@ AGAIN_MS = 600_000  # a workload that fails now and then is announced no more of
 
 def lifeline(
     track: Track,
-    readings: Mapping[str, Values | None],
+    readings: Mapping[str, RuntimeEntries | None],
     leader: str,
     now_ms: int,
     *,
-    overrides: Mapping[str, Values | None] = NONE,
-) -> tuple[Record, Mapping[str, Values]]:
+    admin_layers: Mapping[str, RuntimeEntries | None] = NO_ADMIN_LAYERS,
+) -> tuple[Record, Mapping[str, RuntimeEntries]]:
     """A tick of a workload whose own has failed with ``track.problem``."""
     with contextlib.suppress(Exception):  # nor may this one stop what follows
         track.begin_anew(now_ms)
     decisions = (*_alarm(track, now_ms), *_obey(track, now_ms))
-    writes: Mapping[str, Values] = {}
+    writes: Mapping[str, RuntimeEntries] = {}
     if track.state.phase in RETREATING:
-        planned = plan(track.names, track.desired, readings, track.last_written, overrides=overrides)
+        planned = plan_writes(track.names, track.desired, readings, track.last_written, admin_layers=admin_layers)
         track.dirty |= planned.last_written != track.last_written
         track.last_written, writes = planned.last_written, planned.writes
     blob = track.blob(with_evidence=False) if track.dirty or decisions else None
@@ -49,7 +50,7 @@ def _alarm(track: Track, now_ms: int) -> tuple[Decision, ...]:
         return ()
     track.alarmed_ms = now_ms
     reason = f"{track.problem}; no guard acts, nothing moves by itself. {_how(track.name)}"
-    return (note("failure", track.state, track.state, _facts(track), now_ms, reason, "failure"),)
+    return (new_decision("tick_failed", track.state, track.state, _facts(track), now_ms, reason, "tick_failed"),)
 
 
 def _how(name: str) -> str:
@@ -64,20 +65,22 @@ def _obey(track: Track, now_ms: int) -> tuple[Decision, ...]:
     said: list[Decision] = []
     for order in track.orders:
         facts = replace(_facts(track), commands=(order,))
-        if order.kind in commands.BACK:
-            track.state, decisions = commands.obey(track.state, facts, track.policy, now_ms)
+        if order.kind in commands.SAFETY_COMMANDS:
+            track.state, decisions = commands.apply_commands(track.state, facts, track.policy, now_ms)
             said += decisions
             continue
         reason = f"{order.kind.value} is not possible: {track.problem}. {_how(track.name)}"
         details = {"command": order.kind.value, "command_id": order.id}
         trigger = f"command:{order.kind.value}"
         state = track.state
-        said.append(note("refused", state, state, facts, now_ms, reason, trigger, actor=order.actor, details=details))
+        said.append(
+            new_decision("refused", state, state, facts, now_ms, reason, trigger, actor=order.actor, details=details)
+        )
     track.orders = ()
     return tuple(said)
 
 
-def _status(track: Track, readings: Mapping[str, Values | None], leader: str, now_ms: int) -> WorkloadStatus:
+def _status(track: Track, readings: Mapping[str, RuntimeEntries | None], leader: str, now_ms: int) -> WorkloadStatus:
     desired = track.desired
     wanted = {track.names.candidate: str(desired.candidate), track.names.baseline: str(desired.baseline)}
     return replace(

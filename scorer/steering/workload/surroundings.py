@@ -11,7 +11,7 @@ from glidepath.config.backends import Backend
 from glidepath.domain import SideOutcomes
 from glidepath.histogram import bucket_of
 from glidepath.records import Verdict
-from scorer.steering.envoy.reconcile import RuntimeValues, Values
+from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeValues
 
 SETTLE_MS = 10_000  # Envoys that take longer to confirm a share do not cost the evidence that came meanwhile
 LONGEST_MS = 120_000  # an error does not say when its request began: it is taken to have lasted this long at most
@@ -24,8 +24,8 @@ class Outlook:
     waiting_for: str = ""
     capacity: Verdict | None = None
     stale: frozenset[RuntimeValues] = frozenset()
-    carrying: frozenset[str] = frozenset()  # Envoys that came with weights of they do not say whom
-    overrides: Mapping[str, Values | None] = field(default_factory=dict)  # admin layers above RTDS
+    unknown_weights: frozenset[str] = frozenset()  # Envoys that came with weights of they do not say whom
+    admin_layers: Mapping[str, RuntimeEntries | None] = field(default_factory=dict)  # admin layers above RTDS
 
 
 def identity(name: str, backend: Backend) -> str:

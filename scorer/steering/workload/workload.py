@@ -13,26 +13,26 @@ from glidepath.config import Config, Workload
 from glidepath.domain import Origin, Outcomes, ScoredPair, Side, add_counts
 from glidepath.errors import InputError
 from glidepath.records import Command, Decision, SideStatus, Verdict
-from scorer.steering.envoy.reconcile import (
-    NONE,
-    NOTHING,
+from scorer.steering.envoy.observation import Observation, observe
+from scorer.steering.envoy.runtime_values import (
+    NO_ADMIN_LAYERS,
+    NO_WEIGHTS,
     LastWritten,
-    Observation,
-    RuntimeNames,
+    RuntimeEntries,
+    RuntimeKeys,
     RuntimeValues,
-    Values,
     desired_values,
     last_written_from_json,
     last_written_to_json,
-    observe,
-    plan,
 )
+from scorer.steering.envoy.runtime_writes import plan_writes
 from scorer.steering.interfaces import Evidence, EvidenceKind, require_mapping
 from scorer.steering.ramp import shadow_share
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import RampPolicy, frozen_by, policy_of
 from scorer.steering.ramp.states import RETREATING, RampState, initial, state_from_json
-from scorer.steering.ramp.tick_inputs import TickInputs, failing, note
+from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
+from scorer.steering.ramp.verdict_checks import failed_guards
 from scorer.steering.staggering import turn
 from scorer.steering.state_store import News, no_cursors
 from scorer.steering.workload.clock_offsets import SourceClocks
@@ -51,7 +51,7 @@ class Track:
         self.workload: Workload = config.workload(name)
         self.policy: RampPolicy = policy_of(self.workload.ramp)
         self.digest = config.digest(name)
-        self.names = RuntimeNames.of(name, self.workload)
+        self.names = RuntimeKeys.of(name, self.workload)
         self.cursors: dict[str, str] = no_cursors()
         self.last_written: LastWritten = {}
         self.totals = Totals()
@@ -65,7 +65,7 @@ class Track:
         self.dirty = True  # the stored state is no longer this one
         self.changed = True  # nor is the shown status
         self._kind = kind
-        self._looked: tuple[Mapping[str, Values | None], RuntimeValues | None, LastWritten] = ({}, None, {})
+        self._looked: tuple[Mapping[str, RuntimeEntries | None], RuntimeValues | None, LastWritten] = ({}, None, {})
         self._calm = False
         self._seen: dict[str, int] = {}
         self.clocks = SourceClocks(MAX_SOURCES)
@@ -75,7 +75,7 @@ class Track:
         self._settled = -1  # the epoch whose share every Envoy has confirmed
         self._live_errors = 0
         self._unexpected_traffic = 0
-        self._overrides: Mapping[str, Values | None] = NONE
+        self._admin_layers: Mapping[str, RuntimeEntries | None] = NO_ADMIN_LAYERS
         self.orders: tuple[Command, ...] = ()  # read, and not obeyed yet
         self.began_ms = 0  # when this state began without a former one
         self.alarmed_ms = 0  # when it was said that ticks fail
@@ -145,7 +145,7 @@ class Track:
 
     @property
     def desired(self) -> RuntimeValues:
-        shadow = self.workload.shadow.sample if self.state.shadow is None else self.state.shadow
+        shadow = self.workload.shadow.sample if self.state.shadow_override is None else self.state.shadow_override
         return desired_values(self.state.serving, shadow, self.state.autopilot)
 
     def fold(self, news: News) -> None:
@@ -202,21 +202,25 @@ class Track:
         at_ms = scored.captured_at_ms + ahead  # scored_at_ms is by one more clock
         self.evidence = self.evidence.fold_scored(replace(scored, captured_at_ms=at_ms, scored_at_ms=at_ms))
 
-    def decide(self, readings: Mapping[str, Values | None], outlook: Outlook, now_ms: int) -> tuple[Decision, ...]:
+    def decide(
+        self, readings: Mapping[str, RuntimeEntries | None], outlook: Outlook, now_ms: int
+    ) -> tuple[Decision, ...]:
         """One tick of the ramp; afterwards ``state``, ``told`` and ``dirty`` say what is to be written."""
         self._judge(now_ms)
         before, told_before, wanted = self.state, self.last_written, self.desired
-        self._overrides = outlook.overrides
-        unknown_envoys = self._unknown_envoys(outlook.carrying) if before.first_start else ()
+        self._admin_layers = outlook.admin_layers
+        unknown_envoys = self._unknown_envoys(outlook.unknown_weights) if before.first_start else ()
         confirmed_before = self.observation.confirmed
         if not self._as_seen(readings, wanted):
             self._look(readings, wanted, outlook)
-        self.envoys = len(readings) + len(self.observation.masks)
+        self.envoys = len(readings) + len(self.observation.hiding_layers)
         self._settle(now_ms)
         self.facts, self.orders = self._facts(outlook, unknown_envoys, now_ms), ()
         self.state, decisions = advance(self.state, self.facts, self.policy, now_ms)
         configured = self.workload.shadow.sample
-        self.state, extra = shadow_share.by_hand(self.state, self.facts, self.observation, configured, now_ms)
+        self.state, extra = shadow_share.adopt_shadow_share(
+            self.state, self.facts, self.observation, configured, now_ms
+        )
         if self.state.epoch != before.epoch:
             self.evidence = self._fresh(now_ms)
             self.verdicts, self._judged_ms, self._unexpected_traffic = (), 0, 0
@@ -238,13 +242,13 @@ class Track:
         if self._settled == self.state.epoch or not 0 < self.envoys <= len(self.observation.confirmed):
             return
         self._settled = self.state.epoch
-        if now_ms - self.state.since_ms <= SETTLE_MS and self.state.drill is None and not failing(self.verdicts):
+        if now_ms - self.state.since_ms <= SETTLE_MS and self.state.drill is None and not failed_guards(self.verdicts):
             self.totals.left_out += self.evidence.requests()
             self.state = replace(self.state, since_ms=now_ms)
             self.evidence = self._fresh(now_ms)
             self.verdicts, self._judged_ms = (), 0
 
-    def _as_seen(self, readings: Mapping[str, Values | None], wanted: RuntimeValues) -> bool:
+    def _as_seen(self, readings: Mapping[str, RuntimeEntries | None], wanted: RuntimeValues) -> bool:
         """Whether nothing can have changed since a look that asked for nothing: the usual case, and a cheap one."""
         before, desired, told = self._looked
         shown = self._shown(readings)
@@ -256,29 +260,29 @@ class Track:
             and all(map(is_, map(before.__getitem__, shown), shown.values()))
         )
 
-    def _shown(self, readings: Mapping[str, Values | None]) -> Mapping[str, Values | None]:
-        return {**readings, **self._overrides} if self._overrides else readings
+    def _shown(self, readings: Mapping[str, RuntimeEntries | None]) -> Mapping[str, RuntimeEntries | None]:
+        return {**readings, **self._admin_layers} if self._admin_layers else readings
 
-    def _look(self, readings: Mapping[str, Values | None], wanted: RuntimeValues, outlook: Outlook) -> None:
+    def _look(self, readings: Mapping[str, RuntimeEntries | None], wanted: RuntimeValues, outlook: Outlook) -> None:
         self.observation = observe(
             self.names,
             wanted,
             readings,
             self.last_written,
-            overrides=self._overrides,
+            admin_layers=self._admin_layers,
             retreating=self.state.phase in RETREATING,
             stale=outlook.stale,
         )
         self.last_written = self.observation.last_written
         self._calm = False
 
-    def writes(self, readings: Mapping[str, Values | None]) -> Mapping[str, Values]:
+    def writes(self, readings: Mapping[str, RuntimeEntries | None]) -> Mapping[str, RuntimeEntries]:
         """What to tell which Envoy now; remembered in ``told``, which must be stored before it is sent."""
         if self.state.state_lost or self._as_seen(readings, self.desired):
             return {}
         confirmed = 0 < len(readings) <= len(self.observation.confirmed)
-        planned = plan(
-            self.names, self.desired, readings, self.last_written, overrides=self._overrides, confirmed=confirmed
+        planned = plan_writes(
+            self.names, self.desired, readings, self.last_written, admin_layers=self._admin_layers, confirmed=confirmed
         )
         self.dirty |= planned.last_written != self.last_written
         self.last_written = planned.last_written
@@ -286,7 +290,7 @@ class Track:
         news = (
             (seen.adopted, seen.autopilot, seen.shadow) != (None, None, None) or seen.restarted or seen.invalid_override
         )
-        self._calm = not planned.writes and not news and not seen.released and not seen.above
+        self._calm = not planned.writes and not news and not seen.shadow_reset and not seen.admin_layer_used
         self._looked = (dict(self._shown(readings)), self.desired, self.last_written)
         return planned.writes
 
@@ -302,7 +306,7 @@ class Track:
             verdicts=self.verdicts,
             samples=self.evidence.requests(),
             commands=self.orders,
-            began_ms=self.began_ms,
+            state_began_ms=self.began_ms,
             confirmed=len(seen.confirmed),
             envoys=self.envoys,
             adopted=seen.adopted,
@@ -324,12 +328,14 @@ class Track:
             else 0,  # else the news travels
         )
 
-    def _unknown_envoys(self, carrying: frozenset[str]) -> tuple[str, ...]:
+    def _unknown_envoys(self, unknown_weights: frozenset[str]) -> tuple[str, ...]:
         """Those that we never told anything; a second stream of an Envoy has its name with a number."""
-        if not carrying:
+        if not unknown_weights:
             return ()
-        known = {envoy.partition("#")[0] for envoy, possible in self.last_written.items() if set(possible) - {NOTHING}}
-        return tuple(sorted(e for e in carrying if e.partition("#")[0] not in known))
+        known = {
+            envoy.partition("#")[0] for envoy, possible in self.last_written.items() if set(possible) - {NO_WEIGHTS}
+        }
+        return tuple(sorted(e for e in unknown_weights if e.partition("#")[0] not in known))
 
     @property
     def skew(self) -> tuple[str, int]:
@@ -345,7 +351,11 @@ class Track:
             return ()
         reason = f"{', '.join(names)}: no weights there any more (restarted); written again"
         details = {"envoys": list(names)}
-        return (note("restore", self.state, self.state, self.facts, now_ms, reason, "restart", details=details),)
+        return (
+            new_decision(
+                "restore_weights", self.state, self.state, self.facts, now_ms, reason, "restart", details=details
+            ),
+        )
 
     def _stamp(self, decision: Decision) -> Decision:
         models = {**self._models, **({"scorer": self.totals.scorer} if self.totals.scorer else {})}

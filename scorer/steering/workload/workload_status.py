@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from glidepath.records import Phase, WorkloadStatus
 from scorer.steering.ramp import shadow_share
-from scorer.steering.ramp.decide import obstacle, unvalidated
+from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import Drill, RampState
 from scorer.steering.workload.clock_offsets import skew_warning
@@ -61,8 +61,10 @@ def standing(track: Track, leader: str, now_ms: int) -> WorkloadStatus:
 
 def said(track: Track, now_ms: int) -> tuple[str, ...]:
     """What is wrong, what happens next, and what a person has set by hand that stays until they take it away."""
-    state, envoys = track.state, track.observation.masks
-    shadow = shadow_share.words(track.name, track.names.shadow, state.shadow, track.workload.shadow.sample)
+    state, envoys = track.state, track.observation.hiding_layers
+    shadow = shadow_share.describe_override(
+        track.name, track.names.shadow, state.shadow_override, track.workload.shadow.sample
+    )
     hidden = f"weights in the admin layer of {', '.join(envoys[:3])} hide what was pushed" if envoys else ""
     unknown = "the share is not known" if state.share_unknown else ""
     return (track.problem, unknown, hidden, message(track, now_ms), shadow, state.invalid_override)
@@ -80,7 +82,7 @@ def message(track: Track, now_ms: int) -> str:
         why = obstacle(state, facts, policy, now_ms)
         return f"to {target:g} %: {why or 'now'}" if target is not None else why
     if state.phase is Phase.VALIDATING:
-        return f"at the last step: {unvalidated(state, facts, policy, now_ms) or 'complete'}"
+        return f"at the last step: {validation_obstacle(state, facts, policy, now_ms) or 'complete'}"
     return _resting(state, policy, track.name, len(track.observation.confirmed), track.envoys, now_ms)
 
 

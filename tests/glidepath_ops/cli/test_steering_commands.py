@@ -88,7 +88,7 @@ async def test_a_day_at_the_wheel(cli: Cli) -> None:
     assert (await cli("hold", "chat"))[0] == 0  # said twice it is the same
     status, _, err = await cli("approve", "chat")
     assert status == 2
-    assert "approve chat: nothing waits for an approval" in err
+    assert "approve chat: no step waits for approval" in err
     assert (await cli("resume", "chat"))[1] == "chat: resume, 0 %, now shadow: by command\n"
     status, out, _ = await cli("promote", "chat", "--json")
     assert (json.loads(out)["to_percent"], json.loads(out)["phase"]) == (1, "baking")
@@ -101,7 +101,7 @@ async def test_a_day_at_the_wheel(cli: Cli) -> None:
     assert (await cli("rollback", "chat"))[0] == 0
     status, _, err = await cli("retry", "chat")
     assert status == 2
-    assert "--force does not wait" in err
+    assert "--force retries now" in err
     assert (await cli("abort", "chat", "--reason", "enough"))[0] == 0
     status, out, _ = await cli("log", "--json")
     decisions = [json.loads(line) for line in out.splitlines()]
@@ -122,11 +122,11 @@ async def test_a_day_at_the_wheel(cli: Cli) -> None:
 
 async def test_the_shadow_share_is_set_shown_and_given_back(cli: Cli) -> None:
     status, out, _ = await cli("shadow", "chat", "10%", "--reason", "quota")
-    line = "chat: shadow, candidate at 0 %, now shadow: 10 % of the requests are copied: quota\n"
+    line = "chat: shadow, candidate at 0 %, now shadow: copies 10 % of the requests: quota\n"
     assert (status, out) == (0, line)
     _, out, _ = await cli("status", "--json")
-    assert "shadow share set by hand to 10 % (configured: 100 %)" in json.loads(out)["chat"]["message"]
-    assert "as many requests as configured are copied" in (await cli("shadow", "chat", "auto"))[1]
+    assert "a person set the shadow share to 10 % (configured: 100 %)" in json.loads(out)["chat"]["message"]
+    assert "copies the configured share of the requests" in (await cli("shadow", "chat", "auto"))[1]
     for share in ("101", "nan", "some"):
         status, _, err = await cli("shadow", "chat", share)
         assert status == 2
@@ -151,7 +151,7 @@ async def test_mistakes_are_one_line_and_exit_2(cli: Cli) -> None:
     for arguments, words in [
         (("status", "--workload", "nope"), "unknown workload 'nope' (known: chat)"),
         (("promote", "nope"), "unknown workload 'nope' (known: chat)"),
-        (("approve", "chat"), "nothing waits for an approval"),
+        (("approve", "chat"), "no step waits for approval"),
         (("log", "annotate", "soon", "--cause", "x"), "is not the id of a decision"),
         (("log", "annotate", "1-1", "--cause", "x"), "no decision 1-1 in the log of chat"),
         (("log", "annotate", "1", "--cause", "x"), "no decision 1 in the log of chat"),

@@ -55,7 +55,7 @@ def decision(workload: str, event: str, **details: Any) -> Decision:
     return Decision(1, workload, event, 100, 100, "completed", f"{event} it was", details=details)
 
 
-DONE = WorkloadFacts(status("batch"), (decision("batch", "drill", passed=True),))
+DONE = WorkloadFacts(status("batch"), (decision("batch", "drill_finished", passed=True),))
 
 
 def found(items: list[ChecklistItem], what: str) -> ChecklistItem:
@@ -137,7 +137,7 @@ def test_the_less_critical_one_ends_first() -> None:
 
 
 def test_a_way_back_that_was_never_tried_or_failed_is_a_warning() -> None:
-    for decisions in ((), (decision("batch", "drill", passed=False),)):
+    for decisions in ((), (decision("batch", "drill_finished", passed=False),)):
         items = checklist(configured(), "batch", {"batch": replace(DONE, decisions=decisions)}, NOW_MS)
         assert found(items, "way back rehearsed").level is ItemState.WARN
 

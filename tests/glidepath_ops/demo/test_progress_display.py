@@ -31,7 +31,7 @@ STATUS = WorkloadStatus(
 )
 LOG = [
     Decision(0, "chat", "promote", 10, 25, "baking", "all gates pass"),
-    Decision(0, "chat", "roll_back", 25, 0, "rolling_back", "9 of 9 failed", trigger="errors_fast"),
+    Decision(0, "chat", "rollback", 25, 0, "rolling_back", "9 of 9 failed", trigger="errors_fast"),
 ]
 
 
@@ -62,7 +62,7 @@ def test_plain_lines_tell_each_decision_once_and_the_state_now_and_then() -> Non
 
 def test_the_page_shows_weights_sides_gates_and_log() -> None:
     text = shown(LiveDisplay, [frame(1, DemoState(STATUS, LOG, 25.0))])
-    for expected in ("25.0 %", "onprem", "quality", "inconclusive", "0.931", "roll_back", "1 failed", "120 pairs"):
+    for expected in ("25.0 %", "onprem", "quality", "inconclusive", "0.931", "rollback", "1 failed", "120 pairs"):
         assert expected in text
 
 

@@ -33,7 +33,7 @@ def status(paired: int, scored: int, lost: int = 0) -> WorkloadStatus:
 
 
 def test_steps_are_the_logs_promotions_in_seconds_from_the_start() -> None:
-    log = [decision("promote", 0, 50, 3000), decision("hold", 50, 50, 4000), decision("roll_back", 50, 0, 5000)]
+    log = [decision("promote", 0, 50, 3000), decision("hold", 50, 50, 4000), decision("rollback", 50, 0, 5000)]
     assert promotions(log, 1000) == (Step(50, 2.0, "why"),)
 
 

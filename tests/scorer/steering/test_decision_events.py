@@ -1,4 +1,4 @@
-"""The events that notifications may name are those that the code writes, all of them and no others."""
+"""The configuration's list of events equals the set of events that the code writes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import get_args
 import scorer
 from glidepath.config.decision_events import EventName
 from glidepath.records import CommandKind
-from scorer.steering.notify.channels import BAD, GOOD
-from scorer.steering.ramp.states import Event
+from scorer.steering.notify.channels import OPENS_INCIDENT, RESOLVES_INCIDENT
+from scorer.steering.ramp.states import RampEvent
 
 NAMES = frozenset(get_args(EventName))
 
 
 def _words(node: ast.expr) -> Iterator[str]:
-    """The texts that an expression may be: one, or either branch of a choice."""
+    """Yield the texts that an expression may be: a constant, or both branches of a conditional expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.IfExp):
@@ -26,11 +26,11 @@ def _words(node: ast.expr) -> Iterator[str]:
 
 
 def _written(tree: ast.Module) -> Iterator[str]:
-    """What stands where a decision's event is given: ``event=``, ``event = ``, the makers' first argument."""
+    """Yield the texts given as a decision's event: ``event=``, ``event = ``, and the first argument of its makers."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if name in ("note", "_said", "_plain") and node.args:
+            if name in ("new_decision", "manual_override_decision", "_command_decision") and node.args:
                 yield from _words(node.args[0])
             if name == "Decision":
                 yield from (w for k in node.keywords if k.arg == "event" for w in _words(k.value))
@@ -41,12 +41,13 @@ def _written(tree: ast.Module) -> Iterator[str]:
 
 
 TREES = [ast.parse(file.read_text()) for file in Path(scorer.__file__).parent.rglob("*.py")]
-ENUMS = {e.value for e in Event} | {c.value for c in CommandKind}
+# A drill command is logged as drill_started.
+ENUMS = {e.value for e in RampEvent} | {c.value for c in CommandKind if c is not CommandKind.DRILL}
 
 
 def test_every_event_that_is_written_may_be_named() -> None:
     written = {word for tree in TREES for word in _written(tree)}
-    assert {"guard_overridden", "refused", "drill_started", "restore", "probe_failed"} <= written
+    assert {"guard_overridden", "refused", "drill_started", "restore_weights", "probe_failed"} <= written
     assert written | ENUMS <= NAMES
 
 
@@ -58,4 +59,4 @@ def test_no_event_may_be_named_that_is_never_written() -> None:
 
 
 def test_what_opens_and_ends_an_incident_are_events() -> None:
-    assert BAD | GOOD <= NAMES
+    assert OPENS_INCIDENT | RESOLVES_INCIDENT <= NAMES

@@ -20,7 +20,7 @@ from glidepath.histogram import Histogram
 from glidepath.records import Command, CommandKind, Decision, Phase, to_json
 from glidepath.wire import encode_outcomes
 from scorer.steering.envoy.actuator import MemoryActuator
-from scorer.steering.envoy.admin import admin_layer
+from scorer.steering.envoy.admin_actuator import admin_layer
 from scorer.steering.evidence import Evidence
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steering_store import _decode
@@ -114,7 +114,7 @@ def test_a_track_survives_its_own_blob(track: Track, valid_yaml: str) -> None:
 
 
 def test_after_the_way_back_from_a_newer_version_the_workload_is_steered(track: Track, valid_yaml: str) -> None:
-    track.state = replace(track.state, drill=Drill(DrillStage.LEAVING, 10, "ann", 1))
+    track.state = replace(track.state, drill=Drill(DrillStage.WITHDRAWING, 10, "ann", 1))
     blob = json.loads(track.blob())
     for place in (blob, blob["ramp"], blob["ramp"]["drill"], blob["cursors"], blob["totals"]):
         place["of_a_newer_version"] = "0-0"
@@ -154,7 +154,7 @@ def test_a_bug_in_the_evidence_takes_neither_a_command_nor_the_next_guard_with_i
     assert track.decide({}, Outlook(), 3250) == ()
     failing = (SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=5, errors=5),)
     track.fold(News(outcomes=(Outcomes("chat", "x", 1, 3500, 3501, failing),)))
-    assert [d.event for d in track.decide({}, Outlook(), 3600)] == ["roll_back"]
+    assert [d.event for d in track.decide({}, Outlook(), 3600)] == ["rollback"]
 
 
 def test_a_flush_that_was_sent_twice_counts_once(track: Track) -> None:
@@ -198,14 +198,14 @@ def test_a_new_model_behind_the_same_name_gets_no_share_that_another_earned(trac
         events = [d.event for d in again.decide({}, Outlook(), 3000)]
         after[name] = (events, again.state.percent, again.state.phase)
     assert after["gates"] == (["reconfigure"], 50, Phase.BAKING)
-    assert after["model"] == (["replace"], 0, Phase.SHADOW)
+    assert after["model"] == (["replace_backend"], 0, Phase.SHADOW)
 
 
 def test_a_newborn_state_writes_nothing_to_envoys_that_serve_what_it_never_set(valid_yaml: str) -> None:
     track, envoys = Track("chat", parse_config(valid_yaml), Scripted()), MemoryActuator(2)
     track.start(1000, first_start=True)
     assert track.decide({}, Outlook(), 1500) == ()
-    outlook = Outlook(carrying=frozenset(envoys.runtime))
+    outlook = Outlook(unknown_weights=frozenset(envoys.runtime))
     assert [d.trigger for d in track.decide(envoys.readings(), outlook, 2000)] == ["state_lost"]
     assert track.writes(envoys.readings()) == {}
     track.fold(News(commands=(Command(CommandKind.RESUME, "ann"),)))
@@ -216,7 +216,7 @@ def test_a_newborn_state_writes_nothing_to_envoys_that_serve_what_it_never_set(v
 def test_where_the_share_was_lost_the_real_evidence_judges_what_clients_get(valid_yaml: str) -> None:
     track, envoys = Track("chat", parse_config(valid_yaml), Evidence), MemoryActuator(1)
     track.start(1000, first_start=True)
-    outlook = Outlook(carrying=frozenset(envoys.runtime))
+    outlook = Outlook(unknown_weights=frozenset(envoys.runtime))
     assert [d.trigger for d in track.decide(envoys.readings(), outlook, 2000)] == ["state_lost"]
     for number in range(10):
         now_ms = 3000 + 250 * number
@@ -228,7 +228,7 @@ def test_where_the_share_was_lost_the_real_evidence_judges_what_clients_get(vali
         events = [d.event for d in track.decide(envoys.readings(), outlook, now_ms + 250)]
         if events:
             break
-    assert events == ["roll_back"]
+    assert events == ["rollback"]
     assert track.writes(envoys.readings())["envoy-0"][track.names.candidate] == "0"
 
 
@@ -237,7 +237,7 @@ def test_an_envoy_that_this_state_told_before_is_no_stranger_when_it_comes_again
     track.start(1000, first_start=True)
     track.decide(envoys.readings(), Outlook(), 1500)
     assert set(track.writes(envoys.readings())) == {"envoy-0"}
-    again = Outlook(carrying=frozenset({"envoy-0", "envoy-0#2"}))
+    again = Outlook(unknown_weights=frozenset({"envoy-0", "envoy-0#2"}))
     assert track.decide(envoys.readings(), again, 2000) == ()
 
 
@@ -251,17 +251,17 @@ def test_a_shadow_share_set_by_hand_is_shown_until_it_is_given_back(track: Track
 
     assert "shadow share" not in tick(2000)
     for now_ms, away in ((3000, ""), (6000, "100")):
-        envoys.curl("envoy-0", {track.names.shadow: "0"})
+        envoys.set_runtime("envoy-0", {track.names.shadow: "0"})
         words = (
-            "shadow share set by hand to 0 % (configured: 100 %); `glidepath shadow chat auto` or "
-            f"curl {track.names.shadow}=100 takes that away"
+            "a person set the shadow share to 0 % (configured: 100 %); `glidepath shadow chat auto` or "
+            f"{track.names.shadow}=100 at an Envoy resets it"
         )
         assert words in tick(now_ms)
         assert track.desired.shadow == "0"
         tick(now_ms + 250)
-        envoys.curl("envoy-0", {track.names.shadow: away})
+        envoys.set_runtime("envoy-0", {track.names.shadow: away})
         assert "shadow share" not in tick(now_ms + 500)
-        assert (track.desired.shadow, track.state.shadow) == ("100", None)
+        assert (track.desired.shadow, track.state.shadow_override) == ("100", None)
         tick(now_ms + 750)
 
 
@@ -274,34 +274,34 @@ def test_a_shadow_share_by_command_reaches_the_envoys_until_auto_or_a_curl(track
         decisions = track.decide(envoys.readings(), Outlook(), now_ms)
         envoys.submit(track.writes(envoys.readings()))
         shown = (envoys.readings()["envoy-0"] or {}).get(track.names.shadow, "")
-        return shown, tuple(d for d in decisions if d.event != "restore")
+        return shown, tuple(d for d in decisions if d.event != "restore_weights")
 
     tick(1500)
     before = track.state
     shown, (said,) = tick(2000, 12.5)
     assert shown == '{"numerator":125000,"denominator":"MILLION"}'
-    assert (said.event, said.actor, said.reason) == ("shadow", "ann", "12.5 % of the requests are copied: dear")
+    assert (said.event, said.actor, said.reason) == ("shadow", "ann", "copies 12.5 % of the requests: dear")
     assert said.details["shadow_percent"] == 12.5
     assert (track.state.epoch, track.state.percent, track.state.phase) == (before.epoch, before.percent, before.phase)
     assert tick(2500)[1] == ()
-    words = "shadow share set by hand to 12.5 % (configured: 100 %); `glidepath shadow chat auto` or curl"
+    words = "a person set the shadow share to 12.5 % (configured: 100 %); `glidepath shadow chat auto` or "
     assert words in status_of(track, "me", 2500).message
     assert tick(3000, None)[0] == "100"
-    assert track.state.shadow is None
+    assert track.state.shadow_override is None
     assert "shadow share" not in status_of(track, "me", 3000).message
     tick(3500, 100.0)
-    assert track.state.shadow is None  # the configured one: it may change in the file
+    assert track.state.shadow_override is None  # the configured one: it may change in the file
     assert tick(4000, 10.0)[0] == "10"
-    envoys.curl("envoy-0", {track.names.shadow: "20"})
+    envoys.set_runtime("envoy-0", {track.names.shadow: "20"})
     assert [d.event for d in tick(4500)[1]] == ["adopt_shadow"]
-    assert (track.state.shadow, tick(5000, None)[0]) == (20, "100")
+    assert (track.state.shadow_override, tick(5000, None)[0]) == (20, "100")
 
 
 @pytest.mark.parametrize("share", [-1.0, 100.5, float("nan"), float("inf")])
 def test_a_shadow_share_that_is_none_is_refused_and_changes_nothing(track: Track, share: float) -> None:
     track.fold(News(commands=(Command(CommandKind.SHADOW, "ann", percent=share, id="1-0"),)))
     (said,) = track.decide(MemoryActuator(1).readings(), Outlook(), 1500)
-    assert (said.event, track.state.shadow) == ("refused", None)
+    assert (said.event, track.state.shadow_override) == ("refused", None)
     assert "from 0 to 100 %" in said.reason
 
 
@@ -333,7 +333,7 @@ def test_live_requests_that_began_after_the_share_was_0_are_stray_and_long_answe
             )
         )
     )
-    assert [d.event for d in track.decide(envoys.readings(), Outlook(), 63_500)] == ["roll_back"]
+    assert [d.event for d in track.decide(envoys.readings(), Outlook(), 63_500)] == ["rollback"]
 
 
 def test_metrics_show_share_gates_and_envoys(track: Track) -> None:

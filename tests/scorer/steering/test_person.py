@@ -9,7 +9,8 @@ import pytest
 from glidepath.config.ramp import RampSection
 from glidepath.domain import Outcome
 from glidepath.records import Command, CommandKind, Decision, Phase, Verdict
-from scorer.steering.ramp.decide import advance, obstacle
+from scorer.steering.ramp.automatic_steps import obstacle
+from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
 from scorer.steering.ramp.states import Drill, DrillStage, RampState
 from scorer.steering.ramp.tick_inputs import TickInputs
@@ -26,7 +27,7 @@ LATE = 1_000_000
 
 
 def at(phase: Phase, percent: float, **changes: object) -> RampState:
-    state = RampState(phase, percent, since_ms=0, entered_ms=0, before=Phase.BAKING, config_digest="d")
+    state = RampState(phase, percent, since_ms=0, entered_ms=0, held_from=Phase.BAKING, config_digest="d")
     return replace(state, **changes)  # type: ignore[arg-type]
 
 
@@ -53,14 +54,14 @@ def test_weights_that_are_not_clear_never_raise_the_share_and_nothing_goes_up_by
     assert (after.percent, after.serving) == (before.percent, before.percent)
     assert after.phase in (Phase.HELD, Phase.ABORTED, Phase.ROLLING_BACK)
     assert "envoy-1: a=2500, b=7500.0" in decisions[0].reason
-    assert "whole numbers from 0 to 10000, which together are 10000" in decisions[0].reason
+    assert "two whole numbers from 0 to 10000 with the sum 10000" in decisions[0].reason
     assert decisions[0].actor == "manual_override"
 
 
 def test_what_can_be_read_of_them_lowers_the_share() -> None:
     after, decisions = tick(at(Phase.BAKING, 60), TYPO)
     assert (after.phase, after.percent, after.held_by) == (Phase.HELD, 25, "manual_override")
-    assert [(d.event, d.from_percent, d.to_percent) for d in decisions] == [("adopt", 60, 25)]
+    assert [(d.event, d.from_percent, d.to_percent) for d in decisions] == [("adopt_weights", 60, 25)]
 
 
 def test_a_hold_by_weights_that_are_not_clear_ends_where_it_began() -> None:
@@ -74,7 +75,7 @@ def test_a_persons_hold_stays_theirs_whatever_is_curled_beside_it() -> None:
     assert "7500.0" in after.invalid_override
 
 
-@pytest.mark.parametrize(("stage", "serving"), [(DrillStage.RAISING, 10), (DrillStage.LEAVING, 0)])
+@pytest.mark.parametrize(("stage", "serving"), [(DrillStage.RAISING, 10), (DrillStage.WITHDRAWING, 0)])
 def test_in_a_drill_they_end_it_and_raise_nothing(stage: DrillStage, serving: float) -> None:
     drilling = at(Phase.BAKING if serving == 0 else Phase.SHADOW, 10 - serving, drill=Drill(stage, 10, "ann", 0))
     after, _ = tick(drilling, replace(TYPO, adopted=serving))
@@ -136,7 +137,7 @@ def test_a_hold_said_during_a_rollback_begins_when_it_is_confirmed() -> None:
     going, _ = said(at(Phase.ROLLING_BACK, 0, entered_ms=77), CommandKind.HOLD)
     assert (going.phase, going.entered_ms) == (Phase.ROLLING_BACK, 77)
     held, _ = tick(going, UNDECIDED)
-    assert (held.phase, held.before, held.held_by) == (Phase.HELD, Phase.COOLING_DOWN, "ann")
+    assert (held.phase, held.held_from, held.held_by) == (Phase.HELD, Phase.COOLING_DOWN, "ann")
 
 
 @pytest.mark.parametrize("then", ["a guard", CommandKind.ROLLBACK])
@@ -148,7 +149,7 @@ def test_a_hold_said_during_a_rollback_outlasts_a_second_one(then: CommandKind |
         going, _ = tick(going, replace(UNDECIDED, verdicts=CATASTROPHE, confirmed=0))
     assert (going.phase, going.percent) == (Phase.ROLLING_BACK, 0)
     held, _ = tick(going, UNDECIDED)
-    assert (held.phase, held.before, held.held_by) == (Phase.HELD, Phase.COOLING_DOWN, "ann")
+    assert (held.phase, held.held_from, held.held_by) == (Phase.HELD, Phase.COOLING_DOWN, "ann")
     assert tick(held, UNDECIDED, LATE * 100)[0].phase is Phase.HELD
 
 
@@ -176,14 +177,14 @@ def test_a_rollback_to_no_lower_share_is_refused(asked: float) -> None:
 
 # A share that is not known.
 
-LOST = at(Phase.HELD, 0, state_lost=True, before=Phase.SHADOW, held_by="glidepath", held_reason="lost")
+LOST = at(Phase.HELD, 0, state_lost=True, held_from=Phase.SHADOW, held_by="glidepath", held_reason="lost")
 
 
 @pytest.mark.parametrize("verdicts", [CATASTROPHE, REGRESSION])
 def test_a_guard_takes_everything_back_where_the_share_is_not_known(verdicts: tuple[object, ...]) -> None:
     after, decisions = tick(LOST, replace(UNDECIDED, verdicts=verdicts, confirmed=0))
     assert (after.phase, after.percent, after.state_lost) == (Phase.ROLLING_BACK, 0, False)
-    assert [d.event for d in decisions] == ["roll_back"]
+    assert [d.event for d in decisions] == ["rollback"]
 
 
 @pytest.mark.parametrize(
@@ -220,11 +221,11 @@ def test_clients_at_the_candidate_though_its_share_is_0_are_said_once_and_guarde
     assert seen.unexpected_traffic
     assert seen.percent == 0
     assert [d.trigger for d in decisions] == ["unexpected_traffic"]
-    assert "7 clients' requests reached the candidate though its share is 0 %" in decisions[0].reason
+    assert "7 clients' requests reached the candidate although its share is 0 %" in decisions[0].reason
     assert tick(seen, replace(GOOD, unexpected_traffic=9, confirmed=0))[1] == []
     if phase is not Phase.ABORTED:
         back, decisions = tick(seen, replace(UNDECIDED, verdicts=CATASTROPHE, confirmed=0))
-        assert (back.phase, [d.event for d in decisions]) == (Phase.ROLLING_BACK, ["roll_back"])
+        assert (back.phase, [d.event for d in decisions]) == (Phase.ROLLING_BACK, ["rollback"])
 
 
 # A person's word against the gates.

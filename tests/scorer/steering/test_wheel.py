@@ -18,7 +18,7 @@ from glidepath.config import Config, parse_config
 from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.records import Command, CommandKind, Decision, Phase
 from scorer.steering.envoy.actuator import MemoryActuator
-from scorer.steering.envoy.reconcile import RuntimeNames, desired_values
+from scorer.steering.envoy.runtime_values import RuntimeKeys, desired_values
 from scorer.steering.ramp.states import RampState
 from scorer.steering.state_store import News
 from scorer.steering.workload.surroundings import Outlook
@@ -38,7 +38,7 @@ workloads:
 """
 CONFIGS: list[Config] = [parse_config(CONFIG), parse_config(CONFIG.replace("60]", "60, 80]"))]
 ENVOYS = 3
-BY_A_PERSON = {"promote", "approve", "adopt"}
+BY_A_PERSON = {"promote", "approve", "adopt_weights"}
 CURLS = [0, 3, 33, 97]  # no step among them but 0: an adopted share can only be a person's
 SLIPS = [
     ("1000", "9000.0"),
@@ -73,9 +73,9 @@ class Wheel(RuleBasedStateMachine):
         self.outcomes: list[Outcomes] = []
         self.scored: list[ScoredPair] = []
         self.curled: set[float] = set()
-        self.carrying: frozenset[str] = frozenset()
+        self.unknown_weights: frozenset[str] = frozenset()
         self.config = CONFIGS[0]
-        self.names = RuntimeNames.of("chat", self.config.workload("chat"))
+        self.names = RuntimeKeys.of("chat", self.config.workload("chat"))
 
     @initialize()
     def first_leader(self) -> None:
@@ -86,7 +86,7 @@ class Wheel(RuleBasedStateMachine):
         """A new leader begins from what is stored; whatever the old one had only in its memory is gone."""
         self.leader = Track("chat", self.config, Scripted())
         if self.stored is None:
-            self.leader.start(self.now_ms, first_start=bool(self.carrying))
+            self.leader.start(self.now_ms, first_start=bool(self.unknown_weights))
         else:
             self.leader.restore(json.loads(self.stored), self.now_ms)
 
@@ -109,7 +109,7 @@ class Wheel(RuleBasedStateMachine):
         readings = self.actuator.readings()
         news = self.news()
         self.leader.fold(news)
-        outlook = Outlook(carrying=self.carrying, overrides=self.actuator.overrides())
+        outlook = Outlook(unknown_weights=self.unknown_weights, admin_layers=self.actuator.admin_layers())
         before = self.leader.state
         decisions = self.leader.decide(readings, outlook, self.now_ms)
         self.check(before, decisions)
@@ -157,16 +157,16 @@ class Wheel(RuleBasedStateMachine):
         self.curled.add(percent)
         values = self.names.write(desired_values(percent, 100, True))
         only = {k: values[k] for k in (self.names.candidate, self.names.baseline)}
-        self.actuator.curl(f"envoy-{envoy}", only)
+        self.actuator.set_runtime(f"envoy-{envoy}", only)
 
     @rule(envoy=st.integers(0, ENVOYS - 1), value=st.sampled_from(SWITCHES))
     def curl_autopilot(self, envoy: int, value: str) -> None:
-        self.actuator.curl(f"envoy-{envoy}", {self.names.autopilot: value})
+        self.actuator.set_runtime(f"envoy-{envoy}", {self.names.autopilot: value})
 
     @rule(envoy=st.integers(0, ENVOYS - 1), slip=st.sampled_from(SLIPS))
     def curl_what_is_no_weight(self, envoy: int, slip: tuple[str | None, str | None]) -> None:
         pairs = zip((self.names.candidate, self.names.baseline), slip, strict=True)
-        self.actuator.curl(f"envoy-{envoy}", {key: value for key, value in pairs if value is not None})
+        self.actuator.set_runtime(f"envoy-{envoy}", {key: value for key, value in pairs if value is not None})
 
     @rule(
         percent=st.sampled_from(CURLS), slip=st.sampled_from([*SLIPS, None]), value=st.sampled_from([*SWITCHES, None])
@@ -180,15 +180,15 @@ class Wheel(RuleBasedStateMachine):
         if slip is None:
             self.curled.add(percent)
         wanted = {self.names.candidate: candidate, self.names.baseline: baseline, self.names.autopilot: value}
-        layer = {**self.actuator.above.get(ABOVE, {}), **{k: v for k, v in wanted.items() if v is not None}}
-        self.actuator.above[ABOVE] = {k: v for k, v in layer.items() if v}
+        layer = {**self.actuator.layers.get(ABOVE, {}), **{k: v for k, v in wanted.items() if v is not None}}
+        self.actuator.layers[ABOVE] = {k: v for k, v in layer.items() if v}
 
     @rule()
     def redis_and_the_leader_are_lost(self) -> None:
         """As under RTDS: the new leader knows that Envoys have weights, and not which."""
         self.stored, self.log = None, []
         self.commands, self.outcomes, self.scored, self.seq = [], [], [], 0
-        self.carrying = frozenset(self.actuator.runtime)
+        self.unknown_weights = frozenset(self.actuator.runtime)
         self.actuator.runtime = {envoy: {} for envoy in self.actuator.runtime}  # it reads what was acknowledged since
         self.take_over()
 
@@ -198,11 +198,11 @@ class Wheel(RuleBasedStateMachine):
 
     @rule(envoy=st.integers(0, ENVOYS - 1), cut=st.booleans())
     def network(self, envoy: int, cut: bool) -> None:
-        (self.actuator.cut_off.add if cut else self.actuator.cut_off.discard)(f"envoy-{envoy}")
+        (self.actuator.unreachable.add if cut else self.actuator.unreachable.discard)(f"envoy-{envoy}")
 
     @rule(envoy=st.integers(0, ENVOYS - 1), gone=st.booleans())
     def membership(self, envoy: int, gone: bool) -> None:
-        (self.actuator.gone.add if gone else self.actuator.gone.discard)(f"envoy-{envoy}")
+        (self.actuator.absent.add if gone else self.actuator.absent.discard)(f"envoy-{envoy}")
 
     @rule(which=st.sampled_from([0, 1]))
     def reconfigure(self, which: int) -> None:
@@ -212,8 +212,8 @@ class Wheel(RuleBasedStateMachine):
     @rule()
     def everything_calms_down(self) -> None:
         """All Envoys reachable, a few ticks: desired and actual are one, and a retreat is where it said."""
-        self.actuator.cut_off.clear()
-        self.actuator.gone.clear()
+        self.actuator.unreachable.clear()
+        self.actuator.absent.clear()
         for _ in range(4):
             self.tick()
         state = self.leader.state
@@ -225,7 +225,7 @@ class Wheel(RuleBasedStateMachine):
             state = self.leader.state
             assert not state.state_lost
             assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
-        assert not self.actuator.above.get(ABOVE)
+        assert not self.actuator.layers.get(ABOVE)
         if state.drill is None:
             for envoy, values in self.actuator.runtime.items():
                 actual = self.names.read(values)
@@ -239,8 +239,8 @@ class Wheel(RuleBasedStateMachine):
     @rule(kind=st.sampled_from([CommandKind.ROLLBACK, CommandKind.ABORT]))
     def the_way_back_is_open(self, kind: CommandKind) -> None:
         """Whatever went before: one word, and no Envoy gives the candidate anything, by whatever layer."""
-        self.actuator.cut_off.clear()
-        self.actuator.gone.clear()
+        self.actuator.unreachable.clear()
+        self.actuator.absent.clear()
         for _ in range(3):
             self.tick()  # what was curled until now is older than the word
         self.command(kind, force=False)
@@ -248,7 +248,7 @@ class Wheel(RuleBasedStateMachine):
             self.tick()
         assert self.leader.state.percent == 0
         assert self.leader.state.drill is None
-        assert not self.actuator.above.get(ABOVE)
+        assert not self.actuator.layers.get(ABOVE)
         assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
 
     def check(self, before: RampState, decisions: tuple[Decision, ...]) -> None:
@@ -281,7 +281,7 @@ class Wheel(RuleBasedStateMachine):
 
     @invariant()
     def only_what_a_person_set_is_adopted(self) -> None:
-        clear = {d.to_percent for d in self.log if d.event == "adopt" and "not clear" not in d.reason}
+        clear = {d.to_percent for d in self.log if d.event == "adopt_weights" and "not clear" not in d.reason}
         assert clear <= self.curled | {0}  # two slips may make a 0
 
     @invariant()
@@ -290,7 +290,7 @@ class Wheel(RuleBasedStateMachine):
         for decision in self.log:
             if decision.event == "abort":
                 aborted = True
-            elif decision.event in ("retry", "adopt"):
+            elif decision.event in ("retry", "adopt_weights"):
                 aborted = False
             assert not (aborted and decision.to_percent > 0), decision
 

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.steering.envoy.manual_override import UNREADABLE, shown, switch, weight, wish
+from scorer.steering.envoy.manual_override import (
+    UNREADABLE,
+    describe_entry,
+    parse_switch,
+    parse_weight,
+    weights_override,
+)
 
 OURS = [(6000, 4000)]
 
@@ -55,14 +61,14 @@ OURS = [(6000, 4000)]
 def test_what_weights_mean_where_60_percent_are_served(
     candidate: str, baseline: str, percent: float, clear: bool
 ) -> None:
-    assert wish(weight(candidate), weight(baseline), OURS, 60.0) == (percent, clear)
+    assert weights_override(parse_weight(candidate), parse_weight(baseline), OURS, 60.0) == (percent, clear)
 
 
 @given(
     st.text(max_size=8) | st.integers(-20_000, 20_000).map(str), st.text(max_size=8) | st.integers(0, 10_000).map(str)
 )
 def test_only_two_whole_weights_that_sum_to_10000_ever_raise_the_share(candidate: str, baseline: str) -> None:
-    asked = wish(weight(candidate), weight(baseline), OURS, 60.0)
+    asked = weights_override(parse_weight(candidate), parse_weight(baseline), OURS, 60.0)
     assert 0 <= asked.percent <= 100
     if asked.percent > 60:
         assert int(candidate) + int(baseline) == 10_000
@@ -70,28 +76,28 @@ def test_only_two_whole_weights_that_sum_to_10000_ever_raise_the_share(candidate
 
 @pytest.mark.parametrize("text", ["", "-1", "10001", "9000.0", "99%", "1e3", " 5", "5 ", "٥", "+5", "9" * 400])
 def test_what_is_no_whole_number_from_0_to_10000_is_no_weight(text: str) -> None:
-    assert weight(text) == UNREADABLE
+    assert parse_weight(text) == UNREADABLE
 
 
 @pytest.mark.parametrize("text", ["0", "false", "False", "OFF", "no", "0.0", "00"])
 def test_words_for_off(text: str) -> None:
-    assert switch(text) is False
+    assert parse_switch(text) is False
 
 
 @pytest.mark.parametrize("text", ["1", "true", "TRUE", "On", "yes", "1.0"])
 def test_words_for_on(text: str) -> None:
-    assert switch(text) is True
+    assert parse_switch(text) is True
 
 
 @given(st.text(max_size=12))
 def test_any_other_word_is_neither(text: str) -> None:
-    if switch(text) is not None:
+    if parse_switch(text) is not None:
         word = text.strip().lower()
         assert word in {"0", "false", "off", "no", "1", "true", "on", "yes"} or float(word) in (0.0, 1.0)
 
 
 def test_a_value_is_shown_in_one_bounded_line() -> None:
-    assert shown("k", "99%") == "k=99%"
-    assert shown("k", "") == "k (removed)"
-    assert len(shown("k", "x\n" * 1000)) < 50
-    assert "\n" not in shown("k", "a\nb")
+    assert describe_entry("k", "99%") == "k=99%"
+    assert describe_entry("k", "") == "k (removed)"
+    assert len(describe_entry("k", "x\n" * 1000)) < 50
+    assert "\n" not in describe_entry("k", "a\nb")

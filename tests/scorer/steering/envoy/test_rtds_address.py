@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.config import parse_config
 from scorer.steering.envoy.actuator import ListenError, MemoryActuator
-from scorer.steering.envoy.rtds import RtdsActuator
+from scorer.steering.envoy.rtds_actuator import RtdsActuator
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.state_store import START, News, Record

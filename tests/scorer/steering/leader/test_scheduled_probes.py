@@ -117,7 +117,7 @@ async def test_a_side_that_begins_to_fail_is_said_once_and_so_is_its_return(benc
             listener.mood = mood  # type: ignore[assignment]
             await bench.turn(place(listener))
             bench.now_ms += 3_600_000
-    assert [d.event for d in bench.last_written] == ["probe_failed", "probe_answered"]
+    assert [d.event for d in bench.last_written] == ["probe_failed", "probe_recovered"]
     assert bench.last_written == bench.memories.log
     assert "baseline cloud: status 503" in bench.last_written[0].reason
     assert bench.counted("both_failed") == 4

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.config import parse_config
 from scorer.steering.envoy.actuator import MemoryActuator
-from scorer.steering.envoy.admin import Channel
+from scorer.steering.envoy.admin_actuator import Channel
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.state_store import START, News, Record

@@ -22,17 +22,17 @@ from glidepath.config import parse_config
 from glidepath.config.processes import Notification, Secret
 from glidepath.domain import Outcome
 from glidepath.records import Decision
-from scorer.steering.notify.channels import PAGERDUTY, cloud_event, courier, pagerduty, slack
-from scorer.steering.notify.decision_log_file import LogFile, log_file
-from scorer.steering.notify.delivery import QUEUE, Courier, reason_of
-from scorer.steering.notify.mlflow import first_version, registry_courier
+from scorer.steering.notify.channels import PAGERDUTY, cloud_event, notification_queue, pagerduty, slack
+from scorer.steering.notify.decision_log_file import DecisionLogFile, decision_log_file
+from scorer.steering.notify.delivery import QUEUE, DeliveryQueue, reason_of
+from scorer.steering.notify.mlflow import first_version, mlflow_queue
 from tests.support.steering import verdict
 from tests.support.wheelhouse import until
 
 BACK = Decision(
     at_ms=1_700_000_000_000,
     workload="chat",
-    event="roll_back",
+    event="rollback",
     from_percent=50,
     to_percent=0,
     phase="rolling_back",
@@ -77,7 +77,7 @@ async def inbox(failures: int = 0) -> AsyncIterator[Inbox]:
 
 
 @asynccontextmanager
-async def delivering(one: Courier | LogFile) -> AsyncIterator[None]:
+async def delivering(one: DeliveryQueue | DecisionLogFile) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(one.run(stop))
@@ -93,7 +93,7 @@ def dropped() -> Counter:
 def test_slack_says_what_why_who_and_the_numbers() -> None:
     text = slack(BACK)["text"]
     for part in (
-        "chat: roll back (50 % → 0 %)",
+        "chat: rollback (50 % → 0 %)",
         "catastrophe: errors_fast",
         "by glidepath",
         "errors_fast: fail",
@@ -113,7 +113,7 @@ def test_pagerduty_opens_an_incident_for_a_rollback_and_resolves_it_on_the_next_
 def test_a_cloud_event_has_what_the_specification_requires() -> None:
     event = cloud_event(BACK)
     assert {"specversion", "id", "source", "type"} <= event.keys()
-    assert (event["specversion"], event["type"], event["subject"]) == ("1.0", "glidepath.decision.roll_back", "chat")
+    assert (event["specversion"], event["type"], event["subject"]) == ("1.0", "glidepath.decision.rollback", "chat")
     assert event["time"] == "2023-11-14T22:13:20+00:00"
     assert json.loads(json.dumps(event))["data"]["to_percent"] == 0
     assert cloud_event(BACK)["id"] == event["id"] != cloud_event(replace(BACK, at_ms=1))["id"]
@@ -121,13 +121,13 @@ def test_a_cloud_event_has_what_the_specification_requires() -> None:
 
 async def test_a_webhook_gets_a_structured_cloud_event_after_failures(dropped: Counter) -> None:
     async with inbox(failures=1) as box:
-        one = courier(Notification(kind="webhook", url=f"{box.url}/hook"), dropped)
+        one = notification_queue(Notification(kind="webhook", url=f"{box.url}/hook"), dropped)
         async with delivering(one):
             one.announce(BACK)
             await until(lambda: box.got)
     assert box.got[0][:2] == ("POST", "/hook")
     assert box.types == ["application/cloudevents+json"]
-    assert box.got[0][2]["type"] == "glidepath.decision.roll_back"
+    assert box.got[0][2]["type"] == "glidepath.decision.rollback"
 
 
 async def test_only_the_chosen_events_are_announced_and_the_url_may_be_a_secret(
@@ -135,8 +135,8 @@ async def test_only_the_chosen_events_are_announced_and_the_url_may_be_a_secret(
 ) -> None:
     async with inbox() as box:
         (tmp_path / "url").write_text(f"{box.url}/secret\n")
-        target = Notification(kind="slack", url_from=Secret(file=str(tmp_path / "url")), events=("roll_back",))
-        one = courier(target, dropped)
+        target = Notification(kind="slack", url_from=Secret(file=str(tmp_path / "url")), events=("rollback",))
+        one = notification_queue(target, dropped)
         async with delivering(one):
             one.announce(replace(BACK, event="promote"))
             one.announce(BACK)
@@ -147,7 +147,7 @@ async def test_only_the_chosen_events_are_announced_and_the_url_may_be_a_secret(
 async def test_what_is_not_taken_is_counted_at_once_and_no_log_line_holds_the_secret_address(dropped: Counter) -> None:
     async with inbox(failures=9) as box:
         box.status = 404
-        one = courier(Notification(kind="slack", url=f"{box.url}/T000/SECRET"), dropped)
+        one = notification_queue(Notification(kind="slack", url=f"{box.url}/T000/SECRET"), dropped)
         with structlog.testing.capture_logs() as lines:
             async with delivering(one):
                 one.announce(BACK)
@@ -191,12 +191,15 @@ def test_an_answer_nested_too_deep_is_no_version() -> None:
 def test_by_itself_pagerduty_is_only_told_what_opens_or_ends_an_incident(dropped: Counter, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("k")
     target = Notification(kind="pagerduty", routing_key=Secret(file=str(tmp_path / "key")))
-    events = ("roll_back", "hold", "drill_started", "promote", "approve", "adopt")
-    assert [e for e in events if courier(target, dropped).wants(replace(BACK, event=e))] == ["roll_back", "promote"]
+    events = ("rollback", "hold", "drill_started", "promote", "approve", "adopt_weights")
+    queue = notification_queue(target, dropped)
+    assert [e for e in events if queue.wants(replace(BACK, event=e))] == ["rollback", "promote"]
+    assert not queue.wants(replace(BACK, trigger="command:rollback"))
     lost = replace(BACK, event="hold", trigger="state_lost")
-    assert courier(target, dropped).wants(lost)
+    assert queue.wants(lost)
     assert pagerduty(lost, "key")["payload"]["severity"] == "critical"
-    assert courier(target.model_copy(update={"events": ("hold",)}), dropped).wants(replace(BACK, event="hold"))
+    only_holds = target.model_copy(update={"events": ("hold",)})
+    assert notification_queue(only_holds, dropped).wants(replace(BACK, event="hold"))
 
 
 def test_pagerduty_has_its_own_address() -> None:
@@ -207,7 +210,7 @@ async def test_what_the_queue_cannot_hold_is_counted_and_never_waited_for(droppe
     async def never(_: aiohttp.ClientSession, __: Decision) -> None:
         raise AssertionError("nothing runs it")
 
-    one = Courier("slack", never, dropped)
+    one = DeliveryQueue("slack", never, dropped)
     for _ in range(QUEUE + 3):
         one.announce(BACK)
     assert dropped.labels("slack")._value.get() == 3
@@ -215,20 +218,20 @@ async def test_what_the_queue_cannot_hold_is_counted_and_never_waited_for(droppe
 
 async def test_at_the_end_what_is_queued_is_still_delivered(dropped: Counter, tmp_path: Path) -> None:
     path = tmp_path / "decisions.jsonl"
-    one = log_file(str(path), dropped)
+    one = decision_log_file(str(path), dropped)
     async with delivering(one):
         for _ in range(20):
             one.announce(BACK)
     lines = path.read_text().splitlines()
     assert len(lines) == 20
-    assert json.loads(lines[0])["event"] == "roll_back"
+    assert json.loads(lines[0])["event"] == "rollback"
 
 
 async def test_a_log_file_that_cannot_be_written_says_why_and_is_caught_up_with_the_hole_in_it(
     dropped: Counter, tmp_path: Path
 ) -> None:
     folder = tmp_path / "not-there-yet"
-    one = LogFile(folder / "decisions.jsonl", dropped, backlog=3)
+    one = DecisionLogFile(folder / "decisions.jsonl", dropped, backlog=3)
     with structlog.testing.capture_logs() as lines:
         async with delivering(one):
             for number in range(5):
@@ -243,7 +246,7 @@ async def test_a_log_file_that_cannot_be_written_says_why_and_is_caught_up_with_
     assert dropped.labels("file")._value.get() == 2
     assert [(line["event"], line.get("reason")) for line in lines] == [
         ("log_file_unwritable", "No such file or directory"),
-        ("log_file_again", None),
+        ("log_file_recovered", None),
     ]
 
 
@@ -252,15 +255,15 @@ async def test_what_a_full_disk_took_half_of_is_a_line_of_its_own_and_written_ag
 ) -> None:
     path = tmp_path / "decisions.jsonl"
     path.write_text('{"half')
-    one = LogFile(path, dropped)
+    one = DecisionLogFile(path, dropped)
     async with delivering(one):
         one.announce(BACK)
     assert path.read_text().splitlines()[0] == '{"half'
-    assert json.loads(path.read_text().splitlines()[1])["event"] == "roll_back"
+    assert json.loads(path.read_text().splitlines()[1])["event"] == "rollback"
 
 
 async def test_a_full_device_is_named_and_holds_nothing_up_at_the_end(dropped: Counter) -> None:
-    one = LogFile(Path("/dev/full"), dropped)
+    one = DecisionLogFile(Path("/dev/full"), dropped)
     with structlog.testing.capture_logs() as lines:
         async with delivering(one):
             one.announce(BACK)
@@ -274,7 +277,7 @@ async def test_mlflow_is_told_production_and_failed_canary(valid_yaml: str, drop
         text = valid_yaml + f'registry: {{mlflow: "{box.url}", models: {{onprem: llama}}}}\n'
         config = parse_config(text)
         assert config.registry is not None
-        one = registry_courier(config, config.registry, dropped)
+        one = mlflow_queue(config, config.registry, dropped)
         async with delivering(one):
             one.announce(replace(BACK, event="promote"))
             one.announce(replace(BACK, event="complete"))

@@ -9,10 +9,12 @@ import pytest
 from glidepath.config.ramp import RampSection
 from glidepath.domain import Outcome
 from glidepath.records import CommandKind, Phase, Verdict
-from scorer.steering.ramp.decide import advance, obstacle, unvalidated
+from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle
+from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
 from scorer.steering.ramp.states import initial
 from scorer.steering.ramp.tick_inputs import TickInputs
+from scorer.steering.ramp.verdict_checks import describe
 from tests.support.ramp import (
     CATASTROPHE,
     GOOD,
@@ -51,8 +53,8 @@ def test_each_step_asks_for_what_is_set_for_it() -> None:
     assert why(10, 500, 3000) == ""
     assert why(50, 10, 1000) == ""
     done = at(Phase.VALIDATING, 100)
-    assert unvalidated(done, replace(GOOD, samples=799), policy, 9000) == "799 of 800 samples"
-    assert unvalidated(done, replace(GOOD, samples=800), policy, 9000) == ""
+    assert validation_obstacle(done, replace(GOOD, samples=799), policy, 9000) == "799 of 800 samples"
+    assert validation_obstacle(done, replace(GOOD, samples=800), policy, 9000) == ""
 
 
 def test_a_share_set_by_hand_keeps_the_rules_of_the_step_that_it_has_reached() -> None:
@@ -82,7 +84,7 @@ def test_the_whole_way_up_ends_validated() -> None:
 def test_time_alone_validates_nothing(facts: TickInputs, words: str) -> None:
     state = at(Phase.VALIDATING, 100)
     assert tick(state, facts) == (state, [])
-    assert words in unvalidated(state, facts, POLICY, LATE)
+    assert words in validation_obstacle(state, facts, POLICY, LATE)
     assert tick(state)[1] == ["complete"]
 
 
@@ -170,7 +172,7 @@ def test_a_regression_goes_one_step_back_from_every_state_with_traffic(phase: Ph
     facts = replace(GOOD, verdicts=REGRESSION, confirmed=0)
     after, events = tick(at(phase, 50), facts)
     assert (after.phase, after.percent) == (Phase.ROLLING_BACK, 10)
-    assert "roll_back" in events
+    assert "rollback" in events
 
 
 @pytest.mark.parametrize("phase", WITH_TRAFFIC)
@@ -197,7 +199,7 @@ def test_an_advisory_gate_takes_nothing_back(gate: str) -> None:
 
 def test_the_verdicts_of_a_share_do_not_judge_the_next_one() -> None:
     after, events = tick(at(Phase.BAKING, 50), replace(GOOD, verdicts=REGRESSION))
-    assert events == ["roll_back"]
+    assert events == ["rollback"]
     assert after.percent == 10
 
 
@@ -205,7 +207,7 @@ def test_a_rollback_is_over_only_when_every_envoy_confirms() -> None:
     back = at(Phase.ROLLING_BACK, 0)
     assert tick(back, replace(GOOD, verdicts=(), confirmed=1))[0].phase is Phase.ROLLING_BACK
     after, events = tick(back, replace(GOOD, verdicts=()))
-    assert (after.phase, after.cool_until_ms, events) == (Phase.COOLING_DOWN, LATE + 5000, ["rolled_back"])
+    assert (after.phase, after.cool_until_ms, events) == (Phase.COOLING_DOWN, LATE + 5000, ["rollback_confirmed"])
 
 
 def test_after_a_cool_down_a_person_must_say_retry_by_default() -> None:
@@ -224,7 +226,7 @@ def test_configured_retries_begin_with_fresh_evidence_and_come_to_an_end() -> No
 
 def test_shadow_evidence_that_fails_stops_before_any_traffic() -> None:
     after, events = tick(at(Phase.SHADOW, 0), replace(GOOD, verdicts=REGRESSION))
-    assert (after.phase, after.percent, events) == (Phase.COOLING_DOWN, 0, ["fail"])
+    assert (after.phase, after.percent, events) == (Phase.COOLING_DOWN, 0, ["shadow_failed"])
 
 
 # A person's hand.
@@ -251,7 +253,7 @@ def test_without_autopilot_nothing_moves_by_itself_and_guards_speak_once() -> No
     assert (warned.percent, events) == (50, ["guard_overridden"])
     assert tick(warned, replace(GOOD, verdicts=CATASTROPHE))[1] == []
     on, events = tick(warned, replace(GOOD, verdicts=CATASTROPHE, autopilot=True))
-    assert (on.percent, events) == (0, ["autopilot_on", "roll_back"])
+    assert (on.percent, events) == (0, ["autopilot_on", "rollback"])
 
 
 def test_commands_act_without_autopilot() -> None:
@@ -284,10 +286,10 @@ def test_another_candidate_or_baseline_begins_again_at_nothing(
 ) -> None:
     known = {"candidate": "onprem (0)", "baseline": "cloud (0)"}
     facts = replace(GOOD, config_digest="e", **{**known, **changed})
-    state, decisions = advance(at(phase, 50, drilled=True, before=Phase.BAKING, **known), facts, POLICY, LATE)
+    state, decisions = advance(at(phase, 50, drilled=True, held_from=Phase.BAKING, **known), facts, POLICY, LATE)
     assert (state.phase, state.percent, state.epoch, state.since_ms) == (after, 0, 1, LATE)
-    assert (state.before is Phase.BAKING, state.drilled) == (phase is not Phase.HELD, False)
-    assert [d.event for d in decisions][:1] == ["replace"]
+    assert (state.held_from is Phase.BAKING, state.drilled) == (phase is not Phase.HELD, False)
+    assert [d.event for d in decisions][:1] == ["replace_backend"]
     assert (decisions[0].from_percent, decisions[0].to_percent, decisions[0].trigger) == (50, 0, "configuration")
     assert "new (1)" in decisions[0].reason
 
@@ -332,6 +334,4 @@ def test_a_decision_carries_the_evidence_the_actor_and_the_digest() -> None:
 
 
 def test_a_verdicts_message_says_number_against_limit() -> None:
-    from scorer.steering.ramp.decide import describe
-
     assert describe(Verdict("errors", "fail", 0.125, 0.02, "share", 40)) == "errors 0.125 share against 0.02 (n=40)"

@@ -24,7 +24,7 @@ ORDER = replace(ALL, commands=(Command(CommandKind.DRILL, "ann", id="1-0"),))
 
 
 def at(phase: Phase, percent: float) -> RampState:
-    return RampState(phase, percent, 0, 0, before=Phase.BAKING, config_digest="d")
+    return RampState(phase, percent, 0, 0, held_from=Phase.BAKING, config_digest="d")
 
 
 def tick(state: RampState, facts: TickInputs, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
@@ -36,7 +36,7 @@ def test_a_drill_takes_the_traffic_away_waits_for_confirmation_and_quiet_and_res
     assert (state.serving, state.percent, decisions[0].event) == (0, 10, "drill_started")
     state, _ = tick(state, SOME, 1100)
     assert state.drill is not None
-    assert state.drill.stage is DrillStage.LEAVING
+    assert state.drill.stage is DrillStage.WITHDRAWING
     state, _ = tick(state, ALL, 1200)
     assert state.drill is not None
     assert state.drill.stage is DrillStage.DRAINING
@@ -57,7 +57,7 @@ def test_a_drill_at_0_percent_first_gives_a_small_weight() -> None:
     state, _ = tick(state, ALL, 1000 + DRILL_RAISE_MS)
     assert state.serving == 0
     assert state.drill is not None
-    assert state.drill.left_ms == 1000 + DRILL_RAISE_MS
+    assert state.drill.withdrawn_ms == 1000 + DRILL_RAISE_MS
 
 
 def test_the_small_weight_is_small_though_the_first_step_is_not() -> None:

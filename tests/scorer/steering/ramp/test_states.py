@@ -15,32 +15,32 @@ from scorer.steering.ramp.states import (
     TABLE,
     Drill,
     DrillStage,
-    Event,
     IllegalTransitionError,
+    RampEvent,
     RampState,
     Target,
     initial,
-    rest_phase,
+    phase_at,
     state_from_json,
     transition,
 )
 
-ALL = list(itertools.product(Event, Phase))
+ALL = list(itertools.product(RampEvent, Phase))
 
 
 def at(phase: Phase, percent: float = 5.0) -> RampState:
-    return RampState(phase, percent, since_ms=1000, entered_ms=1000, before=Phase.BAKING, config_digest="d")
+    return RampState(phase, percent, since_ms=1000, entered_ms=1000, held_from=Phase.BAKING, config_digest="d")
 
 
 @pytest.mark.parametrize(("event", "phase"), [pair for pair in ALL if pair[1] in TABLE[pair[0]]])
-def test_a_move_of_the_table_leads_where_it_says(event: Event, phase: Phase) -> None:
+def test_a_move_of_the_table_leads_where_it_says(event: RampEvent, phase: Phase) -> None:
     target = TABLE[event][phase]
-    expected = {Target.REST: Phase.BAKING, Target.BEFORE: Phase.BAKING}.get(target, target)  # type: ignore[call-overload]
+    expected = {Target.BY_SHARE: Phase.BAKING, Target.HELD_FROM: Phase.BAKING}.get(target, target)  # type: ignore[call-overload]
     assert transition(at(phase), event, 2000, last=100).phase is expected
 
 
 @pytest.mark.parametrize(("event", "phase"), [pair for pair in ALL if pair[1] not in TABLE[pair[0]]])
-def test_any_other_move_raises_and_changes_nothing(event: Event, phase: Phase) -> None:
+def test_any_other_move_raises_and_changes_nothing(event: RampEvent, phase: Phase) -> None:
     state = at(phase)
     before = dataclasses.asdict(state)
     with pytest.raises(IllegalTransitionError, match="not possible while"):
@@ -48,8 +48,8 @@ def test_any_other_move_raises_and_changes_nothing(event: Event, phase: Phase) -
     assert dataclasses.asdict(state) == before
 
 
-@pytest.mark.parametrize("event", [Event.ABORT, Event.ROLL_BACK])
-def test_the_way_back_is_open_in_every_phase_and_said_twice_it_is_the_same(event: Event) -> None:
+@pytest.mark.parametrize("event", [RampEvent.ABORT, RampEvent.ROLLBACK])
+def test_the_way_back_is_open_in_every_phase_and_said_twice_it_is_the_same(event: RampEvent) -> None:
     assert set(TABLE[event]) == set(Phase)
     for phase in Phase:
         once = transition(at(phase), event, 2000, last=100, percent=0)
@@ -58,15 +58,15 @@ def test_the_way_back_is_open_in_every_phase_and_said_twice_it_is_the_same(event
 
 
 def test_a_resume_never_leads_beyond_the_ramps_end() -> None:
-    above = transition(at(Phase.BAKING, 10), Event.ADOPT, 2000, last=60, percent=80)
-    resumed = transition(above, Event.RESUME, 3000, last=60, percent=60)
+    above = transition(at(Phase.BAKING, 10), RampEvent.ADOPT_WEIGHTS, 2000, last=60, percent=80)
+    resumed = transition(above, RampEvent.RESUME, 3000, last=60, percent=60)
     assert (resumed.phase, resumed.percent, resumed.since_ms) == (Phase.VALIDATING, 60, 3000)
 
 
 def test_no_move_leads_from_a_retreat_to_more_traffic() -> None:
     upward = [
         event
-        for event in (Event.STEP, Event.ASK, Event.VALIDATED, Event.RESUME)
+        for event in (RampEvent.PROMOTE, RampEvent.AWAIT_APPROVAL, RampEvent.COMPLETE, RampEvent.RESUME)
         for p in RETREATING
         if p in TABLE[event]
     ]
@@ -78,31 +78,31 @@ def test_no_move_leads_from_a_retreat_to_more_traffic() -> None:
     [(0, 100, Phase.SHADOW), (1, 100, Phase.BAKING), (100, 100, Phase.VALIDATING), (60, 60, Phase.VALIDATING)],
 )
 def test_a_percent_has_its_state(percent: float, last: float, phase: Phase) -> None:
-    assert rest_phase(percent, last) is phase
+    assert phase_at(percent, last) is phase
     assert initial(percent, last, 0).phase is phase
 
 
 def test_evidence_begins_afresh_when_the_share_changes_and_not_when_it_stays() -> None:
-    held = transition(at(Phase.BAKING), Event.HOLD, 2000, last=100)
+    held = transition(at(Phase.BAKING), RampEvent.HOLD, 2000, last=100)
     assert (held.epoch, held.since_ms, held.entered_ms) == (0, 1000, 2000)
-    stepped = transition(held, Event.STEP, 3000, last=100, percent=10)
+    stepped = transition(held, RampEvent.PROMOTE, 3000, last=100, percent=10)
     assert (stepped.epoch, stepped.since_ms) == (1, 3000)
-    retried = transition(at(Phase.COOLING_DOWN), Event.RETRY, 4000, last=100)
+    retried = transition(at(Phase.COOLING_DOWN), RampEvent.RETRY, 4000, last=100)
     assert (retried.epoch, retried.since_ms, retried.percent) == (1, 4000, 5.0)
 
 
 def test_a_resume_returns_to_where_the_hold_found_it() -> None:
-    held = transition(at(Phase.AWAITING_APPROVAL), Event.HOLD, 2000, last=100)
-    assert transition(held, Event.RESUME, 3000, last=100).phase is Phase.AWAITING_APPROVAL
+    held = transition(at(Phase.AWAITING_APPROVAL), RampEvent.HOLD, 2000, last=100)
+    assert transition(held, RampEvent.RESUME, 3000, last=100).phase is Phase.AWAITING_APPROVAL
 
 
 def test_a_resume_after_a_curl_goes_where_the_new_share_belongs() -> None:
-    adopted = transition(at(Phase.COMPLETED, 100), Event.ADOPT, 2000, last=100, percent=25)
-    assert transition(adopted, Event.RESUME, 3000, last=100).phase is Phase.BAKING
+    adopted = transition(at(Phase.COMPLETED, 100), RampEvent.ADOPT_WEIGHTS, 2000, last=100, percent=25)
+    assert transition(adopted, RampEvent.RESUME, 3000, last=100).phase is Phase.BAKING
 
 
-@pytest.mark.parametrize("event", [e for e in Event if TABLE[e].get(Phase.ROLLING_BACK) is Phase.ROLLING_BACK])
-def test_a_hold_said_during_a_rollback_outlasts_whatever_leaves_it_on_its_way(event: Event) -> None:
+@pytest.mark.parametrize("event", [e for e in RampEvent if TABLE[e].get(Phase.ROLLING_BACK) is Phase.ROLLING_BACK])
+def test_a_hold_said_during_a_rollback_outlasts_whatever_leaves_it_on_its_way(event: RampEvent) -> None:
     going = dataclasses.replace(at(Phase.ROLLING_BACK, 10), held_by="ann", held_reason="stop")
     after = transition(going, event, 2000, last=100, percent=0)
     assert (after.phase, after.percent, after.held_by, after.held_reason) == (Phase.ROLLING_BACK, 0, "ann", "stop")
@@ -114,14 +114,14 @@ def test_what_envoy_serves_during_a_drill_is_not_the_ramps_percent() -> None:
         return dataclasses.replace(at(Phase.BAKING, percent), drill=drill).serving
 
     assert serving(DrillStage.RAISING, 0) == 1
-    assert serving(DrillStage.LEAVING, 5) == 0
+    assert serving(DrillStage.WITHDRAWING, 5) == 0
     assert serving(DrillStage.DRAINING, 5) == 0
     assert serving(DrillStage.RESTORING, 5) == 5
 
 
 def test_an_abort_ends_a_drill() -> None:
     drilling = dataclasses.replace(at(Phase.SHADOW, 0), drill=Drill(DrillStage.RAISING, 1.0, "me", 0))
-    assert transition(drilling, Event.ABORT, 1, last=100, percent=0).serving == 0
+    assert transition(drilling, RampEvent.ABORT, 1, last=100, percent=0).serving == 0
 
 
 def test_a_state_survives_json() -> None:

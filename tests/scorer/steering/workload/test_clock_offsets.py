@@ -48,7 +48,7 @@ def test_a_failing_candidate_is_seen_whatever_the_proxys_clock_says(valid_yaml: 
     for number in range(4):
         track.fold(News(outcomes=(failures(number, BEGAN + 300 + 250 * number, skew_ms),)))
     assert track.evidence.requests() == 20
-    assert [d.event for d in track.decide({}, Outlook(), BEGAN + 1300)] == ["roll_back"]
+    assert [d.event for d in track.decide({}, Outlook(), BEGAN + 1300)] == ["rollback"]
 
 
 @pytest.mark.parametrize("skew_ms", [-60_000, 0, 60_000])

@@ -126,7 +126,7 @@ async def steering(
 ) -> AsyncIterator[tuple[Shelf, MemoryActuator, CollectorRegistry]]:
     shelf, envoys, registry, stop = Shelf(blob), MemoryActuator(2), CollectorRegistry(), asyncio.Event()
     for envoy in envoys.runtime:
-        envoys.curl(envoy, {CANDIDATE: "2500", BASELINE: "7500"})
+        envoys.set_runtime(envoy, {CANDIDATE: "2500", BASELINE: "7500"})
     metrics = SteerMetrics(registry)
     loop = SteerLoop(parse_config(CONFIG), shelf, Lease(), lambda _: envoys, kind, metrics)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as group:
@@ -152,7 +152,7 @@ async def test_it_is_shown_counted_and_announced_once_and_the_others_go_on(worse
         assert "no guard acts" in status.message
         assert "`glidepath rollback chat` and `abort` work" in status.message
         assert (status.phase, status.percent, status.envoys) == ("baking", 25, 2)
-        assert [d.trigger for d in shelf.said("failure")] == ["failure"]
+        assert [d.trigger for d in shelf.said("tick_failed")] == ["tick_failed"]
         assert weights(envoys) == {"2500"}
         await eventually(lambda: weights(envoys, "mail") == {"0"})
         assert "internal error" not in shelf.status["mail"].message
@@ -162,7 +162,7 @@ async def test_it_is_shown_counted_and_announced_once_and_the_others_go_on(worse
 @pytest.mark.parametrize("kind", [CommandKind.ROLLBACK, CommandKind.ABORT])
 async def test_a_person_takes_it_back_and_it_stays_back(worse: bool, kind: CommandKind) -> None:
     async with failing(worse) as (shelf, envoys, _):
-        await eventually(lambda: shelf.said("failure"))
+        await eventually(lambda: shelf.said("tick_failed"))
         shelf.order(CommandKind.PROMOTE)
         await eventually(lambda: shelf.said("refused"))
         assert weights(envoys) == {"2500"}
@@ -177,7 +177,7 @@ async def test_a_person_takes_it_back_and_it_stays_back(worse: bool, kind: Comma
 
 async def test_a_stored_state_that_cannot_be_read_is_held_and_said_and_the_envoys_weights_stay() -> None:
     async with steering({"ramp": "no state"}, Scripted()) as (shelf, envoys, _):
-        await eventually(lambda: shelf.said("adopt"))
+        await eventually(lambda: shelf.said("adopt_weights"))
         hold = shelf.said("hold")[0]
         assert (hold.trigger, hold.actor) == ("state_lost", "glidepath")
         assert "the stored state of chat cannot be read" in hold.reason
@@ -189,9 +189,9 @@ async def test_a_stored_state_that_cannot_be_read_is_held_and_said_and_the_envoy
 
 async def test_weight_0_by_curl_stays() -> None:
     async with failing(worse=False) as (shelf, envoys, registry):
-        await eventually(lambda: shelf.said("failure"))
+        await eventually(lambda: shelf.said("tick_failed"))
         for envoy in envoys.runtime:
-            envoys.curl(envoy, {CANDIDATE: "0", BASELINE: "10000"})
+            envoys.set_runtime(envoy, {CANDIDATE: "0", BASELINE: "10000"})
         before = registry.get_sample_value("glidepath_steer_errors_total", {"workload": "chat"}) or 0
         await eventually(
             lambda: (registry.get_sample_value("glidepath_steer_errors_total", {"workload": "chat"}) or 0) > before + 3

@@ -1,8 +1,8 @@
-"""The admin actuator: ``GET /runtime`` and ``POST /runtime_modify`` of every Envoy, over TCP or a Unix socket.
+"""Steer Envoys through their admin interface: ``GET /runtime`` and ``POST /runtime_modify``, by TCP or a Unix socket.
 
-Each Envoy has one channel that does one thing at a time, so what was read is never older than what was written.
-An Envoy that hangs delays nobody else. ``dns://NAME:PORT`` stands for all addresses the name has, asked again every
-few seconds. Source: Envoy admin interface, ``/runtime`` and ``/runtime_modify`` (an empty value removes a key).
+Each Envoy has one channel, which sends one request at a time, so a reading is never older than the last write. An Envoy
+that hangs does not delay the others. ``dns://NAME:PORT`` stands for all addresses of the name; it is resolved again
+every few seconds. Source: Envoy admin interface, ``/runtime`` and ``/runtime_modify`` (an empty value removes a key).
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from glidepath import keys
 from glidepath.errors import error_text_with_type
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import MayWrite
-from scorer.steering.envoy.reconcile import Values
+from scorer.steering.envoy.runtime_values import RuntimeEntries
 
-POLL_S = 0.5  # a restarted Envoy is seen after this at the latest
+POLL_S = 0.5  # a restarted Envoy is detected within this time
 TIMEOUT_S = 1.5
 RESOLVE_S = 3.0
 MAX_RUNTIME_BYTES = 16 * 2**20
-MAX_KEYS_A_POST = 4000  # in the body: a path of that length would be refused
+MAX_KEYS_PER_POST = 4000  # sent in the body, because Envoy refuses a path of that length
 ADMIN_LAYER = "admin"
 
 log = structlog.get_logger()
 
 
 def admin_layer(body: bytes) -> dict[str, str]:
-    """Our keys in the admin layer of a ``GET /runtime`` answer: the layer named "admin", else the last one.
+    """Return our keys in the admin layer of a ``GET /runtime`` answer: the layer named "admin", else the last layer.
 
-    Raises ValueError for what is not such an answer.
+    Raises ValueError for any other body.
     """
     try:
         answer = json.loads(body)
     except RecursionError as error:
         raise ValueError("the answer to GET /runtime is nested too deep") from error
     if not isinstance(answer, dict) or not isinstance(answer.get("entries"), dict):
-        raise ValueError("the answer to GET /runtime has no entries")  # noqa: TRY004 - the caller's one error
+        raise ValueError("the answer to GET /runtime has no entries")  # noqa: TRY004 - callers catch ValueError only
     layers = answer.get("layers")
     if not isinstance(layers, list) or not layers:
         raise ValueError("this Envoy has no runtime layers: add an admin_layer to layered_runtime")
@@ -60,7 +60,7 @@ def admin_layer(body: bytes) -> dict[str, str]:
 
 
 class Channel:
-    """One Envoy's admin interface, its last reading and what waits to be written."""
+    """One Envoy's admin interface with its last reading and its pending writes."""
 
     def __init__(self, name: str, session: aiohttp.ClientSession, base: str, may_write: MayWrite) -> None:
         self.name = name
@@ -74,7 +74,7 @@ class Channel:
         self.read_once = asyncio.Event()
         self._raw: bytes = b""
 
-    def submit(self, values: Values) -> None:
+    def submit(self, values: RuntimeEntries) -> None:
         self._pending.update(values)
         self.idle.clear()
         self._wake.set()
@@ -85,7 +85,7 @@ class Channel:
             writing = bool(self._pending)
             try:
                 await (self._write() if writing else self._read())
-                if writing or not refused:  # that it can be read does not mend that it cannot be written
+                if writing or not refused:  # a successful read does not clear the problem of a failed write
                     failures, refused, self.problem = 0, False, ""
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 failures, refused = failures + 1, refused or writing
@@ -104,7 +104,7 @@ class Channel:
         if reason != self.problem:
             log.warning("envoy_unreachable", envoy=self.name, reason=reason)
         self.problem, self.reading, self._raw = reason, None, b""
-        self._pending = {}  # reconciled again from what is there once it can be read
+        self._pending = {}  # planned again from the next successful reading
 
     async def _read(self) -> None:
         async with self._session.get(f"{self._base}/runtime") as response:
@@ -117,14 +117,14 @@ class Channel:
     async def _write(self) -> None:
         values, self._pending = self._pending, {}
         items = list(values.items())
-        for start in range(0, len(items), MAX_KEYS_A_POST):
-            await self._post(dict(items[start : start + MAX_KEYS_A_POST]))
+        for start in range(0, len(items), MAX_KEYS_PER_POST):
+            await self._post(dict(items[start : start + MAX_KEYS_PER_POST]))
         merged = {**(self.reading or {}), **values}
         self.reading, self._raw = {k: v for k, v in merged.items() if v}, b""
 
-    async def _post(self, values: Values) -> None:
+    async def _post(self, values: RuntimeEntries) -> None:
         if not self._may_write():
-            raise ValueError("the lease is not held any more: nothing was written")
+            raise ValueError("the lease was lost: nothing was written")
         async with self._session.post(f"{self._base}/runtime_modify", data=dict(values)) as response:
             if response.status != 200:
                 text = (await response.text())[:200].strip()
@@ -132,7 +132,7 @@ class Channel:
 
 
 class AdminActuator:
-    """Every Envoy behind ``addresses`` (``http(s)://…``, ``unix:/path``, ``dns://NAME:PORT``)."""
+    """The ``Actuator`` for all Envoys at ``addresses`` (``http(s)://…``, ``unix:/path``, ``dns://NAME:PORT``)."""
 
     def __init__(self, addresses: Sequence[str], may_write: MayWrite) -> None:
         self._fixed = [a for a in addresses if not a.startswith("dns://")]
@@ -176,7 +176,7 @@ class AdminActuator:
                 found |= await _addresses(str(parts.hostname), int(parts.port or 0))
             except OSError as error:
                 log.warning("dns_failed", name=name, reason=str(error))
-                return  # the replicas known so far are still steered
+                return  # go on with the replicas known so far
         for gone in set(self._channels) - found - set(self._fixed):
             self._tasks.pop(gone).cancel()
             self._channels.pop(gone)
@@ -184,10 +184,10 @@ class AdminActuator:
         for new in sorted(found - set(self._channels)):
             self._open(group, new)
 
-    def readings(self) -> Mapping[str, Values | None]:
+    def readings(self) -> Mapping[str, RuntimeEntries | None]:
         return {name: channel.reading for name, channel in self._channels.items()}
 
-    def submit(self, writes: Mapping[str, Values]) -> None:
+    def submit(self, writes: Mapping[str, RuntimeEntries]) -> None:
         for envoy, values in writes.items():
             if envoy in self._channels:
                 self._channels[envoy].submit(values)
@@ -198,11 +198,11 @@ class AdminActuator:
                 for channel in list(self._channels.values()):
                     await channel.idle.wait()
 
-    def carrying(self) -> frozenset[str]:
-        return frozenset()  # whatever an Envoy has can be read
+    def envoys_with_unknown_weights(self) -> frozenset[str]:
+        return frozenset()  # GET /runtime shows every weight
 
-    def overrides(self) -> Mapping[str, Values | None]:
-        return {}  # the admin layer is what is written
+    def admin_layers(self) -> Mapping[str, RuntimeEntries | None]:
+        return {}  # the weights are written into the admin layer itself
 
     def problems(self) -> Mapping[str, str]:
         return {name: channel.problem for name, channel in self._channels.items() if channel.problem}

@@ -1,0 +1,128 @@
+"""One workload's runtime keys at an Envoy: their names, the parsed values and the desired values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+from glidepath import keys
+from glidepath.config import Workload
+from scorer.steering.envoy import manual_override
+
+RuntimeEntries = Mapping[str, str]
+"""Runtime key → its text, as in an Envoy's runtime layer."""
+
+NO_ADMIN_LAYERS: Mapping[str, RuntimeEntries | None] = MappingProxyType({})
+
+
+class RuntimeValues(NamedTuple):
+    """One workload's values at one Envoy.
+
+    Weights are in basis points; an invalid weight is manual_override.UNREADABLE.
+    """
+
+    candidate: int
+    baseline: int
+    shadow: str
+    autopilot: str
+
+    @property
+    def percent(self) -> float:
+        """The candidate's share; 0 where a weight is invalid."""
+        total = self.candidate + self.baseline
+        return round(100 * self.candidate / total, 2) if min(self[:2]) >= 0 and total else 0.0
+
+
+NO_WEIGHTS = RuntimeValues(-2, -2, "", "")
+"""Stands in LastWritten for an Envoy that was read and has no weight of this workload.
+
+With it, a restarted Envoy is reported once instead of at every reading until a write succeeds.
+"""
+
+LastWritten = Mapping[str, tuple[RuntimeValues, ...]]
+"""Envoy → the values that it may hold: one after a reading, several while the result of a write is unknown."""
+
+MAX_ABSENT = 64  # Envoys outside the fleet whose last written values are kept
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeKeys:
+    """The names of one workload's runtime keys."""
+
+    candidate: str
+    baseline: str
+    shadow: str
+    autopilot: str
+
+    @classmethod
+    def of(cls, name: str, workload: Workload) -> RuntimeKeys:
+        candidate_cluster = workload.candidate
+        if workload.fallback:
+            candidate_cluster = keys.fallback_cluster(workload.candidate, workload.baseline)
+        return cls(
+            candidate=keys.weight_key(name, candidate_cluster),
+            baseline=keys.weight_key(name, workload.baseline),
+            shadow=keys.shadow_key(name),
+            autopilot=keys.autopilot_key(name),
+        )
+
+    def read(self, entries: RuntimeEntries) -> RuntimeValues | None:
+        """Return the workload's values in a runtime layer, or None where the layer has neither weight."""
+        candidate, baseline = entries.get(self.candidate, ""), entries.get(self.baseline, "")
+        if not candidate and not baseline:
+            return None
+        weights = manual_override.parse_weight(candidate), manual_override.parse_weight(baseline)
+        return RuntimeValues(*weights, entries.get(self.shadow, ""), entries.get(self.autopilot, ""))
+
+    def write(self, values: RuntimeValues) -> dict[str, str]:
+        """Return an entry for every key, for one POST. Envoy removes a key whose value is empty."""
+        return {
+            self.candidate: str(values.candidate),
+            self.baseline: str(values.baseline),
+            self.shadow: values.shadow,
+            self.autopilot: values.autopilot,
+        }
+
+    def contradicts(self, entries: RuntimeEntries, desired: RuntimeValues) -> bool:
+        """Return whether a key is set in this layer to another value than the desired one."""
+        return any(entries.get(key) and entries[key] != value for key, value in self.write(desired).items())
+
+
+def desired_values(percent: float, shadow: float, autopilot: bool) -> RuntimeValues:
+    """Return the values that give the candidate ``percent`` of the requests and copy ``shadow`` percent of them.
+
+    While the autopilot is on, its key is absent, so that a person who sets it to 1 always changes something.
+    """
+    candidate = round(percent * keys.FULL_WEIGHT / 100)
+    return RuntimeValues(candidate, keys.FULL_WEIGHT - candidate, shadow_fraction(shadow), "" if autopilot else "0")
+
+
+def shadow_fraction(percent: float) -> str:
+    """Return a percentage as Envoy's runtime fraction: an integer, or FractionalPercent as JSON for a finer value."""
+    if percent == int(percent):
+        return str(int(percent))
+    return json.dumps({"numerator": round(percent * 10_000), "denominator": "MILLION"}, separators=(",", ":"))
+
+
+def of_absent_envoys(last_written: LastWritten, present: Container[str]) -> LastWritten:
+    """Return the entries of Envoys that are not ``present``, the last MAX_ABSENT of them.
+
+    When such an Envoy returns with its old values, they are recognised as a former write and not adopted.
+    """
+    absent = [envoy for envoy in last_written if envoy not in present]
+    return {envoy: last_written[envoy] for envoy in absent[-MAX_ABSENT:]}
+
+
+def last_written_to_json(last_written: LastWritten) -> dict[str, list[list[int | str]]]:
+    return {envoy: [list(values) for values in possible] for envoy, possible in last_written.items()}
+
+
+def last_written_from_json(raw: Mapping[str, list[list[int | str]]]) -> dict[str, tuple[RuntimeValues, ...]]:
+    """Parse the result of ``last_written_to_json``. Raises TypeError or ValueError for anything else."""
+    return {
+        envoy: tuple(RuntimeValues(int(c), int(b), str(s), str(a)) for c, b, s, a in possible)
+        for envoy, possible in raw.items()
+    }

@@ -1,0 +1,66 @@
+"""Plan which runtime keys to write to which Envoy, from the desired values and the readings. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scorer.steering.envoy.runtime_values import (
+    NO_ADMIN_LAYERS,
+    LastWritten,
+    RuntimeEntries,
+    RuntimeKeys,
+    RuntimeValues,
+    of_absent_envoys,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeWrites:
+    """The writes of one tick for one workload.
+
+    ``writes``: Envoy → every key, for one POST each. ``last_written``: the values that each Envoy may hold once these
+    writes are under way.
+    """
+
+    writes: Mapping[str, RuntimeEntries]
+    last_written: LastWritten
+
+
+def plan_writes(
+    names: RuntimeKeys,
+    desired: RuntimeValues,
+    readings: Mapping[str, RuntimeEntries | None],
+    last_written: LastWritten,
+    *,
+    admin_layers: Mapping[str, RuntimeEntries | None] = NO_ADMIN_LAYERS,
+    confirmed: bool = False,
+) -> RuntimeWrites:
+    """Plan a write for every readable Envoy whose values differ from the desired ones.
+
+    ``admin_layers``: the admin layers above RTDS, see observe(). Keys that a person set there are removed, so that the
+    pushed values apply. A key there that agrees with the desired value stays until every Envoy has ``confirmed`` that
+    value; otherwise the share would flicker while the manual override is adopted.
+    """
+    wanted = names.write(desired)
+    writes: dict[str, RuntimeEntries] = {
+        envoy: wanted
+        for envoy, entries in readings.items()
+        if entries is not None and any(entries.get(key, "") != value for key, value in wanted.items())
+    }
+    possible = {
+        envoy: _with_desired(last_written.get(envoy, ()), desired) if envoy in writes else last_written.get(envoy, ())
+        for envoy in readings
+    }
+    for envoy, entries in admin_layers.items():
+        possible[envoy] = last_written.get(envoy, ())
+        removals = {key: "" for key in wanted if entries and entries.get(key)}
+        if entries and removals and (confirmed or names.contradicts(entries, desired)):
+            writes[envoy] = removals
+    known = {envoy: values for envoy, values in possible.items() if values}
+    return RuntimeWrites(writes, {**of_absent_envoys(last_written, possible), **known})
+
+
+def _with_desired(before: tuple[RuntimeValues, ...], desired: RuntimeValues) -> tuple[RuntimeValues, ...]:
+    """Return what an Envoy may hold while a write is under way: its former values or the desired ones."""
+    return before if desired in before else (*before, desired)

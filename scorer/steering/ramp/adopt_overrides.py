@@ -1,0 +1,70 @@
+"""The stages of a tick that adopt what a person set at an Envoy: the autopilot switch and weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from glidepath.records import Phase
+from scorer.steering.envoy.manual_override import ALLOWED_WEIGHTS
+from scorer.steering.ramp import commands
+from scorer.steering.ramp.ramp_policy import RampPolicy
+from scorer.steering.ramp.states import RETREATING, RampEvent, RampState, transition
+from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, manual_override_decision, new_decision
+
+
+def set_autopilot(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Adopt a person's value of ``glidepath.<workload>.autopilot``; 1 also ends a hold after a manual override."""
+    if inputs.autopilot is None or (inputs.autopilot == state.autopilot and state.held_by != "manual_override"):
+        return state, ()
+    after = replace(state, autopilot=inputs.autopilot, guard_overridden=False, invalid_override="")
+    event, reason = "autopilot_on", "a person set autopilot to 1 at an Envoy"
+    if not inputs.autopilot:
+        event = "autopilot_off"
+        reason = "a person set autopilot to 0 at an Envoy: no automatic step or rollback until it is 1 again"
+    elif after.phase is Phase.HELD and after.held_by == "manual_override":
+        after = commands.resume_ramp(after, inputs, policy, now_ms)
+    return after, (new_decision(event, state, after, inputs, now_ms, reason, "autopilot", actor="manual_override"),)
+
+
+def adopt_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Adopt the share that a person set at an Envoy, and hold the workload there."""
+    if inputs.adopted is not None and inputs.ambiguous_weights:
+        return _adopt_ambiguous_weights(state, inputs, policy, now_ms)
+    if inputs.adopted is None or inputs.adopted == state.serving:
+        return state, ()
+    event = RampEvent.ADOPT_WEIGHTS
+    after = transition(state, event, now_ms, last=policy.last, percent=inputs.adopted)
+    why = f"a person set the weights at {inputs.adopted_at or 'an Envoy'} to {inputs.adopted:g} %"
+    after = replace(after, held_by="manual_override", held_reason=why)
+    reason = f"{why}; adopted and held. To continue: {_how_to_resume(inputs)}"
+    if inputs.adopted > policy.last:
+        reason = f"{reason} (at {policy.last:g} %, the last step)"
+    return after, (manual_override_decision(event.value, state, after, inputs, now_ms, reason),)
+
+
+def _adopt_ambiguous_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Hold the workload, because a person meant to intervene; ambiguous weights never raise its share (ADR 0118)."""
+    share = min(inputs.adopted or 0.0, state.percent)
+    why = f"a person set weights that are not clear ({inputs.ambiguous_weights}); allowed are {ALLOWED_WEIGHTS}"
+    if share == state.percent and (state.phase is Phase.HELD or state.phase in RETREATING):
+        after = replace(state, invalid_override=why, drill=None)
+        reason = f"{why}; the share stays {share:g} %, the workload is still {state.phase.value.replace('_', ' ')}"
+        return after, (manual_override_decision("invalid_override", state, after, inputs, now_ms, reason),)
+    event = RampEvent.HOLD if share == state.percent else RampEvent.ADOPT_WEIGHTS
+    after = transition(state, event, now_ms, last=policy.last, percent=share)
+    after = replace(after, held_by="manual_override", held_reason=f"{why}; the share is {share:g} %")
+    reason = f"{after.held_reason}, and held. To continue: {_how_to_resume(inputs)}"
+    return after, (manual_override_decision(event.value, state, after, inputs, now_ms, reason),)
+
+
+def _how_to_resume(inputs: TickInputs) -> str:
+    return f"`glidepath resume {inputs.workload}`, or set {inputs.autopilot_key}=1 at that Envoy"
+
+
+def log_invalid_override(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Log other invalid values once; they change nothing."""
+    if not inputs.invalid_override or inputs.invalid_override == state.invalid_override:
+        return state, ()
+    after = replace(state, invalid_override=inputs.invalid_override)
+    reason = f"{inputs.invalid_override}: changes nothing"
+    return after, (manual_override_decision("invalid_override", state, after, inputs, now_ms, reason),)

@@ -1,0 +1,118 @@
+"""The last stage of a tick: what the ramp does without a person. It takes a step, ends a validation, or retries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from glidepath.domain import Outcome
+from glidepath.records import Phase
+from scorer.steering.ramp.ramp_policy import RampPolicy
+from scorer.steering.ramp.states import RampEvent, RampState, transition
+from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
+from scorer.steering.ramp.verdict_checks import describe, failed_guards, pending_gates
+
+_STEPPING = (Phase.SHADOW, Phase.BAKING)
+
+
+def move_automatically(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Take the next step, end a validation, fail the shadow or retry, where its conditions are met."""
+    if not state.autopilot or state.drill is not None:
+        return state, ()
+    if state.phase is Phase.COOLING_DOWN:
+        return _retry(state, inputs, policy, now_ms)
+    if state.phase is Phase.VALIDATING:
+        return _complete(state, inputs, policy, now_ms)
+    if state.percent <= 0 and state.phase in (Phase.SHADOW, Phase.AWAITING_APPROVAL) and failed_guards(inputs.verdicts):
+        return _fail_shadow(state, inputs, policy, now_ms)
+    if state.phase in _STEPPING and not obstacle(state, inputs, policy, now_ms):
+        return _step_up(state, inputs, policy, now_ms)
+    return state, ()
+
+
+def obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
+    """Return the first condition for the next step that is not met, as text; "" where all are met."""
+    target = policy.next_step(state.percent)
+    if target is None:
+        return "at the last step"
+    reasons = (
+        f"waits for {inputs.waiting_for}" if inputs.waiting_for and state.percent <= 0 else "",
+        inputs.frozen,
+        "ramp.require_drill: run `glidepath drill` first" if policy.require_drill and not state.drilled else "",
+        _time_left(state.since_ms + policy.hold_for(state.percent) - now_ms),
+        "" if inputs.all_confirmed else f"{inputs.confirmed} of {inputs.envoys} Envoys run the present weights",
+        _missing_samples(state, inputs, policy),
+        _missing_passes(inputs),
+        _capacity(inputs),
+    )
+    return next(filter(None, reasons), "")
+
+
+def _time_left(left_ms: int) -> str:
+    return f"holds for another {left_ms / 1000:.0f} s" if left_ms > 0 else ""
+
+
+def _missing_samples(state: RampState, inputs: TickInputs, policy: RampPolicy) -> str:
+    least = policy.samples_for(state.percent)
+    return f"{inputs.samples} of {least} samples" if inputs.samples < least else ""
+
+
+def _missing_passes(inputs: TickInputs) -> str:
+    """Return the gates that must still pass. A corrected split needs time until the evidence shows it (ADR 0117)."""
+    pending = pending_gates(inputs.verdicts)
+    if "split fail" not in pending:
+        return pending
+    return f"{pending}; once it is corrected this ends by itself, by `glidepath retry {inputs.workload}` at once"
+
+
+def _capacity(inputs: TickInputs) -> str:
+    verdict = inputs.capacity
+    if verdict is None or not verdict.gating or verdict.outcome == Outcome.PASS.value:
+        return ""
+    return f"capacity: {verdict.message or verdict.outcome}"
+
+
+def _step_up(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    target = policy.next_step(state.percent)
+    if target is None:
+        return state, ()
+    if target in policy.approvals:
+        after = transition(state, RampEvent.AWAIT_APPROVAL, now_ms, last=policy.last)
+        reason = f"the evidence for {target:g} % is complete; a person must run `glidepath approve {inputs.workload}`"
+        return after, (new_decision("await_approval", state, after, inputs, now_ms, reason, "approval"),)
+    after = transition(state, RampEvent.PROMOTE, now_ms, last=policy.last, percent=target)
+    reason = f"all gates pass at {state.percent:g} %"
+    return after, (new_decision("promote", state, after, inputs, now_ms, reason, "gates"),)
+
+
+def validation_obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
+    """Return why a validation cannot end yet, as text; "" where it can. It needs time, samples and no failing gate."""
+    left_ms = state.since_ms + policy.validation_ms - now_ms
+    failed = ", ".join(f"{v.gate} {v.outcome}" for v in inputs.verdicts if v.gating and v.outcome == Outcome.FAIL.value)
+    compared = f"compared for another {left_ms / 1000:.0f} s" if left_ms > 0 else ""
+    return compared or _missing_samples(state, inputs, policy) or failed
+
+
+def _complete(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    if validation_obstacle(state, inputs, policy, now_ms):
+        return state, ()
+    after = replace(transition(state, RampEvent.COMPLETE, now_ms, last=policy.last), retries=0)
+    reason = f"validated at {state.percent:g} %"
+    return after, (new_decision("complete", state, after, inputs, now_ms, reason, "validation"),)
+
+
+def _fail_shadow(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Cool down where a gate fails at 0 %, before the candidate gets any traffic (ADR 0056)."""
+    worst = failed_guards(inputs.verdicts)[0]
+    after = transition(state, RampEvent.SHADOW_FAILED, now_ms, last=policy.last)
+    after = replace(after, cool_until_ms=now_ms + policy.cool_down_ms)
+    reason = f"not ready for traffic: {describe(worst)}"
+    return after, (new_decision("shadow_failed", state, after, inputs, now_ms, reason, worst.gate),)
+
+
+def _retry(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    if not policy.auto_retry or state.retries >= policy.max_retries or now_ms < state.cool_until_ms:
+        return state, ()
+    after = transition(state, RampEvent.RETRY, now_ms, last=policy.last)
+    after = replace(after, retries=state.retries + 1)
+    reason = f"cooled down; retry {after.retries} of {policy.max_retries} with fresh evidence"
+    return after, (new_decision("retry", state, after, inputs, now_ms, reason, "cool_down"),)

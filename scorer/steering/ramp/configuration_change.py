@@ -1,0 +1,56 @@
+"""The stage of a tick that applies a changed configuration. Evidence of another model or backend does not count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from glidepath.records import Phase
+from scorer.steering.ramp.ramp_policy import RampPolicy
+from scorer.steering.ramp.states import RampEvent, RampState, transition
+from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
+
+
+def apply_configuration(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Start the evidence again where the configuration changed, and the ramp where a side was replaced."""
+    replaced = _replaced_sides(state, inputs)
+    if replaced:
+        return _start_over(state, inputs, policy, now_ms, replaced)
+    sides = (inputs.baseline or state.baseline, inputs.candidate or state.candidate)
+    if sides != (state.baseline, state.candidate):
+        state = replace(state, baseline=sides[0], candidate=sides[1])
+    if inputs.config_digest == state.config_digest:
+        return state, ()
+    if not state.config_digest:
+        return replace(state, config_digest=inputs.config_digest), ()
+    extended = state.phase is Phase.COMPLETED and state.percent < policy.last
+    event = RampEvent.EXTEND if extended else RampEvent.RECONFIGURE
+    after = replace(transition(state, event, now_ms, last=policy.last), config_digest=inputs.config_digest)
+    reason = "the configuration changed; evidence of this step starts again"
+    details = _digests(state, inputs)
+    return after, (new_decision(event.value, state, after, inputs, now_ms, reason, "configuration", details=details),)
+
+
+def _replaced_sides(state: RampState, inputs: TickInputs) -> str:
+    """Return the sides that differ from those of the evidence, as text; "" where none does or a side is unknown."""
+    sides = (("candidate", state.candidate, inputs.candidate), ("baseline", state.baseline, inputs.baseline))
+    return ", ".join(f"{side} {old} → {new}" for side, old, new in sides if old and new and old != new)
+
+
+def _start_over(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int, replaced: str) -> StageResult:
+    """Start a new model or backend at 0 %, also while the autopilot is off: no evidence is about it."""
+    event = RampEvent.REPLACE_BACKEND
+    after = replace(
+        transition(state, event, now_ms, last=policy.last, percent=0.0),
+        config_digest=inputs.config_digest,
+        baseline=inputs.baseline,
+        candidate=inputs.candidate,
+        drilled=False,
+        retries=0,
+    )
+    reason = f"the model or the backend was replaced: {replaced}; the ramp starts again at 0 %"
+    details = _digests(state, inputs)
+    return after, (new_decision(event.value, state, after, inputs, now_ms, reason, "configuration", details=details),)
+
+
+def _digests(state: RampState, inputs: TickInputs) -> dict[str, str]:
+    return {"from_digest": state.config_digest, "to_digest": inputs.config_digest}

@@ -1,0 +1,57 @@
+"""The stages of a tick that roll back when a guard fails, and that confirm a rollback once every Envoy runs it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from glidepath.records import Phase, Verdict
+from scorer.steering.ramp.ramp_policy import RampPolicy
+from scorer.steering.ramp.states import RampEvent, RampState, transition
+from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
+from scorer.steering.ramp.verdict_checks import describe, failed_guards
+
+
+def confirm_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Start the cool-down once every Envoy runs the share of the rollback."""
+    if state.phase is not Phase.ROLLING_BACK or not inputs.all_confirmed:
+        return state, ()
+    event = RampEvent.ROLLBACK_CONFIRMED
+    after = transition(state, event, now_ms, last=policy.last)
+    after = replace(after, cool_until_ms=now_ms + policy.cool_down_ms)
+    if state.held_by:  # a hold was ordered during the rollback
+        after = transition(after, RampEvent.HOLD, now_ms, last=policy.last)
+        after = replace(after, held_by=state.held_by, held_reason=state.held_reason)
+    took_ms = now_ms - state.entered_ms
+    reason = f"{inputs.confirmed} of {inputs.envoys} Envoys run {state.percent:g} % after {took_ms / 1000:.1f} s"
+    details = {"confirmed_after_ms": took_ms}
+    return after, (new_decision(event.value, state, after, inputs, now_ms, reason, "confirmation", details=details),)
+
+
+def roll_back_on_failed_guard(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Roll back to the step below, or to 0 % where a fast guard fails or the actual share is unknown."""
+    failed = failed_guards(inputs.verdicts)
+    if not failed or (state.percent <= 0 and not state.share_unknown):
+        return state, ()
+    catastrophe = next((v for v in failed if v.fast), None)
+    worst = catastrophe or failed[0]
+    target = 0.0 if catastrophe or state.share_unknown else policy.previous_step(state.percent)
+    if not state.autopilot:
+        return _log_overridden_guard(state, inputs, worst, target, now_ms)
+    event = RampEvent.ROLLBACK
+    after = transition(state, event, now_ms, last=policy.last, percent=target)
+    if state.phase is Phase.HELD and state.held_by not in ("", "glidepath"):
+        after = replace(after, held_by=state.held_by, held_reason=state.held_reason)  # a person's hold continues
+    kind = "catastrophe" if catastrophe else "regression"
+    reason = f"{kind}: {describe(worst)}"
+    return after, (new_decision(event.value, state, after, inputs, now_ms, reason, worst.gate),)
+
+
+def _log_overridden_guard(
+    state: RampState, inputs: TickInputs, worst: Verdict, target: float, now_ms: int
+) -> StageResult:
+    """Log once that a guard failed while the autopilot was off."""
+    if state.guard_overridden:
+        return state, ()
+    after = replace(state, guard_overridden=True)
+    reason = f"would roll back to {target:g} %, but autopilot is 0: {describe(worst)}"
+    return after, (new_decision("guard_overridden", state, after, inputs, now_ms, reason, worst.gate),)

@@ -1,0 +1,61 @@
+"""The stages of a tick for a workload whose actual share is unknown: its state is lost, or unexpected traffic arrives.
+
+In both cases the workload is held, and the guards judge the candidate's answers whatever its share is (ADR 0120).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from glidepath.records import Phase
+from scorer.steering.ramp.ramp_policy import RampPolicy
+from scorer.steering.ramp.states import RETREATING, RampEvent, RampState, transition
+from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
+
+
+def hold_if_state_lost(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Hold a new state whose Envoys already run weights: Redis was emptied, and its weights must not be overwritten.
+
+    This also holds a workload whose stored state could not be read; ``held_reason`` then says why.
+    """
+    if not state.first_start or not (inputs.unknown_envoys or state.held_reason):
+        return state, ()
+    envoys = ", ".join(inputs.unknown_envoys[:3])
+    why = state.held_reason or f"{envoys} came with weights that this state never set (was Redis emptied?)"
+    after = replace(
+        state,
+        phase=Phase.HELD,
+        held_from=state.phase,
+        held_by="glidepath",
+        held_reason=f"{why}; nothing is written meanwhile",
+        entered_ms=now_ms,
+        first_start=False,
+        state_lost=True,
+        epoch=state.epoch + 1,
+        since_ms=now_ms,
+    )
+    name = inputs.workload
+    reason = (
+        f"{after.held_reason}; a failing guard still rolls back to 0 %. Look at GET /runtime of an Envoy; "
+        f"`glidepath promote {name} --percent STEP` sets a step's share, `glidepath rollback {name}` 0 %, "
+        f"`glidepath resume {name}` starts at {state.percent:g} %"
+    )
+    return after, (new_decision(RampEvent.HOLD.value, state, after, inputs, now_ms, reason, "state_lost"),)
+
+
+def hold_on_unexpected_traffic(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
+    """Hold a workload whose candidate gets clients' requests although its share is 0."""
+    if not inputs.unexpected_traffic or state.share_unknown or state.percent > 0 or state.drill is not None:
+        return state, ()
+    after, event = state, "unexpected_traffic"
+    if state.phase not in (*RETREATING, Phase.COOLING_DOWN, Phase.HELD):
+        after, event = transition(state, RampEvent.HOLD, now_ms, last=policy.last), RampEvent.HOLD.value
+    why = f"{inputs.unexpected_traffic} clients' requests reached the candidate although its share is 0 %"
+    if after.phase is Phase.HELD and not after.held_by:
+        after = replace(after, held_by="glidepath", held_reason=why)
+    after = replace(after, unexpected_traffic=True, epoch=state.epoch + 1, since_ms=now_ms)
+    reason = (
+        f"{why}: its actual share is unknown. Look at GET /runtime of every Envoy for weights in the admin layer, and "
+        f"for Envoys that are not in envoy.admin; `glidepath resume {inputs.workload}` when this is fixed"
+    )
+    return after, (new_decision(event, state, after, inputs, now_ms, reason, "unexpected_traffic"),)

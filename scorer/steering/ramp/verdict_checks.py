@@ -1,0 +1,43 @@
+"""Which gates demand a rollback, refuse a step, or must still pass before one."""
+
+from __future__ import annotations
+
+from glidepath.domain import Outcome
+from glidepath.records import Verdict
+from scorer.steering.ramp.tick_inputs import TickInputs
+
+# A failure of these gates stops the next step but causes no rollback (ADR 0053). Load does not speak against the share
+# that is served already; a split that differs from the weights is the router's fault or comes from a few busy users.
+# Other weights would improve neither.
+ADVISORY = frozenset({"capacity", "split"})
+
+
+def failed_guards(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+    """Return the gating verdicts that demand a rollback."""
+    return tuple(v for v in verdicts if v.gating and v.outcome == Outcome.FAIL.value and v.gate not in ADVISORY)
+
+
+def failed_gates(inputs: TickInputs) -> tuple[Verdict, ...]:
+    """Return every gating verdict that fails, also those that only stop the next step."""
+    return tuple(v for v in inputs.all_verdicts if v.gating and v.outcome == Outcome.FAIL.value)
+
+
+def pending_gates(verdicts: tuple[Verdict, ...]) -> str:
+    """Return the gating gates that do not permit the next step yet, with their outcomes, as text."""
+    return ", ".join(f"{v.gate} {v.outcome}" for v in verdicts if v.gating and not _permits_step(v))
+
+
+def _permits_step(verdict: Verdict) -> bool:
+    """Return whether a gate permits the next step: a fast guard never passes, so it must only not fail."""
+    if verdict.fast or verdict.gate in ADVISORY:
+        return verdict.outcome != Outcome.FAIL.value
+    return verdict.outcome == Outcome.PASS.value
+
+
+def describe(verdict: Verdict) -> str:
+    """Return the gate with its value and its limit, for people."""
+    if verdict.message:
+        return f"{verdict.gate}: {verdict.message}"
+    value = "?" if verdict.value is None else f"{verdict.value:.4g}"
+    limit = "?" if verdict.limit is None else f"{verdict.limit:.4g}"
+    return f"{verdict.gate} {value} {verdict.unit} against {limit} (n={verdict.n})"
