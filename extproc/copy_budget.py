@@ -16,7 +16,7 @@ from typing import Protocol
 from glidepath import keys
 from glidepath.config import Config
 from glidepath.config.backends import Price
-from glidepath.config.processes import DayBudget
+from glidepath.config.shadow_traffic import DayBudget
 from glidepath.redisio import RedisClient
 
 STALE_AFTER_S = 10.0

@@ -14,7 +14,7 @@ from typing import Any
 import regex
 
 from extproc.json_rewrite import BodyTooComplexError, rewrite
-from glidepath.config.processes import RedactionSection
+from glidepath.config.retention import RedactionSection
 
 TIME_LIMIT_S = 0.25  # for one pattern on one text
 BODY_LIMIT_S = 1.0

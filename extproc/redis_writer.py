@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from extproc.pair_encoding import EncodedPair
-from glidepath.config.processes import RetentionSection
+from glidepath.config.retention import RetentionSection
 from glidepath.domain import Outcomes
 from glidepath.keys import WorkloadKeys
 from glidepath.redisio import RedisClient

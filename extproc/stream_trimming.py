@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from redis.exceptions import ResponseError
 
-from glidepath.config.processes import RetentionSection
+from glidepath.config.retention import RetentionSection
 from glidepath.keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 

@@ -15,7 +15,8 @@ from redis.asyncio.cluster import ClusterPipeline, RedisCluster
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 
-from glidepath.config.processes import RedisSection, Secret
+from glidepath.config.connections import RedisSection
+from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import ConfigError, UnreachableError, error_text
 
 # redis-py's two clients share their commands but no useful base class.

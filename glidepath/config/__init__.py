@@ -1,4 +1,4 @@
-"""The configuration: ``load_config(path)`` gives a frozen ``Config`` or raises a one-line ``ConfigError``."""
+"""The configuration file: ``load_config(path)`` returns a frozen ``Config`` or raises a one-line ``ConfigError``."""
 
 from glidepath.config.loader import load_config, parse_config
 from glidepath.config.root import Config, Match, Sticky, Workload

@@ -1,4 +1,4 @@
-"""Backends: where a side's answers come from, and how a request must look for it."""
+"""Backends: their URLs, credentials, limits and prices, and how a request is adapted to them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from glidepath.config.processes import HttpUrl
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration
+from glidepath.config.urls_and_secrets import HttpUrl
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_VISIBLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # what a header's value may hold (RFC 9110, 5.5)
+_VISIBLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # the characters that a header's value may hold (RFC 9110, 5.5)
 _FRAMING = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
 
 
 def _header_value(value: str) -> str:
     if not _VISIBLE.fullmatch(value):
-        raise ValueError("must hold no line breaks or other control characters")
+        raise ValueError("must not contain line breaks or other control characters")
     return value
 
 
@@ -26,16 +26,17 @@ Prefix = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidato
 
 
 class Credential(Section):
-    """What goes to this backend as its credential, live and teed alike.
+    """The credential that is sent to this backend, with live requests and with copies.
 
-    Exactly one of ``env``, ``file`` (watched, rotates without restart) and ``passthrough`` (the client's own).
+    Give exactly one of ``env``, ``file`` (watched: it may change without a restart) and ``passthrough`` (send the
+    client's own credential).
     """
 
     env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     file: str | None = None
     passthrough: bool = False
     header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$"), AfterValidator(str.lower)] = "authorization"
-    prefix: Prefix = "Bearer "  # used where header is authorization
+    prefix: Prefix = "Bearer "  # put before the value if the header is authorization
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Credential:
@@ -45,15 +46,17 @@ class Credential(Section):
 
 
 class Price(Section):
-    """Money for a million tokens."""
+    """The price of a million tokens; all prices are in one currency of your choice."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
-    currency: str = "USD"
 
 
 class Capacity(Section):
-    """How full the candidate is: its own Prometheus page, or a PromQL query; ``limit`` in the metric's unit."""
+    """How to read the load of the backend: from its own Prometheus page, or by a PromQL query.
+
+    ``limit`` is in the metric's unit.
+    """
 
     metrics: HttpUrl | None = None
     metric: str | None = None  # e.g. vllm:gpu_cache_usage_perc
@@ -71,22 +74,22 @@ class Capacity(Section):
 
 
 class Backend(Section):
-    """``url`` may carry a path prefix, put before the client's path (``strip`` of which is taken off first)."""
+    """A backend. ``url`` may have a path prefix, which is put before the client's path after ``strip`` was removed."""
 
     url: HttpUrl
-    model: str | None = None  # written into the request's top-level "model"; absent: left as it is
+    model: str | None = None  # replaces the request's top-level "model"; absent: the model stays unchanged
     credential: Credential | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # extra request headers
-    strip: str = Field(default="", pattern=r"^(/.*)?$")  # a prefix of the client's path it does not know, e.g. /v1
-    host: str | None = None  # Host header, if not the URL's
-    sni: str | None = None
-    ca_file: str | None = None  # trusted CA bundle; absent: the system's
+    strip: str = Field(default="", pattern=r"^(/.*)?$")  # a prefix to remove from the client's path, e.g. /v1
+    host: str | None = None  # Host header; absent: the URL's host
+    sni: str | None = None  # TLS server name; absent: the host
+    ca_file: str | None = None  # file of trusted CAs; absent: the system's
     connect_timeout: Duration = Field(default=2, gt=0)
-    first_byte_timeout: Duration = Field(default=30, gt=0)  # per try; then the fallback
-    idle_timeout: Duration = Field(default=300, gt=0)  # between two bytes of a stream
+    first_byte_timeout: Duration = Field(default=30, gt=0)  # per attempt; after it Envoy turns to the fallback
+    idle_timeout: Duration = Field(default=300, gt=0)  # longest pause between two bytes of an answer
     max_connections: int = Field(default=1024, ge=1, le=MOST)
     max_requests: int = Field(default=1024, ge=1, le=MOST)
-    max_pending: int = Field(default=256, ge=1, le=MOST)  # Envoy refuses everything at 0: even one request waits
+    max_pending: int = Field(default=256, ge=1, le=MOST)  # requests that wait for a connection; Envoy refuses all at 0
     price: Price | None = None
     capacity: Capacity | None = None
 
@@ -95,8 +98,8 @@ class Backend(Section):
     def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
             if not HEADER_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is no header's name")
+                raise ValueError(f"{name!r} is not a valid header name")
             if name.lower() in _FRAMING:
-                raise ValueError(f"{name!r} is set by Envoy (host: has a key of its own)")
+                raise ValueError(f"{name!r} is set by Envoy (use the key host for the Host header)")
             _header_value(value)
         return headers

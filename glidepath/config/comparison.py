@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from glidepath.config.processes import HttpUrl, Secret
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Duration, Share
+from glidepath.config.urls_and_secrets import HttpUrl, Secret
 from glidepath.errors import error_text
 
 Task = Literal["chat", "generation", "classification", "extraction", "tools", "embeddings", "rerank", "auto"]

@@ -1,8 +1,9 @@
 """A cron line of five fields as Debian's cron reads it, and the moments at which it matches in a time zone.
 
-A line with a fixed time of day (neither minute nor hour begins with ``*``) happens once a day: where the clock skips
-its time, at the end of the gap; where the clock repeats it, the first time. Any other line follows the clock: a
-repeated hour matches twice, a skipped one not at all. Source: cron(8) of Debian, "daylight saving time". See ADR 0114.
+A line with a fixed time of day (neither minute nor hour begins with ``*``) matches once a day: if the clock skips that
+time, it matches at the end of the gap; if the clock repeats it, at the first of the two. Any other line follows the
+clock: it matches twice in a repeated hour and never in a skipped one. Source: cron(8) of Debian, "daylight saving
+time". See ADR 0114.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _MINUTE, _DAY_MS = timedelta(minutes=1), 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """``fixed``: happens at times of the day, not along the clock."""
+    """A parsed cron line. ``fixed``: it has a fixed time of day (see above)."""
 
     text: str
     fixed: bool
@@ -36,8 +37,11 @@ class Cron:
 
 
 def _calendar(fields: Sequence[str]) -> CronSim | None:
-    """None for a day that no such month has: cronsim's words for it are those for a day that is no number."""
-    start = datetime(2000, 1, 1)  # noqa: DTZ001 - only the calendar is asked, which has no zone
+    """Return the parsed calendar, or None for a day that the given months never have.
+
+    cronsim reports both a missing day and an invalid number with the same message, so the fields are checked apart.
+    """
+    start = datetime(2000, 1, 1)  # noqa: DTZ001 - used for its calendar only, which has no zone
     try:
         return CronSim(" ".join(fields), start)
     except CronSimError as error:
@@ -51,12 +55,12 @@ def _calendar(fields: Sequence[str]) -> CronSim | None:
 
 @lru_cache(maxsize=256)
 def parse_cron(text: str) -> Cron:
-    """Raises ValueError for what is no cron line of five fields, or never matches."""
+    """Parse a cron line of five fields. Raises ValueError if it is invalid or never matches."""
     fields = text.split()
     if len(text) > MAX_CHARS:
         raise ValueError(f"must be {EXAMPLE}, at most {MAX_CHARS} characters")
     if len(fields) != 5:
-        raise ValueError(f"must be {EXAMPLE}, these are {len(fields)}")
+        raise ValueError(f"must be {EXAMPLE}, found {len(fields)}")
     found = _calendar(fields)
     if found is None or next(found, None) is None:
         raise ValueError("never matches: no year has that day")
@@ -65,7 +69,7 @@ def parse_cron(text: str) -> Cron:
 
 
 def parse_zone(name: str) -> str:
-    """The name as it stands, once it is known to be a time zone's. Raises ValueError."""
+    """Return the name unchanged if it is a time zone. Raises ValueError if it is not."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a directory, or a name that is too long
@@ -74,10 +78,10 @@ def parse_zone(name: str) -> str:
 
 
 def latest_match(text: str, zone: str, now_ms: int, within_ms: int) -> int | None:
-    """The last moment at or before ``now_ms`` at which the line matches, if it is less than ``within_ms`` ago.
+    """Return the last match at or before ``now_ms``, in Unix milliseconds; None if it is ``within_ms`` ago or more.
 
-    In milliseconds since the epoch. Both texts must be valid. Days are looked at from tomorrow on, which may have begun
-    before the clock was set back over midnight; behind the day that has a match, one more for the same reason.
+    Both texts must be valid. The search goes back from tomorrow, because tomorrow may have begun before the clock was
+    set back over midnight. For the same reason it continues for one day after the first day with a match.
     """
     today = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone)).date()
     best: int | None = None
@@ -94,7 +98,7 @@ def latest_match(text: str, zone: str, now_ms: int, within_ms: int) -> int | Non
 
 @lru_cache(maxsize=4096)
 def _matches(text: str, zone: str, day: date) -> tuple[int, ...]:
-    """In order."""
+    """Return the matches of one day in Unix milliseconds, in ascending order."""
     cron = parse_cron(text)
     if not cron.falls_on(day):
         return ()
@@ -121,7 +125,7 @@ def _exists(wall: datetime) -> bool:
 
 
 def _end_of_gap(wall: datetime) -> int:
-    """The moment at which the clock jumps over ``wall``: a gap's two offsets differ by its length (PEP 495)."""
+    """Return the first existing minute after ``wall``, which lies in a gap of the clock."""
     while not _exists(wall):
         wall += _MINUTE
     return _ms(wall)

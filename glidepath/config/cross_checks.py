@@ -1,4 +1,4 @@
-"""Rules between sections that a single section cannot know."""
+"""Rules that concern more than one section of the configuration."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from glidepath.config.root import Config
 
 @dataclass(frozen=True, slots=True)
 class Problem:
+    """A broken rule: the key at fault, and what is wrong with it."""
+
     path: tuple[str | int, ...]
     message: str
 
 
 def cross_check(config: Config) -> Problem | None:
-    """The first rule that is broken, or None."""
+    """Return the first broken rule, or None."""
     default = config.envoy.default_backend
     if default is not None and default not in config.backends:
         known = ", ".join(config.backends)
@@ -35,7 +37,7 @@ def cross_check(config: Config) -> Problem | None:
                 return Problem((*here, "after"), f"unknown workload {other!r} (allowed: {known})")
         if workload.start not in (0, *workload.ramp.steps):
             allowed = ", ".join(f"{s:g}" for s in (0, *workload.ramp.steps))
-            return Problem((*here, "start"), f"{workload.start:g} is no step of the ramp (allowed: {allowed})")
+            return Problem((*here, "start"), f"{workload.start:g} is not a step of the ramp (allowed: {allowed})")
     return _same_match(config) or _order_cycle(config) or _unused(config)
 
 
@@ -50,7 +52,7 @@ def _same_match(config: Config) -> Problem | None:
 
 
 def _unused(config: Config) -> Problem | None:
-    """What is written down and can have no effect."""
+    """Check for settings that can have no effect."""
     for backend in config.registry.models if config.registry else ():
         if backend not in config.backends:
             known = ", ".join(config.backends)

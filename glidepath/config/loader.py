@@ -1,4 +1,4 @@
-"""From YAML text to ``Config``, with errors that name the file, the line, the key, the value and what is allowed."""
+"""Loading of YAML into ``Config``. Errors name the file, the line, the key, the value and the allowed values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from glidepath.config.root import Config
 from glidepath.errors import ConfigError, error_text
 
 KeyPath = tuple[str | int, ...]
-# Below these a person may have put the secret itself where its name belongs: an error goes to logs and tickets.
+# Under these keys a user may have put a secret instead of its name. Errors end up in logs and tickets, so they never
+# quote these values.
 SECRET_KEYS = frozenset({"credential", "password", "token", "routing_key", "url_from", "sticky_key", "headers"})
 _USERINFO = re.compile(r"//[^/@\s]*@")
 _SHOWN_CHARS = 100
@@ -26,7 +27,7 @@ MAX_CONFIG_BYTES = 4 * 2**20
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice instead of silently keeping the last."""
+    """A SafeLoader that refuses a repeated key; SafeLoader itself silently keeps the last value."""
 
 
 def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -34,7 +35,7 @@ def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]
     for key_node, _ in node.value:
         key = loader.construct_object(key_node)
         if isinstance(key, str | int | float) and key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands here twice", key_node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
         if isinstance(key, str | int | float):
             seen.add(key)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
@@ -44,23 +45,23 @@ _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
 
 
 def load_config(path: str | Path) -> Config:
-    """Read one file, or a directory whose ``*.yaml`` files are merged (a team each). Raises ConfigError."""
+    """Read one file, or merge the ``*.yaml`` files of a directory (for example one per team). Raises ConfigError."""
     root = Path(path)
     files = sorted(root.glob("*.yaml")) if root.is_dir() else [root]
     if not files:
-        raise ConfigError(f"{root}: the directory holds no *.yaml file")
+        raise ConfigError(f"{root}: the directory has no *.yaml file")
     sources = [_Source.read(file) for file in files]
     merged = sources[0] if len(sources) == 1 else _merge(sources)
     return _validate(merged)
 
 
 def parse_config(text: str, name: str = "glidepath.yaml") -> Config:
-    """The same from a string; ``name`` stands in the errors."""
+    """Parse the configuration from a string. Errors show ``name`` as the file."""
     return _validate(_Source.parse(text, name))
 
 
 def locate(path: str | Path, *key: str | int) -> str:
-    """``FILE:LINE: KEY.PATH`` of a key in a configuration that was read without error, for errors found later."""
+    """Return ``FILE:LINE: KEY.PATH`` of a key in a valid configuration, for errors that are found after loading."""
     root = Path(path)
     files = sorted(root.glob("*.yaml")) if root.is_dir() else [root]
     sources = [_Source.read(file) for file in files]
@@ -69,7 +70,7 @@ def locate(path: str | Path, *key: str | int) -> str:
 
 
 class _Source:
-    """Parsed YAML and where each key stands."""
+    """Parsed YAML, with the file and line of every key."""
 
     def __init__(self, data: dict[str, Any], places: dict[KeyPath, str], name: str) -> None:
         self.data, self.places, self.name = data, places, name
@@ -81,7 +82,7 @@ class _Source:
         except OSError as error:
             raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
         if len(raw) > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{file}: {len(raw)} bytes, more than the {MAX_CONFIG_BYTES} a configuration may have")
+            raise ConfigError(f"{file}: {len(raw)} bytes, more than the limit of {MAX_CONFIG_BYTES}")
         try:
             return cls.parse(raw.decode(), str(file))
         except UnicodeDecodeError as error:
@@ -126,19 +127,19 @@ def _collect(node: yaml.Node | None, path: KeyPath, name: str, places: dict[KeyP
 
 
 def _merge(sources: Sequence[_Source]) -> _Source:
-    """``backends`` and ``workloads`` add up; every other section may stand in one file only."""
+    """Merge files: ``backends`` and ``workloads`` are joined; any other section may be in one file only."""
     data: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
     for source in sources:
         for key, value in source.data.items():
             additive = key in ("backends", "workloads") and isinstance(value, dict)
             if not additive and key in data:
-                raise ConfigError(f"{source.place((key,))}: {key}: also stands at {places[(key,)]}; keep one")
+                raise ConfigError(f"{source.place((key,))}: {key}: is also given at {places[(key,)]}; keep one")
             if additive:
                 twice = [name for name in value if name in data.get(key, {})]
                 if twice:
                     first = places[(key, twice[0])]
-                    raise ConfigError(f"{source.place((key, twice[0]))}: {key}.{twice[0]}: also stands at {first}")
+                    raise ConfigError(f"{source.place((key, twice[0]))}: {key}.{twice[0]}: is also given at {first}")
                 data.setdefault(key, {}).update(value)
             else:
                 data[key] = value
@@ -177,7 +178,7 @@ def _describe(detail: ErrorDetails, source: _Source, more: int) -> str:
 
 
 def _shown(value: Any, path: KeyPath) -> str:
-    """The value as an error may quote it: without a secret, or what may be one."""
+    """Return the value as an error may quote it: never one that may be a secret."""
     if not SECRET_KEYS.isdisjoint(path) or (path[:1] == ("notify",) and "events" not in path):
         return f"a value of type {type(value).__name__}, not shown"
     text = _USERINFO.sub("//***@", repr(value))
@@ -185,7 +186,7 @@ def _shown(value: Any, path: KeyPath) -> str:
 
 
 def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
-    """Pydantic's location without its union members and with the keys as the file has them."""
+    """Return pydantic's location without its union members, and with the keys as the file spells them."""
     path: list[str | int] = []
     here = data
     for index, part in enumerate(loc):
@@ -193,14 +194,14 @@ def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
         try:
             here = here[part if key is None else key]
             path.append(part if key is None else str(key))
-        except (KeyError, IndexError, TypeError):  # a union's member, or the key that is missing
+        except (KeyError, IndexError, TypeError):  # a union member, or the missing key
             if part == "[key]" or (index == len(loc) - 1 and isinstance(here, dict)):
                 path.append(part)
     return tuple(path)
 
 
 def _number_key(here: Any, part: int | str) -> Any:
-    """The key of a mapping by numbers, which pydantic calls 50.0 where the file has 50; None in any other."""
+    """Return the file's key in a mapping by numbers: pydantic writes 50.0 for the file's 50. Else return None."""
     if not isinstance(here, dict) or part in here:
         return None
     try:
@@ -211,7 +212,7 @@ def _number_key(here: Any, part: int | str) -> Any:
 
 
 def _fields_at(path: KeyPath) -> list[str]:
-    """The keys allowed in the section at ``path``, by walking the models' annotations."""
+    """Return the keys that the section at ``path`` allows, from the annotations of the models."""
     annotation: Any = Config
     for part in path:
         section = _section_in(annotation)
@@ -226,7 +227,7 @@ def _fields_at(path: KeyPath) -> list[str]:
 
 
 def _section_in(annotation: Any) -> type[BaseModel] | None:
-    """The section an annotation is, or holds: ``X``, ``X | None``, ``tuple[X, ...]``, ``dict[str, X]``."""
+    """Return the section in an annotation: ``X``, ``X | None``, ``tuple[X, ...]`` or ``dict[str, X]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     found = (_section_in(argument) for argument in reversed(typing.get_args(annotation)))

@@ -1,7 +1,7 @@
-"""The configuration reference, made from the models themselves so that it cannot grow stale.
+"""The configuration reference, generated from the configuration models.
 
 ``python -m glidepath.config.reference_page`` prints docs/reference/configuration.md. A field's description is the
-comment behind it in the source: said once, where the next engineer changes it.
+comment after it in the source, so a change of the field and of its description happen in one line.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _FIELD = re.compile(r"^    (\w+):.*?  # (?!noqa|type:)(.*)$", re.MULTILINE)
 _INTRO = """\
 # Configuration reference
 
-Made from the models by `make reference`; a test fails when it is out of date. Durations are written `250ms`, `30s`,
-`48h`, `30d`; sizes `64KiB`, `4MiB`; shares `0.5%`. An unknown key is an error that names the file and the line.
-Secrets never stand in the file: they are named by environment variable or by path.
+Generated from the models by `make reference`; a test fails when it is out of date. Durations are written `250ms`,
+`30s`, `48h`, `30d`; sizes `64KiB`, `4MiB`; shares `0.5%`. An unknown key is an error that names the file and the line.
+Secrets are never in the file: it names an environment variable or a path.
 """
 
 
 def reference() -> str:
-    """The whole page as Markdown."""
+    """Return the whole page as Markdown."""
     parts = [_INTRO]
     for title, model in _sections():
         parts.append(f"## `{title}`\n\n{inspect.cleandoc(model.__doc__ or '')}\n\n{_keys(model)}\n")
@@ -41,7 +41,7 @@ def reference() -> str:
 
 
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
-    """Every section once, depth first, under the first path it is met at."""
+    """Yield every section once, depth first, under the first path that leads to it."""
     queue: list[tuple[str, Any]] = [("", Config)]
     seen: set[type[BaseModel]] = set()
     while queue:

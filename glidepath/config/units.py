@@ -1,4 +1,4 @@
-"""Durations, percentages, sizes and addresses as people write them, parsed once."""
+"""Parsing of durations, shares, sizes and addresses."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pydantic import BeforeValidator, PlainSerializer
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 MAX_DURATION, MAX_SIZE = 3650 * 86400.0, 2**53
-MAX_SOCKET_PATH = 107  # unix(7): 108 bytes with the one that ends it
+MAX_SOCKET_PATH = 107  # unix(7): 108 bytes with the terminating one
 _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)\s*")
 
 
 def parse_duration(value: Any) -> float:
-    """``48h``, ``1.5s``, ``250ms`` or a number of seconds → seconds; at most ten years, which is "for ever" enough."""
+    """Parse ``48h``, ``1.5s``, ``250ms`` or a number of seconds into seconds; at most ten years."""
     expected = "a duration such as 250ms, 30s, 5m, 48h or 30d"
     seconds = _parse(value, _SECONDS, expected)
     if seconds > MAX_DURATION:
@@ -24,7 +24,7 @@ def parse_duration(value: Any) -> float:
 
 
 def parse_size(value: Any) -> int:
-    """``4MiB`` or a number of bytes → bytes, at most 2^53: what every reader of JSON keeps exact."""
+    """Parse ``4MiB`` or a number of bytes into bytes; at most 2^53, which every JSON reader keeps exact."""
     expected = "a size such as 64KiB, 4MiB or 1GB"
     size = _parse(value, _BYTES, expected)
     if size > MAX_SIZE:
@@ -33,7 +33,7 @@ def parse_size(value: Any) -> int:
 
 
 def parse_share(value: Any) -> float:
-    """``0.5%`` or ``0.005`` → 0.005. A bare number above 1 is refused: it is a percent whose sign was forgotten."""
+    """Parse ``0.5%`` or ``0.005`` into 0.005. A bare number above 1 is refused: its percent sign was forgotten."""
     expected = "a share such as 0.5% or 0.005"
     share = _parse(value, {"%": 0.01}, expected)
     if not 0 <= share <= 1:
@@ -51,7 +51,7 @@ def _parse(value: Any, units: dict[str, Any], expected: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest exact form: 172800 → ``48h``."""
+    """Return the shortest exact form: ``48h`` for 172800 seconds."""
     for unit in ("d", "h", "m", "s", "ms"):
         count = seconds / _SECONDS[unit]
         if count >= 1 and abs(count - round(count)) < 1e-9 and not (unit == "d" and count < 3):
@@ -65,7 +65,7 @@ Share = Annotated[float, BeforeValidator(parse_share)]
 
 
 def parse_address(value: Any) -> str:
-    """``HOST:PORT`` or ``unix:/path`` as it stands, once it is known to be one."""
+    """Return a valid ``HOST:PORT`` or ``unix:/path`` unchanged. Raises ValueError for anything else."""
     text = str(value)
     if text.startswith("unix:/"):
         if len(text.removeprefix("unix:").encode()) > MAX_SOCKET_PATH:

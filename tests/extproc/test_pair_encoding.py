@@ -8,7 +8,7 @@ import structlog
 
 from extproc.pair_encoding import PairEncoder, RawPair
 from extproc.redaction import Redactor
-from glidepath.config.processes import RedactionSection
+from glidepath.config.retention import RedactionSection
 from glidepath.domain import Answer, Origin, Pair, PairKind, Side
 from glidepath.wire import decode_pair
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.redaction import BUILTIN, Redactor
-from glidepath.config.processes import RedactionSection
+from glidepath.config.retention import RedactionSection
 
 ALL = ("email", "phone", "card", "iban", "ipv4")
 EVERYTHING = Redactor(RedactionSection(builtin=ALL))

@@ -10,7 +10,7 @@ import redis.asyncio
 
 from extproc.pair_encoding import EncodedPair
 from extproc.redis_writer import RedisWriter
-from glidepath.config.processes import RetentionSection
+from glidepath.config.retention import RetentionSection
 from glidepath.domain import Origin, Outcomes, PairKind, Side, SideOutcomes
 from glidepath.keys import WorkloadKeys
 from glidepath.wire import decode_outcomes

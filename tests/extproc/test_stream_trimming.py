@@ -12,7 +12,7 @@ from extproc.pair_encoding import EncodedPair
 from extproc.redis_writer import RedisWriter
 from extproc.stream_trimming import StreamTrimmer
 from glidepath.clock import unix_ms
-from glidepath.config.processes import RetentionSection
+from glidepath.config.retention import RetentionSection
 from glidepath.domain import PairKind
 from glidepath.keys import WorkloadKeys
 

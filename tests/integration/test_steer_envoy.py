@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from glidepath.config import Config
-from glidepath.config.processes import RedisSection
+from glidepath.config.connections import RedisSection
 from glidepath.domain import Origin, Outcomes
 from glidepath.records import CommandKind
 from glidepath.wire import encode_outcomes

@@ -17,7 +17,7 @@ from google.protobuf.json_format import MessageToDict
 
 from glidepath import keys
 from glidepath.config import Config
-from glidepath.config.processes import RedisSection
+from glidepath.config.connections import RedisSection
 from glidepath.records import CommandKind
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from glidepath.config import Config, parse_config
-from glidepath.config.processes import RedisSection
+from glidepath.config.connections import RedisSection
 from glidepath.health import serve_app
 from glidepath.keys import WorkloadKeys
 from glidepath.records import WorkloadStatus, to_json

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from prometheus_client import Counter
 
-from glidepath.config.processes import Notification
+from glidepath.config.notifications import Notification
 from glidepath.records import Decision
 from glidepath.redisio import read_secret
 from scorer.steering.notify.delivery import DeliveryQueue, RefusedError, Send

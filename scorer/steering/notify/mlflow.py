@@ -12,7 +12,7 @@ import aiohttp
 from prometheus_client import Counter
 
 from glidepath.config import Config
-from glidepath.config.processes import RegistrySection
+from glidepath.config.notifications import RegistrySection
 from glidepath.records import Decision
 from scorer.steering.notify.delivery import DeliveryQueue, RefusedError
 

@@ -18,8 +18,8 @@ def parse(onprem: str) -> None:
     ("onprem", "message"),
     [
         ('headers: {x-a: "b\\nx-c: d"}', "line breaks"),
-        ('headers: {"x a": b}', "no header's name"),
-        ('headers: {":path": /x}', "no header's name"),
+        ('headers: {"x a": b}', "not a valid header name"),
+        ('headers: {":path": /x}', "not a valid header name"),
         ("headers: {Host: x}", "set by Envoy"),
         ("headers: {content-length: '3'}", "set by Envoy"),
         ('credential: {env: A, prefix: "x\\n"}', "line breaks"),

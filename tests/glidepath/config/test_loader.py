@@ -59,7 +59,7 @@ WRONG = [
     ("hold: 48h", "at: {50: {hld: 7d}}", ":14: workloads.chat.ramp.at.50.hld: unknown key (did you mean 'hold'?"),
     ("hold: 48h", "at: {50: {hold: x}}", ":14: workloads.chat.ramp.at.50.hold: must be a duration"),
     ("hold: 48h", "at: {50: {}}", ":14: workloads.chat.ramp.at.50: needs hold, min_samples, or both"),
-    ("hold: 48h", "at: {5: {hold: 1h}, 5.0: {hold: 2h}}", ":14: is not YAML: key 5.0 stands here twice"),
+    ("hold: 48h", "at: {5: {hold: 1h}, 5.0: {hold: 2h}}", ":14: is not YAML: key 5.0 is given twice"),
     ("hold: 48h", "at: {5: {hold: 1h}, '5': {hold: 2h}}", ":14: workloads.chat.ramp.at: 5 stands here twice"),
     (
         "hold: 48h",
@@ -75,7 +75,7 @@ WRONG = [
     ("candidate: onprem", "candidate: onpre", ":11: workloads.chat.candidate: unknown backend 'onpre' (allowed: cloud"),
     ("candidate: onprem", "candidate: cloud", ":11: workloads.chat.candidate: is 'cloud', the same backend"),
     ("candidate: onprem", "candidate: onprem\n    after: chat", ":12: workloads.chat.after: waits for itself"),
-    ("candidate: onprem", "candidate: onprem\n    start: 3", ":12: workloads.chat.start: 3 is no step of the ramp"),
+    ("candidate: onprem", "candidate: onprem\n    start: 3", ":12: workloads.chat.start: 3 is not a step of the ramp"),
     ("0.5%", "5", ":15: workloads.chat.gates.errors.max_increase: must be a share such as 0.5% or 0.005"),
     ("p99", "p98", ":15: workloads.chat.gates.latency.quantile: should be 'p50', 'p95' or 'p99' (got 'p98')"),
     ("min_agreement:", "min_agreemnt:", ":15: workloads.chat.gates.quality.min_agreemnt: unknown key"),
@@ -96,15 +96,15 @@ WRONG = [
     ("6379/0}", "6379/2, cluster: true}", ":2: redis: with cluster: true, url must be redis:// or rediss://"),
     ("redis: {", "scorer: {group: a b}\nredis: {", ":2: scorer.group: "),
     ("redis: {", "scorer: {group: 'a:b'}\nredis: {", ":2: scorer.group: "),
-    ("redis: {", "envoy: {}\nredis: {", ":2: is not YAML: key 'envoy' stands here twice"),
+    ("redis: {", "envoy: {}\nredis: {", ":2: is not YAML: key 'envoy' is given twice"),
     ("max_ratio: 1.2", "max_ratio: .inf", ":15: workloads.chat.gates.latency.max_ratio: should be a finite number"),
     ("max_ratio: 1.2", "max_ratio: .nan", ":15: workloads.chat.gates.latency.max_ratio: should be a finite number"),
     (
         "min_samples: 200",
         "min_samples: yes",
-        ":14: workloads.chat.ramp.min_samples: must be a number, neither true nor",
+        ":14: workloads.chat.ramp.min_samples: must be a number, not true or",
     ),
-    ("[1, 5,", "[true, 5,", ":14: workloads.chat.ramp.steps: must be a number, neither true nor false"),
+    ("[1, 5,", "[true, 5,", ":14: workloads.chat.ramp.steps: must be a number, not true or false"),
     ("hold: 48h", "hold: 99999999w", ":14: workloads.chat.ramp.hold: must be a duration such as"),
     ("max_ratio: 1.2", "max_ratio: 1" + "0" * 300, ":15: workloads.chat.gates.latency.max_ratio: should be less than"),
     (
@@ -238,7 +238,7 @@ def test_the_files_of_a_directory_are_merged(tmp_path: Path) -> None:
 def test_the_same_workload_in_two_files_names_both_places(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
     (tmp_path / "b.yaml").write_text("workloads:\n  chat: {}\n")
-    with pytest.raises(ConfigError, match=r"b.yaml:2: workloads.chat: also stands at .*a.yaml:7"):
+    with pytest.raises(ConfigError, match=r"b.yaml:2: workloads.chat: is also given at .*a.yaml:7"):
         load_config(tmp_path)
 
 
@@ -276,7 +276,7 @@ def test_any_text_is_a_configuration_or_a_one_line_error(text: str) -> None:
         ("{env: CLOUD_API_KEY}", "{env: sk-hunter2}"),
         ("{env: CLOUD_API_KEY}", "[sk-hunter2]"),
         ("{env: CLOUD_API_KEY}", "{file: [sk-hunter2]}"),
-        ("redis: {", "console: {token: sk-hunter2}\nredis: {"),
+        ("redis: {", "extproc: {sticky_key: sk-hunter2}\nredis: {"),
         ("redis: {", "redis: {password: sk-hunter2, "),
         ("redis://127.0.0.1:6379/0", "http://ann:sk-hunter2@127.0.0.1:6379/0"),
         ("redis: {", "notify: [{kind: slack, url_from: sk-hunter2}]\nredis: {"),
@@ -294,6 +294,6 @@ def test_an_error_never_repeats_a_secret(what: str, by: str) -> None:
 
 
 def test_the_digest_of_an_unchanged_configuration_is_stable() -> None:
-    assert parse_config(GOOD).digest("chat") == "c5ae9d7e83b4", "a new key with a default counts: see _silent"
-    told = GOOD.replace("max_increase: 0.5%", "max_increase: 0.5%, fast: inform")
-    assert parse_config(told).digest("chat") != "c5ae9d7e83b4"
+    assert parse_config(GOOD).digest("chat") == "c5ae9d7e83b4", "a new key with a default counts: see _not_in_digest"
+    informing = GOOD.replace("max_increase: 0.5%", "max_increase: 0.5%, fast: inform")
+    assert parse_config(informing).digest("chat") != "c5ae9d7e83b4"

@@ -94,7 +94,7 @@ def test_probes_of_a_prefix_need_a_path(valid_yaml: str) -> None:
     data["workloads"]["chat"] |= {"match": {"path_prefix": "/v1"}, "probes": {"prompts": ["Who?"]}}
     with pytest.raises(ConfigError, match="probes needs a path"):
         parse_config(yaml.safe_dump(data))
-    with pytest.raises(ConfigError, match="needs prompts, or a file"):
+    with pytest.raises(ConfigError, match="needs prompts or file"):
         configured(valid_yaml, every="1h")
 
 

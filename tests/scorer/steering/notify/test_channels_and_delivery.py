@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter
 
 from glidepath.config import parse_config
-from glidepath.config.processes import Notification, Secret
+from glidepath.config.notifications import Notification
+from glidepath.config.urls_and_secrets import Secret
 from glidepath.domain import Outcome
 from glidepath.records import Decision
 from scorer.steering.notify.channels import PAGERDUTY, cloud_event, notification_queue, pagerduty, slack

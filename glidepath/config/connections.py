@@ -1,0 +1,55 @@
+"""Sections of the servers that Glidepath connects to: Envoy and Redis."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from glidepath.config.section import Name, Section, one_or_many
+from glidepath.config.units import Address, Size
+from glidepath.config.urls_and_secrets import AdminUrl, Secret, split_url
+
+
+class EnvoySection(Section):
+    """Envoy. ``admin`` lists running Envoys (URL, unix:/path, or dns://NAME:PORT for all replicas).
+
+    Without ``admin``, `glidepath up` starts an Envoy.
+    """
+
+    admin: Annotated[tuple[AdminUrl, ...], BeforeValidator(one_or_many)] = ()
+    listen: Address = "127.0.0.1:10000"  # for clients
+    shadow_listen: Address = "127.0.0.1:10901"  # for copies and probes
+    actuator: Literal["admin", "rtds"] = "admin"  # how weights get to Envoy
+    rtds_listen: Address = "127.0.0.1:18000"  # where the leading scorer serves RTDS
+    rtds_address: Address | None = (
+        None  # where Envoy connects for RTDS, e.g. a name of all scorers; absent: rtds_listen
+    )
+    max_body: Size = Field(default=32 * 2**20, ge=2**16, le=2**30)  # Envoy's request_body_buffer_limit
+    concurrency: int | None = Field(default=None, ge=1, le=256)  # worker threads of the Envoy that `up` starts
+    default_backend: Name | None = None  # gets requests that match no workload; absent: they get a 404
+
+
+class RedisSection(Section):
+    """Redis. ``url`` names a running one (redis://, rediss://, unix://); without it `glidepath up` starts one."""
+
+    url: str | None = None
+    cluster: bool = False
+    password: Secret | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _scheme(cls, value: str | None) -> str | None:
+        if value is not None and split_url(value).scheme not in ("redis", "rediss", "unix"):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @model_validator(mode="after")
+    def _a_cluster_has_one_database(self) -> RedisSection:
+        if self.cluster and self.url is not None:
+            parts = split_url(self.url)
+            if parts.scheme == "unix" or parts.path.strip("/") not in ("", "0"):
+                raise ValueError(
+                    "with cluster: true, url must be redis:// or rediss:// and must not name a database other than 0"
+                )
+        return self

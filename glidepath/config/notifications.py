@@ -1,0 +1,39 @@
+"""Sections on where decisions are announced: notification channels and the model registry."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from glidepath.config.decision_events import EventName
+from glidepath.config.section import Section
+from glidepath.config.urls_and_secrets import HttpUrl, Secret
+
+
+class Notification(Section):
+    """A channel for decisions: a Slack webhook, PagerDuty Events v2, or any URL (CloudEvents 1.0).
+
+    ``events`` are names of decisions. The ``trigger`` of a ``rollback`` is its cause: a gate, or ``command:rollback``.
+    """
+
+    kind: Literal["slack", "pagerduty", "webhook"]
+    url: HttpUrl | None = None
+    url_from: Secret | None = None  # for a URL that is a secret, as Slack's is
+    routing_key: Secret | None = None  # PagerDuty
+    events: tuple[EventName, ...] = ()  # empty: all; for PagerDuty those that open or end an incident
+
+    @model_validator(mode="after")
+    def _complete(self) -> Notification:
+        if self.kind == "pagerduty" and self.routing_key is None:
+            raise ValueError("pagerduty needs routing_key")
+        if self.kind != "pagerduty" and (self.url is None) == (self.url_from is None):
+            raise ValueError("needs exactly one of: url, url_from")
+        return self
+
+
+class RegistrySection(Section):
+    """The MLflow registry: the candidate's model version gets the tag production or failed-canary."""
+
+    mlflow: HttpUrl
+    models: dict[str, str] = Field(default_factory=dict)  # backend → registered model name, or name/version

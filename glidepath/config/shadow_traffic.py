@@ -1,0 +1,26 @@
+"""The section on copies of requests: how many are sent to the other side, and the daily budget."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from glidepath.config.section import MOST, Percent, Section
+from glidepath.config.units import Duration
+
+
+class DayBudget(Section):
+    """The daily limit (UTC) of copies to a side that costs money."""
+
+    requests: int | None = Field(default=None, ge=0, le=MOST)
+    cost: float | None = Field(default=None, ge=0)  # in the currency of the prices
+
+
+class ShadowSection(Section):
+    """Copies to the other side. ``reverse`` and ``same_side`` are percent of the captured requests."""
+
+    sample: Percent = 100  # percent of the workload's requests that are captured
+    reverse: Percent = 100  # of the requests that the candidate served: copied to the baseline
+    same_side: Percent = 0  # of the requests that the baseline served: copied to it again, for the noise floor
+    max_in_flight: int = Field(default=32, ge=1, le=10_000)  # copies at once, per worker
+    timeout: Duration = Field(default=60, gt=0, le=3600)  # of a copy
+    budget: DayBudget = DayBudget()

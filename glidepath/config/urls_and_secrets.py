@@ -1,0 +1,55 @@
+"""URLs and secrets in the configuration: checked forms, and where a secret's value comes from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from glidepath.config.section import Section
+
+
+def split_url(value: str) -> SplitResult:
+    """Split a URL and check its port: urllib checks the port only when it is read. Raises ValueError."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"must be a URL: {error}") from error
+    return parts
+
+
+def _http_url(value: str) -> str:
+    parts = split_url(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// URL with a host")
+    return value.rstrip("/")
+
+
+def _admin_url(value: str) -> str:
+    if value.startswith("unix:/"):
+        return value
+    if value.startswith("dns://"):
+        parts = split_url(value)
+        if not parts.hostname or not parts.port:
+            raise ValueError("must be dns://NAME:PORT, the name of all Envoy replicas")
+        return value
+    return _http_url(value)
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+AdminUrl = Annotated[str, AfterValidator(_admin_url)]
+
+
+class Secret(Section):
+    """The place of a secret: an environment variable, or a file. The secret itself is never in the configuration."""
+
+    env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    file: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Secret:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("needs exactly one of: env, file")
+        return self
