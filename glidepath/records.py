@@ -1,6 +1,6 @@
-"""What people and tools read and write in Redis as JSON: status, commands, decisions.
+"""The records that people and tools read and write in Redis as JSON: status, commands and decisions.
 
-JSON, not protobuf, because a person with ``redis-cli`` at 3 a.m. must be able to read it. See ADR 0005.
+They are JSON instead of protobuf so that a person can read them with ``redis-cli`` during an incident. See ADR 0005.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ from glidepath.errors import InputError
 
 
 class Phase(StrEnum):
-    """Where a workload's ramp stands."""
+    """The state of a workload's ramp."""
 
-    SHADOW = "shadow"  # 0 %, the candidate sees copies only
+    SHADOW = "shadow"  # 0 %, the candidate gets copies only
     BAKING = "baking"  # a step serves and gathers evidence
-    AWAITING_APPROVAL = "awaiting_approval"  # the evidence is there, a person must say yes
-    HELD = "held"  # a person (or a curl) stopped the automation
-    ROLLING_BACK = "rolling_back"  # new weights are on their way, not yet confirmed
+    AWAITING_APPROVAL = "awaiting_approval"  # the evidence suffices, a person must approve the next step
+    HELD = "held"  # a command, a manual override or an unknown share stopped the automation
+    ROLLING_BACK = "rolling_back"  # the lower weights are being written, not every Envoy has confirmed them
     COOLING_DOWN = "cooling_down"  # after a rollback, before a retry
-    VALIDATING = "validating"  # at the final step, still compared
+    VALIDATING = "validating"  # at the last step, still compared
     COMPLETED = "completed"
-    ABORTED = "aborted"  # 0 % for good, until a person starts again
+    ABORTED = "aborted"  # 0 % until a person starts again
 
 
 class CommandKind(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
-    PROMOTE = "promote"  # one step on, past gates that are inconclusive; never past one that fails (unless forced)
+    PROMOTE = "promote"  # one step up, also with inconclusive gates; with a failing gate only if forced
     APPROVE = "approve"
     ROLLBACK = "rollback"  # to `percent`, 0 unless given
     RETRY = "retry"
     ABORT = "abort"
     DRILL = "drill"
-    SHADOW = "shadow"  # copy `percent` of the requests; none: as configured again
+    SHADOW = "shadow"  # copy `percent` of the requests; None: the configured share
     ANNOTATE = "annotate"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a person asked for, by CLI or console."""
+    """A person's command, from the CLI or the console."""
 
     kind: CommandKind
     actor: str
@@ -81,7 +81,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class SideStatus:
-    """What one side did in the current step."""
+    """One side's requests in the present step."""
 
     requests: int = 0
     errors: int = 0
@@ -89,13 +89,13 @@ class SideStatus:
     p95_ms: float | None = None
     p99_ms: float | None = None
     ttft_p50_ms: float | None = None
-    rescued: int = 0  # of the candidate's errors: the client got the baseline's answer and saw none of it
-    rescues_failed: int = 0  # the baseline failed there too: the client got an error
+    rescued: int = 0  # of the candidate's errors: those for which the client got the baseline's answer instead
+    rescues_failed: int = 0  # of the candidate's errors: those where the baseline failed too
 
 
 @dataclass(frozen=True, slots=True)
 class WorkloadStatus:
-    """The steer loop's view of a workload, written on every tick."""
+    """A workload's state as the steer loop sees it, written about every second."""
 
     workload: str
     phase: str
@@ -106,23 +106,23 @@ class WorkloadStatus:
     updated_at_ms: int
     hold_until_ms: int | None = None
     held_by: str = ""
-    message: str = ""  # what happens next, in words
+    message: str = ""  # what happens next, for people
     autopilot: bool = True
-    confirmed: int = 0  # k of n Envoys run the desired weights
+    confirmed: int = 0  # how many of the Envoys run the desired weights
     envoys: int = 0
     weights: Mapping[str, int] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
     baseline: SideStatus = field(default_factory=SideStatus)
     candidate: SideStatus = field(default_factory=SideStatus)
-    agreement: float | None = None  # mean of the current step
+    agreement: float | None = None  # the mean of the present step
     noise: float | None = None  # the baseline's agreement with itself
     pairs_scored: int = 0  # since the beginning
     pairs_unscored: Mapping[str, int] = field(default_factory=dict)
     coverage: Mapping[str, int] = field(default_factory=dict)  # domain.Coverage, since the beginning
     leader: str = ""
     config_digest: str = ""
-    min_samples: int = 0  # the candidate's requests that this step takes at least; 0: none, where nothing is proven
-    share_known: bool = True  # False: Envoys serve something else than percent, and it cannot be seen what
+    min_samples: int = 0  # requests that the candidate must serve in this step; 0: the state needs no evidence
+    share_known: bool = True  # False: the actual share differs from percent and is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +131,12 @@ class Decision:
 
     at_ms: int
     workload: str
-    event: str  # promote, roll_back, hold, resume, approve, adopt, complete, abort, drill, restore, annotate, …
+    event: str  # one of glidepath.config.decision_events
     from_percent: float
     to_percent: float
     phase: str
     reason: str
-    trigger: str = ""  # the gate, guard, command or condition
+    trigger: str = ""  # the gate, command:NAME, or the condition
     actor: str = "glidepath"
     verdicts: tuple[Verdict, ...] = ()
     config_digest: str = ""
@@ -155,14 +155,14 @@ def to_json(record: Command | WorkloadStatus | Decision) -> str:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    """One level of a dataclass; json asks again for the next. ``asdict`` would copy it all, at ten times the cost."""
+    """Return one level of a dataclass; json calls this again for the next level. ``asdict`` takes ten times as long."""
     if not dataclasses.is_dataclass(record):
         raise TypeError(f"{type(record).__name__} cannot be written as JSON")
     return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
 
 
 def from_json(kind: type[R], text: str | bytes) -> R:
-    """Parse a record; fields of a newer version are ignored. Raises InputError for what is not one."""
+    """Parse a record and ignore unknown fields. Raises InputError for any other text."""
     try:
         record: R = _build(kind, json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -1,11 +1,11 @@
-"""The names of decisions, as the log has them and as notifications choose among them."""
+"""The names of decision events, in the log and in the configuration of notifications."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 EventName = Literal[
-    # the ramp by itself (scorer/steering/ramp/states.py)
+    # transitions of the ramp (scorer/steering/ramp/states.py); the decision's trigger says why
     "promote",
     "await_approval",
     "adopt_weights",
@@ -16,7 +16,7 @@ EventName = Literal[
     "reconfigure",
     "replace_backend",
     "extend",
-    # beside the table: guards without autopilot, curls, restarts, drills, probes
+    # no transition: guards without autopilot, manual overrides, restarts, drills, probes
     "guard_overridden",
     "autopilot_off",
     "autopilot_on",
@@ -24,12 +24,12 @@ EventName = Literal[
     "restore_weights",
     "invalid_override",
     "unexpected_traffic",
-    "tick_failed",  # a workload's ticks fail: a bug
+    "tick_failed",  # a tick of the workload raised an exception
     "log_gap",  # only in scorer.log_file
     "drill_finished",
     "probe_failed",
     "probe_recovered",
-    # a person's commands; hold, promote, retry and abort also when nobody asked
+    # a person's commands; hold, promote, rollback and retry are also automatic
     "hold",
     "resume",
     "approve",

@@ -1,4 +1,4 @@
-"""The ramp: how far, how slowly, and who must agree."""
+"""The ``ramp`` section: the steps, how long each lasts, and which of them a person must approve."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _cron(value: str) -> str:
 class Freeze(Section):
     """No promotion for ``duration`` from each time that matches ``cron`` (five fields) in ``timezone``.
 
-    Read as Debian's cron does: a time of day that the clock skips happens right after the gap, one that it repeats
-    happens once, the first time; a line with ``*`` as minute or hour follows the clock.
+    Lines are read as by Debian's cron: a time of day that the clock skips matches right after the gap, and a time that
+    the clock repeats matches once, the first time. A line with ``*`` as minute or hour follows the clock.
     """
 
     cron: Annotated[str, AfterValidator(_cron)]
@@ -39,9 +39,9 @@ Step = Annotated[float, Field(gt=0, le=100)]
 
 
 class StepRules(Section):
-    """What one step, or at 0 the shadow, asks for instead of the ramp's own. What is absent is the ramp's."""
+    """Rules of one step (0: the shadow) in place of the ramp's. An absent rule is the ramp's."""
 
-    hold: Duration | None = Field(default=None, ge=0)  # no meaning at the last step: there, validation
+    hold: Duration | None = Field(default=None, ge=0)  # not allowed at the last step, where validation applies
     min_samples: int | None = Field(default=None, ge=1, le=MOST)
 
     @model_validator(mode="after")
@@ -68,35 +68,37 @@ def _percent(key: Any) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a step takes before the next one: at least ``hold`` seconds, at least ``min_samples`` requests."""
+    """The minimum before the next step: ``hold`` seconds and ``min_samples`` requests of the candidate."""
 
     hold: float
     min_samples: int
 
 
 def step_at(steps: Sequence[float], percent: float) -> float:
-    """The step whose rules are in force at any share, a curled one included: the greatest that it has reached; below
-    the first, where clients are served already, the first; 0 at 0 %."""
+    """Return the step whose rules apply at ``percent``, which may be a manual override between two steps.
+
+    This is the greatest step that ``percent`` has reached, the first step for a smaller share above 0, and 0 at 0 %.
+    """
     if percent <= 0:
         return 0.0
     return max((step for step in steps if step <= percent), default=steps[0])
 
 
 class RampSection(Section):
-    """``steps`` are the candidate's percent. The last one is where the workload stays, 100 or not."""
+    """``steps`` are the candidate's shares in percent. The workload stays at the last one, which need not be 100."""
 
     steps: tuple[Step, ...] = (1, 5, 10, 25, 50, 75, 100)
     hold: Duration = Field(default=48 * 3600, ge=0)
     min_samples: int = Field(default=200, ge=1, le=MOST)
     at: dict[float, StepRules] = Field(default_factory=dict)  # other rules at some steps: {50: {hold: 7d}}
-    shadow_hold: Duration | None = None  # at 0 %, before the first step; absent: hold
-    approval: bool | tuple[Percent, ...] = False  # true: before every step; or before these
+    shadow_hold: Duration | None = None  # the hold at 0 %, before the first step; absent: hold
+    approval: bool | tuple[Percent, ...] = False  # true: before every step; or a list of steps
     freeze: tuple[Freeze, ...] = ()
     cool_down: Duration = Field(default=3600, ge=0)
     retry: Literal["manual", "auto"] = "manual"
     max_retries: int = Field(default=3, ge=0, le=MOST)
     require_drill: bool = False
-    validation: Duration = Field(default=30 * 86400, ge=0)  # still compared after the last step
+    validation: Duration = Field(default=30 * 86400, ge=0)  # at the last step, before completed
 
     @field_validator("steps")
     @classmethod
@@ -112,7 +114,7 @@ class RampSection(Section):
     @field_validator("at", mode="before")
     @classmethod
     def _percents(cls, value: Any) -> Any:
-        """Sorted, as the order says nothing. YAML's yes would be 1 %, and 1 and 1.0 are the same step."""
+        """Parse and sort the steps. Refuse YAML's ``yes``, which would be 1 %, and the same step twice (1 and 1.0)."""
         if not isinstance(value, dict):
             return value
         found: dict[float, Any] = {}
@@ -128,11 +130,11 @@ class RampSection(Section):
         steps = f"{', '.join(f'{step:g}' for step in self.steps)}; 0 for the shadow"
         for percent, rules in self.at.items():
             if percent and percent not in self.steps:
-                raise ValueError(f"at names {percent:g}, which is no step (allowed: {steps})")
+                raise ValueError(f"at names {percent:g}, which is not a step (allowed: {steps})")
             if percent == self.steps[-1] and rules.hold is not None:
-                raise ValueError(f"at {percent:g}, the last step, nothing is held: set validation instead of hold")
+                raise ValueError(f"at {percent:g}, the last step, hold does not apply: set validation instead")
         if self.shadow_hold is not None and 0 in self.at and self.at[0].hold is not None:
-            raise ValueError("shadow_hold and at 0 both say how long the shadow holds: keep one")
+            raise ValueError("shadow_hold and at 0 both set the hold of the shadow: keep one of them")
         return self
 
     def rules_at(self, percent: float) -> Rules:
@@ -147,7 +149,7 @@ class RampSection(Section):
     @model_validator(mode="after")
     def _approval_steps(self) -> RampSection:
         if isinstance(self.approval, tuple):
-            strangers = [p for p in self.approval if p not in self.steps]
-            if strangers:
-                raise ValueError(f"approval names {strangers[0]:g}, which is no step (allowed: {list(self.steps)})")
+            unknown = [p for p in self.approval if p not in self.steps]
+            if unknown:
+                raise ValueError(f"approval names {unknown[0]:g}, which is not a step (allowed: {list(self.steps)})")
         return self

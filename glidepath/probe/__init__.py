@@ -1,1 +1,1 @@
-"""Synthetic requests through both sides, by command (``glidepath probe``) and on schedule (the scorer's leader)."""
+"""Synthetic requests to both sides: by command (``glidepath probe``) and on a schedule (the scorer's leader)."""

@@ -1,4 +1,4 @@
-"""From the configuration's prompts to requests."""
+"""Build the requests for a workload's configured prompts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from glidepath.errors import InputError
 MAX_FILE_BYTES = 16 * 2**20
 MAX_LINES = 10_000
 LABEL_CHARS = 60
-ANTHROPIC_MAX_TOKENS = 1024  # that API asks for a bound
+ANTHROPIC_MAX_TOKENS = 1024  # the Messages API requires max_tokens
 ANTHROPIC_VERSION = "2023-06-01"
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:
-    """One request as a client would send it; ``label`` is how people are told which one it was."""
+    """One request as a client would send it. ``label`` identifies it in messages for people."""
 
     path: str
     body: bytes
@@ -29,9 +29,9 @@ class ProbeRequest:
 
 
 def probe_requests(config: Config, workload: str) -> tuple[ProbeRequest, ...]:
-    """All prompts of a workload, the file's after the inline ones.
+    """Return the requests for all prompts of a workload: first the inline ones, then those of the file.
 
-    Raises InputError for a workload without probes, a file that cannot be read, and a path whose form is not known.
+    Raises InputError for a workload without probes, an unreadable file, and a path of an unknown API.
     """
     settings = config.workload(workload)
     probes = settings.probes
@@ -44,7 +44,7 @@ def probe_requests(config: Config, workload: str) -> tuple[ProbeRequest, ...]:
 
 
 def read_jsonl(file: Path) -> list[str | dict[str, Any]]:
-    """A request body or a prompt a line; empty lines do not count. Raises InputError with the line's number."""
+    """Read a request body or a prompt from each line, and skip empty lines. Raises InputError with the line number."""
     try:
         with file.open("rb") as source:
             raw = source.read(MAX_FILE_BYTES + 1)
@@ -67,7 +67,7 @@ def _line(file: Path, number: int, text: str) -> str | dict[str, Any]:
 
 
 def _request(path: str, line: str | dict[str, Any], model: str) -> ProbeRequest:
-    headers = {"anthropic-version": ANTHROPIC_VERSION} if _end(path) == "messages" else {}
+    headers = {"anthropic-version": ANTHROPIC_VERSION} if _last_segment(path) == "messages" else {}
     if isinstance(line, dict):
         return ProbeRequest(path, json.dumps(line).encode(), _label(json.dumps(line, ensure_ascii=False)), headers)
     return ProbeRequest(path, json.dumps(body_of(path, line, model)).encode(), _label(line), headers)
@@ -78,14 +78,14 @@ def _label(text: str) -> str:
     return flat if len(flat) <= LABEL_CHARS else flat[: LABEL_CHARS - 1] + "…"
 
 
-def _end(path: str) -> str:
+def _last_segment(path: str) -> str:
     return path.partition("?")[0].rstrip("/").rpartition("/")[2]
 
 
 def body_of(path: str, prompt: str, model: str) -> dict[str, Any]:
-    """A request that asks ``prompt``, in the form of the API that has this path. Raises InputError for no such one."""
+    """Return a request body with ``prompt`` for the API at this path. Raises InputError for an unknown API."""
     messages = [{"role": "user", "content": prompt}]
-    plain, end = path.partition("?")[0].rstrip("/"), _end(path)
+    plain, segment = path.partition("?")[0].rstrip("/"), _last_segment(path)
     if plain.endswith("/chat/completions"):
         return {"model": model, "messages": messages}
     if plain.endswith("/api/chat"):
@@ -99,9 +99,9 @@ def body_of(path: str, prompt: str, model: str) -> dict[str, Any]:
         "messages": {"model": model, "messages": messages, "max_tokens": ANTHROPIC_MAX_TOKENS},
         "generate": {"inputs": prompt},
     }
-    if end not in forms:
+    if segment not in forms:
         known = ", ".join(f"…/{name}" for name in ("chat/completions", "api/chat", "api/generate", *forms))
         raise InputError(
-            f"probes: no request can be made of a prompt for {path} (known: {known}); use a file of bodies"
+            f"probes: cannot build a request from a prompt for {path} (known: {known}); use a file of bodies"
         )
-    return forms[end]
+    return forms[segment]

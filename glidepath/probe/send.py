@@ -1,4 +1,4 @@
-"""Sends a probe to a side through Envoy's shadow listener, and makes a pair of both answers."""
+"""Send a probe to both sides through Envoy's shadow listener, and combine the answers into a pair."""
 
 from __future__ import annotations
 
@@ -19,40 +19,44 @@ from glidepath.probe.prompts import ProbeRequest
 from glidepath.redisio import RedisClient
 from glidepath.wire import encode_pair
 
-AWAY = "the shadow listener cannot be reached"
+LISTENER_UNREACHABLE = "the shadow listener cannot be reached"
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
-    """One probe and what came of it."""
+class ProbeResult:
+    """One probe with both answers."""
 
     request: ProbeRequest
     pair: Pair
 
     @property
     def answers(self) -> tuple[Answer, Answer]:
-        """(baseline, candidate)"""
+        """Return the baseline's and the candidate's answer."""
         return self.pair.first, self.pair.second
 
     @property
-    def away(self) -> bool:
-        """No side was asked: that is nobody's failure but ours."""
+    def not_sent(self) -> bool:
+        """Whether neither side was reached, because the shadow listener refused the connection."""
         return all(answer.ending is Ending.REFUSED for answer in self.answers)
 
     @property
     def comparable(self) -> bool:
-        return not any(failure(answer) for answer in self.answers)
+        """Whether both sides answered successfully."""
+        return not any(answer_failure(answer) for answer in self.answers)
 
 
-def failure(answer: Answer) -> str:
-    """Why this answer tells nothing about quality; "" where it does."""
+def answer_failure(answer: Answer) -> str:
+    """Return why an answer cannot be compared; "" for a complete answer with a 2xx status."""
     if answer.ending is not Ending.COMPLETE:
         return answer.error or answer.ending.value
     return "" if 200 <= answer.status < 300 else f"status {answer.status}"
 
 
 class Prober:
-    """``async with Prober(config, listener) as prober``. ``listener``: HOST:PORT or unix:/path of a shadow listener."""
+    """Sends probes through one shadow listener: ``async with Prober(config, listener) as prober``.
+
+    ``listener`` is HOST:PORT or unix:/path.
+    """
 
     def __init__(self, config: Config, listener: str) -> None:
         self._config, self._listener = config, listener
@@ -76,8 +80,11 @@ class Prober:
     ) -> None:
         await self._session.close()
 
-    async def probe(self, workload: str, request: ProbeRequest) -> Probed:
-        """Both sides at once, one request each, within the workload's shadow.timeout. Raises nothing of the sides'."""
+    async def probe(self, workload: str, request: ProbeRequest) -> ProbeResult:
+        """Send one request to each side at the same time, within the workload's shadow.timeout.
+
+        An error of a side becomes part of its answer and is not raised.
+        """
         started_ms = unix_ms()
         name = f"probe-{uuid.uuid4().hex}"
         sides = (self._ask(workload, side, request, name) for side in (Side.BASELINE, Side.CANDIDATE))
@@ -96,12 +103,12 @@ class Prober:
             sticky=keys.PROBE_STICKY,
             config_digest=self._config.digest(workload),
         )
-        return Probed(request, pair)
+        return ProbeResult(request, pair)
 
     async def _ask(self, workload: str, side: Side, request: ProbeRequest, name: str) -> Answer:
         settings = self._config.workload(workload)
         backend = settings.baseline if side is Side.BASELINE else settings.candidate
-        reading = _Reading(started=time.monotonic())
+        answer = _PartialAnswer(started=time.monotonic())
         headers = {
             **request.headers,
             "content-type": "application/json",
@@ -113,28 +120,28 @@ class Prober:
         }
         try:
             async with asyncio.timeout(settings.shadow.timeout):
-                await self._exchange(request, headers, reading)
+                await self._exchange(request, headers, answer)
         except TimeoutError:
-            reading.end(Ending.TIMEOUT, f"no answer within {settings.shadow.timeout:g} s")
+            answer.end(Ending.TIMEOUT, f"no answer within {settings.shadow.timeout:g} s")
         except aiohttp.ClientConnectorError as error:
-            reading.end(Ending.REFUSED, f"{AWAY}: {error.strerror or error}")
+            answer.end(Ending.REFUSED, f"{LISTENER_UNREACHABLE}: {error.strerror or error}")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            reading.end(Ending.ABORTED, type(error).__name__)
-        return reading.answer(side, backend)
+            answer.end(Ending.ABORTED, type(error).__name__)
+        return answer.finished(side, backend)
 
-    async def _exchange(self, request: ProbeRequest, headers: dict[str, str], reading: _Reading) -> None:
+    async def _exchange(self, request: ProbeRequest, headers: dict[str, str], answer: _PartialAnswer) -> None:
         url = URL(self._base + request.path, encoded=True)
         posted = self._session.post(url, data=request.body, headers=headers, allow_redirects=False)
         async with posted as response:
-            reading.status = response.status
-            reading.content_type = response.headers.get("content-type", "")[:256].encode("utf-8", "replace").decode()
+            answer.status = response.status
+            answer.content_type = response.headers.get("content-type", "")[:256].encode("utf-8", "replace").decode()
             async for piece in response.content.iter_any():
-                reading.add(piece, self._config.extproc.max_body)
-            reading.ending = Ending.COMPLETE
+                answer.add(piece, self._config.extproc.max_body)
+            answer.ending = Ending.COMPLETE
 
 
-async def store(redis: RedisClient, config: Config, probed: Probed) -> bool:
-    """Write the pair where scorers find it. False: an answer failed, there is nothing to compare."""
+async def store_pair(redis: RedisClient, config: Config, probed: ProbeResult) -> bool:
+    """Add the pair to the workload's stream. Return False where an answer failed and nothing can be compared."""
     if not probed.comparable:
         return False
     key = keys.WorkloadKeys(probed.pair.workload).pairs
@@ -143,7 +150,9 @@ async def store(redis: RedisClient, config: Config, probed: Probed) -> bool:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _PartialAnswer:
+    """One side's answer while it arrives."""
+
     started: float
     status: int = 0
     content_type: str = ""
@@ -161,7 +170,7 @@ class _Reading:
     def end(self, ending: Ending, error: str) -> None:
         self.ending, self.error = ending, error
 
-    def answer(self, side: Side, backend: str) -> Answer:
+    def finished(self, side: Side, backend: str) -> Answer:
         return Answer(
             side=side,
             origin=Origin.PROBE,

@@ -19,7 +19,7 @@ from glidepath.domain import Answer, ScoredPair
 from glidepath.errors import InputError, UnreachableError
 from glidepath.keys import WorkloadKeys
 from glidepath.probe.prompts import probe_requests
-from glidepath.probe.send import Probed, Prober, failure, store
+from glidepath.probe.send import Prober, ProbeResult, answer_failure, store_pair
 from glidepath.redisio import RedisClient
 from glidepath.wire import decode_scored
 from glidepath_ops.cli.redis_connection import with_redis
@@ -32,7 +32,7 @@ PIPED_WIDTH = 160
 class Row:
     """One probe. ``scored`` is None if no score came in time, or if the probe cannot be scored."""
 
-    probed: Probed
+    probed: ProbeResult
     scored: ScoredPair | None = None
 
 
@@ -90,12 +90,12 @@ async def _probe(
 ) -> list[Row]:
     requests = await asyncio.to_thread(probe_requests, settings, name)
     before = await _last_result(redis, name)
-    probes: list[Probed] = []
+    probes: list[ProbeResult] = []
     for request in requests[:count]:
         probed = await prober.probe(name, request)
-        if probed.away:
+        if probed.not_sent:
             raise UnreachableError(f"envoy.shadow_listen: {probed.answers[0].error} (use --via for another listener)")
-        await store(redis, settings, probed)
+        await store_pair(redis, settings, probed)
         probes.append(probed)
     wanted = {probed.pair.id for probed in probes if probed.comparable}
     scores = await _scores(redis, name, before, wanted, wait)
@@ -139,7 +139,7 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def _answer(answer: Answer) -> str:
-    why = failure(answer)
+    why = answer_failure(answer)
     return f"[red]{escape(f'{answer.backend}: {why}')}[/]" if why else f"{answer.status} in {answer.total_ms:.0f} ms"
 
 
@@ -162,7 +162,7 @@ def _record(row: Row) -> dict[str, Any]:
             "status": answer.status,
             "first_byte_ms": round(answer.first_byte_ms, 1),
             "total_ms": round(answer.total_ms, 1),
-            "error": failure(answer),
+            "error": answer_failure(answer),
         }
         for answer in row.probed.answers
     }

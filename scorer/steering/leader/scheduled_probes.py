@@ -20,7 +20,7 @@ from glidepath.config import Config
 from glidepath.errors import GlidepathError, InputError, error_text_with_type
 from glidepath.keys import WorkloadKeys
 from glidepath.probe.prompts import ProbeRequest, probe_requests
-from glidepath.probe.send import Probed, Prober, failure, store
+from glidepath.probe.send import Prober, ProbeResult, answer_failure, store_pair
 from glidepath.records import Decision, WorkloadStatus, from_json, to_json
 from glidepath.redisio import RedisClient, being_cancelled
 
@@ -43,7 +43,7 @@ class Memories(Protocol):
 
     async def recall(self, workload: str) -> Memory: ...
     async def remember(self, workload: str, memory: Memory) -> None: ...
-    async def keep(self, probed: Probed) -> bool: ...
+    async def keep(self, probed: ProbeResult) -> bool: ...
     async def note(self, decision: Decision) -> None: ...
     async def status(self, workload: str) -> WorkloadStatus | None: ...
 
@@ -66,8 +66,8 @@ class RedisMemories:
         fields: dict[str, str | int] = {"at_ms": memory.at_ms, "next": memory.next, "failing": memory.failing}
         await self._redis.hset(WorkloadKeys(workload).probes, mapping=fields)
 
-    async def keep(self, probed: Probed) -> bool:
-        return await store(self._redis, self._config, probed)
+    async def keep(self, probed: ProbeResult) -> bool:
+        return await store_pair(self._redis, self._config, probed)
 
     async def note(self, decision: Decision) -> None:
         key = WorkloadKeys(decision.workload).log
@@ -157,7 +157,7 @@ class ScheduledProbes:
             asked = True
             await self._memories.keep(probed)
             for answer in probed.answers:
-                if why := failure(answer):
+                if why := answer_failure(answer):
                     whys.setdefault(f"{answer.side.value} {answer.backend}", why)
         return whys if asked else None
 
@@ -187,11 +187,11 @@ def due(known: Sequence[ProbeRequest], first: int, count: int) -> list[ProbeRequ
     return [known[(first + i) % len(known)] for i in range(min(count, len(known)))]
 
 
-def outcome_of(probed: Probed) -> str:
+def outcome_of(probed: ProbeResult) -> str:
     """The counter's label."""
-    if probed.away:
+    if probed.not_sent:
         return "not_sent"
-    baseline, candidate = (bool(failure(answer)) for answer in probed.answers)
+    baseline, candidate = (bool(answer_failure(answer)) for answer in probed.answers)
     if baseline and candidate:
         return "both_failed"
     if baseline:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from glidepath.config import Config, parse_config
-from glidepath.probe.send import Probed, Prober
+from glidepath.probe.send import Prober, ProbeResult
 from glidepath.records import Decision, WorkloadStatus
 from glidepath_ops.local.child_process import free_ports
 from scorer.steering.leader.scheduled_probes import Memory, ScheduledProbes
@@ -24,7 +24,7 @@ PROMPTS = ["one", "two", "three"]
 class MemoriesTwin:
     def __init__(self) -> None:
         self.memory = Memory()
-        self.kept: list[Probed] = []
+        self.kept: list[ProbeResult] = []
         self.log: list[Decision] = []
 
     async def recall(self, workload: str) -> Memory:
@@ -33,7 +33,7 @@ class MemoriesTwin:
     async def remember(self, workload: str, memory: Memory) -> None:
         self.memory = memory
 
-    async def keep(self, probed: Probed) -> bool:
+    async def keep(self, probed: ProbeResult) -> bool:
         if probed.comparable:
             self.kept.append(probed)
         return probed.comparable
@@ -72,7 +72,7 @@ def bench(valid_yaml: str) -> Bench:
     return Bench(parse_config(yaml.safe_dump(data)))
 
 
-def prompts(kept: list[Probed]) -> list[str]:
+def prompts(kept: list[ProbeResult]) -> list[str]:
     return [probed.request.label for probed in kept]
 
 
