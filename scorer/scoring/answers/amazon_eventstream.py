@@ -1,7 +1,8 @@
-"""``application/vnd.amazon.eventstream``, Amazon's binary framing of streams, read from a whole body.
+"""Parse ``application/vnd.amazon.eventstream``, Amazon's binary encoding of streams, from a whole body.
 
-Source: docs.aws.amazon.com/lexv2/latest/dg/event-stream-encoding.html. A frame is its length and that of its headers
-(big-endian, 4 bytes each), a CRC of these, the headers, the payload, and a CRC of everything before.
+Source: docs.aws.amazon.com/lexv2/latest/dg/event-stream-encoding.html. A message consists of a prelude (the length of
+the message and the length of its headers, big-endian, 4 bytes each), a CRC of the prelude, the headers, the payload,
+and a CRC of everything before.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from zlib import crc32
 
 from scorer.scoring.answers.strict_json import MAX_EVENTS, malformed, too_large
 
-_PRELUDE = 12
-_AROUND = 16  # prelude and last CRC
+_PRELUDE = 12  # with its CRC
+_OVERHEAD = 16  # prelude and both CRCs
 _STRING, _BYTES = 7, 6
-_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # of header values whose type says their length
+_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # of the header types with a fixed size
 
 
 @dataclass(frozen=True, slots=True)
 class EventStreamMessage:
-    """``kind``: event, exception or error. ``whole`` is False for one that the body ends in."""
+    """One message. ``kind`` is event, exception or error. ``whole`` is False if the body ends inside the message."""
 
     kind: str
     name: str
@@ -30,12 +31,12 @@ class EventStreamMessage:
 
 
 def looks_like_eventstream(body: bytes) -> bool:
-    """Whether the first twelve bytes are a frame's beginning: their CRC says so."""
+    """Whether the first twelve bytes are a prelude with a valid CRC."""
     return len(body) >= _PRELUDE and body[0] == 0 and crc32(body[:8]) == unpack_from(">I", body, 8)[0]
 
 
 def parse_messages(body: bytes) -> Iterator[EventStreamMessage]:
-    """Raises UnusableBodyError for what is no such stream."""
+    """Yield the messages of a body. Raises UnusableBodyError for any other body."""
     at = number = 0
     while at < len(body):
         number += 1
@@ -44,24 +45,24 @@ def parse_messages(body: bytes) -> Iterator[EventStreamMessage]:
         if len(body) - at < _PRELUDE:
             yield EventStreamMessage("", "", b"", whole=False)
             return
-        total, headers, check = unpack_from(">III", body, at)
-        if crc32(body[at : at + 8]) != check or not _AROUND + headers <= total:
-            raise malformed(f"frame {number} has a broken beginning")
+        total, headers_size, check = unpack_from(">III", body, at)
+        if crc32(body[at : at + 8]) != check or not _OVERHEAD + headers_size <= total:
+            raise malformed(f"the prelude of message {number} is invalid")
         if at + total > len(body):
             yield EventStreamMessage("", "", b"", whole=False)
             return
         if crc32(body[at : at + total - 4]) != unpack_from(">I", body, at + total - 4)[0]:
-            raise malformed(f"frame {number} was changed on its way")
-        start = at + _PRELUDE + headers
-        told = dict(_headers(body[at + _PRELUDE : start]))
-        kind = told.get(":message-type", "event")
-        name = told.get(":event-type") or told.get(":exception-type") or told.get(":error-code", "")
+            raise malformed(f"the checksum of message {number} is wrong")
+        start = at + _PRELUDE + headers_size
+        headers = dict(_string_headers(body[at + _PRELUDE : start]))
+        kind = headers.get(":message-type", "event")
+        name = headers.get(":event-type") or headers.get(":exception-type") or headers.get(":error-code", "")
         yield EventStreamMessage(kind, name, body[start : at + total - 4])
         at += total
 
 
-def _headers(raw: bytes) -> Iterator[tuple[str, str]]:
-    """The headers that are strings."""
+def _string_headers(raw: bytes) -> Iterator[tuple[str, str]]:
+    """Yield name and value of the headers whose values are strings."""
     at = 0
     while at < len(raw):
         size = raw[at]
@@ -74,7 +75,7 @@ def _headers(raw: bytes) -> Iterator[tuple[str, str]]:
             length = unpack_from(">H", raw, at)[0]
             at += 2
         if length < 0 or at + length > len(raw):
-            raise malformed("a frame's headers are broken")
+            raise malformed("the headers of a message are invalid")
         if kind == _STRING:
             yield name, raw[at : at + length].decode("utf-8", "replace")
         at += length

@@ -1,6 +1,6 @@
-"""One answer in no provider's words, and the typed outcomes that are not an answer.
+"""The types of an extracted answer, independent of the provider.
 
-A body becomes an :class:`Extracted` or an :class:`Unusable`, never an exception; an ``Unusable`` is never scored.
+A body becomes an :class:`Extracted` or an :class:`Unusable`. An ``Unusable`` is never scored.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Surface(StrEnum):
-    """The API form a body was written in."""
+    """The API format of a body."""
 
     OPENAI_CHAT = "openai.chat"
     OPENAI_COMPLETIONS = "openai.completions"
@@ -36,7 +36,7 @@ class Surface(StrEnum):
 
 
 class FinishReason(StrEnum):
-    """Why the model stopped. STOP is also the reason of answers that are not generated (vectors, rankings)."""
+    """Why the model stopped. Answers that are not generated (vectors, rankings) have STOP."""
 
     STOP = "stop"
     LENGTH = "length"
@@ -46,19 +46,19 @@ class FinishReason(StrEnum):
 
 
 class UnusableReason(StrEnum):
-    """Why there is nothing to score."""
+    """Why a body has no answer to score."""
 
-    TRUNCATED = "truncated"  # it ends before its form says it is over
-    MALFORMED = "malformed"  # not what its form requires
-    ERROR_BODY = "error_body"  # the server says that it failed, whatever the status
-    UNSUPPORTED = "unsupported"  # a form nobody taught us
+    TRUNCATED = "truncated"  # the body ends before the end that its format requires
+    MALFORMED = "malformed"  # the body does not follow its format
+    ERROR_BODY = "error_body"  # the body is an error message, whatever the status
+    UNSUPPORTED = "unsupported"  # the format of the body is unknown
     EMPTY_BODY = "empty_body"
-    TOO_LARGE = "too_large"  # over a bound, or cut by the tee's own bound
+    TOO_LARGE = "too_large"  # over a limit, or cut at the limit of the capture
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """No answer to score; ``detail`` is one short line for a person."""
+    """A body without an answer to score. ``detail`` is one short line for people."""
 
     reason: UnusableReason
     detail: str = ""
@@ -66,9 +66,9 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """``arguments`` is the parsed JSON; None with a non-empty ``error`` when the model wrote no JSON, then see ``raw``.
+    """A call of a tool. ``arguments`` is the parsed JSON, or None with an ``error`` if the model wrote invalid JSON.
 
-    ``raw`` is the text as sent, or a canonical dump where the form carries an object; it does not take part in ``==``.
+    ``raw`` is the arguments' text as sent, or canonical JSON if the format sends an object. ``==`` ignores it.
     """
 
     name: str
@@ -79,12 +79,12 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of the ``n`` answers that were asked for.
+    """One of the ``n`` choices that the request asked for.
 
-    ``reasoning`` is what the model thought aloud in a field of its own; it is not part of ``text``.
-    ``structured`` is the text parsed as JSON when the request asked for JSON, else None; ``structured_error`` says
-    why the text of such a request is no JSON.
-    ``logprobs`` are the natural-log probabilities of the sampled tokens, in order, where the body has them.
+    ``reasoning`` is the model's reasoning from a separate field; it is not part of ``text``.
+    ``structured`` is the text parsed as JSON if the request asked for JSON, else None. ``structured_error`` says why
+    that text is not JSON.
+    ``logprobs`` are the natural-log probabilities of the sampled tokens, in order, if the body has them.
     """
 
     text: str = ""
@@ -99,10 +99,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """What one side answered. Generated answers have ``choices`` (in index order); the properties speak of the first.
+    """The answer of one side. A generated answer has ``choices``, in index order; most properties are of the first one.
 
-    ``vectors`` are float32 values in the order of the inputs; ``ranking`` is (index of the document, score), best
-    first; ``label`` is a classifier's. Token counts are 0 when the body does not tell.
+    ``vectors`` are float32 values in the order of the inputs. ``ranking`` has (index of the document, score), best
+    first. ``label`` is the label of a classifier. Token counts are 0 if the body has none.
     """
 
     surface: Surface
@@ -152,9 +152,9 @@ class Extracted:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """Equal for two answers that say the same, whichever form, model and token count they have."""
-        said = tuple((c.text, c.tool_calls, c.refusal, c.finish_reason, c.structured) for c in self.choices)
-        return (said, self.vectors, self.ranking, self.label)
+        """What is compared for equality: everything except format, model and token counts."""
+        choices = tuple((c.text, c.tool_calls, c.refusal, c.finish_reason, c.structured) for c in self.choices)
+        return (choices, self.vectors, self.ranking, self.label)
 
 
 _NOTHING = Choice()
@@ -162,10 +162,10 @@ _NOTHING = Choice()
 
 @dataclass(frozen=True, slots=True)
 class CustomSurface:
-    """An answer found by JSONPath (RFC 9535 and python-jsonpath's additions).
+    """A custom format, whose answer is found by JSONPath (RFC 9535 with python-jsonpath's extensions).
 
-    ``jsonpath`` finds the answer, in a stream the piece of it that each event has; ``done`` finds something true in the
-    event that ends a stream (without it a stream ends where it ends).
+    ``jsonpath`` finds the answer, or in a stream the piece of the answer in each event. ``done`` finds a true value in
+    the last event of a stream; without ``done`` a stream counts as complete wherever it ends.
     """
 
     jsonpath: str
@@ -174,7 +174,7 @@ class CustomSurface:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a request asked for. ``task`` is a guess, for ``task: auto``; ``prompt`` the last user turn's text."""
+    """What a request asks for. ``task`` is a guess for ``task: auto``; ``prompt`` is the text of the last user turn."""
 
     surface: Surface = Surface.UNKNOWN
     task: str = "chat"

@@ -1,7 +1,7 @@
-"""From bytes to one of three shapes: a JSON document, a stream of JSON documents, or plain text.
+"""Read the shape of a body: a JSON document, a stream of JSON documents, or plain text.
 
-The content type only hints: servers answer errors to streams as JSON, label streams as JSON, and files
-of pairs have none.
+The content type is only a hint: servers send errors for streams as JSON, label streams as JSON, and the bodies in files
+of pairs have no content type.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ DONE = "[DONE]"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A body that is one JSON value."""
+    """A body with one JSON value."""
 
     value: object
 
 
 @dataclass(frozen=True, slots=True)
 class StreamItem:
-    """One document of a stream and the SSE event name, "" where there is none."""
+    """One document of a stream, and the name of its event ("" if it has none)."""
 
     name: str
     value: object
@@ -43,14 +43,14 @@ class StreamItem:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A body of many documents. ``done``: OpenAI's ``[DONE]`` was there. ``cut``: the body ends inside a document."""
+    """A body with many documents. ``done``: it has OpenAI's ``[DONE]``. ``cut``: it ends inside a document."""
 
     items: tuple[StreamItem, ...]
     done: bool = False
     cut: bool = False
 
     def objects(self) -> Iterator[tuple[str, dict[str, object]]]:
-        """(event name, document) of every document that is an object."""
+        """Yield (event name, document) for each document that is a JSON object."""
         for item in self.items:
             if isinstance(item.value, dict):
                 yield item.name, item.value
@@ -58,7 +58,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class PlainText:
-    """A body of text."""
+    """A body with text."""
 
     text: str
 
@@ -67,7 +67,7 @@ Body = Document | Stream | PlainText
 
 
 def read_body(content_type: str, body: bytes) -> Body:
-    """The shape of a body. Raises :class:`UnusableBodyError` when it has none."""
+    """Return the body in its shape. Raises :class:`UnusableBodyError` if it cannot be read."""
     if len(body) > MAX_BYTES:
         raise too_large(f"{len(body)} bytes, more than {MAX_BYTES}")
     kind = content_type.partition(";")[0].strip().lower()
@@ -84,13 +84,13 @@ def read_body(content_type: str, body: bytes) -> Body:
         return _read_text_or_json(body, kind)
     if looks_like_sse(head):
         return _read_sse(body)
-    if not kind and head.lower().startswith(("<!doctype html", "<html")):  # a proxy's error page
+    if not kind and head.lower().startswith(("<!doctype html", "<html")):  # an error page of a proxy
         raise UnusableBodyError(UnusableReason.UNSUPPORTED, "an HTML page")
     return _read_json_body(body, kind) if kind else PlainText(_text(body))
 
 
 def _read_text_or_json(body: bytes, kind: str) -> Body:
-    """Text that begins like JSON is JSON, unless it is declared text and is none (a Markdown link, a template)."""
+    """Read a body that begins like JSON. If declared text and not JSON (a Markdown link), it is plain text."""
     if kind not in ("text/plain", "text/markdown", ""):
         return _read_json_body(body, kind)
     try:
@@ -117,8 +117,8 @@ def _strict_text(body: bytes) -> str:
 def _read_json_body(body: bytes, kind: str) -> Body:
     text = _strict_text(body)
     lines = text.split("\n", 2)
-    several = len(lines) > 1 and lines[0].rstrip().endswith(("}", "]")) and lines[1].lstrip().startswith(("{", "["))
-    if "ndjson" in kind or "jsonl" in kind or "json-seq" in kind or several:
+    has_many = len(lines) > 1 and lines[0].rstrip().endswith(("}", "]")) and lines[1].lstrip().startswith(("{", "["))
+    if "ndjson" in kind or "jsonl" in kind or "json-seq" in kind or has_many:
         return _read_ndjson(text)
     return Document(read_json(text))
 
@@ -140,13 +140,13 @@ def _read_ndjson(text: str) -> Stream:
 
 def _read_eventstream(body: bytes) -> Stream:
     items: list[StreamItem] = []
-    for frame in parse_messages(body):
-        if not frame.whole:
+    for message in parse_messages(body):
+        if not message.whole:
             return Stream(tuple(items), cut=True)
-        text = frame.payload.decode("utf-8", "replace")
-        if frame.kind != "event":
-            raise UnusableBodyError(UnusableReason.ERROR_BODY, clean(f"{frame.name}: {text}"))
-        items.append(StreamItem(clean(frame.name), read_json(text or "{}", f"the payload of {frame.name}")))
+        text = message.payload.decode("utf-8", "replace")
+        if message.kind != "event":
+            raise UnusableBodyError(UnusableReason.ERROR_BODY, clean(f"{message.name}: {text}"))
+        items.append(StreamItem(clean(message.name), read_json(text or "{}", f"the payload of {message.name}")))
     return Stream(tuple(items))
 
 

@@ -1,4 +1,4 @@
-"""Puts a choice together, piece by piece. JSON bodies go the way of streams, so that both forms give equal answers.
+"""Build a choice from its pieces. JSON bodies and streams use the same builders, so both give equal answers.
 
 See ADR 0031.
 """
@@ -35,7 +35,7 @@ _FINISH_BY_WORD = {word: reason for reason, words in _FINISH.items() for word in
 
 
 def finish_reason(word: object) -> FinishReason:
-    """The providers' words for one thing; what nobody knows is OTHER."""
+    """Map a provider's finish reason to ours; unknown ones are OTHER."""
     return _FINISH_BY_WORD.get(word.lower(), FinishReason.OTHER) if isinstance(word, str) else FinishReason.OTHER
 
 
@@ -49,7 +49,7 @@ class _CallBuilder:
 
     def add(self, function: dict[str, object]) -> None:
         name = clean(string(function.get("name"), "a tool call's name"))
-        if name != self.name:  # some servers repeat the whole name with every delta
+        if name != self.name:  # some servers repeat the whole name in every delta
             self.name += name
             if len(self.name) > MAX_NAME:
                 raise too_large(f"a tool's name of more than {MAX_NAME} characters")
@@ -63,7 +63,7 @@ class _CallBuilder:
         raw = clean("".join(self.pieces))
         if self.value is not None:
             return ToolCall(self.name, self.value, raw=dump(self.value))
-        if not raw.strip():  # a tool without parameters
+        if not raw.strip():  # the tool has no parameters
             return ToolCall(self.name, {}, raw=raw)
         value, error = try_json(raw, "the arguments")
         return ToolCall(self.name, value, error, raw)
@@ -71,7 +71,7 @@ class _CallBuilder:
 
 @dataclass(slots=True)
 class ChoiceBuilder:
-    """Mutable while a body is read; ``build`` gives the :class:`Choice`."""
+    """Collects the pieces of one choice. ``build`` returns the :class:`Choice`."""
 
     parts: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
@@ -86,7 +86,7 @@ class ChoiceBuilder:
         return self.finish is not None
 
     def add_content(self, content: object) -> None:
-        """A string, or a list of content parts of which those with text or a refusal count."""
+        """Add a string, or a list of content parts. Only parts with text, reasoning or a refusal are used."""
         if isinstance(content, list):
             for part in items(content, "content"):
                 self._add_part(part)
@@ -94,19 +94,19 @@ class ChoiceBuilder:
             self.parts.append(text)
 
     def add_call(self, function: dict[str, object], index: object = None, call_id: object = None) -> None:
-        """A whole call, or a piece of the one with this index, else this id; without either a name begins a new one."""
+        """Add a tool call, or a piece of the call with this index or id. Without both, a name starts a new call."""
         self._call(index, call_id, named=bool(function.get("name"))).add(function)
 
     def has_call(self, index: object) -> bool:
         return isinstance(index, int) and index in self._by_key
 
     def add_reasoning(self, thought: object) -> None:
-        """A string or a list of parts with text; other forms are not worth an answer's loss and are left out."""
+        """Add reasoning: a string or a list of parts with text. Other values are ignored."""
         if text := _flat(thought):
             self.reasoning.append(text)
 
     def add_logprobs(self, values: list[object]) -> None:
-        """Natural-log probabilities: numbers or objects with ``logprob``; null (a prompt's first token) is left out."""
+        """Add natural-log probabilities: numbers, or objects with ``logprob``. Null (first token) is skipped."""
         for value in values:
             found = value.get("logprob") if isinstance(value, dict) else value
             if found is not None:
@@ -118,7 +118,8 @@ class ChoiceBuilder:
         calls = tuple(call.build() for call in sorted(self._calls, key=lambda call: call.order))
         joined = clean("".join(self.parts))
         reason = finish_reason(self.finish)
-        if calls and reason in (FinishReason.STOP, FinishReason.OTHER):  # Ollama, and OpenAI when the tool was named
+        # Ollama reports "stop" after tool calls, and so does OpenAI if the request named the tool.
+        if calls and reason in (FinishReason.STOP, FinishReason.OTHER):
             reason = FinishReason.TOOL_CALLS
         structured, error = None, ""
         if expected.json_mode and (joined or not calls):
@@ -151,7 +152,7 @@ class ChoiceBuilder:
         key = index if isinstance(index, int) else call_id if isinstance(call_id, str) and call_id else None
         known = self._by_key.get(key) if key is not None else None
         if known is not None and call_id and known.call_id and call_id != known.call_id:
-            known = None  # Gemini gives every call of an answer the index 0
+            known = None  # Gemini gives every call of an answer index 0
         if key is None and self._calls and not named:
             known = self._calls[-1]
         if known is None:
@@ -166,7 +167,7 @@ class ChoiceBuilder:
 
 @dataclass(slots=True)
 class ChoiceBuilders:
-    """The builders of a body by the index of the choice."""
+    """The builders of all choices of a body, by index."""
 
     builders: dict[int, ChoiceBuilder] = field(default_factory=dict)
 
@@ -177,7 +178,7 @@ class ChoiceBuilders:
         return self.builders.setdefault(key, ChoiceBuilder())
 
     def finished(self, expected: Expectation) -> bool:
-        """Whether every choice that was asked for has a finish reason."""
+        """Whether every requested choice has a finish reason."""
         return len(self.builders) >= expected.choices and all(b.finished for b in self.builders.values())
 
     def build(self, expected: Expectation) -> tuple[Choice, ...]:
@@ -185,7 +186,7 @@ class ChoiceBuilders:
 
 
 def _flat(value: object) -> str:
-    """Reasoning as a string, or as a list of parts with text."""
+    """Return the text of reasoning, which is a string or a list of parts with text."""
     if isinstance(value, list):
         return "".join(_flat(item.get("text") if isinstance(item, dict) else item) for item in value)
     return value if isinstance(value, str) else ""

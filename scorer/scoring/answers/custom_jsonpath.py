@@ -1,4 +1,4 @@
-"""An answer anywhere in any JSON, by the JSONPath of the configuration."""
+"""Read an answer in a custom JSON format by the configured JSONPath."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def read_custom(body: Body, surface: CustomSurface, expected: Expectation) -> Extracted | None:
-    """The answer, or None when the path matches nothing in this body."""
+    """Return the answer, or None if the path matches nothing in this body."""
     match body:
         case Document(value):
             found = _find(surface.jsonpath, value)
@@ -39,7 +39,10 @@ def _stream(stream: Stream, surface: CustomSurface, expected: Expectation) -> Ex
 
 
 def _answer(found: list[object], expected: Expectation) -> Extracted:
-    """Strings are joined, rows of numbers are vectors; another value is structured data, and its JSON the text."""
+    """Build the answer. Strings are joined, rows of numbers are vectors; any other value is structured data.
+
+    The text of structured data is its JSON.
+    """
     if all(isinstance(value, str) or value is None for value in found):
         builder = ChoiceBuilder(finish="stop")
         for value in found:
@@ -60,7 +63,7 @@ def _is_row(value: object) -> bool:
 def _find(path: str, value: object) -> list[object]:
     if not isinstance(value, dict | list):
         return []
-    from jsonpath import JSONPathError  # slow to import, and few need it
+    from jsonpath import JSONPathError  # slow to import, and rarely needed
 
     try:
         return list(_compiled(path).findall(value))

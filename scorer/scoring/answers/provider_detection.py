@@ -1,4 +1,6 @@
-"""Which form a body was written in. Its shape decides, as the two sides may speak differently; the path breaks ties.
+"""Detect the provider format of a body.
+
+The body decides, because the two sides may use different formats. The request's path decides only if two formats fit.
 
 See ADR 0030.
 """
@@ -27,7 +29,7 @@ from scorer.scoring.answers.providers import (
 
 @dataclass(frozen=True, slots=True)
 class ProviderFormat:
-    """How to know one form by a document (or an event: its name and its data) and how to read it."""
+    """How to recognise one format, by a document or by an event (its name and data), and how to read it."""
 
     surface: Surface
     is_document: Callable[[object, Surface], bool]
@@ -37,20 +39,21 @@ class ProviderFormat:
 
 
 def detect_document(value: object, hint: Surface) -> ProviderFormat | None:
-    return next((form for form in PROVIDER_FORMATS if form.is_document(value, hint)), None)
+    """Return the format of a document, or None. ``hint`` is the format that belongs to the request's path."""
+    return next((known for known in PROVIDER_FORMATS if known.is_document(value, hint)), None)
 
 
 def detect_stream(stream: Stream) -> ProviderFormat | None:
-    """By the first event that any form knows."""
+    """Return the format of a stream, by its first event that has a known format."""
     for name, doc in stream.objects():
-        for form in PROVIDER_FORMATS:
-            if form.is_event is not None and form.is_event(name, doc):
-                return form
+        for known in PROVIDER_FORMATS:
+            if known.is_event is not None and known.is_event(name, doc):
+                return known
     return None
 
 
 def _is_choices(value: object, *keys: str) -> bool:
-    """Whether there are choices and the first, if any, has one of these keys."""
+    """Whether the value has choices, and the first one, if any, has one of these keys."""
     if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
         return False
     choices = value["choices"]
@@ -64,7 +67,7 @@ def _is_completion(value: object) -> bool:
 
 
 def _is_chat(value: object) -> bool:
-    """Completions go first, so that what is left with choices is a chat; Azure's first event has none."""
+    """Tried after completions, so that an empty list of choices (Azure's first event) counts as a chat."""
     return _is_choices(value, "message", "delta", "finish_reason")
 
 

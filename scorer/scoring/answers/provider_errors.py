@@ -1,4 +1,4 @@
-"""Finds the error that a server put into a body, whatever the status."""
+"""Find the error message in a body, whatever the status."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scorer.scoring.answers.strict_json import clean
 
 
 def error_message(body: Body) -> str | None:
-    """The error's message, or None when the body is no error."""
+    """Return the message of the error, or None if the body is not an error."""
     match body:
         case Document(value):
             return _error(value)
@@ -18,7 +18,7 @@ def error_message(body: Body) -> str | None:
 
 
 def failure_message(body: Body) -> str:
-    """The best line about a failure that the status already told."""
+    """Return the most informative line of a body whose status is an error."""
     match body:
         case PlainText(text):
             return text.strip()[:200]
@@ -35,7 +35,7 @@ def _error(value: object, event: str = "") -> str | None:
     found = value.get("error")
     if event == "error" or value.get("type") == "error" or value.get("object") == "error":
         return _message(found or value)
-    if found and isinstance(found, str | dict | list | bool):  # a number may be a measure of something
+    if found and isinstance(found, str | dict | list | bool):  # a number may be a measured value
         return _message(found)
     if event == "response.failed" or value.get("type") == "response.failed":
         response = value.get("response")

@@ -1,4 +1,4 @@
-"""What a request asked for, in no provider's words. A request that cannot be read asks for nothing special."""
+"""Find out what a request asks for, whichever the provider. An unreadable request counts as one without options."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ _CHOICE_KEYS = ("guided_choice", "choice")
 
 
 def surface_of_path(path: str) -> Surface:
-    """The form that a path stands for; UNKNOWN when its end says nothing."""
+    """Return the API format of a request path, by the end of the path, or UNKNOWN."""
     bare = path.partition("?")[0].rstrip("/")
     return next((surface for pattern, surface in _SURFACES if pattern.search(bare)), Surface.UNKNOWN)
 
 
 def expectation(path: str, request_body: bytes) -> Expectation:
-    """What the request asked: never raises."""
+    """Return what a request asks for. Never raises."""
     surface = surface_of_path(path)
     request = _request(request_body)
     inner = [request] + [request[k] for k in _INNER if isinstance(request.get(k), dict)]
@@ -98,7 +98,7 @@ def _request(body: bytes) -> dict[str, object]:
 
 
 def _json_mode(request: dict[str, object]) -> tuple[bool, object]:
-    """Whether JSON was asked for, and the schema if one was given."""
+    """Return whether the request asks for JSON, and the schema if it has one."""
     for name in ("response_format", "format", "output_format", "grammar"):
         found = _format(request.get(name))
         if found[0]:
@@ -125,20 +125,20 @@ def _format(value: object) -> tuple[bool, object]:
     if kind in ("json_object", "json_schema", "json"):
         inner = value.get("json_schema")
         return True, _get(inner, "schema") or value.get("schema") or value.get("value")
-    return ("properties" in value or kind == "object"), value  # Ollama: the schema itself
+    return ("properties" in value or kind == "object"), value  # Ollama sends the schema itself
 
 
 def _tools(request: dict[str, object]) -> tuple[str, ...]:
-    """The names of the tools on offer; none when the request forbids their use."""
+    """Return the names of the offered tools, or none if the request forbids their use."""
     choice = request.get("tool_choice")
-    given = request.get("tools") or request.get("functions") or _get(request.get("toolConfig"), "tools")
-    if choice == "none" or _get(choice, "type") == "none" or not isinstance(given, list):
+    offered = request.get("tools") or request.get("functions") or _get(request.get("toolConfig"), "tools")
+    if choice == "none" or _get(choice, "type") == "none" or not isinstance(offered, list):
         return ()
-    return tuple(name for tool in given for name in _names(tool))
+    return tuple(name for tool in offered for name in _names(tool))
 
 
 def _names(tool: object) -> tuple[str, ...]:
-    declared = _get(tool, "functionDeclarations")  # Gemini: several in one
+    declared = _get(tool, "functionDeclarations")  # Gemini has several in one tool
     if isinstance(declared, list):
         return tuple(_string(_get(one, "name")) for one in declared)
     inner = _get(_get(tool, "function"), "name") or _get(_get(tool, "toolSpec"), "name")  # OpenAI, Bedrock

@@ -1,7 +1,7 @@
-"""The event stream format of the WHATWG HTML standard (section "Server-sent events"), read from a whole body.
+"""Parse the event stream format of the WHATWG HTML standard (section "Server-sent events") from a whole body.
 
-Two departures, both so that a verdict can be given on what is there: an event that the body ends in is kept and marked
-``whole=False`` instead of dropped, and a field named ``error`` (llama.cpp writes one) is an event of that name.
+Differences from the standard: an event that the body ends in is kept and marked ``whole=False``, so that a cut stream
+is recognised; and the field ``error``, which llama.cpp writes, is parsed as an event named "error".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FIELDS = ("data", "event", "id", "retry", "error")
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
-    """``whole`` is False for the last event of a body that does not end in a blank line."""
+    """One event. ``whole`` is False for the last event of a body that does not end in a blank line."""
 
     name: str
     data: str
@@ -29,7 +29,7 @@ def looks_like_sse(text: str) -> bool:
 
 
 def parse_sse(body: bytes) -> list[ServerSentEvent]:
-    """The events of a body; lines end in CRLF, LF or CR, bytes that are not UTF-8 become U+FFFD."""
+    """Return the events of a body. Lines end in CRLF, LF or CR; invalid UTF-8 becomes U+FFFD."""
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")

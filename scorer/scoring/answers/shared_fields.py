@@ -1,4 +1,4 @@
-"""Fields that several forms have under the same names."""
+"""Read the fields that several provider formats have in common."""
 
 from __future__ import annotations
 
@@ -10,44 +10,47 @@ MAX_DIMENSIONS = 65_536
 
 
 def usage_of(value: object) -> tuple[int, int]:
-    """(input, output) tokens of a ``usage`` object in OpenAI's or Anthropic's names; 0 when not told.
+    """Return (input, output) tokens of a ``usage`` object with OpenAI's or Anthropic's names; 0 if missing.
 
-    Anthropic counts the tokens that the prompt cache served apart from ``input_tokens``; here they belong to the input.
+    Anthropic does not count tokens from its prompt cache in ``input_tokens``; they are added here.
     """
     usage = value if isinstance(value, dict) else {}
-    given = count(usage.get("prompt_tokens")) or count(usage.get("input_tokens"))
-    given += count(usage.get("cache_read_input_tokens")) + count(usage.get("cache_creation_input_tokens"))
-    return given, count(usage.get("completion_tokens")) or count(usage.get("output_tokens"))
+    input_tokens = count(usage.get("prompt_tokens")) or count(usage.get("input_tokens"))
+    input_tokens += count(usage.get("cache_read_input_tokens")) + count(usage.get("cache_creation_input_tokens"))
+    return input_tokens, count(usage.get("completion_tokens")) or count(usage.get("output_tokens"))
 
 
 def model_of(doc: dict[str, object]) -> str:
+    """Return the name of the model, or ""."""
     model = doc.get("model")
     return clean(model) if isinstance(model, str) else ""
 
 
 def vectors_of(rows: list[object]) -> tuple[tuple[float, ...], ...]:
-    """Rows of numbers as float32 values, all of one length: decimal and base64 spellings of a vector are then equal."""
+    """Return rows of numbers, all of one length, as float32 values, so that decimal and base64 vectors are equal."""
     if len(rows) > MAX_ITEMS:
         raise too_large(f"more than {MAX_ITEMS} vectors")
     vectors = tuple(vector_of(row) for row in rows)
     if not vectors:
-        raise malformed("no vector")
+        raise malformed("there is no vector")
     if len({len(vector) for vector in vectors}) > 1:
         raise malformed("vectors of different lengths")
     return vectors
 
 
 def vector_of(row: object) -> tuple[float, ...]:
+    """Return one row of numbers as float32 values."""
     values = items(row, "a vector", MAX_DIMENSIONS)
     if not values:
         raise malformed("a vector is empty")
     try:
-        return finite(array("f", values))  # type: ignore[arg-type]  # refuses what is no number
+        return finite(array("f", values))  # type: ignore[arg-type]  # raises TypeError for other values
     except (TypeError, OverflowError):
-        raise malformed("a vector holds something else than numbers") from None
+        raise malformed("a vector has a value that is not a number") from None
 
 
 def finite(values: array[float]) -> tuple[float, ...]:
+    """Return the values. Raises UnusableBodyError for NaN and infinity."""
     if not all(-3.5e38 < value < 3.5e38 for value in values):  # NaN fails every comparison
-        raise malformed("a vector holds a number that is not finite")
+        raise malformed("a vector has a number that is not finite")
     return tuple(values)

@@ -1,4 +1,4 @@
-"""Bounded, strict reading of untrusted JSON and its fields. What does not fit raises :class:`UnusableBodyError`.
+"""Read untrusted JSON and its fields strictly and within limits. Errors are :class:`UnusableBodyError`.
 
 See ADR 0126.
 """
@@ -26,7 +26,7 @@ _LITERALS = ("true", "false", "null")
 
 
 class UnusableBodyError(Exception):
-    """Carries the :class:`Unusable` that ``extract`` returns."""
+    """A body cannot be used. ``outcome`` is the :class:`Unusable` that ``extract`` returns."""
 
     def __init__(self, reason: UnusableReason, detail: str) -> None:
         super().__init__(detail)
@@ -46,15 +46,17 @@ def too_large(detail: str) -> UnusableBodyError:
 
 
 def clean(text: str) -> str:
-    r"""Text that every encoder takes: the halves of a surrogate pair that two events split are joined,
-    lone ones become U+FFFD."""
+    """Make text encodable as UTF-8.
+
+    The halves of a surrogate pair that was split over two events are joined; lone surrogates become U+FFFD.
+    """
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def clean_value(value: object) -> object:
-    """The same for every string of a parsed value."""
+    """Apply ``clean`` to every string of a parsed value."""
     match value:
         case str():
             return clean(value)
@@ -67,7 +69,10 @@ def clean_value(value: object) -> object:
 
 
 def read_json(text: str, what: str = "body") -> object:
-    """One JSON value (RFC 8259: no NaN), at most MAX_DEPTH deep. Of what is none, a prefix of one is *truncated*."""
+    """Parse one JSON value (RFC 8259: no NaN), at most MAX_DEPTH deep.
+
+    Raises UnusableBodyError: *truncated* for the beginning of a JSON value, else *malformed*.
+    """
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -84,7 +89,7 @@ def read_json(text: str, what: str = "body") -> object:
 
 
 def try_json(text: str, what: str) -> tuple[object, str]:
-    """(value, "") or (None, why not), for JSON that a model wrote: if that is broken, it is still its answer.
+    """Parse JSON that a model wrote. Return (value, "") or (None, error): invalid JSON is still the model's answer.
 
     See ADR 0032.
     """
@@ -96,12 +101,12 @@ def try_json(text: str, what: str) -> tuple[object, str]:
 
 
 def dump(value: object) -> str:
-    """The one spelling of a value that has none of its own."""
+    """Return the canonical JSON of a value."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def mapping(value: object, where: str) -> dict[str, object]:
-    """An object; null and absence are the empty one."""
+    """Return an object; null and a missing field are the empty object."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -110,7 +115,7 @@ def mapping(value: object, where: str) -> dict[str, object]:
 
 
 def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
-    """An array; null and absence are the empty one."""
+    """Return an array; null and a missing field are the empty array."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -121,6 +126,7 @@ def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
 
 
 def string(value: object, where: str) -> str:
+    """Return a string; null and a missing field are ""."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -129,14 +135,14 @@ def string(value: object, where: str) -> str:
 
 
 def count(value: object) -> int:
-    """A token count or index; 0 for anything that is none, since counts only inform."""
+    """Return a token count or index, or 0 for any other value, because no score depends on a count."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
         return 0
     return int(value)
 
 
 def number(value: object, where: str) -> float:
-    """A finite number."""
+    """Return a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise malformed(f"{where} is not a number")
     try:
@@ -153,18 +159,20 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def integer(digits: str) -> int | str:
+    """Parse an integer. Digits that int() refuses are returned as text."""
     try:
         return int(digits)
-    except ValueError:  # more than 4,300 digits: a model that cannot stop
+    except ValueError:  # more than 4,300 digits: Python's limit, reached by models that repeat themselves
         return digits
 
 
 def real(digits: str) -> float | str:
+    """Parse a number with a fraction or exponent. One that overflows is returned as text."""
     value = float(digits)
     return value if math.isfinite(value) else digits
 
 
-# Numbers that no number of ours can hold stay as they were written, as text: such an answer is read, and is wrong.
+# Numbers that overflow stay text, so that the answer is still read and compared.
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=integer, parse_float=real)
 
 
@@ -177,7 +185,7 @@ def _cut_short(error: json.JSONDecodeError, text: str) -> bool:
         return len(text) - error.pos < 6
     if error.msg == "Expecting value":
         return rest == "-" or any(word.startswith(rest) and word != rest for word in _LITERALS)
-    return rest.lower() in (".", "e", "e+", "e-")  # the rest of a number
+    return rest.lower() in (".", "e", "e+", "e-")  # the text ends inside a number
 
 
 def _deeper_than(value: object, limit: int) -> bool:

@@ -53,29 +53,29 @@ def _answer(
 ) -> Extracted:
     if builder.finish == "refusal" and not builder.refusal:
         builder.refusal.append("stop_reason: refusal")
-    given, made = usage_of(usage)
+    input_tokens, output_tokens = usage_of(usage)
     return Extracted(
         Surface.ANTHROPIC_MESSAGES,
         (builder.build(expected),),
-        input_tokens=given,
-        output_tokens=made,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
         model=model_of(message),
     )
 
 
 def _add_block(builder: ChoiceBuilder, block: dict[str, object], index: object) -> None:
-    """A whole block, or the empty one that a stream starts with."""
+    """Add a complete block, or the empty block that begins a block of a stream."""
     match block.get("type"):
         case "text":
             builder.add_content(block.get("text"))
         case "thinking":
             builder.add_reasoning(block.get("thinking"))
         case "tool_use":
-            given = block.get("input")
-            builder.add_call({"name": block.get("name"), "arguments": given or None}, index)
+            arguments = block.get("input") or None
+            builder.add_call({"name": block.get("name"), "arguments": arguments}, index)
         case None:
             raise malformed("a content block has no type")
-        case _:  # redacted thinking, calls of the provider's own tools and their results
+        case _:  # redacted thinking; calls and results of tools that the provider runs itself
             return
 
 
@@ -87,5 +87,5 @@ def _add_delta(builder: ChoiceBuilder, delta: dict[str, object], index: object) 
             builder.add_reasoning(delta.get("thinking"))
         case "input_json_delta" if builder.has_call(index):
             builder.add_call({"arguments": string(delta.get("partial_json"), "partial_json")}, index)
-        case _:  # signatures, citations, input of the provider's own tools
+        case _:  # signatures, citations, input of tools that the provider runs itself
             return

@@ -1,6 +1,6 @@
-"""Vectors: OpenAI, Ollama, Cohere v1 and v2, TEI.
+"""Embeddings of OpenAI, Ollama, Cohere v1 and v2, and TEI.
 
-Sources: platform.openai.com/docs/api-reference/embeddings (base64 is of little-endian float32), docs/api.md of
+Sources: platform.openai.com/docs/api-reference/embeddings (base64 encodes little-endian float32), docs/api.md of
 github.com/ollama/ollama, docs.cohere.com/reference/embed, huggingface.github.io/text-embeddings-inference.
 """
 
@@ -35,8 +35,8 @@ def openai(value: object, _: Expectation) -> Extracted:
         rows.append((count(index) if index is not None else position, _decode(vector)))
     rows.sort(key=lambda row: row[0])
     vectors = vectors_of([list(vector) for _, vector in rows])
-    given, _made = usage_of(doc.get("usage"))
-    return Extracted(Surface.OPENAI_EMBEDDINGS, vectors=vectors, input_tokens=given, model=model_of(doc))
+    input_tokens, _output_tokens = usage_of(doc.get("usage"))
+    return Extracted(Surface.OPENAI_EMBEDDINGS, vectors=vectors, input_tokens=input_tokens, model=model_of(doc))
 
 
 def is_ollama(value: object, _: Surface) -> bool:
@@ -63,7 +63,7 @@ def is_cohere(value: object, _: Surface) -> bool:
 
 
 def cohere(value: object, _: Expectation) -> Extracted:
-    """v1 gives rows, v2 (and v1 by ``embedding_types``) rows by type: float, else the first type that has rows."""
+    """Read v1's rows, or the rows by type of v2 and of v1 with ``embedding_types``: float, else the first type."""
     doc = mapping(value, "body")
     found = doc.get("embeddings")
     if isinstance(found, dict):

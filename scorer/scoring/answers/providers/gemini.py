@@ -1,4 +1,4 @@
-"""Gemini generateContent and streamGenerateContent (SSE, or an array of the same objects), also Vertex AI's.
+"""Gemini and Vertex AI: generateContent and streamGenerateContent (SSE, or an array of the same objects).
 
 Source: ai.google.dev/api/generate-content.
 """
@@ -14,7 +14,7 @@ _BLOCKED = "SAFETY"
 
 
 def is_document(value: object) -> bool:
-    """One response; or all of a stream's in an array, which is what streamGenerateContent gives without ``alt=sse``."""
+    """Whether it is one response, or an array of them (streamGenerateContent without ``alt=sse``)."""
     if isinstance(value, list):
         return bool(value) and _is_response(value[0])
     return _is_response(value)
@@ -37,12 +37,12 @@ def stream(body: Stream, expected: Expectation) -> Extracted:
         model = string(doc.get("modelVersion"), "modelVersion") or model
     if not choices.builders or not choices.finished(expected):
         raise truncated("the answer ends before a finishReason")
-    made = count(usage.get("candidatesTokenCount")) + count(usage.get("thoughtsTokenCount"))
+    output_tokens = count(usage.get("candidatesTokenCount")) + count(usage.get("thoughtsTokenCount"))
     return Extracted(
         Surface.GEMINI,
         choices.build(expected),
         input_tokens=count(usage.get("promptTokenCount")),
-        output_tokens=made,
+        output_tokens=output_tokens,
         model=clean(model),
     )
 

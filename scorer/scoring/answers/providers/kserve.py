@@ -1,6 +1,6 @@
-"""KServe's open inference protocol v2 (also Triton's) with JSON tensors, and Triton's generate extension.
+"""KServe's open inference protocol v2, which Triton uses too, with JSON tensors; and Triton's generate extension.
 
-Source: github.com/kserve/open-inference-protocol. Binary tensors come as application/octet-stream and are not read.
+Source: github.com/kserve/open-inference-protocol. Binary tensors (application/octet-stream) are not read.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def document(value: object, expected: Expectation) -> Extracted:
 
 
 def stream(body: Stream, expected: Expectation) -> Extracted:
-    """Triton's generate_stream has no last event: it ends where the response ends."""
+    """Read Triton's generate_stream. It has no final event, so it counts as complete wherever it ends."""
     docs = [doc for _, doc in body.objects()]
     return Extracted(
         Surface.KSERVE_INFER,
@@ -70,7 +70,7 @@ def _generated(docs: list[dict[str, object]], expected: Expectation) -> Choice:
 
 
 def _choices(texts: list[str], tensors: dict[str, object], expected: Expectation) -> tuple[Choice, ...]:
-    """A text per element of the BYTES outputs; tensors by name as structured data of the first choice."""
+    """Return one choice for each text. Tensors, by name, are the structured data of the first choice."""
     if len(texts) > MAX_CHOICES:
         raise too_large(f"more than {MAX_CHOICES} texts")
     choices = [ChoiceBuilder([text], finish="stop").build(expected) for text in texts] or [Choice()]
@@ -81,7 +81,7 @@ def _choices(texts: list[str], tensors: dict[str, object], expected: Expectation
 
 
 def _vectors(outputs: list[dict[str, object]]) -> tuple[tuple[float, ...], ...]:
-    """The rows of the only float output, where there is just one."""
+    """Return the rows of the float output if there is exactly one, else nothing."""
     floats = [output for output in outputs if output.get("datatype") in _FLOATS]
     if len(floats) != 1:
         return ()
@@ -94,7 +94,7 @@ def _vectors(outputs: list[dict[str, object]]) -> tuple[tuple[float, ...], ...]:
 
 
 def _label(outputs: list[dict[str, object]]) -> str:
-    """The values of the only output where that is a short vector of integers or booleans: class numbers."""
+    """Return the values of a single short output of integers or booleans (class numbers), one a line, else ""."""
     if len(outputs) != 1 or outputs[0].get("datatype") in (*_FLOATS, "BYTES"):
         return ""
     values = _flat(outputs[0].get("data"))
@@ -121,7 +121,7 @@ def _shaped(values: list[object], output: dict[str, object]) -> object:
 
 
 def _flat(data: object) -> list[object]:
-    """Row-major values; the protocol lets ``data`` be nested or flat."""
+    """Return the values in row-major order. The protocol allows ``data`` to be nested or flat."""
     values = items(data, "data", MAX_VALUES)
     while any(isinstance(value, list) for value in values):
         values = [inner for value in values for inner in items(value, "data", MAX_VALUES)]

@@ -42,7 +42,7 @@ def _read(
     add: Callable[[ChoiceBuilder, dict[str, object]], None],
     expected: Expectation,
 ) -> Extracted:
-    """A whole answer is a stream of one document: the last says ``"done": true``."""
+    """Read a stream, or a JSON answer as a stream of one document. The last document has ``"done": true``."""
     builder = ChoiceBuilder()
     for doc in docs:
         add(builder, doc)

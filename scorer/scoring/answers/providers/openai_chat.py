@@ -1,7 +1,7 @@
-"""OpenAI chat completions and completions, as OpenAI, Azure, vLLM, llama.cpp, SGLang, Ollama and others speak them.
+"""OpenAI chat completions and completions, as sent by OpenAI, Azure, vLLM, llama.cpp, SGLang, Ollama and others.
 
 Source: platform.openai.com/docs/api-reference/chat and /completions; ``reasoning_content`` (DeepSeek, vLLM, llama.cpp)
-and ``reasoning`` (OpenRouter, newer vLLM) by those servers' references.
+and ``reasoning`` (OpenRouter, newer vLLM) are in the references of those servers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def completion_stream(stream: Stream, expected: Expectation) -> Extracted:
 
 
 def add_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
-    """A whole message or a delta of one: they have the same fields."""
+    """Add a complete message or a delta. Both have the same fields."""
     builder.add_content(message.get("content"))
     for name in ("reasoning_content", "reasoning", "thinking"):
         if message.get(name):
@@ -41,7 +41,7 @@ def add_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
         call = mapping(raw, "a tool call")
         function = mapping(call.get("function"), "a tool call's function")
         builder.add_call(function, call.get("index", function.get("index")), call.get("id"))
-    if function := mapping(message.get("function_call"), "function_call"):  # the form before tools
+    if function := mapping(message.get("function_call"), "function_call"):  # the format before tools existed
         builder.add_call(function, 0)
 
 
@@ -51,20 +51,32 @@ def _document(surface: Surface, value: object, expected: Expectation) -> Extract
     _add_choices(choices, doc)
     if not choices.builders:
         raise malformed("choices is empty")
-    given, made = usage_of(doc.get("usage"))
-    return Extracted(surface, choices.build(expected), input_tokens=given, output_tokens=made, model=model_of(doc))
+    input_tokens, output_tokens = usage_of(doc.get("usage"))
+    return Extracted(
+        surface,
+        choices.build(expected),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        model=model_of(doc),
+    )
 
 
 def _stream(surface: Surface, stream: Stream, expected: Expectation) -> Extracted:
-    choices, model, given, made = ChoiceBuilders(), "", 0, 0
+    choices, model, input_tokens, output_tokens = ChoiceBuilders(), "", 0, 0
     for _, doc in stream.objects():
         _add_choices(choices, doc)
         model = model_of(doc) or model
         if doc.get("usage"):
-            given, made = usage_of(doc["usage"])
+            input_tokens, output_tokens = usage_of(doc["usage"])
     if not choices.finished(expected) and not (stream.done and choices.builders):
         raise truncated("the stream ends before [DONE] and before a finish_reason")
-    return Extracted(surface, choices.build(expected), input_tokens=given, output_tokens=made, model=model)
+    return Extracted(
+        surface,
+        choices.build(expected),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        model=model,
+    )
 
 
 def _add_choices(choices: ChoiceBuilders, doc: dict[str, object]) -> None:
@@ -73,9 +85,9 @@ def _add_choices(choices: ChoiceBuilders, doc: dict[str, object]) -> None:
         builder = choices.at(choice.get("index"), position)
         if choice.get("finish_reason") is not None:
             builder.finish = choice["finish_reason"]
-        said = choice.get("delta", choice.get("message"))
-        if said is not None:
-            add_message(builder, mapping(said, "a choice's message"))
+        message = choice.get("delta", choice.get("message"))
+        if message is not None:
+            add_message(builder, mapping(message, "a choice's message"))
         elif "text" in choice:
             builder.add_content(choice["text"])
         elif not choice.keys() & {"finish_reason", "delta", "message"}:

@@ -1,6 +1,6 @@
 """OpenAI responses. Source: platform.openai.com/docs/api-reference/responses and /responses-streaming.
 
-The event that ends a stream repeats the whole response: deltas are not needed, and a stream without it is truncated.
+The last event of a stream repeats the whole response, so deltas are not read. A stream without it is truncated.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def _answer(doc: dict[str, object], output: list[object], expected: Expectation)
     builder = ChoiceBuilder(finish=_finish(doc))
     for position, raw in enumerate(output):
         _add_item(builder, mapping(raw, "an output item"), position)
-    given, made = usage_of(doc.get("usage"))
+    input_tokens, output_tokens = usage_of(doc.get("usage"))
     return Extracted(
         Surface.OPENAI_RESPONSES,
         (builder.build(expected),),
-        input_tokens=given,
-        output_tokens=made,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
         model=model_of(doc),
     )
 
@@ -58,7 +58,7 @@ def _finish(doc: dict[str, object]) -> object:
     status = doc.get("status")
     if status == "incomplete":
         return mapping(doc.get("incomplete_details"), "incomplete_details").get("reason", "other")
-    if status in ("queued", "in_progress"):  # a background response: the answer is fetched later
+    if status in ("queued", "in_progress"):  # a background response, whose answer the client fetches later
         raise truncated(f"the response is {status}")
     if status not in ("completed", None):
         raise malformed(f"status is {str(status)[:40]!r}")
@@ -80,5 +80,5 @@ def _add_item(builder: ChoiceBuilder, item: dict[str, object], position: int) ->
             builder.add_call({"name": item.get("name"), "arguments": {"input": text}}, position)
         case "reasoning":
             builder.add_reasoning(item.get("content") or item.get("summary"))
-        case _:  # calls of the provider's own tools (web search, ...): their results are in the message
+        case _:  # calls of tools that the provider runs itself (web search, ...); their results are in the message
             return

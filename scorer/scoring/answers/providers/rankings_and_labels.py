@@ -1,4 +1,4 @@
-"""Rankings and labels: Cohere v1/v2 (also Jina, vLLM, llama.cpp) and TEI rerank, TEI predict.
+"""Rankings and class labels: rerank of Cohere v1/v2 (also Jina, vLLM, llama.cpp) and TEI, predict of TEI.
 
 Sources: docs.cohere.com/reference/rerank, huggingface.github.io/text-embeddings-inference.
 """
@@ -16,16 +16,16 @@ def is_cohere(value: object, hint: Surface) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("results"), list):
         return False
     results = value["results"]
-    if not results:  # nothing was ranked: an answer, and a poor one
+    if not results:  # an empty ranking is an answer too
         return hint in (Surface.COHERE_RERANK, Surface.TEI_RERANK, Surface.UNKNOWN) and value.keys() <= _COHERE_KEYS
     return isinstance(results[0], dict) and "index" in results[0] and _score_of(results[0]) is not None
 
 
 def cohere(value: object, _: Expectation) -> Extracted:
     doc = mapping(value, "body")
-    given, _made = usage_of(doc.get("usage"))
+    input_tokens, _output_tokens = usage_of(doc.get("usage"))
     ranking = _ranking(items(doc.get("results"), "results"))
-    return Extracted(Surface.COHERE_RERANK, ranking=ranking, input_tokens=given, model=model_of(doc))
+    return Extracted(Surface.COHERE_RERANK, ranking=ranking, input_tokens=input_tokens, model=model_of(doc))
 
 
 def is_tei(value: object, hint: Surface) -> bool:
@@ -46,7 +46,7 @@ def is_predict(value: object, _: Surface) -> bool:
 
 
 def predict(value: object, _: Expectation) -> Extracted:
-    """The label of the highest score; of a batch, one label a line."""
+    """Return the label with the highest score; for a batch, one label a line."""
     rows = items(value, "body")
     batch = rows if isinstance(rows[0], list) else [rows]
     return Extracted(Surface.TEI_PREDICT, label="\n".join(_label(items(row, "a prediction")) for row in batch))
@@ -65,13 +65,13 @@ def _label(row: list[object]) -> str:
 
 
 def _ranking(results: list[object]) -> tuple[tuple[int, float], ...]:
-    """Best first; some servers keep the order of the documents. Equal scores keep the server's order."""
+    """Sort by score, best first: some servers keep the order of the documents. The sort is stable."""
     ranked: list[tuple[int, float]] = []
     for raw in results:
         item = mapping(raw, "a result")
         index = item.get("index")
         if not isinstance(index, int) or isinstance(index, bool) or index < 0:
-            raise malformed("a result's index is no position")
+            raise malformed("the index of a result is not a position")
         ranked.append((count(index), number(_score_of(item), "a result's score")))
     if len({index for index, _ in ranked}) < len(ranked):
         raise malformed("two results have the same index")

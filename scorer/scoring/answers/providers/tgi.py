@@ -9,7 +9,7 @@ from scorer.scoring.answers.strict_json import count, items, malformed, mapping,
 
 
 def is_document(value: object) -> bool:
-    """``/generate`` gives an object, ``/`` a list of one."""
+    """``/generate`` returns an object, ``/`` a list with one object."""
     first = value[0] if isinstance(value, list) and value else value
     return isinstance(first, dict) and "generated_text" in first
 
@@ -31,7 +31,7 @@ def document(value: object, expected: Expectation) -> Extracted:
 
 
 def stream(body: Stream, expected: Expectation) -> Extracted:
-    """The last event repeats the whole text; until it came the text is not over."""
+    """Read a stream. Its last event repeats the whole text; a stream without it is truncated."""
     builder = ChoiceBuilder()
     for _, doc in body.objects():
         token = mapping(doc.get("token"), "token")
@@ -44,7 +44,7 @@ def stream(body: Stream, expected: Expectation) -> Extracted:
 
 
 def _answer(builder: ChoiceBuilder, details: dict[str, object], expected: Expectation) -> Extracted:
-    """Without ``details`` nobody knows whether the text was cut: the reason is then OTHER."""
+    """Build the answer. Without ``details`` the finish reason is unknown, hence OTHER."""
     builder.finish = details.get("finish_reason")
     return Extracted(
         Surface.TGI_GENERATE,

@@ -1,4 +1,4 @@
-"""Exchanges kept as files: recorded (``llamacpp_*``, see record.py) or written by the reference in ``source``."""
+"""Load the fixture files: recorded exchanges (``llamacpp_*``), and others written after the reference in ``source``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amazon's binary frames: read whole, cut anywhere, changed anywhere, and with payloads of the wrong types."""
+"""Amazon event streams: complete, cut anywhere, with a changed byte, and with payloads of wrong types."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scorer.scoring.answers import Extracted, Unusable, UnusableReason, extract
 from scorer.scoring.answers.amazon_eventstream import parse_messages
 
 
-def frame(name: str, payload: object, kind: str = "event") -> bytes:
+def message(name: str, payload: object, kind: str = "event") -> bytes:
     headers = b"\x04flag\x00\x04time\x08" + bytes(8)
     for key, value in (("event" if kind == "event" else "exception", name), ("message", kind)):
         header = f":{key}-type".encode()
@@ -26,8 +26,8 @@ def frame(name: str, payload: object, kind: str = "event") -> bytes:
 
 
 DELTA = {"contentBlockIndex": 0, "delta": {"text": "Paris."}}
-WHOLE = frame("messageStart", {"role": "assistant"}) + frame("contentBlockDelta", DELTA)
-WHOLE += frame("messageStop", {"stopReason": "end_turn"}) + frame("metadata", {"usage": {"inputTokens": 1}})
+WHOLE = message("messageStart", {"role": "assistant"}) + message("contentBlockDelta", DELTA)
+WHOLE += message("messageStop", {"stopReason": "end_turn"}) + message("metadata", {"usage": {"inputTokens": 1}})
 
 
 def read(body: bytes) -> Extracted | Unusable:
@@ -37,31 +37,31 @@ def read(body: bytes) -> Extracted | Unusable:
     )
 
 
-def test_frames_have_a_kind_a_name_and_a_payload() -> None:
-    frames = list(parse_messages(WHOLE))
-    assert [f.name for f in frames] == ["messageStart", "contentBlockDelta", "messageStop", "metadata"]
-    assert json.loads(frames[1].payload) == DELTA
+def test_messages_have_a_kind_a_name_and_a_payload() -> None:
+    messages = list(parse_messages(WHOLE))
+    assert [f.name for f in messages] == ["messageStart", "contentBlockDelta", "messageStop", "metadata"]
+    assert json.loads(messages[1].payload) == DELTA
     answer = read(WHOLE)
     assert isinstance(answer, Extracted)
     assert (answer.text, answer.input_tokens) == ("Paris.", 1)
 
 
-@pytest.mark.parametrize("cut", range(1, len(WHOLE) - len(frame("metadata", {"usage": {"inputTokens": 1}})), 7))
-def test_a_stream_that_is_cut_is_truncated(cut: int) -> None:
+@pytest.mark.parametrize("cut", range(1, len(WHOLE) - len(message("metadata", {"usage": {"inputTokens": 1}})), 7))
+def test_a_cut_stream_is_truncated(cut: int) -> None:
     answer = read(WHOLE[:cut])
     assert isinstance(answer, Unusable)
     assert answer.reason is UnusableReason.TRUNCATED
 
 
 @given(st.integers(0, len(WHOLE) - 1), st.integers(1, 255))
-def test_a_changed_byte_is_never_an_answer(place: int, change: int) -> None:
+def test_a_stream_with_a_changed_byte_is_unusable(place: int, change: int) -> None:
     broken = bytearray(WHOLE)
     broken[place] ^= change
     assert isinstance(read(bytes(broken)), Unusable)
 
 
 def test_an_exception_in_the_stream_is_an_error() -> None:
-    answer = read(frame("messageStart", {}) + frame("throttlingException", {"message": "slow down"}, "exception"))
+    answer = read(message("messageStart", {}) + message("throttlingException", {"message": "slow down"}, "exception"))
     assert isinstance(answer, Unusable)
     assert answer.reason is UnusableReason.ERROR_BODY
     assert "slow down" in answer.detail
@@ -81,5 +81,5 @@ VALUES = st.recursive(
 
 
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=4))
-def test_payloads_of_any_shape_give_an_outcome(parts: list[tuple[str, object]]) -> None:
-    assert isinstance(read(b"".join(frame(*part) for part in parts)), Extracted | Unusable)
+def test_payloads_of_any_shape_have_a_typed_outcome(parts: list[tuple[str, object]]) -> None:
+    assert isinstance(read(b"".join(message(*part) for part in parts)), Extracted | Unusable)

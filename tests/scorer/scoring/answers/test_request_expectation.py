@@ -1,4 +1,4 @@
-"""What requests of every form ask for."""
+"""What requests of every API format ask for."""
 
 import json
 
@@ -39,7 +39,7 @@ def asked(path="/v1/chat/completions", **request):
         ("", Surface.UNKNOWN),
     ],
 )
-def test_the_path_names_the_form(path, surface):
+def test_the_path_determines_the_format(path, surface):
     assert expectation(path, b"{}").surface is surface
 
 
@@ -57,7 +57,7 @@ def test_the_path_names_the_form(path, surface):
         ({"structured_outputs": {"json": SCHEMA}}, SCHEMA),
     ],
 )
-def test_json_is_asked_for_in_many_ways(request_fields, schema):
+def test_every_way_to_request_json_is_recognised(request_fields, schema):
     found = asked(**request_fields)
     assert (found.json_mode, found.schema, found.task) == (True, schema, "extraction")
 
@@ -66,7 +66,7 @@ def test_json_is_asked_for_in_many_ways(request_fields, schema):
     "request_fields",
     [{}, {"response_format": {"type": "text"}}, {"text": {"format": {"type": "text"}}}, {"format": ""}],
 )
-def test_json_is_not_asked_for(request_fields):
+def test_other_response_formats_do_not_request_json(request_fields):
     assert asked(**request_fields).json_mode is False
 
 
@@ -80,7 +80,7 @@ def test_json_is_not_asked_for(request_fields):
         ("x", ()),
     ],
 )
-def test_tools_are_named(tools, names):
+def test_the_names_of_offered_tools_are_read(tools, names):
     assert asked(tools=tools).tools == names
     assert asked(tools=tools, tool_choice="none").tools == ()
     assert asked(tools=tools, tool_choice={"type": "none"}).tools == ()
@@ -102,11 +102,11 @@ def test_tools_are_named(tools, names):
         ("/ask", {}, "chat"),
     ],
 )
-def test_the_task_is_guessed(path, request_fields, task):
+def test_the_task_is_guessed_from_path_and_options(path, request_fields, task):
     assert asked(path, **request_fields).task == task
 
 
-def test_limits_choices_and_streams():
+def test_limits_choices_and_streaming_are_read():
     found = asked(max_completion_tokens=9, n=3, stream=True, temperature=0, model="m")
     assert (found.max_tokens, found.choices, found.stream, found.temperature, found.model) == (9, 3, True, 0.0, "m")
     assert asked("/api/chat", options={"num_predict": 5, "temperature": 0.5}).max_tokens == 5
@@ -128,11 +128,35 @@ def test_limits_choices_and_streams():
         ({"messages": 5}, ""),
     ],
 )
-def test_the_prompt_is_the_last_users_text(request_fields, prompt):
+def test_the_prompt_is_the_text_of_the_last_user_turn(request_fields, prompt):
     assert asked(**request_fields).prompt == prompt
 
 
+def test_options_of_gemini_and_bedrock_are_read():
+    schema = {"type": "object"}
+    config = {"responseMimeType": "application/json", "responseJsonSchema": schema, "maxOutputTokens": 9}
+    tools = [{"functionDeclarations": [{"name": "a"}, {"name": "b"}]}]
+    gemini = asked(
+        "/v1beta/models/gemini-2.5-flash:generateContent",
+        contents=[{"parts": [{"text": "Why?"}]}],
+        generationConfig=config,
+        tools=tools,
+    )
+    assert gemini.surface is Surface.GEMINI
+    assert (gemini.json_mode, gemini.schema, gemini.max_tokens) == (True, schema, 9)
+    assert (gemini.prompt, gemini.tools) == ("Why?", ("a", "b"))
+    assert asked("/v1/models/m:streamGenerateContent?alt=sse").stream
+    bedrock = asked(
+        "/model/anthropic.claude/converse-stream",
+        messages=[{"role": "user", "content": [{"text": "Why?"}]}],
+        inferenceConfig={"maxTokens": 9, "temperature": 0.5},
+        toolConfig={"tools": [{"toolSpec": {"name": "a"}}]},
+    )
+    assert (bedrock.surface, bedrock.stream, bedrock.max_tokens) == (Surface.BEDROCK_CONVERSE, True, 9)
+    assert (bedrock.prompt, bedrock.tools, bedrock.temperature) == ("Why?", ("a",), 0.5)
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'"x"'])
-def test_a_request_that_cannot_be_read_asks_for_nothing(body):
+def test_an_unreadable_request_has_no_options(body):
     found = expectation("/v1/chat/completions", body)
     assert (found.surface, found.task, found.choices) == (Surface.OPENAI_CHAT, "chat", 1)

@@ -1,4 +1,4 @@
-"""The event stream format, against the standard's own rules."""
+"""Server-sent events are parsed by the rules of the standard."""
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ LINE = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"
     [
         (b"data: a\n\n", [Event("", "a")]),
         (b"data:a\n\n", [Event("", "a")]),
-        (b"data:  a\n\n", [Event("", " a")]),  # only one space is taken away
+        (b"data:  a\n\n", [Event("", " a")]),  # only one space is removed
         (b"data: a\ndata: b\n\n", [Event("", "a\nb")]),
         (b"data\n\n", [Event("", "")]),
         (b": comment\n\ndata: a\n: another\n\n", [Event("", "a")]),
@@ -29,17 +29,20 @@ LINE = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"
         (
             b"event: x\n\ndata: b\n\n",
             [Event("", "b")],
-        ),  # an event without data is none, and takes its name with it
+        ),  # an event without data is dropped with its name
         (b"id: 1\nretry: 5\nunknown: 2\ndata: a\n\n", [Event("", "a")]),
         (b"data: a\xff\n\n", [Event("", "a\ufffd")]),
-        ("data: a\u2028b\x0b\x85c\n\n".encode(), [Event("", "a\u2028b\x0b\x85c")]),  # no line ends here
+        (
+            "data: a\u2028b\x0b\x85c\n\n".encode(),
+            [Event("", "a\u2028b\x0b\x85c")],
+        ),  # these characters are not line ends
         (b"data: a\n\ndata: b\n", [Event("", "a"), Event("", "b", whole=False)]),
         (b"data: a\n\ndata: b", [Event("", "a"), Event("", "b", whole=False)]),
         (b"error: gone\n\n", [Event("error", "gone")]),
         (b"", []),
     ],
 )
-def test_events_are_read_as_the_standard_says(body, events):
+def test_events_are_parsed_as_the_standard_requires(body, events):
     assert parse_sse(body) == events
 
 
@@ -47,7 +50,7 @@ def test_events_are_read_as_the_standard_says(body, events):
     st.lists(st.tuples(LINE.filter(bool), st.lists(LINE, min_size=1, max_size=3)), max_size=5),
     st.sampled_from(["\n", "\r\n", "\r"]),
 )
-def test_what_is_written_is_read_with_any_line_ending(written, end):
+def test_written_events_are_parsed_with_any_line_ending(written, end):
     body = "".join(
         f"event: {name}{end}" + "".join(f"data: {line}{end}" for line in lines) + end for name, lines in written
     )
@@ -55,7 +58,7 @@ def test_what_is_written_is_read_with_any_line_ending(written, end):
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_read(body):
+def test_any_bytes_are_parsed(body):
     for event in parse_sse(body):
         assert "\r" not in event.data
 
@@ -68,5 +71,5 @@ def test_the_number_of_events_is_bounded():
 @pytest.mark.parametrize(
     ("text", "expected"), [("data: {}", True), (": hi", True), ("event: x", True), ("database", False), ("{}", False)]
 )
-def test_a_stream_is_known_by_its_first_line(text, expected):
+def test_a_stream_is_recognised_by_its_first_line(text, expected):
     assert looks_like_sse(text) is expected

@@ -1,4 +1,4 @@
-"""Bounds of what is read, and JSON that is cut apart from JSON that is wrong."""
+"""The limits of JSON, and the difference between truncated and malformed JSON."""
 
 import json
 
@@ -33,11 +33,11 @@ def test_every_prefix_of_an_object_is_truncated(value, ascii_only):
 @pytest.mark.parametrize(
     "text", ["{]", "{'a': 1}", '{"a": 1,}', '{"a": 1} x', "[NaN]", "[Infinity]", "[01]", "[tru]", '["\\x"]']
 )
-def test_wrong_json_is_malformed(text):
+def test_invalid_json_is_malformed(text):
     assert reason_of(text) is UnusableReason.MALFORMED
 
 
-def test_depth_is_bounded():
+def test_the_depth_is_bounded():
     assert read_json("[" * MAX_DEPTH + "]" * MAX_DEPTH)
     for depth in (MAX_DEPTH + 2, 900, 100_000):
         assert reason_of("[" * depth + "]" * depth) is UnusableReason.MALFORMED
@@ -45,16 +45,16 @@ def test_depth_is_bounded():
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "1e999", "-1.5E+400", "9" * 400 + ".0"])
-def test_a_number_that_nothing_can_hold_stays_as_it_was_written(number):
+def test_a_number_that_overflows_stays_text(number):
     assert read_json(f'{{"n": [{number}]}}') == {"n": [number]}
 
 
-def test_whole_numbers_of_any_other_size_are_exact():
+def test_other_integers_are_exact():
     assert read_json("[9007199254740993, " + "9" * 400 + "]") == [9007199254740993, int("9" * 400)]
 
 
 @given(st.text(st.characters()))
-def test_clean_text_can_be_encoded_and_clean_text_stays(text):
+def test_cleaned_text_can_be_encoded_and_valid_text_is_unchanged(text):
     cleaned = clean(text)
     cleaned.encode()
     assert clean(cleaned) == cleaned
@@ -62,7 +62,7 @@ def test_clean_text_can_be_encoded_and_clean_text_stays(text):
         assert cleaned == text
 
 
-def test_clean_values_keep_their_shape():
+def test_cleaned_values_keep_their_structure():
     assert clean_value({"\ud800": ["\udc00", 1, None]}) == {"\ufffd": ["\ufffd", 1, None]}
 
 
@@ -80,7 +80,7 @@ def many(name, count):
 @pytest.mark.parametrize(
     ("name", "count"), [("calls", 257), ("choices", 129), ("dimensions", 65_537), ("ranked", 65_537)]
 )
-def test_too_many_of_anything_is_too_large(name, count):
+def test_too_many_elements_are_too_large(name, count):
     body = json.dumps(many(name, count)).encode()
     found = extract(path="/", content_type="application/json", status=200, request_body=b"", response_body=body)
     assert isinstance(found, Unusable)

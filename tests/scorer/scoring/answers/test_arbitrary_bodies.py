@@ -1,4 +1,4 @@
-"""Whatever comes in, something typed comes out: random bytes, changed bytes, values of wrong types."""
+"""Every body has a typed outcome: random bytes, changed bytes, values of wrong types."""
 
 import json
 import random
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scorer.scoring.answers import CustomSurface, Extracted, Unusable, expectation, extract
 
 NAMES = sorted(path.stem for path in (Path(__file__).parent / "fixtures").glob("*.json"))
-BINARY = ("bedrock_stream", "bedrock_stream_error", "bedrock_tool_stream")  # see test_eventstream.py
+BINARY = ("bedrock_stream", "bedrock_stream_error", "bedrock_tool_stream")  # see test_amazon_eventstream.py
 KINDS = st.sampled_from(
     [
         "application/json",
@@ -26,7 +26,7 @@ PATHS = st.sampled_from(
     ["/v1/chat/completions", "/v1/messages", "/embed", "/rerank", "/v2/models/m/infer", "/x", "é?", ""]
 )
 SEEDS = st.integers(0, 2**32)
-ODD = [
+UNEXPECTED_VALUES = [
     None,
     True,
     False,
@@ -65,7 +65,7 @@ def check(path, kind, request, response, custom=None, status=200):
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300), KINDS, PATHS, st.binary(max_size=60))
-def test_random_bytes(body, kind, path, request):
+def test_random_bytes_have_a_typed_outcome(body, kind, path, request):
     check(path, kind, request, body)
     check(path, kind, request, body, CUSTOM, status=503)
 
@@ -73,7 +73,7 @@ def test_random_bytes(body, kind, path, request):
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=12, deadline=None)
 @given(seed=SEEDS, kind=KINDS, path=PATHS)
-def test_bodies_with_bytes_changed(load, name, seed, kind, path):
+def test_bodies_with_changed_bytes_have_a_typed_outcome(load, name, seed, kind, path):
     exchange, dice = load(name), random.Random(seed)
     body = bytearray(exchange.response)
     for _ in range(dice.randint(1, 6)):
@@ -94,7 +94,7 @@ def test_bodies_with_bytes_changed(load, name, seed, kind, path):
 
 
 def nodes(value, path=()):
-    """The paths of all values inside."""
+    """Yield the paths of all nested values."""
     yield path
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in inner:
@@ -102,11 +102,11 @@ def nodes(value, path=()):
 
 
 def changed(value, dice):
-    """The value with one of its inner values replaced, dropped or doubled."""
+    """Return the value with one of its nested values replaced, removed or duplicated."""
     *path, last = dice.choice([path for path in nodes(value) if path] or [("x",)])
     copy = holder = json.loads(json.dumps(value))
     if not path and not isinstance(copy, dict | list):
-        return dice.choice(ODD)
+        return dice.choice(UNEXPECTED_VALUES)
     for key in path:
         holder = holder[key]
     match dice.randrange(4):
@@ -115,12 +115,12 @@ def changed(value, dice):
         case 1 if isinstance(holder, list):
             holder.append(holder[last])
         case _:
-            holder[last] = dice.choice(ODD)
+            holder[last] = dice.choice(UNEXPECTED_VALUES)
     return copy
 
 
 def documents(text):
-    """(prefix of each line, its JSON or None)."""
+    """Yield (prefix, line, its JSON or None) for each line."""
     for line in text.split("\n"):
         prefix = "data: " if line.startswith("data: ") else "data:" if line.startswith("data:") else ""
         try:
@@ -132,7 +132,7 @@ def documents(text):
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("plain", *BINARY)])
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS)
-def test_bodies_whose_values_have_the_wrong_types(load, name, seed):
+def test_bodies_with_values_of_wrong_types_have_a_typed_outcome(load, name, seed):
     exchange, dice = load(name), random.Random(seed)
     lines = list(documents(exchange.response.decode()))
     holding = [i for i, (_, _, value) in enumerate(lines) if isinstance(value, dict | list)]
@@ -148,7 +148,7 @@ def test_bodies_whose_values_have_the_wrong_types(load, name, seed):
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS)
-def test_requests_whose_values_have_the_wrong_types(load, name, seed):
+def test_requests_with_values_of_wrong_types_have_a_typed_outcome(load, name, seed):
     exchange, dice = load(name), random.Random(seed)
     request = json.dumps(changed(json.loads(exchange.request), dice)).encode()
     found = expectation(exchange.path, request)

