@@ -18,9 +18,10 @@ from glidepath.errors import InputError, UnknownWorkloadError
 from scorer.scoring.compare import Confusion
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.embed import load_embedder
-from scorer.scoring.files.file_scoring import BadLine, FileScorer
+from scorer.scoring.files.file_scoring import FileScorer
 from scorer.scoring.files.file_summary import FileSummary
 from scorer.scoring.files.line_reader import Lines, PipeLines
+from scorer.scoring.files.pair_lines import BadLine
 
 _TASKS = get_args(Task)
 _PROGRESS_EVERY = 100
@@ -76,7 +77,7 @@ def _run(scorer: FileScorer, source: Lines, found: FileSummary, *, explain: bool
             typer.echo(f"glidepath: line {result.number} {result.problem}", err=True)
             continue
         _print(result.to_json(explain=explain, encoding=sys.stdout.encoding or "ascii"))
-        found.add(result.agreement, result.flags, result.labels, asked=result.asked)
+        found.add(result.agreement, result.flags, result.labels, evaluated=result.evaluated)
         if found.pairs % _PROGRESS_EVERY == 0:
             typer.echo(f"glidepath: {found.pairs} pairs", err=True)
 

@@ -1,4 +1,4 @@
-"""What a file of scored pairs comes to: one pass, memory bounded by the number of flags and classes."""
+"""Summarise the scores of a file of pairs in one pass. Memory is bounded by the number of flags and classes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import Any
 
 from scorer.scoring.compare.confusion_matrix import Confusion
 
-_STEPS = 1000  # of the agreement's histogram
-_HELD = 1000  # labels that are folded at once
+_STEPS = 1000  # of the histogram of agreements
+_LABELS_PER_FOLD = 1000
 _SHOWN_CLASSES = 20
 
 
 @dataclass(slots=True)
 class FileSummary:
-    """``unscored``: pairs without a score, by reason; ``flags``: pairs by flag."""
+    """Counts of pairs. ``unscored`` has unscored pairs by reason, ``flags`` pairs by flag.
+
+    ``no_opinion`` has pairs in doubt without an opinion, by reason.
+    """
 
     pairs: int = 0
     bad_lines: int = 0
@@ -29,8 +32,10 @@ class FileSummary:
     _histogram: list[int] = field(default_factory=lambda: [0] * (_STEPS + 1))
     _labels: list[Mapping[str, str]] = field(default_factory=list)
 
-    def add(self, agreement: float | None, flags: tuple[str, ...], labels: Mapping[str, str], *, asked: bool) -> None:
-        """One pair more. ``asked``: the evaluator gave its opinion."""
+    def add(
+        self, agreement: float | None, flags: tuple[str, ...], labels: Mapping[str, str], *, evaluated: bool
+    ) -> None:
+        """Add one pair. ``evaluated``: the evaluator's opinion is part of the agreement."""
         self.pairs += 1
         if agreement is None:
             self.unscored.update(flag.partition(":")[2] for flag in flags)
@@ -38,10 +43,10 @@ class FileSummary:
         self._sum += agreement
         self._histogram[round(agreement * _STEPS)] += 1
         self.flags.update(flags)
-        self.opinions += asked
+        self.opinions += evaluated
         if labels:
             self._labels.append(labels)
-            if len(self._labels) >= _HELD:
+            if len(self._labels) >= _LABELS_PER_FOLD:
                 self._fold()
 
     def _fold(self) -> None:
@@ -57,7 +62,7 @@ class FileSummary:
         return self._sum / self.scored if self.scored else None
 
     def quantile(self, share: float) -> float | None:
-        """To a thousandth: the least agreement that at least ``share`` of the pairs do not exceed."""
+        """Return the smallest agreement that ``share`` of the pairs do not exceed, to a thousandth."""
         if not self.scored:
             return None
         seen = 0
@@ -87,17 +92,17 @@ class FileSummary:
         }
 
     def lines(self) -> Iterator[str]:
-        """The same for people."""
-        told = self.to_json()
+        """Yield the summary as lines for people."""
+        summary = self.to_json()
         reasons = f" ({_counts(self.unscored)})" if self.unscored else ""
         yield f"{self.pairs} pairs, {self.unscored.total()} without a score{reasons}, {self.bad_lines} bad lines"
         if self.scored:
-            agreement = told["agreement"]
+            agreement = summary["agreement"]
             yield f"agreement {agreement['mean']:.3f} mean, {agreement['p10']:.3f} at the 10th percentile"
         if self.flags:
             shares = (f"{flag} {n} ({n / self.scored:.1%})" for flag, n in self.flags.most_common())
             yield f"flags: {', '.join(shares)}"
-        shown = sorted(told["classes"].items(), key=lambda c: -c[1]["pairs"])
+        shown = sorted(summary["classes"].items(), key=lambda c: -c[1]["pairs"])
         for name, figures in shown[:_SHOWN_CLASSES]:
             precision, recall = (_percent(figures[key]) for key in ("precision", "recall"))
             yield f"class {name!r}: {figures['pairs']} pairs, precision {precision}, recall {recall}"

@@ -1,0 +1,78 @@
+"""``glidepath score``: results on stdout, a summary and bad lines on stderr."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from glidepath_ops.cli.main import build_app
+from tests.support.pair_files import SSE, chat, line
+
+
+def test_the_command_ends_with_a_summary(tmp_path: Path) -> None:
+    file, written = tmp_path / "pairs.jsonl", tmp_path / "summary.json"
+    pairs = [("spam", "spam")] * 8 + [("spam", "ham"), ("ham", "ham")]
+    config = tmp_path / "glidepath.yaml"
+    config.write_text(
+        "backends: {a: {url: 'http://a.test'}, b: {url: 'http://b.test'}}\n"
+        "workloads: {w: {match: {path: /v1/x}, task: classification, baseline: a, candidate: b}}\n"
+    )
+    file.write_bytes(
+        b"".join(line(i, chat(a), chat(b)) for i, (a, b) in enumerate(pairs))
+        + line("x", chat("a"), SSE[:80])
+        + b"oops\n"
+    )
+    command = ["score", str(file), "-c", str(config), "--summary"]
+    result = CliRunner().invoke(build_app("score"), [*command, str(written)])
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert "glidepath: 11 pairs, 1 without a score (candidate_truncated 1), 1 bad lines" in lines
+    assert "glidepath: agreement 0.900 mean, 0.000 at the 10th percentile" in lines
+    assert "glidepath: flags: label 1 (10.0%)" in lines
+    assert "glidepath: class 'spam': 9 pairs, precision 100.0%, recall 88.9%" in lines
+    summary = json.loads(written.read_text())["summary"]
+    assert summary["classes"]["ham"] == {"pairs": 1, "precision": 0.5, "recall": 1.0}
+    printed = CliRunner().invoke(build_app("score"), [*command, "-"]).stdout.splitlines()
+    assert json.loads(printed[-1])["summary"] == summary
+
+
+def test_the_summary_counts_opinions_missing_because_the_evaluator_is_unreachable(tmp_path: Path) -> None:
+    config = tmp_path / "glidepath.yaml"
+    config.write_text(
+        "backends: {a: {url: 'http://a.test'}, b: {url: 'http://b.test'}}\n"
+        "workloads: {w: {match: {path: /v1/x}, task: chat, baseline: a, candidate: b, scoring: {evaluator: "
+        "{url: 'http://127.0.0.1:1', model: m, between: [0, 1]}}}}\n"
+    )
+    pairs = line(1, "It is 5 degrees in Oslo.", "Rain is expected in Bergen.").decode()
+    result = CliRunner().invoke(build_app("score"), ["score", "-", "-c", str(config)], input=pairs)
+    assert result.exit_code == 0
+    assert "glidepath: evaluator: 0 opinions, none for 1 (unreachable 1)" in result.stderr.splitlines()
+
+
+def test_the_command_prints_one_object_a_line_and_names_bad_lines(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_bytes(line("a", chat("It is 5."), chat("Sure! It is 5.")) + b"oops\n" + line(2, "plain", "plain"))
+    result = CliRunner().invoke(build_app("score"), ["score", str(file), "--task", "chat"])
+    assert result.exit_code == 2
+    assert [json.loads(out) for out in result.stdout.splitlines()] == [
+        {"id": "a", "agreement": 1.0, "flags": [], "signals": json.loads(result.stdout.splitlines()[0])["signals"]},
+        {"id": 2, "agreement": 1.0, "flags": [], "signals": json.loads(result.stdout.splitlines()[1])["signals"]},
+    ]
+    assert "line 2 is not JSON" in result.stderr
+
+
+def test_the_command_uses_the_settings_of_the_workload(tmp_path: Path, valid_yaml: str) -> None:
+    config = tmp_path / "glidepath.yaml"
+    config.write_text(valid_yaml.replace("task: chat", "task: classification"))
+    pairs = json.dumps({"id": 1, "request": {}, "baseline": "Spam", "candidate": "spam."})
+    result = CliRunner().invoke(build_app("score"), ["score", "-", "-c", str(config), "--explain"], input=pairs)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "id": 1,
+        "agreement": 1.0,
+        "flags": [],
+        "signals": {"label": 0.0},
+        "details": {},
+    }
