@@ -1,4 +1,4 @@
-"""A ramp to walk: its policy, facts about it, and one tick or one order at a time."""
+"""A ramp for tests: its policy, inputs, states, and helpers that run one tick or one command."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def tick(
     return after, [d.event for d in decisions]
 
 
-def order(kind: CommandKind, percent: float | None = None, force: bool = False) -> Command:
+def command(kind: CommandKind, percent: float | None = None, force: bool = False) -> Command:
     return Command(kind, "ann", "because", percent, force, id="1-0")
 
 
-def obeyed(
-    state: RampState, command: Command, inputs: TickInputs = GOOD, now_ms: int = 500
+def advance_with(
+    state: RampState, given: Command, inputs: TickInputs = GOOD, now_ms: int = 500
 ) -> tuple[RampState, Decision]:
-    after, decisions = advance(state, replace(inputs, commands=(command,)), POLICY, now_ms)
+    after, decisions = advance(state, replace(inputs, commands=(given,)), POLICY, now_ms)
     return after, decisions[0]

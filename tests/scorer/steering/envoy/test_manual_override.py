@@ -1,4 +1,4 @@
-"""What a person meant: each half-understood pair of weights by itself."""
+"""How each pair of weights and each switch that a person may set is interpreted."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ OURS = [(6000, 4000)]
 
 
 @pytest.mark.parametrize(
-    ("candidate", "baseline", "percent", "clear"),
+    ("candidate", "baseline", "percent", "unambiguous"),
     [
-        # Two weights, up or down.
+        # Two valid weights, up or down.
         ("1000", "9000", 10, True),
         ("9000", "1000", 90, True),
         ("0", "10000", 0, True),
         ("10000", "0", 100, True),
-        # Only the candidate's was changed.
+        # Only the candidate's weight was changed.
         ("0", "4000", 0, False),
         ("1000", "4000", 10, False),
         ("100", "4000", 1, False),
         ("8000", "4000", 60, False),
         ("10000", "4000", 60, False),
-        # Only the baseline's.
+        # Only the baseline's weight was changed.
         ("6000", "10000", 0, False),
         ("6000", "9000", 10, False),
         ("6000", "100", 60, False),
         ("6000", "0", 60, False),
-        # Both, to another sum: their proportion, if that is less.
+        # Both were changed, to another sum: their proportion counts, if it is lower.
         ("30", "70", 30, False),
         ("90", "10", 60, False),
         ("1000", "900", 52.63, False),
         ("0", "0", 0, False),
         ("0", "1", 0, False),
-        # One that is no weight: what the other says, if that is less.
+        # One of them is invalid: the other counts, if it gives a lower share.
         ("1000", "9000.0", 10, False),
         ("9000", "1000.0", 60, False),
         ("0", "x", 0, False),
@@ -53,21 +53,21 @@ OURS = [(6000, 4000)]
         ("6000", "", 60, False),
         ("-5", "10005", 60, False),
         ("60000", "40000", 60, False),
-        # None of them is.
+        # Both are invalid.
         ("99%", "1%", 60, False),
         ("1e4", "0.0", 60, False),
     ],
 )
-def test_what_weights_mean_where_60_percent_are_served(
-    candidate: str, baseline: str, percent: float, clear: bool
+def test_the_share_that_weights_ask_for_at_60_percent(
+    candidate: str, baseline: str, percent: float, unambiguous: bool
 ) -> None:
-    assert weights_override(parse_weight(candidate), parse_weight(baseline), OURS, 60.0) == (percent, clear)
+    assert weights_override(parse_weight(candidate), parse_weight(baseline), OURS, 60.0) == (percent, unambiguous)
 
 
 @given(
     st.text(max_size=8) | st.integers(-20_000, 20_000).map(str), st.text(max_size=8) | st.integers(0, 10_000).map(str)
 )
-def test_only_two_whole_weights_that_sum_to_10000_ever_raise_the_share(candidate: str, baseline: str) -> None:
+def test_only_two_whole_weights_with_the_sum_10000_can_raise_the_share(candidate: str, baseline: str) -> None:
     asked = weights_override(parse_weight(candidate), parse_weight(baseline), OURS, 60.0)
     assert 0 <= asked.percent <= 100
     if asked.percent > 60:
@@ -75,7 +75,7 @@ def test_only_two_whole_weights_that_sum_to_10000_ever_raise_the_share(candidate
 
 
 @pytest.mark.parametrize("text", ["", "-1", "10001", "9000.0", "99%", "1e3", " 5", "5 ", "٥", "+5", "9" * 400])
-def test_what_is_no_whole_number_from_0_to_10000_is_no_weight(text: str) -> None:
+def test_anything_but_a_whole_number_from_0_to_10000_is_an_invalid_weight(text: str) -> None:
     assert parse_weight(text) == UNREADABLE
 
 
@@ -90,7 +90,7 @@ def test_words_for_on(text: str) -> None:
 
 
 @given(st.text(max_size=12))
-def test_any_other_word_is_neither(text: str) -> None:
+def test_any_other_text_is_neither_on_nor_off(text: str) -> None:
     if parse_switch(text) is not None:
         word = text.strip().lower()
         assert word in {"0", "false", "off", "no", "1", "true", "on", "yes"} or float(word) in (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""The address that Envoys connect to may still be a frozen former leader's: whoever comes after it waits, and lives."""
+"""The RTDS address may still be in use by a former leader that hangs: its successor waits and keeps running."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture
-def frozen() -> Any:
+def hanging_leader() -> Any:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -33,25 +33,25 @@ def address(taken: socket.socket) -> str:
     return f"127.0.0.1:{taken.getsockname()[1]}"
 
 
-async def test_it_listens_as_soon_as_the_address_is_free(frozen: socket.socket) -> None:
-    place = address(frozen)
-    serving = asyncio.create_task(RtdsActuator(place, lambda: True).run())
+async def test_the_actuator_listens_as_soon_as_the_address_is_free(hanging_leader: socket.socket) -> None:
+    listen = address(hanging_leader)
+    serving = asyncio.create_task(RtdsActuator(listen, lambda: True).run())
     done, _ = await asyncio.wait({serving}, timeout=0.3)
     assert not done
-    frozen.close()
-    async with asyncio.timeout(10), grpc.aio.insecure_channel(place) as channel:
+    hanging_leader.close()
+    async with asyncio.timeout(10), grpc.aio.insecure_channel(listen) as channel:
         await channel.channel_ready()
     serving.cancel()
     await asyncio.wait({serving})
 
 
-async def test_an_address_that_stays_taken_is_said_in_one_line(frozen: socket.socket) -> None:
+async def test_an_address_that_stays_in_use_raises_a_one_line_error(hanging_leader: socket.socket) -> None:
     with pytest.raises(ListenError, match=r"envoy\.rtds_listen: cannot listen on 127\.0\.0\.1:\d+"):
-        await RtdsActuator(address(frozen), lambda: True, patience_s=0).run()
+        await RtdsActuator(address(hanging_leader), lambda: True, patience_s=0).run()
 
 
 class Lease:
-    """Free whenever it is asked for."""
+    """A lease that can always be acquired."""
 
     owner, duration, fence = "me", 0.04, 0
 
@@ -94,19 +94,19 @@ class QuietStore:
         return {}
 
 
-class Refused(MemoryActuator):
+class CannotListen(MemoryActuator):
     async def run(self) -> None:
         raise ListenError("envoy.rtds_listen: cannot listen on 127.0.0.1:1: taken")
 
 
-async def test_a_leader_that_cannot_listen_gives_the_lease_back_says_so_and_tries_again(valid_yaml: str) -> None:
+async def test_a_leader_that_cannot_listen_releases_the_lease_reports_it_and_retries(valid_yaml: str) -> None:
     lease, stop, refusals = Lease(), asyncio.Event(), 3
-    said: list[str] = []
+    readiness: list[str] = []
 
     def actuator(_: Any) -> MemoryActuator:
         if lease.fence > 1:
-            said.append(loop.readiness())
-        return Refused() if lease.fence <= refusals else MemoryActuator()
+            readiness.append(loop.readiness())
+        return CannotListen() if lease.fence <= refusals else MemoryActuator()
 
     metrics = SteerMetrics(CollectorRegistry())
     loop = SteerLoop(parse_config(valid_yaml), QuietStore(), lease, actuator, Scripted(), metrics)  # type: ignore[arg-type]
@@ -115,5 +115,5 @@ async def test_a_leader_that_cannot_listen_gives_the_lease_back_says_so_and_trie
         await eventually(lambda: lease.fence > refusals and lease.held() and bool(loop.tracks))
         assert not running.done()
         stop.set()
-    assert "envoy.rtds_listen: cannot listen on 127.0.0.1:1: taken" in said
-    assert not any("Redis" in text for text in said)
+    assert "envoy.rtds_listen: cannot listen on 127.0.0.1:1: taken" in readiness
+    assert not any("Redis" in text for text in readiness)

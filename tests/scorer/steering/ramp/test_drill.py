@@ -1,4 +1,4 @@
-"""The rehearsal of the way back, as transcripts."""
+"""Drills: the rehearsal of a rollback, stage by stage."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ RAMP = RampSection(steps=(1, 10, 100), hold=10**6, min_samples=10, cool_down=0, 
 POLICY = policy_of(RAMP)
 ALL = TickInputs(workload="chat", confirmed=2, envoys=2, config_digest="d")
 SOME = replace(ALL, confirmed=1)
-ORDER = replace(ALL, commands=(Command(CommandKind.DRILL, "ann", id="1-0"),))
+COMMAND = replace(ALL, commands=(Command(CommandKind.DRILL, "ann", id="1-0"),))
 
 
 def at(phase: Phase, percent: float) -> RampState:
     return RampState(phase, percent, 0, 0, held_from=Phase.BAKING, config_digest="d")
 
 
-def tick(state: RampState, facts: TickInputs, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
-    return advance(state, facts, POLICY, now_ms)
+def tick(state: RampState, inputs: TickInputs, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
+    return advance(state, inputs, POLICY, now_ms)
 
 
-def test_a_drill_takes_the_traffic_away_waits_for_confirmation_and_quiet_and_restores() -> None:
-    state, decisions = tick(at(Phase.BAKING, 10), ORDER, 1000)
+def test_a_drill_withdraws_the_traffic_waits_for_confirmation_and_draining_and_restores_it() -> None:
+    state, decisions = tick(at(Phase.BAKING, 10), COMMAND, 1000)
     assert (state.serving, state.percent, decisions[0].event) == (0, 10, "drill_started")
     state, _ = tick(state, SOME, 1100)
     assert state.drill is not None
@@ -52,7 +52,7 @@ def test_a_drill_takes_the_traffic_away_waits_for_confirmation_and_quiet_and_res
 
 
 def test_a_drill_at_0_percent_first_gives_a_small_weight() -> None:
-    state, _ = tick(at(Phase.SHADOW, 0), ORDER, 1000)
+    state, _ = tick(at(Phase.SHADOW, 0), COMMAND, 1000)
     assert (state.serving, state.percent) == (1, 0)
     state, _ = tick(state, ALL, 1000 + DRILL_RAISE_MS)
     assert state.serving == 0
@@ -60,25 +60,25 @@ def test_a_drill_at_0_percent_first_gives_a_small_weight() -> None:
     assert state.drill.withdrawn_ms == 1000 + DRILL_RAISE_MS
 
 
-def test_the_small_weight_is_small_though_the_first_step_is_not() -> None:
+def test_the_drills_weight_is_at_most_10_percent_unless_forced() -> None:
     whole = policy_of(RAMP.model_copy(update={"steps": (100,)}))
-    state, _ = advance(at(Phase.SHADOW, 0), ORDER, whole, 1000)
+    state, _ = advance(at(Phase.SHADOW, 0), COMMAND, whole, 1000)
     assert state.serving == 10
-    forced = replace(ORDER, commands=(replace(ORDER.commands[0], force=True),))
+    forced = replace(COMMAND, commands=(replace(COMMAND.commands[0], force=True),))
     state, _ = advance(at(Phase.SHADOW, 0), forced, whole, 1000)
     assert state.serving == 100
 
 
-def test_errors_at_the_drills_own_weight_end_it_at_0_and_prove_nothing() -> None:
-    state, _ = tick(at(Phase.SHADOW, 0), ORDER, 1000)
+def test_errors_at_the_drills_own_weight_fail_it_at_0() -> None:
+    state, _ = tick(at(Phase.SHADOW, 0), COMMAND, 1000)
     state, _ = tick(state, replace(ALL, live_errors=MAX_ERRORS), 1250)
     assert state.serving == 0
     state, decisions = tick(state, ALL, 1500)
     assert (state.drilled, decisions[0].details["passed"]) == (False, False)
 
 
-def test_an_envoy_that_never_confirms_fails_the_drill_and_gives_the_traffic_back() -> None:
-    state, _ = tick(at(Phase.BAKING, 10), ORDER, 0)
+def test_an_envoy_that_never_confirms_fails_the_drill_and_the_traffic_is_restored() -> None:
+    state, _ = tick(at(Phase.BAKING, 10), COMMAND, 0)
     state, _ = tick(state, SOME, MAX_DRILL_MS + 1)
     assert state.serving == 10
     state, decisions = tick(state, SOME, 2 * MAX_DRILL_MS + 2)
@@ -86,32 +86,32 @@ def test_an_envoy_that_never_confirms_fails_the_drill_and_gives_the_traffic_back
     assert "1 of 2 Envoys" in decisions[0].reason
 
 
-def test_a_clock_that_is_set_back_does_not_prolong_a_drills_small_weight() -> None:
+def test_a_clock_that_is_set_back_does_not_prolong_a_drills_weight() -> None:
     hour_ms = 3_600_000
-    state, _ = tick(at(Phase.SHADOW, 0), ORDER, 2 * hour_ms)
+    state, _ = tick(at(Phase.SHADOW, 0), COMMAND, 2 * hour_ms)
     assert state.serving == 1
     state, _ = tick(state, ALL, hour_ms)
     assert state.serving == 0
 
 
 @pytest.mark.parametrize("phase", [Phase.ABORTED, Phase.ROLLING_BACK, Phase.COOLING_DOWN])
-def test_no_drill_in_a_retreat(phase: Phase) -> None:
+def test_a_drill_is_refused_during_and_after_a_rollback(phase: Phase) -> None:
     state = at(phase, 0)
-    after, decisions = tick(state, replace(ORDER, confirmed=0), 0)
+    after, decisions = tick(state, replace(COMMAND, confirmed=0), 0)
     assert (after, decisions[0].event) == (state, "refused")
 
 
-def test_no_drill_with_much_traffic_or_with_failing_evidence_unless_forced() -> None:
-    forced = replace(ORDER, commands=(replace(ORDER.commands[0], force=True),))
-    assert tick(at(Phase.VALIDATING, 100), ORDER, 0)[1][0].event == "refused"
+def test_a_drill_with_much_traffic_or_failing_evidence_is_refused_unless_forced() -> None:
+    forced = replace(COMMAND, commands=(replace(COMMAND.commands[0], force=True),))
+    assert tick(at(Phase.VALIDATING, 100), COMMAND, 0)[1][0].event == "refused"
     assert tick(at(Phase.VALIDATING, 100), forced, 0)[0].serving == 0
-    failing = replace(ORDER, verdicts=(verdict("quality", Outcome.FAIL),))
+    failing = replace(COMMAND, verdicts=(verdict("quality", Outcome.FAIL),))
     state, decisions = tick(at(Phase.SHADOW, 0), failing, 0)
     assert (state.serving, decisions[0].event) == (0, "refused")
 
 
-def test_a_guard_ends_a_drill_with_a_real_rollback() -> None:
-    state, _ = tick(at(Phase.BAKING, 10), ORDER, 0)
+def test_a_failing_guard_ends_a_drill_with_a_real_rollback() -> None:
+    state, _ = tick(at(Phase.BAKING, 10), COMMAND, 0)
     state, _ = tick(state, replace(ALL, verdicts=(verdict("errors_fast", Outcome.FAIL, fast=True),)), 250)
     assert (state.drill, state.phase, state.serving) == (None, Phase.ROLLING_BACK, 0)
 
@@ -119,5 +119,5 @@ def test_a_guard_ends_a_drill_with_a_real_rollback() -> None:
 def test_no_step_is_taken_during_a_drill() -> None:
     policy = policy_of(RAMP.model_copy(update={"hold": 0, "min_samples": 1}))
     passing = replace(ALL, verdicts=(verdict("quality", Outcome.PASS),), samples=10)
-    state, _ = advance(at(Phase.BAKING, 10), replace(passing, commands=ORDER.commands), policy, 0)
+    state, _ = advance(at(Phase.BAKING, 10), replace(passing, commands=COMMAND.commands), policy, 0)
     assert state.percent == 10

@@ -1,4 +1,4 @@
-"""Steps of the configuration, and windows in which nothing is promoted."""
+"""The configured steps and their rules, and freeze windows in which no step is taken."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def test_a_freeze_lasts_its_duration_across_a_change_of_the_clock() -> None:
     assert not frozen_by([night], ms("2026-03-29T05:30:00"))
 
 
-def test_a_window_at_a_time_that_the_clock_repeats_is_one_real_hour() -> None:
+def test_a_window_at_a_time_that_the_clock_repeats_lasts_one_real_hour() -> None:
     night = Freeze(cron="30 2 * * *", duration="1h", timezone="Europe/Berlin")
     begin = ms("2026-10-25T00:00", "UTC")
     frozen = [m for m in range(0, 180, 10) if frozen_by([night], begin + m * 60_000)]
     assert (frozen[0], frozen[-1], len(frozen)) == (30, 80, 6)
 
 
-def test_a_window_longer_than_its_period_stays_shut_and_says_so() -> None:
+def test_a_window_longer_than_its_period_stays_closed_and_its_reason_says_or_later() -> None:
     nights = Freeze(cron="0 17 * * MON-FRI", duration="24h")
     assert frozen_by([nights], ms("2026-11-16T18:00", "UTC")) == "freeze window until 2026-11-17 17:00 UTC or later"
     assert frozen_by([nights], ms("2026-11-20T18:00", "UTC")) == "freeze window until 2026-11-21 17:00 UTC"
@@ -66,13 +66,13 @@ def test_a_window_longer_than_its_period_stays_shut_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("cron", "duration"), [("0 0 30 2 *", "1h"), ("@daily", "1h"), ("R R * * *", "1h"), ("0 0 * * * *", "1h")]
 )
-def test_a_window_that_cannot_be_is_no_configuration(cron: str, duration: str) -> None:
+def test_a_window_with_an_invalid_cron_line_is_refused(cron: str, duration: str) -> None:
     with pytest.raises(ValidationError):
         Freeze(cron=cron, duration=duration)
 
 
 @pytest.mark.parametrize("duration", [0, "99999999w", "367d", float("inf"), "9" * 400])
-def test_a_window_lasts_at_most_a_year(duration: object) -> None:
+def test_a_window_must_last_more_than_0_and_at_most_366_days(duration: object) -> None:
     with pytest.raises(ValidationError):
         Freeze(cron="0 0 * * *", duration=duration)
 
@@ -86,39 +86,39 @@ WINDOWS = st.builds(
 
 
 @given(st.lists(WINDOWS, max_size=3), st.integers(0, ms("2500-01-01T00:00", "UTC")))
-def test_no_valid_window_at_any_time_is_an_error(windows: list[Freeze], now_ms: int) -> None:
+def test_every_valid_window_can_be_checked_at_any_time(windows: list[Freeze], now_ms: int) -> None:
     assert isinstance(frozen_by(windows, now_ms), str)
 
 
 @settings(max_examples=50)
 @given(WINDOWS, st.integers(ms("2026-01-01T00:00", "UTC"), ms("2030-01-01T00:00", "UTC")))
-def test_frozen_is_the_union_of_all_windows_and_nothing_else(window: Freeze, now_ms: int) -> None:
+def test_a_time_is_frozen_exactly_within_a_window(window: Freeze, now_ms: int) -> None:
     zone, lasts_ms = ZoneInfo(window.timezone), round(window.duration * 1000)
-    back = 0.0 if window.cron == "* * * * *" else window.duration  # of the last minute is enough: it is the latest
+    back = 0.0 if window.cron == "* * * * *" else window.duration  # every minute: one match is enough
     start = datetime.fromtimestamp(now_ms / 1000 - back - 86400, zone)
     opened = takewhile(lambda at: at <= now_ms, (round(at.timestamp() * 1000) for at in CronSim(window.cron, start)))
     assert bool(frozen_by([window], now_ms)) is any(now_ms < at + lasts_ms for at in opened)
 
 
-def test_no_window_freezes_nothing() -> None:
+def test_without_windows_no_time_is_frozen() -> None:
     assert frozen_by([], 0) == ""
 
 
-def test_steps_before_after_and_between() -> None:
+def test_the_next_the_previous_and_the_reached_step_of_a_share() -> None:
     policy = policy_of(RampSection(steps=(1, 10, 60)))
     assert [policy.next_step(p) for p in (0, 1, 30, 60, 90)] == [1, 10, 60, None, None]
     assert [policy.previous_step(p) for p in (0, 1, 10, 30, 60, 90)] == [0, 0, 1, 10, 10, 60]
     assert [policy.step_of(p) for p in (0, 0.5, 1, 30, 60, 90)] == [-1, -1, 0, 1, 2, 2]
 
 
-def test_approval_may_be_for_all_some_or_no_steps() -> None:
+def test_approval_may_be_required_for_all_some_or_no_steps() -> None:
     def approvals(value: object) -> frozenset[float]:
         return policy_of(RampSection.model_validate({"steps": [1, 10], "approval": value})).approvals
 
     assert (approvals(True), approvals(False), approvals([10])) == ({1, 10}, set(), {10})
 
 
-def test_the_shadow_hold_is_the_hold_unless_given() -> None:
+def test_the_shadow_hold_equals_the_hold_unless_it_is_configured() -> None:
     assert policy_of(RampSection(hold=10)).hold_for(0) == 10_000
     assert policy_of(RampSection(hold=10, shadow_hold=0)).hold_for(0) == 0
     assert policy_of(RampSection(hold=10, shadow_hold=0)).hold_for(1) == 10_000
@@ -145,16 +145,14 @@ H = 3600
         (100, 48 * H, 200),
     ],
 )
-def test_the_rules_of_a_share_are_those_of_the_step_that_it_has_reached(
-    percent: float, hold: float, samples: int
-) -> None:
+def test_a_share_has_the_rules_of_the_step_that_it_has_reached(percent: float, hold: float, samples: int) -> None:
     policy = policy_of(AT)
     assert (AT.rules_at(percent).hold, AT.rules_at(percent).min_samples) == (hold, samples)
     assert (policy.hold_for(percent), policy.samples_for(percent)) == (hold * 1000, samples)
 
 
 @given(percent=st.floats(0, 100), shadow=st.none() | st.integers(0, 99))
-def test_without_rules_for_steps_all_shares_have_the_same(percent: float, shadow: int | None) -> None:
+def test_without_rules_per_step_every_share_has_the_same_rules(percent: float, shadow: int | None) -> None:
     ramp = RampSection(hold=7, min_samples=9, shadow_hold=shadow)
     assert ramp.rules_at(percent).min_samples == 9
     assert ramp.rules_at(percent).hold == (7 if percent or shadow is None else shadow)

@@ -1,4 +1,4 @@
-"""The table of moves: what it knows happens, what it does not know raises and changes nothing."""
+"""The table of transitions: each one leads to its state; any other raises an error and changes nothing."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def at(phase: Phase, percent: float = 5.0) -> RampState:
 
 
 @pytest.mark.parametrize(("event", "phase"), [pair for pair in ALL if pair[1] in TABLE[pair[0]]])
-def test_a_move_of_the_table_leads_where_it_says(event: RampEvent, phase: Phase) -> None:
+def test_each_transition_leads_to_the_state_in_the_table(event: RampEvent, phase: Phase) -> None:
     target = TABLE[event][phase]
     expected = {Target.BY_SHARE: Phase.BAKING, Target.HELD_FROM: Phase.BAKING}.get(target, target)  # type: ignore[call-overload]
     assert transition(at(phase), event, 2000, last=100).phase is expected
 
 
 @pytest.mark.parametrize(("event", "phase"), [pair for pair in ALL if pair[1] not in TABLE[pair[0]]])
-def test_any_other_move_raises_and_changes_nothing(event: RampEvent, phase: Phase) -> None:
+def test_any_other_transition_raises_and_changes_nothing(event: RampEvent, phase: Phase) -> None:
     state = at(phase)
     before = dataclasses.asdict(state)
     with pytest.raises(IllegalTransitionError, match="not possible while"):
@@ -49,7 +49,7 @@ def test_any_other_move_raises_and_changes_nothing(event: RampEvent, phase: Phas
 
 
 @pytest.mark.parametrize("event", [RampEvent.ABORT, RampEvent.ROLLBACK])
-def test_the_way_back_is_open_in_every_phase_and_said_twice_it_is_the_same(event: RampEvent) -> None:
+def test_rollback_and_abort_are_possible_in_every_phase_and_idempotent(event: RampEvent) -> None:
     assert set(TABLE[event]) == set(Phase)
     for phase in Phase:
         once = transition(at(phase), event, 2000, last=100, percent=0)
@@ -57,13 +57,13 @@ def test_the_way_back_is_open_in_every_phase_and_said_twice_it_is_the_same(event
         assert (again.phase, again.percent) == (once.phase, 0)
 
 
-def test_a_resume_never_leads_beyond_the_ramps_end() -> None:
+def test_a_resume_from_above_the_last_step_leads_to_the_last_step() -> None:
     above = transition(at(Phase.BAKING, 10), RampEvent.ADOPT_WEIGHTS, 2000, last=60, percent=80)
     resumed = transition(above, RampEvent.RESUME, 3000, last=60, percent=60)
     assert (resumed.phase, resumed.percent, resumed.since_ms) == (Phase.VALIDATING, 60, 3000)
 
 
-def test_no_move_leads_from_a_retreat_to_more_traffic() -> None:
+def test_no_transition_raises_the_share_during_a_rollback_or_after_an_abort() -> None:
     upward = [
         event
         for event in (RampEvent.PROMOTE, RampEvent.AWAIT_APPROVAL, RampEvent.COMPLETE, RampEvent.RESUME)
@@ -77,12 +77,12 @@ def test_no_move_leads_from_a_retreat_to_more_traffic() -> None:
     ("percent", "last", "phase"),
     [(0, 100, Phase.SHADOW), (1, 100, Phase.BAKING), (100, 100, Phase.VALIDATING), (60, 60, Phase.VALIDATING)],
 )
-def test_a_percent_has_its_state(percent: float, last: float, phase: Phase) -> None:
+def test_each_share_has_its_state(percent: float, last: float, phase: Phase) -> None:
     assert phase_at(percent, last) is phase
     assert initial(percent, last, 0).phase is phase
 
 
-def test_evidence_begins_afresh_when_the_share_changes_and_not_when_it_stays() -> None:
+def test_the_evidence_restarts_when_the_share_changes_or_on_a_retry_but_not_on_a_hold() -> None:
     held = transition(at(Phase.BAKING), RampEvent.HOLD, 2000, last=100)
     assert (held.epoch, held.since_ms, held.entered_ms) == (0, 1000, 2000)
     stepped = transition(held, RampEvent.PROMOTE, 3000, last=100, percent=10)
@@ -91,24 +91,24 @@ def test_evidence_begins_afresh_when_the_share_changes_and_not_when_it_stays() -
     assert (retried.epoch, retried.since_ms, retried.percent) == (1, 4000, 5.0)
 
 
-def test_a_resume_returns_to_where_the_hold_found_it() -> None:
+def test_a_resume_returns_to_the_state_that_the_hold_interrupted() -> None:
     held = transition(at(Phase.AWAITING_APPROVAL), RampEvent.HOLD, 2000, last=100)
     assert transition(held, RampEvent.RESUME, 3000, last=100).phase is Phase.AWAITING_APPROVAL
 
 
-def test_a_resume_after_a_curl_goes_where_the_new_share_belongs() -> None:
+def test_a_resume_after_adopted_weights_leads_to_the_state_of_the_new_share() -> None:
     adopted = transition(at(Phase.COMPLETED, 100), RampEvent.ADOPT_WEIGHTS, 2000, last=100, percent=25)
     assert transition(adopted, RampEvent.RESUME, 3000, last=100).phase is Phase.BAKING
 
 
 @pytest.mark.parametrize("event", [e for e in RampEvent if TABLE[e].get(Phase.ROLLING_BACK) is Phase.ROLLING_BACK])
-def test_a_hold_said_during_a_rollback_outlasts_whatever_leaves_it_on_its_way(event: RampEvent) -> None:
+def test_a_hold_ordered_during_a_rollback_is_kept_by_every_event_that_continues_the_rollback(event: RampEvent) -> None:
     going = dataclasses.replace(at(Phase.ROLLING_BACK, 10), held_by="ann", held_reason="stop")
     after = transition(going, event, 2000, last=100, percent=0)
     assert (after.phase, after.percent, after.held_by, after.held_reason) == (Phase.ROLLING_BACK, 0, "ann", "stop")
 
 
-def test_what_envoy_serves_during_a_drill_is_not_the_ramps_percent() -> None:
+def test_during_a_drill_the_served_share_differs_from_the_ramps_percent() -> None:
     def serving(stage: DrillStage, percent: float) -> float:
         drill = Drill(stage, 1.0, "me", 0)
         return dataclasses.replace(at(Phase.BAKING, percent), drill=drill).serving
@@ -124,7 +124,7 @@ def test_an_abort_ends_a_drill() -> None:
     assert transition(drilling, RampEvent.ABORT, 1, last=100, percent=0).serving == 0
 
 
-def test_a_state_survives_json() -> None:
+def test_a_state_can_be_restored_from_its_json() -> None:
     state = dataclasses.replace(at(Phase.HELD), held_by="ann", drill=Drill(DrillStage.DRAINING, 5.0, "ann", 7))
     assert state_from_json(json.loads(json.dumps(state.to_json()))) == state
 
@@ -132,6 +132,6 @@ def test_a_state_survives_json() -> None:
 @pytest.mark.parametrize(
     "raw", [{}, {"phase": "nowhere", "percent": 1}, {"phase": "shadow"}, {"phase": "held", "drill": 3}]
 )
-def test_what_is_no_state_is_refused(raw: dict[str, object]) -> None:
+def test_anything_but_a_stored_state_is_refused(raw: dict[str, object]) -> None:
     with pytest.raises(InputError, match="not a stored ramp state"):
         state_from_json(raw)

@@ -1,0 +1,50 @@
+"""The names of the runtime keys, and the values that are written under them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.config import parse_config
+from scorer.steering.envoy.runtime_values import (
+    RuntimeKeys,
+    desired_values,
+    last_written_from_json,
+    last_written_to_json,
+    shadow_fraction,
+)
+
+NAMES = RuntimeKeys(
+    "glidepath.chat.weight.onprem-or-cloud",
+    "glidepath.chat.weight.cloud",
+    "glidepath.chat.shadow",
+    "glidepath.chat.autopilot",
+)
+OLD, NOW = desired_values(5, 100, True), desired_values(10, 100, True)
+
+
+def test_names_follow_the_configuration(valid_yaml: str) -> None:
+    config = parse_config(valid_yaml)
+    assert RuntimeKeys.of("chat", config.workload("chat")) == NAMES
+    alone = config.workload("chat").model_copy(update={"fallback": False})
+    assert RuntimeKeys.of("chat", alone).candidate == "glidepath.chat.weight.onprem"
+
+
+@given(st.floats(0, 100).map(lambda p: round(p, 2)))
+def test_weights_always_sum_to_10000_and_correspond_to_the_percent(percent: float) -> None:
+    values = desired_values(percent, 100, True)
+    assert values.candidate + values.baseline == 10_000
+    assert values.percent == pytest.approx(percent, abs=0.005)
+
+
+def test_a_shadow_share_with_decimals_is_a_fraction_of_a_million() -> None:
+    assert shadow_fraction(20.0) == "20"
+    assert json.loads(shadow_fraction(0.5)) == {"numerator": 5000, "denominator": "MILLION"}
+
+
+def test_last_written_values_can_be_restored_from_json() -> None:
+    last_written = {"a": (OLD, NOW), "b": (desired_values(0, 0.5, False),)}
+    assert last_written_from_json(json.loads(json.dumps(last_written_to_json(last_written)))) == last_written
