@@ -1,4 +1,7 @@
-"""From exchanges to pairs: send copies when a request is complete, and write a pair when both answers are complete."""
+"""From exchanges to pairs: send copies when a request is complete, and write a pair when both answers are complete.
+
+See ADR 0020.
+"""
 
 from __future__ import annotations
 

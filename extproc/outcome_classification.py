@@ -14,6 +14,8 @@ has them for users, docs/adr/0021 the reasons):
 5. Every other request has no error. Other 4xx are the client's fault: they count as requests, but their latency is
    not recorded, since a refusal is faster than any answer. (If a copy of the same request succeeds on the other side,
    extproc.capture counts the 4xx as an error after all.)
+
+See ADR 0021.
 """
 
 from __future__ import annotations

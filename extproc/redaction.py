@@ -1,7 +1,7 @@
 """Redaction of bodies by the patterns of the configuration's ``redaction`` section, before they are written to Redis.
 
 A badly written pattern can run for ever. The ``regex`` package matches with a time limit and without the GIL; ``re``
-would stop the whole process. ``extproc.json_rewrite`` finds the strings in a body.
+would stop the whole process. ``extproc.json_rewrite`` finds the strings in a body. See ADR 0023.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def apply_noise_floor(signal: Signal, floor: NoiseFloor, overlap_relevance: floa
     """Adjust the signal's relevance to how often the baseline diverges from itself in this workload.
 
     If the baseline's rate for the signal is at most ``limit``, the relevance is at least ``overlap_relevance``. The
-    relevance then falls in proportion to that rate.
+    relevance then falls in proportion to that rate. See ADR 0034.
     """
     relevance = signal.relevance
     if floor.rarely_trips(signal.name, limit):

@@ -1,7 +1,7 @@
 """The noise floor: how often the baseline diverges from itself, signal by signal.
 
 The idea is Diffy's, applied to meaning. If two answers of the *same* side often differ in one respect, a difference
-in that respect says little about the candidate (ADR 0034).
+in that respect says little about the candidate (ADR 0034). See ADR 0039.
 """
 
 from __future__ import annotations

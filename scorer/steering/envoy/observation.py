@@ -8,7 +8,7 @@ Pure. For one workload, an Envoy's admin layer holds one of four things:
 - any other values: a person's manual override → adopt it as far as it can be parsed (manual_override.py).
 
 The values that each Envoy may hold are stored in the workload's state *before* they are written. Otherwise a new leader
-would take the old leader's write for a manual override.
+would take the old leader's write for a manual override. See ADR 0051.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 It changes the share that Envoy serves and not the ramp's ``percent``. So a drill that ends early (by a guard, an abort
 or the loss of the leader) ends at the ramp's share. At 0 %, the drill first gives the candidate a small weight.
+
+See ADR 0056.
 """
 
 from __future__ import annotations

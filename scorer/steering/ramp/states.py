@@ -216,7 +216,7 @@ class RampState:
 
     @property
     def share_unknown(self) -> bool:
-        """Return whether the candidate's actual share is unknown. The guards still act on its answers."""
+        """Return whether the candidate's actual share is unknown. The guards still act on its answers. See ADR 0120."""
         return self.state_lost or self.unexpected_traffic
 
     @property

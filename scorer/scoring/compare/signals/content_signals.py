@@ -2,6 +2,8 @@
 
 Each function takes the alignment of two texts. ``divergence`` is 1 if one aligned passage differs in that respect, else
 the distance of the two sets of words. ``relevance`` is the closeness of the texts. Cost: 5 to 20 µs each for 100 words.
+
+See ADR 0122.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Truncation: one side was cut off, or omits the last sentences of the other side."""
+"""Truncation: one side was cut off, or omits the last sentences of the other side. See ADR 0035."""
 
 from __future__ import annotations
 

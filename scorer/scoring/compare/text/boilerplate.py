@@ -2,7 +2,7 @@
 
 A greeting is a whole known phrase that ends with punctuation. A sentence that only begins like one ("Absolutely not.",
 "Hi, your account is closed.") is part of the answer. An offer may be specific ("let me know if you want a list of
-museums"), so removed offers are returned too: two different offers can then be compared.
+museums"), so removed offers are returned too: two different offers can then be compared. See ADR 0122.
 """
 
 from __future__ import annotations
