@@ -1,0 +1,56 @@
+"""The tag and the alias of the candidate's model in MLflow."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import Counter
+
+from glidepath.config import parse_config
+from scorer.steering.notify.mlflow import first_version, mlflow_queue
+from tests.support.notifications import ROLLBACK, delivering, inbox
+from tests.support.wheelhouse import until
+
+
+@given(
+    st.binary(max_size=60)
+    | st.recursive(
+        st.none() | st.integers() | st.text(max_size=3),
+        lambda c: st.lists(c, max_size=2) | st.dictionaries(st.sampled_from(["model_versions", "version"]), c),
+        max_leaves=6,
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_any_answer_of_the_registry_gives_a_version_or_none(body: bytes) -> None:
+    found = first_version(body)
+    assert found is None or isinstance(found, str)
+
+
+def test_an_answer_that_is_nested_too_deep_gives_no_version() -> None:
+    assert first_version(b"[" * 100_000) is None
+
+
+async def test_mlflow_gets_production_or_failed_canary(valid_yaml: str, dropped: Counter) -> None:
+    async with inbox() as box:
+        text = valid_yaml + f'registry: {{mlflow: "{box.url}", models: {{onprem: llama}}}}\n'
+        config = parse_config(text)
+        assert config.registry is not None
+        queue = mlflow_queue(config, config.registry, dropped)
+        async with delivering(queue):
+            queue.announce(replace(ROLLBACK, event="promote"))
+            queue.announce(replace(ROLLBACK, event="complete"))
+            queue.announce(replace(ROLLBACK, trigger="command:rollback"))
+            await until(lambda: len(box.got) == 6)
+    search, tag, alias = box.got[:3]
+    assert search[1].startswith("/api/2.0/mlflow/model-versions/search?filter=name")
+    assert tag[1:] == (
+        "/api/2.0/mlflow/model-versions/set-tag",
+        {"name": "llama", "version": "7", "key": "glidepath.status", "value": "production"},
+    )
+    assert alias[1:] == (
+        "/api/2.0/mlflow/registered-models/alias",
+        {"name": "llama", "alias": "production", "version": "7"},
+    )
+    assert box.got[4][2]["value"] == "failed-canary"
