@@ -1,4 +1,4 @@
-"""The records that the parts exchange, free of any wire format.
+"""The records that extproc, scorer and tools exchange through Redis, independent of their encoding.
 
 Times are Unix milliseconds (``*_at_ms``), durations are milliseconds (``*_ms``), bodies are decoded bytes.
 """
@@ -11,11 +11,11 @@ from enum import Enum, StrEnum
 
 from glidepath.histogram import Histogram
 
-TRIP = 0.5  # a signal trips in a pair when its divergence is at least this
+TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least this
 
 
 class Side(StrEnum):
-    """``baseline`` serves today; ``candidate`` is to take over."""
+    """The two sides: the baseline serves today, the candidate shall replace it."""
 
     BASELINE = "baseline"
     CANDIDATE = "candidate"
@@ -26,7 +26,7 @@ class Side(StrEnum):
 
 
 class Origin(StrEnum):
-    """Who caused a request: a client, the tee, or a synthetic probe."""
+    """What caused a request: a client, the tee, or a synthetic probe."""
 
     LIVE = "live"
     SHADOW = "shadow"
@@ -34,44 +34,44 @@ class Origin(StrEnum):
 
 
 class PairKind(StrEnum):
-    """CROSS compares the two sides, NOISE two answers of the same side."""
+    """CROSS pairs compare the two sides; NOISE pairs compare two answers of the baseline (the noise floor)."""
 
     CROSS = "cross"
     NOISE = "noise"
 
 
 class Ending(StrEnum):
-    """How an exchange ended, as far as its body tells. Only COMPLETE is ever scored."""
+    """How an exchange ended. Only COMPLETE answers are scored."""
 
     COMPLETE = "complete"
-    ABORTED = "aborted"
-    TIMEOUT = "timeout"
-    REFUSED = "refused"
-    LOCAL = "local"
+    ABORTED = "aborted"  # client or upstream ended it during the body
+    TIMEOUT = "timeout"  # no answer within the time limit of the tee or probe
+    REFUSED = "refused"  # the shadow listener could not be reached
+    LOCAL = "local"  # Envoy answered by itself
 
 
 class Coverage(StrEnum):
-    """What became of the traffic on its way to a score: every loss has a name and is counted, none is silent."""
+    """What became of a captured exchange. Every loss on the way to a score is counted under one of these names."""
 
-    CAPTURED = "captured"  # exchanges whose bodies extproc saw
+    CAPTURED = "captured"  # exchanges whose bodies extproc received
     PAIRED = "paired"  # pairs written to Redis
-    NOT_TEED = "not_teed"  # not an idempotent inference call, cut request, or ended badly
-    SAMPLED_OUT = "sampled_out"  # left out by the reverse or same-side rate
-    SHED_IN_FLIGHT = "shed_in_flight"  # the tee had max_in_flight requests under way
-    SHED_BUDGET = "shed_budget"  # the paid side's daily budget was used up
-    SHED_STREAMS = "shed_streams"  # extproc held as many exchanges as it may
-    TEE_FAILED = "tee_failed"  # the other side did not answer in time, or at all
-    INTERNAL_ERROR = "internal_error"  # a fault in our own code, met while this one pair was made
-    LOST_BUFFER = "lost_buffer"  # Redis was away and the buffer was full
-    LOST_SHUTDOWN = "lost_shutdown"  # still unsent when extproc had to stop
-    ABORTED = "aborted"  # client or upstream left in mid-body
-    TRIMMED = "trimmed"  # of the paired: retention took them before any scorer did; counted by the scorers
-    NOT_COMPARABLE = "not_comparable"  # the client got an error, or the baseline's answer for a failed candidate
+    NOT_TEED = "not_teed"  # no copy: not an idempotent inference call, or the request was cut or incomplete
+    SAMPLED_OUT = "sampled_out"  # no copy because of shadow.reverse or shadow.same_side
+    SHED_IN_FLIGHT = "shed_in_flight"  # no copy: shadow.max_in_flight copies were in flight
+    SHED_BUDGET = "shed_budget"  # no copy: the daily budget of the paid side was spent
+    SHED_STREAMS = "shed_streams"  # not captured: extproc had max_streams open exchanges
+    TEE_FAILED = "tee_failed"  # the copy failed or timed out
+    INTERNAL_ERROR = "internal_error"  # an unexpected error in our own code while this pair was made
+    LOST_BUFFER = "lost_buffer"  # Redis did not answer and the buffer was full
+    LOST_SHUTDOWN = "lost_shutdown"  # not yet written when extproc stopped
+    ABORTED = "aborted"  # client or upstream ended the exchange during a body
+    TRIMMED = "trimmed"  # paired, then removed by retention before a scorer took it; counted by the scorers
+    NOT_COMPARABLE = "not_comparable"  # the client got an error, or the baseline answered for a failed candidate
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One side's answer to one request. ``first_byte_ms`` is 0 when not known."""
+    """One side's answer to one request. ``first_byte_ms`` is 0 if unknown."""
 
     side: Side
     origin: Origin
@@ -89,7 +89,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A request and both answers: ``first`` went to the client, ``second`` to the tee."""
+    """A request and two answers: the client got ``first``, the tee got ``second``."""
 
     id: str
     workload: str
@@ -107,23 +107,23 @@ class Pair:
 
     @property
     def baseline(self) -> Answer:
-        """The baseline's answer; of a NOISE pair, the client's."""
+        """The baseline's answer; in a NOISE pair, the one that the client got."""
         if self.kind is PairKind.NOISE or self.first.side is Side.BASELINE:
             return self.first
         return self.second
 
     @property
     def candidate(self) -> Answer:
-        """The candidate's answer; of a NOISE pair, the repeated one."""
+        """The candidate's answer; in a NOISE pair, the one that the tee got."""
         return self.second if self.baseline is self.first else self.first
 
 
 @dataclass(frozen=True, slots=True)
 class SideOutcomes:
-    """Outcomes of one side and origin over one flush. ``errors`` includes ``failovers``.
+    """Outcomes of one side and origin in one flush. ``errors`` includes ``failovers``.
 
-    Of the failovers, ``rescued`` had an answer of the baseline and ``rescues_failed`` had none; how the others would
-    have ended nobody knows, since the client left first. An older extproc tells neither.
+    A failover is a failed candidate request that Envoy sent to the baseline: the rescue. In ``rescued`` the baseline
+    answered, in ``rescues_failed`` it failed, too. In the remaining failovers the client disconnected first.
     """
 
     side: Side
@@ -161,7 +161,7 @@ class SideOutcomes:
 class Outcomes:
     """One flush of one extproc process for one workload; ``(source, seq)`` is unique.
 
-    ``arrived_ms`` is Redis' clock, of the stream's entry id; set on reading, 0 when not known.
+    ``arrived_ms`` is the time of the stream's entry id, by Redis' clock. It is set on reading; 0 if unknown.
     """
 
     workload: str
@@ -174,7 +174,7 @@ class Outcomes:
     arrived_ms: int = 0
 
     def later(self, ms: int) -> Outcomes:
-        """The same flush by a clock that is ahead by ``ms``."""
+        """Return the flush with its times moved ``ms`` later, to correct an extproc whose clock is behind."""
         return Outcomes(
             workload=self.workload,
             source=self.source,
@@ -206,7 +206,7 @@ class AnswerFacts:
 
 @dataclass(frozen=True, slots=True)
 class ScoredPair:
-    """What the scorer made of one pair: ``agreement`` in [0, 1] when ``scored``, else ``unscored_reason``."""
+    """The result of one pair: ``agreement`` in [0, 1] if ``scored``, else ``unscored_reason``."""
 
     pair_id: str
     workload: str
@@ -226,7 +226,7 @@ class ScoredPair:
 
 
 class Outcome(Enum):
-    """A gate's verdict. Inconclusive is neither passed nor failed: hold and keep gathering."""
+    """A gate's verdict. While it is inconclusive, the step holds and evidence is collected."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
@@ -234,7 +234,7 @@ class Outcome(Enum):
 
 
 def add_counts(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
-    """Both mappings' counts, added key by key."""
+    """Return the sum of two mappings of counts, key by key."""
     total = dict(a)
     for key, count in b.items():
         total[key] = total.get(key, 0) + count

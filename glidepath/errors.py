@@ -1,4 +1,4 @@
-"""Every error that a person meets. The docstring is the default message; exit status 2: they can mend it."""
+"""Errors that users see. The docstring is the default message. Exit status 2: the user can fix the cause."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class UnknownWorkloadError(GlidepathError):
 
 
 class InputError(GlidepathError):
-    """A file or an argument is not of the expected form."""
+    """A file or an argument does not have the expected form."""
 
 
 class UnreachableError(GlidepathError):
-    """A server that the configuration names does not answer, or is not what it should be."""
+    """A server that the configuration names does not answer, or is of the wrong kind."""
 
 
 class DependencyError(GlidepathError):
-    """An optional part is not installed."""
+    """An optional dependency is not installed."""
 
 
 class CommandRefusedError(GlidepathError):
@@ -49,12 +49,12 @@ def error_text(error: BaseException) -> str:
 
 
 def error_text_with_type(error: BaseException) -> str:
-    """Return ``TYPE: message`` with the whole message: for errors that nobody expected."""
+    """Return ``TYPE: message`` with the whole message: for unexpected errors."""
     name, message = type(error).__name__, str(error)
     return f"{name}: {message}" if message else name
 
 
 def first_of(group: BaseExceptionGroup[E]) -> E:
-    """The first error in what nested TaskGroups made of it: people get one line, not a tree."""
+    """Return the first error in nested exception groups, so that users get one line."""
     error = group.exceptions[0]
     return first_of(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,4 +1,4 @@
-"""Liveness, readiness and Prometheus metrics of one process: /healthz, /readyz, /metrics."""
+"""The HTTP endpoints of a process for liveness, readiness and Prometheus: /healthz, /readyz, /metrics."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from glidepath.errors import UnreachableError
 
 Readiness = Callable[[], str]
-"""Returns "" when ready, else the reason why not."""
+"""A function that returns "" if the process is ready, else the reason why it is not."""
 
 
 def health_app(registry: CollectorRegistry, readiness: Readiness) -> web.Application:
+    """Return an application with the three endpoints."""
+
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
@@ -32,7 +34,10 @@ def health_app(registry: CollectorRegistry, readiness: Readiness) -> web.Applica
 
 
 async def serve_app(app: web.Application, address: str, what: str) -> web.AppRunner:
-    """Serve on HOST:PORT or unix:/path until ``runner.cleanup()``. Raises UnreachableError where it cannot."""
+    """Serve on HOST:PORT or unix:/path until ``runner.cleanup()`` is called.
+
+    Raises UnreachableError if the address cannot be bound; ``what`` names the setting in its message.
+    """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site: web.BaseSite

@@ -1,7 +1,7 @@
-"""A mergeable, log-bucketed histogram: memory and cost do not grow with traffic.
+"""A mergeable histogram with logarithmic buckets: its size does not grow with traffic.
 
 The buckets are those of OpenTelemetry's exponential histogram at scale 6: base 2**(1/64), bucket ``i`` holds
-``(base**i, base**(i+1)]``, so a value is known to within ±0.55 %. Sums of histograms are exact: counts add.
+``(base**i, base**(i+1)]``, so a value is known to within ±0.55 %. Sums of histograms are exact: the counts are added.
 Source: OpenTelemetry metrics data model, "ExponentialHistogram". See ADR 0004.
 """
 
@@ -14,31 +14,31 @@ from dataclasses import dataclass, field
 SCALE = 6
 BASE = 2.0 ** (2.0**-SCALE)
 _PER_LOG2 = 2.0**SCALE
-# Ten microseconds to about three hours in milliseconds: what lies outside is put into the outermost bucket.
+# From ten microseconds to about three hours, in milliseconds. Values outside count in the outermost bucket.
 MIN_INDEX = math.ceil(math.log2(1e-2) * _PER_LOG2)
 MAX_INDEX = math.ceil(math.log2(1e7) * _PER_LOG2)
 
 
 def bucket_of(value: float) -> int:
-    """The index of the bucket that holds ``value`` (> 0), clamped to the covered range."""
+    """Return the index of the bucket of ``value`` (> 0), clamped to the covered range."""
     index = math.ceil(math.log2(value) * _PER_LOG2) - 1
     return min(max(index, MIN_INDEX), MAX_INDEX)
 
 
 def upper_edge(index: int) -> float:
-    """The inclusive upper edge of bucket ``index``."""
+    """Return the inclusive upper edge of bucket ``index``."""
     return float(2.0 ** ((index + 1) / _PER_LOG2))
 
 
 def midpoint(index: int) -> float:
-    """The geometric middle of bucket ``index``: the value reported for what lies in it."""
+    """Return the geometric middle of bucket ``index``: the value reported for every value in it."""
     return float(2.0 ** ((index + 0.5) / _PER_LOG2))
 
 
 class StoredCounts(Mapping[int, int]):
-    """Counts by bucket index as they came off the wire: a dict only once somebody asks for one.
+    """Counts by bucket index as two stored sequences; a dict is built on the first lookup.
 
-    Who adds up many of them takes ``indices`` and ``numbers``, of the same length, as they are.
+    ``indices`` and ``numbers`` have the same length. Code that adds many histograms reads them directly.
     """
 
     __slots__ = ("_dict", "indices", "numbers")
@@ -94,11 +94,11 @@ class Histogram:
         return self.zeros + sum(self.counts.values())
 
     def above(self, index: int) -> int:
-        """How many values lie above the upper edge of bucket ``index``."""
+        """Return the number of values above the upper edge of bucket ``index``."""
         return sum(count for i, count in self.counts.items() if i > index)
 
     def quantile(self, q: float) -> float | None:
-        """The value at quantile ``q`` in [0, 1] (nearest rank, bucket midpoint); None when empty."""
+        """Return the value at quantile ``q`` in [0, 1]: nearest rank, midpoint of its bucket. None if empty."""
         rank = max(1, math.ceil(q * self.total))
         if self.total == 0:
             return None

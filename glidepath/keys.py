@@ -1,7 +1,7 @@
-"""Names that more than one part must agree on: Redis keys, Envoy runtime keys, headers, clusters, routes.
+"""Names that several processes share: Redis keys, Envoy runtime keys, headers, clusters, routes.
 
-Every per-workload Redis key carries the hash tag ``{workload}``, so that one workload's keys share a slot of a Redis
-Cluster and can be changed in one transaction.
+Every per-workload Redis key carries the hash tag ``{workload}``, so that all keys of one workload are in one slot of a
+Redis Cluster and one script can change them together.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 PREFIX = "glidepath"
 SCORER_GROUP = "scorers"
-FULL_WEIGHT = 10_000  # basis points; the sum of a workload's weights at every moment
+FULL_WEIGHT = 10_000  # basis points: the sum of a workload's weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class WorkloadKeys:
 
     @property
     def results(self) -> str:
-        """Stream; field ``r``: a ScoredPair. One entry a pair id, whatever happens."""
+        """Stream; field ``r``: a ScoredPair. Exactly one entry per pair id."""
         return self._key("results")
 
     @property
@@ -40,12 +40,12 @@ class WorkloadKeys:
     @property
     def state(self) -> str:
         """Hash; ``blob``: the steer loop's state with its evidence and stream cursors; ``fence``, ``group``, ``at_ms``:
-        who wrote it last, and when; ``unreadable``: the last blob that was none, kept for people."""
+        who wrote it last, and when; ``unreadable``: the last blob that could not be read, kept for inspection."""
         return self._key("state")
 
     @property
     def status(self) -> str:
-        """String; JSON of records.WorkloadStatus: what people and tools read."""
+        """String; JSON of records.WorkloadStatus, for people and tools."""
         return self._key("status")
 
     @property
@@ -64,21 +64,21 @@ class WorkloadKeys:
         return self._key("budget")
 
     def evaluations(self, day: int) -> str:
-        """String with a TTL; how many questions all scorers asked the evaluator on that day (since 1970, UTC)."""
+        """String with a TTL; the questions that all scorers asked the evaluator on that day (days since 1970, UTC)."""
         return self._key(f"evaluations:{day}")
 
     @property
     def probes(self) -> str:
-        """Hash; ``at_ms`` of the last round, ``next``: which prompt comes next, ``failing``: the sides that do."""
+        """Hash; ``at_ms`` of the last round of probes, ``next``: index of the next prompt, ``failing`` sides."""
         return self._key("probes")
 
     @property
     def dead(self) -> str:
-        """Stream of pairs that no scorer could read (field ``p``, field ``why``); bounded."""
+        """Stream of unreadable pairs: the pair in field ``p``, the reason in ``why``; limited in length."""
         return self._key("dead")
 
     def written(self, source: str) -> str:
-        """String with a TTL; the number of the last outcomes that ``source`` wrote: a repeated write is none."""
+        """String with a TTL; sequence number of the last flush of ``source``, so that a repeated write is ignored."""
         return self._key(f"written:{source}")
 
     @property
@@ -87,11 +87,11 @@ class WorkloadKeys:
         return self._key("queue")
 
     def noise(self, baseline: str) -> str:
-        """Hash; how often that backend's answers diverge from each other: pairs, agreement_sum, trip:<signal>."""
+        """Hash; the noise floor of that backend: pairs, agreement_sum, trip:<signal>."""
         return self._key(f"noise:{baseline}")
 
     def done(self, pair_id: str) -> str:
-        """String with a TTL; there once the pair's result is written."""
+        """String with a TTL; exists once the pair's result is written."""
         return self._key(f"done:{pair_id}")
 
 
@@ -100,12 +100,12 @@ FENCE = f"{PREFIX}:fence"
 
 
 def lease_key(group: str) -> str:
-    """String with a TTL: which scorer of ``scorer.group`` steers."""
+    """Return the key of a string with a TTL: the scorer of ``scorer.group`` that leads."""
     return f"{LEASE}:{group}" if group else LEASE
 
 
 def fence_key(group: str) -> str:
-    """Counter: the term of that scorer."""
+    """Return the key of a counter: the fencing token, which grows with every new leader."""
     return f"{FENCE}:{group}" if group else FENCE
 
 
@@ -113,7 +113,7 @@ def fence_key(group: str) -> str:
 
 
 def weight_prefix(workload: str) -> str:
-    """``runtime_key_prefix`` of the workload's weighted clusters; Envoy appends ``.<cluster>``."""
+    """Return the ``runtime_key_prefix`` of the workload's weighted clusters; Envoy appends ``.<cluster>``."""
     return f"{PREFIX}.{workload}.weight"
 
 
@@ -122,12 +122,12 @@ def weight_key(workload: str, cluster: str) -> str:
 
 
 def shadow_key(workload: str) -> str:
-    """Percent of requests whose bodies are captured and teed, 0 to 100."""
+    """Return the runtime key of the percent (0 to 100) of requests that are captured and copied."""
     return f"{PREFIX}.{workload}.shadow"
 
 
 def autopilot_key(workload: str) -> str:
-    """0: a person has switched the automation off by curl; 1 or absent: on."""
+    """Return the runtime key of the autopilot: 0 if a person switched it off at an Envoy; 1 or absent: on."""
     return f"{PREFIX}.{workload}.autopilot"
 
 
@@ -135,7 +135,7 @@ def autopilot_key(workload: str) -> str:
 
 
 def fallback_cluster(candidate: str, baseline: str) -> str:
-    """The composite cluster that tries the candidate, then the baseline; the candidate's entry in the split.
+    """Return the composite cluster that tries the candidate, then the baseline: the candidate's entry in the split.
 
     See ADR 0003.
     """
@@ -143,7 +143,7 @@ def fallback_cluster(candidate: str, baseline: str) -> str:
 
 
 def rescue_cluster(candidate: str, baseline: str) -> str:
-    """The composite's second member: the baseline's endpoints under a name that says a failover happened."""
+    """Return the composite's second member: the baseline's endpoints, under a name that marks a failover."""
     return f"{baseline}-for-{candidate}"
 
 
@@ -151,7 +151,7 @@ ROUTE_PREFIX = "glidepath/"
 
 
 def route_name(workload: str, captured: bool) -> str:
-    """``glidepath/<workload>/captured`` or ``…/plain``: how extproc and the access log know the workload."""
+    """Return ``glidepath/<workload>/captured`` or ``…/plain``; extproc reads the workload from a route's name."""
     return f"{ROUTE_PREFIX}{workload}/{'captured' if captured else 'plain'}"
 
 
@@ -160,7 +160,7 @@ def shadow_route_name(workload: str, backend: str) -> str:
 
 
 def workload_of_route(name: str) -> str | None:
-    """The workload in a route's name, or None for somebody else's route."""
+    """Return the workload in a route's name, or None if the route is not ours."""
     if not name.startswith(ROUTE_PREFIX):
         return None
     return name.removeprefix(ROUTE_PREFIX).split("/", 1)[0] or None
@@ -171,20 +171,22 @@ RTDS_CLUSTER = "glidepath-rtds"
 RTDS_LAYER = "glidepath"
 LIVE_LOG = "glidepath-live"
 SHADOW_LOG = "glidepath-shadow"
-CHOSEN_CLUSTER_TAG = "chosen_cluster"  # custom tag of both logs: the split's choice, even where no host was reached
+CHOSEN_CLUSTER_TAG = (
+    "chosen_cluster"  # custom tag of both access logs: the cluster that the split chose, even if no host was reached
+)
 
 # Headers between the tee and the shadow listener; removed before a backend sees the request.
 HEADER_WORKLOAD = "x-glidepath-workload"
 HEADER_TARGET = "x-glidepath-target"
 HEADER_ORIGIN = "x-glidepath-origin"
 
-PROBE_STICKY = "glidepath-probe"  # all probes are one user's: evidence discounts what one user says often
+PROBE_STICKY = "glidepath-probe"  # all probes count as one user, whose evidence is discounted
 
-# The cluster that the split chose, for an extproc whose filter may not read xds.cluster_name; set by Envoy itself over
-# whatever a client sent, removed before a backend sees the request.
+# The cluster that the split chose, for a filter that cannot send xds.cluster_name. Envoy overwrites a client's value,
+# and removes the header before a backend sees the request.
 HEADER_CLUSTER = "x-glidepath-cluster"
 
-# Never read, stored or sent to the other side.
+# Headers that are never read, stored or copied.
 CREDENTIAL_HEADERS = (
     "authorization",
     "proxy-authorization",
@@ -195,5 +197,5 @@ CREDENTIAL_HEADERS = (
     "set-cookie",
     "x-amz-security-token",
 )
-# The same in a query string, compared in lower case.
+# Query parameters that are never stored or copied, compared in lower case.
 CREDENTIAL_PARAMETERS = ("key", "api_key", "api-key", "apikey", "access_token", "token", "sig", "signature")

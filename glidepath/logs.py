@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on stderr, or coloured text on a terminal."""
+"""Structured logs on stderr: one JSON object per line, or coloured text on a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import structlog
 
 
 def configure_logging(part: str, *, json: bool | None = None, level: int = logging.INFO) -> None:
-    """Called once by a process's shell, never on import. ``json=None``: JSON unless stderr is a terminal."""
+    """Set up logging; call it once at the start of a process. ``json=None``: JSON unless stderr is a terminal."""
     as_json = not sys.stderr.isatty() if json is None else json
     renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
     structlog.configure(

@@ -1,4 +1,4 @@
-"""One way to Redis for every part: a client from the configuration, and a check that it is one."""
+"""The Redis client of every process: created from the configuration, and checked."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from glidepath.config.connections import RedisSection
 from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import ConfigError, UnreachableError, error_text
 
-# redis-py's two clients share their commands but no useful base class.
+# redis-py's two clients have the same commands, but no common base class with them.
 RedisClient = Any
 
 
 def read_secret(secret: Secret) -> str:
-    """The value of a secret, without the newline that files end with. Raises ConfigError naming the source."""
+    """Return a secret's value, without a final newline. Raises ConfigError that names the variable or file."""
     if secret.env is not None:
         value = os.environ.get(secret.env)
         if value is None:
@@ -37,7 +37,7 @@ def read_secret(secret: Secret) -> str:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown and logged."""
+    """Return the URL with its password masked, for messages and logs."""
     parts = urlsplit(url)
     if parts.password is None:
         return url
@@ -45,10 +45,10 @@ def without_password(url: str) -> str:
 
 
 class _Cluster(RedisCluster):
-    """redis-py's client, of which a cluster that is away raises a RedisError, as a plain Redis that is away does.
+    """redis-py's cluster client, but an unreachable cluster raises a RedisError like an unreachable plain Redis.
 
-    Its own RedisClusterException ("cannot be connected", "slot is not covered") is no RedisError: whoever waits for
-    Redis to come back would not know it.
+    redis-py raises RedisClusterException ("cannot be connected", "slot is not covered"), which is not a RedisError:
+    code that waits for Redis to answer again would not catch it.
     """
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -60,7 +60,7 @@ class _Cluster(RedisCluster):
             return await super().initialize(*args, **options)
 
     def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> ClusterPipeline:
-        return _Pipeline(self, transaction)  # type: ignore[abstract]  # ClusterPipeline's own, too: a gap in its types
+        return _Pipeline(self, transaction)  # type: ignore[abstract]  # redis-py's own class has this gap in its types, too
 
 
 class _Pipeline(ClusterPipeline):
@@ -79,7 +79,7 @@ def _as_redis_error() -> Iterator[None]:
 
 
 def connect(section: RedisSection, *, timeout: float = 5.0) -> RedisClient:
-    """A client (plain or cluster); connects on first use. Bytes in, bytes out."""
+    """Return a client, plain or cluster. It connects on first use; keys and values are bytes."""
     url = section.url or "redis://127.0.0.1:6379/0"
     password = read_secret(section.password) if section.password else None
     options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": min(timeout, 2.0)}
@@ -91,21 +91,21 @@ def connect(section: RedisSection, *, timeout: float = 5.0) -> RedisClient:
 
 
 def being_cancelled() -> bool:
-    """Whether the current task was told to end: a loop that calls Redis asks before each round.
+    """Return whether the current task was cancelled: a loop that calls Redis checks this before each round.
 
-    A cancellation that meets redis-py (8.1) in the midst of a reply can be lost; the task still knows of it.
+    redis-py 8.1 can swallow a cancellation that arrives while it reads a reply; the task's counter still has it.
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 async def check(client: RedisClient, section: RedisSection, where: str = "redis.url") -> None:
-    """Raise UnreachableError, naming the URL and ``where`` it stands, unless a Redis that we may use answers."""
+    """Raise UnreachableError unless a usable Redis answers. The message names the URL and the setting ``where``."""
     place = f"{where}: {without_password(section.url or '')}"
     try:
         info = await client.info("server")
     except (RedisError, OSError, ValueError) as error:
         reason = error_text(error)
-        raise UnreachableError(f"{place}: no Redis that can be used there: {reason}") from error
+        raise UnreachableError(f"{place}: no usable Redis answers there: {reason}") from error
     if "redis_version" not in (info if "redis_version" in info else next(iter(info.values()), {})):
-        raise UnreachableError(f"{place}: what answers there is not a Redis")
+        raise UnreachableError(f"{place}: the server there is not Redis")

@@ -1,7 +1,8 @@
-"""Who steers a workload: which group of scorers, how lately; and what is wrong where it is not the one that should.
+"""Which group of scorers steers a workload, how recently, and what is wrong if it is not the expected group.
 
-Scorers of one ``scorer.group`` share a lease, and the one that holds it steers the workloads of *its* file. So files
-with different workloads need groups of their own: otherwise the others' workloads are steered by nobody. See ADR 0128.
+The scorers of one ``scorer.group`` share a lease; the one that holds it steers the workloads of *its* configuration
+file. So files with different workloads need different groups: within one group, the workloads of the other file would
+not be steered.
 """
 
 from __future__ import annotations
@@ -12,25 +13,19 @@ from dataclasses import dataclass
 from glidepath.keys import WorkloadKeys, lease_key
 from glidepath.redisio import RedisClient
 
-LIVE_S = 10.0  # who steers writes every second; after this long without a write, nobody does
+LIVE_S = 10.0  # a leader writes every second; after this long without a write, the workload is not steered
 
-# A state of a version that wrote neither group nor time is as old as the workload's status.
 _LAST = """
 local t = redis.call('TIME')
 local last = redis.call('HMGET', KEYS[1], 'group', 'at_ms')
-local at = last[2]
-if not at then
-  local ok, status = pcall(cjson.decode, redis.call('GET', KEYS[2]) or '')
-  at = ok and type(status) == 'table' and status.updated_at_ms
-end
-at = tonumber(at or nil)
+local at = tonumber(last[2] or nil)
 return {last[1] or '', at and string.format('%.0f', t[1] * 1000 + t[2] / 1000 - at) or ''}
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Which group steered a workload last, and how many seconds ago (None: none did), by Redis' clock."""
+class LastSteering:
+    """The group that steered a workload last, and how many seconds ago by Redis' clock (None: never)."""
 
     group: str = ""
     age_s: float | None = None
@@ -40,8 +35,8 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """What is wrong, and what a person can do about it."""
+class GroupProblem:
+    """What is wrong, and how to fix it."""
 
     detail: str
     remedy: str
@@ -51,48 +46,55 @@ class Trouble:
 
 
 async def leader(client: RedisClient, group: str) -> str:
-    """The scorer that holds the lease of ``group``; "" nobody. Raises RedisError."""
+    """Return the scorer that holds the lease of ``group``, "" if none does. Raises RedisError."""
     owner = await client.get(lease_key(group))
     return owner.decode(errors="replace") if owner else ""
 
 
-async def holders(client: RedisClient, workloads: Iterable[str]) -> dict[str, Holder]:
-    """Of every workload whose state can be read. Raises RedisError."""
+async def last_steering(client: RedisClient, workloads: Iterable[str]) -> dict[str, LastSteering]:
+    """Return who steered each workload last, for every workload whose state can be read. Raises RedisError."""
     names = list(workloads)
     pipe = client.pipeline(transaction=False)
     for name in names:
-        pipe.eval(_LAST, 2, WorkloadKeys(name).state, WorkloadKeys(name).status)
+        pipe.eval(_LAST, 1, WorkloadKeys(name).state)
     answers = await pipe.execute(raise_on_error=False) if names else []
-    return {name: _holder(answer) for name, answer in zip(names, answers, strict=True) if isinstance(answer, list)}
+    return {
+        name: _last_steering(answer) for name, answer in zip(names, answers, strict=True) if isinstance(answer, list)
+    }
 
 
-def _holder(answer: list[bytes]) -> Holder:
+def _last_steering(answer: list[bytes]) -> LastSteering:
     group, age = (value.decode(errors="replace") for value in answer)
-    return Holder(group, max(float(age) / 1000, 0.0) if age else None)
+    return LastSteering(group, max(float(age) / 1000, 0.0) if age else None)
 
 
-def trouble(name: str, group: str, leader: str, holder: Holder, patience_s: float = LIVE_S) -> Trouble | None:
-    """Why a workload of a file of ``group``, whose lease ``leader`` holds ("" nobody), is not steered by it."""
-    if holder.live(patience_s):
-        return None if holder.group == group else _elsewhere(name, group, holder.group)
-    return _left_out(name, group, leader) if leader else None
+def group_problem(
+    name: str, group: str, leader: str, last: LastSteering, patience_s: float = LIVE_S
+) -> GroupProblem | None:
+    """Return why ``group`` does not steer a workload of its file, or None if it does or has no leader yet.
+
+    ``leader`` is the scorer that holds the group's lease, "" if none does.
+    """
+    if last.live(patience_s):
+        return None if last.group == group else _steered_by_other_group(name, group, last.group)
+    return _not_in_file_of_leader(name, group, leader) if leader else None
 
 
-def _elsewhere(name: str, group: str, other: str) -> Trouble:
-    return Trouble(
-        f"{name} is steered by {called(other)}, this file is of {called(group)}",
-        "a workload belongs to one group: rename it in one of the files, or take it out (where it moves from one"
-        f" group to the other, this ends {LIVE_S:.0f} s after the other's scorers)",
+def _steered_by_other_group(name: str, group: str, other: str) -> GroupProblem:
+    return GroupProblem(
+        f"{name} is steered by {group_label(other)}, this file belongs to {group_label(group)}",
+        "a workload belongs to one group: rename it in one of the files, or remove it there (after a move from one"
+        f" group to another, this message ends {LIVE_S:.0f} s after the old group's scorers have stopped)",
     )
 
 
-def _left_out(name: str, group: str, leader: str) -> Trouble:
-    return Trouble(
-        f"{leader} holds the lease of {called(group)} and does not steer {name}",
-        "its file has no such workload: give each team's file a scorer.group of its own, or all scorers of a group the"
-        " same file",
+def _not_in_file_of_leader(name: str, group: str, leader: str) -> GroupProblem:
+    return GroupProblem(
+        f"{leader} holds the lease of {group_label(group)} and does not steer {name}",
+        "its file has no such workload: give each team's file a scorer.group of its own, or give all scorers of a group"
+        " the same file",
     )
 
 
-def called(group: str) -> str:
+def group_label(group: str) -> str:
     return f"group {group!r}" if group else "the group without a name"

@@ -1,4 +1,4 @@
-"""zstd (RFC 8878) as Python 3.14 has it (``compression.zstd``, PEP 784), before that by its backport. See ADR 0130."""
+"""zstd (RFC 8878): Python 3.14's ``compression.zstd`` (PEP 784), or its backport on older versions (ADR 0130)."""
 
 from __future__ import annotations
 

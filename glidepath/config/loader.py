@@ -20,7 +20,7 @@ from glidepath.errors import ConfigError, error_text
 KeyPath = tuple[str | int, ...]
 # Under these keys a user may have put a secret instead of its name. Errors end up in logs and tickets, so they never
 # quote these values.
-SECRET_KEYS = frozenset({"credential", "password", "token", "routing_key", "url_from", "sticky_key", "headers"})
+SECRET_KEYS = frozenset({"credential", "password", "routing_key", "url_from", "sticky_key", "headers"})
 _USERINFO = re.compile(r"//[^/@\s]*@")
 _SHOWN_CHARS = 100
 MAX_CONFIG_BYTES = 4 * 2**20

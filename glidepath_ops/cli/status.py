@@ -16,7 +16,7 @@ from glidepath import scorer_groups
 from glidepath.config import Config
 from glidepath.records import SideStatus, Verdict, WorkloadStatus
 from glidepath.redisio import RedisClient
-from glidepath.scorer_groups import Trouble
+from glidepath.scorer_groups import GroupProblem
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
 from glidepath_ops.cli.steering_records import read_status
@@ -36,15 +36,15 @@ def command(
     Gates are shown for one chosen workload, or for up to three workloads.
     """
 
-    troubles: dict[str, Trouble] = {}
+    troubles: dict[str, GroupProblem] = {}
 
     async def work(settings: Config, redis: RedisClient) -> dict[str, WorkloadStatus | None]:
         names = [workload] if workload else list(settings.workloads)
         for name in names:
             settings.workload(name)
         group = settings.scorer.group
-        leader, holders = await scorer_groups.leader(redis, group), await scorer_groups.holders(redis, names)
-        troubles.update({n: t for n, h in holders.items() if (t := scorer_groups.trouble(n, group, leader, h))})
+        leader, holders = await scorer_groups.leader(redis, group), await scorer_groups.last_steering(redis, names)
+        troubles.update({n: t for n, h in holders.items() if (t := scorer_groups.group_problem(n, group, leader, h))})
         return {name: await read_status(redis, name) for name in names}
 
     found = with_redis(config, work)
@@ -61,7 +61,7 @@ def command(
 
 
 def overview(
-    found: dict[str, WorkloadStatus | None], now: float, troubles: Mapping[str, Trouble] | None = None
+    found: dict[str, WorkloadStatus | None], now: float, troubles: Mapping[str, GroupProblem] | None = None
 ) -> Table:
     """Return a table with one row per workload.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from glidepath import keys
 from glidepath.config import Config
-from glidepath.scorer_groups import called, trouble
+from glidepath.scorer_groups import group_label, group_problem
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 
 KNOWN_GOOD = (1, 40)
@@ -264,7 +264,7 @@ def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
     if redis.leader:
         yield Finding(subject, "leader", Severity.OK, redis.leader)
     else:
-        detail = f"no scorer holds the lease of {called(redis.group)}"
+        detail = f"no scorer holds the lease of {group_label(redis.group)}"
         yield Finding(subject, "leader", Severity.FAIL, detail, "start `glidepath scorer`")
     for workload, age in redis.status_age_s.items():
         yield _freshness(subject, workload, age)
@@ -302,8 +302,8 @@ def _persistence(subject: str, redis: RedisFacts) -> Finding:
 
 def _group(subject: str, workload: str, redis: RedisFacts) -> Iterator[Finding]:
     """Only where it is not this file's group that steers."""
-    holder = redis.holders.get(workload)
-    found = trouble(workload, redis.group, redis.leader, holder) if holder is not None else None
+    holder = redis.last_steering.get(workload)
+    found = group_problem(workload, redis.group, redis.leader, holder) if holder is not None else None
     if found is not None:
         yield Finding(subject, f"{workload}: group", Severity.FAIL, found.detail, found.remedy)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from glidepath.scorer_groups import Holder
+from glidepath.scorer_groups import LastSteering
 
 
 class Severity(StrEnum):
@@ -102,5 +102,5 @@ class RedisFacts:
     clock_skew_s: float | None = None
     leader: str = ""
     group: str = ""  # scorer.group of the file; leader is who holds its lease
-    holders: Mapping[str, Holder] = field(default_factory=dict)  # workload → which group steered it last
+    last_steering: Mapping[str, LastSteering] = field(default_factory=dict)  # workload → which group steered it last
     status_age_s: Mapping[str, float | None] = field(default_factory=dict)  # workload → age of its status

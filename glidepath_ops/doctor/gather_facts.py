@@ -98,7 +98,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
         clock_skew_s=seconds + micros / 1e6 - time.time(),
         leader=await scorer_groups.leader(client, group),
         group=group,
-        holders=await scorer_groups.holders(client, workloads),
+        last_steering=await scorer_groups.last_steering(client, workloads),
         status_age_s=ages,
     )
 

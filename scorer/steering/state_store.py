@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from glidepath.domain import Outcomes, ScoredPair
 from glidepath.records import Command, Decision
-from glidepath.scorer_groups import called
+from glidepath.scorer_groups import group_label
 
 START = "0-0"
 
@@ -25,7 +25,7 @@ class OwnedError(Exception):
     """Another group of scorers steers this workload now."""
 
     def __init__(self, workload: str, group: str) -> None:
-        super().__init__(f"{workload} is steered by {called(group)}")
+        super().__init__(f"{workload} is steered by {group_label(group)}")
         self.group = group
 
 

@@ -19,9 +19,9 @@ from structlog.testing import capture_logs
 from glidepath import scorer_groups
 from glidepath.config import Config, parse_config
 from glidepath.keys import WorkloadKeys, fence_key, lease_key
-from glidepath.records import Command, CommandKind, WorkloadStatus, to_json
+from glidepath.records import Command, CommandKind, to_json
 from glidepath.redisio import RedisClient, connect
-from glidepath.scorer_groups import LIVE_S, Holder
+from glidepath.scorer_groups import LIVE_S, LastSteering
 from glidepath_ops.cli.steering_records import read_status
 from glidepath_ops.doctor.gather_facts import gather_redis
 from scorer.steering.leader.lease import Lease
@@ -118,8 +118,8 @@ async def test_two_groups_steer_their_own_workloads_at_the_same_time(
         assert await scorer_groups.leader(redis, "") == ""
         for config, name, group in ((a, "chat", "team-a"), (b, "batch", "Team_2")):
             facts = await gather_redis(config)
-            assert facts.holders[name].group == facts.group == group
-            assert scorer_groups.trouble(name, group, facts.leader, facts.holders[name]) is None
+            assert facts.last_steering[name].group == facts.group == group
+            assert scorer_groups.group_problem(name, group, facts.leader, facts.last_steering[name]) is None
 
 
 async def test_a_workload_of_two_groups_is_steered_by_one_and_taken_up_when_that_one_has_gone(
@@ -143,7 +143,7 @@ async def test_a_workload_of_two_groups_is_steered_by_one_and_taken_up_when_that
             await until(lambda: registry.get_sample_value("glidepath_workloads_not_steered") == 0)
     (said,) = [line for line in logs if line["event"] == "not_steered"]
     assert said["workload"] == "chat"
-    assert said["reason"] == "chat is steered by group 'a', this file is of group 'b'"
+    assert said["reason"] == "chat is steered by group 'a', this file belongs to group 'b'"
     assert not [line for line in logs if line["event"] == "workload_failed"]
 
 
@@ -220,18 +220,10 @@ async def test_a_leader_that_died_with_its_lease_still_running_is_no_mistake(red
     assert set(watch.troubles) == {"chat"}
 
 
-async def test_a_state_of_before_there_were_groups_is_as_old_as_its_status(redis: RedisClient) -> None:
-    names = WorkloadKeys("chat")
-    await redis.hset(names.state, "fence", "7")
-    assert (await scorer_groups.holders(redis, ["chat"]))["chat"] == Holder("", None)
-    for text in ("no JSON", "[]", '{"updated_at_ms": {}}', '{"updated_at_ms": null}'):
-        await redis.set(names.status, text)
-        assert (await scorer_groups.holders(redis, ["chat"]))["chat"] == Holder("", None)
-    status = WorkloadStatus("chat", "baking", 5, 0, (5,), 0, round(time.time() * 1000) - 60_000)
-    await redis.set(names.status, to_json(status))
-    found = await scorer_groups.holders(redis, ["chat", "batch"])
-    assert found["chat"].age_s == pytest.approx(60, abs=5)
-    assert found["batch"] == Holder("", None)
+async def test_a_state_without_a_time_and_a_workload_without_a_state_were_never_steered(redis: RedisClient) -> None:
+    await redis.hset(WorkloadKeys("chat").state, "fence", "7")
+    found = await scorer_groups.last_steering(redis, ["chat", "batch"])
+    assert found == {"chat": LastSteering("", None), "batch": LastSteering("", None)}
 
 
 async def test_another_groups_write_is_refused_while_the_first_one_lives_and_changes_nothing(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from glidepath.domain import TRIP, add_counts
+from glidepath.domain import TRIP_DIVERGENCE, add_counts
 from scorer.scoring.compare.result import clamp
 
 MIN_PAIRS = 30  # with fewer pairs the floor counts as unknown
@@ -31,7 +31,7 @@ class NoiseFloor:
 
     def fold(self, signals: Mapping[str, float], agreement: float) -> NoiseFloor:
         """Add one NOISE pair, given by ScoredPair.signals and ScoredPair.agreement."""
-        tripped = {name: 1 for name, divergence in signals.items() if divergence >= TRIP}
+        tripped = {name: 1 for name, divergence in signals.items() if divergence >= TRIP_DIVERGENCE}
         return self + NoiseFloor(1, tripped, agreement)
 
     def rate(self, signal: str) -> float:

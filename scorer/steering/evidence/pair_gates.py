@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glidepath.domain import TRIP
+from glidepath.domain import TRIP_DIVERGENCE
 from scorer.steering.evidence.changepoint import Onset
 from scorer.steering.evidence.error_tests import IncreaseTest, RateTest
 from scorer.steering.evidence.formatting import share_words
@@ -119,7 +119,9 @@ class SignalGate(PairGate):
     """How often a fact differs between the sides, against how often it does among the baseline's own answers."""
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
-        return signals.get(self.spec.of, 0.0) >= TRIP if _TEXTS in signals else None  # same texts: nothing differs
+        return (
+            signals.get(self.spec.of, 0.0) >= TRIP_DIVERGENCE if _TEXTS in signals else None
+        )  # same texts: nothing differs
 
     def words(self) -> str:
         floor = (

@@ -9,7 +9,7 @@ import structlog
 
 from glidepath import scorer_groups
 from glidepath.redisio import RedisClient
-from glidepath.scorer_groups import LIVE_S, Holder, Trouble
+from glidepath.scorer_groups import LIVE_S, GroupProblem, LastSteering
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_metrics import SteerMetrics
 
@@ -33,7 +33,7 @@ class Watch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.foreign: dict[str, str] = {}
-        self.troubles: Mapping[str, Trouble] = {}
+        self.troubles: Mapping[str, GroupProblem] = {}
         self._redis, self._lease, self._metrics, self._clock = redis, lease, metrics, clock
         self._workloads = tuple(workloads)
         self._looked = -LOOK_S
@@ -43,7 +43,7 @@ class Watch:
         """What this scorer, which holds the lease, must leave alone. Raises RedisError."""
         if not self._due() and not now:
             return
-        found = await scorer_groups.holders(self._redis, self._workloads)
+        found = await scorer_groups.last_steering(self._redis, self._workloads)
         own = self._lease.group
         self.foreign = {name: h.group for name, h in found.items() if h.live() and h.group != own}
         self._say({name: t for name, h in found.items() if name in self.foreign and (t := self._trouble(name, h, ""))})
@@ -57,13 +57,13 @@ class Watch:
         patience_s = LIVE_S + self._lease.duration
         if not self._due() or (leader and self._clock() - self._leading_since < patience_s):
             return
-        found = await scorer_groups.holders(self._redis, self._workloads)
+        found = await scorer_groups.last_steering(self._redis, self._workloads)
         self._say({n: t for n, h in found.items() if (t := self._trouble(n, h, leader, patience_s))})
 
     def taken(self, workload: str, group: str) -> None:
         """Another group was faster."""
         self.foreign[workload] = group
-        trouble = self._trouble(workload, Holder(group, 0.0), "")
+        trouble = self._trouble(workload, LastSteering(group, 0.0), "")
         self._say({**self.troubles, **({workload: trouble} if trouble else {})})
 
     def _due(self) -> bool:
@@ -73,10 +73,10 @@ class Watch:
         self._looked = now
         return True
 
-    def _trouble(self, name: str, holder: Holder, leader: str, patience_s: float = LIVE_S) -> Trouble | None:
-        return scorer_groups.trouble(name, self._lease.group, leader, holder, patience_s)
+    def _trouble(self, name: str, holder: LastSteering, leader: str, patience_s: float = LIVE_S) -> GroupProblem | None:
+        return scorer_groups.group_problem(name, self._lease.group, leader, holder, patience_s)
 
-    def _say(self, found: Mapping[str, Trouble]) -> None:
+    def _say(self, found: Mapping[str, GroupProblem]) -> None:
         for name, trouble in found.items():
             if self.troubles.get(name) != trouble:
                 log.error("not_steered", workload=name, reason=trouble.detail, remedy=trouble.remedy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from glidepath.records import SideStatus, WorkloadStatus, from_json, to_json
-from glidepath.scorer_groups import Trouble
+from glidepath.scorer_groups import GroupProblem
 from glidepath_ops.cli.status import gates, overview
 
 
@@ -46,7 +46,7 @@ def test_a_known_share_is() -> None:
 
 
 def test_a_workload_that_its_group_does_not_steer_says_why() -> None:
-    trouble = Trouble("x[1] holds the lease", "give each file a group")
+    trouble = GroupProblem("x[1] holds the lease", "give each file a group")
     console = Console(width=300)
     with console.capture() as captured:
         status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 99_000, message="m")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glidepath.config import Config, parse_config
-from glidepath.scorer_groups import Holder
+from glidepath.scorer_groups import LastSteering
 from glidepath_ops.doctor.checks import examine, examine_envoy, examine_redis
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
@@ -179,7 +179,7 @@ REDIS = RedisFacts(
     append_only=True,
     clock_skew_s=0.0,
     leader="scorer-1",
-    holders={"chat": Holder("", 0.3)},
+    last_steering={"chat": LastSteering("", 0.3)},
     status_age_s={"chat": 0.3},
 )
 SICK_REDIS = [
@@ -194,9 +194,9 @@ SICK_REDIS = [
     ({"leader": ""}, "leader", Severity.FAIL),
     ({"status_age_s": {"chat": None}}, "chat: status", Severity.WARN),
     ({"status_age_s": {"chat": 60.0}}, "chat: status", Severity.FAIL),
-    ({"holders": {"chat": Holder("", 60.0)}}, "chat: group", Severity.FAIL),
-    ({"holders": {"chat": Holder()}}, "chat: group", Severity.FAIL),
-    ({"holders": {"chat": Holder("b", 1.0)}}, "chat: group", Severity.FAIL),
+    ({"last_steering": {"chat": LastSteering("", 60.0)}}, "chat: group", Severity.FAIL),
+    ({"last_steering": {"chat": LastSteering()}}, "chat: group", Severity.FAIL),
+    ({"last_steering": {"chat": LastSteering("b", 1.0)}}, "chat: group", Severity.FAIL),
 ]
 
 
@@ -219,12 +219,14 @@ def test_everything_is_examined_in_one_list() -> None:
 
 def test_a_group_that_does_not_steer_its_workload_is_named_with_the_remedy() -> None:
     left_out = finding(
-        list(examine_redis(replace(REDIS, group="a", holders={"chat": Holder("a", 60.0)}))), "chat: group"
+        list(examine_redis(replace(REDIS, group="a", last_steering={"chat": LastSteering("a", 60.0)}))), "chat: group"
     )
     assert left_out.detail == "scorer-1 holds the lease of group 'a' and does not steer chat"
     assert "scorer.group of its own" in left_out.remedy
-    elsewhere = finding(list(examine_redis(replace(REDIS, holders={"chat": Holder("b", 1.0)}))), "chat: group")
-    assert elsewhere.detail == "chat is steered by group 'b', this file is of the group without a name"
+    elsewhere = finding(
+        list(examine_redis(replace(REDIS, last_steering={"chat": LastSteering("b", 1.0)}))), "chat: group"
+    )
+    assert elsewhere.detail == "chat is steered by group 'b', this file belongs to the group without a name"
     assert "rename it" in elsewhere.remedy
-    nobody = list(examine_redis(replace(REDIS, leader="", holders={"chat": Holder()})))
+    nobody = list(examine_redis(replace(REDIS, leader="", last_steering={"chat": LastSteering()})))
     assert [f.check for f in nobody if f.level is Severity.FAIL] == ["leader"]
