@@ -1,1 +1,1 @@
-"""Envoy configuration from ``glidepath.yaml``: rendered, commented, checked."""
+"""Render Envoy configuration with comments from ``glidepath.yaml``, and check it."""

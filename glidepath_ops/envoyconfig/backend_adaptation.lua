@@ -1,11 +1,12 @@
--- Makes a request fit for the backend that this attempt goes to. Runs as an upstream filter, once an attempt.
+-- Adapts a request to the backend of the current attempt: model, path, host, headers and credentials.
+-- Runs as an upstream filter, once per attempt.
 --
--- Header changes of attempt 1 are still there on attempt 2 (the body is the client's own again), so every header that
--- may differ is set on every attempt, from what the client sent (filter state glidepath.client.*) and from SIDES.
+-- Envoy keeps the header changes of attempt 1 for attempt 2, but starts again from the client's body. So every attempt
+-- sets every header that can differ, from the client's values (filter state glidepath.client.*) and from SIDES.
 --
--- Given above this text: SIDES (one a try), NAMES (headers that differ), CREDENTIALS (set of header names),
--- RENAMES (some side has its own model), SECRETS (set of query parameters that carry a credential), PATHS (some
--- side's path or query differs).
+-- Defined above this text: SIDES (one per attempt), NAMES (headers that can differ), CREDENTIALS (set of header
+-- names), RENAMES (whether a side has its own model), SECRETS (set of query parameters that carry a credential),
+-- PATHS (whether a side's path or query differs).
 
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
 
@@ -13,7 +14,7 @@ local function trim(text)
   return (text:gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
--- The position after the string that opens at `start` (its quote), or nil. Escapes are the only pitfall.
+-- Returns the position after the string whose opening quote is at `start`, or nil. Skips escaped quotes.
 local function after_string(text, start)
   local at = start + 1
   while true do
@@ -24,8 +25,8 @@ local function after_string(text, start)
   end
 end
 
--- First and last byte of the value of the top-level key "model" where it is a string; the last one given counts,
--- as it does for JSON parsers. nil: not a JSON object, no such key, or no string.
+-- Returns the positions of the first and the last byte of the string value of the top-level key "model". If the key
+-- occurs twice, the last one counts, as in JSON parsers. nil: not a JSON object, no such key, or not a string.
 function model_span(text)
   local at = text:find("%S")
   if not at or text:byte(at) ~= 123 then return nil end
@@ -66,8 +67,8 @@ local function is_upload(kind)
   return false
 end
 
--- The backend's credential, or nil. "-" is what Envoy gives for an environment variable that is not set; a line break
--- inside would end the header.
+-- Returns the backend's credential, or nil. Envoy gives "-" for an environment variable that is not set. A value with
+-- a control character is rejected: a line break would end the header.
 local function secret_value(state, name)
   local secret = trim(state:get(name) or "")
   if secret == "" or secret == "-" or secret:find("%c") then return nil end
@@ -90,7 +91,8 @@ local function unescaped(text)
   return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
--- Parameters are taken out whole; what stays keeps its bytes (Envoy's own query mutations do not escape again).
+-- Removes whole parameters and leaves the bytes of the others alone: Envoy's own query mutations would decode them
+-- and not escape them again.
 local function without_secrets(path)
   local bare, query = path:match("^([^?]*)%?(.*)$")
   if query == nil then return path end
@@ -142,9 +144,9 @@ local function adapt_body(headers, body, model)
   headers:remove("transfer-encoding")
 end
 
--- Which try this is, and the path that the client sent. Both are kept in metadata, not read from headers: a client can
--- send x-envoy-attempt-count, and a path must not be changed twice, whoever tries again.
-local function where_we_are(handle)
+-- Returns the number of this attempt and the path that the client sent. Both are kept in dynamic metadata, because a
+-- client can send x-envoy-attempt-count itself, and because a retry must not change a path that was changed before.
+local function attempt_and_path(handle)
   if #SIDES == 1 and not PATHS then return 1, nil end
   local metadata = handle:streamInfo():dynamicMetadata()
   local known = metadata:get("glidepath") or {}
@@ -156,11 +158,11 @@ local function where_we_are(handle)
 end
 
 function envoy_on_request(handle)
-  local attempt, path = where_we_are(handle)
+  local attempt, path = attempt_and_path(handle)
   local side = SIDES[math.min(attempt, #SIDES)]
   local body = nil
   if RENAMES and not is_upload(handle:headers():get("content-type") or "") then
-    body = handle:body() -- yields: what was fetched from the handle before is dead after it
+    body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
   end
   local headers = handle:headers()
   adapt_headers(headers, handle:streamInfo():filterState(), side, attempt, path)

@@ -1,4 +1,4 @@
-"""Per-backend adaptation: parameters from the configuration, written safely above the Lua text that uses them.
+"""Adaptation of requests to a backend: the Lua filter's parameters, written as Lua literals above its source text.
 
 See ADR 0011.
 """
@@ -25,7 +25,7 @@ Lua = str | bool | None | Sequence[str] | dict[str, "Lua"]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A backend's turn to be tried. ``keep``: the client's own credential goes to it."""
+    """One attempt of a request at a backend. ``keep``: the client's own credential is sent to the backend."""
 
     name: str
     backend: Backend
@@ -38,7 +38,7 @@ class Attempt:
 
     @property
     def changes_nothing(self) -> bool:
-        """The backend gets what the client sent; its host is the route's to set."""
+        """Whether the backend receives the client's request unchanged, except for the host that the route sets."""
         backend = self.backend
         adapted = backend.model is not None or backend.headers or self.has_secret or changes_path(backend)
         return self.keep and not adapted
@@ -49,81 +49,84 @@ def changes_path(backend: Backend) -> bool:
 
 
 def host_of(backend: Backend) -> str:
-    """What the backend is called in the request: ``:authority``."""
+    """Return the ``:authority`` of requests to the backend."""
     return backend.host or urlsplit(backend.url).netloc.rpartition("@")[2]
 
 
 def secret_state(backend: str) -> str:
-    """The filter state object that holds a backend's credential while a request is under way."""
+    """Return the key of the filter state object that holds a backend's credential during a request."""
     return f"glidepath.secret.{backend}"
 
 
 def client_state(header: str) -> str:
-    """The filter state object that holds what the client sent in ``header``."""
+    """Return the key of the filter state object that holds the value that the client sent in ``header``."""
     return f"glidepath.client.{header}"
 
 
 def keeps_client_credential(backend: Backend, *, candidate: bool) -> bool:
-    """Nobody's own credential goes to a backend that has one, nor to a candidate that does not ask for it."""
+    """Return whether the client's own credential is sent to the backend.
+
+    It is not sent to a backend that has a credential, and to a candidate only if its configuration says passthrough.
+    """
     if backend.credential is not None:
         return backend.credential.passthrough
     return not candidate
 
 
 def credential_headers(config: Config) -> tuple[str, ...]:
-    """Request headers that carry a credential: the known ones, and those that a backend's section names."""
+    """Return the request headers that carry a credential: the well-known ones and those of the backends."""
     named = (backend.credential.header for backend in config.backends.values() if backend.credential is not None)
     return tuple(dict.fromkeys((*REQUEST_CREDENTIALS, *named)))
 
 
-def upstream_filters(turns: Sequence[Attempt], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
-    """The upstream filter for a cluster that tries ``turns`` in order; none where there is nothing to do."""
-    if len(turns) == 1 and turns[0].changes_nothing:
+def upstream_filters(attempts: Sequence[Attempt], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
+    """Return the upstream filters of a cluster that makes ``attempts`` in order; none if they change nothing."""
+    if len(attempts) == 1 and attempts[0].changes_nothing:
         return []
-    source = {"inline_string": lua_source(turns, credentials)}
+    source = {"inline_string": lua_source(attempts, credentials)}
     return [typed("envoy.filters.http.lua", "extensions.filters.http.lua.v3.Lua", default_source_code=source)]
 
 
-def lua_source(turns: Sequence[Attempt], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> str:
-    names = [name for turn in turns for name in _differing(turn, credentials)]
-    if len(turns) > 1:  # the first try may have taken away what the second needs
+def lua_source(attempts: Sequence[Attempt], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> str:
+    names = [name for attempt in attempts for name in _differing(attempt, credentials)]
+    if len(attempts) > 1:  # the first attempt may have removed headers that the second needs
         names += credentials
     lines = [
-        f"local SIDES = {{ {', '.join(_table(_side(turn)) for turn in turns)} }}",
+        f"local SIDES = {{ {', '.join(_table(_side(attempt)) for attempt in attempts)} }}",
         f"local NAMES = {_literal(list(dict.fromkeys(names)))}",
         f"local CREDENTIALS = {_table(dict.fromkeys(credentials, True))}",
-        f"local RENAMES = {_literal(any(turn.backend.model is not None for turn in turns))}",
+        f"local RENAMES = {_literal(any(attempt.backend.model is not None for attempt in attempts))}",
         f"local SECRETS = {_table(dict.fromkeys(keys.CREDENTIAL_PARAMETERS, True))}",
-        f"local PATHS = {_literal(any(changes_path(turn.backend) or not turn.keep for turn in turns))}",
+        f"local PATHS = {_literal(any(changes_path(attempt.backend) or not attempt.keep for attempt in attempts))}",
     ]
     return "\n".join(lines) + "\n\n" + _program()
 
 
-def _differing(turn: Attempt, credentials: Sequence[str]) -> list[str]:
-    """Headers that this backend sees otherwise than the client sent them."""
-    names = [name.lower() for name in turn.backend.headers]
-    return names + ([] if turn.keep else list(credentials)) + _secret_header(turn)
+def _differing(attempt: Attempt, credentials: Sequence[str]) -> list[str]:
+    """Return the headers whose value for this backend can differ from what the client sent."""
+    names = [name.lower() for name in attempt.backend.headers]
+    return names + ([] if attempt.keep else list(credentials)) + _secret_header(attempt)
 
 
-def _secret_header(turn: Attempt) -> list[str]:
-    credential = turn.backend.credential
-    return [credential.header] if credential is not None and turn.has_secret else []
+def _secret_header(attempt: Attempt) -> list[str]:
+    credential = attempt.backend.credential
+    return [credential.header] if credential is not None and attempt.has_secret else []
 
 
-def _side(turn: Attempt) -> dict[str, Lua]:
-    url, backend = urlsplit(turn.backend.url), turn.backend
+def _side(attempt: Attempt) -> dict[str, Lua]:
+    url, backend = urlsplit(attempt.backend.url), attempt.backend
     side: dict[str, Lua] = {
         "model": None if backend.model is None else json.dumps(backend.model, ensure_ascii=False),
         "host": host_of(backend),
         "prefix": url.path.rstrip("/"),
         "strip": backend.strip.rstrip("/"),
-        "keep": turn.keep,
+        "keep": attempt.keep,
         "set": {name.lower(): value for name, value in backend.headers.items()},
     }
     credential = backend.credential
-    if credential is not None and turn.has_secret:
+    if credential is not None and attempt.has_secret:
         prefix = credential.prefix if credential.header == "authorization" else ""
-        side["secret"] = {"header": credential.header, "state": secret_state(turn.name), "prefix": prefix}
+        side["secret"] = {"header": credential.header, "state": secret_state(attempt.name), "prefix": prefix}
     return side
 
 
@@ -150,10 +153,10 @@ def _table(values: dict[str, Lua] | dict[str, bool]) -> str:
 
 
 def quote(text: str) -> str:
-    """A Lua string literal of exactly these UTF-8 bytes; nothing in ``text`` can end it."""
+    """Return a Lua string literal with the UTF-8 bytes of ``text``, escaped so that no character can end it."""
     out = []
     for byte in text.encode():
         char = chr(byte)
-        safe = 32 <= byte < 127 and char not in '"\\%'  # % too: Envoy's formatters never see one
+        safe = 32 <= byte < 127 and char not in '"\\%'  # % too, so that Envoy's formatters cannot read it as a command
         out.append(char if safe else f"\\{byte:03d}")
     return '"' + "".join(out) + '"'

@@ -1,4 +1,4 @@
-"""One Envoy bootstrap from one ``glidepath.yaml``."""
+"""Render a complete Envoy bootstrap from a ``glidepath.yaml``."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from glidepath_ops.envoyconfig.envoy_messages import address
 from glidepath_ops.envoyconfig.routes import live_routes, shadow_routes, start_weights
 
 DEFAULT_ADMIN = "127.0.0.1:9901"
-LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # http.<these>.… in Envoy's stats
+LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # the prefixes in Envoy's stats: http.<prefix>.…
 
 
 def render_bootstrap(config: Config, *, admin: str | None = None, node: str = "envoy") -> Json:
-    """The bootstrap as plain data.
+    """Return the bootstrap as data without comments.
 
-    ``admin``: where Envoy's admin API listens (HOST:PORT or unix:/path); absent: the port of the first ``envoy.admin``
-    URL on loopback, or 127.0.0.1:9901. ``node``: Envoy's node id. Raises ConfigError for what Envoy cannot express.
+    ``admin``: address of Envoy's admin API (HOST:PORT or unix:/path); default: the port of the first ``envoy.admin``
+    URL on loopback, or 127.0.0.1:9901. ``node``: Envoy's node id. Raises ConfigError for settings that Envoy does not
+    support.
     """
     bootstrap: Json = without_comments(annotated_bootstrap(config, admin=admin, node=node))
     return bootstrap
 
 
 def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str = "envoy") -> Json:
-    """The same with comments (``parts.NOTE``), for ``to_yaml``."""
+    """Return the bootstrap with comments, for ``to_yaml``. See ``render_bootstrap``."""
     return {
         "node": {"id": node, "cluster": "glidepath"},
         "admin": with_comment(
-            "Whoever reaches this changes weights and reads the configuration: keep it on loopback or a Unix socket.",
+            "The admin API can change weights and read the configuration: keep it on loopback or a Unix socket.",
             {"address": address(admin or admin_address(config))},
         ),
         "layered_runtime": {"layers": runtime_layers(config)},
@@ -41,7 +42,7 @@ def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str =
 
 
 def admin_address(config: Config) -> str:
-    """Where the rendered Envoy's admin API listens, unless told otherwise."""
+    """Return the default address of the rendered Envoy's admin API."""
     for url in config.envoy.admin:
         if url.startswith("unix:/"):
             return url
@@ -52,7 +53,7 @@ def admin_address(config: Config) -> str:
 
 
 def runtime_layers(config: Config) -> list[Json]:
-    """The file's values, RTDS where it is the actuator, and what people and the scorer write, in this order."""
+    """Return the runtime layers: the configuration's values, RTDS if it is the actuator, the admin API's values."""
     values: dict[str, Any] = {}
     for name, workload in config.workloads.items():
         values |= {keys.weight_key(name, cluster): w for cluster, w in start_weights(config, name).items()}
@@ -60,25 +61,29 @@ def runtime_layers(config: Config) -> list[Json]:
         values[keys.autopilot_key(name)] = 1
     layers: list[Json] = [
         with_comment(
-            "What holds after a restart, until the scorer has written again.",
+            "These values apply after a restart, until the scorer writes again.",
             {"name": "glidepath-file", "static_layer": values},
         )
     ]
     if config.envoy.actuator == "rtds":
         layers.append(_rtds_layer())
-    layers.append(with_comment("Last, so that a person's curl wins.", {"name": "admin", "admin_layer": {}}))
+    layers.append(
+        with_comment(
+            "The last layer wins, so a manual override by curl takes effect.", {"name": "admin", "admin_layer": {}}
+        )
+    )
     return layers
 
 
 def _percent(sample: float) -> Any:
-    """Envoy reads whole numbers as percent; a part of one needs its own form."""
+    """Return a runtime fraction: Envoy reads an integer as percent; a fraction of a percent needs a denominator."""
     if sample == int(sample):
         return int(sample)
     return {"numerator": round(sample * 10_000), "denominator": "MILLION"}
 
 
 def _rtds_layer() -> Json:
-    # Envoy's default grows to 30 s: too long for a new leader's first word.
+    # Envoy's default backoff grows to 30 s, which would delay a new leader's first weights.
     back_off = {"retry_back_off": {"base_interval": "0.25s", "max_interval": "1s"}}
     source = {
         "resource_api_version": "V3",
@@ -90,15 +95,17 @@ def _rtds_layer() -> Json:
         "initial_fetch_timeout": "1s",
     }
     layer = {"name": "glidepath-fleet", "rtds_layer": {"name": keys.RTDS_LAYER, "rtds_config": source}}
-    return with_comment("Weights pushed by the scorer; without it Envoy starts with the file's.", layer)
+    return with_comment(
+        "Weights pushed by the scorer. Without the scorer, Envoy starts with the values of the first layer.", layer
+    )
 
 
 def _live(config: Config) -> Json:
     manager = _manager(config, LIVE_STATS, keys.LIVE_LOG, live_routes(config))
     manager |= {
-        "use_remote_address": True,  # x-envoy-* headers of strangers are not obeyed, request ids are ours
+        "use_remote_address": True,  # ignore clients' x-envoy-* headers, generate request ids
         "skip_xff_append": True,
-        "early_header_mutation_extensions": [filters.strip_ours()],
+        "early_header_mutation_extensions": [filters.strip_tee_headers()],
         "http_filters": [
             filters.remember_filter(config),
             filters.ext_proc_filter(config),
@@ -106,18 +113,20 @@ def _live(config: Config) -> Json:
             filters.router_filter(),
         ],
     }
-    return with_comment("Where clients call.", _listener("glidepath-live", config.envoy.listen, manager))
+    return with_comment("The listener for clients.", _listener("glidepath-live", config.envoy.listen, manager))
 
 
-# See ADR 0072.
 def shadow_listener(config: Config) -> Json:
-    """Where the tee's copies come in."""
+    """Return the listener for copied requests: on loopback, or on a Unix socket in containers (ADR 0072)."""
     manager = _manager(config, SHADOW_STATS, keys.SHADOW_LOG, shadow_routes(config))
     manager |= {
         "preserve_external_request_id": True,
         "http_filters": [filters.tee_filter(config), filters.router_filter()],
     }
-    text = "Where extproc sends its copies: the same clusters, credentials and clock as live traffic. Loopback only."
+    text = (
+        "The listener for extproc's copies. They use the same clusters, credentials and clock as live traffic. "
+        "Keep it on loopback."
+    )
     return with_comment(text, _listener("glidepath-shadow", config.envoy.shadow_listen, manager))
 
 

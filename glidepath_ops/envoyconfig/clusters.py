@@ -1,4 +1,4 @@
-"""Clusters: one a backend, a composite for each pair with fallback, and our own servers."""
+"""Envoy's clusters: one per backend, a composite per pair with fallback, and those of extproc and the scorer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from glidepath_ops.envoyconfig.envoy_messages import TYPE, address, assignment, 
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-# See ADR 0073.
-_LISTENS = {
+# A TCP health check that finds the leading scorer among all scorers (ADR 0073).
+_CONNECT_CHECK = {
     "timeout": "1s",
     "interval": "1s",
     "no_traffic_interval": "1s",
@@ -29,11 +29,11 @@ _LISTENS = {
     "healthy_threshold": 1,
     "tcp_health_check": {},
 }
-# See ADR 0010.
+# The retry policy of the composite cluster: only requests to the candidate may be retried (ADR 0010).
 RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
 BUSY = [429]
-# See ADR 0094.
-DENIED = [401, 403]  # no fault of the client's where the client's own credential does not go there
+# A rejected credential of the candidate is retried at the baseline (ADR 0094).
+DENIED = [401, 403]  # not the client's fault if the client's own credential is not sent there
 
 
 def clusters(config: Config) -> list[Json]:
@@ -48,27 +48,30 @@ def clusters(config: Config) -> list[Json]:
     found.append(_extproc(config))
     if config.envoy.actuator == "rtds":
         found.append(_rtds(config))
-    _refuse_doubles([cluster["name"] for cluster in found], config)
+    _refuse_duplicates([cluster["name"] for cluster in found], config)
     return found
 
 
-def _refuse_doubles(names: Sequence[str], config: Config) -> None:
+def _refuse_duplicates(names: Sequence[str], config: Config) -> None:
     for name in config.backends:
         if names.count(name) > 1:
             raise ConfigError(f"backends.{name}: Envoy has a cluster of this name already; give the backend another")
 
 
 def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Json:
-    """The backend by itself. Whether a client's own credential headers may come here is the route's to say."""
+    """Return the cluster of one backend. The routes decide whether the client's own credentials are sent to it."""
     backend = config.backends[name]
-    turn = Attempt(name, backend, keep=keeps_client_credential(backend, candidate=_is_candidate_alone(config, name)))
+    attempt = Attempt(name, backend, keep=keeps_client_credential(backend, candidate=_is_candidate_alone(config, name)))
     url = urlsplit(backend.url)
     text = f"{name}: {url.scheme}://{url.hostname}{url.path}" + (f", model {backend.model}" if backend.model else "")
-    return with_comment(text, {**_endpoints(name, backend), **_http(backend, upstream_filters([turn], credentials))})
+    return with_comment(text, {**_endpoints(name, backend), **_http(backend, upstream_filters([attempt], credentials))})
 
 
 def _is_candidate_alone(config: Config, name: str) -> bool:
-    """Live requests come here directly, and only as a candidate's: a route cannot clean their query strings."""
+    """Return whether the backend gets live requests only as a candidate without fallback.
+
+    The cluster then removes credentials from query strings, which a route cannot do.
+    """
     workloads = config.workloads.values()
     serves = name == config.envoy.default_backend or any(w.baseline == name for w in workloads)
     return not serves and any(w.candidate == name and not w.fallback for w in workloads)
@@ -77,27 +80,32 @@ def _is_candidate_alone(config: Config, name: str) -> bool:
 def _fallback(config: Config, workload: Workload) -> list[Json]:
     candidate, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
     rescue = keys.rescue_cluster(workload.candidate, workload.baseline)
-    turns = [
+    attempts = [
         Attempt(workload.candidate, candidate, keeps_client_credential(candidate, candidate=True)),
         Attempt(workload.baseline, baseline, keeps_client_credential(baseline, candidate=False)),
     ]
     return [
         with_comment(
-            f"{workload.baseline} again, under the name that tells a failover in stats and logs.",
+            f"{workload.baseline} again, under another name that marks a rescue in stats and logs.",
             {**_endpoints(rescue, baseline), **_http(baseline, [])},
         ),
-        _composite(workload, upstream_filters(turns, credential_headers(config)), turns, [workload.candidate, rescue]),
+        _composite(
+            workload, upstream_filters(attempts, credential_headers(config)), attempts, [workload.candidate, rescue]
+        ),
     ]
 
 
-def _composite(workload: Workload, adapt: Sequence[Json], turns: Sequence[Attempt], members: Sequence[str]) -> Json:
-    """First try: the candidate; second: the baseline. Filters of the members do not run here, so they stand here."""
+def _composite(workload: Workload, adapt: Sequence[Json], attempts: Sequence[Attempt], members: Sequence[str]) -> Json:
+    """Return the composite cluster: the first attempt goes to the candidate, the second to the baseline.
+
+    Envoy does not run the members' upstream filters, so the composite has its own.
+    """
     name = keys.fallback_cluster(workload.candidate, workload.baseline)
-    candidate = turns[0].backend
+    candidate = attempts[0].backend
     retry = {
         "retry_on": RETRY_ON,
         "num_retries": 1,
-        "retriable_status_codes": BUSY if turns[0].keep else DENIED + BUSY,
+        "retriable_status_codes": BUSY if attempts[0].keep else DENIED + BUSY,
         "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.001s"},
     }
     config = {
@@ -105,15 +113,15 @@ def _composite(workload: Workload, adapt: Sequence[Json], turns: Sequence[Attemp
         "clusters": [{"name": member} for member in members],
     }
     return with_comment(
-        f"Tries {members[0]}, then {members[1]}: before the first byte only; after it an error passes through.",
+        f"Tries {members[0]}, then {members[1]}. It retries only before the first byte of the answer.",
         {
             "name": name,
             "connect_timeout": seconds(candidate.connect_timeout),
             "lb_policy": "CLUSTER_PROVIDED",
             "cluster_type": {"name": "envoy.clusters.composite", "typed_config": config},
             "circuit_breakers": _breakers(
-                turns[1].backend,
-                "Retries count here. Envoy's default of 3 at a time would turn a candidate's outage into errors.",
+                attempts[1].backend,
+                "Limits concurrent retries. Envoy's default of 3 would turn an outage of the candidate into errors.",
             ),
             **_http(None, adapt, retry),
         },
@@ -130,7 +138,8 @@ def _endpoints(name: str, backend: Backend) -> Json:
         "connect_timeout": seconds(backend.connect_timeout),
         "load_assignment": assignment(name, [socket_address(host, port)]),
         "circuit_breakers": _breakers(
-            backend, "Past these Envoy answers 503 at once (flag UO, never retried): size them to what it can hold."
+            backend,
+            "Above these limits Envoy answers 503 at once (flag UO, not retried): set them to the backend's capacity.",
         ),
     }
     if not is_ip(host):
@@ -164,10 +173,10 @@ def _tls(backend: Backend, host: str) -> Json:
 
 
 def _http(backend: Backend | None, filters: Sequence[Json], retry: Json | None = None) -> Json:
-    """``backend``: None for a composite, whose members know their protocols."""
+    """Return the HTTP options. ``backend``: None for a composite, whose members have their own protocol options."""
     options: Json = {"@type": TYPE + HTTP_OPTIONS.removeprefix("envoy.")}
     if backend is not None and backend.url.startswith("https:"):
-        options["auto_config"] = {"http_protocol_options": {}, "http2_protocol_options": {}}  # by ALPN
+        options["auto_config"] = {"http_protocol_options": {}, "http2_protocol_options": {}}  # chosen by ALPN
     else:
         options["explicit_http_config"] = {"http_protocol_options": {}}
     if filters:
@@ -181,8 +190,8 @@ def _http(backend: Backend | None, filters: Sequence[Json], retry: Json | None =
     return {"typed_extension_protocol_options": {HTTP_OPTIONS: options}}
 
 
-def _own(name: str, addresses: Sequence[str], max_requests: int, why: str) -> Json:
-    """A gRPC server of ours: HTTP/2, endpoints on Unix sockets or TCP."""
+def _grpc_server(name: str, addresses: Sequence[str], max_requests: int, why: str) -> Json:
+    """Return the cluster of a Glidepath gRPC server: HTTP/2, endpoints on Unix sockets or TCP."""
     endpoints = [_reachable(address(one)) for one in addresses]
     hosts = [one["socket_address"]["address"] for one in endpoints if "socket_address" in one]
     options = {
@@ -203,7 +212,7 @@ def _own(name: str, addresses: Sequence[str], max_requests: int, why: str) -> Js
 
 
 def _reachable(where: Json) -> Json:
-    """A server that listens everywhere is called on loopback."""
+    """Return the address to connect to: loopback for a server that listens on all interfaces."""
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
     if "socket_address" in where:
         socket = where["socket_address"]
@@ -212,18 +221,18 @@ def _reachable(where: Json) -> Json:
 
 
 def _extproc(config: Config) -> Json:
-    why = "Bounds what a frozen extproc can cost: streams past this are not captured, and counted."
-    section = _own(keys.EXTPROC_CLUSTER, config.extproc.addresses, config.extproc.max_streams, why)
-    return with_comment("extproc: copies of bodies, and the access log.", section)
+    why = "Limits what a frozen extproc can cost. Streams above the limit are not captured; Envoy counts them."
+    section = _grpc_server(keys.EXTPROC_CLUSTER, config.extproc.addresses, config.extproc.max_streams, why)
+    return with_comment("extproc receives copies of bodies, and the access log.", section)
 
 
 def _rtds(config: Config) -> Json:
     where = config.envoy.rtds_address or config.envoy.rtds_listen
-    section = _own(keys.RTDS_CLUSTER, [where], 16, "One stream.")
+    section = _grpc_server(keys.RTDS_CLUSTER, [where], 16, "RTDS uses one stream.")
     if config.envoy.rtds_address is not None:
         section |= {
-            "health_checks": [with_comment("Only the scorer that steers listens.", dict(_LISTENS))],
-            "close_connections_on_host_health_failure": True,  # a leader whose machine is gone says no goodbye
-            "common_lb_config": {"healthy_panic_threshold": {"value": 0}},  # one of many is healthy, and that is right
+            "health_checks": [with_comment("Only the leading scorer listens.", dict(_CONNECT_CHECK))],
+            "close_connections_on_host_health_failure": True,  # a leader whose machine fails does not close them
+            "common_lb_config": {"healthy_panic_threshold": {"value": 0}},  # normally one host of many is healthy
         }
-    return with_comment("Weights by RTDS.", section)
+    return with_comment("The scorer pushes weights by RTDS.", section)

@@ -16,8 +16,8 @@ _COMMENT = re.compile(rf"^(?P<indent> *)(?P<item>- )?'{NOTE}': (?P<text>.*)$")
 
 
 def with_comment(text: str, section: Json) -> Json:
-    """Return ``section`` with a comment."""
-    return {NOTE: text, **section}
+    """Return ``section`` with a comment of one paragraph."""
+    return {NOTE: text.replace("\n", " "), **section}
 
 
 def without_comments(value: Any) -> Any:

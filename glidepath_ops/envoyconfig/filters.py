@@ -1,4 +1,4 @@
-"""The HTTP filter chains and access logs of both listeners."""
+"""The HTTP filters and access logs of the live listener and the shadow listener."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from glidepath_ops.envoyconfig.backend_adaptation import client_state, credentia
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_messages import TYPE, grpc_service, seconds, set_header, typed
 
-# Names of our own, so that they never meet a filter that the user already has; the type is in typed_config.
+# These names cannot collide with a filter that the user already has; the type is in typed_config.
 EXT_PROC = "glidepath.ext_proc"
 REMEMBER = "glidepath.remember"
 HEADER_MUTATION = "glidepath.first_byte_bound"
@@ -21,7 +21,7 @@ ROUTER = "envoy.filters.http.router"
 MANAGER = "envoy.filters.network.http_connection_manager"
 MANAGER_TYPE = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 DEFERRED_CLOSE = 2.0
-LOG_FLUSH_S = 0.1  # how old an outcome may be when extproc hears of it
+LOG_FLUSH_S = 0.1  # seconds until an outcome is sent to extproc
 REQUEST_ATTRIBUTES = ["xds.cluster_name", "xds.route_name"]
 RESPONSE_ATTRIBUTES = [
     "xds.cluster_name",
@@ -36,16 +36,16 @@ _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 
 
 def remember_filter(config: Config) -> Json:
-    """What ``adapt.lua`` works from: the client's own values and the credentials, as filter state."""
-    return _remember(config, _for_second_tries(config))
+    """Return the filter that stores the client's values and the credentials for ``backend_adaptation.lua``."""
+    return _store(config, _headers_for_retries(config))
 
 
 def tee_filter(config: Config) -> Json:
-    """The same on the shadow listener, which tries nothing twice; the tee's own headers are kept for the log."""
-    return _remember(config, [*TEE_HEADERS])
+    """Return that filter for the shadow listener: no retries there, but the tee's headers are stored for the log."""
+    return _store(config, [*TEE_HEADERS])
 
 
-def _remember(config: Config, names: list[str]) -> Json:
+def _store(config: Config, names: list[str]) -> Json:
     values = [_state(client_state(name), f"%REQ({name})%") for name in names]
     for name, backend in config.backends.items():
         credential = backend.credential
@@ -53,14 +53,14 @@ def _remember(config: Config, names: list[str]) -> Json:
             values.append(_secret(name, credential))
     chain = "extensions.filters.http.set_filter_state.v3.Config"
     return with_comment(
-        "Remembers what the client sent, and reads the backends' credentials (files are watched: no restart), for the "
-        "Lua filter of the clusters. Filter state is never logged and never leaves Envoy.",
+        "Stores the client's headers and the backends' credentials for the clusters' Lua filter. Credential files are "
+        "watched, so a change needs no restart. Filter state is never logged and never leaves Envoy.",
         typed(REMEMBER, chain, on_request_headers=values),
     )
 
 
-def _for_second_tries(config: Config) -> list[str]:
-    """What the first try may change and the second needs."""
+def _headers_for_retries(config: Config) -> list[str]:
+    """Return the headers that the first attempt may change and the second attempt needs."""
     if not any(workload.fallback for workload in config.workloads.values()):
         return []
     own = (name.lower() for backend in config.backends.values() for name in backend.headers)
@@ -81,7 +81,7 @@ def _secret(backend: str, credential: Credential) -> Json:
     if not _FORMATTER_SAFE.fullmatch(path) or not path.startswith("/"):
         allowed = "an absolute path without spaces, quotes, %, :, ( and )"
         raise ConfigError(
-            f"backends.{backend}.credential.file: Envoy cannot read it (got {path!r}; allowed: {allowed})"
+            f"backends.{backend}.credential.file: Envoy cannot read this path (got {path!r}; allowed: {allowed})"
         )
     watched = PurePosixPath(path).parent
     formatter = typed("envoy.formatter.file_content", "extensions.formatter.file_content.v3.FileContent")
@@ -89,12 +89,13 @@ def _secret(backend: str, credential: Credential) -> Json:
 
 
 def ext_proc_filter(config: Config) -> Json:
-    """A copy of every message to extproc; Envoy never waits for an answer (observability_mode)."""
+    """Return the filter that copies every message to extproc; Envoy does not wait for answers (observability_mode)."""
     hidden = dict.fromkeys((*keys.CREDENTIAL_HEADERS, *credential_headers(config)))
     patterns = [{"exact": name} for name in hidden]
     return with_comment(
-        "Copies bodies to extproc and never waits for it. Credentials stay here. Streams past the circuit breaker of "
-        f"cluster {keys.EXTPROC_CLUSTER} are counted in http.*.ext_proc.failure_mode_allowed: lost coverage.",
+        "Copies bodies to extproc without waiting for it. Credentials are not copied. Streams that the circuit "
+        f"breaker of cluster {keys.EXTPROC_CLUSTER} rejects count as lost coverage in "
+        "http.*.ext_proc.failure_mode_allowed.",
         typed(
             EXT_PROC,
             "extensions.filters.http.ext_proc.v3.ExternalProcessor",
@@ -118,30 +119,30 @@ def ext_proc_filter(config: Config) -> Json:
 
 
 def ext_proc_off() -> Json:
-    """``typed_per_filter_config`` of a route whose requests are not captured."""
+    """Return the ``typed_per_filter_config`` of a route whose requests are not captured."""
     return {EXT_PROC: {"@type": TYPE + "extensions.filters.http.ext_proc.v3.ExtProcPerRoute", "disabled": True}}
 
 
 def header_mutation_filter() -> Json:
-    """Does nothing by itself; a candidate's entry in a split configures it."""
+    """Return a filter that does nothing unless the candidate's entry in a split configures it."""
     return with_comment(
-        "Carries the candidate's bound on the first byte: Envoy reads it before a cluster's own headers are added.",
+        "Sets the candidate's time limit for the first byte: Envoy reads it before it adds a cluster's own headers.",
         typed(HEADER_MUTATION, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
     )
 
 
 def first_byte_bound(timeout: float) -> Json:
-    """``typed_per_filter_config`` of a weighted cluster: how long a try may wait for its first byte."""
+    """Return the ``typed_per_filter_config`` of a weighted cluster: the seconds an attempt waits for its first byte."""
     return {HEADER_MUTATION: set_header("x-envoy-upstream-rq-per-try-timeout-ms", str(round(timeout * 1000)))}
 
 
 def router_filter() -> Json:
-    """No x-envoy-* headers added, either way: answers arrive as the backend gave them."""
+    """Return the router. It adds no x-envoy-* headers, so answers arrive as the backend sent them."""
     return typed(ROUTER, "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
 
 
-def strip_ours() -> Json:
-    """Early mutation (before routing): a client cannot speak in the tee's name."""
+def strip_tee_headers() -> Json:
+    """Return an early mutation (before routing) that removes the tee's headers, which a client could forge."""
     ours = {"key_matcher": {"prefix": "x-glidepath-", "ignore_case": True}}
     return typed(
         "envoy.http.early_header_mutation.header_mutation",
@@ -151,22 +152,22 @@ def strip_ours() -> Json:
 
 
 def access_log(config: Config, log_name: str) -> Json:
-    """Every request's outcome to extproc, batched; Envoy drops entries rather than wait."""
+    """Return the access log that sends every outcome to extproc in batches; Envoy drops entries rather than wait."""
     common: Json = {
         "log_name": log_name,
         "transport_api_version": "V3",
         "grpc_service": grpc_service(keys.EXTPROC_CLUSTER),
         "buffer_flush_interval": seconds(min(LOG_FLUSH_S, config.extproc.flush)),
     }
-    # upstream_cluster is empty where no host was reached (a circuit breaker); this one is not
+    # The entry's upstream_cluster is empty if no host was reached (circuit breaker); this tag is not.
     common["custom_tags"] = [{"tag": keys.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER%"}]
     if log_name == keys.SHADOW_LOG:
-        # the headers themselves are gone by the time the entry is written: the backend must not see them
+        # The headers are removed before the request is sent to the backend, so they come from filter state.
         common["custom_tags"] += [
             {"tag": name, "value": f"%FILTER_STATE({client_state(name)}:PLAIN)%"} for name in TEE_HEADERS
         ]
     return with_comment(
-        "Outcome, latency and real upstream cluster of every request.",
+        "Sends the outcome, the latency and the actual upstream cluster of every request.",
         typed(
             "envoy.access_loggers.http_grpc",
             "extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",

@@ -1,8 +1,8 @@
-"""Glidepath inside an Envoy that is already there: our parts in the user's own bootstrap, and out again.
+"""Insert Glidepath into the user's own Envoy bootstrap: what ``glidepath render envoy --into`` does.
 
-What is added: routes before the user's, three HTTP filters before the router (switched off everywhere but on our
-routes: a stranger's request meets none of them), an access log, clusters, the shadow listener, runtime layers, and an
-admin API on loopback where there is none and one is needed. Nothing else changes, to the byte (``splice``).
+Inserted are: routes before the user's routes, three HTTP filters before the router (disabled except on Glidepath's
+routes), an access log, clusters, the shadow listener, runtime layers, and an admin API on loopback if one is needed and
+missing. No other byte changes (``yaml_insertion``).
 """
 
 from __future__ import annotations
@@ -29,44 +29,44 @@ _MANAGER = "HttpConnectionManager"
 
 @dataclass(frozen=True, slots=True)
 class InsertionPoint:
-    """Where in the user's file ours belongs; None: the only one there is."""
+    """The listener and the virtual host that get the routes; None: the only one in the file."""
 
     listener: str | None = None
     virtual_host: str | None = None
 
 
-def insert_glidepath(text: str, config: Config, name: str, place: InsertionPoint = InsertionPoint()) -> str:
-    """The user's bootstrap ``text`` with ours in it; what an earlier call added is replaced.
+def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint = InsertionPoint()) -> str:
+    """Return the bootstrap ``text`` with Glidepath inserted; parts from an earlier call are replaced.
 
-    ``name`` stands in the errors. Raises InputError where the file leaves no place for it, with the reason.
+    ``name`` is the file's name in errors. Raises InputError if the file has no place for a part.
     """
     base = remove(text)
     root = compose(base, name)
     static = child(root, "static_resources")
     if static is None:
-        raise InputError(f"{name}: has no static_resources: whoever serves this Envoy's listeners must add the routes")
-    managers = [node for _, node in _chosen_managers(static, name, place)]
+        raise InputError(f"{name}: has no static_resources: add the routes where this Envoy's listeners come from")
+    managers = [node for _, node in _chosen_managers(static, name, point)]
     insertions = [
-        *(one for manager in managers for one in _in_manager(manager, config, name, place)),
+        *(one for manager in managers for one in _in_manager(manager, config, name, point)),
         *_in_static(static, config, name),
         *_in_root(root, config, name),
     ]
     return insert(base, insertions)
 
 
-def _chosen_managers(static: yaml.Node, name: str, place: InsertionPoint) -> list[tuple[str, yaml.Node]]:
-    """The HTTP connection managers of the chosen listener, each once (an anchor may serve several chains)."""
+def _chosen_managers(static: yaml.Node, name: str, point: InsertionPoint) -> list[tuple[str, yaml.Node]]:
+    """Return the HTTP connection managers of the chosen listener, each once: chains can share one by an anchor."""
     found: dict[str, dict[int, yaml.Node]] = {}
     for listener, manager in _managers(static):
         found.setdefault(listener, {})[manager.start_mark.index] = manager
     if not found:
-        raise InputError(f"{name}: no listener here has an HTTP connection manager; there is nothing to route")
+        raise InputError(f"{name}: no listener has an HTTP connection manager, so there is nothing to route")
     allowed = ", ".join(found)
-    if place.listener is None and len(found) > 1:
-        raise InputError(f"{name}: several listeners speak HTTP; name one by --listener (allowed: {allowed})")
-    chosen = place.listener or next(iter(found))
+    if point.listener is None and len(found) > 1:
+        raise InputError(f"{name}: several listeners serve HTTP; choose one with --listener (allowed: {allowed})")
+    chosen = point.listener or next(iter(found))
     if chosen not in found:
-        raise InputError(f"{name}: no listener {chosen!r} speaks HTTP (allowed: {allowed})")
+        raise InputError(f"{name}: no listener {chosen!r} serves HTTP (allowed: {allowed})")
     return [(chosen, manager) for manager in found[chosen].values()]
 
 
@@ -82,23 +82,23 @@ def _managers(static: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
                     yield title, config
 
 
-def _in_manager(manager: yaml.Node, config: Config, name: str, place: InsertionPoint) -> Iterator[Insertion]:
+def _in_manager(manager: yaml.Node, config: Config, name: str, point: InsertionPoint) -> Iterator[Insertion]:
     where = f"{name}:{manager.start_mark.line + 1}"
     for source in ("rds", "scoped_routes"):
         if child(manager, source) is not None:
             raise InputError(
-                f"{where}: its routes come by {source}, not from this file: they must be added where that server makes "
-                "them (`glidepath render istio` or `envoy-gateway` for those meshes)"
+                f"{where}: gets its routes by {source} and not from this file; add the routes at that server (for a "
+                "mesh: `glidepath render istio` or `glidepath render envoy-gateway`)"
             )
-    host = _virtual_host(manager, where, place)
+    host = _virtual_host(manager, where, point)
     routes = [_enabling(without_comments(route)) for route in workload_routes(config)]
-    yield _into(host, "routes", routes, at=0)
+    yield _insert_at(host, "routes", routes, at=0)
     chain = child(manager, "http_filters")
     if chain is None or not items(chain):
-        raise InputError(f"{where}: has no http_filters; a router is needed last")
+        raise InputError(f"{where}: has no http_filters; the last one must be a router")
     yield Insertion(chain, disabled(_filters(config)), at=len(items(chain)) - 1)
-    yield _into(manager, "early_header_mutation_extensions", [without_comments(filters.strip_ours())])
-    yield _into(manager, "access_log", [without_comments(filters.access_log(config, keys.LIVE_LOG))])
+    yield _insert_at(manager, "early_header_mutation_extensions", [without_comments(filters.strip_tee_headers())])
+    yield _insert_at(manager, "access_log", [without_comments(filters.access_log(config, keys.LIVE_LOG))])
 
 
 def _filters(config: Config) -> list[Json]:
@@ -114,15 +114,15 @@ def _enabling(route: Json) -> Json:
     return {**route, "typed_per_filter_config": enabled_by(route, names)}
 
 
-def _virtual_host(manager: yaml.Node, where: str, place: InsertionPoint) -> yaml.Node:
+def _virtual_host(manager: yaml.Node, where: str, point: InsertionPoint) -> yaml.Node:
     table = child(manager, "route_config")
     hosts = {_text(child(host, "name")): host for host in items(child(table, "virtual_hosts"))}
     if not hosts:
         raise InputError(f"{where}: its route_config has no virtual_hosts")
     allowed = ", ".join(hosts)
-    if place.virtual_host is None and len(hosts) > 1:
-        raise InputError(f"{where}: several virtual hosts; name one by --virtual-host (allowed: {allowed})")
-    chosen = place.virtual_host or next(iter(hosts))
+    if point.virtual_host is None and len(hosts) > 1:
+        raise InputError(f"{where}: has several virtual hosts; choose one with --virtual-host (allowed: {allowed})")
+    chosen = point.virtual_host or next(iter(hosts))
     if chosen not in hosts:
         raise InputError(f"{where}: no virtual host {chosen!r} (allowed: {allowed})")
     return hosts[chosen]
@@ -130,18 +130,18 @@ def _virtual_host(manager: yaml.Node, where: str, place: InsertionPoint) -> yaml
 
 def _in_static(static: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
     ours = [without_comments(cluster) for cluster in clusters(config)]
-    _refuse_twins(items(child(static, "clusters")), ours, name, "cluster", "name the backend differently")
-    yield _into(static, "clusters", ours)
+    _refuse_duplicates(items(child(static, "clusters")), ours, name, "cluster", "rename the backend")
+    yield _insert_at(static, "clusters", ours)
     listener = without_comments(shadow_listener(config))
-    _refuse_twins(items(child(static, "listeners")), [listener], name, "listener", "rename the file's own")
-    yield _into(static, "listeners", [listener])
+    _refuse_duplicates(items(child(static, "listeners")), [listener], name, "listener", "rename it")
+    yield _insert_at(static, "listeners", [listener])
 
 
-def _refuse_twins(theirs: Sequence[yaml.Node], ours: Sequence[Json], name: str, kind: str, remedy: str) -> None:
+def _refuse_duplicates(theirs: Sequence[yaml.Node], ours: Sequence[Json], name: str, kind: str, remedy: str) -> None:
     lines = {_text(child(node, "name")): node.start_mark.line + 1 for node in theirs}
     for one in ours:
         if one["name"] in lines:
-            raise InputError(f"{name}:{lines[one['name']]}: the {kind} {one['name']!r} stands here already; {remedy}")
+            raise InputError(f"{name}:{lines[one['name']]}: the {kind} {one['name']!r} already exists here; {remedy}")
 
 
 def _in_root(root: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
@@ -151,11 +151,14 @@ def _in_root(root: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
     if config.envoy.actuator == "rtds" and child(root, "node") is None:
         yield Insertion(root, {"node": {"id": "envoy", "cluster": "glidepath"}})
     elif config.envoy.actuator == "rtds" and child(child(root, "node"), "id") is None:
-        raise InputError(f"{name}: node has no id; RTDS needs one")
+        raise InputError(f"{name}: node has no id, which RTDS needs")
 
 
 def _runtime(root: yaml.Node, config: Config) -> Insertion:
-    """Our layers before the user's own admin layer, which stays the last word; ours where there is none."""
+    """Insert the runtime layers before the user's admin layer, so that it still takes precedence over them.
+
+    If the user has no admin layer, Glidepath's is inserted too.
+    """
     ours = without_comments(runtime_layers(config))
     layered = child(root, "layered_runtime")
     if layered is None:
@@ -163,14 +166,14 @@ def _runtime(root: yaml.Node, config: Config) -> Insertion:
     layers = child(layered, "layers")
     if layers is None:
         return Insertion(layered, {"layers": ours})
-    for place, layer in enumerate(items(layers)):
+    for index, layer in enumerate(items(layers)):
         if child(layer, "admin_layer") is not None:
-            return Insertion(layers, [one for one in ours if "admin_layer" not in one], at=place)
+            return Insertion(layers, [one for one in ours if "admin_layer" not in one], at=index)
     return Insertion(layers, ours)
 
 
-def _into(parent: yaml.Node, key: str, what: list[Json], at: int | None = None) -> Insertion:
-    """Into the list at ``key``, or with the key where the file has no such list."""
+def _insert_at(parent: yaml.Node, key: str, what: list[Json], at: int | None = None) -> Insertion:
+    """Insert ``what`` into the list at ``key``, or insert the key with the list if it is missing."""
     node = child(parent, key)
     if node is None:
         return Insertion(parent, {key: what})

@@ -1,4 +1,4 @@
-"""Routes: two a workload on the live listener, one a workload and backend on the shadow listener."""
+"""Envoy's routes: two per workload on the live listener, one per workload and backend on the shadow listener."""
 
 from __future__ import annotations
 
@@ -15,24 +15,27 @@ from glidepath_ops.envoyconfig.filters import TEE_HEADERS, ext_proc_off, first_b
 
 
 def live_routes(config: Config) -> list[Json]:
-    """Most specific workload first; then the default backend, or an honest 404."""
+    """Return the routes of all workloads, then the route to the default backend or a 404."""
     return [*workload_routes(config), _default(config)]
 
 
 def workload_routes(config: Config) -> list[Json]:
-    """Complete in themselves: they work as well in somebody else's virtual host."""
+    """Return the workloads' routes, most specific match first. They also work in another virtual host."""
     order = sorted(config.workloads.items(), key=lambda item: item[1].match.specificity, reverse=True)
     return [route for name, workload in order for route in _two_routes(config, name, workload)]
 
 
 def _common(config: Config) -> Json:
-    """Large bodies can be rewritten and tried twice; whose call it is stays here."""
+    """Return the common settings: a body limit for rewriting and retrying, and no client address for the backend."""
     limit = config.envoy.max_body
     return {"request_headers_to_remove": ["x-envoy-external-address"], "request_body_buffer_limit": limit}
 
 
 def split(config: Config, name: str) -> tuple[str, str]:
-    """The two clusters a workload is split between, candidate first: growing its share then moves nobody back."""
+    """Return the two clusters of a workload's split, candidate first.
+
+    Envoy's weighted pick by hash then moves users only to the candidate when its share grows.
+    """
     workload = config.workload(name)
     if workload.fallback:
         return keys.fallback_cluster(workload.candidate, workload.baseline), workload.baseline
@@ -40,7 +43,7 @@ def split(config: Config, name: str) -> tuple[str, str]:
 
 
 def start_weights(config: Config, name: str) -> dict[str, int]:
-    """Basis points by cluster where nothing else is known; the sum is keys.FULL_WEIGHT."""
+    """Return the initial weights by cluster, in basis points; their sum is keys.FULL_WEIGHT."""
     candidate, baseline = split(config, name)
     points = round(config.workload(name).start * 100)
     return {candidate: points, baseline: keys.FULL_WEIGHT - points}
@@ -52,8 +55,8 @@ def _two_routes(config: Config, name: str, workload: Workload) -> list[Json]:
         "runtime_key": keys.shadow_key(name),
     }
     captured = with_comment(
-        f"Workload {name}: {workload.baseline} → {workload.candidate}. The share whose bodies are captured: "
-        f"runtime key {keys.shadow_key(name)}.",
+        f"Workload {name}: {workload.baseline} → {workload.candidate}. Requests whose bodies are captured; their share "
+        f"is the runtime key {keys.shadow_key(name)}.",
         {
             "name": keys.route_name(name, captured=True),
             "match": {**_match(workload.match), "runtime_fraction": sample},
@@ -61,8 +64,8 @@ def _two_routes(config: Config, name: str, workload: Workload) -> list[Json]:
             **_common(config),
         },
     )
-    plain = with_comment(
-        f"Workload {name}: the rest, with ext_proc switched off.",
+    uncaptured = with_comment(
+        f"Workload {name}: all other requests, with ext_proc disabled.",
         {
             "name": keys.route_name(name, captured=False),
             "match": _match(workload.match),
@@ -71,7 +74,7 @@ def _two_routes(config: Config, name: str, workload: Workload) -> list[Json]:
             **_common(config),
         },
     )
-    return [captured, plain]
+    return [captured, uncaptured]
 
 
 def _match(match: Match) -> Json:
@@ -82,7 +85,7 @@ def _match(match: Match) -> Json:
     headers += [{"name": name.lower(), "string_match": {"exact": value}} for name, value in match.headers.items()]
     rule: Json = {"path": match.path} if match.path is not None else {"prefix": match.path_prefix}
     if match.path_prefix is not None and match.path_prefix != "/":
-        # /v1/batch takes /v1/batch and /v1/batch/x, not /v1/batches
+        # /v1/batch matches /v1/batch and /v1/batch/x, but not /v1/batches
         rule = {"path_separated_prefix": match.path_prefix.rstrip("/")}
     return {**rule, "headers": headers} if headers else rule
 
@@ -101,11 +104,13 @@ def _split_action(config: Config, name: str, workload: Workload) -> Json:
         entry["request_headers_to_remove"] = list(credential_headers(config))
     if workload.fallback:
         entry["typed_per_filter_config"] = first_byte_bound(backend.first_byte_timeout)
-    else:  # with fallback each try has its own, set by the cluster's filter
+    else:  # with fallback, the cluster's filter sets the host of each attempt
         entry["host_rewrite_literal"] = host_of(backend)
     weighted: Json = {
         "runtime_key_prefix": keys.weight_prefix(name),
-        "clusters": [with_comment("Candidate first, sum 10000: growing its share moves nobody back.", entry)],
+        "clusters": [
+            with_comment("Candidate first, sum 10000: a growing share then moves users only to the candidate.", entry)
+        ],
     }
     host = host_of(config.backends[workload.baseline])
     weighted["clusters"].append({"name": baseline, "weight": weights[baseline], "host_rewrite_literal": host})
@@ -127,7 +132,10 @@ def _hash_policy(sticky: Sticky) -> Json:
 
 
 def _timeouts(*backends: Backend) -> Json:
-    """No bound on the whole: streams are long. Silence is bounded, and outlasts the wait for a first byte."""
+    """Return the timeouts: none for the whole answer, since streams are long, and one for silence.
+
+    The limit for silence is longer than the wait for the first byte.
+    """
     silence = max(max(backend.idle_timeout, backend.first_byte_timeout + 1) for backend in backends)
     return {"timeout": "0s", "idle_timeout": seconds(silence)}
 
@@ -140,7 +148,7 @@ def _default(config: Config) -> Json:
     name = config.envoy.default_backend
     if name is not None:
         return with_comment(
-            f"What belongs to no workload goes to {name}.",
+            f"Requests that match no workload go to {name}.",
             {
                 "name": "default",
                 "match": {"prefix": "/"},
@@ -150,18 +158,21 @@ def _default(config: Config) -> Json:
             },
         )
     text = "no workload matches this request, and envoy.default_backend is not set"
-    return with_comment("What belongs to no workload: said plainly.", _not_found("unmatched", text))
+    return with_comment("Requests that match no workload get an error that says so.", _not_found("unmatched", text))
 
 
 def shadow_routes(config: Config) -> list[Json]:
-    """The tee names workload and backend in headers; the route's name repeats them for the access log."""
+    """Return the routes for copies.
+
+    The tee sends the workload and the backend in headers. The route's name repeats them for the access log.
+    """
     routes = [
         with_comment(f"Copies of {name} for {backend}.", _shadow_route(config, name, backend))
         for name, workload in config.workloads.items()
         for backend in (workload.baseline, workload.candidate)
     ]
-    text = f"needs {keys.HEADER_WORKLOAD} and {keys.HEADER_TARGET} of a known pair"
-    return [*routes, with_comment("Anything else is no copy of ours.", _not_found("unmatched", text))]
+    text = f"needs {keys.HEADER_WORKLOAD} and {keys.HEADER_TARGET} with a workload and one of its backends"
+    return [*routes, with_comment("Any other request is not a copy from extproc.", _not_found("unmatched", text))]
 
 
 def _shadow_route(config: Config, name: str, backend: str) -> Json:
@@ -178,8 +189,8 @@ def _shadow_route(config: Config, name: str, backend: str) -> Json:
     }
 
 
-# See ADR 0012.
 def _not_found(name: str, message: str) -> Json:
+    """Return a route that answers every request with a 404 and a JSON body (ADR 0012)."""
     body = {"error": {"message": f"glidepath: {message}", "type": "invalid_request_error", "code": "no_route"}}
     kind = {
         "header": {"key": "content-type", "value": "application/json"},

@@ -1,4 +1,4 @@
-"""Is this an Envoy configuration, and does it split as we mean it to? With and without an Envoy."""
+"""Check an Envoy bootstrap: its fields, its splits between candidate and baseline, and Envoy's own validation."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _TYPE = re.compile(r"type\.googleapis\.com/((?:envoy|xds|google|udpa)(?:\.[a-z0-
 
 
 def load_envoy_file(path: Path) -> Json:
-    """Envoy's YAML (or JSON) as data. Raises InputError."""
+    """Return Envoy's YAML or JSON file as data. Raises InputError."""
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if len(raw) > MAX_BYTES:
-        raise InputError(f"{path}: {len(raw)} bytes, more than the {MAX_BYTES} that are read")
+        raise InputError(f"{path}: is too long: {len(raw)} bytes (allowed: {MAX_BYTES})")
     try:
         data = yaml.safe_load(raw)
     except yaml.MarkedYAMLError as error:
@@ -36,14 +36,14 @@ def load_envoy_file(path: Path) -> Json:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputError(f"{path}: is not YAML: {error_text(error)}") from error
     if not isinstance(data, dict):
-        raise InputError(f"{path}: is no Envoy bootstrap: must be a mapping such as {{static_resources: …}}")
+        raise InputError(f"{path}: is not an Envoy bootstrap: must be a mapping such as {{static_resources: …}}")
     return data
 
 
 def check_strict(bootstrap: Json) -> None:
-    """Parse through envoy-data-plane, which knows every field of Envoy's API and refuses others; needs no Envoy.
+    """Parse the bootstrap with envoy-data-plane, which rejects fields that are not in Envoy's API. Needs no Envoy.
 
-    Raises InputError naming the listener or cluster.
+    Raises InputError that names the listener or the cluster.
     """
     from envoy_data_plane.envoy.config.bootstrap.v3 import Bootstrap  # 0.7 s to import: only when it is used
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster
@@ -61,8 +61,10 @@ def check_strict(bootstrap: Json) -> None:
 
 
 def _without_empty_configs(value: Any) -> Any:
-    """Route FilterConfig's ``config: {}`` ("as the filter has it") is an Any without a type: Envoy takes it,
-    envoy-data-plane cannot hold it."""
+    """Return ``value`` without the empty ``config: {}`` of a route's FilterConfig ("use the filter's own settings").
+
+    It is an Any without a type, which Envoy accepts and envoy-data-plane cannot represent.
+    """
     if isinstance(value, list):
         return [_without_empty_configs(one) for one in value]
     if not isinstance(value, dict):
@@ -76,21 +78,21 @@ def _parse(message: Any, data: Any, place: str) -> None:
         message.from_dict(data)
     except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
         reason = error_text(error).strip('"')
-        raise InputError(f"{place}: is not what Envoy's API knows: {reason}") from error
+        raise InputError(f"{place}: does not match Envoy's API: {reason}") from error
 
 
 def _register_types(value: Any) -> None:
-    """envoy-data-plane knows a type once its module is imported."""
+    """Import the modules of all types in ``value``: envoy-data-plane knows a type once its module is imported."""
     for url in _type_urls(value):
         match = _TYPE.fullmatch(url)
         if match is None:
-            raise InputError(f"@type {url!r} is no type of Envoy's API")
+            raise InputError(f"@type {url!r} is not a type of Envoy's API")
         try:
             module = import_module(f"envoy_data_plane.{match[1]}")
         except ModuleNotFoundError as error:
-            raise InputError(f"@type {url!r} is no type of Envoy's API") from error
-        if match[2].lower() not in {name.lower() for name in dir(module)}:  # RBAC is Rbac there
-            raise InputError(f"@type {url!r} is no type of Envoy's API")
+            raise InputError(f"@type {url!r} is not a type of Envoy's API") from error
+        if match[2].lower() not in {name.lower() for name in dir(module)}:  # the package spells RBAC as Rbac
+            raise InputError(f"@type {url!r} is not a type of Envoy's API")
 
 
 def _type_urls(value: Any) -> Iterator[str]:
@@ -105,7 +107,10 @@ def _type_urls(value: Any) -> Iterator[str]:
 
 
 def check_splits(bootstrap: Json) -> list[str]:
-    """Our weighted clusters: two, candidate first, the sum 10,000. Returns their workloads; raises InputError."""
+    """Check that each workload's split has two clusters, candidate first, with the sum 10,000.
+
+    Returns the workloads found. Raises InputError.
+    """
     found: list[str] = []
     for route in _routes(bootstrap):
         weighted = (route.get("route") or {}).get("weighted_clusters")
@@ -132,11 +137,11 @@ def _check_split(route: str, workload: str, weighted: Json) -> None:
         other = weighted.get("runtime_key_prefix")
         raise InputError(f"route {route}: runtime_key_prefix must be {prefix} (got {other})")
     if names[1].endswith(f"-or-{names[0]}"):
-        raise InputError(f"route {route}: the candidate must stand first ({names[1]} before {names[0]})")
+        raise InputError(f"route {route}: the candidate must come first ({names[1]} before {names[0]})")
 
 
 def _routes(value: Any) -> Iterator[Json]:
-    """Every route of every route configuration, wherever it stands."""
+    """Yield every route of every route configuration anywhere in ``value``."""
     if isinstance(value, dict):
         for host in value.get("virtual_hosts") or []:
             routes = host.get("routes") if isinstance(host, dict) else None
@@ -149,7 +154,7 @@ def _routes(value: Any) -> Iterator[Json]:
 
 
 def check_with_envoy(path: Path) -> str | None:
-    """``envoy --mode validate``. Returns Envoy's path, None where there is none; raises InputError with its reason."""
+    """Run ``envoy --mode validate``. Returns Envoy's path, or None if there is no Envoy. Raises InputError."""
     try:
         binary = envoy_binary()
     except DependencyError:
@@ -157,7 +162,7 @@ def check_with_envoy(path: Path) -> str | None:
     command = [binary, "--mode", "validate", "--log-level", "critical", "-c", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
-        raise InputError(f"{path}: Envoy refuses it: {_reason(done.stdout + done.stderr)}")
+        raise InputError(f"{path}: Envoy rejects it: {_reason(done.stdout + done.stderr)}")
     return binary
 
 

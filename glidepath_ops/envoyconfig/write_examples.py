@@ -1,4 +1,4 @@
-"""Rewrite envoy/ from its ``glidepath.yaml`` files: ``python -m glidepath_ops.envoyconfig.write_examples envoy``."""
+"""Render the examples in envoy/ again: ``python -m glidepath_ops.envoyconfig.write_examples envoy``."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 
 HEADER = """\
-Rendered by `glidepath render envoy` from glidepath.yaml: change that, and render again.
-Weights, capture and the automation's switch are runtime keys: curl changes them without a reload.
-See docs/how-to/control-envoy.md."""
+Rendered by `glidepath render envoy` from glidepath.yaml: change that file and render again.
+Weights, the captured share and the automation's switch are runtime keys, which curl changes without a reload
+(docs/how-to/control-envoy.md)."""
 
-DEMO = "demo"  # the compose stack's, where Envoy has a container and its admin API a network of its own
+DEMO = "demo"  # of the compose stack, in which Envoy has its own container and its admin API its own network
 DEMO_ADMIN = "0.0.0.0:9901"
 
 
 def examples(folder: Path) -> dict[Path, str]:
-    """What each ``static/NAME.yaml`` must hold, for every ``NAME/glidepath.yaml`` in ``folder`` but the demo's."""
+    """Return the text of each ``static/NAME.yaml``: one for every ``NAME/glidepath.yaml`` except the demo's."""
     found = sorted(folder.glob("*/glidepath.yaml"))
     return {folder / "static" / f"{one.parent.name}.yaml": _render(one) for one in found if one.parent.name != DEMO}
 
 
 def deployed(folder: Path) -> dict[Path, str]:
-    """What the Envoys of docker-compose.yml and deploy/kubernetes read, those of them that are beside ``folder``."""
+    """Return the text of the bootstraps of docker-compose.yml and deploy/kubernetes, if they are beside ``folder``."""
     compose, base = folder / DEMO, folder.parent / "deploy" / "kubernetes" / "base"
     found = {compose / "envoy.yaml": (compose, DEMO_ADMIN), base.with_name("example") / "envoy.yaml": (base, None)}
     sources = {target: (source / "glidepath.yaml", admin) for target, (source, admin) in found.items()}

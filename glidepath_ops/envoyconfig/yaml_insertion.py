@@ -1,9 +1,9 @@
-"""Insertions into somebody's YAML that leave every other byte alone and can be taken out again.
+"""Insert lines into a user's YAML text without changing any other byte, and remove them again.
 
-YAML round-trip libraries keep comments but not every space; a person who reviews a diff of their production bootstrap
-should see our lines and nothing else. So the text is never re-written: insertion points come from the parser's marks,
-each insertion stands between two marker comments, and removing the markers with what is between them gives the file
-back byte for byte (``remove(insert(x)) == x``).
+YAML round-trip libraries keep comments but not every space. A person who reviews the diff of a production bootstrap
+should see only the inserted lines. So the text is never rewritten: insertion points come from the parser's marks, each
+insertion is between two marker comments, and removing the markers with the text between them restores the file byte for
+byte (``remove(insert(x)) == x``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import yaml
 from glidepath.errors import InputError
 
 BEGIN, END = "# glidepath:begin", "# glidepath:end"
-# lines: whole lines in block style; flow: inside [] or {}; tail: after a last line without its newline.
+# lines: whole lines in block style; flow: inside [] or {}; tail: after a last line that has no newline.
 _REMOVE = re.compile(
     r"^[ ]*# glidepath:begin lines\n(?:.*\n)*?[ ]*# glidepath:end\n"
     r"|\n[ ]*# glidepath:begin flow\n(?:.*\n)*?[ ]*# glidepath:end\n[ ]*"
@@ -27,12 +27,12 @@ _REMOVE = re.compile(
 )
 
 _DASH = re.compile(r"-[ \t]*(?:#.*)?(?:\n[ \t]*(?:#.*)?)*\Z")
-_MAX_GAP = 10_000  # characters of comments between a dash and its item
+_MAX_GAP = 10_000  # most characters of comments between a dash and its item
 
 
 @dataclass(frozen=True, slots=True)
 class Insertion:
-    """``items`` go into ``node``: a sequence (before index ``at``; None: at the end) or a mapping (keys at the end)."""
+    """Items to insert into ``node``: before index ``at`` of a sequence (None: at the end), or as keys of a mapping."""
 
     node: yaml.Node
     items: Sequence[Any] | dict[str, Any]
@@ -47,18 +47,18 @@ class _Edit:
 
 
 def compose(text: str, name: str) -> yaml.MappingNode:
-    """The document's root node. Raises InputError unless it is one YAML mapping."""
+    """Return the document's root node. Raises InputError unless the text is one YAML mapping."""
     try:
         documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise InputError(f"{name}: is not YAML: {' '.join(str(error).split())}") from error
     if len(documents) != 1 or not isinstance(documents[0], yaml.MappingNode):
-        raise InputError(f"{name}: must hold one YAML document, a mapping")
+        raise InputError(f"{name}: must be one YAML document, a mapping")
     return documents[0]
 
 
 def child(node: yaml.Node | None, key: str) -> yaml.Node | None:
-    """The value of ``key`` in a mapping node, or None."""
+    """Return the value of ``key`` in a mapping node, or None."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             if name.value == key:
@@ -68,17 +68,17 @@ def child(node: yaml.Node | None, key: str) -> yaml.Node | None:
 
 
 def items(node: yaml.Node | None) -> list[yaml.Node]:
-    """The members of a sequence node; none for anything else."""
+    """Return the members of a sequence node; an empty list for any other node."""
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def plain(node: yaml.Node) -> Any:
-    """The node's data."""
+    """Return the node's data."""
     return yaml.SafeLoader("").construct_object(node, deep=True)
 
 
 def insert(text: str, insertions: Iterable[Insertion]) -> str:
-    """``text`` with every insertion made; of two at one place the deeper comes first, then the one given first."""
+    """Return ``text`` with the insertions. At the same place the deeper one comes first, then the one given first."""
     edits = sorted((_edit(text, one) for one in insertions), key=lambda e: (e.index, -e.depth))
     for edit in reversed(edits):
         text = text[: edit.index] + edit.text + text[edit.index :]
@@ -86,18 +86,18 @@ def insert(text: str, insertions: Iterable[Insertion]) -> str:
 
 
 def remove(text: str) -> str:
-    """``text`` without anything between our markers."""
+    """Return ``text`` without the markers and the text between them."""
     return _REMOVE.sub("", text)
 
 
 def _edit(text: str, insertion: Insertion) -> _Edit:
     node = insertion.node
     if not isinstance(node, yaml.CollectionNode):
-        raise InputError(f"line {node.start_mark.line + 1}: a list or a mapping is expected here")
+        raise InputError(f"line {node.start_mark.line + 1}: must be a list or a mapping")
     if node.flow_style:
         return _flow_edit(text, node, insertion)
     indent = " " * _column(text, node)
-    lines = _block(insertion.items).removesuffix("\n").split("\n")  # not splitlines: U+0085 and U+2028 are text
+    lines = _block(insertion.items).removesuffix("\n").split("\n")  # splitlines would also split at U+0085 and U+2028
     body = "".join(f"{indent}{line}\n" for line in lines)
     index = _block_index(text, node, insertion.at)
     block = f"{indent}{BEGIN} lines\n{body}{indent}{END}\n"
@@ -112,7 +112,7 @@ def _block(items: Sequence[Any] | dict[str, Any]) -> str:
 
 
 def _column(text: str, node: yaml.CollectionNode) -> int:
-    """The column of a block collection's dashes or keys (its own mark may be an anchor elsewhere)."""
+    """Return the column of a block collection's dashes or keys; its own mark can be at an anchor."""
     if isinstance(node, yaml.SequenceNode):
         dash = _dash(text, node.value[0])
         return dash - (text.rfind("\n", 0, dash) + 1)
@@ -120,7 +120,7 @@ def _column(text: str, node: yaml.CollectionNode) -> int:
 
 
 def _dash(text: str, item: yaml.Node) -> int:
-    """The index of the dash before an item of a block sequence; comments and line breaks may stand between."""
+    """Return the index of the dash before an item of a block sequence, across comments and line breaks."""
     start = item.start_mark.index
     window = max(0, start - _MAX_GAP)
     match = _DASH.search(text, window, start)
@@ -130,7 +130,7 @@ def _dash(text: str, item: yaml.Node) -> int:
 
 
 def _block_index(text: str, node: yaml.CollectionNode, at: int | None) -> int:
-    """Where a block collection takes new lines: before the dash of item ``at``, or after its last line."""
+    """Return the index for new lines in a block collection: before the dash of item ``at``, or after its last line."""
     if isinstance(node, yaml.SequenceNode) and at is not None and at < len(node.value):
         dash = _dash(text, node.value[at])
         line = text.rfind("\n", 0, dash) + 1
@@ -147,7 +147,7 @@ def _block_index(text: str, node: yaml.CollectionNode, at: int | None) -> int:
 
 
 def _end(node: yaml.Node) -> int:
-    """The index behind the node's last character that is no comment and no blank line."""
+    """Return the index after the node's last character that is not in a comment or a blank line."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         return _end(last[1] if isinstance(last, tuple) else last)
@@ -163,7 +163,7 @@ def _flow_edit(text: str, node: yaml.CollectionNode, insertion: Insertion) -> _E
 
 
 def _flow_edit_before(node: yaml.CollectionNode, insertion: Insertion) -> _Edit:
-    """Before item ``at``; the first comma of the user's list stays the user's, so ours follows our items."""
+    """Insert before item ``at``, with a comma after the inserted items: the user's commas stay as they are."""
     before = node.value[insertion.at]
     return _Edit(before.start_mark.index, _flow_text(node, _flow(insertion.items) + ","))
 
@@ -179,7 +179,7 @@ def _flow(items: Sequence[Any] | dict[str, Any]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Without anchors: the same part twice stands there twice, and never meets the user's own anchors."""
+    """Writes no anchors: a repeated part is written twice, and cannot collide with the user's anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

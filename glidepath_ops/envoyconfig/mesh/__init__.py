@@ -1,1 +1,1 @@
-"""Glidepath as patches on the configuration that Istio's or Envoy Gateway's control plane makes."""
+"""Resources that add Glidepath to the Envoy configuration of Istio or Envoy Gateway."""

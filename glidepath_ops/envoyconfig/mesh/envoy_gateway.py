@@ -1,8 +1,8 @@
-"""Envoy Gateway: HTTPRoutes, an EnvoyPatchPolicy on what it generates, the EnvoyProxy with runtime layers.
+"""Resources for Envoy Gateway: HTTPRoutes, an EnvoyPatchPolicy for generated xDS, an EnvoyProxy with runtime layers.
 
-Semantics relied upon, from its jsonpatch package: ``jsonPath`` finds elements, ``path`` is put behind each; an ``add``
-at an element of a list lands before it; parents that are missing are made; ``add`` with neither is a whole resource;
-after every single operation the resource must be valid, and one that is not is left out with an error in the status.
+They rely on these semantics of its jsonpatch package: ``jsonPath`` finds elements, and ``path`` is appended to each. An
+``add`` at a list element inserts before it. Missing parents are created. An ``add`` with neither path adds a whole
+resource. The resource must be valid after every single operation; otherwise it is skipped with an error in the status.
 
 See ADR 0080 and ADR 0081.
 """
@@ -17,7 +17,13 @@ from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.bootstrap import runtime_layers, shadow_listener
-from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_comments
+from glidepath_ops.envoyconfig.commented_yaml import (
+    Json,
+    comment_moved,
+    with_comment,
+    without_comments,
+    without_own_comment,
+)
 from glidepath_ops.envoyconfig.envoy_messages import TYPE, set_header
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
@@ -50,9 +56,9 @@ EXTPROC_BACKEND = "glidepath-extproc"
 
 @dataclass(frozen=True, slots=True)
 class GatewayTarget:
-    """``listener``: its name in the Gateway; ``capture``: who brings ext_proc.
+    """The Gateway to patch. ``listener``: its name in the Gateway; ``capture``: how ext_proc is added.
 
-    ``xds_name``: what Envoy Gateway calls the xDS listener and its routes, if not NAMESPACE/GATEWAY/LISTENER.
+    ``xds_name``: Envoy Gateway's name of the xDS listener and its routes, if not NAMESPACE/GATEWAY/LISTENER.
     """
 
     gateway: str = "eg"
@@ -67,33 +73,36 @@ class GatewayTarget:
         return self.xds_name or f"{self.namespace}/{self.gateway}/{self.listener}"
 
 
-def gateway_resources(config: Config, place: GatewayTarget) -> list[Json]:
-    """To be applied, in this order. Raises InputError for an unknown ``capture``, ConfigError as ``clusters`` does."""
-    if place.capture not in CAPTURES:
-        raise InputError(f"--capture: unknown way {place.capture!r} (allowed: {', '.join(CAPTURES)})")
-    found = [_proxy(config, place), _gateway_class(place)]
-    found += http_routes(config, place.gateway, place.listener, place.namespace)
-    if place.capture == "policy":
-        found += _extension_policy(config, place)
-    return [*found, _patch_policy(config, place)]
+def gateway_resources(config: Config, target: GatewayTarget) -> list[Json]:
+    """Return the resources in the order in which to apply them.
+
+    Raises InputError for an unknown ``capture``, and ConfigError as ``clusters`` does.
+    """
+    if target.capture not in CAPTURES:
+        raise InputError(f"--capture: unknown value {target.capture!r} (allowed: {', '.join(CAPTURES)})")
+    found = [_proxy(config, target), _gateway_class(target)]
+    found += http_routes(config, target.gateway, target.listener, target.namespace)
+    if target.capture == "policy":
+        found += _extension_policy(config, target)
+    return [*found, _patch_policy(config, target)]
 
 
-def _gateway_class(place: GatewayTarget) -> Json:
+def _gateway_class(target: GatewayTarget) -> Json:
     reference = {
         "group": ENVOY_GROUP,
         "kind": "EnvoyProxy",
         "name": "glidepath",
-        "namespace": place.namespace,
+        "namespace": target.namespace,
     }
     spec = {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller", "parametersRef": reference}
     note = (
-        "An example: name the EnvoyProxy in the parametersRef of the GatewayClass (or of your Gateway's "
-        "spec.infrastructure) that you have, or merge it into the EnvoyProxy that is named there."
+        "An example. In your own GatewayClass (or in your Gateway's spec.infrastructure), set parametersRef to the "
+        "EnvoyProxy above, or merge it into the EnvoyProxy that is set there."
     )
     return kubernetes_object("GatewayClass", GATEWAY_VERSION, "glidepath", None, note, spec=spec)
 
 
-def _proxy(config: Config, place: GatewayTarget) -> Json:
+def _proxy(config: Config, target: GatewayTarget) -> Json:
     layers = [without_comments(layer) for layer in runtime_layers(config)]
     patches = [{"op": "add", "path": "/layered_runtime/layers/-", "value": layer} for layer in layers]
     if uses_rtds(config):
@@ -115,19 +124,19 @@ def _proxy(config: Config, place: GatewayTarget) -> Json:
                 "envoyDeployment": {
                     "container": container,
                     "pod": pod,
-                    "initContainers": [extproc_container(place.image)],
+                    "initContainers": [extproc_container(target.image)],
                 }
             },
         },
     }
     note = (
-        "Envoy's own start: runtime layers (Envoy Gateway has none that can be changed), extproc beside Envoy in its "
-        "pod. Changing this replaces the pods."
+        "Envoy's bootstrap and pod: runtime layers (Envoy Gateway has no changeable ones), and extproc as a sidecar. "
+        "A change to it replaces the pods."
     )
-    return kubernetes_object("EnvoyProxy", ENVOY_VERSION, "glidepath", place.namespace, note, spec=spec)
+    return kubernetes_object("EnvoyProxy", ENVOY_VERSION, "glidepath", target.namespace, note, spec=spec)
 
 
-def _extension_policy(config: Config, place: GatewayTarget) -> list[Json]:
+def _extension_policy(config: Config, target: GatewayTarget) -> list[Json]:
     paths = [one.removeprefix("unix:") for one in config.extproc.addresses if one.startswith("unix:")]
     if len(paths) < len(config.extproc.addresses):
         raise InputError("--capture policy: extproc must listen on Unix sockets (extproc.listen: unix:/…)")
@@ -135,8 +144,8 @@ def _extension_policy(config: Config, place: GatewayTarget) -> list[Json]:
         "Backend",
         ENVOY_VERSION,
         EXTPROC_BACKEND,
-        place.namespace,
-        "extproc, beside Envoy in its pod.",
+        target.namespace,
+        "extproc, in Envoy's pod.",
         spec={
             "endpoints": [{"unix": {"path": path}} for path in paths],
             "appProtocols": ["gateway.envoyproxy.io/h2c"],
@@ -146,9 +155,9 @@ def _extension_policy(config: Config, place: GatewayTarget) -> list[Json]:
         "EnvoyExtensionPolicy",
         ENVOY_VERSION,
         "glidepath",
-        place.namespace,
-        "ext_proc by Envoy Gateway's own means. Its API knows no xds.cluster_name (the chosen side comes in a header "
-        "that the patches set) and cannot keep credentials from extproc, which drops them unread.",
+        target.namespace,
+        "Adds ext_proc by Envoy Gateway's own API. The API has no xds.cluster_name, so the patches set a header with "
+        "the chosen side. It also sends credentials to extproc, which discards them unread.",
         spec={
             "targetRefs": [
                 {"group": GATEWAY_GROUP, "kind": "HTTPRoute", "name": route_object(name, captured=True)}
@@ -175,85 +184,87 @@ def _ext_proc() -> Json:
     }
 
 
-def _patch_policy(config: Config, place: GatewayTarget) -> Json:
+def _patch_policy(config: Config, target: GatewayTarget) -> Json:
     patches = [
         *(_whole(CLUSTER, cluster) for cluster in pushed_clusters(config)),
         _whole(LISTENER, shadow_listener(config)),
-        *_in_listener(config, place),
-        *(one for name, captured, _ in captured_routes(config) for one in _in_route(config, place, name, captured)),
+        *_in_listener(config, target),
+        *(one for name, captured, _ in captured_routes(config) for one in _in_route(config, target, name, captured)),
     ]
     spec = {
-        "targetRef": {"group": GATEWAY_GROUP, "kind": "Gateway", "name": place.gateway},
+        "targetRef": {"group": GATEWAY_GROUP, "kind": "Gateway", "name": target.gateway},
         "type": "JSONPatch",
         "jsonPatches": patches,
     }
     note = (
-        "Clusters, the listener for copies, our filters (off but on our routes), the access log, and the splits on the "
-        "routes made from our HTTPRoutes. Delete it, and they serve the baseline alone. Needs "
-        "extensionApis.enableEnvoyPatchPolicy and enableBackend in Envoy Gateway's configuration."
+        "Clusters, the listener for copies, Glidepath's filters (disabled except on its routes), the access log, and "
+        "the splits of the routes that come from its HTTPRoutes. Without it these routes serve only the baseline. It "
+        "needs extensionApis.enableEnvoyPatchPolicy and enableBackend in Envoy Gateway's configuration."
     )
-    return kubernetes_object("EnvoyPatchPolicy", ENVOY_VERSION, "glidepath", place.namespace, note, spec=spec)
+    return kubernetes_object("EnvoyPatchPolicy", ENVOY_VERSION, "glidepath", target.namespace, note, spec=spec)
 
 
 def _whole(kind: str, section: Json) -> Json:
-    value = {key: one for key, one in section.items() if key != "#"}
-    patch = {"type": kind, "name": section["name"], "operation": {"op": "add", "path": "", "value": value}}
-    return with_comment(section["#"], patch) if "#" in section else patch
+    """Return a patch that adds a whole resource, with the comment of ``section``."""
+    operation = {"op": "add", "path": "", "value": without_own_comment(section)}
+    return comment_moved(section, {"type": kind, "name": section["name"], "operation": operation})
 
 
 def _patch(kind: str, name: str, op: str, where: str, path: str, value: Any) -> Json:
     return {"type": kind, "name": name, "operation": {"op": op, "jsonPath": where, "path": path, "value": value}}
 
 
-def _in_listener(config: Config, place: GatewayTarget) -> list[Json]:
-    """The same for a plain listener (default_filter_chain) and one with TLS (filter_chains)."""
+def _in_listener(config: Config, target: GatewayTarget) -> list[Json]:
+    """Return patches that match a listener without TLS (default_filter_chain) and one with TLS (filter_chains)."""
     router = f"..http_filters[?(@.name=='{filters.ROUTER}')]"
     manager = f"..filters[?(@.name=='{filters.MANAGER}')].typed_config"
-    ours = mesh_filters(config, ext_proc=place.capture == "patch")
-    found = [_patch(LISTENER, place.xds, "add", router, "", one) for one in ours]
-    if place.capture == "policy":
-        # Envoy Gateway's ext_proc stands somewhere before the router: the header must be set before it
+    ours = mesh_filters(config, ext_proc=target.capture == "patch")
+    found = [_patch(LISTENER, target.xds, "add", router, "", one) for one in ours]
+    if target.capture == "policy":
+        # Envoy Gateway inserts its ext_proc somewhere before the router; the header must be set before ext_proc.
         mutation = next(one for one in ours if one["name"] == filters.HEADER_MUTATION)
-        found.remove(_patch(LISTENER, place.xds, "add", router, "", mutation))
-        found.append(_patch(LISTENER, place.xds, "add", manager, "/http_filters/0", mutation))
+        found.remove(_patch(LISTENER, target.xds, "add", router, "", mutation))
+        found.append(_patch(LISTENER, target.xds, "add", manager, "/http_filters/0", mutation))
     log = without_comments(filters.access_log(config, keys.LIVE_LOG))
-    return [*found, _patch(LISTENER, place.xds, "add", manager, "/access_log/-", log)]
+    return [*found, _patch(LISTENER, target.xds, "add", manager, "/access_log/-", log)]
 
 
-def _in_route(config: Config, place: GatewayTarget, workload: str, captured: bool) -> list[Json]:
-    """Ours onto the generated route; what policies have put on it stays."""
+def _in_route(config: Config, target: GatewayTarget, workload: str, captured: bool) -> list[Json]:
+    """Return patches for a generated route; settings that policies have added to it stay."""
     name = keys.route_name(workload, captured)
     ours = next(without_comments(route) for route in mesh_routes(config) if route["name"] == name)
-    where = f"..routes[?(@.name =~ '{generated_route(place.namespace, workload, captured)}')]"
+    where = f"..routes[?(@.name =~ '{generated_route(target.namespace, workload, captured)}')]"
 
     def patch(op: str, path: str, value: Any) -> Json:
-        return _patch(ROUTES, place.xds, op, where, path, value)
+        return _patch(ROUTES, target.xds, op, where, path, value)
 
     found = [
-        with_comment(f"{name}: the split.", patch("replace", "/route", _action(ours["route"], place))),
+        with_comment(f"{name}: the split.", patch("replace", "/route", _action(ours["route"], target))),
         patch("add", "/request_body_buffer_limit", ours["request_body_buffer_limit"]),
     ]
     found += [patch("add", "/request_headers_to_remove/-", one) for one in ours["request_headers_to_remove"]]
     for filter_name, section in ours["typed_per_filter_config"].items():
-        if filter_name != filters.EXT_PROC or (captured and place.capture == "patch"):
+        if filter_name != filters.EXT_PROC or (captured and target.capture == "patch"):
             found.append(patch("add", f"/typed_per_filter_config/{filter_name}", section))
     if captured:
         found.append(patch("add", "/match/runtime_fraction", ours["match"]["runtime_fraction"]))
     return [
         *found,
-        with_comment("Last, since the others find the route by its old name.", patch("replace", "/name", name)),
+        with_comment(
+            "The last patch, because the others find the route by its old name.", patch("replace", "/name", name)
+        ),
     ]
 
 
-def _action(action: Json, place: GatewayTarget) -> Json:
-    """With an ext_proc that may not read xds.cluster_name, each side says its name in a header."""
-    if place.capture == "patch":
+def _action(action: Json, target: GatewayTarget) -> Json:
+    """Return the route's action; if ext_proc cannot read xds.cluster_name, each side sets a header with its name."""
+    if target.capture == "patch":
         return action
-    entries = [_saying_its_name(entry) for entry in action["weighted_clusters"]["clusters"]]
+    entries = [_with_name_header(entry) for entry in action["weighted_clusters"]["clusters"]]
     return {**action, "weighted_clusters": {**action["weighted_clusters"], "clusters": entries}}
 
 
-def _saying_its_name(entry: Json) -> Json:
+def _with_name_header(entry: Json) -> Json:
     naming = set_header(keys.HEADER_CLUSTER, entry["name"])
     own = entry.get("typed_per_filter_config", {})
     before = own.get(filters.HEADER_MUTATION, {}).get("mutations", {}).get("request_mutations", [])

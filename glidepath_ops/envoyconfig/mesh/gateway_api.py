@@ -1,8 +1,9 @@
-"""Gateway API: an HTTPRoute pair a workload. Alone they serve the baseline; the patches make splits of them.
+"""Gateway API resources: two HTTPRoutes per workload. Without the patches both serve only the baseline.
 
-Two routes, since one is captured and one is not. Envoy Gateway makes their Envoy routes, with whatever policies the
-user has on the Gateway (JWT, rate limits), so ours never slip past them. What orders the pair, and puts both before the
-user's own HTTPRoute of the same path, is the Gateway API's precedence: method before headers, more headers first.
+There are two routes because requests of one are captured and those of the other are not. Envoy Gateway generates their
+Envoy routes with the user's policies on the Gateway (JWT, rate limits), so requests cannot bypass these. The Gateway
+API's precedence (method before headers, more headers first) orders the two, and puts both before the user's own
+HTTPRoute for the same path.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_name, k
 GATEWAY_VERSION = "gateway.networking.k8s.io/v1"
 ENVOY_VERSION = "gateway.envoyproxy.io/v1alpha1"
 GATEWAY_GROUP, ENVOY_GROUP = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
-# Every request has one: Envoy gives it before it looks for a route. Being one condition more, it comes first.
-_ALWAYS = {"type": "RegularExpression", "name": "x-request-id", "value": ".+"}
+# Every request has this header: Envoy sets it before it selects a route. The additional condition gives precedence.
+_ANY_REQUEST_ID = {"type": "RegularExpression", "name": "x-request-id", "value": ".+"}
 
 
 def route_object(workload: str, captured: bool) -> str:
-    """The HTTPRoute's name. Raises ConfigError for a workload that Kubernetes cannot name."""
+    """Return the HTTPRoute's name. Raises ConfigError if it is not a valid Kubernetes name."""
     name = f"glidepath-{workload}-captured" if captured else f"glidepath-{workload}"
     return kubernetes_name(name, f"workloads.{workload}")
 
 
 def generated_route(namespace: str, workload: str, captured: bool) -> str:
-    """How Envoy Gateway's name of that route begins: httproute/NAMESPACE/NAME/rule/0/match/0/HOST."""
+    """Return the start of Envoy Gateway's name for the route: httproute/NAMESPACE/NAME/rule/0/match/0/HOST."""
     return f"httproute/{namespace}/{route_object(workload, captured)}/rule/0/"
 
 
 def http_routes(config: Config, gateway: str, section: str | None, namespace: str) -> list[Json]:
-    """For each workload the captured route, then the other, then the Backends they name."""
+    """Return each workload's captured and uncaptured route, then the Backends that the routes name."""
     parent: Json = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway}
     if section is not None:
         parent["sectionName"] = section
@@ -57,7 +58,9 @@ def _http_route(name: str, workload: Workload, parent: Json, namespace: str, *, 
     if workload.match.host is not None:
         spec = {"hostnames": [workload.match.host], **spec}
     note = f"Workload {name}: " + (
-        "the share that is captured." if captured else "the rest. Without the patches both serve the baseline alone."
+        "requests that are captured."
+        if captured
+        else "all other requests. Without the patches both routes serve only the baseline."
     )
     return kubernetes_object("HTTPRoute", GATEWAY_VERSION, route_object(name, captured), namespace, note, spec=spec)
 
@@ -68,7 +71,7 @@ def _match(match: Match, captured: bool) -> Json:
         {"type": "Exact", "name": name.lower(), "value": text} for name, text in match.headers.items()
     ]
     if captured:
-        headers.append(_ALWAYS)
+        headers.append(_ANY_REQUEST_ID)
     found: Json = {"method": "POST", "path": {"type": kind, "value": value}}
     return {**found, "headers": headers} if headers else found
 
@@ -81,23 +84,23 @@ def _backend(config: Config, name: str, namespace: str) -> list[Json]:
     url = urlsplit(config.backends[name].url)
     host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
     endpoint = {"ip": {"address": host, "port": port}} if is_ip(host) else {"fqdn": {"hostname": host, "port": port}}
-    called = _backend_name(name)
-    note = f"{name}, for the time when the patches are off: no path, model or credential of its own is set then."
+    object_name = _backend_name(name)
+    note = f"{name}, as used without the patches: no path, model or credential of the backend is set then."
     found = [
-        kubernetes_object("Backend", ENVOY_VERSION, called, namespace, note, spec={"endpoints": [endpoint]}),
+        kubernetes_object("Backend", ENVOY_VERSION, object_name, namespace, note, spec={"endpoints": [endpoint]}),
     ]
     if url.scheme == "https":
         spec = {
-            "targetRefs": [{"group": ENVOY_GROUP, "kind": "Backend", "name": called}],
+            "targetRefs": [{"group": ENVOY_GROUP, "kind": "Backend", "name": object_name}],
             "validation": {"wellKnownCACertificates": "System", "hostname": config.backends[name].sni or host},
         }
-        note = f"{name} is reached by TLS and verified."
-        found.append(kubernetes_object("BackendTLSPolicy", GATEWAY_VERSION, called, namespace, note, spec=spec))
+        note = f"Connections to {name} use TLS, and its certificate is verified."
+        found.append(kubernetes_object("BackendTLSPolicy", GATEWAY_VERSION, object_name, namespace, note, spec=spec))
     return found
 
 
 def captured_routes(config: Config) -> list[tuple[str, bool, str]]:
-    """(workload, captured, Envoy route's name) of every HTTPRoute made here."""
+    """Return (workload, captured, Envoy route's name) for every HTTPRoute."""
     return [
         (name, captured, keys.route_name(name, captured)) for name in config.workloads for captured in (True, False)
     ]

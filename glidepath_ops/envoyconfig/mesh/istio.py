@@ -1,9 +1,9 @@
-"""Istio: EnvoyFilters for a gateway or for sidecars, and what their pods need.
+"""Resources for Istio: EnvoyFilters for a gateway or for sidecars, and a patch for their pods.
 
-Semantics relied upon, from pilot's envoyfilter package: HTTP_ROUTE INSERT_FIRST without a route match puts a route at
-the head of the virtual host, one patch after the other, so the patches stand in reverse order; HTTP_FILTER
-INSERT_BEFORE keeps the patches' order; NETWORK_FILTER MERGE appends to the manager's repeated fields; BOOTSTRAP MERGE
-is applied by the agent before Envoy starts and only with BOOTSTRAP_XDS_AGENT=true. See ADR 0082.
+They rely on these semantics of pilot's envoyfilter package: HTTP_ROUTE INSERT_FIRST without a route match inserts each
+route at the start of the virtual host, so the patches are in reverse order. HTTP_FILTER INSERT_BEFORE keeps the
+patches' order. NETWORK_FILTER MERGE appends to the manager's repeated fields. The agent applies BOOTSTRAP MERGE before
+Envoy starts, and only with BOOTSTRAP_XDS_AGENT=true. See ADR 0082.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.bootstrap import runtime_layers, shadow_listener
-from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_comments
+from glidepath_ops.envoyconfig.commented_yaml import (
+    NOTE,
+    Json,
+    comment_moved,
+    with_comment,
+    without_comments,
+    without_own_comment,
+)
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
     POD_LABELS,
@@ -34,15 +41,20 @@ from glidepath_ops.envoyconfig.mesh.mesh_routes import mesh_filters, mesh_routes
 Context = Literal["gateway", "sidecar"]
 CONTEXTS: Mapping[str, str] = {"gateway": "GATEWAY", "sidecar": "SIDECAR_OUTBOUND"}
 VERSION = "networking.istio.io/v1alpha3"
-_COUNTERS = [r".*ext_proc.*", r"cluster\.glidepath.*", r"cluster\..*-(or|for)-.*"]  # Istio drops what is not named
+_COUNTERS = [
+    r".*ext_proc.*",
+    r"cluster\.glidepath.*",
+    r"cluster\..*-(or|for)-.*",
+]  # Istio publishes only counters that match
 _GATEWAY_LABELS = {"istio": "ingressgateway"}
 
 
 @dataclass(frozen=True, slots=True)
 class IstioTarget:
-    """Whose Envoys. ``selector``: labels of their pods.
+    """The Envoys to patch. ``selector``: labels of their pods.
 
-    ``port``: of the listener in the container, for filters and access log; routes go by ``virtual_host``.
+    ``port``: the container port of the listener that gets the filters and the access log. ``virtual_host``: gets the
+    routes.
     """
 
     context: Context = "gateway"
@@ -53,95 +65,98 @@ class IstioTarget:
     image: str = "glidepath"
 
 
-def istio_resources(config: Config, place: IstioTarget) -> list[Json]:
-    """To be applied, in this order. Raises InputError where a choice is missing, ConfigError as ``clusters`` does."""
-    _check(place)
-    found = [_filter(config, place)]
+def istio_resources(config: Config, target: IstioTarget) -> list[Json]:
+    """Return the resources in the order in which to apply them.
+
+    Raises InputError if a required option is missing, and ConfigError as ``clusters`` does.
+    """
+    _check(target)
+    found = [_filter(config, target)]
     if uses_rtds(config):
-        found.append(_runtime(config, place))
+        found.append(_runtime(config, target))
     return found
 
 
-def _check(place: IstioTarget) -> None:
-    if place.context not in CONTEXTS:
-        raise InputError(f"--context: unknown context {place.context!r} (allowed: {', '.join(CONTEXTS)})")
-    if place.context == "sidecar" and not place.selector:
-        raise InputError("--context sidecar needs --workload-selector KEY=VALUE: the pods whose calls are to be split")
-    if place.context == "sidecar" and place.virtual_host is None:
+def _check(target: IstioTarget) -> None:
+    if target.context not in CONTEXTS:
+        raise InputError(f"--context: unknown context {target.context!r} (allowed: {', '.join(CONTEXTS)})")
+    if target.context == "sidecar" and not target.selector:
         raise InputError(
-            "--context sidecar needs --virtual-host, such as llm.models.svc.cluster.local:8000: a sidecar's listener "
-            "carries calls to every service (istioctl proxy-config routes POD -o json names them)"
+            "--context sidecar needs --workload-selector KEY=VALUE, a label of the pods whose calls are split"
+        )
+    if target.context == "sidecar" and target.virtual_host is None:
+        raise InputError(
+            "--context sidecar needs --virtual-host, e.g. llm.models.svc.cluster.local:8000, because a sidecar's "
+            "listener serves calls to every service (`istioctl proxy-config routes POD -o json` lists them)"
         )
 
 
-def _labels(place: IstioTarget) -> dict[str, str]:
-    return dict(place.selector) or dict(_GATEWAY_LABELS)
+def _labels(target: IstioTarget) -> dict[str, str]:
+    return dict(target.selector) or dict(_GATEWAY_LABELS)
 
 
-def _envoy_filter(name: str, place: IstioTarget, note: str, patches: list[Json]) -> Json:
-    spec = {"workloadSelector": {"labels": _labels(place)}, "configPatches": patches}
-    return kubernetes_object("EnvoyFilter", VERSION, name, place.namespace, note, spec=spec)
+def _envoy_filter(name: str, target: IstioTarget, note: str, patches: list[Json]) -> Json:
+    spec = {"workloadSelector": {"labels": _labels(target)}, "configPatches": patches}
+    return kubernetes_object("EnvoyFilter", VERSION, name, target.namespace, note, spec=spec)
 
 
-def _filter(config: Config, place: IstioTarget) -> Json:
+def _filter(config: Config, target: IstioTarget) -> Json:
     patches = [
-        *(_patch("CLUSTER", place, "ADD", cluster) for cluster in pushed_clusters(config)),
-        _patch("LISTENER", place, "ADD", shadow_listener(config)),
-        *_filters(config, place),
-        _access_log(config, place),
-        *_routes(config, place),
+        *(_patch("CLUSTER", target, "ADD", cluster) for cluster in pushed_clusters(config)),
+        _patch("LISTENER", target, "ADD", shadow_listener(config)),
+        *_filters(config, target),
+        _access_log(config, target),
+        *_routes(config, target),
     ]
     note = (
-        "Everything that istiod pushes: clusters, the listener for copies, our filters (off but on our routes), the "
-        "access log, our routes before those of the VirtualServices. Delete it, and all is as before."
+        "Everything that istiod pushes: clusters, the listener for copies, Glidepath's filters (disabled except on its "
+        "routes), the access log, and its routes before those of the VirtualServices. Deleting it undoes all of it."
     )
-    return _envoy_filter("glidepath", place, note, patches)
+    return _envoy_filter("glidepath", target, note, patches)
 
 
-def _patch(apply_to: str, place: IstioTarget, operation: str, value: Json, match: Json | None = None) -> Json:
-    """A comment on the value becomes the patch's own."""
-    where = {"context": CONTEXTS[place.context], **(match or {})}
-    patch = {"applyTo": apply_to, "match": where, "patch": {"operation": operation, "value": _bare(value)}}
-    return with_comment(value["#"], patch) if "#" in value else patch
+def _patch(apply_to: str, target: IstioTarget, operation: str, value: Json, match: Json | None = None) -> Json:
+    """Return a patch with the comment of ``value``."""
+    where = {"context": CONTEXTS[target.context], **(match or {})}
+    patch = {"operation": operation, "value": without_own_comment(value)}
+    return comment_moved(value, {"applyTo": apply_to, "match": where, "patch": patch})
 
 
-def _bare(value: Json) -> Json:
-    return {key: section for key, section in value.items() if key != "#"}
-
-
-def _manager(place: IstioTarget, below: Json | None = None) -> Json:
+def _manager(target: IstioTarget, below: Json | None = None) -> Json:
     listener: Json = {"filterChain": {"filter": {"name": filters.MANAGER, **(below or {})}}}
-    if place.port is not None:
-        listener = {"portNumber": place.port, **listener}
+    if target.port is not None:
+        listener = {"portNumber": target.port, **listener}
     return {"listener": listener}
 
 
-def _filters(config: Config, place: IstioTarget) -> list[Json]:
-    router = _manager(place, {"subFilter": {"name": filters.ROUTER}})
-    return [_patch("HTTP_FILTER", place, "INSERT_BEFORE", one, router) for one in mesh_filters(config)]
+def _filters(config: Config, target: IstioTarget) -> list[Json]:
+    router = _manager(target, {"subFilter": {"name": filters.ROUTER}})
+    return [_patch("HTTP_FILTER", target, "INSERT_BEFORE", one, router) for one in mesh_filters(config)]
 
 
-def _access_log(config: Config, place: IstioTarget) -> Json:
+def _access_log(config: Config, target: IstioTarget) -> Json:
     log = filters.access_log(config, keys.LIVE_LOG)
-    typed = {"@type": filters.MANAGER_TYPE, "access_log": [_bare(log)]}
+    typed = {"@type": filters.MANAGER_TYPE, "access_log": [without_own_comment(log)]}
     value = with_comment(
-        log["#"] + " MERGE adds it to the logs that are there.", {"name": filters.MANAGER, "typed_config": typed}
+        log[NOTE] + " MERGE adds it to the existing logs.", {"name": filters.MANAGER, "typed_config": typed}
     )
-    return _patch("NETWORK_FILTER", place, "MERGE", value, _manager(place))
+    return _patch("NETWORK_FILTER", target, "MERGE", value, _manager(target))
 
 
-def _routes(config: Config, place: IstioTarget) -> list[Json]:
-    # not by port: a gateway's routes are matched by the Service's port, its listeners by the container's
-    match: Json = {} if place.virtual_host is None else {"routeConfiguration": {"vhost": {"name": place.virtual_host}}}
-    routes = mesh_routes(config, own_ids=place.context == "sidecar")
-    return [_patch("HTTP_ROUTE", place, "INSERT_FIRST", route, match) for route in reversed(routes)]
+def _routes(config: Config, target: IstioTarget) -> list[Json]:
+    # Not by port: Istio matches a gateway's routes by the Service's port, and its listeners by the container's port.
+    match: Json = (
+        {} if target.virtual_host is None else {"routeConfiguration": {"vhost": {"name": target.virtual_host}}}
+    )
+    routes = mesh_routes(config, own_ids=target.context == "sidecar")
+    return [_patch("HTTP_ROUTE", target, "INSERT_FIRST", route, match) for route in reversed(routes)]
 
 
-def _runtime(config: Config, place: IstioTarget) -> Json:
+def _runtime(config: Config, target: IstioTarget) -> Json:
     layers = [without_comments(layer) for layer in runtime_layers(config) if "rtds_layer" in layer]
     value = with_comment(
-        "Lands after Istio's admin layer, so what the scorer pushes wins over /runtime_modify: pause it by "
-        "`glidepath`, not by curl. Values at start are the routes' own weights.",
+        "It comes after Istio's admin layer, so the scorer's values override /runtime_modify: use `glidepath hold` "
+        "instead of curl. Until the scorer writes, the routes' own weights apply.",
         {
             "layered_runtime": {"layers": layers},
             "static_resources": {"clusters": [rtds_cluster(config)]},
@@ -153,27 +168,28 @@ def _runtime(config: Config, place: IstioTarget) -> Json:
         "patch": {"operation": "MERGE", "value": value},
     }
     note = (
-        "Weights pushed by the scorer. Read when a pod starts, and only with BOOTSTRAP_XDS_AGENT (see the pod's patch)."
+        "Weights pushed by the scorer. It is read when a pod starts, and only with BOOTSTRAP_XDS_AGENT (see the pod's "
+        "patch)."
     )
-    return _envoy_filter("glidepath-runtime", place, note, [patch])
+    return _envoy_filter("glidepath-runtime", target, note, [patch])
 
 
-def istio_pod(config: Config, place: IstioTarget) -> Json:
-    """A strategic-merge patch for the Deployment whose pods carry these Envoys."""
+def istio_pod(config: Config, target: IstioTarget) -> Json:
+    """Return a strategic-merge patch for the Deployment of these Envoys' pods."""
     proxy: Json = {"name": "istio-proxy", "image": "auto", "volumeMounts": [socket_mount()]}
     secrets = secret_variables(config)
     if secrets:
         proxy["env"] = secrets
     spec = {
         "securityContext": {"fsGroup": GROUP},
-        "initContainers": [extproc_container(place.image)],
+        "initContainers": [extproc_container(target.image)],
         "containers": [proxy],
         "volumes": pod_volumes(),
     }
     note = (
-        "kubectl patch deployment NAME --patch-file THIS (strategic merge; the injector completes istio-proxy). "
-        "Needs the ConfigMap glidepath-config and the Secret glidepath-redis of deploy/kubernetes"
-        + (", and the Secret glidepath-credentials." if secrets else ".")
+        "Apply it with kubectl patch deployment NAME --patch-file FILE (a strategic merge; Istio's injector completes "
+        "the istio-proxy container). It needs the ConfigMap glidepath-config and the Secret glidepath-redis of "
+        "deploy/kubernetes" + (", and the Secret glidepath-credentials." if secrets else ".")
     )
     proxy_config: Json = {"proxyStatsMatcher": {"inclusionRegexps": _COUNTERS}}
     if uses_rtds(config):

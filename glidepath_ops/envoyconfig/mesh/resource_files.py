@@ -1,4 +1,4 @@
-"""The meshes' resources as files to read, commit and apply."""
+"""A mesh's resources as YAML files to apply with kubectl."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from glidepath_ops.envoyconfig.mesh.istio import IstioTarget, istio_pod, istio_r
 
 RESOURCES, POD_PATCH = "resources.yaml", "pod-patch.yaml"
 _HEADER = """\
-Rendered by `glidepath render {target}` from glidepath.yaml: change that, and render again.
-What each part does, which versions it needs and how to take it out again: docs/how-to/service-meshes.md."""
+Rendered by `glidepath render {target}` from glidepath.yaml: change that file and render again.
+docs/how-to/service-meshes.md describes the parts, the required versions and the removal."""
 
 
 def istio_files(config: Config, place: IstioTarget) -> dict[str, str]:
-    """Text by file name."""
+    """Return the files' texts by name."""
     return {
         RESOURCES: _documents(istio_resources(config, place), "istio"),
         POD_PATCH: _documents([istio_pod(config, place)], "istio"),
@@ -26,7 +26,7 @@ def istio_files(config: Config, place: IstioTarget) -> dict[str, str]:
 
 
 def gateway_files(config: Config, place: GatewayTarget) -> dict[str, str]:
-    """Text by file name."""
+    """Return the files' texts by name."""
     return {RESOURCES: _documents(gateway_resources(config, place), "envoy-gateway")}
 
 
@@ -36,7 +36,7 @@ def _documents(resources: Sequence[Json], target: str) -> str:
 
 
 def labels(texts: Sequence[str]) -> dict[str, str]:
-    """``KEY=VALUE`` each. Raises InputError."""
+    """Parse labels of the form ``KEY=VALUE``. Raises InputError."""
     found = {}
     for text in texts:
         key, sign, value = text.partition("=")
@@ -47,7 +47,7 @@ def labels(texts: Sequence[str]) -> dict[str, str]:
 
 
 def write_all(files: Mapping[str, str], folder: Path) -> list[Path]:
-    """Returns what was written. Raises InputError."""
+    """Write the files and return their paths. Raises InputError."""
     written = []
     for name, text in files.items():
         path = folder / name

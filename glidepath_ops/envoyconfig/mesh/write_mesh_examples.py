@@ -1,4 +1,4 @@
-"""Rewrite the meshes' examples: ``python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy``."""
+"""Render the mesh examples again: ``python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RECIPES: Mapping[str, Callable[[Config], dict[str, str]]] = {
 
 
 def mesh_examples(folder: Path) -> dict[Path, str]:
-    """What each file beside a mesh example's ``glidepath.yaml`` must hold."""
+    """Return the text of each file beside a mesh example's ``glidepath.yaml``."""
     found = {}
     for place, recipe in RECIPES.items():
         for name, text in recipe(load_config(folder / place / "glidepath.yaml")).items():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from glidepath import keys
@@ -209,6 +209,7 @@ def test_comments_and_quotes_do_not_change_what_is_read(valid_yaml: str) -> None
     model=st.text(min_size=1, max_size=20),
     value=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
 )
+@example(sample=0, start=0, fallback=False, model="0\n0", value="")  # a comment names the model
 def test_whatever_is_valid_renders_to_what_envoys_api_knows(
     sample: float, start: float, fallback: bool, model: str, value: str
 ) -> None:

@@ -102,14 +102,14 @@ def test_a_stranger_meets_none_of_our_filters() -> None:
 
 
 REFUSED = [
-    (BY_RDS, InsertionPoint(), r"boot.yaml:8: its routes come by rds"),
+    (BY_RDS, InsertionPoint(), r"boot.yaml:8: gets its routes by rds"),
     (TLS_AND_MORE_LISTENERS, InsertionPoint(), r"several listeners .* \(allowed: health, main\)"),
     (TLS_AND_MORE_LISTENERS, InsertionPoint("man"), r"no listener 'man' .* \(allowed: health, main\)"),
     (FITTING["filters-of-theirs"][0], InsertionPoint(), r"several virtual hosts; .* \(allowed: api, all\)"),
     (FITTING["filters-of-theirs"][0], InsertionPoint(virtual_host="x"), r"no virtual host 'x' \(allowed: api, all\)"),
-    (HTTP1.replace("name: theirs\n", "name: cloud\n"), InsertionPoint(), r"the cluster 'cloud' stands here already"),
+    (HTTP1.replace("name: theirs\n", "name: cloud\n"), InsertionPoint(), r"the cluster 'cloud' already exists here"),
     ("node: {}\n", InsertionPoint(), "has no static_resources"),
-    ("static_resources: {listeners: []}\n", InsertionPoint(), "no listener here has an HTTP connection manager"),
+    ("static_resources: {listeners: []}\n", InsertionPoint(), "no listener has an HTTP connection manager"),
 ]
 
 

@@ -58,7 +58,7 @@ def test_what_is_rendered_passes_both_checks(bootstrap: Json, tmp_path: Path) ->
         (lambda b: b.update(nodes=1), "bootstrap.*nodes"),
         (lambda b: b["static_resources"].update(clusters=3), "bootstrap"),
         (lambda b: hcm(b).update({"@type": "type.googleapis.com/envoy.no.such.v3.Thing"}), "no.such"),
-        (lambda b: hcm(b).update({"@type": "type.googleapis.com/os.path"}), "no type of Envoy's API"),
+        (lambda b: hcm(b).update({"@type": "type.googleapis.com/os.path"}), "not a type of Envoy's API"),
     ],
 )
 def test_a_field_that_envoy_does_not_know_is_named(
@@ -75,7 +75,7 @@ def test_a_field_that_envoy_does_not_know_is_named(
     [
         (lambda w: w["clusters"][0].update(weight=1), r"sum 10000 \(got 1 \+ 10000\)"),
         (lambda w: w["clusters"][0].update(weight="1"), "sum 10000"),
-        (lambda w: w["clusters"].reverse(), "candidate must stand first"),
+        (lambda w: w["clusters"].reverse(), "candidate must come first"),
         (lambda w: w["clusters"].pop(), r"between two clusters \(got 1\)"),
         (lambda w: w.update(runtime_key_prefix="x"), r"must be glidepath.chat.weight \(got x\)"),
     ],
@@ -99,7 +99,7 @@ def test_envoys_own_reason_is_given(bootstrap: Json, tmp_path: Path) -> None:
     split(bootstrap)["clusters"][0]["name"] = "nobody"
     path = tmp_path / "envoy.yaml"
     path.write_text(to_yaml(bootstrap))
-    with pytest.raises(InputError, match=r"Envoy refuses it: .*nobody") as caught:
+    with pytest.raises(InputError, match=r"Envoy rejects it: .*nobody") as caught:
         check_with_envoy(path)
     assert "\n" not in str(caught.value)
 
