@@ -1,9 +1,9 @@
-"""How fast pairs are scored, beside the loop one would write first: ``encode``, one pair at a time.
+"""Compare the speed of scoring with a naive loop that calls ``encode`` for one pair at a time.
 
-``make bench-scoring``: each arm in a process of its own, in turns, the same pairs, long texts cut into the same chunks.
-Speed is pairs a CPU second. ``naive`` is sentence-transformers as it
-comes (torch chooses its threads, all of which count); ``naive-1-thread`` the same told to use one. ``worker`` is the
-real thing: ``glidepath scorer`` on a real Redis, from its start to the last result.
+``make bench-scoring`` runs the arms in turns, each in its own process, on the same pairs with the same chunks of long
+texts. Speed is pairs a CPU second. ``naive`` is sentence-transformers with its defaults (torch chooses the number of
+threads, and the CPU time of all of them counts); ``naive-1-thread`` is the same with one thread. ``worker`` is
+``glidepath scorer`` on a real Redis, measured from its start to the last result.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SAME_GOAL, DRIFT_GOAL, MEMORY_GOAL_MB, START_GOAL_S = 10.0, 0.01, 450, 1.0
 
 
 def make_pairs(count: int, seed: int) -> list[tuple[str, str]]:
-    """Answers of 15 to 700 words (median about 110) in sentences of our own; the second says about half otherwise."""
+    """Make pairs of answers of 15 to 700 words (median about 110). About half of the sentences differ in a pair."""
     rng = random.Random(seed)
     blocks = re.sub(r"^%%.*$", "", ANSWERS.read_text(), flags=re.MULTILINE)
     sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+|\n\n+", blocks) if len(s.split()) > 2]
@@ -44,7 +44,7 @@ def make_pairs(count: int, seed: int) -> list[tuple[str, str]]:
 
 
 def with_identical(pairs: Sequence[tuple[str, str]], share: float, seed: int) -> list[tuple[str, str]]:
-    """The same pairs, of which a random ``share`` have the first answer twice."""
+    """Return the pairs, with two equal answers in a random ``share`` of them."""
     chosen = set(random.Random(seed).sample(range(len(pairs)), round(share * len(pairs))))
     return [(left, left if index in chosen else right) for index, (left, right) in enumerate(pairs)]
 
@@ -61,13 +61,13 @@ def _rewritten(rng: random.Random, text: str, sentences: Sequence[str]) -> str:
     return " ".join(part if rng.random() < 0.5 else rng.choice(sentences) for part in parts)
 
 
-# One arm, in a process of its own: pairs on stdin, figures on stdout.
+# One arm, run in its own process: pairs on stdin, measurements on stdout.
 
 
 def run_arm(arm: str) -> None:
     sets: dict[str, list[tuple[str, str]]] = json.load(sys.stdin)
     score = _naive(threads=1 if arm == "naive-1-thread" else None) if arm.startswith("naive") else _ours(arm)
-    score(make_pairs(WARM_UP, seed=0))  # other texts: a worker that runs for weeks has its kernels compiled
+    score(make_pairs(WARM_UP, seed=0))  # other texts, because a worker that runs for weeks has its kernels compiled
     found: dict[str, Any] = {}
     for name, pairs in sets.items():
         cpu, wall = time.process_time(), time.monotonic()
@@ -134,7 +134,7 @@ def _peak_mb(pid: int | str) -> float:
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
-# The whole worker.
+# The complete scorer.
 
 _PATIENCE_S = 300
 CONFIG = """
@@ -149,7 +149,7 @@ scorer: {{metrics: "127.0.0.1:{port}"}}
 
 
 def run_worker(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
-    """The default worker, started on a queue that waits: first score, memory of both its processes, CPU a pair."""
+    """Start the default scorer on a filled queue. Measure the time to the first score and both processes' memory."""
     import redis
 
     from glidepath.keys import WorkloadKeys
@@ -216,7 +216,7 @@ def measure(count: int, rounds: int, seed: int) -> dict[str, Any]:
             done = subprocess.run(command, input=sets, text=True, stdout=subprocess.PIPE, check=True)
             runs[arm].append(json.loads(done.stdout.splitlines()[-1]))
             print(".", end="", file=sys.stderr, flush=True)
-    run_worker(different[:2])  # the first start of all builds the graph
+    run_worker(different[:2])  # the very first start builds the graph
     workers = [run_worker(different) for _ in range(rounds)]
     print(file=sys.stderr)
     arms = {arm: _best(runs[arm], runs["naive"], runs["naive-1-thread"]) for arm in ARMS}
@@ -237,7 +237,7 @@ def measure(count: int, rounds: int, seed: int) -> dict[str, Any]:
 def _best(
     runs: Sequence[dict[str, Any]], naive: Sequence[dict[str, Any]], one_thread: Sequence[dict[str, Any]]
 ) -> dict[str, float]:
-    """Of several rounds the fastest, as noise only ever slows; beside the fastest naive ones."""
+    """Return the fastest of several rounds (noise only slows runs down), relative to the fastest naive rounds."""
 
     def rate(of: Sequence[dict[str, Any]], name: str) -> float:
         return max(float(run[name]["pairs_per_cpu_s"]) for run in of)
@@ -272,10 +272,8 @@ def report(outcome: dict[str, Any]) -> None:
     worker = outcome["worker"]
     print(f"\nglidepath scorer: first score after {worker['first_score_s']:.2f} s, {worker['peak_mb']:.0f} MB")
     if outcome["load"] > (os.cpu_count() or 1):
-        print(
-            f"\nload {outcome['load']:.1f}: torch's threads spin for each other and make naive look worse than it is;"
-        )
-        print("hold the others against naive-1-thread, or run this on a quiet machine")
+        print(f"\nload {outcome['load']:.1f}: torch's threads wait for each other in busy loops: naive looks too slow;")
+        print("compare with naive-1-thread, or run this on an idle machine")
     for goal, met in outcome["goals"].items():
         print(f"  {'met   ' if met else 'MISSED'} {goal}")
 

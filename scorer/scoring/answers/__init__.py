@@ -17,7 +17,7 @@ from scorer.scoring.answers.answer import (
     Unusable,
     UnusableReason,
 )
-from scorer.scoring.answers.extraction import extract
+from scorer.scoring.answers.extract_answer import extract
 from scorer.scoring.answers.request_expectation import expectation
 
 __all__ = [

@@ -27,7 +27,7 @@ DONE = "[DONE]"
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class JsonDocument:
     """A body with one JSON value."""
 
     value: object
@@ -63,7 +63,7 @@ class PlainText:
     text: str
 
 
-Body = Document | Stream | PlainText
+Body = JsonDocument | Stream | PlainText
 
 
 def read_body(content_type: str, body: bytes) -> Body:
@@ -120,7 +120,7 @@ def _read_json_body(body: bytes, kind: str) -> Body:
     has_many = len(lines) > 1 and lines[0].rstrip().endswith(("}", "]")) and lines[1].lstrip().startswith(("{", "["))
     if "ndjson" in kind or "jsonl" in kind or "json-seq" in kind or has_many:
         return _read_ndjson(text)
-    return Document(read_json(text))
+    return JsonDocument(read_json(text))
 
 
 def _read_ndjson(text: str) -> Stream:

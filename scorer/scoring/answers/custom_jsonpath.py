@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from scorer.scoring.answers.answer import Choice, CustomSurface, Expectation, Extracted, Surface
-from scorer.scoring.answers.body_format import Body, Document, Stream
+from scorer.scoring.answers.body_format import Body, JsonDocument, Stream
 from scorer.scoring.answers.choice_builder import ChoiceBuilder
 from scorer.scoring.answers.shared_fields import vectors_of
 from scorer.scoring.answers.strict_json import clean_value, dump, malformed, truncated
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def read_custom(body: Body, surface: CustomSurface, expected: Expectation) -> Extracted | None:
     """Return the answer, or None if the path matches nothing in this body."""
     match body:
-        case Document(value):
+        case JsonDocument(value):
             found = _find(surface.jsonpath, value)
             return _answer(found, expected) if found else None
         case Stream() as stream:

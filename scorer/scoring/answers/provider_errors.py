@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from scorer.scoring.answers.body_format import Body, Document, PlainText, Stream
+from scorer.scoring.answers.body_format import Body, JsonDocument, PlainText, Stream
 from scorer.scoring.answers.strict_json import clean
 
 
 def error_message(body: Body) -> str | None:
     """Return the message of the error, or None if the body is not an error."""
     match body:
-        case Document(value):
+        case JsonDocument(value):
             return _error(value)
         case Stream() as stream:
             return next((found for name, doc in stream.objects() if (found := _error(doc, name)) is not None), None)
@@ -22,7 +22,7 @@ def failure_message(body: Body) -> str:
     match body:
         case PlainText(text):
             return text.strip()[:200]
-        case Document(value) if isinstance(value, dict) and error_message(body) is None:
+        case JsonDocument(value) if isinstance(value, dict) and error_message(body) is None:
             found = value.get("message") or value.get("detail")
             return clean(found) if isinstance(found, str) else ""
         case _:

@@ -106,7 +106,7 @@ def dump(value: object) -> str:
 
 
 def mapping(value: object, where: str) -> dict[str, object]:
-    """Return an object; null and a missing field are the empty object."""
+    """Return an object; null and a missing field count as an empty object."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -115,7 +115,7 @@ def mapping(value: object, where: str) -> dict[str, object]:
 
 
 def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
-    """Return an array; null and a missing field are the empty array."""
+    """Return an array; null and a missing field count as an empty array."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -126,7 +126,7 @@ def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
 
 
 def string(value: object, where: str) -> str:
-    """Return a string; null and a missing field are ""."""
+    """Return a string; null and a missing field count as ""."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -135,7 +135,7 @@ def string(value: object, where: str) -> str:
 
 
 def count(value: object) -> int:
-    """Return a token count or index, or 0 for any other value, because no score depends on a count."""
+    """Return a token count or index, or 0 for any other value: counts are only informative."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
         return 0
     return int(value)

@@ -59,7 +59,7 @@ class PairQueue(Protocol):
 
 
 class RedisPairQueue:
-    """The streams of pairs of all workloads. Each command touches one workload: on a Redis Cluster, one slot."""
+    """The streams of pairs of all workloads. A command touches one workload only: on a Redis Cluster, one slot."""
 
     def __init__(self, client: RedisClient, config: Config, consumer: str) -> None:
         self._client, self._config, self._consumer = client, config, consumer
@@ -69,7 +69,7 @@ class RedisPairQueue:
         self._groups_exist = False
 
     async def claim(self, count: int) -> list[QueueEntry]:
-        """Claim up to ``count`` new pairs: an equal share for each workload, plus shares that others do not use."""
+        """Claim up to ``count`` new pairs. Workloads have equal shares; unused shares go to the other workloads."""
         await self._create_groups()
         order = list(self._keys)
         self._first_workload = (self._first_workload + 1) % len(order)
@@ -105,7 +105,7 @@ class RedisPairQueue:
         return entries, lost
 
     async def renew_claims(self, entries: Sequence[QueueEntry]) -> None:
-        """Reset the idle time of claimed pairs, by which the other scorers' ``reclaim`` chooses."""
+        """Reset the idle time of claimed pairs, so that no other scorer reclaims them."""
         for name in {entry.workload for entry in entries}:
             ids = [entry.id for entry in entries if entry.workload == name]
             keys = self._keys[name]

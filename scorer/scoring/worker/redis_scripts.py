@@ -8,10 +8,12 @@ See ADR 0038.
 
 from __future__ import annotations
 
-# KEYS: done, results, pairs, noise, queue.  ARGV: ttl (ms), results kept, entry, group, result; for a NOISE pair also
-# the ttl of the noise floor (ms), then the fields of the noise floor, each followed by its increment. Returns 1 for the
-# pair's first result. Returns 0 if the pair already has a result: it was delivered again, or the reply to the first
-# write was lost.
+# Write a pair's result once, and acknowledge the pair.
+# KEYS: done, results, pairs, noise, queue.
+# ARGV: ttl (ms), results kept, entry, group, result; for a NOISE pair also the ttl of the noise floor (ms), then each
+#   field of the noise floor followed by its increment.
+# Returns 1 for the pair's first result. Returns 0 if the pair already has a result: it was delivered again, or the
+# reply to the first write was lost.
 WRITE_RESULT = """
 local first = redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1])
 if first then
@@ -24,8 +26,10 @@ if first then return 1 end
 return 0
 """
 
-# KEYS: pairs, status.  Returns the id of the newest pair ("" if there is none) and the stored status.
-# A script, because a plain XINFO STREAM also sends the first and the last entry with their bodies.
+# Read the id of the newest pair and the status. A script, because a plain XINFO STREAM also sends the first and last
+# entry with their bodies.
+# KEYS: pairs, status.
+# Returns the id ("" if there is no pair) and the stored status.
 NEWEST_PAIR = """
 local info, newest = redis.pcall('XINFO', 'STREAM', KEYS[1]), ''
 for i = 1, #info - 1, 2 do
@@ -34,8 +38,9 @@ end
 return {newest, redis.call('GET', KEYS[2]) or ''}
 """
 
-# KEYS: the day's evaluations.  ARGV: the most a day, ttl (ms).  Counts one more and returns 1, or returns 0 at the
-# limit.
+# Count one evaluation, if the day's limit allows it.
+# KEYS: the day's evaluations.  ARGV: limit, ttl (ms).
+# Returns 1 if counted, 0 at the limit.
 SPEND_EVALUATION = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
 redis.call('INCR', KEYS[1])
@@ -43,8 +48,10 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 
+# Move a pair to the stream of dead pairs. Only the scorer whose XACK succeeds writes the entry, so it is written once
+# however many scorers set it aside.
 # KEYS: dead, pairs, queue.  ARGV: age kept (ms), entries kept, entry, group, pair, why.
-# Only the scorer whose XACK succeeds writes the entry, so it is written once however many scorers set it aside.
+# Returns 1 if written.
 SET_ASIDE = """
 if redis.call('XACK', KEYS[2], ARGV[4], ARGV[3]) == 0 then return 0 end
 redis.call('HINCRBY', KEYS[3], 'acked', 1)
@@ -53,9 +60,11 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1
 """
 
-# KEYS: pairs, queue.  ARGV: group, consumer, idle (ms), count. Claims pairs that another consumer has held for too
-# long. Uses XPENDING and XCLAIM because the reply of XAUTOCLAIM has neither the number of deliveries nor (in Redis 6.2)
-# the entries trimmed meanwhile. Trimmed entries are acknowledged and counted as lost.
+# Claim pairs that another consumer has held for too long. Uses XPENDING and XCLAIM because the reply of XAUTOCLAIM has
+# neither the number of deliveries nor (in Redis 6.2) the entries trimmed meanwhile. Trimmed entries are acknowledged
+# and counted as lost.
+# KEYS: pairs, queue.  ARGV: group, consumer, idle (ms), count.
+# Returns {entries with their deliveries, number of trimmed entries}.
 RECLAIM = """
 local taken, lost = {}, 0
 for _, row in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], '-', '+', ARGV[4])) do
@@ -71,8 +80,9 @@ redis.call('HINCRBY', KEYS[2], 'acked', lost)
 return {taken, lost}
 """
 
-# KEYS: pairs, queue.  ARGV: group, consumer, entries.  Trimmed entries are acknowledged explicitly: since Redis 7,
-# XCLAIM alone would silently remove a trimmed entry from the pending list, and 'acked' would miss it.
+# Renew the claims on entries. Trimmed entries are acknowledged explicitly: since Redis 7, XCLAIM alone would silently
+# remove a trimmed entry from the pending list, and 'acked' would miss it.
+# KEYS: pairs, queue.  ARGV: group, consumer, entries.
 RENEW_CLAIMS = """
 for i = 3, #ARGV do
   if #redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i]) > 0 then
@@ -83,7 +93,9 @@ for i = 3, #ARGV do
 end
 """
 
-# KEYS: pairs, queue.  ARGV: group.  Creates the group and resets its counts. Returns 0 if the group already exists.
+# Create the consumer group and reset its counts.
+# KEYS: pairs, queue.  ARGV: group.
+# Returns 0 if the group already exists.
 CREATE_GROUP = """
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
 if made.err and string.find(made.err, 'BUSYGROUP', 1, true) then return 0 end
@@ -93,12 +105,13 @@ redis.call('HSET', KEYS[2], 'uncounted', 0)
 return 1
 """
 
-# KEYS: pairs, queue.  ARGV: group.  Returns {pairs trimmed before they were claimed, how many of them were reported}.
-# Returns {} where the number is unknown: before Redis 7, and while the group's position lies inside the stream. A
-# script, because all the numbers must be of the same moment:
+# Count the pairs that were trimmed before they were claimed. A script, because all the numbers must be of one moment:
 #   trimmed = entries ever added - acked - pending - unclaimed - uncounted
-# 'uncounted' is 0, except where the hash had no counts when a group already existed: then it is the difference at the
-# first call.
+# 'uncounted' is 0, except if the hash had no counts although the group existed: then it is the difference at the first
+# call.
+# KEYS: pairs, queue.  ARGV: group.
+# Returns {trimmed pairs, how many of them were reported}, or {} where the number is unknown: before Redis 7, and while
+# the group's position lies inside the stream.
 COUNT_TRIMMED = """
 local function named(reply)
   local fields = {}
@@ -131,8 +144,9 @@ end
 return {}
 """
 
+# Report trimmed pairs, unless another scorer reported meanwhile.
 # KEYS: queue, outcomes.  ARGV: reported before, reported now, outcomes kept, an Outcomes.
-# Returns 0 and writes nothing if another scorer reported meanwhile.
+# Returns 0 if nothing was written.
 REPORT_TRIMMED = """
 if (redis.call('HGET', KEYS[1], 'reported') or '0') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'reported', ARGV[2])

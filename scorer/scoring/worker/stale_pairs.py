@@ -1,4 +1,4 @@
-"""Write off pairs that are too old: they tell nothing about the backends as they are now.
+"""Write off pairs that are too old: their scores would not describe the backends as they are now.
 
 The queue is first in, first out, so where scoring is slower than the traffic every score would lag by the whole
 backlog. Pairs that were written more than ``scorer.max_backlog`` before the newest pair are written off before anything

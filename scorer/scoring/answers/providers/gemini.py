@@ -14,7 +14,7 @@ _BLOCKED = "SAFETY"
 
 
 def is_document(value: object) -> bool:
-    """Whether it is one response, or an array of them (streamGenerateContent without ``alt=sse``)."""
+    """Whether the value is one response, or an array of them (streamGenerateContent without ``alt=sse``)."""
     if isinstance(value, list):
         return bool(value) and _is_response(value[0])
     return _is_response(value)

@@ -12,7 +12,7 @@ NoiseFloorJson = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PairResult:
-    """The result of one pair: ``scored`` is an encoded ScoredPair, or ``unreadable`` says why the bytes are no pair.
+    """The result of one pair: ``scored`` is an encoded ScoredPair, or ``unreadable`` says why it cannot be decoded.
 
     ``noise`` is what a NOISE pair adds to the noise floor of its workload. ``for_evaluator`` has the fields of a Doubt
     (compare/evaluator/questions.py) if the workload's evaluator is to be asked about the pair, else it is empty.

@@ -1,8 +1,8 @@
 """The scorer's end of the pipe to the scoring process, and the protocol of anything that scores batches.
 
-Signals are computed in Python. Regular expressions and JSON hold the GIL for as long as a long body takes, and would
+Signals are computed in Python. Regular expressions and JSON parsing hold the GIL while they work on a body, and would
 block the steer loop if it ran in the same process. A separate process can also be niced, and a pair that crashes or
-hangs it ends nothing else. Its cost is a pipe (measurements in docs/reference/embedding.md, decision in ADR 0037).
+hangs it affects nothing else. Its cost is a pipe (measurements in docs/reference/embedding.md, decision in ADR 0037).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from scorer.scoring.answers.answer import (
     Unusable,
     UnusableReason,
 )
-from scorer.scoring.answers.body_format import Body, Document, PlainText, Stream, StreamItem, read_body
+from scorer.scoring.answers.body_format import Body, JsonDocument, PlainText, Stream, StreamItem, read_body
 from scorer.scoring.answers.custom_jsonpath import read_custom
 from scorer.scoring.answers.provider_detection import detect_document, detect_stream
 from scorer.scoring.answers.provider_errors import error_message, failure_message
@@ -56,7 +56,7 @@ def _extract(body: Body, expected: Expectation, custom: CustomSurface | None) ->
     match body:
         case PlainText(text):
             return Extracted(Surface.PLAIN_TEXT, (Choice(text),))
-        case Document(value):
+        case JsonDocument(value):
             one_event = Stream((StreamItem("", value),))
             return _read_document(value, expected) or _read_stream(one_event, expected) or _unknown_format(value)
         case Stream(items) as stream:
