@@ -1,27 +1,21 @@
-"""Answers that lose their way: loops against lists of alike items, passages of another text."""
+"""Repetition, off-topic passages and language: loops against lists of similar items, passages of another text."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from glidepath.config.comparison import ScoringSection
 from glidepath.config.processes import EmbedderSection
 from scorer.scoring.compare.result import Comparison
+from scorer.scoring.compare.signals import form_signals
 from scorer.scoring.compare.similarity.embedding_similarity import Similarity, chunk_similarity
-from scorer.scoring.compare.tasks.free_text import compare_text
 from scorer.scoring.compare.text.document import Document
 from scorer.scoring.embed import embed_texts, load_embedder
+from tests.support.comparing import compare_texts
 
-SETTINGS = ScoringSection()
 TEXT = (
     "The ferry from Lerwick takes twelve hours and sails at seven in the evening. Cabins have two or four beds, and "
     "the restaurant serves until ten. Cars must be on the quay an hour before."
 )
-
-
-def compared(left: str, right: str, said: Similarity) -> Comparison:
-    return compare_text(Document(left), Document(right), SETTINGS, said)
 
 
 PLAIN = (
@@ -56,9 +50,9 @@ TWO_RECIPES = "\n\n".join(
 )
 
 
-@pytest.mark.parametrize("alike", [CATALOGUE, TWO_RECIPES], ids=["products", "recipes"])
-def test_items_of_the_same_make_are_no_loop(alike: str) -> None:
-    result = compared(PLAIN, alike, Similarity(0.75, 0.7))
+@pytest.mark.parametrize("similar_items", [CATALOGUE, TWO_RECIPES], ids=["products", "recipes"])
+def test_a_list_of_similar_items_is_not_a_loop(similar_items: str) -> None:
+    result = compare_texts(PLAIN, similar_items, Similarity(0.75, 0.7))
     assert "repetition" not in result.flags
     assert result.signals["repetition"] < 0.3
 
@@ -74,8 +68,8 @@ def test_items_of_the_same_make_are_no_loop(alike: str) -> None:
     ],
     ids=["sentences", "the whole answer", "without an end"],
 )
-def test_sentences_that_are_said_again_are_a_loop_even_in_free_text(looping: str) -> None:
-    assert "repetition" in compared(PLAIN, looping, Similarity(0.75, 0.7)).flags
+def test_repeated_sentences_are_a_loop_even_in_free_text(looping: str) -> None:
+    assert "repetition" in compare_texts(PLAIN, looping, Similarity(0.75, 0.7)).flags
 
 
 OTHER = (
@@ -86,7 +80,7 @@ OTHER = (
 
 
 @pytest.mark.parametrize(
-    ("said", "flags"),
+    ("similarity", "flags"),
     [
         (Similarity(0.7, 0.1, part=4, parts=4), ("off_topic",)),
         (Similarity(0.7, 0.1, part=2, parts=3, in_left=True), ("baseline_off_topic",)),
@@ -94,31 +88,28 @@ OTHER = (
         (Similarity(0.7, 0.6, part=1, parts=4), ()),
     ],
 )
-def test_a_passage_that_is_like_nothing_on_the_other_side_is_a_drift(said: Similarity, flags: tuple[str, ...]) -> None:
-    result = compared(PLAIN, OTHER, said)
+def test_a_passage_that_resembles_nothing_in_the_other_answer_is_off_topic(
+    similarity: Similarity, flags: tuple[str, ...]
+) -> None:
+    result = compare_texts(PLAIN, OTHER, similarity)
     assert result.flags == flags
     if flags:
-        assert result.details["off_topic"] == f"part {said.part} of {said.parts} resembles nothing in the other answer"
-        assert result.agreement < compared(PLAIN, OTHER, Similarity(0.7, 0.3, 4, 4)).agreement - 0.1
+        assert (
+            result.details["off_topic"]
+            == f"part {similarity.part} of {similarity.parts} resembles nothing in the other answer"
+        )
+        assert result.agreement < compare_texts(PLAIN, OTHER, Similarity(0.7, 0.3, 4, 4)).agreement - 0.1
 
 
-def test_an_answer_of_one_passage_is_judged_by_its_meaning_alone() -> None:
-    assert "off_topic" not in compared(PLAIN, OTHER, Similarity(0.3, 0.1)).flags
+def test_an_answer_of_a_single_passage_is_never_off_topic() -> None:
+    assert "off_topic" not in compare_texts(PLAIN, OTHER, Similarity(0.3, 0.1)).flags
 
 
-def test_texts_that_are_word_for_word_the_same_do_not_drift_whatever_an_embedding_says() -> None:
-    assert compared(TEXT, TEXT + " It is well known.", Similarity(0.9, 0.1, part=1, parts=2)).flags == ()
+def test_equal_words_are_not_off_topic_whatever_the_embedding_says() -> None:
+    assert compare_texts(TEXT, TEXT + " It is well known.", Similarity(0.9, 0.1, part=1, parts=2)).flags == ()
 
 
-def test_where_a_passage_fits_least_is_known() -> None:
-    rows = np.eye(3, dtype=np.float32)
-    assert chunk_similarity(rows[:1], rows[[0, 1]]) == Similarity(pytest.approx(2 / 3), 0.0, part=2, parts=2)
-    assert chunk_similarity(rows[[2, 0, 1]], rows[[0, 1]]) == Similarity(
-        pytest.approx(0.8), 0.0, part=1, parts=3, in_left=True
-    )
-
-
-WANDERS = (
+OFF_TOPIC = (
     "\n\nThe lessee shall keep the premises in good repair and shall not assign this agreement without the written "
     "consent of the lessor. Any notice under clause 14 is deemed to be served on the third working day after "
     "posting. The deposit is held by a scheme that the parties agree upon, less any deductions for arrears, and "
@@ -129,13 +120,22 @@ WANDERS = (
 )
 
 
-def test_an_answer_that_wanders_off_into_another_text_is_seen_by_the_default_engine() -> None:
+def test_the_default_engine_finds_an_answer_that_continues_with_another_text() -> None:
     embedder = load_embedder(EmbedderSection())
     long, other = " ".join([PLAIN, TEXT, OTHER]), " ".join([OTHER, TEXT, PLAIN])
 
     def scored(right: str) -> Comparison:
         a, b = Document(long), Document(right)
-        return compare_text(a, b, SETTINGS, chunk_similarity(*embed_texts(embedder, [a.canonical, b.canonical])))
+        return compare_texts(a, b, chunk_similarity(*embed_texts(embedder, [a.canonical, b.canonical])))
 
-    assert "off_topic" in scored(other + WANDERS * 2).flags
+    assert "off_topic" in scored(other + OFF_TOPIC * 2).flags
     assert "off_topic" not in scored(other + " " + CATALOGUE).flags
+
+
+def test_another_language_is_found_only_in_texts_that_are_long_enough() -> None:
+    english = "The weather is nice today and we will go to the lake in the afternoon."
+    german = "Das Wetter ist heute schön und wir fahren am Nachmittag an den See."
+    assert form_signals.language(english, german).divergence == 1.0
+    assert form_signals.language(english, english + " Really.").divergence == 0.0
+    assert form_signals.language("Oui", "Yes").divergence == 0.0
+    assert form_signals.language(english, "今天天气很好，我们下午去湖边。").divergence == 1.0

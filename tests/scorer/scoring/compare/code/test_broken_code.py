@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from scorer.scoring.compare.code.broken_code import broken_code
+from scorer.scoring.compare.similarity.embedding_similarity import Similarity
+from tests.support.comparing import compare_texts
+
+
+def test_a_code_block_is_parsed_by_the_grammar_of_its_language() -> None:
+    assert broken_code("```json\n{'a': 1}\n```").severity == 1.0
+    assert broken_code("```js\nfunction f() { return (1; }\n```").severity == 1.0
+    assert broken_code("```js\nconst s = '}';  // {\n```").severity == 0.0
+    assert broken_code("```\nanything goes (\n```").severity == 0.0
+    assert broken_code("```python\n>>> 1 +\n```").severity == 0.0
+
+
+def test_broken_code_is_a_flag() -> None:
+    code = "Use this:\n\n```python\ndef add(a, b):\n    return a + b\n```\nIt adds two numbers."
+    assert "code" in compare_texts(code, code.replace("(a, b):", "(a, b:"), Similarity(0.99, 0.98)).flags

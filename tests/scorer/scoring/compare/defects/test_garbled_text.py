@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from scorer.scoring.compare.alignment.word_alignment import align
+from scorer.scoring.compare.defects.garbled_text import garbled_text
+from scorer.scoring.compare.result import Signal
+from scorer.scoring.compare.signals import form_signals
+from scorer.scoring.compare.text.document import Document
+from tests.support.comparing import cases
+
+PLAIN = Document("It opens at nine, and the tickets are sold at the door of the museum.")
+LANGUAGES = {param.id: param.values for param in cases("garbled_text.yaml", "two_answers_in_one_language")}
+
+
+def garbling(left: str, right: str) -> Signal:
+    one, other = Document(left), Document(right)
+    return form_signals.garbling(*garbled_text(one, other), align(one.tokens, other.tokens))
+
+
+def test_mojibake_and_random_letters_are_garbled_and_technical_words_are_not() -> None:
+    for broken in ("Ã©tÃ© â€™ naÃ¯ve franÃ§ais Ã©cole", "xqzk vjwq plmkz qqjh zzxk wvbq", "It op\ufffdns at nine."):
+        assert garbled_text(PLAIN, Document(broken))[1].severity == 1.0
+        assert garbled_text(Document(broken), PLAIN)[0].severity == 1.0
+    fine = Document("Kubernetes schedules pods; OAuth2, IPv6 and PostgreSQL are fine, so is GitHub.")
+    assert [side.severity for side in garbled_text(PLAIN, fine)] == [0.0, 0.0]
+
+
+def test_a_single_unusual_word_is_not_garbled() -> None:
+    text = Document("The city has 450,000 people. Zweite Zeile größer.")
+    assert [side.severity for side in garbled_text(text, PLAIN)] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("left", "right"), cases("garbled_text.yaml", "two_answers_in_one_language"))
+def test_no_language_is_garbled(left: str, right: str) -> None:
+    assert garbling(left, right).effect < 0.3
+    assert garbling(right, left).effect < 0.3
+
+
+@pytest.mark.parametrize("language", ["German", "Dutch", "French", "Swedish"])
+def test_shuffled_letters_are_garbled_in_every_language(language: str) -> None:
+    text = LANGUAGES[language][0]
+    shuffled = " ".join("".join(sorted(word, key=lambda c: (ord(c) * 7919) % 101)) for word in text.split())
+    signal = garbling(text, shuffled)
+    assert signal.effect > 0.5
+    assert not signal.baseline_at_fault
+
+
+@pytest.mark.parametrize(("british", "american"), cases("garbled_text.yaml", "british_and_american"))
+def test_two_spellings_are_not_garbled(british: str, american: str) -> None:
+    assert garbling(british, american).effect == 0.0

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+
+from scorer.scoring.compare.defects.refusals import refusal
+from scorer.scoring.compare.text.document import Document
+from tests.support.comparing import cases
+
+
+@pytest.mark.parametrize("text", cases("refusals.yaml", "refusal"))
+def test_a_refusal_is_recognised(text: str) -> None:
+    assert refusal(Document(text)).severity == 1.0
+
+
+@pytest.mark.parametrize("text", cases("refusals.yaml", "answer_with_words_of_a_refusal"))
+def test_an_answer_with_the_words_of_a_refusal_is_not_a_refusal(text: str) -> None:
+    assert refusal(Document(text)).severity < 0.5

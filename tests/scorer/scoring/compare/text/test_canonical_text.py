@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scorer.scoring.compare.text.canonical_text import canonical
+from scorer.scoring.compare.text.tokenizer import MAX_TOKENS, tokenize
+from tests.support.comparing import cases
+
+
+@pytest.mark.parametrize(("text", "form"), cases("canonical_text.yaml", "canonical_form"))
+def test_the_canonical_form_has_no_markdown_typography_or_boilerplate(text: str, form: str) -> None:
+    assert canonical(text) == form
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=300))
+def test_canonical_form_and_tokens_never_raise(text: str) -> None:
+    assert len(tokenize(canonical(text))) <= MAX_TOKENS
