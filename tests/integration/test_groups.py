@@ -32,7 +32,7 @@ from scorer.steering.leader.wiring import steer_loop
 from scorer.steering.state_store import OwnedError, Record
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.steering import Scripted
-from tests.support.wheelhouse import until, wheelhouse
+from tests.support.steering_client import steering_client, until
 
 BACKENDS = {"cloud": {"url": "http://127.0.0.1:9001"}, "onprem": {"url": "http://127.0.0.1:9002"}}
 
@@ -102,14 +102,14 @@ async def test_two_groups_steer_their_own_workloads_at_the_same_time(
 ) -> None:
     a = team(redis_url, "team-a", "chat", admin=envoy.admin)
     b = team(redis_url, "Team_2", "batch", admin=envoy.admin)
-    async with wheelhouse(a) as wheel, leading(a, "a"), leading(b, "b"):
+    async with steering_client(a) as steered, leading(a, "a"), leading(b, "b"):
         await until(lambda: led_by(redis, "chat", "a"))
         await until(lambda: led_by(redis, "batch", "b"))
         await order(redis, "chat", CommandKind.PROMOTE)
         await order(redis, "batch", CommandKind.PROMOTE)
 
         async def served(name: str) -> bool:
-            runtime = await wheel.runtime(envoy.admin)
+            runtime = await steered.runtime(envoy.admin)
             return runtime.get(f"glidepath.{name}.weight.onprem-or-cloud") == "500"
 
         await until(lambda: served("chat"))

@@ -1,4 +1,4 @@
-"""Probes through a real Envoy: by command and on schedule, scored like any pair, and never taken for clients."""
+"""Probes through a real Envoy, by command and on a schedule: scored like any pair, but not counted as clients."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Probing:
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
-def probed(folder: Path, cloud: Recorder, onprem: Recorder) -> Config:
+def config_with_probes(folder: Path, cloud: Recorder, onprem: Recorder) -> Config:
     data = system_config(folder, cloud.url, onprem.url).model_dump(mode="json", exclude_unset=True)
     secret = folder / "cloud.key"
     secret.write_text("cloud-secret\n")
@@ -48,7 +48,7 @@ async def probing(tmp_path: Path) -> AsyncIterator[Probing]:
     async with (
         Recorder("same") as cloud,
         Recorder("same") as onprem,
-        running_system(probed(tmp_path, cloud, onprem), tmp_path) as system,
+        running_system(config_with_probes(tmp_path, cloud, onprem), tmp_path) as system,
     ):
         yield Probing(system, cloud, onprem)
 
@@ -65,16 +65,16 @@ async def test_a_probe_is_scored_like_any_pair_and_each_side_gets_its_own_creden
     assert {one.baseline.origin for one in await probing.system.results()} == {Origin.PROBE}
 
 
-async def test_the_schedule_says_that_the_baseline_fails_before_anybody_needs_it(probing: Probing) -> None:
+async def test_a_scheduled_probe_reports_that_the_baseline_fails_and_later_that_it_recovered(probing: Probing) -> None:
     await eventually(lambda: _results(probing.system, 2), within=40)
     probing.cloud.mood = "status"
-    await eventually(lambda: _said(probing.system, "probe_failed"))
+    await eventually(lambda: _logged(probing.system, "probe_failed"))
     decision = next(d for d in await probing.system.decisions() if d.event == "probe_failed")
     assert decision.reason == "synthetic probes fail: baseline cloud: status 503"
     status, lines, _ = await probing.cli("chat", "--wait", "1")
     assert (status, lines[0]["baseline"]["error"], lines[0]["agreement"]) == (1, "status 503", None)
     probing.cloud.mood = "json"
-    await eventually(lambda: _said(probing.system, "probe_recovered"))
+    await eventually(lambda: _logged(probing.system, "probe_recovered"))
     sides = [side for flush in await probing.system.outcomes() for side in flush.sides]
     assert {side.origin for side in sides} == {Origin.PROBE}
     assert sum(side.requests for side in sides) > 0
@@ -87,5 +87,5 @@ async def _results(system: System, count: int) -> bool:
     return len(await system.results()) >= count
 
 
-async def _said(system: System, event: str) -> bool:
+async def _logged(system: System, event: str) -> bool:
     return any(decision.event == event for decision in await system.decisions())

@@ -23,7 +23,7 @@ from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steering_store import RedisStore
 from tests.support.steering import Scripted
-from tests.support.wheelhouse import BASELINE, CANDIDATE, until
+from tests.support.steering_client import BASELINE, CANDIDATE, until
 
 KEYS = WorkloadKeys("chat")
 DAY_MS = 86_400_000

@@ -21,7 +21,7 @@ from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steering_store import RedisStore
-from tests.support.wheelhouse import until
+from tests.support.steering_client import until
 
 KEYS = WorkloadKeys("chat")
 YAML = """

@@ -23,7 +23,7 @@ from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
 from scorer.steering.envoy.rtds_actuator import RtdsActuator, layer_of
 from tests.support.envoys import RunningEnvoy, running_envoy
-from tests.support.wheelhouse import CANDIDATE, Wheelhouse, steering, until, wheelhouse
+from tests.support.steering_client import CANDIDATE, SteeringClient, steering, steering_client, until
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = 16
@@ -44,7 +44,7 @@ workloads:
 
 @dataclass
 class StreamClient:
-    """What Envoy does on an RTDS stream, and nothing else; ``refuse`` answers with a NACK."""
+    """A client that behaves on an RTDS stream as Envoy does; with ``refuse`` it answers with a NACK."""
 
     name: str
     refuse: bool = False
@@ -73,7 +73,7 @@ class StreamClient:
     def _answer(self, response: DiscoveryResponse) -> DiscoveryRequest:
         answer = DiscoveryRequest(resource_names=[keys.RTDS_LAYER], response_nonce=response.nonce)
         if self.refuse:
-            answer.error_detail.message = "not to my taste"
+            answer.error_detail.message = "refused by the test"
             return answer
         runtime = Runtime()
         response.resources[0].Unpack(runtime)
@@ -98,7 +98,7 @@ def port() -> int:
 
 @contextmanager
 def envoys_of(names: str, tmp_path: Path, port: int) -> Iterator[list[RunningEnvoy]]:
-    """One Envoy a letter, each in a folder of that name."""
+    """Run one Envoy per letter, each in a folder of that name."""
     with ExitStack() as stack:
         running = []
         for name in names:
@@ -118,180 +118,182 @@ def config_of(envoy: RunningEnvoy, redis_url: str) -> Config:
     return envoy.config.model_copy(update={"redis": RedisSection(url=redis_url)})
 
 
-async def test_a_fleet_of_20_acknowledges_each_step_and_each_retreat(tmp_path: Path, port: int, redis_url: str) -> None:
+async def test_a_fleet_of_20_envoys_confirms_a_step_and_a_rollback(tmp_path: Path, port: int, redis_url: str) -> None:
     fleet = [StreamClient(f"client-{i}") for i in range(CLIENTS)]
     n = CLIENTS + 4
     with envoys_of("abcd", tmp_path, port) as envoys:
-        async with steering(config_of(envoys[0], redis_url)) as wheel, clients(port, *fleet):
-            await _step_and_retreat(wheel, envoys, fleet, n)
+        async with steering(config_of(envoys[0], redis_url)) as steered, clients(port, *fleet):
+            await _step_up_and_roll_back(steered, envoys, fleet, n)
 
 
-async def _step_and_retreat(wheel: Wheelhouse, envoys: list[RunningEnvoy], fleet: list[StreamClient], n: int) -> None:
-    await until(lambda: wheel.stands("shadow", 0, n), timeout=20)
-    await wheel.order(CommandKind.PROMOTE)
-    await until(lambda: wheel.stands("baking", 5, n))
+async def _step_up_and_roll_back(
+    steered: SteeringClient, envoys: list[RunningEnvoy], fleet: list[StreamClient], n: int
+) -> None:
+    await until(lambda: steered.has_status("shadow", 0, n), timeout=20)
+    await steered.command(CommandKind.PROMOTE)
+    await until(lambda: steered.has_status("baking", 5, n))
     assert {c.candidate for c in fleet} == {500}
     for envoy in envoys:
-        assert await wheel.has(envoy.admin, 500)
-    await wheel.outcomes(3, 3)
-    took = await until(lambda: wheel.stands("cooling_down", 0, n))
+        assert await steered.has_weight(envoy.admin, 500)
+    await steered.outcomes(3, 3)
+    took = await until(lambda: steered.has_status("cooling_down", 0, n))
     assert took < 1.5
     assert {c.candidate for c in fleet} == {0}
     for envoy in envoys:
-        assert await wheel.has(envoy.admin, 0)
+        assert await steered.has_weight(envoy.admin, 0)
 
 
 async def test_a_restarted_envoy_is_served_again_within_2_s(
     envoys: list[RunningEnvoy], tmp_path: Path, redis_url: str
 ) -> None:
-    async with steering(config_of(envoys[0], redis_url)) as wheel:
-        await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
-        await wheel.order(CommandKind.PROMOTE)
-        await until(lambda: wheel.stands("baking", 5, 2))
+    async with steering(config_of(envoys[0], redis_url)) as steered:
+        await until(lambda: steered.has_status("shadow", 0, 2), timeout=20)
+        await steered.command(CommandKind.PROMOTE)
+        await until(lambda: steered.has_status("baking", 5, 2))
         admin = envoys[0].admin
         envoys[0].child.kill()
         with start_envoy(tmp_path / "a" / "envoy.yaml", admin, tmp_path / "again.log", concurrency=1):
-            took = await until(lambda: wheel.has(admin, 500))
+            took = await until(lambda: steered.has_weight(admin, 500))
             assert took < 2
 
 
-async def test_an_envoy_that_refuses_or_leaves_is_not_confirmed(
+async def test_an_envoy_that_refuses_the_layer_or_leaves_is_not_confirmed(
     envoys: list[RunningEnvoy], port: int, redis_url: str
 ) -> None:
-    picky, fickle = StreamClient("picky", refuse=True), StreamClient("fickle")
-    async with steering(config_of(envoys[0], redis_url)) as wheel, clients(port, picky), AsyncExitStack() as stack:
-        await stack.enter_async_context(clients(port, fickle))
-        await until(lambda: wheel.stands("shadow", 0, 3), timeout=20)
+    refusing, leaving = StreamClient("refusing", refuse=True), StreamClient("leaving")
+    async with steering(config_of(envoys[0], redis_url)) as steered, clients(port, refusing), AsyncExitStack() as stack:
+        await stack.enter_async_context(clients(port, leaving))
+        await until(lambda: steered.has_status("shadow", 0, 3), timeout=20)
         await stack.aclose()
-        await wheel.order(CommandKind.PROMOTE)
-        await until(lambda: wheel.stands("baking", 5, 2))
-        status = await wheel.status()
+        await steered.command(CommandKind.PROMOTE)
+        await until(lambda: steered.has_status("baking", 5, 2))
+        status = await steered.status()
         assert status is not None
         assert status.envoys == 4
 
 
-async def test_after_the_loss_of_redis_and_leader_what_the_envoys_run_stays_until_a_person_speaks(
+async def test_after_the_loss_of_redis_and_the_leader_the_envoys_weights_stay_until_a_command(
     envoys: list[RunningEnvoy], tmp_path: Path, port: int, redis_url: str
 ) -> None:
     config, file = config_of(envoys[0], redis_url), tmp_path / "steered.yaml"
     file.write_text(f'{YAML.format(port=port)}redis: {{url: "{redis_url}"}}\n')
     command = [sys.executable, "-m", "tests.support.steerer", str(file), "leader"]
-    async with wheelhouse(config) as wheel:
+    async with steering_client(config) as steered:
         with Child("leader", command, tmp_path / "leader.log", cwd=ROOT) as leader:
-            await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
-            await wheel.order(CommandKind.PROMOTE)
-            await wheel.order(CommandKind.PROMOTE)
-            await until(lambda: wheel.stands("baking", 25, 2))
+            await until(lambda: steered.has_status("shadow", 0, 2), timeout=20)
+            await steered.command(CommandKind.PROMOTE)
+            await steered.command(CommandKind.PROMOTE)
+            await until(lambda: steered.has_status("baking", 25, 2))
             leader.kill()
-        await wheel.redis.flushall()
-    async with steering(config, "another") as wheel:
-        await until(lambda: wheel.stands("held", 0), timeout=20)
-        held = await wheel.logged("hold")
+        await steered.redis.flushall()
+    async with steering(config, "another") as steered:
+        await until(lambda: steered.has_status("held", 0), timeout=20)
+        held = await steered.logged("hold")
         assert held is not None
         assert (held.actor, held.trigger) == ("glidepath", "state_lost")
         assert "glidepath resume chat" in held.reason
         for envoy in envoys:
-            assert await wheel.has(envoy.admin, 2500)
-        await wheel.order(CommandKind.PROMOTE, percent=25)
-        await until(lambda: wheel.stands("held", 25, 2), timeout=20)
-        await wheel.order(CommandKind.RESUME)
-        await until(lambda: wheel.stands("baking", 25, 2))
+            assert await steered.has_weight(envoy.admin, 2500)
+        await steered.command(CommandKind.PROMOTE, percent=25)
+        await until(lambda: steered.has_status("held", 25, 2), timeout=20)
+        await steered.command(CommandKind.RESUME)
+        await until(lambda: steered.has_status("baking", 25, 2))
         for envoy in envoys:
-            assert await wheel.has(envoy.admin, 2500)
+            assert await steered.has_weight(envoy.admin, 2500)
 
 
-async def test_where_the_admin_interface_is_known_a_curl_is_adopted_on_all_envoys_and_lifted(
+async def test_weights_set_at_a_known_admin_interface_are_adopted_on_all_envoys_and_removed_there(
     envoys: list[RunningEnvoy], redis_url: str
 ) -> None:
     first, second = (e.admin for e in envoys)
-    async with steering(config_of(envoys[0], redis_url)) as wheel:
-        await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
-        await wheel.curl(first, candidate=9000, baseline=1000)
-        await until(lambda: wheel.stands("held", 90, 2))
-        await until(lambda: wheel.has(second, 9000))
+    async with steering(config_of(envoys[0], redis_url)) as steered:
+        await until(lambda: steered.has_status("shadow", 0, 2), timeout=20)
+        await steered.set_runtime(first, candidate=9000, baseline=1000)
+        await until(lambda: steered.has_status("held", 90, 2))
+        await until(lambda: steered.has_weight(second, 9000))
 
-        async def lifted() -> bool:
-            return not await wheel.admin_layer(first)
+        async def removed() -> bool:
+            return not await steered.admin_layer(first)
 
-        await until(lifted)
-        assert await wheel.has(first, 9000)
-        await wheel.curl(first, candidate=0)
-        await until(lambda: wheel.stands("held", 0, 2))
-        await until(lambda: wheel.has(second, 0))
-        await until(lambda: wheel.has(first, 0))
-        adopted = [d for d in await wheel.log() if d.event == "adopt_weights"]
+        await until(removed)
+        assert await steered.has_weight(first, 9000)
+        await steered.set_runtime(first, candidate=0)
+        await until(lambda: steered.has_status("held", 0, 2))
+        await until(lambda: steered.has_weight(second, 0))
+        await until(lambda: steered.has_weight(first, 0))
+        adopted = [d for d in await steered.log() if d.event == "adopt_weights"]
         assert [(d.to_percent, d.actor) for d in adopted] == [(90, "manual_override"), (0, "manual_override")]
         assert "glidepath resume chat" in adopted[0].reason
 
 
-async def test_a_curl_of_the_shadow_share_alone_is_adopted_on_all_envoys_logged_shown_and_lifted(
+async def test_a_shadow_share_set_at_a_known_admin_interface_is_adopted_on_all_envoys_and_removed_there(
     envoys: list[RunningEnvoy], port: int, redis_url: str
 ) -> None:
     first, other = envoys[0].admin, StreamClient("other")
-    async with steering(config_of(envoys[0], redis_url)) as wheel, clients(port, other):
-        await until(lambda: wheel.stands("shadow", 0, 3), timeout=20)
-        async with wheel.http.post(f"{first}/runtime_modify", params={keys.shadow_key("chat"): "10"}) as answer:
+    async with steering(config_of(envoys[0], redis_url)) as steered, clients(port, other):
+        await until(lambda: steered.has_status("shadow", 0, 3), timeout=20)
+        async with steered.http.post(f"{first}/runtime_modify", params={keys.shadow_key("chat"): "10"}) as answer:
             assert answer.status == 200
-        await until(lambda: wheel.logged("adopt_shadow"))
-        said = await wheel.logged("adopt_shadow")
-        assert said is not None
-        assert (said.actor, said.details["shadow_percent"]) == ("manual_override", 10)
+        await until(lambda: steered.logged("adopt_shadow"))
+        adopted = await steered.logged("adopt_shadow")
+        assert adopted is not None
+        assert (adopted.actor, adopted.details["shadow_percent"]) == ("manual_override", 10)
 
-        async def lifted() -> bool:
-            return not await wheel.admin_layer(first)
+        async def removed() -> bool:
+            return not await steered.admin_layer(first)
 
-        await until(lifted)
+        await until(removed)
         assert other.layers[-1]["glidepath"]["chat"]["shadow"] == 10  # type: ignore[index]
-        status = await wheel.status()
+        status = await steered.status()
         assert status is not None
         assert "a person set the shadow share to 10 %" in status.message
 
 
-async def test_autopilot_by_curl_stops_the_ramp_and_the_way_back_is_not_hidden_by_a_curl(
+async def test_a_manual_autopilot_0_stops_the_ramp_and_manual_weights_do_not_hide_a_rollback(
     envoys: list[RunningEnvoy], redis_url: str
 ) -> None:
     first, second = (e.admin for e in envoys)
-    async with steering(config_of(envoys[0], redis_url)) as wheel:
-        await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
-        await wheel.curl(first, autopilot="off", candidate=2000, baseline=8000)
-        await until(lambda: wheel.logged("autopilot_off"))
-        await until(lambda: wheel.stands("held", 20, 2))
-        await wheel.order(CommandKind.ROLLBACK)
-        await until(lambda: wheel.has(first, 0))
-        await until(lambda: wheel.has(second, 0))
+    async with steering(config_of(envoys[0], redis_url)) as steered:
+        await until(lambda: steered.has_status("shadow", 0, 2), timeout=20)
+        await steered.set_runtime(first, autopilot="off", candidate=2000, baseline=8000)
+        await until(lambda: steered.logged("autopilot_off"))
+        await until(lambda: steered.has_status("held", 20, 2))
+        await steered.command(CommandKind.ROLLBACK)
+        await until(lambda: steered.has_weight(first, 0))
+        await until(lambda: steered.has_weight(second, 0))
 
 
 @pytest.mark.parametrize("by", ["a guard", "rollback", "abort"])
-async def test_where_the_share_was_lost_with_redis_a_guard_and_a_person_still_take_it_back(
+async def test_after_the_loss_of_redis_a_guard_and_a_command_can_still_roll_back(
     envoys: list[RunningEnvoy], redis_url: str, by: str
 ) -> None:
-    """A leader that knows nothing finds Envoys that serve 25 %."""
+    """The new leader has no state and finds Envoys that serve 25 %."""
     config = config_of(envoys[0], redis_url)
-    async with steering(config, "first") as wheel:
-        await until(lambda: wheel.stands("shadow", 0, 2), timeout=20)
-        await wheel.order(CommandKind.PROMOTE)
-        await wheel.order(CommandKind.PROMOTE)
-        await until(lambda: wheel.stands("baking", 25, 2))
-    async with wheelhouse(config) as wheel:
-        await wheel.redis.flushall()
-    async with steering(config, "second") as wheel:
-        await until(lambda: wheel.stands("held", 0), timeout=20)
-        status = await wheel.status()
+    async with steering(config, "first") as steered:
+        await until(lambda: steered.has_status("shadow", 0, 2), timeout=20)
+        await steered.command(CommandKind.PROMOTE)
+        await steered.command(CommandKind.PROMOTE)
+        await until(lambda: steered.has_status("baking", 25, 2))
+    async with steering_client(config) as steered:
+        await steered.redis.flushall()
+    async with steering(config, "second") as steered:
+        await until(lambda: steered.has_status("held", 0), timeout=20)
+        status = await steered.status()
         assert status is not None
         assert not status.share_known
         assert "the share is not known" in status.message
-        assert await wheel.has(envoys[0].admin, 2500)
+        assert await steered.has_weight(envoys[0].admin, 2500)
         if by == "a guard":
-            await wheel.outcomes(4, 4)
+            await steered.outcomes(4, 4)
         else:
-            await wheel.order(CommandKind(by))
-        await until(lambda: wheel.stands("aborted" if by == "abort" else "cooling_down", 0, 2))
+            await steered.command(CommandKind(by))
+        await until(lambda: steered.has_status("aborted" if by == "abort" else "cooling_down", 0, 2))
         for envoy in envoys:
-            assert await wheel.has(envoy.admin, 0)
+            assert await steered.has_weight(envoy.admin, 0)
 
 
-async def test_the_end_of_a_term_ends_its_streams_so_that_envoys_come_to_the_next(port: int) -> None:
-    """Both terms in one process, as after a Redis that was away for longer than the lease."""
+async def test_the_end_of_a_term_ends_its_streams_so_that_envoys_reconnect(port: int) -> None:
+    """Both terms run in one process, as after a Redis outage that lasted longer than the lease."""
     actuator, client = RtdsActuator(f"127.0.0.1:{port}", may_write=lambda: True), StreamClient("one")
     serving, stream = asyncio.create_task(actuator.run()), asyncio.create_task(client.run(port))
     await until(lambda: "one" in actuator.readings())
@@ -302,7 +304,7 @@ async def test_the_end_of_a_term_ends_its_streams_so_that_envoys_come_to_the_nex
     assert isinstance(stream.exception(), grpc.aio.AioRpcError)
 
 
-async def test_a_scorer_without_the_lease_serves_nobody(port: int) -> None:
+async def test_a_scorer_without_the_lease_refuses_streams(port: int) -> None:
     actuator = RtdsActuator(f"127.0.0.1:{port}", may_write=lambda: False)
     client = StreamClient("one")
     async with asyncio.TaskGroup() as group:
@@ -314,7 +316,7 @@ async def test_a_scorer_without_the_lease_serves_nobody(port: int) -> None:
         serving.cancel()
 
 
-def test_a_layer_is_nested_and_typed() -> None:
+def test_a_layer_is_nested_and_has_typed_values() -> None:
     values = {CANDIDATE: "500", "glidepath.chat.shadow": '{"numerator":5000,"denominator":"MILLION"}'}
     assert layer_of(values) == {
         "glidepath": {

@@ -1,4 +1,4 @@
-"""README's "By curl alone", line by line, with the real curl: each does what its comment says."""
+"""Each line of the README's section "By curl alone" does what its comment says; run with the real curl."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ README = Path(__file__).parents[2] / "README.md"
 
 @dataclass(slots=True)
 class Curl:
-    """The lines of the section, run against this system's addresses."""
+    """The lines of that section, with this system's addresses."""
 
     system: System
     lines: list[str]
 
     async def run(self, *words: str) -> str:
-        """The one line that holds all of ``words``."""
+        """Run the one line that contains all of ``words``."""
         (line,) = [line for line in self.lines if all(word in line for word in words)]
         line = line.partition(" | ")[0]
         for documented, here in self.addresses().items():
             line = line.replace(documented, here)
-        words_here = shlex.split(line)[1:]
-        if shutil.which("curl") is None:  # the same request without it
+        arguments = shlex.split(line)[1:]
+        if shutil.which("curl") is None:  # send the same request without curl
             async with self.system.http.request(
-                "POST" if "POST" in words_here else "GET", f"http://{words_here[-1]}"
+                "POST" if "POST" in arguments else "GET", f"http://{arguments[-1]}"
             ) as r:
                 assert r.status == 200
                 return await r.text()
-        command = ["curl", "-sS", "--fail", *words_here]
+        command = ["curl", "-sS", "--fail", *arguments]
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=10)
         assert done.returncode == 0, (line, done.stderr)
         return done.stdout
@@ -57,7 +57,7 @@ class Curl:
         found: dict[str, Any] = json.loads(await self.run("/status"))["chat"] or {}
         return found
 
-    async def stands(self, **wanted: Any) -> bool:
+    async def has_status(self, **wanted: Any) -> bool:
         status = await self.status()
         return all(status.get(name) == value for name, value in wanted.items())
 
@@ -83,13 +83,13 @@ async def curl(tmp_path: Path) -> AsyncIterator[Curl]:
 
 
 async def test_every_line_of_the_readme_does_what_it_says(curl: Curl) -> None:
-    await eventually(lambda: curl.stands(phase="shadow", confirmed=1))
+    await eventually(lambda: curl.has_status(phase="shadow", confirmed=1))
 
     await curl.run("onprem-or-cloud=500")
-    await eventually(lambda: curl.stands(phase="held", percent=5, confirmed=1))
+    await eventually(lambda: curl.has_status(phase="held", percent=5, confirmed=1))
     assert "glidepath resume chat" in (await curl.status())["message"]
     await curl.run("onprem-or-cloud=0")
-    await eventually(lambda: curl.stands(phase="held", percent=0))
+    await eventually(lambda: curl.has_status(phase="held", percent=0))
 
     await curl.ask(2)
     await eventually(lambda: _captured(curl, 2))
@@ -100,9 +100,9 @@ async def test_every_line_of_the_readme_does_what_it_says(curl: Curl) -> None:
     assert await curl.captured() == 2
 
     await curl.run("autopilot=0")
-    await eventually(lambda: curl.stands(autopilot=False))
+    await eventually(lambda: curl.has_status(autopilot=False))
     await curl.run("autopilot=1")
-    await eventually(lambda: curl.stands(autopilot=True, phase="shadow", percent=0))
+    await eventually(lambda: curl.has_status(autopilot=True, phase="shadow", percent=0))
 
     entries = json.loads(await curl.run("/runtime'"))["entries"]
     assert entries["glidepath.chat.shadow"]["final_value"] == "10"

@@ -12,7 +12,7 @@ from glidepath.config.notifications import Notification
 from glidepath.config.urls_and_secrets import Secret
 from scorer.steering.notify.channels import PAGERDUTY, cloud_event, notification_queue, pagerduty, slack
 from tests.support.notifications import ROLLBACK, delivering, inbox
-from tests.support.wheelhouse import until
+from tests.support.steering_client import until
 
 
 def test_a_slack_message_has_the_decision_its_reason_its_actor_and_the_gates_numbers() -> None:

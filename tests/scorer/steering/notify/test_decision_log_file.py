@@ -11,7 +11,7 @@ from prometheus_client import Counter
 
 from scorer.steering.notify.decision_log_file import DecisionLogFile, decision_log_file
 from tests.support.notifications import ROLLBACK, delivering
-from tests.support.wheelhouse import until
+from tests.support.steering_client import until
 
 
 async def test_at_the_end_the_queued_decisions_are_still_written(dropped: Counter, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from glidepath.records import Decision
 from scorer.steering.notify.channels import notification_queue
 from scorer.steering.notify.delivery import QUEUE, DeliveryQueue, reason_of
 from tests.support.notifications import ROLLBACK, delivering, inbox
-from tests.support.wheelhouse import until
+from tests.support.steering_client import until
 
 
 async def test_a_refused_decision_is_not_retried_and_its_log_line_omits_the_secret_address(dropped: Counter) -> None:

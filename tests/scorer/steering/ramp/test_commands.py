@@ -76,9 +76,8 @@ def test_hold_stops_the_ramp_until_resume_and_names_who_holds_it() -> None:
     assert (held.phase, held.held_by, held.held_reason, decision.event) == (Phase.HELD, "ann", "because", "hold")
     assert tick(held)[1] == []
     bob = replace(command(CommandKind.HOLD), actor="bob")
-    assert (
-        advance_with(replace(held, held_by="manual_override"), bob)[0].held_by == "bob"
-    )  # which autopilot=1 by curl does not end
+    overridden = replace(held, held_by="manual_override")
+    assert advance_with(overridden, bob)[0].held_by == "bob"  # autopilot=1 at an Envoy does not end this hold
     assert advance_with(held, command(CommandKind.RESUME))[0].phase is Phase.BAKING
 
 

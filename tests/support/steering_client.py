@@ -1,4 +1,4 @@
-"""A steer loop in the test's own process, and what one does to it from outside: curl, commands, outcomes."""
+"""A client of a steering scorer for tests: it reads status and log, and sends commands, outcomes and overrides."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ AUTOPILOT = "glidepath.chat.autopilot"
 
 
 async def until(condition: Callable[[], Any], timeout: float = 10.0) -> float:
-    """Poll a plain or async condition; returns the seconds it took. Raises AssertionError when time is up."""
-    began = time.monotonic()
+    """Poll a plain or async condition and return the seconds it took. Raises AssertionError after ``timeout``."""
+    started = time.monotonic()
     while True:
         found = condition()
         if asyncio.iscoroutine(found):
             found = await found
         if found:
-            return time.monotonic() - began
-        assert time.monotonic() - began < timeout, "the condition did not come true in time"
+            return time.monotonic() - started
+        assert time.monotonic() - started < timeout, "the condition did not come true in time"
         await asyncio.sleep(0.01)
 
 
-class Wheelhouse:
-    """Handles on Redis and the Envoys' admin APIs for the workload ``chat``."""
+class SteeringClient:
+    """Reads and writes Redis and the Envoys' admin interfaces for the workload ``chat``."""
 
     def __init__(self, config: Config, redis: RedisClient, http: aiohttp.ClientSession) -> None:
         self.config, self.redis, self.http = config, redis, http
@@ -52,7 +52,7 @@ class Wheelhouse:
         raw = await self.redis.get(self.keys.status)
         return None if raw is None else from_json(WorkloadStatus, raw)
 
-    async def stands(self, phase: str, percent: float, confirmed: int | None = None) -> bool:
+    async def has_status(self, phase: str, percent: float, confirmed: int | None = None) -> bool:
         status = await self.status()
         if status is None or (status.phase, status.percent) != (phase, percent):
             return False
@@ -64,7 +64,7 @@ class Wheelhouse:
     async def logged(self, event: str) -> Decision | None:
         return next((d for d in await self.log() if d.event == event), None)
 
-    async def order(self, kind: CommandKind, **options: Any) -> None:
+    async def command(self, kind: CommandKind, **options: Any) -> None:
         await self.redis.xadd(self.keys.commands, {"c": to_json(Command(kind, "test", **options))})
 
     async def outcomes(self, requests: int, errors: int, origin: Origin = Origin.LIVE, source: str = "test") -> None:
@@ -78,13 +78,13 @@ class Wheelhouse:
         await self.redis.xadd(self.keys.results, {"r": encode_scored(pair)})
 
     async def runtime(self, admin: str) -> dict[str, str]:
-        """The values that this Envoy's routes use now."""
+        """Return the values that this Envoy's routes use now."""
         async with self.http.get(f"{admin}/runtime") as response:
             entries = (await response.json(content_type=None))["entries"]
         return {key: entry["final_value"] for key, entry in entries.items()}
 
     async def admin_layer(self, admin: str) -> dict[str, str]:
-        """The values that were set by hand or by the scorer."""
+        """Return the values in the admin layer, which a person or the scorer set."""
         async with self.http.get(f"{admin}/runtime") as response:
             return admin_layer(await response.read())
 
@@ -92,14 +92,14 @@ class Wheelhouse:
         runtime = await self.runtime(admin)
         return int(runtime[CANDIDATE]), int(runtime[BASELINE])
 
-    async def has(self, admin: str, candidate: int) -> bool:
+    async def has_weight(self, admin: str, candidate: int) -> bool:
         try:
             return await self.weights(admin) == (candidate, 10_000 - candidate)
         except (aiohttp.ClientError, KeyError):
             return False
 
-    async def curl(self, admin: str, **values: object) -> None:
-        """POST /runtime_modify; ``candidate``, ``baseline`` and ``autopilot`` stand for their keys."""
+    async def set_runtime(self, admin: str, **values: object) -> None:
+        """POST /runtime_modify as a person does; ``candidate``, ``baseline`` and ``autopilot`` stand for the keys."""
         names = {"candidate": CANDIDATE, "baseline": BASELINE, "autopilot": AUTOPILOT}
         params = {names[name]: str(value) for name, value in values.items()}
         async with self.http.post(f"{admin}/runtime_modify", params=params) as response:
@@ -107,26 +107,26 @@ class Wheelhouse:
 
 
 @asynccontextmanager
-async def wheelhouse(config: Config) -> AsyncIterator[Wheelhouse]:
-    """Only the handles; the loop runs elsewhere."""
+async def steering_client(config: Config) -> AsyncIterator[SteeringClient]:
+    """Yield a client; the steer loop runs elsewhere."""
     redis = connect(config.redis)
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as http:
-            yield Wheelhouse(config, redis, http)
+            yield SteeringClient(config, redis, http)
     finally:
         await redis.aclose()
 
 
 @asynccontextmanager
-async def steering(config: Config, owner: str = "leader") -> AsyncIterator[Wheelhouse]:
-    """With a steer loop in this process, ended cleanly."""
+async def steering(config: Config, owner: str = "leader") -> AsyncIterator[SteeringClient]:
+    """Run a steer loop in this process and yield a client of it; at the end, stop the loop."""
     redis, stop = connect(config.redis), asyncio.Event()
     loop = steer_loop(config, redis, owner, CollectorRegistry(), Scripted())
     try:
-        async with wheelhouse(config) as wheel, asyncio.TaskGroup() as group:
+        async with steering_client(config) as steered, asyncio.TaskGroup() as group:
             group.create_task(loop.run(stop))
             try:
-                yield wheel
+                yield steered
             finally:
                 stop.set()
     finally:
