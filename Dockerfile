@@ -1,5 +1,5 @@
-# One image for extproc, scorer, the command line and the demo's parts; a second with a place for Redis' data.
-# Envoy is its own public image. Packages, model and our code are layers of their own: a change of the code is a small one.
+# The image of extproc, scorer, the command line and the demo, and an image of Redis with a data directory.
+# Envoy's public image is used unchanged. Packages, model and our code are separate layers: a code change is small.
 FROM python:3.11-slim-bookworm AS requirements
 COPY pyproject.toml ./
 RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
@@ -11,7 +11,7 @@ FROM python:3.11-slim-bookworm AS packages
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY --from=requirements /dependencies.txt ./
-# Without tests and debug symbols; with the bytecode of what is imported, since the root is read-only where this runs.
+# Without tests and debug symbols; with compiled bytecode, since the container's root is read-only.
 RUN python -m venv --without-pip /opt/glidepath \
     && pip --python /opt/glidepath install --no-cache-dir --no-compile -r dependencies.txt \
     && cd /opt/glidepath/lib/python3.11/site-packages \
@@ -21,7 +21,7 @@ RUN python -m venv --without-pip /opt/glidepath \
       pydantic, rapidfuzz.distance, redis.asyncio.cluster, rich.table, structlog, tokenizers, typer, yaml, backports.zstd, \
       envoy.service.accesslog.v3.als_pb2, envoy.service.ext_proc.v3.external_processor_pb2'
 
-# The model as a graph; the packages that only write it stay in this stage.
+# Converts the model to a graph; the packages that only this needs stay in this stage.
 FROM packages AS model
 COPY requirements/models.txt ./
 RUN pip install --no-cache-dir --no-compile --target /graph --no-deps -r models.txt
@@ -48,7 +48,7 @@ COPY --from=code /code /opt/glidepath
 ENV PATH=/opt/glidepath/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
-# glidepath.yaml is mounted here, and found without -c.
+# The directory where glidepath.yaml is mounted; commands find it there without -c.
 WORKDIR /etc/glidepath
 USER 10001:10001
 ENTRYPOINT ["glidepath"]
@@ -56,6 +56,6 @@ CMD ["--help"]
 
 # See ADR 0070.
 FROM redis:7-bookworm AS redis
-# A new volume takes its owner from here: so Redis runs as the same user as everything else.
+# A new volume takes its owner from this directory, so Redis runs as the same user as the other processes.
 RUN install -d -o 10001 -g 10001 -m 0750 /var/lib/glidepath
 USER 10001:10001

@@ -1,14 +1,13 @@
-"""Exchanges a second that one core of extproc takes, beside an empty grpc.aio handler in the same run.
+"""Measure how many exchanges per second one core of extproc handles, compared with an empty grpc.aio handler.
 
 ``python -m bench.capture [--exchanges 4000] [--rounds 3]``
 
-A separate process plays Envoy: it sends whole exchanges (seven messages: a chat completion of 4 KB) over gRPC streams
-on a Unix socket. What counts is the server process's CPU time (user + system), so that the client, which costs as
-much, does not enter. Rounds alternate between the servers, the best round of each is taken: what the machine does
-besides only ever adds.
+A separate process acts as Envoy: it sends whole exchanges (seven messages: a chat completion of 4 KB) over gRPC streams
+on a Unix socket. Only the CPU time (user + system) of the server process is measured: the client would cost as much
+again. Rounds alternate between the servers, and the best round of each counts: other load can only slow a round down.
 
-- ``empty``: a handler that reads the seven messages and returns; nobody can be faster with grpc.aio
-- ``capture``: extproc's own read loop, every exchange followed, bounded and counted, no copy sent
+- ``empty``: a handler that reads the seven messages and returns: the upper limit with grpc.aio
+- ``capture``: extproc's read loop, which follows, limits and counts every exchange, but sends no copy
 - ``tee``: the same, with a copy to an HTTP server and the pair written to a real Redis
 """
 
@@ -71,7 +70,7 @@ def _body(part: str, data: bytes, *, end: bool = False) -> ProcessingRequest:
 
 
 async def load(address: str, count: int, cluster: str) -> None:
-    """Play Envoy: ``count`` exchanges, CONCURRENT at a time, each waiting until the server ends the stream."""
+    """Act as Envoy: send ``count`` exchanges, CONCURRENT at a time, each waiting until the server ends the stream."""
     numbers = iter(range(count))
 
     async def one_after_the_other(channel: grpc.aio.Channel) -> None:
@@ -114,7 +113,7 @@ async def serve_extproc(config: Config) -> None:
 
 
 async def serve_backend(port: int) -> None:
-    """Answers copies."""
+    """Serve a backend that answers copies."""
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
@@ -132,7 +131,7 @@ async def serve_backend(port: int) -> None:
 
 
 def settings(folder: str, role: str, redis_port: int, backend_port: int, metrics: int) -> Config:
-    """``reverse`` decides whether there are copies: everything in the run was served by the candidate."""
+    """Return the configuration of a run. The candidate serves all requests, so ``reverse`` decides on copies."""
     return parse_config(f"""
 envoy: {{shadow_listen: "127.0.0.1:{backend_port}"}}
 redis: {{url: "redis://127.0.0.1:{redis_port}/0"}}
@@ -148,13 +147,13 @@ workloads:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process: fields 14 and 15 of /proc/PID/stat."""
+    """Return the user and system time of a process: fields 14 and 15 of /proc/PID/stat."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure(child: Child, address: str, count: int) -> float:
-    """Exchanges for each second of the server's CPU time."""
+    """Return the exchanges per second of the server's CPU time."""
     command = [sys.executable, "-m", "bench.capture", "--load", address, "--exchanges", str(count)]
     before = cpu_seconds(child.pid)
     client = Child("load", command, child.log.with_suffix(".load"))
@@ -164,7 +163,7 @@ def measure(child: Child, address: str, count: int) -> float:
 
 
 def pairs_in(redis_port: int, expected: int) -> int:
-    """Pairs that arrived, once they all have or no more come."""
+    """Return the number of written pairs, once all have arrived or no more arrive."""
     with redis.Redis(port=redis_port) as client:
         return min(expected, int(client.xlen(keys.WorkloadKeys("chat").pairs)))
 

@@ -123,7 +123,7 @@ def _row(name: str, runs: int, share: float, alpha: float | None) -> Row:
 
 
 def power(runs: int) -> list[Case]:
-    """Samples until the decision; with STATISTICS' count as reference where there is one."""
+    """Samples until the decision; with the expected count where there is one."""
     rows: list[tuple[str, Callable[[], np.ndarray], float | None]] = [
         ("quality: true 0, promote", lambda: cases.quality(runs, 40, 0.0, n=1500).passed, 245),
         ("quality: true -0.06, roll back", lambda: cases.quality(runs, 41, -0.06, n=1500).fail, 254),

@@ -1,4 +1,4 @@
-"""deploy/kubernetes against Kubernetes' own schemas, and against what our processes and Envoy read."""
+"""The manifests in deploy/kubernetes agree with Kubernetes' schemas, the configuration and Envoy's files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def named(kind: str, name: str) -> Json:
 
 
 def merged(base: Any, patch: Any) -> Any:
-    """A strategic merge as far as these files need it: mappings by key, lists of named things by name."""
+    """Do a strategic merge as far as these files need it: mappings by key, lists of named items by name."""
     if isinstance(base, dict) and isinstance(patch, dict):
         return base | {key: merged(base.get(key), value) for key, value in patch.items()}
     if isinstance(base, list) and all(isinstance(one, dict) and "name" in one for one in [*base, *patch]):

@@ -81,7 +81,7 @@ async def rig(
 async def test_both_answers_make_a_pair() -> None:
     async with rig() as r:
         captured = r.request(x_user_id="ann", content_type="application/json")
-        await eventually(lambda: len(r.sender.copies) == 1)  # the copy runs beside the original
+        await eventually(lambda: len(r.sender.copies) == 1)  # the copy is sent before the client's answer ends
         r.feed(captured, OK, END)
         r.sender.gate.set()
         await r.settled()
@@ -109,7 +109,7 @@ async def test_a_pair_is_written_when_the_later_answer_is_complete() -> None:
     async with rig() as r:
         r.sender.gate.set()
         captured = r.request()
-        await eventually(lambda: r.capturer.in_flight.counts["chat"] == 0)  # the copy's slot is free again at once
+        await eventually(lambda: r.capturer.in_flight.counts["chat"] == 0)  # the copy has released its place
         assert r.sink.pairs == []
         r.feed(captured, OK, END)
         await r.settled()
@@ -139,7 +139,7 @@ async def test_an_abort_cancels_the_copy(events: list[Event]) -> None:
 async def test_an_abort_before_the_copy_starts_releases_everything() -> None:
     async with rig("{max_in_flight: 1}") as r:
         for n in range(3):
-            r.feed(r.request(request_id=f"id-{n}"), Closed())  # the event loop has not turned since the request
+            r.feed(r.request(request_id=f"id-{n}"), Closed())  # the copy's task has not started yet
             await r.settled()
         assert r.sender.copies == []
         assert r.capturer.in_flight.counts["chat"] == 0

@@ -25,7 +25,7 @@ def raw_deflate(data: bytes) -> bytes:
 
 
 def streamed_zstd(data: bytes) -> bytes:
-    """As servers send it: without the content's size."""
+    """Compress like servers do: without the content's size."""
     encoder = ZstdCompressor()
     return encoder.compress(data) + encoder.flush()
 

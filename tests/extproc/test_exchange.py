@@ -43,7 +43,7 @@ def new(max_body: int = 100, memory: int = 1000) -> Exchange:
 
 
 def play(exchange: Exchange, *events: Event) -> list[Milestone]:
-    """Feed the events a second apart, beginning at 1."""
+    """Feed the events at intervals of a second, from second 1. Return their milestones."""
     return [exchange.feed(event, float(at)) for at, event in enumerate(events, 1)]
 
 
@@ -222,7 +222,7 @@ def test_an_illegal_event_is_a_typed_error_and_changes_nothing(what: str, before
     with pytest.raises(IllegalEventError):
         e.feed(event, 50.0)
     assert snapshot(e) == was
-    # … and it goes on as if nothing had been.
+    # The exchange continues as if the illegal event had not been sent.
     following = [OK, answer(b"x", end=True)] if e.response is None else [answer(b"x", end=True)]
     if e.ending is None:
         assert play(e, *following) == play(twin, *following)

@@ -28,7 +28,7 @@ workloads:
   chat: {match: {path: /v1/chat/completions}, baseline: cloud, candidate: onprem, shadow: {timeout: 2s}}
   plain: {match: {path: /v1/embeddings}, baseline: cloud, candidate: spare, fallback: false}
 """
-LANES = build_workloads(parse_config(CONFIG))
+WORKLOADS = build_workloads(parse_config(CONFIG))
 LIVE, RESCUE = keys.route_name("chat", True), keys.rescue_cluster("onprem", "cloud")
 
 
@@ -63,7 +63,7 @@ def entry(
 
 
 def live(*args: object, **kwargs: object) -> RequestOutcome:
-    outcome = classify(entry(*args, **kwargs), LANES, shadow=False)  # type: ignore[arg-type]
+    outcome = classify(entry(*args, **kwargs), WORKLOADS, shadow=False)  # type: ignore[arg-type]
     assert outcome is not None
     return outcome
 
@@ -99,9 +99,9 @@ DIED = "upstream_reset_after_response_started{protocol_error}"
     ("status", "flags", "details", "rescued"),
     [
         (200, (), "via_upstream", True),
-        (200, (SPENT,), "via_upstream", True),  # the candidate was slower than its bound, and failed meanwhile
-        (400, (), "via_upstream", True),  # the client's own fault, as it is of the baseline's own requests
-        (401, (SPENT,), "via_upstream", True),  # the baseline is given the client's own credential
+        (200, (SPENT,), "via_upstream", True),  # the candidate exceeded its timeout
+        (400, (), "via_upstream", True),  # a 400 of the baseline is the client's fault
+        (401, (SPENT,), "via_upstream", True),  # the baseline gets the client's own credential
         (503, (SPENT,), "via_upstream", False),
         (429, (SPENT,), "via_upstream", False),
         (408, (), "via_upstream", False),
@@ -133,7 +133,7 @@ COMPOSITE = keys.fallback_cluster("onprem", "cloud")
     [
         ("", "upstream_overflow", 2),
         ("onprem", "no_healthy_upstream", 2),  # the baseline has no host
-        ("", "no_healthy_upstream", 1),  # neither has: the composite passes over a member without
+        ("", "no_healthy_upstream", 1),  # neither side has a host: the composite skips members without one
     ],
 )
 def test_a_rescue_stopped_by_a_circuit_breaker_or_missing_hosts_is_a_failed_rescue(
@@ -172,7 +172,7 @@ def test_an_upstream_flag_is_the_sides_error(flag: str, kind: str) -> None:
     for cluster, route in (("cloud", LIVE), ("spare", keys.route_name("plain", True))):
         outcome = live(cluster, 503, flag, route=route)
         assert (outcome.error, outcome.client_abort, outcome.latency_ms) == (kind, False, None)
-        assert live(cluster, 200, flag, route=route).error == kind  # died in mid-answer, after a good status
+        assert live(cluster, 200, flag, route=route).error == kind  # reset during the answer, after a good status
 
 
 @pytest.mark.parametrize("flag", CLIENT_FLAGS)
@@ -189,13 +189,13 @@ def test_a_client_abort_after_an_upstream_failure_does_not_hide_the_failure(flag
 
 @pytest.mark.parametrize("flag", REFUSED_BY_ENVOY_FLAGS)
 def test_a_refusal_by_envoy_itself_concerns_no_side(flag: str) -> None:
-    assert classify(entry("onprem", 429, flag), LANES, shadow=False) is None
+    assert classify(entry("onprem", 429, flag), WORKLOADS, shadow=False) is None
 
 
 def test_a_refusal_by_an_authorisation_filter_concerns_no_side() -> None:
     made = entry("onprem", 403)
     made.common_properties.response_flags.unauthorized_details.reason = 1
-    assert classify(made, LANES, shadow=False) is None
+    assert classify(made, WORKLOADS, shadow=False) is None
 
 
 def test_every_response_flag_of_envoy_is_classified() -> None:
@@ -228,7 +228,7 @@ def test_other_4xx_are_requests_without_error_and_without_latency(status: int) -
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_401_or_403_is_an_error_if_the_backend_never_gets_the_clients_credential(status: int) -> None:
-    assert live("onprem", status).error == f"http_{status}"  # the candidate never gets the client's own
+    assert live("onprem", status).error == f"http_{status}"  # the candidate never gets the client's own credential
     assert live("cloud", status).error == ""
     assert live("spare", status, route=keys.route_name("plain", True)).error == ""  # passthrough
 
@@ -236,12 +236,12 @@ def test_a_401_or_403_is_an_error_if_the_backend_never_gets_the_clients_credenti
 def test_without_fallback_the_rescue_cluster_means_nothing() -> None:
     plain = keys.route_name("plain", False)
     assert live("spare", route=plain).side is Side.CANDIDATE
-    assert classify(entry(keys.rescue_cluster("spare", "cloud"), route=plain), LANES, shadow=False) is None
+    assert classify(entry(keys.rescue_cluster("spare", "cloud"), route=plain), WORKLOADS, shadow=False) is None
 
 
 def shadow(*args: object, backend: str = "onprem", **kwargs: object) -> RequestOutcome:
     route = keys.shadow_route_name("chat", backend)
-    outcome = classify(entry(*args, route=route, **kwargs), LANES, shadow=True)  # type: ignore[arg-type]
+    outcome = classify(entry(*args, route=route, **kwargs), WORKLOADS, shadow=True)  # type: ignore[arg-type]
     assert outcome is not None
     return outcome
 
@@ -266,16 +266,16 @@ def test_a_copy_that_reached_the_tees_timeout_is_the_sides_error_and_an_earlier_
 
 
 def test_unknown_routes_and_clusters_and_running_requests_are_ignored() -> None:
-    assert classify(entry(route="somebody/else"), LANES, shadow=False) is None
-    assert classify(entry(route=keys.route_name("gone", True)), LANES, shadow=False) is None
-    assert classify(entry("elsewhere"), LANES, shadow=False) is None
-    assert classify(entry("onprem", route=keys.shadow_route_name("chat", "gone")), LANES, shadow=True) is None
+    assert classify(entry(route="somebody/else"), WORKLOADS, shadow=False) is None
+    assert classify(entry(route=keys.route_name("gone", True)), WORKLOADS, shadow=False) is None
+    assert classify(entry("elsewhere"), WORKLOADS, shadow=False) is None
+    assert classify(entry("onprem", route=keys.shadow_route_name("chat", "gone")), WORKLOADS, shadow=True) is None
     running = entry()
     running.common_properties.access_log_type = AccessLogType.DownstreamPeriodic
-    assert classify(running, LANES, shadow=False) is None
+    assert classify(running, WORKLOADS, shadow=False) is None
     finished = entry()
     finished.common_properties.access_log_type = AccessLogType.DownstreamEnd
-    assert classify(finished, LANES, shadow=False) is not None
+    assert classify(finished, WORKLOADS, shadow=False) is not None
 
 
 def test_a_missing_first_byte_time_is_not_recorded_as_zero() -> None:
@@ -289,8 +289,8 @@ def test_random_entries_are_classified_or_ignored(garbage: bytes, of_shadow: boo
         made.MergeFromString(garbage)
     except Exception:
         return
-    outcome = classify(made, LANES, of_shadow)
-    assert outcome is None or outcome.workload in LANES
+    outcome = classify(made, WORKLOADS, of_shadow)
+    assert outcome is None or outcome.workload in WORKLOADS
 
 
 @given(
@@ -303,7 +303,7 @@ def test_random_entries_are_classified_or_ignored(garbage: bytes, of_shadow: boo
 def test_no_entry_is_both_an_error_and_a_client_abort(
     cluster: str, status: int, flags: set[str], tee: bool, tries: int
 ) -> None:
-    outcome = classify(entry(cluster, status, *flags, tries=tries), LANES, tee)
+    outcome = classify(entry(cluster, status, *flags, tries=tries), WORKLOADS, tee)
     if outcome is not None:
         assert not (outcome.error and outcome.client_abort)
         assert outcome.latency_ms is None or (not outcome.error and not outcome.client_abort)

@@ -67,7 +67,7 @@ def test_an_escape_before_a_match_is_not_part_of_it() -> None:
     content = 'mail:\n[redacted]\t[redacted] "[redacted]" <[redacted]>'
     assert json.loads(redact(text)) == {"content": content}
     assert json.loads(redact(text.replace("<", "\\u003c").replace("@", "\\u0040"))) == {"content": content}
-    cut = redact(text[:-3])  # what was cut is no JSON any more
+    cut = redact(text[:-3])  # a cut body is no longer JSON
     assert "example" not in cut.replace("c@example.co", "")
     assert "\\[" not in cut
 

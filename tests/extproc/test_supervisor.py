@@ -88,7 +88,7 @@ async def test_the_first_signal_drains_and_the_second_exits(tmp_path: Path) -> N
     child = Child("extproc", [*COMMAND, "-c", str(file)], tmp_path / "log")
     child.wait_until(lambda: serving(file, 1))
     async with grpc.aio.insecure_channel(f"unix:{tmp_path}/ep.sock") as channel:
-        await stream(channel, exchange())  # Redis is away: there is something left to write
+        await stream(channel, exchange())  # there is no Redis, so a record stays unwritten
         started = time.monotonic()
         child.signal(signal.SIGTERM)
         wait(lambda: not (tmp_path / "ep.sock").exists())

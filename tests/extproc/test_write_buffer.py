@@ -185,7 +185,7 @@ async def test_pairs_that_are_costly_to_encode_do_not_delay_outcomes() -> None:
     async with asyncio.timeout(5):
         await buffer.run()
     assert ids(writer) == ["id-0", "id-1", "id-2"]
-    assert order == [0, 1, 1]  # the outcomes went with the first pair
+    assert order == [0, 1, 1]  # the outcomes were written with the first pair
     assert buffer.fill == (0, 0)
 
 

@@ -36,7 +36,7 @@ QUESTION = {"model": "any", "messages": [{"role": "user", "content": "Who are yo
 
 
 class Backend(Recorder):
-    """The recorder with two moods more."""
+    """The recorder with two more behaviours."""
 
     async def _gzip(self, _: web.Request) -> web.StreamResponse:
         body = gzip.compress(json.dumps(self.answer()).encode())
@@ -52,7 +52,7 @@ class Backend(Recorder):
 
 @dataclass(slots=True)
 class Processes:
-    """What one module's tests share: Redis, Envoy and one extproc process."""
+    """The processes that all tests of this module share: Redis, Envoy and one extproc."""
 
     config: Config
     file: Path
@@ -180,7 +180,7 @@ class World:
 
 @pytest.fixture
 async def world(processes: Processes) -> AsyncIterator[World]:
-    """Backends that answer well, all traffic at the baseline, an empty Redis."""
+    """Reset the backends to good answers, all traffic to the baseline, and Redis to empty."""
     ports = {name: int(b.url.rpartition(":")[2]) for name, b in processes.config.backends.items()}
     processes.candidate_percent(0)
     async with AsyncExitStack() as stack:

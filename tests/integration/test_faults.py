@@ -20,7 +20,7 @@ async def envoy_counter(system: System, name: str) -> int:
 
 
 async def live_requests(system: System) -> int:
-    """Live requests in all flushes so far."""
+    """Return the number of live requests in all flushes so far."""
     return sum(side.requests for flush in await system.outcomes() for side in flush.sides if side.origin == "live")
 
 
@@ -37,13 +37,14 @@ async def test_a_frozen_extproc_does_not_affect_clients_and_its_missed_requests_
             missed = await envoy_counter(system, "ext_proc.streams_closed")
             coverage = await system.coverage()
             captured, aborted = coverage.get("captured", 0), coverage.get("aborted", 0)
-            # what Envoy gave up may still have reached extproc, in part (aborted) or whole: nothing is in neither count
+            # A stream that Envoy dropped may still have reached extproc, in part (aborted) or whole. So a request is in
+            # at least one of the two counts, and may be in both.
             all_seen = captured - aborted <= requests <= captured + missed
             all_kept = sum(coverage.values()) == 2 * captured  # every captured exchange is counted under one reason
             return all_seen and all_kept and requests == await live_requests(system)
 
         await eventually(all_accounted_for)
-        assert await assert_each_pair_once(system) >= requests - 4 * RATE  # frozen for the time of 3
+        assert await assert_each_pair_once(system) >= requests - 4 * RATE  # it was frozen for 3 seconds
 
 
 async def test_a_killed_extproc_does_not_affect_clients_and_its_successor_continues(tmp_path: Path) -> None:
@@ -58,8 +59,8 @@ async def test_a_killed_extproc_does_not_affect_clients_and_its_successor_contin
         await eventually(lambda: has_pairs(system, before + RATE))
         requests = await under_way.finish()
         missed = await envoy_counter(system, "ext_proc.failure_mode_allowed")
-        in_hand = 10  # of the killed process: captured or under way, and not yet written
-        await eventually(lambda: has_pairs(system, requests - missed - in_hand))
+        unwritten = 10  # most exchanges of the killed process that were captured or in flight, and not yet written
+        await eventually(lambda: has_pairs(system, requests - missed - unwritten))
         assert await assert_each_pair_once(system) <= requests - missed
 
 

@@ -14,12 +14,12 @@ from tests.support.waiting import eventually
 
 
 def migrated(config: Config, budget: dict[str, Any], redis_url: str | None = None) -> Config:
-    """All traffic is the candidate's; what it served goes back to the paid baseline, within the budget."""
+    """Send all traffic to the candidate; its requests are copied to the paid baseline, within the budget."""
     data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
     data["backends"]["cloud"]["price"] = {
         "input": 1_000_000,
         "output": 0,
-    }  # a token costs one; a question is 18 of them
+    }  # a token costs 1; a question has 18 tokens
     chat = data["workloads"]["chat"]
     chat |= {"start": 100, "shadow": {"sample": 100, "reverse": 100, "timeout": "5s", "budget": budget}}
     if redis_url is not None:
@@ -54,8 +54,8 @@ async def test_the_paid_side_gets_only_copies_within_the_budget_and_clients_are_
                 await ask(two, 1)
             await eventually(lambda: _accounted(one, cloud, 40))
             assert len(onprem.received) == 40
-            # Between two synchronisations each of the two can spend what it knows to be left; money also for the
-            # answers under way, whose tokens are not known yet.
+            # Between two synchronisations each of the two processes can spend the rest that it knows; and it spends
+            # money for answers in flight, whose tokens are not known yet.
             assert 10 <= len(cloud.received) <= (20 if "requests" in budget else 28)
             await eventually(lambda: _counted(one, len(cloud.received)))
             spent = len(cloud.received)
@@ -63,7 +63,7 @@ async def test_the_paid_side_gets_only_copies_within_the_budget_and_clients_are_
             await one.restart("extproc")
             await ask(one, 5)
             await eventually(lambda: _accounted(one, cloud, 45))
-            assert len(cloud.received) == spent  # a restart is no new day
+            assert len(cloud.received) == spent  # a restart does not reset the budget
 
 
 async def _budget(system: System) -> dict[bytes, bytes]:
@@ -80,7 +80,7 @@ async def _counted(system: System, requests: int) -> bool:
 
 
 async def _accounted(system: System, cloud: Recorder, total: int) -> bool:
-    """Each request has become a pair, or is counted as left out for the budget's sake."""
+    """Return whether each request has become a pair or is counted as shed by the budget."""
     coverage = await system.coverage()
     paired = coverage.get("paired", 0)
     return paired == len(cloud.received) and paired + coverage.get("shed_budget", 0) == total

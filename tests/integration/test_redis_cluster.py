@@ -26,7 +26,7 @@ from tests.support.recorder import Recorder
 from tests.support.system import System, running_system, system_config
 from tests.support.waiting import eventually
 
-# Their slots lie in different thirds of the 16384.
+# Their slots are in different thirds of the 16384, so on different nodes.
 PATHS = {"chat": "/v1/chat/completions", "support": "/v1/support", "batch": "/v1/batch"}
 
 
@@ -50,7 +50,7 @@ class Clustered:
         return min([len(await self.results(name)) for name in PATHS]) >= count
 
     async def cli(self, *arguments: str) -> Any:
-        """What a command says with --json; it must succeed."""
+        """Return the output of a command with --json; it must succeed."""
         command = [
             sys.executable,
             "-m",
@@ -126,7 +126,7 @@ async def test_after_an_outage_of_the_cluster_every_pair_is_stored_exactly_once(
     await eventually(lambda: clustered.scored(1), within=40)
     for node in clustered.nodes:
         node.kill()
-    await clustered.ask(4)  # clients do not notice
+    await clustered.ask(4)  # clients are served during the outage
     again = [_again(node) for node in clustered.nodes]
     try:
         await eventually(lambda: _answers(clustered, 5), within=60, what="five scores of each workload")
@@ -140,7 +140,7 @@ async def test_after_an_outage_of_the_cluster_every_pair_is_stored_exactly_once(
 
 
 def _again(node: Child) -> Child:
-    """The same node with its data, after the pause in which it was dead."""
+    """Start the same node again with its data."""
     options = dict(zip(node.command[1::2], node.command[2::2], strict=False))
     more = [option for name in options if name.startswith("--cluster") for option in (name, options[name])]
     return spawn_redis(Path(options["--dir"]), int(options["--port"]), *more)

@@ -1,4 +1,4 @@
-"""Headers of a backend can be sent as they stand, or the file is refused."""
+"""Invalid headers of a backend are refused."""
 
 from __future__ import annotations
 

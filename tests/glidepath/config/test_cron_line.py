@@ -1,4 +1,4 @@
-"""Cron lines: what is one, and when it matches, through every change of the clock."""
+"""Cron lines: valid and invalid ones, and their matches around every change of the clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from glidepath.config.cron_line import latest_match, parse_cron, parse_zone
 
 HOUR = 3_600_000
-# Of each kind: none, north, south, half an hour, over midnight forth and back, east of all.
+# Zones without daylight saving, northern, southern, with half an hour, with changes at midnight, and the easternmost.
 ZONES = (
     "UTC",
     "Europe/Berlin",

@@ -1,4 +1,4 @@
-"""A wrong configuration gives one line: file, line, key, value, what is allowed."""
+"""A wrong configuration gives an error of one line: file, line, key, value, allowed values."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ workloads:
     gates: {quality: {min_agreement: 0.85}, errors: {max_increase: 0.5%}, latency: {quantile: p99, max_ratio: 1.2}}
 """
 
-# what is replaced, by what, and what the error must say
+# (text to replace, its replacement, a part of the expected error)
 WRONG = [
     ("hold: 48h", "hld: 48h", ":14: workloads.chat.ramp.hld: unknown key (did you mean 'hold'?"),
     ("hold: 48h", "hold: 48 parsecs", ":14: workloads.chat.ramp.hold: must be a duration such as"),
@@ -171,7 +171,7 @@ def test_rules_of_steps_change_the_digest() -> None:
 
 
 def _numbers(annotation: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
-    """Where a number may stand, by the models' annotations."""
+    """Yield the path of every number field, from the models' annotations."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         for name, field in annotation.model_fields.items():
             yield from _numbers(field.annotation, (*path, field.alias or name))
@@ -213,7 +213,7 @@ def test_no_number_may_be_infinite_or_huge(path: tuple[str | int, ...]) -> None:
             assert len(outcome) < 400
 
 
-# Money and a load's limit are in units that only their owner knows.
+# Prices and the limit of a load have no upper bound: their units are the user's.
 UNBOUNDED = frozenset({"input", "output", "limit", "cost", "tolerance", "approval"})
 FINE = (1e308, 10**30, True)
 

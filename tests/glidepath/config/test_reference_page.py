@@ -1,4 +1,4 @@
-"""docs/reference/configuration.md is what the models say."""
+"""docs/reference/configuration.md equals the generated page."""
 
 from __future__ import annotations
 

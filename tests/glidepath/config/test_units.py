@@ -1,4 +1,4 @@
-"""Durations, sizes, shares and addresses as people write them."""
+"""Parsing of durations, sizes, shares and addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quality bet: its formulas, its guarantee at the boundary, its power, the numbers of STATISTICS.md."""
+"""The quality bet: its formulas, its guarantee at the boundary, its power, its published numbers."""
 
 from __future__ import annotations
 
