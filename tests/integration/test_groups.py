@@ -102,14 +102,14 @@ async def test_two_groups_steer_their_own_workloads_at_the_same_time(
 ) -> None:
     a = team(redis_url, "team-a", "chat", admin=envoy.admin)
     b = team(redis_url, "Team_2", "batch", admin=envoy.admin)
-    async with steering_client(a) as steered, leading(a, "a"), leading(b, "b"):
+    async with steering_client(a) as client, leading(a, "a"), leading(b, "b"):
         await until(lambda: led_by(redis, "chat", "a"))
         await until(lambda: led_by(redis, "batch", "b"))
         await order(redis, "chat", CommandKind.PROMOTE)
         await order(redis, "batch", CommandKind.PROMOTE)
 
         async def served(name: str) -> bool:
-            runtime = await steered.runtime(envoy.admin)
+            runtime = await client.runtime(envoy.admin)
             return runtime.get(f"glidepath.{name}.weight.onprem-or-cloud") == "500"
 
         await until(lambda: served("chat"))
@@ -143,7 +143,7 @@ async def test_a_workload_of_two_groups_is_steered_by_one_and_taken_up_when_that
             await until(lambda: registry.get_sample_value("glidepath_workloads_not_steered") == 0)
     (said,) = [line for line in logs if line["event"] == "not_steered"]
     assert said["workload"] == "chat"
-    assert said["reason"] == "chat is steered by group 'a', this file belongs to group 'b'"
+    assert said["reason"] == "chat is client by group 'a', this file belongs to group 'b'"
     assert not [line for line in logs if line["event"] == "workload_failed"]
 
 

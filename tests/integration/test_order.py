@@ -47,10 +47,10 @@ def teams(folder: Path, redis_url: str, cloud: str, onprem: str) -> Config:
     return load_config(folder)
 
 
-async def proves(steered: SteeringClient, origin: Origin) -> None:
+async def proves(client: SteeringClient, origin: Origin) -> None:
     """Evidence on which any step is taken."""
-    await steered.score(0.95)
-    await steered.outcomes(3, 0, origin)
+    await client.score(0.95)
+    await client.outcomes(3, 0, origin)
 
 
 async def test_a_workload_waits_for_those_before_it_and_strangers_pass_untouched(
@@ -65,21 +65,21 @@ async def test_a_workload_waits_for_those_before_it_and_strangers_pass_untouched
             async with steering(config) as chat:
                 batch = SteeringClient(config, chat.redis, chat.http)
                 batch.keys = WorkloadKeys("batch")
-                await until(lambda: chat.has_status("shadow", 0, 1))
+                await until(lambda: chat.stands("shadow", 0, 1))
                 await proves(chat, Origin.SHADOW)
                 await until(lambda: says(chat, "waits for batch"))
                 await proves(batch, Origin.SHADOW)
-                await until(lambda: batch.has_status("baking", 5, 1))
-                assert await chat.has_status("shadow", 0)
+                await until(lambda: batch.stands("baking", 5, 1))
+                assert await chat.stands("shadow", 0)
                 await proves(batch, Origin.LIVE)
-                await until(lambda: batch.has_status("validating", 60, 1))
-                await until(lambda: chat.has_status("baking", 5, 1))  # its own evidence was there all the time
+                await until(lambda: batch.stands("validating", 60, 1))
+                await until(lambda: chat.stands("baking", 5, 1))  # its own evidence was there all the time
                 assert [d.event for d in await chat.log()] == ["promote"]
                 await unknown_envoys(chat.http, f"http://{config.envoy.listen}", cloud, onprem)
 
 
-async def says(steered: SteeringClient, words: str) -> bool:
-    status = await steered.status()
+async def says(client: SteeringClient, words: str) -> bool:
+    status = await client.status()
     return status is not None and words in status.message
 
 

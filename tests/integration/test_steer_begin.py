@@ -75,7 +75,7 @@ async def unreadable(redis: RedisClient) -> None:
 
 
 @asynccontextmanager
-async def steered(redis: RedisClient, envoys: MemoryActuator, url: str) -> AsyncIterator[None]:
+async def client(redis: RedisClient, envoys: MemoryActuator, url: str) -> AsyncIterator[None]:
     stop = asyncio.Event()
     loop = SteerLoop(
         parse_config(YAML.format(url=url)),
@@ -126,7 +126,7 @@ async def test_a_state_that_cannot_be_read_holds_the_weights_whatever_was_once_s
         envoys.runtime = {envoy: {} for envoy in envoys.runtime}
     await say(redis, *UP, ABORT, ago_ms=60_000)
     await unreadable(redis)
-    async with steered(redis, envoys, redis_url):
+    async with client(redis, envoys, redis_url):
         hold = await answered(redis, Command(CommandKind.HOLD, "bob"))
         assert (hold.event, hold.phase) == ("hold", "held")
         decisions = await log(redis)
@@ -146,7 +146,7 @@ async def test_what_was_said_while_nobody_steered_only_ever_lowers(
     await say(redis, *UP, ago_ms=30_000)
     await say(redis, Command(CommandKind.ROLLBACK, "ann"), ago_ms=20_000)
     await say(redis, *UP, ago_ms=10_000)
-    async with steered(redis, envoys, redis_url):
+    async with client(redis, envoys, redis_url):
         await until(lambda: candidate(envoys) == {"0"})
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         assert candidate(envoys) == {"0"}
@@ -163,7 +163,7 @@ async def test_a_state_that_is_gone_does_not_bring_back_what_was_answered_or_is_
     entry = (await redis.xrevrange(KEYS.commands, count=1))[0][0].decode()
     done = Decision(1, "chat", "abort", 5, 0, "aborted", "by command", "command:abort", details={"command_id": entry})
     await redis.xadd(KEYS.log, {"d": to_json(done)})
-    async with steered(redis, envoys, redis_url):
+    async with client(redis, envoys, redis_url):
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         assert [d.event for d in await log(redis)] == ["abort", "adopt_weights", "annotate"]
         assert candidate(envoys) == {"100"}
@@ -173,7 +173,7 @@ async def test_a_hold_that_was_said_before_the_first_scorer_began_holds_and_a_pr
     redis: RedisClient, redis_url: str
 ) -> None:
     await say(redis, Command(CommandKind.HOLD, "ann"), *UP)
-    async with steered(redis, MemoryActuator(1), redis_url):
+    async with client(redis, MemoryActuator(1), redis_url):
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         now = await status(redis)
         assert (now.phase, now.percent, now.held_by) == ("held", 0, "ann")
@@ -189,7 +189,7 @@ async def test_evidence_of_before_is_counted_and_says_nothing_about_the_state_th
         flush = Outcomes("chat", "x", number, then, then + 1, (bad,))
         await redis.xadd(KEYS.outcomes, {"o": encode_outcomes(flush)}, id=f"{then + 2}-0")
     await unreadable(redis)
-    async with steered(redis, envoys, redis_url):
+    async with client(redis, envoys, redis_url):
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         assert [d.event for d in await log(redis)] == ["hold", "adopt_weights", "annotate"]
         assert candidate(envoys) == {"100"}

@@ -75,18 +75,18 @@ def config_of(fleet: Fleet, redis_url: str, *more: str) -> Config:
 
 async def test_it_climbs_on_proof_and_falls_at_once(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 1))
-        assert await steered.weights(admin) == (0, 10_000)
-        await steered.score(0.95)
-        await steered.outcomes(3, 0, Origin.SHADOW)
-        await until(lambda: steered.has_status("baking", 5, 1))
-        assert await steered.weights(admin) == (500, 9500)
-        await steered.outcomes(3, 3)
-        took = await until(lambda: steered.has_weight(admin, 0))
+    async with steering(config_of(envoy, redis_url)) as client:
+        await until(lambda: client.stands("shadow", 0, 1))
+        assert await client.weights(admin) == (0, 10_000)
+        await client.score(0.95)
+        await client.outcomes(3, 0, Origin.SHADOW)
+        await until(lambda: client.stands("baking", 5, 1))
+        assert await client.weights(admin) == (500, 9500)
+        await client.outcomes(3, 3)
+        took = await until(lambda: client.has(admin, 0))
         assert took < 1.0
-        await until(lambda: steered.has_status("cooling_down", 0, 1))
-        decision = await steered.logged("rollback")
+        await until(lambda: client.stands("cooling_down", 0, 1))
+        decision = await client.logged("rollback")
         assert decision is not None
         assert (decision.trigger, decision.from_percent, decision.to_percent) == ("errors_fast", 5, 0)
         assert decision.verdicts
@@ -95,98 +95,98 @@ async def test_it_climbs_on_proof_and_falls_at_once(envoy: Fleet, redis_url: str
 
 async def test_a_restarted_envoy_is_written_again_within_2_s(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 1))
-        await steered.command(CommandKind.PROMOTE)
-        await until(lambda: steered.has_weight(admin, 500))
+    async with steering(config_of(envoy, redis_url)) as client:
+        await until(lambda: client.stands("shadow", 0, 1))
+        await client.order(CommandKind.PROMOTE)
+        await until(lambda: client.has(admin, 500))
         envoy.envoys[0].child.kill()
         envoy.start_again(0)
-        took = await until(lambda: steered.has_weight(admin, 500))
+        took = await until(lambda: client.has(admin, 500))
         assert took < 2.0
-        await until(lambda: steered.logged("restore_weights"))
-        assert await steered.has_status("baking", 5)
+        await until(lambda: client.logged("restore_weights"))
+        assert await client.stands("baking", 5)
 
 
 async def test_a_persons_curl_is_adopted_held_and_left_alone(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 1))
-        await steered.set_runtime(admin, candidate=3000, baseline=7000)
-        await until(lambda: steered.has_status("held", 30, 1))
-        await steered.score(0.95)
-        await steered.outcomes(5, 0)
-        decision = await steered.logged("adopt_weights")
+    async with steering(config_of(envoy, redis_url)) as client:
+        await until(lambda: client.stands("shadow", 0, 1))
+        await client.curl(admin, candidate=3000, baseline=7000)
+        await until(lambda: client.stands("held", 30, 1))
+        await client.score(0.95)
+        await client.outcomes(5, 0)
+        decision = await client.logged("adopt_weights")
         assert decision is not None
         assert "glidepath resume chat" in decision.reason
-        assert await steered.weights(admin) == (3000, 7000)
-        await steered.set_runtime(admin, autopilot=1)
-        await until(lambda: steered.has_weight(admin, 10_000))  # all steps were proved: on to the last one
+        assert await client.weights(admin) == (3000, 7000)
+        await client.curl(admin, autopilot=1)
+        await until(lambda: client.has(admin, 10_000))  # all steps were proved: on to the last one
 
 
 async def test_all_traffic_back_by_one_curl_stays_back(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 1))
-        await steered.command(CommandKind.PROMOTE)
-        await until(lambda: steered.has_weight(admin, 500))
-        await steered.set_runtime(admin, candidate=0)
-        await until(lambda: steered.has_status("held", 0, 1))
-        assert await steered.weights(admin) == (0, 10_000)
+    async with steering(config_of(envoy, redis_url)) as client:
+        await until(lambda: client.stands("shadow", 0, 1))
+        await client.order(CommandKind.PROMOTE)
+        await until(lambda: client.has(admin, 500))
+        await client.curl(admin, candidate=0)
+        await until(lambda: client.stands("held", 0, 1))
+        assert await client.weights(admin) == (0, 10_000)
 
 
 async def test_a_slip_in_a_curl_gives_the_candidate_nothing_and_is_explained(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 1))
-        await steered.command(CommandKind.PROMOTE)
-        await steered.command(CommandKind.PROMOTE)
-        await until(lambda: steered.has_weight(admin, 2500))
-        await steered.set_runtime(admin, baseline=100)
-        await until(lambda: steered.has_status("held", 25, 1))
-        assert await steered.has_weight(admin, 2500)
-        await steered.set_runtime(admin, candidate=1000, baseline="9000.0")
-        await until(lambda: steered.has_status("held", 10, 1))
-        assert await steered.has_weight(admin, 1000)
+    async with steering(config_of(envoy, redis_url)) as client:
+        await until(lambda: client.stands("shadow", 0, 1))
+        await client.order(CommandKind.PROMOTE)
+        await client.order(CommandKind.PROMOTE)
+        await until(lambda: client.has(admin, 2500))
+        await client.curl(admin, baseline=100)
+        await until(lambda: client.stands("held", 25, 1))
+        assert await client.has(admin, 2500)
+        await client.curl(admin, candidate=1000, baseline="9000.0")
+        await until(lambda: client.stands("held", 10, 1))
+        assert await client.has(admin, 1000)
         for values in ({"candidate": "99%", "baseline": "1%"}, {"candidate": 0, "baseline": 0}, {"baseline": 10_000}):
-            await steered.set_runtime(admin, **values)
-            await until(lambda: _settled(steered, admin))
-        assert await steered.has_weight(admin, 0)
-        adopted = await steered.logged("adopt_weights")
+            await client.curl(admin, **values)
+            await until(lambda: _settled(client, admin))
+        assert await client.has(admin, 0)
+        adopted = await client.logged("adopt_weights")
         assert adopted is not None
         assert "glidepath.chat.weight.cloud=9000.0" in adopted.reason
-        assert all(d.to_percent <= 25 for d in await steered.log())
-        await steered.set_runtime(admin, autopilot="false")
-        await until(lambda: steered.logged("autopilot_off"))
-        assert not await steered.logged("autopilot_on")
+        assert all(d.to_percent <= 25 for d in await client.log())
+        await client.curl(admin, autopilot="false")
+        await until(lambda: client.logged("autopilot_off"))
+        assert not await client.logged("autopilot_on")
 
 
-async def _settled(steered: SteeringClient, admin: str) -> bool:
-    weights = await steered.admin_layer(admin)
-    return weights[CANDIDATE].isdigit() and weights[BASELINE].isdigit() and sum(await steered.weights(admin)) == 10_000
+async def _settled(client: SteeringClient, admin: str) -> bool:
+    weights = await client.admin_layer(admin)
+    return weights[CANDIDATE].isdigit() and weights[BASELINE].isdigit() and sum(await client.weights(admin)) == 10_000
 
 
 async def test_without_autopilot_nothing_is_promoted_and_with_it_again_it_goes_on(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 1))
-        await steered.set_runtime(admin, autopilot=0)
-        await until(lambda: steered.logged("autopilot_off"))
-        await steered.score(0.95)
-        await steered.outcomes(3, 0, Origin.SHADOW)
+    async with steering(config_of(envoy, redis_url)) as client:
+        await until(lambda: client.stands("shadow", 0, 1))
+        await client.curl(admin, autopilot=0)
+        await until(lambda: client.logged("autopilot_off"))
+        await client.score(0.95)
+        await client.outcomes(3, 0, Origin.SHADOW)
 
         async def proved() -> bool:
-            status = await steered.status()
+            status = await client.status()
             assert status is not None
             assert status.percent == 0
             return status.verdicts[0].outcome == "pass" and status.candidate.requests == 3
 
         await until(proved)
-        assert not await steered.logged("promote")
-        await steered.set_runtime(admin, autopilot=1)
-        await until(lambda: steered.has_weight(admin, 500))
+        assert not await client.logged("promote")
+        await client.curl(admin, autopilot=1)
+        await until(lambda: client.has(admin, 500))
 
         async def taken_in() -> bool:
-            return AUTOPILOT not in await steered.admin_layer(admin)
+            return AUTOPILOT not in await client.admin_layer(admin)
 
         await until(taken_in)  # so that the next curl of 1 is news again
 
@@ -195,19 +195,19 @@ async def test_an_envoy_that_is_away_shows_as_k_of_n_and_is_told_when_it_is_back
     two_envoys: Fleet, redis_url: str
 ) -> None:
     first, second = (e.admin for e in two_envoys.envoys)
-    async with steering(config_of(two_envoys, redis_url)) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 2))
+    async with steering(config_of(two_envoys, redis_url)) as client:
+        await until(lambda: client.stands("shadow", 0, 2))
         two_envoys.envoys[1].child.kill()
-        await steered.command(CommandKind.PROMOTE)
-        await until(lambda: steered.has_status("baking", 5, 1))
-        assert await steered.has_weight(first, 500)
-        status = await steered.status()
+        await client.order(CommandKind.PROMOTE)
+        await until(lambda: client.stands("baking", 5, 1))
+        assert await client.has(first, 500)
+        status = await client.status()
         assert status is not None
         assert (status.confirmed, status.envoys) == (1, 2)
         assert "1 of 2 Envoys" in status.message or "holds" in status.message
         two_envoys.start_again(1)
-        await until(lambda: steered.has_weight(second, 500))
-        await until(lambda: steered.has_status("baking", 5, 2))
+        await until(lambda: client.has(second, 500))
+        await until(lambda: client.stands("baking", 5, 2))
 
 
 async def test_an_envoy_that_hangs_does_not_delay_the_way_back(envoy: Fleet, redis_url: str) -> None:
@@ -216,27 +216,27 @@ async def test_an_envoy_that_hangs_does_not_delay_the_way_back(envoy: Fleet, red
         deaf.listen()
         admin = envoy.envoys[0].admin
         config = config_of(envoy, redis_url, f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        async with steering(config) as steered:
-            await until(lambda: steered.has_status("shadow", 0, 1))
-            await steered.command(CommandKind.PROMOTE)
-            await until(lambda: steered.has_weight(admin, 500))
-            await steered.outcomes(3, 3)
-            took = await until(lambda: steered.has_weight(admin, 0))
+        async with steering(config) as client:
+            await until(lambda: client.stands("shadow", 0, 1))
+            await client.order(CommandKind.PROMOTE)
+            await until(lambda: client.has(admin, 500))
+            await client.outcomes(3, 3)
+            took = await until(lambda: client.has(admin, 0))
             assert took < 1.0
-            await until(lambda: steered.has_status("rolling_back", 0, 1))
+            await until(lambda: client.stands("rolling_back", 0, 1))
 
 
 async def test_a_drill_proves_the_way_back_and_restores(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 1))
-        await steered.command(CommandKind.PROMOTE)
-        await until(lambda: steered.has_weight(admin, 500))
-        await steered.command(CommandKind.DRILL)
-        await until(lambda: steered.has_weight(admin, 0))
-        await until(lambda: steered.has_weight(admin, 500))
-        await until(lambda: steered.logged("drill_finished"))
-        decision = await steered.logged("drill_finished")
+    async with steering(config_of(envoy, redis_url)) as client:
+        await until(lambda: client.stands("shadow", 0, 1))
+        await client.order(CommandKind.PROMOTE)
+        await until(lambda: client.has(admin, 500))
+        await client.order(CommandKind.DRILL)
+        await until(lambda: client.has(admin, 0))
+        await until(lambda: client.has(admin, 500))
+        await until(lambda: client.logged("drill_finished"))
+        decision = await client.logged("drill_finished")
         assert decision is not None
         assert decision.details["passed"] is True
         assert 0 <= decision.details["confirmed_after_ms"] < 2000
@@ -245,21 +245,21 @@ async def test_a_drill_proves_the_way_back_and_restores(envoy: Fleet, redis_url:
 async def test_the_state_survives_a_new_leader_and_its_weights_are_no_curl(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     config = config_of(envoy, redis_url)
-    async with steering(config, "first") as steered:
-        await until(lambda: steered.has_status("shadow", 0, 1))
-        await steered.command(CommandKind.PROMOTE)
-        await until(lambda: steered.has_weight(admin, 500))
-        await until(lambda: steered.has_status("baking", 5, 1))
-        await steered.outcomes(7, 1)
-    async with steering(config, "second") as steered:
+    async with steering(config, "first") as client:
+        await until(lambda: client.stands("shadow", 0, 1))
+        await client.order(CommandKind.PROMOTE)
+        await until(lambda: client.has(admin, 500))
+        await until(lambda: client.stands("baking", 5, 1))
+        await client.outcomes(7, 1)
+    async with steering(config, "second") as client:
 
         async def second_leads() -> bool:
-            status = await steered.status()
+            status = await client.status()
             return status is not None and status.leader == "second" and status.candidate.requests == 7
 
         await until(second_leads)
-        assert await steered.has_status("baking", 5)
-        assert [d.event for d in await steered.log()] == ["promote"]
+        assert await client.stands("baking", 5)
+        assert [d.event for d in await client.log()] == ["promote"]
 
 
 async def test_dns_names_stand_for_all_their_addresses(envoy: Fleet, redis_url: str) -> None:
@@ -268,10 +268,10 @@ async def test_dns_names_stand_for_all_their_addresses(envoy: Fleet, redis_url: 
     config = config.model_copy(
         update={"envoy": config.envoy.model_copy(update={"admin": (f"dns://localhost:{port}",)})}
     )
-    async with steering(config) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 1))
-        await steered.command(CommandKind.PROMOTE)
-        await until(lambda: steered.has_weight(envoy.envoys[0].admin, 500))
+    async with steering(config) as client:
+        await until(lambda: client.stands("shadow", 0, 1))
+        await client.order(CommandKind.PROMOTE)
+        await until(lambda: client.has(envoy.envoys[0].admin, 500))
 
 
 async def test_a_bug_and_bad_records_in_one_workload_do_not_stop_another(tmp_path: Path, redis_url: str) -> None:
@@ -286,16 +286,16 @@ async def test_a_bug_and_bad_records_in_one_workload_do_not_stop_another(tmp_pat
     )
     with running_envoy(other, tmp_path) as one:
         config = config_of(Fleet([one], [tmp_path], []), redis_url)
-        async with steering(config) as steered:
-            await until(lambda: steered.has_status("shadow", 0, 1))
-            await steered.redis.set("glidepath:{batch}:results", "a string where a stream should be")
-            await steered.redis.xadd("glidepath:{batch}:outcomes", {"o": b"\xff\xff no record"})
-            await steered.redis.xadd("glidepath:{batch}:commands", {"c": b"{"})
+        async with steering(config) as client:
+            await until(lambda: client.stands("shadow", 0, 1))
+            await client.redis.set("glidepath:{batch}:results", "a string where a stream should be")
+            await client.redis.xadd("glidepath:{batch}:outcomes", {"o": b"\xff\xff no record"})
+            await client.redis.xadd("glidepath:{batch}:commands", {"c": b"{"})
             poison = Outcomes("batch", "poison", 1, 2**41, 2**41)
-            await steered.redis.xadd("glidepath:{batch}:outcomes", {"o": encode_outcomes(poison)})
-            await steered.command(CommandKind.PROMOTE)
-            await until(lambda: steered.has_weight(one.admin, 500))
-            assert await steered.has_status("baking", 5)
+            await client.redis.xadd("glidepath:{batch}:outcomes", {"o": encode_outcomes(poison)})
+            await client.order(CommandKind.PROMOTE)
+            await until(lambda: client.has(one.admin, 500))
+            assert await client.stands("baking", 5)
 
 
 async def test_without_redis_weights_stay_and_steering_goes_on_when_it_is_back(envoy: Fleet, tmp_path: Path) -> None:
@@ -303,15 +303,15 @@ async def test_without_redis_weights_stay_and_steering_goes_on_when_it_is_back(e
     config = config_of(envoy, f"redis://127.0.0.1:{port}/0")
     first = start_redis(tmp_path / "redis", port)
     try:
-        async with steering(config) as steered:
-            await until(lambda: steered.has_status("shadow", 0, 1))
-            await steered.command(CommandKind.PROMOTE)
-            await until(lambda: steered.has_weight(admin, 500))
+        async with steering(config) as client:
+            await until(lambda: client.stands("shadow", 0, 1))
+            await client.order(CommandKind.PROMOTE)
+            await until(lambda: client.has(admin, 500))
             first.stop()
-            assert await steered.has_weight(admin, 500)
+            assert await client.has(admin, 500)
             first = start_redis(tmp_path / "redis", port)
-            await steered.redis.connection_pool.disconnect()
-            await steered.command(CommandKind.ROLLBACK)
-            await until(lambda: steered.has_weight(admin, 0), timeout=15)
+            await client.redis.connection_pool.disconnect()
+            await client.order(CommandKind.ROLLBACK)
+            await until(lambda: client.has(admin, 0), timeout=15)
     finally:
         first.stop()

@@ -56,9 +56,9 @@ def scorer(file: Path, owner: str) -> Iterator[Child]:
         yield child
 
 
-async def leads(steered: SteeringClient, owner: str) -> bool:
-    status = await steered.status()
-    holder = await steered.redis.get(LEASE)
+async def leads(client: SteeringClient, owner: str) -> bool:
+    status = await client.status()
+    holder = await client.redis.get(LEASE)
     return status is not None and status.leader == owner and holder == owner.encode()
 
 
@@ -67,56 +67,56 @@ def settings(file: Path) -> Config:
 
 
 async def test_a_killed_leader_is_followed_within_5_s(file: Path, envoy: RunningEnvoy) -> None:
-    async with steering_client(settings(file)) as steered:
+    async with steering_client(settings(file)) as client:
         with scorer(file, "first") as first:
-            await until(lambda: leads(steered, "first"))
+            await until(lambda: leads(client, "first"))
             with scorer(file, "second"):
-                await steered.command(CommandKind.PROMOTE)
-                await until(lambda: steered.has_weight(envoy.admin, 500))
+                await client.order(CommandKind.PROMOTE)
+                await until(lambda: client.has(envoy.admin, 500))
                 first.kill()
-                took = await until(lambda: leads(steered, "second"))
+                took = await until(lambda: leads(client, "second"))
                 assert took < 5
-                await steered.command(CommandKind.PROMOTE)
-                await until(lambda: steered.has_weight(envoy.admin, 2500))
-                assert [d.event for d in await steered.log()] == ["promote", "promote"]
+                await client.order(CommandKind.PROMOTE)
+                await until(lambda: client.has(envoy.admin, 2500))
+                assert [d.event for d in await client.log()] == ["promote", "promote"]
 
 
 async def test_a_frozen_leader_is_followed_and_writes_nothing_when_it_wakes(file: Path, envoy: RunningEnvoy) -> None:
-    async with steering_client(settings(file)) as steered:
+    async with steering_client(settings(file)) as client:
         with scorer(file, "first") as first:
-            await until(lambda: leads(steered, "first"))
+            await until(lambda: leads(client, "first"))
             with scorer(file, "second"):
-                await steered.command(CommandKind.PROMOTE)
-                await until(lambda: steered.has_weight(envoy.admin, 500))
+                await client.order(CommandKind.PROMOTE)
+                await until(lambda: client.has(envoy.admin, 500))
                 first.signal(signal.SIGSTOP)
-                await steered.command(CommandKind.PROMOTE)  # the frozen one wakes with this unread in its socket
-                took = await until(lambda: leads(steered, "second"))
+                await client.order(CommandKind.PROMOTE)  # the frozen one wakes with this unread in its socket
+                took = await until(lambda: leads(client, "second"))
                 assert took < 5
-                await until(lambda: steered.has_weight(envoy.admin, 2500))
-                await steered.command(CommandKind.ABORT)
-                await until(lambda: steered.has_status("aborted", 0, 1))
+                await until(lambda: client.has(envoy.admin, 2500))
+                await client.order(CommandKind.ABORT)
+                await until(lambda: client.stands("aborted", 0, 1))
                 first.signal(signal.SIGCONT)
                 await until(lambda: "not_leading" in first.log.read_text())
-                await until(lambda: steered.has_status("aborted", 0, 1))
-                assert await steered.has_weight(envoy.admin, 0)
-                assert [d.event for d in await steered.log()] == ["promote", "promote", "abort"]
-                assert await leads(steered, "second")
+                await until(lambda: client.stands("aborted", 0, 1))
+                assert await client.has(envoy.admin, 0)
+                assert [d.event for d in await client.log()] == ["promote", "promote", "abort"]
+                assert await leads(client, "second")
 
 
 async def test_a_leader_that_ends_cleanly_hands_over_at_once(file: Path) -> None:
-    async with steering_client(settings(file)) as steered:
+    async with steering_client(settings(file)) as client:
         with scorer(file, "first") as first:
-            await until(lambda: leads(steered, "first"))
+            await until(lambda: leads(client, "first"))
             with scorer(file, "second") as second:
                 await until(lambda: second.alive and (file.parent / "second.log").exists())
                 assert first.stop() == 0
-                took = await until(lambda: leads(steered, "second"))
+                took = await until(lambda: leads(client, "second"))
                 assert took < 3
 
 
 async def test_only_one_acquires_and_each_term_has_a_higher_fence(file: Path) -> None:
-    async with steering_client(settings(file)) as steered:
-        one, two = Lease(steered.redis, "one", 3), Lease(steered.redis, "two", 3)
+    async with steering_client(settings(file)) as client:
+        one, two = Lease(client.redis, "one", 3), Lease(client.redis, "two", 3)
         assert await one.acquire()
         assert not await two.acquire()
         assert not two.held()
@@ -124,54 +124,54 @@ async def test_only_one_acquires_and_each_term_has_a_higher_fence(file: Path) ->
         assert not one.held()
         assert await two.acquire()
         assert two.fence > one.fence
-        assert int(await steered.redis.get(FENCE)) == two.fence
+        assert int(await client.redis.get(FENCE)) == two.fence
 
 
 async def test_a_lease_lost_to_another_is_not_renewed_and_not_released(file: Path) -> None:
-    async with steering_client(settings(file)) as steered:
-        one = Lease(steered.redis, "one", 3)
+    async with steering_client(settings(file)) as client:
+        one = Lease(client.redis, "one", 3)
         assert await one.acquire()
-        await steered.redis.set(LEASE, "two")
+        await client.redis.set(LEASE, "two")
         assert not await one.renew()
         assert not one.held()
         await one.release()
-        assert await steered.redis.get(LEASE) == b"two"
+        assert await client.redis.get(LEASE) == b"two"
 
 
 async def test_a_holder_stops_trusting_its_lease_before_redis_ends_it(file: Path) -> None:
     clock = [100.0]
-    async with steering_client(settings(file)) as steered:
-        lease = Lease(steered.redis, "one", 3, clock=lambda: clock[0])
+    async with steering_client(settings(file)) as client:
+        lease = Lease(client.redis, "one", 3, clock=lambda: clock[0])
         assert await lease.acquire()
         clock[0] += 2.3
         assert lease.held()
         clock[0] += 0.2
         assert not lease.held()
-        assert await steered.redis.get(LEASE) == b"one"
+        assert await client.redis.get(LEASE) == b"one"
 
 
 async def test_an_older_fence_writes_no_state_no_status_and_no_log(file: Path) -> None:
-    async with steering_client(settings(file)) as steered:
-        store = RedisStore(steered.redis, cluster=False, log_retention=1000)
+    async with steering_client(settings(file)) as client:
+        store = RedisStore(client.redis, cluster=False, log_retention=1000)
         assert await store.write(7, {"chat": Record('{"by":"new"}', "{}")}) == {}
         failed = await store.write(6, {"chat": Record('{"by":"old"}', "old")})
         assert isinstance(failed["chat"], FencedError)
         assert await store.load("chat") == {"by": "new"}
-        assert await steered.redis.get(steered.keys.status) == b"{}"
+        assert await client.redis.get(client.keys.status) == b"{}"
 
 
 async def test_a_counter_that_redis_has_lost_does_not_keep_every_later_leader_out(file: Path) -> None:
     """A flush while a leader writes, or a failover of the node with the counter: the state's token is higher."""
-    async with steering_client(settings(file)) as steered:
-        await steered.redis.hset(steered.keys.state, "fence", "5000")
+    async with steering_client(settings(file)) as client:
+        await client.redis.hset(client.keys.state, "fence", "5000")
         with scorer(file, "first"):
-            await until(lambda: leads(steered, "first"), timeout=20)
-        assert int(await steered.redis.get(FENCE)) > 5000
+            await until(lambda: leads(client, "first"), timeout=20)
+        assert int(await client.redis.get(FENCE)) > 5000
 
 
 async def test_the_counter_never_goes_back(file: Path) -> None:
-    async with steering_client(settings(file)) as steered:
-        lease = Lease(steered.redis, "one", 3)
+    async with steering_client(settings(file)) as client:
+        lease = Lease(client.redis, "one", 3)
         await lease.catch_up(9)
         await lease.catch_up(4)
         assert await lease.acquire()
@@ -179,16 +179,16 @@ async def test_the_counter_never_goes_back(file: Path) -> None:
 
 
 async def test_a_leader_whose_redis_was_flushed_goes_on_where_the_ramp_stood(file: Path, envoy: RunningEnvoy) -> None:
-    async with steering_client(settings(file)) as steered:
+    async with steering_client(settings(file)) as client:
         with scorer(file, "first"):
-            await until(lambda: leads(steered, "first"))
-            await steered.command(CommandKind.PROMOTE)
-            await steered.command(CommandKind.PROMOTE)
-            await until(lambda: steered.has_status("baking", 25, 1))
-            await steered.redis.flushall()
-            await until(lambda: leads(steered, "first"), timeout=20)
-            await until(lambda: steered.has_status("baking", 25, 1))
-            assert await steered.has_weight(envoy.admin, 2500)
-            assert not await steered.log()  # nobody decided anything
-            await steered.command(CommandKind.ABORT)
-            await until(lambda: steered.has_weight(envoy.admin, 0))
+            await until(lambda: leads(client, "first"))
+            await client.order(CommandKind.PROMOTE)
+            await client.order(CommandKind.PROMOTE)
+            await until(lambda: client.stands("baking", 25, 1))
+            await client.redis.flushall()
+            await until(lambda: leads(client, "first"), timeout=20)
+            await until(lambda: client.stands("baking", 25, 1))
+            assert await client.has(envoy.admin, 2500)
+            assert not await client.log()  # nobody decided anything
+            await client.order(CommandKind.ABORT)
+            await until(lambda: client.has(envoy.admin, 0))

@@ -122,38 +122,38 @@ async def test_a_fleet_of_20_envoys_confirms_a_step_and_a_rollback(tmp_path: Pat
     fleet = [StreamClient(f"client-{i}") for i in range(CLIENTS)]
     n = CLIENTS + 4
     with envoys_of("abcd", tmp_path, port) as envoys:
-        async with steering(config_of(envoys[0], redis_url)) as steered, clients(port, *fleet):
-            await _step_up_and_roll_back(steered, envoys, fleet, n)
+        async with steering(config_of(envoys[0], redis_url)) as client, clients(port, *fleet):
+            await _step_up_and_roll_back(client, envoys, fleet, n)
 
 
 async def _step_up_and_roll_back(
-    steered: SteeringClient, envoys: list[RunningEnvoy], fleet: list[StreamClient], n: int
+    client: SteeringClient, envoys: list[RunningEnvoy], fleet: list[StreamClient], n: int
 ) -> None:
-    await until(lambda: steered.has_status("shadow", 0, n), timeout=20)
-    await steered.command(CommandKind.PROMOTE)
-    await until(lambda: steered.has_status("baking", 5, n))
+    await until(lambda: client.stands("shadow", 0, n), timeout=20)
+    await client.order(CommandKind.PROMOTE)
+    await until(lambda: client.stands("baking", 5, n))
     assert {c.candidate for c in fleet} == {500}
     for envoy in envoys:
-        assert await steered.has_weight(envoy.admin, 500)
-    await steered.outcomes(3, 3)
-    took = await until(lambda: steered.has_status("cooling_down", 0, n))
+        assert await client.has(envoy.admin, 500)
+    await client.outcomes(3, 3)
+    took = await until(lambda: client.stands("cooling_down", 0, n))
     assert took < 1.5
     assert {c.candidate for c in fleet} == {0}
     for envoy in envoys:
-        assert await steered.has_weight(envoy.admin, 0)
+        assert await client.has(envoy.admin, 0)
 
 
 async def test_a_restarted_envoy_is_served_again_within_2_s(
     envoys: list[RunningEnvoy], tmp_path: Path, redis_url: str
 ) -> None:
-    async with steering(config_of(envoys[0], redis_url)) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 2), timeout=20)
-        await steered.command(CommandKind.PROMOTE)
-        await until(lambda: steered.has_status("baking", 5, 2))
+    async with steering(config_of(envoys[0], redis_url)) as client:
+        await until(lambda: client.stands("shadow", 0, 2), timeout=20)
+        await client.order(CommandKind.PROMOTE)
+        await until(lambda: client.stands("baking", 5, 2))
         admin = envoys[0].admin
         envoys[0].child.kill()
         with start_envoy(tmp_path / "a" / "envoy.yaml", admin, tmp_path / "again.log", concurrency=1):
-            took = await until(lambda: steered.has_weight(admin, 500))
+            took = await until(lambda: client.has(admin, 500))
             assert took < 2
 
 
@@ -161,13 +161,13 @@ async def test_an_envoy_that_refuses_the_layer_or_leaves_is_not_confirmed(
     envoys: list[RunningEnvoy], port: int, redis_url: str
 ) -> None:
     refusing, leaving = StreamClient("refusing", refuse=True), StreamClient("leaving")
-    async with steering(config_of(envoys[0], redis_url)) as steered, clients(port, refusing), AsyncExitStack() as stack:
+    async with steering(config_of(envoys[0], redis_url)) as client, clients(port, refusing), AsyncExitStack() as stack:
         await stack.enter_async_context(clients(port, leaving))
-        await until(lambda: steered.has_status("shadow", 0, 3), timeout=20)
+        await until(lambda: client.stands("shadow", 0, 3), timeout=20)
         await stack.aclose()
-        await steered.command(CommandKind.PROMOTE)
-        await until(lambda: steered.has_status("baking", 5, 2))
-        status = await steered.status()
+        await client.order(CommandKind.PROMOTE)
+        await until(lambda: client.stands("baking", 5, 2))
+        status = await client.status()
         assert status is not None
         assert status.envoys == 4
 
@@ -175,53 +175,53 @@ async def test_an_envoy_that_refuses_the_layer_or_leaves_is_not_confirmed(
 async def test_after_the_loss_of_redis_and_the_leader_the_envoys_weights_stay_until_a_command(
     envoys: list[RunningEnvoy], tmp_path: Path, port: int, redis_url: str
 ) -> None:
-    config, file = config_of(envoys[0], redis_url), tmp_path / "steered.yaml"
+    config, file = config_of(envoys[0], redis_url), tmp_path / "client.yaml"
     file.write_text(f'{YAML.format(port=port)}redis: {{url: "{redis_url}"}}\n')
     command = [sys.executable, "-m", "tests.support.steerer", str(file), "leader"]
-    async with steering_client(config) as steered:
+    async with steering_client(config) as client:
         with Child("leader", command, tmp_path / "leader.log", cwd=ROOT) as leader:
-            await until(lambda: steered.has_status("shadow", 0, 2), timeout=20)
-            await steered.command(CommandKind.PROMOTE)
-            await steered.command(CommandKind.PROMOTE)
-            await until(lambda: steered.has_status("baking", 25, 2))
+            await until(lambda: client.stands("shadow", 0, 2), timeout=20)
+            await client.order(CommandKind.PROMOTE)
+            await client.order(CommandKind.PROMOTE)
+            await until(lambda: client.stands("baking", 25, 2))
             leader.kill()
-        await steered.redis.flushall()
-    async with steering(config, "another") as steered:
-        await until(lambda: steered.has_status("held", 0), timeout=20)
-        held = await steered.logged("hold")
+        await client.redis.flushall()
+    async with steering(config, "another") as client:
+        await until(lambda: client.stands("held", 0), timeout=20)
+        held = await client.logged("hold")
         assert held is not None
         assert (held.actor, held.trigger) == ("glidepath", "state_lost")
         assert "glidepath resume chat" in held.reason
         for envoy in envoys:
-            assert await steered.has_weight(envoy.admin, 2500)
-        await steered.command(CommandKind.PROMOTE, percent=25)
-        await until(lambda: steered.has_status("held", 25, 2), timeout=20)
-        await steered.command(CommandKind.RESUME)
-        await until(lambda: steered.has_status("baking", 25, 2))
+            assert await client.has(envoy.admin, 2500)
+        await client.order(CommandKind.PROMOTE, percent=25)
+        await until(lambda: client.stands("held", 25, 2), timeout=20)
+        await client.order(CommandKind.RESUME)
+        await until(lambda: client.stands("baking", 25, 2))
         for envoy in envoys:
-            assert await steered.has_weight(envoy.admin, 2500)
+            assert await client.has(envoy.admin, 2500)
 
 
 async def test_weights_set_at_a_known_admin_interface_are_adopted_on_all_envoys_and_removed_there(
     envoys: list[RunningEnvoy], redis_url: str
 ) -> None:
     first, second = (e.admin for e in envoys)
-    async with steering(config_of(envoys[0], redis_url)) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 2), timeout=20)
-        await steered.set_runtime(first, candidate=9000, baseline=1000)
-        await until(lambda: steered.has_status("held", 90, 2))
-        await until(lambda: steered.has_weight(second, 9000))
+    async with steering(config_of(envoys[0], redis_url)) as client:
+        await until(lambda: client.stands("shadow", 0, 2), timeout=20)
+        await client.curl(first, candidate=9000, baseline=1000)
+        await until(lambda: client.stands("held", 90, 2))
+        await until(lambda: client.has(second, 9000))
 
         async def removed() -> bool:
-            return not await steered.admin_layer(first)
+            return not await client.admin_layer(first)
 
         await until(removed)
-        assert await steered.has_weight(first, 9000)
-        await steered.set_runtime(first, candidate=0)
-        await until(lambda: steered.has_status("held", 0, 2))
-        await until(lambda: steered.has_weight(second, 0))
-        await until(lambda: steered.has_weight(first, 0))
-        adopted = [d for d in await steered.log() if d.event == "adopt_weights"]
+        assert await client.has(first, 9000)
+        await client.curl(first, candidate=0)
+        await until(lambda: client.stands("held", 0, 2))
+        await until(lambda: client.has(second, 0))
+        await until(lambda: client.has(first, 0))
+        adopted = [d for d in await client.log() if d.event == "adopt_weights"]
         assert [(d.to_percent, d.actor) for d in adopted] == [(90, "manual_override"), (0, "manual_override")]
         assert "glidepath resume chat" in adopted[0].reason
 
@@ -230,21 +230,21 @@ async def test_a_shadow_share_set_at_a_known_admin_interface_is_adopted_on_all_e
     envoys: list[RunningEnvoy], port: int, redis_url: str
 ) -> None:
     first, other = envoys[0].admin, StreamClient("other")
-    async with steering(config_of(envoys[0], redis_url)) as steered, clients(port, other):
-        await until(lambda: steered.has_status("shadow", 0, 3), timeout=20)
-        async with steered.http.post(f"{first}/runtime_modify", params={keys.shadow_key("chat"): "10"}) as answer:
+    async with steering(config_of(envoys[0], redis_url)) as client, clients(port, other):
+        await until(lambda: client.stands("shadow", 0, 3), timeout=20)
+        async with client.http.post(f"{first}/runtime_modify", params={keys.shadow_key("chat"): "10"}) as answer:
             assert answer.status == 200
-        await until(lambda: steered.logged("adopt_shadow"))
-        adopted = await steered.logged("adopt_shadow")
+        await until(lambda: client.logged("adopt_shadow"))
+        adopted = await client.logged("adopt_shadow")
         assert adopted is not None
         assert (adopted.actor, adopted.details["shadow_percent"]) == ("manual_override", 10)
 
         async def removed() -> bool:
-            return not await steered.admin_layer(first)
+            return not await client.admin_layer(first)
 
         await until(removed)
         assert other.layers[-1]["glidepath"]["chat"]["shadow"] == 10  # type: ignore[index]
-        status = await steered.status()
+        status = await client.status()
         assert status is not None
         assert "a person set the shadow share to 10 %" in status.message
 
@@ -253,14 +253,14 @@ async def test_a_manual_autopilot_0_stops_the_ramp_and_manual_weights_do_not_hid
     envoys: list[RunningEnvoy], redis_url: str
 ) -> None:
     first, second = (e.admin for e in envoys)
-    async with steering(config_of(envoys[0], redis_url)) as steered:
-        await until(lambda: steered.has_status("shadow", 0, 2), timeout=20)
-        await steered.set_runtime(first, autopilot="off", candidate=2000, baseline=8000)
-        await until(lambda: steered.logged("autopilot_off"))
-        await until(lambda: steered.has_status("held", 20, 2))
-        await steered.command(CommandKind.ROLLBACK)
-        await until(lambda: steered.has_weight(first, 0))
-        await until(lambda: steered.has_weight(second, 0))
+    async with steering(config_of(envoys[0], redis_url)) as client:
+        await until(lambda: client.stands("shadow", 0, 2), timeout=20)
+        await client.curl(first, autopilot="off", candidate=2000, baseline=8000)
+        await until(lambda: client.logged("autopilot_off"))
+        await until(lambda: client.stands("held", 20, 2))
+        await client.order(CommandKind.ROLLBACK)
+        await until(lambda: client.has(first, 0))
+        await until(lambda: client.has(second, 0))
 
 
 @pytest.mark.parametrize("by", ["a guard", "rollback", "abort"])
@@ -269,27 +269,27 @@ async def test_after_the_loss_of_redis_a_guard_and_a_command_can_still_roll_back
 ) -> None:
     """The new leader has no state and finds Envoys that serve 25 %."""
     config = config_of(envoys[0], redis_url)
-    async with steering(config, "first") as steered:
-        await until(lambda: steered.has_status("shadow", 0, 2), timeout=20)
-        await steered.command(CommandKind.PROMOTE)
-        await steered.command(CommandKind.PROMOTE)
-        await until(lambda: steered.has_status("baking", 25, 2))
-    async with steering_client(config) as steered:
-        await steered.redis.flushall()
-    async with steering(config, "second") as steered:
-        await until(lambda: steered.has_status("held", 0), timeout=20)
-        status = await steered.status()
+    async with steering(config, "first") as client:
+        await until(lambda: client.stands("shadow", 0, 2), timeout=20)
+        await client.order(CommandKind.PROMOTE)
+        await client.order(CommandKind.PROMOTE)
+        await until(lambda: client.stands("baking", 25, 2))
+    async with steering_client(config) as client:
+        await client.redis.flushall()
+    async with steering(config, "second") as client:
+        await until(lambda: client.stands("held", 0), timeout=20)
+        status = await client.status()
         assert status is not None
         assert not status.share_known
         assert "the share is not known" in status.message
-        assert await steered.has_weight(envoys[0].admin, 2500)
+        assert await client.has(envoys[0].admin, 2500)
         if by == "a guard":
-            await steered.outcomes(4, 4)
+            await client.outcomes(4, 4)
         else:
-            await steered.command(CommandKind(by))
-        await until(lambda: steered.has_status("aborted" if by == "abort" else "cooling_down", 0, 2))
+            await client.order(CommandKind(by))
+        await until(lambda: client.stands("aborted" if by == "abort" else "cooling_down", 0, 2))
         for envoy in envoys:
-            assert await steered.has_weight(envoy.admin, 0)
+            assert await client.has(envoy.admin, 0)
 
 
 async def test_the_end_of_a_term_ends_its_streams_so_that_envoys_reconnect(port: int) -> None:

@@ -52,7 +52,7 @@ class SteeringClient:
         raw = await self.redis.get(self.keys.status)
         return None if raw is None else from_json(WorkloadStatus, raw)
 
-    async def has_status(self, phase: str, percent: float, confirmed: int | None = None) -> bool:
+    async def stands(self, phase: str, percent: float, confirmed: int | None = None) -> bool:
         status = await self.status()
         if status is None or (status.phase, status.percent) != (phase, percent):
             return False
@@ -64,7 +64,7 @@ class SteeringClient:
     async def logged(self, event: str) -> Decision | None:
         return next((d for d in await self.log() if d.event == event), None)
 
-    async def command(self, kind: CommandKind, **options: Any) -> None:
+    async def order(self, kind: CommandKind, **options: Any) -> None:
         await self.redis.xadd(self.keys.commands, {"c": to_json(Command(kind, "test", **options))})
 
     async def outcomes(self, requests: int, errors: int, origin: Origin = Origin.LIVE, source: str = "test") -> None:
@@ -92,13 +92,13 @@ class SteeringClient:
         runtime = await self.runtime(admin)
         return int(runtime[CANDIDATE]), int(runtime[BASELINE])
 
-    async def has_weight(self, admin: str, candidate: int) -> bool:
+    async def has(self, admin: str, candidate: int) -> bool:
         try:
             return await self.weights(admin) == (candidate, 10_000 - candidate)
         except (aiohttp.ClientError, KeyError):
             return False
 
-    async def set_runtime(self, admin: str, **values: object) -> None:
+    async def curl(self, admin: str, **values: object) -> None:
         """POST /runtime_modify as a person does; ``candidate``, ``baseline`` and ``autopilot`` stand for the keys."""
         names = {"candidate": CANDIDATE, "baseline": BASELINE, "autopilot": AUTOPILOT}
         params = {names[name]: str(value) for name, value in values.items()}
@@ -123,10 +123,10 @@ async def steering(config: Config, owner: str = "leader") -> AsyncIterator[Steer
     redis, stop = connect(config.redis), asyncio.Event()
     loop = steer_loop(config, redis, owner, CollectorRegistry(), Scripted())
     try:
-        async with steering_client(config) as steered, asyncio.TaskGroup() as group:
+        async with steering_client(config) as client, asyncio.TaskGroup() as group:
             group.create_task(loop.run(stop))
             try:
-                yield steered
+                yield client
             finally:
                 stop.set()
     finally:
