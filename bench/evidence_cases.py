@@ -18,14 +18,16 @@ from glidepath.histogram import MIN_INDEX, Histogram
 from glidepath.records import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.betting import MeanTest
-from scorer.steering.evidence.dense_histogram import Tally
-from scorer.steering.evidence.error_gates import FastGate
+from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.error_tests import IncreaseTest, RateTest
-from scorer.steering.evidence.gate_base import Counts, Signal
-from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.fast_guards import FastGate
+from scorer.steering.evidence.gate_base import StepRequests
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.latency_gates import LatencyGate, LatencyTest
-from scorer.steering.evidence.shared_outage import Rescues
-from scorer.steering.evidence.split_gate import SplitGuard
+from scorer.steering.evidence.latency_signal import LatencySignal
+from scorer.steering.evidence.observations import LatencyHistograms, LookDue, RequestCounts, RequestsEnded
+from scorer.steering.evidence.recent_rates import CandidateShare
+from scorer.steering.evidence.split_gate import SplitTest
 
 ALPHA = 0.05
 AT = math.log(1 / ALPHA)
@@ -193,23 +195,32 @@ def increase(runs: int, seed: int, traffic: Traffic, *, limit: float, blocks: in
     return Runs(np.array(fails), np.array(passes))
 
 
-def fast_gate(alpha: float, prior_share: float, weight: float = 200.0) -> tuple[FastGate, Counts]:
-    counts = Counts()
-    spec = GateSpec("errors_fast", 2.0, "ratio", math.log(1 / alpha), AT, fast=True, guard=True)
-    return FastGate(spec, counts, 0.05, prior_share, weight), counts
+class FastGuard:
+    """The fast guard alone, with the step's requests that it reads."""
 
+    def __init__(self, alpha: float, prior_share: float, weight: float = 200.0) -> None:
+        self._step = StepRequests()
+        fail_at = math.log(1 / alpha)
+        spec = GateSpec("errors_fast", GateKind.ERRORS_FAST, 2.0, "ratio", fail_at, AT, fast=True, guard=True)
+        self.gate = FastGate(spec, self._step, 0.05, CandidateShare.from_prior(prior_share, weight))
 
-def _feed(gate: FastGate, counts: Counts, own: bool, error: bool, rescue: bool | None = None) -> None:
-    """``rescue``: whether the baseline answers what the candidate fails; None without fallback."""
-    if own:
-        counts.c_n += 1
-        counts.c_errors += error
-        tried = error and rescue is not None
-        gate.add(int(error), 1, 0, 0, Rescues(int(tried and bool(rescue)), int(tried and not rescue)))
-    else:
-        counts.b_n += 1
-        counts.b_errors += error
-        gate.add(0, 0, int(error), 1)
+    @property
+    def failed(self) -> bool:
+        return self.gate.failed
+
+    def add(self, counts: RequestCounts) -> None:
+        """Add requests that ended at about the same time."""
+        self._step.total += counts
+        self.gate.fold_requests(RequestsEnded(counts))
+
+    def add_one(self, own: bool, error: bool, rescue: bool | None = None) -> None:
+        """Add one request. ``rescue``: whether the baseline answers what the candidate fails; None without fallback."""
+        if own:
+            tried = error and rescue is not None
+            rescues = {"rescued": int(tried and bool(rescue)), "rescues_failed": int(tried and not rescue)}
+            self.add(RequestCounts(c_n=1, c_errors=int(error), **rescues))
+        else:
+            self.add(RequestCounts(b_n=1, b_errors=int(error)))
 
 
 def fast_false_alarms(
@@ -220,15 +231,15 @@ def fast_false_alarms(
     rng = np.random.default_rng(seed)
     fired = 0
     for _ in range(runs):
-        gate, counts = fast_gate(alpha, traffic.share(0))
+        guard = FastGuard(alpha, traffic.share(0))
         sides, errors = rng.random(n), rng.random(n)
         again = rng.random(n) if fallback else None
         for i in range(n):
             own = bool(sides[i] < traffic.share(i))
             p = traffic.candidate(i) if own else traffic.baseline(i)
             rescue = None if again is None else bool(again[i] >= traffic.baseline(i))
-            _feed(gate, counts, own, bool(errors[i] < p), rescue)
-        fired += gate.failed
+            guard.add_one(own, bool(errors[i] < p), rescue)
+        fired += guard.failed
     return fired / runs
 
 
@@ -239,16 +250,16 @@ def bad_answers(
     rng = np.random.default_rng(seed)
     needed = []
     for _ in range(runs):
-        gate, counts = fast_gate(DEFAULT_FAST_ALPHA, min(share, 0.99))
+        guard = FastGuard(DEFAULT_FAST_ALPHA, min(share, 0.99))
         for _ in range(healthy):
             own = bool(rng.random() < share)
-            _feed(gate, counts, own, bool(rng.random() < (0.0 if own else baseline_rate)))
+            guard.add_one(own, bool(rng.random() < (0.0 if own else baseline_rate)))
         bad = 0
-        while not gate.failed and bad < 100:
+        while not guard.failed and bad < 100:
             own = bool(rng.random() < share)
             bad += own
             rescue = bool(rng.random() >= baseline_rate) if fallback else None
-            _feed(gate, counts, own, own or bool(rng.random() < baseline_rate), rescue)
+            guard.add_one(own, own or bool(rng.random() < baseline_rate), rescue)
         needed.append(bad)
     return np.array(needed)
 
@@ -258,7 +269,7 @@ def split(runs: int, seed: int, true: float, configured: float, *, n: int = 4000
     rng = np.random.default_rng(seed)
     fails = []
     for _ in range(runs):
-        guard = SplitGuard(configured)
+        guard = SplitTest(configured)
         fail = math.inf
         for i, own in enumerate((rng.random(n) < true).tolist(), start=1):
             guard.update(int(own), int(not own))
@@ -284,7 +295,7 @@ def latency(
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
-        own, base = Tally(), Tally()
+        own, base = DenseHistogram(), DenseHistogram()
         c = _slots(300 * ratio * rng.lognormal(0, 0.5, n))
         b = _slots(300 * rng.lognormal(0, 0.5, n * baseline))
         test = LatencyTest(q, limit)
@@ -314,16 +325,16 @@ class Drift:
 def latency_drift(runs: int, seed: int, ratio: float, q: float, drift: Drift, *, n: int = 6000) -> Runs:
     """As ``latency``, in flushes of ten requests of both sides."""
     rng = np.random.default_rng(seed)
-    spec = GateSpec("latency_p99", 1.2, "ratio", AT, AT)
+    spec = GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", AT, AT)
     fails, passes = [], []
     for _ in range(runs):
-        signal = Signal()
+        signal = LatencySignal()
         gate = LatencyGate(spec, q, signal)
         for part in np.arange(0, 1, 10 / n):
             own = int(rng.binomial(10, drift.share(part)))
             ms = 100 * drift.slow(part) * rng.lognormal(0, 0.5, 10)
-            signal.add(Histogram.of(ms[:own] * ratio), Histogram.of(ms[own:]))
-            gate.look()
+            signal.add(LatencyHistograms("total", Histogram.of(ms[:own] * ratio), Histogram.of(ms[own:])))
+            gate.look(LookDue())
             if gate.failed or gate.proven:
                 break
         fails.append(gate.n if gate.failed else math.inf)

@@ -1,65 +1,69 @@
-"""Gates: declared before the ramp, gating or informational, each with its limit."""
+"""The gates of a workload: declared before the ramp, gating or informational, each with its limit."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from glidepath.config.section import MOST, Section
 from glidepath.config.units import Share
 
+# The only list of the quantiles of a latency gate. Validation, gates, planning and error texts derive from it.
 Quantile = Literal["p50", "p95", "p99"]
+QUANTILES: dict[Quantile, float] = {name: int(name[1:]) / 100 for name in get_args(Quantile)}
+
+DEFAULT_FAST_RATIO = 2.0  # of the fast guard of errors, also where there is no errors gate
 
 
-class Gate(Section):
+class GateConfig(Section):
     gating: bool = True  # false: shown and logged, decides nothing
     min_samples: int | None = Field(default=None, ge=1, le=MOST)  # absent: the ramp's
 
 
-class QualityGate(Gate):
+class QualityGateConfig(GateConfig):
     """The mean agreement: at least ``min_agreement``; given ``margin``, at most that far below the noise floor."""
 
     min_agreement: float | None = Field(default=None, ge=0, le=1)
     margin: float | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="after")
-    def _one(self) -> QualityGate:
+    def _has_limit(self) -> QualityGateConfig:
         if self.min_agreement is None and self.margin is None:
             raise ValueError("needs min_agreement, margin, or both")
         return self
 
 
-class ErrorGate(Gate):
+class ErrorGateConfig(GateConfig):
     """``max_increase``: percentage points above the baseline's rate; ``max_rate``: of the candidate by itself.
 
-    ``max_ratio`` is the fast guard's tolerated ratio of error rates, candidate to baseline. That guard stays one though
-    ``gating`` is false; ``fast: inform`` is the one way to switch it off.
+    ``max_ratio`` is the fast guard's tolerated ratio of error rates, candidate to baseline. The fast guard also guards
+    when ``gating`` is false; only ``fast: inform`` switches it off.
     """
 
     max_increase: Share | None = None
     max_rate: Share | None = None
-    max_ratio: float = Field(default=2.0, ge=1, le=1000)
-    fast: Literal["guard", "inform"] = "guard"  # errors_fast goes to 0 %, or is shown and logged only
+    max_ratio: float = Field(default=DEFAULT_FAST_RATIO, ge=1, le=1000)
+    fast: Literal["guard", "inform"] = "guard"  # guard: errors_fast goes to 0 %; inform: it is only shown and logged
 
     @model_validator(mode="after")
-    def _one(self) -> ErrorGate:
+    def _has_limit(self) -> ErrorGateConfig:
         if self.max_increase is None and self.max_rate is None:
             raise ValueError("needs max_increase, max_rate, or both")
         return self
 
 
-class ClassGate(Gate):
-    """Recall and precision of each class in ``scoring.classification.matter``, held against the baseline's label."""
+class ClassGateConfig(GateConfig):
+    """Recall and precision of each class in ``scoring.classification.matter``, compared with the baseline's label."""
 
-    max_loss: Share = Field(default=0.02, gt=0, lt=1)  # of either; beyond what the baseline loses to itself, if known
+    max_loss: Share = Field(default=0.02, gt=0, lt=1)  # of either; beyond the noise floor where that is known
 
 
 FactSignal = Literal["numbers", "names", "negation", "swapped_words"]
 
 
-class SignalGate(Gate):
-    """How often a fact differs between the sides, against how often between two answers of the baseline.
+class FactGateConfig(GateConfig):
+    """How often a fact differs between the sides, against how often it differs between two answers of the baseline.
 
     Needs ``shadow.same_side``; for free text only.
     """
@@ -69,7 +73,7 @@ class SignalGate(Gate):
     of: tuple[FactSignal, ...] = ("numbers", "names", "negation")
 
 
-class LatencyGate(Gate):
+class LatencyGateConfig(GateConfig):
     """The candidate's quantile must be at most ``max_ratio`` times the baseline's."""
 
     quantile: Quantile = "p99"
@@ -77,7 +81,7 @@ class LatencyGate(Gate):
     signal: Literal["total", "ttft", "per_token"] = "total"
 
 
-class CapacityGate(Gate):
+class CapacityGateConfig(GateConfig):
     """Predicted load of the candidate at the next step, against its backend's ``capacity.limit``."""
 
     headroom: Share = 0.0
@@ -91,20 +95,20 @@ class GatesSection(Section):
     """``alpha`` is the workload's whole budget for false decisions, shared by its gating gates."""
 
     alpha: float = Field(default=0.05, ge=1e-6, le=0.5)
-    quality: QualityGate | None = QualityGate(min_agreement=0.85)
-    classes: ClassGate | None = ClassGate()
-    signals: SignalGate | None = SignalGate()
-    errors: ErrorGate | None = ErrorGate(max_increase=0.005)
-    latency: Annotated[tuple[LatencyGate, ...], BeforeValidator(_one_or_many)] = (LatencyGate(),)
-    capacity: CapacityGate | None = None
-    split: bool = True  # the sample-ratio guard
+    quality: QualityGateConfig | None = QualityGateConfig(min_agreement=0.85)
+    classes: ClassGateConfig | None = ClassGateConfig()
+    signals: FactGateConfig | None = FactGateConfig()
+    errors: ErrorGateConfig | None = ErrorGateConfig(max_increase=0.005)
+    latency: Annotated[tuple[LatencyGateConfig, ...], BeforeValidator(_one_or_many)] = (LatencyGateConfig(),)
+    capacity: CapacityGateConfig | None = None
+    split: bool = True  # the guard against a split that is not as set (sample-ratio mismatch)
 
     @field_validator("latency")
     @classmethod
-    def _each_once(cls, value: tuple[LatencyGate, ...]) -> tuple[LatencyGate, ...]:
+    def _each_once(cls, value: tuple[LatencyGateConfig, ...]) -> tuple[LatencyGateConfig, ...]:
         seen = set()
         for gate in value:
             if (gate.signal, gate.quantile) in seen:
-                raise ValueError(f"{gate.quantile} of {gate.signal} stands here twice: which limit is meant?")
+                raise ValueError(f"{gate.quantile} of {gate.signal} is given twice: which limit is meant?")
             seen.add((gate.signal, gate.quantile))
         return value

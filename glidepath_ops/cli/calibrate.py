@@ -17,8 +17,9 @@ from glidepath.redisio import RedisClient
 from glidepath.wire import decode_scored
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadOption
+from scorer.steering.evidence.replay import MAX_LINE_BYTES
 from scorer.steering.planning.calibration import History, fragment, propose
-from scorer.steering.planning.event_lines import MAX_LINE_BYTES, Seen, number, read_object
+from scorer.steering.planning.event_lines import KeysSeen, number, read_object
 
 MAX_RESULTS = 20_000
 
@@ -55,7 +56,7 @@ async def read_redis(client: RedisClient, workload: str, last: int) -> History:
 
 def read_file(path: Path) -> History:
     """Read one JSON object per line, as ``glidepath judge`` does; skip lines without scores. Raises InputError."""
-    history, times, seen = History(), [], Seen()
+    history, times, seen = History(), [], KeysSeen()
     try:
         with path.open("rb") as file:
             for at, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 2), b""), start=1):

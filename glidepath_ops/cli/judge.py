@@ -13,8 +13,8 @@ import typer
 from glidepath.config import Workload, load_config
 from glidepath.errors import InputError
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, WorkloadOption
-from scorer.steering.evidence.replay import Judgement, judge, parse_events
-from scorer.steering.planning.event_lines import MAX_LINE_BYTES, Seen, checked, warnings
+from scorer.steering.evidence.replay import MAX_LINE_BYTES, Judgement, judge, parse_events
+from scorer.steering.planning.event_lines import KeysSeen, checked, warnings
 
 
 def command(
@@ -35,7 +35,7 @@ def command(
     decide. If no gate is gating, the decision is hold; the ramp itself would go on by time and samples. Exit status 2
     if the file cannot be read.
     """
-    section, seen = load_config(config).workload(workload), Seen()
+    section, seen = load_config(config).workload(workload), KeysSeen()
     if str(outcomes) == "-":
         result = _judge(section, sys.stdin.buffer, "<stdin>", percent, seen)
     else:
@@ -49,7 +49,7 @@ def command(
     typer.echo(json.dumps(result.to_json(workload), ensure_ascii=False))
 
 
-def _judge(section: Workload, file: BinaryIO, name: str, percent: float | None, seen: Seen) -> Judgement:
+def _judge(section: Workload, file: BinaryIO, name: str, percent: float | None, seen: KeysSeen) -> Judgement:
     return judge(section, parse_events(checked(_lines(file), name, seen), name), percent)
 
 

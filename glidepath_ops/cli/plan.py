@@ -12,7 +12,7 @@ import typer
 from glidepath.config import Config, load_config
 from glidepath.errors import InputError
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath
-from scorer.steering.evidence.formatting import duration_words
+from scorer.steering.evidence.formatting import duration_text
 from scorer.steering.planning.samples_needed import Assumptions
 from scorer.steering.planning.step_times import StepPlan, WorkloadPlan, plan_workload
 
@@ -84,7 +84,7 @@ def _show(plan: WorkloadPlan) -> None:
     for row in rows:
         typer.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if plan.total_seconds is not None:
-        typer.echo(f"  to the last step: {duration_words(plan.total_seconds)}")
+        typer.echo(f"  to the last step: {duration_text(plan.total_seconds)}")
     for warning in plan.warnings:
         typer.echo(f"  warning: {warning}")
 
@@ -92,9 +92,9 @@ def _show(plan: WorkloadPlan) -> None:
 def _row(step: StepPlan, *, last: bool) -> tuple[str, ...]:
     needed = (_UNITS.get(n.of, "{}").format("∞" if n.samples is None else n.samples) for n in step.needs)
     time = "never" if step.slow and step.seconds is None else "–"
-    time = time if step.seconds is None else duration_words(step.seconds)
+    time = time if step.seconds is None else duration_text(step.seconds)
     name = f"{step.percent:g} %" if step.percent else "shadow"
     rates = ("–" if r is None else f"{r:.3g}" for r in (step.candidate_rate, step.pair_rate))
-    hold = "–" if last else duration_words(step.rules.hold)
+    hold = "–" if last else duration_text(step.rules.hold)
     slow = "–" if last else step.slow or "–"
     return (name, "stays" if last else time, slow, hold, str(step.rules.min_samples), *rates, *needed)

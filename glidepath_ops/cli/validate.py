@@ -14,7 +14,7 @@ from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import Json, to_yaml
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy, load_envoy_file
-from scorer.steering.planning.unprovable_limits import of_workload
+from scorer.steering.planning.unprovable_limits import undecidable_in_config
 
 
 def command(
@@ -40,7 +40,7 @@ def command(
         rendered.write_text(to_yaml(bootstrap))
         _check(bootstrap, rendered)
     for name in settings.workloads:
-        for warning in of_workload(settings, name):
+        for warning in undecidable_in_config(settings, name):
             typer.echo(f"glidepath: warning: {locate(config, 'workloads', name, 'gates')}: {warning}", err=True)
 
 

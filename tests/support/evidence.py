@@ -1,10 +1,16 @@
-"""A workload and flushes of it."""
+"""A workload, flushes and pairs of it, and stored states."""
 
 from __future__ import annotations
+
+import json
+from typing import TypeVar
 
 from glidepath.config import Workload, parse_config
 from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.histogram import Histogram
+from scorer.steering.evidence.state_codec import decode, encode
+
+T = TypeVar("T")
 
 BACKENDS = """\
 backends:
@@ -18,8 +24,13 @@ workloads:
 """
 
 
+def through_json(state: T) -> T:
+    """Return a state as it comes back from Redis."""
+    return decode(type(state), json.loads(json.dumps(encode(state), allow_nan=False)))
+
+
 def workload_of(text: str = "") -> Workload:
-    """The workload chat with these lines added."""
+    """Return the workload chat with these lines added."""
     return parse_config(BACKENDS + text).workload("chat")
 
 
@@ -51,7 +62,7 @@ def side(
 
 
 def flush(seq: int, *sides: SideOutcomes, start_ms: int = 1000, source: str = "envoy-1") -> Outcomes:
-    """The seq-th flush of 250 ms after ``start_ms``."""
+    """Return the seq-th flush of 250 ms after ``start_ms``."""
     begin = start_ms + seq * 250
     return Outcomes("chat", source, seq, begin, begin + 250, sides)
 

@@ -1,33 +1,80 @@
-"""A workload's evidence at one step of its ramp: what the steer loop folds outcomes and scores into.
+"""A workload's evidence at one step of its ramp: the steer loop folds outcomes and scores into it.
 
-Mutable, and handed back by every fold so that callers need not know. Small, and the same after a trip through JSON.
+Mutable, because folding is the hot path of a tick; every fold returns the evidence all the same, so that callers need
+not depend on that. Its stored form is ``EvidenceState``, a frozen dataclass that is small and survives JSON unchanged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from glidepath.config import Workload
 from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.errors import InputError
 from glidepath.histogram import Histogram, bucket_of
 from glidepath.records import SideStatus, Verdict
-from scorer.steering.evidence.dense_histogram import Tally
-from scorer.steering.evidence.error_gates import DOWN_KINDS
-from scorer.steering.evidence.flush_deduplication import Seen
-from scorer.steering.evidence.gate_set import Engine
-from scorer.steering.evidence.pair_matching import Counterparts, Match, Noise
-from scorer.steering.evidence.shared_outage import Rescues
-from scorer.steering.evidence.user_discount import KeyCap
+from scorer.steering.evidence.dense_histogram import DenseHistogram
+from scorer.steering.evidence.fast_guards import UNREACHABLE_KINDS
+from scorer.steering.evidence.gate_set import GateSet, GateSetState
+from scorer.steering.evidence.observations import (
+    NO_REQUESTS,
+    AgreementScored,
+    LatencyHistograms,
+    NoiseEventsMatched,
+    NoiseScored,
+    PairCompared,
+    PairsMatched,
+    RequestCounts,
+    RequestsEnded,
+)
+from scorer.steering.evidence.pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
+from scorer.steering.evidence.state_codec import decode, encode
+from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
 from scorer.steering.staggering import turn
 
-NONE = Histogram()
-NOTHING = (0,) * 7  # pending: the candidate's errors, requests, unreachable; the baseline's errors, requests; rescues
-VERSION = 2
+_EMPTY = Histogram()
 BIN_MS = 50  # flushes of a fleet that end within this time are one observation
-LOOK_MS = 1000  # the latency gates are looked at this often: the dearest ones, and none of them is fast
-BLOCK_MS = 1000  # a block of the increase test lasts about this long: what drifts, drifts more slowly
+LOOK_MS = 1000  # the latency gates are looked at this often: they cost the most, and none of them is fast
+BLOCK_MS = 1000  # a block of the increase test lasts about this long: common drift is slower
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSums:
+    """Scored pairs of the step and the sums of their agreements; the user's discount is ignored here."""
+
+    crosses: int = 0
+    cross_sum: float = 0.0
+    noises: int = 0
+    noise_sum: float = 0.0
+
+    def with_cross(self, agreement: float) -> ScoreSums:
+        return ScoreSums(self.crosses + 1, self.cross_sum + agreement, self.noises, self.noise_sum)
+
+    def with_noise(self, agreement: float) -> ScoreSums:
+        return ScoreSums(self.crosses, self.cross_sum, self.noises + 1, self.noise_sum + agreement)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceState:
+    """All evidence of a step, as it is stored.
+
+    ``last_ms``: the end of what was folded last; ``looked_ms``: when the latency gates were looked at; ``bin_number``:
+    the bin of BIN_MS that ``pending`` belongs to; ``block_from_ms``: when the increase test's block began.
+    """
+
+    percent: float
+    started_ms: int
+    last_ms: int
+    looked_ms: int
+    bin_number: int
+    block_from_ms: int
+    pending: RequestCounts
+    scores: ScoreSums
+    discount: UserDiscountState
+    matcher: PairMatcherState
+    gates: GateSetState
 
 
 class Evidence:
@@ -37,73 +84,60 @@ class Evidence:
         self._workload = workload
         self.percent = percent
         self.started_ms = now_ms
-        self._engine = Engine(workload, percent, _prior_share(workload, percent))
+        self._gates = GateSet(workload, percent, _prior_share(workload, percent))
         self._origins = _origins(percent)
-        self._cap, self._counterparts, self._seen = KeyCap(), Counterparts(), Seen()
-        self._pending = list(NOTHING)
-        self._bin = 0
+        self._discount, self._matcher = UserDiscount(), PairMatcher()
+        self._pending = NO_REQUESTS
+        self._bin_number = 0
         self._block_from_ms = 0
         self._last_ms = now_ms
         self._looked_ms = 0
-        self._name = ""  # of the workload, once something was folded
-        self._scores = [0, 0.0, 0, 0.0]  # cross pairs and their sum, noise pairs and theirs
+        self._name = ""  # of the workload, known from the first flush on
+        self._scores = ScoreSums()
         self._shown: tuple[Verdict, ...] | None = None
 
     @classmethod
     def fresh(cls, workload: Workload, percent: float, now_ms: int) -> Evidence:
-        """Nothing known yet, at ``percent`` of the traffic, from ``now_ms`` on."""
+        """Return empty evidence at ``percent`` of the traffic, from ``now_ms`` on."""
         return cls(workload, percent, now_ms)
 
     def fold_outcomes(self, outcomes: Outcomes) -> Evidence:
-        """Add one flush. Left out: a flush folded before, and one that began before this step did."""
-        if outcomes.from_ms < self.started_ms or not self._seen.add(outcomes.source, outcomes.seq):
+        """Add one flush, unless it began before the step did. The caller leaves out a flush that comes twice."""
+        if outcomes.from_ms < self.started_ms:
             return self
         self._name = outcomes.workload
         number = outcomes.to_ms // BIN_MS
-        if number != self._bin:
+        if number != self._bin_number:
             self._settle()
-            self._bin = number
+            self._bin_number = number
         self._last_ms = max(self._last_ms, outcomes.to_ms)
-        latency, ttft = {}, {}
-        for side in outcomes.sides:
-            if side.origin is self._origins[side.side]:
-                self._fold_side(side)
-                latency[side.side], ttft[side.side] = side.latency_ms, side.ttft_ms
-        self._engine.histograms("total", latency.get(Side.CANDIDATE, NONE), latency.get(Side.BASELINE, NONE))
-        self._engine.histograms("ttft", ttft.get(Side.CANDIDATE, NONE), ttft.get(Side.BASELINE, NONE))
+        counted = [side for side in outcomes.sides if side.origin is self._origins[side.side]]
+        self._pending = _added(self._pending, counted)
+        self._observe_latencies("total", {side.side: side.latency_ms for side in counted})
+        self._observe_latencies("ttft", {side.side: side.ttft_ms for side in counted})
         self._shown = None
         return self
 
-    def _fold_side(self, side: SideOutcomes) -> None:
-        pending = self._pending
-        if side.side is Side.CANDIDATE:
-            pending[0] += side.errors
-            pending[1] += side.requests
-            if side.errors:
-                pending[2] += sum(n for kind, n in side.error_kinds.items() if kind in DOWN_KINDS)
-                pending[5] += side.rescued
-                pending[6] += side.rescues_failed
-        else:
-            pending[3] += side.errors
-            pending[4] += side.requests
+    def _observe_latencies(self, signal: str, values: Mapping[Side, Histogram]) -> None:
+        candidate, baseline = values.get(Side.CANDIDATE, _EMPTY), values.get(Side.BASELINE, _EMPTY)
+        self._gates.observe(LatencyHistograms(signal, candidate, baseline))
 
     def _settle(self) -> None:
-        """Hand over what has come since the last time as one observation."""
-        if not any(self._pending):
+        """Hand the pending requests to the gates as one observation."""
+        if self._pending == NO_REQUESTS:
             return
-        c_errors, c_n, c_down, b_errors, b_n, answered, failed = self._pending
-        self._engine.requests(c_errors, c_n, c_down, b_errors, b_n, Rescues(answered, failed))
-        self._pending = list(NOTHING)
-        at_ms = self._bin * BIN_MS
-        if self._is_turn(self._block_from_ms, at_ms, BLOCK_MS) and self._engine.close_block():
+        self._gates.observe(RequestsEnded(self._pending))
+        self._pending = NO_REQUESTS
+        at_ms = self._bin_number * BIN_MS
+        if self._is_turn(self._block_from_ms, at_ms, BLOCK_MS) and self._gates.close_block():
             self._block_from_ms = at_ms
 
     def _is_turn(self, last_ms: int, at_ms: int, every_ms: int) -> bool:
-        """Whether another round has begun since ``last_ms``: once in ``every_ms``, at other times for others."""
+        """Return whether a new round of ``every_ms`` has begun since ``last_ms``; rounds of workloads are staggered."""
         return turn(self._name, at_ms, every_ms) > turn(self._name, last_ms, every_ms)
 
     def fold_scored(self, scored: ScoredPair) -> Evidence:
-        """Add one scored pair. Left out: unscored ones, pairs from before this step, a user's beyond the cap."""
+        """Add one scored pair, unless it is unscored or was captured before the step began."""
         if not scored.scored or scored.captured_at_ms < self.started_ms:
             return self
         self._shown = None
@@ -112,63 +146,60 @@ class Evidence:
         return self
 
     def _fold_noise(self, scored: ScoredPair) -> None:
-        self._scores[2] += 1
-        self._scores[3] += scored.agreement
+        self._scores = self._scores.with_noise(scored.agreement)
         if scored.sticky:
-            noise = Noise(scored.agreement, self._engine.events(scored.labels, scored.signals))
-            self._fold_match(self._counterparts.noise(scored.sticky, scored.captured_at_ms, noise))
+            noise = NoisePair(scored.agreement, self._gates.events(scored.labels, scored.signals))
+            self._fold_match(self._matcher.add_noise(scored.sticky, scored.captured_at_ms, noise))
         else:
-            self._engine.noise(scored.agreement)
-            self._engine.pair(scored.labels, scored.signals, noise=True)
+            self._gates.observe(NoiseScored(scored.agreement))
+            self._gates.observe(PairCompared(scored.labels, scored.signals, noise=True))
 
     def _fold_cross(self, scored: ScoredPair) -> None:
-        self._scores[0] += 1
-        self._scores[1] += scored.agreement
-        counts = self._cap.admits(scored.sticky)
-        compared = _compared(scored)
+        self._scores = self._scores.with_cross(scored.agreement)
+        counts = self._discount.admits(scored.sticky)
+        comparable = _is_comparable(scored)
         if counts:
-            self._engine.agreement(scored.agreement, compared=compared and not scored.sticky)
-            self._engine.pair(scored.labels, scored.signals, noise=False, compared=compared)
-            self._fold_tokens(scored)
-        if compared and scored.sticky and self._workload.shadow.same_side:
+            self._gates.observe(AgreementScored(scored.agreement, comparable=comparable and not scored.sticky))
+            self._gates.observe(PairCompared(scored.labels, scored.signals, comparable=comparable))
+            self._observe_time_per_token(scored)
+        if comparable and scored.sticky and self._workload.shadow.same_side:
             at_ms = scored.captured_at_ms
-            match = self._counterparts.cross(scored.sticky, at_ms, scored.agreement, counts=counts)
-            self._fold_match(match)
+            self._fold_match(self._matcher.add_cross(scored.sticky, at_ms, scored.agreement, counts=counts))
 
-    def _fold_match(self, match: Match | None) -> None:
+    def _fold_match(self, match: MatchedPair | None) -> None:
         if match is not None:
-            self._engine.matched(match.agreement, match.noise.agreement)
-            self._engine.noise_events(match.noise.events)
+            self._gates.observe(PairsMatched(match.agreement, match.noise.agreement))
+            self._gates.observe(NoiseEventsMatched(match.noise.events))
 
-    def _fold_tokens(self, scored: ScoredPair) -> None:
+    def _observe_time_per_token(self, scored: ScoredPair) -> None:
         both = (scored.candidate, scored.baseline)
-        if "per_token" in self._engine.signals and all(f.output_tokens > 0 and f.total_ms > 0 for f in both):
-            own, base = (Histogram({bucket_of(f.total_ms / f.output_tokens): 1}) for f in both)
-            self._engine.histograms("per_token", own, base)
+        if "per_token" in self._gates.signals and all(f.output_tokens > 0 and f.total_ms > 0 for f in both):
+            candidate, baseline = (Histogram({bucket_of(f.total_ms / f.output_tokens): 1}) for f in both)
+            self._gates.observe(LatencyHistograms("per_token", candidate, baseline))
 
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:
-        """One verdict a gate. Costs next to nothing when nothing was folded since the last call."""
+        """Return one verdict for each gate. Nearly free if nothing was folded since the last call."""
         if self._shown is None:
             self._settle()
             if self._is_turn(self._looked_ms, self._last_ms, LOOK_MS):
-                self._engine.look()
+                self._gates.look()
                 self._looked_ms = self._last_ms
-            self._shown = self._engine.verdicts(self._rates(now_ms))
+            self._shown = self._gates.verdicts(self._samples_per_second(now_ms))
         return self._shown
 
-    def _rates(self, now_ms: int) -> dict[str, float]:
+    def _samples_per_second(self, now_ms: int) -> dict[str, float]:
         seconds = max((max(now_ms, self._last_ms) - self.started_ms) / 1000, 1e-3)
-        return {name: gate.n / seconds for name, gate in self._engine.gates.items()}
+        return {name: gate.n / seconds for name, gate in self._gates.gates.items()}
 
     def requests(self) -> int:
-        """The candidate's requests in this step."""
+        """Return the candidate's requests in this step."""
         self._settle()
-        return self._engine.counts.c_n
+        return self._gates.step.total.c_n
 
     def sides(self) -> tuple[SideStatus, SideStatus]:
-        """(baseline, candidate) over this step."""
+        """Return (baseline, candidate) over this step."""
         self._settle()
-        counts, signals = self._engine.counts, self._engine.signals
+        counts, signals = self._gates.step.total, self._gates.signals
         total, ttft = signals["total"], signals["ttft"]
         return (
             _status(counts.b_n, counts.b_errors, total.baseline, ttft.baseline),
@@ -180,64 +211,93 @@ class Evidence:
         )
 
     def agreement(self) -> float | None:
-        """Mean agreement of all scored pairs of this step."""
-        return self._scores[1] / self._scores[0] if self._scores[0] else None
+        """Return the mean agreement of all scored cross pairs of this step."""
+        return self._scores.cross_sum / self._scores.crosses if self._scores.crosses else None
 
     def noise(self) -> float | None:
-        """Mean agreement of the baseline with itself in this step."""
-        return self._scores[3] / self._scores[2] if self._scores[2] else None
+        """Return the mean agreement of the baseline with itself in this step."""
+        return self._scores.noise_sum / self._scores.noises if self._scores.noises else None
+
+    @property
+    def state(self) -> EvidenceState:
+        return EvidenceState(
+            percent=self.percent,
+            started_ms=self.started_ms,
+            last_ms=self._last_ms,
+            looked_ms=self._looked_ms,
+            bin_number=self._bin_number,
+            block_from_ms=self._block_from_ms,
+            pending=self._pending,
+            scores=self._scores,
+            discount=self._discount.state,
+            matcher=self._matcher.state,
+            gates=self._gates.state,
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, in plain lists and numbers; well below 64 KB."""
-        return {
-            "v": VERSION,
-            "percent": self.percent,
-            "started_ms": self.started_ms,
-            "last_ms": [self._last_ms, self._looked_ms],
-            "pending": list(self._pending),
-            "bin": [self._bin, self._block_from_ms],
-            "scores": list(self._scores),
-            "cap": self._cap.to_json(),
-            "counterparts": self._counterparts.to_json(),
-            "seen": self._seen.to_json(),
-            "engine": self._engine.to_json(),
-        }
+        """Return ``state`` as JSON values; well below 64 KB."""
+        return encode(self.state)
 
     @classmethod
     def from_json(cls, workload: Workload, raw: Mapping[str, Any]) -> Evidence:
-        """The evidence that ``to_json`` wrote. What belongs to a gate whose limit has changed since starts afresh."""
-        evidence = cls(workload, float(raw["percent"]), int(raw["started_ms"]))
-        if raw.get("v") != VERSION:
-            return evidence
-        evidence._last_ms, evidence._looked_ms = raw["last_ms"]
-        pending = [int(v) for v in raw["pending"]]
-        evidence._pending = [*pending, *NOTHING[len(pending) :]]  # an earlier version knew nothing of rescues
-        evidence._bin, evidence._block_from_ms = raw["bin"]
-        evidence._scores = list(raw["scores"])
-        evidence._cap.load(raw["cap"])
-        evidence._counterparts.load(raw.get("counterparts", [[], []]))
-        evidence._seen.load(raw["seen"])
-        evidence._engine.load(raw["engine"])
+        """Return the evidence that ``to_json`` wrote; a gate whose limit or kind has changed since starts afresh.
+
+        Raises InputError for a state that does not fit, such as one of another version; the caller starts afresh.
+        """
+        state = decode(EvidenceState, raw)
+        evidence = cls(workload, state.percent, state.started_ms)
+        evidence._last_ms, evidence._looked_ms = state.last_ms, state.looked_ms
+        evidence._bin_number, evidence._block_from_ms = state.bin_number, state.block_from_ms
+        evidence._pending, evidence._scores = state.pending, state.scores
+        evidence._discount.restore(state.discount)
+        evidence._matcher.restore(state.matcher)
+        try:
+            evidence._gates.restore(state.gates)
+        except ValueError as error:
+            raise InputError(f"stored evidence: {error}") from error
         return evidence
 
 
+def _added(pending: RequestCounts, sides: Iterable[SideOutcomes]) -> RequestCounts:
+    """Return the pending requests with those of a flush."""
+    c_n = c_errors = unreachable = b_n = b_errors = rescued = rescues_failed = 0
+    for side in sides:
+        if side.side is Side.BASELINE:
+            b_n += side.requests
+            b_errors += side.errors
+            continue
+        c_n += side.requests
+        if side.errors:
+            c_errors += side.errors
+            unreachable += sum(n for kind, n in side.error_kinds.items() if kind in UNREACHABLE_KINDS)
+            rescued += side.rescued
+            rescues_failed += side.rescues_failed
+    if not (c_n or b_n or c_errors or b_errors):
+        return pending
+    added = RequestCounts(c_n, c_errors, unreachable, b_n, b_errors, rescued, rescues_failed)
+    return added if pending is NO_REQUESTS else pending + added
+
+
 def _origins(percent: float) -> dict[Side, Origin]:
-    """Whose requests count: a side that no client reaches is judged by its shadow traffic."""
+    """Return whose requests count: a side that gets no client traffic is judged by its shadow traffic."""
     return {
         Side.CANDIDATE: Origin.SHADOW if percent <= 0 else Origin.LIVE,
         Side.BASELINE: Origin.SHADOW if percent >= 100 else Origin.LIVE,
     }
 
 
-def _compared(scored: ScoredPair) -> bool:
-    """Whether noise pairs are drawn from the requests of which this pair is one. They are of requests that the baseline
-    served: of none of the users that a sticky split gave to the candidate, and of no probe."""
+def _is_comparable(scored: ScoredPair) -> bool:
+    """Return whether noise pairs are drawn from the same requests as this pair.
+
+    Noise pairs are made of requests that the baseline served. So pairs of users whom a sticky split gave to the
+    candidate are not comparable, and neither are probes.
+    """
     origin = scored.baseline.origin
     return origin is Origin.LIVE or (origin is Origin.SHADOW and not scored.sticky)
 
 
 def _prior_share(workload: Workload, percent: float) -> float:
-    """The candidate's share of the requests that count, as configured."""
+    """Return the candidate's share of the requests that count, as configured."""
     shadow = workload.shadow
     if percent <= 0:
         return max(shadow.sample, 0.1) / (100 + shadow.sample)
@@ -246,7 +306,7 @@ def _prior_share(workload: Workload, percent: float) -> float:
     return percent / 100
 
 
-def _status(n: int, errors: int, total: Tally, ttft: Tally) -> SideStatus:
+def _status(n: int, errors: int, total: DenseHistogram, ttft: DenseHistogram) -> SideStatus:
     return SideStatus(
         requests=n,
         errors=errors,

@@ -1,4 +1,4 @@
-"""The mean of a bounded score, by betting.
+"""The mean of a bounded score, tested by betting.
 
 Null "the mean is at least m" is bet against with E = Π(1 - λ_i (X_i - m)), null "at most m" with Π(1 + λ_i (X_i - m));
 λ_i is fixed before X_i is seen. Source: Waudby-Smith & Ramdas, "Estimating means of bounded random variables by
@@ -8,17 +8,22 @@ betting" (2023), the predictable plug-in of their eq. 26.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from scorer.steering.evidence.mixture import LN2, log_add, spend
+from scorer.steering.evidence.mixture import LEAST_CASH, LN2, log_add, spend
 
-_GIVE_UP = -2.0  # a bet that has lost this much (natural log) begins anew
-_NOTHING_LEFT = 1e-12
+_RESTART_AT = -2.0  # a bet that has lost this much (natural log) begins anew
+
+
+@dataclass(frozen=True, slots=True)
+class MomentsState:
+    n: int
+    total: float
+    squares: float
 
 
 class Moments:
-    """What the next bet may know: σ̂² and μ̂ of all values before it."""
+    """What the next bet may depend on: σ̂² and μ̂ of all values before it."""
 
     __slots__ = ("n", "squares", "total")
 
@@ -26,7 +31,7 @@ class Moments:
         self.n, self.total, self.squares = 0, 0.0, 0.0
 
     def stake(self, two_log: float) -> float:
-        """√(2 ln(1/α) / (σ̂² i ln(1 + i))) for the value to come; ``two_log`` is 2 ln(1/α)."""
+        """Return √(2 ln(1/α) / (σ̂² i ln(1 + i))) for the next value; ``two_log`` is 2 ln(1/α)."""
         i = self.n + 1
         return math.sqrt(two_log / ((0.25 + self.squares) * math.log(1 + i)))
 
@@ -35,12 +40,38 @@ class Moments:
         self.total += x
         self.squares += (x - (0.5 + self.total) / (self.n + 1)) ** 2
 
+    @property
+    def state(self) -> MomentsState:
+        return MomentsState(self.n, self.total, self.squares)
+
+    def restore(self, state: MomentsState) -> None:
+        self.n, self.total, self.squares = state.n, state.total, state.squares
+
+
+@dataclass(frozen=True, slots=True)
+class MeanTestState:
+    """``all``: the moments over the step; ``recent``: since the latest bet began. The rest are natural logarithms,
+    except ``starts``, the number of bets, and ``cash``, the weight that is kept for later bets."""
+
+    all: MomentsState
+    recent: MomentsState
+    log_pass: float
+    log_fail: float
+    steady: float
+    starts: int
+    bet: float
+    opened: float
+    cash: float
+
 
 class MeanTest:
-    """X in [0, 1] against the limit m: ``log_fail`` grows when the mean is below, ``log_pass`` when it is above.
+    """X in [0, 1] against the limit m: ``log_fail`` grows when the mean is below m, ``log_pass`` when it is above.
 
-    The evidence that fails is half a bet that runs from the beginning and half bets that begin anew whenever the
-    running one has lost, so that a fall after a long good time is seen (see mixture.py).
+    Half of the weight that fails the candidate is a bet that runs from the beginning. The other half goes to bets that
+    begin anew whenever the running one has lost, so that a fall after a long good time is seen (see mixture.py).
+
+    A mutable builder, because planning and replays add some ten thousand scores to it: two new dataclasses for each
+    score would take as long as the arithmetic. Its stored form is ``state``.
     """
 
     def __init__(self, m: float, fail_at: float, pass_at: float) -> None:
@@ -63,12 +94,12 @@ class MeanTest:
         self._bet += math.log1p(-min(self.recent.stake(self._two_fail), self._cap_fail) * d)
         self.all.add(x)
         self.recent.add(x)
-        if self._bet - self._opened < _GIVE_UP:
-            self._begin_anew()
+        if self._bet - self._opened < _RESTART_AT:
+            self._restart()
         held = log_add(self._steady - LN2, self._bet)
-        self.log_fail = log_add(held, math.log(max(self._cash, _NOTHING_LEFT)))
+        self.log_fail = log_add(held, math.log(max(self._cash, LEAST_CASH)))
 
-    def _begin_anew(self) -> None:
+    def _restart(self) -> None:
         self._starts += 1
         weight = spend(self._starts)
         self._cash -= 0.5 * weight
@@ -83,20 +114,28 @@ class MeanTest:
     def mean(self) -> float | None:
         return self.all.total / self.all.n if self.all.n else None
 
-    def to_json(self) -> list[Any]:
-        moments = [v for m in (self.all, self.recent) for v in (m.n, m.total, m.squares)]
-        bets = [self.log_pass, self.log_fail, self._steady, self._starts, self._bet, self._opened, self._cash]
-        return [*moments, *bets]
+    @property
+    def state(self) -> MeanTestState:
+        return MeanTestState(
+            all=self.all.state,
+            recent=self.recent.state,
+            log_pass=self.log_pass,
+            log_fail=self.log_fail,
+            steady=self._steady,
+            starts=self._starts,
+            bet=self._bet,
+            opened=self._opened,
+            cash=self._cash,
+        )
 
-    def load(self, raw: Sequence[Any]) -> None:
-        for moments, values in ((self.all, raw[0:3]), (self.recent, raw[3:6])):
-            moments.n, moments.total, moments.squares = int(values[0]), float(values[1]), float(values[2])
-        self.log_pass, self.log_fail, self._steady = float(raw[6]), float(raw[7]), float(raw[8])
-        self._starts = int(raw[9])
-        self._bet, self._opened, self._cash = float(raw[10]), float(raw[11]), float(raw[12])
+    def restore(self, state: MeanTestState) -> None:
+        self.all.restore(state.all)
+        self.recent.restore(state.recent)
+        self.log_pass, self.log_fail, self._steady = state.log_pass, state.log_fail, state.steady
+        self._starts, self._bet, self._opened, self._cash = state.starts, state.bet, state.opened, state.cash
 
 
-class Interval:
+class ConfidenceInterval:
     """For display: the confidence sequence of the mean at level 1 - α, both sides together."""
 
     __slots__ = ("_log", "_moments", "_slack", "_stakes", "_weighted")

@@ -1,10 +1,9 @@
-"""A histogram that is added to many times a second and read as an array: the dense twin of glidepath.histogram."""
+"""A histogram that is added to many times a second and read as an array: the dense form of glidepath.histogram."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,32 +19,73 @@ Slots = NDArray[np.int64]
 Sums = NDArray[np.int64] | NDArray[np.float64]
 
 
-class Tally:
-    """Counts by slot, and their total. Histograms are collected and added many at a time, when somebody looks.
+@dataclass(frozen=True, slots=True)
+class SlotCounts:
+    """Counts from slot ``first`` on, without the zeros at both ends."""
 
-    A part of what is added may be left out of the evidence (see balance.py): counted, and not weighed.
+    first: int
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, counts: Slots) -> SlotCounts:
+        used = np.flatnonzero(counts)
+        if not len(used):
+            return cls(0, ())
+        first, last = int(used[0]), int(used[-1])
+        return cls(first, tuple(counts[first : last + 1].tolist()))
+
+    def dense(self) -> Slots:
+        """Return one count for each slot. Raises ValueError for slots or counts that no histogram has."""
+        if not 0 <= self.first <= SIZE - len(self.counts):
+            raise ValueError(f"slots {self.first} to {self.first + len(self.counts)} of {SIZE}")
+        counts: Slots = np.zeros(SIZE, dtype=np.int64)
+        try:
+            counts[self.first : self.first + len(self.counts)] = self.counts
+        except OverflowError as error:
+            raise ValueError(f"a count of {max(self.counts, key=abs)}") from error
+        if counts.min() < 0:
+            raise ValueError(f"a count of {counts.min()}")
+        return counts
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramState:
+    """``left_out``: the part left out of the evidence, in parts of UNITS; ``may_return``: what of it may come back."""
+
+    counts: SlotCounts
+    left_out: SlotCounts | None
+    may_return: SlotCounts | None
+
+
+class DenseHistogram:
+    """Counts by slot, and their total.
+
+    A part of what is added may be left out of the evidence (see side_balance.py): it is counted but has no weight.
+
+    A mutable builder, because every flush adds to it: the arrays have about 1900 slots, and histograms wait in a list
+    until the arrays are read. Its stored form is ``state``.
     """
 
-    __slots__ = ("_apart", "_counts", "_left", "_sums", "_total", "_waiting", "_weighed")
+    __slots__ = ("_counts", "_left_out", "_may_return", "_sums", "_total", "_waiting", "_weighed")
 
     def __init__(self) -> None:
         self._counts: Slots = np.zeros(SIZE, dtype=np.int64)
         self._sums: Slots | None = None
         self._total = 0
         self._waiting: list[Histogram] = []
-        self._left: Slots | None = None  # left out, in parts of UNITS
+        self._left_out: Slots | None = None  # in parts of UNITS
         self._weighed: Sums | None = None
-        self._apart: NDArray[np.float64] | None = None  # of what is left out: what may come back
+        self._may_return: NDArray[np.float64] | None = None  # the part of _left_out that may come back
 
     @property
     def counts(self) -> Slots:
-        """Not to be written to."""
+        """Read only."""
         self._settle()
         return self._counts
 
     @property
     def sums(self) -> Slots:
-        """How many values lie below each slot, and at last all. Shape [SIZE + 1]; not to be written to."""
+        """The number of values below each slot, and the total at the end. Shape [SIZE + 1]; read only."""
         self._settle()
         if self._sums is None:
             self._sums = np.zeros(SIZE + 1, dtype=np.int64)
@@ -54,61 +94,64 @@ class Tally:
 
     @property
     def weighed(self) -> Sums:
-        """``sums`` less what is left out of the evidence; the same object where nothing is."""
-        if self._left is None:
+        """``sums`` less what is left out of the evidence; the same object where nothing is left out."""
+        if self._left_out is None:
             return self.sums
         if self._weighed is None or self._waiting:
             self._weighed = self.sums.astype(np.float64)
-            self._weighed[1:] -= self._left.cumsum() / UNITS
+            self._weighed[1:] -= self._left_out.cumsum() / UNITS
         return self._weighed
 
     @property
     def uneven(self) -> bool:
         """Whether something is left out of the evidence."""
-        return self._left is not None
+        return self._left_out is not None
 
     @property
     def total(self) -> int:
         self._settle()
         return self._total
 
-    def add(self, histogram: Histogram, left: int = 0) -> None:
-        """``left``: parts of UNITS that are left out of the evidence."""
+    def add(self, histogram: Histogram, left_out: int = 0) -> None:
+        """``left_out``: the part that is left out of the evidence, in parts of UNITS."""
         if histogram.counts or histogram.zeros:
             self._waiting.append(histogram)
-            if left:
-                self._leave_out(histogram, left)
+            if left_out:
+                self._leave_out(histogram, left_out)
             if len(self._waiting) >= MOST_WAITING:
                 self._settle()
 
-    def _leave_out(self, histogram: Histogram, left: int) -> None:
-        if self._left is None:
-            self._left = np.zeros(SIZE, dtype=np.int64)
-        slots, counts = _places(histogram)
-        for into in (self._left,) if self._apart is None else (self._left, self._apart):
-            np.add.at(into, slots, counts * left)
-            into[0] += histogram.zeros * left
+    def _leave_out(self, histogram: Histogram, left_out: int) -> None:
+        if self._left_out is None:
+            self._left_out = np.zeros(SIZE, dtype=np.int64)
+        slots, counts = _slots_and_counts(histogram)
+        arrays = (self._left_out,) if self._may_return is None else (self._left_out, self._may_return)
+        for array in arrays:
+            np.add.at(array, slots, counts * left_out)
+            array[0] += histogram.zeros * left_out
         self._weighed = None
 
     def take_back(self, kept: float, part: float) -> None:
-        """Of what is left out only ``kept`` may still come back, and this part of it does so now. From now on what is
-        left out is kept apart for that."""
-        if self._apart is None:
-            self._apart = np.zeros(SIZE)
-        if self._left is None:
+        """Take back ``part`` of what may come back, after only ``kept`` of it still may.
+
+        From the first call on, what is left out is also kept apart for coming back later.
+        """
+        if self._may_return is None:
+            self._may_return = np.zeros(SIZE)
+        if self._left_out is None:
             return
-        self._apart *= kept
+        self._may_return *= kept
         if part:
-            back = np.minimum(np.floor(self._apart * part), self._left).astype(np.int64)
-            self._apart -= back
-            self._left -= back
+            back = np.minimum(np.floor(self._may_return * part), self._left_out).astype(np.int64)
+            self._may_return -= back
+            self._left_out -= back
             self._weighed = None
 
     def _settle(self) -> None:
         if not self._waiting:
             return
         waiting, self._waiting, self._sums, self._weighed = self._waiting, [], None, None
-        parts = [_places(h) for h in waiting if h.counts]
+        parts = [_slots_and_counts(h) for h in waiting if h.counts]
         if parts:
             slots, added = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
             if added.min() < 0:
@@ -119,61 +162,62 @@ class Tally:
         self._counts[0] += zeros
         self._total += zeros
 
-    def add_value(self, value: float, left: int = 0) -> None:
+    def add_value(self, value: float, left_out: int = 0) -> None:
         slot = slot_of(value)
         self._counts[slot] += 1
         self._total += 1
         self._sums = self._weighed = None
-        if left:
-            if self._left is None:
-                self._left = np.zeros(SIZE, dtype=np.int64)
-            self._left[slot] += left
-            if self._apart is not None:
-                self._apart[slot] += left
+        if left_out:
+            if self._left_out is None:
+                self._left_out = np.zeros(SIZE, dtype=np.int64)
+            self._left_out[slot] += left_out
+            if self._may_return is not None:
+                self._may_return[slot] += left_out
 
     def add_slots(self, slots: Slots) -> None:
-        """One value for each of these slots."""
+        """Add one value for each of these slots."""
         np.add.at(self._counts, slots, 1)
         self._total += len(slots)
         self._sums = self._weighed = None
 
     def quantile(self, q: float) -> float | None:
-        """The value at quantile q by nearest rank, to within ±0.55 %; None when empty."""
+        """Return the value at quantile q by nearest rank, to within ±0.55 %; None when empty."""
         return _quantile(self.sums, q)
 
     def weighed_quantile(self, q: float) -> float | None:
-        """That of what is not left out of the evidence."""
+        """The same without what is left out of the evidence."""
         return _quantile(self.weighed, q)
 
-    def less(self, earlier: Tally) -> Tally:
-        """What was added since ``earlier``, a copy of this."""
-        other = Tally()
+    def less(self, earlier: DenseHistogram) -> DenseHistogram:
+        """Return what was added since ``earlier``, a copy of this histogram."""
+        other = DenseHistogram()
         other._counts = self.counts - earlier.counts
         other._total = self.total - earlier.total
-        if self._left is not None:
-            other._left = self._left - (0 if earlier._left is None else earlier._left)
+        if self._left_out is not None:
+            other._left_out = self._left_out - (0 if earlier._left_out is None else earlier._left_out)
         return other
 
-    def copy(self) -> Tally:
-        other = Tally()
+    def copy(self) -> DenseHistogram:
+        other = DenseHistogram()
         other._counts, other._total, other._sums = self.counts.copy(), self.total, self._sums
-        other._left = None if self._left is None else self._left.copy()
+        other._left_out = None if self._left_out is None else self._left_out.copy()
         return other
 
-    def to_json(self) -> list[Any]:
-        """[first slot, counts …], without the empty ends; where something is left out two such lists, or three where
-        some of it may come back."""
-        if self._left is None:
-            return _used(self.counts)
-        owed = [] if self._apart is None else [_used(np.floor(self._apart).astype(np.int64))]
-        return [_used(self.counts), _used(self._left), *owed]
+    @property
+    def state(self) -> HistogramState:
+        """A snapshot; what may come back is rounded down to whole parts of UNITS."""
+        if self._left_out is None:
+            return HistogramState(SlotCounts.of(self.counts), None, None)
+        apart = self._may_return
+        may_return = None if apart is None else SlotCounts.of(np.floor(apart).astype(np.int64))
+        return HistogramState(SlotCounts.of(self.counts), SlotCounts.of(self._left_out), may_return)
 
-    def load(self, raw: Sequence[Any]) -> None:
-        counts, left, *owed = raw if raw and isinstance(raw[0], list) else (raw, None)
+    def restore(self, state: HistogramState) -> None:
+        """Raises ValueError for slots or counts that no histogram has."""
         self._waiting, self._sums, self._weighed = [], None, None
-        self._counts = _unused(counts)
-        self._left = None if left is None else _unused(left)
-        self._apart = _unused(owed[0]).astype(np.float64) if owed else None
+        self._counts = state.counts.dense()
+        self._left_out = None if state.left_out is None else state.left_out.dense()
+        self._may_return = None if state.may_return is None else state.may_return.dense().astype(np.float64)
         self._total = int(self._counts.sum())
 
 
@@ -185,29 +229,14 @@ def _quantile(sums: Sums, q: float) -> float | None:
     return 0.0 if slot <= 0 else midpoint(slot - 1 + MIN_INDEX)
 
 
-def _used(counts: Slots) -> list[int]:
-    used = np.flatnonzero(counts)
-    if not len(used):
-        return []
-    first, last = int(used[0]), int(used[-1])
-    return [first, *counts[first : last + 1].tolist()]
-
-
-def _unused(raw: Sequence[int]) -> Slots:
-    counts: Slots = np.zeros(SIZE, dtype=np.int64)
-    if raw:
-        first, values = int(raw[0]), raw[1:]
-        counts[first : first + len(values)] = values
-    return counts
-
-
 def total_of(histogram: Histogram) -> int:
+    """The same as ``histogram.total``, without building the dictionary of stored counts."""
     counts = histogram.counts
     return histogram.zeros + sum(counts.numbers if isinstance(counts, StoredCounts) else counts.values())
 
 
-def _places(histogram: Histogram) -> tuple[Slots, Slots]:
-    """Slots and counts, without the zeros; arrays of their own."""
+def _slots_and_counts(histogram: Histogram) -> tuple[Slots, Slots]:
+    """Return new arrays of the slots and their counts, without the zeros."""
     counts = histogram.counts
     if isinstance(counts, StoredCounts):
         slots, added = np.array(counts.indices, dtype=np.int64), np.array(counts.numbers, dtype=np.int64)

@@ -1,21 +1,21 @@
-"""Numbers as a person reads them at 3 a.m."""
+"""Numbers as text for a person."""
 
 from __future__ import annotations
 
 
-def share_words(share: float | None) -> str:
+def share_text(share: float | None) -> str:
     """0.0123 → ``1.23 %``."""
     return "–" if share is None else f"{share * 100:.3g} %"
 
 
-def signal_words(gate: str) -> str:
+def signal_text(gate: str) -> str:
     """``latency_p99`` → ``p99``, ``ttft_p95`` → ``time to first token p95``."""
     signal, _, quantile = gate.rpartition("_")
     return {"ttft": f"time to first token {quantile}", "per_token": f"time per token {quantile}"}.get(signal, quantile)
 
 
-def duration_words(seconds: float) -> str:
-    """To two units at most: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+def duration_text(seconds: float) -> str:
+    """Seconds with two units at most: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)

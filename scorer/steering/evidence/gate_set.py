@@ -2,195 +2,179 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from glidepath.config import Workload
-from glidepath.config.gates import LatencyGate as LatencySection
-from glidepath.histogram import Histogram
+from glidepath.config.gates import QUANTILES
 from glidepath.records import Verdict
-from scorer.steering.evidence.error_gates import DownGate, FastGate, IncreaseGate, RateGate
-from scorer.steering.evidence.gate_base import Counts, Gate, Signal
-from scorer.steering.evidence.gate_specs import QUANTILES, GateSpec, latency_name, specs_of
-from scorer.steering.evidence.latency_gates import LatencyGate
-from scorer.steering.evidence.pair_gates import PairGate, pair_gate
-from scorer.steering.evidence.quality_gates import MarginGate, QualityGate
-from scorer.steering.evidence.shared_outage import NO_RESCUES, Rescues
-from scorer.steering.evidence.split_gate import SplitGate
+from scorer.steering.evidence.error_gates import IncreaseGate, IncreaseGateState, RateGate, RateGateState
+from scorer.steering.evidence.fast_guards import FastGate, FastGateState, UnreachableGate, UnreachableGateState
+from scorer.steering.evidence.gate_base import Gate, Handler, StepRequests
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
+from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
+from scorer.steering.evidence.latency_signal import LatencySignal, LatencySignalState
+from scorer.steering.evidence.observations import (
+    NO_REQUESTS,
+    BlockClosed,
+    LatencyHistograms,
+    LatencyMeasured,
+    LookDue,
+    Observation,
+    RequestCounts,
+    RequestsEnded,
+)
+from scorer.steering.evidence.pair_gates import ClassGate, FactGate, PairGate, PairGateState
+from scorer.steering.evidence.quality_gates import MarginGate, MarginGateState, QualityGate, QualityGateState
+from scorer.steering.evidence.recent_rates import CandidateShare
+from scorer.steering.evidence.split_gate import SplitGate, SplitGateState
 from scorer.steering.evidence.verdicts import verdict_of
 
 BLOCK_REQUESTS = 32  # a block of the increase test holds at least this many
 CATASTROPHE_FLOOR = 0.05
-_UNSURE = 4.0  # the prior share's worth in requests where nothing was configured
-_SURE = 200.0
-_STICKY = 20.0
+# How many requests the configured share is worth before the first request.
+_WORTH_UNKNOWN = 4.0  # no share is configured
+_WORTH = 200.0
+_WORTH_STICKY = 20.0  # the share of users is configured, and requests per user vary
+
+GateState = (
+    QualityGateState
+    | MarginGateState
+    | PairGateState
+    | IncreaseGateState
+    | RateGateState
+    | FastGateState
+    | UnreachableGateState
+    | LatencyGateState
+    | SplitGateState
+)
 
 
-class Engine:
-    """``percent`` None: the split is not known beforehand (a file is being judged). ``kinds``: see ``specs_of``."""
+@dataclass(frozen=True, slots=True)
+class GateSetState:
+    """``requests``: of the step; ``block_began``: of the step when the present block began. The rest is by name."""
 
-    def __init__(self, workload: Workload, percent: float | None, prior_share: float, *, kinds: bool = True) -> None:
-        self.counts = Counts()
-        self.signals: dict[str, Signal] = {"total": Signal(), "ttft": Signal()}
-        self.quality: QualityGate | None = None
-        self.margin: MarginGate | None = None
-        self.increase: IncreaseGate | None = None
-        self.rate: RateGate | None = None
-        self.split: SplitGate | None = None
-        self.down: DownGate | None = None
-        self.latency: list[LatencyGate] = []
-        self.pairs: list[PairGate] = []
-        sections = {latency_name(s): s for s in reversed(workload.gates.latency)}
-        weight = _UNSURE if percent is None else _STICKY if workload.sticky else _SURE
-        limit = workload.gates.errors.max_rate if workload.gates.errors else None
-        floor = max(CATASTROPHE_FLOOR, limit or 0.0)
-        self.gates: dict[str, Gate] = {}
-        for spec in specs_of(workload, percent, kinds=kinds):
-            self.gates[spec.name] = self._build(spec, sections, floor, prior_share, weight)
-        self._block = [0, 0, 0, 0]
+    requests: RequestCounts
+    block_began: RequestCounts
+    signals: Mapping[str, LatencySignalState]
+    gates: Mapping[str, GateState]
 
-    def _build(
-        self, spec: GateSpec, sections: dict[str, LatencySection], floor: float, prior: float, weight: float
-    ) -> Gate:
-        if spec.of:
-            self.pairs.append(pair_gate(spec))
-            return self.pairs[-1]
-        match spec.name:
-            case "quality":
-                self.quality = QualityGate(spec)
-                return self.quality
-            case "quality_margin":
-                self.margin = MarginGate(spec)
-                return self.margin
-            case "errors" | "errors_rate":
-                return self._errors_gate(spec)
-            case "errors_fast":
-                self.fast = FastGate(spec, self.counts, floor, prior, weight)
-                return self.fast
-            case "candidate_down":
-                self.down = DownGate(spec, self.counts)
-                return self.down
-            case "split":
-                self.split = SplitGate(spec, self.counts)
-                return self.split
-            case _:
-                section = sections[spec.name]
-                signal = self.signals.setdefault(section.signal, Signal())
-                gate = LatencyGate(spec, QUANTILES[section.quantile], signal)
-                self.latency.append(gate)
-                return gate
 
-    def _errors_gate(self, spec: GateSpec) -> Gate:
-        if spec.increase:
-            self.increase = IncreaseGate(spec, self.counts)
-            return self.increase
-        self.rate = RateGate(spec, self.counts)
-        return self.rate
+class GateSet:
+    """The gates by name, the latency signals by name, and the requests of the step."""
 
-    # Observations.
-
-    def requests(
-        self, c_errors: int, c_n: int, c_down: int, b_errors: int, b_n: int, rescues: Rescues = NO_RESCUES
+    def __init__(
+        self, workload: Workload, percent: float | None, prior_share: float, *, error_kinds: bool = True
     ) -> None:
-        """Requests that ended at about the same time; clients' own disconnects left out. ``rescues`` are the
-        candidate's requests, and words of the baseline for the fast guards alone."""
-        counts = self.counts
-        counts.c_n += c_n
-        counts.c_errors += c_errors
-        counts.c_down += c_down
-        counts.b_n += b_n
-        counts.b_errors += b_errors
-        counts.rescued += rescues.answered
-        counts.rescues_failed += rescues.failed
-        self.fast.add(c_errors, c_n, b_errors, b_n, rescues)
-        if c_n and self.down is not None:
-            self.down.add(c_down, c_n, baseline_failing=self.fast.baseline_failing, heard=self.fast.heard)
-        if self.rate is not None:
-            self.rate.add(c_errors, c_n)
-        if self.split is not None:
-            self.split.add(c_n, b_n)
-        if self.increase is not None:
-            block = self._block
-            block[0] += c_errors
-            block[1] += c_n
-            block[2] += b_errors
-            block[3] += b_n
+        """``percent`` None: the split is not known beforehand (a file is being judged). ``error_kinds``: see
+        ``specs_of``."""
+        self.step = StepRequests()
+        self.signals: dict[str, LatencySignal] = {"total": LatencySignal(), "ttft": LatencySignal()}
+        self.gates: dict[str, Gate] = {}
+        self._block_began = NO_REQUESTS  # the requests of the step at that time
+        worth = _WORTH_UNKNOWN if percent is None else _WORTH_STICKY if workload.sticky else _WORTH
+        limit = workload.gates.errors.max_rate if workload.gates.errors else None
+        self.floor = max(CATASTROPHE_FLOOR, limit or 0.0)
+        self.prior = CandidateShare.from_prior(prior_share, worth)
+        for spec in specs_of(workload, percent, error_kinds=error_kinds):
+            self.gates[spec.name] = _FACTORIES[spec.kind](spec, self)
+        self._pair_gates = [gate for gate in self.gates.values() if isinstance(gate, PairGate)]
+        self._handlers = self._subscriptions()
+
+    @property
+    def fast(self) -> FastGate:
+        """Every gate set has one."""
+        gate = self.gates["errors_fast"]
+        assert isinstance(gate, FastGate)  # noqa: S101 - for the type checker
+        return gate
+
+    def signal(self, name: str) -> LatencySignal:
+        return self.signals.setdefault(name, LatencySignal())
+
+    def _subscriptions(self) -> dict[type, list[Handler]]:
+        found: dict[type, list[Handler]] = {
+            RequestsEnded: [self._count],
+            LatencyHistograms: [lambda seen: self.signals[seen.signal].add(seen)],
+            LatencyMeasured: [lambda seen: self.signals[seen.signal].add_value(seen)],
+        }
+        for gate in self.gates.values():
+            for kind, handler in gate.handlers().items():
+                found.setdefault(kind, []).append(handler)
+        return found
+
+    def observe(self, observation: Observation) -> None:
+        """Fold an observation into every gate that consumes its type, in the order of the gates."""
+        for handler in self._handlers.get(type(observation), ()):
+            handler(observation)
+
+    def _count(self, ended: RequestsEnded) -> None:
+        self.step.total += ended.counts
 
     def close_block(self) -> bool:
-        """End the increase test's block if it is large enough and has both sides; whether it did."""
-        c_errors, c_n, b_errors, b_n = self._block
-        if self.increase is None or not c_n or not b_n or c_n + b_n < BLOCK_REQUESTS:
+        """Close the increase test's block if it is large enough and has both sides; return whether it was closed."""
+        began, total = self._block_began, self.step.total
+        c_n, b_n = total.c_n - began.c_n, total.b_n - began.b_n
+        if not c_n or not b_n or c_n + b_n < BLOCK_REQUESTS:
             return False
-        self.increase.add(c_errors, c_n, b_errors, b_n)
-        self._block = [0, 0, 0, 0]
+        self.observe(BlockClosed(total - began))
+        self._block_began = total
         return True
 
-    def agreement(self, score: float, *, compared: bool = True) -> None:
-        """Of a cross pair. ``compared``: that noise pairs are drawn from the same requests."""
-        if self.quality is not None:
-            self.quality.add(score)
-        if self.margin is not None and compared:
-            self.margin.add(agreement=score)
-
-    def noise(self, score: float) -> None:
-        if self.margin is not None:
-            self.margin.add(noise=score)
-
-    def matched(self, agreement: float, noise: float) -> None:
-        """A cross pair and a noise pair that belong together."""
-        if self.margin is not None:
-            self.margin.match(agreement, noise)
-
-    def pair(
-        self, labels: Mapping[str, str], signals: Mapping[str, float], *, noise: bool, compared: bool = True
-    ) -> None:
-        """What one pair says about classes and facts. ``compared``: as for ``agreement``."""
-        for gate in self.pairs:
-            happened = gate.event(labels, signals) if compared or not gate.spec.increase else None
-            if happened is not None:
-                gate.add(happened, noise)
-
     def events(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> dict[str, bool]:
-        """What happened in a noise pair, by the gates that it concerns."""
-        found = {gate.spec.name: gate.event(labels, signals) for gate in self.pairs if gate.spec.increase}
-        return {name: happened for name, happened in found.items() if happened is not None}
-
-    def noise_events(self, events: Mapping[str, bool]) -> None:
-        for gate in self.pairs:
-            if gate.spec.name in events:
-                gate.add(events[gate.spec.name], True)
-
-    def histograms(self, signal: str, candidate: Histogram, baseline: Histogram) -> None:
-        self.signals[signal].add(candidate, baseline)
+        """Return the events of a noise pair: gate → whether it occurred, for the gates that the pair concerns."""
+        found = {gate.spec.name: gate.event(labels, signals) for gate in self._pair_gates if gate.spec.increase}
+        return {name: occurred for name, occurred in found.items() if occurred is not None}
 
     def look(self, *, everything: bool = False) -> None:
-        """Evaluate the latency gates that have enough that is new, or whatever is new."""
-        for gate in self.latency:
-            gate.look(everything=everything)
-
-    # What came of it.
+        """Evaluate the latency gates that have enough new samples, or any new ones with ``everything``."""
+        self.observe(LookDue(everything))
 
     def verdicts(self, rates: dict[str, float]) -> tuple[Verdict, ...]:
-        """``rates``: samples a second by gate, for the ETA; a gate that is missing has none."""
+        """Return one verdict for each gate. ``rates``: samples a second by gate, for the ETA; a gate may be missing."""
         return tuple(verdict_of(gate, rates.get(name)) for name, gate in self.gates.items())
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "counts": self.counts.to_json(),
-            "block": list(self._block),
-            "signals": {k: s.to_json() for k, s in self.signals.items()},
-            "gates": {name: gate.to_json() for name, gate in self.gates.items()},
-        }
+    @property
+    def state(self) -> GateSetState:
+        return GateSetState(
+            self.step.total,
+            self._block_began,
+            {name: signal.state for name, signal in self.signals.items()},
+            {name: gate.state for name, gate in self.gates.items()},
+        )
 
-    def load(self, raw: dict[str, Any]) -> None:
-        """A gate whose limit or kind is another by now starts afresh; the rest goes on."""
-        self.counts.load(raw["counts"])
-        self._block = [int(v) for v in raw["block"]]
-        for name, sides in raw["signals"].items():
-            if name in self.signals:
-                self.signals[name].load(sides)
+    def restore(self, state: GateSetState) -> None:
+        """Go on from a stored state. Raises ValueError for a state of another grid of alternatives.
+
+        The configuration may have changed since: a gate that is new, or whose limit or kind is another now, starts
+        afresh; the rest goes on.
+        """
+        self.step.total, self._block_began = state.requests, state.block_began
+        for name, signal in self.signals.items():
+            if name in state.signals:
+                signal.restore(state.signals[name])
         for name, gate in self.gates.items():
-            if name in raw["gates"]:
-                with contextlib.suppress(ValueError):
-                    gate.load(raw["gates"][name])
+            stored = state.gates.get(name)
+            if stored is not None and gate.fits(stored):
+                gate.restore(stored)
+
+
+def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:
+    if spec.quantile is None:
+        raise ValueError(f"{spec.name}: a latency gate needs a quantile")
+    return LatencyGate(spec, QUANTILES[spec.quantile], gates.signal(spec.signal))
+
+
+# How a gate of each kind is built. The fast guard precedes the unreachable guard, which reads its view of the baseline.
+_FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
+    GateKind.QUALITY: lambda spec, gates: QualityGate(spec),
+    GateKind.QUALITY_MARGIN: lambda spec, gates: MarginGate(spec),
+    GateKind.CLASS_RECALL: lambda spec, gates: ClassGate(spec),
+    GateKind.CLASS_PRECISION: lambda spec, gates: ClassGate(spec),
+    GateKind.FACT: lambda spec, gates: FactGate(spec),
+    GateKind.ERROR_INCREASE: lambda spec, gates: IncreaseGate(spec, gates.step),
+    GateKind.ERROR_RATE: lambda spec, gates: RateGate(spec, gates.step),
+    GateKind.ERRORS_FAST: lambda spec, gates: FastGate(spec, gates.step, gates.floor, gates.prior),
+    GateKind.CANDIDATE_DOWN: lambda spec, gates: UnreachableGate(spec, gates.step, gates.fast),
+    GateKind.LATENCY: _latency_gate,
+    GateKind.SPLIT: lambda spec, gates: SplitGate(spec),
+}

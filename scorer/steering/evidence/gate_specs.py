@@ -1,33 +1,50 @@
 """Which gates a workload has at a step, and how its budget for false decisions is shared among them.
 
-A false rollback is *any* gating gate failing without cause, so the gates' α_k add up to ``gates.alpha``. A false
-promotion needs *every* gate to pass, the one that guards the harm included, so each may use the whole of alpha
-(intersection-union: Berger 1982). Guards get half of a gate's share: what they look for is gross, and soon seen.
+A false rollback occurs when *any* gating gate fails without cause, so the gates' α_k add up to ``gates.alpha``. A false
+promotion needs *every* gate to pass, also the one that guards against the harm, so each may use the whole of alpha
+(intersection-union test: Berger 1982). Guards get half of a gate's share: they look for gross harm, which shows soon.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
 from glidepath.config import Workload
-from glidepath.config.gates import Gate, LatencyGate
-
-QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-DEFAULT_MAX_RATIO = 2.0  # of the fast guard, where no errors gate says otherwise
+from glidepath.config.gates import DEFAULT_FAST_RATIO, GateConfig, LatencyGateConfig, Quantile
 
 # Shares of alpha by kind of gate, before they are scaled to add up to it.
 _PROOF, _GUARD = 1.0, 0.5
 
 
+class GateKind(StrEnum):
+    """What a gate measures. Several gates may be of one kind: one for each class, fact or latency quantile."""
+
+    QUALITY = "quality"
+    QUALITY_MARGIN = "quality_margin"
+    CLASS_RECALL = "class_recall"
+    CLASS_PRECISION = "class_precision"
+    ERROR_INCREASE = "error_increase"
+    ERROR_RATE = "error_rate"
+    ERRORS_FAST = "errors_fast"
+    CANDIDATE_DOWN = "candidate_down"
+    LATENCY = "latency"
+    FACT = "fact"
+    SPLIT = "split"
+
+
 @dataclass(frozen=True, slots=True)
 class GateSpec:
-    """``fail_at``, ``pass_at``: ln(1/α). A ``guard`` only has to stay quiet; ``increase``: over the baseline.
+    """One gate. ``fail_at`` and ``pass_at`` are ln(1/α).
 
-    ``of``: the class or the signal whose rate among pairs is looked at.
+    A ``guard`` need not pass; it only has to stay quiet. ``increase``: the limit is on the excess over the baseline or
+    over the noise floor. ``of``: the class or the fact whose rate among pairs is measured. ``signal``, ``quantile``:
+    of a latency gate.
     """
 
     name: str
+    kind: GateKind
     limit: float
     unit: str
     fail_at: float
@@ -38,38 +55,47 @@ class GateSpec:
     increase: bool = False
     min_samples: int = 0
     of: str = ""
+    signal: str = ""
+    quantile: Quantile | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
+    """A gate before alpha is shared."""
+
     name: str
+    kind: GateKind
     limit: float
     unit: str
-    section: Gate | None = None
+    section: GateConfig | None = None
     gating: bool = True
     fast: bool = False
     guard: bool = False
     increase: bool = False
     of: str = ""
+    signal: str = ""
+    quantile: Quantile | None = None
 
 
-def latency_name(gate: LatencyGate) -> str:
+def latency_name(gate: LatencyGateConfig) -> str:
     """``latency_p99``, ``ttft_p95``, ``per_token_p50``."""
     return f"{'latency' if gate.signal == 'total' else gate.signal}_{gate.quantile}"
 
 
-def specs_of(workload: Workload, percent: float | None, *, kinds: bool = True) -> tuple[GateSpec, ...]:
-    """The gates at ``percent`` (None: not known, so no guard of the split), in the order in which they are shown.
+def specs_of(workload: Workload, percent: float | None, *, error_kinds: bool = True) -> tuple[GateSpec, ...]:
+    """Return the gates at ``percent`` in the order in which they are shown.
 
-    ``kinds``: whether it is known why a request failed; else nobody can say whether the candidate is unreachable.
+    ``percent`` None: the split is not known, so there is no guard of it. ``error_kinds``: the reason of each failed
+    request is known; without it no gate can see that the candidate is unreachable.
     """
-    drafts = [d for d in _drafts(workload, percent) if kinds or d.name != "candidate_down"]
+    drafts = [d for d in _drafts(workload, percent) if error_kinds or d.kind is not GateKind.CANDIDATE_DOWN]
     weights = {d.name: _GUARD if d.guard else _PROOF for d in drafts}
     total = sum(weights[d.name] for d in drafts if d.gating) or 1.0
     alpha = workload.gates.alpha
     return tuple(
         GateSpec(
             name=d.name,
+            kind=d.kind,
             limit=d.limit,
             unit=d.unit,
             fail_at=math.log(total / (weights[d.name] * alpha)),
@@ -80,70 +106,108 @@ def specs_of(workload: Workload, percent: float | None, *, kinds: bool = True) -
             increase=d.increase,
             min_samples=0 if d.guard else _min_samples(workload, d.section, percent),
             of=d.of,
+            signal=d.signal,
+            quantile=d.quantile,
         )
         for d in drafts
     )
 
 
 def _drafts(workload: Workload, percent: float | None) -> list[_Draft]:
-    gates, drafts = workload.gates, []
-    quality, errors = gates.quality, gates.errors
-    if quality is not None and quality.min_agreement is not None:
-        drafts.append(_Draft("quality", quality.min_agreement, "agreement", quality, quality.gating))
-    if quality is not None and quality.margin is not None:
-        drafts.append(_Draft("quality_margin", quality.margin, "agreement", quality, quality.gating))
-    drafts += _class_drafts(workload)
-    if errors is not None and errors.max_increase is not None:
-        drafts.append(_Draft("errors", errors.max_increase, "share", errors, errors.gating, increase=True))
-    if errors is not None and errors.max_rate is not None:
-        name = "errors" if errors.max_increase is None else "errors_rate"
-        drafts.append(_Draft(name, errors.max_rate, "share", errors, errors.gating))
-    # The safety net: not switched off by an informational gate of error rates, nor by none.
-    ratio, gating = (errors.max_ratio, errors.fast == "guard") if errors else (DEFAULT_MAX_RATIO, True)
-    drafts.append(_Draft("errors_fast", ratio, "ratio", errors, gating, fast=True, guard=True))
-    drafts.append(_Draft("candidate_down", 0.02, "share", None, fast=True, guard=True))
-    seen = {d.name for d in drafts}
-    for latency in gates.latency:
-        name = latency_name(latency)
-        if name not in seen:  # the same signal and quantile twice: the first, stricter or not, is the one declared
-            drafts.append(_Draft(name, latency.max_ratio, "ratio", latency, latency.gating))
-            seen.add(name)
-    drafts += _signal_drafts(workload)
-    if gates.split and percent is not None and 0 < percent < 100:
-        # With sticky users the requests of one of them all go the same way: the share of requests says little about
-        # the router, so the guard is shown and decides nothing.
-        drafts.append(_Draft("split", percent / 100, "share", None, gating=workload.sticky is None, guard=True))
+    return [
+        *_quality_drafts(workload),
+        *_class_drafts(workload),
+        *_error_drafts(workload),
+        *_latency_drafts(workload),
+        *_fact_drafts(workload),
+        *_split_drafts(workload, percent),
+    ]
+
+
+def _quality_drafts(workload: Workload) -> list[_Draft]:
+    drafts, section = [], workload.gates.quality
+    if section is not None and section.min_agreement is not None:
+        limit = section.min_agreement
+        drafts.append(_Draft("quality", GateKind.QUALITY, limit, "agreement", section, section.gating))
+    if section is not None and section.margin is not None:
+        limit = section.margin
+        drafts.append(_Draft("quality_margin", GateKind.QUALITY_MARGIN, limit, "agreement", section, section.gating))
     return drafts
 
 
 def _class_drafts(workload: Workload) -> list[_Draft]:
-    """Two gates for each class that matters. With noise pairs: beyond what the baseline loses to itself."""
+    """Two gates for each class that matters. With noise pairs, the limit is on the excess over the noise floor."""
     section, classes = workload.gates.classes, dict.fromkeys(workload.scoring.classification.matter)
     if section is None or workload.task not in ("classification", "auto"):
         return []
-    increase = workload.shadow.same_side > 0
+    increase, limit, gating = workload.shadow.same_side > 0, section.max_loss, section.gating
     return [
-        _Draft(f"{kind}_{name}", section.max_loss, "share", section, section.gating, increase=increase, of=name)
+        _Draft(f"{measure}_{name}", kind, limit, "share", section, gating, increase=increase, of=name)
         for name in classes
-        for kind in ("recall", "precision")
+        for measure, kind in (("recall", GateKind.CLASS_RECALL), ("precision", GateKind.CLASS_PRECISION))
     ]
 
 
-def _signal_drafts(workload: Workload) -> list[_Draft]:
-    """Nothing to show without noise pairs; a gate that decides is there all the same, and stays inconclusive."""
+def _error_drafts(workload: Workload) -> list[_Draft]:
+    drafts, section = [], workload.gates.errors
+    if section is not None and section.max_increase is not None:
+        limit = section.max_increase
+        draft = _Draft("errors", GateKind.ERROR_INCREASE, limit, "share", section, section.gating, increase=True)
+        drafts.append(draft)
+    if section is not None and section.max_rate is not None:
+        name = "errors" if section.max_increase is None else "errors_rate"
+        drafts.append(_Draft(name, GateKind.ERROR_RATE, section.max_rate, "share", section, section.gating))
+    # The fast guards are a safety net: they stay on without an errors gate, and with one that is informational.
+    ratio, gating = (section.max_ratio, section.fast == "guard") if section else (DEFAULT_FAST_RATIO, True)
+    fast = _Draft("errors_fast", GateKind.ERRORS_FAST, ratio, "ratio", section, gating, fast=True, guard=True)
+    down = _Draft("candidate_down", GateKind.CANDIDATE_DOWN, 0.02, "share", None, fast=True, guard=True)
+    return [*drafts, fast, down]
+
+
+def _latency_drafts(workload: Workload) -> list[_Draft]:
+    return [
+        _Draft(
+            latency_name(section),
+            GateKind.LATENCY,
+            section.max_ratio,
+            "ratio",
+            section,
+            section.gating,
+            signal=section.signal,
+            quantile=section.quantile,
+        )
+        for section in workload.gates.latency
+    ]
+
+
+def _fact_drafts(workload: Workload) -> list[_Draft]:
+    """One gate for each fact. Without noise pairs an informational gate is left out: it has nothing to show.
+
+    A gating one stays, and stays inconclusive.
+    """
     section = workload.gates.signals
     if section is None or workload.task not in ("chat", "generation", "auto"):
         return []
     if not workload.shadow.same_side and not section.gating:
         return []
+    limit, gating = section.max_increase, section.gating
     return [
-        _Draft(f"signal_{name}", section.max_increase, "share", section, section.gating, increase=True, of=name)
+        _Draft(f"signal_{name}", GateKind.FACT, limit, "share", section, gating, increase=True, of=name)
         for name in dict.fromkeys(section.of)
     ]
 
 
-def _min_samples(workload: Workload, section: Gate | None, percent: float | None) -> int:
-    """The gate's own, else the step's; where no step is known, the ramp's."""
+def _split_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
+    if not workload.gates.split or percent is None or not 0 < percent < 100:
+        return []
+    # With sticky users all requests of one user go to the same side: the share of requests is weak evidence about the
+    # router, so the guard is informational.
+    gating = workload.sticky is None
+    return [_Draft("split", GateKind.SPLIT, percent / 100, "share", None, gating=gating, guard=True)]
+
+
+def _min_samples(workload: Workload, section: GateConfig | None, percent: float | None) -> int:
+    """Return the gate's own number, else the step's, or the ramp's where no step is known."""
     own = section.min_samples if section else None
     if own is not None:
         return own

@@ -1,9 +1,9 @@
 """Mixtures of likelihood ratios in log space, with and without restarts.
 
-A likelihood ratio of a fixed alternative against a null is an e-process; so is any average of such, and so is an
-average over the moment at which one begins to count. The last is what lets a guard see a candidate that breaks after
-a week of health: evidence against the null that began long ago has been eaten by the good days, evidence that
-began a moment ago has not. Ville's inequality: P(some e-value ≥ 1/α) ≤ α under the null.
+The likelihood ratio of a fixed alternative to a null is an e-process. So is an average of e-processes over several
+alternatives, and an average over the moment at which counting begins. The average over starting times lets a guard see
+a candidate that breaks after a week of health: the good days have used up evidence that began a week ago, but not
+evidence that began a moment ago. Ville's inequality: under the null, P(an e-value ever reaches 1/α) ≤ α.
 
 Sources: Ville (1939); Ramdas, Grünwald, Vovk & Shafer, "Game-theoretic statistics and safe anytime-valid inference"
 (2023); mixtures over starting times: Shin, Ramdas & Rinaldo, "E-detectors" (2024).
@@ -14,106 +14,131 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 LN2 = math.log(2.0)
+LEAST_CASH = 1e-12  # unspent weight below this is rounding, and its logarithm must exist
 _SPEND_TOTAL = 2.109742802  # Σ_{n≥2} 1/(n ln² n)
-_NOTHING_LEFT = 1e-12
 
 FloatArray = NDArray[np.float64]
 
 
 def spend(k: int) -> float:
-    """The weight of the k-th start, k ≥ 1: they add up to 1 for ever, and fall hardly faster than 1/k."""
+    """Return the weight of the k-th start, k ≥ 1. All weights add up to 1, and they fall hardly faster than 1/k."""
     return 1.0 / (_SPEND_TOTAL * (k + 1) * math.log(k + 1) ** 2)
 
 
 def log_add(a: float, b: float) -> float:
-    """ln(e^a + e^b)."""
+    """Return ln(e^a + e^b)."""
     if a < b:
         a, b = b, a
     return a + math.log1p(math.exp(b - a))
 
 
 def log_sum(values: Sequence[float]) -> float:
-    """ln Σ e^v of a non-empty sequence."""
+    """Return ln Σ e^v of a non-empty sequence."""
     top = max(values)
     return top + math.log(sum([math.exp(v - top) for v in values]))
 
 
-class Restarting:
-    """An e-process over a grid of alternatives that may each begin at any update.
+@dataclass(frozen=True, slots=True)
+class RestartingState:
+    """``stakes``: ln of what each alternative holds; ``cash``: the weight kept for later starts."""
 
-    Half of the stake is put on the grid (``weights``, adding up to 1) at the beginning, the other half is spent over
-    the updates to come by ``spend``; what is not spent yet is kept as cash. A constant number of floats.
+    stakes: tuple[float, ...]
+    cash: float
+    updates: int
+    log_e: float
+
+
+class RestartingMixture:
+    """An e-process over a grid of alternatives, each of which may begin at any update.
+
+    Half of the weight is staked on the grid (``weights``, adding up to 1) at the beginning. The other half is spent
+    over later updates by ``spend``; the unspent part is kept as cash. The state has a constant number of floats.
+
+    A mutable builder, because every flush updates several of them: a new dataclass each time makes an update a third
+    slower. Its stored form is ``state``.
     """
-
-    __slots__ = ("_base", "_cash", "_log_cash", "_stakes", "log_e", "updates")
 
     def __init__(self, weights: Sequence[float]) -> None:
         self._base = [math.log(w) - LN2 for w in weights]
         self._stakes = list(self._base)
         self._cash = 0.5
         self._log_cash = -LN2
-        self.updates = 0
+        self._updates = 0
         self.log_e = 0.0
 
     def update(self, log_ratios: Sequence[float]) -> float:
-        """Multiply by each alternative's likelihood ratio of the new data; the e-value's logarithm."""
-        self.updates += 1
-        weight = spend(self.updates)
+        """Multiply by each alternative's likelihood ratio of the new data. Return ln of the e-value."""
+        self._updates += 1
+        weight = spend(self._updates)
         start = math.log(weight)
         self._stakes = [
             log_add(stake, base + start) + ratio
             for stake, base, ratio in zip(self._stakes, self._base, log_ratios, strict=True)
         ]
         self._cash -= 0.5 * weight
-        self._log_cash = math.log(max(self._cash, _NOTHING_LEFT))
+        self._log_cash = math.log(max(self._cash, LEAST_CASH))
         self.log_e = log_sum([*self._stakes, self._log_cash])
         return self.log_e
 
     def forget(self) -> None:
-        """Throw away what was won, keep what is not staked yet: always allowed, an e-value may be made smaller."""
+        """Drop what the stakes have won and keep the cash. Valid at any time: an e-value may be made smaller."""
         self._stakes = [min(s, b + self._log_cash) for s, b in zip(self._stakes, self._base, strict=True)]
         self.log_e = log_sum([*self._stakes, self._log_cash])
 
-    def to_json(self) -> list[Any]:
-        return [self.updates, self._cash, self.log_e, *self._stakes]
+    @property
+    def state(self) -> RestartingState:
+        return RestartingState(tuple(self._stakes), self._cash, self._updates, self.log_e)
 
-    def load(self, raw: Sequence[Any]) -> None:
-        updates, cash, log_e, *stakes = raw
-        if len(stakes) != len(self._base):
-            raise ValueError("another grid")
-        self.updates, self._cash, self.log_e = int(updates), float(cash), float(log_e)
-        self._log_cash = math.log(max(self._cash, _NOTHING_LEFT))
-        self._stakes = [float(s) for s in stakes]
+    def restore(self, state: RestartingState) -> None:
+        """Raises ValueError for a state of another grid."""
+        _check_grid(state.stakes, self._base)
+        self._stakes, self._cash = list(state.stakes), state.cash
+        self._updates, self.log_e = state.updates, state.log_e
+        self._log_cash = math.log(max(self._cash, LEAST_CASH))
 
 
-class Mixed:
-    """The same grid without restarts: for evidence that promotes, which has to hold for the step as a whole."""
+def _check_grid(stakes: Sequence[float], grid: Sequence[float]) -> None:
+    if len(stakes) != len(grid):
+        raise ValueError(f"{len(stakes)} stakes for a grid of {len(grid)} alternatives")
 
-    __slots__ = ("_stakes", "log_e")
+
+@dataclass(frozen=True, slots=True)
+class MixtureState:
+    """``stakes``: ln of what each alternative holds."""
+
+    stakes: tuple[float, ...]
+    log_e: float
+
+
+class Mixture:
+    """The same grid without restarts, for evidence that promotes: it has to hold for the step as a whole.
+
+    A mutable builder as ``RestartingMixture`` is; its stored form is ``state``.
+    """
 
     def __init__(self, weights: Sequence[float]) -> None:
         self._stakes = [math.log(w) for w in weights]
         self.log_e = 0.0
 
     def update(self, log_ratios: Sequence[float]) -> float:
+        """Multiply by each alternative's likelihood ratio of the new data. Return ln of the e-value."""
         self._stakes = [stake + ratio for stake, ratio in zip(self._stakes, log_ratios, strict=True)]
         self.log_e = log_sum(self._stakes)
         return self.log_e
 
-    def to_json(self) -> list[Any]:
-        return [self.log_e, *self._stakes]
+    @property
+    def state(self) -> MixtureState:
+        return MixtureState(tuple(self._stakes), self.log_e)
 
-    def load(self, raw: Sequence[Any]) -> None:
-        log_e, *stakes = raw
-        if len(stakes) != len(self._stakes):
-            raise ValueError("another grid")
-        self.log_e, self._stakes = float(log_e), [float(s) for s in stakes]
+    def restore(self, state: MixtureState) -> None:
+        """Raises ValueError for a state of another grid."""
+        _check_grid(state.stakes, self._stakes)
+        self._stakes, self.log_e = list(state.stakes), state.log_e
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +147,7 @@ class RateGrid:
 
     ``hit`` and ``miss`` are the logarithms of the likelihood ratios of one event and of one non-event. With g > p the
     expected ratio under a rate p' is 1 + (p' - p)(g - p)/(p(1 - p)), so at most 1 for every p' ≤ p; mirrored for g < p.
-    The plain beta-binomial mixture puts mass on both sides of p and would punish a candidate for being too good.
+    The plain beta-binomial mixture has weight on both sides of p, so it would count a better rate against a candidate.
     """
 
     hit: tuple[float, ...]
@@ -131,31 +156,32 @@ class RateGrid:
 
     @classmethod
     def around(cls, limit: float, shifts: Sequence[float], *, above: bool) -> RateGrid:
-        """Alternatives at ``shifts`` (> 0) of the log-odds from ``limit`` (0 < limit < 1), equally weighted."""
+        """Return alternatives at ``shifts`` (> 0) of the log-odds from ``limit`` (0 < limit < 1), equally weighted."""
         sign = 1.0 if above else -1.0
         odds = math.log(limit / (1 - limit))
         return cls.at(limit, [1 / (1 + math.exp(-(odds + sign * s))) for s in shifts])
 
     @classmethod
     def at(cls, limit: float, rates: Sequence[float], weights: Sequence[float] = ()) -> RateGrid:
+        """Return the alternatives ``rates`` to ``limit``, equally weighted unless ``weights`` are given."""
         share = tuple(weights) or (1 / len(rates),) * len(rates)
         hit = tuple(math.log(g / limit) for g in rates)
         miss = tuple(math.log1p(-g) - math.log1p(-limit) for g in rates)
         return cls(hit, miss, share)
 
     def ratios(self, hits: int, n: int) -> list[float]:
-        """Per alternative: ln of the likelihood ratio of ``hits`` events among ``n``."""
+        """Return, for each alternative, ln of the likelihood ratio of ``hits`` events among ``n``."""
         misses = n - hits
         return [hits * h + misses * m for h, m in zip(self.hit, self.miss, strict=True)]
 
     def log_e(self, hits: NDArray[np.int64], n: int) -> FloatArray:
-        """ln{½ + ½ Σ_j π_j ratio_j} for many counts at once. Shapes: [x] → [x]."""
-        one: FloatArray = Grids(self).log_e(hits[None, :], np.array([n]))[0]
+        """Return ln{½ + ½ Σ_j π_j ratio_j} for many counts at once. Shapes: [x] → [x]."""
+        one: FloatArray = RateGrids(self).log_e(hits[None, :], np.array([n]))[0]
         return one
 
 
-class Grids:
-    """Some grids of as many alternatives each, evaluated together, each over counts of its own."""
+class RateGrids:
+    """Several grids with the same number of alternatives, evaluated together, each over its own counts."""
 
     def __init__(self, *grids: RateGrid) -> None:
         # The half that is not staked is one more alternative, whose ratio is always 1.

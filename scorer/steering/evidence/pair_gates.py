@@ -1,70 +1,107 @@
-"""The gates of what happens in some share of the pairs: a class that is lost, a fact that differs."""
+"""The gates of events in pairs: a class that the candidate loses, a fact that differs between the sides."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from glidepath.domain import TRIP_DIVERGENCE
-from scorer.steering.evidence.changepoint import Onset
-from scorer.steering.evidence.error_tests import IncreaseTest, RateTest
-from scorer.steering.evidence.formatting import share_words
-from scorer.steering.evidence.gate_base import Cause, Gate, Part
-from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.quality_gates import Block
+from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
+from scorer.steering.evidence.error_tests import IncreaseTest, IncreaseTestState, RateTest, RateTestState
+from scorer.steering.evidence.formatting import share_text
+from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec
+from scorer.steering.evidence.observations import NoiseEventsMatched, PairCompared
 
-_TEXTS = "word_overlap"  # the measure that only a comparison of two texts has
+_ONLY_TEXTS = "word_overlap"  # a signal that only a comparison of two texts has
+
+
+@dataclass(frozen=True, slots=True)
+class PairCounts:
+    """Cross pairs and the events in them, noise pairs and the events in them."""
+
+    hits: int = 0
+    n: int = 0
+    noise_hits: int = 0
+    noise_n: int = 0
+
+    def after(self, hit: bool, noise: bool) -> PairCounts:
+        if noise:
+            return PairCounts(self.hits, self.n, self.noise_hits + hit, self.noise_n + 1)
+        return PairCounts(self.hits + hit, self.n + 1, self.noise_hits, self.noise_n)
+
+
+@dataclass(frozen=True, slots=True)
+class PairGateState:
+    """``step``: all pairs; ``block``: those of the block that is not complete yet."""
+
+    standing: Standing
+    test: IncreaseTestState | RateTestState
+    step: PairCounts
+    block: PairCounts
+    since: BadPeriod
 
 
 class PairGate(Gate):
-    """The rate of an event among pairs: by itself, or (``spec.increase``) less its rate among noise pairs.
+    """The rate of an event among cross pairs: by itself, or (``spec.increase``) less its rate among noise pairs.
 
-    Of the latter a block ends when both kinds of pair have come, so what changes for both over time cancels.
+    In the latter case a block ends when both kinds of pair have come, so what changes for both over time cancels.
     """
+
+    STATE = PairGateState
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
         limit = min(max(spec.limit, 1e-6), 0.98)
         self._test: IncreaseTest | RateTest = IncreaseTest(limit) if spec.increase else RateTest(limit)
-        self._seen = Block([0, 0, 0, 0])  # events and pairs between the sides, events and noise pairs
-        self._block = Block([0, 0, 0, 0])
-        self._since = Onset()
+        self._step = self._block = PairCounts()
+        self._since = NO_BAD_PERIOD
+
+    def handlers(self) -> Mapping[type, Handler]:
+        return {PairCompared: self.fold_pair, NoiseEventsMatched: self.fold_noise_events}
+
+    def fold_pair(self, pair: PairCompared) -> None:
+        event = self.event(pair.labels, pair.signals) if pair.comparable or not self.spec.increase else None
+        if event is not None:
+            self.add(event, pair.noise)
+
+    def fold_noise_events(self, matched: NoiseEventsMatched) -> None:
+        if self.spec.name in matched.events:
+            self.add(matched.events[self.spec.name], True)
 
     @abstractmethod
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
-        """Whether it happened in a pair; None: the pair says nothing about it."""
+        """Return whether the event occurred in a pair; None if the pair does not count for this gate."""
 
     def add(self, hit: bool, noise: bool) -> None:
-        at = 2 if noise else 0
-        for counts in (self._seen.values, self._block.values):
-            counts[at] += hit
-            counts[at + 1] += 1
-        hits, n, floor_hits, floor_n = (int(v) for v in self._block.values)
-        if not n or (self.spec.increase and not floor_n):
+        self._step, self._block = self._step.after(hit, noise), self._block.after(hit, noise)
+        block = self._block
+        if not block.n or (self.spec.increase and not block.noise_n):
             return
         if isinstance(self._test, IncreaseTest):
-            self._test.update(hits, n, floor_hits, floor_n)
+            self._test.update(block.hits, block.n, block.noise_hits, block.noise_n)
         else:
-            self._test.update(hits, n)
-        self._since.see(self._test.gain, hits, n, floor_hits, floor_n)
-        self._block.values = [0, 0, 0, 0]
+            self._test.update(block.hits, block.n)
+        self._since = self._since.after(self._test.gain, block.hits, block.n, block.noise_hits, block.noise_n)
+        self._block = PairCounts()
         self.note(self._test.log_fail, self._test.log_pass)
 
     @property
     def n(self) -> int:
-        return int(self._seen.values[1])
+        return self._step.n
 
     @property
     def rate(self) -> float | None:
-        hits, n, *_ = self._seen.values
-        return hits / n if n else None
+        step = self._step
+        return step.hits / step.n if step.n else None
 
     @property
     def floor(self) -> float | None:
         """The same rate among noise pairs."""
-        *_, hits, n = self._seen.values
-        return hits / n if n else None
+        step = self._step
+        return step.noise_hits / step.noise_n if step.noise_n else None
 
     @property
     def value(self) -> float | None:
@@ -72,64 +109,63 @@ class PairGate(Gate):
             return self.rate
         return None if self.floor is None else self.rate - self.floor
 
-    def late(self) -> Cause | None:
+    def recent_cause(self) -> FailureCause | None:
         since = self._since
         if not since.c_n or (self.spec.increase and not since.b_n):
             return None
-        own, floor = since.c_errors / since.c_n, since.b_errors / since.b_n if since.b_n else 0.0
+        rate, floor = since.c_errors / since.c_n, since.b_errors / since.b_n if since.b_n else 0.0
         meanwhile = f", {since.b_errors} of {since.b_n} noise pairs" if since.b_n else ""
-        text = f"{since.c_errors} of the last {since.c_n} pairs{meanwhile}; over the step: {self.words()}"
-        return Cause(own - floor, since.c_n, text)
+        text = f"{since.c_errors} of the last {since.c_n} pairs{meanwhile}; over the step: {self.message()}"
+        return FailureCause(rate - floor, since.c_n, text)
 
     @property
-    def _floor_n(self) -> int:
-        return int(self._seen.values[3])
+    def _noise_n(self) -> int:
+        return self._step.noise_n
 
-    def test(self) -> Sequence[Part]:
-        return (self._test, self._seen, self._block, self._since)
+    @property
+    def state(self) -> PairGateState:
+        return PairGateState(self.standing, self._test.state, self._step, self._block, self._since)
 
-    def to_json(self) -> list[Any]:
-        return [*super().to_json(), int(self.spec.increase)]
+    def fits(self, state: Any) -> bool:
+        """Also whether noise pairs counted then as they do now: they need another test."""
+        return super().fits(state) and isinstance(state.test, IncreaseTestState) == self.spec.increase
 
-    def load(self, raw: Sequence[Any]) -> None:
-        """Raises ValueError for another limit, and when noise pairs have come to count, or have ceased to."""
-        if raw[-1] != int(self.spec.increase):
-            raise ValueError("another kind of test")
-        super().load(raw[:-1])
+    def restore(self, state: PairGateState) -> None:
+        self.standing, self._step = state.standing, state.step
+        self._block, self._since = state.block, state.since
+        test: Any = self._test  # ``fits`` has compared the kinds of test
+        test.restore(state.test)
 
 
 class ClassGate(PairGate):
-    """Recall of a class (of the baseline's, how many are the candidate's too), or its precision: what is lost."""
+    """What is lost of a class: of its recall (the baseline's answers that the candidate repeats) or its precision."""
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
-        side = "expected" if self.spec.name.startswith("recall_") else "got"
+        side = "expected" if self.spec.kind is GateKind.CLASS_RECALL else "got"
         return labels["expected"] != labels["got"] if labels.get(side) == self.spec.of else None
 
-    def words(self) -> str:
-        own, n = share_words(None if self.rate is None else 1 - self.rate), self.n
-        what = self.spec.name.partition("_")[0]
-        text = f"{what} of “{self.spec.of}” {own} ({n} pairs), may lose {share_words(self.spec.limit)}"
+    def message(self) -> str:
+        kept, n = share_text(None if self.rate is None else 1 - self.rate), self.n
+        measure = "recall" if self.spec.kind is GateKind.CLASS_RECALL else "precision"
+        text = f"{measure} of “{self.spec.of}” {kept} ({n} pairs), may lose {share_text(self.spec.limit)}"
         if not self.spec.increase:
             return text
-        floor = "not known" if self.floor is None else share_words(1 - self.floor)
-        return f"{text}; the baseline's against itself: {floor} ({self._floor_n} pairs)"
+        floor = "not known" if self.floor is None else share_text(1 - self.floor)
+        return f"{text}; the baseline's against itself: {floor} ({self._noise_n} pairs)"
 
 
-class SignalGate(PairGate):
-    """How often a fact differs between the sides, against how often it does among the baseline's own answers."""
+class FactGate(PairGate):
+    """How often a fact differs between the sides, against how often it differs between two answers of the baseline."""
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
-        return (
-            signals.get(self.spec.of, 0.0) >= TRIP_DIVERGENCE if _TEXTS in signals else None
-        )  # same texts: nothing differs
+        # Equal texts have the signal of a text comparison and no other: then no fact differs.
+        return signals.get(self.spec.of, 0.0) >= TRIP_DIVERGENCE if _ONLY_TEXTS in signals else None
 
-    def words(self) -> str:
-        floor = (
-            f"in {share_words(self.floor)} of {self._floor_n} noise pairs" if self._floor_n else "no noise pairs yet"
-        )
-        own, limit = share_words(self.rate), share_words(self.spec.limit)
-        return f"{self.spec.of} differ in {own} of {self.n} pairs, {floor}; may be {limit} more"
+    def message(self) -> str:
+        floor = f"in {share_text(self.floor)} of {self._noise_n} noise pairs" if self._noise_n else "no noise pairs yet"
+        rate, limit = share_text(self.rate), share_text(self.spec.limit)
+        return f"{self.spec.of} differ in {rate} of {self.n} pairs, {floor}; may be {limit} more"
 
 
 def pair_gate(spec: GateSpec) -> PairGate:
-    return SignalGate(spec) if spec.name.startswith("signal_") else ClassGate(spec)
+    return FactGate(spec) if spec.kind is GateKind.FACT else ClassGate(spec)

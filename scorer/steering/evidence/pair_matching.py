@@ -1,8 +1,9 @@
-"""Noise pairs are compared with cross pairs of the same user and the same minute, one with one.
+"""Match each noise pair with one cross pair of the same user and the same minute.
 
-Both kinds must be drawn alike. A cap on one of them alone, or cross pairs of users whom the other never meets, would
-compare the candidate with one crowd and the baseline with another. So a noise pair counts if the user's cross pair next
-to it does; most often that is the other copy of the same request. Bounded memory.
+Both kinds must be drawn from the same requests. With a cap on one kind alone, or with cross pairs of users who have no
+noise pairs, the candidate would be compared on one group of users and the baseline on another. So a noise pair counts
+if the cross pair of the same user next to it counts; most often that is the other copy of the same request. Memory is
+bounded.
 """
 
 from __future__ import annotations
@@ -12,70 +13,89 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_APART_MS = 60_000  # pairs captured further apart are no neighbours
-_MOST = 256  # users remembered, and noise pairs waiting
+_APART_MS = 60_000  # pairs captured further apart are not matched
+_MOST_USERS = 256  # users with a waiting cross pair, and users with a waiting noise pair
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
-    """A noise pair: its agreement, and what happened in it by gate."""
+class NoisePair:
+    """A noise pair: its agreement, and for each gate whether its event occurred."""
 
     agreement: float
     events: Mapping[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """The agreement of a cross pair and the noise pair beside it."""
+class MatchedPair:
+    """The agreement of a cross pair, and the noise pair beside it."""
 
     agreement: float
-    noise: Noise
+    noise: NoisePair
 
 
-class Counterparts:
+@dataclass(frozen=True, slots=True)
+class WaitingCross:
+    """``user``: a digest of the user's key; ``counts``: the user's discount lets the pair count."""
+
+    user: str
+    at_ms: int
+    agreement: float
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingNoise:
+    user: str
+    at_ms: int
+    agreement: float
+    events: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class PairMatcherState:
+    crosses: tuple[WaitingCross, ...]
+    noises: tuple[WaitingNoise, ...]
+
+
+class PairMatcher:
+    """The pairs that wait for the other kind, by user; the oldest is forgotten first."""
+
     def __init__(self) -> None:
-        self._crosses: dict[str, tuple[int, float, bool]] = {}  # user → (captured at, agreement, counts)
-        self._waiting: dict[str, tuple[int, Noise]] = {}
+        self._crosses: dict[str, WaitingCross] = {}
+        self._noises: dict[str, WaitingNoise] = {}
 
-    def cross(self, user: str, at_ms: int, agreement: float, *, counts: bool) -> Match | None:
-        """A cross pair; ``counts``: within the cap. The match that counts, if a noise pair waited for it."""
-        name = _name(user)
-        at, noise = self._waiting.pop(name, (0, None))
-        if noise is not None and abs(at - at_ms) <= _APART_MS:
-            return Match(_rounded(agreement), noise) if counts else None
+    def add_cross(self, user: str, at_ms: int, agreement: float, *, counts: bool) -> MatchedPair | None:
+        """Add a cross pair. Return the match if a noise pair waited for it and the cross pair counts."""
+        name = _digest(user)
+        noise = self._noises.pop(name, None)
+        if noise is not None and abs(noise.at_ms - at_ms) <= _APART_MS:
+            return MatchedPair(_rounded(agreement), NoisePair(noise.agreement, noise.events)) if counts else None
         self._crosses.pop(name, None)
-        self._crosses[name] = (at_ms, _rounded(agreement), counts)
-        _shorten(self._crosses)
+        self._crosses[name] = WaitingCross(name, at_ms, _rounded(agreement), counts)
+        _drop_oldest(self._crosses)
         return None
 
-    def noise(self, user: str, at_ms: int, noise: Noise) -> Match | None:
-        """A noise pair. The match that counts, if its cross pair is there."""
-        name = _name(user)
-        at, agreement, counts = self._crosses.pop(name, (0, None, False))
-        if agreement is not None and abs(at - at_ms) <= _APART_MS:
-            return Match(agreement, noise) if counts else None
-        self._waiting.pop(name, None)
-        self._waiting[name] = (at_ms, Noise(_rounded(noise.agreement), noise.events))
-        _shorten(self._waiting)
+    def add_noise(self, user: str, at_ms: int, noise: NoisePair) -> MatchedPair | None:
+        """Add a noise pair. Return the match if a cross pair that counts waited for it."""
+        name = _digest(user)
+        cross = self._crosses.pop(name, None)
+        if cross is not None and abs(cross.at_ms - at_ms) <= _APART_MS:
+            return MatchedPair(cross.agreement, noise) if cross.counts else None
+        self._noises.pop(name, None)
+        self._noises[name] = WaitingNoise(name, at_ms, _rounded(noise.agreement), noise.events)
+        _drop_oldest(self._noises)
         return None
 
-    def to_json(self) -> list[Any]:
-        crosses = [[name, at, agreement, int(counts)] for name, (at, agreement, counts) in self._crosses.items()]
-        waiting = [
-            [name, at, noise.agreement, {k: int(v) for k, v in noise.events.items()}]
-            for name, (at, noise) in self._waiting.items()
-        ]
-        return [crosses, waiting]
+    @property
+    def state(self) -> PairMatcherState:
+        return PairMatcherState(tuple(self._crosses.values()), tuple(self._noises.values()))
 
-    def load(self, raw: list[Any]) -> None:
-        self._crosses = {name: (int(at), float(agreement), bool(counts)) for name, at, agreement, counts in raw[0]}
-        self._waiting = {
-            name: (int(at), Noise(float(agreement), {k: bool(v) for k, v in events.items()}))
-            for name, at, agreement, events in raw[1]
-        }
+    def restore(self, state: PairMatcherState) -> None:
+        self._crosses = {cross.user: cross for cross in state.crosses}
+        self._noises = {noise.user: noise for noise in state.noises}
 
 
-def _name(user: str) -> str:
+def _digest(user: str) -> str:
     return hashlib.blake2b(user.encode(), digest_size=4).hexdigest()
 
 
@@ -83,6 +103,6 @@ def _rounded(agreement: float) -> float:
     return round(agreement, 4)  # it is stored
 
 
-def _shorten(entries: dict[str, Any]) -> None:
-    if len(entries) > _MOST:
-        del entries[next(iter(entries))]
+def _drop_oldest(waiting: dict[str, Any]) -> None:
+    if len(waiting) > _MOST_USERS:
+        del waiting[next(iter(waiting))]

@@ -1,24 +1,40 @@
-"""The gates of quality: against a fixed agreement, and against the noise floor."""
+"""The gates of quality: mean agreement against a fixed limit, and against the noise floor."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from scorer.steering.evidence.betting import MeanTest
-from scorer.steering.evidence.gate_base import Cause, Gate, Part
+from scorer.steering.evidence.betting import MeanTest, MeanTestState
+from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
 from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.observations import AgreementScored, NoiseScored, PairsMatched
+
+
+def _clamped(score: float) -> float:
+    return min(max(score, 0.0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class QualityGateState:
+    standing: Standing
+    test: MeanTestState
 
 
 class QualityGate(Gate):
-    """Mean agreement, at least the limit."""
+    """The mean agreement must be at least the limit."""
+
+    STATE = QualityGateState
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
         self._test = MeanTest(min(max(spec.limit, 1e-6), 1 - 1e-6), spec.fail_at, spec.pass_at)
 
-    def add(self, agreement: float) -> None:
-        self._test.update(min(max(agreement, 0.0), 1.0))
+    def handlers(self) -> Mapping[type, Handler]:
+        return {AgreementScored: self.fold_agreement}
+
+    def fold_agreement(self, scored: AgreementScored) -> None:
+        self._test.update(_clamped(scored.agreement))
         self.note(self._test.log_fail, self._test.log_pass)
 
     @property
@@ -33,43 +49,81 @@ class QualityGate(Gate):
     def within(self) -> bool:
         return self.value is not None and self.value >= self.spec.limit
 
-    def late(self) -> Cause | None:
+    def recent_cause(self) -> FailureCause | None:
         recent = self._test.recent
         if not recent.n:
             return None
         mean = recent.total / recent.n
-        asked = f"at least {self.spec.limit:.3f} asked ({self.value:.3f} over all {self.n})"
-        return Cause(mean, recent.n, f"agreement {mean:.3f} over the last {recent.n} pairs, {asked}")
+        limit = f"limit at least {self.spec.limit:.3f} ({self.value:.3f} over all {self.n})"
+        return FailureCause(mean, recent.n, f"agreement {mean:.3f} over the last {recent.n} pairs, {limit}")
 
-    def words(self) -> str:
-        return f"agreement {self.value:.3f} over {self.n} pairs, at least {self.spec.limit:.3f} asked"
+    def message(self) -> str:
+        return f"agreement {self.value:.3f} over {self.n} pairs, limit at least {self.spec.limit:.3f}"
 
-    def test(self) -> Sequence[Part]:
-        return (self._test,)
+    @property
+    def state(self) -> QualityGateState:
+        return QualityGateState(self.standing, self._test.state)
+
+    def restore(self, state: QualityGateState) -> None:
+        self.standing = state.standing
+        self._test.restore(state.test)
+
+
+@dataclass(frozen=True, slots=True)
+class MarginBlock:
+    """Cross pairs and noise pairs that wait for the other kind: their counts and the sums of their agreements."""
+
+    crosses: int = 0
+    cross_sum: float = 0.0
+    noises: int = 0
+    noise_sum: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MarginGateState:
+    standing: Standing
+    test: MeanTestState
+    block: MarginBlock
 
 
 class MarginGate(Gate):
-    """Agreement below the noise floor, at most the limit. A value is the difference of two pairs that belong together,
-    or of a block's means; a block ends when both kinds of pair have come. What changes for both over time cancels.
+    """Agreement may be below the noise floor by at most the limit.
+
+    A sample is the difference between a cross pair and the noise pair matched with it, or between the means of a
+    block; a block ends when both kinds of pair have come. So what changes for both over time cancels.
     """
+
+    STATE = MarginGateState
 
     def __init__(self, spec: GateSpec) -> None:
         super().__init__(spec)
         self._test = MeanTest((1 - spec.limit) / 2, spec.fail_at, spec.pass_at)
-        self._block = Block([0.0, 0.0, 0.0, 0.0])
+        self._block = MarginBlock()
 
-    def add(self, agreement: float | None = None, noise: float | None = None) -> None:
-        block = self._block.values
-        for at, score in ((0, agreement), (2, noise)):
-            if score is not None:
-                block[at] += 1
-                block[at + 1] += min(max(score, 0.0), 1.0)
-        if block[0] and block[2]:
-            self._update(block[1] / block[0] - block[3] / block[2])
-            self._block.values = [0.0, 0.0, 0.0, 0.0]
+    def handlers(self) -> Mapping[type, Handler]:
+        return {
+            AgreementScored: self.fold_agreement,
+            NoiseScored: self.fold_noise,
+            PairsMatched: self.fold_match,
+        }
 
-    def match(self, agreement: float, noise: float) -> None:
-        self._update(min(max(agreement, 0.0), 1.0) - min(max(noise, 0.0), 1.0))
+    def fold_agreement(self, scored: AgreementScored) -> None:
+        if scored.comparable:
+            b, score = self._block, _clamped(scored.agreement)
+            self._fold_block(MarginBlock(b.crosses + 1, b.cross_sum + score, b.noises, b.noise_sum))
+
+    def fold_noise(self, scored: NoiseScored) -> None:
+        b, score = self._block, _clamped(scored.agreement)
+        self._fold_block(MarginBlock(b.crosses, b.cross_sum, b.noises + 1, b.noise_sum + score))
+
+    def _fold_block(self, block: MarginBlock) -> None:
+        self._block = block
+        if block.crosses and block.noises:
+            self._update(block.cross_sum / block.crosses - block.noise_sum / block.noises)
+            self._block = MarginBlock()
+
+    def fold_match(self, matched: PairsMatched) -> None:
+        self._update(_clamped(matched.agreement) - _clamped(matched.noise))
 
     def _update(self, difference: float) -> None:
         self._test.update((difference + 1) / 2)
@@ -84,32 +138,24 @@ class MarginGate(Gate):
         mean = self._test.mean
         return None if mean is None else 1 - 2 * mean
 
-    def late(self) -> Cause | None:
+    def recent_cause(self) -> FailureCause | None:
         recent = self._test.recent
         if not recent.n:
             return None
         below = 1 - 2 * recent.total / recent.n
         limit = f"limit {self.spec.limit:.3f} ({self.value:.3f} over all {self.n})"
         text = f"agreement is {below:.3f} below the noise floor over the last {recent.n} noise pairs, {limit}"
-        return Cause(below, recent.n, text)
+        return FailureCause(below, recent.n, text)
 
-    def words(self) -> str:
+    def message(self) -> str:
         return (
             f"agreement is {self.value:.3f} below the noise floor ({self.n} noise pairs), limit {self.spec.limit:.3f}"
         )
 
-    def test(self) -> Sequence[Part]:
-        return (self._test, self._block)
+    @property
+    def state(self) -> MarginGateState:
+        return MarginGateState(self.standing, self._test.state, self._block)
 
-
-class Block:
-    """Numbers of a block that is not complete yet."""
-
-    def __init__(self, values: list[float]) -> None:
-        self.values = values
-
-    def to_json(self) -> list[Any]:
-        return list(self.values)
-
-    def load(self, raw: Sequence[Any]) -> None:
-        self.values = list(raw)
+    def restore(self, state: MarginGateState) -> None:
+        self.standing, self._block = state.standing, state.block
+        self._test.restore(state.test)

@@ -1,4 +1,4 @@
-"""The same gates on a file of events, one look an event: a standalone judge. Pure."""
+"""Replay a file of events through the same gates, with a look after every event: ``glidepath judge``. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ from glidepath.domain import Outcome, Side
 from glidepath.errors import InputError
 from glidepath.records import Verdict
 from scorer.steering.evidence.gate_base import Gate
-from scorer.steering.evidence.gate_set import Engine
+from scorer.steering.evidence.gate_set import GateSet
+from scorer.steering.evidence.observations import (
+    AgreementScored,
+    LatencyMeasured,
+    NoiseScored,
+    PairCompared,
+    RequestCounts,
+    RequestsEnded,
+)
 from scorer.steering.evidence.verdicts import outcome_of
 
 MAX_LINE_BYTES = 1_000_000
@@ -22,10 +30,10 @@ _LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One answer. ``t`` in seconds; ``latency_ms`` and ``ttft_ms`` None where not known; scores in [0, 1].
+class ReplayEvent:
+    """One answer. ``t`` in seconds; ``latency_ms`` and ``ttft_ms`` are None where not known; scores in [0, 1].
 
-    ``expected`` and ``got``: the class that the baseline gave and the candidate's, "" where there is none.
+    ``expected`` and ``got``: the class that the baseline gave and the one that the candidate gave, "" without one.
     """
 
     t: float
@@ -41,7 +49,7 @@ class Event:
 
 @dataclass(slots=True)
 class Judgement:
-    """``decided_at``: index of the event at which each gate reached the verdict that it has in the end."""
+    """The result of a replay. ``decided_at``: gate → index of the event at which it reached its final verdict."""
 
     events: int = 0
     verdicts: tuple[Verdict, ...] = ()
@@ -69,52 +77,50 @@ def _gate_json(verdict: Verdict, decided_at: int | None) -> dict[str, Any]:
     }
 
 
-def judge(workload: Workload, events: Iterable[Event], percent: float | None = None) -> Judgement:
-    """Look at the gates after every event. ``percent``: the share that was set, where known (guards the split).
+def judge(workload: Workload, events: Iterable[ReplayEvent], percent: float | None = None) -> Judgement:
+    """Look at the gates after every event.
 
-    Latency is looked at whenever the candidate has 1 % more samples than at the last look, and at the end: fewer
-    looks are as valid as many.
+    ``percent``: the share that was set, where known; it enables the guard of the split. Latency is looked at whenever
+    the candidate has 1 % more samples than at the last look, and at the end: fewer looks are as valid as many.
     """
     prior = 0.5 if percent is None else min(max(percent / 100, 0.01), 0.99)
-    engine = Engine(workload, percent, prior, kinds=False)
-    watch = _Watch(engine.gates)
+    gates = GateSet(workload, percent, prior, error_kinds=False)
+    times = _DecisionTimes(gates.gates)
     first = last = 0.0
     index = -1
     for index, event in enumerate(events):
         first, last = (min(first, event.t), max(last, event.t)) if index else (event.t, event.t)
-        _observe(engine, event)
-        watch.note(index)
-    engine.look(everything=True)
-    watch.note(index)
+        _observe(gates, event)
+        times.note(index)
+    gates.look(everything=True)
+    times.note(index)
     seconds = last - first
-    rates = {name: gate.n / seconds for name, gate in engine.gates.items()} if seconds > 0 else {}
-    verdicts = engine.verdicts(rates)
-    return Judgement(index + 1, verdicts, watch.decided_at, decide(verdicts))
+    rates = {name: gate.n / seconds for name, gate in gates.gates.items()} if seconds > 0 else {}
+    verdicts = gates.verdicts(rates)
+    return Judgement(index + 1, verdicts, times.decided_at, decide(verdicts))
 
 
-def _observe(engine: Engine, event: Event) -> None:
-    failed = 0 if event.ok else 1
+def _observe(gates: GateSet, event: ReplayEvent) -> None:
+    errors = 0 if event.ok else 1
     own = event.side is Side.CANDIDATE
-    if own:
-        engine.requests(failed, 1, 0, 0, 0)
-    else:
-        engine.requests(0, 0, 0, failed, 1)
-    engine.close_block()
+    counts = RequestCounts(c_n=1, c_errors=errors) if own else RequestCounts(b_n=1, b_errors=errors)
+    gates.observe(RequestsEnded(counts))
+    gates.close_block()
     if event.ok and event.latency_ms is not None:
-        engine.signals["total"].add_value(own, event.latency_ms)
+        gates.observe(LatencyMeasured("total", own, event.latency_ms))
     if event.ok and event.ttft_ms is not None:
-        engine.signals["ttft"].add_value(own, event.ttft_ms)
+        gates.observe(LatencyMeasured("ttft", own, event.ttft_ms))
     if event.agreement is not None:
-        engine.agreement(event.agreement)
+        gates.observe(AgreementScored(event.agreement))
     if event.expected and event.got:
-        engine.pair({"expected": event.expected, "got": event.got}, {}, noise=False)
+        gates.observe(PairCompared({"expected": event.expected, "got": event.got}, {}))
     if event.noise is not None:
-        engine.noise(event.noise)
-    engine.look()
+        gates.observe(NoiseScored(event.noise))
+    gates.look()
 
 
-class _Watch:
-    """When each gate reached the verdict that it has."""
+class _DecisionTimes:
+    """The index of the event at which each gate reached its present verdict."""
 
     def __init__(self, gates: dict[str, Gate]) -> None:
         self._gates = gates
@@ -132,8 +138,11 @@ class _Watch:
 
 
 def decide(verdicts: Iterable[Verdict]) -> str:
-    """``rollback_to_zero`` when a fast gate fails, ``rollback`` when another gating one does, ``promote`` when all
-    gating ones pass (each with its least number of samples), else ``hold``. Fast gates and the split need not pass."""
+    """Return the decision on these verdicts.
+
+    ``rollback_to_zero`` when a fast gating gate fails, ``rollback`` when another gating gate fails, ``promote`` when
+    all gating gates pass, each with its least number of samples, else ``hold``. Fast gates and the split need not pass.
+    """
     gating = [v for v in verdicts if v.gating]
     failed = [v for v in gating if v.outcome == Outcome.FAIL.value]
     if any(v.fast for v in failed):
@@ -144,8 +153,8 @@ def decide(verdicts: Iterable[Verdict]) -> str:
     return "promote" if proofs and all(v.outcome == Outcome.PASS.value for v in proofs) else "hold"
 
 
-def parse_events(lines: Iterable[bytes], name: str) -> Iterator[Event]:
-    """One JSON object a line; empty lines are skipped. Raises InputError with the line's number."""
+def parse_events(lines: Iterable[bytes], name: str) -> Iterator[ReplayEvent]:
+    """Read one JSON object from each line; empty lines are skipped. Raises InputError with the line's number."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -155,7 +164,7 @@ def parse_events(lines: Iterable[bytes], name: str) -> Iterator[Event]:
             raise InputError(f"{name}:{number}: {error}") from error
 
 
-def _parse(line: bytes) -> Event:
+def _parse(line: bytes) -> ReplayEvent:
     if len(line) > MAX_LINE_BYTES:
         raise ValueError(f"the line is longer than {MAX_LINE_BYTES} bytes")
     try:
@@ -163,7 +172,7 @@ def _parse(line: bytes) -> Event:
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(raw, dict):
-        raise ValueError("must be a JSON object")  # noqa: TRY004 - one kind of error for every bad line
+        raise ValueError("must be a JSON object")  # noqa: TRY004 - the same type of error for every bad line
     side = raw.get("side")
     if side not in ("baseline", "candidate"):
         raise ValueError(f"side: must be baseline or candidate (got {side!r})")
@@ -176,7 +185,7 @@ def _parse(line: bytes) -> Event:
     latency = _number(raw, "latency_ms", 0, math.inf)
     if latency is None and ok:
         raise ValueError("latency_ms: is missing (needed where ok is true)")
-    return Event(
+    return ReplayEvent(
         t=t,
         side=Side(side),
         ok=ok,

@@ -1,77 +1,67 @@
-"""What the baseline has to say while the candidate fails: is it an outage of both?"""
+"""Is it an outage of both sides? What the baseline's requests show while the candidate fails."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
 
-from scorer.steering.evidence.changepoint import Onset
+from scorer.steering.evidence.changepoint import BadPeriod
+from scorer.steering.evidence.observations import RequestCounts
 
-
-class Rescues(NamedTuple):
-    """Requests that the candidate failed and the baseline was then asked: answered, or failed there too."""
-
-    answered: int = 0
-    failed: int = 0
-
-    @property
-    def n(self) -> int:
-        return self.answered + self.failed
+_MOST_BAD, _MOST_BAD_PARTLY = 10, 30  # bad answers: where nearly all requests fail, and where fewer do
+_NEARLY_ALL = 0.7
+_SURPRISING = 0.1 + 1e-9  # the second term absorbs rounding
+_RECENT = 40  # candidate requests after which the baseline's last failure no longer counts
 
 
-NO_RESCUES = Rescues()
+@dataclass(frozen=True, slots=True)
+class OutageWatch:
+    """What is known of the baseline since the candidate's requests began to fail, from its own requests and rescues.
 
+    Without it, a broken candidate cannot be told from an outage of both sides. A guard waits for it, but not for long.
+    ``bad``: the candidate's bad answers in that time, or since the baseline's last failure.
+    """
 
-class Witness:
-    """What the baseline has to say since the candidate's requests began to fail, in its own requests and in rescues:
-    without it nobody can tell a broken candidate from an outage of both. It is waited for, but not for long."""
+    bad: int = 0
+    rescued: int = 0
+    rescues_failed: int = 0
 
-    _MOST, _MOST_PARTLY = 10, 30  # bad answers: where all fail, and where it is not that bad
-    _ALL = 0.7
-    _SURPRISING = 0.1 + 1e-9  # rounding counts for nothing
-    _NEWS = 40  # requests of the candidate for which the baseline's failures are news
+    def after_rescues(self, since: BadPeriod, counts: RequestCounts) -> OutageWatch:
+        """Return the watch with the rescues of ``counts``. ``since``: the bad period, with ``counts`` included."""
+        if not since.c_n:
+            return replace(self, rescued=0, rescues_failed=0) if self.rescued or self.rescues_failed else self
+        if not counts.rescues:
+            return self
+        rescued, failed = self.rescued + counts.rescued, self.rescues_failed + counts.rescues_failed
+        return OutageWatch(self.bad, rescued, failed)
 
-    def __init__(self) -> None:
-        self.bad = 0  # the candidate's bad answers meanwhile, or since the baseline's last failure
-        self.rescues = NO_RESCUES  # meanwhile
+    def after_errors(self, since: BadPeriod, c_errors: int, *, baseline_fails: bool) -> OutageWatch:
+        """Return the watch with new bad answers of the candidate. ``baseline_fails``: in this very flush."""
+        bad = self.bad + c_errors if since.c_errors and not baseline_fails else 0
+        return self if bad == self.bad else OutageWatch(bad, self.rescued, self.rescues_failed)
 
-    def hear(self, since: Onset, rescues: Rescues) -> None:
-        """``since``: the candidate's bad time, what ended just now included."""
-        told = self.rescues
-        self.rescues = (
-            Rescues(told.answered + rescues.answered, told.failed + rescues.failed) if since.c_n else NO_RESCUES
-        )
+    def baseline_fails_alike(self, since: BadPeriod, max_ratio: float, silent: int) -> bool:
+        """Return whether about the same share of the baseline's requests failed.
 
-    def count(self, since: Onset, c_errors: int, *, fails: bool) -> None:
-        """``c_errors``: the candidate's, just now; ``fails``: the baseline, just now."""
-        self.bad = self.bad + c_errors if since.c_errors and not fails else 0
-
-    def suffers_too(self, since: Onset, max_ratio: float, silent: int) -> bool:
-        """Whether about as many of the baseline's failed, its last one ``silent`` requests of the candidate ago."""
-        b_errors, b_n = self._told(since)
+        ``silent``: candidate requests since the baseline's last one.
+        """
+        b_errors, b_n = self._baseline(since)
         alike = since.c_errors * b_n <= max_ratio * b_errors * since.c_n
-        return b_errors >= 2 and alike and silent <= self._NEWS
+        return b_errors >= 2 and alike and silent <= _RECENT
 
-    def _told(self, since: Onset) -> tuple[int, int]:
-        """Failures of the baseline meanwhile, of so many requests."""
-        return since.b_errors + self.rescues.failed, since.b_n + self.rescues.n
+    def _baseline(self, since: BadPeriod) -> tuple[int, int]:
+        """Return the baseline's failures in the bad period and its requests, rescues included."""
+        return since.b_errors + self.rescues_failed, since.b_n + self.rescued + self.rescues_failed
 
-    def is_heard(self, since: Onset) -> bool:
-        """Whether the baseline is known to be better off, or has been waited for long enough."""
+    def is_conclusive(self, since: BadPeriod) -> bool:
+        """Return whether the baseline is known to do better, or the guard has waited for long enough."""
         if not since.c_errors:
-            return True  # not that bad a time: whose the errors are is then told by the baseline's themselves
+            return True  # no such bad period: the ratio of both sides' errors decides
         rate = since.c_errors / since.c_n
-        if self.bad >= (self._MOST if rate >= self._ALL else self._MOST_PARTLY):
+        if self.bad >= (_MOST_BAD if rate >= _NEARLY_ALL else _MOST_BAD_PARTLY):
             return True
-        b_errors, n = self._told(since)
-        return n > 0 and at_most(b_errors, n, min(rate, 0.95)) <= self._SURPRISING
-
-    def to_json(self) -> list[Any]:
-        return [self.bad, *self.rescues]
-
-    def load(self, raw: Sequence[Any]) -> None:
-        self.bad, self.rescues = int(raw[0]), Rescues(*(int(v) for v in raw[1:3]))
+        b_errors, n = self._baseline(since)
+        return n > 0 and at_most(b_errors, n, min(rate, 0.95)) <= _SURPRISING
 
 
 _TERMS = 1000
@@ -79,9 +69,12 @@ _EXACT = 1e-12
 
 
 def at_most(k: int, n: int, p: float) -> float:
-    """The probability that at most k of n fail, each with probability 0 < p < 1; 1 where k is no fewer than expected
-    (it is at least one half then, as the median is within one of the mean). Exact up to some million requests; beyond,
-    where a thousand terms do not do, never too small: the rest is at most a geometric series."""
+    """Return the probability that at most k of n requests fail, each with probability 0 < p < 1.
+
+    Where k is at least the expected number, return 1: the exact value is at least one half there, as the median is
+    within one of the mean. Exact up to some million requests. Beyond that a thousand terms do not suffice, and the
+    result is an upper bound: the remaining terms are at most a geometric series.
+    """
     if k >= n * p:
         return 1.0
     ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

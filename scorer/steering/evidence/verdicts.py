@@ -1,4 +1,4 @@
-"""From a gate's running evidence to its verdict, with what is missing and how long that takes."""
+"""From a gate's running evidence to its verdict, with the samples that are missing and the time until then."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import math
 
 from glidepath.domain import Outcome
 from glidepath.records import Verdict
-from scorer.steering.evidence.formatting import duration_words
+from scorer.steering.evidence.formatting import duration_text
 from scorer.steering.evidence.gate_base import Gate
 
-_TOO_EARLY = 0.05  # with less evidence than this nothing can be said of what is missing
+_TOO_EARLY = 0.05  # with less evidence than this the number of missing samples cannot be estimated
 
 
 def verdict_of(gate: Gate, rate: float | None) -> Verdict:
-    """``rate``: the gate's samples a second."""
+    """Return the verdict. ``rate``: the gate's samples a second."""
     outcome = outcome_of(gate)
-    spec = gate.spec
-    if outcome is Outcome.FAIL and gate.cause is not None and not gate.explained:
-        value, n, message = gate.cause.value, gate.cause.n, gate.cause.words
+    spec, cause = gate.spec, gate.standing.cause
+    if outcome is Outcome.FAIL and cause is not None and not gate.step_explains_failure:
+        value, n, message = cause.value, cause.n, cause.message
         missing = eta = None
     else:
         value, n = gate.value, gate.n
@@ -41,7 +41,7 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
 
 
 def outcome_of(gate: Gate) -> Outcome:
-    """Cheap: no numbers are computed unless the proof is there."""
+    """Return the outcome. Cheap: the value is computed only for a gate that has its proof."""
     if gate.failed:
         return Outcome.FAIL
     if not gate.proven or gate.n == 0 or gate.n < gate.spec.min_samples:
@@ -50,13 +50,13 @@ def outcome_of(gate: Gate) -> Outcome:
 
 
 def _evidence(gate: Gate, outcome: Outcome) -> float:
-    """That of the verdict; the larger one while there is none."""
+    """Return the evidence for the outcome, 1 where it decides; for no outcome the larger of both directions."""
     fail, passed = gate.fail_peak / gate.spec.fail_at, gate.pass_peak / gate.spec.pass_at
     return {Outcome.FAIL: fail, Outcome.PASS: passed}.get(outcome, max(fail, passed))
 
 
 def _missing(gate: Gate) -> int | None:
-    """More samples until a decision, if the stronger of the two evidences goes on growing as it did."""
+    """Return how many more samples a decision takes if the stronger evidence keeps growing at the same pace."""
     short = max(0, gate.spec.min_samples - gate.n)
     evidence = _evidence(gate, Outcome.INCONCLUSIVE)
     if gate.proven:
@@ -69,10 +69,10 @@ def _missing(gate: Gate) -> int | None:
 def _message(gate: Gate, outcome: Outcome, missing: int | None, eta: float | None) -> str:
     if gate.n == 0:
         return "no data yet"
-    text = gate.words()
+    text = gate.message()
     if outcome is not Outcome.INCONCLUSIVE:
         return text
     if missing is None:
         return f"{text}; undecided"
-    time = f", {duration_words(eta)} at today's rate" if eta is not None else ""
+    time = f", {duration_text(eta)} at today's rate" if eta is not None else ""
     return f"{text}; undecided, about {missing} more samples{time}"

@@ -1,1 +1,1 @@
-"""What to expect before a ramp begins: how long its steps take, and which thresholds the data so far suggest. Pure."""
+"""Planning before a ramp: how long its steps take, and which thresholds the data so far suggest. Pure: no I/O."""

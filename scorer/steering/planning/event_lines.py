@@ -1,4 +1,4 @@
-"""Lines of events as ``glidepath judge`` and ``calibrate`` take them: which keys they have, and which nearly."""
+"""Read the event lines of ``glidepath judge`` and ``calibrate``, and warn about keys that are missing or misspelt."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 
 from glidepath.errors import InputError
 from glidepath.records import Verdict
+from scorer.steering.evidence.replay import MAX_LINE_BYTES
 
 KEYS = ("t", "side", "ok", "latency_ms", "ttft_ms", "agreement", "noise", "expected", "got")
-MAX_LINE_BYTES = 1_000_000
-_LIKE = 0.72  # latncy_ms and ttft are slips; tpot_ms is a key of somebody else's
-_LONGEST = 40
-# How a gate's name begins → what an event must have for it; () where an event has no place for it.
-_FEEDS: dict[str, tuple[str, ...]] = {
+_SIMILAR = 0.72  # latncy_ms and ttft are misspelt keys; tpot_ms is another tool's key
+_SHOWN_CHARS = 40
+# How a gate's name begins → the keys that an event needs for it; () where no key of an event serves the gate.
+_KEYS_OF_GATES: dict[str, tuple[str, ...]] = {
     "quality_margin": ("agreement", "noise"),
     "quality": ("agreement",),
     "recall_": ("expected", "got"),
@@ -32,38 +32,38 @@ _FEEDS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(slots=True)
-class Seen:
-    """The keys that had a value in some line, those that nobody knows, and the sides."""
+class KeysSeen:
+    """The keys that had a value in some line, the unknown keys in order, and the sides."""
 
     keys: set[str] = field(default_factory=set)
-    strange: dict[str, None] = field(default_factory=dict)
+    unknown: dict[str, None] = field(default_factory=dict)
     sides: set[str] = field(default_factory=set)
 
     def note(self, raw: Mapping[str, Any], where: str) -> None:
-        """Raises InputError for a key that is nearly one that the line lacks: the value would be silently lost."""
+        """Add the keys of a line. Raises InputError for an unknown key that resembles a key that the line lacks."""
         for key, value in raw.items():
             if key in KEYS:
                 if value is not None:
                     self.keys.add(key)
                 continue
-            near = next((known for known in _nearly(key) if known not in raw), None)
+            near = next((known for known in _similar_keys(key) if known not in raw), None)
             if near is not None:
                 raise InputError(f"{where}: {key}: unknown key, did you mean {near!r}? (allowed: {', '.join(KEYS)})")
-            if len(self.strange) < len(KEYS):
-                self.strange[key[:_LONGEST]] = None
+            if len(self.unknown) < len(KEYS):
+                self.unknown[key[:_SHOWN_CHARS]] = None
         if isinstance(raw.get("side"), str):
             self.sides.add(raw["side"])
 
 
 @lru_cache(maxsize=1024)
-def _nearly(key: str) -> tuple[str, ...]:
-    if len(key) > _LONGEST:
+def _similar_keys(key: str) -> tuple[str, ...]:
+    if len(key) > _SHOWN_CHARS:
         return ()
-    return tuple(difflib.get_close_matches(key.lower().replace("-", "_"), KEYS, n=len(KEYS), cutoff=_LIKE))
+    return tuple(difflib.get_close_matches(key.lower().replace("-", "_"), KEYS, n=len(KEYS), cutoff=_SIMILAR))
 
 
 def read_object(line: bytes, where: str) -> dict[str, Any]:
-    """Raises InputError with the line's place."""
+    """Return the JSON object of a line. Raises InputError with ``where``, the place of the line."""
     if len(line) > MAX_LINE_BYTES:
         raise InputError(f"{where}: the line is longer than {MAX_LINE_BYTES} bytes")
     try:
@@ -75,8 +75,8 @@ def read_object(line: bytes, where: str) -> dict[str, Any]:
     return raw
 
 
-def checked(lines: Iterable[bytes], name: str, seen: Seen) -> Iterator[bytes]:
-    """The same lines, once their keys are known to be meant. Raises InputError."""
+def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes]:
+    """Yield the same lines after a check of their keys. Raises InputError."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             where = f"{name}:{number}"
@@ -85,7 +85,7 @@ def checked(lines: Iterable[bytes], name: str, seen: Seen) -> Iterator[bytes]:
 
 
 def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str) -> float | None:
-    """A finite number of [low, high]; None where there is none. Raises InputError."""
+    """Return the finite number at ``key``, in [low, high]; None if it is absent or null. Raises InputError."""
     value = raw.get(key)
     if value is None:
         return None
@@ -97,20 +97,21 @@ def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str
     return float(value)
 
 
-def warnings(verdicts: Iterable[Verdict], seen: Seen) -> list[str]:
-    """What of a file cannot decide, whatever its numbers."""
+def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
+    """Return why a file cannot lead to a decision, whatever its numbers are."""
     gating = [v for v in verdicts if v.gating and not v.fast and v.gate != "split"]
-    found = [text for v in gating if (text := _unfed(v.gate, seen))]
+    found = [text for v in gating if (text := _lack(v.gate, seen))]
     found += [f"no event is of the {side}" for side in ("baseline", "candidate") if side not in seen.sides]
     if not gating:
-        found.append("no gate is gating: never more than hold here, while the ramp goes by time and samples alone")
-    if seen.strange:
-        found.append(f"ignored keys: {', '.join(seen.strange)} (known: {', '.join(KEYS)})")
+        found.append("no gate is gating: the decision here is always hold; the ramp itself goes on by time and samples")
+    if seen.unknown:
+        found.append(f"ignored keys: {', '.join(seen.unknown)} (known: {', '.join(KEYS)})")
     return found
 
 
-def _unfed(gate: str, seen: Seen) -> str:
-    needed = next((keys for start, keys in _FEEDS.items() if gate.startswith(start)), None)
+def _lack(gate: str, seen: KeysSeen) -> str:
+    """Return which keys the gate lacks; "" if none."""
+    needed = next((keys for start, keys in _KEYS_OF_GATES.items() if gate.startswith(start)), None)
     if needed is None:
         return ""
     if not needed:

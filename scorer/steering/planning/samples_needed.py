@@ -1,4 +1,4 @@
-"""How many samples each gate needs, found by letting the gate itself look at typical data of a healthy candidate."""
+"""Find how many samples each gate needs, by running the gate's own test on simulated data of a healthy candidate."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from glidepath.config import Workload
-from glidepath.config.gates import LatencyGate, Quantile
+from glidepath.config.gates import QUANTILES, LatencyGateConfig, Quantile
 from scorer.steering.evidence.betting import MeanTest
-from scorer.steering.evidence.dense_histogram import SIZE, Tally, slot_of
+from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, slot_of
 from scorer.steering.evidence.error_tests import IncreaseTest, RateTest
-from scorer.steering.evidence.gate_specs import QUANTILES, GateSpec, specs_of
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
 from scorer.steering.evidence.latency_gates import LatencyTest
 from scorer.steering.evidence.pair_gates import pair_gate
 from scorer.steering.planning.unprovable_limits import LEAST_RATE, MOST_INCREASE, MOST_RATE, section_of, unprovable
@@ -23,12 +23,16 @@ _MOST_SCORES, _MOST_REQUESTS = 20_000, 200_000
 TRIED = {"pairs": _MOST_SCORES, "noise pairs": _MOST_SCORES, "requests": _MOST_REQUESTS}
 TRIED_LATENCIES = _MOST_REQUESTS // 4
 _BLOCK = 100  # requests of the candidate added between two looks
+_CLASS_KINDS = (GateKind.CLASS_RECALL, GateKind.CLASS_PRECISION)
 
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """A healthy candidate. ``error_rate`` of both sides; ``sd`` of one agreement; ``above``: how far the mean agreement
-    is above the limit, as a share of what is left to 1; ``sigma`` of the logarithm of latency."""
+    """A healthy candidate.
+
+    ``error_rate``: of both sides; ``sd``: the standard deviation of one agreement; ``above``: how far the mean
+    agreement is above the limit, as a share of the distance to 1; ``sigma``: of the logarithm of latency.
+    """
 
     error_rate: float = 0.002
     sd: float = 0.15
@@ -38,7 +42,7 @@ class Assumptions:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """``samples`` of ``of`` until the gate passes, in the median; None: not within any count that was tried."""
+    """``samples``: the median number of ``of`` until the gate passes; None: more than any number that was tried."""
 
     gate: str
     of: str  # "pairs", "noise pairs", "requests"
@@ -47,7 +51,10 @@ class Need:
 
 
 def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[Need, ...]:
-    """Every gate that has to pass at ``percent``; guards only have to stay quiet. For classes see ``class_needs``."""
+    """Return the need of every gate that has to pass at ``percent``, without guards, classes and facts.
+
+    For classes see ``class_needs``.
+    """
     ratio = baseline_ratio(workload, percent)
     return tuple(
         _with_least(_need(workload, spec, ratio, assumed), spec)
@@ -57,14 +64,16 @@ def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[
 
 
 def class_needs(workload: Workload, steps: Iterable[float]) -> dict[str, tuple[int, ...] | None]:
-    """Gate of a class → pairs of that class until it passes when none is lost, at each of ``steps``; None: not within
-    any count tried."""
+    """Return, for each gate of a class, the pairs of that class until it passes if none is lost, at each of ``steps``.
+
+    None: more than any number that was tried.
+    """
     least: dict[str, list[int]] = {}
     for percent in steps:
         for spec in specs_of(workload, percent):
             least.setdefault(spec.name, []).append(spec.min_samples)
-    specs = [s for s in specs_of(workload, None) if s.gating and s.name.startswith(("recall_", "precision_"))]
-    found = {spec.name: _pairs(spec, workload.shadow.same_side) for spec in specs if spec.of}
+    specs = [s for s in specs_of(workload, None) if s.gating and s.kind in _CLASS_KINDS]
+    found = {spec.name: _pairs(spec, workload.shadow.same_side) for spec in specs}
     return {gate: None if n is None else tuple(max(n, m) for m in least[gate]) for gate, n in found.items()}
 
 
@@ -86,7 +95,7 @@ def _with_least(need: Need, spec: GateSpec) -> Need:
 
 
 def baseline_ratio(workload: Workload, percent: float) -> float:
-    """Requests of the baseline that count, for one of the candidate's."""
+    """Return how many requests of the baseline count for each request of the candidate."""
     shadow = workload.shadow
     if percent <= 0:
         return 100 / max(shadow.sample, 0.1)
@@ -95,13 +104,10 @@ def baseline_ratio(workload: Workload, percent: float) -> float:
     return (100 - percent) / percent
 
 
-def passes_with(section: LatencyGate, quantile: Quantile, alpha: float, assumed: Assumptions) -> bool:
-    """Whether the same limit on another quantile decides at all, with as many of the baseline's requests."""
+def passes_with(section: LatencyGateConfig, quantile: Quantile, alpha: float, assumed: Assumptions) -> bool:
+    """Return whether the same limit decides at all on another quantile, with as many baseline requests."""
     other = section.model_copy(update={"quantile": quantile})
-    return (
-        _latency(other, GateSpec("", other.max_ratio, "ratio", 0.0, math.log(1 / alpha)), 1.0, assumed.sigma)
-        is not None
-    )
+    return _latency(other, math.log(1 / alpha), 1.0, assumed.sigma) is not None
 
 
 def _need(workload: Workload, spec: GateSpec, ratio: float, assumed: Assumptions) -> Need:
@@ -110,17 +116,15 @@ def _need(workload: Workload, spec: GateSpec, ratio: float, assumed: Assumptions
     if section is not None:
         of = "pairs" if section.signal == "per_token" else "requests"
         sides = 1.0 if section.signal == "per_token" else ratio
-        return Need(spec.name, of, None if never else _latency(section, spec, sides, assumed.sigma), spec.gating)
-    match spec.name:
-        case "quality":
-            mean = spec.limit + assumed.above * (1 - spec.limit)
-            return Need(spec.name, "pairs", None if never else _scores(spec.limit, mean, assumed.sd, spec), spec.gating)
-        case "quality_margin":
-            limit = (1 - spec.limit) / 2
-            return Need(spec.name, "noise pairs", _scores(limit, 0.5, assumed.sd / 2, spec), spec.gating)
-        case _:
-            found = None if never else _errors(spec, ratio, assumed.error_rate)
-            return Need(spec.name, "requests", found, spec.gating)
+        found = None if never else _latency(section, spec.pass_at, sides, assumed.sigma)
+        return Need(spec.name, of, found, spec.gating)
+    if spec.kind is GateKind.QUALITY:
+        mean = spec.limit + assumed.above * (1 - spec.limit)
+        return Need(spec.name, "pairs", None if never else _scores(spec.limit, mean, assumed.sd, spec), spec.gating)
+    if spec.kind is GateKind.QUALITY_MARGIN:
+        limit = (1 - spec.limit) / 2
+        return Need(spec.name, "noise pairs", _scores(limit, 0.5, assumed.sd / 2, spec), spec.gating)
+    return Need(spec.name, "requests", None if never else _errors(spec, ratio, assumed.error_rate), spec.gating)
 
 
 def _median(counts: list[int | None]) -> int | None:
@@ -134,7 +138,7 @@ def _scores(limit: float, mean: float, sd: float, spec: GateSpec) -> int | None:
 
 def _one_scores(limit: float, mean: float, sd: float, spec: GateSpec, seed: int) -> int | None:
     test = MeanTest(min(max(limit, 1e-6), 1 - 1e-6), spec.fail_at, spec.pass_at)
-    # Beta, not a clipped normal: that one's mean is lower than was asked for, and near 1 below the limit itself.
+    # A beta distribution: the mean of a clipped normal is too low, and near 1 it is below the limit itself.
     variance = min(sd * sd, 0.5 * mean * (1 - mean))
     size = mean * (1 - mean) / variance - 1
     for score in np.random.default_rng(seed).beta(mean * size, (1 - mean) * size, _MOST_SCORES).tolist():
@@ -168,28 +172,28 @@ def _one_errors(spec: GateSpec, ratio: float, rate: float, seed: int) -> int | N
     return None
 
 
-def _latency(section: LatencyGate, spec: GateSpec, ratio: float, sigma: float) -> int | None:
+def _latency(section: LatencyGateConfig, pass_at: float, ratio: float, sigma: float) -> int | None:
     if not ratio:
         return None
-    return _median([_one_latency(section, spec, min(ratio, 50), sigma, seed) for seed in _SEEDS])
+    return _median([_one_latency(section, pass_at, min(ratio, 50), sigma, seed) for seed in _SEEDS])
 
 
-def _one_latency(section: LatencyGate, spec: GateSpec, ratio: float, sigma: float, seed: int) -> int | None:
+def _one_latency(section: LatencyGateConfig, pass_at: float, ratio: float, sigma: float, seed: int) -> int | None:
     rng = np.random.default_rng(seed)
-    own, base = Tally(), Tally()
+    candidate, baseline = DenseHistogram(), DenseHistogram()
     test = LatencyTest(QUANTILES[section.quantile], section.max_ratio)
     n = 0
     while n < TRIED_LATENCIES:
         step = max(5, n // 10)
         n += step
-        _fill(own, rng, step, sigma)
-        _fill(base, rng, max(1, round(step * ratio)), sigma)
-        test.look(own, base)
-        if test.log_pass >= spec.pass_at:
+        _fill(candidate, rng, step, sigma)
+        _fill(baseline, rng, max(1, round(step * ratio)), sigma)
+        test.look(candidate, baseline)
+        if test.log_pass >= pass_at:
             return n
     return None
 
 
-def _fill(tally: Tally, rng: np.random.Generator, n: int, sigma: float) -> None:
+def _fill(histogram: DenseHistogram, rng: np.random.Generator, n: int, sigma: float) -> None:
     slots = np.rint(rng.normal(0, sigma, n) / math.log(2) * 64).astype(np.int64) + slot_of(300.0)
-    tally.add_slots(np.clip(slots, 1, SIZE - 1))
+    histogram.add_slots(np.clip(slots, 1, SIZE - 1))

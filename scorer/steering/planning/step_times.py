@@ -1,4 +1,4 @@
-"""The expected time of every step, the gate that takes it, and what to change where a gate cannot decide."""
+"""Estimate the time of every step and the gate that determines it, and advise where a gate cannot decide."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 from glidepath.config import Workload
-from glidepath.config.gates import Quantile
+from glidepath.config.gates import QUANTILES, Quantile
 from glidepath.config.ramp import Rules
-from scorer.steering.evidence.formatting import duration_words
-from scorer.steering.evidence.gate_specs import QUANTILES, specs_of
+from scorer.steering.evidence.formatting import duration_text
+from scorer.steering.evidence.gate_specs import specs_of
 from scorer.steering.planning.samples_needed import (
     TRIED,
     TRIED_LATENCIES,
@@ -19,16 +19,15 @@ from scorer.steering.planning.samples_needed import (
     needs_of,
     passes_with,
 )
-from scorer.steering.planning.unprovable_limits import hopeless, no_limit, section_of, unprovable
+from scorer.steering.planning.unprovable_limits import no_limit, section_of, undecidable_gates, unprovable
 
 _FEW = 4  # a quantile q needs about this many samples beyond it: p99 400, p95 80
-LOWER: dict[Quantile, tuple[Quantile, ...]] = {"p99": ("p95", "p50"), "p95": ("p50",), "p50": ()}
-_PATIENCE = 14 * 86400  # a step that takes longer than this is as good as undecidable
+_PATIENCE_S = 14 * 86400  # a step that takes longer than this counts as undecidable
 
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """``slow`` is the gate that takes the most time, or ``hold``; ``seconds`` None: never, or no rate is known."""
+    """``slow``: the gate that takes the most time, or ``hold``; ``seconds`` None: never, or no rate is known."""
 
     percent: float
     rules: Rules
@@ -50,7 +49,7 @@ class WorkloadPlan:
 
 
 def plan_workload(name: str, workload: Workload, rate: float | None, assumed: Assumptions) -> WorkloadPlan:
-    """``rate``: requests a second of the whole workload, None: not known (then samples, but no times)."""
+    """Return the plan. ``rate``: requests a second of the whole workload; None: not known, so there are no times."""
     steps = tuple(_step(workload, percent, rate, assumed) for percent in (0.0, *workload.ramp.steps))
     times = [step.seconds for step in steps[: _steps_that_promote(workload)]]
     total = math.fsum(t for t in times if t is not None) if all(t is not None for t in times) else None
@@ -58,7 +57,7 @@ def plan_workload(name: str, workload: Workload, rate: float | None, assumed: As
 
 
 def _steps_that_promote(workload: Workload) -> int:
-    """The shadow step and all but the last, where the workload stays."""
+    """Return the number of steps to leave: the shadow step and all but the last, where the workload stays."""
     return len(workload.ramp.steps)
 
 
@@ -77,7 +76,7 @@ def _step(workload: Workload, percent: float, rate: float | None, assumed: Assum
 
 
 def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
-    """A second: the candidate's requests that count, pairs, and noise pairs."""
+    """Return, for each second, the candidate's requests that count, the cross pairs and the noise pairs."""
     shadow, share = workload.shadow, percent / 100
     sampled = rate * shadow.sample / 100
     pairs = sampled * ((1 - share) + share * shadow.reverse / 100)
@@ -93,32 +92,36 @@ def _time(need: Need, rates: dict[str, float]) -> float | None:
 
 
 def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | None, assumed: Assumptions) -> list[str]:
-    """What stands in the way, each gate's trouble once with all the steps that have it."""
-    said = _said_of_limits(workload)
+    """Return the obstacles; each obstacle of a gate appears once, with all the steps that have it."""
+    covered = _covered_by_limits(workload)
     places: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for step in steps[: _steps_that_promote(workload)]:
         for need in step.needs:
-            trouble = _trouble(workload, step, need, rate) if need.gating and need.gate not in said else None
-            if trouble is not None:
-                kind, detail = trouble
+            obstacle = _obstacle(workload, step, need, rate) if need.gating and need.gate not in covered else None
+            if obstacle is not None:
+                kind, detail = obstacle
                 place = f"{step.percent:g} %" if step.percent else "shadow"
-                remedy = _enough(workload, need, assumed) if need.samples is None else _sooner(workload, step, need)
+                remedy = (
+                    _way_to_decide(workload, need, assumed)
+                    if need.samples is None
+                    else _way_to_decide_sooner(workload, step, need)
+                )
                 places.setdefault((need.gate, kind, remedy), []).append((place, detail))
-    found = [*hopeless(workload), *_about_setup(workload)]
+    found = [*undecidable_gates(workload), *_about_setup(workload)]
     for (gate, kind, remedy), where in places.items():
         details = ", ".join(f"{place}{detail}" for place, detail in where)
         found.append(f"{gate} {kind} at: {details}. {remedy}")
     return found
 
 
-def _said_of_limits(workload: Workload) -> frozenset[str]:
-    """Gates of whose trouble ``hopeless`` has spoken already, for all steps."""
+def _covered_by_limits(workload: Workload) -> frozenset[str]:
+    """Return the gates whose obstacle ``undecidable_gates`` already reports for all steps."""
     found = {spec.name for spec in specs_of(workload, None) if unprovable(workload, spec) or no_limit(spec)}
     return frozenset(found | ({"quality_margin"} if not workload.shadow.same_side else set()))
 
 
 def _about_setup(workload: Workload) -> list[str]:
-    """What takes long, or is missing, whatever the traffic; what can never be is said by ``hopeless``."""
+    """Return what takes long or is missing whatever the traffic; ``undecidable_gates`` reports what can never be."""
     found, shadow = [], workload.shadow
     for name, pairs in class_needs(workload, (0.0, *workload.ramp.steps[:-1])).items():
         found.append(_about_class(name, pairs, shadow.same_side))
@@ -136,8 +139,8 @@ def _about_class(name: str, pairs: tuple[int, ...] | None, same_side: float) -> 
     return f"{name} needs about {count} pairs of its class at each step, however rare that is"
 
 
-def _trouble(workload: Workload, step: StepPlan, need: Need, rate: float | None) -> tuple[str, str] | None:
-    """(what kind, the step's numbers)"""
+def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None) -> tuple[str, str] | None:
+    """Return (the kind of obstacle, the step's numbers)."""
     if need.samples is None:
         tried = TRIED_LATENCIES if section_of(workload, need.gate) else TRIED[need.of]
         return (f"does not decide within {tried:,} {need.of}", "")
@@ -145,17 +148,17 @@ def _trouble(workload: Workload, step: StepPlan, need: Need, rate: float | None)
         return None
     time = step.times.get(need.gate)
     if time is None:
-        return None  # nothing comes at all: said once, for all steps
+        return None  # no samples at all: reported once, for all steps
     few = _too_few(workload, step, need)
     if few is not None:
         return few
-    if time > _PATIENCE:
-        return (f"takes more than {duration_words(_PATIENCE)}", f" ({need.samples} {need.of}: {duration_words(time)})")
+    if time > _PATIENCE_S:
+        return (f"takes more than {duration_text(_PATIENCE_S)}", f" ({need.samples} {need.of}: {duration_text(time)})")
     return None
 
 
 def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] | None:
-    """A quantile's bound is infinite until a few samples lie beyond it."""
+    """Return the obstacle of too few samples: a quantile's bound is infinite until a few samples lie beyond it."""
     section = section_of(workload, need.gate)
     if section is None or step.candidate_rate is None or need.of != "requests":
         return None
@@ -164,15 +167,15 @@ def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] 
     seen = step.candidate_rate * hold
     if not hold or seen >= least:
         return None
-    kind = f"sees nothing within the hold of {duration_words(hold)}, below about {least} samples,"
+    kind = f"sees nothing within the hold of {duration_text(hold)}, below about {least} samples,"
     return (kind, f" ({seen:.0f} samples)")
 
 
-def _enough(workload: Workload, need: Need, assumed: Assumptions) -> str:
-    """What would let a gate decide that no number of samples within reach does; more traffic is no help."""
+def _way_to_decide(workload: Workload, need: Need, assumed: Assumptions) -> str:
+    """Return what lets a gate decide that no number of samples within reach decides; more traffic does not help."""
     section = section_of(workload, need.gate)
     if section is not None:
-        lower = LOWER[section.quantile]
+        lower = _lower_quantiles(section.quantile)
         better = next((q for q in lower if passes_with(section, q, workload.gates.alpha, assumed)), None)
         return f"gate on {better} instead, or allow a larger max_ratio" if better else "allow a larger max_ratio"
     if need.of == "noise pairs":
@@ -182,20 +185,24 @@ def _enough(workload: Workload, need: Need, assumed: Assumptions) -> str:
     return f"allow a larger limit (assumed: {assumed.error_rate:.2%} errors on both sides, --error-rate)"
 
 
-def _sooner(workload: Workload, step: StepPlan, need: Need) -> str:
-    """What would let a gate decide sooner."""
+def _lower_quantiles(quantile: Quantile) -> tuple[Quantile, ...]:
+    """Return the quantiles below this one, the highest first."""
+    lower = (name for name, q in QUANTILES.items() if q < QUANTILES[quantile])
+    return tuple(sorted(lower, key=lambda name: QUANTILES[name], reverse=True))
+
+
+def _way_to_decide_sooner(workload: Workload, step: StepPlan, need: Need) -> str:
+    """Return what lets a gate decide sooner."""
     section, shadow = section_of(workload, need.gate), workload.shadow
     if need.samples is not None and need.samples <= step.rules.min_samples:
         return "lower min_samples"
-    if section is not None and section.quantile == "p99":
-        return "gate on p95 instead (p99 with gating: false), or begin with a larger step"
     if section is not None:
+        lower = _lower_quantiles(section.quantile)
         more = "begin with a larger step" if need.of == "requests" else "raise shadow.sample"
-        return (
-            f"allow a larger max_ratio, gate on p50, or {more}"
-            if section.quantile == "p95"
-            else f"allow a larger max_ratio, or {more}"
-        )
+        if len(lower) > 1:
+            return f"gate on {lower[0]} instead ({section.quantile} with gating: false), or begin with a larger step"
+        gate_lower = f", gate on {lower[0]}," if lower else ","
+        return f"allow a larger max_ratio{gate_lower} or {more}"
     if need.of == "noise pairs":
         return "raise shadow.same_side, or allow a larger margin"
     if need.of == "pairs" and shadow.budget.requests is not None:

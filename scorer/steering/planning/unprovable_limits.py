@@ -1,22 +1,20 @@
-"""Limits that no number of samples can prove, and gates that are given nothing to prove them with. Pure."""
+"""Find limits that no number of samples can prove, and gates that get no samples at all. Pure."""
 
 from __future__ import annotations
 
 from glidepath.config import Config, Workload
-from glidepath.config.gates import LatencyGate
-from scorer.steering.evidence.gate_specs import GateSpec, latency_name, specs_of
+from glidepath.config.gates import LatencyGateConfig
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec, latency_name, specs_of
 
-LEAST_RATE, MOST_RATE, MOST_INCREASE = (
-    1e-6,
-    1 - 1e-6,
-    0.98,
-)  # where the gates' own tests end (scorer/steering/evidence/error_gates.py)
-# Buckets are 1.09 % apart, and proving costs up to two of them: of equal sides no smaller ratio is ever shown.
+# The range of the gates' own tests (scorer/steering/evidence/error_gates.py).
+LEAST_RATE, MOST_RATE, MOST_INCREASE = 1e-6, 1 - 1e-6, 0.98
+# Buckets are 1.09 % apart, and a proof costs up to two of them: equal sides never prove a smaller ratio.
 LEAST_RATIO = 2 ** (2 / 64)
+_ERROR_KINDS = (GateKind.ERROR_INCREASE, GateKind.ERROR_RATE)
 
 
-def hopeless(workload: Workload) -> tuple[str, ...]:
-    """What keeps a gating gate from ever passing (or failing), whatever the traffic; each with what to set instead."""
+def undecidable_gates(workload: Workload) -> tuple[str, ...]:
+    """Return why gating gates can never pass, or never fail, whatever the traffic; each with what to set instead."""
     found = [*_about_setup(workload)]
     for spec in specs_of(workload, None):
         reason = unprovable(workload, spec) if spec.gating and not spec.guard else ""
@@ -25,38 +23,38 @@ def hopeless(workload: Workload) -> tuple[str, ...]:
     return tuple(found)
 
 
-def of_workload(config: Config, name: str) -> tuple[str, ...]:
-    """``hopeless``, and what the backends lack for the workload's gates."""
+def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
+    """Return ``undecidable_gates``, and what the backends lack for the workload's gates."""
     workload = config.workload(name)
     capacity, candidate = workload.gates.capacity, workload.candidate
     if capacity is None or not capacity.gating or config.backends[candidate].capacity is not None:
-        return hopeless(workload)
+        return undecidable_gates(workload)
     lack = f"capacity: backends.{candidate} has no capacity section to read, so no step is ever taken; give it one"
-    return (*hopeless(workload), lack)
+    return (*undecidable_gates(workload), lack)
 
 
 def unprovable(workload: Workload, spec: GateSpec) -> str:
-    """Why no number of samples of a healthy candidate passes this gate, and what would; "" where some number does."""
+    """Return why no number of samples of a healthy candidate passes this gate, and a remedy; "" if some number does."""
     section = section_of(workload, spec.name)
     if section is not None:
         return _ratio(spec.name, section)
-    if spec.name == "quality" and spec.limit > MOST_RATE:
+    if spec.kind is GateKind.QUALITY and spec.limit > MOST_RATE:
         return (
             "quality: no number of pairs proves a mean agreement of 1; set min_agreement below what the baseline"
             " reaches with itself (glidepath calibrate proposes a value)"
         )
-    if spec.name in ("errors", "errors_rate") and spec.limit < LEAST_RATE:
+    if spec.kind in _ERROR_KINDS and spec.limit < LEAST_RATE:
         key, of, like = ("max_increase", "an increase", "0.5%") if spec.increase else ("max_rate", "a rate", "1%")
         return f"{spec.name}: no number of requests proves {of} of 0; set errors.{key} to what may be lost, e.g. {like}"
     return ""
 
 
-def section_of(workload: Workload, gate: str) -> LatencyGate | None:
-    """The declaration of a latency gate; None for any other gate."""
+def section_of(workload: Workload, gate: str) -> LatencyGateConfig | None:
+    """Return the configuration of a latency gate; None for any other gate."""
     return next((s for s in workload.gates.latency if latency_name(s) == gate), None)
 
 
-def _ratio(name: str, section: LatencyGate) -> str:
+def _ratio(name: str, section: LatencyGateConfig) -> str:
     if section.max_ratio >= LEAST_RATIO:
         return ""
     advice = f"set max_ratio above {LEAST_RATIO:.3f}, e.g. 1.2, unless that is meant"
@@ -91,5 +89,5 @@ def _about_setup(workload: Workload) -> list[str]:
 
 
 def no_limit(spec: GateSpec) -> bool:
-    """Whether an errors gate allows everything."""
-    return spec.name in ("errors", "errors_rate") and spec.limit > (MOST_INCREASE if spec.increase else MOST_RATE)
+    """Return whether an errors gate allows everything."""
+    return spec.kind in _ERROR_KINDS and spec.limit > (MOST_INCREASE if spec.increase else MOST_RATE)

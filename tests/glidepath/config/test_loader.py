@@ -122,7 +122,7 @@ WRONG = [
         "budget: {cost: 5}",
         ":13: workloads.chat.shadow.budget.cost: counts nothing, as neither cloud",
     ),
-    ("latency: {quantile: p99, max_ratio: 1.2}", "latency: [{}, {quantile: p99}]", "p99 of total stands here twice"),
+    ("latency: {quantile: p99, max_ratio: 1.2}", "latency: [{}, {quantile: p99}]", "p99 of total is given twice"),
     ("{path: /v1/chat/completions}", "{path: /v1, headers: {x y: z}}", ":8: workloads.chat.match.headers: 'x y' is no"),
     ("header: x-user-id", "cookie: 'a;b'", ":12: workloads.chat.sticky.cookie: "),
     ("model: llama-3.1-8b", "strip: v1", ":5: backends.onprem.strip: "),

@@ -185,7 +185,7 @@ def test_judge_is_quiet_where_every_gate_has_what_it_needs(config: Path, tmp_pat
 
 def test_judge_says_that_without_a_gating_gate_time_alone_decides(config: Path, tmp_path: Path) -> None:
     config.write_text(BACKENDS + "    gates: {quality: null, errors: null, latency: []}\n")
-    assert "no gate is gating: never more than hold here" in heard(config, outcomes(tmp_path / "f", LINE))
+    assert "no gate is gating: the decision here is always hold" in heard(config, outcomes(tmp_path / "f", LINE))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glidepath.domain import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side
+from glidepath.errors import InputError
 from glidepath.records import Verdict
 from scorer.steering.evidence import Evidence
 from tests.support.evidence import flush, pair, side, workload_of
@@ -138,13 +141,6 @@ def test_the_origin_that_counts_depends_on_the_share(percent: float, candidate: 
     expected = {(s, o): 1 + i for i, (s, o) in enumerate((s, o) for s in (B, C) for o in Origin)}
     assert base.requests == expected[(B, baseline)]
     assert own.requests == expected[(C, candidate)]
-
-
-def test_a_flush_that_comes_twice_counts_once() -> None:
-    evidence = fresh()
-    for outcomes in (flush(0, side(C, 5)), flush(1, side(C, 5)), flush(0, side(C, 5)), flush(1, side(C, 5))):
-        evidence = evidence.fold_outcomes(outcomes)
-    assert evidence.sides()[1].requests == 10
 
 
 def test_flushes_and_pairs_from_before_the_step_do_not_count() -> None:
@@ -340,24 +336,46 @@ def test_at_a_large_share_rescues_tell_a_broken_candidate_from_an_outage_of_both
     assert by_gate(evidence)["candidate_down"].outcome != "fail"
 
 
-def test_a_state_from_before_rescues_were_told_goes_on() -> None:
-    evidence = fresh(95)
-    for k in range(10):
-        evidence = evidence.fold_outcomes(flush(k, side(B, 1), side(C, 19, 19)))
-    raw = json.loads(json.dumps(evidence.to_json()))
-    raw["pending"] = raw["pending"][:5]
-    raw["engine"]["counts"] = raw["engine"]["counts"][:5]
-    witness = raw["engine"]["gates"]["errors_fast"][-1]
-    del witness[1:]
-    old = Evidence.from_json(workload_of(GATES), raw)
-    assert old.verdicts(9000) == evidence.verdicts(9000)
-    assert old.sides() == evidence.sides()
+@pytest.mark.parametrize("flushes", [0, 1, 100])
+def test_a_stored_state_comes_back_as_it_was(flushes: int) -> None:
+    before = healthy(fresh(), flushes)
+    before.verdicts(1000 + flushes * 250)
+    after = Evidence.from_json(workload_of(GATES), json.loads(json.dumps(before.to_json(), allow_nan=False)))
+    assert after.to_json() == before.to_json()
 
 
-def test_a_state_of_another_version_is_begun_anew_not_misread() -> None:
-    evidence = Evidence.from_json(workload_of(GATES), {"v": 99, "percent": 5.0, "started_ms": 7})
-    assert (evidence.percent, evidence.started_ms) == (5.0, 7)
-    assert {v.outcome for v in evidence.verdicts(8)} == {"inconclusive"}
+def test_a_gate_that_the_configuration_adds_in_mid_step_starts_empty_and_the_rest_goes_on() -> None:
+    without = "    gates: {quality: null, errors: {max_rate: 5%}, latency: []}\n"
+    evidence = healthy(fresh(gates=without), 100)
+    before = by_gate(evidence)
+    after = by_gate(Evidence.from_json(workload_of(GATES), evidence.to_json()))
+    assert after["errors_fast"] == before["errors_fast"]
+    assert after["quality"].n == 0
+    assert after["errors"].evidence == 0  # errors was a fixed rate before: another kind of gate
+    assert {"errors_rate", "latency_p95", "split"} <= after.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda raw: raw.update(schema="another"), "must be of the schema"),
+        (lambda raw: raw.pop("state"), "must be an object with the keys schema, state"),
+        (lambda raw: raw["state"].pop(), "EvidenceState: must be a list of 11 values"),
+        (lambda raw: raw["state"].__setitem__(1, "today"), "EvidenceState.started_ms: must be a whole number"),
+        (lambda raw: raw["state"].__setitem__(0, float("nan")), "EvidenceState.percent: must be a finite number"),
+        (lambda raw: raw["state"][-1][-1]["errors"].__setitem__(0, "X"), "gates.gates.errors: must be a list that beg"),
+        (lambda raw: raw["state"][-1][-2]["ttft"][0][0].__setitem__(1, [-1]), "a count of -1"),
+        (lambda raw: raw["state"][-1][-1]["errors"][2][2][0].pop(), "7 stakes for a grid of 8 alternatives"),
+    ],
+)
+def test_a_state_that_does_not_fit_raises_an_input_error_with_its_place(
+    change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    raw = json.loads(json.dumps(healthy(fresh(), 10).to_json()))
+    change(raw)
+    with pytest.raises(InputError) as raised:
+        Evidence.from_json(workload_of(GATES), raw)
+    assert message in str(raised.value)
 
 
 def test_verdicts_cost_little_and_nothing_when_nothing_new_came() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench import evidence_cases as cases
-from scorer.steering.evidence.betting import Interval, MeanTest, Moments
+from scorer.steering.evidence.betting import ConfidenceInterval, MeanTest, Moments
 
 RUNS = 300
 
@@ -70,7 +70,7 @@ def test_the_interval_covers_the_mean_at_all_times_in_nearly_all_runs() -> None:
     rng = np.random.default_rng(4)
     missed = 0
     for _ in range(200):
-        interval = Interval(0.05)
+        interval = ConfidenceInterval(0.05)
         for x in rng.beta(8, 2, 200).tolist():
             interval.update(x)
             low, high = interval.bounds
@@ -81,4 +81,4 @@ def test_the_interval_covers_the_mean_at_all_times_in_nearly_all_runs() -> None:
 
 
 def test_an_interval_without_data_says_nothing() -> None:
-    assert Interval(0.05).bounds == (0.0, 1.0)
+    assert ConfidenceInterval(0.05).bounds == (0.0, 1.0)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from glidepath.domain import PairKind, Side
 from glidepath.records import Verdict
 from scorer.steering.evidence import Evidence
-from scorer.steering.evidence.changepoint import Onset
-from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.changepoint import NO_BAD_PERIOD
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.mixture import RateGrid
 from scorer.steering.evidence.pair_gates import pair_gate
 from scorer.steering.evidence.verdicts import verdict_of as verdict_of_gate
@@ -63,7 +63,7 @@ def test_agreement_that_fell_late_is_told_over_the_last_pairs() -> None:
     verdict = scored_until_it_fails("quality")
     assert verdict.value == pytest.approx(0.5, abs=0.1)
     assert 3 < verdict.n < 100
-    assert f"over the last {verdict.n} pairs, at least 0.750 asked (0." in verdict.message
+    assert f"over the last {verdict.n} pairs, limit at least 0.750 (0." in verdict.message
 
 
 def test_a_margin_that_was_broken_late_is_told_over_the_last_noise_pairs() -> None:
@@ -108,7 +108,9 @@ def test_what_decided_is_still_told_when_all_is_well_again_and_after_a_restart()
 
 
 def test_a_class_that_is_lost_late_is_told_over_the_last_pairs() -> None:
-    gate = pair_gate(GateSpec("recall_spam", 0.05, "share", math.log(20), math.log(20), of="spam"))
+    gate = pair_gate(
+        GateSpec("recall_spam", GateKind.CLASS_RECALL, 0.05, "share", math.log(20), math.log(20), of="spam")
+    )
     for k in range(1500):
         gate.add(k >= 1400 and k % 3 == 0, noise=False)
     verdict = verdict_of_gate(gate, None)
@@ -124,12 +126,12 @@ def test_a_value_that_says_it_all_is_told_over_the_step() -> None:
         evidence = evidence.fold_scored(pair(0.4, 2000 + i))
     verdict = verdict_of(evidence, "quality")
     assert (verdict.outcome, verdict.n) == ("fail", 100)
-    assert verdict.message == "agreement 0.400 over 100 pairs, at least 0.750 asked"
+    assert verdict.message == "agreement 0.400 over 100 pairs, limit at least 0.750"
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20)), max_size=60), st.floats(0.001, 0.5))
 def test_what_is_counted_since_an_onset_is_beyond_the_limit(blocks: list[tuple[int, int]], limit: float) -> None:
-    grid, since = RateGrid.around(limit, (0.25,), above=True), Onset()
+    grid, since = RateGrid.around(limit, (0.25,), above=True), NO_BAD_PERIOD
     for errors, more in blocks:
-        since.see(grid.ratios(errors, errors + more)[0], errors, errors + more, 0, 0)
+        since = since.after(grid.ratios(errors, errors + more)[0], errors, errors + more, 0, 0)
         assert since.c_n == 0 or since.c_errors / since.c_n > limit

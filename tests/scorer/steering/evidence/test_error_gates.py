@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +12,19 @@ from hypothesis import strategies as st
 
 from bench import evidence as bench
 from bench import evidence_cases as cases
-from scorer.steering.evidence.error_tests import IncreaseTest, RateTest, RatioGuard, Share, project
-from scorer.steering.evidence.gate_set import Engine
-from scorer.steering.evidence.shared_outage import Rescues
-from tests.support.evidence import workload_of
+from scorer.steering.evidence.error_tests import IncreaseTest, RateTest, RatioGuard, project
+from scorer.steering.evidence.gate_set import GateSet
+from scorer.steering.evidence.observations import RequestCounts, RequestsEnded
+from scorer.steering.evidence.recent_rates import CandidateShare
+from tests.support.evidence import through_json, workload_of
 
 RUNS = 150
+BAD_ANSWER = RequestCounts(c_n=1, c_errors=1)
+
+
+def observe(gates: GateSet, c_errors: int, c_n: int, b_errors: int, b_n: int, *rescues: int) -> None:
+    """``rescues``: the number that the baseline answered and the number that failed there too."""
+    gates.observe(RequestsEnded(RequestCounts(c_n, c_errors, 0, b_n, b_errors, *rescues)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -76,13 +84,13 @@ def test_a_baseline_without_any_variety_for_long_leaves_the_increase_test_able_t
 
 def test_a_common_outage_at_a_large_share_does_not_keep_an_equal_candidate_from_passing() -> None:
     """Over the step the candidate has most of its requests in the bad hour, the baseline in the good ones."""
-    engine, rng = Engine(workload_of("    gates: {errors: {max_increase: 1%}}\n"), None, 0.1), np.random.default_rng(6)
+    gates, rng = GateSet(workload_of("    gates: {errors: {max_increase: 1%}}\n"), None, 0.1), np.random.default_rng(6)
     for k in range(600):
         share, rate = (0.6, 0.3) if 300 <= k < 320 else (0.1, 0.002)
         own = int(rng.binomial(100, share))
-        engine.requests(int(rng.binomial(own, rate)), own, 0, int(rng.binomial(100 - own, rate)), 100 - own)
-        engine.close_block()
-    verdict = next(v for v in engine.verdicts({}) if v.gate == "errors")
+        observe(gates, int(rng.binomial(own, rate)), own, int(rng.binomial(100 - own, rate)), 100 - own)
+        gates.close_block()
+    verdict = next(v for v in gates.verdicts({}) if v.gate == "errors")
     assert verdict.outcome == "pass"
     assert abs(verdict.value or 1) < 0.01
     assert "at the same times" in verdict.message
@@ -138,25 +146,25 @@ def test_when_every_request_fails_the_guard_fires_within_ten_bad_answers(share: 
 
 @pytest.mark.parametrize("share", [0.99, 1.0])
 def test_one_failure_of_a_baseline_that_is_hardly_asked_does_not_shield_a_broken_candidate(share: float) -> None:
-    engine = Engine(workload_of(), None, share)
+    gates = GateSet(workload_of(), None, share)
     for _ in range(100):
-        engine.requests(0, 10, 0, 0, 1)
-    engine.requests(0, 0, 0, 1, 1)
+        observe(gates, 0, 10, 0, 1)
+    observe(gates, 0, 0, 1, 1)
     bad = 0
-    while not engine.fast.failed:
-        engine.requests(1, 1, 0, 0, 0)
+    while not gates.fast.failed:
+        observe(gates, 1, 1, 0, 0)
         bad += 1
         assert bad <= 30
 
 
 def test_the_last_failures_of_a_baseline_that_is_never_asked_again_do_not_shield_for_ever() -> None:
-    engine = Engine(workload_of(), None, 0.9)
+    gates = GateSet(workload_of(), None, 0.9)
     for _ in range(100):
-        engine.requests(0, 9, 0, 0, 1)
-    engine.requests(2, 2, 0, 2, 2)
+        observe(gates, 0, 9, 0, 1)
+    observe(gates, 2, 2, 2, 2)
     bad = 0
-    while not engine.fast.failed:
-        engine.requests(1, 1, 0, 0, 0)
+    while not gates.fast.failed:
+        observe(gates, 1, 1, 0, 0)
         bad += 1
         assert bad <= 60
 
@@ -170,19 +178,16 @@ def test_an_outage_of_both_is_told_from_the_candidates_where_the_baseline_still_
 
 
 @pytest.mark.parametrize("share", [0.75, 0.9, 0.95])
-def test_a_word_of_the_baseline_is_waited_for_until_the_tenth_bad_answer_and_no_longer(share: float) -> None:
-    for word, expected in ((False, 10), (True, 8)):
-        gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, share)
+def test_the_guard_waits_for_an_answer_of_the_baseline_until_the_tenth_bad_answer(share: float) -> None:
+    for answered, expected in ((False, 10), (True, 8)):
+        guard = cases.FastGuard(cases.DEFAULT_FAST_ALPHA, share)
         for _ in range(50):
-            counts.c_n += 9
-            gate.add(0, 9, 0, 1)
+            guard.add(RequestCounts(c_n=9, b_n=1))
         for bad in range(1, 12):
-            counts.c_n += 1
-            counts.c_errors += 1
-            gate.add(1, 1, 0, 0)
-            if word and bad == 8:
-                gate.add(0, 0, 0, 1)
-            if gate.failed:
+            guard.add(BAD_ANSWER)
+            if answered and bad == 8:
+                guard.add(RequestCounts(b_n=1))
+            if guard.failed:
                 break
         assert bad == expected
 
@@ -213,67 +218,59 @@ def test_with_fallback_a_broken_candidate_needs_no_more_bad_answers(share: float
         )
 
 
-def test_a_rescue_is_a_word_of_the_baseline_and_the_guard_waits_no_longer() -> None:
-    def bad(rescues: Rescues) -> int:
-        gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, 0.95)
-        for _ in range(50):
-            counts.c_n += 19
-            gate.add(0, 19, 0, 1)
-        for number in range(1, 100):
-            counts.c_n += 1
-            counts.c_errors += 1
-            gate.add(1, 1, 0, 0, rescues)
-            if gate.failed:
-                return number
-        return 0
-
-    assert bad(Rescues()) == 10  # nobody was asked again, or an older extproc does not say
-    assert bad(Rescues(answered=1)) < 10
-    assert bad(Rescues(failed=1)) == 0
-
-
-def test_a_request_that_nobody_can_answer_does_not_shield_a_broken_candidate() -> None:
-    """One rescue in ten fails: of poisonous requests, which both sides fail."""
-    gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, 0.9)
+def bad_answers_at_95_percent(answer: RequestCounts) -> int:
+    """Return how many such bad answers the guard needs; 0 if a hundred are not enough."""
+    guard = cases.FastGuard(cases.DEFAULT_FAST_ALPHA, 0.95)
     for _ in range(50):
-        counts.c_n += 9
-        gate.add(0, 9, 0, 1)
+        guard.add(RequestCounts(c_n=19, b_n=1))
+    for number in range(1, 100):
+        guard.add(answer)
+        if guard.failed:
+            return number
+    return 0
+
+
+def test_an_answered_rescue_shows_how_the_baseline_does_so_the_guard_need_not_wait() -> None:
+    assert bad_answers_at_95_percent(BAD_ANSWER) == 10  # without fallback there is no rescue
+    assert bad_answers_at_95_percent(replace(BAD_ANSWER, rescued=1)) < 10
+    assert bad_answers_at_95_percent(replace(BAD_ANSWER, rescues_failed=1)) == 0
+
+
+def test_requests_that_both_sides_fail_do_not_shield_a_broken_candidate() -> None:
+    """One rescue in ten fails."""
+    guard = cases.FastGuard(cases.DEFAULT_FAST_ALPHA, 0.9)
+    for _ in range(50):
+        guard.add(RequestCounts(c_n=9, b_n=1))
     for bad in range(30):
-        counts.c_n += 1
-        counts.c_errors += 1
-        gate.add(1, 1, 0, 0, Rescues(failed=1) if bad % 10 == 4 else Rescues(answered=1))
-        if gate.failed:
+        guard.add(replace(BAD_ANSWER, rescues_failed=1) if bad % 10 == 4 else replace(BAD_ANSWER, rescued=1))
+        if guard.failed:
             break
     assert bad < 10
 
 
-def test_rescues_that_failed_shield_no_longer_than_they_are_news() -> None:
-    """Both fail, then rescues are answered: what is left is the candidate's."""
-    gate, counts = cases.fast_gate(cases.DEFAULT_FAST_ALPHA, 0.95)
+def test_failed_rescues_shield_the_candidate_only_while_they_are_recent() -> None:
+    """Both fail, then rescues are answered: from then on the failures are the candidate's alone."""
+    guard = cases.FastGuard(cases.DEFAULT_FAST_ALPHA, 0.95)
     for _ in range(30):
-        counts.c_n += 1
-        counts.c_errors += 1
-        gate.add(1, 1, 0, 0, Rescues(failed=1))
-    assert not gate.failed
+        guard.add(replace(BAD_ANSWER, rescues_failed=1))
+    assert not guard.failed
     bad = 0
-    while not gate.failed:
-        counts.c_n += 1
-        counts.c_errors += 1
-        gate.add(1, 1, 0, 0, Rescues(answered=1))
+    while not guard.failed:
+        guard.add(replace(BAD_ANSWER, rescued=1))
         bad += 1
         assert bad <= 60
 
 
 def test_rescues_change_the_fast_guards_and_no_other_gate() -> None:
-    gates = "    gates: {errors: {max_increase: 1%, max_rate: 50%}}\n"
-    told, silent = Engine(workload_of(gates), 75, 0.75), Engine(workload_of(gates), 75, 0.75)
+    text = "    gates: {errors: {max_increase: 1%, max_rate: 50%}}\n"
+    with_rescues, without = GateSet(workload_of(text), 75, 0.75), GateSet(workload_of(text), 75, 0.75)
     rng = np.random.default_rng(4)
     for _ in range(200):
         own, errors, base = 15, int(rng.binomial(15, 0.1)), int(rng.binomial(5, 0.1))
-        told.requests(errors, own, 0, base, 5, Rescues(errors - errors // 2, errors // 2))
-        silent.requests(errors, own, 0, base, 5)
-        assert told.close_block() == silent.close_block()
-    one, other = ({v.gate: v for v in engine.verdicts({}) if not v.fast} for engine in (told, silent))
+        observe(with_rescues, errors, own, base, 5, errors - errors // 2, errors // 2)
+        observe(without, errors, own, base, 5)
+        assert with_rescues.close_block() == without.close_block()
+    one, other = ({v.gate: v for v in gates.verdicts({}) if not v.fast} for gates in (with_rescues, without))
     assert {"errors", "errors_rate", "split"} <= one.keys()
     assert one == other
 
@@ -285,55 +282,51 @@ def test_errors_that_are_many_more_than_the_baselines_fire_though_most_requests_
     assert cases.fast_false_alarms(20, 9, worse, n=4000, alpha=alpha) == 1
 
 
-def test_a_fast_guard_stored_before_it_waited_for_the_baseline_goes_on() -> None:
-    (old, counts), (new, _) = cases.fast_gate(0.01, 0.5), cases.fast_gate(0.01, 0.5)
+def test_a_failed_fast_guard_that_was_stored_goes_on() -> None:
+    old, new = cases.FastGuard(0.01, 0.5), cases.FastGuard(0.01, 0.5)
     for _ in range(20):
-        counts.c_n += 1
-        counts.c_errors += 1
-        old.add(1, 1, 0, 1)
+        old.add(RequestCounts(c_n=1, c_errors=1, b_n=1))
     assert old.failed
-    new.load(old.to_json()[:-1])
+    new.gate.restore(through_json(old.gate.state))
     assert new.failed
-    assert new.fail_peak == old.fail_peak
+    assert new.gate.state == old.gate.state
 
 
 def test_a_single_hiccup_never_fires_the_fast_guard_however_small_the_share() -> None:
-    gate, counts = cases.fast_gate(cases.ALPHA, 0.001)
+    guard = cases.FastGuard(cases.ALPHA, 0.001)
     for _ in range(4):
-        counts.c_n += 1
-        counts.c_errors += 1
-        gate.add(1, 1, 0, 0)
-    assert not gate.failed
+        guard.add(BAD_ANSWER)
+    assert not guard.failed
 
 
 def test_errors_of_the_baseline_alone_are_evidence_for_the_candidate() -> None:
     guard = RatioGuard(2.0)
     for _ in range(50):
-        guard.see(0, 1, 0.5)
+        guard.add(0, 1, 0.5)
     assert guard.log_e < 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 400)), max_size=30))
 def test_the_share_stays_within_its_bounds(flushes: list[tuple[int, int]]) -> None:
-    share = Share(0.1, 20)
+    share = CandidateShare.from_prior(0.1, 20)
     for c_n, b_n in flushes:
-        share.update(c_n, b_n)
+        share = share.after(c_n, b_n)
         assert 1e-3 <= share.value <= 0.999
 
 
 def test_the_share_follows_a_jump_upward_within_tens_of_requests() -> None:
-    share = Share(0.05, 200)
+    share = CandidateShare.from_prior(0.05, 200)
     for i in range(2000):
-        share.update(int(i % 20 == 0), int(i % 20 != 0))
+        share = share.after(int(i % 20 == 0), int(i % 20 != 0))
     for i in range(60):
-        share.update(i % 2, 1 - i % 2)
+        share = share.after(i % 2, 1 - i % 2)
     assert share.value > 0.35
 
 
 def test_evidence_of_increase_survives_json() -> None:
     test, twin = IncreaseTest(0.01), IncreaseTest(0.01)
     test.update(3, 40, 1, 100)
-    twin.load(test.to_json())
+    twin.restore(through_json(test.state))
     test.update(5, 40, 1, 100)
     twin.update(5, 40, 1, 100)
     assert (twin.log_fail, twin.log_pass) == (test.log_fail, test.log_pass)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
@@ -12,15 +11,16 @@ from hypothesis import strategies as st
 
 from bench import evidence_cases as cases
 from glidepath.histogram import Histogram, StoredCounts, bucket_of
-from scorer.steering.evidence.dense_histogram import Tally
+from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, HistogramState, SlotCounts
 from scorer.steering.evidence.latency_gates import LatencyTest, QuantileRatio
 from scorer.steering.evidence.mixture import RateGrid
+from tests.support.evidence import through_json
 
 
-def tally(values: list[float]) -> Tally:
-    t = Tally()
-    t.add(Histogram.of(values))
-    return t
+def dense(values: list[float]) -> DenseHistogram:
+    histogram = DenseHistogram()
+    histogram.add(Histogram.of(values))
+    return histogram
 
 
 def exact(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[float, float]:
@@ -43,7 +43,7 @@ def test_evidence_on_buckets_is_never_more_than_on_the_values_themselves(
 ) -> None:
     rng = np.random.default_rng(seed)
     own, base = 100 * slower * rng.lognormal(0, 0.5, 200), 100 * rng.lognormal(0, 0.5, 500)
-    fail, passed = QuantileRatio(q, ratio).log_e(tally(own.tolist()).sums, tally(base.tolist()).sums)
+    fail, passed = QuantileRatio(q, ratio).log_e(dense(own.tolist()).sums, dense(base.tolist()).sums)
     exact_fail, exact_pass = exact(own, base, q, ratio)
     assert fail <= exact_fail + 1e-9
     assert passed <= exact_pass + 1e-9
@@ -60,7 +60,7 @@ def test_no_edge_that_would_give_less_evidence_is_left_out(
     n, m, width = rng.integers(1, 5000), rng.integers(1, 20_000), rng.uniform(0.05, 1.5)
     own, base = 100 * slower * rng.lognormal(0, width, n), 100 * rng.lognormal(0, width, m)
     base = np.append(base, rng.uniform(1e4, 1e6, 20 * outliers))
-    sums = [tally(side.tolist()).sums for side in (own, base)]
+    sums = [dense(side.tolist()).sums for side in (own, base)]
     quantiles = QuantileRatio(q, ratio)
     everywhere = every_edge(*sums, q, ratio)
     assert quantiles.log_e(*sums) == pytest.approx(everywhere, rel=1e-9, abs=1e-9)
@@ -104,13 +104,13 @@ def test_power_is_within_1_3_of_the_published_counts(q: float, ratio: float, ref
 def test_below_four_hundred_requests_a_p99_proves_nothing() -> None:
     rng = np.random.default_rng(3)
     test = LatencyTest(0.99, 1.2)
-    test.look(tally((100 * rng.lognormal(0, 0.5, 390)).tolist()), tally((100 * rng.lognormal(0, 0.5, 8000)).tolist()))
+    test.look(dense((100 * rng.lognormal(0, 0.5, 390)).tolist()), dense((100 * rng.lognormal(0, 0.5, 8000)).tolist()))
     assert test.log_pass < math.log(20)
 
 
 def test_a_candidate_that_turns_slow_after_a_long_good_time_is_seen() -> None:
     rng = np.random.default_rng(4)
-    own, base, test = Tally(), Tally(), LatencyTest(0.95, 1.2)
+    own, base, test = DenseHistogram(), DenseHistogram(), LatencyTest(0.95, 1.2)
     seen = None
     for k in range(400):
         slower = 2.5 if k >= 300 else 1.0
@@ -126,40 +126,40 @@ def test_a_candidate_that_turns_slow_after_a_long_good_time_is_seen() -> None:
 
 def test_an_empty_side_is_no_evidence() -> None:
     test = LatencyTest(0.95, 1.2)
-    test.look(tally([1.0, 2.0]), Tally())
+    test.look(dense([1.0, 2.0]), DenseHistogram())
     assert (test.log_fail <= 0, test.log_pass) == (True, 0.0)
 
 
 def test_the_state_survives_json() -> None:
-    own, base = tally([100.0] * 200), tally([50.0] * 200)
+    own, base = dense([100.0] * 200), dense([50.0] * 200)
     test, twin = LatencyTest(0.5, 1.2), LatencyTest(0.5, 1.2)
     test.look(own, base)
-    twin.load(json.loads(json.dumps(test.to_json())))
-    assert twin.to_json() == test.to_json()
+    twin.restore(through_json(test.state))
+    assert twin.state == test.state
 
 
 @given(st.lists(st.floats(0, 1e8), max_size=50))
-def test_a_tally_holds_what_the_histogram_holds(values: list[float]) -> None:
-    histogram, dense = Histogram.of(values), tally(values)
-    assert dense.total == histogram.total
+def test_a_dense_histogram_holds_what_the_histogram_holds(values: list[float]) -> None:
+    plain, found = Histogram.of(values), dense(values)
+    assert found.total == plain.total
     for q in (0.0, 0.5, 0.95, 1.0):
-        assert dense.quantile(q) == histogram.quantile(q)
-    twin = Tally()
-    twin.load(json.loads(json.dumps(dense.to_json())))
-    assert (twin.counts == dense.counts).all()
+        assert found.quantile(q) == plain.quantile(q)
+    twin = DenseHistogram()
+    twin.restore(through_json(found.state))
+    assert (twin.counts == found.counts).all()
 
 
 def test_a_bucket_outside_of_what_is_covered_is_put_into_the_outermost() -> None:
-    dense = Tally()
-    dense.add(Histogram({10**6: 3, -(10**6): 2}))
-    assert dense.total == 5
-    assert dense.counts[-1] == 3
+    found = DenseHistogram()
+    found.add(Histogram({10**6: 3, -(10**6): 2}))
+    assert found.total == 5
+    assert found.counts[-1] == 3
     assert bucket_of(1e30) == bucket_of(1e9)
 
 
 @given(st.lists(st.lists(st.floats(0, 1e8), max_size=20), max_size=5))
 def test_stored_counts_are_added_like_any_other(flushes: list[list[float]]) -> None:
-    plain, stored = Tally(), Tally()
+    plain, stored = DenseHistogram(), DenseHistogram()
     for values in flushes:
         histogram = Histogram.of(values)
         plain.add(histogram)
@@ -171,18 +171,26 @@ def test_stored_counts_are_added_like_any_other(flushes: list[list[float]]) -> N
 
 
 def test_the_sums_follow_what_is_added() -> None:
-    dense = tally([100.0])
-    assert dense.sums[-1] == 1
-    dense.add_value(200.0)
-    dense.add_slots(np.array([5, 6]))
-    dense.add(Histogram.of([0.0]))
-    assert (dense.sums[-1], dense.sums[1], dense.sums[0]) == (5, 1, 0)
-    dense.load([])
-    assert dense.sums[-1] == 0
+    found = dense([100.0])
+    assert found.sums[-1] == 1
+    found.add_value(200.0)
+    found.add_slots(np.array([5, 6]))
+    found.add(Histogram.of([0.0]))
+    assert (found.sums[-1], found.sums[1], found.sums[0]) == (5, 1, 0)
+    found.restore(DenseHistogram().state)
+    assert found.sums[-1] == 0
 
 
 def test_a_count_beyond_all_bounds_is_refused() -> None:
-    dense = Tally()
-    dense.add(Histogram({5: 2**63}))
+    found = DenseHistogram()
+    found.add(Histogram({5: 2**63}))
     with pytest.raises(OverflowError):
-        _ = dense.total
+        _ = found.total
+
+
+@pytest.mark.parametrize(
+    "counts", [SlotCounts(-1, (1,)), SlotCounts(SIZE, (1,)), SlotCounts(0, (-1,)), SlotCounts(0, (2**63,))]
+)
+def test_a_stored_histogram_that_cannot_be_is_refused(counts: SlotCounts) -> None:
+    with pytest.raises(ValueError, match=r"slots|a count of"):
+        DenseHistogram().restore(HistogramState(counts, None, None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
@@ -10,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.steering.evidence.mixture import Mixed, RateGrid, Restarting, log_add, log_sum, spend
+from scorer.steering.evidence.mixture import (
+    Mixture,
+    RateGrid,
+    RestartingMixture,
+    log_add,
+    log_sum,
+    spend,
+)
+from tests.support.evidence import through_json
 
 
 def test_the_starts_weights_never_add_up_to_more_than_one() -> None:
@@ -52,7 +59,7 @@ def test_many_counts_at_once_are_the_same_as_one_by_one() -> None:
 
 def test_restarts_see_a_change_after_a_long_good_time_and_a_plain_mixture_does_not() -> None:
     grid = RateGrid.at(0.05, (0.9, 0.5))
-    fresh, plain = Restarting(grid.weights), Mixed(grid.weights)
+    fresh, plain = RestartingMixture(grid.weights), Mixture(grid.weights)
     for _ in range(10_000):
         fresh.update(grid.ratios(0, 1))
         plain.update(grid.ratios(0, 1))
@@ -65,7 +72,7 @@ def test_restarts_see_a_change_after_a_long_good_time_and_a_plain_mixture_does_n
 
 def test_forgetting_never_adds_evidence() -> None:
     grid = RateGrid.at(0.05, (0.9, 0.5))
-    e = Restarting(grid.weights)
+    e = RestartingMixture(grid.weights)
     for hits in (0, 0, 1, 1, 1, 0, 1):
         before = e.update(grid.ratios(hits, 1))
         e.forget()
@@ -74,14 +81,14 @@ def test_forgetting_never_adds_evidence() -> None:
 
 def test_the_state_of_a_mixture_survives_json() -> None:
     grid = RateGrid.at(0.05, (0.9, 0.5))
-    e, twin = Restarting(grid.weights), Restarting(grid.weights)
+    e, twin = RestartingMixture(grid.weights), RestartingMixture(grid.weights)
     for hits in (0, 1, 1, 0):
         e.update(grid.ratios(hits, 1))
-    twin.load(json.loads(json.dumps(e.to_json())))
+    twin.restore(through_json(e.state))
     assert twin.update(grid.ratios(1, 1)) == e.update(grid.ratios(1, 1))
 
 
 def test_the_state_of_another_grid_is_refused() -> None:
-    e = Restarting((0.5, 0.5))
-    with pytest.raises(ValueError, match="another grid"):
-        Restarting((1.0,)).load(e.to_json())
+    e = RestartingMixture((0.5, 0.5))
+    with pytest.raises(ValueError, match="2 stakes for a grid of 1 alternatives"):
+        RestartingMixture((1.0,)).restore(e.state)

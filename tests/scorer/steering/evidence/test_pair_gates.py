@@ -13,7 +13,7 @@ from bench import evidence_cases as cases
 from glidepath.domain import PairKind
 from glidepath.records import Verdict
 from scorer.steering.evidence import Evidence
-from scorer.steering.evidence.gate_specs import GateSpec, specs_of
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
 from scorer.steering.evidence.pair_gates import PairGate, pair_gate
 from tests.support.evidence import pair, workload_of
 
@@ -51,7 +51,8 @@ def by_gate(evidence: Evidence) -> dict[str, Verdict]:
 
 
 def spec(increase: bool, limit: float) -> GateSpec:
-    return GateSpec("recall_fraud", limit, "share", cases.AT, cases.AT, increase=increase, of="fraud")
+    kind = GateKind.CLASS_RECALL
+    return GateSpec("recall_fraud", kind, limit, "share", cases.AT, cases.AT, increase=increase, of="fraud")
 
 
 def decisions(gate: PairGate, rate: float, floor: float, n: int, rng: np.random.Generator) -> tuple[bool, bool]:

@@ -12,8 +12,9 @@ from bench import evidence_cases as cases
 from glidepath.domain import AnswerFacts, Origin, PairKind
 from glidepath.records import Verdict
 from scorer.steering.evidence import Evidence
-from scorer.steering.evidence.pair_matching import Counterparts, Match, Noise
-from tests.support.evidence import pair, workload_of
+from scorer.steering.evidence.pair_matching import MatchedPair, NoisePair, PairMatcher
+from scorer.steering.evidence.state_codec import encode
+from tests.support.evidence import pair, through_json, workload_of
 
 MARGIN = """\
     sticky: {header: x-user}
@@ -26,7 +27,7 @@ FACTS = """\
     shadow: {same_side: 30}
     gates: {quality: null, errors: null, latency: [], signals: {max_increase: 10%, gating: true, of: [numbers]}}
 """
-QUIET = Noise(0.9, {})
+QUIET = NoisePair(0.9, {})
 
 
 def margin_of(evidence: Evidence) -> Verdict:
@@ -101,44 +102,33 @@ def test_without_stickiness_what_the_candidate_served_is_compared_too_but_no_pro
 
 @pytest.mark.parametrize("noise_first", [True, False])
 def test_the_pairs_of_a_request_find_each_other_in_either_order(noise_first: bool) -> None:
-    found = Counterparts()
+    found = PairMatcher()
     if noise_first:
-        assert found.noise("ann", 5000, QUIET) is None
-        match = found.cross("ann", 5000, 0.8, counts=True)
+        assert found.add_noise("ann", 5000, QUIET) is None
+        match = found.add_cross("ann", 5000, 0.8, counts=True)
     else:
-        assert found.cross("ann", 5000, 0.8, counts=True) is None
-        match = found.noise("ann", 5000, QUIET)
-    assert match == Match(0.8, QUIET)
-    assert found.noise("ann", 5000, QUIET) is None  # each counts once
+        assert found.add_cross("ann", 5000, 0.8, counts=True) is None
+        match = found.add_noise("ann", 5000, QUIET)
+    assert match == MatchedPair(0.8, QUIET)
+    assert found.add_noise("ann", 5000, QUIET) is None  # each counts once
 
 
-def test_neither_another_user_nor_a_pair_of_long_ago_nor_one_beyond_the_cap_is_a_counterpart() -> None:
-    found = Counterparts()
-    found.cross("ann", 0, 0.8, counts=True)
-    assert found.noise("bob", 0, QUIET) is None
-    assert found.noise("ann", 3_600_000, QUIET) is None
-    found.cross("eve", 0, 0.8, counts=False)
-    assert found.noise("eve", 0, QUIET) is None
+def test_neither_another_user_nor_a_pair_of_long_ago_nor_one_beyond_the_cap_is_matched() -> None:
+    found = PairMatcher()
+    found.add_cross("ann", 0, 0.8, counts=True)
+    assert found.add_noise("bob", 0, QUIET) is None
+    assert found.add_noise("ann", 3_600_000, QUIET) is None
+    found.add_cross("eve", 0, 0.8, counts=False)
+    assert found.add_noise("eve", 0, QUIET) is None
 
 
 def test_what_waits_survives_json_and_stays_bounded() -> None:
-    found, twin = Counterparts(), Counterparts()
+    found, twin = PairMatcher(), PairMatcher()
     for i in range(2000):
-        found.cross(f"c{i}", i, 0.123456, counts=bool(i % 2))
-        found.noise(f"n{i}", i, Noise(0.5, {"recall_fraud": True}))
-    stored = json.dumps(found.to_json())
-    twin.load(json.loads(stored))
+        found.add_cross(f"c{i}", i, 0.123456, counts=bool(i % 2))
+        found.add_noise(f"n{i}", i, NoisePair(0.5, {"recall_fraud": True}))
+    stored = json.dumps(encode(found.state))
+    twin.restore(through_json(found.state))
     assert len(stored) < 32_000
-    assert twin.noise("c1999", 2000, QUIET) == found.noise("c1999", 2000, QUIET) == Match(0.1235, QUIET)
-    assert twin.to_json() == found.to_json()
-
-
-def test_a_state_from_before_there_were_counterparts_still_loads() -> None:
-    evidence = Evidence.fresh(workload_of(MARGIN), 10, 1000)
-    for i in range(40):
-        evidence = evidence.fold_scored(pair(0.9, 2000 + i, sticky=f"user-{i}"))
-    stored = evidence.to_json()
-    del stored["counterparts"]
-    again = Evidence.from_json(workload_of(MARGIN), stored)
-    assert again.agreement() == evidence.agreement()
-    assert again.requests() == evidence.requests()
+    assert twin.add_noise("c1999", 2000, QUIET) == found.add_noise("c1999", 2000, QUIET) == MatchedPair(0.1235, QUIET)
+    assert twin.state == found.state

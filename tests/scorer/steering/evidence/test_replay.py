@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from glidepath.domain import Side
 from glidepath.errors import InputError
-from scorer.steering.evidence.replay import Event, Judgement, judge, parse_events
+from scorer.steering.evidence.replay import Judgement, ReplayEvent, judge, parse_events
 from tests.support.evidence import workload_of
 
 GATES = "    ramp: {min_samples: 100}\n    gates: {latency: {quantile: p95}}\n"
@@ -21,14 +21,14 @@ GATES = "    ramp: {min_samples: 100}\n    gates: {latency: {quantile: p95}}\n"
 
 def events(
     n: int, *, seed: int = 1, slower: float = 1.0, bad_from: int | None = None, score: float = 0.93
-) -> Iterator[Event]:
+) -> Iterator[ReplayEvent]:
     rng = np.random.default_rng(seed)
     sides, noise = rng.random(n) < 0.3, np.clip(rng.normal(score, 0.08, n), 0, 1)
     ms = 100 * rng.lognormal(0, 0.4, n)
     for i in range(n):
         own = bool(sides[i])
         ok = not (own and bad_from is not None and i >= bad_from)
-        yield Event(
+        yield ReplayEvent(
             t=i * 0.02,
             side=Side.CANDIDATE if own else Side.BASELINE,
             ok=ok,
@@ -38,7 +38,7 @@ def events(
         )
 
 
-def run(stream: Iterator[Event]) -> Judgement:
+def run(stream: Iterator[ReplayEvent]) -> Judgement:
     return judge(workload_of(GATES), stream)
 
 
@@ -94,7 +94,7 @@ def test_the_event_that_decided_is_the_last_one_that_was_needed() -> None:
 
 def test_an_outage_of_both_sides_is_not_the_candidates_fault() -> None:
     stream = [
-        Event(e.t, e.side, ok=not 2000 <= i < 2200, latency_ms=e.latency_ms, agreement=e.agreement)
+        ReplayEvent(e.t, e.side, ok=not 2000 <= i < 2200, latency_ms=e.latency_ms, agreement=e.agreement)
         for i, e in enumerate(events(6000))
     ]
     result = run(iter(stream))
@@ -106,7 +106,7 @@ def test_an_outage_of_both_sides_is_not_the_candidates_fault() -> None:
 def test_latency_that_rises_and_falls_on_both_sides_is_not_the_candidates_fault(seed: int) -> None:
     waves = (1.0, 3.0, 0.5, 2.0)
     stream = [
-        Event(e.t, e.side, True, (e.latency_ms or 0.0) * waves[i // 1000 % 4], agreement=e.agreement)
+        ReplayEvent(e.t, e.side, True, (e.latency_ms or 0.0) * waves[i // 1000 % 4], agreement=e.agreement)
         for i, e in enumerate(events(6000, seed=seed))
     ]
     assert run(iter(stream)).decision in ("promote", "hold")
@@ -123,7 +123,7 @@ def test_the_rate_does_not_depend_on_the_order_of_the_lines() -> None:
     stream = list(events(200))
     missing = {v.gate: v.eta_s for v in run(iter(stream)).verdicts}
     swapped = [
-        Event(a.t, b.side, b.ok, b.latency_ms, b.ttft_ms, b.agreement)
+        ReplayEvent(a.t, b.side, b.ok, b.latency_ms, b.ttft_ms, b.agreement)
         for a, b in zip(stream[::-1], stream, strict=True)
     ]
     assert {v.gate: v.eta_s for v in run(iter(swapped)).verdicts} == missing
@@ -132,7 +132,7 @@ def test_the_rate_does_not_depend_on_the_order_of_the_lines() -> None:
 
 def test_a_line_is_read_as_it_stands() -> None:
     line = b'{"t": 1.5, "side": "candidate", "ok": true, "latency_ms": 12, "ttft_ms": 3, "agreement": 0.9, "x": 1}'
-    assert list(parse_events([line, b"  \n"], "f")) == [Event(1.5, Side.CANDIDATE, True, 12.0, 3.0, 0.9)]
+    assert list(parse_events([line, b"  \n"], "f")) == [ReplayEvent(1.5, Side.CANDIDATE, True, 12.0, 3.0, 0.9)]
 
 
 @pytest.mark.parametrize(

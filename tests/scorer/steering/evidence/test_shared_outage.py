@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from glidepath.domain import Side
 from scorer.steering.evidence import Evidence
-from scorer.steering.evidence.changepoint import Onset
-from scorer.steering.evidence.shared_outage import Witness, at_most
+from scorer.steering.evidence.changepoint import NO_BAD_PERIOD
+from scorer.steering.evidence.shared_outage import OutageWatch, at_most
 from tests.support.evidence import flush, side, workload_of
 
 
@@ -45,11 +45,10 @@ def test_millions_of_requests_are_told_apart(n: int, p: float) -> None:
 
 
 def test_a_million_failures_of_both_sides_are_no_word_that_the_baseline_is_well() -> None:
-    since, witness = Onset(), Witness()
-    since.see(1.0, 10**6, 10**6, 10**6, 10**6)
-    assert not witness.is_heard(since)
-    since.see(1.0, 0, 0, 0, 10**6)
-    assert witness.is_heard(since)
+    since = NO_BAD_PERIOD.after(1.0, 10**6, 10**6, 10**6, 10**6)
+    assert not OutageWatch().is_conclusive(since)
+    since = since.after(1.0, 0, 0, 0, 10**6)
+    assert OutageWatch().is_conclusive(since)
 
 
 counts = st.tuples(st.integers(0, 10**7), st.floats(0, 1))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,15 +9,14 @@ from hypothesis import strategies as st
 
 from bench import evidence as bench
 from bench import evidence_cases as cases
-from glidepath.domain import Side
 from glidepath.histogram import Histogram
-from scorer.steering.evidence import Evidence
-from scorer.steering.evidence.dense_histogram import Tally
-from scorer.steering.evidence.gate_base import Signal
-from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.dense_histogram import DenseHistogram
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.latency_gates import LatencyGate
-from scorer.steering.evidence.side_balance import UNITS, Balance
-from tests.support.evidence import flush, side, workload_of
+from scorer.steering.evidence.latency_signal import LatencySignal
+from scorer.steering.evidence.observations import LatencyHistograms, LookDue
+from scorer.steering.evidence.side_balance import UNITS, SideBalance
+from tests.support.evidence import through_json
 
 RUNS = 40
 SLOW = Histogram.of([10_000.0] * 25)
@@ -56,7 +53,7 @@ def test_a_slower_candidate_is_seen_through_drift_that_flatters_it(drift: cases.
 
 def left_out(share: float, flushes: int, size: int, seed: int) -> float:
     """The part of the rarer side's weight that a constant split costs."""
-    balance, rng = Balance(), np.random.default_rng(seed)
+    balance, rng = SideBalance(), np.random.default_rng(seed)
     lost = total = 0
     for own in rng.binomial(size, share, flushes).tolist():
         parts = balance.leave_out(own, size - own)
@@ -73,24 +70,26 @@ def test_a_constant_split_costs_little(share: float) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=120))
 def test_weighted_counts_stay_in_proportion_whatever_the_split_does(flushes: list[tuple[int, int]]) -> None:
-    balance = Balance()
+    balance = SideBalance()
     for _ in range(200):
         balance.leave_out(1, 9)
     excess = 0.0
     for own, base in flushes:
-        if min(balance.to_json()[:2]) > 4000:
+        if min((balance.state.candidate, balance.state.baseline)) > 4000:
             break
-        odds = balance.to_json()[2]
+        odds = balance.state.odds
         left_own, left_base = balance.leave_out(own, base)
         excess += own * (1 - left_own / UNITS) / max(1, odds) - base * (1 - left_base / UNITS) * min(1, odds)
-        if balance.to_json()[2] != odds:  # a better guess of the proportion
-            excess = balance.to_json()[5]
+        if balance.state.odds != odds:  # a better guess of the proportion
+            excess = balance.state.debt
         assert abs(excess) <= 4.0 + 60 / UNITS
 
 
-def gate() -> tuple[LatencyGate, Signal]:
-    signal = Signal()
-    return LatencyGate(GateSpec("latency_p99", 1.2, "ratio", cases.AT, cases.AT), 0.99, signal), signal
+def gate() -> tuple[LatencyGate, LatencySignal]:
+    signal = LatencySignal()
+    return LatencyGate(
+        GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", cases.AT, cases.AT), 0.99, signal
+    ), signal
 
 
 def test_answers_that_all_end_after_a_standstill_are_not_overlooked_in_a_proof_of_speed() -> None:
@@ -100,50 +99,36 @@ def test_answers_that_all_end_after_a_standstill_are_not_overlooked_in_a_proof_o
         phase = k % 200  # 50 s: a standstill of 5 s, then what was held up ends within a second
         still, burst = phase in range(100, 120), phase in range(120, 124)
         own = Histogram() if still else Histogram.of(100 * rng.lognormal(0, 0.5, 5))
-        signal.add(own + SLOW if burst else own, Histogram.of(100 * rng.lognormal(0, 0.5, 45)))
-        latency.look()
+        signal.add(
+            LatencyHistograms("total", own + SLOW if burst else own, Histogram.of(100 * rng.lognormal(0, 0.5, 45)))
+        )
+        latency.look(LookDue())
     assert not latency.proven
 
 
 def test_what_is_left_out_is_counted_all_the_same() -> None:
     _, signal = gate()
     for _ in range(50):
-        signal.add(Histogram.of([100.0]), Histogram.of([100.0] * 9))
+        signal.add(LatencyHistograms("total", Histogram.of([100.0]), Histogram.of([100.0] * 9)))
     for _ in range(50):
-        signal.add(Histogram.of([300.0] * 5), Histogram.of([300.0] * 5))
+        signal.add(LatencyHistograms("total", Histogram.of([300.0] * 5), Histogram.of([300.0] * 5)))
     assert signal.candidate.total == 300
     assert signal.candidate.quantile(0.5) == pytest.approx(300, rel=0.01)
     assert signal.candidate.weighed[-1] == pytest.approx(50 + 250 / 9, rel=0.25)  # as well as the proportion is known
     assert signal.candidate.weighed_quantile(0.5) == pytest.approx(100, rel=0.01)
 
 
-def test_a_tally_with_and_without_something_left_out_survives_json() -> None:
-    plain, uneven = Tally(), Tally()
+def test_a_histogram_with_and_without_something_left_out_survives_json() -> None:
+    plain, uneven = DenseHistogram(), DenseHistogram()
     plain.add(Histogram.of([1.0, 50.0, 0.0]))
     uneven.add(Histogram.of([1.0, 50.0, 0.0]), 64)
     uneven.add_value(70.0, 128)
     for one in (plain, uneven):
-        twin = Tally()
-        twin.load(json.loads(json.dumps(one.to_json())))
-        assert twin.to_json() == one.to_json()
+        twin = DenseHistogram()
+        twin.restore(through_json(one.state))
+        assert twin.state == one.state
         assert twin.total == one.total
         assert twin.weighed.tolist() == one.weighed.tolist()
     assert uneven.weighed[-1] == 3 * 0.75 + 0.5
     assert uneven.copy().weighed.tolist() == uneven.weighed.tolist()
     assert uneven.less(plain).weighed[-1] == pytest.approx(uneven.weighed[-1] - plain.weighed[-1])
-
-
-def test_evidence_stored_before_there_were_weights_goes_on() -> None:
-    workload = workload_of("    gates: {latency: {quantile: p95}, quality: null, errors: null}\n")
-    evidence, rng = Evidence.fresh(workload, 25, 1000), np.random.default_rng(5)
-    for k in range(100):
-        own, base = (tuple(100 * rng.lognormal(0, 0.4, n)) for n in (10, 30))
-        evidence.fold_outcomes(flush(k, side(Side.BASELINE, 30, ms=base), side(Side.CANDIDATE, 10, ms=own)))
-    stored = json.loads(json.dumps(evidence.to_json()))
-    for sides in stored["engine"]["signals"].values():
-        sides[:] = [one[0] if one and isinstance(one[0], list) else one for one in sides[:2]]
-    again = Evidence.from_json(workload, stored)
-    assert again.sides() == evidence.sides()
-    before, after = (next(v for v in e.verdicts(1) if v.gate == "latency_p95") for e in (evidence, again))
-    assert after.n == before.n
-    assert after.value == pytest.approx(before.value, rel=0.1)

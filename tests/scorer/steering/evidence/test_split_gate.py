@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
 from bench import evidence_cases as cases
 from glidepath.domain import Outcome
-from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.split_gate import SplitGate, SplitGuard
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec
+from scorer.steering.evidence.split_gate import SplitGate, SplitTest
 from scorer.steering.evidence.verdicts import outcome_of
+from tests.support.evidence import through_json
 
 
 def test_a_split_as_set_raises_no_alarm() -> None:
@@ -24,14 +23,14 @@ def test_a_split_of_half_as_much_again_is_seen() -> None:
 
 
 def test_a_split_as_set_is_proven_in_time() -> None:
-    guard = SplitGuard(0.1)
+    guard = SplitTest(0.1)
     for _ in range(400):
         guard.update(1, 9)
     assert guard.log_pass > cases.AT
 
 
 def gate() -> SplitGate:
-    return SplitGate(GateSpec("split", 0.1, "share", cases.AT, cases.AT, guard=True))
+    return SplitGate(GateSpec("split", GateKind.SPLIT, 0.1, "share", cases.AT, cases.AT, guard=True))
 
 
 def feed(split: SplitGate, share: float, flushes: int, seed: int) -> None:
@@ -63,9 +62,9 @@ def test_what_was_seen_since_an_alarm_survives_json() -> None:
     split, twin = gate(), gate()
     feed(split, 0.3, 50, 4)
     feed(split, 0.1, 20, 5)
-    twin.load(json.loads(json.dumps(split.to_json())))
-    assert twin.to_json() == split.to_json()
+    twin.restore(through_json(split.state))
+    assert twin.state == split.state
     for one in (split, twin):
         feed(one, 0.1, 200, 6)
-    assert twin.words() == split.words()
+    assert twin.message() == split.message()
     assert outcome_of(twin) is outcome_of(split) is Outcome.PASS

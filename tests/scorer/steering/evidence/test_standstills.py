@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,11 +10,13 @@ import pytest
 
 from bench import evidence_cases as cases
 from glidepath.histogram import Histogram
-from scorer.steering.evidence.dense_histogram import Tally
-from scorer.steering.evidence.gate_base import Signal
-from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.dense_histogram import DenseHistogram
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.latency_gates import LatencyGate
-from scorer.steering.evidence.side_balance import UNITS, Balance
+from scorer.steering.evidence.latency_signal import LatencySignal
+from scorer.steering.evidence.observations import LatencyHistograms, LookDue
+from scorer.steering.evidence.side_balance import UNITS, SideBalance
+from tests.support.evidence import through_json
 
 EVERY_S, FROM_S = 300.0, 200.0
 RPS = 60
@@ -29,9 +30,9 @@ class Seen(NamedTuple):
     seconds: float  # until it failed, or the end
 
 
-def gate_of(q: float) -> tuple[LatencyGate, Signal]:
-    signal = Signal()
-    return LatencyGate(GateSpec("latency_p99", 1.2, "ratio", cases.AT, cases.AT), q, signal), signal
+def gate_of(q: float) -> tuple[LatencyGate, LatencySignal]:
+    signal = LatencySignal()
+    return LatencyGate(GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", cases.AT, cases.AT), q, signal), signal
 
 
 def held_up(at: np.ndarray, seconds: float) -> np.ndarray:
@@ -68,9 +69,11 @@ def seen(
     passed = untrue = False
     for k, flush in enumerate(np.split(order, np.flatnonzero(np.diff(flushes[order])) + 1)):
         ours = own[flush]
-        signal.add(Histogram.of(1000 * took[flush[ours]]), Histogram.of(1000 * took[flush[~ours]]))
+        signal.add(
+            LatencyHistograms("total", Histogram.of(1000 * took[flush[ours]]), Histogram.of(1000 * took[flush[~ours]]))
+        )
         if k % 4 == 0:
-            gate.look(everything=True)
+            gate.look(LookDue(everything=True))
             passing = gate.proven and gate.within
             passed = passed or passing
             untrue = untrue or (passing and plain_ratio(signal, q) > 1.2)
@@ -79,7 +82,7 @@ def seen(
     return Seen(gate, passed, untrue, seconds)
 
 
-def plain_ratio(signal: Signal, q: float) -> float:
+def plain_ratio(signal: LatencySignal, q: float) -> float:
     own, base = signal.candidate.quantile(q), signal.baseline.quantile(q)
     return own / base if own is not None and base else 0.0
 
@@ -122,21 +125,23 @@ def test_a_split_that_goes_there_and_back_is_no_standstill(
 
 
 def test_a_standstill_at_the_very_beginning_does_not_fix_the_proportion() -> None:
-    balance = Balance()
+    balance = SideBalance()
     for own, base in [(0, 1)] * 40 + [(20, 2), (160, 1), (160, 1)] + [(9, 1)] * 100:
         balance.leave_out(own, base)
-    assert balance.to_json()[2] == pytest.approx(9, rel=0.1)
+    assert balance.state.odds == pytest.approx(9, rel=0.1)
 
 
 def left_after(flushes: list[tuple[int, int]]) -> list[float]:
     """Parts of what was left out that are still left out at the end: of the candidate's, of the baseline's."""
-    balance = Balance()
+    balance = SideBalance()
     for _ in range(300):
         balance.leave_out(5, 5)
     left, may, ever = [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]
     for own, base in flushes:
         parts, returns = balance.leave_out(own, base), balance.returns
-        for k, (part, n, back) in enumerate(zip(parts, (own, base), returns[1:], strict=True)):
+        for k, (part, n, back) in enumerate(
+            zip(parts, (own, base), (returns.candidate, returns.baseline), strict=True)
+        ):
             may[k] *= returns.kept
             left[k] += part * n / UNITS - may[k] * back
             may[k] += part * n / UNITS - may[k] * back
@@ -157,23 +162,23 @@ def test_nothing_comes_back_while_the_split_stays_another() -> None:
 def test_a_gate_shows_the_worse_of_what_is_weighed_and_what_clients_had() -> None:
     gate, signal = gate_of(0.5)
     for _ in range(50):
-        signal.add(Histogram.of([100.0]), Histogram.of([100.0] * 9))
+        signal.add(LatencyHistograms("total", Histogram.of([100.0]), Histogram.of([100.0] * 9)))
     for _ in range(50):
-        signal.add(Histogram.of([300.0] * 5), Histogram.of([300.0] * 5))
-    gate.look()
+        signal.add(LatencyHistograms("total", Histogram.of([300.0] * 5), Histogram.of([300.0] * 5)))
+    gate.look(LookDue())
     assert signal.candidate.weighed_quantile(0.5) == pytest.approx(100, rel=0.01)
     assert gate.value == pytest.approx(3, rel=0.02)
     assert not gate.within
 
 
 def test_what_may_come_back_survives_json() -> None:
-    signal, twin = Signal(judged=True), Signal(judged=True)
+    signal, twin = LatencySignal(judged=True), LatencySignal(judged=True)
     for own, base in [(5, 5)] * 100 + [(0, 5)] * 40 + [(205, 5)]:
-        signal.add(Histogram.of([200.0] * own), Histogram.of([100.0] * base))
-    twin.load(json.loads(json.dumps(signal.to_json())))
+        signal.add(LatencyHistograms("total", Histogram.of([200.0] * own), Histogram.of([100.0] * base)))
+    twin.restore(through_json(signal.state))
     for one in (signal, twin):
         for _ in range(60):
-            one.add(Histogram.of([100.0] * 5), Histogram.of([100.0] * 5))
+            one.add(LatencyHistograms("total", Histogram.of([100.0] * 5), Histogram.of([100.0] * 5)))
     for mine, its in ((signal.candidate, twin.candidate), (signal.baseline, twin.baseline)):
         assert its.weighed == pytest.approx(mine.weighed, abs=0.1)
-    assert Tally().weighed[-1] == 0
+    assert DenseHistogram().weighed[-1] == 0

@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-import json
+from scorer.steering.evidence.user_discount import UserDiscount
+from tests.support.evidence import through_json
 
-from scorer.steering.evidence.user_discount import KeyCap
 
-
-def counted(cap: KeyCap, keys: list[str]) -> int:
+def counted(cap: UserDiscount, keys: list[str]) -> int:
     return sum(cap.admits(key) for key in keys)
 
 
 def test_without_stickiness_every_pair_counts() -> None:
-    assert counted(KeyCap(), [""] * 50) == 50
+    assert counted(UserDiscount(), [""] * 50) == 50
 
 
 def test_few_users_count_in_full() -> None:
-    assert counted(KeyCap(), ["a", "b", "c"] * 50) == 150
+    assert counted(UserDiscount(), ["a", "b", "c"] * 50) == 150
 
 
 def test_many_users_in_turn_lose_little() -> None:
-    assert counted(KeyCap(), [f"u{i % 200}" for i in range(2000)]) > 1700
+    assert counted(UserDiscount(), [f"u{i % 200}" for i in range(2000)]) > 1700
 
 
 def test_a_user_with_half_of_the_traffic_gets_a_ninth_of_the_weight() -> None:
-    cap = KeyCap()
+    cap = UserDiscount()
     counted(cap, [f"u{i}" for i in range(500)])
     loud = sum(cap.admits("loud") for i in range(900) for _ in [cap.admits(f"u{i % 300}")])
     assert 60 <= loud <= 130
 
 
 def test_a_monologue_is_discounted_and_still_counts() -> None:
-    cap = KeyCap()
+    cap = UserDiscount()
     counted(cap, [f"u{i}" for i in range(500)])
     assert 25 <= counted(cap, ["loud"] * 1000) <= 40
 
 
 def test_the_state_survives_json() -> None:
-    cap, twin = KeyCap(), KeyCap()
+    cap, twin = UserDiscount(), UserDiscount()
     counted(cap, [f"u{i % 70}" for i in range(200)])
-    twin.load(json.loads(json.dumps(cap.to_json())))
+    twin.restore(through_json(cap.state))
     keys = [f"u{i % 9}" for i in range(60)]
     assert [twin.admits(k) for k in keys] == [cap.admits(k) for k in keys]

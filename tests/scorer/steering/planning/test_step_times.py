@@ -6,7 +6,7 @@ import pytest
 
 from scorer.steering.planning.samples_needed import Assumptions, baseline_ratio, needs_of
 from scorer.steering.planning.step_times import plan_workload
-from scorer.steering.planning.unprovable_limits import hopeless
+from scorer.steering.planning.unprovable_limits import undecidable_gates
 from tests.support.evidence import workload_of
 
 ASSUMED = Assumptions()
@@ -106,17 +106,20 @@ def test_a_limit_that_nothing_can_prove_is_named_with_what_would(gates: str, wor
     text = f"    gates: {{{gates}}}\n    ramp: {{steps: [10, 100]}}\n"
     (warning,) = plan(text, 100).warnings
     assert words in warning
-    assert hopeless(workload_of(text)) == (warning,)
+    assert undecidable_gates(workload_of(text)) == (warning,)
     assert "p95" not in warning
     assert "shadow.sample" not in warning
 
 
-def test_a_limit_that_some_number_proves_is_not_called_hopeless() -> None:
-    assert hopeless(workload_of("    gates: {latency: {max_ratio: 1.03}, quality: {min_agreement: 0.99}}\n")) == ()
+def test_a_limit_that_some_number_proves_is_not_called_undecidable() -> None:
+    assert (
+        undecidable_gates(workload_of("    gates: {latency: {max_ratio: 1.03}, quality: {min_agreement: 0.99}}\n"))
+        == ()
+    )
 
 
 def test_a_gate_that_only_informs_may_have_any_limit() -> None:
-    assert hopeless(workload_of("    gates: {quality: {min_agreement: 1, gating: false}}\n")) == ()
+    assert undecidable_gates(workload_of("    gates: {quality: {min_agreement: 1, gating: false}}\n")) == ()
 
 
 def test_another_quantile_is_advised_only_where_it_decides() -> None:

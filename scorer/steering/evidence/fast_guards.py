@@ -1,0 +1,226 @@
+"""The two fast guards of requests: does the candidate fail far more than the baseline, and is it unreachable?
+
+Both send the candidate to 0 % at once, so both wait until an outage of both sides is ruled out (shared_outage.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
+from scorer.steering.evidence.error_gates import RequestGate
+from scorer.steering.evidence.error_tests import BelowHalfProof, CatastropheGuard, RatioGuard
+from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing, StepRequests
+from scorer.steering.evidence.gate_specs import GateSpec
+from scorer.steering.evidence.mixture import LN2, MixtureState, RestartingState, log_add
+from scorer.steering.evidence.observations import RequestsEnded
+from scorer.steering.evidence.recent_rates import BaselineRate, CandidateShare
+from scorer.steering.evidence.shared_outage import OutageWatch
+
+MIN_FAST_ERRORS = 5  # a guard that goes straight to 0 % needs more than one failed request, however surprising
+NO_BASELINE_SHARE = 0.98  # from this share on the baseline gets too few requests to wait for them
+UNREACHABLE_KINDS = frozenset(
+    {"connect", "refused", "reset", "no_healthy_upstream", "dns", "no_cluster", "upstream_died"}
+)
+
+
+class GuardGate(RequestGate):
+    """A fast guard: it passes on the proof that fewer than half of the requests are bad."""
+
+    def __init__(self, spec: GateSpec, step: StepRequests) -> None:
+        super().__init__(spec, step)
+        self._below_half = BelowHalfProof()
+
+    def _prove(self, bad: int, n: int) -> None:
+        if not self.proven:
+            self._below_half.add(bad, n)
+            self.note(0.0, self._below_half.log_e)
+
+    @property
+    def within(self) -> bool:
+        return True
+
+    @property
+    def step_explains_failure(self) -> bool:
+        return False  # a catastrophe concerns the last few requests, whatever the step has seen
+
+
+@dataclass(frozen=True, slots=True)
+class FastGateState:
+    """``since_ratio``, ``since``: the bad periods of the two guards."""
+
+    standing: Standing
+    share: CandidateShare
+    baseline: BaselineRate
+    ratio: RestartingState
+    catastrophe: RestartingState
+    below_half: MixtureState
+    since_ratio: BadPeriod
+    since: BadPeriod
+    outage: OutageWatch
+
+
+class FastGate(GuardGate):
+    """The average of both fast guards of errors, for the null that both of their nulls are true."""
+
+    STATE = FastGateState
+
+    def __init__(self, spec: GateSpec, step: StepRequests, floor: float, prior: CandidateShare) -> None:
+        """``floor``: the rate below which no catastrophe is seen. ``prior``: the share before the first request."""
+        super().__init__(spec, step)
+        self._share, self._baseline = prior, BaselineRate()
+        self._ratio, self._catastrophe = RatioGuard(spec.limit), CatastropheGuard(floor)
+        self._since_ratio = self._since = NO_BAD_PERIOD
+        self._outage = OutageWatch()
+
+    def handlers(self) -> Mapping[type, Handler]:
+        return {RequestsEnded: self.fold_requests}
+
+    def fold_requests(self, ended: RequestsEnded) -> None:
+        counts = ended.counts
+        c_errors, c_n, b_errors, b_n = four = (counts.c_errors, counts.c_n, counts.b_errors, counts.b_n)
+        self._ratio.add(c_errors, b_errors, self._share.value)
+        self._catastrophe.add(c_errors, c_n, self.spec.limit * self._baseline.value)
+        self._since_ratio = self._since_ratio.after(self._ratio.gain, *four)
+        self._since = self._since.after(self._catastrophe.gain, *four)
+        self._share = self._share.after(c_n, b_n)
+        self._baseline = self._baseline.after(counts)
+        self._outage = self._outage.after_rescues(self._since, counts)
+        fails = b_errors + counts.rescues_failed > 0 and self.baseline_fails
+        self._outage = self._outage.after_errors(self._since, c_errors, baseline_fails=fails)
+        self._prove(c_errors, c_n)
+        self._decide()
+
+    def _decide(self) -> None:
+        log_e = log_add(self._ratio.log_e, self._catastrophe.log_e) - LN2
+        if log_e >= self.spec.fail_at and self.baseline_fails:
+            self._catastrophe.forget()  # an outage of both sides must not fail the candidate
+        elif self.counts.c_errors >= MIN_FAST_ERRORS and self.baseline_known:
+            self.note(log_e)
+
+    @property
+    def baseline_fails(self) -> bool:
+        """Whether the baseline's last requests failed, or about the same share as the candidate's since these began
+        to fail. The failures are then not the candidate's alone."""
+        baseline = self._baseline
+        return baseline.failing or self._outage.baseline_fails_alike(self._since, self.spec.limit, baseline.silent)
+
+    @property
+    def baseline_known(self) -> bool:
+        """Whether the baseline is known to do better, or need not be waited for any longer."""
+        return self._share.value >= NO_BASELINE_SHARE or self._outage.is_conclusive(self._since)
+
+    @property
+    def value(self) -> float | None:
+        c = self.counts
+        return (c.c_errors / c.c_n) / (c.b_errors / c.b_n) if c.c_n and c.b_errors else None
+
+    def recent_cause(self) -> FailureCause | None:
+        by_ratio = self._ratio.log_e > self._catastrophe.log_e
+        since = self._since_ratio if by_ratio else self._since
+        if not since.c_n:
+            return None
+        base = f", {since.b_errors} of the baseline's {since.b_n} meanwhile" if since.b_n else ""
+        step = f"({self.counts.c_errors} of {self.counts.c_n} in this step)"
+        text = f"{since.c_errors} of the candidate's last {since.c_n} requests failed{base} {step}"
+        value = (since.c_errors / since.c_n) / (since.b_errors / since.b_n) if since.b_errors else None
+        return FailureCause(value, since.c_n, text)
+
+    def message(self) -> str:
+        c = self.counts
+        return f"{c.c_errors} of the candidate's {c.c_n} requests failed, {c.b_errors} of the baseline's {c.b_n}"
+
+    @property
+    def state(self) -> FastGateState:
+        return FastGateState(
+            self.standing,
+            self._share,
+            self._baseline,
+            self._ratio.state,
+            self._catastrophe.state,
+            self._below_half.state,
+            self._since_ratio,
+            self._since,
+            self._outage,
+        )
+
+    def restore(self, state: FastGateState) -> None:
+        self.standing, self._share, self._baseline = state.standing, state.share, state.baseline
+        self._since_ratio, self._since, self._outage = state.since_ratio, state.since, state.outage
+        self._ratio.restore(state.ratio)
+        self._catastrophe.restore(state.catastrophe)
+        self._below_half.restore(state.below_half)
+
+
+class BaselineView(Protocol):
+    """What another gate knows of the baseline; see ``FastGate``."""
+
+    @property
+    def baseline_fails(self) -> bool: ...
+
+    @property
+    def baseline_known(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class UnreachableGateState:
+    standing: Standing
+    guard: RestartingState
+    below_half: MixtureState
+    since: BadPeriod
+
+
+class UnreachableGate(GuardGate):
+    """Is the candidate unreachable? It counts failures to connect, refused and reset connections only.
+
+    It must fold requests after ``baseline``, whose view of the baseline includes the same requests.
+    """
+
+    STATE = UnreachableGateState
+
+    def __init__(self, spec: GateSpec, step: StepRequests, baseline: BaselineView) -> None:
+        super().__init__(spec, step)
+        self._baseline = baseline
+        self._guard = CatastropheGuard(spec.limit)
+        self._since = NO_BAD_PERIOD
+
+    def handlers(self) -> Mapping[type, Handler]:
+        return {RequestsEnded: self.fold_requests}
+
+    def fold_requests(self, ended: RequestsEnded) -> None:
+        unreachable, n = ended.counts.c_unreachable, ended.counts.c_n
+        if not n:
+            return
+        self._guard.add(unreachable, n, 0.0)
+        self._since = self._since.after(self._guard.gain, unreachable, n, 0, 0)
+        self._prove(unreachable, n)
+        if self._guard.log_e >= self.spec.fail_at and self._baseline.baseline_fails:
+            self._guard.forget()
+        elif self.counts.c_unreachable >= MIN_FAST_ERRORS and self._baseline.baseline_known:
+            self.note(self._guard.log_e)
+
+    @property
+    def value(self) -> float | None:
+        return self.counts.c_unreachable / self.n if self.n else None
+
+    def recent_cause(self) -> FailureCause | None:
+        since = self._since
+        if not since.c_n:
+            return None
+        step = f"({self.counts.c_unreachable} of {self.n} in this step)"
+        text = f"{since.c_errors} of the candidate's last {since.c_n} requests found it unreachable {step}"
+        return FailureCause(since.c_errors / since.c_n, since.c_n, text)
+
+    def message(self) -> str:
+        return f"{self.counts.c_unreachable} of the candidate's {self.n} requests found it unreachable"
+
+    @property
+    def state(self) -> UnreachableGateState:
+        return UnreachableGateState(self.standing, self._guard.state, self._below_half.state, self._since)
+
+    def restore(self, state: UnreachableGateState) -> None:
+        self.standing, self._since = state.standing, state.since
+        self._guard.restore(state.guard)
+        self._below_half.restore(state.below_half)

@@ -1,0 +1,64 @@
+"""One latency signal of both sides over a step: total time, time to first token, or time per token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scorer.steering.evidence.dense_histogram import DenseHistogram, HistogramState, total_of
+from scorer.steering.evidence.observations import LatencyHistograms, LatencyMeasured
+from scorer.steering.evidence.side_balance import BalanceState, SideBalance
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySignalState:
+    candidate: HistogramState
+    baseline: HistogramState
+    balance: BalanceState
+
+
+class LatencySignal:
+    """The histograms of both sides, in which every moment has the same weight on both sides.
+
+    A mutable builder, because every flush adds to it. Its stored form is ``state``.
+    """
+
+    def __init__(self, *, judged: bool = False) -> None:
+        """``judged``: some gate uses the signal; otherwise it is only shown, and no weights are needed."""
+        self.candidate, self.baseline, self.balance = DenseHistogram(), DenseHistogram(), SideBalance()
+        self.judged = judged
+
+    def add(self, values: LatencyHistograms) -> None:
+        left_candidate = left_baseline = 0
+        if self.judged:
+            left_candidate, left_baseline = self._leave_out(total_of(values.candidate), total_of(values.baseline))
+        self.candidate.add(values.candidate, left_candidate)
+        self.baseline.add(values.baseline, left_baseline)
+
+    def add_value(self, value: LatencyMeasured) -> None:
+        own = value.candidate
+        left_candidate, left_baseline = self._leave_out(int(own), int(not own)) if self.judged else (0, 0)
+        if own:
+            self.candidate.add_value(value.ms, left_candidate)
+        else:
+            self.baseline.add_value(value.ms, left_baseline)
+
+    def _leave_out(self, candidate: int, baseline: int) -> tuple[int, int]:
+        parts = self.balance.leave_out(candidate, baseline)
+        returns = self.balance.returns
+        self.candidate.take_back(returns.kept, returns.candidate)
+        self.baseline.take_back(returns.kept, returns.baseline)
+        return parts
+
+    @property
+    def uneven(self) -> bool:
+        """Whether a part of either side is left out of the evidence."""
+        return self.candidate.uneven or self.baseline.uneven
+
+    @property
+    def state(self) -> LatencySignalState:
+        return LatencySignalState(self.candidate.state, self.baseline.state, self.balance.state)
+
+    def restore(self, state: LatencySignalState) -> None:
+        self.candidate.restore(state.candidate)
+        self.baseline.restore(state.baseline)
+        self.balance.restore(state.balance)

@@ -1,0 +1,147 @@
+"""The observations that gates subscribe to, and the counts of requests that several of them carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from glidepath.histogram import Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCounts:
+    """Requests of both sides in a flush, a block or a step; ``+`` and ``-`` work field by field.
+
+    ``c_`` is the candidate, ``b_`` the baseline; requests that the client itself ended are left out. A rescue is a
+    candidate request that failed and was then sent to the baseline: it counts as the candidate's request and error.
+    """
+
+    c_n: int = 0
+    c_errors: int = 0
+    c_unreachable: int = 0  # of the errors: no connection, or a connection that was refused or reset
+    b_n: int = 0
+    b_errors: int = 0
+    rescued: int = 0  # of the candidate's errors: the baseline answered
+    rescues_failed: int = 0  # of the candidate's errors: the baseline failed too
+
+    def __add__(self, other: RequestCounts) -> RequestCounts:
+        return RequestCounts(
+            self.c_n + other.c_n,
+            self.c_errors + other.c_errors,
+            self.c_unreachable + other.c_unreachable,
+            self.b_n + other.b_n,
+            self.b_errors + other.b_errors,
+            self.rescued + other.rescued,
+            self.rescues_failed + other.rescues_failed,
+        )
+
+    def __sub__(self, earlier: RequestCounts) -> RequestCounts:
+        return RequestCounts(
+            self.c_n - earlier.c_n,
+            self.c_errors - earlier.c_errors,
+            self.c_unreachable - earlier.c_unreachable,
+            self.b_n - earlier.b_n,
+            self.b_errors - earlier.b_errors,
+            self.rescued - earlier.rescued,
+            self.rescues_failed - earlier.rescues_failed,
+        )
+
+    @property
+    def rescues(self) -> int:
+        return self.rescued + self.rescues_failed
+
+
+NO_REQUESTS = RequestCounts()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestsEnded:
+    """Requests that ended at about the same time."""
+
+    counts: RequestCounts
+
+
+@dataclass(frozen=True, slots=True)
+class BlockClosed:
+    """A block of requests that ended within a short time, with requests of both sides."""
+
+    counts: RequestCounts
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyHistograms:
+    """The values of one latency signal in requests that ended at about the same time, in milliseconds."""
+
+    signal: str
+    candidate: Histogram
+    baseline: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyMeasured:
+    """One value of a latency signal, in milliseconds."""
+
+    signal: str
+    candidate: bool  # false: the baseline's
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class LookDue:
+    """Time to evaluate the latency gates. ``everything``: also those with few new samples since the last look."""
+
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementScored:
+    """The agreement of a cross pair. ``comparable``: noise pairs are drawn from the same requests."""
+
+    agreement: float
+    comparable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseScored:
+    """The agreement of a noise pair: two answers of the baseline to one request."""
+
+    agreement: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairsMatched:
+    """The agreements of a cross pair and of the noise pair that was matched with it."""
+
+    agreement: float
+    noise: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairCompared:
+    """The labels and the fact signals of one pair. ``comparable``: as in ``AgreementScored``."""
+
+    labels: Mapping[str, str]
+    signals: Mapping[str, float]
+    noise: bool = False
+    comparable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseEventsMatched:
+    """What happened in a noise pair that was matched with a cross pair: gate → whether its event occurred."""
+
+    events: Mapping[str, bool]
+
+
+Observation = (
+    RequestsEnded
+    | BlockClosed
+    | LatencyHistograms
+    | LatencyMeasured
+    | LookDue
+    | AgreementScored
+    | NoiseScored
+    | PairsMatched
+    | PairCompared
+    | NoiseEventsMatched
+)
