@@ -187,4 +187,3 @@ class Expectation:
     temperature: float | None = None
     model: str = ""
     prompt: str = ""
-    inputs: int = 0

@@ -70,7 +70,6 @@ def expectation(path: str, request_body: bytes) -> Expectation:
     flat = {key: value for part in reversed(inner) if isinstance(part, dict) for key, value in part.items()}
     json_mode, schema = _json_mode(flat)
     tools = _tools(flat)
-    inputs = flat.get("input", flat.get("inputs", flat.get("texts", flat.get("documents"))))
     return Expectation(
         surface=surface,
         task=_task(surface, flat, json_mode=json_mode, tools=bool(tools)),
@@ -83,7 +82,6 @@ def expectation(path: str, request_body: bytes) -> Expectation:
         temperature=_temperature(flat.get("temperature")),
         model=_string(flat.get("model")),
         prompt=_prompt(flat),
-        inputs=len(inputs) if isinstance(inputs, list) else int(isinstance(inputs, str)),
     )
 
 

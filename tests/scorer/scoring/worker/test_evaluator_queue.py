@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from glidepath.config import Config, parse_config
@@ -18,11 +16,11 @@ from glidepath.errors import ConfigError
 from glidepath.wire import decode_scored, encode_pair
 from scorer.scoring.worker.evaluator_queue import MAX_FAILURES, MAX_WAITING, OPEN_S, CircuitBreaker
 from scorer.scoring.worker.pair_queue import QueueEntry
-from scorer.scoring.worker.score_loop import ScoreLoop
 from scorer.scoring.worker.scoring_process.score_batch import score_batch
 from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
 from tests.support.evaluator_server import EvaluatorServer, evaluator_server
-from tests.support.scoring import MemoryPairQueue, WordEmbedder, noise_pair, pair
+from tests.support.loop_harness import LoopHarness, queue_entry
+from tests.support.scoring import WordEmbedder, noise_pair
 from tests.support.thread_scorer import ThreadScorer
 from tests.support.waiting import eventually
 
@@ -50,38 +48,16 @@ def configured(text: str, url: str, more: str = ALWAYS) -> Config:
     return parse_config(text + evaluator + "scorer: {reclaim_after: 200ms}\n")
 
 
-class Harness:
-    def __init__(self, config: Config) -> None:
-        self.queue, self.budget, self.registry = MemoryPairQueue(), MemoryBudget(), CollectorRegistry()
-        self.loop = ScoreLoop(
-            config,
-            None,
-            ThreadScorer(config, WordEmbedder()),
-            consumer="c",
-            registry=self.registry,
-            queue=self.queue,
-            budget=self.budget,
-        )
-
-    def outcome(self, name: str) -> float:
-        labels = {"workload": "chat", "outcome": name}
-        return self.registry.get_sample_value("glidepath_scorer_evaluations_total", labels) or 0.0
-
-    def agreement(self, name: str) -> float:
-        return self.queue.done[name].agreement
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        stop = asyncio.Event()
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-            task = group.create_task(self.loop.run(stop))
-            yield
-            stop.set()
-            await task
+def new_harness(config: Config) -> LoopHarness:
+    return LoopHarness(config, ThreadScorer(config, WordEmbedder()), MemoryBudget())
 
 
-def entry(name: str, left: str = "It costs 40.", right: str = "You pay seventy for it.", **changes: Any) -> QueueEntry:
-    return QueueEntry("chat", f"{name}-0", encode_pair(pair(name, left, right, **changes)))
+def outcome(harness: LoopHarness, name: str) -> float:
+    return harness.metric("evaluations_total", workload="chat", outcome=name)
+
+
+def entry(name: str, left: str = "It costs 40.", right: str = "You pay seventy for it.") -> QueueEntry:
+    return queue_entry(name, left, right)
 
 
 @pytest.fixture
@@ -113,7 +89,7 @@ def test_without_an_evaluator_no_pair_has_texts_for_one(valid_yaml: str) -> None
 
 async def test_the_opinion_changes_the_score_of_a_pair_in_doubt(valid_yaml: str, evaluator: EvaluatorServer) -> None:
     config = configured(valid_yaml, evaluator.url)
-    harness, alone = Harness(config), score_batch([entry("a").data], ScoringContext(config, WordEmbedder()), 5, {})
+    harness, alone = new_harness(config), score_batch([entry("a").data], ScoringContext(config, WordEmbedder()), 5, {})
     harness.queue.waiting = [entry("a")]
     async with harness.running():
         await eventually(lambda: "a" in harness.queue.done)
@@ -121,14 +97,14 @@ async def test_the_opinion_changes_the_score_of_a_pair_in_doubt(valid_yaml: str,
     assert harness.agreement("a") == pytest.approx(0.5 * cheap + 0.5 * 0.25)
     assert harness.queue.done["a"].flags[-1] == "evaluator"
     assert harness.queue.done["a"].signals["evaluator"] == 0.75
-    assert (harness.outcome("opinion"), harness.budget.spent["chat"]) == (1, 1)
+    assert (outcome(harness, "opinion"), harness.budget.spent["chat"]) == (1, 1)
 
 
 async def test_other_pairs_do_not_wait_for_opinions_and_claims_on_waiting_pairs_are_renewed(
     valid_yaml: str, evaluator: EvaluatorServer
 ) -> None:
     evaluator.may_answer.clear()
-    harness = Harness(configured(valid_yaml, evaluator.url, ALWAYS + ", in_flight: 2"))
+    harness = new_harness(configured(valid_yaml, evaluator.url, ALWAYS + ", in_flight: 2"))
     harness.queue.waiting = [entry(f"doubt{i}") for i in range(10)]
     async with harness.running():
         await eventually(lambda: len(evaluator.requests) == 2)
@@ -139,76 +115,76 @@ async def test_other_pairs_do_not_wait_for_opinions_and_claims_on_waiting_pairs_
         evaluator.may_answer.set()
         await eventually(lambda: len(harness.queue.done) == 20)
     assert evaluator.most_at_once == 2
-    assert harness.outcome("opinion") == 10
+    assert outcome(harness, "opinion") == 10
 
 
 async def test_pairs_beyond_the_queue_limit_are_written_without_an_opinion(
     valid_yaml: str, evaluator: EvaluatorServer
 ) -> None:
     evaluator.may_answer.clear()
-    harness = Harness(configured(valid_yaml, evaluator.url, ALWAYS + ", in_flight: 1"))
+    harness = new_harness(configured(valid_yaml, evaluator.url, ALWAYS + ", in_flight: 1"))
     harness.queue.waiting = [entry(f"p{i}", right=f"You pay {i} for it.") for i in range(MAX_WAITING + 10)]
     async with harness.running():
-        await eventually(lambda: harness.outcome("queue_full") >= 9)
-        await eventually(lambda: len(harness.queue.done) == harness.outcome("queue_full"))
+        await eventually(lambda: outcome(harness, "queue_full") >= 9)
+        await eventually(lambda: len(harness.queue.done) == outcome(harness, "queue_full"))
         evaluator.may_answer.set()
         await eventually(lambda: len(harness.queue.done) == MAX_WAITING + 10)
-    assert harness.outcome("queue_full") <= 10
+    assert outcome(harness, "queue_full") <= 10
 
 
 async def test_a_failing_evaluator_costs_only_its_opinions_and_is_soon_not_asked(
     valid_yaml: str, evaluator: EvaluatorServer
 ) -> None:
     evaluator.failing = True
-    harness = Harness(configured(valid_yaml, evaluator.url, ALWAYS + ", in_flight: 1"))
+    harness = new_harness(configured(valid_yaml, evaluator.url, ALWAYS + ", in_flight: 1"))
     harness.queue.waiting = [entry(f"p{i}") for i in range(40)]
     async with harness.running():
         await eventually(lambda: len(harness.queue.done) == 40)
         assert harness.loop.readiness() == ""
-    assert harness.outcome("status_503") == len(evaluator.requests) == MAX_FAILURES
-    assert harness.outcome("paused") == 40 - MAX_FAILURES
+    assert outcome(harness, "status_503") == len(evaluator.requests) == MAX_FAILURES
+    assert outcome(harness, "paused") == 40 - MAX_FAILURES
     assert harness.budget.spent["chat"] == MAX_FAILURES
     assert "evaluator" not in harness.queue.done["p0"].signals
 
 
 async def test_no_question_is_sent_once_the_days_budget_is_spent(valid_yaml: str, evaluator: EvaluatorServer) -> None:
-    harness = Harness(configured(valid_yaml, evaluator.url, ALWAYS + ", budget: 3"))
+    harness = new_harness(configured(valid_yaml, evaluator.url, ALWAYS + ", budget: 3"))
     harness.queue.waiting = [entry(f"p{i}") for i in range(8)]
     harness.budget.spent["chat"] = 1  # by another scorer
     async with harness.running():
         await eventually(lambda: len(harness.queue.done) == 8)
-    assert len(evaluator.requests) == harness.outcome("opinion") == 2
-    assert harness.outcome("budget") == 6
+    assert len(evaluator.requests) == outcome(harness, "opinion") == 2
+    assert outcome(harness, "budget") == 6
 
 
 async def test_no_question_is_sent_while_the_budget_cannot_be_counted(
     valid_yaml: str, evaluator: EvaluatorServer
 ) -> None:
-    harness = Harness(configured(valid_yaml, evaluator.url))
+    harness = new_harness(configured(valid_yaml, evaluator.url))
     harness.budget.down = RedisConnectionError("away")
     harness.queue.waiting = [entry("a")]
     async with harness.running():
         await eventually(lambda: "a" in harness.queue.done)
-    assert (harness.outcome("redis"), evaluator.requests) == (1, [])
+    assert (outcome(harness, "redis"), evaluator.requests) == (1, [])
 
 
 async def test_at_a_stop_request_waiting_pairs_are_written_without_an_opinion(
     valid_yaml: str, evaluator: EvaluatorServer
 ) -> None:
     evaluator.may_answer.clear()
-    harness = Harness(configured(valid_yaml, evaluator.url, ALWAYS + ", in_flight: 1"))
+    harness = new_harness(configured(valid_yaml, evaluator.url, ALWAYS + ", in_flight: 1"))
     harness.queue.waiting = [entry(f"p{i}") for i in range(4)]
     async with harness.running():
         await eventually(lambda: len(evaluator.requests) == 1 and not harness.queue.waiting)
     assert len(harness.queue.done) == 4
-    assert harness.outcome("stopping") == 4
+    assert outcome(harness, "stopping") == 4
     assert harness.queue.consumer_removed
 
 
 async def test_noise_pairs_are_evaluated_too_and_the_noise_floor_counts_the_opinion(
     valid_yaml: str, evaluator: EvaluatorServer
 ) -> None:
-    harness = Harness(configured(valid_yaml, evaluator.url))
+    harness = new_harness(configured(valid_yaml, evaluator.url))
     harness.queue.waiting = [
         QueueEntry("chat", "n-0", encode_pair(noise_pair("n", "It costs 40.", "You pay seventy.")))
     ]
@@ -224,12 +200,12 @@ async def test_the_credential_is_sent_and_a_missing_credential_ends_the_scorer_w
     file = tmp_path / "key"
     config = configured(valid_yaml, evaluator.url, ALWAYS + f", credential: {{file: '{file}'}}")
     with pytest.raises(ConfigError, match="key"):
-        await Harness(config).loop.run(asyncio.Event())
+        await new_harness(config).loop.run(asyncio.Event())
     file.write_text("s3cret\n")
-    harness = Harness(config)
+    harness = new_harness(config)
     harness.queue.waiting = [entry("a")]
     async with harness.running():
-        await eventually(lambda: harness.outcome("opinion") == 1)
+        await eventually(lambda: outcome(harness, "opinion") == 1)
     assert evaluator.requests[0]["auth"] == "Bearer s3cret"
 
 

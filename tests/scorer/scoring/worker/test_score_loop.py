@@ -1,53 +1,29 @@
+"""The score loop with an in-memory queue and scorer."""
+
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from contextlib import asynccontextmanager
 
 import pytest
-from prometheus_client import CollectorRegistry
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from glidepath.config import parse_config
 from glidepath.errors import DependencyError, UnreachableError
-from glidepath.wire import encode_pair
-from scorer.scoring.worker.pair_queue import QueueEntry
-from scorer.scoring.worker.score_loop import MAX_DELIVERIES, ScoreLoop, next_batch_size
+from scorer.scoring.worker.score_loop import MAX_DELIVERIES, next_batch_size
 from scorer.scoring.worker.scoring_process.process_client import BatchFailedError
-from tests.support.scoring import InstantScorer, MemoryPairQueue, pair
+from tests.support.loop_harness import LoopHarness, queue_entry
+from tests.support.scoring import InstantScorer, MemoryPairQueue
 from tests.support.waiting import eventually
-
-
-def entry(name: str, deliveries: int = 1) -> QueueEntry:
-    return QueueEntry("chat", f"{name}-0", encode_pair(pair(name)), deliveries)
-
-
-class Harness:
-    def __init__(self, text: str) -> None:
-        self.queue, self.scorer, self.registry = MemoryPairQueue(), InstantScorer(), CollectorRegistry()
-        config = parse_config(text + "scorer: {reclaim_after: 200ms}\n")
-        self.loop = ScoreLoop(config, None, self.scorer, consumer="c", registry=self.registry, queue=self.queue)
-
-    def metric(self, name: str, **labels: str) -> float:
-        return self.registry.get_sample_value(f"glidepath_scorer_{name}", labels) or 0.0
-
-    @asynccontextmanager
-    async def running(self):
-        stop = asyncio.Event()
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-            task = group.create_task(self.loop.run(stop))
-            yield self
-            stop.set()
-            await task
 
 
 @pytest.fixture
 def harness(valid_yaml):
-    return Harness(valid_yaml)
+    return LoopHarness(parse_config(valid_yaml + "scorer: {reclaim_after: 200ms}\n"), InstantScorer())
 
 
 async def test_every_pair_gets_its_result_and_is_counted(harness):
-    harness.queue.waiting = [entry(str(i)) for i in range(50)]
+    harness.queue.waiting = [queue_entry(str(i)) for i in range(50)]
     async with harness.running():
         await eventually(lambda: len(harness.queue.done) == 50)
         assert harness.loop.readiness() == ""
@@ -56,7 +32,7 @@ async def test_every_pair_gets_its_result_and_is_counted(harness):
 
 
 async def test_a_pair_that_makes_its_batch_fail_is_set_aside_and_the_others_are_scored(harness):
-    harness.queue.waiting = [entry(name) for name in "abcd"]
+    harness.queue.waiting = [queue_entry(name) for name in "abcd"]
     harness.scorer.poison = {"c": BatchFailedError("the scoring process died with status -11")}
     async with harness.running():
         await eventually(lambda: len(harness.queue.done) == 3 and harness.queue.dead)
@@ -65,7 +41,10 @@ async def test_a_pair_that_makes_its_batch_fail_is_set_aside_and_the_others_are_
 
 
 async def test_a_pair_delivered_too_often_is_set_aside_without_scoring(harness):
-    harness.queue.abandoned = [entry("bad", MAX_DELIVERIES + 1), entry("good", MAX_DELIVERIES)]
+    harness.queue.abandoned = [
+        queue_entry("bad", deliveries=MAX_DELIVERIES + 1),
+        queue_entry("good", deliveries=MAX_DELIVERIES),
+    ]
     async with harness.running():
         await eventually(lambda: harness.queue.done and harness.queue.dead)
     assert list(harness.queue.done) == ["good"]
@@ -74,13 +53,11 @@ async def test_a_pair_delivered_too_often_is_set_aside_without_scoring(harness):
     assert harness.metric("pairs_reclaimed_total", workload="chat") == 2
 
 
-def stamped(name: str, at_ms: int) -> QueueEntry:
-    return QueueEntry("chat", f"{at_ms}-0", encode_pair(pair(name)))
-
-
 async def test_stale_pairs_are_written_off_before_anything_is_embedded_and_counted(harness):
     harness.queue.stale_before_ms = {"chat": 50}
-    harness.queue.waiting = [stamped(f"old{i}", i) for i in range(50)] + [stamped(f"new{i}", 50 + i) for i in range(10)]
+    harness.queue.waiting = [queue_entry(f"old{i}", id_ms=i) for i in range(50)] + [
+        queue_entry(f"new{i}", id_ms=50 + i) for i in range(10)
+    ]
     async with harness.running():
         await eventually(lambda: len(harness.queue.done) == 60)
     assert sorted(name for batch in harness.scorer.batches for name in batch) == [f"new{i}" for i in range(10)]
@@ -91,14 +68,14 @@ async def test_stale_pairs_are_written_off_before_anything_is_embedded_and_count
 
 async def test_stale_pairs_of_a_dead_scorer_are_written_off_too(harness):
     harness.queue.stale_before_ms = {"chat": 50}
-    harness.queue.abandoned = [stamped("old", 49), stamped("new", 50)]
+    harness.queue.abandoned = [queue_entry("old", id_ms=49), queue_entry("new", id_ms=50)]
     async with harness.running():
         await eventually(lambda: len(harness.queue.done) == 2)
     assert harness.scorer.batches == [["new"]]
 
 
 async def test_pairs_of_a_dead_scorer_are_scored_one_at_a_time(harness):
-    harness.queue.abandoned = [entry(name) for name in "abc"]
+    harness.queue.abandoned = [queue_entry(name) for name in "abc"]
     async with harness.running():
         await eventually(lambda: len(harness.queue.done) == 3)
     assert harness.scorer.batches == [["a"], ["b"], ["c"]]
@@ -106,7 +83,7 @@ async def test_pairs_of_a_dead_scorer_are_scored_one_at_a_time(harness):
 
 async def test_an_unreachable_remote_engine_stops_scoring_without_losing_pairs_and_readiness_names_it(harness):
     harness.scorer.errors = [UnreachableError("scorer.embedder.url: http://e/v1/embeddings: HTTP 503")] * 3
-    harness.queue.waiting = [entry("a")]
+    harness.queue.waiting = [queue_entry("a")]
     async with harness.running():
         await eventually(lambda: "HTTP 503" in harness.loop.readiness())
         assert not harness.queue.done
@@ -117,7 +94,7 @@ async def test_an_unreachable_remote_engine_stops_scoring_without_losing_pairs_a
 
 
 async def test_while_redis_is_unreachable_results_wait_and_readiness_names_it(harness):
-    harness.queue.waiting = [entry("a")]
+    harness.queue.waiting = [queue_entry("a")]
     harness.scorer.may_score.clear()
     async with harness.running():
         await eventually(lambda: not harness.queue.waiting)
@@ -138,7 +115,7 @@ async def test_an_idle_scorer_that_cannot_reach_redis_is_not_ready(harness):
 
 
 async def test_claims_are_renewed_while_a_pair_is_scored(harness):
-    harness.queue.waiting = [entry("a")]
+    harness.queue.waiting = [queue_entry("a")]
     harness.scorer.may_score.clear()
     async with harness.running():
         await eventually(lambda: harness.queue.renewed.count("a-0") >= 3)
@@ -150,7 +127,7 @@ async def test_claims_are_renewed_while_a_pair_is_scored(harness):
 
 
 async def test_at_a_stop_request_claimed_pairs_are_finished_and_no_more_are_claimed(harness):
-    harness.queue.waiting = [entry(str(i)) for i in range(10)]
+    harness.queue.waiting = [queue_entry(str(i)) for i in range(10)]
     harness.scorer.may_score.clear()
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
@@ -163,7 +140,7 @@ async def test_at_a_stop_request_claimed_pairs_are_finished_and_no_more_are_clai
 
 
 async def test_a_pair_that_already_has_a_result_is_counted_as_redelivered(harness):
-    harness.queue.waiting = [entry("a"), entry("a")]
+    harness.queue.waiting = [queue_entry("a"), queue_entry("a")]
     async with harness.running():
         await eventually(lambda: harness.metric("pairs_redelivered_total", workload="chat") == 1)
     assert harness.metric("pairs_scored_total", workload="chat", kind="cross") == 1
@@ -176,11 +153,8 @@ async def test_unreadable_pairs_are_set_aside_with_the_reason(valid_yaml):
         async def score(self, stored, floors):
             return BatchResult(tuple(PairResult(unreadable="not zstd") for _ in stored))
 
-    harness = Harness(valid_yaml)
-    config = parse_config(valid_yaml)
-    harness.registry = CollectorRegistry()
-    harness.loop = ScoreLoop(config, None, Unreadable(), consumer="c", registry=harness.registry, queue=harness.queue)
-    harness.queue.waiting = [entry("a")]
+    harness = LoopHarness(parse_config(valid_yaml), Unreadable())
+    harness.queue.waiting = [queue_entry("a")]
     async with harness.running():
         await eventually(lambda: harness.queue.dead)
     assert harness.queue.dead == {"a-0": "not zstd"}

@@ -1,4 +1,4 @@
-"""The scorer and Envoy killed under live traffic: every pair has exactly one score, and the weights come back."""
+"""Kill the scorer, Envoy and Redis under live traffic: every pair gets one score, and the weights are restored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EASY = {"quality": {"min_agreement": 0.01}, "errors": {"max_increase": "90%"}, "
 
 
 def written(model: str) -> BackendServer:
-    """A backend of the demo's, with token counts and text of a natural length."""
+    """A backend of the demo, with token counts and texts of a natural length."""
     rng = random.Random(1)
     pace = Pace(first=0.01, chunk=0.001)
     return BackendServer(model, WrittenTexts(Side.BASELINE, model, pace, rng), rng)
@@ -41,7 +41,7 @@ async def has_results(system: System, count: int) -> bool:
 
 
 async def pending(system: System) -> int:
-    """Pairs that a scorer has taken and not acknowledged."""
+    """The number of pairs that are claimed and not acknowledged."""
     summary = await system.redis.xpending(system.keys.pairs, keys.SCORER_GROUP)
     return int(summary["pending"])
 
@@ -53,24 +53,24 @@ async def all_scored_once(system: System) -> bool:
     return sorted(results) == sorted(pairs) and await pending(system) == 0
 
 
-async def stop_with_pairs_in_hand(system: System) -> None:
-    """Freeze the scorer at a moment when it holds pairs."""
+async def freeze_scorer_with_claimed_pairs(system: System) -> None:
+    """Freeze the scorer while it has claimed pairs."""
     scorer = system.child("scorer")
 
-    async def caught() -> bool:
+    async def frozen_with_claimed_pairs() -> bool:
         scorer.signal(signal.SIGSTOP)
         if await pending(system):
             return True
         scorer.signal(signal.SIGCONT)
         return False
 
-    await eventually(caught)
+    await eventually(frozen_with_claimed_pairs)
 
 
 async def test_the_pairs_of_a_killed_scorer_are_scored_exactly_once(tmp_path: Path) -> None:
     async with traffic(tmp_path, scorer=True) as under_way:
         system = under_way.system
-        await stop_with_pairs_in_hand(system)
+        await freeze_scorer_with_claimed_pairs(system)
         system.child("scorer").kill()
         await under_way.more(50)
         await system.restart("scorer")
@@ -119,7 +119,9 @@ async def test_after_an_envoy_restart_the_weights_are_right_within_two_seconds(t
         took = await eventually(as_wanted)
         assert took < 2
         decisions = await system.decisions()
-        assert not [d for d in decisions if d.event == "adopt_weights"], "an empty Envoy is no person's curl"
+        assert not [d for d in decisions if d.event == "adopt_weights"], (
+            "an Envoy without runtime values has no manual override"
+        )
 
 
 async def test_while_redis_is_unreachable_the_weights_stay_and_steering_resumes_afterwards(tmp_path: Path) -> None:
@@ -132,7 +134,7 @@ async def test_while_redis_is_unreachable_the_weights_stay_and_steering_resumes_
         await system.restart("redis")
         await under_way.finish()
         await eventually(lambda: all_scored_once(system), within=30)
-        command = Command(CommandKind.RENEW_CLAIMS, actor="test", reason="still listening")
+        command = Command(CommandKind.HOLD, actor="test", reason="still listening")
         await system.redis.xadd(system.keys.commands, {"c": to_json(command)})
 
         async def held() -> bool:
