@@ -16,9 +16,9 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest, 
 
 from extproc.bounded_body import BodyMemory
 from extproc.capture import CapturedExchange, Capturer
-from extproc.envoy_messages import feed, read, wanted_headers
 from extproc.exceptions import IllegalEventError
 from extproc.exchange import Closed, Exchange, Milestone, RequestHeaders
+from extproc.ext_proc_messages import feed, read, wanted_headers
 from extproc.outcome_classification import classify
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo

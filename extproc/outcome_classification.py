@@ -143,7 +143,7 @@ def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
 def _is_failover(workload: WorkloadInfo, common: Any) -> bool:
     """Return whether Envoy switched from the candidate to the baseline, even if the baseline could not be tried.
 
-    In that last case Envoy names no cluster, or still the candidate's, and two flags tell:
+    In that last case Envoy names no cluster, or still the candidate's. Two flags mark it:
     - no_healthy_upstream: a composite cluster skips a member without hosts, so neither side has a host.
     - upstream_overflow after a second attempt: Envoy never repeats an attempt that met a circuit breaker, so the
       breaker belongs to the rescue.

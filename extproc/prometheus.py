@@ -97,7 +97,7 @@ class ExtprocCollector(Collector):
         pairs, size = buffer.fill
         yield _gauge("buffer_pairs", "Pairs waiting for Redis", pairs)
         yield _gauge("buffer_bytes", "Bytes of pairs waiting for Redis", size)
-        yield _gauge("redis_up", "1 while Redis accepts writes, else 0", 0 if buffer.away else 1)
+        yield _gauge("redis_up", "1 while Redis accepts writes, else 0", 0 if buffer.outage else 1)
         yield _counter("redis_retries", "Failed writes to Redis that were repeated", buffer.retries)
         yield _counter(
             "redaction_timeouts", "Bodies not stored because redaction took too long", self._sources.redactor.timeouts

@@ -15,7 +15,7 @@ import structlog
 
 from extproc.worker import ExtprocWorker, WorkerAddresses, run_worker, stop_on_signals
 from glidepath.config import Config
-from glidepath.errors import GlidepathError, UnreachableError, first_of
+from glidepath.errors import GlidepathError, UnreachableError, ungrouped
 from glidepath.logs import configure_logging
 from glidepath.timed_wait import wait_until_set
 
@@ -51,18 +51,14 @@ async def serve_child(config: Config, index: int) -> None:
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
-    problem: GlidepathError | None = None
     try:
-        async with asyncio.TaskGroup() as tasks:
-            watch = tasks.create_task(_stop_at_end(reader, worker))
-            await worker.run()
-            watch.cancel()
-    except* GlidepathError as group:
-        problem = first_of(group)
+        with ungrouped(GlidepathError):
+            async with asyncio.TaskGroup() as tasks:
+                watch = tasks.create_task(_stop_at_end(reader, worker))
+                await worker.run()
+                watch.cancel()
     finally:
         transport.close()
-    if problem is not None:
-        raise problem
 
 
 async def _stop_at_end(reader: asyncio.StreamReader, worker: ExtprocWorker) -> None:

@@ -124,7 +124,7 @@ class Tee:
 
     async def send(self, copy: ShadowRequest) -> ShadowAnswer:
         started = time.monotonic()
-        reading = _Reading(Body(self._max_body, self._memory))
+        reading = _ShadowAnswerBuilder(Body(self._max_body, self._memory))
         try:
             async with asyncio.timeout(copy.timeout_s):
                 await self._exchange(copy, reading)
@@ -139,7 +139,7 @@ class Tee:
             raise
         return reading.finish(copy, started, time.monotonic())
 
-    async def _exchange(self, copy: ShadowRequest, reading: _Reading) -> None:
+    async def _exchange(self, copy: ShadowRequest, reading: _ShadowAnswerBuilder) -> None:
         url = URL(self._base + copy.path, encoded=True)
         request = self._session.post(url, data=copy.body, headers=copy_headers(copy), allow_redirects=False)
         async with request as response:
@@ -158,7 +158,7 @@ def _text(value: str) -> str:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _ShadowAnswerBuilder:
     body: Body
     status: int = 0
     content_type: str = ""

@@ -34,7 +34,7 @@ from extproc.write_buffer import BufferLimits, WriteBuffer
 from glidepath import redisio
 from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.errors import GlidepathError, first_of
+from glidepath.errors import GlidepathError, ungrouped
 from glidepath.health import health_app, serve_app
 from glidepath.timed_wait import wait_until_set
 
@@ -93,13 +93,8 @@ class ExtprocWorker:
 
     async def run(self) -> None:
         """Serve until ``stop``, then drain. Raises UnreachableError if an address cannot be bound."""
-        problem: GlidepathError | None = None
-        try:
+        with ungrouped(GlidepathError):
             await self._run()
-        except* GlidepathError as group:
-            problem = first_of(group)
-        if problem is not None:
-            raise problem
 
     async def _run(self) -> None:
         async with AsyncExitStack() as stack:
@@ -214,7 +209,7 @@ class ExtprocWorker:
         writing.cancel()
         await asyncio.wait([writing])
         lost = buffer.abandon()
-        if lost and not buffer.away:
+        if lost and not buffer.outage:
             self._flush(buffer)
             with suppress(TimeoutError, RedisError, OSError):
                 await asyncio.wait_for(buffer.run(), FINAL_FLUSH_S)

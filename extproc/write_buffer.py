@@ -104,7 +104,7 @@ class WriteBuffer:
         self._work = asyncio.Event()
         self._write_now = asyncio.Event()  # set to end the wait for more work
         self._closing = asyncio.Event()
-        self.away = ""  # why the last write failed; "" while Redis answers
+        self.outage = ""  # why the last write to Redis failed; "" if it succeeded
         self.retries = 0
 
     @property
@@ -230,11 +230,11 @@ class WriteBuffer:
 
     def _failed(self, reason: str) -> None:
         self.retries += 1
-        if not self.away:
+        if not self.outage:
             _log.warning("Redis does not answer, buffering", reason=reason)
-        self.away = reason
+        self.outage = reason
 
     def _succeeded(self) -> None:
-        if self.away:
+        if self.outage:
             _log.info("Redis answers again", buffered=self.fill[0])
-        self.away = ""
+        self.outage = ""

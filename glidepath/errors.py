@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 E = TypeVar("E", bound=BaseException)
@@ -52,6 +54,18 @@ def error_text_with_type(error: BaseException) -> str:
     """Return ``TYPE: message`` with the whole message: for unexpected errors."""
     name, message = type(error).__name__, str(error)
     return f"{name}: {message}" if message else name
+
+
+@contextmanager
+def ungrouped(kind: type[E]) -> Iterator[None]:
+    """Raise the first error of ``kind`` instead of the exception group that TaskGroups make of it."""
+    problem: E | None = None
+    try:
+        yield
+    except* kind as group:
+        problem = first_of(group)
+    if problem is not None:
+        raise problem
 
 
 def first_of(group: BaseExceptionGroup[E]) -> E:

@@ -69,6 +69,14 @@ def locate(path: str | Path, *key: str | int) -> str:
     return f"{holder.place(key)}: {_dotted(key)}"
 
 
+def not_yaml(name: str | Path, error: Exception) -> str:
+    """Return the message for a file that is not YAML, with the line if ``error`` has one."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return f"{name}:{line}: is not YAML: {error.problem}"
+    return f"{name}: is not YAML: {error_text(error)}"
+
+
 class _Source:
     """Parsed YAML, with the file and line of every key."""
 
@@ -93,12 +101,8 @@ class _Source:
         try:
             node = yaml.compose(text, Loader=_UniqueKeyLoader)
             data = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark
-            line = mark.line + 1 if mark else 1
-            raise ConfigError(f"{name}:{line}: is not YAML: {error.problem}") from error
         except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise ConfigError(f"{name}: is not YAML: {error_text(error)}") from error
+            raise ConfigError(not_yaml(name, error)) from error
         if not isinstance(data, dict):
             raise ConfigError(f"{name}:1: must be a mapping with the keys backends and workloads")
         places: dict[KeyPath, str] = {}

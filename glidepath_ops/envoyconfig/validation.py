@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from glidepath import keys
+from glidepath.config.loader import not_yaml
 from glidepath.errors import DependencyError, InputError, error_text
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.local.child_process import envoy_binary
@@ -30,11 +31,8 @@ def load_envoy_file(path: Path) -> Json:
         raise InputError(f"{path}: is too long: {len(raw)} bytes (allowed: {MAX_BYTES})")
     try:
         data = yaml.safe_load(raw)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(f"{path}:{line}: is not YAML: {error.problem}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"{path}: is not YAML: {error_text(error)}") from error
+        raise InputError(not_yaml(path, error)) from error
     if not isinstance(data, dict):
         raise InputError(f"{path}: is not an Envoy bootstrap: must be a mapping such as {{static_resources: …}}")
     return data

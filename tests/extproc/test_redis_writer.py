@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-import redis.asyncio
-
-from extproc.pair_encoding import EncodedPair
 from extproc.redis_writer import RedisWriter
 from glidepath.config.retention import RetentionSection
-from glidepath.domain import Origin, Outcomes, PairKind, Side, SideOutcomes
+from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
 from glidepath.keys import WorkloadKeys
 from glidepath.wire import decode_outcomes
+from tests.extproc.twins import encoded_pair
 
 KEYS = WorkloadKeys("chat")
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Any]:
-    made = redis.asyncio.from_url(redis_url)
-    yield made
-    await made.aclose()
-
-
-def encoded(number: int = 1, size: int = 10) -> EncodedPair:
-    return EncodedPair("chat", PairKind.CROSS, number.to_bytes(4, "big") * (size // 4))
 
 
 def outcomes(seq: int, source: str = "one") -> Outcomes:
@@ -35,10 +20,10 @@ def outcomes(seq: int, source: str = "one") -> Outcomes:
 
 async def test_pairs_and_outcomes_are_streams_with_one_field(client: Any) -> None:
     writer = RedisWriter(client, RetentionSection())
-    assert await writer.write([encoded()], [outcomes(1)]) == ([True], [True])
+    assert await writer.write([encoded_pair()], [outcomes(1)]) == ([True], [True])
     ((_, pair),) = await client.xrange(KEYS.pairs)
     ((_, outcome),) = await client.xrange(KEYS.outcomes)
-    assert pair == {b"p": encoded().data}
+    assert pair == {b"p": encoded_pair().data}
     assert decode_outcomes(outcome[b"o"]) == outcomes(1)
 
 
@@ -53,12 +38,12 @@ async def test_a_repeated_flush_counts_once_and_each_source_has_its_own_numbers(
 
 async def test_a_key_of_another_type_is_reported_as_not_written(client: Any) -> None:
     await client.set(KEYS.pairs, "a person was here")
-    kept = await RedisWriter(client, RetentionSection()).write([encoded()], [outcomes(1)])
+    kept = await RedisWriter(client, RetentionSection()).write([encoded_pair()], [outcomes(1)])
     assert kept == ([False], [True])
 
 
 async def test_the_number_of_pairs_is_limited(client: Any) -> None:
     writer = RedisWriter(client, RetentionSection(pairs=200))
     for _ in range(20):
-        await writer.write([encoded() for _ in range(50)], [])
+        await writer.write([encoded_pair() for _ in range(50)], [])
     assert 200 <= await client.xlen(KEYS.pairs) < 400  # Redis trims whole nodes of about a hundred

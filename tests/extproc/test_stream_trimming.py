@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-import redis.asyncio
-
-from extproc.pair_encoding import EncodedPair
 from extproc.redis_writer import RedisWriter
 from extproc.stream_trimming import StreamTrimmer
 from glidepath.clock import unix_ms
 from glidepath.config.retention import RetentionSection
-from glidepath.domain import PairKind
 from glidepath.keys import WorkloadKeys
+from tests.extproc.twins import encoded_pair
 
 KEYS = WorkloadKeys("chat")
-
-
-@pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[Any]:
-    made = redis.asyncio.from_url(redis_url)
-    yield made
-    await made.aclose()
-
-
-def encoded(number: int = 1, size: int = 10) -> EncodedPair:
-    return EncodedPair("chat", PairKind.CROSS, number.to_bytes(4, "big") * (size // 4))
 
 
 async def test_old_pairs_are_removed(client: Any) -> None:
@@ -35,7 +19,7 @@ async def test_old_pairs_are_removed(client: Any) -> None:
     writer = RedisWriter(client, RetentionSection(age=3600))
     trimmer = StreamTrimmer(client, RetentionSection(age=3600))
     for _ in range(20):
-        await writer.write([encoded() for _ in range(50)], [])
+        await writer.write([encoded_pair() for _ in range(50)], [])
     await trimmer.trim(["chat"], now_ms)
     assert await client.xlen(KEYS.pairs) == 1000
     await trimmer.trim(["chat"], now_ms + 2 * 3600 * 1000)
@@ -47,7 +31,7 @@ async def test_the_bytes_of_pairs_are_limited(client: Any) -> None:
     writer = RedisWriter(client, RetentionSection(bytes=limit))
     trimmer = StreamTrimmer(client, RetentionSection(bytes=limit))
     for _ in range(20):
-        await writer.write([encoded(size=20_000) for _ in range(10)], [])
+        await writer.write([encoded_pair(size=20_000) for _ in range(10)], [])
     assert (await trimmer.trim(["chat"], unix_ms()))["chat"] > limit
     assert await client.memory_usage(KEYS.pairs, samples=0) <= limit * 1.1
     assert await client.xlen(KEYS.pairs) > 10

@@ -92,9 +92,9 @@ async def test_during_an_outage_of_redis_outcomes_are_added_up_and_none_is_lost(
             for _ in range(10):
                 buffer.put_outcomes([flush(1)])
             await eventually(lambda: writer.writes > turn)  # noqa: B023 - awaited in this turn
-        assert buffer.away
+        assert buffer.outage
         writer.away = False
-        await eventually(lambda: not buffer.away and sum(o.sides[0].requests for o in writer.outcomes) == 30)
+        await eventually(lambda: not buffer.outage and sum(o.sides[0].requests for o in writer.outcomes) == 30)
         assert sum(o.coverage["captured"] for o in writer.outcomes) == 30
         assert len(writer.outcomes) <= 2
 
@@ -115,7 +115,7 @@ async def test_pairs_that_redis_refuses_are_written_again() -> None:
     async with running(writer) as (buffer, counters):
         for n in range(3):
             buffer.put_pair(raw(n))
-        await eventually(lambda: len(writer.pairs) == 2 and bool(buffer.away))
+        await eventually(lambda: len(writer.pairs) == 2 and bool(buffer.outage))
         writer.refuse = lambda _: False
         await eventually(lambda: len(writer.pairs) == 3)
         assert ids(writer) == ["id-0", "id-2", "id-1"]

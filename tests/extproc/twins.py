@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -12,7 +12,7 @@ from extproc.bounded_body import Body, BodyMemory
 from extproc.pair_encoding import EncodedPair, RawPair
 from extproc.tee import ShadowAnswer, ShadowRequest
 from glidepath.config import Config, parse_config
-from glidepath.domain import Answer, Ending, Origin, Outcomes
+from glidepath.domain import Answer, Ending, Origin, Outcomes, PairKind
 
 CHAT = "/v1/chat/completions"
 
@@ -117,5 +117,5 @@ class TwinEncoder:
         return [EncodedPair(raw.pair.workload, raw.pair.kind, raw.pair.id.encode()) for raw in batch]
 
 
-def numbered(outcomes: Outcomes, seq: int) -> Outcomes:
-    return replace(outcomes, source="s", seq=seq)
+def encoded_pair(number: int = 1, size: int = 10) -> EncodedPair:
+    return EncodedPair("chat", PairKind.CROSS, number.to_bytes(4, "big") * (size // 4))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from extproc.envoy_messages import read
+from extproc.ext_proc_messages import read
 from glidepath import keys
 from tests.support.meshes.rtds import fleet, served_by
 from tests.support.meshes.stage import on_mesh

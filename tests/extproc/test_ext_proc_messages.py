@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.bounded_body import BodyMemory
-from extproc.envoy_messages import MAX_HEADER, read, wanted_headers
 from extproc.exceptions import IllegalEventError
 from extproc.exchange import Chunk, Exchange, Half, RequestHeaders, ResponseHeaders, Trailers
+from extproc.ext_proc_messages import MAX_HEADER, read, wanted_headers
 from glidepath.keys import CREDENTIAL_HEADERS
 
 FILTER = "envoy.filters.http.ext_proc"
