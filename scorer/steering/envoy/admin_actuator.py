@@ -177,12 +177,12 @@ class AdminActuator:
             except OSError as error:
                 log.warning("dns_failed", name=name, reason=str(error))
                 return  # go on with the replicas known so far
-        for gone in set(self._channels) - found - set(self._fixed):
-            self._tasks.pop(gone).cancel()
-            self._channels.pop(gone)
-            await self._sessions.pop(gone).close()
-        for new in sorted(found - set(self._channels)):
-            self._open(group, new)
+        for removed in set(self._channels) - found - set(self._fixed):
+            self._tasks.pop(removed).cancel()
+            self._channels.pop(removed)
+            await self._sessions.pop(removed).close()
+        for added in sorted(found - set(self._channels)):
+            self._open(group, added)
 
     def readings(self) -> Mapping[str, RuntimeEntries | None]:
         return {name: channel.reading for name, channel in self._channels.items()}

@@ -1,4 +1,4 @@
-"""Interpret the runtime values that a person sets at an Envoy: weights, and words for on and off.
+"""Interpret the runtime values that a person sets at an Envoy: weights and switches.
 
 Pure. Two whole weights that sum to 10,000 are taken as they are. Any other weights are ambiguous: they may lower the
 candidate's share and never raise it (ADR 0118).

@@ -2,7 +2,7 @@
 
 Pure. For one workload, an Envoy's admin layer holds one of four things:
 
-- none of its keys: the Envoy is new or was restarted → write;
+- no weight of it: the Envoy is new or was restarted → write;
 - the desired values → confirmed;
 - values that we wrote before, or may have written (the answer to a write was lost) → write;
 - any other values: a person's manual override → adopt it as far as it can be parsed (manual_override.py).
@@ -68,8 +68,8 @@ def observe(
 
     ``admin_layers``: the admin layers of Envoys that get their weights by RTDS. ``retreating``: while a rollback is
     being written, a higher share at an Envoy that has not yet confirmed is not adopted, because the rollback wins.
-    ``stale``: values that a former leader may have written in its last moment. Zero weight for the candidate is never
-    treated as stale, because it may be a person's rollback.
+    ``stale``: values that a former leader may have written in its last moment. Weight 0 for the candidate is always
+    adopted, because it may be a person's rollback (ADR 0093).
     """
     envoys = {e: _compare(names, desired, entries, last_written.get(e, ())) for e, entries in readings.items()}
     layers = {

@@ -1,4 +1,4 @@
-"""Report each decision's outcome to MLflow's model registry, by its REST API (ADR 0054).
+"""Report each decision's outcome to MLflow's model registry, by its REST API.
 
 The candidate's model version gets the tag ``glidepath.status`` and the alias of the same value. Source: MLflow's
 REST API, ``model-versions/set-tag``, ``registered-models/alias``, ``model-versions/search``. See ADR 0054.

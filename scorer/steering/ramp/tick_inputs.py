@@ -13,7 +13,7 @@ from scorer.steering.ramp.states import RampState
 
 @dataclass(frozen=True, slots=True)
 class TickInputs:
-    """One tick's news about one workload.
+    """The inputs of one tick for one workload.
 
     ``confirmed`` of ``envoys`` run the desired share. ``frozen`` and ``waiting_for`` say why no step may be taken.
     ``baseline`` and ``candidate`` identify the configured sides, see RampState. ``state_began_ms`` is the time at which

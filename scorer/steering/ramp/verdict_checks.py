@@ -6,9 +6,9 @@ from glidepath.domain import Outcome
 from glidepath.records import Verdict
 from scorer.steering.ramp.tick_inputs import TickInputs
 
-# A failure of these gates stops the next step but causes no rollback (ADR 0053). Load does not speak against the share
-# that is served already; a split that differs from the weights is the router's fault or comes from a few busy users.
-# Other weights would improve neither.
+# A failure of these gates stops the next step but causes no rollback (ADR 0053). A high load is no reason against the
+# share that is served already. A split that differs from the weights is the router's fault or comes from a few busy
+# users. Other weights would improve neither.
 ADVISORY = frozenset({"capacity", "split"})
 
 

@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from glidepath.config.notifications import Notification
 from glidepath.config.urls_and_secrets import Secret
 from scorer.steering.notify.channels import PAGERDUTY, cloud_event, notification_queue, pagerduty, slack
-from tests.support.notifications import ROLLBACK, delivering, inbox
+from tests.support.notification_inbox import ROLLBACK, delivering, inbox
 from tests.support.steering_client import until
 
 

@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import Counter
 
 from scorer.steering.notify.decision_log_file import DecisionLogFile, decision_log_file
-from tests.support.notifications import ROLLBACK, delivering
+from tests.support.notification_inbox import ROLLBACK, delivering
 from tests.support.steering_client import until
 
 

@@ -11,7 +11,7 @@ from glidepath.config.notifications import Notification
 from glidepath.records import Decision
 from scorer.steering.notify.channels import notification_queue
 from scorer.steering.notify.delivery import QUEUE, DeliveryQueue, reason_of
-from tests.support.notifications import ROLLBACK, delivering, inbox
+from tests.support.notification_inbox import ROLLBACK, delivering, inbox
 from tests.support.steering_client import until
 
 

@@ -11,7 +11,7 @@ from prometheus_client import Counter
 
 from glidepath.config import parse_config
 from scorer.steering.notify.mlflow import first_version, mlflow_queue
-from tests.support.notifications import ROLLBACK, delivering, inbox
+from tests.support.notification_inbox import ROLLBACK, delivering, inbox
 from tests.support.steering_client import until
 
 

@@ -14,7 +14,7 @@ from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
 from scorer.steering.ramp.states import initial
 from scorer.steering.ramp.tick_inputs import TickInputs
-from tests.support.ramp import (
+from tests.support.ramp_ticks import (
     GOOD,
     LATE,
     PASSING,

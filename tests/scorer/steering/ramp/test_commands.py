@@ -8,7 +8,7 @@ import pytest
 
 from glidepath.records import Command, CommandKind, Phase
 from scorer.steering.ramp.decide import advance
-from tests.support.ramp import GOOD, POLICY, REGRESSION, UNDECIDED, advance_with, at, command, tick
+from tests.support.ramp_ticks import GOOD, POLICY, REGRESSION, UNDECIDED, advance_with, at, command, tick
 
 
 def test_promote_takes_one_step_with_inconclusive_gates() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from glidepath.records import Phase
 from scorer.steering.ramp.decide import advance
-from tests.support.ramp import (
+from tests.support.ramp_ticks import (
     GOOD,
     LATE,
     POLICY,

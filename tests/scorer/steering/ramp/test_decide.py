@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from glidepath.records import CommandKind, Phase
 from scorer.steering.ramp.decide import advance
-from tests.support.ramp import (
+from tests.support.ramp_ticks import (
     CATASTROPHE,
     GOOD,
     LATE,

@@ -8,7 +8,7 @@ import pytest
 
 from glidepath.domain import Outcome
 from glidepath.records import Phase
-from tests.support.ramp import (
+from tests.support.ramp_ticks import (
     CATASTROPHE,
     GOOD,
     LATE,
