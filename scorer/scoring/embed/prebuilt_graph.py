@@ -27,7 +27,7 @@ _COPIED = ("config.json", "sentence_bert_config.json", "1_Pooling/config.json", 
 def graph_directory(model: Path, shape: BertShape, cache: Path | None = None) -> Iterator[Path]:
     """Yield the directory with the model's graph: the model folder's own, else one from the cache, built if missing.
 
-    Raises ConfigError for unfit weights, DependencyError if a graph must be built without the packages for it.
+    Raises ConfigError for unsuitable weights, DependencyError if a graph must be built without the packages for it.
     """
     own = model / GRAPH_FOLDER
     if (own / GRAPH_FILE).is_file():

@@ -26,16 +26,12 @@ LINE = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"
             [Event("", "a"), Event("", "b"), Event("", "c")],
         ),
         (b"event: x\ndata: a\n\ndata: b\n\n", [Event("x", "a"), Event("", "b")]),
-        (
-            b"event: x\n\ndata: b\n\n",
-            [Event("", "b")],
-        ),  # an event without data is dropped with its name
+        # an event without data is dropped with its name:
+        (b"event: x\n\ndata: b\n\n", [Event("", "b")]),
         (b"id: 1\nretry: 5\nunknown: 2\ndata: a\n\n", [Event("", "a")]),
         (b"data: a\xff\n\n", [Event("", "a\ufffd")]),
-        (
-            "data: a\u2028b\x0b\x85c\n\n".encode(),
-            [Event("", "a\u2028b\x0b\x85c")],
-        ),  # these characters are not line ends
+        # these characters are not line ends:
+        ("data: a\u2028b\x0b\x85c\n\n".encode(), [Event("", "a\u2028b\x0b\x85c")]),
         (b"data: a\n\ndata: b\n", [Event("", "a"), Event("", "b", whole=False)]),
         (b"data: a\n\ndata: b", [Event("", "a"), Event("", "b", whole=False)]),
         (b"error: gone\n\n", [Event("error", "gone")]),

@@ -1,3 +1,5 @@
+"""The graph that is written for a BERT encoder."""
+
 from __future__ import annotations
 
 import json

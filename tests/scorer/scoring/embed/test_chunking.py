@@ -1,3 +1,5 @@
+"""Long texts are cut at good places into as few chunks as possible."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""The disk cache of built graphs, with concurrent, failed and killed builds."""
+
 from __future__ import annotations
 
 import os

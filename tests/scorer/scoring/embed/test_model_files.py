@@ -1,3 +1,5 @@
+"""Models are found on disk, and unsupported ones are refused."""
+
 from __future__ import annotations
 
 import json

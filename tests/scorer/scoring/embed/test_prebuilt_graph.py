@@ -1,3 +1,5 @@
+"""Model folders that contain their graph."""
+
 from __future__ import annotations
 
 import subprocess

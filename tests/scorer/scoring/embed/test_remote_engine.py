@@ -1,3 +1,5 @@
+"""The remote engine against a local HTTP server: batches, retries, malformed replies."""
+
 from __future__ import annotations
 
 import contextlib

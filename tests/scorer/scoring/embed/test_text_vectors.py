@@ -1,3 +1,5 @@
+"""Texts are chunked, embedded once and cached."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The LRU cache of vectors."""
+
 from __future__ import annotations
 
 import numpy as np

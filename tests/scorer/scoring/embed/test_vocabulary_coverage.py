@@ -1,3 +1,5 @@
+"""Which texts the vocabulary of a model covers."""
+
 from __future__ import annotations
 
 import pytest

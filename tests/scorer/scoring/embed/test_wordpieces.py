@@ -1,3 +1,5 @@
+"""Tokens, and batches of similar length."""
+
 from __future__ import annotations
 
 import numpy as np

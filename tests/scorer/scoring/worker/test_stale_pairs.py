@@ -1,3 +1,5 @@
+"""Pairs that are too old are written off."""
+
 from __future__ import annotations
 
 from glidepath.domain import PairKind

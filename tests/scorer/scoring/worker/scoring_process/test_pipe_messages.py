@@ -1,3 +1,5 @@
+"""Messages on the pipe to the scoring process."""
+
 from __future__ import annotations
 
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""A real scoring process: it dies, hangs, is cancelled, is spawned beforehand."""
+
 from __future__ import annotations
 
 import asyncio

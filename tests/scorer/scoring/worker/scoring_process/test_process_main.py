@@ -1,3 +1,5 @@
+"""The main loop of the scoring process, run in the test's process."""
+
 from __future__ import annotations
 
 import io

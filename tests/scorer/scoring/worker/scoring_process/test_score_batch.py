@@ -1,3 +1,5 @@
+"""Stored pairs become encoded results."""
+
 from __future__ import annotations
 
 import pytest

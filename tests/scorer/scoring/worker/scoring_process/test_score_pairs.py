@@ -1,3 +1,5 @@
+"""Pairs become scores, or results without a score with the reason."""
+
 from __future__ import annotations
 
 from dataclasses import replace
