@@ -1,6 +1,6 @@
-"""Harmless rewrites and harmful changes of an answer, seeded. Written without looking at the scorer's word lists.
+"""Harmless rewrites and harmful changes of an answer, written without looking at the scorer's word lists.
 
-Each function takes a text and a ``random.Random`` and returns the changed text, or None where it has nothing to change.
+Each function takes a text and a seeded ``random.Random``. It returns the changed text, or None if it cannot change it.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ _ENDS = (
 
 
 def aside(text: str, rng: random.Random) -> str | None:
-    """A sentence that says nothing, before or after: worded so that no list of courtesies need know it."""
+    """Add a sentence without content before or after the answer, in words that the scorer's lists need not hold."""
     return f"{rng.choice(_ASIDES)} {text}" if rng.random() < 0.5 else f"{text}\n\n{rng.choice(_ENDS)}"
 
 
@@ -151,7 +151,7 @@ def _one_of(
 
 
 def numbers(text: str, rng: random.Random) -> str | None:
-    """One number, not a list's: another digit, ten times as much, or a little more."""
+    """Change one number outside list markers: another digit, ten times as much, or a little more."""
 
     def other(match: re.Match[str]) -> str:
         digits = match[0]
@@ -167,7 +167,7 @@ def numbers(text: str, rng: random.Random) -> str | None:
 
 
 def negation(text: str, rng: random.Random) -> str | None:
-    """One statement turned into its denial, or the other way round."""
+    """Negate one statement, or remove one negation."""
     denied = r"\b(?:is|are|was|were|can|will|should|must|does|do|has|have|could|would) not\b"
     denied += r"|\b(?:isn't|aren't|can't|cannot|don't|doesn't|won't|shouldn't|never)\b"
     if rng.random() < 0.4 and re.search(denied, text):
@@ -207,7 +207,7 @@ success failure|required optional|and or"""
 
 
 def swapped_words(text: str, rng: random.Random) -> str | None:
-    """One word exchanged for its opposite or for another of its kind."""
+    """Replace one word by its opposite or by another word of its kind."""
     table: dict[str, list[str]] = {}
     for pair in " ".join(_PAIRS.split()).split("|"):
         a, b = pair.split()
@@ -240,7 +240,7 @@ _NAMES = (
 
 
 def names(text: str, rng: random.Random) -> str | None:
-    """One name, wherever it stands, exchanged for another."""
+    """Replace one name by another, wherever it occurs."""
     prose = re.sub(r"```.*?(?:```|$)", "", text, flags=re.DOTALL)
     found = sorted(set(re.findall(r"(?<=[a-z,] )[A-Z][a-z]{3,}\b", prose)))
     if not found:
@@ -250,7 +250,7 @@ def names(text: str, rng: random.Random) -> str | None:
 
 
 def loops(text: str, rng: random.Random) -> str | None:
-    """The text falls into a loop: of a sentence, of a few words, or of one word; to the end, or for a while."""
+    """Add a loop of a sentence, of a few words, or of one word, at the end or within the text."""
     sentences = [s for s in re.split(r"(?<=[.!?])\s+", text) if len(s.split()) >= 4] or [text]
     how = rng.randrange(3)
     if how == 0:
@@ -278,7 +278,7 @@ def template_leaks(text: str, rng: random.Random) -> str | None:
 
 
 def truncation(text: str, rng: random.Random) -> str | None:
-    """Cut anywhere between 30 and 90 %, in mid-word or not; the finish reason still says stop."""
+    """Cut the text at 30 to 90 % of its length, possibly within a word; the finish reason stays ``stop``."""
     cut = int(len(text) * rng.uniform(0.3, 0.9))
     return text[:cut].rstrip() if len(text) > 60 else None
 

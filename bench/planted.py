@@ -21,7 +21,7 @@ HELD_OUT = [tuple(line.split("/")) for line in Path(__file__).with_name("held_ou
 
 
 def _at(text: str, rng: random.Random) -> Callable[[str], str]:
-    """A function that plants a passage between two paragraphs of ``text``, outside of code and lists."""
+    """Return a function that inserts a passage between two paragraphs of ``text``, outside of code blocks."""
     parts = text.split("\n\n")
     places = [i for i in range(1, len(parts)) if "\n\n".join(parts[:i]).count("```") % 2 == 0]
     place = rng.choice(places) if places else len(parts)
@@ -46,7 +46,7 @@ _MEASURES = (
 
 
 def units(text: str, rng: random.Random) -> Pair:
-    """The same number of another unit."""
+    """Replace the unit of a number."""
     names, _, sentence = rng.choice(_MEASURES).partition("|")
     one, other = rng.sample(names.split(), 2)
     number = rng.choice((2, 5, 12, 30, 75, 250, 400))
@@ -61,7 +61,7 @@ _SIGNED = (
 
 
 def signs(text: str, rng: random.Random) -> Pair:
-    """A minus that goes, or a range that becomes one number."""
+    """Remove a minus, or turn a range into one number."""
     low, more = rng.randint(2, 9), rng.randint(1, 9)
     if rng.random() < 0.25:
         sentence = rng.choice(("Take {} pills a day.", "Read chapters {} first.", "It lasts {} weeks."))
@@ -92,7 +92,7 @@ _DATED = ("The contract was signed on {}.", "The bridge opened on {} after long 
 
 
 def dates(text: str, rng: random.Random) -> Pair:
-    """Another day, month, year or hour."""
+    """Change the day, month, year or hour."""
     if rng.random() < 0.25:
         hour = rng.randint(1, 11)
         return _planted(text, rng, f"The gate closes at {hour} am.", f"The gate closes at {hour} pm.")
@@ -121,7 +121,7 @@ go|x {} y|:= = == +=
 
 
 def code_operators(text: str, rng: random.Random) -> Pair:
-    """Another operator, index, indentation or comment mark, in a block or a span."""
+    """Change an operator, index, indentation or comment mark, in a code block or span."""
     language, _, rest = rng.choice(_CODE).partition("|")
     template, _, options = rest.partition("|")
     choices = [options.rstrip("|"), ""] if options.endswith("|") and options != "|| & ^" else options.split()
@@ -144,7 +144,7 @@ _SYMBOLS = (
 
 
 def symbols(text: str, rng: random.Random) -> Pair:
-    """Another sign that means something: a check mark, an arrow, a comparison, stars."""
+    """Change a meaningful sign: a check mark, an arrow, a comparison, stars."""
     signs_, _, sentence = rng.choice(_SYMBOLS).partition("|")
     one, other = rng.sample(signs_.split(), 2)
     return _planted(text, rng, sentence.format(one), sentence.format(other))
@@ -154,7 +154,7 @@ _HOSTS = ("example.com", "example.org", "examp1e.com", "docs.example.com", "exam
 
 
 def addresses(text: str, rng: random.Random) -> Pair:
-    """Another host, path or mailbox; in full, or behind a link's words."""
+    """Change the host, path or mailbox of an address, written out or as the target of a link."""
     one, other = rng.sample(_HOSTS, 2)
     sentence = rng.choice(
         (
@@ -176,7 +176,7 @@ _FRAMES = (
 
 
 def opposites_held_out(text: str, rng: random.Random) -> Pair:
-    """A word for its opposite, of pairs that the scorer's list does not hold."""
+    """Replace a word by its opposite, from pairs that the scorer's list does not hold."""
     one, other = rng.sample(rng.choice(HELD_OUT), 2)
     frame = rng.choice(_FRAMES)
     return _planted(text, rng, frame.format(one), frame.format(other))
@@ -191,7 +191,7 @@ _OMITTED = (
 
 
 def omissions(text: str, rng: random.Random) -> Pair | None:
-    """A sentence in the middle, or at the beginning, that is left out."""
+    """Leave out a sentence in the middle or at the beginning."""
     if rng.random() < 0.3:
         return f"{rng.choice(_OMITTED)} {text}", text
     parts = text.split("\n\n")
@@ -239,7 +239,7 @@ _ITEMS = ("Lisbon", "Oslo", "Prague", "Dublin", "Athens", "Vienna")
 
 
 def list_order(text: str, rng: random.Random) -> Pair:
-    """Names joined by commas, or lines with bullets, in another order."""
+    """Change the order of names joined by commas, or of bullets."""
     one = rng.sample(_ITEMS, rng.randint(2, 4))
     other = [*one[1:], one[0]]
     if rng.random() < 0.5:
@@ -276,7 +276,7 @@ about roughly|also additionally|enough sufficient|allows permits|ensure guarante
 remove delete|answer reply|problem issue|mistake error|many numerous|several various|whole entire
 almost nearly|because since|get obtain|small little
 """
-# Words that mean about the same and that no list of the scorer holds.
+# Words of nearly the same meaning that no list of the scorer holds.
 _ALIKE_UNLISTED = """
 however nevertheless|good decent|wait linger|common widespread|work labor|water liquid|make craft|look glance
 clean spotless|soft supple|fresh crisp|time while|place spot|cover wrap|hold grip|rest remainder|warm toasty
@@ -288,12 +288,12 @@ report account|team crew|group cluster|idea notion|line row|long lengthy
 
 
 def synonyms(text: str, rng: random.Random) -> str | None:
-    """A word of the answer for another that means the same."""
+    """Replace a word of the answer by a synonym."""
     return _exchanged(text, rng, _ALIKE)
 
 
 def synonyms_unlisted(text: str, rng: random.Random) -> str | None:
-    """The same with words that the scorer does not know as such."""
+    """Replace a word of the answer by a synonym that no list of the scorer holds."""
     return _exchanged(text, rng, _ALIKE_UNLISTED)
 
 

@@ -1,9 +1,9 @@
-"""What the scorer catches and plain cosine does not: ``make bench-regressions``.
+"""Measure which harmful changes the scorer detects, compared with plain cosine: ``make bench-regressions``.
 
-Real answers are rewritten harmlessly and changed harmfully, seeded. A threshold is set on the harmless rewrites so
-that at
-most 2 % of them raise an alarm; what lies below it is caught. The same for plain cosine of the same embedding model, in
-the same run. ``--texts FILE.jsonl`` takes the answers out of a file of pairs instead of those shipped here.
+Real answers are rewritten harmlessly and changed harmfully, with a seed. The threshold is set so that at most 2 % of
+the harmless rewrites raise an alarm. A harmful change with an agreement below the threshold is detected. Plain cosine
+of the same embedding model gets its own threshold in the same way. ``--texts FILE.jsonl`` takes the answers from a file
+of pairs instead of answers.txt.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ GOALS = {
     "truncation": 0.9,
     "refusal": 1.0, "empty": 1.0, "garbled": 1.0, "wrong_language": 1.0,
     "units": 0.9, "signs": 0.9, "dates": 0.9, "code_operators": 0.9, "symbols": 0.9, "addresses": 0.9, "omissions": 0.9,
-    "opposites_held_out": 0.0,  # shown, whatever it is: words that no list here knows
+    "opposites_held_out": 0.0,  # shown without a goal: no word list holds these words
 }  # fmt: skip
 FALSE_ALARMS = 0.02
 HARMLESS: dict[str, Planted] = {**mutations.HARMLESS, **planted.HARMLESS}
@@ -52,7 +52,7 @@ class Case:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3, help="changed versions of each text and kind")
+    parser.add_argument("--rounds", type=int, default=3, help="number of changed versions per text and kind")
     parser.add_argument("--engine", default="onnxruntime")
     parser.add_argument("--texts", type=Path, help="a JSONL file of pairs; both answers of each are used")
     options = parser.parse_args(arguments)
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read_answers(path: Path) -> list[str]:
-    """The answers in a file, each after a line ``%% kind``."""
+    """Read the answers in a file; each follows a line ``%% kind``."""
     return [part.split("\n", 1)[1].strip() for part in path.read_text().split("%% ") if "\n" in part]
 
 
@@ -86,14 +86,14 @@ def _from_pairs(path: Path) -> list[str]:
 
 
 def run(kinds: Mapping[str, Planted], texts: Sequence[str], rounds: int, seed: int, embedder: Embedder) -> list[Case]:
-    """Every text through every mutation, ``rounds`` times with different choices."""
+    """Apply every mutation to every text, ``rounds`` times with different random choices, and compare."""
     cache = VectorCache()
     cases: list[Case] = []
     for kind, mutate in kinds.items():
         seen: set[tuple[int, str]] = set()
         for index, text in enumerate(texts):
-            for turn in range(rounds):
-                changed = mutate(text, random.Random(zlib.crc32(f"{seed}/{kind}/{index}/{turn}".encode())))
+            for round_ in range(rounds):
+                changed = mutate(text, random.Random(zlib.crc32(f"{seed}/{kind}/{index}/{round_}".encode())))
                 if changed is None:
                     continue
                 before, after = (text, changed) if isinstance(changed, str) else changed
@@ -105,7 +105,7 @@ def run(kinds: Mapping[str, Planted], texts: Sequence[str], rounds: int, seed: i
 
 
 def _case(kind: str, text: str, changed: str, embedder: Embedder, cache: VectorCache) -> Case:
-    left, right = (Extracted(Surface.OPENAI_CHAT, (Choice(said),)) for said in (text, changed))
+    left, right = (Extracted(Surface.OPENAI_CHAT, (Choice(answer),)) for answer in (text, changed))
     expected, settings = Expectation(), ScoringSection()
     wanted = texts_to_embed("chat", expected, left, right)
     vectors = dict(zip(wanted, embed_texts(embedder, wanted, cache), strict=True)) if wanted else {}
@@ -116,7 +116,7 @@ def _case(kind: str, text: str, changed: str, embedder: Embedder, cache: VectorC
 
 
 def plain_cosine(left: str, right: str, embedder: Embedder, cache: VectorCache) -> float:
-    """What a naive scorer sees: one vector a text as it stands, which ends where the model stops reading."""
+    """Return the cosine of a naive scorer: one vector per unchanged text, cut off at the model's limit."""
     if not right.strip():
         return 0.0
     a, b = embed_texts(embedder, [left, right], cache)
@@ -125,7 +125,7 @@ def plain_cosine(left: str, right: str, embedder: Embedder, cache: VectorCache) 
 
 
 def judge(harmless: Sequence[Case], harmful: Sequence[Case]) -> dict[str, object]:
-    """Thresholds from the harmless cases, caught shares from the harmful ones."""
+    """Set the thresholds by the harmless cases, and return the shares of the harmful cases that are detected."""
     threshold = alarm_threshold([c.agreement for c in harmless])
     cosine = alarm_threshold([c.cosine for c in harmless])
     kinds = {
@@ -154,7 +154,7 @@ def judge(harmless: Sequence[Case], harmful: Sequence[Case]) -> dict[str, object
 
 
 def alarm_threshold(scores: Sequence[float]) -> float:
-    """The highest threshold below which at most FALSE_ALARMS of ``scores`` lie."""
+    """Return the highest threshold with at most the share FALSE_ALARMS of ``scores`` below it."""
     ordered = np.sort(np.asarray(scores))
     return float(ordered[int(len(ordered) * FALSE_ALARMS)])
 

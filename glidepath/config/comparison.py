@@ -1,4 +1,4 @@
-"""How a workload's answers are compared."""
+"""The configuration of the comparison of answers: ``workloads.NAME.scoring``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Task = Literal["chat", "generation", "classification", "extraction", "tools", "e
 
 Unit = Annotated[float, Field(ge=0, le=1)]
 
-# Signal → the share of the agreement that it takes at its full effect (docs/reference/scoring.md).
+# Signal → the share by which its full effect lowers the agreement (docs/reference/scoring.md).
 DEFAULT_WEIGHTS: dict[str, float] = {
     "numbers": 0.6,
     "negation": 0.6,
@@ -39,12 +39,12 @@ DEFAULT_WEIGHTS: dict[str, float] = {
 
 
 class ClassificationSection(Section):
-    """``labels``: what models write → the class that is meant; ``matter``: the classes that are judged one by one."""
+    """``labels``: a label as models write it → its class. ``matter``: the classes that gates test one by one."""
 
     ignore_case: bool = True
     ignore_punctuation: bool = True
-    first_line: bool = False  # the label is the first line, an explanation may follow
-    pattern: str | None = None  # a regular expression whose first group (or match) is the label
+    first_line: bool = False  # the label is on the first line; an explanation may follow
+    pattern: str | None = None  # a regular expression; its first group, or else its match, is the label
     labels: dict[str, str] = Field(default_factory=dict)
     matter: tuple[str, ...] = ()
 
@@ -62,13 +62,14 @@ class ClassificationSection(Section):
 
 
 class ExtractionSection(Section):
-    """Keys are paths such as ``total``, ``items[].price`` or ``items[*].price``; ``*`` stands for every key.
+    """Keys are paths such as ``total``, ``items[].price`` or ``items[*].price``; ``*`` matches every key.
 
-    ``ignore``: keys that are not compared. ``tolerance``: key → absolute difference that is none; ``"1%"`` is relative.
+    ``ignore``: keys that are not compared. ``tolerance``: key → the difference up to which two numbers are equal, as a
+    number or as a share such as ``"1%"``.
     """
 
-    schema_: dict[str, Any] | None = Field(default=None, alias="schema")  # a JSON schema; absent: the request's own
-    unordered: tuple[str, ...] = ()  # lists whose order says nothing
+    schema_: dict[str, Any] | None = Field(default=None, alias="schema")  # a JSON schema; absent: the request's
+    unordered: tuple[str, ...] = ()  # lists whose order means nothing
     ignore: tuple[str, ...] = ()
     tolerance: dict[str, float | str] = Field(default_factory=dict)
     ignore_case: bool = False
@@ -77,7 +78,7 @@ class ExtractionSection(Section):
     @classmethod
     def _is_schema(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
         if value is not None:
-            from jsonschema.exceptions import SchemaError  # slow to import, and few need it
+            from jsonschema.exceptions import SchemaError  # slow to import and seldom needed
             from jsonschema.validators import validator_for
 
             try:
@@ -101,7 +102,7 @@ class ExtractionSection(Section):
 
 
 class EmbeddingsSection(Section):
-    """``same_space``: auto compares raw vectors only where model names and dimensions agree."""
+    """``same_space``: with ``auto`` raw vectors are compared only if model names and dimensions agree."""
 
     same_space: bool | Literal["auto"] = "auto"
     neighbours: int = Field(default=5, ge=1, le=100)
@@ -112,30 +113,30 @@ class RerankSection(Section):
 
 
 class EvaluatorSection(Section):
-    """A model that compares the pairs that the cheap signals doubt; any OpenAI-compatible server."""
+    """A model, on any OpenAI-compatible server, that compares the pairs that the other signals leave in doubt."""
 
     url: HttpUrl
     model: str
     credential: Secret | None = None
-    between: tuple[Unit, Unit] = (0.4, 0.85)  # only pairs whose agreement lies in between are asked about
-    budget: int = Field(default=1000, ge=0, le=MOST)  # questions a day (UTC) and workload, of all scorers together
-    in_flight: int = Field(default=4, ge=1, le=64)  # questions of one scorer at once
+    between: tuple[Unit, Unit] = (0.4, 0.85)  # the range of agreement in which a pair is in doubt
+    budget: int = Field(default=1000, ge=0, le=MOST)  # questions per UTC day and workload, for all scorers together
+    in_flight: int = Field(default=4, ge=1, le=64)  # simultaneous questions of one scorer
     timeout: Duration = Field(default=30, gt=0)
-    max_chars: int = Field(default=6000, ge=200, le=100_000)  # of each answer
+    max_chars: int = Field(default=6000, ge=200, le=100_000)  # characters of each answer in a question
 
     @field_validator("between")
     @classmethod
     def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
         if value[0] >= value[1]:
-            raise ValueError("must rise, e.g. [0.4, 0.85]: nothing lies in between")
+            raise ValueError("the first number must be below the second, as in [0.4, 0.85]")
         return value
 
 
 class AnswerSection(Section):
-    """Where the answer is in bodies of a form of their own (docs/reference/answers.md)."""
+    """Where the answer is in the bodies of an unknown API (docs/reference/answers.md)."""
 
-    jsonpath: str = Field(min_length=1)  # such as $.output.text; in a stream: the piece of it in each event
-    done: str = ""  # a JSONPath to something true in the event that ends a stream
+    jsonpath: str = Field(min_length=1)  # such as $.output.text; in a stream: the part of the answer in each event
+    done: str = ""  # a JSONPath to a true value in the event that ends a stream
 
     @field_validator("jsonpath", "done")
     @classmethod
@@ -152,13 +153,13 @@ class AnswerSection(Section):
 
 
 class ScoringSection(Section):
-    """Weights of signals and what each task needs to know; see docs/reference/scoring.md."""
+    """The weights of the signals and the settings of each task; see docs/reference/scoring.md."""
 
-    weights: dict[str, Unit] = Field(default_factory=dict)  # signal → weight, over the task's defaults
-    flag_effect: Unit = 0.5  # a signal whose effect reaches this is a flag
-    flag_meaning: Unit = 0.5  # below this similarity of meaning: the flag "meaning"
-    floor_rate: Share = 0.05  # a signal that the baseline itself trips less often than this counts per pair
-    answer: AnswerSection | None = None  # absent: the known API forms
+    weights: dict[str, Unit] = Field(default_factory=dict)  # signal → weight; overrides the default weight
+    flag_effect: Unit = 0.5  # a signal with at least this effect is a flag
+    flag_meaning: Unit = 0.5  # a similarity of meaning below this is the flag "meaning"
+    floor_rate: Share = 0.05  # fact signals with at most this rate in the noise floor count more
+    answer: AnswerSection | None = None  # absent: the answers of the known APIs
     classification: ClassificationSection = ClassificationSection()
     extraction: ExtractionSection = ExtractionSection()
     embeddings: EmbeddingsSection = EmbeddingsSection()

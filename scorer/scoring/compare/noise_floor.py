@@ -35,7 +35,7 @@ class NoiseFloor:
         return self + NoiseFloor(1, tripped, agreement)
 
     def rate(self, signal: str) -> float:
-        """Return the share of NOISE pairs that trip ``signal``; 0 if there are no pairs."""
+        """Return the share of NOISE pairs in which ``signal`` reached TRIP; 0 if there are no pairs."""
         return self.trips.get(signal, 0) / self.pairs if self.pairs else 0.0
 
     @property

@@ -10,7 +10,7 @@ from glidepath.config.comparison import ScoringSection, Task
 from scorer.scoring.answers import CustomSurface, Expectation, Extracted, Unusable, expectation, extract
 from scorer.scoring.compare import Comparison, Unscorable, compare, texts_to_embed
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
-from scorer.scoring.compare.evaluator.questions import Doubt, in_doubt, with_opinion
+from scorer.scoring.compare.evaluator.questions import DoubtfulPair, in_doubt, with_opinion
 from scorer.scoring.embed import Embedder, VectorCache, embed_texts
 from scorer.scoring.files.line_reader import Lines, PipeLines
 from scorer.scoring.files.pair_lines import SIDES, BadLine, FilePair, parse_lines
@@ -97,7 +97,9 @@ class FileScorer:
             return results
         known = {i: r for i, r in results.items() if isinstance(r, Comparison) and in_doubt(r, section)}
         doubts = [
-            Doubt(f"{lines[i].id}#{i}", lines[i].expected.prompt, lines[i].baseline.text, lines[i].candidate.text)
+            DoubtfulPair(
+                f"{lines[i].id}#{i}", lines[i].expected.prompt, lines[i].baseline.text, lines[i].candidate.text
+            )
             for i in known
         ]
         opinions = self.evaluator.consult(doubts, self.now_ms())

@@ -26,7 +26,7 @@ from glidepath.keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.wire import decode_scored, encode_scored
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
-from scorer.scoring.compare.evaluator.questions import DAY_MS, Doubt, Opinion, with_opinion
+from scorer.scoring.compare.evaluator.questions import DAY_MS, DoubtfulPair, Opinion, with_opinion
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.redis_scripts import SPEND_EVALUATION
@@ -136,12 +136,12 @@ class EvaluatorQueue:
     async def _evaluate_pairs(self, session: aiohttp.ClientSession) -> None:
         while not being_cancelled():
             entry, result = await self._waiting.get()
-            opinion = await self._opinion(session, Doubt(**result.for_evaluator))
+            opinion = await self._opinion(session, DoubtfulPair(**result.for_evaluator))
             await self._write(entry, self._with_opinion(result, opinion) if opinion else result)
             self._claimed.pop(entry.id, None)
             self._waiting.task_done()
 
-    async def _opinion(self, session: aiohttp.ClientSession, doubt: Doubt) -> Opinion | None:
+    async def _opinion(self, session: aiohttp.ClientSession, doubt: DoubtfulPair) -> Opinion | None:
         answer = await self._reason_not_to_ask() or await self._ask(session, doubt)
         self._count("opinion" if isinstance(answer, Opinion) else answer)
         return answer if isinstance(answer, Opinion) else None
@@ -158,7 +158,7 @@ class EvaluatorQueue:
             return "redis"
         return "" if allowed else "budget"
 
-    async def _ask(self, session: aiohttp.ClientSession, doubt: Doubt) -> Opinion | str:
+    async def _ask(self, session: aiohttp.ClientSession, doubt: DoubtfulPair) -> Opinion | str:
         """Return the evaluator's opinion, or the reason why there is none."""
         try:
             headers = self._client.headers()

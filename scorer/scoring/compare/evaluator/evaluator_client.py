@@ -15,7 +15,7 @@ import aiohttp
 
 from glidepath.config.comparison import EvaluatorSection
 from glidepath.redisio import read_secret
-from scorer.scoring.compare.evaluator.questions import Budget, Doubt, Opinion, Question, parse_opinion, question
+from scorer.scoring.compare.evaluator.questions import Budget, DoubtfulPair, Opinion, Question, parse_opinion, question
 
 _MAX_REPLY_BYTES = 2**20
 
@@ -28,13 +28,13 @@ class Evaluator:
     budget: Budget = field(default_factory=Budget)
     failures: dict[str, int] = field(default_factory=dict)
 
-    def consult(self, doubts: Sequence[Doubt], now_ms: int) -> dict[str, Opinion]:
+    def consult(self, pairs: Sequence[DoubtfulPair], now_ms: int) -> dict[str, Opinion]:
         """Return opinions by pair id, for as many pairs as the budget allows. Not for use within an event loop."""
-        return asyncio.run(self.opinions(doubts, now_ms))
+        return asyncio.run(self.opinions(pairs, now_ms))
 
-    async def opinions(self, doubts: Sequence[Doubt], now_ms: int) -> dict[str, Opinion]:
+    async def opinions(self, pairs: Sequence[DoubtfulPair], now_ms: int) -> dict[str, Opinion]:
         """The same as a coroutine. Raises ConfigError for a missing credential; a failing server raises nothing."""
-        allowed = [doubt for doubt in doubts if self._may_ask(now_ms)]
+        allowed = [pair for pair in pairs if self._may_ask(now_ms)]
         if not allowed:
             return {}
         limit = asyncio.Semaphore(self.settings.in_flight)
@@ -42,17 +42,17 @@ class Evaluator:
         found: dict[str, Opinion] = {}
         async with aiohttp.ClientSession() as session:
 
-            async def ask(doubt: Doubt) -> None:
+            async def ask(pair: DoubtfulPair) -> None:
                 async with limit:
-                    reply = await self.ask(session, doubt, headers)
+                    reply = await self.ask(session, pair, headers)
                 if isinstance(reply, Opinion):
-                    found[doubt.pair_id] = reply
+                    found[pair.pair_id] = reply
                 else:
                     self._failed(reply)
 
             async with asyncio.TaskGroup() as group:
-                for doubt in allowed:
-                    group.create_task(ask(doubt))
+                for pair in allowed:
+                    group.create_task(ask(pair))
         return found
 
     def _may_ask(self, now_ms: int) -> bool:
@@ -70,10 +70,12 @@ class Evaluator:
             return {}
         return {"authorization": f"Bearer {read_secret(self.settings.credential)}"}
 
-    async def ask(self, session: aiohttp.ClientSession, doubt: Doubt, headers: Mapping[str, str]) -> Opinion | str:
+    async def ask(
+        self, session: aiohttp.ClientSession, pair: DoubtfulPair, headers: Mapping[str, str]
+    ) -> Opinion | str:
         """Ask one question. Returns the opinion, or the reason for its absence in one word."""
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
-        asked = question(doubt.pair_id, doubt.prompt, doubt.baseline, doubt.candidate, self.settings)
+        asked = question(pair.pair_id, pair.prompt, pair.baseline, pair.candidate, self.settings)
         try:
             async with session.post(
                 self._url(), json=self._body(asked), headers=headers, timeout=timeout, allow_redirects=False

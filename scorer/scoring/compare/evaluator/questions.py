@@ -31,7 +31,7 @@ _MAX_TRIES = 300  # objects and braces that are tried in one reply
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class DoubtfulPair:
     """A pair that the other signals leave in doubt: the prompt and both answers."""
 
     pair_id: str

@@ -96,6 +96,7 @@ def omission(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def _left_out(tokens: Sequence[Token], side: Document, at: int, end: int, added: bool) -> float:
+    """Return how much of ``side`` is missing in the other text, at the tokens ``at`` to ``end``, in [0, 1]."""
     content = sum(t.key not in STOPWORDS and not t.marker for t in tokens)
     restriction = content > 0 and any(t.key in RESTRICTIONS for t in tokens)
     if end == len(side.tokens):
@@ -129,6 +130,7 @@ def _distance(a: Counter[str], b: Counter[str]) -> float:
 
 
 def _at_edge(edit: Edit, alignment: Alignment) -> bool:
+    """Return whether the edit is at the beginning or at the end of both texts."""
     ends = edit.left_end == len(alignment.left) and edit.right_end == len(alignment.right)
     return ends or (edit.left_at == 0 and edit.right_at == 0)
 
@@ -146,7 +148,7 @@ def _number_changed(edit: Edit, alignment: Alignment) -> float:
 
 
 def _negated(edit: Edit, alignment: Alignment) -> float:
-    if _cues(edit.left) != _cues(edit.right):
+    if _odd_negations(edit.left) != _odd_negations(edit.right):
         return 0.4 if _at_edge(edit, alignment) and not (edit.left and edit.right) and _sentence_long(edit) else 1.0
     return 1.0 if any(differs_by_negating_prefix(a.key, b.key) for a, b in _exchanged(edit)) else 0.0
 
@@ -159,7 +161,8 @@ def _sentence_long(edit: Edit) -> bool:
     return max(len(edit.left), len(edit.right)) > 3 * _FEW
 
 
-def _cues(tokens: Iterable[Token]) -> int:
+def _odd_negations(tokens: Iterable[Token]) -> int:
+    """Return 1 if the number of negations is odd: two negations cancel each other."""
     return sum(t.key in NEGATIONS or t.key in AVOIDANCE for t in tokens) % 2
 
 

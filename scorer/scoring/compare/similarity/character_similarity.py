@@ -45,10 +45,7 @@ def mark_unknown_script(comparison: Comparison, similarity: Similarity, flag_bel
         comparison,
         flags=(FLAG, *flags) if doubtful else flags,
         signals={**measures, "shared_characters": round(similarity.mean, 4), FLAG: 1.0},
-        details={
-            **comparison.details,
-            FLAG: "the embedding model does not know this script; the shared characters are compared",
-        },
+        details={**comparison.details, FLAG: _REASON},
     )
 
 

@@ -61,11 +61,11 @@ class TreeMatch:
 
 def match_trees(left: object, right: object, settings: ExtractionSection) -> TreeMatch:
     """Compare two JSON values; ``share`` is symmetric. Leaves beyond MAX_LEAVES count as different."""
-    work = _Work(settings)
-    walk = _walk(left, right, "", work, 0)
+    state = _MatchState(settings)
+    walk = _walk(left, right, "", state, 0)
     places = list(islice(walk, MAX_LEAVES))
     differences = tuple(p for p in places if isinstance(p, JsonDifference))
-    bound = f"{work.by_place} unordered items compared by their place: too many to match" if work.by_place else ""
+    bound = f"{state.by_place} unordered items compared by their place: too many to match" if state.by_place else ""
     equal = len(places) - len(differences)
     if next(walk, _END) is not _END and not _same_json(left, right):
         bound = f"more than {MAX_LEAVES} fields: the rest counts as different"
@@ -78,7 +78,7 @@ _END = object()
 
 
 @dataclass(slots=True)
-class _Work:
+class _MatchState:
     """The state of one comparison: its settings, the rest of its budget, and an id for each distinct value."""
 
     settings: ExtractionSection
@@ -125,57 +125,59 @@ def _leaf_identity(value: object, settings: ExtractionSection) -> tuple[str, obj
     return type(value).__name__, value if isinstance(value, bool) else repr(value)
 
 
-def _walk(left: object, right: object, path: str, work: _Work, depth: int) -> Iterator[_Place]:
-    if _listed(path, work.settings.ignore):
+def _walk(left: object, right: object, path: str, state: _MatchState, depth: int) -> Iterator[_Place]:
+    if _listed(path, state.settings.ignore):
         return
     if depth > _MAX_DEPTH:
         yield None if left == right else JsonDifference(path, "value", left, right)
     elif isinstance(left, dict) and isinstance(right, dict):
-        yield from _walk_objects(left, right, path, work, depth)
+        yield from _walk_objects(left, right, path, state, depth)
     elif isinstance(left, list) and isinstance(right, list):
-        yield from _walk_lists(left, right, path, work, depth)
+        yield from _walk_lists(left, right, path, state, depth)
     else:
-        yield _leaf(left, right, path or "(root)", work.settings)
+        yield _leaf(left, right, path or "(root)", state.settings)
 
 
 def _walk_objects(
-    left: Mapping[str, object], right: Mapping[str, object], path: str, work: _Work, depth: int
+    left: Mapping[str, object], right: Mapping[str, object], path: str, state: _MatchState, depth: int
 ) -> Iterator[_Place]:
     for key in [*left, *(k for k in right if k not in left)]:
         here = f"{path}.{key}" if path else str(key)
         if key not in right:
-            yield from _all_of(left[key], here, work, "missing", depth)
+            yield from _all_of(left[key], here, state, "missing", depth)
         elif key not in left:
-            yield from _all_of(right[key], here, work, "added", depth)
+            yield from _all_of(right[key], here, state, "added", depth)
         else:
-            yield from _walk(left[key], right[key], here, work, depth + 1)
+            yield from _walk(left[key], right[key], here, state, depth + 1)
     if not left and not right:
         yield None
 
 
-def _walk_lists(left: list[object], right: list[object], path: str, work: _Work, depth: int) -> Iterator[_Place]:
+def _walk_lists(left: list[object], right: list[object], path: str, state: _MatchState, depth: int) -> Iterator[_Place]:
     pairs = list(zip(left, right, strict=False))
     rest_left, rest_right = left[len(pairs) :], right[len(pairs) :]
-    if _listed(path, work.settings.unordered):
-        pairs, rest_left, rest_right = _pair_items(left, right, path, work, depth + 1)
+    if _listed(path, state.settings.unordered):
+        pairs, rest_left, rest_right = _pair_items(left, right, path, state, depth + 1)
     for i, (a, b) in enumerate(pairs):
-        yield from _walk(a, b, f"{path}[{i}]", work, depth + 1)
+        yield from _walk(a, b, f"{path}[{i}]", state, depth + 1)
     for i, item in enumerate(rest_left, len(pairs)):
-        yield from _all_of(item, f"{path}[{i}]", work, "missing", depth)
+        yield from _all_of(item, f"{path}[{i}]", state, "missing", depth)
     for i, item in enumerate(rest_right, len(pairs)):
-        yield from _all_of(item, f"{path}[{i}]", work, "added", depth)
+        yield from _all_of(item, f"{path}[{i}]", state, "added", depth)
     if not left and not right:
         yield None
 
 
 def _pair_items(
-    left: list[object], right: list[object], path: str, work: _Work, depth: int
+    left: list[object], right: list[object], path: str, state: _MatchState, depth: int
 ) -> tuple[list[tuple[object, object]], list[object], list[object]]:
     """Pair equal items, however many; then pair the others by similarity as far as the budget allows."""
     here = f"{path}[0]"
-    partners = pair_equal([work.value_id(x, here, depth) for x in left], [work.value_id(y, here, depth) for y in right])
+    partners = pair_equal(
+        [state.value_id(x, here, depth) for x in left], [state.value_id(y, here, depth) for y in right]
+    )
     if partners.left and partners.right:
-        partners = _pair_by_similarity(left, right, partners, here, work, depth)
+        partners = _pair_by_similarity(left, right, partners, here, state, depth)
     pairs = [(left[i], right[j]) for i, j in sorted(partners.pairs)]
     both = min(len(partners.left), len(partners.right))
     pairs += [(left[i], right[j]) for i, j in zip(partners.left[:both], partners.right[:both], strict=True)]
@@ -183,39 +185,39 @@ def _pair_items(
 
 
 def _pair_by_similarity(
-    left: list[object], right: list[object], partners: Pairing, path: str, work: _Work, depth: int
+    left: list[object], right: list[object], partners: Pairing, path: str, state: _MatchState, depth: int
 ) -> Pairing:
     """Pair the items without a partner: by comparing each pair, or by shared leaves if that would cost too much."""
     a, b = ([whole[i] for i in some] for whole, some in ((left, partners.left), (right, partners.right)))
-    sketches = [[work.sketch(item, path, depth) for item in side] for side in (a, b)]
+    sketches = [[state.sketch(item, path, depth) for item in side] for side in (a, b)]
     sizes = [sum(map(len, side)) + len(side) for side in sketches]
     cost = sizes[0] * len(b) + sizes[1] * len(a)
-    if cost <= work.budget // 2:  # the other half is kept for nested lists
-        work.budget -= cost
-        return pair_by_similarity(partners, lambda i, j: _share(a[i], b[j], path, work, depth))
+    if cost <= state.budget // 2:  # the other half is kept for nested lists
+        state.budget -= cost
+        return pair_by_similarity(partners, lambda i, j: _share(a[i], b[j], path, state, depth))
     found = pair_by_sketch(partners, *sketches)
-    work.by_place += min(len(found.left), len(found.right))
+    state.by_place += min(len(found.left), len(found.right))
     return found
 
 
-def _share(left: object, right: object, path: str, work: _Work, depth: int) -> float:
+def _share(left: object, right: object, path: str, state: _MatchState, depth: int) -> float:
     equal = total = 0
-    for place in _walk(left, right, path, work, depth):
+    for place in _walk(left, right, path, state, depth):
         total += 1
         equal += place is None
     return equal / total if total else 1.0
 
 
-def _all_of(value: object, path: str, work: _Work, kind: str, depth: int) -> Iterator[_Place]:
+def _all_of(value: object, path: str, state: _MatchState, kind: str, depth: int) -> Iterator[_Place]:
     """Yield one difference for each leaf of a part that only one side has."""
-    if _listed(path, work.settings.ignore):
+    if _listed(path, state.settings.ignore):
         return
     if isinstance(value, dict) and value and depth < _MAX_DEPTH:
         for key, inner in value.items():
-            yield from _all_of(inner, f"{path}.{key}", work, kind, depth + 1)
+            yield from _all_of(inner, f"{path}.{key}", state, kind, depth + 1)
     elif isinstance(value, list) and value and depth < _MAX_DEPTH:
         for i, inner in enumerate(value):
-            yield from _all_of(inner, f"{path}[{i}]", work, kind, depth + 1)
+            yield from _all_of(inner, f"{path}[{i}]", state, kind, depth + 1)
     else:
         yield JsonDifference(path, kind, value if kind == "missing" else None, value if kind == "added" else None)
 

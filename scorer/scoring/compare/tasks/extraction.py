@@ -20,7 +20,7 @@ def compare_json(left: object, right: object, schema: object, settings: ScoringS
     side is JSON. If neither side is JSON, the caller compares the texts instead.
     """
     if left is MISSING or right is MISSING:
-        return _without_json(left, right)
+        return _one_sided_json(right)
     tree = match_trees(left, right, settings.extraction)
     schema = settings.extraction.schema_ if settings.extraction.schema_ is not None else schema
     broken = tuple(schema_error(value, schema) for value in (left, right))
@@ -39,7 +39,7 @@ def compare_json(left: object, right: object, schema: object, settings: ScoringS
 _FLAGS = {"missing": "fields_missing", "added": "fields_added", "type": "field_types", "value": "field_values"}
 
 
-def _without_json(left: object, right: object) -> Comparison:
+def _one_sided_json(right: object) -> Comparison:
     flag = "json" if right is MISSING else "baseline_json"
     return Comparison(0.0, (flag,), {"json": 1.0}, {"json": "only one side is JSON"})
 

@@ -160,7 +160,7 @@ class _Scanner:
         if word in MONTHS and (surface[0].isupper() or word not in ("may", "march", "mar", "mars")):
             date = month_at(word, text, end)
             if date is not None:
-                self._put(Quantity(*date), start)
+                self._add_quantity(Quantity(*date), start)
                 return True
         if "://" in word or word.startswith("www."):
             self.end = end  # addresses are compared separately
@@ -172,7 +172,7 @@ class _Scanner:
             self.begin = start if self.minus else -1
             return self.minus
         if word[0] == "v" and word[1:2].isdecimal():
-            self._put(Quantity(word[1:], end), start)
+            self._add_quantity(Quantity(word[1:], end), start)
             return True
         return self._read_phrase(word, start, end)
 
@@ -182,7 +182,7 @@ class _Scanner:
         if word == "a":
             some = _SOME.match(text, end)
             if some is not None and some[1].lower() == "dozen":
-                self._put(read_word(Decimal(12), text, some.end()), start)
+                self._add_quantity(read_word(Decimal(12), text, some.end()), start)
                 return True
             return some is not None and self._add_phrase("a " + some[1].lower(), start, some.end())
         if short := short_form(word, text, start):
@@ -191,7 +191,7 @@ class _Scanner:
             article = _ARTICLE.match(text, end)
             quantity = read_word(Decimal("0.5"), text, article.end()) if article else None
             if quantity is not None and quantity.key != "0.5":
-                self._put(quantity, start)
+                self._add_quantity(quantity, start)
                 return True
         for phrase, key in PHRASES.get(word, ()):
             stop = start + len(phrase)
@@ -206,14 +206,14 @@ class _Scanner:
 
     def _read_number_word(self, word: str, start: int, end: int) -> bool:
         if word in TIMES:
-            self._put(Quantity(TIMES[word], end), start)
+            self._add_quantity(Quantity(TIMES[word], end), start)
             return True
         value = Decimal(SPELLED_NUMBERS[word])
         if word in TENS and (behind := _UNITS_AFTER.match(self.text, end)):
             value, end = value + Decimal(SPELLED_NUMBERS[behind[1].lower()]), behind.end()
         part = _FRACTION_AFTER.match(self.text, end)
         if part and (value == 1) != part[1].endswith("s"):
-            self._put(
+            self._add_quantity(
                 read_fraction(int(value), FRACTION_WORDS[part[1].lower().rstrip("s")], self.text, part.end()), start
             )
             return True
@@ -222,7 +222,7 @@ class _Scanner:
         quantity = read_word(value, self.text, end)
         if word == "one" and not quantity.base and not _SCALE_AFTER.match(self.text, end):
             return False
-        self._put(quantity, start)
+        self._add_quantity(quantity, start)
         return True
 
     def _read_currency(self, surface: str, start: int) -> bool:
@@ -253,7 +253,7 @@ class _Scanner:
             minus, quantity = True, Quantity(f"{quantity.key} %", quantity.end + 2, base="%")
         if minus:
             quantity = Quantity("-" + quantity.key, quantity.end, quantity.plain, quantity.base, quantity.factor)
-        self._put(quantity, begin, marker=start in self.markers and quantity.end == end)
+        self._add_quantity(quantity, begin, marker=start in self.markers and quantity.end == end)
 
     def _names_a_version(self, start: int) -> bool:
         last = self.found[-1] if self.found else None
@@ -261,7 +261,7 @@ class _Scanner:
             return False
         return last.key in VERSION_WORDS or (last.capital and not last.opens and len(last.key) > 2)
 
-    def _put(self, quantity: Quantity, start: int, marker: bool = False) -> None:
+    def _add_quantity(self, quantity: Quantity, start: int, marker: bool = False) -> None:
         before = self.quantity
         if before is not None and not marker:
             quantity = self._in_range(before, quantity, start)

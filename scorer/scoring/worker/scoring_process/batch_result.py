@@ -14,8 +14,9 @@ NoiseFloorJson = Mapping[str, Any]
 class PairResult:
     """The result of one pair: ``scored`` is an encoded ScoredPair, or ``unreadable`` says why it cannot be decoded.
 
-    ``noise`` is what a NOISE pair adds to the noise floor of its workload. ``for_evaluator`` has the fields of a Doubt
-    (compare/evaluator/questions.py) if the workload's evaluator is to be asked about the pair, else it is empty.
+    ``noise`` is what a NOISE pair adds to the noise floor of its workload. ``for_evaluator`` has the fields of a
+    DoubtfulPair (compare/evaluator/questions.py) if the workload's evaluator is to be asked about the pair, else it is
+    empty.
     """
 
     scored: bytes = b""

@@ -17,7 +17,7 @@ from scorer.scoring.answers import (
     extract,
 )
 from scorer.scoring.compare import UNKNOWN, Comparison, NoiseFloor, Unscorable, compare, texts_to_embed
-from scorer.scoring.compare.evaluator.questions import Doubt, in_doubt
+from scorer.scoring.compare.evaluator.questions import DoubtfulPair, in_doubt
 from scorer.scoring.embed import Embedder, VectorCache, Vectors, embed_texts
 from scorer.scoring.worker.unscored_result import facts_without_body, unscored
 
@@ -41,7 +41,7 @@ class ScoringOutcome:
     """The result of a pair, and the texts for its workload's evaluator if it has one and the pair is in doubt."""
 
     scored: ScoredPair
-    doubt: Doubt | None = None
+    doubt: DoubtfulPair | None = None
 
 
 @dataclass(slots=True)
@@ -165,7 +165,7 @@ def _compare(
     return ScoringOutcome(scored, _doubt(extracted, result))
 
 
-def _doubt(extracted: _ExtractedPair, result: Comparison) -> Doubt | None:
+def _doubt(extracted: _ExtractedPair, result: Comparison) -> DoubtfulPair | None:
     """Return the texts for the evaluator if the pair is in doubt.
 
     Pairs of both kinds are evaluated: otherwise the noise floor and the scores would be measured differently.
@@ -176,7 +176,7 @@ def _doubt(extracted: _ExtractedPair, result: Comparison) -> Doubt | None:
     texts = (extracted.expected.prompt, extracted.baseline.text, extracted.candidate.text)
     # Cut as the evaluator's client cuts them. Lone surrogates are replaced: they cannot be encoded as UTF-8.
     cut = [text[: section.max_chars].encode("utf-8", "replace").decode() for text in texts]
-    return Doubt(extracted.pair.id, *cut)
+    return DoubtfulPair(extracted.pair.id, *cut)
 
 
 def _facts(answer: Answer, found: Extracted | Unusable | None, excerpts: int) -> AnswerFacts:

@@ -6,7 +6,7 @@ import pytest
 
 from glidepath.config.comparison import EvaluatorSection
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
-from scorer.scoring.compare.evaluator.questions import Doubt
+from scorer.scoring.compare.evaluator.questions import DoubtfulPair
 from tests.support.evaluator_server import evaluator_server
 
 
@@ -20,10 +20,10 @@ async def test_opinions_are_asked_for_within_the_budget(judge: tuple[str, list[d
     url, seen = judge
     evaluator = Evaluator(EvaluatorSection(url=url, model="judge", budget=3))
     doubts = [
-        Doubt("a", "x", "1", "2"),
-        Doubt("b", "fail", "1", "2"),
-        Doubt("c", "x", "1", "2"),
-        Doubt("d", "x", "1", "2"),
+        DoubtfulPair("a", "x", "1", "2"),
+        DoubtfulPair("b", "fail", "1", "2"),
+        DoubtfulPair("c", "x", "1", "2"),
+        DoubtfulPair("d", "x", "1", "2"),
     ]
     found = await evaluator.opinions(doubts, now_ms=0)
     assert {name: o.agreement for name, o in found.items()} == {"a": 0.25, "c": 0.25}
@@ -33,5 +33,5 @@ async def test_opinions_are_asked_for_within_the_budget(judge: tuple[str, list[d
 
 async def test_an_unreachable_evaluator_gives_no_opinion() -> None:
     evaluator = Evaluator(EvaluatorSection(url="http://127.0.0.1:9", model="judge", timeout=2))
-    assert await evaluator.opinions([Doubt("a", "x", "1", "2")], now_ms=0) == {}
+    assert await evaluator.opinions([DoubtfulPair("a", "x", "1", "2")], now_ms=0) == {}
     assert evaluator.failures == {"unreachable": 1}
