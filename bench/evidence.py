@@ -1,7 +1,7 @@
-"""``make bench-evidence``: the guarantees of the gates and their power, simulated with the production code.
+"""Simulate the guarantees and the power of the gates with the production code: ``make bench-evidence``.
 
-ARGS="--runs 200" for a quick look. Every row of the first table lies on the boundary of its null, where false
-decisions are most frequent; each test alone has alpha = 0.05 (a workload's gates share it).
+ARGS="--runs 200" gives a quick look. Every row of the first table lies on the boundary of its null, where false
+decisions are most frequent. Each test has alpha = 0.05 for itself; a workload's gates share alpha.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Case = Callable[[], list[Row]]
 
 
 def swing(k: int) -> float:
-    """Errors that both sides share: a slow wave, and an outage in which half of everything fails."""
+    """Return the error rate that both sides share: a slow wave, and an outage in which half of everything fails."""
     return 0.5 if 40 < k < 60 else 0.02 * (1 + math.sin(k / 20))
 
 
@@ -41,7 +41,7 @@ FAST_JUMPING = Traffic(lambda i: 0.05 if (i // 1000) % 2 else 0.5, lambda _: 0.0
 
 
 def outage(share: float, depth: float) -> Traffic:
-    """Errors of 1 % on both sides; from request 1000 on, ``depth`` for 300 requests."""
+    """Return traffic with 1 % errors on both sides, and an error rate of ``depth`` in requests 1000 to 1299."""
 
     def p(i: int) -> float:
         return depth if 1000 <= i < 1300 else 0.01
@@ -65,7 +65,7 @@ LOUD = Crowd(loud_share=0.3, loud=0.70, others=0.85)
 
 
 def guarantees(runs: int) -> list[Case]:
-    """False decisions at the boundaries."""
+    """Return the cases of false decisions at the boundaries."""
     both: list[tuple[str, Callable[[], cases.Runs]]] = [
         ("quality: mean at the margin", lambda: cases.quality(runs, 2, -0.03)),
         ("quality_margin: at the margin, one user with 30 %", lambda: cases.margin(runs, 11, LOUD, 0.05, n=2000)),
@@ -153,7 +153,7 @@ def _increase(runs: int, seed: int, candidate: float, baseline: float) -> cases.
 
 
 def _even(runs: int, seed: int, ratio: float, q: float) -> cases.Runs:
-    """As production sees it, where a part is left out to keep both sides in proportion."""
+    """Run with flushes as in production, where a part is left out to keep both sides in proportion."""
     return cases.latency_drift(runs, seed, ratio, q, Drift(lambda _: 1 / 21, lambda _: 1.0), n=100_000)
 
 
@@ -168,7 +168,7 @@ def _median(name: str, runs: int, run: Callable[[], np.ndarray], reference: floa
 
 
 def retreat(runs: int) -> list[Case]:
-    """Bad answers until the fast guard fires, once every request of the candidate fails."""
+    """Return the cases of bad answers until the fast guard fires, once every request of the candidate fails."""
     return [
         partial(_bad_answers, runs, share, healthy, base)
         for share in (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)
@@ -185,7 +185,10 @@ def _bad_answers(runs: int, share: float, healthy: int, base: float, *, fallback
 
 
 def outages(runs: int) -> list[Case]:
-    """How often the candidate goes to 0 % though both sides fail alike for 300 requests, at the default's budget."""
+    """Return the cases of how often the candidate goes to 0 % though both sides fail alike for 300 requests.
+
+    The alpha is the one of the default configuration.
+    """
     return [partial(_outage, runs, share, depth) for depth in (1.0, 0.6) for share in (0.25, 0.5, 0.75, 0.9, 0.95, 1.0)]
 
 
@@ -196,7 +199,7 @@ def _outage(runs: int, share: float, depth: float) -> list[Row]:
         )
         for fallback in (False, True)
     )
-    silent = share**10  # no word of the baseline within the ten answers that may be waited for
+    silent = share**10  # the chance that none of the ten requests that the guard waits for is the baseline's
     name = f"share {share:.0%}, {depth:.0%} of both sides' requests fail"
     ok = (share > 0.5 or fired <= upper_limit(runs)) and (depth < 1 or rescued <= upper_limit(runs))
     return [{"case": name, "runs": runs, "share": fired, "with fallback": rescued, "silent": silent, "ok": ok}]
@@ -211,7 +214,7 @@ TABLES: dict[str, Callable[[int], list[Case]]] = {
 
 
 def run_case(title: str, number: int, runs: int) -> list[Row]:
-    """One case by its place, so that a worker process can be told which."""
+    """Run one case, given by its place, because a function cannot be sent to a worker process."""
     rows = TABLES[title](runs)[number]()
     for row in rows:
         print(json.dumps(row, ensure_ascii=False), file=sys.stderr, flush=True)

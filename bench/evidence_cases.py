@@ -1,7 +1,7 @@
-"""Simulations of the gates' guarantees: the tests run a short form of them, ``make bench-evidence`` the full one.
+"""Simulations of the gates' guarantees: the tests run few of them, ``make bench-evidence`` runs all.
 
-Every function takes the number of runs and a seed and drives the production classes, one look an event (for latency:
-at their own schedule). A run stops at the first decision.
+Every function takes the number of runs and a seed, and drives the production classes with a look after every event
+(latency: on its own schedule). A run stops at the first decision.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class Runs:
 
 
 def upper_limit(runs: int, alpha: float = ALPHA) -> float:
-    """The largest share of false decisions that is compatible with α at 99 %: α + 2.33 standard deviations."""
+    """Return the largest share of false decisions compatible with α at 99 %: α + 2.33 standard deviations."""
     return alpha + 2.33 * math.sqrt(alpha * (1 - alpha) / runs)
 
 
 def quality(runs: int, seed: int, mean: float, *, sd: float = 0.15, delta: float = 0.03, n: int = 3000) -> Runs:
-    """Differences to the reference, normal, clipped to [-1, 1], against the margin delta. At the boundary: -delta."""
+    """Test normal differences, clipped to [-1, 1], against the margin delta. The boundary is a mean of -delta."""
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
@@ -75,7 +75,10 @@ def quality(runs: int, seed: int, mean: float, *, sd: float = 0.15, delta: float
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """One loud user and a hundred others: his share of the requests, and how far the baseline agrees with itself."""
+    """One loud user and a hundred others.
+
+    ``loud_share``: the loud user's share of the requests; ``loud``, ``others``: the baseline's agreement with itself.
+    """
 
     loud_share: float
     loud: float
@@ -96,7 +99,7 @@ workloads:
 
 
 def margin(runs: int, seed: int, crowd: Crowd, worse: float, *, n: int = 4000) -> Runs:
-    """Requests of users, scored as in production; margin 0.05. Decisions are counted in noise pairs."""
+    """Test requests of users, scored as in production, with margin 0.05. Decisions are counted in noise pairs."""
     rng = np.random.default_rng(seed)
     workload = parse_config(MARGIN).workload("chat")
     fails, passes = [], []
@@ -129,7 +132,7 @@ def _decided(evidence: Evidence, gate: str) -> Verdict | None:
 
 
 def naive(runs: int, seed: int, *, looks: int = 200, sd: float = 0.15, n: int = 3000) -> float:
-    """Share of runs at the boundary in which a plain one-sided test at 5 % "finds" harm at one of its looks."""
+    """Return the share of runs at the boundary in which a plain one-sided 5 % test rejects at one of its looks."""
     rng = np.random.default_rng(seed)
     at = np.linspace(n / looks, n, looks).astype(int)
     sums = np.cumsum(rng.normal(0, sd, (runs, n)), axis=1)[:, at - 1]
@@ -137,7 +140,7 @@ def naive(runs: int, seed: int, *, looks: int = 200, sd: float = 0.15, n: int = 
 
 
 def rate(runs: int, seed: int, p: float, *, limit: float = 0.02, n: int = 3000) -> Runs:
-    """The fixed limit, one request at a time."""
+    """Test the fixed limit, one request at a time."""
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
@@ -156,7 +159,7 @@ def rate(runs: int, seed: int, p: float, *, limit: float = 0.02, n: int = 3000) 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Share of the candidate and both error rates, as functions of the block's number."""
+    """The candidate's share and both error rates, as functions of the block's number."""
 
     share: Callable[[int], float]
     candidate: Callable[[int], float]
@@ -168,7 +171,7 @@ def steady(share: float, candidate: float, baseline: float) -> Traffic:
 
 
 def increase(runs: int, seed: int, traffic: Traffic, *, limit: float, blocks: int = 160, size: int = 50) -> Runs:
-    """The increase over the baseline, one look a block; both directions of one traffic."""
+    """Test the increase over the baseline with a look after every block, in both directions."""
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
@@ -226,8 +229,10 @@ class FastGuard:
 def fast_false_alarms(
     runs: int, seed: int, traffic: Traffic, *, n: int = 3000, alpha: float = ALPHA, fallback: bool = False
 ) -> float:
-    """Share of runs in which the fast guard fires; one look a request. ``fallback``: what the candidate fails is tried
-    again at the baseline, which fails at its own rate."""
+    """Return the share of runs in which the fast guard fires, with a look after every request.
+
+    ``fallback``: what the candidate fails is tried again at the baseline, which fails at its own rate.
+    """
     rng = np.random.default_rng(seed)
     fired = 0
     for _ in range(runs):
@@ -246,7 +251,7 @@ def fast_false_alarms(
 def bad_answers(
     runs: int, seed: int, share: float, *, healthy: int, baseline_rate: float, fallback: bool = False
 ) -> np.ndarray:
-    """How many bad answers the fast guard needs once every candidate request fails, after ``healthy`` good requests."""
+    """Return how many bad answers the fast guard needs after ``healthy`` good requests, once all fail."""
     rng = np.random.default_rng(seed)
     needed = []
     for _ in range(runs):
@@ -265,7 +270,7 @@ def bad_answers(
 
 
 def split(runs: int, seed: int, true: float, configured: float, *, n: int = 4000) -> Runs:
-    """The sample-ratio guard, one look a request; ``fail`` in requests of both sides."""
+    """Test the split with a look after every request; ``fail`` is counted in requests of both sides."""
     rng = np.random.default_rng(seed)
     fails = []
     for _ in range(runs):
@@ -291,7 +296,7 @@ def latency(
     limit: float = 1.2,
     growth: float = 1.01,
 ) -> Runs:
-    """Lognormal σ = 0.5 on both sides, the candidate's ``ratio`` times as slow; at the boundary both nulls hold."""
+    """Test lognormal latencies, σ = 0.5, the candidate ``ratio`` times as slow; at the boundary both nulls hold."""
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
@@ -316,14 +321,14 @@ def latency(
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """The candidate's share and how slow both sides are, as functions of the part of the time that is over."""
+    """The candidate's share and the slowness of both sides, as functions of the elapsed part of the time."""
 
     share: Callable[[float], float]
     slow: Callable[[float], float]
 
 
 def latency_drift(runs: int, seed: int, ratio: float, q: float, drift: Drift, *, n: int = 6000) -> Runs:
-    """As ``latency``, in flushes of ten requests of both sides."""
+    """As ``latency``, but in flushes of ten requests of both sides."""
     rng = np.random.default_rng(seed)
     spec = GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", AT, AT)
     fails, passes = [], []

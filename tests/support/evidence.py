@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import TypeVar
 
+import numpy as np
+
 from glidepath.config import Workload, parse_config
 from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.histogram import Histogram
+from glidepath.records import Verdict
+from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.state_codec import decode, encode
 
 T = TypeVar("T")
@@ -85,3 +89,39 @@ def pair(
         agreement=agreement,
         sticky=sticky,
     )
+
+
+GATES = """\
+    ramp: {min_samples: 20}
+    gates:
+      quality: {min_agreement: 0.85, margin: 0.05}
+      errors: {max_increase: 1%, max_rate: 5%}
+      latency: [{quantile: p95}, {quantile: p50, signal: ttft}, {quantile: p50, signal: per_token}]
+"""
+
+
+def by_gate(evidence: Evidence, now_ms: int = 100_000) -> dict[str, Verdict]:
+    """Return the verdicts by the name of the gate."""
+    return {v.gate: v for v in evidence.verdicts(now_ms)}
+
+
+def fresh_evidence(percent: float = 25, gates: str = GATES) -> Evidence:
+    """Return empty evidence from 1000 ms on."""
+    return Evidence.fresh(workload_of(gates), percent, 1000)
+
+
+def with_healthy_flushes(
+    evidence: Evidence, flushes: int, *, first: int = 0, seed: int = 1, slower: float = 1.0
+) -> Evidence:
+    """Fold flushes without errors; the candidate takes ``slower`` times as long."""
+    rng = np.random.default_rng(seed)
+    for k in range(first, first + flushes):
+        own, base = 10, 30
+        evidence = evidence.fold_outcomes(
+            flush(
+                k,
+                side(Side.BASELINE, base, ms=tuple(100 * rng.lognormal(0, 0.4, base))),
+                side(Side.CANDIDATE, own, ms=tuple(100 * slower * rng.lognormal(0, 0.4, own))),
+            )
+        )
+    return evidence

@@ -155,7 +155,7 @@ class FastGate(GuardGate):
 
 
 class BaselineView(Protocol):
-    """What another gate knows of the baseline; see ``FastGate``."""
+    """The state of the baseline as ``FastGate`` sees it."""
 
     @property
     def baseline_fails(self) -> bool: ...

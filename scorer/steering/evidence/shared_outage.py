@@ -18,7 +18,8 @@ _RECENT = 40  # candidate requests after which the baseline's last failure no lo
 class OutageWatch:
     """What is known of the baseline since the candidate's requests began to fail, from its own requests and rescues.
 
-    Without it, a broken candidate cannot be told from an outage of both sides. A guard waits for it, but not for long.
+    Without it, a broken candidate cannot be distinguished from an outage of both sides, so a guard waits for it for a
+    short time.
     ``bad``: the candidate's bad answers in that time, or since the baseline's last failure.
     """
 

@@ -107,7 +107,7 @@ class RecoveryState:
 class SplitRecovery:
     """After an alarm: is the split right again?
 
-    Another test watches the requests since the alarm, and begins anew whenever they speak against a right split. Each
+    Another test watches the requests since the alarm, and begins anew whenever they indicate a wrong split. Each
     start raises what its proof costs, so that over all starts a split beyond PROVEN is called right with probability
     at most α.
     """

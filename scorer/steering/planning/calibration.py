@@ -74,7 +74,7 @@ def _quality(history: History) -> list[Proposal]:
     limit = _rounded_down(middle - max(_LEAST_MARGIN, 0.2 * spread) * 2)
     reasons = (
         f"agreement {_with_interval(scores)}, spread {spread:.3f}",
-        "no noise pairs (shadow.same_side): this is what the candidate does, not what could be asked of it",
+        "no noise pairs (shadow.same_side): the limit follows the candidate's own agreement, not the noise floor",
         *_caveat(len(scores)),
     )
     return [Proposal("quality", f"{{min_agreement: {limit:g}}}", reasons)]
@@ -86,7 +86,7 @@ def _quality_from_noise(history: History) -> Proposal:
     margin = max(_LEAST_MARGIN, math.ceil(20 * spread) / 100)
     limit = _rounded_down(floor - margin)
     reasons = [
-        f"noise floor {_with_interval(noises)}: the baseline agrees with itself no better than that",
+        f"noise floor {_with_interval(noises)}: the baseline does not agree with itself any better",
         f"margin {margin:g}: a fifth of one score's spread ({spread:.3f}), at least {_LEAST_MARGIN:g}",
         *_caveat(len(noises)),
     ]

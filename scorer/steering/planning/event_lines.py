@@ -101,7 +101,7 @@ def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
     """Return why a file cannot lead to a decision, whatever its numbers are."""
     gating = [v for v in verdicts if v.gating and not v.fast and v.gate != "split"]
     found = [text for v in gating if (text := _lack(v.gate, seen))]
-    found += [f"no event is of the {side}" for side in ("baseline", "candidate") if side not in seen.sides]
+    found += [f"no event has the side {side}" for side in ("baseline", "candidate") if side not in seen.sides]
     if not gating:
         found.append("no gate is gating: the decision here is always hold; the ramp itself goes on by time and samples")
     if seen.unknown:

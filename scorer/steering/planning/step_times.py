@@ -136,7 +136,7 @@ def _about_class(name: str, pairs: tuple[int, ...] | None, same_side: float) -> 
         return f"{name} does not decide within {TRIED['pairs']:,} pairs of its class: allow a larger max_loss{more}"
     low, high = min(pairs), max(pairs)
     count = f"{low}" if low == high else f"{low} to {high}"
-    return f"{name} needs about {count} pairs of its class at each step, however rare that is"
+    return f"{name} needs about {count} pairs of its class at each step, even if the class is rare"
 
 
 def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None) -> tuple[str, str] | None:
@@ -167,7 +167,7 @@ def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] 
     seen = step.candidate_rate * hold
     if not hold or seen >= least:
         return None
-    kind = f"sees nothing within the hold of {duration_text(hold)}, below about {least} samples,"
+    kind = f"gets too few samples within the hold of {duration_text(hold)}, below about {least} samples,"
     return (kind, f" ({seen:.0f} samples)")
 
 
@@ -210,5 +210,5 @@ def _way_to_decide_sooner(workload: Workload, step: StepPlan, need: Need) -> str
     if need.of == "pairs" and min(shadow.sample, shadow.reverse) < 100:
         return "raise shadow.sample and shadow.reverse, or lower min_agreement"
     if need.of == "pairs":
-        return "every request is compared already: add probes, or lower min_agreement"
+        return "every request is already compared: add probes, or lower min_agreement"
     return "allow a larger limit, or begin with a larger step"

@@ -29,7 +29,7 @@ def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
     capacity, candidate = workload.gates.capacity, workload.candidate
     if capacity is None or not capacity.gating or config.backends[candidate].capacity is not None:
         return undecidable_gates(workload)
-    lack = f"capacity: backends.{candidate} has no capacity section to read, so no step is ever taken; give it one"
+    lack = f"capacity: backends.{candidate} has no capacity section to read, so no step is ever taken; add one"
     return (*undecidable_gates(workload), lack)
 
 
@@ -57,12 +57,12 @@ def section_of(workload: Workload, gate: str) -> LatencyGateConfig | None:
 def _ratio(name: str, section: LatencyGateConfig) -> str:
     if section.max_ratio >= LEAST_RATIO:
         return ""
-    advice = f"set max_ratio above {LEAST_RATIO:.3f}, e.g. 1.2, unless that is meant"
+    advice = f"set max_ratio above {LEAST_RATIO:.3f}, e.g. 1.2, unless this is intended"
     if section.max_ratio > 1:
-        return f"{name}: max_ratio {section.max_ratio:g} is finer than latencies are measured; {advice}"
+        return f"{name}: max_ratio {section.max_ratio:g} is finer than the resolution of measured latencies; {advice}"
     return (
-        f"{name}: max_ratio {section.max_ratio:g} asks for a candidate that is faster than the baseline; no number of"
-        f" samples passes one that is as fast; {advice}"
+        f"{name}: max_ratio {section.max_ratio:g} requires a candidate that is faster than the baseline; no number"
+        f" of samples passes a candidate that is equally fast; {advice}"
     )
 
 
@@ -73,18 +73,21 @@ def _about_setup(workload: Workload) -> list[str]:
         found.append("quality_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10")
     if not shadow.sample or shadow.budget.requests == 0:
         key = "shadow.budget.requests" if shadow.sample else "shadow.sample"
-        found.append(f"nothing is copied ({key} is 0): at 0 % no gate can pass (promote by hand), and quality nowhere")
+        found.append(
+            f"nothing is copied ({key} is 0): at 0 % no gate can pass, so use glidepath promote there; the gates of"
+            " quality can pass at no step"
+        )
     if gates.signals and gates.signals.gating and not shadow.same_side:
-        found.append("the gates of signals cannot decide without noise pairs: set shadow.same_side, e.g. 10")
+        found.append("the gates of gates.signals cannot decide without noise pairs: set shadow.same_side, e.g. 10")
     matter = workload.scoring.classification.matter
     if matter and workload.task not in ("classification", "auto"):
         found.append(
-            f"classes: matter names {matter[0]}, but answers of task {workload.task} have no class: no such gate"
+            f"classes: matter names {matter[0]}, but answers of task {workload.task} have no class, so it gets no gate"
         )
     for spec in specs_of(workload, None):
         if spec.gating and no_limit(spec):
             like = "0.5%" if spec.increase else "1%"
-            found.append(f"{spec.name}: {spec.limit:.0%} is no limit, any candidate keeps it; set e.g. {like}")
+            found.append(f"{spec.name}: {spec.limit:.0%} is no limit, every candidate meets it; set e.g. {like}")
     return found
 
 

@@ -175,7 +175,7 @@ def test_judge_names_gates_that_the_file_cannot_feed(config: Path, tmp_path: Pat
     assert "quality_margin can never pass here: no event has noise" in text
     assert "per_token_p95 can never pass here: an event has no field for it" in text
     assert "ttft_p99 can never pass here: no event has ttft_ms" in text
-    assert "no event is of the baseline" in text
+    assert "no event has the side baseline" in text
 
 
 def test_judge_is_quiet_where_every_gate_has_what_it_needs(config: Path, tmp_path: Path) -> None:

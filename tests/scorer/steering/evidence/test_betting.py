@@ -13,7 +13,7 @@ from scorer.steering.evidence.betting import ConfidenceInterval, MeanTest, Momen
 RUNS = 300
 
 
-def test_the_stake_uses_only_what_came_before() -> None:
+def test_the_stake_depends_on_earlier_values_only() -> None:
     moments = Moments()
     two_log = 2 * math.log(20)
     assert moments.stake(two_log) == pytest.approx(math.sqrt(two_log / (0.25 * math.log(2))))
@@ -80,5 +80,5 @@ def test_the_interval_covers_the_mean_at_all_times_in_nearly_all_runs() -> None:
     assert missed / 200 <= cases.upper_limit(200)
 
 
-def test_an_interval_without_data_says_nothing() -> None:
+def test_an_interval_without_data_is_from_0_to_1() -> None:
     assert ConfidenceInterval(0.05).bounds == (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""A failure is told by the numbers that it was decided on: who broke late still looks well on the whole."""
+"""A failure is reported by the numbers since the bad period began: the whole step may still look well."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def scored_until_it_fails(gate: str, good: int = 300) -> Verdict:
 
 
 def served_until_it_fails(gate: str, errors: int, slower: float = 1.0, kind: str = "5xx") -> tuple[Verdict, Evidence]:
-    """400 healthy flushes, then of every ten requests of the candidate so many fail, and it takes longer."""
+    """Fold 400 healthy flushes, then flushes with ``errors`` in ten candidate requests, which also take longer."""
     evidence, rng = Evidence.fresh(workload_of(GATES), 25, 1000), np.random.default_rng(1)
     for k in range(700):
         late = k >= 400
@@ -59,14 +59,14 @@ def served_until_it_fails(gate: str, errors: int, slower: float = 1.0, kind: str
     raise AssertionError(f"{gate} never failed")
 
 
-def test_agreement_that_fell_late_is_told_over_the_last_pairs() -> None:
+def test_a_late_fall_of_agreement_is_reported_over_the_last_pairs() -> None:
     verdict = scored_until_it_fails("quality")
     assert verdict.value == pytest.approx(0.5, abs=0.1)
     assert 3 < verdict.n < 100
     assert f"over the last {verdict.n} pairs, limit at least 0.750 (0." in verdict.message
 
 
-def test_a_margin_that_was_broken_late_is_told_over_the_last_noise_pairs() -> None:
+def test_a_margin_that_was_broken_late_is_reported_over_the_last_noise_pairs() -> None:
     verdict = scored_until_it_fails("quality_margin", good=2000)
     assert verdict.value is not None
     assert verdict.value > 0.1
@@ -74,7 +74,7 @@ def test_a_margin_that_was_broken_late_is_told_over_the_last_noise_pairs() -> No
 
 
 @pytest.mark.parametrize(("gate", "errors"), [("errors", 2), ("errors_rate", 2)])
-def test_a_rate_that_rose_late_is_told_since_it_rose(gate: str, errors: int) -> None:
+def test_a_late_rise_of_the_error_rate_is_reported_since_it_began(gate: str, errors: int) -> None:
     verdict, evidence = served_until_it_fails(gate, errors)
     assert verdict.value == pytest.approx(0.2, abs=0.07)
     assert verdict.n < 1000
@@ -82,7 +82,7 @@ def test_a_rate_that_rose_late_is_told_since_it_rose(gate: str, errors: int) -> 
     assert evidence.sides()[1].requests > 4000
 
 
-def test_a_catastrophe_is_told_by_the_last_few_requests() -> None:
+def test_a_catastrophe_is_reported_over_the_last_few_requests() -> None:
     verdict, _ = served_until_it_fails("errors_fast", 10)
     assert verdict.message.startswith("10 of the candidate's last 10 requests failed, 0 of the baseline's 30 meanwhile")
     assert verdict.message.endswith("(10 of 4010 in this step)")
@@ -90,7 +90,7 @@ def test_a_catastrophe_is_told_by_the_last_few_requests() -> None:
     assert verdict.message == "10 of the candidate's last 10 requests found it unreachable (10 of 4010 in this step)"
 
 
-def test_latency_that_rose_late_is_told_over_the_last_requests_and_the_ratio_is_beyond_the_limit() -> None:
+def test_a_late_rise_of_latency_is_reported_over_the_last_requests_with_a_ratio_beyond_the_limit() -> None:
     verdict, _ = served_until_it_fails("latency_p50", 0, slower=2.0)
     assert verdict.value is not None
     assert verdict.value > 1.5
@@ -98,7 +98,7 @@ def test_latency_that_rose_late_is_told_over_the_last_requests_and_the_ratio_is_
     assert "× over all" in verdict.message
 
 
-def test_what_decided_is_still_told_when_all_is_well_again_and_after_a_restart() -> None:
+def test_the_cause_of_a_failure_stays_after_a_recovery_and_a_restart() -> None:
     verdict, evidence = served_until_it_fails("latency_p50", 0, slower=2.0)
     again = Evidence.from_json(workload_of(GATES), json.loads(json.dumps(evidence.to_json())))
     for k in range(700, 900):
@@ -107,7 +107,7 @@ def test_what_decided_is_still_told_when_all_is_well_again_and_after_a_restart()
     assert verdict_of(again, "latency_p50") == verdict
 
 
-def test_a_class_that_is_lost_late_is_told_over_the_last_pairs() -> None:
+def test_a_late_loss_of_a_class_is_reported_over_the_last_pairs() -> None:
     gate = pair_gate(
         GateSpec("recall_spam", GateKind.CLASS_RECALL, 0.05, "share", math.log(20), math.log(20), of="spam")
     )
@@ -120,7 +120,7 @@ def test_a_class_that_is_lost_late_is_told_over_the_last_pairs() -> None:
     assert f" of the last {verdict.n} pairs; over the step: recall of “spam”" in verdict.message
 
 
-def test_a_value_that_says_it_all_is_told_over_the_step() -> None:
+def test_a_failure_that_the_whole_step_explains_is_reported_over_the_step() -> None:
     evidence = Evidence.fresh(workload_of(GATES), 25, 1000)
     for i in range(100):
         evidence = evidence.fold_scored(pair(0.4, 2000 + i))
@@ -130,7 +130,7 @@ def test_a_value_that_says_it_all_is_told_over_the_step() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20)), max_size=60), st.floats(0.001, 0.5))
-def test_what_is_counted_since_an_onset_is_beyond_the_limit(blocks: list[tuple[int, int]], limit: float) -> None:
+def test_the_rate_within_a_bad_period_is_beyond_the_limit(blocks: list[tuple[int, int]], limit: float) -> None:
     grid, since = RateGrid.around(limit, (0.25,), above=True), NO_BAD_PERIOD
     for errors, more in blocks:
         since = since.after(grid.ratios(errors, errors + more)[0], errors, errors + more, 0, 0)

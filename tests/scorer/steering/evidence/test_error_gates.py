@@ -58,7 +58,9 @@ def test_a_block_of_the_increase_test_has_an_expectation_of_at_most_one_everywhe
     ],
     ids=["rare", "frequent", "common drift and outage", "jumping split"],
 )
-def test_the_increase_test_keeps_its_promise_at_the_boundary(traffic: cases.Traffic, limit: float) -> None:
+def test_false_decisions_of_the_increase_test_stay_below_alpha_at_the_boundary(
+    traffic: cases.Traffic, limit: float
+) -> None:
     runs = cases.increase(RUNS, 1, traffic, limit=limit, blocks=80)
     assert runs.fail_rate <= cases.upper_limit(RUNS)
     assert runs.pass_rate <= cases.upper_limit(RUNS)
@@ -72,8 +74,8 @@ def test_the_increase_test_sees_an_increase_and_proves_its_absence() -> None:
 
 
 @pytest.mark.parametrize("base_errors", [0, 10_000], ids=["never an error", "all fail"])
-def test_a_baseline_without_any_variety_for_long_leaves_the_increase_test_able_to_bet(base_errors: int) -> None:
-    """Its rate as of late reaches 0 or 1 in floating point, where the logarithm of a bet on it does not exist."""
+def test_the_increase_test_still_works_after_a_baseline_that_always_or_never_failed(base_errors: int) -> None:
+    """The baseline's recent rate reaches 0 or 1 in floating point, where the logarithm of a bet does not exist."""
     test = IncreaseTest(0.005)
     for _ in range(600):
         test.update(base_errors // 20, 500, base_errors, 10_000)
@@ -83,7 +85,7 @@ def test_a_baseline_without_any_variety_for_long_leaves_the_increase_test_able_t
 
 
 def test_a_common_outage_at_a_large_share_does_not_keep_an_equal_candidate_from_passing() -> None:
-    """Over the step the candidate has most of its requests in the bad hour, the baseline in the good ones."""
+    """Most of the candidate's requests fall into the outage, most of the baseline's do not."""
     gates, rng = GateSet(workload_of("    gates: {errors: {max_increase: 1%}}\n"), None, 0.1), np.random.default_rng(6)
     for k in range(600):
         share, rate = (0.6, 0.3) if 300 <= k < 320 else (0.1, 0.002)
@@ -96,14 +98,14 @@ def test_a_common_outage_at_a_large_share_does_not_keep_an_equal_candidate_from_
     assert "at the same times" in verdict.message
 
 
-def test_the_fixed_limit_keeps_its_promise_at_the_boundary() -> None:
+def test_false_decisions_of_the_rate_test_stay_below_alpha_at_the_boundary() -> None:
     runs = cases.rate(RUNS, 4, 0.02, n=1000)
     assert runs.fail_rate <= cases.upper_limit(RUNS)
     assert runs.pass_rate <= cases.upper_limit(RUNS)
 
 
-def test_a_rate_a_tenth_above_the_limit_is_seen_in_time() -> None:
-    """With the nearest alternative at 1.28 times the limit, it would lose its bets for ever and stay undecided."""
+def test_a_rate_a_tenth_above_the_limit_is_detected() -> None:
+    """With the nearest alternative at 1.28 times the limit, the test would lose every bet and never decide."""
     test = RateTest(0.02)
     for _ in range(3000):
         test.update(1, 45)  # 2.2 %
@@ -131,7 +133,7 @@ def test_a_flush_counts_as_its_requests_would_one_by_one_for_promotion() -> None
     [cases.steady(0.25, 0.02, 0.01), bench.FAST_JUMPING, bench.outage(0.25, 0.5), bench.outage(0.25, 1.0)],
     ids=["ratio at its limit", "jumping split", "half an outage of both", "an outage of both"],
 )
-def test_the_fast_guard_stays_quiet_where_it_should(traffic: cases.Traffic) -> None:
+def test_false_alarms_of_the_fast_guard_stay_below_alpha(traffic: cases.Traffic) -> None:
     runs = 100
     assert cases.fast_false_alarms(runs, 5, traffic, n=1400) <= cases.upper_limit(runs)
 
@@ -145,7 +147,7 @@ def test_when_every_request_fails_the_guard_fires_within_ten_bad_answers(share: 
 
 
 @pytest.mark.parametrize("share", [0.99, 1.0])
-def test_one_failure_of_a_baseline_that_is_hardly_asked_does_not_shield_a_broken_candidate(share: float) -> None:
+def test_one_failure_of_a_baseline_with_few_requests_does_not_excuse_a_broken_candidate(share: float) -> None:
     gates = GateSet(workload_of(), None, share)
     for _ in range(100):
         observe(gates, 0, 10, 0, 1)
@@ -157,7 +159,7 @@ def test_one_failure_of_a_baseline_that_is_hardly_asked_does_not_shield_a_broken
         assert bad <= 30
 
 
-def test_the_last_failures_of_a_baseline_that_is_never_asked_again_do_not_shield_for_ever() -> None:
+def test_old_failures_of_a_baseline_without_requests_do_not_excuse_a_broken_candidate() -> None:
     gates = GateSet(workload_of(), None, 0.9)
     for _ in range(100):
         observe(gates, 0, 9, 0, 1)
@@ -170,7 +172,7 @@ def test_the_last_failures_of_a_baseline_that_is_never_asked_again_do_not_shield
 
 
 @pytest.mark.parametrize(("share", "most"), [(0.5, 0.02), (0.75, 0.12), (0.9, 0.5)])
-def test_an_outage_of_both_is_told_from_the_candidates_where_the_baseline_still_answers(
+def test_a_shared_outage_rarely_fires_the_guard_where_the_baseline_has_enough_requests(
     share: float, most: float
 ) -> None:
     alpha = cases.DEFAULT_FAST_ALPHA
@@ -193,13 +195,13 @@ def test_the_guard_waits_for_an_answer_of_the_baseline_until_the_tenth_bad_answe
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.9, 0.95, 1.0])
-def test_with_fallback_an_outage_of_both_is_told_from_the_candidates_at_any_share(share: float) -> None:
+def test_with_fallback_a_shared_outage_never_fires_the_guard(share: float) -> None:
     alpha, runs = cases.DEFAULT_FAST_ALPHA, 25
     assert cases.fast_false_alarms(runs, 8, bench.outage(share, 1.0), n=1400, alpha=alpha, fallback=True) == 0
 
 
 @pytest.mark.parametrize("share", [0.75, 0.9, 0.95])
-def test_with_fallback_half_an_outage_of_both_is_told_apart_more_often(share: float) -> None:
+def test_with_fallback_a_partial_shared_outage_fires_the_guard_less_often(share: float) -> None:
     alpha, runs = cases.DEFAULT_FAST_ALPHA, 50
     with_it, without = (
         cases.fast_false_alarms(runs, 8, bench.outage(share, 0.6), n=1400, alpha=alpha, fallback=fallback)
@@ -236,8 +238,8 @@ def test_an_answered_rescue_shows_how_the_baseline_does_so_the_guard_need_not_wa
     assert bad_answers_at_95_percent(replace(BAD_ANSWER, rescues_failed=1)) == 0
 
 
-def test_requests_that_both_sides_fail_do_not_shield_a_broken_candidate() -> None:
-    """One rescue in ten fails."""
+def test_requests_that_both_sides_fail_do_not_excuse_a_broken_candidate() -> None:
+    """One rescue in ten fails: some requests fail on both sides."""
     guard = cases.FastGuard(cases.DEFAULT_FAST_ALPHA, 0.9)
     for _ in range(50):
         guard.add(RequestCounts(c_n=9, b_n=1))
@@ -248,7 +250,7 @@ def test_requests_that_both_sides_fail_do_not_shield_a_broken_candidate() -> Non
     assert bad < 10
 
 
-def test_failed_rescues_shield_the_candidate_only_while_they_are_recent() -> None:
+def test_failed_rescues_excuse_the_candidate_only_while_they_are_recent() -> None:
     """Both fail, then rescues are answered: from then on the failures are the candidate's alone."""
     guard = cases.FastGuard(cases.DEFAULT_FAST_ALPHA, 0.95)
     for _ in range(30):
@@ -276,7 +278,7 @@ def test_rescues_change_the_fast_guards_and_no_other_gate() -> None:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
-def test_errors_that_are_many_more_than_the_baselines_fire_though_most_requests_are_well(share: float) -> None:
+def test_a_much_higher_error_rate_fires_the_guard_though_most_requests_succeed(share: float) -> None:
     alpha = cases.DEFAULT_FAST_ALPHA
     worse = cases.steady(share, 0.15, 0.003)
     assert cases.fast_false_alarms(20, 9, worse, n=4000, alpha=alpha) == 1
@@ -292,7 +294,7 @@ def test_a_failed_fast_guard_that_was_stored_goes_on() -> None:
     assert new.gate.state == old.gate.state
 
 
-def test_a_single_hiccup_never_fires_the_fast_guard_however_small_the_share() -> None:
+def test_four_errors_never_fire_the_fast_guard_however_small_the_share() -> None:
     guard = cases.FastGuard(cases.ALPHA, 0.001)
     for _ in range(4):
         guard.add(BAD_ANSWER)

@@ -16,14 +16,14 @@ def test_the_gating_gates_share_alpha_and_each_may_promote_with_all_of_it() -> N
     assert {s.pass_at for s in specs} == {math.log(1 / 0.04)}
 
 
-def test_informational_gates_take_nothing_of_it() -> None:
+def test_informational_gates_take_no_part_of_alpha() -> None:
     text = "    gates: {latency: [{quantile: p99, gating: false}, {quantile: p95}]}\n"
     specs = specs_of(workload_of(text), 10)
     assert math.fsum(math.exp(-s.fail_at) for s in specs if s.gating) == pytest.approx(0.05)
     assert [s.gating for s in specs if s.name == "latency_p99"] == [False]
 
 
-def test_the_split_is_guarded_only_where_there_is_one() -> None:
+def test_the_split_is_guarded_only_between_0_and_100_percent() -> None:
     workload = workload_of()
     assert ["split" in {s.name for s in specs_of(workload, p)} for p in (0, 10, 100, None)] == [
         False,
@@ -53,7 +53,7 @@ def test_the_fast_guard_is_switched_off_by_its_own_setting_only(errors: str, gat
     assert specs["errors_fast"].gating is gating
 
 
-def test_a_gates_least_samples_are_its_own_else_the_steps_else_the_ramps() -> None:
+def test_min_samples_is_the_gates_own_or_else_the_steps_or_else_the_ramps() -> None:
     ramp = "    ramp: {steps: [1, 50, 100], min_samples: 200, at: {0: {min_samples: 5}, 50: {min_samples: 900}}}\n"
     workload = workload_of(ramp + "    gates: {latency: {min_samples: 30}}\n")
 

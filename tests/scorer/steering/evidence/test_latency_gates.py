@@ -1,4 +1,4 @@
-"""Latency ratio: conservative on buckets, valid at the boundary, as powerful as published."""
+"""The latency ratio: conservative on buckets, valid at the boundary, as powerful as published."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def dense(values: list[float]) -> DenseHistogram:
 
 
 def exact(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[float, float]:
-    """The same e-values on the raw samples, x at every breakpoint and just below it."""
+    """Return the same e-values on the raw samples, with x at every breakpoint and just below it."""
     shifts = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
     more, fewer = (RateGrid.around(1 - q, shifts, above=a) for a in (True, False))
     points = np.unique(np.concatenate([own, base * ratio]))
@@ -53,7 +53,7 @@ def test_evidence_on_buckets_is_never_more_than_on_the_values_themselves(
 @given(
     st.integers(0, 10_000), st.floats(0.6, 2.0), st.floats(0.9, 1.6), st.sampled_from([0.5, 0.95, 0.99]), st.booleans()
 )
-def test_no_edge_that_would_give_less_evidence_is_left_out(
+def test_the_least_evidence_over_all_edges_is_found(
     seed: int, slower: float, ratio: float, q: float, outliers: bool
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -70,7 +70,7 @@ def test_no_edge_that_would_give_less_evidence_is_left_out(
 
 
 def every_edge(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[float, float]:
-    """The least evidence over all edges of buckets, one by one."""
+    """Return the least evidence over all edges of buckets, tried one by one."""
     shifts = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
     more, fewer = (RateGrid.around(1 - q, shifts, above=a) for a in (True, False))
     up, down = math.ceil(math.log2(ratio) * 64 - 1e-9), math.floor(math.log2(ratio) * 64 + 1e-9)
@@ -108,7 +108,7 @@ def test_below_four_hundred_requests_a_p99_proves_nothing() -> None:
     assert test.log_pass < math.log(20)
 
 
-def test_a_candidate_that_turns_slow_after_a_long_good_time_is_seen() -> None:
+def test_a_candidate_that_becomes_slow_late_is_detected() -> None:
     rng = np.random.default_rng(4)
     own, base, test = DenseHistogram(), DenseHistogram(), LatencyTest(0.95, 1.2)
     seen = None
@@ -124,7 +124,7 @@ def test_a_candidate_that_turns_slow_after_a_long_good_time_is_seen() -> None:
     assert 300 <= seen < 325
 
 
-def test_an_empty_side_is_no_evidence() -> None:
+def test_an_empty_side_gives_no_evidence() -> None:
     test = LatencyTest(0.95, 1.2)
     test.look(dense([1.0, 2.0]), DenseHistogram())
     assert (test.log_fail <= 0, test.log_pass) == (True, 0.0)
@@ -149,7 +149,7 @@ def test_a_dense_histogram_holds_what_the_histogram_holds(values: list[float]) -
     assert (twin.counts == found.counts).all()
 
 
-def test_a_bucket_outside_of_what_is_covered_is_put_into_the_outermost() -> None:
+def test_a_bucket_outside_the_range_is_put_into_the_outermost_one() -> None:
     found = DenseHistogram()
     found.add(Histogram({10**6: 3, -(10**6): 2}))
     assert found.total == 5
@@ -158,7 +158,7 @@ def test_a_bucket_outside_of_what_is_covered_is_put_into_the_outermost() -> None
 
 
 @given(st.lists(st.lists(st.floats(0, 1e8), max_size=20), max_size=5))
-def test_stored_counts_are_added_like_any_other(flushes: list[list[float]]) -> None:
+def test_stored_counts_are_added_like_other_counts(flushes: list[list[float]]) -> None:
     plain, stored = DenseHistogram(), DenseHistogram()
     for values in flushes:
         histogram = Histogram.of(values)
@@ -170,7 +170,7 @@ def test_stored_counts_are_added_like_any_other(flushes: list[list[float]]) -> N
     assert stored.total == sum(len(values) for values in flushes)
 
 
-def test_the_sums_follow_what_is_added() -> None:
+def test_the_sums_include_every_kind_of_addition() -> None:
     found = dense([100.0])
     assert found.sums[-1] == 1
     found.add_value(200.0)
@@ -181,7 +181,7 @@ def test_the_sums_follow_what_is_added() -> None:
     assert found.sums[-1] == 0
 
 
-def test_a_count_beyond_all_bounds_is_refused() -> None:
+def test_a_count_that_does_not_fit_64_bits_is_refused() -> None:
     found = DenseHistogram()
     found.add(Histogram({5: 2**63}))
     with pytest.raises(OverflowError):
@@ -191,6 +191,6 @@ def test_a_count_beyond_all_bounds_is_refused() -> None:
 @pytest.mark.parametrize(
     "counts", [SlotCounts(-1, (1,)), SlotCounts(SIZE, (1,)), SlotCounts(0, (-1,)), SlotCounts(0, (2**63,))]
 )
-def test_a_stored_histogram_that_cannot_be_is_refused(counts: SlotCounts) -> None:
+def test_a_stored_histogram_with_impossible_slots_or_counts_is_refused(counts: SlotCounts) -> None:
     with pytest.raises(ValueError, match=r"slots|a count of"):
         DenseHistogram().restore(HistogramState(counts, None, None))

@@ -1,4 +1,4 @@
-"""Mixtures: weights that add up, factors that are e-values, restarts that see a late change."""
+"""Mixtures: their weights add up, their factors are e-values, their restarts detect a late change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scorer.steering.evidence.mixture import (
 from tests.support.evidence import through_json
 
 
-def test_the_starts_weights_never_add_up_to_more_than_one() -> None:
+def test_the_weights_of_all_starts_add_up_to_one() -> None:
     first = math.fsum(spend(k) for k in range(1, 200_000))
     rest = 1 / (2.109742802 * math.log(200_000))  # the integral of the tail
     assert first < 1
@@ -57,7 +57,7 @@ def test_many_counts_at_once_are_the_same_as_one_by_one() -> None:
     assert grid.log_e(hits, 100) == pytest.approx(one_by_one)
 
 
-def test_restarts_see_a_change_after_a_long_good_time_and_a_plain_mixture_does_not() -> None:
+def test_only_a_mixture_with_restarts_detects_a_late_change() -> None:
     grid = RateGrid.at(0.05, (0.9, 0.5))
     fresh, plain = RestartingMixture(grid.weights), Mixture(grid.weights)
     for _ in range(10_000):

@@ -1,4 +1,4 @@
-"""Gates of classes and of facts: valid at the boundary, sharp beyond it, each class by itself."""
+"""The gates of classes and of facts: valid at the boundary, powerful beyond it, separate for each class."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def evidence_of(text: str) -> Evidence:
     return Evidence.fresh(workload_of(text), 25, 1000)
 
 
-def told(evidence: Evidence, expected: str, got: str, kind: PairKind = PairKind.CROSS) -> Evidence:
+def labelled(evidence: Evidence, expected: str, got: str, kind: PairKind = PairKind.CROSS) -> Evidence:
     one = replace(pair(float(expected == got), kind=kind), labels={"expected": expected, "got": got})
     return evidence.fold_scored(one)
 
@@ -56,7 +56,7 @@ def spec(increase: bool, limit: float) -> GateSpec:
 
 
 def decisions(gate: PairGate, rate: float, floor: float, n: int, rng: np.random.Generator) -> tuple[bool, bool]:
-    """Whether it ever failed, and ever passed; a fifth as many noise pairs as others."""
+    """Return whether the gate ever failed and ever passed; one pair in five is a noise pair."""
     for lost, noise in zip(rng.random(n), rng.random(n) < 0.2, strict=True):
         gate.add(bool(lost < (floor if noise else rate)), bool(noise))
     return gate.failed, gate.proven
@@ -67,7 +67,7 @@ def decisions(gate: PairGate, rate: float, floor: float, n: int, rng: np.random.
     [(False, 0.02, 0.0, 0.02), (True, 0.07, 0.05, 0.02), (True, 0.7, 0.6, 0.1)],
     ids=["a class by itself", "a class that the baseline loses too", "a fact against the noise floor"],
 )
-def test_a_candidate_at_the_limit_is_neither_failed_nor_passed_more_often_than_promised(
+def test_false_decisions_about_a_candidate_at_the_limit_stay_below_alpha(
     increase: bool, rate: float, floor: float, limit: float
 ) -> None:
     rng = np.random.default_rng(7)
@@ -76,17 +76,17 @@ def test_a_candidate_at_the_limit_is_neither_failed_nor_passed_more_often_than_p
     assert np.mean([passed for _, passed in runs]) <= cases.upper_limit(RUNS)
 
 
-def test_a_baseline_that_loses_a_class_to_itself_is_not_held_against_an_equal_candidate() -> None:
+def test_an_equal_candidate_does_not_fail_where_the_baseline_disagrees_with_itself() -> None:
     rng = np.random.default_rng(3)
     runs = [decisions(pair_gate(spec(True, 0.02)), 0.08, 0.08, 800, rng)[0] for _ in range(40)]
     assert not any(runs)
 
 
-def test_a_minority_class_that_loses_is_a_regression_though_the_total_gains() -> None:
+def test_a_loss_in_a_minority_class_fails_though_the_mean_agreement_passes() -> None:
     evidence, rng = evidence_of(CLASSES), np.random.default_rng(1)
     for _ in range(20_000):  # 5 % fraud, of which a twentieth is lost; all else is as the baseline has it
         expected = "fraud" if rng.random() < 0.05 else "ham"
-        evidence = told(evidence, expected, "ham" if expected == "fraud" and rng.random() < 0.05 else expected)
+        evidence = labelled(evidence, expected, "ham" if expected == "fraud" and rng.random() < 0.05 else expected)
     verdicts = by_gate(evidence)
     assert verdicts["quality"].outcome == "pass"
     assert verdicts["recall_fraud"].outcome == "fail"
@@ -96,22 +96,22 @@ def test_a_minority_class_that_loses_is_a_regression_though_the_total_gains() ->
     assert verdicts["recall_spam"].message == "no data yet"
 
 
-def test_what_is_wrongly_called_a_class_costs_its_precision() -> None:
+def test_wrong_labels_of_a_class_fail_its_precision() -> None:
     evidence, rng = evidence_of(CLASSES), np.random.default_rng(2)
     for _ in range(600):
-        evidence = told(evidence, "fraud", "fraud")
+        evidence = labelled(evidence, "fraud", "fraud")
         if rng.random() < 0.2:
-            evidence = told(evidence, "ham", "fraud")
+            evidence = labelled(evidence, "ham", "fraud")
     verdicts = by_gate(evidence)
     assert (verdicts["recall_fraud"].outcome, verdicts["precision_fraud"].outcome) == ("pass", "fail")
 
 
-def test_with_noise_pairs_a_class_is_held_against_what_the_baseline_loses_to_itself() -> None:
+def test_with_noise_pairs_the_loss_of_a_class_is_measured_above_the_noise_floor() -> None:
     evidence = evidence_of(WAVERING)
     for i in range(400):
         lost = i % 10 == 0
-        evidence = told(evidence, "fraud", "ham" if lost else "fraud")
-        evidence = told(evidence, "fraud", "ham" if lost else "fraud", PairKind.NOISE)
+        evidence = labelled(evidence, "fraud", "ham" if lost else "fraud")
+        evidence = labelled(evidence, "fraud", "ham" if lost else "fraud", PairKind.NOISE)
     verdict = by_gate(evidence)["recall_fraud"]
     assert verdict.outcome != "fail"
     assert verdict.value == 0
@@ -119,7 +119,7 @@ def test_with_noise_pairs_a_class_is_held_against_what_the_baseline_loses_to_its
     assert "the baseline's against itself: 90 % (400 pairs)" in verdict.message
 
 
-def test_facts_that_differ_more_often_than_the_baselines_own_fail_the_gate() -> None:
+def test_facts_that_differ_more_often_than_in_noise_pairs_fail_the_gate() -> None:
     evidence, rng = evidence_of(FACTS), np.random.default_rng(4)
     for _ in range(800):
         evidence = differing(evidence, rng.random() < 0.5, PairKind.CROSS)
@@ -132,7 +132,7 @@ def test_facts_that_differ_more_often_than_the_baselines_own_fail_the_gate() -> 
     assert by_gate(evidence)["signal_names"].outcome == "pass"
 
 
-def test_facts_that_differ_as_often_as_the_baselines_own_pass_however_often_that_is() -> None:
+def test_facts_that_differ_as_often_as_in_noise_pairs_pass_the_gate() -> None:
     evidence, rng = evidence_of(FACTS), np.random.default_rng(5)
     for _ in range(1500):
         evidence = differing(evidence, rng.random() < 0.6, PairKind.CROSS)
@@ -140,13 +140,13 @@ def test_facts_that_differ_as_often_as_the_baselines_own_pass_however_often_that
     assert by_gate(evidence)["signal_numbers"].outcome == "pass"
 
 
-def test_pairs_that_are_no_texts_say_nothing_about_facts() -> None:
+def test_pairs_without_a_text_comparison_do_not_count_for_facts() -> None:
     evidence = evidence_of(FACTS).fold_scored(replace(pair(0.9), signals={"label": 1.0, "numbers": 1.0}))
     assert by_gate(evidence)["signal_numbers"].n == 0
     assert by_gate(evidence.fold_scored(replace(pair(1.0), signals={"word_overlap": 1.0})))["signal_numbers"].n == 1
 
 
-def test_facts_are_shown_and_decide_nothing_unless_they_are_asked_to() -> None:
+def test_gates_of_facts_are_informational_by_default() -> None:
     shown = specs_of(workload_of("    shadow: {same_side: 5}\n"), 25)
     assert [(s.name, s.gating) for s in shown if s.of] == [
         ("signal_numbers", False),
@@ -162,10 +162,10 @@ def test_classes_share_the_budget_for_false_decisions_with_the_other_gates() -> 
     assert math.fsum(math.exp(-s.fail_at) for s in specs if s.gating) == pytest.approx(0.05)
 
 
-def test_the_state_comes_back_as_it_was_and_begins_anew_when_noise_pairs_come_to_count() -> None:
+def test_a_stored_class_gate_goes_on_but_starts_afresh_once_noise_pairs_count() -> None:
     evidence = evidence_of(CLASSES)
     for i in range(300):
-        evidence = told(evidence, "fraud", "ham" if i % 20 == 0 else "fraud")
+        evidence = labelled(evidence, "fraud", "ham" if i % 20 == 0 else "fraud")
     stored = json.loads(json.dumps(evidence.to_json()))
     again = Evidence.from_json(workload_of(CLASSES), stored)
     assert by_gate(again)["recall_fraud"] == by_gate(evidence)["recall_fraud"]

@@ -1,4 +1,4 @@
-"""What is compared with the noise floor is drawn from the same users, however loud one of them is."""
+"""Cross pairs and noise pairs are drawn from the same users, however many pairs one of them has."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def margin_of(evidence: Evidence) -> Verdict:
     ],
     ids=["worse, a hard third", "worse, a hard half", "equal, an easy half", "equal, an easy third"],
 )
-def test_one_loud_user_neither_hides_a_worse_candidate_nor_blames_an_equal_one(
+def test_one_loud_user_changes_neither_the_failure_of_a_worse_candidate_nor_the_pass_of_an_equal_one(
     crowd: cases.Crowd, worse: float, outcome: str
 ) -> None:
     runs = cases.margin(5, 1, crowd, worse, n=6000)
@@ -53,14 +53,14 @@ def test_one_loud_user_neither_hides_a_worse_candidate_nor_blames_an_equal_one(
     assert not np.isfinite(missed).any()
 
 
-def test_the_margin_keeps_its_promise_at_the_boundary_though_one_user_is_loud() -> None:
+def test_false_decisions_at_the_margin_stay_below_alpha_with_one_loud_user() -> None:
     count = 60
     runs = cases.margin(count, 2, cases.Crowd(loud_share=0.3, loud=0.70, others=0.85), 0.05, n=1200)
     assert runs.fail_rate <= cases.upper_limit(count)
     assert runs.pass_rate <= cases.upper_limit(count)
 
 
-def test_a_fact_is_held_against_the_noise_pairs_of_the_same_users() -> None:
+def test_a_fact_is_compared_with_noise_pairs_of_the_same_users() -> None:
     evidence, rng = Evidence.fresh(workload_of(FACTS), 10, 1000), np.random.default_rng(3)
     for i in range(3000):
         loud = rng.random() < 0.5
@@ -76,7 +76,7 @@ def test_a_fact_is_held_against_the_noise_pairs_of_the_same_users() -> None:
 
 
 @pytest.mark.parametrize("origin", [Origin.SHADOW, Origin.PROBE])
-def test_pairs_of_users_that_no_noise_pair_is_made_for_do_not_enter_the_comparison(origin: Origin) -> None:
+def test_pairs_of_requests_that_the_baseline_did_not_serve_are_not_compared_with_noise_pairs(origin: Origin) -> None:
     evidence = Evidence.fresh(workload_of(MARGIN), 50, 1000)
     for i in range(200):
         own = replace(pair(0.2, 2000 + i, sticky=f"user-{i}"), baseline=AnswerFacts(origin=origin))
@@ -89,7 +89,7 @@ def test_pairs_of_users_that_no_noise_pair_is_made_for_do_not_enter_the_comparis
     assert margin_of(evidence).value == pytest.approx(0.0)
 
 
-def test_without_stickiness_what_the_candidate_served_is_compared_too_but_no_probe() -> None:
+def test_without_stickiness_reverse_shadow_pairs_are_compared_but_probes_are_not() -> None:
     evidence = Evidence.fresh(workload_of("    gates: {quality: {margin: 0.05}}\n"), 50, 1000)
     for i in range(50):
         served = replace(pair(0.5, 2000 + i), baseline=AnswerFacts(origin=Origin.SHADOW))
@@ -101,7 +101,7 @@ def test_without_stickiness_what_the_candidate_served_is_compared_too_but_no_pro
 
 
 @pytest.mark.parametrize("noise_first", [True, False])
-def test_the_pairs_of_a_request_find_each_other_in_either_order(noise_first: bool) -> None:
+def test_the_pairs_of_a_request_are_matched_in_either_order(noise_first: bool) -> None:
     found = PairMatcher()
     if noise_first:
         assert found.add_noise("ann", 5000, QUIET) is None
@@ -113,7 +113,7 @@ def test_the_pairs_of_a_request_find_each_other_in_either_order(noise_first: boo
     assert found.add_noise("ann", 5000, QUIET) is None  # each counts once
 
 
-def test_neither_another_user_nor_a_pair_of_long_ago_nor_one_beyond_the_cap_is_matched() -> None:
+def test_a_pair_of_another_user_an_old_pair_or_a_discounted_pair_is_not_matched() -> None:
     found = PairMatcher()
     found.add_cross("ann", 0, 0.8, counts=True)
     assert found.add_noise("bob", 0, QUIET) is None
@@ -122,7 +122,7 @@ def test_neither_another_user_nor_a_pair_of_long_ago_nor_one_beyond_the_cap_is_m
     assert found.add_noise("eve", 0, QUIET) is None
 
 
-def test_what_waits_survives_json_and_stays_bounded() -> None:
+def test_waiting_pairs_survive_json_and_stay_bounded() -> None:
     found, twin = PairMatcher(), PairMatcher()
     for i in range(2000):
         found.add_cross(f"c{i}", i, 0.123456, counts=bool(i % 2))

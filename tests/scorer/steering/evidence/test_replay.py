@@ -1,4 +1,4 @@
-"""The standalone judge: parsing, decisions, the event that decided, speed."""
+"""The replay of event files: parsing, decisions, the deciding event, speed."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ def test_a_catastrophe_goes_to_zero_within_ten_bad_answers() -> None:
     assert sum(not e.ok for e in stream[: at + 1]) <= 10
 
 
-def test_a_file_says_nothing_of_why_requests_failed_so_nobody_calls_the_candidate_reachable() -> None:
+def test_without_error_kinds_there_is_no_gate_candidate_down() -> None:
     result = run(events(600, bad_from=0))
     assert result.decision == "rollback_to_zero"
     assert "candidate_down" not in result.to_json("chat")["gates"]
 
 
-def test_the_event_that_decided_is_the_last_one_that_was_needed() -> None:
+def test_the_deciding_event_is_the_first_with_which_the_verdict_is_reached() -> None:
     stream = list(events(4000, score=0.78))
     at = run(iter(stream)).decided_at["quality"]
     outcome = {v.gate: v.outcome for v in run(iter(stream[: at + 1])).verdicts}
@@ -130,7 +130,7 @@ def test_the_rate_does_not_depend_on_the_order_of_the_lines() -> None:
     assert any(missing.values())
 
 
-def test_a_line_is_read_as_it_stands() -> None:
+def test_a_line_is_read_into_an_event() -> None:
     line = b'{"t": 1.5, "side": "candidate", "ok": true, "latency_ms": 12, "ttft_ms": 3, "agreement": 0.9, "x": 1}'
     assert list(parse_events([line, b"  \n"], "f")) == [ReplayEvent(1.5, Side.CANDIDATE, True, 12.0, 3.0, 0.9)]
 
@@ -162,7 +162,7 @@ def test_a_bad_line_is_named_with_its_number(line: bytes, message: str) -> None:
     assert str(raised.value).startswith(message)
 
 
-def test_classes_are_judged_one_by_one() -> None:
+def test_each_class_is_judged_by_itself() -> None:
     text = "    task: classification\n    scoring: {classification: {matter: [fraud]}}\n    gates: {latency: []}\n"
     line = {
         "t": 1.0,
@@ -181,7 +181,7 @@ def test_classes_are_judged_one_by_one() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_whatever_a_line_holds_it_is_an_event_or_an_input_error(line: bytes) -> None:
+def test_any_line_gives_an_event_or_an_input_error(line: bytes) -> None:
     try:
         found = list(parse_events([line], "f"))
     except InputError:

@@ -1,4 +1,4 @@
-"""An outage of both sides, however long: what the baseline says is reckoned in bounded time, and never raises."""
+"""A shared outage, however long: the check of the baseline takes bounded time and never raises."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def exact(k: int, n: int, p: float) -> float:
 
 
 @given(st.integers(1, 60), st.integers(0, 60), st.floats(0.001, 0.95))
-def test_few_failures_are_as_probable_as_they_are(n: int, k: int, p: float) -> None:
+def test_the_probability_is_exact_for_tens_of_requests(n: int, k: int, p: float) -> None:
     if k < n * p:
         assert at_most(k, n, p) == pytest.approx(exact(k, n, p), rel=1e-9)
     else:
@@ -31,20 +31,20 @@ def test_few_failures_are_as_probable_as_they_are(n: int, k: int, p: float) -> N
 
 
 @pytest.mark.parametrize(("k", "p"), [(0, 0.01), (100, 0.95), (280, 0.95), (284, 0.95), (140, 0.5), (6, 0.05)])
-def test_hundreds_of_requests_are_as_probable_as_they_are(k: int, p: float) -> None:
+def test_the_probability_is_exact_for_hundreds_of_requests(k: int, p: float) -> None:
     assert at_most(k, 300, p) == pytest.approx(exact(k, 300, p), rel=1e-8, abs=1e-300)
 
 
 @pytest.mark.parametrize("n", [10**4, 10**6, 10**9])
 @pytest.mark.parametrize("p", [0.05, 0.5, 0.95])
-def test_millions_of_requests_are_told_apart(n: int, p: float) -> None:
+def test_the_probability_separates_one_and_two_deviations_for_millions_of_requests(n: int, p: float) -> None:
     deviation = math.sqrt(n * p * (1 - p))
     assert at_most(round(n * p - deviation), n, p) > 0.1
     assert at_most(round(n * p - 2 * deviation), n, p) <= 0.1
     assert at_most(0, n, p) < 1e-200
 
 
-def test_a_million_failures_of_both_sides_are_no_word_that_the_baseline_is_well() -> None:
+def test_a_million_failures_of_both_sides_do_not_show_that_the_baseline_does_better() -> None:
     since = NO_BAD_PERIOD.after(1.0, 10**6, 10**6, 10**6, 10**6)
     assert not OutageWatch().is_conclusive(since)
     since = since.after(1.0, 0, 0, 0, 10**6)
@@ -68,7 +68,7 @@ def test_no_sequence_of_flushes_raises(
         assert evidence.verdicts(seq * 1000)
 
 
-def test_an_outage_of_both_sides_is_borne_by_the_hour() -> None:
+def test_a_long_shared_outage_never_fires_a_fast_guard() -> None:
     evidence = Evidence.fresh(workload_of(), 50, 1000)
     for seq in range(1000):
         bad = 0 if seq < 200 else 12

@@ -1,4 +1,4 @@
-"""Both sides weigh every time alike: drift that they share and a split that changes cancel in latency."""
+"""Every moment has the same weight on both sides: common drift and a changing split cancel in latency."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ SLOW = Histogram.of([10_000.0] * 25)
     ],
     ids=["p99 up and slower", "p95 up and slower", "p95 down and slower", "p50 up and faster", "p95 slowly"],
 )
-def test_common_drift_and_a_changing_split_decide_nothing_at_the_boundary(q: float, drift: cases.Drift) -> None:
+def test_false_decisions_stay_below_alpha_under_common_drift_and_a_changing_split(q: float, drift: cases.Drift) -> None:
     runs = cases.latency_drift(RUNS, 1, 1.2, q, drift, n=4000)
     assert runs.fail_rate <= cases.upper_limit(RUNS)
     assert runs.pass_rate <= cases.upper_limit(RUNS)
 
 
 @pytest.mark.parametrize("drift", [bench.UP_AND_SLOWER, bench.UP_AND_FASTER, bench.SLOWLY, bench.DOWN_AND_SLOWER])
-def test_an_equal_candidate_is_never_rolled_back_for_the_drift(drift: cases.Drift) -> None:
+def test_an_equal_candidate_never_fails_because_of_common_drift(drift: cases.Drift) -> None:
     assert cases.latency_drift(20, 2, 1.0, 0.95, drift, n=4000).fail_rate == 0
 
 
 @pytest.mark.parametrize("drift", [bench.DOWN_AND_SLOWER, bench.UP_AND_FASTER])
-def test_a_slower_candidate_is_seen_through_drift_that_flatters_it(drift: cases.Drift) -> None:
+def test_a_slower_candidate_fails_despite_drift_in_its_favour(drift: cases.Drift) -> None:
     runs = cases.latency_drift(10, 3, 1.6, 0.95, drift, n=8000)
     assert runs.fail_rate > 0.8
     assert runs.pass_rate == 0
 
 
 def left_out(share: float, flushes: int, size: int, seed: int) -> float:
-    """The part of the rarer side's weight that a constant split costs."""
+    """Return the part of the rarer side's weight that is left out at a constant split."""
     balance, rng = SideBalance(), np.random.default_rng(seed)
     lost = total = 0
     for own in rng.binomial(size, share, flushes).tolist():
@@ -69,7 +69,7 @@ def test_a_constant_split_costs_little(share: float) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=120))
-def test_weighted_counts_stay_in_proportion_whatever_the_split_does(flushes: list[tuple[int, int]]) -> None:
+def test_weighted_counts_stay_in_proportion_under_any_split(flushes: list[tuple[int, int]]) -> None:
     balance = SideBalance()
     for _ in range(200):
         balance.leave_out(1, 9)
@@ -92,7 +92,7 @@ def gate() -> tuple[LatencyGate, LatencySignal]:
     ), signal
 
 
-def test_answers_that_all_end_after_a_standstill_are_not_overlooked_in_a_proof_of_speed() -> None:
+def test_a_candidate_with_standstills_is_not_proven_to_be_fast() -> None:
     latency, signal = gate()
     rng = np.random.default_rng(4)
     for k in range(1600):
@@ -106,7 +106,7 @@ def test_answers_that_all_end_after_a_standstill_are_not_overlooked_in_a_proof_o
     assert not latency.proven
 
 
-def test_what_is_left_out_is_counted_all_the_same() -> None:
+def test_values_left_out_of_the_evidence_are_counted() -> None:
     _, signal = gate()
     for _ in range(50):
         signal.add(LatencyHistograms("total", Histogram.of([100.0]), Histogram.of([100.0] * 9)))

@@ -1,4 +1,4 @@
-"""The sample-ratio guard."""
+"""The guard of the split."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_split_as_set_raises_no_alarm() -> None:
     assert cases.split(runs, 1, 0.1, 0.1, n=1500).fail_rate <= cases.upper_limit(runs)
 
 
-def test_a_split_of_half_as_much_again_is_seen() -> None:
+def test_a_split_of_15_instead_of_10_percent_is_detected() -> None:
     assert np.median(cases.split(20, 2, 0.15, 0.1).fail) < 3000
 
 
@@ -38,7 +38,7 @@ def feed(split: SplitGate, share: float, flushes: int, seed: int) -> None:
         split.add(own, 20 - own)
 
 
-def test_a_split_that_was_put_right_stops_nothing_any_more_however_long_it_was_wrong() -> None:
+def test_a_corrected_split_passes_again_however_long_it_was_wrong() -> None:
     split = gate()
     feed(split, 0.3, 2000, 1)
     assert outcome_of(split) is Outcome.FAIL
@@ -49,7 +49,7 @@ def test_a_split_that_was_put_right_stops_nothing_any_more_however_long_it_was_w
     assert outcome_of(split) is Outcome.FAIL
 
 
-def test_a_split_that_stays_wrong_is_not_called_right() -> None:
+def test_a_split_that_stays_wrong_never_passes_again() -> None:
     for seed in range(40):
         split = gate()
         feed(split, 0.3, 20, seed)
@@ -58,7 +58,7 @@ def test_a_split_that_stays_wrong_is_not_called_right() -> None:
         assert split.failed
 
 
-def test_what_was_seen_since_an_alarm_survives_json() -> None:
+def test_the_recovery_after_an_alarm_survives_json() -> None:
     split, twin = gate(), gate()
     feed(split, 0.3, 50, 4)
     feed(split, 0.1, 20, 5)

@@ -1,4 +1,4 @@
-"""A candidate that stands still now and then is slow, though all it held up ends within a moment and in excess."""
+"""A candidate with standstills fails, though its delayed requests end all at once and exceed the split."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RPS = 60
 Course = Callable[[np.ndarray], np.ndarray]
 
 
-class Seen(NamedTuple):
+class Result(NamedTuple):
     gate: LatencyGate
     passed: bool  # at any time
     untrue: bool  # whether it passed while clients had had worse than the limit
@@ -35,17 +35,17 @@ def gate_of(q: float) -> tuple[LatencyGate, LatencySignal]:
     return LatencyGate(GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", cases.AT, cases.AT), q, signal), signal
 
 
-def held_up(at: np.ndarray, seconds: float) -> np.ndarray:
+def delay(at: np.ndarray, seconds: float) -> np.ndarray:
     phase = (at - FROM_S) % EVERY_S
     return np.where((at >= FROM_S) & (phase < seconds), seconds - phase, 0.0)
 
 
 def steps(*values: float) -> Course:
-    """From the beginning, from 60 s and from 150 s on."""
+    """Return a course with three values: from the beginning, from 60 s and from 150 s on."""
     return lambda at: np.array(values)[np.searchsorted((60.0, 150.0), at)]
 
 
-def seen(
+def simulated(
     share: Course | float,
     *,
     seconds: float = 600,
@@ -56,13 +56,16 @@ def seen(
     ratio: float = 1.0,
     q: float = 0.99,
     seed: int = 1,
-) -> Seen:
-    """Requests end in flushes of 250 ms; the gate looks once a second. ``part`` of the candidate stands still."""
+) -> Result:
+    """Simulate requests that end in flushes of 250 ms; the gate looks once a second.
+
+    ``part``: the part of the candidate's requests that a standstill delays.
+    """
     rng = np.random.default_rng(seed)
     at = rng.uniform(0, seconds, int(RPS * seconds))
     own = rng.uniform(size=len(at)) < (share(at) if callable(share) else share)
     took = 0.2 * rng.lognormal(0, 0.4, len(at)) * np.where(own, ratio, 1.0) * (slow(at) if slow else 1.0)
-    took += np.where(own, held_up(at, still) * (rng.uniform(size=len(at)) < part), held_up(at, base_still))
+    took += np.where(own, delay(at, still) * (rng.uniform(size=len(at)) < part), delay(at, base_still))
     gate, signal = gate_of(q)
     flushes = ((at + took) * 4).astype(int)
     order = np.argsort(flushes, kind="stable")
@@ -78,8 +81,8 @@ def seen(
             passed = passed or passing
             untrue = untrue or (passing and plain_ratio(signal, q) > 1.2)
             if gate.failed:
-                return Seen(gate, passed, untrue, flushes[flush[0]] / 4)
-    return Seen(gate, passed, untrue, seconds)
+                return Result(gate, passed, untrue, flushes[flush[0]] / 4)
+    return Result(gate, passed, untrue, seconds)
 
 
 def plain_ratio(signal: LatencySignal, q: float) -> float:
@@ -90,24 +93,24 @@ def plain_ratio(signal: LatencySignal, q: float) -> float:
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.9])
 @pytest.mark.parametrize("part", [1.0, 0.5], ids=["all", "half"])
 def test_a_standstill_after_the_proof_fails_the_candidate(share: float, part: float) -> None:
-    result = seen(share, still=10, part=part)
+    result = simulated(share, still=10, part=part)
     assert result.gate.failed
     assert result.seconds < FROM_S + 10 + 15
     assert not result.untrue
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.9])
-def test_standstills_of_both_sides_are_not_the_candidates(share: float) -> None:
-    together = seen(share, still=10, base_still=10)
+def test_standstills_of_both_sides_do_not_fail_the_candidate(share: float) -> None:
+    together = simulated(share, still=10, base_still=10)
     assert not together.gate.failed
     assert together.passed
     for own, base in ((10, 9.0), (9.0, 10)):
-        assert not seen(share, still=own, base_still=base).gate.failed
+        assert not simulated(share, still=own, base_still=base).gate.failed
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.9])
-def test_a_standstill_of_the_baseline_does_no_harm(share: float) -> None:
-    result = seen(share, base_still=10)
+def test_a_standstill_of_the_baseline_does_not_fail_the_candidate(share: float) -> None:
+    result = simulated(share, base_still=10)
     assert not result.gate.failed
     assert result.passed
 
@@ -115,13 +118,13 @@ def test_a_standstill_of_the_baseline_does_no_harm(share: float) -> None:
 @pytest.mark.parametrize("q", [0.95, 0.99])
 @pytest.mark.parametrize("share", [(0.3, 0.1, 0.6), (0.5, 0.1, 0.8), (0.3, 0.02, 0.5)])
 @pytest.mark.parametrize("slow", [(1, 1, 3), (1, 3, 1), (3, 1, 3)], ids=["at last", "meanwhile", "but meanwhile"])
-def test_a_split_that_goes_there_and_back_is_no_standstill(
+def test_a_split_that_changes_and_returns_is_not_taken_for_a_standstill(
     q: float, share: tuple[float, float, float], slow: tuple[float, float, float]
 ) -> None:
     for seed in range(2):
         course = {"seconds": 300.0, "slow": steps(*slow), "q": q, "seed": seed}
-        assert not seen(steps(*share), **course).gate.failed
-        assert not seen(steps(*share), ratio=1.5, **course).passed
+        assert not simulated(steps(*share), **course).gate.failed
+        assert not simulated(steps(*share), ratio=1.5, **course).passed
 
 
 def test_a_standstill_at_the_very_beginning_does_not_fix_the_proportion() -> None:
@@ -132,7 +135,7 @@ def test_a_standstill_at_the_very_beginning_does_not_fix_the_proportion() -> Non
 
 
 def left_after(flushes: list[tuple[int, int]]) -> list[float]:
-    """Parts of what was left out that are still left out at the end: of the candidate's, of the baseline's."""
+    """Return the parts of what was left out that never came back: the candidate's and the baseline's."""
     balance = SideBalance()
     for _ in range(300):
         balance.leave_out(5, 5)
@@ -155,11 +158,11 @@ def test_both_sides_of_a_standstill_come_back_when_the_split_is_what_it_was() ->
     assert max(left_after(still + [(5, 5)] * 60)) < 0.3
 
 
-def test_nothing_comes_back_while_the_split_stays_another() -> None:
+def test_nothing_comes_back_after_a_lasting_change_of_the_split() -> None:
     assert min(left_after([(1, 5)] * 50 + [(9, 5)] * 200)) > 0.9
 
 
-def test_a_gate_shows_the_worse_of_what_is_weighed_and_what_clients_had() -> None:
+def test_a_gate_shows_the_worse_of_the_weighted_ratio_and_the_ratio_of_all_requests() -> None:
     gate, signal = gate_of(0.5)
     for _ in range(50):
         signal.add(LatencyHistograms("total", Histogram.of([100.0]), Histogram.of([100.0] * 9)))
@@ -171,7 +174,7 @@ def test_a_gate_shows_the_worse_of_what_is_weighed_and_what_clients_had() -> Non
     assert not gate.within
 
 
-def test_what_may_come_back_survives_json() -> None:
+def test_the_part_that_may_come_back_survives_json() -> None:
     signal, twin = LatencySignal(judged=True), LatencySignal(judged=True)
     for own, base in [(5, 5)] * 100 + [(0, 5)] * 40 + [(205, 5)]:
         signal.add(LatencyHistograms("total", Histogram.of([200.0] * own), Histogram.of([100.0] * base)))

@@ -1,4 +1,4 @@
-"""Pairs of one user are discounted, never to nothing."""
+"""Pairs of one user are discounted, but never to nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_few_users_count_in_full() -> None:
     assert counted(UserDiscount(), ["a", "b", "c"] * 50) == 150
 
 
-def test_many_users_in_turn_lose_little() -> None:
+def test_of_many_users_in_turn_nearly_all_pairs_count() -> None:
     assert counted(UserDiscount(), [f"u{i % 200}" for i in range(2000)]) > 1700
 
 
@@ -29,7 +29,7 @@ def test_a_user_with_half_of_the_traffic_gets_a_ninth_of_the_weight() -> None:
     assert 60 <= loud <= 130
 
 
-def test_a_monologue_is_discounted_and_still_counts() -> None:
+def test_pairs_of_one_user_alone_are_discounted_but_still_count() -> None:
     cap = UserDiscount()
     counted(cap, [f"u{i}" for i in range(500)])
     assert 25 <= counted(cap, ["loud"] * 1000) <= 40

@@ -1,4 +1,4 @@
-"""Thresholds with reasons."""
+"""Proposed thresholds and their reasons."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_quantile_follows_the_volume() -> None:
     assert found == ["p99", "p50"]
 
 
-def test_the_ratio_is_above_the_baselines_own_ups_and_downs() -> None:
+def test_the_proposed_ratio_is_above_the_baselines_own_variation() -> None:
     steady, moving = (
         yaml.safe_load(propose(workload_of(), history(drift=d))[-1].value)["max_ratio"] for d in (1.0, 1.7)
     )

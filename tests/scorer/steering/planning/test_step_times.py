@@ -1,4 +1,4 @@
-"""Expected times per step, and warnings where a gate cannot decide."""
+"""Expected times of the steps, and warnings where a gate cannot decide."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def plan(text: str, rate: float | None):
     return plan_workload("chat", workload_of(text), rate, ASSUMED)
 
 
-def test_with_much_traffic_the_hold_is_what_takes_the_time() -> None:
+def test_with_much_traffic_the_hold_determines_the_time() -> None:
     found = plan("    gates: {latency: {quantile: p95}}\n    ramp: {steps: [10, 50, 100]}\n", 100)
     assert [s.percent for s in found.steps] == [0, 10, 50, 100]
     assert {s.slow for s in found.steps} == {"hold"}
@@ -33,7 +33,7 @@ def test_with_little_traffic_the_slow_gate_is_named_and_its_time_is_its_need_ove
     assert step.seconds == pytest.approx(need.samples / 0.1)
 
 
-def test_a_p99_that_sees_too_few_samples_is_warned_of_with_what_to_do() -> None:
+def test_a_p99_with_too_few_samples_is_reported_with_a_remedy() -> None:
     found = plan("    ramp: {steps: [1, 100]}\n", 0.05)
     warning = next(w for w in found.warnings if w.startswith("latency_p99"))
     assert "below about 400 samples" in warning
@@ -41,7 +41,7 @@ def test_a_p99_that_sees_too_few_samples_is_warned_of_with_what_to_do() -> None:
     assert "gate on p95 instead" in warning
 
 
-def test_a_margin_without_noise_pairs_is_warned_of_once() -> None:
+def test_a_margin_without_noise_pairs_is_reported_once() -> None:
     found = plan("    gates: {quality: {margin: 0.05}}\n", 10)
     assert [w for w in found.warnings if "noise" in w] == [
         "quality_margin cannot decide without noise pairs: set shadow.same_side, e.g. 10"
@@ -66,7 +66,7 @@ def test_the_baselines_share_of_what_counts(percent: float, ratio: float) -> Non
     assert baseline_ratio(workload_of(), percent) == pytest.approx(ratio)
 
 
-def test_a_tail_needs_more_than_the_middle() -> None:
+def test_p99_needs_more_samples_than_p50() -> None:
     workload = workload_of(
         "    gates: {latency: [{quantile: p99}, {quantile: p95}, {quantile: p50}]}\n    ramp: {min_samples: 1}\n"
     )
@@ -74,7 +74,7 @@ def test_a_tail_needs_more_than_the_middle() -> None:
     assert counts["latency_p99"] > counts["latency_p95"] > counts["latency_p50"]
 
 
-def test_a_class_that_matters_says_how_many_pairs_of_it_every_step_needs() -> None:
+def test_the_pairs_that_a_class_needs_at_every_step_are_reported() -> None:
     text = "    task: classification\n    scoring: {classification: {matter: [fraud]}}\n"
     found = plan(text + "    gates: {latency: [], classes: {max_loss: 2%}}\n", 10)
     about = [w for w in found.warnings if "fraud" in w]
@@ -85,7 +85,7 @@ def test_a_class_that_matters_says_how_many_pairs_of_it_every_step_needs() -> No
     assert any(w.startswith("recall_fraud needs about ") for w in wavering.warnings)
 
 
-def test_gates_of_signals_that_decide_want_noise_pairs() -> None:
+def test_gating_fact_gates_without_noise_pairs_are_reported() -> None:
     found = plan("    gates: {signals: {gating: true}}\n", 10)
     assert any("signals cannot decide without noise pairs" in w for w in found.warnings)
 
@@ -93,8 +93,8 @@ def test_gates_of_signals_that_decide_want_noise_pairs() -> None:
 @pytest.mark.parametrize(
     ("gates", "words"),
     [
-        ("latency: {max_ratio: 0.5}", "max_ratio 0.5 asks for a candidate that is faster than the baseline"),
-        ("latency: {max_ratio: 1.01}", "max_ratio 1.01 is finer than latencies are measured"),
+        ("latency: {max_ratio: 0.5}", "max_ratio 0.5 requires a candidate that is faster than the baseline"),
+        ("latency: {max_ratio: 1.01}", "max_ratio 1.01 is finer than the resolution of measured latencies"),
         ("quality: {min_agreement: 1}", "no number of pairs proves a mean agreement of 1; set min_agreement below"),
         ("errors: {max_rate: 0}", "no number of requests proves a rate of 0; set errors.max_rate"),
         ("errors: {max_increase: 0}", "no number of requests proves an increase of 0; set errors.max_increase"),
@@ -102,7 +102,7 @@ def test_gates_of_signals_that_decide_want_noise_pairs() -> None:
         ("errors: {max_increase: 100%}", "errors: 100% is no limit"),
     ],
 )
-def test_a_limit_that_nothing_can_prove_is_named_with_what_would(gates: str, words: str) -> None:
+def test_an_unprovable_limit_is_reported_with_a_remedy(gates: str, words: str) -> None:
     text = f"    gates: {{{gates}}}\n    ramp: {{steps: [10, 100]}}\n"
     (warning,) = plan(text, 100).warnings
     assert words in warning
@@ -111,18 +111,18 @@ def test_a_limit_that_nothing_can_prove_is_named_with_what_would(gates: str, wor
     assert "shadow.sample" not in warning
 
 
-def test_a_limit_that_some_number_proves_is_not_called_undecidable() -> None:
+def test_a_provable_limit_is_not_reported() -> None:
     assert (
         undecidable_gates(workload_of("    gates: {latency: {max_ratio: 1.03}, quality: {min_agreement: 0.99}}\n"))
         == ()
     )
 
 
-def test_a_gate_that_only_informs_may_have_any_limit() -> None:
+def test_an_informational_gate_may_have_any_limit() -> None:
     assert undecidable_gates(workload_of("    gates: {quality: {min_agreement: 1, gating: false}}\n")) == ()
 
 
-def test_another_quantile_is_advised_only_where_it_decides() -> None:
+def test_another_quantile_is_suggested_only_where_it_decides() -> None:
     text = "    gates: {{latency: {{max_ratio: {}}}}}\n    ramp: {{steps: [75, 100]}}\n"
     (fine,) = plan(text.format(1.03), 100).warnings
     assert fine.endswith("allow a larger max_ratio")
@@ -144,18 +144,18 @@ def test_a_candidate_above_a_high_limit_passes_it(limit: float) -> None:
         ("shadow: {budget: {requests: 0}}", "nothing is copied (shadow.budget.requests is 0)"),
     ],
 )
-def test_a_workload_without_copies_is_told_so_once(text: str, words: str) -> None:
+def test_a_workload_without_copies_is_reported_once(text: str, words: str) -> None:
     warnings = plan(f"    {text}\n    ramp: {{steps: [10, 60]}}\n", 50).warnings
     assert [w.startswith(words) for w in warnings] == [True]
 
 
-def test_the_remedy_is_what_holds_the_gate_up() -> None:
+def test_the_remedy_addresses_what_delays_the_gate() -> None:
     def remedies(text: str) -> str:
         return " ".join(plan(f"    {text}\n", 0.001).warnings)
 
     assert "lower min_samples" in remedies("ramp: {steps: [50, 60], min_samples: 100000, hold: 0}")
     assert "raise shadow.sample and" in remedies("shadow: {sample: 5}\n    ramp: {min_samples: 1, hold: 0}")
-    assert "every request is compared already" in remedies(
+    assert "every request is already compared" in remedies(
         "gates: {quality: {min_agreement: 0.99}}\n    ramp: {steps: [50, 60], min_samples: 1, hold: 0}"
     )
 
@@ -179,7 +179,7 @@ def test_each_step_is_planned_by_its_own_rules() -> None:
     assert slow.seconds == 50000 / 0.005
 
 
-def test_a_class_names_the_least_and_the_most_that_its_steps_need() -> None:
+def test_the_least_and_the_largest_need_of_a_class_over_the_steps_are_reported() -> None:
     text = "    task: classification\n    scoring: {classification: {matter: [fraud]}}\n"
     found = plan(text + f"    gates: {{latency: [], classes: {{max_loss: 2%}}}}\n    {RULES}\n", 10)
     (low, high), *_ = [w.split("about ")[1].split(" pairs")[0].split(" to ") for w in found.warnings if "fraud" in w]
