@@ -67,7 +67,7 @@ def _percent(key: Any) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class EffectiveRules:
     """The minimum before the next step: ``hold`` seconds and ``min_samples`` requests of the candidate."""
 
     hold: float
@@ -137,12 +137,12 @@ class RampSection(Section):
             raise ValueError("shadow_hold and at 0 both set the hold of the shadow: keep one of them")
         return self
 
-    def rules_at(self, percent: float) -> Rules:
+    def rules_at(self, percent: float) -> EffectiveRules:
         """The rules in force at a share of 0 to 100 percent, see ``step_at``. See ADR 0127."""
         step = step_at(self.steps, percent)
         own = self.at.get(step, _NO_RULES)
         hold = self.hold if step or self.shadow_hold is None else self.shadow_hold
-        return Rules(
+        return EffectiveRules(
             hold if own.hold is None else own.hold, self.min_samples if own.min_samples is None else own.min_samples
         )
 

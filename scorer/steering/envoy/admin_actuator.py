@@ -1,8 +1,8 @@
 """Steer Envoys through their admin interface: ``GET /runtime`` and ``POST /runtime_modify``, by TCP or a Unix socket.
 
-Each Envoy has one channel, which sends one request at a time, so a reading is never older than the last write. An Envoy
-that hangs does not delay the others. ``dns://NAME:PORT`` stands for all addresses of the name; it is resolved again
-every few seconds. Source: Envoy admin interface, ``/runtime`` and ``/runtime_modify`` (an empty value removes a key).
+Each Envoy gets one request at a time, so a reading is never older than the last write. An Envoy that hangs does not
+delay the others. ``dns://NAME:PORT`` stands for all addresses of the name; it is resolved again every few seconds.
+Source: Envoy admin interface, ``/runtime`` and ``/runtime_modify`` (an empty value removes a key).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def admin_layer(body: bytes) -> dict[str, str]:
     return values
 
 
-class Channel:
+class AdminInterface:
     """One Envoy's admin interface with its last reading and its pending writes."""
 
     def __init__(self, name: str, session: aiohttp.ClientSession, base: str, may_write: MayWrite) -> None:
@@ -71,7 +71,7 @@ class Channel:
         self._wake = asyncio.Event()
         self.idle = asyncio.Event()
         self.idle.set()
-        self.read_once = asyncio.Event()
+        self.read_once = asyncio.Event()  # set after the first request, whether it succeeded or not
         self._raw: bytes = b""
 
     def submit(self, values: RuntimeEntries) -> None:
@@ -138,7 +138,7 @@ class AdminActuator:
         self._fixed = [a for a in addresses if not a.startswith("dns://")]
         self._names = [a for a in addresses if a.startswith("dns://")]
         self._may_write = may_write
-        self._channels: dict[str, Channel] = {}
+        self._interfaces: dict[str, AdminInterface] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._sessions: dict[str, aiohttp.ClientSession] = {}
 
@@ -152,7 +152,7 @@ class AdminActuator:
                         await self._resolve(group)
                     await asyncio.sleep(RESOLVE_S)
         finally:
-            self._channels.clear()
+            self._interfaces.clear()
             self._tasks.clear()
             for session in self._sessions.values():
                 await session.close()
@@ -164,9 +164,9 @@ class AdminActuator:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         session = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=True)
         base = "http://envoy" if path else address
-        channel = Channel(address, session, base, self._may_write)
-        self._sessions[address], self._channels[address] = session, channel
-        self._tasks[address] = group.create_task(channel.run())
+        interface = AdminInterface(address, session, base, self._may_write)
+        self._sessions[address], self._interfaces[address] = session, interface
+        self._tasks[address] = group.create_task(interface.run())
 
     async def _resolve(self, group: asyncio.TaskGroup) -> None:
         found: set[str] = set()
@@ -177,26 +177,26 @@ class AdminActuator:
             except OSError as error:
                 log.warning("dns_failed", name=name, reason=str(error))
                 return  # go on with the replicas known so far
-        for removed in set(self._channels) - found - set(self._fixed):
+        for removed in set(self._interfaces) - found - set(self._fixed):
             self._tasks.pop(removed).cancel()
-            self._channels.pop(removed)
+            self._interfaces.pop(removed)
             await self._sessions.pop(removed).close()
-        for added in sorted(found - set(self._channels)):
+        for added in sorted(found - set(self._interfaces)):
             self._open(group, added)
 
     def readings(self) -> Mapping[str, RuntimeEntries | None]:
-        return {name: channel.reading for name, channel in self._channels.items()}
+        return {name: interface.reading for name, interface in self._interfaces.items()}
 
     def submit(self, writes: Mapping[str, RuntimeEntries]) -> None:
         for envoy, values in writes.items():
-            if envoy in self._channels:
-                self._channels[envoy].submit(values)
+            if envoy in self._interfaces:
+                self._interfaces[envoy].submit(values)
 
     async def settle(self, timeout: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                for channel in list(self._channels.values()):
-                    await channel.idle.wait()
+                for interface in list(self._interfaces.values()):
+                    await interface.idle.wait()
 
     def envoys_with_unknown_weights(self) -> frozenset[str]:
         return frozenset()  # GET /runtime shows every weight
@@ -205,7 +205,7 @@ class AdminActuator:
         return {}  # the weights are written into the admin layer itself
 
     def problems(self) -> Mapping[str, str]:
-        return {name: channel.problem for name, channel in self._channels.items() if channel.problem}
+        return {name: interface.problem for name, interface in self._interfaces.items() if interface.problem}
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

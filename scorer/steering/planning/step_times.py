@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from glidepath.config import Workload
 from glidepath.config.gates import QUANTILES, Quantile
-from glidepath.config.ramp import Rules
+from glidepath.config.ramp import EffectiveRules
 from scorer.steering.evidence.formatting import duration_text
 from scorer.steering.evidence.gate_specs import specs_of
 from scorer.steering.planning.samples_needed import (
@@ -30,7 +30,7 @@ class StepPlan:
     """``slow``: the gate that takes the most time, or ``hold``; ``seconds`` None: never, or no rate is known."""
 
     percent: float
-    rules: Rules
+    rules: EffectiveRules
     candidate_rate: float | None
     pair_rate: float | None
     seconds: float | None

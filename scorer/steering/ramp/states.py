@@ -50,16 +50,16 @@ class RampEvent(StrEnum):
     EXTEND = "extend"  # a completed ramp got further steps
 
 
-class Target(Enum):
-    """A target that depends on the share or on the state before the hold."""
+class DerivedPhase(Enum):
+    """A target state that follows from the share, or from the state before a hold."""
 
     BY_SHARE = "by_share"
     HELD_FROM = "held_from"
 
 
-BY_SHARE, HELD_FROM = Target.BY_SHARE, Target.HELD_FROM
+BY_SHARE, HELD_FROM = DerivedPhase.BY_SHARE, DerivedPhase.HELD_FROM
 
-TABLE: Mapping[RampEvent, Mapping[Phase, Phase | Target]] = {
+TABLE: Mapping[RampEvent, Mapping[Phase, Phase | DerivedPhase]] = {
     RampEvent.PROMOTE: {
         Phase.SHADOW: BY_SHARE,
         Phase.BAKING: BY_SHARE,
@@ -298,11 +298,11 @@ def transition(
     return _with_hold(state, changed, event, share, last)
 
 
-def _target_phase(state: RampState, target: Phase | Target, share: float, last: float) -> Phase:
-    if not isinstance(target, Target):
+def _target_phase(state: RampState, target: Phase | DerivedPhase, share: float, last: float) -> Phase:
+    if not isinstance(target, DerivedPhase):
         return target
     moved = share != state.percent  # a resume from a share above the ramp's last step
-    return phase_at(share, last) if target is Target.BY_SHARE or moved else state.held_from
+    return phase_at(share, last) if target is DerivedPhase.BY_SHARE or moved else state.held_from
 
 
 def _starts_evidence_again(state: RampState, event: RampEvent, share: float) -> bool:

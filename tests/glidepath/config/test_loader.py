@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from glidepath.config import Config, load_config, parse_config
-from glidepath.config.ramp import Rules
+from glidepath.config.ramp import EffectiveRules
 from glidepath.errors import ConfigError, UnknownWorkloadError
 
 GOOD = """\
@@ -154,9 +154,9 @@ def test_rules_of_steps_may_be_given_in_any_order() -> None:
     chat = parse_config(GOOD.replace("hold: 48h", "hold: 48h, at: {50: {hold: 7d, min_samples: 5000}, 1: {hold: 4h}}"))
     assert list(chat.workload("chat").ramp.at) == [1, 50]
     assert [chat.workload("chat").ramp.rules_at(p) for p in (1, 25, 50)] == [
-        Rules(4 * 3600, 200),
-        Rules(48 * 3600, 200),
-        Rules(7 * 86400, 5000),
+        EffectiveRules(4 * 3600, 200),
+        EffectiveRules(48 * 3600, 200),
+        EffectiveRules(7 * 86400, 5000),
     ]
 
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.config import parse_config
 from scorer.steering.envoy.actuator import MemoryActuator
-from scorer.steering.envoy.admin_actuator import Channel
+from scorer.steering.envoy.admin_actuator import AdminInterface
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.state_store import START, News, Record
@@ -87,11 +87,11 @@ class Session:
 
 @pytest.mark.parametrize("rounds", range(4))
 async def test_a_wake_up_and_a_cancellation_at_once_end_an_envoys_channel(rounds: int) -> None:
-    channel = Channel("envoy", Session(), "http://envoy", lambda: True)  # type: ignore[arg-type]
-    task = asyncio.create_task(channel.run())
+    interface = AdminInterface("envoy", Session(), "http://envoy", lambda: True)  # type: ignore[arg-type]
+    task = asyncio.create_task(interface.run())
     async with asyncio.timeout(5):
-        await channel.read_once.wait()
-    channel.submit({"glidepath.chat.autopilot": "0"})
+        await interface.read_once.wait()
+    interface.submit({"glidepath.chat.autopilot": "0"})
     for _ in range(rounds):  # somewhere on the wake-up's way
         await asyncio.sleep(0)
     task.cancel()

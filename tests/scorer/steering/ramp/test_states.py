@@ -13,12 +13,12 @@ from glidepath.records import Phase
 from scorer.steering.ramp.states import (
     RETREATING,
     TABLE,
+    DerivedPhase,
     Drill,
     DrillStage,
     IllegalTransitionError,
     RampEvent,
     RampState,
-    Target,
     initial,
     phase_at,
     state_from_json,
@@ -35,7 +35,7 @@ def at(phase: Phase, percent: float = 5.0) -> RampState:
 @pytest.mark.parametrize(("event", "phase"), [pair for pair in ALL if pair[1] in TABLE[pair[0]]])
 def test_each_transition_leads_to_the_state_in_the_table(event: RampEvent, phase: Phase) -> None:
     target = TABLE[event][phase]
-    expected = {Target.BY_SHARE: Phase.BAKING, Target.HELD_FROM: Phase.BAKING}.get(target, target)  # type: ignore[call-overload]
+    expected = {DerivedPhase.BY_SHARE: Phase.BAKING, DerivedPhase.HELD_FROM: Phase.BAKING}.get(target, target)  # type: ignore[call-overload]
     assert transition(at(phase), event, 2000, last=100).phase is expected
 
 
