@@ -2,7 +2,7 @@
 
 The scorers of one ``scorer.group`` share a lease; the one that holds it steers the workloads of *its* configuration
 file. So files with different workloads need different groups: within one group, the workloads of the other file would
-not be steered.
+not be steered. See ADR 0128.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class IncreaseTest:
     is 0 at θ°, and its gradient there is minus the gradient of the divergence, which points out of the null because
     the null is convex. The rates may differ from block to block. Source: Turner & Grünwald, "Exact anytime-valid
     confidence intervals for contingency tables and beyond" (2023), where the projection is the reverse information
-    projection.
+    projection. See ADR 0042.
     """
 
     def __init__(self, limit: float) -> None:

@@ -63,7 +63,7 @@ class FastGateState:
 
 
 class FastGate(GuardGate):
-    """The average of both fast guards of errors, for the null that both of their nulls are true."""
+    """The average of both fast guards of errors, for the null that both of their nulls are true. See ADR 0043."""
 
     STATE = FastGateState
 

@@ -3,6 +3,8 @@
 A false rollback occurs when *any* gating gate fails without cause, so the gates' α_k add up to ``gates.alpha``. A false
 promotion needs *every* gate to pass, also the one that guards against the harm, so each may use the whole of alpha
 (intersection-union test: Berger 1982). Guards get half of a gate's share: they look for gross harm, which shows soon.
+
+See ADR 0040.
 """
 
 from __future__ import annotations
@@ -136,7 +138,10 @@ def _quality_drafts(workload: Workload) -> list[_Draft]:
 
 
 def _class_drafts(workload: Workload) -> list[_Draft]:
-    """Two gates for each class that matters. With noise pairs, the limit is on the excess over the noise floor."""
+    """Two gates for each class that matters. With noise pairs, the limit is on the excess over the noise floor.
+
+    See ADR 0101.
+    """
     section, classes = workload.gates.classes, dict.fromkeys(workload.scoring.classification.matter)
     if section is None or workload.task not in ("classification", "auto"):
         return []
@@ -183,7 +188,7 @@ def _latency_drafts(workload: Workload) -> list[_Draft]:
 def _fact_drafts(workload: Workload) -> list[_Draft]:
     """One gate for each fact. Without noise pairs an informational gate is left out: it has nothing to show.
 
-    A gating one stays, and stays inconclusive.
+    A gating one stays, and stays inconclusive. See ADR 0102.
     """
     section = workload.gates.signals
     if section is None or workload.task not in ("chat", "generation", "auto"):

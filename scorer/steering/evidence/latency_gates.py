@@ -84,7 +84,7 @@ def _least_sums(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], 
 
     Along x one of the two logarithms only falls and the other only rises. So between two slots the sum is at least the
     smaller value of the one plus the smaller value of the other. Where that bound is no less than the least sum found
-    so far, the slots in between need not be tried.
+    so far, the slots in between need not be tried. See ADR 0111.
     """
     values = _log_e_at(grids, sides, shifts, slots)
     least: FloatArray = (values[0::2] + values[1::2]).min(axis=1)

@@ -60,7 +60,7 @@ class RestartingMixture:
     over later updates by ``spend``; the unspent part is kept as cash. The state has a constant number of floats.
 
     A mutable builder, because every flush updates several of them: a new dataclass each time makes an update a third
-    slower. Its stored form is ``state``.
+    slower. Its stored form is ``state``. See ADR 0041.
     """
 
     def __init__(self, weights: Sequence[float]) -> None:

@@ -3,7 +3,7 @@
 Both kinds must be drawn from the same requests. With a cap on one kind alone, or with cross pairs of users who have no
 noise pairs, the candidate would be compared on one group of users and the baseline on another. So a noise pair counts
 if the cross pair of the same user next to it counts; most often that is the other copy of the same request. Memory is
-bounded.
+bounded. See ADR 0115.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Is it an outage of both sides? What the baseline's requests show while the candidate fails."""
+"""Is it an outage of both sides? What the baseline's requests show while the candidate fails.
+
+See ADR 0116 and ADR 0129.
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,8 @@ In a standstill of the candidate, the baseline's requests are left out first. La
 once and would be left out too, although they are its slowest. So where the second excess makes up for the first and
 the split is then what it was before, both come back into the evidence, as though they had ended at that moment. A
 standstill and its end thus have the same weight on both sides. After a lasting change of the split nothing comes back.
+
+See ADR 0115.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 The multinomial test of a sample-ratio mismatch with a mixture prior, for two categories (Lindon & Malek, "Anytime-valid
 inference for multinomial count data", 2022), with a tolerance. Requests are counted when they end, so a slower side is
 counted later, and a retried connection may count twice. Only a split beyond the tolerance is the router's fault.
+
+See ADR 0117.
 """
 
 from __future__ import annotations

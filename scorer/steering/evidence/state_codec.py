@@ -12,6 +12,8 @@
 Values stand by position, which makes the text a third shorter than with keys and a checkpoint faster. So that no value
 can be read as another field, the schema is stored beside the state: a digest of the names and types of all fields. A
 state with another schema, or with a value of another type, raises InputError; the caller then starts afresh.
+
+See ADR 0134.
 """
 
 from __future__ import annotations
