@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -40,17 +41,21 @@ _ZSTD_LEVEL = 3
 MAX_PAIR_BYTES = 256 * 1024 * 1024  # limit on the decompressed size that a stored pair may declare
 
 
-def _copier(target: type, names: Sequence[str], conversions: Mapping[str, Convert]) -> Callable[..., Any]:
-    """Compile ``lambda source, **more: target(a=source.a, b=convert_b(source.b), …, **more)``.
+def _reader(names: Sequence[str], conversions: Mapping[str, Convert]) -> Callable[[Any], list[Any]]:
+    """Return a function that reads the named attributes of an object, each converted if the table has it.
 
-    A loop over the names would take 1.4 times as long, on the path of every pair and every flush.
+    One ``attrgetter`` reads all of them in C: this runs for every pair and every flush.
     """
-    values = {name: f"convert_{name}(source.{name})" if name in conversions else f"source.{name}" for name in names}
-    arguments = ", ".join(f"{name}={value}" for name, value in values.items())
-    scope: dict[str, Any] = {f"convert_{name}": convert for name, convert in conversions.items()}
-    code = f"lambda source, **more: target({arguments}, **more)"
-    compiled: Callable[..., Any] = eval(code, {"target": target, **scope})  # noqa: S307 - the names of our own fields
-    return compiled
+    read = attrgetter(*names)
+    converted = tuple((names.index(name), convert) for name, convert in conversions.items())
+
+    def values(source: Any) -> list[Any]:
+        found = list(read(source))
+        for index, convert in converted:
+            found[index] = convert(found[index])
+        return found
+
+    return values
 
 
 class _Codec(Generic[R, M]):
@@ -68,10 +73,16 @@ class _Codec(Generic[R, M]):
         unknown = {*names, *conversions} - set(message.DESCRIPTOR.fields_by_name)
         if unknown:
             raise TypeError(f"{message.__name__} has no field {', '.join(sorted(unknown))}")
-        to_wire = {name: both[0] for name, both in conversions.items()}
-        from_wire = {name: both[1] for name, both in conversions.items()}
-        self.to_message: Callable[[R], M] = _copier(message, names, to_wire)
-        self.from_message: Callable[..., R] = _copier(record, names, from_wire)
+        self._record, self._names = record, names
+        self._to_wire = _reader(names, {name: both[0] for name, both in conversions.items()})
+        self._from_wire = _reader(names, {name: both[1] for name, both in conversions.items()})
+
+    def to_message(self, record: R) -> M:
+        return self._message(**dict(zip(self._names, self._to_wire(record), strict=True)))
+
+    def from_message(self, message: M, **not_stored: Any) -> R:
+        """``not_stored`` are the record's fields that the message does not have; they come last in the record."""
+        return self._record(*self._from_wire(message), **not_stored)
 
     def decode(self, data: bytes, **not_stored: Any) -> R:
         """Parse bytes and return the record. Raises InputError."""
