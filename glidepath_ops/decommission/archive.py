@@ -1,4 +1,4 @@
-"""What is kept of a migration when its baseline ends: one tar.gz, with nothing secret in it."""
+"""Archive a migration when its baseline is switched off: one tar.gz without secrets."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from glidepath.errors import InputError
 from glidepath.keys import CREDENTIAL_HEADERS
 
 HIDDEN = "***"
-_TELLING = re.compile(r"auth|key|token|secret|password|cookie|credential|signature", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie|credential|signature", re.IGNORECASE)
 _README = """\
-Kept by `glidepath decommission {workload}`: the configuration (passwords and credentials hidden; environment variables
-and files are named as they were), what Envoy was given, the checklist, every workload's last status and the whole
-decision log of {workload}, oldest first, one JSON object a line. MANIFEST.sha256 names each file's digest.
-To bring the way back up again: put glidepath.yaml in place, fill in what stands as {hidden}, and `glidepath render`.
+Written by `glidepath decommission {workload}`: the configuration (passwords and credentials are hidden; names of
+environment variables and files are kept), Envoy's bootstrap, the checklist, the last status of every workload, and the
+complete decision log of {workload}, oldest first, one JSON object per line. MANIFEST.sha256 has every file's digest.
+To restore the baseline: use this glidepath.yaml, replace each {hidden} by its value, and run `glidepath render`.
 """
 
 
 def sanitized(config: Config) -> dict[str, Any]:
-    """The configuration as plain data, without what could be a secret: passwords in URLs, webhooks, telling headers.
+    """Return the configuration as data with possible secrets hidden: passwords in URLs, webhooks, secret-like headers.
 
-    Secrets proper are references to files and environment variables, and stay.
+    References to files and environment variables that hold secrets are kept.
     """
     found = _hide(config.model_dump(mode="json", exclude_unset=True, by_alias=True))
     data: dict[str, Any] = found if isinstance(found, dict) else {}
@@ -41,7 +41,7 @@ def sanitized(config: Config) -> dict[str, Any]:
             target["url"] = _origin(target["url"])
     for backend in data["backends"].values():
         for name in backend.get("headers", {}):
-            if name.lower() in CREDENTIAL_HEADERS or _TELLING.search(name):
+            if name.lower() in CREDENTIAL_HEADERS or _SECRET_NAME.search(name):
                 backend["headers"][name] = HIDDEN
     return data
 
@@ -59,7 +59,7 @@ def _without_userinfo(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return HIDDEN
-    queries = [f"{n}={HIDDEN}" if _TELLING.search(n) else f"{n}{e}{v}" for n, e, v in _queries(parts.query)]
+    queries = [f"{n}={HIDDEN}" if _SECRET_NAME.search(n) else f"{n}{e}{v}" for n, e, v in _queries(parts.query)]
     netloc = f"{HIDDEN}@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
     return urlunsplit(parts._replace(netloc=netloc, query="&".join(queries)))
 
@@ -69,7 +69,7 @@ def _queries(query: str) -> list[tuple[str, str, str]]:
 
 
 def _origin(url: str) -> str:
-    """A webhook's path is its secret."""
+    """Return the URL without its path, which is the secret of a webhook."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{HIDDEN}"
 
@@ -84,9 +84,9 @@ def as_lines(records: list[Any]) -> bytes:
 
 
 def write_archive(path: Path, workload: str, files: Mapping[str, bytes], now_ms: int) -> None:
-    """``files`` by name, a README and a manifest, readable by the owner only; there whole or not at all.
+    """Write ``files`` (by name), a README and a manifest, readable only by the owner; a partial archive is never left.
 
-    Raises InputError where there is a file of that name already, or none can be written.
+    Raises InputError if ``path`` exists or cannot be written.
     """
     readme = _README.format(workload=workload, hidden=HIDDEN).encode()
     whole = {"README.txt": readme, **files}
@@ -95,7 +95,7 @@ def write_archive(path: Path, workload: str, files: Mapping[str, bytes], now_ms:
     part = path.with_name(path.name + ".part")
     try:
         if path.exists():
-            raise InputError(f"--archive: {path}: exists already; nothing was written over it")
+            raise InputError(f"--archive: {path}: already exists and was not overwritten")
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as out, tarfile.open(fileobj=out, mode="w:gz") as tar:
             for name, data in whole.items():

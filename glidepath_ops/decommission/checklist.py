@@ -1,4 +1,4 @@
-"""What must be true, and what is to be done, before a baseline is switched off. Pure: facts in, a checklist out.
+"""The checklist for switching off a baseline: pure functions from facts to items.
 
 See ADR 0092.
 """
@@ -21,12 +21,12 @@ class ItemState(StrEnum):
     OK = "ok"
     WARN = "warn"
     BLOCK = "block"
-    TODO = "todo"  # a person's work; nobody can look it up for them
+    TODO = "todo"  # a task for a person, which Glidepath cannot check
 
 
 @dataclass(frozen=True, slots=True)
 class ChecklistItem:
-    """One line of the checklist; ``remedy`` where something can be done about it."""
+    """One line of the checklist. ``remedy``: what to do about it, or empty."""
 
     level: ItemState
     workload: str
@@ -37,7 +37,7 @@ class ChecklistItem:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadFacts:
-    """What is known of one workload: its status, its decisions (oldest first), whether its probes fail."""
+    """The facts about one workload: its status, its decisions (oldest first), and why its probes fail, if they do."""
 
     status: WorkloadStatus | None = None
     decisions: tuple[Decision, ...] = ()
@@ -45,7 +45,7 @@ class WorkloadFacts:
 
 
 def users_of(config: Config, backend: str) -> dict[str, str]:
-    """Workload → its use of this backend."""
+    """Return how each workload uses this backend, by workload."""
     uses: dict[str, str] = {}
     for name, workload in config.workloads.items():
         if workload.baseline == backend:
@@ -56,7 +56,7 @@ def users_of(config: Config, backend: str) -> dict[str, str]:
 
 
 def in_order(config: Config, volumes: Mapping[str, int]) -> list[str]:
-    """All workloads, the least critical first: as they were migrated (``after``), small ones first among equals."""
+    """Return all workloads, least critical first: in the order of migration (``after``), then by volume."""
     depths: dict[str, int] = {}
 
     def depth(name: str) -> int:
@@ -68,15 +68,15 @@ def in_order(config: Config, volumes: Mapping[str, int]) -> list[str]:
 
 
 def checklist(config: Config, workload: str, facts: Mapping[str, WorkloadFacts], now_ms: int) -> list[ChecklistItem]:
-    """For the end of this workload's baseline, from what can be looked up to what a person must do."""
+    """Return the items for switching off the workload's baseline: first the checked ones, then a person's tasks."""
     settings = config.workload(workload)
     own = facts.get(workload, WorkloadFacts())
     return [
-        *_finished(workload, settings, own, now_ms),
-        *_drilled(workload, settings, own),
-        *_probed(workload, settings, own),
-        *_earlier(config, workload, facts),
-        *_others(config, workload, facts),
+        *_migration(workload, settings, own, now_ms),
+        *_rehearsal(workload, settings, own),
+        *_synchronisation(workload, settings, own),
+        *_earlier_workloads(config, workload, facts),
+        *_other_users(config, workload, facts),
         *_to_do(config, workload, tuple(_still_using(config, workload, facts))),
     ]
 
@@ -85,16 +85,14 @@ def blocked(items: list[ChecklistItem]) -> list[ChecklistItem]:
     return [item for item in items if item.level is ItemState.BLOCK]
 
 
-def _finished(name: str, settings: Workload, facts: WorkloadFacts, now_ms: int) -> list[ChecklistItem]:
+def _migration(name: str, settings: Workload, facts: WorkloadFacts, now_ms: int) -> list[ChecklistItem]:
     status, last = facts.status, settings.ramp.steps[-1]
     if status is None:
-        return [
-            ChecklistItem(ItemState.BLOCK, name, "migrated", "no scorer has steered it", "run it before you end it")
-        ]
+        return [ChecklistItem(ItemState.BLOCK, name, "migrated", "no scorer has steered it", "run the migration first")]
     share = f"{status.percent:g} % at the candidate, {status.phase.replace('_', ' ')}"
     if last < 100:
-        detail = f"its ramp ends at {last:g} %: a permanent hybrid needs its baseline"
-        return [ChecklistItem(ItemState.BLOCK, name, "migrated", detail, "add the step 100 first")]
+        detail = f"its ramp ends at {last:g} %, so the workload still needs its baseline"
+        return [ChecklistItem(ItemState.BLOCK, name, "migrated", detail, "add a step of 100 % first")]
     if status.percent < 100:
         return [ChecklistItem(ItemState.BLOCK, name, "migrated", share, f"wait for 100 %: glidepath status -w {name}")]
     if status.phase != Phase.COMPLETED.value:
@@ -107,26 +105,30 @@ def _finished(name: str, settings: Workload, facts: WorkloadFacts, now_ms: int) 
     if failing:
         items.append(
             ChecklistItem(
-                ItemState.BLOCK, name, "gates", f"{', '.join(failing)} fail", "find out why before the way back is gone"
+                ItemState.BLOCK,
+                name,
+                "gates",
+                f"{', '.join(failing)} fail",
+                "find the cause before rollback becomes impossible",
             )
         )
     return items
 
 
-def _drilled(name: str, settings: Workload, facts: WorkloadFacts) -> list[ChecklistItem]:
+def _rehearsal(name: str, settings: Workload, facts: WorkloadFacts) -> list[ChecklistItem]:
     drills = [d for d in facts.decisions if d.event == "drill_finished"]
     if not drills:
         return [
-            ChecklistItem(ItemState.WARN, name, "way back rehearsed", "no drill in the log", f"glidepath drill {name}")
+            ChecklistItem(ItemState.WARN, name, "rollback rehearsed", "no drill in the log", f"glidepath drill {name}")
         ]
     passed = bool(drills[-1].details.get("passed"))
     remedy = "" if passed else f"glidepath drill {name}"
     return [
-        ChecklistItem(ItemState.OK if passed else ItemState.WARN, name, "way back rehearsed", drills[-1].reason, remedy)
+        ChecklistItem(ItemState.OK if passed else ItemState.WARN, name, "rollback rehearsed", drills[-1].reason, remedy)
     ]
 
 
-def _probed(name: str, settings: Workload, facts: WorkloadFacts) -> list[ChecklistItem]:
+def _synchronisation(name: str, settings: Workload, facts: WorkloadFacts) -> list[ChecklistItem]:
     if settings.probes is None and settings.shadow.reverse == 0:
         detail = "neither probes nor reverse shadow: nothing shows that both sides are still in sync"
         return [
@@ -140,23 +142,25 @@ def _probed(name: str, settings: Workload, facts: WorkloadFacts) -> list[Checkli
     return [ChecklistItem(ItemState.OK, name, "both sides in sync", seen)]
 
 
-def _earlier(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
-    """Reverse order of criticality: what was to be migrated before this one should be ended before it."""
+def _earlier_workloads(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
+    """Return an item for each workload that was migrated before this one: its baseline should be switched off first."""
     items = []
     for other in config.workload(workload).after:
         if config.workload(other).baseline != config.workload(workload).baseline:
             continue
         ended = any(d.event == "decommission" for d in facts.get(other, WorkloadFacts()).decisions)
         level = ItemState.OK if ended else ItemState.WARN
-        remedy = "" if ended else f"glidepath decommission {other} first: it is the less critical one"
+        remedy = "" if ended else f"glidepath decommission {other} first: it is less critical"
         items.append(
-            ChecklistItem(level, workload, f"{other} before it", "ended" if ended else "not ended yet", remedy)
+            ChecklistItem(
+                level, workload, f"{other} before it", "switched off" if ended else "not switched off yet", remedy
+            )
         )
     return items
 
 
 def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> dict[str, str]:
-    """Who else needs this baseline's backend, and as what."""
+    """Return who else uses this baseline's backend, and how."""
     backend = config.workload(workload).baseline
     users = {}
     for other, use in users_of(config, backend).items():
@@ -166,14 +170,14 @@ def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFact
             share = "not steered yet" if one.status is None else f"at {one.status.percent:g} %"
             users[other] = f"as its {use}; {share}"
     if config.envoy.default_backend == backend:
-        users["envoy.default_backend"] = "for requests of no workload"
+        users["envoy.default_backend"] = "for requests that match no workload"
     return users
 
 
-def _others(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
-    """Only this workload's use of the backend ends then: the backend itself must stay."""
+def _other_users(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
+    """Return a warning for each other user of the backend: the backend itself must stay until they have ended."""
     backend = config.workload(workload).baseline
-    remedy = f"{backend} itself must stay until this has ended too"
+    remedy = f"keep {backend} until this use has ended too"
     users = _still_using(config, workload, facts)
     return [
         ChecklistItem(ItemState.WARN, workload, f"{backend} used by {other}", use, remedy)
@@ -182,22 +186,28 @@ def _others(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -
 
 
 def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[ChecklistItem]:
-    """In the order in which it is to be done; what ends the backend for everybody comes last."""
+    """Return a person's tasks in order; the tasks that end the backend for all of its users come last."""
     settings = config.workload(workload)
     baseline, candidate = settings.baseline, settings.candidate
     backend = config.backends[baseline]
     later = f"; not before: {', '.join(users)}" if users else ""
     todo = [
         ("tell the owner", settings.owner or "no owner named in the configuration"),
-        ("last drill", f"glidepath drill {workload}: the last time that the way back is there"),
-        ("archive", f"glidepath decommission {workload} --archive FILE.tar.gz, kept as long as your audits ask"),
-        ("end the fallback", f"fallback: false; from now on a failed request of {candidate} is an error"),
-        ("take the split out", f"workloads.{workload} out of glidepath.yaml; its route leads to {candidate} alone"),
-        ("roll out", "glidepath render, then glidepath doctor against every Envoy"),
-        ("watch", f"no request of {workload} reaches {baseline} for a week, by {baseline}'s own metrics"),
+        ("last drill", f"glidepath drill {workload}: the last chance to rehearse a rollback"),
+        (
+            "archive",
+            f"glidepath decommission {workload} --archive FILE.tar.gz; keep it as long as audits require",
+        ),
+        ("end the fallback", f"fallback: false; a failed request to {candidate} is then an error for the client"),
+        (
+            "remove the split",
+            f"remove workloads.{workload} from glidepath.yaml; route its requests to {candidate}",
+        ),
+        ("roll out", "glidepath render, then glidepath doctor for every Envoy"),
+        ("watch", f"check {baseline}'s own metrics: no request of {workload} arrives for a week"),
         ("revoke the credential", f"{_credential(backend)}, at the provider and in the secret store{later}"),
-        ("end the contract", f"quota, reserved capacity, private links, alarms of {_host(backend)}{later}"),
-        ("delete what was kept", "the provider's logs and stored prompts; our copies in Redis end by retention"),
+        ("end the contract", f"quota, reserved capacity, private links and alarms of {_host(backend)}{later}"),
+        ("delete stored data", "the provider's logs and stored prompts; copies in Redis expire by retention"),
     ]
     return [ChecklistItem(ItemState.TODO, workload, what, detail) for what, detail in todo]
 
@@ -205,7 +215,7 @@ def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[Checkl
 def _credential(backend: Backend) -> str:
     secret = backend.credential
     if secret is None or secret.passthrough:
-        return "the clients' own"
+        return "the clients' own credentials"
     return f"env {secret.env}" if secret.env else f"file {secret.file}"
 
 

@@ -1,4 +1,4 @@
-"""Where a demo backend's answers come from: written texts at a model's pace, or a real model on llama.cpp."""
+"""Sources of a demo backend's answers: prepared texts at the speed of a model, or a real model on llama.cpp."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ from glidepath_ops.demo.written_answers import answer, texts
 
 STREAM_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 OnFirstByte = Callable[[], None]
-"""Called as the first byte of an answer leaves."""
+"""Called when the first byte of an answer is sent."""
 
 
 class AnswerSource(Protocol):
-    """Answers one chat completion, well or with ``fault`` (LATENCY or QUALITY; errors never get this far)."""
+    """Answers one chat completion, correctly or with ``fault`` (LATENCY or QUALITY; the server handles ERRORS)."""
 
     async def reply(
-        self, http: web.Request, request: ChatRequest, fault: InjectedFault, began: OnFirstByte
+        self, http: web.Request, request: ChatRequest, fault: InjectedFault, on_first_byte: OnFirstByte
     ) -> web.StreamResponse: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Median seconds until the first token and for each chunk after it, both lognormal with ``sigma``."""
+    """Median seconds until the first token and for each further chunk; both are lognormal with ``sigma``."""
 
     first: float = 0.045
     chunk: float = 0.006
     sigma: float = 0.2
 
     def times(self, count: int, rng: random.Random, factor: float = 1.0) -> list[float]:
-        """Seconds from the request's arrival at which each of ``count`` chunks leaves."""
+        """Return the seconds after the request's arrival at which each of ``count`` chunks is sent."""
         at = self.first * rng.lognormvariate(0, self.sigma) * factor
         each = self.chunk * rng.lognormvariate(0, self.sigma) * factor
         return [at + each * index for index in range(count)]
 
 
 class WrittenTexts:
-    """Answers from texts.json: at a small hosted model's pace."""
+    """Answers from written_answers.json, at the speed of a small hosted model."""
 
     def __init__(self, side: Side, model: str, pace: Pace, rng: random.Random) -> None:
         self.side, self.model, self.pace, self.rng = side, model, pace, rng
 
     async def reply(
-        self, http: web.Request, request: ChatRequest, fault: InjectedFault, began: OnFirstByte
+        self, http: web.Request, request: ChatRequest, fault: InjectedFault, on_first_byte: OnFirstByte
     ) -> web.StreamResponse:
         started = asyncio.get_running_loop().time()
         text = answer(request.prompt, self.side, self.rng)
@@ -62,18 +62,18 @@ class WrittenTexts:
         factor = SLOW_FACTOR if fault is InjectedFault.LATENCY else 1.0
         due = [started + seconds for seconds in self.pace.times(len(frames), self.rng, factor)]
         if request.stream:
-            return await self._stream(http, frames, due, began)
+            return await self._stream(http, frames, due, on_first_byte)
         await _until(due[-1])
-        began()
+        on_first_byte()
         body = completion(self._new_id(), int(time.time()), self.model, request, text)
         return web.Response(body=body, content_type="application/json")
 
     async def _stream(
-        self, http: web.Request, frames: list[bytes], due: list[float], began: OnFirstByte
+        self, http: web.Request, frames: list[bytes], due: list[float], on_first_byte: OnFirstByte
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers=STREAM_HEADERS)
         await _until(due[0])
-        began()
+        on_first_byte()
         await response.prepare(http)
         for frame, at in zip(frames, due, strict=True):
             await _until(at)
@@ -90,26 +90,26 @@ async def _until(at: float) -> None:
 
 
 class LlamaCpp:
-    """Passes requests on to a llama.cpp server on this machine, and its bytes back as they come."""
+    """Forwards requests to a llama.cpp server on this machine, and its answers byte by byte."""
 
     def __init__(self, url: str, session: aiohttp.ClientSession, bad: WrittenTexts) -> None:
         self.url, self.session, self.bad = url, session, bad
-        self._mean = 0.5  # seconds an answer takes: what a latency fault is a multiple of
+        self._mean = 0.5  # mean seconds per answer, which a latency fault multiplies
 
     async def reply(
-        self, http: web.Request, request: ChatRequest, fault: InjectedFault, began: OnFirstByte
+        self, http: web.Request, request: ChatRequest, fault: InjectedFault, on_first_byte: OnFirstByte
     ) -> web.StreamResponse:
         if fault is InjectedFault.QUALITY:
-            return await self.bad.reply(http, request, fault, began)
+            return await self.bad.reply(http, request, fault, on_first_byte)
         if fault is InjectedFault.LATENCY:
             await asyncio.sleep((SLOW_FACTOR - 1) * self._mean)
         started = asyncio.get_running_loop().time()
-        response = await self._forward(http, began)
+        response = await self._forward(http, on_first_byte)
         if fault is InjectedFault.NONE:
             self._mean += 0.2 * (asyncio.get_running_loop().time() - started - self._mean)
         return response
 
-    async def _forward(self, http: web.Request, began: OnFirstByte) -> web.StreamResponse:
+    async def _forward(self, http: web.Request, on_first_byte: OnFirstByte) -> web.StreamResponse:
         headers = {"Content-Type": "application/json"}
         async with self.session.post(self.url + http.path_qs, data=await http.read(), headers=headers) as upstream:
             response = web.StreamResponse(status=upstream.status)
@@ -117,7 +117,7 @@ class LlamaCpp:
             first = True
             async for block in upstream.content.iter_any():
                 if first:
-                    began()
+                    on_first_byte()
                     await response.prepare(http)
                     first = False
                 await response.write(block)

@@ -13,7 +13,7 @@ from glidepath_ops.local.services import Service
 
 
 def backend_services(plan: DemoPlan, ports: Ports, folder: Path) -> tuple[Service, Service]:
-    """The baseline and the candidate, ready when they answer /healthz."""
+    """Return the baseline and the candidate as services that are ready when /healthz answers 200."""
     return (
         _service(BASELINE, Side.BASELINE, ports.baseline, plan.llm, folder),
         _service(CANDIDATE, Side.CANDIDATE, ports.candidate, plan.llm, folder),

@@ -1,8 +1,8 @@
-"""A backend of the demo: an OpenAI-compatible server, on loopback unless told otherwise, into which a fault can be put.
+"""A backend of the demo: an OpenAI-compatible server, by default on loopback, with faults that can be switched on.
 
 ``python -m glidepath_ops.demo.backend_server --port 9001 --side baseline --model cloud-large``
 
-Besides the API it has ``PUT /control/fault`` with ``{"fault": "errors"}`` and ``GET /control/state``.
+In addition to the API it serves ``PUT /control/fault`` with ``{"fault": "errors"}`` and ``GET /control/state``.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ MAX_BODY = 4 * 2**20
 
 @dataclass(slots=True)
 class State:
-    """What ``GET /control/state`` answers."""
+    """The answer of ``GET /control/state``."""
 
     model: str
     fault: InjectedFault = InjectedFault.NONE
     requests: int = 0
     bad: int = 0  # answers given with a fault
-    first_bad_ms: float = 0.0  # Unix milliseconds at which the first of them left; 0: none yet
+    first_bad_ms: float = 0.0  # Unix milliseconds at which the first of them was sent; 0: none yet
 
 
 class BackendServer:
-    """The HTTP side: parses, applies errors, leaves the answer to its engine."""
+    """The HTTP server: parses requests, applies the errors fault, and leaves other answers to its source."""
 
-    def __init__(self, model: str, engine: AnswerSource, rng: random.Random) -> None:
-        self.state, self.engine, self.rng = State(model), engine, rng
+    def __init__(self, model: str, source: AnswerSource, rng: random.Random) -> None:
+        self.state, self.source, self.rng = State(model), source, rng
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY)
@@ -68,15 +68,15 @@ class BackendServer:
             return _json(400, error(str(problem), "invalid_request_error"))
         if fault is InjectedFault.ERRORS:
             return self._fail(http)
-        return await self.engine.reply(http, request, fault, lambda: self._began(fault))
+        return await self.source.reply(http, request, fault, lambda: self._on_first_byte(fault))
 
     def _fail(self, http: web.Request) -> web.Response:
-        self._began(InjectedFault.ERRORS)
+        self._on_first_byte(InjectedFault.ERRORS)
         if self.rng.random() < RESET_SHARE and http.transport is not None:
             http.transport.abort()
         return _json(503, error("the model is overloaded", "server_error"))
 
-    def _began(self, fault: InjectedFault) -> None:
+    def _on_first_byte(self, fault: InjectedFault) -> None:
         if fault is InjectedFault.NONE:
             return
         self.state.bad += 1
@@ -107,7 +107,7 @@ def _json(status: int, body: bytes) -> web.Response:
 
 
 @contextlib.asynccontextmanager
-async def _engine(options: argparse.Namespace, rng: random.Random) -> AsyncIterator[AnswerSource]:
+async def _answer_source(options: argparse.Namespace, rng: random.Random) -> AsyncIterator[AnswerSource]:
     written = WrittenTexts(Side(options.side), options.model, Pace(first=options.first, chunk=options.chunk), rng)
     if not options.llm:
         yield written
@@ -124,8 +124,8 @@ async def serve(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     rng = random.Random(options.seed)
-    async with _engine(options, rng) as engine:
-        app = BackendServer(options.model, engine, rng).app()
+    async with _answer_source(options, rng) as source:
+        app = BackendServer(options.model, source, rng).app()
         runner = await serve_app(app, f"{options.host}:{options.port}", f"the demo's {options.side}")
         await stop.wait()
         await runner.cleanup()
@@ -133,12 +133,12 @@ async def serve(options: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--host", default="127.0.0.1", help="in a container of its own: 0.0.0.0")
+    options.add_argument("--host", default="127.0.0.1", help="address to listen on; in a container: 0.0.0.0")
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--side", choices=[side.value for side in Side], required=True)
     options.add_argument("--model", required=True)
     options.add_argument("--first", type=float, default=Pace().first, help="median seconds to the first token")
-    options.add_argument("--chunk", type=float, default=Pace().chunk, help="median seconds a chunk")
+    options.add_argument("--chunk", type=float, default=Pace().chunk, help="median seconds per chunk")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--llm", action="store_true", help="answer with SmolLM2 on llama.cpp")
     return options

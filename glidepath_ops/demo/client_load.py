@@ -1,4 +1,4 @@
-"""The demo's clients: open loop, many users, JSON and streams, every answer checked."""
+"""The demo's clients: many users in an open loop, plain and streaming requests, every answer checked."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import aiohttp
 from glidepath.timed_wait import wait_until_set
 from glidepath_ops.demo.openai_api import Read, read_json, read_stream
 
-USERS = 5000  # so many that each step's share of users is close to its percentage
-RECENT = 400  # answers in the live view's latency
+USERS = 5000  # enough that each step's share of users is close to its percentage
+RECENT = 400  # latest answers in the displayed latency
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """``rate`` requests/s in the mean, arriving at random (Poisson); at most ``max_in_flight`` under way."""
+    """A load of ``rate`` requests/s on average with random (Poisson) arrivals, at most ``max_in_flight`` at a time."""
 
     rate: float
     prompts: Sequence[str]
@@ -32,14 +32,14 @@ class Profile:
 
 @dataclass(slots=True)
 class ClientStats:
-    """What the clients saw. ``skipped``: arrivals not sent because too many were under way."""
+    """What the clients observed. ``skipped``: arrivals that were not sent because too many requests were in flight."""
 
     requests: int = 0
     answered: int = 0
     errors: int = 0
     skipped: int = 0
     error_kinds: Counter[str] = field(default_factory=Counter)
-    models: Counter[str] = field(default_factory=Counter)  # who answered
+    models: Counter[str] = field(default_factory=Counter)  # answers by model
     recent_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def p50_ms(self) -> float | None:
@@ -57,7 +57,7 @@ class ClientStats:
 
 
 class Clients:
-    """Runs until ``stop`` is set; then no new request is sent and those under way are awaited."""
+    """Sends requests until ``stop`` is set, then waits for those in flight."""
 
     def __init__(self, url: str, profile: Profile, rng: random.Random) -> None:
         self.url, self.profile, self.rng = f"{url}/v1/chat/completions", profile, rng

@@ -1,8 +1,8 @@
-"""What the demo runs: its configuration, its load and its limits, for written answers and for a real LLM.
+"""The demo's configuration, load and limits, for written answers and for a real LLM.
 
-The gates are the production ones with wider limits: at some tens of requests a second a step must be decidable within
-seconds, and no honest statistics can see half a percentage point of errors in fifty samples
-(docs/how-to/run-the-demo.md). See ADR 0061.
+The gates are the production gates with wider limits. At some tens of requests per second a step must be decided within
+seconds, and fifty samples cannot show an error increase of half a percentage point (docs/how-to/run-the-demo.md).
+See ADR 0061.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MODELS = {BASELINE: "cloud-large", CANDIDATE: "onprem-small"}
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Loopback ports, all free when they were chosen."""
+    """Loopback ports that were free when they were chosen."""
 
     envoy: int
     shadow: int
@@ -38,7 +38,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """``limit_s`` bounds everything after set-up; ``settle_s`` is how long 100 % is watched before the fault."""
+    """Settings of a demo. ``limit_s``: time limit after set-up; ``settle_s``: seconds at 100 % before the fault."""
 
     profile: Profile
     ramp: Mapping[str, Any]
@@ -54,7 +54,7 @@ class DemoPlan:
 
 
 def written_plan() -> DemoPlan:
-    """Written answers: all seven steps. The first is the long one: at 1 % a sample comes every 1.4 seconds."""
+    """Return the plan with written answers and all seven steps. At 1 % a sample arrives only every 1.4 seconds."""
     return DemoPlan(
         profile=Profile(rate=70, prompts=tuple(text.prompt for text in texts())),
         ramp={"steps": [1, 5, 10, 25, 50, 75, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
@@ -69,7 +69,7 @@ def written_plan() -> DemoPlan:
 
 
 def llm_plan() -> DemoPlan:
-    """A real LLM on both sides: two steps at two requests/s, short answers."""
+    """Return the plan with a real LLM on both sides: two steps, two requests/s, short answers."""
     return DemoPlan(
         profile=Profile(rate=2, prompts=LLM_PROMPTS, max_tokens=10, max_in_flight=16, timeout=60),
         ramp={"steps": [50, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
@@ -85,7 +85,7 @@ def llm_plan() -> DemoPlan:
 
 
 def demo_config(plan: DemoPlan, ports: Ports, folder: Path) -> Config:
-    """The ``glidepath.yaml`` of the demo; its Unix socket lies in ``folder``."""
+    """Return the demo's configuration; its Unix socket is in ``folder``."""
     return Config.model_validate(
         {
             "envoy": {

@@ -1,4 +1,4 @@
-"""What the demo sees of the running system: status and decisions in Redis, weights in Envoy, the fault's backend."""
+"""Read the state of the running demo from Redis (status, decisions), Envoy (weights) and the candidate (faults)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from glidepath.redisio import RedisClient, being_cancelled
 from glidepath_ops.demo.demo_settings import BASELINE, CANDIDATE, WORKLOAD
 from glidepath_ops.demo.injected_faults import InjectedFault
 
-FAST_POLL = 0.01  # seconds between two looks at Envoy's weights after the fault
+FAST_POLL = 0.01  # seconds between two reads of Envoy's weights after the fault
 
 
 @dataclass(slots=True)
 class DemoState:
-    """The latest state; ``percent`` is the candidate's weight in Envoy, ``unscored`` what no score was possible for."""
+    """The latest state. ``percent``: the candidate's weight in Envoy."""
 
     status: WorkloadStatus | None = None
     decisions: list[Decision] = field(default_factory=list)
@@ -37,7 +37,7 @@ class DemoState:
 
 
 class StateReader:
-    """Polls; every method that waits raises TimeoutError through the caller's ``asyncio.timeout``."""
+    """Polls the state. Methods that wait have no time limit of their own; use ``asyncio.timeout``."""
 
     def __init__(self, redis: RedisClient, http: aiohttp.ClientSession, admin: str, candidate_url: str) -> None:
         self.redis, self.http, self.admin, self.candidate_url = redis, http, admin, candidate_url
@@ -56,7 +56,7 @@ class StateReader:
         return self.seen
 
     async def candidate_percent(self) -> float | None:
-        """The candidate's share as Envoy itself reports it; None before anything is written there."""
+        """Return the candidate's share from Envoy's runtime; None if its weight has not been written yet."""
         async with self.http.get(f"{self.admin}/runtime") as response:
             entries = (await response.json(content_type=None)).get("entries", {})
         key = keys.weight_key(WORKLOAD, keys.fallback_cluster(CANDIDATE, BASELINE))
@@ -67,22 +67,22 @@ class StateReader:
         while True:
             if condition(await self.poll()):
                 return self.seen
-            if being_cancelled():  # the demo's time limit and Ctrl-C must not be lost in the client
+            if being_cancelled():  # the Redis client must not swallow the demo's time limit or Ctrl-C
                 raise asyncio.CancelledError
             await asyncio.sleep(every)
 
     async def put_fault(self, fault: InjectedFault) -> None:
         async with self.http.put(f"{self.candidate_url}/control/fault", json={"fault": fault.value}) as response:
             if response.status != 200:
-                raise UnreachableError(f"the candidate did not take the fault: status {response.status}")
+                raise UnreachableError(f"the candidate refused the fault: status {response.status}")
 
     async def first_bad_ms(self) -> float:
-        """Unix milliseconds at which the first bad answer left the candidate; 0: none yet."""
+        """Return the Unix milliseconds at which the candidate sent its first bad answer; 0: none yet."""
         async with self.http.get(f"{self.candidate_url}/control/state") as response:
             return float((await response.json())["first_bad_ms"])
 
     async def until_weights_fall(self, below: float) -> float:
-        """Unix milliseconds at which Envoy confirmed less than ``below`` percent on the candidate."""
+        """Wait until Envoy confirms a share below ``below`` percent; return the Unix milliseconds."""
         while True:
             percent = await self.candidate_percent()
             if percent is not None and percent < below:
@@ -90,11 +90,11 @@ class StateReader:
             await asyncio.sleep(FAST_POLL)
 
     async def until_scored(self) -> DemoState:
-        """Wait until every pair that was written has a result, as far as the status knows."""
+        """Wait until every written pair has a result, according to the status."""
         return await self.until(lambda seen: unscored(seen) == 0)
 
     async def queued(self) -> int | None:
-        """Pairs in Redis that no scorer has taken yet or that one has in hand; None: this Redis cannot tell."""
+        """Return how many pairs in Redis wait for a scorer or are being scored; None: this Redis does not report it."""
         for group in await self.redis.xinfo_groups(self.keys.pairs):
             if group["name"] == keys.SCORER_GROUP.encode():
                 return None if group.get("lag") is None else int(group["lag"]) + int(group["pending"])
@@ -102,7 +102,7 @@ class StateReader:
 
 
 def unscored(seen: DemoState) -> int:
-    """Pairs written to Redis that have no result yet, those of the noise floor included."""
+    """Return how many pairs in Redis have no result yet, including pairs of the noise floor."""
     status = seen.status
     if status is None:
         return 0
@@ -111,5 +111,5 @@ def unscored(seen: DemoState) -> int:
 
 
 def counted(status: WorkloadStatus, reason: Coverage) -> int:
-    """How often that happened to a pair, of either kind (extproc.counters names those of the noise floor apart)."""
+    """Return the count of ``reason`` over all pairs; extproc counts pairs of the noise floor under their own names."""
     return status.coverage.get(reason.value, 0) + status.coverage.get(f"noise_{reason.value}", 0)

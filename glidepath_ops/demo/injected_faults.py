@@ -1,4 +1,4 @@
-"""The ways a candidate can go wrong in the demo, as pure functions of the good answer."""
+"""The faults that the demo can put into the candidate; bad answers are pure functions of good answers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from enum import StrEnum
 
 
 class InjectedFault(StrEnum):
-    """What is put into the candidate once it serves everything."""
+    """The fault that is put into the candidate once it serves all traffic."""
 
     NONE = "none"
-    ERRORS = "errors"  # 503, and connections that are reset
-    LATENCY = "latency"  # three times as slow
-    QUALITY = "quality"  # other topic, refused, garbled
+    ERRORS = "errors"  # status 503, and reset connections
+    LATENCY = "latency"  # three times slower
+    QUALITY = "quality"  # another topic, a refusal, or garbled text
 
 
 SLOW_FACTOR = 3.0
-RESET_SHARE = 1 / 3  # of the errors; the others are answered with 503
+RESET_SHARE = 1 / 3  # share of errors that are resets; the others are 503
 
 REFUSALS = (
     "I'm sorry, but I can't help with that request.",
@@ -29,12 +29,12 @@ _NOISE = "ÃâÂ€™œžŠ¤¶¿½¼§×÷þðßæø"
 
 
 def garble(text: str, rng: random.Random) -> str:
-    """Letters replaced by what a wrong character set makes of them."""
+    """Return ``text`` with most letters replaced by characters of a wrong character set."""
     return "".join(rng.choice(_NOISE) if char.isalpha() and rng.random() < 0.6 else char for char in text)
 
 
 def spoil(text: str, others: Sequence[str], rng: random.Random) -> str:
-    """A bad answer instead of ``text``: one of ``others``, a refusal, or the text garbled."""
+    """Return a bad answer instead of ``text``: one of ``others``, a refusal, or the garbled text."""
     ways: tuple[Callable[[], str], ...] = (
         lambda: rng.choice(others),
         lambda: rng.choice(REFUSALS),

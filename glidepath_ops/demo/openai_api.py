@@ -1,4 +1,4 @@
-"""The shapes of OpenAI's chat completions, as far as the demo's backends write and its clients check them.
+"""OpenAI's chat completions: the parts that the demo's backends write and its clients check.
 
 Source: OpenAI API reference, "Chat completions" and "Streaming".
 """
@@ -17,7 +17,7 @@ DONE = b"data: [DONE]\n\n"
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What a backend needs to know of a request."""
+    """The parts of a request that a backend needs."""
 
     prompt: str
     prompt_tokens: int
@@ -26,7 +26,7 @@ class ChatRequest:
 
 
 def parse_request(body: bytes) -> ChatRequest:
-    """Raises ValueError for what is no chat completion request."""
+    """Parse a chat completion request. Raises ValueError."""
     try:
         raw = json.loads(body)
         contents = [str(message["content"]) for message in raw["messages"] if message["role"] == "user"]
@@ -42,7 +42,7 @@ def parse_request(body: bytes) -> ChatRequest:
 
 
 def usage(request: ChatRequest, text: str) -> dict[str, int]:
-    """The ``usage`` object."""
+    """Return the ``usage`` object."""
     answered = tokens(text)
     return {
         "prompt_tokens": request.prompt_tokens,
@@ -52,7 +52,7 @@ def usage(request: ChatRequest, text: str) -> dict[str, int]:
 
 
 def completion(answer_id: str, created: int, model: str, request: ChatRequest, text: str) -> bytes:
-    """The whole answer as one JSON object."""
+    """Return the whole answer as one JSON object."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     return json.dumps(
         {
@@ -68,7 +68,7 @@ def completion(answer_id: str, created: int, model: str, request: ChatRequest, t
 
 
 def chunks(answer_id: str, created: int, model: str, request: ChatRequest, text: str) -> Iterator[bytes]:
-    """The answer as server-sent events: the role, a few words at a time, the end, usage if asked for, ``[DONE]``."""
+    """Yield the answer as server-sent events: role, a few words each, finish reason, usage if requested, ``[DONE]``."""
     frame = {"id": answer_id, "object": "chat.completion.chunk", "created": created, "model": model}
 
     def event(choices: list[dict[str, Any]], **more: Any) -> bytes:
@@ -83,13 +83,13 @@ def chunks(answer_id: str, created: int, model: str, request: ChatRequest, text:
 
 
 def error(message: str, kind: str) -> bytes:
-    """An error object as the API answers it."""
+    """Return an error object of the API."""
     return json.dumps({"error": {"message": message, "type": kind, "param": None, "code": None}}).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A client's view of an answer: its text and who answered, or what is wrong with it."""
+    """An answer as a client reads it: its text and its model, or what is wrong with it."""
 
     text: str = ""
     model: str = ""
@@ -97,7 +97,7 @@ class Read:
 
 
 def read_json(body: bytes) -> Read:
-    """Check a completion that came as one JSON object."""
+    """Read and check a completion that is one JSON object."""
     try:
         raw = json.loads(body)
         choice = raw["choices"][0]
@@ -108,7 +108,7 @@ def read_json(body: bytes) -> Read:
 
 
 def read_stream(body: bytes) -> Read:
-    """Check a completion that came as server-sent events: it must end with a finish reason and ``[DONE]``."""
+    """Read and check a completion of server-sent events: it must end with a finish reason and ``[DONE]``."""
     if not body.endswith(DONE):
         return Read(problem="the stream ended without [DONE]")
     text, model, finish = [], "", None

@@ -1,4 +1,4 @@
-"""The demo on the screen: a live page on a terminal, plain lines everywhere else."""
+"""Display the demo's progress: a live page on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from glidepath_ops.demo.client_load import ClientStats
 from glidepath_ops.demo.demo_state import DemoState
 
 LOG_LINES = 12
-LINE_EVERY = 5.0  # seconds between two plain lines when nothing happens
+LINE_EVERY = 5.0  # seconds between two plain lines without a decision
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One look at everything; ``elapsed`` seconds since the first request."""
+    """The state at one time. ``elapsed``: seconds since the first request."""
 
     elapsed: float
     seen: DemoState
@@ -35,7 +35,7 @@ class Snapshot:
 
 class Display(Protocol):
     def say(self, line: str) -> None: ...
-    def show(self, frame: Snapshot) -> None: ...
+    def show(self, snapshot: Snapshot) -> None: ...
     def __enter__(self) -> Display: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
@@ -46,12 +46,12 @@ def number(value: float | None, form: str = "{:.0f}") -> str:
     return "–" if value is None else form.format(value)
 
 
-def line(frame: Snapshot) -> str:
-    """The frame in one line."""
-    status, stats = frame.seen.status, frame.clients
+def line(snapshot: Snapshot) -> str:
+    """Return the snapshot as one line."""
+    status, stats = snapshot.seen.status, snapshot.clients
     agreement = status.agreement if status else None
     return (
-        f"{frame.elapsed:5.1f} s  candidate {number(frame.seen.percent, '{:g}')} %  {frame.seen.phase}"
+        f"{snapshot.elapsed:5.1f} s  candidate {number(snapshot.seen.percent, '{:g}')} %  {snapshot.seen.phase}"
         f"  agreement {number(agreement, '{:.3f}')}  p50 {number(stats.p50_ms())} ms"
         f"  {stats.requests} requests, {stats.errors} failed  pairs {status.pairs_scored if status else 0}"
     )
@@ -64,14 +64,14 @@ def decision_line(decision: Decision) -> str:
 
 
 def verdict_row(verdict: Verdict) -> tuple[str, str, str, str, str]:
-    """gate, outcome, value against limit, samples, how much of the evidence is there."""
+    """Return the gate, its outcome, value and limit, the samples, and the evidence reached in percent."""
     unit = "" if verdict.unit in ("", "ratio") else f" {verdict.unit}"
     against = f"{number(verdict.value, '{:.3g}')} / {number(verdict.limit, '{:.3g}')}{unit}"
     return verdict.gate, verdict.outcome, against, str(verdict.n), f"{100 * min(verdict.evidence, 1):.0f} %"
 
 
 class PlainDisplay:
-    """A line when something happens, and one every few seconds."""
+    """Prints a line for each decision, and one every few seconds."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -81,13 +81,13 @@ class PlainDisplay:
     def say(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def show(self, frame: Snapshot) -> None:
-        for decision in frame.seen.decisions[self._decisions :]:
-            self.say(f"{frame.elapsed:5.1f} s  {decision_line(decision)}")
-        self._decisions = len(frame.seen.decisions)
-        if frame.elapsed - self._last >= LINE_EVERY:
-            self._last = frame.elapsed
-            self.say(line(frame))
+    def show(self, snapshot: Snapshot) -> None:
+        for decision in snapshot.seen.decisions[self._decisions :]:
+            self.say(f"{snapshot.elapsed:5.1f} s  {decision_line(decision)}")
+        self._decisions = len(snapshot.seen.decisions)
+        if snapshot.elapsed - self._last >= LINE_EVERY:
+            self._last = snapshot.elapsed
+            self.say(line(snapshot))
 
     def __enter__(self) -> PlainDisplay:
         return self
@@ -97,7 +97,7 @@ class PlainDisplay:
 
 
 class LiveDisplay:
-    """A page that is drawn anew four times a second."""
+    """Redraws a page four times per second."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -108,14 +108,14 @@ class LiveDisplay:
     def say(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def show(self, frame: Snapshot) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         if not self._started:
             self.live.start()
             self._started = True
         now = time.monotonic()
         if now - self._drawn >= 0.25:
             self._drawn = now
-            self.live.update(page(frame), refresh=True)
+            self.live.update(page(snapshot), refresh=True)
 
     def __enter__(self) -> LiveDisplay:
         return self
@@ -127,23 +127,23 @@ class LiveDisplay:
 
 
 def make_display(console: Console) -> Display:
-    """The live page on a terminal, lines otherwise."""
+    """Return a live page on a terminal, plain lines otherwise."""
     return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay(console)
 
 
-def page(frame: Snapshot) -> RenderableType:
-    """The whole page, as wide as the terminal."""
-    status = frame.seen.status
-    parts: list[RenderableType] = [_head(frame), _weights(frame.seen.percent)]
+def page(snapshot: Snapshot) -> RenderableType:
+    """Return the whole page, as wide as the terminal."""
+    status = snapshot.seen.status
+    parts: list[RenderableType] = [_head(snapshot), _weights(snapshot.seen.percent)]
     if status is not None:
         parts += [_sides(status), _gates(status.verdicts)]
-    parts.append(_log(frame.seen.decisions))
-    return Panel(Group(*parts), title="Glidepath", subtitle=frame.stage)
+    parts.append(_log(snapshot.seen.decisions))
+    return Panel(Group(*parts), title="Glidepath", subtitle=snapshot.stage)
 
 
-def _head(frame: Snapshot) -> Text:
-    status, stats = frame.seen.status, frame.clients
-    text = Text(f"{frame.elapsed:5.1f} s   {frame.seen.phase}   ", style="bold")
+def _head(snapshot: Snapshot) -> Text:
+    status, stats = snapshot.seen.status, snapshot.clients
+    text = Text(f"{snapshot.elapsed:5.1f} s   {snapshot.seen.phase}   ", style="bold")
     text.append(f"clients: {stats.requests} requests, p50 {number(stats.p50_ms())} ms, ", style="none")
     text.append(f"{stats.errors} failed", style="bold red" if stats.errors else "green")
     if status is not None:

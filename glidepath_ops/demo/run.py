@@ -1,4 +1,4 @@
-"""The demo from start to end: set up, promote, break, come back, sum up."""
+"""Run the demo: start everything, wait for the promotion, inject a fault, measure the rollback, summarise."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ from glidepath_ops.local.services import config_file, our_services, redis_servic
 from glidepath_ops.local.shutdown_signals import Interrupt
 from glidepath_ops.local.stack import Stack
 
-# Seconds for the last pairs' scores, once the clients have stopped; the shorter one when the time is nearly up.
+# Seconds to wait for the last scores once the clients have stopped; the shorter limit if the time is nearly up.
 SCORE_WITHIN, SCORE_WITHIN_AT_THE_END = 20.0, 5.0
-SETTLE_MS = 500  # for results on their way into the status
-LOG_WITHIN = 3.0  # seconds for the rollback to stand in the log, once Envoy has it
-NEARLY_BACK, BACK_WITHIN = 10.0, 12.0  # percent and seconds: below, a step down has to wait for its samples
+SETTLE_MS = 500  # until the status includes the latest results
+LOG_WITHIN = 3.0  # seconds until the rollback is in the log, after Envoy has the new weights
+# Stop watching the rollback at this percent or after these seconds: below it, each step down waits for samples.
+NEARLY_BACK, BACK_WITHIN = 10.0, 12.0
 SETTLED = (Phase.VALIDATING, Phase.COMPLETED)
-GIVEN_UP = (Phase.COOLING_DOWN, Phase.ABORTED)
+ROLLED_BACK = (Phase.COOLING_DOWN, Phase.ABORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What was started, and with what."""
+    """The started processes and their configuration."""
 
     options: Options
     config: Config
     ports: Ports
     folder: Path
     stack: Stack
-    view: Display
+    display: Display
     interrupt: Interrupt
 
     @property
@@ -71,15 +72,15 @@ class Setup:
 
 @dataclass(slots=True)
 class Running:
-    """A demo under way: what its stages share."""
+    """A running demo: the state that its stages share."""
 
     setup: Setup
-    watcher: StateReader
+    reader: StateReader
     clients: Clients
     started_ms: int
     stage: str = "promotion on evidence"
     rollback: Rollback | None = None
-    problem: str = ""  # what went wrong before the fault
+    problem: str = ""  # a failure before the fault
 
     @property
     def plan(self) -> DemoPlan:
@@ -90,45 +91,45 @@ class Running:
         return self.setup.options.fault
 
     @property
-    def view(self) -> Display:
-        return self.setup.view
+    def display(self) -> Display:
+        return self.setup.display
 
     def elapsed(self) -> float:
         return time.time() - self.started_ms / 1000
 
-    def look(self, seen: DemoState) -> None:
-        self.view.show(Snapshot(self.elapsed(), seen, self.clients.stats, self.stage))
+    def show(self, seen: DemoState) -> None:
+        self.display.show(Snapshot(self.elapsed(), seen, self.clients.stats, self.stage))
 
     async def until(self, condition: Callable[[DemoState], bool]) -> DemoState:
-        """Poll, show and wait; a child that died is an error with the end of its log."""
+        """Poll and show the state until ``condition`` holds. Raises UnreachableError, with its log, if a child died."""
 
         def check(seen: DemoState) -> bool:
-            self.look(seen)
-            self.raise_dead()
+            self.show(seen)
+            self.raise_if_dead()
             return condition(seen)
 
         try:
-            return await self.watcher.until(check)
+            return await self.reader.until(check)
         except (RedisError, aiohttp.ClientError) as error:
-            self.raise_dead()
+            self.raise_if_dead()
             raise UnreachableError(f"a part of the demo does not answer: {error}") from error
 
-    def raise_dead(self) -> None:
+    def raise_if_dead(self) -> None:
         for child in self.setup.stack.dead():
             raise UnreachableError(f"{child.name} ended with status {child.process.returncode}:\n{child.tail()}")
 
 
-def run_demo(options: Options, view: Display) -> DemoSummary:
-    """Run it all. Raises UnreachableError when a part cannot be started or dies."""
+def run_demo(options: Options, display: Display) -> DemoSummary:
+    """Run the demo. Raises UnreachableError if a part cannot be started or dies."""
     with tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name, Interrupt() as interrupt, Stack() as stack:
         folder, ports = Path(name), Ports(*free_ports(8))
         config = demo_config(options.plan, ports, folder)
-        view.say("starting Redis, Envoy, extproc, scorer and two backends …")
+        display.say("starting Redis, Envoy, extproc, the scorer and two backends …")
         began = time.monotonic()
         stack.start(redis_service(folder / "redis", ports.redis), *backend_services(options.plan, ports, folder))
         stack.start(*our_services(config, folder))
-        setup = Setup(options, config, ports, folder, stack, view, interrupt)
-        view.say(f"all up after {time.monotonic() - began:.1f} s: clients at {setup.client_url}")
+        setup = Setup(options, config, ports, folder, stack, display, interrupt)
+        display.say(f"all processes are ready after {time.monotonic() - began:.1f} s: clients call {setup.client_url}")
         try:
             return asyncio.run(_drive(setup))
         except asyncio.CancelledError:
@@ -138,7 +139,7 @@ def run_demo(options: Options, view: Display) -> DemoSummary:
 
 
 def first_of_ours(group: ExceptionGroup[Exception]) -> Exception:
-    """The first error of ours in a task group's failure, else the group itself."""
+    """Return the first GlidepathError in a task group's failure, or the group itself if it has none."""
     ours = group.subgroup(GlidepathError)
     if ours is None:
         return group
@@ -156,7 +157,7 @@ async def _drive(setup: Setup) -> DemoSummary:
             try:
                 return await _stages(running)
             except* (RedisError, aiohttp.ClientError) as group:
-                running.raise_dead()
+                running.raise_if_dead()
                 raise UnreachableError(f"a part of the demo does not answer: {group.exceptions[0]}") from group
 
 
@@ -166,8 +167,8 @@ async def _running(setup: Setup) -> AsyncIterator[Running]:
     clients = Clients(setup.client_url, setup.options.plan.profile, random.Random(7))
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
-            watcher = StateReader(redis, http, setup.config.envoy.admin[0], setup.candidate_url)
-            yield Running(setup, watcher, clients, unix_ms())
+            reader = StateReader(redis, http, setup.config.envoy.admin[0], setup.candidate_url)
+            yield Running(setup, reader, clients, unix_ms())
     finally:
         await redis.aclose()
 
@@ -177,71 +178,73 @@ async def _stages(running: Running) -> DemoSummary:
     async with asyncio.TaskGroup() as group:
         group.create_task(running.clients.run(stop))
         try:
-            with running.view:
+            with running.display:
                 try:
                     async with asyncio.timeout(running.plan.limit_s):
-                        if await _promoted(running):
-                            await _fault(running)
+                        if await _reach_last_step(running):
+                            await _inject_fault(running)
                 except TimeoutError:
-                    running.view.say(f"time is up after {running.elapsed():.0f} s, at: {running.stage}")
-                    running.view.say(running.setup.stack.tails())
+                    running.display.say(
+                        f"the time limit was reached after {running.elapsed():.0f} s, in the stage: {running.stage}"
+                    )
+                    running.display.say(running.setup.stack.tails())
                 if running.setup.options.keep:
-                    await _keep(running)
+                    await _keep_running(running)
         finally:
             stop.set()
-    return await _sum_up(running)
+    return await _summarise(running)
 
 
-async def _promoted(running: Running) -> bool:
-    """Wait for the last step and watch it a while; False when the candidate failed on the way."""
+async def _reach_last_step(running: Running) -> bool:
+    """Wait for the last step and watch it for a while. Returns False if the candidate failed before."""
     last = running.plan.steps[-1]
-    await running.until(lambda seen: seen.percent == last or seen.phase in GIVEN_UP)
+    await running.until(lambda seen: seen.percent == last or seen.phase in ROLLED_BACK)
     reached = running.elapsed()
     settle = running.plan.settle_s
     running.stage = f"{last:g} % on the candidate"
     seen = await running.until(
-        lambda seen: seen.phase in GIVEN_UP or (seen.phase in SETTLED and running.elapsed() - reached >= settle)
+        lambda seen: seen.phase in ROLLED_BACK or (seen.phase in SETTLED and running.elapsed() - reached >= settle)
     )
-    if seen.phase in GIVEN_UP:
+    if seen.phase in ROLLED_BACK:
         why = seen.decisions[-1].reason if seen.decisions else seen.phase
-        running.problem = f"the candidate was refused before any fault: {why}"
+        running.problem = f"the candidate was rolled back before any fault: {why}"
         return False
     return True
 
 
-async def _fault(running: Running) -> None:
-    """Put the fault in and measure the way back."""
+async def _inject_fault(running: Running) -> None:
+    """Inject the fault and measure the rollback."""
     last = running.plan.steps[-1]
     if running.fault is InjectedFault.NONE:
         return
     running.stage = f"fault in the candidate: {running.fault}"
-    await running.watcher.put_fault(running.fault)
+    await running.reader.put_fault(running.fault)
     async with asyncio.TaskGroup() as group:
-        fallen = group.create_task(running.watcher.until_weights_fall(below=last))
+        fallen = group.create_task(running.reader.until_weights_fall(below=last))
         group.create_task(running.until(lambda _: fallen.done()))
-    took = (fallen.result() - await running.watcher.first_bad_ms()) / 1000
+    took = (fallen.result() - await running.reader.first_bad_ms()) / 1000
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LOG_WITHIN):
-            await running.until(lambda seen: _went_back(seen) is not None)
-    running.stage = "traffic goes back to the baseline"
-    running.rollback = _rollback(running.watcher.seen, took)
-    await _back(running)
+            await running.until(lambda seen: _first_rollback(seen) is not None)
+    running.stage = "traffic moves back to the baseline"
+    running.rollback = _rollback(running.reader.seen, took)
+    await _watch_rollback(running)
 
 
-async def _back(running: Running) -> None:
-    """Watch the way down: a regression takes it step by step, a catastrophe at once."""
+async def _watch_rollback(running: Running) -> None:
+    """Watch the rollback: a regression is rolled back step by step, a catastrophic failure at once."""
     began, settle = running.elapsed(), running.plan.settle_s
     await running.until(lambda seen: (seen.percent or 0) <= NEARLY_BACK or running.elapsed() - began >= BACK_WITHIN)
     reached = running.elapsed()
     await running.until(lambda _: running.elapsed() - reached >= settle)
 
 
-def _went_back(seen: DemoState) -> Decision | None:
+def _first_rollback(seen: DemoState) -> Decision | None:
     return next((d for d in seen.decisions if d.to_percent < d.from_percent), None)
 
 
 def _rollback(seen: DemoState, took: float) -> Rollback | None:
-    decision = _went_back(seen)
+    decision = _first_rollback(seen)
     if decision is None:
         return None
     return Rollback(
@@ -253,10 +256,10 @@ def _rollback(seen: DemoState, took: float) -> Rollback | None:
     )
 
 
-async def _keep(running: Running) -> None:
-    running.stage = "left running: Ctrl-C ends it"
+async def _keep_running(running: Running) -> None:
+    running.stage = "kept running until Ctrl-C"
     for line in (*example_lines(running.setup.config, config_file(running.setup.folder)), *_fault_lines(running)):
-        running.view.say(line)
+        running.display.say(line)
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
     with running.setup.interrupt.calls(lambda: loop.call_soon_threadsafe(ended.set)):
         await running.until(lambda _: ended.is_set())
@@ -265,31 +268,31 @@ async def _keep(running: Running) -> None:
 def _fault_lines(running: Running) -> tuple[str, ...]:
     url = f"{running.setup.candidate_url}/control/fault"
     return (
-        "  the candidate mended (or: errors, latency, quality), and another try",
+        "  remove the fault (or set: errors, latency, quality) and try again",
         f'    curl -X PUT {url} -d \'{{"fault": "none"}}\'',
         f"    glidepath retry {WORKLOAD} -c {config_file(running.setup.folder)}",
     )
 
 
-async def _scored(running: Running) -> tuple[int, int]:
-    """Pairs lost and pairs that still wait, once the scorer had time."""
-    watcher, left = running.watcher, running.plan.limit_s - running.elapsed()
+async def _lost_and_waiting(running: Running) -> tuple[int, int]:
+    """Return the lost and the waiting pairs, after the scorer has had time to score them."""
+    reader, left = running.reader, running.plan.limit_s - running.elapsed()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(max(SCORE_WITHIN_AT_THE_END, min(SCORE_WITHIN, left))):
-            await watcher.until_scored()
-            return lost_and_waiting(watcher.seen, 0)
-    # A status older than the look at the queue would make lost pairs of those scored in between.
-    queued, asked_ms = await watcher.queued(), unix_ms()
+            await reader.until_scored()
+            return lost_and_waiting(reader.seen, 0)
+    # With a status older than the queue's length, pairs scored in between would count as lost.
+    queued, asked_ms = await reader.queued(), unix_ms()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LOG_WITHIN):
-            await watcher.until(lambda seen: seen.status is None or seen.status.updated_at_ms > asked_ms + SETTLE_MS)
-    return lost_and_waiting(watcher.seen, queued)
+            await reader.until(lambda seen: seen.status is None or seen.status.updated_at_ms > asked_ms + SETTLE_MS)
+    return lost_and_waiting(reader.seen, queued)
 
 
-async def _sum_up(running: Running) -> DemoSummary:
+async def _summarise(running: Running) -> DemoSummary:
     seconds = running.elapsed()
-    lost, waiting = await _scored(running)
-    seen, stats, plan = running.watcher.seen, running.clients.stats, running.plan
+    lost, waiting = await _lost_and_waiting(running)
+    seen, stats, plan = running.reader.seen, running.clients.stats, running.plan
     steps = promotions(seen.decisions, running.started_ms)
     problems = [running.problem] if running.problem else []
     problems += failures(running.fault, plan.steps[-1], stats, steps, running.rollback)

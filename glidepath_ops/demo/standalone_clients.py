@@ -1,7 +1,9 @@
-"""The demo's clients alone, for a stack that runs elsewhere: ``python -m glidepath_ops.demo.standalone_clients --url http://envoy:10000``.
+"""Run only the demo's clients, for a stack that runs elsewhere.
 
-Bounded in rate and time. ``--alive FILE`` is touched whenever a second brought right answers and no wrong one: a health
-check needs no more than its age.
+``python -m glidepath_ops.demo.standalone_clients --url http://envoy:10000``
+
+Rate and time have limits. ``--alive FILE`` is touched after each second with correct answers and no wrong one, so a
+health check can test the file's age.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ REPORT_S = 10
 
 
 async def run(options: argparse.Namespace) -> ClientStats:
-    """Send until the time is over or SIGTERM or SIGINT comes; then await what is under way."""
+    """Send requests until the time is up or SIGTERM or SIGINT arrives; then wait for those in flight."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,17 +72,17 @@ def _say(stats: ClientStats) -> None:
 
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--url", required=True, help="where clients call, without a path")
+    options.add_argument("--url", required=True, help="URL of Envoy's listener, without a path")
     options.add_argument("--rate", type=_bounded(MAX_RATE), default=40.0, help=f"requests/s, at most {MAX_RATE:g}")
     options.add_argument(
-        "--seconds", type=_bounded(MAX_SECONDS), default=900.0, help=f"then it ends; at most {MAX_SECONDS:g}"
+        "--seconds", type=_bounded(MAX_SECONDS), default=900.0, help=f"seconds to run, at most {MAX_SECONDS:g}"
     )
-    options.add_argument("--alive", type=Path, help="a file to touch while answers are right")
+    options.add_argument("--alive", type=Path, help="file to touch while all answers are correct")
     options.add_argument("--seed", type=int, default=1)
     return options
 
 
-class _bounded:  # noqa: N801 - reads as the type it is for argparse
+class _bounded:  # noqa: N801 - argparse uses it as a type
     """A positive number up to ``limit``."""
 
     def __init__(self, limit: float) -> None:

@@ -1,4 +1,4 @@
-"""The demo's result: what happened, whether that is what should have happened, on the screen and as JSON."""
+"""The demo's result and whether it is as expected, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOST = (Coverage.LOST_BUFFER, Coverage.LOST_SHUTDOWN, Coverage.INTERNAL_ERROR)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A promotion: to ``percent``, ``at_s`` seconds after the first request."""
+    """A promotion to ``percent``, ``at_s`` seconds after the first request."""
 
     percent: float
     at_s: float
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """``fault_to_weights_s``: from the first bad answer's first byte to Envoy confirming the new weights."""
+    """A rollback. ``fault_to_weights_s``: seconds from the first bad answer's first byte to Envoy's new weights."""
 
     trigger: str
     from_percent: float
@@ -37,9 +37,9 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class DemoSummary:
-    """What ``--json`` writes. ``failures`` is empty if the demo did what it should.
+    """The content of ``--json``. ``failures`` is empty if the demo succeeded.
 
-    ``pairs_waiting``: stored, but not scored when the demo ended; nothing of them is lost.
+    ``pairs_waiting``: pairs in Redis that were not scored when the demo ended; they are not lost.
     """
 
     workload: str
@@ -62,7 +62,7 @@ class DemoSummary:
 
 
 def promotions(decisions: Sequence[Decision], started_ms: int) -> tuple[Step, ...]:
-    """The log's promotions; a step that is reached twice stands there twice."""
+    """Return the log's promotions; a step that is reached twice occurs twice."""
     return tuple(
         Step(d.to_percent, round((d.at_ms - started_ms) / 1000, 2), d.reason)
         for d in decisions
@@ -71,9 +71,9 @@ def promotions(decisions: Sequence[Decision], started_ms: int) -> tuple[Step, ..
 
 
 def lost_and_waiting(seen: DemoState, queued: int | None) -> tuple[int, int]:
-    """Pairs counted as lost, or gone from Redis without a result; and those that wait there for their score.
+    """Return how many pairs were lost (counted as lost, or missing without a result) and how many wait in Redis.
 
-    ``queued``: how many Redis holds for the scorers; None where it cannot tell.
+    ``queued``: pairs that wait for the scorers; None if Redis does not report it.
     """
     if seen.status is None:
         return 0, 0
@@ -85,13 +85,13 @@ def lost_and_waiting(seen: DemoState, queued: int | None) -> tuple[int, int]:
 def failures(
     fault: InjectedFault, last_step: float, clients: ClientStats, steps: Sequence[Step], rollback: Rollback | None
 ) -> list[str]:
-    """What should have happened and did not, one line each."""
+    """Return one line for each expected event that did not happen."""
     problems = []
     if not any(step.percent >= last_step for step in steps):
         reached = max((step.percent for step in steps), default=0)
-        problems.append(f"the ramp did not reach {last_step:g} %: it came to {reached:g} %")
+        problems.append(f"the ramp did not reach {last_step:g} %, only {reached:g} %")
     if fault is not InjectedFault.NONE and rollback is None:
-        problems.append(f"the fault ({fault}) was not followed by a rollback")
+        problems.append(f"the fault ({fault}) did not cause a rollback")
     if clients.errors:
         kinds = ", ".join(f"{kind} × {count}" for kind, count in clients.error_kinds.most_common(3))
         problems.append(f"{clients.errors} of {clients.requests} client requests failed: {kinds}")
@@ -101,11 +101,11 @@ def failures(
 
 
 def text(summary: DemoSummary) -> str:
-    """The summary for people, plain lines."""
+    """Return the summary as plain text."""
     lines = [
         "",
         f"Glidepath demo, workload {summary.workload!r}, {summary.seconds:.0f} s",
-        f"  client requests   {summary.client_requests}, of which {summary.client_errors} failed",
+        f"  client requests   {summary.client_requests}, {summary.client_errors} failed",
         f"  pairs scored      {summary.pairs_scored}, lost {summary.pairs_lost}"
         + (f", still waiting {summary.pairs_waiting}" if summary.pairs_waiting else "")
         + (f", mean agreement of the last step {summary.agreement:.3f}" if summary.agreement is not None else ""),
@@ -121,6 +121,6 @@ def text(summary: DemoSummary) -> str:
             f"                    {back.fault_to_weights_s:.2f} s from the first bad answer to Envoy's new weights"
         )
     if summary.final_percent is not None:
-        lines.append(f"  in the end        {summary.final_percent:g} % on the candidate")
-    lines += [f"  FAILED: {failure}" for failure in summary.failures] or ["  all as it should be"]
+        lines.append(f"  final share       {summary.final_percent:g} % on the candidate")
+    lines += [f"  FAILED: {failure}" for failure in summary.failures] or ["  success: the demo ran as expected"]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What the demo's clients ask and its two backends answer. See ADR 0060."""
+"""The questions of the demo's clients and the prepared answers of its two backends (ADR 0060)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from importlib.resources import files
 
 from glidepath.domain import Side
 
-# Neither side always uses the same words, as no model does at a temperature above 0: the baseline agrees with itself
-# as little as this (the noise floor), and the candidate cannot be expected to do better.
+# Each side varies its wording, like a model at a temperature above 0. The share of the first wording determines how
+# often the baseline agrees with itself (the noise floor); the candidate cannot be expected to agree more often.
 FIRST_SHARE = {Side.BASELINE: 0.8, Side.CANDIDATE: 0.6}
-_UNKNOWN = "This demo knows only its own questions, and yours is not one of them. Please ask one of those."
+_UNKNOWN = "This demo can only answer its own questions, and this is not one of them. Please ask one of those."
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One question and its answer in two wordings: the same facts in other words."""
+    """One question and its answer in two wordings with the same facts."""
 
     prompt: str
     first: str
@@ -27,7 +27,7 @@ class Text:
 
 @cache
 def texts() -> tuple[Text, ...]:
-    """The questions with their answers, from texts.json."""
+    """Return the questions with their answers, from written_answers.json."""
     raw = json.loads(files("glidepath_ops.demo").joinpath("written_answers.json").read_text(encoding="utf-8"))
     return tuple(Text(**entry) for entry in raw)
 
@@ -38,7 +38,7 @@ def _by_prompt() -> dict[str, Text]:
 
 
 def answer(prompt: str, side: Side, rng: random.Random) -> str:
-    """``side``'s answer to ``prompt``, now in one wording, now in the other."""
+    """Return ``side``'s answer to ``prompt``, in a randomly chosen wording."""
     text = _by_prompt().get(prompt)
     if text is None:
         return _UNKNOWN
@@ -46,12 +46,12 @@ def answer(prompt: str, side: Side, rng: random.Random) -> str:
 
 
 def tokens(text: str) -> int:
-    """About as many tokens as a word-piece tokenizer would count: four for three words."""
+    """Return an estimate of a word-piece tokenizer's count: four tokens for three words."""
     return max(1, round(len(text.split()) * 4 / 3))
 
 
 def pieces(text: str, words: int = 4) -> list[str]:
-    """The text as a stream sends it: a few words at a time, joined again by plain concatenation."""
+    """Split the text into pieces of a few words, as a stream sends it; their concatenation is the text."""
     parts = text.split(" ")
     chunks = [" ".join(parts[i : i + words]) for i in range(0, len(parts), words)]
     return [chunk if i == 0 else f" {chunk}" for i, chunk in enumerate(chunks)]

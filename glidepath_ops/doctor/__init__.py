@@ -1,1 +1,1 @@
-"""Examining a running Envoy and Redis: facts are gathered (I/O), then judged (pure), each with its remedy."""
+"""Check a running Envoy and Redis: gather facts (I/O), then derive findings with remedies (pure functions)."""

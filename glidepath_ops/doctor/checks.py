@@ -1,4 +1,4 @@
-"""The examination itself: facts in, findings out. Pure, so that every sick Envoy can be a test."""
+"""The checks of ``glidepath doctor``: pure functions from facts to findings."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 from glidepath import keys
 from glidepath.config import Config
 from glidepath.scorer_groups import group_label, group_problem
-from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
+from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, fail, ok, warn
 
 KNOWN_GOOD = (1, 40)
-OLDEST = (1, 36)  # the first with every extension used here
+OLDEST = (1, 36)  # the first version with every extension that Glidepath uses
 MAX_SKEW_S = 2.0
 STALE_STATUS_S = 15.0
-RENDER = "render again (`glidepath render`) and restart or reload this Envoy"
+RENDER = "render the configuration again (`glidepath render`) and restart or reload this Envoy"
 
 
 def examine(config: Config, envoys: Iterable[EnvoyFacts], redis: RedisFacts) -> list[Finding]:
-    """All findings, Envoys first, each Envoy's checks in the order in which a request meets its parts."""
+    """Return all findings: first those of each Envoy, in the order in which a request passes its parts."""
     findings: list[Finding] = []
     for envoy in envoys:
         findings += examine_envoy(config, envoy)
@@ -31,7 +31,7 @@ def examine_envoy(config: Config, envoy: EnvoyFacts) -> list[Finding]:
     subject = f"envoy {envoy.url}"
     if envoy.error:
         remedy = "start it, or correct envoy.admin in the configuration"
-        return [Finding(subject, "reachable", Severity.FAIL, envoy.error, remedy)]
+        return [fail(subject, "reachable", envoy.error, remedy)]
     findings = [
         _version(subject, envoy),
         _steerable(subject, config, envoy),
@@ -50,14 +50,14 @@ def _version(subject: str, envoy: EnvoyFacts) -> Finding:
     text = str(envoy.server_info.get("version", ""))
     match = re.search(r"/(\d+)\.(\d+)\.", text)
     if match is None:
-        return Finding(subject, "version", Severity.WARN, f"not understood: {text!r}", "check that this is an Envoy")
+        return warn(subject, "version", f"unknown format: {text!r}", "check that this is an Envoy")
     version = (int(match[1]), int(match[2]))
     shown = f"{version[0]}.{version[1]}"
     if version < OLDEST:
-        return Finding(subject, "version", Severity.FAIL, shown, f"use Envoy {OLDEST[0]}.{OLDEST[1]} or newer")
+        return fail(subject, "version", shown, f"use Envoy {OLDEST[0]}.{OLDEST[1]} or newer")
     if version < KNOWN_GOOD:
-        return Finding(subject, "version", Severity.WARN, f"{shown}; tested with 1.40", "upgrade when you can")
-    return Finding(subject, "version", Severity.OK, shown)
+        return warn(subject, "version", f"{shown}; tested with 1.40", "upgrade when possible")
+    return ok(subject, "version", shown)
 
 
 def _steerable(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
@@ -65,61 +65,61 @@ def _steerable(subject: str, config: Config, envoy: EnvoyFacts) -> Finding:
     kinds = {kind for layer in layers for kind in ("admin_layer", "rtds_layer") if kind in layer}
     wanted = "rtds_layer" if config.envoy.actuator == "rtds" else "admin_layer"
     if wanted in kinds:
-        return Finding(subject, "runtime layer", Severity.OK, f"{wanted} is there")
-    remedy = f"add a layered_runtime with an {wanted} to the bootstrap, or set envoy.actuator to the kind that is there"
-    found = ", ".join(sorted(kinds)) or "none that can be changed"
-    return Finding(subject, "runtime layer", Severity.FAIL, f"no {wanted} (found: {found})", remedy)
+        return ok(subject, "runtime layer", f"has an {wanted}")
+    remedy = f"add an {wanted} to the bootstrap's layered_runtime, or set envoy.actuator to match an existing layer"
+    found = ", ".join(sorted(kinds)) or "no changeable layer"
+    return fail(subject, "runtime layer", f"no {wanted} (found: {found})", remedy)
 
 
 def _admin_exposed(subject: str, envoy: EnvoyFacts) -> Finding:
     address = envoy.bootstrap.get("admin", {}).get("address", {})
     host = address.get("socket_address", {}).get("address", "")
     if "pipe" in address:
-        return Finding(subject, "admin exposure", Severity.OK, "a Unix socket")
+        return ok(subject, "admin exposure", "a Unix socket")
     try:
         local = ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return Finding(
-            subject, "admin exposure", Severity.WARN, "its address is not in the dump", "look at the bootstrap"
-        )
+        return warn(subject, "admin exposure", "the dump has no address of the admin API", "check the bootstrap")
     if local:
-        return Finding(subject, "admin exposure", Severity.OK, f"listens on {host}")
-    remedy = "bind it to 127.0.0.1 or a Unix socket: whoever reaches it can move all traffic and stop Envoy"
-    return Finding(subject, "admin exposure", Severity.WARN, f"listens on {host}", remedy)
+        return ok(subject, "admin exposure", f"listens on {host}")
+    remedy = "bind it to 127.0.0.1 or a Unix socket: anyone who can reach it can move all traffic and stop Envoy"
+    return warn(subject, "admin exposure", f"listens on {host}", remedy)
 
 
 def _clock(subject: str, check: str, skew: float | None) -> Finding:
     if skew is None:
-        return Finding(subject, check, Severity.WARN, "its time could not be read", "look for a proxy in between")
+        return warn(subject, check, "its time could not be read", "check whether a proxy is in between")
     if abs(skew) > MAX_SKEW_S:
-        detail = f"{skew:+.1f} s against this machine"
-        return Finding(subject, check, Severity.WARN, detail, "synchronise both by NTP: holds and latencies are timed")
-    return Finding(subject, check, Severity.OK, f"{skew:+.1f} s")
+        detail = f"{skew:+.1f} s from this machine's clock"
+        return warn(subject, check, detail, "synchronise both clocks by NTP: holds and latencies depend on them")
+    return ok(subject, check, f"{skew:+.1f} s")
 
 
 def _filter(subject: str, envoy: EnvoyFacts) -> Finding:
     check = "ext_proc filter"
     for manager in envoy.connection_managers():
         chain = list(manager.get("http_filters", []))
-        for place, http_filter in enumerate(chain):
+        for index, http_filter in enumerate(chain):
             config = http_filter.get("typed_config", {})
             if not _is_ours(config):
                 continue
             if not config.get("observability_mode"):
                 detail = "observability_mode is off: every request waits for extproc"
-                return Finding(subject, check, Severity.FAIL, detail, RENDER)
-            behind = [str(f.get("name")) for f in chain[place + 1 :] if not _harmless(f.get("typed_config", {}))]
+                return fail(subject, check, detail, RENDER)
+            behind = [
+                str(f.get("name")) for f in chain[index + 1 :] if not _leaves_bodies_alone(f.get("typed_config", {}))
+            ]
             if behind:
-                remedy = "put it right before the router, so that it sees requests as they leave"
-                return Finding(
-                    subject, check, Severity.WARN, f"these filters come after it: {', '.join(behind)}", remedy
+                remedy = (
+                    "move it directly before the router, so that it captures requests as they are sent to the backend"
                 )
-            return Finding(subject, check, Severity.OK, "observability mode, nothing after it changes a body")
-    return Finding(subject, check, Severity.FAIL, "no ext_proc filter sends to glidepath-extproc", RENDER)
+                return warn(subject, check, f"these filters come after it: {', '.join(behind)}", remedy)
+            return ok(subject, check, "observability mode, and no later filter changes a body")
+    return fail(subject, check, "no ext_proc filter sends to glidepath-extproc", RENDER)
 
 
-def _harmless(config: Mapping[str, Any]) -> bool:
-    """The router, and filters that touch headers only."""
+def _leaves_bodies_alone(config: Mapping[str, Any]) -> bool:
+    """Return whether the filter is the router or changes only headers."""
     return str(config.get("@type", "")).endswith((".Router", ".HeaderMutation"))
 
 
@@ -133,13 +133,13 @@ def _is_ours(config: Mapping[str, Any]) -> bool:
 def _extproc_cluster(subject: str, envoy: EnvoyFacts) -> Iterator[Finding]:
     cluster = envoy.cluster_config(keys.EXTPROC_CLUSTER)
     if cluster is None:
-        yield Finding(subject, "ext_proc cluster", Severity.FAIL, f"no cluster {keys.EXTPROC_CLUSTER}", RENDER)
+        yield fail(subject, "ext_proc cluster", f"no cluster {keys.EXTPROC_CLUSTER}", RENDER)
         return
     http2 = "http2_protocol_options" in str(cluster)
     if http2:
-        yield Finding(subject, "ext_proc cluster", Severity.OK, "HTTP/2")
+        yield ok(subject, "ext_proc cluster", "HTTP/2")
     else:
-        yield Finding(subject, "ext_proc cluster", Severity.FAIL, "not HTTP/2: gRPC cannot work", RENDER)
+        yield fail(subject, "ext_proc cluster", "not HTTP/2, which gRPC needs", RENDER)
     yield _extproc_health(subject, envoy)
 
 
@@ -153,11 +153,11 @@ def _extproc_health(subject: str, envoy: EnvoyFacts) -> Finding:
         connected = sum(_stat(host, "cx_active") > 0 for host in hosts)
         detail = f"{connected} of {len(hosts)} endpoints connected"
         if failed or not hosts:
-            return Finding(subject, check, Severity.FAIL, detail, "start `glidepath extproc` beside this Envoy")
+            return fail(subject, check, detail, "start `glidepath extproc` beside this Envoy")
         if connected:
-            return Finding(subject, check, Severity.OK, detail)
-        return Finding(subject, check, Severity.WARN, f"{detail}: no traffic yet", "send a request and look again")
-    return Finding(subject, check, Severity.FAIL, "the cluster has no endpoints", RENDER)
+            return ok(subject, check, detail)
+        return warn(subject, check, f"{detail}: no traffic yet", "send a request and run doctor again")
+    return fail(subject, check, "the cluster has no endpoints", RENDER)
 
 
 def _stat(host: Mapping[str, Any], name: str) -> int:
@@ -175,24 +175,22 @@ def _access_log(subject: str, envoy: EnvoyFacts) -> Finding:
         for log in manager.get("access_log", [])
     )
     if not configured:
-        return Finding(subject, check, Severity.FAIL, f"no access log named {keys.LIVE_LOG}: gates see nothing", RENDER)
+        return fail(subject, check, f"no access log named {keys.LIVE_LOG}, so the gates get no outcomes", RENDER)
     written = sum(v for k, v in envoy.stats.items() if k.endswith("grpc_access_log.logs_written"))
     dropped = sum(v for k, v in envoy.stats.items() if k.endswith("grpc_access_log.logs_dropped"))
     if dropped:
-        remedy = "extproc is away or too slow; outcomes are missing from the gates"
-        return Finding(subject, check, Severity.WARN, f"{written} written, {dropped} dropped", remedy)
+        remedy = "check extproc, which is down or too slow: the gates miss these outcomes"
+        return warn(subject, check, f"{written} written, {dropped} dropped", remedy)
     if not written:
-        return Finding(
-            subject, check, Severity.WARN, "configured, nothing written yet", "send a request and look again"
-        )
-    return Finding(subject, check, Severity.OK, f"{written} entries written, none dropped")
+        return warn(subject, check, "configured, but nothing written yet", "send a request and run doctor again")
+    return ok(subject, check, f"{written} entries written, none dropped")
 
 
 def _workload(subject: str, config: Config, name: str, envoy: EnvoyFacts) -> Iterator[Finding]:
     wanted = {keys.route_name(name, True), keys.route_name(name, False)}
     routes = [route for route in envoy.routes() if route.get("name") in wanted]
     if len({route["name"] for route in routes}) < len(wanted):
-        yield Finding(subject, f"{name}: routes", Severity.FAIL, f"{len(routes)} of 2 routes are there", RENDER)
+        yield fail(subject, f"{name}: routes", f"{len(routes)} of 2 routes exist", RENDER)
         return
     yield _order(subject, config, name, routes)
     yield _sum(subject, config, name, routes[0], envoy)
@@ -210,13 +208,11 @@ def _order(subject: str, config: Config, name: str, routes: list[Mapping[str, An
         prefix = route.get("route", {}).get("weighted_clusters", {}).get("runtime_key_prefix")
         if len(clusters) != 2 or clusters[1] != baseline:
             detail = f"{route['name']} splits over {clusters}"
-            return Finding(
-                subject, check, Severity.FAIL, detail, f"list the candidate first, then {baseline}; {RENDER}"
-            )
+            return fail(subject, check, detail, f"list the candidate first, then {baseline}; {RENDER}")
         if prefix != keys.weight_prefix(name):
             detail = f"{route['name']} reads its weights from {prefix!r}"
-            return Finding(subject, check, Severity.FAIL, detail, RENDER)
-    return Finding(subject, check, Severity.OK, "candidate first, weights from runtime")
+            return fail(subject, check, detail, RENDER)
+    return ok(subject, check, "candidate first, weights from runtime")
 
 
 def _sum(subject: str, config: Config, name: str, route: Mapping[str, Any], envoy: EnvoyFacts) -> Finding:
@@ -228,44 +224,44 @@ def _sum(subject: str, config: Config, name: str, route: Mapping[str, Any], envo
         shown.append(f"{cluster.get('name')} {weight}")
     detail = f"{', '.join(shown)} (sum {total})"
     if total == keys.FULL_WEIGHT:
-        return Finding(subject, check, Severity.OK, detail)
-    remedy = f"set both keys in one POST so that they add up to {keys.FULL_WEIGHT}: another sum reshuffles sticky users"
-    return Finding(subject, check, Severity.FAIL, detail, remedy)
+        return ok(subject, check, detail)
+    remedy = f"set both keys in one POST with the sum {keys.FULL_WEIGHT}: any other sum moves sticky users"
+    return fail(subject, check, detail, remedy)
 
 
 def _sticky(subject: str, config: Config, name: str, routes: list[Mapping[str, Any]]) -> Finding:
     check = f"{name}: stickiness"
     if config.workloads[name].sticky is None:
-        remedy = f"set workloads.{name}.sticky, or accept that one user meets both sides"
-        return Finding(subject, check, Severity.WARN, "not configured", remedy)
+        remedy = f"set workloads.{name}.sticky, or accept that a user is sent to both sides"
+        return warn(subject, check, "not configured", remedy)
     hashed = all(
         route.get("route", {}).get("hash_policy")
         and route.get("route", {}).get("weighted_clusters", {}).get("use_hash_policy")
         for route in routes
     )
     if hashed:
-        return Finding(subject, check, Severity.OK, "by hash")
-    return Finding(subject, check, Severity.FAIL, "configured, but the routes do not hash", RENDER)
+        return ok(subject, check, "by hash")
+    return fail(subject, check, "configured, but the routes have no hash policy", RENDER)
 
 
 def examine_redis(redis: RedisFacts) -> Iterator[Finding]:
     subject = f"redis {redis.url}"
     if redis.error:
-        yield Finding(subject, "reachable", Severity.FAIL, redis.error, "start it, or correct redis.url")
+        yield fail(subject, "reachable", redis.error, "start it, or correct redis.url")
         return
     yield (
-        Finding(subject, "version", Severity.OK, redis.version)
+        ok(subject, "version", redis.version)
         if _at_least(redis.version, (6, 2))
-        else Finding(subject, "version", Severity.FAIL, redis.version, "use Redis 6.2 or newer, or Valkey (XAUTOCLAIM)")
+        else fail(subject, "version", redis.version, "use Redis 6.2 or newer, or Valkey (XAUTOCLAIM)")
     )
     yield _eviction(subject, redis)
     yield _persistence(subject, redis)
     yield _clock(subject, "clock", redis.clock_skew_s)
     if redis.leader:
-        yield Finding(subject, "leader", Severity.OK, redis.leader)
+        yield ok(subject, "leader", redis.leader)
     else:
         detail = f"no scorer holds the lease of {group_label(redis.group)}"
-        yield Finding(subject, "leader", Severity.FAIL, detail, "start `glidepath scorer`")
+        yield fail(subject, "leader", detail, "start `glidepath scorer`")
     for workload, age in redis.status_age_s.items():
         yield _freshness(subject, workload, age)
         yield from _group(subject, workload, redis)
@@ -279,39 +275,44 @@ def _at_least(version: str, wanted: tuple[int, int]) -> bool:
 def _eviction(subject: str, redis: RedisFacts) -> Finding:
     check, policy = "memory policy", redis.eviction
     if policy is None:
-        return Finding(subject, check, Severity.WARN, "CONFIG is not allowed here", "make sure that it is noeviction")
+        return warn(
+            subject,
+            check,
+            "CONFIG is not allowed on this server",
+            "make sure that maxmemory-policy is noeviction",
+        )
     if policy.startswith("allkeys"):
-        remedy = "set maxmemory-policy noeviction: Redis may otherwise drop the state of a ramp"
-        return Finding(subject, check, Severity.FAIL, policy, remedy)
+        remedy = "set maxmemory-policy noeviction: otherwise Redis can evict the state of a ramp"
+        return fail(subject, check, policy, remedy)
     used = f", {redis.used_memory / 2**20:.0f} MiB used" if redis.used_memory is not None else ""
-    return Finding(subject, check, Severity.OK, f"{policy}{used}")
+    return ok(subject, check, f"{policy}{used}")
 
 
 def _persistence(subject: str, redis: RedisFacts) -> Finding:
     check = "persistence"
     if redis.append_only is None:
-        return Finding(subject, check, Severity.WARN, "CONFIG is not allowed here", "make sure that appendonly is yes")
+        return warn(subject, check, "CONFIG is not allowed on this server", "make sure that appendonly is yes")
     if redis.append_only:
-        return Finding(subject, check, Severity.OK, "append-only file")
+        return ok(subject, check, "append-only file")
     if redis.snapshots:
-        remedy = "set appendonly yes: a restart loses what came after the last snapshot"
-        return Finding(subject, check, Severity.WARN, "snapshots only", remedy)
-    remedy = "set appendonly yes: a restart loses ramp, evidence and decision log"
-    return Finding(subject, check, Severity.FAIL, "none", remedy)
+        remedy = "set appendonly yes: a restart loses the data since the last snapshot"
+        return warn(subject, check, "snapshots only", remedy)
+    remedy = "set appendonly yes: a restart loses the ramp, the evidence and the decision log"
+    return fail(subject, check, "none", remedy)
 
 
 def _group(subject: str, workload: str, redis: RedisFacts) -> Iterator[Finding]:
-    """Only where it is not this file's group that steers."""
+    """Yield a finding if another group than this configuration's group steers the workload."""
     holder = redis.last_steering.get(workload)
     found = group_problem(workload, redis.group, redis.leader, holder) if holder is not None else None
     if found is not None:
-        yield Finding(subject, f"{workload}: group", Severity.FAIL, found.detail, found.remedy)
+        yield fail(subject, f"{workload}: group", found.detail, found.remedy)
 
 
 def _freshness(subject: str, workload: str, age: float | None) -> Finding:
     check = f"{workload}: status"
     if age is None:
-        return Finding(subject, check, Severity.WARN, "no status yet", "is the scorer running with this configuration?")
+        return warn(subject, check, "no status yet", "check that a scorer runs with this configuration")
     if age > STALE_STATUS_S:
-        return Finding(subject, check, Severity.FAIL, f"{age:.0f} s old", "the scorer does not steer; look at its log")
-    return Finding(subject, check, Severity.OK, f"{age:.1f} s old")
+        return fail(subject, check, f"{age:.0f} s old", "check the scorer's log: it does not steer")
+    return ok(subject, check, f"{age:.1f} s old")

@@ -1,4 +1,4 @@
-"""What the examination looks at, as plain values; None where it could not be had."""
+"""The facts that the checks use, as plain values; None for a value that could not be read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. ``remedy`` is empty when all is well."""
+    """One line of the report. ``remedy`` is empty if nothing is wrong."""
 
     subject: str  # envoy http://…, redis, workload chat
     check: str
@@ -27,9 +27,21 @@ class Finding:
     remedy: str = ""
 
 
+def ok(subject: str, check: str, detail: str) -> Finding:
+    return Finding(subject, check, Severity.OK, detail)
+
+
+def warn(subject: str, check: str, detail: str, remedy: str) -> Finding:
+    return Finding(subject, check, Severity.WARN, detail, remedy)
+
+
+def fail(subject: str, check: str, detail: str, remedy: str) -> Finding:
+    return Finding(subject, check, Severity.FAIL, detail, remedy)
+
+
 @dataclass(frozen=True, slots=True)
 class EnvoyFacts:
-    """One Envoy, by its admin API. ``dump`` is /config_dump, ``runtime`` /runtime, ``clusters`` /clusters (JSON)."""
+    """Answers of an Envoy's admin API: ``dump`` of /config_dump, ``runtime`` of /runtime, ``clusters`` of /clusters."""
 
     url: str
     error: str = ""
@@ -41,7 +53,7 @@ class EnvoyFacts:
     clock_skew_s: float | None = None
 
     def section(self, kind: str) -> Mapping[str, Any]:
-        """The part of /config_dump of this message, e.g. ``BootstrapConfigDump``."""
+        """Return the part of /config_dump with this message type, e.g. ``BootstrapConfigDump``."""
         for part in self.dump.get("configs", []):
             if str(part.get("@type", "")).endswith(f".{kind}"):
                 return dict(part)
@@ -52,7 +64,7 @@ class EnvoyFacts:
         return dict(self.section("BootstrapConfigDump").get("bootstrap", {}))
 
     def connection_managers(self) -> Iterator[Mapping[str, Any]]:
-        """Every HTTP connection manager of every listener."""
+        """Yield every HTTP connection manager of every listener."""
         section = self.section("ListenersConfigDump")
         listeners = [entry.get("listener", {}) for entry in section.get("static_listeners", [])]
         dynamic = section.get("dynamic_listeners", [])
@@ -65,7 +77,7 @@ class EnvoyFacts:
                         yield config
 
     def routes(self) -> Iterator[Mapping[str, Any]]:
-        """Every route of every virtual host, static and dynamic."""
+        """Yield every route of every virtual host, static and dynamic."""
         section = self.section("RoutesConfigDump")
         kinds = ("static_route_configs", "dynamic_route_configs")
         tables = [entry.get("route_config", {}) for kind in kinds for entry in section.get(kind, [])]
@@ -101,6 +113,6 @@ class RedisFacts:
     snapshots: bool | None = None
     clock_skew_s: float | None = None
     leader: str = ""
-    group: str = ""  # scorer.group of the file; leader is who holds its lease
-    last_steering: Mapping[str, LastSteering] = field(default_factory=dict)  # workload → which group steered it last
+    group: str = ""  # scorer.group of the configuration; ``leader`` holds the group's lease
+    last_steering: Mapping[str, LastSteering] = field(default_factory=dict)  # workload → the group that steered it last
     status_age_s: Mapping[str, float | None] = field(default_factory=dict)  # workload → age of its status

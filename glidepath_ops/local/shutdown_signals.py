@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, for a process that starts children and then runs a loop: neither may be lost in between."""
+"""Handle Ctrl-C and SIGTERM in a process that starts children and then runs a loop, without losing a signal."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """A context manager: inside it both signals raise KeyboardInterrupt, or call what ``calls`` says instead.
+    """A context manager in which both signals raise KeyboardInterrupt, or call the action given to ``calls``.
 
-    ``asked`` remembers a signal: Python drops a KeyboardInterrupt that is raised in a finalizer.
+    ``received`` records a signal, because Python drops a KeyboardInterrupt that is raised in a finalizer.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.received = False
         self._action: Callable[[], object] | None = None
         self._before: list[Any] = []
 
     def _signalled(self, _: int, __: FrameType | None) -> None:
-        self.asked = True
+        self.received = True
         if self._action is None:
             raise KeyboardInterrupt
         self._action()
 
     @contextmanager
     def calls(self, action: Callable[[], object]) -> Iterator[None]:
-        """Call ``action`` for a signal; raises KeyboardInterrupt at once if there was one already."""
+        """Call ``action`` on a signal. Raises KeyboardInterrupt at once if a signal was received before."""
         before, self._action = self._action, action
         try:
-            if self.asked:
+            if self.received:
                 raise KeyboardInterrupt
             yield
         finally:

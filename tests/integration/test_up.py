@@ -61,7 +61,7 @@ def test_an_admin_url_that_nobody_answers_is_one_line(tmp_path: Path) -> None:
 def test_a_redis_that_nobody_answers_is_one_line(tmp_path: Path) -> None:
     url = f"redis://127.0.0.1:{free_ports(1)[0]}/0"
     path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2", f"redis: {{url: {url}}}\n")
-    assert refused(path).startswith(f"glidepath: {path}:12: redis.url: {url}: no Redis")
+    assert refused(path).startswith(f"glidepath: {path}:12: redis.url: {url}: no usable Redis")
 
 
 def test_a_wrong_key_is_one_line(tmp_path: Path) -> None:

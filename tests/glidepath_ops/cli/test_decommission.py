@@ -1,4 +1,4 @@
-"""`glidepath decommission` as a user runs it, against a real Redis."""
+"""Tests of `glidepath decommission` against a real Redis."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def cli(tmp_path: Path, valid_yaml: str, redis_url: str) -> AsyncIterator[
     await client.aclose()
 
 
-async def test_before_the_end_it_says_no_and_leaves_nothing(cli: Cli, tmp_path: Path) -> None:
+async def test_an_unfinished_workload_is_refused_and_nothing_is_written(cli: Cli, tmp_path: Path) -> None:
     await cli.stands("baking", 50)
     status, out, _ = await cli("chat", "--archive", str(tmp_path / "end.tar.gz"))
     assert status == 1
@@ -58,7 +58,7 @@ async def test_before_the_end_it_says_no_and_leaves_nothing(cli: Cli, tmp_path: 
     assert await cli.log() == []
 
 
-async def test_at_the_end_it_archives_and_logs(cli: Cli, tmp_path: Path) -> None:
+async def test_a_finished_workload_is_archived_and_logged(cli: Cli, tmp_path: Path) -> None:
     await cli.stands("completed", 100)
     earlier = Decision(1, "chat", "promote", 0, 100, "validating", "all gates pass")
     await cli.client.xadd(CHAT.log, {"d": to_json(earlier)})
@@ -83,7 +83,7 @@ async def test_at_the_end_it_archives_and_logs(cli: Cli, tmp_path: Path) -> None
     assert "static_resources" in yaml.safe_load(files["envoy.yaml"])
 
 
-async def test_by_force_the_log_says_against_what(cli: Cli, tmp_path: Path) -> None:
+async def test_with_force_the_log_names_the_blocking_items(cli: Cli, tmp_path: Path) -> None:
     await cli.stands("validating", 100)
     status, _, _ = await cli("chat", "--archive", str(tmp_path / "e.tar.gz"), "--force", "--reason", "budget ends")
     assert status == 1

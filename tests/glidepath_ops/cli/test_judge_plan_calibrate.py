@@ -1,4 +1,4 @@
-"""The commands judge, plan and calibrate as a person runs them."""
+"""Tests of the commands judge, plan and calibrate."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def run(*args: str) -> str:
-    """Standard output; errors of ours come as they are."""
+    """Return standard output; a GlidepathError is raised."""
     result = CliRunner().invoke(build_app(args[0]), list(args), catch_exceptions=False, standalone_mode=False)
     if isinstance(result.return_value, int) and result.return_value:
         raise AssertionError(result.output)
@@ -47,26 +47,26 @@ def test_judge_prints_one_json_object(config: Path, tmp_path: Path) -> None:
     assert found["gates"]["quality"]["first_decided_at"] is None
 
 
-def test_judge_names_the_line_that_is_wrong(config: Path, tmp_path: Path) -> None:
+def test_judge_names_an_invalid_line(config: Path, tmp_path: Path) -> None:
     file = outcomes(tmp_path / "o.jsonl", {"t": 0, "side": "baseline", "ok": False}, {"t": 1})
     with pytest.raises(InputError, match=r"o\.jsonl:2: side"):
         run("judge", "-c", str(config), "-w", "chat", str(file))
 
 
-def test_judge_of_a_file_or_workload_that_is_not_there(config: Path, tmp_path: Path) -> None:
+def test_judge_refuses_a_missing_file_or_workload(config: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         run("judge", "-c", str(config), "-w", "chat", str(tmp_path / "none"))
     with pytest.raises(UnknownWorkloadError, match="known: chat"):
         run("judge", "-c", str(config), "-w", "x", str(tmp_path / "none"))
 
 
-def test_plan_shows_a_line_a_step(config: Path) -> None:
+def test_plan_shows_one_line_per_step(config: Path) -> None:
     text = run("plan", "-c", str(config), "--rate", "chat=50")
     assert "chat: 50 requests/s" in text
     assert [line.split("  ")[1] for line in text.splitlines()[2:]][:3] == ["shadow", "1 %", "5 %"]
 
 
-def test_plan_shows_what_each_step_asks_for(config: Path) -> None:
+def test_plan_shows_the_rules_of_each_step(config: Path) -> None:
     config.write_text(BACKENDS + "    ramp: {steps: [5, 50, 100], at: {50: {hold: 7d, min_samples: 5000}}}\n")
     head, *rows = run("plan", "-c", str(config)).splitlines()[1:6]
     place = head.index("hold")
@@ -84,7 +84,7 @@ def test_plan_as_json(config: Path) -> None:
 
 
 @pytest.mark.parametrize("rate", ["chat", "chat=", "chat=-1", "chat=0", "chat=nan", "chat=inf", "chat=1e-300"])
-def test_plan_refuses_a_rate_that_is_none(config: Path, rate: str) -> None:
+def test_plan_refuses_an_invalid_rate(config: Path, rate: str) -> None:
     with pytest.raises(InputError, match="REQUESTS_PER_SECOND"):
         run("plan", "-c", str(config), "--rate", rate)
 
@@ -96,7 +96,7 @@ def test_calibrate_from_a_file(config: Path, tmp_path: Path) -> None:
     assert "# noise floor 0.950" in text
 
 
-def test_calibrate_refuses_what_holds_no_numbers(config: Path, tmp_path: Path) -> None:
+def test_calibrate_refuses_lines_without_valid_numbers(config: Path, tmp_path: Path) -> None:
     for raw in ("[1]", '{"agreement": "x"}', '{"agreement": 2}', "{"):
         (tmp_path / "f").write_text(raw)
         with pytest.raises(InputError, match="f:1: "):
@@ -122,13 +122,13 @@ async def test_calibrate_from_the_stored_results(redis_url: str, tmp_path: Path)
     assert len(history.agreements) == 50
 
 
-def test_calibrate_without_a_redis_says_where_it_looked(config: Path) -> None:
+def test_calibrate_without_a_redis_names_the_url(config: Path) -> None:
     config.write_text(BACKENDS + "redis: {url: 'redis://127.0.0.1:1/0'}\n")
     with pytest.raises(UnreachableError, match=r"\.yaml:\d+: redis\.url: redis://127\.0\.0\.1:1/0"):
         run("calibrate", "-c", str(config), "-w", "chat")
 
 
-def test_calibrate_from_a_redis_that_holds_something_else_is_one_line(config: Path, redis_url: str) -> None:
+def test_calibrate_from_a_redis_with_a_key_of_another_type_is_one_line(config: Path, redis_url: str) -> None:
     with redis.from_url(redis_url) as client:
         client.set(WorkloadKeys("chat").results, "no stream")
     config.write_text(BACKENDS + f"redis: {{url: '{redis_url}'}}\n")
@@ -145,9 +145,7 @@ def test_calibrate_from_a_redis_that_holds_something_else_is_one_line(config: Pa
         ({"latency-ms": 5}, "f:1: latency-ms: unknown key, did you mean 'latency_ms'"),
     ],
 )
-def test_a_key_that_is_nearly_one_is_refused(
-    config: Path, tmp_path: Path, line: dict[str, object], message: str
-) -> None:
+def test_a_misspelled_key_is_refused(config: Path, tmp_path: Path, line: dict[str, object], message: str) -> None:
     file = outcomes(tmp_path / "f", {"t": 1, "side": "baseline", "ok": False} | line)
     with pytest.raises(InputError, match=message):
         run("judge", "-c", str(config), "-w", "chat", str(file))
@@ -158,34 +156,36 @@ def test_a_key_that_is_nearly_one_is_refused(
 LINE = {"t": 1, "side": "candidate", "ok": True, "latency_ms": 5}
 
 
-def heard(config: Path, file: Path) -> str:
-    """What judge says beside its answer."""
+def stderr_of_judge(config: Path, file: Path) -> str:
+    """Return what judge writes to standard error."""
     return CliRunner().invoke(build_app("judge"), ["judge", "-c", str(config), "-w", "chat", str(file)]).stderr
 
 
-def test_judge_takes_keys_of_others_and_says_that_it_does_not_read_them(config: Path, tmp_path: Path) -> None:
+def test_judge_accepts_unknown_keys_and_warns_that_it_ignores_them(config: Path, tmp_path: Path) -> None:
     file = outcomes(tmp_path / "f", LINE | {"tpot_ms": 3, "request_id": "x", "inside": 1}, LINE | {"side": "baseline"})
-    assert "ignored keys: tpot_ms, request_id, inside (known: t, side" in heard(config, file)
+    assert "ignored keys: tpot_ms, request_id, inside (known: t, side" in stderr_of_judge(config, file)
 
 
-def test_judge_names_gates_that_the_file_cannot_feed(config: Path, tmp_path: Path) -> None:
+def test_judge_names_gates_that_the_file_has_no_data_for(config: Path, tmp_path: Path) -> None:
     gates = "{quality: {margin: 0.1}, latency: [{signal: per_token, quantile: p95}, {signal: ttft}]}"
     config.write_text(BACKENDS + f"    gates: {gates}\n")
-    text = heard(config, outcomes(tmp_path / "f", LINE | {"agreement": 0.9, "noise": None}))
+    text = stderr_of_judge(config, outcomes(tmp_path / "f", LINE | {"agreement": 0.9, "noise": None}))
     assert "quality_margin can never pass here: no event has noise" in text
     assert "per_token_p95 can never pass here: an event has no field for it" in text
     assert "ttft_p99 can never pass here: no event has ttft_ms" in text
     assert "no event has the side baseline" in text
 
 
-def test_judge_is_quiet_where_every_gate_has_what_it_needs(config: Path, tmp_path: Path) -> None:
+def test_judge_has_no_warning_if_every_gate_has_data(config: Path, tmp_path: Path) -> None:
     file = outcomes(tmp_path / "f", LINE | {"agreement": 0.9}, LINE | {"side": "baseline"})
-    assert heard(config, file) == ""
+    assert stderr_of_judge(config, file) == ""
 
 
-def test_judge_says_that_without_a_gating_gate_time_alone_decides(config: Path, tmp_path: Path) -> None:
+def test_judge_warns_if_no_gate_is_gating(config: Path, tmp_path: Path) -> None:
     config.write_text(BACKENDS + "    gates: {quality: null, errors: null, latency: []}\n")
-    assert "no gate is gating: the decision here is always hold" in heard(config, outcomes(tmp_path / "f", LINE))
+    assert "no gate is gating: the decision here is always hold" in stderr_of_judge(
+        config, outcomes(tmp_path / "f", LINE)
+    )
 
 
 @pytest.mark.parametrize(
@@ -202,24 +202,24 @@ def test_judge_says_that_without_a_gating_gate_time_alone_decides(config: Path, 
         ("[" * 100_000, "f:1: not JSON"),
     ],
 )
-def test_calibrate_refuses_a_line_as_judge_does(config: Path, tmp_path: Path, line: str, message: str) -> None:
+def test_calibrate_refuses_the_same_lines_as_judge(config: Path, tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "f").write_text(line)
     with pytest.raises(InputError, match=message):
         run("calibrate", "-c", str(config), "-w", "chat", "--from", str(tmp_path / "f"))
 
 
-def test_calibrate_takes_no_latency_from_what_failed_or_took_no_time(config: Path, tmp_path: Path) -> None:
+def test_calibrate_ignores_latencies_of_failures_and_latencies_of_zero(config: Path, tmp_path: Path) -> None:
     lines = [{"t": i, "side": "baseline", "ok": i % 3 == 0, "latency_ms": 100 if i % 3 == 0 else 0} for i in range(900)]
     text = run("calibrate", "-c", str(config), "-w", "chat", "--from", str(outcomes(tmp_path / "f", *lines)))
     assert "moves by up to 1.00 ×" in text
 
 
-def test_plan_refuses_two_rates_of_one_workload(config: Path) -> None:
+def test_plan_refuses_two_rates_for_one_workload(config: Path) -> None:
     with pytest.raises(InputError, match="--rate chat=2: chat is given twice"):
         run("plan", "-c", str(config), "--rate", "chat=1", "--rate", "chat=2")
 
 
-def test_calibrate_proposes_only_what_is_valid_whatever_the_latencies(config: Path, tmp_path: Path) -> None:
+def test_calibrate_proposes_valid_settings_for_any_latencies(config: Path, tmp_path: Path) -> None:
     lines = [{"t": i, "latency_ms": 1e308 if i % 200 < 100 else 1e-300, "agreement": i % 2} for i in range(900)]
     text = run("calibrate", "-c", str(config), "-w", "chat", "--from", str(outcomes(tmp_path / "f", *lines)))
     base = yaml.safe_load(BACKENDS)

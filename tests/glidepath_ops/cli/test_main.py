@@ -44,7 +44,7 @@ def commands(config: Path, events: Path) -> tuple[tuple[str, ...], ...]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_list_of_commands_and_each_commands_own_help_begin_alike(name: str) -> None:
+def test_each_commands_help_has_its_line_from_the_list_of_commands(name: str) -> None:
     shown = CliRunner().invoke(build_app(name), [name, "--help"], env={"COLUMNS": "200"})
     assert COMMANDS[name][1] in shown.output
 

@@ -1,4 +1,4 @@
-"""What ``glidepath status`` shows of a workload."""
+"""Tests of the tables of ``glidepath status``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def shown(status: WorkloadStatus) -> str:
     return captured.get()
 
 
-def test_a_share_that_is_not_known_is_not_shown_as_a_number() -> None:
+def test_an_unknown_share_is_not_shown_as_a_number() -> None:
     status = WorkloadStatus(
         "chat", "held", 0, -1, (5, 25), 0, 99_000, share_known=False, message="the share is not known"
     )
@@ -24,7 +24,7 @@ def test_a_share_that_is_not_known_is_not_shown_as_a_number() -> None:
     assert "0 %" not in shown(status)
 
 
-def test_the_least_requests_of_a_step_are_named_until_they_are_there() -> None:
+def test_the_required_requests_are_shown_until_they_are_reached() -> None:
     def title(requests: int) -> str:
         side = SideStatus(requests=requests)
         return str(gates(WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, candidate=side, min_samples=50)).title)
@@ -33,7 +33,7 @@ def test_the_least_requests_of_a_step_are_named_until_they_are_there() -> None:
     assert title(50) == "chat: 50 requests, 0 errors in this step"
 
 
-def test_errors_that_clients_did_not_see_are_told_from_those_that_they_did() -> None:
+def test_rescued_errors_are_shown_apart_from_errors_that_clients_saw() -> None:
     side = SideStatus(requests=50, errors=9, rescued=6, rescues_failed=2)
     status = WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 0, candidate=side)
     told = "9 errors in this step (6 answered by the baseline, 2 failed there too)"
@@ -41,11 +41,11 @@ def test_errors_that_clients_did_not_see_are_told_from_those_that_they_did() -> 
     assert from_json(WorkloadStatus, to_json(status)).candidate == side
 
 
-def test_a_known_share_is() -> None:
+def test_a_known_share_is_shown_as_a_number() -> None:
     assert "25 %" in shown(WorkloadStatus("chat", "baking", 25, 1, (5, 25), 0, 99_000))
 
 
-def test_a_workload_that_its_group_does_not_steer_says_why() -> None:
+def test_the_status_says_why_a_group_does_not_steer_a_workload() -> None:
     trouble = GroupProblem("x[1] holds the lease", "give each file a group")
     console = Console(width=300)
     with console.capture() as captured:

@@ -1,4 +1,4 @@
-"""status, hold … drill and log, as a user runs them, against a real Redis and a steering loop that acts."""
+"""Tests of status, log and the steering commands against a real Redis and a running steering loop."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def file(tmp_path: Path, valid_yaml: str, redis_url: str) -> Path:
 
 
 @pytest.fixture
-def twins(file: Path) -> Path:
-    """With a second workload, batch."""
+def two_workloads(file: Path) -> Path:
+    """Return a configuration with a second workload, batch."""
     data = yaml.safe_load(file.read_text())
     data["workloads"]["batch"] = data["workloads"]["chat"] | {"match": {"path": "/v1/batch"}}
     file.write_text(yaml.safe_dump(data))
@@ -58,9 +58,9 @@ def twins(file: Path) -> Path:
 
 
 @pytest.fixture
-def lost(tmp_path: Path, valid_yaml: str) -> Path:
-    """A configuration whose Redis is not there."""
-    path = tmp_path / "lost.yaml"
+def redis_down(tmp_path: Path, valid_yaml: str) -> Path:
+    """Return a configuration whose Redis does not run."""
+    path = tmp_path / "redis_down.yaml"
     redis = {"url": f"redis://127.0.0.1:{free_ports(1)[0]}/0"}
     path.write_text(yaml.safe_dump(yaml.safe_load(valid_yaml) | {"redis": redis}))
     return path
@@ -68,7 +68,7 @@ def lost(tmp_path: Path, valid_yaml: str) -> Path:
 
 @pytest.fixture
 async def cli(file: Path) -> AsyncIterator[Cli]:
-    """With a steer loop that has one Envoy in memory."""
+    """Yield a CLI beside a steering loop with one Envoy in memory."""
     config = load_config(file)
     redis, stop = connect(config.redis), asyncio.Event()
     store = RedisStore(redis, cluster=False, log_retention=1000)
@@ -82,10 +82,10 @@ async def cli(file: Path) -> AsyncIterator[Cli]:
     await redis.aclose()
 
 
-async def test_a_day_at_the_wheel(cli: Cli) -> None:
+async def test_the_steering_commands_act_in_sequence(cli: Cli) -> None:
     status, out, _ = await cli("hold", "chat", "--reason", "lunch")
     assert (status, out) == (0, "chat: hold, 0 %, now held: lunch\n")
-    assert (await cli("hold", "chat"))[0] == 0  # said twice it is the same
+    assert (await cli("hold", "chat"))[0] == 0  # repeating it changes nothing
     status, _, err = await cli("approve", "chat")
     assert status == 2
     assert "approve chat: no step waits for approval" in err
@@ -120,7 +120,7 @@ async def test_a_day_at_the_wheel(cli: Cli) -> None:
     assert "cause: a bad GPU" in out
 
 
-async def test_the_shadow_share_is_set_shown_and_given_back(cli: Cli) -> None:
+async def test_the_shadow_share_is_set_shown_and_reset(cli: Cli) -> None:
     status, out, _ = await cli("shadow", "chat", "10%", "--reason", "quota")
     line = "chat: shadow, candidate at 0 %, now shadow: copies 10 % of the requests: quota\n"
     assert (status, out) == (0, line)
@@ -137,7 +137,7 @@ async def test_the_shadow_share_is_set_shown_and_given_back(cli: Cli) -> None:
     assert decisions[0]["actor"] == actor()
 
 
-async def test_a_decision_may_be_named_by_its_time_alone_and_is_written_in_full(cli: Cli) -> None:
+async def test_a_decision_id_can_be_abbreviated_to_its_time_and_is_stored_in_full(cli: Cli) -> None:
     _, out, _ = await cli("hold", "chat", "--json")
     named = json.loads(out)["id"]
     assert (await cli("log", "annotate", f"00{named.partition('-')[0]}", "--cause", "not\nhungry"))[0] == 0
@@ -166,7 +166,7 @@ async def test_mistakes_are_one_line_and_exit_2(cli: Cli) -> None:
         assert err.count("\n") == 1
 
 
-async def test_numbers_without_end_are_refused(cli: Cli) -> None:
+async def test_infinite_and_negative_numbers_are_refused(cli: Cli) -> None:
     for option in ("--wait", "--percent"):
         for value in ("inf", "nan", "-1"):
             status, out, err = await cli("promote", "chat", f"{option}={value}")
@@ -174,7 +174,7 @@ async def test_numbers_without_end_are_refused(cli: Cli) -> None:
             assert option in err
 
 
-async def test_without_a_scorer_a_command_says_that_nobody_acted_and_stays(file: Path) -> None:
+async def test_without_a_scorer_a_command_reports_it_and_stays_queued(file: Path) -> None:
     cli, config = Cli(file), load_config(file)
     status, _, err = await cli("hold", "chat", "--wait", "0.2")
     assert status == 2
@@ -187,15 +187,15 @@ async def test_without_a_scorer_a_command_says_that_nobody_acted_and_stays(file:
     await redis.aclose()
 
 
-async def test_no_redis_is_one_line_and_exit_2(lost: Path) -> None:
+async def test_no_redis_is_one_line_and_exit_2(redis_down: Path) -> None:
     for arguments in (("status",), ("hold", "chat"), ("log",), ("scorer",)):
-        status, _, err = await Cli(lost)(*arguments)
+        status, _, err = await Cli(redis_down)(*arguments)
         assert status == 2
         assert "redis.url" in err
         assert err.count("\n") == 1
 
 
-async def test_a_redis_that_is_none_is_one_line_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
+async def test_a_server_that_is_not_redis_is_one_line_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         writer.close()
@@ -210,11 +210,11 @@ async def test_a_redis_that_is_none_is_one_line_with_its_place(tmp_path: Path, v
         for arguments in (("status",), ("rollback", "chat"), ("scorer",)):
             status, _, err = await Cli(file)(*arguments)
             assert status == 2
-            assert err.startswith(f"glidepath: {file}:{line}: redis.url: redis://127.0.0.1:{port}/0: no Redis")
+            assert err.startswith(f"glidepath: {file}:{line}: redis.url: redis://127.0.0.1:{port}/0: no usable Redis")
             assert err.count("\n") == 1
 
 
-def test_a_cause_is_shown_at_its_own_workloads_decision_only() -> None:
+def test_a_cause_is_shown_only_at_the_decision_of_its_workload() -> None:
     def decision(workload: str, event: str, entry: str, **details: str) -> Decision:
         return Decision(0, workload, event, 0, 0, "shadow", f"why {workload}", details=details, id=entry)
 
@@ -229,17 +229,17 @@ def test_a_cause_is_shown_at_its_own_workloads_decision_only() -> None:
     assert shown.index("    cause: why chat") == 2
 
 
-async def test_an_id_that_two_workloads_have_asks_which_one(twins: Path) -> None:
-    redis = connect(load_config(twins).redis)
+async def test_an_ambiguous_id_is_refused(two_workloads: Path) -> None:
+    redis = connect(load_config(two_workloads).redis)
     for name in ("chat", "batch"):
         await redis.xadd(WorkloadKeys(name).log, {"d": "{}"}, id="5-0")
     await redis.aclose()
-    status, _, err = await Cli(twins)("log", "annotate", "5", "--cause", "x")
+    status, _, err = await Cli(two_workloads)("log", "annotate", "5", "--cause", "x")
     assert status == 2
     assert "several decisions have this id; choose one with --workload (5-0 of " in err
 
 
-def test_a_user_with_a_number_but_no_name_can_steer() -> None:
+def test_a_user_id_without_a_name_can_steer() -> None:
     def nameless() -> str:
         raise KeyError("getpwuid(): uid not found: 54321")
 

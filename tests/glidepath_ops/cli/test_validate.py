@@ -1,4 +1,4 @@
-"""validate, as a person runs it on a configuration that is valid and yet will not do."""
+"""Tests of `glidepath validate` on configurations that are valid but cannot work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.evidence import BACKENDS
 
 
 def validate(path: Path, text: str) -> tuple[int, str]:
-    """The status and what is said on stderr; errors of ours come as they are."""
+    """Return the exit status and standard error; a GlidepathError is raised."""
     path.write_text(BACKENDS + text)
     done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(path)], catch_exceptions=False)
     return done.exit_code, done.stderr
@@ -36,25 +36,25 @@ def test_a_gate_that_can_never_pass_is_a_warning_with_its_place(tmp_path: Path) 
         ),
     ],
 )
-def test_a_gate_that_has_nothing_to_read_is_a_warning(tmp_path: Path, text: str, words: str) -> None:
+def test_a_gate_without_data_is_a_warning(tmp_path: Path, text: str, words: str) -> None:
     status, said = validate(tmp_path / "g.yaml", text)
     assert status == 0
     assert words in said
 
 
-def test_a_configuration_that_will_do_is_valid_without_a_word(tmp_path: Path) -> None:
+def test_a_good_configuration_is_valid_without_a_warning(tmp_path: Path) -> None:
     assert validate(tmp_path / "g.yaml", "") == (0, "")
 
 
 @pytest.mark.parametrize("zone", ["Europe", "''", "../etc/passwd"])
-def test_a_time_zone_that_is_none_is_one_line(tmp_path: Path, zone: str) -> None:
+def test_an_invalid_time_zone_is_one_line(tmp_path: Path, zone: str) -> None:
     text = f"    ramp: {{freeze: [{{cron: '0 0 * * *', duration: 1h, timezone: {zone}}}]}}\n"
     with pytest.raises(ConfigError, match=r"g\.yaml:9: workloads\.chat\.ramp\.freeze\[0\]\.timezone: must be an IANA"):
         validate(tmp_path / "g.yaml", text)
 
 
 @pytest.mark.parametrize("cron", ["0 0 30 2 *", "@daily", "R R * * *", "0 0 * * * *"])
-def test_a_freeze_that_never_comes_is_one_line(tmp_path: Path, cron: str) -> None:
+def test_a_freeze_that_never_occurs_is_one_line(tmp_path: Path, cron: str) -> None:
     text = f"    ramp: {{freeze: [{{cron: '{cron}', duration: 1h}}]}}\n"
     with pytest.raises(ConfigError, match=r"g\.yaml:9: workloads\.chat\.ramp\.freeze\[0\]\.cron: (must be five|never)"):
         validate(tmp_path / "g.yaml", text)

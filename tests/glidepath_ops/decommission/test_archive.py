@@ -1,4 +1,4 @@
-"""The archive of a migration: whole, readable, and without a secret."""
+"""Tests of the archive of a migration: complete, readable, and without secrets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def config(valid_yaml: str) -> Config:
     return parse_config(yaml.safe_dump(data))
 
 
-def test_nothing_secret_is_kept_and_the_rest_is(config: Config) -> None:
+def test_secrets_are_hidden_and_everything_else_is_kept(config: Config) -> None:
     data = sanitized(config)
     text = yaml.safe_dump(data)
     assert [secret for secret in SECRETS if secret in text] == []
@@ -41,7 +41,7 @@ def test_nothing_secret_is_kept_and_the_rest_is(config: Config) -> None:
     assert Config.model_validate(data).workloads == config.workloads
 
 
-def test_an_archive_is_whole_and_the_owners_alone(tmp_path: Path) -> None:
+def test_an_archive_is_complete_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "end.tar.gz"
     write_archive(path, "chat", {"status.json": b"{}"}, 1_000_000)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -52,10 +52,10 @@ def test_an_archive_is_whole_and_the_owners_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_nothing_is_written_over(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "end.tar.gz"
     path.write_text("mine")
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         write_archive(path, "chat", {}, 0)
     assert path.read_text() == "mine"
     with pytest.raises(InputError, match="No such file"):

@@ -1,4 +1,4 @@
-"""The checklist before a baseline ends: what stands against it, and the order of the ends."""
+"""Tests of the checklist for switching off a baseline: blocking items, and the order of workloads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOW_MS = 100 * DAY_MS
 
 
 def configured(**sections: Any) -> Config:
-    """Two workloads leave ``cloud``; chat waits for batch."""
+    """Return a configuration in which two workloads leave ``cloud`` and chat comes after batch."""
     sides = {"baseline": "cloud", "candidate": "onprem"}
     data: dict[str, Any] = {
         "backends": {
@@ -62,11 +62,11 @@ def found(items: list[ChecklistItem], what: str) -> ChecklistItem:
     return next(item for item in items if item.what == what)
 
 
-def test_a_workload_that_is_done_has_nothing_in_its_way() -> None:
+def test_a_finished_workload_has_no_blocking_item() -> None:
     items = checklist(configured(), "batch", {"batch": DONE}, NOW_MS)
     assert blocked(items) == []
     assert found(items, "migrated and validated").level is ItemState.OK
-    assert found(items, "way back rehearsed").level is ItemState.OK
+    assert found(items, "rollback rehearsed").level is ItemState.OK
     assert found(items, "both sides in sync").detail == "agreement 0.970"
 
 
@@ -79,13 +79,13 @@ def test_a_workload_that_is_done_has_nothing_in_its_way() -> None:
         (status("batch", "held"), "100 % at the candidate, held"),
     ],
 )
-def test_a_workload_that_is_not_done_is_refused(state: WorkloadStatus | None, words: str) -> None:
+def test_an_unfinished_workload_is_blocked(state: WorkloadStatus | None, words: str) -> None:
     (item,) = blocked(checklist(configured(), "batch", {"batch": WorkloadFacts(state)}, NOW_MS))
     assert item.detail == words
     assert item.remedy
 
 
-def test_the_rest_of_the_validation_is_said_in_days() -> None:
+def test_the_remaining_validation_is_given_in_days() -> None:
     state = status("batch", "validating", since_ms=NOW_MS - 20 * DAY_MS)
     (item,) = blocked(checklist(configured(), "batch", {"batch": WorkloadFacts(state)}, NOW_MS))
     assert item.remedy == "wait: the validation ends in 10.0 days"
@@ -97,13 +97,13 @@ def test_a_permanent_hybrid_keeps_its_baseline() -> None:
     assert "ends at 60 %" in item.detail
 
 
-def test_a_gate_that_fails_at_the_end_is_refused() -> None:
+def test_a_failing_gate_blocks() -> None:
     failing = Verdict("quality", "fail", 0.5, 0.85, "", 300)
     facts = WorkloadFacts(status("batch", verdicts=(failing,)))
     assert [item.what for item in blocked(checklist(configured(), "batch", {"batch": facts}, NOW_MS))] == ["gates"]
 
 
-def test_what_else_uses_the_backend_keeps_it_and_its_credential() -> None:
+def test_other_users_of_the_backend_keep_it_and_its_credential() -> None:
     config = configured(
         envoy={"default_backend": "cloud"},
         workloads={"back": {"match": {"path": "/x"}, "baseline": "other", "candidate": "cloud"}},
@@ -113,7 +113,7 @@ def test_what_else_uses_the_backend_keeps_it_and_its_credential() -> None:
     assert others == {
         "cloud used by chat": "as its baseline and fallback; not steered yet",
         "cloud used by back": "as its candidate; not steered yet",
-        "cloud used by envoy.default_backend": "for requests of no workload",
+        "cloud used by envoy.default_backend": "for requests that match no workload",
     }
     assert found(items, "revoke the credential").detail == (
         "env CLOUD_KEY, at the provider and in the secret store; not before: back, chat, envoy.default_backend"
@@ -121,14 +121,14 @@ def test_what_else_uses_the_backend_keeps_it_and_its_credential() -> None:
     assert set(users_of(config, "cloud")) == {"chat", "batch", "back"}
 
 
-def test_the_last_one_may_end_the_contract() -> None:
+def test_the_last_workload_can_end_the_contract() -> None:
     ended = replace(DONE, decisions=(*DONE.decisions, decision("batch", "decommission")))
     items = checklist(configured(), "chat", {"chat": WorkloadFacts(status("chat")), "batch": ended}, NOW_MS)
     assert "not before" not in found(items, "end the contract").detail
     assert found(items, "batch before it").level is ItemState.OK
 
 
-def test_the_less_critical_one_ends_first() -> None:
+def test_the_less_critical_workload_ends_first() -> None:
     items = checklist(configured(), "chat", {"chat": WorkloadFacts(status("chat")), "batch": DONE}, NOW_MS)
     assert found(items, "batch before it").remedy.startswith("glidepath decommission batch first")
     assert in_order(configured(), {"chat": 1, "batch": 1000}) == ["batch", "chat"]
@@ -136,10 +136,10 @@ def test_the_less_critical_one_ends_first() -> None:
     assert in_order(chain, {"batch": 900, "internal": 10, "chat": 5}) == ["internal", "batch", "chat"]
 
 
-def test_a_way_back_that_was_never_tried_or_failed_is_a_warning() -> None:
+def test_a_missing_or_failed_drill_is_a_warning() -> None:
     for decisions in ((), (decision("batch", "drill_finished", passed=False),)):
         items = checklist(configured(), "batch", {"batch": replace(DONE, decisions=decisions)}, NOW_MS)
-        assert found(items, "way back rehearsed").level is ItemState.WARN
+        assert found(items, "rollback rehearsed").level is ItemState.WARN
 
 
 def test_failing_probes_are_a_warning() -> None:

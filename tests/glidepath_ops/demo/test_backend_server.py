@@ -1,3 +1,5 @@
+"""Tests of the demo's backend: its API, its faults, and the clients against it."""
+
 from __future__ import annotations
 
 import asyncio
@@ -37,7 +39,7 @@ def body(stream: bool = False) -> dict[str, object]:
     return {"model": "any", "messages": [{"role": "user", "content": texts()[0].prompt}], "stream": stream}
 
 
-async def test_it_answers_as_json_and_as_a_stream(client: TestClient) -> None:
+async def test_the_backend_answers_as_json_and_as_a_stream(client: TestClient) -> None:
     whole = read_json(await (await client.post(PATH, json=body())).read())
     streamed = read_stream(await (await client.post(PATH, json=body(stream=True))).read())
     assert whole.text in GOOD
@@ -45,13 +47,13 @@ async def test_it_answers_as_json_and_as_a_stream(client: TestClient) -> None:
     assert whole.model == streamed.model == "small"
 
 
-async def test_what_it_cannot_read_is_a_400(client: TestClient) -> None:
+async def test_an_unreadable_request_is_a_400(client: TestClient) -> None:
     response = await client.post(PATH, data=b"nonsense")
     assert response.status == 400
     assert (await response.json())["error"]["type"] == "invalid_request_error"
 
 
-async def test_errors_are_503s_and_resets_and_the_first_is_stamped(client: TestClient) -> None:
+async def test_errors_are_503s_and_resets_and_the_time_of_the_first_is_recorded(client: TestClient) -> None:
     before = time.time() * 1000
     await client.put("/control/fault", json={"fault": "errors"})
     seen: list[int | str] = []
@@ -74,14 +76,14 @@ async def test_a_quality_fault_gives_well_formed_bad_answers(client: TestClient)
     assert any(read.text in REFUSALS for read in reads)
 
 
-async def test_a_fault_that_is_taken_out_is_gone(client: TestClient) -> None:
+async def test_a_removed_fault_no_longer_acts(client: TestClient) -> None:
     await client.put("/control/fault", json={"fault": "errors"})
     await client.put("/control/fault", json={"fault": "none"})
     assert (await client.post(PATH, json=body())).status == 200
     assert (await (await client.get("/control/state")).json())["first_bad_ms"] == 0
 
 
-async def test_an_unknown_fault_is_refused_with_the_allowed_ones(client: TestClient) -> None:
+async def test_an_unknown_fault_is_refused_with_the_allowed_values(client: TestClient) -> None:
     response = await client.put("/control/fault", json={"fault": "mood"})
     assert response.status == 400
     assert "none, errors, latency, quality" in (await response.json())["error"]["message"]
@@ -93,7 +95,7 @@ def test_a_slow_backend_takes_three_times_as_long() -> None:
     assert [b / a for a, b in zip(normal, slow, strict=True)] == pytest.approx([3.0] * 10)
 
 
-async def test_a_passed_on_answer_keeps_its_bytes() -> None:
+async def test_a_forwarded_answer_keeps_its_bytes() -> None:
     upstream = backend()
     async with TestServer(upstream.app()) as llama, aiohttp.ClientSession() as session:
         rng = random.Random(1)
@@ -119,7 +121,7 @@ async def run_clients(server: TestServer, profile: Profile, until: int) -> Clien
     return clients
 
 
-async def test_clients_ask_in_both_forms_and_check_every_answer() -> None:
+async def test_clients_send_plain_and_streaming_requests_and_check_every_answer() -> None:
     async with TestServer(backend().app()) as server:
         profile = Profile(rate=200, prompts=[text.prompt for text in texts()])
         stats = (await run_clients(server, profile, until=40)).stats
@@ -129,7 +131,7 @@ async def test_clients_ask_in_both_forms_and_check_every_answer() -> None:
     assert stats.p50_ms() is not None
 
 
-async def test_clients_count_what_failed_by_its_kind() -> None:
+async def test_clients_count_failures_by_kind() -> None:
     one = backend()
     one.state.fault = InjectedFault.ERRORS
     async with TestServer(one.app()) as server:
@@ -138,7 +140,7 @@ async def test_clients_count_what_failed_by_its_kind() -> None:
     assert set(stats.error_kinds) == {"status 503", "ServerDisconnectedError"}
 
 
-async def test_clients_leave_out_what_would_pile_up() -> None:
+async def test_clients_skip_requests_above_the_limit_in_flight() -> None:
     async with TestServer(backend().app()) as server:
         stats = (await run_clients(server, Profile(rate=500, prompts=["Why?"], max_in_flight=1), until=60)).stats
     assert stats.skipped > 0

@@ -1,3 +1,5 @@
+"""Tests of the demo's plans and configuration."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -29,7 +31,7 @@ def test_the_demo_ends_within_its_ninety_seconds() -> None:
     assert written_plan().limit_s + 5 <= 90
 
 
-def test_the_curl_lines_name_the_runtime_keys(tmp_path: Path) -> None:
+def test_the_curl_examples_name_the_runtime_keys(tmp_path: Path) -> None:
     lines = "\n".join(example_lines(demo_config(written_plan(), PORTS, tmp_path), tmp_path / "glidepath.yaml"))
     for key in (
         keys.weight_key("chat", "onprem-or-cloud") + "=0&" + keys.weight_key("chat", "cloud") + "=10000",

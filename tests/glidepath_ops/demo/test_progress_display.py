@@ -1,3 +1,5 @@
+"""Tests of the display of the demo's progress."""
+
 from __future__ import annotations
 
 import io
@@ -51,7 +53,7 @@ def shown(view_type: type[LiveDisplay] | type[PlainDisplay], frames: list[Snapsh
     return out.getvalue()
 
 
-def test_plain_lines_tell_each_decision_once_and_the_state_now_and_then() -> None:
+def test_plain_lines_show_each_decision_once_and_the_state_periodically() -> None:
     first, both = DemoState(STATUS, LOG[:1], 25.0), DemoState(STATUS, LOG, 0.0)
     text = shown(PlainDisplay, [frame(1, first), frame(1.1, first), frame(2, both), frame(7, both)])
     assert text.count("all gates pass") == 1
@@ -68,10 +70,10 @@ def test_the_page_shows_weights_sides_gates_and_log() -> None:
 
 @pytest.mark.parametrize("view", [LiveDisplay, PlainDisplay])
 @pytest.mark.parametrize("width", [20, 80, 200])
-def test_any_width_and_an_empty_state_will_do(view: type[LiveDisplay] | type[PlainDisplay], width: int) -> None:
+def test_any_width_and_an_empty_state_can_be_shown(view: type[LiveDisplay] | type[PlainDisplay], width: int) -> None:
     assert "starting" in shown(view, [frame(0, DemoState()), frame(9, DemoState(STATUS, LOG, None))], width)
 
 
-def test_without_a_terminal_there_are_lines() -> None:
+def test_without_a_terminal_plain_lines_are_used() -> None:
     assert isinstance(make_display(Console(file=io.StringIO())), PlainDisplay)
     assert isinstance(make_display(Console(file=io.StringIO(), force_terminal=True)), LiveDisplay)

@@ -1,4 +1,4 @@
-"""The demo's clients as a process of their own, against the demo's backend."""
+"""Tests of the demo's clients as a separate process, against the demo's backend."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run_clients(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def test_they_send_for_the_time_given_and_report(backend: str, tmp_path: Path) -> None:
+def test_the_clients_send_for_the_given_time_and_report(backend: str, tmp_path: Path) -> None:
     done = run_clients(
         "--url", f"http://{backend}", "--rate", "50", "--seconds", "2", "--alive", str(tmp_path / "alive")
     )
@@ -40,7 +40,7 @@ def test_they_send_for_the_time_given_and_report(backend: str, tmp_path: Path) -
     assert (tmp_path / "alive").exists()
 
 
-def test_nobody_is_called_alive_who_gets_no_answer(tmp_path: Path) -> None:
+def test_clients_without_answers_do_not_touch_the_alive_file(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_ports(1)[0]}"
     done = run_clients("--url", url, "--rate", "50", "--seconds", "1.5", "--alive", str(tmp_path / "alive"))
     report = json.loads(done.stdout.splitlines()[-1])
@@ -51,13 +51,13 @@ def test_nobody_is_called_alive_who_gets_no_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value"), [("--rate", "501"), ("--rate", "0"), ("--seconds", "86401"), ("--rate", "x")]
 )
-def test_rate_and_time_are_bounded(option: str, value: str) -> None:
+def test_rate_and_time_have_limits(option: str, value: str) -> None:
     done = run_clients("--url", "http://127.0.0.1:1", option, value)
     assert done.returncode == 2
     assert option in done.stderr
 
 
-def test_the_backend_listens_only_where_it_is_told(backend: str) -> None:
+def test_the_backend_listens_only_on_its_configured_host(backend: str) -> None:
     port = int(backend.rpartition(":")[2])
     assert answers("127.0.0.2", port)
     assert not answers("127.0.0.1", port)

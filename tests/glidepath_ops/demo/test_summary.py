@@ -1,3 +1,5 @@
+"""Tests of the demo's summary."""
+
 from __future__ import annotations
 
 import json
@@ -32,12 +34,12 @@ def status(paired: int, scored: int, lost: int = 0) -> WorkloadStatus:
     )
 
 
-def test_steps_are_the_logs_promotions_in_seconds_from_the_start() -> None:
+def test_steps_are_the_logs_promotions_with_seconds_from_the_start() -> None:
     log = [decision("promote", 0, 50, 3000), decision("hold", 50, 50, 4000), decision("rollback", 50, 0, 5000)]
     assert promotions(log, 1000) == (Step(50, 2.0, "why"),)
 
 
-def test_pairs_are_lost_when_counted_so_or_gone_without_a_result() -> None:
+def test_lost_pairs_are_those_counted_as_lost_or_missing_without_a_result() -> None:
     assert lost_and_waiting(DemoState(status(paired=10, scored=8)), 0) == (0, 0)
     assert lost_and_waiting(DemoState(status(paired=10, scored=5, lost=4)), 0) == (7, 0)
     assert lost_and_waiting(DemoState(), 0) == (0, 0)
@@ -66,10 +68,10 @@ def test_promotion_and_rollback_without_client_errors_is_a_success() -> None:
     assert failures(InjectedFault.NONE, 100, clients(), STEPS, None) == []
 
 
-def test_everything_that_went_wrong_is_named() -> None:
+def test_every_failure_is_named() -> None:
     assert failures(InjectedFault.ERRORS, 100, clients(2), STEPS[:1], None) == [
-        "the ramp did not reach 100 %: it came to 50 %",
-        "the fault (errors) was not followed by a rollback",
+        "the ramp did not reach 100 %, only 50 %",
+        "the fault (errors) did not cause a rollback",
         "2 of 10 client requests failed: status 503 × 2",
     ]
     assert failures(InjectedFault.NONE, 100, ClientStats(), STEPS, None) == ["no client request was answered"]
@@ -79,7 +81,7 @@ def summary(problems: tuple[str, ...] = ()) -> DemoSummary:
     return DemoSummary("chat", "errors", 812, 1000, 0, 0, 0, STEPS, BACK, 0.0, 0.93, 41.2, {}, problems)
 
 
-def test_the_json_holds_what_a_script_needs() -> None:
+def test_the_json_has_the_fields_that_scripts_need() -> None:
     data = json.loads(json.dumps(summary().to_json()))
     wanted = {
         "workload",
@@ -99,5 +101,5 @@ def test_the_json_holds_what_a_script_needs() -> None:
 
 def test_the_text_shows_success_and_failure() -> None:
     assert "0.40 s from the first bad answer" in text(summary())
-    assert "all as it should be" in text(summary())
+    assert "success: the demo ran as expected" in text(summary())
     assert "FAILED: because" in text(summary(("because",)))

@@ -1,3 +1,5 @@
+"""Tests of the demo's prepared answers and of the faults that spoil them."""
+
 from __future__ import annotations
 
 import random
@@ -25,7 +27,7 @@ def test_both_wordings_give_the_same_numbers() -> None:
         assert numbers[0] == numbers[1], text.prompt
 
 
-def test_an_answer_is_that_of_its_question() -> None:
+def test_an_answer_belongs_to_its_question() -> None:
     text = texts()[0]
     rng = random.Random(1)
     assert {answer(text.prompt, Side.CANDIDATE, rng) for _ in range(40)} == {text.first, text.second}
@@ -33,11 +35,11 @@ def test_an_answer_is_that_of_its_question() -> None:
 
 
 @given(st.text(max_size=300))
-def test_pieces_join_to_the_text(text: str) -> None:
+def test_the_pieces_concatenate_to_the_text(text: str) -> None:
     assert "".join(pieces(text)) == text
 
 
-def test_a_spoiled_answer_is_never_the_good_one() -> None:
+def test_a_spoiled_answer_differs_from_the_good_one() -> None:
     rng, good = random.Random(3), texts()[0].first
     others = [text.first for text in texts()[1:]]
     spoiled = [spoil(good, others, rng) for _ in range(60)]
@@ -47,5 +49,5 @@ def test_a_spoiled_answer_is_never_the_good_one() -> None:
     assert garble(good, rng) != good
 
 
-def test_the_faults_are_those_of_the_command_line() -> None:
+def test_the_faults_are_the_command_lines_values() -> None:
     assert [fault.value for fault in InjectedFault] == ["none", "errors", "latency", "quality"]

@@ -1,4 +1,4 @@
-"""Every sick Envoy and Redis gets the finding, and the remedy, that its sickness deserves."""
+"""Tests of doctor's checks: each fault of an Envoy or a Redis gets its finding and remedy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONFIG = parse_config(YAML)
 
 
 def facts(config: Config = CONFIG, **changes: Any) -> EnvoyFacts:
-    """A healthy Envoy that runs what is rendered, in the shape of its own dump."""
+    """Return the facts of a healthy Envoy with the rendered configuration, in the form of its own dump."""
     bootstrap = render_bootstrap(config)
     listeners = bootstrap["static_resources"]["listeners"]
     tables = [
@@ -64,7 +64,7 @@ def finding(findings: list[Finding], check: str) -> Finding:
 
 
 def edited(*path: str | int, value: Any) -> EnvoyFacts:
-    """The healthy Envoy with one thing in its dump changed."""
+    """Return the facts of the healthy Envoy with one value of its dump changed."""
     dump = copy.deepcopy(dict(facts().dump))
     node: Any = dump["configs"]
     for part in path[:-1]:
@@ -123,7 +123,7 @@ SICK = [
         facts(stats={"a.grpc_access_log.logs_written": 5, "a.grpc_access_log.logs_dropped": 2}),
         "access log",
         Severity.WARN,
-        "away",
+        "down or too slow",
     ),
     (edited(*ROUTE, "weighted_clusters", "runtime_key_prefix", value="theirs"), "chat: split", Severity.FAIL, "render"),
     (
@@ -149,19 +149,19 @@ SICK = [
 
 
 @pytest.mark.parametrize(("envoy", "check", "level", "remedy"), SICK, ids=[f"{c}: {r}" for _, c, _, r in SICK])
-def test_a_sickness_is_found_with_its_remedy(envoy: EnvoyFacts, check: str, level: Severity, remedy: str) -> None:
+def test_a_fault_of_envoy_is_found_with_its_remedy(envoy: EnvoyFacts, check: str, level: Severity, remedy: str) -> None:
     found = finding(examine_envoy(CONFIG, envoy), check)
     assert found.level is level, found
     assert remedy in found.remedy
 
 
-def test_what_is_rendered_is_healthy() -> None:
+def test_a_rendered_envoy_has_no_warning() -> None:
     findings = examine_envoy(CONFIG, facts())
     assert {f.level for f in findings} == {Severity.OK}, [f for f in findings if f.level is not Severity.OK]
     assert not any(f.remedy for f in findings)
 
 
-def test_a_fleet_by_rtds_needs_the_rtds_layer() -> None:
+def test_rtds_as_actuator_needs_the_rtds_layer() -> None:
     config = parse_config(YAML + "envoy: {actuator: rtds}\n")
     assert finding(examine_envoy(config, facts()), "runtime layer").level is Severity.FAIL
     assert finding(examine_envoy(config, facts(config)), "runtime layer").level is Severity.OK
@@ -201,17 +201,17 @@ SICK_REDIS = [
 
 
 @pytest.mark.parametrize(("changes", "check", "level"), SICK_REDIS)
-def test_a_sick_redis_is_found(changes: dict[str, Any], check: str, level: Severity) -> None:
+def test_a_fault_of_redis_is_found(changes: dict[str, Any], check: str, level: Severity) -> None:
     found = finding(list(examine_redis(replace(REDIS, **changes))), check)
     assert found.level is level
     assert found.remedy
 
 
-def test_a_healthy_redis_has_nothing_but_ok() -> None:
+def test_a_healthy_redis_has_only_ok() -> None:
     assert {f.level for f in examine_redis(REDIS)} == {Severity.OK}
 
 
-def test_everything_is_examined_in_one_list() -> None:
+def test_findings_of_all_envoys_and_redis_are_in_one_list() -> None:
     findings = examine(CONFIG, [facts(), facts(error="x")], REDIS)
     assert len({f.subject for f in findings}) == 2
     assert finding(findings, "leader").level is Severity.OK

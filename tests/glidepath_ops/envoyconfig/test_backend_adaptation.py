@@ -1,4 +1,4 @@
-"""Strings on their way into Lua source."""
+"""Tests of the Lua source for adapting requests to a backend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from glidepath_ops.envoyconfig.backend_adaptation import (
 
 
 def unquote(literal: str) -> bytes:
-    """What Lua reads: decimal escapes of three digits, everything else as it stands."""
+    """Return the bytes that Lua reads from a literal: decimal escapes of three digits, everything else unchanged."""
     assert literal[0] == literal[-1] == '"'
     inner = literal[1:-1]
     assert re.fullmatch(r'(?:[^"\\\x00-\x1f\x7f-\U0010ffff]|\\\d{3})*', inner), inner
@@ -28,11 +28,11 @@ def unquote(literal: str) -> bytes:
 
 
 @given(st.text())
-def test_a_quoted_string_reads_back_and_nothing_in_it_ends_it(text: str) -> None:
+def test_lua_reads_a_quoted_string_back_unchanged(text: str) -> None:
     assert unquote(quote(text)) == text.encode()
 
 
-def test_the_program_is_the_same_for_all_and_its_parameters_stand_above() -> None:
+def test_the_lua_program_is_constant_and_its_parameters_precede_it() -> None:
     backend = Backend(url="http://a:1/x", model='m"', headers={"X-A": "b"})
     text = lua_source([Attempt("a", backend, keep=False), Attempt("b", Backend(url="http://b"), keep=True)])
     assert text.splitlines()[0].startswith("local SIDES = { {")
@@ -40,7 +40,7 @@ def test_the_program_is_the_same_for_all_and_its_parameters_stand_above() -> Non
     assert '["x-a"] = "b"' in text
 
 
-def test_who_gets_the_clients_own_credential() -> None:
+def test_which_backends_get_the_clients_own_credential() -> None:
     none = Backend(url="http://a")
     own = Backend(url="http://a", credential={"env": "KEY"})  # type: ignore[arg-type]
     asked = Backend(url="http://a", credential={"passthrough": True})  # type: ignore[arg-type]
@@ -48,7 +48,7 @@ def test_who_gets_the_clients_own_credential() -> None:
     assert found == [True, False, False, False, True, True]
 
 
-def test_a_backend_that_gets_what_the_client_sent_costs_no_filter() -> None:
+def test_a_backend_that_gets_requests_unchanged_needs_no_filter() -> None:
     assert upstream_filters([Attempt("a", Backend(url="http://a:1", host="b"), keep=True)]) == []
     different: list[dict[str, Any]] = [
         {"url": "http://a/x"},

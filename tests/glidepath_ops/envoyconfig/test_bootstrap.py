@@ -1,4 +1,4 @@
-"""What the bootstrap says, read as data; that Envoy does what it says is shown in tests/integration."""
+"""Tests of the rendered bootstrap as data; tests/integration shows how Envoy behaves with it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def routes(bootstrap: dict[str, Any], listener: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_each_workload_has_a_captured_route_above_a_plain_one(valid_yaml: str) -> None:
+def test_each_workload_has_a_captured_route_before_an_uncaptured_one(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(config(valid_yaml))
     captured, plain, last = routes(bootstrap, 0)
     assert captured["name"] == keys.route_name("chat", captured=True)
@@ -55,7 +55,7 @@ def test_each_workload_has_a_captured_route_above_a_plain_one(valid_yaml: str) -
     assert last["direct_response"]["status"] == 404
 
 
-def test_weights_stand_candidate_first_and_sum_to_ten_thousand_basis_points(valid_yaml: str) -> None:
+def test_the_candidate_comes_first_and_weights_sum_to_ten_thousand_basis_points(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(config(valid_yaml, workloads__chat__start=25))
     weighted = routes(bootstrap, 0)[0]["route"]["weighted_clusters"]
     assert [(c["name"], c["weight"]) for c in weighted["clusters"]] == [("onprem-or-cloud", 2500), ("cloud", 7500)]
@@ -63,7 +63,7 @@ def test_weights_stand_candidate_first_and_sum_to_ten_thousand_basis_points(vali
     assert check_splits(bootstrap) == ["chat"]
 
 
-def test_the_files_layer_holds_the_start_and_the_admin_layer_comes_last(valid_yaml: str) -> None:
+def test_the_first_runtime_layer_has_the_start_values_and_the_admin_layer_is_last(valid_yaml: str) -> None:
     layers = render_bootstrap(config(valid_yaml, envoy__actuator="rtds"))["layered_runtime"]["layers"]
     assert layers[0]["static_layer"] == {
         keys.weight_key("chat", "onprem-or-cloud"): 0,
@@ -75,13 +75,13 @@ def test_the_files_layer_holds_the_start_and_the_admin_layer_comes_last(valid_ya
     assert layers[-1] == {"name": "admin", "admin_layer": {}}
 
 
-def test_rtds_has_its_cluster_only_when_it_is_the_actuator(valid_yaml: str) -> None:
+def test_the_rtds_cluster_exists_only_if_rtds_is_the_actuator(valid_yaml: str) -> None:
     names = [c["name"] for c in render_bootstrap(config(valid_yaml))["static_resources"]["clusters"]]
     assert keys.RTDS_CLUSTER not in names
     assert cluster(render_bootstrap(config(valid_yaml, envoy__actuator="rtds")), keys.RTDS_CLUSTER)
 
 
-def test_extproc_is_observed_only_with_all_its_addresses_and_a_bound(valid_yaml: str) -> None:
+def test_ext_proc_runs_in_observability_mode_with_all_addresses_and_a_stream_limit(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(config(valid_yaml, extproc={"workers": 2, "listen": "unix:/a", "max_streams": 7}))
     ext_proc = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.ext_proc")
     assert ext_proc["typed_config"]["observability_mode"] is True
@@ -98,13 +98,13 @@ def test_extproc_is_observed_only_with_all_its_addresses_and_a_bound(valid_yaml:
     ]
 
 
-def test_an_extproc_that_listens_everywhere_is_called_on_loopback(valid_yaml: str) -> None:
+def test_an_extproc_that_listens_on_all_interfaces_is_reached_on_loopback(valid_yaml: str) -> None:
     own = cluster(render_bootstrap(config(valid_yaml, extproc__listen="0.0.0.0:9000")), keys.EXTPROC_CLUSTER)
     address = own["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
     assert address == {"address": "127.0.0.1", "port_value": 9000}
 
 
-def test_only_the_composite_retries_and_it_retries_as_often_as_it_serves(valid_yaml: str) -> None:
+def test_only_the_composite_cluster_retries_and_its_retry_limit_is_the_request_limit(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(config(valid_yaml, backends__cloud__max_requests=77))
     option = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     retrying = [
@@ -117,7 +117,7 @@ def test_only_the_composite_retries_and_it_retries_as_often_as_it_serves(valid_y
     assert cluster(bootstrap, "onprem-or-cloud")["circuit_breakers"]["thresholds"][0]["max_retries"] == 77
 
 
-def test_without_fallback_there_is_no_composite(valid_yaml: str) -> None:
+def test_without_fallback_there_is_no_composite_cluster(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(config(valid_yaml, workloads__chat__fallback=False))
     names = [c["name"] for c in bootstrap["static_resources"]["clusters"]]
     assert names == ["cloud", "onprem", keys.EXTPROC_CLUSTER]
@@ -133,7 +133,7 @@ def test_two_workloads_with_the_same_sides_share_their_clusters(valid_yaml: str)
 
 
 @pytest.mark.parametrize("name", ["onprem-or-cloud", "cloud-for-onprem", "glidepath-extproc"])
-def test_a_backend_may_not_take_the_name_of_a_cluster_of_ours(valid_yaml: str, name: str) -> None:
+def test_a_backend_with_the_name_of_a_glidepath_cluster_is_refused(valid_yaml: str, name: str) -> None:
     settings_ = config(valid_yaml, **{f"backends__{name}": {"url": "http://127.0.0.1:1"}})
     with pytest.raises(ConfigError, match=f"backends.{name}: Envoy has a cluster of this name already"):
         render_bootstrap(settings_)
@@ -154,7 +154,7 @@ def test_a_credential_path_that_envoy_cannot_read_is_refused(valid_yaml: str, pa
         ({"backends__onprem": {"url": "http://b", "headers": {"X-A": "b"}}}, [*REQUEST_CREDENTIALS, "x-a"]),
     ],
 )
-def test_only_what_a_second_try_may_need_is_remembered(
+def test_only_headers_that_a_retry_may_need_are_stored(
     valid_yaml: str, changes: dict[str, Any], expected: list[str]
 ) -> None:
     bootstrap = render_bootstrap(config(valid_yaml, backends__cloud={"url": "http://a"}, **changes))
@@ -163,7 +163,7 @@ def test_only_what_a_second_try_may_need_is_remembered(
     assert names == [f"glidepath.client.{name}" for name in expected]
 
 
-def test_idle_time_outlasts_the_wait_for_the_first_byte(valid_yaml: str) -> None:
+def test_the_idle_timeout_is_longer_than_the_wait_for_the_first_byte(valid_yaml: str) -> None:
     slow = config(valid_yaml, backends__cloud__first_byte_timeout="20m", backends__onprem__idle_timeout="1m")
     assert routes(render_bootstrap(slow), 0)[0]["route"]["idle_timeout"] == "1201s"
 
@@ -177,11 +177,13 @@ def test_idle_time_outlasts_the_wait_for_the_first_byte(valid_yaml: str) -> None
         (["http://envoy.example.com:9999"], "127.0.0.1:9901"),
     ],
 )
-def test_admin_listens_on_loopback_whatever_its_urls_say(valid_yaml: str, admin: list[str], expected: str) -> None:
+def test_the_admin_api_listens_on_loopback_whatever_envoy_admin_says(
+    valid_yaml: str, admin: list[str], expected: str
+) -> None:
     assert admin_address(config(valid_yaml, envoy__admin=admin)) == expected
 
 
-def test_tls_names_and_trusts_what_the_backend_says(valid_yaml: str) -> None:
+def test_tls_uses_the_backends_sni_and_ca_file(valid_yaml: str) -> None:
     backend = {"url": "https://10.0.0.1/v1", "sni": "llm.example.com", "ca_file": "/etc/ca.pem"}
     onprem = cluster(render_bootstrap(config(valid_yaml, backends__onprem=backend)), "onprem")
     context = onprem["transport_socket"]["typed_config"]
@@ -193,7 +195,7 @@ def test_tls_names_and_trusts_what_the_backend_says(valid_yaml: str) -> None:
     assert endpoint["socket_address"] == {"address": "10.0.0.1", "port_value": 443}
 
 
-def test_comments_and_quotes_do_not_change_what_is_read(valid_yaml: str) -> None:
+def test_comments_and_quotes_do_not_change_the_data(valid_yaml: str) -> None:
     settings_ = config(valid_yaml)
     text = to_yaml(annotated_bootstrap(settings_), "a header\nof two lines")
     assert text.startswith("# a header\n# of two lines\n")
@@ -210,7 +212,7 @@ def test_comments_and_quotes_do_not_change_what_is_read(valid_yaml: str) -> None
     value=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
 )
 @example(sample=0, start=0, fallback=False, model="0\n0", value="")  # a comment names the model
-def test_whatever_is_valid_renders_to_what_envoys_api_knows(
+def test_every_valid_configuration_renders_to_fields_of_envoys_api(
     sample: float, start: float, fallback: bool, model: str, value: str
 ) -> None:
     text = yaml.safe_dump(
@@ -238,7 +240,7 @@ def test_whatever_is_valid_renders_to_what_envoys_api_knows(
     assert yaml.safe_load(to_yaml(annotated_bootstrap(settings_))) == bootstrap
 
 
-def test_a_header_declared_to_carry_a_credential_never_travels_to_extproc(valid_yaml: str) -> None:
+def test_a_header_declared_as_credential_is_never_sent_to_extproc(valid_yaml: str) -> None:
     declared = {"url": "http://b", "credential": {"passthrough": True, "header": "X-House-Key"}}
     bootstrap = render_bootstrap(config(valid_yaml, backends__onprem=declared))
     ext_proc = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.ext_proc")

@@ -1,4 +1,4 @@
-"""Our parts in somebody's bootstrap: nothing of theirs changes, all of ours comes out, what cannot be is said."""
+"""Tests of inserting Glidepath into a user's bootstrap: nothing else changes, and removing restores the file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FILLED = {
 
 
 def pruned(data: Any) -> Any:
-    """Envoy configuration without what is ours: anything named glidepath…, our clusters, and lists left empty."""
+    """Return Envoy configuration without Glidepath's parts: entries named glidepath…, its clusters, emptied lists."""
     if isinstance(data, list):
         return [pruned(one) for one in data if not _ours(one)]
     if isinstance(data, dict):
@@ -48,20 +48,20 @@ def _ours(one: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", FILLED)
-def test_what_was_added_comes_out_to_the_byte(name: str) -> None:
+def test_removing_restores_the_file_byte_for_byte(name: str) -> None:
     text, place = FILLED[name]
     assert remove(insert_glidepath(text, CONFIG, name, place)) == text
 
 
 @pytest.mark.parametrize("name", FILLED)
-def test_a_second_time_changes_nothing(name: str) -> None:
+def test_inserting_twice_changes_nothing_more(name: str) -> None:
     text, place = FILLED[name]
     once = insert_glidepath(text, CONFIG, name, place)
     assert insert_glidepath(once, CONFIG, name, place) == once
 
 
 @pytest.mark.parametrize("name", FILLED)
-def test_every_line_of_theirs_is_still_there_in_order(name: str) -> None:
+def test_every_line_of_the_users_file_is_kept_in_order(name: str) -> None:
     text, place = FILLED[name]
     lines = iter(insert_glidepath(text, CONFIG, name, place).splitlines())
     if "flow" not in name:  # in flow style an insertion may break a line of theirs in two
@@ -69,7 +69,7 @@ def test_every_line_of_theirs_is_still_there_in_order(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILLED)
-def test_the_result_is_envoys_and_theirs_is_untouched_in_it(name: str) -> None:
+def test_the_result_is_valid_for_envoy_and_keeps_the_users_configuration(name: str) -> None:
     text, place = FILLED[name]
     result = yaml.safe_load(insert_glidepath(text, CONFIG, name, place))
     check_strict(result)
@@ -86,13 +86,13 @@ def test_the_result_is_envoys_and_theirs_is_untouched_in_it(name: str) -> None:
     assert left == theirs
 
 
-def test_the_users_admin_layer_stays_the_last_word() -> None:
+def test_the_users_admin_layer_stays_last() -> None:
     text, place = FILLED["runtime-of-theirs"]
     layers = yaml.safe_load(insert_glidepath(text, CONFIG, "x", place))["layered_runtime"]["layers"]
     assert [layer["name"] for layer in layers] == ["base", "glidepath-file", "person"]
 
 
-def test_a_stranger_meets_none_of_our_filters() -> None:
+def test_inserted_filters_are_disabled_for_other_routes() -> None:
     text, place = FILLED["http1"]
     manager = yaml.safe_load(insert_glidepath(text, CONFIG, "x", place))["static_resources"]["listeners"][0][
         "filter_chains"
@@ -114,7 +114,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "place", "reason"), REFUSED)
-def test_what_cannot_be_is_refused_with_the_reason(text: str, place: InsertionPoint, reason: str) -> None:
+def test_a_file_without_a_place_for_a_part_is_refused_with_the_reason(
+    text: str, place: InsertionPoint, reason: str
+) -> None:
     with pytest.raises(InputError, match=reason):
         insert_glidepath(filled(text, listen=1, admin=2, backend=3), CONFIG, "boot.yaml", place)
 
@@ -124,7 +126,7 @@ def glidepath(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_command_adds_shows_the_diff_and_takes_out_again(tmp_path: Path) -> None:
+def test_the_command_inserts_shows_the_diff_and_removes(tmp_path: Path) -> None:
     theirs, ours = tmp_path / "envoy.yaml", tmp_path / "glidepath.yaml"
     text = FILLED["http1"][0]
     theirs.write_text(text)
@@ -151,7 +153,7 @@ def test_the_command_adds_shows_the_diff_and_takes_out_again(tmp_path: Path) -> 
         (["nonsense"], "unknown target 'nonsense' (allowed: envoy"),
     ],
 )
-def test_a_wrong_call_is_one_line_and_status_2(arguments: list[str], reason: str) -> None:
+def test_a_wrong_call_is_one_line_and_exit_2(arguments: list[str], reason: str) -> None:
     done = glidepath("render", *arguments)
     assert done.returncode == 2
     assert reason in done.stderr

@@ -1,4 +1,4 @@
-"""A wrong Envoy file is one line that names the place."""
+"""Tests of the checks of an Envoy bootstrap: an error is one line that names the place."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def split(bootstrap: Json) -> Json:
     return found
 
 
-def test_what_is_rendered_passes_both_checks(bootstrap: Json, tmp_path: Path) -> None:
+def test_a_rendered_bootstrap_passes_both_checks(bootstrap: Json, tmp_path: Path) -> None:
     check_strict(bootstrap)
     path = tmp_path / "envoy.yaml"
     path.write_text(to_yaml(bootstrap))
@@ -61,9 +61,7 @@ def test_what_is_rendered_passes_both_checks(bootstrap: Json, tmp_path: Path) ->
         (lambda b: hcm(b).update({"@type": "type.googleapis.com/os.path"}), "not a type of Envoy's API"),
     ],
 )
-def test_a_field_that_envoy_does_not_know_is_named(
-    bootstrap: Json, change: Callable[[Json], None], message: str
-) -> None:
+def test_an_unknown_field_is_named(bootstrap: Json, change: Callable[[Json], None], message: str) -> None:
     change(bootstrap)
     with pytest.raises(InputError, match=message) as caught:
         check_strict(bootstrap)
@@ -80,7 +78,7 @@ def test_a_field_that_envoy_does_not_know_is_named(
         (lambda w: w.update(runtime_key_prefix="x"), r"must be glidepath.chat.weight \(got x\)"),
     ],
 )
-def test_a_split_that_would_not_ramp_is_refused(bootstrap: Json, change: Callable[[Json], None], message: str) -> None:
+def test_a_split_that_cannot_ramp_is_refused(bootstrap: Json, change: Callable[[Json], None], message: str) -> None:
     change(split(bootstrap))
     check_strict(copy.deepcopy(bootstrap)) if not isinstance(
         split(bootstrap)["clusters"][0].get("weight"), str
@@ -89,13 +87,13 @@ def test_a_split_that_would_not_ramp_is_refused(bootstrap: Json, change: Callabl
         check_splits(bootstrap)
 
 
-def test_other_peoples_splits_are_theirs(bootstrap: Json) -> None:
+def test_splits_of_other_routes_are_not_checked(bootstrap: Json) -> None:
     hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"][0]["name"] = "theirs"
     split(bootstrap)["clusters"][0]["weight"] = 3
     assert check_splits(bootstrap) == ["chat"]  # the plain route is still ours
 
 
-def test_envoys_own_reason_is_given(bootstrap: Json, tmp_path: Path) -> None:
+def test_the_error_gives_envoys_own_reason(bootstrap: Json, tmp_path: Path) -> None:
     split(bootstrap)["clusters"][0]["name"] = "nobody"
     path = tmp_path / "envoy.yaml"
     path.write_text(to_yaml(bootstrap))
@@ -121,7 +119,7 @@ def run(*arguments: str) -> tuple[int, str, BaseException | None]:
     return result.exit_code, result.output, result.exception
 
 
-def test_validate_says_what_it_checked(valid_yaml: str, tmp_path: Path) -> None:
+def test_validate_lists_its_checks(valid_yaml: str, tmp_path: Path) -> None:
     path = tmp_path / "glidepath.yaml"
     path.write_text(valid_yaml)
     status, output, _ = run("validate", "-c", str(path))
@@ -149,7 +147,7 @@ def test_render_prints_what_validate_accepts(valid_yaml: str, tmp_path: Path) ->
     assert run("validate", "--envoy", str(out))[0] == 0
 
 
-def test_render_knows_its_targets(valid_yaml: str, tmp_path: Path) -> None:
+def test_render_refuses_an_unknown_target(valid_yaml: str, tmp_path: Path) -> None:
     path = tmp_path / "glidepath.yaml"
     path.write_text(valid_yaml)
     *_, error = run("render", "nginx", "-c", str(path))
@@ -157,7 +155,7 @@ def test_render_knows_its_targets(valid_yaml: str, tmp_path: Path) -> None:
     assert "allowed: envoy" in str(error)
 
 
-def test_types_in_capitals_are_known_under_the_names_that_the_package_gives_them(bootstrap: Json) -> None:
+def test_types_in_capitals_are_found_under_the_names_of_the_package(bootstrap: Json) -> None:
     manager = bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
     kind = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
     manager["http_filters"].insert(0, {"name": "envoy.filters.http.rbac", "typed_config": {"@type": kind}})

@@ -1,4 +1,4 @@
-"""The examples in envoy/ are what is rendered today, and a real Envoy takes them."""
+"""Tests that the examples in envoy/ are up to date, and that a real Envoy accepts them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ FOLDER = Path(__file__).parents[3] / "envoy"
 EXAMPLES = examples(FOLDER)
 
 
-def test_there_is_one_for_each_way_to_use_it() -> None:
+def test_there_is_an_example_for_each_use_case() -> None:
     assert {path.stem for path in EXAMPLES} == {"cloud-to-onprem", "onprem-to-cloud", "two-workloads"}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_it_is_what_is_rendered(path: Path) -> None:
+def test_the_file_equals_its_rendering(path: Path) -> None:
     assert path.read_text() == EXAMPLES[path], "run: make render-examples"
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_envoy_takes_it(path: Path, tmp_path: Path) -> None:
+def test_envoy_accepts_it(path: Path, tmp_path: Path) -> None:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     (secrets / "onprem.key").write_text("key")
@@ -42,7 +42,7 @@ def test_envoy_takes_it(path: Path, tmp_path: Path) -> None:
     assert check_with_envoy(copy)
 
 
-def test_rewriting_them_changes_nothing(tmp_path: Path) -> None:
+def test_rendering_them_again_changes_nothing(tmp_path: Path) -> None:
     for source in FOLDER.glob("*/glidepath.yaml"):
         target = tmp_path / source.parent.name / "glidepath.yaml"
         target.parent.mkdir()
@@ -51,5 +51,5 @@ def test_rewriting_them_changes_nothing(tmp_path: Path) -> None:
     assert {p.name: p.read_text() for p in (tmp_path / "static").iterdir()} == {p.name: t for p, t in EXAMPLES.items()}
 
 
-def test_the_folder_hides_no_python_package() -> None:
+def test_the_folder_has_no_python_files() -> None:
     assert not list(FOLDER.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""What is put into somebody's file stands there, nothing else moves, and all of it comes out again."""
+"""Tests of YAML insertions: the data has them, no other byte changes, and removing restores the text."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def expected(data: Any, path: tuple[str | int, ...], what: Any, at: int | None) 
 
 
 @pytest.mark.parametrize(("text", "path", "what", "at"), CASES)
-def test_the_insertion_is_there_and_comes_out_again(
+def test_an_insertion_is_in_the_data_and_can_be_removed(
     text: str, path: tuple[str | int, ...], what: Any, at: int | None
 ) -> None:
     edited = edit(text, *path, what=what, at=at)
@@ -82,7 +82,7 @@ def test_the_insertion_is_there_and_comes_out_again(
     assert [line for line in text.splitlines() if line not in edited] in ([], [text.splitlines()[-1]]) or "[" in text
 
 
-def test_several_insertions_come_out_together() -> None:
+def test_several_insertions_are_removed_together() -> None:
     root = compose(BLOCK, "x")
     static = child(root, "static_resources")
     listeners, clusters = child(static, "listeners"), child(static, "clusters")
@@ -116,7 +116,9 @@ data = st.recursive(
 
 
 @given(st.lists(data, max_size=4), data, st.booleans(), st.integers(0, 4))
-def test_any_list_takes_an_item_anywhere_and_gives_it_back(old: list[Any], new: Any, flow: bool, at: int) -> None:
+def test_an_item_can_be_inserted_anywhere_in_any_list_and_removed(
+    old: list[Any], new: Any, flow: bool, at: int
+) -> None:
     text = yaml.safe_dump({"list": old, "more": [old]}, default_flow_style=flow, allow_unicode=True, sort_keys=False)
     place = min(at, len(old))
     try:
@@ -129,10 +131,10 @@ def test_any_list_takes_an_item_anywhere_and_gives_it_back(old: list[Any], new: 
 
 
 @pytest.mark.parametrize("text", ["[1]", "a: 1\n---\nb: 2\n", "a: [", "", "x"])
-def test_what_is_not_one_mapping_is_refused(text: str) -> None:
+def test_a_text_that_is_not_one_mapping_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"^boot.yaml: "):
         compose(text, "boot.yaml")
 
 
-def test_plain_gives_the_data() -> None:
+def test_plain_returns_the_data() -> None:
     assert plain(compose("a: {b: [1, true]}", "x")) == {"a": {"b": [1, True]}}

@@ -1,3 +1,5 @@
+"""Tests of the choice of free ports."""
+
 from __future__ import annotations
 
 import random
@@ -6,7 +8,7 @@ import socket
 from glidepath_ops.local.child_process import answers, free_ports
 
 
-def test_free_ports_are_different_and_below_those_of_outgoing_connections() -> None:
+def test_free_ports_are_different_and_below_the_range_of_outgoing_connections() -> None:
     ports = free_ports(50)
     assert len(set(ports)) == 50
     assert all(20_000 <= port < 32_768 for port in ports)

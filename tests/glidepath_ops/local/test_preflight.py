@@ -1,3 +1,5 @@
+"""Tests of the checks before a start: addresses in use, and servers that do not answer."""
+
 from __future__ import annotations
 
 import socket
@@ -19,16 +21,16 @@ def config_with(tmp_path: Path, valid_yaml: str, section: str) -> tuple[Config, 
     return load_config(path), path
 
 
-async def test_an_admin_url_nobody_answers_is_named_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
+async def test_an_admin_url_without_answer_is_named_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
     url = f"http://127.0.0.1:{free_ports(1)[0]}"
     config, path = config_with(tmp_path, valid_yaml, f'envoy:\n  admin: ["{url}"]')
     with pytest.raises(UnreachableError) as caught:
         await check_envoys(config, path)
-    assert str(caught.value).startswith(f"{path}:12: envoy.admin[0]: {url}: no Envoy's admin API answers there")
+    assert str(caught.value).startswith(f"{path}:12: envoy.admin[0]: {url}: no Envoy admin API answers")
     assert "\n" not in str(caught.value)
 
 
-async def test_a_web_server_is_no_envoy(tmp_path: Path, valid_yaml: str) -> None:
+async def test_a_web_server_is_not_accepted_as_envoy(tmp_path: Path, valid_yaml: str) -> None:
     async def hello(_: web.Request) -> web.Response:
         return web.json_response({"hello": "world"})
 
@@ -36,7 +38,7 @@ async def test_a_web_server_is_no_envoy(tmp_path: Path, valid_yaml: str) -> None
     app.add_routes([web.get("/server_info", hello)])
     async with TestServer(app) as server:
         config, path = config_with(tmp_path, valid_yaml, f'envoy: {{admin: "http://127.0.0.1:{server.port}"}}')
-        with pytest.raises(UnreachableError, match="is not Envoy's admin API"):
+        with pytest.raises(UnreachableError, match="is not an Envoy admin API"):
             await check_envoys(config, path)
 
 
@@ -59,11 +61,11 @@ async def test_a_redis_that_is_not_one_is_named_with_its_place(tmp_path: Path, v
         config, path = config_with(tmp_path, valid_yaml, f"redis: {{url: redis://127.0.0.1:{server.port}/0}}")
         with pytest.raises(UnreachableError) as caught:
             await check_redis(config, path)
-    assert str(caught.value).startswith(f"{path}:11: redis.url: {config.redis.url}: no Redis")
+    assert str(caught.value).startswith(f"{path}:11: redis.url: {config.redis.url}: no usable Redis")
     assert "\n" not in str(caught.value)
 
 
-async def test_a_redis_that_answers_is_taken(tmp_path: Path, valid_yaml: str, redis_url: str) -> None:
+async def test_a_redis_that_answers_is_accepted(tmp_path: Path, valid_yaml: str, redis_url: str) -> None:
     config, path = config_with(tmp_path, valid_yaml, f"redis: {{url: {redis_url}}}")
     await check_redis(config, path)
 

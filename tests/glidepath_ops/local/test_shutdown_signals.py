@@ -1,3 +1,5 @@
+"""Tests of the handling of Ctrl-C and SIGTERM."""
+
 from __future__ import annotations
 
 import signal
@@ -13,12 +15,12 @@ def test_both_signals_interrupt(number: signal.Signals) -> None:
         signal.raise_signal(number)
 
 
-def test_an_action_takes_the_place_of_the_exception() -> None:
+def test_an_action_replaces_the_exception() -> None:
     seen: list[str] = []
     with Interrupt() as interrupt, interrupt.calls(lambda: seen.append("outer")):
         with interrupt.calls(lambda: seen.append("inner")):
             signal.raise_signal(signal.SIGTERM)
-        interrupt.asked = False
+        interrupt.received = False
         signal.raise_signal(signal.SIGINT)
     assert seen == ["inner", "outer"]
 
@@ -31,7 +33,7 @@ def test_a_signal_that_was_dropped_is_remembered() -> None:
             pytest.fail("must not begin")
 
 
-def test_the_former_handlers_are_back_afterwards() -> None:
+def test_the_previous_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with Interrupt():
         assert signal.getsignal(signal.SIGTERM) != before

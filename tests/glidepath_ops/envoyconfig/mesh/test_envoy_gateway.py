@@ -1,4 +1,4 @@
-"""Envoy Gateway's resources: their fields, and what they make of the xDS that it generates."""
+"""Tests of the resources for Envoy Gateway: their fields, and their effect on the xDS that it generates."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def resources(config: Config, **place: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("capture", CAPTURES)
-def test_every_field_is_one_of_the_api_reference(config: Config, capture: Capture) -> None:
+def test_every_field_is_in_the_api_reference(config: Config, capture: Capture) -> None:
     kinds = set()
     for one in resources(config, capture=capture):
         jsonschema.validate(one, SCHEMAS[one["kind"]])
@@ -64,7 +64,7 @@ def test_every_field_is_one_of_the_api_reference(config: Config, capture: Captur
     assert kinds == wanted | ({"EnvoyExtensionPolicy"} if capture == "policy" else set())
 
 
-def test_the_policys_attributes_are_those_that_its_api_allows(config: Config) -> None:
+def test_the_policys_attributes_are_allowed_by_its_api(config: Config) -> None:
     (policy,) = gateway.of_kind(resources(config, capture="policy"), "EnvoyExtensionPolicy")
     mode = policy["spec"]["extProc"][0]["processingMode"]
     allowed = r"(connection\.|source\.|destination\.|request\.|response\.|upstream\.|xds\.route_)[a-z_1-9]*"
@@ -75,7 +75,9 @@ def test_the_policys_attributes_are_those_that_its_api_allows(config: Config) ->
 
 @pytest.mark.parametrize("capture", CAPTURES)
 @pytest.mark.parametrize("tls_chain", [False, True])
-def test_envoy_takes_what_becomes_of_them(config: Config, capture: Capture, tls_chain: bool, tmp_path: Path) -> None:
+def test_envoy_accepts_the_patched_configuration(
+    config: Config, capture: Capture, tls_chain: bool, tmp_path: Path
+) -> None:
     xds = gateway_xds(config, capture, 10080, SERVICE, tls_chain=tls_chain)
     bootstrap = as_static(xds, "127.0.0.1:19000")
     check_strict(bootstrap)
@@ -86,7 +88,7 @@ def test_envoy_takes_what_becomes_of_them(config: Config, capture: Capture, tls_
 
 
 @pytest.mark.parametrize("capture", CAPTURES)
-def test_policies_on_our_routes_stay_and_the_users_route_is_untouched(config: Config, capture: Capture) -> None:
+def test_policies_on_glidepath_routes_stay_and_the_users_route_is_unchanged(config: Config, capture: Capture) -> None:
     place = {"capture": capture}
     before = gateway.translate(resources(config, **place), 10080, endpoint(SERVICE))
     after = gateway_xds(config, capture, 10080, SERVICE)
@@ -107,7 +109,7 @@ def test_policies_on_our_routes_stay_and_the_users_route_is_untouched(config: Co
     ]
 
 
-def test_the_captured_route_comes_first_by_precedence_whatever_the_order_of_the_objects(config: Config) -> None:
+def test_the_captured_route_has_precedence_in_any_order_of_the_objects(config: Config) -> None:
     made = resources(config)
     routes = gateway.of_kind(made, "HTTPRoute")
     turned = [one for one in made if one["kind"] != "HTTPRoute"] + routes[::-1]
@@ -115,19 +117,19 @@ def test_the_captured_route_comes_first_by_precedence_whatever_the_order_of_the_
     assert first["name"].startswith("httproute/default/glidepath-chat-captured/")
 
 
-def test_runtime_layers_come_in_order_with_a_persons_last(config: Config) -> None:
+def test_runtime_layers_are_in_order_with_the_admin_layer_last(config: Config) -> None:
     layers = gateway_xds(config, "patch", 10080, SERVICE).bootstrap["layered_runtime"]["layers"]
     assert [layer["name"] for layer in layers] == ["global_config", "glidepath-file", "glidepath-fleet", "admin"]
 
 
-def test_layers_are_made_where_the_bootstrap_has_none(config: Config) -> None:
+def test_runtime_layers_are_created_if_the_bootstrap_has_none(config: Config) -> None:
     xds = gateway.translate(resources(config), 10080, endpoint(SERVICE))
     del xds.bootstrap["layered_runtime"]
     gateway.apply_proxy(xds, gateway.of_kind(resources(config), "EnvoyProxy")[0])
     assert len(xds.bootstrap["layered_runtime"]["layers"]) == 3
 
 
-def test_the_proxys_pod_is_one_that_kubernetes_takes(config: Config) -> None:
+def test_kubernetes_accepts_the_proxys_pod(config: Config) -> None:
     (proxy,) = gateway.of_kind(resources(config), "EnvoyProxy")
     made = proxy["spec"]["provider"]["kubernetes"]["envoyDeployment"]
     spec = {
@@ -148,20 +150,20 @@ def test_the_proxys_pod_is_one_that_kubernetes_takes(config: Config) -> None:
     kubernetes_validate.validate(deployment, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_a_name_that_kubernetes_does_not_take_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_kubernetes_name_is_refused(tmp_path: Path) -> None:
     text = deepcopy(TEXT)
     text["workloads"] = {"my_chat": text["workloads"]["chat"]}
     with pytest.raises(ConfigError, match=r"workloads\.my_chat: .* is not a valid Kubernetes name"):
         resources(config_of(text, 10901, tmp_path / "s"))
 
 
-def test_a_policy_needs_extproc_on_sockets(config: Config) -> None:
+def test_capture_by_policy_needs_extproc_on_sockets(config: Config) -> None:
     extproc = config.extproc.model_copy(update={"listen": "127.0.0.1:9090"})
     with pytest.raises(InputError, match="Unix sockets"):
         resources(config.model_copy(update={"extproc": extproc}), capture="policy")
 
 
-def test_other_names_of_the_xds_resources_can_be_given(config: Config) -> None:
+def test_the_name_of_the_xds_resources_can_be_set(config: Config) -> None:
     (policy,) = gateway.of_kind(resources(config, xds_name="tcp-80"), "EnvoyPatchPolicy")
     routes = [p for p in policy["spec"]["jsonPatches"] if p["type"].endswith("RouteConfiguration")]
     assert {patch["name"] for patch in routes} == {"tcp-80"}
@@ -187,11 +189,11 @@ ROUTES = {
         ("..routes[?(@.name =~ 'www')].absent", []),
     ],
 )
-def test_json_paths_become_pointers(path: str, found: list[str]) -> None:
+def test_json_paths_are_resolved_to_pointers(path: str, found: list[str]) -> None:
     assert gateway.pointers(ROUTES, path) == found
 
 
-def test_an_add_at_a_list_element_lands_before_it_and_makes_missing_parents() -> None:
+def test_an_add_at_a_list_element_inserts_before_it_and_creates_missing_parents() -> None:
     document: dict[str, Any] = {"filters": [{"name": "a"}, {"name": "router"}]}
     gateway.patch(document, "add", "/filters/1", {"name": "ours"})
     gateway.patch(document, "add", "/logs/-", 1)

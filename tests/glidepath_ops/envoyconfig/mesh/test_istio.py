@@ -1,4 +1,4 @@
-"""EnvoyFilters: against their schema, and patched onto configuration as Istio makes it."""
+"""Tests of the EnvoyFilters: against their schema, and applied to configuration as Istio generates it."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.mark.parametrize("place", [IstioTarget(), IstioTarget(port=8080, virtual_host="*:80"), SIDECAR])
-def test_every_field_is_one_of_the_crds(config: Config, place: IstioTarget) -> None:
+def test_every_field_is_in_the_crd(config: Config, place: IstioTarget) -> None:
     resources = without_comments(istio_resources(config, place))
     assert [one["metadata"]["name"] for one in resources] == ["glidepath", "glidepath-runtime"]
     for one in resources:
         assert EnvoyFilter.model_validate(one).model_dump(by_alias=True, exclude_unset=True) == one
 
 
-def test_the_crds_check_can_fail(config: Config) -> None:
+def test_the_check_against_the_crd_can_fail(config: Config) -> None:
     one = deepcopy(without_comments(istio_resources(config, IstioTarget()))[0])
     one["spec"]["configPatches"][0]["match"]["listenr"] = {}
     assert EnvoyFilter.model_validate(one).model_dump(by_alias=True, exclude_unset=True) != one
 
 
 @pytest.mark.parametrize("context", ["gateway", "sidecar"])
-def test_envoy_takes_what_istio_makes_of_them(config: Config, context: Context, tmp_path: Path) -> None:
+def test_envoy_accepts_the_configuration_that_istio_generates(config: Config, context: Context, tmp_path: Path) -> None:
     bootstrap = as_static(istio_xds(config, context, 8080, SERVICE), "127.0.0.1:15000")
     check_strict(bootstrap)
     assert check_splits(bootstrap) == ["chat", "all"]
@@ -69,7 +69,7 @@ def test_envoy_takes_what_istio_makes_of_them(config: Config, context: Context, 
     assert check_with_envoy(path)
 
 
-def test_our_routes_stand_first_and_in_order_and_the_users_stay(config: Config) -> None:
+def test_glidepath_routes_are_first_and_in_order_and_the_users_routes_stay(config: Config) -> None:
     before = istio.gateway(8080, endpoint(SERVICE))
     after = istio_xds(config, "gateway", 8080, SERVICE)
     for old, new in zip(before.routes[0]["virtual_hosts"], after.routes[0]["virtual_hosts"], strict=True):
@@ -79,7 +79,7 @@ def test_our_routes_stand_first_and_in_order_and_the_users_stay(config: Config) 
         assert {**new, "routes": []} == {**old, "routes": []}
 
 
-def test_only_the_named_virtual_host_is_changed_in_a_sidecar(config: Config) -> None:
+def test_in_a_sidecar_only_the_named_virtual_host_is_changed(config: Config) -> None:
     before, after = istio.sidecar(8000, endpoint(SERVICE)), istio_xds(config, "sidecar", 8000, SERVICE)
     changed = [
         new["name"]
@@ -89,7 +89,7 @@ def test_only_the_named_virtual_host_is_changed_in_a_sidecar(config: Config) -> 
     assert changed == ["llm.models.svc.cluster.local:8000"]
 
 
-def test_a_port_keeps_filters_and_log_to_its_listener(config: Config) -> None:
+def test_a_port_limits_filters_and_log_to_its_listener(config: Config) -> None:
     labels = {"istio": "ingressgateway"}
     for port, changed in ((8080, True), (8443, False)):
         before, after = istio.gateway(8080, endpoint(SERVICE)), istio.gateway(8080, endpoint(SERVICE))
@@ -98,7 +98,9 @@ def test_a_port_keeps_filters_and_log_to_its_listener(config: Config) -> None:
 
 
 @pytest.mark.parametrize("context", ["gateway", "sidecar"])
-def test_the_users_filters_logs_and_clusters_stay_and_ours_sleep(config: Config, context: Context) -> None:
+def test_the_users_filters_logs_and_clusters_stay_and_glidepath_filters_are_disabled(
+    config: Config, context: Context
+) -> None:
     shape = istio.gateway if context == "gateway" else istio.sidecar
     before, after = shape(8080, endpoint(SERVICE)), istio_xds(config, context, 8080, SERVICE)
     old, new = manager(before.listeners[0]), manager(after.listeners[0])
@@ -115,7 +117,7 @@ def manager(listener: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_with_the_admin_api_for_an_actuator_the_bootstrap_is_left_alone(tmp_path: Path) -> None:
+def test_with_the_admin_api_as_actuator_the_bootstrap_is_unchanged(tmp_path: Path) -> None:
     config = config_of(TEXT, 10901, tmp_path / "extproc.sock")
     envoy = config.envoy.model_copy(update={"actuator": "admin"})
     resources = without_comments(istio_resources(config.model_copy(update={"envoy": envoy}), IstioTarget()))
@@ -123,7 +125,7 @@ def test_with_the_admin_api_for_an_actuator_the_bootstrap_is_left_alone(tmp_path
     assert "BOOTSTRAP" not in {patch["applyTo"] for patch in resources[0]["spec"]["configPatches"]}
 
 
-def test_the_scorers_are_found_by_the_manifests_service_unless_told_otherwise(tmp_path: Path) -> None:
+def test_the_scorers_default_address_is_the_manifests_service(tmp_path: Path) -> None:
     config = config_of(TEXT, 10901, tmp_path / "extproc.sock")
     envoy = config.envoy.model_copy(update={"rtds_address": None, "rtds_listen": "0.0.0.0:18000"})
     runtime = istio_resources(config.model_copy(update={"envoy": envoy}), IstioTarget())[1]
@@ -138,13 +140,13 @@ def test_the_scorers_are_found_by_the_manifests_service_unless_told_otherwise(tm
         (IstioTarget(context="waypoint"), "allowed: gateway, sidecar"),  # type: ignore[arg-type]
     ],
 )
-def test_a_missing_choice_is_asked_for(config: Config, place: IstioTarget, problem: str) -> None:
+def test_a_missing_option_is_named(config: Config, place: IstioTarget, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         istio_resources(config, place)
 
 
 @pytest.mark.parametrize("place", [IstioTarget(), SIDECAR])
-def test_the_pods_patch_makes_a_deployment_that_kubernetes_takes(config: Config, place: IstioTarget) -> None:
+def test_kubernetes_accepts_a_deployment_with_the_pods_patch(config: Config, place: IstioTarget) -> None:
     patch = without_comments(istio_pod(config, place))
     merged = deepcopy(DEPLOYMENT)
     istio.merge(merged, patch)
@@ -157,7 +159,7 @@ def test_the_pods_patch_makes_a_deployment_that_kubernetes_takes(config: Config,
     assert yaml.safe_load(config_text)["proxyMetadata"] == {"BOOTSTRAP_XDS_AGENT": "true"}
 
 
-def test_extproc_is_the_same_container_as_in_the_manifests(config: Config) -> None:
+def test_the_extproc_container_equals_that_of_the_manifests(config: Config) -> None:
     path = Path(__file__).parents[4] / "deploy" / "kubernetes" / "sidecar" / "extproc.yaml"
     manifest = next(yaml.safe_load_all(path.read_text()))["spec"]["template"]
     ours = without_comments(istio_pod(config, IstioTarget()))["spec"]["template"]

@@ -1,4 +1,4 @@
-"""The meshes' examples in envoy/ are what is rendered today, from the command line too."""
+"""Tests that the mesh examples in envoy/ are up to date, also when the command line renders them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ RUN, APP = CliRunner(), build_app("render")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(FOLDER)))
-def test_it_is_what_is_rendered(path: Path) -> None:
+def test_the_file_equals_its_rendering(path: Path) -> None:
     assert path.read_text() == EXAMPLES[path], "run: make render-examples"
 
 
-def test_rewriting_them_changes_nothing(tmp_path: Path) -> None:
+def test_rendering_them_again_changes_nothing(tmp_path: Path) -> None:
     for source in FOLDER.glob("*/*/glidepath.yaml"):
         target = tmp_path / source.relative_to(FOLDER)
         target.parent.mkdir(parents=True)
@@ -54,7 +54,7 @@ def test_the_command_writes_them(arguments: list[str], example: str, tmp_path: P
     assert written == {path.name: text for path, text in EXAMPLES.items() if path.parent == FOLDER / example}
 
 
-def test_a_single_file_holds_the_resources_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+def test_a_single_file_has_the_resources_and_the_command_names_the_omitted_file(tmp_path: Path) -> None:
     done = RUN.invoke(APP, ["render", "istio", "-c", GATEWAY, "-o", str(tmp_path / "one.yaml")])
     assert done.exit_code == 0
     assert "pod-patch.yaml" in done.output
@@ -62,7 +62,7 @@ def test_a_single_file_holds_the_resources_and_says_what_it_leaves_out(tmp_path:
     assert kinds == ["EnvoyFilter", "EnvoyFilter"]
 
 
-def test_places_are_taken_from_the_options() -> None:
+def test_the_options_set_names_and_labels() -> None:
     options = ["--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=a", "--virtual-host", "x:80"]
     shown = RUN.invoke(APP, ["render", "istio", "-c", GATEWAY, *options])
     first = next(yaml.safe_load_all(shown.stdout))
@@ -88,7 +88,7 @@ def test_places_are_taken_from_the_options() -> None:
         (["linkerd"], "allowed: envoy, istio, envoy-gateway"),
     ],
 )
-def test_a_wrong_choice_is_refused_in_one_line(arguments: list[str], problem: str) -> None:
+def test_an_invalid_option_is_refused(arguments: list[str], problem: str) -> None:
     done = RUN.invoke(APP, ["render", *arguments, "-c", GATEWAY])
     text = done.output + str(done.exception)
     assert done.exit_code != 0
