@@ -133,7 +133,7 @@ class Evidence:
             self._block_from_ms = at_ms
 
     def _is_turn(self, last_ms: int, at_ms: int, every_ms: int) -> bool:
-        """Return whether a new round of ``every_ms`` has begun since ``last_ms``; rounds of workloads are staggered."""
+        """Return whether a new round of ``every_ms`` has begun since ``last_ms``; rounds are staggered (ADR 0111)."""
         return turn(self._name, at_ms, every_ms) > turn(self._name, last_ms, every_ms)
 
     def fold_scored(self, scored: ScoredPair) -> Evidence:

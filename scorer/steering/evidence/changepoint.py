@@ -4,6 +4,8 @@ Evidence against the candidate may begin late in a step, so the message of a fai
 the whole step, a candidate that broke a minute ago still looks well. The period is found as in a cumulative sum (Page,
 "Continuous inspection schemes", 1954): counting restarts whenever everything counted so far is more likely at the
 limit than at the nearest rate beyond the limit. So the rate within a bad period is always beyond the limit.
+
+See ADR 0041.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The gates of error rates: the candidate's rate against a fixed limit, and its increase over the baseline's."""
+"""The gates of error rates: the candidate's rate against a fixed limit, and its increase over the baseline's.
+
+See ADR 0042.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """The two fast guards of requests: does the candidate fail far more than the baseline, and is it unreachable?
 
 Both send the candidate to 0 % at once, so both wait until an outage of both sides is ruled out (shared_outage.py).
+
+See ADR 0043 and ADR 0116.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ pass. Where the true x lies within a bucket, the neighbouring edge that gives *l
 is right for the latencies themselves, and costs at most two buckets of sharpness.
 
 What both sides share at a moment cancels as long as the moment has the same weight on both sides: see side_balance.py.
+
+See ADR 0111 and ADR 0115.
 """
 
 from __future__ import annotations

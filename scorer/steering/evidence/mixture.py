@@ -7,6 +7,8 @@ evidence that began a moment ago. Ville's inequality: under the null, P(an e-val
 
 Sources: Ville (1939); Ramdas, Grünwald, Vovk & Shafer, "Game-theoretic statistics and safe anytime-valid inference"
 (2023); mixtures over starting times: Shin, Ramdas & Rinaldo, "E-detectors" (2024).
+
+See ADR 0041.
 """
 
 from __future__ import annotations
@@ -59,8 +61,8 @@ class RestartingMixture:
     Half of the weight is staked on the grid (``weights``, adding up to 1) at the beginning. The other half is spent
     over later updates by ``spend``; the unspent part is kept as cash. The state has a constant number of floats.
 
-    A mutable builder, because every flush updates several of them: a new dataclass each time makes an update a third
-    slower. Its stored form is ``state``. See ADR 0041.
+    A mutable builder, because every flush updates several of them, and a new dataclass for each update would slow down
+    the tick. Its stored form is ``state``.
     """
 
     def __init__(self, weights: Sequence[float]) -> None:

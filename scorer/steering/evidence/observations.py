@@ -1,4 +1,4 @@
-"""The observations that gates subscribe to, and the counts of requests that several of them carry."""
+"""The observations that gates subscribe to, and the counts of requests that several of them carry. See ADR 0134."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The gates of events in pairs: a class that the candidate loses, a fact that differs between the sides."""
+"""The gates of events in pairs: a class that the candidate loses, a fact that differs between the sides.
+
+See ADR 0101 and ADR 0102.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """Discount the pairs of one user, so that no user outweighs the others: answers to one sticky key are not independent.
 
 A pair counts again for the same key only after a few pairs of other keys (one for every eight keys seen, at most
-eight). When one key sends nearly everything, every n-th pair of it counts, so evidence is discounted and never dries
-up. With fewer than eight keys nothing is left out: they are all the traffic there is. Keys are hashed into 256 slots,
-so memory is bounded. Whether a pair counts depends on earlier pairs and never on its score, so the bets stay fair.
+eight). When one key sends nearly everything, every n-th pair of it counts, so evidence is discounted but keeps
+growing. With fewer than eight keys nothing is left out: they are all the traffic there is. Keys are hashed into 256
+slots, so memory is bounded. Whether a pair counts depends on earlier pairs and never on its score, so the bets stay
+fair.
 
 See ADR 0044.
 """
