@@ -43,11 +43,11 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
     language: str | None = None
     lines: list[str] = []
     for line in text.split("\n"):
-        bare = line.strip(" \t")
-        if bare.startswith("```") and language is None:
-            found = _NAME.match(bare.lstrip("`").lstrip(" \t"))
+        stripped = line.strip(" \t")
+        if stripped.startswith("```") and language is None:
+            found = _NAME.match(stripped.lstrip("`").lstrip(" \t"))
             language, lines = (found[0].lower() if found else ""), []
-        elif bare.startswith("```") and not bare.strip("`"):
+        elif stripped.startswith("```") and not stripped.strip("`"):
             yield language or "", "\n".join(lines)
             language = None
         else:

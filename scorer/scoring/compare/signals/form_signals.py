@@ -84,12 +84,12 @@ def _main_script(shares: dict[str, float]) -> str:
 
 def garbling(left: Defect, right: Defect, alignment: Alignment) -> Signal:
     """Return the signal of garbled text on one side, or of many misspelled words in otherwise equal texts."""
-    alone = one_sided("garbling", left, right)
+    by_defect = one_sided("garbling", left, right)
     typos = _misspelled_words(alignment)
     words = max(1, min(len(alignment.left), len(alignment.right)))
     degree = ramp(len(typos) / words, 0.02, 0.1) if len(typos) >= _MANY_TYPOS else 0.0
-    if degree <= alone.divergence:
-        return alone
+    if degree <= by_defect.divergence:
+        return by_defect
     return Signal("garbling", degree, reason=f"{len(typos)} misspelled words, such as “{typos[0]}”")
 
 

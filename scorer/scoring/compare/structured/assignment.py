@@ -26,13 +26,13 @@ def pair_equal(left: Sequence[Hashable], right: Sequence[Hashable]) -> Pairing:
     for j, item in enumerate(right):
         waiting[item].append(j)
     pairs: list[tuple[int, int]] = []
-    alone: list[int] = []
+    unpaired: list[int] = []
     for i, item in enumerate(left):
         if waiting.get(item):
             pairs.append((i, waiting[item].popleft()))
         else:
-            alone.append(i)
-    return Pairing(tuple(pairs), tuple(alone), tuple(sorted(j for some in waiting.values() for j in some)))
+            unpaired.append(i)
+    return Pairing(tuple(pairs), tuple(unpaired), tuple(sorted(j for some in waiting.values() for j in some)))
 
 
 def pair_by_similarity(known: Pairing, similarity: Callable[[int, int], float]) -> Pairing:
@@ -61,8 +61,8 @@ def _shared(
     left: Sequence[frozenset[Any]], right: Sequence[frozenset[Any]], rare: Mapping[Any, Sequence[int]]
 ) -> Iterator[tuple[float, int, int]]:
     for i, sketch in enumerate(left):
-        met = Counter(j for feature in sketch for j in rare.get(feature, ()))
-        for j, _ in met.most_common(_CANDIDATES):
+        common = Counter(j for feature in sketch for j in rare.get(feature, ()))
+        for j, _ in common.most_common(_CANDIDATES):
             yield len(sketch & right[j]) / max(len(sketch), len(right[j])), i, j
 
 
@@ -74,7 +74,7 @@ def _greedy(known: Pairing, similarity: Iterable[tuple[float, int, int]]) -> Pai
         if i not in taken and j not in used:
             taken[i] = j
             used.add(j)
-    met = tuple((known.left[i], known.right[j]) for i, j in sorted(taken.items()))
+    paired = tuple((known.left[i], known.right[j]) for i, j in sorted(taken.items()))
     left = tuple(place for i, place in enumerate(known.left) if i not in taken)
     right = tuple(place for j, place in enumerate(known.right) if j not in used)
-    return Pairing((*known.pairs, *met), left, right)
+    return Pairing((*known.pairs, *paired), left, right)

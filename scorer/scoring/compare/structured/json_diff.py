@@ -112,8 +112,8 @@ class _MatchState:
             elif isinstance(at, list) and at and level <= _MAX_DEPTH:
                 stack += [(inner, f"{here}[0]", level + 1) for inner in at]
             elif not _listed(here, self.settings.ignore):
-                loose = _is_number(at) and _tolerance(here, self.settings)
-                found.add((here, None if loose else _leaf_identity(at, self.settings)))
+                has_tolerance = _is_number(at) and _tolerance(here, self.settings)
+                found.add((here, None if has_tolerance else _leaf_identity(at, self.settings)))
         return frozenset(found)
 
 

@@ -44,9 +44,9 @@ def _pair_calls(
         )
     else:  # too many calls, as of a model in a loop: pair by name, in order
         named = pair_equal([left[i].name for i in known.left], [right[j].name for j in known.right])
-        met = tuple((known.left[i], known.right[j]) for i, j in named.pairs)
-        alone = tuple(known.left[i] for i in named.left), tuple(known.right[j] for j in named.right)
-        known = Pairing((*known.pairs, *met), *alone)
+        paired = tuple((known.left[i], known.right[j]) for i, j in named.pairs)
+        unpaired = tuple(known.left[i] for i in named.left), tuple(known.right[j] for j in named.right)
+        known = Pairing((*known.pairs, *paired), *unpaired)
     removed, added = [left[i].name for i in known.left], [right[j].name for j in known.right]
     rest = f"{_names(removed)} → {_names(added)}" if removed or added else ""
     return [(left[i], right[j]) for i, j in sorted(known.pairs)], rest

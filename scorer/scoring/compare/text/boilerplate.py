@@ -131,7 +131,7 @@ _SALUTATION = re.compile(
     r"(?:(?<=\n)|\A)(?:dear|hi|hello|hey|good (?:morning|afternoon|evening))(?= [^\n,!:]{1,60}[,!:]?[ \t]*\n)",
     re.IGNORECASE,
 )
-_TO_SOMEBODY = re.compile(
+_INLINE_SALUTATION = re.compile(
     r"(?:\A|(?<= ))(?:Dear|Hi|Hello|Hey)"
     r"(?= (?:(?:(?:Mr|Ms|Mrs|Dr|Prof)\.? )?[A-Z]\w{0,30}(?: [A-Z]\w{0,30})?|all|team|everyone|folks),)"
 )
@@ -148,7 +148,7 @@ _SIGN_OFF = re.compile(
 def normalise_letter(body: str) -> str:
     """Write salutation and sign-off of a letter in one form: "Hello Ms. Albrecht," becomes "Dear Ms. Albrecht,"."""
     head = body[:_REACH]
-    for salutation in (_SALUTATION, _TO_SOMEBODY):
+    for salutation in (_SALUTATION, _INLINE_SALUTATION):
         head, found = salutation.subn("Dear", head, count=1)
         if found:
             break
