@@ -37,12 +37,12 @@ from glidepath.redisio import connect
 from glidepath.wire import encode_outcomes, encode_scored
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
-from scorer.garbage_collection import keep_for_good
+from scorer.garbage_collection import freeze_present_objects
 from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import RedisStore
+from scorer.steering.leader.steering_store import RedisSteeringStore
 from scorer.steering.leader.wiring import evidence_kind
 
 LIMIT_MS = 250.0
@@ -161,27 +161,28 @@ class Costs:
 
 async def measure(config: Config, rate: int, ticks: int, costs: Costs) -> None:
     client, names = connect(config.redis), list(config.workloads)
-    store, lease = RedisStore(client, cluster=False, log_retention=1000), Lease(client, "bench", 60)
+    store, lease = RedisSteeringStore(client, cluster=False, log_retention=1000), Lease(client, "bench", 60)
     metrics, feed = SteerMetrics(CollectorRegistry()), Feed(names, rate)
     actuator = AdminActuator(config.envoy.admin, lease.held)
     # The loop's clock moves a quarter of a second a tick, so that a busy machine does not bunch what is due by time.
     clock = [unix_ms()]
     loop = SteerLoop(config, store, lease, lambda _: actuator, evidence_kind(), metrics, clock_ms=lambda: clock[0])
-    keep_for_good()  # as the scorer does
+    freeze_present_objects()  # as the scorer does
     async with asyncio.TaskGroup() as group:
         running = group.create_task(actuator.run())
         await lease.acquire()
-        await loop._load()
-        while not all(len(t.observation.confirmed) == len(config.envoy.admin) for t in loop.tracks.values()):
+        await loop.take_over_all()
+        states = loop.workloads.states
+        while not all(len(s.fleet.observation.confirmed) == len(config.envoy.admin) for s in states.values()):
             await lease.renew()
-            await loop._tick(names, await loop._news(0), actuator)
+            await loop.tick(names, await loop.read_news(0), actuator)
             await asyncio.sleep(FLUSH_S)
         for number in range(WARM_UP + ticks):
             await lease.renew()
             clock[0] += round(FLUSH_S * 1000)
             await feed.flush(client, clock[0])
             wall, cpu, waited = time.monotonic(), time.process_time(), waited_ms()
-            await loop._tick(names, await loop._news(0), actuator)
+            await loop.tick(names, await loop.read_news(0), actuator)
             took = (time.monotonic() - wall) * 1000
             if number >= WARM_UP:
                 costs.cpu.append((time.process_time() - cpu) * 1000)
@@ -189,7 +190,7 @@ async def measure(config: Config, rate: int, ticks: int, costs: Costs) -> None:
                 costs.waited.append(waited_ms() - waited)
             await asyncio.sleep(max(FLUSH_S - took / 1000, 0))
         running.cancel()
-    costs.seen.append(sum(side.requests for side in loop.tracks[names[0]].sides()))
+    costs.seen.append(sum(side.requests for side in states[names[0]].evidence.sides()))
     await client.aclose()
 
 

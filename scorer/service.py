@@ -1,4 +1,4 @@
-"""One scorer process: the score loop, the steer loop, health and metrics; ends cleanly on SIGTERM. See ADR 0131."""
+"""The scorer process: score loop, steer loop, health and metrics. It ends cleanly on SIGTERM. See ADR 0131."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glidepath.config import Config
 from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
 from glidepath.redisio import RedisClient, check, connect
-from scorer.garbage_collection import keep_for_good
+from scorer.garbage_collection import freeze_present_objects
 from scorer.scoring.worker.score_loop import ScoreLoop
 from scorer.scoring.worker.scoring_process.process_client import BatchScorer
 from scorer.status_endpoint import add_status
@@ -25,8 +25,8 @@ from scorer.steering.leader.wiring import steer_loop
 log = structlog.get_logger()
 
 
-class Worker(Protocol):
-    """The score loop, as much of it as this shell needs."""
+class ScoringTask(Protocol):
+    """What this process needs of the score loop."""
 
     async def run(self, stop: asyncio.Event) -> None: ...
 
@@ -34,7 +34,7 @@ class Worker(Protocol):
 
 
 class ScorerService:
-    """``run`` until ``stop`` is set; scoring and steering do not wait for each other."""
+    """Runs scoring and steering until ``stop`` is set; neither waits for the other."""
 
     def __init__(
         self,
@@ -44,24 +44,25 @@ class ScorerService:
         redis_place: str = "redis.url",
         scorer: BatchScorer | None = None,
     ) -> None:
-        """``scorer``: one that is being loaded already."""
+        """``scorer``: a scoring process that is being loaded already. ``redis_place``: see ``serve``."""
         self._config, self._redis_place, self._scorer = config, redis_place, scorer
-        # Unique for each process life: a lease or a pending pair of a former life is not taken for one's own.
+        # Unique for each start, so that a lease or a pending pair of an earlier process is not taken for one's own.
         self.name = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.registry = CollectorRegistry()
-        self._worker: Worker | None = None
+        self._worker: ScoringTask | None = None
         self._steer_redis: RedisClient = connect(config.redis)
         self._steer = steer_loop(config, self._steer_redis, self.name, self.registry)
 
     def readiness(self) -> str:
-        """ "" when ready, else the reasons why not."""
+        """Return "" when ready, else the reasons why not."""
         scoring = self._worker.readiness() if self._worker else "the embedding model is being loaded"
         return "; ".join(reason for reason in (scoring, self._steer.readiness()) if reason)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Raises UnreachableError when there is no Redis at the start, or the metrics address is taken.
+        """Run until ``stop``.
 
-        Raises ConfigError or DependencyError when the embedding engine cannot be loaded.
+        Raises UnreachableError when Redis does not answer at the start, or the metrics address is taken; ConfigError or
+        DependencyError when the embedding engine cannot be loaded.
         """
         redis = connect(self._config.redis)
         try:
@@ -74,10 +75,10 @@ class ScorerService:
                     group.create_task(self._score(redis, stop))
                     group.create_task(self._steer.run(stop))
             except BaseExceptionGroup as errors:
-                mine = errors.subgroup(GlidepathError)
-                if mine is None:
+                known = errors.subgroup(GlidepathError)
+                if known is None:
                     raise
-                raise first_of(mine) from errors  # one line for a person: an engine that cannot be loaded
+                raise first_of(known) from errors  # one line for a person, for example: the engine cannot be loaded
             finally:
                 await runner.cleanup()
         finally:
@@ -85,27 +86,30 @@ class ScorerService:
             await self._steer_redis.aclose()
 
     async def _score(self, redis: RedisClient, stop: asyncio.Event) -> None:
-        # The model is loaded, and the scoring done, in a process of the worker's own: steering never waits for it.
+        # The model is loaded and used in a process of its own, so steering never waits for it.
         self._worker = ScoreLoop(self._config, redis, self._scorer, consumer=self.name, registry=self.registry)
         try:
             await self._worker.run(stop)
         finally:
-            stop.set()  # not by cancellation alone: a client library may lose it, and nobody would score
+            stop.set()  # a client library may lose a cancellation, and steering must not go on without scoring
 
 
 async def serve(config: Config, redis_place: str = "redis.url", scorer: BatchScorer | None = None) -> None:
-    """The first SIGTERM or SIGINT drains, the second ends the process at once. ``redis_place``: for the error."""
+    """Run a scorer. The first SIGTERM or SIGINT drains it, the second ends the process at once.
+
+    ``redis_place``: the setting or option that names the Redis, for error messages.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def asked() -> None:
+    def on_signal() -> None:
         if stop.is_set():
             os._exit(130)
         log.info("stopping")
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked)
+        loop.add_signal_handler(number, on_signal)
     service = ScorerService(config, redis_place=redis_place, scorer=scorer)
-    keep_for_good()
+    freeze_present_objects()
     await service.run(stop)

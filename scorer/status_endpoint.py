@@ -1,4 +1,4 @@
-"""``GET /status`` of any scorer, the leader or not: what `glidepath status --json` says, for curl."""
+"""``GET /status`` of every scorer, leader or not: the same JSON as `glidepath status --json`, for curl."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from glidepath.redisio import RedisClient
 
 
 def add_status(app: web.Application, redis: RedisClient, config: Config) -> None:
-    """Adds the read-only route: one JSON object, workload → status (null: never steered); ``?workload=`` for one."""
+    """Add the read-only route: a JSON object, workload → status (null: never steered); ``?workload=`` selects one."""
 
     async def status(request: web.Request) -> web.Response:
         wanted = request.query.get("workload")

@@ -25,6 +25,7 @@ EventName = Literal[
     "invalid_override",
     "unexpected_traffic",
     "tick_failed",  # a tick of the workload raised an exception
+    "state_discarded",  # the stored state has another schema, so the workload starts at the baseline
     "log_gap",  # only in scorer.log_file
     "drill_finished",
     "probe_failed",

@@ -1,4 +1,4 @@
-"""What the steer loop needs of others: interfaces, so that either can change without the other."""
+"""What the steer loop needs of its parts: interfaces, so that each part can change by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glidepath.records import Decision, SideStatus, Verdict
 
 
 class Evidence(Protocol):
-    """One step's evidence of one workload; folding returns the evidence to go on with."""
+    """The evidence of one workload at one step; folding returns the evidence to continue with."""
 
     def fold_outcomes(self, outcomes: Outcomes) -> Self: ...
 
@@ -32,62 +32,58 @@ class Evidence(Protocol):
 
 
 class EvidenceKind(Protocol):
-    """The class behind it."""
+    """Makes evidence: empty, or from its stored form."""
 
     def fresh(self, workload: Workload, percent: float, now_ms: int) -> Evidence: ...
 
     def from_json(self, workload: Workload, raw: dict[str, Any]) -> Evidence: ...
 
 
-class Sink(Protocol):
-    """Where decisions are announced; must not block. ``run`` delivers them, until ``stop``."""
+class DecisionSink(Protocol):
+    """A receiver of decisions. ``announce`` must not block; ``run`` delivers until ``stop`` is set."""
 
     def announce(self, decision: Decision) -> None: ...
 
     async def run(self, stop: asyncio.Event) -> None: ...
 
 
-class Loads(Protocol):
-    """The candidates' own load, measured beside the loop."""
+class CapacityForecast(Protocol):
+    """The verdict on the candidates' load at the next step; ``run`` measures the load beside the loop."""
 
     async def run(self) -> None: ...
 
     def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None: ...
 
 
-class Watch(Protocol):
-    """Whether this file's workloads are steered by its group; ``foreign`` ones are another's, and left alone."""
+class Ownership(Protocol):
+    """Which workloads of the file this scorer's group steers.
+
+    ``foreign``: workload → the other group that steers it; the loop leaves such a workload alone.
+    """
 
     @property
     def foreign(self) -> Mapping[str, str]: ...
 
-    async def lead(self, *, now: bool = False) -> None: ...
+    async def check_as_leader(self, *, now: bool = False) -> None: ...
 
-    async def stand_by(self) -> None: ...
+    async def check_as_standby(self) -> None: ...
 
     def taken(self, workload: str, group: str) -> None: ...
 
 
-class Alone:
-    """The ``Watch`` of a loop beside which there is no other."""
+class SoleOwner:
+    """The ``Ownership`` of a loop that shares its workloads with no other group."""
 
     foreign: Mapping[str, str] = {}
 
-    async def lead(self, *, now: bool = False) -> None: ...
+    async def check_as_leader(self, *, now: bool = False) -> None: ...
 
-    async def stand_by(self) -> None: ...
+    async def check_as_standby(self) -> None: ...
 
     def taken(self, workload: str, group: str) -> None: ...
 
 
-class Beside(Protocol):
-    """What else only the leader does, beside the loop; raises nothing."""
+class LeaderTask(Protocol):
+    """Another task of the leader, which runs beside the loop and raises nothing."""
 
     async def run(self) -> None: ...
-
-
-def require_mapping(value: object) -> Mapping[str, Any]:
-    """Raises TypeError for what is no JSON object."""
-    if not isinstance(value, dict):
-        raise TypeError(f"expected an object, got {type(value).__name__}")
-    return value

@@ -1,4 +1,4 @@
-"""What the steer loop needs of its store: news in, records out, and how a write is refused. Redis is behind it."""
+"""What the steer loop needs of its store: reading news, writing records. steering_store.py implements it on Redis."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from glidepath.domain import Outcomes, ScoredPair
 from glidepath.records import Command, Decision
 from glidepath.scorer_groups import group_label
 
-START = "0-0"
+START = "0-0"  # the id before a stream's first entry
 
 
 class FencedError(Exception):
-    """A newer leader has written this state: whoever reads this is not the leader any more."""
+    """A newer leader has written this state, so the reader of this error is not the leader any more."""
 
     def __init__(self, workload: str, fence: int) -> None:
         super().__init__(f"the state of {workload} was written with token {fence}")
@@ -31,7 +31,11 @@ class OwnedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What came in for one workload since its cursors. ``bad`` counts entries that are no records."""
+    """The stream entries of one workload after its cursors.
+
+    ``cursors`` are those to continue from; ``bad`` counts entries that could not be decoded; ``full``: a stream has
+    more entries than one read returns.
+    """
 
     outcomes: tuple[Outcomes, ...] = ()
     scored: tuple[ScoredPair, ...] = ()
@@ -43,23 +47,23 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What one tick wants written for one workload, atomically; None and () leave things as they are."""
+    """What one tick writes for one workload, atomically: state and status as JSON (None: unchanged), and decisions."""
 
-    blob: str | None = None
+    state: str | None = None
     status: str | None = None
     decisions: tuple[Decision, ...] = ()
 
     @property
     def empty(self) -> bool:
-        return self.blob is None and self.status is None and not self.decisions
+        return self.state is None and self.status is None and not self.decisions
 
 
-class Store(Protocol):
+class SteeringStore(Protocol):
     """What the steer loop needs of Redis."""
 
     async def load(self, workload: str) -> Mapping[str, Any] | None: ...
 
-    async def salvage(self, workload: str, now_ms: int) -> str: ...
+    async def set_aside(self, workload: str, now_ms: int) -> str: ...
 
     async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]: ...
 
@@ -69,4 +73,5 @@ class Store(Protocol):
 
 
 def no_cursors() -> dict[str, str]:
+    """Return cursors from which every stream is read from its beginning."""
     return {"outcomes": START, "results": START, "commands": START}

@@ -25,13 +25,13 @@ from glidepath.scorer_groups import LIVE_S, LastSteering
 from glidepath_ops.cli.steering_records import read_status
 from glidepath_ops.doctor.gather_facts import gather_redis
 from scorer.steering.leader.lease import Lease
-from scorer.steering.leader.ownership import LOOK_S, Watch
+from scorer.steering.leader.ownership import CHECK_S, GroupOwnership
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import RedisStore
+from scorer.steering.leader.steering_store import RedisSteeringStore
 from scorer.steering.leader.wiring import steer_loop
 from scorer.steering.state_store import OwnedError, Record
 from tests.support.envoys import RunningEnvoy, running_envoy
-from tests.support.steering import Scripted
+from tests.support.scripted_evidence import ScriptedEvidenceKind
 from tests.support.steering_client import steering_client, until
 
 BACKENDS = {"cloud": {"url": "http://127.0.0.1:9001"}, "onprem": {"url": "http://127.0.0.1:9002"}}
@@ -56,7 +56,7 @@ async def leading(config: Config, owner: str) -> AsyncIterator[CollectorRegistry
     redis, stop, registry = connect(config.redis), asyncio.Event(), CollectorRegistry()
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(steer_loop(config, redis, owner, registry, Scripted()).run(stop))
+            tasks.create_task(steer_loop(config, redis, owner, registry, ScriptedEvidenceKind()).run(stop))
             try:
                 yield registry
             finally:
@@ -143,7 +143,7 @@ async def test_a_workload_of_two_groups_is_steered_by_one_and_taken_up_when_that
             await until(lambda: registry.get_sample_value("glidepath_workloads_not_steered") == 0)
     (said,) = [line for line in logs if line["event"] == "not_steered"]
     assert said["workload"] == "chat"
-    assert said["reason"] == "chat is client by group 'a', this file belongs to group 'b'"
+    assert said["reason"] == "chat is steered by group 'a', this file belongs to group 'b'"
     assert not [line for line in logs if line["event"] == "workload_failed"]
 
 
@@ -155,10 +155,10 @@ class Clock:
         return self.now
 
 
-def watching(redis: RedisClient, group: str, *names: str) -> tuple[Watch, Clock, CollectorRegistry]:
+def standby(redis: RedisClient, group: str, *names: str) -> tuple[GroupOwnership, Clock, CollectorRegistry]:
     clock, registry = Clock(), CollectorRegistry()
     lease = Lease(redis, "standby", 3, group=group)
-    return Watch(redis, lease, names, SteerMetrics(registry), clock), clock, registry
+    return GroupOwnership(redis, lease, names, SteerMetrics(registry), clock), clock, registry
 
 
 async def test_a_standby_whose_workload_the_leader_does_not_know_says_so_once(
@@ -167,20 +167,20 @@ async def test_a_standby_whose_workload_the_leader_does_not_know_says_so_once(
     """One group, two files: the mistake that the group is for."""
     async with leading(team(redis_url, "", "chat"), "leader"):
         await until(lambda: led_by(redis, "chat", "leader"))
-        watch, clock, registry = watching(redis, "", "chat", "batch")
+        ownership, clock, registry = standby(redis, "", "chat", "batch")
         with capture_logs() as logs:
-            await watch.stand_by()
-            assert not watch.troubles  # the leader may have begun just now
+            await ownership.check_as_standby()
+            assert not ownership.problems  # the leader may have begun just now
             for _ in range(3):
                 clock.now += LIVE_S + 3
-                await watch.stand_by()
+                await ownership.check_as_standby()
         assert [(line["event"], line["workload"]) for line in logs] == [("not_steered", "batch")]
         assert logs[0]["reason"] == "leader holds the lease of the group without a name and does not steer batch"
         assert "scorer.group of its own" in logs[0]["remedy"]
         assert registry.get_sample_value("glidepath_workloads_not_steered") == 1
     with capture_logs() as logs:
-        clock.now += LOOK_S
-        await watch.stand_by()  # nobody leads: that is told elsewhere
+        clock.now += CHECK_S
+        await ownership.check_as_standby()  # nobody leads: that is told elsewhere
     assert [(line["event"], line["workload"]) for line in logs] == [("steered_again", "batch")]
     assert registry.get_sample_value("glidepath_workloads_not_steered") == 0
 
@@ -209,15 +209,15 @@ async def test_a_leader_that_died_with_its_lease_still_running_is_no_mistake(red
     await redis.set(lease_key(""), "dead")
     age = (LIVE_S + 1) * 1000
     await redis.hset(WorkloadKeys("chat").state, mapping={"group": "", "at_ms": round(time.time() * 1000 - age)})
-    watch, clock, _ = watching(redis, "", "chat")
-    await watch.stand_by()
+    ownership, clock, _ = standby(redis, "", "chat")
+    await ownership.check_as_standby()
     clock.now += LIVE_S + 3
-    await watch.stand_by()
-    assert not watch.troubles
+    await ownership.check_as_standby()
+    assert not ownership.problems
     await redis.hset(WorkloadKeys("chat").state, "at_ms", round(time.time() * 1000 - age - 3000))
-    clock.now += LOOK_S
-    await watch.stand_by()
-    assert set(watch.troubles) == {"chat"}
+    clock.now += CHECK_S
+    await ownership.check_as_standby()
+    assert set(ownership.problems) == {"chat"}
 
 
 async def test_a_state_without_a_time_and_a_workload_without_a_state_were_never_steered(redis: RedisClient) -> None:
@@ -229,7 +229,7 @@ async def test_a_state_without_a_time_and_a_workload_without_a_state_were_never_
 async def test_another_groups_write_is_refused_while_the_first_one_lives_and_changes_nothing(
     redis: RedisClient,
 ) -> None:
-    a, b = (RedisStore(redis, cluster=False, log_retention=1000, group=g) for g in ("", "b"))
+    a, b = (RedisSteeringStore(redis, cluster=False, log_retention=1000, group=g) for g in ("", "b"))
     assert await a.write(3, {"chat": Record('{"by":"a"}', "{}")}) == {}
     failed = await b.write(99, {"chat": Record('{"by":"b"}', "b"), "batch": Record('{"by":"b"}')})
     assert set(failed) == {"chat"}

@@ -1,8 +1,9 @@
-"""A state that is gone or cannot be read, and a command stream that is not: history is not lived again."""
+"""A takeover without a usable state: commands and evidence from before are not used again."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,8 +22,9 @@ from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import RedisStore
-from tests.support.steering import Scripted
+from scorer.steering.leader.steering_store import RedisSteeringStore
+from scorer.steering.workload.stored_state import SCHEMA
+from tests.support.scripted_evidence import ScriptedEvidenceKind
 from tests.support.steering_client import BASELINE, CANDIDATE, until
 
 KEYS = WorkloadKeys("chat")
@@ -69,20 +71,24 @@ async def say(redis: RedisClient, *commands: Command, ago_ms: int = 0) -> None:
         await redis.xadd(KEYS.commands, {"c": to_json(command)}, id=entry)
 
 
-async def unreadable(redis: RedisClient) -> None:
-    """A leader of another version wrote a moment ago, after all that was said."""
-    await redis.hset(KEYS.state, mapping={"blob": '{"ramp": "another"}', "fence": "0", "group": "", "at_ms": unix_ms()})
+UNREADABLE = json.dumps({"schema": SCHEMA, "ramp": "another"})
+OTHER_SCHEMA = json.dumps({"ramp": {"phase": "baking", "percent": 1}})
+
+
+async def store(redis: RedisClient, state: str) -> None:
+    """Store a state as a leader did a moment ago, after all commands."""
+    await redis.hset(KEYS.state, mapping={"blob": state, "fence": "0", "group": "", "at_ms": unix_ms()})
 
 
 @asynccontextmanager
-async def client(redis: RedisClient, envoys: MemoryActuator, url: str) -> AsyncIterator[None]:
+async def steered(redis: RedisClient, envoys: MemoryActuator, url: str) -> AsyncIterator[None]:
     stop = asyncio.Event()
     loop = SteerLoop(
         parse_config(YAML.format(url=url)),
-        RedisStore(redis, cluster=False, log_retention=100),
+        RedisSteeringStore(redis, cluster=False, log_retention=100),
         Lease(redis, "leader", 3.0),
         lambda _: envoys,
-        Scripted(),
+        ScriptedEvidenceKind(),
         SteerMetrics(CollectorRegistry()),
     )
     async with asyncio.TaskGroup() as group:
@@ -103,7 +109,7 @@ async def log(redis: RedisClient) -> list[Decision]:
 
 
 async def answered(redis: RedisClient, command: Command) -> Decision:
-    """Says it, and waits for the answer: everything of before was read then."""
+    """Send the command and wait for its answer: everything from before has been read then."""
     entry = (await redis.xadd(KEYS.commands, {"c": to_json(command)})).decode()
 
     async def found() -> list[Decision]:
@@ -118,35 +124,59 @@ def candidate(envoys: MemoryActuator) -> set[str]:
 
 
 @pytest.mark.parametrize("rtds", [False, True])
-async def test_a_state_that_cannot_be_read_holds_the_weights_whatever_was_once_said_and_is_kept(
+async def test_an_unreadable_state_is_kept_and_holds_the_weights_whatever_commands_came_before(
     redis: RedisClient, redis_url: str, envoys: MemoryActuator, rtds: bool
 ) -> None:
-    if rtds:  # what the Envoys serve is not known
+    if rtds:  # it is not known what the Envoys serve
         envoys.unknown_weights = set(envoys.runtime)
         envoys.runtime = {envoy: {} for envoy in envoys.runtime}
     await say(redis, *UP, ABORT, ago_ms=60_000)
-    await unreadable(redis)
-    async with client(redis, envoys, redis_url):
+    await store(redis, UNREADABLE)
+    async with steered(redis, envoys, redis_url):
         hold = await answered(redis, Command(CommandKind.HOLD, "bob"))
         assert (hold.event, hold.phase) == ("hold", "held")
         decisions = await log(redis)
         assert [d.event for d in decisions] == (["hold", "hold"] if rtds else ["hold", "adopt_weights", "hold"])
         assert candidate(envoys) == ({""} if rtds else {"100"})
         assert (await status(redis)).autopilot
-        assert await redis.hget(KEYS.state, "unreadable") == b'{"ramp": "another"}'
-        assert await redis.hget(KEYS.state, "blob") != b'{"ramp": "another"}'
+        assert await redis.hget(KEYS.state, "unreadable") == UNREADABLE.encode()
+        assert await redis.hget(KEYS.state, "blob") != UNREADABLE.encode()
         assert (await answered(redis, Command(CommandKind.PROMOTE, "bob", percent=5.0))).to_percent == 5
 
 
-async def test_what_was_said_while_nobody_steered_only_ever_lowers(
+@pytest.mark.parametrize("rtds", [False, True])
+async def test_a_state_of_another_schema_is_kept_and_the_envoys_get_the_baselines_weights(
+    redis: RedisClient, redis_url: str, envoys: MemoryActuator, rtds: bool
+) -> None:
+    if rtds:  # it is not known what the Envoys serve
+        envoys.unknown_weights = set(envoys.runtime)
+        envoys.runtime = {envoy: {} for envoy in envoys.runtime}
+    await say(redis, *UP, ago_ms=60_000)
+    await store(redis, OTHER_SCHEMA)
+    async with steered(redis, envoys, redis_url):
+        await until(lambda: candidate(envoys) == {"0"})
+        await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
+        discarded = (await log(redis))[0]
+        assert (discarded.event, discarded.trigger) == ("state_discarded", "state_schema")
+        assert "has schema None; this version reads" in discarded.reason
+        assert {d.event for d in await log(redis)} <= {"state_discarded", "restore_weights", "annotate"}
+        now = await status(redis)
+        assert (now.phase, now.percent, now.share_known) == ("shadow", 0, True)
+        assert "has schema None" in now.message
+        assert await redis.hget(KEYS.state, "unreadable") == OTHER_SCHEMA.encode()
+        promoted = await answered(redis, Command(CommandKind.PROMOTE, "bob"))
+        assert (promoted.event, promoted.to_percent) == ("promote", 1)
+
+
+async def test_commands_from_while_no_scorer_steered_can_only_lower_the_share(
     redis: RedisClient, redis_url: str, envoys: MemoryActuator
 ) -> None:
-    await unreadable(redis)
+    await store(redis, UNREADABLE)
     await redis.hset(KEYS.state, "at_ms", str(unix_ms() - 60_000))
     await say(redis, *UP, ago_ms=30_000)
     await say(redis, Command(CommandKind.ROLLBACK, "ann"), ago_ms=20_000)
     await say(redis, *UP, ago_ms=10_000)
-    async with client(redis, envoys, redis_url):
+    async with steered(redis, envoys, redis_url):
         await until(lambda: candidate(envoys) == {"0"})
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         assert candidate(envoys) == {"0"}
@@ -155,7 +185,7 @@ async def test_what_was_said_while_nobody_steered_only_ever_lowers(
         assert {d.reason for d in refused} == {"the command was given before the present state began; give it again"}
 
 
-async def test_a_state_that_is_gone_does_not_bring_back_what_was_answered_or_is_long_ago(
+async def test_without_a_state_commands_that_were_answered_or_are_old_are_not_carried_out(
     redis: RedisClient, redis_url: str, envoys: MemoryActuator
 ) -> None:
     await say(redis, *UP, ABORT, ago_ms=DAY_MS + 60_000)
@@ -163,24 +193,24 @@ async def test_a_state_that_is_gone_does_not_bring_back_what_was_answered_or_is_
     entry = (await redis.xrevrange(KEYS.commands, count=1))[0][0].decode()
     done = Decision(1, "chat", "abort", 5, 0, "aborted", "by command", "command:abort", details={"command_id": entry})
     await redis.xadd(KEYS.log, {"d": to_json(done)})
-    async with client(redis, envoys, redis_url):
+    async with steered(redis, envoys, redis_url):
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         assert [d.event for d in await log(redis)] == ["abort", "adopt_weights", "annotate"]
         assert candidate(envoys) == {"100"}
 
 
-async def test_a_hold_that_was_said_before_the_first_scorer_began_holds_and_a_promote_does_not_promote(
+async def test_before_the_first_scorer_starts_a_hold_can_be_commanded_and_a_promote_cannot(
     redis: RedisClient, redis_url: str
 ) -> None:
     await say(redis, Command(CommandKind.HOLD, "ann"), *UP)
-    async with client(redis, MemoryActuator(1), redis_url):
+    async with steered(redis, MemoryActuator(1), redis_url):
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         now = await status(redis)
         assert (now.phase, now.percent, now.held_by) == ("held", 0, "ann")
         assert [d.event for d in await log(redis)] == ["hold", *["refused"] * len(UP), "annotate"]
 
 
-async def test_evidence_of_before_is_counted_and_says_nothing_about_the_state_that_begins(
+async def test_evidence_from_before_is_left_out_of_a_state_that_begins(
     redis: RedisClient, redis_url: str, envoys: MemoryActuator
 ) -> None:
     bad = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=50, errors=50)
@@ -188,8 +218,8 @@ async def test_evidence_of_before_is_counted_and_says_nothing_about_the_state_th
         then = unix_ms() - 60_000 + number
         flush = Outcomes("chat", "x", number, then, then + 1, (bad,))
         await redis.xadd(KEYS.outcomes, {"o": encode_outcomes(flush)}, id=f"{then + 2}-0")
-    await unreadable(redis)
-    async with client(redis, envoys, redis_url):
+    await store(redis, UNREADABLE)
+    async with steered(redis, envoys, redis_url):
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         assert [d.event for d in await log(redis)] == ["hold", "adopt_weights", "annotate"]
         assert candidate(envoys) == {"100"}

@@ -1,4 +1,4 @@
-"""A scorer, a Redis and a proxy whose clocks differ by a minute: guards see a failure as soon as with one clock."""
+"""Scorer, Redis and proxy whose clocks differ by a minute: guards see a failure as soon as with equal clocks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from glidepath.config import Config, parse_config
 from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
 from glidepath.keys import WorkloadKeys
 from glidepath.records import Command, CommandKind, WorkloadStatus, from_json, to_json
-from glidepath.redisio import RedisClient, connect
+from glidepath.redisio import RedisClient, being_cancelled, connect
 from glidepath.wire import encode_outcomes
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.evidence import Evidence
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import RedisStore
+from scorer.steering.leader.steering_store import RedisSteeringStore
 from tests.support.steering_client import until
 
 KEYS = WorkloadKeys("chat")
@@ -38,6 +38,8 @@ async def failing(redis: RedisClient, skew_ms: int) -> None:
     """A proxy in which every request of the candidate fails, forty a second."""
     side = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=2, errors=2, error_kinds={"5xx": 2})
     for number in range(10_000):
+        if being_cancelled():  # redis-py may lose the cancellation
+            return
         began = unix_ms()
         await asyncio.sleep(0.05)
         flush = Outcomes("chat", "proxy", number, began + skew_ms, unix_ms() + skew_ms, (side,))
@@ -58,7 +60,7 @@ def loop_of(config: Config, redis: RedisClient, skew_ms: int) -> SteerLoop:
     envoys = MemoryActuator(1)
     return SteerLoop(
         config,
-        RedisStore(redis, cluster=False, log_retention=100),
+        RedisSteeringStore(redis, cluster=False, log_retention=100),
         Lease(redis, "skewed", 3.0),
         lambda _: envoys,
         Evidence,

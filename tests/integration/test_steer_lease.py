@@ -16,7 +16,7 @@ from glidepath.keys import FENCE, LEASE
 from glidepath.records import CommandKind
 from glidepath_ops.local.child_process import Child
 from scorer.steering.leader.lease import Lease
-from scorer.steering.leader.steering_store import RedisStore
+from scorer.steering.leader.steering_store import RedisSteeringStore
 from scorer.steering.state_store import FencedError, Record
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.steering_client import SteeringClient, steering_client, until
@@ -51,7 +51,7 @@ def file(envoy: RunningEnvoy, redis_url: str, tmp_path: Path) -> Path:
 
 @contextmanager
 def scorer(file: Path, owner: str) -> Iterator[Child]:
-    command = [sys.executable, "-m", "tests.support.steerer", str(file), owner]
+    command = [sys.executable, "-m", "tests.support.steering_process", str(file), owner]
     with Child(owner, command, file.parent / f"{owner}.log", cwd=ROOT) as child:
         yield child
 
@@ -152,7 +152,7 @@ async def test_a_holder_stops_trusting_its_lease_before_redis_ends_it(file: Path
 
 async def test_an_older_fence_writes_no_state_no_status_and_no_log(file: Path) -> None:
     async with steering_client(settings(file)) as client:
-        store = RedisStore(client.redis, cluster=False, log_retention=1000)
+        store = RedisSteeringStore(client.redis, cluster=False, log_retention=1000)
         assert await store.write(7, {"chat": Record('{"by":"new"}', "{}")}) == {}
         failed = await store.write(6, {"chat": Record('{"by":"old"}', "old")})
         assert isinstance(failed["chat"], FencedError)

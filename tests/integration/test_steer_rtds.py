@@ -177,7 +177,7 @@ async def test_after_the_loss_of_redis_and_the_leader_the_envoys_weights_stay_un
 ) -> None:
     config, file = config_of(envoys[0], redis_url), tmp_path / "client.yaml"
     file.write_text(f'{YAML.format(port=port)}redis: {{url: "{redis_url}"}}\n')
-    command = [sys.executable, "-m", "tests.support.steerer", str(file), "leader"]
+    command = [sys.executable, "-m", "tests.support.steering_process", str(file), "leader"]
     async with steering_client(config) as client:
         with Child("leader", command, tmp_path / "leader.log", cwd=ROOT) as leader:
             await until(lambda: client.stands("shadow", 0, 2), timeout=20)

@@ -14,7 +14,7 @@ from glidepath.domain import Outcome
 from glidepath.records import Decision
 from scorer.steering.notify.decision_log_file import DecisionLogFile
 from scorer.steering.notify.delivery import DeliveryQueue
-from tests.support.steering import verdict
+from tests.support.scripted_evidence import verdict
 
 ROLLBACK = Decision(
     at_ms=1_700_000_000_000,

@@ -11,7 +11,7 @@ from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import RampPolicy, policy_of
 from scorer.steering.ramp.states import RampState
 from scorer.steering.ramp.tick_inputs import TickInputs
-from tests.support.steering import verdict
+from tests.support.scripted_evidence import verdict
 
 RAMP = RampSection(steps=(1, 10, 50, 100), hold=1, min_samples=10, cool_down=5, validation=9)
 POLICY = policy_of(RAMP)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,7 +19,8 @@ from glidepath.redisio import RedisClient, connect
 from glidepath.wire import encode_outcomes, encode_scored
 from scorer.steering.envoy.admin_actuator import admin_layer
 from scorer.steering.leader.wiring import steer_loop
-from tests.support.steering import Scripted
+from tests.support.scripted_evidence import ScriptedEvidenceKind
+from tests.support.waiting import eventually
 
 CANDIDATE = "glidepath.chat.weight.onprem-or-cloud"
 BASELINE = "glidepath.chat.weight.cloud"
@@ -29,15 +29,7 @@ AUTOPILOT = "glidepath.chat.autopilot"
 
 async def until(condition: Callable[[], Any], timeout: float = 10.0) -> float:
     """Poll a plain or async condition and return the seconds it took. Raises AssertionError after ``timeout``."""
-    started = time.monotonic()
-    while True:
-        found = condition()
-        if asyncio.iscoroutine(found):
-            found = await found
-        if found:
-            return time.monotonic() - started
-        assert time.monotonic() - started < timeout, "the condition did not come true in time"
-        await asyncio.sleep(0.01)
+    return await eventually(condition, within=timeout)
 
 
 class SteeringClient:
@@ -121,7 +113,7 @@ async def steering_client(config: Config) -> AsyncIterator[SteeringClient]:
 async def steering(config: Config, owner: str = "leader") -> AsyncIterator[SteeringClient]:
     """Run a steer loop in this process and yield a client of it; at the end, stop the loop."""
     redis, stop = connect(config.redis), asyncio.Event()
-    loop = steer_loop(config, redis, owner, CollectorRegistry(), Scripted())
+    loop = steer_loop(config, redis, owner, CollectorRegistry(), ScriptedEvidenceKind())
     try:
         async with steering_client(config) as client, asyncio.TaskGroup() as group:
             group.create_task(loop.run(stop))

@@ -1,8 +1,8 @@
-"""How full the candidate will be at the next step, from its own metrics.
+"""Prediction of the candidate's load at the next step, from its own metrics.
 
-Load is taken to be linear in the share of the requests that the candidate sees, copies included: at share p with a
-shadow sample s it sees p + (1 − p)·s of them. With s = 100 % it carries the whole load from the first day on, and the
-prediction is what it shows now.
+Load is assumed to be linear in the share of the requests that the candidate sees, copies included: at share p with a
+shadow sample s it sees p + (1 − p)·s of them. With s = 100 % it carries the whole load from the first day on, so the
+prediction equals the present load.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 def gauge_on_page(page: str, metric: str) -> float | None:
-    """The largest sample of ``metric`` on a Prometheus text page (the fullest of several replicas); None: not there."""
+    """Return the largest sample of ``metric`` on a Prometheus text page (the fullest replica); None without one."""
     values: list[float] = []
     for line in page.splitlines():
         if not line.startswith(metric):
@@ -48,7 +48,7 @@ def gauge_on_page(page: str, metric: str) -> float | None:
 
 
 def gauge_in_answer(body: bytes) -> float | None:
-    """The largest value of an instant query's answer. Raises ValueError for what is not one."""
+    """Return the largest value in the answer to an instant query. Raises ValueError for any other body."""
     try:
         answer = json.loads(body)
         if answer["status"] != "success":
@@ -70,16 +70,16 @@ def _finite(text: str) -> list[float]:
 
 
 def seen_share(percent: float, sample: float) -> float:
-    """The percent of all requests that the candidate sees, live and copies."""
+    """Return the percent of all requests that the candidate sees, live requests and copies together."""
     return percent + (100 - percent) * sample / 100
 
 
 def predict(
     load: float | None, workload: Workload, percent: float, target: float, source: Capacity, shadow: float | None = None
 ) -> Verdict:
-    """The verdict on going from ``percent`` to ``target`` with ``load`` measured now (None: not known).
+    """Return the verdict on going from ``percent`` to ``target`` with ``load`` measured now (None: not known).
 
-    ``shadow``: the sample that a person set by hand; None: the configured one.
+    ``shadow``: the sample that a person set; None: the configured one.
     """
     sample = workload.shadow.sample if shadow is None else shadow
     gate = workload.gates.capacity
@@ -87,31 +87,31 @@ def predict(
     gating = gate is None or gate.gating
     unit = source.metric or "load"
     if load is None:
-        words = "the candidate's load is not known: its metrics cannot be read"
-        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=words)
+        message = "the candidate's load is not known: its metrics cannot be read"
+        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=message)
     now, then = (seen_share(p, sample) for p in (percent, target))
     if now <= 0:
-        words = f"{unit} {load:.3g} without any request: what {target:g} % will add cannot be told from it"
-        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=words)
+        message = f"{unit} {load:.3g} without any request: the load at {target:g} % cannot be predicted from it"
+        return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=message)
     expected = load * then / now
     outcome = Outcome.PASS if expected <= limit else Outcome.FAIL
-    words = f"{unit} {load:.3g} now, {expected:.3g} expected at {target:g} %, limit {limit:.3g}"
-    return Verdict("capacity", outcome.value, expected, limit, unit, 1, gating=gating, message=words)
+    message = f"{unit} {load:.3g} now, {expected:.3g} expected at {target:g} %, limit {limit:.3g}"
+    return Verdict("capacity", outcome.value, expected, limit, unit, 1, gating=gating, message=message)
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _Measurement:
     load: float | None
     at: float
 
 
 class CandidateLoads:
-    """Reads the load of every candidate whose workload has a capacity gate, beside the steer loop."""
+    """Measures the load of every candidate whose workload has a capacity gate, in a task beside the steer loop."""
 
     def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
         self._workloads = {n: w for n, w in config.workloads.items() if w.gates.capacity is not None}
         self._sources = {n: config.backends[w.candidate].capacity for n, w in self._workloads.items()}
-        self._readings: dict[str, _Reading] = {}
+        self._measured: dict[str, _Measurement] = {}
         self._clock = clock
 
     async def run(self) -> None:
@@ -120,7 +120,7 @@ class CandidateLoads:
             while True:
                 loads = await asyncio.gather(*(self._read(session, n, s) for n, s in sources.items()))
                 for name, load in zip(sources, loads, strict=True):
-                    self._readings[name] = _Reading(load, self._clock())
+                    self._measured[name] = _Measurement(load, self._clock())
                 await asyncio.sleep(EVERY_S)
 
     async def _read(self, session: aiohttp.ClientSession, name: str, source: Capacity) -> float | None:
@@ -135,17 +135,17 @@ class CandidateLoads:
             return None
 
     def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None:
-        """None: no capacity gate here, or no step left to take. ``shadow``: a sample set by hand."""
+        """Return None without a capacity gate or without a further step. ``shadow``: a sample that a person set."""
         settings = self._workloads.get(workload)
         target = policy_of(settings.ramp).next_step(percent) if settings else None
         if settings is None or target is None:
             return None
-        source, reading = self._sources[workload], self._readings.get(workload)
+        source, last = self._sources[workload], self._measured.get(workload)
         if source is None:
-            words = "gates.capacity is set, but the candidate's backend has no capacity section to read"
-            return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, None, "", 0, message=words)
-        fresh = reading is not None and self._clock() - reading.at < STALE_S
-        return predict(reading.load if reading and fresh else None, settings, percent, target, source, shadow)
+            message = "gates.capacity is set, but the candidate's backend has no capacity section"
+            return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, None, "", 0, message=message)
+        fresh = last is not None and self._clock() - last.at < STALE_S
+        return predict(last.load if last and fresh else None, settings, percent, target, source, shadow)
 
 
 async def _fetch(session: aiohttp.ClientSession, url: str, query: dict[str, str]) -> bytes:

@@ -1,11 +1,12 @@
-"""One scorer of a group steers at a time: a lease in Redis, with a fencing token.
+"""The lease in Redis that lets one scorer of a group steer at a time, with a fencing token.
 
-The lease ends by itself when its holder stops renewing. A paused process (SIGSTOP, a long garbage collection, a frozen
-virtual machine) does not notice that; therefore
+The lease expires when its holder stops renewing it. A paused process (SIGSTOP, a long garbage collection, a frozen
+virtual machine) does not notice that. Therefore
 
-- the holder trusts its lease only until a monotonic deadline counted from *before* the request that renewed it, less a
-  margin, and asks for that at the last moment before each write to an Envoy;
-- state in Redis is written by a script that refuses a fencing token older than one already seen (store.py).
+- the holder trusts its lease only until a monotonic deadline, which counts from *before* the request that renewed it,
+  less a margin; the deadline is checked at the last moment before each write to an Envoy;
+- the script that writes state to Redis refuses a fencing token older than the latest one it has seen
+  (steering_store.py).
 
 Source of the pattern: Kleppmann, "How to do distributed locking" (2016).
 """
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from glidepath import keys, scorer_groups
 from glidepath.redisio import RedisClient
 
-MARGIN = 0.2  # of the lease: the holder gives up this much earlier than Redis does
+MARGIN = 0.2  # of the lease: the holder stops trusting it this much earlier than Redis ends it
 
 _RENEW = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
@@ -35,7 +36,7 @@ return 1
 
 
 class Lease:
-    """``acquire`` or ``renew`` every third of ``duration`` seconds; ``held()`` is the word that counts."""
+    """To be acquired or renewed several times within ``duration`` seconds; ``held()`` says whether it may be used."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class Lease:
         return self._clock() < self._until
 
     async def acquire(self) -> bool:
-        """Try once. The token is drawn after the key is ours; a pause in between makes ``held()`` false, not wrong."""
+        """Try once. The token is drawn after the key is set; after a long pause in between, ``held()`` is false."""
         before = self._clock()
         if not await self._redis.set(self._lease_key, self.owner, nx=True, px=self._milliseconds()):
             return False
@@ -65,7 +66,7 @@ class Lease:
         return self.held()
 
     async def renew(self) -> bool:
-        """Keep it. False: it is somebody else's, or nobody's, now."""
+        """Extend the lease. Return False if it has expired or another scorer holds it."""
         before = self._clock()
         if not await self._redis.eval(_RENEW, 1, self._lease_key, self.owner, self._milliseconds()):
             self.drop()
@@ -74,21 +75,24 @@ class Lease:
         return True
 
     async def holder(self) -> str:
-        """Whose it is; "" nobody's."""
+        """Return the scorer that holds the lease; "" if none does."""
         return await scorer_groups.leader(self._redis, self.group)
 
     async def release(self) -> None:
-        """Give it up at once, so that the next one need not wait for its end."""
+        """End the lease at once, so that the next scorer need not wait for it to expire."""
         self.drop()
         await self._redis.eval(_RELEASE, 1, self._lease_key, self.owner)
 
     async def catch_up(self, fence: int) -> None:
-        """Draw no token below one that was seen. Redis may have lost the counter and kept the state: by a flush while
-        a leader was writing, or by a failover of only the node that holds the counter."""
+        """Raise the counter to at least ``fence``, so that the next token is not below one that was used.
+
+        Redis may have lost the counter and kept the state: by a flush while a leader was writing, or by a failover of
+        only the node that holds the counter.
+        """
         await self._redis.eval(_CATCH_UP, 1, self._fence_key, fence)
 
     def drop(self) -> None:
-        """Stop trusting it, whatever Redis says."""
+        """Stop trusting the lease, whatever Redis says."""
         self._until = 0.0
 
     def _milliseconds(self) -> int:

@@ -1,4 +1,4 @@
-"""Whether the workloads of this scorer's file are steered by its group: by this scorer, or by whom it stands by for."""
+"""Check that the workloads of this scorer's file are steered by its own group, by this scorer or by another one."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from glidepath.scorer_groups import LIVE_S, GroupProblem, LastSteering
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_metrics import SteerMetrics
 
-LOOK_S = 2.0
+CHECK_S = 2.0
 
 log = structlog.get_logger()
 
 
-class Watch:
-    """``lead`` and ``stand_by`` look at most every ``LOOK_S``; what is wrong is logged when it begins and when it ends.
+class GroupOwnership:
+    """Looks into Redis at most every ``CHECK_S``; logs a problem when it begins and when it ends.
 
-    ``foreign``: workload → another group, which steers it: two groups must not do so at once.
+    ``foreign``: workload → the other group that steers it. Two groups must not steer one workload at the same time.
     """
 
     def __init__(
@@ -33,54 +33,56 @@ class Watch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.foreign: dict[str, str] = {}
-        self.troubles: Mapping[str, GroupProblem] = {}
+        self.problems: Mapping[str, GroupProblem] = {}
         self._redis, self._lease, self._metrics, self._clock = redis, lease, metrics, clock
         self._workloads = tuple(workloads)
-        self._looked = -LOOK_S
+        self._checked = -CHECK_S
         self._leader, self._leading_since = "", 0.0
 
-    async def lead(self, *, now: bool = False) -> None:
-        """What this scorer, which holds the lease, must leave alone. Raises RedisError."""
+    async def check_as_leader(self, *, now: bool = False) -> None:
+        """As the holder of the lease, find the workloads that another group steers. Raises RedisError."""
         if not self._due() and not now:
             return
         found = await scorer_groups.last_steering(self._redis, self._workloads)
         own = self._lease.group
         self.foreign = {name: h.group for name, h in found.items() if h.live() and h.group != own}
-        self._say({name: t for name, h in found.items() if name in self.foreign and (t := self._trouble(name, h, ""))})
+        self._report(
+            {name: t for name, h in found.items() if name in self.foreign and (t := self._problem(name, h, ""))}
+        )
 
-    async def stand_by(self) -> None:
-        """Whether the holder of the lease steers what this scorer would. Raises RedisError."""
+    async def check_as_standby(self) -> None:
+        """Check that the holder of the lease steers every workload of this scorer's file. Raises RedisError."""
         leader = await self._lease.holder()
         if leader != self._leader:
             self._leader, self._leading_since = leader, self._clock()
-        # A leader that died holds the lease until it ends; a new one needs a moment.
+        # A leader that died holds the lease until it expires, and a new leader needs a moment.
         patience_s = LIVE_S + self._lease.duration
         if not self._due() or (leader and self._clock() - self._leading_since < patience_s):
             return
         found = await scorer_groups.last_steering(self._redis, self._workloads)
-        self._say({n: t for n, h in found.items() if (t := self._trouble(n, h, leader, patience_s))})
+        self._report({n: t for n, h in found.items() if (t := self._problem(n, h, leader, patience_s))})
 
     def taken(self, workload: str, group: str) -> None:
-        """Another group was faster."""
+        """Note that another group has taken the workload first."""
         self.foreign[workload] = group
-        trouble = self._trouble(workload, LastSteering(group, 0.0), "")
-        self._say({**self.troubles, **({workload: trouble} if trouble else {})})
+        problem = self._problem(workload, LastSteering(group, 0.0), "")
+        self._report({**self.problems, **({workload: problem} if problem else {})})
 
     def _due(self) -> bool:
         now = self._clock()
-        if now - self._looked < LOOK_S:
+        if now - self._checked < CHECK_S:
             return False
-        self._looked = now
+        self._checked = now
         return True
 
-    def _trouble(self, name: str, holder: LastSteering, leader: str, patience_s: float = LIVE_S) -> GroupProblem | None:
-        return scorer_groups.group_problem(name, self._lease.group, leader, holder, patience_s)
+    def _problem(self, name: str, last: LastSteering, leader: str, patience_s: float = LIVE_S) -> GroupProblem | None:
+        return scorer_groups.group_problem(name, self._lease.group, leader, last, patience_s)
 
-    def _say(self, found: Mapping[str, GroupProblem]) -> None:
-        for name, trouble in found.items():
-            if self.troubles.get(name) != trouble:
-                log.error("not_steered", workload=name, reason=trouble.detail, remedy=trouble.remedy)
-        for name in self.troubles.keys() - found.keys():
+    def _report(self, found: Mapping[str, GroupProblem]) -> None:
+        for name, problem in found.items():
+            if self.problems.get(name) != problem:
+                log.error("not_steered", workload=name, reason=problem.detail, remedy=problem.remedy)
+        for name in self.problems.keys() - found.keys():
             log.info("steered_again", workload=name)
-        self.troubles = dict(found)
+        self.problems = dict(found)
         self._metrics.not_steered.set(len(found))

@@ -1,4 +1,4 @@
-"""The steer loop's edge to Redis: streams in; state, status and log out, all behind the fencing token."""
+"""The steer loop's store in Redis: it reads streams, and writes state, status and log behind the fencing token."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from scorer.steering.state_store import FencedError, News, OwnedError, Record
 
 log = structlog.get_logger()
 
-BATCH = 500  # entries of one stream at once; a full batch is followed by another at once
+BATCH = 500  # entries of one stream in one read; a full batch is followed by another read at once
 CLUSTER_POLL_S = 0.05
 LIVE_MS = round(LIVE_S * 1000)
-RECALL_MS = 86_400_000  # what was said earlier and never answered is not obeyed when a state begins
-SLACK_MS = 1_000  # a command may come in while the write of a tick that has not read it is under way
-LOOK_BACK = 500  # decisions in which the last answered command is looked for
+RECALL_MS = 86_400_000  # older commands that nobody answered are not carried out when a state begins
+SLACK_MS = 1_000  # a command may arrive while the write of a tick that has not read it is under way
+LOOK_BACK = 500  # decisions that are searched for the last answered command
 
 _WRITE = """
 local t = redis.call('TIME')
@@ -49,14 +49,14 @@ return 0
 _TIME = "return redis.call('TIME')"
 
 
-class RedisStore:
-    """``Store`` on a real Redis, plain or cluster."""
+class RedisSteeringStore:
+    """``SteeringStore`` on a real Redis, plain or cluster."""
 
     def __init__(self, redis: RedisClient, *, cluster: bool, log_retention: int, group: str = "") -> None:
         self._redis, self._cluster, self._log_retention, self._group = redis, cluster, log_retention, group
 
     async def load(self, workload: str) -> Mapping[str, Any] | None:
-        """The stored state. Raises InputError for one that cannot be read."""
+        """Return the stored state, None without one. Raises InputError for a state that is not a JSON object."""
         blob = await self._redis.hget(WorkloadKeys(workload).state, "blob")
         if blob is None:
             return None
@@ -68,10 +68,10 @@ class RedisStore:
             raise InputError(f"the stored state of {workload} is not an object")
         return state
 
-    async def salvage(self, workload: str, now_ms: int) -> str:
-        """For when no state can be read: a blob that is none is kept in the field ``unreadable``, for people.
+    async def set_aside(self, workload: str, now_ms: int) -> str:
+        """Keep a stored state that cannot be used in the field ``unreadable``, for people.
 
-        Returns the id in the command stream up to which leaders have read for certain: they answer each command in the
+        Return the id in the command stream up to which leaders have certainly read: leaders answer each command in the
         log, and write something every second.
         """
         names = WorkloadKeys(workload)
@@ -85,7 +85,7 @@ class RedisStore:
     async def _answered(self, key: str) -> list[tuple[int, int]]:
         try:
             entries = _flat(await self._redis.xrevrange(key, count=LOOK_BACK))
-        except ResponseError:  # not the stream that it should be
+        except ResponseError:  # the key is not a stream
             return []
         found = []
         for _, fields in entries:
@@ -96,7 +96,7 @@ class RedisStore:
         return found
 
     async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]:
-        """Entries after ``cursors`` (workload → stream → id); waits up to ``block_ms`` until there is at least one."""
+        """Return the entries after ``cursors`` (workload → stream → id); wait up to ``block_ms`` for the first one."""
         places = {
             getattr(WorkloadKeys(workload), stream): (workload, stream)
             for workload, ids in cursors.items()
@@ -110,16 +110,16 @@ class RedisStore:
                 answers = await self._read_cluster(cursors, block_ms)
             else:
                 answers = await self._redis.xread(positions, count=BATCH, block=block_ms or None) or []
-        except ResponseError:  # some key is not the stream that it should be: the other workloads go on
+        except ResponseError:  # one key is not a stream: the other workloads must go on
             answers = await self._read_cluster(cursors, block_ms)
         found: dict[str, dict[str, list[Any]]] = {}
         for key, entries in _streams(answers):
             workload, stream = places[_text(key)]
             found.setdefault(workload, {})[stream] = entries
-        return {workload: _decode(streams) for workload, streams in found.items()}
+        return {workload: decode_news(streams) for workload, streams in found.items()}
 
     async def _read_cluster(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> list[Any]:
-        """One slot a workload: a read may not cross slots, and waiting at one of them would not hear of the others."""
+        """Read each workload by itself: a read may not cross slots, and a blocking read sees only one of them."""
         deadline = time.monotonic() + block_ms / 1000
         while True:
             answers = await asyncio.gather(*(self._read_one(name, ids) for name, ids in cursors.items()))
@@ -138,8 +138,10 @@ class RedisStore:
             return []
 
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
-        """One script a workload. Returns what failed, by workload; FencedError where the token is too old, OwnedError
-        where another group wrote a moment ago."""
+        """Write each record with one script. Return the errors by workload.
+
+        FencedError: the token is too old; OwnedError: another group wrote this workload a moment ago.
+        """
         wanted = {workload: record for workload, record in records.items() if not record.empty}
         if not wanted:
             return {}
@@ -147,7 +149,7 @@ class RedisStore:
         for workload, record in wanted.items():
             names = WorkloadKeys(workload)
             lines = [to_json(decision) for decision in record.decisions]
-            arguments = [fence, record.blob or "", record.status or "", self._log_retention, self._group, LIVE_MS]
+            arguments = [fence, record.state or "", record.status or "", self._log_retention, self._group, LIVE_MS]
             pipe.eval(_WRITE, 3, names.state, names.status, names.log, *arguments, *lines)
         answers = await pipe.execute(raise_on_error=False)
         failed: dict[str, Exception] = {}
@@ -161,7 +163,7 @@ class RedisStore:
         return failed
 
     async def clocks_ms(self, workloads: Sequence[str]) -> Mapping[str, int]:
-        """Unix milliseconds by the Redis that each workload's streams lie in; in a cluster, each node has its own."""
+        """Return Unix milliseconds by the Redis that holds each workload's streams; cluster nodes' clocks differ."""
         pipe = self._redis.pipeline(transaction=False)
         for workload in workloads:
             pipe.eval(_TIME, 1, WorkloadKeys(workload).state)
@@ -170,11 +172,12 @@ class RedisStore:
 
 
 def _streams(answer: Any) -> list[tuple[Any, list[Any]]]:
-    """RESP2 answers with pairs, RESP3 (and some versions of the client) with a mapping."""
+    """Return the streams as pairs. RESP2 answers with pairs, RESP3 (and some client versions) with a mapping."""
     return list(answer.items()) if isinstance(answer, dict) else [tuple(pair) for pair in answer]
 
 
-def _decode(streams: Mapping[str, Sequence[Any]]) -> News:
+def decode_news(streams: Mapping[str, Sequence[Any]]) -> News:
+    """Return the entries of one workload's streams; an entry that cannot be decoded is counted and passed over."""
     outcomes: list[Outcomes] = []
     scored: list[ScoredPair] = []
     commands: list[Command] = []
@@ -199,14 +202,14 @@ def _decode(streams: Mapping[str, Sequence[Any]]) -> News:
 
 
 def _flat(raw: Any) -> list[tuple[Any, Any]]:
-    """The client wraps a stream's entries in one more list under RESP3."""
+    """Return a stream's entries; under RESP3 the client wraps them in one more list."""
     if len(raw) == 1 and isinstance(raw[0], list):
         return [tuple(entry) for entry in raw[0]]
     return [tuple(entry) for entry in raw]
 
 
 def _id_ms(entry_id: Any) -> int:
-    """When Redis took the entry in, by its own clock."""
+    """Return when Redis stored the entry, by its own clock; 0 for an id without a time."""
     head = _text(entry_id).partition("-")[0]
     return int(head) if head.isascii() and head.isdigit() else 0
 

@@ -1,101 +1,132 @@
-"""One clock for what several hosts stamp: Redis'.
+"""Conversion of every host's timestamps to the clock of Redis.
 
-Hosts' clocks differ, by a minute where nobody looks after them, and a step begins in milliseconds. So everything is
-told in the time of the Redis that the streams lie in: the steer loop's own now (``RedisTime``), and what each extproc
-stamped (``SourceClocks``). Every entry of a stream carries Redis' time in its id; an entry is stamped first and then
-written, so the least of what its id is later than its stamp is the skew and the shortest way (Cristian 1989).
+Hosts' clocks differ, by a minute where nobody looks after them, while a step begins at a certain millisecond. So the
+steer loop uses the time of the Redis that holds the streams: for its own now (``RedisClock``) and for what each extproc
+stamped (``SourceClocks``). Redis writes its own time into the id of every stream entry. An entry is stamped first and
+written afterwards, so the smallest difference between id and stamp is the skew plus the shortest delay (Cristian 1989).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-WINDOW_MS = 10_000  # a clock that was set back is known after two of these; one that was set forward, at once
-LIKELY_MS = 20  # clocks that agree this well are one
+from scorer.steering.workload.seen_flushes import MAX_SOURCES
+
+WINDOW_MS = 10_000  # a clock that was set back is known after two windows; one that was set forward, at once
+LIKELY_MS = 20  # clocks that differ by less are treated as equal
 RECENT_MS = 600_000  # a source that was silent for longer says nothing about the clocks of today
 WARN_MS = 1_000
 
 
+class ClockWindow(NamedTuple):
+    """The smallest differences that one source showed in window ``number`` and in the window before it."""
+
+    number: int
+    least_ms: int
+    previous_least_ms: int
+
+    @property
+    def ahead_ms(self) -> int:
+        return min(self.least_ms, self.previous_least_ms)
+
+
+@dataclass(frozen=True, slots=True)
 class SourceClocks:
-    """How far Redis' clock is ahead of each source's, in milliseconds; state is a few numbers a source."""
+    """How far Redis' clock is ahead of each source's, in milliseconds. At most ``most`` sources are remembered."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._windows: dict[str, tuple[int, int, int]] = {}  # source → window's number, its least, the least before
+    windows: Mapping[str, ClockWindow] = field(default_factory=dict)
+    most: int = MAX_SOURCES
 
-    def learn(self, source: str, stamped_ms: int, arrived_ms: int) -> None:
-        """An entry that ``source`` stamped last at ``stamped_ms`` got its id at ``arrived_ms`` (0: not known)."""
-        if arrived_ms <= 0 or stamped_ms == 0:  # a record without a time
-            return
-        ahead, number = arrived_ms - stamped_ms, arrived_ms // WINDOW_MS
-        at, least, before = self._windows.pop(source, (number, ahead, ahead))
-        if number != at:
-            at, least, before = number, ahead, least
-        self._windows[source] = (at, min(least, ahead), before)
-        while len(self._windows) > self._most:
-            self._windows.pop(next(iter(self._windows)))
+    def learn(self, stamps: Iterable[tuple[str, int, int]]) -> SourceClocks:
+        """Return the clocks after these entries: (source, its last stamp, Redis' time of the entry; 0: not known)."""
+        windows = dict(self.windows)
+        for source, stamped_ms, arrived_ms in stamps:
+            if arrived_ms <= 0 or stamped_ms == 0:  # a record without a time
+                continue
+            windows[source] = _learn(windows.pop(source, None), stamped_ms, arrived_ms)
+            if len(windows) > self.most:
+                del windows[next(iter(windows))]
+        return SourceClocks(windows, self.most)
 
     def ahead_ms(self, source: str) -> int:
-        """What must be added to a stamp of ``source``; 0 where nothing is known."""
-        window = self._windows.get(source)
-        return 0 if window is None else min(window[1:])
+        """Return what to add to a stamp of ``source``; 0 where nothing is known."""
+        window = self.windows.get(source)
+        return 0 if window is None else window.ahead_ms
 
     def least_ms(self) -> int:
-        """What must at least be added to a stamp of nobody knows which source: none is made younger than it is."""
-        newest = max((at for at, _, _ in self._windows.values()), default=0)
-        recent = [w for w in self._windows.values() if (newest - w[0]) * WINDOW_MS <= RECENT_MS]
-        return min((min(least, before) for _, least, before in recent), default=0)
+        """Return what to add at least to a stamp of an unknown source, so that no stamp becomes too late."""
+        newest = max((window.number for window in self.windows.values()), default=0)
+        recent = [w.ahead_ms for w in self.windows.values() if (newest - w.number) * WINDOW_MS <= RECENT_MS]
+        return min(recent, default=0)
 
-    def worst(self, here_ms: int = 0) -> tuple[str, int]:
-        """Whose clock is farthest from Redis', and by how much it is ahead of it; ``here_ms``: this scorer's own."""
-        skews = {"this scorer": here_ms, **{source: -self.ahead_ms(source) for source in self._windows}}
+    def worst(self, scorer_ahead_ms: int = 0) -> tuple[str, int]:
+        """Return whose clock differs most from Redis', and how far it is ahead.
+
+        ``scorer_ahead_ms``: how far this scorer's own clock is ahead.
+        """
+        skews = {"this scorer": scorer_ahead_ms, **{source: -self.ahead_ms(source) for source in self.windows}}
         return max(skews.items(), key=lambda item: abs(item[1]))
 
     def to_json(self) -> dict[str, list[int]]:
-        return {source: list(window) for source, window in self._windows.items()}
+        return {source: list(window) for source, window in self.windows.items()}
 
-    def load(self, raw: Mapping[str, Sequence[int]]) -> None:
-        """Raises TypeError or ValueError for what ``to_json`` did not write."""
-        self._windows = {source: (int(at), int(least), int(before)) for source, (at, least, before) in raw.items()}
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Sequence[int]], most: int = MAX_SOURCES) -> SourceClocks:
+        """Raises TypeError or ValueError for anything that ``to_json`` did not write."""
+        windows = {
+            source: ClockWindow(int(number), int(least), int(before)) for source, (number, least, before) in raw.items()
+        }
+        return cls(windows, most)
 
 
-class RedisTime:
-    """A process's clock → Redis', by what Redis said. A slow answer tells little and changes little."""
+def _learn(window: ClockWindow | None, stamped_ms: int, arrived_ms: int) -> ClockWindow:
+    ahead_ms, number = arrived_ms - stamped_ms, arrived_ms // WINDOW_MS
+    if window is None:
+        return ClockWindow(number, ahead_ms, ahead_ms)
+    if number != window.number:
+        return ClockWindow(number, ahead_ms, window.least_ms)
+    return ClockWindow(number, min(window.least_ms, ahead_ms), window.previous_least_ms)
+
+
+class RedisClock:
+    """How far Redis' clock is ahead of this process's. A slow answer says little, so it changes little."""
 
     def __init__(self) -> None:
-        self.ahead_ms = 0  # Redis' clock is ahead of this process's by so much
+        self.ahead_ms = 0
 
     def measured(self, redis_ms: int, before_ms: int, after_ms: int) -> None:
-        """Redis said ``redis_ms`` between ``before_ms`` and ``after_ms`` of this process's clock."""
+        """Redis answered ``redis_ms`` between ``before_ms`` and ``after_ms`` of this process's clock."""
         ahead = redis_ms - (before_ms + after_ms) // 2
         if abs(ahead - self.ahead_ms) > max(LIKELY_MS, after_ms - before_ms):
             self.ahead_ms = ahead
 
 
-class RedisTimes:
-    """``RedisTime`` of each workload: in a cluster, their streams lie in several."""
+class RedisClocks:
+    """The ``RedisClock`` of each workload: in a cluster, workloads' streams lie at several nodes."""
 
     def __init__(self, workloads: Iterable[str], clock_ms: Callable[[], int]) -> None:
-        self._times = {name: RedisTime() for name in workloads}
+        self._clocks = {name: RedisClock() for name in workloads}
         self._clock_ms = clock_ms
 
-    async def ask(self, clocks: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]) -> None:
-        """What belongs to a step is told in Redis' time, whatever the hosts' clocks say."""
+    async def ask(self, read_clocks: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]) -> None:
+        """Measure every workload's Redis. Raises what ``read_clocks`` raises."""
         before_ms = self._clock_ms()
-        said = await clocks(list(self._times))
+        answers = await read_clocks(list(self._clocks))
         after_ms = self._clock_ms()
-        for name, redis_ms in said.items():
-            self._times[name].measured(redis_ms, before_ms, after_ms)
+        for name, redis_ms in answers.items():
+            self._clocks[name].measured(redis_ms, before_ms, after_ms)
 
     def at(self, name: str, here_ms: int) -> int:
-        """Redis' time when it is ``here_ms`` by this process's clock."""
-        return here_ms + self._times[name].ahead_ms
+        """Return Redis' time when this process's clock shows ``here_ms``."""
+        return here_ms + self._clocks[name].ahead_ms
 
 
 def skew_warning(worst: tuple[str, int]) -> str:
-    """A sentence for people where clocks differ by more than a second, else ""."""
+    """Return a sentence for people where clocks differ by more than a second, else ""."""
     name, ahead_ms = worst
     if abs(ahead_ms) <= WARN_MS:
         return ""
-    word = "ahead of" if ahead_ms > 0 else "behind"
-    return f"clock of {name} is {abs(ahead_ms) / 1000:.1f} s {word} Redis'"
+    direction = "ahead of" if ahead_ms > 0 else "behind"
+    return f"clock of {name} is {abs(ahead_ms) / 1000:.1f} s {direction} Redis'"

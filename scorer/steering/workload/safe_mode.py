@@ -1,7 +1,7 @@
-"""What is left of a workload in whose tick something raises: it can be seen, stopped and taken back.
+"""The tick of a workload whose own tick raised an exception: it can still be seen, stopped and rolled back.
 
-Only what has no part in judging: the table of moves, the weights, the commands `hold`, `rollback` and `abort`. Nothing
-is written to an Envoy but the way back, so weights that a person sets by hand meanwhile stay as they are.
+Only parts that do not judge are used: the table of transitions, the weights, and the commands `hold`, `rollback` and
+`abort`. Nothing but a rollback is written to an Envoy, so weights that a person sets meanwhile stay as they are.
 """
 
 from __future__ import annotations
@@ -10,82 +10,102 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from glidepath.records import Decision, WorkloadStatus, to_json
-from scorer.steering.envoy.runtime_values import NO_ADMIN_LAYERS, RuntimeEntries
+from glidepath.records import Command, Decision, WorkloadStatus, to_json
+from scorer.steering.envoy.runtime_values import RuntimeEntries
 from scorer.steering.envoy.runtime_writes import plan_writes
 from scorer.steering.ramp import commands
-from scorer.steering.ramp.states import RETREATING
+from scorer.steering.ramp.states import RETREATING, RampState
 from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
-from scorer.steering.state_store import Record
-from scorer.steering.workload.workload import Track
+from scorer.steering.state_store import News, Record
+from scorer.steering.workload.fleet import Readings
+from scorer.steering.workload.fold_news import receive
+from scorer.steering.workload.stored_state import encode
+from scorer.steering.workload.surroundings import Surroundings
+from scorer.steering.workload.tick import Tick
+from scorer.steering.workload.workload_state import WorkloadState, restart_evidence
 from scorer.steering.workload.workload_status import standing
 
-AGAIN_MS = 600_000  # a workload that fails now and then is announced no more often
+AGAIN_MS = 600_000  # a workload whose ticks keep failing is announced no more often than this
 
 
-def lifeline(
-    track: Track,
-    readings: Mapping[str, RuntimeEntries | None],
-    leader: str,
-    now_ms: int,
-    *,
-    admin_layers: Mapping[str, RuntimeEntries | None] = NO_ADMIN_LAYERS,
-) -> tuple[Record, Mapping[str, RuntimeEntries]]:
-    """A tick of a workload whose own has failed with ``track.problem``."""
-    with contextlib.suppress(Exception):  # nor may this one stop what follows
-        track.begin_anew(now_ms)
-    decisions = (*_alarm(track, now_ms), *_obey(track, now_ms))
-    writes: Mapping[str, RuntimeEntries] = {}
-    if track.state.phase in RETREATING:
-        planned = plan_writes(track.names, track.desired, readings, track.last_written, admin_layers=admin_layers)
-        track.dirty |= planned.last_written != track.last_written
-        track.last_written, writes = planned.last_written, planned.writes
-    blob = track.blob(with_evidence=False) if track.dirty or decisions else None
-    track.dirty = False
-    return Record(blob, to_json(_status(track, readings, leader, now_ms)), decisions), writes
+def failed_state(state: WorkloadState, news: News, problem: str) -> WorkloadState:
+    """Return the state after a tick that raised: the news is passed over, its commands wait to be carried out."""
+    return replace(receive(state, news), problem=problem)
 
 
-def _alarm(track: Track, now_ms: int) -> tuple[Decision, ...]:
-    if track.alarmed_ms and now_ms - track.alarmed_ms < AGAIN_MS:
-        return ()
-    track.alarmed_ms = now_ms
-    reason = f"{track.problem}; no guard acts, nothing moves by itself. {_how(track.name)}"
-    return (new_decision("tick_failed", track.state, track.state, _facts(track), now_ms, reason, "tick_failed"),)
+def safe_mode_tick(failed: WorkloadState, readings: Readings, surroundings: Surroundings, now_ms: int) -> Tick:
+    """A tick in safe mode for ``failed`` (see ``failed_state``).
+
+    The evidence begins again: the failed tick may have folded part of the news into it, and a bad number in it may be
+    what raised.
+    """
+    state = failed
+    with contextlib.suppress(Exception):  # a bug that also prevents fresh evidence must not prevent a rollback
+        state = restart_evidence(failed, now_ms)
+    state, announced = _announce(state, now_ms)
+    ramp, answers = _carry_out(state, now_ms)
+    state = replace(state, ramp=ramp, streams=replace(state.streams, commands=()))
+    state, writes = _rollback_writes(state, readings, surroundings.admin_layers)
+    status = _status(state, readings, surroundings.leader, now_ms)
+    record = Record(encode(state, with_evidence=False), to_json(status), (*announced, *answers))
+    return Tick(state, writes, record)
 
 
-def _how(name: str) -> str:
+def _announce(state: WorkloadState, now_ms: int) -> tuple[WorkloadState, tuple[Decision, ...]]:
+    if state.announced_ms and now_ms - state.announced_ms < AGAIN_MS:
+        return state, ()
+    reason = f"{state.problem}; no guard acts, and the share stays as it is. {_remedy(state.name)}"
+    decision = new_decision("tick_failed", state.ramp, state.ramp, _inputs(state), now_ms, reason, "tick_failed")
+    return replace(state, announced_ms=now_ms), (decision,)
+
+
+def _remedy(name: str) -> str:
     return f"`glidepath rollback {name}` and `abort` work, and so does weight 0 by curl"
 
 
-def _facts(track: Track) -> TickInputs:
-    return TickInputs(workload=track.name, config_digest=track.digest)
+def _inputs(state: WorkloadState) -> TickInputs:
+    return TickInputs(workload=state.name, config_digest=state.spec.digest)
 
 
-def _obey(track: Track, now_ms: int) -> tuple[Decision, ...]:
-    said: list[Decision] = []
-    for order in track.orders:
-        facts = replace(_facts(track), commands=(order,))
-        if order.kind in commands.SAFETY_COMMANDS:
-            track.state, decisions = commands.apply_commands(track.state, facts, track.policy, now_ms)
-            said += decisions
-            continue
-        reason = f"{order.kind.value} is not possible: {track.problem}. {_how(track.name)}"
-        details = {"command": order.kind.value, "command_id": order.id}
-        trigger = f"command:{order.kind.value}"
-        state = track.state
-        said.append(
-            new_decision("refused", state, state, facts, now_ms, reason, trigger, actor=order.actor, details=details)
-        )
-    track.orders = ()
-    return tuple(said)
+def _carry_out(state: WorkloadState, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
+    """Carry out the waiting commands that lower or hold the share; refuse the others."""
+    ramp, answers = state.ramp, list[Decision]()
+    for command in state.streams.commands:
+        inputs = replace(_inputs(state), commands=(command,))
+        if command.kind in commands.SAFETY_COMMANDS:
+            ramp, decisions = commands.apply_commands(ramp, inputs, state.spec.policy, now_ms)
+            answers += decisions
+        else:
+            answers.append(_refused(state, ramp, command, inputs, now_ms))
+    return ramp, tuple(answers)
 
 
-def _status(track: Track, readings: Mapping[str, RuntimeEntries | None], leader: str, now_ms: int) -> WorkloadStatus:
-    desired = track.desired
-    wanted = {track.names.candidate: str(desired.candidate), track.names.baseline: str(desired.baseline)}
+def _refused(state: WorkloadState, ramp: RampState, command: Command, inputs: TickInputs, now_ms: int) -> Decision:
+    kind = command.kind.value
+    reason = f"{kind} is not possible: {state.problem}. {_remedy(state.name)}"
+    details = {"command": kind, "command_id": command.id}
+    return new_decision(
+        "refused", ramp, ramp, inputs, now_ms, reason, f"command:{kind}", actor=command.actor, details=details
+    )
+
+
+def _rollback_writes(
+    state: WorkloadState, readings: Readings, admin_layers: Readings
+) -> tuple[WorkloadState, Mapping[str, RuntimeEntries]]:
+    """Plan the writes of a rollback or an abort. The next ordinary tick must compare the Envoys again."""
+    fleet = replace(state.fleet, last_look=None)
+    if state.ramp.phase not in RETREATING:
+        return replace(state, fleet=fleet), {}
+    planned = plan_writes(state.spec.names, state.desired, readings, fleet.last_written, admin_layers=admin_layers)
+    return replace(state, fleet=replace(fleet, last_written=planned.last_written)), planned.writes
+
+
+def _status(state: WorkloadState, readings: Readings, leader: str, now_ms: int) -> WorkloadStatus:
+    desired, names = state.desired, state.spec.names
+    wanted = {names.candidate: str(desired.candidate), names.baseline: str(desired.baseline)}
     return replace(
-        standing(track, leader, now_ms),
-        message=f"{track.problem}; no guard acts. {_how(track.name)}",
+        standing(state, leader, now_ms),
+        message=f"{state.problem}; no guard acts. {_remedy(state.name)}",
         confirmed=sum(values is not None and wanted.items() <= values.items() for values in readings.values()),
         envoys=len(readings),
     )

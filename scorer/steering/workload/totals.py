@@ -1,4 +1,4 @@
-"""What is counted of a workload over all its steps."""
+"""Counts of one workload over all its steps."""
 
 from __future__ import annotations
 
@@ -8,20 +8,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts since the beginning, across steps."""
+    """Counts since the workload's first step.
+
+    ``left_out`` counts requests and pairs from before a step that were read after the step had begun; ``bad_records``
+    counts stream entries that could not be decoded; ``live_ms`` is the end of the latest flush in which a client's
+    request reached the candidate; ``scorer`` is the version of the scorer that scored the latest pair.
+    """
 
     pairs_scored: int = 0
-    pairs_unscored: dict[str, int] = field(default_factory=dict)
-    coverage: dict[str, int] = field(default_factory=dict)
+    pairs_unscored: Mapping[str, int] = field(default_factory=dict)
+    coverage: Mapping[str, int] = field(default_factory=dict)
     bad_records: int = 0
-    left_out: int = 0  # requests and pairs of before a step that came in after it had begun
+    left_out: int = 0
     scorer: str = ""
     live_ms: int = 0
 
+    def to_json(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
-def totals_of(raw: Mapping[str, Any]) -> Totals:
-    """Fields of a newer version are ignored: after the way back to this one there must be guards."""
-    known = {f.name for f in dataclasses.fields(Totals)}
-    return Totals(**{name: value for name, value in raw.items() if name in known})
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Totals:
+        """Unknown fields are ignored. Raises TypeError for a value that is not an object."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in raw.items() if name in known})

@@ -1,4 +1,4 @@
-"""From a track to the status that people and tools read."""
+"""The status of a workload, for people and tools, from its state."""
 
 from __future__ import annotations
 
@@ -8,104 +8,105 @@ from glidepath.records import Phase, WorkloadStatus
 from scorer.steering.ramp import shadow_share
 from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle
 from scorer.steering.ramp.ramp_policy import RampPolicy
-from scorer.steering.ramp.states import Drill, RampState
+from scorer.steering.ramp.states import RampState
 from scorer.steering.workload.clock_offsets import skew_warning
-from scorer.steering.workload.workload import Track
+from scorer.steering.workload.workload_state import WorkloadState
 
 
-def status_of(track: Track, leader: str, now_ms: int) -> WorkloadStatus:
-    state, evidence = track.state, track.evidence
-    baseline, candidate = track.sides()
-    timed = state.phase in (Phase.SHADOW, Phase.BAKING)
-    until = state.since_ms + track.policy.hold_for(state.percent) if timed else None
+def status_of(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
+    """Return the full status, with what the evidence says."""
+    ramp, policy, evidence, capacity = state.ramp, state.spec.policy, state.evidence, state.inputs.capacity
+    baseline, candidate = evidence.sides()
+    timed = ramp.phase in (Phase.SHADOW, Phase.BAKING)
     return replace(
-        standing(track, leader, now_ms),
-        hold_until_ms=until,
-        message="; ".join(filter(None, (*said(track, now_ms), skew_warning(track.skew)))),
-        confirmed=len(track.observation.confirmed),
-        envoys=track.envoys,
-        verdicts=track.verdicts + ((track.facts.capacity,) if track.facts.capacity else ()),
+        standing(state, leader, now_ms),
+        hold_until_ms=ramp.since_ms + policy.hold_for(ramp.percent) if timed else None,
+        message="; ".join(filter(None, (*_messages(state, now_ms), skew_warning(state.skew)))),
+        confirmed=len(state.fleet.observation.confirmed),
+        envoys=state.fleet.envoys,
+        verdicts=state.judgement.verdicts + ((capacity,) if capacity else ()),
         baseline=baseline,
         candidate=candidate,
         agreement=evidence.agreement(),
         noise=evidence.noise(),
-        pairs_scored=track.totals.pairs_scored,
-        pairs_unscored=track.totals.pairs_unscored,
-        coverage=track.totals.coverage,
-        min_samples=track.policy.samples_for(state.percent) if timed or state.phase is Phase.VALIDATING else 0,
+        pairs_scored=state.totals.pairs_scored,
+        pairs_unscored=state.totals.pairs_unscored,
+        coverage=state.totals.coverage,
+        min_samples=policy.samples_for(ramp.percent) if timed or ramp.phase is Phase.VALIDATING else 0,
     )
 
 
-def standing(track: Track, leader: str, now_ms: int) -> WorkloadStatus:
-    """Where a workload stands, without anything that judges: evidence, facts, obstacles."""
-    state, desired = track.state, track.desired
+def standing(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
+    """Return the part of the status that needs neither evidence nor decisions; safe mode shows no more."""
+    ramp, policy, names, desired = state.ramp, state.spec.policy, state.spec.names, state.desired
     return WorkloadStatus(
-        workload=track.name,
-        phase=state.phase.value,
-        percent=state.serving,
-        step=track.policy.step_of(state.percent),
-        steps=track.policy.steps,
-        since_ms=state.since_ms,
+        workload=state.name,
+        phase=ramp.phase.value,
+        percent=ramp.serving,
+        step=policy.step_of(ramp.percent),
+        steps=policy.steps,
+        since_ms=ramp.since_ms,
         updated_at_ms=now_ms,
-        held_by=state.held_by,
-        autopilot=state.autopilot,
+        held_by=ramp.held_by,
+        autopilot=ramp.autopilot,
         weights={
-            track.names.candidate.rpartition(".")[2]: desired.candidate,
-            track.names.baseline.rpartition(".")[2]: desired.baseline,
+            names.candidate.rpartition(".")[2]: desired.candidate,
+            names.baseline.rpartition(".")[2]: desired.baseline,
         },
         leader=leader,
-        config_digest=track.digest,
-        share_known=not state.share_unknown,
+        config_digest=state.spec.digest,
+        share_known=not ramp.share_unknown,
     )
 
 
-def said(track: Track, now_ms: int) -> tuple[str, ...]:
-    """What is wrong, what happens next, and what a person has set by hand that stays until they take it away."""
-    state, envoys = track.state, track.observation.hiding_layers
+def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
+    """What is wrong, what happens next, and which values a person has set that stay until they remove them."""
+    ramp, spec, layers = state.ramp, state.spec, state.fleet.observation.hiding_layers
     shadow = shadow_share.describe_override(
-        track.name, track.names.shadow, state.shadow_override, track.workload.shadow.sample
+        spec.name, spec.names.shadow, ramp.shadow_override, spec.workload.shadow.sample
     )
-    hidden = f"weights in the admin layer of {', '.join(envoys[:3])} hide what was pushed" if envoys else ""
-    unknown = "the share is not known" if state.share_unknown else ""
-    return (track.problem, unknown, hidden, message(track, now_ms), shadow, state.invalid_override)
+    hidden = f"weights in the admin layer of {', '.join(layers[:3])} hide what was pushed" if layers else ""
+    unknown = "the share is not known" if ramp.share_unknown else ""
+    return (state.restart_reason, unknown, hidden, next_step(state, now_ms), shadow, ramp.invalid_override)
 
 
-def message(track: Track, now_ms: int) -> str:
-    """What happens next, in words."""
-    state, policy, facts = track.state, track.policy, track.facts
-    if state.drill is not None:
-        return _drilling(state.drill)
-    if not state.autopilot:
-        return f"autopilot is 0: nothing moves by itself; `glidepath resume {track.name}` or curl it to 1"
-    if state.phase in (Phase.SHADOW, Phase.BAKING):
-        target = policy.next_step(state.percent)
-        why = obstacle(state, facts, policy, now_ms)
+def next_step(state: WorkloadState, now_ms: int) -> str:
+    """Return what happens next, in words."""
+    ramp, policy, inputs = state.ramp, state.spec.policy, state.inputs
+    if ramp.drill is not None:
+        return f"drill by {ramp.drill.actor}: {ramp.drill.stage.value}"
+    if not ramp.autopilot:
+        return f"autopilot is 0: nothing moves by itself; `glidepath resume {state.name}` or curl it to 1"
+    if ramp.phase in (Phase.SHADOW, Phase.BAKING):
+        target = policy.next_step(ramp.percent)
+        why = obstacle(ramp, inputs, policy, now_ms)
         return f"to {target:g} %: {why or 'now'}" if target is not None else why
-    if state.phase is Phase.VALIDATING:
-        return f"at the last step: {validation_obstacle(state, facts, policy, now_ms) or 'complete'}"
-    return _resting(state, policy, track.name, len(track.observation.confirmed), track.envoys, now_ms)
+    if ramp.phase is Phase.VALIDATING:
+        return f"at the last step: {validation_obstacle(ramp, inputs, policy, now_ms) or 'complete'}"
+    return _resting(state, now_ms)
 
 
-def _resting(state: RampState, policy: RampPolicy, name: str, confirmed: int, envoys: int, now_ms: int) -> str:
-    if state.phase is Phase.AWAITING_APPROVAL:
-        return f"waits for `glidepath approve {name}` to go to {policy.next_step(state.percent):g} %"
-    if state.phase is Phase.HELD:
-        return f"held by {state.held_by}: {state.held_reason}; `glidepath resume {name}` to go on"
-    if state.phase is Phase.ROLLING_BACK:
-        return f"to {state.percent:g} %: {confirmed} of {envoys} Envoys confirm"
-    if state.phase is Phase.COOLING_DOWN:
-        return _cooling(state, policy, name, now_ms)
-    if state.phase is Phase.COMPLETED:
-        return f"done at {state.percent:g} %; still guarded"
+def _resting(state: WorkloadState, now_ms: int) -> str:
+    """Return what happens next in a phase that waits for a person, for Envoys or for time to pass."""
+    ramp, policy, name = state.ramp, state.spec.policy, state.name
+    if ramp.phase is Phase.AWAITING_APPROVAL:
+        return f"waits for `glidepath approve {name}` to go to {policy.next_step(ramp.percent):g} %"
+    if ramp.phase is Phase.HELD:
+        return f"held by {ramp.held_by}: {ramp.held_reason}; `glidepath resume {name}` to go on"
+    if ramp.phase is Phase.ROLLING_BACK:
+        confirmed = len(state.fleet.observation.confirmed)
+        return f"to {ramp.percent:g} %: {confirmed} of {state.fleet.envoys} Envoys confirm"
+    if ramp.phase is Phase.COOLING_DOWN:
+        return _cooling(ramp, policy, name, now_ms)
+    if ramp.phase is Phase.COMPLETED:
+        return f"done at {ramp.percent:g} %; still guarded"
     return f"aborted; `glidepath retry {name}` to start again"
 
 
-def _cooling(state: RampState, policy: RampPolicy, name: str, now_ms: int) -> str:
-    left = (state.cool_until_ms - now_ms) / 1000
-    auto = policy.auto_retry and state.retries < policy.max_retries
-    how = "retries by itself" if auto else f"then `glidepath retry {name}`"
-    return f"cools down for another {left:.0f} s, {how}" if left > 0 else how.removeprefix("then ").capitalize()
-
-
-def _drilling(drill: Drill) -> str:
-    return f"drill by {drill.actor}: {drill.stage.value}"
+def _cooling(ramp: RampState, policy: RampPolicy, name: str, now_ms: int) -> str:
+    left_s = (ramp.cool_until_ms - now_ms) / 1000
+    automatic = policy.auto_retry and ramp.retries < policy.max_retries
+    retry = f"`glidepath retry {name}`"
+    if left_s <= 0:
+        return "Retries by itself" if automatic else retry
+    return f"cools down for another {left_s:.0f} s, {'retries by itself' if automatic else f'then {retry}'}"

@@ -26,8 +26,8 @@ from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import RedisStore
-from tests.support.steering import Scripted
+from scorer.steering.leader.steering_store import RedisSteeringStore
+from tests.support.scripted_evidence import ScriptedEvidenceKind
 
 
 class Cli:
@@ -71,10 +71,10 @@ async def cli(file: Path) -> AsyncIterator[Cli]:
     """Yield a CLI beside a steering loop with one Envoy in memory."""
     config = load_config(file)
     redis, stop = connect(config.redis), asyncio.Event()
-    store = RedisStore(redis, cluster=False, log_retention=1000)
+    store = RedisSteeringStore(redis, cluster=False, log_retention=1000)
     actuator = MemoryActuator()
     metrics = SteerMetrics(CollectorRegistry())
-    loop = SteerLoop(config, store, Lease(redis, "me", 3), lambda _: actuator, Scripted(), metrics)
+    loop = SteerLoop(config, store, Lease(redis, "me", 3), lambda _: actuator, ScriptedEvidenceKind(), metrics)
     async with asyncio.TaskGroup() as group:
         group.create_task(loop.run(stop))
         yield Cli(file)

@@ -17,7 +17,7 @@ from scorer.steering.envoy.rtds_actuator import RtdsActuator
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.state_store import START, News, Record
-from tests.support.steering import Scripted
+from tests.support.scripted_evidence import ScriptedEvidenceKind
 from tests.support.waiting import eventually
 
 
@@ -80,7 +80,7 @@ class QuietStore:
     async def load(self, workload: str) -> None:
         return None
 
-    async def salvage(self, workload: str, now_ms: int) -> str:
+    async def set_aside(self, workload: str, now_ms: int) -> str:
         return START
 
     async def clocks_ms(self, workloads: Any) -> Mapping[str, int]:
@@ -109,10 +109,10 @@ async def test_a_leader_that_cannot_listen_releases_the_lease_reports_it_and_ret
         return CannotListen() if lease.fence <= refusals else MemoryActuator()
 
     metrics = SteerMetrics(CollectorRegistry())
-    loop = SteerLoop(parse_config(valid_yaml), QuietStore(), lease, actuator, Scripted(), metrics)  # type: ignore[arg-type]
+    loop = SteerLoop(parse_config(valid_yaml), QuietStore(), lease, actuator, ScriptedEvidenceKind(), metrics)  # type: ignore[arg-type]
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         running = group.create_task(loop.run(stop))
-        await eventually(lambda: lease.fence > refusals and lease.held() and bool(loop.tracks))
+        await eventually(lambda: lease.fence > refusals and lease.held() and bool(loop.workloads.states))
         assert not running.done()
         stop.set()
     assert "envoy.rtds_listen: cannot listen on 127.0.0.1:1: taken" in readiness

@@ -1,4 +1,4 @@
-"""The steer loop ends when it is told to, also when a client library loses a cancellation."""
+"""The steer loop ends when it is stopped, even if a client library loses a cancellation."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from scorer.steering.envoy.admin_actuator import AdminInterface
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.state_store import START, News, Record
-from tests.support.steering import Scripted
+from tests.support.scripted_evidence import ScriptedEvidenceKind
 
 
-class Stubborn:
+class SwallowsCancellation:
     """A lease whose renewal swallows its cancellation, as redis-py's client may."""
 
     owner, duration, fence = "me", 0.04, 1
@@ -48,7 +48,7 @@ class QuietStore:
     async def load(self, workload: str) -> None:
         return None
 
-    async def salvage(self, workload: str, now_ms: int) -> str:
+    async def set_aside(self, workload: str, now_ms: int) -> str:
         return START
 
     async def news(self, cursors: Any, block_ms: int) -> Mapping[str, News]:
@@ -63,9 +63,9 @@ class QuietStore:
 
 
 async def test_a_renewal_that_swallows_its_cancellation_does_not_keep_the_loop_running(valid_yaml: str) -> None:
-    config, lease, stop = parse_config(valid_yaml), Stubborn(), asyncio.Event()
+    config, lease, stop = parse_config(valid_yaml), SwallowsCancellation(), asyncio.Event()
     metrics = SteerMetrics(CollectorRegistry())
-    loop = SteerLoop(config, QuietStore(), lease, lambda _: MemoryActuator(), Scripted(), metrics)  # type: ignore[arg-type]
+    loop = SteerLoop(config, QuietStore(), lease, lambda _: MemoryActuator(), ScriptedEvidenceKind(), metrics)  # type: ignore[arg-type]
     running = asyncio.create_task(loop.run(stop))
     async with asyncio.timeout(5):
         await lease.renewing.wait()
@@ -75,8 +75,8 @@ async def test_a_renewal_that_swallows_its_cancellation_does_not_keep_the_loop_r
     await running
 
 
-class Session:
-    """Answers nothing: an Envoy that is away."""
+class UnreachableSession:
+    """An HTTP session to an Envoy that does not answer."""
 
     def get(self, url: str) -> Any:
         raise OSError("away")
@@ -87,7 +87,7 @@ class Session:
 
 @pytest.mark.parametrize("rounds", range(4))
 async def test_a_wake_up_and_a_cancellation_at_once_end_an_envoys_channel(rounds: int) -> None:
-    interface = AdminInterface("envoy", Session(), "http://envoy", lambda: True)  # type: ignore[arg-type]
+    interface = AdminInterface("envoy", UnreachableSession(), "http://envoy", lambda: True)  # type: ignore[arg-type]
     task = asyncio.create_task(interface.run())
     async with asyncio.timeout(5):
         await interface.read_once.wait()

@@ -26,7 +26,7 @@ from tests.support.ramp_ticks import (
     command,
     tick,
 )
-from tests.support.steering import verdict
+from tests.support.scripted_evidence import verdict
 
 
 def test_passing_gates_and_enough_time_lead_to_the_next_step() -> None:

@@ -15,7 +15,7 @@ from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
 from scorer.steering.ramp.states import Drill, DrillStage, RampState
 from scorer.steering.ramp.tick_inputs import TickInputs
-from tests.support.steering import verdict
+from tests.support.scripted_evidence import verdict
 
 POLICY = policy_of(RampSection(steps=(10, 25, 60), hold=1, min_samples=10, cool_down=5, validation=9))
 PASSING = (verdict("quality", Outcome.PASS), verdict("errors_fast", Outcome.INCONCLUSIVE, fast=True))

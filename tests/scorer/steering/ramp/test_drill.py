@@ -14,7 +14,7 @@ from scorer.steering.ramp.drill import MAX_ERRORS
 from scorer.steering.ramp.ramp_policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, policy_of
 from scorer.steering.ramp.states import DrillStage, RampState
 from scorer.steering.ramp.tick_inputs import TickInputs
-from tests.support.steering import verdict
+from tests.support.scripted_evidence import verdict
 
 RAMP = RampSection(steps=(1, 10, 100), hold=10**6, min_samples=10, cool_down=0, validation=0)
 POLICY = policy_of(RAMP)

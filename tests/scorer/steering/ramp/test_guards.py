@@ -16,7 +16,7 @@ from tests.support.ramp_ticks import (
     at,
     tick,
 )
-from tests.support.steering import verdict
+from tests.support.scripted_evidence import verdict
 
 WITH_TRAFFIC = [
     Phase.BAKING,

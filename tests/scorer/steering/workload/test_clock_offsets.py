@@ -1,4 +1,4 @@
-"""What belongs to a step does not depend on whose clock is right."""
+"""Which requests belong to a step does not depend on the hosts' clocks."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ from prometheus_client import CollectorRegistry, generate_latest
 from glidepath.config import parse_config
 from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.records import Phase
-from glidepath.wire import encode_outcomes
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.evidence import Evidence
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import _decode
 from scorer.steering.state_store import News
-from scorer.steering.workload.clock_offsets import WINDOW_MS, RedisTime, SourceClocks, skew_warning
-from scorer.steering.workload.surroundings import Outlook
-from scorer.steering.workload.workload import Track
+from scorer.steering.workload.clock_offsets import WINDOW_MS, RedisClock, SourceClocks, skew_warning
+from scorer.steering.workload.stored_state import encode
+from scorer.steering.workload.workload_state import restart_evidence
 from scorer.steering.workload.workload_status import status_of
+from tests.support.steered_workload import SteeredWorkload
 
 BEGAN = 1_000_000  # of the step, by Redis
 
 
-def track_of(text: str) -> Track:
-    track = Track("chat", parse_config(text), Evidence)
-    track.start(BEGAN)
-    track.state = replace(track.state, phase=Phase.BAKING, percent=10)
-    track.begin_anew(BEGAN)
-    return track
+def chat_at_10_percent(text: str) -> SteeredWorkload:
+    chat = SteeredWorkload(parse_config(text), Evidence, now_ms=BEGAN)
+    chat.set_ramp(phase=Phase.BAKING, percent=10)
+    chat.state = restart_evidence(chat.state, BEGAN)
+    return chat
 
 
 def failures(number: int, redis_ms: int, skew_ms: int, source: str = "proxy") -> Outcomes:
@@ -44,112 +42,99 @@ def failures(number: int, redis_ms: int, skew_ms: int, source: str = "proxy") ->
 
 @pytest.mark.parametrize("skew_ms", [-3_600_000, -60_000, 0, 60_000, 3_600_000])
 def test_a_failing_candidate_is_seen_whatever_the_proxys_clock_says(valid_yaml: str, skew_ms: int) -> None:
-    track = track_of(valid_yaml)
+    chat = chat_at_10_percent(valid_yaml)
     for number in range(4):
-        track.fold(News(outcomes=(failures(number, BEGAN + 300 + 250 * number, skew_ms),)))
-    assert track.evidence.requests() == 20
-    assert [d.event for d in track.decide({}, Outlook(), BEGAN + 1300)] == ["rollback"]
+        chat.fold(News(outcomes=(failures(number, BEGAN + 300 + 250 * number, skew_ms),)))
+    assert chat.state.evidence.requests() == 20
+    assert [d.event for d in chat.decisions(BEGAN + 1300)] == ["rollback"]
 
 
 @pytest.mark.parametrize("skew_ms", [-60_000, 0, 60_000])
 def test_what_happened_before_the_step_is_left_out_and_counted(valid_yaml: str, skew_ms: int) -> None:
-    track = track_of(valid_yaml)
+    chat = chat_at_10_percent(valid_yaml)
     flushes = [failures(n, BEGAN - 1000 + 250 * n, skew_ms) for n in range(4)]
     late = replace(flushes[0], seq=9, arrived_ms=BEGAN + 5_000)  # waited in a proxy while Redis was away
-    track.fold(News(outcomes=(*flushes, late)))
-    assert (track.evidence.requests(), track.totals.left_out) == (0, 25)
+    chat.fold(News(outcomes=(*flushes, late)))
+    assert (chat.state.evidence.requests(), chat.state.totals.left_out) == (0, 25)
 
 
 def test_a_pair_belongs_to_the_step_by_the_proxys_clock_too(valid_yaml: str) -> None:
-    track = track_of(valid_yaml)
-    track.fold(News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
+    chat = chat_at_10_percent(valid_yaml)
+    chat.fold(News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
     before = ScoredPair("p", "chat", PairKind.CROSS, BEGAN - 60_500, BEGAN, scored=True, agreement=0.2)
     after = replace(before, captured_at_ms=BEGAN - 59_500, agreement=0.9)
-    track.fold(News(scored=(before, after)))
-    assert (track.evidence.agreement(), track.totals.left_out) == (0.9, 1)
+    chat.fold(News(scored=(before, after)))
+    assert (chat.state.evidence.agreement(), chat.state.totals.left_out) == (0.9, 1)
 
 
 @pytest.mark.parametrize(("took_ms", "requests"), [(400, 0), (20_000, 5)])
 def test_a_steps_evidence_begins_when_every_envoy_confirms_unless_that_takes_long(
     valid_yaml: str, took_ms: int, requests: int
 ) -> None:
-    track, envoys = track_of(valid_yaml), MemoryActuator(2)
+    chat, envoys = chat_at_10_percent(valid_yaml), MemoryActuator(2)
     side = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=5)
     confirmed_ms = BEGAN + took_ms
-    track.decide(envoys.readings(), Outlook(), BEGAN + 100)
-    track.fold(News(outcomes=(Outcomes("chat", "proxy", 1, BEGAN, BEGAN + 250, (side,)),)))
-    envoys.submit(track.writes(envoys.readings()))
-    assert track.evidence.requests() == 5
-    track.decide(envoys.readings(), Outlook(), confirmed_ms)
-    assert (track.evidence.requests(), track.totals.left_out) == (requests, 5 - requests)
+    writes = chat.tick(BEGAN + 100, envoys.readings()).writes
+    chat.fold(News(outcomes=(Outcomes("chat", "proxy", 1, BEGAN, BEGAN + 250, (side,)),)))
+    envoys.submit(writes)
+    assert chat.state.evidence.requests() == 5
+    chat.tick(confirmed_ms, envoys.readings())
+    assert (chat.state.evidence.requests(), chat.state.totals.left_out) == (requests, 5 - requests)
     later = Outcomes("chat", "proxy", 2, confirmed_ms + 1, confirmed_ms + 250, (side,))
-    track.fold(News(outcomes=(later,)))
-    track.decide(envoys.readings(), Outlook(), confirmed_ms + 500)
-    assert track.evidence.requests() == requests + 5
+    chat.tick(confirmed_ms + 500, envoys.readings(), news=News(outcomes=(later,)))
+    assert chat.state.evidence.requests() == requests + 5
 
 
 def test_a_successor_knows_the_clocks(valid_yaml: str) -> None:
-    track = track_of(valid_yaml)
-    track.fold(News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
-    again = Track("chat", parse_config(valid_yaml), Evidence)
-    again.restore(json.loads(track.blob()), BEGAN)
-    assert again.clocks.ahead_ms("proxy") == 60_003
+    chat = chat_at_10_percent(valid_yaml)
+    chat.fold(News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
+    again = SteeredWorkload(parse_config(valid_yaml), Evidence)
+    again.restore(json.loads(encode(chat.state)), BEGAN)
+    assert again.state.streams.clocks.ahead_ms("proxy") == 60_003
 
 
 def test_skew_is_shown_in_words_and_as_a_metric(valid_yaml: str) -> None:
-    track = track_of(valid_yaml)
-    track.fold(News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
-    track.decide({}, Outlook(), BEGAN + 400)
-    assert status_of(track, "me", BEGAN).message.endswith("; clock of proxy is 60.0 s behind Redis'")
+    chat = chat_at_10_percent(valid_yaml)
+    chat.tick(BEGAN + 400, news=News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
+    assert status_of(chat.state, "me", BEGAN).message.endswith("; clock of proxy is 60.0 s behind Redis'")
     registry = CollectorRegistry()
-    SteerMetrics(registry).show(track)
+    SteerMetrics(registry).show(chat.state)
     assert 'glidepath_clock_skew_seconds{workload="chat"} -60.003' in generate_latest(registry).decode()
 
 
-def test_clocks_that_agree_within_a_second_are_not_worth_a_word() -> None:
+def test_clocks_that_differ_by_less_than_a_second_cause_no_warning() -> None:
     assert skew_warning(("proxy", 900)) == ""
 
 
 def test_a_scorers_own_clock_is_named() -> None:
-    assert skew_warning(SourceClocks(8).worst(here_ms=60_000)) == "clock of this scorer is 60.0 s ahead of Redis'"
-
-
-def test_an_entrys_id_says_when_it_arrived() -> None:
-    entry = (b"1700000000123-4", {b"o": encode_outcomes(Outcomes("chat", "x", 1, 0, 1))})
-    assert _decode({"outcomes": [entry]}).outcomes[0].arrived_ms == 1_700_000_000_123
+    warning = skew_warning(SourceClocks().worst(scorer_ahead_ms=60_000))
+    assert warning == "clock of this scorer is 60.0 s ahead of Redis'"
 
 
 def test_an_entry_that_came_late_does_not_make_a_clock_look_slow() -> None:
-    clocks = SourceClocks(8)
-    clocks.learn("proxy", 1000, 1005)
-    clocks.learn("proxy", 2000, 60_000)
+    clocks = SourceClocks().learn([("proxy", 1000, 1005), ("proxy", 2000, 60_000)])
     assert clocks.ahead_ms("proxy") == 5
 
 
 @pytest.mark.parametrize("shift_ms", [-60_000, 60_000])
 def test_a_clock_that_is_set_is_followed(shift_ms: int) -> None:
-    clocks = SourceClocks(8)
-    for at in range(0, 5 * WINDOW_MS, 250):
-        clocks.learn("proxy", at + (shift_ms if at >= 2 * WINDOW_MS else 0), at + 2)
-    assert clocks.ahead_ms("proxy") == 2 - shift_ms
+    stamps = [("proxy", at + (shift_ms if at >= 2 * WINDOW_MS else 0), at + 2) for at in range(0, 5 * WINDOW_MS, 250)]
+    assert SourceClocks().learn(stamps).ahead_ms("proxy") == 2 - shift_ms
 
 
 @given(st.lists(st.tuples(st.text(max_size=3), st.integers(0, 2**50), st.integers(0, 2**50)), max_size=40))
-def test_memory_is_bounded_whatever_sources_say(entries: list[tuple[str, int, int]]) -> None:
-    clocks = SourceClocks(4)
-    for entry in entries:
-        clocks.learn(*entry)
-    again = SourceClocks(4)
-    again.load(json.loads(json.dumps(clocks.to_json())))
-    assert len(again.to_json()) <= 4
-    assert again.to_json() == clocks.to_json()
+def test_memory_is_bounded_whatever_the_sources_stamp(entries: list[tuple[str, int, int]]) -> None:
+    clocks = SourceClocks(most=4).learn(entries)
+    again = SourceClocks.from_json(json.loads(json.dumps(clocks.to_json())), most=4)
+    assert len(again.windows) <= 4
+    assert again == clocks
 
 
-def test_redis_time_is_followed_only_as_far_as_an_answer_can_tell() -> None:
-    time = RedisTime()
-    time.measured(1010, 1000, 1004)
-    assert time.ahead_ms == 0
-    time.measured(61_000, 1000, 1004)
-    assert time.ahead_ms == 59_998
-    time.measured(62_000, 1000, 3000)
-    assert time.ahead_ms == 59_998
+def test_redis_time_is_followed_only_as_far_as_an_answer_is_precise() -> None:
+    clock = RedisClock()
+    clock.measured(1010, 1000, 1004)
+    assert clock.ahead_ms == 0
+    clock.measured(61_000, 1000, 1004)
+    assert clock.ahead_ms == 59_998
+    clock.measured(62_000, 1000, 3000)
+    assert clock.ahead_ms == 59_998

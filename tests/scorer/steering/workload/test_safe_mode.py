@@ -1,4 +1,4 @@
-"""A workload in which something always raises is seen, announced once, and can be stopped and taken back."""
+"""A workload whose ticks always raise is shown and announced once, and can be stopped and rolled back."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from glidepath.config import Workload, parse_config
+from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
 from glidepath.records import Command, CommandKind, Decision, Phase, Verdict, WorkloadStatus, from_json
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.ramp.states import RampState
 from scorer.steering.state_store import START, News, Record, no_cursors
-from tests.support.steering import Scripted, ScriptedEvidence
+from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
+from scorer.steering.workload.stored_state import SCHEMA
+from scorer.steering.workload.surroundings import Surroundings
+from tests.support.scripted_evidence import ScriptedEvidence, ScriptedEvidenceKind
+from tests.support.steered_workload import SteeredWorkload
 from tests.support.waiting import eventually
 
 CONFIG = """
@@ -27,10 +33,20 @@ workloads:
   chat: {match: {path: /v1/chat}, baseline: cloud, candidate: onprem, ramp: {steps: [5, 25, 100]}}
   mail: {match: {path: /v1/mail}, baseline: cloud, candidate: onprem, ramp: {steps: [5, 25, 100]}}
 """
+STORED = {
+    "schema": SCHEMA,
+    "cursors": no_cursors(),
+    "last_written": {},
+    "totals": {},
+    "seen_flushes": {},
+    "clocks": {},
+    "began_ms": 0,
+    "evidence": {},
+}
 CANDIDATE, BASELINE = "glidepath.chat.weight.onprem-or-cloud", "glidepath.chat.weight.cloud"
 
 
-class Broken(ScriptedEvidence):
+class BrokenEvidence(ScriptedEvidence):
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:
         raise ZeroDivisionError("a bug in the evidence")
 
@@ -38,7 +54,7 @@ class Broken(ScriptedEvidence):
         raise ZeroDivisionError("and another")
 
 
-class BrokenChat(Scripted):
+class BrokenChat(ScriptedEvidenceKind):
     """``worse``: not even fresh evidence can be made."""
 
     def __init__(self, worse: bool = False) -> None:
@@ -50,13 +66,13 @@ class BrokenChat(Scripted):
         self.made += 1
         if self.worse and self.made > 1:
             raise ZeroDivisionError("and a third one")
-        return Broken(percent)
+        return BrokenEvidence(percent)
 
     def from_json(self, workload: Workload, raw: dict[str, Any]) -> ScriptedEvidence:
         return self.fresh(workload, 0, 0)
 
 
-class Lease:
+class HeldLease:
     owner, duration, fence = "me", 60, 1
 
     def held(self) -> bool:
@@ -73,65 +89,64 @@ class Lease:
     async def release(self) -> None: ...
 
 
-class Shelf:
-    """A store in memory; ``orders`` are handed over once."""
+class MemorySteeringStore:
+    """A store in memory; ``waiting`` commands are returned once."""
 
-    def __init__(self, blob: Mapping[str, Any]) -> None:
-        self.blob: Mapping[str, Any] = blob
+    def __init__(self, stored: Mapping[str, Any]) -> None:
+        self.stored: Mapping[str, Any] = stored
         self.status: dict[str, WorkloadStatus] = {}
         self.log: list[Decision] = []
-        self.orders: list[Command] = []
+        self.waiting: list[Command] = []
 
     async def load(self, workload: str) -> Mapping[str, Any] | None:
-        return self.blob if workload == "chat" else None
+        return self.stored if workload == "chat" else None
 
-    async def salvage(self, workload: str, now_ms: int) -> str:
+    async def set_aside(self, workload: str, now_ms: int) -> str:
         return START
 
     async def news(self, cursors: Any, block_ms: int) -> Mapping[str, News]:
         await asyncio.sleep(0)
-        orders, self.orders = tuple(self.orders), []
-        return {"chat": News(commands=orders)} if orders else {}
+        commands, self.waiting = tuple(self.waiting), []
+        return {"chat": News(commands=commands)} if commands else {}
 
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
         for name, record in records.items():
             self.log += record.decisions
             if record.status is not None:
                 self.status[name] = from_json(WorkloadStatus, record.status)
-            if name == "chat" and record.blob is not None:
-                self.blob = json.loads(record.blob)
+            if name == "chat" and record.state is not None:
+                self.stored = json.loads(record.state)
         return {}
 
     async def clocks_ms(self, workloads: Any) -> Mapping[str, int]:
         return {}
 
-    def order(self, kind: CommandKind) -> None:
-        self.orders.append(Command(kind, "ann", id=f"{len(self.log)}-0"))
+    def send(self, kind: CommandKind) -> None:
+        self.waiting.append(Command(kind, "ann", id=f"{len(self.log)}-0"))
 
-    def said(self, event: str) -> list[Decision]:
+    def logged(self, event: str) -> list[Decision]:
         return [d for d in self.log if d.event == event and d.workload == "chat"]
 
 
 @asynccontextmanager
-async def failing(worse: bool) -> AsyncIterator[tuple[Shelf, MemoryActuator, CollectorRegistry]]:
+async def failing(worse: bool) -> AsyncIterator[tuple[MemorySteeringStore, MemoryActuator, CollectorRegistry]]:
     state = RampState(Phase.BAKING, 25, since_ms=1, entered_ms=1)
-    blob = {"ramp": state.to_json(), "cursors": no_cursors(), "told": {}, "totals": {}, "seen": {}, "evidence": {}}
-    async with steering(blob, BrokenChat(worse)) as parts:
+    async with steering({**STORED, "ramp": state.to_json()}, BrokenChat(worse)) as parts:
         yield parts
 
 
 @asynccontextmanager
 async def steering(
-    blob: Mapping[str, Any], kind: Scripted
-) -> AsyncIterator[tuple[Shelf, MemoryActuator, CollectorRegistry]]:
-    shelf, envoys, registry, stop = Shelf(blob), MemoryActuator(2), CollectorRegistry(), asyncio.Event()
+    stored: Mapping[str, Any], kind: ScriptedEvidenceKind
+) -> AsyncIterator[tuple[MemorySteeringStore, MemoryActuator, CollectorRegistry]]:
+    store, envoys, registry, stop = MemorySteeringStore(stored), MemoryActuator(2), CollectorRegistry(), asyncio.Event()
     for envoy in envoys.runtime:
         envoys.set_runtime(envoy, {CANDIDATE: "2500", BASELINE: "7500"})
     metrics = SteerMetrics(registry)
-    loop = SteerLoop(parse_config(CONFIG), shelf, Lease(), lambda _: envoys, kind, metrics)  # type: ignore[arg-type]
+    loop = SteerLoop(parse_config(CONFIG), store, HeldLease(), lambda _: envoys, kind, metrics)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as group:
         group.create_task(loop.run(stop))
-        yield shelf, envoys, registry
+        yield store, envoys, registry
         stop.set()
 
 
@@ -140,56 +155,56 @@ def weights(envoys: MemoryActuator, name: str = "chat") -> set[str]:
 
 
 @pytest.mark.parametrize("worse", [False, True])
-async def test_it_is_shown_counted_and_announced_once_and_the_others_go_on(worse: bool) -> None:
-    async with failing(worse) as (shelf, envoys, registry):
+async def test_the_failure_is_shown_counted_and_announced_once_and_other_workloads_go_on(worse: bool) -> None:
+    async with failing(worse) as (store, envoys, registry):
 
         def ticks() -> float:
             return registry.get_sample_value("glidepath_steer_errors_total", {"workload": "chat"}) or 0
 
         await eventually(lambda: ticks() > 3)
-        status = shelf.status["chat"]
+        status = store.status["chat"]
         assert "internal error, weights stay: ZeroDivisionError" in status.message
         assert "no guard acts" in status.message
         assert "`glidepath rollback chat` and `abort` work" in status.message
         assert (status.phase, status.percent, status.envoys) == ("baking", 25, 2)
-        assert [d.trigger for d in shelf.said("tick_failed")] == ["tick_failed"]
+        assert [d.trigger for d in store.logged("tick_failed")] == ["tick_failed"]
         assert weights(envoys) == {"2500"}
         await eventually(lambda: weights(envoys, "mail") == {"0"})
-        assert "internal error" not in shelf.status["mail"].message
+        assert "internal error" not in store.status["mail"].message
 
 
 @pytest.mark.parametrize("worse", [False, True])
 @pytest.mark.parametrize("kind", [CommandKind.ROLLBACK, CommandKind.ABORT])
-async def test_a_person_takes_it_back_and_it_stays_back(worse: bool, kind: CommandKind) -> None:
-    async with failing(worse) as (shelf, envoys, _):
-        await eventually(lambda: shelf.said("tick_failed"))
-        shelf.order(CommandKind.PROMOTE)
-        await eventually(lambda: shelf.said("refused"))
+async def test_a_rollback_or_abort_by_a_person_reaches_the_envoys_and_lasts(worse: bool, kind: CommandKind) -> None:
+    async with failing(worse) as (store, envoys, _):
+        await eventually(lambda: store.logged("tick_failed"))
+        store.send(CommandKind.PROMOTE)
+        await eventually(lambda: store.logged("refused"))
         assert weights(envoys) == {"2500"}
-        shelf.order(kind)
+        store.send(kind)
         await eventually(lambda: weights(envoys) == {"0"})
-        assert [d.to_percent for d in shelf.said(kind.value)] == [0]
-        assert shelf.blob["ramp"]["percent"] == 0
+        assert [d.to_percent for d in store.logged(kind.value)] == [0]
+        assert store.stored["ramp"]["percent"] == 0
         envoys.restart("envoy-1")
         await eventually(lambda: weights(envoys) == {"0"})
-        await eventually(lambda: shelf.status["chat"].confirmed == 2)
+        await eventually(lambda: store.status["chat"].confirmed == 2)
 
 
-async def test_a_stored_state_that_cannot_be_read_is_held_and_said_and_the_envoys_weights_stay() -> None:
-    async with steering({"ramp": "no state"}, Scripted()) as (shelf, envoys, _):
-        await eventually(lambda: shelf.said("adopt_weights"))
-        hold = shelf.said("hold")[0]
+async def test_a_workload_with_an_unreadable_state_is_held_and_the_envoys_weights_stay() -> None:
+    async with steering({**STORED, "ramp": "no state"}, ScriptedEvidenceKind()) as (store, envoys, _):
+        await eventually(lambda: store.logged("adopt_weights"))
+        hold = store.logged("hold")[0]
         assert (hold.trigger, hold.actor) == ("state_lost", "glidepath")
         assert "the stored state of chat cannot be read" in hold.reason
-        assert (shelf.status["chat"].phase, shelf.status["chat"].percent) == ("held", 25)
+        assert (store.status["chat"].phase, store.status["chat"].percent) == ("held", 25)
         assert weights(envoys) == {"2500"}
-        shelf.order(CommandKind.ROLLBACK)
+        store.send(CommandKind.ROLLBACK)
         await eventually(lambda: weights(envoys) == {"0"})
 
 
-async def test_weight_0_by_curl_stays() -> None:
-    async with failing(worse=False) as (shelf, envoys, registry):
-        await eventually(lambda: shelf.said("tick_failed"))
+async def test_a_weight_of_0_set_by_curl_stays() -> None:
+    async with failing(worse=False) as (store, envoys, registry):
+        await eventually(lambda: store.logged("tick_failed"))
         for envoy in envoys.runtime:
             envoys.set_runtime(envoy, {CANDIDATE: "0", BASELINE: "10000"})
         before = registry.get_sample_value("glidepath_steer_errors_total", {"workload": "chat"}) or 0
@@ -197,3 +212,60 @@ async def test_weight_0_by_curl_stays() -> None:
             lambda: (registry.get_sample_value("glidepath_steer_errors_total", {"workload": "chat"}) or 0) > before + 3
         )
         assert weights(envoys) == {"0"}
+
+
+@pytest.mark.parametrize("stored", [{**STORED, "schema": SCHEMA + 1}, {"ramp": {"phase": "baking", "percent": 25}}])
+async def test_a_state_of_another_schema_is_discarded_and_the_workload_starts_at_the_baseline(
+    stored: Mapping[str, Any],
+) -> None:
+    with capture_logs() as logs:
+        async with steering(stored, ScriptedEvidenceKind()) as (store, envoys, _):
+            await eventually(lambda: weights(envoys) == {"0"})
+            await eventually(lambda: store.status["chat"].confirmed == 2)
+            envoys.set_runtime("envoy-0", {CANDIDATE: "300", BASELINE: "9700"})  # an override after that is a person's
+            await eventually(lambda: store.logged("adopt_weights"))
+    (discarded,) = store.logged("state_discarded")
+    assert "the stored state of chat has schema" in discarded.reason
+    assert "the workload starts at the baseline" in discarded.reason
+    assert discarded.trigger == "state_schema"
+    assert [d.event for d in store.log if d.workload == "chat"] == ["state_discarded", "adopt_weights"]
+    assert [line["workload"] for line in logs if line["event"] == "state_discarded"] == ["chat"]
+
+
+async def test_the_status_says_why_the_workload_starts_at_the_baseline() -> None:
+    async with steering({"schema": "other"}, ScriptedEvidenceKind()) as (store, _, _):
+        await eventually(lambda: "chat" in store.status)
+        status = store.status["chat"]
+        assert (status.phase, status.percent) == ("shadow", 0)
+        assert status.message.startswith("the stored state of chat has schema 'other'; this version reads")
+
+
+@pytest.mark.parametrize("kind", [CommandKind.HOLD, CommandKind.ROLLBACK])
+def test_a_flush_that_raises_is_passed_over_and_the_commands_beside_it_are_carried_out(
+    valid_yaml: str, kind: CommandKind
+) -> None:
+    chat = SteeredWorkload(parse_config(valid_yaml))
+    chat.set_ramp(phase=Phase.BAKING, percent=10)
+    poison = Outcomes("chat", "poison", 1, 2000, 2001)
+    news = News(outcomes=(poison,), commands=(Command(kind, "ann", id="1-0"),), cursors={"outcomes": "7-0"})
+    with pytest.raises(ZeroDivisionError):
+        chat.tick(3000, news=news)
+    done = safe_mode_tick(failed_state(chat.state, news, "a bug"), {}, Surroundings(), 3000)
+    assert [d.event for d in done.decisions] == ["tick_failed", kind.value]
+    assert done.state.streams.cursors["outcomes"] == "7-0"
+    assert done.state.streams.commands == ()
+    assert json.loads(done.record.state or "")["cursors"]["outcomes"] == "7-0"
+
+
+def test_after_a_failed_tick_the_step_stays_and_guards_act_on_fresh_evidence(valid_yaml: str) -> None:
+    chat = SteeredWorkload(parse_config(valid_yaml))
+    chat.set_ramp(phase=Phase.BAKING, percent=10)
+    news = News(outcomes=(Outcomes("chat", "poison", 1, 2000, 2001),))
+    chat.state = safe_mode_tick(failed_state(chat.state, news, "a bug"), {}, Surroundings(), 3000).state
+    ramp = chat.state.ramp
+    assert (ramp.percent, ramp.since_ms, chat.state.evidence.requests()) == (10, 3000, 0)
+    assert chat.decisions(3250) == ()
+    failures = (SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=5, errors=5),)
+    failing = News(outcomes=(Outcomes("chat", "x", 1, 3500, 3501, failures),))
+    assert [d.event for d in chat.decisions(3600, news=failing)] == ["rollback"]
+    assert chat.state.problem == ""

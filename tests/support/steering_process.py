@@ -1,6 +1,6 @@
-"""One steering scorer without its score loop: quick to start, for tests that kill and freeze it.
+"""A process with a steer loop and no score loop: quick to start, for tests that kill and freeze it.
 
-``python -m tests.support.steerer CONFIG OWNER``
+``python -m tests.support.steering_process CONFIG OWNER``
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from glidepath.config import load_config
 from glidepath.redisio import connect
 from scorer.steering.leader.wiring import steer_loop
-from tests.support.steering import Scripted
+from tests.support.scripted_evidence import ScriptedEvidenceKind
 
 
 async def main(path: str, owner: str) -> None:
@@ -22,7 +22,7 @@ async def main(path: str, owner: str) -> None:
     redis = connect(config.redis)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await steer_loop(config, redis, owner, CollectorRegistry(), Scripted()).run(stop)
+    await steer_loop(config, redis, owner, CollectorRegistry(), ScriptedEvidenceKind()).run(stop)
     await redis.aclose()
 
 

@@ -1,4 +1,4 @@
-"""An in-memory twin of the evidence: verdicts are what the test says, folds are counted."""
+"""Evidence for tests: its verdicts follow from a few counts, by simple rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def verdict(gate: str, outcome: Outcome, *, fast: bool = False, gating: bool = T
 
 @dataclass(slots=True)
 class ScriptedEvidence:
-    """``errors`` ≥ 3 of the candidate fail the fast guard; agreement decides "quality": ≥ 0.9 passes, < 0.5 fails."""
+    """Three errors of the candidate fail the fast guard; a mean agreement ≥ 0.9 passes "quality", < 0.5 fails it.
+
+    A flush of the source ``poison`` raises.
+    """
 
     percent: float
     seen: int = 0
@@ -61,8 +64,8 @@ class ScriptedEvidence:
         return {"seen": self.seen, "errors": self.errors, "scores": self.scores, "percent": self.percent}
 
 
-class Scripted:
-    """The kind that makes them."""
+class ScriptedEvidenceKind:
+    """Makes ``ScriptedEvidence``."""
 
     def fresh(self, workload: Workload, percent: float, now_ms: int) -> ScriptedEvidence:
         return ScriptedEvidence(percent)

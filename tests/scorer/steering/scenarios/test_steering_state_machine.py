@@ -1,9 +1,9 @@
-"""Nobody loses the wheel: random orders of ticks, verdicts, curls, commands, restarts, lost Envoys, crashes, leaders.
+"""Steering as a Hypothesis state machine: random orders of ticks, verdicts, overrides, commands, failures and leaders.
 
-Whatever happens, once everything is reachable again for a few ticks, every Envoy serves exactly the share that the log
-says was decided last; a share only ever rises by proof or by a person's act; after an abort or a rollback that nobody
-overruled, the candidate's weight is what the retreat said; no value that cannot be read raises the share. The same
-holds where Envoys are told by RTDS, with persons' curls above that, and where Redis was emptied meanwhile.
+Once everything has been reachable again for a few ticks, every Envoy serves exactly the share that the log shows as the
+last decision. A share rises only by proof or by a person's act. After an abort or a rollback that nobody overruled, the
+candidate's weight is that of the rollback. No invalid value raises the share. The same holds where Envoys get their
+values by RTDS, with manual overrides above them, and where Redis was emptied meanwhile.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.envoy.runtime_values import RuntimeKeys, desired_values
 from scorer.steering.ramp.states import RampState
 from scorer.steering.state_store import News
-from scorer.steering.workload.surroundings import Outlook
-from scorer.steering.workload.workload import Track
-from tests.support.steering import Scripted
+from scorer.steering.workload.stored_state import encode
+from scorer.steering.workload.surroundings import Surroundings
+from tests.support.steered_workload import SteeredWorkload
 
 CONFIG = """
 backends:
@@ -39,8 +39,8 @@ workloads:
 CONFIGS: list[Config] = [parse_config(CONFIG), parse_config(CONFIG.replace("60]", "60, 80]"))]
 ENVOYS = 3
 BY_A_PERSON = {"promote", "approve", "adopt_weights"}
-CURLS = [0, 3, 33, 97]  # no step among them but 0: an adopted share can only be a person's
-SLIPS = [
+CURLS = [0, 3, 33, 97]  # none of them but 0 is a step, so an adopted share can only be a person's
+INVALID_WEIGHTS = [
     ("1000", "9000.0"),
     ("9000", "1000.0"),
     ("99%", "1%"),
@@ -60,8 +60,8 @@ SWITCHES = ["0", "1", "", "false", "ON", "0.0", "maybe", "2"]
 ABOVE = "admin"
 
 
-class Wheel(RuleBasedStateMachine):
-    """One workload, three Envoys, one stored state, and leaders that come, die and oversleep."""
+class Steering(RuleBasedStateMachine):
+    """One workload, three Envoys, one stored state, and leaders that begin and crash."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,16 +83,16 @@ class Wheel(RuleBasedStateMachine):
 
     @rule()
     def take_over(self) -> None:
-        """A new leader begins from what is stored; whatever the old one had only in its memory is gone."""
-        self.leader = Track("chat", self.config, Scripted())
-        if self.stored is None:
-            self.leader.start(self.now_ms, first_start=bool(self.unknown_weights))
-        else:
+        """A new leader begins from the stored state; what the old one had only in its memory is gone."""
+        first_start = bool(self.unknown_weights) and self.stored is None
+        self.leader = SteeredWorkload(self.config, now_ms=self.now_ms, first_start=first_start)
+        if self.stored is not None:
             self.leader.restore(json.loads(self.stored), self.now_ms)
 
     def news(self) -> News:
-        """What lies in the streams after the leader's cursors (here: counts of what was read)."""
-        at = {name: int(cursor.partition("-")[0]) for name, cursor in self.leader.cursors.items()}
+        """Return the stream entries after the leader's cursors (here: counts of entries read)."""
+        cursors = self.leader.state.streams.cursors
+        at = {name: int(cursor.partition("-")[0]) for name, cursor in cursors.items()}
         return News(
             tuple(self.outcomes[at["outcomes"] :]),
             tuple(self.scored[at["results"] :]),
@@ -106,30 +106,26 @@ class Wheel(RuleBasedStateMachine):
 
     def tick(self, crash: str = "") -> None:
         self.now_ms += 250
-        readings = self.actuator.readings()
-        news = self.news()
-        self.leader.fold(news)
-        outlook = Outlook(unknown_weights=self.unknown_weights, admin_layers=self.actuator.admin_layers())
-        before = self.leader.state
-        decisions = self.leader.decide(readings, outlook, self.now_ms)
-        self.check(before, decisions)
-        writes = self.leader.writes(readings)
+        surroundings = Surroundings(unknown_weights=self.unknown_weights, admin_layers=self.actuator.admin_layers())
+        before = self.leader.state.ramp
+        done = self.leader.tick(self.now_ms, self.actuator.readings(), surroundings, news=self.news())
+        self.check(before, done.decisions)
         if crash == "before the state is stored":
             self.take_over()
             return
-        self.stored = self.leader.blob()
-        self.log += decisions
-        if crash == "before the envoys are told":
+        self.stored = encode(self.leader.state)
+        self.log += done.decisions
+        if crash == "before the Envoys are written to":
             self.take_over()
             return
-        self.actuator.submit(writes)
+        self.actuator.submit(done.writes)
 
-    @rule(crash=st.sampled_from(["", "", "", "before the state is stored", "before the envoys are told"]))
+    @rule(crash=st.sampled_from(["", "", "", "before the state is stored", "before the Envoys are written to"]))
     def one_tick(self, crash: str) -> None:
         self.tick(crash)
 
     @rule(seconds=st.integers(1, 4))
-    def time_goes_by(self, seconds: int) -> None:
+    def time_passes(self, seconds: int) -> None:
         self.now_ms += seconds * 1000
 
     @rule(errors=st.sampled_from([0, 0, 4]), origin=st.sampled_from([Origin.LIVE, Origin.SHADOW]))
@@ -163,21 +159,21 @@ class Wheel(RuleBasedStateMachine):
     def curl_autopilot(self, envoy: int, value: str) -> None:
         self.actuator.set_runtime(f"envoy-{envoy}", {self.names.autopilot: value})
 
-    @rule(envoy=st.integers(0, ENVOYS - 1), slip=st.sampled_from(SLIPS))
-    def curl_what_is_no_weight(self, envoy: int, slip: tuple[str | None, str | None]) -> None:
-        pairs = zip((self.names.candidate, self.names.baseline), slip, strict=True)
+    @rule(envoy=st.integers(0, ENVOYS - 1), weights=st.sampled_from(INVALID_WEIGHTS))
+    def curl_invalid_weights(self, envoy: int, weights: tuple[str | None, str | None]) -> None:
+        pairs = zip((self.names.candidate, self.names.baseline), weights, strict=True)
         self.actuator.set_runtime(f"envoy-{envoy}", {key: value for key, value in pairs if value is not None})
 
     @rule(
-        percent=st.sampled_from(CURLS), slip=st.sampled_from([*SLIPS, None]), value=st.sampled_from([*SWITCHES, None])
+        percent=st.sampled_from(CURLS),
+        weights=st.sampled_from([*INVALID_WEIGHTS, None]),
+        value=st.sampled_from([*SWITCHES, None]),
     )
-    def curl_above_what_was_pushed(
-        self, percent: int, slip: tuple[str | None, str | None] | None, value: str | None
-    ) -> None:
-        """At an Envoy that is told by RTDS and has an admin interface that the scorer knows."""
-        weights = self.names.write(desired_values(percent, 100, True))
-        candidate, baseline = slip or (weights[self.names.candidate], weights[self.names.baseline])
-        if slip is None:
+    def curl_above_rtds(self, percent: int, weights: tuple[str | None, str | None] | None, value: str | None) -> None:
+        """At an Envoy that gets its values by RTDS and has an admin interface that the scorer knows."""
+        valid = self.names.write(desired_values(percent, 100, True))
+        candidate, baseline = weights or (valid[self.names.candidate], valid[self.names.baseline])
+        if weights is None:
             self.curled.add(percent)
         wanted = {self.names.candidate: candidate, self.names.baseline: baseline, self.names.autopilot: value}
         layer = {**self.actuator.layers.get(ABOVE, {}), **{k: v for k, v in wanted.items() if v is not None}}
@@ -185,11 +181,13 @@ class Wheel(RuleBasedStateMachine):
 
     @rule()
     def redis_and_the_leader_are_lost(self) -> None:
-        """As under RTDS: the new leader knows that Envoys have weights, and not which."""
+        """As under RTDS: the new leader knows that Envoys have weights, but not which."""
         self.stored, self.log = None, []
         self.commands, self.outcomes, self.scored, self.seq = [], [], [], 0
         self.unknown_weights = frozenset(self.actuator.runtime)
-        self.actuator.runtime = {envoy: {} for envoy in self.actuator.runtime}  # it reads what was acknowledged since
+        self.actuator.runtime = {
+            envoy: {} for envoy in self.actuator.runtime
+        }  # only what was acknowledged since is known
         self.take_over()
 
     @rule(envoy=st.integers(0, ENVOYS - 1))
@@ -210,26 +208,26 @@ class Wheel(RuleBasedStateMachine):
         self.take_over()
 
     @rule()
-    def everything_calms_down(self) -> None:
-        """All Envoys reachable, a few ticks: desired and actual are one, and a retreat is where it said."""
+    def everything_is_reachable_for_a_few_ticks(self) -> None:
+        """Desired and actual values become equal, and a rollback reaches its share."""
         self.actuator.unreachable.clear()
         self.actuator.absent.clear()
         for _ in range(4):
             self.tick()
-        state = self.leader.state
+        state = self.leader.state.ramp
         if state.state_lost:
             assert state.phase is Phase.HELD
             self.command(CommandKind.ROLLBACK, force=False)
             for _ in range(4):
                 self.tick()
-            state = self.leader.state
+            state = self.leader.state.ramp
             assert not state.state_lost
             assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
         assert not self.actuator.layers.get(ABOVE)
         if state.drill is None:
             for envoy, values in self.actuator.runtime.items():
                 actual = self.names.read(values)
-                assert actual == self.leader.desired, (envoy, actual, state)
+                assert actual == self.leader.state.desired, (envoy, actual, state)
                 assert actual.percent == state.percent
         if state.phase in (Phase.ABORTED, Phase.SHADOW) and state.drill is None:
             assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
@@ -237,29 +235,25 @@ class Wheel(RuleBasedStateMachine):
             assert self.log[-1].to_percent == state.percent
 
     @rule(kind=st.sampled_from([CommandKind.ROLLBACK, CommandKind.ABORT]))
-    def the_way_back_is_open(self, kind: CommandKind) -> None:
-        """Whatever went before: one word, and no Envoy gives the candidate anything, by whatever layer."""
+    def rollback_and_abort_always_reach_0(self, kind: CommandKind) -> None:
+        """Whatever happened before: after one command, no layer of any Envoy gives the candidate a share."""
         self.actuator.unreachable.clear()
         self.actuator.absent.clear()
         for _ in range(3):
-            self.tick()  # what was curled until now is older than the word
+            self.tick()  # overrides until now are older than the command
         self.command(kind, force=False)
         for _ in range(4):
             self.tick()
-        assert self.leader.state.percent == 0
-        assert self.leader.state.drill is None
+        assert self.leader.state.ramp.percent == 0
+        assert self.leader.state.ramp.drill is None
         assert not self.actuator.layers.get(ABOVE)
         assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
 
     def check(self, before: RampState, decisions: tuple[Decision, ...]) -> None:
-        """No value that cannot be read raises what the candidate gets."""
-        seen = self.leader.observation
-        if (
-            seen.ambiguous_weights
-            and [d.actor for d in decisions] == ["manual_override"]
-            and not self.leader.state.autopilot
-        ):
-            assert self.leader.state.serving <= before.serving
+        """No invalid value raises the candidate's share."""
+        seen, ramp = self.leader.state.fleet.observation, self.leader.state.ramp
+        if seen.ambiguous_weights and [d.actor for d in decisions] == ["manual_override"] and not ramp.autopilot:
+            assert ramp.serving <= before.serving
         for decision in decisions:
             if "not clear" in decision.reason or "changes nothing" in decision.reason:
                 assert decision.to_percent <= decision.from_percent, decision
@@ -267,12 +261,12 @@ class Wheel(RuleBasedStateMachine):
             assert seen.adopted <= before.serving
 
     @invariant()
-    def aborted_means_0(self) -> None:
-        if self.leader.state.phase in (Phase.ABORTED, Phase.SHADOW):
-            assert self.leader.state.percent == 0
+    def the_share_is_0_when_aborted(self) -> None:
+        if self.leader.state.ramp.phase in (Phase.ABORTED, Phase.SHADOW):
+            assert self.leader.state.ramp.percent == 0
 
     @invariant()
-    def the_log_has_no_gaps_and_shares_rise_only_by_proof_or_by_hand(self) -> None:
+    def the_log_has_no_gaps_and_shares_rise_only_by_proof_or_by_a_person(self) -> None:
         for before, after in zip(self.log, self.log[1:], strict=False):
             assert after.from_percent == before.to_percent
         for decision in self.log:
@@ -282,7 +276,7 @@ class Wheel(RuleBasedStateMachine):
     @invariant()
     def only_what_a_person_set_is_adopted(self) -> None:
         clear = {d.to_percent for d in self.log if d.event == "adopt_weights" and "not clear" not in d.reason}
-        assert clear <= self.curled | {0}  # two slips may make a 0
+        assert clear <= self.curled | {0}  # two invalid weights may add up to 0
 
     @invariant()
     def nothing_but_retry_or_a_curl_leads_out_of_an_abort(self) -> None:
@@ -295,5 +289,5 @@ class Wheel(RuleBasedStateMachine):
             assert not (aborted and decision.to_percent > 0), decision
 
 
-Wheel.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-TestNobodyLosesTheWheel = Wheel.TestCase
+Steering.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSteering = Steering.TestCase

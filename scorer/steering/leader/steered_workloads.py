@@ -1,0 +1,133 @@
+"""The states of the workloads that this leader steers, and their ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from glidepath.config import Config
+from glidepath.errors import error_text_with_type
+from glidepath.records import Phase
+from scorer.steering.envoy.runtime_values import RuntimeValues
+from scorer.steering.interfaces import CapacityForecast, EvidenceKind
+from scorer.steering.leader.steer_metrics import SteerMetrics
+from scorer.steering.state_store import News, SteeringStore
+from scorer.steering.workload.clock_offsets import RedisClocks
+from scorer.steering.workload.fleet import Readings
+from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
+from scorer.steering.workload.surroundings import Surroundings
+from scorer.steering.workload.takeover import take_over
+from scorer.steering.workload.tick import Tick, tick
+from scorer.steering.workload.workload_spec import WorkloadSpec
+from scorer.steering.workload.workload_state import WorkloadState
+
+STALE_MS = 10_000  # for this long after a takeover, a former leader's last weights are not taken for an override
+NO_NEWS = News()
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSnapshot:
+    """What the actuator knows of the Envoys at the beginning of a tick; see ``Actuator``."""
+
+    readings: Readings
+    unknown_weights: frozenset[str] = frozenset()
+    admin_layers: Readings = field(default_factory=dict)
+
+
+class SteeredWorkloads:
+    """``states`` holds one frozen state a workload; entries are only ever replaced as a whole."""
+
+    def __init__(
+        self,
+        config: Config,
+        kind: EvidenceKind,
+        store: SteeringStore,
+        clocks: RedisClocks,
+        metrics: SteerMetrics,
+        *,
+        forecast: CapacityForecast | None,
+        leader: str,
+    ) -> None:
+        self.states: dict[str, WorkloadState] = {}
+        self._config, self._kind, self._store, self._clocks = config, kind, store, clocks
+        self._metrics, self._forecast, self._leader = metrics, forecast, leader
+        self._inherited: dict[str, frozenset[RuntimeValues]] = {}  # what a former leader may still have written
+        self._took_over_ms = 0
+
+    async def take_over_all(self, names: Iterable[str], former: Mapping[str, WorkloadState], here_ms: int) -> None:
+        """Read every state from Redis again: another leader may have steered since this one did.
+
+        ``former``: the states of this process's last term, for the case that Redis has lost them. Raises RedisError.
+        """
+        self.states, self._inherited, self._took_over_ms = {}, {}, here_ms
+        new = {name for name in names if await self.take_over(name, here_ms, former.get(name))}
+        if new == set(self._config.workloads):  # one new workload among known ones is just new
+            for name in new:
+                state = self.states[name]
+                self.states[name] = replace(state, ramp=replace(state.ramp, first_start=True))
+
+    async def take_over(self, name: str, here_ms: int, former: WorkloadState | None = None) -> bool:
+        """Read the workload's state from Redis; return whether there was none. Raises RedisError."""
+        spec = WorkloadSpec.of(name, self._config, self._kind)
+        taken = await take_over(spec, self._store, self._clocks.at(name, here_ms), former)
+        self.states[name] = taken.state
+        self._inherited[name] = frozenset({taken.state.desired})
+        return taken.is_new
+
+    def cursors(self) -> dict[str, Mapping[str, str]]:
+        return {name: state.streams.cursors for name, state in self.states.items()}
+
+    def tick(self, name: str, news: News, fleet: FleetSnapshot, here_ms: int) -> Tick:
+        """Return the workload's tick; where it raises, a tick in safe mode. Never raises for a bug in one workload."""
+        state, now_ms = self.states[name], self._clocks.at(name, here_ms)
+        try:
+            surroundings = self._surroundings(state, fleet, here_ms, scorer_ahead_ms=here_ms - now_ms)
+            done = tick(state, news, fleet.readings, surroundings, now_ms)
+        except Exception as bug:
+            self.count_failure(name, bug)
+            failed = failed_state(state, news, f"internal error, weights stay: {error_text_with_type(bug)}")
+            return self._safe_mode_tick(failed, fleet, now_ms)
+        if done.record.status is not None:
+            self._metrics.show(done.state)
+        return done
+
+    def _safe_mode_tick(self, failed: WorkloadState, fleet: FleetSnapshot, now_ms: int) -> Tick:
+        surroundings = Surroundings(leader=self._leader, admin_layers=fleet.admin_layers)
+        try:
+            return safe_mode_tick(failed, fleet.readings, surroundings, now_ms)
+        except Exception as worse:  # this workload can do nothing; the others must go on
+            log.exception("safe_mode_failed", workload=failed.name, exc_info=worse)
+            return Tick(failed)
+
+    def count_failure(self, name: str, error: Exception) -> None:
+        """Count a failed tick; log it unless the tick before failed as well."""
+        if not self.states[name].problem:
+            log.error("workload_failed", workload=name, exc_info=error)
+        self._metrics.errors.labels(name).inc()
+
+    def _surroundings(
+        self, state: WorkloadState, fleet: FleetSnapshot, here_ms: int, *, scorer_ahead_ms: int
+    ) -> Surroundings:
+        waiting_for = ", ".join(name for name in state.spec.workload.after if not self._is_done(name))
+        percent, capacity = state.ramp.percent, None
+        if self._forecast is not None and state.spec.policy.next_step(percent) is not None:
+            capacity = self._forecast.verdict(state.name, percent, state.ramp.shadow_override)
+        recent = here_ms - self._took_over_ms < STALE_MS
+        return Surroundings(
+            waiting_for=waiting_for,
+            capacity=capacity,
+            stale=self._inherited.get(state.name, frozenset()) if recent else frozenset(),
+            unknown_weights=fleet.unknown_weights,
+            admin_layers=fleet.admin_layers,
+            leader=self._leader,
+            scorer_ahead_ms=scorer_ahead_ms,
+        )
+
+    def _is_done(self, name: str) -> bool:
+        """Whether the workload serves its last step, so that those that wait for it may begin."""
+        state = self.states.get(name)
+        return state is not None and state.ramp.phase in (Phase.VALIDATING, Phase.COMPLETED)

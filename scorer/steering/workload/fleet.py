@@ -1,0 +1,94 @@
+"""A workload's look at its Envoys: what they show, and what must be written to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from operator import is_
+
+from scorer.steering.envoy.observation import Observation, observe
+from scorer.steering.envoy.runtime_values import NO_WEIGHTS, RuntimeEntries, RuntimeValues
+from scorer.steering.envoy.runtime_writes import plan_writes
+from scorer.steering.ramp.states import RETREATING
+from scorer.steering.workload.surroundings import Surroundings
+from scorer.steering.workload.workload_state import FleetView, LastLook, WorkloadState
+
+Readings = Mapping[str, RuntimeEntries | None]
+"""Envoy → the keys in its admin layer; None: not readable now."""
+
+
+def look(state: WorkloadState, readings: Readings, surroundings: Surroundings) -> WorkloadState:
+    """Return the state with what the Envoys show now. Costs little when they show the same as before."""
+    view = state.fleet
+    if not _unchanged(view.last_look, _shown(readings, surroundings.admin_layers), state.desired):
+        observation = observe(
+            state.spec.names,
+            state.desired,
+            readings,
+            view.last_written,
+            admin_layers=surroundings.admin_layers,
+            retreating=state.ramp.phase in RETREATING or _restarting(state),
+            stale=surroundings.stale,
+        )
+        view = FleetView(observation, observation.last_written, view.envoys)
+    envoys = len(readings) + len(view.observation.hiding_layers)
+    if view is state.fleet and envoys == view.envoys:
+        return state
+    return replace(state, fleet=replace(view, envoys=envoys))
+
+
+def _restarting(state: WorkloadState) -> bool:
+    """Whether Envoys may still run weights of a discarded state; those are not a person's."""
+    return bool(state.restart_reason) and state.settled_epoch < 0
+
+
+def next_writes(
+    state: WorkloadState, readings: Readings, admin_layers: Readings
+) -> tuple[WorkloadState, Mapping[str, RuntimeEntries]]:
+    """Return what to write to which Envoy, and the state that must be stored before it is written."""
+    view, desired = state.fleet, state.desired
+    shown = _shown(readings, admin_layers)
+    if state.ramp.state_lost or _unchanged(view.last_look, shown, desired):
+        return state, {}
+    confirmed = 0 < len(readings) <= len(view.observation.confirmed)
+    planned = plan_writes(
+        state.spec.names, desired, readings, view.last_written, admin_layers=admin_layers, confirmed=confirmed
+    )
+    quiet = not planned.writes and not _asks_for_action(view.observation)
+    last_look = LastLook(dict(shown), desired) if quiet else None
+    fleet = replace(view, last_written=planned.last_written, last_look=last_look)
+    return replace(state, fleet=fleet), planned.writes
+
+
+def unknown_envoys(state: WorkloadState, unknown_weights: frozenset[str]) -> tuple[str, ...]:
+    """Return those of ``unknown_weights`` to which this state never wrote.
+
+    A second stream of an Envoy has the Envoy's name with a number after ``#``.
+    """
+    if not unknown_weights:
+        return ()
+    last_written = state.fleet.last_written
+    known = {envoy.partition("#")[0] for envoy, possible in last_written.items() if set(possible) - {NO_WEIGHTS}}
+    return tuple(sorted(envoy for envoy in unknown_weights if envoy.partition("#")[0] not in known))
+
+
+def _unchanged(last: LastLook | None, shown: Readings, desired: RuntimeValues) -> bool:
+    """Whether nothing can have changed since the last look: the usual case.
+
+    An unchanged reading is the same object, so identity is enough and costs least.
+    """
+    return (
+        last is not None
+        and last.desired == desired
+        and last.shown.keys() == shown.keys()
+        and all(map(is_, map(last.shown.__getitem__, shown), shown.values()))
+    )
+
+
+def _shown(readings: Readings, admin_layers: Readings) -> Readings:
+    return {**readings, **admin_layers} if admin_layers else readings
+
+
+def _asks_for_action(seen: Observation) -> bool:
+    changed = (seen.adopted, seen.autopilot, seen.shadow) != (None, None, None)
+    return changed or bool(seen.restarted or seen.invalid_override or seen.shadow_reset or seen.admin_layer_used)

@@ -1,0 +1,210 @@
+"""One tick of one workload: ``tick(state, news, readings, surroundings, now_ms)`` → the next state and what to write.
+
+Pure: no clock, no I/O, and the given state is not changed. Where a tick raises, the caller still has the old state and
+continues with safe_mode.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from glidepath.records import Decision, to_json
+from scorer.steering.envoy.runtime_values import RuntimeEntries
+from scorer.steering.ramp import shadow_share
+from scorer.steering.ramp.decide import advance
+from scorer.steering.ramp.ramp_policy import frozen_by
+from scorer.steering.ramp.states import RampState
+from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
+from scorer.steering.ramp.verdict_checks import failed_guards
+from scorer.steering.staggering import turn
+from scorer.steering.state_store import News, Record
+from scorer.steering.workload.fleet import Readings, look, next_writes, unknown_envoys
+from scorer.steering.workload.fold_news import fold
+from scorer.steering.workload.stored_state import encode
+from scorer.steering.workload.surroundings import Surroundings
+from scorer.steering.workload.unexpected_traffic import SETTLE_MS
+from scorer.steering.workload.workload_state import (
+    Judgement,
+    RecentCounts,
+    WorkloadState,
+    WriteTurns,
+    with_fresh_evidence,
+)
+from scorer.steering.workload.workload_status import status_of
+
+JUDGE_MS = 500  # verdicts are computed this often, and at once when the candidate failed a request
+CHECKPOINT_MS = 5_000  # the evidence is stored this often, and with every decision; the streams replay the rest
+STATUS_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The result of one tick.
+
+    ``record`` must be stored before ``writes`` (Envoy → runtime keys) go out, and then ``state`` replaces the old one.
+    """
+
+    state: WorkloadState
+    writes: Mapping[str, RuntimeEntries] = field(default_factory=dict)
+    record: Record = field(default_factory=Record)
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        return self.record.decisions
+
+
+def tick(before: WorkloadState, news: News, readings: Readings, surroundings: Surroundings, now_ms: int) -> Tick:
+    """Fold the news, judge the evidence, compare the Envoys, decide, and plan the writes."""
+    state = judge(fold(before, news), now_ms)
+    unknown = unknown_envoys(state, surroundings.unknown_weights) if state.ramp.first_start else ()
+    state = _settle(look(state, readings, surroundings), now_ms)
+    inputs = tick_inputs(state, surroundings, unknown, now_ms)
+    ramp, decisions = _decide(state, inputs, now_ms)
+    state = _move(state, ramp, inputs, surroundings, now_ms)
+    state, writes = next_writes(state, readings, surroundings.admin_layers)
+    decisions = (*_discarded(before, inputs, now_ms), *decisions, *_restarted_envoys(state, now_ms))
+    state, record = _record(before, state, surroundings.leader, now_ms, has_decisions=bool(decisions))
+    return Tick(state, writes, replace(record, decisions=tuple(_with_models(state, d) for d in decisions)))
+
+
+def judge(state: WorkloadState, now_ms: int) -> WorkloadState:
+    """Return the state with new verdicts if it is the workload's turn, or if the candidate failed a request."""
+    last = state.judgement
+    if not state.recent.candidate_failed and _same_turn(state.name, now_ms, last.at_ms, JUDGE_MS):
+        return state
+    return replace(
+        state,
+        judgement=Judgement(state.evidence.verdicts(now_ms), now_ms),
+        recent=replace(state.recent, candidate_failed=False),
+    )
+
+
+def _same_turn(name: str, now_ms: int, last_ms: int, every_ms: int) -> bool:
+    return turn(name, now_ms, every_ms) == turn(name, last_ms, every_ms)
+
+
+def _settle(state: WorkloadState, now_ms: int) -> WorkloadState:
+    """Begin a step's evidence once every Envoy runs its share: earlier requests were split by the old weights.
+
+    Until then guards use the evidence there is. Where an Envoy does not confirm in time, that evidence is kept.
+    """
+    ramp = state.ramp
+    if state.settled_epoch == ramp.epoch or not state.fleet.all_confirmed:
+        return state
+    state = replace(state, settled_epoch=ramp.epoch)
+    late = now_ms - ramp.since_ms > SETTLE_MS
+    if late or ramp.drill is not None or failed_guards(state.judgement.verdicts):
+        return state
+    totals = replace(state.totals, left_out=state.totals.left_out + state.evidence.requests())
+    return with_fresh_evidence(replace(state, totals=totals), replace(ramp, since_ms=now_ms), now_ms)
+
+
+def tick_inputs(state: WorkloadState, surroundings: Surroundings, unknown: tuple[str, ...], now_ms: int) -> TickInputs:
+    """Return what the ramp decides upon."""
+    spec, view, recent = state.spec, state.fleet, state.recent
+    seen = view.observation
+    return TickInputs(
+        workload=spec.name,
+        verdicts=state.judgement.verdicts,
+        samples=state.evidence.requests(),
+        commands=state.streams.commands,
+        state_began_ms=state.streams.began_ms,
+        confirmed=len(seen.confirmed),
+        envoys=view.envoys,
+        adopted=seen.adopted,
+        adopted_at=seen.adopted_at,
+        ambiguous_weights=seen.ambiguous_weights,
+        invalid_override=seen.invalid_override,
+        autopilot=seen.autopilot,
+        frozen=frozen_by(spec.workload.ramp.freeze, now_ms),
+        waiting_for=surroundings.waiting_for,
+        capacity=surroundings.capacity,
+        config_digest=spec.digest,
+        baseline=spec.baseline,
+        candidate=spec.candidate,
+        unknown_envoys=unknown,
+        live_ms=state.totals.live_ms,
+        live_errors=recent.drill_errors,
+        # While an Envoy has not confirmed a share of 0, requests at the candidate are to be expected.
+        unexpected_traffic=recent.unexpected_traffic if view.all_confirmed else 0,
+    )
+
+
+def _decide(state: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
+    spec = state.spec
+    ramp, decisions = advance(state.ramp, inputs, spec.policy, now_ms)
+    sample = spec.workload.shadow.sample
+    ramp, adopted = shadow_share.adopt_shadow_share(ramp, inputs, state.fleet.observation, sample, now_ms)
+    return ramp, (*decisions, *adopted)
+
+
+def _move(
+    state: WorkloadState, ramp: RampState, inputs: TickInputs, surroundings: Surroundings, now_ms: int
+) -> WorkloadState:
+    """Return the state after the ramp's decisions; where the share changes, earlier confirmations no longer count."""
+    was, wanted, recent = state.ramp, state.desired, state.recent
+    if ramp.drill is None or was.drill is None:
+        recent = replace(recent, drill_errors=0) if recent.drill_errors else recent
+    if ramp.epoch != was.epoch:
+        state = with_fresh_evidence(state, ramp, now_ms)
+        recent = RecentCounts(recent.candidate_failed, recent.drill_errors)
+    state = replace(
+        state,
+        ramp=ramp,
+        recent=recent,
+        inputs=inputs,
+        streams=replace(state.streams, commands=()) if state.streams.commands else state.streams,
+        problem="",
+        restart_reason="" if ramp.percent > 0 else state.restart_reason,
+        scorer_ahead_ms=surroundings.scorer_ahead_ms,
+    )
+    if state.desired == wanted:
+        return state
+    unconfirmed = replace(state.fleet.observation, confirmed=frozenset())
+    return replace(state, fleet=replace(state.fleet, observation=unconfirmed))
+
+
+def _discarded(before: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[Decision, ...]:
+    """Announce, in the first tick, that the stored state was discarded."""
+    if not before.restart_reason or before.written.checkpoint is not None:
+        return ()
+    return (
+        new_decision(
+            "state_discarded", before.ramp, before.ramp, inputs, now_ms, before.restart_reason, "state_schema"
+        ),
+    )
+
+
+def _restarted_envoys(state: WorkloadState, now_ms: int) -> tuple[Decision, ...]:
+    names = state.fleet.observation.restarted
+    if not names:
+        return ()
+    ramp, details = state.ramp, {"envoys": list(names)}
+    reason = f"{', '.join(names)}: restarted, so the weights were gone; written again"
+    return (new_decision("restore_weights", ramp, ramp, state.inputs, now_ms, reason, "restart", details=details),)
+
+
+def _with_models(state: WorkloadState, decision: Decision) -> Decision:
+    scorer = {"scorer": state.totals.scorer} if state.totals.scorer else {}
+    return replace(decision, model_versions={**state.spec.models, **scorer})
+
+
+def _record(
+    before: WorkloadState, state: WorkloadState, leader: str, now_ms: int, *, has_decisions: bool
+) -> tuple[WorkloadState, Record]:
+    """Return what must be stored: state and status when they changed, and whenever it is the workload's turn."""
+    turns = WriteTurns(turn(state.name, now_ms, CHECKPOINT_MS), turn(state.name, now_ms, STATUS_MS))
+    changed = has_decisions or _moved(before, state) or bool(before.problem)
+    confirmed_changed = state.fleet.observation.confirmed != before.fleet.observation.confirmed
+    stored = encode(state) if changed or turns.checkpoint != before.written.checkpoint else None
+    shown = None
+    if changed or confirmed_changed or turns.status != before.written.status:
+        shown = to_json(status_of(state, leader, now_ms))
+    return (state if turns == state.written else replace(state, written=turns)), Record(stored, shown)
+
+
+def _moved(before: WorkloadState, after: WorkloadState) -> bool:
+    """Whether the stored state must be written now; evidence and cursors alone can wait for the checkpoint."""
+    ramps_differ = after.ramp is not before.ramp and after.ramp != before.ramp
+    return ramps_differ or after.fleet.last_written != before.fleet.last_written

@@ -1,0 +1,65 @@
+"""What is fixed about one workload while a scorer leads: its configuration and what follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from glidepath.config import Config, Workload
+from glidepath.config.backends import Backend
+from scorer.steering.envoy.runtime_values import RuntimeKeys
+from scorer.steering.interfaces import Evidence, EvidenceKind
+from scorer.steering.ramp.ramp_policy import RampPolicy, policy_of
+from scorer.steering.ramp.states import RampState
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadSpec:
+    """``digest`` identifies the workload's configuration; ``models`` names the models for the decision log.
+
+    ``baseline`` and ``candidate`` identify what the evidence is about, see ``backend_identity``.
+    """
+
+    name: str
+    workload: Workload
+    policy: RampPolicy
+    digest: str
+    names: RuntimeKeys
+    baseline: str
+    candidate: str
+    models: Mapping[str, str]
+    kind: EvidenceKind
+
+    @classmethod
+    def of(cls, name: str, config: Config, kind: EvidenceKind) -> WorkloadSpec:
+        workload = config.workload(name)
+        backends = {"baseline": workload.baseline, "candidate": workload.candidate}
+        models = {side: config.backends[backend].model or backend for side, backend in backends.items()}
+        models["embedder"] = f"{config.scorer.embedder.engine}:{config.scorer.embedder.model}"
+        return cls(
+            name=name,
+            workload=workload,
+            policy=policy_of(workload.ramp),
+            digest=config.digest(name),
+            names=RuntimeKeys.of(name, workload),
+            baseline=backend_identity(workload.baseline, config.backends[workload.baseline]),
+            candidate=backend_identity(workload.candidate, config.backends[workload.candidate]),
+            models=models,
+            kind=kind,
+        )
+
+    def fresh_evidence(self, ramp: RampState, now_ms: int) -> Evidence:
+        """Return empty evidence for the ramp's share.
+
+        While the share is not known, the evidence is that of the first step: it judges the clients' own requests.
+        """
+        percent = self.policy.steps[0] if ramp.share_unknown else ramp.percent
+        return self.kind.fresh(self.workload, percent, now_ms)
+
+
+def backend_identity(name: str, backend: Backend) -> str:
+    """Return the backend's name with a digest of its address and model; another identity needs new evidence."""
+    where = json.dumps([str(backend.url), backend.model])
+    return f"{name} ({hashlib.blake2b(where.encode(), digest_size=4).hexdigest()})"

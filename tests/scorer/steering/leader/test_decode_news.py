@@ -1,0 +1,41 @@
+"""Decoding of stream entries: a bad entry is counted and passed over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glidepath.domain import Outcomes
+from glidepath.records import Command, CommandKind, to_json
+from glidepath.wire import encode_outcomes
+from scorer.steering.leader.steering_store import decode_news
+
+
+@given(st.lists(st.tuples(st.sampled_from(["outcomes", "results", "commands"]), st.binary(max_size=60)), max_size=6))
+def test_entries_that_cannot_be_decoded_are_counted_and_passed_over(entries: list[tuple[str, bytes]]) -> None:
+    streams: dict[str, list[Any]] = {}
+    fields = {"outcomes": b"o", "results": b"r", "commands": b"c"}
+    for number, (stream, data) in enumerate(entries):
+        streams.setdefault(stream, []).append((f"{number}-0".encode(), {fields[stream]: data}))
+    news = decode_news(streams)
+    assert len(news.outcomes) + len(news.scored) + len(news.commands) + news.bad == len(entries)
+    assert all(news.cursors[stream] == last[-1][0].decode() for stream, last in streams.items())
+
+
+def test_good_entries_beside_bad_ones_are_decoded() -> None:
+    good = encode_outcomes(Outcomes("chat", "x", 1, 0, 1))
+    hold = to_json(Command(CommandKind.HOLD, "ann")).encode()
+    news = decode_news(
+        {
+            "outcomes": [(b"1-0", {b"o": b"\xff"}), (b"2-0", {b"o": good}), (b"3-0", {})],
+            "commands": [(b"9-0", {b"c": hold})],
+        }
+    )
+    assert (len(news.outcomes), news.bad, news.commands[0].id) == (1, 2, "9-0")
+
+
+def test_an_entrys_id_says_when_it_arrived() -> None:
+    entry = (b"1700000000123-4", {b"o": encode_outcomes(Outcomes("chat", "x", 1, 0, 1))})
+    assert decode_news({"outcomes": [entry]}).outcomes[0].arrived_ms == 1_700_000_000_123

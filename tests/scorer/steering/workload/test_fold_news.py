@@ -1,0 +1,73 @@
+"""What flushes and scored pairs do to a workload's state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from glidepath.config import parse_config
+from glidepath.domain import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.histogram import Histogram
+from scorer.steering.envoy.actuator import MemoryActuator
+from scorer.steering.state_store import News
+from scorer.steering.workload.workload_status import status_of
+from tests.support.steered_workload import SteeredWorkload
+
+
+@pytest.fixture
+def chat(valid_yaml: str) -> SteeredWorkload:
+    return SteeredWorkload(parse_config(valid_yaml))
+
+
+def test_a_flush_that_was_sent_twice_counts_once(chat: SteeredWorkload) -> None:
+    flush = Outcomes(
+        "chat", "x", 1, 2000, 2001, (SideOutcomes(Side.CANDIDATE, Origin.SHADOW, requests=5),), {"captured": 5}
+    )
+    chat.fold(News(outcomes=(flush, flush)))
+    assert (chat.state.evidence.requests(), chat.state.totals.coverage) == (5, {"captured": 5})
+
+
+def test_probes_are_no_evidence_for_a_step_but_count_at_the_last_step(chat: SteeredWorkload) -> None:
+    probe = ScoredPair("p", "chat", PairKind.CROSS, 2000, 2000, scored=True, agreement=0.95)
+    probe = replace(probe, baseline=AnswerFacts(origin=Origin.PROBE))
+    chat.fold(News(scored=(probe,)))
+    assert (chat.state.evidence.agreement(), chat.state.totals.pairs_scored) == (None, 1)
+    chat.set_ramp(percent=100)
+    chat.fold(News(scored=(probe,)))
+    assert chat.state.evidence.agreement() == 0.95
+
+
+def test_live_requests_that_began_at_a_share_of_0_are_unexpected_and_long_answers_are_not(
+    chat: SteeredWorkload,
+) -> None:
+    def flush(seq: int, from_ms: int, *latencies: float) -> News:
+        side = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=len(latencies), latency_ms=Histogram.of(latencies))
+        return News(outcomes=(Outcomes("chat", "x", seq, from_ms, from_ms + 250, (side,)),))
+
+    envoys = MemoryActuator(1)
+    chat.fold(flush(0, 900, 50.0))
+    for now_ms in (1500, 1750):
+        done = chat.tick(now_ms, envoys.readings())
+        assert done.decisions == ()
+        envoys.submit(done.writes)
+    chat.fold(flush(1, 9_000, 50.0))
+    chat.fold(flush(2, 60_000, 58_900.0))
+    assert chat.decisions(61_000, envoys.readings()) == ()
+    decisions = chat.decisions(62_500, envoys.readings(), news=flush(3, 62_000, 58_900.0, 40.0))
+    assert [(d.event, d.trigger) for d in decisions] == [("hold", "unexpected_traffic")]
+    status = status_of(chat.state, "me", 62_500)
+    assert not status.share_known
+    assert "the share is not known" in status.message
+    failures = (SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=5, errors=5),)
+    failing = News(outcomes=(Outcomes("chat", "x", 4, 63_000, 63_250, failures),))
+    assert [d.event for d in chat.decisions(63_500, envoys.readings(), news=failing)] == ["rollback"]
+
+
+def test_coverage_without_a_time_is_added_up_and_changes_neither_clocks_nor_the_step(chat: SteeredWorkload) -> None:
+    counted = Outcomes("chat", "scorer/trimmed", 1, 0, 0, coverage={"trimmed": 30}, arrived_ms=50_000)
+    chat.fold(News(outcomes=(counted, counted)))
+    assert status_of(chat.state, "me", 60_000).coverage == {"trimmed": 30}
+    assert chat.state.totals.left_out == 0
+    assert chat.state.streams.clocks.least_ms() == 0
+    assert "clock" not in status_of(chat.state, "me", 60_000).message

@@ -1,0 +1,66 @@
+"""One workload's state and its ticks, as the steer loop runs them, without store and Envoys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from glidepath.config import Config
+from glidepath.records import Decision
+from scorer.steering.envoy.runtime_values import RuntimeEntries
+from scorer.steering.interfaces import EvidenceKind
+from scorer.steering.state_store import News
+from scorer.steering.workload.fold_news import fold
+from scorer.steering.workload.stored_state import decode
+from scorer.steering.workload.surroundings import Surroundings
+from scorer.steering.workload.tick import Tick, tick
+from scorer.steering.workload.workload_spec import WorkloadSpec
+from scorer.steering.workload.workload_state import WorkloadState, new_state
+from tests.support.scripted_evidence import ScriptedEvidenceKind
+
+NO_NEWS = News()
+ALONE = Surroundings(leader="me")
+
+
+class SteeredWorkload:
+    """The workload ``chat``; each tick replaces ``state``."""
+
+    def __init__(
+        self, config: Config, kind: EvidenceKind | None = None, *, now_ms: int = 1000, first_start: bool = False
+    ) -> None:
+        self.spec = WorkloadSpec.of("chat", config, kind or ScriptedEvidenceKind())
+        self.state: WorkloadState = new_state(self.spec, now_ms)
+        if first_start:
+            self.set_ramp(first_start=True)
+
+    def restore(self, stored: Mapping[str, Any], now_ms: int) -> None:
+        self.state = decode(self.spec, stored, now_ms)
+
+    def set_ramp(self, **changes: Any) -> None:
+        self.state = replace(self.state, ramp=replace(self.state.ramp, **changes))
+
+    def fold(self, news: News) -> None:
+        self.state = fold(self.state, news)
+
+    def tick(
+        self,
+        now_ms: int,
+        readings: Mapping[str, RuntimeEntries | None] | None = None,
+        surroundings: Surroundings = ALONE,
+        *,
+        news: News = NO_NEWS,
+    ) -> Tick:
+        done = tick(self.state, news, readings or {}, surroundings, now_ms)
+        self.state = done.state
+        return done
+
+    def decisions(
+        self,
+        now_ms: int,
+        readings: Mapping[str, RuntimeEntries | None] | None = None,
+        surroundings: Surroundings = ALONE,
+        *,
+        news: News = NO_NEWS,
+    ) -> tuple[Decision, ...]:
+        return self.tick(now_ms, readings, surroundings, news=news).decisions
