@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from bench import evidence_cases as cases
-from bench.evidence_cases import ALPHA, Crowd, Drift, Traffic, steady, upper_limit
+from bench.evidence_cases import ALPHA, Crowd, Drift, ErrorTraffic, steady, upper_limit
 
 Row = dict[str, Any]
 Case = Callable[[], list[Row]]
@@ -31,22 +31,22 @@ def swing(k: int) -> float:
     return 0.5 if 40 < k < 60 else 0.02 * (1 + math.sin(k / 20))
 
 
-DRIFT = Traffic(lambda _: 0.25, lambda k: 0.015 + swing(k), lambda k: 0.01 + swing(k))
-JUMPING = Traffic(
+DRIFT = ErrorTraffic(lambda _: 0.25, lambda k: 0.015 + swing(k), lambda k: 0.01 + swing(k))
+JUMPING = ErrorTraffic(
     lambda k: 0.05 if (k // 30) % 2 else 0.6,
     lambda k: 0.015 + (0.0 if (k // 30) % 2 else 0.1),
     lambda k: 0.01 + (0.0 if (k // 30) % 2 else 0.1),
 )
-FAST_JUMPING = Traffic(lambda i: 0.05 if (i // 1000) % 2 else 0.5, lambda _: 0.02, lambda _: 0.01)
+FAST_JUMPING = ErrorTraffic(lambda i: 0.05 if (i // 1000) % 2 else 0.5, lambda _: 0.02, lambda _: 0.01)
 
 
-def outage(share: float, depth: float) -> Traffic:
+def outage(share: float, depth: float) -> ErrorTraffic:
     """Return traffic with 1 % errors on both sides, and an error rate of ``depth`` in requests 1000 to 1299."""
 
     def p(i: int) -> float:
         return depth if 1000 <= i < 1300 else 0.01
 
-    return Traffic(lambda _: share, p, p)
+    return ErrorTraffic(lambda _: share, p, p)
 
 
 def step(before: float, after: float) -> Callable[[float], float]:
@@ -113,7 +113,7 @@ def _both(name: str, runs: int, run: Callable[[], cases.Runs]) -> list[Row]:
     ]
 
 
-def _alarm(name: str, runs: int, seed: int, traffic: Traffic) -> list[Row]:
+def _alarm(name: str, runs: int, seed: int, traffic: ErrorTraffic) -> list[Row]:
     return [_row(name, runs, cases.fast_false_alarms(runs, seed, traffic, n=1400), ALPHA)]
 
 

@@ -22,10 +22,10 @@ from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.error_tests import IncreaseTest, RateTest
 from scorer.steering.evidence.fast_guards import FastGate
 from scorer.steering.evidence.gate_base import StepRequests
+from scorer.steering.evidence.gate_observations import LatencyHistograms, LookDue, RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.latency_gates import LatencyGate, LatencyTest
 from scorer.steering.evidence.latency_signal import LatencySignal
-from scorer.steering.evidence.observations import LatencyHistograms, LookDue, RequestCounts, RequestsEnded
 from scorer.steering.evidence.recent_rates import CandidateShare
 from scorer.steering.evidence.split_gate import SplitTest
 
@@ -158,7 +158,7 @@ def rate(runs: int, seed: int, p: float, *, limit: float = 0.02, n: int = 3000) 
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class ErrorTraffic:
     """The candidate's share and both error rates, as functions of the block's number."""
 
     share: Callable[[int], float]
@@ -166,11 +166,11 @@ class Traffic:
     baseline: Callable[[int], float]
 
 
-def steady(share: float, candidate: float, baseline: float) -> Traffic:
-    return Traffic(lambda _: share, lambda _: candidate, lambda _: baseline)
+def steady(share: float, candidate: float, baseline: float) -> ErrorTraffic:
+    return ErrorTraffic(lambda _: share, lambda _: candidate, lambda _: baseline)
 
 
-def increase(runs: int, seed: int, traffic: Traffic, *, limit: float, blocks: int = 160, size: int = 50) -> Runs:
+def increase(runs: int, seed: int, traffic: ErrorTraffic, *, limit: float, blocks: int = 160, size: int = 50) -> Runs:
     """Test the increase over the baseline with a look after every block, in both directions."""
     rng = np.random.default_rng(seed)
     fails, passes = [], []
@@ -227,7 +227,7 @@ class FastGuard:
 
 
 def fast_false_alarms(
-    runs: int, seed: int, traffic: Traffic, *, n: int = 3000, alpha: float = ALPHA, fallback: bool = False
+    runs: int, seed: int, traffic: ErrorTraffic, *, n: int = 3000, alpha: float = ALPHA, fallback: bool = False
 ) -> float:
     """Return the share of runs in which the fast guard fires, with a look after every request.
 

@@ -17,8 +17,7 @@ from glidepath.histogram import Histogram, bucket_of
 from glidepath.records import SideStatus, Verdict
 from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.fast_guards import UNREACHABLE_KINDS
-from scorer.steering.evidence.gate_set import GateSet, GateSetState
-from scorer.steering.evidence.observations import (
+from scorer.steering.evidence.gate_observations import (
     NO_REQUESTS,
     AgreementScored,
     LatencyHistograms,
@@ -29,6 +28,7 @@ from scorer.steering.evidence.observations import (
     RequestCounts,
     RequestsEnded,
 )
+from scorer.steering.evidence.gate_set import GateSet, GateSetState
 from scorer.steering.evidence.pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
 from scorer.steering.evidence.state_codec import decode, encode
 from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState

@@ -12,8 +12,8 @@ from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
 from scorer.steering.evidence.error_tests import IncreaseTest, IncreaseTestState, RateTest, RateTestState
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing, StepRequests
+from scorer.steering.evidence.gate_observations import BlockClosed, RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.observations import BlockClosed, RequestCounts, RequestsEnded
 
 
 class RequestGate(Gate):

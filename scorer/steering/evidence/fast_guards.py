@@ -15,9 +15,9 @@ from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
 from scorer.steering.evidence.error_gates import RequestGate
 from scorer.steering.evidence.error_tests import BelowHalfProof, CatastropheGuard, RatioGuard
 from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing, StepRequests
+from scorer.steering.evidence.gate_observations import RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mixture import LN2, MixtureState, RestartingState, log_add
-from scorer.steering.evidence.observations import RequestsEnded
 from scorer.steering.evidence.recent_rates import BaselineRate, CandidateShare
 from scorer.steering.evidence.shared_outage import OutageWatch
 

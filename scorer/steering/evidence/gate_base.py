@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from scorer.steering.evidence.gate_observations import NO_REQUESTS, RequestCounts
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.observations import NO_REQUESTS, RequestCounts
 
 Handler = Callable[[Any], None]
 

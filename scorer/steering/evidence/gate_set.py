@@ -11,19 +11,19 @@ from glidepath.records import Verdict
 from scorer.steering.evidence.error_gates import IncreaseGate, IncreaseGateState, RateGate, RateGateState
 from scorer.steering.evidence.fast_guards import FastGate, FastGateState, UnreachableGate, UnreachableGateState
 from scorer.steering.evidence.gate_base import Gate, Handler, StepRequests
-from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
-from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
-from scorer.steering.evidence.latency_signal import LatencySignal, LatencySignalState
-from scorer.steering.evidence.observations import (
+from scorer.steering.evidence.gate_observations import (
     NO_REQUESTS,
     BlockClosed,
+    GateObservation,
     LatencyHistograms,
     LatencyMeasured,
     LookDue,
-    Observation,
     RequestCounts,
     RequestsEnded,
 )
+from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
+from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
+from scorer.steering.evidence.latency_signal import LatencySignal, LatencySignalState
 from scorer.steering.evidence.pair_gates import ClassGate, FactGate, PairGate, PairGateState
 from scorer.steering.evidence.quality_gates import MarginGate, MarginGateState, QualityGate, QualityGateState
 from scorer.steering.evidence.recent_rates import CandidateShare
@@ -102,7 +102,7 @@ class GateSet:
                 found.setdefault(kind, []).append(handler)
         return found
 
-    def observe(self, observation: Observation) -> None:
+    def observe(self, observation: GateObservation) -> None:
         """Fold an observation into every gate that consumes its type, in the order of the gates."""
         for handler in self._handlers.get(type(observation), ()):
             handler(observation)

@@ -15,8 +15,8 @@ from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
 from scorer.steering.evidence.error_tests import IncreaseTest, IncreaseTestState, RateTest, RateTestState
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_observations import NoiseEventsMatched, PairCompared
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
-from scorer.steering.evidence.observations import NoiseEventsMatched, PairCompared
 
 _ONLY_TEXTS = "word_overlap"  # a signal that only a comparison of two texts has
 

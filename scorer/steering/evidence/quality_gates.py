@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from scorer.steering.evidence.betting import MeanTest, MeanTestState
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
+from scorer.steering.evidence.gate_observations import AgreementScored, NoiseScored, PairsMatched
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.observations import AgreementScored, NoiseScored, PairsMatched
 
 
 def _clamped(score: float) -> float:

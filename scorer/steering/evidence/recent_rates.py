@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scorer.steering.evidence.observations import RequestCounts
+from scorer.steering.evidence.gate_observations import RequestCounts
 
 
 @dataclass(frozen=True, slots=True)

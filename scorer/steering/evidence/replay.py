@@ -14,8 +14,7 @@ from glidepath.domain import Outcome, Side
 from glidepath.errors import InputError
 from glidepath.records import Verdict
 from scorer.steering.evidence.gate_base import Gate
-from scorer.steering.evidence.gate_set import GateSet
-from scorer.steering.evidence.observations import (
+from scorer.steering.evidence.gate_observations import (
     AgreementScored,
     LatencyMeasured,
     NoiseScored,
@@ -23,6 +22,7 @@ from scorer.steering.evidence.observations import (
     RequestCounts,
     RequestsEnded,
 )
+from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.evidence.verdicts import outcome_of
 
 MAX_LINE_BYTES = 1_000_000

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 
 from scorer.steering.evidence.changepoint import BadPeriod
-from scorer.steering.evidence.observations import RequestCounts
+from scorer.steering.evidence.gate_observations import RequestCounts
 
 _MOST_BAD, _MOST_BAD_PARTLY = 10, 30  # bad answers: where nearly all requests fail, and where fewer do
 _NEARLY_ALL = 0.7

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import Gate, Handler, Standing
+from scorer.steering.evidence.gate_observations import RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mixture import LN2, Mixture, MixtureState, RateGrid, log_add, spend
-from scorer.steering.evidence.observations import RequestsEnded
 
 TOLERANCE = 1.25  # as a factor of the odds, either way
 PROVEN = 1.6  # a split within this factor of the odds is proven to be right

@@ -15,7 +15,7 @@ from glidepath.errors import InputError, UnknownWorkloadError, UnreachableError
 from glidepath.keys import WorkloadKeys
 from glidepath.wire import encode_scored
 from glidepath_ops.cli.main import build_app
-from tests.support.evidence import BACKENDS, pair
+from tests.support.evidence_builders import BACKENDS, pair
 
 
 @pytest.fixture

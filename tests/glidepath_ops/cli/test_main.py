@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from glidepath_ops.cli.main import COMMANDS, build_app
-from tests.support.evidence import BACKENDS
+from tests.support.evidence_builders import BACKENDS
 
 RUN = (sys.executable, "-c", "from glidepath_ops.cli import main; main()")
 FULL = "glidepath: standard output: cannot be written: No space left on device\n"

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from glidepath.errors import ConfigError
 from glidepath_ops.cli.main import build_app
-from tests.support.evidence import BACKENDS
+from tests.support.evidence_builders import BACKENDS
 
 
 def validate(path: Path, text: str) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.mixture import RateGrid
 from scorer.steering.evidence.pair_gates import pair_gate
 from scorer.steering.evidence.verdicts import verdict_of as verdict_of_gate
-from tests.support.evidence import flush, pair, side, workload_of
+from tests.support.evidence_builders import flush, pair, side, workload_of
 
 B, C = Side.BASELINE, Side.CANDIDATE
 GATES = """\

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from bench import evidence as bench
 from bench import evidence_cases as cases
 from scorer.steering.evidence.error_tests import IncreaseTest, RateTest, RatioGuard, project
+from scorer.steering.evidence.gate_observations import RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_set import GateSet
-from scorer.steering.evidence.observations import RequestCounts, RequestsEnded
 from scorer.steering.evidence.recent_rates import CandidateShare
-from tests.support.evidence import through_json, workload_of
+from tests.support.evidence_builders import through_json, workload_of
 
 RUNS = 150
 BAD_ANSWER = RequestCounts(c_n=1, c_errors=1)
@@ -59,7 +59,7 @@ def test_a_block_of_the_increase_test_has_an_expectation_of_at_most_one_everywhe
     ids=["rare", "frequent", "common drift and outage", "jumping split"],
 )
 def test_false_decisions_of_the_increase_test_stay_below_alpha_at_the_boundary(
-    traffic: cases.Traffic, limit: float
+    traffic: cases.ErrorTraffic, limit: float
 ) -> None:
     runs = cases.increase(RUNS, 1, traffic, limit=limit, blocks=80)
     assert runs.fail_rate <= cases.upper_limit(RUNS)
@@ -133,7 +133,7 @@ def test_a_flush_counts_as_its_requests_would_one_by_one_for_promotion() -> None
     [cases.steady(0.25, 0.02, 0.01), bench.FAST_JUMPING, bench.outage(0.25, 0.5), bench.outage(0.25, 1.0)],
     ids=["ratio at its limit", "jumping split", "half an outage of both", "an outage of both"],
 )
-def test_false_alarms_of_the_fast_guard_stay_below_alpha(traffic: cases.Traffic) -> None:
+def test_false_alarms_of_the_fast_guard_stay_below_alpha(traffic: cases.ErrorTraffic) -> None:
     runs = 100
     assert cases.fast_false_alarms(runs, 5, traffic, n=1400) <= cases.upper_limit(runs)
 

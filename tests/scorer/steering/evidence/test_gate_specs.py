@@ -7,7 +7,7 @@ import math
 import pytest
 
 from scorer.steering.evidence.gate_specs import specs_of
-from tests.support.evidence import workload_of
+from tests.support.evidence_builders import workload_of
 
 
 def test_the_gating_gates_share_alpha_and_each_may_promote_with_all_of_it() -> None:

@@ -14,7 +14,7 @@ from glidepath.histogram import Histogram, StoredCounts, bucket_of
 from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, HistogramState, SlotCounts
 from scorer.steering.evidence.latency_gates import LatencyTest, QuantileRatio
 from scorer.steering.evidence.mixture import RateGrid
-from tests.support.evidence import through_json
+from tests.support.evidence_builders import through_json
 
 
 def dense(values: list[float]) -> DenseHistogram:

@@ -17,7 +17,7 @@ from scorer.steering.evidence.mixture import (
     log_sum,
     spend,
 )
-from tests.support.evidence import through_json
+from tests.support.evidence_builders import through_json
 
 
 def test_the_weights_of_all_starts_add_up_to_one() -> None:

@@ -15,7 +15,7 @@ from glidepath.records import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
 from scorer.steering.evidence.pair_gates import PairGate, pair_gate
-from tests.support.evidence import pair, workload_of
+from tests.support.evidence_builders import pair, workload_of
 
 RUNS = 150
 CLASSES = """\

@@ -14,7 +14,7 @@ from glidepath.records import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.pair_matching import MatchedPair, NoisePair, PairMatcher
 from scorer.steering.evidence.state_codec import encode
-from tests.support.evidence import pair, through_json, workload_of
+from tests.support.evidence_builders import pair, through_json, workload_of
 
 MARGIN = """\
     sticky: {header: x-user}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from glidepath.domain import Side
 from glidepath.errors import InputError
 from scorer.steering.evidence.replay import Judgement, ReplayEvent, judge, parse_events
-from tests.support.evidence import workload_of
+from tests.support.evidence_builders import workload_of
 
 GATES = "    ramp: {min_samples: 100}\n    gates: {latency: {quantile: p95}}\n"
 

@@ -13,7 +13,7 @@ from glidepath.domain import Side
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD
 from scorer.steering.evidence.shared_outage import OutageWatch, at_most
-from tests.support.evidence import flush, side, workload_of
+from tests.support.evidence_builders import flush, side, workload_of
 
 
 def exact(k: int, n: int, p: float) -> float:

@@ -11,14 +11,13 @@ from bench import evidence as bench
 from bench import evidence_cases as cases
 from glidepath.histogram import Histogram
 from scorer.steering.evidence.dense_histogram import DenseHistogram
+from scorer.steering.evidence.gate_observations import LatencyHistograms, LookDue
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.latency_gates import LatencyGate
 from scorer.steering.evidence.latency_signal import LatencySignal
-from scorer.steering.evidence.observations import LatencyHistograms, LookDue
 from scorer.steering.evidence.side_balance import UNITS, SideBalance
-from tests.support.evidence import through_json
+from tests.support.evidence_builders import through_json
 
-RUNS = 40
 SLOW = Histogram.of([10_000.0] * 25)
 
 
@@ -33,10 +32,13 @@ SLOW = Histogram.of([10_000.0] * 25)
     ],
     ids=["p99 up and slower", "p95 up and slower", "p95 down and slower", "p50 up and faster", "p95 slowly"],
 )
-def test_false_decisions_stay_below_alpha_under_common_drift_and_a_changing_split(q: float, drift: cases.Drift) -> None:
-    runs = cases.latency_drift(RUNS, 1, 1.2, q, drift, n=4000)
-    assert runs.fail_rate <= cases.upper_limit(RUNS)
-    assert runs.pass_rate <= cases.upper_limit(RUNS)
+def test_common_drift_and_a_changing_split_decide_nothing_in_ten_runs_at_the_boundary(
+    q: float, drift: cases.Drift
+) -> None:
+    """The share of false decisions itself is measured by ``make bench-evidence``, over a thousand runs."""
+    runs = cases.latency_drift(10, 1, 1.2, q, drift, n=4000)
+    assert runs.fail_rate == 0
+    assert runs.pass_rate == 0
 
 
 @pytest.mark.parametrize("drift", [bench.UP_AND_SLOWER, bench.UP_AND_FASTER, bench.SLOWLY, bench.DOWN_AND_SLOWER])

@@ -10,7 +10,7 @@ from glidepath.domain import Outcome
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.split_gate import SplitGate, SplitTest
 from scorer.steering.evidence.verdicts import outcome_of
-from tests.support.evidence import through_json
+from tests.support.evidence_builders import through_json
 
 
 def test_a_split_as_set_raises_no_alarm() -> None:

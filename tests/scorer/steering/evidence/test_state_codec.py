@@ -10,7 +10,7 @@ import pytest
 
 from glidepath.errors import InputError
 from scorer.steering.evidence.state_codec import decode, encode
-from tests.support.evidence import through_json
+from tests.support.evidence_builders import through_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from glidepath.domain import PairKind, Side
 from glidepath.errors import InputError
 from scorer.steering.evidence import Evidence
-from tests.support.evidence import GATES, by_gate, flush, fresh_evidence, pair, side, with_healthy_flushes, workload_of
+from tests.support.evidence_builders import (
+    GATES,
+    by_gate,
+    flush,
+    fresh_evidence,
+    pair,
+    side,
+    with_healthy_flushes,
+    workload_of,
+)
 
 B, C = Side.BASELINE, Side.CANDIDATE
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorer.steering.evidence.user_discount import UserDiscount
-from tests.support.evidence import through_json
+from tests.support.evidence_builders import through_json
 
 
 def counted(cap: UserDiscount, keys: list[str]) -> int:

@@ -8,7 +8,7 @@ import yaml
 from glidepath.config import parse_config
 from glidepath.domain import AnswerFacts, PairKind, ScoredPair
 from scorer.steering.planning.calibration import History, fragment, propose
-from tests.support.evidence import BACKENDS, pair, workload_of
+from tests.support.evidence_builders import BACKENDS, pair, workload_of
 
 
 def history(noise: float = 0.95, n: int = 400, *, drift: float = 1.0, hours: float = 24) -> History:

@@ -7,7 +7,7 @@ import pytest
 from scorer.steering.planning.samples_needed import Assumptions, baseline_ratio, needs_of
 from scorer.steering.planning.step_times import plan_workload
 from scorer.steering.planning.unprovable_limits import undecidable_gates
-from tests.support.evidence import workload_of
+from tests.support.evidence_builders import workload_of
 
 ASSUMED = Assumptions()
 

@@ -133,7 +133,7 @@ class NoiseEventsMatched:
     events: Mapping[str, bool]
 
 
-Observation = (
+GateObservation = (
     RequestsEnded
     | BlockClosed
     | LatencyHistograms
