@@ -12,7 +12,10 @@ from glidepath.records import Decision, SideStatus, Verdict
 
 
 class Evidence(Protocol):
-    """The evidence of one workload at one step; folding returns the evidence to continue with."""
+    """The evidence of one workload at one step.
+
+    Folding returns the evidence to continue with, and may change the old one in place: it is the hot path of a tick.
+    """
 
     def fold_outcomes(self, outcomes: Outcomes) -> Self: ...
 

@@ -73,7 +73,7 @@ def config_of(fleet: Fleet, redis_url: str, *more: str) -> Config:
     return config.model_copy(update={"envoy": envoy, "redis": RedisSection(url=redis_url)})
 
 
-async def test_it_climbs_on_proof_and_falls_at_once(envoy: Fleet, redis_url: str) -> None:
+async def test_the_share_rises_on_proof_and_falls_at_once(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
         await until(lambda: client.stands("shadow", 0, 1))
@@ -107,7 +107,7 @@ async def test_a_restarted_envoy_is_written_again_within_2_s(envoy: Fleet, redis
         assert await client.stands("baking", 5)
 
 
-async def test_a_persons_curl_is_adopted_held_and_left_alone(envoy: Fleet, redis_url: str) -> None:
+async def test_weights_set_by_a_person_are_adopted_and_held(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
         await until(lambda: client.stands("shadow", 0, 1))
@@ -123,7 +123,7 @@ async def test_a_persons_curl_is_adopted_held_and_left_alone(envoy: Fleet, redis
         await until(lambda: client.has(admin, 10_000))  # all steps were proved: on to the last one
 
 
-async def test_all_traffic_back_by_one_curl_stays_back(envoy: Fleet, redis_url: str) -> None:
+async def test_all_traffic_that_a_person_returns_to_the_baseline_stays_there(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
         await until(lambda: client.stands("shadow", 0, 1))
@@ -134,7 +134,7 @@ async def test_all_traffic_back_by_one_curl_stays_back(envoy: Fleet, redis_url: 
         assert await client.weights(admin) == (0, 10_000)
 
 
-async def test_a_slip_in_a_curl_gives_the_candidate_nothing_and_is_explained(envoy: Fleet, redis_url: str) -> None:
+async def test_invalid_weights_give_the_candidate_nothing_and_are_explained(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
         await until(lambda: client.stands("shadow", 0, 1))
@@ -165,7 +165,9 @@ async def _settled(client: SteeringClient, admin: str) -> bool:
     return weights[CANDIDATE].isdigit() and weights[BASELINE].isdigit() and sum(await client.weights(admin)) == 10_000
 
 
-async def test_without_autopilot_nothing_is_promoted_and_with_it_again_it_goes_on(envoy: Fleet, redis_url: str) -> None:
+async def test_without_autopilot_no_step_is_taken_and_with_autopilot_again_the_ramp_continues(
+    envoy: Fleet, redis_url: str
+) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
         await until(lambda: client.stands("shadow", 0, 1))
@@ -191,7 +193,7 @@ async def test_without_autopilot_nothing_is_promoted_and_with_it_again_it_goes_o
         await until(taken_in)  # so that the next curl of 1 is news again
 
 
-async def test_an_envoy_that_is_away_shows_as_k_of_n_and_is_told_when_it_is_back(
+async def test_an_unreachable_envoy_shows_as_k_of_n_and_is_written_to_when_it_is_back(
     two_envoys: Fleet, redis_url: str
 ) -> None:
     first, second = (e.admin for e in two_envoys.envoys)
@@ -210,7 +212,7 @@ async def test_an_envoy_that_is_away_shows_as_k_of_n_and_is_told_when_it_is_back
         await until(lambda: client.stands("baking", 5, 2))
 
 
-async def test_an_envoy_that_hangs_does_not_delay_the_way_back(envoy: Fleet, redis_url: str) -> None:
+async def test_an_envoy_that_hangs_does_not_delay_a_rollback(envoy: Fleet, redis_url: str) -> None:
     with socket.socket() as deaf:  # accepts connections in the kernel, answers nothing
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
@@ -226,7 +228,7 @@ async def test_an_envoy_that_hangs_does_not_delay_the_way_back(envoy: Fleet, red
             await until(lambda: client.stands("rolling_back", 0, 1))
 
 
-async def test_a_drill_proves_the_way_back_and_restores(envoy: Fleet, redis_url: str) -> None:
+async def test_a_drill_rolls_back_and_restores_the_share(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
         await until(lambda: client.stands("shadow", 0, 1))
@@ -242,7 +244,9 @@ async def test_a_drill_proves_the_way_back_and_restores(envoy: Fleet, redis_url:
         assert 0 <= decision.details["confirmed_after_ms"] < 2000
 
 
-async def test_the_state_survives_a_new_leader_and_its_weights_are_no_curl(envoy: Fleet, redis_url: str) -> None:
+async def test_a_new_leader_continues_the_state_and_its_weights_are_not_taken_for_an_override(
+    envoy: Fleet, redis_url: str
+) -> None:
     admin = envoy.envoys[0].admin
     config = config_of(envoy, redis_url)
     async with steering(config, "first") as client:
@@ -298,7 +302,9 @@ async def test_a_bug_and_bad_records_in_one_workload_do_not_stop_another(tmp_pat
             assert await client.stands("baking", 5)
 
 
-async def test_without_redis_weights_stay_and_steering_goes_on_when_it_is_back(envoy: Fleet, tmp_path: Path) -> None:
+async def test_without_redis_weights_stay_and_steering_continues_when_redis_is_back(
+    envoy: Fleet, tmp_path: Path
+) -> None:
     admin, port = envoy.envoys[0].admin, free_ports(1)[0]
     config = config_of(envoy, f"redis://127.0.0.1:{port}/0")
     first = start_redis(tmp_path / "redis", port)

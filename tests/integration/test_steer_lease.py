@@ -1,4 +1,4 @@
-"""Two steering processes, one Redis, one Envoy: the leader is killed, frozen, woken. At most one writes."""
+"""Two steering processes, one Redis, one Envoy: the leader is killed, paused and resumed. At most one writes."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_a_frozen_leader_is_followed_and_writes_nothing_when_it_wakes(file
                 assert await leads(client, "second")
 
 
-async def test_a_leader_that_ends_cleanly_hands_over_at_once(file: Path) -> None:
+async def test_a_leader_that_ends_cleanly_is_followed_at_once(file: Path) -> None:
     async with steering_client(settings(file)) as client:
         with scorer(file, "first") as first:
             await until(lambda: leads(client, "first"))
@@ -114,7 +114,7 @@ async def test_a_leader_that_ends_cleanly_hands_over_at_once(file: Path) -> None
                 assert took < 3
 
 
-async def test_only_one_acquires_and_each_term_has_a_higher_fence(file: Path) -> None:
+async def test_only_one_scorer_acquires_the_lease_and_each_term_has_a_higher_token(file: Path) -> None:
     async with steering_client(settings(file)) as client:
         one, two = Lease(client.redis, "one", 3), Lease(client.redis, "two", 3)
         assert await one.acquire()
@@ -127,7 +127,7 @@ async def test_only_one_acquires_and_each_term_has_a_higher_fence(file: Path) ->
         assert int(await client.redis.get(FENCE)) == two.fence
 
 
-async def test_a_lease_lost_to_another_is_not_renewed_and_not_released(file: Path) -> None:
+async def test_a_lease_that_another_scorer_holds_is_neither_renewed_nor_released(file: Path) -> None:
     async with steering_client(settings(file)) as client:
         one = Lease(client.redis, "one", 3)
         assert await one.acquire()
@@ -150,7 +150,7 @@ async def test_a_holder_stops_trusting_its_lease_before_redis_ends_it(file: Path
         assert await client.redis.get(LEASE) == b"one"
 
 
-async def test_an_older_fence_writes_no_state_no_status_and_no_log(file: Path) -> None:
+async def test_an_older_token_writes_no_state_no_status_and_no_log(file: Path) -> None:
     async with steering_client(settings(file)) as client:
         store = RedisSteeringStore(client.redis, cluster=False, log_retention=1000)
         assert await store.write(7, {"chat": Record('{"by":"new"}', "{}")}) == {}
@@ -160,7 +160,7 @@ async def test_an_older_fence_writes_no_state_no_status_and_no_log(file: Path) -
         assert await client.redis.get(client.keys.status) == b"{}"
 
 
-async def test_a_counter_that_redis_has_lost_does_not_keep_every_later_leader_out(file: Path) -> None:
+async def test_a_leader_can_write_after_redis_has_lost_the_token_counter(file: Path) -> None:
     """A flush while a leader writes, or a failover of the node with the counter: the state's token is higher."""
     async with steering_client(settings(file)) as client:
         await client.redis.hset(client.keys.state, "fence", "5000")
@@ -169,7 +169,7 @@ async def test_a_counter_that_redis_has_lost_does_not_keep_every_later_leader_ou
         assert int(await client.redis.get(FENCE)) > 5000
 
 
-async def test_the_counter_never_goes_back(file: Path) -> None:
+async def test_the_token_counter_never_decreases(file: Path) -> None:
     async with steering_client(settings(file)) as client:
         lease = Lease(client.redis, "one", 3)
         await lease.catch_up(9)
@@ -178,7 +178,7 @@ async def test_the_counter_never_goes_back(file: Path) -> None:
         assert lease.fence == 10
 
 
-async def test_a_leader_whose_redis_was_flushed_goes_on_where_the_ramp_stood(file: Path, envoy: RunningEnvoy) -> None:
+async def test_a_leader_whose_redis_was_flushed_continues_where_the_ramp_was(file: Path, envoy: RunningEnvoy) -> None:
     async with steering_client(settings(file)) as client:
         with scorer(file, "first"):
             await until(lambda: leads(client, "first"))

@@ -1,4 +1,4 @@
-"""A scorer that cannot do its work ends with one error that a person can mend."""
+"""A scorer that cannot start ends with one error that says what to change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from glidepath_ops.local.child_process import free_ports
 from scorer.service import ScorerService
 
 
-async def test_a_metrics_address_that_is_taken_is_one_error_not_a_tree_of_groups(redis_url: str) -> None:
+async def test_a_metrics_address_in_use_is_reported_as_one_error(redis_url: str) -> None:
     taken = free_ports(1)[0]
     config = parse_config(f"""
 redis: {{url: "{redis_url}"}}

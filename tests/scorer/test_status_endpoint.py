@@ -1,4 +1,4 @@
-"""GET /status: what any scorer says to curl."""
+"""GET /status of any scorer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def ask(config: Config, client: RedisClient, query: str = "", method: str 
         await runner.cleanup()
 
 
-async def test_it_is_what_the_steer_loop_wrote_and_null_before(valid_yaml: str, redis: RedisClient) -> None:
+async def test_the_status_is_what_the_steer_loop_wrote_and_null_before(valid_yaml: str, redis: RedisClient) -> None:
     config = parse_config(valid_yaml)
     assert await ask(config, redis) == (200, '{"chat": null}')
     status = to_json(WorkloadStatus("chat", "baking", 5, 1, (1, 5), 1, 1))
@@ -50,11 +50,11 @@ async def test_an_unknown_workload_is_a_404_with_the_known_ones(valid_yaml: str,
     assert (code, text) == (404, '{"error": "no such workload (known: chat)"}')
 
 
-async def test_it_only_reads(valid_yaml: str, redis: RedisClient) -> None:
+async def test_the_route_only_reads(valid_yaml: str, redis: RedisClient) -> None:
     assert (await ask(parse_config(valid_yaml), redis, method="POST"))[0] == 405
 
 
-async def test_without_redis_or_with_nonsense_in_it_it_says_so(valid_yaml: str, redis: RedisClient) -> None:
+async def test_without_redis_or_with_an_invalid_status_the_answer_is_503(valid_yaml: str, redis: RedisClient) -> None:
     away = connect(RedisSection(url=f"redis://127.0.0.1:{free_ports(1)[0]}/0"))
     assert await ask(parse_config(valid_yaml), away) == (503, '{"error": "Redis: ConnectionError"}')
     await away.aclose()

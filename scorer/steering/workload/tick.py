@@ -1,7 +1,7 @@
 """One tick of one workload: ``tick(state, news, readings, surroundings, now_ms)`` → the next state and what to write.
 
-Pure: no clock, no I/O, and the given state is not changed. Where a tick raises, the caller still has the old state and
-continues with safe_mode.py.
+No clock and no I/O. The given state is not changed, so where a tick raises, the caller still has the old state and
+continues with safe_mode.py. Only the evidence may be folded in place, so safe mode begins it again. See ADR 0133.
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import frozen_by
 from scorer.steering.ramp.states import RampState
 from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
-from scorer.steering.ramp.verdict_checks import failed_guards
 from scorer.steering.staggering import turn
 from scorer.steering.state_store import News, Record
 from scorer.steering.workload.fleet import Readings, look, next_writes, unknown_envoys
 from scorer.steering.workload.fold_news import fold
+from scorer.steering.workload.judge import judge, settle
 from scorer.steering.workload.stored_state import encode
 from scorer.steering.workload.surroundings import Surroundings
-from scorer.steering.workload.unexpected_traffic import SETTLE_MS
 from scorer.steering.workload.workload_state import (
-    Judgement,
     RecentCounts,
     WorkloadState,
     WriteTurns,
@@ -33,7 +31,6 @@ from scorer.steering.workload.workload_state import (
 )
 from scorer.steering.workload.workload_status import status_of
 
-JUDGE_MS = 500  # verdicts are computed this often, and at once when the candidate failed a request
 CHECKPOINT_MS = 5_000  # the evidence is stored this often, and with every decision; the streams replay the rest
 STATUS_MS = 1_000
 
@@ -58,50 +55,18 @@ def tick(before: WorkloadState, news: News, readings: Readings, surroundings: Su
     """Fold the news, judge the evidence, compare the Envoys, decide, and plan the writes."""
     state = judge(fold(before, news), now_ms)
     unknown = unknown_envoys(state, surroundings.unknown_weights) if state.ramp.first_start else ()
-    state = _settle(look(state, readings, surroundings), now_ms)
+    state = settle(look(state, readings, surroundings), now_ms)
     inputs = tick_inputs(state, surroundings, unknown, now_ms)
     ramp, decisions = _decide(state, inputs, now_ms)
-    state = _move(state, ramp, inputs, surroundings, now_ms)
+    state = _after_decision(state, ramp, inputs, surroundings, now_ms)
     state, writes = next_writes(state, readings, surroundings.admin_layers)
     decisions = (*_discarded(before, inputs, now_ms), *decisions, *_restarted_envoys(state, now_ms))
     state, record = _record(before, state, surroundings.leader, now_ms, has_decisions=bool(decisions))
     return Tick(state, writes, replace(record, decisions=tuple(_with_models(state, d) for d in decisions)))
 
 
-def judge(state: WorkloadState, now_ms: int) -> WorkloadState:
-    """Return the state with new verdicts if it is the workload's turn, or if the candidate failed a request."""
-    last = state.judgement
-    if not state.recent.candidate_failed and _same_turn(state.name, now_ms, last.at_ms, JUDGE_MS):
-        return state
-    return replace(
-        state,
-        judgement=Judgement(state.evidence.verdicts(now_ms), now_ms),
-        recent=replace(state.recent, candidate_failed=False),
-    )
-
-
-def _same_turn(name: str, now_ms: int, last_ms: int, every_ms: int) -> bool:
-    return turn(name, now_ms, every_ms) == turn(name, last_ms, every_ms)
-
-
-def _settle(state: WorkloadState, now_ms: int) -> WorkloadState:
-    """Begin a step's evidence once every Envoy runs its share: earlier requests were split by the old weights.
-
-    Until then guards use the evidence there is. Where an Envoy does not confirm in time, that evidence is kept.
-    """
-    ramp = state.ramp
-    if state.settled_epoch == ramp.epoch or not state.fleet.all_confirmed:
-        return state
-    state = replace(state, settled_epoch=ramp.epoch)
-    late = now_ms - ramp.since_ms > SETTLE_MS
-    if late or ramp.drill is not None or failed_guards(state.judgement.verdicts):
-        return state
-    totals = replace(state.totals, left_out=state.totals.left_out + state.evidence.requests())
-    return with_fresh_evidence(replace(state, totals=totals), replace(ramp, since_ms=now_ms), now_ms)
-
-
 def tick_inputs(state: WorkloadState, surroundings: Surroundings, unknown: tuple[str, ...], now_ms: int) -> TickInputs:
-    """Return what the ramp decides upon."""
+    """Return the facts that the ramp's decision is based on."""
     spec, view, recent = state.spec, state.fleet, state.recent
     seen = view.observation
     return TickInputs(
@@ -139,7 +104,7 @@ def _decide(state: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[Ramp
     return ramp, (*decisions, *adopted)
 
 
-def _move(
+def _after_decision(
     state: WorkloadState, ramp: RampState, inputs: TickInputs, surroundings: Surroundings, now_ms: int
 ) -> WorkloadState:
     """Return the state after the ramp's decisions; where the share changes, earlier confirmations no longer count."""
@@ -195,7 +160,7 @@ def _record(
 ) -> tuple[WorkloadState, Record]:
     """Return what must be stored: state and status when they changed, and whenever it is the workload's turn."""
     turns = WriteTurns(turn(state.name, now_ms, CHECKPOINT_MS), turn(state.name, now_ms, STATUS_MS))
-    changed = has_decisions or _moved(before, state) or bool(before.problem)
+    changed = has_decisions or _must_be_stored(before, state) or bool(before.problem)
     confirmed_changed = state.fleet.observation.confirmed != before.fleet.observation.confirmed
     stored = encode(state) if changed or turns.checkpoint != before.written.checkpoint else None
     shown = None
@@ -204,7 +169,7 @@ def _record(
     return (state if turns == state.written else replace(state, written=turns)), Record(stored, shown)
 
 
-def _moved(before: WorkloadState, after: WorkloadState) -> bool:
+def _must_be_stored(before: WorkloadState, after: WorkloadState) -> bool:
     """Whether the stored state must be written now; evidence and cursors alone can wait for the checkpoint."""
     ramps_differ = after.ramp is not before.ramp and after.ramp != before.ramp
     return ramps_differ or after.fleet.last_written != before.fleet.last_written

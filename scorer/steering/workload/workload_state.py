@@ -91,8 +91,9 @@ class WriteTurns:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadState:
-    """Everything that one tick hands to the next.
+    """Everything that one tick hands to the next (ADR 0133).
 
+    ``evidence`` may be folded in place, so only the newest state may use it.
     ``settled_epoch`` is the epoch of the ramp whose share every Envoy has confirmed. ``inputs`` are those of the last
     decision. ``problem`` says why the last tick failed; ``announced_ms`` is when such a failure was last announced.
     ``restart_reason`` says why the stored state was discarded, until the candidate has a share again.

@@ -1,4 +1,4 @@
-"""Everybody's turn comes as often as anybody's, and not at the same moment."""
+"""Periods of work are equally long for every workload, and begin at different moments."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ NAMES = [f"w{i:03}" for i in range(200)]
 
 
 @given(st.text(max_size=20), st.integers(0, 2**45), st.integers(1, 10_000))
-def test_a_turn_lasts_exactly_its_time(name: str, now_ms: int, every_ms: int) -> None:
+def test_a_period_lasts_exactly_as_long_as_it_should(name: str, now_ms: int, every_ms: int) -> None:
     assert turn(name, now_ms + every_ms, every_ms) == turn(name, now_ms, every_ms) + 1
     assert 0 <= turn(name, now_ms + 1, every_ms) - turn(name, now_ms, every_ms) <= 1
 
 
-def test_turns_of_many_names_are_spread_over_the_ticks() -> None:
+def test_periods_of_many_names_begin_at_different_ticks() -> None:
     for every_ms, ticks in ((500, 2), (1000, 4), (5000, 20)):
         due = Counter(
             tick
@@ -30,6 +30,6 @@ def test_turns_of_many_names_are_spread_over_the_ticks() -> None:
         assert max(due.values()) < 1.3 * len(NAMES) / ticks + 10
 
 
-def test_two_things_of_one_name_do_not_always_meet() -> None:
+def test_two_kinds_of_work_of_one_name_rarely_coincide() -> None:
     meet = sum(turn(n, 250, 1000) > turn(n, 0, 1000) and turn(n, 250, 500) > turn(n, 0, 500) for n in NAMES)
     assert meet < 40

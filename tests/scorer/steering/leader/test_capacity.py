@@ -1,4 +1,4 @@
-"""How full the candidate will be: reading its metrics, predicting the next step."""
+"""The candidate's load: reading it from metrics, and predicting it for the next step."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def test_the_fullest_of_several_replicas_counts() -> None:
     assert gauge_on_page(PAGE, "vllm:num_requests") is None
 
 
-def test_numbers_that_are_none_are_left_out() -> None:
+def test_values_that_are_not_finite_numbers_are_ignored() -> None:
     assert gauge_on_page("load NaN\nload 1\nload +Inf\n", "load") == 1
 
 
 @given(st.text(), st.text(min_size=1, max_size=5))
-def test_any_page_is_read_without_harm(page: str, metric: str) -> None:
+def test_any_page_yields_a_number_or_none(page: str, metric: str) -> None:
     value = gauge_on_page(page, metric)
     assert value is None or isinstance(value, float)
 
 
-def test_a_vector_and_a_scalar_of_prometheus() -> None:
+def test_a_vector_and_a_scalar_answer_of_prometheus_are_read() -> None:
     vector = {"resultType": "vector", "result": [{"value": [1, "0.3"]}, {"value": [1, "0.7"]}]}
     assert gauge_in_answer(json.dumps({"status": "success", "data": vector}).encode()) == 0.7
     scalar = {"resultType": "scalar", "result": [1, "2.5"]}
@@ -78,7 +78,7 @@ def test_a_vector_and_a_scalar_of_prometheus() -> None:
         ).map(lambda v: json.dumps(v).encode()),
     )
 )
-def test_what_is_no_answer_of_prometheus_is_a_value_error_and_nothing_else(body: bytes) -> None:
+def test_any_other_body_is_a_value_error(body: bytes) -> None:
     try:
         gauge_in_answer(body)
     except ValueError:
@@ -88,11 +88,11 @@ def test_what_is_no_answer_of_prometheus_is_a_value_error_and_nothing_else(body:
 @pytest.mark.parametrize(
     ("percent", "sample", "seen"), [(0, 100, 100), (0, 10, 10), (50, 100, 100), (50, 10, 55), (10, 0, 10)]
 )
-def test_copies_are_load_too(percent: float, sample: float, seen: float) -> None:
+def test_copies_count_as_load(percent: float, sample: float, seen: float) -> None:
     assert seen_share(percent, sample) == pytest.approx(seen)
 
 
-def test_the_next_step_is_predicted_in_proportion() -> None:
+def test_the_load_at_the_next_step_is_predicted_in_proportion() -> None:
     workload = config(shadow=0).workload("chat")
     verdict = predict(0.1, workload, 10, 50, SOURCE)
     assert (verdict.outcome, verdict.value, verdict.limit) == (Outcome.PASS.value, pytest.approx(0.5), 0.8)
@@ -101,18 +101,18 @@ def test_the_next_step_is_predicted_in_proportion() -> None:
     assert "0.2 now, 1 expected at 50 %, limit 0.8" in verdict.message
 
 
-def test_with_a_full_shadow_the_load_is_already_what_it_will_be() -> None:
+def test_with_a_full_shadow_the_prediction_equals_the_present_load() -> None:
     assert predict(0.7, config().workload("chat"), 0, 10, SOURCE).value == pytest.approx(0.7)
 
 
-def test_a_shadow_share_set_by_hand_is_the_one_that_counts() -> None:
+def test_a_shadow_share_set_by_a_person_replaces_the_configured_one() -> None:
     """10 % live and a curled shadow of 0: five times the load at 50 %, not what a full shadow would show already."""
     full = config().workload("chat")
     assert predict(0.2, full, 10, 50, SOURCE).outcome == Outcome.PASS.value
     assert predict(0.2, full, 10, 50, SOURCE, shadow=0).outcome == Outcome.FAIL.value
 
 
-def test_without_any_request_at_the_candidate_nothing_can_be_predicted() -> None:
+def test_without_any_request_at_the_candidate_the_verdict_is_inconclusive() -> None:
     verdict = predict(0.1, config().workload("chat"), 0, 10, SOURCE, shadow=0)
     assert verdict.outcome == Outcome.INCONCLUSIVE.value
     assert "without any request" in verdict.message
@@ -122,7 +122,7 @@ def test_headroom_lowers_the_limit() -> None:
     assert predict(0.7, config(headroom="20%").workload("chat"), 0, 10, SOURCE).outcome == Outcome.FAIL.value
 
 
-def test_an_unknown_load_is_inconclusive_not_a_pass() -> None:
+def test_an_unknown_load_is_inconclusive() -> None:
     assert predict(None, config().workload("chat"), 0, 10, SOURCE).outcome == Outcome.INCONCLUSIVE.value
     assert CandidateLoads(config()).verdict("chat", 0).outcome == Outcome.INCONCLUSIVE.value  # type: ignore[union-attr]
 

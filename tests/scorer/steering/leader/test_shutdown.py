@@ -86,7 +86,7 @@ class UnreachableSession:
 
 
 @pytest.mark.parametrize("rounds", range(4))
-async def test_a_wake_up_and_a_cancellation_at_once_end_an_envoys_channel(rounds: int) -> None:
+async def test_a_wake_up_and_a_cancellation_at_once_end_the_task_of_an_admin_interface(rounds: int) -> None:
     interface = AdminInterface("envoy", UnreachableSession(), "http://envoy", lambda: True)  # type: ignore[arg-type]
     task = asyncio.create_task(interface.run())
     async with asyncio.timeout(5):

@@ -50,7 +50,7 @@ def test_a_failing_candidate_is_seen_whatever_the_proxys_clock_says(valid_yaml: 
 
 
 @pytest.mark.parametrize("skew_ms", [-60_000, 0, 60_000])
-def test_what_happened_before_the_step_is_left_out_and_counted(valid_yaml: str, skew_ms: int) -> None:
+def test_requests_from_before_the_step_are_left_out_and_counted(valid_yaml: str, skew_ms: int) -> None:
     chat = chat_at_10_percent(valid_yaml)
     flushes = [failures(n, BEGAN - 1000 + 250 * n, skew_ms) for n in range(4)]
     late = replace(flushes[0], seq=9, arrived_ms=BEGAN + 5_000)  # waited in a proxy while Redis was away

@@ -1,4 +1,4 @@
-"""The order of a migration, a file per team: a workload moves when those it waits for are done."""
+"""The order of a migration with one file per team: a workload moves when those it waits for are done."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def proves(client: SteeringClient, origin: Origin) -> None:
     await client.outcomes(3, 0, origin)
 
 
-async def test_a_workload_waits_for_those_before_it_and_strangers_pass_untouched(
+async def test_a_workload_waits_for_those_before_it_and_unmatched_requests_pass_unchanged(
     tmp_path: Path, redis_url: str
 ) -> None:
     async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:

@@ -168,7 +168,7 @@ async def test_a_state_of_another_schema_is_kept_and_the_envoys_get_the_baseline
         assert (promoted.event, promoted.to_percent) == ("promote", 1)
 
 
-async def test_commands_from_while_no_scorer_steered_can_only_lower_the_share(
+async def test_commands_given_while_no_scorer_steered_can_only_lower_the_share(
     redis: RedisClient, redis_url: str, envoys: MemoryActuator
 ) -> None:
     await store(redis, UNREADABLE)

@@ -1,4 +1,4 @@
-"""Two Envoys, two extprocs, two scorers, one Redis: one migration."""
+"""One migration with two Envoys, two extprocs and two scorers on one Redis."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
             yield Pair(one, two)
 
 
-async def test_two_of_everything_are_one_migration_and_one_of_them_may_die(pair: Pair) -> None:
+async def test_two_of_every_process_run_one_migration_and_either_may_die(pair: Pair) -> None:
     await pair.ask(20)
     await eventually(lambda: pair.scored(40), within=40, what="40 scores")
     await eventually(lambda: pair.sums_up(40))

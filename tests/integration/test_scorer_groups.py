@@ -1,4 +1,4 @@
-"""Teams with files of their own on one Redis: each group steers its workloads, and a mistake is told, not silent."""
+"""Groups of scorers with their own files on one Redis: each steers its workloads, and mistakes are reported."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ async def test_two_groups_steer_their_own_workloads_at_the_same_time(
             assert scorer_groups.group_problem(name, group, facts.leader, facts.last_steering[name]) is None
 
 
-async def test_a_workload_of_two_groups_is_steered_by_one_and_taken_up_when_that_one_has_gone(
+async def test_a_workload_of_two_groups_is_steered_by_one_and_taken_over_when_that_group_ends(
     redis_url: str, redis: RedisClient
 ) -> None:
     first, second = team(redis_url, "a", "chat"), team(redis_url, "b", "chat", "batch")
@@ -161,7 +161,7 @@ def standby(redis: RedisClient, group: str, *names: str) -> tuple[GroupOwnership
     return GroupOwnership(redis, lease, names, SteerMetrics(registry), clock), clock, registry
 
 
-async def test_a_standby_whose_workload_the_leader_does_not_know_says_so_once(
+async def test_a_standby_reports_once_that_the_leader_does_not_steer_one_of_its_workloads(
     redis_url: str, redis: RedisClient
 ) -> None:
     """One group, two files: the mistake that the group is for."""
@@ -185,7 +185,7 @@ async def test_a_standby_whose_workload_the_leader_does_not_know_says_so_once(
     assert registry.get_sample_value("glidepath_workloads_not_steered") == 0
 
 
-async def test_status_and_doctor_name_a_workload_that_the_holder_of_the_lease_does_not_know(
+async def test_status_and_doctor_name_a_workload_that_the_leader_does_not_steer(
     redis_url: str, redis: RedisClient, tmp_path: Path
 ) -> None:
     file = tmp_path / "glidepath.yaml"
@@ -205,7 +205,7 @@ async def test_status_and_doctor_name_a_workload_that_the_holder_of_the_lease_do
         assert "does not steer chat" not in text
 
 
-async def test_a_leader_that_died_with_its_lease_still_running_is_no_mistake(redis: RedisClient) -> None:
+async def test_a_dead_leader_whose_lease_has_not_expired_is_not_reported(redis: RedisClient) -> None:
     await redis.set(lease_key(""), "dead")
     age = (LIVE_S + 1) * 1000
     await redis.hset(WorkloadKeys("chat").state, mapping={"group": "", "at_ms": round(time.time() * 1000 - age)})
@@ -226,7 +226,7 @@ async def test_a_state_without_a_time_and_a_workload_without_a_state_were_never_
     assert found == {"chat": LastSteering("", None), "batch": LastSteering("", None)}
 
 
-async def test_another_groups_write_is_refused_while_the_first_one_lives_and_changes_nothing(
+async def test_a_write_of_another_group_is_refused_and_changes_nothing_while_the_first_group_steers(
     redis: RedisClient,
 ) -> None:
     a, b = (RedisSteeringStore(redis, cluster=False, log_retention=1000, group=g) for g in ("", "b"))
@@ -241,7 +241,7 @@ async def test_another_groups_write_is_refused_while_the_first_one_lives_and_cha
     assert isinstance((await a.write(4, {"chat": Record('{"by":"a"}')}))["chat"], OwnedError)
 
 
-async def test_the_leases_of_two_groups_are_two_and_without_a_name_the_keys_are_the_old_ones(
+async def test_each_group_has_its_own_lease_and_the_unnamed_group_has_the_plain_keys(
     redis: RedisClient,
 ) -> None:
     one, two, other = Lease(redis, "one", 3), Lease(redis, "two", 3), Lease(redis, "other", 3, group="b")

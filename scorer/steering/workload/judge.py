@@ -1,0 +1,44 @@
+"""When a workload's evidence is judged, and when a step's evidence begins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from scorer.steering.ramp.verdict_checks import failed_guards
+from scorer.steering.staggering import turn
+from scorer.steering.workload.unexpected_traffic import SETTLE_MS
+from scorer.steering.workload.workload_state import Judgement, WorkloadState, with_fresh_evidence
+
+JUDGE_MS = 500  # verdicts are computed this often, and at once when the candidate failed a request
+
+
+def judge(state: WorkloadState, now_ms: int) -> WorkloadState:
+    """Return the state with new verdicts if it is the workload's turn, or if the candidate failed a request."""
+    last = state.judgement
+    if not state.recent.candidate_failed and _same_turn(state.name, now_ms, last.at_ms, JUDGE_MS):
+        return state
+    return replace(
+        state,
+        judgement=Judgement(state.evidence.verdicts(now_ms), now_ms),
+        recent=replace(state.recent, candidate_failed=False),
+    )
+
+
+def _same_turn(name: str, now_ms: int, last_ms: int, every_ms: int) -> bool:
+    return turn(name, now_ms, every_ms) == turn(name, last_ms, every_ms)
+
+
+def settle(state: WorkloadState, now_ms: int) -> WorkloadState:
+    """Begin a step's evidence once every Envoy runs its share: earlier requests were split by the old weights.
+
+    Until then guards use the evidence there is. Where an Envoy does not confirm in time, that evidence is kept.
+    """
+    ramp = state.ramp
+    if state.settled_epoch == ramp.epoch or not state.fleet.all_confirmed:
+        return state
+    state = replace(state, settled_epoch=ramp.epoch)
+    late = now_ms - ramp.since_ms > SETTLE_MS
+    if late or ramp.drill is not None or failed_guards(state.judgement.verdicts):
+        return state
+    totals = replace(state.totals, left_out=state.totals.left_out + state.evidence.requests())
+    return with_fresh_evidence(replace(state, totals=totals), replace(ramp, since_ms=now_ms), now_ms)
