@@ -1,6 +1,6 @@
-"""A light open-loop HTTP/1.1 load generator and a backend of constant latency, on asyncio's bare protocols.
+"""A light open-loop HTTP/1.1 load generator and a backend with constant latency, on asyncio's plain protocols.
 
-Both must cost little next to what they measure: one request is one write and one read on a kept-alive connection.
+Both must cost little compared with what they measure: a request is one write and one read on a kept-alive connection.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REQUEST = (
 
 
 def message_length(data: bytes | bytearray) -> int | None:
-    """Bytes of the first whole message in ``data`` (content-length or chunked), or None if it is not all there."""
+    """Return the length of the first complete message in ``data`` (content-length or chunked), or None."""
     end = data.find(HEAD_END)
     if end < 0:
         return None
@@ -53,8 +53,8 @@ def message_length(data: bytes | bytearray) -> int | None:
     return length if len(data) >= length else None
 
 
-class Served(asyncio.Protocol):
-    """One connection of the backend: each request is answered ``delay`` seconds after it has arrived."""
+class BackendConnection(asyncio.Protocol):
+    """A connection of the backend. Each request is answered ``delay`` seconds after its arrival."""
 
     def __init__(self, delay: float) -> None:
         self.delay, self.data = delay, bytearray()
@@ -74,8 +74,8 @@ class Served(asyncio.Protocol):
             self.transport.write(ANSWER)  # type: ignore[attr-defined]
 
 
-class Asked(asyncio.Protocol):
-    """One connection of the generator; idle ones wait in ``pool``."""
+class ClientConnection(asyncio.Protocol):
+    """A connection of the generator; idle connections are in the round's ``pool``."""
 
     def __init__(self, round_: Round) -> None:
         self.round, self.data, self.sent = round_, bytearray(), 0.0
@@ -100,17 +100,17 @@ class Asked(asyncio.Protocol):
 
 
 class Round:
-    """One round of Poisson load on one port."""
+    """A round of Poisson load on one port."""
 
     def __init__(self, port: int, rate: float, limit: int = 512) -> None:
         self.port, self.rate, self.limit = port, rate, limit
-        self.pool: list[Asked] = []
-        self.busy: set[Asked] = set()
+        self.pool: list[ClientConnection] = []
+        self.busy: set[ClientConnection] = set()
         self.latencies: list[float] = []
         self.late: list[float] = []
         self.errors = self.skipped = 0
 
-    def answered(self, connection: Asked, latency: float, ok: bool) -> None:
+    def answered(self, connection: ClientConnection, latency: float, ok: bool) -> None:
         self.busy.discard(connection)
         self.pool.append(connection)
         if ok:
@@ -118,7 +118,7 @@ class Round:
         else:
             self.errors += 1
 
-    def lost(self, connection: Asked) -> None:
+    def lost(self, connection: ClientConnection) -> None:
         if connection in self.busy:
             self.busy.discard(connection)
             self.errors += 1
@@ -133,12 +133,12 @@ class Round:
             connection = self.pool.pop()
         else:
             loop = asyncio.get_running_loop()
-            _, connection = await loop.create_connection(lambda: Asked(self), "127.0.0.1", self.port)
+            _, connection = await loop.create_connection(lambda: ClientConnection(self), "127.0.0.1", self.port)
         self.busy.add(connection)
         connection.ask()
 
     async def run(self, seconds: float, seed: int) -> dict[str, object]:
-        """``seconds`` of load after a warm-up; only answers to the load count."""
+        """Send ``seconds`` of load after a warm-up, and return the results without the warm-up."""
         await self._load(WARM_UP, random.Random(seed + 1))
         self.latencies.clear()
         self.late.clear()
@@ -167,13 +167,13 @@ class Round:
 async def serve(port: int, delay: float) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    server = await loop.create_server(lambda: Served(delay), "127.0.0.1", port, backlog=1024)
+    server = await loop.create_server(lambda: BackendConnection(delay), "127.0.0.1", port, backlog=1024)
     await stop.wait()
     server.close()
 
 
 async def load() -> None:
-    """One JSON line {port, rate, seconds, seed} in, one JSON line of results out, until stdin ends."""
+    """Read JSON lines {port, rate, seconds, seed} until stdin ends; write one JSON line of results for each."""
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         job = json.loads(line)

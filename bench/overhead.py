@@ -1,8 +1,8 @@
-"""What Glidepath costs a request: Envoy alone, Envoy with its own mirror, Envoy with Glidepath, side by side.
+"""Measure the overhead per request: Envoy alone, Envoy with its own mirroring, Envoy with Glidepath.
 
-``make bench-overhead``: the same backend (20 ms), the same open-loop Poisson load, in short rounds that take turns, so
-that noise hits all arms alike. Glidepath's arm has everything of the data path: every request captured, teed through
-Envoy to the other side, and written to Redis. See ADR 0063.
+``make bench-overhead`` uses the same backend (20 ms) and the same open-loop Poisson load in short alternating rounds,
+so that noise affects all arms alike. Glidepath's arm has the complete data path: every request is captured, copied
+through Envoy to the other side, and written to Redis. See ADR 0063.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Arm(NamedTuple):
     pid: int  # of its Envoy
 
     def busy_us(self) -> float:
-        """Processor time that its Envoy has used; neighbours stretch it less than they stretch latencies."""
+        """Return the processor time of its Envoy, which other load on the machine affects less than latencies."""
         threads = Path(f"/proc/{self.pid}/task").iterdir()
         return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
 
 
 def plain_bootstrap(listen: int, admin: int, backend: int, mirror: int | None) -> dict[str, Any]:
-    """One listener, one route, one cluster; with ``mirror``, Envoy's own shadowing to a second one."""
+    """Return a bootstrap with one listener, route and cluster; ``mirror``: port of a second one that gets copies."""
     route: dict[str, Any] = {"cluster": "backend", "timeout": "0s"}
     if mirror is not None:
         share = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
@@ -119,7 +119,7 @@ def backend_service(name: str, port: int, delay: float, folder: Path) -> Service
 
 @contextlib.contextmanager
 def everything(options: argparse.Namespace) -> Iterator[dict[str, Arm]]:
-    """All servers up; yields where each arm listens, and its Envoy."""
+    """Run all servers; yield the port of each arm and its Envoy's process id."""
     with tempfile.TemporaryDirectory(prefix="glidepath-bench-") as name, Stack() as stack:
         folder, ports = Path(name), free_ports(14)
         backend, other = ports[0], ports[1]
@@ -159,11 +159,11 @@ def quantile(values: list[float], q: float) -> float:
 
 
 def measure(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
-    """Arm → what each of its rounds gave."""
+    """Return the results of all rounds, by arm."""
     results: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
     with everything(options) as arms, generator() as process:
         for number in range(options.rounds):
-            turn = ARMS[number % 3 :] + ARMS[: number % 3]  # nobody is always first
+            turn = ARMS[number % 3 :] + ARMS[: number % 3]  # each arm is first equally often
             for arm in turn:
                 before = arms[arm].busy_us()
                 one = run_round(process, arms[arm].port, options.rate, options.seconds, seed=number)
@@ -173,7 +173,7 @@ def measure(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
 
 
 def summarise(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """All answers together, and the median of the rounds: one that met a neighbour's burst does not count in that."""
+    """Summarise all answers together, and as the median over rounds, which ignores rounds disturbed by other load."""
     every = [ms for one in rounds for ms in one["latencies"]]
     by_round = [(quantile(one["latencies"], 0.5), quantile(one["latencies"], 0.99)) for one in rounds]
     return {
@@ -208,17 +208,17 @@ def report(results: dict[str, list[dict[str, Any]]], options: argparse.Namespace
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rate", type=float, default=200, help="requests a second")
-    parser.add_argument("--seconds", type=float, default=5, help="of each round")
-    parser.add_argument("--rounds", type=int, default=9, help="for each arm")
-    parser.add_argument("--delay", type=float, default=0.02, help="seconds the backend takes")
-    parser.add_argument("--workers", type=int, default=1, help="extproc processes")
+    parser.add_argument("--rate", type=float, default=200, help="requests per second")
+    parser.add_argument("--seconds", type=float, default=5, help="seconds per round")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds per arm")
+    parser.add_argument("--delay", type=float, default=0.02, help="seconds that the backend takes")
+    parser.add_argument("--workers", type=int, default=1, help="number of extproc processes")
     parser.add_argument("--scorer", action="store_true", help="run the scorer on this machine too")
     options = parser.parse_args()
     outcome = report(measure(options), options)
     print(
         f"{options.rate:g} requests/s, backend {options.delay * 1000:g} ms, "
-        f"{options.rounds} rounds of {options.seconds:g} s an arm\n"
+        f"{options.rounds} rounds of {options.seconds:g} s per arm\n"
     )
     print(f"{'':12}{'':18}|{'all answers':^36}|{'median of the rounds':^36}|{'Envoy CPU':>10}")
     names = "".join(f"{c:>9}" for c in ("p50 ms", "p99 ms", "p50 ×", "p99 ×"))

@@ -1,9 +1,9 @@
-"""`make bench-retreat`: how fast traffic is back when every request to the candidate begins to fail.
+"""`make bench-retreat`: measure the time to roll back when every request to the candidate fails.
 
-Everything is real and deployed as `glidepath up` does: Envoy, extproc, scorer and Redis as processes, clients at 100
-requests/s of which half go to the candidate. A trial: a clean stretch, then the candidate answers 503 or resets. The
-clock runs from the first bad answer's leaving the candidate to the log's entry that every Envoy confirms weight 0.
-Beside it, what two peers' rules would do on the same trace, had the failure gone on:
+All processes are real and deployed as by `glidepath up`: Envoy, extproc, scorer and Redis. Clients send 100 requests/s,
+and half of them go to the candidate. In a trial, a period without failures is followed by 503s or resets from the
+candidate. The time runs from the candidate's first bad answer to the log entry that every Envoy confirms weight 0. The
+table also shows what the rules of two other tools would need on the same trace if the failure continued:
 
 - Flagger: one check every 10 s, rollback at the 5th failed check (analysis.interval 10s, threshold 5);
 - Argo Rollouts: one measurement every 10 s; it ends when more than 4 in a row are errors (consecutiveErrorLimit 4).
@@ -54,7 +54,7 @@ GUARD_LIMIT = 10
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Seconds from the first bad answer; ``bad`` answers were given, ``seen`` of them in Redis when the guard fired.
+    """Seconds from the first bad answer. ``bad``: bad answers; ``seen``: those in Redis when the guard fired.
 
     ``needed`` is what the guard itself takes, with this trial's evidence and one bad answer at a time.
     """
@@ -70,7 +70,7 @@ class Trial:
 
 
 def peer_seconds(phase_s: float, checks: int) -> float:
-    """A rule that needs ``checks`` bad looks in a row; the failure begins ``phase_s`` seconds after a look."""
+    """Return the seconds of a rule that needs ``checks`` bad checks in a row, ``phase_s`` after a good check."""
     return (PEER_INTERVAL_S - phase_s) + (checks - 1) * PEER_INTERVAL_S
 
 
@@ -83,7 +83,7 @@ def bench_config(ports: Ports, folder: Path) -> tuple[DemoPlan, Config]:
         limit_s=math.inf,
     )
     config = demo_config(plan, ports, folder)
-    # Not the demo's hurried timing but the defaults: summaries 4 times a second, a tick of 250 ms.
+    # The default timing, not the demo's fast timing: 4 summaries per second, a tick of 250 ms.
     defaults = {"flush": parse_duration("250ms")}, {"tick": parse_duration("250ms"), "lease": parse_duration("3s")}
     update = {
         "extproc": config.extproc.model_copy(update=defaults[0]),
@@ -119,7 +119,7 @@ class Bench:
         before = len(self.watcher.seen.decisions)
         await self.watcher.put_fault(InjectedFault.ERRORS)
         await self.until(lambda seen: any(d.event == "rollback_confirmed" for d in seen.decisions[before:]))
-        await asyncio.sleep(1)  # answers that were under way
+        await asyncio.sleep(1)  # for answers in flight
         news = self.watcher.seen.decisions[before:]
         decided = next(d for d in news if d.event == "rollback" and not d.trigger.startswith("command:"))
         confirmed = next(d for d in news if d.event == "rollback_confirmed" and d.to_percent == 0)
@@ -155,7 +155,7 @@ class Bench:
         return -1
 
     async def _errors_known(self, first_ms: int, decided_ms: int) -> int:
-        """The candidate's live errors in the summaries that were in Redis when the guard fired."""
+        """Return the candidate's live errors in the summaries that were in Redis when the guard fired."""
         entries = await self.redis.xrange(self.keys.outcomes, first_ms, decided_ms)
         return sum(
             side.errors
@@ -202,8 +202,8 @@ def report(results: list[Trial], clients: Clients) -> None:
         numbers = (statistics.median(values), percentile(values, 0.95), max(values))
         print(f"{name:<30}" + "".join(f"{n:>8.2f}" for n in numbers) + f"{bad:>14.0f}")
     needed, seen = [t.needed for t in results], [t.seen for t in results]
-    print(f"bad answers that the guard itself needs: {min(needed)} to {max(needed)} (bound: {GUARD_LIMIT})")
-    print(f"known when it fired: {min(seen)} to {max(seen)}; given in all: at most {max(t.bad for t in results)}")
+    print(f"bad answers that the guard needs: {min(needed)} to {max(needed)} (bound: {GUARD_LIMIT})")
+    print(f"in Redis when it fired: {min(seen)} to {max(seen)}; in total: at most {max(t.bad for t in results)}")
     print(f"clients: {clients.stats.requests} requests, {clients.stats.errors} failed")
     ok = percentile(confirmed, 0.95) < LIMIT_S and max(needed) <= GUARD_LIMIT
     summary = {"confirmed_p50_s": statistics.median(confirmed), "confirmed_p95_s": percentile(confirmed, 0.95)}

@@ -1,4 +1,4 @@
-"""The demo as a newcomer runs it, from the command line, with nothing replaced."""
+"""Acceptance tests of the demo: run from the command line, with real processes only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AFTER_SETUP_S = 90
 
 
 def run_demo(folder: Path, *options: str, timeout: float) -> tuple[int, dict[str, Any], str]:
-    """(exit status, the summary, everything it printed)."""
+    """Run the demo; return its exit status, its summary and its output."""
     file = folder / "summary.json"
     done = subprocess.run(
         [*COMMAND, "--json", str(file), *options],
@@ -35,7 +35,7 @@ def run_demo(folder: Path, *options: str, timeout: float) -> tuple[int, dict[str
 
 
 @pytest.mark.slow
-def test_the_demo_promotes_on_evidence_and_comes_back_from_errors_that_no_client_sees(tmp_path: Path) -> None:
+def test_the_demo_promotes_on_evidence_and_rolls_back_errors_that_no_client_sees(tmp_path: Path) -> None:
     status, summary, output = run_demo(tmp_path, timeout=150)
     assert status == 0, output
     assert summary["workload"] == "chat"
@@ -58,7 +58,7 @@ def test_the_demo_promotes_on_evidence_and_comes_back_from_errors_that_no_client
 
 
 @pytest.mark.slow
-def test_two_real_llms_agree_and_the_ramp_moves(tmp_path: Path) -> None:
+def test_with_two_real_llms_the_ramp_reaches_100_percent(tmp_path: Path) -> None:
     status, summary, output = run_demo(tmp_path, "--llm", "--fault", "none", timeout=240)
     assert status == 0, output
     assert summary["client_errors"] == 0
@@ -70,9 +70,9 @@ def test_two_real_llms_agree_and_the_ramp_moves(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_demo_that_is_ended_leaves_no_process_behind(tmp_path: Path, number: signal.Signals) -> None:
+def test_an_interrupted_demo_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     with Child("demo", COMMAND, tmp_path / "log") as demo:
-        demo.wait_until(lambda: "all up" in demo.log.read_text(), timeout=60)
+        demo.wait_until(lambda: "all processes are ready" in demo.log.read_text(), timeout=60)
         children = descendants(demo.pid)
         assert len(children) >= 6  # Redis, Envoy, extproc, scorer and two backends
         demo.signal(number)
@@ -83,7 +83,7 @@ def test_a_demo_that_is_ended_leaves_no_process_behind(tmp_path: Path, number: s
 
 
 def descendants(pid: int) -> list[int]:
-    """Process ids of all children, theirs included."""
+    """Return the process ids of all descendants."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):

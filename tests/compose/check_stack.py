@@ -1,4 +1,4 @@
-"""The compose stack as README.md runs it, on a real Docker engine. Run by ``make test-compose`` alone.
+"""Tests of the compose stack with README.md's commands, on a real Docker engine. Run only by ``make test-compose``.
 
 The lines of README's section "docker compose" are taken from there and run as they stand, in a project of their own, so
 that neither a stack nor data of a person is touched. The tests stand in the order of those lines.
@@ -23,20 +23,20 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROJECT = "glidepath-test"
 PORTS = (10000, 9901)
-LIMIT_S = 225  # for all of it
+LIMIT_S = 225  # for all tests together
 SERVING = {"envoy", "redis", "extproc", "scorer", "cloud", "onprem"}
 CANDIDATE, BASELINE = "glidepath.chat.weight.onprem-or-cloud", "glidepath.chat.weight.cloud"
 
 
 def readme_lines(text: str) -> list[str]:
-    """The commands of the section's block, without their comments."""
+    """Return the commands of the section's block, without their comments."""
     section = text.split("\n## docker compose\n", 1)[1].split("\n## ", 1)[0]
     block = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0]
     return [re.sub(r"\s{2,}#.*", "", line) for line in block.splitlines() if line.strip()]
 
 
 class Session:
-    """Runs README's lines, each at most once, within one deadline."""
+    """Runs README.md's lines, each at most once, within one time limit."""
 
     def __init__(self) -> None:
         self.lines = readme_lines((ROOT / "README.md").read_text())
@@ -47,7 +47,7 @@ class Session:
         return max(15.0, self.deadline - time.monotonic())
 
     def line(self, number: int, part: str) -> str:
-        """Run README's line ``number`` (from 0), in which ``part`` must stand; its output."""
+        """Run README.md's line ``number`` (from 0), which must contain ``part``; return its output."""
         assert part in self.lines[number], f"README's line {number} is another one: {self.lines[number]}"
         return self.run("bash", "-c", self.lines[number])
 
@@ -59,7 +59,7 @@ class Session:
         return done.stdout
 
     def until(self, what: str, condition: Callable[[], Any], within: float) -> Any:
-        """The first true value of ``condition``."""
+        """Return the first true value of ``condition``, within ``within`` seconds."""
         end = min(time.monotonic() + within, self.deadline)
         while time.monotonic() < end:
             value = condition()
@@ -77,12 +77,12 @@ class Session:
         return dict(json.loads(output)["chat"])
 
     def weights(self) -> tuple[int, int]:
-        """Candidate's and baseline's, in basis points, as Envoy has them."""
+        """Return the weights of the candidate and the baseline in Envoy, in basis points."""
         entries = json.loads(self.run("curl", "-s", "127.0.0.1:9901/runtime"))["entries"]
         return int(entries[CANDIDATE]["final_value"]), int(entries[BASELINE]["final_value"])
 
     def containers(self) -> dict[str, dict[str, Any]]:
-        """What Docker says of each container of the project, by service."""
+        """Return Docker's description of each container of the project, by service."""
         ids = self.run("docker", "ps", "-aq", "--filter", f"label=com.docker.compose.project={PROJECT}").split()
         found = json.loads(self.run("docker", "inspect", *ids)) if ids else []
         return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}
@@ -179,7 +179,7 @@ def _moved(weights: tuple[int, int]) -> tuple[int, int] | None:
     return weights if weights[0] >= 500 else None
 
 
-def test_a_curl_of_weight_0_is_adopted_and_held_until_resumed(session: Session) -> None:
+def test_a_manual_override_to_weight_0_is_adopted_and_held_until_resumed(session: Session) -> None:
     session.line(5, "runtime_modify")
     status = session.until("the hold", lambda: (s := session.status())["phase"] == "held" and s, 20)
     assert (status["held_by"], status["percent"]) == ("manual_override", 0)

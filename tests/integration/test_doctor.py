@@ -1,4 +1,4 @@
-"""The examination of a real Envoy and a real Redis."""
+"""Tests of `glidepath doctor` on a real Envoy and a real Redis."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import yaml
 from glidepath_ops.doctor.checks import examine
 from glidepath_ops.doctor.facts import Severity
 from glidepath_ops.doctor.gather_facts import gather, gather_envoy
+from tests.support.envoy_with_backends import envoy_with_backends
 from tests.support.envoys import running_envoy
-from tests.support.stage import on_stage
 from tests.support.waiting import eventually
 
 
-async def test_a_running_envoy_is_healthy_once_traffic_flows(tmp_path: Path, redis_url: str) -> None:
-    async with on_stage(tmp_path, redis={"url": redis_url}) as stage:
-        assert (await stage.post()).status == 200
+async def test_a_running_envoy_has_no_failing_check_once_traffic_flows(tmp_path: Path, redis_url: str) -> None:
+    async with envoy_with_backends(tmp_path, redis={"url": redis_url}) as setup:
+        assert (await setup.post()).status == 200
 
         async def logged() -> bool:
-            envoys, redis = await gather(stage.envoy.config)
-            findings = examine(stage.envoy.config, envoys, redis)
+            envoys, redis = await gather(setup.envoy.config)
+            findings = examine(setup.envoy.config, envoys, redis)
             bad = [f for f in findings if f.level is not Severity.OK and f.subject.startswith("envoy")]
             return not [f for f in bad if "stickiness" not in f.check]
 
         await eventually(logged, what="no finding but the missing stickiness")
 
 
-async def test_a_port_without_an_envoy_says_so() -> None:
+async def test_a_port_without_an_envoy_is_reported() -> None:
     facts = await gather_envoy("http://127.0.0.1:1")
     assert "does not answer" in facts.error
 

@@ -216,7 +216,7 @@ async def test_a_request_becomes_a_pair_with_both_bodies_and_latencies_and_witho
 
 
 async def test_a_stream_arrives_whole_on_both_sides(world: World) -> None:
-    world.cloud.mood = world.onprem.mood = "sse"
+    world.cloud.behaviour = world.onprem.behaviour = "sse"
     body = await world.ask()
     await world.covered(paired=1)
     (pair,) = await world.pairs()
@@ -226,7 +226,7 @@ async def test_a_stream_arrives_whole_on_both_sides(world: World) -> None:
 
 
 async def test_compressed_answers_are_kept_decoded(world: World) -> None:
-    world.cloud.mood = world.onprem.mood = "gzip"  # type: ignore[assignment]
+    world.cloud.behaviour = world.onprem.behaviour = "gzip"  # type: ignore[assignment]
     await world.ask()
     await world.covered(paired=1)
     (pair,) = await world.pairs()
@@ -247,7 +247,7 @@ async def test_a_request_that_the_candidate_served_is_copied_to_the_baseline(wor
 
 async def test_a_failover_is_the_candidates_error_and_makes_no_pair(world: World) -> None:
     world.processes.candidate_percent(100)
-    world.onprem.mood = "status"
+    world.onprem.behaviour = "status"
     assert json.loads(await world.ask()) == world.cloud.answer()
     candidate = await world.counted(Side.CANDIDATE, Origin.LIVE, 1)
     assert (candidate.errors, candidate.failovers, candidate.error_kinds) == (1, 1, {"failover": 1})
@@ -259,7 +259,7 @@ async def test_a_failover_is_the_candidates_error_and_makes_no_pair(world: World
 
 async def test_a_request_that_neither_side_answers_is_counted_as_a_failed_rescue(world: World) -> None:
     world.processes.candidate_percent(100)
-    world.onprem.mood = world.cloud.mood = "status"
+    world.onprem.behaviour = world.cloud.behaviour = "status"
     async with world.post() as response:
         assert response.status == 503
     candidate = await world.counted(Side.CANDIDATE, Origin.LIVE, 1)
@@ -271,7 +271,7 @@ async def test_a_request_that_neither_side_answers_is_counted_as_a_failed_rescue
 
 
 async def test_a_failing_copy_is_the_candidates_shadow_error_and_makes_no_pair(world: World) -> None:
-    world.onprem.mood = "status"
+    world.onprem.behaviour = "status"
     await world.ask()
     shadow = await world.counted(Side.CANDIDATE, Origin.SHADOW, 1)
     assert (shadow.errors, shadow.error_kinds) == (1, {"http_503": 1})
@@ -280,7 +280,7 @@ async def test_a_failing_copy_is_the_candidates_shadow_error_and_makes_no_pair(w
 
 
 async def test_a_request_that_only_the_candidate_refuses_is_its_error(world: World) -> None:
-    world.onprem.mood, world.onprem.status = "status", 404
+    world.onprem.behaviour, world.onprem.status = "status", 404
     await world.ask()
 
     async def rejection_counted() -> bool:
@@ -291,7 +291,7 @@ async def test_a_request_that_only_the_candidate_refuses_is_its_error(world: Wor
 
 
 async def test_a_client_that_disconnects_is_no_error_of_a_side(world: World) -> None:
-    world.cloud.mood = world.onprem.mood = "endless"  # type: ignore[assignment]
+    world.cloud.behaviour = world.onprem.behaviour = "endless"  # type: ignore[assignment]
     async with world.post() as response:
         await response.content.readany()
         response.close()
@@ -302,7 +302,7 @@ async def test_a_client_that_disconnects_is_no_error_of_a_side(world: World) -> 
 
 
 async def test_an_upstream_that_ends_during_its_answer_is_its_sides_error(world: World) -> None:
-    world.cloud.mood = "die_in_stream"
+    world.cloud.behaviour = "die_in_stream"
     with pytest.raises(aiohttp.ClientError):
         async with world.post() as response:
             await response.read()

@@ -1,4 +1,4 @@
-"""Glidepath inside Envoys that were there before: their routes answer as they did, ours split and are seen."""
+"""Tests of Glidepath inserted into existing Envoys: the users' routes are unchanged, Glidepath's split and capture."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from glidepath.config import parse_config
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
-from tests.support.bootstraps import FITTING, filled
+from tests.support.bootstraps import INSERTABLE, filled
 from tests.support.collector import Collector
+from tests.support.envoy_with_backends import PATH, until
 from tests.support.recorder import Recorder
-from tests.support.stage import PATH, until
 from tests.support.tls import make_certificate
 
 BODY = json.dumps({"model": "m", "messages": []})
 
 
-@pytest.mark.parametrize("name", FITTING)
-async def test_their_routes_answer_as_before_and_ours_work(name: str, tmp_path: Path) -> None:
-    text, listener, virtual_host = FITTING[name]
+@pytest.mark.parametrize("name", INSERTABLE)
+async def test_the_users_routes_answer_as_before_and_glidepath_routes_work(name: str, tmp_path: Path) -> None:
+    text, listener, virtual_host = INSERTABLE[name]
     listen, admin, other, shadow = free_ports(4)
     tls = make_certificate(tmp_path, "gateway.test") if "tls" in name else None
     scheme = "https" if tls else "http"
@@ -48,11 +48,11 @@ async def test_their_routes_answer_as_before_and_ours_work(name: str, tmp_path: 
         config = parse_config(_config(tmp_path / "extproc.sock", shadow, cloud.url, onprem.url))
         bootstrap.write_text(insert_glidepath(before, config, "envoy.yaml", InsertionPoint(listener, virtual_host)))
         with start_envoy(bootstrap, control, tmp_path / "after.log", concurrency=1):
-            # a stranger's request: the same answer, and the same request at their backend
+            # an unmatched request: the same answer, and the same request at the user's backend
             assert await _get(session, f"{base}/other") == (status, headers, "theirs")
             assert _steady(theirs.last.headers) == _steady(seen)
             assert not collector.streams
-            # ours: to the baseline, then by one POST to the candidate
+            # a matched request: to the baseline, and after one POST to the candidate
             await _chat(session, base)
             assert (cloud.last.model, onprem.received) == ("cloud-model", [])
             weights = f"{keys.weight_key('chat', 'onprem-or-cloud')}=10000&{keys.weight_key('chat', 'cloud')}=0"
@@ -62,8 +62,8 @@ async def test_their_routes_answer_as_before_and_ours_work(name: str, tmp_path: 
             assert onprem.last.model == "onprem-model"
             await until(lambda: len(collector.streams) == 2)
             await until(lambda: len(_ours(collector)) == 2)
-            if name == "filters-of-theirs":
-                assert onprem.last.headers["x-team"] == "a"  # their own filters still run on our routes
+            if name == "own-filters":
+                assert onprem.last.headers["x-team"] == "a"  # the user's filters still run on Glidepath's routes
 
 
 def _ours(collector: Collector) -> list[str]:
@@ -77,7 +77,7 @@ def _steady(headers: dict[str, str]) -> dict[str, str]:
 
 
 def _trusting() -> ssl.SSLContext:
-    """The test's own certificate names another host; what is tested here is routing."""
+    """Return a TLS context that checks no certificate: the test's certificate names another host."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
@@ -98,7 +98,7 @@ def _config(socket: Path, shadow: int, cloud: str, onprem: str) -> str:
 
 
 async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, set[str], str]:
-    """Status, the names of the answer's headers, and which backend it was."""
+    """Return the status, the names of the answer's headers, and the backend."""
     async with session.get(url) as response:
         answer = json.loads(await response.read())
         return response.status, {name.lower() for name in response.headers}, _who(answer)

@@ -1,4 +1,4 @@
-"""The openai client, through Envoy with Glidepath on and straight to the backend: the same answers, byte for byte."""
+"""Tests that the openai client gets the same bytes through Glidepath and directly from the backend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MESSAGES = [{"role": "user", "content": "Who are you?"}]
 
 @dataclass(slots=True)
 class Sides:
-    """Where the same question can be asked: through everything, and at the backend itself."""
+    """The two servers for the same question: Envoy with Glidepath, and the backend itself."""
 
     system: System
     cloud: Recorder
@@ -42,7 +42,7 @@ async def has_pairs(system: System, count: int) -> bool:
     return len(await system.pairs()) >= count
 
 
-async def test_an_async_answer_is_the_same_with_and_without(sides: Sides) -> None:
+async def test_an_async_answer_is_the_same_with_and_without_glidepath(sides: Sides) -> None:
     raw = []
     for url in sides.urls:
         async with AsyncOpenAI(base_url=url, api_key="k", max_retries=0) as client:
@@ -52,8 +52,8 @@ async def test_an_async_answer_is_the_same_with_and_without(sides: Sides) -> Non
     assert raw[0] == raw[1]
 
 
-async def test_a_stream_is_the_same_with_and_without(sides: Sides) -> None:
-    sides.cloud.mood = sides.onprem.mood = "sse"
+async def test_a_stream_is_the_same_with_and_without_glidepath(sides: Sides) -> None:
+    sides.cloud.behaviour = sides.onprem.behaviour = "sse"
     raw = []
     for url in sides.urls:
         async with AsyncOpenAI(base_url=url, api_key="k", max_retries=0) as client:
@@ -65,7 +65,7 @@ async def test_a_stream_is_the_same_with_and_without(sides: Sides) -> None:
     assert raw[0] == raw[1]
 
 
-async def test_a_sync_answer_is_the_same_with_and_without(sides: Sides) -> None:
+async def test_a_sync_answer_is_the_same_with_and_without_glidepath(sides: Sides) -> None:
     def ask(url: str) -> bytes:
         with OpenAI(base_url=url, api_key="k", max_retries=0) as client:
             response = client.chat.completions.with_raw_response.create(model="m", messages=MESSAGES)

@@ -1,4 +1,4 @@
-"""Calls of every kind with the openai client, half of them to each side: what the backend itself would answer."""
+"""Tests that every kind of call with the openai client gets the backend's answer, with a split in halves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOOL = {
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
 PIXEL = "data:image/png;base64," + base64.b64encode(bytes(range(256)) * 40).decode()
-TIMES = 6  # half of the traffic is the candidate's: that all six go to one side is 1 in 32, and any of them will do
+TIMES = 6  # with a split in halves, all six calls go to one side with probability 1 in 32, which is harmless
 PATHS = {"chat": "/v1/chat/completions", "embed": "/v1/embeddings", "responses": "/v1/responses"}
 
 Call = Callable[[AsyncOpenAI], Awaitable[Any]]
@@ -43,7 +43,7 @@ class Calls:
     async def same(
         self, call: Call, transport: type[httpx.AsyncHTTPTransport] | None = None, **client: Any
     ) -> list[Any]:
-        """What the call gave: straight, and several times through everything; all must be alike."""
+        """Return the outcome of the call, made directly and several times through Glidepath; all must be equal."""
         outcomes = []
         for url in (self.cloud.url, *[self.system.url] * TIMES):
             if transport is not None:
@@ -55,7 +55,7 @@ class Calls:
 
 
 async def outcome(call: Call, client: AsyncOpenAI) -> Any:
-    """(status, the headers that clients read, body), or the error that the client raises with the same."""
+    """Return the status, the headers that clients read, and the body; or the client's error with the same."""
     try:
         response = await call(client)
     except openai.APIStatusError as error:
@@ -66,12 +66,12 @@ async def outcome(call: Call, client: AsyncOpenAI) -> Any:
 
 
 def headers_of(response: Any) -> dict[str, str]:
-    own = ("date", "server", "transfer-encoding", "content-length")  # each hop's own
+    own = ("date", "server", "transfer-encoding", "content-length")  # each hop sets these itself
     return {name.lower(): value for name, value in response.headers.items() if name.lower() not in own}
 
 
 def everything_on(config: Config) -> Config:
-    """Half of the traffic on each side, fallback, stickiness, shadow in all directions, redaction, a budget."""
+    """Return the configuration with all features: a split in halves, fallback, stickiness, all copies, redaction."""
     data = config.model_dump(mode="json", exclude_unset=True, by_alias=True)
     shadow = {"sample": 100, "same_side": 50, "timeout": "5s", "budget": {"requests": 1000}}
     more = {"shadow": shadow, "ramp": {"steps": [50, 100], "hold": "1h"}, "start": 50, "fallback": True}
@@ -90,7 +90,7 @@ async def calls(tmp_path: Path) -> AsyncIterator[Calls]:
 
 
 class Gzipped(httpx.AsyncHTTPTransport):
-    """Sends bodies in gzip, as some gateways of clients do."""
+    """Sends gzipped bodies, as some clients' gateways do."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = gzip.compress(await request.aread(), mtime=0)
@@ -101,7 +101,7 @@ class Gzipped(httpx.AsyncHTTPTransport):
         )
 
 
-async def test_each_kind_of_call_gets_what_the_backend_answers(calls: Calls) -> None:
+async def test_each_kind_of_call_gets_the_backends_answer(calls: Calls) -> None:
     def chat(**body: Any) -> Call:
         return lambda c: c.chat.completions.with_raw_response.create(model="m", **body)
 
@@ -141,7 +141,7 @@ async def test_a_stream_has_the_same_events(calls: Calls) -> None:
 
 
 class Streamed:
-    """A streamed response in the form that ``outcome`` reads."""
+    """A streamed response with the interface that ``outcome`` uses."""
 
     def __init__(self, response: Any, whole: bytes) -> None:
         self.status_code, self.headers, self.content = response.status_code, response.headers, whole
@@ -154,7 +154,7 @@ class Streamed:
     ("said", "error", "status"),
     [("bad-request", "BadRequestError", 400), ("no-key", "AuthenticationError", 401), ("busy", "RateLimitError", 429)],
 )
-async def test_errors_pass_unchanged_with_what_clients_read_of_them(
+async def test_errors_pass_unchanged_with_the_headers_that_clients_read(
     calls: Calls, said: str, error: str, status: int
 ) -> None:
     outcomes = await calls.same(lambda c: c.chat.completions.with_raw_response.create(model="m", messages=user(said)))
@@ -162,14 +162,14 @@ async def test_errors_pass_unchanged_with_what_clients_read_of_them(
     assert outcomes[-1][2]["retry-after"] == "7"
 
 
-async def test_a_gzipped_request_is_understood_alike(calls: Calls) -> None:
+async def test_a_gzipped_request_gets_the_same_answer(calls: Calls) -> None:
     (first, *_) = await calls.same(
         lambda c: c.chat.completions.with_raw_response.create(model="m", messages=user("Hello")), Gzipped
     )
     assert first[3].choices[0].message.content.startswith("I read")
 
 
-async def test_a_client_that_gives_up_is_nobodys_error(calls: Calls) -> None:
+async def test_a_client_abort_is_not_counted_as_an_error(calls: Calls) -> None:
     outcomes = await calls.same(
         lambda c: c.chat.completions.with_raw_response.create(model="m", messages=user("slow")), timeout=0.3
     )

@@ -67,13 +67,13 @@ async def test_a_probe_is_scored_like_any_pair_and_each_side_gets_its_own_creden
 
 async def test_a_scheduled_probe_reports_that_the_baseline_fails_and_later_that_it_recovered(probing: Probing) -> None:
     await eventually(lambda: _results(probing.system, 2), within=40)
-    probing.cloud.mood = "status"
+    probing.cloud.behaviour = "status"
     await eventually(lambda: _logged(probing.system, "probe_failed"))
     decision = next(d for d in await probing.system.decisions() if d.event == "probe_failed")
     assert decision.reason == "synthetic probes fail: baseline cloud: status 503"
     status, lines, _ = await probing.cli("chat", "--wait", "1")
     assert (status, lines[0]["baseline"]["error"], lines[0]["agreement"]) == (1, "status 503", None)
-    probing.cloud.mood = "json"
+    probing.cloud.behaviour = "json"
     await eventually(lambda: _logged(probing.system, "probe_recovered"))
     sides = [side for flush in await probing.system.outcomes() for side in flush.sides]
     assert {side.origin for side in sides} == {Origin.PROBE}

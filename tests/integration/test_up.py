@@ -1,4 +1,4 @@
-"""`glidepath up`, from the command line, with backends of one's own."""
+"""Tests of `glidepath up` from the command line, with the user's own backends."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ workloads:
 
 
 def refused(path: Path) -> str:
-    """The one line that `up` ends with."""
+    """Return the one line with which `up` ends."""
     done = subprocess.run([*COMMAND, "-c", str(path)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
     return done.stderr.strip()
 
 
-def test_an_admin_url_that_nobody_answers_is_one_line(tmp_path: Path) -> None:
+def test_an_admin_url_without_answer_is_one_line(tmp_path: Path) -> None:
     path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2")
     url = f"http://127.0.0.1:{free_ports(1)[0]}"
     path.write_text(path.read_text().replace("envoy: {", f'envoy: {{admin: "{url}", '))
     assert refused(path).startswith(f"glidepath: {path}:1: envoy.admin")
 
 
-def test_a_redis_that_nobody_answers_is_one_line(tmp_path: Path) -> None:
+def test_a_redis_without_answer_is_one_line(tmp_path: Path) -> None:
     url = f"redis://127.0.0.1:{free_ports(1)[0]}/0"
     path = write_yaml(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2", f"redis: {{url: {url}}}\n")
     assert refused(path).startswith(f"glidepath: {path}:12: redis.url: {url}: no usable Redis")
@@ -70,7 +70,7 @@ def test_a_wrong_key_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_it_serves_restarts_what_dies_and_stops_in_order(tmp_path: Path) -> None:
+async def test_up_serves_requests_restarts_dead_processes_and_stops_in_order(tmp_path: Path) -> None:
     async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
         path = write_yaml(tmp_path, cloud.url, onprem.url)
         config, data = load_config(path), tmp_path / "data"
@@ -83,7 +83,7 @@ async def test_it_serves_restarts_what_dies_and_stops_in_order(tmp_path: Path) -
             await eventually(lambda: bool(onprem.received))
             (extproc,) = [pid for pid, command in children.items() if "extproc" in command]
             os.kill(extproc, signal.SIGKILL)
-            await eventually(lambda: "starting extproc again" in up.log.read_text())
+            await eventually(lambda: "restarting extproc" in up.log.read_text())
             await eventually(lambda: asyncio.to_thread(ready, config.extproc.metrics))
             up.signal(signal.SIGTERM)
             assert await asyncio.to_thread(up.process.wait, 30) == 0
@@ -107,6 +107,6 @@ def ready(metrics: str) -> bool:
 
 
 def children_of(pid: int) -> dict[int, str]:
-    """Process id → command line of the children."""
+    """Return the command lines of the children, by process id."""
     pids = [int(one) for task in Path(f"/proc/{pid}/task").glob("*/children") for one in task.read_text().split()]
     return {one: Path(f"/proc/{one}/cmdline").read_text().replace("\0", " ") for one in pids}

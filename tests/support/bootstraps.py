@@ -1,4 +1,4 @@
-"""Bootstraps as teams have them, each different where it hurts: what Glidepath must fit into without a trace."""
+"""Bootstraps of different teams, into which Glidepath must be inserted without changing anything else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 HTTP = "type.googleapis.com/envoy.extensions.filters.http"
 HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 MUTATION = "{request_mutations: [{append: {header: {key: x-team, value: a}}}]}"
-NOBODY = "{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 1}}}}]}"
+UNUSED_ENDPOINT = "{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 1}}}}]}"
 ROUTER = '{name: router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}'
 CLUSTER = """\
   - name: theirs
@@ -20,7 +20,7 @@ CLUSTER = """\
 ADMIN = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: %ADMIN%}}}\n"
 
 HTTP1 = f"""\
-# Our gateway. Talk to #platform before you touch it.
+# Our gateway. Talk to #platform before you change it.
 {ADMIN}
 static_resources:
   listeners:
@@ -104,7 +104,7 @@ TLS_AND_MORE_LISTENERS = f"""\
   clusters:
 {CLUSTER}"""
 
-RUNTIME_OF_THEIRS = (
+OWN_RUNTIME = (
     HTTP1
     + """\
 layered_runtime:
@@ -115,7 +115,7 @@ layered_runtime:
     admin_layer: {}"""  # and no newline at the end
 )
 
-FILTERS_OF_THEIRS = f"""\
+OWN_FILTERS = f"""\
 {ADMIN}static_resources:
     listeners:
         -   name: main
@@ -159,7 +159,7 @@ FILTERS_OF_THEIRS = f"""\
                     explicit_http_config: {{http2_protocol_options: {{}}}}
             load_assignment:
                 cluster_name: guard
-                endpoints: [{NOBODY}]
+                endpoints: [{UNUSED_ENDPOINT}]
         -   name: theirs
             type: STATIC
             load_assignment:
@@ -182,12 +182,12 @@ static_resources:
 """
 
 # name → (text, --listener, --virtual-host)
-FITTING: dict[str, tuple[str, str | None, str | None]] = {
+INSERTABLE: dict[str, tuple[str, str | None, str | None]] = {
     "http1": (HTTP1, None, None),
     "http2-flow": (HTTP2_FLOW, None, None),
     "tls-several-listeners": (TLS_AND_MORE_LISTENERS, "main", None),
-    "runtime-of-theirs": (RUNTIME_OF_THEIRS, None, None),
-    "filters-of-theirs": (FILTERS_OF_THEIRS, None, "all"),
+    "own-runtime": (OWN_RUNTIME, None, None),
+    "own-filters": (OWN_FILTERS, None, "all"),
 }
 
 

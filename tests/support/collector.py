@@ -1,4 +1,4 @@
-"""A gRPC server in the test process that keeps what Envoy's ext_proc filter and access loggers send."""
+"""A gRPC server in the test process that stores the messages of Envoy's ext_proc filter and access logs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from envoy.service.ext_proc.v3 import external_processor_pb2, external_processor
 
 @dataclass(slots=True)
 class Collector:
-    """``async with Collector(socket)``: ``entries`` by log name, ``streams`` of ext_proc messages."""
+    """The server: ``async with Collector(socket)``. ``entries``: by log name; ``streams``: of ext_proc messages."""
 
     socket: Path
     entries: dict[str, list[Any]] = field(default_factory=dict)

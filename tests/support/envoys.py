@@ -1,4 +1,4 @@
-"""A real Envoy with the bootstrap rendered from a configuration, for as long as a test needs it."""
+"""Run a real Envoy with a rendered bootstrap for a test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from glidepath_ops.local.redis_and_envoy import start_envoy
 
 @dataclass(frozen=True, slots=True)
 class RunningEnvoy:
-    """URLs of the live listener, the shadow listener and the admin API, and what it runs with."""
+    """A running Envoy: URLs of its live listener, shadow listener and admin API, its configuration and its process."""
 
     live: str
     shadow: str
@@ -30,14 +30,14 @@ class RunningEnvoy:
     child: Child
 
     def modify(self, values: Mapping[str, object]) -> None:
-        """POST /runtime_modify: the same as curl."""
+        """Set runtime values by POST /runtime_modify, as curl does."""
         query = "&".join(f"{key}={value}" for key, value in values.items())
         request = urllib.request.Request(f"{self.admin}/runtime_modify?{query}", method="POST")
         with urllib.request.urlopen(request, timeout=5) as response:
             assert response.status == 200
 
     def stats(self, pattern: str) -> dict[str, int]:
-        """Counters and gauges whose name matches the regular expression."""
+        """Return the counters and gauges whose name matches the regular expression."""
         with urllib.request.urlopen(f"{self.admin}/stats?format=json&filter={pattern}", timeout=5) as response:
             entries: list[dict[str, Any]] = json.load(response)["stats"]
         return {entry["name"]: entry["value"] for entry in entries if "name" in entry}
@@ -47,7 +47,7 @@ class RunningEnvoy:
 
 
 def with_ports(text: str) -> tuple[Config, str]:
-    """The configuration with free ports for all listeners of Envoy, and its admin address."""
+    """Return the configuration with free ports for Envoy's listeners, and the address of its admin API."""
     live, shadow, admin = free_ports(3)
     data = yaml.safe_load(text)
     data.setdefault("envoy", {}).update(
@@ -58,7 +58,7 @@ def with_ports(text: str) -> tuple[Config, str]:
 
 @contextmanager
 def running_envoy(text: str, folder: Path, *, concurrency: int = 1) -> Iterator[RunningEnvoy]:
-    """Envoy for the ``glidepath.yaml`` in ``text`` (its listeners are moved to free ports)."""
+    """Run Envoy for the ``glidepath.yaml`` in ``text``, with its listeners on free ports."""
     config, admin = with_ports(text)
     bootstrap = folder / "envoy.yaml"
     bootstrap.write_text(to_yaml(render_bootstrap(config, admin=admin)))

@@ -1,4 +1,4 @@
-"""A backend with what clients use of the OpenAI API: the same answer to the same request, errors as they are told."""
+"""A backend with the parts of the OpenAI API that clients use: equal requests get equal answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ERRORS = {
 
 
 class OpenAIBackend:
-    """``async with OpenAIBackend() as backend``. What the last user message says decides how it answers."""
+    """The backend: ``async with OpenAIBackend() as backend``. The last user message selects errors and delays."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -45,9 +45,9 @@ class OpenAIBackend:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.calls += 1
-        raw = await request.read()  # aiohttp has undone a content coding
+        raw = await request.read()  # aiohttp has decoded a content-encoding
         body = json.loads(raw)
-        body.pop("model")  # each side has its own name for it
+        body.pop("model")  # each side has its own model name
         name = request.match_info["name"]
         if name == "embeddings":
             return self._reply(request, _embeddings(body))

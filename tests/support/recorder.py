@@ -1,4 +1,4 @@
-"""A small OpenAI-compatible backend in the test process that records what it receives and fails as it is told."""
+"""A small OpenAI-compatible backend in the test process that records requests and fails on demand."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 from aiohttp import web
 
-Mood = Literal["json", "sse", "status", "hang", "reset", "die_in_stream", "slow_stream"]
+Behaviour = Literal["json", "sse", "status", "hang", "reset", "die_in_stream", "slow_stream"]
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it arrived; header names in lower case."""
+    """A received request; header names are in lower case."""
 
     method: str
     path: str
@@ -29,10 +29,10 @@ class Received:
 
 @dataclass(slots=True)
 class Recorder:
-    """``async with Recorder("cloud") as cloud``: listens on loopback; ``mood`` says how it answers, at any moment."""
+    """A backend on loopback: ``async with Recorder("cloud") as cloud``. ``behaviour`` can be changed at any time."""
 
     name: str
-    mood: Mood = "json"
+    behaviour: Behaviour = "json"
     status: int = 503
     delay: float = 0.0  # seconds before the first byte
     received: list[Received] = field(default_factory=list)
@@ -70,10 +70,10 @@ class Recorder:
         self.received.append(Received(request.method, request.raw_path, headers, body))
         if self.delay:
             await self._pause(self.delay)
-        return await getattr(self, f"_{self.mood}")(request)
+        return await getattr(self, f"_{self.behaviour}")(request)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, unless the test ends."""
+        """Wait ``seconds``, or until the test ends."""
         try:
             await asyncio.wait_for(self._ending.wait(), seconds)
         except TimeoutError:
@@ -102,7 +102,7 @@ class Recorder:
         return response
 
     async def _slow_stream(self, request: web.Request) -> web.StreamResponse:
-        """Headers and a first event at once, the rest 1.2 s later."""
+        """Send the headers and the first event at once, the rest 1.2 s later."""
         response = await self._open_stream(request)
         first, *rest = self.events()
         await response.write(first)
@@ -126,13 +126,13 @@ class Recorder:
         return await self._json(request)
 
     async def _reset(self, request: web.Request) -> web.StreamResponse:
-        """The connection goes before a byte of an answer."""
+        """Close the connection before the first byte of an answer."""
         if request.transport is not None:
             request.transport.abort()
         return web.Response()
 
     async def _die_in_stream(self, request: web.Request) -> web.StreamResponse:
-        """The connection goes after the first event."""
+        """Close the connection after the first event."""
         response = await self._open_stream(request)
         await response.write(self.events()[0])
         await self._pause(0.05)

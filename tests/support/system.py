@@ -1,4 +1,4 @@
-"""The whole of Glidepath on loopback for a test: Redis, Envoy, extproc and scorer as children, as `up` starts them."""
+"""A complete Glidepath on loopback for a test: Redis, Envoy, extproc and scorer as child processes, like `up`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WORKLOAD = "chat"
 
 @dataclass(slots=True)
 class System:
-    """Everything up; ``redis`` is a client with bytes in and out."""
+    """A running Glidepath. ``redis``: a client that sends and returns bytes."""
 
     config: Config
     stack: Stack
@@ -51,12 +51,12 @@ class System:
         return self.stack.children[name]
 
     async def restart(self, name: str) -> None:
-        """A new child in the place of the old one, which must be dead; returns once it is ready."""
+        """Replace a dead child and wait until the new one is ready."""
         self.stack.restart(name)
         ready = self.stack.services[name].ready
         await eventually(lambda: asyncio.to_thread(ready), what=f"{name} ready")
         if name == "redis":
-            await self.redis.connection_pool.disconnect()  # what is left there leads to the dead one
+            await self.redis.connection_pool.disconnect()  # its connections lead to the dead server
 
     async def status(self) -> WorkloadStatus | None:
         raw = await self.redis.get(self.keys.status)
@@ -75,7 +75,7 @@ class System:
         return [wire.decode_outcomes(fields[b"o"]) for _, fields in await self.redis.xrange(self.keys.outcomes)]
 
     async def coverage(self) -> dict[str, int]:
-        """The counters of all flushes so far, added up."""
+        """Return the sums of the counters of all flushes so far."""
         total: dict[str, int] = {}
         for flush in await self.outcomes():
             for kind, count in flush.coverage.items():
@@ -83,7 +83,7 @@ class System:
         return total
 
     async def weights(self) -> dict[str, int]:
-        """Cluster → basis points, as Envoy reports them."""
+        """Return the weights in Envoy's runtime: basis points by cluster."""
         async with self.http.get(f"{self.admin}/runtime") as response:
             entries = (await response.json(content_type=None)).get("entries", {})
         prefix = keys.weight_prefix(WORKLOAD) + "."
@@ -91,7 +91,7 @@ class System:
 
 
 def system_config(folder: Path, baseline: str, candidate: str, **workload: Mapping[str, Any]) -> Config:
-    """One workload, ``chat``, from backend ``cloud`` to ``onprem``; ``workload`` changes its sections."""
+    """Return a configuration with the workload ``chat`` from ``cloud`` to ``onprem``; ``workload``: its sections."""
     envoy, shadow, admin, redis_port, extproc, scorer = free_ports(6)
     return Config.model_validate(
         {
@@ -128,7 +128,7 @@ def system_config(folder: Path, baseline: str, candidate: str, **workload: Mappi
 async def running_system(
     config: Config, folder: Path, *, scorer: bool = True, redis: bool = True
 ) -> AsyncIterator[System]:
-    """Start it all (without the scorer, or with a Redis that runs already) and stop it at the end."""
+    """Run everything until the end. ``scorer``, ``redis``: whether to start these."""
     port = int(str(config.redis.url).rpartition(":")[2].partition("/")[0])
     with Stack() as stack:
         if redis:

@@ -1,4 +1,4 @@
-"""Clients at work on the whole of Glidepath, for tests that break something under them."""
+"""Clients that send requests to a complete Glidepath, for tests that break a part of it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.support.system import System, running_system, system_config
 from tests.support.waiting import eventually
 
 RATE = 50
-SLOW_MS = 400  # far above what a request takes (3 ms), far below any timeout of ours
+SLOW_MS = 400  # far above the duration of a request (3 ms), far below every timeout of Glidepath
 
 
 @dataclass(slots=True)
 class Traffic:
-    """Clients at work on a system; ``finish`` stops them and checks that each was answered, and in time."""
+    """Clients of a running system. ``finish`` stops them and checks that every request was answered in time."""
 
     system: System
     clients: Clients
@@ -38,7 +38,7 @@ class Traffic:
         await eventually(lambda: self.sent >= target)
 
     async def finish(self) -> int:
-        """The number of requests."""
+        """Stop the clients, check their answers, and return the number of requests."""
         self.stop.set()
         await self.running
         stats = self.clients.stats
@@ -52,7 +52,7 @@ class Traffic:
 
 @asynccontextmanager
 async def traffic(folder: Path, *, scorer: bool = False, **workload: Mapping[str, Any]) -> AsyncIterator[Traffic]:
-    """A whole system whose clients have had 50 answers and whose pairs have begun to arrive."""
+    """Run a system with clients. Yields after 50 requests, once at least 20 pairs are in Redis."""
     async with Recorder("cloud") as cloud, Recorder("onprem") as onprem:
         config = system_config(folder, cloud.url, onprem.url, **workload)
         async with running_system(config, folder, scorer=scorer) as system, asyncio.TaskGroup() as group:
@@ -78,5 +78,5 @@ async def assert_each_pair_once(system: System) -> int:
 
 
 async def distinct_pairs(system: System) -> int:
-    """How many pairs there are; one whose acknowledgement an outage swallowed may lie there twice (scored once)."""
+    """Return the number of different pairs. A pair is stored twice if its acknowledgement was lost (scored once)."""
     return len({pair.id for pair in await system.pairs()})

@@ -84,7 +84,7 @@ async def test_a_removed_fault_no_longer_acts(client: TestClient) -> None:
 
 
 async def test_an_unknown_fault_is_refused_with_the_allowed_values(client: TestClient) -> None:
-    response = await client.put("/control/fault", json={"fault": "mood"})
+    response = await client.put("/control/fault", json={"fault": "behaviour"})
     assert response.status == 400
     assert "none, errors, latency, quality" in (await response.json())["error"]["message"]
 

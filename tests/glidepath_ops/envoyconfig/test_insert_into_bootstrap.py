@@ -15,7 +15,7 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 from glidepath_ops.envoyconfig.yaml_insertion import remove
-from tests.support.bootstraps import BY_RDS, FITTING, HTTP1, TLS_AND_MORE_LISTENERS, filled
+from tests.support.bootstraps import BY_RDS, HTTP1, INSERTABLE, TLS_AND_MORE_LISTENERS, filled
 
 YAML = """\
 backends:
@@ -26,7 +26,7 @@ workloads:
 """
 CONFIG = parse_config(YAML)
 FILLED = {
-    name: (filled(t, listen=1, admin=2, backend=3), InsertionPoint(li, vh)) for name, (t, li, vh) in FITTING.items()
+    name: (filled(t, listen=1, admin=2, backend=3), InsertionPoint(li, vh)) for name, (t, li, vh) in INSERTABLE.items()
 }
 
 
@@ -87,7 +87,7 @@ def test_the_result_is_valid_for_envoy_and_keeps_the_users_configuration(name: s
 
 
 def test_the_users_admin_layer_stays_last() -> None:
-    text, place = FILLED["runtime-of-theirs"]
+    text, place = FILLED["own-runtime"]
     layers = yaml.safe_load(insert_glidepath(text, CONFIG, "x", place))["layered_runtime"]["layers"]
     assert [layer["name"] for layer in layers] == ["base", "glidepath-file", "person"]
 
@@ -105,8 +105,8 @@ REFUSED = [
     (BY_RDS, InsertionPoint(), r"boot.yaml:8: gets its routes by rds"),
     (TLS_AND_MORE_LISTENERS, InsertionPoint(), r"several listeners .* \(allowed: health, main\)"),
     (TLS_AND_MORE_LISTENERS, InsertionPoint("man"), r"no listener 'man' .* \(allowed: health, main\)"),
-    (FITTING["filters-of-theirs"][0], InsertionPoint(), r"several virtual hosts; .* \(allowed: api, all\)"),
-    (FITTING["filters-of-theirs"][0], InsertionPoint(virtual_host="x"), r"no virtual host 'x' \(allowed: api, all\)"),
+    (INSERTABLE["own-filters"][0], InsertionPoint(), r"several virtual hosts; .* \(allowed: api, all\)"),
+    (INSERTABLE["own-filters"][0], InsertionPoint(virtual_host="x"), r"no virtual host 'x' \(allowed: api, all\)"),
     (HTTP1.replace("name: theirs\n", "name: cloud\n"), InsertionPoint(), r"the cluster 'cloud' already exists here"),
     ("node: {}\n", InsertionPoint(), "has no static_resources"),
     ("static_resources: {listeners: []}\n", InsertionPoint(), "no listener has an HTTP connection manager"),

@@ -17,10 +17,10 @@ from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayTarget, gateway_resources
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
-from tests.support.meshes import gateway
-from tests.support.meshes.schemas import SCHEMAS
-from tests.support.meshes.stage import config_of, gateway_xds
-from tests.support.meshes.static import as_static, endpoint
+from tests.support.meshes import envoy_gateway_emulation
+from tests.support.meshes.crd_schemas import SCHEMAS
+from tests.support.meshes.mesh_with_backends import config_of, gateway_xds
+from tests.support.meshes.static_bootstrap import endpoint, static_bootstrap
 from tests.support.tls import make_certificate
 
 TEXT: dict[str, Any] = {
@@ -65,7 +65,7 @@ def test_every_field_is_in_the_api_reference(config: Config, capture: Capture) -
 
 
 def test_the_policys_attributes_are_allowed_by_its_api(config: Config) -> None:
-    (policy,) = gateway.of_kind(resources(config, capture="policy"), "EnvoyExtensionPolicy")
+    (policy,) = envoy_gateway_emulation.of_kind(resources(config, capture="policy"), "EnvoyExtensionPolicy")
     mode = policy["spec"]["extProc"][0]["processingMode"]
     allowed = r"(connection\.|source\.|destination\.|request\.|response\.|upstream\.|xds\.route_)[a-z_1-9]*"
     names = mode["request"]["attributes"] + mode["response"]["attributes"]
@@ -79,7 +79,7 @@ def test_envoy_accepts_the_patched_configuration(
     config: Config, capture: Capture, tls_chain: bool, tmp_path: Path
 ) -> None:
     xds = gateway_xds(config, capture, 10080, SERVICE, tls_chain=tls_chain)
-    bootstrap = as_static(xds, "127.0.0.1:19000")
+    bootstrap = static_bootstrap(xds, "127.0.0.1:19000")
     check_strict(bootstrap)
     assert sorted(set(check_splits(bootstrap))) == ["chat", "team"]
     path = tmp_path / "envoy.yaml"
@@ -90,7 +90,7 @@ def test_envoy_accepts_the_patched_configuration(
 @pytest.mark.parametrize("capture", CAPTURES)
 def test_policies_on_glidepath_routes_stay_and_the_users_route_is_unchanged(config: Config, capture: Capture) -> None:
     place = {"capture": capture}
-    before = gateway.translate(resources(config, **place), 10080, endpoint(SERVICE))
+    before = envoy_gateway_emulation.translate(resources(config, **place), 10080, endpoint(SERVICE))
     after = gateway_xds(config, capture, 10080, SERVICE)
     old, new = before.routes[0]["virtual_hosts"], after.routes[0]["virtual_hosts"]
     for one, other in zip(old[0]["routes"], new[0]["routes"], strict=True):
@@ -111,9 +111,11 @@ def test_policies_on_glidepath_routes_stay_and_the_users_route_is_unchanged(conf
 
 def test_the_captured_route_has_precedence_in_any_order_of_the_objects(config: Config) -> None:
     made = resources(config)
-    routes = gateway.of_kind(made, "HTTPRoute")
+    routes = envoy_gateway_emulation.of_kind(made, "HTTPRoute")
     turned = [one for one in made if one["kind"] != "HTTPRoute"] + routes[::-1]
-    first = gateway.translate(turned, 10080, endpoint(SERVICE)).routes[0]["virtual_hosts"][0]["routes"][0]
+    first = envoy_gateway_emulation.translate(turned, 10080, endpoint(SERVICE)).routes[0]["virtual_hosts"][0]["routes"][
+        0
+    ]
     assert first["name"].startswith("httproute/default/glidepath-chat-captured/")
 
 
@@ -123,14 +125,14 @@ def test_runtime_layers_are_in_order_with_the_admin_layer_last(config: Config) -
 
 
 def test_runtime_layers_are_created_if_the_bootstrap_has_none(config: Config) -> None:
-    xds = gateway.translate(resources(config), 10080, endpoint(SERVICE))
+    xds = envoy_gateway_emulation.translate(resources(config), 10080, endpoint(SERVICE))
     del xds.bootstrap["layered_runtime"]
-    gateway.apply_proxy(xds, gateway.of_kind(resources(config), "EnvoyProxy")[0])
+    envoy_gateway_emulation.apply_proxy(xds, envoy_gateway_emulation.of_kind(resources(config), "EnvoyProxy")[0])
     assert len(xds.bootstrap["layered_runtime"]["layers"]) == 3
 
 
 def test_kubernetes_accepts_the_proxys_pod(config: Config) -> None:
-    (proxy,) = gateway.of_kind(resources(config), "EnvoyProxy")
+    (proxy,) = envoy_gateway_emulation.of_kind(resources(config), "EnvoyProxy")
     made = proxy["spec"]["provider"]["kubernetes"]["envoyDeployment"]
     spec = {
         "securityContext": made["pod"]["securityContext"],
@@ -164,7 +166,7 @@ def test_capture_by_policy_needs_extproc_on_sockets(config: Config) -> None:
 
 
 def test_the_name_of_the_xds_resources_can_be_set(config: Config) -> None:
-    (policy,) = gateway.of_kind(resources(config, xds_name="tcp-80"), "EnvoyPatchPolicy")
+    (policy,) = envoy_gateway_emulation.of_kind(resources(config, xds_name="tcp-80"), "EnvoyPatchPolicy")
     routes = [p for p in policy["spec"]["jsonPatches"] if p["type"].endswith("RouteConfiguration")]
     assert {patch["name"] for patch in routes} == {"tcp-80"}
 
@@ -190,15 +192,15 @@ ROUTES = {
     ],
 )
 def test_json_paths_are_resolved_to_pointers(path: str, found: list[str]) -> None:
-    assert gateway.pointers(ROUTES, path) == found
+    assert envoy_gateway_emulation.pointers(ROUTES, path) == found
 
 
 def test_an_add_at_a_list_element_inserts_before_it_and_creates_missing_parents() -> None:
     document: dict[str, Any] = {"filters": [{"name": "a"}, {"name": "router"}]}
-    gateway.patch(document, "add", "/filters/1", {"name": "ours"})
-    gateway.patch(document, "add", "/logs/-", 1)
-    gateway.patch(document, "add", "/deep/er/key", 2)
+    envoy_gateway_emulation.patch(document, "add", "/filters/1", {"name": "ours"})
+    envoy_gateway_emulation.patch(document, "add", "/logs/-", 1)
+    envoy_gateway_emulation.patch(document, "add", "/deep/er/key", 2)
     assert [one["name"] for one in document["filters"]] == ["a", "ours", "router"]
     assert (document["logs"], document["deep"]) == ([1], {"er": {"key": 2}})
     with pytest.raises(KeyError):
-        gateway.patch(document, "replace", "/absent/key", 3)
+        envoy_gateway_emulation.patch(document, "replace", "/absent/key", 3)

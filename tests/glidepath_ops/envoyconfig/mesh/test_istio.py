@@ -16,9 +16,9 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget, istio_pod, istio_resources
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
-from tests.support.meshes import istio
-from tests.support.meshes.stage import config_of, istio_xds
-from tests.support.meshes.static import as_static, endpoint
+from tests.support.meshes import istio_emulation
+from tests.support.meshes.mesh_with_backends import config_of, istio_xds
+from tests.support.meshes.static_bootstrap import endpoint, static_bootstrap
 
 TEXT = {
     "backends": {
@@ -61,7 +61,7 @@ def test_the_check_against_the_crd_can_fail(config: Config) -> None:
 
 @pytest.mark.parametrize("context", ["gateway", "sidecar"])
 def test_envoy_accepts_the_configuration_that_istio_generates(config: Config, context: Context, tmp_path: Path) -> None:
-    bootstrap = as_static(istio_xds(config, context, 8080, SERVICE), "127.0.0.1:15000")
+    bootstrap = static_bootstrap(istio_xds(config, context, 8080, SERVICE), "127.0.0.1:15000")
     check_strict(bootstrap)
     assert check_splits(bootstrap) == ["chat", "all"]
     path = tmp_path / "envoy.yaml"
@@ -70,7 +70,7 @@ def test_envoy_accepts_the_configuration_that_istio_generates(config: Config, co
 
 
 def test_glidepath_routes_are_first_and_in_order_and_the_users_routes_stay(config: Config) -> None:
-    before = istio.gateway(8080, endpoint(SERVICE))
+    before = istio_emulation.gateway(8080, endpoint(SERVICE))
     after = istio_xds(config, "gateway", 8080, SERVICE)
     for old, new in zip(before.routes[0]["virtual_hosts"], after.routes[0]["virtual_hosts"], strict=True):
         names = [route["name"] for route in new["routes"]]
@@ -80,7 +80,7 @@ def test_glidepath_routes_are_first_and_in_order_and_the_users_routes_stay(confi
 
 
 def test_in_a_sidecar_only_the_named_virtual_host_is_changed(config: Config) -> None:
-    before, after = istio.sidecar(8000, endpoint(SERVICE)), istio_xds(config, "sidecar", 8000, SERVICE)
+    before, after = istio_emulation.sidecar(8000, endpoint(SERVICE)), istio_xds(config, "sidecar", 8000, SERVICE)
     changed = [
         new["name"]
         for old, new in zip(before.routes[0]["virtual_hosts"], after.routes[0]["virtual_hosts"], strict=True)
@@ -92,8 +92,13 @@ def test_in_a_sidecar_only_the_named_virtual_host_is_changed(config: Config) -> 
 def test_a_port_limits_filters_and_log_to_its_listener(config: Config) -> None:
     labels = {"istio": "ingressgateway"}
     for port, changed in ((8080, True), (8443, False)):
-        before, after = istio.gateway(8080, endpoint(SERVICE)), istio.gateway(8080, endpoint(SERVICE))
-        istio.apply(after, "GATEWAY", without_comments(istio_resources(config, IstioTarget(port=port))), labels)
+        before, after = (
+            istio_emulation.gateway(8080, endpoint(SERVICE)),
+            istio_emulation.gateway(8080, endpoint(SERVICE)),
+        )
+        istio_emulation.apply(
+            after, "GATEWAY", without_comments(istio_resources(config, IstioTarget(port=port))), labels
+        )
         assert (after.listeners[0] != before.listeners[0]) is changed
 
 
@@ -101,7 +106,7 @@ def test_a_port_limits_filters_and_log_to_its_listener(config: Config) -> None:
 def test_the_users_filters_logs_and_clusters_stay_and_glidepath_filters_are_disabled(
     config: Config, context: Context
 ) -> None:
-    shape = istio.gateway if context == "gateway" else istio.sidecar
+    shape = istio_emulation.gateway if context == "gateway" else istio_emulation.sidecar
     before, after = shape(8080, endpoint(SERVICE)), istio_xds(config, context, 8080, SERVICE)
     old, new = manager(before.listeners[0]), manager(after.listeners[0])
     ours = [one for one in new["http_filters"] if one["name"].startswith("glidepath.")]
@@ -149,7 +154,7 @@ def test_a_missing_option_is_named(config: Config, place: IstioTarget, problem: 
 def test_kubernetes_accepts_a_deployment_with_the_pods_patch(config: Config, place: IstioTarget) -> None:
     patch = without_comments(istio_pod(config, place))
     merged = deepcopy(DEPLOYMENT)
-    istio.merge(merged, patch)
+    istio_emulation.merge(merged, patch)
     kubernetes_validate.validate(merged, kubernetes_validate.latest_version(), strict=True)
     proxy = merged["spec"]["template"]["spec"]["containers"][0]  # type: ignore[index]
     assert proxy["env"] == [

@@ -110,9 +110,9 @@ async def test_a_clock_that_was_set_back_does_not_stop_the_probes(bench: ProbeBe
 
 
 async def test_a_side_that_begins_to_fail_is_announced_once_and_so_is_its_recovery(bench: ProbeBench) -> None:
-    async with Recorder("listener", mood="status", status=503) as listener:
-        for mood in ("status", "status", "json", "json"):
-            listener.mood = mood  # type: ignore[assignment]
+    async with Recorder("listener", behaviour="status", status=503) as listener:
+        for behaviour in ("status", "status", "json", "json"):
+            listener.behaviour = behaviour  # type: ignore[assignment]
             await bench.turn(place(listener))
             bench.now_ms += 3_600_000
     assert [d.event for d in bench.announced] == ["probe_failed", "probe_recovered"]

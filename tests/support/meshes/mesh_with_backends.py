@@ -1,4 +1,4 @@
-"""The stage of ``tests.support.stage`` with a mesh's Envoy in the middle and a service of the user's beside it."""
+"""The setup of ``tests.support.envoy_with_backends`` with a mesh's Envoy, and a service of the user beside it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayTarget,
 from glidepath_ops.envoyconfig.mesh.istio import CONTEXTS, Context, IstioTarget, istio_resources
 from glidepath_ops.local.child_process import free_ports
 from tests.support.collector import Collector
-from tests.support.meshes import gateway, istio
-from tests.support.meshes.static import Xds, endpoint, running_mesh
+from tests.support.envoy_with_backends import CHAT, EnvoySetup
+from tests.support.meshes import envoy_gateway_emulation, istio_emulation
+from tests.support.meshes.static_bootstrap import Xds, endpoint, running_mesh
 from tests.support.recorder import Recorder
-from tests.support.stage import CHAT, Stage
 
 SIDECARS_HOST = "llm.models.svc.cluster.local:8000"
 
 
 @dataclass(frozen=True, slots=True)
-class MeshStage:
-    stage: Stage
-    service: Recorder  # the user's own
+class MeshSetup:
+    setup: EnvoySetup
+    service: Recorder  # the user's service
 
 
 def config_of(text: Mapping[str, Any], shadow: int, socket: Path, rtds: str = "127.0.0.1:1") -> Config:
-    """Actuated by RTDS, as on a cluster."""
+    """Return the configuration with RTDS as the actuator, as on a cluster."""
     data = deepcopy(dict(text))
     data["envoy"] = {"shadow_listen": f"127.0.0.1:{shadow}", "actuator": "rtds", "rtds_address": rtds}
     data["extproc"] = {"listen": f"unix:{socket}"}
@@ -41,36 +41,39 @@ def config_of(text: Mapping[str, Any], shadow: int, socket: Path, rtds: str = "1
 
 
 def istio_xds(config: Config, context: Context, port: int, service: str) -> Xds:
-    """What istiod would push with our EnvoyFilters in place."""
+    """Return the xDS that istiod would push with Glidepath's EnvoyFilters."""
     labels = {"istio": "ingressgateway", "app": "assistant"}
     place = IstioTarget(context=context)
     if context == "sidecar":
         place = IstioTarget(context=context, selector={"app": "assistant"}, virtual_host=SIDECARS_HOST)
-    shape = istio.gateway if context == "gateway" else istio.sidecar
+    shape = istio_emulation.gateway if context == "gateway" else istio_emulation.sidecar
     xds = shape(port, endpoint(service))
-    istio.apply(xds, CONTEXTS[context], without_comments(istio_resources(config, place)), labels)
+    istio_emulation.apply(xds, CONTEXTS[context], without_comments(istio_resources(config, place)), labels)
     return xds
 
 
 def gateway_xds(config: Config, capture: Capture, port: int, service: str, *, tls_chain: bool = False) -> Xds:
-    """What Envoy Gateway would push with our resources in place."""
+    """Return the xDS that Envoy Gateway would push with Glidepath's resources."""
     resources = without_comments(gateway_resources(config, GatewayTarget(capture=capture)))
-    xds = gateway.translate(resources, port, endpoint(service), tls_chain)
-    (policy,), (proxy,) = gateway.of_kind(resources, "EnvoyPatchPolicy"), gateway.of_kind(resources, "EnvoyProxy")
-    gateway.apply_proxy(xds, proxy)
-    gateway.apply_policy(xds, policy)
+    xds = envoy_gateway_emulation.translate(resources, port, endpoint(service), tls_chain)
+    (policy,), (proxy,) = (
+        envoy_gateway_emulation.of_kind(resources, "EnvoyPatchPolicy"),
+        envoy_gateway_emulation.of_kind(resources, "EnvoyProxy"),
+    )
+    envoy_gateway_emulation.apply_proxy(xds, proxy)
+    envoy_gateway_emulation.apply_policy(xds, policy)
     return xds
 
 
 @asynccontextmanager
-async def on_mesh(
+async def mesh_with_backends(
     folder: Path,
     mesh: str,
     *,
     chat: Mapping[str, Any] | None = None,
     onprem: Mapping[str, Any] | None = None,
     rtds: str = "127.0.0.1:1",
-) -> AsyncIterator[MeshStage]:
+) -> AsyncIterator[MeshSetup]:
     """``mesh``: gateway or sidecar (Istio), patch or policy (Envoy Gateway).
 
     ``chat``, ``onprem``: more settings of these; ``rtds``: where the scorers are, HOST:PORT (absent: out of reach).
@@ -97,4 +100,4 @@ async def on_mesh(
         else:
             xds = gateway_xds(config, "patch" if mesh == "patch" else "policy", live, service.url)
         with running_mesh(xds, config, folder, f"127.0.0.1:{live}", f"127.0.0.1:{admin}") as envoy:
-            yield MeshStage(Stage(cloud, candidate, collector, envoy, session), service)
+            yield MeshSetup(EnvoySetup(cloud, candidate, collector, envoy, session), service)

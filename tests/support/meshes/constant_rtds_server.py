@@ -1,4 +1,4 @@
-"""A scorer's RTDS server reduced to one layer that never changes."""
+"""An RTDS server with one layer that never changes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, Discovery
 from envoy.service.runtime.v3.rtds_pb2 import Runtime
 
 from glidepath import keys
-from tests.support.stage import Stage
+from tests.support.envoy_with_backends import EnvoySetup
 
 _SERVICE = "envoy.service.runtime.v3.RuntimeDiscoveryService"
 
 
 @asynccontextmanager
-async def fleet(values: Mapping[str, int]) -> AsyncIterator[str]:
-    """Serves ``values`` as the layer; yields HOST:PORT."""
+async def rtds_server(values: Mapping[str, int]) -> AsyncIterator[str]:
+    """Serve ``values`` as the layer; yield HOST:PORT."""
     runtime = Runtime(name=keys.RTDS_LAYER)
     runtime.layer.update(dict(values))
     response = DiscoveryResponse(
@@ -49,9 +49,11 @@ async def fleet(values: Mapping[str, int]) -> AsyncIterator[str]:
         await server.stop(None)
 
 
-async def served_by(stage: Stage, side: str, headers: Mapping[str, str] | None = None, timeout: float = 10) -> bool:
-    """Asks until ``side`` answers: a pushed layer is there within moments of the start."""
+async def served_by(
+    setup: EnvoySetup, side: str, headers: Mapping[str, str] | None = None, timeout: float = 10
+) -> bool:
+    """Send requests until ``side`` answers: Envoy gets a pushed layer shortly after its start."""
     async with asyncio.timeout(timeout):
-        while json.loads((await stage.post(headers=headers)).body)["model"] != side:  # noqa: ASYNC110 - another process
+        while json.loads((await setup.post(headers=headers)).body)["model"] != side:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
     return True

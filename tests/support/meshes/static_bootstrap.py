@@ -1,4 +1,4 @@
-"""xDS resources → a bootstrap that stock Envoy runs without a control plane."""
+"""Convert xDS resources to a bootstrap that Envoy runs without a control plane."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class Xds:
-    """What a control plane hands one Envoy; ``endpoints`` by cluster name."""
+    """The resources that a control plane sends to one Envoy; ``endpoints`` by cluster name."""
 
     bootstrap: Json
     listeners: list[Json]
@@ -32,8 +32,8 @@ class Xds:
         return found
 
 
-def as_static(xds: Xds, admin: str) -> Json:
-    """Listeners with their routes inside, clusters with their endpoints, the admin API where the test reaches it."""
+def static_bootstrap(xds: Xds, admin: str) -> Json:
+    """Return a bootstrap: listeners include their routes, clusters their endpoints; the admin API is at ``admin``."""
     bootstrap = deepcopy(xds.bootstrap)
     bootstrap.pop("dynamic_resources", None)
     host, _, port = admin.rpartition(":")
@@ -74,9 +74,9 @@ def endpoint(url: str) -> Json:
 
 @contextmanager
 def running_mesh(xds: Xds, config: Config, folder: Path, live: str, admin: str) -> Iterator[RunningEnvoy]:
-    """Envoy with what the control plane would have handed out. ``live``, ``admin``: HOST:PORT."""
+    """Run Envoy with the resources of the control plane. ``live``, ``admin``: HOST:PORT."""
     bootstrap = folder / "mesh.yaml"
-    bootstrap.write_text(to_yaml(as_static(xds, admin)))
+    bootstrap.write_text(to_yaml(static_bootstrap(xds, admin)))
     with start_envoy(bootstrap, f"http://{admin}", folder / "envoy.log", concurrency=1) as child:
         yield RunningEnvoy(
             live=f"http://{live}",

@@ -1,4 +1,4 @@
-"""The parts of the CRDs that our resources use, closed against every other field.
+"""The parts of the CRDs that the rendered resources use; every other field is rejected.
 
 Written from the public API references of Gateway API v1 and of Envoy Gateway (gateway.envoyproxy.io/v1alpha1); no
 package carries them. Envoy configuration and pods inside are checked by Envoy's and Kubernetes' own schemas.

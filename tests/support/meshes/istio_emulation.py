@@ -1,4 +1,4 @@
-"""Istio's part: configuration of the shape istiod pushes, and what it does with an EnvoyFilter.
+"""Emulation of Istio: configuration as istiod pushes it, and how it applies an EnvoyFilter.
 
 The shapes follow Istio's public documentation and its bootstrap template. Left out are extensions that only Istio's
 own proxy has (istio.alpn, istio.metadata_exchange, istio.stats): stock Envoy cannot load them.
@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from tests.support.meshes.static import Json, Xds
+from tests.support.meshes.static_bootstrap import Json, Xds
 
 HCM = "envoy.filters.network.http_connection_manager"
 _TYPE = "type.googleapis.com/envoy.extensions."
 
 
 def merge(into: Json, value: Json) -> None:
-    """proto.Merge in JSON: messages are merged, repeated fields appended, scalars replaced."""
+    """Merge JSON as proto.Merge does: messages are merged, repeated fields appended, scalars replaced."""
     for key, one in value.items():
         if isinstance(one, dict) and isinstance(into.get(key), dict):
             merge(into[key], one)
@@ -30,7 +30,7 @@ def merge(into: Json, value: Json) -> None:
 
 
 def apply(xds: Xds, context: str, resources: list[Json], labels: dict[str, str]) -> None:
-    """Every EnvoyFilter that selects a pod with these labels, in order."""
+    """Apply every EnvoyFilter that selects a pod with these labels, in order."""
     for resource in resources:
         assert (resource["apiVersion"], resource["kind"]) == ("networking.istio.io/v1alpha3", "EnvoyFilter")
         spec = resource["spec"]
@@ -76,7 +76,7 @@ def _network_filters(xds: Xds, match: Json) -> Iterator[Json]:
 
 
 def _is_ours(listener: Json) -> bool:
-    """Listeners are added after the others' filters were patched."""
+    """Return whether the listener is Glidepath's, which is added after the other listeners were patched."""
     return str(listener["name"]).startswith("glidepath")
 
 
@@ -97,7 +97,7 @@ def _virtual_hosts(xds: Xds, wanted: Json) -> Iterator[Json]:
 
 
 def bootstrap() -> Json:
-    """As tools/packaging/common/envoy_bootstrap.json renders, without stats tags and the XDS connection's details."""
+    """Return tools/packaging/common/envoy_bootstrap.json as rendered, without stats tags and XDS connection details."""
     return {
         "node": {
             "id": "router~10.0.0.7~istio-ingressgateway-5f7.istio-system~istio-system.svc.cluster.local",
@@ -239,7 +239,7 @@ def _eds(name: str) -> Json:
 
 
 def gateway(port: int, user: Json) -> Xds:
-    """An ingress gateway with one host that takes everything to the user's service (endpoint ``user``)."""
+    """Return the xDS of an ingress gateway with one host that sends all requests to the endpoint ``user``."""
     service = "outbound|80||app.default.svc.cluster.local"
     host = {
         "name": "*:80",
@@ -258,7 +258,7 @@ def gateway(port: int, user: Json) -> Xds:
 
 
 def sidecar(port: int, user: Json) -> Xds:
-    """An application's sidecar: services on port 8000, everything else passed through."""
+    """Return the xDS of an application's sidecar: services on port 8000, all other traffic is passed through."""
     service = "outbound|8000||llm.models.svc.cluster.local"
     hosts = [
         {

@@ -1,4 +1,4 @@
-"""Envoy Gateway's part: the xDS it makes of a Gateway with HTTPRoutes, and what it does with an EnvoyPatchPolicy.
+"""Emulation of Envoy Gateway: the xDS that it generates, and how it applies an EnvoyPatchPolicy.
 
 Shapes follow the expected outputs of its translator's tests (snake case, as patches see them); semantics follow
 internal/utils/jsonpatch and internal/xds/translator/jsonpatch. What is not used by our resources raises.
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from tests.support.meshes.static import Json, Xds
+from tests.support.meshes.static_bootstrap import Json, Xds
 
 _TYPE = "type.googleapis.com/envoy."
 _EXT = _TYPE + "extensions."
@@ -27,7 +27,7 @@ _POLICY_CLUSTER = "envoyextensionpolicy/default/glidepath/0/glidepath-extproc"
 
 
 def pointers(document: Any, json_path: str) -> list[str]:
-    """JSON pointers of the elements found, for the two forms of path that we use."""
+    """Return the JSON pointers of the elements that match, for the two forms of path that Glidepath uses."""
     match = _JSON_PATH.fullmatch(json_path)
     assert match is not None, json_path
     rest = match["rest"].replace(".", "/")
@@ -64,7 +64,7 @@ def _mappings(value: Any, where: str) -> Iterator[tuple[str, Json]]:
 
 
 def patch(document: Json, op: str, pointer: str, value: Any) -> None:
-    """RFC 6902 ``add`` and ``replace``; what is missing on the way is made (EnsurePathExistsOnAdd)."""
+    """Apply an RFC 6902 ``add`` or ``replace``; missing parents are created (EnsurePathExistsOnAdd)."""
     *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
     target: Any = document
     for place, part in enumerate(parents):
@@ -89,7 +89,7 @@ def patch(document: Json, op: str, pointer: str, value: Any) -> None:
 
 
 def apply_policy(xds: Xds, policy: Json) -> None:
-    """Every operation must apply and leave the resource valid; Envoy Gateway would leave it out otherwise."""
+    """Apply the policy. Every operation must match and leave the resource valid, or Envoy Gateway would skip it."""
     assert policy["spec"]["type"] == "JSONPatch"
     for one in policy["spec"]["jsonPatches"]:
         kind, operation = KINDS[one["type"]], one["operation"]
@@ -108,7 +108,7 @@ def apply_policy(xds: Xds, policy: Json) -> None:
 
 
 def _check_routes(document: Json) -> None:
-    """A oneof holds one: protojson refuses more, validation refuses none."""
+    """Check that each oneof has exactly one field: protojson rejects more than one, validation rejects none."""
     for host in document.get("virtual_hosts", []):
         for route in host["routes"]:
             action = route["route"]
@@ -121,7 +121,7 @@ def apply_proxy(xds: Xds, proxy: Json) -> None:
 
 
 def bootstrap() -> Json:
-    """As its template renders, with the pod's name for a node id (given by --service-node) and no TLS to its server."""
+    """Return the bootstrap of Envoy Gateway's template, with the pod's name as node id and no TLS to its server."""
     return {
         "node": {"id": "envoy-default-eg-5c7-abc", "cluster": "default/eg"},
         "admin": {
@@ -153,7 +153,7 @@ def bootstrap() -> Json:
 
 
 def _generated(route: Json, policy: Json | None) -> list[Json]:
-    """The Envoy routes of one HTTPRoute, one a host."""
+    """Return the Envoy routes of one HTTPRoute, one per host."""
     name, namespace = route["metadata"]["name"], route["metadata"]["namespace"]
     found = []
     for host in route["spec"].get("hostnames", ["*"]):
@@ -198,7 +198,7 @@ def _precedence(route: Json) -> tuple[int, int, int]:
 
 
 def _team_only() -> Json:
-    """What a SecurityPolicy on the Gateway puts on every route: nobody without the header x-team."""
+    """Return what a SecurityPolicy adds to every route: requests need the header x-team."""
     principal = {"header": {"name": "x-team", "present_match": True}}
     rules = {"action": "ALLOW", "policies": {"team": {"permissions": [{"any": True}], "principals": [principal]}}}
     return {"@type": _EXT + "filters.http.rbac.v3.RBACPerRoute", "rbac": {"rules": rules}}
@@ -229,7 +229,7 @@ def _manager(http_filters: list[Json], routes: str) -> Json:
 
 
 def _policy_filter(policy: Json) -> Json:
-    """The ext_proc filter that an EnvoyExtensionPolicy becomes."""
+    """Return the ext_proc filter that Envoy Gateway makes of an EnvoyExtensionPolicy."""
     (ext_proc,) = policy["spec"]["extProc"]
     mode = ext_proc["processingMode"]
     return {
@@ -239,7 +239,7 @@ def _policy_filter(policy: Json) -> Json:
             "@type": _EXT + "filters.http.ext_proc.v3.ExternalProcessor",
             "failure_mode_allow": ext_proc["failOpen"],
             "observability_mode": ext_proc["shadowMode"],
-            # Envoy Gateway says 10s; shorter here, to show that it ends no stream
+            # Envoy Gateway sets 10s; a shorter timeout here shows that it ends no stream
             "grpc_service": {"envoy_grpc": {"cluster_name": _POLICY_CLUSTER}, "timeout": "1s"},
             "processing_mode": {
                 "request_header_mode": "SEND",
@@ -275,7 +275,7 @@ def of_kind(resources: list[Json], kind: str) -> list[Json]:
 
 
 def translate(resources: list[Json], port: int, user: Json, tls_chain: bool = False) -> Xds:
-    """The Gateway's listener with the user's own HTTPRoute (everything, to ``user``) and with ours."""
+    """Return the xDS of the Gateway's listener with the user's HTTPRoute (all paths to ``user``) and Glidepath's."""
     name = "default/eg/http"
     own = {
         "metadata": {"name": "app", "namespace": "default"},

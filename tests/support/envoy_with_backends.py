@@ -1,4 +1,4 @@
-"""Two recording backends, a collector in extproc's place, and a real Envoy between them and the test."""
+"""A real Envoy between a test and two recording backends, with a collector instead of extproc."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class EnvoySetup:
     cloud: Recorder
     onprem: Recorder
     collector: Collector
@@ -44,7 +44,7 @@ class Stage:
     async def post(
         self, body: Any = BODY, headers: Mapping[str, str] | None = None, path: str = PATH, to: str | None = None
     ) -> Reply:
-        """``body``: bytes as they are, anything else as JSON. ``to``: a listener's URL; absent: the live one."""
+        """Send a request. ``body``: bytes, or data to send as JSON. ``to``: a listener's URL; default: the live one."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"content-type": "application/json", **(headers or {})}
         start = time.monotonic()
@@ -56,7 +56,7 @@ class Stage:
         names = {keys.HEADER_WORKLOAD: "chat", keys.HEADER_TARGET: target, keys.HEADER_ORIGIN: origin}
         return await self.post(headers={**names, **headers}, to=self.envoy.shadow)
 
-    def weigh(self, percent: float, workload: str = "chat", candidate: str = "onprem-or-cloud") -> None:
+    def set_share(self, percent: float, workload: str = "chat", candidate: str = "onprem-or-cloud") -> None:
         points = round(percent * 100)
         values = {
             keys.weight_key(workload, candidate): points,
@@ -64,13 +64,13 @@ class Stage:
         }
         self.envoy.modify(values)
 
-    def forget(self) -> None:
+    def clear_received(self) -> None:
         self.cloud.received.clear()
         self.onprem.received.clear()
 
 
 @asynccontextmanager
-async def on_stage(
+async def envoy_with_backends(
     folder: Path,
     *,
     cloud: Mapping[str, Any] | None = None,
@@ -78,10 +78,10 @@ async def on_stage(
     chat: Mapping[str, Any] | None = None,
     tls_onprem: tuple[Path, Path] | None = None,
     **sections: Any,
-) -> AsyncIterator[Stage]:
-    """``cloud``, ``onprem``, ``chat``: more settings of these; ``url_path`` is put after the backend's URL.
+) -> AsyncIterator[EnvoySetup]:
+    """Run the Envoy and the backends. ``cloud``, ``onprem``, ``chat``: additional settings of their sections.
 
-    ``tls_onprem``: key and certificate with which the candidate speaks TLS.
+    ``url_path`` in a backend's settings is appended to its URL. ``tls_onprem``: the candidate's key and certificate.
     """
     context = None
     if tls_onprem is not None:
@@ -104,7 +104,7 @@ async def on_stage(
             }
         )
         with running_envoy(text, folder) as envoy:
-            yield Stage(one, two, collector, envoy, session)
+            yield EnvoySetup(one, two, collector, envoy, session)
 
 
 def _backend(recorder: Recorder, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _backend(recorder: Recorder, more: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def until(condition: Callable[[], bool], timeout: float = 5) -> None:
-    """Waits for what another process does. Fails when it has not come by ``timeout`` seconds."""
+    """Wait until ``condition`` holds, at most ``timeout`` seconds."""
     async with asyncio.timeout(timeout):
-        while not condition():  # noqa: ASYNC110 - the other side is a process
+        while not condition():  # noqa: ASYNC110 - another process changes the condition
             await asyncio.sleep(0.01)
