@@ -34,7 +34,7 @@ class News:
     """The stream entries of one workload after its cursors.
 
     ``cursors`` are those to continue from; ``bad`` counts entries that could not be decoded; ``full``: a stream has
-    more entries than one read returns.
+    more entries than one read returns. See ADR 0002.
     """
 
     outcomes: tuple[Outcomes, ...] = ()

@@ -2,7 +2,7 @@
 
 The leader sends them, in tasks beside the steer loop. Each workload has at most one round under way and each round one
 prompt, so two requests. The time of the last round is kept in Redis, so a change of leader neither repeats nor skips a
-round.
+round. See ADR 0091.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from scorer.steering.state_store import FencedError, News, OwnedError, Record
 log = structlog.get_logger()
 
 BATCH = 500  # entries of one stream in one read; a full batch is followed by another read at once
+# See ADR 0090.
 CLUSTER_POLL_S = 0.05
 LIVE_MS = round(LIVE_S * 1000)
 RECALL_MS = 86_400_000  # older commands that nobody answered are not carried out when a state begins

@@ -1,6 +1,8 @@
 """The form in which a workload's state is stored in Redis, as JSON, and its only codec.
 
 The ``schema`` number identifies the form. A state of another schema is not read: the workload starts at the baseline.
+
+See ADR 0132.
 """
 
 from __future__ import annotations

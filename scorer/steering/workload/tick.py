@@ -31,6 +31,7 @@ from scorer.steering.workload.workload_state import (
 )
 from scorer.steering.workload.workload_status import status_of
 
+# See ADR 0055.
 CHECKPOINT_MS = 5_000  # the evidence is stored this often, and with every decision; the streams replay the rest
 STATUS_MS = 1_000
 
