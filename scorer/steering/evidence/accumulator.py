@@ -42,7 +42,7 @@ BLOCK_MS = 1000  # a block of the increase test lasts about this long: common dr
 
 @dataclass(frozen=True, slots=True)
 class ScoreSums:
-    """Scored pairs of the step and the sums of their agreements; the user's discount is ignored here."""
+    """Scored pairs of the step, also discounted ones, and the sums of their agreements."""
 
     crosses: int = 0
     cross_sum: float = 0.0
@@ -78,7 +78,7 @@ class EvidenceState:
 
 
 class Evidence:
-    """Use ``Evidence.fresh`` or ``Evidence.from_json``."""
+    """The evidence of one workload at one step; made by ``Evidence.fresh`` or ``Evidence.from_json``."""
 
     def __init__(self, workload: Workload, percent: float, now_ms: int) -> None:
         self._workload = workload

@@ -50,8 +50,11 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class MeanTestState:
-    """``all``: the moments over the step; ``recent``: since the latest bet began. The rest are natural logarithms,
-    except ``starts``, the number of bets, and ``cash``, the weight that is kept for later bets."""
+    """The state of a ``MeanTest``.
+
+    ``all``: the moments over the step; ``recent``: since the latest bet began; ``starts``: the number of bets;
+    ``cash``: the weight that is kept for later bets. The rest are natural logarithms.
+    """
 
     all: MomentsState
     recent: MomentsState
@@ -65,7 +68,9 @@ class MeanTestState:
 
 
 class MeanTest:
-    """X in [0, 1] against the limit m: ``log_fail`` grows when the mean is below m, ``log_pass`` when it is above.
+    """Test the mean of X in [0, 1] against the limit m.
+
+    ``log_fail`` grows when the mean is below m, ``log_pass`` when it is above.
 
     Half of the weight that fails the candidate is a bet that runs from the beginning. The other half goes to bets that
     begin anew whenever the running one has lost, so that a fall after a long good time is seen (see mixture.py).
@@ -75,7 +80,7 @@ class MeanTest:
     """
 
     def __init__(self, m: float, fail_at: float, pass_at: float) -> None:
-        """``fail_at`` and ``pass_at`` are the ln(1/α) of the two directions; 0 < m < 1."""
+        """Start without data; 0 < m < 1. ``fail_at`` and ``pass_at`` are the ln(1/α) of the two directions."""
         self.m = m
         self._two_fail, self._two_pass = 2 * fail_at, 2 * pass_at
         self._cap_pass, self._cap_fail = 0.5 / m, 0.5 / (1 - m)

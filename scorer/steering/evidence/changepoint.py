@@ -1,4 +1,4 @@
-"""Since when has the candidate been bad? Used only for the message of a failure; no decision depends on it.
+"""Find since when the candidate has been bad, for the message of a failure. No decision depends on it.
 
 Evidence against the candidate may begin late in a step, so the message of a failure shows the numbers since then: over
 the whole step, a candidate that broke a minute ago still looks well. The period is found as in a cumulative sum (Page,

@@ -50,7 +50,10 @@ class SlotCounts:
 
 @dataclass(frozen=True, slots=True)
 class HistogramState:
-    """``left_out``: the part left out of the evidence, in parts of UNITS; ``may_return``: what of it may come back."""
+    """The state of a ``DenseHistogram``.
+
+    ``left_out``: the part left out of the evidence, in parts of UNITS; ``may_return``: what of it may come back.
+    """
 
     counts: SlotCounts
     left_out: SlotCounts | None
@@ -79,7 +82,7 @@ class DenseHistogram:
 
     @property
     def counts(self) -> Slots:
-        """Read only."""
+        """The counts by slot; read only."""
         self._settle()
         return self._counts
 
@@ -113,7 +116,7 @@ class DenseHistogram:
         return self._total
 
     def add(self, histogram: Histogram, left_out: int = 0) -> None:
-        """``left_out``: the part that is left out of the evidence, in parts of UNITS."""
+        """Add a histogram. ``left_out``: the part of it that is left out of the evidence, in parts of UNITS."""
         if histogram.counts or histogram.zeros:
             self._waiting.append(histogram)
             if left_out:
@@ -132,7 +135,7 @@ class DenseHistogram:
         self._weighed = None
 
     def take_back(self, kept: float, part: float) -> None:
-        """Take back ``part`` of what may come back, after only ``kept`` of it still may.
+        """Reduce what may come back by the factor ``kept``, then take back ``part`` of it.
 
         From the first call on, what is left out is also kept apart for coming back later.
         """
@@ -185,7 +188,7 @@ class DenseHistogram:
         return _quantile(self.sums, q)
 
     def weighed_quantile(self, q: float) -> float | None:
-        """The same without what is left out of the evidence."""
+        """Return the same quantile without what is left out of the evidence."""
         return _quantile(self.weighed, q)
 
     def less(self, earlier: DenseHistogram) -> DenseHistogram:
@@ -213,7 +216,7 @@ class DenseHistogram:
         return HistogramState(SlotCounts.of(self.counts), SlotCounts.of(self._left_out), may_return)
 
     def restore(self, state: HistogramState) -> None:
-        """Raises ValueError for slots or counts that no histogram has."""
+        """Continue from ``state``. Raises ValueError for slots or counts that no histogram has."""
         self._waiting, self._sums, self._weighed = [], None, None
         self._counts = state.counts.dense()
         self._left_out = None if state.left_out is None else state.left_out.dense()
@@ -230,7 +233,7 @@ def _quantile(sums: Sums, q: float) -> float | None:
 
 
 def total_of(histogram: Histogram) -> int:
-    """The same as ``histogram.total``, without building the dictionary of stored counts."""
+    """Return ``histogram.total`` without building the dictionary of stored counts."""
     counts = histogram.counts
     return histogram.zeros + sum(counts.numbers if isinstance(counts, StoredCounts) else counts.values())
 

@@ -25,7 +25,7 @@ class RequestGate(Gate):
 
     @property
     def counts(self) -> RequestCounts:
-        """Of the step so far."""
+        """The requests of the step so far."""
         return self._step.total
 
     @property

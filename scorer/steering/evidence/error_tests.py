@@ -60,7 +60,10 @@ class RateTest:
 
 @dataclass(frozen=True, slots=True)
 class IncreaseTestState:
-    """``base_n``, ``base_errors``: the baseline's recent requests and errors, older ones with less weight."""
+    """The state of an ``IncreaseTest``.
+
+    ``base_n``, ``base_errors``: the baseline's requests and errors, older ones with less weight.
+    """
 
     base_n: float
     base_errors: float
@@ -176,7 +179,7 @@ class RatioGuard(RestartingMixture):
         self.gain = 0.0  # of the last flush: ln of the likelihood ratio of the nearest ratio beyond the limit
 
     def add(self, c_errors: int, b_errors: int, share: float) -> None:
-        """``share``: the candidate's share of requests, estimated before these errors."""
+        """Add the errors of a flush. ``share``: the candidate's share of requests, estimated before these errors."""
         self.gain = 0.0
         if c_errors + b_errors == 0:
             return
@@ -208,7 +211,7 @@ class CatastropheGuard(RestartingMixture):
         self._grids: dict[float, RateGrid] = {}
 
     def add(self, errors: int, n: int, tolerated: float) -> None:
-        """``tolerated``: the rate that the baseline's own failures excuse, known before these requests."""
+        """Add the requests of a flush. ``tolerated``: the rate that the baseline's earlier failures excuse."""
         self.gain = 0.0
         limit = max(self._floor, math.ceil(tolerated * 50) / 50)
         if n == 0 or limit > self._TOO_CLOSE:

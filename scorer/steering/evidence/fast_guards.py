@@ -51,7 +51,7 @@ class GuardGate(RequestGate):
 
 @dataclass(frozen=True, slots=True)
 class FastGateState:
-    """``since_ratio``, ``since``: the bad periods of the two guards."""
+    """The state of a ``FastGate``. ``since_ratio``, ``since``: the bad periods of its two guards."""
 
     standing: Standing
     share: CandidateShare
@@ -70,7 +70,10 @@ class FastGate(GuardGate):
     STATE = FastGateState
 
     def __init__(self, spec: GateSpec, step: StepRequests, floor: float, prior: CandidateShare) -> None:
-        """``floor``: the rate below which no catastrophe is seen. ``prior``: the share before the first request."""
+        """Start without requests.
+
+        ``floor``: a rate up to this one is no catastrophe. ``prior``: the candidate's share before the first request.
+        """
         super().__init__(spec, step)
         self._share, self._baseline = prior, BaselineRate()
         self._ratio, self._catastrophe = RatioGuard(spec.limit), CatastropheGuard(floor)

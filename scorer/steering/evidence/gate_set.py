@@ -52,7 +52,10 @@ GateState = (
 
 @dataclass(frozen=True, slots=True)
 class GateSetState:
-    """``requests``: of the step; ``block_began``: of the step when the present block began. The rest is by name."""
+    """The state of a ``GateSet``; signals and gates by name.
+
+    ``requests``: of the step so far; ``block_began``: of the step when the present block began.
+    """
 
     requests: RequestCounts
     block_began: RequestCounts
@@ -66,8 +69,10 @@ class GateSet:
     def __init__(
         self, workload: Workload, percent: float | None, prior_share: float, *, error_kinds: bool = True
     ) -> None:
-        """``percent`` None: the split is not known beforehand (a file is being judged). ``error_kinds``: see
-        ``specs_of``."""
+        """Build the gates.
+
+        ``percent`` None: the split is not known (a file is judged). ``error_kinds``: see ``specs_of``.
+        """
         self.step = StepRequests()
         self.signals: dict[str, LatencySignal] = {"total": LatencySignal(), "ttft": LatencySignal()}
         self.gates: dict[str, Gate] = {}
@@ -83,7 +88,7 @@ class GateSet:
 
     @property
     def fast(self) -> FastGate:
-        """Every gate set has one."""
+        """The fast guard of errors; every gate set has one."""
         gate = self.gates["errors_fast"]
         assert isinstance(gate, FastGate)  # noqa: S101 - for the type checker
         return gate

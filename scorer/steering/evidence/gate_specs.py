@@ -80,7 +80,7 @@ class _Draft:
 
 
 def latency_name(gate: LatencyGateConfig) -> str:
-    """``latency_p99``, ``ttft_p95``, ``per_token_p50``."""
+    """Return the name of a latency gate, such as ``latency_p99``, ``ttft_p95`` or ``per_token_p50``."""
     return f"{'latency' if gate.signal == 'total' else gate.signal}_{gate.quantile}"
 
 
@@ -138,7 +138,7 @@ def _quality_drafts(workload: Workload) -> list[_Draft]:
 
 
 def _class_drafts(workload: Workload) -> list[_Draft]:
-    """Two gates for each class that matters. With noise pairs, the limit is on the excess over the noise floor.
+    """Return two gates for each class that matters. With noise pairs, the limit is on the excess over the noise floor.
 
     See ADR 0101.
     """
@@ -186,7 +186,7 @@ def _latency_drafts(workload: Workload) -> list[_Draft]:
 
 
 def _fact_drafts(workload: Workload) -> list[_Draft]:
-    """One gate for each fact. Without noise pairs an informational gate is left out: it has nothing to show.
+    """Return one gate for each fact. Without noise pairs an informational gate is left out: it has nothing to show.
 
     A gating one stays, and stays inconclusive. See ADR 0102.
     """

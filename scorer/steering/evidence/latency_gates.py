@@ -121,8 +121,11 @@ def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: floa
 
 @dataclass(frozen=True, slots=True)
 class LatencyTestState:
-    """``looked_at``: the candidate's count at the last look, ``ratio`` the ratio of the quantiles then; ``candidate``
-    and ``baseline``: the histograms at the last restart."""
+    """The state of a ``LatencyTest``.
+
+    ``looked_at``: the candidate's count at the last look; ``ratio``: the ratio of the quantiles then; ``candidate``,
+    ``baseline``: the histograms at the last restart.
+    """
 
     starts: int
     cash: float

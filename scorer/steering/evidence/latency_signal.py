@@ -23,7 +23,7 @@ class LatencySignal:
     """
 
     def __init__(self, *, judged: bool = False) -> None:
-        """``judged``: some gate uses the signal; otherwise it is only shown, and no weights are needed."""
+        """Start empty. ``judged``: a gate uses the signal; otherwise it is only shown and needs no weights."""
         self.candidate, self.baseline, self.balance = DenseHistogram(), DenseHistogram(), SideBalance()
         self.judged = judged
 

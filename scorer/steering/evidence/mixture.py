@@ -47,7 +47,10 @@ def log_sum(values: Sequence[float]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RestartingState:
-    """``stakes``: ln of what each alternative holds; ``cash``: the weight kept for later starts."""
+    """The state of a ``RestartingMixture``.
+
+    ``stakes``: ln of what each alternative holds; ``cash``: the weight kept for later starts.
+    """
 
     stakes: tuple[float, ...]
     cash: float
@@ -97,7 +100,7 @@ class RestartingMixture:
         return RestartingState(tuple(self._stakes), self._cash, self._updates, self.log_e)
 
     def restore(self, state: RestartingState) -> None:
-        """Raises ValueError for a state of another grid."""
+        """Continue from ``state``. Raises ValueError for a state of another grid."""
         _check_grid(state.stakes, self._base)
         self._stakes, self._cash = list(state.stakes), state.cash
         self._updates, self.log_e = state.updates, state.log_e
@@ -111,7 +114,7 @@ def _check_grid(stakes: Sequence[float], grid: Sequence[float]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class MixtureState:
-    """``stakes``: ln of what each alternative holds."""
+    """The state of a ``Mixture``. ``stakes``: ln of what each alternative holds."""
 
     stakes: tuple[float, ...]
     log_e: float
@@ -138,7 +141,7 @@ class Mixture:
         return MixtureState(tuple(self._stakes), self.log_e)
 
     def restore(self, state: MixtureState) -> None:
-        """Raises ValueError for a state of another grid."""
+        """Continue from ``state``. Raises ValueError for a state of another grid."""
         _check_grid(state.stakes, self._stakes)
         self._stakes, self.log_e = list(state.stakes), state.log_e
 
@@ -192,7 +195,7 @@ class RateGrids:
         self._weight = np.log([[0.5, *np.multiply(g.weights, 0.5)] for g in grids])[:, :, None]
 
     def log_e(self, hits: NDArray[np.int64], n: NDArray[np.int64]) -> FloatArray:
-        """As ``RateGrid.log_e``. Shapes: ``hits`` [grid, x], ``n`` [grid] → [grid, x]."""
+        """Return ``RateGrid.log_e`` of each grid. Shapes: ``hits`` [grid, x], ``n`` [grid] → [grid, x]."""
         exponents = self._gain * hits[:, None, :]
         exponents += self._miss * n[:, None, None] + self._weight
         top = exponents.max(axis=1)

@@ -38,7 +38,7 @@ class PairCounts:
 
 @dataclass(frozen=True, slots=True)
 class PairGateState:
-    """``step``: all pairs; ``block``: those of the block that is not complete yet."""
+    """The state of a ``PairGate``. ``step``: all pairs; ``block``: the pairs of the present block."""
 
     standing: Standing
     test: IncreaseTestState | RateTestState
@@ -102,7 +102,7 @@ class PairGate(Gate):
 
     @property
     def floor(self) -> float | None:
-        """The same rate among noise pairs."""
+        """The rate of the event among noise pairs."""
         step = self._step
         return step.noise_hits / step.noise_n if step.noise_n else None
 
@@ -130,7 +130,7 @@ class PairGate(Gate):
         return PairGateState(self.standing, self._test.state, self._step, self._block, self._since)
 
     def fits(self, state: Any) -> bool:
-        """Also whether noise pairs counted then as they do now: they need another test."""
+        """Return whether the state fits and is of the same test: with noise pairs it is another than without."""
         return super().fits(state) and isinstance(state.test, IncreaseTestState) == self.spec.increase
 
     def restore(self, state: PairGateState) -> None:

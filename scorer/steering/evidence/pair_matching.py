@@ -35,7 +35,10 @@ class MatchedPair:
 
 @dataclass(frozen=True, slots=True)
 class WaitingCross:
-    """``user``: a digest of the user's key; ``counts``: the user's discount lets the pair count."""
+    """A cross pair without its noise pair so far.
+
+    ``user``: a digest of the user's key; ``counts``: the user's discount lets the pair count.
+    """
 
     user: str
     at_ms: int
@@ -45,6 +48,8 @@ class WaitingCross:
 
 @dataclass(frozen=True, slots=True)
 class WaitingNoise:
+    """A noise pair without its cross pair so far."""
+
     user: str
     at_ms: int
     agreement: float

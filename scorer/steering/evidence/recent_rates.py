@@ -42,7 +42,7 @@ class CandidateShare:
 
     @classmethod
     def from_prior(cls, share: float, weight: float) -> CandidateShare:
-        """``weight``: the number of requests that the prior is worth."""
+        """Return the estimate before the first request. ``weight``: the number of requests that the prior is worth."""
         return cls(FadingRate(share * weight, weight), FadingRate(share * weight, weight))
 
     @property

@@ -78,7 +78,7 @@ def _gate_json(verdict: Verdict, decided_at: int | None) -> dict[str, Any]:
 
 
 def judge(workload: Workload, events: Iterable[ReplayEvent], percent: float | None = None) -> Judgement:
-    """Look at the gates after every event.
+    """Replay the events, with a look at the gates after each.
 
     ``percent``: the share that was set, where known; it enables the guard of the split. Latency is looked at whenever
     the candidate has 1 % more samples than at the last look, and at the end: fewer looks are as valid as many.

@@ -1,4 +1,4 @@
-"""Is it an outage of both sides? What the baseline's requests show while the candidate fails.
+"""Distinguish an outage of both sides from a broken candidate, by the baseline's requests while the candidate fails.
 
 See ADR 0116 and ADR 0129.
 """
@@ -40,7 +40,7 @@ class OutageWatch:
         return OutageWatch(self.bad, rescued, failed)
 
     def after_errors(self, since: BadPeriod, c_errors: int, *, baseline_fails: bool) -> OutageWatch:
-        """Return the watch with new bad answers of the candidate. ``baseline_fails``: in this very flush."""
+        """Return the watch with new bad answers of the candidate. ``baseline_fails``: in the same flush."""
         bad = self.bad + c_errors if since.c_errors and not baseline_fails else 0
         return self if bad == self.bad else OutageWatch(bad, self.rescued, self.rescues_failed)
 

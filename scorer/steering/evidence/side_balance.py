@@ -1,4 +1,4 @@
-"""Give every moment the same weight on both sides, so that common drift and a changing split cannot look like a change.
+"""Give every moment the same weight on both sides, so that common drift and a changing split cancel.
 
 Say both sides become slower while the candidate's share rises. Pooled over the step, the candidate then has more of
 the slow hours than the baseline and looks slow (Simpson's paradox). So the candidate's count and the baseline's are
@@ -50,8 +50,11 @@ _NOTHING_RETURNS = Returns()
 
 @dataclass(frozen=True, slots=True)
 class StandstillState:
-    """``gap``: left out of the baseline; ``burst``: left out of the candidate; ``burst_grown``: the burst when it last
-    grew; ``since_growth``: requests since then."""
+    """The state of a ``Standstill``.
+
+    ``gap``: left out of the baseline; ``burst``: left out of the candidate; ``burst_grown``: the burst when it last
+    grew; ``since_growth``: requests since then.
+    """
 
     gap: float
     burst: float
@@ -110,9 +113,11 @@ class Standstill:
 
 @dataclass(frozen=True, slots=True)
 class BalanceState:
-    """``odds``: requests of the candidate for one of the baseline, 0 while unknown; ``known_by``: the count of the
-    rarer side that they were estimated from; ``next_at``: the count for the next estimate; ``debt``: the candidate's
-    excess."""
+    """The state of a ``SideBalance``.
+
+    ``odds``: requests of the candidate for one of the baseline, 0 while unknown; ``known_by``: the count of the rarer
+    side that they were estimated from; ``next_at``: the count for the next estimate; ``debt``: the candidate's excess.
+    """
 
     candidate: int
     baseline: int
@@ -170,7 +175,7 @@ class SideBalance:
 
     @property
     def _tolerated_change(self) -> float:
-        """Of the logarithm of the odds."""
+        """The largest change of the logarithm of the odds that counts as a better estimate."""
         return max(_FIRM, _DOUBT / math.sqrt(self._known_by))
 
     @property

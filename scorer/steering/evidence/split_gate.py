@@ -26,7 +26,10 @@ _SHIFTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class SplitTestState:
-    """``more``, ``less``: against a split within TOLERANCE; ``not_more``, ``not_less``: against one beyond PROVEN."""
+    """The state of a ``SplitTest``.
+
+    ``more``, ``less``: against a split within TOLERANCE; ``not_more``, ``not_less``: against one beyond PROVEN.
+    """
 
     more: MixtureState
     less: MixtureState
@@ -35,7 +38,7 @@ class SplitTestState:
 
 
 class SplitTest:
-    """Null: the candidate's odds are within TOLERANCE of ``share`` : 1 - ``share``."""
+    """Test the split; null: the candidate's odds are within TOLERANCE of ``share`` : 1 - ``share``."""
 
     def __init__(self, share: float, tolerance: float = TOLERANCE) -> None:
         self._high = RateGrid.around(_with_odds_times(share, tolerance), _SHIFTS, above=True)
@@ -57,7 +60,7 @@ class SplitTest:
 
     @property
     def log_pass(self) -> float:
-        """Against "beyond PROVEN", on the side with less evidence."""
+        """The evidence against a split beyond PROVEN, on the side with less of it."""
         return min(self._not_more.log_e, self._not_less.log_e)
 
     @property
@@ -144,7 +147,7 @@ class SplitRecovery:
 
 @dataclass(frozen=True, slots=True)
 class SplitGateState:
-    """``counts``: what ``test`` has seen."""
+    """The state of a ``SplitGate``. ``counts``: the requests that ``test`` has seen."""
 
     standing: Standing
     test: SplitTestState
@@ -179,7 +182,7 @@ class SplitGate(Gate):
             self._recover()
 
     def _recover(self) -> None:
-        """Go on from the requests since the alarm. The step's total would stay wrong and hold the ramp for ever."""
+        """Go on from the requests since the alarm; with the step's total, the alarm would hold the ramp for long."""
         recovered, self._recovery = self._recovery, SplitRecovery(self.spec.limit)
         self._test, self._counts = recovered.test, recovered.counts
         self.standing = Standing(self.spec.limit)

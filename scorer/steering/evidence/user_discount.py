@@ -20,7 +20,7 @@ _PATIENCE = 4  # a key that was refused this many times the gap counts again
 
 @dataclass(frozen=True, slots=True)
 class KeySlot:
-    """``admitted_at``: the number of admitted pairs when a pair of this slot was last admitted."""
+    """The keys with one hash. ``admitted_at``: the number of admitted pairs when one of theirs was last admitted."""
 
     slot: int
     admitted_at: int
@@ -34,7 +34,7 @@ class UserDiscountState:
 
 
 class UserDiscount:
-    """Which pairs count. Slots are replaced as pairs come; the stored form is ``state``."""
+    """Decide which pairs count. The stored form is ``state``."""
 
     def __init__(self) -> None:
         self._slots: dict[int, KeySlot] = {}

@@ -26,7 +26,10 @@ _NEEDS: dict[Quantile, tuple[int, int]] = {"p99": (6000, 100), "p95": (1500, 40)
 
 @dataclass(slots=True)
 class History:
-    """``latencies``: the baseline's, in the order of capture; ``span_s``: from the first to the last pair."""
+    """The measurements of a workload.
+
+    ``latencies``: the baseline's, in the order of capture; ``span_s``: from the first to the last pair.
+    """
 
     agreements: list[float] = field(default_factory=list)
     noises: list[float] = field(default_factory=list)
@@ -49,7 +52,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """``key`` is the key below ``gates``, ``value`` its value as YAML."""
+    """One proposed setting: ``key`` below ``gates``, its value as YAML, and the reasons."""
 
     key: str
     value: str

@@ -42,7 +42,10 @@ class Assumptions:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """``samples``: the median number of ``of`` until the gate passes; None: more than any number that was tried."""
+    """What one gate needs in order to pass.
+
+    ``samples``: the median number of ``of``; None: more than any number that was tried.
+    """
 
     gate: str
     of: str  # "pairs", "noise pairs", "requests"

@@ -27,7 +27,10 @@ _PATIENCE_S = 14 * 86400  # a step that takes longer than this counts as undecid
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """``slow``: the gate that takes the most time, or ``hold``; ``seconds`` None: never, or no rate is known."""
+    """The plan of one step.
+
+    ``slow``: the gate that takes the most time, or ``hold``; ``seconds`` None: never, or no rate is known.
+    """
 
     percent: float
     rules: EffectiveRules
