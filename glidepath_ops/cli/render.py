@@ -20,6 +20,16 @@ from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget
 from glidepath_ops.envoyconfig.mesh.resource_files import gateway_files, istio_files, labels
 from glidepath_ops.envoyconfig.write_examples import HEADER
 
+OutputOrInto = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="PATH", help="Write here instead of printing; with --into: instead of changing FILE."
+    ),
+]
+Into = Annotated[
+    Path | None,
+    typer.Option("--into", metavar="FILE", help="Insert Glidepath into this bootstrap of yours (YAML), show the diff."),
+]
 Image = Annotated[str, typer.Option(help="Container image of the extproc sidecar.")]
 
 
@@ -52,21 +62,13 @@ command = typer.Typer(
 @command.command("envoy")
 def render_envoy(
     config: ConfigPath = DEFAULT_CONFIG,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="PATH", help="Write here instead of printing; with --into: instead of there."
-        ),
-    ] = None,
+    output: OutputOrInto = None,
     admin: Annotated[
         str | None,
         typer.Option(help="Address of Envoy's admin API: HOST:PORT or unix:/path; default: a loopback port."),
     ] = None,
     node: Annotated[str, typer.Option(help="Envoy's node id.")] = "envoy",
-    into: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Insert Glidepath into this bootstrap of yours (YAML) and show the diff."),
-    ] = None,
+    into: Into = None,
     remove: Annotated[bool, typer.Option("--remove", help="With --into: remove Glidepath from the bootstrap.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --into: show the diff and write nothing.")] = False,
     listener: Annotated[

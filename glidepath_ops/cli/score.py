@@ -27,13 +27,16 @@ _TASKS = get_args(Task)
 _PROGRESS_EVERY = 100
 
 
+TaskOption = Annotated[
+    str | None, typer.Option("--task", help=f"One of: {', '.join(_TASKS)}; default: the workload's task, or auto.")
+]
+
+
 def command(
     pairs: Annotated[
         str, typer.Argument(help='JSON lines, one pair per line: {"id", "request", "baseline", "candidate"}; -: stdin.')
     ],
-    task: Annotated[
-        str | None, typer.Option(help=f"One of: {', '.join(_TASKS)}; default: the workload's task, or auto.")
-    ] = None,
+    task: TaskOption = None,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", metavar="PATH", help="Configuration with scoring settings.")
     ] = None,

@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _bounded:  # noqa: N801 - argparse uses it as a type
-    """A positive number up to ``limit``."""
+    """Parses a positive number up to ``limit``."""
 
     def __init__(self, limit: float) -> None:
         self.limit = limit

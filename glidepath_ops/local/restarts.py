@@ -36,7 +36,7 @@ class Restarter:
         self.due: dict[str, float] = {}
 
     def tick(self, now: float | None = None) -> None:
-        """``now``: seconds on a monotonic clock."""
+        """Restart the children that are due, and schedule new deaths. ``now``: seconds on a monotonic clock."""
         now = time.monotonic() if now is None else now
         for child in self.stack.dead():
             if child.name not in self.due:

@@ -64,7 +64,7 @@ def test_inserting_twice_changes_nothing_more(name: str) -> None:
 def test_every_line_of_the_users_file_is_kept_in_order(name: str) -> None:
     text, place = FILLED[name]
     lines = iter(insert_glidepath(text, CONFIG, name, place).splitlines())
-    if "flow" not in name:  # in flow style an insertion may break a line of theirs in two
+    if "flow" not in name:  # in flow style an insertion can split a line of the user's file
         assert all(line in lines for line in text.splitlines())
 
 

@@ -90,7 +90,7 @@ def test_a_split_that_cannot_ramp_is_refused(bootstrap: Json, change: Callable[[
 def test_splits_of_other_routes_are_not_checked(bootstrap: Json) -> None:
     hcm(bootstrap)["route_config"]["virtual_hosts"][0]["routes"][0]["name"] = "theirs"
     split(bootstrap)["clusters"][0]["weight"] = 3
-    assert check_splits(bootstrap) == ["chat"]  # the plain route is still ours
+    assert check_splits(bootstrap) == ["chat"]  # from the uncaptured route, whose name is unchanged
 
 
 def test_the_error_gives_envoys_own_reason(bootstrap: Json, tmp_path: Path) -> None:

@@ -74,9 +74,9 @@ async def mesh_with_backends(
     onprem: Mapping[str, Any] | None = None,
     rtds: str = "127.0.0.1:1",
 ) -> AsyncIterator[MeshSetup]:
-    """``mesh``: gateway or sidecar (Istio), patch or policy (Envoy Gateway).
+    """Run a mesh's Envoy and the backends. ``mesh``: gateway or sidecar (Istio), patch or policy (Envoy Gateway).
 
-    ``chat``, ``onprem``: more settings of these; ``rtds``: where the scorers are, HOST:PORT (absent: out of reach).
+    ``chat``, ``onprem``: additional settings; ``rtds``: address of the scorers, by default one that does not answer.
     """
     socket = folder / "extproc.sock"
     live, shadow, admin = free_ports(3)

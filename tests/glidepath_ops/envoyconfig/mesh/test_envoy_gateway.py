@@ -171,7 +171,7 @@ def test_the_name_of_the_xds_resources_can_be_set(config: Config) -> None:
     assert {patch["name"] for patch in routes} == {"tcp-80"}
 
 
-# The applier itself, on the documented behaviour of Envoy Gateway's.
+# The emulated JSON patches, checked against the documented behaviour of Envoy Gateway.
 
 ROUTES = {
     "virtual_hosts": [
