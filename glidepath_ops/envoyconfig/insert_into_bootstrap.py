@@ -7,7 +7,7 @@ missing. No other byte changes (``yaml_insertion``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import yaml
@@ -45,7 +45,7 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
     static = child(root, "static_resources")
     if static is None:
         raise InputError(f"{name}: has no static_resources: add the routes where this Envoy's listeners come from")
-    managers = [node for _, node in _chosen_managers(static, name, point)]
+    managers = _chosen_managers(static, name, point)
     insertions = [
         *(one for manager in managers for one in _in_manager(manager, config, name, point)),
         *_in_static(static, config, name),
@@ -54,20 +54,16 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
     return insert(base, insertions)
 
 
-def _chosen_managers(static: yaml.Node, name: str, point: InsertionPoint) -> list[tuple[str, yaml.Node]]:
+def _chosen_managers(static: yaml.Node, name: str, point: InsertionPoint) -> list[yaml.Node]:
     """Return the HTTP connection managers of the chosen listener, each once: chains can share one by an anchor."""
     found: dict[str, dict[int, yaml.Node]] = {}
     for listener, manager in _managers(static):
         found.setdefault(listener, {})[manager.start_mark.index] = manager
     if not found:
         raise InputError(f"{name}: no listener has an HTTP connection manager, so there is nothing to route")
-    allowed = ", ".join(found)
-    if point.listener is None and len(found) > 1:
-        raise InputError(f"{name}: several listeners serve HTTP; choose one with --listener (allowed: {allowed})")
-    chosen = point.listener or next(iter(found))
-    if chosen not in found:
-        raise InputError(f"{name}: no listener {chosen!r} serves HTTP (allowed: {allowed})")
-    return [(chosen, manager) for manager in found[chosen].values()]
+    several = f"{name}: several listeners serve HTTP; choose one with --listener"
+    chosen = _choose(found, point.listener, several, missing=f"{name}: no listener {{}} serves HTTP")
+    return list(found[chosen].values())
 
 
 def _managers(static: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
@@ -119,13 +115,21 @@ def _virtual_host(manager: yaml.Node, where: str, point: InsertionPoint) -> yaml
     hosts = {_text(child(host, "name")): host for host in items(child(table, "virtual_hosts"))}
     if not hosts:
         raise InputError(f"{where}: its route_config has no virtual_hosts")
-    allowed = ", ".join(hosts)
-    if point.virtual_host is None and len(hosts) > 1:
-        raise InputError(f"{where}: has several virtual hosts; choose one with --virtual-host (allowed: {allowed})")
-    chosen = point.virtual_host or next(iter(hosts))
-    if chosen not in hosts:
-        raise InputError(f"{where}: no virtual host {chosen!r} (allowed: {allowed})")
-    return hosts[chosen]
+    several = f"{where}: has several virtual hosts; choose one with --virtual-host"
+    return hosts[_choose(hosts, point.virtual_host, several, missing=f"{where}: no virtual host {{}}")]
+
+
+def _choose(known: Collection[str], wanted: str | None, several: str, missing: str) -> str:
+    """Return ``wanted``, or the only known name. Raises InputError with the known names.
+
+    ``several``: the message if a name is needed; ``missing``: the message, with ``{}`` for the name, if it is unknown.
+    """
+    if wanted is None and len(known) > 1:
+        raise InputError(f"{several} (allowed: {', '.join(known)})")
+    chosen = wanted or next(iter(known))
+    if chosen not in known:
+        raise InputError(f"{missing.replace('{}', repr(chosen))} (allowed: {', '.join(known)})")
+    return chosen
 
 
 def _in_static(static: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:

@@ -10,9 +10,8 @@ import yaml
 
 from glidepath.config import load_config
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
-from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
 from glidepath_ops.envoyconfig.write_examples import deployed
-from tests.support.tls import make_certificate
+from tests.support.accepted_bootstrap import assert_accepted
 
 ROOT = Path(__file__).parents[2]
 DEPLOYED = deployed(ROOT / "envoy")
@@ -33,18 +32,7 @@ def test_the_committed_file_equals_the_rendered_one(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DEPLOYED, ids=parent)
 def test_envoy_accepts_the_file(path: Path, tmp_path: Path) -> None:
-    make_certificate(tmp_path, "ca.example.com")[1].rename(tmp_path / "ca.pem")
-    (tmp_path / "cloud").write_text("key")
-    text = (
-        path.read_text()
-        .replace("/run/secrets/glidepath/backends", str(tmp_path))
-        .replace("/etc/ssl/certs/ca-certificates.crt", str(tmp_path / "ca.pem"))
-    )
-    check_strict(yaml.safe_load(text))
-    assert check_splits(yaml.safe_load(text))
-    copy = tmp_path / "envoy.yaml"
-    copy.write_text(text)
-    assert check_with_envoy(copy)
+    assert_accepted(path, tmp_path, secrets="/run/secrets/glidepath/backends", key="cloud")
 
 
 def test_in_the_compose_stack_envoy_opens_tcp_ports_for_clients_and_admin_only() -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
-from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
 from glidepath_ops.envoyconfig.write_examples import examples, main
-from tests.support.tls import make_certificate
+from tests.support.accepted_bootstrap import assert_accepted
 
 FOLDER = Path(__file__).parents[3] / "envoy"
 EXAMPLES = examples(FOLDER)
@@ -26,20 +24,7 @@ def test_the_file_equals_its_rendering(path: Path) -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_envoy_accepts_it(path: Path, tmp_path: Path) -> None:
-    secrets = tmp_path / "secrets"
-    secrets.mkdir()
-    (secrets / "onprem.key").write_text("key")
-    make_certificate(secrets, "ca.example.com")[1].rename(secrets / "ca.pem")
-    text = (
-        path.read_text()
-        .replace("/etc/glidepath", str(secrets))
-        .replace("/etc/ssl/certs/ca-certificates.crt", str(secrets / "ca.pem"))
-    )
-    check_strict(yaml.safe_load(text))
-    assert check_splits(yaml.safe_load(text))
-    copy = tmp_path / "envoy.yaml"
-    copy.write_text(text)
-    assert check_with_envoy(copy)
+    assert_accepted(path, tmp_path, secrets="/etc/glidepath", key="onprem.key")
 
 
 def test_rendering_them_again_changes_nothing(tmp_path: Path) -> None:

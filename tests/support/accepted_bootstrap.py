@@ -1,0 +1,29 @@
+"""Check that a bootstrap file passes Glidepath's checks and is accepted by a real Envoy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
+from tests.support.tls import make_certificate
+
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def assert_accepted(bootstrap: Path, folder: Path, *, secrets: str, key: str) -> None:
+    """Check a copy of ``bootstrap`` in ``folder``. Its CA file becomes a certificate of the test.
+
+    ``secrets``: the path of the secrets in ``bootstrap``, which becomes one of the test; ``key``: a secret's file name.
+    """
+    place = folder / "secrets"
+    place.mkdir()
+    (place / key).write_text("key")
+    make_certificate(place, "ca.example.com")[1].rename(place / "ca.pem")
+    text = bootstrap.read_text().replace(secrets, str(place)).replace(CERTIFICATES, str(place / "ca.pem"))
+    check_strict(yaml.safe_load(text))
+    assert check_splits(yaml.safe_load(text))
+    copy = folder / "envoy.yaml"
+    copy.write_text(text)
+    assert check_with_envoy(copy)
