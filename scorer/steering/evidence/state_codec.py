@@ -198,7 +198,8 @@ def _list_form(item: _Form) -> _Form:
         n = len(values)
         return tuple(_decoded(range(n), repeat(item.decode, n), values))
 
-    encode_list = list if item.encode is _same else lambda values: [item.encode(value) for value in values]
+    # A tuple of scalars is left as it is: JSON text has the same list for it, and histograms need no copy.
+    encode_list = _same if item.encode is _same else lambda values: [item.encode(value) for value in values]
     return _Form(f"[{item.schema}]", encode_list, decode_list)
 
 
@@ -216,7 +217,7 @@ def _mapping_form(item: _Form) -> _Form:
     )
 
 
-def _as_list(raw: Any) -> list[Any]:
-    if not isinstance(raw, list):
+def _as_list(raw: Any) -> Sequence[Any]:
+    if not isinstance(raw, list | tuple):
         raise _MisfitError("a list", raw)
     return raw
