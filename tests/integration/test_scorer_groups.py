@@ -180,7 +180,7 @@ async def test_a_standby_reports_once_that_the_leader_does_not_steer_one_of_its_
         assert registry.get_sample_value("glidepath_workloads_not_steered") == 1
     with capture_logs() as logs:
         clock.now += CHECK_S
-        await ownership.check_as_standby()  # nobody leads: that is told elsewhere
+        await ownership.check_as_standby()  # without a leader: reported elsewhere
     assert [(line["event"], line["workload"]) for line in logs] == [("steered_again", "batch")]
     assert registry.get_sample_value("glidepath_workloads_not_steered") == 0
 

@@ -28,7 +28,7 @@ BATCH = 500  # entries of one stream in one read; a full batch is followed by an
 # See ADR 0090.
 CLUSTER_POLL_S = 0.05
 LIVE_MS = round(LIVE_S * 1000)
-RECALL_MS = 86_400_000  # older commands that nobody answered are not carried out when a state begins
+RECALL_MS = 86_400_000  # older commands without an answer are not carried out when a state begins
 SLACK_MS = 1_000  # a command may arrive while the write of a tick that has not read it is under way
 LOOK_BACK = 500  # decisions that are searched for the last answered command
 

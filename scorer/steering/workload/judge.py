@@ -14,14 +14,12 @@ JUDGE_MS = 500  # verdicts are computed this often, and at once when the candida
 
 def judge(state: WorkloadState, now_ms: int) -> WorkloadState:
     """Return the state with new verdicts if it is the workload's turn, or if the candidate failed a request."""
-    last = state.judgement
-    if not state.recent.candidate_failed and _same_turn(state.name, now_ms, last.at_ms, JUDGE_MS):
+    last, recent = state.judgement, state.recent
+    if not recent.candidate_failed and _same_turn(state.name, now_ms, last.at_ms, JUDGE_MS):
         return state
-    return replace(
-        state,
-        judgement=Judgement(state.evidence.verdicts(now_ms), now_ms),
-        recent=replace(state.recent, candidate_failed=False),
-    )
+    if recent.candidate_failed:
+        recent = replace(recent, candidate_failed=False)
+    return replace(state, judgement=Judgement(state.evidence.verdicts(now_ms), now_ms), recent=recent)
 
 
 def _same_turn(name: str, now_ms: int, last_ms: int, every_ms: int) -> bool:
@@ -40,5 +38,5 @@ def settle(state: WorkloadState, now_ms: int) -> WorkloadState:
     late = now_ms - ramp.since_ms > SETTLE_MS
     if late or ramp.drill is not None or failed_guards(state.judgement.verdicts):
         return state
-    totals = replace(state.totals, left_out=state.totals.left_out + state.evidence.requests())
+    totals = state.totals.with_left_out(state.evidence.requests())
     return with_fresh_evidence(replace(state, totals=totals), replace(ramp, since_ms=now_ms), now_ms)

@@ -62,8 +62,7 @@ def tick(before: WorkloadState, news: News, readings: Readings, surroundings: Su
     state = _after_decision(state, ramp, inputs, surroundings, now_ms)
     state, writes = next_writes(state, readings, surroundings.admin_layers)
     decisions = (*_discarded(before, inputs, now_ms), *decisions, *_restarted_envoys(state, now_ms))
-    state, record = _record(before, state, surroundings.leader, now_ms, has_decisions=bool(decisions))
-    return Tick(state, writes, replace(record, decisions=tuple(_with_models(state, d) for d in decisions)))
+    return _with_record(before, state, writes, decisions, surroundings.leader, now_ms)
 
 
 def tick_inputs(state: WorkloadState, surroundings: Surroundings, unknown: tuple[str, ...], now_ms: int) -> TickInputs:
@@ -156,18 +155,25 @@ def _with_models(state: WorkloadState, decision: Decision) -> Decision:
     return replace(decision, model_versions={**state.spec.models, **scorer})
 
 
-def _record(
-    before: WorkloadState, state: WorkloadState, leader: str, now_ms: int, *, has_decisions: bool
-) -> tuple[WorkloadState, Record]:
-    """Return what must be stored: state and status when they changed, and whenever it is the workload's turn."""
+def _with_record(
+    before: WorkloadState,
+    state: WorkloadState,
+    writes: Mapping[str, RuntimeEntries],
+    decisions: tuple[Decision, ...],
+    leader: str,
+    now_ms: int,
+) -> Tick:
+    """Return the tick; state and status are written when they changed, and whenever it is the workload's turn."""
     turns = WriteTurns(turn(state.name, now_ms, CHECKPOINT_MS), turn(state.name, now_ms, STATUS_MS))
-    changed = has_decisions or _must_be_stored(before, state) or bool(before.problem)
+    changed = bool(decisions or before.problem) or _must_be_stored(before, state)
     confirmed_changed = state.fleet.observation.confirmed != before.fleet.observation.confirmed
-    stored = encode(state) if changed or turns.checkpoint != before.written.checkpoint else None
-    shown = None
+    stored = shown = None
+    if changed or turns.checkpoint != before.written.checkpoint:
+        stored = encode(state)
     if changed or confirmed_changed or turns.status != before.written.status:
         shown = to_json(status_of(state, leader, now_ms))
-    return (state if turns == state.written else replace(state, written=turns)), Record(stored, shown)
+    record = Record(stored, shown, tuple(_with_models(state, decision) for decision in decisions))
+    return Tick(state if turns == state.written else replace(state, written=turns), writes, record)
 
 
 def _must_be_stored(before: WorkloadState, after: WorkloadState) -> bool:

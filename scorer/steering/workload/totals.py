@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from glidepath.domain import Outcomes, ScoredPair, add_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,33 @@ class Totals:
     left_out: int = 0
     scorer: str = ""
     live_ms: int = 0
+
+    def with_flush(self, flush: Outcomes, left_out: int, live_ms: int) -> Totals:
+        """Add a flush of which ``left_out`` requests were left out. ``live_ms``: 0, or the new ``live_ms``."""
+        if not flush.coverage and not left_out and live_ms <= self.live_ms:
+            return self
+        return Totals(
+            self.pairs_scored,
+            self.pairs_unscored,
+            add_counts(self.coverage, flush.coverage) if flush.coverage else self.coverage,
+            self.bad_records,
+            self.left_out + left_out,
+            self.scorer,
+            max(self.live_ms, live_ms),
+        )
+
+    def with_pair(self, pair: ScoredPair) -> Totals:
+        scorer = pair.scorer or self.scorer
+        if pair.scored:
+            return replace(self, scorer=scorer, pairs_scored=self.pairs_scored + 1)
+        unscored = add_counts(self.pairs_unscored, {pair.unscored_reason: 1})
+        return replace(self, scorer=scorer, pairs_unscored=unscored)
+
+    def with_bad_records(self, count: int) -> Totals:
+        return replace(self, bad_records=self.bad_records + count) if count else self
+
+    def with_left_out(self, count: int) -> Totals:
+        return replace(self, left_out=self.left_out + count)
 
     def to_json(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
