@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test test-compose check format proto render-examples reference clean
+.PHONY: help setup setup-dev demo test test-fast test-compose check format proto render-examples reference clean
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -24,6 +24,10 @@ $(VENV)/.setup-llm: requirements/llm.txt $(VENV)/.setup
 	$(PIP) install --no-deps -r requirements/llm.txt
 	@touch $@
 
+$(VENV)/.setup-test: $(VENV)/.setup
+	$(PIP) install -e '.[test]'
+	@touch $@
+
 $(VENV)/.setup-dev: requirements/torch.txt $(VENV)/.setup $(VENV)/.setup-llm
 	$(PIP) install -r requirements/torch.txt
 	$(PIP) install -e '.[dev]'
@@ -35,8 +39,11 @@ setup-dev: $(VENV)/.setup-dev ## the same plus what tests and checks need
 demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## a whole migration on this machine; ARGS="--fault latency --json out.json"
 	$(BIN)/glidepath demo $(ARGS)
 
-test: $(VENV)/.setup-dev ## all tests, against the real Envoy and the real Redis
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.setup-dev ## all tests, against the real Envoy and the real Redis; lists the slowest ten
+	$(BIN)/python -m pytest --durations=10 $(ARGS)
+
+test-fast: $(VENV)/.setup-test ## the tests that start no process and need no Envoy, Redis or torch; under a minute
+	$(BIN)/python -m pytest --fast $(ARGS)
 
 test-compose: ## the compose stack, as README.md runs it; needs a Docker engine, skipped where there is none
 	@if ! reason=$$(docker compose version 2>&1 && docker info 2>&1 >/dev/null); then \

@@ -12,9 +12,27 @@ import redis.asyncio
 
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
+from tests.support.fast_run import FOLDERS, forbid_processes_and_torch, is_fast
 
 # Tests start real servers by fork and exec beside gRPC servers of their own; gRPC's fork handlers crash the child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="only tests that start no process and load no torch")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if config.getoption("--fast") and collection_path.name in FOLDERS else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--fast"):
+        return
+    config.hook.pytest_deselected(items=[item for item in items if not is_fast(item)])
+    items[:] = [item for item in items if is_fast(item)]
+    forbid_processes_and_torch()
+
 
 VALID = """\
 backends:

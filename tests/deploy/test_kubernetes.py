@@ -63,6 +63,7 @@ def containers(template: Json) -> list[Json]:
     return [*template["spec"]["containers"], *template["spec"].get("initContainers", [])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", [name for name in MANIFESTS if "sidecar/extproc.yaml" not in name])
 def test_every_manifest_has_the_fields_of_its_kind_and_no_other(name: str, version: str) -> None:

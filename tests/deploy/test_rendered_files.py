@@ -30,6 +30,7 @@ def test_the_committed_file_equals_the_rendered_one(path: Path) -> None:
     assert path.read_text() == DEPLOYED[path], "run: make render-examples"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("path", DEPLOYED, ids=parent)
 def test_envoy_accepts_the_file(path: Path, tmp_path: Path) -> None:
     assert_accepted(path, tmp_path, secrets="/run/secrets/glidepath/backends", key="cloud")

@@ -55,6 +55,7 @@ def test_exactly_the_limit_is_whole_and_one_more_is_cut(name: str, encode: Calla
     assert (shorter.data, shorter.cut) == (TEXT[:-1], True)
 
 
+@pytest.mark.slow
 @each_coding
 def test_a_decompression_bomb_yields_no_more_than_the_limit(name: str, encode: Callable[[bytes], bytes]) -> None:
     bomb = encode(bytes(50 * 2**20))

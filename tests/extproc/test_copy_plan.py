@@ -123,6 +123,7 @@ def test_cut_unfinished_unmatched_and_stateful_requests_are_not_copied() -> None
         assert plan_copies(workload(), one, "id") == ((), Coverage.NOT_TEED)
 
 
+@pytest.mark.slow
 @given(st.uuids().map(str))
 def test_the_choice_depends_on_the_request_only_and_a_higher_rate_keeps_all_copies(request_id: str) -> None:
     share = share_of(request_id, "reverse")

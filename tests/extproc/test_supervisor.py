@@ -18,6 +18,8 @@ from glidepath_ops.local.child_process import Child, answers, free_ports
 from tests.extproc.rpc import exchange, stream
 from tests.extproc.twins import config
 
+pytestmark = pytest.mark.process
+
 COMMAND = [sys.executable, "-c", "from glidepath_ops.cli import main; main()", "extproc"]
 
 

@@ -176,6 +176,7 @@ async def test_stopping_waits_for_open_exchanges_within_the_drain_time_and_count
     assert (await coverage_in(redis_url))["aborted"] == 1
 
 
+@pytest.mark.process
 async def test_an_outage_of_redis_loses_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
     port = free_ports(1)[0]
     url = f"redis://127.0.0.1:{port}/0"
@@ -211,6 +212,7 @@ async def test_an_outage_of_redis_loses_nothing_and_counts_nothing_twice(tmp_pat
     await runner.cleanup()
 
 
+@pytest.mark.slow
 async def test_stopping_during_an_outage_of_redis_takes_limited_time(tmp_path: Path) -> None:
     config = worker_config(tmp_path, f"redis://127.0.0.1:{free_ports(1)[0]}/0")
     runner = await shadow_listener(config)
@@ -235,6 +237,7 @@ def test_every_start_of_a_worker_has_its_own_source() -> None:
     assert source_name(0) != source_name(0)
 
 
+@pytest.mark.slow
 async def test_a_cancellation_lost_in_the_redis_client_still_ends_the_budget_loop(tmp_path: Path) -> None:
     asked = asyncio.Event()
 

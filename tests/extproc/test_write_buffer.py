@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
+import pytest
+
 from extproc.pair_encoding import EncodedPair, RawPair
 from extproc.traffic_counters import TrafficCounters
 from extproc.write_buffer import BufferLimits, WriteBuffer
@@ -85,6 +87,7 @@ async def test_the_buffer_is_limited_by_bytes_too() -> None:
         assert counters.coverage_totals[("chat", "lost_buffer")] >= 45
 
 
+@pytest.mark.slow
 async def test_during_an_outage_of_redis_outcomes_are_added_up_and_none_is_lost() -> None:
     writer = TwinWriter(away=True)
     async with running(writer) as (buffer, _):

@@ -111,6 +111,7 @@ def test_outcomes_survive_the_wire(record: Outcomes) -> None:
     assert wire.decode_outcomes(wire.encode_outcomes(record)) == record
 
 
+@pytest.mark.slow
 @given(scored)
 def test_a_scored_pair_survives_the_wire(record: ScoredPair) -> None:
     assert wire.decode_scored(wire.encode_scored(record)) == record
@@ -139,6 +140,7 @@ def test_a_decompression_bomb_is_refused() -> None:
         wire.decode_pair(bomb)
 
 
+@pytest.mark.process
 def test_the_generated_code_matches_the_proto_file(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     command = ["-m", "grpc_tools.protoc", "-Iproto", f"--python_out={tmp_path}", "proto/glidepath.proto"]

@@ -60,12 +60,14 @@ def test_judge_refuses_a_missing_file_or_workload(config: Path, tmp_path: Path) 
         run("judge", "-c", str(config), "-w", "x", str(tmp_path / "none"))
 
 
+@pytest.mark.slow
 def test_plan_shows_one_line_per_step(config: Path) -> None:
     text = run("plan", "-c", str(config), "--rate", "chat=50")
     assert "chat: 50 requests/s" in text
     assert [line.split("  ")[1] for line in text.splitlines()[2:]][:3] == ["shadow", "1 %", "5 %"]
 
 
+@pytest.mark.slow
 def test_plan_shows_the_rules_of_each_step(config: Path) -> None:
     config.write_text(BACKENDS + "    ramp: {steps: [5, 50, 100], at: {50: {hold: 7d, min_samples: 5000}}}\n")
     head, *rows = run("plan", "-c", str(config)).splitlines()[1:6]
@@ -78,6 +80,7 @@ def test_plan_shows_the_rules_of_each_step(config: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_plan_as_json(config: Path) -> None:
     found = json.loads(run("plan", "-c", str(config), "--rate", "chat=50", "--json"))
     assert found["workloads"][0]["steps"][0]["percent"] == 0

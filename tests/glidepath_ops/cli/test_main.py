@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from glidepath_ops.cli.main import COMMANDS, build_app
 from tests.support.evidence_builders import BACKENDS
 
+pytestmark = pytest.mark.process
+
 RUN = (sys.executable, "-c", "from glidepath_ops.cli import main; main()")
 FULL = "glidepath: standard output: cannot be written: No space left on device\n"
 

@@ -187,6 +187,7 @@ async def test_without_a_scorer_a_command_reports_it_and_stays_queued(file: Path
     await redis.aclose()
 
 
+@pytest.mark.process
 async def test_no_redis_is_one_line_and_exit_2(redis_down: Path) -> None:
     for arguments in (("status",), ("hold", "chat"), ("log",), ("scorer",)):
         status, _, err = await Cli(redis_down)(*arguments)
@@ -195,6 +196,7 @@ async def test_no_redis_is_one_line_and_exit_2(redis_down: Path) -> None:
         assert err.count("\n") == 1
 
 
+@pytest.mark.process
 async def test_a_server_that_is_not_redis_is_one_line_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")

@@ -11,6 +11,8 @@ from glidepath.errors import ConfigError
 from glidepath_ops.cli.main import build_app
 from tests.support.evidence_builders import BACKENDS
 
+pytestmark = pytest.mark.process
+
 
 def validate(path: Path, text: str) -> tuple[int, str]:
     """Return the exit status and standard error; a GlidepathError is raised."""

@@ -68,6 +68,7 @@ async def test_errors_are_503s_and_resets_and_the_time_of_the_first_is_recorded(
     assert state["bad"] == 20
 
 
+@pytest.mark.slow
 async def test_a_quality_fault_gives_well_formed_bad_answers(client: TestClient) -> None:
     await client.put("/control/fault", json={"fault": "quality"})
     reads = [read_json(await (await client.post(PATH, json=body())).read()) for _ in range(20)]
@@ -95,6 +96,7 @@ def test_a_slow_backend_takes_three_times_as_long() -> None:
     assert [b / a for a, b in zip(normal, slow, strict=True)] == pytest.approx([3.0] * 10)
 
 
+@pytest.mark.slow
 async def test_a_forwarded_answer_keeps_its_bytes() -> None:
     upstream = backend()
     async with TestServer(upstream.app()) as llama, aiohttp.ClientSession() as session:

@@ -48,6 +48,7 @@ def test_the_llm_is_found_where_it_is_installed() -> None:
     assert model_file().stat().st_size > 50_000_000
 
 
+@pytest.mark.process
 def test_both_backends_start_and_answer(tmp_path: Path) -> None:
     from glidepath_ops.local.stack import Stack
 

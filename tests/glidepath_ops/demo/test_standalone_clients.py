@@ -13,6 +13,8 @@ import pytest
 from glidepath_ops.local.child_process import Child, answers, free_ports
 from glidepath_ops.local.redis_and_envoy import answers_ok
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def backend(tmp_path: Path) -> Iterator[str]:

@@ -203,6 +203,7 @@ def test_comments_and_quotes_do_not_change_the_data(valid_yaml: str) -> None:
     assert max(map(len, (line for line in text.splitlines() if line.lstrip().startswith("#")))) <= 120
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     sample=st.integers(0, 10_000).map(lambda n: n / 100),

@@ -68,6 +68,7 @@ def test_every_line_of_the_users_file_is_kept_in_order(name: str) -> None:
         assert all(line in lines for line in text.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILLED)
 def test_the_result_is_valid_for_envoy_and_keeps_the_users_configuration(name: str) -> None:
     text, place = FILLED[name]
@@ -126,6 +127,7 @@ def glidepath(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.process
 def test_the_command_inserts_shows_the_diff_and_removes(tmp_path: Path) -> None:
     theirs, ours = tmp_path / "envoy.yaml", tmp_path / "glidepath.yaml"
     text = FILLED["http1"][0]
@@ -144,6 +146,7 @@ def test_the_command_inserts_shows_the_diff_and_removes(tmp_path: Path) -> None:
     assert theirs.read_text() == text
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -38,6 +38,7 @@ def split(bootstrap: Json) -> Json:
     return found
 
 
+@pytest.mark.process
 def test_a_rendered_bootstrap_passes_both_checks(bootstrap: Json, tmp_path: Path) -> None:
     check_strict(bootstrap)
     path = tmp_path / "envoy.yaml"
@@ -93,6 +94,7 @@ def test_splits_of_other_routes_are_not_checked(bootstrap: Json) -> None:
     assert check_splits(bootstrap) == ["chat"]  # from the uncaptured route, whose name is unchanged
 
 
+@pytest.mark.process
 def test_the_error_gives_envoys_own_reason(bootstrap: Json, tmp_path: Path) -> None:
     split(bootstrap)["clusters"][0]["name"] = "nobody"
     path = tmp_path / "envoy.yaml"
@@ -119,6 +121,7 @@ def run(*arguments: str) -> tuple[int, str, BaseException | None]:
     return result.exit_code, result.output, result.exception
 
 
+@pytest.mark.process
 def test_validate_lists_its_checks(valid_yaml: str, tmp_path: Path) -> None:
     path = tmp_path / "glidepath.yaml"
     path.write_text(valid_yaml)
@@ -136,6 +139,7 @@ def test_validate_finds_weights_that_do_not_sum(bootstrap: Json, tmp_path: Path)
     assert "sum 10000 (got 500 + 10000)" in str(error)
 
 
+@pytest.mark.process
 def test_render_prints_what_validate_accepts(valid_yaml: str, tmp_path: Path) -> None:
     path, out = tmp_path / "glidepath.yaml", tmp_path / "envoy.yaml"
     path.write_text(valid_yaml)

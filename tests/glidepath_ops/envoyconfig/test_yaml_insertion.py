@@ -115,6 +115,7 @@ data = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(data, max_size=4), data, st.booleans(), st.integers(0, 4))
 def test_an_item_can_be_inserted_anywhere_in_any_list_and_removed(
     old: list[Any], new: Any, flow: bool, at: int

@@ -18,6 +18,8 @@ from glidepath_ops.local.restarts import Backoff, Restarter
 from glidepath_ops.local.services import Service, with_addresses, write_config
 from glidepath_ops.local.stack import Stack
 
+pytestmark = pytest.mark.process
+
 SLEEPER = [sys.executable, "-c", "print('here', flush=True); import signal; signal.pause()"]
 
 

@@ -23,6 +23,8 @@ from tests.support.meshes.mesh_with_backends import config_of, gateway_xds
 from tests.support.meshes.static_bootstrap import endpoint, static_bootstrap
 from tests.support.tls import make_certificate
 
+pytestmark = pytest.mark.process
+
 TEXT: dict[str, Any] = {
     "backends": {
         "cloud": {"url": "https://api.example.com", "credential": {"env": "KEY"}, "ca_file": "CA"},

@@ -59,6 +59,7 @@ def test_the_check_against_the_crd_can_fail(config: Config) -> None:
     assert EnvoyFilter.model_validate(one).model_dump(by_alias=True, exclude_unset=True) != one
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("context", ["gateway", "sidecar"])
 def test_envoy_accepts_the_configuration_that_istio_generates(config: Config, context: Context, tmp_path: Path) -> None:
     bootstrap = static_bootstrap(istio_xds(config, context, 8080, SERVICE), "127.0.0.1:15000")

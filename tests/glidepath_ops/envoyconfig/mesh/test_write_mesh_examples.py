@@ -35,6 +35,7 @@ def test_rendering_them_again_changes_nothing(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "example"),
     [
@@ -62,6 +63,7 @@ def test_a_single_file_has_the_resources_and_the_command_names_the_omitted_file(
     assert kinds == ["EnvoyFilter", "EnvoyFilter"]
 
 
+@pytest.mark.slow
 def test_the_options_set_names_and_labels() -> None:
     options = ["--context", "sidecar", "--namespace", "apps", "--workload-selector", "app=a", "--virtual-host", "x:80"]
     shown = RUN.invoke(APP, ["render", "istio", "-c", GATEWAY, *options])

@@ -80,6 +80,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=4))
 def test_payloads_of_any_shape_have_a_typed_outcome(parts: list[tuple[str, object]]) -> None:
     assert isinstance(read(b"".join(message(*part) for part in parts)), Extracted | Unusable)

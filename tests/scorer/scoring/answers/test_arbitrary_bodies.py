@@ -63,6 +63,7 @@ def check(path, kind, request, response, custom=None, status=200):
     assert found == found  # a NaN anywhere would break it
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300), KINDS, PATHS, st.binary(max_size=60))
 def test_random_bytes_have_a_typed_outcome(body, kind, path, request):

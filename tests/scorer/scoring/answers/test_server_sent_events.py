@@ -42,6 +42,7 @@ def test_events_are_parsed_as_the_standard_requires(body, events):
     assert parse_sse(body) == events
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(LINE.filter(bool), st.lists(LINE, min_size=1, max_size=3)), max_size=5),
     st.sampled_from(["\n", "\r\n", "\r"]),
@@ -59,6 +60,7 @@ def test_any_bytes_are_parsed(body):
         assert "\r" not in event.data
 
 
+@pytest.mark.slow
 def test_the_number_of_events_is_bounded():
     with pytest.raises(UnusableBodyError, match="events"):
         parse_sse(b"data:\n\n" * 200_001)

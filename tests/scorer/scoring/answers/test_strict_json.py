@@ -22,6 +22,7 @@ def reason_of(text):
     return caught.value.outcome.reason
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(max_size=4), JSON, max_size=4), st.booleans())
 def test_every_prefix_of_an_object_is_truncated(value, ascii_only):
     text = json.dumps(value, ensure_ascii=ascii_only)
@@ -77,6 +78,7 @@ def many(name, count):
     }[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "count"), [("calls", 257), ("choices", 129), ("dimensions", 65_537), ("ranked", 65_537)]
 )

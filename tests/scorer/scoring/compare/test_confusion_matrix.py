@@ -26,6 +26,7 @@ def test_a_lost_minority_class_has_a_low_recall_at_a_high_accuracy() -> None:
     assert matrix.figures("never seen") == ClassFigures(0, None, None)
 
 
+@pytest.mark.slow
 @given(PAIRS, PAIRS)
 def test_matrices_add_up_and_keep_their_counts_in_json(
     one: list[tuple[str, str]], other: list[tuple[str, str]]

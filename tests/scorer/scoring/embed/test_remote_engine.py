@@ -167,6 +167,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(json_values | st.fixed_dictionaries({"data": json_values}), st.integers(1, 3))
 def test_any_json_reply_gives_vectors_or_a_reply_error(value, count):
     with contextlib.suppress(ReplyError):

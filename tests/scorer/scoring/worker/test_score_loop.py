@@ -81,6 +81,7 @@ async def test_pairs_of_a_dead_scorer_are_scored_one_at_a_time(harness):
     assert harness.scorer.batches == [["a"], ["b"], ["c"]]
 
 
+@pytest.mark.slow
 async def test_an_unreachable_remote_engine_stops_scoring_without_losing_pairs_and_readiness_names_it(harness):
     harness.scorer.errors = [UnreachableError("scorer.embedder.url: http://e/v1/embeddings: HTTP 503")] * 3
     harness.queue.waiting = [queue_entry("a")]
@@ -114,6 +115,7 @@ async def test_an_idle_scorer_that_cannot_reach_redis_is_not_ready(harness):
         await eventually(lambda: harness.loop.readiness() == "redis: ConnectionError")
 
 
+@pytest.mark.slow
 async def test_claims_are_renewed_while_a_pair_is_scored(harness):
     harness.queue.waiting = [queue_entry("a")]
     harness.scorer.may_score.clear()

@@ -33,6 +33,7 @@ def address(taken: socket.socket) -> str:
     return f"127.0.0.1:{taken.getsockname()[1]}"
 
 
+@pytest.mark.slow
 async def test_the_actuator_listens_as_soon_as_the_address_is_free(hanging_leader: socket.socket) -> None:
     listen = address(hanging_leader)
     serving = asyncio.create_task(RtdsActuator(listen, lambda: True).run())

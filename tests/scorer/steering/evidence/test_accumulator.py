@@ -233,6 +233,7 @@ def test_at_a_large_share_rescues_distinguish_a_broken_candidate_from_a_shared_o
     assert by_gate(evidence)["candidate_down"].outcome != "fail"
 
 
+@pytest.mark.slow
 def test_verdicts_cost_little_and_nearly_nothing_without_new_data() -> None:
     evidence = with_healthy_flushes(fresh_evidence(), 200)
     evidence.verdicts(1)

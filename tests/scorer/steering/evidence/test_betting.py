@@ -22,6 +22,7 @@ def test_the_stake_depends_on_earlier_values_only() -> None:
     assert moments.stake(two_log) == pytest.approx(math.sqrt(two_log / (0.3125 / 2 * 2 * math.log(3))))
 
 
+@pytest.mark.slow
 def test_at_the_boundary_false_decisions_stay_below_alpha_with_a_look_at_every_pair() -> None:
     runs = cases.quality(RUNS, 1, -0.03, n=1500)
     assert runs.fail_rate <= cases.upper_limit(RUNS)

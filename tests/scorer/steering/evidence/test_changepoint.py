@@ -82,6 +82,7 @@ def test_a_late_rise_of_the_error_rate_is_reported_since_it_began(gate: str, err
     assert evidence.sides()[1].requests > 4000
 
 
+@pytest.mark.slow
 def test_a_catastrophe_is_reported_over_the_last_few_requests() -> None:
     verdict, _ = served_until_it_fails("errors_fast", 10)
     assert verdict.message.startswith("10 of the candidate's last 10 requests failed, 0 of the baseline's 30 meanwhile")

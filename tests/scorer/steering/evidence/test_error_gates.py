@@ -48,6 +48,7 @@ def test_a_block_of_the_increase_test_has_an_expectation_of_at_most_one_everywhe
     assert c_n * math.log(mean_c) + b_n * math.log(mean_b) <= 1e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("traffic", "limit"),
     [
@@ -66,6 +67,7 @@ def test_false_decisions_of_the_increase_test_stay_below_alpha_at_the_boundary(
     assert runs.pass_rate <= cases.upper_limit(RUNS)
 
 
+@pytest.mark.slow
 def test_the_increase_test_sees_an_increase_and_proves_its_absence() -> None:
     worse = cases.increase(30, 2, cases.steady(0.1, 0.03, 0.005), limit=0.005, blocks=600)
     equal = cases.increase(30, 3, cases.steady(0.1, 0.001, 0.001), limit=0.005, blocks=600)
@@ -98,6 +100,7 @@ def test_a_common_outage_at_a_large_share_does_not_keep_an_equal_candidate_from_
     assert "at the same times" in verdict.message
 
 
+@pytest.mark.slow
 def test_false_decisions_of_the_rate_test_stay_below_alpha_at_the_boundary() -> None:
     runs = cases.rate(RUNS, 4, 0.02, n=1000)
     assert runs.fail_rate <= cases.upper_limit(RUNS)
@@ -128,6 +131,7 @@ def test_a_flush_counts_as_its_requests_would_one_by_one_for_promotion() -> None
     assert at_once.log_pass == pytest.approx(one_by_one.log_pass)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "traffic",
     [cases.steady(0.25, 0.02, 0.01), bench.FAST_JUMPING, bench.outage(0.25, 0.5), bench.outage(0.25, 1.0)],
@@ -138,6 +142,7 @@ def test_false_alarms_of_the_fast_guard_stay_below_alpha(traffic: cases.ErrorTra
     assert cases.fast_false_alarms(runs, 5, traffic, n=1400) <= cases.upper_limit(runs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.75, 0.9, 1.0])
 @pytest.mark.parametrize("healthy", [0, 40, 5000])
 def test_when_every_request_fails_the_guard_fires_within_ten_bad_answers(share: float, healthy: int) -> None:
@@ -171,6 +176,7 @@ def test_old_failures_of_a_baseline_without_requests_do_not_excuse_a_broken_cand
         assert bad <= 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "most"), [(0.5, 0.02), (0.75, 0.12), (0.9, 0.5)])
 def test_a_shared_outage_rarely_fires_the_guard_where_the_baseline_has_enough_requests(
     share: float, most: float
@@ -194,12 +200,14 @@ def test_the_guard_waits_for_an_answer_of_the_baseline_until_the_tenth_bad_answe
         assert bad == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.9, 0.95, 1.0])
 def test_with_fallback_a_shared_outage_never_fires_the_guard(share: float) -> None:
     alpha, runs = cases.DEFAULT_FAST_ALPHA, 25
     assert cases.fast_false_alarms(runs, 8, bench.outage(share, 1.0), n=1400, alpha=alpha, fallback=True) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.75, 0.9, 0.95])
 def test_with_fallback_a_partial_shared_outage_fires_the_guard_less_often(share: float) -> None:
     alpha, runs = cases.DEFAULT_FAST_ALPHA, 50
@@ -211,6 +219,7 @@ def test_with_fallback_a_partial_shared_outage_fires_the_guard_less_often(share:
     assert with_it <= 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 0.9, 0.95, 1.0])
 def test_with_fallback_a_broken_candidate_needs_no_more_bad_answers(share: float) -> None:
     for healthy in (0, 1000):
@@ -277,6 +286,7 @@ def test_rescues_change_the_fast_guards_and_no_other_gate() -> None:
     assert one == other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.5])
 def test_a_much_higher_error_rate_fires_the_guard_though_most_requests_succeed(share: float) -> None:
     alpha = cases.DEFAULT_FAST_ALPHA
@@ -308,6 +318,7 @@ def test_errors_of_the_baseline_alone_are_evidence_for_the_candidate() -> None:
     assert guard.log_e < 0
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 400)), max_size=30))
 def test_the_share_stays_within_its_bounds(flushes: list[tuple[int, int]]) -> None:
     share = CandidateShare.from_prior(0.1, 20)

@@ -36,6 +36,7 @@ def exact(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tuple[fl
     return float(fail.min()), float(passed.min())
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.8, 2.5), st.floats(1.0, 1.6), st.sampled_from([0.5, 0.95, 0.99]))
 def test_evidence_on_buckets_is_never_more_than_on_the_values_themselves(
@@ -49,6 +50,7 @@ def test_evidence_on_buckets_is_never_more_than_on_the_values_themselves(
     assert passed <= exact_pass + 1e-9
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 10_000), st.floats(0.6, 2.0), st.floats(0.9, 1.6), st.sampled_from([0.5, 0.95, 0.99]), st.booleans()
@@ -85,6 +87,7 @@ def every_edge(own: np.ndarray, base: np.ndarray, q: float, ratio: float) -> tup
     return float(fail.min()), float(passed.min())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("q", "n", "baseline"), [(0.5, 500, 4), (0.95, 800, 1), (0.99, 1000, 5)])
 def test_at_the_boundary_false_decisions_stay_below_alpha(q: float, n: int, baseline: int) -> None:
     runs = cases.latency(40, 1, 1.2, q, n=n, baseline=baseline, growth=1.05)
@@ -92,6 +95,7 @@ def test_at_the_boundary_false_decisions_stay_below_alpha(q: float, n: int, base
     assert runs.pass_rate <= cases.upper_limit(40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("q", "ratio", "reference"),
     [(0.99, 2.0, 110), (0.99, 1.5, 850), (0.95, 1.5, 240), (0.95, 2.0, 50), (0.95, 1.0, 740)],
@@ -157,6 +161,7 @@ def test_a_bucket_outside_the_range_is_put_into_the_outermost_one() -> None:
     assert bucket_of(1e30) == bucket_of(1e9)
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.floats(0, 1e8), max_size=20), max_size=5))
 def test_stored_counts_are_added_like_other_counts(flushes: list[list[float]]) -> None:
     plain, stored = DenseHistogram(), DenseHistogram()

@@ -62,6 +62,7 @@ def decisions(gate: PairGate, rate: float, floor: float, n: int, rng: np.random.
     return gate.failed, gate.proven
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("increase", "rate", "floor", "limit"),
     [(False, 0.02, 0.0, 0.02), (True, 0.07, 0.05, 0.02), (True, 0.7, 0.6, 0.1)],
@@ -76,12 +77,14 @@ def test_false_decisions_about_a_candidate_at_the_limit_stay_below_alpha(
     assert np.mean([passed for _, passed in runs]) <= cases.upper_limit(RUNS)
 
 
+@pytest.mark.slow
 def test_an_equal_candidate_does_not_fail_where_the_baseline_disagrees_with_itself() -> None:
     rng = np.random.default_rng(3)
     runs = [decisions(pair_gate(spec(True, 0.02)), 0.08, 0.08, 800, rng)[0] for _ in range(40)]
     assert not any(runs)
 
 
+@pytest.mark.slow
 def test_a_loss_in_a_minority_class_fails_though_the_mean_agreement_passes() -> None:
     evidence, rng = evidence_of(CLASSES), np.random.default_rng(1)
     for _ in range(20_000):  # 5 % fraud, of which a twentieth is lost; all else is as the baseline has it
@@ -119,6 +122,7 @@ def test_with_noise_pairs_the_loss_of_a_class_is_measured_above_the_noise_floor(
     assert "the baseline's against itself: 90 % (400 pairs)" in verdict.message
 
 
+@pytest.mark.slow
 def test_facts_that_differ_more_often_than_in_noise_pairs_fail_the_gate() -> None:
     evidence, rng = evidence_of(FACTS), np.random.default_rng(4)
     for _ in range(800):
@@ -132,6 +136,7 @@ def test_facts_that_differ_more_often_than_in_noise_pairs_fail_the_gate() -> Non
     assert by_gate(evidence)["signal_names"].outcome == "pass"
 
 
+@pytest.mark.slow
 def test_facts_that_differ_as_often_as_in_noise_pairs_pass_the_gate() -> None:
     evidence, rng = evidence_of(FACTS), np.random.default_rng(5)
     for _ in range(1500):

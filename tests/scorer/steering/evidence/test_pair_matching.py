@@ -34,6 +34,7 @@ def margin_of(evidence: Evidence) -> Verdict:
     return next(v for v in evidence.verdicts(100_000) if v.gate == "quality_margin")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("crowd", "worse", "outcome"),
     [
@@ -53,6 +54,7 @@ def test_one_loud_user_changes_neither_the_failure_of_a_worse_candidate_nor_the_
     assert not np.isfinite(missed).any()
 
 
+@pytest.mark.slow
 def test_false_decisions_at_the_margin_stay_below_alpha_with_one_loud_user() -> None:
     count = 60
     runs = cases.margin(count, 2, cases.Crowd(loud_share=0.3, loud=0.70, others=0.85), 0.05, n=1200)

@@ -42,6 +42,7 @@ def run(stream: Iterator[ReplayEvent]) -> Judgement:
     return judge(workload_of(GATES), stream)
 
 
+@pytest.mark.slow
 def test_a_healthy_candidate_is_promoted() -> None:
     result = run(events(6000))
     assert result.decision == "promote"
@@ -59,6 +60,7 @@ def test_no_events_hold_with_every_gate_inconclusive() -> None:
     assert {v.outcome for v in result.verdicts} == {"inconclusive"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stream", "gate"), [({"slower": 1.8}, "latency_p95"), ({"score": 0.78}, "quality")], ids=["latency", "quality"]
 )
@@ -84,6 +86,7 @@ def test_without_error_kinds_there_is_no_gate_candidate_down() -> None:
     assert "candidate_down" not in result.to_json("chat")["gates"]
 
 
+@pytest.mark.slow
 def test_the_deciding_event_is_the_first_with_which_the_verdict_is_reached() -> None:
     stream = list(events(4000, score=0.78))
     at = run(iter(stream)).decided_at["quality"]
@@ -92,6 +95,7 @@ def test_the_deciding_event_is_the_first_with_which_the_verdict_is_reached() -> 
     assert (before["quality"], outcome["quality"]) == ("inconclusive", "fail")
 
 
+@pytest.mark.slow
 def test_an_outage_of_both_sides_is_not_the_candidates_fault() -> None:
     stream = [
         ReplayEvent(e.t, e.side, ok=not 2000 <= i < 2200, latency_ms=e.latency_ms, agreement=e.agreement)
@@ -102,6 +106,7 @@ def test_an_outage_of_both_sides_is_not_the_candidates_fault() -> None:
     assert {v.outcome for v in result.verdicts if v.gate == "errors_fast"} == {"pass"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_latency_that_rises_and_falls_on_both_sides_is_not_the_candidates_fault(seed: int) -> None:
     waves = (1.0, 3.0, 0.5, 2.0)
@@ -112,6 +117,7 @@ def test_latency_that_rises_and_falls_on_both_sides_is_not_the_candidates_fault(
     assert run(iter(stream)).decision in ("promote", "hold")
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_events_take_well_under_ten_seconds() -> None:
     stream = list(events(20_000))
     began = time.process_time()

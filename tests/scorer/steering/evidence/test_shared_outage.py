@@ -15,6 +15,8 @@ from scorer.steering.evidence.changepoint import NO_BAD_PERIOD
 from scorer.steering.evidence.shared_outage import OutageWatch, at_most
 from tests.support.evidence_builders import flush, side, workload_of
 
+pytestmark = pytest.mark.slow
+
 
 def exact(k: int, n: int, p: float) -> float:
     rate = Fraction(p)

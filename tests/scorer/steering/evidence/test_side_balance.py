@@ -21,6 +21,7 @@ from tests.support.evidence_builders import through_json
 SLOW = Histogram.of([10_000.0] * 25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("q", "drift"),
     [
@@ -41,11 +42,13 @@ def test_common_drift_and_a_changing_split_decide_nothing_in_ten_runs_at_the_bou
     assert runs.pass_rate == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drift", [bench.UP_AND_SLOWER, bench.UP_AND_FASTER, bench.SLOWLY, bench.DOWN_AND_SLOWER])
 def test_an_equal_candidate_never_fails_because_of_common_drift(drift: cases.Drift) -> None:
     assert cases.latency_drift(20, 2, 1.0, 0.95, drift, n=4000).fail_rate == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drift", [bench.DOWN_AND_SLOWER, bench.UP_AND_FASTER])
 def test_a_slower_candidate_fails_despite_drift_in_its_favour(drift: cases.Drift) -> None:
     runs = cases.latency_drift(10, 3, 1.6, 0.95, drift, n=8000)

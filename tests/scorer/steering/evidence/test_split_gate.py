@@ -13,11 +13,13 @@ from scorer.steering.evidence.verdicts import outcome_of
 from tests.support.evidence_builders import through_json
 
 
+@pytest.mark.slow
 def test_a_split_as_set_raises_no_alarm() -> None:
     runs = 100
     assert cases.split(runs, 1, 0.1, 0.1, n=1500).fail_rate <= cases.upper_limit(runs)
 
 
+@pytest.mark.slow
 def test_a_split_of_15_instead_of_10_percent_is_detected() -> None:
     assert np.median(cases.split(20, 2, 0.15, 0.1).fail) < 3000
 
@@ -49,6 +51,7 @@ def test_a_corrected_split_passes_again_however_long_it_was_wrong() -> None:
     assert outcome_of(split) is Outcome.FAIL
 
 
+@pytest.mark.slow
 def test_a_split_that_stays_wrong_never_passes_again() -> None:
     for seed in range(40):
         split = gate()

@@ -99,6 +99,7 @@ def test_a_standstill_after_the_proof_fails_the_candidate(share: float, part: fl
     assert not result.untrue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.9])
 def test_standstills_of_both_sides_do_not_fail_the_candidate(share: float) -> None:
     together = simulated(share, still=10, base_still=10)
@@ -108,6 +109,7 @@ def test_standstills_of_both_sides_do_not_fail_the_candidate(share: float) -> No
         assert not simulated(share, still=own, base_still=base).gate.failed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.9])
 def test_a_standstill_of_the_baseline_does_not_fail_the_candidate(share: float) -> None:
     result = simulated(share, base_still=10)
@@ -115,6 +117,7 @@ def test_a_standstill_of_the_baseline_does_not_fail_the_candidate(share: float) 
     assert result.passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("q", [0.95, 0.99])
 @pytest.mark.parametrize("share", [(0.3, 0.1, 0.6), (0.5, 0.1, 0.8), (0.3, 0.02, 0.5)])
 @pytest.mark.parametrize("slow", [(1, 1, 3), (1, 3, 1), (3, 1, 3)], ids=["at last", "meanwhile", "but meanwhile"])

@@ -53,6 +53,7 @@ def _apply(evidence: Evidence, number: int, step: tuple[object, ...]) -> Evidenc
             return evidence
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(STEPS, st.integers(0, 40), st.sampled_from([0.0, 10.0, 100.0]))
 def test_a_restart_in_mid_step_changes_nothing(steps: list[tuple[object, ...]], cut: int, percent: float) -> None:
@@ -71,6 +72,7 @@ def test_a_restart_in_mid_step_changes_nothing(steps: list[tuple[object, ...]], 
     assert restarted.sides() == straight.sides()
 
 
+@pytest.mark.slow
 def test_the_state_stays_small_under_varied_traffic() -> None:
     evidence = fresh_evidence()
     rng = np.random.default_rng(2)

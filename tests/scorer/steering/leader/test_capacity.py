@@ -52,6 +52,7 @@ def test_values_that_are_not_finite_numbers_are_ignored() -> None:
     assert gauge_on_page("load NaN\nload 1\nload +Inf\n", "load") == 1
 
 
+@pytest.mark.slow
 @given(st.text(), st.text(min_size=1, max_size=5))
 def test_any_page_yields_a_number_or_none(page: str, metric: str) -> None:
     value = gauge_on_page(page, metric)
@@ -67,6 +68,7 @@ def test_a_vector_and_a_scalar_answer_of_prometheus_are_read() -> None:
     assert gauge_in_answer(json.dumps({"status": "success", "data": empty}).encode()) is None
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.binary(),

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from prometheus_client import Counter
 
 from glidepath.config.notifications import Notification
@@ -45,6 +46,7 @@ def test_a_cloud_event_has_the_attributes_that_the_specification_requires() -> N
     assert cloud_event(ROLLBACK)["id"] == event["id"] != cloud_event(replace(ROLLBACK, at_ms=1))["id"]
 
 
+@pytest.mark.slow
 async def test_a_webhook_gets_a_structured_cloud_event_after_a_retry(dropped: Counter) -> None:
     async with inbox(failures=1) as box:
         queue = notification_queue(Notification(kind="webhook", url=f"{box.url}/hook"), dropped)

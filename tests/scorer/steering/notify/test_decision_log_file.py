@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import structlog
 from prometheus_client import Counter
 
@@ -25,6 +26,7 @@ async def test_at_the_end_the_queued_decisions_are_still_written(dropped: Counte
     assert json.loads(lines[0])["event"] == "rollback"
 
 
+@pytest.mark.slow
 async def test_a_file_that_could_not_be_written_gets_the_backlog_later_and_records_the_gap(
     dropped: Counter, tmp_path: Path
 ) -> None:

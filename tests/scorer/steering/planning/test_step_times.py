@@ -9,6 +9,8 @@ from scorer.steering.planning.step_times import plan_workload
 from scorer.steering.planning.unprovable_limits import undecidable_gates
 from tests.support.evidence_builders import workload_of
 
+pytestmark = pytest.mark.slow
+
 ASSUMED = Assumptions()
 
 

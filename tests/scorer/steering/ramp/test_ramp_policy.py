@@ -85,11 +85,13 @@ WINDOWS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(WINDOWS, max_size=3), st.integers(0, ms("2500-01-01T00:00", "UTC")))
 def test_every_valid_window_can_be_checked_at_any_time(windows: list[Freeze], now_ms: int) -> None:
     assert isinstance(frozen_by(windows, now_ms), str)
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(WINDOWS, st.integers(ms("2026-01-01T00:00", "UTC"), ms("2030-01-01T00:00", "UTC")))
 def test_a_time_is_frozen_exactly_within_a_window(window: Freeze, now_ms: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -290,4 +291,4 @@ class Steering(RuleBasedStateMachine):
 
 
 Steering.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-TestSteering = Steering.TestCase
+TestSteering = pytest.mark.slow(Steering.TestCase)

@@ -154,6 +154,7 @@ def weights(envoys: MemoryActuator, name: str = "chat") -> set[str]:
     return {values.get(f"glidepath.{name}.weight.onprem-or-cloud", "") for values in envoys.runtime.values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("worse", [False, True])
 async def test_the_failure_is_shown_counted_and_announced_once_and_other_workloads_go_on(worse: bool) -> None:
     async with failing(worse) as (store, envoys, registry):
@@ -173,6 +174,7 @@ async def test_the_failure_is_shown_counted_and_announced_once_and_other_workloa
         assert "internal error" not in store.status["mail"].message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("worse", [False, True])
 @pytest.mark.parametrize("kind", [CommandKind.ROLLBACK, CommandKind.ABORT])
 async def test_a_rollback_or_abort_by_a_person_reaches_the_envoys_and_lasts(worse: bool, kind: CommandKind) -> None:
@@ -202,6 +204,7 @@ async def test_a_workload_with_an_unreadable_state_is_held_and_the_envoys_weight
         await eventually(lambda: weights(envoys) == {"0"})
 
 
+@pytest.mark.slow
 async def test_a_weight_of_0_set_by_curl_stays() -> None:
     async with failing(worse=False) as (store, envoys, registry):
         await eventually(lambda: store.logged("tick_failed"))
@@ -214,6 +217,7 @@ async def test_a_weight_of_0_set_by_curl_stays() -> None:
         assert weights(envoys) == {"0"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stored", [{**STORED, "schema": SCHEMA + 1}, {"ramp": {"phase": "baking", "percent": 25}}])
 async def test_a_state_of_another_schema_is_discarded_and_the_workload_starts_at_the_baseline(
     stored: Mapping[str, Any],

@@ -45,6 +45,7 @@ def test_unknown_fields_of_the_same_schema_are_ignored(chat: SteeredWorkload, va
     assert encode(again.state) == encode(chat.state)
 
 
+@pytest.mark.slow
 @given(raw=st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6))
 def test_a_state_that_cannot_be_read_is_an_input_error(raw: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="stored state of chat cannot be read"):

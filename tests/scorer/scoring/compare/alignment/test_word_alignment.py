@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from scorer.scoring.compare.text.tokenizer import tokenize
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "D", "1", "2", "not"]), max_size=20)
 
 
+@pytest.mark.slow
 @given(WORDS, WORDS)
 def test_word_overlap_is_bounded_and_symmetric(left: list[str], right: list[str]) -> None:
     a, b = tokenize(" ".join(left)), tokenize(" ".join(right))

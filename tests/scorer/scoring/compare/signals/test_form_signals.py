@@ -120,6 +120,7 @@ OFF_TOPIC = (
 )
 
 
+@pytest.mark.slow
 def test_the_default_engine_finds_an_answer_that_continues_with_another_text() -> None:
     embedder = load_embedder(EmbedderSection())
     long, other = " ".join([PLAIN, TEXT, OTHER]), " ".join([OTHER, TEXT, PLAIN])

@@ -68,6 +68,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(JSON, JSON)
 def test_matching_is_bounded_and_symmetric(a: object, b: object) -> None:
@@ -121,6 +122,7 @@ def test_nested_unordered_lists_are_paired_at_a_bounded_cost() -> None:
     assert seconds < 4
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(JSON, max_size=6), st.randoms())
 def test_the_order_of_an_unordered_list_never_matters(items: list[object], random: object) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from scorer.scoring.compare.structured.json_schema import schema_error
 
 
@@ -10,6 +12,7 @@ def test_every_value_keeps_an_invalid_schema() -> None:
     assert schema_error({}, {"$ref": "#/nowhere"}) == ""
 
 
+@pytest.mark.slow
 def test_the_cost_of_a_schema_is_bounded_and_it_never_raises() -> None:
     branching = {f"d{i}": {"anyOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(40)} | {"d40": {"type": "null"}}
     hostile: list[tuple[dict[str, object], object]] = [

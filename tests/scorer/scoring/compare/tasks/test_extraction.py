@@ -53,6 +53,7 @@ def test_endless_digits_are_a_difference(number: str) -> None:
     assert compare_tools((ToolCall("pay", {"total": 5}),), (call,), PLAIN).flags == ("arguments",)
 
 
+@pytest.mark.slow
 def test_items_beyond_the_bounds_are_named_and_count_as_different() -> None:
     left = {"items": [{"a": i % 7, "b": i % 5, "c": i} for i in range(5000)]}
     right = {"items": [{"a": i % 7, "b": i % 5, "c": -i - 1} for i in reversed(range(5000))]}
@@ -64,6 +65,7 @@ def test_items_beyond_the_bounds_are_named_and_count_as_different() -> None:
     assert "too many to match" in result.details["fields"]
 
 
+@pytest.mark.slow
 def test_a_difference_beyond_the_last_compared_field_is_flagged() -> None:
     left = {"v": list(range(6000))}
     assert match_trees(left, {"v": [*range(5999), 0]}, PLAIN).share == pytest.approx(1 - 1 / 6000)

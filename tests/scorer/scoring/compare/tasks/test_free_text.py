@@ -102,6 +102,7 @@ _WORDS += ["<|im_end|>", "I", "cannot", "help", ".", "!", "```\n", "über", "你
 TEXTS = st.one_of(st.lists(st.sampled_from(_WORDS), max_size=30).map(" ".join), st.text(max_size=200))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(TEXTS, TEXTS)
 def test_agreement_and_signals_are_bounded(left: str, right: str) -> None:

@@ -25,6 +25,7 @@ def test_the_language_is_that_of_the_whole_package(line: str) -> None:
     assert detect_language(line) == (best["lang"], best["score"])
 
 
+@pytest.mark.process
 def test_importing_the_comparison_imports_no_package_for_downloads() -> None:
     code = "import sys, scorer.scoring.compare; print({'requests', 'urllib3', 'wcwidth'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -18,6 +18,8 @@ from scorer.scoring.worker.scoring_process.process_client import BatchFailedErro
 from scorer.scoring.worker.scoring_process.spawn_process import spawn
 from tests.support.scoring import LONG, pair
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 async def scorer(valid_yaml):
