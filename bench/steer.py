@@ -1,12 +1,13 @@
-"""`make bench-steer`: what one tick of the steer loop costs with 200 workloads and 20 Envoys, on one core.
+"""`make bench-steer`: measure one tick of the steer loop with 200 workloads and 20 Envoys, on one core.
 
-Real: the steer loop, the evidence, Redis, HTTP to each Envoy. Stand-ins: the 20 Envoys are admin servers (GET /runtime,
-POST /runtime_modify) in a process of their own; what extproc writes in a quarter of a second, a summary of every
-workload, and what the score loop writes, a scored pair of every workload each second, is put into Redis before a tick.
-A tick is: read the streams, fold, judge, decide, compare with every Envoy, write state and status. CPU time is what
-counts on a machine that others use too; wall time is printed beside it, with how long the process had to wait for its
-core: only where that is little does the wall time count as well. The first two seconds, in which every gate is looked
-at for the first time at once, are left out. The rates take turns, so that a busy minute meets all of them.
+The steer loop, the evidence, Redis and HTTP to each Envoy are real. The 20 Envoys are admin servers (GET /runtime, POST
+/runtime_modify) in a process of their own. Before each tick, Redis gets what a quarter of a second brings: from extproc
+a summary for every workload, and from the score loop a scored pair for every fourth workload.
+
+A tick reads the streams, folds, judges, decides, compares every Envoy, and writes state and status. CPU time is judged,
+because other programs may use the machine. Wall time is printed beside it, with the time that the process waited for
+its core; wall time is judged only where that is little. The first two seconds are left out, because every gate is
+looked at for the first time in them. The rates alternate, so that a busy minute affects all of them.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from scorer.steering.leader.steering_store import RedisSteeringStore
 from scorer.steering.leader.wiring import evidence_kind
 
 LIMIT_MS = 250.0
-# How much dearer a tick may be at the second rate: the p50 of CPU time, as a factor. At 10/s every other flush has no
+# By which factor the p50 of CPU time may be higher at the second rate. At 10/s every other flush has no
 # request of the candidate, so there is less to fold and to look at; from 1,000/s on histograms are about full.
 GROWTH = {(10, 10_000): 1.3, (1_000, 10_000): 1.15}
 QUIET_MS = 10.0
@@ -76,7 +77,7 @@ def config_of(workloads: int, admin: tuple[str, ...], redis_port: int) -> Config
 
 
 async def serve_admins(ports: list[int]) -> None:
-    """Envoy's two admin paths, each server with a runtime of its own."""
+    """Serve Envoy's two admin paths on every port, each with its own runtime."""
     for port in ports:
         app, values = web.Application(client_max_size=2**20), {}
 
@@ -108,8 +109,8 @@ class Feed:
     def __init__(self, names: list[str], rate: int) -> None:
         rng, flush = np.random.default_rng(7), rate * FLUSH_S
         self.names, self.seq = names, 0
-        # Written out once: whoever makes them in earnest does so in another process. The bytes of two messages, one
-        # behind the other, are the message with the fields of both.
+        # Encoded once, because another process would encode them. Protobuf: the bytes of two messages, one after
+        # the other, are one message with the fields of both.
         self.pool = [
             encode_outcomes(
                 Outcomes(
@@ -124,7 +125,7 @@ class Feed:
         ]
 
     async def flush(self, client: Any, now: int) -> None:
-        """What a quarter of a second brings."""
+        """Write what a quarter of a second brings, for the time ``now``."""
         pipe = client.pipeline(transaction=False)
         for i, name in enumerate(self.names):
             keys, sides = WorkloadKeys(name), self.pool[(i + self.seq) % len(self.pool)]
@@ -138,18 +139,18 @@ class Feed:
 
 
 def waited_ms() -> float:
-    """How long this process has been ready to run, and waited for its core. Source: proc(5), schedstat."""
+    """Return how long this process has waited for its core while ready to run. Source: proc(5), schedstat."""
     return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e6
 
 
 @dataclass(slots=True)
 class Costs:
-    """Of ticks, in milliseconds."""
+    """Costs of ticks, in milliseconds."""
 
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
-    seen: list[int] = field(default_factory=list)  # requests of a workload, by round
+    seen: list[int] = field(default_factory=list)  # requests of one workload, by round
 
     def summary(self, rate: int) -> dict[str, Any]:
         figures: dict[str, Any] = {"rate": rate, "ticks": len(self.cpu)}
@@ -235,7 +236,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def judged(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """A tick below the limit at every rate, and how much dearer it is where there is more traffic."""
+    """Compare the ticks with the limit at every rate, and the growth of their cost with the traffic."""
     of = {r["rate"]: r for r in results}
     growth = {
         pair: {label: round(of[pair[1]][label] / of[pair[0]][label], 3) for label in ("cpu_ms_p50", "cpu_ms_p95")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 
 from prometheus_client import CollectorRegistry
@@ -31,6 +32,24 @@ def evidence_kind() -> EvidenceKind:
     return kind
 
 
+def make_actuator(config: Config, may_write: MayWrite) -> Actuator:
+    """Return the configured way to the Envoys' runtime values: their admin interfaces, or RTDS."""
+    if config.envoy.actuator == "rtds":
+        admin = AdminActuator(config.envoy.admin, may_write) if config.envoy.admin else None
+        return RtdsActuator(config.envoy.rtds_listen, may_write, admin=admin)
+    return AdminActuator(config.envoy.admin, may_write)
+
+
+def decision_sinks(config: Config, metrics: SteerMetrics) -> list[DecisionSink]:
+    """Return the configured receivers of decisions. Raises ConfigError for a secret that cannot be read."""
+    sinks: list[DecisionSink] = [notification_queue(target, metrics.dropped) for target in config.notify]
+    if config.registry is not None:
+        sinks.append(mlflow_queue(config, config.registry, metrics.dropped))
+    if config.scorer.log_file is not None:
+        sinks.append(decision_log_file(config.scorer.log_file, metrics.dropped, metrics.waiting))
+    return sinks
+
+
 def steer_loop(
     config: Config,
     redis: RedisClient,
@@ -39,19 +58,8 @@ def steer_loop(
     kind: EvidenceKind | None = None,
 ) -> SteerLoop:
     """Return the loop of the scorer ``owner``. ``kind``: the evidence to use instead of the real one, in tests."""
-
-    def actuator(may_write: MayWrite) -> Actuator:
-        if config.envoy.actuator == "rtds":
-            admin = AdminActuator(config.envoy.admin, may_write) if config.envoy.admin else None
-            return RtdsActuator(config.envoy.rtds_listen, may_write, admin=admin)
-        return AdminActuator(config.envoy.admin, may_write)
-
     metrics = SteerMetrics(registry)
-    sinks: list[DecisionSink] = [notification_queue(target, metrics.dropped) for target in config.notify]
-    if config.registry is not None:
-        sinks.append(mlflow_queue(config, config.registry, metrics.dropped))
-    if config.scorer.log_file is not None:
-        sinks.append(decision_log_file(config.scorer.log_file, metrics.dropped, metrics.waiting))
+    sinks = decision_sinks(config, metrics)
 
     def announce(decision: Decision) -> None:
         for sink in sinks:
@@ -63,7 +71,7 @@ def steer_loop(
         config,
         RedisSteeringStore(redis, cluster=config.redis.cluster, log_retention=config.retention.log, group=group),
         lease,
-        actuator,
+        partial(make_actuator, config),
         kind or evidence_kind(),
         metrics,
         sinks=sinks,
