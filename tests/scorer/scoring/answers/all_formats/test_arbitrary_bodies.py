@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scorer.scoring.answers import CustomSurface, Extracted, Unusable, expectation, extract
 
-NAMES = sorted(path.stem for path in (Path(__file__).parent / "fixtures").glob("*.json"))
+NAMES = sorted(path.stem for path in (Path(__file__).parents[1] / "fixtures").glob("*.json"))
 BINARY = ("bedrock_stream", "bedrock_stream_error", "bedrock_tool_stream")  # see test_amazon_eventstream.py
 KINDS = st.sampled_from(
     [

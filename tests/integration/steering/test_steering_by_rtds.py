@@ -25,7 +25,7 @@ from scorer.steering.envoy.rtds_actuator import RtdsActuator, layer_of
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.steering_client import CANDIDATE, SteeringClient, steering, steering_client, until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CLIENTS = 16
 METHOD = "/envoy.service.runtime.v3.RuntimeDiscoveryService/StreamRuntime"
 YAML = """

@@ -18,7 +18,7 @@ from tests.support.recorder import Recorder
 from tests.support.system import System, running_system, system_config
 from tests.support.waiting import eventually
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 
 
 @dataclass(slots=True)

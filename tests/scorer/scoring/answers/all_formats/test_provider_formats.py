@@ -8,7 +8,7 @@ from scorer.scoring.answers import Extracted, FinishReason, Surface, Unusable, U
 
 TEXT = "The capital of France is Paris."
 VECTORS = ((0.25, -0.5, 1.0), (0.10000000149011612, 0.20000000298023224, 0.30000001192092896))
-NAMES = sorted(path.stem for path in (Path(__file__).parent / "fixtures").glob("*.json"))
+NAMES = sorted(path.stem for path in (Path(__file__).parents[1] / "fixtures").glob("*.json"))
 
 # format → (complete, streaming or "" if the API has none, error, error within a stream)
 GENERATIVE = {

@@ -21,7 +21,7 @@ from scorer.steering.state_store import FencedError, Record
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.steering_client import SteeringClient, steering_client, until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 YAML = """
 backends:
   cloud: {url: "http://127.0.0.1:9001"}

@@ -1,0 +1,97 @@
+"""Tests of `glidepath calibrate`, from a file and from the stored results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+import yaml
+
+from glidepath.config import parse_config
+from glidepath.errors import InputError, UnreachableError
+from glidepath.keys import WorkloadKeys
+from glidepath.wire import encode_scored
+from tests.support.commands import run_cli, write_events
+from tests.support.evidence_builders import BACKENDS, pair
+
+
+def test_calibrate_from_a_file(config: Path, tmp_path: Path) -> None:
+    lines = [{"t": i, "side": "baseline", "agreement": 0.9, "noise": 0.95, "latency_ms": 100} for i in range(60)]
+    text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--from", str(write_events(tmp_path / "f", *lines)))
+    assert "quality: {min_agreement: 0.9" in text
+    assert "# noise floor 0.950" in text
+
+
+def test_calibrate_refuses_lines_without_valid_numbers(config: Path, tmp_path: Path) -> None:
+    for raw in ("[1]", '{"agreement": "x"}', '{"agreement": 2}', "{"):
+        (tmp_path / "f").write_text(raw)
+        with pytest.raises(InputError, match="f:1: "):
+            run_cli("calibrate", "-c", str(config), "-w", "chat", "--from", str(tmp_path / "f"))
+
+
+async def _store(url: str) -> None:
+    client = redis.asyncio.from_url(url)
+    for i in range(80):
+        await client.xadd(WorkloadKeys("chat").results, {"r": encode_scored(pair(0.9 + 0.05 * (i % 2), 1000 + i))})
+    await client.aclose()
+
+
+async def test_calibrate_from_the_stored_results(redis_url: str, tmp_path: Path) -> None:
+    from glidepath_ops.cli.calibrate import read_redis
+
+    await _store(redis_url)
+    client = redis.asyncio.from_url(redis_url)
+    try:
+        history = await read_redis(client, "chat", 50)
+    finally:
+        await client.aclose()
+    assert len(history.agreements) == 50
+
+
+def test_calibrate_without_a_redis_names_the_url(config: Path) -> None:
+    config.write_text(BACKENDS + "redis: {url: 'redis://127.0.0.1:1/0'}\n")
+    with pytest.raises(UnreachableError, match=r"\.yaml:\d+: redis\.url: redis://127\.0\.0\.1:1/0"):
+        run_cli("calibrate", "-c", str(config), "-w", "chat")
+
+
+def test_calibrate_from_a_redis_with_a_key_of_another_type_is_one_line(config: Path, redis_url: str) -> None:
+    with redis.from_url(redis_url) as client:
+        client.set(WorkloadKeys("chat").results, "no stream")
+    config.write_text(BACKENDS + f"redis: {{url: '{redis_url}'}}\n")
+    with pytest.raises(UnreachableError, match=r"\.yaml:\d+: redis\.url: redis://.*WRONGTYPE"):
+        run_cli("calibrate", "-c", str(config), "-w", "chat")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"t": NaN, "agreement": 0.9}', "f:1: t: must be a number"),
+        ('{"latency_ms": -5}', "f:1: latency_ms: must be at least 0"),
+        ('{"latency_ms": true}', "f:1: latency_ms: must be a number"),
+        ('{"agreement": false}', "f:1: agreement: must be a number"),
+        ('{"agreement": -0.1}', "f:1: agreement: must be 0 to 1"),
+        ('{"noise": 1e999}', "f:1: noise: must be a number"),
+        ('{"side": "left"}', "f:1: side: must be baseline or candidate"),
+        ('{"ok": 1}', "f:1: ok: must be true or false"),
+        ("[" * 100_000, "f:1: not JSON"),
+    ],
+)
+def test_calibrate_refuses_the_same_lines_as_judge(config: Path, tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "f").write_text(line)
+    with pytest.raises(InputError, match=message):
+        run_cli("calibrate", "-c", str(config), "-w", "chat", "--from", str(tmp_path / "f"))
+
+
+def test_calibrate_ignores_latencies_of_failures_and_latencies_of_zero(config: Path, tmp_path: Path) -> None:
+    lines = [{"t": i, "side": "baseline", "ok": i % 3 == 0, "latency_ms": 100 if i % 3 == 0 else 0} for i in range(900)]
+    text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--from", str(write_events(tmp_path / "f", *lines)))
+    assert "moves by up to 1.00 ×" in text
+
+
+def test_calibrate_proposes_valid_settings_for_any_latencies(config: Path, tmp_path: Path) -> None:
+    lines = [{"t": i, "latency_ms": 1e308 if i % 200 < 100 else 1e-300, "agreement": i % 2} for i in range(900)]
+    text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--from", str(write_events(tmp_path / "f", *lines)))
+    base = yaml.safe_load(BACKENDS)
+    base["workloads"]["chat"]["gates"] = yaml.safe_load(text)["workloads"]["chat"]["gates"]
+    assert parse_config(yaml.safe_dump(base)).workload("chat").gates.latency[0].max_ratio <= 1000
