@@ -1,10 +1,10 @@
-"""Limits on the bytes of bodies that are kept: for each body, and for all bodies of the process together."""
+"""Limits on the kept bytes: one limit for each body, and one for all bodies of the process together."""
 
 from __future__ import annotations
 
 
 class BodyMemory:
-    """The budget of body bytes that one process may hold at a time. ``peak`` is for the metrics."""
+    """The number of body bytes that one process may keep in memory. ``peak`` is the highest use, for the metrics."""
 
     __slots__ = ("held", "limit", "peak", "refused")
 
@@ -28,7 +28,7 @@ class BodyMemory:
 
 
 class Body:
-    """A body collected from chunks, up to ``limit`` bytes. A longer body is cut there and marked ``cut``."""
+    """A body collected from chunks. A body longer than ``limit`` bytes is cut at the limit, and ``cut`` is True."""
 
     __slots__ = ("_chunks", "_memory", "cut", "limit", "size")
 
@@ -40,7 +40,7 @@ class Body:
         self.cut = False
 
     def add(self, data: bytes) -> None:
-        """Keep as much of ``data`` as the limits allow. After a cut nothing more is kept: a body never has a gap."""
+        """Keep as much of ``data`` as the limits allow. After a cut, drop all later data, so that a body has no gap."""
         if self.cut:
             return
         room = self._memory.reserve(min(len(data), self.limit - self.size))
@@ -58,6 +58,6 @@ class Body:
         return self._chunks[0] if self._chunks else b""
 
     def release(self) -> None:
-        """Return the bytes to the memory budget and drop them."""
+        """Drop the bytes and make their memory available to other bodies."""
         self._memory.release(self.size)
         self._chunks, self.size = [], 0

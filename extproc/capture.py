@@ -1,4 +1,4 @@
-"""From exchanges to pairs: send copies when a request is complete, and write a pair when both answers are complete.
+"""Captures pairs: sends copies when a request is complete, and writes a pair when both answers are complete.
 
 See ADR 0020.
 """
@@ -24,12 +24,12 @@ from extproc.write_buffer import RawPair, RecordSink
 from glidepath.domain import Answer, Coverage, Ending, Origin, Pair, PairKind
 
 MAX_ID = 128
-BUSY = (408, 429)  # statuses below 500 that are the backend's failure, not the request's
+BUSY = (408, 429)  # statuses below 500 that mean a failure of the backend
 
 
 @dataclass(slots=True)
 class _RunningCopy:
-    """A copy in flight, with the resources to release when its task ends in any way."""
+    """A copy in flight, with the resources that must be released however its task ends."""
 
     planned: PlannedCopy
     sending: bool = True
@@ -46,13 +46,13 @@ class CapturedExchange:
     captured_at_ms: int
     copy_tasks: list[asyncio.Task[None]] = field(default_factory=list)
     planned_copies: tuple[PlannedCopy, ...] = ()
-    reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent; None if one was
-    finished: asyncio.Event | None = None  # set when the exchange has ended; None until a copy waits for it
-    references: int = 1  # one of the stream, one of every copy; the last one releases the bodies
+    reason: Coverage | None = Coverage.NOT_TEED  # why no CROSS copy was sent; None if a CROSS copy was sent
+    finished: asyncio.Event | None = None  # set when the exchange ends; None until a copy waits for the end
+    references: int = 1  # the stream and every copy count as one; at 0 the bodies are released
 
 
 class Capturer:
-    """Captures the exchanges of one process. The read loop calls its methods, so none of them waits."""
+    """Captures the exchanges of one process. Its methods never wait, because the read loop calls them."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Capturer:
         self.running: set[asyncio.Task[None]] = set()
 
     def begin(self, workload: WorkloadInfo, exchange: Exchange) -> CapturedExchange:
-        """Start to capture an exchange whose request headers name one of our routes."""
+        """Start to capture an exchange whose request headers name a route of a workload."""
         sent = exchange.request.headers.get("x-request-id", "") if exchange.request else ""
         self.counters.count(workload.name, Coverage.CAPTURED)
         request_id = sent if 0 < len(sent) <= MAX_ID and sent.isprintable() else str(uuid.uuid4())
@@ -94,7 +94,7 @@ class Capturer:
             task = self._tasks.create_task(self._compare(captured, running_copy, captured.finished))
             captured.copy_tasks.append(task)
             self.running.add(task)
-            # Not `finally` in the task: a task that is cancelled before its first step never reaches it.
+            # A `finally` in the task is not enough: a task that is cancelled before its first step never reaches it.
             task.add_done_callback(partial(self._copy_ended, captured, running_copy))
 
     def _accept(self, captured: CapturedExchange, planned: PlannedCopy) -> bool:
@@ -113,7 +113,10 @@ class Capturer:
         return False
 
     def _finish(self, captured: CapturedExchange) -> None:
-        """Handle the end of the client's answer: cancel the copies if it cannot be compared, and count the reason."""
+        """Handle the end of the client's answer.
+
+        If the answer cannot be compared, cancel the copies. If no CROSS pair can follow, count the reason.
+        """
         if captured.finished is not None:
             captured.finished.set()
         reason = reason_not_comparable(captured.workload, captured.exchange)
@@ -133,7 +136,7 @@ class Capturer:
             captured.exchange.release()
 
     async def _compare(self, captured: CapturedExchange, running_copy: _RunningCopy, finished: asyncio.Event) -> None:
-        """Run one copy to its end. An unexpected error loses this one pair; it must not end the worker."""
+        """Run one copy to its end. An unexpected error loses only this pair; the worker continues."""
         try:
             await self._join(captured, running_copy, finished)
         except Exception as error:
@@ -144,7 +147,7 @@ class Capturer:
                 self.counters.count(captured.workload.name, Coverage.INTERNAL_ERROR, running_copy.planned.kind)
 
     async def _join(self, captured: CapturedExchange, running_copy: _RunningCopy, finished: asyncio.Event) -> None:
-        """Send the copy, wait for the end of the client's answer, write the pair."""
+        """Send the copy, wait for the end of the client's answer, and write the pair."""
         planned = running_copy.planned
         answered = running_copy.answered = await self._sender.send(_shadow_request(captured, planned))
         self._stop_sending(captured, running_copy)
@@ -188,9 +191,10 @@ class Capturer:
     def _count_rejection_by_one_side(
         self, captured: CapturedExchange, planned: PlannedCopy, first: int, second: int
     ) -> None:
-        """Count an error if one side refused, with a 4xx, a request that the other side answered.
+        """Count an error if one side rejected a request with a 4xx and the other side answered it.
 
-        The access log alone cannot know this: it takes a 4xx for the client's fault (docs/adr/0021).
+        The access log cannot show this error: each entry covers one side, so a 4xx counts as the client's fault
+        (docs/adr/0021).
         """
         if (first >= 400) == (second >= 400):
             return
@@ -200,20 +204,20 @@ class Capturer:
 
 
 def is_failure(status: int) -> bool:
-    """Return whether the status means a failure of the backend, whatever the request was."""
+    """Return whether the status means that the backend failed, whatever the request was."""
     return not 200 <= status < 500 or status in BUSY
 
 
 def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
-    """Return whether the baseline answered for a failed candidate. A plain retry of one backend is no failover."""
+    """Return whether the baseline answered because the candidate failed. A retry at the same backend is no failover."""
     return exchange.retried and exchange.request is not None and exchange.request.cluster == workload.composite
 
 
 def reason_not_comparable(workload: WorkloadInfo, exchange: Exchange) -> Coverage | None:
-    """Return why the client's answer cannot be compared with a copy's; None if it can.
+    """Return why the client's answer cannot be compared with a copy's answer, or None if it can be compared.
 
-    A failure has no quality to compare, and the access log has counted it. After a failover the baseline answered: its
-    agreement with the baseline must not count as the candidate's.
+    A failure has no quality to compare, and the access log already counts it. After a failover, the client's answer
+    comes from the baseline, so comparing it would not show the candidate's quality.
     """
     if exchange.ending is Ending.ABORTED or exchange.ending is None:
         return Coverage.ABORTED
@@ -238,7 +242,7 @@ def _shadow_request(captured: CapturedExchange, planned: PlannedCopy) -> ShadowR
 
 
 def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> RawPair:
-    """Return the pair with its bodies as they arrived, still in their content codings."""
+    """Return the pair with its bodies as they arrived: the content codings are not yet decoded."""
     exchange, workload = captured.exchange, captured.workload
     request, response = exchange.request, exchange.response
     if request is None or response is None:  # pragma: no cover - a COMPLETE exchange has both
@@ -257,7 +261,7 @@ def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowA
         total_ms=exchange.total_ms,
     )
     pair = Pair(
-        # The scorer counts a pair id once, so the noise pair of the same request needs its own id.
+        # The scorer counts each pair id once, so the noise pair of the same request needs an id of its own.
         id=captured.id if planned.kind is PairKind.CROSS else f"{captured.id}~noise",
         workload=workload.name,
         kind=planned.kind,

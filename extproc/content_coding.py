@@ -11,24 +11,26 @@ import brotli
 from extproc.exceptions import DecodeError
 from glidepath import zstd
 
-MAX_CODINGS = 4  # nested codings; no honest server applies more
-MAX_MEMBERS = 10_000  # per body: a server may start a member at every flush of a stream, and an empty one takes 9 bytes
+MAX_CODINGS = 4  # nested codings; more than any real server applies
+# Gzip members or zstd frames of one body. A server may start one at every flush of a stream, and an empty zstd frame
+# takes only 9 bytes.
+MAX_MEMBERS = 10_000
 _PIECE = 64 * 1024
-_FIRST_PIECE = 256  # fed first where a member begins: zlib copies all input behind the member's end
+_FIRST_PIECE = 256  # bytes; small, because zlib copies all input that follows the end of a member
 _ZSTD_PIECE = 256
 _ZSTD_WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}  # 8 MiB
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Decoded bytes. ``cut``: the body is longer than the limit, or the input ends too early."""
+    """Decoded bytes. ``cut`` is True if the body is longer than the limit or if the input ends too early."""
 
     data: bytes
     cut: bool = False
 
 
 def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
-    """Return ``body`` decoded, at most ``limit`` bytes. Raises DecodeError if it does not have the named codings."""
+    """Return at most ``limit`` decoded bytes of ``body``. Raises DecodeError if it does not have the named codings."""
     codings = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
     codings = [name for name in codings if name != "identity"]
     if len(codings) > MAX_CODINGS:
@@ -38,7 +40,7 @@ def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
         decoder = DECODERS.get(name)
         if decoder is None:
             raise DecodeError(f"unknown content coding {name[:20]!r} (known: {', '.join(DECODERS)})")
-        # If the outer coding was cut, the inner one is incomplete, too.
+        # If the decoded bytes of the outer coding were cut, the input of the inner coding is incomplete, too.
         inner = decoder(result.data, limit) if result.data else result
         result = Decoded(inner.data, inner.cut or result.cut)
     if len(result.data) > limit:
@@ -47,7 +49,7 @@ def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
 
 
 def _gzip(body: bytes, limit: int) -> Decoded:
-    """Decode gzip: one or more members, one after the other (RFC 1952, 2.2)."""
+    """Decode one or more consecutive gzip members (RFC 1952, 2.2)."""
     out, at = bytearray(), 0
     try:
         for _ in range(MAX_MEMBERS):
@@ -64,7 +66,7 @@ def _gzip(body: bytes, limit: int) -> Decoded:
 
 
 def _gzip_member(body: bytes, at: int, out: bytearray, limit: int) -> tuple[int, bool]:
-    """Append one decoded member to ``out``. Return the position of its end and whether the member is complete."""
+    """Append one decoded member to ``out``. Return the position of its end in ``body``, and whether it is complete."""
     decoder, piece = zlib.decompressobj(16 + zlib.MAX_WBITS), _FIRST_PIECE
     while at < len(body) and not decoder.eof and len(out) <= limit:
         data = body[at : at + piece]
@@ -107,9 +109,9 @@ def _brotli(body: bytes, limit: int) -> Decoded:
 
 
 def _zstd(body: bytes, limit: int) -> Decoded:
-    """Decode zstd frames, one after the other, with a window of at most 8 MiB (RFC 9659).
+    """Decode consecutive zstd frames with a window of at most 8 MiB (RFC 9659).
 
-    The input is fed in small pieces: four bytes of it can decode to 128 KiB, and the decoder has no output limit.
+    The decoder gets its input in small pieces, because it has no output limit and four bytes can decode to 128 KiB.
     """
     out = bytearray()
     whole, at, frames = False, 0, 0

@@ -1,9 +1,9 @@
-"""The daily budget of the tee: checked against a cached total; all extprocs add to the same counters in Redis.
+"""The daily budget of the tee. All extproc processes add their spending to the same counters in Redis.
 
-A check never waits. The spending of this process counts at once; the spending of the other processes arrives with the
-next synchronisation. So all processes together can exceed the budget by what they send between two synchronisations,
-and by the cost of the answers still in flight. If Redis has not answered for ``STALE_AFTER_S`` seconds, no paid copy
-is sent: a bill must not grow because its counter cannot be reached.
+A check uses a cached total, so it never waits. This process's spending counts at once; the spending of the other
+processes is read at the next synchronisation. All processes together can therefore exceed the budget by the copies that
+they send between two synchronisations, and by the cost of the answers that are still in flight. If Redis has not
+answered for ``STALE_AFTER_S`` seconds, no paid copy is sent: without the counters, the cost would have no limit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHARS_PER_TOKEN = 4
 
 
 class SpendingCounters(Protocol):
-    """Adds to the shared counters of a day and returns their new values. Raises RedisError or OSError if it cannot."""
+    """Adds to the shared counters of a day and returns their new values. Raises RedisError or OSError on failure."""
 
     async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]: ...
 
@@ -53,7 +53,7 @@ return {requests, cost}
 class RedisSpendingCounters:
     """One Redis hash per day and workload, with ``requests`` and ``cost``.
 
-    A script adds to both: redis-py has no transactions on a cluster.
+    A script adds to both fields, because redis-py has no transactions on a Redis cluster.
     """
 
     def __init__(self, client: RedisClient) -> None:
@@ -88,11 +88,11 @@ class Budgets:
                 sides = (workload.baseline, workload.candidate)
                 priced = frozenset(b for b in sides if config.backends[b].price is not None)
                 self._limits[name] = limit
-                self._paid[name] = priced or frozenset(sides)  # no price is configured: both sides may cost money
+                self._paid[name] = priced or frozenset(sides)  # without any configured price, both sides may cost money
                 self._spent[name] = _Spending()
 
     def allow(self, workload: str, backend: str, now: float) -> bool:
-        """Return whether one more request to ``backend`` is within the budget; if it is, count it."""
+        """Return whether the budget allows one more request to ``backend``. An allowed request is counted at once."""
         limit = self._limits.get(workload)
         if limit is None or backend not in self._paid[workload]:
             return True
@@ -116,12 +116,12 @@ class Budgets:
     async def sync(self, counters: SpendingCounters, now: float) -> None:
         """Add this process's spending to the shared counters and read their totals.
 
-        Raises the counters' errors; the spending is then added by the next call.
+        Raises the errors of ``counters``; the next call then adds the spending again.
         """
         for workload in self._limits:
             spent = self._today(workload, now)
             requests, cost = spent.own_requests, spent.own_cost
-            # An increment without a reply may have been counted. Counting it twice only ends the budget earlier.
+            # Redis may have counted an increment whose reply was lost. Counting it twice only ends the budget earlier.
             total = await counters.add(f"{keys.WorkloadKeys(workload).budget}:{spent.day}", requests, cost)
             if self._spent[workload] is spent:
                 spent.own_requests -= requests
@@ -133,6 +133,6 @@ class Budgets:
         day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
         spent = self._spent[workload]
         if spent.day != day:
-            # A new day starts with nothing spent. ``synced_at`` stays: it tells how long ago Redis answered.
+            # The spending starts again at 0. ``synced_at`` is kept, because it is the time of Redis' last answer.
             spent = self._spent[workload] = _Spending(day=day, synced_at=spent.synced_at)
         return spent

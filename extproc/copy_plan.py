@@ -1,4 +1,4 @@
-"""Which copies of a request are sent, and to which backend. Every extproc plans the same copies for a request."""
+"""The choice of the copies of a request and of their backends. Every extproc chooses the same copies for a request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extproc.workloads import WorkloadInfo
 from glidepath import keys
 from glidepath.domain import Coverage, PairKind, Side
 
-# Last path segments of inference calls: they compute an answer and change nothing on the server.
+# The ends of the paths of inference calls. These calls compute an answer and change nothing on the server.
 INFERENCE = (
     "/chat/completions",
     "/completions",
@@ -56,13 +56,13 @@ STATEFUL = frozenset(
         "vector_stores",
     }
 )
-# Query parameters that carry a credential: never stored, never sent with a copy.
+# Query parameters that carry a credential. They are never stored and never sent with a copy.
 SECRET_PARAMETERS = frozenset(keys.CREDENTIAL_PARAMETERS)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedCopy:
-    """A copy to send to ``backend``, which is the backend of ``side``."""
+    """A copy that is to be sent to ``backend``, the backend of ``side``."""
 
     kind: PairKind
     side: Side
@@ -71,9 +71,9 @@ class PlannedCopy:
 
 @lru_cache(1024)
 def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
-    """Return whether a request may be sent twice: a POST to a known inference path, or to ``exact``.
+    """Return whether a request may be sent twice: a POST to a known inference path or to the path ``exact``.
 
-    ``exact`` is the workload's own ``match.path``, if it has one.
+    A path with a segment of STATEFUL may not. ``exact`` is the workload's own ``match.path``, if it has one.
     """
     bare = path.partition("?")[0].rstrip("/")
     if method != "POST" or not path.startswith("/") or not STATEFUL.isdisjoint(bare.split("/")):
@@ -82,7 +82,7 @@ def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
 
 
 def share_of(request_id: str, salt: str) -> float:
-    """Return a number in [0, 100) that depends on the request id and the salt only."""
+    """Return a number in [0, 100) that depends only on the request id and the salt."""
     digest = hashlib.blake2b(f"{salt}:{request_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") * 100 / 2**64
 
@@ -90,7 +90,7 @@ def share_of(request_id: str, salt: str) -> float:
 def plan_copies(
     workload: WorkloadInfo, exchange: Exchange, request_id: str
 ) -> tuple[tuple[PlannedCopy, ...], Coverage | None]:
-    """Return the copies to send once the request is complete, and why no CROSS copy is among them (None if one is)."""
+    """Return the copies of a complete request. The second value is the reason if no CROSS copy is sent, else None."""
     request = exchange.request
     served = workload.clusters.get(request.cluster) if request else None
     if request is None or served is None or not exchange.request_complete:

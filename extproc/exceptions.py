@@ -11,8 +11,8 @@ class ExtprocError(Exception):
 
 
 class IllegalEventError(ExtprocError):
-    """A message is not legal in the exchange's current state; the exchange is unchanged."""
+    """A message is not legal in the current state of the exchange. The exchange is unchanged."""
 
 
 class DecodeError(ExtprocError):
-    """A body does not have the coding that its content-encoding names, or the coding is unknown."""
+    """A body does not have the coding that its content-encoding header names, or that coding is unknown."""

@@ -1,15 +1,15 @@
-"""One request and its answer, rebuilt from Envoy's ext_proc messages: a pure state machine.
+"""A pure state machine that rebuilds one request and its answer from Envoy's ext_proc messages.
 
-Theory. An exchange has two halves, the request and the response, that Envoy sends over one stream in observability
-mode. Each half goes WAITING → OPEN → DONE; they overlap (an answer may begin, even end, before the request has).
-A half is DONE by ``end_of_stream`` on its headers or on a body chunk, or by trailers: with trailers the last chunk
-carries no ``end_of_stream``. The exchange ends when the response is DONE, in whatever state the request is, or when
-Envoy half-closes the stream before that. In the second case extproc cannot know whether the client, the upstream or
-Envoy ended it.
+Theory. An exchange has two halves, the request and the response. Envoy sends both over one stream in observability
+mode. Each half goes WAITING → OPEN → DONE. The halves overlap: an answer may begin, and even end, before its request
+has ended. A half becomes DONE by ``end_of_stream`` on its headers or on a body chunk, or by trailers. (If trailers
+follow, the last chunk has no ``end_of_stream``.) The exchange ends when the response is DONE, in whatever state the
+request is, or when Envoy half-closes the stream before that. After such an early close, extproc cannot find out whether
+the client, the upstream or Envoy ended the exchange.
 
 Quirks of Envoy 1.40, observed or documented: bodies end with an empty chunk that has ``end_of_stream``; that chunk may
 come twice; if a filter answers early, the stream begins with ``response_headers``; 1xx answers precede the final one.
-All of them are legal here. A transition that the table does not list raises IllegalEventError *and changes nothing*.
+All of these are legal here. A transition that the table does not list raises IllegalEventError *and changes nothing*.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from glidepath.domain import Ending
 
 
 class _IdentityHashEnum(Enum):
-    """An Enum whose members hash by identity, in C: every message looks up several of them."""
+    """An Enum with a faster hash (by identity, in C), because every message looks up several members."""
 
     __hash__ = object.__hash__
 
@@ -66,7 +66,7 @@ _DONE: Mapping[MessageKind, HalfState] = {
     MessageKind.EMPTY_END: HalfState.DONE,
 }
 
-# Every legal transition. Any other is illegal.
+# All legal transitions.
 TRANSITIONS: Mapping[Half, Mapping[HalfState, Mapping[MessageKind, HalfState]]] = {
     Half.REQUEST: {
         HalfState.WAITING: {
@@ -90,9 +90,9 @@ TRANSITIONS: Mapping[Half, Mapping[HalfState, Mapping[MessageKind, HalfState]]] 
 
 @dataclass(frozen=True, slots=True)
 class RequestHeaders:
-    """``headers``: only those on the allow-list, names in lower case.
+    """The allow-listed request headers, with names in lower case.
 
-    ``cluster`` is the attribute xds.cluster_name, ``route`` xds.route_name.
+    ``cluster`` is the attribute xds.cluster_name; ``route`` is xds.route_name.
     """
 
     headers: Mapping[str, str]
@@ -103,7 +103,10 @@ class RequestHeaders:
 
 @dataclass(frozen=True, slots=True)
 class ResponseHeaders:
-    """``attempts`` is the attribute upstream.request_attempt_count, ``details`` response.code_details."""
+    """The headers of an answer.
+
+    ``attempts`` is the attribute upstream.request_attempt_count; ``details`` is response.code_details.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -126,21 +129,21 @@ class Trailers:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The stream is half-closed: no message follows."""
+    """Envoy has half-closed the stream. No message follows."""
 
 
 Event = RequestHeaders | ResponseHeaders | Chunk | Trailers | Closed
 
 
 class Milestone(Enum):
-    """What an event has completed: the caller acts on it."""
+    """The part of the exchange that an event has completed, so that the caller can act."""
 
     NONE = auto()
     REQUEST_COMPLETE = auto()  # copies may be sent
     FINISHED = auto()  # the stream may be closed; ``Exchange.ending`` is set
 
 
-# As module constants they cost one dictionary lookup instead of two.
+# A module constant costs one dictionary lookup; ``Half.REQUEST`` costs two.
 _REQUEST, _NO_MILESTONE = Half.REQUEST, Milestone.NONE
 _CHUNK, _CHUNK_END, _EMPTY, _EMPTY_END = (
     MessageKind.CHUNK,
@@ -151,9 +154,9 @@ _CHUNK, _CHUNK_END, _EMPTY, _EMPTY_END = (
 
 
 class Exchange:
-    """The state of one exchange. Feed it events in the order of arrival; ``now`` is monotonic seconds.
+    """The state of one exchange. Call ``feed`` with the events in their order of arrival; ``now`` is monotonic seconds.
 
-    Its attributes may be read at any time.
+    The attributes may be read at any time.
     """
 
     __slots__ = (
@@ -188,7 +191,7 @@ class Exchange:
 
     @property
     def first_byte_ms(self) -> float:
-        """Milliseconds from the request headers to the first byte of the answer's body; 0 without a body."""
+        """Milliseconds from the request headers to the first byte of the answer's body; 0 if there is no body."""
         return max(0.0, self.first_byte_at - self.started_at) * 1000 if self.first_byte_at else 0.0
 
     @property
@@ -197,12 +200,12 @@ class Exchange:
 
     @property
     def status(self) -> int:
-        """The answer's status; 0 before the answer, or if its status was invalid."""
+        """The answer's status. It is 0 before the answer and if the answer's status is invalid."""
         return self.response.status if self.response else 0
 
     @property
     def retried(self) -> bool:
-        """Whether Envoy made more than one attempt: in a composite cluster a failover, elsewhere a plain retry."""
+        """Whether Envoy made more than one attempt: a failover in a composite cluster, a plain retry elsewhere."""
         return self.response is not None and self.response.attempts > 1
 
     def feed(self, event: Event, now: float) -> Milestone:
@@ -221,7 +224,7 @@ class Exchange:
         return Milestone.FINISHED
 
     def release(self) -> None:
-        """Return the bodies' memory and drop their bytes."""
+        """Drop the bytes of both bodies and make their memory available to other exchanges."""
         self.request_body.release()
         self.response_body.release()
 
@@ -232,7 +235,7 @@ class Exchange:
         return Milestone.NONE
 
     def chunk(self, half: Half, data: bytes, end: bool, now: float) -> Milestone:
-        """Do ``feed(Chunk(half, data, end), now)`` without creating the event: five messages in seven are chunks."""
+        """Do ``feed(Chunk(half, data, end), now)`` without creating the event, as five of seven messages are chunks."""
         if self.ending is not None:
             return self._after_end(Chunk(half, data, end))
         if not data:

@@ -24,7 +24,7 @@ _REQUEST, _RESPONSE = Half.REQUEST, Half.RESPONSE
 
 
 def read(message: ProcessingRequest, wanted: frozenset[str] = REQUEST_HEADERS) -> Event:
-    """Return the event of one message, with the ``wanted`` headers only.
+    """Return one message as an event that has only the ``wanted`` headers.
 
     Raises IllegalEventError for a message of an unknown kind.
     """
@@ -43,11 +43,11 @@ def read(message: ProcessingRequest, wanted: frozenset[str] = REQUEST_HEADERS) -
         return Trailers(Half.REQUEST)
     if part == "response_trailers":
         return Trailers(Half.RESPONSE)
-    raise IllegalEventError("a message of a kind that this version does not know")
+    raise IllegalEventError("unknown kind of ext_proc message")
 
 
 def feed(exchange: Exchange, message: ProcessingRequest, wanted: frozenset[str], now: float) -> Milestone:
-    """Do ``exchange.feed(read(message, wanted), now)``, but pass chunks on without creating an event: it is faster."""
+    """Do ``exchange.feed(read(message, wanted), now)``. For speed, chunks are passed on without creating an event."""
     part = message.WhichOneof("request")
     if part == "response_body":
         body = message.response_body
@@ -59,7 +59,7 @@ def feed(exchange: Exchange, message: ProcessingRequest, wanted: frozenset[str],
 
 
 def wanted_headers(sticky: frozenset[str]) -> frozenset[str]:
-    """Return the headers to keep, including the workloads' sticky headers; never a header that holds a credential."""
+    """Return the headers to keep, including the workloads' sticky headers, but no header that contains a credential."""
     return (REQUEST_HEADERS | sticky) - frozenset(CREDENTIAL_HEADERS)
 
 
@@ -105,7 +105,7 @@ def _headers(entries: Any, wanted: frozenset[str]) -> dict[str, str]:
 
 
 def _attributes(message: ProcessingRequest) -> Any:
-    """Return the fields of the only Struct in the message, whatever name the filter has."""
+    """Return the fields of the only Struct in the message. Its key is the name of the filter, which may vary."""
     for struct in message.attributes.values():
         return struct.fields
     return _EMPTY
@@ -116,7 +116,7 @@ def _text(fields: Any, name: str) -> str:
 
 
 def _number(fields: Any, name: str) -> float:
-    """Return a number field, or a text field with a number in it; 0 for anything else."""
+    """Return the value of a number field, or of a text field that contains a number; 0 for any other field."""
     if name not in fields:
         return 0
     value = fields[name]

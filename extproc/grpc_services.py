@@ -1,7 +1,7 @@
-"""The two gRPC services: ext_proc's Process and the access log's StreamAccessLogs.
+"""The two gRPC services of extproc: Process of ext_proc and StreamAccessLogs of the access log.
 
-Their read loops wait for the next message and for nothing else. Otherwise gRPC's flow control would let a slow Redis
-or a slow tee delay the client's own request.
+Their read loops wait only for the next message. If they also waited for Redis or for the tee, gRPC's flow control
+would delay the client's own request.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService"
 
 
 class ProcessService:
-    """The ext_proc service: one gRPC stream is one exchange."""
+    """The ext_proc service. Each gRPC stream carries one exchange."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class ProcessService:
         return captured
 
     def _close(self, exchange: Exchange, captured: CapturedExchange | None) -> None:
-        """Finish the exchange when its stream ends, whichever side ended it."""
+        """Finish the exchange when its gRPC stream ends for any reason."""
         if exchange.ending is None and exchange.feed(Closed(), time.monotonic()) is Milestone.FINISHED and captured:
             self._capturer.advance(captured, Milestone.FINISHED)
         if captured is None:
@@ -95,7 +95,7 @@ class ProcessService:
             exchange.release()
 
     async def _reject(self, context: grpc.aio.ServicerContext) -> None:
-        """Count a stream above ``max_streams`` by its workload; its exchange is not captured."""
+        """Count a stream above the limit ``max_streams`` for its workload, without capturing its exchange."""
         message = await context.read()
         if message is grpc.aio.EOF:
             return
@@ -108,7 +108,7 @@ class ProcessService:
             self._capturer.counters.count(workload.name, Coverage.SHED_STREAMS)
 
     def _workload(self, route: str) -> WorkloadInfo | None:
-        """Return the workload of a route. The result is cached: there are few routes, and every request names one."""
+        """Return the workload of a route. The results are cached, because all requests use a few routes."""
         try:
             return self._by_route[route]
         except KeyError:
@@ -119,7 +119,7 @@ class ProcessService:
 
 
 class AccessLogService:
-    """The access log service: a long stream from each Envoy worker; every entry is one finished request."""
+    """The access log service. Each Envoy worker keeps one stream open; every entry is one finished request."""
 
     def __init__(self, workloads: Mapping[str, WorkloadInfo], counters: TrafficCounters) -> None:
         self._workloads, self._counters = workloads, counters

@@ -1,9 +1,10 @@
-"""Rewriting of the strings inside a JSON, SSE or NDJSON body, so that the body stays valid.
+"""Rewrites the strings inside a JSON, SSE or NDJSON body and keeps the body valid.
 
-A pattern applied to the raw bytes would take the ``n`` of ``\\n`` for a letter of the address behind it, leave a broken
-escape, or miss a match: a stream delivers an address in pieces such as ``jo``, ``hn@exa``, ``mple.com``. So the strings
-are parsed; strings at the same path of successive events (``choices/0/delta/content``) are joined and rewritten
-together; a changed text replaces the first string, and the others become empty.
+Applying a pattern to the raw bytes has three problems. It would treat the ``n`` of ``\\n`` as a letter of the address
+that follows, it could leave a broken escape, and it would miss an address that a stream delivers in pieces such as
+``jo``, ``hn@exa``, ``mple.com``. This module therefore parses the strings. It joins the strings at the same path of
+successive events (``choices/0/delta/content``) and rewrites them together. A changed text replaces the first string,
+and the other strings become empty.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ _ESCAPE = re.compile(r"(\\(?:u[0-9a-fA-F]{4}|.))", re.DOTALL)
 
 
 class BodyTooComplexError(Exception):
-    """A body has too many lines, escapes or nested levels to rewrite it in time."""
+    """A body has too many lines, escapes or nested levels to be rewritten in time."""
 
 
 def rewrite(text: str, content_type: str, apply: Apply) -> str:
-    """Return ``text`` with ``apply`` applied to every string in it.
+    """Return ``text`` after applying ``apply`` to every string in it.
 
-    Raises BodyTooComplexError, and the errors of ``apply``.
+    Raises BodyTooComplexError and the errors of ``apply``.
     """
     if content_type.partition(";")[0].strip().lower() in STREAMS:
         return _rewrite_stream(text, apply)
@@ -50,7 +51,7 @@ def _rewrite_json(text: str, value: Any, apply: Apply) -> str:
 
 
 def _rewrite_raw(text: str, apply: Apply) -> str:
-    """Rewrite prose, or JSON that was cut. Escapes are left out, so that no match begins inside one."""
+    """Rewrite plain text or incomplete JSON. ``apply`` gets no escapes, so that no match begins inside an escape."""
     parts = _ESCAPE.split(text, MAX_ESCAPES + 1)
     if len(parts) > 2 * MAX_ESCAPES:
         raise BodyTooComplexError
@@ -68,12 +69,12 @@ def _rewrite_value(value: Any, apply: Apply, depth: int) -> Any:
     if isinstance(value, list):
         return [_rewrite_value(inner, apply, depth + 1) for inner in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**6:
-        return value if apply(str(value)) == str(value) else 0  # 0, so that the JSON type stays a number
+        return value if apply(str(value)) == str(value) else 0  # 0 keeps the JSON type a number
     return value
 
 
 def _parse(text: str) -> Any:
-    """Return the JSON object or array in ``text``, or None."""
+    """Return the JSON object or array in ``text``, or None if there is none."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
@@ -83,12 +84,12 @@ def _parse(text: str) -> Any:
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))  # ASCII output: JSON can hold a lone surrogate only as an escape
+    return json.dumps(value, separators=(",", ":"))  # ASCII output, because a lone surrogate needs an escape
 
 
 @dataclass(slots=True)
 class _Line:
-    """One line of a stream. ``value`` is its JSON, None without JSON."""
+    """One line of a stream. ``value`` is the parsed JSON, or None if the line has no JSON."""
 
     prefix: str
     text: str
@@ -130,7 +131,7 @@ def _rewrite_stream(text: str, apply: Apply) -> str:
 def _rewrite_joined(slots: list[_StringSlot], apply: Apply) -> None:
     joined = "".join(slot.text for slot in slots)
     rewritten = apply(joined)
-    # No match crosses two strings: each is rewritten on its own later (for example a name repeated in every event).
+    # No match crosses two strings, so each string is rewritten separately later (example: a name in every event).
     if rewritten == joined or rewritten == "".join(apply(slot.text) for slot in slots):
         return
     slots[0].put(rewritten)
@@ -154,7 +155,7 @@ def _parse_line(line: str) -> _Line:
 
 
 def _collect(line: _Line, value: Any, path: StringPath, slots_by_path: dict[StringPath, list[_StringSlot]]) -> None:
-    """Collect every string below ``value`` by its path. ``index`` fields distinguish parallel choices and blocks."""
+    """Collect every string below ``value`` by its path. ``index`` fields separate parallel choices and blocks."""
     if len(path) > 2 * MAX_DEPTH:
         raise BodyTooComplexError
     items: Any = ()

@@ -1,4 +1,4 @@
-"""The sockets on which extproc listens: Unix sockets with the right permissions, or unshared TCP ports."""
+"""The sockets on which extproc listens: Unix sockets with restricted permissions, or TCP ports that are not shared."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from glidepath.errors import UnreachableError
 
 FOLDER_MODE = 0o750
 SOCKET_MODE = (
-    0o660  # bodies pass here: only our user and group may connect (Envoy in another container shares the group)
+    0o660  # bodies pass here, so only our user and group may connect (Envoy in another container shares the group)
 )
 
 OPTIONS = (
-    # Envoy sends chunks as large as its buffer; extproc limits bodies itself.
+    # Envoy sends chunks as large as its buffer, and extproc itself limits the bodies.
     ("grpc.max_receive_message_length", -1),
     # With SO_REUSEPORT two processes could share one port unnoticed.
     ("grpc.so_reuseport", 0),
@@ -28,7 +28,10 @@ OPTIONS = (
 
 
 def prepare_address(address: str) -> None:
-    """Create a Unix socket's folder and remove a dead process's socket. Raises UnreachableError if it is in use."""
+    """Create the folder of a Unix socket, and remove a socket that a dead process left.
+
+    Raises UnreachableError if another process listens on the socket, or if the path is not a socket.
+    """
     if not address.startswith("unix:"):
         return
     path = Path(address.removeprefix("unix:"))
@@ -65,7 +68,7 @@ def bind(server: grpc.aio.Server, address: str) -> None:
 
 
 def open_to_group(address: str) -> None:
-    """Let the group connect. Call this after the server has created its socket."""
+    """Allow the group to connect to a Unix socket. Call this after the server has created the socket."""
     if address.startswith("unix:"):
         Path(address.removeprefix("unix:")).chmod(SOCKET_MODE)
 

@@ -1,19 +1,21 @@
-"""Classification of access log entries: what counts as a request, an error, a client abort or a failover of a side.
+"""Classifies access log entries as requests, errors, client aborts and failovers of a side.
 
-``classify`` is a pure function from Envoy's record to an outcome. The rules, in this order (docs/reference/extproc.md
-has them for users, docs/adr/0021 the reasons):
+``classify`` is a pure function from Envoy's access log entry to an outcome. It applies these rules in order
+(docs/reference/extproc.md describes them for users):
 
-1. Nothing is counted for a route of no workload, for a request that is still running, and for a request that Envoy
-   refused before it chose a side (no route, rate limit or authorisation filter, overload, invalid headers).
-2. The client disconnected first and no upstream failure is recorded: ``client_abort``, which is no error of the side.
-   A copy that the tee ended after its timeout is the side's error ``tee_timeout``.
-3. Envoy switched from the candidate to the baseline: the candidate's error ``failover``. ``rescued`` records how the
-   rescue ended: an answer, a failure by rule 4 applied to the baseline, or unknown because the client disconnected.
-4. An upstream flag, a reset during the answer, a status of 5xx, 408 or 429: the side's error, with its kind. A 401 or
-   403 is the side's error, too, if the backend never receives the client's own credential.
-5. Every other request has no error. Other 4xx are the client's fault: they count as requests, but their latency is
-   not recorded, since a refusal is faster than any answer. (If a copy of the same request succeeds on the other side,
-   extproc.capture counts the 4xx as an error after all.)
+1. Three kinds of entries are not counted: entries whose route belongs to no workload, entries of running requests, and
+   requests that Envoy refused before it chose a side (no route, rate limit or authorisation filter, overload, invalid
+   headers).
+2. If the client disconnected first and Envoy recorded no upstream failure, the outcome is ``client_abort``, which is
+   not an error of the side. If the tee ended a copy because of its timeout, the outcome is the side's error
+   ``tee_timeout``.
+3. If Envoy switched from the candidate to the baseline, the outcome is the candidate's error ``failover``. ``rescued``
+   is True if the baseline answered, False if the baseline failed by rule 4, and None if the client disconnected.
+4. An upstream flag, a reset during the answer, or a status of 5xx, 408 or 429 is an error of the side. A status of 401
+   or 403 is an error of the side if the backend never receives the client's own credential.
+5. Every other request has no error. The remaining 4xx are the client's fault: they count as requests without a latency,
+   because a refusal is faster than any answer. (If the other side answers a copy of the same request, extproc.capture
+   counts the 4xx as an error after all.)
 
 See ADR 0021.
 """
@@ -30,7 +32,8 @@ from extproc.workloads import WorkloadInfo
 from glidepath import keys
 from glidepath.domain import Origin, Side
 
-# Flags of a failure of the side → the error's kind. The first flag that is set decides: most specific first.
+# Envoy's flags for a failure of the side, each with its kind of error. The first set flag decides, so specific flags
+# come first.
 UPSTREAM_FLAGS: tuple[tuple[str, str], ...] = (
     ("no_healthy_upstream", "no_healthy_upstream"),
     ("no_cluster_found", "no_cluster"),
@@ -48,7 +51,7 @@ UPSTREAM_FLAGS: tuple[tuple[str, str], ...] = (
     ("failed_local_healthcheck", "no_healthy_upstream"),
     ("fault_injected", "fault_injected"),
 )
-# Flags of a refusal by Envoy itself: no side failed.
+# Flags that mark a refusal by Envoy itself. Neither side has failed then.
 REFUSED_BY_ENVOY_FLAGS = (
     "no_route_found",
     "rate_limited",
@@ -62,15 +65,15 @@ CLIENT_FLAGS = ("downstream_connection_termination", "downstream_remote_reset")
 DENIED = (401, 403)
 ERROR_STATUS = {408: "http_408", 429: "rate_limited"}
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
-TEE_TIMEOUT_SHARE = 0.95  # of the tee's timeout: Envoy starts its clock a little later than the tee
+TEE_TIMEOUT_SHARE = 0.95  # of the tee's timeout, because Envoy starts its clock a little later than the tee
 
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
     """One finished request.
 
-    ``error`` is the error's kind, "" without error. ``latency_ms`` and ``ttft_ms`` are None if the request has no
-    meaningful time. ``rescued``: whether the baseline answered after a failover; None if that is unknown.
+    ``error`` is the kind of error, or "" if there is none. ``latency_ms`` and ``ttft_ms`` are None if the request has
+    no meaningful time. ``rescued`` is whether the baseline answered after a failover, or None if that is unknown.
     """
 
     workload: str
@@ -86,9 +89,9 @@ class RequestOutcome:
 
 
 def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], shadow: bool) -> RequestOutcome | None:
-    """Return the outcome of one request, or None if it concerns no side.
+    """Return the outcome of one request, or None if the request does not count for a side.
 
-    ``shadow``: the entry comes from the shadow listener's access log.
+    ``shadow`` is True if the entry comes from the access log of the shadow listener.
     """
     common = entry.common_properties
     workload = workloads.get(keys.workload_of_route(common.route_name) or "")
@@ -127,14 +130,14 @@ def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], s
 def _side(workload: WorkloadInfo, common: Any, shadow: bool) -> Side | None:
     if shadow:
         return workload.side_of_backend(common.route_name.rpartition("/")[2])
-    # If no host was reached (circuit breaker), only the custom tag names the cluster that the split chose.
+    # If a circuit breaker kept the request from every host, only the custom tag names the cluster that the split chose.
     return workload.clusters.get(common.upstream_cluster or common.custom_tags.get(keys.CHOSEN_CLUSTER_TAG, ""))
 
 
 def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
     if not shadow:
         return Origin.LIVE
-    # From a custom tag: Envoy removes the header before it calls the backend, and writes the entry after that.
+    # The origin is in a custom tag, because Envoy has already removed the header when it writes the entry.
     origin = entry.common_properties.custom_tags.get(keys.HEADER_ORIGIN, "")
     probe = (origin or entry.request.request_headers.get(keys.HEADER_ORIGIN, "")) == Origin.PROBE.value
     return Origin.PROBE if probe else Origin.SHADOW
@@ -143,10 +146,10 @@ def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
 def _is_failover(workload: WorkloadInfo, common: Any) -> bool:
     """Return whether Envoy switched from the candidate to the baseline, even if the baseline could not be tried.
 
-    In that last case Envoy names no cluster, or still the candidate's. Two flags mark it:
+    If the baseline could not be tried, the entry names no cluster or the candidate's cluster. Two flags show this case:
     - no_healthy_upstream: a composite cluster skips a member without hosts, so neither side has a host.
-    - upstream_overflow after a second attempt: Envoy never repeats an attempt that met a circuit breaker, so the
-      breaker belongs to the rescue.
+    - upstream_overflow with a second attempt: Envoy never retries after a circuit breaker, so it was the second
+      attempt, the rescue, that met the breaker.
     """
     if not workload.rescue or common.upstream_cluster == workload.rescue:
         return bool(workload.rescue)
@@ -155,9 +158,9 @@ def _is_failover(workload: WorkloadInfo, common: Any) -> bool:
 
 
 def _rescued(entry: HTTPAccessLogEntry, workload: WorkloadInfo, kind: str) -> bool | None:
-    """Return whether the baseline answered in the candidate's place; None if the client left first.
+    """Return whether the baseline answered in place of the candidate, or None if the client disconnected first.
 
-    ``kind`` is the kind of the recorded upstream failure, "" without one.
+    ``kind`` is the kind of the recorded upstream failure, or "" if there is none.
     """
     if kind:
         return False
@@ -169,7 +172,7 @@ def _client_left(entry: HTTPAccessLogEntry) -> bool:
 
 
 def _upstream_kind(entry: HTTPAccessLogEntry) -> str:
-    """Return the kind of the upstream's failure, "" without one."""
+    """Return the kind of the upstream failure, or "" if there is none."""
     flags = entry.common_properties.response_flags
     for flag, kind in UPSTREAM_FLAGS:
         if getattr(flags, flag):

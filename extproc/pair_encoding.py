@@ -1,4 +1,4 @@
-"""Encoding of pairs for Redis: decode the bodies, redact, serialise. It is costly, so it runs in its own thread."""
+"""Encodes pairs for Redis: decodes the bodies, redacts and serialises them. A separate thread does this costly work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glidepath.domain import Answer, Pair, PairKind
 from glidepath.wire import encode_pair
 
 TURN_S = 0.1
-_OVERHEAD = 1024  # bytes of the objects around the bodies, estimated
+_OVERHEAD = 1024  # estimated bytes of a pair without its bodies
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class RawPair:
 
     @property
     def size(self) -> int:
-        """Bytes of memory that the pair occupies, estimated."""
+        """The estimated memory of the pair in bytes."""
         pair = self.pair
         return len(pair.request_body) + len(pair.first.body) + len(pair.second.body) + _OVERHEAD
 
@@ -49,16 +49,17 @@ class EncodedPair:
 
 
 class PairEncoder:
-    """Encodes batches of pairs. ``limit``: bytes of a decoded body; a longer body is cut and marked."""
+    """Encodes batches of pairs. A decoded body that is longer than ``limit`` bytes is cut and marked as cut."""
 
     def __init__(self, redactor: Redactor, limit: int) -> None:
         self._redactor, self._limit, self._errors = redactor, limit, UnexpectedErrors()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prepare")
 
     async def encode(self, batch: Sequence[RawPair]) -> Sequence[EncodedPair | None]:
-        """Encode the first pairs of the batch: at least one, and no more after TURN_S, as outcomes wait meanwhile.
+        """Encode the first pairs of the batch: at least one, then more until TURN_S seconds have passed.
 
-        An entry is None for a pair that was lost to an unexpected error.
+        The time is limited because outcomes wait until the call returns. The entry of a pair is None if an unexpected
+        error occurred.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._encode_batch, batch)
 
@@ -74,7 +75,7 @@ class PairEncoder:
     def _or_none(self, raw: RawPair) -> EncodedPair | None:
         try:
             return self.encode_one(raw)
-        except Exception as error:  # whatever this pair contains, the others are encoded
+        except Exception as error:  # an error in one pair must not prevent the encoding of the others
             self._errors.log(error, raw.pair.workload, raw.pair.id)
             return None
 
@@ -98,7 +99,7 @@ class PairEncoder:
         return replace(answer, body=body, body_cut=answer.body_cut or cut, error=answer.error or error)
 
     def _body(self, body: bytes, encoding: str, content_type: str) -> tuple[bytes, bool, str]:
-        """Return the bytes that may be stored, whether they are less than the whole body, and the reason."""
+        """Return the bytes that may be stored, whether a part of the body is missing, and the reason ("" if none)."""
         error = ""
         cut = False
         if encoding and body:

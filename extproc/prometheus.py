@@ -1,4 +1,4 @@
-"""Prometheus metrics of extproc, collected from existing counters at each scrape: no cost on the hot path."""
+"""Prometheus metrics of extproc. Each scrape reads existing counters, so metrics cost nothing on the hot path."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MetricSources:
 
 
 class ExtprocCollector(Collector):
-    """All metrics of one worker. No label holds a user, a session or a path."""
+    """All metrics of one worker. No label contains a user, a session or a path."""
 
     def __init__(self, sources: MetricSources) -> None:
         self._sources = sources
@@ -56,18 +56,18 @@ class ExtprocCollector(Collector):
         yield _counter(
             "access_log_ignored", "Access log entries that were not counted for a side", sources.access_log.ignored
         )
-        yield _gauge("memory_bytes", "Body bytes held now", sources.memory.held)
-        yield _gauge("memory_peak_bytes", "Largest number of body bytes held so far", sources.memory.peak)
-        yield _gauge("memory_limit_bytes", "Limit of body bytes held (extproc.max_memory)", sources.memory.limit)
+        yield _gauge("memory_bytes", "Body bytes in memory now", sources.memory.held)
+        yield _gauge("memory_peak_bytes", "Largest number of body bytes in memory so far", sources.memory.peak)
+        yield _gauge("memory_limit_bytes", "Limit of body bytes in memory (extproc.max_memory)", sources.memory.limit)
         yield _counter(
-            "memory_refusals", "Body chunks cut because the limit of held bytes was reached", sources.memory.refused
+            "memory_refusals",
+            "Body chunks cut because the limit of body bytes in memory was reached",
+            sources.memory.refused,
         )
 
     def _traffic(self) -> Iterator[Metric]:
         counters = self._sources.counters
-        yield _counters(
-            "coverage", "Captured exchanges by what became of them", ("workload", "reason"), counters.coverage_totals
-        )
+        yield _counters("coverage", "Captured exchanges by result", ("workload", "reason"), counters.coverage_totals)
         yield _counters(
             "requests",
             "Finished requests by side and result: ok, client_abort or the kind of error",
@@ -76,13 +76,13 @@ class ExtprocCollector(Collector):
         )
         yield _counters(
             "rejections",
-            "Requests with result ok that only this side refused with a 4xx: errors of this side",
+            "Requests with result ok that only this side refused with a 4xx, which counts as an error of this side",
             ("workload", "side", "origin", "result"),
             counters.rejection_totals,
         )
         yield _counters(
             "rescues",
-            "Requests with result failover by what the baseline did: answered, failed (the client got an error) or"
+            "Requests with result failover, by the baseline's result: answered, failed (the client got an error) or"
             " client_abort",
             ("workload", "result"),
             counters.rescue_totals,
@@ -97,7 +97,7 @@ class ExtprocCollector(Collector):
         pairs, size = buffer.fill
         yield _gauge("buffer_pairs", "Pairs waiting for Redis", pairs)
         yield _gauge("buffer_bytes", "Bytes of pairs waiting for Redis", size)
-        yield _gauge("redis_up", "1 while Redis accepts writes, else 0", 0 if buffer.outage else 1)
+        yield _gauge("redis_up", "1 if Redis accepted the last write, 0 otherwise", 0 if buffer.outage else 1)
         yield _counter("redis_retries", "Failed writes to Redis that were repeated", buffer.retries)
         yield _counter(
             "redaction_timeouts", "Bodies not stored because redaction took too long", self._sources.redactor.timeouts

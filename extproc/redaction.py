@@ -1,7 +1,7 @@
-"""Redaction of bodies by the patterns of the configuration's ``redaction`` section, before they are written to Redis.
+"""Redacts bodies before they are written to Redis, by the patterns of the configuration's ``redaction`` section.
 
-A badly written pattern can run for ever. The ``regex`` package matches with a time limit and without the GIL; ``re``
-would stop the whole process. ``extproc.json_rewrite`` finds the strings in a body. See ADR 0023.
+A badly written pattern can run forever. The ``regex`` package matches with a time limit and without the GIL, while
+``re`` would block the whole process. ``extproc.json_rewrite`` finds the strings in a body. See ADR 0023.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BODY_LIMIT_S = 1.0
 MARK = "[redacted]"
 
 
-# Lengths by country, from the SWIFT IBAN registry. The pattern alone would also match words after the number.
+# IBAN lengths by country, from the SWIFT IBAN registry. Without them, a match would include words after the number.
 _IBAN_LENGTHS = {
     15: "NO", 16: "BE", 18: "DK FI FO GL NL", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK", 21: "CH HR LI LV",
     22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
@@ -40,9 +40,10 @@ def _luhn(text: str) -> int:
 
 
 def _iban(text: str) -> int:
-    """Check an IBAN by ISO 13616: the country's length; first four characters moved to the end; modulo 97 is 1.
+    """Return the length of the IBAN at the start of ``text``, or 0 if the IBAN is invalid.
 
-    Letters count as numbers (A = 10). Return the length of the IBAN in ``text``, 0 if it is invalid.
+    By ISO 13616, an IBAN has the length of its country. With its first four characters moved to the end and its letters
+    replaced by numbers (A = 10), it leaves the remainder 1 when divided by 97.
     """
     length, end = _IBAN_LENGTH.get(text[:2].upper(), 0), 0
     compact = ""
@@ -59,10 +60,10 @@ def _octets(text: str) -> int:
     return len(text) if all(int(part) < 256 for part in text.split(".")) else 0
 
 
-# name → (pattern, function that returns how many characters of a match to redact: 0 for a false match)
+# Each name with its pattern and a function that returns how many characters of a match to redact (0: a false match).
 BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
     "email": (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", len),
-    # Only with a plus, brackets or separators: bare digits are far more often a timestamp or an id.
+    # A phone number must have a plus, brackets or separators, as bare digits are far more often a timestamp or an id.
     "phone": (
         r"(?<![\w.])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}"
         r"|\(\d{3}\)[ .-]?\d{3}[ .-]\d{4}|\d{3}[ .-]\d{3}[ .-]\d{4})(?!\w)",
@@ -81,7 +82,7 @@ class _Rule:
 
 
 class Redactor:
-    """Applies the configured patterns. Thread-safe. Without patterns ``redact`` returns the body unchanged."""
+    """Applies the configured patterns. It is thread-safe. Without patterns, ``redact`` returns the body unchanged."""
 
     def __init__(self, section: RedactionSection, time_limit: float = TIME_LIMIT_S) -> None:
         self._rules: Sequence[_Rule] = [
@@ -92,7 +93,7 @@ class Redactor:
         self.timeouts = 0
 
     def redact(self, body: bytes, content_type: str) -> bytes | None:
-        """Return ``body`` with every match replaced; None if that took too long: the body must not be stored then."""
+        """Return ``body`` with every match replaced, or None if it took too long; such a body must not be stored."""
         if not self._rules or not body:
             return body
         deadline = time.monotonic() + BODY_LIMIT_S

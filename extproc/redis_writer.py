@@ -14,7 +14,7 @@ from glidepath.wire import encode_outcomes
 
 REMEMBER_S = 86400  # how long Redis remembers the last sequence number of a source
 
-# A flush whose acknowledgement was lost is written again. Its sequence number tells whether Redis has it already.
+# A flush whose acknowledgement was lost is written again. The script ignores it if Redis has its sequence number.
 # See ADR 0022.
 _ADD_ONCE = """
 local last = tonumber(redis.call('GET', KEYS[2]) or '0')

@@ -1,6 +1,6 @@
 """Removes old pairs and outcomes from Redis, by the configuration's ``retention`` section.
 
-The number of entries is limited by every write (extproc.redis_writer); here are the limits by age and by bytes.
+This module applies the limits of age and of bytes. Every write limits the number of entries (extproc.redis_writer).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from glidepath.config.retention import RetentionSection
 from glidepath.keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 
-TRIM_TARGET = 0.9  # of the allowed bytes, so that not every check has to trim
+TRIM_TARGET = 0.9  # share of the allowed bytes that a trim leaves, so that the next checks need no trim
 
 
 class StreamTrimmer:
@@ -23,7 +23,10 @@ class StreamTrimmer:
         self._client, self._retention = client, retention
 
     async def trim(self, workloads: Sequence[str], now_ms: int) -> Mapping[str, int]:
-        """Remove pairs and outcomes beyond the allowed age and bytes. Return the bytes of each workload's pairs."""
+        """Remove pairs and outcomes that are too old, and the oldest pairs above the byte limit.
+
+        Return the bytes of each workload's pairs before the limit was applied.
+        """
         oldest = max(0, now_ms - int(self._retention.age * 1000))
         sizes: dict[str, int] = {}
         for workload in workloads:
@@ -34,13 +37,13 @@ class StreamTrimmer:
         return sizes
 
     async def _trim_bytes(self, names: WorkloadKeys) -> int:
-        """Remove the oldest pairs above ``retention.bytes``; return the bytes before that.
+        """Remove the oldest pairs above ``retention.bytes``. Return the bytes before the removal.
 
-        MEMORY USAGE samples the stream's nodes: cheap, and accurate enough for a limit.
+        MEMORY USAGE samples the stream's nodes, which is cheap and accurate enough for a limit.
         """
         try:
             used = int(await self._client.memory_usage(names.pairs) or 0)
-        except ResponseError:  # managed services may rename or forbid MEMORY: count and age still limit the stream
+        except ResponseError:  # managed services may rename or forbid MEMORY; count and age still limit the stream
             return 0
         if used > self._retention.bytes:
             length = int(await self._client.xlen(names.pairs))

@@ -1,7 +1,7 @@
-"""Several workers behind one Envoy cluster: one process each, restarted when it dies.
+"""Runs several workers behind one Envoy cluster, each in its own process, and restarts a worker that dies.
 
-The supervisor holds the standard input of every worker open. When the supervisor ends, even by SIGKILL, that input
-ends, and the worker drains and exits.
+The supervisor keeps the standard input of every worker open. When the supervisor ends, even by SIGKILL, that input is
+closed, and the worker drains and exits.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from glidepath.timed_wait import wait_until_set
 
 _log = structlog.get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
-STEADY_S = 30.0  # after this long, the restart delay of a worker starts small again
-CANNOT_START = 2  # exit status of an error that a user must fix
+STEADY_S = 30.0  # after a worker has run this long, its restart delay is reset to the shortest
+CANNOT_START = 2  # exit status for an error that a user must fix
 
 
 def with_workers(config: Config, workers: int | None) -> Config:
-    """Return the configuration with the number of workers that the command line gives, if it gives one."""
+    """Return the configuration with ``workers`` as its number of workers; None keeps the configured number."""
     if workers is None or workers == config.extproc.workers:
         return config
     return config.model_copy(update={"extproc": config.extproc.model_copy(update={"workers": workers})})
 
 
 async def serve(config: Config, path: Path, workers: int | None) -> None:
-    """Run until a signal: one worker in this process, or several as child processes."""
+    """Run one worker in this process, or several as child processes, until a signal."""
     configure_logging("extproc")
     config = with_workers(config, workers)
     if config.extproc.workers == 1:
@@ -43,7 +43,7 @@ async def serve(config: Config, path: Path, workers: int | None) -> None:
 
 
 async def serve_child(config: Config, index: int) -> None:
-    """Run one worker of several; it ends with its supervisor."""
+    """Run one of several workers. It drains and exits when its supervisor ends."""
     configure_logging(f"extproc-{index}")
     worker = ExtprocWorker(config, WorkerAddresses.of(config, index))
     stop_on_signals(worker.stop)
@@ -67,7 +67,7 @@ async def _stop_at_end(reader: asyncio.StreamReader, worker: ExtprocWorker) -> N
 
 
 class WorkerSupervisor:
-    """Keeps ``count`` workers running: restarts a crashed one after a growing delay."""
+    """Keeps ``count`` workers running. It restarts a crashed worker after a delay that grows with each crash."""
 
     def __init__(self, config_path: Path, count: int, drain_s: float) -> None:
         self._path, self._count, self._drain_s = config_path, count, drain_s
@@ -81,7 +81,7 @@ class WorkerSupervisor:
             for index in range(self._count):
                 tasks.create_task(self._keep_running(index))
         if self._cannot_start is not None:
-            raise UnreachableError(f"worker {self._cannot_start} cannot start; its error message is printed above")
+            raise UnreachableError(f"worker {self._cannot_start} cannot start; see its error message above")
 
     async def _keep_running(self, index: int) -> None:
         loop = asyncio.get_running_loop()
@@ -111,7 +111,10 @@ class WorkerSupervisor:
         )
 
     async def _until_end(self, process: asyncio.subprocess.Process) -> int:
-        """Return the worker's exit status. On stop, send SIGTERM, and SIGKILL if the worker does not end in time."""
+        """Wait for the worker's end and return its exit status.
+
+        On a stop, send SIGTERM to the worker, then SIGKILL if it does not end in time.
+        """
         ended = asyncio.ensure_future(process.wait())
         stopped = asyncio.ensure_future(self._stop.wait())
         try:

@@ -1,8 +1,8 @@
-"""The tee: sends a copy of a request to the other side through Envoy's shadow listener, and reads its answer.
+"""The tee: sends a copy of a request to a backend through Envoy's shadow listener, and reads the answer.
 
-On that listener Envoy handles TLS, credentials, the model's name and limits, and measures the copy like the original.
-This module decides which headers are sent, the time limit, how much of the answer is read, and how many copies run at
-a time.
+On that listener, Envoy handles TLS, credentials, the model's name and limits, and measures the copy like the original.
+This module decides which headers are sent, how long the copy may take, how much of the answer is kept, and how many
+copies may be in flight.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from extproc.bounded_body import Body, BodyMemory
 from glidepath import keys
 from glidepath.domain import Answer, Ending, Origin, Side
 
-# The client's request headers that a copy carries. Envoy adds credentials; no other header of the client is copied.
+# The only request headers of the client that are copied. Envoy adds the credentials.
 FORWARDED_HEADERS = (
     "accept",
     "anthropic-beta",
@@ -38,7 +38,7 @@ _SKIP = ("User-Agent", "Accept-Encoding", "Accept", "Content-Type")
 
 @dataclass(frozen=True, slots=True)
 class ShadowRequest:
-    """One request to send. ``path`` includes the query; ``body`` is as it arrived, still in its content coding."""
+    """One copy to send. ``path`` includes the query; ``body`` is the body as it arrived, in its content coding."""
 
     workload: str
     side: Side
@@ -51,9 +51,9 @@ class ShadowRequest:
 
 @dataclass(frozen=True, slots=True)
 class ShadowAnswer:
-    """The other side's answer. ``answer.body`` is still in the content coding that ``encoding`` names.
+    """The answer to a copy. ``answer.body`` is not decoded; ``encoding`` names its content coding.
 
-    Call ``held.release()`` to return the body's memory.
+    Call ``held.release()`` when the body is no longer needed, to make its memory available again.
     """
 
     answer: Answer
@@ -62,7 +62,7 @@ class ShadowAnswer:
 
 
 class ShadowSender(Protocol):
-    """Sends copies. Does not raise for failures of the other side: they are in the answer's ``ending``."""
+    """Sends copies. It does not raise if the backend fails: the answer's ``ending`` shows the failure."""
 
     async def send(self, copy: ShadowRequest) -> ShadowAnswer: ...
 
@@ -84,7 +84,7 @@ class InFlight:
 
 
 def copy_headers(copy: ShadowRequest) -> dict[str, str]:
-    """Return the headers of a copy: the allow-listed ones, and the three that the shadow listener routes by."""
+    """Return a copy's headers: the allow-listed ones, accept-encoding, and the three that the shadow listener reads."""
     headers = {name: copy.headers[name] for name in FORWARDED_HEADERS if name in copy.headers}
     headers["accept-encoding"] = "identity"
     headers[keys.HEADER_WORKLOAD] = copy.workload
@@ -94,7 +94,7 @@ def copy_headers(copy: ShadowRequest) -> dict[str, str]:
 
 
 class Tee:
-    """The ShadowSender in use: an HTTP client of the shadow listener (HOST:PORT or unix:/path)."""
+    """The ShadowSender of production: an HTTP client of the shadow listener (HOST:PORT or unix:/path)."""
 
     def __init__(self, session: aiohttp.ClientSession, base: str, max_body: int, memory: BodyMemory) -> None:
         self._session, self._base = session, base
@@ -102,7 +102,7 @@ class Tee:
 
     @classmethod
     def open(cls, shadow_listen: str, max_body: int, memory: BodyMemory) -> Tee:
-        """Create a tee. Call it in a running event loop, and ``close`` the tee afterwards."""
+        """Create a tee. This needs a running event loop; call ``close`` when the tee is no longer needed."""
         connector: aiohttp.BaseConnector
         if shadow_listen.startswith("unix:"):
             connector = aiohttp.UnixConnector(shadow_listen.removeprefix("unix:"), limit=0)

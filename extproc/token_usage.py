@@ -1,4 +1,4 @@
-"""The number of tokens that an answer used, for the daily budget only: a rough number is enough."""
+"""Estimates the tokens that an answer used. A rough number is enough, because only the daily budget uses it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENDS = 16 * 1024  # usage is at the end of an answer; Anthropic's input tokens 
 
 
 def tokens(request: bytes, answer: bytes) -> tuple[int, int]:
-    """Return (input, output) tokens as the answer states them, or a quarter of the bytes if it does not."""
+    """Return (input, output) tokens as the answer states them. A missing number is a quarter of the bytes."""
     ends = answer if len(answer) <= 2 * _ENDS else answer[:_ENDS] + b"\n" + answer[-_ENDS:]
     stated_in, stated_out = _largest("input", ends), _largest("output", ends)
     return (
@@ -27,5 +27,5 @@ def tokens(request: bytes, answer: bytes) -> tuple[int, int]:
 
 
 def _largest(which: str, text: bytes) -> int | None:
-    """Return the largest stated count: streams repeat a growing one, so the largest is final."""
+    """Return the largest stated count, or None. A stream repeats a growing count, so the largest is the final one."""
     return max((int(number) for number in _FIELDS[which].findall(text)), default=None)

@@ -1,4 +1,4 @@
-"""Counters of outcomes and coverage: since the last flush for Redis, and since the start for the metrics."""
+"""Counters of outcomes and coverage. Redis gets the counts since the last flush, the metrics those since the start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_WAITING_REJECTIONS = 10_000
 
 @dataclass(slots=True)
 class _SideCounts:
-    """The counters of one side and origin since the last flush: a mutable SideOutcomes, cheap to add to."""
+    """The counters of one side and origin since the last flush. It is a mutable form of SideOutcomes."""
 
     requests: int = 0
     errors: int = 0
@@ -30,7 +30,7 @@ class _SideCounts:
     rescues_failed: int = 0
     rejections: list[tuple[str, int]] = field(
         default_factory=list
-    )  # (kind, time) of errors that the access log counts as good
+    )  # (kind, time) of errors that the access log reports as requests without an error
 
     def add(self, outcome: RequestOutcome) -> None:
         if outcome.client_abort:
@@ -53,7 +53,7 @@ class _SideCounts:
             self.ttft[bucket_of(outcome.ttft_ms)] += 1
 
     def apply_rejections(self) -> list[tuple[str, int]]:
-        """Count the rejections as errors. Return those whose requests the access log has not reported yet."""
+        """Count the rejections as errors. Return the rejections whose requests the access log has not reported yet."""
         while self.rejections and self.errors < self.requests:
             kind, at_ms = self.rejections.pop()
             self.errors += 1
@@ -81,12 +81,12 @@ class _SideCounts:
 def coverage_name(reason: Coverage, kind: PairKind = PairKind.CROSS) -> str:
     """Return the key of a count: the reason itself for CROSS pairs, ``noise_…`` for pairs of the noise floor.
 
-    So the counts of an exchange's CROSS pairs add up to the captured exchanges.
+    The prefix keeps the noise pairs apart, so that the counts of CROSS pairs add up to the captured exchanges.
     """
     return reason.value if kind is PairKind.CROSS else f"noise_{reason.value}"
 
 
-# Looked up for every message: hashing a StrEnum and reading its value are Python calls, a dict of them is not.
+# A table, because ``count`` runs for every exchange: ``coverage_name`` costs a Python call, a dict lookup does not.
 _NAMES = tuple({reason: coverage_name(reason, kind) for reason in Coverage} for kind in PairKind)
 
 
@@ -94,9 +94,9 @@ _RESCUE_RESULTS = {True: "answered", False: "failed", None: "client_abort"}
 
 
 class TrafficCounters:
-    """The counters of one process. ``flush`` returns the counts since the last flush; totals only grow.
+    """The counters of one process. ``flush`` returns the counts since the last flush; the totals are never reset.
 
-    ``on_candidate_error`` is called for every failed live request of a candidate, so that it is flushed soon.
+    ``on_candidate_error`` is called for every failed live request of a candidate, so that the error is flushed soon.
     """
 
     def __init__(self, on_candidate_error: Callable[[], None] = lambda: None) -> None:
@@ -107,7 +107,7 @@ class TrafficCounters:
         self.outcome_totals: Counter[tuple[str, str, str, str]] = Counter()  # workload, side, origin, result
         self.rejection_totals: Counter[tuple[str, str, str, str]] = (
             Counter()
-        )  # same labels; these requests are in outcome_totals, too
+        )  # same labels, with the kind of rejection as result; outcome_totals includes these requests, too
         self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
         self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, result of the rescue
 
@@ -125,7 +125,7 @@ class TrafficCounters:
             self.rescue_totals[(outcome.workload, _RESCUE_RESULTS[outcome.rescued])] += 1
 
     def count_rejection(self, workload: str, side: Side, origin: Origin, kind: str, at_ms: int) -> None:
-        """Count an error for a request that the access log reports, before or after this call, as good."""
+        """Count an error for a request that the access log reports without an error, before or after this call."""
         self._side_counts.setdefault((workload, side, origin), _SideCounts()).rejections.append((kind, at_ms))
         self.rejection_totals[(workload, side.value, origin.value, kind)] += 1
 
@@ -139,7 +139,10 @@ class TrafficCounters:
         self.coverage_totals[key] = self.coverage_totals.get(key, 0) + number
 
     def flush(self, now_ms: int) -> list[Outcomes]:
-        """Return one Outcomes for every workload with new counts, without source and sequence number; start anew."""
+        """Reset the counts since the last flush, and return them as one Outcomes for every workload that has any.
+
+        The Outcomes have no source and no sequence number yet.
+        """
         sides: dict[str, list[SideOutcomes]] = {}
         waiting: dict[tuple[str, Side, Origin], _SideCounts] = {}
         for (workload, side, origin), side_counts in self._side_counts.items():
@@ -165,7 +168,7 @@ class TrafficCounters:
 
 
 def merge(earlier: Outcomes, later: Outcomes) -> Outcomes:
-    """Return the sum of two flushes of one workload, under the earlier one's source and sequence number."""
+    """Return the sum of two flushes of one workload, with the source and sequence number of the earlier flush."""
     sides = {(s.side, s.origin): s for s in earlier.sides}
     for side in later.sides:
         key = (side.side, side.origin)

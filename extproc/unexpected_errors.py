@@ -1,4 +1,4 @@
-"""The log of unexpected errors in our own code: one pair is lost, all other work continues."""
+"""Logs unexpected errors in our own code. Such an error loses one pair; all other work continues."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ MAX_LOGGED = 100
 
 
 class UnexpectedErrors:
-    """Logs an unexpected error once per type and line of code; the coverage counts how many pairs were lost.
+    """Logs an unexpected error once for each type and line of code. The coverage counts all lost pairs.
 
-    Neither the message nor the traceback is logged: both may quote a body.
+    The message and the traceback are not logged, because they may quote a body.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class UnexpectedErrors:
         if known in self._known or len(self._known) >= MAX_LOGGED:
             return
         self._known.add(known)
-        # Not log.exception: it would log the message and the traceback.
+        # log.exception would log the message and the traceback.
         _log.error(
             "a pair was lost to an unexpected error", workload=workload, pair=pair_id, error=known[0], at=known[1]
         )

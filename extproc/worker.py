@@ -1,4 +1,4 @@
-"""One extproc process: creates its services and loops, runs them, and drains them on stop."""
+"""One extproc process: creates its services and loops, runs them, and drains them when it stops."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ from glidepath.timed_wait import wait_until_set
 _log = structlog.get_logger(__name__)
 SYNC_S = 1.0  # between two synchronisations of the budgets
 TRIM_S = 10.0
-ERROR_FLUSH_DELAY_S = 0.05  # a candidate's error is flushed after this: a guard sees errors at each flush only
+ERROR_FLUSH_DELAY_S = 0.05  # delay before the flush of a candidate's error; guards see errors only after a flush
 FINAL_FLUSH_S = 1.0
-ACCESS_LOG_FLUSH_S = 0.3  # Envoy sends its access log entries four times a second
+ACCESS_LOG_FLUSH_S = 0.3  # enough for the last access log entries, which Envoy sends four times a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class WorkerAddresses:
 
     @classmethod
     def of(cls, config: Config, index: int) -> WorkerAddresses:
-        """Return the addresses of worker ``index``: the address of that index, and the metrics port + ``index``."""
+        """Return the addresses of worker ``index``. Its metrics port is the configured port plus ``index``."""
         return cls(index, config.extproc.addresses[index], worker_address(config.extproc.metrics, index))
 
 
 def worker_address(address: str, index: int) -> str:
-    """Return the address of worker ``index``: PATH.INDEX, or PORT + INDEX."""
+    """Return the address of worker ``index``: HOST:(PORT + INDEX), or PATH.INDEX for a Unix socket (index 0: PATH)."""
     if address.startswith("unix:"):
         return f"{address}.{index}" if index else address
     host, _, port = address.rpartition(":")
@@ -69,7 +69,7 @@ def worker_address(address: str, index: int) -> str:
 
 
 def source_name(index: int) -> str:
-    """Return a name that is unique for every start of a worker: its flushes are numbered from 1."""
+    """Return a name that is unique for every start of a worker, because each start numbers its flushes from 1."""
     return f"{socket.gethostname()}/{index}/{uuid.uuid4().hex[:12]}"
 
 
@@ -152,7 +152,8 @@ class ExtprocWorker:
     async def _stop_serving(self, server: grpc.aio.Server, process: ProcessService) -> None:
         """Accept no new stream, and wait for open exchanges for at most ``extproc.drain``.
 
-        ``server.stop(drain)`` alone would always wait that long: Envoy keeps its access log streams open.
+        ``server.stop(drain)`` alone would always wait for the full time, because Envoy keeps its access log streams
+        open.
         """
         stopping = asyncio.ensure_future(server.stop(self._config.extproc.drain))
         await asyncio.wait([stopping], timeout=min(ACCESS_LOG_FLUSH_S, self._config.extproc.drain))
@@ -162,7 +163,7 @@ class ExtprocWorker:
         await stopping
 
     def _not_ready_reason(self) -> str:
-        """Return why the worker is not ready, "" if it is. An unreachable Redis is no reason: writes are buffered."""
+        """Return why the worker is not ready, or "" if it is. It needs no Redis to be ready, as writes are buffered."""
         return "" if self._serving else "not serving"
 
     async def _flush_outcomes(self, buffer: WriteBuffer) -> None:
@@ -170,7 +171,7 @@ class ExtprocWorker:
             if await wait_until_set(self._error_seen, self._config.extproc.flush):
                 await asyncio.sleep(
                     min(ERROR_FLUSH_DELAY_S, self._config.extproc.flush)
-                )  # one flush holds a burst of errors
+                )  # so that one flush contains all errors of a burst
             self._error_seen.clear()
             self._flush(buffer)
 
@@ -194,7 +195,10 @@ class ExtprocWorker:
             await asyncio.sleep(SYNC_S)
 
     async def _drain(self, capturer: Capturer, buffer: WriteBuffer, loops: list[asyncio.Task[None]]) -> None:
-        """Wait for copies in flight, then for unwritten records, each for at most ``extproc.drain``; count the rest."""
+        """Wait for copies in flight, then for unwritten records, each for at most ``extproc.drain``.
+
+        Count the pairs that are still unwritten after that as lost.
+        """
         writing, *others = loops
         bound = self._config.extproc.drain
         if capturer.running:
@@ -202,7 +206,7 @@ class ExtprocWorker:
         ending = [*others, *capturer.running]
         for task in ending:
             task.cancel()
-        await asyncio.wait(ending)  # so that their lost pairs are counted before the last flush
+        await asyncio.wait(ending)  # the pairs that these tasks lose must be counted before the last flush
         self._flush(buffer)
         buffer.close()
         await asyncio.wait([writing], timeout=bound)

@@ -1,4 +1,4 @@
-"""The workloads as extproc needs them: which Envoy cluster is which side, and how sticky values are hashed."""
+"""The facts about workloads that extproc needs: the side of each Envoy cluster, and the hash of sticky values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class WorkloadInfo:
     clusters: Mapping[str, Side]
     composite: str  # the cluster with the candidate first and the baseline as its fallback; "" without fallback
     rescue: str  # the cluster that answers for a failed candidate; "" without fallback
-    # Sides to which the client's own credential is never sent: their 401 or 403 is not the client's fault.
+    # Sides that never receive the client's own credential. A 401 or 403 of such a side is not the client's fault.
     without_client_credential: frozenset[Side]
     digest: str
     sticky_header: str  # in lower case; "" if the workload has none
@@ -37,14 +37,14 @@ class WorkloadInfo:
         return Side.CANDIDATE if backend == self.settings.candidate else None
 
     def sticky(self, value: str) -> str:
-        """Return a keyed digest of the sticky value. All extprocs compute the same one; the value is never stored."""
+        """Return a keyed digest of the sticky value. All extprocs compute the same digest. The value is not stored."""
         if not value:
             return ""
         return hashlib.blake2b(value.encode(errors="replace"), key=self.sticky_key, digest_size=8).hexdigest()
 
 
 def build_workloads(config: Config) -> dict[str, WorkloadInfo]:
-    """Return every workload by its name. Raises ConfigError for a secret that cannot be read."""
+    """Return all workloads by name. Raises ConfigError for a secret that cannot be read."""
     secret = read_secret(config.extproc.sticky_key) if config.extproc.sticky_key else ""
     return {name: _workload(config, name, workload, secret) for name, workload in config.workloads.items()}
 
@@ -52,7 +52,7 @@ def build_workloads(config: Config) -> dict[str, WorkloadInfo]:
 def _lacks_client_credential(backend: Backend, side: Side) -> bool:
     """Return whether Envoy never sends the client's own credential to this backend.
 
-    A backend without a configured credential gets the client's only as the baseline.
+    A backend without a configured credential receives the client's credential only if it is the baseline.
     """
     if backend.credential is None:
         return side is Side.CANDIDATE

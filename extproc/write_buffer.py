@@ -1,8 +1,9 @@
-"""The bounded buffer between the read loop and Redis, and the loop that writes it.
+"""The bounded buffer between the read loop and Redis, and the loop that writes its contents to Redis.
 
-Pairs are written at least once; their id makes a repetition harmless. When the buffer is full, the oldest are dropped.
-Outcomes are never dropped: while Redis does not answer, they are added up. They are written exactly once: a flush that
-may have arrived is repeated unchanged, and Redis ignores a sequence number that it has already (docs/adr/0022).
+Pairs are written at least once; a repeated write is harmless because each pair has an id. When the buffer is full, the
+oldest pairs are dropped. Outcomes are never dropped: while Redis does not answer, they are added up. They are written
+exactly once: a flush that may have arrived is repeated unchanged, and Redis ignores a sequence number that it already
+has (docs/adr/0022).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ __all__ = ["BatchWriter", "InMemorySink", "RawPair", "RecordSink", "WriteBuffer"
 
 
 class RecordSink(Protocol):
-    """Accepts pairs and outcomes for storage. Neither method waits or raises."""
+    """Accepts pairs and outcomes for storage. Its methods never wait and never raise."""
 
     def put_pair(self, raw: RawPair) -> None: ...
 
@@ -59,9 +60,10 @@ class InMemorySink:
 
 
 class BatchWriter(Protocol):
-    """Writes a batch to storage: extproc.redis_writer.RedisWriter, or its twin in the tests.
+    """Writes batches to storage. Implementations: extproc.redis_writer.RedisWriter, and a test double.
 
-    ``write`` returns, for each item of both lists, whether it is now stored. Raises RedisError or OSError.
+    ``write`` returns two lists of bool: whether each pair and each Outcomes is now stored. It raises RedisError or
+    OSError.
     """
 
     async def write(
@@ -72,8 +74,8 @@ class BatchWriter(Protocol):
 class BatchEncoder(Protocol):
     """Decodes, redacts and serialises a batch outside the event loop.
 
-    Of a costly batch it encodes only the first pairs, at least one. An entry is None for a pair that was lost to an
-    unexpected error.
+    If the batch is costly, only its first pairs are encoded, but at least one. The entry of a pair is None if an
+    unexpected error occurred.
     """
 
     async def encode(self, batch: Sequence[RawPair]) -> Sequence[EncodedPair | None]: ...
@@ -86,7 +88,10 @@ class BufferLimits:
 
 
 class WriteBuffer:
-    """Buffers pairs and outcomes. ``run`` writes them until ``close``; ``abandon`` counts the rest as LOST_SHUTDOWN."""
+    """Buffers pairs and outcomes. ``run`` writes them until ``close`` is called and the buffer is empty.
+
+    ``abandon`` counts the pairs that are still unwritten as LOST_SHUTDOWN.
+    """
 
     def __init__(
         self, writer: BatchWriter, encoder: BatchEncoder, counters: TrafficCounters, limits: BufferLimits, source: str
@@ -109,7 +114,7 @@ class WriteBuffer:
 
     @property
     def fill(self) -> tuple[int, int]:
-        """(pairs, bytes) in the buffer."""
+        """The number of pairs in the buffer, and their bytes."""
         pairs = len(self._waiting) + len(self._encoding) + len(self._ready)
         return pairs, self._waiting_bytes + self._ready_bytes
 
@@ -133,7 +138,7 @@ class WriteBuffer:
             self._write_now.set()  # a rollback may depend on these outcomes
 
     async def run(self) -> None:
-        """Write until ``close`` was called and everything is written, or until cancelled."""
+        """Write until ``close`` has been called and everything is written, or until cancelled."""
         wait = FIRST_WAIT_S
         while not being_cancelled():
             if not self._has_work():
@@ -151,13 +156,13 @@ class WriteBuffer:
                 wait = FIRST_WAIT_S
 
     def close(self) -> None:
-        """Let ``run`` return once everything is written."""
+        """Make ``run`` return as soon as everything is written."""
         self._closing.set()
         self._work.set()
         self._write_now.set()
 
     async def _next_work(self) -> None:
-        """Wait for work, and up to LINGER_S longer, so that more pairs share one encoding and one round trip."""
+        """Wait for work, then up to LINGER_S longer, so that more pairs share one encoding and one round trip."""
         self._work.clear()
         self._write_now.clear()
         await self._work.wait()
@@ -165,7 +170,7 @@ class WriteBuffer:
             await wait_until_set(self._write_now, LINGER_S)
 
     def abandon(self) -> int:
-        """Count the unwritten pairs as lost. Return their number."""
+        """Drop the unwritten pairs, count them as lost, and return their number."""
         left = [(raw.pair.workload, raw.pair.kind) for raw in (*self._waiting, *self._encoding)]
         left += [(encoded.workload, encoded.kind) for encoded in self._ready]
         for workload, kind in left:
@@ -223,7 +228,7 @@ class WriteBuffer:
         return batch
 
     def _number(self) -> None:
-        """Number the pending outcomes, except of workloads whose earlier ones are not acknowledged yet."""
+        """Give the pending outcomes sequence numbers, except for workloads with unacknowledged earlier outcomes."""
         for workload in [w for w in self._pending if w not in self._sent]:
             self._seq += 1
             self._sent[workload] = replace(self._pending.pop(workload), source=self._source, seq=self._seq)
@@ -231,7 +236,7 @@ class WriteBuffer:
     def _failed(self, reason: str) -> None:
         self.retries += 1
         if not self.outage:
-            _log.warning("Redis does not answer, buffering", reason=reason)
+            _log.warning("Redis does not answer; pairs and outcomes are buffered", reason=reason)
         self.outage = reason
 
     def _succeeded(self) -> None:

@@ -1,4 +1,4 @@
-"""The scorer process: score loop, steer loop, health and metrics. It ends cleanly on SIGTERM. See ADR 0131."""
+"""The scorer process: score loop, steer loop, health and metrics. It shuts down cleanly on SIGTERM. See ADR 0131."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class ScoringTask(Protocol):
-    """What this process needs of the score loop."""
+    """The methods of the score loop that this process uses."""
 
     async def run(self, stop: asyncio.Event) -> None: ...
 
@@ -34,7 +34,7 @@ class ScoringTask(Protocol):
 
 
 class ScorerService:
-    """Runs scoring and steering until ``stop`` is set; neither waits for the other."""
+    """Runs scoring and steering side by side, without making either wait for the other."""
 
     def __init__(
         self,
@@ -44,9 +44,12 @@ class ScorerService:
         redis_place: str = "redis.url",
         scorer: BatchScorer | None = None,
     ) -> None:
-        """``scorer``: a scoring process that is being loaded already. ``redis_place``: see ``serve``."""
+        """Create the service. ``scorer`` is a scoring process that is already loading, if any.
+
+        ``redis_place`` is the setting or option that names the Redis, for error messages.
+        """
         self._config, self._redis_place, self._scorer = config, redis_place, scorer
-        # Unique for each start, so that a lease or a pending pair of an earlier process is not taken for one's own.
+        # Unique for each start, so that this process cannot mistake an earlier process's lease or pairs for its own.
         self.name = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.registry = CollectorRegistry()
         self._worker: ScoringTask | None = None
@@ -54,15 +57,15 @@ class ScorerService:
         self._steer = steer_loop(config, self._steer_redis, self.name, self.registry)
 
     def readiness(self) -> str:
-        """Return "" when ready, else the reasons why not."""
+        """Return "" if the scorer is ready, otherwise the reasons why it is not."""
         scoring = self._worker.readiness() if self._worker else "the embedding model is being loaded"
         return "; ".join(reason for reason in (scoring, self._steer.readiness()) if reason)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until ``stop``.
+        """Run until ``stop`` is set.
 
-        Raises UnreachableError when Redis does not answer at the start, or the metrics address is taken; ConfigError or
-        DependencyError when the embedding engine cannot be loaded.
+        Raises UnreachableError if Redis does not answer at the start or if the metrics address is in use. Raises
+        ConfigError or DependencyError if the embedding engine cannot be loaded.
         """
         redis = connect(self._config.redis)
         try:
@@ -78,7 +81,7 @@ class ScorerService:
                 known = errors.subgroup(GlidepathError)
                 if known is None:
                     raise
-                raise first_of(known) from errors  # one line for a person, for example: the engine cannot be loaded
+                raise first_of(known) from errors  # a user can act on one error
             finally:
                 await runner.cleanup()
         finally:
@@ -86,18 +89,18 @@ class ScorerService:
             await self._steer_redis.aclose()
 
     async def _score(self, redis: RedisClient, stop: asyncio.Event) -> None:
-        # The model is loaded and used in a process of its own, so steering never waits for it.
+        # The model is loaded and used in a separate process, so steering never waits for it.
         self._worker = ScoreLoop(self._config, redis, self._scorer, consumer=self.name, registry=self.registry)
         try:
             await self._worker.run(stop)
         finally:
-            stop.set()  # a client library may lose a cancellation, and steering must not go on without scoring
+            stop.set()  # a client library may swallow a cancellation, and steering must not continue without scoring
 
 
 async def serve(config: Config, redis_place: str = "redis.url", scorer: BatchScorer | None = None) -> None:
-    """Run a scorer. The first SIGTERM or SIGINT drains it, the second ends the process at once.
+    """Run a scorer. The first SIGTERM or SIGINT drains it; the second ends the process at once.
 
-    ``redis_place``: the setting or option that names the Redis, for error messages.
+    ``redis_place`` is the setting or option that names the Redis, for error messages.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""``GET /status`` of every scorer, leader or not: the same JSON as `glidepath status --json`, for curl."""
+"""``GET /status`` of every scorer, whether or not it leads: returns the same JSON as `glidepath status --json`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from glidepath.redisio import RedisClient
 
 
 def add_status(app: web.Application, redis: RedisClient, config: Config) -> None:
-    """Add the read-only route: a JSON object, workload → status (null: never steered); ``?workload=`` selects one."""
+    """Add the read-only route ``/status``. It returns a JSON object of workload names and their statuses.
+
+    The status of a workload that was never steered is null. ``?workload=`` selects one workload.
+    """
 
     async def status(request: web.Request) -> web.Response:
         wanted = request.query.get("workload")
