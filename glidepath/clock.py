@@ -1,4 +1,4 @@
-"""The clock of this machine, in the unit of every timestamp that Glidepath stores."""
+"""The current time in Unix milliseconds, the unit of every timestamp that Glidepath stores."""
 
 from __future__ import annotations
 

@@ -11,11 +11,11 @@ from enum import Enum, StrEnum
 
 from glidepath.histogram import Histogram
 
-TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least this
+TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least this value
 
 
 class Side(StrEnum):
-    """The two sides: the baseline serves today, the candidate shall replace it."""
+    """The two sides of a migration: the baseline serves the traffic today, and the candidate is to replace it."""
 
     BASELINE = "baseline"
     CANDIDATE = "candidate"
@@ -51,7 +51,7 @@ class Ending(StrEnum):
 
 
 class Coverage(StrEnum):
-    """What became of a captured exchange. Every loss on the way to a score is counted under one of these names."""
+    """What happened to an exchange. Each exchange that is lost before it gets a score is counted under one name."""
 
     CAPTURED = "captured"  # exchanges whose bodies extproc received
     PAIRED = "paired"  # pairs written to Redis
@@ -61,11 +61,11 @@ class Coverage(StrEnum):
     SHED_BUDGET = "shed_budget"  # no copy: the daily budget of the paid side was spent
     SHED_STREAMS = "shed_streams"  # not captured: extproc had max_streams open exchanges
     TEE_FAILED = "tee_failed"  # the copy failed or timed out
-    INTERNAL_ERROR = "internal_error"  # an unexpected error in our own code while this pair was made
+    INTERNAL_ERROR = "internal_error"  # an unexpected error in Glidepath's own code while the pair was built
     LOST_BUFFER = "lost_buffer"  # Redis did not answer and the buffer was full
     LOST_SHUTDOWN = "lost_shutdown"  # not yet written when extproc stopped
     ABORTED = "aborted"  # client or upstream ended the exchange during a body
-    TRIMMED = "trimmed"  # paired, then removed by retention before a scorer took it; counted by the scorers
+    TRIMMED = "trimmed"  # the pair was removed by retention before a scorer took it; counted by the scorers
     NOT_COMPARABLE = "not_comparable"  # the client got an error, or the baseline answered for a failed candidate
 
 
@@ -107,14 +107,14 @@ class Pair:
 
     @property
     def baseline(self) -> Answer:
-        """The baseline's answer; in a NOISE pair, the one that the client got."""
+        """Return the baseline's answer; in a NOISE pair, the answer that the client got."""
         if self.kind is PairKind.NOISE or self.first.side is Side.BASELINE:
             return self.first
         return self.second
 
     @property
     def candidate(self) -> Answer:
-        """The candidate's answer; in a NOISE pair, the one that the tee got."""
+        """Return the candidate's answer; in a NOISE pair, the answer that the tee got."""
         return self.second if self.baseline is self.first else self.first
 
 
@@ -122,8 +122,9 @@ class Pair:
 class SideOutcomes:
     """Outcomes of one side and origin in one flush. ``errors`` includes ``failovers``.
 
-    A failover is a failed candidate request that Envoy sent to the baseline: the rescue. In ``rescued`` the baseline
-    answered, in ``rescues_failed`` it failed, too. In the remaining failovers the client disconnected first.
+    A failover is a failed candidate request that Envoy then sent to the baseline; it is also called a rescue.
+    ``rescued`` counts failovers that the baseline answered, and ``rescues_failed`` failovers that failed there too. In
+    all other failovers the client disconnected first.
     """
 
     side: Side
@@ -159,9 +160,9 @@ class SideOutcomes:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """One flush of one extproc process for one workload; ``(source, seq)`` is unique.
+    """One outcome summary that an extproc process flushed for one workload; ``(source, seq)`` is unique.
 
-    ``arrived_ms`` is the time of the stream's entry id, by Redis' clock. It is set on reading; 0 if unknown.
+    ``arrived_ms`` is the time in the stream's entry id, by Redis' clock. It is set when the entry is read; 0: unknown.
     """
 
     workload: str
@@ -174,7 +175,7 @@ class Outcomes:
     arrived_ms: int = 0
 
     def later(self, ms: int) -> Outcomes:
-        """Return the flush with its times moved ``ms`` later, to correct an extproc whose clock is behind."""
+        """Return this summary with all times ``ms`` later, which corrects for an extproc whose clock is behind."""
         return Outcomes(
             workload=self.workload,
             source=self.source,
@@ -189,7 +190,7 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFacts:
-    """Numbers of one answer, without its text."""
+    """Facts about one answer. It contains no text except ``excerpt``, which is empty by default."""
 
     origin: Origin = Origin.LIVE
     backend: str = ""
@@ -206,7 +207,7 @@ class AnswerFacts:
 
 @dataclass(frozen=True, slots=True)
 class ScoredPair:
-    """The result of one pair: ``agreement`` in [0, 1] if ``scored``, else ``unscored_reason``."""
+    """The result of scoring one pair: ``agreement`` in [0, 1] if ``scored`` is true, else ``unscored_reason``."""
 
     pair_id: str
     workload: str
@@ -226,7 +227,7 @@ class ScoredPair:
 
 
 class Outcome(Enum):
-    """A gate's verdict. While it is inconclusive, the step holds and evidence is collected."""
+    """A gate's verdict. While it is inconclusive, the candidate's share stays and more evidence is collected."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"

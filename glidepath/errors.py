@@ -1,4 +1,4 @@
-"""Errors that users see. The docstring is the default message. Exit status 2: the user can fix the cause."""
+"""Errors that users see. A class's docstring is its default message. Exit status 2: the user can fix the cause."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ class CommandRefusedError(GlidepathError):
 
 
 def error_text(error: BaseException) -> str:
-    """Return the first line of the error's message, or the name of its type where it has no message."""
+    """Return the first line of the error's message, or the name of its type if it has no message."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def error_text_with_type(error: BaseException) -> str:
-    """Return ``TYPE: message`` with the whole message: for unexpected errors."""
+    """Return ``TYPE: message`` with the whole message, for unexpected errors."""
     name, message = type(error).__name__, str(error)
     return f"{name}: {message}" if message else name
 
 
 @contextmanager
 def ungrouped(kind: type[E]) -> Iterator[None]:
-    """Raise the first error of ``kind`` instead of the exception group that TaskGroups make of it."""
+    """Raise the first error of type ``kind`` instead of the exception group in which a TaskGroup wraps it."""
     problem: E | None = None
     try:
         yield

@@ -34,9 +34,9 @@ def health_app(registry: CollectorRegistry, readiness: Readiness) -> web.Applica
 
 
 async def serve_app(app: web.Application, address: str, what: str) -> web.AppRunner:
-    """Serve on HOST:PORT or unix:/path until ``runner.cleanup()`` is called.
+    """Serve ``app`` at ``address`` (HOST:PORT or unix:/path) until ``runner.cleanup()`` is called.
 
-    Raises UnreachableError if the address cannot be bound; ``what`` names the setting in its message.
+    Raises UnreachableError if the address cannot be bound. ``what`` begins its message: the server or the setting.
     """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

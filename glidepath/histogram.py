@@ -1,6 +1,6 @@
 """A mergeable histogram with logarithmic buckets: its size does not grow with traffic.
 
-The buckets are those of OpenTelemetry's exponential histogram at scale 6: base 2**(1/64), bucket ``i`` holds
+The buckets are those of OpenTelemetry's exponential histogram at scale 6: base 2**(1/64), bucket ``i`` covers
 ``(base**i, base**(i+1)]``, so a value is known to within ±0.55 %. Sums of histograms are exact: the counts are added.
 Source: OpenTelemetry metrics data model, "ExponentialHistogram". See ADR 0004.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 SCALE = 6
 BASE = 2.0 ** (2.0**-SCALE)
 _PER_LOG2 = 2.0**SCALE
-# From ten microseconds to about three hours, in milliseconds. Values outside count in the outermost bucket.
+# From ten microseconds to about three hours, in milliseconds. Other values count in the outermost buckets.
 MIN_INDEX = math.ceil(math.log2(1e-2) * _PER_LOG2)
 MAX_INDEX = math.ceil(math.log2(1e7) * _PER_LOG2)
 
@@ -36,7 +36,7 @@ def midpoint(index: int) -> float:
 
 
 class StoredCounts(Mapping[int, int]):
-    """Counts by bucket index as two stored sequences; a dict is built on the first lookup.
+    """Counts by bucket index, stored as two sequences. A dict is built on the first lookup.
 
     ``indices`` and ``numbers`` have the same length. Code that adds many histograms reads them directly.
     """
@@ -98,7 +98,7 @@ class Histogram:
         return sum(count for i, count in self.counts.items() if i > index)
 
     def quantile(self, q: float) -> float | None:
-        """Return the value at quantile ``q`` in [0, 1]: nearest rank, midpoint of its bucket. None if empty."""
+        """Return quantile ``q`` (0 to 1) by nearest rank, as its bucket's midpoint; None for an empty histogram."""
         rank = max(1, math.ceil(q * self.total))
         if self.total == 0:
             return None

@@ -9,7 +9,7 @@ import structlog
 
 
 def configure_logging(part: str, *, json: bool | None = None, level: int = logging.INFO) -> None:
-    """Set up logging; call it once at the start of a process. ``json=None``: JSON unless stderr is a terminal."""
+    """Set up logging; call it once at the start of a process. ``json=None`` means JSON unless stderr is a terminal."""
     as_json = not sys.stderr.isatty() if json is None else json
     renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
     structlog.configure(

@@ -18,23 +18,23 @@ from glidepath.errors import InputError
 class Phase(StrEnum):
     """The state of a workload's ramp."""
 
-    SHADOW = "shadow"  # 0 %, the candidate gets copies only
-    BAKING = "baking"  # a step serves and gathers evidence
-    AWAITING_APPROVAL = "awaiting_approval"  # the evidence suffices, a person must approve the next step
+    SHADOW = "shadow"  # 0 %: the candidate gets only copies
+    BAKING = "baking"  # the candidate serves the step's share, and evidence is gathered
+    AWAITING_APPROVAL = "awaiting_approval"  # the evidence suffices; a person must approve the next step
     HELD = "held"  # a command, a manual override or an unknown share stopped the automation
-    ROLLING_BACK = "rolling_back"  # the lower weights are being written, not every Envoy has confirmed them
+    ROLLING_BACK = "rolling_back"  # the lower weights are being written; not every Envoy has confirmed them yet
     COOLING_DOWN = "cooling_down"  # after a rollback, before a retry
-    VALIDATING = "validating"  # at the last step, still compared
+    VALIDATING = "validating"  # at the last step; answers are still compared
     COMPLETED = "completed"
-    ABORTED = "aborted"  # 0 % until a person starts again
+    ABORTED = "aborted"  # 0 % until a person retries
 
 
 class CommandKind(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
-    PROMOTE = "promote"  # one step up, also with inconclusive gates; with a failing gate only if forced
+    PROMOTE = "promote"  # go one step up, even with inconclusive gates; with a failing gate only if forced
     APPROVE = "approve"
-    ROLLBACK = "rollback"  # to `percent`, 0 unless given
+    ROLLBACK = "rollback"  # go down to `percent`, or to 0 if it is absent
     RETRY = "retry"
     ABORT = "abort"
     DRILL = "drill"
@@ -51,18 +51,18 @@ class Command:
     reason: str = ""
     percent: float | None = None
     force: bool = False
-    target: str = ""  # annotate: the decision's id
+    target: str = ""  # for annotate: the decision's id
     at_ms: int = 0
-    id: str = ""  # the stream's entry id, set on reading
+    id: str = ""  # the stream's entry id, set when the entry is read
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One gate's verdict with its numbers.
 
-    ``value`` and ``limit`` are in ``unit``; ``n`` counts the candidate's samples; ``evidence`` is the larger of the two
-    running e-values' natural logarithms divided by ln(1/α) (1.0 decides); ``missing`` and ``eta_s`` say how many more
-    samples, and how long at today's rate, a decision would take (None: not known).
+    ``value`` and ``limit`` are in ``unit``. ``n`` counts the candidate's samples. ``evidence`` is ln(e) / ln(1/α) for
+    the larger of the two running e-values; at 1.0 the gate decides. ``missing`` is the number of further samples that a
+    decision needs, and ``eta_s`` the seconds until then at the current rate (None: unknown).
     """
 
     gate: str
@@ -73,7 +73,7 @@ class Verdict:
     n: int
     evidence: float = 0.0
     gating: bool = True
-    fast: bool = False  # a catastrophe guard: straight to 0 %
+    fast: bool = False  # a catastrophe guard, which rolls back to 0 % at once
     missing: int | None = None
     eta_s: float | None = None
     message: str = ""
@@ -81,7 +81,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class SideStatus:
-    """One side's requests in the present step."""
+    """One side's requests in the current step."""
 
     requests: int = 0
     errors: int = 0
@@ -89,8 +89,8 @@ class SideStatus:
     p95_ms: float | None = None
     p99_ms: float | None = None
     ttft_p50_ms: float | None = None
-    rescued: int = 0  # of the candidate's errors: those for which the client got the baseline's answer instead
-    rescues_failed: int = 0  # of the candidate's errors: those where the baseline failed too
+    rescued: int = 0  # the candidate's errors for which the client got the baseline's answer instead
+    rescues_failed: int = 0  # the candidate's errors for which the baseline failed too
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,13 @@ class WorkloadStatus:
     held_by: str = ""
     message: str = ""  # what happens next, for people
     autopilot: bool = True
-    confirmed: int = 0  # how many of the Envoys run the desired weights
+    confirmed: int = 0  # number of Envoys that run the desired weights
     envoys: int = 0
     weights: Mapping[str, int] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
     baseline: SideStatus = field(default_factory=SideStatus)
     candidate: SideStatus = field(default_factory=SideStatus)
-    agreement: float | None = None  # the mean of the present step
+    agreement: float | None = None  # mean agreement in the current step
     noise: float | None = None  # the baseline's agreement with itself
     pairs_scored: int = 0  # since the beginning
     pairs_unscored: Mapping[str, int] = field(default_factory=dict)
@@ -136,13 +136,13 @@ class Decision:
     to_percent: float
     phase: str
     reason: str
-    trigger: str = ""  # the gate, command:NAME, or the condition
+    trigger: str = ""  # the cause: a gate, command:NAME, or a condition
     actor: str = "glidepath"
     verdicts: tuple[Verdict, ...] = ()
     config_digest: str = ""
     model_versions: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
-    id: str = ""  # the stream's entry id, set on reading
+    id: str = ""  # the stream's entry id, set when the entry is read
 
 
 R = TypeVar("R", Command, WorkloadStatus, Decision)
@@ -155,14 +155,17 @@ def to_json(record: Command | WorkloadStatus | Decision) -> str:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    """Return one level of a dataclass; json calls this again for the next level. ``asdict`` takes ten times as long."""
+    """Return a dataclass's fields by name.
+
+    json calls this again for nested dataclasses; ``dataclasses.asdict`` takes ten times as long.
+    """
     if not dataclasses.is_dataclass(record):
         raise TypeError(f"{type(record).__name__} cannot be written as JSON")
     return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
 
 
 def from_json(kind: type[R], text: str | bytes) -> R:
-    """Parse a record and ignore unknown fields. Raises InputError for any other text."""
+    """Parse a record, ignoring unknown fields. Raises InputError for a text that is not such a record."""
     try:
         record: R = _build(kind, json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""The Redis client of every process: created from the configuration, and checked."""
+"""Create a process's Redis client from the configuration, and check that Redis answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RedisClient = Any
 
 
 def read_secret(secret: Secret) -> str:
-    """Return a secret's value, without a final newline. Raises ConfigError that names the variable or file."""
+    """Return a secret's value, without a final newline. Raises ConfigError with the name of the variable or file."""
     if secret.env is not None:
         value = os.environ.get(secret.env)
         if value is None:
@@ -45,10 +45,10 @@ def without_password(url: str) -> str:
 
 
 class _Cluster(RedisCluster):
-    """redis-py's cluster client, but an unreachable cluster raises a RedisError like an unreachable plain Redis.
+    """redis-py's cluster client, except that an unreachable cluster raises RedisError, as a plain Redis does.
 
-    redis-py raises RedisClusterException ("cannot be connected", "slot is not covered"), which is not a RedisError:
-    code that waits for Redis to answer again would not catch it.
+    redis-py raises RedisClusterException ("cannot be connected", "slot is not covered"), which is not a RedisError.
+    Code that waits for Redis to answer again would therefore not catch it.
     """
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -91,9 +91,9 @@ def connect(section: RedisSection, *, timeout: float = 5.0) -> RedisClient:
 
 
 def being_cancelled() -> bool:
-    """Return whether the current task was cancelled: a loop that calls Redis checks this before each round.
+    """Return whether the current task was cancelled. A loop that calls Redis must check this before each round.
 
-    redis-py 8.1 can swallow a cancellation that arrives while it reads a reply; the task's counter still has it.
+    redis-py 8.1 can swallow a cancellation that arrives while it reads a reply. The task's own counter still shows it.
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

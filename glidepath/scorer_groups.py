@@ -1,8 +1,8 @@
-"""Which group of scorers steers a workload, how recently, and what is wrong if it is not the expected group.
+"""Find out which group of scorers steered a workload last, and what is wrong if it is not the expected group.
 
-The scorers of one ``scorer.group`` share a lease; the one that holds it steers the workloads of *its* configuration
-file. So files with different workloads need different groups: within one group, the workloads of the other file would
-not be steered. See ADR 0128.
+The scorers of one ``scorer.group`` share a lease. The scorer with the lease steers only the workloads of its own
+configuration file. Two files with different workloads therefore need different groups: in one common group, the
+workloads of one file would not be steered. See ADR 0128.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class LastSteering:
 
 @dataclass(frozen=True, slots=True)
 class GroupProblem:
-    """What is wrong, and how to fix it."""
+    """Why a workload is not steered by the expected group, and how to fix it."""
 
     detail: str
     remedy: str
@@ -84,7 +84,7 @@ def _steered_by_other_group(name: str, group: str, other: str) -> GroupProblem:
     return GroupProblem(
         f"{name} is steered by {group_label(other)}, this file belongs to {group_label(group)}",
         "a workload belongs to one group: rename it in one of the files, or remove it there (after a move from one"
-        f" group to another, this message ends {LIVE_S:.0f} s after the old group's scorers have stopped)",
+        f" group to another, this message disappears {LIVE_S:.0f} s after the old group's scorers have stopped)",
     )
 
 

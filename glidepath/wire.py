@@ -1,7 +1,7 @@
-"""Encoding of the domain's records as the bytes that are stored in Redis (proto/glidepath.proto).
+"""Encode the domain's records as bytes for Redis, and decode them (schema: proto/glidepath.proto).
 
-``encode_*`` return bytes; ``decode_*`` raise InputError for bytes that are not such a record. Pairs are compressed with
-zstd: two answers to one prompt share much of their text.
+``encode_*`` return bytes; ``decode_*`` raise InputError for invalid bytes. Pairs are compressed with zstd, because two
+answers to one prompt share much of their text.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ R = TypeVar("R")
 M = TypeVar("M", bound=Message)
 Convert = Callable[[Any], Any]
 Conversion = tuple[Convert, Convert]
-"""(value of the record → value of the message, and back)"""
+"""Two functions: from the record's value to the message's value, and back."""
 
 _ZSTD_LEVEL = 3
 MAX_PAIR_BYTES = 256 * 1024 * 1024  # limit on the decompressed size that a stored pair may declare
 
 
 def _reader(names: Sequence[str], conversions: Mapping[str, Convert]) -> Callable[[Any], list[Any]]:
-    """Return a function that reads the named attributes of an object, each converted if the table has it.
+    """Return a function that reads the named attributes of an object and applies ``conversions`` to them.
 
-    One ``attrgetter`` reads all of them in C: this runs for every pair and every flush.
+    One ``attrgetter`` reads all attributes in C, because the function runs for every pair and every flush.
     """
     read = attrgetter(*names)
     converted = tuple((names.index(name), convert) for name, convert in conversions.items())
@@ -59,9 +59,9 @@ def _reader(names: Sequence[str], conversions: Mapping[str, Convert]) -> Callabl
 
 
 class _Codec(Generic[R, M]):
-    """Copies the fields of a record to its protobuf message and back: every field has the same name in both.
+    """Copies the fields of a record to its protobuf message and back. A field has the same name in both.
 
-    ``conversions`` is the table of the fields whose values differ between the two; every other field is copied
+    ``conversions`` has the fields whose values differ between record and message; every other field is copied
     unchanged. ``not_stored`` names the record's fields that the message does not have.
     """
 
@@ -81,7 +81,7 @@ class _Codec(Generic[R, M]):
         return self._message(**dict(zip(self._names, self._to_wire(record), strict=True)))
 
     def from_message(self, message: M, **not_stored: Any) -> R:
-        """``not_stored`` are the record's fields that the message does not have; they come last in the record."""
+        """Return the record. ``not_stored`` gives its last field, which the message does not have."""
         return self._record(*self._from_wire(message), **not_stored)
 
     def decode(self, data: bytes, **not_stored: Any) -> R:
@@ -95,12 +95,12 @@ class _Codec(Generic[R, M]):
 
     @property
     def nested(self) -> Conversion:
-        """The conversion of a field that holds such a record."""
+        """Return the conversion for a field that contains one record of this kind."""
         return self.to_message, self.from_message
 
     @property
     def repeated(self) -> Conversion:
-        """The conversion of a field that holds several such records."""
+        """Return the conversion for a field that contains several records of this kind."""
         return (
             lambda records: [self.to_message(record) for record in records],
             lambda messages: tuple(self.from_message(message) for message in messages),
@@ -108,7 +108,7 @@ class _Codec(Generic[R, M]):
 
 
 def _enum(kind: type[StrEnum], prefix: str) -> Conversion:
-    """Return the conversion of an enum: the wire has its numbers, named PREFIX_MEMBER."""
+    """Return the conversion between an enum's member and its number on the wire, which is named PREFIX_MEMBER."""
     numbers = {member: pb.__dict__[f"{prefix}_{member.name}"] for member in kind}
     members = {number: member for member, number in numbers.items()}
 
@@ -191,7 +191,7 @@ def encode_outcomes(outcomes: Outcomes) -> bytes:
 
 
 def decode_outcomes(data: bytes, arrived_ms: int = 0) -> Outcomes:
-    """``arrived_ms`` is the time of the stream's entry id."""
+    """Return the outcome summary. ``arrived_ms`` is the time in the stream's entry id."""
     return _OUTCOMES.decode(data, arrived_ms=arrived_ms)
 
 

@@ -12,7 +12,7 @@ from glidepath.config.units import Duration
 from glidepath.config.urls_and_secrets import HttpUrl
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_VISIBLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # the characters that a header's value may hold (RFC 9110, 5.5)
+_VISIBLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")  # characters that a header's value may have (RFC 9110, 5.5)
 _FRAMING = ("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer")
 
 
@@ -74,7 +74,7 @@ class Capacity(Section):
 
 
 class Backend(Section):
-    """A backend. ``url`` may have a path prefix, which is put before the client's path after ``strip`` was removed."""
+    """A backend. ``url`` may have a path prefix, which is put before the client's path once ``strip`` is removed."""
 
     url: HttpUrl
     model: str | None = None  # replaces the request's top-level "model"; absent: the model stays unchanged
@@ -83,13 +83,13 @@ class Backend(Section):
     strip: str = Field(default="", pattern=r"^(/.*)?$")  # a prefix to remove from the client's path, e.g. /v1
     host: str | None = None  # Host header; absent: the URL's host
     sni: str | None = None  # TLS server name; absent: the host
-    ca_file: str | None = None  # file of trusted CAs; absent: the system's
+    ca_file: str | None = None  # file of trusted CAs; absent: the system's CAs
     connect_timeout: Duration = Field(default=2, gt=0)
-    first_byte_timeout: Duration = Field(default=30, gt=0)  # per attempt; after it Envoy turns to the fallback
+    first_byte_timeout: Duration = Field(default=30, gt=0)  # per attempt; when it expires, Envoy tries the fallback
     idle_timeout: Duration = Field(default=300, gt=0)  # longest pause between two bytes of an answer
     max_connections: int = Field(default=1024, ge=1, le=MOST)
     max_requests: int = Field(default=1024, ge=1, le=MOST)
-    max_pending: int = Field(default=256, ge=1, le=MOST)  # requests that wait for a connection; Envoy refuses all at 0
+    max_pending: int = Field(default=256, ge=1, le=MOST)  # requests that may wait for a connection; 0 would refuse all
     price: Price | None = None
     capacity: Capacity | None = None
 

@@ -39,12 +39,16 @@ DEFAULT_WEIGHTS: dict[str, float] = {
 
 
 class ClassificationSection(Section):
-    """``labels``: a label as models write it → its class. ``matter``: the classes that gates test one by one."""
+    """How a label is found in an answer.
+
+    ``labels`` maps each label, as models write it, to its class. ``matter`` lists the classes that gates test one by
+    one.
+    """
 
     ignore_case: bool = True
     ignore_punctuation: bool = True
     first_line: bool = False  # the label is on the first line; an explanation may follow
-    pattern: str | None = None  # a regular expression; its first group, or else its match, is the label
+    pattern: str | None = None  # a regular expression; the label is its first group, or its match if it has no group
     labels: dict[str, str] = Field(default_factory=dict)
     matter: tuple[str, ...] = ()
 
@@ -62,13 +66,14 @@ class ClassificationSection(Section):
 
 
 class ExtractionSection(Section):
-    """Keys are paths such as ``total``, ``items[].price`` or ``items[*].price``; ``*`` matches every key.
+    """How two JSON answers are compared.
 
-    ``ignore``: keys that are not compared. ``tolerance``: key → the difference up to which two numbers are equal, as a
-    number or as a share such as ``"1%"``.
+    Keys are paths such as ``total``, ``items[].price`` or ``items[*].price``; ``*`` matches every key. ``ignore`` lists
+    keys that are not compared. ``tolerance`` maps a key to the difference up to which two numbers count as equal, given
+    as a number or as a share such as ``"1%"``.
     """
 
-    schema_: dict[str, Any] | None = Field(default=None, alias="schema")  # a JSON schema; absent: the request's
+    schema_: dict[str, Any] | None = Field(default=None, alias="schema")  # a JSON schema; absent: the request's schema
     unordered: tuple[str, ...] = ()  # lists whose order means nothing
     ignore: tuple[str, ...] = ()
     tolerance: dict[str, float | str] = Field(default_factory=dict)
@@ -102,7 +107,10 @@ class ExtractionSection(Section):
 
 
 class EmbeddingsSection(Section):
-    """``same_space``: with ``auto`` raw vectors are compared only if model names and dimensions agree."""
+    """How embeddings are compared.
+
+    With ``same_space: auto``, raw vectors are compared only if model names and dimensions agree.
+    """
 
     same_space: bool | Literal["auto"] = "auto"
     neighbours: int = Field(default=5, ge=1, le=100)
@@ -122,7 +130,7 @@ class EvaluatorSection(Section):
     budget: int = Field(default=1000, ge=0, le=MOST)  # questions per UTC day and workload, for all scorers together
     in_flight: int = Field(default=4, ge=1, le=64)  # simultaneous questions of one scorer
     timeout: Duration = Field(default=30, gt=0)
-    max_chars: int = Field(default=6000, ge=200, le=100_000)  # characters of each answer in a question
+    max_chars: int = Field(default=6000, ge=200, le=100_000)  # most characters of each answer in a question
 
     @field_validator("between")
     @classmethod
@@ -156,9 +164,9 @@ class ScoringSection(Section):
     """The weights of the signals and the settings of each task; see docs/reference/scoring.md."""
 
     weights: dict[str, Unit] = Field(default_factory=dict)  # signal → weight; overrides the default weight
-    flag_effect: Unit = 0.5  # a signal with at least this effect is a flag
-    flag_meaning: Unit = 0.5  # a similarity of meaning below this is the flag "meaning"
-    floor_rate: Share = 0.05  # fact signals with at most this rate in the noise floor count more
+    flag_effect: Unit = 0.5  # a signal with at least this effect becomes a flag
+    flag_meaning: Unit = 0.5  # a similarity of meaning below this sets the flag "meaning"
+    floor_rate: Share = 0.05  # a fact signal that trips in at most this share of the noise pairs counts more
     answer: AnswerSection | None = None  # absent: the answers of the known APIs
     classification: ClassificationSection = ClassificationSection()
     extraction: ExtractionSection = ExtractionSection()

@@ -20,18 +20,16 @@ class EnvoySection(Section):
     admin: Annotated[tuple[AdminUrl, ...], BeforeValidator(one_or_many)] = ()
     listen: Address = "127.0.0.1:10000"  # for clients
     shadow_listen: Address = "127.0.0.1:10901"  # for copies and probes
-    actuator: Literal["admin", "rtds"] = "admin"  # how weights get to Envoy
-    rtds_listen: Address = "127.0.0.1:18000"  # where the leading scorer serves RTDS
-    rtds_address: Address | None = (
-        None  # where Envoy connects for RTDS, e.g. a name of all scorers; absent: rtds_listen
-    )
+    actuator: Literal["admin", "rtds"] = "admin"  # how weights are sent to Envoy
+    rtds_listen: Address = "127.0.0.1:18000"  # address at which the leading scorer serves RTDS
+    rtds_address: Address | None = None  # where Envoy connects for RTDS (one name for all scorers); absent: rtds_listen
     max_body: Size = Field(default=32 * 2**20, ge=2**16, le=2**30)  # Envoy's request_body_buffer_limit
     concurrency: int | None = Field(default=None, ge=1, le=256)  # worker threads of the Envoy that `up` starts
-    default_backend: Name | None = None  # gets requests that match no workload; absent: they get a 404
+    default_backend: Name | None = None  # serves requests that match no workload; absent: they get a 404
 
 
 class RedisSection(Section):
-    """Redis. ``url`` names a running one (redis://, rediss://, unix://); without it `glidepath up` starts one."""
+    """Redis. ``url`` is a running server's (redis://, rediss://, unix://). Without it, `glidepath up` starts one."""
 
     url: str | None = None
     cluster: bool = False

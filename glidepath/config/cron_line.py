@@ -24,7 +24,7 @@ _MINUTE, _DAY_MS = timedelta(minutes=1), 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """A parsed cron line. ``fixed``: it has a fixed time of day (see above)."""
+    """A parsed cron line. ``fixed``: the line has a fixed time of day (see the module's docstring)."""
 
     text: str
     fixed: bool
@@ -37,9 +37,9 @@ class Cron:
 
 
 def _calendar(fields: Sequence[str]) -> CronSim | None:
-    """Return the parsed calendar, or None for a day that the given months never have.
+    """Return the parsed calendar, or None if the given months never have the given day.
 
-    cronsim reports both a missing day and an invalid number with the same message, so the fields are checked apart.
+    cronsim reports a missing day and an invalid number with the same message, so the fields are checked separately.
     """
     start = datetime(2000, 1, 1)  # noqa: DTZ001 - used for its calendar only, which has no zone
     try:
@@ -78,7 +78,7 @@ def parse_zone(name: str) -> str:
 
 
 def latest_match(text: str, zone: str, now_ms: int, within_ms: int) -> int | None:
-    """Return the last match at or before ``now_ms``, in Unix milliseconds; None if it is ``within_ms`` ago or more.
+    """Return the last match at or before ``now_ms``, in Unix milliseconds; None if it was ``within_ms`` ago or more.
 
     Both texts must be valid. The search goes back from tomorrow, because tomorrow may have begun before the clock was
     set back over midnight. For the same reason it continues for one day after the first day with a match.

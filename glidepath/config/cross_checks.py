@@ -46,7 +46,7 @@ def _same_match(config: Config) -> Problem | None:
     for name, workload in config.workloads.items():
         match = workload.match.model_dump_json()
         if match in seen:
-            return Problem(("workloads", name, "match"), f"is the same as that of {seen[match]!r}")
+            return Problem(("workloads", name, "match"), f"is the same as the match of {seen[match]!r}")
         seen[match] = name
     return None
 
@@ -60,7 +60,7 @@ def _unused(config: Config) -> Problem | None:
     for name, workload in config.workloads.items():
         sides = (workload.baseline, workload.candidate)
         if workload.shadow.budget.cost is not None and all(config.backends[side].price is None for side in sides):
-            message = f"counts nothing, as neither {sides[0]} nor {sides[1]} has a price"
+            message = f"has no effect, because neither {sides[0]} nor {sides[1]} has a price"
             return Problem(("workloads", name, "shadow", "budget", "cost"), message)
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 EventName = Literal[
-    # transitions of the ramp (scorer/steering/ramp/states.py); the decision's trigger says why
+    # transitions of the ramp (scorer/steering/ramp/states.py); the decision's trigger is the cause
     "promote",
     "await_approval",
     "adopt_weights",
@@ -16,7 +16,7 @@ EventName = Literal[
     "reconfigure",
     "replace_backend",
     "extend",
-    # no transition: guards without autopilot, manual overrides, restarts, drills, probes
+    # events without a transition: guards without autopilot, manual overrides, restarts, drills, probes
     "guard_overridden",
     "autopilot_off",
     "autopilot_on",
@@ -30,7 +30,7 @@ EventName = Literal[
     "drill_finished",
     "probe_failed",
     "probe_recovered",
-    # a person's commands; hold, promote, rollback and retry are also automatic
+    # a person's commands; hold, promote, rollback and retry also happen automatically
     "hold",
     "resume",
     "approve",

@@ -13,16 +13,16 @@ from glidepath.config.units import Share
 Quantile = Literal["p50", "p95", "p99"]
 QUANTILES: dict[Quantile, float] = {name: int(name[1:]) / 100 for name in get_args(Quantile)}
 
-DEFAULT_FAST_RATIO = 2.0  # of the fast guard of errors, also where there is no errors gate
+DEFAULT_FAST_RATIO = 2.0  # of the fast guard against errors, which runs even without an errors gate
 
 
 class GateConfig(Section):
-    gating: bool = True  # false: shown and logged, decides nothing
+    gating: bool = True  # false: the gate is shown and logged, but decides nothing
     min_samples: int | None = Field(default=None, ge=1, le=MOST)  # absent: the ramp's
 
 
 class QualityGateConfig(GateConfig):
-    """The mean agreement: at least ``min_agreement``; given ``margin``, at most that far below the noise floor."""
+    """Limits on the mean agreement: at least ``min_agreement``, and at most ``margin`` below the noise floor."""
 
     min_agreement: float | None = Field(default=None, ge=0, le=1)
     margin: float | None = Field(default=None, gt=0, lt=1)
@@ -35,16 +35,19 @@ class QualityGateConfig(GateConfig):
 
 
 class ErrorGateConfig(GateConfig):
-    """``max_increase``: percentage points above the baseline's rate; ``max_rate``: of the candidate by itself.
+    """Limits on the candidate's error rate.
 
-    ``max_ratio`` is the fast guard's tolerated ratio of error rates, candidate to baseline. The fast guard also guards
-    when ``gating`` is false; only ``fast: inform`` switches it off.
+    ``max_increase`` is in percentage points above the baseline's rate; ``max_rate`` is an absolute rate. ``max_ratio``
+    is the ratio of error rates, candidate to baseline, that the fast guard tolerates. The fast guard also acts when
+    ``gating`` is false; only ``fast: inform`` switches it off.
     """
 
     max_increase: Share | None = None
     max_rate: Share | None = None
     max_ratio: float = Field(default=DEFAULT_FAST_RATIO, ge=1, le=1000)
-    fast: Literal["guard", "inform"] = "guard"  # guard: errors_fast goes to 0 %; inform: it is only shown and logged
+    fast: Literal["guard", "inform"] = (
+        "guard"  # guard: errors_fast rolls back to 0 %; inform: it is only shown and logged
+    )
 
     @model_validator(mode="after")
     def _has_limit(self) -> ErrorGateConfig:
@@ -56,16 +59,16 @@ class ErrorGateConfig(GateConfig):
 class ClassGateConfig(GateConfig):
     """Recall and precision of each class in ``scoring.classification.matter``, compared with the baseline's label."""
 
-    max_loss: Share = Field(default=0.02, gt=0, lt=1)  # of either; beyond the noise floor where that is known
+    max_loss: Share = Field(default=0.02, gt=0, lt=1)  # largest loss of either, beyond the noise floor if that is known
 
 
 FactSignal = Literal["numbers", "names", "negation", "swapped_words"]
 
 
 class FactGateConfig(GateConfig):
-    """How often a fact differs between the sides, against how often it differs between two answers of the baseline.
+    """How much more often a fact differs between the sides than between two answers of the baseline.
 
-    Needs ``shadow.same_side``; for free text only.
+    The gate needs ``shadow.same_side``, and applies to free text only.
     """
 
     gating: bool = False
@@ -82,7 +85,7 @@ class LatencyGateConfig(GateConfig):
 
 
 class CapacityGateConfig(GateConfig):
-    """Predicted load of the candidate at the next step, against its backend's ``capacity.limit``."""
+    """The candidate's predicted load at the next step, compared with its backend's ``capacity.limit``."""
 
     headroom: Share = 0.0
 
@@ -101,7 +104,7 @@ class GatesSection(Section):
     errors: ErrorGateConfig | None = ErrorGateConfig(max_increase=0.005)
     latency: Annotated[tuple[LatencyGateConfig, ...], BeforeValidator(_one_or_many)] = (LatencyGateConfig(),)
     capacity: CapacityGateConfig | None = None
-    split: bool = True  # the guard against a split that is not as set (sample-ratio mismatch)
+    split: bool = True  # the guard against a split that differs from the weights (sample-ratio mismatch)
 
     @field_validator("latency")
     @classmethod
@@ -109,6 +112,6 @@ class GatesSection(Section):
         seen = set()
         for gate in value:
             if (gate.signal, gate.quantile) in seen:
-                raise ValueError(f"{gate.quantile} of {gate.signal} is given twice: which limit is meant?")
+                raise ValueError(f"{gate.quantile} of {gate.signal} is given twice; keep one")
             seen.add((gate.signal, gate.quantile))
         return value

@@ -18,8 +18,8 @@ from glidepath.config.root import Config
 from glidepath.errors import ConfigError, error_text
 
 KeyPath = tuple[str | int, ...]
-# Under these keys a user may have put a secret instead of its name. Errors end up in logs and tickets, so they never
-# quote these values.
+# Under these keys, a user may have written a secret instead of its name. Error messages end up in logs and tickets, so
+# they never quote these values.
 SECRET_KEYS = frozenset({"credential", "password", "routing_key", "url_from", "sticky_key", "headers"})
 _USERINFO = re.compile(r"//[^/@\s]*@")
 _SHOWN_CHARS = 100
@@ -182,7 +182,7 @@ def _describe(detail: ErrorDetails, source: _Source, more: int) -> str:
 
 
 def _shown(value: Any, path: KeyPath) -> str:
-    """Return the value as an error may quote it: never one that may be a secret."""
+    """Return the value as an error quotes it. A value that may be a secret is never quoted."""
     if not SECRET_KEYS.isdisjoint(path) or (path[:1] == ("notify",) and "events" not in path):
         return f"a value of type {type(value).__name__}, not shown"
     text = _USERINFO.sub("//***@", repr(value))
@@ -205,7 +205,7 @@ def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
 
 
 def _number_key(here: Any, part: int | str) -> Any:
-    """Return the file's key in a mapping by numbers: pydantic writes 50.0 for the file's 50. Else return None."""
+    """Return a numeric key as the file spells it (pydantic writes 50.0 for the file's 50), or None."""
     if not isinstance(here, dict) or part in here:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Sections on where decisions are announced: notification channels and the model registry."""
+"""The sections for announcing decisions: notification channels and the model registry."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from glidepath.config.urls_and_secrets import HttpUrl, Secret
 class Notification(Section):
     """A channel for decisions: a Slack webhook, PagerDuty Events v2, or any URL (CloudEvents 1.0).
 
-    ``events`` are names of decisions. The ``trigger`` of a ``rollback`` is its cause: a gate, or ``command:rollback``.
+    ``events`` names decision events. The ``trigger`` of a ``rollback`` is its cause: a gate, or ``command:rollback``.
     """
 
     kind: Literal["slack", "pagerduty", "webhook"]
     url: HttpUrl | None = None
-    url_from: Secret | None = None  # for a URL that is a secret, as Slack's is
+    url_from: Secret | None = None  # for a URL that is a secret, such as Slack's
     routing_key: Secret | None = None  # PagerDuty
-    events: tuple[EventName, ...] = ()  # empty: all; for PagerDuty those that open or end an incident
+    events: tuple[EventName, ...] = ()  # empty: all; for PagerDuty, the events that open or end an incident
 
     @model_validator(mode="after")
     def _complete(self) -> Notification:

@@ -1,4 +1,4 @@
-"""Sections of Glidepath's own processes: extproc and scorer, with the embedder."""
+"""The sections of Glidepath's own processes: extproc, and the scorer with its embedder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from glidepath.config.urls_and_secrets import HttpUrl, Secret
 
 
 class ExtprocSection(Section):
-    """The extproc process. Envoy connects to ``listen``; with several workers each one has its own socket."""
+    """The extproc process. Envoy connects to ``listen``; with several workers, each worker has its own socket."""
 
     listen: Address = "unix:/tmp/glidepath/extproc.sock"
     workers: int = Field(default=1, ge=1, le=64)
     metrics: Address = "127.0.0.1:9464"  # /metrics, /healthz, /readyz
     max_body: Size = Field(default=4 * 2**20, ge=1024, le=2**28)  # a longer body is cut and its pair is not scored
-    max_streams: int = Field(default=1024, ge=1, le=100_000)  # exchanges at once; also Envoy's limit for extproc
-    flush: Duration = Field(default=0.25, gt=0, le=10)  # between two outcome summaries
+    max_streams: int = Field(default=1024, ge=1, le=100_000)  # most exchanges at once; also Envoy's limit for extproc
+    flush: Duration = Field(default=0.25, gt=0, le=10)  # time between two outcome summaries
     buffer: int = Field(default=2000, ge=1, le=1_000_000)  # pairs buffered while Redis does not answer
     buffer_bytes: Size = Field(default=64 * 2**20, ge=2**16)  # bytes of buffered pairs
     max_memory: Size = Field(default=256 * 2**20, ge=2**20)  # bytes of bodies in all open exchanges of a worker
@@ -53,7 +53,7 @@ class EmbedderSection(Section):
     @model_validator(mode="after")
     def _remote_has_url(self) -> EmbedderSection:
         if (self.engine == "remote") != (self.url is not None):
-            raise ValueError("engine: remote needs url, and no other engine has one")
+            raise ValueError("engine: remote needs url, and no other engine takes one")
         return self
 
 
@@ -65,11 +65,11 @@ class ScorerSection(Section):
 
     metrics: Address = "127.0.0.1:9465"  # /metrics, /healthz, /readyz, /status
     embedder: EmbedderSection = EmbedderSection()
-    tick: Duration = Field(default=0.25, gt=0, le=60)  # between two decisions of the leader
+    tick: Duration = Field(default=0.25, gt=0, le=60)  # time between two decisions of the leader
     batch: int = Field(default=32, ge=1, le=1000)  # most pairs taken from Redis at once
-    reclaim_after: Duration = Field(default=30, gt=0)  # after this time another scorer takes the pairs of a dead one
-    max_backlog: Duration = Field(default=60, gt=0)  # pairs this much older than the newest are not scored, but counted
-    lease: Duration = Field(default=3, gt=0.2, le=60)  # of the leader: another scorer takes over after this
+    reclaim_after: Duration = Field(default=30, gt=0)  # after this time, other scorers take a dead scorer's pairs
+    max_backlog: Duration = Field(default=60, gt=0)  # a pair this much older than the newest is counted but not scored
+    lease: Duration = Field(default=3, gt=0.2, le=60)  # the leader's lease; when it expires, another scorer takes over
     group: Group = ""  # scorers of one group share a lease; give each configuration file on one Redis its own group
     log_file: str | None = None  # a file that also gets the decision log, as JSON lines
     probe_via: Address | None = None  # the shadow listener for scheduled probes; absent: envoy.shadow_listen

@@ -23,7 +23,7 @@ def _cron(value: str) -> str:
 
 
 class Freeze(Section):
-    """No promotion for ``duration`` from each time that matches ``cron`` (five fields) in ``timezone``.
+    """A freeze: no promotion for ``duration`` from each time that matches ``cron`` (five fields) in ``timezone``.
 
     Lines are read as by Debian's cron: a time of day that the clock skips matches right after the gap, and a time that
     the clock repeats matches once, the first time. A line with ``*`` as minute or hour follows the clock.
@@ -39,7 +39,7 @@ Step = Annotated[float, Field(gt=0, le=100)]
 
 
 class StepRules(Section):
-    """Rules of one step (0: the shadow) in place of the ramp's. An absent rule is the ramp's."""
+    """Rules of one step (0: the shadow) that replace the ramp's rules. The ramp's rule applies where one is absent."""
 
     hold: Duration | None = Field(default=None, ge=0)  # not allowed at the last step, where validation applies
     min_samples: int | None = Field(default=None, ge=1, le=MOST)
@@ -85,20 +85,20 @@ def step_at(steps: Sequence[float], percent: float) -> float:
 
 
 class RampSection(Section):
-    """``steps`` are the candidate's shares in percent. The workload stays at the last one, which need not be 100."""
+    """``steps`` are the candidate's shares in percent. The workload stays at the last step, which need not be 100."""
 
     steps: tuple[Step, ...] = (1, 5, 10, 25, 50, 75, 100)
     hold: Duration = Field(default=48 * 3600, ge=0)
     min_samples: int = Field(default=200, ge=1, le=MOST)
     at: dict[float, StepRules] = Field(default_factory=dict)  # other rules at some steps: {50: {hold: 7d}}
     shadow_hold: Duration | None = None  # the hold at 0 %, before the first step; absent: hold
-    approval: bool | tuple[Percent, ...] = False  # true: before every step; or a list of steps
+    approval: bool | tuple[Percent, ...] = False  # true: a person approves every step; a list: only these steps
     freeze: tuple[Freeze, ...] = ()
     cool_down: Duration = Field(default=3600, ge=0)
     retry: Literal["manual", "auto"] = "manual"
     max_retries: int = Field(default=3, ge=0, le=MOST)
     require_drill: bool = False
-    validation: Duration = Field(default=30 * 86400, ge=0)  # at the last step, before completed
+    validation: Duration = Field(default=30 * 86400, ge=0)  # time at the last step before the workload is completed
 
     @field_validator("steps")
     @classmethod
@@ -121,7 +121,7 @@ class RampSection(Section):
         for key, rules in value.items():
             percent = _percent(key)
             if percent in found:
-                raise ValueError(f"{percent:g} stands here twice")
+                raise ValueError(f"{percent:g} is given twice")
             found[percent] = rules
         return dict(sorted(found.items()))
 
@@ -138,7 +138,7 @@ class RampSection(Section):
         return self
 
     def rules_at(self, percent: float) -> EffectiveRules:
-        """The rules in force at a share of 0 to 100 percent, see ``step_at``. See ADR 0127."""
+        """Return the rules that apply at a share of 0 to 100 percent. See ``step_at`` and ADR 0127."""
         step = step_at(self.steps, percent)
         own = self.at.get(step, _NO_RULES)
         hold = self.hold if step or self.shadow_hold is None else self.shadow_hold

@@ -71,7 +71,7 @@ def _nested(annotation: Any, suffix: str = "") -> Iterator[tuple[str, type[BaseM
 
 
 def _keys(model: type[BaseModel]) -> str:
-    """One list item per key: its type, its default and the comment behind it in the source."""
+    """Return one list item per key: its type, its default and the comment after it in the source."""
     comments = dict(_FIELD.findall(inspect.getsource(model)))
     for base in model.__mro__[1:]:
         if issubclass(base, BaseModel) and base is not BaseModel:
@@ -100,7 +100,7 @@ def _type(field: FieldInfo) -> str:
 
 
 _SIGNS = {"Ge": "≥", "Gt": ">", "Le": "≤", "Lt": "<"}
-_PLAIN = {str: "text", int: "integer", float: "number", bool: "true/false", type(None): "none"}
+_PLAIN = {Any: "any value", str: "text", int: "integer", float: "number", bool: "true/false", type(None): "none"}
 
 
 def _type_name(annotation: Any, field: FieldInfo | None = None) -> str:

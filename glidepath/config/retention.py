@@ -1,4 +1,4 @@
-"""Sections on stored data: how long pairs and results are kept in Redis, and what is redacted before."""
+"""Sections on stored data: how long pairs and results are kept in Redis, and what is redacted from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RetentionSection(Section):
 
     pairs: int = Field(default=10_000, ge=1, le=MOST)  # number of pairs
     bytes: Size = Field(default=256 * 2**20, ge=2**16)  # bytes of pairs
-    age: Duration = Field(default=7 * 86400, gt=0)  # of pairs and outcome summaries
+    age: Duration = Field(default=7 * 86400, gt=0)  # largest age of pairs and outcome summaries
     results: int = Field(default=100_000, ge=1, le=MOST)  # number of scored pairs
     outcomes: int = Field(default=100_000, ge=1, le=MOST)  # number of outcome summaries
     log: int = Field(default=100_000, ge=1000, le=MOST)  # number of decisions

@@ -22,7 +22,7 @@ from glidepath.errors import UnknownWorkloadError
 
 
 class Match(Section):
-    """The requests of this workload: every given condition must hold. Of several matches the most specific wins."""
+    """The requests of this workload. All given conditions must match. The most specific of several matches applies."""
 
     path: str | None = Field(default=None, pattern=r"^/")
     path_prefix: str | None = Field(default=None, pattern=r"^/")
@@ -74,8 +74,8 @@ class Workload(Section):
     sticky: Sticky | None = None
     fallback: bool = True  # the baseline serves a request that failed at the candidate
     after: Annotated[tuple[Name, ...], BeforeValidator(one_or_many)] = ()  # start only when these are completed
-    owner: str = ""  # who to tell about the end of the migration
-    start: Percent = 0  # the candidate's percent when the workload has no state yet
+    owner: str = ""  # whom to inform about the end of the migration
+    start: Percent = 0  # the candidate's share in percent when the workload has no state yet
     shadow: ShadowSection = ShadowSection()
     scoring: ScoringSection = ScoringSection()
     ramp: RampSection = RampSection()
@@ -120,9 +120,9 @@ class Config(Section):
 
 
 def _not_in_digest(workload: Workload) -> dict[str, Any]:
-    """Return the settings that the digest leaves out: probes, and settings with the meaning of their absence.
+    """Return the settings that the digest leaves out: probes, and settings that mean the same as their absence.
 
-    A digest that changes with an upgrade would discard the evidence of every step.
+    If an upgrade changed the digest, the evidence of every step would be discarded.
     """
     left_out: dict[str, Any] = {"probes": True}
     if not workload.ramp.at:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 
 class Section(BaseModel):
-    """A frozen section. An unknown key is an error; so is a number that is infinite or not a number."""
+    """A frozen section. Unknown keys and the numbers infinity and NaN are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
 
@@ -35,13 +35,12 @@ def _contains_boolean(value: Any) -> bool:
 
 
 def one_or_many(value: object) -> object:
-    """Return a single text as a list of one, anything else unchanged: for keys that take a text or a list of them."""
+    """Return a text as a list with one item, and anything else unchanged, for keys that take a text or a list."""
     return [value] if isinstance(value, str) else value
 
 
 # Names become part of runtime keys, cluster names, Redis keys and metric labels.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
-MOST = (
-    10**9
-)  # upper limit of every count: a larger one is a typing error, and Envoy, Redis and floats have their own limits
+# Upper limit of every count. A larger count is a typing error, and Envoy, Redis and floats have limits of their own.
+MOST = 10**9
 Percent = Annotated[float, Field(ge=0, le=100)]

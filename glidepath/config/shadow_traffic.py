@@ -19,8 +19,8 @@ class ShadowSection(Section):
     """Copies to the other side. ``reverse`` and ``same_side`` are percent of the captured requests."""
 
     sample: Percent = 100  # percent of the workload's requests that are captured
-    reverse: Percent = 100  # of the requests that the candidate served: copied to the baseline
-    same_side: Percent = 0  # of the requests that the baseline served: copied to it again, for the noise floor
-    max_in_flight: int = Field(default=32, ge=1, le=10_000)  # copies at once, per worker
-    timeout: Duration = Field(default=60, gt=0, le=3600)  # of a copy
+    reverse: Percent = 100  # percent of the candidate's requests that are copied to the baseline
+    same_side: Percent = 0  # percent of the baseline's requests that are copied to it again, for the noise floor
+    max_in_flight: int = Field(default=32, ge=1, le=10_000)  # most copies at once, per worker
+    timeout: Duration = Field(default=60, gt=0, le=3600)  # time limit of a copy
     budget: DayBudget = DayBudget()

@@ -18,8 +18,10 @@ class ProbesSection(Section):
     prompts: tuple[str, ...] = Field(default=(), max_length=1000)
     file: str | None = None
     path: str | None = Field(default=None, pattern=r"^/")  # absent: match.path
-    model: str = ""  # model in the request, if the backend has no model of its own; absent: the baseline's
-    every: Duration | None = Field(default=None, ge=1)  # time between two rounds, in every phase; absent: by command
+    model: str = ""  # model in the request, if the backend has no model of its own; absent: the baseline's model
+    every: Duration | None = Field(
+        default=None, ge=1
+    )  # time between two rounds, in every phase; absent: only by command
     count: int = Field(default=5, ge=1, le=100)  # prompts per round; the next round continues after them
 
     @model_validator(mode="after")

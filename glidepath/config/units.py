@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, PlainSerializer
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 MAX_DURATION, MAX_SIZE = 3650 * 86400.0, 2**53
-MAX_SOCKET_PATH = 107  # unix(7): 108 bytes with the terminating one
+MAX_SOCKET_PATH = 107  # unix(7): 108 bytes including the terminating zero byte
 _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)\s*")
 
 
@@ -33,7 +33,7 @@ def parse_size(value: Any) -> int:
 
 
 def parse_share(value: Any) -> float:
-    """Parse ``0.5%`` or ``0.005`` into 0.005. A bare number above 1 is refused: its percent sign was forgotten."""
+    """Parse ``0.5%`` or ``0.005`` into 0.005. A bare number above 1 is refused: it lacks its percent sign."""
     expected = "a share such as 0.5% or 0.005"
     share = _parse(value, {"%": 0.01}, expected)
     if not 0 <= share <= 1:
@@ -69,7 +69,7 @@ def parse_address(value: Any) -> str:
     text = str(value)
     if text.startswith("unix:/"):
         if len(text.removeprefix("unix:").encode()) > MAX_SOCKET_PATH:
-            raise ValueError(f"must be HOST:PORT or unix:/path, the path at most {MAX_SOCKET_PATH} bytes")
+            raise ValueError(f"must be HOST:PORT or unix:/path with a path of at most {MAX_SOCKET_PATH} bytes")
         return text
     host, colon, port = text.rpartition(":")
     if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):

@@ -1,4 +1,4 @@
-"""URLs and secrets in the configuration: checked forms, and where a secret's value comes from."""
+"""Checked types for URLs in the configuration, and for the places of secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from glidepath.config.section import Section
 
 
 def split_url(value: str) -> SplitResult:
-    """Split a URL and check its port: urllib checks the port only when it is read. Raises ValueError."""
+    """Split a URL and check its port, which urllib checks only when it is read. Raises ValueError."""
     try:
         parts = urlsplit(value)
         _ = parts.port
@@ -33,7 +33,7 @@ def _admin_url(value: str) -> str:
     if value.startswith("dns://"):
         parts = split_url(value)
         if not parts.hostname or not parts.port:
-            raise ValueError("must be dns://NAME:PORT, the name of all Envoy replicas")
+            raise ValueError("must be dns://NAME:PORT with a name that resolves to all Envoy replicas")
         return value
     return _http_url(value)
 

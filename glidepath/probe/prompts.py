@@ -37,7 +37,7 @@ def probe_requests(config: Config, workload: str) -> tuple[ProbeRequest, ...]:
     probes = settings.probes
     path = (probes.path if probes else None) or settings.match.path
     if probes is None or path is None:
-        raise InputError(f"workloads.{workload}: has no probes section; nothing to send")
+        raise InputError(f"workloads.{workload}: has no probes section, so there is nothing to send")
     model = probes.model or config.backends[settings.baseline].model or config.backends[settings.candidate].model
     lines: Sequence[Any] = (*probes.prompts, *(read_jsonl(Path(probes.file)) if probes.file else ()))
     return tuple(_request(path, line, model or "default") for line in lines)

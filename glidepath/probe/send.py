@@ -36,12 +36,12 @@ class ProbeResult:
 
     @property
     def not_sent(self) -> bool:
-        """Whether neither side was reached, because the shadow listener refused the connection."""
+        """Return whether neither side was reached because the shadow listener refused the connection."""
         return all(answer.ending is Ending.REFUSED for answer in self.answers)
 
     @property
     def comparable(self) -> bool:
-        """Whether both sides answered successfully."""
+        """Return whether both sides answered successfully."""
         return not any(answer_failure(answer) for answer in self.answers)
 
 
@@ -141,7 +141,7 @@ class Prober:
 
 
 async def store_pair(redis: RedisClient, config: Config, probed: ProbeResult) -> bool:
-    """Add the pair to the workload's stream. Return False where an answer failed and nothing can be compared."""
+    """Add the pair to the workload's stream; if an answer failed, add nothing and return False."""
     if not probed.comparable:
         return False
     key = keys.WorkloadKeys(probed.pair.workload).pairs
@@ -151,7 +151,7 @@ async def store_pair(redis: RedisClient, config: Config, probed: ProbeResult) ->
 
 @dataclass(slots=True)
 class _PartialAnswer:
-    """One side's answer while it arrives."""
+    """One side's answer while it is being received."""
 
     started: float
     status: int = 0

@@ -60,7 +60,7 @@ WRONG = [
     ("hold: 48h", "at: {50: {hold: x}}", ":14: workloads.chat.ramp.at.50.hold: must be a duration"),
     ("hold: 48h", "at: {50: {}}", ":14: workloads.chat.ramp.at.50: needs hold, min_samples, or both"),
     ("hold: 48h", "at: {5: {hold: 1h}, 5.0: {hold: 2h}}", ":14: is not YAML: key 5.0 is given twice"),
-    ("hold: 48h", "at: {5: {hold: 1h}, '5': {hold: 2h}}", ":14: workloads.chat.ramp.at: 5 stands here twice"),
+    ("hold: 48h", "at: {5: {hold: 1h}, '5': {hold: 2h}}", ":14: workloads.chat.ramp.at: 5 is given twice"),
     (
         "hold: 48h",
         "at: {yes: {hold: 1h}}",
@@ -120,7 +120,7 @@ WRONG = [
     (
         "max_in_flight: 32",
         "budget: {cost: 5}",
-        ":13: workloads.chat.shadow.budget.cost: counts nothing, as neither cloud",
+        ":13: workloads.chat.shadow.budget.cost: has no effect, because neither cloud",
     ),
     ("latency: {quantile: p99, max_ratio: 1.2}", "latency: [{}, {quantile: p99}]", "p99 of total is given twice"),
     ("{path: /v1/chat/completions}", "{path: /v1, headers: {x y: z}}", ":8: workloads.chat.match.headers: 'x y' is no"),
@@ -244,7 +244,7 @@ def test_the_same_workload_in_two_files_names_both_places(tmp_path: Path) -> Non
 
 def test_two_workloads_with_the_same_match_are_refused() -> None:
     again = "  twin:\n    match: {path: /v1/chat/completions}\n    baseline: cloud\n    candidate: onprem\n"
-    with pytest.raises(ConfigError, match=r"workloads.twin.match: is the same as that of 'chat'"):
+    with pytest.raises(ConfigError, match=r"workloads.twin.match: is the same as the match of 'chat'"):
         parse_config(GOOD + again)
 
 
