@@ -23,7 +23,7 @@ from glidepath.wire import decode_outcomes, decode_pair
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 from tests.extproc.rpc import LogStream, exchange, log_entry, running_worker, stream, worker_config
-from tests.extproc.twins import eventually, until
+from tests.support.waiting import eventually
 
 KEYS = WorkloadKeys("chat")
 
@@ -52,7 +52,7 @@ async def wait_for_coverage(url: str, **expected: int) -> None:
         coverage = await coverage_in(url)
         return all(coverage[name] >= number for name, number in expected.items())
 
-    await until(reached)
+    await eventually(reached)
 
 
 async def shadow_listener(config: Config) -> web.AppRunner:
@@ -158,7 +158,7 @@ async def test_access_log_entries_become_outcomes(tmp_path: Path, redis_url: str
         async def all_counted() -> bool:
             return sum(side.requests for one in await outcomes_in(redis_url) for side in one.sides) == 4
 
-        await until(all_counted)
+        await eventually(all_counted)
         sides = [side for one in await outcomes_in(redis_url) for side in one.sides]
         assert sum(side.errors for side in sides) == 2
         assert sum(side.failovers for side in sides) == 1
@@ -193,7 +193,7 @@ async def test_an_outage_of_redis_loses_nothing_and_counts_nothing_twice(tmp_pat
         for n in range(20):
             await stream(channel, exchange(f"during-{n}"))
             await log.send(log_entry())
-        await until(lambda: shows(config, "glidepath_extproc_redis_up", 0))
+        await eventually(lambda: shows(config, "glidepath_extproc_redis_up", 0))
         assert (await metrics(config))["glidepath_extproc_buffer_pairs"] >= 1
         with start_redis(tmp_path / "redis", port):
             await stream(channel, exchange("after"))
@@ -219,7 +219,7 @@ async def test_stopping_during_an_outage_of_redis_takes_limited_time(tmp_path: P
     async with running_worker(config) as (worker, channel):
         await stream(channel, exchange())
         await eventually(lambda: ("chat", "captured") in worker.counters.coverage_totals)
-        await until(lambda: shows(config, "glidepath_extproc_buffer_pairs", 1))
+        await eventually(lambda: shows(config, "glidepath_extproc_buffer_pairs", 1))
         started = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - started < 5
     assert worker.counters.coverage_totals[("chat", "lost_shutdown")] == 1

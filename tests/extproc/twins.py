@@ -33,20 +33,6 @@ workloads:
 """)
 
 
-async def eventually(ready: Callable[[], bool], timeout: float = 5.0) -> None:
-    """Wait until ``ready()`` is true; fail after ``timeout`` seconds."""
-    async with asyncio.timeout(timeout):
-        while not ready():  # noqa: ASYNC110 - the conditions are of many kinds
-            await asyncio.sleep(0.001)
-
-
-async def until(probe: Callable[[], Awaitable[bool]], timeout: float = 10.0) -> None:
-    """Wait until the coroutine ``probe()`` returns true; fail after ``timeout`` seconds."""
-    async with asyncio.timeout(timeout):
-        while not await probe():  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.02)
-
-
 @dataclass(slots=True)
 class TwinSender:
     """Answers every copy with ``answer`` once ``gate`` is open."""

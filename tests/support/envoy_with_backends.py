@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +109,3 @@ async def envoy_with_backends(
 def _backend(recorder: Recorder, more: Mapping[str, Any]) -> dict[str, Any]:
     rest = dict(more)
     return {"url": recorder.url + str(rest.pop("url_path", "")), "model": f"{recorder.name}-model", **rest}
-
-
-async def until(condition: Callable[[], bool], timeout: float = 5) -> None:
-    """Wait until ``condition`` holds, at most ``timeout`` seconds."""
-    async with asyncio.timeout(timeout):
-        while not condition():  # noqa: ASYNC110 - another process changes the condition
-            await asyncio.sleep(0.01)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,16 +20,10 @@ from glidepath.wire import encode_outcomes, encode_scored
 from scorer.steering.envoy.admin_actuator import admin_layer
 from scorer.steering.leader.wiring import steer_loop
 from tests.support.scripted_evidence import ScriptedEvidenceKind
-from tests.support.waiting import eventually
 
 CANDIDATE = "glidepath.chat.weight.onprem-or-cloud"
 BASELINE = "glidepath.chat.weight.cloud"
 AUTOPILOT = "glidepath.chat.autopilot"
-
-
-async def until(condition: Callable[[], Any], timeout: float = 10.0) -> float:
-    """Poll a plain or async condition and return the seconds it took. Raises AssertionError after ``timeout``."""
-    return await eventually(condition, within=timeout)
 
 
 class SteeringClient:

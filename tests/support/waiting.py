@@ -1,4 +1,4 @@
-"""Waiting for a condition instead of sleeping."""
+"""Wait for a condition by polling it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 
 
 async def eventually(condition: Callable[[], bool | Awaitable[bool]], within: float = 15, what: str = "") -> float:
-    """Return the seconds it took until ``condition`` held; fail when it does not hold ``within`` seconds."""
-    began = time.monotonic()
+    """Poll ``condition`` and return the seconds until it is true. Raises AssertionError after ``within`` seconds."""
+    began, pause = time.monotonic(), 0.001
     while True:
         held = condition()
         if inspect.isawaitable(held):
@@ -19,4 +19,5 @@ async def eventually(condition: Callable[[], bool | Awaitable[bool]], within: fl
         if held:
             return took
         assert took < within, f"not within {within:g} s: {what or inspect.getsource(condition).strip()}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, 0.02)

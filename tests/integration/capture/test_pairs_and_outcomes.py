@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import signal
@@ -10,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.local.child_process import Child, answers, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis
 from tests.support.recorder import Recorder
+from tests.support.waiting import eventually
 
 CHAT = "/v1/chat/completions"
 NAMES = keys.WorkloadKeys("chat")
@@ -157,24 +157,19 @@ class World:
                     total += part
         return total
 
-    async def until(self, probe: Callable[[], Awaitable[Any]], timeout: float = 10) -> None:
-        async with asyncio.timeout(timeout):
-            while not await probe():  # noqa: ASYNC110 - the condition lies in Redis
-                await asyncio.sleep(0.02)
-
     async def covered(self, **expected: int) -> None:
         async def reached() -> bool:
             coverage = await self.coverage()
             return all(coverage[name] >= number for name, number in expected.items())
 
-        await self.until(reached)
+        await eventually(reached)
 
     async def counted(self, side: Side, origin: Origin, requests: int, aborts: int = 0) -> SideOutcomes:
         async def reached() -> bool:
             found = await self.side(side, origin)
             return found.requests >= requests and found.client_aborts >= aborts
 
-        await self.until(reached)
+        await eventually(reached)
         return await self.side(side, origin)
 
 
@@ -286,7 +281,7 @@ async def test_a_request_that_only_the_candidate_refuses_is_its_error(world: Wor
     async def rejection_counted() -> bool:
         return (await world.side(Side.CANDIDATE, Origin.SHADOW)).error_kinds == {"rejected_404": 1}
 
-    await world.until(rejection_counted)
+    await eventually(rejection_counted)
     await world.covered(paired=1)
 
 
@@ -348,4 +343,4 @@ async def test_a_killed_extproc_does_not_affect_clients_and_its_successor_contin
         await world.ask()
         return (await world.coverage())["paired"] > before
 
-    await world.until(captured_again)
+    await eventually(captured_again)

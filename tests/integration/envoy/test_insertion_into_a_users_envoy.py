@@ -17,9 +17,10 @@ from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
 from tests.support.bootstraps import INSERTABLE, filled
 from tests.support.collector import Collector
-from tests.support.envoy_with_backends import PATH, until
+from tests.support.envoy_with_backends import PATH
 from tests.support.recorder import Recorder
 from tests.support.tls import make_certificate
+from tests.support.waiting import eventually
 
 BODY = json.dumps({"model": "m", "messages": []})
 
@@ -60,8 +61,8 @@ async def test_the_users_routes_answer_as_before_and_glidepath_routes_work(name:
                 assert response.status == 200
             await _chat(session, base)
             assert onprem.last.model == "onprem-model"
-            await until(lambda: len(collector.streams) == 2)
-            await until(lambda: len(_ours(collector)) == 2)
+            await eventually(lambda: len(collector.streams) == 2)
+            await eventually(lambda: len(_ours(collector)) == 2)
             if name == "own-filters":
                 assert onprem.last.headers["x-team"] == "a"  # the user's filters still run on Glidepath's routes
 

@@ -16,8 +16,9 @@ from extproc.outcome_classification import RequestOutcome, classify
 from extproc.workloads import build_workloads
 from glidepath import keys
 from glidepath.domain import Side
-from tests.support.envoy_with_backends import EnvoySetup, envoy_with_backends, until
+from tests.support.envoy_with_backends import EnvoySetup, envoy_with_backends
 from tests.support.recorder import Behaviour
+from tests.support.waiting import eventually
 
 AT_ONCE: dict[str, Any] = {"start": 100}
 NOWHERE: dict[str, Any] = {"url": "http://nowhere.invalid:9"}
@@ -54,7 +55,7 @@ class OutcomeLog:
 
     async def next(self) -> RequestOutcome:
         log = self.setup.collector.entries.setdefault(keys.LIVE_LOG, [])
-        await until(lambda: len(log) > self.read)
+        await eventually(lambda: len(log) > self.read)
         outcome = classify(log[self.read], build_workloads(self.setup.envoy.config), shadow=False)
         self.read += 1
         assert outcome is not None
@@ -91,7 +92,7 @@ async def test_if_the_client_disconnects_during_a_rescue_its_outcome_is_unknown(
 
         async def leave_once_the_rescue_is_under_way() -> None:
             posted = asyncio.create_task(setup.post())
-            await until(lambda: bool(setup.cloud.received))
+            await eventually(lambda: bool(setup.cloud.received))
             posted.cancel()
             await asyncio.wait([posted])
 

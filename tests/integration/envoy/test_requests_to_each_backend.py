@@ -13,8 +13,9 @@ import pytest
 import pytest_asyncio
 
 from glidepath import keys
-from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup, envoy_with_backends, until
+from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup, envoy_with_backends
 from tests.support.tls import make_certificate
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one Envoy serves the tests that take `shared`
 
@@ -97,7 +98,7 @@ async def test_no_side_gets_the_other_sides_credential(tmp_path: Path, monkeypat
         check()
         assert setup.onprem.last.headers["authorization"] == "Token onprem-key"
         assert setup.cloud.last.headers["x-api-key"] == "cloud-key"
-        await until(lambda: sum(map(len, setup.collector.entries.values())) == 5)
+        await eventually(lambda: sum(map(len, setup.collector.entries.values())) == 5)
         seen = [message for stream in setup.collector.streams for message in stream]
         seen += [entry for entries in setup.collector.entries.values() for entry in entries]
         copies = b"".join(message.SerializeToString() for message in seen)
@@ -281,7 +282,7 @@ async def test_copies_reach_each_backend_like_live_traffic(tmp_path: Path) -> No
         await setup.tee("cloud")
         assert setup.cloud.last.model == "cloud-model"
         log = setup.collector.entries.setdefault(keys.SHADOW_LOG, [])
-        await until(lambda: len(log) == 2)
+        await eventually(lambda: len(log) == 2)
         routes = [(entry.common_properties.route_name, entry.common_properties.upstream_cluster) for entry in log]
         assert routes == [("glidepath/chat/shadow/onprem", "onprem"), ("glidepath/chat/shadow/cloud", "cloud")]
         tags = dict(log[0].common_properties.custom_tags)

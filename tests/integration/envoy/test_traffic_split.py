@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from glidepath import keys
-from tests.support.envoy_with_backends import PATH, EnvoySetup, envoy_with_backends, until
+from tests.support.envoy_with_backends import PATH, EnvoySetup, envoy_with_backends
+from tests.support.waiting import eventually
 
 STEPS = (0, 1, 5, 10, 25, 50, 75, 100)
 
@@ -64,10 +65,10 @@ async def test_the_capture_share_is_a_runtime_key(tmp_path: Path) -> None:
             log = setup.collector.entries.setdefault(keys.LIVE_LOG, [])
             log.clear()
             await asyncio.gather(*(setup.post() for _ in range(requests)))
-            await until(lambda: len(log) == requests)
+            await eventually(lambda: len(log) == requests)
             routes = [entry.common_properties.route_name for entry in log]
             expected = routes.count("glidepath/chat/captured")
-            await until(lambda: len(setup.collector.streams) == expected)
+            await eventually(lambda: len(setup.collector.streams) == expected)
             return expected
 
         assert await captured(20) == 0
@@ -80,7 +81,7 @@ async def test_the_capture_share_is_a_runtime_key(tmp_path: Path) -> None:
 async def test_a_fraction_of_a_percent_can_be_captured(tmp_path: Path) -> None:
     async with envoy_with_backends(tmp_path, chat={"shadow": {"sample": 99.5}}) as setup:
         await asyncio.gather(*(setup.post() for _ in range(60)))
-        await until(lambda: len(setup.collector.streams) >= 50)
+        await eventually(lambda: len(setup.collector.streams) >= 50)
 
 
 async def test_the_most_specific_workload_gets_the_request(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ async def test_the_most_specific_workload_gets_the_request(tmp_path: Path) -> No
         log = setup.collector.entries.setdefault(keys.LIVE_LOG, [])
         for number, (path, headers, _) in enumerate(cases, 1):
             await setup.post(headers=headers, path=path)
-            await until(lambda n=number: len(log) == n)  # type: ignore[misc]
+            await eventually(lambda n=number: len(log) == n)  # type: ignore[misc]
         found = [keys.workload_of_route(entry.common_properties.route_name) for entry in log]
         assert found == [workload for *_, workload in cases]
         assert (await setup.post(path="/v1beta")).status == 404
@@ -126,7 +127,7 @@ async def test_an_unmatched_request_goes_to_the_default_backend_unchanged_and_un
         assert reply.status == 200
         got = setup.cloud.last
         assert (got.path, got.body, got.headers["authorization"]) == ("/v1/files?x=%20y", body, "Bearer mine")
-        await until(lambda: bool(setup.collector.entries.get(keys.LIVE_LOG)))
+        await eventually(lambda: bool(setup.collector.entries.get(keys.LIVE_LOG)))
         assert setup.collector.streams == []
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from extproc.ext_proc_messages import read
 from glidepath import keys
-from tests.support.envoy_with_backends import until
 from tests.support.meshes.constant_rtds_server import rtds_server, served_by
 from tests.support.meshes.mesh_with_backends import mesh_with_backends
+from tests.support.waiting import eventually
 
 TEAM = {"x-team": "search"}  # the policy on the Gateway requires this header
 
@@ -31,9 +31,9 @@ async def test_calls_are_split_by_runtime_keys_captured_and_logged(tmp_path: Pat
         assert setup.onprem.last.model == "onprem-model"
         assert not [n for n in [*setup.onprem.last.headers, *setup.cloud.last.headers] if n.startswith("x-glidepath")]
         log = setup.collector.entries
-        await until(lambda: len(log.get(keys.LIVE_LOG, [])) == 2)
+        await eventually(lambda: len(log.get(keys.LIVE_LOG, [])) == 2)
         assert {entry.common_properties.route_name for entry in log[keys.LIVE_LOG]} == {"glidepath/chat/captured"}
-        await until(lambda: len(setup.collector.streams) == 2)
+        await eventually(lambda: len(setup.collector.streams) == 2)
         events = [read(stream[0]) for stream in setup.collector.streams]
         assert [event.cluster for event in events] == ["cloud", "onprem-or-cloud"]  # type: ignore[union-attr]
         assert {event.route for event in events} == {"glidepath/chat/captured"}  # type: ignore[union-attr]
@@ -47,7 +47,7 @@ async def test_the_users_routes_and_policies_work_as_before(tmp_path: Path, capt
         reply = await setup.post(body, {**TEAM, "authorization": "Bearer mine"}, path="/cart")
         assert reply.status == 200
         assert (mesh.service.last.body, mesh.service.last.headers["authorization"]) == (body, "Bearer mine")
-        await until(lambda: bool(setup.collector.entries.get(keys.LIVE_LOG)))
+        await eventually(lambda: bool(setup.collector.entries.get(keys.LIVE_LOG)))
         assert (await setup.post()).status == 403  # also on Glidepath's routes
         assert setup.cloud.received == setup.onprem.received == []
 
@@ -65,7 +65,7 @@ async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_p
         assert setup.collector.streams == []
         setup.envoy.modify({keys.shadow_key("chat"): 100})
         await setup.post(headers=TEAM)
-        await until(lambda: len(setup.collector.streams) == 1)
+        await eventually(lambda: len(setup.collector.streams) == 1)
 
 
 async def test_the_policys_timeout_ends_no_stream(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ async def test_the_policys_timeout_ends_no_stream(tmp_path: Path) -> None:
         setup.cloud.behaviour = "slow_stream"
         reply = await setup.post(headers=TEAM)
         assert reply.seconds > 1.1
-        await until(lambda: any(message.response_body.end_of_stream for message in setup.collector.streams[0]))
+        await eventually(lambda: any(message.response_body.end_of_stream for message in setup.collector.streams[0]))
         body = b"".join(message.response_body.body for message in setup.collector.streams[0])
         assert body == reply.body
 
@@ -84,7 +84,7 @@ async def test_copies_reach_their_backend_through_the_added_listener(tmp_path: P
         reply = await mesh.setup.tee("onprem")
         assert json.loads(reply.body)["model"] == "onprem"
         log = mesh.setup.collector.entries
-        await until(lambda: bool(log.get(keys.SHADOW_LOG)))
+        await eventually(lambda: bool(log.get(keys.SHADOW_LOG)))
 
 
 async def test_the_scorer_steers_by_rtds_and_a_manual_override_wins(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from glidepath import keys
-from tests.support.envoy_with_backends import BODY, until
+from tests.support.envoy_with_backends import BODY
 from tests.support.meshes.constant_rtds_server import rtds_server, served_by
 from tests.support.meshes.mesh_with_backends import mesh_with_backends
+from tests.support.waiting import eventually
 
 HOST = {"host": "llm.models.svc.cluster.local"}
 
@@ -30,12 +31,12 @@ async def test_calls_are_split_by_runtime_keys_captured_and_logged(tmp_path: Pat
         assert setup.cloud.last.headers["authorization"] == "Bearer client"
         assert not [name for name in setup.onprem.last.headers if name.startswith("x-glidepath")]
         log = setup.collector.entries
-        await until(lambda: len(log.get(keys.LIVE_LOG, [])) == 2)
+        await eventually(lambda: len(log.get(keys.LIVE_LOG, [])) == 2)
         names = {entry.common_properties.route_name for entry in log[keys.LIVE_LOG]}
         assert names == {"glidepath/chat/captured"}
         clusters = {entry.common_properties.upstream_cluster for entry in log[keys.LIVE_LOG]}
         assert clusters == {"cloud", "onprem"}
-        await until(lambda: len(setup.collector.streams) == 2)
+        await eventually(lambda: len(setup.collector.streams) == 2)
         first = setup.collector.streams[-1][0]
         (attributes,) = first.attributes.values()
         assert attributes.fields["xds.cluster_name"].string_value == "onprem-or-cloud"
@@ -51,7 +52,7 @@ async def test_the_users_other_routes_answer_as_before(tmp_path: Path, context: 
         reply = await setup.post(body, {"host": host, "authorization": "Bearer mine"}, path=path)
         assert reply.status == 200
         assert (mesh.service.last.body, mesh.service.last.headers["authorization"]) == (body, "Bearer mine")
-        await until(lambda: bool(setup.collector.entries.get(keys.LIVE_LOG)))
+        await eventually(lambda: bool(setup.collector.entries.get(keys.LIVE_LOG)))
         assert setup.collector.streams == []
         assert setup.cloud.received == setup.onprem.received == []
 
@@ -66,7 +67,7 @@ async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_p
         assert setup.collector.streams == []
         setup.envoy.modify({keys.shadow_key("chat"): 100})
         await setup.post()
-        await until(lambda: len(setup.collector.streams) == 1)
+        await eventually(lambda: len(setup.collector.streams) == 1)
 
 
 @pytest.mark.parametrize("context", ["gateway", "sidecar"])
@@ -85,7 +86,7 @@ async def test_copies_reach_their_backend_through_the_added_listener(tmp_path: P
         reply = await mesh.setup.tee("onprem")
         assert json.loads(reply.body)["model"] == "onprem"
         log = mesh.setup.collector.entries
-        await until(lambda: bool(log.get(keys.SHADOW_LOG)))
+        await eventually(lambda: bool(log.get(keys.SHADOW_LOG)))
         assert log[keys.SHADOW_LOG][0].common_properties.custom_tags[keys.HEADER_TARGET] == "onprem"
 
 
@@ -95,9 +96,9 @@ async def test_calls_with_the_same_request_id_get_different_ids(tmp_path: Path) 
         for _ in range(2):
             await setup.post(BODY, {**HOST, "x-request-id": "one-for-all"})
         log = setup.collector.entries
-        await until(lambda: len(log.get(keys.LIVE_LOG, [])) == 2)
+        await eventually(lambda: len(log.get(keys.LIVE_LOG, [])) == 2)
         logged = [entry.request.request_id for entry in log[keys.LIVE_LOG]]
-        await until(lambda: len(setup.collector.streams) == 2)
+        await eventually(lambda: len(setup.collector.streams) == 2)
         seen = [
             header.raw_value.decode()
             for stream in setup.collector.streams

@@ -19,7 +19,8 @@ from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steering_store import RedisSteeringStore
 from scorer.steering.state_store import FencedError, Record
 from tests.support.envoys import RunningEnvoy, running_envoy
-from tests.support.steering_client import SteeringClient, steering_client, until
+from tests.support.steering_client import SteeringClient, steering_client
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 YAML = """
@@ -69,35 +70,35 @@ def settings(file: Path) -> Config:
 async def test_a_killed_leader_is_followed_within_5_s(file: Path, envoy: RunningEnvoy) -> None:
     async with steering_client(settings(file)) as client:
         with scorer(file, "first") as first:
-            await until(lambda: leads(client, "first"))
+            await eventually(lambda: leads(client, "first"))
             with scorer(file, "second"):
                 await client.order(CommandKind.PROMOTE)
-                await until(lambda: client.has(envoy.admin, 500))
+                await eventually(lambda: client.has(envoy.admin, 500))
                 first.kill()
-                took = await until(lambda: leads(client, "second"))
+                took = await eventually(lambda: leads(client, "second"))
                 assert took < 5
                 await client.order(CommandKind.PROMOTE)
-                await until(lambda: client.has(envoy.admin, 2500))
+                await eventually(lambda: client.has(envoy.admin, 2500))
                 assert [d.event for d in await client.log()] == ["promote", "promote"]
 
 
 async def test_a_frozen_leader_is_followed_and_writes_nothing_when_it_wakes(file: Path, envoy: RunningEnvoy) -> None:
     async with steering_client(settings(file)) as client:
         with scorer(file, "first") as first:
-            await until(lambda: leads(client, "first"))
+            await eventually(lambda: leads(client, "first"))
             with scorer(file, "second"):
                 await client.order(CommandKind.PROMOTE)
-                await until(lambda: client.has(envoy.admin, 500))
+                await eventually(lambda: client.has(envoy.admin, 500))
                 first.signal(signal.SIGSTOP)
                 await client.order(CommandKind.PROMOTE)  # the frozen one wakes with this unread in its socket
-                took = await until(lambda: leads(client, "second"))
+                took = await eventually(lambda: leads(client, "second"))
                 assert took < 5
-                await until(lambda: client.has(envoy.admin, 2500))
+                await eventually(lambda: client.has(envoy.admin, 2500))
                 await client.order(CommandKind.ABORT)
-                await until(lambda: client.stands("aborted", 0, 1))
+                await eventually(lambda: client.stands("aborted", 0, 1))
                 first.signal(signal.SIGCONT)
-                await until(lambda: "not_leading" in first.log.read_text())
-                await until(lambda: client.stands("aborted", 0, 1))
+                await eventually(lambda: "not_leading" in first.log.read_text())
+                await eventually(lambda: client.stands("aborted", 0, 1))
                 assert await client.has(envoy.admin, 0)
                 assert [d.event for d in await client.log()] == ["promote", "promote", "abort"]
                 assert await leads(client, "second")
@@ -106,11 +107,11 @@ async def test_a_frozen_leader_is_followed_and_writes_nothing_when_it_wakes(file
 async def test_a_leader_that_ends_cleanly_is_followed_at_once(file: Path) -> None:
     async with steering_client(settings(file)) as client:
         with scorer(file, "first") as first:
-            await until(lambda: leads(client, "first"))
+            await eventually(lambda: leads(client, "first"))
             with scorer(file, "second") as second:
-                await until(lambda: second.alive and (file.parent / "second.log").exists())
+                await eventually(lambda: second.alive and (file.parent / "second.log").exists())
                 assert first.stop() == 0
-                took = await until(lambda: leads(client, "second"))
+                took = await eventually(lambda: leads(client, "second"))
                 assert took < 3
 
 
@@ -165,7 +166,7 @@ async def test_a_leader_can_write_after_redis_has_lost_the_token_counter(file: P
     async with steering_client(settings(file)) as client:
         await client.redis.hset(client.keys.state, "fence", "5000")
         with scorer(file, "first"):
-            await until(lambda: leads(client, "first"), timeout=20)
+            await eventually(lambda: leads(client, "first"), within=20)
         assert int(await client.redis.get(FENCE)) > 5000
 
 
@@ -181,14 +182,14 @@ async def test_the_token_counter_never_decreases(file: Path) -> None:
 async def test_a_leader_whose_redis_was_flushed_continues_where_the_ramp_was(file: Path, envoy: RunningEnvoy) -> None:
     async with steering_client(settings(file)) as client:
         with scorer(file, "first"):
-            await until(lambda: leads(client, "first"))
+            await eventually(lambda: leads(client, "first"))
             await client.order(CommandKind.PROMOTE)
             await client.order(CommandKind.PROMOTE)
-            await until(lambda: client.stands("baking", 25, 1))
+            await eventually(lambda: client.stands("baking", 25, 1))
             await client.redis.flushall()
-            await until(lambda: leads(client, "first"), timeout=20)
-            await until(lambda: client.stands("baking", 25, 1))
+            await eventually(lambda: leads(client, "first"), within=20)
+            await eventually(lambda: client.stands("baking", 25, 1))
             assert await client.has(envoy.admin, 2500)
             assert not await client.log()  # nobody decided anything
             await client.order(CommandKind.ABORT)
-            await until(lambda: client.has(envoy.admin, 0))
+            await eventually(lambda: client.has(envoy.admin, 0))

@@ -21,7 +21,7 @@ from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steering_store import RedisSteeringStore
-from tests.support.steering_client import until
+from tests.support.waiting import eventually
 
 KEYS = WorkloadKeys("chat")
 YAML = """
@@ -76,11 +76,11 @@ async def test_a_total_failure_after_a_step_is_seen_at_once(redis_url: str, scor
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(loop_of(config, redis, scorer_ms).run(stop))
-            await until(lambda: stands(redis, 0))
+            await eventually(lambda: stands(redis, 0))
             await redis.xadd(KEYS.commands, {"c": to_json(Command(CommandKind.PROMOTE, "ann"))})
-            await until(lambda: stands(redis, 5))
+            await eventually(lambda: stands(redis, 5))
             began, proxy = time.monotonic(), group.create_task(failing(redis, proxy_ms))
-            await until(lambda: stands(redis, 0))
+            await eventually(lambda: stands(redis, 0))
             assert time.monotonic() - began < 5
             proxy.cancel()
             seen = await status(redis)

@@ -32,7 +32,8 @@ from scorer.steering.leader.wiring import steer_loop
 from scorer.steering.state_store import OwnedError, Record
 from tests.support.envoys import RunningEnvoy, running_envoy
 from tests.support.scripted_evidence import ScriptedEvidenceKind
-from tests.support.steering_client import steering_client, until
+from tests.support.steering_client import steering_client
+from tests.support.waiting import eventually
 
 BACKENDS = {"cloud": {"url": "http://127.0.0.1:9001"}, "onprem": {"url": "http://127.0.0.1:9002"}}
 
@@ -103,8 +104,8 @@ async def test_two_groups_steer_their_own_workloads_at_the_same_time(
     a = team(redis_url, "team-a", "chat", admin=envoy.admin)
     b = team(redis_url, "Team_2", "batch", admin=envoy.admin)
     async with steering_client(a) as client, leading(a, "a"), leading(b, "b"):
-        await until(lambda: led_by(redis, "chat", "a"))
-        await until(lambda: led_by(redis, "batch", "b"))
+        await eventually(lambda: led_by(redis, "chat", "a"))
+        await eventually(lambda: led_by(redis, "batch", "b"))
         await order(redis, "chat", CommandKind.PROMOTE)
         await order(redis, "batch", CommandKind.PROMOTE)
 
@@ -112,8 +113,8 @@ async def test_two_groups_steer_their_own_workloads_at_the_same_time(
             runtime = await client.runtime(envoy.admin)
             return runtime.get(f"glidepath.{name}.weight.onprem-or-cloud") == "500"
 
-        await until(lambda: served("chat"))
-        await until(lambda: served("batch"))
+        await eventually(lambda: served("chat"))
+        await eventually(lambda: served("batch"))
         assert (await scorer_groups.leader(redis, "team-a"), await scorer_groups.leader(redis, "Team_2")) == ("a", "b")
         assert await scorer_groups.leader(redis, "") == ""
         for config, name, group in ((a, "chat", "team-a"), (b, "batch", "Team_2")):
@@ -129,18 +130,18 @@ async def test_a_workload_of_two_groups_is_steered_by_one_and_taken_over_when_th
     with capture_logs() as logs:
         async with AsyncExitStack() as later:
             async with leading(first, "a"):
-                await until(lambda: led_by(redis, "chat", "a"))
+                await eventually(lambda: led_by(redis, "chat", "a"))
                 registry = await later.enter_async_context(leading(second, "b"))
-                await until(lambda: led_by(redis, "batch", "b"))
-                await until(lambda: registry.get_sample_value("glidepath_workloads_not_steered") == 1)
+                await eventually(lambda: led_by(redis, "batch", "b"))
+                await eventually(lambda: registry.get_sample_value("glidepath_workloads_not_steered") == 1)
                 await order(redis, "chat", CommandKind.PROMOTE)
-                await until(lambda: stands(redis, "chat", 5))
+                await eventually(lambda: stands(redis, "chat", 5))
                 assert await led_by(redis, "chat", "a")
             assert await led_by(redis, "chat", "a")
             await redis.hset(WorkloadKeys("chat").state, "at_ms", long_ago())
-            await until(lambda: led_by(redis, "chat", "b"))
+            await eventually(lambda: led_by(redis, "chat", "b"))
             assert await stands(redis, "chat", 5)
-            await until(lambda: registry.get_sample_value("glidepath_workloads_not_steered") == 0)
+            await eventually(lambda: registry.get_sample_value("glidepath_workloads_not_steered") == 0)
     (said,) = [line for line in logs if line["event"] == "not_steered"]
     assert said["workload"] == "chat"
     assert said["reason"] == "chat is steered by group 'a', this file belongs to group 'b'"
@@ -166,7 +167,7 @@ async def test_a_standby_reports_once_that_the_leader_does_not_steer_one_of_its_
 ) -> None:
     """One group, two files: the mistake that the group is for."""
     async with leading(team(redis_url, "", "chat"), "leader"):
-        await until(lambda: led_by(redis, "chat", "leader"))
+        await eventually(lambda: led_by(redis, "chat", "leader"))
         ownership, clock, registry = standby(redis, "", "chat", "batch")
         with capture_logs() as logs:
             await ownership.check_as_standby()
@@ -196,7 +197,7 @@ async def test_status_and_doctor_name_a_workload_that_the_leader_does_not_steer(
         return (await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, timeout=60)).stdout
 
     async with leading(team(redis_url, "x", "chat"), "leader"):
-        await until(lambda: led_by(redis, "chat", "leader"))
+        await eventually(lambda: led_by(redis, "chat", "leader"))
         shown = " ".join((await said("status")).split())
         found = " ".join((await said("doctor", "--json")).split())
     for text in (shown, found):

@@ -25,7 +25,8 @@ from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steering_store import RedisSteeringStore
 from scorer.steering.workload.stored_state import SCHEMA
 from tests.support.scripted_evidence import ScriptedEvidenceKind
-from tests.support.steering_client import BASELINE, CANDIDATE, until
+from tests.support.steering_client import BASELINE, CANDIDATE
+from tests.support.waiting import eventually
 
 KEYS = WorkloadKeys("chat")
 DAY_MS = 86_400_000
@@ -93,7 +94,7 @@ async def steered(redis: RedisClient, envoys: MemoryActuator, url: str) -> Async
     )
     async with asyncio.TaskGroup() as group:
         group.create_task(loop.run(stop))
-        await until(lambda: redis.exists(KEYS.status))
+        await eventually(lambda: redis.exists(KEYS.status))
         yield
         stop.set()
 
@@ -115,7 +116,7 @@ async def answered(redis: RedisClient, command: Command) -> Decision:
     async def found() -> list[Decision]:
         return [d for d in await log(redis) if d.details.get("command_id") == entry]
 
-    await until(found)
+    await eventually(found)
     return (await found())[0]
 
 
@@ -154,7 +155,7 @@ async def test_a_state_of_another_schema_is_kept_and_the_envoys_get_the_baseline
     await say(redis, *UP, ago_ms=60_000)
     await store(redis, OTHER_SCHEMA)
     async with steered(redis, envoys, redis_url):
-        await until(lambda: candidate(envoys) == {"0"})
+        await eventually(lambda: candidate(envoys) == {"0"})
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         discarded = (await log(redis))[0]
         assert (discarded.event, discarded.trigger) == ("state_discarded", "state_schema")
@@ -177,7 +178,7 @@ async def test_commands_given_while_no_scorer_steered_can_only_lower_the_share(
     await say(redis, Command(CommandKind.ROLLBACK, "ann"), ago_ms=20_000)
     await say(redis, *UP, ago_ms=10_000)
     async with steered(redis, envoys, redis_url):
-        await until(lambda: candidate(envoys) == {"0"})
+        await eventually(lambda: candidate(envoys) == {"0"})
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         assert candidate(envoys) == {"0"}
         refused = [d for d in await log(redis) if d.event == "refused"]

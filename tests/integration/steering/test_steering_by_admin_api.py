@@ -17,7 +17,8 @@ from glidepath.wire import encode_outcomes
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis
 from tests.support.envoys import RunningEnvoy, running_envoy
-from tests.support.steering_client import AUTOPILOT, BASELINE, CANDIDATE, SteeringClient, steering, until
+from tests.support.steering_client import AUTOPILOT, BASELINE, CANDIDATE, SteeringClient, steering
+from tests.support.waiting import eventually
 
 YAML = """
 backends:
@@ -76,16 +77,16 @@ def config_of(fleet: Fleet, redis_url: str, *more: str) -> Config:
 async def test_the_share_rises_on_proof_and_falls_at_once(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
-        await until(lambda: client.stands("shadow", 0, 1))
+        await eventually(lambda: client.stands("shadow", 0, 1))
         assert await client.weights(admin) == (0, 10_000)
         await client.score(0.95)
         await client.outcomes(3, 0, Origin.SHADOW)
-        await until(lambda: client.stands("baking", 5, 1))
+        await eventually(lambda: client.stands("baking", 5, 1))
         assert await client.weights(admin) == (500, 9500)
         await client.outcomes(3, 3)
-        took = await until(lambda: client.has(admin, 0))
+        took = await eventually(lambda: client.has(admin, 0))
         assert took < 1.0
-        await until(lambda: client.stands("cooling_down", 0, 1))
+        await eventually(lambda: client.stands("cooling_down", 0, 1))
         decision = await client.logged("rollback")
         assert decision is not None
         assert (decision.trigger, decision.from_percent, decision.to_percent) == ("errors_fast", 5, 0)
@@ -96,23 +97,23 @@ async def test_the_share_rises_on_proof_and_falls_at_once(envoy: Fleet, redis_ur
 async def test_a_restarted_envoy_is_written_again_within_2_s(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
-        await until(lambda: client.stands("shadow", 0, 1))
+        await eventually(lambda: client.stands("shadow", 0, 1))
         await client.order(CommandKind.PROMOTE)
-        await until(lambda: client.has(admin, 500))
+        await eventually(lambda: client.has(admin, 500))
         envoy.envoys[0].child.kill()
         envoy.start_again(0)
-        took = await until(lambda: client.has(admin, 500))
+        took = await eventually(lambda: client.has(admin, 500))
         assert took < 2.0
-        await until(lambda: client.logged("restore_weights"))
+        await eventually(lambda: client.logged("restore_weights"))
         assert await client.stands("baking", 5)
 
 
 async def test_weights_set_by_a_person_are_adopted_and_held(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
-        await until(lambda: client.stands("shadow", 0, 1))
+        await eventually(lambda: client.stands("shadow", 0, 1))
         await client.curl(admin, candidate=3000, baseline=7000)
-        await until(lambda: client.stands("held", 30, 1))
+        await eventually(lambda: client.stands("held", 30, 1))
         await client.score(0.95)
         await client.outcomes(5, 0)
         decision = await client.logged("adopt_weights")
@@ -120,43 +121,43 @@ async def test_weights_set_by_a_person_are_adopted_and_held(envoy: Fleet, redis_
         assert "glidepath resume chat" in decision.reason
         assert await client.weights(admin) == (3000, 7000)
         await client.curl(admin, autopilot=1)
-        await until(lambda: client.has(admin, 10_000))  # all steps were proved: on to the last one
+        await eventually(lambda: client.has(admin, 10_000))  # all steps were proved: on to the last one
 
 
 async def test_all_traffic_that_a_person_returns_to_the_baseline_stays_there(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
-        await until(lambda: client.stands("shadow", 0, 1))
+        await eventually(lambda: client.stands("shadow", 0, 1))
         await client.order(CommandKind.PROMOTE)
-        await until(lambda: client.has(admin, 500))
+        await eventually(lambda: client.has(admin, 500))
         await client.curl(admin, candidate=0)
-        await until(lambda: client.stands("held", 0, 1))
+        await eventually(lambda: client.stands("held", 0, 1))
         assert await client.weights(admin) == (0, 10_000)
 
 
 async def test_invalid_weights_give_the_candidate_nothing_and_are_explained(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
-        await until(lambda: client.stands("shadow", 0, 1))
+        await eventually(lambda: client.stands("shadow", 0, 1))
         await client.order(CommandKind.PROMOTE)
         await client.order(CommandKind.PROMOTE)
-        await until(lambda: client.has(admin, 2500))
+        await eventually(lambda: client.has(admin, 2500))
         await client.curl(admin, baseline=100)
-        await until(lambda: client.stands("held", 25, 1))
+        await eventually(lambda: client.stands("held", 25, 1))
         assert await client.has(admin, 2500)
         await client.curl(admin, candidate=1000, baseline="9000.0")
-        await until(lambda: client.stands("held", 10, 1))
+        await eventually(lambda: client.stands("held", 10, 1))
         assert await client.has(admin, 1000)
         for values in ({"candidate": "99%", "baseline": "1%"}, {"candidate": 0, "baseline": 0}, {"baseline": 10_000}):
             await client.curl(admin, **values)
-            await until(lambda: _settled(client, admin))
+            await eventually(lambda: _settled(client, admin))
         assert await client.has(admin, 0)
         adopted = await client.logged("adopt_weights")
         assert adopted is not None
         assert "glidepath.chat.weight.cloud=9000.0" in adopted.reason
         assert all(d.to_percent <= 25 for d in await client.log())
         await client.curl(admin, autopilot="false")
-        await until(lambda: client.logged("autopilot_off"))
+        await eventually(lambda: client.logged("autopilot_off"))
         assert not await client.logged("autopilot_on")
 
 
@@ -170,9 +171,9 @@ async def test_without_autopilot_no_step_is_taken_and_with_autopilot_again_the_r
 ) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
-        await until(lambda: client.stands("shadow", 0, 1))
+        await eventually(lambda: client.stands("shadow", 0, 1))
         await client.curl(admin, autopilot=0)
-        await until(lambda: client.logged("autopilot_off"))
+        await eventually(lambda: client.logged("autopilot_off"))
         await client.score(0.95)
         await client.outcomes(3, 0, Origin.SHADOW)
 
@@ -182,15 +183,15 @@ async def test_without_autopilot_no_step_is_taken_and_with_autopilot_again_the_r
             assert status.percent == 0
             return status.verdicts[0].outcome == "pass" and status.candidate.requests == 3
 
-        await until(proved)
+        await eventually(proved)
         assert not await client.logged("promote")
         await client.curl(admin, autopilot=1)
-        await until(lambda: client.has(admin, 500))
+        await eventually(lambda: client.has(admin, 500))
 
         async def taken_in() -> bool:
             return AUTOPILOT not in await client.admin_layer(admin)
 
-        await until(taken_in)  # so that the next curl of 1 is news again
+        await eventually(taken_in)  # so that the next curl of 1 is news again
 
 
 async def test_an_unreachable_envoy_shows_as_k_of_n_and_is_written_to_when_it_is_back(
@@ -198,18 +199,18 @@ async def test_an_unreachable_envoy_shows_as_k_of_n_and_is_written_to_when_it_is
 ) -> None:
     first, second = (e.admin for e in two_envoys.envoys)
     async with steering(config_of(two_envoys, redis_url)) as client:
-        await until(lambda: client.stands("shadow", 0, 2))
+        await eventually(lambda: client.stands("shadow", 0, 2))
         two_envoys.envoys[1].child.kill()
         await client.order(CommandKind.PROMOTE)
-        await until(lambda: client.stands("baking", 5, 1))
+        await eventually(lambda: client.stands("baking", 5, 1))
         assert await client.has(first, 500)
         status = await client.status()
         assert status is not None
         assert (status.confirmed, status.envoys) == (1, 2)
         assert "1 of 2 Envoys" in status.message or "holds" in status.message
         two_envoys.start_again(1)
-        await until(lambda: client.has(second, 500))
-        await until(lambda: client.stands("baking", 5, 2))
+        await eventually(lambda: client.has(second, 500))
+        await eventually(lambda: client.stands("baking", 5, 2))
 
 
 async def test_an_envoy_that_hangs_does_not_delay_a_rollback(envoy: Fleet, redis_url: str) -> None:
@@ -219,25 +220,25 @@ async def test_an_envoy_that_hangs_does_not_delay_a_rollback(envoy: Fleet, redis
         admin = envoy.envoys[0].admin
         config = config_of(envoy, redis_url, f"http://127.0.0.1:{deaf.getsockname()[1]}")
         async with steering(config) as client:
-            await until(lambda: client.stands("shadow", 0, 1))
+            await eventually(lambda: client.stands("shadow", 0, 1))
             await client.order(CommandKind.PROMOTE)
-            await until(lambda: client.has(admin, 500))
+            await eventually(lambda: client.has(admin, 500))
             await client.outcomes(3, 3)
-            took = await until(lambda: client.has(admin, 0))
+            took = await eventually(lambda: client.has(admin, 0))
             assert took < 1.0
-            await until(lambda: client.stands("rolling_back", 0, 1))
+            await eventually(lambda: client.stands("rolling_back", 0, 1))
 
 
 async def test_a_drill_rolls_back_and_restores_the_share(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
     async with steering(config_of(envoy, redis_url)) as client:
-        await until(lambda: client.stands("shadow", 0, 1))
+        await eventually(lambda: client.stands("shadow", 0, 1))
         await client.order(CommandKind.PROMOTE)
-        await until(lambda: client.has(admin, 500))
+        await eventually(lambda: client.has(admin, 500))
         await client.order(CommandKind.DRILL)
-        await until(lambda: client.has(admin, 0))
-        await until(lambda: client.has(admin, 500))
-        await until(lambda: client.logged("drill_finished"))
+        await eventually(lambda: client.has(admin, 0))
+        await eventually(lambda: client.has(admin, 500))
+        await eventually(lambda: client.logged("drill_finished"))
         decision = await client.logged("drill_finished")
         assert decision is not None
         assert decision.details["passed"] is True
@@ -250,10 +251,10 @@ async def test_a_new_leader_continues_the_state_and_its_weights_are_not_taken_fo
     admin = envoy.envoys[0].admin
     config = config_of(envoy, redis_url)
     async with steering(config, "first") as client:
-        await until(lambda: client.stands("shadow", 0, 1))
+        await eventually(lambda: client.stands("shadow", 0, 1))
         await client.order(CommandKind.PROMOTE)
-        await until(lambda: client.has(admin, 500))
-        await until(lambda: client.stands("baking", 5, 1))
+        await eventually(lambda: client.has(admin, 500))
+        await eventually(lambda: client.stands("baking", 5, 1))
         await client.outcomes(7, 1)
     async with steering(config, "second") as client:
 
@@ -261,7 +262,7 @@ async def test_a_new_leader_continues_the_state_and_its_weights_are_not_taken_fo
             status = await client.status()
             return status is not None and status.leader == "second" and status.candidate.requests == 7
 
-        await until(second_leads)
+        await eventually(second_leads)
         assert await client.stands("baking", 5)
         assert [d.event for d in await client.log()] == ["promote"]
 
@@ -273,9 +274,9 @@ async def test_dns_names_stand_for_all_their_addresses(envoy: Fleet, redis_url: 
         update={"envoy": config.envoy.model_copy(update={"admin": (f"dns://localhost:{port}",)})}
     )
     async with steering(config) as client:
-        await until(lambda: client.stands("shadow", 0, 1))
+        await eventually(lambda: client.stands("shadow", 0, 1))
         await client.order(CommandKind.PROMOTE)
-        await until(lambda: client.has(envoy.envoys[0].admin, 500))
+        await eventually(lambda: client.has(envoy.envoys[0].admin, 500))
 
 
 async def test_a_bug_and_bad_records_in_one_workload_do_not_stop_another(tmp_path: Path, redis_url: str) -> None:
@@ -291,14 +292,14 @@ async def test_a_bug_and_bad_records_in_one_workload_do_not_stop_another(tmp_pat
     with running_envoy(other, tmp_path) as one:
         config = config_of(Fleet([one], [tmp_path], []), redis_url)
         async with steering(config) as client:
-            await until(lambda: client.stands("shadow", 0, 1))
+            await eventually(lambda: client.stands("shadow", 0, 1))
             await client.redis.set("glidepath:{batch}:results", "a string where a stream should be")
             await client.redis.xadd("glidepath:{batch}:outcomes", {"o": b"\xff\xff no record"})
             await client.redis.xadd("glidepath:{batch}:commands", {"c": b"{"})
             poison = Outcomes("batch", "poison", 1, 2**41, 2**41)
             await client.redis.xadd("glidepath:{batch}:outcomes", {"o": encode_outcomes(poison)})
             await client.order(CommandKind.PROMOTE)
-            await until(lambda: client.has(one.admin, 500))
+            await eventually(lambda: client.has(one.admin, 500))
             assert await client.stands("baking", 5)
 
 
@@ -310,14 +311,14 @@ async def test_without_redis_weights_stay_and_steering_continues_when_redis_is_b
     first = start_redis(tmp_path / "redis", port)
     try:
         async with steering(config) as client:
-            await until(lambda: client.stands("shadow", 0, 1))
+            await eventually(lambda: client.stands("shadow", 0, 1))
             await client.order(CommandKind.PROMOTE)
-            await until(lambda: client.has(admin, 500))
+            await eventually(lambda: client.has(admin, 500))
             first.stop()
             assert await client.has(admin, 500)
             first = start_redis(tmp_path / "redis", port)
             await client.redis.connection_pool.disconnect()
             await client.order(CommandKind.ROLLBACK)
-            await until(lambda: client.has(admin, 0), timeout=15)
+            await eventually(lambda: client.has(admin, 0), within=15)
     finally:
         first.stop()

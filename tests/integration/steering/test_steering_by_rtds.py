@@ -23,7 +23,8 @@ from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
 from scorer.steering.envoy.rtds_actuator import RtdsActuator, layer_of
 from tests.support.envoys import RunningEnvoy, running_envoy
-from tests.support.steering_client import CANDIDATE, SteeringClient, steering, steering_client, until
+from tests.support.steering_client import CANDIDATE, SteeringClient, steering, steering_client
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 CLIENTS = 16
@@ -129,14 +130,14 @@ async def test_a_fleet_of_20_envoys_confirms_a_step_and_a_rollback(tmp_path: Pat
 async def _step_up_and_roll_back(
     client: SteeringClient, envoys: list[RunningEnvoy], fleet: list[StreamClient], n: int
 ) -> None:
-    await until(lambda: client.stands("shadow", 0, n), timeout=20)
+    await eventually(lambda: client.stands("shadow", 0, n), within=20)
     await client.order(CommandKind.PROMOTE)
-    await until(lambda: client.stands("baking", 5, n))
+    await eventually(lambda: client.stands("baking", 5, n))
     assert {c.candidate for c in fleet} == {500}
     for envoy in envoys:
         assert await client.has(envoy.admin, 500)
     await client.outcomes(3, 3)
-    took = await until(lambda: client.stands("cooling_down", 0, n))
+    took = await eventually(lambda: client.stands("cooling_down", 0, n))
     assert took < 1.5
     assert {c.candidate for c in fleet} == {0}
     for envoy in envoys:
@@ -147,13 +148,13 @@ async def test_a_restarted_envoy_is_served_again_within_2_s(
     envoys: list[RunningEnvoy], tmp_path: Path, redis_url: str
 ) -> None:
     async with steering(config_of(envoys[0], redis_url)) as client:
-        await until(lambda: client.stands("shadow", 0, 2), timeout=20)
+        await eventually(lambda: client.stands("shadow", 0, 2), within=20)
         await client.order(CommandKind.PROMOTE)
-        await until(lambda: client.stands("baking", 5, 2))
+        await eventually(lambda: client.stands("baking", 5, 2))
         admin = envoys[0].admin
         envoys[0].child.kill()
         with start_envoy(tmp_path / "a" / "envoy.yaml", admin, tmp_path / "again.log", concurrency=1):
-            took = await until(lambda: client.has(admin, 500))
+            took = await eventually(lambda: client.has(admin, 500))
             assert took < 2
 
 
@@ -163,10 +164,10 @@ async def test_an_envoy_that_refuses_the_layer_or_leaves_is_not_confirmed(
     refusing, leaving = StreamClient("refusing", refuse=True), StreamClient("leaving")
     async with steering(config_of(envoys[0], redis_url)) as client, clients(port, refusing), AsyncExitStack() as stack:
         await stack.enter_async_context(clients(port, leaving))
-        await until(lambda: client.stands("shadow", 0, 3), timeout=20)
+        await eventually(lambda: client.stands("shadow", 0, 3), within=20)
         await stack.aclose()
         await client.order(CommandKind.PROMOTE)
-        await until(lambda: client.stands("baking", 5, 2))
+        await eventually(lambda: client.stands("baking", 5, 2))
         status = await client.status()
         assert status is not None
         assert status.envoys == 4
@@ -180,14 +181,14 @@ async def test_after_the_loss_of_redis_and_the_leader_the_envoys_weights_stay_un
     command = [sys.executable, "-m", "tests.support.steering_process", str(file), "leader"]
     async with steering_client(config) as client:
         with Child("leader", command, tmp_path / "leader.log", cwd=ROOT) as leader:
-            await until(lambda: client.stands("shadow", 0, 2), timeout=20)
+            await eventually(lambda: client.stands("shadow", 0, 2), within=20)
             await client.order(CommandKind.PROMOTE)
             await client.order(CommandKind.PROMOTE)
-            await until(lambda: client.stands("baking", 25, 2))
+            await eventually(lambda: client.stands("baking", 25, 2))
             leader.kill()
         await client.redis.flushall()
     async with steering(config, "another") as client:
-        await until(lambda: client.stands("held", 0), timeout=20)
+        await eventually(lambda: client.stands("held", 0), within=20)
         held = await client.logged("hold")
         assert held is not None
         assert (held.actor, held.trigger) == ("glidepath", "state_lost")
@@ -195,9 +196,9 @@ async def test_after_the_loss_of_redis_and_the_leader_the_envoys_weights_stay_un
         for envoy in envoys:
             assert await client.has(envoy.admin, 2500)
         await client.order(CommandKind.PROMOTE, percent=25)
-        await until(lambda: client.stands("held", 25, 2), timeout=20)
+        await eventually(lambda: client.stands("held", 25, 2), within=20)
         await client.order(CommandKind.RESUME)
-        await until(lambda: client.stands("baking", 25, 2))
+        await eventually(lambda: client.stands("baking", 25, 2))
         for envoy in envoys:
             assert await client.has(envoy.admin, 2500)
 
@@ -207,20 +208,20 @@ async def test_weights_set_at_a_known_admin_interface_are_adopted_on_all_envoys_
 ) -> None:
     first, second = (e.admin for e in envoys)
     async with steering(config_of(envoys[0], redis_url)) as client:
-        await until(lambda: client.stands("shadow", 0, 2), timeout=20)
+        await eventually(lambda: client.stands("shadow", 0, 2), within=20)
         await client.curl(first, candidate=9000, baseline=1000)
-        await until(lambda: client.stands("held", 90, 2))
-        await until(lambda: client.has(second, 9000))
+        await eventually(lambda: client.stands("held", 90, 2))
+        await eventually(lambda: client.has(second, 9000))
 
         async def removed() -> bool:
             return not await client.admin_layer(first)
 
-        await until(removed)
+        await eventually(removed)
         assert await client.has(first, 9000)
         await client.curl(first, candidate=0)
-        await until(lambda: client.stands("held", 0, 2))
-        await until(lambda: client.has(second, 0))
-        await until(lambda: client.has(first, 0))
+        await eventually(lambda: client.stands("held", 0, 2))
+        await eventually(lambda: client.has(second, 0))
+        await eventually(lambda: client.has(first, 0))
         adopted = [d for d in await client.log() if d.event == "adopt_weights"]
         assert [(d.to_percent, d.actor) for d in adopted] == [(90, "manual_override"), (0, "manual_override")]
         assert "glidepath resume chat" in adopted[0].reason
@@ -231,10 +232,10 @@ async def test_a_shadow_share_set_at_a_known_admin_interface_is_adopted_on_all_e
 ) -> None:
     first, other = envoys[0].admin, StreamClient("other")
     async with steering(config_of(envoys[0], redis_url)) as client, clients(port, other):
-        await until(lambda: client.stands("shadow", 0, 3), timeout=20)
+        await eventually(lambda: client.stands("shadow", 0, 3), within=20)
         async with client.http.post(f"{first}/runtime_modify", params={keys.shadow_key("chat"): "10"}) as answer:
             assert answer.status == 200
-        await until(lambda: client.logged("adopt_shadow"))
+        await eventually(lambda: client.logged("adopt_shadow"))
         adopted = await client.logged("adopt_shadow")
         assert adopted is not None
         assert (adopted.actor, adopted.details["shadow_percent"]) == ("manual_override", 10)
@@ -242,7 +243,7 @@ async def test_a_shadow_share_set_at_a_known_admin_interface_is_adopted_on_all_e
         async def removed() -> bool:
             return not await client.admin_layer(first)
 
-        await until(removed)
+        await eventually(removed)
         assert other.layers[-1]["glidepath"]["chat"]["shadow"] == 10  # type: ignore[index]
         status = await client.status()
         assert status is not None
@@ -254,13 +255,13 @@ async def test_a_manual_autopilot_0_stops_the_ramp_and_manual_weights_do_not_hid
 ) -> None:
     first, second = (e.admin for e in envoys)
     async with steering(config_of(envoys[0], redis_url)) as client:
-        await until(lambda: client.stands("shadow", 0, 2), timeout=20)
+        await eventually(lambda: client.stands("shadow", 0, 2), within=20)
         await client.curl(first, autopilot="off", candidate=2000, baseline=8000)
-        await until(lambda: client.logged("autopilot_off"))
-        await until(lambda: client.stands("held", 20, 2))
+        await eventually(lambda: client.logged("autopilot_off"))
+        await eventually(lambda: client.stands("held", 20, 2))
         await client.order(CommandKind.ROLLBACK)
-        await until(lambda: client.has(first, 0))
-        await until(lambda: client.has(second, 0))
+        await eventually(lambda: client.has(first, 0))
+        await eventually(lambda: client.has(second, 0))
 
 
 @pytest.mark.parametrize("by", ["a guard", "rollback", "abort"])
@@ -270,14 +271,14 @@ async def test_after_the_loss_of_redis_a_guard_and_a_command_can_still_roll_back
     """The new leader has no state and finds Envoys that serve 25 %."""
     config = config_of(envoys[0], redis_url)
     async with steering(config, "first") as client:
-        await until(lambda: client.stands("shadow", 0, 2), timeout=20)
+        await eventually(lambda: client.stands("shadow", 0, 2), within=20)
         await client.order(CommandKind.PROMOTE)
         await client.order(CommandKind.PROMOTE)
-        await until(lambda: client.stands("baking", 25, 2))
+        await eventually(lambda: client.stands("baking", 25, 2))
     async with steering_client(config) as client:
         await client.redis.flushall()
     async with steering(config, "second") as client:
-        await until(lambda: client.stands("held", 0), timeout=20)
+        await eventually(lambda: client.stands("held", 0), within=20)
         status = await client.status()
         assert status is not None
         assert not status.share_known
@@ -287,7 +288,7 @@ async def test_after_the_loss_of_redis_a_guard_and_a_command_can_still_roll_back
             await client.outcomes(4, 4)
         else:
             await client.order(CommandKind(by))
-        await until(lambda: client.stands("aborted" if by == "abort" else "cooling_down", 0, 2))
+        await eventually(lambda: client.stands("aborted" if by == "abort" else "cooling_down", 0, 2))
         for envoy in envoys:
             assert await client.has(envoy.admin, 0)
 
@@ -296,7 +297,7 @@ async def test_the_end_of_a_term_ends_its_streams_so_that_envoys_reconnect(port:
     """Both terms run in one process, as after a Redis outage that lasted longer than the lease."""
     actuator, client = RtdsActuator(f"127.0.0.1:{port}", may_write=lambda: True), StreamClient("one")
     serving, stream = asyncio.create_task(actuator.run()), asyncio.create_task(client.run(port))
-    await until(lambda: "one" in actuator.readings())
+    await eventually(lambda: "one" in actuator.readings())
     serving.cancel()
     done, _ = await asyncio.wait({stream}, timeout=5)
     stream.cancel()

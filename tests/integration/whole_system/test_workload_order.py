@@ -16,7 +16,8 @@ from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
 from tests.support.recorder import Recorder
-from tests.support.steering_client import SteeringClient, steering, until
+from tests.support.steering_client import SteeringClient, steering
+from tests.support.waiting import eventually
 
 RAMP = {"steps": [5, 60], "hold": "100ms", "min_samples": 2, "validation": "1h"}
 
@@ -65,15 +66,15 @@ async def test_a_workload_waits_for_those_before_it_and_unmatched_requests_pass_
             async with steering(config) as chat:
                 batch = SteeringClient(config, chat.redis, chat.http)
                 batch.keys = WorkloadKeys("batch")
-                await until(lambda: chat.stands("shadow", 0, 1))
+                await eventually(lambda: chat.stands("shadow", 0, 1))
                 await proves(chat, Origin.SHADOW)
-                await until(lambda: says(chat, "waits for batch"))
+                await eventually(lambda: says(chat, "waits for batch"))
                 await proves(batch, Origin.SHADOW)
-                await until(lambda: batch.stands("baking", 5, 1))
+                await eventually(lambda: batch.stands("baking", 5, 1))
                 assert await chat.stands("shadow", 0)
                 await proves(batch, Origin.LIVE)
-                await until(lambda: batch.stands("validating", 60, 1))
-                await until(lambda: chat.stands("baking", 5, 1))  # its own evidence was there all the time
+                await eventually(lambda: batch.stands("validating", 60, 1))
+                await eventually(lambda: chat.stands("baking", 5, 1))  # its own evidence was there all the time
                 assert [d.event for d in await chat.log()] == ["promote"]
                 await unknown_envoys(chat.http, f"http://{config.envoy.listen}", cloud, onprem)
 

@@ -13,7 +13,7 @@ from glidepath.config.notifications import Notification
 from glidepath.config.urls_and_secrets import Secret
 from scorer.steering.notify.channels import PAGERDUTY, cloud_event, notification_queue, pagerduty, slack
 from tests.support.notification_inbox import ROLLBACK, delivering, inbox
-from tests.support.steering_client import until
+from tests.support.waiting import eventually
 
 
 def test_a_slack_message_has_the_decision_its_reason_its_actor_and_the_gates_numbers() -> None:
@@ -52,7 +52,7 @@ async def test_a_webhook_gets_a_structured_cloud_event_after_a_retry(dropped: Co
         queue = notification_queue(Notification(kind="webhook", url=f"{box.url}/hook"), dropped)
         async with delivering(queue):
             queue.announce(ROLLBACK)
-            await until(lambda: box.got)
+            await eventually(lambda: box.got)
     assert box.got[0][:2] == ("POST", "/hook")
     assert box.types == ["application/cloudevents+json"]
     assert box.got[0][2]["type"] == "glidepath.decision.rollback"
@@ -68,7 +68,7 @@ async def test_only_the_chosen_events_are_announced_and_the_url_may_be_a_secret(
         async with delivering(queue):
             queue.announce(replace(ROLLBACK, event="promote"))
             queue.announce(ROLLBACK)
-            await until(lambda: box.got)
+            await eventually(lambda: box.got)
     assert [path for _, path, _ in box.got] == ["/secret"]
 
 

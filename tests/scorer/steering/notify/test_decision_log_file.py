@@ -12,7 +12,7 @@ from prometheus_client import Counter
 
 from scorer.steering.notify.decision_log_file import DecisionLogFile, decision_log_file
 from tests.support.notification_inbox import ROLLBACK, delivering
-from tests.support.steering_client import until
+from tests.support.waiting import eventually
 
 
 async def test_at_the_end_the_queued_decisions_are_still_written(dropped: Counter, tmp_path: Path) -> None:
@@ -36,9 +36,9 @@ async def test_a_file_that_could_not_be_written_gets_the_backlog_later_and_recor
         async with delivering(queue):
             for number in range(5):
                 queue.announce(replace(ROLLBACK, at_ms=number))
-                await until(lambda: queue.problem)
+                await eventually(lambda: queue.problem)
             folder.mkdir()
-            await until(lambda: (folder / "decisions.jsonl").exists() and not queue.problem)
+            await eventually(lambda: (folder / "decisions.jsonl").exists() and not queue.problem)
             queue.announce(replace(ROLLBACK, at_ms=5))
     written = [json.loads(line) for line in (folder / "decisions.jsonl").read_text().splitlines()]
     assert [w["at_ms"] for w in written[1:]] == [2, 3, 4, 5]
@@ -65,6 +65,6 @@ async def test_a_full_device_is_logged_and_does_not_delay_the_end_of_the_process
     with structlog.testing.capture_logs() as lines:
         async with delivering(queue):
             queue.announce(ROLLBACK)
-            await until(lambda: queue.problem)
+            await eventually(lambda: queue.problem)
     assert [line["event"] for line in lines] == ["log_file_unwritable", "log_file_lost"]
     assert {line["reason"] for line in lines} == {"No space left on device"}

@@ -12,7 +12,7 @@ from glidepath.records import Decision
 from scorer.steering.notify.channels import notification_queue
 from scorer.steering.notify.delivery import QUEUE, DeliveryQueue, reason_of
 from tests.support.notification_inbox import ROLLBACK, delivering, inbox
-from tests.support.steering_client import until
+from tests.support.waiting import eventually
 
 
 async def test_a_refused_decision_is_not_retried_and_its_log_line_omits_the_secret_address(dropped: Counter) -> None:
@@ -22,7 +22,7 @@ async def test_a_refused_decision_is_not_retried_and_its_log_line_omits_the_secr
         with structlog.testing.capture_logs() as lines:
             async with delivering(queue):
                 queue.announce(ROLLBACK)
-                await until(lambda: lines)
+                await eventually(lambda: lines)
     assert box.failures == 8
     assert lines[0]["reason"] == "answered 404"
     assert "SECRET" not in str(lines)

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from glidepath.config import parse_config
 from scorer.steering.notify.mlflow import first_version, mlflow_queue
 from tests.support.notification_inbox import ROLLBACK, delivering, inbox
-from tests.support.steering_client import until
+from tests.support.waiting import eventually
 
 
 @given(
@@ -42,7 +42,7 @@ async def test_mlflow_gets_production_or_failed_canary(valid_yaml: str, dropped:
             queue.announce(replace(ROLLBACK, event="promote"))
             queue.announce(replace(ROLLBACK, event="complete"))
             queue.announce(replace(ROLLBACK, trigger="command:rollback"))
-            await until(lambda: len(box.got) == 6)
+            await eventually(lambda: len(box.got) == 6)
     search, tag, alias = box.got[:3]
     assert search[1].startswith("/api/2.0/mlflow/model-versions/search?filter=name")
     assert tag[1:] == (
