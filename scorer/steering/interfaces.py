@@ -1,4 +1,4 @@
-"""What the steer loop needs of its parts: interfaces, so that each part can change by itself."""
+"""The interfaces between the steer loop and its parts, so that each part can change independently."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from glidepath.records import Decision, SideStatus, Verdict
 class Evidence(Protocol):
     """The evidence of one workload at one step.
 
-    Folding returns the evidence to continue with, and may change the old one in place: it is the hot path of a tick.
+    The fold methods return the evidence to continue with. They may change the old evidence in place, because folding is
+    the hot path of a tick.
     """
 
     def fold_outcomes(self, outcomes: Outcomes) -> Self: ...
@@ -35,7 +36,7 @@ class Evidence(Protocol):
 
 
 class EvidenceKind(Protocol):
-    """Makes evidence: empty, or from its stored form."""
+    """A factory for evidence: ``fresh`` returns empty evidence, ``from_json`` reads the stored form."""
 
     def fresh(self, workload: Workload, percent: float, now_ms: int) -> Evidence: ...
 
@@ -51,7 +52,7 @@ class DecisionSink(Protocol):
 
 
 class CapacityForecast(Protocol):
-    """The verdict on the candidates' load at the next step; ``run`` measures the load beside the loop."""
+    """A forecast of the candidates' load at the next step. ``run`` measures the present load, in a task of its own."""
 
     async def run(self) -> None: ...
 
@@ -59,9 +60,9 @@ class CapacityForecast(Protocol):
 
 
 class Ownership(Protocol):
-    """Which workloads of the file this scorer's group steers.
+    """The division of the configured workloads between the groups of scorers.
 
-    ``foreign``: workload → the other group that steers it; the loop leaves such a workload alone.
+    ``foreign``: workload → the other group that steers it. The loop does not steer these workloads.
     """
 
     @property
@@ -87,6 +88,6 @@ class SoleOwner:
 
 
 class LeaderTask(Protocol):
-    """Another task of the leader, which runs beside the loop and raises nothing."""
+    """A task of the leader that runs beside the loop. ``run`` never raises an error."""
 
     async def run(self) -> None: ...

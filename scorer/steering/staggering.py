@@ -1,15 +1,15 @@
-"""Periodic work of many workloads, spread over the period so that it does not all fall on the same tick (ADR 0111)."""
+"""Spread the periodic work of many workloads over time, so that it does not all fall on the same tick (ADR 0111)."""
 
 from __future__ import annotations
 
 import zlib
 
 
-def turn(name: str, now_ms: int, every_ms: int) -> int:
-    """Return the number of the period of ``every_ms`` in which ``name`` is at ``now_ms``.
+def period_index(name: str, now_ms: int, every_ms: int) -> int:
+    """Return the index of the period that contains ``now_ms``. The periods of ``name`` are ``every_ms`` long.
 
-    Work is due when the number has changed. Periods are equally long for every name and begin at different times. The
-    offset depends on the name alone, so it is the same after a restart and in another process. It also depends on
-    ``every_ms``, so that two kinds of work of one workload do not always coincide.
+    Work is due when the index has changed. The periods of all names are equally long but begin at different times: each
+    name has its own offset, a hash of the name and ``every_ms``. So the offset is the same after a restart and in
+    another process, and two kinds of work of one workload do not always coincide.
     """
     return (now_ms + zlib.crc32(name.encode(), every_ms) % every_ms) // every_ms

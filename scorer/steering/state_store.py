@@ -1,4 +1,4 @@
-"""What the steer loop needs of its store: reading news, writing records. steering_store.py implements it on Redis."""
+"""The interface to the steer loop's store: read news, write records. steering_store.py implements it with Redis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START = "0-0"  # the id before a stream's first entry
 
 
 class FencedError(Exception):
-    """A newer leader has written this state, so the reader of this error is not the leader any more."""
+    """A newer leader has written this state, so this process is no longer the leader."""
 
     def __init__(self, workload: str, fence: int) -> None:
         super().__init__(f"the state of {workload} was written with token {fence}")
@@ -33,8 +33,8 @@ class OwnedError(Exception):
 class News:
     """The stream entries of one workload after its cursors.
 
-    ``cursors`` are those to continue from; ``bad`` counts entries that could not be decoded; ``full``: a stream has
-    more entries than one read returns. See ADR 0002.
+    ``cursors`` are the positions to continue from; ``bad`` is the number of entries that could not be decoded; ``full``
+    is true if a read returned as many entries of a stream as it may, so that more may follow. See ADR 0002.
     """
 
     outcomes: tuple[Outcomes, ...] = ()
@@ -47,7 +47,10 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What one tick writes for one workload, atomically: state and status as JSON (None: unchanged), and decisions."""
+    """The data that one tick writes atomically for one workload: decisions, and state and status as JSON or None.
+
+    None means that the stored value stays.
+    """
 
     state: str | None = None
     status: str | None = None
@@ -59,7 +62,7 @@ class Record:
 
 
 class SteeringStore(Protocol):
-    """What the steer loop needs of Redis."""
+    """The operations of Redis that the steer loop needs."""
 
     async def load(self, workload: str) -> Mapping[str, Any] | None: ...
 
@@ -73,5 +76,5 @@ class SteeringStore(Protocol):
 
 
 def no_cursors() -> dict[str, str]:
-    """Return cursors from which every stream is read from its beginning."""
+    """Return the cursors that read every stream from its beginning."""
     return {"outcomes": START, "results": START, "commands": START}

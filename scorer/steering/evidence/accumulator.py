@@ -32,7 +32,7 @@ from scorer.steering.evidence.gate_set import GateSet, GateSetState
 from scorer.steering.evidence.pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
 from scorer.steering.evidence.state_codec import decode, encode
 from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
-from scorer.steering.staggering import turn
+from scorer.steering.staggering import period_index
 
 _EMPTY = Histogram()
 BIN_MS = 50  # flushes of a fleet that end within this time are one observation
@@ -129,12 +129,12 @@ class Evidence:
         self._gates.observe(RequestsEnded(self._pending))
         self._pending = NO_REQUESTS
         at_ms = self._bin_number * BIN_MS
-        if self._is_turn(self._block_from_ms, at_ms, BLOCK_MS) and self._gates.close_block():
+        if self._new_period(self._block_from_ms, at_ms, BLOCK_MS) and self._gates.close_block():
             self._block_from_ms = at_ms
 
-    def _is_turn(self, last_ms: int, at_ms: int, every_ms: int) -> bool:
+    def _new_period(self, last_ms: int, at_ms: int, every_ms: int) -> bool:
         """Return whether a new round of ``every_ms`` has begun since ``last_ms``; rounds are staggered (ADR 0111)."""
-        return turn(self._name, at_ms, every_ms) > turn(self._name, last_ms, every_ms)
+        return period_index(self._name, at_ms, every_ms) > period_index(self._name, last_ms, every_ms)
 
     def fold_scored(self, scored: ScoredPair) -> Evidence:
         """Add one scored pair, unless it is unscored or was captured before the step began."""
@@ -181,7 +181,7 @@ class Evidence:
         """Return one verdict for each gate. Nearly free if nothing was folded since the last call."""
         if self._shown is None:
             self._settle()
-            if self._is_turn(self._looked_ms, self._last_ms, LOOK_MS):
+            if self._new_period(self._looked_ms, self._last_ms, LOOK_MS):
                 self._gates.look()
                 self._looked_ms = self._last_ms
             self._shown = self._gates.verdicts(self._samples_per_second(now_ms))

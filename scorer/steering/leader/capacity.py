@@ -1,8 +1,8 @@
 """Prediction of the candidate's load at the next step, from its own metrics.
 
-Load is assumed to be linear in the share of the requests that the candidate sees, copies included: at share p with a
-shadow sample s it sees p + (1 − p)·s of them. With s = 100 % it carries the whole load from the first day on, so the
-prediction equals the present load.
+Load is assumed to be linear in the share of the requests that the candidate receives, copies included: at share p with
+a shadow sample s, it receives p + (1 − p)·s of the requests. With s = 100 %, it receives every request at each share,
+so the prediction equals the present load.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 def gauge_on_page(page: str, metric: str) -> float | None:
-    """Return the largest sample of ``metric`` on a Prometheus text page (the fullest replica); None without one."""
+    """Return the largest sample of ``metric`` on a Prometheus text page (the busiest replica), or None."""
     values: list[float] = []
     for line in page.splitlines():
         if not line.startswith(metric):
@@ -48,11 +48,11 @@ def gauge_on_page(page: str, metric: str) -> float | None:
 
 
 def gauge_in_answer(body: bytes) -> float | None:
-    """Return the largest value in the answer to an instant query. Raises ValueError for any other body."""
+    """Return the largest value in Prometheus' answer to an instant query. Raises ValueError for any other body."""
     try:
         answer = json.loads(body)
         if answer["status"] != "success":
-            raise ValueError(f"Prometheus says {answer.get('error', 'error')}")
+            raise ValueError(f"Prometheus answered: {answer.get('error', 'error')}")
         data = answer["data"]
         if data["resultType"] == "scalar":
             return max(_finite(str(data["result"][1])), default=None)
@@ -70,16 +70,16 @@ def _finite(text: str) -> list[float]:
 
 
 def seen_share(percent: float, sample: float) -> float:
-    """Return the percent of all requests that the candidate sees, live requests and copies together."""
+    """Return the percentage of all requests that the candidate receives, live requests and copies together."""
     return percent + (100 - percent) * sample / 100
 
 
 def predict(
     load: float | None, workload: Workload, percent: float, target: float, source: Capacity, shadow: float | None = None
 ) -> Verdict:
-    """Return the verdict on going from ``percent`` to ``target`` with ``load`` measured now (None: not known).
+    """Return the verdict on the step from ``percent`` to ``target``, from the present ``load`` (None: unknown).
 
-    ``shadow``: the sample that a person set; None: the configured one.
+    ``shadow``: the shadow sample that a person set; None: the configured sample applies.
     """
     sample = workload.shadow.sample if shadow is None else shadow
     gate = workload.gates.capacity
@@ -91,7 +91,7 @@ def predict(
         return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=message)
     now, then = (seen_share(p, sample) for p in (percent, target))
     if now <= 0:
-        message = f"{unit} {load:.3g} without any request: the load at {target:g} % cannot be predicted from it"
+        message = f"{unit} is {load:.3g} without any request, so the load at {target:g} % cannot be predicted"
         return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, limit, unit, 0, gating=gating, message=message)
     expected = load * then / now
     outcome = Outcome.PASS if expected <= limit else Outcome.FAIL
@@ -135,7 +135,10 @@ class CandidateLoads:
             return None
 
     def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None:
-        """Return None without a capacity gate or without a further step. ``shadow``: a sample that a person set."""
+        """Return the verdict on the next step from ``percent``; None if there is no capacity gate or no further step.
+
+        ``shadow``: the shadow sample that a person set; None: the configured sample applies.
+        """
         settings = self._workloads.get(workload)
         target = policy_of(settings.ramp).next_step(percent) if settings else None
         if settings is None or target is None:

@@ -1,10 +1,10 @@
 """The lease in Redis that lets one scorer of a group steer at a time, with a fencing token.
 
-The lease expires when its holder stops renewing it. A paused process (SIGSTOP, a long garbage collection, a frozen
-virtual machine) does not notice that. Therefore
+The lease expires when its holder stops renewing it. A holder that was paused (SIGSTOP, a long garbage collection, a
+frozen virtual machine) does not notice the expiry. Therefore:
 
-- the holder trusts its lease only until a monotonic deadline, which counts from *before* the request that renewed it,
-  less a margin; the deadline is checked at the last moment before each write to an Envoy;
+- the holder trusts its lease only until a monotonic deadline: the lease's duration, less a margin, counted from
+  *before* the request that renewed it; the deadline is checked at the last moment before each write to an Envoy;
 - the script that writes state to Redis refuses a fencing token older than the latest one it has seen
   (steering_store.py).
 
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from glidepath import keys, scorer_groups
 from glidepath.redisio import RedisClient
 
-MARGIN = 0.2  # of the lease: the holder stops trusting it this much earlier than Redis ends it
+MARGIN = 0.2  # the holder stops trusting the lease this fraction of its duration before Redis ends it
 
 _RENEW = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
@@ -36,7 +36,7 @@ return 1
 
 
 class Lease:
-    """To be acquired or renewed several times within ``duration`` seconds; ``held()`` says whether it may be used."""
+    """A lease that lasts ``duration`` seconds. Acquire or renew it more often; ``held()`` is true while it is valid."""
 
     def __init__(
         self,
@@ -57,7 +57,10 @@ class Lease:
         return self._clock() < self._until
 
     async def acquire(self) -> bool:
-        """Try once. The token is drawn after the key is set; after a long pause in between, ``held()`` is false."""
+        """Try once to get the lease and a fencing token.
+
+        The token is drawn after the key is set; if the process pauses too long in between, the result is False.
+        """
         before = self._clock()
         if not await self._redis.set(self._lease_key, self.owner, nx=True, px=self._milliseconds()):
             return False
@@ -79,20 +82,20 @@ class Lease:
         return await scorer_groups.leader(self._redis, self.group)
 
     async def release(self) -> None:
-        """End the lease at once, so that the next scorer need not wait for it to expire."""
+        """End the lease at once, so that the next scorer does not have to wait until it expires."""
         self.drop()
         await self._redis.eval(_RELEASE, 1, self._lease_key, self.owner)
 
     async def catch_up(self, fence: int) -> None:
-        """Raise the counter to at least ``fence``, so that the next token is not below one that was used.
+        """Raise the counter to at least ``fence``, so that the next token is greater than every used token.
 
-        Redis may have lost the counter and kept the state: by a flush while a leader was writing, or by a failover of
-        only the node that holds the counter.
+        Redis may have lost the counter but kept the state: Redis was flushed while a leader was writing, or only the
+        node with the counter failed over.
         """
         await self._redis.eval(_CATCH_UP, 1, self._fence_key, fence)
 
     def drop(self) -> None:
-        """Stop trusting the lease, whatever Redis says."""
+        """Stop trusting the lease, even if it is still valid in Redis."""
         self._until = 0.0
 
     def _milliseconds(self) -> int:

@@ -1,4 +1,4 @@
-"""Check that the workloads of this scorer's file are steered by its own group, by this scorer or by another one."""
+"""Check that the workloads of this scorer's configuration are steered by a scorer of its own group."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ log = structlog.get_logger()
 
 
 class GroupOwnership:
-    """Looks into Redis at most every ``CHECK_S``; logs a problem when it begins and when it ends.
+    """The check of each workload's group in Redis, at most every ``CHECK_S`` seconds.
 
-    ``foreign``: workload → the other group that steers it. Two groups must not steer one workload at the same time.
+    A problem is logged when it begins and when it ends. ``foreign``: workload → the other group that steers it. Two
+    groups must not steer one workload at the same time.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class GroupOwnership:
         self._leader, self._leading_since = "", 0.0
 
     async def check_as_leader(self, *, now: bool = False) -> None:
-        """As the holder of the lease, find the workloads that another group steers. Raises RedisError."""
+        """Find the workloads that another group steers, while this scorer holds the lease. Raises RedisError."""
         if not self._due() and not now:
             return
         found = await scorer_groups.last_steering(self._redis, self._workloads)
@@ -51,11 +52,11 @@ class GroupOwnership:
         )
 
     async def check_as_standby(self) -> None:
-        """Check that the holder of the lease steers every workload of this scorer's file. Raises RedisError."""
+        """Check that the leader steers every workload of this scorer's configuration. Raises RedisError."""
         leader = await self._lease.holder()
         if leader != self._leader:
             self._leader, self._leading_since = leader, self._clock()
-        # A leader that died holds the lease until it expires, and a new leader needs a moment.
+        # The lease of a dead leader lasts until it expires, and a new leader needs a moment to begin.
         patience_s = LIVE_S + self._lease.duration
         if not self._due() or (leader and self._clock() - self._leading_since < patience_s):
             return
@@ -63,7 +64,7 @@ class GroupOwnership:
         self._report({n: t for n, h in found.items() if (t := self._problem(n, h, leader, patience_s))})
 
     def taken(self, workload: str, group: str) -> None:
-        """Note that another group has taken the workload first."""
+        """Record that another group took the workload first."""
         self.foreign[workload] = group
         problem = self._problem(workload, LastSteering(group, 0.0), "")
         self._report({**self.problems, **({workload: problem} if problem else {})})

@@ -1,8 +1,8 @@
 """Scheduled probes: synthetic requests that keep the baseline warm and tested while it serves no clients.
 
-The leader sends them, in tasks beside the steer loop. Each workload has at most one round under way and each round one
-prompt, so two requests. The time of the last round is kept in Redis, so a change of leader neither repeats nor skips a
-round. See ADR 0091.
+The leader sends them, in tasks beside the steer loop. Each workload has at most one round at a time, and a round sends
+one prompt at a time to both sides, so at most two requests are under way. The time of the last round is kept in Redis,
+so that a change of leader neither repeats nor skips a round. See ADR 0091.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from glidepath.probe.send import Prober, ProbeResult, answer_failure, store_pair
 from glidepath.records import Decision, WorkloadStatus, from_json, to_json
 from glidepath.redisio import RedisClient, being_cancelled
 
-MAX_PAUSE_S = 15.0  # between two looks at Redis; also the pause after an error
+MAX_PAUSE_S = 15.0  # the longest pause between two reads of the progress in Redis; also the pause after an error
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeProgress:
-    """What is kept between rounds.
+    """The progress that is kept between two rounds.
 
-    ``at_ms``: when the last round began; ``next``: the index of the next prompt; ``failing``: the sides that failed, in
-    words, "" when both answered.
+    ``at_ms``: when the last round began; ``next``: the index of the next prompt; ``failing``: the sides that failed, as
+    text, or "" if both answered.
     """
 
     at_ms: int = 0
@@ -44,7 +44,7 @@ class ProbeProgress:
 
 
 class ProbeStore(Protocol):
-    """What scheduled probes need of Redis. Every method raises RedisError or OSError when Redis does not answer."""
+    """The interface between scheduled probes and Redis. Every method raises RedisError or OSError if Redis is down."""
 
     async def load(self, workload: str) -> ProbeProgress: ...
     async def save(self, workload: str, progress: ProbeProgress) -> None: ...
@@ -64,7 +64,7 @@ class RedisProbeStore:
         values = {name.decode(): value.decode("utf-8", "replace") for name, value in raw.items()}
         try:
             return ProbeProgress(int(values.get("at_ms", 0)), int(values.get("next", 0)), values.get("failing", ""))
-        except ValueError:  # a person changed it: begin again
+        except ValueError:  # a person has changed the stored values: begin again
             return ProbeProgress()
 
     async def save(self, workload: str, progress: ProbeProgress) -> None:
@@ -84,7 +84,10 @@ class RedisProbeStore:
 
 
 class ScheduledProbes:
-    """Runs while this scorer leads. ``announce`` gets a decision when a side begins or stops failing its probes."""
+    """The task that sends the probes while this scorer leads.
+
+    It calls ``announce`` with a decision when a side starts or stops failing its probes.
+    """
 
     def __init__(
         self,
@@ -98,13 +101,13 @@ class ScheduledProbes:
         self._names = [n for n, w in config.workloads.items() if w.probes is not None and w.probes.every is not None]
         self._sent = Counter(
             "glidepath_probes_total",
-            "Scheduled probes by outcome: paired, baseline_failed, candidate_failed, both_failed, not_sent",
+            "Scheduled probes, by outcome: paired, baseline_failed, candidate_failed, both_failed or not_sent",
             ["workload", "outcome"],
             registry=registry,
         )
 
     async def run(self) -> None:
-        """Probe until cancelled. Raises nothing: an error is logged, and the round is tried again later."""
+        """Send probes until cancelled. An error is logged instead of raised, and the round is tried again later."""
         if not self._names:
             return
         listener = self._config.scorer.probe_via or self._config.envoy.shadow_listen
@@ -113,26 +116,29 @@ class ScheduledProbes:
                 group.create_task(self._keep_probing(prober, name))
 
     async def _keep_probing(self, prober: Prober, name: str) -> None:
-        trouble = ""
+        last_reason = ""
         while True:
             try:
-                wait_s = await self.turn(prober, name)
+                wait_s = await self.run_round_if_due(prober, name)
             except (RedisError, OSError, GlidepathError) as error:
                 wait_s, reason = MAX_PAUSE_S, error_text_with_type(error)[:300]
-                if reason != trouble:
+                if reason != last_reason:
                     log.warning("no_probes", workload=name, reason=reason)
-                trouble = reason
+                last_reason = reason
             else:
-                trouble = ""
+                last_reason = ""
             if being_cancelled():
                 return
             await asyncio.sleep(min(wait_s, MAX_PAUSE_S))
 
-    async def turn(self, prober: Prober, name: str) -> float:
-        """Run a round if one is due; return the seconds until the next. Raises RedisError, OSError, GlidepathError."""
+    async def run_round_if_due(self, prober: Prober, name: str) -> float:
+        """Run a round if it is due, and return the seconds until the next round.
+
+        Raises RedisError, OSError or GlidepathError.
+        """
         probes = self._config.workload(name).probes
         if probes is None or probes.every is None:
-            raise InputError(f"workloads.{name}: has no probes on schedule")
+            raise InputError(f"workloads.{name}: has no scheduled probes")
         progress, now_ms = await self._store.load(name), self._clock_ms()
         left_s = probes.every - (now_ms - progress.at_ms) / 1000
         if 0 < left_s <= probes.every:  # a clock that was set back must not stop the probes
@@ -149,7 +155,7 @@ class ScheduledProbes:
         return probes.every
 
     async def _round(self, prober: Prober, name: str, requests: Sequence[ProbeRequest]) -> dict[str, str] | None:
-        """Return the reason of each side's first failure; None when no probe could be sent."""
+        """Send the probes. Return the reason for each side's first failure, or None if no probe could be sent."""
         failures: dict[str, str] = {}
         asked = False
         for request in requests:
@@ -170,7 +176,7 @@ class ScheduledProbes:
         status = await self._store.status(name)
         percent = status.percent if status else 0.0
         reasons = "; ".join(f"{side}: {why}" for side, why in sorted(failing.items()))
-        reason = f"synthetic probes fail: {reasons}" if failing else f"synthetic probes are answered again: {before}"
+        reason = f"synthetic probes fail: {reasons}" if failing else f"synthetic probes succeed again: {before}"
         decision = Decision(
             at_ms=self._clock_ms(),
             workload=name,
@@ -188,12 +194,12 @@ class ScheduledProbes:
 
 
 def due(known: Sequence[ProbeRequest], first: int, count: int) -> list[ProbeRequest]:
-    """Return ``count`` requests from index ``first`` on, continued at the beginning, each at most once."""
+    """Return ``count`` requests from index ``first`` on, wrapping around at the end, each request at most once."""
     return [known[(first + i) % len(known)] for i in range(min(count, len(known)))]
 
 
 def outcome_of(probed: ProbeResult) -> str:
-    """Return the value of the counter's ``outcome`` label."""
+    """Return the outcome of a probe, as in the counter's ``outcome`` label."""
     if probed.not_sent:
         return "not_sent"
     baseline, candidate = (bool(answer_failure(answer)) for answer in probed.answers)

@@ -1,8 +1,9 @@
 """The steer loop: hold the lease, read the news, decide, store the decision, write to the Envoys.
 
-A decision is stored in Redis, behind the fencing token, *before* it is written to any Envoy, and every tick compares
-what the Envoys show. So a leader that dies at any point leaves either the old weights or new ones that its successor
-knows. News wakes the loop: a fault reaches the weights without waiting for the next tick.
+A decision is stored in Redis, with the fencing token, *before* it is written to any Envoy, and every tick compares the
+Envoys' values with the stored ones. So if a leader dies at any point, the Envoys have either the old weights or new
+weights that its successor finds in Redis. News wakes the loop, so that a failure lowers the weights without waiting for
+the next tick.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ from scorer.steering.state_store import FencedError, News, OwnedError, SteeringS
 from scorer.steering.workload.clock_offsets import RedisClocks
 from scorer.steering.workload.tick import Tick
 
-GAP_S = 0.02  # news wakes the loop no more often than this; news within the gap is read together
+GAP_S = 0.02  # the shortest time between two ticks that news causes; news within it is read together
 YIELD_EVERY = 20  # workloads
 SETTLE_S = 0.25  # how long a tick waits for Envoys to answer
-MEMORY_S = 10.0  # for this long after its term, a leader's memory may replace a state that Redis has lost
+MEMORY_S = 10.0  # for this long after its term, a former leader may use its own state if Redis has lost the stored one
 
 log = structlog.get_logger()
 
 
 class SteerLoop:
-    """Runs in every scorer; steers in the one that holds the lease."""
+    """The loop that runs in every scorer, and steers in the scorer that holds the lease."""
 
     def __init__(
         self,
@@ -68,7 +69,7 @@ class SteerLoop:
         self._unavailable = ""
 
     def readiness(self) -> str:
-        """Return "" when this scorer steers or could steer, else the reason why not."""
+        """Return "" if this scorer steers or could steer, else the reason why it cannot."""
         return self._unavailable
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -100,7 +101,7 @@ class SteerLoop:
         self._unavailable = reason
 
     async def _lead(self, stop: asyncio.Event) -> None:
-        """One term as the leader."""
+        """Steer for one term: until the lease is lost or ``stop`` is set."""
         log.info("leading", owner=self._lease.owner, fence=self._lease.fence)
         self._metrics.leader.set(1)
         actuator = self._make_actuator(self._lease.held)
@@ -124,7 +125,7 @@ class SteerLoop:
             log.info("not_leading", owner=self._lease.owner, fence=self._lease.fence)
 
     async def _renew(self) -> None:
-        """Keep the lease; while Redis does not answer, it expires by itself."""
+        """Keep renewing the lease. If Redis stops answering, the lease expires by itself."""
         while not being_cancelled():
             await asyncio.sleep(self._lease.duration / 4)
             try:
@@ -141,17 +142,17 @@ class SteerLoop:
         return self._workloads
 
     async def take_over_all(self) -> None:
-        """Begin a term with the states that Redis has. Raises RedisError."""
+        """Begin a term with the states that are stored in Redis. Raises RedisError."""
         recent = time.monotonic() - self._led_until < MEMORY_S
         former = self._workloads.states if recent else {}
         await self._workloads.take_over_all(self._own_names(), former, self._clock_ms())
 
     def _own_names(self) -> list[str]:
-        """The workloads of the file except those that another group steers."""
+        """Return the configured workloads without those that another group steers."""
         return [name for name in self._config.workloads if name not in self._ownership.foreign]
 
     async def _follow_ownership(self) -> None:
-        """Drop the workloads that another group has taken, take over those that it has left."""
+        """Drop the workloads that another group has taken, and take over the workloads that it has left."""
         for name in self._ownership.foreign.keys() & self._workloads.states.keys():
             del self._workloads.states[name]
         for name in self._own_names():
@@ -177,14 +178,14 @@ class SteerLoop:
             self._metrics.tick.observe(last - started)
 
     async def read_news(self, wait_s: float) -> Mapping[str, News]:
-        """Return new stream entries by workload; wait up to ``wait_s`` seconds for the first. Raises RedisError."""
+        """Return the new stream entries of each workload, waiting at most ``wait_s`` seconds. Raises RedisError."""
         cursors = self._workloads.cursors()
         if not cursors:
             await asyncio.sleep(self._config.scorer.tick)
         return await self._store.news(cursors, max(round(wait_s * 1000), 0))
 
     async def tick(self, names: Iterable[str], news: Mapping[str, News], actuator: Actuator) -> set[str]:
-        """Tick these workloads. Return those whose Envoys were written to: they must be compared again at once."""
+        """Tick these workloads. Return the workloads that wrote to Envoys, which must be compared again at once."""
         fleet = FleetSnapshot(actuator.readings(), actuator.envoys_with_unknown_weights(), actuator.admin_layers())
         here_ms = self._clock_ms()
         ticks: dict[str, Tick] = {}
@@ -198,7 +199,7 @@ class SteerLoop:
         return written
 
     async def _store_ticks(self, ticks: Mapping[str, Tick], here_ms: int) -> list[str]:
-        """Store what the ticks record, and keep their states. Return the workloads for which that succeeded."""
+        """Store the ticks' records, and keep their states. Return the workloads whose record was stored."""
         failed = await self._store.write(self._lease.fence, {name: done.record for name, done in ticks.items()})
         for name, error in failed.items():
             if isinstance(error, FencedError):
@@ -213,7 +214,7 @@ class SteerLoop:
                 self._ownership.taken(name, error.group)
                 continue
             self._workloads.count_failure(name, error)
-            await self._workloads.take_over(name, here_ms)  # whether Redis has stored the decision is not known
+            await self._workloads.take_over(name, here_ms)  # Redis may or may not have stored the decision
         return stored
 
     async def _write(self, ticks: Mapping[str, Tick], actuator: Actuator) -> set[str]:

@@ -1,4 +1,4 @@
-"""The steer loop's metrics for Prometheus. Base units, no user or session labels."""
+"""The steer loop's metrics for Prometheus. They use base units, and no label identifies a user or a session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TICK_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
 class SteerMetrics:
-    """Metrics of the leader; a scorer that does not steer shows only ``glidepath_scorer_leader 0``."""
+    """The metrics of the leader. A scorer that does not steer shows only ``glidepath_scorer_leader 0``."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, help_text: str, *labels: str) -> Gauge:
@@ -26,34 +26,37 @@ class SteerMetrics:
 
         self.leader = gauge("glidepath_scorer_leader", "1 while this scorer steers, else 0")
         self.not_steered = gauge(
-            "glidepath_workloads_not_steered", "Workloads in this scorer's file that its group does not steer"
+            "glidepath_workloads_not_steered", "Workloads in this scorer's configuration that its group does not steer"
         )
         self.percent = gauge(
             "glidepath_workload_percent",
-            "Desired share of the candidate in percent; NaN if it is not known",
+            "Desired share of the candidate in percent; NaN while the actual share is unknown",
             "workload",
         )
         self.confirmed = gauge("glidepath_envoys_confirmed", "Envoys that run the desired weights", "workload")
-        self.envoys = gauge("glidepath_envoys", "Envoys that the steer loop knows", "workload")
+        self.envoys = gauge("glidepath_envoys", "Envoys that the steer loop has found", "workload")
         self.verdict = gauge(
             "glidepath_gate_verdict", "Verdict of a gate: 1 pass, 0 inconclusive, -1 fail", "workload", "gate"
         )
         self.evidence = gauge(
-            "glidepath_gate_evidence_ratio", "Evidence of a gate as a share of what decides it", "workload", "gate"
+            "glidepath_gate_evidence_ratio",
+            "Evidence of a gate, as a fraction of the evidence that it needs for a verdict",
+            "workload",
+            "gate",
         )
         self.errors = counter("glidepath_steer_errors_total", "Ticks that failed with an internal error", "workload")
         self.bad = gauge("glidepath_bad_records", "Stream entries that could not be decoded", "workload")
         self.left_out = gauge(
             "glidepath_left_out",
-            "Requests and pairs from before a step that were read after it began, and so left out",
+            "Requests and pairs that do not count, because they are from before the present step",
             "workload",
         )
         self.skew = gauge(
             "glidepath_clock_skew_seconds",
-            "Offset from Redis' clock of the clock that differs most; positive if it is ahead",
+            "Offset of the clock that differs most from Redis' clock; positive if that clock is ahead",
             "workload",
         )
-        self.decisions = counter("glidepath_decisions_total", "Decisions in the log", "workload", "event")
+        self.decisions = counter("glidepath_decisions_total", "Decisions written to the log", "workload", "event")
         self.tick = Histogram(
             "glidepath_steer_tick_seconds", "Duration of one tick", buckets=_TICK_BUCKETS_S, registry=registry
         )

@@ -23,7 +23,7 @@ from scorer.steering.workload.tick import Tick, tick
 from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import WorkloadState
 
-STALE_MS = 10_000  # for this long after a takeover, a former leader's last weights are not taken for an override
+STALE_MS = 10_000  # for this long after a takeover, a former leader's last weights are not mistaken for an override
 NO_NEWS = News()
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class FleetSnapshot:
-    """What the actuator knows of the Envoys at the beginning of a tick; see ``Actuator``."""
+    """The actuator's view of the Envoys at the beginning of a tick; see ``Actuator``."""
 
     readings: Readings
     unknown_weights: frozenset[str] = frozenset()
@@ -39,7 +39,10 @@ class FleetSnapshot:
 
 
 class SteeredWorkloads:
-    """``states`` holds one frozen state a workload; entries are only ever replaced as a whole."""
+    """The states of the steered workloads, and their ticks.
+
+    ``states`` has one frozen state for each workload. An entry is only replaced as a whole.
+    """
 
     def __init__(
         self,
@@ -55,23 +58,24 @@ class SteeredWorkloads:
         self.states: dict[str, WorkloadState] = {}
         self._config, self._kind, self._store, self._clocks = config, kind, store, clocks
         self._metrics, self._forecast, self._leader = metrics, forecast, leader
-        self._inherited: dict[str, frozenset[RuntimeValues]] = {}  # what a former leader may still have written
+        self._inherited: dict[str, frozenset[RuntimeValues]] = {}  # values that a former leader may have written late
         self._took_over_ms = 0
 
     async def take_over_all(self, names: Iterable[str], former: Mapping[str, WorkloadState], here_ms: int) -> None:
-        """Read every state from Redis again: another leader may have steered since this one did.
+        """Read every state from Redis again, because another leader may have steered in the meantime.
 
-        ``former``: the states of this process's last term, for the case that Redis has lost them. Raises RedisError.
+        ``former``: the states of this process's last term, used if Redis has lost them. Raises RedisError.
         """
         self.states, self._inherited, self._took_over_ms = {}, {}, here_ms
         new = {name for name in names if await self.take_over(name, here_ms, former.get(name))}
-        if new == set(self._config.workloads):  # one new workload among known ones is just new
+        # If every workload is new, Redis may have lost its states. One new workload among others was simply added.
+        if new == set(self._config.workloads):
             for name in new:
                 state = self.states[name]
                 self.states[name] = replace(state, ramp=replace(state.ramp, first_start=True))
 
     async def take_over(self, name: str, here_ms: int, former: WorkloadState | None = None) -> bool:
-        """Read the workload's state from Redis; return whether there was none. Raises RedisError."""
+        """Read the workload's state from Redis. Return whether the workload is new. Raises RedisError."""
         spec = WorkloadSpec.of(name, self._config, self._kind)
         taken = await take_over(spec, self._store, self._clocks.at(name, here_ms), former)
         self.states[name] = taken.state
@@ -82,7 +86,7 @@ class SteeredWorkloads:
         return {name: state.streams.cursors for name, state in self.states.items()}
 
     def tick(self, name: str, news: News, fleet: FleetSnapshot, here_ms: int) -> Tick:
-        """Return the workload's tick; where it raises, a tick in safe mode. Never raises for a bug in one workload."""
+        """Run a tick of the workload, or a tick in safe mode if it raises. A bug in one workload stops no other."""
         state, now_ms = self.states[name], self._clocks.at(name, here_ms)
         try:
             surroundings = self._surroundings(state, fleet, here_ms, scorer_ahead_ms=here_ms - now_ms)
@@ -99,12 +103,12 @@ class SteeredWorkloads:
         surroundings = Surroundings(leader=self._leader, admin_layers=fleet.admin_layers)
         try:
             return safe_mode_tick(failed, fleet.readings, surroundings, now_ms)
-        except Exception as worse:  # this workload can do nothing; the others must go on
+        except Exception as worse:  # nothing can be done for this workload; the others must continue
             log.exception("safe_mode_failed", workload=failed.name, exc_info=worse)
             return Tick(failed)
 
     def count_failure(self, name: str, error: Exception) -> None:
-        """Count a failed tick; log it unless the tick before failed as well."""
+        """Count a failed tick, and log it unless the previous tick failed as well."""
         if not self.states[name].problem:
             log.error("workload_failed", workload=name, exc_info=error)
         self._metrics.errors.labels(name).inc()
@@ -128,6 +132,6 @@ class SteeredWorkloads:
         )
 
     def _is_done(self, name: str) -> bool:
-        """Whether the workload serves its last step, so that those that wait for it may begin."""
+        """Return whether the workload serves its last step, so that the workloads that wait for it may begin."""
         state = self.states.get(name)
         return state is not None and state.ramp.phase in (Phase.VALIDATING, Phase.COMPLETED)

@@ -1,4 +1,4 @@
-"""The steer loop's store in Redis: it reads streams, and writes state, status and log behind the fencing token."""
+"""The steer loop's store in Redis: read the streams, and write state, status and log if the fencing token is valid."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ BATCH = 500  # entries of one stream in one read; a full batch is followed by an
 # See ADR 0090.
 CLUSTER_POLL_S = 0.05
 LIVE_MS = round(LIVE_S * 1000)
-RECALL_MS = 86_400_000  # older commands without an answer are not carried out when a state begins
-SLACK_MS = 1_000  # a command may arrive while the write of a tick that has not read it is under way
-LOOK_BACK = 500  # decisions that are searched for the last answered command
+RECALL_MS = 86_400_000  # when a new state begins, unanswered commands that are older than this are not carried out
+SLACK_MS = 1_000  # a command may arrive during the write of a tick that has not read it
+LOOK_BACK = 500  # the number of latest decisions that are searched for the last answered command
 
 _WRITE = """
 local t = redis.call('TIME')
@@ -57,7 +57,7 @@ class RedisSteeringStore:
         self._redis, self._cluster, self._log_retention, self._group = redis, cluster, log_retention, group
 
     async def load(self, workload: str) -> Mapping[str, Any] | None:
-        """Return the stored state, None without one. Raises InputError for a state that is not a JSON object."""
+        """Return the stored state; None if there is none. Raises InputError if it is not a JSON object."""
         blob = await self._redis.hget(WorkloadKeys(workload).state, "blob")
         if blob is None:
             return None
@@ -70,10 +70,10 @@ class RedisSteeringStore:
         return state
 
     async def set_aside(self, workload: str, now_ms: int) -> str:
-        """Keep a stored state that cannot be used in the field ``unreadable``, for people.
+        """Copy a stored state that cannot be used to the field ``unreadable``, for people to inspect.
 
-        Return the id in the command stream up to which leaders have certainly read: leaders answer each command in the
-        log, and write something every second.
+        Return the id of the command stream up to which former leaders have certainly read. It is known because leaders
+        answer each command in the log and write a status every second.
         """
         names = WorkloadKeys(workload)
         blob, at_ms = await self._redis.hmget(names.state, ["blob", "at_ms"])
@@ -97,7 +97,7 @@ class RedisSteeringStore:
         return found
 
     async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]:
-        """Return the entries after ``cursors`` (workload → stream → id); wait up to ``block_ms`` for the first one."""
+        """Return the entries after ``cursors`` (workload → stream → id), waiting at most ``block_ms`` for the first."""
         places = {
             getattr(WorkloadKeys(workload), stream): (workload, stream)
             for workload, ids in cursors.items()
@@ -111,7 +111,7 @@ class RedisSteeringStore:
                 answers = await self._read_cluster(cursors, block_ms)
             else:
                 answers = await self._redis.xread(positions, count=BATCH, block=block_ms or None) or []
-        except ResponseError:  # one key is not a stream: the other workloads must go on
+        except ResponseError:  # one key is not a stream; the other workloads must continue
             answers = await self._read_cluster(cursors, block_ms)
         found: dict[str, dict[str, list[Any]]] = {}
         for key, entries in _streams(answers):
@@ -120,7 +120,7 @@ class RedisSteeringStore:
         return {workload: decode_news(streams) for workload, streams in found.items()}
 
     async def _read_cluster(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> list[Any]:
-        """Read each workload by itself: a read may not cross slots, and a blocking read sees only one of them."""
+        """Read each workload separately: a read must not cross slots, and a blocking read would cover only one slot."""
         deadline = time.monotonic() + block_ms / 1000
         while True:
             answers = await asyncio.gather(*(self._read_one(name, ids) for name, ids in cursors.items()))
@@ -139,9 +139,9 @@ class RedisSteeringStore:
             return []
 
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
-        """Write each record with one script. Return the errors by workload.
+        """Write each record with one script, and return the error of each workload whose write failed.
 
-        FencedError: the token is too old; OwnedError: another group wrote this workload a moment ago.
+        FencedError: the token is too old. OwnedError: another group wrote this workload a moment ago.
         """
         wanted = {workload: record for workload, record in records.items() if not record.empty}
         if not wanted:
@@ -164,7 +164,7 @@ class RedisSteeringStore:
         return failed
 
     async def clocks_ms(self, workloads: Sequence[str]) -> Mapping[str, int]:
-        """Return Unix milliseconds by the Redis that holds each workload's streams; cluster nodes' clocks differ."""
+        """Return each workload's time: Unix milliseconds by the Redis node with its streams. Nodes' clocks differ."""
         pipe = self._redis.pipeline(transaction=False)
         for workload in workloads:
             pipe.eval(_TIME, 1, WorkloadKeys(workload).state)
@@ -178,7 +178,7 @@ def _streams(answer: Any) -> list[tuple[Any, list[Any]]]:
 
 
 def decode_news(streams: Mapping[str, Sequence[Any]]) -> News:
-    """Return the entries of one workload's streams; an entry that cannot be decoded is counted and passed over."""
+    """Decode the entries of one workload's streams. An entry that cannot be decoded is counted and skipped."""
     outcomes: list[Outcomes] = []
     scored: list[ScoredPair] = []
     commands: list[Command] = []
@@ -210,7 +210,7 @@ def _flat(raw: Any) -> list[tuple[Any, Any]]:
 
 
 def _id_ms(entry_id: Any) -> int:
-    """Return when Redis stored the entry, by its own clock; 0 for an id without a time."""
+    """Return when Redis stored the entry, by Redis' clock; 0 for an id without a time."""
     head = _text(entry_id).partition("-")[0]
     return int(head) if head.isascii() and head.isdigit() else 0
 

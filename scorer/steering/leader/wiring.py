@@ -33,7 +33,7 @@ def evidence_kind() -> EvidenceKind:
 
 
 def make_actuator(config: Config, may_write: MayWrite) -> Actuator:
-    """Return the configured way to the Envoys' runtime values: their admin interfaces, or RTDS."""
+    """Return the configured actuator, which reaches the Envoys through their admin interfaces or by RTDS."""
     if config.envoy.actuator == "rtds":
         admin = AdminActuator(config.envoy.admin, may_write) if config.envoy.admin else None
         return RtdsActuator(config.envoy.rtds_listen, may_write, admin=admin)
@@ -41,7 +41,7 @@ def make_actuator(config: Config, may_write: MayWrite) -> Actuator:
 
 
 def decision_sinks(config: Config, metrics: SteerMetrics) -> list[DecisionSink]:
-    """Return the configured receivers of decisions. Raises ConfigError for a secret that cannot be read."""
+    """Return the configured receivers of decisions. Raises ConfigError if a secret cannot be read."""
     sinks: list[DecisionSink] = [notification_queue(target, metrics.dropped) for target in config.notify]
     if config.registry is not None:
         sinks.append(mlflow_queue(config, config.registry, metrics.dropped))
@@ -57,7 +57,7 @@ def steer_loop(
     registry: CollectorRegistry,
     kind: EvidenceKind | None = None,
 ) -> SteerLoop:
-    """Return the loop of the scorer ``owner``. ``kind``: the evidence to use instead of the real one, in tests."""
+    """Return the loop of the scorer ``owner``. ``kind`` replaces the real evidence in tests."""
     metrics = SteerMetrics(registry)
     sinks = decision_sinks(config, metrics)
 

@@ -1,4 +1,4 @@
-"""The stages of a tick that adopt what a person set at an Envoy: the autopilot switch and weights."""
+"""The stages of a tick that adopt a person's values at an Envoy: the autopilot switch and the weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, manual_ove
 
 
 def set_autopilot(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Adopt a person's value of ``glidepath.<workload>.autopilot``; 1 also ends a hold after a manual override."""
+    """Adopt a person's value of ``glidepath.<workload>.autopilot``. The value 1 also ends a manual override's hold."""
     if inputs.autopilot is None or (inputs.autopilot == state.autopilot and state.held_by != "manual_override"):
         return state, ()
     after = replace(state, autopilot=inputs.autopilot, guard_overridden=False, invalid_override="")
@@ -36,24 +36,25 @@ def adopt_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_
     after = transition(state, event, now_ms, last=policy.last, percent=inputs.adopted)
     why = f"a person set the weights at {inputs.adopted_at or 'an Envoy'} to {inputs.adopted:g} %"
     after = replace(after, held_by="manual_override", held_reason=why)
-    reason = f"{why}; adopted and held. To continue: {_how_to_resume(inputs)}"
+    reason = f"{why}; the workload is held there. To continue: {_how_to_resume(inputs)}"
     if inputs.adopted > policy.last:
         reason = f"{reason} (at {policy.last:g} %, the last step)"
     return after, (manual_override_decision(event.value, state, after, inputs, now_ms, reason),)
 
 
 def _adopt_ambiguous_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Hold the workload, because a person meant to intervene; ambiguous weights never raise its share (ADR 0118)."""
+    """Hold the workload, because a person wanted to intervene. Ambiguous weights never raise its share (ADR 0118)."""
     share = min(inputs.adopted or 0.0, state.percent)
     why = f"a person set weights that are not clear ({inputs.ambiguous_weights}); allowed are {ALLOWED_WEIGHTS}"
     if share == state.percent and (state.phase is Phase.HELD or state.phase in RETREATING):
         after = replace(state, invalid_override=why, drill=None)
-        reason = f"{why}; the share stays {share:g} %, the workload is still {state.phase.value.replace('_', ' ')}"
+        phase = state.phase.value.replace("_", " ")
+        reason = f"{why}; the share stays at {share:g} %, and the workload is still {phase}"
         return after, (manual_override_decision("invalid_override", state, after, inputs, now_ms, reason),)
     event = RampEvent.HOLD if share == state.percent else RampEvent.ADOPT_WEIGHTS
     after = transition(state, event, now_ms, last=policy.last, percent=share)
     after = replace(after, held_by="manual_override", held_reason=f"{why}; the share is {share:g} %")
-    reason = f"{after.held_reason}, and held. To continue: {_how_to_resume(inputs)}"
+    reason = f"{after.held_reason}, and the workload is held. To continue: {_how_to_resume(inputs)}"
     return after, (manual_override_decision(event.value, state, after, inputs, now_ms, reason),)
 
 
@@ -62,9 +63,9 @@ def _how_to_resume(inputs: TickInputs) -> str:
 
 
 def log_invalid_override(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Log other invalid values once; they change nothing."""
+    """Log any other invalid value once. Such a value changes nothing."""
     if not inputs.invalid_override or inputs.invalid_override == state.invalid_override:
         return state, ()
     after = replace(state, invalid_override=inputs.invalid_override)
-    reason = f"{inputs.invalid_override}: changes nothing"
+    reason = f"{inputs.invalid_override}: this changes nothing"
     return after, (manual_override_decision("invalid_override", state, after, inputs, now_ms, reason),)

@@ -1,4 +1,4 @@
-"""The last stage of a tick: what the ramp does without a person. It takes a step, ends a validation, or retries."""
+"""The last stage of a tick: the ramp's automatic actions. It takes a step, ends a validation, cools down or retries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STEPPING = (Phase.SHADOW, Phase.BAKING)
 
 
 def move_automatically(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Take the next step, end a validation, fail the shadow or retry, where its conditions are met."""
+    """Take the next step, end a validation, fail the shadow, or retry, if the conditions for it are met."""
     if not state.autopilot or state.drill is not None:
         return state, ()
     if state.phase is Phase.COOLING_DOWN:
@@ -30,7 +30,7 @@ def move_automatically(state: RampState, inputs: TickInputs, policy: RampPolicy,
 
 
 def obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
-    """Return the first condition for the next step that is not met, as text; "" where all are met."""
+    """Return the first unmet condition for the next step, as text; "" if all conditions are met."""
     target = policy.next_step(state.percent)
     if target is None:
         return "at the last step"
@@ -57,11 +57,14 @@ def _missing_samples(state: RampState, inputs: TickInputs, policy: RampPolicy) -
 
 
 def _missing_passes(inputs: TickInputs) -> str:
-    """Return the gates that must still pass. A corrected split needs time until the evidence shows it (ADR 0117)."""
+    """List the gates that must still pass. The split gate passes only some time after a correction (ADR 0117)."""
     pending = pending_gates(inputs.verdicts)
     if "split fail" not in pending:
         return pending
-    return f"{pending}; once it is corrected this ends by itself, by `glidepath retry {inputs.workload}` at once"
+    return (
+        f"{pending}; when the split is corrected, this ends by itself after some time, "
+        f"or at once with `glidepath retry {inputs.workload}`"
+    )
 
 
 def _capacity(inputs: TickInputs) -> str:
@@ -85,11 +88,14 @@ def _step_up(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
 
 
 def validation_obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
-    """Return why a validation cannot end yet, as text; "" where it can. It needs time, samples and no failing gate."""
+    """Return why the validation cannot end yet, as text; "" if it can end.
+
+    A validation needs time, samples and no failing gate.
+    """
     left_ms = state.since_ms + policy.validation_ms - now_ms
     failed = ", ".join(f"{v.gate} {v.outcome}" for v in inputs.verdicts if v.gating and v.outcome == Outcome.FAIL.value)
-    compared = f"compared for another {left_ms / 1000:.0f} s" if left_ms > 0 else ""
-    return compared or _missing_samples(state, inputs, policy) or failed
+    waiting = f"validating for another {left_ms / 1000:.0f} s" if left_ms > 0 else ""
+    return waiting or _missing_samples(state, inputs, policy) or failed
 
 
 def _complete(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
@@ -101,7 +107,7 @@ def _complete(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: 
 
 
 def _fail_shadow(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Cool down where a gate fails at 0 %, before the candidate gets any traffic (ADR 0056)."""
+    """Start the cool-down, because a gate fails at 0 %, before the candidate gets any traffic (ADR 0056)."""
     worst = failed_guards(inputs.verdicts)[0]
     after = transition(state, RampEvent.SHADOW_FAILED, now_ms, last=policy.last)
     after = replace(after, cool_until_ms=now_ms + policy.cool_down_ms)

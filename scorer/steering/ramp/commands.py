@@ -1,4 +1,4 @@
-"""A person's commands: each one changes the ramp's state, or is refused with a reason and changes nothing."""
+"""A person's commands: each command changes the ramp's state, or is refused with a reason and changes nothing."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Change = Callable[[RampState, Command, TickInputs, RampPolicy, int], RampState]
 def apply_commands(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
     """Apply all commands of this tick in order. An impossible command becomes a ``refused`` decision.
 
-    ``hold``, ``rollback`` and ``abort`` are possible in every state, so that a person need not know the state. They are
-    also the only commands that apply if they were given before the state began: any other command was meant for a
-    state that is no longer known.
+    ``hold``, ``rollback`` and ``abort`` are possible in every state, so that a person can give them without looking up
+    the state. They are also the only commands that apply if they were given before the state began: any other command
+    was meant for an earlier state, which has been lost.
     """
     decisions: list[Decision] = []
     for command in inputs.commands:
@@ -43,7 +43,7 @@ def apply_commands(state: RampState, inputs: TickInputs, policy: RampPolicy, now
 def apply_command(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     """Return the state after the command.
 
-    Raises CommandRefusedError; IllegalTransitionError where the table has no such transition.
+    Raises CommandRefusedError, or its subclass IllegalTransitionError if the table has no such transition.
     """
     if command.kind not in SAFETY_COMMANDS and issued_ms(command) < inputs.state_began_ms:
         raise CommandRefusedError("the command was given before the present state began; give it again")
@@ -104,9 +104,9 @@ def _resume(state: RampState, command: Command, inputs: TickInputs, policy: Ramp
 
 
 def resume_ramp(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
-    """Return the state after a hold, at a share of at most the ramp's last step.
+    """Return the state after the end of a hold, with a share of at most the ramp's last step.
 
-    A person who resumes while the split gate fails has corrected the split, so the evidence starts again.
+    A person who resumes while the split gate fails has presumably corrected the split, so the evidence starts again.
     """
     after = transition(state, RampEvent.RESUME, now_ms, last=policy.last, percent=min(state.percent, policy.last))
     if after.epoch == state.epoch and any(v.gate == "split" for v in failed_gates(inputs)):
@@ -120,7 +120,7 @@ def _promote(state: RampState, command: Command, inputs: TickInputs, policy: Ram
         return replace(transition(state, RampEvent.COMPLETE, now_ms, last=policy.last), retries=0)
     target = policy.next_step(state.percent)
     if state.state_lost and command.percent in policy.steps:
-        target = command.percent  # a person says which step the Envoys run already
+        target = command.percent  # the command names the step that the Envoys already run
     if target is None:
         raise IllegalTransitionError(f"{state.percent:g} % is the last step")
     if command.percent is not None and command.percent != target:
@@ -196,12 +196,12 @@ def _check_gates(inputs: TickInputs, command: Command) -> None:
     failed = failed_gates(inputs)
     if failed and not command.force:
         names = ", ".join(f"{v.gate} ({v.message})" if v.message else v.gate for v in failed)
-        raise CommandRefusedError(f"fails: {names}; --force continues all the same")
+        raise CommandRefusedError(f"failing gates: {names}; --force continues anyway")
 
 
 def _check_not_frozen(inputs: TickInputs, command: Command) -> None:
     if inputs.frozen and not command.force:
-        raise CommandRefusedError(f"{inputs.frozen}; --force continues all the same")
+        raise CommandRefusedError(f"{inputs.frozen}; --force continues anyway")
 
 
 def _phase_text(phase: Phase) -> str:

@@ -1,4 +1,4 @@
-"""The stage of a tick that applies a changed configuration. Evidence of another model or backend does not count."""
+"""The stage of a tick that applies a changed configuration. Evidence about a replaced backend no longer counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decisi
 
 
 def apply_configuration(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Start the evidence again where the configuration changed, and the ramp where a side was replaced."""
+    """Restart the evidence if the configuration changed, and the whole ramp if a side was replaced."""
     replaced = _replaced_sides(state, inputs)
     if replaced:
         return _start_over(state, inputs, policy, now_ms, replaced)
@@ -25,19 +25,19 @@ def apply_configuration(state: RampState, inputs: TickInputs, policy: RampPolicy
     extended = state.phase is Phase.COMPLETED and state.percent < policy.last
     event = RampEvent.EXTEND if extended else RampEvent.RECONFIGURE
     after = replace(transition(state, event, now_ms, last=policy.last), config_digest=inputs.config_digest)
-    reason = "the configuration changed; evidence of this step starts again"
+    reason = "the configuration changed; the evidence of this step starts again"
     details = _digests(state, inputs)
     return after, (new_decision(event.value, state, after, inputs, now_ms, reason, "configuration", details=details),)
 
 
 def _replaced_sides(state: RampState, inputs: TickInputs) -> str:
-    """Return the sides that differ from those of the evidence, as text; "" where none does or a side is unknown."""
+    """List, as text, the configured sides that differ from the sides of the evidence; unknown sides are skipped."""
     sides = (("candidate", state.candidate, inputs.candidate), ("baseline", state.baseline, inputs.baseline))
     return ", ".join(f"{side} {old} → {new}" for side, old, new in sides if old and new and old != new)
 
 
 def _start_over(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int, replaced: str) -> StageResult:
-    """Start a new model or backend at 0 %, also while the autopilot is off: no evidence is about it."""
+    """Restart the ramp at 0 %, even while the autopilot is off, because there is no evidence about the new side."""
     event = RampEvent.REPLACE_BACKEND
     after = replace(
         transition(state, event, now_ms, last=policy.last, percent=0.0),

@@ -1,8 +1,8 @@
 """One tick of the ramp: ``advance(state, inputs, policy, now_ms)`` returns the next state and the decisions made.
 
 Pure: no clock and no I/O. The stages run in order of importance: the configuration, a person's values at an Envoy, a
-person's commands, the guards, then the automatic steps. A guard acts in every state with candidate traffic. The one
-exception is ``glidepath.<workload>.autopilot=0``, with which guards are only logged (ADR 0050).
+person's commands, the guards, then the automatic steps. A guard acts in every state with candidate traffic. The only
+exception is ``glidepath.<workload>.autopilot=0``: a failed guard is then only logged (ADR 0050).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STAGES: tuple[Stage, ...] = (
 
 
 def advance(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Run all stages. ``inputs.verdicts`` must belong to ``state.epoch``; after a transition they are dropped."""
+    """Run all stages. ``inputs.verdicts`` must belong to ``state.epoch``; they are dropped when the share changes."""
     decisions: list[Decision] = []
     for stage in STAGES:
         before = state

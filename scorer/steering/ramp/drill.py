@@ -1,7 +1,8 @@
-"""The drill rehearses a rollback: weight 0 until every Envoy confirms it and no request reaches the candidate.
+"""The drill, a rehearsal of a rollback: weight 0 until every Envoy confirms it and no request reaches the candidate.
 
-It changes the share that Envoy serves and not the ramp's ``percent``. So a drill that ends early (by a guard, an abort
-or the loss of the leader) ends at the ramp's share. At 0 %, the drill first gives the candidate a small weight.
+A drill changes the share that Envoy serves and leaves the ramp's ``percent`` unchanged. So if it ends early (because of
+a guard, an abort or the loss of the leader), Envoy returns to the ramp's share. At 0 %, the drill first gives the
+candidate a small weight.
 
 See ADR 0056.
 """
@@ -17,12 +18,15 @@ from scorer.steering.ramp.states import RETREATING, Drill, DrillStage, IllegalTr
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
 from scorer.steering.ramp.verdict_checks import failed_guards
 
-MAX_PERCENT = 10.0  # the largest share of a drill without --force
-MAX_ERRORS = 5  # failed requests at the drill's own weight, after which it ends
+MAX_PERCENT = 10.0  # the largest share at which a drill may start without --force
+MAX_ERRORS = 5  # after this many failed requests at the drill's own small weight, the drill ends
 
 
 def start_drill(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
-    """Return the state with a drill. Raises CommandRefusedError where a drill would prove nothing or endanger users."""
+    """Return the state with a new drill.
+
+    Raises CommandRefusedError if a drill would prove nothing or would endanger users.
+    """
     if state.phase in RETREATING or state.phase is Phase.COOLING_DOWN:
         raise IllegalTransitionError(f"drill is not possible while {state.phase.value.replace('_', ' ')}")
     if state.share_unknown:
@@ -30,13 +34,13 @@ def start_drill(state: RampState, command: Command, inputs: TickInputs, policy: 
     if state.drill is not None:
         raise CommandRefusedError("a drill is already running")
     if state.percent > MAX_PERCENT and not command.force:
-        raise CommandRefusedError(f"a drill at {state.percent:g} % moves much traffic; --force starts it all the same")
+        raise CommandRefusedError(f"a drill at {state.percent:g} % moves a lot of traffic; --force starts it anyway")
     if state.percent > 0:
         return replace(
             state, drill=Drill(DrillStage.WITHDRAWING, state.percent, command.actor, now_ms, withdrawn_ms=now_ms)
         )
     if failed_guards(inputs.verdicts) and not command.force:
-        raise CommandRefusedError("the shadow evidence fails; --force starts the drill all the same")
+        raise CommandRefusedError("gates fail on the shadow evidence; --force starts the drill anyway")
     share = min(command.percent or policy.steps[0], policy.steps[0])
     if not command.force:
         share = min(share, MAX_PERCENT)  # the first step of a ramp may be 100 %
@@ -44,7 +48,10 @@ def start_drill(state: RampState, command: Command, inputs: TickInputs, policy: 
 
 
 def continue_drill(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Move a running drill to its next stage when the present one is done, or fail it after MAX_DRILL_MS in a stage."""
+    """Move a running drill to its next stage when the present stage is done.
+
+    A stage that takes longer than MAX_DRILL_MS fails the drill; the last stage, ``RESTORING``, just ends then.
+    """
     drill = state.drill
     if drill is None:
         return state, ()

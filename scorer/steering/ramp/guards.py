@@ -1,4 +1,4 @@
-"""The stages of a tick that roll back when a guard fails, and that confirm a rollback once every Envoy runs it."""
+"""The stages of a tick that roll back when a guard fails, and confirm the rollback once every Envoy runs its share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def confirm_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, n
 
 
 def roll_back_on_failed_guard(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Roll back to the step below, or to 0 % where a fast guard fails or the actual share is unknown."""
+    """Roll back to the step below, or to 0 % if a fast guard fails or the actual share is unknown."""
     failed = failed_guards(inputs.verdicts)
     if not failed or (state.percent <= 0 and not state.share_unknown):
         return state, ()

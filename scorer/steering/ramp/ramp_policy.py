@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from glidepath.config.cron_line import latest_match
 from glidepath.config.ramp import Freeze, RampSection
 
-MAX_DRILL_MS = 60_000  # the longest time of a drill's stage; after it, the drill has failed
+MAX_DRILL_MS = 60_000  # a stage of a drill that takes longer fails the drill
 DRILL_QUIET_MS = 2_000  # after this time without a request, the candidate counts as drained
 DRILL_RAISE_MS = 3_000  # how long a drill from 0 % keeps its small weight
 
@@ -49,7 +49,7 @@ class RampPolicy:
         return next((step for step in reversed(self.steps) if step < percent), 0.0)
 
     def hold_for(self, percent: float) -> int:
-        """Return how long a step lasts at least, in milliseconds."""
+        """Return the minimum duration of the step at ``percent``, in milliseconds."""
         return round(self.ramp.rules_at(percent).hold * 1000)
 
     def samples_for(self, percent: float) -> int:
@@ -71,7 +71,10 @@ def policy_of(ramp: RampSection) -> RampPolicy:
 
 
 def frozen_by(windows: Sequence[Freeze], now_ms: int) -> str:
-    """Return why no step may be taken now, or "". A window opens at each match of its cron line, in its time zone."""
+    """Return why no step may be taken now; "" outside every freeze window.
+
+    A window opens at each match of its cron line, in its own time zone.
+    """
     for window in windows:
         lasts = round(window.duration * 1000)
         opened = latest_match(window.cron, window.timezone, now_ms, lasts)

@@ -1,4 +1,7 @@
-"""The share of requests that is copied, where a person overrides it at an Envoy. The command is in commands.py."""
+"""Adopt and describe a person's override of the shadow share, which is the share of the requests that is copied.
+
+This module handles overrides at an Envoy; commands.py handles the `shadow` command.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ def adopt_shadow_share(
 ) -> StageResult:
     """Adopt the shadow share that a person set at an Envoy.
 
-    The configured ``sample`` is not stored as an override, because it may change in the file.
+    A share equal to the configured ``sample`` is not stored as an override, because the configured value may change.
     """
     if state.shadow_override == sample:
         state = replace(state, shadow_override=None)

@@ -12,7 +12,7 @@
 
 ``percent`` is the candidate's desired share. The target ``BY_SHARE`` is the state that belongs to a share: shadow at 0,
 validating at the ramp's last step, baking in between. ``HELD_FROM`` is the state that a hold interrupted.
-A transition that is not in the table raises IllegalTransitionError; states are frozen, so nothing has changed then.
+A transition that is not in the table raises IllegalTransitionError and changes nothing, because states are frozen.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class RampEvent(StrEnum):
     COMPLETE = "complete"
     ABORT = "abort"
     RECONFIGURE = "reconfigure"
-    REPLACE_BACKEND = "replace_backend"  # the configuration names another candidate or baseline, or another model of it
+    REPLACE_BACKEND = "replace_backend"  # the configuration has another candidate or baseline, or another model of one
     EXTEND = "extend"  # a completed ramp got further steps
 
 
 class DerivedPhase(Enum):
-    """A target state that follows from the share, or from the state before a hold."""
+    """A target state that depends on the share, or on the state before a hold."""
 
     BY_SHARE = "by_share"
     HELD_FROM = "held_from"
@@ -158,7 +158,8 @@ _RESTARTS_EVIDENCE = frozenset(
     {RampEvent.RETRY, RampEvent.RECONFIGURE, RampEvent.REPLACE_BACKEND, RampEvent.EXTEND},
 )
 
-# In these states, a value that a person set at an Envoy before the rollback reached it is overwritten, not adopted.
+# In these states, an Envoy may still show a value that a person set before the rollback reached that Envoy. The value
+# is then overwritten, not adopted.
 RETREATING = frozenset({Phase.ROLLING_BACK, Phase.ABORTED})
 
 
@@ -171,7 +172,7 @@ class DrillStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """A rehearsal of a rollback. ``percent`` is the share that it withdraws; times are Unix milliseconds."""
+    """A rehearsal of a rollback. ``percent`` is the share that the drill withdraws; times are Unix milliseconds."""
 
     stage: DrillStage
     percent: float
@@ -187,8 +188,8 @@ class Drill:
 class RampState:
     """The state of one workload's ramp.
 
-    ``epoch`` counts how often the evidence started again, the last time at ``since_ms``. ``percent`` is the candidate's
-    desired share. Times are Unix milliseconds.
+    ``epoch`` is the number of times that the evidence has started again; ``since_ms`` is the last of these times.
+    ``percent`` is the candidate's desired share. Times are Unix milliseconds.
     """
 
     phase: Phase
@@ -207,16 +208,16 @@ class RampState:
     drill: Drill | None = None
     shadow_override: float | None = None  # percent, set by a person; None: the configured sample applies
     config_digest: str = ""
-    baseline: str = ""  # the side that the evidence is about: its name, and a digest of its address and model
+    baseline: str = ""  # the baseline that the evidence is about: its name, and a digest of its address and model
     candidate: str = ""
-    first_start: bool = False  # started while Redis had no workload's state, and nothing was decided since
+    first_start: bool = False  # Redis had no state, or an unreadable one, at the start; no transition since
     state_lost: bool = False  # held because Envoys run weights that this state never wrote; nothing is written
     unexpected_traffic: bool = False  # clients' requests reach the candidate although its desired share is 0
-    invalid_override: str = ""  # invalid values that a person set last; shown until the next transition
+    invalid_override: str = ""  # the last invalid values that a person set; shown until the next transition
 
     @property
     def share_unknown(self) -> bool:
-        """Return whether the candidate's actual share is unknown. The guards still act on its answers. See ADR 0120."""
+        """Return whether the candidate's actual share is unknown. The guards still judge its answers. See ADR 0120."""
         return self.state_lost or self.unexpected_traffic
 
     @property
@@ -234,7 +235,7 @@ class RampState:
 
 
 def state_from_json(raw: Mapping[str, Any]) -> RampState:
-    """Parse the result of ``to_json``; unknown fields are ignored. Raises InputError for anything else."""
+    """Parse the result of ``to_json``, ignoring unknown fields. Raises InputError if ``raw`` is not a ramp state."""
     try:
         known = {f.name for f in dataclasses.fields(RampState)}
         values = {name: value for name, value in raw.items() if name in known}
@@ -273,8 +274,8 @@ def transition(
 ) -> RampState:
     """Return the state after ``event``, with ``percent`` as the new share if given.
 
-    The evidence starts again where the share, a side or the configuration changed, and on a retry. Raises
-    IllegalTransitionError where the table has no such transition.
+    The evidence starts again if the share, a side or the configuration changed, if the share was unknown, and on a
+    retry. Raises IllegalTransitionError if the table has no such transition.
     """
     share = state.percent if percent is None else percent
     target = TABLE[event].get(state.phase)
@@ -301,7 +302,7 @@ def transition(
 def _target_phase(state: RampState, target: Phase | DerivedPhase, share: float, last: float) -> Phase:
     if not isinstance(target, DerivedPhase):
         return target
-    moved = share != state.percent  # a resume from a share above the ramp's last step
+    moved = share != state.percent  # true for a resume from a share above the ramp's last step
     return phase_at(share, last) if target is DerivedPhase.BY_SHARE or moved else state.held_from
 
 
@@ -312,9 +313,10 @@ def _starts_evidence_again(state: RampState, event: RampEvent, share: float) -> 
 
 
 def _with_hold(old: RampState, new: RampState, event: RampEvent, share: float, last: float) -> RampState:
-    """Set who holds the workload and the state to resume to.
+    """Set who holds the workload, and the state that a resume returns to.
 
-    That is the state which the hold interrupted, or the state of the new share once a person moved it.
+    A resume returns to the state that the hold interrupted, or to the state of the new share if the share has been
+    changed during the hold.
     """
     if new.phase is old.phase is Phase.ROLLING_BACK:
         return new  # a hold that was ordered during a rollback begins after it, also if another rollback follows

@@ -15,17 +15,18 @@ from scorer.steering.ramp.states import RampState
 class TickInputs:
     """The inputs of one tick for one workload.
 
-    ``confirmed`` of ``envoys`` run the desired share. ``frozen`` and ``waiting_for`` say why no step may be taken.
-    ``baseline`` and ``candidate`` identify the configured sides, see RampState. ``state_began_ms`` is the time at which
-    the state began where none could be loaded.
+    ``confirmed`` of the ``envoys`` Envoys run the desired share. ``frozen`` and ``waiting_for`` are reasons why no step
+    may be taken. ``baseline`` and ``candidate`` identify the configured sides, see RampState. ``state_began_ms`` is the
+    time at which a new state began because no stored state could be used; 0 for a loaded state.
 
-    Manual overrides: ``adopted`` is a share that a person set at the Envoy ``adopted_at``, ``autopilot`` a person's
-    change of that key (None: no change); ``ambiguous_weights`` and ``invalid_override`` describe values without a valid
-    meaning, see Observation. ``unknown_envoys`` run weights that this state never wrote.
+    Manual overrides: ``adopted`` is a share that a person set at the Envoy ``adopted_at``; ``autopilot`` is the value
+    that a person gave the autopilot key (None: no change); ``ambiguous_weights`` and ``invalid_override`` describe
+    values without a valid meaning, see Observation. ``unknown_envoys`` run weights that this state never wrote.
 
-    Traffic at the candidate: ``live_ms`` is the end of the last flush in which a client's request reached it,
-    ``live_errors`` the number of these requests that failed since the drill began, ``unexpected_traffic`` the number of
-    clients' requests that began while its share was 0 and reached it all the same.
+    Traffic at the candidate: ``live_ms`` is the end of the last flush in which a client's request reached the
+    candidate; ``live_errors`` is the number of clients' requests that failed there since the drill began;
+    ``unexpected_traffic`` is the number of clients' requests that began while the candidate's share was 0 and reached
+    the candidate nevertheless.
     """
 
     workload: str = ""
@@ -57,12 +58,12 @@ class TickInputs:
 
     @property
     def all_confirmed(self) -> bool:
-        """Whether there is an Envoy and every Envoy runs the desired share."""
+        """Whether there is at least one Envoy, and every Envoy runs the desired share."""
         return 0 < self.envoys <= self.confirmed
 
     @property
     def all_verdicts(self) -> tuple[Verdict, ...]:
-        """The verdicts of the present step, and the capacity verdict on the next one."""
+        """The verdicts on the present step, and the capacity verdict on the next step."""
         return self.verdicts + ((self.capacity,) if self.capacity else ())
 
 
@@ -82,7 +83,7 @@ def new_decision(
     actor: str = "glidepath",
     details: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """Return the decision's line for the log, with all verdicts of this tick."""
+    """Return the decision for the log, with all verdicts of this tick."""
     return Decision(
         at_ms=now_ms,
         workload=inputs.workload,
@@ -109,6 +110,6 @@ def manual_override_decision(
     *,
     details: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """Return the decision that follows from a value that a person set at an Envoy."""
+    """Return a decision that was caused by a person's value at an Envoy."""
     by = "manual_override"
     return new_decision(event, old, new, inputs, now_ms, reason, by, actor=by, details=details)

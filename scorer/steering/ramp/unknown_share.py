@@ -1,6 +1,6 @@
 """The stages of a tick for a workload whose actual share is unknown: its state is lost, or unexpected traffic arrives.
 
-In both cases the workload is held, and the guards judge the candidate's answers whatever its share is (ADR 0120).
+In both cases the workload is held, and the guards still judge the candidate's answers (ADR 0120).
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decisi
 
 
 def hold_if_state_lost(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Hold a new state whose Envoys already run weights: Redis was emptied, and its weights must not be overwritten.
+    """Hold a workload with a new state whose Envoys already run weights.
 
-    This also holds a workload whose stored state could not be read; ``held_reason`` then says why.
+    Redis was probably emptied, so the Envoys' weights must not be overwritten. This also holds a workload whose stored
+    state could not be read; ``held_reason`` is then the reason.
     """
     if not state.first_start or not (inputs.unknown_envoys or state.held_reason):
         return state, ()
     envoys = ", ".join(inputs.unknown_envoys[:3])
-    why = state.held_reason or f"{envoys} came with weights that this state never set (was Redis emptied?)"
+    why = state.held_reason or f"{envoys} run weights that this state never set (was Redis emptied?)"
     after = replace(
         state,
         phase=Phase.HELD,
         held_from=state.phase,
         held_by="glidepath",
-        held_reason=f"{why}; nothing is written meanwhile",
+        held_reason=f"{why}; nothing is written to the Envoys while it is held",
         entered_ms=now_ms,
         first_start=False,
         state_lost=True,
@@ -36,9 +37,9 @@ def hold_if_state_lost(state: RampState, inputs: TickInputs, policy: RampPolicy,
     )
     name = inputs.workload
     reason = (
-        f"{after.held_reason}; a failing guard still rolls back to 0 %. Look at GET /runtime of an Envoy; "
-        f"`glidepath promote {name} --percent STEP` sets a step's share, `glidepath rollback {name}` 0 %, "
-        f"`glidepath resume {name}` starts at {state.percent:g} %"
+        f"{after.held_reason}; a failing guard still rolls back to 0 %. Look at GET /runtime of an Envoy; then "
+        f"`glidepath promote {name} --percent STEP` sets the share of a step, `glidepath rollback {name}` sets 0 %, "
+        f"and `glidepath resume {name}` starts at {state.percent:g} %"
     )
     return after, (new_decision(RampEvent.HOLD.value, state, after, inputs, now_ms, reason, "state_lost"),)
 

@@ -1,4 +1,4 @@
-"""Which gates demand a rollback, refuse a step, or must still pass before one."""
+"""Select the gates that demand a rollback, stop the next step, or must still pass before it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from glidepath.domain import Outcome
 from glidepath.records import Verdict
 from scorer.steering.ramp.tick_inputs import TickInputs
 
-# A failure of these gates stops the next step but causes no rollback (ADR 0053). A high load is no reason against the
-# share that is served already. A split that differs from the weights is the router's fault or comes from a few busy
-# users. Other weights would improve neither.
+# A failure of these gates stops the next step but causes no rollback (ADR 0053). A high load predicted for the next
+# step is no reason to lower the present share. A split that differs from the weights is caused by the router or by a
+# few busy users, and a rollback would correct neither.
 ADVISORY = frozenset({"capacity", "split"})
 
 
@@ -18,24 +18,27 @@ def failed_guards(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
 
 
 def failed_gates(inputs: TickInputs) -> tuple[Verdict, ...]:
-    """Return every gating verdict that fails, also those that only stop the next step."""
+    """Return every gating verdict that fails, including the verdicts that only stop the next step."""
     return tuple(v for v in inputs.all_verdicts if v.gating and v.outcome == Outcome.FAIL.value)
 
 
 def pending_gates(verdicts: tuple[Verdict, ...]) -> str:
-    """Return the gating gates that do not permit the next step yet, with their outcomes, as text."""
+    """List, as text, the gates that do not permit the next step yet, with their outcomes. Only gating gates count."""
     return ", ".join(f"{v.gate} {v.outcome}" for v in verdicts if v.gating and not _permits_step(v))
 
 
 def _permits_step(verdict: Verdict) -> bool:
-    """Return whether a gate permits the next step: a fast guard never passes, so it must only not fail."""
+    """Return whether a gate permits the next step.
+
+    Most gates must pass. A fast guard never passes, so it permits the step unless it fails; so does an advisory gate.
+    """
     if verdict.fast or verdict.gate in ADVISORY:
         return verdict.outcome != Outcome.FAIL.value
     return verdict.outcome == Outcome.PASS.value
 
 
 def describe(verdict: Verdict) -> str:
-    """Return the gate with its value and its limit, for people."""
+    """Describe a verdict for people: the gate, its value and its limit."""
     if verdict.message:
         return f"{verdict.gate}: {verdict.message}"
     value = "?" if verdict.value is None else f"{verdict.value:.4g}"

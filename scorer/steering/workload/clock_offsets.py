@@ -1,9 +1,10 @@
 """Conversion of every host's timestamps to the clock of Redis.
 
-Hosts' clocks differ, by a minute where nobody looks after them, while a step begins at a certain millisecond. So the
-steer loop uses the time of the Redis that holds the streams: for its own now (``RedisClock``) and for what each extproc
-stamped (``SourceClocks``). Redis writes its own time into the id of every stream entry. An entry is stamped first and
-written afterwards, so the smallest difference between id and stamp is the skew plus the shortest delay (Cristian 1989).
+Hosts' clocks differ, by up to a minute if they are not synchronised, but a step begins at an exact millisecond. So the
+steer loop uses the time of the Redis that holds the streams: for its own present time (``RedisClock``) and for the time
+stamps of each extproc (``SourceClocks``). Redis writes its own time into the id of every stream entry. An entry is
+stamped first and written afterwards, so the smallest difference between id and stamp is the offset of the clocks plus
+the shortest delay (Cristian 1989).
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from typing import NamedTuple
 
 from scorer.steering.workload.seen_flushes import MAX_SOURCES
 
-WINDOW_MS = 10_000  # a clock that was set back is known after two windows; one that was set forward, at once
-LIKELY_MS = 20  # clocks that differ by less are treated as equal
-RECENT_MS = 600_000  # a source that was silent for longer says nothing about the clocks of today
+WINDOW_MS = 10_000  # a clock that was set back is noticed after two windows, a clock that was set forward at once
+LIKELY_MS = 20  # a smaller change of the offset is ignored
+RECENT_MS = 600_000  # a source that was silent for longer is not used to estimate the present offsets
 WARN_MS = 1_000
 
 
 class ClockWindow(NamedTuple):
-    """The smallest differences that one source showed in window ``number`` and in the window before it."""
+    """The smallest differences of one source, in the window with the index ``number`` and in the window before it."""
 
     number: int
     least_ms: int
@@ -34,16 +35,19 @@ class ClockWindow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourceClocks:
-    """How far Redis' clock is ahead of each source's, in milliseconds. At most ``most`` sources are remembered."""
+    """The offset of Redis' clock from each source's clock, in milliseconds, for at most ``most`` sources.
+
+    An offset is positive if Redis' clock is ahead.
+    """
 
     windows: Mapping[str, ClockWindow] = field(default_factory=dict)
     most: int = MAX_SOURCES
 
     def learn(self, stamps: Iterable[tuple[str, int, int]]) -> SourceClocks:
-        """Return the clocks after these entries: (source, its last stamp, Redis' time of the entry; 0: not known)."""
+        """Return the offsets after these entries: (source, its last time stamp, Redis' time of the entry or 0)."""
         windows = dict(self.windows)
         for source, stamped_ms, arrived_ms in stamps:
-            if arrived_ms <= 0 or stamped_ms == 0:  # a record without a time
+            if arrived_ms <= 0 or stamped_ms == 0:  # one of the two times is missing
                 continue
             windows[source] = _learn(windows.pop(source, None), stamped_ms, arrived_ms)
             if len(windows) > self.most:
@@ -51,20 +55,23 @@ class SourceClocks:
         return SourceClocks(windows, self.most)
 
     def ahead_ms(self, source: str) -> int:
-        """Return what to add to a stamp of ``source``; 0 where nothing is known."""
+        """Return the milliseconds to add to a time stamp of ``source``; 0 for an unknown source."""
         window = self.windows.get(source)
         return 0 if window is None else window.ahead_ms
 
     def least_ms(self) -> int:
-        """Return what to add at least to a stamp of an unknown source, so that no stamp becomes too late."""
+        """Return the milliseconds to add to a time stamp whose source is unknown: the smallest recent offset.
+
+        With the smallest offset, the converted time is never later than the true time.
+        """
         newest = max((window.number for window in self.windows.values()), default=0)
         recent = [w.ahead_ms for w in self.windows.values() if (newest - w.number) * WINDOW_MS <= RECENT_MS]
         return min(recent, default=0)
 
     def worst(self, scorer_ahead_ms: int = 0) -> tuple[str, int]:
-        """Return whose clock differs most from Redis', and how far it is ahead.
+        """Return the host whose clock differs most from Redis' clock, and how many milliseconds it is ahead.
 
-        ``scorer_ahead_ms``: how far this scorer's own clock is ahead.
+        ``scorer_ahead_ms``: the milliseconds by which this scorer's own clock is ahead.
         """
         skews = {"this scorer": scorer_ahead_ms, **{source: -self.ahead_ms(source) for source in self.windows}}
         return max(skews.items(), key=lambda item: abs(item[1]))
@@ -74,7 +81,7 @@ class SourceClocks:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Sequence[int]], most: int = MAX_SOURCES) -> SourceClocks:
-        """Raises TypeError or ValueError for anything that ``to_json`` did not write."""
+        """Parse the result of ``to_json``. Raises TypeError or ValueError for anything else."""
         windows = {
             source: ClockWindow(int(number), int(least), int(before)) for source, (number, least, before) in raw.items()
         }
@@ -91,27 +98,30 @@ def _learn(window: ClockWindow | None, stamped_ms: int, arrived_ms: int) -> Cloc
 
 
 class RedisClock:
-    """How far Redis' clock is ahead of this process's. A slow answer says little, so it changes little."""
+    """The offset of Redis' clock from this process's clock, in milliseconds; positive if Redis' clock is ahead.
+
+    A slow answer measures the offset less precisely, so it changes the offset only if the difference exceeds its delay.
+    """
 
     def __init__(self) -> None:
         self.ahead_ms = 0
 
     def measured(self, redis_ms: int, before_ms: int, after_ms: int) -> None:
-        """Redis answered ``redis_ms`` between ``before_ms`` and ``after_ms`` of this process's clock."""
+        """Use a measurement: Redis answered ``redis_ms`` between ``before_ms`` and ``after_ms`` of this process."""
         ahead = redis_ms - (before_ms + after_ms) // 2
         if abs(ahead - self.ahead_ms) > max(LIKELY_MS, after_ms - before_ms):
             self.ahead_ms = ahead
 
 
 class RedisClocks:
-    """The ``RedisClock`` of each workload: in a cluster, workloads' streams lie at several nodes."""
+    """The ``RedisClock`` of each workload. In a cluster, the streams of different workloads are on different nodes."""
 
     def __init__(self, workloads: Iterable[str], clock_ms: Callable[[], int]) -> None:
         self._clocks = {name: RedisClock() for name in workloads}
         self._clock_ms = clock_ms
 
     async def ask(self, read_clocks: Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]) -> None:
-        """Measure every workload's Redis. Raises what ``read_clocks`` raises."""
+        """Measure the clock of every workload's Redis. Raises the errors of ``read_clocks``."""
         before_ms = self._clock_ms()
         answers = await read_clocks(list(self._clocks))
         after_ms = self._clock_ms()
@@ -124,9 +134,9 @@ class RedisClocks:
 
 
 def skew_warning(worst: tuple[str, int]) -> str:
-    """Return a sentence for people where clocks differ by more than a second, else ""."""
+    """Return a warning for people if the clocks differ by more than a second, else ""."""
     name, ahead_ms = worst
     if abs(ahead_ms) <= WARN_MS:
         return ""
     direction = "ahead of" if ahead_ms > 0 else "behind"
-    return f"clock of {name} is {abs(ahead_ms) / 1000:.1f} s {direction} Redis'"
+    return f"the clock of {name} is {abs(ahead_ms) / 1000:.1f} s {direction} Redis' clock"

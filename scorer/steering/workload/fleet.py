@@ -1,4 +1,4 @@
-"""A workload's look at its Envoys: what they show, and what must be written to them."""
+"""A workload's view of its Envoys: the values that they show, and the writes that they need."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from scorer.steering.workload.surroundings import Surroundings
 from scorer.steering.workload.workload_state import FleetView, LastLook, WorkloadState
 
 Readings = Mapping[str, RuntimeEntries | None]
-"""Envoy → the keys in its admin layer; None: not readable now."""
+"""Envoy → its ``glidepath.*`` runtime entries; None: not readable now."""
 
 
 def look(state: WorkloadState, readings: Readings, surroundings: Surroundings) -> WorkloadState:
-    """Return the state with what the Envoys show now. Costs little when they show the same as before."""
+    """Return the state with the Envoys' present values. This is cheap if the values have not changed."""
     view = state.fleet
     if not _unchanged(view.last_look, _shown(readings, surroundings.admin_layers), state.desired):
         observation = observe(
@@ -38,14 +38,14 @@ def look(state: WorkloadState, readings: Readings, surroundings: Surroundings) -
 
 
 def _restarting(state: WorkloadState) -> bool:
-    """Whether Envoys may still run weights of a discarded state; those are not a person's."""
+    """Return whether Envoys may still run weights of a discarded state, which no person set."""
     return bool(state.restart_reason) and state.settled_epoch < 0
 
 
 def next_writes(
     state: WorkloadState, readings: Readings, admin_layers: Readings
 ) -> tuple[WorkloadState, Mapping[str, RuntimeEntries]]:
-    """Return what to write to which Envoy, and the state that must be stored before it is written."""
+    """Return the state that must be stored first, and the writes to send to each Envoy after that."""
     view, desired = state.fleet, state.desired
     shown = _shown(readings, admin_layers)
     if state.ramp.state_lost or _unchanged(view.last_look, shown, desired):
@@ -61,9 +61,9 @@ def next_writes(
 
 
 def unknown_envoys(state: WorkloadState, unknown_weights: frozenset[str]) -> tuple[str, ...]:
-    """Return those of ``unknown_weights`` to which this state never wrote.
+    """Return the Envoys in ``unknown_weights`` to which this state never wrote.
 
-    A second stream of an Envoy has the Envoy's name with a number after ``#``.
+    If an Envoy opens a second stream, that stream is named after the Envoy with ``#`` and a number.
     """
     if not unknown_weights:
         return ()
@@ -73,9 +73,9 @@ def unknown_envoys(state: WorkloadState, unknown_weights: frozenset[str]) -> tup
 
 
 def _unchanged(last: LastLook | None, shown: Readings, desired: RuntimeValues) -> bool:
-    """Whether nothing can have changed since the last look: the usual case.
+    """Return whether nothing has changed since the last look, which is the usual case.
 
-    An unchanged reading is the same object, so identity is enough and costs least.
+    An unchanged reading is the same object, so comparing identities is sufficient, and it is the cheapest way.
     """
     return (
         last is not None

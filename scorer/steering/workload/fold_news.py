@@ -1,4 +1,4 @@
-"""Folding of what came in through the streams into a workload's state. Raises whatever the evidence raises."""
+"""Fold the news from the streams into a workload's state. Errors of the evidence are not caught here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scorer.steering.workload.workload_state import RecentCounts, StreamPosition
 
 
 def fold(state: WorkloadState, news: News) -> WorkloadState:
-    """Return the state with all of ``news`` taken in."""
+    """Return the state with all of ``news`` folded in."""
     if not (news.cursors or news.commands or news.outcomes or news.scored or news.bad):
         return state
     folding = _Folding(state, news)
@@ -25,9 +25,9 @@ def fold(state: WorkloadState, news: News) -> WorkloadState:
 
 
 def receive(state: WorkloadState, news: News) -> WorkloadState:
-    """Return the state with the cursors moved past ``news`` and its commands waiting; the evidence is untouched.
+    """Return the state with the cursors moved past ``news`` and its commands queued; the evidence is unchanged.
 
-    This alone is done with news that could not be folded: a record that raises is then met once, and a person's
+    This is used for news that could not be folded. So a record that raises an error is read only once, and a person's
     commands in the same batch are still carried out.
     """
     streams = state.streams
@@ -46,7 +46,7 @@ def _received(streams: StreamPosition, news: News, seen: SeenFlushes, clocks: So
 
 
 class _Folding:
-    """The changing parts of a state during one ``fold``: a new state for every flush would cost too much of a tick."""
+    """The parts of a state that change during one ``fold``. A new state for every flush would take too much time."""
 
     def __init__(self, state: WorkloadState, news: News) -> None:
         self._state, self._spec, self._ramp = state, state.spec, state.ramp
@@ -66,7 +66,7 @@ class _Folding:
         ahead_ms = self._clocks.ahead_ms(flush.source)
         flush = flush.later(ahead_ms) if ahead_ms else flush
         self._count(flush)
-        # What a drill takes away and gives back says nothing about the step.
+        # A drill changes the share for a moment, so its traffic is not evidence about the step.
         if self._ramp.drill is None and flush.from_ms >= self._ramp.since_ms:
             self._evidence = self._evidence.fold_outcomes(flush)
 
@@ -87,11 +87,11 @@ class _Folding:
         self._totals = self._totals.with_pair(pair)
         probe = pair.baseline.origin is Origin.PROBE
         if probe and self._spec.policy.next_step(self._ramp.percent) is not None:
-            return  # the same few questions, asked again and again, must not help to take a step
-        # The proxy that captured the pair is not known: by its clock the pair must at least be this much younger.
+            return  # probes repeat the same few questions, so they must not count towards a step
+        # The host that captured the pair is unknown, so its time is converted with the smallest offset of all hosts.
         at_ms = pair.captured_at_ms + self._clocks.least_ms()
         if at_ms < self._ramp.since_ms:
             self._totals = self._totals.with_left_out(1)
             return
-        # scored_at_ms is by the clock of yet another process, so the time of the capture stands for it.
+        # scored_at_ms is by the clock of yet another process, so it is replaced by the time of the capture.
         self._evidence = self._evidence.fold_scored(replace(pair, captured_at_ms=at_ms, scored_at_ms=at_ms))

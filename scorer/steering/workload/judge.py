@@ -1,35 +1,35 @@
-"""When a workload's evidence is judged, and when a step's evidence begins."""
+"""Judge a workload's evidence when it is due, and begin a step's evidence once every Envoy runs the step's share."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from scorer.steering.ramp.verdict_checks import failed_guards
-from scorer.steering.staggering import turn
+from scorer.steering.staggering import period_index
 from scorer.steering.workload.unexpected_traffic import SETTLE_MS
 from scorer.steering.workload.workload_state import Judgement, WorkloadState, with_fresh_evidence
 
-JUDGE_MS = 500  # verdicts are computed this often, and at once when the candidate failed a request
+JUDGE_MS = 500  # verdicts are computed this often, and at once after the candidate failed a request
 
 
 def judge(state: WorkloadState, now_ms: int) -> WorkloadState:
-    """Return the state with new verdicts if it is the workload's turn, or if the candidate failed a request."""
+    """Return the state with new verdicts if they are due, or if the candidate failed a request."""
     last, recent = state.judgement, state.recent
-    if not recent.candidate_failed and _same_turn(state.name, now_ms, last.at_ms, JUDGE_MS):
+    if not recent.candidate_failed and _same_period(state.name, now_ms, last.at_ms, JUDGE_MS):
         return state
     if recent.candidate_failed:
         recent = replace(recent, candidate_failed=False)
     return replace(state, judgement=Judgement(state.evidence.verdicts(now_ms), now_ms), recent=recent)
 
 
-def _same_turn(name: str, now_ms: int, last_ms: int, every_ms: int) -> bool:
-    return turn(name, now_ms, every_ms) == turn(name, last_ms, every_ms)
+def _same_period(name: str, now_ms: int, last_ms: int, every_ms: int) -> bool:
+    return period_index(name, now_ms, every_ms) == period_index(name, last_ms, every_ms)
 
 
 def settle(state: WorkloadState, now_ms: int) -> WorkloadState:
-    """Begin a step's evidence once every Envoy runs its share: earlier requests were split by the old weights.
+    """Begin a step's evidence once every Envoy runs its share, because earlier requests were split by the old weights.
 
-    Until then guards use the evidence there is. Where an Envoy does not confirm in time, that evidence is kept.
+    Until then, the guards use the evidence collected so far. That evidence is kept if an Envoy confirms too late.
     """
     ramp = state.ramp
     if state.settled_epoch == ramp.epoch or not state.fleet.all_confirmed:

@@ -1,7 +1,7 @@
-"""The tick of a workload whose own tick raised an exception: it can still be seen, stopped and rolled back.
+"""The safe mode of a workload whose tick raised an exception: it can still be observed, stopped and rolled back.
 
-Only parts that do not judge are used: the table of transitions, the weights, and the commands `hold`, `rollback` and
-`abort`. Nothing but a rollback is written to an Envoy, so weights that a person sets meanwhile stay as they are.
+No evidence is judged. Safe mode only uses the table of transitions, the weights, and the commands `hold`, `rollback`
+and `abort`. It writes to an Envoy only for a rollback or an abort, so weights that a person sets meanwhile stay.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from scorer.steering.workload.tick import Tick
 from scorer.steering.workload.workload_state import WorkloadState, restart_evidence
 from scorer.steering.workload.workload_status import standing
 
-AGAIN_MS = 600_000  # a workload whose ticks keep failing is announced no more often than this
+AGAIN_MS = 600_000  # if a workload's ticks keep failing, the failure is announced at most this often
 
 
 def failed_state(state: WorkloadState, news: News, problem: str) -> WorkloadState:
-    """Return the state after a tick that raised: the news is passed over, its commands wait to be carried out."""
+    """Return the state after a tick that raised: the news is skipped, except its commands, which are queued."""
     return replace(receive(state, news), problem=problem)
 
 
 def safe_mode_tick(failed: WorkloadState, readings: Readings, surroundings: Surroundings, now_ms: int) -> Tick:
-    """A tick in safe mode for ``failed`` (see ``failed_state``).
+    """Run a tick in safe mode for ``failed`` (see ``failed_state``).
 
-    The evidence begins again: the failed tick may have folded part of the news into it, and a bad number in it may be
-    what raised.
+    The evidence begins again: the failed tick may have folded a part of the news into it, and a bad number in it may
+    have caused the exception.
     """
     state = failed
     with contextlib.suppress(Exception):  # a bug that also prevents fresh evidence must not prevent a rollback
@@ -54,13 +54,13 @@ def safe_mode_tick(failed: WorkloadState, readings: Readings, surroundings: Surr
 def _announce(state: WorkloadState, now_ms: int) -> tuple[WorkloadState, tuple[Decision, ...]]:
     if state.announced_ms and now_ms - state.announced_ms < AGAIN_MS:
         return state, ()
-    reason = f"{state.problem}; no guard acts, and the share stays as it is. {_remedy(state.name)}"
+    reason = f"{state.problem}; no guard acts, and the share stays unchanged. {_remedy(state.name)}"
     decision = new_decision("tick_failed", state.ramp, state.ramp, _inputs(state), now_ms, reason, "tick_failed")
     return replace(state, announced_ms=now_ms), (decision,)
 
 
 def _remedy(name: str) -> str:
-    return f"`glidepath rollback {name}` and `abort` work, and so does weight 0 by curl"
+    return f"`glidepath rollback {name}` and `glidepath abort {name}` still work, and so does setting weight 0 by curl"
 
 
 def _inputs(state: WorkloadState) -> TickInputs:

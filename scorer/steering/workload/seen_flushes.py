@@ -1,6 +1,6 @@
-"""Recognition of flushes that were written to the stream more than once, so that each counts once.
+"""Recognise flushes that were written to the stream more than once, so that each flush counts once.
 
-A process repeats a flush when Redis' reply was lost. This is the only place in the scorer that removes repeats.
+A process writes a flush again if Redis' reply was lost. This is the only place in the scorer that removes repeats.
 """
 
 from __future__ import annotations
@@ -8,23 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-MAX_SOURCES = 64  # extproc processes; the one that was silent for longest is forgotten first
-WINDOW = 8  # numbers remembered of each source
+MAX_SOURCES = 64  # extproc processes; the process that was silent for longest is forgotten first
+WINDOW = 8  # remembered sequence numbers of each source
 
 
 @dataclass(frozen=True, slots=True)
 class SeenFlushes:
-    """The latest numbers of each source, in ascending order.
+    """The latest sequence numbers of each source, in ascending order.
 
-    A sliding window, as protocols use against replayed packets (RFC 4303, 3.4.3): a number within the window is a
-    repeat if it is remembered, and a number below a full window is taken for a repeat. So no flush counts twice,
-    however late its repeat comes, and flushes may overtake each other within the window.
+    They form a sliding window, as in protocols that reject replayed packets (RFC 4303, 3.4.3). A number within the
+    window is a repeat if it is remembered; a number below a full window is treated as a repeat. So a flush never counts
+    twice, even if its repeat arrives late, and flushes within the window may arrive in any order.
     """
 
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def add(self, source: str, seq: int) -> tuple[SeenFlushes, bool]:
-        """Return the memory with this flush, and whether the flush is new."""
+        """Return the sequence numbers with this flush added, and whether the flush is new."""
         known = self.numbers.get(source, ())
         if seq in known or (len(known) >= WINDOW and seq < known[0]):
             return self, False
@@ -40,5 +40,5 @@ class SeenFlushes:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Sequence[int]]) -> SeenFlushes:
-        """Raises TypeError or ValueError for anything that ``to_json`` did not write."""
+        """Parse the result of ``to_json``. Raises TypeError or ValueError for anything else."""
         return cls({source: tuple(int(number) for number in numbers) for source, numbers in raw.items()})

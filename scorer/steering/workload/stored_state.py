@@ -1,6 +1,7 @@
-"""The form in which a workload's state is stored in Redis, as JSON, and its only codec.
+"""Encode a workload's state as the JSON that is stored in Redis, and decode it.
 
-The ``schema`` number identifies the form. A state of another schema is not read: the workload starts at the baseline.
+The ``schema`` number identifies the form of the JSON. A state of another schema is not read; the workload then starts
+at the baseline.
 
 See ADR 0132.
 """
@@ -23,15 +24,15 @@ from scorer.steering.workload.totals import Totals
 from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import FleetView, StreamPosition, WorkloadState, restarted_epoch
 
-SCHEMA = 1  # to be raised with every change that older code, or this code, cannot read
+SCHEMA = 1  # raise it with every change after which old code cannot read new states, or new code cannot read old ones
 
 
 class OtherSchemaError(InputError):
-    """The stored state was written by a version with another schema."""
+    """The stored state was written by a version of Glidepath with another schema."""
 
 
 def encode(state: WorkloadState, *, with_evidence: bool = True) -> str:
-    """Return what must be stored; evidence that is left out begins again when the state is read."""
+    """Return the state as JSON. Without its evidence, the evidence begins again when the state is read."""
     streams = state.streams
     stored = {
         "schema": SCHEMA,
@@ -48,10 +49,9 @@ def encode(state: WorkloadState, *, with_evidence: bool = True) -> str:
 
 
 def decode(spec: WorkloadSpec, stored: Mapping[str, Any], now_ms: int) -> WorkloadState:
-    """Return the state that ``encode`` wrote.
+    """Parse the result of ``encode``. Evidence that cannot be read begins again at ``now_ms``.
 
-    Evidence that cannot be read begins again at ``now_ms``. Raises OtherSchemaError for a state of another schema, and
-    InputError for one of this schema that cannot be read.
+    Raises OtherSchemaError for a state of another schema, and InputError for an unreadable state of this schema.
     """
     schema = stored.get("schema")
     if schema != SCHEMA:
@@ -63,7 +63,7 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], now_ms: int) -> Worklo
         written_evidence = dict(require_mapping(stored["evidence"]))
     except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"the stored state of {spec.name} cannot be read: {error}") from error
-    # The former leader saw this epoch's share confirmed, or it is too late to tell.
+    # Assume that every Envoy has confirmed this epoch's share: whether the former leader saw that is not stored.
     settled_epoch = ramp.epoch
     ramp, evidence = _evidence(spec, ramp, written_evidence, now_ms)
     inputs = TickInputs(workload=spec.name)
@@ -81,7 +81,7 @@ def _streams(stored: Mapping[str, Any]) -> StreamPosition:
 
 
 def _evidence(spec: WorkloadSpec, ramp: RampState, written: dict[str, Any], now_ms: int) -> tuple[RampState, Evidence]:
-    """Return the evidence, and the ramp with a new epoch where the evidence had to begin again."""
+    """Return the ramp and the evidence. If the evidence had to begin again, the ramp has a new epoch."""
     try:
         return ramp, spec.kind.from_json(spec.workload, written)
     except (InputError, LookupError, TypeError, ValueError, AttributeError):
@@ -90,7 +90,7 @@ def _evidence(spec: WorkloadSpec, ramp: RampState, written: dict[str, Any], now_
 
 
 def require_mapping(value: object) -> Mapping[str, Any]:
-    """Raises TypeError for a value that is not a JSON object."""
+    """Return ``value`` if it is a JSON object. Raises TypeError if it is not."""
     if not isinstance(value, dict):
         raise TypeError(f"expected an object, got {type(value).__name__}")
     return value

@@ -1,4 +1,4 @@
-"""What a tick knows from outside its own workload."""
+"""The inputs of a workload's tick that come from outside the workload."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class Surroundings:
 
     ``waiting_for``: the workloads that must be done first; ``stale``: the values that a former leader may have written
     last; ``unknown_weights``: Envoys that run weights which cannot be read; ``admin_layers``: admin layers above RTDS;
-    ``leader``: this scorer's name; ``scorer_ahead_ms``: how far this scorer's clock is ahead of Redis'.
+    ``leader``: this scorer's name; ``scorer_ahead_ms``: the milliseconds by which this scorer's clock is ahead of
+    Redis' clock.
     """
 
     waiting_for: str = ""

@@ -1,8 +1,8 @@
-"""How a leader takes over a workload: from the stored state, from this process's memory, or with a new state.
+"""Take over a workload as the leader: from the stored state, from this process's memory, or with a new state.
 
-With a new state, the streams may still hold a long history, which must not be repeated. Its commands were meant for
-another state, and its evidence is of another step. So of the commands from before, only those that hold or lower the
-share are carried out, and only if no leader has answered them; outcomes and pairs from before are counted and left out
+If the state is new, the streams may still contain a long history, which must not be applied: its commands were meant
+for another state, and its evidence is about another step. So an earlier command is carried out only if it holds or
+lowers the share and no leader has answered it (commands.py). Earlier outcomes and pairs are counted as left out
 (fold_news.py).
 """
 
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """``is_new``: there was no state at all, neither a stored one nor one in memory."""
+    """The state after a takeover. ``is_new``: there was no earlier state, neither in Redis nor in memory."""
 
     state: WorkloadState
     is_new: bool = False
@@ -35,11 +35,11 @@ class Takeover:
 async def take_over(
     spec: WorkloadSpec, store: SteeringStore, now_ms: int, former: WorkloadState | None = None
 ) -> Takeover:
-    """Return the workload's state at ``now_ms`` of Redis' clock.
+    """Return the workload's state at ``now_ms`` by Redis' clock.
 
-    ``former`` is what this process knew a moment ago; it is used where Redis has lost everything meanwhile. A state of
-    another schema is discarded: the workload starts at the baseline. A state of this schema that cannot be read means
-    that the share is not known: the workload is held, and the Envoys' weights stay.
+    ``former`` is this process's state of a moment ago; it is used if Redis has lost the stored state since. A state of
+    another schema is discarded, and the workload starts at the baseline. If a state of this schema cannot be read, the
+    share is unknown, so the workload is held and the Envoys' weights stay.
     """
     try:
         stored = await _stored(spec, store, former)
@@ -67,7 +67,7 @@ async def _stored(spec: WorkloadSpec, store: SteeringStore, former: WorkloadStat
 
 
 async def _without_history(state: WorkloadState, store: SteeringStore, now_ms: int) -> WorkloadState:
-    """Return the state with its command cursor behind every command that a leader has answered for certain."""
+    """Return the state with its command cursor after the commands that a leader has certainly answered."""
     answered = await store.set_aside(state.name, now_ms)
     cursors = {**state.streams.cursors, "commands": answered}
     return replace(state, streams=replace(state.streams, cursors=cursors, began_ms=now_ms))

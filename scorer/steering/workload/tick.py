@@ -1,7 +1,7 @@
-"""One tick of one workload: ``tick(state, news, readings, surroundings, now_ms)`` → the next state and what to write.
+"""One tick of one workload: ``tick(state, news, readings, surroundings, now_ms)`` → the next state and the writes.
 
-No clock and no I/O. The given state is not changed, so where a tick raises, the caller still has the old state and
-continues with safe_mode.py. Only the evidence may be folded in place, so safe mode begins it again. See ADR 0133.
+No clock and no I/O. The given state is not changed, so if a tick raises, the caller still has the old state and
+continues with safe_mode.py. Only the evidence may be changed in place, so safe mode begins it again. See ADR 0133.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import frozen_by
 from scorer.steering.ramp.states import RampState
 from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
-from scorer.steering.staggering import turn
+from scorer.steering.staggering import period_index
 from scorer.steering.state_store import News, Record
 from scorer.steering.workload.fleet import Readings, look, next_writes, unknown_envoys
 from scorer.steering.workload.fold_news import fold
@@ -26,13 +26,13 @@ from scorer.steering.workload.surroundings import Surroundings
 from scorer.steering.workload.workload_state import (
     RecentCounts,
     WorkloadState,
-    WriteTurns,
+    WritePeriods,
     with_fresh_evidence,
 )
 from scorer.steering.workload.workload_status import status_of
 
 # See ADR 0055.
-CHECKPOINT_MS = 5_000  # the evidence is stored this often, and with every decision; the streams replay the rest
+CHECKPOINT_MS = 5_000  # evidence is stored this often, and with every decision; the rest is read again from the streams
 STATUS_MS = 1_000
 
 
@@ -40,7 +40,7 @@ STATUS_MS = 1_000
 class Tick:
     """The result of one tick.
 
-    ``record`` must be stored before ``writes`` (Envoy → runtime keys) go out, and then ``state`` replaces the old one.
+    ``record`` must be stored before ``writes`` (Envoy → runtime entries) are sent. Then ``state`` replaces the old one.
     """
 
     state: WorkloadState
@@ -66,7 +66,7 @@ def tick(before: WorkloadState, news: News, readings: Readings, surroundings: Su
 
 
 def tick_inputs(state: WorkloadState, surroundings: Surroundings, unknown: tuple[str, ...], now_ms: int) -> TickInputs:
-    """Return the facts that the ramp's decision is based on."""
+    """Return the inputs of the ramp's decision."""
     spec, view, recent = state.spec, state.fleet, state.recent
     seen = view.observation
     return TickInputs(
@@ -91,7 +91,7 @@ def tick_inputs(state: WorkloadState, surroundings: Surroundings, unknown: tuple
         unknown_envoys=unknown,
         live_ms=state.totals.live_ms,
         live_errors=recent.drill_errors,
-        # While an Envoy has not confirmed a share of 0, requests at the candidate are to be expected.
+        # Until every Envoy has confirmed a share of 0, requests at the candidate are expected.
         unexpected_traffic=recent.unexpected_traffic if view.all_confirmed else 0,
     )
 
@@ -107,7 +107,7 @@ def _decide(state: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[Ramp
 def _after_decision(
     state: WorkloadState, ramp: RampState, inputs: TickInputs, surroundings: Surroundings, now_ms: int
 ) -> WorkloadState:
-    """Return the state after the ramp's decisions; where the share changes, earlier confirmations no longer count."""
+    """Return the state after the ramp's decisions. If the share changes, earlier confirmations no longer count."""
     was, wanted, recent = state.ramp, state.desired, state.recent
     if ramp.drill is None or was.drill is None:
         recent = replace(recent, drill_errors=0) if recent.drill_errors else recent
@@ -131,7 +131,7 @@ def _after_decision(
 
 
 def _discarded(before: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[Decision, ...]:
-    """Announce, in the first tick, that the stored state was discarded."""
+    """Return the decision that announces, in the first tick, that the stored state was discarded."""
     if not before.restart_reason or before.written.checkpoint is not None:
         return ()
     return (
@@ -146,7 +146,7 @@ def _restarted_envoys(state: WorkloadState, now_ms: int) -> tuple[Decision, ...]
     if not names:
         return ()
     ramp, details = state.ramp, {"envoys": list(names)}
-    reason = f"{', '.join(names)}: restarted, so the weights were gone; written again"
+    reason = f"{', '.join(names)}: restarted and lost the weights, which are written again"
     return (new_decision("restore_weights", ramp, ramp, state.inputs, now_ms, reason, "restart", details=details),)
 
 
@@ -163,20 +163,20 @@ def _with_record(
     leader: str,
     now_ms: int,
 ) -> Tick:
-    """Return the tick; state and status are written when they changed, and whenever it is the workload's turn."""
-    turns = WriteTurns(turn(state.name, now_ms, CHECKPOINT_MS), turn(state.name, now_ms, STATUS_MS))
+    """Return the tick with its record: state and status are written if they changed, and when a write is due."""
+    periods = WritePeriods(period_index(state.name, now_ms, CHECKPOINT_MS), period_index(state.name, now_ms, STATUS_MS))
     changed = bool(decisions or before.problem) or _must_be_stored(before, state)
     confirmed_changed = state.fleet.observation.confirmed != before.fleet.observation.confirmed
     stored = shown = None
-    if changed or turns.checkpoint != before.written.checkpoint:
+    if changed or periods.checkpoint != before.written.checkpoint:
         stored = encode(state)
-    if changed or confirmed_changed or turns.status != before.written.status:
+    if changed or confirmed_changed or periods.status != before.written.status:
         shown = to_json(status_of(state, leader, now_ms))
     record = Record(stored, shown, tuple(_with_models(state, decision) for decision in decisions))
-    return Tick(state if turns == state.written else replace(state, written=turns), writes, record)
+    return Tick(state if periods == state.written else replace(state, written=periods), writes, record)
 
 
 def _must_be_stored(before: WorkloadState, after: WorkloadState) -> bool:
-    """Whether the stored state must be written now; evidence and cursors alone can wait for the checkpoint."""
+    """Return whether the state must be stored now. Changes of only evidence and cursors can wait for a checkpoint."""
     ramps_differ = after.ramp is not before.ramp and after.ramp != before.ramp
     return ramps_differ or after.fleet.last_written != before.fleet.last_written

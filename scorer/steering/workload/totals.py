@@ -28,7 +28,7 @@ class Totals:
     live_ms: int = 0
 
     def with_flush(self, flush: Outcomes, left_out: int, live_ms: int) -> Totals:
-        """Add a flush of which ``left_out`` requests were left out. ``live_ms``: 0, or the new ``live_ms``."""
+        """Add a flush, with the number of its requests that were left out. ``live_ms``: see Totals; 0: unchanged."""
         if not flush.coverage and not left_out and live_ms <= self.live_ms:
             return self
         return Totals(
@@ -59,6 +59,6 @@ class Totals:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Totals:
-        """Unknown fields are ignored. Raises TypeError for a value that is not an object."""
+        """Parse the result of ``to_json``, ignoring unknown fields."""
         known = {f.name for f in dataclasses.fields(cls)}
         return cls(**{name: value for name, value in raw.items() if name in known})

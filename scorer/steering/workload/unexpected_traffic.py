@@ -1,4 +1,4 @@
-"""Requests that reached the candidate although its share was 0 when they began."""
+"""Count the requests that reached the candidate although its share was 0 when they began."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Iterable
 from glidepath.domain import SideOutcomes
 from glidepath.histogram import bucket_of
 
-SETTLE_MS = 10_000  # after a change of weights: Envoys that confirm within this time have confirmed in time
-LONGEST_MS = 120_000  # a failed request does not say when it began; it is assumed to have lasted this long at most
+SETTLE_MS = 10_000  # Envoys should confirm a change of the weights within this time
+LONGEST_MS = (
+    120_000  # the start of a failed request is unknown; the request is assumed to have lasted at most this long
+)
 
 
 def begun_after(live: Iterable[SideOutcomes], from_ms: int, since_ms: int) -> int:
-    """Count the requests of a flush from ``from_ms`` on that surely began after ``since_ms``.
+    """Count the requests that certainly began after ``since_ms``, in a flush that covers the time from ``from_ms`` on.
 
-    A long answer that ends now may have begun earlier. So a request counts only if its latency is shorter than the
+    A request that ends now may have begun much earlier. So a request counts only if its latency is shorter than the
     time between ``since_ms`` (with SETTLE_MS added) and ``from_ms``; see ADR 0120.
     """
     left_ms = from_ms - since_ms - SETTLE_MS

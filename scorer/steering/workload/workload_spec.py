@@ -1,4 +1,4 @@
-"""What is fixed about one workload while a scorer leads: its configuration and what follows from it."""
+"""The fixed facts about one workload: its configuration, and the values that are derived from the configuration."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from scorer.steering.ramp.states import RampState
 
 @dataclass(frozen=True, slots=True)
 class WorkloadSpec:
-    """``digest`` identifies the workload's configuration; ``models`` names the models for the decision log.
+    """The facts about one workload that do not change while a scorer leads.
 
-    ``baseline`` and ``candidate`` identify what the evidence is about, see ``backend_identity``.
+    ``digest`` identifies the workload's configuration; ``models`` are the models' names for the decision log.
+    ``baseline`` and ``candidate`` identify the two sides of the evidence, see ``backend_identity``.
     """
 
     name: str
@@ -53,13 +54,13 @@ class WorkloadSpec:
     def fresh_evidence(self, ramp: RampState, now_ms: int) -> Evidence:
         """Return empty evidence for the ramp's share.
 
-        While the share is not known, the evidence is that of the first step: it judges the clients' own requests.
+        While the share is unknown, the evidence is that of the first step, so that it judges the clients' own requests.
         """
         percent = self.policy.steps[0] if ramp.share_unknown else ramp.percent
         return self.kind.fresh(self.workload, percent, now_ms)
 
 
 def backend_identity(name: str, backend: Backend) -> str:
-    """Return the backend's name with a digest of its address and model; another identity needs new evidence."""
+    """Return the backend's name with a digest of its address and model. A changed identity needs new evidence."""
     where = json.dumps([str(backend.url), backend.model])
     return f"{name} ({hashlib.blake2b(where.encode(), digest_size=4).hexdigest()})"

@@ -20,10 +20,10 @@ from scorer.steering.workload.workload_spec import WorkloadSpec
 
 @dataclass(frozen=True, slots=True)
 class StreamPosition:
-    """How far the workload's streams are read.
+    """The position in the workload's streams up to which they have been read.
 
-    ``commands`` are read but not carried out yet. ``began_ms`` is when this state began without a stored one; 0 where
-    it continues a stored one.
+    ``commands`` have been read but not carried out yet. ``began_ms`` is the time at which a new state began; 0 if the
+    state continues a stored one.
     """
 
     cursors: Mapping[str, str] = field(default_factory=no_cursors)
@@ -35,11 +35,11 @@ class StreamPosition:
 
 @dataclass(frozen=True, slots=True)
 class RecentCounts:
-    """Counts that the next decision uses.
+    """Counts for the next decision.
 
-    ``candidate_failed``: the candidate failed a request since the last verdicts; ``drill_errors``: clients' requests
-    that failed at the candidate since the drill began; ``unexpected_traffic``: clients' requests that surely began
-    while the candidate's share was 0, and reached the candidate all the same.
+    ``candidate_failed``: the candidate failed a request since the last verdicts; ``drill_errors``: the number of
+    clients' requests that failed at the candidate since the drill began; ``unexpected_traffic``: the number of clients'
+    requests that certainly began while the candidate's share was 0 and reached the candidate nevertheless.
     """
 
     candidate_failed: bool = False
@@ -57,7 +57,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class LastLook:
-    """A look at the Envoys after which nothing had to be written, and what was desired then."""
+    """The Envoys' values at the last look that required no write, and the values that were desired then."""
 
     shown: Mapping[str, RuntimeEntries | None]
     desired: RuntimeValues
@@ -65,10 +65,10 @@ class LastLook:
 
 @dataclass(frozen=True, slots=True)
 class FleetView:
-    """What the Envoys show, and what each of them may hold.
+    """The result of comparing the Envoys, and the values that each Envoy may have.
 
-    ``envoys`` counts the Envoys, with those behind admin layers that hide their weights. ``last_look`` is None where
-    the Envoys must be compared again even if they show the same.
+    ``envoys`` is the number of Envoys, including those whose weights are hidden by an admin layer. ``last_look`` is
+    None if the Envoys must be compared again even if their values have not changed.
     """
 
     observation: Observation = field(default_factory=lambda: Observation(frozenset(), {}))
@@ -82,8 +82,8 @@ class FleetView:
 
 
 @dataclass(frozen=True, slots=True)
-class WriteTurns:
-    """The turns in which state and status were last written; None: not by this leader."""
+class WritePeriods:
+    """The periods in which state and status were last written (see staggering.py); None: not yet by this leader."""
 
     checkpoint: int | None = None
     status: int | None = None
@@ -91,13 +91,13 @@ class WriteTurns:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadState:
-    """Everything that one tick hands to the next (ADR 0133).
+    """All data that one tick passes on to the next (ADR 0133).
 
     ``evidence`` may be folded in place, so only the newest state may use it.
-    ``settled_epoch`` is the epoch of the ramp whose share every Envoy has confirmed. ``inputs`` are those of the last
-    decision. ``problem`` says why the last tick failed; ``announced_ms`` is when such a failure was last announced.
-    ``restart_reason`` says why the stored state was discarded, until the candidate has a share again.
-    ``scorer_ahead_ms`` is how far this scorer's clock is ahead of Redis'.
+    ``settled_epoch`` is the last epoch of the ramp whose share every Envoy has confirmed. ``inputs`` are the inputs of
+    the last decision. ``problem`` is the reason why the last tick failed, and ``announced_ms`` is the time at which a
+    failure was last announced. ``restart_reason`` is the reason why the stored state was discarded, kept until the
+    candidate has a share again. ``scorer_ahead_ms`` is the time by which this scorer's clock is ahead of Redis' clock.
     """
 
     spec: WorkloadSpec
@@ -109,7 +109,7 @@ class WorkloadState:
     recent: RecentCounts = field(default_factory=RecentCounts)
     judgement: Judgement = field(default_factory=Judgement)
     fleet: FleetView = field(default_factory=FleetView)
-    written: WriteTurns = field(default_factory=WriteTurns)
+    written: WritePeriods = field(default_factory=WritePeriods)
     settled_epoch: int = -1
     problem: str = ""
     announced_ms: int = 0
@@ -122,32 +122,32 @@ class WorkloadState:
 
     @property
     def desired(self) -> RuntimeValues:
-        """The runtime values that every Envoy should hold."""
+        """The runtime values that every Envoy should have."""
         sample = self.spec.workload.shadow.sample if self.ramp.shadow_override is None else self.ramp.shadow_override
         return desired_values(self.ramp.serving, sample, self.ramp.autopilot)
 
     @property
     def skew(self) -> tuple[str, int]:
-        """The clock that differs most from Redis', and by how many milliseconds it is ahead."""
+        """The host whose clock differs most from Redis' clock, and the milliseconds by which it is ahead."""
         return self.streams.clocks.worst(self.scorer_ahead_ms)
 
 
 def new_state(spec: WorkloadSpec, now_ms: int, *, percent: float | None = None) -> WorkloadState:
-    """Return the state of a workload that has no stored one, at ``percent`` or the configured start."""
+    """Return a new state for a workload without a stored state, at ``percent`` or at the configured start."""
     share = spec.workload.start if percent is None else percent
     ramp = initial(share, spec.policy.last, now_ms, spec.digest)
     return WorkloadState(spec, ramp, spec.fresh_evidence(ramp, now_ms), TickInputs(workload=spec.name))
 
 
 def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> WorkloadState:
-    """Return the state with ``ramp`` and with evidence that begins at ``now_ms``; the old verdicts are dropped."""
+    """Return the state with ``ramp``, with evidence that begins at ``now_ms``, and without the old verdicts."""
     return replace(state, ramp=ramp, evidence=state.spec.fresh_evidence(ramp, now_ms), judgement=Judgement())
 
 
 def restart_evidence(state: WorkloadState, now_ms: int) -> WorkloadState:
-    """Return the state with a new epoch: the step stays, its evidence begins again at ``now_ms``.
+    """Return the state with a new epoch: the step stays, and its evidence begins again at ``now_ms``.
 
-    For evidence that cannot be used. Otherwise one bad number would silence the guards for ever.
+    This replaces evidence that cannot be used. Otherwise one bad number would disable the guards for ever.
     """
     return with_fresh_evidence(state, restarted_epoch(state.ramp, now_ms), now_ms)
 

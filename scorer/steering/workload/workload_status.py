@@ -1,4 +1,4 @@
-"""The status of a workload, for people and tools, from its state."""
+"""Build the status of a workload from its state, for people and for tools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scorer.steering.workload.workload_state import WorkloadState
 
 
 def status_of(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
-    """Return the full status, with what the evidence says."""
+    """Return the full status, including the results of the evidence."""
     ramp, policy, evidence, capacity = state.ramp, state.spec.policy, state.evidence, state.inputs.capacity
     baseline, candidate = evidence.sides()
     timed = ramp.phase in (Phase.SHADOW, Phase.BAKING)
@@ -37,7 +37,7 @@ def status_of(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
 
 
 def standing(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
-    """Return the part of the status that needs neither evidence nor decisions; safe mode shows no more."""
+    """Return the part of the status that needs neither evidence nor decisions. Safe mode shows only this part."""
     ramp, policy, names, desired = state.ramp, state.spec.policy, state.spec.names, state.desired
     return WorkloadStatus(
         workload=state.name,
@@ -60,23 +60,23 @@ def standing(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
 
 
 def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
-    """What is wrong, what happens next, and which values a person has set that stay until they remove them."""
+    """Return messages about problems, about the next step, and about a person's values that are still set."""
     ramp, spec, layers = state.ramp, state.spec, state.fleet.observation.hiding_layers
     shadow = shadow_share.describe_override(
         spec.name, spec.names.shadow, ramp.shadow_override, spec.workload.shadow.sample
     )
-    hidden = f"weights in the admin layer of {', '.join(layers[:3])} hide what was pushed" if layers else ""
+    hidden = f"weights in the admin layer of {', '.join(layers[:3])} hide the pushed weights" if layers else ""
     unknown = "the share is not known" if ramp.share_unknown else ""
     return (state.restart_reason, unknown, hidden, next_step(state, now_ms), shadow, ramp.invalid_override)
 
 
 def next_step(state: WorkloadState, now_ms: int) -> str:
-    """Return what happens next, in words."""
+    """Describe for people what happens next."""
     ramp, policy, inputs = state.ramp, state.spec.policy, state.inputs
     if ramp.drill is not None:
         return f"drill by {ramp.drill.actor}: {ramp.drill.stage.value}"
     if not ramp.autopilot:
-        return f"autopilot is 0: nothing moves by itself; `glidepath resume {state.name}` or curl it to 1"
+        return f"autopilot is 0: nothing moves by itself; `glidepath resume {state.name}`, or set it to 1 by curl"
     if ramp.phase in (Phase.SHADOW, Phase.BAKING):
         target = policy.next_step(ramp.percent)
         why = obstacle(ramp, inputs, policy, now_ms)
@@ -87,7 +87,7 @@ def next_step(state: WorkloadState, now_ms: int) -> str:
 
 
 def _resting(state: WorkloadState, now_ms: int) -> str:
-    """Return what happens next in a phase that waits for a person, for Envoys or for time to pass."""
+    """Describe what happens next in a phase that waits for a person, for the Envoys, or for time to pass."""
     ramp, policy, name = state.ramp, state.spec.policy, state.name
     if ramp.phase is Phase.AWAITING_APPROVAL:
         return f"waits for `glidepath approve {name}` to go to {policy.next_step(ramp.percent):g} %"
@@ -99,7 +99,7 @@ def _resting(state: WorkloadState, now_ms: int) -> str:
     if ramp.phase is Phase.COOLING_DOWN:
         return _cooling(ramp, policy, name, now_ms)
     if ramp.phase is Phase.COMPLETED:
-        return f"done at {ramp.percent:g} %; still guarded"
+        return f"done at {ramp.percent:g} %; the guards still run"
     return f"aborted; `glidepath retry {name}` to start again"
 
 
@@ -108,5 +108,6 @@ def _cooling(ramp: RampState, policy: RampPolicy, name: str, now_ms: int) -> str
     automatic = policy.auto_retry and ramp.retries < policy.max_retries
     retry = f"`glidepath retry {name}`"
     if left_s <= 0:
-        return "Retries by itself" if automatic else retry
-    return f"cools down for another {left_s:.0f} s, {'retries by itself' if automatic else f'then {retry}'}"
+        return "cooled down; retries automatically" if automatic else f"cooled down; {retry} to start again"
+    then = "then retries automatically" if automatic else f"then {retry} to start again"
+    return f"cools down for another {left_s:.0f} s, {then}"

@@ -7,15 +7,15 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.steering.staggering import turn
+from scorer.steering.staggering import period_index
 
 NAMES = [f"w{i:03}" for i in range(200)]
 
 
 @given(st.text(max_size=20), st.integers(0, 2**45), st.integers(1, 10_000))
 def test_a_period_lasts_exactly_as_long_as_it_should(name: str, now_ms: int, every_ms: int) -> None:
-    assert turn(name, now_ms + every_ms, every_ms) == turn(name, now_ms, every_ms) + 1
-    assert 0 <= turn(name, now_ms + 1, every_ms) - turn(name, now_ms, every_ms) <= 1
+    assert period_index(name, now_ms + every_ms, every_ms) == period_index(name, now_ms, every_ms) + 1
+    assert 0 <= period_index(name, now_ms + 1, every_ms) - period_index(name, now_ms, every_ms) <= 1
 
 
 def test_periods_of_many_names_begin_at_different_ticks() -> None:
@@ -24,12 +24,15 @@ def test_periods_of_many_names_begin_at_different_ticks() -> None:
             tick
             for n in NAMES
             for tick in range(ticks)
-            if turn(n, tick * 250, every_ms) < turn(n, (tick + 1) * 250, every_ms)
+            if period_index(n, tick * 250, every_ms) < period_index(n, (tick + 1) * 250, every_ms)
         )
         assert sum(due.values()) == len(NAMES)
         assert max(due.values()) < 1.3 * len(NAMES) / ticks + 10
 
 
 def test_two_kinds_of_work_of_one_name_rarely_coincide() -> None:
-    meet = sum(turn(n, 250, 1000) > turn(n, 0, 1000) and turn(n, 250, 500) > turn(n, 0, 500) for n in NAMES)
+    meet = sum(
+        period_index(n, 250, 1000) > period_index(n, 0, 1000) and period_index(n, 250, 500) > period_index(n, 0, 500)
+        for n in NAMES
+    )
     assert meet < 40

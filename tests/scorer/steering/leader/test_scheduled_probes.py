@@ -54,9 +54,9 @@ class ProbeBench:
         self.now_ms = 10**12
         self.probes = ScheduledProbes(config, self.store, self.registry, self.announced.append, lambda: self.now_ms)
 
-    async def turn(self, listener: str) -> float:
+    async def run_round_if_due(self, listener: str) -> float:
         async with Prober(self.config, listener) as prober:
-            return await self.probes.turn(prober, "chat")
+            return await self.probes.run_round_if_due(prober, "chat")
 
     def counted(self, outcome: str) -> float:
         labels = {"workload": "chat", "outcome": outcome}
@@ -80,7 +80,7 @@ def place(recorder: Recorder) -> str:
 
 async def test_a_round_asks_both_sides_and_stores_the_pairs_as_probes(bench: ProbeBench) -> None:
     async with Recorder("listener") as listener:
-        assert await bench.turn(place(listener)) == 3600
+        assert await bench.run_round_if_due(place(listener)) == 3600
     targets = [(r.headers["x-glidepath-target"], r.headers["x-glidepath-origin"]) for r in listener.received]
     assert sorted(targets) == [("cloud", "probe")] * 2 + [("onprem", "probe")] * 2
     assert "authorization" not in listener.received[0].headers
@@ -93,19 +93,19 @@ async def test_a_round_asks_both_sides_and_stores_the_pairs_as_probes(bench: Pro
 
 async def test_the_next_round_comes_when_it_is_due_and_continues_with_the_next_prompts(bench: ProbeBench) -> None:
     async with Recorder("listener") as listener:
-        await bench.turn(place(listener))
+        await bench.run_round_if_due(place(listener))
         bench.now_ms += 600_000
-        assert await bench.turn(place(listener)) == 3000
+        assert await bench.run_round_if_due(place(listener)) == 3000
         assert len(bench.store.kept) == 2
         bench.now_ms += 3_000_000
-        await bench.turn(place(listener))
+        await bench.run_round_if_due(place(listener))
     assert prompts(bench.store.kept) == ["one", "two", "three", "one"]
 
 
 async def test_a_clock_that_was_set_back_does_not_stop_the_probes(bench: ProbeBench) -> None:
     bench.store.progress = ProbeProgress(at_ms=bench.now_ms + 10**9)
     async with Recorder("listener") as listener:
-        await bench.turn(place(listener))
+        await bench.run_round_if_due(place(listener))
     assert len(bench.store.kept) == 2
 
 
@@ -113,7 +113,7 @@ async def test_a_side_that_begins_to_fail_is_announced_once_and_so_is_its_recove
     async with Recorder("listener", behaviour="status", status=503) as listener:
         for behaviour in ("status", "status", "json", "json"):
             listener.behaviour = behaviour  # type: ignore[assignment]
-            await bench.turn(place(listener))
+            await bench.run_round_if_due(place(listener))
             bench.now_ms += 3_600_000
     assert [d.event for d in bench.announced] == ["probe_failed", "probe_recovered"]
     assert bench.announced == bench.store.log
@@ -123,7 +123,7 @@ async def test_a_side_that_begins_to_fail_is_announced_once_and_so_is_its_recove
 
 
 async def test_an_unreachable_listener_counts_as_a_failure_of_neither_side(bench: ProbeBench) -> None:
-    await bench.turn(f"127.0.0.1:{free_ports(1)[0]}")
+    await bench.run_round_if_due(f"127.0.0.1:{free_ports(1)[0]}")
     assert bench.counted("not_sent") == 2
     assert bench.announced == []
     assert bench.store.progress.failing == ""

@@ -96,7 +96,7 @@ def test_a_successor_knows_the_clocks(valid_yaml: str) -> None:
 def test_skew_is_shown_in_words_and_as_a_metric(valid_yaml: str) -> None:
     chat = chat_at_10_percent(valid_yaml)
     chat.tick(BEGAN + 400, news=News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
-    assert status_of(chat.state, "me", BEGAN).message.endswith("; clock of proxy is 60.0 s behind Redis'")
+    assert status_of(chat.state, "me", BEGAN).message.endswith("; the clock of proxy is 60.0 s behind Redis' clock")
     registry = CollectorRegistry()
     SteerMetrics(registry).show(chat.state)
     assert 'glidepath_clock_skew_seconds{workload="chat"} -60.003' in generate_latest(registry).decode()
@@ -108,7 +108,7 @@ def test_clocks_that_differ_by_less_than_a_second_cause_no_warning() -> None:
 
 def test_a_scorers_own_clock_is_named() -> None:
     warning = skew_warning(SourceClocks().worst(scorer_ahead_ms=60_000))
-    assert warning == "clock of this scorer is 60.0 s ahead of Redis'"
+    assert warning == "the clock of this scorer is 60.0 s ahead of Redis' clock"
 
 
 def test_an_entry_that_came_late_does_not_make_a_clock_look_slow() -> None:

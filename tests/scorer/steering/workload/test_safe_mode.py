@@ -166,7 +166,7 @@ async def test_the_failure_is_shown_counted_and_announced_once_and_other_workloa
         status = store.status["chat"]
         assert "internal error, weights stay: ZeroDivisionError" in status.message
         assert "no guard acts" in status.message
-        assert "`glidepath rollback chat` and `abort` work" in status.message
+        assert "`glidepath rollback chat` and `glidepath abort chat` still work" in status.message
         assert (status.phase, status.percent, status.envoys) == ("baking", 25, 2)
         assert [d.trigger for d in store.logged("tick_failed")] == ["tick_failed"]
         assert weights(envoys) == {"2500"}
