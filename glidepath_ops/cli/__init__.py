@@ -1,4 +1,7 @@
-"""The command line interface: one module per command, imported only when the command runs, so that --help is fast."""
+"""The command line interface, with one module per command.
+
+A module is imported only when its command runs, so that --help is fast.
+"""
 
 from glidepath_ops.cli.main import main
 

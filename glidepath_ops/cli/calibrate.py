@@ -30,10 +30,14 @@ def command(
     source: Annotated[
         Path | None,
         typer.Option(
-            "--from", metavar="FILE", help="Read JSON lines with agreement, noise and latency_ms instead of Redis."
+            "--from",
+            metavar="FILE",
+            help="Read JSON lines with agreement, noise and latency_ms from FILE instead of Redis.",
         ),
     ] = None,
-    last: Annotated[int, typer.Option(min=10, max=MAX_RESULTS, help="Number of latest results to read.")] = 10_000,
+    last: Annotated[
+        int, typer.Option(min=10, max=MAX_RESULTS, help="How many of the latest results to read.")
+    ] = 10_000,
     as_json: AsJson = False,
 ) -> None:
     """Propose gate thresholds from the noise floor and stored pairs."""
@@ -41,7 +45,7 @@ def command(
     history = read_file(source) if source else with_redis(config, lambda _, client: read_redis(client, workload, last))
     proposals = propose(section, history)
     if not proposals:
-        raise InputError(f"no scored pairs of {workload} yet: nothing to calibrate from")
+        raise InputError(f"no scored pairs of {workload} yet, so there is nothing to calibrate from")
     if as_json:
         typer.echo(json.dumps({"workload": workload, "proposals": [dataclasses.asdict(p) for p in proposals]}))
     else:
@@ -74,7 +78,7 @@ def read_file(path: Path) -> History:
 def _add(history: History, raw: dict[str, Any], where: str) -> list[float]:
     """Add one line to the history and return its time, if any.
 
-    Only latencies of requests that the baseline answered count, as in stored pairs.
+    Only latencies of successful requests to the baseline count, as in stored pairs.
     """
     side, ok = raw.get("side", "baseline"), raw.get("ok", True)
     if side not in ("baseline", "candidate"):

@@ -32,12 +32,15 @@ RECENT_DECISIONS = 1000
 
 def command(
     workload: Annotated[
-        str | None, typer.Argument(help="Workload whose baseline to switch off; default: the order for all workloads.")
+        str | None,
+        typer.Argument(
+            help="Workload whose baseline is to be switched off; default: show the order for all workloads."
+        ),
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     archive: Annotated[
         Path | None,
-        typer.Option("--archive", metavar="FILE", help="Write configuration, log and status to this tar.gz file."),
+        typer.Option("--archive", metavar="FILE", help="Write the configuration, log and status to this tar.gz file."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Archive even if the checklist has blocking items.")] = False,
     reason: Reason = "",
@@ -45,8 +48,8 @@ def command(
 ) -> None:
     """Show the checklist for switching off a baseline.
 
-    Without a workload: show in which order to switch off the baselines, least critical workload first. Exit status 1
-    if the checklist has a blocking item. An archive is also recorded in the decision log.
+    Without a workload, it shows the order in which to switch off the baselines, least critical workload first. The exit
+    status is 1 if the checklist has a blocking item. With --archive, it also records the archive in the decision log.
     """
 
     async def work(settings: Config, redis: RedisClient) -> dict[str, Any]:
@@ -167,7 +170,7 @@ def _order_table(order: list[dict[str, Any]]) -> Table:
         table.add_column(heading, overflow="fold")
     for number, one in enumerate(order, 1):
         share = "–" if one["percent"] is None else f"{one['percent']:g} %"
-        blocking = "switched off" if one["ended"] else "; ".join(one["in_the_way"]) or "nothing"
+        blocking = "switched off" if one["ended"] else "; ".join(one["in_the_way"]) or "none"
         table.add_row(str(number), one["workload"], one["baseline"], share, one["phase"], escape(blocking))
     return table
 

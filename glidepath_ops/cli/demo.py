@@ -20,10 +20,11 @@ from glidepath_ops.demo.summary import DemoSummary, text
 
 def command(
     fault: Annotated[
-        InjectedFault, typer.Option(help="InjectedFault to put into the candidate once it serves all traffic.")
+        InjectedFault, typer.Option(help="Fault to inject into the candidate once it serves all traffic.")
     ] = InjectedFault.ERRORS,
     json_path: Annotated[
-        Path | None, typer.Option("--json", metavar="PATH", help="Write the summary to this file as JSON; -: stdout.")
+        Path | None,
+        typer.Option("--json", metavar="PATH", help="Write the summary to this file as JSON; - for stdout."),
     ] = None,
     llm: Annotated[
         bool, typer.Option("--llm", help="Run a real LLM on both sides (SmolLM2-135M on llama.cpp), with fewer steps.")
@@ -35,8 +36,8 @@ def command(
     """Run a complete migration on this machine, then a fault and an automatic rollback.
 
     Starts a real Envoy, a real Redis, extproc, the scorer with a real embedding model, and two OpenAI-compatible
-    backends. All of them listen on loopback only and stop with this command. Exit status 0 only if the candidate
-    reached 100 %, the fault was rolled back, and no client request failed.
+    backends. All of them listen on loopback only and stop when this command ends. The exit status is 0 only if the
+    candidate reached 100 %, the fault was rolled back, and no client request failed.
     """
     if json_path is not None:
         _check_writable(json_path)

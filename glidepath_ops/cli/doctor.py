@@ -25,13 +25,13 @@ def command(
 ) -> None:
     """Check the running Envoys and Redis, and suggest remedies.
 
-    Exit status 1 if a check fails; a warning is not a failure.
+    The exit status is 1 if a check fails; a warning is not a failure.
     """
     settings = load_config(config)
     envoys, redis = asyncio.run(gather(settings))
     findings = examine(settings, envoys, redis)
     if not envoys:
-        note = "the configuration names no Envoy (envoy.admin is empty); `glidepath up` prints its Envoy's"
+        note = "the configuration names no Envoy (envoy.admin is empty); `glidepath up` prints the URL of its Envoy"
         findings.insert(0, Finding("envoy", "reachable", Severity.WARN, note, "set envoy.admin"))
     if as_json:
         typer.echo(json.dumps({"findings": [dataclasses.asdict(f) for f in findings]}))

@@ -18,7 +18,7 @@ from scorer.steering.planning.event_lines import KeysSeen, checked, warnings
 
 
 def command(
-    outcomes: Annotated[Path, typer.Argument(help="File of JSON lines, one event per line; -: standard input.")],
+    outcomes: Annotated[Path, typer.Argument(help="File of JSON lines, one event per line; - for standard input.")],
     workload: WorkloadOption,
     config: ConfigPath = DEFAULT_CONFIG,
     percent: Annotated[
@@ -30,10 +30,10 @@ def command(
 ) -> None:
     """Apply a workload's gates to a file of outcomes.
 
-    An event is {"t": seconds, "side": "baseline" or "candidate", "ok": bool, "latency_ms": …, "ttft_ms"?, "agreement"?,
-    "noise"?, "expected"?, "got"?}. Prints one JSON object. Warns on stderr about gates that no event in the file can
-    decide. If no gate is gating, the decision is hold; the ramp itself would go on by time and samples. Exit status 2
-    if the file cannot be read.
+    An event has the keys "t" (seconds), "side" ("baseline" or "candidate"), "ok" (true or false) and "latency_ms", and
+    optionally "ttft_ms", "agreement", "noise", "expected" and "got". Prints one JSON object. Warns on stderr about
+    gates that no event in the file can decide. If no gate is gating, the decision is hold, although the ramp itself
+    would continue by time and samples. The exit status is 2 if the file cannot be read.
     """
     section, seen = load_config(config).workload(workload), KeysSeen()
     if str(outcomes) == "-":
@@ -54,5 +54,5 @@ def _judge(section: Workload, file: BinaryIO, name: str, percent: float | None, 
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the file's lines, cut where a line is too long to be accepted."""
+    """Return the file's lines. A line that is too long to be accepted is cut."""
     return iter(lambda: file.readline(MAX_LINE_BYTES + 2), b"")

@@ -36,13 +36,13 @@ def show(
     config: ConfigPath = DEFAULT_CONFIG,
     workload: WorkloadFilter = None,
     count: Annotated[
-        int, typer.Option("--count", "-n", min=1, max=MAX_COUNT, help="Number of latest decisions to show.")
+        int, typer.Option("--count", "-n", min=1, max=MAX_COUNT, help="How many of the latest decisions to show.")
     ] = 50,
     as_json: AsJsonLines = False,
 ) -> None:
     """Show the decision log, oldest decision first.
 
-    The JSON lines also hold the evidence and the versions.
+    With --json, the lines also contain the evidence and the versions.
     """
     if context.invoked_subcommand is not None:
         return
@@ -69,7 +69,7 @@ def annotate(
     cause: Annotated[str, typer.Option("--cause", help="Root cause of the decision.")],
     config: ConfigPath = DEFAULT_CONFIG,
     workload: Annotated[
-        str | None, typer.Option("--workload", "-w", help="Workload whose log to search; default: all logs.")
+        str | None, typer.Option("--workload", "-w", help="Search only the log of this workload; default: all logs.")
     ] = None,
 ) -> None:
     """Add the root cause to a decision.

@@ -15,7 +15,7 @@ from glidepath.errors import GlidepathError, InputError
 
 _READER_CLOSED = 1  # exit status
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-_SERVICES = frozenset({"demo", "up", "extproc", "scorer"})  # what they print is not a result that can be lost
+_SERVICES = frozenset({"demo", "up", "extproc", "scorer"})  # their output is not a result that could be lost
 
 HELP = "Move AI inference traffic from one backend to another, one measured step at a time."
 
@@ -32,11 +32,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("steering_commands:resume", "Resume the automation of a workload."),
     "promote": ("steering_commands:promote", "Move a workload to its next step now."),
     "approve": ("steering_commands:approve", "Approve the step that is waiting for approval."),
-    "rollback": ("steering_commands:rollback", "Move traffic back to the baseline now."),
-    "retry": ("steering_commands:retry", "Start again after a rollback or an abort, with fresh evidence."),
-    "abort": ("steering_commands:abort", "Roll back to 0 % and stay there."),
+    "rollback": ("steering_commands:rollback", "Move a workload's traffic back to the baseline now."),
+    "retry": ("steering_commands:retry", "Restart the ramp after a rollback or an abort, with fresh evidence."),
+    "abort": ("steering_commands:abort", "Roll a workload back to 0 % and keep it there."),
     "drill": ("steering_commands:drill", "Rehearse a rollback and measure how long it takes."),
-    "shadow": ("steering_commands:shadow", "Set the share of requests to copy to the other side."),
+    "shadow": ("steering_commands:shadow", "Set the share of requests that are copied to the other side."),
     "log": ("log", "Show the decision log, or annotate a decision."),
     "judge": ("judge", "Apply a workload's gates to a file of outcomes."),
     "plan": ("plan", "Estimate how long each step takes and which gate is slowest."),
@@ -87,15 +87,13 @@ def main() -> None:
 def _checked_output(wanted: str | None) -> Iterator[None]:
     """Flush stdout before the process ends, so that a failed write is reported and sets the exit status.
 
-    A reader that closed its end of a pipe (``| head``) is not an error: the command ends silently, with the status that
-    Typer uses when the write fails within the command. A closed stdout is reported like a full disk, at the first
-    result that is written: a command such as rollback has been sent by then.
+    A reader that closes its end of the pipe (``| head``) is not an error: the command ends silently, with the status
+    that Typer uses when a write fails within the command. A closed stdout is reported like a full disk, when the first
+    result is written. By then a command such as rollback has already been sent.
     """
     if sys.__stdout__ is None:
         # Writing to a read-only descriptor fails with EBADF.
-        flags = (
-            os.O_WRONLY if wanted in _SERVICES else os.O_RDONLY
-        )  # writing to a read-only descriptor fails with EBADF
+        flags = os.O_WRONLY if wanted in _SERVICES else os.O_RDONLY
         sys.stdout = open(os.open(os.devnull, flags), "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     try:
         try:

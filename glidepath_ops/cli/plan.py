@@ -24,7 +24,9 @@ def command(
     config: ConfigPath = DEFAULT_CONFIG,
     rate: Annotated[
         list[str] | None,
-        typer.Option(metavar="WORKLOAD=RATE", help="Requests per second of a workload; repeat for each workload."),
+        typer.Option(
+            metavar="WORKLOAD=RATE", help="Requests per second of a workload; repeat the option for each workload."
+        ),
     ] = None,
     error_rate: Annotated[float, typer.Option(min=0, max=0.5, help="Assumed error rate of both sides.")] = 0.002,
     sd: Annotated[
@@ -34,7 +36,7 @@ def command(
 ) -> None:
     """Estimate how long each step takes and which gate is slowest.
 
-    The sample counts are what the gates need to pass a healthy candidate: the median of seeded simulations.
+    The sample counts are medians of seeded simulations in which the gates pass a healthy candidate.
     """
     settings = load_config(config)
     rates = parse_rates(rate or [], settings)
@@ -67,7 +69,7 @@ def parse_rates(given: list[str], config: Config) -> dict[str, float]:
 
 
 def _show(plan: WorkloadPlan) -> None:
-    at = f"{plan.rate:g} requests/s" if plan.rate else "no rate given (--rate), so samples only"
+    at = f"{plan.rate:g} requests/s" if plan.rate else "no rate given (--rate), so only samples are shown"
     typer.echo(f"{plan.workload}: {at}")
     heads = (
         "step",

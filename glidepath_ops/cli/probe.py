@@ -30,7 +30,7 @@ PIPED_WIDTH = 160
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One probe. ``scored`` is None if no score came in time, or if the probe cannot be scored."""
+    """One probe. ``scored`` is None if no score arrived in time or if the probe cannot be scored."""
 
     probed: ProbeResult
     scored: ScoredPair | None = None
@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Send synthetic prompts to both backends and compare the answers.
 
-    Sends one prompt at a time. Exit status 1 if a side did not answer a probe with success.
+    Sends one prompt at a time. The exit status is 1 if a side did not answer a probe successfully.
     """
 
     async def work(settings: Config, redis: RedisClient) -> list[Row]:

@@ -19,9 +19,9 @@ Work = Callable[[Config, RedisClient], Awaitable[T]]
 
 
 def with_redis(path: Path, work: Work[T]) -> T:
-    """Return the result of ``work``, called with the configuration at ``path`` and a Redis client that was checked.
+    """Call ``work`` with the configuration at ``path`` and a checked Redis client, and return its result.
 
-    Raises ConfigError if redis.url is not set, UnreachableError if Redis does not answer or fails during the work.
+    Raises ConfigError if redis.url is not set, and UnreachableError if Redis does not answer or fails during the work.
     """
     config = load_config(path)
     if config.redis.url is None:

@@ -23,12 +23,17 @@ from glidepath_ops.envoyconfig.write_examples import HEADER
 OutputOrInto = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", metavar="PATH", help="Write here instead of printing; with --into: instead of changing FILE."
+        "--output",
+        "-o",
+        metavar="PATH",
+        help="Write to this file instead of printing, or instead of changing the FILE of --into.",
     ),
 ]
 Into = Annotated[
     Path | None,
-    typer.Option("--into", metavar="FILE", help="Insert Glidepath into this bootstrap of yours (YAML), show the diff."),
+    typer.Option(
+        "--into", metavar="FILE", help="Insert Glidepath into your own bootstrap FILE (YAML), and show the diff."
+    ),
 ]
 Image = Annotated[str, typer.Option(help="Container image of the extproc sidecar.")]
 
@@ -54,7 +59,7 @@ def _refuse_target(target: str, known: list[str]) -> NoReturn:
 command = typer.Typer(
     cls=EnvoyByDefault,
     help="Write Envoy or mesh configuration from glidepath.yaml.",
-    epilog="Without a target, render writes for envoy.",
+    epilog="The default target is envoy.",
     rich_markup_mode="markdown",
 )
 
@@ -80,8 +85,8 @@ def render_envoy(
 ) -> None:
     """Write a complete Envoy bootstrap, or insert Glidepath into your own with --into.
 
-    --into does not change a byte of your configuration. A second run replaces what the first run inserted; --remove
-    restores the original file.
+    --into does not change a byte of your own configuration. A second run replaces the inserted parts of the first run.
+    --remove restores the original file.
     """
     if into is not None:
         place = InsertionPoint(listener, virtual_host)
@@ -94,7 +99,7 @@ def render_envoy(
         ("--virtual-host", virtual_host),
     ):
         if given:
-            raise InputError(f"render: {option} goes with --into FILE")
+            raise InputError(f"render: {option} needs --into FILE")
     print_or_write(to_yaml(annotated_bootstrap(load_config(config), admin=admin, node=node), HEADER), output)
 
 
@@ -136,7 +141,7 @@ def render_envoy_gateway(
     listener: Annotated[str, typer.Option(help="Name of the Gateway's listener.")] = "http",
     namespace: Annotated[str, typer.Option(help="Namespace of the Gateway.")] = "default",
     capture: Annotated[
-        str, typer.Option(help="Add ext_proc by patch (EnvoyPatchPolicy) or by policy (EnvoyExtensionPolicy).")
+        str, typer.Option(help="How to add ext_proc: patch (EnvoyPatchPolicy) or policy (EnvoyExtensionPolicy).")
     ] = "patch",
     xds_name: Annotated[
         str | None, typer.Option(help="Name of the xDS listener; default: NAMESPACE/GATEWAY/LISTENER.")

@@ -1,4 +1,4 @@
-"""What ``glidepath render`` does with the rendered text: print it, write it, or insert it into an existing file."""
+"""Output of ``glidepath render``: print the rendered text, write it, or insert it into an existing file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def print_or_write(text: str, output: Path | None) -> None:
 
 
 def print_or_write_files(files: Mapping[str, str], output: Path | None) -> None:
-    """Write every file if ``output`` is a folder; else print or write only what ``kubectl apply -f`` accepts."""
+    """Write all files if ``output`` is a folder; otherwise print or write only the file for ``kubectl apply -f``."""
     if output is not None and output.suffix not in (".yaml", ".yml"):
         for path in write_all(files, output):
             typer.echo(f"wrote {path}", err=True)

@@ -34,7 +34,8 @@ TaskOption = Annotated[
 
 def command(
     pairs: Annotated[
-        str, typer.Argument(help='JSON lines, one pair per line: {"id", "request", "baseline", "candidate"}; -: stdin.')
+        str,
+        typer.Argument(help='File of JSON lines, each a pair {"id", "request", "baseline", "candidate"}; - for stdin.'),
     ],
     task: TaskOption = None,
     config: Annotated[
@@ -44,18 +45,18 @@ def command(
         str | None, typer.Option("--workload", "-w", help="Workload whose scoring settings to use.")
     ] = None,
     path: Annotated[str, typer.Option(help='API path of the requests, unless a line has its own "path".')] = "",
-    explain: Annotated[bool, typer.Option("--explain", help="Add what differed, and where, to each result.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Add to each result what differed, and where.")] = False,
     summary: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Write the summary to this file as JSON; -: as the last line on stdout."),
+        typer.Option(metavar="FILE", help="Write the summary to this file as JSON; - for the last line of stdout."),
     ] = None,
 ) -> None:
     """Score a file of answer pairs.
 
-    Prints one JSON object per pair, {"id", "agreement", "flags", "signals"}, and the progress and a summary on stderr.
-    A pair that cannot be scored has the agreement null and a flag unusable:WHY. A line can also have "path", and for
-    each side "baseline_status", "baseline_content_type" and so on. Exit status 2 if a line is not a pair; such lines
-    are reported on stderr and the others are still scored.
+    Prints one JSON object {"id", "agreement", "flags", "signals"} per pair, and the progress and a summary on stderr.
+    If a pair cannot be scored, its agreement is null and it has a flag unusable:REASON. A line can also have "path",
+    "baseline_status", "baseline_content_type", "candidate_status" and "candidate_content_type". Lines that are not
+    pairs are reported on stderr, and the exit status is then 2; the other lines are still scored.
     """
     settings, engine, chosen = _settings(config, workload, task)
     with ExitStack() as stack:
@@ -110,7 +111,7 @@ def _open(pairs: str, stack: ExitStack) -> Lines:
 
 
 def _standard_input() -> Lines:
-    """Return stdin's lines; where stdin can pause, as lines that do not wait for a whole batch."""
+    """Return stdin's lines. If stdin has a descriptor, lines are available before a whole batch has arrived."""
     if sys.stdin is None:
         raise InputError("-: standard input is closed")
     try:

@@ -15,13 +15,13 @@ def command(
 ) -> None:
     """Run the scorer: score pairs, and steer while it holds the lease.
 
-    Run any number of replicas: all of them score, one at a time steers. All state is in Redis.
+    You can run any number of replicas. All of them score, and one at a time steers. All state is in Redis.
     """
     asyncio.run(_serve(config))
 
 
 async def _serve(path: Path) -> None:
-    # Spawned before the imports below: each process imports for half a second, and they run on two cores.
+    # The child is spawned before the imports below, so that both processes import at the same time (half a second).
     child = await spawn()
     try:
         from glidepath.config import load_config

@@ -20,5 +20,7 @@ WorkloadOption = Annotated[str, typer.Option("--workload", "-w", help="Name of t
 WorkloadFilter = Annotated[
     str | None, typer.Option("--workload", "-w", help="Name of one workload; default: all workloads.")
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Reason to write into the decision log.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help="Write here instead of printing.")]
+Reason = Annotated[str, typer.Option("--reason", help="Reason for the decision log.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="PATH", help="Write to this path instead of printing.")
+]

@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Show the traffic share, phase and gates of each workload.
 
-    Gates are shown for one chosen workload, or for up to three workloads.
+    The gates are shown if you choose one workload, or if there are at most three.
     """
 
     troubles: dict[str, GroupProblem] = {}
@@ -65,7 +65,7 @@ def overview(
 ) -> Table:
     """Return a table with one row per workload.
 
-    ``now``: Unix seconds. ``troubles``: for each workload that its group does not steer, the reason.
+    ``now`` is in Unix seconds. ``troubles`` has the reason for each workload that its group does not steer.
     """
     table = Table(box=None, pad_edge=False)
     for heading in ("workload", "share", "phase", "step", "Envoys", "quality", "p99 base → cand", "next"):
@@ -110,14 +110,14 @@ def gates(status: WorkloadStatus) -> Table:
 
 
 def _rescues(candidate: SideStatus) -> str:
-    """Return how many of the candidate's errors the baseline rescued, and how many rescues failed."""
+    """Return how many of the candidate's errors the baseline answered, and how many failed there too."""
     if not candidate.rescued and not candidate.rescues_failed:
         return ""
     return f" ({candidate.rescued} answered by the baseline, {candidate.rescues_failed} failed there too)"
 
 
 def missing(verdict: Verdict) -> str:
-    """Return how many more samples a decision needs, and how long they take."""
+    """Return how many more samples a decision needs, and how long it takes to get them."""
     if not verdict.missing:
         return ""
     eta = "" if verdict.eta_s is None else f", about {verdict.eta_s:.0f} s at the current rate"

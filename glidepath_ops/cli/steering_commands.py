@@ -1,6 +1,6 @@
 """The commands with which a person steers a workload: hold, resume, promote, approve, rollback, retry, abort, ...
 
-Each sends a Command to the scorer through Redis and waits for the decision that answers it.
+Each command sends a Command to the scorer through Redis and waits for the decision that answers it.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def resume() -> Command:
 def promote(percent: Percent = None, force: Force = False) -> Command:
     """Move a workload to its next step now.
 
-    Inconclusive gates do not prevent it. A failing gate does, unless --force is given.
+    Inconclusive gates do not prevent the step. A failing gate prevents it, unless --force is given.
     """
     return Command(CommandKind.PROMOTE, actor(), percent=percent, force=force)
 
@@ -89,22 +89,22 @@ def approve(force: Force = False) -> Command:
 
 @steering_command(_send)
 def rollback(percent: Percent = None) -> Command:
-    """Move traffic back to the baseline now.
+    """Move a workload's traffic back to the baseline now.
 
-    The candidate's share becomes 0 %, or --percent.
+    The candidate's share becomes 0 %, or the share given with --percent.
     """
     return Command(CommandKind.ROLLBACK, actor(), percent=percent)
 
 
 @steering_command(_send)
 def retry(force: Force = False) -> Command:
-    """Start again after a rollback or an abort, with fresh evidence."""
+    """Restart the ramp after a rollback or an abort, with fresh evidence."""
     return Command(CommandKind.RETRY, actor(), force=force)
 
 
 @steering_command(_send)
 def abort() -> Command:
-    """Roll back to 0 % and stay there."""
+    """Roll a workload back to 0 % and keep it there."""
     return Command(CommandKind.ABORT, actor())
 
 
@@ -113,7 +113,7 @@ def drill(
     percent: Annotated[
         float | None, typer.Option("--percent", min=0, max=100, help="Share for the drill if the candidate is at 0 %.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Drill also at a large share, or with failing gates.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Drill even at a large share or with failing gates.")] = False,
 ) -> Command:
     """Rehearse a rollback and measure how long it takes.
 
@@ -125,12 +125,13 @@ def drill(
 @steering_command(_send)
 def shadow(
     share: Annotated[
-        str, typer.Argument(metavar="PERCENT|auto", help="Percent of the requests to copy; auto: as configured.")
+        str,
+        typer.Argument(metavar="PERCENT|auto", help="Percent of the requests to copy; auto for the configured share."),
     ],
 ) -> Command:
-    """Set the share of requests to copy to the other side.
+    """Set the share of requests that are copied to the other side.
 
-    It applies until `glidepath shadow WORKLOAD auto`. The candidate's share of live traffic does not change.
+    The share applies until `glidepath shadow WORKLOAD auto`. The candidate's share of live traffic does not change.
     """
     return Command(CommandKind.SHADOW, actor(), percent=parse_shadow(share))
 
@@ -155,7 +156,7 @@ def headline(decision: Decision) -> str:
         share = f"{decision.from_percent:g} % → {share}"
     event = decision.event.replace("_", " ")
     if decision.event in ("shadow", "adopt_shadow"):
-        share = f"candidate at {share}"  # the share that was set is the share of copies
+        share = f"candidate at {share}"  # the command set the share of copies
     return f"{decision.workload}: {event}, {share}, now {decision.phase.replace('_', ' ')}"
 
 

@@ -22,7 +22,7 @@ Send = Callable[[Path, str, Command, float, bool], None]
 
 
 def steering_command(send: Send, wait_s: float = 10.0) -> Callable[[Build], Callable[..., None]]:
-    """Make a CLI command of a function that builds a Command from its own options.
+    """Turn a function that builds a Command from its own options into a CLI command.
 
     The CLI command takes the workload, then the function's parameters, then the shared options. It adds the
     reason to the Command and calls ``send`` with the configuration's path, the workload, the Command, the seconds

@@ -45,7 +45,7 @@ def command(
 
 
 def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Config:
-    """Start everything; return the configuration with the addresses of the Envoy and the Redis that were started."""
+    """Start everything, and return the configuration with the addresses of the started Envoy and Redis."""
     own_envoy, own_redis = not config.envoy.admin, config.redis.url is None
     if own_envoy:
         check_free(config, config_path)

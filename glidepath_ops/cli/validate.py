@@ -20,14 +20,15 @@ from scorer.steering.planning.unprovable_limits import undecidable_in_config
 def command(
     config: ConfigPath = DEFAULT_CONFIG,
     envoy: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Check this Envoy bootstrap instead, e.g. one that you edited.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Check this Envoy bootstrap instead, for example one that you edited."),
     ] = None,
 ) -> None:
     """Check glidepath.yaml and the Envoy configuration rendered from it.
 
-    Starts nothing. Warns on stderr about gates that can never pass; `glidepath plan` explains them. With --envoy:
-    checks the fields of a bootstrap, and that each of its splits sums to 10000 with the candidate first. Exit status 2
-    and one line on stderr if something is wrong.
+    Starts no server. Warns on stderr about gates that can never pass; `glidepath plan` explains them. With --envoy, it
+    checks the fields of a bootstrap, and that each split has the candidate first and a sum of 10000. If something is
+    wrong, it prints one line on stderr, and the exit status is 2.
     """
     if envoy is not None:
         _check(load_envoy_file(envoy), envoy)

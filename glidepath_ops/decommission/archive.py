@@ -84,7 +84,7 @@ def as_lines(records: list[Any]) -> bytes:
 
 
 def write_archive(path: Path, workload: str, files: Mapping[str, bytes], now_ms: int) -> None:
-    """Write ``files`` (by name), a README and a manifest, readable only by the owner; a partial archive is never left.
+    """Write ``files`` (by name), a README and a manifest, readable only by the owner. An error leaves no partial file.
 
     Raises InputError if ``path`` exists or cannot be written.
     """

@@ -26,7 +26,7 @@ class ItemState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChecklistItem:
-    """One line of the checklist. ``remedy``: what to do about it, or empty."""
+    """One line of the checklist. ``remedy`` describes what to do about a problem; it is empty if there is none."""
 
     level: ItemState
     workload: str
@@ -56,7 +56,7 @@ def users_of(config: Config, backend: str) -> dict[str, str]:
 
 
 def in_order(config: Config, volumes: Mapping[str, int]) -> list[str]:
-    """Return all workloads, least critical first: in the order of migration (``after``), then by volume."""
+    """Return all workloads, least critical first: ordered by migration (``after``), then by number of requests."""
     depths: dict[str, int] = {}
 
     def depth(name: str) -> int:
@@ -160,7 +160,7 @@ def _earlier_workloads(config: Config, workload: str, facts: Mapping[str, Worklo
 
 
 def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> dict[str, str]:
-    """Return who else uses this baseline's backend, and how."""
+    """Return the other users of the baseline's backend, and how each of them uses it."""
     backend = config.workload(workload).baseline
     users = {}
     for other, use in users_of(config, backend).items():
@@ -175,7 +175,7 @@ def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFact
 
 
 def _other_users(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
-    """Return a warning for each other user of the backend: the backend itself must stay until they have ended."""
+    """Return a warning for each other user of the backend, which must keep running until these uses have ended."""
     backend = config.workload(workload).baseline
     remedy = f"keep {backend} until this use has ended too"
     users = _still_using(config, workload, facts)
@@ -186,7 +186,7 @@ def _other_users(config: Config, workload: str, facts: Mapping[str, WorkloadFact
 
 
 def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[ChecklistItem]:
-    """Return a person's tasks in order; the tasks that end the backend for all of its users come last."""
+    """Return a person's tasks in order. The tasks that end the backend for all of its users come last."""
     settings = config.workload(workload)
     baseline, candidate = settings.baseline, settings.candidate
     backend = config.backends[baseline]

@@ -90,7 +90,7 @@ async def _until(at: float) -> None:
 
 
 class LlamaCpp:
-    """Forwards requests to a llama.cpp server on this machine, and its answers byte by byte."""
+    """Forwards requests to a llama.cpp server on this machine, and returns its answers byte by byte."""
 
     def __init__(self, url: str, session: aiohttp.ClientSession, bad: WrittenTexts) -> None:
         self.url, self.session, self.bad = url, session, bad

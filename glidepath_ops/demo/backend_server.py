@@ -37,7 +37,7 @@ class State:
     fault: InjectedFault = InjectedFault.NONE
     requests: int = 0
     bad: int = 0  # answers given with a fault
-    first_bad_ms: float = 0.0  # Unix milliseconds at which the first of them was sent; 0: none yet
+    first_bad_ms: float = 0.0  # Unix milliseconds at which the first bad answer was sent; 0: none yet
 
 
 class BackendServer:
@@ -134,12 +134,12 @@ async def serve(options: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--host", default="127.0.0.1", help="address to listen on; in a container: 0.0.0.0")
-    options.add_argument("--port", type=int, required=True)
-    options.add_argument("--side", choices=[side.value for side in Side], required=True)
-    options.add_argument("--model", required=True)
+    options.add_argument("--port", type=int, required=True, help="port to listen on")
+    options.add_argument("--side", choices=[side.value for side in Side], required=True, help="side to answer as")
+    options.add_argument("--model", required=True, help="model name in the answers")
     options.add_argument("--first", type=float, default=Pace().first, help="median seconds to the first token")
     options.add_argument("--chunk", type=float, default=Pace().chunk, help="median seconds per chunk")
-    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--seed", type=int, default=1, help="seed of the random numbers")
     options.add_argument("--llm", action="store_true", help="answer with SmolLM2 on llama.cpp")
     return options
 

@@ -1,4 +1,4 @@
-"""The demo's clients: many users in an open loop, plain and streaming requests, every answer checked."""
+"""The demo's clients: many users send plain and streaming requests in an open loop and check every answer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import aiohttp
 from glidepath.timed_wait import wait_until_set
 from glidepath_ops.demo.openai_api import Read, read_json, read_stream
 
-USERS = 5000  # enough that each step's share of users is close to its percentage
-RECENT = 400  # latest answers in the displayed latency
+USERS = 5000  # enough users that each step's share of them is close to its percentage
+RECENT = 400  # number of latest answers for the displayed latency
 
 
 @dataclass(frozen=True, slots=True)

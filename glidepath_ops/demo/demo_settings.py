@@ -1,7 +1,8 @@
 """The demo's configuration, load and limits, for written answers and for a real LLM.
 
-The gates are the production gates with wider limits. At some tens of requests per second a step must be decided within
-seconds, and fifty samples cannot show an error increase of half a percentage point (docs/how-to/run-the-demo.md).
+The gates are the production gates with wider limits. The demo must decide a step within seconds at some tens of
+requests per second, and fifty samples cannot show an error increase of half a percentage point
+(docs/how-to/run-the-demo.md).
 See ADR 0061.
 """
 

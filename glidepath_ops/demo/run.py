@@ -32,11 +32,11 @@ from glidepath_ops.local.services import config_file, our_services, redis_servic
 from glidepath_ops.local.shutdown_signals import Interrupt
 from glidepath_ops.local.stack import Stack
 
-# Seconds to wait for the last scores once the clients have stopped; the shorter limit if the time is nearly up.
+# Seconds to wait for the last scores once the clients have stopped; the second applies when time is nearly up.
 SCORE_WITHIN, SCORE_WITHIN_AT_THE_END = 20.0, 5.0
-SETTLE_MS = 500  # until the status includes the latest results
+SETTLE_MS = 500  # milliseconds until the status includes the latest results
 LOG_WITHIN = 3.0  # seconds until the rollback is in the log, after Envoy has the new weights
-# Stop watching the rollback at this percent or after these seconds: below it, each step down waits for samples.
+# Stop watching the rollback at this percent, below which each step down waits for samples, or after these seconds.
 NEARLY_BACK, BACK_WITHIN = 10.0, 12.0
 SETTLED = (Phase.VALIDATING, Phase.COMPLETED)
 ROLLED_BACK = (Phase.COOLING_DOWN, Phase.ABORTED)
@@ -101,7 +101,10 @@ class Running:
         self.display.show(Snapshot(self.elapsed(), seen, self.clients.stats, self.stage))
 
     async def until(self, condition: Callable[[DemoState], bool]) -> DemoState:
-        """Poll and show the state until ``condition`` holds. Raises UnreachableError, with its log, if a child died."""
+        """Poll and show the state until ``condition`` is true.
+
+        Raises UnreachableError with the end of the child's log if a child process has died.
+        """
 
         def check(seen: DemoState) -> bool:
             self.show(seen)
@@ -196,7 +199,7 @@ async def _stages(running: Running) -> DemoSummary:
 
 
 async def _reach_last_step(running: Running) -> bool:
-    """Wait for the last step and watch it for a while. Returns False if the candidate failed before."""
+    """Wait for the last step and watch it for a while. Return False if the candidate failed before that."""
     last = running.plan.steps[-1]
     await running.until(lambda seen: seen.percent == last or seen.phase in ROLLED_BACK)
     reached = running.elapsed()
@@ -268,7 +271,7 @@ async def _keep_running(running: Running) -> None:
 def _fault_lines(running: Running) -> tuple[str, ...]:
     url = f"{running.setup.candidate_url}/control/fault"
     return (
-        "  remove the fault (or set: errors, latency, quality) and try again",
+        "  remove the fault (or set errors, latency or quality) and try again",
         f'    curl -X PUT {url} -d \'{{"fault": "none"}}\'',
         f"    glidepath retry {WORKLOAD} -c {config_file(running.setup.folder)}",
     )

@@ -2,8 +2,8 @@
 
 ``python -m glidepath_ops.demo.standalone_clients --url http://envoy:10000``
 
-Rate and time have limits. ``--alive FILE`` is touched after each second with correct answers and no wrong one, so a
-health check can test the file's age.
+The rate and the time are limited. The file of ``--alive`` is touched after each second in which clients got answers
+and no request failed, so that a health check can test the file's age.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
         "--seconds", type=_bounded(MAX_SECONDS), default=900.0, help=f"seconds to run, at most {MAX_SECONDS:g}"
     )
     options.add_argument("--alive", type=Path, help="file to touch while all answers are correct")
-    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--seed", type=int, default=1, help="seed of the random numbers")
     return options
 
 

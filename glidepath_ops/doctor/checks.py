@@ -20,7 +20,7 @@ RENDER = "render the configuration again (`glidepath render`) and restart or rel
 
 
 def examine(config: Config, envoys: Iterable[EnvoyFacts], redis: RedisFacts) -> list[Finding]:
-    """Return all findings: first those of each Envoy, in the order in which a request passes its parts."""
+    """Return the findings on each Envoy, in the order in which a request passes through it, then those on Redis."""
     findings: list[Finding] = []
     for envoy in envoys:
         findings += examine_envoy(config, envoy)
@@ -302,7 +302,7 @@ def _persistence(subject: str, redis: RedisFacts) -> Finding:
 
 
 def _group(subject: str, workload: str, redis: RedisFacts) -> Iterator[Finding]:
-    """Yield a finding if another group than this configuration's group steers the workload."""
+    """Yield a finding if the workload is steered by a group other than the configuration's."""
     holder = redis.last_steering.get(workload)
     found = group_problem(workload, redis.group, redis.leader, holder) if holder is not None else None
     if found is not None:

@@ -1,4 +1,4 @@
-"""The facts that the checks use, as plain values; None for a value that could not be read."""
+"""The facts that the checks use, as plain values. None stands for a value that could not be read."""
 
 from __future__ import annotations
 

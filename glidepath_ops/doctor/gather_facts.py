@@ -1,4 +1,4 @@
-"""Gather facts from Envoy's admin API and Redis, with limits in time and size; an error becomes a fact too."""
+"""Gather facts from Envoy's admin API and Redis, with limits on time and size. An error becomes a fact, too."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def _get_json(session: aiohttp.ClientSession, url: str) -> tuple[dict[str,
             raise ValueError(f"{url} is longer than {MAX_BYTES} bytes")
         parsed = json.loads(body)
         if not isinstance(parsed, dict):
-            raise ValueError(f"{url} is not a JSON object")  # noqa: TRY004 - one kind of error for what is not Envoy
+            raise ValueError(f"{url} is not a JSON object")  # noqa: TRY004 - one error type for every answer that is not Envoy's
         return parsed, response.headers.get("date", "")
 
 
@@ -104,7 +104,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
 
 
 async def _settings(client: RedisClient) -> dict[str, str]:
-    """Return values of CONFIG GET; empty if a managed Redis does not allow it."""
+    """Return settings from CONFIG GET; an empty result if a managed Redis does not allow the command."""
     found: dict[str, str] = {}
     try:
         for name in ("maxmemory-policy", "appendonly", "save"):

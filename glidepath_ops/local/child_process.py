@@ -77,7 +77,10 @@ class Child:
         return self.process.poll() is None
 
     def wait_until(self, ready: Callable[[], bool], timeout: float = 20, what: str = "ready") -> None:
-        """Poll ``ready`` until true. Raises UnreachableError with the log's end if the child dies or time is up."""
+        """Poll ``ready`` until it returns true.
+
+        Raises UnreachableError with the end of the child's log if the child dies or the time is up.
+        """
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if not self.alive:

@@ -30,7 +30,7 @@ def _admin_place(path: Path, index: int) -> str:
 
 
 async def _envoy_problem(url: str) -> str:
-    """Return why ``url`` is not an Envoy's admin API; empty if it is."""
+    """Return why ``url`` is not an Envoy's admin API, or "" if it is."""
     base, connector = url, None
     if url.startswith("unix:"):
         base, connector = "http://envoy", aiohttp.UnixConnector(url.removeprefix("unix:"))

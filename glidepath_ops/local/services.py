@@ -16,7 +16,7 @@ from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import Child, answers
 from glidepath_ops.local.redis_and_envoy import answers_ok, spawn_envoy, spawn_redis
 
-NICE = 10  # extproc and the scorer yield to Envoy where they share its processors
+NICE = 10  # extproc and the scorer yield to Envoy if they share its processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def glidepath_service(command: str, config: Path, metrics: str, logs: Path, nice
 
 
 def config_file(folder: Path) -> Path:
-    """Return where ``our_services`` writes the configuration that the children read."""
+    """Return the path at which ``our_services`` writes the configuration for the child processes."""
     return folder / "glidepath.yaml"
 
 

@@ -16,7 +16,7 @@ class Stack:
         self.children: dict[str, Child] = {}
 
     def start(self, *services: Service) -> None:
-        """Start all services at once, then wait until each is ready. Raises UnreachableError with the log's end."""
+        """Start all services at once, then wait until each is ready. Raises UnreachableError with the end of a log."""
         for service in services:
             self.services[service.name] = service
             self.children[service.name] = service.spawn()

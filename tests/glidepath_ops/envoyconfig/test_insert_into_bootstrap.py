@@ -152,7 +152,7 @@ def test_the_command_inserts_shows_the_diff_and_removes(tmp_path: Path) -> None:
     [
         (["--into", "nothing.yaml", "--remove"], "nothing.yaml: cannot be read"),
         (["--into", "boot.json"], "is JSON, which has no comments"),
-        (["--remove"], "--remove goes with --into"),
+        (["--remove"], "--remove needs --into"),
         (["nonsense"], "unknown target 'nonsense' (allowed: envoy"),
     ],
 )
