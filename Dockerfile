@@ -1,5 +1,6 @@
 # The image of extproc, scorer, the command line and the demo, and an image of Redis with a data directory.
-# Envoy's public image is used unchanged. Packages, model and our code are separate layers: a code change is small.
+# Envoy's public image is used unchanged. Packages, model and code are separate layers, so a code change is a small
+# download.
 FROM python:3.11-slim-bookworm AS requirements
 COPY pyproject.toml ./
 RUN python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
@@ -11,7 +12,7 @@ FROM python:3.11-slim-bookworm AS packages
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY --from=requirements /dependencies.txt ./
-# Without tests and debug symbols; with compiled bytecode, since the container's root is read-only.
+# Without tests and debug symbols, but with compiled bytecode, because the container's root is read-only.
 RUN python -m venv --without-pip /opt/glidepath \
     && pip --python /opt/glidepath install --no-cache-dir --no-compile -r dependencies.txt \
     && cd /opt/glidepath/lib/python3.11/site-packages \
@@ -21,7 +22,7 @@ RUN python -m venv --without-pip /opt/glidepath \
       pydantic, rapidfuzz.distance, redis.asyncio.cluster, rich.table, structlog, tokenizers, typer, yaml, backports.zstd, \
       envoy.service.accesslog.v3.als_pb2, envoy.service.ext_proc.v3.external_processor_pb2'
 
-# Converts the model to a graph; the packages that only this needs stay in this stage.
+# Converts the model to a graph. The packages for the conversion stay in this stage.
 FROM packages AS model
 COPY requirements/models.txt ./
 RUN pip install --no-cache-dir --no-compile --target /graph --no-deps -r models.txt

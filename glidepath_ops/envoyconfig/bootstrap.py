@@ -69,7 +69,8 @@ def runtime_layers(config: Config) -> list[Json]:
         layers.append(_rtds_layer())
     layers.append(
         with_comment(
-            "The last layer wins, so a manual override by curl takes effect.", {"name": "admin", "admin_layer": {}}
+            "The last layer has precedence, so a manual override by curl takes effect.",
+            {"name": "admin", "admin_layer": {}},
         )
     )
     return layers
@@ -125,7 +126,7 @@ def shadow_listener(config: Config) -> Json:
     }
     text = (
         "The listener for extproc's copies. They use the same clusters, credentials and clock as live traffic. "
-        "Keep it on loopback."
+        "Keep this listener on loopback."
     )
     return with_comment(text, _listener("glidepath-shadow", config.envoy.shadow_listen, manager))
 

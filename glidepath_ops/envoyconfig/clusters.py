@@ -33,7 +33,7 @@ _CONNECT_CHECK = {
 RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
 BUSY = [429]
 # A rejected credential of the candidate is retried at the baseline (ADR 0094).
-DENIED = [401, 403]  # not the client's fault if the client's own credential is not sent there
+DENIED = [401, 403]  # not the client's fault, because the client's own credential is not sent there
 
 
 def clusters(config: Config) -> list[Json]:
@@ -221,18 +221,18 @@ def _reachable(where: Json) -> Json:
 
 
 def _extproc(config: Config) -> Json:
-    why = "Limits what a frozen extproc can cost. Streams above the limit are not captured; Envoy counts them."
+    why = "Limits the cost of a frozen extproc. Streams above the limit are not captured; Envoy counts them."
     section = _grpc_server(keys.EXTPROC_CLUSTER, config.extproc.addresses, config.extproc.max_streams, why)
-    return with_comment("extproc receives copies of bodies, and the access log.", section)
+    return with_comment("extproc receives copies of bodies and the access log.", section)
 
 
 def _rtds(config: Config) -> Json:
     where = config.envoy.rtds_address or config.envoy.rtds_listen
-    section = _grpc_server(keys.RTDS_CLUSTER, [where], 16, "RTDS uses one stream.")
+    section = _grpc_server(keys.RTDS_CLUSTER, [where], 16, "RTDS needs only one stream.")
     if config.envoy.rtds_address is not None:
         section |= {
             "health_checks": [with_comment("Only the leading scorer listens.", dict(_CONNECT_CHECK))],
-            "close_connections_on_host_health_failure": True,  # a leader whose machine fails does not close them
+            "close_connections_on_host_health_failure": True,  # a failed machine cannot close its connections
             "common_lb_config": {"healthy_panic_threshold": {"value": 0}},  # normally one host of many is healthy
         }
     return with_comment("The scorer pushes weights by RTDS.", section)

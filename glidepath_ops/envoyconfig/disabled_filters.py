@@ -1,6 +1,6 @@
 """Glidepath's HTTP filters in an existing filter chain: disabled there, and enabled only by Glidepath's routes.
 
-A request that matches any other route passes through none of them (Envoy: HttpFilter.disabled, FilterConfig per route).
+A request that matches any other route does not pass through them (Envoy: HttpFilter.disabled, FilterConfig per route).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def disabled(chain: Iterable[Json]) -> list[Json]:
 
 
 def enabled_by(route: Json, names: Sequence[str], own: Mapping[str, Json] | None = None) -> Json:
-    """Return the ``typed_per_filter_config`` with which ``route`` enables the filters ``names``.
+    """Return the ``typed_per_filter_config`` that enables the filters ``names`` on ``route``.
 
-    ``own``: configuration by filter name that replaces the filter's default; the route's settings take precedence.
+    ``own`` is configuration by filter name that replaces the filter's default. The route's settings take precedence.
     """
     enabled: Json = {name: {"@type": FILTER_CONFIG, "config": {}} for name in names}
     return {**enabled, **(own or {}), **route.get("typed_per_filter_config", {})}

@@ -21,7 +21,7 @@ ROUTER = "envoy.filters.http.router"
 MANAGER = "envoy.filters.network.http_connection_manager"
 MANAGER_TYPE = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 DEFERRED_CLOSE = 2.0
-LOG_FLUSH_S = 0.1  # seconds until an outcome is sent to extproc
+LOG_FLUSH_S = 0.1  # most seconds until an outcome is sent to extproc
 REQUEST_ATTRIBUTES = ["xds.cluster_name", "xds.route_name"]
 RESPONSE_ATTRIBUTES = [
     "xds.cluster_name",
@@ -41,7 +41,7 @@ def remember_filter(config: Config) -> Json:
 
 
 def tee_filter(config: Config) -> Json:
-    """Return that filter for the shadow listener: no retries there, but the tee's headers are stored for the log."""
+    """Return that filter for the shadow listener, which does not retry but needs the tee's headers for the log."""
     return _store(config, [*TEE_HEADERS])
 
 
@@ -132,7 +132,7 @@ def header_mutation_filter() -> Json:
 
 
 def first_byte_bound(timeout: float) -> Json:
-    """Return the ``typed_per_filter_config`` of a weighted cluster: the seconds an attempt waits for its first byte."""
+    """Return the ``typed_per_filter_config`` of a weighted cluster that limits the seconds until the first byte."""
     return {HEADER_MUTATION: set_header("x-envoy-upstream-rq-per-try-timeout-ms", str(round(timeout * 1000)))}
 
 
@@ -152,7 +152,7 @@ def strip_tee_headers() -> Json:
 
 
 def access_log(config: Config, log_name: str) -> Json:
-    """Return the access log that sends every outcome to extproc in batches; Envoy drops entries rather than wait."""
+    """Return the access log that sends every outcome to extproc in batches; Envoy drops entries instead of waiting."""
     common: Json = {
         "log_name": log_name,
         "transport_api_version": "V3",

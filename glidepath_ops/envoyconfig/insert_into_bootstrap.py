@@ -1,6 +1,6 @@
 """Insert Glidepath into the user's own Envoy bootstrap: what ``glidepath render envoy --into`` does.
 
-Inserted are: routes before the user's routes, three HTTP filters before the router (disabled except on Glidepath's
+It inserts routes before the user's routes, three HTTP filters before the router (disabled except on Glidepath's
 routes), an access log, clusters, the shadow listener, runtime layers, and an admin API on loopback if one is needed and
 missing. No other byte changes (``yaml_insertion``).
 """
@@ -44,7 +44,7 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
     root = compose(base, name)
     static = child(root, "static_resources")
     if static is None:
-        raise InputError(f"{name}: has no static_resources: add the routes where this Envoy's listeners come from")
+        raise InputError(f"{name}: has no static_resources; add the routes at the source of this Envoy's listeners")
     managers = _chosen_managers(static, name, point)
     insertions = [
         *(one for manager in managers for one in _in_manager(manager, config, name, point)),

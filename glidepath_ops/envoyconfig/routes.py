@@ -34,7 +34,7 @@ def _common(config: Config) -> Json:
 def split(config: Config, name: str) -> tuple[str, str]:
     """Return the two clusters of a workload's split, candidate first.
 
-    Envoy's weighted pick by hash then moves users only to the candidate when its share grows.
+    With this order, Envoy's weighted choice by hash moves users only to the candidate when its share grows.
     """
     workload = config.workload(name)
     if workload.fallback:
@@ -132,9 +132,9 @@ def _hash_policy(sticky: Sticky) -> Json:
 
 
 def _timeouts(*backends: Backend) -> Json:
-    """Return the timeouts: none for the whole answer, since streams are long, and one for silence.
+    """Return the timeouts: none for the whole answer, because streams are long, and one for silence.
 
-    The limit for silence is longer than the wait for the first byte.
+    The limit on silence is longer than the wait for the first byte.
     """
     silence = max(max(backend.idle_timeout, backend.first_byte_timeout + 1) for backend in backends)
     return {"timeout": "0s", "idle_timeout": seconds(silence)}
@@ -158,7 +158,7 @@ def _default(config: Config) -> Json:
             },
         )
     text = "no workload matches this request, and envoy.default_backend is not set"
-    return with_comment("Requests that match no workload get an error that says so.", _not_found("unmatched", text))
+    return with_comment("Requests that match no workload get a 404 with an explanation.", _not_found("unmatched", text))
 
 
 def shadow_routes(config: Config) -> list[Json]:

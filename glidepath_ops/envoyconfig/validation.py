@@ -61,7 +61,7 @@ def check_strict(bootstrap: Json) -> None:
 def _without_empty_configs(value: Any) -> Any:
     """Return ``value`` without the empty ``config: {}`` of a route's FilterConfig ("use the filter's own settings").
 
-    It is an Any without a type, which Envoy accepts and envoy-data-plane cannot represent.
+    The empty config is an Any without a type, which Envoy accepts and envoy-data-plane cannot represent.
     """
     if isinstance(value, list):
         return [_without_empty_configs(one) for one in value]

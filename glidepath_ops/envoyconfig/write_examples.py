@@ -10,11 +10,11 @@ from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 
 HEADER = """\
-Rendered by `glidepath render envoy` from glidepath.yaml: change that file and render again.
-Weights, the captured share and the automation's switch are runtime keys, which curl changes without a reload
-(docs/how-to/control-envoy.md)."""
+Rendered by `glidepath render envoy` from glidepath.yaml. To change it, edit that file and render again.
+The weights, the captured share and the switch of the automation are runtime keys, which you can change with curl
+without a reload (docs/how-to/control-envoy.md)."""
 
-DEMO = "demo"  # of the compose stack, in which Envoy has its own container and its admin API its own network
+DEMO = "demo"  # the compose stack, where Envoy has its own container and its admin API has its own network
 DEMO_ADMIN = "0.0.0.0:9901"
 
 

@@ -1,9 +1,9 @@
 """Insert lines into a user's YAML text without changing any other byte, and remove them again.
 
 YAML round-trip libraries keep comments but not every space. A person who reviews the diff of a production bootstrap
-should see only the inserted lines. So the text is never rewritten: insertion points come from the parser's marks, each
-insertion is between two marker comments, and removing the markers with the text between them restores the file byte for
-byte (``remove(insert(x)) == x``).
+should see only the inserted lines. Therefore the text is never rewritten: insertion points come from the parser's
+marks, each insertion is between two marker comments, and removing the markers with the text between them restores the
+file byte for byte (``remove(insert(x)) == x``).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def plain(node: yaml.Node) -> Any:
 
 
 def insert(text: str, insertions: Iterable[Insertion]) -> str:
-    """Return ``text`` with the insertions. At the same place the deeper one comes first, then the one given first."""
+    """Return ``text`` with the insertions. At the same place, deeper insertions come first, then earlier ones."""
     edits = sorted((_edit(text, one) for one in insertions), key=lambda e: (e.index, -e.depth))
     for edit in reversed(edits):
         text = text[: edit.index] + edit.text + text[edit.index :]
@@ -112,7 +112,7 @@ def _block(items: Sequence[Any] | dict[str, Any]) -> str:
 
 
 def _column(text: str, node: yaml.CollectionNode) -> int:
-    """Return the column of a block collection's dashes or keys; its own mark can be at an anchor."""
+    """Return the column of a block collection's dashes or keys; the collection's own mark can be at an anchor."""
     if isinstance(node, yaml.SequenceNode):
         dash = _dash(text, node.value[0])
         return dash - (text.rfind("\n", 0, dash) + 1)

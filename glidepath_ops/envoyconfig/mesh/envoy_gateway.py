@@ -1,8 +1,9 @@
 """Resources for Envoy Gateway: HTTPRoutes, an EnvoyPatchPolicy for generated xDS, an EnvoyProxy with runtime layers.
 
-They rely on these semantics of its jsonpatch package: ``jsonPath`` finds elements, and ``path`` is appended to each. An
-``add`` at a list element inserts before it. Missing parents are created. An ``add`` with neither path adds a whole
-resource. The resource must be valid after every single operation; otherwise it is skipped with an error in the status.
+They rely on these semantics of Envoy Gateway's jsonpatch package: ``jsonPath`` finds elements, and ``path`` is appended
+to each. An ``add`` at a list element inserts before the element. Missing parents are created. An ``add`` with neither
+path adds a whole resource. The resource must be valid after every single operation; otherwise Envoy Gateway skips it
+and reports an error in the status.
 
 See ADR 0080 and ADR 0081.
 """
@@ -131,7 +132,7 @@ def _proxy(config: Config, target: GatewayTarget) -> Json:
     }
     note = (
         "Envoy's bootstrap and pod: runtime layers (Envoy Gateway has no changeable ones), and extproc as a sidecar. "
-        "A change to it replaces the pods."
+        "Changing it replaces the pods."
     )
     return kubernetes_object("EnvoyProxy", ENVOY_VERSION, "glidepath", target.namespace, note, spec=spec)
 
@@ -156,8 +157,8 @@ def _extension_policy(config: Config, target: GatewayTarget) -> list[Json]:
         ENVOY_VERSION,
         "glidepath",
         target.namespace,
-        "Adds ext_proc by Envoy Gateway's own API. The API has no xds.cluster_name, so the patches set a header with "
-        "the chosen side. It also sends credentials to extproc, which discards them unread.",
+        "Adds ext_proc through Envoy Gateway's own API. The API has no xds.cluster_name, so the patches set a header "
+        "with the chosen side. It also sends credentials to extproc, which discards them unread.",
         spec={
             "targetRefs": [
                 {"group": GATEWAY_GROUP, "kind": "HTTPRoute", "name": route_object(name, captured=True)}
@@ -257,7 +258,7 @@ def _in_route(config: Config, target: GatewayTarget, workload: str, captured: bo
 
 
 def _action(action: Json, target: GatewayTarget) -> Json:
-    """Return the route's action; if ext_proc cannot read xds.cluster_name, each side sets a header with its name."""
+    """Return the route's action. If ext_proc cannot read xds.cluster_name, each side sets a header with its name."""
     if target.capture == "patch":
         return action
     entries = [_with_name_header(entry) for entry in action["weighted_clusters"]["clusters"]]

@@ -1,4 +1,4 @@
-"""extproc as a native sidecar container beside Envoy: the container, its volumes and labels, Envoy's secrets."""
+"""extproc as a native sidecar container beside Envoy: the container, its volumes, its labels, and Envoy's secrets."""
 
 from __future__ import annotations
 

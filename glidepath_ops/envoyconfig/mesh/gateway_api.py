@@ -1,7 +1,7 @@
 """Gateway API resources: two HTTPRoutes per workload. Without the patches both serve only the baseline.
 
-There are two routes because requests of one are captured and those of the other are not. Envoy Gateway generates their
-Envoy routes with the user's policies on the Gateway (JWT, rate limits), so requests cannot bypass these. The Gateway
+There are two routes because only the requests of one route are captured. Envoy Gateway generates their Envoy routes
+with the user's policies on the Gateway (JWT, rate limits), so requests cannot bypass these policies. The Gateway
 API's precedence (method before headers, more headers first) orders the two, and puts both before the user's own
 HTTPRoute for the same path.
 """
@@ -19,7 +19,7 @@ from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_name, k
 GATEWAY_VERSION = "gateway.networking.k8s.io/v1"
 ENVOY_VERSION = "gateway.envoyproxy.io/v1alpha1"
 GATEWAY_GROUP, ENVOY_GROUP = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
-# Every request has this header: Envoy sets it before it selects a route. The additional condition gives precedence.
+# Every request has this header, because Envoy sets it before it selects a route. One more condition gives precedence.
 _ANY_REQUEST_ID = {"type": "RegularExpression", "name": "x-request-id", "value": ".+"}
 
 
@@ -35,7 +35,7 @@ def generated_route(namespace: str, workload: str, captured: bool) -> str:
 
 
 def http_routes(config: Config, gateway: str, section: str | None, namespace: str) -> list[Json]:
-    """Return each workload's captured and uncaptured route, then the Backends that the routes name."""
+    """Return each workload's captured and uncaptured route, then the Backends of these routes."""
     parent: Json = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway}
     if section is not None:
         parent["sectionName"] = section

@@ -110,7 +110,8 @@ def _filter(config: Config, target: IstioTarget) -> Json:
     ]
     note = (
         "Everything that istiod pushes: clusters, the listener for copies, Glidepath's filters (disabled except on its "
-        "routes), the access log, and its routes before those of the VirtualServices. Deleting it undoes all of it."
+        "routes), the access log, and its routes before those of the VirtualServices. Deleting this resource removes "
+        "all of them."
     )
     return _envoy_filter("glidepath", target, note, patches)
 
@@ -144,7 +145,7 @@ def _access_log(config: Config, target: IstioTarget) -> Json:
 
 
 def _routes(config: Config, target: IstioTarget) -> list[Json]:
-    # Not by port: Istio matches a gateway's routes by the Service's port, and its listeners by the container's port.
+    # The match has no port: Istio matches a gateway's routes by the Service's port, its listeners by the container's.
     match: Json = (
         {} if target.virtual_host is None else {"routeConfiguration": {"vhost": {"name": target.virtual_host}}}
     )

@@ -1,4 +1,4 @@
-"""Glidepath's clusters for a mesh: those that the control plane pushes, and the RTDS cluster of the bootstrap."""
+"""Glidepath's clusters for a mesh: the clusters that the control plane pushes, and the bootstrap's RTDS cluster."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def mesh_filters(config: Config, *, ext_proc: bool = True) -> list[Json]:
 
 
 def mesh_routes(config: Config, *, own_ids: bool = False) -> list[Json]:
-    """Return Glidepath's routes in order, with its filters enabled. ``own_ids``: each request gets a new id."""
+    """Return Glidepath's routes in order, with its filters enabled. With ``own_ids``, each request gets a new id."""
     return [_enabling(route, own_ids) for route in workload_routes(config)]
 
 
@@ -41,5 +41,5 @@ def _enabling(route: Json, own_ids: bool) -> Json:
 
 
 def _new_request_id() -> Json:
-    """Set a new request id, which identifies a pair: an application may reuse one id for several calls (ADR 0083)."""
+    """Return a mutation that sets a new request id, because applications may reuse an id for other calls (ADR 0083)."""
     return {"@type": FILTER_CONFIG, "config": set_header("x-request-id", "%UNIQUE_ID%")}

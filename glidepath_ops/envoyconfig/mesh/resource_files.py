@@ -13,7 +13,7 @@ from glidepath_ops.envoyconfig.mesh.istio import IstioTarget, istio_pod, istio_r
 
 RESOURCES, POD_PATCH = "resources.yaml", "pod-patch.yaml"
 _HEADER = """\
-Rendered by `glidepath render {target}` from glidepath.yaml: change that file and render again.
+Rendered by `glidepath render {target}` from glidepath.yaml. To change it, edit that file and render again.
 docs/how-to/service-meshes.md describes the parts, the required versions and the removal."""
 
 
