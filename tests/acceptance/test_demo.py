@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from glidepath_ops.local.child_process import Child
+from tests.support.process_state import is_running
 
 COMMAND = [sys.executable, "-m", "glidepath_ops", "demo"]
 AFTER_SETUP_S = 90
@@ -78,7 +78,7 @@ def test_an_interrupted_demo_leaves_no_process(tmp_path: Path, number: signal.Si
         demo.signal(number)
         demo.process.wait(30)
         deadline = time.monotonic() + 15
-        while any(alive(pid) for pid in children):
+        while any(is_running(pid) for pid in children):
             assert time.monotonic() < deadline, demo.tail()
 
 
@@ -89,11 +89,3 @@ def descendants(pid: int) -> list[int]:
         for child in map(int, task.read_text().split()):
             found += [child, *descendants(child)]
     return found
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

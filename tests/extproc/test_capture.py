@@ -19,7 +19,7 @@ from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo, build_workloads
 from extproc.write_buffer import InMemorySink, RawPair
 from glidepath.domain import Ending, Origin, PairKind, Side
-from tests.extproc.twins import CHAT, TwinSender, config
+from tests.support.extproc_twins import CHAT, TwinSender, config
 from tests.support.waiting import eventually
 
 OK = ResponseHeaders(200, {"content-type": "application/json"}, 1, "via_upstream")

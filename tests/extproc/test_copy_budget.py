@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from extproc.copy_budget import STALE_AFTER_S, Budgets, InMemorySpendingCounters, RedisSpendingCounters
 from glidepath.keys import WorkloadKeys
-from tests.extproc.twins import config
+from tests.support.extproc_twins import config
 
 NOON = 1_800_000_000.0  # 2027-01-15 08:00 UTC
 KEY = f"{WorkloadKeys('chat').budget}:2027-01-15"

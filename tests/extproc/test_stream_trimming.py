@@ -9,29 +9,29 @@ from extproc.stream_trimming import StreamTrimmer
 from glidepath.clock import unix_ms
 from glidepath.config.retention import RetentionSection
 from glidepath.keys import WorkloadKeys
-from tests.extproc.twins import encoded_pair
+from tests.support.extproc_twins import encoded_pair
 
 KEYS = WorkloadKeys("chat")
 
 
-async def test_old_pairs_are_removed(client: Any) -> None:
+async def test_old_pairs_are_removed(redis_client: Any) -> None:
     now_ms = unix_ms()
-    writer = RedisWriter(client, RetentionSection(age=3600))
-    trimmer = StreamTrimmer(client, RetentionSection(age=3600))
+    writer = RedisWriter(redis_client, RetentionSection(age=3600))
+    trimmer = StreamTrimmer(redis_client, RetentionSection(age=3600))
     for _ in range(20):
         await writer.write([encoded_pair() for _ in range(50)], [])
     await trimmer.trim(["chat"], now_ms)
-    assert await client.xlen(KEYS.pairs) == 1000
+    assert await redis_client.xlen(KEYS.pairs) == 1000
     await trimmer.trim(["chat"], now_ms + 2 * 3600 * 1000)
-    assert await client.xlen(KEYS.pairs) < 100
+    assert await redis_client.xlen(KEYS.pairs) < 100
 
 
-async def test_the_bytes_of_pairs_are_limited(client: Any) -> None:
+async def test_the_bytes_of_pairs_are_limited(redis_client: Any) -> None:
     limit = 2**20
-    writer = RedisWriter(client, RetentionSection(bytes=limit))
-    trimmer = StreamTrimmer(client, RetentionSection(bytes=limit))
+    writer = RedisWriter(redis_client, RetentionSection(bytes=limit))
+    trimmer = StreamTrimmer(redis_client, RetentionSection(bytes=limit))
     for _ in range(20):
         await writer.write([encoded_pair(size=20_000) for _ in range(10)], [])
     assert (await trimmer.trim(["chat"], unix_ms()))["chat"] > limit
-    assert await client.memory_usage(KEYS.pairs, samples=0) <= limit * 1.1
-    assert await client.xlen(KEYS.pairs) > 10
+    assert await redis_client.memory_usage(KEYS.pairs, samples=0) <= limit * 1.1
+    assert await redis_client.xlen(KEYS.pairs) > 10

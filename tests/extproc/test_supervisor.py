@@ -15,8 +15,9 @@ import pytest
 from extproc.supervisor import with_workers
 from glidepath.config import load_config
 from glidepath_ops.local.child_process import Child, answers, free_ports
-from tests.extproc.rpc import exchange, stream
-from tests.extproc.twins import config
+from tests.support.extproc_rpc import exchange, stream
+from tests.support.extproc_twins import config
+from tests.support.process_state import is_running
 
 pytestmark = pytest.mark.process
 
@@ -39,13 +40,6 @@ workloads: {{chat: {{match: {{path: /v1/chat/completions}}, baseline: cloud, can
 
 def children(pid: int) -> set[int]:
     return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def wait(ready: Callable[[], bool], timeout: float = 20) -> None:
@@ -71,7 +65,7 @@ def test_workers_are_started_restarted_and_ended_together(tmp_path: Path) -> Non
         assert len(first) == 2
         victim = min(first)
         os.kill(victim, signal.SIGKILL)
-        wait(lambda: not alive(victim) and len(children(supervisor.pid) - {victim}) == 2 and serving(file, 2))
+        wait(lambda: not is_running(victim) and len(children(supervisor.pid) - {victim}) == 2 and serving(file, 2))
         assert supervisor.stop() == 0
     assert list(tmp_path.glob("ep.sock*")) == []
 
@@ -82,7 +76,7 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     supervisor.wait_until(lambda: serving(file, 2))
     workers = children(supervisor.pid)
     supervisor.kill()
-    wait(lambda: not any(alive(pid) for pid in workers))
+    wait(lambda: not any(is_running(pid) for pid in workers))
 
 
 async def test_the_first_signal_drains_and_the_second_exits(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from glidepath.keys import WorkloadKeys
 from glidepath.wire import decode_outcomes, decode_pair
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
-from tests.extproc.rpc import LogStream, exchange, log_entry, running_worker, stream, worker_config
+from tests.support.extproc_rpc import LogStream, exchange, log_entry, running_worker, stream, worker_config
 from tests.support.waiting import eventually
 
 KEYS = WorkloadKeys("chat")

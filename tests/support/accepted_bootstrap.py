@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
-from tests.support.tls import make_certificate
+from tests.support.tls_certificate import make_certificate
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 

@@ -1,8 +1,11 @@
-"""Run a command of the CLI in the test's process, and write the event files that judge and calibrate read."""
+"""Run commands of the CLI, in the test's process or as a process, and write the event files that judge reads."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -16,6 +19,14 @@ def run_cli(*args: str) -> str:
     if isinstance(result.return_value, int) and result.return_value:
         raise AssertionError(result.output)
     return result.stdout
+
+
+async def run_process(*arguments: str, config: Path) -> tuple[int, str, str]:
+    """Run ``glidepath`` as a process; return its exit status, its standard output and its standard error."""
+    command = [sys.executable, "-m", "glidepath_ops", *arguments, "-c", str(config)]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
 
 
 def write_events(path: Path, *lines: dict[str, object]) -> Path:

@@ -15,9 +15,9 @@ import aiohttp
 import yaml
 
 from glidepath import keys
-from tests.support.collector import Collector
-from tests.support.envoys import RunningEnvoy, running_envoy
-from tests.support.recorder import Recorder
+from tests.support.envoy_collector import Collector
+from tests.support.recording_backend import Recorder
+from tests.support.running_envoy import RunningEnvoy, running_envoy
 
 PATH = "/v1/chat/completions"
 CHAT = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem"}

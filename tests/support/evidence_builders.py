@@ -1,4 +1,4 @@
-"""A workload, flushes and pairs of it, and stored states."""
+"""Outcome flushes, scored pairs and evidence of the workload chat, and stored states."""
 
 from __future__ import annotations
 
@@ -13,19 +13,9 @@ from glidepath.histogram import Histogram
 from glidepath.records import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.state_codec import decode, encode
+from tests.support.chat_config import CHAT_CONFIG
 
 T = TypeVar("T")
-
-BACKENDS = """\
-backends:
-  cloud: {url: "http://127.0.0.1:9001"}
-  onprem: {url: "http://127.0.0.1:9002"}
-workloads:
-  chat:
-    match: {path: /v1/chat/completions}
-    baseline: cloud
-    candidate: onprem
-"""
 
 
 def through_json(state: T) -> T:
@@ -35,7 +25,7 @@ def through_json(state: T) -> T:
 
 def workload_of(text: str = "") -> Workload:
     """Return the workload chat with these lines added."""
-    return parse_config(BACKENDS + text).workload("chat")
+    return parse_config(CHAT_CONFIG + text).workload("chat")
 
 
 def side(

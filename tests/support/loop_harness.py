@@ -14,7 +14,8 @@ from glidepath.wire import encode_pair
 from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.score_loop import ScoreLoop
 from scorer.scoring.worker.scoring_process.process_client import BatchScorer
-from tests.support.scoring import MemoryPairQueue, pair
+from tests.support.answer_pairs import pair
+from tests.support.memory_pair_queue import MemoryPairQueue
 
 
 def queue_entry(name: str, *answers: str, deliveries: int = 1, id_ms: int | None = None, **changes: Any) -> QueueEntry:

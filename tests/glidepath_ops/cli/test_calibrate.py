@@ -12,8 +12,9 @@ from glidepath.config import parse_config
 from glidepath.errors import InputError, UnreachableError
 from glidepath.keys import WorkloadKeys
 from glidepath.wire import encode_scored
+from tests.support.chat_config import CHAT_CONFIG
 from tests.support.commands import run_cli, write_events
-from tests.support.evidence_builders import BACKENDS, pair
+from tests.support.evidence_builders import pair
 
 
 def test_calibrate_from_a_file(config: Path, tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ async def test_calibrate_from_the_stored_results(redis_url: str, tmp_path: Path)
 
 
 def test_calibrate_without_a_redis_names_the_url(config: Path) -> None:
-    config.write_text(BACKENDS + "redis: {url: 'redis://127.0.0.1:1/0'}\n")
+    config.write_text(CHAT_CONFIG + "redis: {url: 'redis://127.0.0.1:1/0'}\n")
     with pytest.raises(UnreachableError, match=r"\.yaml:\d+: redis\.url: redis://127\.0\.0\.1:1/0"):
         run_cli("calibrate", "-c", str(config), "-w", "chat")
 
@@ -58,7 +59,7 @@ def test_calibrate_without_a_redis_names_the_url(config: Path) -> None:
 def test_calibrate_from_a_redis_with_a_key_of_another_type_is_one_line(config: Path, redis_url: str) -> None:
     with redis.from_url(redis_url) as client:
         client.set(WorkloadKeys("chat").results, "no stream")
-    config.write_text(BACKENDS + f"redis: {{url: '{redis_url}'}}\n")
+    config.write_text(CHAT_CONFIG + f"redis: {{url: '{redis_url}'}}\n")
     with pytest.raises(UnreachableError, match=r"\.yaml:\d+: redis\.url: redis://.*WRONGTYPE"):
         run_cli("calibrate", "-c", str(config), "-w", "chat")
 
@@ -92,6 +93,6 @@ def test_calibrate_ignores_latencies_of_failures_and_latencies_of_zero(config: P
 def test_calibrate_proposes_valid_settings_for_any_latencies(config: Path, tmp_path: Path) -> None:
     lines = [{"t": i, "latency_ms": 1e308 if i % 200 < 100 else 1e-300, "agreement": i % 2} for i in range(900)]
     text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--from", str(write_events(tmp_path / "f", *lines)))
-    base = yaml.safe_load(BACKENDS)
+    base = yaml.safe_load(CHAT_CONFIG)
     base["workloads"]["chat"]["gates"] = yaml.safe_load(text)["workloads"]["chat"]["gates"]
     assert parse_config(yaml.safe_dump(base)).workload("chat").gates.latency[0].max_ratio <= 1000

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import subprocess
-import sys
 import tarfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis.asyncio
 import yaml
 
 from glidepath.keys import WorkloadKeys
 from glidepath.records import Decision, WorkloadStatus, from_json, to_json
+from tests.support.commands import run_process
 
 CHAT = WorkloadKeys("chat")
 
 
 class Cli:
+    """`glidepath decommission` with a configuration whose Redis runs, and a client of that Redis."""
+
     def __init__(self, file: Path, client: Any) -> None:
         self.file, self.client = file, client
 
     async def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        command = [sys.executable, "-m", "glidepath_ops", "decommission", *arguments, "-c", str(self.file)]
-        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
-        assert "Traceback" not in done.stderr
-        return done.returncode, done.stdout, done.stderr
+        return await run_process("decommission", *arguments, config=self.file)
 
     async def stands(self, phase: str, percent: float) -> None:
         status = WorkloadStatus("chat", phase, percent, 6, (1, 100), 1, 1, agreement=0.9)
@@ -40,12 +35,8 @@ class Cli:
 
 
 @pytest.fixture
-async def cli(tmp_path: Path, valid_yaml: str, redis_url: str) -> AsyncIterator[Cli]:
-    path = tmp_path / "glidepath.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(valid_yaml) | {"redis": {"url": redis_url}}))
-    client = redis.asyncio.from_url(redis_url)
-    yield Cli(path, client)
-    await client.aclose()
+def cli(file: Path, redis_client: Any) -> Cli:
+    return Cli(file, redis_client)
 
 
 async def test_an_unfinished_workload_is_refused_and_nothing_is_written(cli: Cli, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from glidepath.errors import InputError, UnknownWorkloadError
 from glidepath_ops.cli.main import build_app
+from tests.support.chat_config import CHAT_CONFIG
 from tests.support.commands import run_cli, write_events
-from tests.support.evidence_builders import BACKENDS
 
 
 def test_judge_prints_one_json_object(config: Path, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_judge_accepts_unknown_keys_and_warns_that_it_ignores_them(config: Path,
 
 def test_judge_names_gates_that_the_file_has_no_data_for(config: Path, tmp_path: Path) -> None:
     gates = "{quality: {margin: 0.1}, latency: [{signal: per_token, quantile: p95}, {signal: ttft}]}"
-    config.write_text(BACKENDS + f"    gates: {gates}\n")
+    config.write_text(CHAT_CONFIG + f"    gates: {gates}\n")
     text = stderr_of_judge(config, write_events(tmp_path / "f", LINE | {"agreement": 0.9, "noise": None}))
     assert "quality_margin can never pass here: no event has noise" in text
     assert "per_token_p95 can never pass here: an event has no field for it" in text
@@ -84,7 +84,7 @@ def test_judge_has_no_warning_if_every_gate_has_data(config: Path, tmp_path: Pat
 
 
 def test_judge_warns_if_no_gate_is_gating(config: Path, tmp_path: Path) -> None:
-    config.write_text(BACKENDS + "    gates: {quality: null, errors: null, latency: []}\n")
+    config.write_text(CHAT_CONFIG + "    gates: {quality: null, errors: null, latency: []}\n")
     assert "no gate is gating: the decision here is always hold" in stderr_of_judge(
         config, write_events(tmp_path / "f", LINE)
     )

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from glidepath_ops.cli.main import COMMANDS, build_app
-from tests.support.evidence_builders import BACKENDS
+from tests.support.chat_config import CHAT_CONFIG
 
 pytestmark = pytest.mark.process
 
@@ -23,7 +23,7 @@ FULL = "glidepath: standard output: cannot be written: No space left on device\n
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "glidepath.yaml"
-    path.write_text(BACKENDS)
+    path.write_text(CHAT_CONFIG)
     return path
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from glidepath.errors import InputError
+from tests.support.chat_config import CHAT_CONFIG
 from tests.support.commands import run_cli
-from tests.support.evidence_builders import BACKENDS
 
 
 @pytest.mark.slow
@@ -21,7 +21,7 @@ def test_plan_shows_one_line_per_step(config: Path) -> None:
 
 @pytest.mark.slow
 def test_plan_shows_the_rules_of_each_step(config: Path) -> None:
-    config.write_text(BACKENDS + "    ramp: {steps: [5, 50, 100], at: {50: {hold: 7d, min_samples: 5000}}}\n")
+    config.write_text(CHAT_CONFIG + "    ramp: {steps: [5, 50, 100], at: {50: {hold: 7d, min_samples: 5000}}}\n")
     head, *rows = run_cli("plan", "-c", str(config)).splitlines()[1:6]
     place = head.index("hold")
     assert [row[place:].split()[:3] for row in rows] == [

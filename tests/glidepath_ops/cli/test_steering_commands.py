@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,25 +25,18 @@ from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steering_store import RedisSteeringStore
+from tests.support.commands import run_process
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 
 
 class Cli:
+    """The command line with one configuration."""
+
     def __init__(self, file: Path) -> None:
         self.file = file
 
     async def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        command = [sys.executable, "-c", "from glidepath_ops.cli import main; main()", *arguments, "-c", str(self.file)]
-        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
-        assert "Traceback" not in done.stderr
-        return done.returncode, done.stdout, done.stderr
-
-
-@pytest.fixture
-def file(tmp_path: Path, valid_yaml: str, redis_url: str) -> Path:
-    path = tmp_path / "glidepath.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(valid_yaml) | {"redis": {"url": redis_url}}))
-    return path
+        return await run_process(*arguments, config=self.file)
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 
 from glidepath.errors import ConfigError
 from glidepath_ops.cli.main import build_app
-from tests.support.evidence_builders import BACKENDS
+from tests.support.chat_config import CHAT_CONFIG
 
 pytestmark = pytest.mark.process
 
 
 def validate(path: Path, text: str) -> tuple[int, str]:
     """Return the exit status and standard error; a GlidepathError is raised."""
-    path.write_text(BACKENDS + text)
+    path.write_text(CHAT_CONFIG + text)
     done = CliRunner().invoke(build_app("validate"), ["validate", "-c", str(path)], catch_exceptions=False)
     return done.exit_code, done.stderr
 

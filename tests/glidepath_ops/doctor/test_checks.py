@@ -13,18 +13,9 @@ from glidepath.scorer_groups import LastSteering
 from glidepath_ops.doctor.checks import examine, examine_envoy, examine_redis
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, Severity
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from tests.support.chat_config import CHAT_CONFIG
 
-YAML = """\
-backends:
-  cloud: {url: "http://127.0.0.1:9001"}
-  onprem: {url: "http://127.0.0.1:9002"}
-workloads:
-  chat:
-    match: {path: /v1/chat/completions}
-    baseline: cloud
-    candidate: onprem
-    sticky: {header: x-user-id}
-"""
+YAML = CHAT_CONFIG + "    sticky: {header: x-user-id}\n"
 CONFIG = parse_config(YAML)
 
 

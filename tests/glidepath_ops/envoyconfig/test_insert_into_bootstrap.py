@@ -15,7 +15,7 @@ from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 from glidepath_ops.envoyconfig.yaml_insertion import remove
-from tests.support.bootstraps import BY_RDS, HTTP1, INSERTABLE, TLS_AND_MORE_LISTENERS, filled
+from tests.support.user_bootstraps import BY_RDS, HTTP1, INSERTABLE, TLS_AND_MORE_LISTENERS, filled
 
 YAML = """\
 backends:

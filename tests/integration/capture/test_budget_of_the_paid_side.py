@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from glidepath.config import Config
-from tests.support.recorder import Recorder
-from tests.support.system import System, running_system, system_config
+from tests.support.recording_backend import Recorder
+from tests.support.running_system import System, running_system, system_config
 from tests.support.waiting import eventually
 
 

@@ -8,9 +8,9 @@ import signal
 from pathlib import Path
 
 from glidepath_ops.demo.client_load import Clients, Profile
-from tests.support.recorder import Recorder
-from tests.support.system import System, running_system, system_config
-from tests.support.traffic import RATE, assert_each_pair_once, distinct_pairs, has_pairs, traffic
+from tests.support.client_traffic import RATE, assert_each_pair_once, distinct_pairs, has_pairs, traffic
+from tests.support.recording_backend import Recorder
+from tests.support.running_system import System, running_system, system_config
 from tests.support.waiting import eventually
 
 

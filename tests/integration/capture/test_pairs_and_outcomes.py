@@ -27,7 +27,7 @@ from glidepath.wire import decode_outcomes, decode_pair
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.local.child_process import Child, answers, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis
-from tests.support.recorder import Recorder
+from tests.support.recording_backend import Recorder
 from tests.support.waiting import eventually
 
 CHAT = "/v1/chat/completions"

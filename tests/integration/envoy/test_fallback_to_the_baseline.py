@@ -12,7 +12,7 @@ import pytest
 
 from glidepath import keys
 from tests.support.envoy_with_backends import BODY, EnvoySetup, envoy_with_backends
-from tests.support.recorder import Behaviour
+from tests.support.recording_backend import Behaviour
 from tests.support.waiting import eventually
 
 AT_ONCE: dict[str, Any] = {"start": 100}

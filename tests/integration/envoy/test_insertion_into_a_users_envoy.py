@@ -15,11 +15,11 @@ from glidepath.config import parse_config
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
-from tests.support.bootstraps import INSERTABLE, filled
-from tests.support.collector import Collector
+from tests.support.envoy_collector import Collector
 from tests.support.envoy_with_backends import PATH
-from tests.support.recorder import Recorder
-from tests.support.tls import make_certificate
+from tests.support.recording_backend import Recorder
+from tests.support.tls_certificate import make_certificate
+from tests.support.user_bootstraps import INSERTABLE, filled
 from tests.support.waiting import eventually
 
 BODY = json.dumps({"model": "m", "messages": []})

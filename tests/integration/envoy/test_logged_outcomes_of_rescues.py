@@ -17,7 +17,7 @@ from extproc.workloads import build_workloads
 from glidepath import keys
 from glidepath.domain import Side
 from tests.support.envoy_with_backends import EnvoySetup, envoy_with_backends
-from tests.support.recorder import Behaviour
+from tests.support.recording_backend import Behaviour
 from tests.support.waiting import eventually
 
 AT_ONCE: dict[str, Any] = {"start": 100}

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from glidepath import keys
 from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup, envoy_with_backends
-from tests.support.tls import make_certificate
+from tests.support.tls_certificate import make_certificate
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one Envoy serves the tests that take `shared`

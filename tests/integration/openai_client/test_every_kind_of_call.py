@@ -16,7 +16,7 @@ from openai import AsyncOpenAI
 
 from glidepath.config import Config
 from tests.support.openai_backend import OpenAIBackend
-from tests.support.system import System, running_system, system_config
+from tests.support.running_system import System, running_system, system_config
 from tests.support.waiting import eventually
 
 TOOL = {

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from tests.support.recorder import Recorder
-from tests.support.system import System, running_system, system_config
+from tests.support.client_traffic import has_pairs
+from tests.support.recording_backend import Recorder
+from tests.support.running_system import System, running_system, system_config
 from tests.support.waiting import eventually
 
 MESSAGES = [{"role": "user", "content": "Who are you?"}]
@@ -36,10 +37,6 @@ async def sides(tmp_path: Path) -> AsyncIterator[Sides]:
         config = system_config(tmp_path, cloud.url, onprem.url)
         async with running_system(config, tmp_path, scorer=False) as system:
             yield Sides(system, cloud, onprem)
-
-
-async def has_pairs(system: System, count: int) -> bool:
-    return len(await system.pairs()) >= count
 
 
 async def test_an_async_answer_is_the_same_with_and_without_glidepath(sides: Sides) -> None:

@@ -9,9 +9,10 @@ from glidepath.clock import unix_ms
 from glidepath.config import parse_config
 from scorer.scoring.compare.evaluator.questions import DAY_MS
 from scorer.scoring.worker.evaluator_queue import RedisEvaluationBudget
+from tests.support.answer_pairs import pair
+from tests.support.embedders import WordEmbedder
 from tests.support.evaluator_server import evaluator_server
-from tests.support.score_loop import CHAT, add, has_results, pending, results, running_loop
-from tests.support.scoring import WordEmbedder, pair
+from tests.support.score_loop_on_redis import CHAT, add, has_results, pending, results, running_loop
 from tests.support.thread_scorer import ThreadScorer
 from tests.support.waiting import eventually
 

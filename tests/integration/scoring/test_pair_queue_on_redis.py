@@ -11,8 +11,17 @@ from glidepath.config import Config, parse_config
 from glidepath.keys import SCORER_GROUP
 from glidepath.wire import decode_outcomes, encode_pair
 from scorer.scoring.worker.pair_queue import RedisPairQueue
-from tests.support.score_loop import CHAT, has_pending, has_results, nothing_pending, pending, results, running_loop
-from tests.support.scoring import InstantScorer, pair
+from tests.support.answer_pairs import pair
+from tests.support.memory_pair_queue import InstantScorer
+from tests.support.score_loop_on_redis import (
+    CHAT,
+    has_pending,
+    has_results,
+    nothing_pending,
+    pending,
+    results,
+    running_loop,
+)
 from tests.support.waiting import eventually
 
 TRIMMED = "glidepath_scorer_pairs_trimmed_total"

@@ -24,7 +24,10 @@ from glidepath_ops.local.redis_and_envoy import start_redis
 from scorer.scoring.worker.pair_queue import RedisPairQueue
 from scorer.scoring.worker.score_loop import ScoreLoop
 from scorer.scoring.worker.scoring_process.batch_result import PairResult
-from tests.support.score_loop import (
+from tests.support.answer_pairs import LONG, noise_pair, pair
+from tests.support.embedders import WordEmbedder
+from tests.support.memory_pair_queue import InstantScorer
+from tests.support.score_loop_on_redis import (
     CHAT,
     add,
     has_pending,
@@ -34,7 +37,6 @@ from tests.support.score_loop import (
     result_ids,
     running_loop,
 )
-from tests.support.scoring import LONG, InstantScorer, WordEmbedder, noise_pair, pair
 from tests.support.thread_scorer import ThreadScorer
 from tests.support.waiting import eventually
 

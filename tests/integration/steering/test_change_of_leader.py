@@ -18,22 +18,13 @@ from glidepath_ops.local.child_process import Child
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steering_store import RedisSteeringStore
 from scorer.steering.state_store import FencedError, Record
-from tests.support.envoys import RunningEnvoy, running_envoy
+from tests.support.chat_config import CHAT_CONFIG
+from tests.support.running_envoy import RunningEnvoy, running_envoy
 from tests.support.steering_client import SteeringClient, steering_client
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
-YAML = """
-backends:
-  cloud: {url: "http://127.0.0.1:9001"}
-  onprem: {url: "http://127.0.0.1:9002"}
-workloads:
-  chat:
-    match: {path: /v1/chat/completions}
-    baseline: cloud
-    candidate: onprem
-    ramp: {steps: [5, 25, 100]}
-"""
+YAML = CHAT_CONFIG + "    ramp: {steps: [5, 25, 100]}\n"
 
 
 @pytest.fixture

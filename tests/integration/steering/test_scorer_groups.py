@@ -30,7 +30,7 @@ from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steering_store import RedisSteeringStore
 from scorer.steering.leader.wiring import steer_loop
 from scorer.steering.state_store import OwnedError, Record
-from tests.support.envoys import RunningEnvoy, running_envoy
+from tests.support.running_envoy import RunningEnvoy, running_envoy
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 from tests.support.steering_client import steering_client
 from tests.support.waiting import eventually

@@ -16,21 +16,12 @@ from glidepath.records import CommandKind
 from glidepath.wire import encode_outcomes
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis
-from tests.support.envoys import RunningEnvoy, running_envoy
+from tests.support.chat_config import CHAT_CONFIG
+from tests.support.running_envoy import RunningEnvoy, running_envoy
 from tests.support.steering_client import AUTOPILOT, BASELINE, CANDIDATE, SteeringClient, steering
 from tests.support.waiting import eventually
 
-YAML = """
-backends:
-  cloud: {url: "http://127.0.0.1:9001"}
-  onprem: {url: "http://127.0.0.1:9002"}
-workloads:
-  chat:
-    match: {path: /v1/chat/completions}
-    baseline: cloud
-    candidate: onprem
-    ramp: {steps: [5, 25, 100], hold: 300ms, min_samples: 2, cool_down: 1h}
-"""
+YAML = CHAT_CONFIG + "    ramp: {steps: [5, 25, 100], hold: 300ms, min_samples: 2, cool_down: 1h}\n"
 
 
 @dataclass

@@ -22,7 +22,7 @@ from glidepath.records import CommandKind
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
 from scorer.steering.envoy.rtds_actuator import RtdsActuator, layer_of
-from tests.support.envoys import RunningEnvoy, running_envoy
+from tests.support.running_envoy import RunningEnvoy, running_envoy
 from tests.support.steering_client import CANDIDATE, SteeringClient, steering, steering_client
 from tests.support.waiting import eventually
 

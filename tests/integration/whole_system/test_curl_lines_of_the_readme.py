@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.recorder import Recorder
-from tests.support.system import System, running_system, system_config
+from tests.support.recording_backend import Recorder
+from tests.support.running_system import System, running_system, system_config
 from tests.support.waiting import eventually
 
 README = Path(__file__).parents[3] / "README.md"

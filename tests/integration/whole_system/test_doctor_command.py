@@ -13,7 +13,7 @@ from glidepath_ops.doctor.checks import examine
 from glidepath_ops.doctor.facts import Severity
 from glidepath_ops.doctor.gather_facts import gather, gather_envoy
 from tests.support.envoy_with_backends import envoy_with_backends
-from tests.support.envoys import running_envoy
+from tests.support.running_envoy import running_envoy
 from tests.support.waiting import eventually
 
 

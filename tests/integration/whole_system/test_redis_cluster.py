@@ -21,9 +21,9 @@ from glidepath.keys import WorkloadKeys
 from glidepath_ops.local.child_process import Child
 from glidepath_ops.local.redis_and_envoy import spawn_redis
 from glidepath_ops.local.services import config_file
-from tests.support.cluster import running_cluster
-from tests.support.recorder import Recorder
-from tests.support.system import System, running_system, system_config
+from tests.support.recording_backend import Recorder
+from tests.support.redis_cluster import running_cluster
+from tests.support.running_system import System, running_system, system_config
 from tests.support.waiting import eventually
 
 # Their slots are in different thirds of the 16384, so on different nodes.

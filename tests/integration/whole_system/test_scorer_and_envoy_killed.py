@@ -11,14 +11,14 @@ from pathlib import Path
 from aiohttp.test_utils import TestServer
 from openai import AsyncOpenAI
 
-from glidepath import keys
 from glidepath.domain import Side
 from glidepath.records import Command, CommandKind, to_json
 from glidepath_ops.demo.answer_sources import Pace, WrittenTexts
 from glidepath_ops.demo.backend_server import BackendServer
 from glidepath_ops.demo.written_answers import texts
-from tests.support.system import System, running_system, system_config
-from tests.support.traffic import assert_each_pair_once, traffic
+from tests.support.client_traffic import assert_each_pair_once, traffic
+from tests.support.running_system import System, running_system, system_config
+from tests.support.score_loop_on_redis import has_results, pending
 from tests.support.waiting import eventually
 
 EASY = {"quality": {"min_agreement": 0.01}, "errors": {"max_increase": "90%"}, "latency": []}
@@ -36,21 +36,11 @@ async def drain(stream: AsyncIterator[object]) -> None:
         pass
 
 
-async def has_results(system: System, count: int) -> bool:
-    return len(await system.results()) >= count
-
-
-async def pending(system: System) -> int:
-    """The number of pairs that are claimed and not acknowledged."""
-    summary = await system.redis.xpending(system.keys.pairs, keys.SCORER_GROUP)
-    return int(summary["pending"])
-
-
 async def all_scored_once(system: System) -> bool:
     results = [result.pair_id for result in await system.results()]
     pairs = [pair.id for pair in await system.pairs()]
     assert len(results) == len(set(results))
-    return sorted(results) == sorted(pairs) and await pending(system) == 0
+    return sorted(results) == sorted(pairs) and await pending(system.redis) == 0
 
 
 async def freeze_scorer_with_claimed_pairs(system: System) -> None:
@@ -59,7 +49,7 @@ async def freeze_scorer_with_claimed_pairs(system: System) -> None:
 
     async def frozen_with_claimed_pairs() -> bool:
         scorer.signal(signal.SIGSTOP)
-        if await pending(system):
+        if await pending(system.redis):
             return True
         scorer.signal(signal.SIGCONT)
         return False
@@ -91,7 +81,7 @@ async def test_results_have_the_facts_of_both_sides(tmp_path: Path) -> None:
                     answer = await client.chat.completions.create(model="m", messages=messages, **more)
                     if stream:
                         await drain(answer)
-            await eventually(lambda: has_results(system, 2), within=30)
+            await eventually(lambda: has_results(system.redis, 2), within=30)
             for result in await system.results():
                 assert result.scored, result.unscored_reason
                 assert 0.5 < result.agreement <= 1

@@ -17,8 +17,8 @@ import pytest
 from glidepath.config import Config
 from glidepath.domain import Origin, Side
 from glidepath_ops.local.services import config_file
-from tests.support.recorder import Recorder
-from tests.support.system import System, running_system, system_config
+from tests.support.recording_backend import Recorder
+from tests.support.running_system import System, running_system, system_config
 from tests.support.waiting import eventually
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from glidepath.config import load_config
 from glidepath_ops.local.child_process import Child, free_ports
-from tests.support.recorder import Recorder
+from tests.support.recording_backend import Recorder
 from tests.support.waiting import eventually
 
 COMMAND = [sys.executable, "-m", "glidepath_ops", "up"]

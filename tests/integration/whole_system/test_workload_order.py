@@ -15,7 +15,7 @@ from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
-from tests.support.recorder import Recorder
+from tests.support.recording_backend import Recorder
 from tests.support.steering_client import SteeringClient, steering
 from tests.support.waiting import eventually
 

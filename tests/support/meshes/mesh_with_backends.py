@@ -17,11 +17,11 @@ from glidepath_ops.envoyconfig.commented_yaml import without_comments
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayTarget, gateway_resources
 from glidepath_ops.envoyconfig.mesh.istio import CONTEXTS, Context, IstioTarget, istio_resources
 from glidepath_ops.local.child_process import free_ports
-from tests.support.collector import Collector
+from tests.support.envoy_collector import Collector
 from tests.support.envoy_with_backends import CHAT, EnvoySetup
 from tests.support.meshes import envoy_gateway_emulation, istio_emulation
 from tests.support.meshes.static_bootstrap import Xds, endpoint, running_mesh
-from tests.support.recorder import Recorder
+from tests.support.recording_backend import Recorder
 
 SIDECARS_HOST = "llm.models.svc.cluster.local:8000"
 

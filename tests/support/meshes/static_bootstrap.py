@@ -12,7 +12,7 @@ from typing import Any
 from glidepath.config import Config
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.local.redis_and_envoy import start_envoy
-from tests.support.envoys import RunningEnvoy
+from tests.support.running_envoy import RunningEnvoy
 
 Json = dict[str, Any]
 

@@ -21,7 +21,7 @@ from tests.support.meshes import envoy_gateway_emulation
 from tests.support.meshes.crd_schemas import SCHEMAS
 from tests.support.meshes.mesh_with_backends import config_of, gateway_xds
 from tests.support.meshes.static_bootstrap import endpoint, static_bootstrap
-from tests.support.tls import make_certificate
+from tests.support.tls_certificate import make_certificate
 
 pytestmark = pytest.mark.process
 

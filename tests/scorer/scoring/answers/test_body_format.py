@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.answers import answer, stream
+from tests.support.answer_bodies import answer, stream
 
 
 @pytest.mark.parametrize("ending", ["\n\n", "\r\n\r\n", "\r\r", "\r\n\n"])

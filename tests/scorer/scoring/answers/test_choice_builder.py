@@ -5,7 +5,7 @@ import json
 import pytest
 
 from scorer.scoring.answers import Extracted, FinishReason, UnusableReason
-from tests.support.answers import answer, call, chat, stream
+from tests.support.answer_bodies import answer, call, chat, stream
 
 
 def test_tool_calls_are_assembled_by_index():

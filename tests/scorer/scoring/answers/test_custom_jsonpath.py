@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from glidepath.config.comparison import AnswerSection
 from scorer.scoring.answers import CustomSurface, Extracted, Surface, UnusableReason
-from tests.support.answers import answer
+from tests.support.answer_bodies import answer
 
 
 def custom_answer(body, jsonpath, done="", request=b"{}"):

@@ -3,7 +3,7 @@
 import pytest
 
 from scorer.scoring.answers import Unusable, UnusableReason
-from tests.support.answers import answer
+from tests.support.answer_bodies import answer
 
 
 @pytest.mark.parametrize(

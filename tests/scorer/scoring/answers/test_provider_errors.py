@@ -5,7 +5,7 @@ import json
 import pytest
 
 from scorer.scoring.answers import UnusableReason
-from tests.support.answers import answer, chat, stream
+from tests.support.answer_bodies import answer, chat, stream
 
 
 def test_an_error_beside_choices_is_an_error():

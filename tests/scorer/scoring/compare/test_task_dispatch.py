@@ -9,7 +9,7 @@ import pytest
 from glidepath.config.comparison import EmbeddingsSection, ScoringSection
 from scorer.scoring.answers import Expectation, Extracted, FinishReason, Surface, ToolCall, extract
 from scorer.scoring.compare import Comparison, Unscorable, compare, resolve_task, texts_to_embed
-from tests.support.comparing import compare_answers, text_answer
+from tests.support.comparison_cases import compare_answers, text_answer
 
 SETTINGS = ScoringSection()
 ASKED = Expectation()

@@ -8,7 +8,7 @@ import pytest
 
 from glidepath.config.processes import EmbedderSection
 from scorer.scoring.embed.onnx_engine import OnnxEmbedder
-from tests.support.scoring import WordEmbedder
+from tests.support.embedders import WordEmbedder
 
 SAMPLES = (
     "The museum opens at nine and closes at five; tickets are sold at the door.",

@@ -12,7 +12,8 @@ from glidepath.config.comparison import ScoringSection
 from scorer.scoring.files.file_scoring import MAX_BATCH_BYTES, FileScorer, ScoredLine
 from scorer.scoring.files.line_reader import PipeLines
 from scorer.scoring.files.pair_lines import BadLine
-from tests.support.pair_files import SSE, LetterCounts, chat, line
+from tests.support.embedders import LetterCounts
+from tests.support.pair_files import SSE, chat, line
 
 
 def score(data: bytes, batch: int = 2) -> tuple[list[ScoredLine | BadLine], LetterCounts]:

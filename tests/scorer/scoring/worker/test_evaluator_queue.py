@@ -18,9 +18,10 @@ from scorer.scoring.worker.evaluator_queue import MAX_FAILURES, MAX_WAITING, OPE
 from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.scoring_process.score_batch import score_batch
 from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
+from tests.support.answer_pairs import noise_pair
+from tests.support.embedders import WordEmbedder
 from tests.support.evaluator_server import EvaluatorServer, evaluator_server
 from tests.support.loop_harness import LoopHarness, queue_entry
-from tests.support.scoring import WordEmbedder, noise_pair
 from tests.support.thread_scorer import ThreadScorer
 from tests.support.waiting import eventually
 

@@ -13,7 +13,7 @@ from glidepath.errors import DependencyError, UnreachableError
 from scorer.scoring.worker.score_loop import MAX_DELIVERIES, next_batch_size
 from scorer.scoring.worker.scoring_process.process_client import BatchFailedError
 from tests.support.loop_harness import LoopHarness, queue_entry
-from tests.support.scoring import InstantScorer, MemoryPairQueue
+from tests.support.memory_pair_queue import InstantScorer, MemoryPairQueue
 from tests.support.waiting import eventually
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from glidepath.domain import PairKind
 from glidepath.wire import decode_scored, encode_pair
 from scorer.scoring.worker.stale_pairs import BACKLOG_REASON, SHORT_MS, stale_before_ms, stale_results, written_ms
-from tests.support.scoring import noise_pair, pair
+from tests.support.answer_pairs import noise_pair, pair
 
 
 def test_pairs_too_far_behind_the_newest_are_written_off():

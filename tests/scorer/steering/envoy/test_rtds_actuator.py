@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -16,7 +15,7 @@ from scorer.steering.envoy.actuator import ListenError, MemoryActuator
 from scorer.steering.envoy.rtds_actuator import RtdsActuator
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.state_store import START, News, Record
+from tests.support.empty_steering_store import EmptySteeringStore
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 from tests.support.waiting import eventually
 
@@ -77,24 +76,6 @@ class Lease:
         self.drop()
 
 
-class QuietStore:
-    async def load(self, workload: str) -> None:
-        return None
-
-    async def set_aside(self, workload: str, now_ms: int) -> str:
-        return START
-
-    async def clocks_ms(self, workloads: Any) -> Mapping[str, int]:
-        return {}
-
-    async def news(self, cursors: Any, block_ms: int) -> Mapping[str, News]:
-        await asyncio.sleep(0)
-        return {}
-
-    async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
-        return {}
-
-
 class CannotListen(MemoryActuator):
     async def run(self) -> None:
         raise ListenError("envoy.rtds_listen: cannot listen on 127.0.0.1:1: taken")
@@ -110,7 +91,7 @@ async def test_a_leader_that_cannot_listen_releases_the_lease_reports_it_and_ret
         return CannotListen() if lease.fence <= refusals else MemoryActuator()
 
     metrics = SteerMetrics(CollectorRegistry())
-    loop = SteerLoop(parse_config(valid_yaml), QuietStore(), lease, actuator, ScriptedEvidenceKind(), metrics)  # type: ignore[arg-type]
+    loop = SteerLoop(parse_config(valid_yaml), EmptySteeringStore(), lease, actuator, ScriptedEvidenceKind(), metrics)  # type: ignore[arg-type]
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         running = group.create_task(loop.run(stop))
         await eventually(lambda: lease.fence > refusals and lease.held() and bool(loop.workloads.states))

@@ -16,7 +16,7 @@ from glidepath.probe.send import Prober, ProbeResult
 from glidepath.records import Decision, WorkloadStatus
 from glidepath_ops.local.child_process import free_ports
 from scorer.steering.leader.scheduled_probes import ProbeProgress, ScheduledProbes
-from tests.support.recorder import Recorder
+from tests.support.recording_backend import Recorder
 
 PROMPTS = ["one", "two", "three"]
 

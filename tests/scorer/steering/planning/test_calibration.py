@@ -8,7 +8,8 @@ import yaml
 from glidepath.config import parse_config
 from glidepath.domain import AnswerFacts, PairKind, ScoredPair
 from scorer.steering.planning.calibration import History, fragment, propose
-from tests.support.evidence_builders import BACKENDS, pair, workload_of
+from tests.support.chat_config import CHAT_CONFIG
+from tests.support.evidence_builders import pair, workload_of
 
 
 def history(noise: float = 0.95, n: int = 400, *, drift: float = 1.0, hours: float = 24) -> History:
@@ -60,7 +61,7 @@ def test_without_pairs_nothing_is_proposed() -> None:
 
 def test_the_fragment_is_valid_configuration() -> None:
     found = yaml.safe_load(fragment("chat", propose(workload_of(), history())))
-    base = yaml.safe_load(BACKENDS)
+    base = yaml.safe_load(CHAT_CONFIG)
     base["workloads"]["chat"]["gates"] = found["workloads"]["chat"]["gates"]
     assert parse_config(yaml.safe_dump(base)).workload("chat").gates.quality is not None
 

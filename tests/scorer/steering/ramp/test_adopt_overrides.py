@@ -6,14 +6,7 @@ from dataclasses import replace
 
 from glidepath.records import Phase
 from scorer.steering.ramp.decide import advance
-from tests.support.ramp_ticks import (
-    GOOD,
-    LATE,
-    POLICY,
-    UNDECIDED,
-    at,
-    tick,
-)
+from tests.support.ramp_ticks import GOOD, LATE, POLICY, UNDECIDED, at, tick
 
 
 def test_weights_that_a_person_set_are_adopted_and_held_and_the_log_says_how_to_continue() -> None:

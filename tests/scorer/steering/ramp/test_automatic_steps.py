@@ -14,18 +14,7 @@ from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
 from scorer.steering.ramp.states import initial
 from scorer.steering.ramp.tick_inputs import TickInputs
-from tests.support.ramp_ticks import (
-    GOOD,
-    LATE,
-    PASSING,
-    POLICY,
-    RAMP,
-    REGRESSION,
-    UNDECIDED,
-    at,
-    command,
-    tick,
-)
+from tests.support.ramp_ticks import GOOD, LATE, PASSING, POLICY, RAMP, REGRESSION, UNDECIDED, at, command, tick
 from tests.support.scripted_evidence import verdict
 
 

@@ -8,14 +8,7 @@ import pytest
 
 from glidepath.records import Phase
 from scorer.steering.ramp.decide import advance
-from tests.support.ramp_ticks import (
-    GOOD,
-    LATE,
-    POLICY,
-    UNDECIDED,
-    at,
-    tick,
-)
+from tests.support.ramp_ticks import GOOD, LATE, POLICY, UNDECIDED, at, tick
 
 
 def test_a_changed_configuration_restarts_the_evidence_of_the_step_and_is_logged() -> None:

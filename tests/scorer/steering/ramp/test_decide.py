@@ -6,15 +6,7 @@ from dataclasses import replace
 
 from glidepath.records import CommandKind, Phase
 from scorer.steering.ramp.decide import advance
-from tests.support.ramp_ticks import (
-    CATASTROPHE,
-    GOOD,
-    LATE,
-    POLICY,
-    advance_with,
-    at,
-    command,
-)
+from tests.support.ramp_ticks import CATASTROPHE, GOOD, LATE, POLICY, advance_with, at, command
 
 
 def test_commands_work_without_autopilot() -> None:

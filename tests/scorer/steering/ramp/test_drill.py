@@ -14,6 +14,7 @@ from scorer.steering.ramp.drill import MAX_ERRORS
 from scorer.steering.ramp.ramp_policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, policy_of
 from scorer.steering.ramp.states import DrillStage, RampState
 from scorer.steering.ramp.tick_inputs import TickInputs
+from tests.support.ramp_ticks import at
 from tests.support.scripted_evidence import verdict
 
 RAMP = RampSection(steps=(1, 10, 100), hold=10**6, min_samples=10, cool_down=0, validation=0)
@@ -21,10 +22,6 @@ POLICY = policy_of(RAMP)
 ALL = TickInputs(workload="chat", confirmed=2, envoys=2, config_digest="d")
 SOME = replace(ALL, confirmed=1)
 COMMAND = replace(ALL, commands=(Command(CommandKind.DRILL, "ann", id="1-0"),))
-
-
-def at(phase: Phase, percent: float) -> RampState:
-    return RampState(phase, percent, 0, 0, held_from=Phase.BAKING, config_digest="d")
 
 
 def tick(state: RampState, inputs: TickInputs, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:

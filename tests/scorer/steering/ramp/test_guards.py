@@ -8,14 +8,7 @@ import pytest
 
 from glidepath.domain import Outcome
 from glidepath.records import Phase
-from tests.support.ramp_ticks import (
-    CATASTROPHE,
-    GOOD,
-    LATE,
-    REGRESSION,
-    at,
-    tick,
-)
+from tests.support.ramp_ticks import CATASTROPHE, GOOD, LATE, REGRESSION, at, tick
 from tests.support.scripted_evidence import verdict
 
 WITH_TRAFFIC = [

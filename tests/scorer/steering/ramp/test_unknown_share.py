@@ -6,16 +6,7 @@ from dataclasses import replace
 
 from glidepath.records import CommandKind, Phase
 from scorer.steering.ramp.decide import advance
-from tests.support.ramp_ticks import (
-    GOOD,
-    LATE,
-    POLICY,
-    UNDECIDED,
-    advance_with,
-    at,
-    command,
-    tick,
-)
+from tests.support.ramp_ticks import GOOD, LATE, POLICY, UNDECIDED, advance_with, at, command, tick
 
 
 def test_a_new_state_whose_envoys_already_have_weights_is_held_and_the_log_says_how_to_continue() -> None:

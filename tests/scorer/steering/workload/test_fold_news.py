@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
-from glidepath.config import parse_config
 from glidepath.domain import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.histogram import Histogram
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.state_store import News
 from scorer.steering.workload.workload_status import status_of
 from tests.support.steered_workload import SteeredWorkload
-
-
-@pytest.fixture
-def chat(valid_yaml: str) -> SteeredWorkload:
-    return SteeredWorkload(parse_config(valid_yaml))
 
 
 def test_a_flush_that_was_sent_twice_counts_once(chat: SteeredWorkload) -> None:

@@ -23,11 +23,6 @@ CONFIG = parse_config(
 )
 
 
-@pytest.fixture
-def chat(valid_yaml: str) -> SteeredWorkload:
-    return SteeredWorkload(parse_config(valid_yaml))
-
-
 def test_a_state_is_the_same_after_it_was_stored(chat: SteeredWorkload, valid_yaml: str) -> None:
     again = SteeredWorkload(parse_config(valid_yaml))
     again.restore(json.loads(encode(chat.state)), 2000)

@@ -21,11 +21,6 @@ from scorer.steering.workload.workload_status import status_of
 from tests.support.steered_workload import SteeredWorkload
 
 
-@pytest.fixture
-def chat(valid_yaml: str) -> SteeredWorkload:
-    return SteeredWorkload(parse_config(valid_yaml))
-
-
 def test_a_new_model_behind_the_same_name_gets_no_share_that_another_earned(
     chat: SteeredWorkload, valid_yaml: str
 ) -> None:

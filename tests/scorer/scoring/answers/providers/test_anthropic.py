@@ -1,7 +1,7 @@
 """Anthropic messages: refusals and token counts."""
 
 from scorer.scoring.answers import FinishReason
-from tests.support.answers import answer
+from tests.support.answer_bodies import answer
 
 
 def test_a_stop_reason_refusal_is_a_refusal(load):

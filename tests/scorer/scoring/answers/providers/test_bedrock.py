@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorer.scoring.answers import Extracted, FinishReason
-from tests.support.answers import answer
+from tests.support.answer_bodies import answer
 
 
 def test_a_guardrail_intervention_is_a_content_filter(load) -> None:  # type: ignore[no-untyped-def]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from scorer.scoring.answers import Extracted, FinishReason, Unusable
-from tests.support.answers import answer
+from tests.support.answer_bodies import answer
 
 GEMINI = "/v1beta/models/gemini-2.5-flash:generateContent"
 

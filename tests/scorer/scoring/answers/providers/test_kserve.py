@@ -1,7 +1,7 @@
 """KServe tensors and labels."""
 
 from scorer.scoring.answers import UnusableReason
-from tests.support.answers import answer
+from tests.support.answer_bodies import answer
 
 
 def test_different_tensors_are_different_content():

@@ -1,7 +1,7 @@
 """OpenAI chat completions, with the irregularities of real servers."""
 
 from scorer.scoring.answers import FinishReason, UnusableReason
-from tests.support.answers import answer, chat, stream
+from tests.support.answer_bodies import answer, chat, stream
 
 
 def test_a_function_call_in_the_old_format_is_a_tool_call():

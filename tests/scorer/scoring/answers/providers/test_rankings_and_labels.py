@@ -3,7 +3,7 @@
 import pytest
 
 from scorer.scoring.answers import UnusableReason
-from tests.support.answers import answer
+from tests.support.answer_bodies import answer
 
 
 def test_a_ranking_in_document_order_is_sorted():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.comparing import compare_texts
+from tests.support.comparison_cases import compare_texts
 
 
 def test_bullets_in_another_order_are_nearly_equal_and_numbered_steps_are_not() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from scorer.scoring.compare.code.broken_code import broken_code
 from scorer.scoring.compare.similarity.embedding_similarity import Similarity
-from tests.support.comparing import compare_texts
+from tests.support.comparison_cases import compare_texts
 
 
 def test_a_code_block_is_parsed_by_the_grammar_of_its_language() -> None:

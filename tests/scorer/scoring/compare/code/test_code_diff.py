@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scorer.scoring.compare.code.code_diff import compare_code
-from tests.support.comparing import cases, compare_texts, fenced
+from tests.support.comparison_cases import cases, compare_texts, fenced
 
 CONTEXT = (
     "The plan was made in the spring and nobody has touched it.\n\n{}\n\n"

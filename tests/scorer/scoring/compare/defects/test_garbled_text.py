@@ -7,7 +7,7 @@ from scorer.scoring.compare.defects.garbled_text import garbled_text
 from scorer.scoring.compare.result import Signal
 from scorer.scoring.compare.signals import form_signals
 from scorer.scoring.compare.text.document import Document
-from tests.support.comparing import cases
+from tests.support.comparison_cases import cases
 
 PLAIN = Document("It opens at nine, and the tickets are sold at the door of the museum.")
 LANGUAGES = {param.id: param.values for param in cases("garbled_text.yaml", "two_answers_in_one_language")}

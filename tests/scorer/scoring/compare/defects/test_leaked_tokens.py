@@ -4,7 +4,7 @@ import pytest
 
 from scorer.scoring.compare.defects.leaked_tokens import leaked_tokens
 from scorer.scoring.compare.text.document import Document
-from tests.support.comparing import cases
+from tests.support.comparison_cases import cases
 
 ANSWER = "The Nile flows north into the sea. It is about 6,650 kilometers long."
 

@@ -4,7 +4,7 @@ import pytest
 
 from scorer.scoring.compare.defects.refusals import refusal
 from scorer.scoring.compare.text.document import Document
-from tests.support.comparing import cases
+from tests.support.comparison_cases import cases
 
 
 @pytest.mark.parametrize("text", cases("refusals.yaml", "refusal"))

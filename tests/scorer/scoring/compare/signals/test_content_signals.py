@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.comparing import compare_texts
+from tests.support.comparison_cases import compare_texts
 
 FULL = (
     "The plan was made in the spring and nobody has touched it. "

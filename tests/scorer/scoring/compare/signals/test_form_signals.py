@@ -10,7 +10,7 @@ from scorer.scoring.compare.signals import form_signals
 from scorer.scoring.compare.similarity.embedding_similarity import Similarity, chunk_similarity
 from scorer.scoring.compare.text.document import Document
 from scorer.scoring.embed import embed_texts, load_embedder
-from tests.support.comparing import compare_texts
+from tests.support.comparison_cases import compare_texts
 
 TEXT = (
     "The ferry from Lerwick takes twelve hours and sails at seven in the evening. Cabins have two or four beds, and "

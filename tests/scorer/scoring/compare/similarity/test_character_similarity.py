@@ -10,7 +10,7 @@ from scorer.scoring.compare import Comparison
 from scorer.scoring.compare.evaluator.questions import in_doubt
 from scorer.scoring.compare.similarity.character_similarity import character_similarity
 from scorer.scoring.embed import Embedder, load_embedder
-from tests.support.comparing import cases, compare_answers, text_answer
+from tests.support.comparison_cases import cases, compare_answers, text_answer
 
 TEXTS = {param.id: param.values for param in cases("unknown_scripts.yaml", "three_texts")}
 

@@ -6,7 +6,7 @@ import pytest
 
 from scorer.scoring.answers import Choice, Expectation, Extracted, Surface, ToolCall
 from scorer.scoring.compare import texts_to_embed
-from tests.support.comparing import compare_answers
+from tests.support.comparison_cases import compare_answers
 
 RED = "The red house stands on the hill and has a garden with apple trees."
 BLUE = "The blue boat lies in the harbour and needs a new coat of paint soon."

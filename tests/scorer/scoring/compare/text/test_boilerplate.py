@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from scorer.scoring.compare.text.canonical_text import canonical
-from tests.support.comparing import cases
+from tests.support.comparison_cases import cases
 
 STATEMENT = "The plan was made in the spring and nobody has touched it."
 ADVICE = "Take two tablets a day with water and rest for an hour. You may drive after that."

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scorer.scoring.compare.text.canonical_text import canonical
 from scorer.scoring.compare.text.tokenizer import MAX_TOKENS, tokenize
-from tests.support.comparing import cases
+from tests.support.comparison_cases import cases
 
 
 @pytest.mark.parametrize(("text", "form"), cases("canonical_text.yaml", "canonical_form"))

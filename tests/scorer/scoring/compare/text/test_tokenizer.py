@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from scorer.scoring.compare.text.tokenizer import tokenize
-from tests.support.comparing import cases
+from tests.support.comparison_cases import cases
 
 
 @pytest.mark.parametrize(("one", "other"), cases("tokens.yaml", "equal_keys"))

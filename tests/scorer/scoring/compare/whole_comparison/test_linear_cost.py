@@ -21,7 +21,7 @@ from scorer.scoring.compare.tasks.free_text import compare_text
 from scorer.scoring.compare.text.canonical_text import canonical
 from scorer.scoring.compare.text.document import Document
 from scorer.scoring.compare.text.tokenizer import MAX_TOKENS
-from tests.support.comparing import compare_texts
+from tests.support.comparison_cases import compare_texts
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.comparing import TextPair, text_pairs
+from tests.support.comparison_cases import TextPair, text_pairs
 
 
 @pytest.mark.parametrize("pair", text_pairs())

@@ -16,7 +16,7 @@ from glidepath.wire import decode_scored, encode_pair
 from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack
 from scorer.scoring.worker.scoring_process.process_client import BatchFailedError, ProcessScorer
 from scorer.scoring.worker.scoring_process.spawn_process import spawn
-from tests.support.scoring import LONG, pair
+from tests.support.answer_pairs import LONG, pair
 
 pytestmark = pytest.mark.process
 

@@ -11,7 +11,7 @@ from glidepath.config import parse_config
 from glidepath.wire import decode_scored, encode_pair
 from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack, unpack
 from scorer.scoring.worker.scoring_process.process_main import serve
-from tests.support.scoring import pair
+from tests.support.answer_pairs import pair
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from glidepath.wire import decode_scored, encode_pair
 from scorer.scoring.worker.scoring_process.score_batch import score_batch
 from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
 from scorer.steering.evidence import Evidence
-from tests.support.scoring import WordEmbedder, noise_pair, pair
+from tests.support.answer_pairs import noise_pair, pair
+from tests.support.embedders import WordEmbedder
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from glidepath.config import parse_config
 from glidepath.domain import Ending, Origin, PairKind, Side
 from scorer.scoring.compare import NoiseFloor
 from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext, score_pairs
-from tests.support.scoring import BAD_ENDINGS, LONG, WordEmbedder, answer, completion, noise_pair, pair
+from tests.support.answer_pairs import BAD_ENDINGS, LONG, answer, completion, noise_pair, pair
+from tests.support.embedders import WordEmbedder
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.envoy.admin_actuator import AdminInterface
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.state_store import START, News, Record
+from tests.support.empty_steering_store import EmptySteeringStore
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 
 
@@ -44,28 +43,10 @@ class SwallowsCancellation:
     async def release(self) -> None: ...
 
 
-class QuietStore:
-    async def load(self, workload: str) -> None:
-        return None
-
-    async def set_aside(self, workload: str, now_ms: int) -> str:
-        return START
-
-    async def news(self, cursors: Any, block_ms: int) -> Mapping[str, News]:
-        await asyncio.sleep(0)
-        return {}
-
-    async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
-        return {}
-
-    async def clocks_ms(self, workloads: Any) -> Mapping[str, int]:
-        return {}
-
-
 async def test_a_renewal_that_swallows_its_cancellation_does_not_keep_the_loop_running(valid_yaml: str) -> None:
     config, lease, stop = parse_config(valid_yaml), SwallowsCancellation(), asyncio.Event()
     metrics = SteerMetrics(CollectorRegistry())
-    loop = SteerLoop(config, QuietStore(), lease, lambda _: MemoryActuator(), ScriptedEvidenceKind(), metrics)  # type: ignore[arg-type]
+    loop = SteerLoop(config, EmptySteeringStore(), lease, lambda _: MemoryActuator(), ScriptedEvidenceKind(), metrics)  # type: ignore[arg-type]
     running = asyncio.create_task(loop.run(stop))
     async with asyncio.timeout(5):
         await lease.renewing.wait()
@@ -92,7 +73,7 @@ async def test_a_wake_up_and_a_cancellation_at_once_end_the_task_of_an_admin_int
     async with asyncio.timeout(5):
         await interface.read_once.wait()
     interface.submit({"glidepath.chat.autopilot": "0"})
-    for _ in range(rounds):  # somewhere on the wake-up's way
+    for _ in range(rounds):  # the cancellation arrives at different points of the wake-up
         await asyncio.sleep(0)
     task.cancel()
     done, _ = await asyncio.wait({task}, timeout=2)

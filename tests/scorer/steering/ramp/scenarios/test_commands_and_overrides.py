@@ -15,6 +15,7 @@ from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
 from scorer.steering.ramp.states import Drill, DrillStage, RampState
 from scorer.steering.ramp.tick_inputs import TickInputs
+from tests.support.ramp_ticks import at
 from tests.support.scripted_evidence import verdict
 
 POLICY = policy_of(RampSection(steps=(10, 25, 60), hold=1, min_samples=10, cool_down=5, validation=9))
@@ -25,11 +26,6 @@ GOOD = TickInputs(workload="chat", verdicts=PASSING, samples=100, confirmed=2, e
 UNDECIDED = replace(GOOD, verdicts=())
 TYPO = replace(UNDECIDED, adopted=25.0, adopted_at="envoy-1", ambiguous_weights="envoy-1: a=2500, b=7500.0", samples=0)
 LATE = 1_000_000
-
-
-def at(phase: Phase, percent: float, **changes: object) -> RampState:
-    state = RampState(phase, percent, since_ms=0, entered_ms=0, held_from=Phase.BAKING, config_digest="d")
-    return replace(state, **changes)  # type: ignore[arg-type]
 
 
 def tick(state: RampState, inputs: TickInputs, now_ms: int = LATE) -> tuple[RampState, list[Decision]]:

@@ -14,7 +14,7 @@ from glidepath.domain import ScoredPair
 from glidepath.keys import SCORER_GROUP, WorkloadKeys
 from glidepath.wire import decode_scored, encode_pair
 from scorer.scoring.worker.score_loop import ScoreLoop
-from tests.support.scoring import InstantScorer
+from tests.support.memory_pair_queue import InstantScorer
 
 CHAT = WorkloadKeys("chat")
 

@@ -1,80 +1,14 @@
-"""Pairs to score, an embedder without a model, and in-memory versions of the score loop's collaborators."""
+"""In-memory versions of the score loop's queue and of its scorer."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
 
-import numpy as np
-
-from glidepath.domain import Answer, Ending, Origin, Pair, PairKind, ScoredPair, Side
+from glidepath.domain import Pair, ScoredPair
 from glidepath.wire import decode_pair, encode_scored
-from scorer.scoring.embed.engine_protocol import Span, Vectors
 from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult
-
-LONG = "The committee met on Tuesday, read the report and asked for a second one. " * 40
-
-
-def completion(text: str) -> bytes:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
-    body = {"id": "c", "object": "chat.completion", "model": "m", "choices": [choice], "usage": usage}
-    return json.dumps(body).encode()
-
-
-def answer(side: Side, text: str = "Paris.", origin: Origin = Origin.LIVE, **changes: Any) -> Answer:
-    backend = "cloud" if side is Side.BASELINE else "onprem"
-    whole = Answer(side, origin, backend, 200, "application/json", completion(text), total_ms=12.5)
-    return replace(whole, **changes)
-
-
-def pair(name: str, left: str = "Paris.", right: str = "It is Paris.", **changes: Any) -> Pair:
-    whole = Pair(
-        id=name,
-        workload="chat",
-        kind=PairKind.CROSS,
-        captured_at_ms=1000,
-        method="POST",
-        path="/v1/chat/completions",
-        request_body=b'{"messages": [{"role": "user", "content": "The capital of France?"}]}',
-        first=answer(Side.BASELINE, left),
-        second=answer(Side.CANDIDATE, right, Origin.SHADOW),
-    )
-    return replace(whole, **changes)
-
-
-def noise_pair(name: str, left: str = "Paris.", right: str = "It is Paris.", side: Side = Side.BASELINE) -> Pair:
-    both = {"first": answer(side, left), "second": answer(side, right, Origin.SHADOW)}
-    return pair(name, kind=PairKind.NOISE, **both)
-
-
-class WordEmbedder:
-    """An embedder without a model: one token a word, and a vector that depends on the words. Records its calls."""
-
-    name = "words"
-    dimensions = 8
-    max_tokens = 5
-
-    def __init__(self) -> None:
-        self.calls: list[list[str]] = []
-
-    def spans(self, text: str) -> Sequence[Span]:
-        spans, at = [], 0
-        for word in text.split():
-            start = text.index(word, at)
-            at = start + len(word)
-            spans.append((start, at))
-        return spans
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        self.calls.append(list(texts))
-        rows = [np.random.default_rng(zlib.crc32(text.encode())).normal(size=8) for text in texts]
-        return np.asarray([row / np.linalg.norm(row) for row in rows], np.float32).reshape(len(texts), 8)
 
 
 class InstantScorer:
@@ -170,6 +104,3 @@ class MemoryPairQueue:
 
     async def remove_consumer(self) -> None:
         self.consumer_removed = True
-
-
-BAD_ENDINGS = [ending for ending in Ending if ending is not Ending.COMPLETE]

@@ -20,7 +20,7 @@ from extproc.worker import ExtprocWorker, WorkerAddresses
 from glidepath import keys
 from glidepath.config import Config, parse_config
 from glidepath_ops.local.child_process import free_ports
-from tests.extproc.twins import CHAT
+from tests.support.extproc_twins import CHAT
 
 FILTER = "envoy.filters.http.ext_proc"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from glidepath_ops.demo.client_load import Clients, Profile
-from tests.support.recorder import Recorder
-from tests.support.system import System, running_system, system_config
+from tests.support.recording_backend import Recorder
+from tests.support.running_system import System, running_system, system_config
 from tests.support.waiting import eventually
 
 RATE = 50
