@@ -3,8 +3,9 @@
 ``python -m bench.capture [--exchanges 4000] [--rounds 3]``
 
 A separate process acts as Envoy: it sends whole exchanges (seven messages: a chat completion of 4 KB) over gRPC streams
-on a Unix socket. Only the CPU time (user + system) of the server process is measured: the client would cost as much
-again. Rounds alternate between the servers, and the best round of each counts: other load can only slow a round down.
+on a Unix socket. Only the CPU time (user + system) of the server process is measured, because the client needs about as
+much CPU time. Rounds alternate between the servers. The best round of each server counts, because other load can only
+slow a round down.
 
 - ``empty``: a handler that reads the seven messages and returns: the upper limit with grpc.aio
 - ``capture``: extproc's read loop, which follows, limits and counts every exchange, but sends no copy
@@ -43,7 +44,7 @@ MESSAGES = 7
 
 
 def exchange(number: int, cluster: str) -> list[bytes]:
-    """The messages of one exchange, serialised: about 20 request headers, 4 KB of bodies."""
+    """Return the messages of one exchange, serialised: about 20 request headers, 4 KB of bodies."""
     ask = ProcessingRequest()
     headers = {":method": "POST", ":path": PATH, ":scheme": "https", ":authority": "api.example.com"}
     headers |= {"content-type": "application/json", "accept": "*/*", "x-request-id": f"bench-{number}"}
@@ -209,7 +210,7 @@ def _again(*arguments: str) -> list[str]:
 
 
 def table(result: dict[str, Any]) -> str:
-    rows = [f"{'server':<10}{'exchanges / CPU s':>20}{'µs / exchange':>16}{'to empty':>10}"]
+    rows = [f"{'server':<10}{'exchanges / CPU s':>20}{'µs / exchange':>16}{'× empty':>10}"]
     for role in ROLES:
         rate = result["exchanges_per_cpu_second"][role]
         ratio = rate / result["exchanges_per_cpu_second"]["empty"]
@@ -219,8 +220,8 @@ def table(result: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--exchanges", type=int, default=4000, help="a round (default 4000)")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--exchanges", type=int, default=4000, help="number of exchanges per round (default 4000)")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds per server (default 3)")
     parser.add_argument("--load", help=argparse.SUPPRESS)
     parser.add_argument("--backend", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--serve", nargs=5, help=argparse.SUPPRESS)

@@ -1,7 +1,7 @@
 """Simulate the guarantees and the power of the gates with the production code: ``make bench-evidence``.
 
-ARGS="--runs 200" gives a quick look. Every row of the first table lies on the boundary of its null, where false
-decisions are most frequent. Each test has alpha = 0.05 for itself; a workload's gates share alpha.
+ARGS="--runs 200" gives a quick look. Every row of the first table is at the boundary of its null hypothesis, where
+false decisions are most frequent. Each simulated test has the whole alpha = 0.05; the gates of a workload share alpha.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ UP_AND_SLOWER = Drift(step(0.1, 0.5), step(1, 3))
 DOWN_AND_SLOWER = Drift(step(0.5, 0.1), step(1, 3))
 UP_AND_FASTER = Drift(step(0.1, 0.5), step(3, 1))
 SLOWLY = Drift(slope(0.05, 0.6), slope(1, 3))
-LOUD = Crowd(loud_share=0.3, loud=0.70, others=0.85)
+HEAVY_USER = Crowd(heavy_share=0.3, heavy=0.70, others=0.85)
 
 
 def guarantees(runs: int) -> list[Case]:
     """Return the cases of false decisions at the boundaries."""
     both: list[tuple[str, Callable[[], cases.Runs]]] = [
         ("quality: mean at the margin", lambda: cases.quality(runs, 2, -0.03)),
-        ("quality_margin: at the margin, one user with 30 %", lambda: cases.margin(runs, 11, LOUD, 0.05, n=2000)),
+        ("quality_margin: at the margin, one user with 30 %", lambda: cases.margin(runs, 11, HEAVY_USER, 0.05, n=2000)),
         ("errors: rate at the limit 2 %", lambda: cases.rate(runs, 3, 0.02, n=1500)),
         ("errors: increase at the limit", lambda: cases.increase(runs, 4, steady(0.25, 0.015, 0.01), limit=0.005)),
         ("errors: increase, 20 % and 25 %", lambda: cases.increase(runs, 5, steady(0.5, 0.25, 0.2), limit=0.05)),
@@ -123,7 +123,7 @@ def _row(name: str, runs: int, share: float, alpha: float | None) -> Row:
 
 
 def power(runs: int) -> list[Case]:
-    """Samples until the decision; with the expected count where there is one."""
+    """Return the cases of samples until the decision, with the expected number if one is known."""
     rows: list[tuple[str, Callable[[], np.ndarray], float | None]] = [
         ("quality: true 0, promote", lambda: cases.quality(runs, 40, 0.0, n=1500).passed, 245),
         ("quality: true -0.06, roll back", lambda: cases.quality(runs, 41, -0.06, n=1500).fail, 254),
@@ -139,8 +139,8 @@ def power(runs: int) -> list[Case]:
         ("latency p99: 1.5 ×, roll back, split 5 % in flushes", lambda: _even(runs, 57, 1.5, 0.99).fail, 850),
         ("latency p95: 1.5 ×, split 50 → 10 %, both 3 × slower at once", lambda: _slow(runs, DOWN_AND_SLOWER), None),
         ("latency p95: 1.5 ×, split 10 → 50 %, both 3 × faster at once", lambda: _slow(runs, UP_AND_FASTER), None),
-        ("quality_margin: 0.10 worse, one user with 30 %", lambda: cases.margin(runs, 52, LOUD, 0.10).fail, None),
-        ("quality_margin: equal, one user with 30 %", lambda: cases.margin(runs, 53, LOUD, 0.0).passed, None),
+        ("quality_margin: 0.10 worse, one user with 30 %", lambda: cases.margin(runs, 52, HEAVY_USER, 0.10).fail, None),
+        ("quality_margin: equal, one user with 30 %", lambda: cases.margin(runs, 53, HEAVY_USER, 0.0).passed, None),
         ("errors: 3 % against 0.5 %, roll back", lambda: _increase(runs, 49, 0.03, 0.005).fail, None),
         ("errors: both 0.1 %, promote", lambda: _increase(runs, 50, 0.001, 0.001).passed, None),
         ("split guard: 15 % instead of 10 %", lambda: cases.split(runs, 51, 0.15, 0.1).fail, None),
@@ -185,9 +185,9 @@ def _bad_answers(runs: int, share: float, healthy: int, base: float, *, fallback
 
 
 def outages(runs: int) -> list[Case]:
-    """Return the cases of how often the candidate goes to 0 % though both sides fail alike for 300 requests.
+    """Return the cases in which both sides fail alike for 300 requests: how often does the candidate go to 0 %?
 
-    The alpha is the one of the default configuration.
+    The alpha is that of the default configuration.
     """
     return [partial(_outage, runs, share, depth) for depth in (1.0, 0.6) for share in (0.25, 0.5, 0.75, 0.9, 0.95, 1.0)]
 
@@ -214,7 +214,7 @@ TABLES: dict[str, Callable[[int], list[Case]]] = {
 
 
 def run_case(title: str, number: int, runs: int) -> list[Row]:
-    """Run one case, given by its place, because a function cannot be sent to a worker process."""
+    """Run one case, given by its index, because a function cannot be sent to a worker process."""
     rows = TABLES[title](runs)[number]()
     for row in rows:
         print(json.dumps(row, ensure_ascii=False), file=sys.stderr, flush=True)
@@ -223,8 +223,13 @@ def run_case(title: str, number: int, runs: int) -> list[Row]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=1000, help="of each boundary; a fifth of it for the rest")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=1000,
+        help="simulations per case of the first table, five times those of the other tables",
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of worker processes")
     options = parser.parse_args()
     began = time.monotonic()
     with ProcessPoolExecutor(options.jobs) as pool:
@@ -237,7 +242,8 @@ def main() -> int:
         print(f"\n### {title}\n")
         _print(rows)
     ok = all(row["ok"] is not False for rows in tables.values() for row in rows)
-    print(f"\n{'all as they should be' if ok else 'NOT as it should be'}; {time.monotonic() - began:.0f} s\n")
+    result = "every case is within its limit" if ok else "A CASE IS BEYOND ITS LIMIT"
+    print(f"\n{result}; {time.monotonic() - began:.0f} s\n")
     print(json.dumps({"bench": "evidence", "ok": ok, **{k.replace(" ", "_"): v for k, v in tables.items()}}))
     return 0 if ok else 1
 

@@ -1,4 +1,4 @@
-"""Simulations of the gates' guarantees: the tests run few of them, ``make bench-evidence`` runs all.
+"""Simulations of the gates' guarantees. Tests run a few simulations, ``make bench-evidence`` runs all.
 
 Every function takes the number of runs and a seed, and drives the production classes with a look after every event
 (latency: on its own schedule). A run stops at the first decision.
@@ -31,12 +31,12 @@ from scorer.steering.evidence.split_gate import SplitTest
 
 ALPHA = 0.05
 AT = math.log(1 / ALPHA)
-DEFAULT_FAST_ALPHA = 0.05 / 9  # what errors_fast gets of alpha 0.05 in the default configuration
+DEFAULT_FAST_ALPHA = 0.05 / 9  # the part that errors_fast gets of alpha 0.05 in the default configuration
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """First decision of each run, counted in the candidate's samples; inf where there was none."""
+    """The first decision of each run, counted in the candidate's samples; inf if there was no decision."""
 
     fail: np.ndarray
     passed: np.ndarray
@@ -75,13 +75,14 @@ def quality(runs: int, seed: int, mean: float, *, sd: float = 0.15, delta: float
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """One loud user and a hundred others.
+    """One heavy user and a hundred others.
 
-    ``loud_share``: the loud user's share of the requests; ``loud``, ``others``: the baseline's agreement with itself.
+    ``heavy_share``: the heavy user's share of the requests. ``heavy``, ``others``: the agreement of the baseline with
+    itself for the heavy user and for the others.
     """
 
-    loud_share: float
-    loud: float
+    heavy_share: float
+    heavy: float
     others: float
 
 
@@ -105,10 +106,10 @@ def margin(runs: int, seed: int, crowd: Crowd, worse: float, *, n: int = 4000) -
     fails, passes = [], []
     for _ in range(runs):
         evidence, at = Evidence.fresh(workload, 10, 0), {Outcome.FAIL.value: math.inf, Outcome.PASS.value: math.inf}
-        loud, who = rng.random(n) < crowd.loud_share, rng.integers(0, 100, n)
+        heavy, who = rng.random(n) < crowd.heavy_share, rng.integers(0, 100, n)
         again, noises = rng.random(n) < 0.3, np.clip(rng.normal(0, 0.05, (2, n)), -0.15, 0.15)
         for i in range(n):
-            base, user = (crowd.loud, "loud") if loud[i] else (crowd.others, f"user-{who[i]}")
+            base, user = (crowd.heavy, "loud") if heavy[i] else (crowd.others, f"user-{who[i]}")
             scores = [(PairKind.CROSS, base - worse + noises[0, i])]
             scores += [(PairKind.NOISE, base + noises[1, i])] * bool(again[i])
             for kind, score in scores:
@@ -217,7 +218,7 @@ class FastGuard:
         self.gate.fold_requests(RequestsEnded(counts))
 
     def add_one(self, own: bool, error: bool, rescue: bool | None = None) -> None:
-        """Add one request. ``rescue``: whether the baseline answers what the candidate fails; None without fallback."""
+        """Add one request. ``rescue``: whether the baseline answers after a failure; None without fallback."""
         if own:
             tried = error and rescue is not None
             rescues = {"rescued": int(tried and bool(rescue)), "rescues_failed": int(tried and not rescue)}
@@ -231,7 +232,7 @@ def fast_false_alarms(
 ) -> float:
     """Return the share of runs in which the fast guard fires, with a look after every request.
 
-    ``fallback``: what the candidate fails is tried again at the baseline, which fails at its own rate.
+    ``fallback``: requests that the candidate fails are sent to the baseline, which fails at its own rate.
     """
     rng = np.random.default_rng(seed)
     fired = 0
@@ -328,7 +329,7 @@ class Drift:
 
 
 def latency_drift(runs: int, seed: int, ratio: float, q: float, drift: Drift, *, n: int = 6000) -> Runs:
-    """As ``latency``, but in flushes of ten requests of both sides."""
+    """Test like ``latency``, but in flushes of ten requests of both sides."""
     rng = np.random.default_rng(seed)
     spec = GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", AT, AT)
     fails, passes = [], []

@@ -121,7 +121,7 @@ _ENDS = (
 
 
 def aside(text: str, rng: random.Random) -> str | None:
-    """Add a sentence without content before or after the answer, in words that the scorer's lists need not hold."""
+    """Add a sentence without content before or after the answer; its words may be missing from the scorer's lists."""
     return f"{rng.choice(_ASIDES)} {text}" if rng.random() < 0.5 else f"{text}\n\n{rng.choice(_ENDS)}"
 
 

@@ -1,6 +1,7 @@
 """A light open-loop HTTP/1.1 load generator and a backend with constant latency, on asyncio's plain protocols.
 
-Both must cost little compared with what they measure: a request is one write and one read on a kept-alive connection.
+Both must cost little compared with the measured servers: a request is one write and one read on a kept-alive
+connection.
 """
 
 from __future__ import annotations

@@ -33,16 +33,16 @@ MANAGER = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConn
 
 class Arm(NamedTuple):
     port: int
-    pid: int  # of its Envoy
+    pid: int  # of the arm's Envoy
 
     def busy_us(self) -> float:
-        """Return the processor time of its Envoy, which other load on the machine affects less than latencies."""
+        """Return the CPU time of the arm's Envoy, which other load on the machine affects less than latencies."""
         threads = Path(f"/proc/{self.pid}/task").iterdir()
         return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
 
 
 def plain_bootstrap(listen: int, admin: int, backend: int, mirror: int | None) -> dict[str, Any]:
-    """Return a bootstrap with one listener, route and cluster; ``mirror``: port of a second one that gets copies."""
+    """Return a bootstrap with one listener, route and cluster; ``mirror``: the port of a backend that gets copies."""
     route: dict[str, Any] = {"cluster": "backend", "timeout": "0s"}
     if mirror is not None:
         share = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
@@ -163,7 +163,7 @@ def measure(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
     results: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
     with everything(options) as arms, generator() as process:
         for number in range(options.rounds):
-            turn = ARMS[number % 3 :] + ARMS[: number % 3]  # each arm is first equally often
+            turn = ARMS[number % 3 :] + ARMS[: number % 3]  # each arm is first in equally many rounds
             for arm in turn:
                 before = arms[arm].busy_us()
                 one = run_round(process, arms[arm].port, options.rate, options.seconds, seed=number)

@@ -1,9 +1,10 @@
 """More rewrites and changes for the regression benchmark: each plants a sentence or a line of code in an answer.
 
-The answers of this benchmark hold few units, dates and operators. So both texts get the planted passage at the same
-place, in two versions that say the same or not. The cases are seeded. They were written without looking at the scorer's
-word lists. ``held_out.txt`` is an exception: its pairs of opposites were drawn at random, by families of words, from
-the source of ``scorer/scoring/compare/vocabulary/opposites.txt`` and are missing from that list.
+The answers of this benchmark contain few units, dates and operators. So both texts get a planted passage at the same
+place: two versions with the same meaning, or with different meanings. The cases are seeded. They were written without
+looking at the scorer's word lists. ``held_out.txt`` is an exception: its pairs of opposites were drawn at random, by
+families of words, from the source of ``scorer/scoring/compare/vocabulary/opposites.txt`` and are missing from that
+list.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ _FRAMES = (
 
 
 def opposites_held_out(text: str, rng: random.Random) -> Pair:
-    """Replace a word by its opposite, from pairs that the scorer's list does not hold."""
+    """Replace a word by its opposite, from pairs that are missing from the scorer's list."""
     one, other = rng.sample(rng.choice(HELD_OUT), 2)
     frame = rng.choice(_FRAMES)
     return _planted(text, rng, frame.format(one), frame.format(other))
@@ -276,7 +277,7 @@ about roughly|also additionally|enough sufficient|allows permits|ensure guarante
 remove delete|answer reply|problem issue|mistake error|many numerous|several various|whole entire
 almost nearly|because since|get obtain|small little
 """
-# Words of nearly the same meaning that no list of the scorer holds.
+# Words of nearly the same meaning that is in no list of the scorer.
 _ALIKE_UNLISTED = """
 however nevertheless|good decent|wait linger|common widespread|work labor|water liquid|make craft|look glance
 clean spotless|soft supple|fresh crisp|time while|place spot|cover wrap|hold grip|rest remainder|warm toasty
@@ -293,7 +294,7 @@ def synonyms(text: str, rng: random.Random) -> str | None:
 
 
 def synonyms_unlisted(text: str, rng: random.Random) -> str | None:
-    """Replace a word of the answer by a synonym that no list of the scorer holds."""
+    """Replace a word of the answer by a synonym that is in no list of the scorer."""
     return _exchanged(text, rng, _ALIKE_UNLISTED)
 
 

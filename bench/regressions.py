@@ -1,9 +1,9 @@
 """Measure which harmful changes the scorer detects, compared with plain cosine: ``make bench-regressions``.
 
-Real answers are rewritten harmlessly and changed harmfully, with a seed. The threshold is set so that at most 2 % of
-the harmless rewrites raise an alarm. A harmful change with an agreement below the threshold is detected. Plain cosine
-of the same embedding model gets its own threshold in the same way. ``--texts FILE.jsonl`` takes the answers from a file
-of pairs instead of answers.txt.
+Real answers are rewritten harmlessly and changed harmfully, by a seeded random generator. The threshold is set so that
+at most 2 % of the harmless rewrites raise an alarm. A harmful change with an agreement below the threshold is detected.
+Plain cosine of the same embedding model gets its own threshold in the same way. ``--texts FILE.jsonl`` takes the
+answers from a file of pairs instead of answers.txt.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ GOALS = {
     "truncation": 0.9,
     "refusal": 1.0, "empty": 1.0, "garbled": 1.0, "wrong_language": 1.0,
     "units": 0.9, "signs": 0.9, "dates": 0.9, "code_operators": 0.9, "symbols": 0.9, "addresses": 0.9, "omissions": 0.9,
-    "opposites_held_out": 0.0,  # shown without a goal: no word list holds these words
+    "opposites_held_out": 0.0,  # shown without a goal: these words are in no word list
 }  # fmt: skip
 FALSE_ALARMS = 0.02
 HARMLESS: dict[str, Planted] = {**mutations.HARMLESS, **planted.HARMLESS}
@@ -51,10 +51,10 @@ class Case:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="seed of the changes")
     parser.add_argument("--rounds", type=int, default=3, help="number of changed versions per text and kind")
-    parser.add_argument("--engine", default="onnxruntime")
-    parser.add_argument("--texts", type=Path, help="a JSONL file of pairs; both answers of each are used")
+    parser.add_argument("--engine", default="onnxruntime", help="embedding engine")
+    parser.add_argument("--texts", type=Path, help="a JSONL file of pairs; both answers of each pair are used")
     options = parser.parse_args(arguments)
     texts = _from_pairs(options.texts) if options.texts else read_answers(ANSWERS)
     embedder = load_embedder(EmbedderSection(engine=options.engine))
@@ -168,11 +168,11 @@ def print_table(report: dict[str, object]) -> None:
     kinds = report["kinds"]
     assert isinstance(kinds, dict)
     print(
-        f"{report['texts']} texts; {report['harmless']} harmless rewrites: {report['false_alarms']:.1%} alarms below "
-        f"agreement {report['threshold']:.3f}; cosine {report['cosine_false_alarms']:.1%} below "
+        f"{report['texts']} texts; {report['harmless']} harmless rewrites: {report['false_alarms']:.1%} false alarms "
+        f"below agreement {report['threshold']:.3f}; cosine {report['cosine_false_alarms']:.1%} below "
         f"{report['cosine_threshold']:.4f}\n"
     )
-    print(f"{'kind':<16}{'cases':>7}{'glidepath':>11}{'cosine':>9}{'flagged':>9}{'goal':>7}")
+    print(f"{'kind':<16}{'cases':>7}{'detected':>11}{'cosine':>9}{'flagged':>9}{'goal':>7}")
     for kind, row in kinds.items():
         print(
             f"{kind:<16}{row['cases']:>7}{row['caught']:>11.1%}{row['cosine_caught']:>9.1%}"

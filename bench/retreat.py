@@ -3,7 +3,7 @@
 All processes are real and deployed as by `glidepath up`: Envoy, extproc, scorer and Redis. Clients send 100 requests/s,
 and half of them go to the candidate. In a trial, a period without failures is followed by 503s or resets from the
 candidate. The time runs from the candidate's first bad answer to the log entry that every Envoy confirms weight 0. The
-table also shows what the rules of two other tools would need on the same trace if the failure continued:
+table also shows the time that the rules of two other tools would need on the same trace if the failure continued:
 
 - Flagger: one check every 10 s, rollback at the 5th failed check (analysis.interval 10s, threshold 5);
 - Argo Rollouts: one measurement every 10 s; it ends when more than 4 in a row are errors (consecutiveErrorLimit 4).
@@ -54,9 +54,10 @@ GUARD_LIMIT = 10
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Seconds from the first bad answer. ``bad``: bad answers; ``seen``: those in Redis when the guard fired.
+    """Seconds from the first bad answer, and numbers of bad answers.
 
-    ``needed`` is what the guard itself takes, with this trial's evidence and one bad answer at a time.
+    ``bad``: all bad answers; ``seen``: those in Redis when the guard fired; ``needed``: those that the guard needs if
+    it gets them one at a time after this trial's evidence.
     """
 
     decided_s: float
@@ -119,7 +120,7 @@ class Bench:
         before = len(self.watcher.seen.decisions)
         await self.watcher.put_fault(InjectedFault.ERRORS)
         await self.until(lambda seen: any(d.event == "rollback_confirmed" for d in seen.decisions[before:]))
-        await asyncio.sleep(1)  # for answers in flight
+        await asyncio.sleep(1)  # answers in flight arrive
         news = self.watcher.seen.decisions[before:]
         decided = next(d for d in news if d.event == "rollback" and not d.trigger.startswith("command:"))
         confirmed = next(d for d in news if d.event == "rollback_confirmed" and d.to_percent == 0)
@@ -196,11 +197,11 @@ def report(results: list[Trial], clients: Clients) -> None:
         ("Argo 10 s, limit 4", [t.argo_s for t in results]),
     ]
     given = statistics.mean(t.bad for t in results)
-    print(f"\n{'from the first bad answer, s':<30}{'p50':>8}{'p95':>8}{'max':>8}{'bad answers':>14}")
+    print(f"\n{'seconds from the first bad answer':<34}{'p50':>8}{'p95':>8}{'max':>8}{'bad answers':>14}")
     for name, values in rows:
         bad = given if name.startswith("Glidepath") else statistics.mean(values) * SHARE
         numbers = (statistics.median(values), percentile(values, 0.95), max(values))
-        print(f"{name:<30}" + "".join(f"{n:>8.2f}" for n in numbers) + f"{bad:>14.0f}")
+        print(f"{name:<34}" + "".join(f"{n:>8.2f}" for n in numbers) + f"{bad:>14.0f}")
     needed, seen = [t.needed for t in results], [t.seen for t in results]
     print(f"bad answers that the guard needs: {min(needed)} to {max(needed)} (bound: {GUARD_LIMIT})")
     print(f"in Redis when it fired: {min(seen)} to {max(seen)}; in total: at most {max(t.bad for t in results)}")
@@ -212,7 +213,7 @@ def report(results: list[Trial], clients: Clients) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=20, help="number of rollbacks to measure")
     trials = parser.parse_args().trials
     with tempfile.TemporaryDirectory(prefix="glidepath-bench-") as name, Stack() as stack:
         folder, ports = Path(name), Ports(*free_ports(8))

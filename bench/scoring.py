@@ -1,9 +1,9 @@
 """Compare the speed of scoring with a naive loop that calls ``encode`` for one pair at a time.
 
 ``make bench-scoring`` runs the arms in turns, each in its own process, on the same pairs with the same chunks of long
-texts. Speed is pairs a CPU second. ``naive`` is sentence-transformers with its defaults (torch chooses the number of
-threads, and the CPU time of all of them counts); ``naive-1-thread`` is the same with one thread. ``worker`` is
-``glidepath scorer`` on a real Redis, measured from its start to the last result.
+texts. Speed is measured in pairs per CPU second. ``naive`` is sentence-transformers with its defaults (torch chooses
+the number of threads, and the CPU time of all of them counts); ``naive-1-thread`` is the same with one thread.
+``worker`` is ``glidepath scorer`` on a real Redis, measured from its start to the last result.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def measure(count: int, rounds: int, seed: int) -> dict[str, Any]:
 def _best(
     runs: Sequence[dict[str, Any]], naive: Sequence[dict[str, Any]], one_thread: Sequence[dict[str, Any]]
 ) -> dict[str, float]:
-    """Return the fastest of several rounds (noise only slows runs down), relative to the fastest naive rounds."""
+    """Return the fastest of several rounds, because noise only slows rounds down, also relative to the naive arms."""
 
     def rate(of: Sequence[dict[str, Any]], name: str) -> float:
         return max(float(run[name]["pairs_per_cpu_s"]) for run in of)
@@ -258,7 +258,7 @@ def _best(
 
 
 def report(outcome: dict[str, Any]) -> None:
-    print(f"\n{outcome['pairs']} pairs, 15 to 700 words an answer; best of {outcome['rounds']} rounds\n")
+    print(f"\n{outcome['pairs']} pairs, 15 to 700 words per answer; best of {outcome['rounds']} rounds\n")
     print(
         f"{'':16}{'pairs/CPU s':>12}{'× naive':>9}{'× 1 thr.':>9}{'60 % same':>11}{'× naive':>9}{'× 1 thr.':>9}", end=""
     )
@@ -271,9 +271,10 @@ def report(outcome: dict[str, Any]) -> None:
         )
     worker = outcome["worker"]
     print(f"\nglidepath scorer: first score after {worker['first_score_s']:.2f} s, {worker['peak_mb']:.0f} MB")
-    if outcome["load"] > (os.cpu_count() or 1):
-        print(f"\nload {outcome['load']:.1f}: torch's threads wait for each other in busy loops: naive looks too slow;")
-        print("compare with naive-1-thread, or run this on an idle machine")
+    load = float(outcome["load"])
+    if load > (os.cpu_count() or 1):
+        print(f"\nload {load:.1f}: torch's threads wait for each other in busy loops, so naive looks too slow.")
+        print("Compare with naive-1-thread, or run this on an idle machine.")
     for goal, met in outcome["goals"].items():
         print(f"  {'met   ' if met else 'MISSED'} {goal}")
 
@@ -291,9 +292,9 @@ def judge(outcome: dict[str, Any]) -> dict[str, bool]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--pairs", type=int, default=100, help="number of pairs per round")
+    parser.add_argument("--rounds", type=int, default=2, help="number of rounds per arm")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the pairs")
     parser.add_argument("--arm", choices=ARMS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.arm:

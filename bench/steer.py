@@ -1,13 +1,14 @@
 """`make bench-steer`: measure one tick of the steer loop with 200 workloads and 20 Envoys, on one core.
 
 The steer loop, the evidence, Redis and HTTP to each Envoy are real. The 20 Envoys are admin servers (GET /runtime, POST
-/runtime_modify) in a process of their own. Before each tick, Redis gets what a quarter of a second brings: from extproc
-a summary for every workload, and from the score loop a scored pair for every fourth workload.
+/runtime_modify) in a process of their own. Before each tick, Redis gets the entries of a quarter of a second: from
+extproc a flush for every workload, and from the score loop a scored pair for every fourth workload.
 
-A tick reads the streams, folds, judges, decides, compares every Envoy, and writes state and status. CPU time is judged,
-because other programs may use the machine. Wall time is printed beside it, with the time that the process waited for
-its core; wall time is judged only where that is little. The first two seconds are left out, because every gate is
-looked at for the first time in them. The rates alternate, so that a busy minute affects all of them.
+A tick reads the streams, folds, judges, decides, compares every Envoy, and writes state and status. The limit applies
+to CPU time, because other programs may use the machine. Wall time is printed beside it, with the time that the process
+waited for its core; the limit applies to wall time too if that waiting time is short. The first two seconds are left
+out, because every gate is looked at for the first time in them. The rates alternate, so that a busy minute affects all
+rates.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from scorer.steering.leader.wiring import evidence_kind
 
 LIMIT_MS = 250.0
 # By which factor the p50 of CPU time may be higher at the second rate. At 10/s every other flush has no
-# request of the candidate, so there is less to fold and to look at; from 1,000/s on histograms are about full.
+# request of the candidate, so there is less to fold and to judge; from 1,000/s on, histograms are about full.
 GROWTH = {(10, 10_000): 1.3, (1_000, 10_000): 1.15}
 QUIET_MS = 10.0
 FLUSH_S = 0.25
@@ -104,7 +105,7 @@ def summary(rng: np.random.Generator, side: Side, requests: int) -> SideOutcomes
 
 
 class Feed:
-    """Summaries of ``rate`` requests/s of every workload, a quarter of them at the candidate."""
+    """Flushes of ``rate`` requests/s of every workload, a quarter of the requests at the candidate."""
 
     def __init__(self, names: list[str], rate: int) -> None:
         rng, flush = np.random.default_rng(7), rate * FLUSH_S
@@ -125,7 +126,7 @@ class Feed:
         ]
 
     async def flush(self, client: Any, now: int) -> None:
-        """Write what a quarter of a second brings, for the time ``now``."""
+        """Write the entries of a quarter of a second that ends at the time ``now``."""
         pipe = client.pipeline(transaction=False)
         for i, name in enumerate(self.names):
             keys, sides = WorkloadKeys(name), self.pool[(i + self.seq) % len(self.pool)]
@@ -165,7 +166,7 @@ async def measure(config: Config, rate: int, ticks: int, costs: Costs) -> None:
     store, lease = RedisSteeringStore(client, cluster=False, log_retention=1000), Lease(client, "bench", 60)
     metrics, feed = SteerMetrics(CollectorRegistry()), Feed(names, rate)
     actuator = AdminActuator(config.envoy.admin, lease.held)
-    # The loop's clock moves a quarter of a second a tick, so that a busy machine does not bunch what is due by time.
+    # The loop's clock moves a quarter of a second a tick, so that a busy machine does not bunch periodic work.
     clock = [unix_ms()]
     loop = SteerLoop(config, store, lease, lambda _: actuator, evidence_kind(), metrics, clock_ms=lambda: clock[0])
     freeze_present_objects()  # as the scorer does
@@ -206,11 +207,11 @@ def run(options: argparse.Namespace, rate: int, folder: Path, costs: Costs) -> N
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workloads", type=int, default=200)
-    parser.add_argument("--envoys", type=int, default=20)
-    parser.add_argument("--ticks", type=int, default=40, help="of a round")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--rates", type=int, nargs="+", default=RATES, help="requests/s a workload")
+    parser.add_argument("--workloads", type=int, default=200, help="number of workloads")
+    parser.add_argument("--envoys", type=int, default=20, help="number of Envoys")
+    parser.add_argument("--ticks", type=int, default=40, help="number of ticks per round")
+    parser.add_argument("--rounds", type=int, default=2, help="number of rounds per rate")
+    parser.add_argument("--rates", type=int, nargs="+", default=RATES, help="requests/s of each workload")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -222,16 +223,16 @@ def main() -> None:
 def report(options: argparse.Namespace) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     cores, costs = os.sched_getaffinity(0), {rate: Costs() for rate in sorted(options.rates)}
-    print(f"{options.workloads} workloads × {options.envoys} Envoys, the steer loop on one core, ms of one tick")
+    print(f"{options.workloads} workloads × {options.envoys} Envoys, the steer loop on one core, milliseconds per tick")
     for _ in range(options.rounds):
         for rate, cost in costs.items():
-            os.sched_setaffinity(0, cores)  # the children may use all of them
+            os.sched_setaffinity(0, cores)  # the child processes may use all cores
             with tempfile.TemporaryDirectory(prefix="glidepath-bench-") as folder:
                 run(options, rate, Path(folder), cost)
     results = [cost.summary(rate) for rate, cost in costs.items()]
     for result in results:
         numbers = ", ".join(f"{k} {v}" for k, v in result.items() if k != "rate")
-        print(f"{result['rate']:>6} requests/s a workload: {numbers}", flush=True)
+        print(f"{result['rate']:>6} requests/s per workload: {numbers}", flush=True)
     print(json.dumps({"bench": "steer", "limit_ms": LIMIT_MS, **judged(results), "results": results}))
 
 

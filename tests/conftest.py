@@ -55,7 +55,7 @@ def valid_yaml() -> str:
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Child, int]]:
-    """One real Redis (or Valkey) for the whole run; tests that stop it start their own."""
+    """One real Redis (or Valkey) for the whole run; tests that stop Redis start their own."""
     port = free_ports(1)[0]
     with start_redis(Path(tmp_path_factory.mktemp("redis")), port) as child:
         yield child, port

@@ -1,4 +1,4 @@
-"""The regression benchmark: it is repeatable, its threshold is what it says, and a sample of it meets its goals."""
+"""The regression benchmark: repeatable mutations, the definition of its threshold, and the goals on a sample."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ STATUS = r"(accepted|(accepted, )?(amended|superseded) by [^;]+)(; (amends|super
 
 
 def numbers(status: str, relation: str) -> set[str]:
-    """The numbers of the records that ``status`` names after ``relation``, for example "amended by"."""
+    """Return the numbers of the records that ``status`` names after ``relation``, for example "amended by"."""
     found = re.search(rf"{relation} ([^;]+)", status)
     return set(re.findall(r"\[(\d{4})\]", found[1])) if found else set()
 

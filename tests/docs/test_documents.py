@@ -1,4 +1,4 @@
-"""The documents: every link leads somewhere, every path that they name exists, no line is too long to read."""
+"""Checks of the documents: links, paths that they name, and line lengths."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _name(page: Path) -> str:
 
 
 def _anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, by GitHub's rule."""
+    """Return the anchors of a page's headings, by GitHub's rule."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 

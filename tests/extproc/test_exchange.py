@@ -63,7 +63,7 @@ def test_a_whole_body_in_one_last_chunk() -> None:
     assert e.response_body.value() == b"[]"
 
 
-def test_sse_arrives_event_by_event_and_first_byte_is_the_bodys_not_the_headers() -> None:
+def test_the_first_byte_of_an_sse_answer_is_that_of_its_body() -> None:
     e = new()
     play(
         e,

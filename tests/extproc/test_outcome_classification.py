@@ -258,7 +258,7 @@ def test_a_probe_is_recognised_by_its_header_and_only_on_the_shadow_listener() -
     assert live(origin="probe").origin is Origin.LIVE
 
 
-def test_a_copy_that_reached_the_tees_timeout_is_the_sides_error_and_an_earlier_end_is_none() -> None:
+def test_a_copy_that_reached_the_tees_timeout_is_an_error_and_a_copy_that_ended_earlier_is_not() -> None:
     left = "downstream_connection_termination"
     assert shadow("onprem", 0, left, duration_ms=1999).error == "tee_timeout"
     assert shadow("onprem", 0, left, duration_ms=400).client_abort

@@ -31,7 +31,7 @@ SENT = {
 
 @dataclass(slots=True)
 class Other:
-    """An HTTP server as the other side; the last part of the path selects how it answers."""
+    """An HTTP server in place of the other side; the last part of the path selects how it answers."""
 
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)

@@ -26,7 +26,7 @@ DECISION = Decision(5, "chat", "promote", 1.0, 5.0, "baking", "all gates pass", 
 
 
 @pytest.mark.parametrize("record", [STATUS, DECISION, Command(CommandKind.ROLLBACK, "ann", "slow", percent=5.0)])
-def test_a_record_survives_json(record: WorkloadStatus | Decision | Command) -> None:
+def test_a_record_can_be_restored_from_json(record: WorkloadStatus | Decision | Command) -> None:
     assert from_json(type(record), to_json(record)) == record
 
 

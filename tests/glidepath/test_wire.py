@@ -102,18 +102,18 @@ scored = st.builds(
 
 
 @given(pairs)
-def test_a_pair_survives_the_wire(pair: Pair) -> None:
+def test_a_pair_can_be_decoded_from_its_bytes(pair: Pair) -> None:
     assert wire.decode_pair(wire.encode_pair(pair)) == pair
 
 
 @given(outcomes)
-def test_outcomes_survive_the_wire(record: Outcomes) -> None:
+def test_outcomes_can_be_decoded_from_their_bytes(record: Outcomes) -> None:
     assert wire.decode_outcomes(wire.encode_outcomes(record)) == record
 
 
 @pytest.mark.slow
 @given(scored)
-def test_a_scored_pair_survives_the_wire(record: ScoredPair) -> None:
+def test_a_scored_pair_can_be_decoded_from_its_bytes(record: ScoredPair) -> None:
     assert wire.decode_scored(wire.encode_scored(record)) == record
 
 

@@ -1,4 +1,4 @@
-"""A scorer that cannot start ends with one error that says what to change."""
+"""A scorer that cannot start ends with one error that names the setting to change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET /status of any scorer."""
+"""GET /status, which every scorer answers."""
 
 from __future__ import annotations
 

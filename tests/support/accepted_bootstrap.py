@@ -13,9 +13,10 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def assert_accepted(bootstrap: Path, folder: Path, *, secrets: str, key: str) -> None:
-    """Check a copy of ``bootstrap`` in ``folder``. Its CA file becomes a certificate of the test.
+    """Check a copy of ``bootstrap`` in ``folder``, with a certificate of the test as its CA file.
 
-    ``secrets``: the path of the secrets in ``bootstrap``, which becomes one of the test; ``key``: a secret's file name.
+    ``secrets``: the folder of secrets that ``bootstrap`` names; the copy names a folder of the test instead.
+    ``key``: the file name of a secret.
     """
     place = folder / "secrets"
     place.mkdir()

@@ -14,7 +14,7 @@ from glidepath_ops.cli.main import build_app
 
 
 def run_cli(*args: str) -> str:
-    """Return standard output; a GlidepathError is raised."""
+    """Run a command in this process and return its standard output. Raises the GlidepathError of the command."""
     result = CliRunner().invoke(build_app(args[0]), list(args), catch_exceptions=False, standalone_mode=False)
     if isinstance(result.return_value, int) and result.return_value:
         raise AssertionError(result.output)

@@ -1,4 +1,4 @@
-"""An HTTP server that plays the evaluator model: it has the same opinion about every pair."""
+"""An HTTP server in place of the evaluator model: it returns the same opinion about every pair."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPINION = '{"agreement": 0.25, "better": "equal", "reason": "Different."}'
 
 @dataclass
 class EvaluatorServer:
-    """Answers once ``may_answer`` is set; with 503 while ``failing`` is set, and to the request "fail"."""
+    """Answers once ``may_answer`` is set. Answers 503 while ``failing`` is set, and always to the request "fail"."""
 
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def through_json(state: T) -> T:
-    """Return a state as it comes back from Redis."""
+    """Return a state as it is after it was stored as JSON and read back."""
     return decode(type(state), json.loads(json.dumps(encode(state), allow_nan=False)))
 
 

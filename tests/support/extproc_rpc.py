@@ -1,4 +1,4 @@
-"""Messages like Envoy's, sent over a real gRPC channel to a real worker."""
+"""Run a real extproc worker, and send it the messages of Envoy over a real gRPC channel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILTER = "envoy.filters.http.ext_proc"
 
 
 def worker_config(folder: Path, redis_url: str, *, extproc: str = "", shadow: str = "{}") -> Config:
-    """One worker on a Unix socket in ``folder``; no process is at the shadow listener."""
+    """Return a configuration of one worker on a Unix socket in ``folder``; no process is at the shadow listener."""
     metrics, shadow_port = free_ports(2)
     return parse_config(f"""
 envoy: {{shadow_listen: "127.0.0.1:{shadow_port}"}}
@@ -64,7 +64,7 @@ def exchange(
     status: bytes = b"200",
     end: bool = True,
 ) -> list[ProcessingRequest]:
-    """The messages of one exchange, as Envoy sends them."""
+    """Return the messages of one exchange, as Envoy sends them."""
     ask = ProcessingRequest()
     for name, value in (
         (":method", b"POST"),
@@ -92,7 +92,7 @@ def exchange(
 
 
 async def stream(channel: grpc.aio.Channel, messages: Sequence[ProcessingRequest], *, half_close: bool = False) -> Any:
-    """Send one exchange and wait until the server has ended the stream; its status."""
+    """Send one exchange, wait until the server has ended the stream, and return the stream's status."""
     call = ExternalProcessorStub(channel).Process()
     for message in messages:
         await call.write(message)

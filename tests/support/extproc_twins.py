@@ -1,4 +1,4 @@
-"""In-memory twins of extproc's neighbours, and a configuration for them."""
+"""In-memory twins of extproc's tee, Redis writer and pair encoder, and a configuration for them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""``pytest --fast``: select the tests that start no process and load no torch, and hold them to that.
+"""``pytest --fast``: run only the tests that start no process and load no torch, and check that they do neither.
 
-A test is left out if it stands in a folder of whole-system tests, uses a fixture that starts a server, or carries the
-mark ``process`` (it starts a process or loads a model) or ``slow`` (a long simulation). The audit hook makes a test
-fail that does either without its mark, so that the selection stays true.
+A test is left out if it is in a folder of whole-system tests, uses a fixture that starts a server, or carries the
+mark ``process`` (it starts a process or loads a model) or ``slow`` (a long simulation). If a
+test without a mark starts a process or loads torch, the audit hook makes it fail.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lines of a file of answer pairs."""
+"""Build the lines of a file of answer pairs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ SSE = (
 
 
 def chat(text: str) -> dict[str, object]:
-    """The body of a chat completion."""
+    """Return the body of a chat completion."""
     return {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}
 
 
 def line(pair_id: object, baseline: object, candidate: object, **more: object) -> bytes:
-    """One line of the file."""
+    """Return one line of the file."""
     pair = {"id": pair_id, "request": {"messages": []}, "baseline": baseline, "candidate": candidate, **more}
     return json.dumps(pair).encode() + b"\n"

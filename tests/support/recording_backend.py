@@ -73,7 +73,7 @@ class Recorder:
         return await getattr(self, f"_{self.behaviour}")(request)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait ``seconds``, or until the test ends."""
+        """Wait ``seconds`` or until the test ends."""
         try:
             await asyncio.wait_for(self._ending.wait(), seconds)
         except TimeoutError:

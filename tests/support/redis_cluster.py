@@ -18,7 +18,7 @@ SLOTS = 16384
 
 @asynccontextmanager
 async def running_cluster(folder: Path, nodes: int = 3) -> AsyncIterator[tuple[str, list[Child]]]:
-    """The URL of one node, and all of them."""
+    """Run a cluster; yield the URL of one node, and all nodes."""
     ports = free_ports(2 * nodes)
     clients, buses = ports[:nodes], ports[nodes:]
     with ExitStack() as stack:
@@ -37,7 +37,7 @@ def _node(folder: Path, port: int, bus: int) -> Child:
 
 
 async def _form(ports: list[int], buses: list[int]) -> None:
-    """Each node gets its share of the slots and is introduced to the first one; done when all of them agree."""
+    """Give each node its share of the slots, connect it to the first node, and wait until all nodes agree."""
     handles = [redis.asyncio.Redis(port=port, decode_responses=True) for port in ports]
     try:
         bounds = [SLOTS * i // len(ports) for i in range(len(ports) + 1)]

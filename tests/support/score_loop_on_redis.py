@@ -30,12 +30,12 @@ async def results(client: Any, workload: str = "chat") -> list[ScoredPair]:
 
 
 async def result_ids(client: Any) -> list[str]:
-    """The pair ids of all results, sorted."""
+    """Return the pair ids of all results, sorted."""
     return sorted(scored.pair_id for scored in await results(client))
 
 
 async def pending(client: Any) -> int:
-    """The number of pairs that are claimed and not acknowledged."""
+    """Return the number of pairs that are claimed and not acknowledged."""
     return int((await client.xpending(CHAT.pairs, SCORER_GROUP))["pending"])
 
 
@@ -59,6 +59,6 @@ async def has_results(client: Any, count: int) -> bool:
 
 
 async def has_pending(client: Any) -> bool:
-    """Whether a scorer has claimed pairs that it has not acknowledged yet."""
+    """Return whether a scorer has claimed pairs that it has not acknowledged yet."""
     groups = await client.xinfo_groups(CHAT.pairs)
     return any(int(group["pending"]) > 0 for group in groups)

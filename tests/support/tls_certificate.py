@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """Key and self-signed certificate for ``name``, as PEM files."""
+    """Write a key and a self-signed certificate for ``name`` as PEM files."""
     key, certificate = folder / "tls.key", folder / "tls.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]

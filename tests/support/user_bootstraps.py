@@ -1,4 +1,4 @@
-"""Bootstraps of different teams, into which Glidepath must be inserted without changing anything else."""
+"""Envoy bootstraps of different users, into which Glidepath is inserted without changing anything else."""
 
 from __future__ import annotations
 

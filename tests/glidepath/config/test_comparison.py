@@ -1,3 +1,5 @@
+"""The settings of the comparison: accepted examples, and errors for wrong settings."""
+
 from __future__ import annotations
 
 import pytest

@@ -31,7 +31,7 @@ def ms(text: str) -> int:
 
 
 def matches(cron: str, zone: str, start: str, end: str) -> list[str]:
-    """Every match between two instants (UTC), found by looking back each minute."""
+    """Return every match between two instants (UTC), found by looking back each minute."""
     found = {latest_match(cron, zone, now, 60_000) for now in range(ms(start), ms(end), 60_000)}
     return [f"{datetime.fromtimestamp(at / 1000, UTC):%d %H:%M}" for at in sorted(at for at in found if at is not None)]
 

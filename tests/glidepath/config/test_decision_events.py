@@ -16,13 +16,13 @@ from scorer.steering.ramp.states import RampEvent
 NAMES = frozenset(get_args(EventName))
 
 
-def _words(node: ast.expr) -> Iterator[str]:
+def _texts(node: ast.expr) -> Iterator[str]:
     """Yield the texts that an expression may be: a constant, or both branches of a conditional expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.IfExp):
-        yield from _words(node.body)
-        yield from _words(node.orelse)
+        yield from _texts(node.body)
+        yield from _texts(node.orelse)
 
 
 def _written(tree: ast.Module) -> Iterator[str]:
@@ -31,13 +31,13 @@ def _written(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if name in ("new_decision", "manual_override_decision", "_command_decision") and node.args:
-                yield from _words(node.args[0])
+                yield from _texts(node.args[0])
             if name == "Decision":
-                yield from (w for k in node.keywords if k.arg == "event" for w in _words(k.value))
+                yield from (w for k in node.keywords if k.arg == "event" for w in _texts(k.value))
         elif isinstance(node, ast.FunctionDef) and node.name.endswith("_event"):
-            yield from (w for r in ast.walk(node) if isinstance(r, ast.Return) and r.value for w in _words(r.value))
+            yield from (w for r in ast.walk(node) if isinstance(r, ast.Return) and r.value for w in _texts(r.value))
         elif isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "event" for t in node.targets):
-            yield from _words(node.value)
+            yield from _texts(node.value)
 
 
 TREES = [ast.parse(file.read_text()) for file in Path(scorer.__file__).parent.rglob("*.py")]

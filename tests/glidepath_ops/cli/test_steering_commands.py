@@ -179,7 +179,7 @@ async def test_without_a_scorer_a_command_reports_it_and_stays_queued(file: Path
 
 
 @pytest.mark.process
-async def test_no_redis_is_one_line_and_exit_2(redis_down: Path) -> None:
+async def test_an_unreachable_redis_is_one_line_and_exit_2(redis_down: Path) -> None:
     for arguments in (("status",), ("hold", "chat"), ("log",), ("scorer",)):
         status, _, err = await Cli(redis_down)(*arguments)
         assert status == 2

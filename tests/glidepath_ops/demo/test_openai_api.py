@@ -51,6 +51,6 @@ def test_an_empty_answer_is_a_problem() -> None:
 
 
 @given(st.binary(max_size=400))
-def test_readers_never_raise(body: bytes) -> None:
+def test_reading_any_answer_never_raises(body: bytes) -> None:
     assert isinstance(read_json(body).problem, str)
     assert read_stream(body + DONE).problem

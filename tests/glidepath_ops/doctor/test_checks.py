@@ -198,7 +198,7 @@ def test_a_fault_of_redis_is_found(changes: dict[str, Any], check: str, level: S
     assert found.remedy
 
 
-def test_a_healthy_redis_has_only_ok() -> None:
+def test_a_healthy_redis_has_only_findings_that_are_ok() -> None:
     assert {f.level for f in examine_redis(REDIS)} == {Severity.OK}
 
 

@@ -156,7 +156,7 @@ def test_the_command_inserts_shows_the_diff_and_removes(tmp_path: Path) -> None:
         (["nonsense"], "unknown target 'nonsense' (allowed: envoy"),
     ],
 )
-def test_a_wrong_call_is_one_line_and_exit_2(arguments: list[str], reason: str) -> None:
+def test_wrong_arguments_are_one_line_and_exit_2(arguments: list[str], reason: str) -> None:
     done = glidepath("render", *arguments)
     assert done.returncode == 2
     assert reason in done.stderr

@@ -24,7 +24,7 @@ def test_the_file_equals_its_rendering(path: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_envoy_accepts_it(path: Path, tmp_path: Path) -> None:
+def test_envoy_accepts_the_example(path: Path, tmp_path: Path) -> None:
     assert_accepted(path, tmp_path, secrets="/etc/glidepath", key="onprem.key")
 
 

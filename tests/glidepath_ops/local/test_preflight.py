@@ -56,7 +56,7 @@ async def test_an_envoy_may_answer_on_a_unix_socket(tmp_path: Path, valid_yaml: 
     await runner.cleanup()
 
 
-async def test_a_redis_that_is_not_one_is_named_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
+async def test_a_server_that_is_not_redis_is_named_with_its_place(tmp_path: Path, valid_yaml: str) -> None:
     async with TestServer(web.Application()) as server:
         config, path = config_with(tmp_path, valid_yaml, f"redis: {{url: redis://127.0.0.1:{server.port}/0}}")
         with pytest.raises(UnreachableError) as caught:

@@ -1,4 +1,4 @@
-"""Clients, Envoy, backends and extproc: extproc captures requests without affecting clients."""
+"""Pairs and outcomes of requests through a real Envoy and extproc, which does not affect the clients."""
 
 from __future__ import annotations
 

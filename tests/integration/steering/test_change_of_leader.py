@@ -58,7 +58,7 @@ def settings(file: Path) -> Config:
     return load_config(file)
 
 
-async def test_a_killed_leader_is_followed_within_5_s(file: Path, envoy: RunningEnvoy) -> None:
+async def test_a_killed_leader_is_replaced_within_5_s(file: Path, envoy: RunningEnvoy) -> None:
     async with steering_client(settings(file)) as client:
         with scorer(file, "first") as first:
             await eventually(lambda: leads(client, "first"))
@@ -73,7 +73,7 @@ async def test_a_killed_leader_is_followed_within_5_s(file: Path, envoy: Running
                 assert [d.event for d in await client.log()] == ["promote", "promote"]
 
 
-async def test_a_frozen_leader_is_followed_and_writes_nothing_when_it_wakes(file: Path, envoy: RunningEnvoy) -> None:
+async def test_a_frozen_leader_is_replaced_and_writes_nothing_after_it_resumes(file: Path, envoy: RunningEnvoy) -> None:
     async with steering_client(settings(file)) as client:
         with scorer(file, "first") as first:
             await eventually(lambda: leads(client, "first"))
@@ -81,7 +81,7 @@ async def test_a_frozen_leader_is_followed_and_writes_nothing_when_it_wakes(file
                 await client.order(CommandKind.PROMOTE)
                 await eventually(lambda: client.has(envoy.admin, 500))
                 first.signal(signal.SIGSTOP)
-                await client.order(CommandKind.PROMOTE)  # the frozen one wakes with this unread in its socket
+                await client.order(CommandKind.PROMOTE)  # the frozen leader reads this after it resumes
                 took = await eventually(lambda: leads(client, "second"))
                 assert took < 5
                 await eventually(lambda: client.has(envoy.admin, 2500))
@@ -95,7 +95,7 @@ async def test_a_frozen_leader_is_followed_and_writes_nothing_when_it_wakes(file
                 assert await leads(client, "second")
 
 
-async def test_a_leader_that_ends_cleanly_is_followed_at_once(file: Path) -> None:
+async def test_a_leader_that_ends_cleanly_is_replaced_at_once(file: Path) -> None:
     async with steering_client(settings(file)) as client:
         with scorer(file, "first") as first:
             await eventually(lambda: leads(client, "first"))
@@ -181,6 +181,6 @@ async def test_a_leader_whose_redis_was_flushed_continues_where_the_ramp_was(fil
             await eventually(lambda: leads(client, "first"), within=20)
             await eventually(lambda: client.stands("baking", 25, 1))
             assert await client.has(envoy.admin, 2500)
-            assert not await client.log()  # nobody decided anything
+            assert not await client.log()  # no scorer decided anything
             await client.order(CommandKind.ABORT)
             await eventually(lambda: client.has(envoy.admin, 0))

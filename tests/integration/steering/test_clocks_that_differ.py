@@ -35,7 +35,7 @@ workloads:
 
 
 async def failing(redis: RedisClient, skew_ms: int) -> None:
-    """A proxy in which every request of the candidate fails, forty a second."""
+    """Write outcomes like a proxy at which forty candidate requests a second fail."""
     side = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=2, errors=2, error_kinds={"5xx": 2})
     for number in range(10_000):
         if being_cancelled():  # redis-py may lose the cancellation

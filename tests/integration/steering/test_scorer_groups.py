@@ -94,7 +94,7 @@ async def stands(redis: RedisClient, name: str, percent: float) -> bool:
 
 
 def long_ago() -> str:
-    """What a group that has gone has left as its last write."""
+    """Return a time so long ago that the group that wrote it no longer counts as steering."""
     return str(round((time.time() - LIVE_S - 1) * 1000))
 
 
@@ -165,7 +165,7 @@ def standby(redis: RedisClient, group: str, *names: str) -> tuple[GroupOwnership
 async def test_a_standby_reports_once_that_the_leader_does_not_steer_one_of_its_workloads(
     redis_url: str, redis: RedisClient
 ) -> None:
-    """One group, two files: the mistake that the group is for."""
+    """Two scorers of one group have different files: groups exist to prevent this mistake."""
     async with leading(team(redis_url, "", "chat"), "leader"):
         await eventually(lambda: led_by(redis, "chat", "leader"))
         ownership, clock, registry = standby(redis, "", "chat", "batch")

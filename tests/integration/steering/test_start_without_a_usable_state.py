@@ -1,4 +1,4 @@
-"""A takeover without a usable state: commands and evidence from before are not used again."""
+"""A start without a usable state: earlier commands and evidence are not used again."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
 
 @pytest.fixture
 def envoys() -> MemoryActuator:
-    """At 1 %, in the admin layer."""
+    """Two Envoys that serve 1 % by values in their admin layer."""
     two = MemoryActuator(2)
     for envoy in two.runtime:
         two.set_runtime(envoy, {CANDIDATE: "100", BASELINE: "9900", "glidepath.chat.shadow": "100"})
@@ -77,7 +77,7 @@ OTHER_SCHEMA = json.dumps({"ramp": {"phase": "baking", "percent": 1}})
 
 
 async def store(redis: RedisClient, state: str) -> None:
-    """Store a state as a leader did a moment ago, after all commands."""
+    """Store a state as a leader does that has read all commands."""
     await redis.hset(KEYS.state, mapping={"blob": state, "fence": "0", "group": "", "at_ms": unix_ms()})
 
 
@@ -110,7 +110,7 @@ async def log(redis: RedisClient) -> list[Decision]:
 
 
 async def answered(redis: RedisClient, command: Command) -> Decision:
-    """Send the command and wait for its answer: everything from before has been read then."""
+    """Send the command and wait for its answer; by then, all earlier entries have been read."""
     entry = (await redis.xadd(KEYS.commands, {"c": to_json(command)})).decode()
 
     async def found() -> list[Decision]:
@@ -128,7 +128,7 @@ def candidate(envoys: MemoryActuator) -> set[str]:
 async def test_an_unreadable_state_is_kept_and_holds_the_weights_whatever_commands_came_before(
     redis: RedisClient, redis_url: str, envoys: MemoryActuator, rtds: bool
 ) -> None:
-    if rtds:  # it is not known what the Envoys serve
+    if rtds:  # the share that the Envoys serve is unknown
         envoys.unknown_weights = set(envoys.runtime)
         envoys.runtime = {envoy: {} for envoy in envoys.runtime}
     await say(redis, *UP, ABORT, ago_ms=60_000)
@@ -149,7 +149,7 @@ async def test_an_unreadable_state_is_kept_and_holds_the_weights_whatever_comman
 async def test_a_state_of_another_schema_is_kept_and_the_envoys_get_the_baselines_weights(
     redis: RedisClient, redis_url: str, envoys: MemoryActuator, rtds: bool
 ) -> None:
-    if rtds:  # it is not known what the Envoys serve
+    if rtds:  # the share that the Envoys serve is unknown
         envoys.unknown_weights = set(envoys.runtime)
         envoys.runtime = {envoy: {} for envoy in envoys.runtime}
     await say(redis, *UP, ago_ms=60_000)

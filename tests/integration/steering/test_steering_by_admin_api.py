@@ -112,7 +112,7 @@ async def test_weights_set_by_a_person_are_adopted_and_held(envoy: Fleet, redis_
         assert "glidepath resume chat" in decision.reason
         assert await client.weights(admin) == (3000, 7000)
         await client.curl(admin, autopilot=1)
-        await eventually(lambda: client.has(admin, 10_000))  # all steps were proved: on to the last one
+        await eventually(lambda: client.has(admin, 10_000))  # all steps passed, so the share goes on to the last one
 
 
 async def test_all_traffic_that_a_person_returns_to_the_baseline_stays_there(envoy: Fleet, redis_url: str) -> None:
@@ -182,7 +182,7 @@ async def test_without_autopilot_no_step_is_taken_and_with_autopilot_again_the_r
         async def taken_in() -> bool:
             return AUTOPILOT not in await client.admin_layer(admin)
 
-        await eventually(taken_in)  # so that the next curl of 1 is news again
+        await eventually(taken_in)  # so that the next manual 1 is a change again
 
 
 async def test_an_unreachable_envoy_shows_as_k_of_n_and_is_written_to_when_it_is_back(

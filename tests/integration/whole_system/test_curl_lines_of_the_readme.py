@@ -82,7 +82,7 @@ async def curl(tmp_path: Path) -> AsyncIterator[Curl]:
             yield Curl(system, lines)
 
 
-async def test_every_line_of_the_readme_does_what_it_says(curl: Curl) -> None:
+async def test_every_curl_line_of_the_readme_does_what_its_comment_says(curl: Curl) -> None:
     await eventually(lambda: curl.has_status(phase="shadow", confirmed=1))
 
     await curl.run("onprem-or-cloud=500")

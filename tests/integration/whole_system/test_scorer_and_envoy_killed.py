@@ -25,7 +25,7 @@ EASY = {"quality": {"min_agreement": 0.01}, "errors": {"max_increase": "90%"}, "
 
 
 def written(model: str) -> BackendServer:
-    """A backend of the demo, with token counts and texts of a natural length."""
+    """Return a backend of the demo, with token counts and texts of a natural length."""
     rng = random.Random(1)
     pace = Pace(first=0.01, chunk=0.001)
     return BackendServer(model, WrittenTexts(Side.BASELINE, model, pace, rng), rng)

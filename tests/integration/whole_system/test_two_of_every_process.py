@@ -24,13 +24,13 @@ from tests.support.waiting import eventually
 
 @dataclass(slots=True)
 class Pair:
-    """Two whole systems that share a Redis and know both Envoys."""
+    """Two whole systems that share a Redis; each scorer writes to both Envoys."""
 
     one: System
     two: System
 
     async def ask(self, count: int) -> None:
-        """``count`` requests to each Envoy; all are answered."""
+        """Send ``count`` requests to each Envoy; all are answered."""
         body = {"model": "m", "messages": [{"role": "user", "content": "Who are you?"}]}
         for system in (self.one, self.two):
             for _ in range(count):
@@ -38,7 +38,7 @@ class Pair:
                     assert response.status == 200
 
     async def counted(self) -> Counter[tuple[str, str]]:
-        """(side, origin) → requests, over all flushes of both extprocs."""
+        """Return the requests by side and origin, over all flushes of both extprocs."""
         total: Counter[tuple[str, str]] = Counter()
         for flush in await self.one.outcomes():
             for side in flush.sides:
@@ -46,7 +46,7 @@ class Pair:
         return total
 
     async def sums_up(self, requests: int) -> bool:
-        """Every client's request was the baseline's, and every one had a copy at the candidate."""
+        """Return whether the baseline served every request and the candidate got a copy of every request."""
         wanted = {
             (Side.BASELINE.value, Origin.LIVE.value): requests,
             (Side.CANDIDATE.value, Origin.SHADOW.value): requests,
@@ -71,14 +71,14 @@ class Pair:
         return json.loads(done.stdout)
 
     async def leader(self) -> System | None:
-        """The system whose scorer steers; its name says its process."""
+        """Return the system whose scorer steers. The leader's name contains its process id."""
         status = await self.one.status()
         pids = {str(system.child("scorer").pid): system for system in (self.one, self.two)}
         return pids.get(status.leader.split("-")[-2]) if status else None
 
 
 async def weights_of(system: System) -> dict[str, int]:
-    """Of a system whose own Envoy is the second in the list."""
+    """Return the weights in this system's own Envoy, which is not the first one in its configuration."""
     async with system.http.get(f"{system.admin}/runtime") as response:
         entries = (await response.json(content_type=None)).get("entries", {})
     prefix = "glidepath.chat.weight."
@@ -86,7 +86,7 @@ async def weights_of(system: System) -> dict[str, int]:
 
 
 def together(one: Config, two: Config) -> tuple[Config, Config]:
-    """Each with its own Envoy first, both with the first one's Redis."""
+    """Return both configurations with both Envoys, its own Envoy first, and with the Redis of the first one."""
     both = (*one.envoy.admin, *two.envoy.admin)
     merged = []
     for config in (one, two):
@@ -113,7 +113,7 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
             yield Pair(one, two)
 
 
-async def test_two_of_every_process_run_one_migration_and_either_may_die(pair: Pair) -> None:
+async def test_two_of_every_process_run_one_migration_and_either_process_may_be_killed(pair: Pair) -> None:
     await pair.ask(20)
     await eventually(lambda: pair.scored(40), within=40, what="40 scores")
     await eventually(lambda: pair.sums_up(40))

@@ -1,4 +1,4 @@
-"""The order of a migration with one file per team: a workload moves when those it waits for are done."""
+"""A migration with one file per team: a workload starts when the workload before it is at its last step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RAMP = {"steps": [5, 60], "hold": "100ms", "min_samples": 2, "validation": "1h"}
 
 
 def teams(folder: Path, redis_url: str, cloud: str, onprem: str) -> Config:
-    """One file for the platform, one for each team."""
+    """Write one file for the platform and one for each team, and return the merged configuration."""
     listen, shadow, admin = free_ports(3)
     sides = {"baseline": "cloud", "candidate": "onprem", "ramp": RAMP}
     files = {
@@ -48,8 +48,8 @@ def teams(folder: Path, redis_url: str, cloud: str, onprem: str) -> Config:
     return load_config(folder)
 
 
-async def proves(client: SteeringClient, origin: Origin) -> None:
-    """Evidence on which any step is taken."""
+async def write_passing_evidence(client: SteeringClient, origin: Origin) -> None:
+    """Write evidence that is sufficient for any step."""
     await client.score(0.95)
     await client.outcomes(3, 0, origin)
 
@@ -67,16 +67,18 @@ async def test_a_workload_waits_for_those_before_it_and_unmatched_requests_pass_
                 batch = SteeringClient(config, chat.redis, chat.http)
                 batch.keys = WorkloadKeys("batch")
                 await eventually(lambda: chat.stands("shadow", 0, 1))
-                await proves(chat, Origin.SHADOW)
+                await write_passing_evidence(chat, Origin.SHADOW)
                 await eventually(lambda: says(chat, "waits for batch"))
-                await proves(batch, Origin.SHADOW)
+                await write_passing_evidence(batch, Origin.SHADOW)
                 await eventually(lambda: batch.stands("baking", 5, 1))
                 assert await chat.stands("shadow", 0)
-                await proves(batch, Origin.LIVE)
+                await write_passing_evidence(batch, Origin.LIVE)
                 await eventually(lambda: batch.stands("validating", 60, 1))
-                await eventually(lambda: chat.stands("baking", 5, 1))  # its own evidence was there all the time
+                await eventually(lambda: chat.stands("baking", 5, 1))  # chat had its own evidence before
                 assert [d.event for d in await chat.log()] == ["promote"]
-                await unknown_envoys(chat.http, f"http://{config.envoy.listen}", cloud, onprem)
+                await assert_unmatched_requests_reach_the_baseline_unchanged(
+                    chat.http, f"http://{config.envoy.listen}", cloud, onprem
+                )
 
 
 async def says(client: SteeringClient, words: str) -> bool:
@@ -84,8 +86,10 @@ async def says(client: SteeringClient, words: str) -> bool:
     return status is not None and words in status.message
 
 
-async def unknown_envoys(http: aiohttp.ClientSession, url: str, cloud: Recorder, onprem: Recorder) -> None:
-    """What no workload matches goes where it always went, every byte of it, whatever the weights."""
+async def assert_unmatched_requests_reach_the_baseline_unchanged(
+    http: aiohttp.ClientSession, url: str, cloud: Recorder, onprem: Recorder
+) -> None:
+    """Send requests that match no workload: the default backend gets them unchanged at any weights."""
     for _ in range(10):
         headers = {"authorization": "Bearer mine", "x-odd": "kept"}
         async with http.put(URL(f"{url}/files/a?b=c%2F", encoded=True), data=b"\x00raw", headers=headers) as response:

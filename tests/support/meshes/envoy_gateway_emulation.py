@@ -1,7 +1,7 @@
 """Emulation of Envoy Gateway: the xDS that it generates, and how it applies an EnvoyPatchPolicy.
 
 Shapes follow the expected outputs of its translator's tests (snake case, as patches see them); semantics follow
-internal/utils/jsonpatch and internal/xds/translator/jsonpatch. What is not used by our resources raises.
+internal/utils/jsonpatch and internal/xds/translator/jsonpatch. What Glidepath's resources do not use raises an error.
 """
 
 from __future__ import annotations

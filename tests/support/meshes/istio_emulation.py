@@ -1,9 +1,10 @@
 """Emulation of Istio: configuration as istiod pushes it, and how it applies an EnvoyFilter.
 
-The shapes follow Istio's public documentation and its bootstrap template. Left out are extensions that only Istio's
-own proxy has (istio.alpn, istio.metadata_exchange, istio.stats): stock Envoy cannot load them.
+The shapes follow Istio's public documentation and its bootstrap template. Extensions that only
+Istio's own proxy has (istio.alpn, istio.metadata_exchange, istio.stats) are left out, because stock Envoy cannot load
+them.
 
-The semantics follow pilot/pkg/networking/core/envoyfilter: what is not used by our resources raises.
+The semantics follow pilot/pkg/networking/core/envoyfilter. What Glidepath's resources do not use raises an error.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def test_rendering_them_again_changes_nothing(tmp_path: Path) -> None:
         (["envoy-gateway", "--capture", "policy"], "envoy-gateway/policy"),
     ],
 )
-def test_the_command_writes_them(arguments: list[str], example: str, tmp_path: Path) -> None:
+def test_the_command_writes_the_files(arguments: list[str], example: str, tmp_path: Path) -> None:
     config = FOLDER / example / "glidepath.yaml"
     shown = RUN.invoke(APP, ["render", *arguments, "-c", str(config)])
     assert shown.exit_code == 0

@@ -1,3 +1,5 @@
+"""The agreement as a function of the signals."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""The confusion matrix of class labels."""
+
 from __future__ import annotations
 
 import pytest

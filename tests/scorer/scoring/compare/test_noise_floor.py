@@ -1,3 +1,5 @@
+"""The noise floor of a workload."""
+
 from __future__ import annotations
 
 from scorer.scoring.compare import NoiseFloor

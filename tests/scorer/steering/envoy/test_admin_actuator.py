@@ -1,4 +1,4 @@
-"""Reading of Glidepath's keys from the admin layer of an Envoy's runtime."""
+"""Reading Glidepath's keys from the admin layer of an Envoy's runtime."""
 
 from __future__ import annotations
 

@@ -80,17 +80,17 @@ def test_anything_but_a_whole_number_from_0_to_10000_is_an_invalid_weight(text: 
 
 
 @pytest.mark.parametrize("text", ["0", "false", "False", "OFF", "no", "0.0", "00"])
-def test_words_for_off(text: str) -> None:
+def test_texts_that_mean_off(text: str) -> None:
     assert parse_switch(text) is False
 
 
 @pytest.mark.parametrize("text", ["1", "true", "TRUE", "On", "yes", "1.0"])
-def test_words_for_on(text: str) -> None:
+def test_texts_that_mean_on(text: str) -> None:
     assert parse_switch(text) is True
 
 
 @given(st.text(max_size=12))
-def test_any_other_text_is_neither_on_nor_off(text: str) -> None:
+def test_any_other_text_means_neither_on_nor_off(text: str) -> None:
     if parse_switch(text) is not None:
         word = text.strip().lower()
         assert word in {"0", "false", "off", "no", "1", "true", "on", "yes"} or float(word) in (0.0, 1.0)

@@ -44,7 +44,7 @@ def test_a_restart_of_an_envoy_that_cannot_be_written_is_reported_once() -> None
 
 
 def test_old_weights_of_an_envoy_that_returns_to_the_fleet_are_overwritten_and_not_adopted() -> None:
-    """As when DNS drops the address of a pod that is not ready, or before a new leader's first DNS answer."""
+    """This happens when DNS drops the address of a pod that is not ready, or before a new leader's first DNS answer."""
     last_written = observe(NAMES, NOW, {"a": holds(NOW)}, {"a": (OLD,), "b": (OLD,)}).last_written
     last_written = plan_writes(NAMES, NOW, {"a": holds(NOW)}, last_written).last_written
     last_written = observe(NAMES, NOW, {}, last_written).last_written
@@ -110,7 +110,7 @@ def test_two_valid_weights_are_not_ambiguous() -> None:
 
 
 @pytest.mark.parametrize("word", ["false", "OFF", "no", "0.0", "0"])
-def test_every_word_for_off_turns_the_autopilot_off(word: str) -> None:
+def test_every_text_that_means_off_turns_the_autopilot_off(word: str) -> None:
     assert observe(NAMES, NOW, {"a": holds(NOW, autopilot=word)}, {"a": (NOW,)}).autopilot is False
 
 

@@ -1,4 +1,4 @@
-"""The RTDS address may still be in use by a former leader that hangs: its successor waits and keeps running."""
+"""The RTDS address may still be in use by a former leader that hangs; the new leader waits and keeps running."""
 
 from __future__ import annotations
 

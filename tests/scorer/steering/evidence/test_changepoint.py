@@ -1,4 +1,4 @@
-"""A failure is reported by the numbers since the bad period began: the whole step may still look well."""
+"""A failure is reported with the numbers since the bad period began, because the whole step may still look good."""
 
 from __future__ import annotations
 

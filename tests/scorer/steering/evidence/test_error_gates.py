@@ -336,7 +336,7 @@ def test_the_share_follows_a_jump_upward_within_tens_of_requests() -> None:
     assert share.value > 0.35
 
 
-def test_evidence_of_increase_survives_json() -> None:
+def test_evidence_of_increase_can_be_restored_from_json() -> None:
     test, twin = IncreaseTest(0.01), IncreaseTest(0.01)
     test.update(3, 40, 1, 100)
     twin.restore(through_json(test.state))

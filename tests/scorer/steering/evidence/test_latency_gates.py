@@ -134,7 +134,7 @@ def test_an_empty_side_gives_no_evidence() -> None:
     assert (test.log_fail <= 0, test.log_pass) == (True, 0.0)
 
 
-def test_the_state_survives_json() -> None:
+def test_the_state_can_be_restored_from_json() -> None:
     own, base = dense([100.0] * 200), dense([50.0] * 200)
     test, twin = LatencyTest(0.5, 1.2), LatencyTest(0.5, 1.2)
     test.look(own, base)

@@ -79,7 +79,7 @@ def test_forgetting_never_adds_evidence() -> None:
         assert e.log_e <= before + 1e-12
 
 
-def test_the_state_of_a_mixture_survives_json() -> None:
+def test_the_state_of_a_mixture_can_be_restored_from_json() -> None:
     grid = RateGrid.at(0.05, (0.9, 0.5))
     e, twin = RestartingMixture(grid.weights), RestartingMixture(grid.weights)
     for hits in (0, 1, 1, 0):

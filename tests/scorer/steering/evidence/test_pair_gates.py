@@ -87,7 +87,7 @@ def test_an_equal_candidate_does_not_fail_where_the_baseline_disagrees_with_itse
 @pytest.mark.slow
 def test_a_loss_in_a_minority_class_fails_though_the_mean_agreement_passes() -> None:
     evidence, rng = evidence_of(CLASSES), np.random.default_rng(1)
-    for _ in range(20_000):  # 5 % fraud, of which a twentieth is lost; all else is as the baseline has it
+    for _ in range(20_000):  # 5 % fraud, of which a twentieth is lost; every other label equals the baseline's
         expected = "fraud" if rng.random() < 0.05 else "ham"
         evidence = labelled(evidence, expected, "ham" if expected == "fraud" and rng.random() < 0.05 else expected)
     verdicts = by_gate(evidence)

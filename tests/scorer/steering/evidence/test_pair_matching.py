@@ -38,14 +38,14 @@ def margin_of(evidence: Evidence) -> Verdict:
 @pytest.mark.parametrize(
     ("crowd", "worse", "outcome"),
     [
-        (cases.Crowd(loud_share=0.3, loud=0.70, others=0.97), 0.10, "fail"),
-        (cases.Crowd(loud_share=0.5, loud=0.75, others=0.95), 0.08, "fail"),
-        (cases.Crowd(loud_share=0.5, loud=0.98, others=0.80), 0.0, "pass"),
-        (cases.Crowd(loud_share=0.3, loud=0.99, others=0.85), 0.0, "pass"),
+        (cases.Crowd(heavy_share=0.3, heavy=0.70, others=0.97), 0.10, "fail"),
+        (cases.Crowd(heavy_share=0.5, heavy=0.75, others=0.95), 0.08, "fail"),
+        (cases.Crowd(heavy_share=0.5, heavy=0.98, others=0.80), 0.0, "pass"),
+        (cases.Crowd(heavy_share=0.3, heavy=0.99, others=0.85), 0.0, "pass"),
     ],
     ids=["worse, a hard third", "worse, a hard half", "equal, an easy half", "equal, an easy third"],
 )
-def test_one_loud_user_changes_neither_the_failure_of_a_worse_candidate_nor_the_pass_of_an_equal_one(
+def test_one_heavy_user_changes_neither_the_failure_of_a_worse_candidate_nor_the_pass_of_an_equal_one(
     crowd: cases.Crowd, worse: float, outcome: str
 ) -> None:
     runs = cases.margin(5, 1, crowd, worse, n=6000)
@@ -55,9 +55,9 @@ def test_one_loud_user_changes_neither_the_failure_of_a_worse_candidate_nor_the_
 
 
 @pytest.mark.slow
-def test_false_decisions_at_the_margin_stay_below_alpha_with_one_loud_user() -> None:
+def test_false_decisions_at_the_margin_stay_below_alpha_with_one_heavy_user() -> None:
     count = 60
-    runs = cases.margin(count, 2, cases.Crowd(loud_share=0.3, loud=0.70, others=0.85), 0.05, n=1200)
+    runs = cases.margin(count, 2, cases.Crowd(heavy_share=0.3, heavy=0.70, others=0.85), 0.05, n=1200)
     assert runs.fail_rate <= cases.upper_limit(count)
     assert runs.pass_rate <= cases.upper_limit(count)
 
@@ -124,7 +124,7 @@ def test_a_pair_of_another_user_an_old_pair_or_a_discounted_pair_is_not_matched(
     assert found.add_noise("eve", 0, QUIET) is None
 
 
-def test_waiting_pairs_survive_json_and_stay_bounded() -> None:
+def test_waiting_pairs_can_be_restored_from_json_and_stay_bounded() -> None:
     found, twin = PairMatcher(), PairMatcher()
     for i in range(2000):
         found.add_cross(f"c{i}", i, 0.123456, counts=bool(i % 2))

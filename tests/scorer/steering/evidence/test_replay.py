@@ -43,18 +43,18 @@ def run(stream: Iterator[ReplayEvent]) -> Judgement:
 
 
 @pytest.mark.slow
-def test_a_healthy_candidate_is_promoted() -> None:
+def test_a_healthy_candidate_is_decided_promote() -> None:
     result = run(events(6000))
     assert result.decision == "promote"
     assert result.events == 6000
     assert all(0 < result.decided_at[v.gate] < 6000 for v in result.verdicts)
 
 
-def test_too_few_events_hold() -> None:
+def test_too_few_events_are_decided_hold() -> None:
     assert run(events(200)).decision == "hold"
 
 
-def test_no_events_hold_with_every_gate_inconclusive() -> None:
+def test_no_events_are_decided_hold_with_every_gate_inconclusive() -> None:
     result = run(iter(()))
     assert (result.decision, result.events, result.decided_at) == ("hold", 0, {})
     assert {v.outcome for v in result.verdicts} == {"inconclusive"}

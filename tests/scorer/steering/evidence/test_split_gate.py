@@ -14,7 +14,7 @@ from tests.support.evidence_builders import through_json
 
 
 @pytest.mark.slow
-def test_a_split_as_set_raises_no_alarm() -> None:
+def test_a_split_as_configured_does_not_fail() -> None:
     runs = 100
     assert cases.split(runs, 1, 0.1, 0.1, n=1500).fail_rate <= cases.upper_limit(runs)
 
@@ -24,7 +24,7 @@ def test_a_split_of_15_instead_of_10_percent_is_detected() -> None:
     assert np.median(cases.split(20, 2, 0.15, 0.1).fail) < 3000
 
 
-def test_a_split_as_set_is_proven_in_time() -> None:
+def test_a_split_as_configured_passes_in_time() -> None:
     guard = SplitTest(0.1)
     for _ in range(400):
         guard.update(1, 9)
@@ -57,11 +57,11 @@ def test_a_split_that_stays_wrong_never_passes_again() -> None:
         split = gate()
         feed(split, 0.3, 20, seed)
         assert split.failed
-        feed(split, 0.16, 500, 100 + seed)  # beyond what counts as right
+        feed(split, 0.16, 500, 100 + seed)  # beyond the split that counts as correct
         assert split.failed
 
 
-def test_the_recovery_after_an_alarm_survives_json() -> None:
+def test_the_recovery_after_an_alarm_can_be_restored_from_json() -> None:
     split, twin = gate(), gate()
     feed(split, 0.3, 50, 4)
     feed(split, 0.1, 20, 5)

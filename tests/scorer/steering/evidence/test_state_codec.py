@@ -37,7 +37,7 @@ class Whole:
 WHOLE = Whole((1, 2), (Named("a", True),), Named("b", False), {"x": Single(0.1)}, None, 2.0)
 
 
-def test_every_kind_of_field_comes_back_as_it_was() -> None:
+def test_every_kind_of_field_is_restored_unchanged() -> None:
     assert through_json(WHOLE) == WHOLE
     assert through_json(Single(1e-300)) == Single(1e-300)
 

@@ -35,7 +35,7 @@ def test_pairs_of_one_user_alone_are_discounted_but_still_count() -> None:
     assert 25 <= counted(cap, ["loud"] * 1000) <= 40
 
 
-def test_the_state_survives_json() -> None:
+def test_the_state_can_be_restored_from_json() -> None:
     cap, twin = UserDiscount(), UserDiscount()
     counted(cap, [f"u{i % 70}" for i in range(200)])
     twin.restore(through_json(cap.state))

@@ -108,7 +108,7 @@ def test_with_a_full_shadow_the_prediction_equals_the_present_load() -> None:
 
 
 def test_a_shadow_share_set_by_a_person_replaces_the_configured_one() -> None:
-    """10 % live and a curled shadow of 0: five times the load at 50 %, not what a full shadow would show already."""
+    """10 % live and a manual shadow share of 0: the load at 50 % is predicted as five times the present load."""
     full = config().workload("chat")
     assert predict(0.2, full, 10, 50, SOURCE).outcome == Outcome.PASS.value
     assert predict(0.2, full, 10, 50, SOURCE, shadow=0).outcome == Outcome.FAIL.value

@@ -1,4 +1,4 @@
-"""Decoding of stream entries: a bad entry is counted and passed over."""
+"""Decoding stream entries: a bad entry is counted and skipped."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_the_proposed_ratio_is_above_the_baselines_own_variation() -> None:
     assert moving > 1.5
 
 
-def test_few_pairs_are_called_a_guess() -> None:
+def test_a_proposal_from_few_pairs_is_called_a_guess() -> None:
     assert "a guess" in " ".join(propose(workload_of(), History(agreements=[0.9] * 5))[0].reasons)
 
 

@@ -64,7 +64,7 @@ def test_errors_above_the_limit_can_never_pass() -> None:
 
 
 @pytest.mark.parametrize(("percent", "ratio"), [(0, 1.0), (10, 9.0), (50, 1.0), (100, 1.0)])
-def test_the_baselines_share_of_what_counts(percent: float, ratio: float) -> None:
+def test_the_baseline_has_the_expected_ratio_of_requests_at_each_share(percent: float, ratio: float) -> None:
     assert baseline_ratio(workload_of(), percent) == pytest.approx(ratio)
 
 

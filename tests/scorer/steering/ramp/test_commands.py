@@ -81,7 +81,7 @@ def test_hold_stops_the_ramp_until_resume_and_names_who_holds_it() -> None:
     assert advance_with(held, command(CommandKind.RESUME))[0].phase is Phase.BAKING
 
 
-def test_resume_turns_the_autopilot_on_again() -> None:
+def test_resume_turns_the_autopilot_on() -> None:
     assert advance_with(at(Phase.BAKING, 10, autopilot=False), command(CommandKind.RESUME))[0].autopilot
 
 
@@ -91,7 +91,7 @@ def test_a_refused_command_does_not_stop_the_next_one() -> None:
     assert ([d.event for d in decisions], after.phase) == (["refused", "abort"], Phase.ABORTED)
 
 
-def test_an_annotation_changes_nothing_and_names_its_decision() -> None:
+def test_an_annotation_changes_nothing_and_names_the_annotated_decision() -> None:
     state = at(Phase.BAKING, 10)
     annotation = Command(CommandKind.ANNOTATE, "ann", "bad GPU", target="17-0", id="2-0")
     after, decision = advance_with(state, annotation)

@@ -1,4 +1,4 @@
-"""Drills: the rehearsal of a rollback, stage by stage."""
+"""Drills: the stages of a rehearsed rollback, and when a drill is refused or fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tick(state: RampState, inputs: TickInputs, now_ms: int) -> tuple[RampState, 
     return advance(state, inputs, POLICY, now_ms)
 
 
-def test_a_drill_withdraws_the_traffic_waits_for_confirmation_and_draining_and_restores_it() -> None:
+def test_a_drill_withdraws_the_traffic_waits_for_confirmation_and_draining_and_restores_the_traffic() -> None:
     state, decisions = tick(at(Phase.BAKING, 10), COMMAND, 1000)
     assert (state.serving, state.percent, decisions[0].event) == (0, 10, "drill_started")
     state, _ = tick(state, SOME, 1100)
@@ -57,7 +57,7 @@ def test_a_drill_at_0_percent_first_gives_a_small_weight() -> None:
     assert state.drill.withdrawn_ms == 1000 + DRILL_RAISE_MS
 
 
-def test_the_drills_weight_is_at_most_10_percent_unless_forced() -> None:
+def test_the_weight_of_a_drill_is_at_most_10_percent_unless_forced() -> None:
     whole = policy_of(RAMP.model_copy(update={"steps": (100,)}))
     state, _ = advance(at(Phase.SHADOW, 0), COMMAND, whole, 1000)
     assert state.serving == 10
@@ -66,7 +66,7 @@ def test_the_drills_weight_is_at_most_10_percent_unless_forced() -> None:
     assert state.serving == 100
 
 
-def test_errors_at_the_drills_own_weight_fail_it_at_0() -> None:
+def test_a_drill_that_starts_at_0_percent_fails_on_errors_of_the_candidate() -> None:
     state, _ = tick(at(Phase.SHADOW, 0), COMMAND, 1000)
     state, _ = tick(state, replace(ALL, live_errors=MAX_ERRORS), 1250)
     assert state.serving == 0

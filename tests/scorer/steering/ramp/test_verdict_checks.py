@@ -1,4 +1,4 @@
-"""A verdict as text."""
+"""The text that describes a verdict."""
 
 from __future__ import annotations
 

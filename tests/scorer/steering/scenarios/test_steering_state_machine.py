@@ -1,9 +1,9 @@
 """Steering as a Hypothesis state machine: random orders of ticks, verdicts, overrides, commands, failures and leaders.
 
 Once everything has been reachable again for a few ticks, every Envoy serves exactly the share that the log shows as the
-last decision. A share rises only by proof or by a person's act. After an abort or a rollback that nobody overruled, the
-candidate's weight is that of the rollback. No invalid value raises the share. The same holds where Envoys get their
-values by RTDS, with manual overrides above them, and where Redis was emptied meanwhile.
+last decision. A share rises only by proof or by a person's act. After an abort or a rollback without a later command
+or override, the candidate's weight is that of the rollback. No invalid value raises the share. The same is true if
+Envoys get their values by RTDS, with manual overrides above them, and if Redis was emptied meanwhile.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Steering(RuleBasedStateMachine):
 
     @rule()
     def take_over(self) -> None:
-        """A new leader begins from the stored state; what the old one had only in its memory is gone."""
+        """Start a new leader from the stored state; what the old leader had only in memory is lost."""
         first_start = bool(self.unknown_weights) and self.stored is None
         self.leader = SteeredWorkload(self.config, now_ms=self.now_ms, first_start=first_start)
         if self.stored is not None:
@@ -171,7 +171,7 @@ class Steering(RuleBasedStateMachine):
         value=st.sampled_from([*SWITCHES, None]),
     )
     def curl_above_rtds(self, percent: int, weights: tuple[str | None, str | None] | None, value: str | None) -> None:
-        """At an Envoy that gets its values by RTDS and has an admin interface that the scorer knows."""
+        """Set a value at an Envoy that gets its values by RTDS and has a configured admin interface."""
         valid = self.names.write(desired_values(percent, 100, True))
         candidate, baseline = weights or (valid[self.names.candidate], valid[self.names.baseline])
         if weights is None:
@@ -182,13 +182,13 @@ class Steering(RuleBasedStateMachine):
 
     @rule()
     def redis_and_the_leader_are_lost(self) -> None:
-        """As under RTDS: the new leader knows that Envoys have weights, but not which."""
+        """As with RTDS: the new leader learns that Envoys have weights, but not the values."""
         self.stored, self.log = None, []
         self.commands, self.outcomes, self.scored, self.seq = [], [], [], 0
         self.unknown_weights = frozenset(self.actuator.runtime)
         self.actuator.runtime = {
             envoy: {} for envoy in self.actuator.runtime
-        }  # only what was acknowledged since is known
+        }  # only values that Envoys acknowledged since then are known
         self.take_over()
 
     @rule(envoy=st.integers(0, ENVOYS - 1))
@@ -210,7 +210,7 @@ class Steering(RuleBasedStateMachine):
 
     @rule()
     def everything_is_reachable_for_a_few_ticks(self) -> None:
-        """Desired and actual values become equal, and a rollback reaches its share."""
+        """Check that desired and actual values become equal, and that a rollback reaches its share."""
         self.actuator.unreachable.clear()
         self.actuator.absent.clear()
         for _ in range(4):
@@ -237,7 +237,7 @@ class Steering(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from([CommandKind.ROLLBACK, CommandKind.ABORT]))
     def rollback_and_abort_always_reach_0(self, kind: CommandKind) -> None:
-        """Whatever happened before: after one command, no layer of any Envoy gives the candidate a share."""
+        """Check that after one command no layer of any Envoy gives the candidate a share."""
         self.actuator.unreachable.clear()
         self.actuator.absent.clear()
         for _ in range(3):
@@ -251,7 +251,7 @@ class Steering(RuleBasedStateMachine):
         assert all(v[self.names.candidate] == "0" for v in self.actuator.runtime.values())
 
     def check(self, before: RampState, decisions: tuple[Decision, ...]) -> None:
-        """No invalid value raises the candidate's share."""
+        """Check that no invalid value raises the candidate's share."""
         seen, ramp = self.leader.state.fleet.observation, self.leader.state.ramp
         if seen.ambiguous_weights and [d.actor for d in decisions] == ["manual_override"] and not ramp.autopilot:
             assert ramp.serving <= before.serving

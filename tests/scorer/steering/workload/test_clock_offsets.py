@@ -1,4 +1,4 @@
-"""Which requests belong to a step does not depend on the hosts' clocks."""
+"""Clock offsets: the requests of a step are found correctly whatever time the hosts' clocks show."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def chat_at_10_percent(text: str) -> SteeredWorkload:
 
 
 def failures(number: int, redis_ms: int, skew_ms: int, source: str = "proxy") -> Outcomes:
-    """A flush of a proxy whose clock is ``skew_ms`` ahead of Redis', written 3 ms after it ended."""
+    """Return a flush of a proxy whose clock is ``skew_ms`` ahead of Redis', written 3 ms after it ended."""
     side = SideOutcomes(Side.CANDIDATE, Origin.LIVE, requests=5, errors=5, error_kinds={"5xx": 5})
     end = redis_ms + skew_ms
     return Outcomes("chat", source, number, end - 250, end, (side,), arrived_ms=redis_ms + 3)
 
 
 @pytest.mark.parametrize("skew_ms", [-3_600_000, -60_000, 0, 60_000, 3_600_000])
-def test_a_failing_candidate_is_seen_whatever_the_proxys_clock_says(valid_yaml: str, skew_ms: int) -> None:
+def test_a_failing_candidate_is_detected_whatever_time_the_proxys_clock_shows(valid_yaml: str, skew_ms: int) -> None:
     chat = chat_at_10_percent(valid_yaml)
     for number in range(4):
         chat.fold(News(outcomes=(failures(number, BEGAN + 300 + 250 * number, skew_ms),)))
@@ -58,7 +58,7 @@ def test_requests_from_before_the_step_are_left_out_and_counted(valid_yaml: str,
     assert (chat.state.evidence.requests(), chat.state.totals.left_out) == (0, 25)
 
 
-def test_a_pair_belongs_to_the_step_by_the_proxys_clock_too(valid_yaml: str) -> None:
+def test_the_step_of_a_pair_is_found_with_the_offset_of_the_proxys_clock(valid_yaml: str) -> None:
     chat = chat_at_10_percent(valid_yaml)
     chat.fold(News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
     before = ScoredPair("p", "chat", PairKind.CROSS, BEGAN - 60_500, BEGAN, scored=True, agreement=0.2)
@@ -68,7 +68,7 @@ def test_a_pair_belongs_to_the_step_by_the_proxys_clock_too(valid_yaml: str) -> 
 
 
 @pytest.mark.parametrize(("took_ms", "requests"), [(400, 0), (20_000, 5)])
-def test_a_steps_evidence_begins_when_every_envoy_confirms_unless_that_takes_long(
+def test_the_evidence_of_a_step_begins_when_every_envoy_confirms_or_after_a_time_limit(
     valid_yaml: str, took_ms: int, requests: int
 ) -> None:
     chat, envoys = chat_at_10_percent(valid_yaml), MemoryActuator(2)
@@ -85,7 +85,7 @@ def test_a_steps_evidence_begins_when_every_envoy_confirms_unless_that_takes_lon
     assert chat.state.evidence.requests() == requests + 5
 
 
-def test_a_successor_knows_the_clocks(valid_yaml: str) -> None:
+def test_a_new_leader_continues_with_the_stored_clock_offsets(valid_yaml: str) -> None:
     chat = chat_at_10_percent(valid_yaml)
     chat.fold(News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
     again = SteeredWorkload(parse_config(valid_yaml), Evidence)
@@ -93,7 +93,7 @@ def test_a_successor_knows_the_clocks(valid_yaml: str) -> None:
     assert again.state.streams.clocks.ahead_ms("proxy") == 60_003
 
 
-def test_skew_is_shown_in_words_and_as_a_metric(valid_yaml: str) -> None:
+def test_the_offset_of_a_clock_is_in_the_status_message_and_in_a_metric(valid_yaml: str) -> None:
     chat = chat_at_10_percent(valid_yaml)
     chat.tick(BEGAN + 400, news=News(outcomes=(failures(0, BEGAN + 300, -60_000),)))
     assert status_of(chat.state, "me", BEGAN).message.endswith("; the clock of proxy is 60.0 s behind Redis' clock")
@@ -106,31 +106,31 @@ def test_clocks_that_differ_by_less_than_a_second_cause_no_warning() -> None:
     assert skew_warning(("proxy", 900)) == ""
 
 
-def test_a_scorers_own_clock_is_named() -> None:
+def test_a_warning_names_the_scorers_own_clock() -> None:
     warning = skew_warning(SourceClocks().worst(scorer_ahead_ms=60_000))
     assert warning == "the clock of this scorer is 60.0 s ahead of Redis' clock"
 
 
-def test_an_entry_that_came_late_does_not_make_a_clock_look_slow() -> None:
+def test_a_delayed_entry_does_not_change_the_offset_of_a_clock() -> None:
     clocks = SourceClocks().learn([("proxy", 1000, 1005), ("proxy", 2000, 60_000)])
     assert clocks.ahead_ms("proxy") == 5
 
 
 @pytest.mark.parametrize("shift_ms", [-60_000, 60_000])
-def test_a_clock_that_is_set_is_followed(shift_ms: int) -> None:
+def test_the_offset_follows_a_clock_that_is_set(shift_ms: int) -> None:
     stamps = [("proxy", at + (shift_ms if at >= 2 * WINDOW_MS else 0), at + 2) for at in range(0, 5 * WINDOW_MS, 250)]
     assert SourceClocks().learn(stamps).ahead_ms("proxy") == 2 - shift_ms
 
 
 @given(st.lists(st.tuples(st.text(max_size=3), st.integers(0, 2**50), st.integers(0, 2**50)), max_size=40))
-def test_memory_is_bounded_whatever_the_sources_stamp(entries: list[tuple[str, int, int]]) -> None:
+def test_memory_is_bounded_for_any_timestamps(entries: list[tuple[str, int, int]]) -> None:
     clocks = SourceClocks(most=4).learn(entries)
     again = SourceClocks.from_json(json.loads(json.dumps(clocks.to_json())), most=4)
     assert len(again.windows) <= 4
     assert again == clocks
 
 
-def test_redis_time_is_followed_only_as_far_as_an_answer_is_precise() -> None:
+def test_an_answer_of_redis_corrects_the_clock_only_within_its_precision() -> None:
     clock = RedisClock()
     clock.measured(1010, 1000, 1004)
     assert clock.ahead_ms == 0

@@ -1,4 +1,4 @@
-"""What flushes and scored pairs do to a workload's state."""
+"""Folding flushes and scored pairs into a workload's state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_probes_are_no_evidence_for_a_step_but_count_at_the_last_step(chat: Stee
     assert chat.state.evidence.agreement() == 0.95
 
 
-def test_live_requests_that_began_at_a_share_of_0_are_unexpected_and_long_answers_are_not(
+def test_live_requests_that_began_at_0_percent_are_unexpected_and_answers_that_began_before_are_not(
     chat: SteeredWorkload,
 ) -> None:
     def flush(seq: int, from_ms: int, *latencies: float) -> News:
@@ -56,7 +56,7 @@ def test_live_requests_that_began_at_a_share_of_0_are_unexpected_and_long_answer
     assert [d.event for d in chat.decisions(63_500, envoys.readings(), news=failing)] == ["rollback"]
 
 
-def test_coverage_without_a_time_is_added_up_and_changes_neither_clocks_nor_the_step(chat: SteeredWorkload) -> None:
+def test_coverage_without_a_time_is_counted_and_changes_neither_clocks_nor_the_step(chat: SteeredWorkload) -> None:
     counted = Outcomes("chat", "scorer/trimmed", 1, 0, 0, coverage={"trimmed": 30}, arrived_ms=50_000)
     chat.fold(News(outcomes=(counted, counted)))
     assert status_of(chat.state, "me", 60_000).coverage == {"trimmed": 30}

@@ -55,7 +55,7 @@ class BrokenEvidence(ScriptedEvidence):
 
 
 class BrokenChat(ScriptedEvidenceKind):
-    """``worse``: not even fresh evidence can be made."""
+    """Evidence whose ticks raise. ``worse``: making fresh evidence raises too."""
 
     def __init__(self, worse: bool = False) -> None:
         self.worse, self.made = worse, 0
@@ -205,7 +205,7 @@ async def test_a_workload_with_an_unreadable_state_is_held_and_the_envoys_weight
 
 
 @pytest.mark.slow
-async def test_a_weight_of_0_set_by_curl_stays() -> None:
+async def test_a_weight_of_0_that_a_person_sets_is_kept() -> None:
     async with failing(worse=False) as (store, envoys, registry):
         await eventually(lambda: store.logged("tick_failed"))
         for envoy in envoys.runtime:

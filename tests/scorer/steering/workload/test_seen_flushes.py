@@ -45,7 +45,7 @@ def test_the_number_of_sources_is_bounded_and_the_one_that_was_silent_longest_go
     assert "s1" not in seen.numbers
 
 
-def test_it_is_the_same_after_it_was_stored() -> None:
+def test_the_record_of_seen_flushes_can_be_restored_from_json() -> None:
     seen, _ = added(SeenFlushes(), 5, 3, 9)
     again = SeenFlushes.from_json(json.loads(json.dumps(seen.to_json())))
     assert again == seen

@@ -1,4 +1,4 @@
-"""The stored form of a workload's state: what it keeps, and what happens to one that cannot be read."""
+"""The stored form of a workload's state: what is restored, and how an unreadable state is handled."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONFIG = parse_config(
 )
 
 
-def test_a_state_is_the_same_after_it_was_stored(chat: SteeredWorkload, valid_yaml: str) -> None:
+def test_a_stored_state_is_restored_unchanged(chat: SteeredWorkload, valid_yaml: str) -> None:
     again = SteeredWorkload(parse_config(valid_yaml))
     again.restore(json.loads(encode(chat.state)), 2000)
     assert encode(again.state) == encode(chat.state)
@@ -54,7 +54,7 @@ def test_a_state_of_another_schema_is_not_read_at_all(chat: SteeredWorkload, sch
         chat.restore(stored, 2000)
 
 
-def test_evidence_that_cannot_be_read_begins_again_and_the_step_stays(chat: SteeredWorkload, valid_yaml: str) -> None:
+def test_unreadable_evidence_restarts_and_the_step_is_kept(chat: SteeredWorkload, valid_yaml: str) -> None:
     stored = json.loads(encode(chat.state))
     stored["evidence"] = {"of": "another version"}
     again = SteeredWorkload(parse_config(valid_yaml))

@@ -21,9 +21,7 @@ from scorer.steering.workload.workload_status import status_of
 from tests.support.steered_workload import SteeredWorkload
 
 
-def test_a_new_model_behind_the_same_name_gets_no_share_that_another_earned(
-    chat: SteeredWorkload, valid_yaml: str
-) -> None:
+def test_another_model_of_the_same_backend_restarts_the_ramp_at_0(chat: SteeredWorkload, valid_yaml: str) -> None:
     chat.tick(2000)
     chat.set_ramp(phase=Phase.BAKING, percent=50)
     raw = yaml.safe_load(valid_yaml)
@@ -40,7 +38,7 @@ def test_a_new_model_behind_the_same_name_gets_no_share_that_another_earned(
     assert after["model"] == (["replace_backend"], 0, Phase.SHADOW)
 
 
-def test_a_first_start_writes_nothing_to_envoys_that_serve_weights_it_never_set(valid_yaml: str) -> None:
+def test_a_first_start_does_not_overwrite_weights_that_envoys_already_serve(valid_yaml: str) -> None:
     chat, envoys = SteeredWorkload(parse_config(valid_yaml), first_start=True), MemoryActuator(2)
     assert chat.decisions(1500) == ()
     unknown = Surroundings(unknown_weights=frozenset(envoys.runtime))
@@ -51,7 +49,7 @@ def test_a_first_start_writes_nothing_to_envoys_that_serve_weights_it_never_set(
     assert set(chat.tick(3000, envoys.readings(), unknown, news=resume).writes) == set(envoys.runtime)
 
 
-def test_while_the_share_is_not_known_the_real_evidence_judges_the_clients_requests(valid_yaml: str) -> None:
+def test_the_fast_guard_rolls_back_while_the_share_is_unknown(valid_yaml: str) -> None:
     chat, envoys = SteeredWorkload(parse_config(valid_yaml), Evidence, first_start=True), MemoryActuator(1)
     unknown = Surroundings(unknown_weights=frozenset(envoys.runtime))
     assert [d.trigger for d in chat.decisions(2000, envoys.readings(), unknown)] == ["state_lost"]
@@ -150,7 +148,7 @@ def test_an_exception_in_a_tick_leaves_the_old_state_as_it_was(chat: SteeredWork
     assert encode(chat.state) == stored
 
 
-def test_state_and_status_are_written_on_a_change_and_in_the_workloads_turn(chat: SteeredWorkload) -> None:
+def test_state_and_status_are_written_on_a_change_and_periodically(chat: SteeredWorkload) -> None:
     envoys = MemoryActuator(1)
 
     def written(now_ms: int, *commands: Command) -> tuple[bool, bool]:

@@ -1,3 +1,5 @@
+"""The overlap of words."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Code blocks that cannot be parsed."""
+
 from __future__ import annotations
 
 from scorer.scoring.compare.code.broken_code import broken_code

@@ -1,3 +1,5 @@
+"""Garbled text: what is detected, and what is not garbled in any language."""
+
 from __future__ import annotations
 
 import pytest
@@ -32,7 +34,7 @@ def test_a_single_unusual_word_is_not_garbled() -> None:
 
 
 @pytest.mark.parametrize(("left", "right"), cases("garbled_text.yaml", "two_answers_in_one_language"))
-def test_no_language_is_garbled(left: str, right: str) -> None:
+def test_text_in_any_language_is_not_garbled(left: str, right: str) -> None:
     assert garbling(left, right).effect < 0.3
     assert garbling(right, left).effect < 0.3
 
@@ -47,5 +49,5 @@ def test_shuffled_letters_are_garbled_in_every_language(language: str) -> None:
 
 
 @pytest.mark.parametrize(("british", "american"), cases("garbled_text.yaml", "british_and_american"))
-def test_two_spellings_are_not_garbled(british: str, american: str) -> None:
+def test_british_and_american_spellings_are_not_garbled(british: str, american: str) -> None:
     assert garbling(british, american).effect == 0.0

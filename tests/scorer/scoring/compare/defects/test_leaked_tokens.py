@@ -1,3 +1,5 @@
+"""Special tokens and template text that leak into an answer."""
+
 from __future__ import annotations
 
 import pytest

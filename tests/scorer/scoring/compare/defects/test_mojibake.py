@@ -1,13 +1,15 @@
+"""The count of mojibake by ftfy's rules."""
+
 from __future__ import annotations
 
 import pytest
 
 from scorer.scoring.compare.defects.mojibake import badness
-from tests.scorer.scoring.compare.text.test_language_detection import LINES
+from tests.support.lines_in_several_languages import LINES
 
 
 @pytest.mark.parametrize("line", [*LINES, "cafÃ© and naÃ¯ve, â€œquotedâ€\x9d"])
-def test_badness_is_that_of_the_whole_package(line: str) -> None:
+def test_the_count_equals_that_of_the_whole_ftfy_package(line: str) -> None:
     from ftfy.badness import badness as theirs
 
     assert badness()(line) == theirs(line)

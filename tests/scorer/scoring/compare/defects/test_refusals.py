@@ -1,3 +1,5 @@
+"""Refusals: recognised answers, and answers that only contain similar words."""
+
 from __future__ import annotations
 
 import pytest

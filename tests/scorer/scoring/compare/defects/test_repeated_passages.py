@@ -1,3 +1,5 @@
+"""Repetition within an answer."""
+
 from __future__ import annotations
 
 from scorer.scoring.compare.defects.repeated_passages import repeated_passages

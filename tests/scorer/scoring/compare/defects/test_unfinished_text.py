@@ -1,3 +1,5 @@
+"""Answers that end within a sentence or a code block."""
+
 from __future__ import annotations
 
 from scorer.scoring.compare.defects.unfinished_text import unfinished_text

@@ -1,3 +1,5 @@
+"""The evaluator over HTTP: its budget, and an evaluator that cannot be reached."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator

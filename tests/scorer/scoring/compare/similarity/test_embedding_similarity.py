@@ -1,3 +1,5 @@
+"""The similarity of two answers from the vectors of their chunks."""
+
 from __future__ import annotations
 
 import numpy as np

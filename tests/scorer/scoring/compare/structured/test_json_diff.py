@@ -1,3 +1,5 @@
+"""Differences between two JSON values."""
+
 from __future__ import annotations
 
 import time

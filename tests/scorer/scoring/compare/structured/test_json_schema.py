@@ -1,3 +1,5 @@
+"""Validation against a JSON schema."""
+
 from __future__ import annotations
 
 import time

@@ -1,3 +1,5 @@
+"""Class labels."""
+
 from __future__ import annotations
 
 import pytest
@@ -11,7 +13,7 @@ PLAIN = ClassificationSection()
 @pytest.mark.parametrize(
     "written", ["Spam", "spam", " SPAM.\n", "**spam**", "“spam”", "Label: spam", "The category is spam."]
 )
-def test_one_class_in_many_spellings(written: str) -> None:
+def test_different_spellings_of_a_class_agree(written: str) -> None:
     assert normalise(written, PLAIN) == "spam"
 
 

@@ -1,3 +1,5 @@
+"""Embedding vectors of two models."""
+
 from __future__ import annotations
 
 import numpy as np

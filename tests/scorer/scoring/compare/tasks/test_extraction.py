@@ -1,3 +1,5 @@
+"""JSON answers."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Rankings."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Greetings, closing phrases and offers of help."""
+
 from __future__ import annotations
 
 import pytest

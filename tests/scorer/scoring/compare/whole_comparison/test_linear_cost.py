@@ -1,4 +1,4 @@
-"""Text that is made to be slow: whatever a model repeats endlessly, the cost stays linear in the length."""
+"""The cost of a comparison stays linear in the length of a text, also for endless repetitions of any unit."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def test_openvino_agrees_with_the_reference_to_a_hundredth(openvino, reference, 
 
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino", "reference"])
-def test_every_engine_keeps_the_protocols_promises(engine, request, samples):
+def test_every_engine_fulfils_the_protocol(engine, request, samples):
     embedder = request.getfixturevalue(engine)
     vectors = embedder.embed(samples)
     assert vectors.shape == (len(samples), embedder.dimensions) == (len(samples), 384)

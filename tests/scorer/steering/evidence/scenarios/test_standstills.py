@@ -1,4 +1,4 @@
-"""A candidate with standstills fails, though its delayed requests end all at once and exceed the split."""
+"""A candidate with standstills fails, although its delayed requests all end at once and then exceed the split."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Course = Callable[[np.ndarray], np.ndarray]
 class Result(NamedTuple):
     gate: LatencyGate
     passed: bool  # at any time
-    untrue: bool  # whether it passed while clients had had worse than the limit
-    seconds: float  # until it failed, or the end
+    untrue: bool  # whether it passed while the clients' latencies were beyond the limit
+    seconds: float  # until it failed, or until the end of the simulation
 
 
 def gate_of(q: float) -> tuple[LatencyGate, LatencySignal]:
@@ -41,7 +41,7 @@ def delay(at: np.ndarray, seconds: float) -> np.ndarray:
 
 
 def steps(*values: float) -> Course:
-    """Return a course with three values: from the beginning, from 60 s and from 150 s on."""
+    """Return a function of time with three values: from the beginning, from 60 s and from 150 s on."""
     return lambda at: np.array(values)[np.searchsorted((60.0, 150.0), at)]
 
 
@@ -92,7 +92,7 @@ def plain_ratio(signal: LatencySignal, q: float) -> float:
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.9])
 @pytest.mark.parametrize("part", [1.0, 0.5], ids=["all", "half"])
-def test_a_standstill_after_the_proof_fails_the_candidate(share: float, part: float) -> None:
+def test_a_standstill_after_a_pass_fails_the_candidate(share: float, part: float) -> None:
     result = simulated(share, still=10, part=part)
     assert result.gate.failed
     assert result.seconds < FROM_S + 10 + 15
@@ -130,7 +130,7 @@ def test_a_split_that_changes_and_returns_is_not_taken_for_a_standstill(
         assert not simulated(steps(*share), ratio=1.5, **course).passed
 
 
-def test_a_standstill_at_the_very_beginning_does_not_fix_the_proportion() -> None:
+def test_a_standstill_at_the_very_beginning_does_not_determine_the_proportion() -> None:
     balance = SideBalance()
     for own, base in [(0, 1)] * 40 + [(20, 2), (160, 1), (160, 1)] + [(9, 1)] * 100:
         balance.leave_out(own, base)
@@ -138,7 +138,7 @@ def test_a_standstill_at_the_very_beginning_does_not_fix_the_proportion() -> Non
 
 
 def left_after(flushes: list[tuple[int, int]]) -> list[float]:
-    """Return the parts of what was left out that never came back: the candidate's and the baseline's."""
+    """Return which share of the requests left out was never counted: the candidate's and the baseline's."""
     balance = SideBalance()
     for _ in range(300):
         balance.leave_out(5, 5)
@@ -155,13 +155,13 @@ def left_after(flushes: list[tuple[int, int]]) -> list[float]:
     return [part / all_ if all_ else 0.0 for part, all_ in zip(left, ever, strict=True)]
 
 
-def test_both_sides_of_a_standstill_come_back_when_the_split_is_what_it_was() -> None:
+def test_requests_left_out_during_a_standstill_count_once_the_split_is_restored() -> None:
     still = [(0, 5)] * 40 + [(205, 5)]
-    assert min(left_after(still)) > 0.99  # is it over?
+    assert min(left_after(still)) > 0.99  # the standstill may not be over
     assert max(left_after(still + [(5, 5)] * 60)) < 0.3
 
 
-def test_nothing_comes_back_after_a_lasting_change_of_the_split() -> None:
+def test_requests_left_out_stay_left_out_after_a_lasting_change_of_the_split() -> None:
     assert min(left_after([(1, 5)] * 50 + [(9, 5)] * 200)) > 0.9
 
 
@@ -177,7 +177,7 @@ def test_a_gate_shows_the_worse_of_the_weighted_ratio_and_the_ratio_of_all_reque
     assert not gate.within
 
 
-def test_the_part_that_may_come_back_survives_json() -> None:
+def test_the_part_that_may_still_count_can_be_restored_from_json() -> None:
     signal, twin = LatencySignal(judged=True), LatencySignal(judged=True)
     for own, base in [(5, 5)] * 100 + [(0, 5)] * 40 + [(205, 5)]:
         signal.add(LatencyHistograms("total", Histogram.of([200.0] * own), Histogram.of([100.0] * base)))

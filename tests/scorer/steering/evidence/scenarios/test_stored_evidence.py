@@ -1,4 +1,4 @@
-"""The stored evidence: it comes back as it was, follows the configuration, and is refused where it does not fit."""
+"""Stored evidence: restored unchanged, adapted to a changed configuration, refused if it does not fit."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _apply(evidence: Evidence, number: int, step: tuple[object, ...]) -> Evidenc
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(STEPS, st.integers(0, 40), st.sampled_from([0.0, 10.0, 100.0]))
-def test_a_restart_in_mid_step_changes_nothing(steps: list[tuple[object, ...]], cut: int, percent: float) -> None:
+def test_a_restart_within_a_step_changes_nothing(steps: list[tuple[object, ...]], cut: int, percent: float) -> None:
     workload = workload_of(GATES)
     straight = Evidence.fresh(workload, percent, 1000)
     restarted = Evidence.fresh(workload, percent, 1000)
@@ -87,7 +87,7 @@ def test_the_state_stays_small_under_varied_traffic() -> None:
 
 
 @pytest.mark.parametrize("flushes", [0, 1, 100])
-def test_a_stored_state_comes_back_as_it_was(flushes: int) -> None:
+def test_stored_evidence_is_restored_unchanged(flushes: int) -> None:
     before = with_healthy_flushes(fresh_evidence(), flushes)
     before.verdicts(1000 + flushes * 250)
     after = Evidence.from_json(workload_of(GATES), json.loads(json.dumps(before.to_json(), allow_nan=False)))
