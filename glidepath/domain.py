@@ -51,7 +51,7 @@ class Ending(StrEnum):
 
 
 class Coverage(StrEnum):
-    """What happened to an exchange. Each exchange that is lost before it gets a score is counted under one name."""
+    """What happened to an exchange. Every exchange that is lost before it is scored is counted under one name."""
 
     CAPTURED = "captured"  # exchanges whose bodies extproc received
     PAIRED = "paired"  # pairs written to Redis

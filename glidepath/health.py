@@ -36,7 +36,7 @@ def health_app(registry: CollectorRegistry, readiness: Readiness) -> web.Applica
 async def serve_app(app: web.Application, address: str, what: str) -> web.AppRunner:
     """Serve ``app`` at ``address`` (HOST:PORT or unix:/path) until ``runner.cleanup()`` is called.
 
-    Raises UnreachableError if the address cannot be bound. ``what`` begins its message: the server or the setting.
+    Raises UnreachableError if the address cannot be bound. Its message begins with ``what``, a server or a setting.
     """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -1,6 +1,6 @@
 """A mergeable histogram with logarithmic buckets: its size does not grow with traffic.
 
-The buckets are those of OpenTelemetry's exponential histogram at scale 6: base 2**(1/64), bucket ``i`` covers
+It has the buckets of OpenTelemetry's exponential histogram at scale 6. The base is 2**(1/64), and bucket ``i`` covers
 ``(base**i, base**(i+1)]``, so a value is known to within ±0.55 %. Sums of histograms are exact: the counts are added.
 Source: OpenTelemetry metrics data model, "ExponentialHistogram". See ADR 0004.
 """
@@ -64,7 +64,7 @@ class StoredCounts(Mapping[int, int]):
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts by bucket index; ``zeros`` counts values ≤ 0. Immutable: ``+`` and ``with_values`` return new ones."""
+    """Counts by bucket index; ``zeros`` counts values ≤ 0. Immutable: ``+`` and ``with_values`` return a new one."""
 
     counts: Mapping[int, int] = field(default_factory=dict)
     zeros: int = 0

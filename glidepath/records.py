@@ -157,7 +157,7 @@ def to_json(record: Command | WorkloadStatus | Decision) -> str:
 def _fields(record: Any) -> dict[str, Any]:
     """Return a dataclass's fields by name.
 
-    json calls this again for nested dataclasses; ``dataclasses.asdict`` takes ten times as long.
+    json calls this function again for nested dataclasses. ``dataclasses.asdict`` takes ten times as long.
     """
     if not dataclasses.is_dataclass(record):
         raise TypeError(f"{type(record).__name__} cannot be written as JSON")

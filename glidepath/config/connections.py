@@ -29,7 +29,10 @@ class EnvoySection(Section):
 
 
 class RedisSection(Section):
-    """Redis. ``url`` is a running server's (redis://, rediss://, unix://). Without it, `glidepath up` starts one."""
+    """Redis. ``url`` is the URL of a running server (redis://, rediss://, unix://).
+
+    Without ``url``, `glidepath up` starts a Redis.
+    """
 
     url: str | None = None
     cluster: bool = False

@@ -1,9 +1,9 @@
 """A cron line of five fields as Debian's cron reads it, and the moments at which it matches in a time zone.
 
 A line with a fixed time of day (neither minute nor hour begins with ``*``) matches once a day: if the clock skips that
-time, it matches at the end of the gap; if the clock repeats it, at the first of the two. Any other line follows the
-clock: it matches twice in a repeated hour and never in a skipped one. Source: cron(8) of Debian, "daylight saving
-time". See ADR 0114.
+time, the line matches at the end of the gap; if the clock repeats it, the line matches only the first time. Any other
+line follows the clock: it matches twice in a repeated hour and never in a skipped hour. Source: cron(8) of Debian,
+"daylight saving time". See ADR 0114.
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ def parse_zone(name: str) -> str:
 
 
 def latest_match(text: str, zone: str, now_ms: int, within_ms: int) -> int | None:
-    """Return the last match at or before ``now_ms``, in Unix milliseconds; None if it was ``within_ms`` ago or more.
+    """Return the last match at or before ``now_ms``, in Unix milliseconds; None if that was ``within_ms`` ago or more.
 
-    Both texts must be valid. The search goes back from tomorrow, because tomorrow may have begun before the clock was
-    set back over midnight. For the same reason it continues for one day after the first day with a match.
+    Both texts must be valid. The search starts at tomorrow and goes back, because tomorrow may have begun before the
+    clock was set back over midnight. For the same reason it continues for one day after the first day with a match.
     """
     today = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone)).date()
     best: int | None = None

@@ -57,7 +57,7 @@ class ErrorGateConfig(GateConfig):
 
 
 class ClassGateConfig(GateConfig):
-    """Recall and precision of each class in ``scoring.classification.matter``, compared with the baseline's label."""
+    """Recall and precision of each class in ``scoring.classification.matter``, against the baseline's labels."""
 
     max_loss: Share = Field(default=0.02, gt=0, lt=1)  # largest loss of either, beyond the noise floor if that is known
 

@@ -1,4 +1,4 @@
-"""Loading of YAML into ``Config``. Errors name the file, the line, the key, the value and the allowed values."""
+"""Load YAML into ``Config``. Errors name the file, the line, the key, the value and the allowed values."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ class ExtprocSection(Section):
 
 
 class EmbedderSection(Section):
-    """The embedding model. ``model``: a directory, the name of an installed weights package, or, with
-    sentence-transformers, a name on the hub.
+    """The embedding model. ``model`` is a directory, the name of an installed weights package, or (with
+    sentence-transformers) a name on the hub.
     """
 
     engine: Literal["onnxruntime", "sentence-transformers", "openvino", "remote"] = "onnxruntime"

@@ -25,8 +25,8 @@ def _cron(value: str) -> str:
 class Freeze(Section):
     """A freeze: no promotion for ``duration`` from each time that matches ``cron`` (five fields) in ``timezone``.
 
-    Lines are read as by Debian's cron: a time of day that the clock skips matches right after the gap, and a time that
-    the clock repeats matches once, the first time. A line with ``*`` as minute or hour follows the clock.
+    A line is read as Debian's cron reads it: a time of day that the clock skips matches right after the gap, and a time
+    that the clock repeats matches once, the first time. A line with ``*`` as minute or hour follows the clock.
     """
 
     cron: Annotated[str, AfterValidator(_cron)]

@@ -1,7 +1,7 @@
 """The configuration reference, generated from the configuration models.
 
 ``python -m glidepath.config.reference_page`` prints docs/reference/configuration.md. A field's description is the
-comment after it in the source, so a change of the field and of its description happen in one line.
+comment after it in the source, so a field and its description change in the same line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parsing of durations, shares, sizes and addresses."""
+"""Parse durations, shares, sizes and addresses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def parse_size(value: Any) -> int:
 
 
 def parse_share(value: Any) -> float:
-    """Parse ``0.5%`` or ``0.005`` into 0.005. A bare number above 1 is refused: it lacks its percent sign."""
+    """Parse ``0.5%`` or ``0.005`` into 0.005. A bare number above 1 is refused: its percent sign is missing."""
     expected = "a share such as 0.5% or 0.005"
     share = _parse(value, {"%": 0.01}, expected)
     if not 0 <= share <= 1:

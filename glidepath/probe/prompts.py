@@ -29,7 +29,7 @@ class ProbeRequest:
 
 
 def probe_requests(config: Config, workload: str) -> tuple[ProbeRequest, ...]:
-    """Return the requests for all prompts of a workload: first the inline ones, then those of the file.
+    """Return the requests for all prompts of a workload: first the inline prompts, then the file's prompts.
 
     Raises InputError for a workload without probes, an unreadable file, and a path of an unknown API.
     """

@@ -81,7 +81,7 @@ class Prober:
         await self._session.close()
 
     async def probe(self, workload: str, request: ProbeRequest) -> ProbeResult:
-        """Send one request to each side at the same time, within the workload's shadow.timeout.
+        """Send the request to both sides at the same time, and wait at most the workload's shadow.timeout.
 
         An error of a side becomes part of its answer and is not raised.
         """

@@ -33,7 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "promote": ("steering_commands:promote", "Move a workload to its next step now."),
     "approve": ("steering_commands:approve", "Approve the step that is waiting for approval."),
     "rollback": ("steering_commands:rollback", "Move a workload's traffic back to the baseline now."),
-    "retry": ("steering_commands:retry", "Restart the ramp after a rollback or an abort, with fresh evidence."),
+    "retry": (
+        "steering_commands:retry",
+        "Restart a workload's ramp after a rollback or an abort, with fresh evidence.",
+    ),
     "abort": ("steering_commands:abort", "Roll a workload back to 0 % and keep it there."),
     "drill": ("steering_commands:drill", "Rehearse a rollback and measure how long it takes."),
     "shadow": ("steering_commands:shadow", "Set the share of requests that are copied to the other side."),

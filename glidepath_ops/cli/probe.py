@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Send synthetic prompts to both backends and compare the answers.
 
-    Sends one prompt at a time. The exit status is 1 if a side did not answer a probe successfully.
+    The prompts are sent one at a time. The exit status is 1 if a side did not answer a probe successfully.
     """
 
     async def work(settings: Config, redis: RedisClient) -> list[Row]:

@@ -98,7 +98,7 @@ def rollback(percent: Percent = None) -> Command:
 
 @steering_command(_send)
 def retry(force: Force = False) -> Command:
-    """Restart the ramp after a rollback or an abort, with fresh evidence."""
+    """Restart a workload's ramp after a rollback or an abort, with fresh evidence."""
     return Command(CommandKind.RETRY, actor(), force=force)
 
 
@@ -131,7 +131,8 @@ def shadow(
 ) -> Command:
     """Set the share of requests that are copied to the other side.
 
-    The share applies until `glidepath shadow WORKLOAD auto`. The candidate's share of live traffic does not change.
+    The share applies until you run `glidepath shadow WORKLOAD auto`. The candidate's share of live traffic does not
+    change.
     """
     return Command(CommandKind.SHADOW, actor(), percent=parse_shadow(share))
 

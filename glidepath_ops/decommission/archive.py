@@ -84,9 +84,9 @@ def as_lines(records: list[Any]) -> bytes:
 
 
 def write_archive(path: Path, workload: str, files: Mapping[str, bytes], now_ms: int) -> None:
-    """Write ``files`` (by name), a README and a manifest, readable only by the owner. An error leaves no partial file.
+    """Write ``files`` (by name), a README and a manifest, readable only by the owner.
 
-    Raises InputError if ``path`` exists or cannot be written.
+    Raises InputError if ``path`` exists or cannot be written; an error leaves no partial archive.
     """
     readme = _README.format(workload=workload, hidden=HIDDEN).encode()
     whole = {"README.txt": readme, **files}

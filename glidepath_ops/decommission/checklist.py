@@ -45,7 +45,7 @@ class WorkloadFacts:
 
 
 def users_of(config: Config, backend: str) -> dict[str, str]:
-    """Return how each workload uses this backend, by workload."""
+    """Return the workloads that use this backend, each with its kind of use."""
     uses: dict[str, str] = {}
     for name, workload in config.workloads.items():
         if workload.baseline == backend:
@@ -68,7 +68,7 @@ def in_order(config: Config, volumes: Mapping[str, int]) -> list[str]:
 
 
 def checklist(config: Config, workload: str, facts: Mapping[str, WorkloadFacts], now_ms: int) -> list[ChecklistItem]:
-    """Return the items for switching off the workload's baseline: first the checked ones, then a person's tasks."""
+    """Return the items for switching off the workload's baseline: first the checks, then a person's tasks."""
     settings = config.workload(workload)
     own = facts.get(workload, WorkloadFacts())
     return [
@@ -143,7 +143,7 @@ def _synchronisation(name: str, settings: Workload, facts: WorkloadFacts) -> lis
 
 
 def _earlier_workloads(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
-    """Return an item for each workload that was migrated before this one: its baseline should be switched off first."""
+    """Return an item for each workload that is migrated before this one, because its baseline should end first."""
     items = []
     for other in config.workload(workload).after:
         if config.workload(other).baseline != config.workload(workload).baseline:

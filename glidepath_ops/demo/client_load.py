@@ -57,7 +57,7 @@ class ClientStats:
 
 
 class Clients:
-    """Sends requests until ``stop`` is set, then waits for those in flight."""
+    """Sends requests until ``stop`` is set, then waits for the requests in flight."""
 
     def __init__(self, url: str, profile: Profile, rng: random.Random) -> None:
         self.url, self.profile, self.rng = f"{url}/v1/chat/completions", profile, rng

@@ -94,7 +94,7 @@ class StateReader:
         return await self.until(lambda seen: unscored(seen) == 0)
 
     async def queued(self) -> int | None:
-        """Return how many pairs in Redis wait for a scorer or are being scored; None: this Redis does not report it."""
+        """Return how many pairs in Redis wait for a scorer or are being scored; None if Redis does not report it."""
         for group in await self.redis.xinfo_groups(self.keys.pairs):
             if group["name"] == keys.SCORER_GROUP.encode():
                 return None if group.get("lag") is None else int(group["lag"]) + int(group["pending"])

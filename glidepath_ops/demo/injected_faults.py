@@ -1,4 +1,4 @@
-"""The faults that the demo can put into the candidate; bad answers are pure functions of good answers."""
+"""The faults that the demo can inject into the candidate; bad answers are pure functions of good answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class InjectedFault(StrEnum):
-    """The fault that is put into the candidate once it serves all traffic."""
+    """The fault that is injected into the candidate once it serves all traffic."""
 
     NONE = "none"
     ERRORS = "errors"  # status 503, and reset connections

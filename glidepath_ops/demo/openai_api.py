@@ -89,7 +89,7 @@ def error(message: str, kind: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """An answer as a client reads it: its text and its model, or what is wrong with it."""
+    """An answer as a client reads it: its text and its model, or the problem with it."""
 
     text: str = ""
     model: str = ""

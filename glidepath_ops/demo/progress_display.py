@@ -71,7 +71,7 @@ def verdict_row(verdict: Verdict) -> tuple[str, str, str, str, str]:
 
 
 class PlainDisplay:
-    """Prints a line for each decision, and one every few seconds."""
+    """Prints a line for each decision, and a line with the state every few seconds."""
 
     def __init__(self, console: Console) -> None:
         self.console = console

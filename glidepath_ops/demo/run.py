@@ -123,7 +123,7 @@ class Running:
 
 
 def run_demo(options: Options, display: Display) -> DemoSummary:
-    """Run the demo. Raises UnreachableError if a part cannot be started or dies."""
+    """Run the demo. Raises UnreachableError if a process cannot be started or dies."""
     with tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name, Interrupt() as interrupt, Stack() as stack:
         folder, ports = Path(name), Ports(*free_ports(8))
         config = demo_config(options.plan, ports, folder)
@@ -138,10 +138,10 @@ def run_demo(options: Options, display: Display) -> DemoSummary:
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
         except ExceptionGroup as group:
-            raise first_of_ours(group) from group
+            raise first_glidepath_error(group) from group
 
 
-def first_of_ours(group: ExceptionGroup[Exception]) -> Exception:
+def first_glidepath_error(group: ExceptionGroup[Exception]) -> Exception:
     """Return the first GlidepathError in a task group's failure, or the group itself if it has none."""
     ours = group.subgroup(GlidepathError)
     if ours is None:

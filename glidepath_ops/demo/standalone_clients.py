@@ -26,7 +26,7 @@ REPORT_S = 10
 
 
 async def run(options: argparse.Namespace) -> ClientStats:
-    """Send requests until the time is up or SIGTERM or SIGINT arrives; then wait for those in flight."""
+    """Send requests until the time is up or SIGTERM or SIGINT arrives; then wait for the requests in flight."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -62,7 +62,7 @@ class DemoSummary:
 
 
 def promotions(decisions: Sequence[Decision], started_ms: int) -> tuple[Step, ...]:
-    """Return the log's promotions; a step that is reached twice occurs twice."""
+    """Return the log's promotions; a step that is reached twice appears twice."""
     return tuple(
         Step(d.to_percent, round((d.at_ms - started_ms) / 1000, 2), d.reason)
         for d in decisions

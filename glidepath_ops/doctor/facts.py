@@ -53,7 +53,7 @@ class EnvoyFacts:
     clock_skew_s: float | None = None
 
     def section(self, kind: str) -> Mapping[str, Any]:
-        """Return the part of /config_dump with this message type, e.g. ``BootstrapConfigDump``."""
+        """Return the part of /config_dump with the message type ``kind``, such as ``BootstrapConfigDump``."""
         for part in self.dump.get("configs", []):
             if str(part.get("@type", "")).endswith(f".{kind}"):
                 return dict(part)

@@ -74,7 +74,7 @@ def keeps_client_credential(backend: Backend, *, candidate: bool) -> bool:
 
 
 def credential_headers(config: Config) -> tuple[str, ...]:
-    """Return the request headers that carry a credential: the well-known ones and those of the backends."""
+    """Return the request headers that carry a credential: the well-known headers and the backends' own."""
     named = (backend.credential.header for backend in config.backends.values() if backend.credential is not None)
     return tuple(dict.fromkeys((*REQUEST_CREDENTIALS, *named)))
 

@@ -1,4 +1,4 @@
-"""Envoy's clusters: one per backend, a composite per pair with fallback, and those of extproc and the scorer."""
+"""Envoy's clusters: one per backend, a composite per pair with fallback, and one each for extproc and the scorer."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def remember_filter(config: Config) -> Json:
 
 
 def tee_filter(config: Config) -> Json:
-    """Return that filter for the shadow listener, which does not retry but needs the tee's headers for the log."""
+    """Return the same filter for the shadow listener, which never retries but logs the tee's headers."""
     return _store(config, [*TEE_HEADERS])
 
 

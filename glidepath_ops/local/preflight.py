@@ -18,7 +18,7 @@ TIMEOUT = 3.0
 
 
 async def check_envoys(config: Config, path: Path) -> None:
-    """Raise UnreachableError, with the place in the file, unless an Envoy answers at every ``envoy.admin``."""
+    """Raise UnreachableError with the file and line of the key unless an Envoy answers at every ``envoy.admin``."""
     for index, url in enumerate(config.envoy.admin):
         problem = await _envoy_problem(url)
         if problem:
@@ -51,7 +51,7 @@ async def _envoy_problem(url: str) -> str:
 
 
 async def check_redis(config: Config, path: Path) -> None:
-    """Raise UnreachableError, with the place in the file, unless a Redis answers at ``redis.url``."""
+    """Raise UnreachableError with the file and line of the key unless a Redis answers at ``redis.url``."""
     client = connect(config.redis)
     try:
         await check(client, config.redis, locate(path, "redis", "url"))
@@ -60,7 +60,7 @@ async def check_redis(config: Config, path: Path) -> None:
 
 
 def check_free(config: Config, path: Path) -> None:
-    """Raise UnreachableError, with the place in the file, unless Envoy's listen addresses are free."""
+    """Raise UnreachableError with the file and line of the key unless Envoy's listen addresses are free."""
     for key, address in (("listen", config.envoy.listen), ("shadow_listen", config.envoy.shadow_listen)):
         if address.startswith("unix:"):
             continue

@@ -12,7 +12,7 @@ from glidepath_ops.local.stack import Stack
 
 @dataclass(slots=True)
 class Backoff:
-    """Seconds to wait before each restart: 1, 2, 4, … up to ``limit``; 1 again after ``quiet`` seconds of life."""
+    """Seconds until each restart: 1, 2, 4, … up to ``limit``; 1 again after ``quiet`` seconds without a death."""
 
     limit: float = 30.0
     quiet: float = 60.0

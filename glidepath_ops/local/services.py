@@ -59,7 +59,7 @@ def config_file(folder: Path) -> Path:
 def our_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple[Service, ...]:
     """Return extproc, Envoy (if ``envoy``) and the scorer. Their configuration files and logs are in ``folder``.
 
-    ``config`` names the addresses of Envoy's admin API and of Redis, including those that are started here.
+    ``config`` names the addresses of Envoy's admin API and of Redis, including servers that are started here.
     """
     path, logs = config_file(folder), folder / "logs"
     write_config(config, path)

@@ -231,7 +231,7 @@ def _in_listener(config: Config, target: GatewayTarget) -> list[Json]:
 
 
 def _in_route(config: Config, target: GatewayTarget, workload: str, captured: bool) -> list[Json]:
-    """Return patches for a generated route; settings that policies have added to it stay."""
+    """Return patches for a generated route; settings that policies have added to the route stay."""
     name = keys.route_name(workload, captured)
     ours = next(without_comments(route) for route in mesh_routes(config) if route["name"] == name)
     where = f"..routes[?(@.name =~ '{generated_route(target.namespace, workload, captured)}')]"

@@ -2,7 +2,7 @@
 
 There are two routes because only the requests of one route are captured. Envoy Gateway generates their Envoy routes
 with the user's policies on the Gateway (JWT, rate limits), so requests cannot bypass these policies. The Gateway
-API's precedence (method before headers, more headers first) orders the two, and puts both before the user's own
+API's precedence (method before headers, more headers first) orders the two routes, and puts both before the user's own
 HTTPRoute for the same path.
 """
 

@@ -53,8 +53,8 @@ _GATEWAY_LABELS = {"istio": "ingressgateway"}
 class IstioTarget:
     """The Envoys to patch. ``selector``: labels of their pods.
 
-    ``port``: the container port of the listener that gets the filters and the access log. ``virtual_host``: gets the
-    routes.
+    ``port``: the container port of the listener that gets the filters and the access log. ``virtual_host``: the
+    virtual host that gets the routes.
     """
 
     context: Context = "gateway"
