@@ -1,7 +1,7 @@
 """Turn a request and a response body of any provider into one typed answer.
 
-``extract`` reads the shape of the body (``body_format.py``), finds the provider format that matches it
-(``provider_detection.py``) and has the module of that format, in ``providers/``, build the answer. Pure.
+``extract`` reads the shape of the body (``body_format.py``) and finds the provider format that matches it
+(``provider_detection.py``). The module of that format in ``providers/`` then builds the answer. No function does I/O.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Source: docs.aws.amazon.com/lexv2/latest/dg/event-stream-encoding.html. A message consists of a prelude (the length of
 the message and the length of its headers, big-endian, 4 bytes each), a CRC of the prelude, the headers, the payload,
-and a CRC of everything before.
+and a CRC of all preceding bytes of the message.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from zlib import crc32
 
 from scorer.scoring.answers.strict_json import MAX_EVENTS, malformed, too_large
 
-_PRELUDE = 12  # with its CRC
-_OVERHEAD = 16  # prelude and both CRCs
+_PRELUDE = 12  # bytes of the prelude and its CRC
+_OVERHEAD = 16  # bytes of the prelude and both CRCs
 _STRING, _BYTES = 7, 6
-_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # of the header types with a fixed size
+_SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # bytes of each header type with a fixed size
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class EventStreamMessage:
 
 
 def looks_like_eventstream(body: bytes) -> bool:
-    """Whether the first twelve bytes are a prelude with a valid CRC."""
+    """Return whether the first twelve bytes are a prelude with a valid CRC."""
     return len(body) >= _PRELUDE and body[0] == 0 and crc32(body[:8]) == unpack_from(">I", body, 8)[0]
 
 
 def parse_messages(body: bytes) -> Iterator[EventStreamMessage]:
-    """Yield the messages of a body. Raises UnusableBodyError for any other body."""
+    """Yield the messages of a body. Raises UnusableBodyError if the body does not follow the format."""
     at = number = 0
     while at < len(body):
         number += 1
@@ -62,7 +62,7 @@ def parse_messages(body: bytes) -> Iterator[EventStreamMessage]:
 
 
 def _string_headers(raw: bytes) -> Iterator[tuple[str, str]]:
-    """Yield name and value of the headers whose values are strings."""
+    """Yield the name and the value of each header whose value is a string."""
     at = 0
     while at < len(raw):
         size = raw[at]

@@ -36,7 +36,7 @@ class Surface(StrEnum):
 
 
 class FinishReason(StrEnum):
-    """Why the model stopped. Answers that are not generated (vectors, rankings) have STOP."""
+    """The reason why the model stopped. Answers that are not generated (vectors, rankings) have STOP."""
 
     STOP = "stop"
     LENGTH = "length"
@@ -46,14 +46,14 @@ class FinishReason(StrEnum):
 
 
 class UnusableReason(StrEnum):
-    """Why a body has no answer to score."""
+    """The reason why a body has no answer to score."""
 
     TRUNCATED = "truncated"  # the body ends before the end that its format requires
     MALFORMED = "malformed"  # the body does not follow its format
-    ERROR_BODY = "error_body"  # the body is an error message, whatever the status
+    ERROR_BODY = "error_body"  # the body is an error message; the status may be any
     UNSUPPORTED = "unsupported"  # the format of the body is unknown
     EMPTY_BODY = "empty_body"
-    TOO_LARGE = "too_large"  # over a limit, or cut at the limit of the capture
+    TOO_LARGE = "too_large"  # the body exceeds a limit, or the capture cut it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,10 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of a tool. ``arguments`` is the parsed JSON, or None with an ``error`` if the model wrote invalid JSON.
+    """A call of a tool. ``arguments`` is the parsed JSON, or None if the model wrote invalid JSON.
 
-    ``raw`` is the arguments' text as sent, or canonical JSON if the format sends an object. ``==`` ignores it.
+    ``error`` describes the problem of invalid JSON. ``raw`` is the text of the arguments as sent, or canonical JSON if
+    the format sends an object; ``==`` ignores it.
     """
 
     name: str
@@ -82,9 +83,9 @@ class Choice:
     """One of the ``n`` choices that the request asked for.
 
     ``reasoning`` is the model's reasoning from a separate field; it is not part of ``text``.
-    ``structured`` is the text parsed as JSON if the request asked for JSON, else None. ``structured_error`` says why
-    that text is not JSON.
-    ``logprobs`` are the natural-log probabilities of the sampled tokens, in order, if the body has them.
+    ``structured`` is the text parsed as JSON if the request asked for JSON, else None. If that text is not JSON,
+    ``structured_error`` is the reason.
+    ``logprobs`` are the natural logarithms of the probabilities of the sampled tokens, in order, if the body has them.
     """
 
     text: str = ""
@@ -99,10 +100,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """The answer of one side. A generated answer has ``choices``, in index order; most properties are of the first one.
+    """The answer of one side.
 
-    ``vectors`` are float32 values in the order of the inputs. ``ranking`` has (index of the document, score), best
-    first. ``label`` is the label of a classifier. Token counts are 0 if the body has none.
+    A generated answer has ``choices``, in index order; most properties describe the first choice. ``vectors`` has one
+    vector of float32 values for each input, in order. ``ranking`` has (index of the document, score) pairs, the best
+    first. ``label`` is the label from a classifier. Token counts are 0 if the body has none.
     """
 
     surface: Surface
@@ -152,7 +154,7 @@ class Extracted:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """What is compared for equality: everything except format, model and token counts."""
+        """The parts that are compared for equality: everything except the format, the model and the token counts."""
         choices = tuple((c.text, c.tool_calls, c.refusal, c.finish_reason, c.structured) for c in self.choices)
         return (choices, self.vectors, self.ranking, self.label)
 
@@ -162,10 +164,11 @@ _NOTHING = Choice()
 
 @dataclass(frozen=True, slots=True)
 class CustomSurface:
-    """A custom format, whose answer is found by JSONPath (RFC 9535 with python-jsonpath's extensions).
+    """A custom format in which JSONPath finds the answer (RFC 9535 with python-jsonpath's extensions).
 
-    ``jsonpath`` finds the answer, or in a stream the piece of the answer in each event. ``done`` finds a true value in
-    the last event of a stream; without ``done`` a stream counts as complete wherever it ends.
+
+    ``jsonpath`` is the path to the answer, or in a stream to the piece of the answer in each event. ``done`` is the
+    path to a value that is true in the last event of a stream. Without ``done``, every stream counts as complete.
     """
 
     jsonpath: str
@@ -174,7 +177,10 @@ class CustomSurface:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a request asks for. ``task`` is a guess for ``task: auto``; ``prompt`` is the text of the last user turn."""
+    """The answer that a request asks for.
+
+    ``task`` is a guess that ``task: auto`` uses. ``prompt`` is the text of the last user turn.
+    """
 
     surface: Surface = Surface.UNKNOWN
     task: str = "chat"

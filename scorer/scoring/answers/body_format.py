@@ -1,7 +1,7 @@
 """Read the shape of a body: a JSON document, a stream of JSON documents, or plain text.
 
-The content type is only a hint: servers send errors for streams as JSON, label streams as JSON, and the bodies in files
-of pairs have no content type.
+The content type is only a hint. Servers answer a request for a stream with an error in JSON, or send a stream with the
+content type of JSON, and the bodies in files of pairs have no content type.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DONE = "[DONE]"
 
 @dataclass(frozen=True, slots=True)
 class JsonDocument:
-    """A body with one JSON value."""
+    """A body that is one JSON value."""
 
     value: object
 
@@ -43,7 +43,10 @@ class StreamItem:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A body with many documents. ``done``: it has OpenAI's ``[DONE]``. ``cut``: it ends inside a document."""
+    """A body that is a stream of documents.
+
+    ``done`` is True if it contains OpenAI's ``[DONE]``. ``cut`` is True if it ends inside a document.
+    """
 
     items: tuple[StreamItem, ...]
     done: bool = False
@@ -58,7 +61,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class PlainText:
-    """A body with text."""
+    """A body that is plain text."""
 
     text: str
 
@@ -67,7 +70,7 @@ Body = JsonDocument | Stream | PlainText
 
 
 def read_body(content_type: str, body: bytes) -> Body:
-    """Return the body in its shape. Raises :class:`UnusableBodyError` if it cannot be read."""
+    """Return the body as a document, a stream or plain text. Raises :class:`UnusableBodyError` for any other body."""
     if len(body) > MAX_BYTES:
         raise too_large(f"{len(body)} bytes, more than {MAX_BYTES}")
     kind = content_type.partition(";")[0].strip().lower()
@@ -90,7 +93,7 @@ def read_body(content_type: str, body: bytes) -> Body:
 
 
 def _read_text_or_json(body: bytes, kind: str) -> Body:
-    """Read a body that begins like JSON. If declared text and not JSON (a Markdown link), it is plain text."""
+    """Read a body that begins like JSON. If it is not JSON but declared as text (a Markdown link), it is plain text."""
     if kind not in ("text/plain", "text/markdown", ""):
         return _read_json_body(body, kind)
     try:

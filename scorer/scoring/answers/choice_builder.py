@@ -1,4 +1,4 @@
-"""Build a choice from its pieces. JSON bodies and streams use the same builders, so both give equal answers.
+"""Build a choice from its pieces. JSON bodies and streams share the builders, so that both give equal answers.
 
 See ADR 0031.
 """
@@ -35,7 +35,7 @@ _FINISH_BY_WORD = {word: reason for reason, words in _FINISH.items() for word in
 
 
 def finish_reason(word: object) -> FinishReason:
-    """Map a provider's finish reason to ours; unknown ones are OTHER."""
+    """Return the FinishReason for a provider's finish reason, or OTHER if it is unknown."""
     return _FINISH_BY_WORD.get(word.lower(), FinishReason.OTHER) if isinstance(word, str) else FinishReason.OTHER
 
 
@@ -86,7 +86,7 @@ class ChoiceBuilder:
         return self.finish is not None
 
     def add_content(self, content: object) -> None:
-        """Add a string, or a list of content parts. Only parts with text, reasoning or a refusal are used."""
+        """Add a string or a list of content parts. Parts without text, reasoning or a refusal are ignored."""
         if isinstance(content, list):
             for part in items(content, "content"):
                 self._add_part(part)
@@ -94,7 +94,10 @@ class ChoiceBuilder:
             self.parts.append(text)
 
     def add_call(self, function: dict[str, object], index: object = None, call_id: object = None) -> None:
-        """Add a tool call, or a piece of the call with this index or id. Without both, a name starts a new call."""
+        """Add a tool call, or a piece of the call with this index or id.
+
+        If the index and the id are missing, a name starts a new call.
+        """
         self._call(index, call_id, named=bool(function.get("name"))).add(function)
 
     def has_call(self, index: object) -> bool:
@@ -106,7 +109,7 @@ class ChoiceBuilder:
             self.reasoning.append(text)
 
     def add_logprobs(self, values: list[object]) -> None:
-        """Add natural-log probabilities: numbers, or objects with ``logprob``. Null (first token) is skipped."""
+        """Add natural-log probabilities: numbers, or objects with ``logprob``. Null (for a first token) is skipped."""
         for value in values:
             found = value.get("logprob") if isinstance(value, dict) else value
             if found is not None:
@@ -178,7 +181,7 @@ class ChoiceBuilders:
         return self.builders.setdefault(key, ChoiceBuilder())
 
     def finished(self, expected: Expectation) -> bool:
-        """Whether every requested choice has a finish reason."""
+        """Return whether every requested choice has a finish reason."""
         return len(self.builders) >= expected.choices and all(b.finished for b in self.builders.values())
 
     def build(self, expected: Expectation) -> tuple[Choice, ...]:

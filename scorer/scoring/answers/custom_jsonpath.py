@@ -39,9 +39,9 @@ def _stream(stream: Stream, surface: CustomSurface, expected: Expectation) -> Ex
 
 
 def _answer(found: list[object], expected: Expectation) -> Extracted:
-    """Build the answer. Strings are joined, rows of numbers are vectors; any other value is structured data.
+    """Build the answer from the found values.
 
-    The text of structured data is its JSON.
+    Strings are joined, and rows of numbers are vectors. Any other value is structured data, whose text is its JSON.
     """
     if all(isinstance(value, str) or value is None for value in found):
         builder = ChoiceBuilder(finish="stop")
@@ -63,7 +63,7 @@ def _is_row(value: object) -> bool:
 def _find(path: str, value: object) -> list[object]:
     if not isinstance(value, dict | list):
         return []
-    from jsonpath import JSONPathError  # slow to import, and rarely needed
+    from jsonpath import JSONPathError  # imported here, as the import is slow and rarely needed
 
     try:
         return list(_compiled(path).findall(value))

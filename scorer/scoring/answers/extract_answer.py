@@ -1,4 +1,4 @@
-"""Extract one side's answer: body → shape → provider format → answer."""
+"""Extract one side's answer: read the shape of the body, detect the provider format, and build the answer."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def extract(
     body_cut: bool = False,
     custom: CustomSurface | None = None,
 ) -> Extracted | Unusable:
-    """Return one side's answer, or why its body has none. Never raises.
+    """Return one side's answer, or the reason why its body has none. Never raises.
 
-    ``path`` is the path of the client's request; the body may have the format of another API. ``body_cut``: the capture
-    kept only the beginning of the body. ``custom`` is tried before the known formats.
+    ``path`` is the path of the client's request; the body may have the format of another API. ``body_cut`` is True if
+    the capture kept only the beginning of the body. ``custom`` is tried before the known formats.
     """
     if not 200 <= status < 300:
         message = _failure(content_type, response_body)
@@ -80,7 +80,7 @@ def _read_stream(stream: Stream, expected: Expectation) -> Extracted | None:
 
 def _unknown_format(value: object) -> Unusable:
     keys = ", ".join(sorted(map(str, value))[:8]) if isinstance(value, dict) else type(value).__name__
-    detail = f"no known format ({clean(keys[:200])}); scoring.answer.jsonpath can say where the answer is"
+    detail = f"no known format ({clean(keys[:200])}); set scoring.answer.jsonpath to the path of the answer"
     return Unusable(UnusableReason.UNSUPPORTED, detail)
 
 

@@ -1,6 +1,6 @@
 """Detect the provider format of a body.
 
-The body decides, because the two sides may use different formats. The request's path decides only if two formats fit.
+The two sides may use different formats, so the body decides. The request's path decides only if two formats match.
 
 See ADR 0030.
 """
@@ -29,7 +29,7 @@ from scorer.scoring.answers.providers import (
 
 @dataclass(frozen=True, slots=True)
 class ProviderFormat:
-    """How to recognise one format, by a document or by an event (its name and data), and how to read it."""
+    """The functions that recognise one format, by a document or by an event (its name and data), and that read it."""
 
     surface: Surface
     is_document: Callable[[object, Surface], bool]
@@ -39,12 +39,12 @@ class ProviderFormat:
 
 
 def detect_document(value: object, hint: Surface) -> ProviderFormat | None:
-    """Return the format of a document, or None. ``hint`` is the format that belongs to the request's path."""
+    """Return the format of a document, or None if it is unknown. ``hint`` is the usual format of the request's path."""
     return next((known for known in PROVIDER_FORMATS if known.is_document(value, hint)), None)
 
 
 def detect_stream(stream: Stream) -> ProviderFormat | None:
-    """Return the format of a stream, by its first event that has a known format."""
+    """Return the format of the first event that has a known format, or None."""
     for name, doc in stream.objects():
         for known in PROVIDER_FORMATS:
             if known.is_event is not None and known.is_event(name, doc):
@@ -53,7 +53,7 @@ def detect_stream(stream: Stream) -> ProviderFormat | None:
 
 
 def _is_choices(value: object, *keys: str) -> bool:
-    """Whether the value has choices, and the first one, if any, has one of these keys."""
+    """Return whether the value has a list of choices that is empty or whose first choice has one of these keys."""
     if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
         return False
     choices = value["choices"]
@@ -67,7 +67,10 @@ def _is_completion(value: object) -> bool:
 
 
 def _is_chat(value: object) -> bool:
-    """Tried after completions, so that an empty list of choices (Azure's first event) counts as a chat."""
+    """Return whether the value is a chat completion.
+
+    A value with an empty list of choices counts as one (Azure's first event), so completions must be tested first.
+    """
     return _is_choices(value, "message", "delta", "finish_reason")
 
 

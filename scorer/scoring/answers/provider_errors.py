@@ -1,4 +1,4 @@
-"""Find the error message in a body, whatever the status."""
+"""Find the error message in a body. The status does not matter."""
 
 from __future__ import annotations
 

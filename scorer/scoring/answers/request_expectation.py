@@ -1,4 +1,4 @@
-"""Find out what a request asks for, whichever the provider. An unreadable request counts as one without options."""
+"""Read the options of a request in any provider's format. An unreadable request counts as a request without options."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ _CHOICE_KEYS = ("guided_choice", "choice")
 
 
 def surface_of_path(path: str) -> Surface:
-    """Return the API format of a request path, by the end of the path, or UNKNOWN."""
+    """Return the API format that the end of a request path shows, or UNKNOWN."""
     bare = path.partition("?")[0].rstrip("/")
     return next((surface for pattern, surface in _SURFACES if pattern.search(bare)), Surface.UNKNOWN)
 
 
 def expectation(path: str, request_body: bytes) -> Expectation:
-    """Return what a request asks for. Never raises."""
+    """Return the Expectation of a request. Never raises."""
     surface = surface_of_path(path)
     request = _request(request_body)
     inner = [request] + [request[k] for k in _INNER if isinstance(request.get(k), dict)]
@@ -96,7 +96,7 @@ def _request(body: bytes) -> dict[str, object]:
 
 
 def _json_mode(request: dict[str, object]) -> tuple[bool, object]:
-    """Return whether the request asks for JSON, and the schema if it has one."""
+    """Return whether the request asks for JSON, and its JSON schema if it has one."""
     for name in ("response_format", "format", "output_format", "grammar"):
         found = _format(request.get(name))
         if found[0]:
@@ -127,7 +127,7 @@ def _format(value: object) -> tuple[bool, object]:
 
 
 def _tools(request: dict[str, object]) -> tuple[str, ...]:
-    """Return the names of the offered tools, or none if the request forbids their use."""
+    """Return the names of the offered tools, or no names if the request forbids their use."""
     choice = request.get("tool_choice")
     offered = request.get("tools") or request.get("functions") or _get(request.get("toolConfig"), "tools")
     if choice == "none" or _get(choice, "type") == "none" or not isinstance(offered, list):

@@ -1,7 +1,8 @@
 """Parse the event stream format of the WHATWG HTML standard (section "Server-sent events") from a whole body.
 
-Differences from the standard: an event that the body ends in is kept and marked ``whole=False``, so that a cut stream
-is recognised; and the field ``error``, which llama.cpp writes, is parsed as an event named "error".
+There are two differences from the standard. If the body ends inside an event, the event is kept and marked
+``whole=False``, so that a cut stream is recognised. The field ``error``, which llama.cpp writes, is parsed as an event
+named "error".
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ FIELDS = ("data", "event", "id", "retry", "error")
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
-    """One event. ``whole`` is False for the last event of a body that does not end in a blank line."""
+    """One event. ``whole`` is False for the last event if the body does not end with a blank line."""
 
     name: str
     data: str
@@ -23,7 +24,7 @@ class ServerSentEvent:
 
 
 def looks_like_sse(text: str) -> bool:
-    """Whether the first line that is not blank is a comment or a known field."""
+    """Return whether the first line that is not blank is a comment or a known field."""
     head = text.lstrip("\ufeff\r\n")[:16]
     return head.startswith((":", *(f"{name}:" for name in FIELDS)))
 

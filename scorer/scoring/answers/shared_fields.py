@@ -10,9 +10,9 @@ MAX_DIMENSIONS = 65_536
 
 
 def usage_of(value: object) -> tuple[int, int]:
-    """Return (input, output) tokens of a ``usage`` object with OpenAI's or Anthropic's names; 0 if missing.
+    """Return (input, output) tokens of a ``usage`` object with OpenAI's or Anthropic's names. A missing count is 0.
 
-    Anthropic does not count tokens from its prompt cache in ``input_tokens``; they are added here.
+    Anthropic's ``input_tokens`` does not include tokens of its prompt cache, so they are added here.
     """
     usage = value if isinstance(value, dict) else {}
     input_tokens = count(usage.get("prompt_tokens")) or count(usage.get("input_tokens"))
@@ -21,13 +21,13 @@ def usage_of(value: object) -> tuple[int, int]:
 
 
 def model_of(doc: dict[str, object]) -> str:
-    """Return the name of the model, or ""."""
+    """Return the name of the model, or "" if the body has none."""
     model = doc.get("model")
     return clean(model) if isinstance(model, str) else ""
 
 
 def vectors_of(rows: list[object]) -> tuple[tuple[float, ...], ...]:
-    """Return rows of numbers, all of one length, as float32 values, so that decimal and base64 vectors are equal."""
+    """Return rows of numbers of equal length as float32 values, so that decimal and base64 vectors are equal."""
     if len(rows) > MAX_ITEMS:
         raise too_large(f"more than {MAX_ITEMS} vectors")
     vectors = tuple(vector_of(row) for row in rows)

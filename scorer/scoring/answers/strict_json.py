@@ -1,4 +1,4 @@
-"""Read untrusted JSON and its fields strictly and within limits. Errors are :class:`UnusableBodyError`.
+"""Read untrusted JSON and its fields strictly and within limits. All errors are :class:`UnusableBodyError`.
 
 See ADR 0126.
 """
@@ -48,7 +48,7 @@ def too_large(detail: str) -> UnusableBodyError:
 def clean(text: str) -> str:
     """Make text encodable as UTF-8.
 
-    The halves of a surrogate pair that was split over two events are joined; lone surrogates become U+FFFD.
+    If a surrogate pair was split over two events, its halves are joined. Lone surrogates become U+FFFD.
     """
     if text.isascii() or not _SURROGATE.search(text):
         return text
@@ -69,9 +69,9 @@ def clean_value(value: object) -> object:
 
 
 def read_json(text: str, what: str = "body") -> object:
-    """Parse one JSON value (RFC 8259: no NaN), at most MAX_DEPTH deep.
+    """Parse one JSON value (RFC 8259: no NaN) that is nested at most MAX_DEPTH deep.
 
-    Raises UnusableBodyError: *truncated* for the beginning of a JSON value, else *malformed*.
+    Raises UnusableBodyError. Its reason is *truncated* if the text is the beginning of a JSON value, else *malformed*.
     """
     try:
         value = _DECODER.decode(text)
@@ -89,7 +89,7 @@ def read_json(text: str, what: str = "body") -> object:
 
 
 def try_json(text: str, what: str) -> tuple[object, str]:
-    """Parse JSON that a model wrote. Return (value, "") or (None, error): invalid JSON is still the model's answer.
+    """Parse JSON that a model wrote. Return (value, "") or (None, error), since invalid JSON is still an answer.
 
     See ADR 0032.
     """
@@ -106,7 +106,7 @@ def dump(value: object) -> str:
 
 
 def mapping(value: object, where: str) -> dict[str, object]:
-    """Return an object; null and a missing field count as an empty object."""
+    """Return ``value`` as an object. Null and a missing field count as an empty object."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -115,7 +115,7 @@ def mapping(value: object, where: str) -> dict[str, object]:
 
 
 def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
-    """Return an array; null and a missing field count as an empty array."""
+    """Return ``value`` as an array. Null and a missing field count as an empty array."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -126,7 +126,7 @@ def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
 
 
 def string(value: object, where: str) -> str:
-    """Return a string; null and a missing field count as ""."""
+    """Return ``value`` as a string. Null and a missing field count as ""."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -135,14 +135,14 @@ def string(value: object, where: str) -> str:
 
 
 def count(value: object) -> int:
-    """Return a token count or index, or 0 for any other value: counts are only informative."""
+    """Return a token count or an index. Any other value becomes 0, because counts are only informative."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
         return 0
     return int(value)
 
 
 def number(value: object, where: str) -> float:
-    """Return a finite number."""
+    """Return ``value`` as a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise malformed(f"{where} is not a number")
     try:
@@ -159,20 +159,20 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def integer(digits: str) -> int | str:
-    """Parse an integer. Digits that int() refuses are returned as text."""
+    """Parse an integer. If int() refuses the digits, return them as text."""
     try:
         return int(digits)
-    except ValueError:  # more than 4,300 digits: Python's limit, reached by models that repeat themselves
+    except ValueError:  # Python's limit of 4,300 digits, which models that repeat themselves exceed
         return digits
 
 
 def real(digits: str) -> float | str:
-    """Parse a number with a fraction or exponent. One that overflows is returned as text."""
+    """Parse a number with a fraction or an exponent. If it overflows, return it as text."""
     value = float(digits)
     return value if math.isfinite(value) else digits
 
 
-# Numbers that overflow stay text, so that the answer is still read and compared.
+# Numbers that overflow remain text, so that the rest of the answer can still be read and compared.
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=integer, parse_float=real)
 
 

@@ -1,13 +1,13 @@
-"""Compare two answers to one request: one agreement, the flags that name what diverged, and the signals. Pure.
+"""Compare two answers to one request. The result has an agreement, flags that name the divergences, and signals.
 
-The comparison has two steps, so that the embedding between them can be batched over many pairs::
+All functions are pure. The comparison has two steps, so that the texts of many pairs can be embedded in one batch::
 
     texts = texts_to_embed(task, expectation, left, right)                   # () or two texts
     vectors = dict(zip(texts, embed_texts(embedder, texts)))                 # text → [chunks, dimensions]
     comparison = compare(task, settings, expectation, left, right, vectors)  # Comparison | Unscorable
 
-``left`` is the baseline's answer and ``right`` the candidate's. In a NOISE pair both come from the same side:
-``left`` is the first answer and ``right`` the repeated one.
+``left`` is the baseline's answer and ``right`` is the candidate's answer. In a NOISE pair, both come from the same
+side: ``left`` is the first answer and ``right`` is the answer to the copy.
 """
 
 from scorer.scoring.compare.confusion_matrix import ClassFigures, Confusion

@@ -1,6 +1,7 @@
 """Combine signals into one number: agreement = similarity × Π (1 − weight × divergence × relevance) (ADR 0033).
 
-Each factor falls when its signal rises, so agreement is monotone in every signal. It is 1 only if nothing diverges.
+Each factor falls when its signal rises, so the agreement is monotone in every signal. It is 1 only if no signal
+diverges and the similarity is 1.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ def combine(
 ) -> Comparison:
     """Combine the similarity of two texts, in [0, 1], with their signals.
 
-    ``extra``: further measures that the result shows; they do not change the agreement.
+    ``extra`` has further measures for the result, which do not change the agreement.
     """
     found = list(signals)
     agreement = clamp(similarity)
@@ -39,10 +40,10 @@ def _flags(similarity: float, signals: Sequence[Signal], settings: ScoringSectio
 
 
 def apply_noise_floor(signal: Signal, floor: NoiseFloor, overlap_relevance: float, limit: float) -> Signal:
-    """Adjust the signal's relevance to how often the baseline diverges from itself in this workload.
+    """Adjust the signal's relevance to the share of this workload's noise pairs in which the signal diverges.
 
-    If the baseline's rate for the signal is at most ``limit``, the relevance is at least ``overlap_relevance``. The
-    relevance then falls in proportion to that rate. See ADR 0034.
+    If that share is at most ``limit``, the relevance is raised to at least ``overlap_relevance``. The relevance is then
+    reduced in proportion to the share. See ADR 0034.
     """
     relevance = signal.relevance
     if floor.rarely_trips(signal.name, limit):

@@ -1,6 +1,6 @@
 """The confusion matrix of a classification workload, with precision and recall of each class.
 
-The baseline's label counts as the truth, so the figures measure how far the candidate agrees with the baseline.
+The baseline's label counts as the truth, so the numbers measure how often the candidate agrees with the baseline.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from typing import Any
 from glidepath.domain import add_counts
 
 OTHER = "(other)"
-MAX_CLASSES = 200  # bounds the state where free text is mistaken for labels
+MAX_CLASSES = 200  # limits the size of the state if labels are in fact free text
 _SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """``support``: pairs that the baseline assigned to this class. None: no pair was counted."""
+    """The precision and the recall of one class; None if they have no pairs.
+
+    ``support`` is the number of pairs that the baseline assigned to this class.
+    """
 
     support: int
     precision: float | None
@@ -27,13 +30,16 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Counts of (expected, got), mergeable with ``+``. ``matter``: classes that MAX_CLASSES never displaces."""
+    """Counts of pairs by (expected, got) label. Two Confusions can be added with ``+``.
+
+    The classes in ``matter`` are counted by name even beyond MAX_CLASSES.
+    """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     matter: frozenset[str] = frozenset()
 
     def fold(self, labels: Mapping[str, str]) -> Confusion:
-        """Add one pair, given by ScoredPair.labels. A pair without labels changes nothing."""
+        """Return the counts with one more pair, given by its ScoredPair.labels. A pair without labels has no effect."""
         return self.fold_all([labels])
 
     def fold_all(self, many: Iterable[Mapping[str, str]]) -> Confusion:

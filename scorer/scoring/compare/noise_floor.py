@@ -1,7 +1,7 @@
-"""The noise floor: how often the baseline diverges from itself, signal by signal.
+"""The noise floor: for each signal, the share of pairs in which the baseline diverges from itself.
 
-The idea is Diffy's, applied to meaning. If two answers of the *same* side often differ in one respect, a difference
-in that respect says little about the candidate (ADR 0034). See ADR 0039.
+The idea comes from Diffy and is applied to meaning here. If two answers of the *same* side often differ in one respect,
+a difference in that respect is weak evidence against the candidate (ADR 0034). See ADR 0039.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 from glidepath.domain import TRIP_DIVERGENCE, add_counts
 from scorer.scoring.compare.result import clamp
 
-MIN_PAIRS = 30  # with fewer pairs the floor counts as unknown
+MIN_PAIRS = 30  # with fewer pairs, the noise floor counts as unknown
 
 
 @dataclass(frozen=True, slots=True)
 class NoiseFloor:
-    """Counts over NOISE pairs, mergeable with ``+``. ``agreement_sum``: the sum of the agreements of these pairs."""
+    """Counts of NOISE pairs. Two floors can be added with ``+``. ``agreement_sum`` is the sum of the agreements."""
 
     pairs: int = 0
     trips: Mapping[str, int] = field(default_factory=dict)
@@ -30,12 +30,12 @@ class NoiseFloor:
         )
 
     def fold(self, signals: Mapping[str, float], agreement: float) -> NoiseFloor:
-        """Add one NOISE pair, given by ScoredPair.signals and ScoredPair.agreement."""
+        """Return the floor with one more NOISE pair, given by ScoredPair.signals and ScoredPair.agreement."""
         tripped = {name: 1 for name, divergence in signals.items() if divergence >= TRIP_DIVERGENCE}
         return self + NoiseFloor(1, tripped, agreement)
 
     def rate(self, signal: str) -> float:
-        """Return the share of NOISE pairs in which ``signal`` reached TRIP; 0 if there are no pairs."""
+        """Return the share of NOISE pairs in which ``signal`` reached TRIP_DIVERGENCE, or 0 if there are no pairs."""
         return self.trips.get(signal, 0) / self.pairs if self.pairs else 0.0
 
     @property
@@ -47,11 +47,11 @@ class NoiseFloor:
         return self.pairs >= MIN_PAIRS
 
     def kept_share(self, signal: str) -> float:
-        """Return the share of its relevance that a signal keeps: 1 − rate, or 1 if the floor is unknown."""
+        """Return the share of its relevance that a signal keeps: 1 − rate, or 1 if the noise floor is unknown."""
         return clamp(1 - self.rate(signal)) if self.known else 1.0
 
     def rarely_trips(self, signal: str, limit: float) -> bool:
-        """Return whether the floor is known and the signal's rate is at most ``limit``."""
+        """Return whether the noise floor is known and the signal's rate is at most ``limit``."""
         return self.known and self.rate(signal) <= limit
 
     def to_json(self) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """How far two answers diverge in one respect.
+    """The divergence of two answers in one respect.
 
-    ``divergence`` in [0, 1]: 0 means no difference. ``relevance`` in [0, 1]: how much the divergence means for *this*
-    pair. One changed number matters much between two otherwise equal texts, and little between freely different ones.
-    ``baseline_at_fault``: the baseline has the defect (a refusal, a loop), not the candidate.
+    ``divergence`` is in [0, 1]; 0 means no difference. ``relevance`` is in [0, 1] and weights the divergence for *this*
+    pair: one changed number matters much if the texts are otherwise equal, and little if their wording differs freely.
+    ``baseline_at_fault`` is True if it is the baseline that has the defect (a refusal, a loop).
     """
 
     name: str
@@ -28,10 +28,10 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``agreement`` in [0, 1] (1.0: the same answer); ``signals``: the divergences and measures behind it.
+    """The result of a comparison. ``agreement`` is in [0, 1]; 1.0 means the same answer.
 
-    ``details``: signal → a text for people that says what differs and where. ``labels``: the expected and the actual
-    class of a classification.
+    ``signals`` has the divergences and measures that led to the agreement. ``details`` describes the difference of each
+    signal for human readers. ``labels`` has the expected and the actual class of a classification.
     """
 
     agreement: float
@@ -46,11 +46,11 @@ def clamp(value: float) -> float:
 
 
 def ramp(value: float, low: float, high: float) -> float:
-    """Return 0 at or below ``low``, 1 at or above ``high``, and interpolate linearly between them."""
+    """Return 0 for values up to ``low``, 1 for values from ``high``, and a linear interpolation between them."""
     return clamp((value - low) / (high - low))
 
 
 def excerpt(text: str, limit: int = 60) -> str:
-    """Return the text on one line, shortened to ``limit`` characters."""
+    """Return the text on one line, with at most ``limit`` characters."""
     flat = " ".join(text.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"

@@ -1,4 +1,4 @@
-"""Choose the comparison that a task needs, and the texts that have to be embedded for it."""
+"""Choose the comparison for a task, and the texts that must be embedded for it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _RANKINGS = (Surface.COHERE_RERANK, Surface.TEI_RERANK)
 
 @dataclass(frozen=True, slots=True)
 class Unscorable:
-    """Two answers that cannot be compared, such as vectors of two models, or a text in place of a ranking."""
+    """The reason why two answers cannot be compared, for example a text on one side and a ranking on the other."""
 
     reason: str
     detail: str = ""
 
 
 def resolve_task(task: Task, expectation: Expectation, left: Extracted, right: Extracted) -> Task:
-    """Resolve ``auto``: by the content of the answers first, then by what the request asked for."""
+    """Replace the task ``auto`` by a specific task, first by the content of the answers, then by the request."""
     if task != "auto":
         return task
     if left.vectors or right.vectors:
@@ -50,7 +50,7 @@ def resolve_task(task: Task, expectation: Expectation, left: Extracted, right: E
 
 
 def texts_to_embed(task: Task, expectation: Expectation, left: Extracted, right: Extracted) -> tuple[str, ...]:
-    """Return the texts whose vectors ``compare`` needs: two for each choice, or none."""
+    """Return the texts whose vectors ``compare`` needs: two texts for each choice, or no texts."""
     kind = resolve_task(task, expectation, left, right)
     if _has_several_choices(kind, left, right):
         pairs = [pair for pair in pair_choices(left, right) if pair is not None]
@@ -81,14 +81,14 @@ def compare(
 ) -> Comparison | Unscorable:
     """Compare the baseline's answer (``left``) with the candidate's (``right``), with all their choices.
 
-    ``vectors``: text → its vectors, for the texts that ``texts_to_embed`` names. Raises KeyError if one is missing.
+    ``vectors`` maps each text of ``texts_to_embed`` to its vectors. Raises KeyError if a text is missing.
     """
     kind = resolve_task(task, expectation, left, right)
     if kind == "embeddings":
         return _compare_vectors(settings, left, right)
     if kind == "rerank":
         if not all(side.ranking or side.surface in _RANKINGS for side in (left, right)):
-            return Unscorable("no_ranking", "an answer holds no ranking")
+            return Unscorable("no_ranking", "an answer has no ranking")
         return compare_rankings(left.ranking, right.ranking, settings.rerank.k)
     if _has_several_choices(kind, left, right):
         results = [
@@ -108,7 +108,7 @@ def _compare_choice(
     vectors: Mapping[str, Vectors],
     floor: NoiseFloor,
 ) -> Comparison:
-    """Compare one choice of each side."""
+    """Compare one choice of the left answer with one choice of the right answer."""
     compares_texts = _compares_texts(kind, left, right)
     if kind == "classification":
         return compare_labels(left.label or left.text, right.label or right.text, settings.classification)
@@ -126,7 +126,7 @@ def _compare_choice(
 def _compares_texts(kind: Task, left: Extracted, right: Extracted) -> bool:
     """Return whether the texts themselves are compared.
 
-    Texts beside tool calls are not compared: a model is free to say something with its calls or nothing.
+    A text that accompanies tool calls is not compared, because a model may add such a text or leave it out.
     """
     if kind in ("embeddings", "rerank", "classification"):
         return False
@@ -149,7 +149,7 @@ def _merge(calls: Comparison, text: Comparison) -> Comparison:
 
 def _compare_vectors(settings: ScoringSection, left: Extracted, right: Extracted) -> Comparison | Unscorable:
     if not left.vectors or not right.vectors:
-        return Unscorable("no_vectors", "an answer holds no vectors")
+        return Unscorable("no_vectors", "an answer has no vectors")
     same_model = bool(left.model) and left.model == right.model
     try:
         return compare_vectors(left.vectors, right.vectors, same_model, settings.embeddings)

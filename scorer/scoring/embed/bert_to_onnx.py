@@ -1,9 +1,9 @@
 """Write a BERT sentence encoder as an ONNX graph, directly from safetensors, without torch or an export tool.
 
-The graph is the whole model. Its inputs are ``input_ids`` and ``attention_mask`` (int64, [batch, tokens]), its output
+The graph is the whole model. Its inputs are ``input_ids`` and ``attention_mask`` (int64, [batch, tokens]). Its output
 is unit vectors (float32, [batch, hidden]). It uses ONNX Runtime's fused attention (domain com.microsoft), which
-OpenVINO reads too. The weights are in a second file as raw little-endian float32, so that the runtime maps them into
-memory.
+OpenVINO supports too. The weights are in a second file as raw little-endian float32, so that the runtime can map them
+into memory.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from glidepath.errors import ConfigError, DependencyError
 from scorer.scoring.embed.model_files import BertShape
 
-GRAPH_VERSION = 2  # part of the cache key: increase it with any change to the graph
+GRAPH_VERSION = 2  # part of the cache key; increase it with every change to the graph
 GRAPH_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.bin"
 OUTPUT = "sentence_embedding"
 _FUSED = "com.microsoft"
-_PAGE = 4096  # weights are aligned to pages, which mapping into memory requires
+_PAGE = 4096  # bytes; weights start at a page boundary, which mapping into memory requires
 
 
 class Weights(Protocol):
@@ -35,10 +35,10 @@ class Weights(Protocol):
 
 
 def write_graph(model: Path, shape: BertShape, folder: Path) -> None:
-    """Write GRAPH_FILE and WEIGHTS_FILE into ``folder`` (which exists).
+    """Write GRAPH_FILE and WEIGHTS_FILE into the existing directory ``folder``.
 
-    Raises ConfigError for unsuitable weights, DependencyError without the packages onnx and safetensors (extra
-    ``graph``).
+    Raises ConfigError if the weights are unsuitable, and DependencyError if the packages onnx and safetensors (extra
+    ``graph``) are not installed.
     """
     missing = [name for name in ("onnx", "safetensors") if find_spec(name) is None]
     if missing:
@@ -55,7 +55,7 @@ def write_graph(model: Path, shape: BertShape, folder: Path) -> None:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[Weights]:
-    """Yield a function that loads one float32 tensor by name. A common prefix such as ``bert.`` is detected."""
+    """Yield a function that loads one float32 tensor by name, without the common prefix of the names (``bert.``)."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -66,7 +66,7 @@ def open_weights(path: Path) -> Iterator[Weights]:
 
             def read(name: str) -> NDArray[np.float32]:
                 if prefix + name not in known:
-                    raise ConfigError(f"scorer.embedder.model: {path}: has no tensor {name!r}: not a BERT encoder")
+                    raise ConfigError(f"scorer.embedder.model: {path}: not a BERT encoder: it has no tensor {name!r}")
                 return np.asarray(file.get_tensor(prefix + name), dtype=np.float32)
 
             yield read
@@ -124,11 +124,12 @@ class _Builder:
 def _encoder(b: _Builder, w: Weights, shape: BertShape) -> str:
     """Add the encoder and return the name of the hidden states [batch, tokens, hidden].
 
-    Between two attentions, all tokens of a batch are rows of one matrix, so that a Gemm can also add its third operand:
-    the bias of the product, or the residual. Where it adds the residual, the bias is added earlier, to the shift of the
-    preceding normalisation, whose output is that residual. The other product of the same rows then sees the added bias
-    too, so its own bias is reduced accordingly. As a result only normalisations and GELU remain between the products,
-    each in ONNX Runtime's fast kernel (SkipLayerNormalization is eight times as slow on a CPU as LayerNormalization).
+    Between two attentions, all tokens of a batch are rows of one matrix. A Gemm multiplies them and also adds its third
+    operand, which is the bias of the product or the residual. If it is the residual, the bias is added earlier, to the
+    shift of the preceding normalisation, because the output of that normalisation is the residual. The other product
+    that reads these rows gets the added bias too, so its own bias is reduced accordingly. As a result, only
+    normalisations and GELU remain between the products, and both have fast kernels in ONNX Runtime
+    (SkipLayerNormalization is eight times as slow on a CPU as LayerNormalization).
     """
     mask = b.node("Cast", ["attention_mask"], "mask_int32", to=6)  # TensorProto.INT32
     size = b.node("Shape", ["input_ids"], "size")
@@ -154,7 +155,7 @@ def _embeddings(b: _Builder, w: Weights, flat: str, ahead: NDArray[np.float32], 
 
 
 def _norm(b: _Builder, w: Weights, name: str, x: str, ahead: NDArray[np.float32], epsilon: float) -> str:
-    """Add a normalisation. ``ahead`` is the bias of the next product whose result is added to these rows."""
+    """Add a normalisation. ``ahead`` is the bias that it adds in advance for a later product (see ``_encoder``)."""
     scale = b.weight(f"{name}.scale", w(f"{name}.LayerNorm.weight"))
     shift = b.weight(f"{name}.shift", w(f"{name}.LayerNorm.bias") + ahead)
     return b.node("LayerNormalization", [x, scale, shift], f"{name}.normed", axis=-1, epsilon=epsilon)
@@ -170,9 +171,9 @@ def _layer(
     ahead: tuple[NDArray[np.float32], NDArray[np.float32]],
     shape: BertShape,
 ) -> str:
-    """Add one layer. ``tensor_shapes``: the batched and the flat one.
+    """Add one layer. ``tensor_shapes`` are the names of the batched shape and of the flat shape.
 
-    ``ahead`` is the bias already contained in ``x``, and the bias that the result must contain.
+    ``ahead`` is the bias that ``x`` already contains, and the bias that the result must contain.
     """
 
     def product(name: str, inputs: str, plus: str) -> str:

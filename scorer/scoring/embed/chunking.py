@@ -1,8 +1,8 @@
-"""Cut a text that is longer than a model reads into chunks.
+"""Cut a text that exceeds a model's limit of tokens into chunks.
 
-MiniLM reads 256 tokens. More than half of real answers are longer, and without chunks a change near their end would not
-be seen. All chunks have about the same length: the worst-matched chunk counts in the score, and a chunk of three words
-at the end would make that score unreliable.
+MiniLM reads 256 tokens. More than half of real answers are longer, and without chunks a change near their end would
+have no effect. All chunks have about the same length, because the worst match of a chunk counts in the score, and a
+last chunk of three words would make that score unreliable.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from scorer.scoring.embed.engine_protocol import Span
 
 _SENTENCE_ENDS = frozenset(".!?…。！？")
 _CLOSERS = frozenset("\"'”’)]»*_`")
-_SLACK = 0.35  # a boundary may lie this share of the even length away from it
+_SLACK = 0.35  # a chunk may be longer or shorter than the even length by this share
 
 
 def chunk_spans(text: str, tokens: Sequence[Span], limit: int) -> list[Span]:
-    """Return the character spans of the chunks of ``text``: as few as possible, each with 1 to ``limit`` tokens.
+    """Return the character spans of the fewest possible chunks of ``text``, each with 1 to ``limit`` tokens.
 
-    A cut lies near the even length, between paragraphs if possible, else between lines, sentences or words, in this
-    order. A text without tokens is one chunk.
+    The chunks have nearly equal lengths. A cut is between two paragraphs if possible; otherwise it is between two
+    lines, two sentences or two words, in this order of preference. A text without tokens is one chunk.
     """
     if len(tokens) <= limit:
         return [(0, len(text))]
@@ -40,7 +40,7 @@ def _cut(text: str, tokens: Sequence[Span], start: int, limit: int) -> int:
     if parts == 1:
         return len(tokens)
     even = -(-left // parts)
-    # The remaining tokens must fit into parts - 1 chunks. This makes the number of chunks minimal.
+    # The remaining tokens must fit into parts - 1 chunks, so that the number of chunks is minimal.
     first = max(left - (parts - 1) * limit, int(even * (1 - _SLACK)), 1)
     last = min(limit, int(even * (1 + _SLACK)))
     candidates = range(start + first, start + max(first, last) + 1)

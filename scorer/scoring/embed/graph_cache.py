@@ -1,4 +1,4 @@
-"""A disk cache for built graphs: one directory for each fingerprint, writable by this user only."""
+"""A disk cache for built graphs. Each fingerprint has a directory that only this user can write to."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_ABANDONED_S = 3600  # after this time a build directory belongs to a process that was killed
-_SETTLED_S = 2.0  # a change within one clock tick of the file system would not be visible in its times
+_ABANDONED_S = 3600  # a build directory that is older belongs to a process that was killed
+_SETTLED_S = 2.0  # a second change within one clock tick of the file system would not change the file's times
 
 Build = Callable[[Path], None]
-"""Writes the files of a graph into the empty directory that it receives."""
+"""A function that writes the files of a graph into the given empty directory."""
 
 
 def cache_root() -> Path:
@@ -28,11 +28,12 @@ def cache_root() -> Path:
 
 @contextmanager
 def cached_graph(fingerprint: str, build: Build, root: Path | None = None) -> Iterator[Path]:
-    """Yield the directory with the files that ``build`` wrote, in this process or an earlier one.
+    """Yield the directory with the files that ``build`` wrote in this process or in an earlier one.
 
-    Several processes may build at the same time, each in its own directory, which it renames into place when complete.
-    The first process wins, and the others use its result. Where no private cache is possible (read-only file system,
-    directory of another user), the files are in a temporary directory that is deleted when the context ends.
+    Several processes may build at the same time, each in a directory of its own. A process renames its directory to the
+    final name when it is complete. The first process succeeds, and the others use its result. If no private cache is
+    possible (read-only file system, directory of another user), the files are in a temporary directory that is deleted
+    when the context ends.
     """
     try:
         place = _private(root if root is not None else cache_root()) / fingerprint
@@ -47,10 +48,10 @@ def cached_graph(fingerprint: str, build: Build, root: Path | None = None) -> It
 
 
 def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = None) -> str:
-    """Return ``find(path)``, from the cache if path, device, inode, size and times of the file are unchanged.
+    """Return ``find(path)``. It is cached as long as the path, device, inode, size and times of the file are unchanged.
 
-    Calls ``find`` each time where no private cache is possible, and for a file changed less than 2 s ago, because a
-    further change might leave its times as they are.
+    The cache is not used if no private cache is possible. It is not used for a file that was changed less than 2 s ago
+    either, because another change might not change the file's times.
     """
     status = path.stat()
     if status.st_mtime > time.time() - _SETTLED_S:
@@ -71,7 +72,7 @@ def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = 
 
 
 def _private(root: Path) -> Path:
-    """Return ``root``, created with mode 0700 if missing. Raises PermissionError if other users may write to it."""
+    """Return ``root`` after creating it with mode 0700 if needed. Raises PermissionError if others may write to it."""
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = root.stat()
     if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

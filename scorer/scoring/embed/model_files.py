@@ -14,7 +14,7 @@ from typing import Any
 
 from glidepath.errors import ConfigError
 
-MODELS_FOLDER = "share/glidepath/models"  # below the Python prefix; the container image has its model here
+MODELS_FOLDER = "share/glidepath/models"  # below the Python prefix; it contains the model of the container image
 _KEY = "scorer.embedder.model"
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -22,8 +22,8 @@ _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 def find_model(name: str) -> Path | None:
     """Return the directory of the model ``name``, or None if there is none.
 
-    ``name`` is a path, a prepared model in ``<prefix>/share/glidepath/models``, or an installed package with a folder
-    ``model``.
+    ``name`` is a path, the name of a prepared model in ``<prefix>/share/glidepath/models``, or the name of an installed
+    package with a folder ``model``.
     """
     folder = Path(name).expanduser()
     if (folder / "config.json").is_file():
@@ -44,7 +44,7 @@ def find_model(name: str) -> Path | None:
 
 
 def require_model(name: str) -> Path:
-    """Return the directory of the model ``name``. Raises ConfigError, with the allowed values, if there is none."""
+    """Return the directory of the model ``name``. Raises ConfigError with the allowed values if there is none."""
     folder = find_model(name)
     if folder is None:
         raise ConfigError(
@@ -56,7 +56,7 @@ def require_model(name: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class BertShape:
-    """The parameters of a BERT encoder with pooling that its graph depends on."""
+    """The parameters that determine the graph of a BERT encoder with pooling."""
 
     layers: int
     hidden: int

@@ -1,4 +1,4 @@
-"""The default engine: ONNX Runtime, without torch. It loads in 0.2 s and needs a third of torch's memory."""
+"""The default engine: ONNX Runtime without torch. It loads in 0.2 s and needs a third of the memory of torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ class OnnxEmbedder:
     """Runs the model's graph on ONNX Runtime."""
 
     def __init__(self, section: EmbedderSection, cache: Path | None = None) -> None:
-        """Raises ConfigError for a missing or unsupported model. ``cache`` replaces the user's cache directory."""
+        """Load the model. Raises ConfigError if it is missing or unsupported.
+
+        ``cache`` replaces the user's cache directory.
+        """
         folder = require_model(section.model)
         shape = read_shape(folder)
         self.name = f"onnxruntime:{section.model}"
@@ -50,7 +53,7 @@ def _session(graph: Path, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Batches differ in shape, and a memory arena would never free the largest block of each shape.
+    # A memory arena would never free its largest block for each shape, and batches have many shapes.
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

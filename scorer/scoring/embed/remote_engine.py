@@ -1,7 +1,8 @@
-"""The remote engine: an OpenAI-compatible ``/v1/embeddings`` (TEI, vLLM, Ollama, a cloud provider).
+"""The remote engine: a client of an OpenAI-compatible ``/v1/embeddings`` (TEI, vLLM, Ollama, a cloud provider).
 
-It sends one request at a time, so the server limits the rate and further pairs wait in Redis. If the server does not
-answer, the request is repeated with growing pauses; then ``embed`` raises and the score loop tries the batch again.
+It sends one request at a time, so the server limits the rate, and other pairs wait in Redis. If the server does not
+answer, the request is repeated with growing pauses. If that does not help, ``embed`` raises an error, and the score
+loop tries the batch again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from scorer.scoring.embed.token_estimate import approximate_spans
 from scorer.scoring.embed.valid_unicode import well_formed
 
 MAX_REPLY_BYTES = 64 * 2**20
-_DEFAULT_BATCH = 32  # larger than a local batch, to spread the cost of a request over more texts
+_DEFAULT_BATCH = 32  # larger than a local batch, because each request has a fixed cost
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 
@@ -33,7 +34,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 class RemoteEmbedder:
     """Sends texts to the configured server. ``dimensions`` is 0 until the first reply."""
 
-    max_tokens = 254  # the smallest common model (MiniLM) reads so many; the tokens are overestimated
+    max_tokens = 254  # the limit of the smallest common model (MiniLM); the tokens are overestimated
 
     def __init__(
         self,
@@ -42,7 +43,10 @@ class RemoteEmbedder:
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Does not connect yet. ``pause`` and ``clock`` are for tests. Raises ConfigError for a missing credential."""
+        """Create a client without connecting. Raises ConfigError if the credential is missing.
+
+        ``pause`` and ``clock`` are for tests.
+        """
         base = str(section.url)
         self._url = f"{base if base.endswith('/v1') else f'{base}/v1'}/embeddings"
         self._model = section.model
@@ -58,13 +62,16 @@ class RemoteEmbedder:
         return approximate_spans(text)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return one vector a text. After about 2 × ``timeout``, raise UnreachableError with URL and last failure."""
+        """Return one vector for each text, in order.
+
+        After about 2 × ``timeout`` without success, raise UnreachableError with the URL and the last failure.
+        """
         deadline = self._clock() + 2 * self._timeout
         parts = [self._ask(texts[start : start + self._batch], deadline) for start in range(0, len(texts), self._batch)]
         return np.concatenate(parts) if parts else np.empty((0, self.dimensions), np.float32)
 
     def _ask(self, texts: Sequence[str], deadline: float) -> Vectors:
-        """Embed one batch, with retries until ``deadline``. Each batch is tried at least once."""
+        """Embed one batch. After a failure, try again until ``deadline``; each batch is tried at least once."""
         pause = _FIRST_PAUSE_S
         while True:
             try:
@@ -100,14 +107,14 @@ class RemoteEmbedder:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Treats a redirect as an error: following it would send the credential to another host."""
+    """Treats a redirect as an error, because following it could send the credential to another host."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 class ReplyError(Exception):
-    """One request failed. ``retryable``: a repeated request may succeed."""
+    """A request failed. ``retryable`` is True if a repeated request may succeed."""
 
     def __init__(self, message: str, *, retryable: bool, retry_after: float = 0.0) -> None:
         super().__init__(message)
@@ -127,10 +134,10 @@ def read_reply(raw: bytes, count: int) -> Vectors:
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError) as error:
         raise ReplyError(f"the reply is not a list of {count} embeddings", retryable=False) from error
     if vectors.ndim != 2 or vectors.shape[1] == 0 or len(data) != count:
-        raise ReplyError(f"the reply holds {len(data)} embeddings for {count} texts", retryable=False)
+        raise ReplyError(f"the reply has {len(data)} embeddings for {count} texts", retryable=False)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or not norms.all():
-        raise ReplyError("the reply holds a vector of length 0 or with a value that is not finite", retryable=False)
+        raise ReplyError("the reply has a vector of length 0 or with a value that is not finite", retryable=False)
     unit: Vectors = vectors / norms
     return unit
 

@@ -1,6 +1,6 @@
-"""The reference engine: sentence-transformers on torch (extra ``scorer``). Runs any of its models.
+"""The reference engine: sentence-transformers on torch (extra ``scorer``). It runs any sentence-transformers model.
 
-The tests compare the other engines with this one.
+The tests compare the other engines with this engine.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from scorer.scoring.embed.token_estimate import approximate_spans
 from scorer.scoring.embed.valid_unicode import well_formed
 from scorer.scoring.embed.vocabulary_coverage import VocabularyCoverage
 
-_DEFAULT_TOKENS = 256  # if the model does not say how many tokens it reads
+_DEFAULT_TOKENS = 256  # if the model has no limit of tokens in its configuration
 
 
 class ReferenceEmbedder:
     """Encodes with SentenceTransformer."""
 
     def __init__(self, section: EmbedderSection) -> None:
-        """Raises DependencyError without the extra, ConfigError for a model that cannot be loaded."""
+        """Load the model. Raises DependencyError without the extra, and ConfigError if the model cannot be loaded."""
         try:
             import torch
             from sentence_transformers import SentenceTransformer
@@ -48,7 +48,7 @@ class ReferenceEmbedder:
         self._coverage = VocabularyCoverage(fast) if fast is not None else None
 
     def covers(self, text: str) -> bool:
-        """Whether the vocabulary covers the text; True if the tokenizer does not show its vocabulary."""
+        """Return whether the vocabulary covers the text. It is True if the tokenizer does not expose its vocabulary."""
         return self._coverage is None or self._coverage.covers(text)
 
     def spans(self, text: str) -> Sequence[Span]:

@@ -1,4 +1,4 @@
-"""Embed whole texts: cut them into chunks and embed each distinct chunk once."""
+"""Embed whole texts: cut them into chunks, and embed each distinct chunk once."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from scorer.scoring.embed.vector_cache import VectorCache, text_key
 
 
 def embed_texts(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None) -> list[Vectors]:
-    """Return for each text an array [chunks, dimensions], with the chunks in the order of the text.
+    """Return one array [chunks, dimensions] for each text, with the chunks in the order of the text.
 
     The array has no rows if the engine's vocabulary does not cover the text. Equal texts share one array, which must
-    not be changed. All new chunks go to the engine in one call, so that it can sort them by length. Raises the engine's
-    errors; the cache then stays as it was.
+    not be changed. The engine gets all new chunks in one call, so that it can sort them by length. If the engine raises
+    an error, the cache is unchanged.
     """
     vectors_by_text = cache if cache is not None else VectorCache()
     keys = [text_key(text) for text in texts]
@@ -51,7 +51,7 @@ def _embed_fresh(embedder: Embedder, texts: dict[bytes, str]) -> dict[bytes, Vec
     )  # repetitive answers have equal chunks
     rows = dict(zip(distinct, embedder.embed(distinct), strict=True)) if distinct else {}
     no_rows = np.empty((0, embedder.dimensions), np.float32)
-    # Copied: a cached view would keep the vectors of its whole batch in memory.
+    # np.stack copies the vectors. A cached view would keep the vectors of its whole batch in memory.
     return {key: np.stack([rows[part] for part in parts]) if parts else no_rows for key, parts in chunks.items()}
 
 

@@ -1,4 +1,4 @@
-"""Estimate the tokens of a model whose tokenizer is not installed. The estimate is on the high side."""
+"""Estimate the tokens of a model whose tokenizer is not installed. The estimate is rather too high than too low."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 
 from scorer.scoring.embed.engine_protocol import Span
 
-# In common vocabularies English has more than four characters a token; other scripts may need a token a character.
+# In common vocabularies, an English token has more than four characters on average. In other scripts, each character
+# may be a token.
 _PIECE = re.compile(r"[A-Za-z]{1,4}|[0-9]{1,2}|\w|[^\w\s]")
 
 

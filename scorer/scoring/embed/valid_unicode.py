@@ -1,4 +1,4 @@
-"""Make text encodable as UTF-8. JSON may contain lone surrogates, which tokenizers and servers reject."""
+"""Make text encodable as UTF-8, because JSON may contain lone surrogates, which tokenizers and servers reject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cache of recently embedded texts: a repeated text costs a hash (2 µs) instead of a run of the model (10 ms)."""
+"""A cache of recently embedded texts. A repeated text costs a hash (2 µs) instead of a run of the model (10 ms)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ DEFAULT_ROWS = 8192  # 12 MB at 384 dimensions
 
 
 def text_key(text: str) -> bytes:
-    """Return 16 bytes of blake2b. Lone surrogates, which JSON may contain, are hashed as they are."""
+    """Return the blake2b hash of a text (16 bytes). Lone surrogates, which JSON may contain, are hashed unchanged."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class VectorCache:
-    """An LRU cache. Its bound counts rows, because a long text has many."""
+    """An LRU cache. Its size is limited in rows, because a long text has many rows."""
 
     def __init__(self, max_rows: int = DEFAULT_ROWS) -> None:
         self.max_rows = max_rows
@@ -35,7 +35,7 @@ class VectorCache:
         return found
 
     def put(self, key: bytes, vectors: Vectors) -> None:
-        """Store ``vectors``, unless they alone exceed the bound. The caller must not change them afterwards."""
+        """Store ``vectors``, unless they alone exceed the limit. The caller must not change them afterwards."""
         if len(vectors) > self.max_rows or key in self._vectors:
             return
         self._vectors[key] = vectors

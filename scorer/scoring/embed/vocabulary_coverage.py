@@ -1,7 +1,7 @@
-"""Decide from a model's vocabulary whether the model can read a text.
+"""Determine from a model's vocabulary whether the model can read a text.
 
-A model returns a vector for any text. If its vocabulary has the letters of a script only one by one, or not at all
-(each word then becomes the unknown token), unrelated texts of that script get cosines of 0.6 to 1.0.
+A model returns a vector for any text. Its vocabulary may contain only the single letters of a script, or none of them,
+so that each word becomes the unknown token. Unrelated texts of such a script have cosines of 0.6 to 1.0.
 
 See ADR 0124.
 """
@@ -19,26 +19,26 @@ from scorer.scoring.embed.valid_unicode import well_formed
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-UNCOVERED_SHARE = 0.3  # of the letters; above it, a vector depends more on the script than on the text
-# A script is covered if the vocabulary has this many tokens of several letters, or this many ideographs, of it.
+UNCOVERED_SHARE = 0.3  # share of the letters; above it, a vector depends more on the script than on the text
+# The vocabulary covers a script if it has this many tokens of several letters, or this many ideographs, of the script.
 _PIECES = 200  # English BERT has 26,000 Latin tokens and 8 Cyrillic ones
-_IDEOGRAPHS = 3_000  # each is a token of its own; a newspaper needs so many (English BERT has 488)
-_LONGEST_WORD = 100  # a WordPiece model makes a longer word one unknown token
+_IDEOGRAPHS = 3_000  # each ideograph is one token; a newspaper uses about 3,000 (English BERT has 488)
+_LONGEST_WORD = 100  # a WordPiece model replaces a longer word by the unknown token
 _FOREIGN = re.compile("[\u0370-\u1dff\u2c00-\ud7ff\uf900-\uffff\U00010000-\U0003ffff]")
 
 
 class VocabularyCoverage:
-    """The scripts that a tokenizer's vocabulary covers, counted at the first text that needs them (30 ms)."""
+    """The scripts that a tokenizer's vocabulary covers. The first text that needs them determines them (30 ms)."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        # Byte tokens show nothing about scripts, so a byte-level model counts as covering every text.
+        # The tokens of a byte-level model do not show its scripts, so such a model counts as covering every text.
         self._by_pieces = type(tokenizer.model).__name__ in ("WordPiece", "Unigram")
         unknown = getattr(tokenizer.model, "unk_token", None) or "<unk>"
         self._unknown = tokenizer.token_to_id(unknown)
 
     def covers(self, text: str) -> bool:
-        """Whether less than UNCOVERED_SHARE of the text's letters are uncovered. Takes 5 µs for a Latin text."""
+        """Return whether the uncovered letters are less than UNCOVERED_SHARE of the text. Cost: 5 µs for Latin text."""
         if not self._by_pieces or (_FOREIGN.search(text) is None and not _has_long_words(text)):
             return True
         return self._uncovered_share(well_formed(text)) < UNCOVERED_SHARE
@@ -57,7 +57,7 @@ class VocabularyCoverage:
 
     @cached_property
     def _scripts(self) -> frozenset[str]:
-        """The scripts for which the vocabulary has enough tokens of several letters (ideographs count one by one)."""
+        """The scripts for which the vocabulary has enough tokens of several letters, or enough ideographs."""
         counts: Counter[str] = Counter()
         for token in self._tokenizer.get_vocab():
             piece = token.removeprefix("##").removeprefix("▁")
@@ -75,6 +75,6 @@ def _has_long_words(text: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def script_of(char: str) -> str:
-    """Return the first word of the character's Unicode name (LATIN, CYRILLIC, CJK, …). Both kana are "KANA"."""
+    """Return the first word of the character's Unicode name (LATIN, CYRILLIC, CJK, …), or "KANA" for both kana."""
     name = unicodedata.name(char, "").partition(" ")[0].partition("-")[0]
     return "KANA" if name in ("HIRAGANA", "KATAKANA") else name

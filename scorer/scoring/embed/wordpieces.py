@@ -1,4 +1,4 @@
-"""Tokenize texts and run a graph in batches of similar length, for the engines that run the graph themselves."""
+"""Tokenize texts, and run a graph in batches of texts of similar length. Engines that run a graph use this module."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 Ids = NDArray[np.int64]
 Run = Callable[[Ids, Ids], Vectors]
-"""(input_ids, attention_mask), each [batch, tokens] → vectors [batch, dimensions]."""
+"""A function that maps (input_ids, attention_mask), each [batch, tokens], to vectors [batch, dimensions]."""
 
-RUN_TOKENS = 20  # each run of the model has a fixed cost, about that of 20 tokens
+RUN_TOKENS = 20  # the fixed cost of a run of the model is about the cost of 20 tokens
 
 
 class WordPieces:
@@ -51,7 +51,7 @@ class WordPieces:
 
 
 def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Yield the indices in groups of at most ``size``, sorted by length, with at most RUN_TOKENS padding a group."""
+    """Yield the indices, sorted by length, in groups of at most ``size`` with at most RUN_TOKENS tokens of padding."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     group: list[int] = []
     padding = 0
@@ -69,7 +69,7 @@ def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
 def run_batches(run: Run, ids: Sequence[Sequence[int]], size: int, dimensions: int, step: int = 1) -> Vectors:
     """Call ``run`` on all of ``ids`` in batches, and return the vectors in the order of ``ids``.
 
-    Lengths are padded to a multiple of ``step``, but not beyond the longest of ``ids``.
+    Each row is padded to a multiple of ``step``, but not beyond the length of the longest row.
     """
     vectors = np.empty((len(ids), dimensions), np.float32)
     longest = max(map(len, ids), default=0)

@@ -1,4 +1,4 @@
-"""Score a file of answer pairs, line by line, as the scorer does. Memory: one batch and its longest line."""
+"""Score a file of answer pairs in batches of lines, as the scorer does. Only one batch is in memory at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_BATCH_BYTES = 8 * 2**20  # a batch ends once its lines have this size
 
 @dataclass(frozen=True, slots=True)
 class ScoredLine:
-    """The result of one line. ``agreement`` is None for an unscored pair; the flags then have the reason."""
+    """The result of one line. An unscored pair has the agreement None, and its flags give the reason."""
 
     id: str | int
     agreement: float | None
@@ -31,7 +31,7 @@ class ScoredLine:
     evaluated: bool = False  # the evaluator's opinion is part of the agreement
 
     def to_json(self, *, explain: bool = False, encoding: str = "utf-8") -> str:
-        """Return one line of JSON, in ASCII if ``encoding`` lacks a character (no encoding has lone surrogates)."""
+        """Return one line of JSON. The line is ASCII if ``encoding`` lacks a character (all lack lone surrogates)."""
         record: dict[str, object] = {
             "id": self.id,
             "agreement": None if self.agreement is None else round(self.agreement, 4),
@@ -50,7 +50,7 @@ class ScoredLine:
 
 @dataclass(slots=True)
 class FileScorer:
-    """Scores the lines of a file. ``path`` is the default for lines without a path; ``batch`` counts lines."""
+    """Scores the lines of a file. ``path`` is for lines without a path; ``batch`` is the number of lines in a batch."""
 
     task: Task
     settings: ScoringSection
@@ -62,9 +62,10 @@ class FileScorer:
     now_ms: Callable[[], int] = lambda: 0
 
     def score(self, lines: Lines) -> Iterator[ScoredLine | BadLine]:
-        """Yield one result for each line that is not blank, in order. Raises UnreachableError (remote engine).
+        """Yield one result for each line that is not blank, in order.
 
-        The lines read so far are scored when the batch is full or the next line is not available yet.
+        The lines of a batch are scored when the batch is full, or when the next line is not available yet. Raises
+        UnreachableError if a remote engine does not answer.
         """
         ready = lines.ready if isinstance(lines, PipeLines) else _always
         batch: list[FilePair | BadLine] = []
@@ -91,7 +92,7 @@ class FileScorer:
     def _with_opinions(
         self, lines: Mapping[int, _ExtractedLine], results: dict[int, Comparison | Unscorable]
     ) -> dict[int, Comparison | Unscorable]:
-        """Return the results, changed by the evaluator's opinions on the pairs in doubt."""
+        """Return the results after adding the evaluator's opinions to the pairs in doubt."""
         section = self.settings.evaluator
         if self.evaluator is None or section is None:
             return results

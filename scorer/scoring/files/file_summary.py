@@ -16,9 +16,10 @@ _SHOWN_CLASSES = 20
 
 @dataclass(slots=True)
 class FileSummary:
-    """Counts of pairs. ``unscored`` has unscored pairs by reason, ``flags`` pairs by flag.
+    """Counts of pairs.
 
-    ``no_opinion`` has pairs in doubt without an opinion, by reason.
+    ``unscored`` counts unscored pairs by reason, and ``flags`` counts pairs by flag. ``no_opinion`` counts, by reason,
+    the pairs in doubt that have no opinion.
     """
 
     pairs: int = 0
@@ -35,7 +36,7 @@ class FileSummary:
     def add(
         self, agreement: float | None, flags: tuple[str, ...], labels: Mapping[str, str], *, evaluated: bool
     ) -> None:
-        """Add one pair. ``evaluated``: the evaluator's opinion is part of the agreement."""
+        """Add one pair. ``evaluated`` is True if the evaluator's opinion is part of the agreement."""
         self.pairs += 1
         if agreement is None:
             self.unscored.update(flag.partition(":")[2] for flag in flags)
@@ -62,7 +63,7 @@ class FileSummary:
         return self._sum / self.scored if self.scored else None
 
     def quantile(self, share: float) -> float | None:
-        """Return the smallest agreement that ``share`` of the pairs do not exceed, to a thousandth."""
+        """Return the quantile ``share`` of the agreements, rounded to a thousandth, or None if no pair was scored."""
         if not self.scored:
             return None
         seen = 0
@@ -92,7 +93,7 @@ class FileSummary:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield the summary as lines for people."""
+        """Yield the lines of the summary for human readers."""
         summary = self.to_json()
         reasons = f" ({_counts(self.unscored)})" if self.unscored else ""
         yield f"{self.pairs} pairs, {self.unscored.total()} without a score{reasons}, {self.bad_lines} bad lines"

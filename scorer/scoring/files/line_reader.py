@@ -10,7 +10,7 @@ _READ = 1 << 16
 
 
 class Lines(Protocol):
-    """A binary file, or anything else with readline."""
+    """A binary file, or any other object with a ``readline`` method."""
 
     def readline(self, limit: int, /) -> bytes: ...
 
@@ -21,11 +21,11 @@ class PipeLines:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._buffer = bytearray()
-        self._searched = 0  # the first bytes of the buffer, known to contain no line end
+        self._searched = 0  # so many bytes at the start of the buffer contain no line end
         self._at_end = False
 
     def readline(self, limit: int, /) -> bytes:
-        """Wait for the next line and return it with its line end, or ``limit`` bytes of it; empty at the end."""
+        """Wait for the next line and return it with its line end, but at most ``limit`` bytes; empty at the end."""
         while not self._at_end and len(self._buffer) < limit and not self._has_line():
             self._read()
         end = self._buffer.find(b"\n", self._searched) + 1 or len(self._buffer)
@@ -35,7 +35,7 @@ class PipeLines:
         return line
 
     def ready(self) -> bool:
-        """Whether ``readline`` would return at once, with a line or at the end of the file."""
+        """Return whether ``readline`` would return at once, with a line or at the end of the file."""
         while not self._at_end and not self._has_line():
             if not select.select([self._descriptor], [], [], 0)[0]:
                 return False

@@ -1,4 +1,4 @@
-"""Parse the lines of a file of answer pairs. A line becomes a FilePair, or a BadLine with its problem."""
+"""Parse the lines of a file of answer pairs. Each line becomes a FilePair, or a BadLine with the reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ _LOOKS_LIKE = (
 class FilePair:
     """One line: the request and both response bodies, as bytes. ``path`` is the request's path, if the line has one.
 
-    ``statuses`` and ``content_types`` are those of the baseline's and the candidate's response; 200 and "" by default.
+    ``statuses`` and ``content_types`` each have two values, for the baseline's and the candidate's response. The
+    defaults are 200 and "".
     """
 
     number: int
@@ -49,7 +50,7 @@ class FilePair:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is not a pair, and the reason. ``number`` is its line number."""
+    """A line that is not a valid pair, with the reason. ``number`` is its line number."""
 
     number: int
     problem: str
@@ -57,9 +58,9 @@ class BadLine:
 
 
 def parse_lines(lines: Lines) -> Iterator[FilePair | BadLine | None]:
-    """Yield a FilePair or BadLine for each line, None for a blank line. Never raises because of a line.
+    """Yield a FilePair or a BadLine for each line, and None for a blank line. A bad line never raises an error.
 
-    A file that is not text ends at its first line.
+    If the first line shows that the file is not UTF-8 text, only a BadLine for that line is yielded.
     """
     for number, line in enumerate(_bounded_lines(lines), 1):
         if line is None:
@@ -89,9 +90,10 @@ def _bounded_lines(lines: Lines) -> Iterable[bytes | None]:
 
 
 def parse_pair(line: bytes, number: int) -> FilePair | BadLine:
-    """Parse ``{"id", "request", "baseline", "candidate"}``. A body is an object, a list, or a string (SSE, plain text).
+    """Parse a line with the keys ``id``, ``request``, ``baseline`` and ``candidate``.
 
-    Optional keys are ``path``, ``baseline_status``, ``baseline_content_type`` and the same for the candidate.
+    Each body is an object, a list, or a string (SSE, plain text). Optional keys are ``path``, ``baseline_status``,
+    ``baseline_content_type``, ``candidate_status`` and ``candidate_content_type``.
     """
     try:
         raw = _DECODER.decode(line.decode("utf-8-sig"))
@@ -127,7 +129,7 @@ def parse_pair(line: bytes, number: int) -> FilePair | BadLine:
 
 
 def _responses(raw: Mapping[str, object]) -> tuple[tuple[int, int], tuple[str, str]] | str:
-    """Return statuses and content types of both sides, or the problem with them."""
+    """Return the statuses and the content types of both sides, or a description of the problem."""
     statuses: list[int] = []
     kinds: list[str] = []
     for side in SIDES:

@@ -1,9 +1,9 @@
-"""A queue of pairs in doubt that wait for the evaluator's opinion, so that no other pair has to wait.
+"""A queue of pairs in doubt that wait for the evaluator's opinion, so that other pairs do not have to wait.
 
-A missing opinion has no other cost. If too many pairs wait, the day's budget is spent, or the evaluator is down, slow
-or replies with nonsense, the pair is written with the score that it already has. After several failures in a row, no
-question is sent for a while. This module is imported only if a workload has an evaluator, because it also loads the
-libraries of the signals (ADR 0100).
+A pair is written with the score that it already has if too many pairs wait, if the day's budget is spent, or if the
+evaluator is unreachable, slow or sends an invalid reply. After several failures in a row, no question is sent for a
+while. This module is imported only if a workload has an evaluator, because it also loads the libraries of the signals
+(ADR 0100).
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.redis_scripts import SPEND_EVALUATION
 from scorer.scoring.worker.scoring_process.batch_result import PairResult
 
-MAX_WAITING = 64  # pairs of a workload; each holds texts of a few kilobytes
+MAX_WAITING = 64  # pairs of a workload; each has texts of a few kilobytes
 MAX_FAILURES, OPEN_S = 5, 30.0
 
 
 class EvaluationBudget(Protocol):
-    """The limit of evaluations a day and workload, shared by all scorers."""
+    """The daily limit of evaluations of each workload, which all scorers share."""
 
     async def spend(self, workload: str, limit: int, now_ms: int) -> bool:
         """Count one evaluation and return True, or return False at the limit. Raises RedisError or OSError."""
@@ -56,7 +56,10 @@ class RedisEvaluationBudget:
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """Opens for OPEN_S after MAX_FAILURES failures in a row. After that, a single failure opens it again."""
+    """Opens for OPEN_S seconds after MAX_FAILURES failures in a row. It then opens again at the next failure.
+
+    A success resets the count of failures.
+    """
 
     failures: int = 0
     open_until: float = 0.0
@@ -99,9 +102,9 @@ class EvaluatorQueue:
         self._closed = False
 
     def offer(self, entry: QueueEntry, result: PairResult) -> bool:
-        """Queue the pair and return True. Return False if the caller must write the result without an opinion.
+        """Queue the pair and return True, or return False if the caller must write the result without an opinion.
 
-        Never blocks.
+        This method never blocks.
         """
         if self._breaker.is_open(time.monotonic()):
             self._count("paused")
@@ -115,7 +118,7 @@ class EvaluatorQueue:
         return True
 
     def entries(self) -> Sequence[QueueEntry]:
-        """Return the accepted pairs without a result, whose claims must be renewed."""
+        """Return the accepted pairs that have no result yet. Their claims must be renewed."""
         return list(self._claimed.values())
 
     async def run(self) -> None:
@@ -125,7 +128,7 @@ class EvaluatorQueue:
                 group.create_task(self._evaluate_pairs(session))
 
     async def close(self, seconds: float) -> None:
-        """Stop asking, and have the waiting pairs written without an opinion, within ``seconds``."""
+        """Stop sending questions, and wait up to ``seconds`` until the waiting pairs are written without an opinion."""
         self._closed = True
         for question in self._open_questions:
             question.reschedule(asyncio.get_running_loop().time())
@@ -147,7 +150,7 @@ class EvaluatorQueue:
         return answer if isinstance(answer, Opinion) else None
 
     async def _reason_not_to_ask(self) -> str:
-        """Return why no question may be sent, or "" after counting the question in the budget."""
+        """Return why no question may be sent. If one may be sent, count it in the budget and return ""."""
         if self._closed:
             return "stopping"
         if self._breaker.is_open(time.monotonic()):

@@ -1,4 +1,4 @@
-"""The queue of pairs in Redis: one scorer claims a pair, renews its claim, and writes exactly one result for it."""
+"""The queue of pairs in Redis. A scorer claims a pair, renews its claim, and writes exactly one result for it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ from scorer.scoring.worker.retention_loss import TrimmedPairCounter
 from scorer.scoring.worker.scoring_process.batch_result import NoiseFloorJson, PairResult
 from scorer.scoring.worker.stale_pairs import stale_before_ms, written_ms
 
-# A pair whose XADD was repeated (its reply was lost) is queued twice; the two entries are never this far apart.
+# A pair is queued twice if the reply to its XADD was lost and the XADD was repeated. The two entries are never this far
+# apart.
 DONE_TTL_S = 6 * 3600.0
 DEAD_KEPT = 100
-_MAX_ENTRIES_PER_READ = 8  # bodies may be megabytes
+_MAX_ENTRIES_PER_READ = 8  # few, because bodies may be megabytes
 _MAX_BYTES_PER_CLAIM = 16 * 2**20
 _TRIP_PREFIX = "trip:"
 
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """One claimed pair, as stored. ``deliveries`` counts this delivery too."""
+    """One claimed pair, as stored in Redis. ``deliveries`` includes this delivery."""
 
     workload: str
     id: str
@@ -44,7 +45,7 @@ class QueueEntry:
 
 
 class PairQueue(Protocol):
-    """The Redis operations of the score loop. Every call raises RedisError or OSError while Redis is unreachable."""
+    """The Redis operations of the score loop. Every method raises RedisError or OSError if Redis is unreachable."""
 
     async def claim(self, count: int) -> list[QueueEntry]: ...
     async def reclaim(self) -> tuple[list[QueueEntry], Mapping[str, int]]: ...
@@ -59,7 +60,7 @@ class PairQueue(Protocol):
 
 
 class RedisPairQueue:
-    """The streams of pairs of all workloads. A command touches one workload only: on a Redis Cluster, one slot."""
+    """The streams of pairs of all workloads. A command uses keys of one workload only, so it fits a Redis Cluster."""
 
     def __init__(self, client: RedisClient, config: Config, consumer: str) -> None:
         self._client, self._config, self._consumer = client, config, consumer
@@ -69,7 +70,7 @@ class RedisPairQueue:
         self._groups_exist = False
 
     async def claim(self, count: int) -> list[QueueEntry]:
-        """Claim up to ``count`` new pairs. Workloads have equal shares; unused shares go to the other workloads."""
+        """Claim up to ``count`` new pairs. All workloads have equal shares; other workloads get the unused shares."""
         await self._create_groups()
         order = list(self._keys)
         self._first_workload = (self._first_workload + 1) % len(order)
@@ -86,7 +87,7 @@ class RedisPairQueue:
         return claimed
 
     async def reclaim(self) -> tuple[list[QueueEntry], Mapping[str, int]]:
-        """Take over the pairs of dead scorers. Also return, by workload, how many of their pairs were trimmed."""
+        """Take over the pairs of dead scorers, and return them with the number of trimmed pairs by workload."""
         await self._create_groups()
         entries: list[QueueEntry] = []
         lost: dict[str, int] = {}
@@ -112,13 +113,13 @@ class RedisPairQueue:
             await self._client.eval(RENEW_CLAIMS, 2, keys.pairs, keys.queue, SCORER_GROUP, self._consumer, *ids)
 
     async def write_result(self, entry: QueueEntry, scored: ScoredPair, result: PairResult) -> bool:
-        """Write the result and acknowledge the pair, in one step. Return False if the pair already has a result."""
+        """Write the result and acknowledge the pair in one step. Return False if the pair already has a result."""
         keys, retention = self._keys[entry.workload], self._config.retention
         ttl = int(min(DONE_TTL_S, retention.age) * 1000)
         workload = self._config.workloads[entry.workload]
         names = [keys.done(scored.pair_id), keys.results, keys.pairs, keys.noise(workload.baseline), keys.queue]
         arguments: list[Any] = [max(1, ttl), retention.results, entry.id, SCORER_GROUP, result.scored]
-        # The noise floor describes the baseline, so pairs of two candidate answers do not count in it.
+        # The noise floor describes the baseline, so it does not count pairs of two candidate answers.
         if result.noise and scored.baseline.backend == workload.baseline:
             arguments += [max(1, int(retention.age * 1000)), *_increments(result.noise)]
         return bool(await self._client.eval(WRITE_RESULT, len(names), *names, *arguments))
@@ -131,7 +132,7 @@ class RedisPairQueue:
         return bool(await self._client.eval(SET_ASIDE, 3, keys.dead, keys.pairs, keys.queue, *arguments))
 
     async def noise_floors(self) -> Mapping[str, NoiseFloorJson]:
-        """Return the noise floor of each workload's baseline, where noise pairs have been scored."""
+        """Return the noise floors of the baselines. A workload without scored noise pairs is left out."""
         found: dict[str, NoiseFloorJson] = {}
         for name, keys in self._keys.items():
             raw = await self._client.hgetall(keys.noise(self._config.workloads[name].baseline))
@@ -140,7 +141,7 @@ class RedisPairQueue:
         return found
 
     async def lengths(self) -> Mapping[str, int]:
-        """Return the number of unclaimed pairs by workload; empty before Redis 7, which does not report it."""
+        """Return the number of unclaimed pairs by workload. Before Redis 7, the numbers are unknown and left out."""
         found: dict[str, int] = {}
         for name, keys in self._keys.items():
             for group in await self._group_info(keys.pairs):
@@ -149,7 +150,7 @@ class RedisPairQueue:
         return found
 
     async def stale_before(self) -> Mapping[str, int]:
-        """Return by workload the time, in ms of Redis' clock, before which pairs are too old to be scored."""
+        """Return a time for each workload, in ms of Redis' clock. Pairs written before it are too old to be scored."""
         found: dict[str, int] = {}
         for name, keys in self._keys.items():
             newest, status = await self._client.eval(NEWEST_PAIR, 2, keys.pairs, keys.status)
@@ -159,12 +160,12 @@ class RedisPairQueue:
         return found
 
     async def report_trimmed(self) -> Mapping[str, int]:
-        """Report pairs that retention trimmed before any scorer claimed them. Return the newly reported ones."""
+        """Report pairs that retention trimmed before any scorer claimed them. Return their new numbers by workload."""
         found = {name: await self._trimmed.report(name) for name in self._keys}
         return {name: pairs for name, pairs in found.items() if pairs}
 
     async def remove_consumer(self) -> None:
-        """Delete this consumer from each group where it has no pending pair; else it stays, for ``reclaim``."""
+        """Delete this consumer from each group in which it has no pending pairs. ``reclaim`` needs it in the others."""
         for keys in self._keys.values():
             rows = await self._client.xpending_range(keys.pairs, SCORER_GROUP, "-", "+", 1, self._consumer)
             if not rows:
@@ -189,7 +190,7 @@ class RedisPairQueue:
         return [QueueEntry(workload, _text(i), bytes(fields.get(b"p", b""))) for i, fields in _entries(answer)]
 
     def _forget_groups(self, error: ResponseError) -> None:
-        """After NOGROUP (Redis lost its data), have the next call create the groups again. Raise any other error."""
+        """After NOGROUP (Redis lost its data), let the next call create the groups again. Raise any other error."""
         if "NOGROUP" not in str(error):
             raise error
         self._groups_exist = False
@@ -202,14 +203,14 @@ class RedisPairQueue:
         return groups
 
     async def _delete_dead_consumers(self, key: str, idle_ms: int) -> None:
-        """Delete consumers that ended with nothing pending. Otherwise each restart would leave one more behind."""
+        """Delete consumers that ended without pending pairs. Otherwise each restart would leave one more consumer."""
         for consumer in await self._client.xinfo_consumers(key, SCORER_GROUP):
             if int(consumer["pending"]) == 0 and int(consumer["idle"]) > 20 * idle_ms:
                 await self._client.xgroup_delconsumer(key, SCORER_GROUP, consumer["name"])
 
 
 def _step_start_ms(status: Any) -> int:
-    """Return when the current step began; 0 where no status is stored or it is unreadable."""
+    """Return when the current step began, in Unix ms; 0 if the stored status is missing or unreadable."""
     try:
         return int(json.loads(status)["since_ms"])
     except (ValueError, TypeError, KeyError):
@@ -239,7 +240,7 @@ def _entries(answer: Any) -> list[tuple[Any, Mapping[bytes, bytes]]]:
 
 
 def _flat(entries: Any) -> list[Any]:
-    """Unwrap the entries: RESP3 clients put them into one more list."""
+    """Return the entries as a flat list, because RESP3 clients wrap them in another list."""
     return list(entries[0]) if len(entries) == 1 and isinstance(entries[0], list) else list(entries)
 
 

@@ -1,17 +1,18 @@
-"""Lua scripts for steps that must be atomic in Redis. All keys of a script share one hash tag. Redis 6.2 suffices.
+"""Lua scripts for steps that must be atomic in Redis. All keys of a script share one hash tag. They need Redis 6.2.
 
-The scripts count in the hash WorkloadKeys.queue: ``acked``, pairs that scorers acknowledged; ``reported``, trimmed
-pairs that were reported so far (retention_loss.py); ``uncounted``, pairs that were gone before the counting began.
+The scripts use three counts in the hash WorkloadKeys.queue. ``acked`` counts the pairs that scorers acknowledged.
+``reported`` counts the trimmed pairs that have been reported (retention_loss.py). ``uncounted`` is the number of pairs
+that were gone before the counting began.
 
 See ADR 0038.
 """
 
 from __future__ import annotations
 
-# Write a pair's result once, and acknowledge the pair.
+# Write the result of a pair once, and acknowledge the pair.
 # KEYS: done, results, pairs, noise, queue.
-# ARGV: ttl (ms), results kept, entry, group, result; for a NOISE pair also the ttl of the noise floor (ms), then each
-#   field of the noise floor followed by its increment.
+# ARGV: ttl (ms), results kept, entry, group, result; for a NOISE pair also the ttl of the noise floor (ms), and then
+#   each field of the noise floor followed by its increment.
 # Returns 1 for the pair's first result. Returns 0 if the pair already has a result: it was delivered again, or the
 # reply to the first write was lost.
 WRITE_RESULT = """
@@ -26,8 +27,8 @@ if first then return 1 end
 return 0
 """
 
-# Read the id of the newest pair and the status. A script, because a plain XINFO STREAM also sends the first and last
-# entry with their bodies.
+# Read the id of the newest pair and the status. A plain XINFO STREAM would also send the first and the last entry with
+# their bodies.
 # KEYS: pairs, status.
 # Returns the id ("" if there is no pair) and the stored status.
 NEWEST_PAIR = """
@@ -48,10 +49,10 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 
-# Move a pair to the stream of dead pairs. Only the scorer whose XACK succeeds writes the entry, so it is written once
-# however many scorers set it aside.
+# Move a pair to the stream of dead pairs. Only the scorer whose XACK succeeds writes the entry, so the entry is written
+# once even if several scorers set the pair aside.
 # KEYS: dead, pairs, queue.  ARGV: age kept (ms), entries kept, entry, group, pair, why.
-# Returns 1 if written.
+# Returns 1 if the entry was written, else 0.
 SET_ASIDE = """
 if redis.call('XACK', KEYS[2], ARGV[4], ARGV[3]) == 0 then return 0 end
 redis.call('HINCRBY', KEYS[3], 'acked', 1)
@@ -60,8 +61,8 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1
 """
 
-# Claim pairs that another consumer has held for too long. Uses XPENDING and XCLAIM because the reply of XAUTOCLAIM has
-# neither the number of deliveries nor (in Redis 6.2) the entries trimmed meanwhile. Trimmed entries are acknowledged
+# Claim pairs that another consumer claimed too long ago. The script uses XPENDING and XCLAIM, because the reply of
+# XAUTOCLAIM contains no number of deliveries and, in Redis 6.2, no trimmed entries. Trimmed entries are acknowledged
 # and counted as lost.
 # KEYS: pairs, queue.  ARGV: group, consumer, idle (ms), count.
 # Returns {entries with their deliveries, number of trimmed entries}.
@@ -105,13 +106,12 @@ redis.call('HSET', KEYS[2], 'uncounted', 0)
 return 1
 """
 
-# Count the pairs that were trimmed before they were claimed. A script, because all the numbers must be of one moment:
+# Count the pairs that were trimmed before they were claimed. A script reads all the numbers at the same moment:
 #   trimmed = entries ever added - acked - pending - unclaimed - uncounted
-# 'uncounted' is 0, except if the hash had no counts although the group existed: then it is the difference at the first
-# call.
+# 'uncounted' is usually 0. If the group existed before the hash had counts, it is the difference at the first call.
 # KEYS: pairs, queue.  ARGV: group.
-# Returns {trimmed pairs, how many of them were reported}, or {} where the number is unknown: before Redis 7, and while
-# the group's position lies inside the stream.
+# Returns {trimmed pairs, reported pairs}. Returns {} if the number is unknown: in Redis before 7, and while the group
+# has read only a part of the stream.
 COUNT_TRIMMED = """
 local function named(reply)
   local fields = {}
@@ -144,9 +144,9 @@ end
 return {}
 """
 
-# Report trimmed pairs, unless another scorer reported meanwhile.
+# Report trimmed pairs, unless another scorer has just reported them.
 # KEYS: queue, outcomes.  ARGV: reported before, reported now, outcomes kept, an Outcomes.
-# Returns 0 if nothing was written.
+# Returns 1 if the report was written, else 0.
 REPORT_TRIMMED = """
 if (redis.call('HGET', KEYS[1], 'reported') or '0') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'reported', ARGV[2])

@@ -1,9 +1,9 @@
 """Count and report the pairs that retention trimmed before any scorer claimed them.
 
-Redis knows how many entries were ever added to a stream, and the scorers count the pairs they acknowledge (``acked`` in
-the hash WorkloadKeys.queue, incremented by the scripts that acknowledge). A pair that is neither acknowledged nor
-pending nor still unclaimed was trimmed. The number is reported as coverage, in an Outcomes in the stream that extproc
-writes its outcomes to, so each trimmed pair reaches the status exactly once. See ADR 0110.
+Redis counts all entries that were ever added to a stream, and the scorers count the pairs that they acknowledge
+(``acked`` in the hash WorkloadKeys.queue). Each pair is acknowledged, pending, unclaimed or trimmed, so the number of
+trimmed pairs is the difference. It is reported as coverage, in an Outcomes in the stream of extproc's outcomes, so
+that the status counts each trimmed pair exactly once. See ADR 0110.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scorer.scoring.worker.redis_scripts import COUNT_TRIMMED, REPORT_TRIMMED
 
 
 class TrimmedPairCounter:
-    """Reports trimmed pairs. ``source`` is unique to the process; ``kept`` is the outcomes stream's maximum length."""
+    """Reports trimmed pairs. ``source`` is unique to the process; ``kept`` limits the length of the outcomes stream."""
 
     def __init__(self, client: RedisClient, source: str, kept: int) -> None:
         self._client, self._source, self._kept = client, f"{source}/trimmed", kept
@@ -36,7 +36,7 @@ class TrimmedPairCounter:
             return 0
         self._seq += 1
         coverage = {Coverage.TRIMMED.value: total - reported}
-        # Times are 0: trimmed pairs belong to no step, and the times of outcomes are used to compare clocks.
+        # Both times are 0, because trimmed pairs belong to no step and must not affect the comparison of clocks.
         outcomes = Outcomes(workload, self._source, self._seq, from_ms=0, to_ms=0, coverage=coverage)
         arguments = (reported, total, self._kept, encode_outcomes(outcomes))
         written = await self._client.eval(REPORT_TRIMMED, 2, keys.queue, keys.outcomes, *arguments)

@@ -1,4 +1,4 @@
-"""The score loop: claim pairs from Redis, have them scored in batches, and write one result for each pair."""
+"""The score loop: claims pairs from Redis, sends them to the scoring process in batches, and writes the results."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_DELIVERIES = 5  # after five deliveries without a result, the pair itself is presumed to kill its scorers
+MAX_DELIVERIES = 5  # a pair without a result after five deliveries probably crashes its scorers
 POLL_S = 0.1  # pause between two reads of an empty queue
 REFRESH_S = 5.0  # interval between reads of the noise floors, the queue lengths and the age limits
-# A batch should take about a second: long enough to sort texts by length, short enough for scores to appear soon.
+# A batch should take about a second. That is long enough to sort texts by length, and scores still appear soon.
 SHORT_BATCH_S, LONG_BATCH_S = 0.5, 1.5
 GRACE_S = 5.0  # time to finish claimed pairs after a stop request
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
@@ -54,7 +54,10 @@ class ScoreLoop:
         queue: PairQueue | None = None,
         budget: EvaluationBudget | None = None,
     ) -> None:
-        """``scorer`` defaults to a child process with the configured engine. ``consumer`` is unique to the process."""
+        """Create the loop. ``scorer`` is by default a child process with the configured engine.
+
+        ``consumer`` is a name that is unique to the process.
+        """
         self._max_batch = config.scorer.batch
         self._batch_size = 1  # the first score shows that scoring works, so it does not wait for a full batch
         self._reclaim_after = config.scorer.reclaim_after
@@ -71,14 +74,14 @@ class ScoreLoop:
         self._evaluator_queues: Mapping[str, EvaluatorQueue] = {}
 
     def readiness(self) -> str:
-        """Return "" while scoring works, else the reason why it does not."""
+        """Return "" if scoring works, otherwise the reason why it does not."""
         return self._not_ready_reason
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Score until ``stop`` is set, then finish the claimed pairs within GRACE_S.
+        """Score until ``stop`` is set, then finish the claimed pairs within GRACE_S seconds.
 
-        Another scorer reclaims pairs that are still unfinished after GRACE_S.
-        Raises ConfigError or DependencyError if the engine cannot be loaded or an evaluator's credential is missing.
+        Another scorer reclaims the pairs that are still unfinished after that. Raises ConfigError or DependencyError if
+        the engine cannot be loaded or if an evaluator's credential is missing.
         """
         self._evaluator_queues = self._create_evaluator_queues()
         if not await self._load_engine(stop):
@@ -100,7 +103,7 @@ class ScoreLoop:
             await self._queue.remove_consumer()
 
     async def _load_engine(self, stop: asyncio.Event) -> bool:
-        """Load the engine, which can take long. Return False if ``stop`` was set before it was loaded."""
+        """Load the engine, which can take a long time. Return False if ``stop`` was set before that was finished."""
         tasks = [asyncio.ensure_future(part) for part in (self._scorer.start(), stop.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -147,7 +150,7 @@ class ScoreLoop:
                     await wait_until_set(stop, POLL_S)
 
     async def _round(self) -> bool:
-        """Reclaim, claim and score pairs once. Return whether there were any."""
+        """Reclaim, claim and score pairs once. Return whether there were any pairs."""
         now = time.monotonic()
         if now >= self._next_refresh:
             self._noise_floors = await self._queue.noise_floors()
@@ -165,7 +168,7 @@ class ScoreLoop:
         return worked
 
     async def _reclaim(self) -> bool:
-        """Score the pairs that dead scorers had claimed. Return whether there were any."""
+        """Score the pairs that dead scorers had claimed. Return whether there were any such pairs."""
         entries, lost = await self._queue.reclaim()
         for workload, count in lost.items():
             self._metrics.lost.labels(workload).inc(count)
@@ -173,7 +176,7 @@ class ScoreLoop:
             self._metrics.reclaimed.labels(entry.workload).inc()
         self._claimed = entries
         for entry in entries:
-            # One pair a batch: a pair that killed its scorer must not take other pairs with it again.
+            # Each pair is scored alone, because a pair that crashed its scorer must not affect other pairs again.
             if entry.deliveries > MAX_DELIVERIES:
                 await self._set_aside(entry, "delivered", f"delivered {entry.deliveries} times and never finished")
             else:
@@ -182,12 +185,12 @@ class ScoreLoop:
         return bool(entries)
 
     async def _score_unless_stale(self, entries: Sequence[QueueEntry]) -> None:
-        """Write stale pairs off as unscored; score the others in batches of the current size."""
+        """Write unscored results for stale pairs, and score the others in batches of the current size."""
         fresh = [e for e in entries if written_ms(e.id) >= self._stale_before.get(e.workload, 0)]
         stale = [e for e in entries if written_ms(e.id) < self._stale_before.get(e.workload, 0)]
         self._found_stale_pairs = bool(stale)
         if stale:
-            # In a thread: decoding megabytes must not block the steer loop, which shares this process.
+            # A thread decodes the pairs, because megabytes of them would block the steer loop in this process.
             results = await asyncio.to_thread(stale_results, [e.data for e in stale], unix_ms())
             await self._write(stale, BatchResult(tuple(results)))
         size = self._batch_size
@@ -208,7 +211,7 @@ class ScoreLoop:
         await self._write(entries, done)
 
     async def _score_one_by_one(self, entries: Sequence[QueueEntry], why: str) -> None:
-        """After a failed batch, find the pair at fault, set it aside and score the others."""
+        """After a failed batch, score its pairs one by one. Set aside each pair that fails again."""
         if len(entries) == 1:
             await self._set_aside(entries[0], "failed", why)
             return
@@ -245,16 +248,16 @@ class ScoreLoop:
         """Renew the claims on pairs in flight, so that no other scorer reclaims them."""
         while not being_cancelled():
             await asyncio.sleep(self._reclaim_after / 4)
-            with contextlib.suppress(RedisError, OSError):  # if another scorer reclaims them, one result still counts
+            with contextlib.suppress(RedisError, OSError):  # a reclaimed pair still gets only one result
                 waiting = [entry for queue in self._evaluator_queues.values() for entry in queue.entries()]
                 await self._queue.renew_claims([*self._claimed, *waiting])
-            with contextlib.suppress(RedisError, OSError):  # the next heartbeat reports them
+            with contextlib.suppress(RedisError, OSError):  # the next heartbeat reports the pairs
                 for workload, pairs in (await self._queue.report_trimmed()).items():
                     self._metrics.trimmed.labels(workload).inc(pairs)
                     log.warning("retention trimmed unscored pairs", workload=workload, pairs=pairs)
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat ``call`` while Redis or a remote engine is unreachable. The claimed pairs stay claimed meanwhile."""
+        """Repeat ``call`` while Redis or a remote engine is unreachable. The claimed pairs remain claimed."""
         pause = _FIRST_PAUSE_S
         while not being_cancelled():
             try:
@@ -283,7 +286,7 @@ class ScoreLoop:
 
 
 def next_batch_size(size: int, took_s: float, largest: int) -> int:
-    """Return the number of pairs for the next batch, after a batch of ``size`` pairs that took ``took_s`` seconds."""
+    """Return the size of the next batch, given that a batch of ``size`` pairs took ``took_s`` seconds."""
     if took_s < SHORT_BATCH_S:
         return min(size * 2, largest)
     return max(1, size // 2) if took_s > LONG_BATCH_S else size

@@ -12,19 +12,19 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
 class ScoreMetrics:
-    """Counters of pairs by outcome, the queue's length, and the time a pair takes."""
+    """Counters of pairs by outcome, the length of the queue, and the scoring time of a pair."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, help_text: str, *labels: str) -> Counter:
             return Counter(f"glidepath_scorer_{name}", help_text, labels, registry=registry)
 
-        self._scored = counter("pairs_scored_total", "Pairs that got a score", "workload", "kind")
-        self._unscored = counter("pairs_unscored_total", "Pairs that got no score, by reason", "workload", "reason")
+        self._scored = counter("pairs_scored_total", "Pairs with a score", "workload", "kind")
+        self._unscored = counter("pairs_unscored_total", "Pairs without a score, by reason", "workload", "reason")
         self.redelivered = counter(
             "pairs_redelivered_total", "Pairs delivered again after their result was written", "workload"
         )
         self.reclaimed = counter("pairs_reclaimed_total", "Pairs taken over from a scorer that died", "workload")
-        self.lost = counter("pairs_lost_total", "Pairs trimmed by retention while a scorer held them", "workload")
+        self.lost = counter("pairs_lost_total", "Pairs trimmed by retention after a scorer claimed them", "workload")
         self.trimmed = counter(
             "pairs_trimmed_total", "Pairs trimmed by retention before any scorer claimed them", "workload"
         )

@@ -1,9 +1,9 @@
-"""Write off pairs that are too old: their scores would not describe the backends as they are now.
+"""Skip pairs that are too old, because their scores would not describe the current state of the backends.
 
-The queue is first in, first out, so where scoring is slower than the traffic every score would lag by the whole
-backlog. Pairs that were written more than ``scorer.max_backlog`` before the newest pair are written off before anything
-is embedded. Pairs of an earlier step are written off once they are SHORT_MS behind, because no gate would count them.
-Only the time decides, so the pairs that remain are still a fair sample. Each pair that is written off gets a result
+The queue is first in, first out. If scoring is slower than the traffic, every score would be late by the whole backlog.
+Therefore a pair is skipped before it is embedded if it was written more than ``scorer.max_backlog`` before the newest
+pair. A pair of an earlier step is skipped as soon as it is SHORT_MS older than the newest pair, because no gate would
+count it. Only the time of a pair decides, so the remaining pairs are a fair sample. Each skipped pair gets a result
 with the reason "backlog". See ADR 0110.
 """
 
@@ -21,21 +21,21 @@ SHORT_MS = 5_000
 
 
 def stale_before_ms(newest_ms: int, step_start_ms: int, max_backlog_s: float) -> int:
-    """Return the time before which pairs are written off. ``newest_ms`` is when the newest pair was written.
+    """Return the time limit: pairs written before it are skipped. ``newest_ms`` is the time of the newest pair.
 
-    The times of pairs and ``newest_ms`` are all of Redis' clock, so the limit does not depend on the scorer's clock.
+    All these times come from Redis' clock, so the limit does not depend on the scorer's clock.
     """
     return max(newest_ms - round(max_backlog_s * 1000), min(step_start_ms, newest_ms - SHORT_MS))
 
 
 def written_ms(entry_id: str) -> int:
-    """Return when Redis added the stream entry with this id, in ms since 1970."""
+    """Return the time when Redis added the stream entry with this id, in Unix ms."""
     milliseconds, _, _ = entry_id.partition("-")
     return int(milliseconds) if milliseconds.isdigit() else 0
 
 
 def stale_results(stored: Sequence[bytes], now_ms: int) -> list[PairResult]:
-    """Return for each stored pair a result without a score, or why its bytes are unreadable."""
+    """Return one result for each stored pair: a result without a score, or the reason why the pair is unreadable."""
     return [_stale_result(data, now_ms) for data in stored]
 
 

@@ -6,7 +6,7 @@ from glidepath.domain import Answer, AnswerFacts, Pair, ScoredPair
 
 
 def facts_without_body(answer: Answer) -> AnswerFacts:
-    """Return the facts stored beside the body: which backend answered, how the answer ended, how long it took."""
+    """Return the facts that do not depend on the body: origin, backend, status, times, and whether it failed over."""
     return AnswerFacts(
         origin=answer.origin,
         backend=answer.backend,
@@ -24,7 +24,7 @@ def unscored(
     baseline: AnswerFacts | None = None,
     candidate: AnswerFacts | None = None,
 ) -> ScoredPair:
-    """Return the result of an unscored pair. Facts default to those known without the bodies."""
+    """Return the result of an unscored pair. By default, the facts are those of ``facts_without_body``."""
     return ScoredPair(
         pair_id=pair.id,
         workload=pair.workload,

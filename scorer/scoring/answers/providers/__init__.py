@@ -1,1 +1,1 @@
-"""Readers of the providers' response bodies: one module per API format."""
+"""Readers of the providers' response bodies, with one module for each API format."""

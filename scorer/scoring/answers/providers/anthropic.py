@@ -28,7 +28,9 @@ def document(value: object, expected: Expectation) -> Extracted:
 
 
 def stream(body: Stream, expected: Expectation) -> Extracted:
-    builder, message, usage, stopped = ChoiceBuilder(), {}, {}, False  # type: ChoiceBuilder, dict[str, object], dict[str, object], bool
+    builder, stopped = ChoiceBuilder(), False
+    message: dict[str, object] = {}
+    usage: dict[str, object] = {}
     for name, doc in body.objects():
         match doc.get("type", name):
             case "message_start":
@@ -64,7 +66,7 @@ def _answer(
 
 
 def _add_block(builder: ChoiceBuilder, block: dict[str, object], index: object) -> None:
-    """Add a complete block, or the empty block that begins a block of a stream."""
+    """Add a complete block, or the empty block that starts a streamed block."""
     match block.get("type"):
         case "text":
             builder.add_content(block.get("text"))

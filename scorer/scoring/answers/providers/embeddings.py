@@ -63,7 +63,10 @@ def is_cohere(value: object, _: Surface) -> bool:
 
 
 def cohere(value: object, _: Expectation) -> Extracted:
-    """Read v1's rows, or the rows by type of v2 and of v1 with ``embedding_types``: float, else the first type."""
+    """Read a list of rows (v1), or rows by type (v2, and v1 with ``embedding_types``).
+
+    Of several types, float is read, or the first type if there is no float.
+    """
     doc = mapping(value, "body")
     found = doc.get("embeddings")
     if isinstance(found, dict):

@@ -14,7 +14,7 @@ _BLOCKED = "SAFETY"
 
 
 def is_document(value: object) -> bool:
-    """Whether the value is one response, or an array of them (streamGenerateContent without ``alt=sse``)."""
+    """Return whether the value is a response or an array of responses (streamGenerateContent without ``alt=sse``)."""
     if isinstance(value, list):
         return bool(value) and _is_response(value[0])
     return _is_response(value)

@@ -1,6 +1,6 @@
-"""KServe's open inference protocol v2, which Triton uses too, with JSON tensors; and Triton's generate extension.
+"""KServe's open inference protocol v2 with JSON tensors, which Triton uses too, and Triton's generate extension.
 
-Source: github.com/kserve/open-inference-protocol. Binary tensors (application/octet-stream) are not read.
+Source: github.com/kserve/open-inference-protocol. Binary tensors (application/octet-stream) are not supported.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def document(value: object, expected: Expectation) -> Extracted:
 
 
 def stream(body: Stream, expected: Expectation) -> Extracted:
-    """Read Triton's generate_stream. It has no final event, so it counts as complete wherever it ends."""
+    """Read Triton's generate_stream. It has no final event, so every stream counts as complete."""
     docs = [doc for _, doc in body.objects()]
     return Extracted(
         Surface.KSERVE_INFER,
@@ -70,7 +70,7 @@ def _generated(docs: list[dict[str, object]], expected: Expectation) -> Choice:
 
 
 def _choices(texts: list[str], tensors: dict[str, object], expected: Expectation) -> tuple[Choice, ...]:
-    """Return one choice for each text. Tensors, by name, are the structured data of the first choice."""
+    """Return one choice for each text. The tensors (by name) are the structured data of the first choice."""
     if len(texts) > MAX_CHOICES:
         raise too_large(f"more than {MAX_CHOICES} texts")
     choices = [ChoiceBuilder([text], finish="stop").build(expected) for text in texts] or [Choice()]
@@ -81,7 +81,7 @@ def _choices(texts: list[str], tensors: dict[str, object], expected: Expectation
 
 
 def _vectors(outputs: list[dict[str, object]]) -> tuple[tuple[float, ...], ...]:
-    """Return the rows of the float output if there is exactly one, else nothing."""
+    """Return the rows of the only float output, or no rows if there is not exactly one."""
     floats = [output for output in outputs if output.get("datatype") in _FLOATS]
     if len(floats) != 1:
         return ()
@@ -94,7 +94,7 @@ def _vectors(outputs: list[dict[str, object]]) -> tuple[tuple[float, ...], ...]:
 
 
 def _label(outputs: list[dict[str, object]]) -> str:
-    """Return the values of a single short output of integers or booleans (class numbers), one a line, else ""."""
+    """Return the class numbers of a single short output of integers or booleans, one per line; "" for other outputs."""
     if len(outputs) != 1 or outputs[0].get("datatype") in (*_FLOATS, "BYTES"):
         return ""
     values = _flat(outputs[0].get("data"))

@@ -1,4 +1,4 @@
-"""Ollama chat and generate, JSON and NDJSON. Source: github.com/ollama/ollama/blob/main/docs/api.md."""
+"""Ollama's chat and generate formats, as JSON and NDJSON. Source: github.com/ollama/ollama/blob/main/docs/api.md."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _read(
     add: Callable[[ChoiceBuilder, dict[str, object]], None],
     expected: Expectation,
 ) -> Extracted:
-    """Read a stream, or a JSON answer as a stream of one document. The last document has ``"done": true``."""
+    """Read a stream; a JSON answer is a stream of one document. The last document has ``"done": true``."""
     builder = ChoiceBuilder()
     for doc in docs:
         add(builder, doc)

@@ -1,7 +1,7 @@
-"""OpenAI chat completions and completions, as sent by OpenAI, Azure, vLLM, llama.cpp, SGLang, Ollama and others.
+"""OpenAI's chat completions and completions, which OpenAI, Azure, vLLM, llama.cpp, SGLang, Ollama and others send.
 
-Source: platform.openai.com/docs/api-reference/chat and /completions; ``reasoning_content`` (DeepSeek, vLLM, llama.cpp)
-and ``reasoning`` (OpenRouter, newer vLLM) are in the references of those servers.
+Source: platform.openai.com/docs/api-reference/chat and /completions. The references of the servers describe
+``reasoning_content`` (DeepSeek, vLLM, llama.cpp) and ``reasoning`` (OpenRouter, newer vLLM).
 """
 
 from __future__ import annotations

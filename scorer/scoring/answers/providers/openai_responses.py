@@ -1,6 +1,6 @@
 """OpenAI responses. Source: platform.openai.com/docs/api-reference/responses and /responses-streaming.
 
-The last event of a stream repeats the whole response, so deltas are not read. A stream without it is truncated.
+The last event of a stream repeats the whole response, so deltas are not read. A stream without that event is truncated.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rankings and class labels: rerank of Cohere v1/v2 (also Jina, vLLM, llama.cpp) and TEI, predict of TEI.
+"""Rankings and class labels: Cohere's rerank v1 and v2 (also Jina, vLLM, llama.cpp), and TEI's rerank and predict.
 
 Sources: docs.cohere.com/reference/rerank, huggingface.github.io/text-embeddings-inference.
 """
@@ -46,7 +46,7 @@ def is_predict(value: object, _: Surface) -> bool:
 
 
 def predict(value: object, _: Expectation) -> Extracted:
-    """Return the label with the highest score; for a batch, one label a line."""
+    """Return the label with the highest score. For a batch, return one such label per line."""
     rows = items(value, "body")
     batch = rows if isinstance(rows[0], list) else [rows]
     return Extracted(Surface.TEI_PREDICT, label="\n".join(_label(items(row, "a prediction")) for row in batch))
@@ -65,7 +65,10 @@ def _label(row: list[object]) -> str:
 
 
 def _ranking(results: list[object]) -> tuple[tuple[int, float], ...]:
-    """Sort by score, best first: some servers keep the order of the documents. The sort is stable."""
+    """Return the results sorted by score, best first, because some servers keep the order of the documents.
+
+    The sort is stable.
+    """
     ranked: list[tuple[int, float]] = []
     for raw in results:
         item = mapping(raw, "a result")

@@ -1,4 +1,4 @@
-"""Text Generation Inference's generate and generate_stream. Source: huggingface.github.io/text-generation-inference."""
+"""TGI's (Text Generation Inference) generate formats. Source: huggingface.github.io/text-generation-inference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scorer.scoring.answers.strict_json import count, items, malformed, mapping,
 
 
 def is_document(value: object) -> bool:
-    """``/generate`` returns an object, ``/`` a list with one object."""
+    """Return whether the value is an answer of ``/generate`` (an object) or of ``/`` (a list with one object)."""
     first = value[0] if isinstance(value, list) and value else value
     return isinstance(first, dict) and "generated_text" in first
 
@@ -31,7 +31,7 @@ def document(value: object, expected: Expectation) -> Extracted:
 
 
 def stream(body: Stream, expected: Expectation) -> Extracted:
-    """Read a stream. Its last event repeats the whole text; a stream without it is truncated."""
+    """Read a stream. Its last event repeats the whole text, so a stream without that event is truncated."""
     builder = ChoiceBuilder()
     for _, doc in body.objects():
         token = mapping(doc.get("token"), "token")
@@ -44,7 +44,7 @@ def stream(body: Stream, expected: Expectation) -> Extracted:
 
 
 def _answer(builder: ChoiceBuilder, details: dict[str, object], expected: Expectation) -> Extracted:
-    """Build the answer. Without ``details`` the finish reason is unknown, hence OTHER."""
+    """Build the answer. Without ``details`` the finish reason is unknown and becomes OTHER."""
     builder.finish = details.get("finish_reason")
     return Extracted(
         Surface.TGI_GENERATE,

@@ -1,1 +1,1 @@
-"""Two texts side by side: the edits between their words, and the lists and lines that changed their order."""
+"""Alignment of two texts: the edits between their words, and the lists and lines whose order changed."""

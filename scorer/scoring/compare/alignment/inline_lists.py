@@ -1,4 +1,4 @@
-"""Lists within a sentence: names or phrases joined by commas and "and", whose order may or may not matter."""
+"""Lists within a sentence: names or phrases that are joined by commas and "and". Their order may or may not matter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from scorer.scoring.compare.text.tokenizer import Token
 from scorer.scoring.compare.vocabulary.word_lists import CONNECTORS
 
-_LONGEST = 60  # words in which a list is looked for
+_LONGEST = 60  # most words of a passage that can be a list
 _RESPECTIVELY = frozenset({"respectively", "beziehungsweise", "respectivement", "respectivamente", "rispettivamente"})
 _KINDS_OF_ORDER = frozenset(
     {"that", "this", "following", "right", "correct", "chronological", "descending", "ascending", "increasing"}
@@ -21,7 +21,7 @@ _SEQUENCE_WORDS = _RESPECTIVELY | {"then", "first", "second", "before", "after"}
 
 
 def same_items_reordered(left: Sequence[Token], right: Sequence[Token]) -> bool:
-    """Return whether both passages are the same list with its items in another order."""
+    """Return whether both passages are lists of the same items in different orders."""
     if not 3 <= len(left) <= _LONGEST or len(right) > _LONGEST or any(t.code for t in left):
         return False
     one, other = _items(left), _items(right)
@@ -29,7 +29,7 @@ def same_items_reordered(left: Sequence[Token], right: Sequence[Token]) -> bool:
 
 
 def order_matters(before: Sequence[Token], listed: Sequence[Token], after: Sequence[Token]) -> bool:
-    """Return whether the sentence gives its list an order: "respectively", "in that order", "from the largest"."""
+    """Return whether the sentence implies an order of its list: "respectively", "in that order", "from the largest"."""
     if any(t.key in _SEQUENCE_WORDS for t in listed):
         return True
     starts = [i for i, t in enumerate(before) if t.opens]

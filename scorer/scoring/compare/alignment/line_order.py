@@ -1,8 +1,8 @@
 """The order of lines: bullets, numbered steps, table cells and commands.
 
-Bullets of one indentation under one parent have no order, unless their heading names one ("Priorities, most important
-first:"). A bullet that moved to another list, a step that changed its number, a table cell that changed its row or
-column, and a shell command that changed its place are differences. Cost: one pass over the lines.
+The order of bullets with the same parent does not matter, unless their heading implies an order ("Priorities, most
+important first:"). These changes are differences: a bullet moved to another list, a step got another number, a table
+cell moved to another row or column, or a shell command moved to another place. Cost: one pass over the lines.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ class _List:
 
 
 def _is_ordered(heading: str) -> bool:
-    """Return whether the heading gives the lines under it an order."""
+    """Return whether the heading implies that the order of the lines under it matters."""
     return _NAMES_AN_ORDER.search(heading[-200:]) is not None and _DENIES_AN_ORDER.search(heading[-200:]) is None
 
 
 def _content(line: str) -> str:
-    """Return the line without bullet, closing punctuation and case."""
+    """Return the line in small letters, without its bullet and its closing punctuation."""
     return line.strip().lstrip("-*+•▪◦‣– \t").rstrip(" .;,\t").casefold()
 
 
 def bullets_in_order_of(text: str, other: str) -> str | None:
-    """Return ``text`` with the bullets of each list in the order of ``other``; None if nothing changes."""
+    """Return ``text`` with the bullets of each list in the order of ``other``, or None if this changes nothing."""
     mine, theirs = _lists(text), _lists(other)
     if not mine or len(mine) != len(theirs):
         return None
@@ -77,7 +77,7 @@ def bullets_in_order_of(text: str, other: str) -> str | None:
 
 
 def moved_line(left: str, right: str) -> str:
-    """Describe the first step, bullet, table cell or command that moved where its place matters; else return ""."""
+    """Describe the first step, bullet, table cell or command that moved although its place matters, or return ""."""
     return (
         _moved_step(left, right)
         or _moved_bullet(left, right)
@@ -95,7 +95,10 @@ def _moved_step(left: str, right: str) -> str:
 
 
 def _arranged(own: Sequence[_Item], wanted: Sequence[_Item]) -> list[int]:
-    """Return the line numbers of ``own`` in the order of ``wanted``, if both hold the same items once each."""
+    """Return the line numbers of ``own`` in the order of ``wanted``, if both have the same items and none twice.
+
+    Otherwise the order of ``own`` is kept.
+    """
     by_key = {item.key: item for item in own}
     if len(by_key) != len(own) or sorted(by_key) != sorted(item.key for item in wanted):
         return [line for item in own for line in (item.line, *_arranged(item.children, ()))]
@@ -107,7 +110,7 @@ def _arranged(own: Sequence[_Item], wanted: Sequence[_Item]) -> list[int]:
 
 
 def _lists(text: str) -> list[_List]:
-    """Return the runs of bullets that only blank lines interrupt, outside of code blocks."""
+    """Return the lists outside of code blocks: bullets with nothing but blank lines between them."""
     found: list[_List] = []
     heading, inside, run = "", False, False
     for number, line in enumerate(text.split("\n")):
@@ -136,7 +139,7 @@ def _nest(found: _List) -> None:
             above.pop()
         (above[-1].children if above else found.items).append(item)
         above.append(item)
-    for item in reversed(found.lines):  # children before their parents
+    for item in reversed(found.lines):  # in reverse, so that children have their keys before their parents
         keys = [child.key for child in item.children]
         item.key = (item.text, tuple(keys if _is_ordered(item.text) else sorted(keys)))
 
@@ -181,7 +184,7 @@ def _rows(text: str) -> list[list[str]]:
 
 
 def _facts(rows: list[list[str]], label: str) -> Counter[tuple[str, str, str]]:
-    """Count the (row, column, cell) triples of a table; they do not depend on the order of rows and columns."""
+    """Count the (row, column, cell) triples of a table. The order of the rows and columns has no effect on them."""
     head = rows[0]
     at = head.index(label) if label in head else 0
     return Counter(
@@ -204,7 +207,7 @@ def _moved_command(left: str, right: str) -> str:
 
 
 def _has_a_place(language: str, line: str) -> bool:
-    """Return whether the place of a line of code matters: of a command, or of an entry in a YAML list."""
+    """Return whether the place of this line of code matters: for a command, and for an entry of a YAML list."""
     if line.startswith("- "):
         return language in ("yaml", "yml", "")
     if language not in _SHELLS and not (language == "" and _COMMAND.match(line)):

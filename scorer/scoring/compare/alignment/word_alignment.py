@@ -1,6 +1,6 @@
 """Align two texts word by word: the edits between them, and the share of words that they have in common.
 
-The alignment is Levenshtein's on token keys (rapidfuzz, bit-parallel). Cost: 20 to 40 µs for 100 words.
+It is the Levenshtein alignment of the token keys (rapidfuzz, bit-parallel). Cost: 20 to 40 µs for 100 words.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from scorer.scoring.compare.vocabulary.word_relations import excludes, misspelle
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The tokens ``left`` of the first text are replaced by ``right`` in the second; either may be empty.
+    """A replacement of the tokens ``left`` of the first text by ``right`` in the second text. Either may be empty.
 
-    ``*_at`` and ``*_end`` are places among the tokens of the whole texts. List markers between them are not part of
-    ``left`` and ``right``.
+    ``*_at`` and ``*_end`` are token indices in the whole texts. List markers between them are not part of ``left`` and
+    ``right``.
     """
 
     left: tuple[Token, ...]
@@ -45,10 +45,10 @@ def _quoted(tokens: Sequence[Token]) -> str:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Two token sequences and the edits between them. ``matched``: the number of tokens in common.
+    """Two token sequences and the edits between them. ``matched`` is the number of tokens in common.
 
-    ``reordered_lists``: descriptions of the lists whose items changed their order where the order means nothing;
-    ``misordered_lists``: of those where the order matters. The items of these lists are in no edit.
+    ``reordered_lists`` describes the reordered lists whose order does not matter. ``misordered_lists`` describes the
+    reordered lists whose order matters. The items of these lists are not part of any edit.
     """
 
     left: tuple[Token, ...]
@@ -62,8 +62,8 @@ class Alignment:
     def word_overlap(self) -> float:
         """The share of words that both texts have at the same place.
 
-        A number in the place of a number counts as common, and so do names, synonyms and opposites. A table in which
-        every figure changed is therefore still the same table.
+        A number that replaces a number counts as a common word. The same is true of names, synonyms and opposites. A
+        table therefore has a high overlap even if every number changed.
         """
         unmatched = 0
         common = self.matched
@@ -77,18 +77,18 @@ class Alignment:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Words that are capitalised inside a sentence of either text."""
+        """The words that are capitalised inside a sentence of either text."""
         return frozenset(t.key for t in (*self.left, *self.right) if is_name(t))
 
     @cached_property
     def moved_passages(self) -> frozenset[str]:
-        """Passages that were deleted at one place and inserted at another."""
+        """The passages that were deleted at one place and inserted at another place."""
         deleted = {joined(e.left) for e in self.edits if not e.right}
         return frozenset(deleted & {joined(e.right) for e in self.edits if not e.left})
 
     @cached_property
     def closeness(self) -> float:
-        """0 for freely different texts, 1 for texts that differ in a few words; the relevance of a single change."""
+        """The relevance of a single change: 0 if the wording differs freely, 1 if the texts differ in a few words."""
         return ramp(self.word_overlap, 0.6, 0.85)
 
 
@@ -99,10 +99,11 @@ def _same_kind(a: Token, b: Token) -> bool:
 
 
 def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Alignment:
-    """Align two token sequences, without edits that a harmless rewrite makes. Symmetric.
+    """Align two token sequences, without edits that a harmless rewrite makes. The result is symmetric.
 
-    Of several shortest alignments the algorithm finds one that depends on which text comes first. So the shorter text
-    (then the smaller in order of keys) is always taken first, and the edits are swapped back.
+    If there are several shortest alignments, the algorithm's choice depends on the order of the texts. Therefore the
+    shorter text (or, at equal length, the text with the smaller keys) always comes first, and the edits are swapped
+    back afterwards.
     """
     if (len(left), [t.key for t in left]) <= (len(right), [t.key for t in right]):
         return _align(left, right)
@@ -141,8 +142,8 @@ def _align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Alignment:
     return Alignment(left, right, tuple(kept), matched, tuple(lists), tuple(wrong))
 
 
-_NEAR = 8  # most words between two edits of one list
-_SENTENCE = 30  # words around a list in which its order may be named
+_NEAR = 8  # most words between two edits of the same list
+_SENTENCE = 30  # words before and after a list in which its order may be stated
 
 
 def _without_reordered(
@@ -150,8 +151,8 @@ def _without_reordered(
 ) -> tuple[list[Edit], list[str], list[str], int]:
     """Remove the edits that only reorder the items of a list.
 
-    Returns the other edits, the lists whose order means nothing, the lists whose order matters, and the number of words
-    that both texts share in these lists.
+    Returns the other edits, the lists whose order does not matter, the lists whose order matters, and the number of
+    words that both texts share in these lists.
     """
     kept: list[Edit] = []
     lists: list[str] = []
@@ -179,7 +180,7 @@ def _between(left: tuple[Token, ...], right: tuple[Token, ...], start: tuple[int
 
 
 def _shift_first_to_start(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
-    """Shift a first insertion or deletion to the beginning, if the result is equal: it is then seen as a heading."""
+    """Shift a first insertion or deletion to the beginning if the result is equal, so that it counts as a heading."""
     if not edits or (edits[0].left and edits[0].right):
         return
     edit = edits[0]
@@ -190,7 +191,7 @@ def _shift_first_to_start(edits: list[Edit], left: tuple[Token, ...], right: tup
 
 
 def _shift_last_to_end(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
-    """Shift a last insertion or deletion to the end, if the result is equal: it is then seen as a cut-off ending."""
+    """Shift a last insertion or deletion to the end if the result is equal, so that it counts as a cut-off ending."""
     if not edits or (edits[-1].left and edits[-1].right):
         return
     edit = edits[-1]
@@ -201,7 +202,7 @@ def _shift_last_to_end(edits: list[Edit], left: tuple[Token, ...], right: tuple[
 
 
 def _without_formatting(edit: Edit) -> Edit:
-    """Drop list markers and dashes that only one side has; return an empty edit if both sides are then equal."""
+    """Drop list markers and dashes that only one side has. Return an empty edit if both sides are equal after that."""
     left, right = edit.left, edit.right
     if not (left and right and left[0].number and right[0].number):
         left = tuple(t for t in left if not t.marker)
@@ -220,7 +221,7 @@ _DASHES = frozenset({"-", "×", "+", "/", "√", "⊂"})  # bullets and strokes 
 
 
 def joined(tokens: Sequence[Token]) -> str:
-    """Join the keys without blanks and hyphens between words; numbers stay apart."""
+    """Join the keys without blanks and apostrophes. Numbers are separated from the words around them."""
     return "".join(f"|{t.key}|" if t.number else t.key for t in tokens).replace("'", "")
 
 

@@ -1,1 +1,1 @@
-"""Code in answers: blocks that do not parse, and differences between two programs."""
+"""Comparison of code in answers: blocks that do not parse, and differences between two programs."""

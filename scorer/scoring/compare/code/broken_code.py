@@ -21,7 +21,7 @@ _BRACED = words(
     c cpp c++ java javascript js typescript ts go rust csharp c# kotlin swift php css scss json jsx tsx dart scala
     """
 )
-# Unterminated literals and comments match too, so that the cost stays linear; their group is then missing.
+# Unterminated literals and comments also match, but without their group, so that the cost is linear.
 _LITERALS = re.compile(
     r"'(?:\\.|[^'\\\n])*+(?P<a>')?|\"(?:\\.|[^\"\\\n])*+(?P<b>\")?|`[^`]*+(?P<c>`)?|(?P<d>//)[^\n]*+"
     r"|/\*(?:[^*]|\*(?!/))*+(?P<e>\*/)?|(?m:^)[ \t]*+(?P<f>#)[^\n]*+",
@@ -30,7 +30,7 @@ _LITERALS = re.compile(
 
 
 def broken_code(text: str) -> Defect:
-    """Return the share of code blocks that do not parse, and the first error. Curly quotes count as straight."""
+    """Return the share of code blocks that do not parse, and the first error. Curly quotes count as straight quotes."""
     if "```" not in text:
         return NO_DEFECT
     problems = [_problem(language, code) for language, code in _blocks(text[:MAX_CHARS].translate(QUOTES))]
@@ -39,7 +39,7 @@ def broken_code(text: str) -> Defect:
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (language, code) of each fenced block; the last one may be unclosed. Reads by line, at linear cost."""
+    """Yield (language, code) of each fenced block. The last block may be unclosed. The cost is linear."""
     language: str | None = None
     lines: list[str] = []
     for line in text.split("\n"):
@@ -68,7 +68,7 @@ def _problem(language: str, code: str) -> str:
 
 def _python_problem(code: str) -> str:
     if ">>> " in code or "\n..." in code:
-        return ""  # a session or an excerpt, which need not parse
+        return ""  # an interactive session or an excerpt may be unparsable
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,7 +1,8 @@
-"""Compare code literally: operators, brackets and indentation count; spaces, comments and quotes do not (ADR 0122).
+"""Compare code literally. Operators, brackets and indentation count; spaces, comments and quotes do not (ADR 0122).
 
-Fenced blocks and `spans` are compared if both texts have the same number of them. The other signals read code as words
-and see neither ``**`` for ``*`` nor a moved ``return``. Cost: nothing without code, else 50 to 100 µs a block.
+Fenced blocks and `spans` are compared if both texts have the same number of them. The other signals treat code as words
+and do not detect that ``*`` became ``**`` or that a ``return`` moved. Cost: none without code, otherwise 50 to 100 µs
+for each block.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ _FENCE = re.compile(r"^[ \t]*+```++[ \t]*+([\w+#.-]*+)", re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,300})\1(?!`)")
 _LONGEST = 20_000  # most characters of a block that is compared
 _MOST = 40  # most blocks, and most spans, that are compared
-# If two programs differ in these characters only, code was commented out or in, or quoted differently.
+# If two programs differ only in these characters, code was commented out or in, or was quoted differently.
 _COMMENT_MARKS = re.compile(r"[#\s;'\"`]|//|--")
 _CASELESS = words(
     "select from where join left right inner outer on and or not in as insert into values update set delete group "
     "order by limit create table drop alter having distinct count sum null true false none asc desc"
 )
-_ENTRY = re.compile(r"[\"']?[\w.-]+[\"']?\s*:\s.*,?")  # of a mapping, whose order means nothing
+_ENTRY = re.compile(r"[\"']?[\w.-]+[\"']?\s*:\s.*,?")  # an entry of a mapping, in which the order does not matter
 _UNORDERED = words("json toml ini yaml yml html css scss xml diff text plaintext markdown md latex")
 _KEYWORDS = words(
     "if else elif for while return not and or in is def class function const let var import from try except true false "
@@ -39,9 +40,9 @@ _KEYWORDS = words(
 
 @dataclass(frozen=True, slots=True)
 class CodeDifference:
-    """How far the code of two texts diverges; see Signal for ``divergence``, ``relevance`` and ``reason``.
+    """The difference between the code of two texts. Signal explains ``divergence``, ``relevance`` and ``reason``.
 
-    ``cosmetic``: the code differs only in comments, in formatting, or in names that were changed throughout.
+    ``cosmetic`` is True if the code differs only in comments, in formatting, or in names that were changed throughout.
     """
 
     divergence: float = 0.0
@@ -54,7 +55,7 @@ NO_DIFFERENCE = CodeDifference()
 
 
 def compare_code(left: str, right: str) -> CodeDifference:
-    """Return the worst difference between the code blocks and spans of two texts. Symmetric."""
+    """Return the worst difference between the code blocks and spans of two texts. The result is symmetric."""
     if "`" not in left or "`" not in right or left == right:
         return NO_DIFFERENCE
     (ours, our_prose), (theirs, their_prose) = _split(left), _split(right)
@@ -105,7 +106,7 @@ def _spans(left: str, right: str) -> Iterator[CodeDifference]:
         a, b = lexemes(span, ""), lexemes(other, "")
         folded_words = [[t.casefold() for t in side if t[0].isalnum() or t[0] == "_"] for side in (a, b)]
         signs = [[t.lower() if t.lower() in _CASELESS else t for t in side] for side in (a, b)]
-        # Different words are left to the other signals, which ignore case and signs.
+        # The other signals compare different words. They ignore case and signs, which are compared here.
         if folded_words[0] == folded_words[1] and signs[0] != signs[1]:
             yield CodeDifference(1.0, 1.0, f"`{excerpt(span)}` → `{excerpt(other)}`")
 
@@ -130,7 +131,7 @@ def _difference(left: str, right: str, language: str) -> CodeDifference:
 
 
 def _lines_moved(left: str, right: str, language: str) -> bool:
-    """Return whether both programs have the same lines in another order, and the order matters."""
+    """Return whether both programs have the same lines in different orders, and the order matters."""
     if language in _UNORDERED:
         return False
     ours, theirs = ([line.strip().rstrip(";") for line in code.split("\n") if line.strip()] for code in (left, right))
@@ -153,7 +154,7 @@ _NAMES = {INDENT: "(indented)", DEDENT: "(unindented)"}
 
 
 def _names_changed_throughout(exchanged: list[tuple[list[str], list[str]]], left: list[str], right: list[str]) -> bool:
-    """Return whether every change replaces one name by another, everywhere, and no keyword is involved."""
+    """Return whether all changes together are a consistent renaming of names that are not keywords."""
     names: dict[str, str] = {}
     for x, y in exchanged:
         if len(x) != len(y):

@@ -1,4 +1,4 @@
-"""Split a program into lexemes for comparison, without comments, blanks and differences of quotes."""
+"""Split a program into lexemes for comparison, without comments and blanks, and with uniform quotes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SLASHED = re.compile(r"//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?|" + _SIGNS)
 # A shell command continues on the next line after these.
 _CONTINUES = frozenset({";", "&&", "||", "|", "&", "do", "then", "else", "{", "("})
 _PROMPT = re.compile(r"^[ \t]*\$ ", re.MULTILINE)
-_IMPORTS = {  # languages → import lines whose order means nothing
+_IMPORTS = {  # languages, and the import lines whose order does not matter in them
     _SCRIPTS: re.compile(r"import [^\n\"'`]{1,300} from [\"'][^\n\"']{1,200}[\"'];?"),
     words("java kotlin scala"): re.compile(r"import [\w.]{1,200}+;?"),
     frozenset({"csharp", "c#"}): re.compile(r"using [\w.]{1,200}+;"),
@@ -36,7 +36,10 @@ INDENT, DEDENT = "\x01", "\x02"
 
 
 def lexemes(code: str, language: str) -> list[str]:
-    """Return the words, signs and (where they matter) indentations of a program, without comments."""
+    """Return the words and signs of a program, and its indentations if they matter in the language.
+
+    Comments are left out.
+    """
     indented = language in _INDENTED
     known = language in CODE_LABELS
     hashes, dashes = language in _HASH or not known, language in _DASHES
@@ -76,7 +79,7 @@ def lexemes(code: str, language: str) -> list[str]:
 
 
 def _simplify(found: list[str], language: str) -> None:
-    """Replace the last lexemes by the shorter of two equivalent forms."""
+    """If the last lexemes have a shorter equivalent form, replace them by it."""
     if language in _SCRIPTS and found[-1] == "=>" and len(found) > 3 and found[-4] == "(" and found[-2] == ")":
         if found[-3].isidentifier():
             found[-4:] = [found[-3], "=>"]
@@ -96,7 +99,7 @@ def _prepared(code: str, language: str) -> str:
 
 
 def _imports_in_order(code: str, language: str) -> str:
-    """Sort consecutive imports, in languages where their order means nothing."""
+    """Sort consecutive imports if their order does not matter in the language."""
     pattern = next((p for languages, p in _IMPORTS.items() if language in languages), None)
     if pattern is None:
         return code
@@ -113,7 +116,7 @@ def _imports_in_order(code: str, language: str) -> str:
 
 
 def _end_command(found: list[str]) -> None:
-    """End a shell command at the end of its line, as a semicolon does."""
+    """Add a semicolon at the end of a line of shell code, unless the command continues on the next line."""
     if found and found[-1] == "\\":
         found.pop()
     elif found and found[-1] not in _CONTINUES:

@@ -1,7 +1,7 @@
 """Compare Python programs by their syntax trees.
 
-Docstrings, the order of consecutive imports, and type hints on one side only are no differences. Cost: 1 ms for 100
-lines, only where the code differs at all.
+Three things are not differences: docstrings, the order of consecutive imports, and type hints that only one side has.
+Cost: 1 ms for 100 lines, and only if the code differs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _BODIES = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def same_program(left: str, right: str) -> bool:
-    """Return whether two Python programs are equivalent; False if one of them does not parse."""
+    """Return whether two Python programs are equivalent. If one of them does not parse, return False."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -37,7 +37,7 @@ def _type_hints(tree: ast.AST) -> Iterator[bool]:
 
 
 class _Normaliser(ast.NodeTransformer):
-    """Removes docstrings, sorts consecutive imports, and removes the type hints of undecorated functions."""
+    """Removes docstrings, sorts consecutive imports and, on request, removes type hints of undecorated functions."""
 
     def __init__(self, without_hints: bool) -> None:
         self._without_hints = without_hints
@@ -57,7 +57,7 @@ class _Normaliser(ast.NodeTransformer):
 
 
 def _with_sorted_imports(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Sort consecutive imports. Star imports stay in place, because names of a later one override an earlier one's."""
+    """Sort consecutive imports. Star imports keep their place, because a later import overrides earlier names."""
     found: list[ast.stmt] = []
     run: list[ast.stmt] = []
     for statement in body:

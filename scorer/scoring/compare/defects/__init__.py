@@ -1,1 +1,1 @@
-"""Defects of one text: a refusal, repetition, garbled text, leaked special tokens, a cut-off ending."""
+"""Detection of defects in one text: refusals, repetition, garbled text, leaked special tokens, and cut-off endings."""

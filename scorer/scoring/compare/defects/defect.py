@@ -1,4 +1,4 @@
-"""A defect of one text: how severe it is, and where it is visible."""
+"""A defect of one text, with its severity and its place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """``severity`` in [0, 1]; 0 means no defect. ``where``: the passage that shows it, or the reason, for people."""
+    """A defect with its ``severity`` in [0, 1]; 0 means no defect. ``where`` is the passage or the reason, as text."""
 
     severity: float = 0.0
     where: str = ""

@@ -1,4 +1,4 @@
-"""Find garbled text: mojibake, replacement characters, and words that no language has. Cost: 60 µs for 100 words."""
+"""Find garbled text: mojibake, replacement characters, and implausible words. Cost: 60 µs for 100 words."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _IMPLAUSIBLE = 0.06  # the share of implausible words above which a text counts 
 
 
 def garbled_text(left: Document, right: Document) -> tuple[Defect, Defect]:
-    """Return the defect of the left and of the right text.
+    """Return the defects of the left and of the right text.
 
-    Mojibake is counted by ftfy's badness. A word that both sides write is plausible. Only the side with more
-    implausible words has the defect, by the difference.
+    ftfy's badness counts mojibake. A word that both texts contain is plausible. Only the text with more implausible
+    words has this defect, and the difference determines its severity.
     """
     texts = left.text[:_READ], right.text[:_READ]
     shared = words_of(texts[0]) & words_of(texts[1])

@@ -1,7 +1,8 @@
-"""Find special tokens and parts of chat templates in an answer, as the known model families write them.
+"""Find special tokens and parts of chat templates of the known model families in an answer.
 
-Text *about* tokens is no leak: tokens in code, ``<s>`` as HTML for struck-out text, template languages, dialogues.
-Cost: 10 µs for 100 words. Every pattern is linear: each repetition is bounded or possessive.
+Text *about* tokens is not a leak. Therefore tokens in code, ``<s>`` as HTML for struck-out text, template languages and
+dialogues are ignored. Cost: 10 µs for 100 words. The cost of every pattern is linear, because each repetition is
+bounded or possessive.
 """
 
 from __future__ import annotations
@@ -43,11 +44,11 @@ _CODE = re.compile(
     r"^[ \t]{0,8}```[^\n]*+\n(?:(?![ \t]{0,8}```)[^\n]*+\n)*+[ \t]{0,8}```|`[^`\n]{1,200}`", re.MULTILINE
 )
 _STRIKE = re.compile(r"<(/?)s>")
-_DIALOGUE = 3  # lines with a speaker make a dialogue
+_DIALOGUE = 3  # a text with so many lines that begin with a speaker's name is a dialogue
 
 
 def leaked_tokens(document: Document) -> Defect:
-    """Return severity 1.0 if the text holds a special token or a part of a chat template."""
+    """Return severity 1.0 if the text contains a special token or a part of a chat template."""
     text = _CODE.sub(" ", document.text[:MAX_CHARS])
     match = _TOKENS.search(text) or _LINES.search(text) or _sentence_token(text) or _next_turn(text)
     if match is None:
@@ -56,7 +57,7 @@ def leaked_tokens(document: Document) -> Defect:
 
 
 def _sentence_token(text: str) -> re.Match[str] | None:
-    """Find ``<s>`` and ``</s>`` as first and last tokens of Llama and Mistral; pairs inside a text are HTML."""
+    """Find ``<s>`` and ``</s>`` as the first and last tokens of Llama and Mistral. Pairs inside a text are HTML."""
     marks = list(_STRIKE.finditer(text)) if "s>" in text else []
     if not marks:
         return None
@@ -68,7 +69,7 @@ def _sentence_token(text: str) -> re.Match[str] | None:
 
 
 def _next_turn(text: str) -> re.Match[str] | None:
-    """Find a line that begins another turn of the conversation, in a text that is not itself a dialogue."""
+    """Find a line that begins another turn of the conversation, unless the text itself is a dialogue."""
     for match in _ROLE.finditer(text):
         before = text[max(0, match.start() - 400) : match.start()].rstrip()
         line = before.rpartition("\n")[2]

@@ -1,6 +1,6 @@
 """Find refusals by their first sentences, in twelve languages. Cost: 10 µs for 100 words.
 
-Every pattern is linear, because its gaps are bounded.
+The cost of every pattern is linear, because its gaps are bounded.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ENGLISH = re.compile(
     r"|i (?:do not|don't) (?:have (?:access|the ability|enough information|information)|feel comfortable))",
     re.IGNORECASE,
 )
-# After a hedge ("no definitive answer, but …") the answer follows. An offer of something else is not an answer.
+# After a hedge ("no definitive answer, but …") the answer follows. An offer of another kind of help is not an answer.
 _ANSWER_FOLLOWS = re.compile(
     r"[^.!?]{0,160}(?:,? but|[,;.]? however|,? (?:al)?though|[.!?] (?=(?:in general|generally|typically)\b)),? "
     r"(?!i\b|i'|we\b|you\b|if\b|feel\b|please\b|let me\b|here\b|perhaps\b|maybe\b|there are other)\w+(?:[ ,]+\S+){5}",

@@ -18,11 +18,12 @@ _WHOLE = 0.9  # the share of a sentence's words that must be repeated
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """The repetition in one text. ``where``: the beginning of a repeated passage.
+    """The repetition in one text. ``where`` is the beginning of a repeated passage.
 
-    ``count``: words in repeated passages. ``run``: words in the longest loop. ``share``: the share of all words that
-    belong to sentences repeated as a whole. Lists of similar items (products, recipes for two kinds of meat) repeat
-    passages within new sentences; a model that loops repeats whole sentences (ADR 0103).
+    ``count`` is the number of words in repeated passages, and ``run`` is the number of words in the longest loop.
+    ``share`` is the share of words that belong to sentences repeated as a whole. Whole sentences show a looping model:
+    a list of similar items (products, recipes for two kinds of meat) repeats passages only within new sentences
+    (ADR 0103).
     """
 
     count: int
@@ -48,7 +49,7 @@ def repeated_passages(document: Document) -> Repetition:
 
 
 def _words_in_repeated_sentences(tokens: Sequence[Token], repeated: np.ndarray) -> int:
-    """Count the words of sentences, of at least six words, in which nearly every word is marked in ``repeated``."""
+    """Count the repeated words in sentences of at least six words that are repeated nearly as a whole."""
     words = start = 0
     for end in range(1, len(tokens) + 1):
         if end == len(tokens) or tokens[end].opens or end - start >= _LONGEST_SENTENCE:
@@ -71,7 +72,10 @@ def _repeated_words(array: np.ndarray) -> np.ndarray:
 
 
 def _longest_loop(array: np.ndarray) -> tuple[int, int]:
-    """Return the repeated words of the longest loop, and its place. A loop is 1 to 12 words, at least three times."""
+    """Return the number of repeated words in the longest loop, and its place.
+
+    A loop is a passage of 1 to 12 words that occurs at least three times in a row.
+    """
     best, at = 0, 0
     for period in range(1, min(12, len(array) // 3) + 1):
         equal = np.concatenate(([0], (array[period:] == array[:-period]).astype(np.int8), [0]))

@@ -18,7 +18,7 @@ _ENDS_CLOSED = re.compile(r"[.!?:…。！？；;)\]}\"'`*_>|~%][\s\"')\]*_`]*$|
 
 
 def unfinished_text(document: Document) -> Defect:
-    """Return how strongly the form shows that the text was cut: an open code fence, an unfinished last sentence."""
+    """Return a defect if the text has an open code fence or an unfinished last sentence, which show that it was cut."""
     text = document.text.rstrip()
     if not text:
         return NO_DEFECT

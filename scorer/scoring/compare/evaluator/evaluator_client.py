@@ -1,6 +1,6 @@
-"""The client of the evaluator: any server with ``/v1/chat/completions``.
+"""The client of the evaluator, which is any server with ``/v1/chat/completions``.
 
-If the evaluator is unreachable, slow or replies nonsense, the pair keeps the score of the other signals.
+If the evaluator is unreachable, slow or sends an invalid reply, the pair keeps the score of the other signals.
 """
 
 from __future__ import annotations
@@ -22,18 +22,21 @@ _MAX_REPLY_BYTES = 2**20
 
 @dataclass(slots=True)
 class Evaluator:
-    """Asks the questions within the daily budget. ``failures``: questions without an opinion, by reason."""
+    """Asks questions within the daily budget. ``failures`` counts, by reason, the questions without an opinion."""
 
     settings: EvaluatorSection
     budget: Budget = field(default_factory=Budget)
     failures: dict[str, int] = field(default_factory=dict)
 
     def consult(self, pairs: Sequence[DoubtfulPair], now_ms: int) -> dict[str, Opinion]:
-        """Return opinions by pair id, for as many pairs as the budget allows. Not for use within an event loop."""
+        """Do the same as ``opinions``, for callers outside of an event loop."""
         return asyncio.run(self.opinions(pairs, now_ms))
 
     async def opinions(self, pairs: Sequence[DoubtfulPair], now_ms: int) -> dict[str, Opinion]:
-        """The same as a coroutine. Raises ConfigError for a missing credential; a failing server raises nothing."""
+        """Return the opinions by pair id. The budget limits the number of questions.
+
+        Raises ConfigError if the credential is missing. A failing server does not raise an error.
+        """
         allowed = [pair for pair in pairs if self._may_ask(now_ms)]
         if not allowed:
             return {}
@@ -62,9 +65,9 @@ class Evaluator:
         return allowed
 
     def headers(self) -> dict[str, str]:
-        """Return the request headers. The credential is read each time, because its file may be replaced.
+        """Return the request headers. Raises ConfigError if the credential is missing.
 
-        Raises ConfigError if it is missing.
+        The credential is read at each call, because its file may be replaced.
         """
         if self.settings.credential is None:
             return {}
@@ -73,7 +76,7 @@ class Evaluator:
     async def ask(
         self, session: aiohttp.ClientSession, pair: DoubtfulPair, headers: Mapping[str, str]
     ) -> Opinion | str:
-        """Ask one question. Returns the opinion, or the reason for its absence in one word."""
+        """Ask one question. Return the opinion, or one word for the reason why there is none."""
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
         asked = question(pair.pair_id, pair.prompt, pair.baseline, pair.candidate, self.settings)
         try:
@@ -100,7 +103,7 @@ class Evaluator:
 
 
 async def _bounded(stream: aiohttp.StreamReader) -> bytes:
-    """Return the whole reply, or b"" if it is too long. A single ``read`` would end at the first packet."""
+    """Return the whole reply, or b"" if it is too long. A single ``read`` would return only the first packet."""
     raw = bytearray()
     async for piece in stream.iter_any():
         raw += piece
@@ -110,7 +113,7 @@ async def _bounded(stream: aiohttp.StreamReader) -> bytes:
 
 
 def _content(raw: bytes) -> str:
-    """Return the text of a chat completion; empty for any other reply."""
+    """Return the text of a chat completion, or "" for any other reply."""
     try:
         text = json.loads(raw)["choices"][0]["message"]["content"]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):

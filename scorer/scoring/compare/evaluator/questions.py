@@ -1,7 +1,7 @@
-"""The questions to an evaluator model, and the effect of its replies on the score (ADR 0036). Pure.
+"""The questions to an evaluator model, and the effect of its replies on the score (ADR 0036). All functions are pure.
 
-The evaluator is asked only about pairs that the other signals leave in doubt, within a daily budget. It is blind: it
-does not learn which model wrote which answer, and the order of the answers is drawn for each pair.
+The evaluator is asked only about pairs that the other signals leave in doubt, within a daily budget. The question does
+not contain which model wrote which answer, and the order of the answers is random for each pair.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SYSTEM = (
 _THOUGHT_ENDS = re.compile(r"</think(?:ing)?>|\[/THINK\]|◁/think▷")
 _THOUGHT_BEGINS = re.compile(r"<think(?:ing)?>|\[THINK\]|◁think▷")
 _DECODER = json.JSONDecoder()
-_MAX_TRIES = 300  # objects and braces that are tried in one reply
+_MAX_TRIES = 300  # most places in one reply at which a JSON object is searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class DoubtfulPair:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``messages``: the request in OpenAI's form. ``swapped``: answer A is the candidate's."""
+    """A question in OpenAI's format (``messages``). ``swapped`` is True if answer A is the candidate's answer."""
 
     messages: tuple[dict[str, str], ...]
     swapped: bool
@@ -50,7 +50,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """``agreement`` in [0, 1]. ``better``: baseline, candidate or equal."""
+    """An evaluator's opinion. ``agreement`` is in [0, 1]; ``better`` is baseline, candidate or equal."""
 
     agreement: float
     better: str
@@ -65,16 +65,17 @@ class Budget:
     spent: int = 0
 
     def take(self, now_ms: int, limit: int) -> tuple[Budget, bool]:
-        """Return the new budget, and whether a question may be asked."""
+        """Count one question if ``limit`` allows it. Return the new budget, and whether the question may be asked."""
         today = now_ms // DAY_MS
         spent = self.spent if today == self.day else 0
         return (Budget(today, spent + 1), True) if spent < limit else (Budget(today, spent), False)
 
 
 def in_doubt(comparison: Comparison, settings: EvaluatorSection) -> bool:
-    """Return whether the other signals leave the pair in doubt. Classes, vectors and multiple choices never are.
+    """Return whether the other signals leave the pair in doubt: its agreement is in the range that is configured.
 
-    Texts in an unknown script are in doubt even below the configured range.
+    Texts in an unknown script are in doubt even below that range. Classes, vectors and multiple choices are never in
+    doubt.
     """
     low, high = settings.between
     if "choices" in comparison.signals or not {"cosine", "shared_characters"} & comparison.signals.keys():
@@ -92,10 +93,10 @@ def question(pair_id: str, prompt: str, baseline: str, candidate: str, settings:
 
 
 def parse_opinion(reply: str, asked: Question) -> Opinion | None:
-    """Parse the opinion in a reply; None if there is none.
+    """Return the opinion in a reply, or None if it has no valid opinion.
 
-    Text around the JSON object is ignored, and so are the model's thoughts. Of several objects the last valid one
-    counts. A number out of range makes an object invalid.
+    Text around the JSON object and the model's thoughts are ignored. If there are several objects, the last valid
+    object counts. An object with a number out of range is invalid.
     """
     found = None
     answer = _THOUGHT_ENDS.split(reply[:MAX_REPLY_CHARS])[-1]
@@ -126,7 +127,7 @@ def _objects(text: str) -> Iterator[dict[str, object]]:
 
 
 def with_opinion(comparison: Comparison, opinion: Opinion, settings: ScoringSection) -> Comparison:
-    """Add the opinion to a comparison: the weighted mean of both agreements, monotone in each."""
+    """Add the opinion to a comparison. The new agreement is the weighted mean of both agreements."""
     weight = settings.weight("evaluator")
     agreement = clamp((1 - weight) * comparison.agreement + weight * opinion.agreement)
     disagrees = opinion.agreement <= 1 - settings.flag_effect

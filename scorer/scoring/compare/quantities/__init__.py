@@ -1,1 +1,1 @@
-"""Numbers, dates, times, amounts with units, and the signs of formulas."""
+"""Parsing of numbers, dates, times, amounts with units, and the signs of formulas."""

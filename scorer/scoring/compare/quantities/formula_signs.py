@@ -1,4 +1,4 @@
-"""Recognise plus and minus signs next to their operand: n-1, (x+2)(x-3), e^{-x}, UTC-5, HIV+.
+"""Recognise plus and minus signs next to an operand: n-1, (x+2)(x-3), e^{-x}, UTC-5, HIV+.
 
 A hyphen between words (well-known, COVID-19, F-16, X-ray) or between two numbers (5-10) is not a sign.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 
-NEGATIVE = "−"  # the key of a minus before a letter, which distinguishes e^{-x} from e^{x}
+NEGATIVE = "−"  # the key of a minus before a letter; it distinguishes e^{-x} from e^{x}
 _OPERAND = r"(?=[([{\\]|[A-Za-zα-ω](?![A-Za-z'])|(?:sin|cos|tan|log|ln|exp|sqrt|max|min)\b{digit})"
 _AFTER_A_DIGIT = r"(?<=\d-)"
 _AFTER_AN_OPERAND = (
     r"(?:(?<=[)\]}]-)|(?<=\^\d-)|(?<=(?<![A-Za-z'])[a-zα-ω]-)|(?<=[([{^+*/=_,][A-Z]-)|(?<=\bUTC-)|(?<=\bGMT-))"
 )
-# CEST-1, T-2, arr[len-1], but also type-2 and mid-1, for which a hyphen on one side only means nothing.
+# CEST-1, T-2, arr[len-1]. It also matches type-2 and mid-1, in which a hyphen that only one text has is no difference.
 _AFTER_A_WORD = r"(?:(?<=[A-Z]ST-)|(?<=\bCET-)|(?<=\b[NT]-)|(?<=[a-z]{2}-))(?=\d\b(?!\.\d))"
 _OPENING = r"(?:(?<=[([{=^<>,]-)|(?<=[=<>] -))"
 SIGN = (
@@ -35,7 +35,7 @@ _CHARGES = {"+": "positive", "-": "negative"}
 
 
 def sign_key(text: str, start: int, sign: str) -> str:
-    """Return the key of the plus or minus at ``start``: HIV+ is read as "HIV positive"."""
+    """Return the key of the plus or minus at ``start``. The plus of HIV+ has the key of the word "positive"."""
     if _AFTER_CAPITALS.match(text, start + 1):
         return _CHARGES[sign]
     return NEGATIVE if sign == "-" and _OPENS_AN_OPERAND.match(text, start + 1) else sign

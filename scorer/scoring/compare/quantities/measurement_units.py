@@ -1,7 +1,7 @@
 """Units and currencies after a number, each with its factor to the base unit of its dimension.
 
-One table instead of a library: pint takes 0.3 s to import and knows thousands of units that no answer uses. The table
-has exact factors only: 1 km is 1000 m and a day is 24 hours, but a mile is not converted to meters.
+A table replaces the library pint, which takes 0.3 s to import and has thousands of units that no answer uses. The table
+has only exact factors: 1 km is 1000 m and a day is 24 hours, but a mile is not converted to meters.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-# base: symbol=factor ...; symbols are case-sensitive (ms is not Ms)
+# Each line is "base: symbol=factor ...". Symbols are case-sensitive (ms is not Ms).
 _SYMBOLS = """
     m: km=1000 m=1 dm=0.1 cm=0.01 mm=0.001 μm=0.000001 nm=0.000000001
     inch: mi=63360 yd=36 ft=12
@@ -54,7 +54,7 @@ _SYMBOLS = """
     m^2: ha=10000
     m^3: cc=0.000001
 """
-# base: words=factor ..., in any case; a plural with s needs no entry, a space is written _
+# Each line is "base: words=factor ...". Words are not case-sensitive. A plural with s needs no entry, and _ is a space.
 _WORDS = """
     m: kilometer=1000 kilometre=1000 meter=1 metre=1 decimeter=0.1 decimetre=0.1 centimeter=0.01 centimetre=0.01
     m: millimeter=0.001 millimetre=0.001 micrometer=0.000001 micrometre=0.000001 micron=0.000001 mètre=1 kilomètre=1000
@@ -122,7 +122,7 @@ _WORDS = """
     cent: cent=1
 """
 CURRENCIES = frozenset({"$", "€", "pound", "¥", "₹", "CHF", "CAD", "AUD", "CNY"})
-_ATTACHED_ONLY = frozenset({"x", "us", "kb"})  # no unit after a blank: “5 us” is seldom 5 μs
+_ATTACHED_ONLY = frozenset({"x", "us", "kb"})  # units only without a blank before them: “5 us” is rarely 5 μs
 
 Unit = tuple[str, Decimal]  # base, factor
 
@@ -141,7 +141,7 @@ def _read_table(table: str, plural: bool) -> dict[str, Unit]:
 
 SYMBOLS = _read_table(_SYMBOLS, plural=False)
 WORDS = _read_table(_WORDS, plural=True)
-# Squares and cubes of lengths; their factor is a power too.
+# Squares and cubes of lengths. Their factors are squared or cubed, too.
 _POWERS = {f"{name}^{n}": (f"m^{n}", SYMBOLS[name][1] ** n) for name in ("km", "m", "cm", "mm") for n in (2, 3)}
 _POWERS |= {f"ft^{n}": (f"ft^{n}", Decimal(1)) for n in (2, 3)}
 
@@ -152,7 +152,7 @@ _AFTER = re.compile(
 
 
 def unit_at(text: str, at: int) -> tuple[str, Decimal, int] | None:
-    """Return (base, factor, end) of the unit at ``text[at:]``, directly after a number; None if there is none."""
+    """Return (base, factor, end) of the unit at ``text[at:]``, directly after a number, or None if there is no unit."""
     match = _AFTER.match(text, at)
     if match is None:
         return None

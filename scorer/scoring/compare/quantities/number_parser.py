@@ -1,6 +1,6 @@
 """Parse quantities into one form: 5,500,000 = 5.5 million, March 5, 2024 = 2024-03-05, 3 pm = 15:00, 1 km = 1000 m.
 
-Parsing starts where a number begins in the text and includes its scale, unit or month (ADR 0121). Cost: 2 to 6 µs a
+Parsing starts at the beginning of a number and includes its scale, unit or month (ADR 0121). Cost: 2 to 6 µs for each
 number.
 """
 
@@ -73,8 +73,9 @@ _NO_FACTOR = Decimal(1)
 class Quantity:
     """A parsed number with its unit.
 
-    ``key``: its canonical form. ``end``: where it ends in the text. ``plain``: it has no unit, so the unit at the end
-    of a range may apply to it. ``base``, ``factor``: the unit in ``key``. ``word``: an ordinal word (first, second).
+    ``key`` is its canonical form, and ``end`` is its end in the text. ``plain`` is True if it has no unit, so that the
+    unit at the end of a range may apply to it. ``base`` and ``factor`` describe the unit in ``key``. ``word`` is True
+    if it is an ordinal (first, second).
     """
 
     key: str
@@ -86,13 +87,13 @@ class Quantity:
 
 
 def spell(value: Decimal) -> str:
-    """Write a number without exponent, unless it has more than 40 digits."""
+    """Return a number as text, without an exponent unless it has more than 40 digits."""
     value = value.normalize()
     return format(value, "f") if abs(value.adjusted()) <= _DIGITS else str(value)
 
 
 def with_unit(key: str, base: str, factor: Decimal) -> str:
-    """Return the key of a plain number that gets a unit from the end of its range: the 5 in "5 to 10 minutes"."""
+    """Return the key of a plain number with the unit from the end of its range: the 5 in "5 to 10 minutes"."""
     try:
         return f"{spell(Decimal(key) * factor)} {base}"
     except InvalidOperation:
@@ -100,7 +101,10 @@ def with_unit(key: str, base: str, factor: Decimal) -> str:
 
 
 def month_at(month: str, text: str, end: int) -> tuple[str, int] | None:
-    """Parse a date that begins with a month's name, which ends at ``end``: June 28, 1919. Returns (key, end)."""
+    """Parse a date that begins with the name of a month, such as June 28, 1919. Return (key, end of the date).
+
+    ``end`` is the end of the month's name.
+    """
     match = _MONTH_DAY.match(text, end)
     if match is None:
         return None
@@ -115,7 +119,7 @@ def _date(year: str, month: int, day: int) -> str:
 
 
 def date_in_digits(surface: str) -> str | None:
-    """Return the key of a date in digits. If day and month are ambiguous, the key holds both orders."""
+    """Return the key of a date in digits. If the day and the month are ambiguous, the key contains both orders."""
     if match := _ISO.fullmatch(surface):
         return _date(match[1], int(match[2]), int(match[3]))
     match = _DOTTED.fullmatch(surface)
@@ -133,8 +137,8 @@ def read_number(
 ) -> Quantity:
     """Parse the quantity whose digits are ``text[start:end]``.
 
-    ``currency``: the currency sign before it. ``version``: a word before it marks it as a version, so 3.10 is not 3.1.
-    ``comma``: the text's language has a decimal comma.
+    ``currency`` is the currency sign before it. ``version`` is True if a word before it marks it as a version, so that
+    3.10 is not 3.1. ``comma`` is True if the text's language has a decimal comma.
     """
     surface = text[start:end]
     if date := date_in_digits(surface):
@@ -160,18 +164,18 @@ def read_number(
 
 
 def read_word(value: Decimal, text: str, end: int) -> Quantity:
-    """Parse the quantity of a number word: five million, sixty days."""
+    """Parse a quantity that begins with a number word: five million, sixty days."""
     return _with_scale_and_unit("", value, text, end, "")
 
 
 def read_fraction(numerator: int, denominator: int, text: str, end: int) -> Quantity:
-    """Parse the quantity of a fraction in words: two thirds, three quarters."""
+    """Parse a quantity that begins with a fraction in words: two thirds, three quarters."""
     part = Fraction(numerator, denominator)
     return _with_scale_and_unit(str(part), _decimal(part), text, end, "")
 
 
 def combined_amount(one: Quantity, other: Quantity) -> Quantity | None:
-    """Add an amount in two units, the greater one first: 1 h 30 min, 5 ft 3 in. None for other pairs."""
+    """Return the sum of an amount in two units, the greater unit first (1 h 30 min, 5 ft 3 in), or None for others."""
     if one.base != other.base or one.base not in ("s", "inch", "ounce") or one.factor <= other.factor:
         return None
     try:
@@ -203,7 +207,7 @@ def _decimal(value: Fraction) -> Decimal | None:
 
 
 def _value(surface: str, version: bool, comma: bool) -> Decimal | Fraction | None:
-    """Return the value of the digits; None for a version, a ratio, an address or a code."""
+    """Return the value of the digits, or None for a version, a ratio, an address or a code."""
     if surface.isdecimal():
         if len(surface) > _DIGITS or (surface[0] == "0" and len(surface) > 2):
             return None
@@ -233,7 +237,7 @@ def _power(base: int, exponent: int) -> Decimal | None:
 
 
 def _with_scale_and_unit(key: str, value: Decimal | None, text: str, end: int, currency: str) -> Quantity:
-    """Parse what follows the digits: a scale, then a currency or unit, or the ending of an ordinal."""
+    """Parse the text after the digits: a scale, then a currency or a unit, or the ending of an ordinal."""
     if value is None:
         return _with_unit(key, None, text, end, currency)
     ending = text[end : end + 1]
@@ -257,7 +261,7 @@ _ORDINAL_OR_DECADE_LETTERS = frozenset("snrt")
 
 
 def _decade(value: Decimal, text: str, end: int) -> Quantity | None:
-    """Parse a decade: 1990s, '90s."""
+    """Parse a decade, such as 1990s or '90s."""
     short = value < 100 and text[max(0, end - 3)] == "'"
     if value % 10 or not (short or value >= 1000):
         return None
@@ -276,14 +280,14 @@ def _with_unit(key: str, value: Decimal | None, text: str, end: int, currency: s
 
 
 def has_minus(text: str, start: int) -> bool:
-    """Return whether a minus precedes ``text[start:]``; the hyphen of COVID-19 or of a range is none."""
+    """Return whether a minus precedes ``text[start:]``. The hyphen of COVID-19 or of a range is not a minus."""
     if start == 0 or text[start - 1] != "-":
         return False
     return start == 1 or text[start - 2] in _BEFORE_A_MINUS
 
 
 def is_one_number(surface: str, comma: bool) -> bool:
-    """Return whether the commas belong to one number: 1,234 or, in a language with decimal comma, 3,5."""
+    """Return whether the commas are part of one number: 1,234 or, in a language with a decimal comma, 3,5."""
     if _THOUSANDS.fullmatch(surface):
         return True
     return surface.count(",") == 1 and (comma or "." in surface) and ":" not in surface and "/" not in surface

@@ -1,1 +1,1 @@
-"""The signals of two texts: each measures how far they diverge in one respect."""
+"""The signals of two texts. Each signal measures how far the texts diverge in one respect."""

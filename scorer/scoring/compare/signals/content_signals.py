@@ -1,7 +1,8 @@
-"""Signals about the content: numbers, negation, swapped words, names, omissions, wording. Cosine does not see these.
+"""Signals about the content: numbers, negation, swapped words, names, omissions and wording.
 
-Each function takes the alignment of two texts. ``divergence`` is 1 if one aligned passage differs in that respect, else
-the distance of the two sets of words. ``relevance`` is the closeness of the texts. Cost: 5 to 20 µs each for 100 words.
+Such differences hardly change the cosine of two texts, so these functions use the alignment of the texts. The
+``divergence`` is the greatest change in an aligned passage, or the distance of the two sets of words if it is greater.
+The ``relevance`` is the closeness of the texts. Cost: 5 to 20 µs for each function and 100 words.
 
 See ADR 0122.
 """
@@ -33,9 +34,9 @@ from scorer.scoring.compare.vocabulary.word_lists import (
 )
 from scorer.scoring.compare.vocabulary.word_relations import both_quantities, excludes, same_word
 
-_ALIGNED = 0.3  # below this word overlap an alignment is random, and its edits are ignored
+_ALIGNED = 0.3  # below this word overlap, an alignment is random and its edits are ignored
 _FEW = 4  # words; a longer edit is a rewritten passage
-_ORDER = 0.3  # divergence of a list in another order
+_ORDER = 0.3  # divergence of a reordered list
 _ADDED = 0.25  # weight of an addition, relative to an omission
 
 
@@ -45,13 +46,13 @@ def numbers(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def negation(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Find a statement that the other side denies."""
+    """Find a statement that one side affirms and the other side denies."""
     counts = [Counter(t.key for t in side.tokens if t.key in NEGATIONS) for side in (left, right)]
     return _signal("negation", alignment, _negated, _distance(*counts))
 
 
 def swapped_words(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Find a word replaced by its opposite or another word of its class: more/less, all/some, first/second."""
+    """Find a word that is replaced by its opposite or by a word of its class: more/less, all/some, first/second."""
     del left, right
     if alignment.misordered_lists:
         return Signal("swapped_words", 1.0, alignment.closeness, f"another order: {alignment.misordered_lists[0]}")
@@ -68,7 +69,7 @@ def names(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def wording(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Find another content word in an otherwise equal passage; it may be a synonym."""
+    """Find a different content word in an otherwise equal passage. The word may be a synonym."""
     del left, right
     found = _signal("wording", alignment, _reworded, 0.0)
     if alignment.reordered_lists and found.divergence < _ORDER:
@@ -77,9 +78,9 @@ def wording(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def omission(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Find a sentence, a clause or a row that one side leaves out, in otherwise equal texts.
+    """Find a sentence, a clause or a row that one of two otherwise equal texts leaves out.
 
-    A missing end is truncation. An addition by the candidate weighs less than an omission.
+    A missing end counts as truncation instead. An addition by the candidate counts less than an omission.
     """
     edits = alignment.edits if alignment.word_overlap >= _ALIGNED and alignment.closeness else ()
     worst = Signal("omission", 0.0, alignment.closeness)
@@ -96,7 +97,7 @@ def omission(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def _left_out(tokens: Sequence[Token], side: Document, at: int, end: int, added: bool) -> float:
-    """Return how much of ``side`` is missing in the other text, at the tokens ``at`` to ``end``, in [0, 1]."""
+    """Return the divergence, in [0, 1], if the other text lacks the tokens ``at`` to ``end`` of ``side``."""
     content = sum(t.key not in STOPWORDS and not t.marker for t in tokens)
     restriction = content > 0 and any(t.key in RESTRICTIONS for t in tokens)
     if end == len(side.tokens):
@@ -116,7 +117,7 @@ def _signal(name: str, alignment: Alignment, changed: Callable[[Edit, Alignment]
     hits = [(changed(edit, alignment), edit) for edit in edits]
     worst, where = max(hits, key=lambda hit: hit[0], default=(0.0, None))
     reason = f"{where} (word {where.left_at + 1})" if where is not None and worst > 0 else ""
-    # The closer the texts, the less the distance of the two sets counts beside the aligned passages.
+    # The closer the texts are, the more the aligned passages count, and the less the distance of the two sets.
     divergence = max(worst, elsewhere * (1 - alignment.closeness))
     if not reason and divergence > 0:
         reason = f"{divergence:.0%} of them differ"
@@ -124,7 +125,7 @@ def _signal(name: str, alignment: Alignment, changed: Callable[[Edit, Alignment]
 
 
 def _distance(a: Counter[str], b: Counter[str]) -> float:
-    """Return 1 − Dice of two multisets; 0 for two empty ones."""
+    """Return 1 − the Dice coefficient of two multisets, or 0 if both are empty."""
     total = a.total() + b.total()
     return 1 - 2 * (a & b).total() / total if total else 0.0
 
@@ -162,7 +163,7 @@ def _sentence_long(edit: Edit) -> bool:
 
 
 def _odd_negations(tokens: Iterable[Token]) -> int:
-    """Return 1 if the number of negations is odd: two negations cancel each other."""
+    """Return 1 if the number of negations is odd, else 0, because two negations cancel each other."""
     return sum(t.key in NEGATIONS or t.key in AVOIDANCE for t in tokens) % 2
 
 
@@ -173,7 +174,7 @@ def _swapped(edit: Edit, alignment: Alignment) -> float:
 
 
 def _function_word_changed(edit: Edit, alignment: Alignment) -> float:
-    """Return how far one inserted or exchanged function word changes a direction, a party or a frequency."""
+    """Return how much an inserted or replaced function word changes a direction, a party or a frequency."""
     before = alignment.left[edit.left_at - 1].key if edit.left_at else ""
     texts = [" ".join(t.key for t in side) for side in (edit.left, edit.right)]
     if sorted(texts) == ["", "other"]:
@@ -182,7 +183,10 @@ def _function_word_changed(edit: Edit, alignment: Alignment) -> float:
 
 
 def _exchanged(edit: Edit) -> Iterable[tuple[Token, Token]]:
-    """Return which word may replace which: by place if both sides are equally long, else all pairs of a short edit."""
+    """Return pairs of words of which the second may replace the first.
+
+    If both sides are equally long, words at the same place form pairs. Otherwise, a short edit has all possible pairs.
+    """
     if len(edit.left) == len(edit.right):
         return zip(edit.left, edit.right, strict=True)
     if max(len(edit.left), len(edit.right)) <= _FEW:
@@ -207,7 +211,7 @@ def _name_changed(edit: Edit, alignment: Alignment) -> float:
 
 
 def _subject_changed(edit: Edit) -> bool:
-    """Return whether the first word of a sentence was exchanged, which may be a name."""
+    """Return whether the edit replaces only the first word of a sentence, which may be a name."""
     if len(edit.left) != 1 or len(edit.right) != 1:
         return False
     both = edit.left[0], edit.right[0]
@@ -219,7 +223,7 @@ def _subject_changed(edit: Edit) -> bool:
 def _is_named(token: Token, whole: tuple[Token, ...], known: frozenset[str]) -> bool:
     if is_name(token):
         return True
-    # The first word of a sentence is a name if it is one elsewhere, or if the next word is one (Albert Einstein).
+    # The first word of a sentence is a name if it is a name elsewhere, or if the next word is a name (Albert Einstein).
     if not token.capital or token.noun or token.key in STOPWORDS or token.key in NOT_NAMES:
         return False
     if token.key in known:

@@ -1,6 +1,6 @@
-"""Signals about the form: length, repetition, off-topic passages, language, garbling, confidence. Cost: below 5 µs.
+"""Signals about the form: length, repetition, off-topic passages, language, garbling and confidence.
 
-The cost of finding the defects and the languages comes on top.
+Cost: below 5 µs, plus the cost of finding the defects and the languages.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _MANY_TYPOS = 3
 
 
 def one_sided(name: str, left: Defect, right: Defect) -> Signal:
-    """Return the difference of two defects; a defect of both sides is no divergence."""
+    """Return the signal of the difference between two defects. Equal defects on both sides are not a divergence."""
     worse = right if right.severity >= left.severity else left
     degree = abs(right.severity - left.severity)
     return Signal(name, degree, reason=worse.where if degree else "", baseline_at_fault=left.severity > right.severity)
 
 
 def contained_share(alignment: Alignment) -> float:
-    """Return how far the longer text contains the shorter one word for word: 0 up to 75 % of its words, 1 from 92 %."""
+    """Return how far the longer text contains the words of the shorter text: 0 up to 75 % of them, 1 from 92 %."""
     shorter = min(len(alignment.left), len(alignment.right))
     return ramp(alignment.matched / shorter, 0.75, 0.92) if shorter else 0.0
 
 
 def length(left: Document, right: Document) -> Signal:
-    """Compare the lengths in words: 0 up to a factor of 1.5, 1 from a factor of 8."""
+    """Compare the lengths in words. The divergence is 0 up to a factor of 1.5, and 1 from a factor of 8."""
     a, b = len(left.tokens) + 3, len(right.tokens) + 3
     factor = abs(math.log(b / a))
     divergence = ramp(factor, math.log(1.5), math.log(8))
@@ -42,7 +42,7 @@ def length(left: Document, right: Document) -> Signal:
 
 
 def repetition(left: Repetition, right: Repetition, alignment: Alignment) -> Signal:
-    """Return the signal that one side repeats itself. In otherwise equal texts eight repeated words are a loop."""
+    """Return the signal that one side repeats itself. In otherwise equal texts, eight repeated words are a loop."""
     worse, better = (right, left) if right.count >= left.count else (left, right)
     extra = worse.count - better.count
     by_share = ramp(worse.share - better.share, 0.08, 0.3) if extra >= 8 else 0.0
@@ -56,7 +56,7 @@ def repetition(left: Repetition, right: Repetition, alignment: Alignment) -> Sig
 def off_topic(similarity: Similarity, alignment: Alignment) -> Signal:
     """Return the signal that a passage resembles nothing in the other text (ADR 0103).
 
-    An answer of a single passage has no such signal, because its similarity already says the same.
+    If the answer has a single passage, the divergence is 0, because the similarity already shows this.
     """
     degree = ramp(-similarity.worst, -0.32, -0.18) if similarity.parts > 1 else 0.0
     reason = f"part {similarity.part} of {similarity.parts} resembles nothing in the other answer" if degree else ""
@@ -65,7 +65,7 @@ def off_topic(similarity: Similarity, alignment: Alignment) -> Signal:
 
 
 def language(left: str, right: str) -> Signal:
-    """Return divergence 1 if one side writes another language or script than the other, be it only at its end."""
+    """Return divergence 1 if the sides have different languages or scripts, even if only at the end of a text."""
     scripts = script_shares(left), script_shares(right)
     apart = (
         1 - sum(min(share, scripts[1].get(name, 0.0)) for name, share in scripts[0].items()) if all(scripts) else 0.0
@@ -94,7 +94,7 @@ def garbling(left: Defect, right: Defect, alignment: Alignment) -> Signal:
 
 
 def _misspelled_words(alignment: Alignment) -> list[str]:
-    """Return the words of the right text that misspell a word of the left one, without other spellings and endings."""
+    """Return the words of the right text that misspell a word of the left text. Spelling variants do not count."""
     pairs = [p for e in alignment.edits if len(e.left) == len(e.right) for p in zip(e.left, e.right, strict=True)]
     return [
         b.surface for a, b in pairs if not a.number and misspelled(a.key, b.key) and not spelling_variants(a.key, b.key)
@@ -102,7 +102,7 @@ def _misspelled_words(alignment: Alignment) -> list[str]:
 
 
 def empty(left: Document, right: Document) -> Signal:
-    """Return the signal that one side is empty."""
+    """Return the signal that only one side is empty."""
     nothing = (not left.canonical, not right.canonical)
     if nothing[0] == nothing[1]:
         return Signal("empty", 0.0)
@@ -111,7 +111,7 @@ def empty(left: Document, right: Document) -> Signal:
 
 
 def confidence(left: Document, right: Document) -> Signal | None:
-    """Compare the mean log-probabilities per token, in nats; None unless both sides have them."""
+    """Compare the mean log-probabilities per token, in nats. Return None if a side has none."""
     if not left.logprobs or not right.logprobs:
         return None
     means = fmean(left.logprobs), fmean(right.logprobs)

@@ -17,19 +17,20 @@ from scorer.scoring.compare.text.tokenizer import Token
 
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
 _CLOSING_MARKS = " \n\t\"'”’»」』)*_`"
-_ROW = re.compile(r"[ \t]*(?:[-*+•|]|\d{1,3}[.)])[ \t|]*\S")  # of a list or a table
-_SHORT = 0.25  # the share of a text's words up to which two closing sentences count as a closing remark
+_ROW = re.compile(r"[ \t]*(?:[-*+•|]|\d{1,3}[.)])[ \t|]*\S")  # a row of a list or of a table
+_SHORT = 0.25  # largest share of a text's words for which two closing sentences count as a closing remark
 
 
 def truncation(left: Document, right: Document, alignment: Alignment) -> Signal:
     """Return the signal that one side was cut off.
 
-    The provider reports it, the form of the text shows it, or the text is the beginning of the other side's text.
+    There are three signs of this: the provider reports it, the form of the text shows it, or the text is only the
+    beginning of the other side's text.
     """
     cut = one_sided("truncation", _cut_off(left), _cut_off(right))
     tail = _missing_tail(left, right, alignment)
     if tail is None:
-        # The texts end alike, except perhaps for a full stop. A cut that the provider reports still counts.
+        # The texts have the same end, except perhaps for a full stop. A cut that the provider reports still counts.
         equal = 0.0 if left.cut != right.cut else contained_share(alignment) * alignment.closeness
         return replace(cut, relevance=1 - equal)
     degree, words, baseline = tail
@@ -41,7 +42,7 @@ def truncation(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def missing_last_sentence(left: Document, right: Document, alignment: Alignment) -> Signal | None:
-    """Return an omission if the candidate is a complete text without the baseline's last sentence, else None.
+    """Return an omission if the candidate's text is complete but lacks the baseline's last sentence, else None.
 
     The divergence grows with the share of that sentence in the text.
     """
@@ -61,7 +62,7 @@ def _cut_off(document: Document) -> Defect:
 
 
 def _missing_tail(left: Document, right: Document, alignment: Alignment) -> tuple[float, int, bool] | None:
-    """Return (degree, missing words, whether the baseline lacks them) if one text ends where the other goes on."""
+    """Return (degree, missing words, whether the baseline lacks them) if one text ends where the other continues."""
     if not alignment.edits:
         return None
     last = alignment.edits[-1]
@@ -78,15 +79,15 @@ def _missing_tail(left: Document, right: Document, alignment: Alignment) -> tupl
     baseline = len(last.left) < len(last.right)
     if half_word or not (more[0].opens or shorter.text.rstrip().endswith(_SENTENCE_ENDS)):
         return 1.0, len(more) - len(less), baseline
-    # The text ends between two sentences. If the candidate has one sentence more, it was added: the baseline is whole.
+    # The text ends between two sentences. If it is the baseline that ends, the candidate added the rest.
     added = baseline or _is_closing_remark(more, shorter, right if shorter is left else left, share)
     return 0.0 if added else 0.6 + 0.4 * ramp(share, 0.02, 0.1), len(more) - len(less), baseline
 
 
 def _is_closing_remark(missing: Sequence[Token], shorter: Document, longer: Document, share: float) -> bool:
-    """Return whether the missing tokens are one sentence, or two short ones, after a complete text: an offer, a wish.
+    """Return whether the missing tokens are a closing remark, such as an offer or a wish, after a complete text.
 
-    A list or a table without its last row is not complete.
+    A closing remark is one sentence or two short sentences. A list or a table without its last row is not complete.
     """
     sentences = sum(t.opens for t in missing)
     if not missing[0].opens or sentences > 2 or (sentences > 1 and share > _SHORT):
@@ -97,7 +98,7 @@ def _is_closing_remark(missing: Sequence[Token], shorter: Document, longer: Docu
 
 
 def _ends_with_sentence(text: str) -> bool:
-    """Return whether the text ends with a sentence; quotation marks, brackets and emoji may follow."""
+    """Return whether the text ends with a complete sentence. Quotation marks, brackets and emoji may follow it."""
     end = text[-40:]
     while end and (end[-1] in _CLOSING_MARKS or unicodedata.category(end[-1]) in ("So", "Sk", "Cf", "Mn")):
         end = end[:-1]
@@ -105,11 +106,11 @@ def _ends_with_sentence(text: str) -> bool:
 
 
 def _begins(part: Token, whole: Token, missing: Sequence[Token]) -> bool:
-    """Return whether ``part`` is the beginning of ``whole``; a single letter counts only if more words are missing."""
+    """Return whether ``part`` is the beginning of ``whole``. A single letter counts only if more words are missing."""
     return (len(part.key) > 1 or len(missing) > 1) and whole.key.startswith(part.key) and whole.key != part.key
 
 
 def _breaks_off(document: Document, last: Token) -> bool:
-    """Return whether the text ends in this word without punctuation, and the word is not a unit after a number."""
+    """Return whether the text ends with this word, without punctuation, and the word does not follow a number."""
     before = document.canonical[max(0, last.start - 3) : last.start].rstrip(" °")
     return document.canonical.endswith(last.surface) and not before[-1:].isdigit()

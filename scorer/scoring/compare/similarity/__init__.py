@@ -1,1 +1,1 @@
-"""How similar two whole texts are: by the vectors of an embedding model, or by shared characters."""
+"""The similarity of two whole texts, measured by the vectors of an embedding model or by shared characters."""

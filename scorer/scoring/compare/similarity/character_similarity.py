@@ -1,8 +1,8 @@
-"""Compare texts in a script that the embedding model does not know, by their shared characters (ADR 0124).
+"""Compare texts in a script that the embedding model does not cover, by their shared characters (ADR 0124).
 
-Such a text has no vectors (embed/text_vectors.py). Its cosine with any other text of the script would be high, whatever
-they say, so no cosine is used. Leaving the pair unscored would keep only the equal pairs, which speak for the
-candidate. Shared characters are a strict measure: a paraphrase scores low, and a flag gives the reason.
+Such a text has no vectors (embed/text_vectors.py), because its cosine with any other text of the script would be high.
+If these pairs were left unscored, only the pairs with equal texts would count, in favour of the candidate. Shared
+characters are a strict measure: a paraphrase gets a low similarity, and a flag gives the reason.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from scorer.scoring.compare.text.typography import MAX_CHARS
 from scorer.scoring.embed.vocabulary_coverage import script_of
 
 FLAG = "unknown_script"
-_REASON = "the embedding model does not know this script; the shared characters are compared"
+_REASON = "the embedding model does not cover this script; the shared characters are compared"
 _GRAM = 4  # characters: unrelated English answers share 10 % of their 4-grams, two answers to one question 46 %
 _SYLLABLES = frozenset({"CJK", "KANA", "HANGUL", "ETHIOPIC", "YI", "CHEROKEE", "VAI", "CANADIAN"})
 _SYLLABLE_GRAM = 2  # for scripts in which a character is a syllable or a word
 
 
 def character_similarity(left: str, right: str) -> Similarity:
-    """Return the share of character sequences that both texts hold (Dice), without blanks and punctuation."""
+    """Return the share of character sequences that both texts have (Dice), without blanks and punctuation."""
     if left == right:
         return Similarity(1.0, 1.0)
     a, b = _letters(left), _letters(right)
@@ -37,7 +37,7 @@ def character_similarity(left: str, right: str) -> Similarity:
 
 
 def mark_unknown_script(comparison: Comparison, similarity: Similarity, flag_below: float) -> Comparison:
-    """Name the shared characters as the source of the similarity; a flag "meaning" becomes "unknown_script"."""
+    """Replace the cosine by the measure ``shared_characters``, and the flag "meaning" by "unknown_script"."""
     measures = {name: value for name, value in comparison.signals.items() if not name.startswith("cosine")}
     flags = tuple(flag for flag in comparison.flags if flag != "meaning")
     doubtful = similarity.score < flag_below and "meaning" in comparison.flags

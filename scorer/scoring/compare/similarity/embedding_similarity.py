@@ -1,4 +1,4 @@
-"""Compare the vectors of two texts: each chunk with its best match in the other text. Cost: a few µs."""
+"""Compare the vectors of two texts. Each chunk is compared with its best match in the other text. Cost: a few µs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from scorer.scoring.embed.engine_protocol import Vectors
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
-    """The similarity of two texts by their chunks; all cosines are in [-1, 1].
+    """The similarity of two texts by their chunks. All cosines are in [-1, 1].
 
-    ``mean``: the mean over the best cosine of each chunk, in both directions. ``worst``: the cosine of the chunk that
-    fits least. That chunk is the ``part``-th (from 1) of ``parts`` of its text, which is the left text if ``in_left``,
-    else the right one.
+    ``mean`` is the mean of the best cosines of all chunks of both texts. ``worst`` is the lowest of these cosines. The
+    chunk with the lowest cosine is number ``part`` (from 1) of the ``parts`` of its text. That is the left text if
+    ``in_left`` is True, else the right text.
     """
 
     mean: float
@@ -26,8 +26,9 @@ class Similarity:
 
     @property
     def score(self) -> float:
-        """The similarity in [0, 1] on which the agreement is built. Without the worst chunk, the mean would hide an
-        off-topic ending.
+        """The similarity in [0, 1] that the agreement is based on.
+
+        It includes the worst chunk, because the mean alone would hide an off-topic ending.
         """
         return min(1.0, max(0.0, 0.75 * self.mean + 0.25 * self.worst))
 
@@ -36,7 +37,7 @@ SAME_TEXT = Similarity(1.0, 1.0)
 
 
 def chunk_similarity(left: Vectors, right: Vectors) -> Similarity:
-    """Compare chunk vectors [a, dimensions] and [b, dimensions], whose rows have length 1. Symmetric."""
+    """Compare chunk vectors [a, dimensions] and [b, dimensions] with rows of length 1. The scores are symmetric."""
     cosines = np.clip(left @ right.T, -1.0, 1.0)
     sides = cosines.max(axis=1), cosines.max(axis=0)
     best = np.concatenate(sides)

@@ -1,1 +1,1 @@
-"""JSON values: their differences, their schema, and the pairing of items in unordered lists."""
+"""Comparison of JSON values: their differences, their schema, and the pairing of items in unordered lists."""

@@ -1,4 +1,4 @@
-"""Pair the items of two lists whose order means nothing: equal items first, then the most similar."""
+"""Pair the items of two lists whose order does not matter: equal items first, then the most similar items."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import Any
 
-MAX_SHARED = 32  # a feature that more items have does not help to pair them
-_CANDIDATES = 8  # partners that are considered for each item
+MAX_SHARED = 32  # a feature that more items have is not used for pairing
+_CANDIDATES = 8  # most partners that are considered for each item
 
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Indices of ``pairs``, and the indices of the ``left`` and ``right`` items without a partner, in order."""
+    """The indices of the paired items (``pairs``), and those of the items without a partner (``left``, ``right``)."""
 
     pairs: tuple[tuple[int, int], ...]
     left: tuple[int, ...]
@@ -21,7 +21,7 @@ class Pairing:
 
 
 def pair_equal(left: Sequence[Hashable], right: Sequence[Hashable]) -> Pairing:
-    """Pair equal items, each once, in their order. The cost is linear."""
+    """Pair equal items in their order, so that each item has at most one partner. The cost is linear."""
     waiting: defaultdict[Hashable, deque[int]] = defaultdict(deque)
     for j, item in enumerate(right):
         waiting[item].append(j)
@@ -36,18 +36,18 @@ def pair_equal(left: Sequence[Hashable], right: Sequence[Hashable]) -> Pairing:
 
 
 def pair_by_similarity(known: Pairing, similarity: Callable[[int, int], float]) -> Pairing:
-    """Pair the items that have no partner yet, the most similar first; items of similarity 0 stay without a partner.
+    """Pair the items that have no partner yet, beginning with the most similar. Items of similarity 0 are not paired.
 
-    ``similarity`` takes places in ``known.left`` and ``known.right``; it is called once for each pair of them.
+    ``similarity`` is called with each pair of a position in ``known.left`` and a position in ``known.right``.
     """
     rights = range(len(known.right))
     return _greedy(known, ((similarity(i, j), i, j) for i in range(len(known.left)) for j in rights))
 
 
 def pair_by_sketch(known: Pairing, left: Sequence[frozenset[Any]], right: Sequence[frozenset[Any]]) -> Pairing:
-    """Pair many items by the rare features they share.
+    """Pair many items by the rare features that they share.
 
-    ``left``, ``right``: the features of each item without a partner. Cost: at most MAX_SHARED for each feature.
+    ``left`` and ``right`` have the features of each item without a partner. Cost: at most MAX_SHARED for each feature.
     """
     holders: defaultdict[Any, list[int]] = defaultdict(list)
     for j, sketch in enumerate(right):

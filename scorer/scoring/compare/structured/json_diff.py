@@ -1,7 +1,7 @@
 """Compare two JSON values key by key, with types, tolerances and unordered lists.
 
-Cost: about 10 µs for ten keys. The cost is bounded by MAX_LEAVES and by MATCH_BUDGET for the items of unordered lists.
-Values beyond a bound never count as equal.
+Cost: about 10 µs for ten keys. MAX_LEAVES limits the cost, and MATCH_BUDGET limits it for the items of unordered lists.
+Values beyond a limit never count as equal.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ from scorer.scoring.compare.result import excerpt
 from scorer.scoring.compare.structured.assignment import Pairing, pair_by_similarity, pair_by_sketch, pair_equal
 
 MAX_LEAVES = 50_000
-MATCH_BUDGET = 60_000  # leaves that are compared to pair the items of unordered lists; about 0.2 s
+MATCH_BUDGET = 60_000  # most leaves that are compared to pair the items of unordered lists; about 0.2 s
 _MAX_DEPTH = 64
 
 
 @dataclass(frozen=True, slots=True)
 class JsonDifference:
-    """``path``: dotted, with list places in brackets. ``kind``: missing, added, type or value."""
+    """A difference. ``path`` has dots between keys, and list indices in brackets.
+
+    ``kind`` is missing, added, type or value.
+    """
 
     path: str
     kind: str
@@ -44,9 +47,10 @@ class JsonDifference:
 
 @dataclass(frozen=True, slots=True)
 class TreeMatch:
-    """``leaves``: the number of places compared, on both sides together. ``matched``: how many of them are equal.
+    """The result of a comparison. ``leaves`` is the number of compared places of both sides together.
 
-    ``bound``: a text that names the bound that was reached, if any: then not everything could be compared.
+    ``matched`` is the number of equal places. If a limit was reached, a part could not be compared, and ``bound``
+    describes the limit.
     """
 
     leaves: int
@@ -60,7 +64,7 @@ class TreeMatch:
 
 
 def match_trees(left: object, right: object, settings: ExtractionSection) -> TreeMatch:
-    """Compare two JSON values; ``share`` is symmetric. Leaves beyond MAX_LEAVES count as different."""
+    """Compare two JSON values. ``share`` is symmetric. Leaves beyond MAX_LEAVES count as different."""
     state = _MatchState(settings)
     walk = _walk(left, right, "", state, 0)
     places = list(islice(walk, MAX_LEAVES))
@@ -79,7 +83,7 @@ _END = object()
 
 @dataclass(slots=True)
 class _MatchState:
-    """The state of one comparison: its settings, the rest of its budget, and an id for each distinct value."""
+    """The state of one comparison: the settings, the remaining budget, and an id for each distinct value."""
 
     settings: ExtractionSection
     budget: int = MATCH_BUDGET
@@ -87,7 +91,7 @@ class _MatchState:
     _ids: dict[object, int] = field(default_factory=dict)
 
     def value_id(self, value: object, path: str, depth: int) -> int:
-        """Return an id that is equal for values that compare as equal at ``path``, without tolerances."""
+        """Return an id. Two values have the same id if they are equal at ``path``, without the use of tolerances."""
         shape: object
         if isinstance(value, dict) and depth <= _MAX_DEPTH:
             inner = {k: f"{path}.{k}" if path else k for k in value}
@@ -102,7 +106,7 @@ class _MatchState:
         return self._ids.setdefault(shape, len(self._ids))
 
     def sketch(self, value: object, path: str, depth: int) -> frozenset[object]:
-        """Return the leaves of a value with their keys, without list places. Numbers with a tolerance have no value."""
+        """Return (path, value) for each leaf. Paths have no list indices; a number with a tolerance has no value."""
         found: set[object] = set()
         stack = [(value, path, depth)]
         while stack:
@@ -171,7 +175,7 @@ def _walk_lists(left: list[object], right: list[object], path: str, state: _Matc
 def _pair_items(
     left: list[object], right: list[object], path: str, state: _MatchState, depth: int
 ) -> tuple[list[tuple[object, object]], list[object], list[object]]:
-    """Pair equal items, however many; then pair the others by similarity as far as the budget allows."""
+    """Pair all equal items. Then pair the other items by similarity, as far as the budget allows."""
     here = f"{path}[0]"
     partners = pair_equal(
         [state.value_id(x, here, depth) for x in left], [state.value_id(y, here, depth) for y in right]
@@ -187,7 +191,7 @@ def _pair_items(
 def _pair_by_similarity(
     left: list[object], right: list[object], partners: Pairing, path: str, state: _MatchState, depth: int
 ) -> Pairing:
-    """Pair the items without a partner: by comparing each pair, or by shared leaves if that would cost too much."""
+    """Pair the remaining items by comparing each pair, or by their shared leaves if that would cost too much."""
     a, b = ([whole[i] for i in some] for whole, some in ((left, partners.left), (right, partners.right)))
     sketches = [[state.sketch(item, path, depth) for item in side] for side in (a, b)]
     sizes = [sum(map(len, side)) + len(side) for side in sketches]
@@ -209,7 +213,7 @@ def _share(left: object, right: object, path: str, state: _MatchState, depth: in
 
 
 def _all_of(value: object, path: str, state: _MatchState, kind: str, depth: int) -> Iterator[_Place]:
-    """Yield one difference for each leaf of a part that only one side has."""
+    """Yield one difference for each leaf of a value that only one side has."""
     if _listed(path, state.settings.ignore):
         return
     if isinstance(value, dict) and value and depth < _MAX_DEPTH:
@@ -235,7 +239,7 @@ def _leaf(left: object, right: object, path: str, settings: ExtractionSection) -
 
 
 def _normalised(text: str, settings: ExtractionSection) -> str:
-    """Normalise a text for comparison: white space and the encoding of accents mean nothing."""
+    """Normalise a text for comparison, so that white space and the encoding of accents do not matter."""
     flat = " ".join(unicodedata.normalize("NFC", text).split())
     return flat.casefold() if settings.ignore_case else flat
 
@@ -245,9 +249,9 @@ def _is_number(value: object) -> bool:
 
 
 def within(a: int | float, b: int | float, tolerance: float | str) -> bool:
-    """Return whether two numbers are equal within the tolerance and, for floats, within rounding.
+    """Return whether two numbers are equal within the tolerance and, for floats, within rounding errors.
 
-    Whole numbers of any size are compared exactly (identifiers beyond 2⁵³, endless digits of a looping model).
+    Whole numbers of any size are compared exactly (identifiers beyond 2⁵³, endless digits from a looping model).
     See ADR 0126.
     """
     if a == b:
@@ -278,13 +282,13 @@ def _listed(path: str, keys: Sequence[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _pattern(key: str) -> re.Pattern[str]:
-    """Compile a path: ``items[].price`` and ``items[*].price`` match every place of the list, ``*`` every key."""
+    """Compile a path. ``items[].price`` and ``items[*].price`` match every item of the list; ``*`` matches any key."""
     escaped = re.escape(key.removeprefix("$.")).replace(r"\[\*\]", r"\[\d+\]").replace(r"\[\]", r"\[\d+\]")
     return re.compile(escaped.replace(r"\*", r"[^.\[\]]+"))
 
 
 def _same_json(left: object, right: object) -> bool:
-    """Return whether both values are equal, keys in any order; a cheap check for values with too many leaves."""
+    """Return whether both values are equal apart from the order of keys. This is cheap even for very many leaves."""
     return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 

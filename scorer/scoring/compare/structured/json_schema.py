@@ -1,6 +1,6 @@
-"""Validate a value against a JSON schema. Both are untrusted, so the cost is bounded and nothing raises.
+"""Validate a value against a JSON schema. Both are untrusted, so the cost is limited and no function raises an error.
 
-An invalid schema, or one whose validation exceeds the bounds, counts as kept by every value.
+If the schema is invalid, or if its validation exceeds a limit, every value counts as valid.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 
 from scorer.scoring.compare.result import excerpt
 
-MAX_REFERENCES = 5_000  # references followed for one value; branching ones cost 2 to the power of their depth
+MAX_REFERENCES = 5_000  # most references followed for one value, as nested references can have exponential cost
 PATTERN_S = 0.1  # seconds for one pattern
-_SHOWN = 2_000  # characters of an error message that are used, because it quotes the whole value
+_SHOWN = 2_000  # most characters of an error message that are used, because a message quotes the whole value
 Errors = Iterator[Any]
 
 
 class _UndecidedError(Exception):
-    """The validation would exceed a bound."""
+    """The validation would exceed a limit."""
 
 
 @dataclass(slots=True)
 class _Checker:
-    """``left``: how many references may still be followed for the current value."""
+    """A validator. ``left`` is the number of references that may still be followed for the current value."""
 
     validator: Any
     left: int = MAX_REFERENCES
@@ -42,7 +42,7 @@ class _Checker:
 
 
 def schema_error(value: object, schema: object) -> str:
-    """Return the first violation of the schema as text; empty if the value keeps it, or if there is no schema."""
+    """Return the first violation of the schema as text, or "" if the value is valid or if there is no schema."""
     if not isinstance(schema, dict) or not schema:
         return ""
     checker = _checker(json.dumps(schema, sort_keys=True, default=str))
@@ -84,7 +84,7 @@ def _checker(schema: str) -> _Checker | None:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Search like ``re.search``, with a time limit. A pattern that ``regex`` cannot compile matches everything."""
+    """Search as ``re.search`` does, with a time limit. A pattern that ``regex`` cannot compile matches every text."""
     import regex  # slow to import and seldom needed
 
     try:
@@ -112,7 +112,7 @@ def _pattern_properties(validator: Any, patterns: dict[str, Any], instance: Any,
 
 
 def _multiple_of(validator: Any, step: Any, instance: Any, _: Any) -> Errors:
-    """Check ``multipleOf`` by decimal notation, in which 0.3 is a multiple of 0.1; exact for whole numbers."""
+    """Check ``multipleOf`` with the decimal values of the numbers, so that 0.3 is a multiple of 0.1."""
     from jsonschema.exceptions import ValidationError
 
     if not validator.is_type(instance, "number"):
@@ -122,7 +122,7 @@ def _multiple_of(validator: Any, step: Any, instance: Any, _: Any) -> Errors:
 
 
 def _unless_patterns(original: Callable[..., Errors]) -> Callable[..., Errors]:
-    """Skip a keyword if the schema has ``patternProperties``: it would search these patterns without a time limit."""
+    """Skip a keyword if the schema has ``patternProperties``, whose patterns it would search without a time limit."""
 
     def check(validator: Any, keyword: Any, instance: Any, schema: Any) -> Errors:
         if not schema.get("patternProperties"):

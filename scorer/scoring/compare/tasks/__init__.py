@@ -1,1 +1,1 @@
-"""One module per task: how two answers of that task are compared."""
+"""The comparison of two answers, with one module for each task."""

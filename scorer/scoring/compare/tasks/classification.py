@@ -1,4 +1,4 @@
-"""Compare class labels: an exact match after the configured normalisation. Cost: 5 µs."""
+"""Compare class labels. They must match exactly after the configured normalisation. Cost: 5 µs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEAD = re.compile(
 
 
 def normalise(text: str, settings: ClassificationSection) -> str:
-    """Return the class that ``text`` names, in the normal form in which classes are compared."""
+    """Return the class in ``text``, in the normal form that is used to compare classes."""
     label = _label_in_json(unicodedata.normalize("NFC", text.strip()))
     if settings.pattern is not None:
         label = _matched(settings.pattern, label)
@@ -29,7 +29,7 @@ def normalise(text: str, settings: ClassificationSection) -> str:
 
 
 def _label_in_json(text: str) -> str:
-    """Return the label of a JSON object with one key; write any other JSON object in one spelling."""
+    """Return the value of a JSON object with one key, or any other JSON object in canonical form."""
     if not text.startswith("{"):
         return text
     value, error = try_json(text, "the label")
@@ -40,7 +40,10 @@ def _label_in_json(text: str) -> str:
 
 
 def _matched(pattern: str, text: str) -> str:
-    """Return the pattern's first group or its whole match; the text if nothing matches within _PATTERN_S seconds."""
+    """Return the first group of the pattern's match, or the whole match if it has no groups.
+
+    If nothing matches within _PATTERN_S seconds, return the text.
+    """
     import regex  # slow to import and seldom needed
 
     try:
@@ -53,7 +56,7 @@ def _matched(pattern: str, text: str) -> str:
 
 
 def _as_configured(label: str, settings: ClassificationSection) -> str:
-    """Return a class under ``matter`` by its configured name, because gates look it up by that name."""
+    """Return the configured name of a class that is listed in ``matter``, because gates look it up by that name."""
     return next((name for name in settings.matter if normalise(name, settings) == label), label)
 
 
@@ -65,7 +68,7 @@ def _normal_form(label: str, settings: ClassificationSection) -> str:
 
 
 def _without_edges(label: str) -> str:
-    """Strip white space and punctuation at both ends: of ASCII and of any script (。, ！, 「」)."""
+    """Strip white space and the punctuation of all scripts (such as 。, ！, 「」) at both ends."""
     start, end = 0, len(label)
     while start < end and _is_edge(label[start]):
         start += 1
@@ -79,7 +82,7 @@ def _is_edge(char: str) -> bool:
 
 
 def compare_labels(expected: str, got: str, settings: ClassificationSection) -> Comparison:
-    """Return agreement 1.0 for the same class, else 0.0. ``labels`` holds both classes for the confusion matrix."""
+    """Return agreement 1.0 for the same class, else 0.0. ``labels`` has both classes, for the confusion matrix."""
     left, right = normalise(expected, settings), normalise(got, settings)
     labels = {"expected": _as_configured(left, settings), "got": _as_configured(right, settings)}
     if left == right:

@@ -1,7 +1,7 @@
-"""Compare embedding vectors: by cosine within one space, by nearest neighbours across two spaces.
+"""Compare embedding vectors by cosine within one vector space, and by nearest neighbours across two vector spaces.
 
-Raw vectors of two models cannot be compared, even if their dimensions agree. What can be compared is which inputs lie
-close together. Cost: 5 µs for one vector of 1,000 dimensions.
+Vectors of two models cannot be compared directly, even if they have the same dimensions. For two models, the nearest
+neighbours of the inputs are compared. Cost: 5 µs for one vector of 1,000 dimensions.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 from glidepath.config.comparison import EmbeddingsSection
 from scorer.scoring.compare.result import Comparison
 
-# With fewer inputs chance decides: in one of twenty requests random vectors of four inputs reach an agreement of 0.7,
-# of eight inputs 0.27, of sixteen 0.13. A real change of model that shares half its variance gives 0.3 to 0.7.
+# With fewer inputs, the result depends on chance. In one of twenty requests, random vectors reach an agreement of 0.7
+# for four inputs, 0.27 for eight inputs, and 0.13 for sixteen inputs. A real change of model, with half of the variance
+# in common, has an agreement of 0.3 to 0.7.
 MIN_INPUTS = 8
 Rows = Sequence[Sequence[float]]
 
 
 class NotComparableError(ValueError):
-    """The two answers cannot be compared; the message gives the reason in a form for people."""
+    """The two answers cannot be compared. The message is the reason, for human readers."""
 
 
 def compare_vectors(left: Rows, right: Rows, same_model: bool, settings: EmbeddingsSection) -> Comparison:
-    """Compare the vectors of one request's inputs; rows are inputs. Raises NotComparableError."""
+    """Compare the vectors of the inputs of one request, with one row for each input. Raises NotComparableError."""
     if len(left) != len(right) or not left:
         return Comparison(
             0.0, ("vector_count",), {"vector_count": 1.0}, {"vector_count": f"{len(left)} → {len(right)} vectors"}
@@ -45,7 +46,7 @@ def _unit(rows: Rows) -> NDArray[np.float64]:
         raise NotComparableError("the vectors of one answer have different lengths, or are empty")
     array = np.asarray(rows, dtype=np.float64)
     if not np.isfinite(array).all():
-        raise NotComparableError("a vector holds NaN or an infinite value")
+        raise NotComparableError("a vector has NaN or an infinite value")
     norms = np.linalg.norm(array, axis=1, keepdims=True)
     unit: NDArray[np.float64] = array / np.where(norms > 0, norms, 1.0)
     return unit
@@ -67,7 +68,7 @@ def _by_neighbours(a: NDArray[np.float64], b: NDArray[np.float64], k: int) -> Co
             f"vectors of two models share no space, and {n} input(s) are too few to compare neighbours (at least "
             f"{MIN_INPUTS}); if both sides serve one model, set scoring.embeddings.same_space: true"
         )
-    k = max(1, min(k, (n - 1) // 3))  # if most inputs were neighbours, every pair would agree
+    k = max(1, min(k, (n - 1) // 3))  # if most inputs were neighbours of each other, both sides would always agree
     shared = [len(set(x) & set(y)) / k for x, y in zip(_nearest(a, k), _nearest(b, k), strict=True)]
     chance = k / (n - 1)
     overlap = max(0.0, (float(np.mean(shared)) - chance) / (1 - chance))
@@ -90,7 +91,10 @@ def _nearest(rows: NDArray[np.float64], k: int) -> list[list[int]]:
 
 
 def _similarity_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Return Pearson's correlation of the two sides' cosines between inputs; 1 if neither side's cosines vary."""
+    """Return Pearson's correlation of both sides' cosines between inputs.
+
+    If the cosines of both sides are constant, return 1. If those of one side are constant, return 0.
+    """
     upper = np.triu_indices(len(a), k=1)
     x, y = (a @ a.T)[upper], (b @ b.T)[upper]
     flat = x.std() < 1e-9, y.std() < 1e-9

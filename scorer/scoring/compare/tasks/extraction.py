@@ -1,4 +1,4 @@
-"""Compare extracted JSON: whether both sides are valid JSON, keep the schema, and agree key by key."""
+"""Compare extracted JSON: whether both sides are valid JSON, follow the schema, and agree key by key."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.structured.json_diff import match_trees
 from scorer.scoring.compare.structured.json_schema import schema_error
 
-_INVALID_SCHEMA = 0.5  # the factor of the agreement if only one side keeps the schema
+_INVALID_SCHEMA = 0.5  # the factor of the agreement if only one side follows the schema
 _SHOWN = 5
 MISSING = object()
 
 
 def compare_json(left: object, right: object, schema: object, settings: ScoringSection) -> Comparison:
-    """Compare two parsed JSON values; ``MISSING`` stands for a side that wrote no JSON.
+    """Compare two parsed JSON values. ``MISSING`` is the value of a side that is not JSON.
 
-    The agreement is the share of leaves that agree. It is halved if only one side keeps the schema, and 0 if only one
-    side is JSON. If neither side is JSON, the caller compares the texts instead.
+    The agreement is the share of leaves that agree. It is halved if only one side follows the schema, and it is 0 if
+    only one side is JSON. If neither side is JSON, the caller compares the texts instead.
     """
     if left is MISSING or right is MISSING:
         return _one_sided_json(right)
@@ -45,7 +45,7 @@ def _one_sided_json(right: object) -> Comparison:
 
 
 def parse_json(text: str) -> object:
-    """Parse a text that is JSON, with or without a code fence; MISSING if it is not JSON. Nothing is repaired."""
+    """Parse JSON with or without a code fence. Return MISSING if the text is not valid JSON."""
     body = text.strip()
     if body.startswith("```") and body.endswith("```"):
         body = body[3:-3].partition("\n")[2].strip()

@@ -1,4 +1,4 @@
-"""Compare free text with free text. docs/reference/scoring.md explains how the parts make one agreement."""
+"""Compare two free texts. docs/reference/scoring.md explains how the signals are combined into one agreement."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ FACTS = (
     content_signals.omission,
     content_signals.wording,
 )
-_BOTH_REFUSE = 0.95  # the least similarity of two refusals, whatever their words
+_BOTH_REFUSE = 0.95  # the lowest similarity of two refusals
 
 
 def needs_embedding(left: Document, right: Document) -> bool:
-    """Return whether the texts must be embedded: not if they are equal in canonical form, or if one is empty."""
+    """Return whether the texts must be embedded, because their canonical forms differ and neither of them is empty."""
     if left.text == right.text:
         return False  # saves computing the canonical forms
     return bool(left.canonical and right.canonical and left.canonical != right.canonical)
@@ -49,7 +49,7 @@ def compare_text(
     similarity: Similarity | None = None,
     floor: NoiseFloor = UNKNOWN,
 ) -> Comparison:
-    """Compare two texts. ``similarity`` is required if ``needs_embedding``.
+    """Compare two texts. ``similarity`` is required if ``needs_embedding`` is True for them.
 
     The result is symmetric, except for the prefix ``baseline_`` of flags.
     """
@@ -76,10 +76,10 @@ def compare_text(
 
 
 def _prepared(left: Document, right: Document) -> tuple[Document, Document, bool]:
-    """Return the documents in the form in which they are compared, and whether a bulleted list was reordered.
+    """Return the documents after preparing them for the comparison, and whether a bulleted list was reordered.
 
-    Bulleted lists of ``right`` take the order of ``left``. Closing offers of help are compared too if they differ a
-    little.
+    The bulleted lists of ``right`` get the order of ``left``. Closing offers of help are also compared if they differ
+    only a little.
     """
     ordered = bullets_in_order_of(right.text, left.text)
     if ordered is not None:
@@ -100,7 +100,7 @@ def _alignment(left: Document, right: Document, reordered: bool, code: CodeDiffe
     alignment = align(left.tokens, right.tokens)
     if reordered:
         alignment = replace(alignment, reordered_lists=("the lines of a list", *alignment.reordered_lists))
-    if code.cosmetic:  # the programs are equivalent, so edits inside the code mean nothing
+    if code.cosmetic:  # the programs are equivalent, so edits inside the code are ignored
         edits = tuple(e for e in alignment.edits if not all(t.code for t in (*e.left, *e.right)))
         alignment = replace(alignment, edits=edits)
     return alignment
@@ -141,7 +141,7 @@ def _form_signals(
 
 
 def _code_signal(left: Document, right: Document, difference: CodeDifference) -> Signal:
-    """Return the stronger of two signals: a code block that parses on one side only, or a difference in code."""
+    """Return the stronger of two signals: a code block that parses only on one side, and a difference in code."""
     broken = form_signals.one_sided("code", broken_code(left.text), broken_code(right.text))
     if broken.effect >= difference.divergence * difference.relevance:
         return broken
@@ -149,7 +149,7 @@ def _code_signal(left: Document, right: Document, difference: CodeDifference) ->
 
 
 def _overall_similarity(similarity: Similarity, alignment: Alignment) -> float:
-    """Return the similarity of meaning, raised towards 1 where the words align, whatever the embedding says."""
+    """Return the similarity of the embeddings, raised towards 1 if most words of the texts are the same."""
     return similarity.score + (1 - similarity.score) * ramp(alignment.word_overlap, 0.7, 0.95)
 
 

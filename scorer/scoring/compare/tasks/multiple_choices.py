@@ -1,4 +1,4 @@
-"""Answers with several choices (``n``, ``best_of``): pair them and combine the results (ADR 0125)."""
+"""Compare answers with several choices (``n``, ``best_of``): pair the choices and combine the results (ADR 0125)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MISSING_CHOICE = Comparison(0.0, ("choices",), {}, {"choices": "only one side ha
 
 
 def pair_choices(left: Extracted, right: Extracted) -> list[tuple[Extracted, Extracted] | None]:
-    """Pair equal choices first, then the others in their order; None stands for a choice of one side only."""
+    """Pair equal choices first, then the others in their order. A choice that only one side has is None."""
     both = pair_equal(
         [_content(left, i) for i in range(len(left.choices))], [_content(right, j) for j in range(len(right.choices))]
     )
@@ -27,7 +27,8 @@ def pair_choices(left: Extracted, right: Extracted) -> list[tuple[Extracted, Ext
 def combine_choices(results: Sequence[Comparison]) -> Comparison:
     """Combine the results of all choices.
 
-    The agreement is the mean over the choices. Signals and details come from the worst choice, flags from all.
+    The agreement is the mean over the choices. Signals and details come from the worst choice, and flags from all
+    choices.
     """
     place = min(range(len(results)), key=lambda i: results[i].agreement)
     worst = results[place]

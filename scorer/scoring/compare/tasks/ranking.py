@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from scorer.scoring.compare.result import Comparison
 
-PERSISTENCE = 0.9  # p of rank-biased overlap: the probability that a reader goes on to the next rank
+PERSISTENCE = 0.9  # p of rank-biased overlap: the probability that a reader continues to the next rank
 
 
 def compare_rankings(left: Sequence[tuple[int, float]], right: Sequence[tuple[int, float]], k: int) -> Comparison:
-    """Compare the first ``k`` ranks by rank-biased overlap, in which the top counts most. Symmetric.
+    """Compare the first ``k`` ranks by rank-biased overlap, in which the top ranks count most. It is symmetric.
 
     Source: Webber, Moffat and Zobel, "A similarity measure for indefinite rankings", 2010.
     """
@@ -29,7 +29,7 @@ def compare_rankings(left: Sequence[tuple[int, float]], right: Sequence[tuple[in
 
 
 def rank_biased_overlap(a: Sequence[int], b: Sequence[int], p: float = PERSISTENCE) -> float:
-    """Return the rank-biased overlap down to the longer list's length: 1 for equal lists, 0 for disjoint ones."""
+    """Return the rank-biased overlap, up to the length of the longer list: 1 for equal lists, 0 for disjoint lists."""
     depth = max(len(a), len(b))
     seen_a: set[int] = set()
     seen_b: set[int] = set()

@@ -11,13 +11,13 @@ from scorer.scoring.compare.result import Comparison, excerpt
 from scorer.scoring.compare.structured.assignment import Pairing, pair_by_similarity, pair_equal
 from scorer.scoring.compare.structured.json_diff import match_trees
 
-_MAX_MATCHED = 400  # pairs of calls that are compared to find the best pairing
+_MAX_MATCHED = 400  # most pairs of calls that are compared to find the best pairing
 _SHOWN = 5
-_SAME_TOOL = 0.5  # the share of a call's agreement that the tool itself earns; the arguments earn the rest
+_SAME_TOOL = 0.5  # the share of a call's agreement for the same tool; the rest depends on the arguments
 
 
 def compare_tools(left: Sequence[ToolCall], right: Sequence[ToolCall], settings: ExtractionSection) -> Comparison:
-    """Compare the calls in their best pairing, because the order of parallel calls means nothing."""
+    """Compare the calls in their best pairing, because the order of parallel calls does not matter."""
     if not left and not right:
         return Comparison(1.0, (), {"tool": 0.0, "arguments": 0.0})
     pairs, rest = _pair_calls(left, right, settings)
@@ -36,13 +36,13 @@ def compare_tools(left: Sequence[ToolCall], right: Sequence[ToolCall], settings:
 def _pair_calls(
     left: Sequence[ToolCall], right: Sequence[ToolCall], settings: ExtractionSection
 ) -> tuple[list[tuple[ToolCall, ToolCall]], str]:
-    """Pair calls of one tool: equal calls first, then the most similar. Also describe the calls without a partner."""
+    """Pair calls of the same tool: equal calls first, then the most similar. Also describe the unpaired calls."""
     known = pair_equal([_identity(call) for call in left], [_identity(call) for call in right])
     if len(known.left) * len(known.right) <= _MAX_MATCHED:
         known = pair_by_similarity(
             known, lambda i, j: _call_similarity(left[known.left[i]], right[known.right[j]], settings)
         )
-    else:  # too many calls, as of a model in a loop: pair by name, in order
+    else:  # too many calls, for example of a looping model: pair them by name, in order
         named = pair_equal([left[i].name for i in known.left], [right[j].name for j in known.right])
         paired = tuple((known.left[i], known.right[j]) for i, j in named.pairs)
         unpaired = tuple(known.left[i] for i in named.left), tuple(known.right[j] for j in named.right)
@@ -58,17 +58,17 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _identity(call: ToolCall) -> tuple[str, str]:
-    """Return a value that is equal for equal calls, whatever the order of their keys."""
+    """Return a value that is the same for equal calls. The order of keys in their arguments does not matter."""
     return call.name, "!" + call.raw if call.error else json.dumps(call.arguments, sort_keys=True)
 
 
 def _call_similarity(a: ToolCall, b: ToolCall, settings: ExtractionSection) -> float:
-    """Return more than 0 for calls of one tool, however different their arguments are."""
+    """Return the similarity of two calls. It is above 0 for calls of the same tool with different arguments."""
     return 0.01 + _arguments_agreement(a, b, settings) if a.name == b.name else 0.0
 
 
 def _arguments_agreement(a: ToolCall, b: ToolCall, settings: ExtractionSection) -> float:
-    """Return how far the arguments agree. Arguments that are not JSON agree only with the same text."""
+    """Return the agreement of the arguments. Invalid JSON agrees only with the same text."""
     if a.error or b.error:
         return 1.0 if a.error and b.error and a.raw == b.raw else 0.0
     return match_trees(a.arguments, b.arguments, settings).share

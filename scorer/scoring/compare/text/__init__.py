@@ -1,1 +1,1 @@
-"""One answer's text, read once: its canonical form, its tokens, its addresses and its language."""
+"""The text of one answer: its canonical form, its tokens, its addresses and its language."""

@@ -1,4 +1,4 @@
-"""Find the web and e-mail addresses in a text, written out or as the target of a link."""
+"""Find web and e-mail addresses in a text. An address may also be the target of a link."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MAILBOX = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1
 
 
 def addresses(text: str) -> frozenset[str]:
-    """Return the addresses without scheme, ``www.`` and final slash, with hosts in lower case."""
+    """Return the addresses without scheme, ``www.`` and final slash. Hosts are in lower case."""
     text = text[:MAX_CHARS]
     found: set[str] = set()
     if "://" in text or "www." in text or "](" in text:

@@ -1,8 +1,8 @@
-"""Remove the boilerplate around an answer: a greeting before it, an offer of help after it.
+"""Remove the boilerplate around an answer: a greeting before it, and an offer of help after it.
 
-A greeting is a whole known phrase that ends with punctuation. A sentence that only begins like one ("Absolutely not.",
-"Hi, your account is closed.") is part of the answer. An offer may be specific ("let me know if you want a list of
-museums"), so removed offers are returned too: two different offers can then be compared. See ADR 0122.
+A greeting is a complete known phrase that ends with punctuation. A sentence that only begins like a greeting
+("Absolutely not.") is part of the answer. An offer may be specific ("let me know if you want a list of museums").
+Therefore removed offers are returned too, so that two different offers can be compared. See ADR 0122.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OPENING = re.compile(
     r")\s*(?:[,.!:;]+|-(?=\s)|\n)\s*",
     re.IGNORECASE,
 )  # fmt: skip
-# Wishes of a reader. Any other clause with "if" belongs to the subject of the answer.
+# Clauses about the wishes of a reader. Any other clause with "if" belongs to the subject of the answer.
 _WISH = (
     r"(?:you(?:'d| would| want| wish| like| prefer| need| ever need| run into| get stuck| tell| give| share| provide"
     r"| could| can|'re (?:interested|looking|unsure|curious|stuck|not sure)"
@@ -74,9 +74,9 @@ _FAREWELL = re.compile(
 )
 _SENTENCE = re.compile(r"(?:[.!?:;)\]\"']\s|\n)\s*(?=\S)")
 _REACH = 320  # characters before the end in which the last sentence is searched
-# An offer with a number or a name has content, and stays.
+# An offer with a number or a name has content, so it is not removed.
 _NUMBER_OR_NAME = re.compile(r"\d|[a-z,] +(?!I\b)[A-Z][a-z]")
-# An offer with a second clause, a time or a warning stays too, unless that clause is another offer.
+# An offer with a second clause, a time or a warning is not removed either, unless that clause is another offer.
 _ANOTHER_OFFER = re.compile(
     r"(?:don'?t|do not) hesitate|(?:and|so|but),? (?:please |just )?(?:let me know|feel free)"
     r"|\b(?:and|so|but),? (?:then |that )?(?:i|we)(?:'ll|'d|'m| can| could| will| would| am| are)\b(?: \w+)?"
@@ -91,7 +91,7 @@ _SECOND_CLAUSE = re.compile(
 
 
 def strip_boilerplate(text: str) -> str:
-    """Remove greetings and closing phrases, unless the text consists of them."""
+    """Remove greetings and closing phrases, unless the whole text consists of them."""
     return without_closing_phrases(without_greeting(text.strip()))[0]
 
 
@@ -106,7 +106,7 @@ def without_greeting(body: str) -> str:
 
 
 def without_closing_phrases(body: str) -> tuple[str, str]:
-    """Remove up to three offers or farewells from the end. Returns the rest and the removed offers."""
+    """Remove up to three offers or farewells from the end. Return the rest and the removed offers."""
     offers = ""
     for _ in range(3):
         floor = max(0, len(body) - _REACH)
@@ -123,7 +123,7 @@ def without_closing_phrases(body: str) -> tuple[str, str]:
 
 
 def _has_content(offer: str) -> bool:
-    """Return whether a closing offer also says something about the subject of the answer."""
+    """Return whether a closing offer also contains information about the subject of the answer."""
     return _NUMBER_OR_NAME.search(offer) is not None or _SECOND_CLAUSE.search(_ANOTHER_OFFER.sub("", offer)) is not None
 
 
@@ -146,7 +146,7 @@ _SIGN_OFF = re.compile(
 
 
 def normalise_letter(body: str) -> str:
-    """Write salutation and sign-off of a letter in one form: "Hello Ms. Albrecht," becomes "Dear Ms. Albrecht,"."""
+    """Use one form for the salutation and the sign-off of a letter: "Hello Ms. Alba," becomes "Dear Ms. Alba,"."""
     head = body[:_REACH]
     for salutation in (_SALUTATION, _INLINE_SALUTATION):
         head, found = salutation.subn("Dear", head, count=1)

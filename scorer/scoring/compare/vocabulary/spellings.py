@@ -1,4 +1,7 @@
-"""Spellings of one meaning: number words, units, abbreviations, contractions. Entries are ``found=meant``."""
+"""Different spellings of the same meaning: number words, units, abbreviations, contractions.
+
+Each entry is ``found=meant``.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ SPELLED_NUMBERS = _table(
     """
 )
 TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
-# Sign → its key; different signs of one meaning share a key.
+# Each sign with its key. Signs with the same meaning have the same key.
 SYMBOLS = _table("%=percent €=euro £=pound ¥=yen ₹=rupee &=and °=degree")
 SYMBOLS |= {"≤": "<=", "≥": ">=", "≠": "!=", "→": ">", "->": ">", "=>": ">", "⇒": ">", "←": "<", "⇐": "<", "==": "="}
 SYMBOLS |= {"*": "×", "÷": "/"}
@@ -62,7 +65,7 @@ SAME = _table(
     cosy=cozy doughnut=donut disc=disk discs=disks grammes=gram
     """
 )
-# Key → long forms, in small letters.
+# Each key with its long forms, in small letters.
 _LONG_FORMS = {
     "usa": "united states of america|united states", "uk": "united kingdom|great britain", "un": "united nations",
     "eu": "european union", "nyc": "new york city", "gdp": "gross domestic product", "ceo": "chief executive officer",
@@ -79,7 +82,7 @@ _LONG_FORMS = {
 
 
 def _phrases() -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return first word → (long form, key), the longest form first."""
+    """Return the (long form, key) pairs by the first word of the form, with the longest form first."""
     found: dict[str, list[tuple[str, str]]] = {}
     for key, forms in _LONG_FORMS.items():
         for form in forms.split("|"):
@@ -88,7 +91,7 @@ def _phrases() -> dict[str, tuple[tuple[str, str], ...]]:
 
 
 PHRASES = _phrases()
-# After these words a number is a version: 3.10 is not 3.1.
+# A number after one of these words is a version, so that 3.10 is not 3.1.
 VERSION_WORDS = words("""
     version versions v ver release releases rev revision build python node nodejs java php ruby go rust ubuntu debian
     fedora macos ios android windows kubernetes postgres postgresql mysql django flask numpy pandas react angular vue
@@ -99,12 +102,12 @@ TITLES = words("herr herrn frau dr prof doktor professor familie")
 GERMAN = words(
     "der die das und ist nicht ein eine einen einem einer den dem des mit von zu für auf im sich auch wird sind"
 )
-# Frequent words of languages with a decimal comma (3,5 for 3.5), without words that English has too.
+# Frequent words of languages with a decimal comma (3,5 for 3.5), except words that also exist in English.
 COMMA_LANGUAGES = GERMAN - {"die"} | words("""
     le la les et est une des du dans pour qui sur el los las y una del por es para con que il lo gli di che è un per
     della não uma em os da het een van en niet zijn voor są się jest nie och att som på är og det til ja
     """)
-# Contractions of two words, whose parts are joined by ``+``.
+# Contractions of two words. A ``+`` joins the two words.
 CONTRACTED = {
     whole: tuple(parts.split("+"))
     for whole, parts in _table(

@@ -1,10 +1,10 @@
-"""Lists of words that change or do not change a statement: negations, hedges, stop words and others."""
+"""Lists of words by their effect on a statement: negations, hedges, stop words and others."""
 
 from __future__ import annotations
 
 
 def words(text: str) -> frozenset[str]:
-    """Return the words of a text that is separated by white space."""
+    """Return the words of a text. The words are separated by white space."""
     return frozenset(text.split())
 
 
@@ -19,7 +19,7 @@ NEGATIONS = words(
     − 不 没 沒 無 无 未 勿 非 别 ません ない なかっ
     """
 )
-# Words that negate what follows: inserting or removing one reverses the statement.
+# Words that negate the words after them. Inserting or removing such a word reverses the statement.
 AVOIDANCE = words(
     """
     avoid avoids avoided avoiding refuse refuses refrain fail fails failed lack lacks lacked prevent prevents
@@ -39,7 +39,7 @@ STOPWORDS = words(
     的 了 是 在 和 也 都 就 而 与 及 或 这 那 一 个 の は が を に へ と も で て た だ し い
     """
 )
-# Words that may be capitalised anywhere and are not names.
+# Words that may be capitalised inside a sentence although they are not names.
 NOT_NAMES = words(
     """
     i i'm i'll i've ok okay yes no note tip step example answer question summary conclusion overview introduction
@@ -48,7 +48,7 @@ NOT_NAMES = words(
     dear hi hello the a an and or but if in on at for to of with by as is are
     """
 )
-# Words that open a sentence; exchanging one for another does not change the statement.
+# Words at the beginning of a sentence. Replacing one of them by another does not change the statement.
 CONNECTIVES = words(
     """
     however but although though moreover furthermore besides therefore thus hence consequently overall next then
@@ -61,7 +61,7 @@ CONNECTIVES = words(
 HEDGES = words("might may could perhaps possibly allegedly supposedly reportedly apparently maybe")
 # Words between the items of a list.
 CONNECTORS = words("and or und oder et ou y e o ed en")
-# Words that begin a restriction: a text without the restriction claims more.
+# Words that begin a restriction. A text without the restriction makes a stronger statement.
 RESTRICTIONS = words(
     "only unless except if without until before after provided solely nur außer ohne sauf seulement solo salvo"
 )

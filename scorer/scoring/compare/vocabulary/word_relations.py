@@ -1,4 +1,4 @@
-"""Relations between two words: whether one excludes the other, misspells it, or is another spelling of it."""
+"""Relations between two words: whether one word excludes the other, misspells it, or is another spelling of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rapidfuzz.distance import Levenshtein
 
 from scorer.scoring.compare.vocabulary.opposites_and_synonyms import differs_by_negating_prefix, opposite
 
-# Two members of one class exclude each other: exchanging one for the other changes the statement.
+# Two members of the same class exclude each other, so replacing one by the other changes the statement.
 _CLASSES = {
     "scale": "hundred thousand million billion trillion hundreds thousands millions billions trillions",
     "month": "january february march april may june july august september october november december",
@@ -49,7 +49,7 @@ CLASS_OF: dict[str, frozenset[str]] = {
 
 @lru_cache(maxsize=50_000)
 def excludes(left: str, right: str) -> bool:
-    """Return whether exchanging ``left`` for ``right`` changes the statement."""
+    """Return whether replacing ``left`` by ``right`` changes the statement."""
     if left == right:
         return False
     if CLASS_OF.get(left, frozenset()) & CLASS_OF.get(right, frozenset()) or opposite(left, right):
@@ -66,7 +66,7 @@ def both_quantities(left: str, right: str) -> bool:
 
 @lru_cache(maxsize=50_000)
 def misspelled(left: str, right: str) -> bool:
-    """Return whether one word is the other with wrong or transposed letters; another ending is not a misspelling."""
+    """Return whether one word is the other with wrong or transposed letters. A different ending does not count."""
     if min(len(left), len(right)) < 4 or same_word(left, right) or excludes(left, right):
         return False
     start = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
@@ -77,7 +77,7 @@ def misspelled(left: str, right: str) -> bool:
 
 @lru_cache(maxsize=50_000)
 def same_word(left: str, right: str) -> bool:
-    """Return whether two words are one: colour/color, organise/organize, with or without hyphen, singular/plural."""
+    """Return whether two words differ only in spelling (colour/color), in a hyphen, or in number (singular/plural)."""
     if left == right or _spelling(left) == _spelling(right):
         return True
     short, long = sorted((left, right), key=len)
@@ -119,7 +119,7 @@ _VARIANTS = tuple(
 
 
 def spelling_variants(one: str, other: str) -> bool:
-    """Return whether two words are spellings of one (licence/license, tyre/tire), or differ in their ending."""
+    """Return whether two words are spellings of one word (licence/license, tyre/tire), or differ in their ending."""
     shorter = min(len(one), len(other))
     start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), shorter)
     if start >= 0.6 * shorter and sorted(one) != sorted(other):

@@ -1,5 +1,5 @@
-"""The child process that scores batches.
+"""The child process that scores batches, and its connection to the scorer.
 
-Its end of the pipe is ``process_main.py`` (with ``score_batch.py`` and ``score_pairs.py``); the scorer's end is
+The child runs ``process_main.py`` (with ``score_batch.py`` and ``score_pairs.py``). The scorer runs
 ``process_client.py`` (with ``spawn_process.py``). Both use ``pipe_messages.py`` and ``batch_result.py``.
 """

@@ -1,4 +1,4 @@
-"""The result of a scored batch. Imports no scoring code, so that the scorer's own process stays small."""
+"""The result of a scored batch. It imports no scoring code, so that the scorer's own process stays small."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 NoiseFloorJson = Mapping[str, Any]
-"""JSON of a scorer.scoring.compare.NoiseFloor: pairs, trips by signal, agreement_sum."""
+"""A scorer.scoring.compare.NoiseFloor as JSON, with the keys pairs, trips (by signal) and agreement_sum."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairResult:
-    """The result of one pair: ``scored`` is an encoded ScoredPair, or ``unreadable`` says why it cannot be decoded.
+    """The result of one pair. ``scored`` is an encoded ScoredPair, or empty if the pair cannot be decoded.
 
-    ``noise`` is what a NOISE pair adds to the noise floor of its workload. ``for_evaluator`` has the fields of a
-    DoubtfulPair (compare/evaluator/questions.py) if the workload's evaluator is to be asked about the pair, else it is
-    empty.
+    ``unreadable`` is then the reason. ``noise`` is the addition of a NOISE pair to the noise floor of its workload.
+    ``for_evaluator`` has the fields of a DoubtfulPair (compare/evaluator/questions.py) if the evaluator is to be asked
+    about the pair; otherwise it is empty.
     """
 
     scored: bytes = b""

@@ -11,14 +11,14 @@ LENGTH = struct.Struct("!Q")
 
 
 def pack(header: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> bytes:
-    """Encode a message: length of the rest, length of the header, the header (with the blobs' sizes), the blobs."""
+    """Encode a message: length of the rest, length of the header, header (with the sizes of the blobs), blobs."""
     head = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}).encode()
     rest = LENGTH.pack(len(head)) + head + b"".join(blobs)
     return LENGTH.pack(len(rest)) + rest
 
 
 def unpack(rest: bytes) -> tuple[dict[str, Any], list[bytes]]:
-    """Decode a message into (header, blobs). ``rest`` is everything after the first length."""
+    """Decode a message into (header, blobs). ``rest`` is the message without its first length."""
     at = LENGTH.size + LENGTH.unpack_from(rest)[0]
     header: dict[str, Any] = json.loads(rest[LENGTH.size : at])
     blobs: list[bytes] = []

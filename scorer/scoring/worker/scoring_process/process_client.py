@@ -1,8 +1,9 @@
-"""The scorer's end of the pipe to the scoring process, and the protocol of anything that scores batches.
+"""The scorer's connection to the scoring process, and the protocol of all classes that score batches.
 
-Signals are computed in Python. Regular expressions and JSON parsing hold the GIL while they work on a body, and would
-block the steer loop if it ran in the same process. A separate process can also be niced, and a pair that crashes or
-hangs it affects nothing else. Its cost is a pipe (measurements in docs/reference/embedding.md, decision in ADR 0037).
+Scoring runs in a separate process for three reasons. Regular expressions and JSON parsing keep the GIL while they work
+on a body, so they would block the steer loop in the same process. A separate process can have a lower priority. And a
+pair that crashes it or makes it hang affects nothing else. The cost is a pipe (measurements in
+docs/reference/embedding.md, decision in ADR 0037).
 """
 
 from __future__ import annotations
@@ -20,33 +21,36 @@ from scorer.scoring.worker.scoring_process.batch_result import BatchResult, Nois
 from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack, unpack
 from scorer.scoring.worker.scoring_process.spawn_process import spawn
 
-START_TIMEOUT_S = 120.0  # the reference engine may fetch a model
+START_TIMEOUT_S = 120.0  # long, because the reference engine may download a model
 BATCH_TIMEOUT_S = 120.0
 _REMOTE_TIMEOUTS_PER_BATCH = 20
 
 
 class BatchFailedError(Exception):
-    """A batch could not be scored because of at least one of its pairs. The next batch can be scored."""
+    """A batch could not be scored because of at least one of its pairs. The next batch may succeed."""
 
 
 class BatchScorer(Protocol):
     """Scores batches of stored pairs, one batch at a time."""
 
     async def start(self) -> None:
-        """Load the engine. Raises ConfigError or DependencyError if a retry cannot succeed."""
+        """Load the engine. Raises ConfigError or DependencyError if a second attempt would fail, too."""
 
     async def score(self, stored: Sequence[bytes], floors: Mapping[str, NoiseFloorJson]) -> BatchResult:
-        """Return one result for each pair. Raises BatchFailedError, or UnreachableError (remote engine)."""
+        """Return one result for each pair.
+
+        Raises BatchFailedError, or UnreachableError if a remote engine does not answer.
+        """
 
     async def close(self) -> None: ...
 
 
 class ProcessScorer:
-    """Scores batches in a child process, and starts a new one if the child died."""
+    """Scores batches in a child process, and starts a new child if the old one died."""
 
     def __init__(self, config: Config, *, child: Process | None = None, batch_timeout: float | None = None) -> None:
-        """``child``: a process from ``spawn`` that has not received anything yet."""
-        # exclude_unset: the engines must still see which settings were not set.
+        """Create the scorer. ``child`` is a process from ``spawn`` to which nothing has been sent yet, if any."""
+        # exclude_unset, because the engines must be able to distinguish unset settings from defaults.
         self._config = json.loads(config.model_dump_json(exclude_unset=True, by_alias=True))
         embedder = config.scorer.embedder
         remote = embedder.timeout * _REMOTE_TIMEOUTS_PER_BATCH if embedder.engine == "remote" else 0.0
@@ -56,7 +60,7 @@ class ProcessScorer:
         self.engine = ""
 
     async def launch(self) -> None:
-        """Send the configuration without waiting: the child loads its engine while the caller does other work."""
+        """Send the configuration without waiting, so that the child loads its engine while the caller works."""
         if self._child is None:
             child, self._spawned = self._spawned or await spawn(), None
             assert child.stdin is not None  # noqa: S101 - it is a pipe
@@ -100,7 +104,7 @@ class ProcessScorer:
         await child.wait()
 
     async def _exchange(self, child: Process, request: bytes, timeout: float) -> tuple[dict[str, Any], list[bytes]]:
-        """Send one message and receive one. Kill a child that dies, hangs or is left in the middle of the exchange."""
+        """Send one message and receive one. If the exchange is not completed for any reason, kill the child."""
         complete = False
         try:
             async with asyncio.timeout(timeout):
@@ -111,14 +115,14 @@ class ProcessScorer:
         except (OSError, asyncio.IncompleteReadError) as error:
             raise BatchFailedError(f"the scoring process died{await _status(child)}") from error
         finally:
-            if not complete:  # also if cancelled: a late reply would be taken for the reply to the next message
+            if not complete:  # also after a cancellation: a late reply would count as the reply to the next message
                 await self.close()
         return answer
 
 
 async def _round_trip(child: Process, request: bytes) -> tuple[dict[str, Any], list[bytes]]:
     assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 - both are pipes
-    with contextlib.suppress(ConnectionError):  # a child that ended may have written the reason, which is read below
+    with contextlib.suppress(ConnectionError):  # a child that has ended may have written its reason, read below
         child.stdin.write(request)
         await child.stdin.drain()
     length = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))[0]

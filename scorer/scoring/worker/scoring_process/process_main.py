@@ -33,7 +33,7 @@ def main() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the configuration gives the scorer one core
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the scorer ends this process
     out = sys.stdout.buffer
-    sys.stdout = sys.stderr  # a library that prints must not corrupt the messages
+    sys.stdout = sys.stderr  # output of a library must not corrupt the messages
     try:
         serve(sys.stdin.buffer, out, unix_ms, _lower_priority)
     except BrokenPipeError:  # the scorer was killed; another scorer reclaims its pairs
@@ -67,7 +67,7 @@ def serve(
             done = score_batch(stored, scoring, now_ms(), header["floors"])
         except UnreachableError as error:
             reply("unavailable", why=str(error))
-        except Exception as error:  # the process boundary: the scorer then finds the pair at fault
+        except Exception as error:  # the scorer then finds the pair that caused the error
             traceback.print_exc()
             reply("failed", why=error_text_with_type(error)[:500])
         else:
@@ -75,7 +75,7 @@ def serve(
 
 
 def _columns(done: BatchResult) -> dict[str, Any]:
-    """Return the fields of the results as lists, in the order of the batch, and the cache counts."""
+    """Return each field of the results as a list in the order of the batch, and the cache counts."""
     return {
         "unreadable": [result.unreadable for result in done.results],
         "noise": [result.noise for result in done.results],
@@ -86,7 +86,10 @@ def _columns(done: BatchResult) -> dict[str, Any]:
 
 
 def _lower_priority() -> None:
-    """Nice all threads of this process. Called after the engine has loaded, so that the first scores appear soon."""
+    """Lower the priority of all threads of this process.
+
+    This is called after the engine has loaded, so that the first scores appear soon.
+    """
     tasks = Path("/proc/self/task")
     for thread in [int(task.name) for task in tasks.iterdir()] if tasks.is_dir() else [0]:
         with contextlib.suppress(ProcessLookupError):
@@ -94,7 +97,7 @@ def _lower_priority() -> None:
 
 
 def _load(config: Config) -> ScoringContext:
-    """Load the engine (mostly native code) in a thread while Python imports the signals: this shortens the start."""
+    """Load the engine (mostly native code) in a thread while Python imports the signals, to shorten the start."""
     with ThreadPoolExecutor(1) as pool:
         embedder = pool.submit(load_embedder, config.scorer.embedder)
         from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext

@@ -1,4 +1,4 @@
-"""Score one batch in the scoring process: decode the stored pairs, score them, encode the results."""
+"""Score one batch in the scoring process: decode the stored pairs, score them, and encode the results."""
 
 from __future__ import annotations
 

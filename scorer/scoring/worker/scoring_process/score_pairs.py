@@ -1,4 +1,4 @@
-"""Score pairs: extract both answers, embed all texts of a batch in one call, compare. Only the engine does I/O."""
+"""Score pairs: extract both answers, embed all texts of a batch in one call, and compare. Only the engine does I/O."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _ExtractedPair:
 
 @dataclass(frozen=True, slots=True)
 class ScoringOutcome:
-    """The result of a pair, and the texts for its workload's evaluator if it has one and the pair is in doubt."""
+    """The result of a pair. A pair in doubt also has the texts for its workload's evaluator, if there is one."""
 
     scored: ScoredPair
     doubt: DoubtfulPair | None = None
@@ -46,7 +46,7 @@ class ScoringOutcome:
 
 @dataclass(slots=True)
 class ScoringContext:
-    """The state that stays from batch to batch: configuration, engine, and the cache of recently embedded texts."""
+    """The state that all batches share: the configuration, the engine, and the cache of recently embedded texts."""
 
     config: Config
     embedder: Embedder
@@ -73,7 +73,7 @@ def score_pairs(
 
 
 def _extract_pair(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | ScoredPair:
-    """Extract both answers, or return the result without a score."""
+    """Extract both answers. If the pair cannot be scored, return its result without a score."""
     workload = config.workloads.get(pair.workload)
     if workload is None:
         return unscored(pair, now_ms, "unknown_workload")
@@ -110,7 +110,7 @@ def _extract(pair: Pair, answer: Answer, custom: CustomSurface | None) -> Extrac
 
 
 def _unscored_reason(answer: Answer, found: Extracted | Unusable) -> str:
-    """Return why the answer cannot be scored, or "". The reasons are a fixed set: they are labels of a metric."""
+    """Return why the answer cannot be scored, or "". The set of reasons is fixed, because they are metric labels."""
     if answer.ending is not Ending.COMPLETE:
         return answer.ending.value
     if not 200 <= answer.status < 300:
@@ -168,19 +168,19 @@ def _compare(
 def _doubt(extracted: _ExtractedPair, result: Comparison) -> DoubtfulPair | None:
     """Return the texts for the evaluator if the pair is in doubt.
 
-    Pairs of both kinds are evaluated: otherwise the noise floor and the scores would be measured differently.
+    Pairs of both kinds are evaluated, so that the noise floor and the scores are measured in the same way.
     """
     section = extracted.workload.scoring.evaluator
     if section is None or not in_doubt(result, section):
         return None
     texts = (extracted.expected.prompt, extracted.baseline.text, extracted.candidate.text)
-    # Cut as the evaluator's client cuts them. Lone surrogates are replaced: they cannot be encoded as UTF-8.
+    # The texts are cut as the evaluator's client cuts them. UTF-8 has no lone surrogates, so these are replaced.
     cut = [text[: section.max_chars].encode("utf-8", "replace").decode() for text in texts]
     return DoubtfulPair(extracted.pair.id, *cut)
 
 
 def _facts(answer: Answer, found: Extracted | Unusable | None, excerpts: int) -> AnswerFacts:
-    """Return the facts about an answer. ``excerpts``: how many characters of its text may be stored with the score."""
+    """Return the facts about an answer, including the first ``excerpts`` characters of its text."""
     extracted = found if isinstance(found, Extracted) else _NOTHING
     return replace(
         facts_without_body(answer),

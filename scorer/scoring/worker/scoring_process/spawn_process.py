@@ -1,4 +1,4 @@
-"""Spawn the scoring process. Imports little, so that the child boots while the scorer reads its configuration."""
+"""Spawn the scoring process. The few imports let the child start while the scorer reads its configuration."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def test_an_unknown_script_never_gets_a_high_score_for_another_text(language: st
     assert apart.agreement < 0.2
     assert "unknown_script" in apart.flags
     assert "cosine" not in apart.signals
-    assert "does not know this script" in apart.details["unknown_script"]
+    assert "does not cover this script" in apart.details["unknown_script"]
     other_words = compared(engine, text, paraphrase)
     assert apart.agreement < other_words.agreement < 0.6
     assert "unknown_script" in other_words.flags
