@@ -73,7 +73,9 @@ class Workload(Section):
     candidate: Name
     sticky: Sticky | None = None
     fallback: bool = True  # the baseline serves a request that failed at the candidate
-    after: Annotated[tuple[Name, ...], BeforeValidator(one_or_many)] = ()  # start only when these are completed
+    after: Annotated[
+        tuple[Name, ...], BeforeValidator(one_or_many)
+    ] = ()  # start only once these workloads are completed
     owner: str = ""  # whom to inform about the end of the migration
     start: Percent = 0  # the candidate's share in percent when the workload has no state yet
     shadow: ShadowSection = ShadowSection()

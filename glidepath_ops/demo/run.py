@@ -284,7 +284,7 @@ async def _lost_and_waiting(running: Running) -> tuple[int, int]:
         async with asyncio.timeout(max(SCORE_WITHIN_AT_THE_END, min(SCORE_WITHIN, left))):
             await reader.until_scored()
             return lost_and_waiting(reader.seen, 0)
-    # With a status older than the queue's length, pairs scored in between would count as lost.
+    # If the status were older than the queue's length, pairs scored in between would count as lost.
     queued, asked_ms = await reader.queued(), unix_ms()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LOG_WITHIN):
