@@ -105,7 +105,7 @@ def spelling(text: str, rng: random.Random) -> str | None:
     return _changed(text, other)
 
 
-_ASIDES = (
+_OPENINGS = (
     "Let's dive in.",
     "Here's what I know.",
     "To put it simply:",
@@ -122,7 +122,7 @@ _ENDS = (
 
 def aside(text: str, rng: random.Random) -> str | None:
     """Add a sentence without content before or after the answer; its words may be missing from the scorer's lists."""
-    return f"{rng.choice(_ASIDES)} {text}" if rng.random() < 0.5 else f"{text}\n\n{rng.choice(_ENDS)}"
+    return f"{rng.choice(_OPENINGS)} {text}" if rng.random() < 0.5 else f"{text}\n\n{rng.choice(_ENDS)}"
 
 
 def heading(text: str, rng: random.Random) -> str | None:

@@ -27,7 +27,7 @@ END = Chunk(Half.RESPONSE, b"ours", True)
 
 
 @dataclass(slots=True)
-class Rig:
+class CaptureSetup:
     workload: WorkloadInfo
     capturer: Capturer
     sender: TwinSender
@@ -63,9 +63,9 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(
+async def setup(
     shadow: str = "{}", sender: TwinSender | None = None, sink: InMemorySink | None = None
-) -> AsyncIterator[Rig]:
+) -> AsyncIterator[CaptureSetup]:
     settings = config(shadow)
     counters, sink, sender, budgets = (
         TrafficCounters(),
@@ -75,12 +75,14 @@ async def rig(
     )
     async with asyncio.TaskGroup() as tasks:
         capturer = Capturer(counters, budgets, sender, sink, tasks, wall=lambda: 1_000.0)
-        yield Rig(build_workloads(settings)["chat"], capturer, sender, sink, counters, budgets, BodyMemory(10**6))
+        yield CaptureSetup(
+            build_workloads(settings)["chat"], capturer, sender, sink, counters, budgets, BodyMemory(10**6)
+        )
         sender.gate.set()
 
 
 async def test_both_answers_make_a_pair() -> None:
-    async with rig() as r:
+    async with setup() as r:
         captured = r.request(x_user_id="ann", content_type="application/json")
         await eventually(lambda: len(r.sender.copies) == 1)  # the copy is sent before the client's answer ends
         r.feed(captured, OK, END)
@@ -98,7 +100,7 @@ async def test_both_answers_make_a_pair() -> None:
 
 
 async def test_the_copy_is_the_same_request_without_secrets() -> None:
-    async with rig() as r:
+    async with setup() as r:
         captured = r.request("onprem", accept="text/event-stream", anthropic_version="2023-06-01")
         await eventually(lambda: len(r.sender.copies) == 1)
         (copy,) = r.sender.copies
@@ -107,7 +109,7 @@ async def test_the_copy_is_the_same_request_without_secrets() -> None:
 
 
 async def test_a_pair_is_written_when_the_later_answer_is_complete() -> None:
-    async with rig() as r:
+    async with setup() as r:
         r.sender.gate.set()
         captured = r.request()
         await eventually(lambda: r.capturer.in_flight.counts["chat"] == 0)  # the copy has released its place
@@ -118,7 +120,7 @@ async def test_a_pair_is_written_when_the_later_answer_is_complete() -> None:
 
 
 async def test_the_noise_floor_is_a_second_pair_with_an_id_of_its_own() -> None:
-    async with rig("{same_side: 100}") as r:
+    async with setup("{same_side: 100}") as r:
         r.sender.gate.set()
         r.feed(r.request(), OK, END)
         await r.settled()
@@ -129,7 +131,7 @@ async def test_the_noise_floor_is_a_second_pair_with_an_id_of_its_own() -> None:
 
 @pytest.mark.parametrize("events", [[Closed()], [OK, Chunk(Half.RESPONSE, b"half"), Closed()]])
 async def test_an_abort_cancels_the_copy(events: list[Event]) -> None:
-    async with rig() as r:
+    async with setup() as r:
         captured = r.request()
         await eventually(lambda: len(r.sender.copies) == 1)
         r.feed(captured, *events)
@@ -138,7 +140,7 @@ async def test_an_abort_cancels_the_copy(events: list[Event]) -> None:
 
 
 async def test_an_abort_before_the_copy_starts_releases_everything() -> None:
-    async with rig("{max_in_flight: 1}") as r:
+    async with setup("{max_in_flight: 1}") as r:
         for n in range(3):
             r.feed(r.request(request_id=f"id-{n}"), Closed())  # the copy's task has not started yet
             await r.settled()
@@ -159,7 +161,7 @@ async def test_an_abort_before_the_copy_starts_releases_everything() -> None:
     ids=["5xx", "429", "no status", "local reply", "failover"],
 )
 async def test_a_failed_or_failed_over_answer_is_not_comparable(answer: ResponseHeaders) -> None:
-    async with rig() as r:
+    async with setup() as r:
         captured = r.request(r.workload.composite)
         await eventually(lambda: len(r.sender.copies) == 1)
         r.feed(captured, answer, END)
@@ -169,7 +171,7 @@ async def test_a_failed_or_failed_over_answer_is_not_comparable(answer: Response
 
 @pytest.mark.parametrize("cluster", ["cloud", "onprem"])
 async def test_a_plain_retry_is_no_failover(cluster: str) -> None:
-    async with rig() as r:
+    async with setup() as r:
         r.sender.gate.set()
         r.feed(r.request(cluster), ResponseHeaders(200, {}, 2, "via_upstream"), END)
         await r.settled()
@@ -181,7 +183,7 @@ async def test_a_plain_retry_is_no_failover(cluster: str) -> None:
     [(200, Ending.ABORTED), (0, Ending.TIMEOUT), (0, Ending.REFUSED), (503, Ending.COMPLETE), (429, Ending.COMPLETE)],
 )
 async def test_a_failed_copy_is_counted_and_makes_no_pair(status: int, ending: Ending) -> None:
-    async with rig() as r:
+    async with setup() as r:
         r.sender.status, r.sender.ending = status, ending
         r.sender.gate.set()
         r.feed(r.request(), OK, END)
@@ -189,13 +191,13 @@ async def test_a_failed_copy_is_counted_and_makes_no_pair(status: int, ending: E
         assert (r.sink.pairs, r.coverage) == ([], {"captured": 1, "tee_failed": 1})
 
 
-def record_success(r: Rig, side: Side, origin: Origin) -> None:
+def record_success(r: CaptureSetup, side: Side, origin: Origin) -> None:
     """Record the access log entry of a request without error."""
     r.counters.record(RequestOutcome("chat", side, origin, 1_000, latency_ms=1))
 
 
 async def test_a_request_that_only_the_other_side_refuses_is_the_other_sides_error() -> None:
-    async with rig() as r:
+    async with setup() as r:
         r.sender.status = 404
         r.sender.gate.set()
         r.feed(r.request(), OK, END)
@@ -207,7 +209,7 @@ async def test_a_request_that_only_the_other_side_refuses_is_the_other_sides_err
 
 
 async def test_a_request_that_only_the_serving_side_refuses_is_its_error() -> None:
-    async with rig() as r:
+    async with setup() as r:
         r.sender.gate.set()
         r.feed(r.request("onprem"), ResponseHeaders(400, {}, 1, "via_upstream"), END)
         await r.settled()
@@ -218,7 +220,7 @@ async def test_a_request_that_only_the_serving_side_refuses_is_its_error() -> No
 
 
 async def test_a_request_that_both_sides_refuse_is_no_error_of_either() -> None:
-    async with rig() as r:
+    async with setup() as r:
         r.sender.status = 400
         r.sender.gate.set()
         r.feed(r.request(), ResponseHeaders(422, {}, 1, "via_upstream"), END)
@@ -229,7 +231,7 @@ async def test_a_request_that_both_sides_refuse_is_no_error_of_either() -> None:
 
 
 async def test_copies_above_max_in_flight_are_dropped_and_counted() -> None:
-    async with rig("{max_in_flight: 2}") as r:
+    async with setup("{max_in_flight: 2}") as r:
         captured = [r.request(request_id=f"id-{n}") for n in range(5)]
         await eventually(lambda: len(r.sender.copies) == 2)
         for one in captured:
@@ -241,7 +243,7 @@ async def test_copies_above_max_in_flight_are_dropped_and_counted() -> None:
 
 
 async def test_the_paid_side_gets_no_copies_above_the_budget() -> None:
-    async with rig("{budget: {requests: 1}}") as r:
+    async with setup("{budget: {requests: 1}}") as r:
         r.sender.gate.set()
         await r.budgets.sync(InMemorySpendingCounters(), 1_000.0)
         for n in range(3):
@@ -253,7 +255,7 @@ async def test_the_paid_side_gets_no_copies_above_the_budget() -> None:
 
 
 async def test_every_captured_exchange_is_counted_under_exactly_one_reason() -> None:
-    async with rig("{max_in_flight: 1, reverse: 0}") as r:
+    async with setup("{max_in_flight: 1, reverse: 0}") as r:
         r.sender.gate.set()
         endings: list[list[Event]] = [[OK, END], [Closed()], [ResponseHeaders(500, {}, 1, "via_upstream"), END]]
         for n in range(30):
@@ -266,14 +268,14 @@ async def test_every_captured_exchange_is_counted_under_exactly_one_reason() -> 
 
 @pytest.mark.parametrize("sent", ["", "x" * 200, "a\nb"])
 async def test_an_unusable_request_id_is_replaced(sent: str) -> None:
-    async with rig() as r:
+    async with setup() as r:
         captured = r.request(request_id=sent)
         assert captured.id not in ("", sent)
         r.feed(captured, Closed())
 
 
 async def test_copies_in_flight_at_the_end_are_counted_as_lost() -> None:
-    async with rig() as r:
+    async with setup() as r:
         captured = r.request()
         await eventually(lambda: len(r.sender.copies) == 1)
         r.feed(captured, OK, END)
@@ -290,7 +292,7 @@ async def test_an_unexpected_error_loses_one_pair_and_the_next_one_is_written() 
                 raise ZeroDivisionError
             return await super().send(copy)
 
-    async with rig(sender=FailsOnOneRequest()) as r:
+    async with setup(sender=FailsOnOneRequest()) as r:
         r.sender.gate.set()
         for name in ("poison", "fine"):
             r.feed(r.request(request_id=name), OK, END)
@@ -306,7 +308,7 @@ async def test_an_aborted_exchange_counts_as_aborted_even_if_its_copy_had_an_une
             self.copies.append(copy)
             raise ZeroDivisionError
 
-    async with rig(sender=AlwaysFails()) as r:
+    async with setup(sender=AlwaysFails()) as r:
         captured = r.request()
         await eventually(lambda: len(r.sender.copies) == 1)
         r.feed(captured, Closed())
@@ -319,7 +321,7 @@ async def test_an_unexpected_error_while_a_pair_is_written_loses_that_pair() -> 
         def put_pair(self, raw: RawPair) -> None:
             raise ZeroDivisionError
 
-    async with rig(sink=AlwaysFails()) as r:
+    async with setup(sink=AlwaysFails()) as r:
         r.sender.gate.set()
         r.feed(r.request(), OK, END)
         await r.settled()

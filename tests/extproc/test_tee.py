@@ -30,7 +30,7 @@ SENT = {
 
 
 @dataclass(slots=True)
-class Other:
+class OtherSide:
     """An HTTP server in place of the other side; the last part of the path selects how it answers."""
 
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
@@ -74,8 +74,8 @@ class Other:
 
 
 @asynccontextmanager
-async def tee(address: str, memory: BodyMemory, max_body: int = 1000) -> AsyncIterator[tuple[Tee, Other]]:
-    other = Other()
+async def tee(address: str, memory: BodyMemory, max_body: int = 1000) -> AsyncIterator[tuple[Tee, OtherSide]]:
+    other = OtherSide()
     app = web.Application()
     app.router.add_post("/{tail:.*}", other.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)

@@ -17,7 +17,7 @@ from tests.support.commands import run_process
 CHAT = WorkloadKeys("chat")
 
 
-class Cli:
+class DecommissionCommand:
     """`glidepath decommission` with a configuration whose Redis runs, and a client of that Redis."""
 
     def __init__(self, file: Path, client: Any) -> None:
@@ -26,7 +26,7 @@ class Cli:
     async def __call__(self, *arguments: str) -> tuple[int, str, str]:
         return await run_process("decommission", *arguments, config=self.file)
 
-    async def stands(self, phase: str, percent: float) -> None:
+    async def set_status(self, phase: str, percent: float) -> None:
         status = WorkloadStatus("chat", phase, percent, 6, (1, 100), 1, 1, agreement=0.9)
         await self.client.set(CHAT.status, to_json(status))
 
@@ -35,12 +35,14 @@ class Cli:
 
 
 @pytest.fixture
-def cli(file: Path, redis_client: Any) -> Cli:
-    return Cli(file, redis_client)
+def cli(file: Path, redis_client: Any) -> DecommissionCommand:
+    return DecommissionCommand(file, redis_client)
 
 
-async def test_an_unfinished_workload_is_refused_and_nothing_is_written(cli: Cli, tmp_path: Path) -> None:
-    await cli.stands("baking", 50)
+async def test_an_unfinished_workload_is_refused_and_nothing_is_written(
+    cli: DecommissionCommand, tmp_path: Path
+) -> None:
+    await cli.set_status("baking", 50)
     status, out, _ = await cli("chat", "--archive", str(tmp_path / "end.tar.gz"))
     assert status == 1
     assert "50 % at the candidate" in out
@@ -49,8 +51,8 @@ async def test_an_unfinished_workload_is_refused_and_nothing_is_written(cli: Cli
     assert await cli.log() == []
 
 
-async def test_a_finished_workload_is_archived_and_logged(cli: Cli, tmp_path: Path) -> None:
-    await cli.stands("completed", 100)
+async def test_a_finished_workload_is_archived_and_logged(cli: DecommissionCommand, tmp_path: Path) -> None:
+    await cli.set_status("completed", 100)
     earlier = Decision(1, "chat", "promote", 0, 100, "validating", "all gates pass")
     await cli.client.xadd(CHAT.log, {"d": to_json(earlier)})
     status, out, error = await cli("chat", "--archive", str(tmp_path / "end.tar.gz"), "--json")
@@ -74,16 +76,16 @@ async def test_a_finished_workload_is_archived_and_logged(cli: Cli, tmp_path: Pa
     assert "static_resources" in yaml.safe_load(files["envoy.yaml"])
 
 
-async def test_with_force_the_log_names_the_blocking_items(cli: Cli, tmp_path: Path) -> None:
-    await cli.stands("validating", 100)
+async def test_with_force_the_log_names_the_blocking_items(cli: DecommissionCommand, tmp_path: Path) -> None:
+    await cli.set_status("validating", 100)
     status, _, _ = await cli("chat", "--archive", str(tmp_path / "e.tar.gz"), "--force", "--reason", "budget ends")
     assert status == 1
     (decision,) = await cli.log()
     assert decision.reason == "budget ends; forced despite: validated"
 
 
-async def test_without_a_workload_it_shows_the_order(cli: Cli) -> None:
-    await cli.stands("completed", 100)
+async def test_without_a_workload_it_shows_the_order(cli: DecommissionCommand) -> None:
+    await cli.set_status("completed", 100)
     status, out, _ = await cli("--json")
     assert status == 0
     (one,) = json.loads(out)["order"]

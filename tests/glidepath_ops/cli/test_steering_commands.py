@@ -29,7 +29,7 @@ from tests.support.commands import run_process
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 
 
-class Cli:
+class CommandLine:
     """The command line with one configuration."""
 
     def __init__(self, file: Path) -> None:
@@ -58,7 +58,7 @@ def redis_down(tmp_path: Path, valid_yaml: str) -> Path:
 
 
 @pytest.fixture
-async def cli(file: Path) -> AsyncIterator[Cli]:
+async def cli(file: Path) -> AsyncIterator[CommandLine]:
     """Yield a CLI beside a steering loop with one Envoy in memory."""
     config = load_config(file)
     redis, stop = connect(config.redis), asyncio.Event()
@@ -68,12 +68,12 @@ async def cli(file: Path) -> AsyncIterator[Cli]:
     loop = SteerLoop(config, store, Lease(redis, "me", 3), lambda _: actuator, ScriptedEvidenceKind(), metrics)
     async with asyncio.TaskGroup() as group:
         group.create_task(loop.run(stop))
-        yield Cli(file)
+        yield CommandLine(file)
         stop.set()
     await redis.aclose()
 
 
-async def test_the_steering_commands_act_in_sequence(cli: Cli) -> None:
+async def test_the_steering_commands_act_in_sequence(cli: CommandLine) -> None:
     status, out, _ = await cli("hold", "chat", "--reason", "lunch")
     assert (status, out) == (0, "chat: hold, 0 %, now held: lunch\n")
     assert (await cli("hold", "chat"))[0] == 0  # repeating it changes nothing
@@ -111,7 +111,7 @@ async def test_the_steering_commands_act_in_sequence(cli: Cli) -> None:
     assert "cause: a bad GPU" in out
 
 
-async def test_the_shadow_share_is_set_shown_and_reset(cli: Cli) -> None:
+async def test_the_shadow_share_is_set_shown_and_reset(cli: CommandLine) -> None:
     status, out, _ = await cli("shadow", "chat", "10%", "--reason", "quota")
     line = "chat: shadow, candidate at 0 %, now shadow: copies 10 % of the requests: quota\n"
     assert (status, out) == (0, line)
@@ -128,7 +128,7 @@ async def test_the_shadow_share_is_set_shown_and_reset(cli: Cli) -> None:
     assert decisions[0]["actor"] == actor()
 
 
-async def test_a_decision_id_can_be_abbreviated_to_its_time_and_is_stored_in_full(cli: Cli) -> None:
+async def test_a_decision_id_can_be_abbreviated_to_its_time_and_is_stored_in_full(cli: CommandLine) -> None:
     _, out, _ = await cli("hold", "chat", "--json")
     named = json.loads(out)["id"]
     assert (await cli("log", "annotate", f"00{named.partition('-')[0]}", "--cause", "not\nhungry"))[0] == 0
@@ -138,7 +138,7 @@ async def test_a_decision_id_can_be_abbreviated_to_its_time_and_is_stored_in_ful
     assert json.loads(out.splitlines()[-1])["details"]["target"] == named
 
 
-async def test_mistakes_are_one_line_and_exit_2(cli: Cli) -> None:
+async def test_mistakes_are_one_line_and_exit_2(cli: CommandLine) -> None:
     for arguments, words in [
         (("status", "--workload", "nope"), "unknown workload 'nope' (known: chat)"),
         (("promote", "nope"), "unknown workload 'nope' (known: chat)"),
@@ -157,7 +157,7 @@ async def test_mistakes_are_one_line_and_exit_2(cli: Cli) -> None:
         assert err.count("\n") == 1
 
 
-async def test_infinite_and_negative_numbers_are_refused(cli: Cli) -> None:
+async def test_infinite_and_negative_numbers_are_refused(cli: CommandLine) -> None:
     for option in ("--wait", "--percent"):
         for value in ("inf", "nan", "-1"):
             status, out, err = await cli("promote", "chat", f"{option}={value}")
@@ -166,7 +166,7 @@ async def test_infinite_and_negative_numbers_are_refused(cli: Cli) -> None:
 
 
 async def test_without_a_scorer_a_command_reports_it_and_stays_queued(file: Path) -> None:
-    cli, config = Cli(file), load_config(file)
+    cli, config = CommandLine(file), load_config(file)
     status, _, err = await cli("hold", "chat", "--wait", "0.2")
     assert status == 2
     assert "no scorer acted on the command within 0.2 s" in err
@@ -181,7 +181,7 @@ async def test_without_a_scorer_a_command_reports_it_and_stays_queued(file: Path
 @pytest.mark.process
 async def test_an_unreachable_redis_is_one_line_and_exit_2(redis_down: Path) -> None:
     for arguments in (("status",), ("hold", "chat"), ("log",), ("scorer",)):
-        status, _, err = await Cli(redis_down)(*arguments)
+        status, _, err = await CommandLine(redis_down)(*arguments)
         assert status == 2
         assert "redis.url" in err
         assert err.count("\n") == 1
@@ -201,7 +201,7 @@ async def test_a_server_that_is_not_redis_is_one_line_with_its_place(tmp_path: P
     line = file.read_text().splitlines().index("redis:") + 2
     async with server:
         for arguments in (("status",), ("rollback", "chat"), ("scorer",)):
-            status, _, err = await Cli(file)(*arguments)
+            status, _, err = await CommandLine(file)(*arguments)
             assert status == 2
             assert err.startswith(f"glidepath: {file}:{line}: redis.url: redis://127.0.0.1:{port}/0: no usable Redis")
             assert err.count("\n") == 1
@@ -227,13 +227,13 @@ async def test_an_ambiguous_id_is_refused(two_workloads: Path) -> None:
     for name in ("chat", "batch"):
         await redis.xadd(WorkloadKeys(name).log, {"d": "{}"}, id="5-0")
     await redis.aclose()
-    status, _, err = await Cli(two_workloads)("log", "annotate", "5", "--cause", "x")
+    status, _, err = await CommandLine(two_workloads)("log", "annotate", "5", "--cause", "x")
     assert status == 2
     assert "several decisions have this id; choose one with --workload (5-0 of " in err
 
 
 def test_a_user_id_without_a_name_can_steer() -> None:
-    def nameless() -> str:
+    def no_user_name() -> str:
         raise KeyError("getpwuid(): uid not found: 54321")
 
-    assert actor(nameless) == f"uid-{os.getuid()}@{socket.gethostname()}"
+    assert actor(no_user_name) == f"uid-{os.getuid()}@{socket.gethostname()}"

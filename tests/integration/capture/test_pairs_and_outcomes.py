@@ -35,8 +35,8 @@ NAMES = keys.WorkloadKeys("chat")
 QUESTION = {"model": "any", "messages": [{"role": "user", "content": "Who are you?"}]}
 
 
-class Backend(Recorder):
-    """The recorder with two more behaviours."""
+class CaptureBackend(Recorder):
+    """A recorder that also answers with gzip, or with a stream that does not end."""
 
     async def _gzip(self, _: web.Request) -> web.StreamResponse:
         body = gzip.compress(json.dumps(self.answer()).encode())
@@ -119,10 +119,10 @@ workloads:
 
 
 @dataclass(slots=True)
-class World:
+class RunningCapture:
     processes: Processes
-    cloud: Backend
-    onprem: Backend
+    cloud: CaptureBackend
+    onprem: CaptureBackend
     client: aiohttp.ClientSession
     redis: Any
 
@@ -174,173 +174,175 @@ class World:
 
 
 @pytest.fixture
-async def world(processes: Processes) -> AsyncIterator[World]:
+async def setup(processes: Processes) -> AsyncIterator[RunningCapture]:
     """Reset the backends to good answers, all traffic to the baseline, and Redis to empty."""
     ports = {name: int(b.url.rpartition(":")[2]) for name, b in processes.config.backends.items()}
     processes.candidate_percent(0)
     async with AsyncExitStack() as stack:
-        cloud = await stack.enter_async_context(Backend("cloud", port=ports["cloud"]))
-        onprem = await stack.enter_async_context(Backend("onprem", port=ports["onprem"]))
+        cloud = await stack.enter_async_context(CaptureBackend("cloud", port=ports["cloud"]))
+        onprem = await stack.enter_async_context(CaptureBackend("onprem", port=ports["onprem"]))
         client = await stack.enter_async_context(aiohttp.ClientSession())
         store = await stack.enter_async_context(redis.asyncio.from_url(processes.config.redis.url))
         await store.flushall()
-        yield World(processes, cloud, onprem, client, store)
+        yield RunningCapture(processes, cloud, onprem, client, store)
 
 
-async def test_a_request_becomes_a_pair_with_both_bodies_and_latencies_and_without_secrets(world: World) -> None:
-    body = await world.ask()
-    await world.covered(captured=1, paired=1)
-    (pair,) = await world.pairs()
+async def test_a_request_becomes_a_pair_with_both_bodies_and_latencies_and_without_secrets(
+    setup: RunningCapture,
+) -> None:
+    body = await setup.ask()
+    await setup.covered(captured=1, paired=1)
+    (pair,) = await setup.pairs()
     assert (pair.first.side, pair.first.backend, pair.first.body) == (Side.BASELINE, "cloud", body)
     assert (pair.second.side, pair.second.backend) == (Side.CANDIDATE, "onprem")
-    assert json.loads(pair.second.body) == world.onprem.answer()
+    assert json.loads(pair.second.body) == setup.onprem.answer()
     assert json.loads(pair.request_body) == QUESTION
     assert (pair.method, pair.path, pair.request_content_type) == ("POST", f"{CHAT}?api-version=1", "application/json")
     for answer in (pair.first, pair.second):
         assert 0 < answer.first_byte_ms <= answer.total_ms < 5000
-    assert world.onprem.last.model == "onprem-model"
-    baseline = await world.counted(Side.BASELINE, Origin.LIVE, 1)
-    candidate = await world.counted(Side.CANDIDATE, Origin.SHADOW, 1)
+    assert setup.onprem.last.model == "onprem-model"
+    baseline = await setup.counted(Side.BASELINE, Origin.LIVE, 1)
+    candidate = await setup.counted(Side.CANDIDATE, Origin.SHADOW, 1)
     assert (baseline.errors, baseline.latency_ms.total, baseline.ttft_ms.total) == (0, 1, 1)
     assert (candidate.errors, candidate.latency_ms.total) == (0, 1)
-    async for key in world.redis.scan_iter():
-        if await world.redis.type(key) == b"stream":
-            assert b"TOPSECRET" not in b"".join(v for _, e in await world.redis.xrange(key) for v in e.values())
+    async for key in setup.redis.scan_iter():
+        if await setup.redis.type(key) == b"stream":
+            assert b"TOPSECRET" not in b"".join(v for _, e in await setup.redis.xrange(key) for v in e.values())
     assert "TOPSECRET" not in repr(pair)
-    assert "authorization" not in world.onprem.last.headers
+    assert "authorization" not in setup.onprem.last.headers
 
 
-async def test_a_stream_arrives_whole_on_both_sides(world: World) -> None:
-    world.cloud.behaviour = world.onprem.behaviour = "sse"
-    body = await world.ask()
-    await world.covered(paired=1)
-    (pair,) = await world.pairs()
-    assert pair.first.body == body == b"".join(world.cloud.events())
-    assert pair.second.body == b"".join(world.onprem.events())
+async def test_a_stream_arrives_whole_on_both_sides(setup: RunningCapture) -> None:
+    setup.cloud.behaviour = setup.onprem.behaviour = "sse"
+    body = await setup.ask()
+    await setup.covered(paired=1)
+    (pair,) = await setup.pairs()
+    assert pair.first.body == body == b"".join(setup.cloud.events())
+    assert pair.second.body == b"".join(setup.onprem.events())
     assert pair.first.content_type == "text/event-stream"
 
 
-async def test_compressed_answers_are_kept_decoded(world: World) -> None:
-    world.cloud.behaviour = world.onprem.behaviour = "gzip"  # type: ignore[assignment]
-    await world.ask()
-    await world.covered(paired=1)
-    (pair,) = await world.pairs()
-    assert json.loads(pair.first.body) == world.cloud.answer()
-    assert json.loads(pair.second.body) == world.onprem.answer()
+async def test_compressed_answers_are_kept_decoded(setup: RunningCapture) -> None:
+    setup.cloud.behaviour = setup.onprem.behaviour = "gzip"  # type: ignore[assignment]
+    await setup.ask()
+    await setup.covered(paired=1)
+    (pair,) = await setup.pairs()
+    assert json.loads(pair.first.body) == setup.cloud.answer()
+    assert json.loads(pair.second.body) == setup.onprem.answer()
 
 
-async def test_a_request_that_the_candidate_served_is_copied_to_the_baseline(world: World) -> None:
-    world.processes.candidate_percent(100)
-    body = await world.ask()
-    await world.covered(paired=1)
-    (pair,) = await world.pairs()
+async def test_a_request_that_the_candidate_served_is_copied_to_the_baseline(setup: RunningCapture) -> None:
+    setup.processes.candidate_percent(100)
+    body = await setup.ask()
+    await setup.covered(paired=1)
+    (pair,) = await setup.pairs()
     assert (pair.first.side, pair.first.body, pair.second.side) == (Side.CANDIDATE, body, Side.BASELINE)
     assert pair.candidate is pair.first
-    live = await world.counted(Side.CANDIDATE, Origin.LIVE, 1)
+    live = await setup.counted(Side.CANDIDATE, Origin.LIVE, 1)
     assert (live.errors, live.failovers) == (0, 0)
 
 
-async def test_a_failover_is_the_candidates_error_and_makes_no_pair(world: World) -> None:
-    world.processes.candidate_percent(100)
-    world.onprem.behaviour = "status"
-    assert json.loads(await world.ask()) == world.cloud.answer()
-    candidate = await world.counted(Side.CANDIDATE, Origin.LIVE, 1)
+async def test_a_failover_is_the_candidates_error_and_makes_no_pair(setup: RunningCapture) -> None:
+    setup.processes.candidate_percent(100)
+    setup.onprem.behaviour = "status"
+    assert json.loads(await setup.ask()) == setup.cloud.answer()
+    candidate = await setup.counted(Side.CANDIDATE, Origin.LIVE, 1)
     assert (candidate.errors, candidate.failovers, candidate.error_kinds) == (1, 1, {"failover": 1})
     assert (candidate.rescued, candidate.rescues_failed) == (1, 0)
     assert abs(candidate.first_error_ms - time.time() * 1000) < 60_000
-    await world.covered(captured=1, not_comparable=1)
-    assert await world.pairs() == []
+    await setup.covered(captured=1, not_comparable=1)
+    assert await setup.pairs() == []
 
 
-async def test_a_request_that_neither_side_answers_is_counted_as_a_failed_rescue(world: World) -> None:
-    world.processes.candidate_percent(100)
-    world.onprem.behaviour = world.cloud.behaviour = "status"
-    async with world.post() as response:
+async def test_a_request_that_neither_side_answers_is_counted_as_a_failed_rescue(setup: RunningCapture) -> None:
+    setup.processes.candidate_percent(100)
+    setup.onprem.behaviour = setup.cloud.behaviour = "status"
+    async with setup.post() as response:
         assert response.status == 503
-    candidate = await world.counted(Side.CANDIDATE, Origin.LIVE, 1)
+    candidate = await setup.counted(Side.CANDIDATE, Origin.LIVE, 1)
     assert (candidate.errors, candidate.failovers, candidate.error_kinds) == (1, 1, {"failover": 1})
     assert (candidate.rescued, candidate.rescues_failed, candidate.latency_ms.total) == (0, 1, 0)
-    assert (await world.side(Side.BASELINE, Origin.LIVE)).requests == 0
-    async with world.client.get(f"http://{world.processes.config.extproc.metrics}/metrics") as response:
+    assert (await setup.side(Side.BASELINE, Origin.LIVE)).requests == 0
+    async with setup.client.get(f"http://{setup.processes.config.extproc.metrics}/metrics") as response:
         assert 'glidepath_extproc_rescues_total{result="failed",workload="chat"}' in await response.text()
 
 
-async def test_a_failing_copy_is_the_candidates_shadow_error_and_makes_no_pair(world: World) -> None:
-    world.onprem.behaviour = "status"
-    await world.ask()
-    shadow = await world.counted(Side.CANDIDATE, Origin.SHADOW, 1)
+async def test_a_failing_copy_is_the_candidates_shadow_error_and_makes_no_pair(setup: RunningCapture) -> None:
+    setup.onprem.behaviour = "status"
+    await setup.ask()
+    shadow = await setup.counted(Side.CANDIDATE, Origin.SHADOW, 1)
     assert (shadow.errors, shadow.error_kinds) == (1, {"http_503": 1})
-    await world.covered(captured=1, tee_failed=1)
-    assert await world.pairs() == []
+    await setup.covered(captured=1, tee_failed=1)
+    assert await setup.pairs() == []
 
 
-async def test_a_request_that_only_the_candidate_refuses_is_its_error(world: World) -> None:
-    world.onprem.behaviour, world.onprem.status = "status", 404
-    await world.ask()
+async def test_a_request_that_only_the_candidate_refuses_is_its_error(setup: RunningCapture) -> None:
+    setup.onprem.behaviour, setup.onprem.status = "status", 404
+    await setup.ask()
 
     async def rejection_counted() -> bool:
-        return (await world.side(Side.CANDIDATE, Origin.SHADOW)).error_kinds == {"rejected_404": 1}
+        return (await setup.side(Side.CANDIDATE, Origin.SHADOW)).error_kinds == {"rejected_404": 1}
 
     await eventually(rejection_counted)
-    await world.covered(paired=1)
+    await setup.covered(paired=1)
 
 
-async def test_a_client_that_disconnects_is_no_error_of_a_side(world: World) -> None:
-    world.cloud.behaviour = world.onprem.behaviour = "endless"  # type: ignore[assignment]
-    async with world.post() as response:
+async def test_a_client_that_disconnects_is_no_error_of_a_side(setup: RunningCapture) -> None:
+    setup.cloud.behaviour = setup.onprem.behaviour = "endless"  # type: ignore[assignment]
+    async with setup.post() as response:
         await response.content.readany()
         response.close()
-    baseline = await world.counted(Side.BASELINE, Origin.LIVE, 0, aborts=1)
+    baseline = await setup.counted(Side.BASELINE, Origin.LIVE, 0, aborts=1)
     assert (baseline.requests, baseline.errors, baseline.client_aborts) == (0, 0, 1)
-    await world.covered(captured=1, aborted=1)
-    assert await world.pairs() == []
+    await setup.covered(captured=1, aborted=1)
+    assert await setup.pairs() == []
 
 
-async def test_an_upstream_that_ends_during_its_answer_is_its_sides_error(world: World) -> None:
-    world.cloud.behaviour = "die_in_stream"
+async def test_an_upstream_that_ends_during_its_answer_is_its_sides_error(setup: RunningCapture) -> None:
+    setup.cloud.behaviour = "die_in_stream"
     with pytest.raises(aiohttp.ClientError):
-        async with world.post() as response:
+        async with setup.post() as response:
             await response.read()
-    baseline = await world.counted(Side.BASELINE, Origin.LIVE, 1)
+    baseline = await setup.counted(Side.BASELINE, Origin.LIVE, 1)
     assert (baseline.errors, baseline.error_kinds, baseline.client_aborts) == (1, {"upstream_died": 1}, 0)
-    await world.covered(captured=1, aborted=1)
-    assert await world.pairs() == []
+    await setup.covered(captured=1, aborted=1)
+    assert await setup.pairs() == []
 
 
-async def test_bodies_of_megabytes_are_captured_whole(world: World) -> None:
-    async with world.post(padding="x" * 3 * 2**20) as response:
+async def test_bodies_of_megabytes_are_captured_whole(setup: RunningCapture) -> None:
+    async with setup.post(padding="x" * 3 * 2**20) as response:
         assert response.status == 200
         await response.read()
-    await world.covered(paired=1)
-    (pair,) = await world.pairs()
+    await setup.covered(paired=1)
+    (pair,) = await setup.pairs()
     assert (len(pair.request_body) > 3 * 2**20, pair.request_cut) == (True, False)
 
 
-async def test_a_frozen_extproc_does_not_affect_clients_and_catches_up(world: World) -> None:
-    await world.ask()
-    world.processes.extproc.signal(signal.SIGSTOP)
+async def test_a_frozen_extproc_does_not_affect_clients_and_catches_up(setup: RunningCapture) -> None:
+    await setup.ask()
+    setup.processes.extproc.signal(signal.SIGSTOP)
     try:
         times = []
         for _ in range(30):
             started = time.monotonic()
-            await world.ask()
+            await setup.ask()
             times.append(time.monotonic() - started)
     finally:
-        world.processes.extproc.signal(signal.SIGCONT)
+        setup.processes.extproc.signal(signal.SIGCONT)
     assert sorted(times)[len(times) // 2] < 0.1
-    await world.covered(captured=2)
+    await setup.covered(captured=2)
 
 
-async def test_a_killed_extproc_does_not_affect_clients_and_its_successor_continues(world: World) -> None:
-    await world.ask()
-    world.processes.extproc.kill()
+async def test_a_killed_extproc_does_not_affect_clients_and_its_successor_continues(setup: RunningCapture) -> None:
+    await setup.ask()
+    setup.processes.extproc.kill()
     for _ in range(10):
-        await world.ask()
-    world.processes.start_extproc()
-    before = (await world.coverage())["paired"]
+        await setup.ask()
+    setup.processes.start_extproc()
+    before = (await setup.coverage())["paired"]
 
     async def captured_again() -> bool:
-        await world.ask()
-        return (await world.coverage())["paired"] > before
+        await setup.ask()
+        return (await setup.coverage())["paired"] > before
 
     await eventually(captured_again)

@@ -118,7 +118,7 @@ async def test_a_changed_credential_file_is_read_again(tmp_path: Path) -> None:
     key.symlink_to("..data/key")
     async with envoy_with_backends(tmp_path, onprem={"credential": {"file": str(key)}}, chat=LIVE) as setup:
 
-        async def becomes(value: str) -> bool:
+        async def credential_becomes(value: str) -> bool:
             deadline = time.monotonic() + 5
             while time.monotonic() < deadline:
                 await setup.post()
@@ -126,15 +126,15 @@ async def test_a_changed_credential_file_is_read_again(tmp_path: Path) -> None:
                     return True
             return False
 
-        assert await becomes("k1")
+        assert await credential_becomes("k1")
         (tmp_path / "..new").symlink_to(second.name)
         (tmp_path / "..new").rename(data)
-        assert await becomes("k4")
+        assert await credential_becomes("k4")
         (tmp_path / "plain").write_text("k2\n")
         (tmp_path / "plain").rename(key)
-        assert await becomes("k2")
+        assert await credential_becomes("k2")
         key.write_text("k3")
-        assert await becomes("k3")
+        assert await credential_becomes("k3")
 
 
 @pytest.mark.parametrize("content", ["", "\n \n", "one\nx-admin: two"], ids=["empty", "blank", "two lines"])

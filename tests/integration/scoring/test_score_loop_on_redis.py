@@ -237,11 +237,11 @@ async def test_consumers_of_dead_scorers_are_deleted(valid_yaml, redis_client):
     done = await InstantScorer().score([entry.data], {})
     await gone.write_result(entry, decode_scored(done.results[0].scored), done.results[0])
 
-    async def forgotten() -> bool:
+    async def consumer_is_deleted() -> bool:
         await RedisPairQueue(redis_client, config, "here").reclaim()
         return all(c["name"] != b"gone" for c in await redis_client.xinfo_consumers(CHAT.pairs, SCORER_GROUP))
 
-    await eventually(forgotten)
+    await eventually(consumer_is_deleted)
 
 
 async def test_the_noise_floor_is_shared_and_counts_each_pair_of_the_baseline_once(config, redis_client):

@@ -192,14 +192,14 @@ async def test_status_and_doctor_name_a_workload_that_the_leader_does_not_steer(
     file = tmp_path / "glidepath.yaml"
     file.write_text(team(redis_url, "x", "chat", "batch").model_dump_json(exclude_unset=True))
 
-    async def said(*arguments: str) -> str:
+    async def output_of(*arguments: str) -> str:
         line = [sys.executable, "-m", "glidepath_ops", *arguments, "-c", str(file)]
         return (await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, timeout=60)).stdout
 
     async with leading(team(redis_url, "x", "chat"), "leader"):
         await eventually(lambda: led_by(redis, "chat", "leader"))
-        shown = " ".join((await said("status")).split())
-        found = " ".join((await said("doctor", "--json")).split())
+        shown = " ".join((await output_of("status")).split())
+        found = " ".join((await output_of("doctor", "--json")).split())
     for text in (shown, found):
         assert "leader holds the lease of group 'x' and does not steer batch" in text
         assert "scorer.group of its own" in text

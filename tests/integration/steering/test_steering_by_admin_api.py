@@ -179,10 +179,10 @@ async def test_without_autopilot_no_step_is_taken_and_with_autopilot_again_the_r
         await client.curl(admin, autopilot=1)
         await eventually(lambda: client.has(admin, 500))
 
-        async def taken_in() -> bool:
+        async def override_is_adopted() -> bool:
             return AUTOPILOT not in await client.admin_layer(admin)
 
-        await eventually(taken_in)  # so that the next manual 1 is a change again
+        await eventually(override_is_adopted)  # so that the next manual 1 is a change again
 
 
 async def test_an_unreachable_envoy_shows_as_k_of_n_and_is_written_to_when_it_is_back(

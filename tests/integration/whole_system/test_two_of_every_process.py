@@ -23,7 +23,7 @@ from tests.support.waiting import eventually
 
 
 @dataclass(slots=True)
-class Pair:
+class TwoSystems:
     """Two whole systems that share a Redis; each scorer writes to both Envoys."""
 
     one: System
@@ -85,7 +85,7 @@ async def weights_of(system: System) -> dict[str, int]:
     return {k.removeprefix(prefix): int(v["final_value"]) for k, v in entries.items() if k.startswith(prefix)}
 
 
-def together(one: Config, two: Config) -> tuple[Config, Config]:
+def sharing_one_redis(one: Config, two: Config) -> tuple[Config, Config]:
     """Return both configurations with both Envoys, its own Envoy first, and with the Redis of the first one."""
     both = (*one.envoy.admin, *two.envoy.admin)
     merged = []
@@ -100,51 +100,51 @@ def together(one: Config, two: Config) -> tuple[Config, Config]:
 
 
 @pytest.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+async def both(tmp_path: Path) -> AsyncIterator[TwoSystems]:
     folders = [tmp_path / name for name in ("one", "two")]
     for folder in folders:
         folder.mkdir()
     async with Recorder("same") as cloud, Recorder("same") as onprem:
-        configs = together(*(system_config(folder, cloud.url, onprem.url) for folder in folders))
+        configs = sharing_one_redis(*(system_config(folder, cloud.url, onprem.url) for folder in folders))
         async with (
             running_system(configs[0], folders[0]) as one,
             running_system(configs[1], folders[1], redis=False) as two,
         ):
-            yield Pair(one, two)
+            yield TwoSystems(one, two)
 
 
-async def test_two_of_every_process_run_one_migration_and_either_process_may_be_killed(pair: Pair) -> None:
-    await pair.ask(20)
-    await eventually(lambda: pair.scored(40), within=40, what="40 scores")
-    await eventually(lambda: pair.sums_up(40))
-    assert len({flush.source for flush in await pair.one.outcomes()}) == 2
-    assert (await pair.one.coverage())["paired"] == 40
-    await eventually(lambda: pair.weigh(0))
-    await pair.cli("promote", "chat", "--percent", "50", "--force")
-    await eventually(lambda: pair.weigh(5000), within=5)
+async def test_two_of_every_process_run_one_migration_and_either_process_may_be_killed(both: TwoSystems) -> None:
+    await both.ask(20)
+    await eventually(lambda: both.scored(40), within=40, what="40 scores")
+    await eventually(lambda: both.sums_up(40))
+    assert len({flush.source for flush in await both.one.outcomes()}) == 2
+    assert (await both.one.coverage())["paired"] == 40
+    await eventually(lambda: both.weigh(0))
+    await both.cli("promote", "chat", "--percent", "50", "--force")
+    await eventually(lambda: both.weigh(5000), within=5)
 
-    leader = await pair.leader()
+    leader = await both.leader()
     assert leader is not None
     leader.child("scorer").kill()
-    await pair.ask(20)
-    decision = await pair.cli("rollback", "chat", "--reason", "the other scorer takes over")
+    await both.ask(20)
+    decision = await both.cli("rollback", "chat", "--reason", "the other scorer takes over")
     assert decision["to_percent"] == 0
-    await eventually(lambda: pair.weigh(0), within=5)
-    await eventually(lambda: _confirmed(pair), within=5)
-    assert await pair.leader() not in (None, leader)
+    await eventually(lambda: both.weigh(0), within=5)
+    await eventually(lambda: _confirmed(both), within=5)
+    assert await both.leader() not in (None, leader)
 
-    await eventually(lambda: pair.scored(80), within=40, what="80 scores")
-    ids = [scored.pair_id for scored in await pair.one.results()]
+    await eventually(lambda: both.scored(80), within=40, what="80 scores")
+    ids = [scored.pair_id for scored in await both.one.results()]
     assert len(ids) == len(set(ids)) == 80
-    await eventually(lambda: _lives(pair, 80))
-    assert (await pair.live())[Side.CANDIDATE] > 5
-    assert (await pair.one.coverage())["paired"] == 80
+    await eventually(lambda: _all_live(both, 80))
+    assert (await both.live())[Side.CANDIDATE] > 5
+    assert (await both.one.coverage())["paired"] == 80
 
 
-async def _lives(pair: Pair, requests: int) -> bool:
-    return sum((await pair.live()).values()) == requests
+async def _all_live(both: TwoSystems, requests: int) -> bool:
+    return sum((await both.live()).values()) == requests
 
 
-async def _confirmed(pair: Pair) -> bool:
-    status = await pair.one.status()
+async def _confirmed(both: TwoSystems) -> bool:
+    status = await both.one.status()
     return status is not None and (status.percent, status.confirmed, status.envoys) == (0, 2, 2)

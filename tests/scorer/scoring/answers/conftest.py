@@ -16,7 +16,7 @@ CUSTOM = CustomSurface("$.output.text", done="$.end")
 
 
 @dataclass(frozen=True)
-class Exchange:
+class FixtureExchange:
     name: str
     path: str
     content_type: str
@@ -39,9 +39,9 @@ class Exchange:
         return expectation(self.path, self.request)
 
 
-def _load(name: str) -> Exchange:
+def _load(name: str) -> FixtureExchange:
     raw = json.loads((Path(__file__).parent / "fixtures" / f"{name}.json").read_text())
-    return Exchange(
+    return FixtureExchange(
         name,
         raw["path"],
         raw["content_type"],
@@ -52,5 +52,5 @@ def _load(name: str) -> Exchange:
 
 
 @pytest.fixture(scope="session")
-def load() -> Callable[[str], Exchange]:
+def load() -> Callable[[str], FixtureExchange]:
     return _load

@@ -50,7 +50,7 @@ async def test_an_address_that_stays_in_use_raises_a_one_line_error(hanging_lead
         await RtdsActuator(address(hanging_leader), lambda: True, patience_s=0).run()
 
 
-class Lease:
+class AlwaysFreeLease:
     """A lease that can always be acquired."""
 
     owner, duration, fence = "me", 0.04, 0
@@ -82,7 +82,7 @@ class CannotListen(MemoryActuator):
 
 
 async def test_a_leader_that_cannot_listen_releases_the_lease_reports_it_and_retries(valid_yaml: str) -> None:
-    lease, stop, refusals = Lease(), asyncio.Event(), 3
+    lease, stop, refusals = AlwaysFreeLease(), asyncio.Event(), 3
     readiness: list[str] = []
 
     def actuator(_: Any) -> MemoryActuator:

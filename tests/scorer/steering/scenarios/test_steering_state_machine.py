@@ -40,7 +40,7 @@ workloads:
 CONFIGS: list[Config] = [parse_config(CONFIG), parse_config(CONFIG.replace("60]", "60, 80]"))]
 ENVOYS = 3
 BY_A_PERSON = {"promote", "approve", "adopt_weights"}
-CURLS = [0, 3, 33, 97]  # none of them but 0 is a step, so an adopted share can only be a person's
+OVERRIDES = [0, 3, 33, 97]  # none of them but 0 is a step, so an adopted share can only be a person's
 INVALID_WEIGHTS = [
     ("1000", "9000.0"),
     ("9000", "1000.0"),
@@ -73,7 +73,7 @@ class Steering(RuleBasedStateMachine):
         self.commands: list[Command] = []
         self.outcomes: list[Outcomes] = []
         self.scored: list[ScoredPair] = []
-        self.curled: set[float] = set()
+        self.overrides: set[float] = set()
         self.unknown_weights: frozenset[str] = frozenset()
         self.config = CONFIGS[0]
         self.names = RuntimeKeys.of("chat", self.config.workload("chat"))
@@ -149,33 +149,35 @@ class Steering(RuleBasedStateMachine):
     def command_shadow(self, percent: float | None) -> None:
         self.commands.append(Command(CommandKind.SHADOW, "ann", percent=percent, id=f"{len(self.commands)}-0"))
 
-    @rule(envoy=st.integers(0, ENVOYS - 1), percent=st.sampled_from(CURLS))
-    def curl_weights(self, envoy: int, percent: int) -> None:
-        self.curled.add(percent)
+    @rule(envoy=st.integers(0, ENVOYS - 1), percent=st.sampled_from(OVERRIDES))
+    def override_weights(self, envoy: int, percent: int) -> None:
+        self.overrides.add(percent)
         values = self.names.write(desired_values(percent, 100, True))
         only = {k: values[k] for k in (self.names.candidate, self.names.baseline)}
         self.actuator.set_runtime(f"envoy-{envoy}", only)
 
     @rule(envoy=st.integers(0, ENVOYS - 1), value=st.sampled_from(SWITCHES))
-    def curl_autopilot(self, envoy: int, value: str) -> None:
+    def override_autopilot(self, envoy: int, value: str) -> None:
         self.actuator.set_runtime(f"envoy-{envoy}", {self.names.autopilot: value})
 
     @rule(envoy=st.integers(0, ENVOYS - 1), weights=st.sampled_from(INVALID_WEIGHTS))
-    def curl_invalid_weights(self, envoy: int, weights: tuple[str | None, str | None]) -> None:
+    def override_with_invalid_weights(self, envoy: int, weights: tuple[str | None, str | None]) -> None:
         pairs = zip((self.names.candidate, self.names.baseline), weights, strict=True)
         self.actuator.set_runtime(f"envoy-{envoy}", {key: value for key, value in pairs if value is not None})
 
     @rule(
-        percent=st.sampled_from(CURLS),
+        percent=st.sampled_from(OVERRIDES),
         weights=st.sampled_from([*INVALID_WEIGHTS, None]),
         value=st.sampled_from([*SWITCHES, None]),
     )
-    def curl_above_rtds(self, percent: int, weights: tuple[str | None, str | None] | None, value: str | None) -> None:
+    def override_above_rtds(
+        self, percent: int, weights: tuple[str | None, str | None] | None, value: str | None
+    ) -> None:
         """Set a value at an Envoy that gets its values by RTDS and has a configured admin interface."""
         valid = self.names.write(desired_values(percent, 100, True))
         candidate, baseline = weights or (valid[self.names.candidate], valid[self.names.baseline])
         if weights is None:
-            self.curled.add(percent)
+            self.overrides.add(percent)
         wanted = {self.names.candidate: candidate, self.names.baseline: baseline, self.names.autopilot: value}
         layer = {**self.actuator.layers.get(ABOVE, {}), **{k: v for k, v in wanted.items() if v is not None}}
         self.actuator.layers[ABOVE] = {k: v for k, v in layer.items() if v}
@@ -275,12 +277,12 @@ class Steering(RuleBasedStateMachine):
                 assert decision.event in BY_A_PERSON, decision
 
     @invariant()
-    def only_what_a_person_set_is_adopted(self) -> None:
+    def only_shares_that_a_person_set_are_adopted(self) -> None:
         clear = {d.to_percent for d in self.log if d.event == "adopt_weights" and "not clear" not in d.reason}
-        assert clear <= self.curled | {0}  # two invalid weights may add up to 0
+        assert clear <= self.overrides | {0}  # two invalid weights may add up to 0
 
     @invariant()
-    def nothing_but_retry_or_a_curl_leads_out_of_an_abort(self) -> None:
+    def only_retry_or_a_manual_override_ends_an_abort(self) -> None:
         aborted = False
         for decision in self.log:
             if decision.event == "abort":

