@@ -1,10 +1,10 @@
-"""Limits on the kept bytes: one limit for each body, and one for all bodies of the process together."""
+"""Limits on the body bytes in memory: one limit for each body, and one for all bodies of the process together."""
 
 from __future__ import annotations
 
 
 class BodyMemory:
-    """The number of body bytes that one process may keep in memory. ``peak`` is the highest use, for the metrics."""
+    """The limit on the body bytes that one process keeps in memory. ``peak`` is the highest use, for the metrics."""
 
     __slots__ = ("held", "limit", "peak", "refused")
 

@@ -29,7 +29,7 @@ BUSY = (408, 429)  # statuses below 500 that mean a failure of the backend
 
 @dataclass(slots=True)
 class _RunningCopy:
-    """A copy in flight, with the resources that must be released however its task ends."""
+    """A copy in flight, with the resources that must be released when its task ends."""
 
     planned: PlannedCopy
     sending: bool = True
@@ -209,7 +209,7 @@ def is_failure(status: int) -> bool:
 
 
 def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
-    """Return whether the baseline answered because the candidate failed. A retry at the same backend is no failover."""
+    """Return whether the baseline answered because the candidate failed. A retry at the same backend does not count."""
     return exchange.retried and exchange.request is not None and exchange.request.cluster == workload.composite
 
 

@@ -1,4 +1,4 @@
-"""The choice of the copies of a request and of their backends. Every extproc chooses the same copies for a request."""
+"""Chooses which copies of a request are sent, and to which backends. Every extproc makes the same choice."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class PlannedCopy:
 def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
     """Return whether a request may be sent twice: a POST to a known inference path or to the path ``exact``.
 
-    A path with a segment of STATEFUL may not. ``exact`` is the workload's own ``match.path``, if it has one.
+    The path must not have a segment of STATEFUL. ``exact`` is the workload's own ``match.path``, if it has one.
     """
     bare = path.partition("?")[0].rstrip("/")
     if method != "POST" or not path.startswith("/") or not STATEFUL.isdisjoint(bare.split("/")):

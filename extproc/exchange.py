@@ -41,7 +41,7 @@ class HalfState(_IdentityHashEnum):
 
 
 class MessageKind(_IdentityHashEnum):
-    """The part of its half that a message carries. ``…_END`` has end_of_stream; EMPTY and EMPTY_END have no bytes."""
+    """The kind of a message. Kinds with ``_END`` have end_of_stream; EMPTY and EMPTY_END are chunks without bytes."""
 
     INFORMATIONAL = auto()  # headers of a 1xx answer
     HEADERS = auto()

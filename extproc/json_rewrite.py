@@ -131,7 +131,7 @@ def _rewrite_stream(text: str, apply: Apply) -> str:
 def _rewrite_joined(slots: list[_StringSlot], apply: Apply) -> None:
     joined = "".join(slot.text for slot in slots)
     rewritten = apply(joined)
-    # No match crosses two strings, so each string is rewritten separately later (example: a name in every event).
+    # If no match crosses two strings (example: a name in every event), each string is rewritten separately later.
     if rewritten == joined or rewritten == "".join(apply(slot.text) for slot in slots):
         return
     slots[0].put(rewritten)

@@ -65,7 +65,7 @@ CLIENT_FLAGS = ("downstream_connection_termination", "downstream_remote_reset")
 DENIED = (401, 403)
 ERROR_STATUS = {408: "http_408", 429: "rate_limited"}
 FINAL = (AccessLogType.NotSet, AccessLogType.DownstreamEnd)
-TEE_TIMEOUT_SHARE = 0.95  # of the tee's timeout, because Envoy starts its clock a little later than the tee
+TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout, as Envoy starts its clock a little later than the tee
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class ScorerService:
                 known = errors.subgroup(GlidepathError)
                 if known is None:
                     raise
-                raise first_of(known) from errors  # a user can act on one error
+                raise first_of(known) from errors  # report one error instead of a group
             finally:
                 await runner.cleanup()
         finally:

@@ -166,7 +166,6 @@ _NOTHING = Choice()
 class CustomSurface:
     """A custom format in which JSONPath finds the answer (RFC 9535 with python-jsonpath's extensions).
 
-
     ``jsonpath`` is the path to the answer, or in a stream to the piece of the answer in each event. ``done`` is the
     path to a value that is true in the last event of a stream. Without ``done``, every stream counts as complete.
     """

@@ -29,7 +29,7 @@ from scorer.scoring.answers.providers import (
 
 @dataclass(frozen=True, slots=True)
 class ProviderFormat:
-    """The functions that recognise one format, by a document or by an event (its name and data), and that read it."""
+    """The functions that recognise one format in a document or in an event (its name and data), and that read it."""
 
     surface: Surface
     is_document: Callable[[object, Surface], bool]

@@ -57,7 +57,7 @@ _CHOICE_KEYS = ("guided_choice", "choice")
 
 
 def surface_of_path(path: str) -> Surface:
-    """Return the API format that the end of a request path shows, or UNKNOWN."""
+    """Return the API format of a request path, which the end of the path determines, or UNKNOWN."""
     bare = path.partition("?")[0].rstrip("/")
     return next((surface for pattern, surface in _SURFACES if pattern.search(bare)), Surface.UNKNOWN)
 

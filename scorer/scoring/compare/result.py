@@ -11,7 +11,7 @@ class Signal:
     """The divergence of two answers in one respect.
 
     ``divergence`` is in [0, 1]; 0 means no difference. ``relevance`` is in [0, 1] and weights the divergence for *this*
-    pair: one changed number matters much if the texts are otherwise equal, and little if their wording differs freely.
+    pair: one changed number matters a lot if the texts are otherwise equal, and little if their wording differs freely.
     ``baseline_at_fault`` is True if it is the baseline that has the defect (a refusal, a loop).
     """
 

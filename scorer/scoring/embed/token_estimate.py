@@ -1,4 +1,4 @@
-"""Estimate the tokens of a model whose tokenizer is not installed. The estimate is rather too high than too low."""
+"""Estimate the tokens of a model whose tokenizer is not installed. The estimate tends to be too high."""
 
 from __future__ import annotations
 

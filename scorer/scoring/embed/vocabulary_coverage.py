@@ -28,7 +28,7 @@ _FOREIGN = re.compile("[\u0370-\u1dff\u2c00-\ud7ff\uf900-\uffff\U00010000-\U0003
 
 
 class VocabularyCoverage:
-    """The scripts that a tokenizer's vocabulary covers. The first text that needs them determines them (30 ms)."""
+    """The scripts that a tokenizer's vocabulary covers, computed when they are needed for the first time (30 ms)."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -38,7 +38,7 @@ class VocabularyCoverage:
         self._unknown = tokenizer.token_to_id(unknown)
 
     def covers(self, text: str) -> bool:
-        """Return whether the uncovered letters are less than UNCOVERED_SHARE of the text. Cost: 5 µs for Latin text."""
+        """Return whether the share of uncovered letters is below UNCOVERED_SHARE. Cost: 5 µs for Latin text."""
         if not self._by_pieces or (_FOREIGN.search(text) is None and not _has_long_words(text)):
             return True
         return self._uncovered_share(well_formed(text)) < UNCOVERED_SHARE

@@ -21,7 +21,7 @@ class PipeLines:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._buffer = bytearray()
-        self._searched = 0  # so many bytes at the start of the buffer contain no line end
+        self._searched = 0  # number of bytes at the start of the buffer that contain no line end
         self._at_end = False
 
     def readline(self, limit: int, /) -> bytes:

@@ -56,9 +56,9 @@ class RedisEvaluationBudget:
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """Opens for OPEN_S seconds after MAX_FAILURES failures in a row. It then opens again at the next failure.
+    """Opens for OPEN_S seconds after MAX_FAILURES failures in a row.
 
-    A success resets the count of failures.
+    After that time, a single failure opens it again, unless a success has reset the count of failures.
     """
 
     failures: int = 0
@@ -88,7 +88,7 @@ class EvaluatorQueue:
         write: Callable[[QueueEntry, PairResult], Awaitable[None]],
         count: Callable[[str], None],
     ) -> None:
-        """Raises ConfigError if the evaluator's credential is missing."""
+        """Create the queue. Raises ConfigError if the evaluator's credential is missing."""
         if settings.evaluator is None:
             raise ValueError(f"{workload} has no evaluator")
         self._workload, self._settings, self._section = workload, settings, settings.evaluator

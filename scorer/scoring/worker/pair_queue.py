@@ -60,7 +60,7 @@ class PairQueue(Protocol):
 
 
 class RedisPairQueue:
-    """The streams of pairs of all workloads. A command uses keys of one workload only, so it fits a Redis Cluster."""
+    """The streams of pairs of all workloads. For a Redis Cluster, each command uses keys of only one workload."""
 
     def __init__(self, client: RedisClient, config: Config, consumer: str) -> None:
         self._client, self._config, self._consumer = client, config, consumer
@@ -160,7 +160,7 @@ class RedisPairQueue:
         return found
 
     async def report_trimmed(self) -> Mapping[str, int]:
-        """Report pairs that retention trimmed before any scorer claimed them. Return their new numbers by workload."""
+        """Report pairs that retention trimmed before a scorer claimed them. Return their number for each workload."""
         found = {name: await self._trimmed.report(name) for name in self._keys}
         return {name: pairs for name, pairs in found.items() if pairs}
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from scorer.scoring.compare.text.tokenizer import Token
 from scorer.scoring.compare.vocabulary.word_lists import CONNECTORS
 
-_LONGEST = 60  # most words of a passage that can be a list
+_LONGEST = 60  # maximum number of words of a passage that can be a list
 _RESPECTIVELY = frozenset({"respectively", "beziehungsweise", "respectivement", "respectivamente", "rispettivamente"})
 _KINDS_OF_ORDER = frozenset(
     {"that", "this", "following", "right", "correct", "chronological", "descending", "ascending", "increasing"}

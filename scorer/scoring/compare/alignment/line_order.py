@@ -95,7 +95,7 @@ def _moved_step(left: str, right: str) -> str:
 
 
 def _arranged(own: Sequence[_Item], wanted: Sequence[_Item]) -> list[int]:
-    """Return the line numbers of ``own`` in the order of ``wanted``, if both have the same items and none twice.
+    """Return the line numbers of ``own`` in the order of ``wanted``, if both have the same items without duplicates.
 
     Otherwise the order of ``own`` is kept.
     """

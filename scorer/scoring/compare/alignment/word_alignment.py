@@ -142,7 +142,7 @@ def _align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Alignment:
     return Alignment(left, right, tuple(kept), matched, tuple(lists), tuple(wrong))
 
 
-_NEAR = 8  # most words between two edits of the same list
+_NEAR = 8  # maximum number of words between two edits of the same list
 _SENTENCE = 30  # words before and after a list in which its order may be stated
 
 

@@ -22,8 +22,8 @@ from scorer.scoring.compare.vocabulary.word_relations import excludes
 
 _FENCE = re.compile(r"^[ \t]*+```++[ \t]*+([\w+#.-]*+)", re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,300})\1(?!`)")
-_LONGEST = 20_000  # most characters of a block that is compared
-_MOST = 40  # most blocks, and most spans, that are compared
+_LONGEST = 20_000  # maximum number of characters of a block that is compared
+_MOST = 40  # maximum number of blocks, and of spans, that are compared
 # If two programs differ only in these characters, code was commented out or in, or was quoted differently.
 _COMMENT_MARKS = re.compile(r"[#\s;'\"`]|//|--")
 _CASELESS = words(

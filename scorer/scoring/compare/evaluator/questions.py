@@ -27,7 +27,7 @@ _SYSTEM = (
 _THOUGHT_ENDS = re.compile(r"</think(?:ing)?>|\[/THINK\]|◁/think▷")
 _THOUGHT_BEGINS = re.compile(r"<think(?:ing)?>|\[THINK\]|◁think▷")
 _DECODER = json.JSONDecoder()
-_MAX_TRIES = 300  # most places in one reply at which a JSON object is searched
+_MAX_TRIES = 300  # maximum number of attempts to parse a JSON object in one reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Budget:
 
 
 def in_doubt(comparison: Comparison, settings: EvaluatorSection) -> bool:
-    """Return whether the other signals leave the pair in doubt: its agreement is in the range that is configured.
+    """Return whether the other signals leave the pair in doubt: its agreement is in the configured range.
 
     Texts in an unknown script are in doubt even below that range. Classes, vectors and multiple choices are never in
     doubt.

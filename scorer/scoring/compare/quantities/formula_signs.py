@@ -13,7 +13,7 @@ _AFTER_A_DIGIT = r"(?<=\d-)"
 _AFTER_AN_OPERAND = (
     r"(?:(?<=[)\]}]-)|(?<=\^\d-)|(?<=(?<![A-Za-z'])[a-zα-ω]-)|(?<=[([{^+*/=_,][A-Z]-)|(?<=\bUTC-)|(?<=\bGMT-))"
 )
-# CEST-1, T-2, arr[len-1]. It also matches type-2 and mid-1, in which a hyphen that only one text has is no difference.
+# CEST-1, T-2, arr[len-1]. It also matches type-2 and mid-1, where a hyphen in only one text is not a difference.
 _AFTER_A_WORD = r"(?:(?<=[A-Z]ST-)|(?<=\bCET-)|(?<=\b[NT]-)|(?<=[a-z]{2}-))(?=\d\b(?!\.\d))"
 _OPENING = r"(?:(?<=[([{=^<>,]-)|(?<=[=<>] -))"
 SIGN = (

@@ -79,7 +79,7 @@ def _missing_tail(left: Document, right: Document, alignment: Alignment) -> tupl
     baseline = len(last.left) < len(last.right)
     if half_word or not (more[0].opens or shorter.text.rstrip().endswith(_SENTENCE_ENDS)):
         return 1.0, len(more) - len(less), baseline
-    # The text ends between two sentences. If it is the baseline that ends, the candidate added the rest.
+    # The shorter text ends between two sentences. If it is the baseline's text, the candidate added the rest.
     added = baseline or _is_closing_remark(more, shorter, right if shorter is left else left, share)
     return 0.0 if added else 0.6 + 0.4 * ramp(share, 0.02, 0.1), len(more) - len(less), baseline
 

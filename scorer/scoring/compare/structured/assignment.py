@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_SHARED = 32  # a feature that more items have is not used for pairing
-_CANDIDATES = 8  # most partners that are considered for each item
+_CANDIDATES = 8  # maximum number of partners that are considered for each item
 
 
 @dataclass(frozen=True, slots=True)

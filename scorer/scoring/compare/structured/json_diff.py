@@ -21,7 +21,7 @@ from scorer.scoring.compare.result import excerpt
 from scorer.scoring.compare.structured.assignment import Pairing, pair_by_similarity, pair_by_sketch, pair_equal
 
 MAX_LEAVES = 50_000
-MATCH_BUDGET = 60_000  # most leaves that are compared to pair the items of unordered lists; about 0.2 s
+MATCH_BUDGET = 60_000  # maximum number of leaves that are compared to pair the items of unordered lists; about 0.2 s
 _MAX_DEPTH = 64
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from scorer.scoring.compare.result import excerpt
 
-MAX_REFERENCES = 5_000  # most references followed for one value, as nested references can have exponential cost
+MAX_REFERENCES = 5_000  # maximum for one value, because nested references can have exponential cost
 PATTERN_S = 0.1  # seconds for one pattern
-_SHOWN = 2_000  # most characters of an error message that are used, because a message quotes the whole value
+_SHOWN = 2_000  # maximum length of an error message, which quotes the whole value
 Errors = Iterator[Any]
 
 

@@ -36,7 +36,7 @@ _BOTH_REFUSE = 0.95  # the lowest similarity of two refusals
 
 
 def needs_embedding(left: Document, right: Document) -> bool:
-    """Return whether the texts must be embedded, because their canonical forms differ and neither of them is empty."""
+    """Return whether the texts must be embedded: their canonical forms differ, and neither of them is empty."""
     if left.text == right.text:
         return False  # saves computing the canonical forms
     return bool(left.canonical and right.canonical and left.canonical != right.canonical)

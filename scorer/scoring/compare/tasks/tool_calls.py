@@ -11,7 +11,7 @@ from scorer.scoring.compare.result import Comparison, excerpt
 from scorer.scoring.compare.structured.assignment import Pairing, pair_by_similarity, pair_equal
 from scorer.scoring.compare.structured.json_diff import match_trees
 
-_MAX_MATCHED = 400  # most pairs of calls that are compared to find the best pairing
+_MAX_MATCHED = 400  # maximum number of pairs of calls that are compared to find the best pairing
 _SHOWN = 5
 _SAME_TOOL = 0.5  # the share of a call's agreement for the same tool; the rest depends on the arguments
 

@@ -73,7 +73,7 @@ _FAREWELL = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?:[.!?:;)\]\"']\s|\n)\s*(?=\S)")
-_REACH = 320  # characters before the end in which the last sentence is searched
+_REACH = 320  # number of characters before the end that may contain the last sentence
 # An offer with a number or a name has content, so it is not removed.
 _NUMBER_OR_NAME = re.compile(r"\d|[a-z,] +(?!I\b)[A-Z][a-z]")
 # An offer with a second clause, a time or a warning is not removed either, unless that clause is another offer.

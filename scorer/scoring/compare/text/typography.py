@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-MAX_CHARS = 200_000  # most characters of an answer that are compared; this limits the cost of the patterns
+MAX_CHARS = 200_000  # maximum number of compared characters of an answer; this limits the cost of the patterns
 
 QUOTES = str.maketrans({
     "‘": "'", "’": "'", "‚": "'", "‛": "'", "´": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "‟": '"', "«": '"',

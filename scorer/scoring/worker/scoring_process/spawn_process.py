@@ -1,4 +1,4 @@
-"""Spawn the scoring process. The few imports let the child start while the scorer reads its configuration."""
+"""Spawn the scoring process. This module imports little, so that the child can start as early as possible."""
 
 from __future__ import annotations
 
