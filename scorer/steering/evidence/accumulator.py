@@ -1,7 +1,8 @@
 """A workload's evidence at one step of its ramp: the steer loop folds outcomes and scores into it.
 
-Mutable, because folding is the hot path of a tick; every fold returns the evidence all the same, so that callers need
-not depend on that. Its stored form is ``EvidenceState``, a frozen dataclass that is small and survives JSON unchanged.
+The evidence is mutable, because folding is the hot path of a tick. The fold methods still return the evidence, so that
+callers do not depend on this. The stored form is ``EvidenceState``, a small frozen dataclass that survives JSON
+unchanged.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountSta
 from scorer.steering.staggering import period_index
 
 _EMPTY = Histogram()
-BIN_MS = 50  # flushes of a fleet that end within this time are one observation
-LOOK_MS = 1000  # the latency gates are looked at this often: they cost the most, and none of them is fast
-BLOCK_MS = 1000  # a block of the increase test lasts about this long: common drift is slower
+BIN_MS = 50  # flushes of the fleet that end within this time form one observation
+LOOK_MS = 1000  # the latency gates are evaluated this often: they cost the most time, and none of them is a fast guard
+BLOCK_MS = 1000  # a block of the increase test lasts about this long, because common drift of both sides is slower
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreSums:
-    """Scored pairs of the step, also discounted ones, and the sums of their agreements."""
+    """The counts of scored cross and noise pairs, discounted pairs included, and the sums of their agreements."""
 
     crosses: int = 0
     cross_sum: float = 0.0
@@ -60,8 +61,9 @@ class ScoreSums:
 class EvidenceState:
     """All evidence of a step, as it is stored.
 
-    ``last_ms``: the end of what was folded last; ``looked_ms``: when the latency gates were looked at; ``bin_number``:
-    the bin of BIN_MS that ``pending`` belongs to; ``block_from_ms``: when the increase test's block began.
+    ``last_ms``: the end of the latest folded data; ``looked_ms``: when the latency gates were last evaluated;
+    ``bin_number``: the bin of BIN_MS that ``pending`` belongs to; ``block_from_ms``: when the increase test's present
+    block began.
     """
 
     percent: float
@@ -92,17 +94,17 @@ class Evidence:
         self._block_from_ms = 0
         self._last_ms = now_ms
         self._looked_ms = 0
-        self._name = ""  # of the workload, known from the first flush on
+        self._name = ""  # the workload's name, set by the first flush
         self._scores = ScoreSums()
         self._shown: tuple[Verdict, ...] | None = None
 
     @classmethod
     def fresh(cls, workload: Workload, percent: float, now_ms: int) -> Evidence:
-        """Return empty evidence at ``percent`` of the traffic, from ``now_ms`` on."""
+        """Return empty evidence for a step at ``percent`` of the traffic that begins at ``now_ms``."""
         return cls(workload, percent, now_ms)
 
     def fold_outcomes(self, outcomes: Outcomes) -> Evidence:
-        """Add one flush, unless it began before the step did. The caller leaves out a flush that comes twice."""
+        """Add one flush, unless it began before the step. The caller must not add a flush twice."""
         if outcomes.from_ms < self.started_ms:
             return self
         self._name = outcomes.workload
@@ -123,7 +125,7 @@ class Evidence:
         self._gates.observe(LatencyHistograms(signal, candidate, baseline))
 
     def _settle(self) -> None:
-        """Hand the pending requests to the gates as one observation."""
+        """Pass the pending requests to the gates as one observation."""
         if self._pending == NO_REQUESTS:
             return
         self._gates.observe(RequestsEnded(self._pending))
@@ -133,7 +135,7 @@ class Evidence:
             self._block_from_ms = at_ms
 
     def _new_period(self, last_ms: int, at_ms: int, every_ms: int) -> bool:
-        """Return whether a new round of ``every_ms`` has begun since ``last_ms``; rounds are staggered (ADR 0111)."""
+        """Return whether a new period of ``every_ms`` has begun since ``last_ms``; see staggering.py and ADR 0111."""
         return period_index(self._name, at_ms, every_ms) > period_index(self._name, last_ms, every_ms)
 
     def fold_scored(self, scored: ScoredPair) -> Evidence:
@@ -178,7 +180,7 @@ class Evidence:
             self._gates.observe(LatencyHistograms("per_token", candidate, baseline))
 
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:
-        """Return one verdict for each gate. Nearly free if nothing was folded since the last call."""
+        """Return one verdict for each gate. The verdicts are cached until something is folded."""
         if self._shown is None:
             self._settle()
             if self._new_period(self._looked_ms, self._last_ms, LOOK_MS):
@@ -197,7 +199,7 @@ class Evidence:
         return self._gates.step.total.c_n
 
     def sides(self) -> tuple[SideStatus, SideStatus]:
-        """Return (baseline, candidate) over this step."""
+        """Return the status of the baseline and of the candidate over this step, in this order."""
         self._settle()
         counts, signals = self._gates.step.total, self._gates.signals
         total, ttft = signals["total"], signals["ttft"]
@@ -235,14 +237,15 @@ class Evidence:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``state`` as JSON values; well below 64 KB."""
+        """Return ``state`` as JSON values. Their text is far shorter than 64 KB."""
         return encode(self.state)
 
     @classmethod
     def from_json(cls, workload: Workload, raw: Mapping[str, Any]) -> Evidence:
-        """Return the evidence that ``to_json`` wrote; a gate whose limit or kind has changed since starts afresh.
+        """Parse the result of ``to_json``. A gate starts without data if its limit or kind has changed since.
 
-        Raises InputError for a state that does not fit, such as one of another version; the caller starts afresh.
+        Raises InputError for a state that does not fit, for example of another version; the caller then starts with
+        empty evidence.
         """
         state = decode(EvidenceState, raw)
         evidence = cls(workload, state.percent, state.started_ms)
@@ -259,7 +262,7 @@ class Evidence:
 
 
 def _added(pending: RequestCounts, sides: Iterable[SideOutcomes]) -> RequestCounts:
-    """Return the pending requests with those of a flush."""
+    """Return the pending requests plus the requests of a flush."""
     c_n = c_errors = unreachable = b_n = b_errors = rescued = rescues_failed = 0
     for side in sides:
         if side.side is Side.BASELINE:
@@ -279,7 +282,7 @@ def _added(pending: RequestCounts, sides: Iterable[SideOutcomes]) -> RequestCoun
 
 
 def _origins(percent: float) -> dict[Side, Origin]:
-    """Return whose requests count: a side that gets no client traffic is judged by its shadow traffic."""
+    """Return the origin of the requests that count, by side. A side without client traffic is judged by copies."""
     return {
         Side.CANDIDATE: Origin.SHADOW if percent <= 0 else Origin.LIVE,
         Side.BASELINE: Origin.SHADOW if percent >= 100 else Origin.LIVE,
@@ -289,8 +292,8 @@ def _origins(percent: float) -> dict[Side, Origin]:
 def _is_comparable(scored: ScoredPair) -> bool:
     """Return whether noise pairs are drawn from the same requests as this pair.
 
-    Noise pairs are made of requests that the baseline served. So pairs of users whom a sticky split gave to the
-    candidate are not comparable, and neither are probes.
+    Noise pairs are made from requests that the baseline served. So a pair is not comparable if its user was assigned to
+    the candidate by a sticky split, or if it is a probe.
     """
     origin = scored.baseline.origin
     return origin is Origin.LIVE or (origin is Origin.SHADOW and not scored.sticky)

@@ -1,8 +1,8 @@
-"""The mean of a bounded score, tested by betting.
+"""Test the mean of a bounded score by betting.
 
-Null "the mean is at least m" is bet against with E = Π(1 - λ_i (X_i - m)), null "at most m" with Π(1 + λ_i (X_i - m));
-λ_i is fixed before X_i is seen. Source: Waudby-Smith & Ramdas, "Estimating means of bounded random variables by
-betting" (2023), the predictable plug-in of their eq. 26.
+The e-value against the null "the mean is at least m" is E = Π(1 - λ_i (X_i - m)); the e-value against the null "the
+mean is at most m" is E = Π(1 + λ_i (X_i - m)). The bet λ_i is fixed before X_i is observed. Source: Waudby-Smith &
+Ramdas, "Estimating means of bounded random variables by betting" (2023), the predictable plug-in of their eq. 26.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from scorer.steering.evidence.mixture import LEAST_CASH, LN2, log_add, spend
 
-_RESTART_AT = -2.0  # a bet that has lost this much (natural log) begins anew
+_RESTART_AT = -2.0  # a bet restarts when the natural logarithm of its value has fallen this far since its start
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class MomentsState:
 
 
 class Moments:
-    """What the next bet may depend on: σ̂² and μ̂ of all values before it."""
+    """The running moments that determine the next bet: σ̂² and μ̂ of all values before it."""
 
     __slots__ = ("n", "squares", "total")
 
@@ -52,8 +52,9 @@ class Moments:
 class MeanTestState:
     """The state of a ``MeanTest``.
 
-    ``all``: the moments over the step; ``recent``: since the latest bet began; ``starts``: the number of bets;
-    ``cash``: the weight that is kept for later bets. The rest are natural logarithms.
+    ``all``: the moments over the step; ``recent``: the moments since the latest start of the restarting bet;
+    ``starts``: how often that bet has started; ``cash``: the weight that is kept for later starts. The other fields are
+    natural logarithms.
     """
 
     all: MomentsState
@@ -70,17 +71,18 @@ class MeanTestState:
 class MeanTest:
     """Test the mean of X in [0, 1] against the limit m.
 
-    ``log_fail`` grows when the mean is below m, ``log_pass`` when it is above.
+    ``log_fail`` grows while the mean is below m; ``log_pass`` grows while the mean is above m.
 
-    Half of the weight that fails the candidate is a bet that runs from the beginning. The other half goes to bets that
-    begin anew whenever the running one has lost, so that a fall after a long good time is seen (see mixture.py).
+    Half of the weight of the evidence that fails the candidate is a bet that runs from the beginning. The other half is
+    a bet that restarts whenever it has lost too much, so that a fall after a long good time is detected (see
+    mixture.py).
 
-    A mutable builder, because planning and replays add some ten thousand scores to it: two new dataclasses for each
-    score would take as long as the arithmetic. Its stored form is ``state``.
+    The class is mutable, because planning and replays add about ten thousand scores to it, and two new dataclasses for
+    each score would take as long as the arithmetic. Its stored form is ``state``.
     """
 
     def __init__(self, m: float, fail_at: float, pass_at: float) -> None:
-        """Start without data; 0 < m < 1. ``fail_at`` and ``pass_at`` are the ln(1/α) of the two directions."""
+        """Start without data; 0 < m < 1. ``fail_at`` and ``pass_at`` are ln(1/α) for the two directions."""
         self.m = m
         self._two_fail, self._two_pass = 2 * fail_at, 2 * pass_at
         self._cap_pass, self._cap_fail = 0.5 / m, 0.5 / (1 - m)
@@ -141,7 +143,7 @@ class MeanTest:
 
 
 class ConfidenceInterval:
-    """For display: the confidence sequence of the mean at level 1 - α, both sides together."""
+    """A two-sided confidence sequence of the mean at level 1 - α. It is only for display."""
 
     __slots__ = ("_log", "_moments", "_slack", "_stakes", "_weighted")
 

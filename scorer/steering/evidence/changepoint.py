@@ -1,9 +1,9 @@
-"""Find since when the candidate has been bad, for the message of a failure. No decision depends on it.
+"""Find the time since which the candidate has been bad, for the message of a failure. No decision depends on it.
 
-Evidence against the candidate may begin late in a step, so the message of a failure shows the numbers since then: over
-the whole step, a candidate that broke a minute ago still looks well. The period is found as in a cumulative sum (Page,
-"Continuous inspection schemes", 1954): counting restarts whenever everything counted so far is more likely at the
-limit than at the nearest rate beyond the limit. So the rate within a bad period is always beyond the limit.
+Evidence against the candidate may begin late in a step, so the message of a failure shows the numbers since that time:
+over the whole step, a candidate that broke a minute ago still looks healthy. The period is found with a cumulative sum
+(Page, "Continuous inspection schemes", 1954): the count restarts whenever the data counted so far is more likely at the
+limit than at the nearest alternative rate beyond the limit. So the rate within a bad period is always beyond the limit.
 
 See ADR 0041.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BadPeriod:
-    """Counts of both sides since the present bad period began; all zero while there is none.
+    """Counts of both sides since the present bad period began; all counts are zero outside a bad period.
 
     ``score``: the sum of the gains so far.
     """
@@ -29,7 +29,8 @@ class BadPeriod:
     def after(self, gain: float, c_errors: int, c_n: int, b_errors: int, b_n: int) -> BadPeriod:
         """Return the period with these counts added.
 
-        ``gain``: ln of the likelihood ratio of these counts, of a rate just beyond the limit to the limit.
+        ``gain``: ln of these counts' likelihood ratio between the nearest alternative rate beyond the limit and the
+        limit.
         """
         score = self.score + gain
         if score <= 0:

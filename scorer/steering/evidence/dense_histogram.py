@@ -1,4 +1,4 @@
-"""A histogram that is added to many times a second and read as an array: the dense form of glidepath.histogram."""
+"""The dense form of glidepath.histogram: a histogram for many additions a second, which can be read as an array."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scorer.steering.evidence.side_balance import UNITS
 
 SIZE = MAX_INDEX - MIN_INDEX + 2  # slot 0 holds values ≤ 0, slot i + 1 holds bucket MIN_INDEX + i
 
-MOST_WAITING = 256  # histograms
+MOST_WAITING = 256  # the number of added histograms that may wait until the arrays are updated
 
 Slots = NDArray[np.int64]
 Sums = NDArray[np.int64] | NDArray[np.float64]
@@ -35,7 +35,7 @@ class SlotCounts:
         return cls(first, tuple(counts[first : last + 1].tolist()))
 
     def dense(self) -> Slots:
-        """Return one count for each slot. Raises ValueError for slots or counts that no histogram has."""
+        """Return one count for each slot. Raises ValueError for invalid slots or counts."""
         if not 0 <= self.first <= SIZE - len(self.counts):
             raise ValueError(f"slots {self.first} to {self.first + len(self.counts)} of {SIZE}")
         counts: Slots = np.zeros(SIZE, dtype=np.int64)
@@ -52,7 +52,8 @@ class SlotCounts:
 class HistogramState:
     """The state of a ``DenseHistogram``.
 
-    ``left_out``: the part left out of the evidence, in parts of UNITS; ``may_return``: what of it may come back.
+    ``left_out``: the counts that are left out of the evidence, in parts of UNITS; ``may_return``: the part of them that
+    may return to the evidence later.
     """
 
     counts: SlotCounts
@@ -63,10 +64,11 @@ class HistogramState:
 class DenseHistogram:
     """Counts by slot, and their total.
 
-    A part of what is added may be left out of the evidence (see side_balance.py): it is counted but has no weight.
+    A part of the added values may be left out of the evidence (see side_balance.py): these values are counted but have
+    no weight.
 
-    A mutable builder, because every flush adds to it: the arrays have about 1900 slots, and histograms wait in a list
-    until the arrays are read. Its stored form is ``state``.
+    The class is mutable, because every flush adds to it and the arrays have about 1900 slots. Added histograms wait in
+    a list until the arrays are read. Its stored form is ``state``.
     """
 
     __slots__ = ("_counts", "_left_out", "_may_return", "_sums", "_total", "_waiting", "_weighed")
@@ -78,7 +80,7 @@ class DenseHistogram:
         self._waiting: list[Histogram] = []
         self._left_out: Slots | None = None  # in parts of UNITS
         self._weighed: Sums | None = None
-        self._may_return: NDArray[np.float64] | None = None  # the part of _left_out that may come back
+        self._may_return: NDArray[np.float64] | None = None  # the part of _left_out that may return
 
     @property
     def counts(self) -> Slots:
@@ -97,7 +99,7 @@ class DenseHistogram:
 
     @property
     def weighed(self) -> Sums:
-        """``sums`` less what is left out of the evidence; the same object where nothing is left out."""
+        """``sums`` without the values that are left out of the evidence; ``sums`` itself if nothing is left out."""
         if self._left_out is None:
             return self.sums
         if self._weighed is None or self._waiting:
@@ -107,7 +109,7 @@ class DenseHistogram:
 
     @property
     def uneven(self) -> bool:
-        """Whether something is left out of the evidence."""
+        """Whether any value is left out of the evidence."""
         return self._left_out is not None
 
     @property
@@ -116,7 +118,7 @@ class DenseHistogram:
         return self._total
 
     def add(self, histogram: Histogram, left_out: int = 0) -> None:
-        """Add a histogram. ``left_out``: the part of it that is left out of the evidence, in parts of UNITS."""
+        """Add a histogram. ``left_out``: the fraction of it that is left out of the evidence, in parts of UNITS."""
         if histogram.counts or histogram.zeros:
             self._waiting.append(histogram)
             if left_out:
@@ -135,9 +137,9 @@ class DenseHistogram:
         self._weighed = None
 
     def take_back(self, kept: float, part: float) -> None:
-        """Reduce what may come back by the factor ``kept``, then take back ``part`` of it.
+        """Reduce the counts that may return by the factor ``kept``, then return the fraction ``part`` of them.
 
-        From the first call on, what is left out is also kept apart for coming back later.
+        From the first call on, counts that are left out are also recorded as counts that may return.
         """
         if self._may_return is None:
             self._may_return = np.zeros(SIZE)
@@ -188,11 +190,11 @@ class DenseHistogram:
         return _quantile(self.sums, q)
 
     def weighed_quantile(self, q: float) -> float | None:
-        """Return the same quantile without what is left out of the evidence."""
+        """Return the same quantile without the values that are left out of the evidence."""
         return _quantile(self.weighed, q)
 
     def less(self, earlier: DenseHistogram) -> DenseHistogram:
-        """Return what was added since ``earlier``, a copy of this histogram."""
+        """Return the values that were added since ``earlier``, which is an earlier copy of this histogram."""
         other = DenseHistogram()
         other._counts = self.counts - earlier.counts
         other._total = self.total - earlier.total
@@ -208,7 +210,7 @@ class DenseHistogram:
 
     @property
     def state(self) -> HistogramState:
-        """A snapshot; what may come back is rounded down to whole parts of UNITS."""
+        """A snapshot. The counts that may return are rounded down to whole parts of UNITS."""
         if self._left_out is None:
             return HistogramState(SlotCounts.of(self.counts), None, None)
         apart = self._may_return
@@ -216,7 +218,7 @@ class DenseHistogram:
         return HistogramState(SlotCounts.of(self.counts), SlotCounts.of(self._left_out), may_return)
 
     def restore(self, state: HistogramState) -> None:
-        """Continue from ``state``. Raises ValueError for slots or counts that no histogram has."""
+        """Continue from ``state``. Raises ValueError for invalid slots or counts."""
         self._waiting, self._sums, self._weighed = [], None, None
         self._counts = state.counts.dense()
         self._left_out = None if state.left_out is None else state.left_out.dense()

@@ -1,4 +1,4 @@
-"""The gates of error rates: the candidate's rate against a fixed limit, and its increase over the baseline's.
+"""The gates of error rates: the candidate's rate against a fixed limit, and its increase over the baseline's rate.
 
 See ADR 0042.
 """
@@ -17,7 +17,7 @@ from scorer.steering.evidence.gate_specs import GateSpec
 
 
 class RequestGate(Gate):
-    """A gate over the requests of a step."""
+    """A gate that measures the requests of a step."""
 
     def __init__(self, spec: GateSpec, step: StepRequests) -> None:
         super().__init__(spec)
@@ -41,7 +41,7 @@ class RateGateState:
 
 
 class RateGate(RequestGate):
-    """The candidate's error rate against a fixed limit."""
+    """The gate that compares the candidate's error rate with a fixed limit."""
 
     STATE = RateGateState
 
@@ -88,7 +88,7 @@ class RateGate(RequestGate):
 
 @dataclass(frozen=True, slots=True)
 class WeightedDifference:
-    """Differences of the blocks' error rates: the sum of the weights, and the weighted sum."""
+    """The differences of the sides' error rates, over blocks: the sum of the weights, and the weighted sum."""
 
     weights: float = 0.0
     differences: float = 0.0
@@ -108,10 +108,10 @@ class IncreaseGateState:
 
 
 class IncreaseGate(RequestGate):
-    """The candidate's error rate less the baseline's at the same time: the mean difference over the blocks.
+    """The gate on the candidate's error rate minus the baseline's at the same time: the mean difference over blocks.
 
-    The weights are those of Mantel and Haenszel (1959). The plain difference over the step would count an outage of
-    both sides against a candidate that had a large share at that time.
+    The weights of the blocks are those of Mantel and Haenszel (1959). The plain difference over the step would count an
+    outage of both sides against a candidate that had a large share at that time.
     """
 
     STATE = IncreaseGateState

@@ -1,7 +1,7 @@
 """The tests behind the error gates: the increase over the baseline, a fixed limit, and the two fast guards.
 
-All of them take counts, so a flush costs the same whether it holds one request or a thousand. How a rate is estimated
-from recent requests is in recent_rates.py.
+All tests take counts, so a flush of one request costs as much time as a flush of a thousand. recent_rates.py estimates
+rates from recent requests.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from scorer.steering.evidence.mixture import Mixture, MixtureState, RateGrid, Re
 
 _SHIFTS = (0.1, 0.25, 0.5, 0.9, 1.5, 2.3, 3.5, 5.0)
 _DOWN_SHIFTS = (0.3, 0.7, 1.2, 2.0, 3.0)
-_EXACT, _STEPS = 1e-14, 60  # of a projection
-_NEVER_CERTAIN = 1e-6  # no bet on a rate nearer to 0 or 1: its logarithm must exist, and a first error may still come
+_EXACT, _STEPS = 1e-14, 60  # the precision of a projection, and the largest number of its steps
+# No alternative is closer to 0 or 1 than this: its logarithm must exist, and a first error must remain possible.
+_NEVER_CERTAIN = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,15 @@ class RateTestState:
 class RateTest:
     """The candidate's error rate against a fixed limit p, 0 < p < 1.
 
-    Evidence that fails the candidate may begin late in a step; evidence that passes it may not.
+    Evidence that fails the candidate may begin late in a step. Evidence that passes the candidate covers the whole
+    step.
     """
 
     def __init__(self, limit: float) -> None:
         self._above = RateGrid.around(limit, _SHIFTS, above=True)
         self._below = RateGrid.around(limit, _DOWN_SHIFTS, above=False)
         self._fail, self._pass = RestartingMixture(self._above.weights), Mixture(self._below.weights)
-        self.gain = 0.0  # of the last update: ln of the likelihood ratio of the nearest rate beyond the limit
+        self.gain = 0.0  # ln of the last update's likelihood ratio for the nearest alternative rate beyond the limit
 
     @property
     def log_fail(self) -> float:
@@ -62,7 +64,7 @@ class RateTest:
 class IncreaseTestState:
     """The state of an ``IncreaseTest``.
 
-    ``base_n``, ``base_errors``: the baseline's requests and errors, older ones with less weight.
+    ``base_n``, ``base_errors``: the baseline's requests and errors; older requests have less weight.
     """
 
     base_n: float
@@ -72,24 +74,24 @@ class IncreaseTestState:
 
 
 class IncreaseTest:
-    """p_candidate - p_baseline against the limit d, block by block, so that what both sides share cancels.
+    """Test p_candidate - p_baseline against the limit d, block by block, so that common changes of both sides cancel.
 
-    A block holds n_c and n_b requests of one short time. Let (θ_c, θ_b) be an alternative fixed before the block and
-    (θ°_c, θ°_b) the point of the null {p_c - p_b ≤ d} nearest to it in the block's Kullback-Leibler divergence
-    n_c·KL + n_b·KL. Then the likelihood ratio of the alternative to that point is an e-value for the whole null: its
-    expectation's logarithm, n_c ln(1 + (p_c-θ°_c)(θ_c-θ°_c)/(θ°_c(1-θ°_c))) + the same for b, is concave in (p_c, p_b),
-    is 0 at θ°, and its gradient there is minus the gradient of the divergence, which points out of the null because
-    the null is convex. The rates may differ from block to block. Source: Turner & Grünwald, "Exact anytime-valid
-    confidence intervals for contingency tables and beyond" (2023), where the projection is the reverse information
-    projection. See ADR 0042.
+    A block has n_c and n_b requests of one short time. Let (θ_c, θ_b) be an alternative that is fixed before the block,
+    and let (θ°_c, θ°_b) be the point of the null {p_c - p_b ≤ d} that is nearest to it in the block's Kullback-Leibler
+    divergence n_c·KL + n_b·KL. Then the likelihood ratio of the alternative to that point is an e-value for the whole
+    null. Proof: the logarithm of its expectation, n_c ln(1 + (p_c-θ°_c)(θ_c-θ°_c)/(θ°_c(1-θ°_c))) + the same for b, is
+    concave in (p_c, p_b) and is 0 at θ°. Its gradient at θ° is minus the gradient of the divergence, which points out
+    of the null because the null is convex. The rates may differ from block to block. Source: Turner & Grünwald, "Exact
+    anytime-valid confidence intervals for contingency tables and beyond" (2023), where the projection is the reverse
+    information projection. See ADR 0042.
     """
 
     def __init__(self, limit: float) -> None:
         self._fail = RestartingMixture((1 / len(_SHIFTS),) * len(_SHIFTS))
         self._pass = Mixture((0.5, 0.5))
         self.d = limit
-        self.gain = 0.0  # of the last block: ln of the likelihood ratio of the smallest increase beyond the limit
-        self._base_n, self._base_errors = 100.0, 50.0 * limit  # a guess with the weight of a hundred requests
+        self.gain = 0.0  # ln of the last block's likelihood ratio for the smallest alternative increase above the limit
+        self._base_n, self._base_errors = 100.0, 50.0 * limit  # a first guess, with the weight of a hundred requests
 
     @property
     def log_fail(self) -> float:
@@ -109,7 +111,7 @@ class IncreaseTest:
         self.gain = ratios[0]
         self._fail.update(ratios)
         self._pass.update([self._ratio(theta, base, block) for theta in (base, _clamped(base + self.d / 3))])
-        keep = 2000 / (2000 + b_n)  # the weight of older requests falls, so the rate follows the baseline
+        keep = 2000 / (2000 + b_n)  # older requests lose weight, so the estimate follows the baseline's rate
         self._base_n, self._base_errors = self._base_n * keep + b_n, self._base_errors * keep + b_errors
 
     def _ratio(self, theta_c: float, theta_b: float, block: tuple[int, int, int, int]) -> float:
@@ -138,10 +140,10 @@ def _clamped(rate: float) -> float:
 
 
 def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> float:
-    """Return the u that minimises c_n·KL(θ_c ‖ u + d) + b_n·KL(θ_b ‖ u): the root of the derivative, which rises in u.
+    """Return the u that minimises c_n·KL(θ_c ‖ u + d) + b_n·KL(θ_b ‖ u), which is the root of the derivative in u.
 
-    The derivative times u(1-u)v(1-v), v = u + d, is a cubic with the same sign. Newton's steps on that cubic; a step
-    that would leave the bracket is replaced by a bisection.
+    The derivative increases in u. Multiplied by u(1-u)v(1-v), with v = u + d, it is a cubic with the same sign. The
+    root of the cubic is found by Newton's method; a step that would leave the bracket is replaced by a bisection.
     """
     low, high = sorted((theta_b, theta_c - d))
     low, high = max(low, 1e-12), min(max(high, 1e-12), 1 - d - 1e-12)
@@ -164,11 +166,12 @@ def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> flo
 
 
 class RatioGuard(RestartingMixture):
-    """Are too many of all errors the candidate's? One update for each flush with errors; unmoved by a shared outage.
+    """Test whether the candidate causes too many of all errors. A shared outage does not affect this test.
 
-    P(an error is the candidate's) = w r / (w r + 1 - w) at share w and ratio r of the error rates; null: r ≤ r0 =
-    ``max_ratio``. Successes do not enter, so at a large share w a single error is weak evidence; CatastropheGuard
-    covers that case.
+    There is one update for each flush with errors. P(an error is the candidate's) = w r / (w r + 1 - w), for the
+    candidate's share w of the requests and the ratio r of the error rates. The null is r ≤ r0 = ``max_ratio``.
+    Successes do not enter the test, so at a large share w a single error is weak evidence; CatastropheGuard covers that
+    case.
     """
 
     _FACTORS = (1.5, 2.5, 5.0, 15.0, 100.0)
@@ -176,7 +179,7 @@ class RatioGuard(RestartingMixture):
     def __init__(self, max_ratio: float) -> None:
         super().__init__((0.2,) * len(self._FACTORS))
         self.max_ratio = max_ratio
-        self.gain = 0.0  # of the last flush: ln of the likelihood ratio of the nearest ratio beyond the limit
+        self.gain = 0.0  # ln of the last flush's likelihood ratio for the nearest alternative ratio above the limit
 
     def add(self, c_errors: int, b_errors: int, share: float) -> None:
         """Add the errors of a flush. ``share``: the candidate's share of requests, estimated before these errors."""
@@ -194,24 +197,26 @@ class RatioGuard(RestartingMixture):
 
 
 class CatastropheGuard(RestartingMixture):
-    """Does about half of everything fail? Null: the candidate's rate is at most the larger of ``floor`` and a multiple
-    of the baseline's recent rate; alternatives from 55 % up. It also works at 100 %, where no baseline is left.
+    """Test whether about half of the candidate's requests fail, or more.
 
-    The limit of each update is fixed by earlier requests, so this is an e-process for "never above its limit".
+    The null: the candidate's error rate is at most the larger of ``floor`` and a multiple of the baseline's recent
+    error rate. The alternatives are rates from 55 % up. The test also works at 100 %, where the baseline gets no
+    traffic. The limit of each update is fixed by earlier requests, so this is an e-process for the null "never above
+    the limit".
     """
 
     _RATES = (0.97, 0.8, 0.55)
     _WEIGHTS = (0.5, 0.25, 0.25)
-    _TOO_CLOSE = 0.45  # a limit above this is too close to the alternatives: no bet
+    _TOO_CLOSE = 0.45  # a limit above this is too close to the alternatives, so there is no update
 
     def __init__(self, floor: float) -> None:
         super().__init__(self._WEIGHTS)
         self._floor = floor
-        self.gain = 0.0  # of the last flush: ln of the likelihood ratio of the mildest catastrophe to the limit
+        self.gain = 0.0  # ln of the last flush's likelihood ratio between the lowest alternative rate and the limit
         self._grids: dict[float, RateGrid] = {}
 
     def add(self, errors: int, n: int, tolerated: float) -> None:
-        """Add the requests of a flush. ``tolerated``: the rate that the baseline's earlier failures excuse."""
+        """Add the requests of a flush. ``tolerated``: the error rate that the baseline's recent rate excuses."""
         self.gain = 0.0
         limit = max(self._floor, math.ceil(tolerated * 50) / 50)
         if n == 0 or limit > self._TOO_CLOSE:
@@ -225,7 +230,7 @@ class CatastropheGuard(RestartingMixture):
 
 
 class BelowHalfProof(Mixture):
-    """Proof that a share is below one half: what a guard needs in order to pass rather than just stay quiet."""
+    """The evidence that a share is below one half. A guard passes only with this proof."""
 
     def __init__(self) -> None:
         self._grid = RateGrid.at(0.5, (0.02, 0.1, 0.25))

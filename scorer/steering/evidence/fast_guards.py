@@ -1,6 +1,7 @@
-"""The two fast guards of requests: does the candidate fail far more than the baseline, and is it unreachable?
+"""The two fast guards of requests: the candidate fails far more often than the baseline, or it is unreachable.
 
-Both send the candidate to 0 % at once, so both wait until an outage of both sides is ruled out (shared_outage.py).
+Both guards send the candidate to 0 % at once, so both wait until an outage of both sides is ruled out
+(shared_outage.py).
 
 See ADR 0043 and ADR 0116.
 """
@@ -21,15 +22,15 @@ from scorer.steering.evidence.mixture import LN2, MixtureState, RestartingState,
 from scorer.steering.evidence.recent_rates import BaselineRate, CandidateShare
 from scorer.steering.evidence.shared_outage import OutageWatch
 
-MIN_FAST_ERRORS = 5  # a guard that goes straight to 0 % needs more than one failed request, however surprising
-NO_BASELINE_SHARE = 0.98  # from this share on the baseline gets too few requests to wait for them
+MIN_FAST_ERRORS = 5  # a rollback to 0 % needs this many failed requests, however surprising a single failure is
+NO_BASELINE_SHARE = 0.98  # from this share on, the baseline gets too few requests to wait for them
 UNREACHABLE_KINDS = frozenset(
     {"connect", "refused", "reset", "no_healthy_upstream", "dns", "no_cluster", "upstream_died"}
 )
 
 
 class GuardGate(RequestGate):
-    """A fast guard: it passes on the proof that fewer than half of the requests are bad."""
+    """A fast guard. It passes when it is proven that fewer than half of the requests are bad."""
 
     def __init__(self, spec: GateSpec, step: StepRequests) -> None:
         super().__init__(spec, step)
@@ -46,12 +47,12 @@ class GuardGate(RequestGate):
 
     @property
     def step_explains_failure(self) -> bool:
-        return False  # a catastrophe concerns the last few requests, whatever the step has seen
+        return False  # a catastrophe concerns only the last few requests of the step
 
 
 @dataclass(frozen=True, slots=True)
 class FastGateState:
-    """The state of a ``FastGate``. ``since_ratio``, ``since``: the bad periods of its two guards."""
+    """The state of a ``FastGate``. ``since_ratio``, ``since``: the bad periods of RatioGuard and CatastropheGuard."""
 
     standing: Standing
     share: CandidateShare
@@ -65,14 +66,18 @@ class FastGateState:
 
 
 class FastGate(GuardGate):
-    """The average of both fast guards of errors, for the null that both of their nulls are true. See ADR 0043."""
+    """The fast guard of errors. Its e-value is the average of the e-values of RatioGuard and CatastropheGuard.
+
+    Its null is that both of their nulls are true. See ADR 0043.
+    """
 
     STATE = FastGateState
 
     def __init__(self, spec: GateSpec, step: StepRequests, floor: float, prior: CandidateShare) -> None:
         """Start without requests.
 
-        ``floor``: a rate up to this one is no catastrophe. ``prior``: the candidate's share before the first request.
+        ``floor``: an error rate up to this value is no catastrophe. ``prior``: the candidate's share before the first
+        request.
         """
         super().__init__(spec, step)
         self._share, self._baseline = prior, BaselineRate()
@@ -107,14 +112,17 @@ class FastGate(GuardGate):
 
     @property
     def baseline_fails(self) -> bool:
-        """Whether the baseline's last requests failed, or about the same share as the candidate's since these began
-        to fail. The failures are then not the candidate's alone."""
+        """Whether the baseline fails too: its last requests failed, or its error rate is about the candidate's.
+
+        The error rates are compared since the candidate's requests began to fail. If the baseline fails too, the
+        failures are not only the candidate's.
+        """
         baseline = self._baseline
         return baseline.failing or self._outage.baseline_fails_alike(self._since, self.spec.limit, baseline.silent)
 
     @property
     def baseline_known(self) -> bool:
-        """Whether the baseline is known to do better, or need not be waited for any longer."""
+        """Whether the baseline is known to do better, or the guard should not wait for it any longer."""
         return self._share.value >= NO_BASELINE_SHARE or self._outage.is_conclusive(self._since)
 
     @property
@@ -160,7 +168,7 @@ class FastGate(GuardGate):
 
 
 class BaselineView(Protocol):
-    """The state of the baseline as ``FastGate`` sees it."""
+    """The part of ``FastGate`` that shows the state of the baseline."""
 
     @property
     def baseline_fails(self) -> bool: ...
@@ -178,9 +186,9 @@ class UnreachableGateState:
 
 
 class UnreachableGate(GuardGate):
-    """Is the candidate unreachable? It counts failures to connect, refused and reset connections only.
+    """The guard that fails if the candidate is unreachable. It counts only the errors of UNREACHABLE_KINDS.
 
-    It must fold requests after ``baseline``, whose view of the baseline includes the same requests.
+    It must fold requests after the gate ``baseline``, whose view of the baseline must include the same requests.
     """
 
     STATE = UnreachableGateState

@@ -1,4 +1,4 @@
-"""What every gate has: its running evidence, the observations it folds, the numbers it shows and its message."""
+"""The base class of every gate: its running evidence, the observations it folds, its numbers and its message."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Handler = Callable[[Any], None]
 
 @dataclass(slots=True)
 class StepRequests:
-    """The requests of the step so far: one total that the gates of requests read."""
+    """The requests of the step so far: one total, which is shared by the gates of requests."""
 
     total: RequestCounts = NO_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
 class FailureCause:
-    """The numbers that a failure was decided on: since the bad period began, not over the step."""
+    """The numbers behind a failure. They usually cover the bad period, and not the whole step."""
 
     value: float | None
     n: int
@@ -31,9 +31,9 @@ class FailureCause:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What every gate keeps: the largest e-values so far (natural logarithms) and why it failed, if it did.
+    """The state that every gate has: its largest e-values so far (natural logarithms), and the cause of a failure.
 
-    ``limit``: the limit that the evidence was collected against.
+    ``limit``: the limit for which the evidence was collected.
     """
 
     limit: float
@@ -56,10 +56,10 @@ class Gate(ABC):
 
     @abstractmethod
     def handlers(self) -> Mapping[type, Handler]:
-        """Return the observations that the gate consumes: type → the method that folds it."""
+        """Return the types of observation that the gate consumes: type → the method that folds such an observation."""
 
     def note(self, log_fail: float, log_pass: float = 0.0) -> None:
-        """Raise the peaks to these e-values, and keep the cause when the gate fails."""
+        """Raise the peaks to these e-values, and record the cause if the gate fails."""
         standing = self.standing
         if log_fail <= standing.fail_peak and log_pass <= standing.pass_peak:
             return
@@ -99,13 +99,13 @@ class Gate(ABC):
 
     @property
     def within(self) -> bool:
-        """Whether the present value is on the good side of the limit. If not, a proof does not count yet."""
+        """Whether the present value meets the limit. While it does not, a proof does not count yet."""
         value = self.value
         return value is not None and value <= self.spec.limit
 
     @property
     def step_explains_failure(self) -> bool:
-        """Whether the value over the step alone shows why the gate failed; not so if the candidate broke late."""
+        """Whether the value over the step shows why the gate failed. It does not if the candidate broke late."""
         return not self.within
 
     def recent_cause(self) -> FailureCause | None:
@@ -114,17 +114,17 @@ class Gate(ABC):
 
     @abstractmethod
     def message(self) -> str:
-        """Return the numbers over the step as a sentence for a person."""
+        """Describe the numbers over the step for people."""
 
     @property
     @abstractmethod
     def state(self) -> Any:
-        """The frozen dataclass from which ``restore`` goes on."""
+        """The gate's state as a frozen dataclass, for ``restore``."""
 
     def fits(self, state: Any) -> bool:
-        """Return whether a stored state is of this kind of gate and of this limit."""
+        """Return whether a stored state belongs to this kind of gate and to this limit."""
         return type(state) is self.STATE and bool(state.standing.limit == self.spec.limit)
 
     @abstractmethod
     def restore(self, state: Any) -> None:
-        """Go on from a state that ``fits``. Raises ValueError for a state of another grid of alternatives."""
+        """Continue from a state that ``fits``. Raises ValueError if the state has another grid of alternatives."""

@@ -1,4 +1,4 @@
-"""The observations that gates subscribe to, and the counts of requests that several of them carry. See ADR 0134."""
+"""The observations that gates subscribe to, and the counts of requests in some of these observations. See ADR 0134."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from glidepath.histogram import Histogram
 class RequestCounts:
     """Requests of both sides in a flush, a block or a step; ``+`` and ``-`` work field by field.
 
-    ``c_`` is the candidate, ``b_`` the baseline; requests that the client itself ended are left out. A rescue is a
-    candidate request that failed and was then sent to the baseline: it counts as the candidate's request and error.
+    ``c_`` stands for the candidate, ``b_`` for the baseline. Requests that the client itself ended are left out. A
+    rescue is a candidate request that failed and was then sent to the baseline; it counts as the candidate's request
+    and error.
     """
 
     c_n: int = 0
     c_errors: int = 0
-    c_unreachable: int = 0  # of the errors: no connection, or a connection that was refused or reset
+    c_unreachable: int = 0  # the candidate's errors with a kind in UNREACHABLE_KINDS
     b_n: int = 0
     b_errors: int = 0
-    rescued: int = 0  # of the candidate's errors: the baseline answered
-    rescues_failed: int = 0  # of the candidate's errors: the baseline failed too
+    rescued: int = 0  # the candidate's errors after which the baseline answered
+    rescues_failed: int = 0  # the candidate's errors after which the baseline failed too
 
     def __add__(self, other: RequestCounts) -> RequestCounts:
         return RequestCounts(
@@ -63,14 +64,14 @@ class RequestsEnded:
 
 @dataclass(frozen=True, slots=True)
 class BlockClosed:
-    """A block of requests that ended within a short time, with requests of both sides."""
+    """A complete block: requests of both sides that ended within a short time."""
 
     counts: RequestCounts
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyHistograms:
-    """The values of one latency signal in requests that ended at about the same time, in milliseconds."""
+    """The values of one latency signal, in milliseconds, of requests that ended at about the same time."""
 
     signal: str
     candidate: Histogram
@@ -88,14 +89,14 @@ class LatencyMeasured:
 
 @dataclass(frozen=True, slots=True)
 class LookDue:
-    """Time to evaluate the latency gates. ``everything``: also those with few new samples since the last look."""
+    """It is time to evaluate the latency gates. ``everything``: including gates with few new samples."""
 
     everything: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AgreementScored:
-    """The agreement of a cross pair. ``comparable``: noise pairs are drawn from the same requests."""
+    """The agreement of a cross pair. ``comparable``: noise pairs are drawn from the same kind of requests."""
 
     agreement: float
     comparable: bool = True
@@ -128,7 +129,7 @@ class PairCompared:
 
 @dataclass(frozen=True, slots=True)
 class NoiseEventsMatched:
-    """What happened in a noise pair that was matched with a cross pair: gate → whether its event occurred."""
+    """The events of a noise pair that was matched with a cross pair: gate → whether the gate's event occurred."""
 
     events: Mapping[str, bool]
 

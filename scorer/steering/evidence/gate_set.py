@@ -1,4 +1,4 @@
-"""All gates of one workload at one step: observations in, verdicts out. No clock, no Redis, no origins."""
+"""All gates of one workload at one step: they take observations and return verdicts. No clock and no I/O."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from scorer.steering.evidence.recent_rates import CandidateShare
 from scorer.steering.evidence.split_gate import SplitGate, SplitGateState
 from scorer.steering.evidence.verdicts import verdict_of
 
-BLOCK_REQUESTS = 32  # a block of the increase test holds at least this many
+BLOCK_REQUESTS = 32  # the least number of requests in a block of the increase test
 CATASTROPHE_FLOOR = 0.05
-# How many requests the configured share is worth before the first request.
+# The weight of the configured share before the first request, as a number of requests.
 _WORTH_UNKNOWN = 4.0  # no share is configured
 _WORTH = 200.0
-_WORTH_STICKY = 20.0  # the share of users is configured, and requests per user vary
+_WORTH_STICKY = 20.0  # the configured share is a share of users, and the number of requests per user varies
 
 GateState = (
     QualityGateState
@@ -52,9 +52,9 @@ GateState = (
 
 @dataclass(frozen=True, slots=True)
 class GateSetState:
-    """The state of a ``GateSet``; signals and gates by name.
+    """The state of a ``GateSet``, with signals and gates by name.
 
-    ``requests``: of the step so far; ``block_began``: of the step when the present block began.
+    ``requests``: the requests of the step so far; ``block_began``: the requests of the step before the present block.
     """
 
     requests: RequestCounts
@@ -71,12 +71,12 @@ class GateSet:
     ) -> None:
         """Build the gates.
 
-        ``percent`` None: the split is not known (a file is judged). ``error_kinds``: see ``specs_of``.
+        ``percent`` None: the split is unknown, because a file is judged. ``error_kinds``: see ``specs_of``.
         """
         self.step = StepRequests()
         self.signals: dict[str, LatencySignal] = {"total": LatencySignal(), "ttft": LatencySignal()}
         self.gates: dict[str, Gate] = {}
-        self._block_began = NO_REQUESTS  # the requests of the step at that time
+        self._block_began = NO_REQUESTS  # the requests of the step before the present block
         worth = _WORTH_UNKNOWN if percent is None else _WORTH_STICKY if workload.sticky else _WORTH
         limit = workload.gates.errors.max_rate if workload.gates.errors else None
         self.floor = max(CATASTROPHE_FLOOR, limit or 0.0)
@@ -116,7 +116,10 @@ class GateSet:
         self.step.total += ended.counts
 
     def close_block(self) -> bool:
-        """Close the increase test's block if it is large enough and has both sides; return whether it was closed."""
+        """Close the block of the increase test if it is large enough and has requests of both sides.
+
+        Return whether it was closed.
+        """
         began, total = self._block_began, self.step.total
         c_n, b_n = total.c_n - began.c_n, total.b_n - began.b_n
         if not c_n or not b_n or c_n + b_n < BLOCK_REQUESTS:
@@ -126,16 +129,16 @@ class GateSet:
         return True
 
     def events(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> dict[str, bool]:
-        """Return the events of a noise pair: gate → whether it occurred, for the gates that the pair concerns."""
+        """Return the events of a noise pair: gate → whether its event occurred, for the gates that use the pair."""
         found = {gate.spec.name: gate.event(labels, signals) for gate in self._pair_gates if gate.spec.increase}
         return {name: occurred for name, occurred in found.items() if occurred is not None}
 
     def look(self, *, everything: bool = False) -> None:
-        """Evaluate the latency gates that have enough new samples, or any new ones with ``everything``."""
+        """Evaluate the latency gates that have enough new samples; with ``everything``, those with any new sample."""
         self.observe(LookDue(everything))
 
     def verdicts(self, rates: dict[str, float]) -> tuple[Verdict, ...]:
-        """Return one verdict for each gate. ``rates``: samples a second by gate, for the ETA; a gate may be missing."""
+        """Return one verdict for each gate. ``rates``: gate → samples a second, for the ETA; gates may be missing."""
         return tuple(verdict_of(gate, rates.get(name)) for name, gate in self.gates.items())
 
     @property
@@ -148,10 +151,10 @@ class GateSet:
         )
 
     def restore(self, state: GateSetState) -> None:
-        """Go on from a stored state. Raises ValueError for a state of another grid of alternatives.
+        """Continue from a stored state. Raises ValueError if the state has another grid of alternatives.
 
-        The configuration may have changed since: a gate that is new, or whose limit or kind is another now, starts
-        afresh; the rest goes on.
+        The configuration may have changed since: a gate that is new, or that has another limit or kind now, starts
+        without data. The other gates continue.
         """
         self.step.total, self._block_began = state.requests, state.block_began
         for name, signal in self.signals.items():
@@ -169,7 +172,7 @@ def _latency_gate(spec: GateSpec, gates: GateSet) -> Gate:
     return LatencyGate(spec, QUANTILES[spec.quantile], gates.signal(spec.signal))
 
 
-# How a gate of each kind is built. The fast guard precedes the unreachable guard, which reads its view of the baseline.
+# How a gate of each kind is built. The fast guard must come before the unreachable guard, which uses its state.
 _FACTORIES: dict[GateKind, Callable[[GateSpec, GateSet], Gate]] = {
     GateKind.QUALITY: lambda spec, gates: QualityGate(spec),
     GateKind.QUALITY_MARGIN: lambda spec, gates: MarginGate(spec),

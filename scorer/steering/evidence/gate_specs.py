@@ -1,8 +1,9 @@
-"""Which gates a workload has at a step, and how its budget for false decisions is shared among them.
+"""List the gates of a workload at a step, and share its budget for false decisions among them.
 
-A false rollback occurs when *any* gating gate fails without cause, so the gates' α_k add up to ``gates.alpha``. A false
-promotion needs *every* gate to pass, also the one that guards against the harm, so each may use the whole of alpha
-(intersection-union test: Berger 1982). Guards get half of a gate's share: they look for gross harm, which shows soon.
+A false rollback occurs if *any* gating gate fails without cause, so the gates' α_k add up to ``gates.alpha``. A false
+promotion occurs only if *every* gate passes, including the gate that should detect the harm, so each gate may use the
+whole of alpha (intersection-union test: Berger 1982). A guard gets half of the share of another gate, because it looks
+for gross harm, which needs less evidence.
 
 See ADR 0040.
 """
@@ -16,12 +17,12 @@ from enum import StrEnum
 from glidepath.config import Workload
 from glidepath.config.gates import DEFAULT_FAST_RATIO, GateConfig, LatencyGateConfig, Quantile
 
-# Shares of alpha by kind of gate, before they are scaled to add up to it.
+# The relative shares of alpha, by kind of gate. They are scaled so that they add up to alpha.
 _PROOF, _GUARD = 1.0, 0.5
 
 
 class GateKind(StrEnum):
-    """What a gate measures. Several gates may be of one kind: one for each class, fact or latency quantile."""
+    """The kind of a gate. There may be several gates of one kind: one for each class, fact or latency quantile."""
 
     QUALITY = "quality"
     QUALITY_MARGIN = "quality_margin"
@@ -40,9 +41,9 @@ class GateKind(StrEnum):
 class GateSpec:
     """One gate. ``fail_at`` and ``pass_at`` are ln(1/α).
 
-    A ``guard`` need not pass; it only has to stay quiet. ``increase``: the limit is on the excess over the baseline or
-    over the noise floor. ``of``: the class or the fact whose rate among pairs is measured. ``signal``, ``quantile``:
-    of a latency gate.
+    A ``guard`` does not have to pass before the next step; it must only not fail. ``increase``: the limit applies to
+    the increase over the baseline or over the noise floor. ``of``: the class or the fact whose rate among pairs is
+    measured. ``signal`` and ``quantile`` belong to a latency gate.
     """
 
     name: str
@@ -63,7 +64,7 @@ class GateSpec:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A gate before alpha is shared."""
+    """A gate before its share of alpha is known."""
 
     name: str
     kind: GateKind
@@ -87,8 +88,8 @@ def latency_name(gate: LatencyGateConfig) -> str:
 def specs_of(workload: Workload, percent: float | None, *, error_kinds: bool = True) -> tuple[GateSpec, ...]:
     """Return the gates at ``percent`` in the order in which they are shown.
 
-    ``percent`` None: the split is not known, so there is no guard of it. ``error_kinds``: the reason of each failed
-    request is known; without it no gate can see that the candidate is unreachable.
+    ``percent`` None: the split is unknown, so there is no split guard. ``error_kinds``: the reason for each failed
+    request is known. Without the reasons, there is no gate for an unreachable candidate.
     """
     drafts = [d for d in _drafts(workload, percent) if error_kinds or d.kind is not GateKind.CANDIDATE_DOWN]
     weights = {d.name: _GUARD if d.guard else _PROOF for d in drafts}
@@ -138,7 +139,7 @@ def _quality_drafts(workload: Workload) -> list[_Draft]:
 
 
 def _class_drafts(workload: Workload) -> list[_Draft]:
-    """Return two gates for each class that matters. With noise pairs, the limit is on the excess over the noise floor.
+    """Return two gates for each class that matters. With noise pairs, the limit applies above the noise floor.
 
     See ADR 0101.
     """
@@ -162,7 +163,7 @@ def _error_drafts(workload: Workload) -> list[_Draft]:
     if section is not None and section.max_rate is not None:
         name = "errors" if section.max_increase is None else "errors_rate"
         drafts.append(_Draft(name, GateKind.ERROR_RATE, section.max_rate, "share", section, section.gating))
-    # The fast guards are a safety net: they stay on without an errors gate, and with one that is informational.
+    # The fast guards are a safety net: they stay on if there is no errors gate, or if it is only informational.
     ratio, gating = (section.max_ratio, section.fast == "guard") if section else (DEFAULT_FAST_RATIO, True)
     fast = _Draft("errors_fast", GateKind.ERRORS_FAST, ratio, "ratio", section, gating, fast=True, guard=True)
     down = _Draft("candidate_down", GateKind.CANDIDATE_DOWN, 0.02, "share", None, fast=True, guard=True)
@@ -186,9 +187,10 @@ def _latency_drafts(workload: Workload) -> list[_Draft]:
 
 
 def _fact_drafts(workload: Workload) -> list[_Draft]:
-    """Return one gate for each fact. Without noise pairs an informational gate is left out: it has nothing to show.
+    """Return one gate for each fact. See ADR 0102.
 
-    A gating one stays, and stays inconclusive. See ADR 0102.
+    Without noise pairs, an informational gate would have nothing to show, so it is left out. A gating gate remains, and
+    is always inconclusive.
     """
     section = workload.gates.signals
     if section is None or workload.task not in ("chat", "generation", "auto"):
@@ -205,14 +207,14 @@ def _fact_drafts(workload: Workload) -> list[_Draft]:
 def _split_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
     if not workload.gates.split or percent is None or not 0 < percent < 100:
         return []
-    # With sticky users all requests of one user go to the same side: the share of requests is weak evidence about the
-    # router, so the guard is informational.
+    # With sticky users, all requests of one user go to the same side. So the share of requests is weak evidence about
+    # the router, and the guard is only informational.
     gating = workload.sticky is None
     return [_Draft("split", GateKind.SPLIT, percent / 100, "share", None, gating=gating, guard=True)]
 
 
 def _min_samples(workload: Workload, section: GateConfig | None, percent: float | None) -> int:
-    """Return the gate's own number, else the step's, or the ramp's where no step is known."""
+    """Return the gate's own least number of samples, else the step's, or the ramp's if no step is given."""
     own = section.min_samples if section else None
     if own is not None:
         return own

@@ -1,16 +1,17 @@
 """The gate of latency: the ratio of a quantile between both sides, over log-bucketed histograms.
 
-Null of the test that fails the candidate: its quantile is at most ρ times the baseline's, Q_c ≤ ρ Q_b. At x = Q_c both
-"P_c(> x) ≤ 1 - q" and "P_b(> x/ρ) ≥ 1 - q" are true, so the product of their e-values is an e-value. The minimum of
-that product over all x is one too, and Q_c need not be known. The test that passes the candidate swaps the signs.
-Source: Howard & Ramdas, "Sequential estimation of quantiles with applications to A/B testing and best-arm
-identification" (2022).
+The null of the test that fails the candidate: its quantile is at most ρ times the baseline's quantile, Q_c ≤ ρ Q_b.
+Under the null, both "P_c(> x) ≤ 1 - q" and "P_b(> x/ρ) ≥ 1 - q" are true at x = Q_c, so the product of their e-values
+is an e-value. The minimum of this product over all x is then an e-value too, for which Q_c does not have to be known.
+The test that passes the candidate swaps the signs. Source: Howard & Ramdas, "Sequential estimation of quantiles with
+applications to A/B testing and best-arm identification" (2022).
 
-x runs over the edges of the buckets (1.09 % apart). ρ is moved to a whole number of buckets, up to fail and down to
-pass. Where the true x lies within a bucket, the neighbouring edge that gives *less* evidence is taken. So the verdict
-is right for the latencies themselves, and costs at most two buckets of sharpness.
+x runs over the edges of the buckets (1.09 % apart). ρ is rounded to a whole number of buckets: up for the test that
+fails, and down for the test that passes. If the true x is within a bucket, the neighbouring edge that gives *less*
+evidence is used. So the verdict is valid for the exact latencies, and the rounding changes the limit by at most two
+buckets.
 
-What both sides share at a moment cancels as long as the moment has the same weight on both sides: see side_balance.py.
+Changes that both sides share cancel if each moment has the same weight on both sides; see side_balance.py.
 
 See ADR 0111 and ADR 0115.
 """
@@ -33,13 +34,13 @@ from scorer.steering.evidence.latency_signal import LatencySignal
 from scorer.steering.evidence.mixture import LEAST_CASH, LN2, FloatArray, RateGrid, RateGrids, log_sum, spend
 
 _SHIFTS = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
-_STRIDE = 16  # edges between the first values of x that are tried
+_STRIDE = 16  # at first, x is tried only at every edge with this distance
 _BETWEEN = np.arange(1, _STRIDE)
-LEAST_GROWTH = 1.01  # the candidate's count must have grown by this factor before the next look: fewer looks are valid
+LEAST_GROWTH = 1.01  # the next look waits until the candidate's count has grown by this factor; fewer looks are valid
 
 
 class QuantileRatio:
-    """The e-values of two histograms for one quantile and one limit."""
+    """The computation of the e-values of two histograms, for one quantile and one limit."""
 
     def __init__(self, q: float, max_ratio: float) -> None:
         tail = 1 - q
@@ -49,15 +50,15 @@ class QuantileRatio:
         self._shift_up, self._shift_down = math.ceil(buckets - 1e-9), math.floor(buckets + 1e-9)
         self._margin = max(abs(self._shift_up), abs(self._shift_down)) + 2
 
-        # Fail. For x in (edge i-1, edge i]: the candidate's exceedances are at least those of edge i, the baseline's of
-        # x/ρ at most those of the edge a shift and one below.
+        # The test that fails, for x in (edge i-1, edge i]: at least as many candidate requests exceed x as exceed edge
+        # i, and at most as many baseline requests exceed x/ρ as exceed edge i - (shift_up + 1).
         fail = (0, self._shift_up + 1)
-        # Pass. For x in (edge i-1, edge i]: the candidate's exceedances are at most those of edge i-1, the baseline's
-        # of x/ρ at least those of the edge a shift below.
+        # The test that passes, for x in (edge i-1, edge i]: at most as many candidate requests exceed x as exceed edge
+        # i-1, and at least as many baseline requests exceed x/ρ as exceed edge i - shift_down.
         self._shifts = (*fail, 1, self._shift_down, *fail)
 
     def log_e(self, candidate: Sums, baseline: Sums) -> tuple[float, float]:
-        """Return ln of the e-values (against "not slower", against "slower"); (0, 0) while either side is empty."""
+        """Return ln of the e-values against the nulls "not slower" and "slower"; (0, 0) while either side is empty."""
         if not candidate[-1] or not baseline[-1]:
             return (0.0, 0.0)
         slots = self._first_slots(candidate, baseline)
@@ -67,7 +68,7 @@ class QuantileRatio:
     def log_e_since(
         self, candidate: Sums, baseline: Sums, recent_c: Sums, recent_b: Sums
     ) -> tuple[float, float, float]:
-        """Return ``log_e`` of both sides, and ln of the e-value against "not slower" of the recent part of them."""
+        """Return ``log_e``, and ln of the e-value against the null "not slower" of the recent requests alone."""
         if not recent_c[-1] or not recent_b[-1]:
             return (*self.log_e(candidate, baseline), 0.0)
         sides, slots = (*(candidate, baseline) * 2, recent_c, recent_b), self._first_slots(candidate, baseline)
@@ -75,18 +76,18 @@ class QuantileRatio:
         return (float(fail), float(passed), float(recent))
 
     def _first_slots(self, candidate: Sums, baseline: Sums) -> Slots:
-        """Return slots ``_STRIDE`` apart, from before the first to after the last at which a side's counts change."""
+        """Return slots ``_STRIDE`` apart, from before the first to after the last slot at which a side has counts."""
         first = min(side.searchsorted(0, side="right") for side in (candidate, baseline)) - self._margin
         last = max(candidate.searchsorted(candidate[-1]), baseline.searchsorted(baseline[-1])) + self._margin
         return np.arange(first, last + _STRIDE, _STRIDE)
 
 
 def _least_sums(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], slots: Slots) -> FloatArray:
-    """Return, for every two sides, the least sum of their logarithms over x; each side's x lies ``shifts`` slots lower.
+    """Return, for each two successive sides, the least sum of their logarithms over x.
 
-    Along x one of the two logarithms only falls and the other only rises. So between two slots the sum is at least the
-    smaller value of the one plus the smaller value of the other. Where that bound is no less than the least sum found
-    so far, the slots in between need not be tried. See ADR 0111.
+    Each side's x is ``shifts`` slots lower. Along x, one of the two logarithms only falls and the other only rises. So
+    between two slots, the sum is at least the smaller value of the first plus the smaller value of the second. If that
+    bound is not below the least sum found so far, the slots in between do not have to be tried. See ADR 0111.
     """
     values = _log_e_at(grids, sides, shifts, slots)
     least: FloatArray = (values[0::2] + values[1::2]).min(axis=1)
@@ -106,9 +107,10 @@ def _log_e_at(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], sl
 
 
 def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: float) -> tuple[float | None, float | None]:
-    """Return the quantiles of both sides, weighed or over all requests: the pair in which the candidate does worse.
+    """Return the quantiles of both sides, weighed or over all requests: the pair that is worse for the candidate.
 
-    Weights must not hide what clients experienced, and a split that flatters a slow candidate must not hide it either.
+    The weights must not hide slow requests that clients experienced, and a changing split must not hide a slow
+    candidate.
     """
     own, base = candidate.weighed_quantile(q), baseline.weighed_quantile(q)
     if not (candidate.uneven or baseline.uneven):
@@ -123,8 +125,8 @@ def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: floa
 class LatencyTestState:
     """The state of a ``LatencyTest``.
 
-    ``looked_at``: the candidate's count at the last look; ``ratio``: the ratio of the quantiles then; ``candidate``,
-    ``baseline``: the histograms at the last restart.
+    ``looked_at``: the candidate's count at the last look; ``ratio``: the ratio of the quantiles at the last look;
+    ``candidate``, ``baseline``: the histograms at the last restart.
     """
 
     starts: int
@@ -138,14 +140,14 @@ class LatencyTestState:
 
 
 class LatencyTest:
-    """The quantile ratio over a step, looked at on a schedule; the direction that fails the candidate has restarts."""
+    """The test of the quantile ratio over a step. Only the direction that fails the candidate has restarts."""
 
     def __init__(self, q: float, max_ratio: float) -> None:
         self.q = q
         self._quantiles = QuantileRatio(q, max_ratio)
         self._window_least = math.ceil(4 / (1 - q))
         self._start_c, self._start_b = DenseHistogram(), DenseHistogram()
-        self._start_states = (self._start_c.state, self._start_b.state)  # they change at a restart only
+        self._start_states = (self._start_c.state, self._start_b.state)  # they change only at a restart
         self._starts = 1
         self._cash = 0.5 * (1 - spend(1))
         self._looked_at = 0
@@ -156,7 +158,7 @@ class LatencyTest:
         return candidate.total >= max(self._looked_at + 1, self._looked_at * growth)
 
     def look(self, candidate: DenseHistogram, baseline: DenseHistogram) -> None:
-        """Evaluate the evidence; ``candidate`` and ``baseline`` hold the step so far."""
+        """Evaluate the evidence. ``candidate`` and ``baseline`` are the histograms of the step so far."""
         self._looked_at = candidate.total
         own, base = worse_quantiles(candidate, baseline, self.q)
         self.ratio = own / base if own is not None and base else None
@@ -167,7 +169,7 @@ class LatencyTest:
             self._restart(candidate, baseline)
 
     def unweighted_log_pass(self, candidate: DenseHistogram, baseline: DenseHistogram) -> float:
-        """Return ``log_pass`` of all requests, with nothing left out."""
+        """Return ``log_pass`` over all requests, including those that are left out of the evidence."""
         return self._quantiles.log_e(candidate.sums, baseline.sums)[1]
 
     def _evidence(self, candidate: Sums, baseline: Sums) -> tuple[float, float, float]:
@@ -178,7 +180,7 @@ class LatencyTest:
         return self._quantiles.log_e_since(candidate, baseline, *recent)
 
     def since(self, candidate: DenseHistogram, baseline: DenseHistogram) -> tuple[DenseHistogram, DenseHistogram]:
-        """Return what was added to the candidate and to the baseline since the last restart."""
+        """Return the latencies of the candidate and of the baseline that were added since the last restart."""
         return candidate.less(self._start_c), baseline.less(self._start_b)
 
     def _restart(self, candidate: DenseHistogram, baseline: DenseHistogram) -> None:
@@ -215,7 +217,7 @@ class LatencyGateState:
 
 
 class LatencyGate(Gate):
-    """A quantile of one signal, as a ratio to the baseline's."""
+    """The gate on the ratio of a latency quantile: the candidate's quantile over the baseline's."""
 
     STATE = LatencyGateState
 
@@ -237,9 +239,10 @@ class LatencyGate(Gate):
             self.note(self._test.log_fail, self._log_pass())
 
     def _log_pass(self) -> float:
-        """Return the evidence that passes, which must also hold over all requests.
+        """Return the evidence for passing. A proof must also be valid over all requests.
 
-        Requests that end at once after a standstill are partly left out, and a proof of speed must not overlook them.
+        When a standstill ends, many requests end at once and are partly left out, although they are slow. A proof that
+        the candidate is fast must include them.
         """
         weighed, signal = self._test.log_pass, self._signal
         if weighed < self.spec.pass_at or self.proven or not signal.uneven:
@@ -252,7 +255,7 @@ class LatencyGate(Gate):
 
     @property
     def within(self) -> bool:
-        ratio = self._test.ratio  # as of the last look: quantiles cost something
+        ratio = self._test.ratio  # from the last look, because computing quantiles takes time
         return ratio is not None and ratio <= self.spec.limit
 
     @property

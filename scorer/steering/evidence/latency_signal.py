@@ -19,11 +19,11 @@ class LatencySignalState:
 class LatencySignal:
     """The histograms of both sides, in which every moment has the same weight on both sides.
 
-    A mutable builder, because every flush adds to it. Its stored form is ``state``.
+    The class is mutable, because every flush adds to it. Its stored form is ``state``.
     """
 
     def __init__(self, *, judged: bool = False) -> None:
-        """Start empty. ``judged``: a gate uses the signal; otherwise it is only shown and needs no weights."""
+        """Start without data. ``judged``: a gate uses the signal; otherwise it is only shown and needs no weights."""
         self.candidate, self.baseline, self.balance = DenseHistogram(), DenseHistogram(), SideBalance()
         self.judged = judged
 

@@ -1,9 +1,10 @@
 """Mixtures of likelihood ratios in log space, with and without restarts.
 
-The likelihood ratio of a fixed alternative to a null is an e-process. So is an average of e-processes over several
-alternatives, and an average over the moment at which counting begins. The average over starting times lets a guard see
-a candidate that breaks after a week of health: the good days have used up evidence that began a week ago, but not
-evidence that began a moment ago. Ville's inequality: under the null, P(an e-value ever reaches 1/α) ≤ α.
+The likelihood ratio of a fixed alternative to a null is an e-process. An average of e-processes over several
+alternatives is also an e-process, and so is an average over the starting times of the count. The average over starting
+times lets a guard detect a candidate that breaks after a healthy week: the healthy days have used up the evidence that
+began a week ago, but not the evidence that began a moment ago. Ville's inequality: under the null, P(an e-value ever
+reaches 1/α) ≤ α.
 
 Sources: Ville (1939); Ramdas, Grünwald, Vovk & Shafer, "Game-theoretic statistics and safe anytime-valid inference"
 (2023); mixtures over starting times: Shin, Ramdas & Rinaldo, "E-detectors" (2024).
@@ -21,14 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 LN2 = math.log(2.0)
-LEAST_CASH = 1e-12  # unspent weight below this is rounding, and its logarithm must exist
+LEAST_CASH = 1e-12  # a lower bound of the unspent weight, which may become ≤ 0 by rounding: its logarithm must exist
 _SPEND_TOTAL = 2.109742802  # Σ_{n≥2} 1/(n ln² n)
 
 FloatArray = NDArray[np.float64]
 
 
 def spend(k: int) -> float:
-    """Return the weight of the k-th start, k ≥ 1. All weights add up to 1, and they fall hardly faster than 1/k."""
+    """Return the weight of the k-th start, k ≥ 1. All weights add up to 1 and fall only slightly faster than 1/k."""
     return 1.0 / (_SPEND_TOTAL * (k + 1) * math.log(k + 1) ** 2)
 
 
@@ -49,7 +50,7 @@ def log_sum(values: Sequence[float]) -> float:
 class RestartingState:
     """The state of a ``RestartingMixture``.
 
-    ``stakes``: ln of what each alternative holds; ``cash``: the weight kept for later starts.
+    ``stakes``: ln of the present value of each alternative; ``cash``: the weight that is kept for later starts.
     """
 
     stakes: tuple[float, ...]
@@ -62,10 +63,10 @@ class RestartingMixture:
     """An e-process over a grid of alternatives, each of which may begin at any update.
 
     Half of the weight is staked on the grid (``weights``, adding up to 1) at the beginning. The other half is spent
-    over later updates by ``spend``; the unspent part is kept as cash. The state has a constant number of floats.
+    over later updates as given by ``spend``; the unspent part is kept as cash. The state has a constant size.
 
-    A mutable builder, because every flush updates several of them, and a new dataclass for each update would slow down
-    the tick. Its stored form is ``state``.
+    The class is mutable, because every flush updates several such objects, and a new dataclass for each update would
+    slow down the tick. Its stored form is ``state``.
     """
 
     def __init__(self, weights: Sequence[float]) -> None:
@@ -91,7 +92,7 @@ class RestartingMixture:
         return self.log_e
 
     def forget(self) -> None:
-        """Drop what the stakes have won and keep the cash. Valid at any time: an e-value may be made smaller."""
+        """Drop the gains of the stakes and keep the cash. This is always valid, because it only lowers the e-value."""
         self._stakes = [min(s, b + self._log_cash) for s, b in zip(self._stakes, self._base, strict=True)]
         self.log_e = log_sum([*self._stakes, self._log_cash])
 
@@ -114,16 +115,16 @@ def _check_grid(stakes: Sequence[float], grid: Sequence[float]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class MixtureState:
-    """The state of a ``Mixture``. ``stakes``: ln of what each alternative holds."""
+    """The state of a ``Mixture``. ``stakes``: ln of the present value of each alternative."""
 
     stakes: tuple[float, ...]
     log_e: float
 
 
 class Mixture:
-    """The same grid without restarts, for evidence that promotes: it has to hold for the step as a whole.
+    """An e-process over a grid of alternatives without restarts, for evidence that must cover the whole step.
 
-    A mutable builder as ``RestartingMixture`` is; its stored form is ``state``.
+    The class is mutable for the same reason as ``RestartingMixture``. Its stored form is ``state``.
     """
 
     def __init__(self, weights: Sequence[float]) -> None:
@@ -148,11 +149,12 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True)
 class RateGrid:
-    """Alternatives to "the rate is at most (``above``) or at least the limit p", each one-sided.
+    """A grid of one-sided alternatives to the null "the rate is at most p" or to the null "the rate is at least p".
 
-    ``hit`` and ``miss`` are the logarithms of the likelihood ratios of one event and of one non-event. With g > p the
-    expected ratio under a rate p' is 1 + (p' - p)(g - p)/(p(1 - p)), so at most 1 for every p' ≤ p; mirrored for g < p.
-    The plain beta-binomial mixture has weight on both sides of p, so it would count a better rate against a candidate.
+    ``hit`` and ``miss`` are the logarithms of the likelihood ratios of one event and of one non-event. For an
+    alternative g > p, the expected ratio under a rate p' is 1 + (p' - p)(g - p)/(p(1 - p)), which is at most 1 for
+    every p' ≤ p; the case g < p is symmetric. The plain beta-binomial mixture has weight on both sides of p, so it
+    would count a better rate against a candidate.
     """
 
     hit: tuple[float, ...]
@@ -161,14 +163,17 @@ class RateGrid:
 
     @classmethod
     def around(cls, limit: float, shifts: Sequence[float], *, above: bool) -> RateGrid:
-        """Return alternatives at ``shifts`` (> 0) of the log-odds from ``limit`` (0 < limit < 1), equally weighted."""
+        """Return equally weighted alternatives whose log-odds differ by ``shifts`` (> 0) from ``limit`` (in (0, 1)).
+
+        ``above``: the alternatives are above the limit, so the null is "at most the limit".
+        """
         sign = 1.0 if above else -1.0
         odds = math.log(limit / (1 - limit))
         return cls.at(limit, [1 / (1 + math.exp(-(odds + sign * s))) for s in shifts])
 
     @classmethod
     def at(cls, limit: float, rates: Sequence[float], weights: Sequence[float] = ()) -> RateGrid:
-        """Return the alternatives ``rates`` to ``limit``, equally weighted unless ``weights`` are given."""
+        """Return ``rates`` as alternatives to ``limit``. They are equally weighted unless ``weights`` are given."""
         share = tuple(weights) or (1 / len(rates),) * len(rates)
         hit = tuple(math.log(g / limit) for g in rates)
         miss = tuple(math.log1p(-g) - math.log1p(-limit) for g in rates)
@@ -180,16 +185,16 @@ class RateGrid:
         return [hits * h + misses * m for h, m in zip(self.hit, self.miss, strict=True)]
 
     def log_e(self, hits: NDArray[np.int64], n: int) -> FloatArray:
-        """Return ln{½ + ½ Σ_j π_j ratio_j} for many counts at once. Shapes: [x] → [x]."""
+        """Return ln{½ + ½ Σ_j π_j ratio_j} for many counts at once; π_j are the weights. Shapes: [x] → [x]."""
         one: FloatArray = RateGrids(self).log_e(hits[None, :], np.array([n]))[0]
         return one
 
 
 class RateGrids:
-    """Several grids with the same number of alternatives, evaluated together, each over its own counts."""
+    """Several grids with equally many alternatives. They are evaluated together, each over its own counts."""
 
     def __init__(self, *grids: RateGrid) -> None:
-        # The half that is not staked is one more alternative, whose ratio is always 1.
+        # The half of the weight that is not staked is one more alternative, whose ratio is always 1.
         self._gain = np.array([[0.0, *np.subtract(g.hit, g.miss)] for g in grids])[:, :, None]
         self._miss = np.array([[0.0, *g.miss] for g in grids])[:, :, None]
         self._weight = np.log([[0.5, *np.multiply(g.weights, 0.5)] for g in grids])[:, :, None]

@@ -1,4 +1,4 @@
-"""The gates of events in pairs: a class that the candidate loses, a fact that differs between the sides.
+"""The gates of events in pairs: a class that the candidate loses, or a fact that differs between the sides.
 
 See ADR 0101 and ADR 0102.
 """
@@ -18,12 +18,12 @@ from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Stan
 from scorer.steering.evidence.gate_observations import NoiseEventsMatched, PairCompared
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 
-_ONLY_TEXTS = "word_overlap"  # a signal that only a comparison of two texts has
+_TEXT_SIGNAL = "word_overlap"  # a signal that exists only in a comparison of two texts
 
 
 @dataclass(frozen=True, slots=True)
 class PairCounts:
-    """Cross pairs and the events in them, noise pairs and the events in them."""
+    """The numbers of cross pairs and of their events, and the numbers of noise pairs and of their events."""
 
     hits: int = 0
     n: int = 0
@@ -38,7 +38,7 @@ class PairCounts:
 
 @dataclass(frozen=True, slots=True)
 class PairGateState:
-    """The state of a ``PairGate``. ``step``: all pairs; ``block``: the pairs of the present block."""
+    """The state of a ``PairGate``. ``step``: the pairs of the step; ``block``: the pairs of the present block."""
 
     standing: Standing
     test: IncreaseTestState | RateTestState
@@ -48,9 +48,10 @@ class PairGateState:
 
 
 class PairGate(Gate):
-    """The rate of an event among cross pairs: by itself, or (``spec.increase``) less its rate among noise pairs.
+    """The gate on the rate of an event among cross pairs, or on its increase over the rate among noise pairs.
 
-    In the latter case a block ends when both kinds of pair have come, so what changes for both over time cancels.
+    With ``spec.increase``, the gate measures the increase. A block then ends when it has both kinds of pair, so that
+    common changes over time cancel.
     """
 
     STATE = PairGateState
@@ -130,7 +131,7 @@ class PairGate(Gate):
         return PairGateState(self.standing, self._test.state, self._step, self._block, self._since)
 
     def fits(self, state: Any) -> bool:
-        """Return whether the state fits and is of the same test: with noise pairs it is another than without."""
+        """Return whether the state fits and belongs to the same kind of test, which depends on ``spec.increase``."""
         return super().fits(state) and isinstance(state.test, IncreaseTestState) == self.spec.increase
 
     def restore(self, state: PairGateState) -> None:
@@ -141,7 +142,10 @@ class PairGate(Gate):
 
 
 class ClassGate(PairGate):
-    """What is lost of a class: of its recall (the baseline's answers that the candidate repeats) or its precision."""
+    """The gate on the loss of a class: in recall or in precision, with the baseline's answers as the truth.
+
+    Recall is the share of the baseline's answers of the class that the candidate repeats.
+    """
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
         side = "expected" if self.spec.kind is GateKind.CLASS_RECALL else "got"
@@ -153,16 +157,16 @@ class ClassGate(PairGate):
         text = f"{measure} of “{self.spec.of}” {kept} ({n} pairs), may lose {share_text(self.spec.limit)}"
         if not self.spec.increase:
             return text
-        floor = "not known" if self.floor is None else share_text(1 - self.floor)
-        return f"{text}; the baseline's against itself: {floor} ({self._noise_n} pairs)"
+        floor = "unknown" if self.floor is None else share_text(1 - self.floor)
+        return f"{text}; the baseline compared with itself: {floor} ({self._noise_n} pairs)"
 
 
 class FactGate(PairGate):
-    """How often a fact differs between the sides, against how often it differs between two answers of the baseline."""
+    """The gate on how much more often a fact differs between the sides than between two answers of the baseline."""
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
-        # Equal texts have the signal of a text comparison and no other: then no fact differs.
-        return signals.get(self.spec.of, 0.0) >= TRIP_DIVERGENCE if _ONLY_TEXTS in signals else None
+        # Equal texts have only the signal of a text comparison, which means that no fact differs.
+        return signals.get(self.spec.of, 0.0) >= TRIP_DIVERGENCE if _TEXT_SIGNAL in signals else None
 
     def message(self) -> str:
         floor = f"in {share_text(self.floor)} of {self._noise_n} noise pairs" if self._noise_n else "no noise pairs yet"

@@ -1,9 +1,9 @@
 """Match each noise pair with one cross pair of the same user and the same minute.
 
-Both kinds must be drawn from the same requests. With a cap on one kind alone, or with cross pairs of users who have no
-noise pairs, the candidate would be compared on one group of users and the baseline on another. So a noise pair counts
-if the cross pair of the same user next to it counts; most often that is the other copy of the same request. Memory is
-bounded. See ADR 0115.
+Both kinds must be drawn from the same requests. If only one kind were limited, or if cross pairs of users without noise
+pairs counted, the candidate would be compared on one group of users and the baseline on another. So a noise pair counts
+if the nearest cross pair of the same user counts; most often, that pair is the other copy of the same request. The
+number of waiting pairs is bounded. See ADR 0115.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 _APART_MS = 60_000  # pairs captured further apart are not matched
-_MOST_USERS = 256  # users with a waiting cross pair, and users with a waiting noise pair
+_MOST_USERS = 256  # the largest number of users with a waiting pair, for each kind of pair
 
 
 @dataclass(frozen=True, slots=True)
 class NoisePair:
-    """A noise pair: its agreement, and for each gate whether its event occurred."""
+    """A noise pair: its agreement, and its events: gate → whether the gate's event occurred."""
 
     agreement: float
     events: Mapping[str, bool]
@@ -27,7 +27,7 @@ class NoisePair:
 
 @dataclass(frozen=True, slots=True)
 class MatchedPair:
-    """The agreement of a cross pair, and the noise pair beside it."""
+    """The agreement of a cross pair, and the noise pair that was matched with it."""
 
     agreement: float
     noise: NoisePair
@@ -35,9 +35,9 @@ class MatchedPair:
 
 @dataclass(frozen=True, slots=True)
 class WaitingCross:
-    """A cross pair without its noise pair so far.
+    """A cross pair that is not matched yet.
 
-    ``user``: a digest of the user's key; ``counts``: the user's discount lets the pair count.
+    ``user``: a digest of the user's key; ``counts``: the pair counts, and is not left out by the user's discount.
     """
 
     user: str
@@ -48,7 +48,7 @@ class WaitingCross:
 
 @dataclass(frozen=True, slots=True)
 class WaitingNoise:
-    """A noise pair without its cross pair so far."""
+    """A noise pair that is not matched yet."""
 
     user: str
     at_ms: int
@@ -63,14 +63,14 @@ class PairMatcherState:
 
 
 class PairMatcher:
-    """The pairs that wait for the other kind, by user; the oldest is forgotten first."""
+    """The pairs that wait for a pair of the other kind, by user. The oldest pair is dropped first."""
 
     def __init__(self) -> None:
         self._crosses: dict[str, WaitingCross] = {}
         self._noises: dict[str, WaitingNoise] = {}
 
     def add_cross(self, user: str, at_ms: int, agreement: float, *, counts: bool) -> MatchedPair | None:
-        """Add a cross pair. Return the match if a noise pair waited for it and the cross pair counts."""
+        """Add a cross pair. Return the match if a noise pair was waiting and the cross pair counts."""
         name = _digest(user)
         noise = self._noises.pop(name, None)
         if noise is not None and abs(noise.at_ms - at_ms) <= _APART_MS:
@@ -81,7 +81,7 @@ class PairMatcher:
         return None
 
     def add_noise(self, user: str, at_ms: int, noise: NoisePair) -> MatchedPair | None:
-        """Add a noise pair. Return the match if a cross pair that counts waited for it."""
+        """Add a noise pair. Return the match if a cross pair that counts was waiting."""
         name = _digest(user)
         cross = self._crosses.pop(name, None)
         if cross is not None and abs(cross.at_ms - at_ms) <= _APART_MS:
@@ -105,7 +105,7 @@ def _digest(user: str) -> str:
 
 
 def _rounded(agreement: float) -> float:
-    return round(agreement, 4)  # it is stored
+    return round(agreement, 4)  # short, because it is stored
 
 
 def _drop_oldest(waiting: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The gates of quality: mean agreement against a fixed limit, and against the noise floor."""
+"""The gates of quality: the mean agreement against a fixed limit, and against the noise floor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class QualityGateState:
 
 
 class QualityGate(Gate):
-    """The mean agreement must be at least the limit."""
+    """The gate that requires a mean agreement of at least the limit."""
 
     STATE = QualityGateState
 
@@ -71,7 +71,7 @@ class QualityGate(Gate):
 
 @dataclass(frozen=True, slots=True)
 class MarginBlock:
-    """Cross pairs and noise pairs that wait for the other kind: their counts and the sums of their agreements."""
+    """The cross pairs and noise pairs of an open block: their counts and the sums of their agreements."""
 
     crosses: int = 0
     cross_sum: float = 0.0
@@ -87,10 +87,11 @@ class MarginGateState:
 
 
 class MarginGate(Gate):
-    """Agreement may be below the noise floor by at most the limit.
+    """The gate that requires a mean agreement at most the limit below the noise floor.
 
-    A sample is the difference between a cross pair and the noise pair matched with it, or between the means of a
-    block; a block ends when both kinds of pair have come. So what changes for both over time cancels.
+    A sample is the difference between a cross pair and the noise pair that was matched with it, or the difference
+    between the means of both kinds in a block. A block ends when it has both kinds of pair. So common changes over time
+    cancel.
     """
 
     STATE = MarginGateState

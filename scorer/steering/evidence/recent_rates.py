@@ -1,4 +1,4 @@
-"""Rates estimated from recent requests: older ones count less, by half after each half-life."""
+"""Estimate rates from recent requests. The weight of a request falls by half with each half-life."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class FadingRate:
 
 
 def _mean_weight(n: int, half_life: float) -> float:
-    """Return the mean weight of n requests, each older by one than the next."""
+    """Return the mean weight of n successive requests; each request is one request older than the next."""
     return 1.0 if n <= 1 else (1 - 0.5 ** (n / half_life)) / (n * (1 - 0.5 ** (1 / half_life)))
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateShare:
-    """The candidate's share of requests, estimated *before* the next ones: the larger of a quick and a slow estimate.
+    """The candidate's share of the requests, estimated *before* the next requests.
 
-    An estimate that lags behind a rising share would make candidate errors look more surprising than they are. The
-    larger of the two errs toward no alarm.
+    The estimate is the larger of a quick and a slow estimate. An estimate that lags behind a rising share would make
+    the candidate's errors look more surprising than they are. The larger estimate avoids false alarms.
     """
 
     quick: FadingRate
@@ -42,7 +42,7 @@ class CandidateShare:
 
     @classmethod
     def from_prior(cls, share: float, weight: float) -> CandidateShare:
-        """Return the estimate before the first request. ``weight``: the number of requests that the prior is worth."""
+        """Return the estimate before the first request. ``weight``: the weight of the prior as a number of requests."""
         return cls(FadingRate(share * weight, weight), FadingRate(share * weight, weight))
 
     @property
@@ -59,14 +59,15 @@ _RECENT = 24  # candidate requests after which the baseline's last failure no lo
 
 @dataclass(frozen=True, slots=True)
 class BaselineRate:
-    """The baseline's recent error rate: the larger of the last ten requests' and the last few hundred's.
+    """The baseline's recent error rate: the larger of the rates over the last ten and the last few hundred requests.
 
-    One error among the last ten is ignored: a single error is no outage, and must not slow the candidate's guard.
+    One error among the last ten is ignored, because a single error is no outage and must not delay the candidate's
+    guard.
     """
 
     quick: FadingRate = FadingRate(0.0, 3.0)
     slow: FadingRate = FadingRate(0.0, 3.0)
-    failing: bool = False  # at least half of its very last requests failed
+    failing: bool = False  # at least half of the baseline's latest requests failed
     silent: int = 0  # candidate requests since the baseline's last request
 
     @property
@@ -74,11 +75,12 @@ class BaselineRate:
         return max((self.quick.events - 1) / self.quick.n, self.slow.value)
 
     def after(self, counts: RequestCounts) -> BaselineRate:
-        """Return the rate with these requests.
+        """Return the rate with these requests included.
 
-        A baseline that gets hardly any requests must not excuse the candidate because of one old failure, so
-        ``failing`` ends after some candidate requests. Rescues also show how the baseline does, and answered ones end
-        ``failing``. They do not enter the rate: they are a selection of requests that the candidate could not answer.
+        If the baseline gets hardly any requests, one old failure must not excuse the candidate, so ``failing`` ends
+        after some candidate requests. Rescues also show the baseline's health: ``failing`` ends when most rescues are
+        answered. Rescues do not enter the rate, because they are a selection of requests that the candidate could not
+        answer.
         """
         if not counts.b_n:
             silent = 0 if counts.rescues else self.silent + counts.c_n

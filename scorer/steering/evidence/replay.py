@@ -1,4 +1,4 @@
-"""Replay a file of events through the same gates, with a look after every event: ``glidepath judge``. Pure."""
+"""Replay a file's events through the gates, for ``glidepath judge``, and evaluate the gates after every event. Pure."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _LARGEST = sys.float_info.max
 
 @dataclass(frozen=True, slots=True)
 class ReplayEvent:
-    """One answer. ``t`` in seconds; ``latency_ms`` and ``ttft_ms`` are None where not known; scores in [0, 1].
+    """One answer. ``t`` is in seconds; ``latency_ms`` and ``ttft_ms`` are None if unknown; scores are in [0, 1].
 
-    ``expected`` and ``got``: the class that the baseline gave and the one that the candidate gave, "" without one.
+    ``expected`` and ``got``: the class that the baseline answered and the class that the candidate answered, or "".
     """
 
     t: float
@@ -49,7 +49,7 @@ class ReplayEvent:
 
 @dataclass(slots=True)
 class Judgement:
-    """The result of a replay. ``decided_at``: gate → index of the event at which it reached its final verdict."""
+    """The result of a replay. ``decided_at``: gate → the index of the event at which it reached its final verdict."""
 
     events: int = 0
     verdicts: tuple[Verdict, ...] = ()
@@ -78,10 +78,10 @@ def _gate_json(verdict: Verdict, decided_at: int | None) -> dict[str, Any]:
 
 
 def judge(workload: Workload, events: Iterable[ReplayEvent], percent: float | None = None) -> Judgement:
-    """Replay the events, with a look at the gates after each.
+    """Replay the events, and evaluate the gates after each event.
 
-    ``percent``: the share that was set, where known; it enables the guard of the split. Latency is looked at whenever
-    the candidate has 1 % more samples than at the last look, and at the end: fewer looks are as valid as many.
+    ``percent``: the share that was set, if known; it enables the split guard. Latency is evaluated whenever the
+    candidate has 1 % more samples than at the last evaluation, and at the end; fewer evaluations are also valid.
     """
     prior = 0.5 if percent is None else min(max(percent / 100, 0.01), 0.99)
     gates = GateSet(workload, percent, prior, error_kinds=False)
@@ -120,7 +120,7 @@ def _observe(gates: GateSet, event: ReplayEvent) -> None:
 
 
 class _DecisionTimes:
-    """The index of the event at which each gate reached its present verdict."""
+    """The record of the event at which each gate reached its present verdict."""
 
     def __init__(self, gates: dict[str, Gate]) -> None:
         self._gates = gates
@@ -140,8 +140,8 @@ class _DecisionTimes:
 def decide(verdicts: Iterable[Verdict]) -> str:
     """Return the decision on these verdicts.
 
-    ``rollback_to_zero`` when a fast gating gate fails, ``rollback`` when another gating gate fails, ``promote`` when
-    all gating gates pass, each with its least number of samples, else ``hold``. Fast gates and the split need not pass.
+    ``rollback_to_zero``: a fast gating gate fails. ``rollback``: another gating gate fails. ``promote``: all gating
+    gates pass, except fast gates and the split, which do not have to pass. ``hold``: none of these cases.
     """
     gating = [v for v in verdicts if v.gating]
     failed = [v for v in gating if v.outcome == Outcome.FAIL.value]
@@ -154,7 +154,7 @@ def decide(verdicts: Iterable[Verdict]) -> str:
 
 
 def parse_events(lines: Iterable[bytes], name: str) -> Iterator[ReplayEvent]:
-    """Read one JSON object from each line; empty lines are skipped. Raises InputError with the line's number."""
+    """Read one event from each line. Empty lines are skipped. Raises InputError with the line's number."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -184,7 +184,7 @@ def _parse(line: bytes) -> ReplayEvent:
         raise ValueError("t: is missing (seconds)")
     latency = _number(raw, "latency_ms", 0, math.inf)
     if latency is None and ok:
-        raise ValueError("latency_ms: is missing (needed where ok is true)")
+        raise ValueError("latency_ms: is missing (needed if ok is true)")
     return ReplayEvent(
         t=t,
         side=Side(side),

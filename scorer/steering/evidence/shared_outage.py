@@ -1,4 +1,4 @@
-"""Distinguish an outage of both sides from a broken candidate, by the baseline's requests while the candidate fails.
+"""Distinguish an outage of both sides from a broken candidate, by the baseline's results while the candidate fails.
 
 See ADR 0116 and ADR 0129.
 """
@@ -11,19 +11,19 @@ from dataclasses import dataclass, replace
 from scorer.steering.evidence.changepoint import BadPeriod
 from scorer.steering.evidence.gate_observations import RequestCounts
 
-_MOST_BAD, _MOST_BAD_PARTLY = 10, 30  # bad answers: where nearly all requests fail, and where fewer do
+# A guard waits for at most 10 bad answers if nearly all requests fail, and for at most 30 if fewer requests fail.
+_MOST_BAD, _MOST_BAD_PARTLY = 10, 30
 _NEARLY_ALL = 0.7
-_SURPRISING = 0.1 + 1e-9  # the second term absorbs rounding
+_SURPRISING = 0.1 + 1e-9  # the second term absorbs rounding errors
 _RECENT = 40  # candidate requests after which the baseline's last failure no longer counts
 
 
 @dataclass(frozen=True, slots=True)
 class OutageWatch:
-    """What is known of the baseline since the candidate's requests began to fail, from its own requests and rescues.
+    """The baseline's results since the candidate's requests began to fail, from its own requests and from rescues.
 
-    Without it, a broken candidate cannot be distinguished from an outage of both sides, so a guard waits for it for a
-    short time.
-    ``bad``: the candidate's bad answers in that time, or since the baseline's last failure.
+    Without these results, a broken candidate cannot be distinguished from an outage of both sides. So a guard waits for
+    them for a short time. ``bad``: the candidate's bad answers in that time, or since the baseline's last failure.
     """
 
     bad: int = 0
@@ -31,7 +31,7 @@ class OutageWatch:
     rescues_failed: int = 0
 
     def after_rescues(self, since: BadPeriod, counts: RequestCounts) -> OutageWatch:
-        """Return the watch with the rescues of ``counts``. ``since``: the bad period, with ``counts`` included."""
+        """Return the watch with the rescues of ``counts``. ``since``: the bad period, which includes ``counts``."""
         if not since.c_n:
             return replace(self, rescued=0, rescues_failed=0) if self.rescued or self.rescues_failed else self
         if not counts.rescues:
@@ -40,27 +40,27 @@ class OutageWatch:
         return OutageWatch(self.bad, rescued, failed)
 
     def after_errors(self, since: BadPeriod, c_errors: int, *, baseline_fails: bool) -> OutageWatch:
-        """Return the watch with new bad answers of the candidate. ``baseline_fails``: in the same flush."""
+        """Return the watch with new bad answers of the candidate. ``baseline_fails``: the baseline fails too."""
         bad = self.bad + c_errors if since.c_errors and not baseline_fails else 0
         return self if bad == self.bad else OutageWatch(bad, self.rescued, self.rescues_failed)
 
     def baseline_fails_alike(self, since: BadPeriod, max_ratio: float, silent: int) -> bool:
-        """Return whether about the same share of the baseline's requests failed.
+        """Return whether about the same share of the baseline's requests failed as of the candidate's.
 
-        ``silent``: candidate requests since the baseline's last one.
+        ``silent``: the number of candidate requests since the baseline's last request.
         """
         b_errors, b_n = self._baseline(since)
         alike = since.c_errors * b_n <= max_ratio * b_errors * since.c_n
         return b_errors >= 2 and alike and silent <= _RECENT
 
     def _baseline(self, since: BadPeriod) -> tuple[int, int]:
-        """Return the baseline's failures in the bad period and its requests, rescues included."""
+        """Return the numbers of the baseline's failures and requests in the bad period, including rescues."""
         return since.b_errors + self.rescues_failed, since.b_n + self.rescued + self.rescues_failed
 
     def is_conclusive(self, since: BadPeriod) -> bool:
-        """Return whether the baseline is known to do better, or the guard has waited for long enough."""
+        """Return whether the baseline is known to do better, or the guard has waited long enough."""
         if not since.c_errors:
-            return True  # no such bad period: the ratio of both sides' errors decides
+            return True  # outside a bad period, the ratio of both sides' errors decides
         rate = since.c_errors / since.c_n
         if self.bad >= (_MOST_BAD if rate >= _NEARLY_ALL else _MOST_BAD_PARTLY):
             return True
@@ -75,9 +75,10 @@ _EXACT = 1e-12
 def at_most(k: int, n: int, p: float) -> float:
     """Return the probability that at most k of n requests fail, each with probability 0 < p < 1.
 
-    Where k is at least the expected number, return 1: the exact value is at least one half there, as the median is
-    within one of the mean. Exact up to some million requests. Beyond that a thousand terms do not suffice, and the
-    result is an upper bound: the remaining terms are at most a geometric series.
+    If k is at least the expected number, return 1 as an upper bound: the exact value is then at least one half, because
+    the median is within one of the mean. Otherwise the result is exact for up to some million requests. For more
+    requests, a thousand terms are not enough, and the result is an upper bound, in which a geometric series replaces
+    the remaining terms.
     """
     if k >= n * p:
         return 1.0

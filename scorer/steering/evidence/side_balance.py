@@ -1,16 +1,17 @@
 """Give every moment the same weight on both sides, so that common drift and a changing split cancel.
 
-Say both sides become slower while the candidate's share rises. Pooled over the step, the candidate then has more of
-the slow hours than the baseline and looks slow (Simpson's paradox). So the candidate's count and the baseline's are
-kept in the proportion that they had at first: what exceeds it by more than a few requests is left out of the evidence,
-by a weight below one for all values of that flush. The proportion depends on counts only, never on a latency. A
-likelihood ratio to a power w ≤ 1 is still an e-value: p (1 + a)^w + (1 - p)(1 - b)^w ≤ 1 + w (p a - (1 - p) b). So the
-condition under which the test is valid now has to hold on average over the weighted requests instead of all of them.
+Suppose that both sides become slower while the candidate's share rises. Pooled over the step, more of the candidate's
+requests than of the baseline's are then from the slow hours, so the candidate looks slow (Simpson's paradox). To avoid
+this, the counts of both sides are kept in the proportion that they had at first. If one side exceeds this proportion by
+more than a few requests, the excess is left out of the evidence: all values of that flush get a weight below one. The
+proportion depends only on counts, never on a latency. A likelihood ratio to a power w ≤ 1 is still an e-value:
+p (1 + a)^w + (1 - p)(1 - b)^w ≤ 1 + w (p a - (1 - p) b). So the condition for a valid test must now be true on average
+over the weighted requests, instead of over all requests.
 
-In a standstill of the candidate, the baseline's requests are left out first. Later the candidate's requests all end at
-once and would be left out too, although they are its slowest. So where the second excess makes up for the first and
-the split is then what it was before, both come back into the evidence, as though they had ended at that moment. A
-standstill and its end thus have the same weight on both sides. After a lasting change of the split nothing comes back.
+While the candidate stands still, the baseline's requests are left out first. Later, the candidate's delayed requests
+all end at once and would be left out too, although they are its slowest requests. So if the second excess makes up for
+the first, and the split is then the same as before, both return to the evidence as if they had ended at that moment. A
+standstill and its end thus have the same weight on both sides. After a lasting change of the split, nothing returns.
 
 See ADR 0115.
 """
@@ -20,24 +21,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-UNITS = 256  # weights are whole numbers of this part, so that sums are exact
-# All counts of requests below are in requests of the rarer side.
-_SLACK = 4.0  # excess that is not left out
-_FIRST, _LAST = 8, 4096  # from the first count on the proportion is estimated; after the last it is final
-_ROUGH = 64  # an estimate from fewer is replaced by any better one: it may stem from a standstill
-_FIRM = math.log(1.25)  # a better estimate may always differ by this factor
-_DOUBT = 2.5  # or by this many standard deviations of the earlier estimate; beyond that the split has changed
-_MEMORY, _MEMORY_PART = 1024, 1 / 4  # what is left out may come back for so long: a count, plus a part of the step's
-_TOO_MUCH, _NOISE = 2.0, 16  # a burst larger than the gap by this factor and count is not the end of a standstill
-_GROWTH = 1.25  # a burst that grew by this factor within the latest requests (as many as gap or burst) is not over
+UNITS = 256  # weights are whole multiples of 1/UNITS, so that sums are exact
+# In the constants below, counts of requests are counts of the rarer side.
+_SLACK = 4.0  # an excess up to this is not left out
+_FIRST, _LAST = 8, 4096  # the proportion is estimated from the first count on, and is final after the last count
+_ROUGH = 64  # an estimate from fewer requests may be caused by a standstill, so any better estimate replaces it
+# A better estimate replaces an earlier one if both differ by at most this factor, or by at most this many standard
+# deviations of the earlier estimate. If they differ more, the split has changed.
+_FIRM = math.log(1.25)
+_DOUBT = 2.5
+# Left-out requests may return for about this many requests, plus this part of the step's requests.
+_MEMORY, _MEMORY_PART = 1024, 1 / 4
+_TOO_MUCH, _NOISE = 2.0, 16  # a burst that exceeds the gap by this factor plus this count does not end a standstill
+_GROWTH = 1.25  # a burst is not over while it grows by this factor within as many requests as the gap or the burst has
 
 
 @dataclass(frozen=True, slots=True)
 class Returns:
-    """What comes back into the evidence now.
+    """The fractions of the left-out requests that return to the evidence now.
 
-    ``kept``: the part of what was left out that may still come back; ``candidate`` and ``baseline``: the parts of each
-    side's share of it that come back now.
+    ``kept``: the fraction of the left-out requests that may still return; ``candidate`` and ``baseline``: the fractions
+    of each side's remaining left-out requests that return now.
     """
 
     kept: float = 1.0
@@ -52,8 +56,8 @@ _NOTHING_RETURNS = Returns()
 class StandstillState:
     """The state of a ``Standstill``.
 
-    ``gap``: left out of the baseline; ``burst``: left out of the candidate; ``burst_grown``: the burst when it last
-    grew; ``since_growth``: requests since then.
+    ``gap``: the baseline's requests that were left out; ``burst``: the candidate's requests that were left out;
+    ``burst_grown``: the burst when it last grew; ``since_growth``: the requests since it last grew.
     """
 
     gap: float
@@ -63,9 +67,10 @@ class StandstillState:
 
 
 class Standstill:
-    """What was left out of either side lately, in requests of the rarer side: is the burst the end of the gap?
+    """The detection of the end of a standstill: a burst of the candidate that makes up for a gap.
 
-    A mutable builder, because every flush with latencies updates it. Its stored form is ``state``.
+    Gap and burst are the recently left-out requests of each side, in requests of the rarer side. The class is mutable,
+    because every flush with latencies updates it. Its stored form is ``state``.
     """
 
     __slots__ = ("_burst", "_burst_grown", "_gap", "_since_growth", "returns")
@@ -76,7 +81,7 @@ class Standstill:
         self.returns = _NOTHING_RETURNS
 
     def add(self, left_candidate: float, left_baseline: float, base: float, memory: float) -> None:
-        """Add what was left out of a flush with ``base`` baseline requests; it fades within about ``memory``."""
+        """Add the left-out requests of a flush with ``base`` baseline requests; they fade over ``memory`` requests."""
         self.returns = self._returns(base, memory)
         self._gap += left_baseline
         self._burst += left_candidate
@@ -115,8 +120,9 @@ class Standstill:
 class BalanceState:
     """The state of a ``SideBalance``.
 
-    ``odds``: requests of the candidate for one of the baseline, 0 while unknown; ``known_by``: the count of the rarer
-    side that they were estimated from; ``next_at``: the count for the next estimate; ``debt``: the candidate's excess.
+    ``odds``: the candidate's requests for each request of the baseline, 0 while unknown; ``known_by``: the count of the
+    rarer side from which the odds were estimated; ``next_at``: the count at which they are estimated next; ``debt``:
+    the candidate's excess.
     """
 
     candidate: int
@@ -129,9 +135,9 @@ class BalanceState:
 
 
 class SideBalance:
-    """Decide from the counts of both sides how much of a flush to leave out.
+    """Decide from the counts of both sides which fraction of a flush to leave out.
 
-    A mutable builder, because every flush with latencies updates it. Its stored form is ``state``.
+    The class is mutable, because every flush with latencies updates it. Its stored form is ``state``.
     """
 
     __slots__ = ("_baseline", "_candidate", "_debt", "_known_by", "_next_at", "_odds", "_standstill")
@@ -145,7 +151,7 @@ class SideBalance:
         self._standstill = Standstill()
 
     def leave_out(self, candidate: int, baseline: int) -> tuple[int, int]:
-        """Return what to leave out of a flush with these counts: parts of UNITS, the candidate's and the baseline's."""
+        """Return the fractions of a flush with these counts to leave out, in parts of UNITS: (candidate, baseline)."""
         self._candidate += candidate
         self._baseline += baseline
         if self._next_at <= _LAST and min(self._candidate, self._baseline) >= self._next_at:
@@ -163,7 +169,7 @@ class SideBalance:
 
     @property
     def returns(self) -> Returns:
-        """What to take back before the last flush's own part is left out; take it once after each ``leave_out``."""
+        """The fractions that return before the last flush's own part is left out; use it once per ``leave_out``."""
         return self._standstill.returns
 
     def _estimate_odds(self) -> None:
@@ -175,7 +181,7 @@ class SideBalance:
 
     @property
     def _tolerated_change(self) -> float:
-        """The largest change of the logarithm of the odds that counts as a better estimate."""
+        """The largest change of the logarithm of the odds that still counts as a better estimate."""
         return max(_FIRM, _DOUBT / math.sqrt(self._known_by))
 
     @property
@@ -197,5 +203,5 @@ class SideBalance:
 
 
 def _part(excess: float, n: float) -> int:
-    """Return ``excess`` of ``n`` in parts of UNITS."""
+    """Return ``excess`` as a fraction of ``n``, in parts of UNITS; at least 0 and at most UNITS."""
     return 0 if excess <= 0 or n <= 0 else min(UNITS, round(UNITS * excess / n))

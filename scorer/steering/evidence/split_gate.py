@@ -1,8 +1,9 @@
-"""The guard of the split: does the router give the candidate the share that is set?
+"""The split guard: test whether the router gives the candidate the configured share of the requests.
 
-The multinomial test of a sample-ratio mismatch with a mixture prior, for two categories (Lindon & Malek, "Anytime-valid
-inference for multinomial count data", 2022), with a tolerance. Requests are counted when they end, so a slower side is
-counted later, and a retried connection may count twice. Only a split beyond the tolerance is the router's fault.
+The test is the multinomial test of a sample-ratio mismatch with a mixture prior, for two categories (Lindon & Malek,
+"Anytime-valid inference for multinomial count data", 2022), with a tolerance. The tolerance is needed because requests
+are counted when they end, so that a slower side is counted later, and because a retried connection may count twice.
+Only a split beyond the tolerance is the router's fault.
 
 See ADR 0117.
 """
@@ -19,8 +20,8 @@ from scorer.steering.evidence.gate_observations import RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec
 from scorer.steering.evidence.mixture import LN2, Mixture, MixtureState, RateGrid, log_add, spend
 
-TOLERANCE = 1.25  # as a factor of the odds, either way
-PROVEN = 1.6  # a split within this factor of the odds is proven to be right
+TOLERANCE = 1.25  # the odds may differ from the configured odds by this factor in either direction
+PROVEN = 1.6  # a split passes when its odds are proven to be within this factor of the configured odds
 _SHIFTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -28,7 +29,8 @@ _SHIFTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
 class SplitTestState:
     """The state of a ``SplitTest``.
 
-    ``more``, ``less``: against a split within TOLERANCE; ``not_more``, ``not_less``: against one beyond PROVEN.
+    ``more``, ``less``: the evidence against a split within TOLERANCE; ``not_more``, ``not_less``: the evidence against
+    a split beyond PROVEN.
     """
 
     more: MixtureState
@@ -38,7 +40,7 @@ class SplitTestState:
 
 
 class SplitTest:
-    """Test the split; null: the candidate's odds are within TOLERANCE of ``share`` : 1 - ``share``."""
+    """Test the split. The null: the candidate's odds are within TOLERANCE of ``share`` : 1 - ``share``."""
 
     def __init__(self, share: float, tolerance: float = TOLERANCE) -> None:
         self._high = RateGrid.around(_with_odds_times(share, tolerance), _SHIFTS, above=True)
@@ -60,7 +62,7 @@ class SplitTest:
 
     @property
     def log_pass(self) -> float:
-        """The evidence against a split beyond PROVEN, on the side with less of it."""
+        """The evidence against a split beyond PROVEN: the smaller value of the two directions."""
         return min(self._not_more.log_e, self._not_less.log_e)
 
     @property
@@ -80,7 +82,7 @@ def _with_odds_times(share: float, factor: float) -> float:
 
 
 def odds_ratio(c_n: int, b_n: int, share: float) -> float | None:
-    """Return the realised odds over the odds that are set; None without requests of both sides."""
+    """Return the actual odds divided by the configured odds; None unless both sides have requests."""
     if not c_n or not b_n:
         return None
     return math.exp(math.log(c_n / b_n) - math.log(share / (1 - share)))
@@ -110,11 +112,10 @@ class RecoveryState:
 
 
 class SplitRecovery:
-    """After an alarm: is the split right again?
+    """The test after an alarm whether the split is right again.
 
-    Another test watches the requests since the alarm, and begins anew whenever they indicate a wrong split. Each
-    start raises what its proof costs, so that over all starts a split beyond PROVEN is called right with probability
-    at most α.
+    It uses only the requests since the alarm, and restarts whenever they indicate a wrong split. Each restart raises
+    the evidence that is needed, so that over all restarts a split beyond PROVEN is accepted with probability at most α.
     """
 
     _RESTART_AT = -2.0
@@ -147,7 +148,7 @@ class SplitRecovery:
 
 @dataclass(frozen=True, slots=True)
 class SplitGateState:
-    """The state of a ``SplitGate``. ``counts``: the requests that ``test`` has seen."""
+    """The state of a ``SplitGate``. ``counts``: the requests that ``test`` is based on."""
 
     standing: Standing
     test: SplitTestState
@@ -156,7 +157,7 @@ class SplitGateState:
 
 
 class SplitGate(Gate):
-    """The realised share against the configured one, since the step began or since the split was last right again."""
+    """The gate that compares the actual share with the configured share, since the step began or since a recovery."""
 
     STATE = SplitGateState
 
@@ -182,7 +183,7 @@ class SplitGate(Gate):
             self._recover()
 
     def _recover(self) -> None:
-        """Go on from the requests since the alarm; with the step's total, the alarm would hold the ramp for long."""
+        """Continue with only the requests since the alarm. With all requests, the alarm would last too long."""
         recovered, self._recovery = self._recovery, SplitRecovery(self.spec.limit)
         self._test, self._counts = recovered.test, recovered.counts
         self.standing = Standing(self.spec.limit)
@@ -199,7 +200,7 @@ class SplitGate(Gate):
 
     @property
     def step_explains_failure(self) -> bool:
-        return True  # the test has no late starts, and the message shows both shares
+        return True  # the test has no restarts, and the message shows both shares
 
     @property
     def value(self) -> float | None:
@@ -216,7 +217,7 @@ class SplitGate(Gate):
         since = self._recovery.counts
         if not self.failed or not since.n:
             return text
-        return f"{text}; of the last {since.n} {share_text(since.candidate / since.n)}"
+        return f"{text}; it got {share_text(since.candidate / since.n)} of the last {since.n}"
 
     @property
     def state(self) -> SplitGateState:

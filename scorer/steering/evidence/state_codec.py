@@ -9,9 +9,10 @@
 | a dataclass | a list of the values of its fields, in their order |
 | a union of dataclasses | the same list after the name of the class |
 
-Values stand by position: with keys, the text is about 30 % longer and a checkpoint takes longer. So that no value can
-be read as another field, the schema is stored beside the state: a digest of the names and types of all fields. A state
-with another schema, or with a value of another type, raises InputError; the caller then starts afresh.
+Values are identified by their position: with keys, the text would be about 30 % longer and a checkpoint would take
+longer. So that no value can be read as another field, the schema is stored beside the state: a digest of the names and
+types of all fields. A state with another schema, or with a value of another type, raises InputError; the caller then
+starts with empty evidence.
 
 See ADR 0134.
 """
@@ -35,7 +36,7 @@ _SHOWN_CHARS = 40
 
 
 class _MisfitError(Exception):
-    """A value that does not fit. ``path``: where it stands, the innermost name first."""
+    """A value that does not fit. ``path``: the names of the fields that lead to it, the innermost name first."""
 
     def __init__(self, expected: str, raw: object) -> None:
         super().__init__(f"must be {expected} (got {str(raw)[:_SHOWN_CHARS]!r})")
@@ -44,7 +45,7 @@ class _MisfitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How one type is described in the schema, written and read. ``decode`` raises _MisfitError."""
+    """The stored form of one type: its schema, its encoder and its decoder. ``decode`` raises _MisfitError."""
 
     schema: str
     encode: Callable[[Any], Any]
@@ -58,7 +59,7 @@ def encode(state: object) -> dict[str, Any]:
 
 
 def decode(kind: type[T], raw: object) -> T:
-    """Return the dataclass that ``encode`` wrote. Raises InputError that names what does not fit."""
+    """Parse the result of ``encode``. Raises InputError with the path of the value that does not fit."""
     wanted: Any = kind
     try:
         return cast("T", _form(wanted).decode(_state_of(raw, _digest(wanted))))
@@ -102,7 +103,7 @@ def _same(value: Any) -> Any:
 
 def _scalar(kind: type, expected: str) -> _Form:
     def decode_scalar(raw: Any) -> Any:
-        if type(raw) is not kind:  # isinstance would take a bool for an int
+        if type(raw) is not kind:  # isinstance would accept a bool as an int
             raise _MisfitError(expected, raw)
         return raw
 
@@ -152,7 +153,7 @@ def _one_value(name: str) -> Callable[[Any], tuple[Any]]:
 
 
 def _decoded(names: Sequence[object], decoders: Iterable[Callable[[Any], Any]], raw: Iterable[Any]) -> list[Any]:
-    """Return each value decoded by its decoder; a misfit gets the value's name into its path."""
+    """Return the values, each decoded by its decoder. The name of a misfitting value is added to the error's path."""
     values: list[Any] = []
     try:
         for decode_value, value in zip(decoders, raw, strict=True):
@@ -194,7 +195,7 @@ def _list_form(item: _Form) -> _Form:
     def decode_list(raw: Any) -> tuple[Any, ...]:
         values = _as_list(raw)
         if item is _INT and set(map(type, values)) <= {int}:
-            return tuple(values)  # the counts of a histogram: some hundred numbers, checked in one pass
+            return tuple(values)  # the counts of a histogram: some hundred numbers, which were just checked together
         n = len(values)
         return tuple(_decoded(range(n), repeat(item.decode, n), values))
 

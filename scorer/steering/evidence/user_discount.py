@@ -1,10 +1,10 @@
 """Discount the pairs of one user, so that no user outweighs the others: answers to one sticky key are not independent.
 
-A pair counts again for the same key only after a few pairs of other keys (one for every eight keys seen, at most
-eight). When one key sends nearly everything, every n-th pair of it counts, so evidence is discounted but keeps
-growing. With fewer than eight keys nothing is left out: they are all the traffic there is. Keys are hashed into 256
-slots, so memory is bounded. Whether a pair counts depends on earlier pairs and never on its score, so the bets stay
-fair.
+After a pair of a key has counted, the next pair of the same key counts only after a few pairs of other keys (one for
+every eight known keys, at most eight). If one key sends nearly all requests, every n-th pair of it counts, so the
+evidence is discounted but keeps growing. With fewer than eight keys, every pair counts, because there is no other
+traffic. Keys are hashed into 256 slots, so memory is bounded. Whether a pair counts depends on earlier pairs and never
+on its score, so the bets stay fair.
 
 See ADR 0044.
 """
@@ -15,12 +15,12 @@ import hashlib
 from dataclasses import dataclass
 
 _KEYS_PER_GAP, _LARGEST_GAP = 8, 8
-_PATIENCE = 4  # a key that was refused this many times the gap counts again
+_PATIENCE = 4  # a pair counts after its key was refused this many times the gap
 
 
 @dataclass(frozen=True, slots=True)
 class KeySlot:
-    """The keys with one hash. ``admitted_at``: the number of admitted pairs when one of theirs was last admitted."""
+    """The keys with one hash. ``admitted_at``: the number of all admitted pairs when one of these keys last counted."""
 
     slot: int
     admitted_at: int

@@ -1,4 +1,4 @@
-"""From a gate's running evidence to its verdict, with the samples that are missing and the time until then."""
+"""Build a gate's verdict from its running evidence, with the number of missing samples and the time they take."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from glidepath.records import Verdict
 from scorer.steering.evidence.formatting import duration_text
 from scorer.steering.evidence.gate_base import Gate
 
-_TOO_EARLY = 0.05  # with less evidence than this the number of missing samples cannot be estimated
+_TOO_EARLY = 0.05  # with less evidence than this, the number of missing samples cannot be estimated
 
 
 def verdict_of(gate: Gate, rate: float | None) -> Verdict:
@@ -41,7 +41,7 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
 
 
 def outcome_of(gate: Gate) -> Outcome:
-    """Return the outcome. Cheap: the value is computed only for a gate that has its proof."""
+    """Return the outcome of a gate. This is cheap, because the value is computed only for a proven gate."""
     if gate.failed:
         return Outcome.FAIL
     if not gate.proven or gate.n == 0 or gate.n < gate.spec.min_samples:
@@ -50,13 +50,16 @@ def outcome_of(gate: Gate) -> Outcome:
 
 
 def _evidence(gate: Gate, outcome: Outcome) -> float:
-    """Return the evidence for the outcome, 1 where it decides; for no outcome the larger of both directions."""
+    """Return the evidence for the outcome, as a fraction of the evidence needed.
+
+    While there is no decision, this is the larger fraction of the two directions.
+    """
     fail, passed = gate.fail_peak / gate.spec.fail_at, gate.pass_peak / gate.spec.pass_at
     return {Outcome.FAIL: fail, Outcome.PASS: passed}.get(outcome, max(fail, passed))
 
 
 def _missing(gate: Gate) -> int | None:
-    """Return how many more samples a decision takes if the stronger evidence keeps growing at the same pace."""
+    """Return how many more samples a decision needs, if the stronger evidence keeps growing at the same rate."""
     short = max(0, gate.spec.min_samples - gate.n)
     evidence = _evidence(gate, Outcome.INCONCLUSIVE)
     if gate.proven:
@@ -74,5 +77,5 @@ def _message(gate: Gate, outcome: Outcome, missing: int | None, eta: float | Non
         return text
     if missing is None:
         return f"{text}; undecided"
-    time = f", {duration_text(eta)} at today's rate" if eta is not None else ""
+    time = f", {duration_text(eta)} at the present rate" if eta is not None else ""
     return f"{text}; undecided, about {missing} more samples{time}"

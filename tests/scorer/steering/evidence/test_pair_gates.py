@@ -119,7 +119,7 @@ def test_with_noise_pairs_the_loss_of_a_class_is_measured_above_the_noise_floor(
     assert verdict.outcome != "fail"
     assert verdict.value == 0
     assert verdict.message.startswith("recall of “fraud” 90 % (400 pairs), may lose 2 %")
-    assert "the baseline's against itself: 90 % (400 pairs)" in verdict.message
+    assert "the baseline compared with itself: 90 % (400 pairs)" in verdict.message
 
 
 @pytest.mark.slow
