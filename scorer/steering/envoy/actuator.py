@@ -8,36 +8,36 @@ from typing import Protocol
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 MayWrite = Callable[[], bool]
-"""Called right before each write is sent: does this process still hold the lease?"""
+"""Return whether this process still holds the lease. It is called right before each write is sent."""
 
 
 class ListenError(Exception):
-    """The address that Envoys connect to is in use, perhaps by a former leader that hangs. It may become free."""
+    """The address that Envoys connect to is in use, perhaps by a former leader that hangs. It may become free later."""
 
 
 class Actuator(Protocol):
-    """Reads what each Envoy's runtime holds and writes to it. One leader uses it at a time; see ``Lease``."""
+    """The reader and writer of every Envoy's runtime. Only one leader uses it at a time; see ``Lease``."""
 
     async def run(self) -> None:
         """Keep the readings fresh and send submitted writes, until cancelled. Raises ListenError."""
 
     def readings(self) -> Mapping[str, RuntimeEntries | None]:
-        """Return Envoy → its ``glidepath.*`` runtime entries, our writes included; None: not readable now."""
+        """Return Envoy → its ``glidepath.*`` runtime entries, including Glidepath's own; None: not readable now."""
 
     def submit(self, writes: Mapping[str, RuntimeEntries]) -> None:
-        """Send each Envoy its entries in one request. A later submission for the same Envoy is merged into it."""
+        """Send each Envoy its entries in one request. A later submission for the same Envoy is merged with them."""
 
     async def settle(self, timeout: float) -> None:
         """Return once every submitted write has succeeded or failed, or after ``timeout`` seconds."""
 
     def envoys_with_unknown_weights(self) -> frozenset[str]:
-        """Return the Envoys that have weights from a former leader which this actuator cannot read."""
+        """Return the Envoys that have a former leader's weights, which this actuator cannot read."""
 
     def admin_layers(self) -> Mapping[str, RuntimeEntries | None]:
         """Return admin interface → the ``glidepath.*`` entries of its admin layer; None: not readable now.
 
-        Empty where Envoys are steered through that layer. With RTDS, the admin layer takes precedence over the pushed
-        one; it is written through ``submit``, with the interface's address as the Envoy.
+        The result is empty if Envoys are steered through that layer. With RTDS, the admin layer takes precedence over
+        the pushed layer; it is written through ``submit``, with the interface's address in place of the Envoy.
         """
 
     def problems(self) -> Mapping[str, str]:
@@ -45,12 +45,12 @@ class Actuator(Protocol):
 
 
 class MemoryActuator:
-    """Envoys as dictionaries. Tests restart them, set their runtime or disconnect them."""
+    """An in-memory actuator for tests: Envoys are dictionaries that tests can change, restart or disconnect."""
 
     def __init__(self, envoys: int = 1, may_write: MayWrite = lambda: True) -> None:
         self.runtime: dict[str, dict[str, str]] = {f"envoy-{i}": {} for i in range(envoys)}
         self.unreachable: set[str] = set()
-        self.absent: set[str] = set()  # out of the fleet for now, as when DNS does not name them
+        self.absent: set[str] = set()  # not in the fleet now, as if DNS did not return them
         self.unknown_weights: set[str] = set()
         self.layers: dict[str, dict[str, str]] = {}  # admin interface → its admin layer, above the Envoy's own runtime
         self.writes: list[tuple[str, dict[str, str]]] = []
@@ -75,7 +75,7 @@ class MemoryActuator:
     def set_runtime(self, envoy: str, entries: RuntimeEntries) -> None:
         """Change an Envoy's runtime, as a person does by curl.
 
-        As with a real Envoy, a change gives a new reading; an unchanged reading stays the same object.
+        As with the real actuator, a change results in a new reading, and an unchanged reading stays the same object.
         """
         self.runtime[envoy] = _merged(self.runtime[envoy], entries)
 

@@ -1,8 +1,8 @@
 """Steer Envoys through their admin interface: ``GET /runtime`` and ``POST /runtime_modify``, by TCP or a Unix socket.
 
 Each Envoy gets one request at a time, so a reading is never older than the last write. An Envoy that hangs does not
-delay the others. ``dns://NAME:PORT`` stands for all addresses of the name; it is resolved again every few seconds.
-Source: Envoy admin interface, ``/runtime`` and ``/runtime_modify`` (an empty value removes a key).
+delay the others. ``dns://NAME:PORT`` means all addresses of the name, which is resolved again every few seconds.
+Source: Envoy's admin interface, ``/runtime`` and ``/runtime_modify`` (an empty value removes a key).
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ POLL_S = 0.5  # a restarted Envoy is detected within this time
 TIMEOUT_S = 1.5
 RESOLVE_S = 3.0
 MAX_RUNTIME_BYTES = 16 * 2**20
-MAX_KEYS_PER_POST = 4000  # sent in the body, because Envoy refuses a path of that length
+MAX_KEYS_PER_POST = 4000  # the keys are sent in the body, because Envoy refuses a path of that length
 ADMIN_LAYER = "admin"
 
 log = structlog.get_logger()
 
 
 def admin_layer(body: bytes) -> dict[str, str]:
-    """Return our keys in the admin layer of a ``GET /runtime`` answer: the layer named "admin", else the last layer.
+    """Return Glidepath's keys in the admin layer of an answer to ``GET /runtime``.
 
-    Raises ValueError for any other body.
+    The admin layer is the layer named "admin", or the last layer if there is none. Raises ValueError for any other
+    body.
     """
     try:
         answer = json.loads(body)
@@ -104,7 +105,7 @@ class AdminInterface:
         if reason != self.problem:
             log.warning("envoy_unreachable", envoy=self.name, reason=reason)
         self.problem, self.reading, self._raw = reason, None, b""
-        self._pending = {}  # planned again from the next successful reading
+        self._pending = {}  # the next successful reading leads to a new plan
 
     async def _read(self) -> None:
         async with self._session.get(f"{self._base}/runtime") as response:
@@ -176,7 +177,7 @@ class AdminActuator:
                 found |= await _addresses(str(parts.hostname), int(parts.port or 0))
             except OSError as error:
                 log.warning("dns_failed", name=name, reason=str(error))
-                return  # go on with the replicas known so far
+                return  # continue with the replicas found so far
         for removed in set(self._interfaces) - found - set(self._fixed):
             self._tasks.pop(removed).cancel()
             self._interfaces.pop(removed)

@@ -1,13 +1,13 @@
 """Interpret the runtime values that a person sets at an Envoy: weights and switches.
 
-Pure. Two whole weights that sum to 10,000 are taken as they are. Any other weights are ambiguous: they may lower the
-candidate's share and never raise it (ADR 0118).
+Pure. Two whole weights with the sum 10,000 are used unchanged. Any other weights are ambiguous: they may lower the
+candidate's share but never raise it (ADR 0118).
 
-- A person changed one of the two keys: that key counts, as if the other had been adjusted to it.
-- A person changed both, to another sum: their proportion counts.
+- If a person changed one of the two keys, that key counts, as if the other key had been adjusted to it.
+- If a person changed both keys, and their sum is not 10,000, their proportion counts.
 - A value that is not a whole number from 0 to 10,000 is ignored; the other key may still count.
 
-Envoy 1.40 applies such values as follows until they are replaced: ``9000.5`` and ``9e3`` count as numbers; ``99%``,
+Until such values are replaced, Envoy 1.40 applies them as follows: ``9000.5`` and ``9e3`` count as numbers; ``99%``,
 ``abc``, ``-5`` and a removed key count as the route's own value (everything to the baseline); with two zeros, or a sum
 over 32 bits, the route matches nothing and every request gets a 404.
 """
@@ -23,21 +23,21 @@ UNREADABLE = -1
 ALLOWED_WEIGHTS = f"two whole numbers from 0 to {FULL_WEIGHT} with the sum {FULL_WEIGHT}"
 ALLOWED_SWITCHES = "0, false, off, no, 1, true, on, yes"
 _OFF, _ON = frozenset({"0", "false", "off", "no"}), frozenset({"1", "true", "on", "yes"})
-MAX_SHOWN = 40  # characters of a value that go into the log
+MAX_SHOWN = 40  # the number of characters of a value that are logged
 
 Weights = tuple[int, ...]
-"""The candidate's and the baseline's weight in basis points; UNREADABLE for an invalid one."""
+"""The candidate's and the baseline's weight in basis points; UNREADABLE for an invalid weight."""
 
 
 class WeightsOverride(NamedTuple):
-    """The candidate's share in percent that a person asked for."""
+    """The share of the candidate, in percent, that a person asked for."""
 
     percent: float
     unambiguous: bool
 
 
 def parse_weight(text: str) -> int:
-    """Return basis points, or UNREADABLE for anything but a whole number from 0 to 10,000 (also for a removed key)."""
+    """Return basis points; UNREADABLE for a removed key or any text that is not a whole number from 0 to 10,000."""
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         return UNREADABLE
     value = int(text)
@@ -45,9 +45,9 @@ def parse_weight(text: str) -> int:
 
 
 def weights_override(candidate: int, baseline: int, ours: Collection[Weights], present: float) -> WeightsOverride:
-    """Return the share that these weights ask for.
+    """Return the share that a person asked for with these weights.
 
-    ``ours`` are the weights that stood there before, ``present`` is the candidate's share in percent.
+    ``ours`` are the weights that Glidepath wrote there before; ``present`` is the candidate's share in percent.
     """
     if UNREADABLE not in (candidate, baseline) and candidate + baseline == FULL_WEIGHT:
         return WeightsOverride(candidate / 100, unambiguous=True)
@@ -62,12 +62,12 @@ def weights_override(candidate: int, baseline: int, ours: Collection[Weights], p
     else:
         share = round(100 * candidate / max(candidate + baseline, 1), 2)
     if candidate == 0:
-        share = 0.0  # whatever the baseline's weight is
+        share = 0.0  # for any weight of the baseline
     return WeightsOverride(min(share, present), unambiguous=False)
 
 
 def parse_switch(text: str) -> bool | None:
-    """Return on, off, or None for neither. Case does not matter, and ``0.0`` counts as ``0``."""
+    """Return True for on, False for off, or None for neither. Case does not matter, and ``0.0`` counts as ``0``."""
     word = text.strip().lower()
     if word in _OFF or word in _ON:
         return word in _ON
@@ -78,6 +78,6 @@ def parse_switch(text: str) -> bool | None:
 
 
 def describe_entry(key: str, value: str) -> str:
-    """Return a key with its value as in a query string, at most MAX_SHOWN characters of it, on one line."""
+    """Return a key and its value as in a query string, on one line. The value is cut to MAX_SHOWN characters."""
     text = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}…"
     return f"{key}={''.join(c if c.isprintable() else '?' for c in text)}" if value else f"{key} (removed)"

@@ -1,14 +1,14 @@
-"""Compare what each Envoy's runtime holds with what was written there, to find confirmations and manual overrides.
+"""Compare each Envoy's runtime with the values written there, to find confirmations and manual overrides.
 
-Pure. For one workload, an Envoy's admin layer holds one of four things:
+Pure. For one workload, there are four cases for an Envoy's admin layer:
 
-- no weight of it: the Envoy is new or was restarted → write;
-- the desired values → confirmed;
-- values that we wrote before, or may have written (the answer to a write was lost) → write;
-- any other values: a person's manual override → adopt it as far as it can be parsed (manual_override.py).
+- it has no weight of the workload: the Envoy is new or was restarted → write;
+- it has the desired values → confirmed;
+- it has values that Glidepath wrote before, or may have written (the answer to a write was lost) → write;
+- it has any other values: a person's manual override → adopt it as far as it can be parsed (manual_override.py).
 
-The values that each Envoy may hold are stored in the workload's state *before* they are written. Otherwise a new leader
-would take the old leader's write for a manual override. See ADR 0051.
+The values that each Envoy may have are stored in the workload's state *before* they are written. Otherwise a new leader
+would mistake the old leader's write for a manual override. See ADR 0051.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from scorer.steering.envoy.runtime_values import (
 class Observation:
     """The result of comparing all Envoys of a workload.
 
-    ``adopted``, ``autopilot`` and ``shadow`` are values that a person set; None where no person changed them.
-    ``ambiguous_weights`` describes weights that are not two valid weights; it is "" where ``adopted`` is unambiguous.
+    ``adopted``, ``autopilot`` and ``shadow`` are values that a person set; None if no person changed them.
+    ``ambiguous_weights`` describes the weights if they are no valid pair; it is "" if ``adopted`` is unambiguous.
     ``invalid_override`` describes other invalid values, which change nothing. ``shadow_reset``: a person removed the
-    shadow key, so that the configured share applies again. ``hiding_layers``: admin interfaces whose values hide the
-    weights that were pushed to the Envoy by RTDS. ``admin_layer_used``: an admin layer above RTDS has a key of this
+    shadow key, so that the configured share applies again. ``hiding_layers``: the admin interfaces whose values hide
+    the weights that were pushed to the Envoy by RTDS. ``admin_layer_used``: an admin layer above RTDS has a key of this
     workload.
     """
 
@@ -66,10 +66,10 @@ def observe(
 ) -> Observation:
     """Compare each Envoy's entries (None: not readable now) with what was written there.
 
-    ``admin_layers``: the admin layers of Envoys that get their weights by RTDS. ``retreating``: while a rollback is
-    being written, a higher share at an Envoy that has not yet confirmed is not adopted, because the rollback wins.
-    ``stale``: values that a former leader may have written in its last moment. Weight 0 for the candidate is always
-    adopted, because it may be a person's rollback (ADR 0093).
+    ``admin_layers``: the admin layers of Envoys that get their weights by RTDS. ``retreating``: a rollback is being
+    written, so a higher share at an Envoy that has not confirmed yet is not adopted. ``stale``: values that a former
+    leader may have written in its last moment; they are not adopted. But weight 0 for the candidate is always adopted,
+    because it may be a person's rollback (ADR 0093).
     """
     envoys = {e: _compare(names, desired, entries, last_written.get(e, ())) for e, entries in readings.items()}
     layers = {
@@ -111,7 +111,7 @@ def _joined(by_envoy: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _EnvoyObservation:
-    """One Envoy's part of an Observation. ``weights`` is set where no write of ours explains the Envoy's weights."""
+    """One Envoy's part of an Observation. ``weights`` is set if Glidepath did not write the Envoy's weights."""
 
     last_written: tuple[RuntimeValues, ...] = ()
     actual: RuntimeValues | None = None
@@ -152,13 +152,13 @@ def _compare(
 def _compare_admin_layer(
     names: RuntimeKeys, desired: RuntimeValues, entries: RuntimeEntries | None, before: tuple[RuntimeValues, ...]
 ) -> _EnvoyObservation:
-    """Compare an admin layer above RTDS. Every key in it was set by a person."""
+    """Compare an admin layer above RTDS, in which every key was set by a person."""
     if entries is None:
         return _EnvoyObservation(last_written=before)
     actual, ours = names.read(entries), (*before, desired)
     values = actual or RuntimeValues(*NO_WEIGHTS[:2], entries.get(names.shadow, ""), entries.get(names.autopilot, ""))
     override = _find_override(names, actual, entries, ours, desired)
-    if actual is None:  # the usual case here, and no sign of a restart; a shadow key may stand there alone
+    if actual is None:  # the usual case here, and no sign of a restart; the shadow key may be set without the weights
         share, invalid = _shadow_override(names, values.shadow, ours)
         messages = filter(None, (override.invalid_override, invalid))
         override = replace(override, shadow=share, invalid_override="; ".join(messages))
@@ -200,9 +200,9 @@ def _find_override(
 def _autopilot_override(
     names: RuntimeKeys, actual: RuntimeValues | None, entries: RuntimeEntries, ours: tuple[RuntimeValues, ...]
 ) -> tuple[bool | None, str]:
-    """Return the autopilot setting that a person changed (None: unchanged or invalid), and a message if it is invalid.
+    """Return the autopilot value that a person set (None: unchanged or invalid), and a message if it is invalid.
 
-    A person who removes the key turns the autopilot on.
+    A removed key turns the autopilot on.
     """
     text = entries.get(names.autopilot, "")
     if text in {v.autopilot for v in ours} or (not text and actual is None):
@@ -225,7 +225,7 @@ def _shadow_override(names: RuntimeKeys, text: str, ours: tuple[RuntimeValues, .
 
 
 def _percent(text: str) -> float | None:
-    """Parse a shadow share that a person set as a plain number; any other value is overwritten, not adopted."""
+    """Parse a shadow share that a person set. It must be a plain number; any other value is overwritten."""
     try:
         value = float(text)
     except ValueError:

@@ -1,8 +1,9 @@
 """Steer Envoys by RTDS: the leader serves Envoy's runtime over gRPC xDS, and an Envoy's ACK is its confirmation.
 
 This is for fleets without open admin ports. Each Envoy opens one stream, gets the whole layer, and answers each version
-with an ACK, or with a NACK and an error message. Only the leader listens, so no stale value can be served. When its
-term ends, the streams end too; Envoys keep their values and reconnect until the next leader listens (ADR 0052).
+with an ACK, or with a NACK and an error message. Only the leader listens, so no stale value can be served. When the
+leader's term ends, the streams end too; Envoys keep their values and reconnect until the next leader listens (ADR
+0052).
 Source: Envoy xDS protocol, "state of the world", ``envoy.service.runtime.v3.RuntimeDiscoveryService``.
 """
 
@@ -30,10 +31,10 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 TYPE_URL = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
 SERVICE = "envoy.service.runtime.v3.RuntimeDiscoveryService"
-FORGET_S = 60.0  # a disconnected Envoy counts as not confirmed for this long
-NACK_PAUSE_S = 1.0  # pause after a NACK before the layer is sent again; doubled after each NACK
+FORGET_S = 60.0  # a disconnected Envoy stays in the fleet, as not confirmed, for this long
+NACK_PAUSE_S = 1.0  # the pause after a NACK before the layer is sent again; it is doubled after each NACK
 MAX_PAUSE_S = 30.0
-BIND_PAUSE_S, BIND_PATIENCE_S = 0.2, 10.0  # after this patience, another scorer may become the leader
+BIND_PAUSE_S, BIND_PATIENCE_S = 0.2, 10.0  # after the second time, the term ends
 
 # Envoy detects a paused leader by HTTP/2 keepalive pings. By default, gRPC's server treats such pings as abuse.
 _OPTIONS = (
@@ -60,7 +61,7 @@ def layer_of(values: RuntimeEntries) -> dict[str, Any]:
 
 
 def _typed(value: str) -> Any:
-    """Return a number or a FractionalPercent as JSON, because Envoy does not parse text in a layer."""
+    """Return a number, a FractionalPercent as an object, or the text. Envoy does not parse numbers from text."""
     try:
         return json.loads(value)
     except ValueError:
@@ -69,7 +70,7 @@ def _typed(value: str) -> Any:
 
 @dataclass(slots=True)
 class EnvoyStream:
-    """One Envoy's stream: the acknowledged layer, the sent layers and the next layer to send."""
+    """One Envoy's stream, with the acknowledged layer, the sent layers and the next layer to send."""
 
     name: str
     acked: dict[str, str] = field(default_factory=dict)
@@ -81,7 +82,7 @@ class EnvoyStream:
     nacks: int = 0
     not_before: float = 0.0
     problem: str = ""
-    unknown_weights: bool = False  # it connected with a version, so it has values from a former leader
+    unknown_weights: bool = False  # the Envoy connected with a version, so it has values from a former leader
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -89,8 +90,8 @@ class EnvoyStream:
 class RtdsActuator:
     """The ``Actuator`` over RTDS; ``run`` listens on ``listen`` (HOST:PORT or unix:/path).
 
-    ``admin``: the admin interfaces of the same Envoys, as far as they are known. A manual override there takes
-    precedence over the pushed layer; it is read, adopted, and then removed from there (ADR 0119).
+    ``admin``: the configured admin interfaces of the same Envoys. A manual override there takes precedence over the
+    pushed layer. It is read, adopted, and then removed from the admin layer (ADR 0119).
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class RtdsActuator:
         self._streams: dict[str, EnvoyStream] = {}
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises ListenError (in a group, with ``admin``) when the address stays in use."""
+        """Serve until cancelled. Raises ListenError (with ``admin``: in a group) if the address stays in use."""
         if self._admin is None:
             await self._serve()
             return
@@ -127,12 +128,12 @@ class RtdsActuator:
             await server.start()
             await server.wait_for_termination()
         finally:
-            # None, not 0: once wait_for_termination is cancelled, grpcio's stop with a grace period ends no stream.
-            # Envoys would keep the streams of the finished term while this process's next term waits for them.
+            # None and not 0: after wait_for_termination is cancelled, grpcio's stop with a grace period ends no stream.
+            # Envoys would then keep the streams of the finished term, while this process's next term waits for them.
             await server.stop(grace=None)
 
     async def _bind(self, server: grpc.aio.Server) -> None:
-        """Bind the address, and wait for it where a former leader on this host (hanging or ending) still has it."""
+        """Bind the address. Wait for it if a former leader on this host, which hangs or is ending, still uses it."""
         until = time.monotonic() + self._patience_s
         while True:
             try:
@@ -164,7 +165,7 @@ class RtdsActuator:
             stream.settled.set()
 
     def _join(self, name: str) -> EnvoyStream:
-        """Register a new stream. It has no acknowledged layer yet, so the Envoy gets the layer again in any case."""
+        """Register a new stream. It has no acknowledged layer yet, so the Envoy always gets the layer again."""
         unique, number = name, 1
         while (known := self._streams.get(unique)) is not None and known.connected:
             number += 1

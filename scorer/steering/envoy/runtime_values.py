@@ -13,7 +13,7 @@ from glidepath.config import Workload
 from scorer.steering.envoy import manual_override
 
 RuntimeEntries = Mapping[str, str]
-"""Runtime key → its text, as in an Envoy's runtime layer."""
+"""Runtime key → its value as text, as in an Envoy's runtime layer."""
 
 NO_ADMIN_LAYERS: Mapping[str, RuntimeEntries | None] = MappingProxyType({})
 
@@ -31,21 +31,21 @@ class RuntimeValues(NamedTuple):
 
     @property
     def percent(self) -> float:
-        """The candidate's share; 0 where a weight is invalid."""
+        """The candidate's share in percent; 0 if a weight is invalid."""
         total = self.candidate + self.baseline
         return round(100 * self.candidate / total, 2) if min(self[:2]) >= 0 and total else 0.0
 
 
 NO_WEIGHTS = RuntimeValues(-2, -2, "", "")
-"""Stands in LastWritten for an Envoy that was read and has no weight of this workload.
+"""The entry in LastWritten for an Envoy that was read and has no weight of this workload.
 
-With it, a restarted Envoy is reported once instead of at every reading until a write succeeds.
+Because of this entry, a restarted Envoy is reported once, and not at every reading until a write succeeds.
 """
 
 LastWritten = Mapping[str, tuple[RuntimeValues, ...]]
-"""Envoy → the values that it may hold: one after a reading, several while the result of a write is unknown."""
+"""Envoy → the values that it may have: one after a reading, several while the result of a write is unknown."""
 
-MAX_ABSENT = 64  # Envoys outside the fleet whose last written values are kept
+MAX_ABSENT = 64  # the number of Envoys outside the fleet whose last written values are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class RuntimeKeys:
         )
 
     def read(self, entries: RuntimeEntries) -> RuntimeValues | None:
-        """Return the workload's values in a runtime layer, or None where the layer has neither weight."""
+        """Return the workload's values in a runtime layer, or None if the layer has neither weight."""
         candidate, baseline = entries.get(self.candidate, ""), entries.get(self.baseline, "")
         if not candidate and not baseline:
             return None
@@ -87,14 +87,14 @@ class RuntimeKeys:
         }
 
     def contradicts(self, entries: RuntimeEntries, desired: RuntimeValues) -> bool:
-        """Return whether a key is set in this layer to another value than the desired one."""
+        """Return whether a key has a value in this layer that differs from the desired value."""
         return any(entries.get(key) and entries[key] != value for key, value in self.write(desired).items())
 
 
 def desired_values(percent: float, shadow: float, autopilot: bool) -> RuntimeValues:
     """Return the values that give the candidate ``percent`` of the requests and copy ``shadow`` percent of them.
 
-    While the autopilot is on, its key is absent, so that a person who sets it to 1 always changes something.
+    While the autopilot is on, its key is absent, so that setting it to 1 is always a visible change.
     """
     candidate = round(percent * keys.FULL_WEIGHT / 100)
     return RuntimeValues(candidate, keys.FULL_WEIGHT - candidate, shadow_fraction(shadow), "" if autopilot else "0")
@@ -108,9 +108,9 @@ def shadow_fraction(percent: float) -> str:
 
 
 def of_absent_envoys(last_written: LastWritten, present: Container[str]) -> LastWritten:
-    """Return the entries of Envoys that are not ``present``, the last MAX_ABSENT of them.
+    """Return the last MAX_ABSENT entries of the Envoys that are not ``present``.
 
-    When such an Envoy returns with its old values, they are recognised as a former write and not adopted.
+    If such an Envoy returns with its old values, they are recognised as a former write and not adopted.
     """
     absent = [envoy for envoy in last_written if envoy not in present]
     return {envoy: last_written[envoy] for envoy in absent[-MAX_ABSENT:]}

@@ -19,8 +19,8 @@ from scorer.steering.envoy.runtime_values import (
 class RuntimeWrites:
     """The writes of one tick for one workload.
 
-    ``writes``: Envoy → every key, for one POST each. ``last_written``: the values that each Envoy may hold once these
-    writes are under way.
+    ``writes``: Envoy → the entries to write in one request. ``last_written``: the values that each Envoy may have once
+    these writes are under way.
     """
 
     writes: Mapping[str, RuntimeEntries]
@@ -39,8 +39,8 @@ def plan_writes(
     """Plan a write for every readable Envoy whose values differ from the desired ones.
 
     ``admin_layers``: the admin layers above RTDS, see observe(). Keys that a person set there are removed, so that the
-    pushed values apply. A key there that agrees with the desired value stays until every Envoy has ``confirmed`` that
-    value; otherwise the share would flicker while the manual override is adopted.
+    pushed values apply. If all keys there have the desired values, they stay until every Envoy has ``confirmed`` these
+    values. Otherwise the share would change back for a moment while the manual override is adopted.
     """
     wanted = names.write(desired)
     writes: dict[str, RuntimeEntries] = {
@@ -62,5 +62,5 @@ def plan_writes(
 
 
 def _with_desired(before: tuple[RuntimeValues, ...], desired: RuntimeValues) -> tuple[RuntimeValues, ...]:
-    """Return what an Envoy may hold while a write is under way: its former values or the desired ones."""
+    """Return the values that an Envoy may have while a write is under way: the former values and the desired values."""
     return before if desired in before else (*before, desired)

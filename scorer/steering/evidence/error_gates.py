@@ -149,9 +149,9 @@ class IncreaseGate(RequestGate):
             return None
         candidate, base = since.c_errors / since.c_n, since.b_errors / since.b_n
         seen = f"{since.c_errors} of the last {since.c_n}"
-        limit = f"may be {share_text(self.spec.limit)} more"
+        limit = f"it may be {share_text(self.spec.limit)} more"
         step = f"({self.counts.c_errors} of {self.counts.c_n} in this step)"
-        text = f"error rate {share_text(candidate)} ({seen}), baseline's {share_text(base)}, {limit} {step}"
+        text = f"error rate {share_text(candidate)} ({seen}), the baseline's is {share_text(base)}; {limit} {step}"
         return FailureCause(candidate - base, since.c_n, text)
 
     def message(self) -> str:
@@ -160,11 +160,11 @@ class IncreaseGate(RequestGate):
             return f"{c.c_n} requests of the candidate and {c.b_n} of the baseline: nothing to compare with"
         candidate, base = share_text(c.c_errors / c.c_n), share_text(c.b_errors / c.b_n)
         seen, limit = f"{c.c_errors} of {c.c_n}", share_text(self.spec.limit)
-        text = f"error rate {candidate} ({seen}), baseline's {base}, may be {limit} more"
+        text = f"error rate {candidate} ({seen}), the baseline's is {base}; it may be {limit} more"
         plain = self._difference_over_step
         if plain is None or (plain <= self.spec.limit) == self.within:
             return text
-        return f"{text}; at the same times it is {share_text(self.value)} more"
+        return f"{text}; compared at the same times, it is {share_text(self.value)} more"
 
     @property
     def state(self) -> IncreaseGateState:

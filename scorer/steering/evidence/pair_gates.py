@@ -154,7 +154,7 @@ class ClassGate(PairGate):
     def message(self) -> str:
         kept, n = share_text(None if self.rate is None else 1 - self.rate), self.n
         measure = "recall" if self.spec.kind is GateKind.CLASS_RECALL else "precision"
-        text = f"{measure} of “{self.spec.of}” {kept} ({n} pairs), may lose {share_text(self.spec.limit)}"
+        text = f"{measure} of “{self.spec.of}” {kept} ({n} pairs), limit {share_text(self.spec.limit)} less"
         if not self.spec.increase:
             return text
         floor = "unknown" if self.floor is None else share_text(1 - self.floor)
@@ -171,7 +171,7 @@ class FactGate(PairGate):
     def message(self) -> str:
         floor = f"in {share_text(self.floor)} of {self._noise_n} noise pairs" if self._noise_n else "no noise pairs yet"
         rate, limit = share_text(self.rate), share_text(self.spec.limit)
-        return f"{self.spec.of} differ in {rate} of {self.n} pairs, {floor}; may be {limit} more"
+        return f"{self.spec.of} differ in {rate} of {self.n} pairs, {floor}; it may be {limit} more"
 
 
 def pair_gate(spec: GateSpec) -> PairGate:

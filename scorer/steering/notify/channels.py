@@ -1,4 +1,4 @@
-"""Announce decisions on Slack, by PagerDuty Events v2, or as CloudEvents 1.0 to any webhook."""
+"""Announce decisions on Slack, through PagerDuty Events v2, or as CloudEvents 1.0 to any webhook."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DEFAULT_MARK = "🔵"
 
 
 def notification_queue(target: Notification, dropped: Counter) -> DeliveryQueue:
-    """Return the queue for one configured channel. Raises ConfigError where its secret cannot be read."""
+    """Return the queue for one configured channel. Raises ConfigError if its secret cannot be read."""
 
     def wants(decision: Decision) -> bool:
         if target.events:
@@ -43,13 +43,13 @@ def notification_queue(target: Notification, dropped: Counter) -> DeliveryQueue:
 
 
 def _concerns_incident(decision: Decision) -> bool:
-    """Return whether PagerDuty gets this decision by default."""
+    """Return whether this decision is sent to PagerDuty by default."""
     alarm = decision.trigger in ALARM_TRIGGERS
     return alarm or decision.event in RESOLVES_INCIDENT or _opens_incident(decision)
 
 
 def _opens_incident(decision: Decision) -> bool:
-    """A guard's rollback opens an incident; a person's own rollback does not, because that person knows of it."""
+    """Return whether the decision opens an incident. A rollback by command does not, because a person ordered it."""
     return decision.event in OPENS_INCIDENT and not _is_commanded_rollback(decision)
 
 
@@ -86,7 +86,7 @@ def headline(decision: Decision) -> str:
 
 
 def slack(decision: Decision) -> dict[str, Any]:
-    """Return the message for an incoming webhook: the decision, its reason, its actor and the gates' numbers."""
+    """Return the body for an incoming webhook of Slack: the decision, its reason, its actor and the gates' numbers."""
     numbers = "\n".join(
         f"• {v.gate}: {v.outcome}, {_number(v.value)} against {_number(v.limit)} {v.unit} (n={v.n})"
         for v in decision.verdicts
@@ -97,7 +97,10 @@ def slack(decision: Decision) -> dict[str, Any]:
 
 
 def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
-    """Return the event for the workload's one incident: failures open it, a later step or completion resolves it."""
+    """Return the event for the workload's single incident.
+
+    Failures open the incident; a later step, completion or retry resolves it.
+    """
     action = "resolve" if decision.event in RESOLVES_INCIDENT else "trigger"
     alarm = decision.trigger in ALARM_TRIGGERS
     severity = "critical" if decision.event in ("rollback", "guard_overridden") or alarm else "warning"

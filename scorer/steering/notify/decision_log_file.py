@@ -1,8 +1,8 @@
 """Write the decision log as JSON lines to a file, in addition to the log in Redis.
 
-Writing is retried as long as the process runs, for example after a full disk, a missing permission or a missing volume.
-Meanwhile the last decisions wait in memory. Decisions that do not fit are dropped and counted, and a line in the file
-records how many.
+A failed write is retried as long as the process runs; the cause may be a full disk, a missing permission or a missing
+volume. Meanwhile, the latest decisions wait in memory. If there are too many, the oldest decisions are dropped and
+counted, and a line in the file records their number.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from glidepath.records import Decision, to_json
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.notify.delivery import reason_of
 
-BACKLOG = 10_000  # decisions that can wait for the file
+BACKLOG = 10_000  # the largest number of decisions that wait for the file
 BATCH = 500
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.5, 30.0
 
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 class DecisionLogFile:
-    """A sink that appends to a file. ``dropped`` counts lost decisions, ``waiting`` shows the length of the backlog."""
+    """A sink that appends to a file. ``dropped`` counts lost decisions; ``waiting`` is the length of the backlog."""
 
     kind = "file"
 
@@ -75,7 +75,7 @@ class DecisionLogFile:
         self._news.set()
 
     async def _write(self) -> bool:
-        """Write one batch. Return False where the file cannot be written now."""
+        """Write one batch. Return False if the file cannot be written now."""
         lost, batch = self._lost, [self._lines.popleft() for _ in range(min(BATCH, len(self._lines)))]
         gap = [_gap_line(lost)] if lost else []
         written, error = await asyncio.to_thread(_append, self._path, [*gap, *batch])
@@ -107,7 +107,7 @@ def decision_log_file(path: str, dropped: Counter, waiting: Gauge | None = None)
 
 def _gap_line(lost: int) -> str:
     """Return the line that records lost decisions, so that the append-only log does not hide the gap."""
-    reason = f"{lost} earlier decisions could not be written to this file; the stream in Redis has them"
+    reason = f"{lost} earlier decisions could not be written to this file; they are in the stream in Redis"
     at_ms = unix_ms()
     decision = Decision(
         at_ms, "", event="log_gap", from_percent=0, to_percent=0, phase="", reason=reason, details={"lost": lost}
@@ -124,7 +124,7 @@ def _append(path: Path, lines: Sequence[str]) -> tuple[int, OSError | None]:
             for line in lines:
                 left = (b"\n" if torn else b"") + line.encode() + b"\n"
                 while left:
-                    left = left[file.write(left) or 0 :]  # after a short write, the next one raises the reason
+                    left = left[file.write(left) or 0 :]  # after an incomplete write, the next write raises the error
                 written, torn = written + 1, False
     except OSError as error:
         return written, error

@@ -1,6 +1,7 @@
 """Deliver decisions to one destination, from a bounded queue and with retries, without delaying the steer loop.
 
-A decision that cannot be queued or delivered is counted and logged, but not kept: the log in Redis is the record.
+A decision that cannot be queued is counted, and a decision that cannot be delivered is counted and logged. Neither is
+kept, because the complete record is the log in Redis.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from prometheus_client import Counter
 
 from glidepath.records import Decision
 
-QUEUE = 1000
+QUEUE = 1000  # the largest number of queued decisions
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.5  # doubled after each attempt
 TIMEOUT_S = 5.0
-DRAIN_S = 3.0  # at the end of the process, for the queued decisions
+DRAIN_S = 3.0  # the time to deliver the queued decisions at the end of the process
 
 Send = Callable[[aiohttp.ClientSession, Decision], Awaitable[None]]
 Wants = Callable[[Decision], bool]
@@ -33,7 +34,7 @@ class RefusedError(Exception):
 
 
 def reason_of(error: Exception) -> str:
-    """Return an error as text without the webhook's address, a secret that most aiohttp errors contain."""
+    """Return an error as text without the webhook's address, which is secret and part of most aiohttp errors."""
     if isinstance(error, aiohttp.ClientResponseError):
         return f"answered {error.status}"
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -46,7 +47,7 @@ def reason_of(error: Exception) -> str:
 class DeliveryQueue:
     """The queue for one destination.
 
-    ``send`` raises aiohttp.ClientError, OSError or TimeoutError where a retry may help, else RefusedError.
+    ``send`` raises aiohttp.ClientError, OSError or TimeoutError if a retry may help, else RefusedError.
     """
 
     def __init__(self, kind: str, send: Send, dropped: Counter, wants: Wants = lambda _: True) -> None:
@@ -63,7 +64,7 @@ class DeliveryQueue:
             self._dropped.inc()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until ``stop``, and then the queued decisions for at most DRAIN_S seconds."""
+        """Deliver decisions until ``stop``. Then deliver the queued decisions for at most DRAIN_S seconds."""
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session, asyncio.TaskGroup() as group:
             delivering = group.create_task(self._deliver_all(session))

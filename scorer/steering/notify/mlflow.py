@@ -1,6 +1,6 @@
-"""Report each decision's outcome to MLflow's model registry, by its REST API.
+"""Report each decision's outcome to MLflow's model registry, through its REST API.
 
-The candidate's model version gets the tag ``glidepath.status`` and the alias of the same value. Source: MLflow's
+The candidate's model version gets the tag ``glidepath.status`` and an alias with the value of the tag. Source: MLflow's
 REST API, ``model-versions/set-tag``, ``registered-models/alias``, ``model-versions/search``. See ADR 0054.
 """
 
@@ -65,7 +65,7 @@ async def _latest(session: aiohttp.ClientSession, base: str, name: str) -> str:
 
 
 def first_version(body: bytes) -> str | None:
-    """Return the first version in the answer to a search, or None where it has none or is not such an answer."""
+    """Return the first version in the answer to a search; None if the answer has none or has another form."""
     try:
         return str(json.loads(body)["model_versions"][0]["version"])
     except (ValueError, LookupError, TypeError, RecursionError):

@@ -1,1 +1,1 @@
-"""Planning before a ramp: how long its steps take, and which thresholds the data so far suggest. Pure: no I/O."""
+"""Planning before a ramp: estimate how long its steps take, and propose thresholds from existing data. Pure: no I/O."""

@@ -1,4 +1,4 @@
-"""Propose thresholds from measurements: the noise floor, the spread of the scores, the baseline's own variation."""
+"""Propose thresholds from measurements: the noise floor, the spread of the scores, and the baseline's variation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from glidepath.domain import PairKind, ScoredPair
 from scorer.steering.evidence.betting import ConfidenceInterval
 from scorer.steering.evidence.formatting import duration_text
 
-FEW = 50  # a proposal from fewer pairs is a guess, and its reasons show that
+FEW = 50  # a proposal from fewer pairs is a guess, and its reasons then mention this
 _BLOCKS = 8
 _LEAST_MARGIN, _DEFAULT_RATIO = 0.02, 1.2
 _MOST_RATIO = 1000.0  # the largest allowed max_ratio
-# By quantile: the candidate's samples that prove 1.2 × at equality, with room (docs/reference/evidence.md), and the
-# least latencies in a block of time. The first quantile with enough samples is proposed.
+# Quantile → the candidate's samples that prove a ratio below 1.2 if both sides are equal, with a reserve
+# (docs/reference/evidence.md), and the least number of latencies in a block of time. The first quantile with enough
+# samples is proposed.
 _NEEDS: dict[Quantile, tuple[int, int]] = {"p99": (6000, 100), "p95": (1500, 40), "p50": (0, 10)}
 
 
@@ -28,7 +29,8 @@ _NEEDS: dict[Quantile, tuple[int, int]] = {"p99": (6000, 100), "p95": (1500, 40)
 class History:
     """The measurements of a workload.
 
-    ``latencies``: the baseline's, in the order of capture; ``span_s``: from the first to the last pair.
+    ``latencies``: the baseline's latencies in ms, in the order of capture; ``span_s``: the time from the first to the
+    last pair.
     """
 
     agreements: list[float] = field(default_factory=list)
@@ -52,7 +54,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One proposed setting: ``key`` below ``gates``, its value as YAML, and the reasons."""
+    """One proposed setting: its ``key`` below ``gates``, its value as YAML, and the reasons for it."""
 
     key: str
     value: str
@@ -60,7 +62,7 @@ class Proposal:
 
 
 def propose(workload: Workload, history: History) -> tuple[Proposal, ...]:
-    """Return proposals for ``gates``: quality, and latency where latencies are known."""
+    """Return proposals for ``gates``: for quality, and for latency if there are latencies."""
     found = [*_quality(history)]
     if history.latencies:
         found.append(_latency(workload, history))
@@ -89,7 +91,7 @@ def _quality_from_noise(history: History) -> Proposal:
     margin = max(_LEAST_MARGIN, math.ceil(20 * spread) / 100)
     limit = _rounded_down(floor - margin)
     reasons = [
-        f"noise floor {_with_interval(noises)}: the baseline does not agree with itself any better",
+        f"noise floor {_with_interval(noises)}: how well the baseline agrees with itself",
         f"margin {margin:g}: a fifth of one score's spread ({spread:.3f}), at least {_LEAST_MARGIN:g}",
         *_caveat(len(noises)),
     ]
@@ -113,15 +115,16 @@ def _latency(workload: Workload, history: History) -> Proposal:
         f"{quantile}: about {samples:.0f} samples at {first:g} % within the hold of {duration_text(hold)}",
     ]
     if drift is not None:
-        text = f"max_ratio {ratio:g}: from block to block the baseline's own {quantile} moves by up to {drift:.2f} ×"
+        text = f"max_ratio {ratio:g}: the baseline's own {quantile} changes by up to {drift:.2f} × from block to block"
         reasons.append(f"{text}; a lower limit would fail a candidate for common changes")
     else:
-        reasons.append(f"max_ratio {ratio:g}: the default; too few latencies to see how the {quantile} varies")
+        text = "there are too few latencies to measure the variation"
+        reasons.append(f"max_ratio {ratio:g}: the default, because {text}")
     return Proposal("latency", f"{{quantile: {quantile}, max_ratio: {ratio:g}}}", tuple(reasons))
 
 
 def _largest_change(latencies: Sequence[float], q: float, least: int) -> float | None:
-    """Return the largest ratio of the quantile between neighbouring blocks of time; None with fewer than 3 blocks.
+    """Return the largest ratio of the quantile between neighbouring blocks of time; None for fewer than 3 blocks.
 
     ``least``: the smallest number of latencies in a block.
     """
@@ -149,7 +152,7 @@ def _rounded_down(value: float) -> float:
 
 
 def fragment(workload: str, proposals: Sequence[Proposal]) -> str:
-    """Return YAML to paste, with the reasons as comments."""
+    """Return the proposals as YAML to paste, with the reasons as comments."""
     lines = ["workloads:", f"  {workload}:", "    gates:"]
     for proposal in proposals:
         lines += [f"      # {reason}" for reason in proposal.reasons]

@@ -1,4 +1,4 @@
-"""Read the event lines of ``glidepath judge`` and ``calibrate``, and warn about keys that are missing or misspelt."""
+"""Read the event lines for ``glidepath judge`` and ``calibrate``, and warn about keys that are missing or misspelt."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from glidepath.records import Verdict
 from scorer.steering.evidence.replay import MAX_LINE_BYTES
 
 KEYS = ("t", "side", "ok", "latency_ms", "ttft_ms", "agreement", "noise", "expected", "got")
-_SIMILAR = 0.72  # latncy_ms and ttft are misspelt keys; tpot_ms is another tool's key
+_SIMILAR = 0.72  # with this cutoff, latncy_ms and ttft count as misspelt, and tpot_ms counts as another tool's key
 _SHOWN_CHARS = 40
-# How a gate's name begins → the keys that an event needs for it; () where no key of an event serves the gate.
+# The beginning of a gate's name → the keys that an event needs for the gate; () if events have no key for the gate.
 _KEYS_OF_GATES: dict[str, tuple[str, ...]] = {
     "quality_margin": ("agreement", "noise"),
     "quality": ("agreement",),
@@ -33,14 +33,14 @@ _KEYS_OF_GATES: dict[str, tuple[str, ...]] = {
 
 @dataclass(slots=True)
 class KeysSeen:
-    """The keys that had a value in some line, the unknown keys in order, and the sides."""
+    """The keys that had a value in at least one line, the unknown keys in their order, and the sides."""
 
     keys: set[str] = field(default_factory=set)
     unknown: dict[str, None] = field(default_factory=dict)
     sides: set[str] = field(default_factory=set)
 
     def note(self, raw: Mapping[str, Any], where: str) -> None:
-        """Add the keys of a line. Raises InputError for an unknown key that resembles a key that the line lacks."""
+        """Add the keys of a line. Raises InputError if an unknown key resembles a known key that is missing."""
         for key, value in raw.items():
             if key in KEYS:
                 if value is not None:
@@ -63,7 +63,7 @@ def _similar_keys(key: str) -> tuple[str, ...]:
 
 
 def read_object(line: bytes, where: str) -> dict[str, Any]:
-    """Return the JSON object of a line. Raises InputError with ``where``, the place of the line."""
+    """Return the JSON object of a line. Raises InputError with ``where``, the file and line number."""
     if len(line) > MAX_LINE_BYTES:
         raise InputError(f"{where}: the line is longer than {MAX_LINE_BYTES} bytes")
     try:
@@ -76,7 +76,7 @@ def read_object(line: bytes, where: str) -> dict[str, Any]:
 
 
 def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes]:
-    """Yield the same lines after a check of their keys. Raises InputError."""
+    """Yield the lines unchanged after checking their keys. Raises InputError."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             where = f"{name}:{number}"
@@ -85,7 +85,7 @@ def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes
 
 
 def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str) -> float | None:
-    """Return the finite number at ``key``, in [low, high]; None if it is absent or null. Raises InputError."""
+    """Return the finite number at ``key`` within [low, high]; None if it is absent or null. Raises InputError."""
     value = raw.get(key)
     if value is None:
         return None
@@ -98,19 +98,21 @@ def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str
 
 
 def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
-    """Return why a file cannot lead to a decision, whatever its numbers are."""
+    """Return the reasons why a file with these keys cannot lead to a decision, for any values."""
     gating = [v for v in verdicts if v.gating and not v.fast and v.gate != "split"]
     found = [text for v in gating if (text := _lack(v.gate, seen))]
     found += [f"no event has the side {side}" for side in ("baseline", "candidate") if side not in seen.sides]
     if not gating:
-        found.append("no gate is gating: the decision here is always hold; the ramp itself goes on by time and samples")
+        found.append(
+            "no gate is gating: the decision here is always hold; the ramp itself still moves by time and samples"
+        )
     if seen.unknown:
         found.append(f"ignored keys: {', '.join(seen.unknown)} (known: {', '.join(KEYS)})")
     return found
 
 
 def _lack(gate: str, seen: KeysSeen) -> str:
-    """Return which keys the gate lacks; "" if none."""
+    """Return a warning about the keys that the gate needs and no event has; "" if there are none."""
     needed = next((keys for start, keys in _KEYS_OF_GATES.items() if gate.startswith(start)), None)
     if needed is None:
         return ""

@@ -1,4 +1,4 @@
-"""Find how many samples each gate needs, by running the gate's own test on simulated data of a healthy candidate."""
+"""Find how many samples each gate needs, by running the gate's test on simulated data of a healthy candidate."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ _SEEDS = (1, 2, 3, 4, 5, 6, 7)
 _MOST_SCORES, _MOST_REQUESTS = 20_000, 200_000
 TRIED = {"pairs": _MOST_SCORES, "noise pairs": _MOST_SCORES, "requests": _MOST_REQUESTS}
 TRIED_LATENCIES = _MOST_REQUESTS // 4
-_BLOCK = 100  # requests of the candidate added between two looks
+_BLOCK = 100  # the number of candidate requests that are added between two evaluations
 _CLASS_KINDS = (GateKind.CLASS_RECALL, GateKind.CLASS_PRECISION)
 
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """A healthy candidate.
+    """The assumptions about a healthy candidate.
 
-    ``error_rate``: of both sides; ``sd``: the standard deviation of one agreement; ``above``: how far the mean
-    agreement is above the limit, as a share of the distance to 1; ``sigma``: of the logarithm of latency.
+    ``error_rate``: the error rate of both sides; ``sd``: the standard deviation of one agreement; ``above``: how far
+    the mean agreement is above the limit, as a fraction of the distance from the limit to 1; ``sigma``: the standard
+    deviation of the logarithm of latency.
     """
 
     error_rate: float = 0.002
@@ -42,9 +43,9 @@ class Assumptions:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What one gate needs in order to pass.
+    """The samples that one gate needs in order to pass.
 
-    ``samples``: the median number of ``of``; None: more than any number that was tried.
+    ``samples``: the median number; None: more than any number that was tried. ``of``: the kind of sample.
     """
 
     gate: str
@@ -54,9 +55,9 @@ class Need:
 
 
 def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[Need, ...]:
-    """Return the need of every gate that has to pass at ``percent``, without guards, classes and facts.
+    """Return the need of every gate that must pass at ``percent``, except guards and the gates of classes and facts.
 
-    For classes see ``class_needs``.
+    For gates of classes, see ``class_needs``.
     """
     ratio = baseline_ratio(workload, percent)
     return tuple(
@@ -67,7 +68,7 @@ def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[
 
 
 def class_needs(workload: Workload, steps: Iterable[float]) -> dict[str, tuple[int, ...] | None]:
-    """Return, for each gate of a class, the pairs of that class until it passes if none is lost, at each of ``steps``.
+    """Return how many pairs of its class each class gate needs to pass without a loss, at each of ``steps``.
 
     None: more than any number that was tried.
     """
@@ -108,7 +109,7 @@ def baseline_ratio(workload: Workload, percent: float) -> float:
 
 
 def passes_with(section: LatencyGateConfig, quantile: Quantile, alpha: float, assumed: Assumptions) -> bool:
-    """Return whether the same limit decides at all on another quantile, with as many baseline requests."""
+    """Return whether the gate can pass with the same limit on another quantile, with equally many baseline requests."""
     other = section.model_copy(update={"quantile": quantile})
     return _latency(other, math.log(1 / alpha), 1.0, assumed.sigma) is not None
 
@@ -141,7 +142,8 @@ def _scores(limit: float, mean: float, sd: float, spec: GateSpec) -> int | None:
 
 def _one_scores(limit: float, mean: float, sd: float, spec: GateSpec, seed: int) -> int | None:
     test = MeanTest(min(max(limit, 1e-6), 1 - 1e-6), spec.fail_at, spec.pass_at)
-    # A beta distribution: the mean of a clipped normal is too low, and near 1 it is below the limit itself.
+    # Scores have a beta distribution: the mean of a clipped normal distribution would be too low, and near 1 it would
+    # be below the limit.
     variance = min(sd * sd, 0.5 * mean * (1 - mean))
     size = mean * (1 - mean) / variance - 1
     for score in np.random.default_rng(seed).beta(mean * size, (1 - mean) * size, _MOST_SCORES).tolist():

@@ -1,4 +1,4 @@
-"""Estimate the time of every step and the gate that determines it, and advise where a gate cannot decide."""
+"""Estimate the time of every step and the gate that determines it, and give advice if a gate cannot decide."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scorer.steering.planning.samples_needed import (
 )
 from scorer.steering.planning.unprovable_limits import no_limit, section_of, undecidable_gates, unprovable
 
-_FEW = 4  # a quantile q needs about this many samples beyond it: p99 400, p95 80
+_FEW = 4  # a quantile needs about this many samples beyond it: p99 needs 400 samples in all, p95 needs 80
 _PATIENCE_S = 14 * 86400  # a step that takes longer than this counts as undecidable
 
 
@@ -29,7 +29,8 @@ _PATIENCE_S = 14 * 86400  # a step that takes longer than this counts as undecid
 class StepPlan:
     """The plan of one step.
 
-    ``slow``: the gate that takes the most time, or ``hold``; ``seconds`` None: never, or no rate is known.
+    ``slow``: the gate that takes the most time, or ``hold`` or ``min_samples``; ``seconds`` is None if the step never
+    ends or the rate is unknown.
     """
 
     percent: float
@@ -52,7 +53,7 @@ class WorkloadPlan:
 
 
 def plan_workload(name: str, workload: Workload, rate: float | None, assumed: Assumptions) -> WorkloadPlan:
-    """Return the plan. ``rate``: requests a second of the whole workload; None: not known, so there are no times."""
+    """Return the plan. ``rate``: requests a second of the whole workload; without a rate (None), there are no times."""
     steps = tuple(_step(workload, percent, rate, assumed) for percent in (0.0, *workload.ramp.steps))
     times = [step.seconds for step in steps[: _steps_that_promote(workload)]]
     total = math.fsum(t for t in times if t is not None) if all(t is not None for t in times) else None
@@ -60,7 +61,7 @@ def plan_workload(name: str, workload: Workload, rate: float | None, assumed: As
 
 
 def _steps_that_promote(workload: Workload) -> int:
-    """Return the number of steps to leave: the shadow step and all but the last, where the workload stays."""
+    """Return the number of steps from which a promotion is possible: the shadow step, and every step but the last."""
     return len(workload.ramp.steps)
 
 
@@ -79,7 +80,7 @@ def _step(workload: Workload, percent: float, rate: float | None, assumed: Assum
 
 
 def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
-    """Return, for each second, the candidate's requests that count, the cross pairs and the noise pairs."""
+    """Return the numbers per second: the candidate's requests that count, the cross pairs and the noise pairs."""
     shadow, share = workload.shadow, percent / 100
     sampled = rate * shadow.sample / 100
     pairs = sampled * ((1 - share) + share * shadow.reverse / 100)
@@ -95,7 +96,7 @@ def _time(need: Need, rates: dict[str, float]) -> float | None:
 
 
 def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | None, assumed: Assumptions) -> list[str]:
-    """Return the obstacles; each obstacle of a gate appears once, with all the steps that have it."""
+    """Return the obstacles. Each obstacle of a gate appears once, with all steps that have this obstacle."""
     covered = _covered_by_limits(workload)
     places: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for step in steps[: _steps_that_promote(workload)]:
@@ -124,12 +125,12 @@ def _covered_by_limits(workload: Workload) -> frozenset[str]:
 
 
 def _about_setup(workload: Workload) -> list[str]:
-    """Return what takes long or is missing whatever the traffic; ``undecidable_gates`` reports what can never be."""
+    """Return the obstacles that do not depend on the traffic, except those in ``undecidable_gates``."""
     found, shadow = [], workload.shadow
     for name, pairs in class_needs(workload, (0.0, *workload.ramp.steps[:-1])).items():
         found.append(_about_class(name, pairs, shadow.same_side))
     if workload.ramp.steps[-1] >= 100 and not shadow.sample * shadow.reverse:
-        found.append("at 100 % nothing is left to compare with: set shadow.reverse, or gates.errors.max_rate")
+        found.append("at 100 % there is nothing to compare with: set shadow.reverse, or gates.errors.max_rate")
     return found
 
 
@@ -143,7 +144,7 @@ def _about_class(name: str, pairs: tuple[int, ...] | None, same_side: float) -> 
 
 
 def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None) -> tuple[str, str] | None:
-    """Return (the kind of obstacle, the step's numbers)."""
+    """Return the kind of the obstacle and the step's numbers, or None if the gate has no obstacle."""
     if need.samples is None:
         tried = TRIED_LATENCIES if section_of(workload, need.gate) else TRIED[need.of]
         return (f"does not decide within {tried:,} {need.of}", "")
@@ -161,7 +162,7 @@ def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None
 
 
 def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] | None:
-    """Return the obstacle of too few samples: a quantile's bound is infinite until a few samples lie beyond it."""
+    """Return the obstacle of too few samples: a quantile has no finite bound until a few samples are beyond it."""
     section = section_of(workload, need.gate)
     if section is None or step.candidate_rate is None or need.of != "requests":
         return None
@@ -175,7 +176,7 @@ def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] 
 
 
 def _way_to_decide(workload: Workload, need: Need, assumed: Assumptions) -> str:
-    """Return what lets a gate decide that no number of samples within reach decides; more traffic does not help."""
+    """Return a change that lets a gate decide which cannot decide with any number of samples that was tried."""
     section = section_of(workload, need.gate)
     if section is not None:
         lower = _lower_quantiles(section.quantile)
@@ -195,7 +196,7 @@ def _lower_quantiles(quantile: Quantile) -> tuple[Quantile, ...]:
 
 
 def _way_to_decide_sooner(workload: Workload, step: StepPlan, need: Need) -> str:
-    """Return what lets a gate decide sooner."""
+    """Return a change that lets a gate decide sooner."""
     section, shadow = section_of(workload, need.gate), workload.shadow
     if need.samples is not None and need.samples <= step.rules.min_samples:
         return "lower min_samples"

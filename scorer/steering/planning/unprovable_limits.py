@@ -8,13 +8,13 @@ from scorer.steering.evidence.gate_specs import GateKind, GateSpec, latency_name
 
 # The range of the gates' own tests (scorer/steering/evidence/error_gates.py).
 LEAST_RATE, MOST_RATE, MOST_INCREASE = 1e-6, 1 - 1e-6, 0.98
-# Buckets are 1.09 % apart, and a proof costs up to two of them: equal sides never prove a smaller ratio.
+# Buckets are 1.09 % apart, and a proof loses up to two buckets, so equal sides never prove a smaller ratio.
 LEAST_RATIO = 2 ** (2 / 64)
 _ERROR_KINDS = (GateKind.ERROR_INCREASE, GateKind.ERROR_RATE)
 
 
 def undecidable_gates(workload: Workload) -> tuple[str, ...]:
-    """Return why gating gates can never pass, or never fail, whatever the traffic; each with what to set instead."""
+    """Return why gating gates can never pass or never fail with any traffic. Each reason includes a remedy."""
     found = [*_about_setup(workload)]
     for spec in specs_of(workload, None):
         reason = unprovable(workload, spec) if spec.gating and not spec.guard else ""
@@ -24,7 +24,7 @@ def undecidable_gates(workload: Workload) -> tuple[str, ...]:
 
 
 def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
-    """Return ``undecidable_gates``, and what the backends lack for the workload's gates."""
+    """Return ``undecidable_gates``, and the settings of the backends that the workload's gates need and lack."""
     workload = config.workload(name)
     capacity, candidate = workload.gates.capacity, workload.candidate
     if capacity is None or not capacity.gating or config.backends[candidate].capacity is not None:
@@ -34,7 +34,7 @@ def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
 
 
 def unprovable(workload: Workload, spec: GateSpec) -> str:
-    """Return why no number of samples of a healthy candidate passes this gate, and a remedy; "" if some number does."""
+    """Return why a healthy candidate can never pass this gate, and a remedy; "" if it can pass."""
     section = section_of(workload, spec.name)
     if section is not None:
         return _ratio(spec.name, section)
@@ -92,5 +92,5 @@ def _about_setup(workload: Workload) -> list[str]:
 
 
 def no_limit(spec: GateSpec) -> bool:
-    """Return whether an errors gate allows everything."""
+    """Return whether the limit of an error gate is so high that every candidate meets it."""
     return spec.kind in _ERROR_KINDS and spec.limit > (MOST_INCREASE if spec.increase else MOST_RATE)

@@ -87,7 +87,7 @@ def test_calibrate_refuses_the_same_lines_as_judge(config: Path, tmp_path: Path,
 def test_calibrate_ignores_latencies_of_failures_and_latencies_of_zero(config: Path, tmp_path: Path) -> None:
     lines = [{"t": i, "side": "baseline", "ok": i % 3 == 0, "latency_ms": 100 if i % 3 == 0 else 0} for i in range(900)]
     text = run_cli("calibrate", "-c", str(config), "-w", "chat", "--from", str(write_events(tmp_path / "f", *lines)))
-    assert "moves by up to 1.00 ×" in text
+    assert "changes by up to 1.00 ×" in text
 
 
 def test_calibrate_proposes_valid_settings_for_any_latencies(config: Path, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_with_noise_pairs_the_loss_of_a_class_is_measured_above_the_noise_floor(
     verdict = by_gate(evidence)["recall_fraud"]
     assert verdict.outcome != "fail"
     assert verdict.value == 0
-    assert verdict.message.startswith("recall of “fraud” 90 % (400 pairs), may lose 2 %")
+    assert verdict.message.startswith("recall of “fraud” 90 % (400 pairs), limit 2 % less")
     assert "the baseline compared with itself: 90 % (400 pairs)" in verdict.message
 
 
