@@ -29,9 +29,9 @@ import redis
 from aiohttp import web
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest, ProcessingResponse
 
+from extproc.extproc_worker import ExtprocWorker, WorkerAddresses, stop_on_signals
 from extproc.grpc_services import PROCESS
-from extproc.worker import ExtprocWorker, WorkerAddresses, stop_on_signals
-from glidepath import keys
+from glidepath import envoy_names, redis_keys
 from glidepath.config import Config, parse_config
 from glidepath_ops.local.child_process import Child, answers, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
@@ -51,7 +51,7 @@ def exchange(number: int, cluster: str) -> list[bytes]:
     headers |= {f"x-header-{n}": "some value of ordinary length" for n in range(13)}
     for name, value in headers.items():
         ask.request_headers.headers.headers.add(key=name, raw_value=value.encode())
-    ask.attributes[FILTER].update({"xds.cluster_name": cluster, "xds.route_name": keys.route_name("chat", True)})
+    ask.attributes[FILTER].update({"xds.cluster_name": cluster, "xds.route_name": envoy_names.route_name("chat", True)})
     answered = ProcessingRequest()
     for name, value in {":status": "200", "content-type": "application/json", "server": "x", "date": "today"}.items():
         answered.response_headers.headers.headers.add(key=name, raw_value=value.encode())
@@ -166,7 +166,7 @@ def measure(child: Child, address: str, count: int) -> float:
 def pairs_in(redis_port: int, expected: int) -> int:
     """Return the number of written pairs, once all have arrived or no more arrive."""
     with redis.Redis(port=redis_port) as client:
-        return min(expected, int(client.xlen(keys.WorkloadKeys("chat").pairs)))
+        return min(expected, int(client.xlen(redis_keys.WorkloadKeys("chat").pairs)))
 
 
 def run(count: int, rounds: int) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from glidepath.config import parse_config
-from glidepath.domain import Outcome, PairKind, ScoredPair
 from glidepath.histogram import MIN_INDEX, Histogram
-from glidepath.records import Verdict
+from glidepath.pairs_and_outcomes import Outcome, PairKind, ScoredPair
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.betting import MeanTest
 from scorer.steering.evidence.dense_histogram import DenseHistogram
@@ -25,7 +25,7 @@ from scorer.steering.evidence.gate_base import StepRequests
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LookDue, RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.latency_gates import LatencyGate, LatencyTest
-from scorer.steering.evidence.latency_signal import LatencySignal
+from scorer.steering.evidence.latency_samples import LatencySignal
 from scorer.steering.evidence.recent_rates import CandidateShare
 from scorer.steering.evidence.split_gate import SplitTest
 

@@ -28,11 +28,11 @@ import aiohttp
 
 from glidepath.config import Config, Workload
 from glidepath.config.units import parse_duration
-from glidepath.domain import Origin, Outcome, Outcomes, Side, SideOutcomes
-from glidepath.keys import WorkloadKeys
-from glidepath.records import Command, CommandKind, Decision, Phase, to_json
+from glidepath.pairs_and_outcomes import Origin, Outcome, Outcomes, Side, SideOutcomes
+from glidepath.protobuf_codec import decode_outcomes
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, connect
-from glidepath.wire import decode_outcomes
+from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase, to_json
 from glidepath_ops.demo.backend_processes import backend_services
 from glidepath_ops.demo.client_load import Clients, Profile
 from glidepath_ops.demo.demo_settings import WORKLOAD, DemoPlan, Ports, demo_config

@@ -152,7 +152,7 @@ def run_worker(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
     """Start the default scorer on a filled queue. Measure the time to the first score and both processes' memory."""
     import redis
 
-    from glidepath.keys import WorkloadKeys
+    from glidepath.redis_keys import WorkloadKeys
     from glidepath_ops.local.child_process import free_ports
     from glidepath_ops.local.redis_and_envoy import start_redis
 
@@ -190,8 +190,8 @@ def _wait_for(client: Any, stream: str, count: int) -> float:
 
 
 def _stored(name: str, left: str, right: str) -> bytes:
-    from glidepath.domain import Answer, Origin, Pair, PairKind, Side
-    from glidepath.wire import encode_pair
+    from glidepath.pairs_and_outcomes import Answer, Origin, Pair, PairKind, Side
+    from glidepath.protobuf_codec import encode_pair
 
     def body(text: str) -> bytes:
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}

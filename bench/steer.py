@@ -32,19 +32,19 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.histogram import Histogram
-from glidepath.keys import WorkloadKeys
+from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.protobuf_codec import encode_outcomes, encode_scored
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import connect
-from glidepath.wire import encode_outcomes, encode_scored
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
-from scorer.garbage_collection import freeze_present_objects
+from scorer.python_gc import freeze_present_objects
 from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import RedisSteeringStore
 from scorer.steering.leader.wiring import evidence_kind
 
 LIMIT_MS = 250.0

@@ -14,14 +14,14 @@ from functools import partial
 
 from extproc.copy_budget import Budgets
 from extproc.copy_plan import PlannedCopy, plan_copies, without_secrets
+from extproc.copy_sender import InFlight, ShadowAnswer, ShadowRequest, ShadowSender
 from extproc.exchange import Exchange, Milestone
-from extproc.tee import InFlight, ShadowAnswer, ShadowRequest, ShadowSender
 from extproc.token_usage import tokens
 from extproc.traffic_counters import TrafficCounters
 from extproc.unexpected_errors import UnexpectedErrors
 from extproc.workloads import WorkloadInfo
 from extproc.write_buffer import RawPair, RecordSink
-from glidepath.domain import Answer, Coverage, Ending, Origin, Pair, PairKind
+from glidepath.pairs_and_outcomes import Answer, Coverage, Ending, Origin, Pair, PairKind
 
 MAX_ID = 128
 BUSY = (408, 429)  # statuses below 500 that mean a failure of the backend

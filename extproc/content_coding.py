@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import brotli
 
-from extproc.exceptions import DecodeError
+from extproc.extproc_errors import DecodeError
 from glidepath import zstd
 
 MAX_CODINGS = 4  # nested codings; more than any real server applies

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from glidepath import keys
+from glidepath import redis_keys
 from glidepath.config import Config
 from glidepath.config.backends import Price
 from glidepath.config.shadow_traffic import DayBudget
@@ -122,7 +122,7 @@ class Budgets:
             spent = self._today(workload, now)
             requests, cost = spent.own_requests, spent.own_cost
             # Redis may have counted an increment whose reply was lost. Counting it twice only ends the budget earlier.
-            total = await counters.add(f"{keys.WorkloadKeys(workload).budget}:{spent.day}", requests, cost)
+            total = await counters.add(f"{redis_keys.WorkloadKeys(workload).budget}:{spent.day}", requests, cost)
             if self._spent[workload] is spent:
                 spent.own_requests -= requests
                 spent.own_cost -= cost

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from extproc.exchange import Exchange
 from extproc.workloads import WorkloadInfo
-from glidepath import keys
-from glidepath.domain import Coverage, PairKind, Side
+from glidepath import envoy_names
+from glidepath.pairs_and_outcomes import Coverage, PairKind, Side
 
 # The ends of the paths of inference calls. These calls compute an answer and change nothing on the server.
 INFERENCE = (
@@ -57,7 +57,7 @@ STATEFUL = frozenset(
     }
 )
 # Query parameters that carry a credential. They are never stored and never sent with a copy.
-SECRET_PARAMETERS = frozenset(keys.CREDENTIAL_PARAMETERS)
+SECRET_PARAMETERS = frozenset(envoy_names.CREDENTIAL_PARAMETERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from extproc.bounded_body import Body, BodyMemory
-from extproc.exceptions import IllegalEventError
-from glidepath.domain import Ending
+from extproc.body_limits import Body, BodyMemory
+from extproc.extproc_errors import IllegalEventError
+from glidepath.pairs_and_outcomes import Ending
 
 
 class _IdentityHashEnum(Enum):

@@ -10,10 +10,10 @@ from typing import Any
 
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 
-from extproc.exceptions import IllegalEventError
+from extproc.copy_sender import FORWARDED_HEADERS
 from extproc.exchange import Chunk, Event, Exchange, Half, Milestone, RequestHeaders, ResponseHeaders, Trailers
-from extproc.tee import FORWARDED_HEADERS
-from glidepath.keys import CREDENTIAL_HEADERS, HEADER_CLUSTER
+from extproc.extproc_errors import IllegalEventError
+from glidepath.envoy_names import CREDENTIAL_HEADERS, HEADER_CLUSTER
 
 # The request headers that are kept. Every other header is dropped here.
 REQUEST_HEADERS = frozenset({":method", ":path", *FORWARDED_HEADERS, HEADER_CLUSTER})

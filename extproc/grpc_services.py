@@ -14,16 +14,16 @@ import grpc
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage, StreamAccessLogsResponse
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest, ProcessingResponse
 
-from extproc.bounded_body import BodyMemory
+from extproc.body_limits import BodyMemory
 from extproc.capture import CapturedExchange, Capturer
-from extproc.exceptions import IllegalEventError
 from extproc.exchange import Closed, Exchange, Milestone, RequestHeaders
 from extproc.ext_proc_messages import feed, read, wanted_headers
+from extproc.extproc_errors import IllegalEventError
 from extproc.outcome_classification import classify
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo
-from glidepath import keys
-from glidepath.domain import Coverage
+from glidepath import envoy_names
+from glidepath.pairs_and_outcomes import Coverage
 
 _NO_MILESTONE = Milestone.NONE
 PROCESS = "envoy.service.ext_proc.v3.ExternalProcessor"
@@ -112,7 +112,7 @@ class ProcessService:
         try:
             return self._by_route[route]
         except KeyError:
-            workload = self._workloads.get(keys.workload_of_route(route) or "")
+            workload = self._workloads.get(envoy_names.workload_of_route(route) or "")
             if len(self._by_route) < 10_000:
                 self._by_route[route] = workload
             return workload
@@ -130,7 +130,7 @@ class AccessLogService:
         shadow = False
         while (message := await context.read()) is not grpc.aio.EOF:
             if message.HasField("identifier"):  # only in the first message of a stream
-                shadow = message.identifier.log_name == keys.SHADOW_LOG
+                shadow = message.identifier.log_name == envoy_names.SHADOW_LOG
             self._take(message, shadow)
         return StreamAccessLogsResponse()
 

@@ -29,8 +29,8 @@ from typing import Any
 from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogType, HTTPAccessLogEntry
 
 from extproc.workloads import WorkloadInfo
-from glidepath import keys
-from glidepath.domain import Origin, Side
+from glidepath import envoy_names
+from glidepath.pairs_and_outcomes import Origin, Side
 
 # Envoy's flags for a failure of the side, each with its kind of error. The first set flag decides, so specific flags
 # come first.
@@ -94,7 +94,7 @@ def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], s
     ``shadow`` is True if the entry comes from the access log of the shadow listener.
     """
     common = entry.common_properties
-    workload = workloads.get(keys.workload_of_route(common.route_name) or "")
+    workload = workloads.get(envoy_names.workload_of_route(common.route_name) or "")
     if workload is None or common.access_log_type not in FINAL or common.intermediate_log_entry:
         return None
     side = _side(workload, common, shadow)
@@ -131,15 +131,15 @@ def _side(workload: WorkloadInfo, common: Any, shadow: bool) -> Side | None:
     if shadow:
         return workload.side_of_backend(common.route_name.rpartition("/")[2])
     # If a circuit breaker kept the request from every host, only the custom tag names the cluster that the split chose.
-    return workload.clusters.get(common.upstream_cluster or common.custom_tags.get(keys.CHOSEN_CLUSTER_TAG, ""))
+    return workload.clusters.get(common.upstream_cluster or common.custom_tags.get(envoy_names.CHOSEN_CLUSTER_TAG, ""))
 
 
 def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
     if not shadow:
         return Origin.LIVE
     # The origin is in a custom tag, because Envoy has already removed the header when it writes the entry.
-    origin = entry.common_properties.custom_tags.get(keys.HEADER_ORIGIN, "")
-    probe = (origin or entry.request.request_headers.get(keys.HEADER_ORIGIN, "")) == Origin.PROBE.value
+    origin = entry.common_properties.custom_tags.get(envoy_names.HEADER_ORIGIN, "")
+    probe = (origin or entry.request.request_headers.get(envoy_names.HEADER_ORIGIN, "")) == Origin.PROBE.value
     return Origin.PROBE if probe else Origin.SHADOW
 
 

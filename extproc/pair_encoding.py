@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from extproc.content_coding import decode
-from extproc.exceptions import DecodeError
+from extproc.extproc_errors import DecodeError
 from extproc.redaction import Redactor
 from extproc.unexpected_errors import UnexpectedErrors
-from glidepath.domain import Answer, Pair, PairKind
-from glidepath.wire import encode_pair
+from glidepath.pairs_and_outcomes import Answer, Pair, PairKind
+from glidepath.protobuf_codec import encode_pair
 
 TURN_S = 0.1
 _OVERHEAD = 1024  # estimated bytes of a pair without its bodies

@@ -9,7 +9,7 @@ from typing import TypeVar
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from extproc.bounded_body import BodyMemory
+from extproc.body_limits import BodyMemory
 from extproc.capture import Capturer
 from extproc.grpc_services import AccessLogService, ProcessService
 from extproc.redaction import Redactor

@@ -7,10 +7,10 @@ from typing import Any
 
 from extproc.pair_encoding import EncodedPair
 from glidepath.config.retention import RetentionSection
-from glidepath.domain import Outcomes
-from glidepath.keys import WorkloadKeys
+from glidepath.pairs_and_outcomes import Outcomes
+from glidepath.protobuf_codec import encode_outcomes
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
-from glidepath.wire import encode_outcomes
 
 REMEMBER_S = 86400  # how long Redis remembers the last sequence number of a source
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from extproc.worker import ExtprocWorker, WorkerAddresses, run_worker, stop_on_signals
+from extproc.extproc_worker import ExtprocWorker, WorkerAddresses, run_worker, stop_on_signals
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, UnreachableError, ungrouped
 from glidepath.logs import configure_logging

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from extproc.outcome_classification import RequestOutcome
-from glidepath.domain import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
 from glidepath.histogram import Histogram, bucket_of
+from glidepath.pairs_and_outcomes import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
 
 MAX_WAITING_REJECTIONS = 10_000
 

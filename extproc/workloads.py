@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
-from glidepath.domain import Side
+from glidepath.pairs_and_outcomes import Side
 from glidepath.redisio import read_secret
 
 
@@ -61,8 +61,8 @@ def _lacks_client_credential(backend: Backend, side: Side) -> bool:
 
 def _workload(config: Config, name: str, workload: Workload, secret: str) -> WorkloadInfo:
     candidate, baseline = workload.candidate, workload.baseline
-    composite = keys.fallback_cluster(candidate, baseline) if workload.fallback else ""
-    rescue = keys.rescue_cluster(candidate, baseline) if workload.fallback else ""
+    composite = envoy_names.fallback_cluster(candidate, baseline) if workload.fallback else ""
+    rescue = envoy_names.rescue_cluster(candidate, baseline) if workload.fallback else ""
     sides = {Side.BASELINE: baseline, Side.CANDIDATE: candidate}
     clusters = {baseline: Side.BASELINE, candidate: Side.CANDIDATE}
     if workload.fallback:
@@ -80,6 +80,6 @@ def _workload(config: Config, name: str, workload: Workload, secret: str) -> Wor
             side for side, backend in sides.items() if _lacks_client_credential(config.backends[backend], side)
         ),
         digest=config.digest(name),
-        sticky_header="" if header in keys.CREDENTIAL_HEADERS else header,
+        sticky_header="" if header in envoy_names.CREDENTIAL_HEADERS else header,
         sticky_key=hashlib.blake2b(material, digest_size=32).digest(),
     )

@@ -19,8 +19,8 @@ from redis.exceptions import RedisError
 
 from extproc.pair_encoding import EncodedPair, RawPair
 from extproc.traffic_counters import TrafficCounters, merge
-from glidepath.domain import Coverage, Outcomes, Pair
 from glidepath.errors import error_text
+from glidepath.pairs_and_outcomes import Coverage, Outcomes, Pair
 from glidepath.redisio import being_cancelled
 from glidepath.timed_wait import wait_until_set
 

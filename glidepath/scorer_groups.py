@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from glidepath.keys import WorkloadKeys, lease_key
+from glidepath.redis_keys import WorkloadKeys, lease_key
 from glidepath.redisio import RedisClient
 
 LIVE_S = 10.0  # a leader writes every second; after this long without a write, the workload is not steered

@@ -16,7 +16,7 @@ from glidepath.config import Config
 from glidepath.errors import GlidepathError, first_of
 from glidepath.health import health_app, serve_app
 from glidepath.redisio import RedisClient, check, connect
-from scorer.garbage_collection import freeze_present_objects
+from scorer.python_gc import freeze_present_objects
 from scorer.scoring.worker.score_loop import ScoreLoop
 from scorer.scoring.worker.scoring_process.process_client import BatchScorer
 from scorer.status_endpoint import add_status

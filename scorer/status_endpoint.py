@@ -9,7 +9,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from glidepath.config import Config
-from glidepath.keys import WorkloadKeys
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from glidepath.config.decision_events import EventName
 from glidepath.config.section import Section
 from glidepath.config.urls_and_secrets import HttpUrl, Secret
+from glidepath.decision_events import EventName
 
 
 class Notification(Section):

@@ -11,13 +11,13 @@ from types import TracebackType
 import aiohttp
 from yarl import URL
 
-from glidepath import keys
+from glidepath import envoy_names, redis_keys
 from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.domain import Answer, Ending, Origin, Pair, PairKind, Side
+from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Pair, PairKind, Side
 from glidepath.probe.prompts import ProbeRequest
+from glidepath.protobuf_codec import encode_pair
 from glidepath.redisio import RedisClient
-from glidepath.wire import encode_pair
 
 LISTENER_UNREACHABLE = "the shadow listener cannot be reached"
 
@@ -100,7 +100,7 @@ class Prober:
             first=baseline,
             second=candidate,
             request_content_type="application/json",
-            sticky=keys.PROBE_STICKY,
+            sticky=envoy_names.PROBE_STICKY,
             config_digest=self._config.digest(workload),
         )
         return ProbeResult(request, pair)
@@ -114,9 +114,9 @@ class Prober:
             "content-type": "application/json",
             "accept-encoding": "identity",
             "x-request-id": name,
-            keys.HEADER_WORKLOAD: workload,
-            keys.HEADER_TARGET: backend,
-            keys.HEADER_ORIGIN: Origin.PROBE.value,
+            envoy_names.HEADER_WORKLOAD: workload,
+            envoy_names.HEADER_TARGET: backend,
+            envoy_names.HEADER_ORIGIN: Origin.PROBE.value,
         }
         try:
             async with asyncio.timeout(settings.shadow.timeout):
@@ -144,7 +144,7 @@ async def store_pair(redis: RedisClient, config: Config, probed: ProbeResult) ->
     """Add the pair to the workload's stream; if an answer failed, add nothing and return False."""
     if not probed.comparable:
         return False
-    key = keys.WorkloadKeys(probed.pair.workload).pairs
+    key = redis_keys.WorkloadKeys(probed.pair.workload).pairs
     await redis.xadd(key, {"p": encode_pair(probed.pair)}, maxlen=config.retention.pairs, approximate=True)
     return True
 

@@ -12,14 +12,14 @@ import typer
 
 from glidepath.config import load_config
 from glidepath.errors import InputError
-from glidepath.keys import WorkloadKeys
+from glidepath.protobuf_codec import decode_scored
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
-from glidepath.wire import decode_scored
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadOption
 from scorer.steering.evidence.replay import MAX_LINE_BYTES
 from scorer.steering.planning.calibration import History, fragment, propose
-from scorer.steering.planning.event_lines import KeysSeen, number, read_object
+from scorer.steering.planning.recorded_events import KeysSeen, number, read_object
 
 MAX_RESULTS = 20_000
 

@@ -14,12 +14,12 @@ from rich.table import Table
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.keys import WorkloadKeys
-from glidepath.records import Decision, Phase, to_json
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
+from glidepath.status_and_decisions import Decision, Phase, to_json
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, Reason
-from glidepath_ops.cli.steering_records import actor, read_log, read_status
+from glidepath_ops.cli.steering_client import actor, read_log, read_status
 from glidepath_ops.decommission.archive import as_lines, as_yaml, sanitized, write_archive
 from glidepath_ops.decommission.checklist import ChecklistItem, ItemState, WorkloadFacts, blocked, checklist, in_order
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap

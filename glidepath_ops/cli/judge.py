@@ -13,8 +13,8 @@ import typer
 from glidepath.config import Workload, load_config
 from glidepath.errors import InputError
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, WorkloadOption
-from scorer.steering.evidence.replay import MAX_LINE_BYTES, Judgement, judge, parse_events
-from scorer.steering.planning.event_lines import KeysSeen, checked, warnings
+from scorer.steering.evidence.replay import MAX_LINE_BYTES, ReplayResult, parse_events, replay
+from scorer.steering.planning.recorded_events import KeysSeen, checked, warnings
 
 
 def command(
@@ -49,8 +49,8 @@ def command(
     typer.echo(json.dumps(result.to_json(workload), ensure_ascii=False))
 
 
-def _judge(section: Workload, file: BinaryIO, name: str, percent: float | None, seen: KeysSeen) -> Judgement:
-    return judge(section, parse_events(checked(_lines(file), name, seen), name), percent)
+def _judge(section: Workload, file: BinaryIO, name: str, percent: float | None, seen: KeysSeen) -> ReplayResult:
+    return replay(section, parse_events(checked(_lines(file), name, seen), name), percent)
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

@@ -12,13 +12,13 @@ import typer
 
 from glidepath.config import Config
 from glidepath.errors import CommandRefusedError, InputError, UnreachableError
-from glidepath.keys import WorkloadKeys
-from glidepath.records import Command, CommandKind, Decision
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
+from glidepath.status_and_decisions import Command, CommandKind, Decision
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJsonLines, ConfigPath, WorkloadFilter
+from glidepath_ops.cli.steering_client import actor, read_log, send_command, wait_for_answer
 from glidepath_ops.cli.steering_commands import headline, sentence
-from glidepath_ops.cli.steering_records import actor, read_log, send_command, wait_for_answer
 
 MAX_COUNT = 1_000_000
 _ID = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?", re.ASCII)

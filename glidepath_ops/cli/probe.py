@@ -15,13 +15,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from glidepath.config import Config
-from glidepath.domain import Answer, ScoredPair
 from glidepath.errors import InputError, UnreachableError
-from glidepath.keys import WorkloadKeys
+from glidepath.pairs_and_outcomes import Answer, ScoredPair
 from glidepath.probe.prompts import probe_requests
 from glidepath.probe.send import Prober, ProbeResult, answer_failure, store_pair
+from glidepath.protobuf_codec import decode_scored
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
-from glidepath.wire import decode_scored
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJsonLines, ConfigPath
 

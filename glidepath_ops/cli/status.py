@@ -14,12 +14,12 @@ from rich.table import Table
 
 from glidepath import scorer_groups
 from glidepath.config import Config
-from glidepath.records import SideStatus, Verdict, WorkloadStatus
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import GroupProblem
+from glidepath.status_and_decisions import SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, WorkloadFilter
-from glidepath_ops.cli.steering_records import read_status
+from glidepath_ops.cli.steering_client import read_status
 
 STALE_S = 10.0
 PIPED_WIDTH = 200

@@ -16,11 +16,11 @@ import typer
 
 from glidepath.config import Config
 from glidepath.errors import CommandRefusedError, InputError, UnreachableError
-from glidepath.records import Command, CommandKind, Decision
 from glidepath.redisio import RedisClient
+from glidepath.status_and_decisions import Command, CommandKind, Decision
 from glidepath_ops.cli.redis_connection import with_redis
+from glidepath_ops.cli.steering_client import actor, send_command, wait_for_answer, wait_for_event
 from glidepath_ops.cli.steering_options import steering_command
-from glidepath_ops.cli.steering_records import actor, send_command, wait_for_answer, wait_for_event
 
 Percent = Annotated[float | None, typer.Option("--percent", min=0, max=100, help="The candidate's share in percent.")]
 Force = Annotated[bool, typer.Option("--force", help="Ignore failing gates, freeze windows and the cool-down.")]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from glidepath.records import Command
+from glidepath.status_and_decisions import Command
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, AsJson, ConfigPath, Reason, Workload
 
 MAX_WAIT_S = 86400.0

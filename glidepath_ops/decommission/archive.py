@@ -16,8 +16,8 @@ from urllib.parse import urlsplit, urlunsplit
 import yaml
 
 from glidepath.config import Config
+from glidepath.envoy_names import CREDENTIAL_HEADERS
 from glidepath.errors import InputError
-from glidepath.keys import CREDENTIAL_HEADERS
 
 HIDDEN = "***"
 _SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie|credential|signature", re.IGNORECASE)

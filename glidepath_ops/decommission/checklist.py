@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
-from glidepath.records import Decision, Phase, WorkloadStatus
+from glidepath.status_and_decisions import Decision, Phase, WorkloadStatus
 
 DAY_MS = 86_400_000
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import aiohttp
 from aiohttp import web
 
-from glidepath.domain import Side
+from glidepath.pairs_and_outcomes import Side
 from glidepath_ops.demo.injected_faults import SLOW_FACTOR, InjectedFault, spoil
 from glidepath_ops.demo.openai_api import ChatRequest, chunks, completion
 from glidepath_ops.demo.written_answers import answer, texts

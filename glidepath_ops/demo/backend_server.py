@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass
 import aiohttp
 from aiohttp import web
 
-from glidepath.domain import Side
 from glidepath.health import serve_app
+from glidepath.pairs_and_outcomes import Side
 from glidepath_ops.demo.answer_sources import AnswerSource, LlamaCpp, Pace, WrittenTexts
 from glidepath_ops.demo.injected_faults import RESET_SHARE, InjectedFault
 from glidepath_ops.demo.llama_server import llama_server

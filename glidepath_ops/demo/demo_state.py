@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from glidepath import keys
-from glidepath.domain import Coverage
+from glidepath import envoy_names, redis_keys, runtime_keys
 from glidepath.errors import UnreachableError
-from glidepath.records import Decision, WorkloadStatus, from_json
+from glidepath.pairs_and_outcomes import Coverage
 from glidepath.redisio import RedisClient, being_cancelled
+from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json
 from glidepath_ops.demo.demo_settings import BASELINE, CANDIDATE, WORKLOAD
 from glidepath_ops.demo.injected_faults import InjectedFault
 
@@ -41,7 +41,7 @@ class StateReader:
 
     def __init__(self, redis: RedisClient, http: aiohttp.ClientSession, admin: str, candidate_url: str) -> None:
         self.redis, self.http, self.admin, self.candidate_url = redis, http, admin, candidate_url
-        self.keys = keys.WorkloadKeys(WORKLOAD)
+        self.keys = redis_keys.WorkloadKeys(WORKLOAD)
         self.seen = DemoState()
         self._cursor = "-"
 
@@ -59,9 +59,9 @@ class StateReader:
         """Return the candidate's share from Envoy's runtime; None if its weight has not been written yet."""
         async with self.http.get(f"{self.admin}/runtime") as response:
             entries = (await response.json(content_type=None)).get("entries", {})
-        key = keys.weight_key(WORKLOAD, keys.fallback_cluster(CANDIDATE, BASELINE))
+        key = runtime_keys.weight_key(WORKLOAD, envoy_names.fallback_cluster(CANDIDATE, BASELINE))
         value = entries.get(key, {}).get("final_value")
-        return None if value is None else int(value) * 100 / keys.FULL_WEIGHT
+        return None if value is None else int(value) * 100 / runtime_keys.FULL_WEIGHT
 
     async def until(self, condition: Callable[[DemoState], bool], every: float = 0.1) -> DemoState:
         while True:
@@ -96,7 +96,7 @@ class StateReader:
     async def queued(self) -> int | None:
         """Return how many pairs in Redis wait for a scorer or are being scored; None if Redis does not report it."""
         for group in await self.redis.xinfo_groups(self.keys.pairs):
-            if group["name"] == keys.SCORER_GROUP.encode():
+            if group["name"] == redis_keys.SCORER_GROUP.encode():
                 return None if group.get("lag") is None else int(group["lag"]) + int(group["pending"])
         return None
 

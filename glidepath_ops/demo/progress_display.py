@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from glidepath.records import Decision, SideStatus, Verdict, WorkloadStatus
+from glidepath.status_and_decisions import Decision, SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.demo.client_load import ClientStats
 from glidepath_ops.demo.demo_state import DemoState
 

@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, UnreachableError
-from glidepath.records import Decision, Phase
 from glidepath.redisio import connect
+from glidepath.status_and_decisions import Decision, Phase
 from glidepath_ops.demo.backend_processes import backend_services
 from glidepath_ops.demo.client_load import Clients
 from glidepath_ops.demo.demo_settings import WORKLOAD, DemoPlan, Ports, demo_config

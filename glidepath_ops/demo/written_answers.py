@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from glidepath.domain import Side
+from glidepath.pairs_and_outcomes import Side
 
 # Each side varies its wording, like a model at a temperature above 0. The share of the first wording determines how
 # often the baseline agrees with itself (the noise floor); the candidate cannot be expected to agree more often.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from glidepath.config import Config
 from glidepath.scorer_groups import group_label, group_problem
 from glidepath_ops.doctor.facts import EnvoyFacts, Finding, RedisFacts, fail, ok, warn
@@ -127,13 +127,13 @@ def _is_ours(config: Mapping[str, Any]) -> bool:
     if not str(config.get("@type", "")).endswith("ExternalProcessor"):
         return False
     target = config.get("grpc_service", {}).get("envoy_grpc", {}).get("cluster_name")
-    return bool(target == keys.EXTPROC_CLUSTER)
+    return bool(target == envoy_names.EXTPROC_CLUSTER)
 
 
 def _extproc_cluster(subject: str, envoy: EnvoyFacts) -> Iterator[Finding]:
-    cluster = envoy.cluster_config(keys.EXTPROC_CLUSTER)
+    cluster = envoy.cluster_config(envoy_names.EXTPROC_CLUSTER)
     if cluster is None:
-        yield fail(subject, "ext_proc cluster", f"no cluster {keys.EXTPROC_CLUSTER}", RENDER)
+        yield fail(subject, "ext_proc cluster", f"no cluster {envoy_names.EXTPROC_CLUSTER}", RENDER)
         return
     http2 = "http2_protocol_options" in str(cluster)
     if http2:
@@ -146,7 +146,7 @@ def _extproc_cluster(subject: str, envoy: EnvoyFacts) -> Iterator[Finding]:
 def _extproc_health(subject: str, envoy: EnvoyFacts) -> Finding:
     check = "extproc health"
     for status in envoy.clusters.get("cluster_statuses", []):
-        if status.get("name") != keys.EXTPROC_CLUSTER:
+        if status.get("name") != envoy_names.EXTPROC_CLUSTER:
             continue
         hosts = status.get("host_statuses", [])
         failed = sum(_stat(host, "cx_connect_fail") > 0 and _stat(host, "cx_active") == 0 for host in hosts)
@@ -170,12 +170,12 @@ def _stat(host: Mapping[str, Any], name: str) -> int:
 def _access_log(subject: str, envoy: EnvoyFacts) -> Finding:
     check = "access log"
     configured = any(
-        log.get("typed_config", {}).get("common_config", {}).get("log_name") == keys.LIVE_LOG
+        log.get("typed_config", {}).get("common_config", {}).get("log_name") == envoy_names.LIVE_LOG
         for manager in envoy.connection_managers()
         for log in manager.get("access_log", [])
     )
     if not configured:
-        return fail(subject, check, f"no access log named {keys.LIVE_LOG}, so the gates get no outcomes", RENDER)
+        return fail(subject, check, f"no access log named {envoy_names.LIVE_LOG}, so the gates get no outcomes", RENDER)
     written = sum(v for k, v in envoy.stats.items() if k.endswith("grpc_access_log.logs_written"))
     dropped = sum(v for k, v in envoy.stats.items() if k.endswith("grpc_access_log.logs_dropped"))
     if dropped:
@@ -187,7 +187,7 @@ def _access_log(subject: str, envoy: EnvoyFacts) -> Finding:
 
 
 def _workload(subject: str, config: Config, name: str, envoy: EnvoyFacts) -> Iterator[Finding]:
-    wanted = {keys.route_name(name, True), keys.route_name(name, False)}
+    wanted = {envoy_names.route_name(name, True), envoy_names.route_name(name, False)}
     routes = [route for route in envoy.routes() if route.get("name") in wanted]
     if len({route["name"] for route in routes}) < len(wanted):
         yield fail(subject, f"{name}: routes", f"{len(routes)} of 2 routes exist", RENDER)
@@ -209,7 +209,7 @@ def _order(subject: str, config: Config, name: str, routes: list[Mapping[str, An
         if len(clusters) != 2 or clusters[1] != baseline:
             detail = f"{route['name']} splits over {clusters}"
             return fail(subject, check, detail, f"list the candidate first, then {baseline}; {RENDER}")
-        if prefix != keys.weight_prefix(name):
+        if prefix != runtime_keys.weight_prefix(name):
             detail = f"{route['name']} reads its weights from {prefix!r}"
             return fail(subject, check, detail, RENDER)
     return ok(subject, check, "candidate first, weights from runtime")
@@ -218,14 +218,14 @@ def _order(subject: str, config: Config, name: str, routes: list[Mapping[str, An
 def _sum(subject: str, config: Config, name: str, route: Mapping[str, Any], envoy: EnvoyFacts) -> Finding:
     check, total, shown = f"{name}: weights", 0, []
     for cluster in _weighted(route):
-        runtime = envoy.runtime_value(keys.weight_key(name, str(cluster.get("name"))))
+        runtime = envoy.runtime_value(runtime_keys.weight_key(name, str(cluster.get("name"))))
         weight = int(float(runtime)) if runtime else int(cluster.get("weight", 0))
         total += weight
         shown.append(f"{cluster.get('name')} {weight}")
     detail = f"{', '.join(shown)} (sum {total})"
-    if total == keys.FULL_WEIGHT:
+    if total == runtime_keys.FULL_WEIGHT:
         return ok(subject, check, detail)
-    remedy = f"set both keys in one POST with the sum {keys.FULL_WEIGHT}: any other sum moves sticky users"
+    remedy = f"set both keys in one POST with the sum {runtime_keys.FULL_WEIGHT}: any other sum moves sticky users"
     return fail(subject, check, detail, remedy)
 
 

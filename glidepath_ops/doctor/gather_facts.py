@@ -12,11 +12,11 @@ from typing import Any
 import aiohttp
 from redis.exceptions import RedisError
 
-from glidepath import keys, scorer_groups
+from glidepath import redis_keys, scorer_groups
 from glidepath.config import Config
 from glidepath.errors import InputError, error_text
-from glidepath.records import WorkloadStatus, from_json
 from glidepath.redisio import RedisClient, connect, without_password
+from glidepath.status_and_decisions import WorkloadStatus, from_json
 from glidepath_ops.doctor.facts import EnvoyFacts, RedisFacts
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -119,7 +119,7 @@ def _text(value: bytes | str) -> str:
 
 
 async def _status_age(client: RedisClient, workload: str) -> float | None:
-    raw = await client.get(keys.WorkloadKeys(workload).status)
+    raw = await client.get(redis_keys.WorkloadKeys(workload).status)
     try:
         return None if raw is None else time.time() - from_json(WorkloadStatus, raw).updated_at_ms / 1000
     except InputError:

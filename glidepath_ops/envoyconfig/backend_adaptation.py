@@ -12,13 +12,13 @@ from functools import cache
 from importlib.resources import files
 from urllib.parse import urlsplit
 
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.envoy_messages import typed
+from glidepath_ops.envoyconfig.envoy_api_builders import typed
 
-REQUEST_CREDENTIALS = tuple(name for name in keys.CREDENTIAL_HEADERS if name != "set-cookie")
+REQUEST_CREDENTIALS = tuple(name for name in envoy_names.CREDENTIAL_HEADERS if name != "set-cookie")
 
 Lua = str | bool | None | Sequence[str] | dict[str, "Lua"]
 
@@ -96,7 +96,7 @@ def lua_source(attempts: Sequence[Attempt], credentials: Sequence[str] = REQUEST
         f"local NAMES = {_literal(list(dict.fromkeys(names)))}",
         f"local CREDENTIALS = {_table(dict.fromkeys(credentials, True))}",
         f"local RENAMES = {_literal(any(attempt.backend.model is not None for attempt in attempts))}",
-        f"local SECRETS = {_table(dict.fromkeys(keys.CREDENTIAL_PARAMETERS, True))}",
+        f"local SECRETS = {_table(dict.fromkeys(envoy_names.CREDENTIAL_PARAMETERS, True))}",
         f"local PATHS = {_literal(any(changes_path(attempt.backend) or not attempt.keep for attempt in attempts))}",
     ]
     return "\n".join(lines) + "\n\n" + _program()

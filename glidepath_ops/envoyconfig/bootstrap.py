@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment, without_comments
-from glidepath_ops.envoyconfig.envoy_messages import address
+from glidepath_ops.envoyconfig.envoy_api_builders import address
 from glidepath_ops.envoyconfig.routes import live_routes, shadow_routes, start_weights
 
 DEFAULT_ADMIN = "127.0.0.1:9901"
@@ -56,9 +56,9 @@ def runtime_layers(config: Config) -> list[Json]:
     """Return the runtime layers: the configuration's values, RTDS if it is the actuator, the admin API's values."""
     values: dict[str, Any] = {}
     for name, workload in config.workloads.items():
-        values |= {keys.weight_key(name, cluster): w for cluster, w in start_weights(config, name).items()}
-        values[keys.shadow_key(name)] = _percent(workload.shadow.sample)
-        values[keys.autopilot_key(name)] = 1
+        values |= {runtime_keys.weight_key(name, cluster): w for cluster, w in start_weights(config, name).items()}
+        values[runtime_keys.shadow_key(name)] = _percent(workload.shadow.sample)
+        values[runtime_keys.autopilot_key(name)] = 1
     layers: list[Json] = [
         with_comment(
             "These values apply after a restart, until the scorer writes again.",
@@ -91,18 +91,18 @@ def _rtds_layer() -> Json:
         "api_config_source": {
             "api_type": "GRPC",
             "transport_api_version": "V3",
-            "grpc_services": [{"envoy_grpc": {"cluster_name": keys.RTDS_CLUSTER, "retry_policy": back_off}}],
+            "grpc_services": [{"envoy_grpc": {"cluster_name": envoy_names.RTDS_CLUSTER, "retry_policy": back_off}}],
         },
         "initial_fetch_timeout": "1s",
     }
-    layer = {"name": "glidepath-fleet", "rtds_layer": {"name": keys.RTDS_LAYER, "rtds_config": source}}
+    layer = {"name": "glidepath-fleet", "rtds_layer": {"name": envoy_names.RTDS_LAYER, "rtds_config": source}}
     return with_comment(
         "Weights pushed by the scorer. Without the scorer, Envoy starts with the values of the first layer.", layer
     )
 
 
 def _live(config: Config) -> Json:
-    manager = _manager(config, LIVE_STATS, keys.LIVE_LOG, live_routes(config))
+    manager = _manager(config, LIVE_STATS, envoy_names.LIVE_LOG, live_routes(config))
     manager |= {
         "use_remote_address": True,  # ignore clients' x-envoy-* headers, generate request ids
         "skip_xff_append": True,
@@ -119,7 +119,7 @@ def _live(config: Config) -> Json:
 
 def shadow_listener(config: Config) -> Json:
     """Return the listener for copied requests: on loopback, or on a Unix socket in containers (ADR 0072)."""
-    manager = _manager(config, SHADOW_STATS, keys.SHADOW_LOG, shadow_routes(config))
+    manager = _manager(config, SHADOW_STATS, envoy_names.SHADOW_LOG, shadow_routes(config))
     manager |= {
         "preserve_external_request_id": True,
         "http_filters": [filters.tee_filter(config), filters.router_filter()],

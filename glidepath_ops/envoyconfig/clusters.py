@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Workload
 from glidepath.errors import ConfigError
@@ -16,7 +16,7 @@ from glidepath_ops.envoyconfig.backend_adaptation import (
     upstream_filters,
 )
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
-from glidepath_ops.envoyconfig.envoy_messages import TYPE, address, assignment, is_ip, seconds, socket_address
+from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, address, assignment, is_ip, seconds, socket_address
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -41,7 +41,7 @@ def clusters(config: Config) -> list[Json]:
     found = [backend_cluster(config, name, credentials) for name in config.backends]
     done: set[str] = set()
     for workload in config.workloads.values():
-        name = keys.fallback_cluster(workload.candidate, workload.baseline)
+        name = envoy_names.fallback_cluster(workload.candidate, workload.baseline)
         if workload.fallback and name not in done:
             done.add(name)
             found += _fallback(config, workload)
@@ -79,7 +79,7 @@ def _is_candidate_alone(config: Config, name: str) -> bool:
 
 def _fallback(config: Config, workload: Workload) -> list[Json]:
     candidate, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
-    rescue = keys.rescue_cluster(workload.candidate, workload.baseline)
+    rescue = envoy_names.rescue_cluster(workload.candidate, workload.baseline)
     attempts = [
         Attempt(workload.candidate, candidate, keeps_client_credential(candidate, candidate=True)),
         Attempt(workload.baseline, baseline, keeps_client_credential(baseline, candidate=False)),
@@ -100,7 +100,7 @@ def _composite(workload: Workload, adapt: Sequence[Json], attempts: Sequence[Att
 
     Envoy does not run the members' upstream filters, so the composite has its own.
     """
-    name = keys.fallback_cluster(workload.candidate, workload.baseline)
+    name = envoy_names.fallback_cluster(workload.candidate, workload.baseline)
     candidate = attempts[0].backend
     retry = {
         "retry_on": RETRY_ON,
@@ -222,13 +222,13 @@ def _reachable(where: Json) -> Json:
 
 def _extproc(config: Config) -> Json:
     why = "Limits the cost of a frozen extproc. Streams above the limit are not captured; Envoy counts them."
-    section = _grpc_server(keys.EXTPROC_CLUSTER, config.extproc.addresses, config.extproc.max_streams, why)
+    section = _grpc_server(envoy_names.EXTPROC_CLUSTER, config.extproc.addresses, config.extproc.max_streams, why)
     return with_comment("extproc receives copies of bodies and the access log.", section)
 
 
 def _rtds(config: Config) -> Json:
     where = config.envoy.rtds_address or config.envoy.rtds_listen
-    section = _grpc_server(keys.RTDS_CLUSTER, [where], 16, "RTDS needs only one stream.")
+    section = _grpc_server(envoy_names.RTDS_CLUSTER, [where], 16, "RTDS needs only one stream.")
     if config.envoy.rtds_address is not None:
         section |= {
             "health_checks": [with_comment("Only the leading scorer listens.", dict(_CONNECT_CHECK))],

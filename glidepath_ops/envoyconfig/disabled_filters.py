@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
-from glidepath_ops.envoyconfig.envoy_messages import TYPE
+from glidepath_ops.envoyconfig.envoy_api_builders import TYPE
 
 FILTER_CONFIG = TYPE + "config.route.v3.FilterConfig"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config.backends import Credential
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig.backend_adaptation import client_state, credential_headers, secret_state
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
-from glidepath_ops.envoyconfig.envoy_messages import TYPE, grpc_service, seconds, set_header, typed
+from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, grpc_service, seconds, set_header, typed
 
 # These names cannot collide with a filter that the user already has; the type is in typed_config.
 EXT_PROC = "glidepath.ext_proc"
@@ -31,7 +31,7 @@ RESPONSE_ATTRIBUTES = [
     "upstream.request_attempt_count",
     "upstream.cx_pool_ready_duration",
 ]
-TEE_HEADERS = (keys.HEADER_WORKLOAD, keys.HEADER_TARGET, keys.HEADER_ORIGIN)
+TEE_HEADERS = (envoy_names.HEADER_WORKLOAD, envoy_names.HEADER_TARGET, envoy_names.HEADER_ORIGIN)
 _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 
 
@@ -90,16 +90,16 @@ def _secret(backend: str, credential: Credential) -> Json:
 
 def ext_proc_filter(config: Config) -> Json:
     """Return the filter that copies every message to extproc; Envoy does not wait for answers (observability_mode)."""
-    hidden = dict.fromkeys((*keys.CREDENTIAL_HEADERS, *credential_headers(config)))
+    hidden = dict.fromkeys((*envoy_names.CREDENTIAL_HEADERS, *credential_headers(config)))
     patterns = [{"exact": name} for name in hidden]
     return with_comment(
         "Copies bodies to extproc without waiting for it. Credentials are not copied. Streams that the circuit "
-        f"breaker of cluster {keys.EXTPROC_CLUSTER} rejects count as lost coverage in "
+        f"breaker of cluster {envoy_names.EXTPROC_CLUSTER} rejects count as lost coverage in "
         "http.*.ext_proc.failure_mode_allowed.",
         typed(
             EXT_PROC,
             "extensions.filters.http.ext_proc.v3.ExternalProcessor",
-            grpc_service=grpc_service(keys.EXTPROC_CLUSTER),
+            grpc_service=grpc_service(envoy_names.EXTPROC_CLUSTER),
             observability_mode=True,
             failure_mode_allow=True,
             deferred_close_timeout=seconds(DEFERRED_CLOSE),
@@ -156,12 +156,12 @@ def access_log(config: Config, log_name: str) -> Json:
     common: Json = {
         "log_name": log_name,
         "transport_api_version": "V3",
-        "grpc_service": grpc_service(keys.EXTPROC_CLUSTER),
+        "grpc_service": grpc_service(envoy_names.EXTPROC_CLUSTER),
         "buffer_flush_interval": seconds(min(LOG_FLUSH_S, config.extproc.flush)),
     }
     # The entry's upstream_cluster is empty if no host was reached (circuit breaker); this tag is not.
-    common["custom_tags"] = [{"tag": keys.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER%"}]
-    if log_name == keys.SHADOW_LOG:
+    common["custom_tags"] = [{"tag": envoy_names.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER%"}]
+    if log_name == envoy_names.SHADOW_LOG:
         # The headers are removed before the request is sent to the backend, so they come from filter state.
         common["custom_tags"] += [
             {"tag": name, "value": f"%FILTER_STATE({client_state(name)}:PLAIN)%"} for name in TEE_HEADERS

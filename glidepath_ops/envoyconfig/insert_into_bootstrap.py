@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
@@ -20,7 +20,7 @@ from glidepath_ops.envoyconfig.bootstrap import admin_address, runtime_layers, s
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 from glidepath_ops.envoyconfig.disabled_filters import disabled, enabled_by
-from glidepath_ops.envoyconfig.envoy_messages import address
+from glidepath_ops.envoyconfig.envoy_api_builders import address
 from glidepath_ops.envoyconfig.routes import workload_routes
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove
 
@@ -94,7 +94,7 @@ def _in_manager(manager: yaml.Node, config: Config, name: str, point: InsertionP
         raise InputError(f"{where}: has no http_filters; the last one must be a router")
     yield Insertion(chain, disabled(_filters(config)), at=len(items(chain)) - 1)
     yield _insert_at(manager, "early_header_mutation_extensions", [without_comments(filters.strip_tee_headers())])
-    yield _insert_at(manager, "access_log", [without_comments(filters.access_log(config, keys.LIVE_LOG))])
+    yield _insert_at(manager, "access_log", [without_comments(filters.access_log(config, envoy_names.LIVE_LOG))])
 
 
 def _filters(config: Config) -> list[Json]:

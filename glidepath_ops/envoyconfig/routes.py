@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Match, Sticky, Workload
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
-from glidepath_ops.envoyconfig.envoy_messages import seconds
+from glidepath_ops.envoyconfig.envoy_api_builders import seconds
 from glidepath_ops.envoyconfig.filters import TEE_HEADERS, ext_proc_off, first_byte_bound
 
 
@@ -38,27 +38,27 @@ def split(config: Config, name: str) -> tuple[str, str]:
     """
     workload = config.workload(name)
     if workload.fallback:
-        return keys.fallback_cluster(workload.candidate, workload.baseline), workload.baseline
+        return envoy_names.fallback_cluster(workload.candidate, workload.baseline), workload.baseline
     return workload.candidate, workload.baseline
 
 
 def start_weights(config: Config, name: str) -> dict[str, int]:
-    """Return the initial weights by cluster, in basis points; their sum is keys.FULL_WEIGHT."""
+    """Return the initial weights by cluster, in basis points; their sum is runtime_keys.FULL_WEIGHT."""
     candidate, baseline = split(config, name)
     points = round(config.workload(name).start * 100)
-    return {candidate: points, baseline: keys.FULL_WEIGHT - points}
+    return {candidate: points, baseline: runtime_keys.FULL_WEIGHT - points}
 
 
 def _two_routes(config: Config, name: str, workload: Workload) -> list[Json]:
     sample = {
         "default_value": {"numerator": round(workload.shadow.sample * 10_000), "denominator": "MILLION"},
-        "runtime_key": keys.shadow_key(name),
+        "runtime_key": runtime_keys.shadow_key(name),
     }
     captured = with_comment(
         f"Workload {name}: {workload.baseline} → {workload.candidate}. Requests whose bodies are captured; their share "
-        f"is the runtime key {keys.shadow_key(name)}.",
+        f"is the runtime key {runtime_keys.shadow_key(name)}.",
         {
-            "name": keys.route_name(name, captured=True),
+            "name": envoy_names.route_name(name, captured=True),
             "match": {**_match(workload.match), "runtime_fraction": sample},
             "route": _split_action(config, name, workload),
             **_common(config),
@@ -67,7 +67,7 @@ def _two_routes(config: Config, name: str, workload: Workload) -> list[Json]:
     uncaptured = with_comment(
         f"Workload {name}: all other requests, with ext_proc disabled.",
         {
-            "name": keys.route_name(name, captured=False),
+            "name": envoy_names.route_name(name, captured=False),
             "match": _match(workload.match),
             "route": _split_action(config, name, workload),
             "typed_per_filter_config": ext_proc_off(),
@@ -107,7 +107,7 @@ def _split_action(config: Config, name: str, workload: Workload) -> Json:
     else:  # with fallback, the cluster's filter sets the host of each attempt
         entry["host_rewrite_literal"] = host_of(backend)
     weighted: Json = {
-        "runtime_key_prefix": keys.weight_prefix(name),
+        "runtime_key_prefix": runtime_keys.weight_prefix(name),
         "clusters": [
             with_comment("Candidate first, sum 10000: a growing share then moves users only to the candidate.", entry)
         ],
@@ -171,17 +171,19 @@ def shadow_routes(config: Config) -> list[Json]:
         for name, workload in config.workloads.items()
         for backend in (workload.baseline, workload.candidate)
     ]
-    text = f"needs {keys.HEADER_WORKLOAD} and {keys.HEADER_TARGET} with a workload and one of its backends"
+    text = (
+        f"needs {envoy_names.HEADER_WORKLOAD} and {envoy_names.HEADER_TARGET} with a workload and one of its backends"
+    )
     return [*routes, with_comment("Any other request is not a copy from extproc.", _not_found("unmatched", text))]
 
 
 def _shadow_route(config: Config, name: str, backend: str) -> Json:
     headers = [
-        {"name": keys.HEADER_WORKLOAD, "string_match": {"exact": name}},
-        {"name": keys.HEADER_TARGET, "string_match": {"exact": backend}},
+        {"name": envoy_names.HEADER_WORKLOAD, "string_match": {"exact": name}},
+        {"name": envoy_names.HEADER_TARGET, "string_match": {"exact": backend}},
     ]
     return {
-        "name": keys.shadow_route_name(name, backend),
+        "name": envoy_names.shadow_route_name(name, backend),
         "match": {"prefix": "/", "headers": headers},
         "route": _direct(backend, config.backends[backend]),
         "request_headers_to_remove": list(TEE_HEADERS),

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from glidepath.config.loader import not_yaml
 from glidepath.errors import DependencyError, InputError, error_text
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
@@ -112,7 +112,7 @@ def check_splits(bootstrap: Json) -> list[str]:
     found: list[str] = []
     for route in _routes(bootstrap):
         weighted = (route.get("route") or {}).get("weighted_clusters")
-        workload = keys.workload_of_route(str(route.get("name", "")))
+        workload = envoy_names.workload_of_route(str(route.get("name", "")))
         if workload is None or not isinstance(weighted, dict):
             continue
         _check_split(str(route["name"]), workload, weighted)
@@ -125,12 +125,17 @@ def _check_split(route: str, workload: str, weighted: Json) -> None:
     clusters = weighted.get("clusters") or []
     names = [str(entry.get("name")) for entry in clusters]
     weights = [entry.get("weight", 0) for entry in clusters]
-    prefix = keys.weight_prefix(workload)
+    prefix = runtime_keys.weight_prefix(workload)
     if len(clusters) != 2:
         raise InputError(f"route {route}: must split between two clusters (got {len(clusters)})")
-    if any(isinstance(w, bool) or not isinstance(w, int) or w < 0 for w in weights) or sum(weights) != keys.FULL_WEIGHT:
+    if (
+        any(isinstance(w, bool) or not isinstance(w, int) or w < 0 for w in weights)
+        or sum(weights) != runtime_keys.FULL_WEIGHT
+    ):
         got = " + ".join(str(w) for w in weights)
-        raise InputError(f"route {route}: the weights must be basis points with the sum {keys.FULL_WEIGHT} (got {got})")
+        raise InputError(
+            f"route {route}: the weights must be basis points with the sum {runtime_keys.FULL_WEIGHT} (got {got})"
+        )
     if weighted.get("runtime_key_prefix") != prefix:
         other = weighted.get("runtime_key_prefix")
         raise InputError(f"route {route}: runtime_key_prefix must be {prefix} (got {other})")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from glidepath import keys
+from glidepath import envoy_names, redis_keys, runtime_keys
 from glidepath.config import Config
 
 
@@ -27,7 +27,9 @@ def example_lines(config: Config, path: Path) -> Iterator[str]:
     yield f"decisions      glidepath log -c {path}"
     for name, workload in config.workloads.items():
         candidate = (
-            keys.fallback_cluster(workload.candidate, workload.baseline) if workload.fallback else workload.candidate
+            envoy_names.fallback_cluster(workload.candidate, workload.baseline)
+            if workload.fallback
+            else workload.candidate
         )
         yield ""
         yield f"workload {name}: {workload.baseline} → {workload.candidate}"
@@ -50,15 +52,18 @@ def _curl_commands(admin: str, workload: str, candidate: str, baseline: str) -> 
     def modify(*pairs: tuple[str, int]) -> str:
         return f"curl -X POST '{admin}/runtime_modify?{'&'.join(f'{key}={value}' for key, value in pairs)}'"
 
-    to_candidate, to_baseline = keys.weight_key(workload, candidate), keys.weight_key(workload, baseline)
+    to_candidate, to_baseline = (
+        runtime_keys.weight_key(workload, candidate),
+        runtime_keys.weight_key(workload, baseline),
+    )
     yield "  show the current values"
-    yield f"    curl -s '{admin}/runtime' | grep -A3 '{keys.PREFIX}.{workload}'"
+    yield f"    curl -s '{admin}/runtime' | grep -A3 '{redis_keys.PREFIX}.{workload}'"
     yield "  25 % to the candidate (the sum stays 10000; the automation then holds)"
     yield f"    {modify((to_candidate, 2500), (to_baseline, 7500))}"
     yield "  all traffic back to the baseline"
-    yield f"    {modify((to_candidate, 0), (to_baseline, keys.FULL_WEIGHT))}"
+    yield f"    {modify((to_candidate, 0), (to_baseline, runtime_keys.FULL_WEIGHT))}"
     yield "  capture and compare 10 % of the requests; 0: none"
-    yield f"    {modify((keys.shadow_key(workload), 10))}"
+    yield f"    {modify((runtime_keys.shadow_key(workload), 10))}"
     yield "  automation off, and on again"
-    yield f"    {modify((keys.autopilot_key(workload), 0))}"
-    yield f"    {modify((keys.autopilot_key(workload), 1))}"
+    yield f"    {modify((runtime_keys.autopilot_key(workload), 0))}"
+    yield f"    {modify((runtime_keys.autopilot_key(workload), 1))}"

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from extproc.bounded_body import BodyMemory
+from extproc.body_limits import BodyMemory
 from extproc.capture import CapturedExchange, Capturer
 from extproc.copy_budget import Budgets, InMemorySpendingCounters
+from extproc.copy_sender import ShadowAnswer, ShadowRequest
 from extproc.exchange import Chunk, Closed, Event, Exchange, Half, RequestHeaders, ResponseHeaders
 from extproc.outcome_classification import RequestOutcome
-from extproc.tee import ShadowAnswer, ShadowRequest
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo, build_workloads
 from extproc.write_buffer import InMemorySink, RawPair
-from glidepath.domain import Ending, Origin, PairKind, Side
+from glidepath.pairs_and_outcomes import Ending, Origin, PairKind, Side
 from tests.support.extproc_twins import CHAT, TwinSender, config
 from tests.support.waiting import eventually
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.content_coding import DECODERS, Decoded, decode
-from extproc.exceptions import DecodeError
+from extproc.extproc_errors import DecodeError
 from glidepath import zstd
 from glidepath.zstd import ZstdCompressor
 

@@ -7,7 +7,7 @@ import redis.asyncio
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from extproc.copy_budget import STALE_AFTER_S, Budgets, InMemorySpendingCounters, RedisSpendingCounters
-from glidepath.keys import WorkloadKeys
+from glidepath.redis_keys import WorkloadKeys
 from tests.support.extproc_twins import config
 
 NOON = 1_800_000_000.0  # 2027-01-15 08:00 UTC

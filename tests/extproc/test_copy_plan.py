@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.bounded_body import BodyMemory
+from extproc.body_limits import BodyMemory
 from extproc.copy_plan import PlannedCopy, is_idempotent_inference, plan_copies, share_of, without_secrets
 from extproc.exchange import Chunk, Exchange, Half, RequestHeaders
 from extproc.workloads import WorkloadInfo, build_workloads
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config import parse_config
-from glidepath.domain import Coverage, PairKind, Side
+from glidepath.pairs_and_outcomes import Coverage, PairKind, Side
 
 CHAT = "/v1/chat/completions"
 
@@ -94,7 +94,7 @@ def test_a_request_served_by_the_baseline_is_copied_to_the_candidate() -> None:
     assert plan_copies(workload(), exchange(), "id") == ((CROSS_TO_CANDIDATE,), None)
 
 
-@pytest.mark.parametrize("cluster", ["onprem", keys.fallback_cluster("onprem", "cloud")])
+@pytest.mark.parametrize("cluster", ["onprem", envoy_names.fallback_cluster("onprem", "cloud")])
 def test_a_request_served_by_the_candidate_is_copied_to_the_baseline(cluster: str) -> None:
     assert plan_copies(workload(), exchange(cluster), "id") == ((CROSS_TO_BASELINE,), None)
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.bounded_body import BodyMemory
-from extproc.exceptions import IllegalEventError
+from extproc.body_limits import BodyMemory
 from extproc.exchange import (
     TRANSITIONS,
     Chunk,
@@ -22,7 +21,8 @@ from extproc.exchange import (
     ResponseHeaders,
     Trailers,
 )
-from glidepath.domain import Ending
+from extproc.extproc_errors import IllegalEventError
+from glidepath.pairs_and_outcomes import Ending
 
 POST = RequestHeaders({":method": "POST", ":path": "/v1/chat/completions"}, "cloud", "glidepath/chat/captured")
 GET = RequestHeaders({":method": "GET"}, "cloud", "glidepath/chat/captured", end=True)

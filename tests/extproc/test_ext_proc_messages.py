@@ -8,11 +8,11 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.bounded_body import BodyMemory
-from extproc.exceptions import IllegalEventError
+from extproc.body_limits import BodyMemory
 from extproc.exchange import Chunk, Exchange, Half, RequestHeaders, ResponseHeaders, Trailers
 from extproc.ext_proc_messages import MAX_HEADER, read, wanted_headers
-from glidepath.keys import CREDENTIAL_HEADERS
+from extproc.extproc_errors import IllegalEventError
+from glidepath.envoy_names import CREDENTIAL_HEADERS
 
 FILTER = "envoy.filters.http.ext_proc"
 

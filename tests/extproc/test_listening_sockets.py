@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from extproc import listening_sockets
-from extproc.worker import worker_address
+from extproc.extproc_worker import worker_address
 from glidepath.errors import UnreachableError
 from glidepath_ops.local.child_process import free_ports
 

@@ -15,9 +15,9 @@ from extproc.outcome_classification import (
     classify,
 )
 from extproc.workloads import build_workloads
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config import parse_config
-from glidepath.domain import Origin, Side
+from glidepath.pairs_and_outcomes import Origin, Side
 
 CONFIG = """\
 backends:
@@ -29,7 +29,7 @@ workloads:
   plain: {match: {path: /v1/embeddings}, baseline: cloud, candidate: spare, fallback: false}
 """
 WORKLOADS = build_workloads(parse_config(CONFIG))
-LIVE, RESCUE = keys.route_name("chat", True), keys.rescue_cluster("onprem", "cloud")
+LIVE, RESCUE = envoy_names.route_name("chat", True), envoy_names.rescue_cluster("onprem", "cloud")
 
 
 def entry(
@@ -52,13 +52,13 @@ def entry(
     common.time_to_first_upstream_rx_byte.FromMilliseconds(first_byte_ms)
     common.upstream_request_attempt_count = tries
     if chosen:
-        common.custom_tags[keys.CHOSEN_CLUSTER_TAG] = chosen
+        common.custom_tags[envoy_names.CHOSEN_CLUSTER_TAG] = chosen
     for flag in flags:
         setattr(common.response_flags, flag, True)
     made.response.response_code.value = status
     made.response.response_code_details = details
     if origin:
-        made.request.request_headers[keys.HEADER_ORIGIN] = origin
+        made.request.request_headers[envoy_names.HEADER_ORIGIN] = origin
     return made
 
 
@@ -77,7 +77,7 @@ def test_a_good_request_has_its_latency_to_the_last_byte_and_its_first_byte() ->
     [
         ("cloud", Side.BASELINE),
         ("onprem", Side.CANDIDATE),
-        (keys.fallback_cluster("onprem", "cloud"), Side.CANDIDATE),
+        (envoy_names.fallback_cluster("onprem", "cloud"), Side.CANDIDATE),
         (RESCUE, Side.CANDIDATE),
     ],
 )
@@ -125,7 +125,7 @@ def test_a_failover_records_whether_the_baseline_answered(
     assert outcome.rescued is rescued
 
 
-COMPOSITE = keys.fallback_cluster("onprem", "cloud")
+COMPOSITE = envoy_names.fallback_cluster("onprem", "cloud")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_candidates_own_circuit_breaker_is_no_failover() -> None:
 def test_a_copy_and_a_workload_without_fallback_have_no_rescue() -> None:
     copy = shadow("onprem", 503, "no_healthy_upstream", tries=2)
     assert (copy.error, copy.failover) == ("no_healthy_upstream", False)
-    plain = live("spare", 503, "no_healthy_upstream", tries=2, route=keys.route_name("plain", True))
+    plain = live("spare", 503, "no_healthy_upstream", tries=2, route=envoy_names.route_name("plain", True))
     assert (plain.side, plain.error, plain.failover) == (Side.CANDIDATE, "no_healthy_upstream", False)
 
 
@@ -169,7 +169,7 @@ def test_a_baseline_request_that_a_retry_policy_repeats_is_no_failover() -> None
 
 @pytest.mark.parametrize(("flag", "kind"), UPSTREAM_FLAGS)
 def test_an_upstream_flag_is_the_sides_error(flag: str, kind: str) -> None:
-    for cluster, route in (("cloud", LIVE), ("spare", keys.route_name("plain", True))):
+    for cluster, route in (("cloud", LIVE), ("spare", envoy_names.route_name("plain", True))):
         outcome = live(cluster, 503, flag, route=route)
         assert (outcome.error, outcome.client_abort, outcome.latency_ms) == (kind, False, None)
         assert live(cluster, 200, flag, route=route).error == kind  # reset during the answer, after a good status
@@ -230,17 +230,17 @@ def test_other_4xx_are_requests_without_error_and_without_latency(status: int) -
 def test_a_401_or_403_is_an_error_if_the_backend_never_gets_the_clients_credential(status: int) -> None:
     assert live("onprem", status).error == f"http_{status}"  # the candidate never gets the client's own credential
     assert live("cloud", status).error == ""
-    assert live("spare", status, route=keys.route_name("plain", True)).error == ""  # passthrough
+    assert live("spare", status, route=envoy_names.route_name("plain", True)).error == ""  # passthrough
 
 
 def test_without_fallback_the_rescue_cluster_means_nothing() -> None:
-    plain = keys.route_name("plain", False)
+    plain = envoy_names.route_name("plain", False)
     assert live("spare", route=plain).side is Side.CANDIDATE
-    assert classify(entry(keys.rescue_cluster("spare", "cloud"), route=plain), WORKLOADS, shadow=False) is None
+    assert classify(entry(envoy_names.rescue_cluster("spare", "cloud"), route=plain), WORKLOADS, shadow=False) is None
 
 
 def shadow(*args: object, backend: str = "onprem", **kwargs: object) -> RequestOutcome:
-    route = keys.shadow_route_name("chat", backend)
+    route = envoy_names.shadow_route_name("chat", backend)
     outcome = classify(entry(*args, route=route, **kwargs), WORKLOADS, shadow=True)  # type: ignore[arg-type]
     assert outcome is not None
     return outcome
@@ -267,9 +267,11 @@ def test_a_copy_that_reached_the_tees_timeout_is_an_error_and_a_copy_that_ended_
 
 def test_unknown_routes_and_clusters_and_running_requests_are_ignored() -> None:
     assert classify(entry(route="somebody/else"), WORKLOADS, shadow=False) is None
-    assert classify(entry(route=keys.route_name("gone", True)), WORKLOADS, shadow=False) is None
+    assert classify(entry(route=envoy_names.route_name("gone", True)), WORKLOADS, shadow=False) is None
     assert classify(entry("elsewhere"), WORKLOADS, shadow=False) is None
-    assert classify(entry("onprem", route=keys.shadow_route_name("chat", "gone")), WORKLOADS, shadow=True) is None
+    assert (
+        classify(entry("onprem", route=envoy_names.shadow_route_name("chat", "gone")), WORKLOADS, shadow=True) is None
+    )
     running = entry()
     running.common_properties.access_log_type = AccessLogType.DownstreamPeriodic
     assert classify(running, WORKLOADS, shadow=False) is None

@@ -9,8 +9,8 @@ import structlog
 from extproc.pair_encoding import PairEncoder, RawPair
 from extproc.redaction import Redactor
 from glidepath.config.retention import RedactionSection
-from glidepath.domain import Answer, Origin, Pair, PairKind, Side
-from glidepath.wire import decode_pair
+from glidepath.pairs_and_outcomes import Answer, Origin, Pair, PairKind, Side
+from glidepath.protobuf_codec import decode_pair
 
 
 def pair(body: bytes) -> Pair:

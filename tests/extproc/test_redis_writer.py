@@ -6,9 +6,9 @@ from typing import Any
 
 from extproc.redis_writer import RedisWriter
 from glidepath.config.retention import RetentionSection
-from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
-from glidepath.keys import WorkloadKeys
-from glidepath.wire import decode_outcomes
+from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.protobuf_codec import decode_outcomes
+from glidepath.redis_keys import WorkloadKeys
 from tests.support.extproc_twins import encoded_pair
 
 KEYS = WorkloadKeys("chat")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from extproc.outcome_classification import RequestOutcome
 from extproc.traffic_counters import TrafficCounters, merge
-from glidepath.domain import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
 from glidepath.histogram import Histogram
+from glidepath.pairs_and_outcomes import Coverage, Origin, Outcomes, PairKind, Side, SideOutcomes
 
 GOOD = RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 5_000, latency_ms=100.0, ttft_ms=10.0)
 BAD = RequestOutcome("chat", Side.CANDIDATE, Origin.LIVE, 6_000, error="http_503")

@@ -11,7 +11,7 @@ import pytest
 from extproc.pair_encoding import EncodedPair, RawPair
 from extproc.traffic_counters import TrafficCounters
 from extproc.write_buffer import BufferLimits, WriteBuffer
-from glidepath.domain import Answer, Coverage, Origin, Outcomes, Pair, PairKind, Side, SideOutcomes
+from glidepath.pairs_and_outcomes import Answer, Coverage, Origin, Outcomes, Pair, PairKind, Side, SideOutcomes
 from tests.support.extproc_twins import TwinEncoder, TwinWriter
 from tests.support.waiting import eventually
 

@@ -11,9 +11,9 @@ from aiohttp import web
 from glidepath.config import Config, parse_config
 from glidepath.config.connections import RedisSection
 from glidepath.health import serve_app
-from glidepath.keys import WorkloadKeys
-from glidepath.records import WorkloadStatus, to_json
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, connect
+from glidepath.status_and_decisions import WorkloadStatus, to_json
 from glidepath_ops.local.child_process import free_ports
 from scorer.status_endpoint import add_status
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from glidepath.domain import Answer, Ending, Origin, Pair, PairKind, Side
+from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Pair, PairKind, Side
 
 LONG = "The committee met on Tuesday, read the report and asked for a second one. " * 40
 

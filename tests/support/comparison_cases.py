@@ -21,7 +21,7 @@ from scorer.scoring.compare import compare, texts_to_embed
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.tasks.free_text import compare_text
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.embed import Embedder, embed_texts
 
 CASES = Path(__file__).parents[1] / "scorer" / "scoring" / "compare" / "cases"

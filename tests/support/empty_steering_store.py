@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from scorer.steering.state_store import START, News, Record
+from scorer.steering.store_protocol import START, News, Record
 
 
 class EmptySteeringStore:

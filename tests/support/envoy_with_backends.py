@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import yaml
 
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from tests.support.envoy_collector import Collector
 from tests.support.recording_backend import Recorder
 from tests.support.running_envoy import RunningEnvoy, running_envoy
@@ -52,14 +52,18 @@ class EnvoySetup:
             return Reply(response.status, content, response.headers, time.monotonic() - start)
 
     async def tee(self, target: str, origin: str = "shadow", **headers: str) -> Reply:
-        names = {keys.HEADER_WORKLOAD: "chat", keys.HEADER_TARGET: target, keys.HEADER_ORIGIN: origin}
+        names = {
+            envoy_names.HEADER_WORKLOAD: "chat",
+            envoy_names.HEADER_TARGET: target,
+            envoy_names.HEADER_ORIGIN: origin,
+        }
         return await self.post(headers={**names, **headers}, to=self.envoy.shadow)
 
     def set_share(self, percent: float, workload: str = "chat", candidate: str = "onprem-or-cloud") -> None:
         points = round(percent * 100)
         values = {
-            keys.weight_key(workload, candidate): points,
-            keys.weight_key(workload, "cloud"): keys.FULL_WEIGHT - points,
+            runtime_keys.weight_key(workload, candidate): points,
+            runtime_keys.weight_key(workload, "cloud"): runtime_keys.FULL_WEIGHT - points,
         }
         self.envoy.modify(values)
 

@@ -8,9 +8,9 @@ from typing import TypeVar
 import numpy as np
 
 from glidepath.config import Workload, parse_config
-from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.histogram import Histogram
-from glidepath.records import Verdict
+from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.state_codec import decode, encode
 from tests.support.chat_config import CHAT_CONFIG

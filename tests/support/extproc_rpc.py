@@ -16,8 +16,8 @@ from envoy.service.accesslog.v3.als_pb2_grpc import AccessLogServiceStub
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 from envoy.service.ext_proc.v3.external_processor_pb2_grpc import ExternalProcessorStub
 
-from extproc.worker import ExtprocWorker, WorkerAddresses
-from glidepath import keys
+from extproc.extproc_worker import ExtprocWorker, WorkerAddresses
+from glidepath import envoy_names
 from glidepath.config import Config, parse_config
 from glidepath_ops.local.child_process import free_ports
 from tests.support.extproc_twins import CHAT
@@ -58,7 +58,7 @@ def exchange(
     request_id: str = "id-1",
     *,
     cluster: str = "cloud",
-    route: str = keys.route_name("chat", True),
+    route: str = envoy_names.route_name("chat", True),
     body: bytes = b'{"q":1}',
     answer: Sequence[bytes] = (b'{"a":1}',),
     status: bytes = b"200",
@@ -114,7 +114,7 @@ class LogStream:
     def open(cls, channel: grpc.aio.Channel) -> LogStream:
         return cls(AccessLogServiceStub(channel).StreamAccessLogs())
 
-    async def send(self, *entries: HTTPAccessLogEntry, log: str = keys.LIVE_LOG) -> None:
+    async def send(self, *entries: HTTPAccessLogEntry, log: str = envoy_names.LIVE_LOG) -> None:
         message = StreamAccessLogsMessage()
         if self.first:
             message.identifier.log_name = log
@@ -125,7 +125,7 @@ class LogStream:
 
 def log_entry(cluster: str = "cloud", status: int = 200, duration_ms: int = 20) -> HTTPAccessLogEntry:
     entry = HTTPAccessLogEntry()
-    entry.common_properties.route_name = keys.route_name("chat", True)
+    entry.common_properties.route_name = envoy_names.route_name("chat", True)
     entry.common_properties.upstream_cluster = cluster
     entry.common_properties.duration.FromMilliseconds(duration_ms)
     entry.common_properties.start_time.GetCurrentTime()

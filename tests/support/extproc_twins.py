@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from extproc.bounded_body import Body, BodyMemory
+from extproc.body_limits import Body, BodyMemory
+from extproc.copy_sender import ShadowAnswer, ShadowRequest
 from extproc.pair_encoding import EncodedPair, RawPair
-from extproc.tee import ShadowAnswer, ShadowRequest
 from glidepath.config import Config, parse_config
-from glidepath.domain import Answer, Ending, Origin, Outcomes, PairKind
+from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Outcomes, PairKind
 
 CHAT = "/v1/chat/completions"
 

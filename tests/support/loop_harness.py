@@ -10,7 +10,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from glidepath.config import Config
-from glidepath.wire import encode_pair
+from glidepath.protobuf_codec import encode_pair
 from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.score_loop import ScoreLoop
 from scorer.scoring.worker.scoring_process.process_client import BatchScorer

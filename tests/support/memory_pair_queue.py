@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from glidepath.domain import Pair, ScoredPair
-from glidepath.wire import decode_pair, encode_scored
+from glidepath.pairs_and_outcomes import Pair, ScoredPair
+from glidepath.protobuf_codec import decode_pair, encode_scored
 from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult
 

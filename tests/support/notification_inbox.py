@@ -10,8 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
-from glidepath.domain import Outcome
-from glidepath.records import Decision
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import Decision
 from scorer.steering.notify.decision_log_file import DecisionLogFile
 from scorer.steering.notify.delivery import DeliveryQueue
 from tests.support.scripted_evidence import verdict

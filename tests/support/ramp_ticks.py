@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from glidepath.config.ramp import RampSection
-from glidepath.domain import Outcome
-from glidepath.records import Command, CommandKind, Decision, Phase
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import RampPolicy, policy_of
 from scorer.steering.ramp.states import RampState

@@ -12,11 +12,11 @@ from typing import Any
 import aiohttp
 import redis.asyncio
 
-from glidepath import keys, wire
+from glidepath import protobuf_codec, redis_keys, runtime_keys
 from glidepath.config import Config
-from glidepath.domain import Outcomes, Pair, ScoredPair
-from glidepath.records import Decision, WorkloadStatus, from_json
+from glidepath.pairs_and_outcomes import Outcomes, Pair, ScoredPair
 from glidepath.redisio import connect
+from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.services import our_services, redis_service
 from glidepath_ops.local.stack import Stack
@@ -44,8 +44,8 @@ class System:
         return self.config.envoy.admin[0]
 
     @property
-    def keys(self) -> keys.WorkloadKeys:
-        return keys.WorkloadKeys(WORKLOAD)
+    def keys(self) -> redis_keys.WorkloadKeys:
+        return redis_keys.WorkloadKeys(WORKLOAD)
 
     def child(self, name: str) -> Child:
         return self.stack.children[name]
@@ -66,13 +66,15 @@ class System:
         return [from_json(Decision, fields[b"d"]) for _, fields in await self.redis.xrange(self.keys.log)]
 
     async def pairs(self) -> list[Pair]:
-        return [wire.decode_pair(fields[b"p"]) for _, fields in await self.redis.xrange(self.keys.pairs)]
+        return [protobuf_codec.decode_pair(fields[b"p"]) for _, fields in await self.redis.xrange(self.keys.pairs)]
 
     async def results(self) -> list[ScoredPair]:
-        return [wire.decode_scored(fields[b"r"]) for _, fields in await self.redis.xrange(self.keys.results)]
+        return [protobuf_codec.decode_scored(fields[b"r"]) for _, fields in await self.redis.xrange(self.keys.results)]
 
     async def outcomes(self) -> list[Outcomes]:
-        return [wire.decode_outcomes(fields[b"o"]) for _, fields in await self.redis.xrange(self.keys.outcomes)]
+        return [
+            protobuf_codec.decode_outcomes(fields[b"o"]) for _, fields in await self.redis.xrange(self.keys.outcomes)
+        ]
 
     async def coverage(self) -> dict[str, int]:
         """Return the sums of the counters of all flushes so far."""
@@ -86,7 +88,7 @@ class System:
         """Return the weights in Envoy's runtime: basis points by cluster."""
         async with self.http.get(f"{self.admin}/runtime") as response:
             entries = (await response.json(content_type=None)).get("entries", {})
-        prefix = keys.weight_prefix(WORKLOAD) + "."
+        prefix = runtime_keys.weight_prefix(WORKLOAD) + "."
         return {k.removeprefix(prefix): int(v["final_value"]) for k, v in entries.items() if k.startswith(prefix)}
 
 

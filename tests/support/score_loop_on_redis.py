@@ -10,9 +10,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from glidepath.config import Config
-from glidepath.domain import ScoredPair
-from glidepath.keys import SCORER_GROUP, WorkloadKeys
-from glidepath.wire import decode_scored, encode_pair
+from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.protobuf_codec import decode_scored, encode_pair
+from glidepath.redis_keys import SCORER_GROUP, WorkloadKeys
 from scorer.scoring.worker.score_loop import ScoreLoop
 from tests.support.memory_pair_queue import InstantScorer
 

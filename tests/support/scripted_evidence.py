@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glidepath.config import Workload
-from glidepath.domain import Origin, Outcome, Outcomes, ScoredPair, Side
-from glidepath.records import SideStatus, Verdict
+from glidepath.pairs_and_outcomes import Origin, Outcome, Outcomes, ScoredPair, Side
+from glidepath.status_and_decisions import SideStatus, Verdict
 
 
 def verdict(gate: str, outcome: Outcome, *, fast: bool = False, gating: bool = True) -> Verdict:

@@ -7,20 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from glidepath.config import Config
-from glidepath.records import Decision
+from glidepath.status_and_decisions import Decision
 from scorer.steering.envoy.runtime_values import RuntimeEntries
-from scorer.steering.interfaces import EvidenceKind
-from scorer.steering.state_store import News
+from scorer.steering.steering_protocols import EvidenceKind
+from scorer.steering.store_protocol import News
 from scorer.steering.workload.fold_news import fold
-from scorer.steering.workload.stored_state import decode
-from scorer.steering.workload.surroundings import Surroundings
 from scorer.steering.workload.tick import Tick, tick
+from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import WorkloadState, new_state
+from scorer.steering.workload.workload_state_codec import decode
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 
 NO_NEWS = News()
-ALONE = Surroundings(leader="me")
+ALONE = TickContext(leader="me")
 
 
 class SteeredWorkload:
@@ -47,11 +47,11 @@ class SteeredWorkload:
         self,
         now_ms: int,
         readings: Mapping[str, RuntimeEntries | None] | None = None,
-        surroundings: Surroundings = ALONE,
+        context: TickContext = ALONE,
         *,
         news: News = NO_NEWS,
     ) -> Tick:
-        done = tick(self.state, news, readings or {}, surroundings, now_ms)
+        done = tick(self.state, news, readings or {}, context, now_ms)
         self.state = done.state
         return done
 
@@ -59,8 +59,8 @@ class SteeredWorkload:
         self,
         now_ms: int,
         readings: Mapping[str, RuntimeEntries | None] | None = None,
-        surroundings: Surroundings = ALONE,
+        context: TickContext = ALONE,
         *,
         news: News = NO_NEWS,
     ) -> tuple[Decision, ...]:
-        return self.tick(now_ms, readings, surroundings, news=news).decisions
+        return self.tick(now_ms, readings, context, news=news).decisions

@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
-from glidepath.keys import WorkloadKeys
-from glidepath.records import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
+from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.protobuf_codec import encode_outcomes, encode_scored
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, connect
-from glidepath.wire import encode_outcomes, encode_scored
+from glidepath.status_and_decisions import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
 from scorer.steering.envoy.admin_actuator import admin_layer
 from scorer.steering.leader.wiring import steer_loop
 from tests.support.scripted_evidence import ScriptedEvidenceKind

@@ -9,8 +9,8 @@ from glidepath.clock import unix_ms
 from glidepath.config import Config
 from scorer.scoring.embed import Embedder
 from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson
+from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext
 from scorer.scoring.worker.scoring_process.score_batch import score_batch
-from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
 
 
 class ThreadScorer:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
@@ -25,7 +25,7 @@ from glidepath_ops.envoyconfig.commented_yaml import (
     without_comments,
     without_own_comment,
 )
-from glidepath_ops.envoyconfig.envoy_messages import TYPE, set_header
+from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, set_header
 from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
     GROUP,
     POD_LABELS,
@@ -226,13 +226,13 @@ def _in_listener(config: Config, target: GatewayTarget) -> list[Json]:
         mutation = next(one for one in ours if one["name"] == filters.HEADER_MUTATION)
         found.remove(_patch(LISTENER, target.xds, "add", router, "", mutation))
         found.append(_patch(LISTENER, target.xds, "add", manager, "/http_filters/0", mutation))
-    log = without_comments(filters.access_log(config, keys.LIVE_LOG))
+    log = without_comments(filters.access_log(config, envoy_names.LIVE_LOG))
     return [*found, _patch(LISTENER, target.xds, "add", manager, "/access_log/-", log)]
 
 
 def _in_route(config: Config, target: GatewayTarget, workload: str, captured: bool) -> list[Json]:
     """Return patches for a generated route; settings that policies have added to the route stay."""
-    name = keys.route_name(workload, captured)
+    name = envoy_names.route_name(workload, captured)
     ours = next(without_comments(route) for route in mesh_routes(config) if route["name"] == name)
     where = f"..routes[?(@.name =~ '{generated_route(target.namespace, workload, captured)}')]"
 
@@ -266,7 +266,7 @@ def _action(action: Json, target: GatewayTarget) -> Json:
 
 
 def _with_name_header(entry: Json) -> Json:
-    naming = set_header(keys.HEADER_CLUSTER, entry["name"])
+    naming = set_header(envoy_names.HEADER_CLUSTER, entry["name"])
     own = entry.get("typed_per_filter_config", {})
     before = own.get(filters.HEADER_MUTATION, {}).get("mutations", {}).get("request_mutations", [])
     naming["mutations"]["request_mutations"] += before

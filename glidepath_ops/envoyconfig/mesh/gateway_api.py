@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config.root import Config, Match, Workload
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.envoy_messages import is_ip
+from glidepath_ops.envoyconfig.envoy_api_builders import is_ip
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_name, kubernetes_object
 
 GATEWAY_VERSION = "gateway.networking.k8s.io/v1"
@@ -102,5 +102,7 @@ def _backend(config: Config, name: str, namespace: str) -> list[Json]:
 def captured_routes(config: Config) -> list[tuple[str, bool, str]]:
     """Return (workload, captured, Envoy route's name) for every HTTPRoute."""
     return [
-        (name, captured, keys.route_name(name, captured)) for name in config.workloads for captured in (True, False)
+        (name, captured, envoy_names.route_name(name, captured))
+        for name in config.workloads
+        for captured in (True, False)
     ]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
@@ -136,7 +136,7 @@ def _filters(config: Config, target: IstioTarget) -> list[Json]:
 
 
 def _access_log(config: Config, target: IstioTarget) -> Json:
-    log = filters.access_log(config, keys.LIVE_LOG)
+    log = filters.access_log(config, envoy_names.LIVE_LOG)
     typed = {"@type": filters.MANAGER_TYPE, "access_log": [without_own_comment(log)]}
     value = with_comment(
         log[NOTE] + " MERGE adds it to the existing logs.", {"name": filters.MANAGER, "typed_config": typed}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
@@ -10,7 +10,7 @@ from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 
 def pushed_clusters(config: Config) -> list[Json]:
     """Return every cluster except the RTDS server's, which Envoy needs from its start."""
-    return [cluster for cluster in clusters(config) if cluster["name"] != keys.RTDS_CLUSTER]
+    return [cluster for cluster in clusters(config) if cluster["name"] != envoy_names.RTDS_CLUSTER]
 
 
 def rtds_cluster(config: Config) -> Json:
@@ -19,7 +19,7 @@ def rtds_cluster(config: Config) -> Json:
     if envoy.rtds_address is None:
         service = f"glidepath-rtds.glidepath.svc.cluster.local:{envoy.rtds_listen.rpartition(':')[2]}"
         config = config.model_copy(update={"envoy": envoy.model_copy(update={"rtds_address": service})})
-    found: Json = next(without_comments(one) for one in clusters(config) if one["name"] == keys.RTDS_CLUSTER)
+    found: Json = next(without_comments(one) for one in clusters(config) if one["name"] == envoy_names.RTDS_CLUSTER)
     return found
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.disabled_filters import FILTER_CONFIG, disabled, enabled_by
-from glidepath_ops.envoyconfig.envoy_messages import set_header
+from glidepath_ops.envoyconfig.envoy_api_builders import set_header
 from glidepath_ops.envoyconfig.routes import workload_routes
 
-PRIVATE_HEADERS = [*filters.TEE_HEADERS, keys.HEADER_CLUSTER]
+PRIVATE_HEADERS = [*filters.TEE_HEADERS, envoy_names.HEADER_CLUSTER]
 _NAMES = (filters.REMEMBER, filters.HEADER_MUTATION, filters.EXT_PROC)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from glidepath.domain import TRIP_DIVERGENCE, add_counts
+from glidepath.pairs_and_outcomes import TRIP_DIVERGENCE, add_counts
 from scorer.scoring.compare.result import clamp
 
 MIN_PAIRS = 30  # with fewer pairs, the noise floor counts as unknown

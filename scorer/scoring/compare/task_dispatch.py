@@ -18,7 +18,7 @@ from scorer.scoring.compare.tasks.free_text import compare_text, needs_embedding
 from scorer.scoring.compare.tasks.multiple_choices import MISSING_CHOICE, combine_choices, pair_choices
 from scorer.scoring.compare.tasks.ranking import compare_rankings
 from scorer.scoring.compare.tasks.tool_calls import compare_tools
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.embed.engine_protocol import Vectors
 
 _RANKINGS = (Surface.COHERE_RERANK, Surface.TEI_RERANK)

@@ -20,11 +20,11 @@ from redis.exceptions import RedisError
 
 from glidepath.clock import unix_ms
 from glidepath.config.comparison import ScoringSection
-from glidepath.domain import ScoredPair
 from glidepath.errors import ConfigError
-from glidepath.keys import WorkloadKeys
+from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.protobuf_codec import decode_scored, encode_scored
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled
-from glidepath.wire import decode_scored, encode_scored
 from scorer.scoring.compare.evaluator.evaluator_client import Evaluator
 from scorer.scoring.compare.evaluator.questions import DAY_MS, DoubtfulPair, Opinion, with_opinion
 from scorer.scoring.compare.result import Comparison

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from redis.exceptions import ResponseError
 
 from glidepath.config import Config
-from glidepath.domain import ScoredPair
-from glidepath.keys import SCORER_GROUP, WorkloadKeys
+from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.redis_keys import SCORER_GROUP, WorkloadKeys
 from glidepath.redisio import RedisClient
 from scorer.scoring.worker.redis_scripts import (
     CREATE_GROUP,

@@ -8,10 +8,10 @@ that the status counts each trimmed pair exactly once. See ADR 0110.
 
 from __future__ import annotations
 
-from glidepath.domain import Coverage, Outcomes
-from glidepath.keys import SCORER_GROUP, WorkloadKeys
+from glidepath.pairs_and_outcomes import Coverage, Outcomes
+from glidepath.protobuf_codec import encode_outcomes
+from glidepath.redis_keys import SCORER_GROUP, WorkloadKeys
 from glidepath.redisio import RedisClient
-from glidepath.wire import encode_outcomes
 from scorer.scoring.worker.redis_scripts import COUNT_TRIMMED, REPORT_TRIMMED
 
 

@@ -15,9 +15,9 @@ from redis.exceptions import RedisError
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import UnreachableError, error_text
+from glidepath.protobuf_codec import decode_scored
 from glidepath.redisio import RedisClient, being_cancelled
 from glidepath.timed_wait import wait_until_set
-from glidepath.wire import decode_scored
 from scorer.scoring.worker.pair_queue import PairQueue, QueueEntry, RedisPairQueue
 from scorer.scoring.worker.score_metrics import ScoreMetrics
 from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult

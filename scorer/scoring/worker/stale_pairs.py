@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glidepath.errors import InputError
-from glidepath.wire import decode_pair, encode_scored
+from glidepath.protobuf_codec import decode_pair, encode_scored
 from scorer.scoring.worker.scoring_process.batch_result import PairResult
 from scorer.scoring.worker.unscored_result import unscored
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glidepath.domain import Answer, AnswerFacts, Pair, ScoredPair
+from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Pair, ScoredPair
 
 
 def facts_without_body(answer: Answer) -> AnswerFacts:

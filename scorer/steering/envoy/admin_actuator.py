@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import structlog
 
-from glidepath import keys
+from glidepath import redis_keys
 from glidepath.errors import error_text_with_type
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import MayWrite
@@ -51,7 +51,7 @@ def admin_layer(body: bytes) -> dict[str, str]:
     index = layers.index(ADMIN_LAYER) if ADMIN_LAYER in layers else len(layers) - 1
     values: dict[str, str] = {}
     for key, entry in answer["entries"].items():
-        if key.startswith(f"{keys.PREFIX}."):
+        if key.startswith(f"{redis_keys.PREFIX}."):
             layer_values = entry.get("layer_values") if isinstance(entry, dict) else None
             if not isinstance(layer_values, list) or len(layer_values) <= index:
                 raise ValueError(f"the runtime key {key} has no layer values")

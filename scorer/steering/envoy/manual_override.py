@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from glidepath.keys import FULL_WEIGHT
+from glidepath.runtime_keys import FULL_WEIGHT
 
 UNREADABLE = -1
 ALLOWED_WEIGHTS = f"two whole numbers from 0 to {FULL_WEIGHT} with the sum {FULL_WEIGHT}"

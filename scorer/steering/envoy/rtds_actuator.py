@@ -23,7 +23,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, Discovery
 from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from google.protobuf.struct_pb2 import Struct
 
-from glidepath import keys
+from glidepath import envoy_names
 from glidepath.errors import error_text
 from scorer.steering.envoy.actuator import ListenError, MayWrite
 from scorer.steering.envoy.admin_actuator import AdminActuator
@@ -150,8 +150,10 @@ class RtdsActuator:
         first = await context.read()
         if first is grpc.aio.EOF or not self._may_write():
             await context.abort(grpc.StatusCode.UNAVAILABLE, "this scorer is not the leader")
-        if first.type_url not in ("", TYPE_URL) or keys.RTDS_LAYER not in first.resource_names:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"serves only the runtime layer {keys.RTDS_LAYER}")
+        if first.type_url not in ("", TYPE_URL) or envoy_names.RTDS_LAYER not in first.resource_names:
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, f"serves only the runtime layer {envoy_names.RTDS_LAYER}"
+            )
         stream = self._join(first.node.id or context.peer())
         stream.unknown_weights = bool(first.version_info)
         try:
@@ -257,5 +259,5 @@ def _response(layer: RuntimeEntries, version: str) -> DiscoveryResponse:
     struct = Struct()
     struct.update(layer_of(layer))
     response = DiscoveryResponse(version_info=version, type_url=TYPE_URL, nonce=version)
-    response.resources.add().Pack(Runtime(name=keys.RTDS_LAYER, layer=struct))
+    response.resources.add().Pack(Runtime(name=envoy_names.RTDS_LAYER, layer=struct))
     return response

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from glidepath.config import Workload
 from scorer.steering.envoy import manual_override
 
@@ -61,12 +61,12 @@ class RuntimeKeys:
     def of(cls, name: str, workload: Workload) -> RuntimeKeys:
         candidate_cluster = workload.candidate
         if workload.fallback:
-            candidate_cluster = keys.fallback_cluster(workload.candidate, workload.baseline)
+            candidate_cluster = envoy_names.fallback_cluster(workload.candidate, workload.baseline)
         return cls(
-            candidate=keys.weight_key(name, candidate_cluster),
-            baseline=keys.weight_key(name, workload.baseline),
-            shadow=keys.shadow_key(name),
-            autopilot=keys.autopilot_key(name),
+            candidate=runtime_keys.weight_key(name, candidate_cluster),
+            baseline=runtime_keys.weight_key(name, workload.baseline),
+            shadow=runtime_keys.shadow_key(name),
+            autopilot=runtime_keys.autopilot_key(name),
         )
 
     def read(self, entries: RuntimeEntries) -> RuntimeValues | None:
@@ -96,8 +96,10 @@ def desired_values(percent: float, shadow: float, autopilot: bool) -> RuntimeVal
 
     While the autopilot is on, its key is absent, so that setting it to 1 is always a visible change.
     """
-    candidate = round(percent * keys.FULL_WEIGHT / 100)
-    return RuntimeValues(candidate, keys.FULL_WEIGHT - candidate, shadow_fraction(shadow), "" if autopilot else "0")
+    candidate = round(percent * runtime_keys.FULL_WEIGHT / 100)
+    return RuntimeValues(
+        candidate, runtime_keys.FULL_WEIGHT - candidate, shadow_fraction(shadow), "" if autopilot else "0"
+    )
 
 
 def shadow_fraction(percent: float) -> str:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from glidepath.config import Workload
-from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.errors import InputError
 from glidepath.histogram import Histogram, bucket_of
-from glidepath.records import SideStatus, Verdict
+from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.status_and_decisions import SideStatus, Verdict
 from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.fast_guards import UNREACHABLE_KINDS
 from scorer.steering.evidence.gate_observations import (
@@ -30,7 +30,7 @@ from scorer.steering.evidence.gate_observations import (
     RequestsEnded,
 )
 from scorer.steering.evidence.gate_set import GateSet, GateSetState
-from scorer.steering.evidence.pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
+from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher, PairMatcherState
 from scorer.steering.evidence.state_codec import decode, encode
 from scorer.steering.evidence.user_discount import UserDiscount, UserDiscountState
 from scorer.steering.staggering import period_index

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from glidepath.config import Workload
 from glidepath.config.gates import QUANTILES
-from glidepath.records import Verdict
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.error_gates import IncreaseGate, IncreaseGateState, RateGate, RateGateState
 from scorer.steering.evidence.fast_guards import FastGate, FastGateState, UnreachableGate, UnreachableGateState
 from scorer.steering.evidence.gate_base import Gate, Handler, StepRequests
@@ -23,7 +23,7 @@ from scorer.steering.evidence.gate_observations import (
 )
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
 from scorer.steering.evidence.latency_gates import LatencyGate, LatencyGateState
-from scorer.steering.evidence.latency_signal import LatencySignal, LatencySignalState
+from scorer.steering.evidence.latency_samples import LatencySignal, LatencySignalState
 from scorer.steering.evidence.pair_gates import ClassGate, FactGate, PairGate, PairGateState
 from scorer.steering.evidence.quality_gates import MarginGate, MarginGateState, QualityGate, QualityGateState
 from scorer.steering.evidence.recent_rates import CandidateShare

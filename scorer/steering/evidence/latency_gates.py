@@ -30,7 +30,7 @@ from scorer.steering.evidence.formatting import signal_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
 from scorer.steering.evidence.gate_observations import LookDue
 from scorer.steering.evidence.gate_specs import GateSpec
-from scorer.steering.evidence.latency_signal import LatencySignal
+from scorer.steering.evidence.latency_samples import LatencySignal
 from scorer.steering.evidence.mixture import LEAST_CASH, LN2, FloatArray, RateGrid, RateGrids, log_sum, spend
 
 _SHIFTS = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glidepath.config import Workload
-from glidepath.domain import Outcome, Side
 from glidepath.errors import InputError
-from glidepath.records import Verdict
+from glidepath.pairs_and_outcomes import Outcome, Side
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.gate_base import Gate
 from scorer.steering.evidence.gate_observations import (
     AgreementScored,
@@ -48,7 +48,7 @@ class ReplayEvent:
 
 
 @dataclass(slots=True)
-class Judgement:
+class ReplayResult:
     """The result of a replay. ``decided_at``: gate → the index of the event at which it reached its final verdict."""
 
     events: int = 0
@@ -77,7 +77,7 @@ def _gate_json(verdict: Verdict, decided_at: int | None) -> dict[str, Any]:
     }
 
 
-def judge(workload: Workload, events: Iterable[ReplayEvent], percent: float | None = None) -> Judgement:
+def replay(workload: Workload, events: Iterable[ReplayEvent], percent: float | None = None) -> ReplayResult:
     """Replay the events, and evaluate the gates after each event.
 
     ``percent``: the share that was set, if known; it enables the split guard. Latency is evaluated whenever the
@@ -97,7 +97,7 @@ def judge(workload: Workload, events: Iterable[ReplayEvent], percent: float | No
     seconds = last - first
     rates = {name: gate.n / seconds for name, gate in gates.gates.items()} if seconds > 0 else {}
     verdicts = gates.verdicts(rates)
-    return Judgement(index + 1, verdicts, times.decided_at, decide(verdicts))
+    return ReplayResult(index + 1, verdicts, times.decided_at, decide(verdicts))
 
 
 def _observe(gates: GateSet, event: ReplayEvent) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from glidepath.domain import Outcome
-from glidepath.records import Verdict
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.formatting import duration_text
 from scorer.steering.evidence.gate_base import Gate
 

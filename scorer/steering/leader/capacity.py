@@ -19,9 +19,9 @@ import structlog
 
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Capacity
-from glidepath.domain import Outcome
 from glidepath.errors import error_text_with_type
-from glidepath.records import Verdict
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.ramp.ramp_policy import policy_of
 
 EVERY_S = 5.0

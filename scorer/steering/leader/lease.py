@@ -6,7 +6,7 @@ frozen virtual machine) does not notice the expiry. Therefore:
 - the holder trusts its lease only until a monotonic deadline: the lease's duration, less a margin, counted from
   *before* the request that renewed it; the deadline is checked at the last moment before each write to an Envoy;
 - the script that writes state to Redis refuses a fencing token older than the latest one it has seen
-  (steering_store.py).
+  (redis_store.py).
 
 Source of the pattern: Kleppmann, "How to do distributed locking" (2016).
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from glidepath import keys, scorer_groups
+from glidepath import redis_keys, scorer_groups
 from glidepath.redisio import RedisClient
 
 MARGIN = 0.2  # the holder stops trusting the lease this fraction of its duration before Redis ends it
@@ -48,7 +48,7 @@ class Lease:
         group: str = "",
     ) -> None:
         self.owner, self.duration, self.group = owner, duration, group
-        self._lease_key, self._fence_key = keys.lease_key(group), keys.fence_key(group)
+        self._lease_key, self._fence_key = redis_keys.lease_key(group), redis_keys.fence_key(group)
         self.fence = 0
         self._redis, self._clock = redis, clock
         self._until = 0.0

@@ -19,11 +19,11 @@ from redis.exceptions import RedisError
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import GlidepathError, InputError, error_text_with_type
-from glidepath.keys import WorkloadKeys
 from glidepath.probe.prompts import ProbeRequest, probe_requests
 from glidepath.probe.send import Prober, ProbeResult, answer_failure, store_pair
-from glidepath.records import Decision, WorkloadStatus, from_json, to_json
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled
+from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json, to_json
 
 MAX_PAUSE_S = 15.0  # the longest pause between two reads of the progress in Redis; also the pause after an error
 

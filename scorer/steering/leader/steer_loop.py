@@ -19,15 +19,22 @@ from redis.exceptions import RedisError
 from glidepath.clock import unix_ms
 from glidepath.config import Config
 from glidepath.errors import error_text, first_of
-from glidepath.records import Decision
 from glidepath.redisio import being_cancelled
+from glidepath.status_and_decisions import Decision
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import Actuator, ListenError, MayWrite
-from scorer.steering.interfaces import CapacityForecast, DecisionSink, EvidenceKind, LeaderTask, Ownership, SoleOwner
 from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steered_workloads import NO_NEWS, FleetSnapshot, SteeredWorkloads
-from scorer.steering.state_store import FencedError, News, OwnedError, SteeringStore
+from scorer.steering.steering_protocols import (
+    CapacityForecast,
+    DecisionSink,
+    EvidenceKind,
+    LeaderTask,
+    Ownership,
+    SoleOwner,
+)
+from scorer.steering.store_protocol import FencedError, News, OwnedError, SteeringStore
 from scorer.steering.workload.clock_offsets import RedisClocks
 from scorer.steering.workload.tick import Tick
 

@@ -6,8 +6,8 @@ import math
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from glidepath.domain import Outcome
-from glidepath.records import Decision
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import Decision
 from scorer.steering.workload.workload_state import WorkloadState
 
 _OUTCOME_VALUE = {Outcome.PASS.value: 1.0, Outcome.INCONCLUSIVE.value: 0.0, Outcome.FAIL.value: -1.0}
@@ -72,7 +72,7 @@ class SteerMetrics:
         self.bad.labels(name).set(state.totals.bad_records)
         self.left_out.labels(name).set(state.totals.left_out)
         self.skew.labels(name).set(state.skew[1] / 1000)
-        for verdict in state.judgement.verdicts:
+        for verdict in state.judged.verdicts:
             self.verdict.labels(name, verdict.gate).set(_OUTCOME_VALUE.get(verdict.outcome, 0.0))
             self.evidence.labels(name, verdict.gate).set(verdict.evidence)
 

@@ -9,17 +9,17 @@ import structlog
 
 from glidepath.config import Config
 from glidepath.errors import error_text_with_type
-from glidepath.records import Phase
+from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.runtime_values import RuntimeValues
-from scorer.steering.interfaces import CapacityForecast, EvidenceKind
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.state_store import News, SteeringStore
+from scorer.steering.steering_protocols import CapacityForecast, EvidenceKind
+from scorer.steering.store_protocol import News, SteeringStore
 from scorer.steering.workload.clock_offsets import RedisClocks
-from scorer.steering.workload.fleet import Readings
+from scorer.steering.workload.envoy_fleet import Readings
 from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
-from scorer.steering.workload.surroundings import Surroundings
 from scorer.steering.workload.takeover import take_over
 from scorer.steering.workload.tick import Tick, tick
+from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import WorkloadState
 
@@ -89,8 +89,8 @@ class SteeredWorkloads:
         """Run a tick of the workload, or a tick in safe mode if it raises. A bug in one workload stops no other."""
         state, now_ms = self.states[name], self._clocks.at(name, here_ms)
         try:
-            surroundings = self._surroundings(state, fleet, here_ms, scorer_ahead_ms=here_ms - now_ms)
-            done = tick(state, news, fleet.readings, surroundings, now_ms)
+            context = self._tick_context(state, fleet, here_ms, scorer_ahead_ms=here_ms - now_ms)
+            done = tick(state, news, fleet.readings, context, now_ms)
         except Exception as bug:
             self.count_failure(name, bug)
             failed = failed_state(state, news, f"internal error, weights stay: {error_text_with_type(bug)}")
@@ -100,9 +100,9 @@ class SteeredWorkloads:
         return done
 
     def _safe_mode_tick(self, failed: WorkloadState, fleet: FleetSnapshot, now_ms: int) -> Tick:
-        surroundings = Surroundings(leader=self._leader, admin_layers=fleet.admin_layers)
+        context = TickContext(leader=self._leader, admin_layers=fleet.admin_layers)
         try:
-            return safe_mode_tick(failed, fleet.readings, surroundings, now_ms)
+            return safe_mode_tick(failed, fleet.readings, context, now_ms)
         except Exception as worse:  # nothing can be done for this workload; the others must continue
             log.exception("safe_mode_failed", workload=failed.name, exc_info=worse)
             return Tick(failed)
@@ -113,15 +113,15 @@ class SteeredWorkloads:
             log.error("workload_failed", workload=name, exc_info=error)
         self._metrics.errors.labels(name).inc()
 
-    def _surroundings(
+    def _tick_context(
         self, state: WorkloadState, fleet: FleetSnapshot, here_ms: int, *, scorer_ahead_ms: int
-    ) -> Surroundings:
+    ) -> TickContext:
         waiting_for = ", ".join(name for name in state.spec.workload.after if not self._is_done(name))
         percent, capacity = state.ramp.percent, None
         if self._forecast is not None and state.spec.policy.next_step(percent) is not None:
             capacity = self._forecast.verdict(state.name, percent, state.ramp.shadow_override)
         recent = here_ms - self._took_over_ms < STALE_MS
-        return Surroundings(
+        return TickContext(
             waiting_for=waiting_for,
             capacity=capacity,
             stale=self._inherited.get(state.name, frozenset()) if recent else frozenset(),

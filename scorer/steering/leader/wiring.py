@@ -8,22 +8,22 @@ from importlib import import_module
 from prometheus_client import CollectorRegistry
 
 from glidepath.config import Config
-from glidepath.records import Decision
 from glidepath.redisio import RedisClient
+from glidepath.status_and_decisions import Decision
 from scorer.steering.envoy.actuator import Actuator, MayWrite
 from scorer.steering.envoy.admin_actuator import AdminActuator
 from scorer.steering.envoy.rtds_actuator import RtdsActuator
-from scorer.steering.interfaces import DecisionSink, EvidenceKind
 from scorer.steering.leader.capacity import CandidateLoads
+from scorer.steering.leader.group_ownership import GroupOwnership
 from scorer.steering.leader.lease import Lease
-from scorer.steering.leader.ownership import GroupOwnership
+from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.scheduled_probes import RedisProbeStore, ScheduledProbes
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import RedisSteeringStore
 from scorer.steering.notify.channels import notification_queue
 from scorer.steering.notify.decision_log_file import decision_log_file
 from scorer.steering.notify.mlflow import mlflow_queue
+from scorer.steering.steering_protocols import DecisionSink, EvidenceKind
 
 
 def evidence_kind() -> EvidenceKind:

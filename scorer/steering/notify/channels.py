@@ -11,8 +11,8 @@ import aiohttp
 from prometheus_client import Counter
 
 from glidepath.config.notifications import Notification
-from glidepath.records import Decision
 from glidepath.redisio import read_secret
+from glidepath.status_and_decisions import Decision
 from scorer.steering.notify.delivery import DeliveryQueue, RefusedError, Send
 
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"

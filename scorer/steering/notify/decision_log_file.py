@@ -16,7 +16,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from glidepath.clock import unix_ms
-from glidepath.records import Decision, to_json
+from glidepath.status_and_decisions import Decision, to_json
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.notify.delivery import reason_of
 

@@ -15,7 +15,7 @@ import aiohttp
 import structlog
 from prometheus_client import Counter
 
-from glidepath.records import Decision
+from glidepath.status_and_decisions import Decision
 
 QUEUE = 1000  # the largest number of queued decisions
 ATTEMPTS = 5

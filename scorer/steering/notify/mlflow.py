@@ -13,7 +13,7 @@ from prometheus_client import Counter
 
 from glidepath.config import Config
 from glidepath.config.notifications import RegistrySection
-from glidepath.records import Decision
+from glidepath.status_and_decisions import Decision
 from scorer.steering.notify.delivery import DeliveryQueue, RefusedError
 
 STATUS = {

@@ -11,7 +11,7 @@ import numpy as np
 
 from glidepath.config import Workload
 from glidepath.config.gates import QUANTILES, Quantile
-from glidepath.domain import PairKind, ScoredPair
+from glidepath.pairs_and_outcomes import PairKind, ScoredPair
 from scorer.steering.evidence.betting import ConfidenceInterval
 from scorer.steering.evidence.formatting import duration_text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.records import Phase
+from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.manual_override import ALLOWED_WEIGHTS
 from scorer.steering.ramp import commands
 from scorer.steering.ramp.ramp_policy import RampPolicy

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.domain import Outcome
-from glidepath.records import Phase
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampEvent, RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
-from scorer.steering.ramp.verdict_checks import describe, failed_guards, pending_gates
+from scorer.steering.ramp.verdict_effects import describe, failed_guards, pending_gates
 
 _STEPPING = (Phase.SHADOW, Phase.BAKING)
 
@@ -38,7 +38,7 @@ def obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
         f"waits for {inputs.waiting_for}" if inputs.waiting_for and state.percent <= 0 else "",
         inputs.frozen,
         "ramp.require_drill: run `glidepath drill` first" if policy.require_drill and not state.drilled else "",
-        _time_left(state.since_ms + policy.hold_for(state.percent) - now_ms),
+        _time_left(state.since_ms + policy.bake_ms(state.percent) - now_ms),
         "" if inputs.all_confirmed else f"{inputs.confirmed} of {inputs.envoys} Envoys run the present weights",
         _missing_samples(state, inputs, policy),
         _missing_passes(inputs),
@@ -48,7 +48,7 @@ def obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
 
 
 def _time_left(left_ms: int) -> str:
-    return f"holds for another {left_ms / 1000:.0f} s" if left_ms > 0 else ""
+    return f"bakes for another {left_ms / 1000:.0f} s" if left_ms > 0 else ""
 
 
 def _missing_samples(state: RampState, inputs: TickInputs, policy: RampPolicy) -> str:

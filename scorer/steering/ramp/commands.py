@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from glidepath.errors import CommandRefusedError
-from glidepath.records import Command, CommandKind, Decision, Phase
+from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.ramp.drill import start_drill
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RETREATING, IllegalTransitionError, RampEvent, RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
-from scorer.steering.ramp.verdict_checks import failed_gates
+from scorer.steering.ramp.verdict_effects import failed_gates
 
 # Commands that stop the ramp or lower the share.
 SAFETY_COMMANDS = frozenset({CommandKind.HOLD, CommandKind.ROLLBACK, CommandKind.ABORT})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.records import Phase
+from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampEvent, RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision

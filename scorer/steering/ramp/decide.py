@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from glidepath.records import Decision
-from scorer.steering.ramp import adopt_overrides, commands, configuration_change, drill, guards, unknown_share
+from glidepath.status_and_decisions import Decision
+from scorer.steering.ramp import adopt_overrides, commands, configuration_change, drill, rollback, unknown_share
 from scorer.steering.ramp.automatic_steps import move_automatically
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampState
@@ -27,8 +27,8 @@ STAGES: tuple[Stage, ...] = (
     adopt_overrides.log_invalid_override,
     commands.apply_commands,
     unknown_share.hold_on_unexpected_traffic,
-    guards.confirm_rollback,
-    guards.roll_back_on_failed_guard,
+    rollback.confirm_rollback,
+    rollback.roll_back_on_failed_guard,
     drill.continue_drill,
     move_automatically,
 )

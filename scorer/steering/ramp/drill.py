@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from glidepath.errors import CommandRefusedError
-from glidepath.records import Command, Phase
+from glidepath.status_and_decisions import Command, Phase
 from scorer.steering.ramp.ramp_policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, RampPolicy
 from scorer.steering.ramp.states import RETREATING, Drill, DrillStage, IllegalTransitionError, RampState
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
-from scorer.steering.ramp.verdict_checks import failed_guards
+from scorer.steering.ramp.verdict_effects import failed_guards
 
 MAX_PERCENT = 10.0  # the largest share at which a drill may start without --force
 MAX_ERRORS = 5  # after this many failed requests at the drill's own small weight, the drill ends

@@ -48,7 +48,7 @@ class RampPolicy:
     def previous_step(self, percent: float) -> float:
         return next((step for step in reversed(self.steps) if step < percent), 0.0)
 
-    def hold_for(self, percent: float) -> int:
+    def bake_ms(self, percent: float) -> int:
         """Return the minimum duration of the step at ``percent``, in milliseconds."""
         return round(self.ramp.rules_at(percent).hold * 1000)
 

@@ -24,7 +24,7 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from glidepath.errors import CommandRefusedError, InputError
-from glidepath.records import Phase
+from glidepath.status_and_decisions import Phase
 
 
 class IllegalTransitionError(CommandRefusedError):

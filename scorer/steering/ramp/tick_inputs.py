@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glidepath import keys
-from glidepath.records import Command, Decision, Verdict
+from glidepath import runtime_keys
+from glidepath.status_and_decisions import Command, Decision, Verdict
 from scorer.steering.ramp.states import RampState
 
 
@@ -54,7 +54,7 @@ class TickInputs:
 
     @property
     def autopilot_key(self) -> str:
-        return keys.autopilot_key(self.workload)
+        return runtime_keys.autopilot_key(self.workload)
 
     @property
     def all_confirmed(self) -> bool:

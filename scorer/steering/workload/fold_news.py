@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.domain import Origin, Outcomes, ScoredPair, Side
-from scorer.steering.state_store import News
+from glidepath.pairs_and_outcomes import Origin, Outcomes, ScoredPair, Side
+from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.seen_flushes import SeenFlushes
 from scorer.steering.workload.unexpected_traffic import begun_after

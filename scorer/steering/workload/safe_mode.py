@@ -10,19 +10,19 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from glidepath.records import Command, Decision, WorkloadStatus, to_json
+from glidepath.status_and_decisions import Command, Decision, WorkloadStatus, to_json
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 from scorer.steering.envoy.runtime_writes import plan_writes
 from scorer.steering.ramp import commands
 from scorer.steering.ramp.states import RETREATING, RampState
 from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
-from scorer.steering.state_store import News, Record
-from scorer.steering.workload.fleet import Readings
+from scorer.steering.store_protocol import News, Record
+from scorer.steering.workload.envoy_fleet import Readings
 from scorer.steering.workload.fold_news import receive
-from scorer.steering.workload.stored_state import encode
-from scorer.steering.workload.surroundings import Surroundings
 from scorer.steering.workload.tick import Tick
+from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import WorkloadState, restart_evidence
+from scorer.steering.workload.workload_state_codec import encode
 from scorer.steering.workload.workload_status import standing
 
 AGAIN_MS = 600_000  # if a workload's ticks keep failing, the failure is announced at most this often
@@ -33,7 +33,7 @@ def failed_state(state: WorkloadState, news: News, problem: str) -> WorkloadStat
     return replace(receive(state, news), problem=problem)
 
 
-def safe_mode_tick(failed: WorkloadState, readings: Readings, surroundings: Surroundings, now_ms: int) -> Tick:
+def safe_mode_tick(failed: WorkloadState, readings: Readings, context: TickContext, now_ms: int) -> Tick:
     """Run a tick in safe mode for ``failed`` (see ``failed_state``).
 
     The evidence begins again: the failed tick may have folded a part of the news into it, and a bad number in it may
@@ -45,8 +45,8 @@ def safe_mode_tick(failed: WorkloadState, readings: Readings, surroundings: Surr
     state, announced = _announce(state, now_ms)
     ramp, answers = _carry_out(state, now_ms)
     state = replace(state, ramp=ramp, streams=replace(state.streams, commands=()))
-    state, writes = _rollback_writes(state, readings, surroundings.admin_layers)
-    status = _status(state, readings, surroundings.leader, now_ms)
+    state, writes = _rollback_writes(state, readings, context.admin_layers)
+    status = _status(state, readings, context.leader, now_ms)
     record = Record(encode(state, with_evidence=False), to_json(status), (*announced, *answers))
     return Tick(state, writes, record)
 

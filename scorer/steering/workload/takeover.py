@@ -16,10 +16,10 @@ from typing import Any
 import structlog
 
 from glidepath.errors import InputError
-from scorer.steering.state_store import SteeringStore
-from scorer.steering.workload.stored_state import OtherSchemaError, decode, encode
+from scorer.steering.store_protocol import SteeringStore
 from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import WorkloadState, new_state
+from scorer.steering.workload.workload_state_codec import OtherSchemaError, decode, encode
 
 log = structlog.get_logger()
 

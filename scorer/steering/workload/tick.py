@@ -1,4 +1,4 @@
-"""One tick of one workload: ``tick(state, news, readings, surroundings, now_ms)`` → the next state and the writes.
+"""One tick of one workload: ``tick(state, news, readings, context, now_ms)`` → the next state and the writes.
 
 No clock and no I/O. The given state is not changed, so if a tick raises, the caller still has the old state and
 continues with safe_mode.py. Only the evidence may be changed in place, so safe mode begins it again. See ADR 0133.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from glidepath.records import Decision, to_json
+from glidepath.status_and_decisions import Decision, to_json
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 from scorer.steering.ramp import shadow_share
 from scorer.steering.ramp.decide import advance
@@ -17,18 +17,18 @@ from scorer.steering.ramp.ramp_policy import frozen_by
 from scorer.steering.ramp.states import RampState
 from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
 from scorer.steering.staggering import period_index
-from scorer.steering.state_store import News, Record
-from scorer.steering.workload.fleet import Readings, look, next_writes, unknown_envoys
+from scorer.steering.store_protocol import News, Record
+from scorer.steering.workload.compute_verdicts import judge, settle
+from scorer.steering.workload.envoy_fleet import Readings, look, next_writes, unknown_envoys
 from scorer.steering.workload.fold_news import fold
-from scorer.steering.workload.judge import judge, settle
-from scorer.steering.workload.stored_state import encode
-from scorer.steering.workload.surroundings import Surroundings
+from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import (
     RecentCounts,
     WorkloadState,
     WritePeriods,
     with_fresh_evidence,
 )
+from scorer.steering.workload.workload_state_codec import encode
 from scorer.steering.workload.workload_status import status_of
 
 # See ADR 0055.
@@ -52,26 +52,26 @@ class Tick:
         return self.record.decisions
 
 
-def tick(before: WorkloadState, news: News, readings: Readings, surroundings: Surroundings, now_ms: int) -> Tick:
+def tick(before: WorkloadState, news: News, readings: Readings, context: TickContext, now_ms: int) -> Tick:
     """Fold the news, judge the evidence, compare the Envoys, decide, and plan the writes."""
     state = judge(fold(before, news), now_ms)
-    unknown = unknown_envoys(state, surroundings.unknown_weights) if state.ramp.first_start else ()
-    state = settle(look(state, readings, surroundings), now_ms)
-    inputs = tick_inputs(state, surroundings, unknown, now_ms)
+    unknown = unknown_envoys(state, context.unknown_weights) if state.ramp.first_start else ()
+    state = settle(look(state, readings, context), now_ms)
+    inputs = tick_inputs(state, context, unknown, now_ms)
     ramp, decisions = _decide(state, inputs, now_ms)
-    state = _after_decision(state, ramp, inputs, surroundings, now_ms)
-    state, writes = next_writes(state, readings, surroundings.admin_layers)
+    state = _after_decision(state, ramp, inputs, context, now_ms)
+    state, writes = next_writes(state, readings, context.admin_layers)
     decisions = (*_discarded(before, inputs, now_ms), *decisions, *_restarted_envoys(state, now_ms))
-    return _with_record(before, state, writes, decisions, surroundings.leader, now_ms)
+    return _with_record(before, state, writes, decisions, context.leader, now_ms)
 
 
-def tick_inputs(state: WorkloadState, surroundings: Surroundings, unknown: tuple[str, ...], now_ms: int) -> TickInputs:
+def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, ...], now_ms: int) -> TickInputs:
     """Return the inputs of the ramp's decision."""
     spec, view, recent = state.spec, state.fleet, state.recent
     seen = view.observation
     return TickInputs(
         workload=spec.name,
-        verdicts=state.judgement.verdicts,
+        verdicts=state.judged.verdicts,
         samples=state.evidence.requests(),
         commands=state.streams.commands,
         state_began_ms=state.streams.began_ms,
@@ -83,8 +83,8 @@ def tick_inputs(state: WorkloadState, surroundings: Surroundings, unknown: tuple
         invalid_override=seen.invalid_override,
         autopilot=seen.autopilot,
         frozen=frozen_by(spec.workload.ramp.freeze, now_ms),
-        waiting_for=surroundings.waiting_for,
-        capacity=surroundings.capacity,
+        waiting_for=context.waiting_for,
+        capacity=context.capacity,
         config_digest=spec.digest,
         baseline=spec.baseline,
         candidate=spec.candidate,
@@ -105,7 +105,7 @@ def _decide(state: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[Ramp
 
 
 def _after_decision(
-    state: WorkloadState, ramp: RampState, inputs: TickInputs, surroundings: Surroundings, now_ms: int
+    state: WorkloadState, ramp: RampState, inputs: TickInputs, context: TickContext, now_ms: int
 ) -> WorkloadState:
     """Return the state after the ramp's decisions. If the share changes, earlier confirmations no longer count."""
     was, wanted, recent = state.ramp, state.desired, state.recent
@@ -122,7 +122,7 @@ def _after_decision(
         streams=replace(state.streams, commands=()) if state.streams.commands else state.streams,
         problem="",
         restart_reason="" if ramp.percent > 0 else state.restart_reason,
-        scorer_ahead_ms=surroundings.scorer_ahead_ms,
+        scorer_ahead_ms=context.scorer_ahead_ms,
     )
     if state.desired == wanted:
         return state

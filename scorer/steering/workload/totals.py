@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from glidepath.domain import Outcomes, ScoredPair, add_counts
+from glidepath.pairs_and_outcomes import Outcomes, ScoredPair, add_counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from glidepath.config import Config, Workload
 from glidepath.config.backends import Backend
 from scorer.steering.envoy.runtime_values import RuntimeKeys
-from scorer.steering.interfaces import Evidence, EvidenceKind
 from scorer.steering.ramp.ramp_policy import RampPolicy, policy_of
 from scorer.steering.ramp.states import RampState
+from scorer.steering.steering_protocols import EvidenceKind, StepEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class WorkloadSpec:
             kind=kind,
         )
 
-    def fresh_evidence(self, ramp: RampState, now_ms: int) -> Evidence:
+    def fresh_evidence(self, ramp: RampState, now_ms: int) -> StepEvidence:
         """Return empty evidence for the ramp's share.
 
         While the share is unknown, the evidence is that of the first step, so that it judges the clients' own requests.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from glidepath.records import Command, Verdict
+from glidepath.status_and_decisions import Command, Verdict
 from scorer.steering.envoy.observation import Observation
 from scorer.steering.envoy.runtime_values import LastWritten, RuntimeEntries, RuntimeValues, desired_values
-from scorer.steering.interfaces import Evidence
 from scorer.steering.ramp.states import RampState, initial
 from scorer.steering.ramp.tick_inputs import TickInputs
-from scorer.steering.state_store import no_cursors
+from scorer.steering.steering_protocols import StepEvidence
+from scorer.steering.store_protocol import no_cursors
 from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.seen_flushes import SeenFlushes
 from scorer.steering.workload.totals import Totals
@@ -48,7 +48,7 @@ class RecentCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class JudgedVerdicts:
     """The verdicts of the evidence at ``at_ms``."""
 
     verdicts: tuple[Verdict, ...] = ()
@@ -102,12 +102,12 @@ class WorkloadState:
 
     spec: WorkloadSpec
     ramp: RampState
-    evidence: Evidence
+    evidence: StepEvidence
     inputs: TickInputs
     streams: StreamPosition = field(default_factory=StreamPosition)
     totals: Totals = field(default_factory=Totals)
     recent: RecentCounts = field(default_factory=RecentCounts)
-    judgement: Judgement = field(default_factory=Judgement)
+    judged: JudgedVerdicts = field(default_factory=JudgedVerdicts)
     fleet: FleetView = field(default_factory=FleetView)
     written: WritePeriods = field(default_factory=WritePeriods)
     settled_epoch: int = -1
@@ -141,7 +141,7 @@ def new_state(spec: WorkloadSpec, now_ms: int, *, percent: float | None = None) 
 
 def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> WorkloadState:
     """Return the state with ``ramp``, with evidence that begins at ``now_ms``, and without the old verdicts."""
-    return replace(state, ramp=ramp, evidence=state.spec.fresh_evidence(ramp, now_ms), judgement=Judgement())
+    return replace(state, ramp=ramp, evidence=state.spec.fresh_evidence(ramp, now_ms), judged=JudgedVerdicts())
 
 
 def restart_evidence(state: WorkloadState, now_ms: int) -> WorkloadState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.records import Phase, WorkloadStatus
+from glidepath.status_and_decisions import Phase, WorkloadStatus
 from scorer.steering.ramp import shadow_share
 from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle
 from scorer.steering.ramp.ramp_policy import RampPolicy
@@ -20,11 +20,11 @@ def status_of(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
     timed = ramp.phase in (Phase.SHADOW, Phase.BAKING)
     return replace(
         standing(state, leader, now_ms),
-        hold_until_ms=ramp.since_ms + policy.hold_for(ramp.percent) if timed else None,
+        bake_until_ms=ramp.since_ms + policy.bake_ms(ramp.percent) if timed else None,
         message="; ".join(filter(None, (*_messages(state, now_ms), skew_warning(state.skew)))),
         confirmed=len(state.fleet.observation.confirmed),
         envoys=state.fleet.envoys,
-        verdicts=state.judgement.verdicts + ((capacity,) if capacity else ()),
+        verdicts=state.judged.verdicts + ((capacity,) if capacity else ()),
         baseline=baseline,
         candidate=candidate,
         agreement=evidence.agreement(),

@@ -10,8 +10,8 @@ import yaml
 
 from glidepath.config import parse_config
 from glidepath.errors import InputError, UnreachableError
-from glidepath.keys import WorkloadKeys
-from glidepath.wire import encode_scored
+from glidepath.protobuf_codec import encode_scored
+from glidepath.redis_keys import WorkloadKeys
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.commands import run_cli, write_events
 from tests.support.evidence_builders import pair

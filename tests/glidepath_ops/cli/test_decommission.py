@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from glidepath.keys import WorkloadKeys
-from glidepath.records import Decision, WorkloadStatus, from_json, to_json
+from glidepath.redis_keys import WorkloadKeys
+from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json, to_json
 from tests.support.commands import run_process
 
 CHAT = WorkloadKeys("chat")

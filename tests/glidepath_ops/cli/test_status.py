@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from glidepath.records import SideStatus, WorkloadStatus, from_json, to_json
 from glidepath.scorer_groups import GroupProblem
+from glidepath.status_and_decisions import SideStatus, WorkloadStatus, from_json, to_json
 from glidepath_ops.cli.status import gates, overview
 
 

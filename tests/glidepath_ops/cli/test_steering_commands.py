@@ -14,17 +14,17 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from glidepath.config import load_config
-from glidepath.keys import WorkloadKeys
-from glidepath.records import Decision
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import connect
+from glidepath.status_and_decisions import Decision
 from glidepath_ops.cli.log import lines
-from glidepath_ops.cli.steering_records import actor
+from glidepath_ops.cli.steering_client import actor
 from glidepath_ops.local.child_process import free_ports
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import RedisSteeringStore
 from tests.support.commands import run_process
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 

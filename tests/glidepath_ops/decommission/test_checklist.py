@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from glidepath.config import Config, parse_config
-from glidepath.records import Decision, Verdict, WorkloadStatus
+from glidepath.status_and_decisions import Decision, Verdict, WorkloadStatus
 from glidepath_ops.decommission.checklist import (
     ChecklistItem,
     ItemState,

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from glidepath.domain import Side
+from glidepath.pairs_and_outcomes import Side
 from glidepath_ops.demo.answer_sources import LlamaCpp, Pace, WrittenTexts
 from glidepath_ops.demo.backend_server import BackendServer
 from glidepath_ops.demo.client_load import Clients, Profile

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glidepath import keys
+from glidepath import runtime_keys
 from glidepath_ops.demo.backend_processes import backend_services
 from glidepath_ops.demo.demo_settings import DemoPlan, Ports, demo_config, llm_plan, written_plan
 from glidepath_ops.demo.llama_server import check_installed, model_file
@@ -34,9 +34,12 @@ def test_the_demo_ends_within_its_ninety_seconds() -> None:
 def test_the_curl_examples_name_the_runtime_keys(tmp_path: Path) -> None:
     lines = "\n".join(example_lines(demo_config(written_plan(), PORTS, tmp_path), tmp_path / "glidepath.yaml"))
     for key in (
-        keys.weight_key("chat", "onprem-or-cloud") + "=0&" + keys.weight_key("chat", "cloud") + "=10000",
-        keys.shadow_key("chat") + "=10",
-        keys.autopilot_key("chat") + "=1",
+        runtime_keys.weight_key("chat", "onprem-or-cloud")
+        + "=0&"
+        + runtime_keys.weight_key("chat", "cloud")
+        + "=10000",
+        runtime_keys.shadow_key("chat") + "=10",
+        runtime_keys.autopilot_key("chat") + "=1",
         "http://127.0.0.1:20003/runtime",
         f"glidepath status -c {tmp_path}/glidepath.yaml",
     ):

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from glidepath.records import Decision, SideStatus, Verdict, WorkloadStatus
+from glidepath.status_and_decisions import Decision, SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.demo.client_load import ClientStats
 from glidepath_ops.demo.demo_state import DemoState
 from glidepath_ops.demo.progress_display import Display, LiveDisplay, PlainDisplay, Snapshot, make_display

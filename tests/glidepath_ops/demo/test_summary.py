@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from glidepath.records import Decision, WorkloadStatus
+from glidepath.status_and_decisions import Decision, WorkloadStatus
 from glidepath_ops.demo.client_load import ClientStats
 from glidepath_ops.demo.demo_state import DemoState
 from glidepath_ops.demo.injected_faults import InjectedFault

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from glidepath.config import Config, parse_config
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig.backend_adaptation import REQUEST_CREDENTIALS
@@ -47,9 +47,9 @@ def routes(bootstrap: dict[str, Any], listener: int) -> list[dict[str, Any]]:
 def test_each_workload_has_a_captured_route_before_an_uncaptured_one(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(config(valid_yaml))
     captured, plain, last = routes(bootstrap, 0)
-    assert captured["name"] == keys.route_name("chat", captured=True)
-    assert captured["match"]["runtime_fraction"]["runtime_key"] == keys.shadow_key("chat")
-    assert plain["name"] == keys.route_name("chat", captured=False)
+    assert captured["name"] == envoy_names.route_name("chat", captured=True)
+    assert captured["match"]["runtime_fraction"]["runtime_key"] == runtime_keys.shadow_key("chat")
+    assert plain["name"] == envoy_names.route_name("chat", captured=False)
     assert plain["typed_per_filter_config"]["glidepath.ext_proc"]["disabled"] is True
     assert captured["route"] == plain["route"]
     assert last["direct_response"]["status"] == 404
@@ -59,26 +59,26 @@ def test_the_candidate_comes_first_and_weights_sum_to_ten_thousand_basis_points(
     bootstrap = render_bootstrap(config(valid_yaml, workloads__chat__start=25))
     weighted = routes(bootstrap, 0)[0]["route"]["weighted_clusters"]
     assert [(c["name"], c["weight"]) for c in weighted["clusters"]] == [("onprem-or-cloud", 2500), ("cloud", 7500)]
-    assert weighted["runtime_key_prefix"] == keys.weight_prefix("chat")
+    assert weighted["runtime_key_prefix"] == runtime_keys.weight_prefix("chat")
     assert check_splits(bootstrap) == ["chat"]
 
 
 def test_the_first_runtime_layer_has_the_start_values_and_the_admin_layer_is_last(valid_yaml: str) -> None:
     layers = render_bootstrap(config(valid_yaml, envoy__actuator="rtds"))["layered_runtime"]["layers"]
     assert layers[0]["static_layer"] == {
-        keys.weight_key("chat", "onprem-or-cloud"): 0,
-        keys.weight_key("chat", "cloud"): 10_000,
-        keys.shadow_key("chat"): 100,
-        keys.autopilot_key("chat"): 1,
+        runtime_keys.weight_key("chat", "onprem-or-cloud"): 0,
+        runtime_keys.weight_key("chat", "cloud"): 10_000,
+        runtime_keys.shadow_key("chat"): 100,
+        runtime_keys.autopilot_key("chat"): 1,
     }
-    assert layers[1]["rtds_layer"]["name"] == keys.RTDS_LAYER
+    assert layers[1]["rtds_layer"]["name"] == envoy_names.RTDS_LAYER
     assert layers[-1] == {"name": "admin", "admin_layer": {}}
 
 
 def test_the_rtds_cluster_exists_only_if_rtds_is_the_actuator(valid_yaml: str) -> None:
     names = [c["name"] for c in render_bootstrap(config(valid_yaml))["static_resources"]["clusters"]]
-    assert keys.RTDS_CLUSTER not in names
-    assert cluster(render_bootstrap(config(valid_yaml, envoy__actuator="rtds")), keys.RTDS_CLUSTER)
+    assert envoy_names.RTDS_CLUSTER not in names
+    assert cluster(render_bootstrap(config(valid_yaml, envoy__actuator="rtds")), envoy_names.RTDS_CLUSTER)
 
 
 def test_ext_proc_runs_in_observability_mode_with_all_addresses_and_a_stream_limit(valid_yaml: str) -> None:
@@ -87,8 +87,8 @@ def test_ext_proc_runs_in_observability_mode_with_all_addresses_and_a_stream_lim
     assert ext_proc["typed_config"]["observability_mode"] is True
     assert ext_proc["typed_config"]["failure_mode_allow"] is True
     hidden = [p["exact"] for p in ext_proc["typed_config"]["forward_rules"]["disallowed_headers"]["patterns"]]
-    assert hidden == list(keys.CREDENTIAL_HEADERS)
-    own = cluster(bootstrap, keys.EXTPROC_CLUSTER)
+    assert hidden == list(envoy_names.CREDENTIAL_HEADERS)
+    own = cluster(bootstrap, envoy_names.EXTPROC_CLUSTER)
     endpoints = own["load_assignment"]["endpoints"][0]["lb_endpoints"]
     assert [e["endpoint"]["address"]["pipe"]["path"] for e in endpoints] == ["/a.0", "/a.1"]
     assert own["circuit_breakers"]["thresholds"][0]["max_requests"] == 7
@@ -99,7 +99,7 @@ def test_ext_proc_runs_in_observability_mode_with_all_addresses_and_a_stream_lim
 
 
 def test_an_extproc_that_listens_on_all_interfaces_is_reached_on_loopback(valid_yaml: str) -> None:
-    own = cluster(render_bootstrap(config(valid_yaml, extproc__listen="0.0.0.0:9000")), keys.EXTPROC_CLUSTER)
+    own = cluster(render_bootstrap(config(valid_yaml, extproc__listen="0.0.0.0:9000")), envoy_names.EXTPROC_CLUSTER)
     address = own["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
     assert address == {"address": "127.0.0.1", "port_value": 9000}
 
@@ -120,7 +120,7 @@ def test_only_the_composite_cluster_retries_and_its_retry_limit_is_the_request_l
 def test_without_fallback_there_is_no_composite_cluster(valid_yaml: str) -> None:
     bootstrap = render_bootstrap(config(valid_yaml, workloads__chat__fallback=False))
     names = [c["name"] for c in bootstrap["static_resources"]["clusters"]]
-    assert names == ["cloud", "onprem", keys.EXTPROC_CLUSTER]
+    assert names == ["cloud", "onprem", envoy_names.EXTPROC_CLUSTER]
     assert "hedge_policy" not in to_yaml(routes(bootstrap, 0))
 
 

@@ -20,10 +20,10 @@ import pytest
 import redis.asyncio
 from aiohttp import web
 
-from glidepath import keys
+from glidepath import envoy_names, redis_keys, runtime_keys
 from glidepath.config import Config, load_config
-from glidepath.domain import Origin, Outcomes, Pair, Side, SideOutcomes
-from glidepath.wire import decode_outcomes, decode_pair
+from glidepath.pairs_and_outcomes import Origin, Outcomes, Pair, Side, SideOutcomes
+from glidepath.protobuf_codec import decode_outcomes, decode_pair
 from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
 from glidepath_ops.local.child_process import Child, answers, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis
@@ -31,7 +31,7 @@ from tests.support.recording_backend import Recorder
 from tests.support.waiting import eventually
 
 CHAT = "/v1/chat/completions"
-NAMES = keys.WorkloadKeys("chat")
+NAMES = redis_keys.WorkloadKeys("chat")
 QUESTION = {"model": "any", "messages": [{"role": "user", "content": "Who are you?"}]}
 
 
@@ -76,9 +76,9 @@ class Processes:
             return False
 
     def candidate_percent(self, percent: float) -> None:
-        candidate = keys.weight_key("chat", keys.fallback_cluster("onprem", "cloud"))
+        candidate = runtime_keys.weight_key("chat", envoy_names.fallback_cluster("onprem", "cloud"))
         share = round(percent * 100)
-        query = f"{candidate}={share}&{keys.weight_key('chat', 'cloud')}={keys.FULL_WEIGHT - share}"
+        query = f"{candidate}={share}&{runtime_keys.weight_key('chat', 'cloud')}={runtime_keys.FULL_WEIGHT - share}"
         request = urllib.request.Request(f"{self.admin}/runtime_modify?{query}", method="POST")
         with urllib.request.urlopen(request, timeout=5) as response:
             assert response.status == 200

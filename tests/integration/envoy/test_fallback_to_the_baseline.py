@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from glidepath import keys
+from glidepath import envoy_names
 from tests.support.envoy_with_backends import BODY, EnvoySetup, envoy_with_backends
 from tests.support.recording_backend import Behaviour
 from tests.support.waiting import eventually
@@ -58,7 +58,7 @@ async def test_the_baseline_rescues_requests_of_a_failing_candidate(tmp_path: Pa
             expected = b"".join(setup.cloud.events()) if stream else json.dumps(setup.cloud.answer()).encode()
             assert reply.body == expected, what
             assert_rescued(setup, client, len(json.dumps(body)) - 20)
-        log = setup.collector.entries.setdefault(keys.LIVE_LOG, [])
+        log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         await eventually(lambda: len(log) == len(FAILURES))
         assert {entry.common_properties.upstream_cluster for entry in log} == {"cloud-for-onprem"}
         assert {entry.common_properties.upstream_request_attempt_count for entry in log} == {2}
@@ -89,7 +89,7 @@ async def test_two_hundred_failures_at_once_reach_no_client(tmp_path: Path, stre
             assert {(reply.status, reply.body) for reply in replies} == {(200, expected)}, behaviour
             assert len(setup.cloud.received) == 200, behaviour
             assert len(setup.onprem.received) == (0 if behaviour == "refused" else 200), behaviour
-        log = setup.collector.entries.setdefault(keys.LIVE_LOG, [])
+        log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         await eventually(lambda: len(log) == 800)
         assert {entry.common_properties.upstream_cluster for entry in log} == {"cloud-for-onprem"}
 
@@ -127,7 +127,7 @@ async def test_an_error_after_the_first_byte_passes_through(tmp_path: Path) -> N
         with pytest.raises(aiohttp.ClientPayloadError):
             await setup.post()
         assert setup.cloud.received == []
-        log = setup.collector.entries.setdefault(keys.LIVE_LOG, [])
+        log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         await eventually(lambda: len(log) == 1)
         assert log[0].common_properties.upstream_cluster == "onprem"
         assert log[0].response.response_code_details.startswith("upstream_reset_after_response_started")
@@ -187,12 +187,12 @@ async def test_the_log_names_a_candidate_above_its_circuit_breakers_limit(tmp_pa
         replies = await asyncio.gather(*(setup.post() for _ in range(5)))
         overflown = [reply.status for reply in replies].count(503)
         assert 1 <= overflown < 5
-        log = setup.collector.entries.setdefault(keys.LIVE_LOG, [])
+        log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         await eventually(lambda: len(log) == 5)
         refused = [e.common_properties for e in log if e.common_properties.response_flags.upstream_overflow]
         assert len(refused) == overflown
         assert {common.upstream_cluster for common in refused} == {""}
-        assert {common.custom_tags[keys.CHOSEN_CLUSTER_TAG] for common in refused} == {"onprem-or-cloud"}
+        assert {common.custom_tags[envoy_names.CHOSEN_CLUSTER_TAG] for common in refused} == {"onprem-or-cloud"}
 
 
 async def test_a_candidate_slower_than_its_limit_can_still_answer_first(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ async def test_a_candidate_slower_than_its_limit_can_still_answer_first(tmp_path
         reply = await setup.post()
         assert json.loads(reply.body)["model"] == "onprem"
         assert reply.seconds < 2
-        log = setup.collector.entries.setdefault(keys.LIVE_LOG, [])
+        log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         await eventually(lambda: len(log) == 1)
         common = log[0].common_properties
         assert (common.upstream_cluster, common.upstream_request_attempt_count) == ("onprem", 2)
@@ -218,6 +218,6 @@ async def test_the_other_direction_of_migration_works_alike(tmp_path: Path) -> N
         assert json.loads((await setup.post(headers=client)).body)["model"] == "onprem"
         assert setup.onprem.last.headers["authorization"] == "Bearer me"
         assert setup.onprem.last.model == "onprem-model"
-        await eventually(lambda: len(setup.collector.entries.get(keys.LIVE_LOG, [])) == 2)
-        answered = [e.common_properties.upstream_cluster for e in setup.collector.entries[keys.LIVE_LOG]]
+        await eventually(lambda: len(setup.collector.entries.get(envoy_names.LIVE_LOG, [])) == 2)
+        answered = [e.common_properties.upstream_cluster for e in setup.collector.entries[envoy_names.LIVE_LOG]]
         assert answered == ["cloud", "onprem-for-cloud"]

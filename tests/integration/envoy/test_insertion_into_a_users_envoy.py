@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import yaml
 
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from glidepath.config import parse_config
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
 from glidepath_ops.local.child_process import free_ports
@@ -56,7 +56,8 @@ async def test_the_users_routes_answer_as_before_and_glidepath_routes_work(name:
             # a matched request: to the baseline, and after one POST to the candidate
             await _chat(session, base)
             assert (cloud.last.model, onprem.received) == ("cloud-model", [])
-            weights = f"{keys.weight_key('chat', 'onprem-or-cloud')}=10000&{keys.weight_key('chat', 'cloud')}=0"
+            candidate, baseline = (runtime_keys.weight_key("chat", entry) for entry in ("onprem-or-cloud", "cloud"))
+            weights = f"{candidate}=10000&{baseline}=0"
             async with session.post(f"{control}/runtime_modify?{weights}") as response:
                 assert response.status == 200
             await _chat(session, base)
@@ -68,9 +69,9 @@ async def test_the_users_routes_answer_as_before_and_glidepath_routes_work(name:
 
 
 def _ours(collector: Collector) -> list[str]:
-    entries = collector.entries.get(keys.LIVE_LOG, [])
+    entries = collector.entries.get(envoy_names.LIVE_LOG, [])
     names = [entry.common_properties.route_name for entry in entries]
-    return [name for name in names if keys.workload_of_route(name)]
+    return [name for name in names if envoy_names.workload_of_route(name)]
 
 
 def _steady(headers: dict[str, str]) -> dict[str, str]:

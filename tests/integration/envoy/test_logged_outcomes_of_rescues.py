@@ -14,8 +14,8 @@ import pytest
 
 from extproc.outcome_classification import RequestOutcome, classify
 from extproc.workloads import build_workloads
-from glidepath import keys
-from glidepath.domain import Side
+from glidepath import envoy_names
+from glidepath.pairs_and_outcomes import Side
 from tests.support.envoy_with_backends import EnvoySetup, envoy_with_backends
 from tests.support.recording_backend import Behaviour
 from tests.support.waiting import eventually
@@ -54,7 +54,7 @@ class OutcomeLog:
         return await self.next()
 
     async def next(self) -> RequestOutcome:
-        log = self.setup.collector.entries.setdefault(keys.LIVE_LOG, [])
+        log = self.setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         await eventually(lambda: len(log) > self.read)
         outcome = classify(log[self.read], build_workloads(self.setup.envoy.config), shadow=False)
         self.read += 1

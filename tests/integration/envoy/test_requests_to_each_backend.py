@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from glidepath import keys
+from glidepath import envoy_names
 from tests.support.envoy_with_backends import BODY, PATH, EnvoySetup, envoy_with_backends
 from tests.support.tls_certificate import make_certificate
 from tests.support.waiting import eventually
@@ -281,13 +281,17 @@ async def test_copies_reach_each_backend_like_live_traffic(tmp_path: Path) -> No
         assert not [name for name in got.headers if name.startswith(("x-glidepath", "x-envoy"))]
         await setup.tee("cloud")
         assert setup.cloud.last.model == "cloud-model"
-        log = setup.collector.entries.setdefault(keys.SHADOW_LOG, [])
+        log = setup.collector.entries.setdefault(envoy_names.SHADOW_LOG, [])
         await eventually(lambda: len(log) == 2)
         routes = [(entry.common_properties.route_name, entry.common_properties.upstream_cluster) for entry in log]
         assert routes == [("glidepath/chat/shadow/onprem", "onprem"), ("glidepath/chat/shadow/cloud", "cloud")]
         tags = dict(log[0].common_properties.custom_tags)
-        expected = {keys.HEADER_WORKLOAD: "chat", keys.HEADER_TARGET: "onprem", keys.HEADER_ORIGIN: "probe"}
-        assert tags == {**expected, keys.CHOSEN_CLUSTER_TAG: "onprem"}
+        expected = {
+            envoy_names.HEADER_WORKLOAD: "chat",
+            envoy_names.HEADER_TARGET: "onprem",
+            envoy_names.HEADER_ORIGIN: "probe",
+        }
+        assert tags == {**expected, envoy_names.CHOSEN_CLUSTER_TAG: "onprem"}
         assert log[0].request.request_id == "the-id"
         assert (await setup.tee("stranger")).status == 404
         assert (await setup.post(to=setup.envoy.shadow)).status == 404

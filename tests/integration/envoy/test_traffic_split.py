@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from tests.support.envoy_with_backends import PATH, EnvoySetup, envoy_with_backends
 from tests.support.waiting import eventually
 
@@ -62,7 +62,7 @@ async def test_the_capture_share_is_a_runtime_key(tmp_path: Path) -> None:
 
         async def captured(requests: int) -> int:
             setup.collector.streams.clear()
-            log = setup.collector.entries.setdefault(keys.LIVE_LOG, [])
+            log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
             log.clear()
             await asyncio.gather(*(setup.post() for _ in range(requests)))
             await eventually(lambda: len(log) == requests)
@@ -72,9 +72,9 @@ async def test_the_capture_share_is_a_runtime_key(tmp_path: Path) -> None:
             return expected
 
         assert await captured(20) == 0
-        setup.envoy.modify({keys.shadow_key("chat"): 100})
+        setup.envoy.modify({runtime_keys.shadow_key("chat"): 100})
         assert await captured(20) == 20
-        setup.envoy.modify({keys.shadow_key("chat"): 50})
+        setup.envoy.modify({runtime_keys.shadow_key("chat"): 50})
         assert 60 <= await captured(200) <= 140
 
 
@@ -103,11 +103,11 @@ async def test_the_most_specific_workload_gets_the_request(tmp_path: Path) -> No
             ("/v1/chat", {"host": "teamXexample.com"}, "all"),
             ("/x", {"host": "a.teams.example.com"}, "anyteam"),
         ]
-        log = setup.collector.entries.setdefault(keys.LIVE_LOG, [])
+        log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
         for number, (path, headers, _) in enumerate(cases, 1):
             await setup.post(headers=headers, path=path)
             await eventually(lambda n=number: len(log) == n)  # type: ignore[misc]
-        found = [keys.workload_of_route(entry.common_properties.route_name) for entry in log]
+        found = [envoy_names.workload_of_route(entry.common_properties.route_name) for entry in log]
         assert found == [workload for *_, workload in cases]
         assert (await setup.post(path="/v1beta")).status == 404
 
@@ -127,7 +127,7 @@ async def test_an_unmatched_request_goes_to_the_default_backend_unchanged_and_un
         assert reply.status == 200
         got = setup.cloud.last
         assert (got.path, got.body, got.headers["authorization"]) == ("/v1/files?x=%20y", body, "Bearer mine")
-        await eventually(lambda: bool(setup.collector.entries.get(keys.LIVE_LOG)))
+        await eventually(lambda: bool(setup.collector.entries.get(envoy_names.LIVE_LOG)))
         assert setup.collector.streams == []
 
 

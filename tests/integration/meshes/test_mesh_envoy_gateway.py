@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from extproc.ext_proc_messages import read
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from tests.support.meshes.constant_rtds_server import rtds_server, served_by
 from tests.support.meshes.mesh_with_backends import mesh_with_backends
 from tests.support.waiting import eventually
@@ -21,18 +21,20 @@ TEAM = {"x-team": "search"}  # the policy on the Gateway requires this header
 async def test_calls_are_split_by_runtime_keys_captured_and_logged(tmp_path: Path, capture: str) -> None:
     async with mesh_with_backends(tmp_path, capture) as mesh:
         setup = mesh.setup
-        forged = {**TEAM, "authorization": "Bearer client", keys.HEADER_CLUSTER: "onprem"}
+        forged = {**TEAM, "authorization": "Bearer client", envoy_names.HEADER_CLUSTER: "onprem"}
         reply = await setup.post(headers=forged)
         assert json.loads(reply.body)["model"] == "cloud"
         setup.set_share(100)
-        reply = await setup.post(headers={**forged, keys.HEADER_CLUSTER: "cloud"})
+        reply = await setup.post(headers={**forged, envoy_names.HEADER_CLUSTER: "cloud"})
         assert json.loads(reply.body)["model"] == "onprem"
         assert "authorization" not in setup.onprem.last.headers
         assert setup.onprem.last.model == "onprem-model"
         assert not [n for n in [*setup.onprem.last.headers, *setup.cloud.last.headers] if n.startswith("x-glidepath")]
         log = setup.collector.entries
-        await eventually(lambda: len(log.get(keys.LIVE_LOG, [])) == 2)
-        assert {entry.common_properties.route_name for entry in log[keys.LIVE_LOG]} == {"glidepath/chat/captured"}
+        await eventually(lambda: len(log.get(envoy_names.LIVE_LOG, [])) == 2)
+        assert {entry.common_properties.route_name for entry in log[envoy_names.LIVE_LOG]} == {
+            "glidepath/chat/captured"
+        }
         await eventually(lambda: len(setup.collector.streams) == 2)
         events = [read(stream[0]) for stream in setup.collector.streams]
         assert [event.cluster for event in events] == ["cloud", "onprem-or-cloud"]  # type: ignore[union-attr]
@@ -47,7 +49,7 @@ async def test_the_users_routes_and_policies_work_as_before(tmp_path: Path, capt
         reply = await setup.post(body, {**TEAM, "authorization": "Bearer mine"}, path="/cart")
         assert reply.status == 200
         assert (mesh.service.last.body, mesh.service.last.headers["authorization"]) == (body, "Bearer mine")
-        await eventually(lambda: bool(setup.collector.entries.get(keys.LIVE_LOG)))
+        await eventually(lambda: bool(setup.collector.entries.get(envoy_names.LIVE_LOG)))
         assert (await setup.post()).status == 403  # also on Glidepath's routes
         assert setup.cloud.received == setup.onprem.received == []
 
@@ -63,7 +65,7 @@ async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_p
             replies = await asyncio.gather(*(setup.post(headers=TEAM) for _ in range(10)))
             assert {json.loads(reply.body)["model"] for reply in replies} == {"cloud"}
         assert setup.collector.streams == []
-        setup.envoy.modify({keys.shadow_key("chat"): 100})
+        setup.envoy.modify({runtime_keys.shadow_key("chat"): 100})
         await setup.post(headers=TEAM)
         await eventually(lambda: len(setup.collector.streams) == 1)
 
@@ -84,7 +86,7 @@ async def test_copies_reach_their_backend_through_the_added_listener(tmp_path: P
         reply = await mesh.setup.tee("onprem")
         assert json.loads(reply.body)["model"] == "onprem"
         log = mesh.setup.collector.entries
-        await eventually(lambda: bool(log.get(keys.SHADOW_LOG)))
+        await eventually(lambda: bool(log.get(envoy_names.SHADOW_LOG)))
 
 
 async def test_the_scorer_steers_by_rtds_and_a_manual_override_wins(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from tests.support.envoy_with_backends import BODY
 from tests.support.meshes.constant_rtds_server import rtds_server, served_by
 from tests.support.meshes.mesh_with_backends import mesh_with_backends
@@ -31,10 +31,10 @@ async def test_calls_are_split_by_runtime_keys_captured_and_logged(tmp_path: Pat
         assert setup.cloud.last.headers["authorization"] == "Bearer client"
         assert not [name for name in setup.onprem.last.headers if name.startswith("x-glidepath")]
         log = setup.collector.entries
-        await eventually(lambda: len(log.get(keys.LIVE_LOG, [])) == 2)
-        names = {entry.common_properties.route_name for entry in log[keys.LIVE_LOG]}
+        await eventually(lambda: len(log.get(envoy_names.LIVE_LOG, [])) == 2)
+        names = {entry.common_properties.route_name for entry in log[envoy_names.LIVE_LOG]}
         assert names == {"glidepath/chat/captured"}
-        clusters = {entry.common_properties.upstream_cluster for entry in log[keys.LIVE_LOG]}
+        clusters = {entry.common_properties.upstream_cluster for entry in log[envoy_names.LIVE_LOG]}
         assert clusters == {"cloud", "onprem"}
         await eventually(lambda: len(setup.collector.streams) == 2)
         first = setup.collector.streams[-1][0]
@@ -52,7 +52,7 @@ async def test_the_users_other_routes_answer_as_before(tmp_path: Path, context: 
         reply = await setup.post(body, {"host": host, "authorization": "Bearer mine"}, path=path)
         assert reply.status == 200
         assert (mesh.service.last.body, mesh.service.last.headers["authorization"]) == (body, "Bearer mine")
-        await eventually(lambda: bool(setup.collector.entries.get(keys.LIVE_LOG)))
+        await eventually(lambda: bool(setup.collector.entries.get(envoy_names.LIVE_LOG)))
         assert setup.collector.streams == []
         assert setup.cloud.received == setup.onprem.received == []
 
@@ -65,7 +65,7 @@ async def test_a_failing_candidate_is_rescued_and_capture_is_a_runtime_key(tmp_p
         replies = await asyncio.gather(*(setup.post() for _ in range(20)))
         assert {json.loads(reply.body)["model"] for reply in replies} == {"cloud"}
         assert setup.collector.streams == []
-        setup.envoy.modify({keys.shadow_key("chat"): 100})
+        setup.envoy.modify({runtime_keys.shadow_key("chat"): 100})
         await setup.post()
         await eventually(lambda: len(setup.collector.streams) == 1)
 
@@ -86,8 +86,8 @@ async def test_copies_reach_their_backend_through_the_added_listener(tmp_path: P
         reply = await mesh.setup.tee("onprem")
         assert json.loads(reply.body)["model"] == "onprem"
         log = mesh.setup.collector.entries
-        await eventually(lambda: bool(log.get(keys.SHADOW_LOG)))
-        assert log[keys.SHADOW_LOG][0].common_properties.custom_tags[keys.HEADER_TARGET] == "onprem"
+        await eventually(lambda: bool(log.get(envoy_names.SHADOW_LOG)))
+        assert log[envoy_names.SHADOW_LOG][0].common_properties.custom_tags[envoy_names.HEADER_TARGET] == "onprem"
 
 
 async def test_calls_with_the_same_request_id_get_different_ids(tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ async def test_calls_with_the_same_request_id_get_different_ids(tmp_path: Path) 
         for _ in range(2):
             await setup.post(BODY, {**HOST, "x-request-id": "one-for-all"})
         log = setup.collector.entries
-        await eventually(lambda: len(log.get(keys.LIVE_LOG, [])) == 2)
-        logged = [entry.request.request_id for entry in log[keys.LIVE_LOG]]
+        await eventually(lambda: len(log.get(envoy_names.LIVE_LOG, [])) == 2)
+        logged = [entry.request.request_id for entry in log[envoy_names.LIVE_LOG]]
         await eventually(lambda: len(setup.collector.streams) == 2)
         seen = [
             header.raw_value.decode()

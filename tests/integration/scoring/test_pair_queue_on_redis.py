@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from glidepath.config import Config, parse_config
-from glidepath.keys import SCORER_GROUP
-from glidepath.wire import decode_outcomes, encode_pair
+from glidepath.protobuf_codec import decode_outcomes, encode_pair
+from glidepath.redis_keys import SCORER_GROUP
 from scorer.scoring.worker.pair_queue import RedisPairQueue
 from tests.support.answer_pairs import pair
 from tests.support.memory_pair_queue import InstantScorer

@@ -16,9 +16,9 @@ import redis.asyncio
 from prometheus_client import CollectorRegistry
 
 from glidepath.config import Config, parse_config
-from glidepath.domain import ScoredPair, Side
-from glidepath.keys import SCORER_GROUP
-from glidepath.wire import decode_scored
+from glidepath.pairs_and_outcomes import ScoredPair, Side
+from glidepath.protobuf_codec import decode_scored
+from glidepath.redis_keys import SCORER_GROUP
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 from scorer.scoring.worker.pair_queue import RedisPairQueue

@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from glidepath.config import Config, load_config
-from glidepath.keys import FENCE, LEASE
-from glidepath.records import CommandKind
+from glidepath.redis_keys import FENCE, LEASE
+from glidepath.status_and_decisions import CommandKind
 from glidepath_ops.local.child_process import Child
 from scorer.steering.leader.lease import Lease
-from scorer.steering.leader.steering_store import RedisSteeringStore
-from scorer.steering.state_store import FencedError, Record
+from scorer.steering.leader.redis_store import RedisSteeringStore
+from scorer.steering.store_protocol import FencedError, Record
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.running_envoy import RunningEnvoy, running_envoy
 from tests.support.steering_client import SteeringClient, steering_client

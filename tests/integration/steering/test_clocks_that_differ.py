@@ -10,17 +10,17 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config, parse_config
-from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
-from glidepath.keys import WorkloadKeys
-from glidepath.records import Command, CommandKind, WorkloadStatus, from_json, to_json
+from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.protobuf_codec import encode_outcomes
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, being_cancelled, connect
-from glidepath.wire import encode_outcomes
+from glidepath.status_and_decisions import Command, CommandKind, WorkloadStatus, from_json, to_json
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.evidence import Evidence
 from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import RedisSteeringStore
 from tests.support.waiting import eventually
 
 KEYS = WorkloadKeys("chat")

@@ -18,18 +18,18 @@ from structlog.testing import capture_logs
 
 from glidepath import scorer_groups
 from glidepath.config import Config, parse_config
-from glidepath.keys import WorkloadKeys, fence_key, lease_key
-from glidepath.records import Command, CommandKind, to_json
+from glidepath.redis_keys import WorkloadKeys, fence_key, lease_key
 from glidepath.redisio import RedisClient, connect
 from glidepath.scorer_groups import LIVE_S, LastSteering
-from glidepath_ops.cli.steering_records import read_status
+from glidepath.status_and_decisions import Command, CommandKind, to_json
+from glidepath_ops.cli.steering_client import read_status
 from glidepath_ops.doctor.gather_facts import gather_redis
+from scorer.steering.leader.group_ownership import CHECK_S, GroupOwnership
 from scorer.steering.leader.lease import Lease
-from scorer.steering.leader.ownership import CHECK_S, GroupOwnership
+from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import RedisSteeringStore
 from scorer.steering.leader.wiring import steer_loop
-from scorer.steering.state_store import OwnedError, Record
+from scorer.steering.store_protocol import OwnedError, Record
 from tests.support.running_envoy import RunningEnvoy, running_envoy
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 from tests.support.steering_client import steering_client

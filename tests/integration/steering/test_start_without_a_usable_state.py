@@ -13,17 +13,17 @@ from prometheus_client import CollectorRegistry
 
 from glidepath.clock import unix_ms
 from glidepath.config import parse_config
-from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
-from glidepath.keys import WorkloadKeys
-from glidepath.records import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
+from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.protobuf_codec import encode_outcomes
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient, connect
-from glidepath.wire import encode_outcomes
+from glidepath.status_and_decisions import Command, CommandKind, Decision, WorkloadStatus, from_json, to_json
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.redis_store import RedisSteeringStore
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.leader.steering_store import RedisSteeringStore
-from scorer.steering.workload.stored_state import SCHEMA
+from scorer.steering.workload.workload_state_codec import SCHEMA
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 from tests.support.steering_client import BASELINE, CANDIDATE
 from tests.support.waiting import eventually

@@ -11,9 +11,9 @@ import pytest
 
 from glidepath.config import Config
 from glidepath.config.connections import RedisSection
-from glidepath.domain import Origin, Outcomes
-from glidepath.records import CommandKind
-from glidepath.wire import encode_outcomes
+from glidepath.pairs_and_outcomes import Origin, Outcomes
+from glidepath.protobuf_codec import encode_outcomes
+from glidepath.status_and_decisions import CommandKind
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy, start_redis
 from tests.support.chat_config import CHAT_CONFIG

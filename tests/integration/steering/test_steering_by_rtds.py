@@ -15,10 +15,10 @@ from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, Discovery
 from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from google.protobuf.json_format import MessageToDict
 
-from glidepath import keys
+from glidepath import envoy_names, runtime_keys
 from glidepath.config import Config
 from glidepath.config.connections import RedisSection
-from glidepath.records import CommandKind
+from glidepath.status_and_decisions import CommandKind
 from glidepath_ops.local.child_process import Child, free_ports
 from glidepath_ops.local.redis_and_envoy import start_envoy
 from scorer.steering.envoy.rtds_actuator import RtdsActuator, layer_of
@@ -65,14 +65,14 @@ class StreamClient:
                 request_serializer=DiscoveryRequest.SerializeToString,
                 response_deserializer=DiscoveryResponse.FromString,
             )(wait_for_ready=True)
-            first = DiscoveryRequest(resource_names=[keys.RTDS_LAYER])
+            first = DiscoveryRequest(resource_names=[envoy_names.RTDS_LAYER])
             first.node.id = self.name
             await call.write(first)
             while (response := await call.read()) is not grpc.aio.EOF:
                 await call.write(self._answer(response))
 
     def _answer(self, response: DiscoveryResponse) -> DiscoveryRequest:
-        answer = DiscoveryRequest(resource_names=[keys.RTDS_LAYER], response_nonce=response.nonce)
+        answer = DiscoveryRequest(resource_names=[envoy_names.RTDS_LAYER], response_nonce=response.nonce)
         if self.refuse:
             answer.error_detail.message = "refused by the test"
             return answer
@@ -233,7 +233,9 @@ async def test_a_shadow_share_set_at_a_known_admin_interface_is_adopted_on_all_e
     first, other = envoys[0].admin, StreamClient("other")
     async with steering(config_of(envoys[0], redis_url)) as client, clients(port, other):
         await eventually(lambda: client.stands("shadow", 0, 3), within=20)
-        async with client.http.post(f"{first}/runtime_modify", params={keys.shadow_key("chat"): "10"}) as answer:
+        async with client.http.post(
+            f"{first}/runtime_modify", params={runtime_keys.shadow_key("chat"): "10"}
+        ) as answer:
             assert answer.status == 200
         await eventually(lambda: client.logged("adopt_shadow"))
         adopted = await client.logged("adopt_shadow")

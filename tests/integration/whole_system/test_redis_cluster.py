@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from redis.exceptions import RedisError
 
-from glidepath import wire
+from glidepath import protobuf_codec
 from glidepath.config import Config
-from glidepath.domain import ScoredPair
-from glidepath.keys import WorkloadKeys
+from glidepath.pairs_and_outcomes import ScoredPair
+from glidepath.redis_keys import WorkloadKeys
 from glidepath_ops.local.child_process import Child
 from glidepath_ops.local.redis_and_envoy import spawn_redis
 from glidepath_ops.local.services import config_file
@@ -44,7 +44,7 @@ class Clustered:
 
     async def results(self, name: str) -> list[ScoredPair]:
         entries = await self.system.redis.xrange(WorkloadKeys(name).results)
-        return [wire.decode_scored(fields[b"r"]) for _, fields in entries]
+        return [protobuf_codec.decode_scored(fields[b"r"]) for _, fields in entries]
 
     async def scored(self, count: int) -> bool:
         return min([len(await self.results(name)) for name in PATHS]) >= count

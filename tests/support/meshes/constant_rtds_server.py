@@ -13,7 +13,7 @@ import grpc.aio
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 from envoy.service.runtime.v3.rtds_pb2 import Runtime
 
-from glidepath import keys
+from glidepath import envoy_names
 from tests.support.envoy_with_backends import EnvoySetup
 
 _SERVICE = "envoy.service.runtime.v3.RuntimeDiscoveryService"
@@ -22,7 +22,7 @@ _SERVICE = "envoy.service.runtime.v3.RuntimeDiscoveryService"
 @asynccontextmanager
 async def rtds_server(values: Mapping[str, int]) -> AsyncIterator[str]:
     """Serve ``values`` as the layer; yield HOST:PORT."""
-    runtime = Runtime(name=keys.RTDS_LAYER)
+    runtime = Runtime(name=envoy_names.RTDS_LAYER)
     runtime.layer.update(dict(values))
     response = DiscoveryResponse(
         version_info="1", nonce="1", type_url=f"type.googleapis.com/{Runtime.DESCRIPTOR.full_name}"

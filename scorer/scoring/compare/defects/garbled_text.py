@@ -6,8 +6,8 @@ from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
 from scorer.scoring.compare.defects.implausible_words import implausible_share, words_of
 from scorer.scoring.compare.defects.mojibake import badness
 from scorer.scoring.compare.result import ramp
-from scorer.scoring.compare.text.document import Document
 from scorer.scoring.compare.text.language_detection import is_foreign
+from scorer.scoring.compare.text.parsed_document import Document
 
 _READ = 8000  # characters that are examined
 _IMPLAUSIBLE = 0.06  # the share of implausible words above which a text counts as garbled

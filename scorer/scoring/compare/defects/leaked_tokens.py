@@ -11,7 +11,7 @@ import re
 
 from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
 from scorer.scoring.compare.result import excerpt
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.typography import MAX_CHARS
 
 _TOKENS = re.compile(

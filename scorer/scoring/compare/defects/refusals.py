@@ -11,7 +11,7 @@ from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
 from scorer.scoring.compare.result import excerpt
 from scorer.scoring.compare.text.boilerplate import strip_boilerplate
 from scorer.scoring.compare.text.canonical_text import plain
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 
 _CANNOT = (
     r"(?:can(?:not| ?not|'?t)|won't|will not|must decline|have to decline|decline|refuse|don't|do not|could not"

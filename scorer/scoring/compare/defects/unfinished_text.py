@@ -7,7 +7,7 @@ import re
 from scorer.scoring.compare.defects.defect import NO_DEFECT, Defect
 from scorer.scoring.compare.result import excerpt
 from scorer.scoring.compare.text.canonical_text import plain
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 
 _ENDS_OPEN = re.compile(
     r"(?:[,;(\[{/&+=-]|\b(?:and|or|the|a|an|of|to|in|for|with|by|is|are|was|that|which|as|from|because|but|if|your"

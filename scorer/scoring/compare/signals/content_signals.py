@@ -16,7 +16,7 @@ from itertools import product
 
 from scorer.scoring.compare.alignment.word_alignment import Alignment, Edit, joined
 from scorer.scoring.compare.result import Signal, excerpt, ramp
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.tokenizer import Token, is_name
 from scorer.scoring.compare.vocabulary.opposites_and_synonyms import (
     differs_by_negating_prefix,

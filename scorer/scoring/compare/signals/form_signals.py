@@ -13,8 +13,8 @@ from scorer.scoring.compare.defects.defect import Defect
 from scorer.scoring.compare.defects.repeated_passages import Repetition
 from scorer.scoring.compare.result import Signal, clamp, excerpt, ramp
 from scorer.scoring.compare.similarity.embedding_similarity import Similarity
-from scorer.scoring.compare.text.document import Document
 from scorer.scoring.compare.text.language_detection import languages_of, script_shares
+from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.vocabulary.word_relations import misspelled, spelling_variants
 
 _MANY_TYPOS = 3

@@ -12,7 +12,7 @@ from scorer.scoring.compare.defects.defect import Defect
 from scorer.scoring.compare.defects.unfinished_text import unfinished_text
 from scorer.scoring.compare.result import Signal, ramp
 from scorer.scoring.compare.signals.form_signals import contained_share, one_sided
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.tokenizer import Token
 
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")

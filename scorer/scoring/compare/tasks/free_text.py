@@ -22,7 +22,7 @@ from scorer.scoring.compare.result import Comparison, Signal, ramp
 from scorer.scoring.compare.signals import content_signals, form_signals
 from scorer.scoring.compare.signals.truncation import missing_last_sentence, truncation
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 
 FACTS = (
     content_signals.numbers,

@@ -23,7 +23,7 @@ from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack, un
 
 if TYPE_CHECKING:
     from scorer.scoring.worker.scoring_process.batch_result import BatchResult
-    from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
+    from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext
 
 NICENESS = 5  # the steer loop, the proxy and the application have priority
 
@@ -100,7 +100,7 @@ def _load(config: Config) -> ScoringContext:
     """Load the engine (mostly native code) in a thread while Python imports the signals, to shorten the start."""
     with ThreadPoolExecutor(1) as pool:
         embedder = pool.submit(load_embedder, config.scorer.embedder)
-        from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
+        from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext
 
         return ScoringContext(config, embedder.result())
 

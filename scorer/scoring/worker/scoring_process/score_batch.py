@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from glidepath.domain import Pair, PairKind
 from glidepath.errors import InputError
-from glidepath.wire import decode_pair, encode_scored
+from glidepath.pairs_and_outcomes import Pair, PairKind
+from glidepath.protobuf_codec import decode_pair, encode_scored
 from scorer.scoring.compare import NoiseFloor
 from scorer.scoring.worker.scoring_process.batch_result import BatchResult, NoiseFloorJson, PairResult
-from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext, ScoringOutcome, score_pairs
+from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext, ScoringOutcome, score_pairs
 
 
 def score_batch(

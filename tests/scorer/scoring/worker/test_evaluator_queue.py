@@ -11,13 +11,13 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from glidepath.config import Config, parse_config
-from glidepath.domain import PairKind
 from glidepath.errors import ConfigError
-from glidepath.wire import decode_scored, encode_pair
+from glidepath.pairs_and_outcomes import PairKind
+from glidepath.protobuf_codec import decode_scored, encode_pair
 from scorer.scoring.worker.evaluator_queue import MAX_FAILURES, MAX_WAITING, OPEN_S, CircuitBreaker
 from scorer.scoring.worker.pair_queue import QueueEntry
+from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext
 from scorer.scoring.worker.scoring_process.score_batch import score_batch
-from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
 from tests.support.answer_pairs import noise_pair
 from tests.support.embedders import WordEmbedder
 from tests.support.evaluator_server import EvaluatorServer, evaluator_server

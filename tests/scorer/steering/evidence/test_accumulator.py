@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from glidepath.domain import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side
+from glidepath.pairs_and_outcomes import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side
 from tests.support.evidence_builders import by_gate, flush, fresh_evidence, pair, side, with_healthy_flushes
 
 B, C = Side.BASELINE, Side.CANDIDATE

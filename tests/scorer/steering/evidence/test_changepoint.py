@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.domain import PairKind, Side
-from glidepath.records import Verdict
+from glidepath.pairs_and_outcomes import PairKind, Side
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec

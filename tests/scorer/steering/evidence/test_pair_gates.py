@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bench import evidence_cases as cases
-from glidepath.domain import PairKind
-from glidepath.records import Verdict
+from glidepath.pairs_and_outcomes import PairKind
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
 from scorer.steering.evidence.pair_gates import PairGate, pair_gate

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.domain import Side
 from glidepath.errors import InputError
-from scorer.steering.evidence.replay import Judgement, ReplayEvent, judge, parse_events
+from glidepath.pairs_and_outcomes import Side
+from scorer.steering.evidence.replay import ReplayEvent, ReplayResult, parse_events, replay
 from tests.support.evidence_builders import workload_of
 
 GATES = "    ramp: {min_samples: 100}\n    gates: {latency: {quantile: p95}}\n"
@@ -38,8 +38,8 @@ def events(
         )
 
 
-def run(stream: Iterator[ReplayEvent]) -> Judgement:
-    return judge(workload_of(GATES), stream)
+def run(stream: Iterator[ReplayEvent]) -> ReplayResult:
+    return replay(workload_of(GATES), stream)
 
 
 @pytest.mark.slow
@@ -181,7 +181,7 @@ def test_each_class_is_judged_by_itself() -> None:
     }
     lost = line | {"agreement": 0.0, "expected": "fraud"}
     lines = [json.dumps(lost if i % 50 == 0 else line).encode() for i in range(1500)]
-    result = judge(workload_of(text), parse_events(lines, "f"))
+    result = replay(workload_of(text), parse_events(lines, "f"))
     assert {v.gate for v in result.verdicts if v.outcome == "fail"} == {"recall_fraud"}
     assert result.decision == "rollback"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench import evidence_cases as cases
-from glidepath.domain import Outcome
+from glidepath.pairs_and_outcomes import Outcome
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.split_gate import SplitGate, SplitTest
 from scorer.steering.evidence.verdicts import outcome_of

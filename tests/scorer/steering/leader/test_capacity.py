@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from glidepath.config import Config, parse_config
 from glidepath.config.backends import Capacity
-from glidepath.domain import Outcome
+from glidepath.pairs_and_outcomes import Outcome
 from scorer.steering.leader.capacity import CandidateLoads, gauge_in_answer, gauge_on_page, predict, seen_share
 
 PAGE = """\

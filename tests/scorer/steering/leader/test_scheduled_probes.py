@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from glidepath.config import Config, parse_config
 from glidepath.probe.send import Prober, ProbeResult
-from glidepath.records import Decision, WorkloadStatus
+from glidepath.status_and_decisions import Decision, WorkloadStatus
 from glidepath_ops.local.child_process import free_ports
 from scorer.steering.leader.scheduled_probes import ProbeProgress, ScheduledProbes
 from tests.support.recording_backend import Recorder

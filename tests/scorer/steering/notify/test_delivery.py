@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import Counter
 
 from glidepath.config.notifications import Notification
-from glidepath.records import Decision
+from glidepath.status_and_decisions import Decision
 from scorer.steering.notify.channels import notification_queue
 from scorer.steering.notify.delivery import QUEUE, DeliveryQueue, reason_of
 from tests.support.notification_inbox import ROLLBACK, delivering, inbox

@@ -6,7 +6,7 @@ import numpy as np
 import yaml
 
 from glidepath.config import parse_config
-from glidepath.domain import AnswerFacts, PairKind, ScoredPair
+from glidepath.pairs_and_outcomes import AnswerFacts, PairKind, ScoredPair
 from scorer.steering.planning.calibration import History, fragment, propose
 from tests.support.chat_config import CHAT_CONFIG
 from tests.support.evidence_builders import pair, workload_of

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from glidepath.config.ramp import RampSection
-from glidepath.domain import Outcome
-from glidepath.records import CommandKind, Phase
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import CommandKind, Phase
 from scorer.steering.ramp.automatic_steps import obstacle, validation_obstacle
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
@@ -30,10 +30,10 @@ def test_each_step_has_its_own_configured_rules() -> None:
     def obstacle_at(percent: float, samples: int, now_ms: int, phase: Phase = Phase.BAKING) -> str:
         return obstacle(at(phase, percent), replace(GOOD, samples=samples), policy, now_ms)
 
-    assert obstacle_at(0, 10, 1999, Phase.SHADOW) == "holds for another 0 s"
+    assert obstacle_at(0, 10, 1999, Phase.SHADOW) == "bakes for another 0 s"
     assert obstacle_at(0, 10, 2000, Phase.SHADOW) == ""
     assert (obstacle_at(1, 9, 1000), obstacle_at(1, 10, 1000)) == ("9 of 10 samples", "")
-    assert (obstacle_at(10, 499, 2000), obstacle_at(10, 499, 3000)) == ("holds for another 1 s", "499 of 500 samples")
+    assert (obstacle_at(10, 499, 2000), obstacle_at(10, 499, 3000)) == ("bakes for another 1 s", "499 of 500 samples")
     assert obstacle_at(10, 500, 3000) == ""
     assert obstacle_at(50, 10, 1000) == ""
     done = at(Phase.VALIDATING, 100)

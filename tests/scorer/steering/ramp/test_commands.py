@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from glidepath.records import Command, CommandKind, Phase
+from glidepath.status_and_decisions import Command, CommandKind, Phase
 from scorer.steering.ramp.decide import advance
 from tests.support.ramp_ticks import GOOD, POLICY, REGRESSION, UNDECIDED, advance_with, at, command, tick
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from glidepath.records import Phase
+from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.decide import advance
 from tests.support.ramp_ticks import GOOD, LATE, POLICY, UNDECIDED, at, tick
 

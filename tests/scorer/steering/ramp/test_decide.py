@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.records import CommandKind, Phase
+from glidepath.status_and_decisions import CommandKind, Phase
 from scorer.steering.ramp.decide import advance
 from tests.support.ramp_ticks import CATASTROPHE, GOOD, LATE, POLICY, advance_with, at, command
 

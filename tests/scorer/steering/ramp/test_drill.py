@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from glidepath.config.ramp import RampSection
-from glidepath.domain import Outcome
-from glidepath.records import Command, CommandKind, Decision, Phase
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.drill import MAX_ERRORS
 from scorer.steering.ramp.ramp_policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, policy_of

@@ -121,9 +121,9 @@ def test_approval_may_be_required_for_all_some_or_no_steps() -> None:
 
 
 def test_the_shadow_hold_equals_the_hold_unless_it_is_configured() -> None:
-    assert policy_of(RampSection(hold=10)).hold_for(0) == 10_000
-    assert policy_of(RampSection(hold=10, shadow_hold=0)).hold_for(0) == 0
-    assert policy_of(RampSection(hold=10, shadow_hold=0)).hold_for(1) == 10_000
+    assert policy_of(RampSection(hold=10)).bake_ms(0) == 10_000
+    assert policy_of(RampSection(hold=10, shadow_hold=0)).bake_ms(0) == 0
+    assert policy_of(RampSection(hold=10, shadow_hold=0)).bake_ms(1) == 10_000
 
 
 RULES = {"at": {0: {"min_samples": 5}, 1: {"hold": "4h", "min_samples": 50}, 50: {"hold": "7d"}}}
@@ -150,7 +150,7 @@ H = 3600
 def test_a_share_has_the_rules_of_the_step_that_it_has_reached(percent: float, hold: float, samples: int) -> None:
     policy = policy_of(AT)
     assert (AT.rules_at(percent).hold, AT.rules_at(percent).min_samples) == (hold, samples)
-    assert (policy.hold_for(percent), policy.samples_for(percent)) == (hold * 1000, samples)
+    assert (policy.bake_ms(percent), policy.samples_for(percent)) == (hold * 1000, samples)
 
 
 @given(percent=st.floats(0, 100), shadow=st.none() | st.integers(0, 99))

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from glidepath.errors import InputError
-from glidepath.records import Phase
+from glidepath.status_and_decisions import Phase
 from scorer.steering.ramp.states import (
     RETREATING,
     TABLE,

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from glidepath.config import Config, parse_config
-from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
-from glidepath.records import Command, CommandKind, Decision, Phase
+from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.envoy.runtime_values import RuntimeKeys, desired_values
 from scorer.steering.ramp.states import RampState
-from scorer.steering.state_store import News
-from scorer.steering.workload.stored_state import encode
-from scorer.steering.workload.surroundings import Surroundings
+from scorer.steering.store_protocol import News
+from scorer.steering.workload.tick_context import TickContext
+from scorer.steering.workload.workload_state_codec import encode
 from tests.support.steered_workload import SteeredWorkload
 
 CONFIG = """
@@ -107,9 +107,9 @@ class Steering(RuleBasedStateMachine):
 
     def tick(self, crash: str = "") -> None:
         self.now_ms += 250
-        surroundings = Surroundings(unknown_weights=self.unknown_weights, admin_layers=self.actuator.admin_layers())
+        context = TickContext(unknown_weights=self.unknown_weights, admin_layers=self.actuator.admin_layers())
         before = self.leader.state.ramp
-        done = self.leader.tick(self.now_ms, self.actuator.readings(), surroundings, news=self.news())
+        done = self.leader.tick(self.now_ms, self.actuator.readings(), context, news=self.news())
         self.check(before, done.decisions)
         if crash == "before the state is stored":
             self.take_over()

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from glidepath.config import parse_config
-from glidepath.domain import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
-from glidepath.records import Phase
+from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
+from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.evidence import Evidence
 from scorer.steering.leader.steer_metrics import SteerMetrics
-from scorer.steering.state_store import News
+from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import WINDOW_MS, RedisClock, SourceClocks, skew_warning
-from scorer.steering.workload.stored_state import encode
 from scorer.steering.workload.workload_state import restart_evidence
+from scorer.steering.workload.workload_state_codec import encode
 from scorer.steering.workload.workload_status import status_of
 from tests.support.steered_workload import SteeredWorkload
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.domain import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.histogram import Histogram
+from glidepath.pairs_and_outcomes import AnswerFacts, Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from scorer.steering.envoy.actuator import MemoryActuator
-from scorer.steering.state_store import News
+from scorer.steering.store_protocol import News
 from scorer.steering.workload.workload_status import status_of
 from tests.support.steered_workload import SteeredWorkload
 

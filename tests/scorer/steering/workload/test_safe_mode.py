@@ -13,16 +13,16 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from glidepath.config import Workload, parse_config
-from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
-from glidepath.records import Command, CommandKind, Decision, Phase, Verdict, WorkloadStatus, from_json
+from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase, Verdict, WorkloadStatus, from_json
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.ramp.states import RampState
-from scorer.steering.state_store import START, News, Record, no_cursors
+from scorer.steering.store_protocol import START, News, Record, no_cursors
 from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
-from scorer.steering.workload.stored_state import SCHEMA
-from scorer.steering.workload.surroundings import Surroundings
+from scorer.steering.workload.tick_context import TickContext
+from scorer.steering.workload.workload_state_codec import SCHEMA
 from tests.support.scripted_evidence import ScriptedEvidence, ScriptedEvidenceKind
 from tests.support.steered_workload import SteeredWorkload
 from tests.support.waiting import eventually
@@ -254,7 +254,7 @@ def test_a_flush_that_raises_is_passed_over_and_the_commands_beside_it_are_carri
     news = News(outcomes=(poison,), commands=(Command(kind, "ann", id="1-0"),), cursors={"outcomes": "7-0"})
     with pytest.raises(ZeroDivisionError):
         chat.tick(3000, news=news)
-    done = safe_mode_tick(failed_state(chat.state, news, "a bug"), {}, Surroundings(), 3000)
+    done = safe_mode_tick(failed_state(chat.state, news, "a bug"), {}, TickContext(), 3000)
     assert [d.event for d in done.decisions] == ["tick_failed", kind.value]
     assert done.state.streams.cursors["outcomes"] == "7-0"
     assert done.state.streams.commands == ()
@@ -265,7 +265,7 @@ def test_after_a_failed_tick_the_step_stays_and_guards_act_on_fresh_evidence(val
     chat = SteeredWorkload(parse_config(valid_yaml))
     chat.set_ramp(phase=Phase.BAKING, percent=10)
     news = News(outcomes=(Outcomes("chat", "poison", 1, 2000, 2001),))
-    chat.state = safe_mode_tick(failed_state(chat.state, news, "a bug"), {}, Surroundings(), 3000).state
+    chat.state = safe_mode_tick(failed_state(chat.state, news, "a bug"), {}, TickContext(), 3000).state
     ramp = chat.state.ramp
     assert (ramp.percent, ramp.since_ms, chat.state.evidence.requests()) == (10, 3000, 0)
     assert chat.decisions(3250) == ()

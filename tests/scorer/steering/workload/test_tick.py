@@ -9,14 +9,14 @@ import pytest
 import yaml
 
 from glidepath.config import parse_config
-from glidepath.domain import Origin, Outcomes, Side, SideOutcomes
 from glidepath.histogram import Histogram
-from glidepath.records import Command, CommandKind, Decision, Phase
+from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.evidence import Evidence
-from scorer.steering.state_store import News
-from scorer.steering.workload.stored_state import encode
-from scorer.steering.workload.surroundings import Surroundings
+from scorer.steering.store_protocol import News
+from scorer.steering.workload.tick_context import TickContext
+from scorer.steering.workload.workload_state_codec import encode
 from scorer.steering.workload.workload_status import status_of
 from tests.support.steered_workload import SteeredWorkload
 
@@ -41,7 +41,7 @@ def test_another_model_of_the_same_backend_restarts_the_ramp_at_0(chat: SteeredW
 def test_a_first_start_does_not_overwrite_weights_that_envoys_already_serve(valid_yaml: str) -> None:
     chat, envoys = SteeredWorkload(parse_config(valid_yaml), first_start=True), MemoryActuator(2)
     assert chat.decisions(1500) == ()
-    unknown = Surroundings(unknown_weights=frozenset(envoys.runtime))
+    unknown = TickContext(unknown_weights=frozenset(envoys.runtime))
     held = chat.tick(2000, envoys.readings(), unknown)
     assert [d.trigger for d in held.decisions] == ["state_lost"]
     assert held.writes == {}
@@ -51,7 +51,7 @@ def test_a_first_start_does_not_overwrite_weights_that_envoys_already_serve(vali
 
 def test_the_fast_guard_rolls_back_while_the_share_is_unknown(valid_yaml: str) -> None:
     chat, envoys = SteeredWorkload(parse_config(valid_yaml), Evidence, first_start=True), MemoryActuator(1)
-    unknown = Surroundings(unknown_weights=frozenset(envoys.runtime))
+    unknown = TickContext(unknown_weights=frozenset(envoys.runtime))
     assert [d.trigger for d in chat.decisions(2000, envoys.readings(), unknown)] == ["state_lost"]
     for number in range(10):
         now_ms = 3000 + 250 * number
@@ -70,7 +70,7 @@ def test_the_fast_guard_rolls_back_while_the_share_is_unknown(valid_yaml: str) -
 def test_an_envoy_that_this_state_wrote_to_before_is_known_when_it_connects_again(valid_yaml: str) -> None:
     chat, envoys = SteeredWorkload(parse_config(valid_yaml), first_start=True), MemoryActuator(1)
     assert set(chat.tick(1500, envoys.readings()).writes) == {"envoy-0"}
-    again = Surroundings(unknown_weights=frozenset({"envoy-0", "envoy-0#2"}))
+    again = TickContext(unknown_weights=frozenset({"envoy-0", "envoy-0#2"}))
     assert chat.decisions(2000, envoys.readings(), again) == ()
 
 

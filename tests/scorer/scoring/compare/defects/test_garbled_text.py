@@ -8,7 +8,7 @@ from scorer.scoring.compare.alignment.word_alignment import align
 from scorer.scoring.compare.defects.garbled_text import garbled_text
 from scorer.scoring.compare.result import Signal
 from scorer.scoring.compare.signals import form_signals
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from tests.support.comparison_cases import cases
 
 PLAIN = Document("It opens at nine, and the tickets are sold at the door of the museum.")

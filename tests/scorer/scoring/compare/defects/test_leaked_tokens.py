@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scorer.scoring.compare.defects.leaked_tokens import leaked_tokens
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from tests.support.comparison_cases import cases
 
 ANSWER = "The Nile flows north into the sea. It is about 6,650 kilometers long."

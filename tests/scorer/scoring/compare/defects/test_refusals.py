@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scorer.scoring.compare.defects.refusals import refusal
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from tests.support.comparison_cases import cases
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorer.scoring.compare.defects.repeated_passages import repeated_passages
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 
 
 def test_repetition_is_counted_in_words() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorer.scoring.compare.defects.unfinished_text import unfinished_text
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 
 
 def test_an_open_sentence_or_code_block_is_unfinished() -> None:

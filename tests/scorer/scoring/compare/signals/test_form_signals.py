@@ -8,7 +8,7 @@ from glidepath.config.processes import EmbedderSection
 from scorer.scoring.compare.result import Comparison
 from scorer.scoring.compare.signals import form_signals
 from scorer.scoring.compare.similarity.embedding_similarity import Similarity, chunk_similarity
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.embed import embed_texts, load_embedder
 from tests.support.comparison_cases import compare_texts
 

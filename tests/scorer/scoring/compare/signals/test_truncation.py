@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorer.scoring.compare.similarity.embedding_similarity import Similarity
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from tests.support.comparison_cases import compare_texts
 
 CLOSE = Similarity(0.99, 0.98)  # a typical similarity of texts that differ in a word

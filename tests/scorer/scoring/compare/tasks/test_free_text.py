@@ -13,7 +13,7 @@ from glidepath.config.comparison import ScoringSection
 from scorer.scoring.compare.noise_floor import NoiseFloor
 from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, Similarity
 from scorer.scoring.compare.tasks.free_text import compare_text, needs_embedding
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from tests.support.comparison_cases import SETTINGS, compare_texts
 
 CLOSE = Similarity(0.99, 0.98)  # a typical similarity of texts that differ in a word

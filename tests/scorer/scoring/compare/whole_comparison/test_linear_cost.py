@@ -19,7 +19,7 @@ from scorer.scoring.compare.tasks.classification import compare_labels
 from scorer.scoring.compare.tasks.extraction import parse_json
 from scorer.scoring.compare.tasks.free_text import compare_text
 from scorer.scoring.compare.text.canonical_text import canonical
-from scorer.scoring.compare.text.document import Document
+from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.tokenizer import MAX_TOKENS
 from tests.support.comparison_cases import compare_texts
 

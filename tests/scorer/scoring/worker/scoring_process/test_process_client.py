@@ -12,7 +12,7 @@ import pytest
 
 from glidepath.config import parse_config
 from glidepath.errors import ConfigError
-from glidepath.wire import decode_scored, encode_pair
+from glidepath.protobuf_codec import decode_scored, encode_pair
 from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack
 from scorer.scoring.worker.scoring_process.process_client import BatchFailedError, ProcessScorer
 from scorer.scoring.worker.scoring_process.spawn_process import spawn

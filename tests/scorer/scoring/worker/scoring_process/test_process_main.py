@@ -8,7 +8,7 @@ import json
 import pytest
 
 from glidepath.config import parse_config
-from glidepath.wire import decode_scored, encode_pair
+from glidepath.protobuf_codec import decode_scored, encode_pair
 from scorer.scoring.worker.scoring_process.pipe_messages import LENGTH, pack, unpack
 from scorer.scoring.worker.scoring_process.process_main import serve
 from tests.support.answer_pairs import pair

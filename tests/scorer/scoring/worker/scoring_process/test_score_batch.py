@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from glidepath.config import parse_config
-from glidepath.wire import decode_scored, encode_pair
+from glidepath.protobuf_codec import decode_scored, encode_pair
+from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext
 from scorer.scoring.worker.scoring_process.score_batch import score_batch
-from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext
 from scorer.steering.evidence import Evidence
 from tests.support.answer_pairs import noise_pair, pair
 from tests.support.embedders import WordEmbedder

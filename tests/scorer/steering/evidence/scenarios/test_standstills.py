@@ -14,7 +14,7 @@ from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LookDue
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.latency_gates import LatencyGate
-from scorer.steering.evidence.latency_signal import LatencySignal
+from scorer.steering.evidence.latency_samples import LatencySignal
 from scorer.steering.evidence.side_balance import UNITS, SideBalance
 from tests.support.evidence_builders import through_json
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glidepath.domain import PairKind, Side
 from glidepath.errors import InputError
+from glidepath.pairs_and_outcomes import PairKind, Side
 from scorer.steering.evidence import Evidence
 from tests.support.evidence_builders import (
     GATES,

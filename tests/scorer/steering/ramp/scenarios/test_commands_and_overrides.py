@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from glidepath.config.ramp import RampSection
-from glidepath.domain import Outcome
-from glidepath.records import Command, CommandKind, Decision, Phase, Verdict
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase, Verdict
 from scorer.steering.ramp.automatic_steps import obstacle
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from bench import evidence_cases as cases
-from glidepath.domain import AnswerFacts, Origin, PairKind
-from glidepath.records import Verdict
+from glidepath.pairs_and_outcomes import AnswerFacts, Origin, PairKind
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
-from scorer.steering.evidence.pair_matching import MatchedPair, NoisePair, PairMatcher
+from scorer.steering.evidence.noise_pair_matching import MatchedPair, NoisePair, PairMatcher
 from scorer.steering.evidence.state_codec import encode
 from tests.support.evidence_builders import pair, through_json, workload_of
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from glidepath.domain import Outcome
-from glidepath.records import Phase
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import Phase
 from tests.support.ramp_ticks import CATASTROPHE, GOOD, LATE, REGRESSION, at, tick
 from tests.support.scripted_evidence import verdict
 

@@ -13,14 +13,14 @@ from typing import Any
 import structlog
 from redis.exceptions import ResponseError
 
-from glidepath.domain import Outcomes, ScoredPair
 from glidepath.errors import InputError
-from glidepath.keys import WorkloadKeys
-from glidepath.records import Command, Decision, from_json, to_json
+from glidepath.pairs_and_outcomes import Outcomes, ScoredPair
+from glidepath.protobuf_codec import decode_outcomes, decode_scored
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.scorer_groups import LIVE_S
-from glidepath.wire import decode_outcomes, decode_scored
-from scorer.steering.state_store import FencedError, News, OwnedError, Record
+from glidepath.status_and_decisions import Command, Decision, from_json, to_json
+from scorer.steering.store_protocol import FencedError, News, OwnedError, Record
 
 log = structlog.get_logger()
 

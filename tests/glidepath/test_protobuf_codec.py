@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath import wire, zstd
-from glidepath.domain import (
+from glidepath import protobuf_codec, zstd
+from glidepath.errors import InputError
+from glidepath.histogram import Histogram
+from glidepath.pairs_and_outcomes import (
     Answer,
     AnswerFacts,
     Ending,
@@ -23,8 +25,6 @@ from glidepath.domain import (
     Side,
     SideOutcomes,
 )
-from glidepath.errors import InputError
-from glidepath.histogram import Histogram
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 counts = st.dictionaries(text, st.integers(0, 2**40), max_size=3)
@@ -103,23 +103,23 @@ scored = st.builds(
 
 @given(pairs)
 def test_a_pair_can_be_decoded_from_its_bytes(pair: Pair) -> None:
-    assert wire.decode_pair(wire.encode_pair(pair)) == pair
+    assert protobuf_codec.decode_pair(protobuf_codec.encode_pair(pair)) == pair
 
 
 @given(outcomes)
 def test_outcomes_can_be_decoded_from_their_bytes(record: Outcomes) -> None:
-    assert wire.decode_outcomes(wire.encode_outcomes(record)) == record
+    assert protobuf_codec.decode_outcomes(protobuf_codec.encode_outcomes(record)) == record
 
 
 @pytest.mark.slow
 @given(scored)
 def test_a_scored_pair_can_be_decoded_from_its_bytes(record: ScoredPair) -> None:
-    assert wire.decode_scored(wire.encode_scored(record)) == record
+    assert protobuf_codec.decode_scored(protobuf_codec.encode_scored(record)) == record
 
 
 @given(st.binary(max_size=200))
 def test_random_bytes_are_an_input_error_or_a_record(data: bytes) -> None:
-    for decode in (wire.decode_pair, wire.decode_outcomes, wire.decode_scored):
+    for decode in (protobuf_codec.decode_pair, protobuf_codec.decode_outcomes, protobuf_codec.decode_scored):
         try:
             decode(data)
         except InputError:
@@ -129,15 +129,15 @@ def test_random_bytes_are_an_input_error_or_a_record(data: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_random_bytes_inside_zstd_are_an_input_error_or_a_pair(data: bytes) -> None:
     try:
-        wire.decode_pair(zstd.compress(data))
+        protobuf_codec.decode_pair(zstd.compress(data))
     except InputError:
         return
 
 
 def test_a_decompression_bomb_is_refused() -> None:
-    bomb = zstd.compress(bytes(wire.MAX_PAIR_BYTES + 1))
+    bomb = zstd.compress(bytes(protobuf_codec.MAX_PAIR_BYTES + 1))
     with pytest.raises(InputError, match="more than"):
-        wire.decode_pair(bomb)
+        protobuf_codec.decode_pair(bomb)
 
 
 @pytest.mark.process

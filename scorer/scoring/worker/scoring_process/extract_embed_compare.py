@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from glidepath.config import Config, Workload
-from glidepath.domain import Answer, AnswerFacts, Ending, Pair, ScoredPair
+from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Ending, Pair, ScoredPair
 from scorer.scoring.answers import (
     CustomSurface,
     Expectation,

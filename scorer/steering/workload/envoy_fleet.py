@@ -10,25 +10,25 @@ from scorer.steering.envoy.observation import Observation, observe
 from scorer.steering.envoy.runtime_values import NO_WEIGHTS, RuntimeEntries, RuntimeValues
 from scorer.steering.envoy.runtime_writes import plan_writes
 from scorer.steering.ramp.states import RETREATING
-from scorer.steering.workload.surroundings import Surroundings
+from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import FleetView, LastLook, WorkloadState
 
 Readings = Mapping[str, RuntimeEntries | None]
 """Envoy → its ``glidepath.*`` runtime entries; None: not readable now."""
 
 
-def look(state: WorkloadState, readings: Readings, surroundings: Surroundings) -> WorkloadState:
+def look(state: WorkloadState, readings: Readings, context: TickContext) -> WorkloadState:
     """Return the state with the Envoys' present values. This is cheap if the values have not changed."""
     view = state.fleet
-    if not _unchanged(view.last_look, _shown(readings, surroundings.admin_layers), state.desired):
+    if not _unchanged(view.last_look, _shown(readings, context.admin_layers), state.desired):
         observation = observe(
             state.spec.names,
             state.desired,
             readings,
             view.last_written,
-            admin_layers=surroundings.admin_layers,
+            admin_layers=context.admin_layers,
             retreating=state.ramp.phase in RETREATING or _restarting(state),
-            stale=surroundings.stale,
+            stale=context.stale,
         )
         view = FleetView(observation, observation.last_written, view.envoys)
     envoys = len(readings) + len(view.observation.hiding_layers)

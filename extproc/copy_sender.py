@@ -17,9 +17,9 @@ from typing import Protocol
 import aiohttp
 from yarl import URL
 
-from extproc.bounded_body import Body, BodyMemory
-from glidepath import keys
-from glidepath.domain import Answer, Ending, Origin, Side
+from extproc.body_limits import Body, BodyMemory
+from glidepath import envoy_names
+from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Side
 
 # The only request headers of the client that are copied. Envoy adds the credentials.
 FORWARDED_HEADERS = (
@@ -87,9 +87,9 @@ def copy_headers(copy: ShadowRequest) -> dict[str, str]:
     """Return a copy's headers: the allow-listed ones, accept-encoding, and the three that the shadow listener reads."""
     headers = {name: copy.headers[name] for name in FORWARDED_HEADERS if name in copy.headers}
     headers["accept-encoding"] = "identity"
-    headers[keys.HEADER_WORKLOAD] = copy.workload
-    headers[keys.HEADER_TARGET] = copy.backend
-    headers[keys.HEADER_ORIGIN] = Origin.SHADOW.value
+    headers[envoy_names.HEADER_WORKLOAD] = copy.workload
+    headers[envoy_names.HEADER_TARGET] = copy.backend
+    headers[envoy_names.HEADER_ORIGIN] = Origin.SHADOW.value
     return headers
 
 

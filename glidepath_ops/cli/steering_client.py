@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from glidepath.keys import WorkloadKeys
-from glidepath.records import Command, Decision, WorkloadStatus, from_json, to_json
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
+from glidepath.status_and_decisions import Command, Decision, WorkloadStatus, from_json, to_json
 
 
 async def read_status(client: RedisClient, workload: str) -> WorkloadStatus | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from extproc.redis_retention import StreamTrimmer
 from extproc.redis_writer import RedisWriter
-from extproc.stream_trimming import StreamTrimmer
 from glidepath.clock import unix_ms
 from glidepath.config.retention import RetentionSection
-from glidepath.keys import WorkloadKeys
+from glidepath.redis_keys import WorkloadKeys
 from tests.support.extproc_twins import encoded_pair
 
 KEYS = WorkloadKeys("chat")

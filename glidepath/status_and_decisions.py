@@ -104,7 +104,7 @@ class WorkloadStatus:
     steps: tuple[float, ...]
     since_ms: int
     updated_at_ms: int
-    hold_until_ms: int | None = None
+    bake_until_ms: int | None = None
     held_by: str = ""
     message: str = ""  # what happens next, for people
     autopilot: bool = True
@@ -131,7 +131,7 @@ class Decision:
 
     at_ms: int
     workload: str
-    event: str  # one of glidepath.config.decision_events
+    event: str  # one of glidepath.decision_events
     from_percent: float
     to_percent: float
     phase: str

@@ -1,4 +1,4 @@
-"""The interface to the steer loop's store: read news, write records. steering_store.py implements it with Redis."""
+"""The interface to the steer loop's store: read news, write records. redis_store.py implements it with Redis."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from glidepath.domain import Outcomes, ScoredPair
-from glidepath.records import Command, Decision
+from glidepath.pairs_and_outcomes import Outcomes, ScoredPair
 from glidepath.scorer_groups import group_label
+from glidepath.status_and_decisions import Command, Decision
 
 START = "0-0"  # the id before a stream's first entry
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glidepath.records import Phase, Verdict
+from glidepath.status_and_decisions import Phase, Verdict
 from scorer.steering.ramp.ramp_policy import RampPolicy
 from scorer.steering.ramp.states import RampEvent, RampState, transition
 from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decision
-from scorer.steering.ramp.verdict_checks import describe, failed_guards
+from scorer.steering.ramp.verdict_effects import describe, failed_guards
 
 
 def confirm_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from extproc.bounded_body import BodyMemory
-from extproc.tee import InFlight, ShadowAnswer, ShadowRequest, Tee
-from glidepath import keys
-from glidepath.domain import Ending, Side
+from extproc.body_limits import BodyMemory
+from extproc.copy_sender import InFlight, ShadowAnswer, ShadowRequest, Tee
+from glidepath import envoy_names
+from glidepath.pairs_and_outcomes import Ending, Side
 from glidepath_ops.local.child_process import free_ports
 
 SENT = {
@@ -118,9 +118,9 @@ async def test_a_copy_arrives_with_path_query_body_and_only_allowed_headers(kind
         "accept-encoding": "identity",
         "x-request-id": "id-1",
         "anthropic-version": "2023-06-01",
-        keys.HEADER_WORKLOAD: "chat",
-        keys.HEADER_TARGET: "onprem",
-        keys.HEADER_ORIGIN: "shadow",
+        envoy_names.HEADER_WORKLOAD: "chat",
+        envoy_names.HEADER_TARGET: "onprem",
+        envoy_names.HEADER_ORIGIN: "shadow",
     }
     answer = answered.answer
     assert (answer.status, answer.body, answer.ending) == (200, b'{"ok": true}', Ending.COMPLETE)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from glidepath.records import Verdict
-from scorer.steering.ramp.verdict_checks import describe
+from glidepath.status_and_decisions import Verdict
+from scorer.steering.ramp.verdict_effects import describe
 
 
 def test_a_verdict_is_described_by_its_value_its_limit_and_its_sample_size() -> None:

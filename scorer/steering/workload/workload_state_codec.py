@@ -14,10 +14,10 @@ from typing import Any
 
 from glidepath.errors import InputError
 from scorer.steering.envoy.runtime_values import last_written_from_json, last_written_to_json
-from scorer.steering.interfaces import Evidence
 from scorer.steering.ramp.states import RampState, state_from_json
 from scorer.steering.ramp.tick_inputs import TickInputs
-from scorer.steering.state_store import no_cursors
+from scorer.steering.steering_protocols import StepEvidence
+from scorer.steering.store_protocol import no_cursors
 from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.seen_flushes import SeenFlushes
 from scorer.steering.workload.totals import Totals
@@ -80,7 +80,9 @@ def _streams(stored: Mapping[str, Any]) -> StreamPosition:
     )
 
 
-def _evidence(spec: WorkloadSpec, ramp: RampState, written: dict[str, Any], now_ms: int) -> tuple[RampState, Evidence]:
+def _evidence(
+    spec: WorkloadSpec, ramp: RampState, written: dict[str, Any], now_ms: int
+) -> tuple[RampState, StepEvidence]:
     """Return the ramp and the evidence. If the evidence had to begin again, the ramp has a new epoch."""
     try:
         return ramp, spec.kind.from_json(spec.workload, written)

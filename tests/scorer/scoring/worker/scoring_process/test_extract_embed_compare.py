@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from glidepath.config import parse_config
-from glidepath.domain import Ending, Origin, PairKind, Side
+from glidepath.pairs_and_outcomes import Ending, Origin, PairKind, Side
 from scorer.scoring.compare import NoiseFloor
-from scorer.scoring.worker.scoring_process.score_pairs import ScoringContext, score_pairs
+from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext, score_pairs
 from tests.support.answer_pairs import BAD_ENDINGS, LONG, answer, completion, noise_pair, pair
 from tests.support.embedders import WordEmbedder
 

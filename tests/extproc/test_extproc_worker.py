@@ -14,12 +14,12 @@ import pytest
 import redis.asyncio
 from aiohttp import web
 
-from extproc.worker import ExtprocWorker, WorkerAddresses, source_name
+from extproc.extproc_worker import ExtprocWorker, WorkerAddresses, source_name
 from glidepath.config import Config
-from glidepath.domain import Outcomes, Pair
 from glidepath.errors import UnreachableError
-from glidepath.keys import WorkloadKeys
-from glidepath.wire import decode_outcomes, decode_pair
+from glidepath.pairs_and_outcomes import Outcomes, Pair
+from glidepath.protobuf_codec import decode_outcomes, decode_pair
+from glidepath.redis_keys import WorkloadKeys
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.redis_and_envoy import start_redis
 from tests.support.extproc_rpc import LogStream, exchange, log_entry, running_worker, stream, worker_config

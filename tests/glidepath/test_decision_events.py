@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import get_args
 
 import scorer
-from glidepath.config.decision_events import EventName
-from glidepath.records import CommandKind
+from glidepath.decision_events import EventName
+from glidepath.status_and_decisions import CommandKind
 from scorer.steering.notify.channels import OPENS_INCIDENT, RESOLVES_INCIDENT
 from scorer.steering.ramp.states import RampEvent
 

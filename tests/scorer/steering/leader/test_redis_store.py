@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.domain import Outcomes
-from glidepath.records import Command, CommandKind, to_json
-from glidepath.wire import encode_outcomes
-from scorer.steering.leader.steering_store import decode_news
+from glidepath.pairs_and_outcomes import Outcomes
+from glidepath.protobuf_codec import encode_outcomes
+from glidepath.status_and_decisions import Command, CommandKind, to_json
+from scorer.steering.leader.redis_store import decode_news
 
 
 @given(st.lists(st.tuples(st.sampled_from(["outcomes", "results", "commands"]), st.binary(max_size=60)), max_size=6))

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from glidepath.errors import InputError
-from glidepath.records import Verdict
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence.replay import MAX_LINE_BYTES
 
 KEYS = ("t", "side", "ok", "latency_ms", "ttft_ms", "agreement", "noise", "expected", "got")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from glidepath.domain import Outcome
-from glidepath.records import Verdict
+from glidepath.pairs_and_outcomes import Outcome
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.ramp.tick_inputs import TickInputs
 
 # A failure of these gates stops the next step but causes no rollback (ADR 0053). A high load predicted for the next

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
 from glidepath.config import Workload
-from glidepath.domain import Outcomes, ScoredPair
-from glidepath.records import Decision, SideStatus, Verdict
+from glidepath.pairs_and_outcomes import Outcomes, ScoredPair
+from glidepath.status_and_decisions import Decision, SideStatus, Verdict
 
 
-class Evidence(Protocol):
+class StepEvidence(Protocol):
     """The evidence of one workload at one step.
 
     The fold methods return the evidence to continue with. They may change the old evidence in place, because folding is
@@ -38,9 +38,9 @@ class Evidence(Protocol):
 class EvidenceKind(Protocol):
     """A factory for evidence: ``fresh`` returns empty evidence, ``from_json`` reads the stored form."""
 
-    def fresh(self, workload: Workload, percent: float, now_ms: int) -> Evidence: ...
+    def fresh(self, workload: Workload, percent: float, now_ms: int) -> StepEvidence: ...
 
-    def from_json(self, workload: Workload, raw: dict[str, Any]) -> Evidence: ...
+    def from_json(self, workload: Workload, raw: dict[str, Any]) -> StepEvidence: ...
 
 
 class DecisionSink(Protocol):

@@ -15,7 +15,9 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from glidepath import zstd
-from glidepath.domain import (
+from glidepath.errors import InputError
+from glidepath.histogram import SCALE, Histogram, StoredCounts
+from glidepath.pairs_and_outcomes import (
     Answer,
     AnswerFacts,
     Ending,
@@ -27,8 +29,6 @@ from glidepath.domain import (
     Side,
     SideOutcomes,
 )
-from glidepath.errors import InputError
-from glidepath.histogram import SCALE, Histogram, StoredCounts
 from glidepath.pb import glidepath_pb2 as pb
 
 R = TypeVar("R")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from glidepath.config import parse_config
 from glidepath.errors import InputError
 from scorer.steering.ramp.states import Drill, DrillStage
-from scorer.steering.workload.stored_state import SCHEMA, OtherSchemaError, encode
+from scorer.steering.workload.workload_state_codec import SCHEMA, OtherSchemaError, encode
 from tests.support.json_values import JSON
 from tests.support.steered_workload import SteeredWorkload
 

@@ -7,7 +7,16 @@ import json
 import pytest
 
 from glidepath.errors import InputError
-from glidepath.records import Command, CommandKind, Decision, SideStatus, Verdict, WorkloadStatus, from_json, to_json
+from glidepath.status_and_decisions import (
+    Command,
+    CommandKind,
+    Decision,
+    SideStatus,
+    Verdict,
+    WorkloadStatus,
+    from_json,
+    to_json,
+)
 
 VERDICT = Verdict("quality", "pass", 0.91, 0.85, "agreement", 240, 1.2, message="enough")
 STATUS = WorkloadStatus(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from redis.exceptions import ResponseError
 
 from glidepath.config.retention import RetentionSection
-from glidepath.keys import WorkloadKeys
+from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 
 TRIM_TARGET = 0.9  # share of the allowed bytes that a trim leaves, so that the next checks need no trim

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from glidepath.records import Verdict
+from glidepath.status_and_decisions import Verdict
 from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeValues
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class TickContext:
     """Facts about other workloads, the candidate's load, the former leader, the Envoys and this scorer.
 
     ``waiting_for``: the workloads that must be done first; ``stale``: the values that a former leader may have written

@@ -18,16 +18,16 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from extproc import listening_sockets
-from extproc.bounded_body import BodyMemory
+from extproc.body_limits import BodyMemory
 from extproc.capture import Capturer
 from extproc.copy_budget import Budgets, RedisSpendingCounters
+from extproc.copy_sender import Tee
 from extproc.grpc_services import AccessLogService, ProcessService, handlers
 from extproc.pair_encoding import PairEncoder
 from extproc.prometheus import ExtprocCollector, MetricSources
 from extproc.redaction import Redactor
+from extproc.redis_retention import StreamTrimmer
 from extproc.redis_writer import RedisWriter
-from extproc.stream_trimming import StreamTrimmer
-from extproc.tee import Tee
 from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import build_workloads
 from extproc.write_buffer import BufferLimits, WriteBuffer

@@ -1,0 +1,24 @@
+"""The Envoy runtime keys of a workload: the weights of its split, its shadow share and its autopilot."""
+
+from __future__ import annotations
+
+FULL_WEIGHT = 10_000  # basis points: the sum of a workload's weights
+
+
+def weight_prefix(workload: str) -> str:
+    """Return the ``runtime_key_prefix`` of the workload's weighted clusters; Envoy appends ``.<cluster>``."""
+    return f"glidepath.{workload}.weight"
+
+
+def weight_key(workload: str, cluster: str) -> str:
+    return f"{weight_prefix(workload)}.{cluster}"
+
+
+def shadow_key(workload: str) -> str:
+    """Return the runtime key of the share of requests that are captured and copied, in percent (0 to 100)."""
+    return f"glidepath.{workload}.shadow"
+
+
+def autopilot_key(workload: str) -> str:
+    """Return the runtime key of the autopilot. A person switches it off at an Envoy with 0; 1 or absent means on."""
+    return f"glidepath.{workload}.autopilot"
