@@ -76,7 +76,7 @@ class Ownership(Protocol):
 
 
 class SoleOwner:
-    """The ``Ownership`` of a loop that shares its workloads with no other group."""
+    """The ``Ownership`` of a loop that steers every workload, because there is no other group."""
 
     foreign: Mapping[str, str] = {}
 

@@ -119,7 +119,7 @@ class PairsMatched:
 
 @dataclass(frozen=True, slots=True)
 class PairCompared:
-    """The labels and the fact signals of one pair. ``comparable``: as in ``AgreementScored``."""
+    """The labels and the fact signals of one pair. ``comparable``: see ``AgreementScored``."""
 
     labels: Mapping[str, str]
     signals: Mapping[str, float]

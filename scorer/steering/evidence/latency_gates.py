@@ -40,7 +40,7 @@ LEAST_GROWTH = 1.01  # the next look waits until the candidate's count has grown
 
 
 class QuantileRatio:
-    """The computation of the e-values of two histograms, for one quantile and one limit."""
+    """Compute the e-values of two histograms, for one quantile and one limit."""
 
     def __init__(self, q: float, max_ratio: float) -> None:
         tail = 1 - q
@@ -68,7 +68,7 @@ class QuantileRatio:
     def log_e_since(
         self, candidate: Sums, baseline: Sums, recent_c: Sums, recent_b: Sums
     ) -> tuple[float, float, float]:
-        """Return ``log_e``, and ln of the e-value against the null "not slower" of the recent requests alone."""
+        """Return ``log_e``, and for the recent requests alone, ln of the e-value against the null "not slower"."""
         if not recent_c[-1] or not recent_b[-1]:
             return (*self.log_e(candidate, baseline), 0.0)
         sides, slots = (*(candidate, baseline) * 2, recent_c, recent_b), self._first_slots(candidate, baseline)

@@ -112,7 +112,7 @@ class RecoveryState:
 
 
 class SplitRecovery:
-    """The test after an alarm whether the split is right again.
+    """Test, after an alarm, whether the split is right again.
 
     It uses only the requests since the alarm, and restarts whenever they indicate a wrong split. Each restart raises
     the evidence that is needed, so that over all restarts a split beyond PROVEN is accepted with probability at most α.

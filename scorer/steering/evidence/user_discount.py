@@ -34,7 +34,7 @@ class UserDiscountState:
 
 
 class UserDiscount:
-    """Decide which pairs count. The stored form is ``state``."""
+    """The decision which pairs count. Its stored form is ``state``."""
 
     def __init__(self) -> None:
         self._slots: dict[int, KeySlot] = {}

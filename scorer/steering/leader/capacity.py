@@ -106,7 +106,7 @@ class _Measurement:
 
 
 class CandidateLoads:
-    """Measures the load of every candidate whose workload has a capacity gate, in a task beside the steer loop."""
+    """The task that measures the load of every candidate whose workload has a capacity gate, beside the steer loop."""
 
     def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
         self._workloads = {n: w for n, w in config.workloads.items() if w.gates.capacity is not None}

@@ -44,7 +44,7 @@ class ProbeProgress:
 
 
 class ProbeStore(Protocol):
-    """The interface between scheduled probes and Redis. Every method raises RedisError or OSError if Redis is down."""
+    """The interface between scheduled probes and Redis. A method raises RedisError or OSError if Redis fails."""
 
     async def load(self, workload: str) -> ProbeProgress: ...
     async def save(self, workload: str, progress: ProbeProgress) -> None: ...

@@ -86,7 +86,7 @@ class SteeredWorkloads:
         return {name: state.streams.cursors for name, state in self.states.items()}
 
     def tick(self, name: str, news: News, fleet: FleetSnapshot, here_ms: int) -> Tick:
-        """Run a tick of the workload, or a tick in safe mode if it raises. A bug in one workload stops no other."""
+        """Run a tick of the workload, or a tick in safe mode if it raises. A bug never stops the others."""
         state, now_ms = self.states[name], self._clocks.at(name, here_ms)
         try:
             context = self._tick_context(state, fleet, here_ms, scorer_ahead_ms=here_ms - now_ms)

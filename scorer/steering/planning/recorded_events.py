@@ -98,7 +98,7 @@ def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str
 
 
 def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
-    """Return the reasons why a file with these keys cannot lead to a decision, for any values."""
+    """Return the reasons why a file with these keys cannot lead to a decision with any values."""
     gating = [v for v in verdicts if v.gating and not v.fast and v.gate != "split"]
     found = [text for v in gating if (text := _lack(v.gate, seen))]
     found += [f"no event has the side {side}" for side in ("baseline", "candidate") if side not in seen.sides]

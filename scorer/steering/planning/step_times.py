@@ -176,7 +176,7 @@ def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] 
 
 
 def _way_to_decide(workload: Workload, need: Need, assumed: Assumptions) -> str:
-    """Return a change that lets a gate decide which cannot decide with any number of samples that was tried."""
+    """Return a remedy for a gate that did not decide with any number of samples that was tried."""
     section = section_of(workload, need.gate)
     if section is not None:
         lower = _lower_quantiles(section.quantile)
@@ -196,7 +196,7 @@ def _lower_quantiles(quantile: Quantile) -> tuple[Quantile, ...]:
 
 
 def _way_to_decide_sooner(workload: Workload, step: StepPlan, need: Need) -> str:
-    """Return a change that lets a gate decide sooner."""
+    """Return a remedy for a gate that would decide too late."""
     section, shadow = section_of(workload, need.gate), workload.shadow
     if need.samples is not None and need.samples <= step.rules.min_samples:
         return "lower min_samples"

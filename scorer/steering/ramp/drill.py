@@ -1,4 +1,4 @@
-"""The drill, a rehearsal of a rollback: weight 0 until every Envoy confirms it and no request reaches the candidate.
+"""Rehearse a rollback, as a drill: set weight 0 until every Envoy confirms it and no request reaches the candidate.
 
 A drill changes the share that Envoy serves and leaves the ramp's ``percent`` unchanged. So if it ends early (because of
 a guard, an abort or the loss of the leader), Envoy returns to the ramp's share. At 0 %, the drill first gives the

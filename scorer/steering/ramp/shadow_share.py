@@ -34,7 +34,7 @@ def adopt_shadow_share(
 
 
 def describe_override(name: str, key: str, override: float | None, sample: float) -> str:
-    """Return the text for ``status`` about a manual override of the shadow share; "" where there is none."""
+    """Return the text for ``status`` about a manual override of the shadow share; "" if there is none."""
     if override is None or override == sample:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""Conversion of every host's timestamps to the clock of Redis.
+"""Convert every host's timestamps to the clock of Redis.
 
 Hosts' clocks differ, by up to a minute if they are not synchronised, but a step begins at an exact millisecond. So the
 steer loop uses the time of the Redis that holds the streams: for its own present time (``RedisClock``) and for the time
@@ -107,7 +107,7 @@ class RedisClock:
         self.ahead_ms = 0
 
     def measured(self, redis_ms: int, before_ms: int, after_ms: int) -> None:
-        """Use a measurement: Redis answered ``redis_ms`` between ``before_ms`` and ``after_ms`` of this process."""
+        """Fold in a measurement: Redis answered ``redis_ms`` between this process's ``before_ms`` and ``after_ms``."""
         ahead = redis_ms - (before_ms + after_ms) // 2
         if abs(ahead - self.ahead_ms) > max(LIKELY_MS, after_ms - before_ms):
             self.ahead_ms = ahead
