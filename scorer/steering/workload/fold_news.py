@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from glidepath.pairs_and_outcomes import Origin, Outcomes, ScoredPair, Side
+from scorer.steering.steering_protocols import StepEvidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import SourceClocks
-from scorer.steering.workload.seen_flushes import SeenFlushes
 from scorer.steering.workload.unexpected_traffic import begun_after
 from scorer.steering.workload.workload_state import RecentCounts, StreamPosition, WorkloadState
+
+Entry = TypeVar("Entry", Outcomes, ScoredPair)
 
 
 def fold(state: WorkloadState, news: News) -> WorkloadState:
     """Return the state with all of ``news`` folded in."""
     if not (news.cursors or news.commands or news.outcomes or news.scored or news.bad):
         return state
-    folding = _Folding(state, news)
+    counting, evidence = _Counting(state, news), state.evidence
     for flush in news.outcomes:
-        folding.add_flush(flush)
+        if (usable := counting.count_flush(flush)) is not None:
+            evidence = evidence.fold_outcomes(usable)
     for pair in news.scored:
-        folding.add_pair(pair)
-    return folding.result()
+        if (usable_pair := counting.count_pair(pair)) is not None:
+            evidence = evidence.fold_scored(usable_pair)
+    return counting.result(evidence)
 
 
-def receive(state: WorkloadState, news: News) -> WorkloadState:
-    """Return the state with the cursors moved past ``news`` and its commands queued; the evidence is unchanged.
+def fold_counts(state: WorkloadState, news: News) -> WorkloadState:
+    """Return the state with ``news`` folded in, except its evidence. This is used for news whose tick raised.
 
-    This is used for news that could not be folded. So a record that raises an error is read only once, and a person's
-    commands in the same batch are still carried out.
+    So a record that raises an error is read only once, every record is counted, and a person's commands in the same
+    batch are still carried out. A record that cannot even be counted is counted as a bad one.
     """
-    streams = state.streams
-    received = _received(streams, news, streams.seen, _learned(streams.clocks, news))
-    return replace(state, streams=received, totals=state.totals.with_bad_records(news.bad))
+    counting = _Counting(state, news)
+    for flush in news.outcomes:
+        counting.try_to_count(counting.count_flush, flush)
+    for pair in news.scored:
+        counting.try_to_count(counting.count_pair, pair)
+    return counting.result(state.evidence)
 
 
 def _learned(clocks: SourceClocks, news: News) -> SourceClocks:
@@ -40,35 +49,39 @@ def _learned(clocks: SourceClocks, news: News) -> SourceClocks:
     return clocks.learn(stamps) if stamps else clocks
 
 
-def _received(streams: StreamPosition, news: News, seen: SeenFlushes, clocks: SourceClocks) -> StreamPosition:
-    commands = streams.commands + news.commands
-    return StreamPosition({**streams.cursors, **news.cursors}, seen, clocks, commands, streams.began_ms)
-
-
-class _Folding:
-    """The parts of a state that change during one ``fold``. A new state for every flush would take too much time."""
+class _Counting:
+    """The counts of a state that change with its news. A new state for every flush would take too much time."""
 
     def __init__(self, state: WorkloadState, news: News) -> None:
         self._state, self._spec, self._ramp = state, state.spec, state.ramp
         self._news, self._seen = news, state.streams.seen
         self._clocks = _learned(state.streams.clocks, news)
         self._totals = state.totals.with_bad_records(news.bad)
-        self._recent, self._evidence = state.recent, state.evidence
+        self._recent = state.recent
 
-    def result(self) -> WorkloadState:
-        streams = _received(self._state.streams, self._news, self._seen, self._clocks)
-        return replace(self._state, streams=streams, totals=self._totals, recent=self._recent, evidence=self._evidence)
+    def result(self, evidence: StepEvidence) -> WorkloadState:
+        """Return the state with these counts, with ``evidence``, and with the cursors moved past the news."""
+        read, news = self._state.streams, self._news
+        cursors, commands = {**read.cursors, **news.cursors}, read.commands + news.commands
+        streams = StreamPosition(cursors, self._seen, self._clocks, commands, read.began_ms)
+        return replace(self._state, streams=streams, totals=self._totals, recent=self._recent, evidence=evidence)
 
-    def add_flush(self, flush: Outcomes) -> None:
+    def try_to_count(self, count: Callable[[Entry], Entry | None], entry: Entry) -> None:
+        try:
+            count(entry)
+        except Exception:
+            self._totals = self._totals.with_bad_records(1)
+
+    def count_flush(self, flush: Outcomes) -> Outcomes | None:
+        """Count a flush. Return it in Redis' time if it is evidence about the present step, else None."""
         self._seen, is_new = self._seen.add(flush.source, flush.seq)
         if not is_new:
-            return
+            return None
         ahead_ms = self._clocks.ahead_ms(flush.source)
         flush = flush.later(ahead_ms) if ahead_ms else flush
         self._count(flush)
         # A drill changes the share for a moment, so its traffic is not evidence about the step.
-        if self._ramp.drill is None and flush.from_ms >= self._ramp.since_ms:
-            self._evidence = self._evidence.fold_outcomes(flush)
+        return flush if self._ramp.drill is None and flush.from_ms >= self._ramp.since_ms else None
 
     def _count(self, flush: Outcomes) -> None:
         ramp, recent, drilling = self._ramp, self._recent, self._ramp.drill is not None
@@ -83,15 +96,16 @@ class _Folding:
         left_out = sum(side.requests for side in flush.sides) if early else 0
         self._totals = self._totals.with_flush(flush, left_out, flush.to_ms if live else 0)
 
-    def add_pair(self, pair: ScoredPair) -> None:
+    def count_pair(self, pair: ScoredPair) -> ScoredPair | None:
+        """Count a pair. Return it in Redis' time if it is evidence about the present step, else None."""
         self._totals = self._totals.with_pair(pair)
         probe = pair.baseline.origin is Origin.PROBE
         if probe and self._spec.policy.next_step(self._ramp.percent) is not None:
-            return  # probes repeat the same few questions, so they must not count towards a step
+            return None  # probes repeat the same few questions, so they must not count towards a step
         # The host that captured the pair is unknown, so its time is converted with the smallest offset of all hosts.
         at_ms = pair.captured_at_ms + self._clocks.least_ms()
         if at_ms < self._ramp.since_ms:
             self._totals = self._totals.with_left_out(1)
-            return
+            return None
         # scored_at_ms is by the clock of yet another process, so it is replaced by the time of the capture.
-        self._evidence = self._evidence.fold_scored(replace(pair, captured_at_ms=at_ms, scored_at_ms=at_ms))
+        return replace(pair, captured_at_ms=at_ms, scored_at_ms=at_ms)

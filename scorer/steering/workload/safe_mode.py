@@ -18,7 +18,7 @@ from scorer.steering.ramp.states import RETREATING, RampState
 from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
 from scorer.steering.store_protocol import News, Record
 from scorer.steering.workload.envoy_fleet import Readings
-from scorer.steering.workload.fold_news import receive
+from scorer.steering.workload.fold_news import fold_counts
 from scorer.steering.workload.tick import Tick
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import WorkloadState, restart_evidence
@@ -29,8 +29,8 @@ AGAIN_MS = 600_000  # if a workload's ticks keep failing, the failure is announc
 
 
 def failed_state(state: WorkloadState, news: News, problem: str) -> WorkloadState:
-    """Return the state after a tick that raised: the news is skipped, except its commands, which are queued."""
-    return replace(receive(state, news), problem=problem)
+    """Return the state after a tick that raised: its news is counted, but is no evidence; its commands are queued."""
+    return replace(fold_counts(state, news), problem=problem)
 
 
 def safe_mode_tick(failed: WorkloadState, readings: Readings, context: TickContext, now_ms: int) -> Tick:

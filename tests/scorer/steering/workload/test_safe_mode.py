@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from glidepath.config import Workload, parse_config
-from glidepath.pairs_and_outcomes import Origin, Outcomes, Side, SideOutcomes
+from glidepath.pairs_and_outcomes import Origin, Outcomes, PairKind, ScoredPair, Side, SideOutcomes
 from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase, Verdict, WorkloadStatus, from_json
 from scorer.steering.envoy.actuator import MemoryActuator
 from scorer.steering.leader.steer_loop import SteerLoop
@@ -273,3 +274,48 @@ def test_after_a_failed_tick_the_step_stays_and_guards_act_on_fresh_evidence(val
     failing = News(outcomes=(Outcomes("chat", "x", 1, 3500, 3501, failures),))
     assert [d.event for d in chat.decisions(3600, news=failing)] == ["rollback"]
     assert chat.state.problem == ""
+
+
+def news_whose_evidence_raises() -> News:
+    flushes = (
+        Outcomes("chat", "x", 1, 2000, 2001, coverage={"paired": 5}),
+        Outcomes("chat", "poison", 1, 2000, 2001, coverage={"paired": 2}),
+        Outcomes("chat", "x", 1, 2000, 2001, coverage={"paired": 5}),  # a repeat
+        Outcomes("chat", "x", 2, 2001, 2002, coverage={"paired": 1}),
+    )
+    pair = ScoredPair("p", "chat", PairKind.CROSS, 2000, 2000, scored=True, agreement=0.9)
+    unscored = replace(pair, pair_id="q", scored=False, agreement=None, unscored_reason="too_long")
+    return News(outcomes=flushes, scored=(pair, unscored), cursors={"outcomes": "7-0"}, bad=3)
+
+
+def test_the_news_of_a_failed_tick_is_counted_once_without_being_evidence(valid_yaml: str) -> None:
+    chat = SteeredWorkload(parse_config(valid_yaml))
+    chat.set_ramp(phase=Phase.BAKING, percent=10)
+    news = news_whose_evidence_raises()
+    with pytest.raises(ZeroDivisionError):
+        chat.tick(3000, news=news)
+    done = safe_mode_tick(failed_state(chat.state, news, "a bug"), {}, TickContext(), 3000)
+    totals = done.state.totals
+    assert (totals.coverage, totals.bad_records, totals.pairs_scored) == ({"paired": 8}, 3, 1)
+    assert totals.pairs_unscored == {"too_long": 1}
+    assert done.state.evidence.requests() == 0
+    assert done.state.evidence.agreement() is None
+    chat.restore(json.loads(done.record.state or ""), 3250)
+    chat.fold(replace(news, outcomes=news.outcomes[2:], scored=(), bad=0))  # flushes that were written again
+    assert chat.state.totals == totals
+
+
+def test_a_failure_in_the_news_of_a_failed_tick_is_not_forgotten(valid_yaml: str) -> None:
+    chat = SteeredWorkload(parse_config(valid_yaml))
+    failures = (SideOutcomes(Side.CANDIDATE, Origin.SHADOW, requests=5, errors=5),)
+    news = News(outcomes=(Outcomes("chat", "poison", 1, 2000, 2001, failures),))
+    assert failed_state(chat.state, news, "a bug").recent.candidate_failed
+
+
+def test_a_record_that_cannot_be_counted_is_counted_as_a_bad_one_and_the_rest_is_counted(valid_yaml: str) -> None:
+    chat = SteeredWorkload(parse_config(valid_yaml))
+    broken: Any = "no flush sides"
+    flushes = (Outcomes("chat", "x", 1, 2000, 2001, broken), Outcomes("chat", "x", 2, 2000, 2001, coverage={"a": 1}))
+    failed = failed_state(chat.state, News(outcomes=flushes, cursors={"outcomes": "7-0"}), "a bug")
+    assert (failed.totals.bad_records, failed.totals.coverage) == (1, {"a": 1})
+    assert failed.streams.cursors["outcomes"] == "7-0"
