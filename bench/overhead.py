@@ -23,7 +23,7 @@ import yaml
 from bench.openloop import WARM_UP
 from glidepath.config import Config
 from glidepath_ops.local.child_process import Child, answers, free_ports
-from glidepath_ops.local.services import Service, envoy_service, our_services, redis_service
+from glidepath_ops.local.services import Service, envoy_service, local_services, redis_service
 from glidepath_ops.local.stack import Stack
 
 ARMS = ("envoy", "mirror", "glidepath")
@@ -136,7 +136,7 @@ def everything(options: argparse.Namespace) -> Iterator[dict[str, Arm]]:
             stack.start(Service(f"{arm} alone", service.spawn, service.ready))
             arms[arm] = Arm(listen, stack.children[f"{arm} alone"].process.pid)
         config = glidepath_config(ports[4:10], backend, other, folder, options.workers)
-        parts = our_services(config, folder)
+        parts = local_services(config, folder)
         stack.start(*(parts if options.scorer else [part for part in parts if part.name != "scorer"]))
         yield arms | {"glidepath": Arm(ports[5], stack.children["envoy"].process.pid)}
 

@@ -18,7 +18,6 @@ import math
 import random
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import Any
 
 import aiohttp
 
+from glidepath.clock import unix_ms
 from glidepath.config import Config, Workload
 from glidepath.config.units import parse_duration
 from glidepath.pairs_and_outcomes import Origin, Outcome, Outcomes, Side, SideOutcomes
@@ -40,7 +40,7 @@ from glidepath_ops.demo.demo_state import DemoState, StateReader
 from glidepath_ops.demo.injected_faults import InjectedFault
 from glidepath_ops.demo.written_answers import texts
 from glidepath_ops.local.child_process import free_ports
-from glidepath_ops.local.services import our_services, redis_service
+from glidepath_ops.local.services import local_services, redis_service
 from glidepath_ops.local.stack import Stack
 from scorer.steering.evidence import Evidence
 
@@ -99,7 +99,7 @@ class Bench:
     def __init__(self, redis: RedisClient, watcher: StateReader, workload: Workload) -> None:
         self.workload, self.redis, self.watcher = workload, redis, watcher
         self.keys = WorkloadKeys(WORKLOAD)
-        self.began_ms = time.time() * 1000
+        self.began_ms = unix_ms()
 
     async def order(self, kind: CommandKind, **options: Any) -> None:
         await self.redis.xadd(self.keys.commands, {"c": to_json(Command(kind, "bench", **options))})
@@ -129,13 +129,13 @@ class Bench:
     async def _result(self, decided: Decision, confirmed: Decision) -> Trial:
         async with self.watcher.http.get(f"{self.watcher.candidate_url}/control/state") as response:
             state = await response.json()
-        first = float(state["first_bad_ms"])
+        first = int(state["first_bad_ms"])
         phase = ((first - self.began_ms) / 1000) % PEER_INTERVAL_S
         return Trial(
             decided_s=round((decided.at_ms - first) / 1000, 3),
             confirmed_s=round((confirmed.at_ms - first) / 1000, 3),
-            needed=await self._needed(int(first)),
-            seen=await self._errors_known(int(first), decided.at_ms),
+            needed=await self._needed(first),
+            seen=await self._errors_known(first, decided.at_ms),
             bad=int(state["bad"]),
             trigger=decided.trigger,
             flagger_s=round(peer_seconds(phase, FLAGGER_THRESHOLD), 1),
@@ -219,7 +219,7 @@ def main() -> None:
         folder, ports = Path(name), Ports(*free_ports(8))
         plan, config = bench_config(ports, folder)
         stack.start(redis_service(folder / "redis", ports.redis), *backend_services(plan, ports, folder))
-        stack.start(*our_services(config, folder))
+        stack.start(*local_services(config, folder))
         report(*asyncio.run(run(trials, config, plan, ports)))
 
 

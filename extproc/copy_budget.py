@@ -21,7 +21,6 @@ from glidepath.redisio import RedisClient
 
 STALE_AFTER_S = 10.0
 KEEP_S = 3 * 86400
-CHARS_PER_TOKEN = 4
 
 
 class SpendingCounters(Protocol):

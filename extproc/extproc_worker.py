@@ -34,7 +34,7 @@ from extproc.write_buffer import BufferLimits, WriteBuffer
 from glidepath import redisio
 from glidepath.clock import unix_ms
 from glidepath.config import Config
-from glidepath.errors import GlidepathError, ungrouped
+from glidepath.errors import GlidepathError, error_text_with_type, ungrouped
 from glidepath.health import health_app, serve_app
 from glidepath.timed_wait import wait_until_set
 
@@ -184,14 +184,14 @@ class ExtprocWorker:
             try:
                 await trimmer.trim(list(self.workloads), unix_ms())
             except (RedisError, OSError) as error:
-                _log.debug("could not trim the streams in Redis", reason=type(error).__name__)
+                _log.debug("streams_not_trimmed", reason=error_text_with_type(error))
 
     async def _sync_budgets(self, counters: RedisSpendingCounters) -> None:
         while not redisio.being_cancelled():
             try:
                 await self.budgets.sync(counters, time.time())
             except (RedisError, OSError) as error:
-                _log.debug("could not synchronise the budgets", reason=type(error).__name__)
+                _log.debug("budgets_not_synchronised", reason=error_text_with_type(error))
             await asyncio.sleep(SYNC_S)
 
     async def _drain(self, capturer: Capturer, buffer: WriteBuffer, loops: list[asyncio.Task[None]]) -> None:

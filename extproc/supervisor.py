@@ -100,7 +100,7 @@ class WorkerSupervisor:
             if loop.time() - started > STEADY_S:
                 wait = FIRST_WAIT_S
             self.restarts += 1
-            _log.warning("a worker ended, restarting it", worker=index, status=status, again_in_s=wait)
+            _log.warning("worker_ended", worker=index, status=status, again_in_s=wait)
             await wait_until_set(self._stop, wait)
             wait = min(wait * 2, LONGEST_WAIT_S)
 

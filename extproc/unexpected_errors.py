@@ -23,9 +23,7 @@ class UnexpectedErrors:
             return
         self._known.add(known)
         # log.exception would log the message and the traceback.
-        _log.error(
-            "a pair was lost to an unexpected error", workload=workload, pair=pair_id, error=known[0], at=known[1]
-        )
+        _log.error("pair_lost", workload=workload, pair=pair_id, error=known[0], at=known[1])
 
 
 def _place(error: Exception) -> str:

@@ -236,10 +236,10 @@ class WriteBuffer:
     def _failed(self, reason: str) -> None:
         self.retries += 1
         if not self.outage:
-            _log.warning("Redis does not answer; pairs and outcomes are buffered", reason=reason)
+            _log.warning("redis_unreachable", reason=reason, effect="pairs and outcomes are buffered")
         self.outage = reason
 
     def _succeeded(self) -> None:
         if self.outage:
-            _log.info("Redis answers again", buffered=self.fill[0])
+            _log.info("redis_recovered", buffered=self.fill[0])
         self.outage = ""

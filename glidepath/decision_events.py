@@ -30,15 +30,15 @@ EventName = Literal[
     "drill_finished",
     "probe_failed",
     "probe_recovered",
-    # a person's commands; hold, promote, rollback and retry also happen automatically
+    # a person's commands; promote and rollback, above, are commands too; hold and retry also happen automatically
     "hold",
     "resume",
     "approve",
-    "rollback",
     "retry",
     "abort",
     "drill_started",
     "shadow",
     "annotate",
     "refused",
+    "decommission",  # glidepath decommission --archive writes it to the log; it is not announced
 ]

@@ -46,8 +46,8 @@ class CommandRefusedError(GlidepathError):
 
 
 def error_text(error: BaseException) -> str:
-    """Return the first line of the error's message, or the name of its type if it has no message."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    """Return the first line of the error's message that is not blank, or the name of its type if it has no message."""
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
 
 
 def error_text_with_type(error: BaseException) -> str:

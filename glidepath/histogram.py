@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 SCALE = 6
-BASE = 2.0 ** (2.0**-SCALE)
 _PER_LOG2 = 2.0**SCALE
 # From ten microseconds to about three hours, in milliseconds. Other values count in the outermost buckets.
 MIN_INDEX = math.ceil(math.log2(1e-2) * _PER_LOG2)
@@ -23,11 +22,6 @@ def bucket_of(value: float) -> int:
     """Return the index of the bucket of ``value`` (> 0), clamped to the covered range."""
     index = math.ceil(math.log2(value) * _PER_LOG2) - 1
     return min(max(index, MIN_INDEX), MAX_INDEX)
-
-
-def upper_edge(index: int) -> float:
-    """Return the inclusive upper edge of bucket ``index``."""
-    return float(2.0 ** ((index + 1) / _PER_LOG2))
 
 
 def midpoint(index: int) -> float:

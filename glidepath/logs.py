@@ -8,10 +8,9 @@ import sys
 import structlog
 
 
-def configure_logging(part: str, *, json: bool | None = None, level: int = logging.INFO) -> None:
-    """Set up logging; call it once at the start of a process. ``json=None`` means JSON unless stderr is a terminal."""
-    as_json = not sys.stderr.isatty() if json is None else json
-    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+def configure_logging(part: str) -> None:
+    """Set up logging; call it once at the start of a process. ``part`` names the process in every line."""
+    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -20,7 +19,7 @@ def configure_logging(part: str, *, json: bool | None = None, level: int = loggi
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )

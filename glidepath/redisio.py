@@ -22,6 +22,8 @@ from glidepath.errors import ConfigError, UnreachableError, error_text
 # redis-py's two clients have the same commands, but no common base class with them.
 RedisClient = Any
 
+CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 2.0, 5.0
+
 
 def read_secret(secret: Secret) -> str:
     """Return a secret's value, without a final newline. Raises ConfigError with the name of the variable or file."""
@@ -78,11 +80,11 @@ def _as_redis_error() -> Iterator[None]:
         raise RedisConnectionError(f"Redis Cluster: {error}") from error
 
 
-def connect(section: RedisSection, *, timeout: float = 5.0) -> RedisClient:
+def connect(section: RedisSection) -> RedisClient:
     """Return a client, plain or cluster. It connects on first use; keys and values are bytes."""
     url = section.url or "redis://127.0.0.1:6379/0"
     password = read_secret(section.password) if section.password else None
-    options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": min(timeout, 2.0)}
+    options: dict[str, Any] = {"socket_timeout": REPLY_TIMEOUT_S, "socket_connect_timeout": CONNECT_TIMEOUT_S}
     if password is not None:
         options["password"] = password
     if section.cluster:

@@ -44,7 +44,7 @@ class CommandKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A person's command, from the CLI or the console."""
+    """A person's command, sent by the CLI."""
 
     kind: CommandKind
     actor: str

@@ -40,7 +40,6 @@ class ScorerService:
         self,
         config: Config,
         *,
-        name: str | None = None,
         redis_place: str = "redis.url",
         scorer: BatchScorer | None = None,
     ) -> None:
@@ -50,7 +49,7 @@ class ScorerService:
         """
         self._config, self._redis_place, self._scorer = config, redis_place, scorer
         # Unique for each start, so that this process cannot mistake an earlier process's lease or pairs for its own.
-        self.name = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.registry = CollectorRegistry()
         self._worker: ScoringTask | None = None
         self._steer_redis: RedisClient = connect(config.redis)

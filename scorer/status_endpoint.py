@@ -9,6 +9,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from glidepath.config import Config
+from glidepath.errors import error_text
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 
@@ -28,7 +29,7 @@ def add_status(app: web.Application, redis: RedisClient, config: Config) -> None
         try:
             return web.json_response({name: await _read(redis, name) for name in names})
         except (RedisError, OSError, ValueError) as error:
-            return web.json_response({"error": f"Redis: {type(error).__name__}"}, status=503)
+            return web.json_response({"error": f"Redis: {error_text(error)}"}, status=503)
 
     app.router.add_get("/status", status)
 

@@ -83,7 +83,7 @@ async def _all(settings: Config, redis: RedisClient) -> dict[str, Any]:
                 "phase": status.phase if status else "",
                 "after": list(settings.workloads[name].after),
                 "ended": any(d.event == "decommission" for d in facts[name].decisions),
-                "in_the_way": [f"{item.what}: {item.detail}" for item in blocked(items)],
+                "blocking": [f"{item.what}: {item.detail}" for item in blocked(items)],
             }
         )
     return {"order": order}
@@ -94,12 +94,12 @@ async def _one(
 ) -> dict[str, Any]:
     facts, now_ms = await _facts(settings, redis), unix_ms()
     items = checklist(settings, name, facts, now_ms)
-    in_the_way = blocked(items)
-    found: dict[str, Any] = {"workload": name, "blocked": bool(in_the_way), "items": items, "archive": None}
-    if archive is not None and (force or not in_the_way):
-        decision = _decision(settings, name, facts[name], now_ms, reason, in_the_way)
+    blocking = blocked(items)
+    found: dict[str, Any] = {"workload": name, "blocked": bool(blocking), "items": items, "archive": None}
+    if archive is not None and (force or not blocking):
+        decision = _decision(settings, name, facts[name], now_ms, reason, blocking)
         log = [*await read_log(redis, name, WHOLE_LOG), decision]
-        write_archive(archive, name, _files(settings, name, facts, items, log), now_ms)
+        write_archive(archive, name, _files(settings, facts, items, log), now_ms)
         key = WorkloadKeys(name).log
         await redis.xadd(key, {"d": to_json(decision)}, maxlen=settings.retention.log, approximate=True)
         found["archive"] = str(archive)
@@ -141,12 +141,12 @@ def _decision(
         actor=actor(),
         verdicts=status.verdicts if status else (),
         config_digest=settings.digest(name),
-        details={"baseline": backend, "in_the_way": [f"{item.what}: {item.detail}" for item in against]},
+        details={"baseline": backend, "blocking": [f"{item.what}: {item.detail}" for item in against]},
     )
 
 
 def _files(
-    settings: Config, name: str, facts: dict[str, WorkloadFacts], items: list[ChecklistItem], log: list[Decision]
+    settings: Config, facts: dict[str, WorkloadFacts], items: list[ChecklistItem], log: list[Decision]
 ) -> dict[str, bytes]:
     data = sanitized(settings)
     statuses = {n: asdict(one.status) if one.status else None for n, one in facts.items()}
@@ -170,8 +170,8 @@ def _order_table(order: list[dict[str, Any]]) -> Table:
         table.add_column(heading, overflow="fold")
     for number, one in enumerate(order, 1):
         share = "–" if one["percent"] is None else f"{one['percent']:g} %"
-        blocking = "switched off" if one["ended"] else "; ".join(one["in_the_way"]) or "none"
-        table.add_row(str(number), one["workload"], one["baseline"], share, one["phase"], escape(blocking))
+        obstacles = "switched off" if one["ended"] else "; ".join(one["blocking"]) or "none"
+        table.add_row(str(number), one["workload"], one["baseline"], share, one["phase"], escape(obstacles))
     return table
 
 

@@ -15,7 +15,7 @@ from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath
 from glidepath_ops.local.curl_examples import example_lines
 from glidepath_ops.local.preflight import check_envoys, check_free, check_redis, pick_port
 from glidepath_ops.local.restarts import Restarter
-from glidepath_ops.local.services import config_file, our_services, redis_service, with_addresses
+from glidepath_ops.local.services import config_file, local_services, redis_service, with_addresses
 from glidepath_ops.local.shutdown_signals import Interrupt
 from glidepath_ops.local.stack import Stack
 
@@ -62,7 +62,7 @@ def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Con
     _say("starting " + ", ".join(["Redis"] * own_redis + ["Envoy"] * own_envoy + ["extproc", "scorer"]))
     if own_redis:
         stack.start(redis_service(folder / "redis", redis))
-    stack.start(*our_services(effective, folder, envoy=own_envoy))
+    stack.start(*local_services(effective, folder, envoy=own_envoy))
     return effective
 
 

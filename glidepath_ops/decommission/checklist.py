@@ -73,7 +73,7 @@ def checklist(config: Config, workload: str, facts: Mapping[str, WorkloadFacts],
     own = facts.get(workload, WorkloadFacts())
     return [
         *_migration(workload, settings, own, now_ms),
-        *_rehearsal(workload, settings, own),
+        *_rehearsal(workload, own),
         *_synchronisation(workload, settings, own),
         *_earlier_workloads(config, workload, facts),
         *_other_users(config, workload, facts),
@@ -115,7 +115,7 @@ def _migration(name: str, settings: Workload, facts: WorkloadFacts, now_ms: int)
     return items
 
 
-def _rehearsal(name: str, settings: Workload, facts: WorkloadFacts) -> list[ChecklistItem]:
+def _rehearsal(name: str, facts: WorkloadFacts) -> list[ChecklistItem]:
     drills = [d for d in facts.decisions if d.event == "drill_finished"]
     if not drills:
         return [

@@ -12,13 +12,13 @@ import asyncio
 import contextlib
 import random
 import signal
-import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 
 import aiohttp
 from aiohttp import web
 
+from glidepath.clock import unix_ms
 from glidepath.health import serve_app
 from glidepath.pairs_and_outcomes import Side
 from glidepath_ops.demo.answer_sources import AnswerSource, LlamaCpp, Pace, WrittenTexts
@@ -37,7 +37,7 @@ class State:
     fault: InjectedFault = InjectedFault.NONE
     requests: int = 0
     bad: int = 0  # answers given with a fault
-    first_bad_ms: float = 0.0  # Unix milliseconds at which the first bad answer was sent; 0: none yet
+    first_bad_ms: int = 0  # Unix milliseconds at which the first bad answer was sent; 0: none yet
 
 
 class BackendServer:
@@ -80,7 +80,7 @@ class BackendServer:
         if fault is InjectedFault.NONE:
             return
         self.state.bad += 1
-        self.state.first_bad_ms = self.state.first_bad_ms or time.time() * 1000
+        self.state.first_bad_ms = self.state.first_bad_ms or unix_ms()
 
     async def models(self, _: web.Request) -> web.Response:
         entry = {"id": self.state.model, "object": "model", "created": 0, "owned_by": "demo"}
@@ -95,7 +95,7 @@ class BackendServer:
         except (ValueError, KeyError, TypeError):
             allowed = ", ".join(InjectedFault)
             return _json(400, error(f'needs {{"fault": …}} with one of: {allowed}', "invalid_request_error"))
-        self.state.fault, self.state.bad, self.state.first_bad_ms = fault, 0, 0.0
+        self.state.fault, self.state.bad, self.state.first_bad_ms = fault, 0, 0
         return await self.get_state(http)
 
     async def get_state(self, _: web.Request) -> web.Response:

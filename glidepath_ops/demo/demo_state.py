@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import aiohttp
 
 from glidepath import envoy_names, redis_keys, runtime_keys
+from glidepath.clock import unix_ms
 from glidepath.errors import UnreachableError
 from glidepath.pairs_and_outcomes import Coverage
 from glidepath.redisio import RedisClient, being_cancelled
@@ -76,17 +76,17 @@ class StateReader:
             if response.status != 200:
                 raise UnreachableError(f"the candidate refused the fault: status {response.status}")
 
-    async def first_bad_ms(self) -> float:
+    async def first_bad_ms(self) -> int:
         """Return the Unix milliseconds at which the candidate sent its first bad answer; 0: none yet."""
         async with self.http.get(f"{self.candidate_url}/control/state") as response:
-            return float((await response.json())["first_bad_ms"])
+            return int((await response.json())["first_bad_ms"])
 
-    async def until_weights_fall(self, below: float) -> float:
+    async def until_weights_fall(self, below: float) -> int:
         """Wait until Envoy confirms a share below ``below`` percent; return the Unix milliseconds."""
         while True:
             percent = await self.candidate_percent()
             if percent is not None and percent < below:
-                return time.time() * 1000
+                return unix_ms()
             await asyncio.sleep(FAST_POLL)
 
     async def until_scored(self) -> DemoState:

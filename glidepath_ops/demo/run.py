@@ -28,7 +28,7 @@ from glidepath_ops.demo.progress_display import Display, Snapshot
 from glidepath_ops.demo.summary import DemoSummary, Rollback, failures, lost_and_waiting, promotions
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.curl_examples import example_lines
-from glidepath_ops.local.services import config_file, our_services, redis_service
+from glidepath_ops.local.services import config_file, local_services, redis_service
 from glidepath_ops.local.shutdown_signals import Interrupt
 from glidepath_ops.local.stack import Stack
 
@@ -130,7 +130,7 @@ def run_demo(options: Options, display: Display) -> DemoSummary:
         display.say("starting Redis, Envoy, extproc, the scorer and two backends …")
         began = time.monotonic()
         stack.start(redis_service(folder / "redis", ports.redis), *backend_services(options.plan, ports, folder))
-        stack.start(*our_services(config, folder))
+        stack.start(*local_services(config, folder))
         setup = Setup(options, config, ports, folder, stack, display, interrupt)
         display.say(f"all processes are ready after {time.monotonic() - began:.1f} s: clients call {setup.client_url}")
         try:

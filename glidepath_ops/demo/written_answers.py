@@ -13,6 +13,7 @@ from glidepath.pairs_and_outcomes import Side
 # Each side varies its wording, like a model at a temperature above 0. The share of the first wording determines how
 # often the baseline agrees with itself (the noise floor); the candidate cannot be expected to agree more often.
 FIRST_SHARE = {Side.BASELINE: 0.8, Side.CANDIDATE: 0.6}
+PIECE_WORDS = 4  # words in one event of a streamed answer
 _UNKNOWN = "This demo can only answer its own questions, and this is not one of them. Please ask one of those."
 
 
@@ -50,8 +51,8 @@ def tokens(text: str) -> int:
     return max(1, round(len(text.split()) * 4 / 3))
 
 
-def pieces(text: str, words: int = 4) -> list[str]:
-    """Split the text into pieces of a few words, as a stream sends it; their concatenation is the text."""
+def pieces(text: str) -> list[str]:
+    """Split the text into pieces of ``PIECE_WORDS`` words, as a stream sends it; their concatenation is the text."""
     parts = text.split(" ")
-    chunks = [" ".join(parts[i : i + words]) for i in range(0, len(parts), words)]
+    chunks = [" ".join(parts[i : i + PIECE_WORDS]) for i in range(0, len(parts), PIECE_WORDS)]
     return [chunk if i == 0 else f" {chunk}" for i, chunk in enumerate(chunks)]

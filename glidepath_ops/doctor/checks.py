@@ -101,14 +101,12 @@ def _filter(subject: str, envoy: EnvoyFacts) -> Finding:
         chain = list(manager.get("http_filters", []))
         for index, http_filter in enumerate(chain):
             config = http_filter.get("typed_config", {})
-            if not _is_ours(config):
+            if not _sends_to_extproc(config):
                 continue
             if not config.get("observability_mode"):
                 detail = "observability_mode is off: every request waits for extproc"
                 return fail(subject, check, detail, RENDER)
-            behind = [
-                str(f.get("name")) for f in chain[index + 1 :] if not _leaves_bodies_alone(f.get("typed_config", {}))
-            ]
+            behind = [str(f.get("name")) for f in chain[index + 1 :] if not _changes_no_body(f.get("typed_config", {}))]
             if behind:
                 remedy = (
                     "move it directly before the router, so that it captures requests as they are sent to the backend"
@@ -118,12 +116,12 @@ def _filter(subject: str, envoy: EnvoyFacts) -> Finding:
     return fail(subject, check, "no ext_proc filter sends to glidepath-extproc", RENDER)
 
 
-def _leaves_bodies_alone(config: Mapping[str, Any]) -> bool:
+def _changes_no_body(config: Mapping[str, Any]) -> bool:
     """Return whether the filter is the router or changes only headers."""
     return str(config.get("@type", "")).endswith((".Router", ".HeaderMutation"))
 
 
-def _is_ours(config: Mapping[str, Any]) -> bool:
+def _sends_to_extproc(config: Mapping[str, Any]) -> bool:
     if not str(config.get("@type", "")).endswith("ExternalProcessor"):
         return False
     target = config.get("grpc_service", {}).get("envoy_grpc", {}).get("cluster_name")
@@ -193,7 +191,7 @@ def _workload(subject: str, config: Config, name: str, envoy: EnvoyFacts) -> Ite
         yield fail(subject, f"{name}: routes", f"{len(routes)} of 2 routes exist", RENDER)
         return
     yield _order(subject, config, name, routes)
-    yield _sum(subject, config, name, routes[0], envoy)
+    yield _sum(subject, name, routes[0], envoy)
     yield _sticky(subject, config, name, routes)
 
 
@@ -215,7 +213,7 @@ def _order(subject: str, config: Config, name: str, routes: list[Mapping[str, An
     return ok(subject, check, "candidate first, weights from runtime")
 
 
-def _sum(subject: str, config: Config, name: str, route: Mapping[str, Any], envoy: EnvoyFacts) -> Finding:
+def _sum(subject: str, name: str, route: Mapping[str, Any], envoy: EnvoyFacts) -> Finding:
     check, total, shown = f"{name}: weights", 0, []
     for cluster in _weighted(route):
         runtime = envoy.runtime_value(runtime_keys.weight_key(name, str(cluster.get("name"))))

@@ -37,11 +37,15 @@ def without_own_comment(section: Json) -> Json:
     return {key: value for key, value in section.items() if key != NOTE}
 
 
-class _Dumper(yaml.SafeDumper):
-    """Indents lists under their key and writes no anchors."""
+class DumperWithoutAnchors(yaml.SafeDumper):
+    """Writes no anchors: a repeated part is written twice, and cannot collide with the anchors of a user's file."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+class _IndentingDumper(DumperWithoutAnchors):
+    """Indents lists under their key, and writes a text of several lines as a block."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
@@ -52,12 +56,12 @@ def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _string)
+_IndentingDumper.add_representer(str, _string)
 
 
 def to_yaml(document: Any, header: str = "") -> str:
     """Return ``document`` as YAML. Its ``NOTE`` entries become comments; ``header`` is a comment at the top."""
-    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=10**6, allow_unicode=True)
+    text = yaml.dump(document, Dumper=_IndentingDumper, sort_keys=False, width=10**6, allow_unicode=True)
     out = _comment(header, "") if header else []
     pending = ""  # the "- " of a list item whose first entry was a comment
     for line in text.removesuffix("\n").split("\n"):  # splitlines would also split at U+0085 and U+2028

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.commented_yaml import DumperWithoutAnchors
 
 BEGIN, END = "# glidepath:begin", "# glidepath:end"
 # lines: whole lines in block style; flow: inside [] or {}; tail: after a last line that has no newline.
@@ -178,15 +179,8 @@ def _flow(items: Sequence[Any] | dict[str, Any]) -> str:
     return _dump(data, width=10**9, flow=True).strip()[1:-1]
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes no anchors: a repeated part is written twice, and cannot collide with the user's anchors."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
 def _dump(data: Any, *, width: int, flow: bool) -> str:
     text: str = yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, width=width, allow_unicode=True, default_flow_style=flow
+        data, Dumper=DumperWithoutAnchors, sort_keys=False, width=width, allow_unicode=True, default_flow_style=flow
     )
     return text

@@ -76,7 +76,7 @@ class Child:
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    def wait_until(self, ready: Callable[[], bool], timeout: float = 20, what: str = "ready") -> None:
+    def wait_until(self, ready: Callable[[], bool], timeout: float = 20) -> None:
         """Poll ``ready`` until it returns true.
 
         Raises UnreachableError with the end of the child's log if the child dies or the time is up.
@@ -88,7 +88,7 @@ class Child:
             if ready():
                 return
             time.sleep(0.02)
-        raise UnreachableError(f"{self.name} was not {what} within {timeout:g} s:\n{self.tail()}")
+        raise UnreachableError(f"{self.name} was not ready within {timeout:g} s:\n{self.tail()}")
 
     def tail(self, lines: int = 15) -> str:
         with contextlib.suppress(OSError):

@@ -24,19 +24,17 @@ def start_redis(folder: Path, port: int, *options: str) -> Child:
     return child
 
 
-def spawn_envoy(bootstrap: Path, log: Path, *, concurrency: int | None = None, base_id: int = 0) -> Child:
+def spawn_envoy(bootstrap: Path, log: Path, *, concurrency: int | None = None) -> Child:
     """Start Envoy with ``bootstrap``; it may not be ready yet."""
     command = [envoy_binary(), "-c", str(bootstrap), "--log-level", "warning", "--disable-hot-restart"]
     if concurrency:
         command += ["--concurrency", str(concurrency)]
-    if base_id:
-        command += ["--base-id", str(base_id)]
     return Child("envoy", command, log)
 
 
-def start_envoy(bootstrap: Path, admin: str, log: Path, *, concurrency: int | None = None, base_id: int = 0) -> Child:
+def start_envoy(bootstrap: Path, admin: str, log: Path, *, concurrency: int | None = None) -> Child:
     """Start Envoy as ``spawn_envoy`` does, and wait until it is live. ``admin``: URL of its admin API."""
-    child = spawn_envoy(bootstrap, log, concurrency=concurrency, base_id=base_id)
+    child = spawn_envoy(bootstrap, log, concurrency=concurrency)
     child.wait_until(lambda: answers_ok(f"{admin}/ready"))
     return child
 

@@ -52,11 +52,11 @@ def glidepath_service(command: str, config: Path, metrics: str, logs: Path, nice
 
 
 def config_file(folder: Path) -> Path:
-    """Return the path at which ``our_services`` writes the configuration for the child processes."""
+    """Return the path at which ``local_services`` writes the configuration for the child processes."""
     return folder / "glidepath.yaml"
 
 
-def our_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple[Service, ...]:
+def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple[Service, ...]:
     """Return extproc, Envoy (if ``envoy``) and the scorer. Their configuration files and logs are in ``folder``.
 
     ``config`` names the addresses of Envoy's admin API and of Redis, including servers that are started here.

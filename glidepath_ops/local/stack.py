@@ -32,9 +32,9 @@ class Stack:
         self.children[name] = self.services[name].spawn()
         return self.children[name]
 
-    def tails(self, lines: int = 10) -> str:
-        """Return the last lines of every log, to find out what went wrong."""
-        return "\n".join(f"--- {name}\n{child.tail(lines)}" for name, child in self.children.items())
+    def tails(self) -> str:
+        """Return the last ten lines of every log, to find out what went wrong."""
+        return "\n".join(f"--- {name}\n{child.tail(10)}" for name, child in self.children.items())
 
     def stop(self, timeout: float = 5) -> None:
         for child in reversed(self.children.values()):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+import glidepath_ops
 import scorer
 from glidepath.decision_events import EventName
 from glidepath.status_and_decisions import CommandKind
@@ -40,14 +41,19 @@ def _written(tree: ast.Module) -> Iterator[str]:
             yield from _texts(node.value)
 
 
-TREES = [ast.parse(file.read_text()) for file in Path(scorer.__file__).parent.rglob("*.py")]
+TREES = [
+    ast.parse(file.read_text())
+    for package in (scorer, glidepath_ops)
+    for file in Path(str(package.__file__)).parent.rglob("*.py")
+]
 # A drill command is logged as drill_started.
 ENUMS = {e.value for e in RampEvent} | {c.value for c in CommandKind if c is not CommandKind.DRILL}
 
 
 def test_every_event_that_the_code_writes_is_in_the_list() -> None:
     written = {word for tree in TREES for word in _written(tree)}
-    assert {"guard_overridden", "refused", "drill_started", "restore_weights", "probe_failed"} <= written
+    known = {"guard_overridden", "refused", "drill_started", "restore_weights", "probe_failed", "decommission"}
+    assert known <= written
     assert written | ENUMS <= NAMES
 
 

@@ -13,6 +13,7 @@ from glidepath.errors import InputError, UnreachableError, error_text, error_tex
     ("error", "text", "with_type"),
     [
         (ValueError("first\nsecond"), "first", "ValueError: first\nsecond"),
+        (ValueError("\nfirst"), "first", "ValueError: \nfirst"),
         (TimeoutError(), "TimeoutError", "TimeoutError"),
         (OSError(2, "No such file"), "[Errno 2] No such file", "FileNotFoundError: [Errno 2] No such file"),
     ],

@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glidepath.histogram import BASE, MAX_INDEX, MIN_INDEX, Histogram, StoredCounts, bucket_of, midpoint, upper_edge
+from glidepath.histogram import MAX_INDEX, MIN_INDEX, SCALE, Histogram, StoredCounts, bucket_of, midpoint
 
+BASE = 2.0 ** (2.0**-SCALE)
 values = st.floats(min_value=0.02, max_value=9e6)
 many = st.lists(values, max_size=60)
+
+
+def upper_edge(index: int) -> float:
+    """Return the inclusive upper edge of bucket ``index``, by the definition of the buckets."""
+    return float(2.0 ** ((index + 1) / 2**SCALE))
 
 
 @given(values)

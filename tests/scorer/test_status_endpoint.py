@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -55,8 +56,11 @@ async def test_the_route_only_reads(valid_yaml: str, redis: RedisClient) -> None
 
 
 async def test_without_redis_or_with_an_invalid_status_the_answer_is_503(valid_yaml: str, redis: RedisClient) -> None:
-    away = connect(RedisSection(url=f"redis://127.0.0.1:{free_ports(1)[0]}/0"))
-    assert await ask(parse_config(valid_yaml), away) == (503, '{"error": "Redis: ConnectionError"}')
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    away = connect(RedisSection(url=f"redis://{address}/0"))
+    status, body = await ask(parse_config(valid_yaml), away)
+    assert status == 503
+    assert json.loads(body)["error"].startswith(f"Redis: Error 111 connecting to {address}.")
     await away.aclose()
     await redis.set(WorkloadKeys("chat").status, "{")
     assert (await ask(parse_config(valid_yaml), redis))[0] == 503

@@ -18,7 +18,7 @@ from glidepath.pairs_and_outcomes import Outcomes, Pair, ScoredPair
 from glidepath.redisio import connect
 from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json
 from glidepath_ops.local.child_process import Child, free_ports
-from glidepath_ops.local.services import our_services, redis_service
+from glidepath_ops.local.services import local_services, redis_service
 from glidepath_ops.local.stack import Stack
 from tests.support.waiting import eventually
 
@@ -135,7 +135,7 @@ async def running_system(
     with Stack() as stack:
         if redis:
             stack.start(redis_service(folder / "redis", port))
-        parts = our_services(config, folder)
+        parts = local_services(config, folder)
         stack.start(*(part for part in parts if scorer or part.name != "scorer"))
         client = connect(config.redis)
         try:

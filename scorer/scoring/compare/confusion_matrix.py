@@ -72,11 +72,6 @@ class Confusion:
     def total(self) -> int:
         return sum(self.counts.values())
 
-    @property
-    def accuracy(self) -> float | None:
-        hits = sum(n for key, n in self.counts.items() if len(set(key.split(_SEPARATOR, 1))) == 1)
-        return hits / self.total if self.counts else None
-
     def figures(self, name: str) -> ClassFigures:
         hit = self.count(name, name)
         cells = [(key.split(_SEPARATOR, 1), n) for key, n in self.counts.items()]

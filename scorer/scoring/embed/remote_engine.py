@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from glidepath.config.processes import EmbedderSection
-from glidepath.errors import UnreachableError
+from glidepath.errors import UnreachableError, error_text
 from glidepath.redisio import read_secret
 from scorer.scoring.embed.engine_protocol import Span, Vectors
 from scorer.scoring.embed.token_estimate import approximate_spans
@@ -98,9 +98,7 @@ class RemoteEmbedder:
             retry_after = _seconds(error.headers.get("retry-after"))
             raise ReplyError(f"HTTP {error.code}", retryable=error.code in _RETRIED, retry_after=retry_after) from error
         except (OSError, http.client.HTTPException) as error:  # URLError, timeout, reset, incomplete reply
-            raise ReplyError(
-                str(getattr(error, "reason", None) or error or type(error).__name__), retryable=True
-            ) from error
+            raise ReplyError(error_text(_cause(error)), retryable=True) from error
         vectors = read_reply(raw, len(texts))
         self.dimensions = vectors.shape[1]
         return vectors
@@ -140,6 +138,12 @@ def read_reply(raw: bytes, count: int) -> Vectors:
         raise ReplyError("the reply has a vector of length 0 or with a value that is not finite", retryable=False)
     unit: Vectors = vectors / norms
     return unit
+
+
+def _cause(error: Exception) -> BaseException:
+    """Return the error that urllib's URLError wraps, or the error itself."""
+    reason = getattr(error, "reason", None)
+    return reason if isinstance(reason, BaseException) else error
 
 
 def _seconds(value: str | None) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from glidepath.config.processes import EmbedderSection
-from glidepath.errors import ConfigError, DependencyError
+from glidepath.errors import ConfigError, DependencyError, error_text
 from scorer.scoring.embed.engine_protocol import Span, Vectors
 from scorer.scoring.embed.model_files import find_model
 from scorer.scoring.embed.token_estimate import approximate_spans
@@ -38,7 +38,7 @@ class ReferenceEmbedder:
         try:
             self._model: Any = SentenceTransformer(str(folder or section.model))
         except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = error_text(error)
             raise ConfigError(f"scorer.embedder.model: {section.model!r} cannot be loaded: {reason}") from error
         self.name = f"sentence-transformers:{section.model}"
         self.dimensions = int(self._model.get_embedding_dimension() or 0)

@@ -215,7 +215,7 @@ class ScoreLoop:
         if len(entries) == 1:
             await self._set_aside(entries[0], "failed", why)
             return
-        log.warning("a batch failed; its pairs are scored one by one", pairs=len(entries), why=why)
+        log.warning("batch_failed", pairs=len(entries), reason=why, effect="its pairs are scored one by one")
         for entry in entries:
             await self._score([entry])
 
@@ -242,7 +242,7 @@ class ScoreLoop:
     async def _set_aside(self, entry: QueueEntry, reason: str, why: str) -> None:
         if await self._retry(lambda: self._queue.set_aside(entry, why)):
             self._metrics.dead.labels(entry.workload, reason).inc()
-            log.warning("a pair was set aside", workload=entry.workload, entry=entry.id, why=why)
+            log.warning("pair_set_aside", workload=entry.workload, entry=entry.id, reason=why)
 
     async def _heartbeat(self) -> None:
         """Renew the claims on pairs in flight, so that no other scorer reclaims them."""
@@ -254,7 +254,7 @@ class ScoreLoop:
             with contextlib.suppress(RedisError, OSError):  # the next heartbeat reports the pairs
                 for workload, pairs in (await self._queue.report_trimmed()).items():
                     self._metrics.trimmed.labels(workload).inc(pairs)
-                    log.warning("retention trimmed unscored pairs", workload=workload, pairs=pairs)
+                    log.warning("unscored_pairs_trimmed", workload=workload, pairs=pairs)
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
         """Repeat ``call`` while Redis or a remote engine is unreachable. The claimed pairs remain claimed."""
@@ -275,12 +275,12 @@ class ScoreLoop:
 
     def _note_recovery(self) -> None:
         if self._not_ready_reason:
-            log.info("scoring resumed", after=self._not_ready_reason)
+            log.info("scoring_resumed", after=self._not_ready_reason)
         self._not_ready_reason = ""
 
     def _note_outage(self, dependency: str, why: str) -> None:
         if not self._not_ready_reason:
-            log.warning("scoring stopped", why=why)
+            log.warning("scoring_stopped", reason=why)
             self._metrics.outages.labels(dependency).inc()
         self._not_ready_reason = why
 

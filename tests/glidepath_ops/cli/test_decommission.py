@@ -89,6 +89,6 @@ async def test_without_a_workload_it_shows_the_order(cli: DecommissionCommand) -
     status, out, _ = await cli("--json")
     assert status == 0
     (one,) = json.loads(out)["order"]
-    assert (one["workload"], one["in_the_way"], one["ended"]) == ("chat", [], False)
+    assert (one["workload"], one["blocking"], one["ended"]) == ("chat", [], False)
     assert (await cli("chat"))[0] == 0
     assert (await cli("nosuch"))[2] == "glidepath: unknown workload 'nosuch' (known: chat)\n"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from glidepath.clock import unix_ms
 from glidepath.pairs_and_outcomes import Side
 from glidepath_ops.demo.answer_sources import LlamaCpp, Pace, WrittenTexts
 from glidepath_ops.demo.backend_server import BackendServer
@@ -54,7 +54,7 @@ async def test_an_unreadable_request_is_a_400(client: TestClient) -> None:
 
 
 async def test_errors_are_503s_and_resets_and_the_time_of_the_first_is_recorded(client: TestClient) -> None:
-    before = time.time() * 1000
+    before = unix_ms()
     await client.put("/control/fault", json={"fault": "errors"})
     seen: list[int | str] = []
     for _ in range(20):
@@ -64,7 +64,7 @@ async def test_errors_are_503s_and_resets_and_the_time_of_the_first_is_recorded(
             seen.append("reset")
     assert set(seen) == {503, "reset"}
     state = await (await client.get("/control/state")).json()
-    assert before <= state["first_bad_ms"] <= time.time() * 1000
+    assert before <= state["first_bad_ms"] <= unix_ms()
     assert state["bad"] == 20
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from scorer.scoring.compare.result import Comparison
 
-PERSISTENCE = 0.9  # p of rank-biased overlap: the probability that a reader continues to the next rank
+PERSISTENCE = 0.9  # parameter p of rank-biased overlap: the probability that a reader continues to the next rank
 
 
 def compare_rankings(left: Sequence[tuple[int, float]], right: Sequence[tuple[int, float]], k: int) -> Comparison:
@@ -28,7 +28,7 @@ def compare_rankings(left: Sequence[tuple[int, float]], right: Sequence[tuple[in
     return Comparison(overlap, tuple(flags), {"ranking": 1 - overlap, "documents": 1 - shared}, details)
 
 
-def rank_biased_overlap(a: Sequence[int], b: Sequence[int], p: float = PERSISTENCE) -> float:
+def rank_biased_overlap(a: Sequence[int], b: Sequence[int]) -> float:
     """Return the rank-biased overlap, up to the length of the longer list: 1 for equal lists, 0 for disjoint lists."""
     depth = max(len(a), len(b))
     seen_a: set[int] = set()
@@ -38,6 +38,6 @@ def rank_biased_overlap(a: Sequence[int], b: Sequence[int], p: float = PERSISTEN
         seen_a.update(a[d : d + 1])
         seen_b.update(b[d : d + 1])
         share = len(seen_a & seen_b) / max(len(seen_a), len(seen_b))
-        total += p**d * share
-        weight += p**d
+        total += PERSISTENCE**d * share
+        weight += PERSISTENCE**d
     return min(1.0, total / weight) if weight else 1.0
