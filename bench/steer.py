@@ -57,7 +57,7 @@ WARM_UP = 8  # ticks
 RATES = (10, 100, 1_000, 10_000)
 
 
-def config_of(workloads: int, admin: tuple[str, ...], redis_port: int) -> Config:
+def config_of_workloads(workloads: int, admin: tuple[str, ...], redis_port: int) -> Config:
     return Config.model_validate(
         {
             "envoy": {"admin": list(admin)},
@@ -202,7 +202,7 @@ def run(options: argparse.Namespace, rate: int, folder: Path, costs: Costs) -> N
     command = [sys.executable, "-m", "bench.steer", "--serve", ",".join(map(str, admin_ports))]
     with start_redis(folder, redis_port, "--appendonly", "no"), Child("admins", command, folder / "admins.log"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-        asyncio.run(measure(config_of(options.workloads, admin, redis_port), rate, options.ticks, costs))
+        asyncio.run(measure(config_of_workloads(options.workloads, admin, redis_port), rate, options.ticks, costs))
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from extproc.traffic_counters import TrafficCounters
 from extproc.workloads import WorkloadInfo, build_workloads
 from extproc.write_buffer import InMemorySink, RawPair
 from glidepath.pairs_and_outcomes import Ending, Origin, PairKind, Side
-from tests.support.extproc_twins import CHAT, TwinSender, config
+from tests.support.extproc_twins import CHAT, TwinSender, capture_config
 from tests.support.waiting import eventually
 
 OK = ResponseHeaders(200, {"content-type": "application/json"}, 1, "via_upstream")
@@ -66,7 +66,7 @@ class CaptureSetup:
 async def setup(
     shadow: str = "{}", sender: TwinSender | None = None, sink: InMemorySink | None = None
 ) -> AsyncIterator[CaptureSetup]:
-    settings = config(shadow)
+    settings = capture_config(shadow)
     counters, sink, sender, budgets = (
         TrafficCounters(),
         sink or InMemorySink(),

@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from extproc.copy_budget import STALE_AFTER_S, Budgets, InMemorySpendingCounters, RedisSpendingCounters
 from glidepath.redis_keys import WorkloadKeys
-from tests.support.extproc_twins import config
+from tests.support.extproc_twins import capture_config
 
 NOON = 1_800_000_000.0  # 2027-01-15 08:00 UTC
 KEY = f"{WorkloadKeys('chat').budget}:2027-01-15"
@@ -21,13 +21,13 @@ class AwayCounters:
 
 
 async def synced(budget: str, counters: InMemorySpendingCounters | None = None) -> Budgets:
-    budgets = Budgets(config(f"{{budget: {budget}}}"))
+    budgets = Budgets(capture_config(f"{{budget: {budget}}}"))
     await budgets.sync(counters or InMemorySpendingCounters(), NOON)
     return budgets
 
 
 async def test_without_a_budget_everything_is_allowed() -> None:
-    assert Budgets(config()).allow("chat", "cloud", NOON)
+    assert Budgets(capture_config()).allow("chat", "cloud", NOON)
 
 
 async def test_requests_to_the_paid_side_are_counted_at_once() -> None:
@@ -58,7 +58,7 @@ async def test_two_extprocs_share_one_budget() -> None:
 
 
 async def test_nothing_is_allowed_while_the_shared_total_is_unknown_or_stale() -> None:
-    budgets = Budgets(config("{budget: {requests: 10}}"))
+    budgets = Budgets(capture_config("{budget: {requests: 10}}"))
     assert not budgets.allow("chat", "cloud", NOON)
     await budgets.sync(InMemorySpendingCounters(), NOON)
     assert budgets.allow("chat", "cloud", NOON + STALE_AFTER_S - 1)

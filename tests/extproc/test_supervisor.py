@@ -16,7 +16,7 @@ from extproc.supervisor import with_workers
 from glidepath.config import load_config
 from glidepath_ops.local.child_process import Child, answers, free_ports
 from tests.support.extproc_rpc import exchange, stream
-from tests.support.extproc_twins import config
+from tests.support.extproc_twins import capture_config
 from tests.support.process_state import is_running
 
 pytestmark = pytest.mark.process
@@ -106,6 +106,6 @@ def test_a_configuration_error_is_one_line_and_exit_status_2(tmp_path: Path, nam
 
 
 def test_the_command_lines_number_of_workers_overrides_the_configured_one() -> None:
-    settings = config()
+    settings = capture_config()
     assert with_workers(settings, None) is settings
     assert len(with_workers(settings, 3).extproc.addresses) == 3

@@ -17,7 +17,7 @@ from glidepath.pairs_and_outcomes import Answer, Ending, Origin, Outcomes, PairK
 CHAT = "/v1/chat/completions"
 
 
-def config(shadow: str = "{}", extra: str = "") -> Config:
+def capture_config(shadow: str = "{}", extra: str = "") -> Config:
     return parse_config(f"""
 backends:
   cloud: {{url: "http://127.0.0.1:9001", price: {{input: 1, output: 2}}}}

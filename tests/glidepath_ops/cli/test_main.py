@@ -12,19 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from glidepath_ops.cli.main import COMMANDS, build_app
-from tests.support.chat_config import CHAT_CONFIG
 
 pytestmark = pytest.mark.process
 
 RUN = (sys.executable, "-c", "from glidepath_ops.cli import main; main()")
 FULL = "glidepath: standard output: cannot be written: No space left on device\n"
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    path = tmp_path / "glidepath.yaml"
-    path.write_text(CHAT_CONFIG)
-    return path
 
 
 @pytest.fixture

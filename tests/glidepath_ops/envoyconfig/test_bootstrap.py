@@ -18,7 +18,7 @@ from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict
 
 
-def config(valid_yaml: str, **changes: Any) -> Config:
+def changed_config(valid_yaml: str, **changes: Any) -> Config:
     data = yaml.safe_load(valid_yaml)
     for dotted, value in changes.items():
         *path, last = dotted.split("__")
@@ -45,7 +45,7 @@ def routes(bootstrap: dict[str, Any], listener: int) -> list[dict[str, Any]]:
 
 
 def test_each_workload_has_a_captured_route_before_an_uncaptured_one(valid_yaml: str) -> None:
-    bootstrap = render_bootstrap(config(valid_yaml))
+    bootstrap = render_bootstrap(changed_config(valid_yaml))
     captured, plain, last = routes(bootstrap, 0)
     assert captured["name"] == envoy_names.route_name("chat", captured=True)
     assert captured["match"]["runtime_fraction"]["runtime_key"] == runtime_keys.shadow_key("chat")
@@ -56,7 +56,7 @@ def test_each_workload_has_a_captured_route_before_an_uncaptured_one(valid_yaml:
 
 
 def test_the_candidate_comes_first_and_weights_sum_to_ten_thousand_basis_points(valid_yaml: str) -> None:
-    bootstrap = render_bootstrap(config(valid_yaml, workloads__chat__start=25))
+    bootstrap = render_bootstrap(changed_config(valid_yaml, workloads__chat__start=25))
     weighted = routes(bootstrap, 0)[0]["route"]["weighted_clusters"]
     assert [(c["name"], c["weight"]) for c in weighted["clusters"]] == [("onprem-or-cloud", 2500), ("cloud", 7500)]
     assert weighted["runtime_key_prefix"] == runtime_keys.weight_prefix("chat")
@@ -64,7 +64,7 @@ def test_the_candidate_comes_first_and_weights_sum_to_ten_thousand_basis_points(
 
 
 def test_the_first_runtime_layer_has_the_start_values_and_the_admin_layer_is_last(valid_yaml: str) -> None:
-    layers = render_bootstrap(config(valid_yaml, envoy__actuator="rtds"))["layered_runtime"]["layers"]
+    layers = render_bootstrap(changed_config(valid_yaml, envoy__actuator="rtds"))["layered_runtime"]["layers"]
     assert layers[0]["static_layer"] == {
         runtime_keys.weight_key("chat", "onprem-or-cloud"): 0,
         runtime_keys.weight_key("chat", "cloud"): 10_000,
@@ -76,13 +76,15 @@ def test_the_first_runtime_layer_has_the_start_values_and_the_admin_layer_is_las
 
 
 def test_the_rtds_cluster_exists_only_if_rtds_is_the_actuator(valid_yaml: str) -> None:
-    names = [c["name"] for c in render_bootstrap(config(valid_yaml))["static_resources"]["clusters"]]
+    names = [c["name"] for c in render_bootstrap(changed_config(valid_yaml))["static_resources"]["clusters"]]
     assert envoy_names.RTDS_CLUSTER not in names
-    assert cluster(render_bootstrap(config(valid_yaml, envoy__actuator="rtds")), envoy_names.RTDS_CLUSTER)
+    assert cluster(render_bootstrap(changed_config(valid_yaml, envoy__actuator="rtds")), envoy_names.RTDS_CLUSTER)
 
 
 def test_ext_proc_runs_in_observability_mode_with_all_addresses_and_a_stream_limit(valid_yaml: str) -> None:
-    bootstrap = render_bootstrap(config(valid_yaml, extproc={"workers": 2, "listen": "unix:/a", "max_streams": 7}))
+    bootstrap = render_bootstrap(
+        changed_config(valid_yaml, extproc={"workers": 2, "listen": "unix:/a", "max_streams": 7})
+    )
     ext_proc = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.ext_proc")
     assert ext_proc["typed_config"]["observability_mode"] is True
     assert ext_proc["typed_config"]["failure_mode_allow"] is True
@@ -99,13 +101,15 @@ def test_ext_proc_runs_in_observability_mode_with_all_addresses_and_a_stream_lim
 
 
 def test_an_extproc_that_listens_on_all_interfaces_is_reached_on_loopback(valid_yaml: str) -> None:
-    own = cluster(render_bootstrap(config(valid_yaml, extproc__listen="0.0.0.0:9000")), envoy_names.EXTPROC_CLUSTER)
+    own = cluster(
+        render_bootstrap(changed_config(valid_yaml, extproc__listen="0.0.0.0:9000")), envoy_names.EXTPROC_CLUSTER
+    )
     address = own["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
     assert address == {"address": "127.0.0.1", "port_value": 9000}
 
 
 def test_only_the_composite_cluster_retries_and_its_retry_limit_is_the_request_limit(valid_yaml: str) -> None:
-    bootstrap = render_bootstrap(config(valid_yaml, backends__cloud__max_requests=77))
+    bootstrap = render_bootstrap(changed_config(valid_yaml, backends__cloud__max_requests=77))
     option = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     retrying = [
         c["name"]
@@ -118,7 +122,7 @@ def test_only_the_composite_cluster_retries_and_its_retry_limit_is_the_request_l
 
 
 def test_without_fallback_there_is_no_composite_cluster(valid_yaml: str) -> None:
-    bootstrap = render_bootstrap(config(valid_yaml, workloads__chat__fallback=False))
+    bootstrap = render_bootstrap(changed_config(valid_yaml, workloads__chat__fallback=False))
     names = [c["name"] for c in bootstrap["static_resources"]["clusters"]]
     assert names == ["cloud", "onprem", envoy_names.EXTPROC_CLUSTER]
     assert "hedge_policy" not in to_yaml(routes(bootstrap, 0))
@@ -126,7 +130,7 @@ def test_without_fallback_there_is_no_composite_cluster(valid_yaml: str) -> None
 
 def test_two_workloads_with_the_same_sides_share_their_clusters(valid_yaml: str) -> None:
     more = {"match": {"path": "/v1/embeddings"}, "baseline": "cloud", "candidate": "onprem"}
-    bootstrap = render_bootstrap(config(valid_yaml, workloads__embed=more))
+    bootstrap = render_bootstrap(changed_config(valid_yaml, workloads__embed=more))
     names = [c["name"] for c in bootstrap["static_resources"]["clusters"]]
     assert len(names) == len(set(names))
     assert check_splits(bootstrap) == ["embed", "chat"] or check_splits(bootstrap) == ["chat", "embed"]
@@ -134,14 +138,14 @@ def test_two_workloads_with_the_same_sides_share_their_clusters(valid_yaml: str)
 
 @pytest.mark.parametrize("name", ["onprem-or-cloud", "cloud-for-onprem", "glidepath-extproc"])
 def test_a_backend_with_the_name_of_a_glidepath_cluster_is_refused(valid_yaml: str, name: str) -> None:
-    settings_ = config(valid_yaml, **{f"backends__{name}": {"url": "http://127.0.0.1:1"}})
+    settings_ = changed_config(valid_yaml, **{f"backends__{name}": {"url": "http://127.0.0.1:1"}})
     with pytest.raises(ConfigError, match=f"backends.{name}: Envoy has a cluster of this name already"):
         render_bootstrap(settings_)
 
 
 @pytest.mark.parametrize("path", ["key", "/a b", "/a)%REQ(x)%", "/a:b"])
 def test_a_credential_path_that_envoy_cannot_read_is_refused(valid_yaml: str, path: str) -> None:
-    settings_ = config(valid_yaml, backends__onprem__credential={"file": path})
+    settings_ = changed_config(valid_yaml, backends__onprem__credential={"file": path})
     with pytest.raises(ConfigError, match=r"backends\.onprem\.credential\.file"):
         render_bootstrap(settings_)
 
@@ -157,14 +161,14 @@ def test_a_credential_path_that_envoy_cannot_read_is_refused(valid_yaml: str, pa
 def test_only_headers_that_a_retry_may_need_are_stored(
     valid_yaml: str, changes: dict[str, Any], expected: list[str]
 ) -> None:
-    bootstrap = render_bootstrap(config(valid_yaml, backends__cloud={"url": "http://a"}, **changes))
+    bootstrap = render_bootstrap(changed_config(valid_yaml, backends__cloud={"url": "http://a"}, **changes))
     remember = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.remember")
     names = [value["object_key"] for value in remember["typed_config"].get("on_request_headers", [])]
     assert names == [f"glidepath.client.{name}" for name in expected]
 
 
 def test_the_idle_timeout_is_longer_than_the_wait_for_the_first_byte(valid_yaml: str) -> None:
-    slow = config(valid_yaml, backends__cloud__first_byte_timeout="20m", backends__onprem__idle_timeout="1m")
+    slow = changed_config(valid_yaml, backends__cloud__first_byte_timeout="20m", backends__onprem__idle_timeout="1m")
     assert routes(render_bootstrap(slow), 0)[0]["route"]["idle_timeout"] == "1201s"
 
 
@@ -180,12 +184,12 @@ def test_the_idle_timeout_is_longer_than_the_wait_for_the_first_byte(valid_yaml:
 def test_the_admin_api_listens_on_loopback_whatever_envoy_admin_says(
     valid_yaml: str, admin: list[str], expected: str
 ) -> None:
-    assert admin_address(config(valid_yaml, envoy__admin=admin)) == expected
+    assert admin_address(changed_config(valid_yaml, envoy__admin=admin)) == expected
 
 
 def test_tls_uses_the_backends_sni_and_ca_file(valid_yaml: str) -> None:
     backend = {"url": "https://10.0.0.1/v1", "sni": "llm.example.com", "ca_file": "/etc/ca.pem"}
-    onprem = cluster(render_bootstrap(config(valid_yaml, backends__onprem=backend)), "onprem")
+    onprem = cluster(render_bootstrap(changed_config(valid_yaml, backends__onprem=backend)), "onprem")
     context = onprem["transport_socket"]["typed_config"]
     assert context["sni"] == "llm.example.com"
     validation = context["common_tls_context"]["validation_context"]
@@ -196,7 +200,7 @@ def test_tls_uses_the_backends_sni_and_ca_file(valid_yaml: str) -> None:
 
 
 def test_comments_and_quotes_do_not_change_the_data(valid_yaml: str) -> None:
-    settings_ = config(valid_yaml)
+    settings_ = changed_config(valid_yaml)
     text = to_yaml(annotated_bootstrap(settings_), "a header\nof two lines")
     assert text.startswith("# a header\n# of two lines\n")
     assert yaml.safe_load(text) == render_bootstrap(settings_)
@@ -243,7 +247,7 @@ def test_every_valid_configuration_renders_to_fields_of_envoys_api(
 
 def test_a_header_declared_as_credential_is_never_sent_to_extproc(valid_yaml: str) -> None:
     declared = {"url": "http://b", "credential": {"passthrough": True, "header": "X-House-Key"}}
-    bootstrap = render_bootstrap(config(valid_yaml, backends__onprem=declared))
+    bootstrap = render_bootstrap(changed_config(valid_yaml, backends__onprem=declared))
     ext_proc = next(f for f in manager(bootstrap, 0)["http_filters"] if f["name"] == "glidepath.ext_proc")
     hidden = [p["exact"] for p in ext_proc["typed_config"]["forward_rules"]["disallowed_headers"]["patterns"]]
     assert "x-house-key" in hidden

@@ -58,7 +58,7 @@ def two_envoys(tmp_path: Path) -> Iterator[Fleet]:
             child.stop()
 
 
-def config_of(fleet: Fleet, redis_url: str, *more: str) -> Config:
+def fleet_config(fleet: Fleet, redis_url: str, *more: str) -> Config:
     config = fleet.envoys[0].config
     admin = (*(e.admin for e in fleet.envoys), *more)
     envoy = config.envoy.model_copy(update={"admin": admin})
@@ -67,7 +67,7 @@ def config_of(fleet: Fleet, redis_url: str, *more: str) -> Config:
 
 async def test_the_share_rises_on_proof_and_falls_at_once(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as client:
+    async with steering(fleet_config(envoy, redis_url)) as client:
         await eventually(lambda: client.stands("shadow", 0, 1))
         assert await client.weights(admin) == (0, 10_000)
         await client.score(0.95)
@@ -87,7 +87,7 @@ async def test_the_share_rises_on_proof_and_falls_at_once(envoy: Fleet, redis_ur
 
 async def test_a_restarted_envoy_is_written_again_within_2_s(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as client:
+    async with steering(fleet_config(envoy, redis_url)) as client:
         await eventually(lambda: client.stands("shadow", 0, 1))
         await client.order(CommandKind.PROMOTE)
         await eventually(lambda: client.has(admin, 500))
@@ -101,7 +101,7 @@ async def test_a_restarted_envoy_is_written_again_within_2_s(envoy: Fleet, redis
 
 async def test_weights_set_by_a_person_are_adopted_and_held(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as client:
+    async with steering(fleet_config(envoy, redis_url)) as client:
         await eventually(lambda: client.stands("shadow", 0, 1))
         await client.curl(admin, candidate=3000, baseline=7000)
         await eventually(lambda: client.stands("held", 30, 1))
@@ -117,7 +117,7 @@ async def test_weights_set_by_a_person_are_adopted_and_held(envoy: Fleet, redis_
 
 async def test_all_traffic_that_a_person_returns_to_the_baseline_stays_there(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as client:
+    async with steering(fleet_config(envoy, redis_url)) as client:
         await eventually(lambda: client.stands("shadow", 0, 1))
         await client.order(CommandKind.PROMOTE)
         await eventually(lambda: client.has(admin, 500))
@@ -128,7 +128,7 @@ async def test_all_traffic_that_a_person_returns_to_the_baseline_stays_there(env
 
 async def test_invalid_weights_give_the_candidate_nothing_and_are_explained(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as client:
+    async with steering(fleet_config(envoy, redis_url)) as client:
         await eventually(lambda: client.stands("shadow", 0, 1))
         await client.order(CommandKind.PROMOTE)
         await client.order(CommandKind.PROMOTE)
@@ -161,7 +161,7 @@ async def test_without_autopilot_no_step_is_taken_and_with_autopilot_again_the_r
     envoy: Fleet, redis_url: str
 ) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as client:
+    async with steering(fleet_config(envoy, redis_url)) as client:
         await eventually(lambda: client.stands("shadow", 0, 1))
         await client.curl(admin, autopilot=0)
         await eventually(lambda: client.logged("autopilot_off"))
@@ -189,7 +189,7 @@ async def test_an_unreachable_envoy_shows_as_k_of_n_and_is_written_to_when_it_is
     two_envoys: Fleet, redis_url: str
 ) -> None:
     first, second = (e.admin for e in two_envoys.envoys)
-    async with steering(config_of(two_envoys, redis_url)) as client:
+    async with steering(fleet_config(two_envoys, redis_url)) as client:
         await eventually(lambda: client.stands("shadow", 0, 2))
         two_envoys.envoys[1].child.kill()
         await client.order(CommandKind.PROMOTE)
@@ -209,7 +209,7 @@ async def test_an_envoy_that_hangs_does_not_delay_a_rollback(envoy: Fleet, redis
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
         admin = envoy.envoys[0].admin
-        config = config_of(envoy, redis_url, f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        config = fleet_config(envoy, redis_url, f"http://127.0.0.1:{deaf.getsockname()[1]}")
         async with steering(config) as client:
             await eventually(lambda: client.stands("shadow", 0, 1))
             await client.order(CommandKind.PROMOTE)
@@ -222,7 +222,7 @@ async def test_an_envoy_that_hangs_does_not_delay_a_rollback(envoy: Fleet, redis
 
 async def test_a_drill_rolls_back_and_restores_the_share(envoy: Fleet, redis_url: str) -> None:
     admin = envoy.envoys[0].admin
-    async with steering(config_of(envoy, redis_url)) as client:
+    async with steering(fleet_config(envoy, redis_url)) as client:
         await eventually(lambda: client.stands("shadow", 0, 1))
         await client.order(CommandKind.PROMOTE)
         await eventually(lambda: client.has(admin, 500))
@@ -240,7 +240,7 @@ async def test_a_new_leader_continues_the_state_and_its_weights_are_not_taken_fo
     envoy: Fleet, redis_url: str
 ) -> None:
     admin = envoy.envoys[0].admin
-    config = config_of(envoy, redis_url)
+    config = fleet_config(envoy, redis_url)
     async with steering(config, "first") as client:
         await eventually(lambda: client.stands("shadow", 0, 1))
         await client.order(CommandKind.PROMOTE)
@@ -260,7 +260,7 @@ async def test_a_new_leader_continues_the_state_and_its_weights_are_not_taken_fo
 
 async def test_dns_names_stand_for_all_their_addresses(envoy: Fleet, redis_url: str) -> None:
     port = envoy.envoys[0].admin.rpartition(":")[2]
-    config = config_of(envoy, redis_url)
+    config = fleet_config(envoy, redis_url)
     config = config.model_copy(
         update={"envoy": config.envoy.model_copy(update={"admin": (f"dns://localhost:{port}",)})}
     )
@@ -281,7 +281,7 @@ async def test_a_bug_and_bad_records_in_one_workload_do_not_stop_another(tmp_pat
 """
     )
     with running_envoy(other, tmp_path) as one:
-        config = config_of(Fleet([one], [tmp_path], []), redis_url)
+        config = fleet_config(Fleet([one], [tmp_path], []), redis_url)
         async with steering(config) as client:
             await eventually(lambda: client.stands("shadow", 0, 1))
             await client.redis.set("glidepath:{batch}:results", "a string where a stream should be")
@@ -298,7 +298,7 @@ async def test_without_redis_weights_stay_and_steering_continues_when_redis_is_b
     envoy: Fleet, tmp_path: Path
 ) -> None:
     admin, port = envoy.envoys[0].admin, free_ports(1)[0]
-    config = config_of(envoy, f"redis://127.0.0.1:{port}/0")
+    config = fleet_config(envoy, f"redis://127.0.0.1:{port}/0")
     first = start_redis(tmp_path / "redis", port)
     try:
         async with steering(config) as client:

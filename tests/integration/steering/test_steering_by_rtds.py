@@ -115,7 +115,7 @@ def envoys(tmp_path: Path, port: int) -> Iterator[list[RunningEnvoy]]:
         yield two
 
 
-def config_of(envoy: RunningEnvoy, redis_url: str) -> Config:
+def rtds_config(envoy: RunningEnvoy, redis_url: str) -> Config:
     return envoy.config.model_copy(update={"redis": RedisSection(url=redis_url)})
 
 
@@ -123,7 +123,7 @@ async def test_a_fleet_of_20_envoys_confirms_a_step_and_a_rollback(tmp_path: Pat
     fleet = [StreamClient(f"client-{i}") for i in range(CLIENTS)]
     n = CLIENTS + 4
     with envoys_of("abcd", tmp_path, port) as envoys:
-        async with steering(config_of(envoys[0], redis_url)) as client, clients(port, *fleet):
+        async with steering(rtds_config(envoys[0], redis_url)) as client, clients(port, *fleet):
             await _step_up_and_roll_back(client, envoys, fleet, n)
 
 
@@ -147,7 +147,7 @@ async def _step_up_and_roll_back(
 async def test_a_restarted_envoy_is_served_again_within_2_s(
     envoys: list[RunningEnvoy], tmp_path: Path, redis_url: str
 ) -> None:
-    async with steering(config_of(envoys[0], redis_url)) as client:
+    async with steering(rtds_config(envoys[0], redis_url)) as client:
         await eventually(lambda: client.stands("shadow", 0, 2), within=20)
         await client.order(CommandKind.PROMOTE)
         await eventually(lambda: client.stands("baking", 5, 2))
@@ -162,7 +162,11 @@ async def test_an_envoy_that_refuses_the_layer_or_leaves_is_not_confirmed(
     envoys: list[RunningEnvoy], port: int, redis_url: str
 ) -> None:
     refusing, leaving = StreamClient("refusing", refuse=True), StreamClient("leaving")
-    async with steering(config_of(envoys[0], redis_url)) as client, clients(port, refusing), AsyncExitStack() as stack:
+    async with (
+        steering(rtds_config(envoys[0], redis_url)) as client,
+        clients(port, refusing),
+        AsyncExitStack() as stack,
+    ):
         await stack.enter_async_context(clients(port, leaving))
         await eventually(lambda: client.stands("shadow", 0, 3), within=20)
         await stack.aclose()
@@ -176,7 +180,7 @@ async def test_an_envoy_that_refuses_the_layer_or_leaves_is_not_confirmed(
 async def test_after_the_loss_of_redis_and_the_leader_the_envoys_weights_stay_until_a_command(
     envoys: list[RunningEnvoy], tmp_path: Path, port: int, redis_url: str
 ) -> None:
-    config, file = config_of(envoys[0], redis_url), tmp_path / "client.yaml"
+    config, file = rtds_config(envoys[0], redis_url), tmp_path / "client.yaml"
     file.write_text(f'{YAML.format(port=port)}redis: {{url: "{redis_url}"}}\n')
     command = [sys.executable, "-m", "tests.support.steering_process", str(file), "leader"]
     async with steering_client(config) as client:
@@ -207,7 +211,7 @@ async def test_weights_set_at_a_known_admin_interface_are_adopted_on_all_envoys_
     envoys: list[RunningEnvoy], redis_url: str
 ) -> None:
     first, second = (e.admin for e in envoys)
-    async with steering(config_of(envoys[0], redis_url)) as client:
+    async with steering(rtds_config(envoys[0], redis_url)) as client:
         await eventually(lambda: client.stands("shadow", 0, 2), within=20)
         await client.curl(first, candidate=9000, baseline=1000)
         await eventually(lambda: client.stands("held", 90, 2))
@@ -231,7 +235,7 @@ async def test_a_shadow_share_set_at_a_known_admin_interface_is_adopted_on_all_e
     envoys: list[RunningEnvoy], port: int, redis_url: str
 ) -> None:
     first, other = envoys[0].admin, StreamClient("other")
-    async with steering(config_of(envoys[0], redis_url)) as client, clients(port, other):
+    async with steering(rtds_config(envoys[0], redis_url)) as client, clients(port, other):
         await eventually(lambda: client.stands("shadow", 0, 3), within=20)
         async with client.http.post(
             f"{first}/runtime_modify", params={runtime_keys.shadow_key("chat"): "10"}
@@ -256,7 +260,7 @@ async def test_a_manual_autopilot_0_stops_the_ramp_and_manual_weights_do_not_hid
     envoys: list[RunningEnvoy], redis_url: str
 ) -> None:
     first, second = (e.admin for e in envoys)
-    async with steering(config_of(envoys[0], redis_url)) as client:
+    async with steering(rtds_config(envoys[0], redis_url)) as client:
         await eventually(lambda: client.stands("shadow", 0, 2), within=20)
         await client.curl(first, autopilot="off", candidate=2000, baseline=8000)
         await eventually(lambda: client.logged("autopilot_off"))
@@ -271,7 +275,7 @@ async def test_after_the_loss_of_redis_a_guard_and_a_command_can_still_roll_back
     envoys: list[RunningEnvoy], redis_url: str, by: str
 ) -> None:
     """The new leader has no state and finds Envoys that serve 25 %."""
-    config = config_of(envoys[0], redis_url)
+    config = rtds_config(envoys[0], redis_url)
     async with steering(config, "first") as client:
         await eventually(lambda: client.stands("shadow", 0, 2), within=20)
         await client.order(CommandKind.PROMOTE)

@@ -32,7 +32,7 @@ class MeshSetup:
     service: Recorder  # the user's service
 
 
-def config_of(text: Mapping[str, Any], shadow: int, socket: Path, rtds: str = "127.0.0.1:1") -> Config:
+def mesh_config(text: Mapping[str, Any], shadow: int, socket: Path, rtds: str = "127.0.0.1:1") -> Config:
     """Return the configuration with RTDS as the actuator, as on a cluster."""
     data = deepcopy(dict(text))
     data["envoy"] = {"shadow_listen": f"127.0.0.1:{shadow}", "actuator": "rtds", "rtds_address": rtds}
@@ -94,7 +94,7 @@ async def mesh_with_backends(
             },
             "workloads": {"chat": {**CHAT, **(chat or {})}},
         }
-        config = config_of(text, shadow, socket, rtds)
+        config = mesh_config(text, shadow, socket, rtds)
         if mesh in CONTEXTS:
             xds = istio_xds(config, "gateway" if mesh == "gateway" else "sidecar", live, service.url)
         else:

@@ -19,7 +19,7 @@ from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayTarget,
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
 from tests.support.meshes import envoy_gateway_emulation
 from tests.support.meshes.crd_schemas import SCHEMAS
-from tests.support.meshes.mesh_with_backends import config_of, gateway_xds
+from tests.support.meshes.mesh_with_backends import gateway_xds, mesh_config
 from tests.support.meshes.static_bootstrap import endpoint, static_bootstrap
 from tests.support.tls_certificate import make_certificate
 
@@ -48,7 +48,7 @@ CAPTURES: tuple[Capture, ...] = ("patch", "policy")
 def config(tmp_path: Path) -> Config:
     text = deepcopy(TEXT)
     text["backends"]["cloud"]["ca_file"] = str(make_certificate(tmp_path, "ca.example.com")[1])
-    return config_of(text, 10901, tmp_path / "extproc.sock")
+    return mesh_config(text, 10901, tmp_path / "extproc.sock")
 
 
 def resources(config: Config, **place: Any) -> list[dict[str, Any]]:
@@ -158,7 +158,7 @@ def test_an_invalid_kubernetes_name_is_refused(tmp_path: Path) -> None:
     text = deepcopy(TEXT)
     text["workloads"] = {"my_chat": text["workloads"]["chat"]}
     with pytest.raises(ConfigError, match=r"workloads\.my_chat: .* is not a valid Kubernetes name"):
-        resources(config_of(text, 10901, tmp_path / "s"))
+        resources(mesh_config(text, 10901, tmp_path / "s"))
 
 
 def test_capture_by_policy_needs_extproc_on_sockets(config: Config) -> None:

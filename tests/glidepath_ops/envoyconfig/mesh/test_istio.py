@@ -17,7 +17,7 @@ from glidepath_ops.envoyconfig.commented_yaml import to_yaml, without_comments
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget, istio_pod, istio_resources
 from glidepath_ops.envoyconfig.validation import check_splits, check_strict, check_with_envoy
 from tests.support.meshes import istio_emulation
-from tests.support.meshes.mesh_with_backends import config_of, istio_xds
+from tests.support.meshes.mesh_with_backends import istio_xds, mesh_config
 from tests.support.meshes.static_bootstrap import endpoint, static_bootstrap
 
 TEXT = {
@@ -42,7 +42,7 @@ DEPLOYMENT = {
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return config_of(TEXT, 10901, tmp_path / "extproc.sock")
+    return mesh_config(TEXT, 10901, tmp_path / "extproc.sock")
 
 
 @pytest.mark.parametrize("place", [IstioTarget(), IstioTarget(port=8080, virtual_host="*:80"), SIDECAR])
@@ -124,7 +124,7 @@ def manager(listener: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_with_the_admin_api_as_actuator_the_bootstrap_is_unchanged(tmp_path: Path) -> None:
-    config = config_of(TEXT, 10901, tmp_path / "extproc.sock")
+    config = mesh_config(TEXT, 10901, tmp_path / "extproc.sock")
     envoy = config.envoy.model_copy(update={"actuator": "admin"})
     resources = without_comments(istio_resources(config.model_copy(update={"envoy": envoy}), IstioTarget()))
     assert len(resources) == 1
@@ -132,7 +132,7 @@ def test_with_the_admin_api_as_actuator_the_bootstrap_is_unchanged(tmp_path: Pat
 
 
 def test_the_scorers_default_address_is_the_manifests_service(tmp_path: Path) -> None:
-    config = config_of(TEXT, 10901, tmp_path / "extproc.sock")
+    config = mesh_config(TEXT, 10901, tmp_path / "extproc.sock")
     envoy = config.envoy.model_copy(update={"rtds_address": None, "rtds_listen": "0.0.0.0:18000"})
     runtime = istio_resources(config.model_copy(update={"envoy": envoy}), IstioTarget())[1]
     assert "glidepath-rtds.glidepath.svc.cluster.local" in to_yaml(runtime)

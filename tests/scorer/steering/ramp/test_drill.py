@@ -8,11 +8,11 @@ import pytest
 
 from glidepath.config.ramp import RampSection
 from glidepath.pairs_and_outcomes import Outcome
-from glidepath.status_and_decisions import Command, CommandKind, Decision, Phase
+from glidepath.status_and_decisions import Command, CommandKind, Phase
 from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.drill import MAX_ERRORS
 from scorer.steering.ramp.ramp_policy import DRILL_QUIET_MS, DRILL_RAISE_MS, MAX_DRILL_MS, policy_of
-from scorer.steering.ramp.states import DrillStage, RampState
+from scorer.steering.ramp.states import DrillStage
 from scorer.steering.ramp.tick_inputs import TickInputs
 from tests.support.ramp_ticks import at
 from tests.support.scripted_evidence import verdict
@@ -24,24 +24,20 @@ SOME = replace(ALL, confirmed=1)
 COMMAND = replace(ALL, commands=(Command(CommandKind.DRILL, "ann", id="1-0"),))
 
 
-def tick(state: RampState, inputs: TickInputs, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
-    return advance(state, inputs, POLICY, now_ms)
-
-
 def test_a_drill_withdraws_the_traffic_waits_for_confirmation_and_draining_and_restores_the_traffic() -> None:
-    state, decisions = tick(at(Phase.BAKING, 10), COMMAND, 1000)
+    state, decisions = advance(at(Phase.BAKING, 10), COMMAND, POLICY, 1000)
     assert (state.serving, state.percent, decisions[0].event) == (0, 10, "drill_started")
-    state, _ = tick(state, SOME, 1100)
+    state, _ = advance(state, SOME, POLICY, 1100)
     assert state.drill is not None
     assert state.drill.stage is DrillStage.WITHDRAWING
-    state, _ = tick(state, ALL, 1200)
+    state, _ = advance(state, ALL, POLICY, 1200)
     assert state.drill is not None
     assert state.drill.stage is DrillStage.DRAINING
-    state, _ = tick(state, replace(ALL, live_ms=1500), 1200 + DRILL_QUIET_MS)
+    state, _ = advance(state, replace(ALL, live_ms=1500), POLICY, 1200 + DRILL_QUIET_MS)
     assert state.serving == 0
-    state, _ = tick(state, replace(ALL, live_ms=1500), 1500 + DRILL_QUIET_MS)
+    state, _ = advance(state, replace(ALL, live_ms=1500), POLICY, 1500 + DRILL_QUIET_MS)
     assert state.serving == 10
-    state, decisions = tick(state, ALL, 4000)
+    state, decisions = advance(state, ALL, POLICY, 4000)
     assert (state.drill, state.drilled, state.phase, state.percent) == (None, True, Phase.BAKING, 10)
     details = decisions[0].details
     assert (details["confirmed_after_ms"], details["last_request_after_ms"], details["passed"]) == (200, 500, True)
@@ -49,9 +45,9 @@ def test_a_drill_withdraws_the_traffic_waits_for_confirmation_and_draining_and_r
 
 
 def test_a_drill_at_0_percent_first_gives_a_small_weight() -> None:
-    state, _ = tick(at(Phase.SHADOW, 0), COMMAND, 1000)
+    state, _ = advance(at(Phase.SHADOW, 0), COMMAND, POLICY, 1000)
     assert (state.serving, state.percent) == (1, 0)
-    state, _ = tick(state, ALL, 1000 + DRILL_RAISE_MS)
+    state, _ = advance(state, ALL, POLICY, 1000 + DRILL_RAISE_MS)
     assert state.serving == 0
     assert state.drill is not None
     assert state.drill.withdrawn_ms == 1000 + DRILL_RAISE_MS
@@ -67,49 +63,49 @@ def test_the_weight_of_a_drill_is_at_most_10_percent_unless_forced() -> None:
 
 
 def test_a_drill_that_starts_at_0_percent_fails_on_errors_of_the_candidate() -> None:
-    state, _ = tick(at(Phase.SHADOW, 0), COMMAND, 1000)
-    state, _ = tick(state, replace(ALL, live_errors=MAX_ERRORS), 1250)
+    state, _ = advance(at(Phase.SHADOW, 0), COMMAND, POLICY, 1000)
+    state, _ = advance(state, replace(ALL, live_errors=MAX_ERRORS), POLICY, 1250)
     assert state.serving == 0
-    state, decisions = tick(state, ALL, 1500)
+    state, decisions = advance(state, ALL, POLICY, 1500)
     assert (state.drilled, decisions[0].details["passed"]) == (False, False)
 
 
 def test_an_envoy_that_never_confirms_fails_the_drill_and_the_traffic_is_restored() -> None:
-    state, _ = tick(at(Phase.BAKING, 10), COMMAND, 0)
-    state, _ = tick(state, SOME, MAX_DRILL_MS + 1)
+    state, _ = advance(at(Phase.BAKING, 10), COMMAND, POLICY, 0)
+    state, _ = advance(state, SOME, POLICY, MAX_DRILL_MS + 1)
     assert state.serving == 10
-    state, decisions = tick(state, SOME, 2 * MAX_DRILL_MS + 2)
+    state, decisions = advance(state, SOME, POLICY, 2 * MAX_DRILL_MS + 2)
     assert (state.drill, state.drilled) == (None, False)
     assert "1 of 2 Envoys" in decisions[0].reason
 
 
 def test_a_clock_that_is_set_back_does_not_prolong_a_drills_weight() -> None:
     hour_ms = 3_600_000
-    state, _ = tick(at(Phase.SHADOW, 0), COMMAND, 2 * hour_ms)
+    state, _ = advance(at(Phase.SHADOW, 0), COMMAND, POLICY, 2 * hour_ms)
     assert state.serving == 1
-    state, _ = tick(state, ALL, hour_ms)
+    state, _ = advance(state, ALL, POLICY, hour_ms)
     assert state.serving == 0
 
 
 @pytest.mark.parametrize("phase", [Phase.ABORTED, Phase.ROLLING_BACK, Phase.COOLING_DOWN])
 def test_a_drill_is_refused_during_and_after_a_rollback(phase: Phase) -> None:
     state = at(phase, 0)
-    after, decisions = tick(state, replace(COMMAND, confirmed=0), 0)
+    after, decisions = advance(state, replace(COMMAND, confirmed=0), POLICY, 0)
     assert (after, decisions[0].event) == (state, "refused")
 
 
 def test_a_drill_with_much_traffic_or_failing_evidence_is_refused_unless_forced() -> None:
     forced = replace(COMMAND, commands=(replace(COMMAND.commands[0], force=True),))
-    assert tick(at(Phase.VALIDATING, 100), COMMAND, 0)[1][0].event == "refused"
-    assert tick(at(Phase.VALIDATING, 100), forced, 0)[0].serving == 0
+    assert advance(at(Phase.VALIDATING, 100), COMMAND, POLICY, 0)[1][0].event == "refused"
+    assert advance(at(Phase.VALIDATING, 100), forced, POLICY, 0)[0].serving == 0
     failing = replace(COMMAND, verdicts=(verdict("quality", Outcome.FAIL),))
-    state, decisions = tick(at(Phase.SHADOW, 0), failing, 0)
+    state, decisions = advance(at(Phase.SHADOW, 0), failing, POLICY, 0)
     assert (state.serving, decisions[0].event) == (0, "refused")
 
 
 def test_a_failing_guard_ends_a_drill_with_a_real_rollback() -> None:
-    state, _ = tick(at(Phase.BAKING, 10), COMMAND, 0)
-    state, _ = tick(state, replace(ALL, verdicts=(verdict("errors_fast", Outcome.FAIL, fast=True),)), 250)
+    state, _ = advance(at(Phase.BAKING, 10), COMMAND, POLICY, 0)
+    state, _ = advance(state, replace(ALL, verdicts=(verdict("errors_fast", Outcome.FAIL, fast=True),)), POLICY, 250)
     assert (state.drill, state.phase, state.serving) == (None, Phase.ROLLING_BACK, 0)
 
 

@@ -15,7 +15,7 @@ from scorer.steering.ramp.decide import advance
 from scorer.steering.ramp.ramp_policy import policy_of
 from scorer.steering.ramp.states import Drill, DrillStage, RampState
 from scorer.steering.ramp.tick_inputs import TickInputs
-from tests.support.ramp_ticks import at
+from tests.support.ramp_ticks import LATE, at
 from tests.support.scripted_evidence import verdict
 
 POLICY = policy_of(RampSection(steps=(10, 25, 60), hold=1, min_samples=10, cool_down=5, validation=9))
@@ -25,12 +25,6 @@ REGRESSION = (verdict("quality", Outcome.FAIL),)
 GOOD = TickInputs(workload="chat", verdicts=PASSING, samples=100, confirmed=2, envoys=2, config_digest="d")
 UNDECIDED = replace(GOOD, verdicts=())
 TYPO = replace(UNDECIDED, adopted=25.0, adopted_at="envoy-1", ambiguous_weights="envoy-1: a=2500, b=7500.0", samples=0)
-LATE = 1_000_000
-
-
-def tick(state: RampState, inputs: TickInputs, now_ms: int = LATE) -> tuple[RampState, list[Decision]]:
-    after, decisions = advance(state, inputs, POLICY, now_ms)
-    return after, list(decisions)
 
 
 def command(
@@ -47,7 +41,7 @@ def command(
 @pytest.mark.parametrize("phase", list(Phase))
 def test_ambiguous_weights_hold_the_workload_and_never_raise_its_share(phase: Phase) -> None:
     before = at(phase, 0.0 if phase in (Phase.SHADOW, Phase.ABORTED) else 10.0)
-    after, decisions = tick(before, replace(TYPO, confirmed=0))
+    after, decisions = advance(before, replace(TYPO, confirmed=0), POLICY, LATE)
     assert (after.percent, after.serving) == (before.percent, before.percent)
     assert after.phase in (Phase.HELD, Phase.ABORTED, Phase.ROLLING_BACK)
     assert "envoy-1: a=2500, b=7500.0" in decisions[0].reason
@@ -56,18 +50,18 @@ def test_ambiguous_weights_hold_the_workload_and_never_raise_its_share(phase: Ph
 
 
 def test_ambiguous_weights_may_lower_the_share() -> None:
-    after, decisions = tick(at(Phase.BAKING, 60), TYPO)
+    after, decisions = advance(at(Phase.BAKING, 60), TYPO, POLICY, LATE)
     assert (after.phase, after.percent, after.held_by) == (Phase.HELD, 25, "manual_override")
     assert [(d.event, d.from_percent, d.to_percent) for d in decisions] == [("adopt_weights", 60, 25)]
 
 
 def test_a_resume_after_ambiguous_weights_returns_to_the_state_before() -> None:
-    held, _ = tick(at(Phase.AWAITING_APPROVAL, 10), TYPO)
-    assert tick(held, replace(UNDECIDED, autopilot=True))[0].phase is Phase.AWAITING_APPROVAL
+    held, _ = advance(at(Phase.AWAITING_APPROVAL, 10), TYPO, POLICY, LATE)
+    assert advance(held, replace(UNDECIDED, autopilot=True), POLICY, LATE)[0].phase is Phase.AWAITING_APPROVAL
 
 
 def test_ambiguous_weights_do_not_change_who_holds_the_workload() -> None:
-    after, decisions = tick(at(Phase.HELD, 10, held_by="ann"), TYPO)
+    after, decisions = advance(at(Phase.HELD, 10, held_by="ann"), TYPO, POLICY, LATE)
     assert (after.held_by, [d.event for d in decisions]) == ("ann", ["invalid_override"])
     assert "7500.0" in after.invalid_override
 
@@ -75,19 +69,19 @@ def test_ambiguous_weights_do_not_change_who_holds_the_workload() -> None:
 @pytest.mark.parametrize(("stage", "serving"), [(DrillStage.RAISING, 10), (DrillStage.WITHDRAWING, 0)])
 def test_ambiguous_weights_end_a_drill_and_raise_nothing(stage: DrillStage, serving: float) -> None:
     drilling = at(Phase.BAKING if serving == 0 else Phase.SHADOW, 10 - serving, drill=Drill(stage, 10, "ann", 0))
-    after, _ = tick(drilling, replace(TYPO, adopted=serving))
+    after, _ = advance(drilling, replace(TYPO, adopted=serving), POLICY, LATE)
     assert (after.drill, after.serving) == (None, 0)
 
 
 def test_an_invalid_switch_changes_nothing_and_is_logged_once() -> None:
     inputs = replace(UNDECIDED, invalid_override="envoy-1: glidepath.chat.autopilot=maybe is not one of 0, 1")
     before = at(Phase.HELD, 10, held_by="manual_override")
-    after, decisions = tick(before, inputs)
+    after, decisions = advance(before, inputs, POLICY, LATE)
     assert replace(after, invalid_override="") == before
     assert after.invalid_override == inputs.invalid_override
     assert [(d.event, d.actor) for d in decisions] == [("invalid_override", "manual_override")]
-    assert tick(after, inputs)[1] == []
-    assert tick(after, replace(UNDECIDED, autopilot=False))[0].invalid_override == ""
+    assert advance(after, inputs, POLICY, LATE)[1] == ()
+    assert advance(after, replace(UNDECIDED, autopilot=False), POLICY, LATE)[0].invalid_override == ""
 
 
 # Shares above the last step and between steps.
@@ -98,11 +92,11 @@ def test_an_invalid_switch_changes_nothing_and_is_logged_once() -> None:
 def test_a_resume_keeps_an_adopted_share_up_to_the_last_step(
     overridden: float, resumes_at: float, at_envoy: bool
 ) -> None:
-    held, decisions = tick(at(Phase.BAKING, 10), replace(UNDECIDED, adopted=overridden))
+    held, decisions = advance(at(Phase.BAKING, 10), replace(UNDECIDED, adopted=overridden), POLICY, LATE)
     assert (held.phase, held.percent) == (Phase.HELD, overridden)
     assert ("(at 60 %, the last step)" in decisions[0].reason) == (overridden == 80)
     on = replace(UNDECIDED, autopilot=True)
-    after = tick(held, on)[0] if at_envoy else command(held, CommandKind.RESUME)[0]
+    after = advance(held, on, POLICY, LATE)[0] if at_envoy else command(held, CommandKind.RESUME)[0]
     assert after.percent == resumes_at
     assert after.phase is (Phase.VALIDATING if resumes_at == 60 else Phase.BAKING)
     assert after.epoch == 2 if overridden == 80 else 1
@@ -133,7 +127,7 @@ def test_hold_is_possible_in_every_state(phase: Phase) -> None:
 def test_a_hold_ordered_during_a_rollback_begins_when_the_rollback_is_confirmed() -> None:
     rolling_back, _ = command(at(Phase.ROLLING_BACK, 0, entered_ms=77), CommandKind.HOLD)
     assert (rolling_back.phase, rolling_back.entered_ms) == (Phase.ROLLING_BACK, 77)
-    held, _ = tick(rolling_back, UNDECIDED)
+    held, _ = advance(rolling_back, UNDECIDED, POLICY, LATE)
     assert (held.phase, held.held_from, held.held_by) == (Phase.HELD, Phase.COOLING_DOWN, "ann")
 
 
@@ -143,20 +137,20 @@ def test_a_hold_ordered_during_a_rollback_is_kept_by_a_second_rollback(then: Com
     if isinstance(then, CommandKind):
         rolling_back, _ = command(rolling_back, then)
     else:
-        rolling_back, _ = tick(rolling_back, replace(UNDECIDED, verdicts=CATASTROPHE, confirmed=0))
+        rolling_back, _ = advance(rolling_back, replace(UNDECIDED, verdicts=CATASTROPHE, confirmed=0), POLICY, LATE)
     assert (rolling_back.phase, rolling_back.percent) == (Phase.ROLLING_BACK, 0)
-    held, _ = tick(rolling_back, UNDECIDED)
+    held, _ = advance(rolling_back, UNDECIDED, POLICY, LATE)
     assert (held.phase, held.held_from, held.held_by) == (Phase.HELD, Phase.COOLING_DOWN, "ann")
-    assert tick(held, UNDECIDED, LATE * 100)[0].phase is Phase.HELD
+    assert advance(held, UNDECIDED, POLICY, LATE * 100)[0].phase is Phase.HELD
 
 
 @pytest.mark.parametrize(("by", "ends"), [("ann", "ann"), ("manual_override", "manual_override"), ("glidepath", "")])
 @pytest.mark.parametrize("verdicts", [CATASTROPHE, REGRESSION])
 def test_after_a_guards_rollback_a_persons_hold_continues(verdicts: tuple[Verdict, ...], by: str, ends: str) -> None:
     held = at(Phase.HELD, 25, held_by=by, held_reason="stop")
-    rolling_back, _ = tick(held, replace(UNDECIDED, verdicts=verdicts, confirmed=0))
+    rolling_back, _ = advance(held, replace(UNDECIDED, verdicts=verdicts, confirmed=0), POLICY, LATE)
     assert (rolling_back.phase, rolling_back.held_by) == (Phase.ROLLING_BACK, ends)
-    after, _ = tick(rolling_back, UNDECIDED)
+    after, _ = advance(rolling_back, UNDECIDED, POLICY, LATE)
     assert (after.phase, after.held_by) == (Phase.HELD if ends else Phase.COOLING_DOWN, ends)
 
 
@@ -177,7 +171,7 @@ LOST = at(Phase.HELD, 0, state_lost=True, held_from=Phase.SHADOW, held_by="glide
 
 @pytest.mark.parametrize("verdicts", [CATASTROPHE, REGRESSION])
 def test_a_failing_guard_rolls_back_to_0_while_the_share_is_unknown(verdicts: tuple[object, ...]) -> None:
-    after, decisions = tick(LOST, replace(UNDECIDED, verdicts=verdicts, confirmed=0))
+    after, decisions = advance(LOST, replace(UNDECIDED, verdicts=verdicts, confirmed=0), POLICY, LATE)
     assert (after.phase, after.percent, after.state_lost) == (Phase.ROLLING_BACK, 0, False)
     assert [d.event for d in decisions] == ["rollback"]
 
@@ -205,21 +199,21 @@ def test_a_drill_is_refused_while_the_share_is_unknown() -> None:
 
 def test_the_evidence_restarts_when_the_share_becomes_unknown_and_when_it_is_known_again() -> None:
     first_start = at(Phase.SHADOW, 0, first_start=True)
-    lost, _ = tick(first_start, replace(GOOD, unknown_envoys=("envoy-0",)))
+    lost, _ = advance(first_start, replace(GOOD, unknown_envoys=("envoy-0",)), POLICY, LATE)
     assert (lost.state_lost, lost.epoch, lost.since_ms) == (True, 1, LATE)
     assert command(lost, CommandKind.RESUME)[0].epoch == 2
 
 
 @pytest.mark.parametrize("phase", [Phase.SHADOW, Phase.HELD, Phase.COOLING_DOWN, Phase.ABORTED, Phase.ROLLING_BACK])
 def test_unexpected_traffic_at_0_percent_is_logged_once_and_guarded(phase: Phase) -> None:
-    seen, decisions = tick(at(phase, 0), replace(GOOD, unexpected_traffic=7, confirmed=0))
+    seen, decisions = advance(at(phase, 0), replace(GOOD, unexpected_traffic=7, confirmed=0), POLICY, LATE)
     assert seen.unexpected_traffic
     assert seen.percent == 0
     assert [d.trigger for d in decisions] == ["unexpected_traffic"]
     assert "7 clients' requests reached the candidate although its share is 0 %" in decisions[0].reason
-    assert tick(seen, replace(GOOD, unexpected_traffic=9, confirmed=0))[1] == []
+    assert advance(seen, replace(GOOD, unexpected_traffic=9, confirmed=0), POLICY, LATE)[1] == ()
     if phase is not Phase.ABORTED:
-        rolled_back, decisions = tick(seen, replace(UNDECIDED, verdicts=CATASTROPHE, confirmed=0))
+        rolled_back, decisions = advance(seen, replace(UNDECIDED, verdicts=CATASTROPHE, confirmed=0), POLICY, LATE)
         assert (rolled_back.phase, [d.event for d in decisions]) == (Phase.ROLLING_BACK, ["rollback"])
 
 
