@@ -47,14 +47,13 @@ class Actuator(Protocol):
 class MemoryActuator:
     """An in-memory actuator for tests: Envoys are dictionaries that tests can change, restart or disconnect."""
 
-    def __init__(self, envoys: int = 1, may_write: MayWrite = lambda: True) -> None:
+    def __init__(self, envoys: int = 1) -> None:
         self.runtime: dict[str, dict[str, str]] = {f"envoy-{i}": {} for i in range(envoys)}
         self.unreachable: set[str] = set()
         self.absent: set[str] = set()  # not in the fleet now, as if DNS did not return them
         self.unknown_weights: set[str] = set()
         self.layers: dict[str, dict[str, str]] = {}  # admin interface → its admin layer, above the Envoy's own runtime
         self.writes: list[tuple[str, dict[str, str]]] = []
-        self._may_write = may_write
 
     async def run(self) -> None:
         return None
@@ -67,7 +66,7 @@ class MemoryActuator:
             if envoy in self.layers:
                 self.layers[envoy] = _merged(self.layers[envoy], entries)
                 continue
-            if envoy in self.unreachable or envoy in self.absent or not self._may_write():
+            if envoy in self.unreachable or envoy in self.absent:
                 continue
             self.set_runtime(envoy, entries)
             self.writes.append((envoy, dict(entries)))

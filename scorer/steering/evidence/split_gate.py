@@ -42,9 +42,9 @@ class SplitTestState:
 class SplitTest:
     """Test the split. The null: the candidate's odds are within TOLERANCE of ``share`` : 1 - ``share``."""
 
-    def __init__(self, share: float, tolerance: float = TOLERANCE) -> None:
-        self._high = RateGrid.around(_with_odds_times(share, tolerance), _SHIFTS, above=True)
-        self._low = RateGrid.around(_with_odds_times(share, 1 / tolerance), _SHIFTS, above=False)
+    def __init__(self, share: float) -> None:
+        self._high = RateGrid.around(_with_odds_times(share, TOLERANCE), _SHIFTS, above=True)
+        self._low = RateGrid.around(_with_odds_times(share, 1 / TOLERANCE), _SHIFTS, above=False)
         self._more, self._less = Mixture(self._high.weights), Mixture(self._low.weights)
         self._under = RateGrid.around(_with_odds_times(share, PROVEN), _SHIFTS, above=False)
         self._over = RateGrid.around(_with_odds_times(share, 1 / PROVEN), _SHIFTS, above=True)

@@ -11,7 +11,6 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -108,11 +107,10 @@ class _Measurement:
 class CandidateLoads:
     """The task that measures the load of every candidate whose workload has a capacity gate, beside the steer loop."""
 
-    def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, config: Config) -> None:
         self._workloads = {n: w for n, w in config.workloads.items() if w.gates.capacity is not None}
         self._sources = {n: config.backends[w.candidate].capacity for n, w in self._workloads.items()}
         self._measured: dict[str, _Measurement] = {}
-        self._clock = clock
 
     async def run(self) -> None:
         sources = {name: source for name, source in self._sources.items() if source is not None}
@@ -120,7 +118,7 @@ class CandidateLoads:
             while True:
                 loads = await asyncio.gather(*(self._read(session, n, s) for n, s in sources.items()))
                 for name, load in zip(sources, loads, strict=True):
-                    self._measured[name] = _Measurement(load, self._clock())
+                    self._measured[name] = _Measurement(load, time.monotonic())
                 await asyncio.sleep(EVERY_S)
 
     async def _read(self, session: aiohttp.ClientSession, name: str, source: Capacity) -> float | None:
@@ -147,7 +145,7 @@ class CandidateLoads:
         if source is None:
             message = "gates.capacity is set, but the candidate's backend has no capacity section"
             return Verdict("capacity", Outcome.INCONCLUSIVE.value, None, None, "", 0, message=message)
-        fresh = last is not None and self._clock() - last.at < STALE_S
+        fresh = last is not None and time.monotonic() - last.at < STALE_S
         return predict(last.load if last and fresh else None, settings, percent, target, source, shadow)
 
 

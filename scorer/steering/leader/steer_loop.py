@@ -24,6 +24,7 @@ from glidepath.status_and_decisions import Decision
 from glidepath.timed_wait import wait_until_set
 from scorer.steering.envoy.actuator import Actuator, ListenError, MayWrite
 from scorer.steering.leader.lease import Lease
+from scorer.steering.leader.redis_clocks import RedisClocks
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steered_workloads import NO_NEWS, FleetSnapshot, SteeredWorkloads
 from scorer.steering.steering_protocols import (
@@ -35,7 +36,6 @@ from scorer.steering.steering_protocols import (
     SoleOwner,
 )
 from scorer.steering.store_protocol import FencedError, News, OwnedError, SteeringStore
-from scorer.steering.workload.clock_offsets import RedisClocks
 from scorer.steering.workload.tick import Tick
 
 GAP_S = 0.02  # the shortest time between two ticks that news causes; news within it is read together
@@ -160,8 +160,8 @@ class SteerLoop:
 
     async def _follow_ownership(self) -> None:
         """Drop the workloads that another group has taken, and take over the workloads that it has left."""
-        for name in self._ownership.foreign.keys() & self._workloads.states.keys():
-            del self._workloads.states[name]
+        for name in self._ownership.foreign:
+            self._workloads.drop(name)
         for name in self._own_names():
             if name not in self._workloads.states:
                 await self._workloads.take_over(name, self._clock_ms())
@@ -215,7 +215,8 @@ class SteerLoop:
                 log.error("fenced", workload=name, effect="a newer leader steers; this one stops")
                 return []
         stored = [name for name in ticks if name not in failed]
-        self._workloads.states.update({name: ticks[name].state for name in stored})
+        for name in stored:
+            self._workloads.keep(ticks[name].state)
         for name, error in failed.items():
             if isinstance(error, OwnedError):
                 self._ownership.taken(name, error.group)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import structlog
 
@@ -11,13 +12,13 @@ from glidepath.config import Config
 from glidepath.errors import error_text_with_type
 from glidepath.status_and_decisions import Phase
 from scorer.steering.envoy.runtime_values import RuntimeValues
+from scorer.steering.leader.redis_clocks import RedisClocks
 from scorer.steering.leader.steer_metrics import SteerMetrics
+from scorer.steering.leader.takeover import take_over
 from scorer.steering.steering_protocols import CapacityForecast, EvidenceKind
 from scorer.steering.store_protocol import News, SteeringStore
-from scorer.steering.workload.clock_offsets import RedisClocks
 from scorer.steering.workload.envoy_fleet import Readings
 from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
-from scorer.steering.workload.takeover import take_over
 from scorer.steering.workload.tick import Tick, tick
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_spec import WorkloadSpec
@@ -39,10 +40,7 @@ class FleetSnapshot:
 
 
 class SteeredWorkloads:
-    """The states of the steered workloads, and their ticks.
-
-    ``states`` has one frozen state for each workload. An entry is only replaced as a whole.
-    """
+    """One frozen state for each steered workload, and their ticks."""
 
     def __init__(
         self,
@@ -55,39 +53,52 @@ class SteeredWorkloads:
         forecast: CapacityForecast | None,
         leader: str,
     ) -> None:
-        self.states: dict[str, WorkloadState] = {}
+        self._states: dict[str, WorkloadState] = {}
         self._config, self._kind, self._store, self._clocks = config, kind, store, clocks
         self._metrics, self._forecast, self._leader = metrics, forecast, leader
         self._inherited: dict[str, frozenset[RuntimeValues]] = {}  # values that a former leader may have written late
         self._took_over_ms = 0
+
+    @property
+    def states(self) -> Mapping[str, WorkloadState]:
+        """The present states, read-only."""
+        return MappingProxyType(self._states)
+
+    def keep(self, state: WorkloadState) -> None:
+        """Replace a workload's state by the state after its tick."""
+        self._states[state.name] = state
+
+    def drop(self, name: str) -> None:
+        """Forget the workload's state, if it has one: another group of scorers steers the workload now."""
+        self._states.pop(name, None)
 
     async def take_over_all(self, names: Iterable[str], former: Mapping[str, WorkloadState], here_ms: int) -> None:
         """Read every state from Redis again, because another leader may have steered in the meantime.
 
         ``former``: the states of this process's last term, used if Redis has lost them. Raises RedisError.
         """
-        self.states, self._inherited, self._took_over_ms = {}, {}, here_ms
+        self._states, self._inherited, self._took_over_ms = {}, {}, here_ms
         new = {name for name in names if await self.take_over(name, here_ms, former.get(name))}
         # If every workload is new, Redis may have lost its states. One new workload among others was simply added.
         if new == set(self._config.workloads):
             for name in new:
-                state = self.states[name]
-                self.states[name] = replace(state, ramp=replace(state.ramp, first_start=True))
+                state = self._states[name]
+                self._states[name] = replace(state, ramp=replace(state.ramp, first_start=True))
 
     async def take_over(self, name: str, here_ms: int, former: WorkloadState | None = None) -> bool:
         """Read the workload's state from Redis. Return whether the workload is new. Raises RedisError."""
         spec = WorkloadSpec.of(name, self._config, self._kind)
         taken = await take_over(spec, self._store, self._clocks.at(name, here_ms), former)
-        self.states[name] = taken.state
+        self._states[name] = taken.state
         self._inherited[name] = frozenset({taken.state.desired})
         return taken.is_new
 
     def cursors(self) -> dict[str, Mapping[str, str]]:
-        return {name: state.streams.cursors for name, state in self.states.items()}
+        return {name: state.streams.cursors for name, state in self._states.items()}
 
     def tick(self, name: str, news: News, fleet: FleetSnapshot, here_ms: int) -> Tick:
         """Run a tick of the workload, or a tick in safe mode if it raises. A bug never stops the others."""
-        state, now_ms = self.states[name], self._clocks.at(name, here_ms)
+        state, now_ms = self._states[name], self._clocks.at(name, here_ms)
         try:
             context = self._tick_context(state, fleet, here_ms, scorer_ahead_ms=here_ms - now_ms)
             done = tick(state, news, fleet.readings, context, now_ms)
@@ -109,7 +120,7 @@ class SteeredWorkloads:
 
     def count_failure(self, name: str, error: Exception) -> None:
         """Count a failed tick, and log it unless the previous tick failed as well."""
-        if not self.states[name].problem:
+        if not self._states[name].problem:
             log.error("workload_failed", workload=name, exc_info=error)
         self._metrics.errors.labels(name).inc()
 
@@ -133,5 +144,5 @@ class SteeredWorkloads:
 
     def _is_done(self, name: str) -> bool:
         """Return whether the workload serves its last step, so that the workloads that wait for it may begin."""
-        state = self.states.get(name)
+        state = self._states.get(name)
         return state is not None and state.ramp.phase in (Phase.VALIDATING, Phase.COMPLETED)

@@ -25,6 +25,7 @@ from typing import Any
 
 from glidepath.errors import CommandRefusedError, InputError
 from glidepath.status_and_decisions import Phase
+from scorer.steering.stored_fields import dataclass_fields
 
 
 class IllegalTransitionError(CommandRefusedError):
@@ -234,27 +235,20 @@ class RampState:
         return dataclasses.asdict(self)
 
 
-def state_from_json(raw: Mapping[str, Any]) -> RampState:
-    """Parse the result of ``to_json``, ignoring unknown fields. Raises InputError if ``raw`` is not a ramp state."""
+def state_from_json(raw: object) -> RampState:
+    """Parse the result of ``to_json``. Raises InputError if ``raw`` is not a ramp state with exactly its fields."""
     try:
-        known = {f.name for f in dataclasses.fields(RampState)}
-        values = {name: value for name, value in raw.items() if name in known}
-        drill = values.pop("drill", None)
-        return RampState(
-            **{
-                **values,
-                "phase": Phase(values["phase"]),
-                "held_from": Phase(values.get("held_from", Phase.SHADOW)),
-                "drill": _drill(drill) if drill else None,
-            }
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        values = dataclass_fields(RampState, raw, "ramp")
+        phases = {name: Phase(values[name]) for name in ("phase", "held_from")}
+        return RampState(**{**values, **phases, "drill": _drill(values["drill"])})
+    except (TypeError, ValueError) as error:
         raise InputError(f"not a stored ramp state: {error}") from error
 
 
-def _drill(raw: Mapping[str, Any]) -> Drill:
-    known = {f.name for f in dataclasses.fields(Drill)}
-    values = {name: value for name, value in raw.items() if name in known}
+def _drill(raw: object) -> Drill | None:
+    if raw is None:
+        return None
+    values = dataclass_fields(Drill, raw, "drill")
     return Drill(**{**values, "stage": DrillStage(values["stage"])})
 
 

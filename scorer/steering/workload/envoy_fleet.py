@@ -27,19 +27,23 @@ def look(state: WorkloadState, readings: Readings, context: TickContext) -> Work
             readings,
             view.last_written,
             admin_layers=context.admin_layers,
-            retreating=state.ramp.phase in RETREATING or _restarting(state),
+            retreating=state.ramp.phase in RETREATING or _unconfirmed_restart(state),
             stale=context.stale,
         )
         view = FleetView(observation, observation.last_written, view.envoys)
     envoys = len(readings) + len(view.observation.hiding_layers)
     if view is state.fleet and envoys == view.envoys:
         return state
-    return replace(state, fleet=replace(view, envoys=envoys))
+    view = replace(view, envoys=envoys)
+    restart = state.restart
+    if restart is not None and view.all_confirmed:
+        restart = replace(restart, confirmed=True)
+    return replace(state, fleet=view, restart=restart)
 
 
-def _restarting(state: WorkloadState) -> bool:
+def _unconfirmed_restart(state: WorkloadState) -> bool:
     """Return whether Envoys may still run weights of a discarded state, which no person set."""
-    return bool(state.restart_reason) and state.settled_epoch < 0
+    return state.restart is not None and not state.restart.confirmed
 
 
 def next_writes(

@@ -23,6 +23,7 @@ from scorer.steering.workload.envoy_fleet import Readings, look, next_writes, un
 from scorer.steering.workload.fold_news import fold
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import (
+    BaselineRestart,
     RecentCounts,
     WorkloadState,
     WritePeriods,
@@ -121,7 +122,7 @@ def _after_decision(
         inputs=inputs,
         streams=replace(state.streams, commands=()) if state.streams.commands else state.streams,
         problem="",
-        restart_reason="" if ramp.percent > 0 else state.restart_reason,
+        restart=_announced(state.restart) if ramp.percent <= 0 else None,
         scorer_ahead_ms=context.scorer_ahead_ms,
     )
     if state.desired == wanted:
@@ -130,13 +131,17 @@ def _after_decision(
     return replace(state, fleet=replace(state.fleet, observation=unconfirmed))
 
 
+def _announced(restart: BaselineRestart | None) -> BaselineRestart | None:
+    return restart if restart is None or restart.announced else replace(restart, announced=True)
+
+
 def _discarded(before: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[Decision, ...]:
-    """Return the decision that announces, in the first tick, that the stored state was discarded."""
-    if not before.restart_reason or before.written.checkpoint is not None:
+    """Return the decision that announces, once, that the stored state was discarded."""
+    if before.restart is None or before.restart.announced:
         return ()
     return (
         new_decision(
-            "state_discarded", before.ramp, before.ramp, inputs, now_ms, before.restart_reason, "state_schema"
+            "state_discarded", before.ramp, before.ramp, inputs, now_ms, before.restart.reason, "state_schema"
         ),
     )
 
@@ -179,4 +184,4 @@ def _with_record(
 def _must_be_stored(before: WorkloadState, after: WorkloadState) -> bool:
     """Return whether the state must be stored now. Changes of only evidence and cursors can wait for a checkpoint."""
     ramps_differ = after.ramp is not before.ramp and after.ramp != before.ramp
-    return ramps_differ or after.fleet.last_written != before.fleet.last_written
+    return ramps_differ or after.restart != before.restart or after.fleet.last_written != before.fleet.last_written

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glidepath.pairs_and_outcomes import Outcomes, ScoredPair, add_counts
+from scorer.steering.stored_fields import dataclass_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,6 @@ class Totals:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> Totals:
-        """Parse the result of ``to_json``, ignoring unknown fields."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in raw.items() if name in known})
+    def from_json(cls, raw: object) -> Totals:
+        """Parse the result of ``to_json``. Raises InputError for a missing or unknown field."""
+        return cls(**dataclass_fields(cls, raw, "totals"))

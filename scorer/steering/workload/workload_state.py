@@ -90,14 +90,27 @@ class WritePeriods:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineRestart:
+    """A start at the baseline after the stored state was discarded for ``reason``.
+
+    ``announced``: the reason is in the decision log. ``confirmed``: every Envoy has confirmed the baseline's weights.
+    Until then, an Envoy may still run weights of the discarded state, which are not a manual override.
+    """
+
+    reason: str
+    announced: bool = False
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadState:
     """All data that one tick passes on to the next (ADR 0133).
 
     ``evidence`` may be folded in place, so only the newest state may use it.
     ``settled_epoch`` is the last epoch of the ramp whose share every Envoy has confirmed. ``inputs`` are the inputs of
     the last decision. ``problem`` is the reason why the last tick failed, and ``announced_ms`` is the time at which a
-    failure was last announced. ``restart_reason`` is the reason why the stored state was discarded, kept until the
-    candidate has a share again. ``scorer_ahead_ms`` is the time by which this scorer's clock is ahead of Redis' clock.
+    failure was last announced. ``restart`` is set if the stored state was discarded, until the candidate has a share
+    again. ``scorer_ahead_ms`` is the time by which this scorer's clock is ahead of Redis' clock.
     """
 
     spec: WorkloadSpec
@@ -113,7 +126,7 @@ class WorkloadState:
     settled_epoch: int = -1
     problem: str = ""
     announced_ms: int = 0
-    restart_reason: str = ""
+    restart: BaselineRestart | None = None
     scorer_ahead_ms: int = 0
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from glidepath.errors import InputError
@@ -18,13 +19,34 @@ from scorer.steering.ramp.states import RampState, state_from_json
 from scorer.steering.ramp.tick_inputs import TickInputs
 from scorer.steering.steering_protocols import StepEvidence
 from scorer.steering.store_protocol import no_cursors
+from scorer.steering.stored_fields import dataclass_fields, exact_fields
 from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.seen_flushes import SeenFlushes
 from scorer.steering.workload.totals import Totals
 from scorer.steering.workload.workload_spec import WorkloadSpec
-from scorer.steering.workload.workload_state import FleetView, StreamPosition, WorkloadState, restarted_epoch
+from scorer.steering.workload.workload_state import (
+    BaselineRestart,
+    FleetView,
+    StreamPosition,
+    WorkloadState,
+    restarted_epoch,
+)
 
-SCHEMA = 1  # raise it with every change after which old code cannot read new states, or new code cannot read old ones
+SCHEMA = 2  # raise it with every change after which old code cannot read new states, or new code cannot read old ones
+
+
+_FIELDS = (
+    "schema",
+    "ramp",
+    "evidence",
+    "cursors",
+    "seen_flushes",
+    "clocks",
+    "began_ms",
+    "last_written",
+    "totals",
+    "restart",
+)
 
 
 class OtherSchemaError(InputError):
@@ -44,6 +66,7 @@ def encode(state: WorkloadState, *, with_evidence: bool = True) -> str:
         "began_ms": streams.began_ms,
         "last_written": last_written_to_json(state.fleet.last_written),
         "totals": state.totals.to_json(),
+        "restart": None if state.restart is None else asdict(state.restart),
     }
     return json.dumps(stored, separators=(",", ":"))
 
@@ -55,11 +78,14 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], now_ms: int) -> Worklo
     """
     schema = stored.get("schema")
     if schema != SCHEMA:
-        raise OtherSchemaError(f"the stored state of {spec.name} has schema {schema!r}; this version reads {SCHEMA}")
+        writer = "an older checkout" if schema is None else f"a checkout with schema {schema!r}"
+        raise OtherSchemaError(f"the state of {spec.name} was stored by {writer}; this one reads schema {SCHEMA}")
     try:
-        ramp = state_from_json(require_mapping(stored["ramp"]))
-        streams, totals = _streams(stored), Totals.from_json(require_mapping(stored["totals"]))
+        exact_fields(stored, _FIELDS, "it")
+        ramp = state_from_json(stored["ramp"])
+        streams, totals = _streams(stored), Totals.from_json(stored["totals"])
         fleet = FleetView(last_written=last_written_from_json(require_mapping(stored["last_written"])))
+        restart = _restart(stored["restart"])
         written_evidence = dict(require_mapping(stored["evidence"]))
     except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"the stored state of {spec.name} cannot be read: {error}") from error
@@ -67,17 +93,22 @@ def decode(spec: WorkloadSpec, stored: Mapping[str, Any], now_ms: int) -> Worklo
     settled_epoch = ramp.epoch
     ramp, evidence = _evidence(spec, ramp, written_evidence, now_ms)
     inputs = TickInputs(workload=spec.name)
-    return WorkloadState(spec, ramp, evidence, inputs, streams, totals, fleet=fleet, settled_epoch=settled_epoch)
+    return WorkloadState(
+        spec, ramp, evidence, inputs, streams, totals, fleet=fleet, settled_epoch=settled_epoch, restart=restart
+    )
 
 
 def _streams(stored: Mapping[str, Any]) -> StreamPosition:
-    cursors = require_mapping(stored["cursors"])
     return StreamPosition(
-        cursors={stream: cursors.get(stream, start) for stream, start in no_cursors().items()},
+        cursors=exact_fields(stored["cursors"], no_cursors(), "cursors"),
         seen=SeenFlushes.from_json(require_mapping(stored["seen_flushes"])),
         clocks=SourceClocks.from_json(require_mapping(stored["clocks"])),
         began_ms=int(stored["began_ms"]),
     )
+
+
+def _restart(raw: object) -> BaselineRestart | None:
+    return None if raw is None else BaselineRestart(**dataclass_fields(BaselineRestart, raw, "restart"))
 
 
 def _evidence(

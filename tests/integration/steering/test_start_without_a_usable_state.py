@@ -159,11 +159,11 @@ async def test_a_state_of_another_schema_is_kept_and_the_envoys_get_the_baseline
         await answered(redis, Command(CommandKind.ANNOTATE, "bob"))
         discarded = (await log(redis))[0]
         assert (discarded.event, discarded.trigger) == ("state_discarded", "state_schema")
-        assert "has schema None; this version reads" in discarded.reason
+        assert "the state of chat was stored by an older checkout; this one reads schema" in discarded.reason
         assert {d.event for d in await log(redis)} <= {"state_discarded", "restore_weights", "annotate"}
         now = await status(redis)
         assert (now.phase, now.percent, now.share_known) == ("shadow", 0, True)
-        assert "has schema None" in now.message
+        assert "was stored by an older checkout" in now.message
         assert await redis.hget(KEYS.state, "unreadable") == OTHER_SCHEMA.encode()
         promoted = await answered(redis, Command(CommandKind.PROMOTE, "bob"))
         assert (promoted.event, promoted.to_percent) == ("promote", 1)

@@ -198,7 +198,7 @@ async def test_an_unreachable_envoy_shows_as_k_of_n_and_is_written_to_when_it_is
         status = await client.status()
         assert status is not None
         assert (status.confirmed, status.envoys) == (1, 2)
-        assert "1 of 2 Envoys" in status.message or "holds" in status.message
+        assert "1 of 2 Envoys" in status.message or "bakes" in status.message
         two_envoys.start_again(1)
         await eventually(lambda: client.has(second, 500))
         await eventually(lambda: client.stands("baking", 5, 2))

@@ -132,9 +132,22 @@ def test_a_state_can_be_restored_from_its_json() -> None:
     assert state_from_json(json.loads(json.dumps(state.to_json()))) == state
 
 
-@pytest.mark.parametrize(
-    "raw", [{}, {"phase": "nowhere", "percent": 1}, {"phase": "shadow"}, {"phase": "held", "drill": 3}]
-)
-def test_anything_but_a_stored_state_is_refused(raw: dict[str, object]) -> None:
-    with pytest.raises(InputError, match="not a stored ramp state"):
+@pytest.mark.parametrize("raw", [{}, {"phase": "shadow", "percent": 1}, {"phase": "held", "drill": 3}, 3])
+def test_anything_but_an_object_with_the_fields_of_a_state_is_refused(raw: object) -> None:
+    with pytest.raises(InputError, match=r"ramp has no field|ramp must be an object"):
         state_from_json(raw)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"phase": "nowhere"}, "not a stored ramp state: 'nowhere'"),
+        ({"held_from": 3}, "not a stored ramp state: 3"),
+        ({"drill": 3}, "drill must be an object"),
+        ({"drill": {}}, "drill has no field stage"),
+        ({"surplus": 3}, "ramp has the unknown field surplus"),
+    ],
+)
+def test_a_state_with_an_invalid_field_is_refused(change: dict[str, object], problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        state_from_json({**at(Phase.HELD).to_json(), **change})

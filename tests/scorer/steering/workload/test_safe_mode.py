@@ -23,6 +23,7 @@ from scorer.steering.ramp.states import RampState
 from scorer.steering.store_protocol import START, News, Record, no_cursors
 from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
 from scorer.steering.workload.tick_context import TickContext
+from scorer.steering.workload.totals import Totals
 from scorer.steering.workload.workload_state_codec import SCHEMA
 from tests.support.scripted_evidence import ScriptedEvidence, ScriptedEvidenceKind
 from tests.support.steered_workload import SteeredWorkload
@@ -38,7 +39,8 @@ STORED = {
     "schema": SCHEMA,
     "cursors": no_cursors(),
     "last_written": {},
-    "totals": {},
+    "totals": Totals().to_json(),
+    "restart": None,
     "seen_flushes": {},
     "clocks": {},
     "began_ms": 0,
@@ -230,7 +232,7 @@ async def test_a_state_of_another_schema_is_discarded_and_the_workload_starts_at
             envoys.set_runtime("envoy-0", {CANDIDATE: "300", BASELINE: "9700"})  # an override after that is a person's
             await eventually(lambda: store.logged("adopt_weights"))
     (discarded,) = store.logged("state_discarded")
-    assert "the stored state of chat has schema" in discarded.reason
+    assert "the state of chat was stored by" in discarded.reason
     assert "the workload starts at the baseline" in discarded.reason
     assert discarded.trigger == "state_schema"
     assert [d.event for d in store.log if d.workload == "chat"] == ["state_discarded", "adopt_weights"]
@@ -242,7 +244,9 @@ async def test_the_status_says_why_the_workload_starts_at_the_baseline() -> None
         await eventually(lambda: "chat" in store.status)
         status = store.status["chat"]
         assert (status.phase, status.percent) == ("shadow", 0)
-        assert status.message.startswith("the stored state of chat has schema 'other'; this version reads")
+        assert status.message.startswith(
+            "the state of chat was stored by a checkout with schema 'other'; this one reads"
+        )
 
 
 @pytest.mark.parametrize("kind", [CommandKind.HOLD, CommandKind.ROLLBACK])

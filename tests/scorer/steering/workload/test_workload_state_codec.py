@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from glidepath.config import parse_config
 from glidepath.errors import InputError
 from scorer.steering.ramp.states import Drill, DrillStage
+from scorer.steering.workload.workload_state import BaselineRestart
 from scorer.steering.workload.workload_state_codec import SCHEMA, OtherSchemaError, encode
 from tests.support.json_values import JSON
 from tests.support.steered_workload import SteeredWorkload
 
-KEYS = ["ramp", "evidence", "cursors", "last_written", "totals", "seen_flushes", "clocks", "began_ms"]
+KEYS = ["restart", "ramp", "evidence", "cursors", "last_written", "totals", "seen_flushes", "clocks", "began_ms"]
 CONFIG = parse_config(
     'backends: {a: {url: "http://a"}, b: {url: "http://b"}}\n'
     "workloads: {chat: {match: {path: /x}, baseline: a, candidate: b}}"
@@ -30,14 +32,41 @@ def test_a_stored_state_is_restored_unchanged(chat: SteeredWorkload, valid_yaml:
     assert again.state.ramp == chat.state.ramp
 
 
-def test_unknown_fields_of_the_same_schema_are_ignored(chat: SteeredWorkload, valid_yaml: str) -> None:
+def with_a_drill(chat: SteeredWorkload) -> dict[str, Any]:
     chat.set_ramp(drill=Drill(DrillStage.WITHDRAWING, 10, "ann", 1))
-    stored = json.loads(encode(chat.state))
-    for place in (stored, stored["ramp"], stored["ramp"]["drill"], stored["cursors"], stored["totals"]):
-        place["unknown"] = "0-0"
-    again = SteeredWorkload(parse_config(valid_yaml))
-    again.restore(stored, 2000)
-    assert encode(again.state) == encode(chat.state)
+    chat.state = replace(chat.state, restart=BaselineRestart("discarded"))
+    stored: dict[str, Any] = json.loads(encode(chat.state))
+    return stored
+
+
+def objects_of(stored: dict[str, Any]) -> list[dict[str, Any]]:
+    return [stored, stored["ramp"], stored["ramp"]["drill"], stored["cursors"], stored["totals"], stored["restart"]]
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_an_unknown_field_is_refused_and_named(chat: SteeredWorkload, place: int) -> None:
+    stored = with_a_drill(chat)
+    objects_of(stored)[place]["surplus"] = "0-0"
+    with pytest.raises(InputError, match=r"stored state of chat cannot be read: .* has the unknown field surplus"):
+        chat.restore(stored, 2000)
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_every_missing_field_is_refused_and_named(chat: SteeredWorkload, place: int) -> None:
+    for name in objects_of(with_a_drill(chat))[place].keys() - {"schema"}:
+        stored = with_a_drill(chat)
+        del objects_of(stored)[place][name]
+        with pytest.raises(InputError, match=rf"stored state of chat cannot be read: .* has no field {name}$"):
+            SteeredWorkload(CONFIG).restore(stored, 2000)
+
+
+@pytest.mark.parametrize(
+    "restart", [None, BaselineRestart("discarded"), BaselineRestart("discarded", announced=True, confirmed=True)]
+)
+def test_a_restart_at_the_baseline_is_stored(chat: SteeredWorkload, restart: BaselineRestart | None) -> None:
+    chat.state = replace(chat.state, restart=restart)
+    chat.restore(json.loads(encode(chat.state)), 2000)
+    assert chat.state.restart == restart
 
 
 @pytest.mark.slow
@@ -50,7 +79,8 @@ def test_a_state_that_cannot_be_read_is_an_input_error(raw: dict[str, Any]) -> N
 @pytest.mark.parametrize("schema", [None, 0, SCHEMA + 1, "1"])
 def test_a_state_of_another_schema_is_not_read_at_all(chat: SteeredWorkload, schema: object) -> None:
     stored = {**json.loads(encode(chat.state)), "schema": schema}
-    with pytest.raises(OtherSchemaError, match=f"stored state of chat has schema {schema!r}; this version reads"):
+    writer = "an older checkout" if schema is None else f"a checkout with schema {schema!r}"
+    with pytest.raises(OtherSchemaError, match=f"state of chat was stored by {writer}; this one reads schema {SCHEMA}"):
         chat.restore(stored, 2000)
 
 

@@ -2,8 +2,8 @@
 
 If the state is new, the streams may still contain a long history, which must not be applied: its commands were meant
 for another state, and its evidence is about another step. So an earlier command is carried out only if it holds or
-lowers the share and no leader has answered it (commands.py). Earlier outcomes and pairs are counted as left out
-(fold_news.py).
+lowers the share and no leader has answered it (ramp/commands.py). Earlier outcomes and pairs are counted as left out
+(workload/fold_news.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import structlog
 from glidepath.errors import InputError
 from scorer.steering.store_protocol import SteeringStore
 from scorer.steering.workload.workload_spec import WorkloadSpec
-from scorer.steering.workload.workload_state import WorkloadState, new_state
+from scorer.steering.workload.workload_state import BaselineRestart, WorkloadState, new_state
 from scorer.steering.workload.workload_state_codec import OtherSchemaError, decode, encode
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ async def take_over(
     except OtherSchemaError as error:
         reason = f"{error}; the workload starts at the baseline"
         log.error("state_discarded", workload=spec.name, reason=str(error), effect="starts at the baseline")  # noqa: TRY400
-        state = replace(new_state(spec, now_ms, percent=0.0), restart_reason=reason)
+        state = replace(new_state(spec, now_ms, percent=0.0), restart=BaselineRestart(reason))
         return Takeover(await _without_history(state, store, now_ms))
     except InputError as error:
         log.error("state_unreadable", workload=spec.name, reason=str(error), effect="held; weights stay")  # noqa: TRY400

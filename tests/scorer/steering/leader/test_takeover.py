@@ -1,0 +1,86 @@
+"""Taking over a workload whose stored state has another schema: the baseline is restored under every later leader."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from glidepath.config import parse_config
+from scorer.steering.envoy.actuator import MemoryActuator
+from scorer.steering.leader.takeover import take_over
+from scorer.steering.store_protocol import START
+from scorer.steering.workload.workload_state_codec import encode
+from scorer.steering.workload.workload_status import status_of
+from tests.support.steered_workload import SteeredWorkload
+
+
+class StateOfAnOlderCheckout:
+    """A store with a state that has no schema number."""
+
+    async def load(self, workload: str) -> Mapping[str, Any]:
+        return {"ramp": {"phase": "baking", "percent": 25}}
+
+    async def set_aside(self, workload: str, now_ms: int) -> str:
+        return START
+
+
+@pytest.fixture
+async def restarted(valid_yaml: str) -> SteeredWorkload:
+    """The workload chat at the baseline, after its state was discarded."""
+    chat = SteeredWorkload(parse_config(valid_yaml))
+    chat.state = (await take_over(chat.spec, StateOfAnOlderCheckout(), 1000)).state  # type: ignore[arg-type]
+    return chat
+
+
+@pytest.fixture
+def envoys(restarted: SteeredWorkload) -> MemoryActuator:
+    """Two Envoys with the weights of the discarded state; the second one cannot be read."""
+    two = MemoryActuator(2)
+    for envoy in two.runtime:
+        two.set_runtime(envoy, old_weights(restarted))
+    two.unreachable.add("envoy-1")
+    return two
+
+
+def old_weights(chat: SteeredWorkload) -> dict[str, str]:
+    names = chat.spec.names
+    return {names.candidate: "2500", names.baseline: "7500"}
+
+
+def tick(chat: SteeredWorkload, envoys: MemoryActuator, now_ms: int) -> list[str]:
+    done = chat.tick(now_ms, envoys.readings())
+    envoys.submit(done.writes)
+    return [decision.event for decision in done.decisions]
+
+
+def change_leader(chat: SteeredWorkload, now_ms: int) -> None:
+    chat.restore(json.loads(encode(chat.state)), now_ms)
+
+
+async def test_an_envoy_that_returns_under_the_next_leader_gets_the_baselines_weights(
+    restarted: SteeredWorkload, envoys: MemoryActuator
+) -> None:
+    assert tick(restarted, envoys, 1250) == ["state_discarded"]
+    change_leader(restarted, 30_000)
+    assert tick(restarted, envoys, 30_250) == []
+    assert "older checkout" in status_of(restarted.state, "me", 30_250).message
+    envoys.unreachable.clear()
+    assert [event for at in (30_500, 30_750) for event in tick(restarted, envoys, at)] == []
+    assert (restarted.state.ramp.percent, restarted.state.fleet.all_confirmed) == (0, True)
+    assert {values[restarted.spec.names.candidate] for values in envoys.runtime.values()} == {"0"}
+
+
+async def test_after_every_envoy_has_confirmed_the_baseline_weights_of_a_person_are_adopted(
+    restarted: SteeredWorkload, envoys: MemoryActuator
+) -> None:
+    envoys.unreachable.clear()
+    tick(restarted, envoys, 1250)
+    confirming = restarted.tick(1500, envoys.readings())
+    assert json.loads(confirming.record.state or "")["restart"]["confirmed"] is True
+    change_leader(restarted, 30_000)
+    envoys.set_runtime("envoy-1", old_weights(restarted))
+    assert tick(restarted, envoys, 30_250) == ["adopt_weights"]
+    assert restarted.state.restart is None
