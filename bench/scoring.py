@@ -66,7 +66,7 @@ def _rewritten(rng: random.Random, text: str, sentences: Sequence[str]) -> str:
 
 def run_arm(arm: str) -> None:
     sets: dict[str, list[tuple[str, str]]] = json.load(sys.stdin)
-    score = _naive(threads=1 if arm == "naive-1-thread" else None) if arm.startswith("naive") else _ours(arm)
+    score = _naive(threads=1 if arm == "naive-1-thread" else None) if arm.startswith("naive") else _glidepath(arm)
     score(make_pairs(WARM_UP, seed=0))  # other texts, because a worker that runs for weeks has its kernels compiled
     found: dict[str, Any] = {}
     for name, pairs in sets.items():
@@ -110,7 +110,7 @@ def _naive(threads: int | None) -> Any:
     return score
 
 
-def _ours(engine: str) -> Any:
+def _glidepath(engine: str) -> Any:
     from glidepath.config.processes import EmbedderSection
     from scorer.scoring.compare.similarity.embedding_similarity import SAME_TEXT, chunk_similarity
     from scorer.scoring.embed import VectorCache, embed_texts, load_embedder

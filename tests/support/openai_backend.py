@@ -11,6 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from glidepath.timed_wait import wait_until_set
+
 ERRORS = {
     "bad-request": (400, {"message": "messages: too long", "type": "invalid_request_error", "code": "context_length"}),
     "no-key": (401, {"message": "Incorrect API key", "type": "invalid_request_error", "code": "invalid_api_key"}),
@@ -59,14 +61,8 @@ class OpenAIBackend:
             headers = {"retry-after": "7", "x-ratelimit-remaining-requests": "0", "x-request-id": "req_fixed"}
             return web.json_response({"error": error}, status=status, headers=headers)
         if said == "slow":
-            await self._pause(3)
+            await wait_until_set(self._ending, 3)
         return await self._stream(request, body) if body.get("stream") else self._reply(request, _chat(body))
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._ending.wait(), seconds)
-        except TimeoutError:
-            return
 
     def _reply(self, request: web.Request, answer: dict[str, Any]) -> web.Response:
         data, headers = json.dumps(answer).encode(), {"x-backend-region": "eu-1"}

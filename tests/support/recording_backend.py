@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from glidepath.timed_wait import wait_until_set
+
 Behaviour = Literal["json", "sse", "status", "hang", "reset", "die_in_stream", "slow_stream"]
 
 
@@ -69,15 +71,8 @@ class Recorder:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.received.append(Received(request.method, request.raw_path, headers, body))
         if self.delay:
-            await self._pause(self.delay)
+            await wait_until_set(self._ending, self.delay)
         return await getattr(self, f"_{self.behaviour}")(request)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait ``seconds`` or until the test ends."""
-        try:
-            await asyncio.wait_for(self._ending.wait(), seconds)
-        except TimeoutError:
-            return
 
     def answer(self) -> dict[str, Any]:
         message = {"role": "assistant", "content": f"I am {self.name}."}
@@ -106,7 +101,7 @@ class Recorder:
         response = await self._open_stream(request)
         first, *rest = self.events()
         await response.write(first)
-        await self._pause(1.2)
+        await wait_until_set(self._ending, 1.2)
         for event in rest:
             await response.write(event)
         await response.write_eof()
@@ -135,7 +130,7 @@ class Recorder:
         """Close the connection after the first event."""
         response = await self._open_stream(request)
         await response.write(self.events()[0])
-        await self._pause(0.05)
+        await wait_until_set(self._ending, 0.05)
         if request.transport is not None:
             request.transport.abort()
         return response

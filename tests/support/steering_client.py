@@ -74,6 +74,9 @@ class SteeringClient:
         async with self.http.get(f"{admin}/runtime") as response:
             return admin_layer(await response.read())
 
+    async def admin_layer_is_empty(self, admin: str) -> bool:
+        return not await self.admin_layer(admin)
+
     async def weights(self, admin: str) -> tuple[int, int]:
         runtime = await self.runtime(admin)
         return int(runtime[CANDIDATE]), int(runtime[BASELINE])

@@ -33,13 +33,13 @@ FILLED = {
 def pruned(data: Any) -> Any:
     """Return Envoy configuration without Glidepath's parts: entries named glidepath…, its clusters, emptied lists."""
     if isinstance(data, list):
-        return [pruned(one) for one in data if not _ours(one)]
+        return [pruned(one) for one in data if not _is_from_glidepath(one)]
     if isinstance(data, dict):
         return {key: pruned(value) for key, value in data.items() if key != "early_header_mutation_extensions"}
     return data
 
 
-def _ours(one: Any) -> bool:
+def _is_from_glidepath(one: Any) -> bool:
     if not isinstance(one, dict):
         return False
     log = one.get("typed_config", {}).get("common_config", {}).get("log_name", "") if "typed_config" in one else ""

@@ -63,12 +63,12 @@ async def test_the_users_routes_answer_as_before_and_glidepath_routes_work(name:
             await _chat(session, base)
             assert onprem.last.model == "onprem-model"
             await eventually(lambda: len(collector.streams) == 2)
-            await eventually(lambda: len(_ours(collector)) == 2)
+            await eventually(lambda: len(_routes_of_workloads(collector)) == 2)
             if name == "own-filters":
                 assert onprem.last.headers["x-team"] == "a"  # the user's filters still run on Glidepath's routes
 
 
-def _ours(collector: Collector) -> list[str]:
+def _routes_of_workloads(collector: Collector) -> list[str]:
     entries = collector.entries.get(envoy_names.LIVE_LOG, [])
     names = [entry.common_properties.route_name for entry in entries]
     return [name for name in names if envoy_names.workload_of_route(name)]

@@ -216,11 +216,7 @@ async def test_weights_set_at_a_known_admin_interface_are_adopted_on_all_envoys_
         await client.curl(first, candidate=9000, baseline=1000)
         await eventually(lambda: client.stands("held", 90, 2))
         await eventually(lambda: client.has(second, 9000))
-
-        async def removed() -> bool:
-            return not await client.admin_layer(first)
-
-        await eventually(removed)
+        await eventually(lambda: client.admin_layer_is_empty(first))
         assert await client.has(first, 9000)
         await client.curl(first, candidate=0)
         await eventually(lambda: client.stands("held", 0, 2))
@@ -245,11 +241,7 @@ async def test_a_shadow_share_set_at_a_known_admin_interface_is_adopted_on_all_e
         adopted = await client.logged("adopt_shadow")
         assert adopted is not None
         assert (adopted.actor, adopted.details["shadow_percent"]) == ("manual_override", 10)
-
-        async def removed() -> bool:
-            return not await client.admin_layer(first)
-
-        await eventually(removed)
+        await eventually(lambda: client.admin_layer_is_empty(first))
         assert other.layers[-1]["glidepath"]["chat"]["shadow"] == 10  # type: ignore[index]
         status = await client.status()
         assert status is not None

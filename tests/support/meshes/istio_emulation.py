@@ -72,11 +72,11 @@ def _network_filters(xds: Xds, match: Json) -> Iterator[Json]:
             continue
         for chain in listener.get("filter_chains", []):
             for one in chain["filters"]:
-                if one["name"] == wanted["filterChain"]["filter"]["name"] and not _is_ours(listener):
+                if one["name"] == wanted["filterChain"]["filter"]["name"] and not _is_from_glidepath(listener):
                     yield one
 
 
-def _is_ours(listener: Json) -> bool:
+def _is_from_glidepath(listener: Json) -> bool:
     """Return whether the listener is Glidepath's, which is added after the other listeners were patched."""
     return str(listener["name"]).startswith("glidepath")
 
