@@ -292,9 +292,18 @@ async def _lost_and_waiting(running: Running) -> tuple[int, int]:
     return lost_and_waiting(reader.seen, queued)
 
 
+async def _score_of_the_last_step(running: Running) -> None:
+    """Wait for the first score of the last step: at two requests a second it can come after the step is confirmed."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOG_WITHIN):
+            await running.reader.until(lambda seen: seen.status is None or seen.status.agreement is not None)
+
+
 async def _summarise(running: Running) -> DemoSummary:
     seconds = running.elapsed()
     lost, waiting = await _lost_and_waiting(running)
+    if running.rollback is None:
+        await _score_of_the_last_step(running)
     seen, stats, plan = running.reader.seen, running.clients.stats, running.plan
     steps = promotions(seen.decisions, running.started_ms)
     problems = [running.problem] if running.problem else []
