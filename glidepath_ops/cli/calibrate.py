@@ -32,15 +32,20 @@ def command(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="Read JSON lines with agreement, noise and latency_ms from FILE instead of Redis.",
+            help="Read FILE instead of Redis: one JSON object per line, with agreement, noise or latency_ms.",
         ),
     ] = None,
     last: Annotated[
-        int, typer.Option(min=10, max=MAX_RESULTS, help="How many of the latest results to read.")
+        int, typer.Option(min=10, max=MAX_RESULTS, help="Number of results to read from Redis, the latest ones.")
     ] = 10_000,
     as_json: AsJson = False,
 ) -> None:
-    """Propose gate thresholds from the noise floor and stored pairs."""
+    """Propose gate thresholds from the scores of stored pairs.
+
+    Prints a commented fragment of glidepath.yaml. The quality threshold comes from the noise floor (how well the
+    baseline's answers agree with each other), or from the candidate's agreement if no noise floor was measured. The
+    latency threshold comes from the variation of the baseline's latencies.
+    """
     section = load_config(config).workload(workload)
     history = read_file(source) if source else with_redis(config, lambda _, client: read_redis(client, workload, last))
     proposals = propose(section, history)
@@ -53,13 +58,16 @@ def command(
 
 
 async def read_redis(client: RedisClient, workload: str, last: int) -> History:
-    """Return the workload's latest results. Raises RedisError, OSError, and InputError for an invalid result."""
+    """Return the workload's latest ``last`` results. Raises RedisError, OSError, and InputError for an invalid one."""
     entries = await client.xrevrange(WorkloadKeys(workload).results, count=last)
     return History.of([decode_scored(fields[b"r"]) for _, fields in entries if b"r" in fields])
 
 
 def read_file(path: Path) -> History:
-    """Read one JSON object per line, as ``glidepath judge`` does; skip lines without scores. Raises InputError."""
+    """Return the scores and latencies in a file of events: one JSON object per line, in the format of ``judge``.
+
+    Raises InputError.
+    """
     history, times, seen = History(), [], KeysSeen()
     try:
         with path.open("rb") as file:
@@ -76,9 +84,9 @@ def read_file(path: Path) -> History:
 
 
 def _add(history: History, raw: dict[str, Any], where: str) -> list[float]:
-    """Add one line to the history and return its time, if any.
+    """Add the scores and the latency of one event to the history, and return the event's time as a list of 0 or 1.
 
-    Only latencies of successful requests to the baseline count, as in stored pairs.
+    A latency counts only if it is that of a successful request to the baseline.
     """
     side, ok = raw.get("side", "baseline"), raw.get("ok", True)
     if side not in ("baseline", "candidate"):

@@ -34,13 +34,15 @@ def command(
     workload: Annotated[
         str | None,
         typer.Argument(
-            help="Workload whose baseline is to be switched off; default: show the order for all workloads."
+            help="Workload whose baseline you want to switch off; default: show the order for all workloads."
         ),
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     archive: Annotated[
         Path | None,
-        typer.Option("--archive", metavar="FILE", help="Write the configuration, log and status to this tar.gz file."),
+        typer.Option(
+            "--archive", metavar="FILE", help="Archive the configuration, decision log and status in this tar.gz file."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Archive even if the checklist has blocking items.")] = False,
     reason: Reason = "",
@@ -48,8 +50,10 @@ def command(
 ) -> None:
     """Show the checklist for switching off a baseline.
 
-    Without a workload, it shows the order in which to switch off the baselines, least critical workload first. The exit
-    status is 1 if the checklist has a blocking item. With --archive, it also records the archive in the decision log.
+    Without a workload, it shows the order in which to switch off the baselines, least critical workload first.
+
+    With --archive, it also writes the archive and records it in the decision log, unless the checklist has a blocking
+    item. The exit status is 1 if there is a blocking item.
     """
 
     async def work(settings: Config, redis: RedisClient) -> dict[str, Any]:

@@ -20,24 +20,31 @@ from glidepath_ops.demo.summary import DemoSummary, text
 
 def command(
     fault: Annotated[
-        InjectedFault, typer.Option(help="Fault to inject into the candidate once it serves all traffic.")
+        InjectedFault,
+        typer.Option(
+            help="Fault to inject once the candidate serves all traffic: errors (status 503, reset connections), "
+            "latency (three times slower), quality (wrong or garbled texts) or none."
+        ),
     ] = InjectedFault.ERRORS,
     json_path: Annotated[
         Path | None,
-        typer.Option("--json", metavar="PATH", help="Write the summary to this file as JSON; - for stdout."),
+        typer.Option("--json", metavar="PATH", help="Write the summary to this file as JSON; - prints it to stdout."),
     ] = None,
     llm: Annotated[
-        bool, typer.Option("--llm", help="Run a real LLM on both sides (SmolLM2-135M on llama.cpp), with fewer steps.")
+        bool,
+        typer.Option(
+            "--llm", help="Use a real LLM as both backends (SmolLM2-135M on llama.cpp), with fewer ramp steps."
+        ),
     ] = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep everything running at the end, and print URLs and curl commands.")
     ] = False,
 ) -> None:
-    """Run a complete migration on this machine, then a fault and an automatic rollback.
+    """Run a complete migration on this machine, then inject a fault and watch the automatic rollback.
 
     Starts a real Envoy, a real Redis, extproc, the scorer with a real embedding model, and two OpenAI-compatible
     backends. All of them listen on loopback only and stop when this command ends. The exit status is 0 only if the
-    candidate reached 100 %, the fault was rolled back, and no client request failed.
+    candidate reached 100 %, the fault caused a rollback, and no client request failed.
     """
     if json_path is not None:
         _check_writable(json_path)

@@ -23,7 +23,7 @@ def command(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Check the running Envoys and Redis, and suggest remedies.
+    """Check the running Envoys and Redis, and suggest a remedy for each problem.
 
     The exit status is 1 if a check fails; a warning is not a failure.
     """

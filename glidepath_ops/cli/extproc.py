@@ -15,15 +15,14 @@ def command(
     config: ConfigPath = DEFAULT_CONFIG,
     workers: Annotated[
         int | None,
-        typer.Option(
-            "--workers", min=1, max=64, help="Number of processes, each with its own address; default: extproc.workers."
-        ),
+        typer.Option("--workers", min=1, max=64, help="Number of worker processes; default: extproc.workers."),
     ] = None,
 ) -> None:
-    """Run the ext_proc server beside an Envoy.
+    """Run the ext_proc (external processing) server beside an Envoy.
 
-    It captures exchanges and copies requests to the other side. Live requests never wait for it. Each worker has its
-    own address, so render Envoy's configuration with the same number of workers.
+    It captures requests and answers, and copies requests to the other backend. Live requests never wait for it. Each
+    worker has its own address, so the number of workers must equal extproc.workers in the configuration used for
+    `glidepath render`.
     """
     from extproc.supervisor import serve
 

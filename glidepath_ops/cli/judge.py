@@ -1,4 +1,4 @@
-"""``glidepath judge``: apply a workload's gates to a file of outcomes."""
+"""``glidepath judge``: apply a workload's gates to a file of request outcomes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,21 @@ def command(
     percent: Annotated[
         float | None,
         typer.Option(
-            min=0.01, max=99.99, help="The candidate's configured share in percent; enables the check of the split."
+            min=0.01,
+            max=99.99,
+            help="The candidate's configured share. If given, also check that traffic was split in this ratio.",
         ),
     ] = None,
 ) -> None:
-    """Apply a workload's gates to a file of outcomes.
+    """Apply a workload's gates to a file of request outcomes.
 
-    An event has the keys "t" (seconds), "side" ("baseline" or "candidate"), "ok" (true or false) and "latency_ms", and
-    optionally "ttft_ms", "agreement", "noise", "expected" and "got". Prints one JSON object. Warns on stderr about
-    gates that no event in the file can decide. If no gate is gating, the decision is hold, although the ramp itself
-    would continue by time and samples. The exit status is 2 if the file cannot be read.
+    Each line of the file is an event: a JSON object with the keys "t" (seconds), "side" ("baseline" or "candidate"),
+    "ok" (true or false) and "latency_ms". Optional keys are "ttft_ms" (time to the first token), "agreement" and
+    "noise" (scores from 0 to 1), and "expected" and "got" (the classes that the baseline and the candidate answered).
+
+    The result is one JSON object on stdout. Warnings about gates that the file's events cannot decide go to stderr. If
+    no gate has gating: true, judge reports hold; a live ramp would advance on time and sample count alone. The exit
+    status is 2 if the file cannot be read.
     """
     section, seen = load_config(config).workload(workload), KeysSeen()
     if str(outcomes) == "-":
@@ -54,5 +59,5 @@ def _judge(section: Workload, file: BinaryIO, name: str, percent: float | None, 
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Return the file's lines. A line that is too long to be accepted is cut."""
+    """Return the file's lines. A line longer than MAX_LINE_BYTES is cut; the parser then rejects it."""
     return iter(lambda: file.readline(MAX_LINE_BYTES + 2), b"")

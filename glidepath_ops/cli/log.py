@@ -36,13 +36,13 @@ def show(
     config: ConfigPath = DEFAULT_CONFIG,
     workload: WorkloadFilter = None,
     count: Annotated[
-        int, typer.Option("--count", "-n", min=1, max=MAX_COUNT, help="How many of the latest decisions to show.")
+        int, typer.Option("--count", "-n", min=1, max=MAX_COUNT, help="Number of decisions to show, the latest ones.")
     ] = 50,
     as_json: AsJsonLines = False,
 ) -> None:
     """Show the decision log, oldest decision first.
 
-    With --json, the lines also contain the evidence and the versions.
+    With --json, each line also contains the gates' verdicts and the versions of the configuration and the models.
     """
     if context.invoked_subcommand is not None:
         return
@@ -66,13 +66,13 @@ def show(
 @command.command("annotate")
 def annotate(
     decision_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the decision, as `glidepath log` shows it.")],
-    cause: Annotated[str, typer.Option("--cause", help="Root cause of the decision.")],
+    cause: Annotated[str, typer.Option("--cause", help="Root cause of the problem behind the decision.")],
     config: ConfigPath = DEFAULT_CONFIG,
     workload: Annotated[
         str | None, typer.Option("--workload", "-w", help="Search only the log of this workload; default: all logs.")
     ] = None,
 ) -> None:
-    """Add the root cause to a decision.
+    """Add a root cause to a decision.
 
     The log is append-only: the annotation is a new entry that refers to the decision.
     """
@@ -97,7 +97,10 @@ def annotate(
 
 
 async def _owner(settings: Config, redis: RedisClient, workload: str | None, decision_id: str) -> tuple[str, str]:
-    """Return the workload whose log has this id, and the full id. Raises InputError unless exactly one log has it."""
+    """Return the workload whose decision log has this id, and the full id.
+
+    Raises InputError unless exactly one decision has the id.
+    """
     first, last = id_range(decision_id)
     names = [workload] if workload else list(settings.workloads)
     found: list[tuple[str, str]] = []
@@ -114,7 +117,10 @@ async def _owner(settings: Config, redis: RedisClient, workload: str | None, dec
 
 
 def id_range(text: str) -> tuple[str, str]:
-    """Return the first and the last Redis id that ``text`` can mean. Raises InputError for an invalid id."""
+    """Return the first and the last Redis stream id that ``text`` can mean: an id without ``-N`` covers a millisecond.
+
+    Raises InputError for an invalid id.
+    """
     match = _ID.fullmatch(text)
     parts = [int(part) for part in match.groups() if part is not None] if match else []
     if not parts or max(parts) > _MAX_ID_PART:
@@ -124,7 +130,7 @@ def id_range(text: str) -> tuple[str, str]:
 
 
 def lines(decisions: list[Decision]) -> list[str]:
-    """Return two lines per decision, the event and its reason, and a third for an annotated cause."""
+    """Return the printed lines of the decisions: the event, its reason and, if it was annotated, its root cause."""
     causes = {(d.workload, d.details.get("target")): d.reason for d in decisions if d.event == "annotate"}
     found: list[str] = []
     for decision in decisions:

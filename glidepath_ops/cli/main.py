@@ -21,38 +21,41 @@ HELP = "Move AI inference traffic from one backend to another, one measured step
 
 # Command → (module of this package with a Typer app or function named `command`, or MODULE:FUNCTION; line in --help).
 COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("demo", "Run a complete migration on this machine, then a fault and an automatic rollback."),
+    "demo": ("demo", "Run a complete migration on this machine, then inject a fault and watch the automatic rollback."),
     "up": ("up", "Run Envoy, Redis, extproc and the scorer on this machine for your own backends."),
-    "extproc": ("extproc", "Run the ext_proc server beside an Envoy."),
-    "scorer": ("scorer", "Run the scorer: score pairs, and steer while it holds the lease."),
+    "extproc": ("extproc", "Run the ext_proc (external processing) server beside an Envoy."),
+    "scorer": ("scorer", "Score answer pairs; the replica that holds the lease also adjusts the weights."),
     "render": ("render", "Write Envoy or mesh configuration from glidepath.yaml."),
     "validate": ("validate", "Check glidepath.yaml and the Envoy configuration rendered from it."),
-    "status": ("status", "Show the traffic share, phase and gates of each workload."),
+    "status": ("status", "Show the candidate's share, the phase and the gates of each workload."),
     "hold": ("steering_commands:hold", "Pause the automation of a workload at its current share."),
     "resume": ("steering_commands:resume", "Resume the automation of a workload."),
     "promote": ("steering_commands:promote", "Move a workload to its next step now."),
-    "approve": ("steering_commands:approve", "Approve the step that is waiting for approval."),
+    "approve": ("steering_commands:approve", "Approve the step that is waiting for approval, and take it."),
     "rollback": ("steering_commands:rollback", "Move a workload's traffic back to the baseline now."),
     "retry": (
         "steering_commands:retry",
-        "Restart a workload's ramp after a rollback or an abort, with fresh evidence.",
+        "Restart a workload's ramp after a rollback or an abort, discarding earlier evidence.",
     ),
-    "abort": ("steering_commands:abort", "Roll a workload back to 0 % and keep it there."),
+    "abort": (
+        "steering_commands:abort",
+        "Move all of a workload's traffic to the baseline, and stop the ramp until you run retry.",
+    ),
     "drill": ("steering_commands:drill", "Rehearse a rollback and measure how long it takes."),
-    "shadow": ("steering_commands:shadow", "Set the share of requests that are copied to the other side."),
+    "shadow": ("steering_commands:shadow", "Set the share of requests that are copied to the other backend."),
     "log": ("log", "Show the decision log, or annotate a decision."),
-    "judge": ("judge", "Apply a workload's gates to a file of outcomes."),
+    "judge": ("judge", "Apply a workload's gates to a file of request outcomes."),
     "plan": ("plan", "Estimate how long each step takes and which gate is slowest."),
-    "calibrate": ("calibrate", "Propose gate thresholds from the noise floor and stored pairs."),
+    "calibrate": ("calibrate", "Propose gate thresholds from the scores of stored pairs."),
     "score": ("score", "Score a file of answer pairs."),
-    "doctor": ("doctor", "Check the running Envoys and Redis, and suggest remedies."),
+    "doctor": ("doctor", "Check the running Envoys and Redis, and suggest a remedy for each problem."),
     "probe": ("probe", "Send synthetic prompts to both backends and compare the answers."),
     "decommission": ("decommission", "Show the checklist for switching off a baseline."),
 }
 
 
 def build_app(wanted: str | None) -> typer.Typer:
-    """Return the app with all commands. Only the module of the ``wanted`` command is imported."""
+    """Return the Typer app with all commands. Only the module of the ``wanted`` command is imported."""
     app = typer.Typer(
         add_completion=False,
         no_args_is_help=True,
@@ -74,7 +77,7 @@ def build_app(wanted: str | None) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the CLI. A GlidepathError becomes one line on stderr and an exit status, never a traceback."""
+    """Run the CLI. A GlidepathError becomes one line on stderr and an exit status; no traceback is printed."""
     wanted = next((a for a in sys.argv[1:] if not a.startswith("-")), None)
     try:
         with _checked_output(wanted):
@@ -90,9 +93,9 @@ def main() -> None:
 def _checked_output(wanted: str | None) -> Iterator[None]:
     """Flush stdout before the process ends, so that a failed write is reported and sets the exit status.
 
-    A reader that closes its end of the pipe (``| head``) is not an error: the command ends silently, with the status
-    that Typer uses when a write fails within the command. A closed stdout is reported like a full disk, when the first
-    result is written. By then a command such as rollback has already been sent.
+    If the reader of a pipe closes it (``| head``), the command ends silently with exit status 1, which Typer also uses
+    when such a write fails within the command. If stdout itself is closed, or the disk is full, the first failed write
+    raises InputError. By then a command such as rollback has already been sent.
     """
     if sys.__stdout__ is None:
         # Writing to a read-only descriptor fails with EBADF.

@@ -1,4 +1,4 @@
-"""``glidepath plan``: estimate how long each step takes before the ramp starts."""
+"""``glidepath plan``: estimate, before the ramp starts, how long each step takes."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def command(
             metavar="WORKLOAD=RATE", help="Requests per second of a workload; repeat the option for each workload."
         ),
     ] = None,
-    error_rate: Annotated[float, typer.Option(min=0, max=0.5, help="Assumed error rate of both sides.")] = 0.002,
+    error_rate: Annotated[float, typer.Option(min=0, max=0.5, help="Assumed error rate of both backends.")] = 0.002,
     sd: Annotated[
-        float, typer.Option(min=0.001, max=0.5, help="Assumed standard deviation of the agreement of a pair.")
+        float, typer.Option(min=0.001, max=0.5, help="Assumed standard deviation of the pairs' agreement scores.")
     ] = 0.15,
     as_json: AsJson = False,
 ) -> None:
     """Estimate how long each step takes and which gate is slowest.
 
-    The sample counts are medians of seeded simulations in which the gates pass a healthy candidate.
+    Sample counts are the median needed for the gates to pass a healthy candidate, from simulations with fixed seeds.
     """
     settings = load_config(config)
     rates = parse_rates(rate or [], settings)
@@ -50,7 +50,10 @@ def command(
 
 
 def parse_rates(given: list[str], config: Config) -> dict[str, float]:
-    """Return ``{"chat": 12.5}`` for ``["chat=12.5"]``. Raises InputError, UnknownWorkloadError."""
+    """Return requests per second by workload: ``{"chat": 12.5}`` for ``["chat=12.5"]``.
+
+    Raises InputError for an invalid rate, and UnknownWorkloadError.
+    """
     rates: dict[str, float] = {}
     for text in given:
         name, _, number = text.partition("=")

@@ -1,4 +1,4 @@
-"""``glidepath probe``: send synthetic prompts to both sides now, and show the answers and their scores."""
+"""``glidepath probe``: send synthetic prompts to both backends now, and show the answers and their scores."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PIPED_WIDTH = 160
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One probe. ``scored`` is None if no score arrived in time or if the probe cannot be scored."""
+    """One probe and its score. ``scored`` is None if no score arrived in time or if the probe cannot be scored."""
 
     probed: ProbeResult
     scored: ScoredPair | None = None
@@ -47,13 +47,15 @@ def command(
     wait: Annotated[float, typer.Option("--wait", min=0, max=600, help="Seconds to wait for the scores.")] = 30.0,
     via: Annotated[
         str | None,
-        typer.Option("--via", help="Shadow listener to use: HOST:PORT or unix:/path; default: envoy.shadow_listen."),
+        typer.Option(
+            "--via", help="Address of Envoy's shadow listener: HOST:PORT or unix:/path; default: envoy.shadow_listen."
+        ),
     ] = None,
     as_json: AsJsonLines = False,
 ) -> None:
     """Send synthetic prompts to both backends and compare the answers.
 
-    The prompts are sent one at a time. The exit status is 1 if a side did not answer a probe successfully.
+    The prompts are sent one at a time. The exit status is 1 if a backend did not answer a prompt successfully.
     """
 
     async def work(settings: Config, redis: RedisClient) -> list[Row]:
@@ -124,7 +126,7 @@ async def _scores(redis: RedisClient, name: str, cursor: str, wanted: set[str], 
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """Return a table with one row per probe."""
+    """Return a table with one row per probe: both answers, their agreement and a remark."""
     grid = Table(box=None, pad_edge=False)
     for heading in ("workload", "probe", "baseline", "candidate", "agreement", ""):
         grid.add_column(heading, overflow="fold")
@@ -144,7 +146,7 @@ def _answer(answer: Answer) -> str:
 
 
 def _score(row: Row) -> tuple[str, str]:
-    """Return the agreement and a remark, both as text."""
+    """Return the agreement of a probe's answers and a remark about it, both as text."""
     if not row.probed.comparable:
         return "–", "not compared: a side failed"
     if row.scored is None:

@@ -26,7 +26,7 @@ OutputOrInto = Annotated[
         "--output",
         "-o",
         metavar="PATH",
-        help="Write to this file instead of printing, or instead of changing the FILE of --into.",
+        help="Write to this file instead of printing or of editing the --into file.",
     ),
 ]
 Into = Annotated[
@@ -39,7 +39,7 @@ Image = Annotated[str, typer.Option(help="Container image of the extproc sidecar
 
 
 class EnvoyByDefault(TyperGroup):
-    """A command group that runs ``envoy`` when no target is named: ``glidepath render -o envoy.yaml``."""
+    """A command group that runs ``envoy`` if no subcommand is given: ``glidepath render -o envoy.yaml``."""
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         if not arguments or (arguments[0].startswith("-") and arguments[0] != "--help"):
@@ -59,7 +59,7 @@ def _refuse_target(target: str, known: list[str]) -> NoReturn:
 command = typer.Typer(
     cls=EnvoyByDefault,
     help="Write Envoy or mesh configuration from glidepath.yaml.",
-    epilog="The default target is envoy.",
+    epilog="Without a command, `glidepath render` runs `glidepath render envoy`.",
     rich_markup_mode="markdown",
 )
 
@@ -70,22 +70,25 @@ def render_envoy(
     output: OutputOrInto = None,
     admin: Annotated[
         str | None,
-        typer.Option(help="Address of Envoy's admin API: HOST:PORT or unix:/path; default: a loopback port."),
+        typer.Option(
+            help="Address of Envoy's admin API: HOST:PORT or unix:/path; default: the first local address in "
+            "envoy.admin, or else 127.0.0.1:9901."
+        ),
     ] = None,
     node: Annotated[str, typer.Option(help="Envoy's node id.")] = "envoy",
     into: Into = None,
     remove: Annotated[bool, typer.Option("--remove", help="With --into: remove Glidepath from the bootstrap.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --into: show the diff and write nothing.")] = False,
     listener: Annotated[
-        str | None, typer.Option(help="With --into: name of the listener, if several serve HTTP.")
+        str | None, typer.Option(help="With --into: name of the listener to extend, if several serve HTTP.")
     ] = None,
     virtual_host: Annotated[
-        str | None, typer.Option(help="With --into: name of the virtual host, if there are several.")
+        str | None, typer.Option(help="With --into: name of the virtual host to extend, if there are several.")
     ] = None,
 ) -> None:
-    """Write a complete Envoy bootstrap, or insert Glidepath into your own with --into.
+    """Write a complete Envoy bootstrap or, with --into, insert Glidepath into your own bootstrap.
 
-    --into does not change a byte of your own configuration. A second run replaces the inserted parts of the first run.
+    --into only adds lines; yours stay byte for byte. A second run replaces the lines that the first run added.
     --remove restores the original file.
     """
     if into is not None:
@@ -107,11 +110,14 @@ def render_envoy(
 def render_istio(
     config: ConfigPath = DEFAULT_CONFIG,
     output: Output = None,
-    context: Annotated[str, typer.Option(help="Which proxies to configure: gateway or sidecar.")] = "gateway",
+    context: Annotated[str, typer.Option(help="Kind of proxies to configure: gateway or sidecar.")] = "gateway",
     namespace: Annotated[str, typer.Option(help="Namespace of the EnvoyFilters.")] = "istio-system",
     workload_selector: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Label of the proxies' pods; default: istio=ingressgateway."),
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Label that selects the proxies' pods; repeat for several labels; default: istio=ingressgateway.",
+        ),
     ] = None,
     virtual_host: Annotated[
         str | None, typer.Option(help="Name of the virtual host that gets the routes; required for sidecars.")

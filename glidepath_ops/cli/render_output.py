@@ -27,7 +27,10 @@ def print_or_write(text: str, output: Path | None) -> None:
 
 
 def print_or_write_files(files: Mapping[str, str], output: Path | None) -> None:
-    """Write all files if ``output`` is a folder; otherwise print or write only the file for ``kubectl apply -f``."""
+    """Write all files to the folder ``output``, or print or write only the file for ``kubectl apply -f``.
+
+    Any ``output`` that does not end in .yaml or .yml is a folder.
+    """
     if output is not None and output.suffix not in (".yaml", ".yml"):
         for path in write_all(files, output):
             typer.echo(f"wrote {path}", err=True)
@@ -41,7 +44,7 @@ def print_or_write_files(files: Mapping[str, str], output: Path | None) -> None:
 def insert_into_file(source: Path, output: Path, *, config: Path | None, place: InsertionPoint, dry_run: bool) -> None:
     """Insert Glidepath into the bootstrap ``source``, show the diff, and write ``output`` unless ``dry_run``.
 
-    ``config``: the configuration's path; None: remove Glidepath from the bootstrap. Raises InputError, ConfigError.
+    ``config`` is the path of glidepath.yaml; None removes Glidepath from the bootstrap. Raises InputError, ConfigError.
     """
     before = _read(source)
     after = remove(before) if config is None else insert_glidepath(before, load_config(config), str(source), place)
@@ -72,7 +75,7 @@ def _read(source: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the file atomically: Envoy must never restart with a half-written bootstrap."""
+    """Write the file atomically, because Envoy must never restart with a half-written bootstrap."""
     try:
         mode = path.stat().st_mode if path.exists() else None
         with tempfile.NamedTemporaryFile("wb", dir=path.resolve().parent, delete=False) as draft:

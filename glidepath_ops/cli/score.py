@@ -35,28 +35,35 @@ TaskOption = Annotated[
 def command(
     pairs: Annotated[
         str,
-        typer.Argument(help='File of JSON lines, each a pair {"id", "request", "baseline", "candidate"}; - for stdin.'),
+        typer.Argument(
+            help='File with one pair {"id", "request", "baseline", "candidate"} per line, as JSON; - reads stdin.'
+        ),
     ],
     task: TaskOption = None,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="PATH", help="Configuration with scoring settings.")
+        Path | None,
+        typer.Option("--config", "-c", metavar="PATH", help="Configuration file with the scoring settings to use."),
     ] = None,
     workload: Annotated[
         str | None, typer.Option("--workload", "-w", help="Workload whose scoring settings to use.")
     ] = None,
-    path: Annotated[str, typer.Option(help='API path of the requests, unless a line has its own "path".')] = "",
-    explain: Annotated[bool, typer.Option("--explain", help="Add to each result what differed, and where.")] = False,
+    path: Annotated[str, typer.Option(help='API path of the requests whose line has no "path" of its own.')] = "",
+    explain: Annotated[bool, typer.Option("--explain", help="Add the found differences to each result.")] = False,
     summary: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Write the summary to this file as JSON; - for the last line of stdout."),
+        typer.Option(
+            metavar="FILE", help="Write the summary to this file as JSON; - prints it as the last line of stdout."
+        ),
     ] = None,
 ) -> None:
     """Score a file of answer pairs.
 
-    Prints one JSON object {"id", "agreement", "flags", "signals"} per pair, and the progress and a summary on stderr.
-    If a pair cannot be scored, its agreement is null and it has a flag unusable:REASON. A line can also have "path",
-    "baseline_status", "baseline_content_type", "candidate_status" and "candidate_content_type". Lines that are not
-    pairs are reported on stderr, and the exit status is then 2; the other lines are still scored.
+    Results go to stdout, one JSON object {"id", "agreement", "flags", "signals"} per pair; progress and a summary go to
+    stderr. If a pair cannot be scored, its agreement is null and it has a flag unusable:REASON.
+
+    An input line can also have "path", "baseline_status", "baseline_content_type", "candidate_status" and
+    "candidate_content_type". A line that is not a valid pair is reported on stderr and skipped; the exit status is then
+    2.
     """
     settings, engine, chosen = _settings(config, workload, task)
     with ExitStack() as stack:
@@ -111,7 +118,7 @@ def _open(pairs: str, stack: ExitStack) -> Lines:
 
 
 def _standard_input() -> Lines:
-    """Return stdin's lines. If stdin has a descriptor, lines are available before a whole batch has arrived."""
+    """Return stdin's lines. If stdin has a file descriptor, lines that arrived are read without waiting for more."""
     if sys.stdin is None:
         raise InputError("-: standard input is closed")
     try:

@@ -13,9 +13,9 @@ from scorer.scoring.worker.scoring_process.spawn_process import spawn
 def command(
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Run the scorer: score pairs, and steer while it holds the lease.
+    """Score answer pairs; the replica that holds the lease also adjusts the weights.
 
-    You can run any number of replicas. All of them score, and one at a time steers. All state is in Redis.
+    You can run any number of replicas. All of them score; only one steers at any time. All state is in Redis.
     """
     asyncio.run(_serve(config))
 

@@ -20,7 +20,10 @@ WorkloadOption = Annotated[str, typer.Option("--workload", "-w", help="Name of t
 WorkloadFilter = Annotated[
     str | None, typer.Option("--workload", "-w", help="Name of one workload; default: all workloads.")
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Reason for the decision log.")]
+Reason = Annotated[str, typer.Option("--reason", help="Reason to record in the decision log.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="PATH", help="Write to this path instead of printing.")
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="PATH", help="Write to this .yaml file, or to this directory, instead of printing."
+    ),
 ]

@@ -1,4 +1,4 @@
-"""``glidepath status``: show the traffic share, phase and gates of each workload."""
+"""``glidepath status``: show the candidate's share, the phase and the gates of each workload."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def command(
     workload: WorkloadFilter = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the traffic share, phase and gates of each workload.
+    """Show the candidate's share, the phase and the gates of each workload.
 
-    The gates are shown if you choose one workload, or if there are at most three.
+    Gates are shown for one chosen workload, or if at most three workloads are configured.
     """
 
     troubles: dict[str, GroupProblem] = {}
@@ -65,7 +65,7 @@ def overview(
 ) -> Table:
     """Return a table with one row per workload.
 
-    ``now`` is in Unix seconds. ``troubles`` has the reason for each workload that its group does not steer.
+    ``now`` is in Unix seconds. ``troubles`` maps a workload to the reason why its scorer group does not steer it.
     """
     table = Table(box=None, pad_edge=False)
     for heading in ("workload", "share", "phase", "step", "Envoys", "quality", "p99 base → cand", "next"):
@@ -93,7 +93,7 @@ def overview(
 
 
 def gates(status: WorkloadStatus) -> Table:
-    """Return a table with one row per gate of the workload."""
+    """Return a table with one row for each gate of the workload."""
     requests, errors, least = status.candidate.requests, status.candidate.errors, status.min_samples
     wanted = f" of at least {least}" if requests < least else ""
     title = f"{status.workload}: {requests} requests{wanted}, {errors} errors in this step{_rescues(status.candidate)}"
@@ -110,14 +110,17 @@ def gates(status: WorkloadStatus) -> Table:
 
 
 def _rescues(candidate: SideStatus) -> str:
-    """Return how many of the candidate's errors the baseline answered, and how many failed there too."""
+    """Return, as text, how many failed candidate requests the baseline answered, and how many failed there too.
+
+    The text is empty if there were none.
+    """
     if not candidate.rescued and not candidate.rescues_failed:
         return ""
     return f" ({candidate.rescued} answered by the baseline, {candidate.rescues_failed} failed there too)"
 
 
 def missing(verdict: Verdict) -> str:
-    """Return how many more samples a decision needs, and how long it takes to get them."""
+    """Return, as text, how many more samples the gate needs for a decision, and in what time they will arrive."""
     if not verdict.missing:
         return ""
     eta = "" if verdict.eta_s is None else f", about {verdict.eta_s:.0f} s at the current rate"

@@ -21,7 +21,7 @@ async def read_status(client: RedisClient, workload: str) -> WorkloadStatus | No
 
 
 async def read_log(client: RedisClient, workload: str, count: int) -> list[Decision]:
-    """Return the last ``count`` decisions, oldest first."""
+    """Return the last ``count`` decisions in the workload's log, oldest first."""
     entries = await client.xrevrange(WorkloadKeys(workload).log, count=count)
     return [_decision(entry) for entry in reversed(entries)]
 
@@ -65,7 +65,7 @@ async def _wait(
 
 
 def actor(name: Callable[[], str] = getpass.getuser) -> str:
-    """Return who runs this command, as USER@HOST."""
+    """Return the person who runs this command, as USER@HOST."""
     try:
         user = name()
     except (KeyError, OSError):  # in a container the user id often has no name

@@ -22,12 +22,14 @@ from glidepath_ops.cli.redis_connection import with_redis
 from glidepath_ops.cli.steering_client import actor, send_command, wait_for_answer, wait_for_event
 from glidepath_ops.cli.steering_options import steering_command
 
-Percent = Annotated[float | None, typer.Option("--percent", min=0, max=100, help="The candidate's share in percent.")]
-Force = Annotated[bool, typer.Option("--force", help="Ignore failing gates, freeze windows and the cool-down.")]
+Force = Annotated[bool, typer.Option("--force", help="Take the step despite failing gates and freeze windows.")]
 
 
 def _send(config: Path, workload: str, command: Command, wait: float, as_json: bool) -> None:
-    """Send the command; wait up to ``wait`` seconds for the scorer's decision and print it (0: do not wait)."""
+    """Send the command, wait up to ``wait`` seconds for the scorer's decision, and print it; 0: do not wait.
+
+    Raises CommandRefusedError, UnreachableError if no scorer acted in time, and InputError for a failed drill.
+    """
 
     async def work(settings: Config, redis: RedisClient) -> Decision | None:
         settings.workload(workload)
@@ -58,7 +60,8 @@ def _send(config: Path, workload: str, command: Command, wait: float, as_json: b
 def hold() -> Command:
     """Pause the automation of a workload at its current share.
 
-    Guard gates can still roll traffic back.
+    Safety (guard) gates can still roll traffic back. The guards are all gates with gating: true, except split and
+    capacity.
     """
     return Command(CommandKind.HOLD, actor())
 
@@ -67,57 +70,95 @@ def hold() -> Command:
 def resume() -> Command:
     """Resume the automation of a workload.
 
-    Ends a hold, a manual override of the weights, or autopilot=0.
+    Ends a hold or a manual override of the weights, and turns automation on again if autopilot was set to 0.
     """
     return Command(CommandKind.RESUME, actor())
 
 
 @steering_command(_send)
-def promote(percent: Percent = None, force: Force = False) -> Command:
+def promote(
+    percent: Annotated[
+        float | None,
+        typer.Option(
+            "--percent",
+            min=0,
+            max=100,
+            help="The next step's share, as a safeguard: the command is refused if the next step has another share. If "
+            "the candidate's present share is unknown, any step of the ramp is allowed.",
+        ),
+    ] = None,
+    force: Force = False,
+) -> Command:
     """Move a workload to its next step now.
 
-    Inconclusive gates do not prevent the step. A failing gate prevents it, unless --force is given.
+    Inconclusive gates do not prevent the step. A failing gate or a freeze window prevents it, unless --force is given.
+    During a validation at the last step, promote ends the validation. A workload on hold stays on hold.
     """
     return Command(CommandKind.PROMOTE, actor(), percent=percent, force=force)
 
 
 @steering_command(_send)
 def approve(force: Force = False) -> Command:
-    """Approve the step that is waiting for approval."""
+    """Approve the step that is waiting for approval, and take it.
+
+    A failing gate or a freeze window prevents the step, unless --force is given.
+    """
     return Command(CommandKind.APPROVE, actor(), force=force)
 
 
 @steering_command(_send)
-def rollback(percent: Percent = None) -> Command:
+def rollback(
+    percent: Annotated[
+        float | None,
+        typer.Option(
+            "--percent", min=0, max=100, help="New share of the candidate, below its current share; default: 0."
+        ),
+    ] = None,
+) -> Command:
     """Move a workload's traffic back to the baseline now.
 
-    The candidate's share becomes 0 %, or the share given with --percent.
+    The candidate's share becomes 0 %, or the share given with --percent. It stays there until a retry, by `glidepath
+    retry` or, with ramp.retry: auto, after the cool-down.
     """
     return Command(CommandKind.ROLLBACK, actor(), percent=percent)
 
 
 @steering_command(_send)
-def retry(force: Force = False) -> Command:
-    """Restart a workload's ramp after a rollback or an abort, with fresh evidence."""
+def retry(
+    force: Annotated[bool, typer.Option("--force", help="Retry before the cool-down is over.")] = False,
+) -> Command:
+    """Restart a workload's ramp after a rollback or an abort, discarding earlier evidence.
+
+    The ramp restarts at the candidate's current share. During a step, retry only discards the evidence of the step.
+    """
     return Command(CommandKind.RETRY, actor(), force=force)
 
 
 @steering_command(_send)
 def abort() -> Command:
-    """Roll a workload back to 0 % and keep it there."""
+    """Move all of a workload's traffic to the baseline, and stop the ramp until you run retry."""
     return Command(CommandKind.ABORT, actor())
 
 
 @steering_command(_send, wait_s=180.0)
 def drill(
     percent: Annotated[
-        float | None, typer.Option("--percent", min=0, max=100, help="Share for the drill if the candidate is at 0 %.")
+        float | None,
+        typer.Option(
+            "--percent",
+            min=0,
+            max=100,
+            help="Share of a candidate at 0 % during the drill; default and maximum: the first step.",
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Drill even at a large share or with failing gates.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run the drill even if gates fail or the candidate has more than 10 %.")
+    ] = False,
 ) -> Command:
     """Rehearse a rollback and measure how long it takes.
 
-    Sets the candidate's weight to 0, waits until Envoy confirms it and traffic has drained, then restores the weight.
+    Sets the candidate's weight to 0, waits until Envoy confirms it and traffic has drained, then restores the weight. A
+    candidate at 0 % first gets a small share for some seconds.
     """
     return Command(CommandKind.DRILL, actor(), percent=percent, force=force)
 
@@ -126,10 +167,10 @@ def drill(
 def shadow(
     share: Annotated[
         str,
-        typer.Argument(metavar="PERCENT|auto", help="Percent of the requests to copy; auto for the configured share."),
+        typer.Argument(metavar="PERCENT|auto", help="Percent of requests to copy, or auto for the configured percent."),
     ],
 ) -> Command:
-    """Set the share of requests that are copied to the other side.
+    """Set the share of requests that are copied to the other backend.
 
     The share applies until you run `glidepath shadow WORKLOAD auto`. The candidate's share of live traffic does not
     change.
@@ -138,7 +179,7 @@ def shadow(
 
 
 def parse_shadow(text: str) -> float | None:
-    """Return 12.5 for ``"12.5"`` or ``"12.5%"``, None for ``"auto"``. Raises InputError for anything else."""
+    """Return the percent in ``text`` ("12.5" or "12.5%"), or None for "auto". Raises InputError for anything else."""
     if text.strip().lower() == "auto":
         return None
     try:
@@ -151,7 +192,7 @@ def parse_shadow(text: str) -> float | None:
 
 
 def headline(decision: Decision) -> str:
-    """Return the workload, the event, the candidate's share and the phase."""
+    """Return the decision's workload, event, candidate share and phase as one line."""
     share = f"{decision.to_percent:g} %"
     if decision.from_percent != decision.to_percent:
         share = f"{decision.from_percent:g} % → {share}"

@@ -25,13 +25,13 @@ ADMIN_PORT, REDIS_PORT = 9901, 6379
 def command(
     config: ConfigPath = DEFAULT_CONFIG,
     data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Directory for Redis' data, the logs and the rendered files.")
+        Path, typer.Option(metavar="DIR", help="Directory for Redis' data, the logs and the rendered configuration.")
     ] = Path(".glidepath"),
 ) -> None:
     """Run Envoy, Redis, extproc and the scorer on this machine for your own backends.
 
-    Runs until Ctrl-C and restarts a process that dies. It does not start Envoy or Redis if the configuration names
-    running ones (envoy.admin, redis.url). The logs, the rendered configuration and Redis' data stay in DIR.
+    Runs until Ctrl-C, and restarts a process that dies. It does not start Envoy or Redis if the configuration points
+    to existing instances (envoy.admin, redis.url). DIR keeps the logs, the rendered configuration and Redis' data.
     """
     settings, folder = load_config(config), data.resolve()
     with Interrupt(), Stack() as stack:
@@ -45,7 +45,7 @@ def command(
 
 
 def _start(config: Config, config_path: Path, folder: Path, stack: Stack) -> Config:
-    """Start everything, and return the configuration with the addresses of the started Envoy and Redis."""
+    """Start all processes, and return the configuration with the addresses of the started Envoy and Redis."""
     own_envoy, own_redis = not config.envoy.admin, config.redis.url is None
     if own_envoy:
         check_free(config, config_path)

@@ -21,14 +21,14 @@ def command(
     config: ConfigPath = DEFAULT_CONFIG,
     envoy: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Check this Envoy bootstrap instead, for example one that you edited."),
+        typer.Option(metavar="FILE", help="Check this Envoy bootstrap instead, for example after you edited it."),
     ] = None,
 ) -> None:
     """Check glidepath.yaml and the Envoy configuration rendered from it.
 
-    Starts no server. Warns on stderr about gates that can never pass; `glidepath plan` explains them. With --envoy, it
-    checks the fields of a bootstrap, and that each split has the candidate first and a sum of 10000. If something is
-    wrong, it prints one line on stderr, and the exit status is 2.
+    No server is started. Warnings about gates that can never pass go to stderr; `glidepath plan` explains them. With
+    --envoy, only the given bootstrap is checked: its fields belong to Envoy's API, and each weighted split lists the
+    candidate first and its weights add up to 10000. An error is one line on stderr, and the exit status is then 2.
     """
     if envoy is not None:
         _check(load_envoy_file(envoy), envoy)
