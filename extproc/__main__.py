@@ -1,4 +1,4 @@
-"""Entry point of a worker process, which the supervisor starts with ``python -m extproc FILE INDEX WORKERS``."""
+"""Entry point of one extproc worker. The supervisor starts it with ``python -m extproc FILE INDEX WORKERS``."""
 
 from __future__ import annotations
 

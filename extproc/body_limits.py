@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class BodyMemory:
-    """The limit on the body bytes that one process keeps in memory. ``peak`` is the highest use, for the metrics."""
+    """Limits the body bytes that one process keeps in memory. ``peak`` is the largest number of bytes in use so far."""
 
     __slots__ = ("held", "limit", "peak", "refused")
 
@@ -15,7 +15,7 @@ class BodyMemory:
         self.refused = 0
 
     def reserve(self, wanted: int) -> int:
-        """Reserve up to ``wanted`` bytes. Return how many bytes were granted."""
+        """Reserve up to ``wanted`` bytes for a body, and return the number of reserved bytes."""
         granted = min(wanted, self.limit - self.held)
         if granted < wanted:
             self.refused += 1
@@ -28,7 +28,7 @@ class BodyMemory:
 
 
 class Body:
-    """A body collected from chunks. A body longer than ``limit`` bytes is cut at the limit, and ``cut`` is True."""
+    """A request or answer body, collected from its chunks. ``cut`` is True if a limit cut off the end of the body."""
 
     __slots__ = ("_chunks", "_memory", "cut", "limit", "size")
 
@@ -40,7 +40,10 @@ class Body:
         self.cut = False
 
     def add(self, data: bytes) -> None:
-        """Keep as much of ``data`` as the limits allow. After a cut, drop all later data, so that a body has no gap."""
+        """Append as much of ``data`` as the limits allow.
+
+        After the first dropped byte, drop all later data too, so that the kept body has no gap.
+        """
         if self.cut:
             return
         room = self._memory.reserve(min(len(data), self.limit - self.size))
@@ -52,12 +55,12 @@ class Body:
             self.size += room
 
     def value(self) -> bytes:
-        """Return the kept bytes; the chunks are joined on the first call."""
+        """Return the kept bytes of the body. The first call joins the chunks."""
         if len(self._chunks) > 1:
             self._chunks = [b"".join(self._chunks)]
         return self._chunks[0] if self._chunks else b""
 
     def release(self) -> None:
-        """Drop the bytes and make their memory available to other bodies."""
+        """Drop the kept bytes and make their memory available to other bodies."""
         self._memory.release(self.size)
         self._chunks, self.size = [], 0

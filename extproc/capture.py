@@ -1,6 +1,7 @@
-"""Captures pairs: sends copies when a request is complete, and writes a pair when both answers are complete.
+"""Captures pairs of answers.
 
-See ADR 0020.
+It sends copies of a request as soon as the request is complete. It writes a pair when both the answer to the client and
+the answer to the copy are complete. See ADR 0020.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ BUSY = (408, 429)  # statuses below 500 that mean a failure of the backend
 
 @dataclass(slots=True)
 class _RunningCopy:
-    """A copy in flight, with the resources that must be released when its task ends."""
+    """A copy of a request in flight, with the resources that must be released when its task ends."""
 
     planned: PlannedCopy
     sending: bool = True
@@ -52,7 +53,7 @@ class CapturedExchange:
 
 
 class Capturer:
-    """Captures the exchanges of one process. Its methods never wait, because the read loop calls them."""
+    """Captures the exchanges of one process. Its public methods never wait, because the gRPC read loop calls them."""
 
     def __init__(
         self,
@@ -70,14 +71,14 @@ class Capturer:
         self.running: set[asyncio.Task[None]] = set()
 
     def begin(self, workload: WorkloadInfo, exchange: Exchange) -> CapturedExchange:
-        """Start to capture an exchange whose request headers name a route of a workload."""
+        """Start to capture an exchange whose route belongs to a workload."""
         sent = exchange.request.headers.get("x-request-id", "") if exchange.request else ""
         self.counters.count(workload.name, Coverage.CAPTURED)
         request_id = sent if 0 < len(sent) <= MAX_ID and sent.isprintable() else str(uuid.uuid4())
         return CapturedExchange(workload, exchange, request_id, int(self._wall() * 1000))
 
     def advance(self, captured: CapturedExchange, milestone: Milestone) -> None:
-        """Act on a milestone of the exchange: send copies, or finish."""
+        """Act on a milestone: send the copies of a complete request, or handle the end of the exchange."""
         if milestone is Milestone.REQUEST_COMPLETE:
             self._tee(captured)
         elif milestone is Milestone.FINISHED:
@@ -115,7 +116,7 @@ class Capturer:
     def _finish(self, captured: CapturedExchange) -> None:
         """Handle the end of the client's answer.
 
-        If the answer cannot be compared, cancel the copies. If no CROSS pair can follow, count the reason.
+        If the answer cannot be compared, cancel the copies. If no CROSS pair will be written, count the reason.
         """
         if captured.finished is not None:
             captured.finished.set()
@@ -136,7 +137,7 @@ class Capturer:
             captured.exchange.release()
 
     async def _compare(self, captured: CapturedExchange, running_copy: _RunningCopy, finished: asyncio.Event) -> None:
-        """Run one copy to its end. An unexpected error loses only this pair; the worker continues."""
+        """Send one copy and write its pair. An unexpected error loses only this pair; the worker continues to run."""
         try:
             await self._join(captured, running_copy, finished)
         except Exception as error:
@@ -147,7 +148,7 @@ class Capturer:
                 self.counters.count(captured.workload.name, Coverage.INTERNAL_ERROR, running_copy.planned.kind)
 
     async def _join(self, captured: CapturedExchange, running_copy: _RunningCopy, finished: asyncio.Event) -> None:
-        """Send the copy, wait for the end of the client's answer, and write the pair."""
+        """Send the copy, wait until the answer to the client has ended, and write the pair if it can be compared."""
         planned = running_copy.planned
         answered = running_copy.answered = await self._sender.send(_shadow_request(captured, planned))
         self._stop_sending(captured, running_copy)
@@ -191,10 +192,10 @@ class Capturer:
     def _count_rejection_by_one_side(
         self, captured: CapturedExchange, planned: PlannedCopy, first: int, second: int
     ) -> None:
-        """Count an error if one side rejected a request with a 4xx and the other side answered it.
+        """Count an error of one side if it rejected the request with a 4xx and the other side answered it.
 
-        The access log cannot show this error: each entry covers one side, so a 4xx counts as the client's fault
-        (docs/adr/0021).
+        The access log cannot show this error. Each of its entries describes one side only, so a 4xx counts as the
+        client's fault (docs/adr/0021).
         """
         if (first >= 400) == (second >= 400):
             return
@@ -204,7 +205,7 @@ class Capturer:
 
 
 def is_failure(status: int) -> bool:
-    """Return whether the status means that the backend failed, whatever the request was."""
+    """Return whether an HTTP status means that the backend failed: 408, 429, or any status outside 200 to 499."""
     return not 200 <= status < 500 or status in BUSY
 
 
@@ -242,7 +243,7 @@ def _shadow_request(captured: CapturedExchange, planned: PlannedCopy) -> ShadowR
 
 
 def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> RawPair:
-    """Return the pair with its bodies as they arrived: the content codings are not yet decoded."""
+    """Return the pair of the client's answer and a copy's answer. Its bodies still have their content codings."""
     exchange, workload = captured.exchange, captured.workload
     request, response = exchange.request, exchange.response
     if request is None or response is None:  # pragma: no cover - a COMPLETE exchange has both

@@ -23,14 +23,17 @@ _ZSTD_WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23} 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Decoded bytes. ``cut`` is True if the body is longer than the limit or if the input ends too early."""
+    """The decoded bytes of a body. ``cut`` is True if the limit cut them off or if the encoded body is incomplete."""
 
     data: bytes
     cut: bool = False
 
 
 def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
-    """Return at most ``limit`` decoded bytes of ``body``. Raises DecodeError if it does not have the named codings."""
+    """Return at most ``limit`` decoded bytes of ``body``.
+
+    Raises DecodeError if ``body`` does not have the codings that ``content_encoding`` names, or if a coding is unknown.
+    """
     codings = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
     codings = [name for name in codings if name != "identity"]
     if len(codings) > MAX_CODINGS:
@@ -66,7 +69,10 @@ def _gzip(body: bytes, limit: int) -> Decoded:
 
 
 def _gzip_member(body: bytes, at: int, out: bytearray, limit: int) -> tuple[int, bool]:
-    """Append one decoded member to ``out``. Return the position of its end in ``body``, and whether it is complete."""
+    """Decode one gzip member that begins at ``at``, and append its bytes to ``out``.
+
+    Return the position in ``body`` where the member ends, and whether the member is complete.
+    """
     decoder, piece = zlib.decompressobj(16 + zlib.MAX_WBITS), _FIRST_PIECE
     while at < len(body) and not decoder.eof and len(out) <= limit:
         data = body[at : at + piece]
@@ -79,7 +85,10 @@ def _gzip_member(body: bytes, at: int, out: bytearray, limit: int) -> tuple[int,
 
 
 def _deflate(body: bytes, limit: int) -> Decoded:
-    """Decode zlib as RFC 9110 requires, or the raw deflate that many servers send instead."""
+    """Decode a ``deflate`` body.
+
+    RFC 9110 requires the zlib format. Many servers send raw deflate instead, so this is tried if zlib fails.
+    """
     try:
         member = _zlib_with(body, limit + 1, zlib.MAX_WBITS)
     except DecodeError:

@@ -1,9 +1,9 @@
-"""The daily budget of the tee. All extproc processes add their spending to the same counters in Redis.
+"""The daily budget for copies of requests. All extproc processes add their spending to the same counters in Redis.
 
-A check uses a cached total, so it never waits. This process's spending counts at once; the spending of the other
+A budget check uses a cached total, so it never waits. This process's spending counts at once. The spending of the other
 processes is read at the next synchronisation. All processes together can therefore exceed the budget by the copies that
 they send between two synchronisations, and by the cost of the answers that are still in flight. If Redis has not
-answered for ``STALE_AFTER_S`` seconds, no paid copy is sent: without the counters, the cost would have no limit.
+answered for ``STALE_AFTER_S`` seconds, no paid copy is sent, because the cost would have no limit without the counters.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ KEEP_S = 3 * 86400
 
 
 class SpendingCounters(Protocol):
-    """Adds to the shared counters of a day and returns their new values. Raises RedisError or OSError on failure."""
+    """Adds requests and cost to a day's counters, which all processes share, and returns the new totals.
+
+    Raises RedisError or OSError if the counters cannot be changed.
+    """
 
     async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]: ...
 
@@ -50,7 +53,7 @@ return {requests, cost}
 
 
 class RedisSpendingCounters:
-    """One Redis hash per day and workload, with ``requests`` and ``cost``.
+    """The spending counters in Redis: one hash per day and workload, with the fields ``requests`` and ``cost``.
 
     A script adds to both fields, because redis-py has no transactions on a Redis cluster.
     """
@@ -91,7 +94,7 @@ class Budgets:
                 self._spent[name] = _Spending()
 
     def allow(self, workload: str, backend: str, now: float) -> bool:
-        """Return whether the budget allows one more request to ``backend``. An allowed request is counted at once."""
+        """Return whether the budget allows one more copy to ``backend``. An allowed copy is counted at once."""
         limit = self._limits.get(workload)
         if limit is None or backend not in self._paid[workload]:
             return True
@@ -106,7 +109,7 @@ class Budgets:
         return True
 
     def charge(self, workload: str, backend: str, input_tokens: int, output_tokens: int, now: float) -> None:
-        """Add the cost of one answered request."""
+        """Add the cost of one answered copy to the workload's spending of the day."""
         price = self._prices.get(backend)
         if workload in self._limits and price is not None and backend in self._paid[workload]:
             cost = (input_tokens * price.input + output_tokens * price.output) / 1e6

@@ -62,7 +62,7 @@ SECRET_PARAMETERS = frozenset(envoy_names.CREDENTIAL_PARAMETERS)
 
 @dataclass(frozen=True, slots=True)
 class PlannedCopy:
-    """A copy that is to be sent to ``backend``, the backend of ``side``."""
+    """A copy of a request that is to be sent to ``backend``, the backend of ``side``."""
 
     kind: PairKind
     side: Side
@@ -73,7 +73,7 @@ class PlannedCopy:
 def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
     """Return whether a request may be sent twice: a POST to a known inference path or to the path ``exact``.
 
-    The path must not have a segment of STATEFUL. ``exact`` is the workload's own ``match.path``, if it has one.
+    No segment of the path may be in STATEFUL. ``exact`` is the workload's own ``match.path``, if it has one.
     """
     bare = path.partition("?")[0].rstrip("/")
     if method != "POST" or not path.startswith("/") or not STATEFUL.isdisjoint(bare.split("/")):
@@ -82,7 +82,7 @@ def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
 
 
 def share_of(request_id: str, salt: str) -> float:
-    """Return a number in [0, 100) that depends only on the request id and the salt."""
+    """Return a number in [0, 100) for sampling by percentage. It depends only on the request id and the salt."""
     digest = hashlib.blake2b(f"{salt}:{request_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") * 100 / 2**64
 
@@ -90,7 +90,7 @@ def share_of(request_id: str, salt: str) -> float:
 def plan_copies(
     workload: WorkloadInfo, exchange: Exchange, request_id: str
 ) -> tuple[tuple[PlannedCopy, ...], Coverage | None]:
-    """Return the copies of a complete request. The second value is the reason if no CROSS copy is sent, else None."""
+    """Return the copies to send for a request, and the reason if no CROSS copy is among them (otherwise None)."""
     request = exchange.request
     served = workload.clusters.get(request.cluster) if request else None
     if request is None or served is None or not exchange.request_complete:
@@ -112,7 +112,7 @@ def plan_copies(
 
 
 def without_secrets(path: str) -> str:
-    """Return the path and its query without the parameters that are credentials."""
+    """Return a request path with its query, but without the query parameters that carry credentials."""
     bare, mark, query = path.partition("?")
     if not mark:
         return path

@@ -1,8 +1,8 @@
 """The tee: sends a copy of a request to a backend through Envoy's shadow listener, and reads the answer.
 
-On that listener, Envoy handles TLS, credentials, the model's name and limits, and measures the copy like the original.
-This module decides which headers are sent, how long the copy may take, how much of the answer is kept, and how many
-copies may be in flight.
+On that listener, Envoy handles TLS, credentials, the model's name and limits, and it measures the copy in the same way
+as the client's request. This module decides which headers are sent, how long the copy may take, how much of the answer
+is kept, and how many copies may be in flight.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SKIP = ("User-Agent", "Accept-Encoding", "Accept", "Content-Type")
 
 @dataclass(frozen=True, slots=True)
 class ShadowRequest:
-    """One copy to send. ``path`` includes the query; ``body`` is the body as it arrived, in its content coding."""
+    """One copy of a request to send. ``path`` includes the query. ``body`` still has its content coding."""
 
     workload: str
     side: Side
@@ -51,7 +51,7 @@ class ShadowRequest:
 
 @dataclass(frozen=True, slots=True)
 class ShadowAnswer:
-    """The answer to a copy. ``answer.body`` is not decoded; ``encoding`` names its content coding.
+    """The answer to a copy. ``answer.body`` still has the content coding that ``encoding`` names.
 
     Call ``held.release()`` when the body is no longer needed, to make its memory available again.
     """
@@ -62,13 +62,13 @@ class ShadowAnswer:
 
 
 class ShadowSender(Protocol):
-    """Sends copies. It does not raise if the backend fails: the answer's ``ending`` shows the failure."""
+    """Sends copies of requests. If the backend fails, no error is raised; the answer's ``ending`` shows the failure."""
 
     async def send(self, copy: ShadowRequest) -> ShadowAnswer: ...
 
 
 class InFlight:
-    """The number of copies in flight per workload, with a limit. Above the limit a copy is dropped, not queued."""
+    """Counts the copies in flight for each workload. A copy above the workload's limit is dropped, not queued."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -84,7 +84,11 @@ class InFlight:
 
 
 def copy_headers(copy: ShadowRequest) -> dict[str, str]:
-    """Return a copy's headers: the allow-listed ones, accept-encoding, and the three that the shadow listener reads."""
+    """Return the headers of a copy.
+
+    These are the client's headers in FORWARDED_HEADERS, ``accept-encoding``, and three headers that the shadow listener
+    reads.
+    """
     headers = {name: copy.headers[name] for name in FORWARDED_HEADERS if name in copy.headers}
     headers["accept-encoding"] = "identity"
     headers[envoy_names.HEADER_WORKLOAD] = copy.workload
@@ -94,7 +98,7 @@ def copy_headers(copy: ShadowRequest) -> dict[str, str]:
 
 
 class Tee:
-    """The ShadowSender of production: an HTTP client of the shadow listener (HOST:PORT or unix:/path)."""
+    """The ShadowSender that production uses: an HTTP client of the shadow listener (HOST:PORT or unix:/path)."""
 
     def __init__(self, session: aiohttp.ClientSession, base: str, max_body: int, memory: BodyMemory) -> None:
         self._session, self._base = session, base
@@ -102,7 +106,7 @@ class Tee:
 
     @classmethod
     def open(cls, shadow_listen: str, max_body: int, memory: BodyMemory) -> Tee:
-        """Create a tee. This needs a running event loop; call ``close`` when the tee is no longer needed."""
+        """Create a tee. A running event loop is required. Call ``close`` when the tee is no longer needed."""
         connector: aiohttp.BaseConnector
         if shadow_listen.startswith("unix:"):
             connector = aiohttp.UnixConnector(shadow_listen.removeprefix("unix:"), limit=0)
@@ -153,7 +157,10 @@ class Tee:
 
 
 def _text(value: str) -> str:
-    """Return a header's value as storable text: aiohttp decodes invalid bytes to lone surrogates."""
+    """Return a header's value as text that can be stored, cut to 256 characters.
+
+    aiohttp decodes invalid bytes to lone surrogates, which are replaced here.
+    """
     return value[:256].encode("utf-8", "replace").decode()
 
 

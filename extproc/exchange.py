@@ -24,7 +24,7 @@ from glidepath.pairs_and_outcomes import Ending
 
 
 class _IdentityHashEnum(Enum):
-    """An Enum with a faster hash (by identity, in C), because every message looks up several members."""
+    """An Enum whose members have a faster hash (by identity, in C). Every message needs several lookups by member."""
 
     __hash__ = object.__hash__
 
@@ -41,7 +41,10 @@ class HalfState(_IdentityHashEnum):
 
 
 class MessageKind(_IdentityHashEnum):
-    """The kind of a message. Kinds with ``_END`` have end_of_stream; EMPTY and EMPTY_END are chunks without bytes."""
+    """The kind of an ext_proc message.
+
+    Kinds with ``_END`` have ``end_of_stream`` set. EMPTY and EMPTY_END are body chunks without bytes.
+    """
 
     INFORMATIONAL = auto()  # headers of a 1xx answer
     HEADERS = auto()
@@ -136,7 +139,7 @@ Event = RequestHeaders | ResponseHeaders | Chunk | Trailers | Closed
 
 
 class Milestone(Enum):
-    """The part of the exchange that an event has completed, so that the caller can act."""
+    """The part of the exchange that an event has completed. The caller acts on it."""
 
     NONE = auto()
     REQUEST_COMPLETE = auto()  # copies may be sent
@@ -154,9 +157,9 @@ _CHUNK, _CHUNK_END, _EMPTY, _EMPTY_END = (
 
 
 class Exchange:
-    """The state of one exchange. Call ``feed`` with the events in their order of arrival; ``now`` is monotonic seconds.
+    """The state of one request and its answer. ``feed`` takes the events in their order of arrival.
 
-    The attributes may be read at any time.
+    ``now`` is in monotonic seconds. The attributes may be read at any time.
     """
 
     __slots__ = (
@@ -200,16 +203,16 @@ class Exchange:
 
     @property
     def status(self) -> int:
-        """The answer's status. It is 0 before the answer and if the answer's status is invalid."""
+        """The HTTP status of the answer. It is 0 before the answer's headers arrive, and if the status is invalid."""
         return self.response.status if self.response else 0
 
     @property
     def retried(self) -> bool:
-        """Whether Envoy made more than one attempt: a failover in a composite cluster, a plain retry elsewhere."""
+        """Whether Envoy made more than one attempt: a failover in a composite cluster, or a retry in any other."""
         return self.response is not None and self.response.attempts > 1
 
     def feed(self, event: Event, now: float) -> Milestone:
-        """Advance by one event. Raises IllegalEventError and changes nothing if the table has no such transition."""
+        """Apply one event. If TRANSITIONS does not allow it, raise IllegalEventError and change nothing."""
         if self.ending is not None:
             return self._after_end(event)
         if isinstance(event, Chunk):
@@ -235,7 +238,10 @@ class Exchange:
         return Milestone.NONE
 
     def chunk(self, half: Half, data: bytes, end: bool, now: float) -> Milestone:
-        """Do ``feed(Chunk(half, data, end), now)`` without creating the event, as five of seven messages are chunks."""
+        """Do ``feed(Chunk(half, data, end), now)`` without creating the event object.
+
+        This is faster, and five of seven messages are chunks.
+        """
         if self.ending is not None:
             return self._after_end(Chunk(half, data, end))
         if not data:
@@ -264,7 +270,7 @@ class Exchange:
         return milestone
 
     def _advance(self, half: Half, kind: MessageKind, now: float) -> Milestone:
-        """Move one half to its next state. No other function changes a state."""
+        """Move the request or the response to its next state. No other function changes these states."""
         is_request = half is _REQUEST
         before = self._request_state if is_request else self._response_state
         after = TRANSITIONS[half][before].get(kind)

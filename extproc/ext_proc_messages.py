@@ -24,7 +24,7 @@ _REQUEST, _RESPONSE = Half.REQUEST, Half.RESPONSE
 
 
 def read(message: ProcessingRequest, wanted: frozenset[str] = REQUEST_HEADERS) -> Event:
-    """Return one message as an event that has only the ``wanted`` headers.
+    """Translate one message into an event. Only the ``wanted`` request headers are kept.
 
     Raises IllegalEventError for a message of an unknown kind.
     """
@@ -59,7 +59,10 @@ def feed(exchange: Exchange, message: ProcessingRequest, wanted: frozenset[str],
 
 
 def wanted_headers(sticky: frozenset[str]) -> frozenset[str]:
-    """Return the headers to keep, including the workloads' sticky headers, but no header that contains a credential."""
+    """Return the names of the request headers to keep: REQUEST_HEADERS and the ``sticky`` headers.
+
+    A header that carries a credential is never kept.
+    """
     return (REQUEST_HEADERS | sticky) - frozenset(CREDENTIAL_HEADERS)
 
 
@@ -105,7 +108,10 @@ def _headers(entries: Any, wanted: frozenset[str]) -> dict[str, str]:
 
 
 def _attributes(message: ProcessingRequest) -> Any:
-    """Return the fields of the only Struct in the message. Its key is the name of the filter, which may vary."""
+    """Return the attributes that Envoy sent with a message.
+
+    They are in the message's only Struct. Its key is the name of the Envoy filter, which may vary.
+    """
     for struct in message.attributes.values():
         return struct.fields
     return _EMPTY

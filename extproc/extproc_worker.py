@@ -69,7 +69,10 @@ def worker_address(address: str, index: int) -> str:
 
 
 def source_name(index: int) -> str:
-    """Return a name that is unique for every start of a worker, because each start numbers its flushes from 1."""
+    """Return a name for this start of worker ``index``.
+
+    It is unique for every start, because each start numbers its flushes from 1.
+    """
     return f"{socket.gethostname()}/{index}/{uuid.uuid4().hex[:12]}"
 
 
@@ -92,7 +95,7 @@ class ExtprocWorker:
         self._stop.set()
 
     async def run(self) -> None:
-        """Serve until ``stop``, then drain. Raises UnreachableError if an address cannot be bound."""
+        """Serve until ``stop`` is called, then drain. Raises UnreachableError if an address cannot be bound."""
         with ungrouped(GlidepathError):
             await self._run()
 
@@ -150,7 +153,7 @@ class ExtprocWorker:
             listening_sockets.remove(self._addresses.address)
 
     async def _stop_serving(self, server: grpc.aio.Server, process: ProcessService) -> None:
-        """Accept no new stream, and wait for open exchanges for at most ``extproc.drain``.
+        """Accept no new streams, and wait at most ``extproc.drain`` seconds for the open exchanges.
 
         ``server.stop(drain)`` alone would always wait for the full time, because Envoy keeps its access log streams
         open.
@@ -163,7 +166,10 @@ class ExtprocWorker:
         await stopping
 
     def _not_ready_reason(self) -> str:
-        """Return why the worker is not ready, or "" if it is. It needs no Redis to be ready, as writes are buffered."""
+        """Return why the worker is not ready, or "" if it is ready.
+
+        It is ready even while Redis is unreachable, because writes are buffered.
+        """
         return "" if self._serving else "not serving"
 
     async def _flush_outcomes(self, buffer: WriteBuffer) -> None:
@@ -195,9 +201,9 @@ class ExtprocWorker:
             await asyncio.sleep(SYNC_S)
 
     async def _drain(self, capturer: Capturer, buffer: WriteBuffer, loops: list[asyncio.Task[None]]) -> None:
-        """Wait for copies in flight, then for unwritten records, each for at most ``extproc.drain``.
+        """Wait for the copies in flight, then for the unwritten records, at most ``extproc.drain`` seconds each time.
 
-        Count the pairs that are still unwritten after that as lost.
+        Pairs that are still unwritten after that are counted as lost.
         """
         writing, *others = loops
         bound = self._config.extproc.drain

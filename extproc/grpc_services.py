@@ -53,7 +53,7 @@ class ProcessService:
         self.unmatched = 0
 
     async def process(self, _: Any, context: grpc.aio.ServicerContext) -> None:
-        """Read until the exchange has ended, then return at once, so that Envoy can close the stream."""
+        """Read messages until the exchange has ended. Then return at once, so that Envoy can close the stream."""
         self.exchanges += 1
         if self.open >= self._max_streams:
             await self._reject(context)
@@ -95,7 +95,7 @@ class ProcessService:
             exchange.release()
 
     async def _reject(self, context: grpc.aio.ServicerContext) -> None:
-        """Count a stream above the limit ``max_streams`` for its workload, without capturing its exchange."""
+        """Count an exchange that is not captured because ``max_streams`` streams are already open."""
         message = await context.read()
         if message is grpc.aio.EOF:
             return
@@ -108,7 +108,7 @@ class ProcessService:
             self._capturer.counters.count(workload.name, Coverage.SHED_STREAMS)
 
     def _workload(self, route: str) -> WorkloadInfo | None:
-        """Return the workload of a route. The results are cached, because all requests use a few routes."""
+        """Return the workload of an Envoy route, or None. Results are cached, because there are only a few routes."""
         try:
             return self._by_route[route]
         except KeyError:

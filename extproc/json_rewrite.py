@@ -29,7 +29,7 @@ class BodyTooComplexError(Exception):
 
 
 def rewrite(text: str, content_type: str, apply: Apply) -> str:
-    """Return ``text`` after applying ``apply`` to every string in it.
+    """Return the body ``text`` after applying ``apply`` to every string in it.
 
     Raises BodyTooComplexError and the errors of ``apply``.
     """
@@ -51,7 +51,10 @@ def _rewrite_json(text: str, value: Any, apply: Apply) -> str:
 
 
 def _rewrite_raw(text: str, apply: Apply) -> str:
-    """Rewrite plain text or incomplete JSON. ``apply`` gets no escapes, so that no match begins inside an escape."""
+    """Rewrite plain text or incomplete JSON.
+
+    ``apply`` gets only the text between escapes, so that no match begins inside an escape.
+    """
     parts = _ESCAPE.split(text, MAX_ESCAPES + 1)
     if len(parts) > 2 * MAX_ESCAPES:
         raise BodyTooComplexError
@@ -74,7 +77,7 @@ def _rewrite_value(value: Any, apply: Apply, depth: int) -> Any:
 
 
 def _parse(text: str) -> Any:
-    """Return the JSON object or array in ``text``, or None if there is none."""
+    """Return the JSON object or array in ``text``, or None if ``text`` is anything else."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
@@ -155,7 +158,10 @@ def _parse_line(line: str) -> _Line:
 
 
 def _collect(line: _Line, value: Any, path: StringPath, slots_by_path: dict[StringPath, list[_StringSlot]]) -> None:
-    """Collect every string below ``value`` by its path. ``index`` fields separate parallel choices and blocks."""
+    """Add every string inside ``value`` to ``slots_by_path``.
+
+    The number in an ``index`` field becomes a part of the path, so that parallel choices and blocks are not joined.
+    """
     if len(path) > 2 * MAX_DEPTH:
         raise BodyTooComplexError
     items: Any = ()

@@ -68,7 +68,7 @@ def bind(server: grpc.aio.Server, address: str) -> None:
 
 
 def open_to_group(address: str) -> None:
-    """Allow the group to connect to a Unix socket. Call this after the server has created the socket."""
+    """Allow the members of a Unix socket's group to connect. Call this after the server has created the socket."""
     if address.startswith("unix:"):
         Path(address.removeprefix("unix:")).chmod(SOCKET_MODE)
 

@@ -148,8 +148,8 @@ def _is_failover(workload: WorkloadInfo, common: Any) -> bool:
 
     If the baseline could not be tried, the entry names no cluster or the candidate's cluster. Two flags show this case:
     - no_healthy_upstream: a composite cluster skips a member without hosts, so neither side has a host.
-    - upstream_overflow with a second attempt: Envoy never retries after a circuit breaker, so it was the second
-      attempt, the rescue, that met the breaker.
+    - upstream_overflow with a second attempt: Envoy never retries after a circuit breaker, so the circuit breaker
+      stopped the second attempt, which is the rescue.
     """
     if not workload.rescue or common.upstream_cluster == workload.rescue:
         return bool(workload.rescue)
@@ -172,7 +172,7 @@ def _client_left(entry: HTTPAccessLogEntry) -> bool:
 
 
 def _upstream_kind(entry: HTTPAccessLogEntry) -> str:
-    """Return the kind of the upstream failure, or "" if there is none."""
+    """Return the kind of the upstream failure that an access log entry records, or "" if it records none."""
     flags = entry.common_properties.response_flags
     for flag, kind in UPSTREAM_FLAGS:
         if getattr(flags, flag):

@@ -1,4 +1,7 @@
-"""Encodes pairs for Redis: decodes the bodies, redacts and serialises them. A separate thread does this costly work."""
+"""Encodes pairs for Redis: decodes their bodies, redacts them, and serialises the pairs.
+
+This work is costly, so a separate thread does it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _OVERHEAD = 1024  # estimated bytes of a pair without its bodies
 
 @dataclass(frozen=True, slots=True)
 class RawPair:
-    """A pair whose bodies are still in their content codings; the ``…_encoding`` fields name them."""
+    """A pair whose bodies are not yet decoded. The ``…_encoding`` fields name the content coding of each body."""
 
     pair: Pair
     request_encoding: str = ""
@@ -30,14 +33,14 @@ class RawPair:
 
     @property
     def size(self) -> int:
-        """The estimated memory of the pair in bytes."""
+        """The estimated bytes of memory that the pair uses."""
         pair = self.pair
         return len(pair.request_body) + len(pair.first.body) + len(pair.second.body) + _OVERHEAD
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPair:
-    """A serialised pair, ready to be written."""
+    """A serialised pair, ready to be written to Redis."""
 
     workload: str
     kind: PairKind
@@ -58,8 +61,8 @@ class PairEncoder:
     async def encode(self, batch: Sequence[RawPair]) -> Sequence[EncodedPair | None]:
         """Encode the first pairs of the batch: at least one, then more until TURN_S seconds have passed.
 
-        The time is limited because outcomes wait until the call returns. The entry of a pair is None if an unexpected
-        error occurred.
+        The time is limited, because no outcomes are written to Redis before the call returns. The result of a pair is
+        None if an unexpected error occurred.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._encode_batch, batch)
 
@@ -99,7 +102,11 @@ class PairEncoder:
         return replace(answer, body=body, body_cut=answer.body_cut or cut, error=answer.error or error)
 
     def _body(self, body: bytes, encoding: str, content_type: str) -> tuple[bytes, bool, str]:
-        """Return the bytes that may be stored, whether a part of the body is missing, and the reason ("" if none)."""
+        """Decode and redact a body.
+
+        Return the bytes that may be stored, whether a part of the body is missing, and why nothing may be stored ("" if
+        the bytes may be stored).
+        """
         error = ""
         cut = False
         if encoding and body:

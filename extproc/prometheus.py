@@ -1,4 +1,4 @@
-"""Prometheus metrics of extproc. Each scrape reads existing counters, so metrics cost nothing on the hot path."""
+"""Prometheus metrics of extproc. Each scrape reads existing counters, so metrics add no work to a request."""
 
 from __future__ import annotations
 

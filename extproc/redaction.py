@@ -93,7 +93,10 @@ class Redactor:
         self.timeouts = 0
 
     def redact(self, body: bytes, content_type: str) -> bytes | None:
-        """Return ``body`` with every match replaced, or None if it took too long; such a body must not be stored."""
+        """Return ``body`` with every match of a pattern replaced by MARK.
+
+        Return None if the redaction took too long. Such a body must not be stored.
+        """
         if not self._rules or not body:
             return body
         deadline = time.monotonic() + BODY_LIMIT_S

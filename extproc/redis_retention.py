@@ -1,6 +1,7 @@
 """Removes old pairs and outcomes from Redis, by the configuration's ``retention`` section.
 
-This module applies the limits of age and of bytes. Every write limits the number of entries (extproc.redis_writer).
+This module applies the limits on age and on bytes. The limit on the number of entries applies at every write
+(extproc.redis_writer).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ TRIM_TARGET = 0.9  # share of the allowed bytes that a trim leaves, so that the 
 
 
 class StreamTrimmer:
-    """Trims the streams of pairs and outcomes. Raises RedisError or OSError if Redis does not answer."""
+    """Trims the Redis streams of pairs and outcomes. Raises RedisError or OSError if Redis does not answer."""
 
     def __init__(self, client: RedisClient, retention: RetentionSection) -> None:
         self._client, self._retention = client, retention
@@ -25,7 +26,7 @@ class StreamTrimmer:
     async def trim(self, workloads: Sequence[str], now_ms: int) -> Mapping[str, int]:
         """Remove pairs and outcomes that are too old, and the oldest pairs above the byte limit.
 
-        Return the bytes of each workload's pairs before the limit was applied.
+        Return how many bytes the pairs of each workload used before the byte limit was applied.
         """
         oldest = max(0, now_ms - int(self._retention.age * 1000))
         sizes: dict[str, int] = {}
@@ -37,9 +38,10 @@ class StreamTrimmer:
         return sizes
 
     async def _trim_bytes(self, names: WorkloadKeys) -> int:
-        """Remove the oldest pairs above ``retention.bytes``. Return the bytes before the removal.
+        """Remove the oldest pairs of a workload if its pairs use more than ``retention.bytes``.
 
-        MEMORY USAGE samples the stream's nodes, which is cheap and accurate enough for a limit.
+        Return how many bytes the pairs used before. MEMORY USAGE samples the stream's nodes, which is cheap and
+        accurate enough for a limit.
         """
         try:
             used = int(await self._client.memory_usage(names.pairs) or 0)

@@ -26,7 +26,7 @@ return 1
 
 
 class RedisWriter:
-    """Writes batches. Raises RedisError or OSError if Redis does not answer."""
+    """Writes batches of pairs and outcomes to Redis. Raises RedisError or OSError if Redis does not answer."""
 
     def __init__(self, client: RedisClient, retention: RetentionSection) -> None:
         self._client, self._retention = client, retention

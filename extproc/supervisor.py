@@ -33,7 +33,7 @@ def with_workers(config: Config, workers: int | None) -> Config:
 
 
 async def serve(config: Config, path: Path, workers: int | None) -> None:
-    """Run one worker in this process, or several as child processes, until a signal."""
+    """Run one worker in this process, or several as child processes, until SIGTERM or SIGINT."""
     configure_logging("extproc")
     config = with_workers(config, workers)
     if config.extproc.workers == 1:

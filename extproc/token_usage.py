@@ -17,7 +17,10 @@ _ENDS = 16 * 1024  # usage is at the end of an answer; Anthropic's input tokens 
 
 
 def tokens(request: bytes, answer: bytes) -> tuple[int, int]:
-    """Return (input, output) tokens as the answer states them. A missing number is a quarter of the bytes."""
+    """Return the numbers of input tokens and output tokens that an answer states.
+
+    If the answer does not state a number, it is estimated as one token per four bytes of the request or the answer.
+    """
     ends = answer if len(answer) <= 2 * _ENDS else answer[:_ENDS] + b"\n" + answer[-_ENDS:]
     stated_in, stated_out = _largest("input", ends), _largest("output", ends)
     return (
@@ -27,5 +30,8 @@ def tokens(request: bytes, answer: bytes) -> tuple[int, int]:
 
 
 def _largest(which: str, text: bytes) -> int | None:
-    """Return the largest stated count, or None. A stream repeats a growing count, so the largest is the final one."""
+    """Return the largest token count in ``text``, or None.
+
+    A stream repeats a growing count, so the largest is the final one.
+    """
     return max((int(number) for number in _FIELDS[which].findall(text)), default=None)

@@ -1,4 +1,7 @@
-"""Counters of outcomes and coverage. Redis gets the counts since the last flush, the metrics those since the start."""
+"""Counters of outcomes and coverage.
+
+Redis gets the counts since the last flush. The metrics show the counts since the process started.
+"""
 
 from __future__ import annotations
 
@@ -79,9 +82,10 @@ class _SideCounts:
 
 
 def coverage_name(reason: Coverage, kind: PairKind = PairKind.CROSS) -> str:
-    """Return the key of a count: the reason itself for CROSS pairs, ``noise_…`` for pairs of the noise floor.
+    """Return the name under which a coverage reason is counted.
 
-    The prefix keeps the noise pairs apart, so that the counts of CROSS pairs add up to the captured exchanges.
+    This is the reason itself for CROSS pairs, and ``noise_…`` for pairs of the noise floor. The prefix keeps the noise
+    pairs apart, so that the counts of CROSS pairs add up to the captured exchanges.
     """
     return reason.value if kind is PairKind.CROSS else f"noise_{reason.value}"
 
@@ -94,8 +98,9 @@ _RESCUE_RESULTS = {True: "answered", False: "failed", None: "client_abort"}
 
 
 class TrafficCounters:
-    """The counters of one process. ``flush`` returns the counts since the last flush; the totals are never reset.
+    """The counters of one process.
 
+    ``flush`` returns and resets the counts since the last flush. The ``…_totals`` count from the start of the process.
     ``on_candidate_error`` is called for every failed live request of a candidate, so that the error is flushed soon.
     """
 
@@ -125,7 +130,10 @@ class TrafficCounters:
             self.rescue_totals[(outcome.workload, _RESCUE_RESULTS[outcome.rescued])] += 1
 
     def count_rejection(self, workload: str, side: Side, origin: Origin, kind: str, at_ms: int) -> None:
-        """Count an error for a request that the access log reports without an error, before or after this call."""
+        """Count an error for a request that the access log reports without an error.
+
+        The access log may report the request before or after this call.
+        """
         self._side_counts.setdefault((workload, side, origin), _SideCounts()).rejections.append((kind, at_ms))
         self.rejection_totals[(workload, side.value, origin.value, kind)] += 1
 

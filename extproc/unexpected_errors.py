@@ -9,7 +9,7 @@ MAX_LOGGED = 100
 
 
 class UnexpectedErrors:
-    """Logs an unexpected error once for each type and line of code. The coverage counts all lost pairs.
+    """Logs an unexpected error once for each type and line of code. The coverage counters include every lost pair.
 
     The message and the traceback are not logged, because they may quote a body.
     """

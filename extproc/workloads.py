@@ -37,7 +37,7 @@ class WorkloadInfo:
         return Side.CANDIDATE if backend == self.settings.candidate else None
 
     def sticky(self, value: str) -> str:
-        """Return a keyed digest of the sticky value. All extprocs compute the same digest. The value is not stored."""
+        """Return a keyed digest of a sticky value, to be stored in its place. All extprocs compute the same digest."""
         if not value:
             return ""
         return hashlib.blake2b(value.encode(errors="replace"), key=self.sticky_key, digest_size=8).hexdigest()

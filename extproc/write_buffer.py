@@ -1,9 +1,9 @@
 """The bounded buffer between the read loop and Redis, and the loop that writes its contents to Redis.
 
-Pairs are written at least once; a repeated write is harmless because each pair has an id. When the buffer is full, the
-oldest pairs are dropped. Outcomes are never dropped: while Redis does not answer, they are added up. They are written
-exactly once: a flush that may have arrived is repeated unchanged, and Redis ignores a sequence number that it already
-has (docs/adr/0022).
+Pairs are written at least once. A repeated write is harmless, because each pair has an id. When the buffer is full, the
+oldest pairs are dropped. Outcomes are never dropped. While Redis does not answer, they are added up. They are written
+exactly once: if the acknowledgement of a flush was lost, the flush is repeated unchanged, and Redis ignores a sequence
+number that it already has (docs/adr/0022).
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class InMemorySink:
 class BatchWriter(Protocol):
     """Writes batches to storage. Implementations: extproc.redis_writer.RedisWriter, and a test double.
 
-    ``write`` returns two lists of bool: whether each pair and each Outcomes is now stored. It raises RedisError or
-    OSError.
+    ``write`` returns two lists of bool: for each pair and for each Outcomes, whether it is now stored. It raises
+    RedisError or OSError.
     """
 
     async def write(
@@ -74,7 +74,7 @@ class BatchWriter(Protocol):
 class BatchEncoder(Protocol):
     """Decodes, redacts and serialises a batch outside the event loop.
 
-    If the batch is costly, only its first pairs are encoded, but at least one. The entry of a pair is None if an
+    If the batch is costly, only its first pairs are encoded, but at least one. The result of a pair is None if an
     unexpected error occurred.
     """
 
@@ -162,7 +162,7 @@ class WriteBuffer:
         self._write_now.set()
 
     async def _next_work(self) -> None:
-        """Wait for work, then up to LINGER_S longer, so that more pairs share one encoding and one round trip."""
+        """Wait for the first record, then up to LINGER_S longer, so that more pairs share one batch."""
         self._work.clear()
         self._write_now.clear()
         await self._work.wait()
@@ -228,7 +228,10 @@ class WriteBuffer:
         return batch
 
     def _number(self) -> None:
-        """Give the pending outcomes sequence numbers, except for workloads with unacknowledged earlier outcomes."""
+        """Give the pending outcomes of each workload a sequence number.
+
+        A workload whose earlier outcomes are not yet acknowledged is skipped.
+        """
         for workload in [w for w in self._pending if w not in self._sent]:
             self._seq += 1
             self._sent[workload] = replace(self._pending.pop(workload), source=self._source, seq=self._seq)
