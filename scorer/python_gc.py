@@ -6,11 +6,11 @@ import gc
 
 
 def freeze_present_objects() -> None:
-    """Exclude all present objects (modules, configuration, clients) from garbage collection, as they stay to the end.
+    """Exclude all present objects (modules, configuration, clients) from garbage collection, as they are never freed.
 
-    A full collection visits every object. It runs again whenever the number of objects has grown by a quarter. A
-    scorer creates over a hundred thousand objects when it starts, so each collection would delay one tick by 50 to
-    70 ms. Call this once, when the process is set up.
+    A full collection visits every object. It runs again whenever the number of objects has grown by a quarter. A scorer
+    creates over a hundred thousand objects when it starts, so each collection would delay one tick by 50 to 70 ms. Call
+    this once, when the process is set up.
     """
     gc.collect()
     gc.freeze()

@@ -43,9 +43,9 @@ class ScorerService:
         redis_place: str = "redis.url",
         scorer: BatchScorer | None = None,
     ) -> None:
-        """Create the service. ``scorer`` is a scoring process that is already loading, if any.
+        """Create the service. ``scorer`` may be a scoring process that is already loading its engine.
 
-        ``redis_place`` is the setting or option that names the Redis, for error messages.
+        ``redis_place`` is the setting or option that contains the Redis URL. Error messages name it.
         """
         self._config, self._redis_place, self._scorer = config, redis_place, scorer
         # Unique for each start, so that this process cannot mistake an earlier process's lease or pairs for its own.
@@ -99,7 +99,7 @@ class ScorerService:
 async def serve(config: Config, redis_place: str = "redis.url", scorer: BatchScorer | None = None) -> None:
     """Run a scorer. The first SIGTERM or SIGINT drains it; the second ends the process at once.
 
-    ``redis_place`` is the setting or option that names the Redis, for error messages.
+    ``redis_place`` is the setting or option that contains the Redis URL. Error messages name it.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,4 +1,7 @@
-"""``GET /status`` of every scorer, whether or not it leads: returns the same JSON as `glidepath status --json`."""
+"""The endpoint ``GET /status`` of a scorer. It returns the same JSON as ``glidepath status --json``.
+
+Every scorer has this endpoint, whether or not it is the leader.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from glidepath.redisio import RedisClient
 
 
 def add_status(app: web.Application, redis: RedisClient, config: Config) -> None:
-    """Add the read-only route ``/status``. It returns a JSON object of workload names and their statuses.
+    """Add the read-only route ``/status``. It returns a JSON object that maps each workload's name to its status.
 
     The status of a workload that was never steered is null. ``?workload=`` selects one workload.
     """

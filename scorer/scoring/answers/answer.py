@@ -69,7 +69,7 @@ class ToolCall:
     """A call of a tool. ``arguments`` is the parsed JSON, or None if the model wrote invalid JSON.
 
     ``error`` describes the problem of invalid JSON. ``raw`` is the text of the arguments as sent, or canonical JSON if
-    the format sends an object; ``==`` ignores it.
+    the format sends an object. ``==`` does not compare ``raw``.
     """
 
     name: str
@@ -80,12 +80,12 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of the ``n`` choices that the request asked for.
+    """One of the ``n`` choices (generated answers) that the request asked for.
 
-    ``reasoning`` is the model's reasoning from a separate field; it is not part of ``text``.
-    ``structured`` is the text parsed as JSON if the request asked for JSON, else None. If that text is not JSON,
-    ``structured_error`` is the reason.
-    ``logprobs`` are the natural logarithms of the probabilities of the sampled tokens, in order, if the body has them.
+    ``reasoning`` is the model's reasoning from a separate field; it is not part of ``text``. ``structured`` is the text
+    parsed as JSON if the request asked for JSON, else None. If that text is not JSON, ``structured_error`` is the
+    reason. ``logprobs`` are the natural logarithms of the probabilities of the sampled tokens, in order, if the body
+    has them.
     """
 
     text: str = ""
@@ -154,7 +154,10 @@ class Extracted:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """The parts that are compared for equality: everything except the format, the model and the token counts."""
+        """The parts of the answer that are compared for equality.
+
+        The API format, the model, the token counts, the reasoning and the log probabilities are left out.
+        """
         choices = tuple((c.text, c.tool_calls, c.refusal, c.finish_reason, c.structured) for c in self.choices)
         return (choices, self.vectors, self.ranking, self.label)
 
@@ -164,10 +167,11 @@ _NOTHING = Choice()
 
 @dataclass(frozen=True, slots=True)
 class CustomSurface:
-    """A custom format in which JSONPath finds the answer (RFC 9535 with python-jsonpath's extensions).
+    """A custom format in which a JSONPath leads to the answer (RFC 9535 with python-jsonpath's extensions).
 
-    ``jsonpath`` is the path to the answer, or in a stream to the piece of the answer in each event. ``done`` is the
-    path to a value that is true in the last event of a stream. Without ``done``, every stream counts as complete.
+    ``jsonpath`` is the path to the answer. In a stream, it is the path to the piece of the answer in each event.
+    ``done`` is the path to a value that is true in the last event of a stream. Without ``done``, every stream counts as
+    complete.
     """
 
     jsonpath: str
@@ -176,9 +180,10 @@ class CustomSurface:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """The answer that a request asks for.
+    """What a request asks for: its options, its last user prompt, and the API format of the answer.
 
-    ``task`` is a guess that ``task: auto`` uses. ``prompt`` is the text of the last user turn.
+    ``task`` is the kind of task, guessed for workloads with ``task: auto``. ``prompt`` is the text of the last user
+    turn.
     """
 
     surface: Surface = Surface.UNKNOWN

@@ -1,7 +1,7 @@
 """Read the shape of a body: a JSON document, a stream of JSON documents, or plain text.
 
 The content type is only a hint. Servers answer a request for a stream with an error in JSON, or send a stream with the
-content type of JSON, and the bodies in files of pairs have no content type.
+content type of JSON. The bodies in files of pairs often have no content type.
 """
 
 from __future__ import annotations
@@ -93,7 +93,10 @@ def read_body(content_type: str, body: bytes) -> Body:
 
 
 def _read_text_or_json(body: bytes, kind: str) -> Body:
-    """Read a body that begins like JSON. If it is not JSON but declared as text (a Markdown link), it is plain text."""
+    """Read a body that begins like JSON.
+
+    If it is not JSON but its content type is text (example: a Markdown link), it is plain text.
+    """
     if kind not in ("text/plain", "text/markdown", ""):
         return _read_json_body(body, kind)
     try:

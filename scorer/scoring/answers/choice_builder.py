@@ -1,6 +1,6 @@
-"""Build a choice from its pieces. JSON bodies and streams share the builders, so that both give equal answers.
+"""Build a choice (one generated answer) from its pieces.
 
-See ADR 0031.
+JSON bodies and streams use the same builders, so that both give equal answers. See ADR 0031.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ class ChoiceBuilders:
 
 
 def _flat(value: object) -> str:
-    """Return the text of reasoning, which is a string or a list of parts with text."""
+    """Return the reasoning in ``value`` as text. ``value`` is a string or a list of parts with text."""
     if isinstance(value, list):
         return "".join(_flat(item.get("text") if isinstance(item, dict) else item) for item in value)
     return value if isinstance(value, str) else ""

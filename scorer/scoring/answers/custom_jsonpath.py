@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def read_custom(body: Body, surface: CustomSurface, expected: Expectation) -> Extracted | None:
-    """Return the answer, or None if the path matches nothing in this body."""
+    """Return the answer in a body, or None if the configured JSONPath matches nothing in the body."""
     match body:
         case JsonDocument(value):
             found = _find(surface.jsonpath, value)
@@ -39,9 +39,10 @@ def _stream(stream: Stream, surface: CustomSurface, expected: Expectation) -> Ex
 
 
 def _answer(found: list[object], expected: Expectation) -> Extracted:
-    """Build the answer from the found values.
+    """Build the answer from the values that the JSONPath found.
 
-    Strings are joined, and rows of numbers are vectors. Any other value is structured data, whose text is its JSON.
+    If all values are strings, they are joined to one text. If all values are lists of numbers, they are the vectors.
+    Any other value is structured data, and its JSON is the text.
     """
     if all(isinstance(value, str) or value is None for value in found):
         builder = ChoiceBuilder(finish="stop")

@@ -29,7 +29,11 @@ from scorer.scoring.answers.providers import (
 
 @dataclass(frozen=True, slots=True)
 class ProviderFormat:
-    """The functions that recognise one format in a document or in an event (its name and data), and that read it."""
+    """The functions that recognise and read one provider format.
+
+    ``is_document`` recognises a JSON document, and ``is_event`` an event of a stream by its name and data. ``document``
+    and ``stream`` read the answer.
+    """
 
     surface: Surface
     is_document: Callable[[object, Surface], bool]
@@ -39,7 +43,7 @@ class ProviderFormat:
 
 
 def detect_document(value: object, hint: Surface) -> ProviderFormat | None:
-    """Return the format of a document, or None if it is unknown. ``hint`` is the usual format of the request's path."""
+    """Return the format of a document, or None if unknown. ``hint`` is the usual format for the request's path."""
     return next((known for known in PROVIDER_FORMATS if known.is_document(value, hint)), None)
 
 
@@ -69,7 +73,8 @@ def _is_completion(value: object) -> bool:
 def _is_chat(value: object) -> bool:
     """Return whether the value is a chat completion.
 
-    A value with an empty list of choices counts as one (Azure's first event), so completions must be tested first.
+    A value with an empty list of choices (Azure's first event) counts as a chat completion, so text completions must be
+    tested first.
     """
     return _is_choices(value, "message", "delta", "finish_reason")
 

@@ -1,4 +1,4 @@
-"""Find the error message in a body. The status does not matter."""
+"""Find the error message in a body. The HTTP status of the response does not matter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scorer.scoring.answers.strict_json import clean
 
 
 def error_message(body: Body) -> str | None:
-    """Return the message of the error, or None if the body is not an error."""
+    """Return the error message in a body, or None if the body is not an error."""
     match body:
         case JsonDocument(value):
             return _error(value)
@@ -18,7 +18,7 @@ def error_message(body: Body) -> str | None:
 
 
 def failure_message(body: Body) -> str:
-    """Return the most informative line of a body whose status is an error."""
+    """Return the error message, or else the most informative text, of a body whose HTTP status is an error."""
     match body:
         case PlainText(text):
             return text.strip()[:200]

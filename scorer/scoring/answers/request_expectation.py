@@ -57,13 +57,13 @@ _CHOICE_KEYS = ("guided_choice", "choice")
 
 
 def surface_of_path(path: str) -> Surface:
-    """Return the API format of a request path, which the end of the path determines, or UNKNOWN."""
+    """Return the API format that belongs to the end of a request path, or UNKNOWN."""
     bare = path.partition("?")[0].rstrip("/")
     return next((surface for pattern, surface in _SURFACES if pattern.search(bare)), Surface.UNKNOWN)
 
 
 def expectation(path: str, request_body: bytes) -> Expectation:
-    """Return the Expectation of a request. Never raises."""
+    """Return what a request asks for. An unreadable body raises no error; it counts as a request without options."""
     surface = surface_of_path(path)
     request = _request(request_body)
     inner = [request] + [request[k] for k in _INNER if isinstance(request.get(k), dict)]

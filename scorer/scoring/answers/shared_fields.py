@@ -27,7 +27,10 @@ def model_of(doc: dict[str, object]) -> str:
 
 
 def vectors_of(rows: list[object]) -> tuple[tuple[float, ...], ...]:
-    """Return rows of numbers of equal length as float32 values, so that decimal and base64 vectors are equal."""
+    """Return equally long rows of numbers as float32.
+
+    As a result, decimal and base64 encodings of one vector compare equal.
+    """
     if len(rows) > MAX_ITEMS:
         raise too_large(f"more than {MAX_ITEMS} vectors")
     vectors = tuple(vector_of(row) for row in rows)
@@ -39,7 +42,7 @@ def vectors_of(rows: list[object]) -> tuple[tuple[float, ...], ...]:
 
 
 def vector_of(row: object) -> tuple[float, ...]:
-    """Return one row of numbers as float32 values."""
+    """Return a JSON array of numbers as one vector of float32 values."""
     values = items(row, "a vector", MAX_DIMENSIONS)
     if not values:
         raise malformed("a vector is empty")
@@ -50,7 +53,7 @@ def vector_of(row: object) -> tuple[float, ...]:
 
 
 def finite(values: array[float]) -> tuple[float, ...]:
-    """Return the values. Raises UnusableBodyError for NaN and infinity."""
+    """Return the values of a vector as a tuple. Raises UnusableBodyError if a value is NaN or infinite."""
     if not all(-3.5e38 < value < 3.5e38 for value in values):  # NaN fails every comparison
         raise malformed("a vector has a number that is not finite")
     return tuple(values)

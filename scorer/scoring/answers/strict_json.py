@@ -56,7 +56,7 @@ def clean(text: str) -> str:
 
 
 def clean_value(value: object) -> object:
-    """Apply ``clean`` to every string of a parsed value."""
+    """Apply ``clean`` to every string in a parsed JSON value."""
     match value:
         case str():
             return clean(value)
@@ -101,12 +101,12 @@ def try_json(text: str, what: str) -> tuple[object, str]:
 
 
 def dump(value: object) -> str:
-    """Return the canonical JSON of a value."""
+    """Return the canonical JSON of a value: sorted keys and no spaces."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def mapping(value: object, where: str) -> dict[str, object]:
-    """Return ``value`` as an object. Null and a missing field count as an empty object."""
+    """Return ``value`` if it is a JSON object. Null and a missing field count as an empty object."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -115,7 +115,7 @@ def mapping(value: object, where: str) -> dict[str, object]:
 
 
 def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
-    """Return ``value`` as an array. Null and a missing field count as an empty array."""
+    """Return ``value`` if it is a JSON array. Null and a missing field count as an empty array."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -126,7 +126,7 @@ def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
 
 
 def string(value: object, where: str) -> str:
-    """Return ``value`` as a string. Null and a missing field count as ""."""
+    """Return ``value`` if it is a JSON string. Null and a missing field count as ""."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -135,14 +135,17 @@ def string(value: object, where: str) -> str:
 
 
 def count(value: object) -> int:
-    """Return a token count or an index. Any other value becomes 0, because counts are only informative."""
+    """Return ``value``, a token count or an index, as an int.
+
+    An invalid value becomes 0, because these numbers are only informative.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
         return 0
     return int(value)
 
 
 def number(value: object, where: str) -> float:
-    """Return ``value`` as a finite number."""
+    """Return ``value`` as a finite float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise malformed(f"{where} is not a number")
     try:
@@ -159,7 +162,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def integer(digits: str) -> int | str:
-    """Parse an integer. If int() refuses the digits, return them as text."""
+    """Parse a JSON integer. If int() refuses the digits because there are too many, return them as text."""
     try:
         return int(digits)
     except ValueError:  # Python's limit of 4,300 digits, which models that repeat themselves exceed
@@ -167,7 +170,7 @@ def integer(digits: str) -> int | str:
 
 
 def real(digits: str) -> float | str:
-    """Parse a number with a fraction or an exponent. If it overflows, return it as text."""
+    """Parse a JSON number with a fraction or an exponent. If its value overflows, return its text."""
     value = float(digits)
     return value if math.isfinite(value) else digits
 

@@ -1,4 +1,4 @@
-"""Embedding of texts: engines behind one Protocol, chunking of long texts, and a cache of vectors."""
+"""Embedding of texts: engines behind one Protocol, splitting of long texts into chunks, and a cache of vectors."""
 
 from scorer.scoring.embed.engine_protocol import Embedder, Span, Vectors
 from scorer.scoring.embed.load_engine import load_embedder

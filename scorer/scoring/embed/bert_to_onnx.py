@@ -29,7 +29,7 @@ _PAGE = 4096  # bytes; weights start at a page boundary, which mapping into memo
 
 
 class Weights(Protocol):
-    """Loads the tensor with the given name."""
+    """Returns the tensor with the given name."""
 
     def __call__(self, name: str) -> NDArray[np.float32]: ...
 
@@ -75,7 +75,7 @@ def open_weights(path: Path) -> Iterator[Weights]:
 
 
 class _Builder:
-    """Collects nodes and weights. Each method returns the name of the node or weight that it added."""
+    """Collects the nodes and weights of an ONNX graph. Each adding method returns the name of what it added."""
 
     def __init__(self, weights: BinaryIO) -> None:
         self._weights = weights
@@ -124,12 +124,12 @@ class _Builder:
 def _encoder(b: _Builder, w: Weights, shape: BertShape) -> str:
     """Add the encoder and return the name of the hidden states [batch, tokens, hidden].
 
-    Between two attentions, all tokens of a batch are rows of one matrix. A Gemm multiplies them and also adds its third
-    operand, which is the bias of the product or the residual. If it is the residual, the bias is added earlier, to the
-    shift of the preceding normalisation, because the output of that normalisation is the residual. The other product
-    that reads these rows gets the added bias too, so its own bias is reduced accordingly. As a result, only
-    normalisations and GELU remain between the products, and both have fast kernels in ONNX Runtime
-    (SkipLayerNormalization is eight times as slow on a CPU as LayerNormalization).
+    Between two attentions, the tokens of all texts in the batch are the rows of one matrix. A Gemm multiplies this
+    matrix by weights and adds a third operand. Some products must add two vectors, their bias and a residual, but a
+    Gemm adds only one. Such a product adds the residual, which already contains the bias: the residual is the output of
+    a normalisation, and the bias is added to the shift of that normalisation. One more product reads the same output,
+    so its own bias is reduced accordingly. As a result, only normalisations and GELU remain between the products. Both
+    have fast kernels in ONNX Runtime (SkipLayerNormalization is eight times as slow on a CPU as LayerNormalization).
     """
     mask = b.node("Cast", ["attention_mask"], "mask_int32", to=6)  # TensorProto.INT32
     size = b.node("Shape", ["input_ids"], "size")
@@ -171,9 +171,10 @@ def _layer(
     ahead: tuple[NDArray[np.float32], NDArray[np.float32]],
     shape: BertShape,
 ) -> str:
-    """Add one layer. ``tensor_shapes`` are the names of the batched shape and of the flat shape.
+    """Add one layer of the encoder, and return the name of its output.
 
-    ``ahead`` is the bias that ``x`` already contains, and the bias that the result must contain.
+    ``tensor_shapes`` are the names of the shapes [batch, tokens, hidden] and [rows, hidden]. ``ahead`` has two biases
+    (see ``_encoder``): the one that ``x`` already contains, and the one that the output must contain.
     """
 
     def product(name: str, inputs: str, plus: str) -> str:

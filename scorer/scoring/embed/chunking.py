@@ -1,8 +1,8 @@
 """Cut a text that exceeds a model's limit of tokens into chunks.
 
 MiniLM reads 256 tokens. More than half of real answers are longer, and without chunks a change near their end would
-have no effect. All chunks have about the same length, because the worst match of a chunk counts in the score, and a
-last chunk of three words would make that score unreliable.
+have no effect. All chunks have about the same length. The score depends on the worst match of a chunk, and a last chunk
+of three words would make that match unreliable.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def chunk_spans(text: str, tokens: Sequence[Span], limit: int) -> list[Span]:
 
 
 def _cut(text: str, tokens: Sequence[Span], start: int, limit: int) -> int:
-    """Return the index of the token that begins the next chunk."""
+    """Return the index of the token that begins the chunk after the one that begins at token ``start``."""
     left = len(tokens) - start
     parts = -(-left // limit)
     if parts == 1:

@@ -1,4 +1,4 @@
-"""The protocols of an embedding engine."""
+"""The protocols that embedding engines implement, and the types of vectors and character spans."""
 
 from __future__ import annotations
 
@@ -16,25 +16,28 @@ Span = tuple[int, int]
 
 
 class Embedder(Protocol):
-    """Turn texts into vectors. Engines differ in speed and slightly in their vectors (docs/reference/embedding.md)."""
+    """Turns texts into vectors. Engines differ in speed and slightly in their vectors (docs/reference/embedding.md)."""
 
     @property
     def name(self) -> str:
-        """Engine and model. Every score is stored with them, because engines may differ in the last digits."""
+        """The engine and the model. This is stored with every score, as engines may differ in the last digits."""
 
     @property
     def dimensions(self) -> int:
-        """The number of columns that ``embed`` returns. For a remote engine it is 0 until the first answer."""
+        """The length of each vector that ``embed`` returns. For a remote engine it is 0 until the first reply."""
 
     @property
     def max_tokens(self) -> int:
-        """The number of tokens, without special tokens, that ``embed`` reads of a text. It ignores the rest."""
+        """How many tokens of a text ``embed`` reads, without special tokens. It ignores the rest of the text."""
 
     def spans(self, text: str) -> Sequence[Span]:
         """Return the character span of each token of ``text``, in order. There may be white space between the spans."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return one row for each text, in order. Raises UnreachableError if a remote engine does not answer."""
+        """Return one vector for each text, as the rows of an array, in order.
+
+        Raises UnreachableError if a remote engine does not answer.
+        """
 
 
 @runtime_checkable
@@ -42,4 +45,4 @@ class VocabularyAwareEmbedder(Embedder, Protocol):
     """An engine with a local tokenizer. The tokenizer's vocabulary shows which texts the engine can read."""
 
     def covers(self, text: str) -> bool:
-        """Return whether the vocabulary covers the text's script. Otherwise the text's vector has no meaning."""
+        """Return whether the vocabulary covers the text's script. If it does not, the text's vector has no meaning."""

@@ -1,4 +1,4 @@
-"""A disk cache for built graphs. Each fingerprint has a directory that only this user can write to."""
+"""A disk cache for built ONNX graphs. Each fingerprint has a directory that only this user can write to."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def cached_graph(fingerprint: str, build: Build, root: Path | None = None) -> It
 def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = None) -> str:
     """Return ``find(path)``. It is cached as long as the path, device, inode, size and times of the file are unchanged.
 
-    The cache is not used if no private cache is possible. It is not used for a file that was changed less than 2 s ago
-    either, because another change might not change the file's times.
+    The cache is not used if no private cache is possible, or if the file was changed less than 2 s ago, because another
+    change might then leave the file's times unchanged.
     """
     status = path.stat()
     if status.st_mtime > time.time() - _SETTLED_S:
@@ -72,7 +72,7 @@ def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = 
 
 
 def _private(root: Path) -> Path:
-    """Return ``root`` after creating it with mode 0700 if needed. Raises PermissionError if others may write to it."""
+    """Return ``root``, created with mode 0700 if it is missing. Raises PermissionError if others may write to it."""
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = root.stat()
     if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

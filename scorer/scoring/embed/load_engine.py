@@ -1,4 +1,7 @@
-"""Load the configured embedding engine. No other engine is imported, because torch alone takes three seconds."""
+"""Load the configured embedding engine.
+
+The other engines are not imported, because importing torch alone takes three seconds.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from scorer.scoring.embed.engine_protocol import Embedder
 
 
 def load_embedder(section: EmbedderSection) -> Embedder:
-    """Return the engine. Raises ConfigError for an unknown model and DependencyError for a missing extra."""
+    """Return the configured engine. Raises ConfigError for an unknown model and DependencyError for a missing extra."""
     match section.engine:
         case "onnxruntime":
             from scorer.scoring.embed.onnx_engine import OnnxEmbedder

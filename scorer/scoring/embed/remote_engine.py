@@ -1,8 +1,8 @@
-"""The remote engine: a client of an OpenAI-compatible ``/v1/embeddings`` (TEI, vLLM, Ollama, a cloud provider).
+"""The remote engine: a client of an OpenAI-compatible ``/v1/embeddings`` endpoint (TEI, vLLM, Ollama, a cloud API).
 
-It sends one request at a time, so the server limits the rate, and other pairs wait in Redis. If the server does not
-answer, the request is repeated with growing pauses. If that does not help, ``embed`` raises an error, and the score
-loop tries the batch again.
+It sends one request at a time, so throughput adapts to the server; waiting pairs stay in Redis. If the server does not
+answer, the request is repeated with growing pauses. If all attempts fail, ``embed`` raises an error, and the score loop
+tries the batch again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 
 
 class RemoteEmbedder:
-    """Sends texts to the configured server. ``dimensions`` is 0 until the first reply."""
+    """Sends texts to the configured embedding server. ``dimensions`` is 0 until the first reply."""
 
     max_tokens = 254  # the limit of the smallest common model (MiniLM); the tokens are overestimated
 

@@ -22,10 +22,13 @@ _DEFAULT_TOKENS = 256  # if the model has no limit of tokens in its configuratio
 
 
 class ReferenceEmbedder:
-    """Encodes with SentenceTransformer."""
+    """Embeds texts with the class SentenceTransformer."""
 
     def __init__(self, section: EmbedderSection) -> None:
-        """Load the model. Raises DependencyError without the extra, and ConfigError if the model cannot be loaded."""
+        """Load the model.
+
+        Raises DependencyError if sentence-transformers is not installed, and ConfigError if the model cannot be loaded.
+        """
         try:
             import torch
             from sentence_transformers import SentenceTransformer
@@ -48,7 +51,7 @@ class ReferenceEmbedder:
         self._coverage = VocabularyCoverage(fast) if fast is not None else None
 
     def covers(self, text: str) -> bool:
-        """Return whether the vocabulary covers the text. It is True if the tokenizer does not expose its vocabulary."""
+        """Return whether the model's vocabulary covers the text, or True if the tokenizer does not show it."""
         return self._coverage is None or self._coverage.covers(text)
 
     def spans(self, text: str) -> Sequence[Span]:

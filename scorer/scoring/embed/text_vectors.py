@@ -12,7 +12,7 @@ from scorer.scoring.embed.vector_cache import VectorCache, text_key
 
 
 def embed_texts(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None) -> list[Vectors]:
-    """Return one array [chunks, dimensions] for each text, with the chunks in the order of the text.
+    """Return one array [chunks, dimensions] for each text. Its rows are in the order of the text's chunks.
 
     The array has no rows if the engine's vocabulary does not cover the text. Equal texts share one array, which must
     not be changed. The engine gets all new chunks in one call, so that it can sort them by length. If the engine raises
@@ -37,7 +37,7 @@ def embed_texts(embedder: Embedder, texts: Sequence[str], cache: VectorCache | N
 
 
 def split_text(embedder: Embedder, text: str) -> list[str]:
-    """Return the chunks of ``text``. A short text is its only chunk."""
+    """Return the chunks of ``text``, in order. A text within the engine's token limit is a single chunk."""
     return [text[start:end] for start, end in chunk_spans(text, embedder.spans(text), embedder.max_tokens)]
 
 

@@ -1,4 +1,7 @@
-"""Estimate the tokens of a model whose tokenizer is not installed. The estimate tends to be too high."""
+"""Estimate the tokens of a text when the model's tokenizer is not installed.
+
+The estimated number of tokens tends to be too high.
+"""
 
 from __future__ import annotations
 
@@ -12,5 +15,5 @@ _PIECE = re.compile(r"[A-Za-z]{1,4}|[0-9]{1,2}|\w|[^\w\s]")
 
 
 def approximate_spans(text: str) -> list[Span]:
-    """Return the character spans of the estimated tokens."""
+    """Return the character span of each estimated token of ``text``, in order."""
     return [match.span() for match in _PIECE.finditer(text)]

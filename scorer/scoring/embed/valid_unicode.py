@@ -1,10 +1,10 @@
-"""Make text encodable as UTF-8, because JSON may contain lone surrogates, which tokenizers and servers reject."""
+"""Make text encodable as UTF-8. JSON may contain lone surrogates, which tokenizers and servers reject."""
 
 from __future__ import annotations
 
 
 def well_formed(text: str) -> str:
-    """Replace lone surrogates by U+FFFD. All characters keep their positions."""
+    """Return ``text`` with U+FFFD in place of lone surrogates. All characters keep their positions."""
     try:
         text.encode()
     except UnicodeEncodeError:

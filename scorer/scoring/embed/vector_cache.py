@@ -1,4 +1,7 @@
-"""A cache of recently embedded texts. A repeated text costs a hash (2 µs) instead of a run of the model (10 ms)."""
+"""A cache of the vectors of recently embedded texts.
+
+A repeated text costs a hash (2 µs) instead of a run of the model (10 ms).
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,15 @@ DEFAULT_ROWS = 8192  # 12 MB at 384 dimensions
 
 
 def text_key(text: str) -> bytes:
-    """Return the blake2b hash of a text (16 bytes). Lone surrogates, which JSON may contain, are hashed unchanged."""
+    """Return the key of a text in the cache: its blake2b hash (16 bytes).
+
+    Lone surrogates, which JSON may contain, are hashed unchanged.
+    """
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class VectorCache:
-    """An LRU cache. Its size is limited in rows, because a long text has many rows."""
+    """An LRU cache of the vectors of texts. Its size is limited in vectors (rows), because a long text has many."""
 
     def __init__(self, max_rows: int = DEFAULT_ROWS) -> None:
         self.max_rows = max_rows

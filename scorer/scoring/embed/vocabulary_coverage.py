@@ -1,7 +1,8 @@
 """Determine from a model's vocabulary whether the model can read a text.
 
-A model returns a vector for any text. Its vocabulary may contain only the single letters of a script, or none of them,
-so that each word becomes the unknown token. Unrelated texts of such a script have cosines of 0.6 to 1.0.
+A model returns a vector for any text. If its vocabulary has only the single letters of a script, or no letters at all
+(each word then becomes the unknown token), that vector has little meaning: unrelated texts of such a script have
+cosines of 0.6 to 1.0.
 
 See ADR 0124.
 """
@@ -38,7 +39,10 @@ class VocabularyCoverage:
         self._unknown = tokenizer.token_to_id(unknown)
 
     def covers(self, text: str) -> bool:
-        """Return whether the share of uncovered letters is below UNCOVERED_SHARE. Cost: 5 µs for Latin text."""
+        """Return whether the vocabulary covers the text.
+
+        It does if the share of letters that it does not cover is below UNCOVERED_SHARE. Cost: 5 µs for Latin text.
+        """
         if not self._by_pieces or (_FOREIGN.search(text) is None and not _has_long_words(text)):
             return True
         return self._uncovered_share(well_formed(text)) < UNCOVERED_SHARE

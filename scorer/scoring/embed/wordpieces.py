@@ -1,4 +1,7 @@
-"""Tokenize texts, and run a graph in batches of texts of similar length. Engines that run a graph use this module."""
+"""Tokenize texts, and run a model's ONNX graph on batches of texts of similar length.
+
+The engines that run such a graph in this process (ONNX Runtime, OpenVINO) use this module.
+"""
 
 from __future__ import annotations
 
@@ -45,13 +48,16 @@ class WordPieces:
         return spans
 
     def ids(self, text: str) -> list[int]:
-        """Return the token ids [CLS] … [SEP], cut to the length that the model reads."""
+        """Return the token ids of ``text``, [CLS] … [SEP], cut to the model's limit of tokens."""
         ids: list[int] = self._tokenizer.encode(well_formed(text)).ids
         return ids if len(ids) <= self._max_ids else [*ids[: self._max_ids - 1], ids[-1]]
 
 
 def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Yield the indices, sorted by length, in groups of at most ``size`` with at most RUN_TOKENS tokens of padding."""
+    """Yield groups of indices of ``lengths``. The texts in a group have similar lengths.
+
+    A group has at most ``size`` texts. Padding them to equal length adds at most RUN_TOKENS tokens.
+    """
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     group: list[int] = []
     padding = 0
@@ -67,7 +73,7 @@ def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
 
 
 def run_batches(run: Run, ids: Sequence[Sequence[int]], size: int, dimensions: int, step: int = 1) -> Vectors:
-    """Call ``run`` on all of ``ids`` in batches, and return the vectors in the order of ``ids``.
+    """Call ``run`` on batches of ``ids``, the token ids of each text, and return the vectors in the order of ``ids``.
 
     Each row is padded to a multiple of ``step``, but not beyond the length of the longest row.
     """

@@ -1,1 +1,1 @@
-"""Scoring of a file of answer pairs, as ``glidepath score`` does it."""
+"""Scoring of a file of answer pairs, for the command ``glidepath score``."""

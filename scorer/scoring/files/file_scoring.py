@@ -1,4 +1,7 @@
-"""Score a file of answer pairs in batches of lines, as the scorer does. Only one batch is in memory at a time."""
+"""Score a file of answer pairs in batches of lines. Only one batch is in memory at a time.
+
+The pairs are extracted, embedded and compared by the same functions as in the scorer.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ MAX_BATCH_BYTES = 8 * 2**20  # a batch ends once its lines have this size
 
 @dataclass(frozen=True, slots=True)
 class ScoredLine:
-    """The result of one line. An unscored pair has the agreement None, and its flags give the reason."""
+    """The result of one line of a file. An unscored pair has the agreement None, and its flags give the reason."""
 
     id: str | int
     agreement: float | None
@@ -31,7 +34,11 @@ class ScoredLine:
     evaluated: bool = False  # the evaluator's opinion is part of the agreement
 
     def to_json(self, *, explain: bool = False, encoding: str = "utf-8") -> str:
-        """Return one line of JSON. The line is ASCII if ``encoding`` lacks a character (all lack lone surrogates)."""
+        """Return the result as one line of JSON.
+
+        If ``encoding`` cannot encode a character of the line, the line is ASCII. No encoding can encode a lone
+        surrogate.
+        """
         record: dict[str, object] = {
             "id": self.id,
             "agreement": None if self.agreement is None else round(self.agreement, 4),
@@ -50,7 +57,10 @@ class ScoredLine:
 
 @dataclass(slots=True)
 class FileScorer:
-    """Scores the lines of a file. ``path`` is for lines without a path; ``batch`` is the number of lines in a batch."""
+    """Scores a file of pairs.
+
+    ``path`` is the request path for lines that have none. ``batch`` is the largest number of lines in a batch.
+    """
 
     task: Task
     settings: ScoringSection
@@ -135,7 +145,7 @@ class FileScorer:
 
 @dataclass(frozen=True, slots=True)
 class _ExtractedLine:
-    """A line with both answers extracted. ``texts`` has the two texts to embed, or is empty."""
+    """A line of the file with both answers extracted. ``texts`` has the two texts to embed, or is empty."""
 
     id: str | int
     expected: Expectation

@@ -16,10 +16,10 @@ _SHOWN_CLASSES = 20
 
 @dataclass(slots=True)
 class FileSummary:
-    """Counts of pairs.
+    """Counts of the pairs in a file.
 
     ``unscored`` counts unscored pairs by reason, and ``flags`` counts pairs by flag. ``no_opinion`` counts, by reason,
-    the pairs in doubt that have no opinion.
+    the pairs in doubt for which the evaluator gave no opinion.
     """
 
     pairs: int = 0
@@ -63,7 +63,7 @@ class FileSummary:
         return self._sum / self.scored if self.scored else None
 
     def quantile(self, share: float) -> float | None:
-        """Return the quantile ``share`` of the agreements, rounded to a thousandth, or None if no pair was scored."""
+        """Return the quantile ``share`` (0 to 1) of the agreements, rounded to 0.001, or None if no pair was scored."""
         if not self.scored:
             return None
         seen = 0

@@ -25,7 +25,7 @@ class PipeLines:
         self._at_end = False
 
     def readline(self, limit: int, /) -> bytes:
-        """Wait for the next line and return it with its line end, but at most ``limit`` bytes; empty at the end."""
+        """Wait for the next line and return it with its newline, cut at ``limit`` bytes; return b"" at end of file."""
         while not self._at_end and len(self._buffer) < limit and not self._has_line():
             self._read()
         end = self._buffer.find(b"\n", self._searched) + 1 or len(self._buffer)

@@ -28,10 +28,10 @@ _LOOKS_LIKE = (
 
 @dataclass(frozen=True, slots=True)
 class FilePair:
-    """One line: the request and both response bodies, as bytes. ``path`` is the request's path, if the line has one.
+    """One pair of a file: the request and both response bodies, as bytes.
 
-    ``statuses`` and ``content_types`` each have two values, for the baseline's and the candidate's response. The
-    defaults are 200 and "".
+    ``path`` is the request's path, or "" if the line has none. ``statuses`` and ``content_types`` each have two values,
+    for the baseline's and the candidate's response. The defaults are 200 and "".
     """
 
     number: int
@@ -50,7 +50,7 @@ class FilePair:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is not a valid pair, with the reason. ``number`` is its line number."""
+    """A line that is not a valid pair. ``number`` is its line number, and ``problem`` is the reason."""
 
     number: int
     problem: str
@@ -79,7 +79,7 @@ def _looks_like(line: bytes) -> str:
 
 
 def _bounded_lines(lines: Lines) -> Iterable[bytes | None]:
-    """Yield the lines, and None for a line that is too long."""
+    """Yield each line, or None in place of a line that is longer than MAX_LINE_BYTES."""
     while line := lines.readline(MAX_LINE_BYTES):
         if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
             while (rest := lines.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
@@ -90,7 +90,7 @@ def _bounded_lines(lines: Lines) -> Iterable[bytes | None]:
 
 
 def parse_pair(line: bytes, number: int) -> FilePair | BadLine:
-    """Parse a line with the keys ``id``, ``request``, ``baseline`` and ``candidate``.
+    """Parse one line: a JSON object with the keys ``id``, ``request``, ``baseline`` and ``candidate``.
 
     Each body is an object, a list, or a string (SSE, plain text). Optional keys are ``path``, ``baseline_status``,
     ``baseline_content_type``, ``candidate_status`` and ``candidate_content_type``.

@@ -1,4 +1,4 @@
-"""A queue of pairs in doubt that wait for the evaluator's opinion, so that other pairs do not have to wait.
+"""A queue of the pairs in doubt, which wait for the evaluator's opinion. Other pairs do not have to wait for them.
 
 A pair is written with the score that it already has if too many pairs wait, if the day's budget is spent, or if the
 evaluator is unreachable, slow or sends an invalid reply. After several failures in a row, no question is sent for a
@@ -56,7 +56,7 @@ class RedisEvaluationBudget:
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """Opens for OPEN_S seconds after MAX_FAILURES failures in a row.
+    """Stops the questions to the evaluator ("opens") for OPEN_S seconds after MAX_FAILURES failures in a row.
 
     After that time, a single failure opens it again, unless a success has reset the count of failures.
     """
@@ -74,7 +74,7 @@ class CircuitBreaker:
 
 
 class EvaluatorQueue:
-    """The queue of one workload.
+    """The queue of one workload's pairs that wait for the evaluator's opinion.
 
     ``write`` writes the result of a pair; it is called once for each accepted pair. ``count`` counts the outcome of
     each offered pair: "opinion", or the reason why there is no opinion.
@@ -118,7 +118,7 @@ class EvaluatorQueue:
         return True
 
     def entries(self) -> Sequence[QueueEntry]:
-        """Return the accepted pairs that have no result yet. Their claims must be renewed."""
+        """Return the queued pairs whose results are not yet written. Their claims in Redis must be renewed."""
         return list(self._claimed.values())
 
     async def run(self) -> None:
@@ -150,7 +150,10 @@ class EvaluatorQueue:
         return answer if isinstance(answer, Opinion) else None
 
     async def _reason_not_to_ask(self) -> str:
-        """Return why no question may be sent. If one may be sent, count it in the budget and return ""."""
+        """Return why no question may be sent to the evaluator, or "" if one may be sent.
+
+        A question that may be sent is counted in the day's budget.
+        """
         if self._closed:
             return "stopping"
         if self._breaker.is_open(time.monotonic()):

@@ -36,7 +36,7 @@ _TRIP_PREFIX = "trip:"
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """One claimed pair, as stored in Redis. ``deliveries`` includes this delivery."""
+    """One claimed pair, as stored in Redis. ``deliveries`` is how often the pair was claimed, including this time."""
 
     workload: str
     id: str
@@ -60,7 +60,10 @@ class PairQueue(Protocol):
 
 
 class RedisPairQueue:
-    """The streams of pairs of all workloads. For a Redis Cluster, each command uses keys of only one workload."""
+    """The queue in Redis: one stream of pairs for each workload.
+
+    Each command uses the keys of only one workload, so that it works on a Redis Cluster.
+    """
 
     def __init__(self, client: RedisClient, config: Config, consumer: str) -> None:
         self._client, self._config, self._consumer = client, config, consumer
@@ -70,7 +73,10 @@ class RedisPairQueue:
         self._groups_exist = False
 
     async def claim(self, count: int) -> list[QueueEntry]:
-        """Claim up to ``count`` new pairs. All workloads have equal shares; other workloads get the unused shares."""
+        """Claim up to ``count`` new pairs, in equal shares from all workloads.
+
+        If a workload has fewer pairs than its share, the other workloads get the rest of the share.
+        """
         await self._create_groups()
         order = list(self._keys)
         self._first_workload = (self._first_workload + 1) % len(order)
@@ -87,7 +93,11 @@ class RedisPairQueue:
         return claimed
 
     async def reclaim(self) -> tuple[list[QueueEntry], Mapping[str, int]]:
-        """Take over the pairs of dead scorers, and return them with the number of trimmed pairs by workload."""
+        """Claim the pairs that dead scorers had claimed.
+
+        Return these pairs. Also return, for each workload, how many such pairs were lost because retention trimmed
+        them.
+        """
         await self._create_groups()
         entries: list[QueueEntry] = []
         lost: dict[str, int] = {}
@@ -113,7 +123,7 @@ class RedisPairQueue:
             await self._client.eval(RENEW_CLAIMS, 2, keys.pairs, keys.queue, SCORER_GROUP, self._consumer, *ids)
 
     async def write_result(self, entry: QueueEntry, scored: ScoredPair, result: PairResult) -> bool:
-        """Write the result and acknowledge the pair in one step. Return False if the pair already has a result."""
+        """Write a pair's result and acknowledge the pair, atomically. Return False if the pair already has a result."""
         keys, retention = self._keys[entry.workload], self._config.retention
         ttl = int(min(DONE_TTL_S, retention.age) * 1000)
         workload = self._config.workloads[entry.workload]
@@ -125,14 +135,14 @@ class RedisPairQueue:
         return bool(await self._client.eval(WRITE_RESULT, len(names), *names, *arguments))
 
     async def set_aside(self, entry: QueueEntry, why: str) -> bool:
-        """Move a pair that cannot be scored to the stream ``dead``. Return False if another scorer already did."""
+        """Move a pair that cannot be scored to the stream ``dead``. Return False if another scorer already moved it."""
         keys = self._keys[entry.workload]
         age = max(1, int(self._config.retention.age * 1000))
         arguments = [age, DEAD_KEPT, entry.id, SCORER_GROUP, entry.data, why]
         return bool(await self._client.eval(SET_ASIDE, 3, keys.dead, keys.pairs, keys.queue, *arguments))
 
     async def noise_floors(self) -> Mapping[str, NoiseFloorJson]:
-        """Return the noise floors of the baselines. A workload without scored noise pairs is left out."""
+        """Return the noise floor of each workload's baseline. A workload without scored noise pairs is left out."""
         found: dict[str, NoiseFloorJson] = {}
         for name, keys in self._keys.items():
             raw = await self._client.hgetall(keys.noise(self._config.workloads[name].baseline))
@@ -141,7 +151,10 @@ class RedisPairQueue:
         return found
 
     async def lengths(self) -> Mapping[str, int]:
-        """Return the number of unclaimed pairs by workload. Before Redis 7, the numbers are unknown and left out."""
+        """Return the number of unclaimed pairs of each workload.
+
+        Redis before version 7 does not report these numbers, so they are left out.
+        """
         found: dict[str, int] = {}
         for name, keys in self._keys.items():
             for group in await self._group_info(keys.pairs):
@@ -165,7 +178,11 @@ class RedisPairQueue:
         return {name: pairs for name, pairs in found.items() if pairs}
 
     async def remove_consumer(self) -> None:
-        """Delete this consumer from each group in which it has no pending pairs. ``reclaim`` needs it in the others."""
+        """Delete this scorer's consumer from each consumer group in which it has no pending pairs.
+
+        In the other groups the consumer stays, because its pending pairs would be deleted with it, and another scorer
+        could not reclaim them.
+        """
         for keys in self._keys.values():
             rows = await self._client.xpending_range(keys.pairs, SCORER_GROUP, "-", "+", 1, self._consumer)
             if not rows:
@@ -190,7 +207,7 @@ class RedisPairQueue:
         return [QueueEntry(workload, _text(i), bytes(fields.get(b"p", b""))) for i, fields in _entries(answer)]
 
     def _forget_groups(self, error: ResponseError) -> None:
-        """After NOGROUP (Redis lost its data), let the next call create the groups again. Raise any other error."""
+        """If Redis lost its data (NOGROUP), let the next call create the groups again. Raise any other ``error``."""
         if "NOGROUP" not in str(error):
             raise error
         self._groups_exist = False
@@ -240,7 +257,7 @@ def _entries(answer: Any) -> list[tuple[Any, Mapping[bytes, bytes]]]:
 
 
 def _flat(entries: Any) -> list[Any]:
-    """Return the entries as a flat list, because RESP3 clients wrap them in another list."""
+    """Return the entries of a stream as a flat list, because RESP3 clients wrap them in another list."""
     return list(entries[0]) if len(entries) == 1 and isinstance(entries[0], list) else list(entries)
 
 

@@ -54,9 +54,9 @@ class ScoreLoop:
         queue: PairQueue | None = None,
         budget: EvaluationBudget | None = None,
     ) -> None:
-        """Create the loop. ``scorer`` is by default a child process with the configured engine.
+        """Create the loop. Without ``scorer``, a child process with the configured engine scores the pairs.
 
-        ``consumer`` is a name that is unique to the process.
+        ``consumer`` is a name that is unique to this process.
         """
         self._max_batch = config.scorer.batch
         self._batch_size = 1  # the first score shows that scoring works, so it does not wait for a full batch
@@ -103,7 +103,7 @@ class ScoreLoop:
             await self._queue.remove_consumer()
 
     async def _load_engine(self, stop: asyncio.Event) -> bool:
-        """Load the engine, which can take a long time. Return False if ``stop`` was set before that was finished."""
+        """Load the engine, which can take a long time. Return False if ``stop`` was set before it was loaded."""
         tasks = [asyncio.ensure_future(part) for part in (self._scorer.start(), stop.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -245,7 +245,7 @@ class ScoreLoop:
             log.warning("pair_set_aside", workload=entry.workload, entry=entry.id, reason=why)
 
     async def _heartbeat(self) -> None:
-        """Renew the claims on pairs in flight, so that no other scorer reclaims them."""
+        """Renew the claims on pairs in flight, so that no other scorer reclaims them. Also report trimmed pairs."""
         while not being_cancelled():
             await asyncio.sleep(self._reclaim_after / 4)
             with contextlib.suppress(RedisError, OSError):  # a reclaimed pair still gets only one result

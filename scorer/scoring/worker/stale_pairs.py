@@ -3,8 +3,8 @@
 The queue is first in, first out. If scoring is slower than the traffic, every score would be late by the whole backlog.
 Therefore a pair is skipped before it is embedded if it was written more than ``scorer.max_backlog`` before the newest
 pair. A pair of an earlier step is skipped as soon as it is SHORT_MS older than the newest pair, because no gate would
-count it. Only the time of a pair decides, so the remaining pairs are a fair sample. Each skipped pair gets a result
-with the reason "backlog". See ADR 0110.
+count it. Only a pair's age decides whether it is skipped, so the remaining pairs are a fair sample. Each skipped pair
+gets a result with the reason "backlog". See ADR 0110.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ SHORT_MS = 5_000
 
 
 def stale_before_ms(newest_ms: int, step_start_ms: int, max_backlog_s: float) -> int:
-    """Return the time limit: pairs written before it are skipped. ``newest_ms`` is the time of the newest pair.
+    """Return a time in Unix ms. Pairs that were written before it are stale and are skipped.
 
-    All these times come from Redis' clock, so the limit does not depend on the scorer's clock.
+    ``newest_ms`` is when the newest pair was written. All these times come from Redis' clock, so the result does not
+    depend on the scorer's clock.
     """
     return max(newest_ms - round(max_backlog_s * 1000), min(step_start_ms, newest_ms - SHORT_MS))
 

@@ -24,7 +24,10 @@ def unscored(
     baseline: AnswerFacts | None = None,
     candidate: AnswerFacts | None = None,
 ) -> ScoredPair:
-    """Return the result of an unscored pair. By default, the facts are those of ``facts_without_body``."""
+    """Return the result of an unscored pair.
+
+    ``baseline`` and ``candidate`` are the facts about the two answers, by default those of ``facts_without_body``.
+    """
     return ScoredPair(
         pair_id=pair.id,
         workload=pair.workload,

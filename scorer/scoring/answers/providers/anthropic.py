@@ -1,4 +1,4 @@
-"""Anthropic messages. Source: docs.anthropic.com/en/api/messages and /messages-streaming."""
+"""Anthropic's messages format. Source: docs.anthropic.com/en/api/messages and /messages-streaming."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _answer(
 
 
 def _add_block(builder: ChoiceBuilder, block: dict[str, object], index: object) -> None:
-    """Add a complete block, or the empty block that starts a streamed block."""
+    """Add a complete content block, or the empty content block that starts a streamed one."""
     match block.get("type"):
         case "text":
             builder.add_content(block.get("text"))

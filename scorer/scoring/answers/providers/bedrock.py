@@ -1,4 +1,4 @@
-"""Amazon Bedrock Converse and ConverseStream.
+"""The formats of Amazon Bedrock's Converse and ConverseStream.
 
 Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html and _ConverseStream.html.
 """

@@ -1,4 +1,4 @@
-"""Cohere chat v1 and v2. Source: docs.cohere.com/reference/chat and /chat-stream, /v1/reference/chat."""
+"""Cohere's chat formats v1 and v2. Source: docs.cohere.com/reference/chat and /chat-stream, /v1/reference/chat."""
 
 from __future__ import annotations
 

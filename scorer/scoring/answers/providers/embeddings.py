@@ -1,4 +1,4 @@
-"""Embeddings of OpenAI, Ollama, Cohere v1 and v2, and TEI.
+"""The embedding formats of OpenAI, Ollama, Cohere (v1 and v2) and TEI (Text Embeddings Inference).
 
 Sources: platform.openai.com/docs/api-reference/embeddings (base64 encodes little-endian float32), docs/api.md of
 github.com/ollama/ollama, docs.cohere.com/reference/embed, huggingface.github.io/text-embeddings-inference.
@@ -63,9 +63,10 @@ def is_cohere(value: object, _: Surface) -> bool:
 
 
 def cohere(value: object, _: Expectation) -> Extracted:
-    """Read a list of rows (v1), or rows by type (v2, and v1 with ``embedding_types``).
+    """Read Cohere's embeddings: a list of vectors, or a list of vectors for each number type.
 
-    Of several types, float is read, or the first type if there is no float.
+    v1 sends one list, unless the request has ``embedding_types``; v2 sends a list for each type. The list of type
+    ``float`` is read. If it is missing, the first list in alphabetical order of the types is read.
     """
     doc = mapping(value, "body")
     found = doc.get("embeddings")

@@ -1,4 +1,4 @@
-"""Gemini and Vertex AI: generateContent and streamGenerateContent (SSE, or an array of the same objects).
+"""Gemini's and Vertex AI's formats: generateContent and streamGenerateContent (SSE, or an array of the same objects).
 
 Source: ai.google.dev/api/generate-content.
 """
@@ -14,7 +14,7 @@ _BLOCKED = "SAFETY"
 
 
 def is_document(value: object) -> bool:
-    """Return whether the value is a response or an array of responses (streamGenerateContent without ``alt=sse``)."""
+    """Return whether the value is a Gemini response or an array of them (streamGenerateContent without ``alt=sse``)."""
     if isinstance(value, list):
         return bool(value) and _is_response(value[0])
     return _is_response(value)

@@ -81,7 +81,10 @@ def _choices(texts: list[str], tensors: dict[str, object], expected: Expectation
 
 
 def _vectors(outputs: list[dict[str, object]]) -> tuple[tuple[float, ...], ...]:
-    """Return the rows of the only float output, or no rows if there is not exactly one."""
+    """Return the rows of the output tensor with floats as vectors.
+
+    Return no vectors if there is no such output tensor, or more than one.
+    """
     floats = [output for output in outputs if output.get("datatype") in _FLOATS]
     if len(floats) != 1:
         return ()
@@ -94,7 +97,11 @@ def _vectors(outputs: list[dict[str, object]]) -> tuple[tuple[float, ...], ...]:
 
 
 def _label(outputs: list[dict[str, object]]) -> str:
-    """Return the class numbers of a single short output of integers or booleans, one per line; "" for other outputs."""
+    """Return the class numbers that a classifier returned, one per line.
+
+    This requires exactly one output tensor, with at most MAX_CHOICES integers or booleans. For other outputs, return
+    "".
+    """
     if len(outputs) != 1 or outputs[0].get("datatype") in (*_FLOATS, "BYTES"):
         return ""
     values = _flat(outputs[0].get("data"))
@@ -121,7 +128,7 @@ def _shaped(values: list[object], output: dict[str, object]) -> object:
 
 
 def _flat(data: object) -> list[object]:
-    """Return the values in row-major order. The protocol allows ``data`` to be nested or flat."""
+    """Return the values of a tensor in row-major order. The protocol allows ``data`` to be nested or flat."""
     values = items(data, "data", MAX_VALUES)
     while any(isinstance(value, list) for value in values):
         values = [inner for value in values for inner in items(value, "data", MAX_VALUES)]

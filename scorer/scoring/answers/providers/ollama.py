@@ -42,7 +42,7 @@ def _read(
     add: Callable[[ChoiceBuilder, dict[str, object]], None],
     expected: Expectation,
 ) -> Extracted:
-    """Read a stream; a JSON answer is a stream of one document. The last document has ``"done": true``."""
+    """Read the documents of a stream, or the only document of a JSON body. The last document has ``"done": true``."""
     builder = ChoiceBuilder()
     for doc in docs:
         add(builder, doc)

@@ -1,4 +1,4 @@
-"""OpenAI responses. Source: platform.openai.com/docs/api-reference/responses and /responses-streaming.
+"""OpenAI's responses format. Source: platform.openai.com/docs/api-reference/responses and /responses-streaming.
 
 The last event of a stream repeats the whole response, so deltas are not read. A stream without that event is truncated.
 """

@@ -46,7 +46,7 @@ def is_predict(value: object, _: Surface) -> bool:
 
 
 def predict(value: object, _: Expectation) -> Extracted:
-    """Return the label with the highest score. For a batch, return one such label per line."""
+    """Return the label with the highest score. For a batch, return the best label of each input, one per line."""
     rows = items(value, "body")
     batch = rows if isinstance(rows[0], list) else [rows]
     return Extracted(Surface.TEI_PREDICT, label="\n".join(_label(items(row, "a prediction")) for row in batch))
@@ -65,9 +65,10 @@ def _label(row: list[object]) -> str:
 
 
 def _ranking(results: list[object]) -> tuple[tuple[int, float], ...]:
-    """Return the results sorted by score, best first, because some servers keep the order of the documents.
+    """Return the document index and the score of each result, the best score first.
 
-    The sort is stable.
+    The results are sorted here, because some servers keep the order of the documents. Results with equal scores keep
+    their order.
     """
     ranked: list[tuple[int, float]] = []
     for raw in results:

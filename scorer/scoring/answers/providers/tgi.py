@@ -1,4 +1,4 @@
-"""TGI's (Text Generation Inference) generate formats. Source: huggingface.github.io/text-generation-inference."""
+"""The generate formats of TGI (Text Generation Inference). Source: huggingface.github.io/text-generation-inference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scorer.scoring.answers.strict_json import count, items, malformed, mapping,
 
 
 def is_document(value: object) -> bool:
-    """Return whether the value is an answer of ``/generate`` (an object) or of ``/`` (a list with one object)."""
+    """Return whether the value is TGI's answer to ``/generate`` (an object) or to ``/`` (a list with one object)."""
     first = value[0] if isinstance(value, list) and value else value
     return isinstance(first, dict) and "generated_text" in first
 
@@ -31,7 +31,7 @@ def document(value: object, expected: Expectation) -> Extracted:
 
 
 def stream(body: Stream, expected: Expectation) -> Extracted:
-    """Read a stream. Its last event repeats the whole text, so a stream without that event is truncated."""
+    """Read a TGI stream. Its last event repeats the whole text, so a stream without that event is truncated."""
     builder = ChoiceBuilder()
     for _, doc in body.objects():
         token = mapping(doc.get("token"), "token")
@@ -44,7 +44,7 @@ def stream(body: Stream, expected: Expectation) -> Extracted:
 
 
 def _answer(builder: ChoiceBuilder, details: dict[str, object], expected: Expectation) -> Extracted:
-    """Build the answer. Without ``details`` the finish reason is unknown and becomes OTHER."""
+    """Build the answer. If ``details`` has no finish reason, the finish reason is OTHER."""
     builder.finish = details.get("finish_reason")
     return Extracted(
         Surface.TGI_GENERATE,

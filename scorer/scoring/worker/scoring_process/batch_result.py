@@ -14,9 +14,9 @@ NoiseFloorJson = Mapping[str, Any]
 class PairResult:
     """The result of one pair. ``scored`` is an encoded ScoredPair, or empty if the pair cannot be decoded.
 
-    ``unreadable`` is then the reason. ``noise`` is the addition of a NOISE pair to the noise floor of its workload.
-    ``for_evaluator`` has the fields of a DoubtfulPair (compare/evaluator/questions.py) if the evaluator is to be asked
-    about the pair; otherwise it is empty.
+    ``unreadable`` is the reason why the pair cannot be decoded. ``noise`` is what a NOISE pair adds to the noise floor
+    of its workload. ``for_evaluator`` has the fields of a DoubtfulPair (compare/evaluator/questions.py) if the
+    evaluator is to be asked about the pair; otherwise it is empty.
     """
 
     scored: bytes = b""
@@ -27,7 +27,10 @@ class PairResult:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """The results in the order of the batch. ``cache_hits`` and ``cache_misses`` count texts."""
+    """The results of a batch, in the order of its pairs.
+
+    ``cache_hits`` and ``cache_misses`` count the texts whose vectors were cached, and those whose vectors were not.
+    """
 
     results: tuple[PairResult, ...]
     cache_hits: int = 0

@@ -38,7 +38,7 @@ class _ExtractedPair:
 
 @dataclass(frozen=True, slots=True)
 class ScoringOutcome:
-    """The result of a pair. A pair in doubt also has the texts for its workload's evaluator, if there is one."""
+    """The result of a pair. ``doubt`` has the texts for the workload's evaluator if the evaluator is to be asked."""
 
     scored: ScoredPair
     doubt: DoubtfulPair | None = None
@@ -166,7 +166,7 @@ def _compare(
 
 
 def _doubt(extracted: _ExtractedPair, result: Comparison) -> DoubtfulPair | None:
-    """Return the texts for the evaluator if the pair is in doubt.
+    """Return the texts for the evaluator if the pair is in doubt, otherwise None.
 
     Pairs of both kinds are evaluated, so that the noise floor and the scores are measured in the same way.
     """

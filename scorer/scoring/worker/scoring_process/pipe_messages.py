@@ -11,7 +11,11 @@ LENGTH = struct.Struct("!Q")
 
 
 def pack(header: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> bytes:
-    """Encode a message: length of the rest, length of the header, header (with the sizes of the blobs), blobs."""
+    """Encode a message that consists of a JSON header and binary blobs.
+
+    The parts are: the length of the rest, the length of the header, the header with the sizes of the blobs, and the
+    blobs.
+    """
     head = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}).encode()
     rest = LENGTH.pack(len(head)) + head + b"".join(blobs)
     return LENGTH.pack(len(rest)) + rest

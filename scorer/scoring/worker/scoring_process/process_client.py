@@ -34,10 +34,10 @@ class BatchScorer(Protocol):
     """Scores batches of stored pairs, one batch at a time."""
 
     async def start(self) -> None:
-        """Load the engine. Raises ConfigError or DependencyError if a second attempt would fail, too."""
+        """Load the embedding engine. Raises ConfigError or DependencyError if a second attempt would fail, too."""
 
     async def score(self, stored: Sequence[bytes], floors: Mapping[str, NoiseFloorJson]) -> BatchResult:
-        """Return one result for each pair.
+        """Return one result for each stored pair.
 
         Raises BatchFailedError, or UnreachableError if a remote engine does not answer.
         """
@@ -49,7 +49,7 @@ class ProcessScorer:
     """Scores batches in a child process, and starts a new child if the old one died."""
 
     def __init__(self, config: Config, *, child: Process | None = None, batch_timeout: float | None = None) -> None:
-        """Create the scorer. ``child`` is a process from ``spawn`` to which nothing has been sent yet, if any."""
+        """Create the scorer. ``child`` may be a process from ``spawn`` to which nothing has been sent yet."""
         # exclude_unset, because the engines must be able to distinguish unset settings from defaults.
         self._config = json.loads(config.model_dump_json(exclude_unset=True, by_alias=True))
         embedder = config.scorer.embedder
@@ -60,7 +60,10 @@ class ProcessScorer:
         self.engine = ""
 
     async def launch(self) -> None:
-        """Send the configuration without waiting, so that the child loads its engine while the caller works."""
+        """Start the child process if necessary, and send it the configuration without waiting for a reply.
+
+        The child then loads its engine while the caller works.
+        """
         if self._child is None:
             child, self._spawned = self._spawned or await spawn(), None
             assert child.stdin is not None  # noqa: S101 - it is a pipe
@@ -104,7 +107,7 @@ class ProcessScorer:
         await child.wait()
 
     async def _exchange(self, child: Process, request: bytes, timeout: float) -> tuple[dict[str, Any], list[bytes]]:
-        """Send one message and receive one. If the exchange is not completed for any reason, kill the child."""
+        """Send one message and return the reply to it. If no complete reply arrives for any reason, kill the child."""
         complete = False
         try:
             async with asyncio.timeout(timeout):

@@ -75,7 +75,7 @@ def serve(
 
 
 def _columns(done: BatchResult) -> dict[str, Any]:
-    """Return each field of the results as a list in the order of the batch, and the cache counts."""
+    """Return the results of a batch as lists with one item for each pair, and the counts of the vector cache."""
     return {
         "unreadable": [result.unreadable for result in done.results],
         "noise": [result.noise for result in done.results],
