@@ -2,12 +2,12 @@
 
 All functions are pure. The comparison has two steps, so that the texts of many pairs can be embedded in one batch::
 
-    texts = texts_to_embed(task, expectation, left, right)                   # () or two texts
+    texts = texts_to_embed(task, expectation, left, right)                   # two texts for each choice, or ()
     vectors = dict(zip(texts, embed_texts(embedder, texts)))                 # text → [chunks, dimensions]
     comparison = compare(task, settings, expectation, left, right, vectors)  # Comparison | Unscorable
 
-``left`` is the baseline's answer and ``right`` is the candidate's answer. In a NOISE pair, both come from the same
-side: ``left`` is the first answer and ``right`` is the answer to the copy.
+``left`` is the baseline's answer and ``right`` is the candidate's answer. In a NOISE pair, both answers come from the
+same side: ``left`` is the answer to the request, and ``right`` is the answer to its copy.
 """
 
 from scorer.scoring.compare.confusion_matrix import ClassFigures, Confusion

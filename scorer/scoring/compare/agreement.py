@@ -1,7 +1,7 @@
-"""Combine signals into one number: agreement = similarity × Π (1 − weight × divergence × relevance) (ADR 0033).
+"""Combine the similarity of two texts and their signals into one agreement (ADR 0033).
 
-Each factor falls when its signal rises, so the agreement is monotone in every signal. It is 1 only if no signal
-diverges and the similarity is 1.
+The formula is: agreement = similarity × Π (1 − weight × divergence × relevance), with one factor for each signal. A
+factor falls as the divergence of its signal rises. The agreement is 1 only if the similarity and all factors are 1.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from scorer.scoring.compare.result import Comparison, Signal, clamp
 def combine(
     similarity: float, signals: Iterable[Signal], settings: ScoringSection, extra: dict[str, float] | None = None
 ) -> Comparison:
-    """Combine the similarity of two texts, in [0, 1], with their signals.
+    """Return the comparison of two texts from their similarity, in [0, 1], and their signals.
 
-    ``extra`` has further measures for the result, which do not change the agreement.
+    ``extra`` has further measures for the result. They do not change the agreement.
     """
     found = list(signals)
     agreement = clamp(similarity)
@@ -40,10 +40,11 @@ def _flags(similarity: float, signals: Sequence[Signal], settings: ScoringSectio
 
 
 def apply_noise_floor(signal: Signal, floor: NoiseFloor, overlap_relevance: float, limit: float) -> Signal:
-    """Adjust the signal's relevance to the share of this workload's noise pairs in which the signal diverges.
+    """Return the signal with a relevance that takes the workload's noise floor into account (ADR 0034).
 
-    If that share is at most ``limit``, the relevance is raised to at least ``overlap_relevance``. The relevance is then
-    reduced in proportion to the share. See ADR 0034.
+    The rate of a signal is the share of the workload's NOISE pairs in which the signal diverges. If the rate is at most
+    ``limit``, the relevance is raised to at least ``overlap_relevance``. Then the relevance is multiplied by 1 − rate.
+    If the noise floor is unknown, the relevance does not change.
     """
     relevance = signal.relevance
     if floor.rarely_trips(signal.name, limit):

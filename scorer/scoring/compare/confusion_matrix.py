@@ -1,4 +1,4 @@
-"""The confusion matrix of a classification workload, with precision and recall of each class.
+"""The confusion matrix of a classification workload, with the precision and the recall of each class.
 
 The baseline's label counts as the truth, so the numbers measure how often the candidate agrees with the baseline.
 """
@@ -18,7 +18,7 @@ _SEPARATOR = "\x1f"
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """The precision and the recall of one class; None if they have no pairs.
+    """The precision and the recall of one class. A figure is None if there are no pairs to compute it from.
 
     ``support`` is the number of pairs that the baseline assigned to this class.
     """
@@ -30,16 +30,20 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Counts of pairs by (expected, got) label. Two Confusions can be added with ``+``.
+    """The number of pairs for each combination of the baseline's label (expected) and the candidate's label (got).
 
-    The classes in ``matter`` are counted by name even beyond MAX_CLASSES.
+    Two confusion matrices can be added with ``+``. After MAX_CLASSES classes, further classes are counted together as
+    OTHER. The classes in ``matter`` are always counted by name.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     matter: frozenset[str] = frozenset()
 
     def fold(self, labels: Mapping[str, str]) -> Confusion:
-        """Return the counts with one more pair, given by its ScoredPair.labels. A pair without labels has no effect."""
+        """Return the confusion matrix with one more pair, whose labels are ScoredPair.labels.
+
+        A pair without labels does not change the matrix.
+        """
         return self.fold_all([labels])
 
     def fold_all(self, many: Iterable[Mapping[str, str]]) -> Confusion:

@@ -1,7 +1,8 @@
-"""The noise floor: for each signal, the share of pairs in which the baseline diverges from itself.
+"""The noise floor of a workload: for each signal, the share of pairs in which the baseline diverges from itself.
 
-The idea comes from Diffy and is applied to meaning here. If two answers of the *same* side often differ in one respect,
-a difference in that respect is weak evidence against the candidate (ADR 0034). See ADR 0039.
+If two answers of the baseline to one request often differ in one respect, a difference in that respect is weak evidence
+against the candidate (ADR 0034). The idea comes from the tool Diffy and is applied to meaning here. ADR 0039 explains
+where the pairs are counted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ MIN_PAIRS = 30  # with fewer pairs, the noise floor counts as unknown
 
 @dataclass(frozen=True, slots=True)
 class NoiseFloor:
-    """Counts of NOISE pairs. Two floors can be added with ``+``. ``agreement_sum`` is the sum of the agreements."""
+    """Counts of NOISE pairs, which compare two answers of the baseline. Two noise floors can be added with ``+``.
+
+    ``trips`` has the number of pairs in which a signal diverged, by the signal's name. ``agreement_sum`` is the sum of
+    the agreements of all pairs.
+    """
 
     pairs: int = 0
     trips: Mapping[str, int] = field(default_factory=dict)
@@ -30,7 +35,7 @@ class NoiseFloor:
         )
 
     def fold(self, signals: Mapping[str, float], agreement: float) -> NoiseFloor:
-        """Return the floor with one more NOISE pair, given by ScoredPair.signals and ScoredPair.agreement."""
+        """Return the noise floor with one more NOISE pair, given by its ScoredPair.signals and ScoredPair.agreement."""
         tripped = {name: 1 for name, divergence in signals.items() if divergence >= TRIP_DIVERGENCE}
         return self + NoiseFloor(1, tripped, agreement)
 
@@ -47,11 +52,14 @@ class NoiseFloor:
         return self.pairs >= MIN_PAIRS
 
     def kept_share(self, signal: str) -> float:
-        """Return the share of its relevance that a signal keeps: 1 − rate, or 1 if the noise floor is unknown."""
+        """Return the factor that scales a signal's relevance: 1 − its rate in baseline-against-baseline pairs.
+
+        If that rate is unknown, because there are fewer than MIN_PAIRS pairs, the factor is 1.
+        """
         return clamp(1 - self.rate(signal)) if self.known else 1.0
 
     def rarely_trips(self, signal: str, limit: float) -> bool:
-        """Return whether the noise floor is known and the signal's rate is at most ``limit``."""
+        """Return whether the signal is known to diverge in at most ``limit`` (a share) of the NOISE pairs."""
         return self.known and self.rate(signal) <= limit
 
     def to_json(self) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """The divergence of two answers in one respect.
+    """The divergence of two answers in one respect, such as their numbers or their length.
 
-    ``divergence`` is in [0, 1]; 0 means no difference. ``relevance`` is in [0, 1] and weights the divergence for *this*
-    pair: one changed number matters a lot if the texts are otherwise equal, and little if their wording differs freely.
-    ``baseline_at_fault`` is True if it is the baseline that has the defect (a refusal, a loop).
+    ``divergence`` is in [0, 1], where 0 means no difference. ``relevance`` is in [0, 1] and weights the divergence for
+    *this* pair: one changed number matters a lot if the texts are otherwise equal, and little if their wording differs
+    freely. ``reason`` describes the difference for human readers. ``baseline_at_fault`` is True if the baseline's
+    answer has the defect (a refusal, a loop).
     """
 
     name: str
@@ -28,10 +29,11 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The result of a comparison. ``agreement`` is in [0, 1]; 1.0 means the same answer.
+    """The result of comparing two answers. ``agreement`` is in [0, 1], where 1.0 means the same answer.
 
-    ``signals`` has the divergences and measures that led to the agreement. ``details`` describes the difference of each
-    signal for human readers. ``labels`` has the expected and the actual class of a classification.
+    ``flags`` names the respects in which the answers clearly diverge. ``signals`` has the divergences and measures that
+    led to the agreement. ``details`` describes the difference of each signal for human readers. ``labels`` has the
+    expected and the actual class of a classification.
     """
 
     agreement: float
@@ -51,6 +53,6 @@ def ramp(value: float, low: float, high: float) -> float:
 
 
 def excerpt(text: str, limit: int = 60) -> str:
-    """Return the text on one line, with at most ``limit`` characters."""
+    """Return the text on one line, shortened to at most ``limit`` characters."""
     flat = " ".join(text.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"

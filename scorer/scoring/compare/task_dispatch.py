@@ -1,4 +1,4 @@
-"""Choose the comparison for a task, and the texts that must be embedded for it."""
+"""Choose how two answers are compared for a task, and which texts must be embedded for the comparison."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Unscorable:
 
 
 def resolve_task(task: Task, expectation: Expectation, left: Extracted, right: Extracted) -> Task:
-    """Replace the task ``auto`` by a specific task, first by the content of the answers, then by the request."""
+    """Return the task. If it is ``auto``, return the specific task that fits the answers or else the request."""
     if task != "auto":
         return task
     if left.vectors or right.vectors:
@@ -79,9 +79,10 @@ def compare(
     vectors: Mapping[str, Vectors],
     floor: NoiseFloor = UNKNOWN,
 ) -> Comparison | Unscorable:
-    """Compare the baseline's answer (``left``) with the candidate's (``right``), with all their choices.
+    """Compare the baseline's answer (``left``) with the candidate's answer (``right``), with all their choices.
 
-    ``vectors`` maps each text of ``texts_to_embed`` to its vectors. Raises KeyError if a text is missing.
+    ``vectors`` maps each text of ``texts_to_embed`` to its vectors. ``floor`` is the workload's noise floor. Raises
+    KeyError if ``vectors`` lacks a text. Returns Unscorable if the answers cannot be compared.
     """
     kind = resolve_task(task, expectation, left, right)
     if kind == "embeddings":
@@ -124,7 +125,7 @@ def _compare_choice(
 
 
 def _compares_texts(kind: Task, left: Extracted, right: Extracted) -> bool:
-    """Return whether the texts themselves are compared.
+    """Return whether the free texts of two answers are compared.
 
     A text that accompanies tool calls is not compared, because a model may add such a text or leave it out.
     """

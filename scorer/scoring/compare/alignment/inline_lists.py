@@ -1,4 +1,4 @@
-"""Lists within a sentence: names or phrases that are joined by commas and "and". Their order may or may not matter."""
+"""Compare lists within a sentence, such as "red, green and blue". Their order may or may not matter."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def same_items_reordered(left: Sequence[Token], right: Sequence[Token]) -> bool:
 
 
 def order_matters(before: Sequence[Token], listed: Sequence[Token], after: Sequence[Token]) -> bool:
-    """Return whether the sentence implies an order of its list: "respectively", "in that order", "from the largest"."""
+    """Return whether words in or around a list give it an order, such as "respectively" or "from the largest".
+
+    ``listed`` has the tokens of the list. ``before`` and ``after`` have the tokens around the list.
+    """
     if any(t.key in _SEQUENCE_WORDS for t in listed):
         return True
     starts = [i for i, t in enumerate(before) if t.opens]

@@ -1,4 +1,4 @@
-"""The order of lines: bullets, numbered steps, table cells and commands.
+"""Compare the order of lines in two texts: bullets, numbered steps, table cells and commands.
 
 The order of bullets with the same parent does not matter, unless their heading implies an order ("Priorities, most
 important first:"). These changes are differences: a bullet moved to another list, a step got another number, a table
@@ -56,12 +56,15 @@ def _is_ordered(heading: str) -> bool:
 
 
 def _content(line: str) -> str:
-    """Return the line in small letters, without its bullet and its closing punctuation."""
+    """Return the line in lower case, without its bullet mark and its closing punctuation."""
     return line.strip().lstrip("-*+•▪◦‣– \t").rstrip(" .;,\t").casefold()
 
 
 def bullets_in_order_of(text: str, other: str) -> str | None:
-    """Return ``text`` with the bullets of each list in the order of ``other``, or None if this changes nothing."""
+    """Return ``text`` with its bullets in the order that they have in ``other``, or None if no bullet moves.
+
+    Lists whose heading implies an order stay as they are.
+    """
     mine, theirs = _lists(text), _lists(other)
     if not mine or len(mine) != len(theirs):
         return None
@@ -77,7 +80,10 @@ def bullets_in_order_of(text: str, other: str) -> str | None:
 
 
 def moved_line(left: str, right: str) -> str:
-    """Describe the first step, bullet, table cell or command that moved although its place matters, or return ""."""
+    """Describe a step, bullet, table cell or command that moved although its place matters.
+
+    If there is none, return "".
+    """
     return (
         _moved_step(left, right)
         or _moved_bullet(left, right)
@@ -95,9 +101,9 @@ def _moved_step(left: str, right: str) -> str:
 
 
 def _arranged(own: Sequence[_Item], wanted: Sequence[_Item]) -> list[int]:
-    """Return the line numbers of ``own`` in the order of ``wanted``, if both have the same items without duplicates.
+    """Return the line numbers of the bullets ``own`` and of their children, in the order of the bullets ``wanted``.
 
-    Otherwise the order of ``own`` is kept.
+    If the two lists do not have the same items, or if an item occurs twice, the bullets ``own`` keep their order.
     """
     by_key = {item.key: item for item in own}
     if len(by_key) != len(own) or sorted(by_key) != sorted(item.key for item in wanted):
@@ -110,7 +116,10 @@ def _arranged(own: Sequence[_Item], wanted: Sequence[_Item]) -> list[int]:
 
 
 def _lists(text: str) -> list[_List]:
-    """Return the lists outside of code blocks: bullets with nothing but blank lines between them."""
+    """Return the bulleted lists of a text. Code blocks are ignored.
+
+    A list consists of bullets that have only blank lines between them.
+    """
     found: list[_List] = []
     heading, inside, run = "", False, False
     for number, line in enumerate(text.split("\n")):
@@ -184,7 +193,10 @@ def _rows(text: str) -> list[list[str]]:
 
 
 def _facts(rows: list[list[str]], label: str) -> Counter[tuple[str, str, str]]:
-    """Count the (row, column, cell) triples of a table. The order of the rows and columns has no effect on them."""
+    """Count the (row label, column label, cell) triples; reordering rows or columns does not change the counts.
+
+    ``label`` is the header of the column that contains the row labels of the table.
+    """
     head = rows[0]
     at = head.index(label) if label in head else 0
     return Counter(
@@ -207,7 +219,10 @@ def _moved_command(left: str, right: str) -> str:
 
 
 def _has_a_place(language: str, line: str) -> bool:
-    """Return whether the place of this line of code matters: for a command, and for an entry of a YAML list."""
+    """Return whether the position of a line of code matters: it is a shell command or an entry of a YAML list.
+
+    The position of comments, variable assignments and package installations does not matter.
+    """
     if line.startswith("- "):
         return language in ("yaml", "yml", "")
     if language not in _SHELLS and not (language == "" and _COMMAND.match(line)):

@@ -1,6 +1,7 @@
-"""Align two texts word by word: the edits between them, and the share of words that they have in common.
+"""Align two texts word by word: find the edits between them, and the share of words that they have in common.
 
-It is the Levenshtein alignment of the token keys (rapidfuzz, bit-parallel). Cost: 20 to 40 µs for 100 words.
+The Levenshtein alignment compares the keys of the tokens, which are the normal forms of the words (rapidfuzz,
+bit-parallel). Cost: 20 to 40 µs for 100 words.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from scorer.scoring.compare.vocabulary.word_relations import excludes, misspelle
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A replacement of the tokens ``left`` of the first text by ``right`` in the second text. Either may be empty.
+    """An edit that replaces the tokens ``left`` of the first text by the tokens ``right`` of the second text.
 
-    ``*_at`` and ``*_end`` are token indices in the whole texts. List markers between them are not part of ``left`` and
-    ``right``.
+    ``left`` is empty if the edit is an insertion, and ``right`` is empty if it is a deletion. ``left_at`` and
+    ``left_end`` are the token indices of the edit in the first text; ``right_at`` and ``right_end`` are those in the
+    second text. List markers between these indices are not part of ``left`` and ``right``.
     """
 
     left: tuple[Token, ...]
@@ -45,10 +47,11 @@ def _quoted(tokens: Sequence[Token]) -> str:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Two token sequences and the edits between them. ``matched`` is the number of tokens in common.
+    """The tokens of two texts and the edits between them. ``matched`` is the number of tokens in common.
 
-    ``reordered_lists`` describes the reordered lists whose order does not matter. ``misordered_lists`` describes the
-    reordered lists whose order matters. The items of these lists are not part of any edit.
+    ``reordered_lists`` describes the lists that were reordered and whose order does not matter. ``misordered_lists``
+    describes the lists that were reordered although their order matters. The items of these lists are not part of any
+    edit.
     """
 
     left: tuple[Token, ...]
@@ -62,7 +65,7 @@ class Alignment:
     def word_overlap(self) -> float:
         """The share of words that both texts have at the same place.
 
-        A number that replaces a number counts as a common word. The same is true of names, synonyms and opposites. A
+        Two different words at the same place also count as common if both are numbers, names, synonyms or opposites. A
         table therefore has a high overlap even if every number changed.
         """
         unmatched = 0
@@ -77,7 +80,7 @@ class Alignment:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The words that are capitalised inside a sentence of either text."""
+        """The names in both texts. A word that is capitalised inside a sentence counts as a name."""
         return frozenset(t.key for t in (*self.left, *self.right) if is_name(t))
 
     @cached_property
@@ -88,7 +91,10 @@ class Alignment:
 
     @cached_property
     def closeness(self) -> float:
-        """The relevance of a single change: 0 if the wording differs freely, 1 if the texts differ in a few words."""
+        """The closeness of the wording: 1 if the texts differ in only a few words, 0 if they are worded independently.
+
+        It is used as the relevance of a single change.
+        """
         return ramp(self.word_overlap, 0.6, 0.85)
 
 
@@ -99,11 +105,11 @@ def _same_kind(a: Token, b: Token) -> bool:
 
 
 def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Alignment:
-    """Align two token sequences, without edits that a harmless rewrite makes. The result is symmetric.
+    """Align the tokens of two texts, and ignore edits of a harmless rewrite (list markers). The result is symmetric.
 
-    If there are several shortest alignments, the algorithm's choice depends on the order of the texts. Therefore the
-    shorter text (or, at equal length, the text with the smaller keys) always comes first, and the edits are swapped
-    back afterwards.
+    Two texts may have several shortest alignments. The algorithm's choice among them depends on the order of the texts.
+    Therefore the shorter text always comes first; at equal length, the text whose keys sort first comes first. If the
+    texts were swapped for this, the edits are swapped back afterwards.
     """
     if (len(left), [t.key for t in left]) <= (len(right), [t.key for t in right]):
         return _align(left, right)
@@ -151,8 +157,8 @@ def _without_reordered(
 ) -> tuple[list[Edit], list[str], list[str], int]:
     """Remove the edits that only reorder the items of a list.
 
-    Returns the other edits, the lists whose order does not matter, the lists whose order matters, and the number of
-    words that both texts share in these lists.
+    Return the other edits, a description of each reordered list whose order does not matter, a description of each
+    reordered list whose order matters, and the number of reordered words. These words count as common to both texts.
     """
     kept: list[Edit] = []
     lists: list[str] = []
@@ -180,7 +186,10 @@ def _between(left: tuple[Token, ...], right: tuple[Token, ...], start: tuple[int
 
 
 def _shift_first_to_start(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
-    """Shift a first insertion or deletion to the beginning if the result is equal, so that it counts as a heading."""
+    """If the first edit is an insertion or a deletion, shift it to the start of the text, where it counts as a heading.
+
+    The edit is shifted only if the shifted edit has the same effect.
+    """
     if not edits or (edits[0].left and edits[0].right):
         return
     edit = edits[0]
@@ -191,7 +200,10 @@ def _shift_first_to_start(edits: list[Edit], left: tuple[Token, ...], right: tup
 
 
 def _shift_last_to_end(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
-    """Shift a last insertion or deletion to the end if the result is equal, so that it counts as a cut-off ending."""
+    """If the last edit is an insertion or a deletion, shift it to the end of the text, where it counts as a cut-off.
+
+    The edit is shifted only if the shifted edit has the same effect.
+    """
     if not edits or (edits[-1].left and edits[-1].right):
         return
     edit = edits[-1]
@@ -202,7 +214,10 @@ def _shift_last_to_end(edits: list[Edit], left: tuple[Token, ...], right: tuple[
 
 
 def _without_formatting(edit: Edit) -> Edit:
-    """Drop list markers and dashes that only one side has. Return an empty edit if both sides are equal after that."""
+    """Return the edit without list markers, and without dashes that only one side has.
+
+    If both sides are equal after that, the returned edit is empty.
+    """
     left, right = edit.left, edit.right
     if not (left and right and left[0].number and right[0].number):
         left = tuple(t for t in left if not t.marker)
@@ -221,12 +236,15 @@ _DASHES = frozenset({"-", "×", "+", "/", "√", "⊂"})  # bullets and strokes 
 
 
 def joined(tokens: Sequence[Token]) -> str:
-    """Join the keys without blanks and apostrophes. Numbers are separated from the words around them."""
+    """Return the keys (normal forms) of the tokens as one string without spaces and apostrophes.
+
+    Numbers are enclosed in ``|``.
+    """
     return "".join(f"|{t.key}|" if t.number else t.key for t in tokens).replace("'", "")
 
 
 def _same_day(left: Sequence[Token], right: Sequence[Token]) -> bool:
-    """Return whether one date is an ambiguous form of the other: 05/03/2024 is 5 March or 3 May."""
+    """Return whether two dates may be the same day, because one is ambiguous: 05/03/2024 is 5 March or 3 May."""
     if len(left) != 1 or len(right) != 1 or not (left[0].number and right[0].number):
         return False
     one, other = sorted((left[0].key, right[0].key), key=lambda key: "/" not in key)

@@ -1,8 +1,8 @@
-"""Compare code literally. Operators, brackets and indentation count; spaces, comments and quotes do not (ADR 0122).
+"""Compare code literally. Operators, brackets and indentation matter; spaces, comments and quotes do not (ADR 0122).
 
-Fenced blocks and `spans` are compared if both texts have the same number of them. The other signals treat code as words
-and do not detect that ``*`` became ``**`` or that a ``return`` moved. Cost: none without code, otherwise 50 to 100 µs
-for each block.
+Fenced code blocks are compared if both texts have the same number of them. The same is true of inline code (`x += 1`).
+The other signals treat code as words and do not detect that ``*`` became ``**`` or that a ``return`` moved. Cost: none
+without code, otherwise 50 to 100 µs for each block.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ _KEYWORDS = words(
 
 @dataclass(frozen=True, slots=True)
 class CodeDifference:
-    """The difference between the code of two texts. Signal explains ``divergence``, ``relevance`` and ``reason``.
+    """The difference between the code in two texts.
 
-    ``cosmetic`` is True if the code differs only in comments, in formatting, or in names that were changed throughout.
+    ``divergence``, ``relevance`` and ``reason`` have the same meaning as in the class Signal. ``cosmetic`` is True if
+    the code differs only in comments, in formatting, or in names that were changed throughout.
     """
 
     divergence: float = 0.0
@@ -55,7 +56,7 @@ NO_DIFFERENCE = CodeDifference()
 
 
 def compare_code(left: str, right: str) -> CodeDifference:
-    """Return the worst difference between the code blocks and spans of two texts. The result is symmetric."""
+    """Return the greatest difference between the code blocks and inline code of two texts. The result is symmetric."""
     if "`" not in left or "`" not in right or left == right:
         return NO_DIFFERENCE
     (ours, our_prose), (theirs, their_prose) = _split(left), _split(right)
@@ -67,7 +68,7 @@ def compare_code(left: str, right: str) -> CodeDifference:
 
 
 def _split(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Split a text into its fenced blocks, as (language, code), and the text around them."""
+    """Split a text into its fenced code blocks, as (language, code) pairs, and the text around them."""
     text = typeset(text)
     blocks: list[tuple[str, str]] = []
     prose: list[str] = []
@@ -131,7 +132,7 @@ def _difference(left: str, right: str, language: str) -> CodeDifference:
 
 
 def _lines_moved(left: str, right: str, language: str) -> bool:
-    """Return whether both programs have the same lines in different orders, and the order matters."""
+    """Return whether two programs have the same lines in different orders, and the order of the moved lines matters."""
     if language in _UNORDERED:
         return False
     ours, theirs = ([line.strip().rstrip(";") for line in code.split("\n") if line.strip()] for code in (left, right))
@@ -154,7 +155,7 @@ _NAMES = {INDENT: "(indented)", DEDENT: "(unindented)"}
 
 
 def _names_changed_throughout(exchanged: list[tuple[list[str], list[str]]], left: list[str], right: list[str]) -> bool:
-    """Return whether all changes together are a consistent renaming of names that are not keywords."""
+    """Return whether the programs differ only in names that were renamed throughout. Keywords do not count as names."""
     names: dict[str, str] = {}
     for x, y in exchanged:
         if len(x) != len(y):

@@ -1,4 +1,7 @@
-"""Split a program into lexemes for comparison, without comments and blanks, and with uniform quotes."""
+"""Split a program into lexemes for comparison. A lexeme is a word, a string, a number or a sign of the program.
+
+Comments and spaces are left out, and all strings have the same kind of quotes.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +39,9 @@ INDENT, DEDENT = "\x01", "\x02"
 
 
 def lexemes(code: str, language: str) -> list[str]:
-    """Return the words and signs of a program, and its indentations if they matter in the language.
+    """Return the words, strings, numbers and signs of a program, without its comments.
 
-    Comments are left out.
+    If indentation matters in the language, INDENT and DEDENT mark where it changes.
     """
     indented = language in _INDENTED
     known = language in CODE_LABELS
@@ -79,7 +82,7 @@ def lexemes(code: str, language: str) -> list[str]:
 
 
 def _simplify(found: list[str], language: str) -> None:
-    """If the last lexemes have a shorter equivalent form, replace them by it."""
+    """If the last lexemes have a common equivalent form, replace them by it: ``(x) =>`` becomes ``x =>``."""
     if language in _SCRIPTS and found[-1] == "=>" and len(found) > 3 and found[-4] == "(" and found[-2] == ")":
         if found[-3].isidentifier():
             found[-4:] = [found[-3], "=>"]
@@ -99,7 +102,7 @@ def _prepared(code: str, language: str) -> str:
 
 
 def _imports_in_order(code: str, language: str) -> str:
-    """Sort consecutive imports if their order does not matter in the language."""
+    """Return the code with consecutive imports sorted, if their order does not matter in the language."""
     pattern = next((p for languages, p in _IMPORTS.items() if language in languages), None)
     if pattern is None:
         return code
@@ -116,7 +119,7 @@ def _imports_in_order(code: str, language: str) -> str:
 
 
 def _end_command(found: list[str]) -> None:
-    """Add a semicolon at the end of a line of shell code, unless the command continues on the next line."""
+    """Append a semicolon to the lexemes of a line of shell code, unless the command continues on the next line."""
     if found and found[-1] == "\\":
         found.pop()
     elif found and found[-1] not in _CONTINUES:

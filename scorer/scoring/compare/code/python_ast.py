@@ -1,7 +1,7 @@
 """Compare Python programs by their syntax trees.
 
-Three things are not differences: docstrings, the order of consecutive imports, and type hints that only one side has.
-Cost: 1 ms for 100 lines, and only if the code differs.
+Docstrings, the order of consecutive imports, and type hints that only one program has do not count as differences.
+Cost: 1 ms for 100 lines of different code. Equal code is not parsed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def _type_hints(tree: ast.AST) -> Iterator[bool]:
 
 
 class _Normaliser(ast.NodeTransformer):
-    """Removes docstrings, sorts consecutive imports and, on request, removes type hints of undecorated functions."""
+    """Removes the docstrings from a Python syntax tree and sorts its consecutive imports.
+
+    If ``without_hints`` is True, it also removes the type hints of undecorated functions.
+    """
 
     def __init__(self, without_hints: bool) -> None:
         self._without_hints = without_hints
@@ -57,7 +60,10 @@ class _Normaliser(ast.NodeTransformer):
 
 
 def _with_sorted_imports(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Sort consecutive imports. Star imports keep their place, because a later import overrides earlier names."""
+    """Return the statements with consecutive imports sorted.
+
+    Star imports keep their place, because an import overrides equal names from earlier imports.
+    """
     found: list[ast.stmt] = []
     run: list[ast.stmt] = []
     for statement in body:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A defect with its ``severity`` in [0, 1]; 0 means no defect. ``where`` is the passage or the reason, as text."""
+    """A defect of a text. ``where`` quotes the defective passage or gives the reason.
+
+    ``severity`` is in [0, 1], where 0 means that the text has no defect.
+    """
 
     severity: float = 0.0
     where: str = ""

@@ -1,4 +1,7 @@
-"""Find garbled text: mojibake, replacement characters, and implausible words. Cost: 60 µs for 100 words."""
+"""Find garbled text: wrongly decoded characters (mojibake), replacement characters, and implausible words.
+
+Cost: 60 µs for 100 words.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,11 @@ _IMPLAUSIBLE = 0.06  # the share of implausible words above which a text counts 
 
 
 def garbled_text(left: Document, right: Document) -> tuple[Defect, Defect]:
-    """Return the defects of the left and of the right text.
+    """Return how garbled the left text is and how garbled the right text is, as two defects.
 
-    ftfy's badness counts mojibake. A word that both texts contain is plausible. Only the text with more implausible
-    words has this defect, and the difference determines its severity.
+    The library ftfy counts wrongly decoded characters. A word that both texts contain counts as plausible. Implausible
+    words are a defect only of the text that has the greater share of them. Its severity depends on the difference
+    between both shares.
     """
     texts = left.text[:_READ], right.text[:_READ]
     shared = words_of(texts[0]) & words_of(texts[1])

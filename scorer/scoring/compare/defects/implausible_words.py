@@ -1,7 +1,8 @@
-"""Find strings that cannot be words, by their letter pairs. Only ASCII words are checked.
+"""Find strings that cannot be words, because of letter pairs that do not occur in English words.
 
-The pairs of 21 other European languages (taken from translated program messages) are many more than those of English.
-They are therefore allowed only if both texts are detected as not English. Cost: 40 µs for 100 words.
+Only ASCII words are checked. Other European languages have many more letter pairs than English. Therefore the pairs of
+21 such languages (taken from translated program messages) are allowed only if neither of the two compared texts is in
+English. Cost: 40 µs for 100 words.
 """
 
 from __future__ import annotations
@@ -62,9 +63,10 @@ _CASE = re.compile(r"[a-z][A-Z]")
 
 
 def implausible_share(text: str, known: Container[str] = frozenset(), *, european: bool = False) -> tuple[float, str]:
-    """Return the share of implausible words among the words of at least four letters, and an example.
+    """Return the share of implausible words among all words of at least four letters, and an example.
 
-    Code blocks are ignored. The words in ``known``, in small letters, are always plausible.
+    Code blocks are ignored. The words in ``known`` (in lower case) are always plausible. If ``european`` is True, the
+    letter pairs of other European languages are allowed, too.
     """
     total = implausible = 0
     example = ""

@@ -1,8 +1,8 @@
-"""Find special tokens and parts of chat templates of the known model families in an answer.
+"""Find special tokens and parts of chat templates that a model leaked into its answer.
 
-Text *about* tokens is not a leak. Therefore tokens in code, ``<s>`` as HTML for struck-out text, template languages and
-dialogues are ignored. Cost: 10 µs for 100 words. The cost of every pattern is linear, because each repetition is
-bounded or possessive.
+The patterns know the common model families. Text *about* tokens is not a leak. Therefore tokens in code, ``<s>`` as
+HTML for struck-out text, template languages and dialogues are ignored. Cost: 10 µs for 100 words. The cost of every
+pattern is linear, because each repetition is bounded or possessive.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TOKENS = re.compile(
     r"|✿(?:FUNCTION|ARGS|RESULT|RETURN)✿|>>(?:QUESTION|ANSWER|INTRODUCTION)<<"
     r"|\bassistant(?:final|analysis|commentary)(?=[A-Z\s]|$)|\bto=functions\.\w"  # gpt-oss without its special tokens
     r"|\A\s*+analysis(?:(?=[A-Z])| (?=(?:The user|User|We (?:need|have|are|must|should)|I need|Need to|Let's)\b))"
-    r"|(?<=[a-z.,;:!?)])[ĠĊ](?=\w|\Z)|▁(?=\w)"  # byte-level and SentencePiece spellings of a blank
+    r"|(?<=[a-z.,;:!?)])[ĠĊ](?=\w|\Z)|▁(?=\w)"  # byte-level and SentencePiece spellings of a space
     r"|\{\{-?[ ]?(?:\.(?:Prompt|System|Response|Messages|Content|Role)|bos_token|eos_token|message\[|messages?[ |.\[]"
     r"|add_generation_prompt|raise_exception|system_(?:prompt|message))[^{}\n]{0,60}\}\}"
     r"|\{%-?[ ]?(?:for message in|if (?:messages|message|add_generation_prompt|not add_generation_prompt))"
@@ -48,7 +48,7 @@ _DIALOGUE = 3  # a text with so many lines that begin with a speaker's name is a
 
 
 def leaked_tokens(document: Document) -> Defect:
-    """Return severity 1.0 if the text contains a special token or a part of a chat template."""
+    """Return a defect of severity 1.0 if the text contains a special token or a part of a chat template."""
     text = _CODE.sub(" ", document.text[:MAX_CHARS])
     match = _TOKENS.search(text) or _LINES.search(text) or _sentence_token(text) or _next_turn(text)
     if match is None:
@@ -57,7 +57,10 @@ def leaked_tokens(document: Document) -> Defect:
 
 
 def _sentence_token(text: str) -> re.Match[str] | None:
-    """Find ``<s>`` and ``</s>`` as the first and last tokens of Llama and Mistral. Pairs inside a text are HTML."""
+    """Find ``<s>`` or ``</s>`` if it is a token of Llama or Mistral that marks the beginning or the end of the answer.
+
+    A pair of ``<s>`` and ``</s>`` inside the text is HTML and is ignored.
+    """
     marks = list(_STRIKE.finditer(text)) if "s>" in text else []
     if not marks:
         return None
@@ -69,7 +72,7 @@ def _sentence_token(text: str) -> re.Match[str] | None:
 
 
 def _next_turn(text: str) -> re.Match[str] | None:
-    """Find a line that begins another turn of the conversation, unless the text itself is a dialogue."""
+    """Find a line that begins another turn of the conversation ("User: "), unless the text itself is a dialogue."""
     for match in _ROLE.finditer(text):
         before = text[max(0, match.start() - 400) : match.start()].rstrip()
         line = before.rpartition("\n")[2]

@@ -12,7 +12,7 @@ from scorer.scoring.compare.text.partial_package_imports import package_file
 
 @cache
 def badness() -> Callable[[str], int]:
-    """Load ftfy's ``badness``, which counts the character sequences of a text that occur only in mojibake."""
+    """Return ftfy's function ``badness``, which counts the character sequences that occur only in mojibake."""
     spec = spec_from_file_location("glidepath_ftfy_badness", package_file("ftfy", "badness.py"))
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - a .py file has both
     module: Any = module_from_spec(spec)

@@ -1,6 +1,6 @@
-"""Find refusals by their first sentences, in twelve languages. Cost: 10 µs for 100 words.
+"""Find answers that refuse the request, by their first sentences, in twelve languages. Cost: 10 µs for 100 words.
 
-The cost of every pattern is linear, because its gaps are bounded.
+The cost of every pattern is linear in the length of the text, because the gaps in the patterns are bounded.
 """
 
 from __future__ import annotations
@@ -92,7 +92,10 @@ _OTHER_LANGUAGES = re.compile(
 
 
 def refusal(document: Document) -> Defect:
-    """Return severity 1.0 if the text begins with a refusal, or if the provider marks it as a refusal."""
+    """Return a defect of severity 1.0 if the text begins with a refusal, or if the provider reports a refusal.
+
+    The severity is lower if the refusal comes late, if the text is long, or if an answer follows the refusal.
+    """
     if document.refused:
         return Defect(1.0, "the provider marks it as a refusal")
     head = strip_boilerplate(plain(document.text[:900])).replace("\n", " ")

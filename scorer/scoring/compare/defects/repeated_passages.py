@@ -1,4 +1,4 @@
-"""Find passages that a text repeats word for word, and short loops. Cost: 60 µs for 100 words."""
+"""Find passages that a text repeats word for word, and loops of a few words. Cost: 60 µs for 100 words."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _WHOLE = 0.9  # the share of a sentence's words that must be repeated
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """The repetition in one text. ``where`` is the beginning of a repeated passage.
+    """The amount of repetition in one text. ``where`` is the beginning of a repeated passage.
 
-    ``count`` is the number of words in repeated passages, and ``run`` is the number of words in the longest loop.
-    ``share`` is the share of words that belong to sentences repeated as a whole. Whole sentences show a looping model:
-    a list of similar items (products, recipes for two kinds of meat) repeats passages only within new sentences
-    (ADR 0103).
+    ``count`` is the number of words in repeated passages. ``run`` is the number of repeated words in the longest loop.
+    ``share`` is the share of the text's words in sentences that are repeated as a whole. Such sentences show that the
+    model loops. A list of similar items (products, recipes for two kinds of meat) repeats passages only within new
+    sentences (ADR 0103).
     """
 
     count: int
@@ -49,7 +49,7 @@ def repeated_passages(document: Document) -> Repetition:
 
 
 def _words_in_repeated_sentences(tokens: Sequence[Token], repeated: np.ndarray) -> int:
-    """Count the repeated words in sentences of at least six words that are repeated nearly as a whole."""
+    """Count the repeated words in sentences that are almost completely repeated and have at least six words."""
     words = start = 0
     for end in range(1, len(tokens) + 1):
         if end == len(tokens) or tokens[end].opens or end - start >= _LONGEST_SENTENCE:
@@ -60,7 +60,7 @@ def _words_in_repeated_sentences(tokens: Sequence[Token], repeated: np.ndarray) 
 
 
 def _repeated_words(array: np.ndarray) -> np.ndarray:
-    """Mark the words of every six-word passage that occurred before."""
+    """Return an array that is True for the words of every six-word passage that occurred earlier in the text."""
     seen: set[bytes] = set()
     marked = np.zeros(len(array), dtype=bool)
     for i in range(len(array) - _GRAM + 1):
@@ -72,9 +72,9 @@ def _repeated_words(array: np.ndarray) -> np.ndarray:
 
 
 def _longest_loop(array: np.ndarray) -> tuple[int, int]:
-    """Return the number of repeated words in the longest loop, and its place.
+    """Return the number of repeated words in the longest loop, and the index of the loop's first word.
 
-    A loop is a passage of 1 to 12 words that occurs at least three times in a row.
+    A loop is a passage of 1 to 12 words that occurs at least three times in a row. A single word must occur four times.
     """
     best, at = 0, 0
     for period in range(1, min(12, len(array) // 3) + 1):

@@ -1,4 +1,4 @@
-"""Find texts whose form shows that they were cut off."""
+"""Detect texts that were cut off, by their form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ENDS_CLOSED = re.compile(r"[.!?:…。！？；;)\]}\"'`*_>|~%][\s\"')\]*_`]*$|
 
 
 def unfinished_text(document: Document) -> Defect:
-    """Return a defect if the text has an open code fence or an unfinished last sentence, which show that it was cut."""
+    """Return a defect if the text ends inside a code block or in the middle of a sentence. Such a text was cut off."""
     text = document.text.rstrip()
     if not text:
         return NO_DEFECT

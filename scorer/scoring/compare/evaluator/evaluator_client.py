@@ -1,6 +1,6 @@
-"""The client of the evaluator, which is any server with ``/v1/chat/completions``.
+"""The client of the evaluator model, which any server with ``/v1/chat/completions`` can serve.
 
-If the evaluator is unreachable, slow or sends an invalid reply, the pair keeps the score of the other signals.
+If the evaluator is unreachable or slow, or if its reply is invalid, the pair keeps the score of the other signals.
 """
 
 from __future__ import annotations
@@ -22,20 +22,24 @@ _MAX_REPLY_BYTES = 2**20
 
 @dataclass(slots=True)
 class Evaluator:
-    """Asks questions within the daily budget. ``failures`` counts, by reason, the questions without an opinion."""
+    """Client that asks the evaluator model for its opinion on pairs, within a daily budget.
+
+    ``failures`` has the number of pairs that got no opinion, for each reason.
+    """
 
     settings: EvaluatorSection
     budget: Budget = field(default_factory=Budget)
     failures: dict[str, int] = field(default_factory=dict)
 
     def consult(self, pairs: Sequence[DoubtfulPair], now_ms: int) -> dict[str, Opinion]:
-        """Do the same as ``opinions``, for callers outside of an event loop."""
+        """Return the evaluator's opinions by pair id, for callers outside of an event loop. See ``opinions``."""
         return asyncio.run(self.opinions(pairs, now_ms))
 
     async def opinions(self, pairs: Sequence[DoubtfulPair], now_ms: int) -> dict[str, Opinion]:
-        """Return the opinions by pair id. The budget limits the number of questions.
+        """Return the evaluator's opinions on the pairs, by pair id. The daily budget limits the number of questions.
 
-        Raises ConfigError if the credential is missing. A failing server does not raise an error.
+        Raises ConfigError if the credential is missing. A failing server does not raise an error: the result lacks the
+        opinion.
         """
         allowed = [pair for pair in pairs if self._may_ask(now_ms)]
         if not allowed:
@@ -65,7 +69,7 @@ class Evaluator:
         return allowed
 
     def headers(self) -> dict[str, str]:
-        """Return the request headers. Raises ConfigError if the credential is missing.
+        """Return the HTTP headers of a question to the evaluator. Raises ConfigError if the credential is missing.
 
         The credential is read at each call, because its file may be replaced.
         """
@@ -76,7 +80,7 @@ class Evaluator:
     async def ask(
         self, session: aiohttp.ClientSession, pair: DoubtfulPair, headers: Mapping[str, str]
     ) -> Opinion | str:
-        """Ask one question. Return the opinion, or one word for the reason why there is none."""
+        """Ask the evaluator about one pair. Return its opinion, or the reason as a short text if there is none."""
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
         asked = question(pair.pair_id, pair.prompt, pair.baseline, pair.candidate, self.settings)
         try:
@@ -103,7 +107,10 @@ class Evaluator:
 
 
 async def _bounded(stream: aiohttp.StreamReader) -> bytes:
-    """Return the whole reply, or b"" if it is too long. A single ``read`` would return only the first packet."""
+    """Return the whole body of a reply, or b"" if it is longer than _MAX_REPLY_BYTES.
+
+    A single ``read`` would return only the first packet.
+    """
     raw = bytearray()
     async for piece in stream.iter_any():
         raw += piece
@@ -113,7 +120,7 @@ async def _bounded(stream: aiohttp.StreamReader) -> bytes:
 
 
 def _content(raw: bytes) -> str:
-    """Return the text of a chat completion, or "" for any other reply."""
+    """Return the text of a chat completion, or "" if the reply is not a chat completion."""
     try:
         text = json.loads(raw)["choices"][0]["message"]["content"]
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):

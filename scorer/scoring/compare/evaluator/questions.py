@@ -1,7 +1,7 @@
-"""The questions to an evaluator model, and the effect of its replies on the score (ADR 0036). All functions are pure.
+"""The questions to the evaluator model, and the effect of its replies on the score (ADR 0036). All functions are pure.
 
-The evaluator is asked only about pairs that the other signals leave in doubt, within a daily budget. The question does
-not contain which model wrote which answer, and the order of the answers is random for each pair.
+The evaluator is asked only about pairs that the other signals leave in doubt, within a daily budget. A question does
+not reveal which model wrote which answer. A hash of the pair's id determines which answer comes first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class DoubtfulPair:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question in OpenAI's format (``messages``). ``swapped`` is True if answer A is the candidate's answer."""
+    """A question to the evaluator, as chat messages in OpenAI's format.
+
+    ``swapped`` is True if answer A is the candidate's answer.
+    """
 
     messages: tuple[dict[str, str], ...]
     swapped: bool
@@ -50,7 +53,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """An evaluator's opinion. ``agreement`` is in [0, 1]; ``better`` is baseline, candidate or equal."""
+    """The evaluator's opinion on a pair. ``agreement`` is in [0, 1].
+
+    ``better`` is "baseline", "candidate" or "equal".
+    """
 
     agreement: float
     better: str
@@ -59,7 +65,7 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The number of questions asked on one UTC day."""
+    """The number of questions asked on one UTC day. ``day`` is the number of days since 1970-01-01."""
 
     day: int = 0
     spent: int = 0
@@ -72,10 +78,10 @@ class Budget:
 
 
 def in_doubt(comparison: Comparison, settings: EvaluatorSection) -> bool:
-    """Return whether the other signals leave the pair in doubt: its agreement is in the configured range.
+    """Return whether a pair is in doubt: its answers are texts, and their agreement is in the configured range.
 
-    Texts in an unknown script are in doubt even below that range. Classes, vectors and multiple choices are never in
-    doubt.
+    If the embedding model does not know the script of the texts, the range has no lower limit. Classes, vectors and
+    answers with several choices are never in doubt.
     """
     low, high = settings.between
     if "choices" in comparison.signals or not {"cosine", "shared_characters"} & comparison.signals.keys():
@@ -84,7 +90,7 @@ def in_doubt(comparison: Comparison, settings: EvaluatorSection) -> bool:
 
 
 def question(pair_id: str, prompt: str, baseline: str, candidate: str, settings: EvaluatorSection) -> Question:
-    """Return the question about one pair. The order of the answers depends only on the pair's id."""
+    """Return the question to the evaluator about one pair. The order of the answers depends only on the pair's id."""
     swapped = bool(hashlib.blake2b(pair_id.encode("utf-8", "replace"), digest_size=1).digest()[0] & 1)
     first, second = (candidate, baseline) if swapped else (baseline, candidate)
     limit = settings.max_chars
@@ -93,10 +99,10 @@ def question(pair_id: str, prompt: str, baseline: str, candidate: str, settings:
 
 
 def parse_opinion(reply: str, asked: Question) -> Opinion | None:
-    """Return the opinion in a reply, or None if it has no valid opinion.
+    """Return the opinion in the evaluator's reply, or None if the reply has no valid opinion.
 
     Text around the JSON object and the model's thoughts are ignored. If there are several objects, the last valid
-    object counts. An object with a number out of range is invalid.
+    object counts. An object is invalid if its agreement is not a number in [0, 1].
     """
     found = None
     answer = _THOUGHT_ENDS.split(reply[:MAX_REPLY_CHARS])[-1]
@@ -127,7 +133,7 @@ def _objects(text: str) -> Iterator[dict[str, object]]:
 
 
 def with_opinion(comparison: Comparison, opinion: Opinion, settings: ScoringSection) -> Comparison:
-    """Add the opinion to a comparison. The new agreement is the weighted mean of both agreements."""
+    """Return the comparison with the evaluator's opinion. The new agreement is the weighted mean of both agreements."""
     weight = settings.weight("evaluator")
     agreement = clamp((1 - weight) * comparison.agreement + weight * opinion.agreement)
     disagrees = opinion.agreement <= 1 - settings.flag_effect

@@ -35,7 +35,10 @@ _CHARGES = {"+": "positive", "-": "negative"}
 
 
 def sign_key(text: str, start: int, sign: str) -> str:
-    """Return the key of the plus or minus at ``start``. The plus of HIV+ has the key of the word "positive"."""
+    """Return the normal form of the plus or minus sign at ``text[start]``. The plus of HIV+ becomes "positive".
+
+    A minus that opens an operand, as in e^{-x}, becomes NEGATIVE.
+    """
     if _AFTER_CAPITALS.match(text, start + 1):
         return _CHARGES[sign]
     return NEGATIVE if sign == "-" and _OPENS_AN_OPERAND.match(text, start + 1) else sign

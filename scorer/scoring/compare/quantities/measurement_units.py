@@ -1,4 +1,4 @@
-"""Units and currencies after a number, each with its factor to the base unit of its dimension.
+"""Units and currencies after a number, each with the factor that converts it to a base unit.
 
 A table replaces the library pint, which takes 0.3 s to import and has thousands of units that no answer uses. The table
 has only exact factors: 1 km is 1000 m and a day is 24 hours, but a mile is not converted to meters.
@@ -122,7 +122,7 @@ _WORDS = """
     cent: cent=1
 """
 CURRENCIES = frozenset({"$", "€", "pound", "¥", "₹", "CHF", "CAD", "AUD", "CNY"})
-_ATTACHED_ONLY = frozenset({"x", "us", "kb"})  # units only without a blank before them: “5 us” is rarely 5 μs
+_ATTACHED_ONLY = frozenset({"x", "us", "kb"})  # units only without a space before them: “5 us” is rarely 5 μs
 
 Unit = tuple[str, Decimal]  # base, factor
 
@@ -152,7 +152,10 @@ _AFTER = re.compile(
 
 
 def unit_at(text: str, at: int) -> tuple[str, Decimal, int] | None:
-    """Return (base, factor, end) of the unit at ``text[at:]``, directly after a number, or None if there is no unit."""
+    """Return (base unit, factor, end) of the unit that begins at ``text[at]``, or None if there is no unit.
+
+    The position ``at`` is directly after a number.
+    """
     match = _AFTER.match(text, at)
     if match is None:
         return None

@@ -1,7 +1,7 @@
 """Parse quantities into one form: 5,500,000 = 5.5 million, March 5, 2024 = 2024-03-05, 3 pm = 15:00, 1 km = 1000 m.
 
-Parsing starts at the beginning of a number and includes its scale, unit or month (ADR 0121). Cost: 2 to 6 µs for each
-number.
+Parsing starts at the beginning of a number and includes the scale (million), unit or month after it (ADR 0121). Cost: 2
+to 6 µs for each number.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ _NO_FACTOR = Decimal(1)
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A parsed number with its unit.
+    """A quantity in a text: a number with its unit, a date or a time.
 
-    ``key`` is its canonical form, and ``end`` is its end in the text. ``plain`` is True if it has no unit, so that the
-    unit at the end of a range may apply to it. ``base`` and ``factor`` describe the unit in ``key``. ``word`` is True
-    if it is an ordinal (first, second).
+    ``key`` is its canonical form, and ``end`` is the position in the text after it. ``plain`` is True for a number
+    without a unit; at the beginning of a range, it gets the unit from the end of the range. ``base`` is the base unit
+    of the key, and ``factor`` converts the unit in the text to it. ``word`` is True for an ordinal (first, second).
     """
 
     key: str
@@ -93,7 +93,10 @@ def spell(value: Decimal) -> str:
 
 
 def with_unit(key: str, base: str, factor: Decimal) -> str:
-    """Return the key of a plain number with the unit from the end of its range: the 5 in "5 to 10 minutes"."""
+    """Return the canonical form of the number ``key`` at the beginning of a range, with the unit of the range.
+
+    In "5 to 10 minutes", the 5 has the unit minutes.
+    """
     try:
         return f"{spell(Decimal(key) * factor)} {base}"
     except InvalidOperation:
@@ -101,9 +104,10 @@ def with_unit(key: str, base: str, factor: Decimal) -> str:
 
 
 def month_at(month: str, text: str, end: int) -> tuple[str, int] | None:
-    """Parse a date that begins with the name of a month, such as June 28, 1919. Return (key, end of the date).
+    """Parse a date that begins with the name of a month, such as June 28, 1919.
 
-    ``end`` is the end of the month's name.
+    ``month`` is the name in lower case, and ``end`` is the position after the name. Return the canonical form of the
+    date and the position after the date, or None if there is no date.
     """
     match = _MONTH_DAY.match(text, end)
     if match is None:
@@ -119,7 +123,10 @@ def _date(year: str, month: int, day: int) -> str:
 
 
 def date_in_digits(surface: str) -> str | None:
-    """Return the key of a date in digits. If the day and the month are ambiguous, the key contains both orders."""
+    """Return the canonical form of a date in digits, such as 2024-03-05, or None if ``surface`` is not such a date.
+
+    If it is unclear which number is the day, the result contains both orders: 05/03/2024 becomes 2024-05/03.
+    """
     if match := _ISO.fullmatch(surface):
         return _date(match[1], int(match[2]), int(match[3]))
     match = _DOTTED.fullmatch(surface)
@@ -135,10 +142,10 @@ def date_in_digits(surface: str) -> str | None:
 def read_number(
     text: str, start: int, end: int, currency: str = "", version: bool = False, comma: bool = False
 ) -> Quantity:
-    """Parse the quantity whose digits are ``text[start:end]``.
+    """Parse the quantity that begins with the digits ``text[start:end]``.
 
-    ``currency`` is the currency sign before it. ``version`` is True if a word before it marks it as a version, so that
-    3.10 is not 3.1. ``comma`` is True if the text's language has a decimal comma.
+    ``currency`` is the currency sign before the digits. ``version`` is True if the word before the digits shows that
+    they are a version, so that 3.10 is not 3.1. ``comma`` is True if the text's language has a decimal comma.
     """
     surface = text[start:end]
     if date := date_in_digits(surface):
@@ -164,18 +171,27 @@ def read_number(
 
 
 def read_word(value: Decimal, text: str, end: int) -> Quantity:
-    """Parse a quantity that begins with a number word: five million, sixty days."""
+    """Parse a quantity that begins with a number word: five million, sixty days.
+
+    ``value`` is the value of the number word, and ``end`` is the position after it.
+    """
     return _with_scale_and_unit("", value, text, end, "")
 
 
 def read_fraction(numerator: int, denominator: int, text: str, end: int) -> Quantity:
-    """Parse a quantity that begins with a fraction in words: two thirds, three quarters."""
+    """Parse a quantity that begins with a fraction in words: two thirds, three quarters.
+
+    ``end`` is the position after the fraction.
+    """
     part = Fraction(numerator, denominator)
     return _with_scale_and_unit(str(part), _decimal(part), text, end, "")
 
 
 def combined_amount(one: Quantity, other: Quantity) -> Quantity | None:
-    """Return the sum of an amount in two units, the greater unit first (1 h 30 min, 5 ft 3 in), or None for others."""
+    """Return the sum of two quantities that form one amount: 1 h and 30 min, 5 ft and 3 in.
+
+    Return None unless both units have the same base unit (a time, length or weight) and the greater unit comes first.
+    """
     if one.base != other.base or one.base not in ("s", "inch", "ounce") or one.factor <= other.factor:
         return None
     try:
@@ -207,7 +223,7 @@ def _decimal(value: Fraction) -> Decimal | None:
 
 
 def _value(surface: str, version: bool, comma: bool) -> Decimal | Fraction | None:
-    """Return the value of the digits, or None for a version, a ratio, an address or a code."""
+    """Return the value of a number in digits, or None if the digits are a version, a ratio, an address or a code."""
     if surface.isdecimal():
         if len(surface) > _DIGITS or (surface[0] == "0" and len(surface) > 2):
             return None
@@ -237,7 +253,11 @@ def _power(base: int, exponent: int) -> Decimal | None:
 
 
 def _with_scale_and_unit(key: str, value: Decimal | None, text: str, end: int, currency: str) -> Quantity:
-    """Parse the text after the digits: a scale, then a currency or a unit, or the ending of an ordinal."""
+    """Return the quantity that consists of a number and of the scale (million), unit or ordinal ending (1st) after it.
+
+    ``value`` is the number, and ``end`` is the position after it. If ``value`` is None, ``key`` is the number as text,
+    such as the fraction 1/3. ``currency`` is the currency sign before the number, or "".
+    """
     if value is None:
         return _with_unit(key, None, text, end, currency)
     ending = text[end : end + 1]
@@ -261,7 +281,7 @@ _ORDINAL_OR_DECADE_LETTERS = frozenset("snrt")
 
 
 def _decade(value: Decimal, text: str, end: int) -> Quantity | None:
-    """Parse a decade, such as 1990s or '90s."""
+    """Parse a decade, such as 1990s or '90s. Return None if the number is not a decade."""
     short = value < 100 and text[max(0, end - 3)] == "'"
     if value % 10 or not (short or value >= 1000):
         return None
@@ -280,14 +300,20 @@ def _with_unit(key: str, value: Decimal | None, text: str, end: int, currency: s
 
 
 def has_minus(text: str, start: int) -> bool:
-    """Return whether a minus precedes ``text[start:]``. The hyphen of COVID-19 or of a range is not a minus."""
+    """Return whether a minus sign precedes the number at ``text[start]``.
+
+    The hyphen of COVID-19 or of a range is not a minus sign.
+    """
     if start == 0 or text[start - 1] != "-":
         return False
     return start == 1 or text[start - 2] in _BEFORE_A_MINUS
 
 
 def is_one_number(surface: str, comma: bool) -> bool:
-    """Return whether the commas are part of one number: 1,234 or, in a language with a decimal comma, 3,5."""
+    """Return whether digits with commas are a single number, such as 1,234.
+
+    If ``comma`` is True, the language has a decimal comma, and 3,5 is a single number, too.
+    """
     if _THOUSANDS.fullmatch(surface):
         return True
     return surface.count(",") == 1 and (comma or "." in surface) and ":" not in surface and "/" not in surface

@@ -1,10 +1,9 @@
-"""Signals about the content: numbers, negation, swapped words, names, omissions and wording.
+"""Signals about the content: numbers, negation, swapped words, names, omissions and wording (ADR 0122).
 
-Such differences hardly change the cosine of two texts, so these functions use the alignment of the texts. The
-``divergence`` is the greatest change in an aligned passage, or the distance of the two sets of words if it is greater.
-The ``relevance`` is the closeness of the texts. Cost: 5 to 20 µs for each function and 100 words.
-
-See ADR 0122.
+Such differences hardly change the cosine of two texts, so these functions use the word alignment of the texts. The
+divergence of a signal is the greatest change in an aligned passage. For numbers, negations and names, it may also be
+the distance between the two sets of these words, if that is greater. This distance counts less the closer the wording
+is. The relevance is the closeness of the wording. Cost: 5 to 20 µs for each function and 100 words.
 """
 
 from __future__ import annotations
@@ -41,18 +40,21 @@ _ADDED = 0.25  # weight of an addition, relative to an omission
 
 
 def numbers(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Compare numbers, dates, units and orders of magnitude."""
+    """Compare the numbers, dates, units and orders of magnitude in two texts."""
     return _signal("numbers", alignment, _number_changed, _distance(left.numbers, right.numbers))
 
 
 def negation(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Find a statement that one side affirms and the other side denies."""
+    """Return the signal that one text affirms a statement that the other text denies."""
     counts = [Counter(t.key for t in side.tokens if t.key in NEGATIONS) for side in (left, right)]
     return _signal("negation", alignment, _negated, _distance(*counts))
 
 
 def swapped_words(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Find a word that is replaced by its opposite or by a word of its class: more/less, all/some, first/second."""
+    """Return the signal that a word was replaced by its opposite or by a word of its class: more/less, first/second.
+
+    A reordered list counts, too, if its order matters.
+    """
     del left, right
     if alignment.misordered_lists:
         return Signal("swapped_words", 1.0, alignment.closeness, f"another order: {alignment.misordered_lists[0]}")
@@ -60,7 +62,7 @@ def swapped_words(left: Document, right: Document, alignment: Alignment) -> Sign
 
 
 def names(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Find names (capitalised words) and addresses that only one side has."""
+    """Compare the names (capitalised words) and the web and e-mail addresses in two texts."""
     found = _signal("names", alignment, _name_changed, _distance(Counter(left.names), Counter(right.names)))
     removed, added = left.addresses - right.addresses, right.addresses - left.addresses
     if removed and added and found.divergence < 1:
@@ -69,7 +71,10 @@ def names(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def wording(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Find a different content word in an otherwise equal passage. The word may be a synonym."""
+    """Return the signal that a content word differs in an otherwise equal passage. A synonym counts only a little.
+
+    A reordered list counts, too, if its order does not matter.
+    """
     del left, right
     found = _signal("wording", alignment, _reworded, 0.0)
     if alignment.reordered_lists and found.divergence < _ORDER:
@@ -78,7 +83,7 @@ def wording(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def omission(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Find a sentence, a clause or a row that one of two otherwise equal texts leaves out.
+    """Return the signal that one of two otherwise equal texts leaves out a sentence, a clause or a table row.
 
     A missing end counts as truncation instead. An addition by the candidate counts less than an omission.
     """
@@ -97,7 +102,11 @@ def omission(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def _left_out(tokens: Sequence[Token], side: Document, at: int, end: int, added: bool) -> float:
-    """Return the divergence, in [0, 1], if the other text lacks the tokens ``at`` to ``end`` of ``side``."""
+    """Return the divergence, in [0, 1], that arises because the other text lacks some tokens of the document ``side``.
+
+    ``tokens`` are the missing tokens, and ``at`` and ``end`` are their indices in ``side``. ``added`` is True if
+    ``side`` is the candidate's document.
+    """
     content = sum(t.key not in STOPWORDS and not t.marker for t in tokens)
     restriction = content > 0 and any(t.key in RESTRICTIONS for t in tokens)
     if end == len(side.tokens):
@@ -163,7 +172,7 @@ def _sentence_long(edit: Edit) -> bool:
 
 
 def _odd_negations(tokens: Iterable[Token]) -> int:
-    """Return 1 if the number of negations is odd, else 0, because two negations cancel each other."""
+    """Return 1 if the tokens contain an odd number of negations, else 0, because two negations cancel each other."""
     return sum(t.key in NEGATIONS or t.key in AVOIDANCE for t in tokens) % 2
 
 
@@ -174,7 +183,11 @@ def _swapped(edit: Edit, alignment: Alignment) -> float:
 
 
 def _function_word_changed(edit: Edit, alignment: Alignment) -> float:
-    """Return how much an inserted or replaced function word changes a direction, a party or a frequency."""
+    """Return how much an added or replaced function word changes the meaning, in [0, 1].
+
+    It may change a direction (to/from), an owner (our/your), a deadline (by/since), a tense (is/was) or a frequency
+    (every day/every other day).
+    """
     before = alignment.left[edit.left_at - 1].key if edit.left_at else ""
     texts = [" ".join(t.key for t in side) for side in (edit.left, edit.right)]
     if sorted(texts) == ["", "other"]:
@@ -183,9 +196,10 @@ def _function_word_changed(edit: Edit, alignment: Alignment) -> float:
 
 
 def _exchanged(edit: Edit) -> Iterable[tuple[Token, Token]]:
-    """Return pairs of words of which the second may replace the first.
+    """Return pairs of a left word and a right word of an edit, in which the right word may replace the left word.
 
-    If both sides are equally long, words at the same place form pairs. Otherwise, a short edit has all possible pairs.
+    If both sides have the same number of words, the words at the same place form a pair. Otherwise, each left word of a
+    short edit forms a pair with each right word, and a long edit has no pairs.
     """
     if len(edit.left) == len(edit.right):
         return zip(edit.left, edit.right, strict=True)
@@ -211,7 +225,7 @@ def _name_changed(edit: Edit, alignment: Alignment) -> float:
 
 
 def _subject_changed(edit: Edit) -> bool:
-    """Return whether the edit replaces only the first word of a sentence, which may be a name."""
+    """Return whether the edit only replaces the first word of a sentence by another word, and both may be names."""
     if len(edit.left) != 1 or len(edit.right) != 1:
         return False
     both = edit.left[0], edit.right[0]

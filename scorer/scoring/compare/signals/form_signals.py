@@ -1,4 +1,4 @@
-"""Signals about the form: length, repetition, off-topic passages, language, garbling and confidence.
+"""Signals about the form of two texts: length, repetition, off-topic passages, language, garbling and confidence.
 
 Cost: below 5 µs, plus the cost of finding the defects and the languages.
 """
@@ -21,20 +21,23 @@ _MANY_TYPOS = 3
 
 
 def one_sided(name: str, left: Defect, right: Defect) -> Signal:
-    """Return the signal of the difference between two defects. Equal defects on both sides are not a divergence."""
+    """Return the signal that one text has a more severe defect than the other. Equal defects are not a divergence."""
     worse = right if right.severity >= left.severity else left
     degree = abs(right.severity - left.severity)
     return Signal(name, degree, reason=worse.where if degree else "", baseline_at_fault=left.severity > right.severity)
 
 
 def contained_share(alignment: Alignment) -> float:
-    """Return how far the longer text contains the words of the shorter text: 0 up to 75 % of them, 1 from 92 %."""
+    """Return how far the longer text contains the words of the shorter text, in [0, 1].
+
+    The result is 0 if it contains at most 75 % of these words, and 1 if it contains at least 92 %.
+    """
     shorter = min(len(alignment.left), len(alignment.right))
     return ramp(alignment.matched / shorter, 0.75, 0.92) if shorter else 0.0
 
 
 def length(left: Document, right: Document) -> Signal:
-    """Compare the lengths in words. The divergence is 0 up to a factor of 1.5, and 1 from a factor of 8."""
+    """Compare the lengths of two texts in words. The divergence is 0 up to a ratio of 1.5, and 1 from a ratio of 8."""
     a, b = len(left.tokens) + 3, len(right.tokens) + 3
     factor = abs(math.log(b / a))
     divergence = ramp(factor, math.log(1.5), math.log(8))
@@ -42,7 +45,10 @@ def length(left: Document, right: Document) -> Signal:
 
 
 def repetition(left: Repetition, right: Repetition, alignment: Alignment) -> Signal:
-    """Return the signal that one side repeats itself. In otherwise equal texts, eight repeated words are a loop."""
+    """Return the signal that one text repeats itself more than the other.
+
+    If the texts are otherwise equal, eight more repeated words have the divergence 1.
+    """
     worse, better = (right, left) if right.count >= left.count else (left, right)
     extra = worse.count - better.count
     by_share = ramp(worse.share - better.share, 0.08, 0.3) if extra >= 8 else 0.0
@@ -54,9 +60,9 @@ def repetition(left: Repetition, right: Repetition, alignment: Alignment) -> Sig
 
 
 def off_topic(similarity: Similarity, alignment: Alignment) -> Signal:
-    """Return the signal that a passage resembles nothing in the other text (ADR 0103).
+    """Return the signal that a passage of one text does not resemble any passage of the other text (ADR 0103).
 
-    If the answer has a single passage, the divergence is 0, because the similarity already shows this.
+    If the text has a single passage, the divergence is 0, because the similarity of the texts already shows this.
     """
     degree = ramp(-similarity.worst, -0.32, -0.18) if similarity.parts > 1 else 0.0
     reason = f"part {similarity.part} of {similarity.parts} resembles nothing in the other answer" if degree else ""
@@ -65,7 +71,7 @@ def off_topic(similarity: Similarity, alignment: Alignment) -> Signal:
 
 
 def language(left: str, right: str) -> Signal:
-    """Return divergence 1 if the sides have different languages or scripts, even if only at the end of a text."""
+    """Return the signal that two texts have different languages or scripts, even if only at the end."""
     scripts = script_shares(left), script_shares(right)
     apart = (
         1 - sum(min(share, scripts[1].get(name, 0.0)) for name, share in scripts[0].items()) if all(scripts) else 0.0
@@ -83,7 +89,7 @@ def _main_script(shares: dict[str, float]) -> str:
 
 
 def garbling(left: Defect, right: Defect, alignment: Alignment) -> Signal:
-    """Return the signal of garbled text on one side, or of many misspelled words in otherwise equal texts."""
+    """Return the signal that one text is garbled, or that otherwise equal texts differ by many misspelled words."""
     by_defect = one_sided("garbling", left, right)
     typos = _misspelled_words(alignment)
     words = max(1, min(len(alignment.left), len(alignment.right)))
@@ -102,7 +108,7 @@ def _misspelled_words(alignment: Alignment) -> list[str]:
 
 
 def empty(left: Document, right: Document) -> Signal:
-    """Return the signal that only one side is empty."""
+    """Return the signal that exactly one of two texts is empty."""
     nothing = (not left.canonical, not right.canonical)
     if nothing[0] == nothing[1]:
         return Signal("empty", 0.0)
@@ -111,7 +117,10 @@ def empty(left: Document, right: Document) -> Signal:
 
 
 def confidence(left: Document, right: Document) -> Signal | None:
-    """Compare the mean log-probabilities per token, in nats. Return None if a side has none."""
+    """Compare the mean log-probability of the tokens in two answers, in nats.
+
+    Return None if an answer has no log-probabilities.
+    """
     if not left.logprobs or not right.logprobs:
         return None
     means = fmean(left.logprobs), fmean(right.logprobs)

@@ -1,4 +1,4 @@
-"""Truncation: one side was cut off, or omits the last sentences of the other side. See ADR 0035."""
+"""Detect truncation: one text was cut off, or lacks the last sentences of the other text. See ADR 0035."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SHORT = 0.25  # largest share of a text's words for which two closing sentences
 
 
 def truncation(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Return the signal that one side was cut off.
+    """Return the signal that one of two texts was cut off.
 
-    There are three signs of this: the provider reports it, the form of the text shows it, or the text is only the
-    beginning of the other side's text.
+    A text counts as cut off in three cases: the provider reports it, the form of the text shows it, or the text is only
+    the beginning of the other text.
     """
     cut = one_sided("truncation", _cut_off(left), _cut_off(right))
     tail = _missing_tail(left, right, alignment)
@@ -42,9 +42,9 @@ def truncation(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def missing_last_sentence(left: Document, right: Document, alignment: Alignment) -> Signal | None:
-    """Return an omission if the candidate's text is complete but lacks the baseline's last sentence, else None.
+    """Return the signal that the candidate's text is complete but omits the baseline's last sentence, else None.
 
-    The divergence grows with the share of that sentence in the text.
+    The divergence grows with the share of that sentence in the baseline's text.
     """
     last = alignment.edits[-1] if alignment.edits else None
     if last is None or last.right or not last.left or last.left_end != len(alignment.left):
@@ -62,7 +62,10 @@ def _cut_off(document: Document) -> Defect:
 
 
 def _missing_tail(left: Document, right: Document, alignment: Alignment) -> tuple[float, int, bool] | None:
-    """Return (degree, missing words, whether the baseline lacks them) if one text ends where the other continues."""
+    """Return the ending that one text lacks, if that text is the beginning of the other text, else None.
+
+    The result has the divergence, the number of missing words, and whether the baseline's text lacks them.
+    """
     if not alignment.edits:
         return None
     last = alignment.edits[-1]
@@ -85,7 +88,7 @@ def _missing_tail(left: Document, right: Document, alignment: Alignment) -> tupl
 
 
 def _is_closing_remark(missing: Sequence[Token], shorter: Document, longer: Document, share: float) -> bool:
-    """Return whether the missing tokens are a closing remark, such as an offer or a wish, after a complete text.
+    """Return whether a complete text lacks only a closing remark of the other text, such as an offer or a wish.
 
     A closing remark is one sentence or two short sentences. A list or a table without its last row is not complete.
     """
@@ -106,11 +109,17 @@ def _ends_with_sentence(text: str) -> bool:
 
 
 def _begins(part: Token, whole: Token, missing: Sequence[Token]) -> bool:
-    """Return whether ``part`` is the beginning of ``whole``. A single letter counts only if more words are missing."""
+    """Return whether the word ``part`` is the beginning of the word ``whole``, as if it was cut off.
+
+    A single letter counts only if more than one word is missing.
+    """
     return (len(part.key) > 1 or len(missing) > 1) and whole.key.startswith(part.key) and whole.key != part.key
 
 
 def _breaks_off(document: Document, last: Token) -> bool:
-    """Return whether the text ends with this word, without punctuation, and the word does not follow a number."""
+    """Return whether the text ends with the word ``last``, without punctuation.
+
+    A word after a number does not count, because it may be a unit (20 °C).
+    """
     before = document.canonical[max(0, last.start - 3) : last.start].rstrip(" °")
     return document.canonical.endswith(last.surface) and not before[-1:].isdigit()

@@ -1,6 +1,6 @@
-"""Compare texts in a script that the embedding model does not cover, by their shared characters (ADR 0124).
+"""Compare texts by their shared characters if the embedding model does not know their script (ADR 0124).
 
-Such a text has no vectors (embed/text_vectors.py), because its cosine with any other text of the script would be high.
+Such a text has no vectors (embed/text_vectors.py), because its cosine with any other text in the script would be high.
 If these pairs were left unscored, only the pairs with equal texts would count, in favour of the candidate. Shared
 characters are a strict measure: a paraphrase gets a low similarity, and a flag gives the reason.
 """
@@ -25,7 +25,10 @@ _SYLLABLE_GRAM = 2  # for scripts in which a character is a syllable or a word
 
 
 def character_similarity(left: str, right: str) -> Similarity:
-    """Return the share of character sequences that both texts have (Dice), without blanks and punctuation."""
+    """Return the share of character sequences that two texts have in common (Dice), without spaces and punctuation.
+
+    A sequence has four characters. In scripts in which a character is a syllable or a word, it has two characters.
+    """
     if left == right:
         return Similarity(1.0, 1.0)
     a, b = _letters(left), _letters(right)
@@ -37,7 +40,10 @@ def character_similarity(left: str, right: str) -> Similarity:
 
 
 def mark_unknown_script(comparison: Comparison, similarity: Similarity, flag_below: float) -> Comparison:
-    """Replace the cosine by the measure ``shared_characters``, and the flag "meaning" by "unknown_script"."""
+    """Return the comparison with a mark that the embedding model does not know the script of the texts.
+
+    The measure ``shared_characters`` replaces the cosine, and the flag "unknown_script" replaces the flag "meaning".
+    """
     measures = {name: value for name, value in comparison.signals.items() if not name.startswith("cosine")}
     flags = tuple(flag for flag in comparison.flags if flag != "meaning")
     doubtful = similarity.score < flag_below and "meaning" in comparison.flags

@@ -1,4 +1,4 @@
-"""Compare the vectors of two texts. Each chunk is compared with its best match in the other text. Cost: a few µs."""
+"""Compare two texts by the vectors of their chunks. Cost: a few µs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from scorer.scoring.embed.engine_protocol import Vectors
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
-    """The similarity of two texts by their chunks. All cosines are in [-1, 1].
+    """The similarity of two texts, from the cosines between their chunks. All cosines are in [-1, 1].
 
-    ``mean`` is the mean of the best cosines of all chunks of both texts. ``worst`` is the lowest of these cosines. The
-    chunk with the lowest cosine is number ``part`` (from 1) of the ``parts`` of its text. That is the left text if
-    ``in_left`` is True, else the right text.
+    Each chunk is matched with the most similar chunk of the other text. ``mean`` and ``worst`` are the mean and the
+    minimum of these cosines. The worst chunk is chunk ``part`` of ``parts`` (counted from 1), in the left text if
+    ``in_left``, else in the right.
     """
 
     mean: float
@@ -26,7 +26,7 @@ class Similarity:
 
     @property
     def score(self) -> float:
-        """The similarity in [0, 1] that the agreement is based on.
+        """The similarity of two texts as one number in [0, 1], on which their agreement is based.
 
         It includes the worst chunk, because the mean alone would hide an off-topic ending.
         """
@@ -37,7 +37,11 @@ SAME_TEXT = Similarity(1.0, 1.0)
 
 
 def chunk_similarity(left: Vectors, right: Vectors) -> Similarity:
-    """Compare chunk vectors [a, dimensions] and [b, dimensions] with rows of length 1. The scores are symmetric."""
+    """Return the similarity of two texts from the vectors of their chunks. Each chunk is a row of length 1.
+
+    ``left`` has the shape [left chunks, dimensions], and ``right`` has the shape [right chunks, dimensions]. The scores
+    are symmetric.
+    """
     cosines = np.clip(left @ right.T, -1.0, 1.0)
     sides = cosines.max(axis=1), cosines.max(axis=0)
     best = np.concatenate(sides)

@@ -13,7 +13,10 @@ _CANDIDATES = 8  # maximum number of partners that are considered for each item
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """The indices of the paired items (``pairs``), and those of the items without a partner (``left``, ``right``)."""
+    """The result of pairing the items of two lists. ``pairs`` has the indices of the paired items.
+
+    ``left`` and ``right`` have the indices of the items without a partner.
+    """
 
     pairs: tuple[tuple[int, int], ...]
     left: tuple[int, ...]
@@ -21,7 +24,7 @@ class Pairing:
 
 
 def pair_equal(left: Sequence[Hashable], right: Sequence[Hashable]) -> Pairing:
-    """Pair equal items in their order, so that each item has at most one partner. The cost is linear."""
+    """Pair the equal items of two lists in their order. Each item has at most one partner. The cost is linear."""
     waiting: defaultdict[Hashable, deque[int]] = defaultdict(deque)
     for j, item in enumerate(right):
         waiting[item].append(j)
@@ -38,16 +41,18 @@ def pair_equal(left: Sequence[Hashable], right: Sequence[Hashable]) -> Pairing:
 def pair_by_similarity(known: Pairing, similarity: Callable[[int, int], float]) -> Pairing:
     """Pair the items that have no partner yet, beginning with the most similar. Items of similarity 0 are not paired.
 
-    ``similarity`` is called with each pair of a position in ``known.left`` and a position in ``known.right``.
+    ``similarity(i, j)`` must return the similarity of the items with the indices ``known.left[i]`` and
+    ``known.right[j]``.
     """
     rights = range(len(known.right))
     return _greedy(known, ((similarity(i, j), i, j) for i in range(len(known.left)) for j in rights))
 
 
 def pair_by_sketch(known: Pairing, left: Sequence[frozenset[Any]], right: Sequence[frozenset[Any]]) -> Pairing:
-    """Pair many items by the rare features that they share.
+    """Pair the items that have no partner yet by the features that they share. This is fast for many items.
 
-    ``left`` and ``right`` have the features of each item without a partner. Cost: at most MAX_SHARED for each feature.
+    ``left`` and ``right`` have a set of features for each item in ``known.left`` and ``known.right``. Features that
+    more than MAX_SHARED items of ``right`` have are ignored. Cost: at most MAX_SHARED for each feature.
     """
     holders: defaultdict[Any, list[int]] = defaultdict(list)
     for j, sketch in enumerate(right):

@@ -1,7 +1,8 @@
 """Compare two JSON values key by key, with types, tolerances and unordered lists.
 
-Cost: about 10 µs for ten keys. MAX_LEAVES limits the cost, and MATCH_BUDGET limits it for the items of unordered lists.
-Values beyond a limit never count as equal.
+Cost: about 10 µs for ten keys. MAX_LEAVES limits the cost of a comparison; the values beyond it count as different.
+MATCH_BUDGET limits the cost of pairing the items of unordered lists; other items are paired by their shared leaves or
+by their place. A leaf is a value that contains no other values.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ _MAX_DEPTH = 64
 
 @dataclass(frozen=True, slots=True)
 class JsonDifference:
-    """A difference. ``path`` has dots between keys, and list indices in brackets.
+    """A difference between two JSON values. ``path`` is its place, such as ``items[2].price``.
 
-    ``kind`` is missing, added, type or value.
+    ``kind`` is "missing" (only the left value has the place), "added" (only the right value has it), "type" or "value".
     """
 
     path: str
@@ -47,10 +48,10 @@ class JsonDifference:
 
 @dataclass(frozen=True, slots=True)
 class TreeMatch:
-    """The result of a comparison. ``leaves`` is the number of compared places of both sides together.
+    """The result of comparing two JSON values. ``leaves`` is the number of places that either value has.
 
-    ``matched`` is the number of equal places. If a limit was reached, a part could not be compared, and ``bound``
-    describes the limit.
+    ``matched`` is the number of places with equal values. If a limit was reached, a part could not be compared
+    completely, and ``bound`` describes the limit.
     """
 
     leaves: int
@@ -64,7 +65,7 @@ class TreeMatch:
 
 
 def match_trees(left: object, right: object, settings: ExtractionSection) -> TreeMatch:
-    """Compare two JSON values. ``share`` is symmetric. Leaves beyond MAX_LEAVES count as different."""
+    """Compare two JSON values. The share of equal leaves is symmetric. Leaves beyond MAX_LEAVES count as different."""
     state = _MatchState(settings)
     walk = _walk(left, right, "", state, 0)
     places = list(islice(walk, MAX_LEAVES))
@@ -91,7 +92,10 @@ class _MatchState:
     _ids: dict[object, int] = field(default_factory=dict)
 
     def value_id(self, value: object, path: str, depth: int) -> int:
-        """Return an id. Two values have the same id if they are equal at ``path``, without the use of tolerances."""
+        """Return an id for the value. Equal values have the same id. Tolerances are not used.
+
+        The settings for ``path`` determine which keys are ignored and in which lists the order does not matter.
+        """
         shape: object
         if isinstance(value, dict) and depth <= _MAX_DEPTH:
             inner = {k: f"{path}.{k}" if path else k for k in value}
@@ -106,7 +110,11 @@ class _MatchState:
         return self._ids.setdefault(shape, len(self._ids))
 
     def sketch(self, value: object, path: str, depth: int) -> frozenset[object]:
-        """Return (path, value) for each leaf. Paths have no list indices; a number with a tolerance has no value."""
+        """Return the set of (path, value) pairs of all leaves, by which similar items are found.
+
+        All list indices in a path are 0, so the order of items does not matter. A number with a tolerance has the value
+        None.
+        """
         found: set[object] = set()
         stack = [(value, path, depth)]
         while stack:
@@ -175,7 +183,10 @@ def _walk_lists(left: list[object], right: list[object], path: str, state: _Matc
 def _pair_items(
     left: list[object], right: list[object], path: str, state: _MatchState, depth: int
 ) -> tuple[list[tuple[object, object]], list[object], list[object]]:
-    """Pair all equal items. Then pair the other items by similarity, as far as the budget allows."""
+    """Pair the items of two unordered lists: equal items first, then similar items, then the others by their place.
+
+    Return the pairs, and the items of each list that have no partner.
+    """
     here = f"{path}[0]"
     partners = pair_equal(
         [state.value_id(x, here, depth) for x in left], [state.value_id(y, here, depth) for y in right]
@@ -191,7 +202,10 @@ def _pair_items(
 def _pair_by_similarity(
     left: list[object], right: list[object], partners: Pairing, path: str, state: _MatchState, depth: int
 ) -> Pairing:
-    """Pair the remaining items by comparing each pair, or by their shared leaves if that would cost too much."""
+    """Pair the items that have no partner yet by their similarity, which is the share of equal leaves.
+
+    If comparing all possible pairs would exceed the budget, pair the items by the leaves that they share.
+    """
     a, b = ([whole[i] for i in some] for whole, some in ((left, partners.left), (right, partners.right)))
     sketches = [[state.sketch(item, path, depth) for item in side] for side in (a, b)]
     sizes = [sum(map(len, side)) + len(side) for side in sketches]
@@ -239,7 +253,7 @@ def _leaf(left: object, right: object, path: str, settings: ExtractionSection) -
 
 
 def _normalised(text: str, settings: ExtractionSection) -> str:
-    """Normalise a text for comparison, so that white space and the encoding of accents do not matter."""
+    """Return a text in the form that is compared, in which white space and the encoding of accents do not matter."""
     flat = " ".join(unicodedata.normalize("NFC", text).split())
     return flat.casefold() if settings.ignore_case else flat
 
@@ -251,8 +265,8 @@ def _is_number(value: object) -> bool:
 def within(a: int | float, b: int | float, tolerance: float | str) -> bool:
     """Return whether two numbers are equal within the tolerance and, for floats, within rounding errors.
 
-    Whole numbers of any size are compared exactly (identifiers beyond 2⁵³, endless digits from a looping model).
-    See ADR 0126.
+    The tolerance is an absolute number or a percentage ("5%") of the greater number. Whole numbers of any size are
+    compared exactly (identifiers beyond 2⁵³, endless digits from a looping model). See ADR 0126.
     """
     if a == b:
         return True
@@ -282,13 +296,16 @@ def _listed(path: str, keys: Sequence[str]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _pattern(key: str) -> re.Pattern[str]:
-    """Compile a path. ``items[].price`` and ``items[*].price`` match every item of the list; ``*`` matches any key."""
+    """Compile a path from the configuration into a regular expression for the paths of values.
+
+    ``items[].price`` and ``items[*].price`` match the price of every item in the list. ``*`` matches any key.
+    """
     escaped = re.escape(key.removeprefix("$.")).replace(r"\[\*\]", r"\[\d+\]").replace(r"\[\]", r"\[\d+\]")
     return re.compile(escaped.replace(r"\*", r"[^.\[\]]+"))
 
 
 def _same_json(left: object, right: object) -> bool:
-    """Return whether both values are equal apart from the order of keys. This is cheap even for very many leaves."""
+    """Return whether two JSON values are equal apart from the order of keys. This is cheap even for many leaves."""
     return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 

@@ -1,6 +1,7 @@
-"""Validate a value against a JSON schema. Both are untrusted, so the cost is limited and no function raises an error.
+"""Validate a value against a JSON schema.
 
-If the schema is invalid, or if its validation exceeds a limit, every value counts as valid.
+Both come from untrusted sources, so the cost is limited, and invalid input raises no error. If the schema is invalid,
+or if the validation exceeds a limit, the value counts as valid.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ Errors = Iterator[Any]
 
 
 class _UndecidedError(Exception):
-    """The validation would exceed a limit."""
+    """The validation of a value against a schema would exceed a limit."""
 
 
 @dataclass(slots=True)
 class _Checker:
-    """A validator. ``left`` is the number of references that may still be followed for the current value."""
+    """A validator for one JSON schema. ``left`` is the number of ``$ref`` references that it may still follow.
+
+    The number is reset for each value.
+    """
 
     validator: Any
     left: int = MAX_REFERENCES
@@ -84,7 +88,10 @@ def _checker(schema: str) -> _Checker | None:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Search as ``re.search`` does, with a time limit. A pattern that ``regex`` cannot compile matches every text."""
+    """Return whether the pattern occurs in the text. A pattern that ``regex`` cannot compile matches every text.
+
+    Raises _UndecidedError if the search takes longer than PATTERN_S seconds.
+    """
     import regex  # slow to import and seldom needed
 
     try:
@@ -112,7 +119,7 @@ def _pattern_properties(validator: Any, patterns: dict[str, Any], instance: Any,
 
 
 def _multiple_of(validator: Any, step: Any, instance: Any, _: Any) -> Errors:
-    """Check ``multipleOf`` with the decimal values of the numbers, so that 0.3 is a multiple of 0.1."""
+    """Check the schema keyword ``multipleOf`` with decimal numbers, so that 0.3 is a multiple of 0.1."""
     from jsonschema.exceptions import ValidationError
 
     if not validator.is_type(instance, "number"):
@@ -122,7 +129,10 @@ def _multiple_of(validator: Any, step: Any, instance: Any, _: Any) -> Errors:
 
 
 def _unless_patterns(original: Callable[..., Errors]) -> Callable[..., Errors]:
-    """Skip a keyword if the schema has ``patternProperties``, whose patterns it would search without a time limit."""
+    """Return the check of a schema keyword, which is skipped if the schema has ``patternProperties``.
+
+    The original check would search the patterns of ``patternProperties`` without a time limit.
+    """
 
     def check(validator: Any, keyword: Any, instance: Any, schema: Any) -> Errors:
         if not schema.get("patternProperties"):

@@ -1,4 +1,4 @@
-"""Compare class labels. They must match exactly after the configured normalisation. Cost: 5 µs."""
+"""Compare the class labels of two answers. They must match exactly after the configured normalisation. Cost: 5 µs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEAD = re.compile(
 
 
 def normalise(text: str, settings: ClassificationSection) -> str:
-    """Return the class in ``text``, in the normal form that is used to compare classes."""
+    """Return the class label in ``text``, in the normal form in which labels are compared."""
     label = _label_in_json(unicodedata.normalize("NFC", text.strip()))
     if settings.pattern is not None:
         label = _matched(settings.pattern, label)
@@ -29,7 +29,11 @@ def normalise(text: str, settings: ClassificationSection) -> str:
 
 
 def _label_in_json(text: str) -> str:
-    """Return the value of a JSON object with one key, or any other JSON object in canonical form."""
+    """Return the label inside a JSON object. A text that is not a JSON object is returned unchanged.
+
+    If the object has a single key with a string, the label is that string. Otherwise, it is the object in canonical
+    form.
+    """
     if not text.startswith("{"):
         return text
     value, error = try_json(text, "the label")
@@ -40,9 +44,9 @@ def _label_in_json(text: str) -> str:
 
 
 def _matched(pattern: str, text: str) -> str:
-    """Return the first group of the pattern's match, or the whole match if it has no groups.
+    """Return the part of ``text`` that the pattern matches: its first group or, without groups, the whole match.
 
-    If nothing matches within _PATTERN_S seconds, return the text.
+    If nothing matches within _PATTERN_S seconds, return the whole text.
     """
     import regex  # slow to import and seldom needed
 
@@ -56,7 +60,10 @@ def _matched(pattern: str, text: str) -> str:
 
 
 def _as_configured(label: str, settings: ClassificationSection) -> str:
-    """Return the configured name of a class that is listed in ``matter``, because gates look it up by that name."""
+    """Return the name that the class has in ``matter``, because gates look it up by that name.
+
+    If the class is not listed there, return its label.
+    """
     return next((name for name in settings.matter if normalise(name, settings) == label), label)
 
 
@@ -68,7 +75,7 @@ def _normal_form(label: str, settings: ClassificationSection) -> str:
 
 
 def _without_edges(label: str) -> str:
-    """Strip white space and the punctuation of all scripts (such as 。, ！, 「」) at both ends."""
+    """Return the label without white space and punctuation at both ends, in all scripts (such as 。, ！, 「」)."""
     start, end = 0, len(label)
     while start < end and _is_edge(label[start]):
         start += 1
@@ -82,7 +89,10 @@ def _is_edge(char: str) -> bool:
 
 
 def compare_labels(expected: str, got: str, settings: ClassificationSection) -> Comparison:
-    """Return agreement 1.0 for the same class, else 0.0. ``labels`` has both classes, for the confusion matrix."""
+    """Compare two class labels. The agreement is 1.0 if they mean the same class, else 0.0.
+
+    The field ``labels`` of the result has both classes, for the confusion matrix.
+    """
     left, right = normalise(expected, settings), normalise(got, settings)
     labels = {"expected": _as_configured(left, settings), "got": _as_configured(right, settings)}
     if left == right:

@@ -1,7 +1,7 @@
-"""Compare embedding vectors by cosine within one vector space, and by nearest neighbours across two vector spaces.
+"""Compare the embedding vectors of two answers: by cosine for one model, by nearest neighbours for two models.
 
-Vectors of two models cannot be compared directly, even if they have the same dimensions. For two models, the nearest
-neighbours of the inputs are compared. Cost: 5 µs for one vector of 1,000 dimensions.
+Vectors of two models cannot be compared directly, even if they have the same number of dimensions. Instead, the nearest
+neighbours of each input among the other inputs are compared. Cost: 5 µs for one vector of 1,000 dimensions.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ Rows = Sequence[Sequence[float]]
 
 
 class NotComparableError(ValueError):
-    """The two answers cannot be compared. The message is the reason, for human readers."""
+    """The vectors of two answers cannot be compared. The message gives the reason for human readers."""
 
 
 def compare_vectors(left: Rows, right: Rows, same_model: bool, settings: EmbeddingsSection) -> Comparison:
-    """Compare the vectors of the inputs of one request, with one row for each input. Raises NotComparableError."""
+    """Compare the vectors of two answers, which have one row for each input of the request.
+
+    Raises NotComparableError if a vector is invalid, or if the models differ and there are too few inputs.
+    """
     if len(left) != len(right) or not left:
         return Comparison(
             0.0, ("vector_count",), {"vector_count": 1.0}, {"vector_count": f"{len(left)} → {len(right)} vectors"}
@@ -91,9 +94,9 @@ def _nearest(rows: NDArray[np.float64], k: int) -> list[list[int]]:
 
 
 def _similarity_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Return Pearson's correlation of both sides' cosines between inputs.
+    """Return Pearson's correlation between the left and the right cosines of all pairs of inputs.
 
-    If the cosines of both sides are constant, return 1. If those of one side are constant, return 0.
+    If all cosines of both sides are equal, return 1. If only those of one side are equal, return 0.
     """
     upper = np.triu_indices(len(a), k=1)
     x, y = (a @ a.T)[upper], (b @ b.T)[upper]

@@ -1,4 +1,4 @@
-"""Compare extracted JSON: whether both sides are valid JSON, follow the schema, and agree key by key."""
+"""Compare the JSON in two answers: whether it is valid, follows the schema, and agrees key by key."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ MISSING = object()
 
 
 def compare_json(left: object, right: object, schema: object, settings: ScoringSection) -> Comparison:
-    """Compare two parsed JSON values. ``MISSING`` is the value of a side that is not JSON.
+    """Compare two parsed JSON values. An answer that is not JSON has the value ``MISSING``.
 
-    The agreement is the share of leaves that agree. It is halved if only one side follows the schema, and it is 0 if
-    only one side is JSON. If neither side is JSON, the caller compares the texts instead.
+    The agreement is the share of leaves that agree. A leaf is a value that contains no other values. The agreement is
+    halved if only one side follows the schema, and it is 0 if only one side is JSON. If neither side is JSON, the
+    caller compares the texts instead.
     """
     if left is MISSING or right is MISSING:
         return _one_sided_json(right)
@@ -45,7 +46,7 @@ def _one_sided_json(right: object) -> Comparison:
 
 
 def parse_json(text: str) -> object:
-    """Parse JSON with or without a code fence. Return MISSING if the text is not valid JSON."""
+    """Parse JSON that may be enclosed in a code fence. Return MISSING if the text is not valid JSON."""
     body = text.strip()
     if body.startswith("```") and body.endswith("```"):
         body = body[3:-3].partition("\n")[2].strip()

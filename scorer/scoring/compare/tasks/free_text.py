@@ -36,7 +36,7 @@ _BOTH_REFUSE = 0.95  # the lowest similarity of two refusals
 
 
 def needs_embedding(left: Document, right: Document) -> bool:
-    """Return whether the texts must be embedded: their canonical forms differ, and neither of them is empty."""
+    """Return whether two texts must be embedded: their canonical forms differ, and neither form is empty."""
     if left.text == right.text:
         return False  # saves computing the canonical forms
     return bool(left.canonical and right.canonical and left.canonical != right.canonical)
@@ -51,7 +51,8 @@ def compare_text(
 ) -> Comparison:
     """Compare two texts. ``similarity`` is required if ``needs_embedding`` is True for them.
 
-    The result is symmetric, except for the prefix ``baseline_`` of flags.
+    The agreement is symmetric, except that an omission by the candidate counts more than an addition. If the baseline
+    has a defect, the flag has the prefix ``baseline_``.
     """
     if left == right:
         return combine(1.0, (), settings, {"cosine": 1.0, "cosine_worst": 1.0, "word_overlap": 1.0})
@@ -76,10 +77,10 @@ def compare_text(
 
 
 def _prepared(left: Document, right: Document) -> tuple[Document, Document, bool]:
-    """Return the documents after preparing them for the comparison, and whether a bulleted list was reordered.
+    """Return the two documents as they are compared, and whether a bulleted list was reordered.
 
-    The bulleted lists of ``right`` get the order of ``left``. Closing offers of help are also compared if they differ
-    only a little.
+    The bullets of ``right`` are put in the order of ``left`` if their order does not matter. Offers of help at the end
+    of both texts are also compared if they differ only a little.
     """
     ordered = bullets_in_order_of(right.text, left.text)
     if ordered is not None:
@@ -141,7 +142,7 @@ def _form_signals(
 
 
 def _code_signal(left: Document, right: Document, difference: CodeDifference) -> Signal:
-    """Return the stronger of two signals: a code block that parses only on one side, and a difference in code."""
+    """Return the stronger of two signals: code that parses on only one side, and a difference between the code."""
     broken = form_signals.one_sided("code", broken_code(left.text), broken_code(right.text))
     if broken.effect >= difference.divergence * difference.relevance:
         return broken
@@ -149,12 +150,12 @@ def _code_signal(left: Document, right: Document, difference: CodeDifference) ->
 
 
 def _overall_similarity(similarity: Similarity, alignment: Alignment) -> float:
-    """Return the similarity of the embeddings, raised towards 1 if most words of the texts are the same."""
+    """Return the similarity of the embeddings, raised towards 1 if most words of the two texts are the same."""
     return similarity.score + (1 - similarity.score) * ramp(alignment.word_overlap, 0.7, 0.95)
 
 
 def _with_compared_share(result: Comparison, left: Document, right: Document) -> Comparison:
-    """Add the measure ``compared_share`` if only the beginning of the answers was compared."""
+    """Add the measure ``compared_share`` to the result if only the beginning of an answer was compared."""
     share = min(left.compared_share, right.compared_share)
     if share >= 1:
         return result

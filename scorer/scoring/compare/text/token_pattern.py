@@ -18,7 +18,7 @@ TOKEN = re.compile(
     r"|[vV]\d{1,9}(?:\.\d{1,9})+"
     r"|(?:US\$|[AC]\$|[$€£¥₹]|USD|EUR|GBP|CHF|JPY|INR)(?= ?-?\d)"
     rf"|{_LETTER}+(?:['.]{_LETTER}+)*\d*"  # don't  e.g  U.S  h2
-    rf"|ません|ない|なかっ|[{_CJK}]"  # scripts without blanks between words: each character is a token
+    rf"|ません|ない|なかっ|[{_CJK}]"  # scripts without spaces between words: each character is a token
     r"|\^-?\w{1,12}"
     rf"|{SIGN}"
     r"|[★☆⭐]+|[€£¥₹%°≤≥≠≈±∞∧∨¬∈∉∪∩∀∃⊂⊃⊆⊇↑⬆▲🔺📈↓⬇▼🔻📉→⇒←⇐×√÷✓✔✅☑✗✘❌❎☒✖👍👎]"

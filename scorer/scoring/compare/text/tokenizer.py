@@ -1,6 +1,7 @@
-"""Split a canonical text into tokens, with one spelling of each word and one form of each quantity.
+"""Split a text into tokens for comparison: words, quantities and signs. Cost: 0.1 to 0.2 ms for 100 words.
 
-Cost: 0.1 to 0.2 ms for 100 words.
+Each token has a key, the normal form that is compared. Different spellings of a word have the same key, and so do equal
+quantities (5 km and 5000 m). The text must be in canonical form (text/canonical_text.py).
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ _BETWEEN_NUMBERS = frozenset({"to", "and", "bis"})
 
 
 class Token(NamedTuple):
-    """A token of a canonical text."""
+    """A word, quantity or sign of a text in canonical form."""
 
     key: str  # the form that is compared
     surface: str  # the form in the text
@@ -78,9 +79,10 @@ class Token(NamedTuple):
 def tokenize(
     text: str, code: tuple[tuple[int, int], ...] = (), starts: frozenset[int] = frozenset()
 ) -> tuple[Token, ...]:
-    """Return the tokens of a canonical text, at most MAX_TOKENS.
+    """Return the tokens of a text in canonical form, at most MAX_TOKENS.
 
-    ``code`` has the spans of its code blocks, and ``starts`` has the beginnings of its paragraphs.
+    ``code`` has the (start, end) positions of its code blocks, and ``starts`` has the start positions of its
+    paragraphs.
     """
     words = text[:1500].lower().split()
     found = _Scanner(text, _is_language(words, COMMA_LANGUAGES), starts).scan()[:MAX_TOKENS]
@@ -94,10 +96,11 @@ def _is_language(words: list[str], language: frozenset[str]) -> bool:
 
 
 class _Scanner:
-    """The state of one pass over a text.
+    """The state of the tokenizer during one pass over a text.
 
-    ``end`` is the end of the last token. ``quantity`` is the last number, as long as a range may follow. ``currency``
-    and ``minus`` are the signs before the next number, and ``begin`` is their position.
+    ``end`` is the position after the last token. ``quantity`` is the last number, as long as it may be the beginning of
+    a range. ``currency`` and ``minus`` are the signs before the next number, and ``begin`` is their position. ``comma``
+    is True if the text's language has a decimal comma.
     """
 
     def __init__(self, text: str, comma: bool, starts: frozenset[int]) -> None:
@@ -151,7 +154,7 @@ class _Scanner:
             self.found.append(Token(key, surface, start))
 
     def _read_longer(self, surface: str, start: int) -> bool:
-        """Read a number, date, amount, address or phrase that begins with this word. Return False if there is none."""
+        """Read the number, date, amount, address or phrase that begins with a word. Return False if there is none."""
         word, text, end = surface.casefold(), self.text, start + len(surface)
         if word in SPELLED_NUMBERS or word in TIMES:
             return self._read_number_word(word, start, end)
@@ -175,7 +178,7 @@ class _Scanner:
         return self._read_phrase(word, start, end)
 
     def _read_phrase(self, word: str, start: int, end: int) -> bool:
-        """Read "a few", "half a cup", and the long forms of abbreviations."""
+        """Read a phrase ("a few", "half a cup") or the long form of an abbreviation. Return False if there is none."""
         text = self.text
         if word == "a":
             some = _SOME.match(text, end)
@@ -267,7 +270,11 @@ class _Scanner:
         self.quantity = None if marker or quantity.word else quantity
 
     def _in_range(self, before: Quantity, quantity: Quantity, start: int) -> Quantity:
-        """Use one form for "5-10 minutes", "5 to 10 minutes" and "between 5 and 10 minutes"."""
+        """Give "5-10 minutes", "5 to 10 minutes" and "between 5 and 10 minutes" the same tokens.
+
+        ``before`` is the quantity before ``quantity``. Return the quantity to add: ``quantity``, ``quantity`` with the
+        currency of ``before``, or the sum of both if they form one amount (1 h 30 min).
+        """
         found = self.found
         at = len(found) - 1
         if found[at].number:
@@ -310,7 +317,7 @@ def _ends_sentence(gap: str) -> bool:
 
 
 def _with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[Token]:
-    """Mark the tokens inside code blocks."""
+    """Return the tokens, of which those inside the code blocks ``spans`` are marked as code."""
     marked: list[Token] = []
     edges = iter([*(edge for span in spans for edge in span), tokens[-1].start + 1 if tokens else 0])
     edge, inside = next(edges), False
@@ -322,7 +329,10 @@ def _with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[
 
 
 def _with_nouns(tokens: list[Token]) -> list[Token]:
-    """Mark German nouns, which are all capitalised. A word after a title or a capitalised word is a name instead."""
+    """Mark the capitalised words of a German text as nouns, because all German nouns are capitalised.
+
+    A word after a title (Herr) or after another capitalised word is a name instead.
+    """
     marked: list[Token] = []
     for i, token in enumerate(tokens):
         before = tokens[i - 1] if i else None

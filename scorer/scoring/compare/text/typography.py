@@ -1,7 +1,7 @@
 """Normalise characters: quotes, dashes, widths, ligatures and accents. Powers and fractions keep their meaning.
 
-NFKC would turn m² into m2 and 1½ into 11/2, so powers and fractions are spelled out first. Cost: none for ASCII text,
-otherwise 20 to 40 µs for 100 words.
+Unicode's normal form NFKC would turn m² into m2 and 1½ into 11/2, so powers and fractions are spelled out first. Cost:
+none for ASCII text, otherwise 20 to 40 µs for 100 words.
 """
 
 from __future__ import annotations

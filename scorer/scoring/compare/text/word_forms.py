@@ -1,4 +1,4 @@
-"""The normal forms of a word, with contractions in full and one spelling out of several. Results are cached."""
+"""Normalise words: expand contractions (don't becomes do not) and use one of several spellings. Results are cached."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\. ?\d")
 
 @lru_cache(maxsize=20_000)
 def keys_of(surface: str) -> tuple[tuple[str, ...], bool]:
-    """Return the keys of a word, and whether a number, a date, an amount or a phrase may begin with it."""
+    """Return the lookup keys (normal forms) of a word, and whether it may begin a number, date, amount or phrase."""
     if surface in ("US", "U.S", "USA", "U.S.A"):
         return ("usa",), False
     word = surface.casefold()
@@ -47,7 +47,10 @@ def _expand(word: str) -> tuple[str, ...]:
 
 
 def short_form(word: str, text: str, start: int) -> str:
-    """Return the long form of "No." before a number, of "w/o" or of "w/" at ``start``, or "" for other uses."""
+    """Return the meaning of the abbreviation at ``start``: "No." before a number, "w/o" or "w/".
+
+    Return "" for other uses of the word.
+    """
     if word == "no":
         inside = start > 1 and text[start - 1] in " (" and (text[start - 2].isalnum() or text[start - 1] == "(")
         return "number" if inside and text[start] == "N" and _NUMBER.match(text, start + 2) else ""

@@ -1,1 +1,1 @@
-"""Word lists, and the relations between two words: opposites, synonyms, exclusive classes and spelling variants."""
+"""Word lists, and the relations between two words: opposites, synonyms, spelling variants and mutual exclusion."""

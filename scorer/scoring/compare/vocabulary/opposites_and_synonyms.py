@@ -16,7 +16,7 @@ def _words(text: str) -> list[str]:
 
 
 _PREFIXES = frozenset(_words("un in im il ir dis non mis anti de a ab counter contra mal"))
-_SHORT_PREFIXES = frozenset({"a", "ab", "de", "mal"})  # only before a long word: moral/amoral is a pair, go/ago is none
+_SHORT_PREFIXES = frozenset({"a", "ab", "de", "mal"})  # only before a long word: moral/amoral is a pair, go/ago is not
 _PREFIX_PAIRS = frozenset(
     frozenset(pair.split("/"))
     for pair in _words(
@@ -47,9 +47,10 @@ _TENSE_PAIRS = frozenset(pair for a, b in (("is", "was"), ("are", "were"), ("am"
 
 
 def function_word_change(left: str, right: str) -> float:
-    """Return how much the replacement of one function word by another changes the statement.
+    """Return how much a statement changes if the function word ``left`` is replaced by ``right``.
 
-    It is 1 for a direction or a party, 0.4 for a tense, and 0 for all other words.
+    The result is 1 for opposed words such as to/from and our/your, 0.4 for a changed tense (is/was), and 0 for other
+    words.
     """
     if (left, right) in _OPPOSED_FUNCTION_WORDS:
         return 1.0
@@ -63,7 +64,7 @@ def _read_entries(name: str) -> list[list[str]]:
 
 @cache
 def opposites() -> frozenset[tuple[str, str]]:
-    """Return the listed pairs of opposites, each in both orders."""
+    """Return the pairs of words that are listed as opposites, each in both orders."""
     return frozenset(pair for left, right in _read_entries("opposites.txt") for pair in ((left, right), (right, left)))
 
 
@@ -78,7 +79,7 @@ def _groups() -> dict[str, frozenset[int]]:
 
 @lru_cache(maxsize=50_000)
 def synonyms(left: str, right: str) -> bool:
-    """Return whether the words are listed as synonyms, such as begins/starts and large/big."""
+    """Return whether two words are listed as synonyms, such as begins/starts and large/big."""
     groups = _groups()
     nothing: frozenset[int] = frozenset()
     return any(groups.get(a, nothing) & groups.get(b, nothing) for a, b in ((left, right), *_bases(left, right)))
@@ -86,7 +87,7 @@ def synonyms(left: str, right: str) -> bool:
 
 @lru_cache(maxsize=50_000)
 def opposite(left: str, right: str) -> bool:
-    """Return whether the words are opposites, according to the list or to the rules for prefixes and endings."""
+    """Return whether two words are opposites, according to the list or to the rules for prefixes and endings."""
     listed = opposites()
     if (left, right) in listed or any(pair in listed for pair in _bases(left, right)):
         return True
@@ -94,7 +95,7 @@ def opposite(left: str, right: str) -> bool:
 
 
 def _bases(left: str, right: str) -> set[tuple[str, str]]:
-    """Return the pairs of both words without a common ending, such as grant/revoke for grants/revokes."""
+    """Return the possible base forms of two words with the same ending, as pairs: grant/revoke for grants/revokes."""
     found: set[tuple[str, str]] = set()
     for ending in ("s", "d", "ed", "ing", "ly", "er", "est"):
         if left.endswith(ending) and right.endswith(ending):
@@ -119,7 +120,7 @@ def _stems(word: str, ending: str) -> tuple[str, ...]:
 
 
 def _by_prefixes(left: str, right: str) -> bool:
-    """Return whether the words differ only in a pair of opposed prefixes, such as over|valued and under|valued."""
+    """Return whether two words differ only in a pair of opposed prefixes, such as over|valued and under|valued."""
     common = 0
     for a, b in zip(reversed(left), reversed(right), strict=False):
         if a != b:
@@ -140,7 +141,7 @@ def _by_suffixes(left: str, right: str) -> bool:
 
 
 def differs_by_negating_prefix(left: str, right: str) -> bool:
-    """Return whether one word is the other with a negating prefix, such as possible and impossible."""
+    """Return whether one word is the other word with a negating prefix, such as possible and impossible."""
     short, long = sorted((left, right), key=len)
     if len(short) <= 3 or short in _NOT_NEGATED or not long.endswith(short):
         return False

@@ -1,6 +1,6 @@
-"""Different spellings of the same meaning: number words, units, abbreviations, contractions.
+"""Tables of different spellings with the same meaning: number words, units, abbreviations, contractions.
 
-Each entry is ``found=meant``.
+An entry has the form ``spelling=normal form``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SPELLED_NUMBERS = _table(
     """
 )
 TENS = words("twenty thirty forty fifty sixty seventy eighty ninety")
-# Each sign with its key. Signs with the same meaning have the same key.
+# Each sign with its normal form. Signs with the same meaning have the same normal form.
 SYMBOLS = _table("%=percent €=euro £=pound ¥=yen ₹=rupee &=and °=degree")
 SYMBOLS |= {"≤": "<=", "≥": ">=", "≠": "!=", "→": ">", "->": ">", "=>": ">", "⇒": ">", "←": "<", "⇐": "<", "==": "="}
 SYMBOLS |= {"*": "×", "÷": "/"}
@@ -65,7 +65,7 @@ SAME = _table(
     cosy=cozy doughnut=donut disc=disk discs=disks grammes=gram
     """
 )
-# Each key with its long forms, in small letters.
+# Each normal form with its long forms, in lower case.
 _LONG_FORMS = {
     "usa": "united states of america|united states", "uk": "united kingdom|great britain", "un": "united nations",
     "eu": "european union", "nyc": "new york city", "gdp": "gross domestic product", "ceo": "chief executive officer",
@@ -82,7 +82,10 @@ _LONG_FORMS = {
 
 
 def _phrases() -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return the (long form, key) pairs by the first word of the form, with the longest form first."""
+    """Return the long forms of abbreviations as (long form, normal form) pairs, by the first word of the long form.
+
+    The longest form comes first.
+    """
     found: dict[str, list[tuple[str, str]]] = {}
     for key, forms in _LONG_FORMS.items():
         for form in forms.split("|"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def words(text: str) -> frozenset[str]:
-    """Return the words of a text. The words are separated by white space."""
+    """Return the set of the words in a text. White space separates the words."""
     return frozenset(text.split())
 
 

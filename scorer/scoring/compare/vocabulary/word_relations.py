@@ -49,7 +49,7 @@ CLASS_OF: dict[str, frozenset[str]] = {
 
 @lru_cache(maxsize=50_000)
 def excludes(left: str, right: str) -> bool:
-    """Return whether replacing ``left`` by ``right`` changes the statement."""
+    """Return whether two words exclude each other, so that replacing one by the other changes the statement."""
     if left == right:
         return False
     if CLASS_OF.get(left, frozenset()) & CLASS_OF.get(right, frozenset()) or opposite(left, right):
@@ -59,14 +59,17 @@ def excludes(left: str, right: str) -> bool:
 
 
 def both_quantities(left: str, right: str) -> bool:
-    """Return whether two different words both belong to dates, units, currencies or orders of magnitude."""
+    """Return whether two words differ and both belong to dates, units, currencies or orders of magnitude."""
     both = CLASS_OF.get(left, frozenset()) & _QUANTITIES, CLASS_OF.get(right, frozenset()) & _QUANTITIES
     return left != right and all(both)
 
 
 @lru_cache(maxsize=50_000)
 def misspelled(left: str, right: str) -> bool:
-    """Return whether one word is the other with wrong or transposed letters. A different ending does not count."""
+    """Return whether one word may be a misspelling of the other, with wrong or transposed letters.
+
+    A different ending does not count as a misspelling.
+    """
     if min(len(left), len(right)) < 4 or same_word(left, right) or excludes(left, right):
         return False
     start = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
