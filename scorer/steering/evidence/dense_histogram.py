@@ -28,7 +28,7 @@ class SlotCounts:
 
     @classmethod
     def of(cls, counts: Slots) -> SlotCounts:
-        used = np.flatnonzero(counts)
+        used = counts.nonzero()[0]
         if not len(used):
             return cls(0, ())
         first, last = int(used[0]), int(used[-1])

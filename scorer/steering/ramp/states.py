@@ -232,7 +232,8 @@ class RampState:
         return self.percent if drill.stage is DrillStage.RESTORING else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {**values, "drill": None if self.drill is None else dataclasses.asdict(self.drill)}
 
 
 def state_from_json(raw: object) -> RampState:

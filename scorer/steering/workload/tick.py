@@ -124,8 +124,9 @@ def _after_decision(
         problem="",
         restart=_announced(state.restart) if ramp.percent <= 0 else None,
         scorer_ahead_ms=context.scorer_ahead_ms,
+        written=_periods(state.name, now_ms),
     )
-    if state.desired == wanted:
+    if ramp is was or state.desired == wanted:
         return state
     unconfirmed = replace(state.fleet.observation, confirmed=frozenset())
     return replace(state, fleet=replace(state.fleet, observation=unconfirmed))
@@ -169,16 +170,19 @@ def _with_record(
     now_ms: int,
 ) -> Tick:
     """Return the tick with its record: state and status are written if they changed, and when a write is due."""
-    periods = WritePeriods(period_index(state.name, now_ms, CHECKPOINT_MS), period_index(state.name, now_ms, STATUS_MS))
     changed = bool(decisions or before.problem) or _must_be_stored(before, state)
     confirmed_changed = state.fleet.observation.confirmed != before.fleet.observation.confirmed
     stored = shown = None
-    if changed or periods.checkpoint != before.written.checkpoint:
+    if changed or state.written.checkpoint != before.written.checkpoint:
         stored = encode(state)
-    if changed or confirmed_changed or periods.status != before.written.status:
+    if changed or confirmed_changed or state.written.status != before.written.status:
         shown = to_json(status_of(state, leader, now_ms))
     record = Record(stored, shown, tuple(_with_models(state, decision) for decision in decisions))
-    return Tick(state if periods == state.written else replace(state, written=periods), writes, record)
+    return Tick(state, writes, record)
+
+
+def _periods(name: str, now_ms: int) -> WritePeriods:
+    return WritePeriods(period_index(name, now_ms, CHECKPOINT_MS), period_index(name, now_ms, STATUS_MS))
 
 
 def _must_be_stored(before: WorkloadState, after: WorkloadState) -> bool:

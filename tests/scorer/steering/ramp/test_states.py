@@ -150,4 +150,4 @@ def test_anything_but_an_object_with_the_fields_of_a_state_is_refused(raw: objec
 )
 def test_a_state_with_an_invalid_field_is_refused(change: dict[str, object], problem: str) -> None:
     with pytest.raises(InputError, match=problem):
-        state_from_json({**at(Phase.HELD).to_json(), **change})
+        state_from_json({**since_1000_ms(Phase.HELD).to_json(), **change})
