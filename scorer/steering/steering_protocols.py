@@ -60,9 +60,9 @@ class CapacityForecast(Protocol):
 
 
 class Ownership(Protocol):
-    """The division of the configured workloads between the groups of scorers.
+    """The division of the configured workloads among the groups of scorers.
 
-    ``foreign``: workload → the other group that steers it. The loop does not steer these workloads.
+    ``foreign``: workload → the other group that steers it. The steer loop does not steer these workloads.
     """
 
     @property
@@ -76,7 +76,7 @@ class Ownership(Protocol):
 
 
 class SoleOwner:
-    """The ``Ownership`` of a loop that steers every workload, because there is no other group."""
+    """The ``Ownership`` of a loop that steers every workload, because there is no other group of scorers."""
 
     foreign: Mapping[str, str] = {}
 
@@ -88,6 +88,6 @@ class SoleOwner:
 
 
 class LeaderTask(Protocol):
-    """A task of the leader that runs beside the loop. ``run`` never raises an error."""
+    """A task that the leader runs beside the steer loop. ``run`` never raises an error."""
 
     async def run(self) -> None: ...

@@ -31,7 +31,7 @@ class OwnedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The stream entries of one workload after its cursors.
+    """The new entries of one workload's streams, which follow the workload's cursors.
 
     ``cursors`` are the positions to continue from; ``bad`` is the number of entries that could not be decoded; ``full``
     is true if a read returned as many entries of a stream as it may, so that more may follow. See ADR 0002.
@@ -62,7 +62,7 @@ class Record:
 
 
 class SteeringStore(Protocol):
-    """The operations of Redis that the steer loop needs."""
+    """The operations of Redis that the steer loop needs. redis_store.py describes them."""
 
     async def load(self, workload: str) -> Mapping[str, Any] | None: ...
 

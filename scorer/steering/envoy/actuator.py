@@ -16,16 +16,19 @@ class ListenError(Exception):
 
 
 class Actuator(Protocol):
-    """The reader and writer of every Envoy's runtime. Only one leader uses it at a time; see ``Lease``."""
+    """The interface that reads and writes every Envoy's runtime. Only one leader uses it at a time; see ``Lease``."""
 
     async def run(self) -> None:
-        """Keep the readings fresh and send submitted writes, until cancelled. Raises ListenError."""
+        """Keep the readings fresh and send the submitted writes, until cancelled. Raises ListenError."""
 
     def readings(self) -> Mapping[str, RuntimeEntries | None]:
-        """Return Envoy → its ``glidepath.*`` runtime entries, including Glidepath's own; None: not readable now."""
+        """Return Envoy → its ``glidepath.*`` runtime entries, whoever set them; None if it cannot be read now."""
 
     def submit(self, writes: Mapping[str, RuntimeEntries]) -> None:
-        """Send each Envoy its entries in one request. A later submission for the same Envoy is merged with them."""
+        """Queue writes: Envoy → the entries to send to it in one request.
+
+        Entries that are submitted later for the same Envoy are merged with entries that are still waiting.
+        """
 
     async def settle(self, timeout: float) -> None:
         """Return once every submitted write has succeeded or failed, or after ``timeout`` seconds."""
@@ -34,10 +37,10 @@ class Actuator(Protocol):
         """Return the Envoys that have a former leader's weights, which this actuator cannot read."""
 
     def admin_layers(self) -> Mapping[str, RuntimeEntries | None]:
-        """Return admin interface → the ``glidepath.*`` entries of its admin layer; None: not readable now.
+        """Return admin interface → the ``glidepath.*`` entries of its admin layer; None if it cannot be read now.
 
-        The result is empty if Envoys are steered through that layer. With RTDS, the admin layer takes precedence over
-        the pushed layer; it is written through ``submit``, with the interface's address in place of the Envoy.
+        The result is empty if the actuator itself writes to that layer. With RTDS, the admin layer takes precedence
+        over the pushed layer; ``submit`` writes to it if the interface's address is given in place of the Envoy.
         """
 
     def problems(self) -> Mapping[str, str]:
@@ -72,7 +75,7 @@ class MemoryActuator:
             self.writes.append((envoy, dict(entries)))
 
     def set_runtime(self, envoy: str, entries: RuntimeEntries) -> None:
-        """Change an Envoy's runtime, as a person does by curl.
+        """Change an Envoy's runtime entries, as a person can do by curl.
 
         As with the real actuator, a change results in a new reading, and an unchanged reading stays the same object.
         """
@@ -95,5 +98,5 @@ class MemoryActuator:
 
 
 def _merged(entries: RuntimeEntries, changes: RuntimeEntries) -> dict[str, str]:
-    """Apply changes as Envoy does: an empty value removes its key."""
+    """Return the entries with the changes applied. As in Envoy, an empty value removes its key."""
     return {key: value for key, value in {**entries, **changes}.items() if value}

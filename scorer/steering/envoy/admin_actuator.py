@@ -36,8 +36,8 @@ log = structlog.get_logger()
 def admin_layer(body: bytes) -> dict[str, str]:
     """Return Glidepath's keys in the admin layer of an answer to ``GET /runtime``.
 
-    The admin layer is the layer named "admin", or the last layer if there is none. Raises ValueError for any other
-    body.
+    The admin layer is the layer named "admin", or the last layer if there is none. Raises ValueError if the body is not
+    such an answer.
     """
     try:
         answer = json.loads(body)

@@ -30,14 +30,20 @@ Weights = tuple[int, ...]
 
 
 class WeightsOverride(NamedTuple):
-    """The share of the candidate, in percent, that a person asked for."""
+    """The candidate's share, in percent, that a person asked for by setting weights.
+
+    ``unambiguous``: the weights are two whole numbers with the sum 10,000.
+    """
 
     percent: float
     unambiguous: bool
 
 
 def parse_weight(text: str) -> int:
-    """Return basis points; UNREADABLE for a removed key or any text that is not a whole number from 0 to 10,000."""
+    """Return a weight's text as basis points.
+
+    Return UNREADABLE for a removed key ("") and for any text that is not a whole number from 0 to 10,000.
+    """
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         return UNREADABLE
     value = int(text)
@@ -45,9 +51,10 @@ def parse_weight(text: str) -> int:
 
 
 def weights_override(candidate: int, baseline: int, ours: Collection[Weights], present: float) -> WeightsOverride:
-    """Return the share that a person asked for with these weights.
+    """Return the candidate's share that a person asked for with these weights.
 
-    ``ours`` are the weights that Glidepath wrote there before; ``present`` is the candidate's share in percent.
+    ``ours``: the weights that Glidepath wrote to the same Envoy before; ``present``: the candidate's present share in
+    percent.
     """
     if UNREADABLE not in (candidate, baseline) and candidate + baseline == FULL_WEIGHT:
         return WeightsOverride(candidate / 100, unambiguous=True)
@@ -67,7 +74,10 @@ def weights_override(candidate: int, baseline: int, ours: Collection[Weights], p
 
 
 def parse_switch(text: str) -> bool | None:
-    """Return True for on, False for off, or None for neither. Case does not matter, and ``0.0`` counts as ``0``."""
+    """Return True for on, False for off, and None for any other text.
+
+    Case does not matter, and ``0.0`` counts as ``0``.
+    """
     word = text.strip().lower()
     if word in _OFF or word in _ON:
         return word in _ON
@@ -78,6 +88,6 @@ def parse_switch(text: str) -> bool | None:
 
 
 def describe_entry(key: str, value: str) -> str:
-    """Return a key and its value as in a query string, on one line. The value is cut to MAX_SHOWN characters."""
+    """Return a runtime key and its value on one line, as in a query string. Long values are cut to MAX_SHOWN."""
     text = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}…"
     return f"{key}={''.join(c if c.isprintable() else '?' for c in text)}" if value else f"{key} (removed)"

@@ -1,4 +1,4 @@
-"""Compare each Envoy's runtime with the values written there, to find confirmations and manual overrides.
+"""Compare each Envoy's runtime with the values that Glidepath wrote, to find confirmations and manual overrides.
 
 Pure. For one workload, there are four cases for an Envoy's admin layer:
 
@@ -30,10 +30,10 @@ from scorer.steering.envoy.runtime_values import (
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The result of comparing all Envoys of a workload.
+    """The result of comparing all Envoys of a workload with the values that were written to them.
 
     ``adopted``, ``autopilot`` and ``shadow`` are values that a person set; None if no person changed them.
-    ``ambiguous_weights`` describes the weights if they are no valid pair; it is "" if ``adopted`` is unambiguous.
+    ``ambiguous_weights`` describes the weights if they are not a valid pair; it is "" if ``adopted`` is unambiguous.
     ``invalid_override`` describes other invalid values, which change nothing. ``shadow_reset``: a person removed the
     shadow key, so that the configured share applies again. ``hiding_layers``: the admin interfaces whose values hide
     the weights that were pushed to the Envoy by RTDS. ``admin_layer_used``: an admin layer above RTDS has a key of this
@@ -64,12 +64,12 @@ def observe(
     retreating: bool = False,
     stale: frozenset[RuntimeValues] = frozenset(),
 ) -> Observation:
-    """Compare each Envoy's entries (None: not readable now) with what was written there.
+    """Compare each Envoy's runtime entries with the values that were written to that Envoy.
 
-    ``admin_layers``: the admin layers of Envoys that get their weights by RTDS. ``retreating``: a rollback is being
-    written, so a higher share at an Envoy that has not confirmed yet is not adopted. ``stale``: values that a former
-    leader may have written in its last moment; they are not adopted. But weight 0 for the candidate is always adopted,
-    because it may be a person's rollback (ADR 0093).
+    ``readings``: None for an Envoy that cannot be read now. ``admin_layers``: the admin layers of Envoys that get their
+    weights by RTDS. ``retreating``: a rollback is being written, so a higher share at an Envoy that has not confirmed
+    yet is not adopted. ``stale``: values that a former leader may have written in its last moment; they are not
+    adopted. But weight 0 for the candidate is always adopted, because it may be a person's rollback (ADR 0093).
     """
     envoys = {e: _compare(names, desired, entries, last_written.get(e, ())) for e, entries in readings.items()}
     layers = {
@@ -111,7 +111,7 @@ def _joined(by_envoy: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _EnvoyObservation:
-    """One Envoy's part of an Observation. ``weights`` is set if Glidepath did not write the Envoy's weights."""
+    """The part of an Observation that concerns one Envoy. ``weights``: None if Glidepath wrote the Envoy's weights."""
 
     last_written: tuple[RuntimeValues, ...] = ()
     actual: RuntimeValues | None = None
@@ -152,7 +152,7 @@ def _compare(
 def _compare_admin_layer(
     names: RuntimeKeys, desired: RuntimeValues, entries: RuntimeEntries | None, before: tuple[RuntimeValues, ...]
 ) -> _EnvoyObservation:
-    """Compare an admin layer above RTDS, in which every key was set by a person."""
+    """Compare an admin layer above RTDS with the desired values. Every key in it was set by a person."""
     if entries is None:
         return _EnvoyObservation(last_written=before)
     actual, ours = names.read(entries), (*before, desired)
@@ -174,7 +174,7 @@ def _find_override(
     ours: tuple[RuntimeValues, ...],
     desired: RuntimeValues,
 ) -> _EnvoyObservation:
-    """Return the manual override at one Envoy, as far as it can be parsed."""
+    """Return the manual override at one Envoy, as far as its values can be parsed."""
     autopilot, invalid_switch = _autopilot_override(names, actual, entries, ours)
     if actual is None:
         return _EnvoyObservation(autopilot=autopilot, invalid_override=invalid_switch)
@@ -225,7 +225,7 @@ def _shadow_override(names: RuntimeKeys, text: str, ours: tuple[RuntimeValues, .
 
 
 def _percent(text: str) -> float | None:
-    """Parse a shadow share that a person set. It must be a plain number; any other value is overwritten."""
+    """Return the shadow share that a person set, in percent; None unless it is a plain number from 0 to 100."""
     try:
         value = float(text)
     except ValueError:

@@ -49,7 +49,7 @@ log = structlog.get_logger()
 
 
 def layer_of(values: RuntimeEntries) -> dict[str, Any]:
-    """Convert dotted keys to the nested structure of a runtime layer."""
+    """Return runtime entries as a runtime layer, in which dotted keys become nested objects."""
     root: dict[str, Any] = {}
     for key, value in values.items():
         *path, leaf = key.split(".")
@@ -61,7 +61,10 @@ def layer_of(values: RuntimeEntries) -> dict[str, Any]:
 
 
 def _typed(value: str) -> Any:
-    """Return a number, a FractionalPercent as an object, or the text. Envoy does not parse numbers from text."""
+    """Return the value of a runtime entry as a number or an object if its text is JSON, else the text itself.
+
+    Envoy does not parse numbers from text. An object is a FractionalPercent.
+    """
     try:
         return json.loads(value)
     except ValueError:
@@ -88,10 +91,11 @@ class EnvoyStream:
 
 
 class RtdsActuator:
-    """The ``Actuator`` over RTDS; ``run`` listens on ``listen`` (HOST:PORT or unix:/path).
+    """The ``Actuator`` that uses RTDS. Its ``run`` listens on ``listen`` (HOST:PORT or unix:/path).
 
-    ``admin``: the configured admin interfaces of the same Envoys. A manual override there takes precedence over the
-    pushed layer. It is read, adopted, and then removed from the admin layer (ADR 0119).
+    ``admin``: the actuator for the admin interfaces of the same Envoys, if they are configured. A manual override at an
+    admin interface takes precedence over the pushed layer. It is adopted, and then removed from the admin layer (ADR
+    0119).
     """
 
     def __init__(
@@ -133,7 +137,10 @@ class RtdsActuator:
             await server.stop(grace=None)
 
     async def _bind(self, server: grpc.aio.Server) -> None:
-        """Bind the address. Wait for it if a former leader on this host, which hangs or is ending, still uses it."""
+        """Bind the server to its address. Raises ListenError if the address stays in use for ``patience_s`` seconds.
+
+        A former leader on this host, which hangs or is ending, may still use the address.
+        """
         until = time.monotonic() + self._patience_s
         while True:
             try:
@@ -167,7 +174,10 @@ class RtdsActuator:
             stream.settled.set()
 
     def _join(self, name: str) -> EnvoyStream:
-        """Register a new stream. It has no acknowledged layer yet, so the Envoy always gets the layer again."""
+        """Register a new stream of the Envoy ``name``.
+
+        The stream has no acknowledged layer yet, so the Envoy always gets the whole layer again.
+        """
         unique, number = name, 1
         while (known := self._streams.get(unique)) is not None and known.connected:
             number += 1
@@ -211,7 +221,7 @@ class RtdsActuator:
 
     @staticmethod
     def _reading(stream: EnvoyStream) -> RuntimeEntries | None:
-        """Return the acknowledged layer, or None while an answer is awaited."""
+        """Return the layer that the Envoy has acknowledged; None while it is disconnected or an answer is awaited."""
         return stream.acked if stream.connected and not stream.sent and stream.pending is None else None
 
     def submit(self, writes: Mapping[str, RuntimeEntries]) -> None:

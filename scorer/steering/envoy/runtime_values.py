@@ -1,4 +1,4 @@
-"""One workload's runtime keys at an Envoy: their names, the parsed values and the desired values."""
+"""One workload's runtime keys at an Envoy: the names of the keys, and their values as read and as desired."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_ADMIN_LAYERS: Mapping[str, RuntimeEntries | None] = MappingProxyType({})
 
 
 class RuntimeValues(NamedTuple):
-    """One workload's values at one Envoy.
+    """The values of one workload's runtime keys at one Envoy.
 
     Weights are in basis points; an invalid weight is manual_override.UNREADABLE.
     """
@@ -70,7 +70,7 @@ class RuntimeKeys:
         )
 
     def read(self, entries: RuntimeEntries) -> RuntimeValues | None:
-        """Return the workload's values in a runtime layer, or None if the layer has neither weight."""
+        """Return the workload's values in a runtime layer; None if the layer has neither weight."""
         candidate, baseline = entries.get(self.candidate, ""), entries.get(self.baseline, "")
         if not candidate and not baseline:
             return None
@@ -78,7 +78,7 @@ class RuntimeKeys:
         return RuntimeValues(*weights, entries.get(self.shadow, ""), entries.get(self.autopilot, ""))
 
     def write(self, values: RuntimeValues) -> dict[str, str]:
-        """Return an entry for every key, for one POST. Envoy removes a key whose value is empty."""
+        """Return the runtime entries that set every key to ``values``. Envoy removes a key whose value is empty."""
         return {
             self.candidate: str(values.candidate),
             self.baseline: str(values.baseline),
@@ -87,12 +87,12 @@ class RuntimeKeys:
         }
 
     def contradicts(self, entries: RuntimeEntries, desired: RuntimeValues) -> bool:
-        """Return whether a key has a value in this layer that differs from the desired value."""
+        """Return whether a runtime layer sets any of the workload's keys to another value than the desired one."""
         return any(entries.get(key) and entries[key] != value for key, value in self.write(desired).items())
 
 
 def desired_values(percent: float, shadow: float, autopilot: bool) -> RuntimeValues:
-    """Return the values that give the candidate ``percent`` of the requests and copy ``shadow`` percent of them.
+    """Return the values for a candidate's share of ``percent`` and copies of ``shadow`` percent of the requests.
 
     While the autopilot is on, its key is absent, so that setting it to 1 is always a visible change.
     """
@@ -110,9 +110,10 @@ def shadow_fraction(percent: float) -> str:
 
 
 def of_absent_envoys(last_written: LastWritten, present: Container[str]) -> LastWritten:
-    """Return the last MAX_ABSENT entries of the Envoys that are not ``present``.
+    """Return the newest MAX_ABSENT entries of ``last_written`` that belong to Envoys not in ``present``.
 
-    If such an Envoy returns with its old values, they are recognised as a former write and not adopted.
+    If such an Envoy returns with its old values, these are recognised as Glidepath's own writes. They are then not
+    adopted as a manual override.
     """
     absent = [envoy for envoy in last_written if envoy not in present]
     return {envoy: last_written[envoy] for envoy in absent[-MAX_ABSENT:]}

@@ -38,9 +38,9 @@ def plan_writes(
 ) -> RuntimeWrites:
     """Plan a write for every readable Envoy whose values differ from the desired ones.
 
-    ``admin_layers``: the admin layers above RTDS, see observe(). Keys that a person set there are removed, so that the
-    pushed values apply. If all keys there have the desired values, they stay until every Envoy has ``confirmed`` these
-    values. Otherwise the share would change back for a moment while the manual override is adopted.
+    ``admin_layers``: the admin layers above RTDS, see ``observe``. Keys that a person set there are removed, so that
+    the pushed values apply. If all keys there have the desired values, they stay until every Envoy has ``confirmed``
+    these values. Otherwise the share would change back for a moment while the manual override is adopted.
     """
     wanted = names.write(desired)
     writes: dict[str, RuntimeEntries] = {

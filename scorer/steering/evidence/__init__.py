@@ -1,7 +1,7 @@
-"""Evidence: anytime-valid tests of a candidate against its baseline, as gates with verdicts. Pure: no clock, no I/O.
+"""The evidence about a candidate: anytime-valid tests against its baseline, as gates with verdicts. No clock, no I/O.
 
-Create it with ``Evidence.fresh(workload, percent, now_ms)``, add data with ``fold_outcomes`` and ``fold_scored``, and
-read the result with ``verdicts``.
+Create the evidence of a step with ``Evidence.fresh(workload, percent, now_ms)``, add data with ``fold_outcomes`` and
+``fold_scored``, and read the result with ``verdicts``.
 """
 
 from scorer.steering.evidence.accumulator import Evidence

@@ -1,8 +1,8 @@
-"""A workload's evidence at one step of its ramp: the steer loop folds outcomes and scores into it.
+"""The evidence about one workload's candidate at one step of the ramp. The steer loop adds outcomes and scores to it.
 
-The evidence is mutable, because folding is the hot path of a tick. The fold methods still return the evidence, so that
-callers do not depend on this. The stored form is ``EvidenceState``, a small frozen dataclass that survives JSON
-unchanged.
+The evidence is mutable, because adding data is the hot path of a tick. The fold methods still return the evidence, so
+that callers do not depend on its mutability. Its stored form is ``EvidenceState``, a small frozen dataclass that
+survives JSON unchanged.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ BLOCK_MS = 1000  # a block of the increase test lasts about this long, because c
 
 @dataclass(frozen=True, slots=True)
 class ScoreSums:
-    """The counts of scored cross and noise pairs, discounted pairs included, and the sums of their agreements."""
+    """The numbers of scored cross pairs and noise pairs, and the sums of their agreements.
+
+    Pairs that do not count because of the user discount (user_discount.py) are included.
+    """
 
     crosses: int = 0
     cross_sum: float = 0.0
@@ -61,9 +64,9 @@ class ScoreSums:
 class EvidenceState:
     """All evidence of a step, as it is stored.
 
-    ``last_ms``: the end of the latest folded data; ``looked_ms``: when the latency gates were last evaluated;
-    ``bin_number``: the bin of BIN_MS that ``pending`` belongs to; ``block_from_ms``: when the increase test's present
-    block began.
+    ``last_ms``: the end of the latest data that was added; ``looked_ms``: the time at which the latency gates were last
+    evaluated; ``pending``: the requests that ended in the latest bin of BIN_MS; ``bin_number``: the index of this bin;
+    ``block_from_ms``: the time at which the present block of the increase test began.
     """
 
     percent: float
@@ -80,7 +83,7 @@ class EvidenceState:
 
 
 class Evidence:
-    """The evidence of one workload at one step; made by ``Evidence.fresh`` or ``Evidence.from_json``."""
+    """The evidence about one workload's candidate at one step. ``fresh`` or ``from_json`` creates it."""
 
     def __init__(self, workload: Workload, percent: float, now_ms: int) -> None:
         self._workload = workload
@@ -100,11 +103,14 @@ class Evidence:
 
     @classmethod
     def fresh(cls, workload: Workload, percent: float, now_ms: int) -> Evidence:
-        """Return empty evidence for a step at ``percent`` of the traffic that begins at ``now_ms``."""
+        """Return empty evidence for a step that begins at ``now_ms``, with the candidate's share ``percent``."""
         return cls(workload, percent, now_ms)
 
     def fold_outcomes(self, outcomes: Outcomes) -> Evidence:
-        """Add one flush, unless it began before the step. The caller must not add a flush twice."""
+        """Add one flush, and return the evidence. A flush that began before the step is ignored.
+
+        The caller must not add a flush twice.
+        """
         if outcomes.from_ms < self.started_ms:
             return self
         self._name = outcomes.workload
@@ -125,7 +131,7 @@ class Evidence:
         self._gates.observe(LatencyHistograms(signal, candidate, baseline))
 
     def _settle(self) -> None:
-        """Pass the pending requests to the gates as one observation."""
+        """Pass the pending requests to the gates as one observation. Then close the present block if it is complete."""
         if self._pending == NO_REQUESTS:
             return
         self._gates.observe(RequestsEnded(self._pending))
@@ -135,11 +141,17 @@ class Evidence:
             self._block_from_ms = at_ms
 
     def _new_period(self, last_ms: int, at_ms: int, every_ms: int) -> bool:
-        """Return whether a new period of ``every_ms`` has begun since ``last_ms``; see staggering.py and ADR 0111."""
+        """Return whether a new period of ``every_ms`` milliseconds began between ``last_ms`` and ``at_ms``.
+
+        See staggering.py and ADR 0111.
+        """
         return period_index(self._name, at_ms, every_ms) > period_index(self._name, last_ms, every_ms)
 
     def fold_scored(self, scored: ScoredPair) -> Evidence:
-        """Add one scored pair, unless it is unscored or was captured before the step began."""
+        """Add the scores of one pair, and return the evidence.
+
+        A pair is ignored if it could not be scored, or if it was captured before the step began.
+        """
         if not scored.scored or scored.captured_at_ms < self.started_ms:
             return self
         self._shown = None
@@ -180,7 +192,7 @@ class Evidence:
             self._gates.observe(LatencyHistograms("per_token", candidate, baseline))
 
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:
-        """Return one verdict for each gate. The verdicts are cached until something is folded."""
+        """Return one verdict for each gate. The verdicts are cached until new data is added."""
         if self._shown is None:
             self._settle()
             if self._new_period(self._looked_ms, self._last_ms, LOOK_MS):
@@ -194,7 +206,7 @@ class Evidence:
         return {name: gate.n / seconds for name, gate in self._gates.gates.items()}
 
     def requests(self) -> int:
-        """Return the candidate's requests in this step."""
+        """Return the number of the candidate's requests in this step."""
         self._settle()
         return self._gates.step.total.c_n
 
@@ -213,11 +225,11 @@ class Evidence:
         )
 
     def agreement(self) -> float | None:
-        """Return the mean agreement of all scored cross pairs of this step."""
+        """Return the mean agreement of all scored cross pairs of this step; None without such pairs."""
         return self._scores.cross_sum / self._scores.crosses if self._scores.crosses else None
 
     def noise(self) -> float | None:
-        """Return the mean agreement of the baseline with itself in this step."""
+        """Return the mean agreement of all scored noise pairs of this step; None without such pairs."""
         return self._scores.noise_sum / self._scores.noises if self._scores.noises else None
 
     @property
@@ -237,15 +249,15 @@ class Evidence:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``state`` as JSON values. Their text is far shorter than 64 KB."""
+        """Return ``state`` as JSON values. As text, they are far shorter than 64 KB."""
         return encode(self.state)
 
     @classmethod
     def from_json(cls, workload: Workload, raw: Mapping[str, Any]) -> Evidence:
-        """Parse the result of ``to_json``. A gate starts without data if its limit or kind has changed since.
+        """Parse the result of ``to_json``. A gate whose limit or kind in ``workload`` has changed starts without data.
 
-        Raises InputError for a state that does not fit, for example of another version; the caller then starts with
-        empty evidence.
+        Raises InputError for a state that does not fit, for example a state of another version. The caller then starts
+        with empty evidence.
         """
         state = decode(EvidenceState, raw)
         evidence = cls(workload, state.percent, state.started_ms)
@@ -262,7 +274,7 @@ class Evidence:
 
 
 def _added(pending: RequestCounts, sides: Iterable[SideOutcomes]) -> RequestCounts:
-    """Return the pending requests plus the requests of a flush."""
+    """Return the pending requests plus the requests of a flush, which are given by ``sides``."""
     c_n = c_errors = unreachable = b_n = b_errors = rescued = rescues_failed = 0
     for side in sides:
         if side.side is Side.BASELINE:
@@ -282,7 +294,7 @@ def _added(pending: RequestCounts, sides: Iterable[SideOutcomes]) -> RequestCoun
 
 
 def _origins(percent: float) -> dict[Side, Origin]:
-    """Return the origin of the requests that count, by side. A side without client traffic is judged by copies."""
+    """Return side → the origin of its requests that count. A side without client traffic is judged by copies."""
     return {
         Side.CANDIDATE: Origin.SHADOW if percent <= 0 else Origin.LIVE,
         Side.BASELINE: Origin.SHADOW if percent >= 100 else Origin.LIVE,
@@ -290,17 +302,17 @@ def _origins(percent: float) -> dict[Side, Origin]:
 
 
 def _is_comparable(scored: ScoredPair) -> bool:
-    """Return whether noise pairs are drawn from the same requests as this pair.
+    """Return whether noise pairs are made from the same kind of requests as this cross pair.
 
-    Noise pairs are made from requests that the baseline served. So a pair is not comparable if its user was assigned to
-    the candidate by a sticky split, or if it is a probe.
+    Noise pairs are made from requests that the baseline served. So a cross pair is not comparable if its user was
+    assigned to the candidate by a sticky split, or if the pair is a probe.
     """
     origin = scored.baseline.origin
     return origin is Origin.LIVE or (origin is Origin.SHADOW and not scored.sticky)
 
 
 def _prior_share(workload: Workload, percent: float) -> float:
-    """Return the candidate's share of the requests that count, as configured."""
+    """Return the candidate's share of the requests that count, according to the configuration and ``percent``."""
     shadow = workload.shadow
     if percent <= 0:
         return max(shadow.sample, 0.1) / (100 + shadow.sample)

@@ -23,7 +23,7 @@ class MomentsState:
 
 
 class Moments:
-    """The running moments that determine the next bet: σ̂² and μ̂ of all values before it."""
+    """The running moments of all earlier values, σ̂² and μ̂, which determine the next bet."""
 
     __slots__ = ("n", "squares", "total")
 
@@ -31,7 +31,7 @@ class Moments:
         self.n, self.total, self.squares = 0, 0.0, 0.0
 
     def stake(self, two_log: float) -> float:
-        """Return √(2 ln(1/α) / (σ̂² i ln(1 + i))) for the next value; ``two_log`` is 2 ln(1/α)."""
+        """Return the bet on the next value, the i-th: √(2 ln(1/α) / (σ̂² i ln(1 + i))). ``two_log`` is 2 ln(1/α)."""
         i = self.n + 1
         return math.sqrt(two_log / ((0.25 + self.squares) * math.log(1 + i)))
 
@@ -52,9 +52,10 @@ class Moments:
 class MeanTestState:
     """The state of a ``MeanTest``.
 
-    ``all``: the moments over the step; ``recent``: the moments since the latest start of the restarting bet;
-    ``starts``: how often that bet has started; ``cash``: the weight that is kept for later starts. The other fields are
-    natural logarithms.
+    ``all``: the moments over the step; ``recent``: the moments since the latest start of the restarting bet; ``steady``
+    and ``bet``: the values of the bet from the beginning and of the restarting bet; ``starts``: the number of starts of
+    the restarting bet; ``opened``: its value at the latest start; ``cash``: the weight that is kept for its later
+    starts. ``log_pass``, ``log_fail``, ``steady``, ``bet`` and ``opened`` are natural logarithms.
     """
 
     all: MomentsState
@@ -73,8 +74,8 @@ class MeanTest:
 
     ``log_fail`` grows while the mean is below m; ``log_pass`` grows while the mean is above m.
 
-    Half of the weight of the evidence that fails the candidate is a bet that runs from the beginning. The other half is
-    a bet that restarts whenever it has lost too much, so that a fall after a long good time is detected (see
+    Half of the weight of ``log_fail`` is on a bet that runs from the beginning. The other half is on a bet that
+    restarts whenever it has lost too much, so that a fall of the mean after a long good time is detected (see
     mixture.py).
 
     The class is mutable, because planning and replays add about ten thousand scores to it, and two new dataclasses for
@@ -82,7 +83,10 @@ class MeanTest:
     """
 
     def __init__(self, m: float, fail_at: float, pass_at: float) -> None:
-        """Start without data; 0 < m < 1. ``fail_at`` and ``pass_at`` are ln(1/α) for the two directions."""
+        """Start without data, with the limit 0 < m < 1.
+
+        ``fail_at`` and ``pass_at`` are ln(1/α) for failing and for passing the candidate.
+        """
         self.m = m
         self._two_fail, self._two_pass = 2 * fail_at, 2 * pass_at
         self._cap_pass, self._cap_fail = 0.5 / m, 0.5 / (1 - m)
@@ -143,7 +147,7 @@ class MeanTest:
 
 
 class ConfidenceInterval:
-    """A two-sided confidence sequence of the mean at level 1 - α. It is only for display."""
+    """A two-sided confidence sequence for the mean of a score in [0, 1], at level 1 - α. It is only for display."""
 
     __slots__ = ("_log", "_moments", "_slack", "_stakes", "_weighted")
 
@@ -162,7 +166,7 @@ class ConfidenceInterval:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The present interval within [0, 1]; (0, 1) without data."""
+        """The present lower and upper bound of the mean, within [0, 1]; (0, 1) without data."""
         if not self._stakes:
             return (0.0, 1.0)
         middle, half = self._weighted / self._stakes, (self._log + self._slack) / self._stakes

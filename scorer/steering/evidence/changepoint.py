@@ -1,9 +1,10 @@
-"""Find the time since which the candidate has been bad, for the message of a failure. No decision depends on it.
+"""Find the time since which the candidate has been bad, for the message about a failure. No decision depends on it.
 
-Evidence against the candidate may begin late in a step, so the message of a failure shows the numbers since that time:
-over the whole step, a candidate that broke a minute ago still looks healthy. The period is found with a cumulative sum
-(Page, "Continuous inspection schemes", 1954): the count restarts whenever the data counted so far is more likely at the
-limit than at the nearest alternative rate beyond the limit. So the rate within a bad period is always beyond the limit.
+Evidence against the candidate may begin late in a step, so the message about a failure shows the numbers since that
+time. Over the whole step, a candidate that broke a minute ago still looks healthy. The period is found with a
+cumulative sum (Page, "Continuous inspection schemes", 1954): the count restarts whenever the data counted so far is
+more likely at the limit than at the nearest alternative rate beyond the limit. So the rate within a bad period is
+always beyond the limit.
 
 See ADR 0041.
 """
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 class BadPeriod:
     """Counts of both sides since the present bad period began; all counts are zero outside a bad period.
 
-    ``score``: the sum of the gains so far.
+    ``score``: the sum of the gains of these counts, see ``after``.
     """
 
     score: float = 0.0
@@ -27,9 +28,9 @@ class BadPeriod:
     b_n: int = 0
 
     def after(self, gain: float, c_errors: int, c_n: int, b_errors: int, b_n: int) -> BadPeriod:
-        """Return the period with these counts added.
+        """Return the period with these counts added, or NO_BAD_PERIOD if the score is no longer positive.
 
-        ``gain``: ln of these counts' likelihood ratio between the nearest alternative rate beyond the limit and the
+        ``gain``: ln of the likelihood ratio of these counts: the nearest alternative rate beyond the limit against the
         limit.
         """
         score = self.score + gain

@@ -1,4 +1,4 @@
-"""The dense form of glidepath.histogram: a histogram for many additions a second, which can be read as an array."""
+"""A histogram stored as an array, for many additions a second. It is the dense form of glidepath.histogram."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Sums = NDArray[np.int64] | NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SlotCounts:
-    """Counts from slot ``first`` on, without the zeros at both ends."""
+    """The counts of a histogram's slots from slot ``first`` on, without the zeros at both ends."""
 
     first: int
     counts: tuple[int, ...]
@@ -35,7 +35,7 @@ class SlotCounts:
         return cls(first, tuple(counts[first : last + 1].tolist()))
 
     def dense(self) -> Slots:
-        """Return one count for each slot. Raises ValueError for invalid slots or counts."""
+        """Return an array with one count for each slot of a histogram. Raises ValueError for wrong slots or counts."""
         if not 0 <= self.first <= SIZE - len(self.counts):
             raise ValueError(f"slots {self.first} to {self.first + len(self.counts)} of {SIZE}")
         counts: Slots = np.zeros(SIZE, dtype=np.int64)
@@ -52,8 +52,8 @@ class SlotCounts:
 class HistogramState:
     """The state of a ``DenseHistogram``.
 
-    ``left_out``: the counts that are left out of the evidence, in parts of UNITS; ``may_return``: the part of them that
-    may return to the evidence later.
+    ``left_out``: the counts that are left out of the evidence, in parts of UNITS; ``may_return``: the part of
+    ``left_out`` that may return to the evidence later.
     """
 
     counts: SlotCounts
@@ -62,7 +62,7 @@ class HistogramState:
 
 
 class DenseHistogram:
-    """Counts by slot, and their total.
+    """The numbers of values by slot, and their total.
 
     A part of the added values may be left out of the evidence (see side_balance.py): these values are counted but have
     no weight.
@@ -84,7 +84,7 @@ class DenseHistogram:
 
     @property
     def counts(self) -> Slots:
-        """The counts by slot; read only."""
+        """The number of values in each slot; read only."""
         self._settle()
         return self._counts
 
@@ -137,9 +137,10 @@ class DenseHistogram:
         self._weighed = None
 
     def take_back(self, kept: float, part: float) -> None:
-        """Reduce the counts that may return by the factor ``kept``, then return the fraction ``part`` of them.
+        """Give a part of the left-out values their weight back, so that they count as evidence again.
 
-        From the first call on, counts that are left out are also recorded as counts that may return.
+        The counts that may return are first reduced by the factor ``kept``. Then the fraction ``part`` of them returns
+        to the evidence. From the first call on, newly left-out values are recorded as counts that may return.
         """
         if self._may_return is None:
             self._may_return = np.zeros(SIZE)
@@ -180,7 +181,7 @@ class DenseHistogram:
                 self._may_return[slot] += left_out
 
     def add_slots(self, slots: Slots) -> None:
-        """Add one value for each of these slots."""
+        """Add one value for each entry of ``slots``, to the slot with that index."""
         np.add.at(self._counts, slots, 1)
         self._total += len(slots)
         self._sums = self._weighed = None
@@ -190,11 +191,11 @@ class DenseHistogram:
         return _quantile(self.sums, q)
 
     def weighed_quantile(self, q: float) -> float | None:
-        """Return the same quantile without the values that are left out of the evidence."""
+        """Return the value at quantile q without the values that are left out of the evidence; None when empty."""
         return _quantile(self.weighed, q)
 
     def less(self, earlier: DenseHistogram) -> DenseHistogram:
-        """Return the values that were added since ``earlier``, which is an earlier copy of this histogram."""
+        """Return a histogram of the values that were added since ``earlier``, an earlier copy of this histogram."""
         other = DenseHistogram()
         other._counts = self.counts - earlier.counts
         other._total = self.total - earlier.total
@@ -210,7 +211,7 @@ class DenseHistogram:
 
     @property
     def state(self) -> HistogramState:
-        """A snapshot. The counts that may return are rounded down to whole parts of UNITS."""
+        """The stored form of this histogram. The counts that may return are rounded down to whole parts of UNITS."""
         if self._left_out is None:
             return HistogramState(SlotCounts.of(self.counts), None, None)
         apart = self._may_return
@@ -241,7 +242,7 @@ def total_of(histogram: Histogram) -> int:
 
 
 def _slots_and_counts(histogram: Histogram) -> tuple[Slots, Slots]:
-    """Return new arrays of the slots and their counts, without the zeros."""
+    """Return new arrays of the histogram's slots and of their counts. Values ≤ 0 (``zeros``) are not included."""
     counts = histogram.counts
     if isinstance(counts, StoredCounts):
         slots, added = np.array(counts.indices, dtype=np.int64), np.array(counts.numbers, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""The gates of error rates: the candidate's rate against a fixed limit, and its increase over the baseline's rate.
+"""The gates on the candidate's error rate: one against a fixed limit, one against the baseline's error rate.
 
 See ADR 0042.
 """
@@ -88,7 +88,7 @@ class RateGate(RequestGate):
 
 @dataclass(frozen=True, slots=True)
 class WeightedDifference:
-    """The differences of the sides' error rates, over blocks: the sum of the weights, and the weighted sum."""
+    """The weighted sum of the differences between both sides' error rates over blocks, and the sum of the weights."""
 
     weights: float = 0.0
     differences: float = 0.0
@@ -108,10 +108,11 @@ class IncreaseGateState:
 
 
 class IncreaseGate(RequestGate):
-    """The gate on the candidate's error rate minus the baseline's at the same time: the mean difference over blocks.
+    """The gate that limits the candidate's error rate minus the baseline's rate at the same time.
 
-    The weights of the blocks are those of Mantel and Haenszel (1959). The plain difference over the step would count an
-    outage of both sides against a candidate that had a large share at that time.
+    Its value is the mean of this difference over blocks, with the weights of Mantel and Haenszel (1959). The plain
+    difference over the step would count an outage of both sides against a candidate that had a large share at that
+    time.
     """
 
     STATE = IncreaseGateState

@@ -1,7 +1,7 @@
-"""The tests behind the error gates: the increase over the baseline, a fixed limit, and the two fast guards.
+"""The tests behind the error gates: against a fixed limit, against the baseline's error rate, and for the fast guards.
 
-All tests take counts, so a flush of one request costs as much time as a flush of a thousand. recent_rates.py estimates
-rates from recent requests.
+All tests take counts, so a flush of a thousand requests costs no more time than a flush of one request. The recent
+error rates that the fast guards need are estimated in recent_rates.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RateTestState:
 
 
 class RateTest:
-    """The candidate's error rate against a fixed limit p, 0 < p < 1.
+    """Test the candidate's error rate against a fixed limit p, 0 < p < 1.
 
     Evidence that fails the candidate may begin late in a step. Evidence that passes the candidate covers the whole
     step.
@@ -64,7 +64,8 @@ class RateTest:
 class IncreaseTestState:
     """The state of an ``IncreaseTest``.
 
-    ``base_n``, ``base_errors``: the baseline's requests and errors; older requests have less weight.
+    ``base_n``, ``base_errors``: the weighted numbers of the baseline's requests and errors; older ones have less
+    weight.
     """
 
     base_n: float
@@ -74,16 +75,17 @@ class IncreaseTestState:
 
 
 class IncreaseTest:
-    """Test p_candidate - p_baseline against the limit d, block by block, so that common changes of both sides cancel.
+    """Test the error rates' difference p_c - p_b against the limit d, by blocks, so that common changes cancel.
 
-    A block has n_c and n_b requests of one short time. Let (θ_c, θ_b) be an alternative that is fixed before the block,
-    and let (θ°_c, θ°_b) be the point of the null {p_c - p_b ≤ d} that is nearest to it in the block's Kullback-Leibler
-    divergence n_c·KL + n_b·KL. Then the likelihood ratio of the alternative to that point is an e-value for the whole
-    null. Proof: the logarithm of its expectation, n_c ln(1 + (p_c-θ°_c)(θ_c-θ°_c)/(θ°_c(1-θ°_c))) + the same for b, is
-    concave in (p_c, p_b) and is 0 at θ°. Its gradient at θ° is minus the gradient of the divergence, which points out
-    of the null because the null is convex. The rates may differ from block to block. Source: Turner & Grünwald, "Exact
-    anytime-valid confidence intervals for contingency tables and beyond" (2023), where the projection is the reverse
-    information projection. See ADR 0042.
+    The index c stands for the candidate, b for the baseline. A block has n_c and n_b requests from one short time. Let
+    (θ_c, θ_b) be an alternative that is fixed before the block, and let (θ°_c, θ°_b) be the point of the null
+    {p_c - p_b ≤ d} that is nearest to it in the block's Kullback-Leibler divergence n_c·KL + n_b·KL. Then the
+    likelihood ratio of the alternative to that point is an e-value for the whole null. Proof: the logarithm of its
+    expectation, n_c ln(1 + (p_c-θ°_c)(θ_c-θ°_c)/(θ°_c(1-θ°_c))) + the same for b, is concave in (p_c, p_b) and is 0 at
+    θ°. Its gradient at θ° is minus the gradient of the divergence, which points out of the null because the null is
+    convex. The rates may differ from block to block. Source: Turner & Grünwald, "Exact anytime-valid confidence
+    intervals for contingency tables and beyond" (2023), where the projection is the reverse information projection. See
+    ADR 0042.
     """
 
     def __init__(self, limit: float) -> None:
@@ -102,7 +104,7 @@ class IncreaseTest:
         return self._pass.log_e
 
     def update(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
-        """Add one block; both sides must have requests."""
+        """Add one block, in which both sides must have requests."""
         base = _clamped(self._base_errors / self._base_n)
         odds = math.log((base + self.d) / max(1e-9, 1 - base - self.d))
         worse = [_clamped(1 / (1 + math.exp(-(odds + s)))) for s in _SHIFTS]
@@ -140,10 +142,11 @@ def _clamped(rate: float) -> float:
 
 
 def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> float:
-    """Return the u that minimises c_n·KL(θ_c ‖ u + d) + b_n·KL(θ_b ‖ u), which is the root of the derivative in u.
+    """Return the baseline rate u that minimises c_n·KL(θ_c ‖ u + d) + b_n·KL(θ_b ‖ u): the root of the derivative in u.
 
     The derivative increases in u. Multiplied by u(1-u)v(1-v), with v = u + d, it is a cubic with the same sign. The
-    root of the cubic is found by Newton's method; a step that would leave the bracket is replaced by a bisection.
+    root of the cubic is found by Newton's method within a bracket; a step that would leave the bracket is replaced by a
+    bisection.
     """
     low, high = sorted((theta_b, theta_c - d))
     low, high = max(low, 1e-12), min(max(high, 1e-12), 1 - d - 1e-12)
@@ -166,12 +169,12 @@ def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> flo
 
 
 class RatioGuard(RestartingMixture):
-    """Test whether the candidate causes too many of all errors. A shared outage does not affect this test.
+    """Test whether the candidate causes too many of both sides' errors. An outage of both sides does not affect it.
 
-    There is one update for each flush with errors. P(an error is the candidate's) = w r / (w r + 1 - w), for the
-    candidate's share w of the requests and the ratio r of the error rates. The null is r ≤ r0 = ``max_ratio``.
-    Successes do not enter the test, so at a large share w a single error is weak evidence; CatastropheGuard covers that
-    case.
+    There is one update for each flush with errors. P(an error is the candidate's) = w r / (w r + 1 - w), where w is the
+    candidate's share of the requests and r is the candidate's error rate divided by the baseline's. The null is
+    r ≤ r0 = ``max_ratio``. Successes do not enter the test, so at a large share w a single error is weak evidence;
+    CatastropheGuard covers that case.
     """
 
     _FACTORS = (1.5, 2.5, 5.0, 15.0, 100.0)
@@ -197,7 +200,7 @@ class RatioGuard(RestartingMixture):
 
 
 class CatastropheGuard(RestartingMixture):
-    """Test whether about half of the candidate's requests fail, or more.
+    """Test whether at least about half of the candidate's requests fail.
 
     The null: the candidate's error rate is at most the larger of ``floor`` and a multiple of the baseline's recent
     error rate. The alternatives are rates from 55 % up. The test also works at 100 %, where the baseline gets no
@@ -216,7 +219,10 @@ class CatastropheGuard(RestartingMixture):
         self._grids: dict[float, RateGrid] = {}
 
     def add(self, errors: int, n: int, tolerated: float) -> None:
-        """Add the requests of a flush. ``tolerated``: the error rate that the baseline's recent rate excuses."""
+        """Add the candidate's requests of a flush.
+
+        ``tolerated``: the candidate's error rate that is excused by the baseline's recent error rate.
+        """
         self.gain = 0.0
         limit = max(self._floor, math.ceil(tolerated * 50) / 50)
         if n == 0 or limit > self._TOO_CLOSE:
@@ -230,7 +236,7 @@ class CatastropheGuard(RestartingMixture):
 
 
 class BelowHalfProof(Mixture):
-    """The evidence that a share is below one half. A guard passes only with this proof."""
+    """The evidence that fewer than half of the requests are bad. A fast guard passes only with this proof."""
 
     def __init__(self) -> None:
         self._grid = RateGrid.at(0.5, (0.02, 0.1, 0.25))

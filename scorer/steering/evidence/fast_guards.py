@@ -1,7 +1,7 @@
-"""The two fast guards of requests: the candidate fails far more often than the baseline, or it is unreachable.
+"""The two fast guards: one fails if the candidate fails far more often than the baseline, one if it is unreachable.
 
-Both guards send the candidate to 0 % at once, so both wait until an outage of both sides is ruled out
-(shared_outage.py).
+When a fast guard fails, the candidate goes to 0 % at once. So both guards wait until an outage of both sides is ruled
+out (shared_outage.py).
 
 See ADR 0043 and ADR 0116.
 """
@@ -30,7 +30,7 @@ UNREACHABLE_KINDS = frozenset(
 
 
 class GuardGate(RequestGate):
-    """A fast guard. It passes when it is proven that fewer than half of the requests are bad."""
+    """A fast guard. It passes when it is proven that fewer than half of the candidate's requests are bad."""
 
     def __init__(self, spec: GateSpec, step: StepRequests) -> None:
         super().__init__(spec, step)
@@ -52,7 +52,10 @@ class GuardGate(RequestGate):
 
 @dataclass(frozen=True, slots=True)
 class FastGateState:
-    """The state of a ``FastGate``. ``since_ratio``, ``since``: the bad periods of RatioGuard and CatastropheGuard."""
+    """The state of a ``FastGate``.
+
+    ``since_ratio``, ``since``: the present bad periods of RatioGuard and of CatastropheGuard.
+    """
 
     standing: Standing
     share: CandidateShare
@@ -66,9 +69,10 @@ class FastGateState:
 
 
 class FastGate(GuardGate):
-    """The fast guard of errors. Its e-value is the average of the e-values of RatioGuard and CatastropheGuard.
+    """The fast guard against failing requests. See ADR 0043.
 
-    Its null is that both of their nulls are true. See ADR 0043.
+    Its e-value is the average of the e-values of RatioGuard and CatastropheGuard. Its null is that the nulls of both
+    are true.
     """
 
     STATE = FastGateState
@@ -76,8 +80,8 @@ class FastGate(GuardGate):
     def __init__(self, spec: GateSpec, step: StepRequests, floor: float, prior: CandidateShare) -> None:
         """Start without requests.
 
-        ``floor``: an error rate up to this value is no catastrophe. ``prior``: the candidate's share before the first
-        request.
+        ``floor``: an error rate up to this value is no catastrophe. ``prior``: the estimate of the candidate's share
+        before the first request.
         """
         super().__init__(spec, step)
         self._share, self._baseline = prior, BaselineRate()
@@ -112,17 +116,17 @@ class FastGate(GuardGate):
 
     @property
     def baseline_fails(self) -> bool:
-        """Whether the baseline fails too: its last requests failed, or its error rate is about the candidate's.
+        """Whether the baseline fails too, so that the failures are not only the candidate's.
 
-        The error rates are compared since the candidate's requests began to fail. If the baseline fails too, the
-        failures are not only the candidate's.
+        The baseline fails too if at least half of its latest requests failed, or if its error rate is about as high as
+        the candidate's. The error rates are compared over the time since the candidate's requests began to fail.
         """
         baseline = self._baseline
         return baseline.failing or self._outage.baseline_fails_alike(self._since, self.spec.limit, baseline.silent)
 
     @property
     def baseline_known(self) -> bool:
-        """Whether the baseline is known to do better, or the guard should not wait for it any longer."""
+        """Whether the guard may act: the baseline is known to fail less often, or the wait for its results is over."""
         return self._share.value >= NO_BASELINE_SHARE or self._outage.is_conclusive(self._since)
 
     @property
@@ -168,7 +172,7 @@ class FastGate(GuardGate):
 
 
 class BaselineView(Protocol):
-    """The part of ``FastGate`` that shows the state of the baseline."""
+    """The part of ``FastGate`` that shows whether the baseline fails too."""
 
     @property
     def baseline_fails(self) -> bool: ...
@@ -188,7 +192,8 @@ class UnreachableGateState:
 class UnreachableGate(GuardGate):
     """The guard that fails if the candidate is unreachable. It counts only the errors of UNREACHABLE_KINDS.
 
-    It must fold requests after the gate ``baseline``, whose view of the baseline must include the same requests.
+    This gate must handle the same requests after the gate ``baseline`` has handled them, because it asks that gate
+    whether the baseline fails too.
     """
 
     STATE = UnreachableGateState

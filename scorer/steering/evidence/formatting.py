@@ -4,18 +4,18 @@ from __future__ import annotations
 
 
 def share_text(share: float | None) -> str:
-    """Return a share as a percentage: 0.0123 → ``1.23 %``."""
+    """Return a share as a percentage, such as ``1.23 %`` for 0.0123; ``–`` for None."""
     return "–" if share is None else f"{share * 100:.3g} %"
 
 
 def signal_text(gate: str) -> str:
-    """Name the signal of a latency gate: ``latency_p99`` → ``p99``, ``ttft_p95`` → ``time to first token p95``."""
+    """Return a latency gate's signal as text: ``latency_p99`` → ``p99``, ``ttft_p95`` → ``time to first token p95``."""
     signal, _, quantile = gate.rpartition("_")
     return {"ttft": f"time to first token {quantile}", "per_token": f"time per token {quantile}"}.get(signal, quantile)
 
 
 def duration_text(seconds: float) -> str:
-    """Return seconds as a duration with at most two units: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    """Return a number of seconds as text with at most two units: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)

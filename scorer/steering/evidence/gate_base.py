@@ -1,4 +1,4 @@
-"""The base class of every gate: its running evidence, the observations it folds, its numbers and its message."""
+"""The base class of every gate: its evidence so far, the observations that it handles, its numbers and its message."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Handler = Callable[[Any], None]
 
 @dataclass(slots=True)
 class StepRequests:
-    """The requests of the step so far: one total, which is shared by the gates of requests."""
+    """The total of the requests of the step so far. All gates that measure requests share this object."""
 
     total: RequestCounts = NO_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
 class FailureCause:
-    """The numbers behind a failure. They usually cover the bad period, and not the whole step."""
+    """The numbers that show why a gate failed. They usually cover only the bad period, see changepoint.py."""
 
     value: float | None
     n: int
@@ -31,9 +31,9 @@ class FailureCause:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The state that every gate has: its largest e-values so far (natural logarithms), and the cause of a failure.
+    """The part of the state that every gate has: its largest e-values so far, and the cause of a failure.
 
-    ``limit``: the limit for which the evidence was collected.
+    The e-values are natural logarithms. ``limit``: the limit for which the evidence was collected.
     """
 
     limit: float
@@ -43,7 +43,9 @@ class Standing:
 
 
 class Gate(ABC):
-    """One gate of a step. A failure stays until the evidence is reset.
+    """One gate of a step.
+
+    A failed gate stays failed until the evidence starts again. Only the split gate can recover earlier.
 
     ``state`` is a frozen dataclass of type ``STATE`` whose field ``standing`` is the gate's ``Standing``.
     """
@@ -56,10 +58,10 @@ class Gate(ABC):
 
     @abstractmethod
     def handlers(self) -> Mapping[type, Handler]:
-        """Return the types of observation that the gate consumes: type → the method that folds such an observation."""
+        """Return type of observation → the method that handles it, for every type of observation that the gate uses."""
 
     def note(self, log_fail: float, log_pass: float = 0.0) -> None:
-        """Raise the peaks to these e-values, and record the cause if the gate fails."""
+        """Keep the largest e-values so far (natural logarithms). If the gate fails now, also record the cause."""
         standing = self.standing
         if log_fail <= standing.fail_peak and log_pass <= standing.pass_peak:
             return
@@ -90,41 +92,41 @@ class Gate(ABC):
     @property
     @abstractmethod
     def n(self) -> int:
-        """The number of samples."""
+        """The number of samples that the gate has counted."""
 
     @property
     @abstractmethod
     def value(self) -> float | None:
-        """The measured value over the step; None without data."""
+        """The gate's measured value over the whole step; None without data."""
 
     @property
     def within(self) -> bool:
-        """Whether the present value meets the limit. While it does not, a proof does not count yet."""
+        """Whether the present value meets the limit. A proven gate passes only while its value meets the limit."""
         value = self.value
         return value is not None and value <= self.spec.limit
 
     @property
     def step_explains_failure(self) -> bool:
-        """Whether the value over the step shows why the gate failed. It does not if the candidate broke late."""
+        """Whether the value over the whole step shows the failure. It does not if the candidate broke late."""
         return not self.within
 
     def recent_cause(self) -> FailureCause | None:
-        """Return the numbers since the bad period began; None if there are none."""
+        """Return the cause of a failure from the data since the bad period began; None without such data."""
         return None
 
     @abstractmethod
     def message(self) -> str:
-        """Describe the numbers over the step for people."""
+        """Return the gate's numbers over the step as text for people."""
 
     @property
     @abstractmethod
     def state(self) -> Any:
-        """The gate's state as a frozen dataclass, for ``restore``."""
+        """The gate's state as a frozen dataclass, from which ``restore`` continues."""
 
     def fits(self, state: Any) -> bool:
-        """Return whether a stored state belongs to this kind of gate and to this limit."""
+        """Return whether a stored state belongs to this kind of gate and to this gate's limit."""
         return type(state) is self.STATE and bool(state.standing.limit == self.spec.limit)
 
     @abstractmethod
     def restore(self, state: Any) -> None:
-        """Continue from a state that ``fits``. Raises ValueError if the state has another grid of alternatives."""
+        """Continue from a state that ``fits`` accepts. Raises ValueError if the state does not match the tests."""

@@ -1,4 +1,4 @@
-"""The observations that gates subscribe to, and the counts of requests in some of these observations. See ADR 0134."""
+"""The types of observation that gates subscribe to, such as ended requests or a scored pair. See ADR 0134."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from glidepath.histogram import Histogram
 
 @dataclass(frozen=True, slots=True)
 class RequestCounts:
-    """Requests of both sides in a flush, a block or a step; ``+`` and ``-`` work field by field.
+    """The numbers of both sides' requests in a flush, a block or a step. ``+`` and ``-`` work field by field.
 
     ``c_`` stands for the candidate, ``b_`` for the baseline. Requests that the client itself ended are left out. A
     rescue is a candidate request that failed and was then sent to the baseline; it counts as the candidate's request
@@ -57,21 +57,21 @@ NO_REQUESTS = RequestCounts()
 
 @dataclass(frozen=True, slots=True)
 class RequestsEnded:
-    """Requests that ended at about the same time."""
+    """The counts of requests that ended at about the same time."""
 
     counts: RequestCounts
 
 
 @dataclass(frozen=True, slots=True)
 class BlockClosed:
-    """A complete block: requests of both sides that ended within a short time."""
+    """The counts of a complete block: requests of both sides that ended within a short time."""
 
     counts: RequestCounts
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyHistograms:
-    """The values of one latency signal, in milliseconds, of requests that ended at about the same time."""
+    """Both sides' values of one latency signal, in milliseconds, for requests that ended at about the same time."""
 
     signal: str
     candidate: Histogram
@@ -80,7 +80,7 @@ class LatencyHistograms:
 
 @dataclass(frozen=True, slots=True)
 class LatencyMeasured:
-    """One value of a latency signal, in milliseconds."""
+    """One request's value of a latency signal, in milliseconds."""
 
     signal: str
     candidate: bool  # false: the baseline's
@@ -89,14 +89,18 @@ class LatencyMeasured:
 
 @dataclass(frozen=True, slots=True)
 class LookDue:
-    """It is time to evaluate the latency gates. ``everything``: including gates with few new samples."""
+    """The notice that the latency gates are due for evaluation. ``everything``: include gates with few new samples."""
 
     everything: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AgreementScored:
-    """The agreement of a cross pair. ``comparable``: noise pairs are drawn from the same kind of requests."""
+    """The agreement of a cross pair, which has one answer of each side to the same request.
+
+    ``comparable``: unmatched noise pairs come from the same kind of requests, so a gate may compare this pair with
+    them.
+    """
 
     agreement: float
     comparable: bool = True
@@ -104,14 +108,14 @@ class AgreementScored:
 
 @dataclass(frozen=True, slots=True)
 class NoiseScored:
-    """The agreement of a noise pair: two answers of the baseline to one request."""
+    """The agreement of a noise pair, which has two answers of the baseline to the same request."""
 
     agreement: float
 
 
 @dataclass(frozen=True, slots=True)
 class PairsMatched:
-    """The agreements of a cross pair and of the noise pair that was matched with it."""
+    """The agreement of a cross pair, and the agreement of the noise pair that was matched with it."""
 
     agreement: float
     noise: float
@@ -119,7 +123,11 @@ class PairsMatched:
 
 @dataclass(frozen=True, slots=True)
 class PairCompared:
-    """The labels and the fact signals of one pair. ``comparable``: see ``AgreementScored``."""
+    """The result of comparing the two answers of one cross pair or noise pair.
+
+    ``labels``: the classes of the answers, with the keys ``expected`` (the baseline's) and ``got``. ``signals``: fact →
+    how much it differs between the answers. ``comparable``: see ``AgreementScored``.
+    """
 
     labels: Mapping[str, str]
     signals: Mapping[str, float]
@@ -129,7 +137,10 @@ class PairCompared:
 
 @dataclass(frozen=True, slots=True)
 class NoiseEventsMatched:
-    """The events of a noise pair that was matched with a cross pair: gate → whether the gate's event occurred."""
+    """The events of a noise pair that was matched with a cross pair.
+
+    ``events``: gate → whether the gate's event occurred in the noise pair.
+    """
 
     events: Mapping[str, bool]
 

@@ -1,4 +1,4 @@
-"""All gates of one workload at one step: they take observations and return verdicts. No clock and no I/O."""
+"""The set of one workload's gates at one step. It takes observations and returns verdicts. No clock and no I/O."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ GateState = (
 
 @dataclass(frozen=True, slots=True)
 class GateSetState:
-    """The state of a ``GateSet``, with signals and gates by name.
+    """The state of a ``GateSet``. ``signals`` and ``gates`` map names to states.
 
     ``requests``: the requests of the step so far; ``block_began``: the requests of the step before the present block.
     """
@@ -64,14 +64,15 @@ class GateSetState:
 
 
 class GateSet:
-    """The gates by name, the latency signals by name, and the requests of the step."""
+    """One workload's gates at one step, with the latency signals and the request counts that the gates share."""
 
     def __init__(
         self, workload: Workload, percent: float | None, prior_share: float, *, error_kinds: bool = True
     ) -> None:
-        """Build the gates.
+        """Build the gates of ``workload`` at ``percent``.
 
-        ``percent`` None: the split is unknown, because a file is judged. ``error_kinds``: see ``specs_of``.
+        ``percent`` is None if the split is unknown, because a file is judged. ``prior_share``: the candidate's expected
+        share of the requests. ``error_kinds``: see ``specs_of``.
         """
         self.step = StepRequests()
         self.signals: dict[str, LatencySignal] = {"total": LatencySignal(), "ttft": LatencySignal()}
@@ -88,7 +89,7 @@ class GateSet:
 
     @property
     def fast(self) -> FastGate:
-        """The fast guard of errors; every gate set has one."""
+        """The gate ``errors_fast``, which every gate set has."""
         gate = self.gates["errors_fast"]
         assert isinstance(gate, FastGate)  # noqa: S101 - for the type checker
         return gate
@@ -108,7 +109,7 @@ class GateSet:
         return found
 
     def observe(self, observation: GateObservation) -> None:
-        """Fold an observation into every gate that consumes its type, in the order of the gates."""
+        """Pass an observation to every gate that subscribes to its type, in the order of the gates."""
         for handler in self._handlers.get(type(observation), ()):
             handler(observation)
 
@@ -116,9 +117,9 @@ class GateSet:
         self.step.total += ended.counts
 
     def close_block(self) -> bool:
-        """Close the block of the increase test if it is large enough and has requests of both sides.
+        """Close the present block of the increase test if it is large enough and has requests of both sides.
 
-        Return whether it was closed.
+        Return whether the block was closed.
         """
         began, total = self._block_began, self.step.total
         c_n, b_n = total.c_n - began.c_n, total.b_n - began.b_n
@@ -129,16 +130,22 @@ class GateSet:
         return True
 
     def events(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> dict[str, bool]:
-        """Return the events of a noise pair: gate → whether its event occurred, for the gates that use the pair."""
+        """Return gate → whether the gate's event occurred in a noise pair with these labels and signals.
+
+        Only the gates that count this pair are included.
+        """
         found = {gate.spec.name: gate.event(labels, signals) for gate in self._pair_gates if gate.spec.increase}
         return {name: occurred for name, occurred in found.items() if occurred is not None}
 
     def look(self, *, everything: bool = False) -> None:
-        """Evaluate the latency gates that have enough new samples; with ``everything``, those with any new sample."""
+        """Evaluate every latency gate that has enough new samples. With ``everything``, one new sample is enough."""
         self.observe(LookDue(everything))
 
     def verdicts(self, rates: dict[str, float]) -> tuple[Verdict, ...]:
-        """Return one verdict for each gate. ``rates``: gate → samples a second, for the ETA; gates may be missing."""
+        """Return one verdict for each gate.
+
+        ``rates``: gate → the samples that it gets per second, to estimate the remaining time. It may lack some gates.
+        """
         return tuple(verdict_of(gate, rates.get(name)) for name, gate in self.gates.items())
 
     @property
@@ -151,10 +158,10 @@ class GateSet:
         )
 
     def restore(self, state: GateSetState) -> None:
-        """Continue from a stored state. Raises ValueError if the state has another grid of alternatives.
+        """Continue from a stored state. Raises ValueError if the state does not match the gates' tests.
 
-        The configuration may have changed since: a gate that is new, or that has another limit or kind now, starts
-        without data. The other gates continue.
+        The configuration may have changed since the state was stored. A gate that is new, or that has another limit or
+        kind now, starts without data. The other gates continue.
         """
         self.step.total, self._block_began = state.requests, state.block_began
         for name, signal in self.signals.items():

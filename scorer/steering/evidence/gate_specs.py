@@ -1,9 +1,9 @@
-"""List the gates of a workload at a step, and share its budget for false decisions among them.
+"""List the gates of a workload at a step, and divide alpha, the budget for false decisions, among them.
 
 A false rollback occurs if *any* gating gate fails without cause, so the gates' α_k add up to ``gates.alpha``. A false
 promotion occurs only if *every* gate passes, including the gate that should detect the harm, so each gate may use the
-whole of alpha (intersection-union test: Berger 1982). A guard gets half of the share of another gate, because it looks
-for gross harm, which needs less evidence.
+whole of alpha (intersection-union test: Berger 1982). A guard gets half as much of alpha as another gate, because it
+looks for gross harm, which needs less evidence.
 
 See ADR 0040.
 """
@@ -39,10 +39,10 @@ class GateKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GateSpec:
-    """One gate. ``fail_at`` and ``pass_at`` are ln(1/α).
+    """The definition of one gate. ``fail_at`` and ``pass_at`` are the evidence needed for a fail and a pass: ln(1/α).
 
-    A ``guard`` does not have to pass before the next step; it must only not fail. ``increase``: the limit applies to
-    the increase over the baseline or over the noise floor. ``of``: the class or the fact whose rate among pairs is
+    A ``guard`` does not have to pass before the next step, but it must not fail. ``increase``: the limit applies to the
+    increase over the baseline or over the noise floor. ``of``: the class or the fact whose rate among pairs is
     measured. ``signal`` and ``quantile`` belong to a latency gate.
     """
 
@@ -64,7 +64,7 @@ class GateSpec:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A gate before its share of alpha is known."""
+    """The definition of a gate before its share of alpha is known."""
 
     name: str
     kind: GateKind
@@ -86,10 +86,10 @@ def latency_name(gate: LatencyGateConfig) -> str:
 
 
 def specs_of(workload: Workload, percent: float | None, *, error_kinds: bool = True) -> tuple[GateSpec, ...]:
-    """Return the gates at ``percent`` in the order in which they are shown.
+    """Return the definitions of the workload's gates at ``percent``, in the order in which the gates are shown.
 
-    ``percent`` None: the split is unknown, so there is no split guard. ``error_kinds``: the reason for each failed
-    request is known. Without the reasons, there is no gate for an unreachable candidate.
+    ``percent`` is None if the split is unknown; there is then no split guard. ``error_kinds``: whether the reason for
+    each failed request is known. Without the reasons, there is no gate for an unreachable candidate.
     """
     drafts = [d for d in _drafts(workload, percent) if error_kinds or d.kind is not GateKind.CANDIDATE_DOWN]
     weights = {d.name: _GUARD if d.guard else _PROOF for d in drafts}
@@ -139,9 +139,9 @@ def _quality_drafts(workload: Workload) -> list[_Draft]:
 
 
 def _class_drafts(workload: Workload) -> list[_Draft]:
-    """Return two gates for each class that matters. With noise pairs, the limit applies above the noise floor.
+    """Return a recall gate and a precision gate for each class that matters.
 
-    See ADR 0101.
+    With noise pairs, the limit applies to the loss beyond the noise floor. See ADR 0101.
     """
     section, classes = workload.gates.classes, dict.fromkeys(workload.scoring.classification.matter)
     if section is None or workload.task not in ("classification", "auto"):
@@ -189,8 +189,8 @@ def _latency_drafts(workload: Workload) -> list[_Draft]:
 def _fact_drafts(workload: Workload) -> list[_Draft]:
     """Return one gate for each fact. See ADR 0102.
 
-    Without noise pairs, an informational gate would have nothing to show, so it is left out. A gating gate remains, and
-    is always inconclusive.
+    Without noise pairs, these gates can never decide. An informational gate is then left out, but a gating gate remains
+    and is always inconclusive.
     """
     section = workload.gates.signals
     if section is None or workload.task not in ("chat", "generation", "auto"):
@@ -214,7 +214,10 @@ def _split_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
 
 
 def _min_samples(workload: Workload, section: GateConfig | None, percent: float | None) -> int:
-    """Return the gate's own least number of samples, else the step's, or the ramp's if no step is given."""
+    """Return the least number of samples with which a gate may pass.
+
+    The gate's own setting applies first, then the setting of the step at ``percent``, or of the ramp if it is None.
+    """
     own = section.min_samples if section else None
     if own is not None:
         return own

@@ -1,4 +1,4 @@
-"""The gate of latency: the ratio of a quantile between both sides, over log-bucketed histograms.
+"""The latency gate: test the candidate's latency quantile against the baseline's, with log-bucketed histograms.
 
 The null of the test that fails the candidate: its quantile is at most ρ times the baseline's quantile, Q_c ≤ ρ Q_b.
 Under the null, both "P_c(> x) ≤ 1 - q" and "P_b(> x/ρ) ≥ 1 - q" are true at x = Q_c, so the product of their e-values
@@ -40,7 +40,7 @@ LEAST_GROWTH = 1.01  # the next look waits until the candidate's count has grown
 
 
 class QuantileRatio:
-    """Compute the e-values of two histograms, for one quantile and one limit."""
+    """Compute e-values for the ratio of the q-quantiles of two histograms, against the limit ``max_ratio``."""
 
     def __init__(self, q: float, max_ratio: float) -> None:
         tail = 1 - q
@@ -58,7 +58,7 @@ class QuantileRatio:
         self._shifts = (*fail, 1, self._shift_down, *fail)
 
     def log_e(self, candidate: Sums, baseline: Sums) -> tuple[float, float]:
-        """Return ln of the e-values against the nulls "not slower" and "slower"; (0, 0) while either side is empty."""
+        """Return ln of the e-values that fail and that pass the candidate, in this order; (0, 0) if a side is empty."""
         if not candidate[-1] or not baseline[-1]:
             return (0.0, 0.0)
         slots = self._first_slots(candidate, baseline)
@@ -68,7 +68,7 @@ class QuantileRatio:
     def log_e_since(
         self, candidate: Sums, baseline: Sums, recent_c: Sums, recent_b: Sums
     ) -> tuple[float, float, float]:
-        """Return ``log_e``, and for the recent requests alone, ln of the e-value against the null "not slower"."""
+        """Return the results of ``log_e``, and ln of the e-value that fails the candidate by recent requests alone."""
         if not recent_c[-1] or not recent_b[-1]:
             return (*self.log_e(candidate, baseline), 0.0)
         sides, slots = (*(candidate, baseline) * 2, recent_c, recent_b), self._first_slots(candidate, baseline)
@@ -76,18 +76,19 @@ class QuantileRatio:
         return (float(fail), float(passed), float(recent))
 
     def _first_slots(self, candidate: Sums, baseline: Sums) -> Slots:
-        """Return slots ``_STRIDE`` apart, from before the first to after the last slot at which a side has counts."""
+        """Return every ``_STRIDE``-th slot of the range in which a side has counts, with a margin at both ends."""
         first = min(side.searchsorted(0, side="right") for side in (candidate, baseline)) - self._margin
         last = max(candidate.searchsorted(candidate[-1]), baseline.searchsorted(baseline[-1])) + self._margin
         return np.arange(first, last + _STRIDE, _STRIDE)
 
 
 def _least_sums(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], slots: Slots) -> FloatArray:
-    """Return, for each two successive sides, the least sum of their logarithms over x.
+    """Return, for each two successive ``sides``, the least sum over x of their logarithms of e-values.
 
-    Each side's x is ``shifts`` slots lower. Along x, one of the two logarithms only falls and the other only rises. So
-    between two slots, the sum is at least the smaller value of the first plus the smaller value of the second. If that
-    bound is not below the least sum found so far, the slots in between do not have to be tried. See ADR 0111.
+    The x of each side is lower by the number of slots in ``shifts``. Along x, one of the two logarithms only falls and
+    the other only rises. So between two slots, the sum is at least the smaller value of the first plus the smaller
+    value of the second. If that bound is not below the least sum found so far, the slots in between do not have to be
+    tried. See ADR 0111.
     """
     values = _log_e_at(grids, sides, shifts, slots)
     least: FloatArray = (values[0::2] + values[1::2]).min(axis=1)
@@ -100,17 +101,17 @@ def _least_sums(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], 
 
 
 def _log_e_at(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], slots: Slots) -> FloatArray:
-    """Return each side's logarithm with x at the upper edges of ``slots``. Shape: [side, slot]."""
+    """Return ln of each side's e-value, with x at the upper edges of ``slots``. Shape: [side, slot]."""
     n = np.array([side[-1] for side in sides])
     below = [side.take(slots + (1 - shift), mode="clip") for side, shift in zip(sides, shifts, strict=True)]
     return grids.log_e(n[:, None] - np.array(below), n)
 
 
 def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: float) -> tuple[float | None, float | None]:
-    """Return the quantiles of both sides, weighed or over all requests: the pair that is worse for the candidate.
+    """Return the candidate's and the baseline's quantile, either weighed or over all requests.
 
-    The weights must not hide slow requests that clients experienced, and a changing split must not hide a slow
-    candidate.
+    The pair of quantiles that is worse for the candidate is returned. So the weights do not hide slow requests that
+    clients experienced, and a changing split does not hide a slow candidate.
     """
     own, base = candidate.weighed_quantile(q), baseline.weighed_quantile(q)
     if not (candidate.uneven or baseline.uneven):
@@ -125,8 +126,9 @@ def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: floa
 class LatencyTestState:
     """The state of a ``LatencyTest``.
 
-    ``looked_at``: the candidate's count at the last look; ``ratio``: the ratio of the quantiles at the last look;
-    ``candidate``, ``baseline``: the histograms at the last restart.
+    ``starts``: the number of starts of the restarting evidence; ``cash``: the weight that is kept for its later starts;
+    ``looked_at``: the candidate's count at the last evaluation; ``ratio``: the ratio of the quantiles at the last
+    evaluation; ``candidate``, ``baseline``: the histograms at the last restart.
     """
 
     starts: int
@@ -140,7 +142,7 @@ class LatencyTestState:
 
 
 class LatencyTest:
-    """The test of the quantile ratio over a step. Only the direction that fails the candidate has restarts."""
+    """The test of the quantile ratio over a step. Only the evidence that fails the candidate has restarts."""
 
     def __init__(self, q: float, max_ratio: float) -> None:
         self.q = q
@@ -169,7 +171,7 @@ class LatencyTest:
             self._restart(candidate, baseline)
 
     def unweighted_log_pass(self, candidate: DenseHistogram, baseline: DenseHistogram) -> float:
-        """Return ``log_pass`` over all requests, including those that are left out of the evidence."""
+        """Return ``log_pass`` over all requests, including the requests that are left out of the evidence."""
         return self._quantiles.log_e(candidate.sums, baseline.sums)[1]
 
     def _evidence(self, candidate: Sums, baseline: Sums) -> tuple[float, float, float]:
@@ -217,7 +219,7 @@ class LatencyGateState:
 
 
 class LatencyGate(Gate):
-    """The gate on the ratio of a latency quantile: the candidate's quantile over the baseline's."""
+    """The gate that limits the candidate's latency quantile divided by the baseline's."""
 
     STATE = LatencyGateState
 
@@ -239,10 +241,10 @@ class LatencyGate(Gate):
             self.note(self._test.log_fail, self._log_pass())
 
     def _log_pass(self) -> float:
-        """Return the evidence for passing. A proof must also be valid over all requests.
+        """Return the evidence for passing. A proof must also be valid over all requests, without weights.
 
-        When a standstill ends, many requests end at once and are partly left out, although they are slow. A proof that
-        the candidate is fast must include them.
+        When a standstill of the candidate ends, many of its requests end at once and are partly left out, although they
+        are slow. A proof that the candidate is fast must include these requests.
         """
         weighed, signal = self._test.log_pass, self._signal
         if weighed < self.spec.pass_at or self.proven or not signal.uneven:

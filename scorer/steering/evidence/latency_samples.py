@@ -1,4 +1,4 @@
-"""One latency signal of both sides over a step: total time, time to first token, or time per token."""
+"""Both sides' values of one latency signal over a step: total time, time to first token, or time per token."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ class LatencySignalState:
 
 
 class LatencySignal:
-    """The histograms of both sides, in which every moment has the same weight on both sides.
+    """The histograms of both sides for one latency signal, weighted so that every moment counts equally on both sides.
 
     The class is mutable, because every flush adds to it. Its stored form is ``state``.
     """
 
     def __init__(self, *, judged: bool = False) -> None:
-        """Start without data. ``judged``: a gate uses the signal; otherwise it is only shown and needs no weights."""
+        """Start without data.
+
+        ``judged``: whether a gate uses the signal. A signal that is only shown needs no weights.
+        """
         self.candidate, self.baseline, self.balance = DenseHistogram(), DenseHistogram(), SideBalance()
         self.judged = judged
 
@@ -51,7 +54,7 @@ class LatencySignal:
 
     @property
     def uneven(self) -> bool:
-        """Whether a part of either side is left out of the evidence."""
+        """Whether any value of the candidate or of the baseline is left out of the evidence."""
         return self.candidate.uneven or self.baseline.uneven
 
     @property

@@ -1,10 +1,10 @@
 """Mixtures of likelihood ratios in log space, with and without restarts.
 
 The likelihood ratio of a fixed alternative to a null is an e-process. An average of e-processes over several
-alternatives is also an e-process, and so is an average over the starting times of the count. The average over starting
-times lets a guard detect a candidate that breaks after a healthy week: the healthy days have used up the evidence that
-began a week ago, but not the evidence that began a moment ago. Ville's inequality: under the null, P(an e-value ever
-reaches 1/α) ≤ α.
+alternatives is also an e-process, and so is an average of e-processes that start at different times. The average over
+starting times lets a guard detect a candidate that breaks after a healthy week: the healthy days have used up the
+evidence that began a week ago, but not the evidence that began a moment ago. Ville's inequality: under the null, P(an
+e-value ever reaches 1/α) ≤ α.
 
 Sources: Ville (1939); Ramdas, Grünwald, Vovk & Shafer, "Game-theoretic statistics and safe anytime-valid inference"
 (2023); mixtures over starting times: Shin, Ramdas & Rinaldo, "E-detectors" (2024).
@@ -29,7 +29,10 @@ FloatArray = NDArray[np.float64]
 
 
 def spend(k: int) -> float:
-    """Return the weight of the k-th start, k ≥ 1. All weights add up to 1 and fall only slightly faster than 1/k."""
+    """Return the weight of the k-th start of an e-process, k ≥ 1.
+
+    The weights of all starts add up to 1, and they fall only slightly faster than 1/k.
+    """
     return 1.0 / (_SPEND_TOTAL * (k + 1) * math.log(k + 1) ** 2)
 
 
@@ -62,8 +65,9 @@ class RestartingState:
 class RestartingMixture:
     """An e-process over a grid of alternatives, each of which may begin at any update.
 
-    Half of the weight is staked on the grid (``weights``, adding up to 1) at the beginning. The other half is spent
-    over later updates as given by ``spend``; the unspent part is kept as cash. The state has a constant size.
+    At the beginning, half of the weight is divided among the alternatives in proportion to ``weights``, which add up to
+    1. The other half is spent over later updates as given by ``spend``; the unspent part is kept as cash. The state has
+    a constant size.
 
     The class is mutable, because every flush updates several such objects, and a new dataclass for each update would
     slow down the tick. Its stored form is ``state``.
@@ -78,7 +82,10 @@ class RestartingMixture:
         self.log_e = 0.0
 
     def update(self, log_ratios: Sequence[float]) -> float:
-        """Multiply by each alternative's likelihood ratio of the new data. Return ln of the e-value."""
+        """Add new data, and return ln of the e-value.
+
+        ``log_ratios``: for each alternative, ln of the likelihood ratio of the new data.
+        """
         self._updates += 1
         weight = spend(self._updates)
         start = math.log(weight)
@@ -92,7 +99,7 @@ class RestartingMixture:
         return self.log_e
 
     def forget(self) -> None:
-        """Drop the gains of the stakes and keep the cash. This is always valid, because it only lowers the e-value."""
+        """Drop the gains of all alternatives, and keep the cash. This is valid, because it only lowers the e-value."""
         self._stakes = [min(s, b + self._log_cash) for s, b in zip(self._stakes, self._base, strict=True)]
         self.log_e = log_sum([*self._stakes, self._log_cash])
 
@@ -101,7 +108,7 @@ class RestartingMixture:
         return RestartingState(tuple(self._stakes), self._cash, self._updates, self.log_e)
 
     def restore(self, state: RestartingState) -> None:
-        """Continue from ``state``. Raises ValueError for a state of another grid."""
+        """Continue from ``state``. Raises ValueError if ``state`` has another number of alternatives."""
         _check_grid(state.stakes, self._base)
         self._stakes, self._cash = list(state.stakes), state.cash
         self._updates, self.log_e = state.updates, state.log_e
@@ -132,7 +139,10 @@ class Mixture:
         self.log_e = 0.0
 
     def update(self, log_ratios: Sequence[float]) -> float:
-        """Multiply by each alternative's likelihood ratio of the new data. Return ln of the e-value."""
+        """Add new data, and return ln of the e-value.
+
+        ``log_ratios``: for each alternative, ln of the likelihood ratio of the new data.
+        """
         self._stakes = [stake + ratio for stake, ratio in zip(self._stakes, log_ratios, strict=True)]
         self.log_e = log_sum(self._stakes)
         return self.log_e
@@ -142,7 +152,7 @@ class Mixture:
         return MixtureState(tuple(self._stakes), self.log_e)
 
     def restore(self, state: MixtureState) -> None:
-        """Continue from ``state``. Raises ValueError for a state of another grid."""
+        """Continue from ``state``. Raises ValueError if ``state`` has another number of alternatives."""
         _check_grid(state.stakes, self._stakes)
         self._stakes, self.log_e = list(state.stakes), state.log_e
 
@@ -151,7 +161,7 @@ class Mixture:
 class RateGrid:
     """A grid of one-sided alternatives to the null "the rate is at most p" or to the null "the rate is at least p".
 
-    ``hit`` and ``miss`` are the logarithms of the likelihood ratios of one event and of one non-event. For an
+    ``hit`` and ``miss``: for each alternative, ln of the likelihood ratio of one event and of one non-event. For an
     alternative g > p, the expected ratio under a rate p' is 1 + (p' - p)(g - p)/(p(1 - p)), which is at most 1 for
     every p' ≤ p; the case g < p is symmetric. The plain beta-binomial mixture has weight on both sides of p, so it
     would count a better rate against a candidate.
@@ -163,9 +173,10 @@ class RateGrid:
 
     @classmethod
     def around(cls, limit: float, shifts: Sequence[float], *, above: bool) -> RateGrid:
-        """Return equally weighted alternatives whose log-odds differ by ``shifts`` (> 0) from ``limit`` (in (0, 1)).
+        """Return a grid of equally weighted alternatives to ``limit``, which is in (0, 1).
 
-        ``above``: the alternatives are above the limit, so the null is "at most the limit".
+        The log-odds of each alternative differ from those of ``limit`` by one of ``shifts`` (> 0). ``above``: the
+        alternatives are above the limit, so the null is "at most the limit".
         """
         sign = 1.0 if above else -1.0
         odds = math.log(limit / (1 - limit))
@@ -173,25 +184,28 @@ class RateGrid:
 
     @classmethod
     def at(cls, limit: float, rates: Sequence[float], weights: Sequence[float] = ()) -> RateGrid:
-        """Return ``rates`` as alternatives to ``limit``. They are equally weighted unless ``weights`` are given."""
+        """Return a grid with ``rates`` as alternatives to ``limit``, equally weighted without ``weights``."""
         share = tuple(weights) or (1 / len(rates),) * len(rates)
         hit = tuple(math.log(g / limit) for g in rates)
         miss = tuple(math.log1p(-g) - math.log1p(-limit) for g in rates)
         return cls(hit, miss, share)
 
     def ratios(self, hits: int, n: int) -> list[float]:
-        """Return, for each alternative, ln of the likelihood ratio of ``hits`` events among ``n``."""
+        """Return, for each alternative, ln of the likelihood ratio of ``hits`` events in ``n`` trials."""
         misses = n - hits
         return [hits * h + misses * m for h, m in zip(self.hit, self.miss, strict=True)]
 
     def log_e(self, hits: NDArray[np.int64], n: int) -> FloatArray:
-        """Return ln{½ + ½ Σ_j π_j ratio_j} for many counts at once; π_j are the weights. Shapes: [x] → [x]."""
+        """Return ln{½ + ½ Σ_j π_j ratio_j} for each of many counts of events in ``n`` trials. Shapes: [x] → [x].
+
+        π_j are the weights of the alternatives, and ratio_j are their likelihood ratios.
+        """
         one: FloatArray = RateGrids(self).log_e(hits[None, :], np.array([n]))[0]
         return one
 
 
 class RateGrids:
-    """Several grids with equally many alternatives. They are evaluated together, each over its own counts."""
+    """Several grids with equally many alternatives, which are evaluated together. Each grid has its own counts."""
 
     def __init__(self, *grids: RateGrid) -> None:
         # The half of the weight that is not staked is one more alternative, whose ratio is always 1.
@@ -200,7 +214,7 @@ class RateGrids:
         self._weight = np.log([[0.5, *np.multiply(g.weights, 0.5)] for g in grids])[:, :, None]
 
     def log_e(self, hits: NDArray[np.int64], n: NDArray[np.int64]) -> FloatArray:
-        """Return ``RateGrid.log_e`` of each grid. Shapes: ``hits`` [grid, x], ``n`` [grid] → [grid, x]."""
+        """Return ``RateGrid.log_e`` for each grid. Shapes: ``hits`` [grid, x], ``n`` [grid] → [grid, x]."""
         exponents = self._gain * hits[:, None, :]
         exponents += self._miss * n[:, None, None] + self._weight
         top = exponents.max(axis=1)

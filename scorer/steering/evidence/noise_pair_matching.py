@@ -1,9 +1,9 @@
 """Match each noise pair with one cross pair of the same user and the same minute.
 
-Both kinds must be drawn from the same requests. If only one kind were limited, or if cross pairs of users without noise
-pairs counted, the candidate would be compared on one group of users and the baseline on another. So a noise pair counts
-if the nearest cross pair of the same user counts; most often, that pair is the other copy of the same request. The
-number of waiting pairs is bounded. See ADR 0115.
+Noise pairs and cross pairs must come from the same requests. If only one kind were limited, or if cross pairs of users
+without noise pairs counted, the candidate would be compared on one group of users and the baseline on another. So a
+noise pair counts if the cross pair that is matched with it counts; most often, both pairs are made from the same
+request. The number of waiting pairs is bounded. See ADR 0115.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST_USERS = 256  # the largest number of users with a waiting pair, for each k
 
 @dataclass(frozen=True, slots=True)
 class NoisePair:
-    """A noise pair: its agreement, and its events: gate → whether the gate's event occurred."""
+    """A noise pair with its agreement. ``events``: gate → whether the gate's event occurred in this pair."""
 
     agreement: float
     events: Mapping[str, bool]
@@ -37,7 +37,8 @@ class MatchedPair:
 class WaitingCross:
     """A cross pair that is not matched yet.
 
-    ``user``: a digest of the user's key; ``counts``: the pair counts, and is not left out by the user's discount.
+    ``user``: a digest of the user's sticky key; ``counts``: whether the pair counts, or is left out by the user
+    discount.
     """
 
     user: str
@@ -48,7 +49,7 @@ class WaitingCross:
 
 @dataclass(frozen=True, slots=True)
 class WaitingNoise:
-    """A noise pair that is not matched yet."""
+    """A noise pair that is not matched yet. ``user``: a digest of the sticky key; ``events``: see ``NoisePair``."""
 
     user: str
     at_ms: int
@@ -63,14 +64,17 @@ class PairMatcherState:
 
 
 class PairMatcher:
-    """The pairs that wait for a pair of the other kind, by user. The oldest pair is dropped first."""
+    """The pairs that wait for a pair of the other kind: at most one cross pair and one noise pair of each user.
+
+    If too many pairs of one kind wait, the oldest of them is dropped.
+    """
 
     def __init__(self) -> None:
         self._crosses: dict[str, WaitingCross] = {}
         self._noises: dict[str, WaitingNoise] = {}
 
     def add_cross(self, user: str, at_ms: int, agreement: float, *, counts: bool) -> MatchedPair | None:
-        """Add a cross pair. Return the match if a noise pair was waiting and the cross pair counts."""
+        """Add a cross pair. Return its match if ``counts`` is true and a noise pair of this user and minute waited."""
         name = _digest(user)
         noise = self._noises.pop(name, None)
         if noise is not None and abs(noise.at_ms - at_ms) <= _APART_MS:
@@ -81,7 +85,7 @@ class PairMatcher:
         return None
 
     def add_noise(self, user: str, at_ms: int, noise: NoisePair) -> MatchedPair | None:
-        """Add a noise pair. Return the match if a cross pair that counts was waiting."""
+        """Add a noise pair. Return its match if a cross pair that counts, of this user and minute, waited."""
         name = _digest(user)
         cross = self._crosses.pop(name, None)
         if cross is not None and abs(cross.at_ms - at_ms) <= _APART_MS:

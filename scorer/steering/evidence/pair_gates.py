@@ -1,4 +1,4 @@
-"""The gates of events in pairs: a class that the candidate loses, or a fact that differs between the sides.
+"""The gates that count events in pairs: the candidate loses a class, or a fact differs between the two answers.
 
 See ADR 0101 and ADR 0102.
 """
@@ -23,7 +23,7 @@ _TEXT_SIGNAL = "word_overlap"  # a signal that exists only in a comparison of tw
 
 @dataclass(frozen=True, slots=True)
 class PairCounts:
-    """The numbers of cross pairs and of their events, and the numbers of noise pairs and of their events."""
+    """The numbers of cross pairs and noise pairs, and the numbers of these pairs in which the gate's event occurred."""
 
     hits: int = 0
     n: int = 0
@@ -48,9 +48,9 @@ class PairGateState:
 
 
 class PairGate(Gate):
-    """The gate on the rate of an event among cross pairs, or on its increase over the rate among noise pairs.
+    """A gate that limits the rate of an event among cross pairs, or its increase over the rate among noise pairs.
 
-    With ``spec.increase``, the gate measures the increase. A block then ends when it has both kinds of pair, so that
+    With ``spec.increase``, the gate limits the increase. A block then ends when it has both kinds of pair, so that
     common changes over time cancel.
     """
 
@@ -77,7 +77,7 @@ class PairGate(Gate):
 
     @abstractmethod
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
-        """Return whether the event occurred in a pair; None if the pair does not count for this gate."""
+        """Return whether the gate's event occurred in a pair; None if the pair does not count for this gate."""
 
     def add(self, hit: bool, noise: bool) -> None:
         self._step, self._block = self._step.after(hit, noise), self._block.after(hit, noise)
@@ -103,7 +103,7 @@ class PairGate(Gate):
 
     @property
     def floor(self) -> float | None:
-        """The rate of the event among noise pairs."""
+        """The rate of the event among noise pairs; None without noise pairs."""
         step = self._step
         return step.noise_hits / step.noise_n if step.noise_n else None
 
@@ -131,7 +131,7 @@ class PairGate(Gate):
         return PairGateState(self.standing, self._test.state, self._step, self._block, self._since)
 
     def fits(self, state: Any) -> bool:
-        """Return whether the state fits and belongs to the same kind of test, which depends on ``spec.increase``."""
+        """Return whether a stored state belongs to this gate, and to the kind of test that ``spec.increase`` needs."""
         return super().fits(state) and isinstance(state.test, IncreaseTestState) == self.spec.increase
 
     def restore(self, state: PairGateState) -> None:
@@ -142,9 +142,10 @@ class PairGate(Gate):
 
 
 class ClassGate(PairGate):
-    """The gate on the loss of a class: in recall or in precision, with the baseline's answers as the truth.
+    """A gate that limits how often the candidate loses one class. The baseline's answers count as the truth.
 
-    Recall is the share of the baseline's answers of the class that the candidate repeats.
+    For recall, the gate looks at pairs in which the baseline answers the class; for precision, at pairs in which the
+    candidate answers it. The class is lost if the other side answers another class.
     """
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
@@ -162,7 +163,7 @@ class ClassGate(PairGate):
 
 
 class FactGate(PairGate):
-    """The gate on how much more often a fact differs between the sides than between two answers of the baseline."""
+    """A gate that limits how much more often a fact differs between the answers of cross pairs than of noise pairs."""
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
         # Equal texts have only the signal of a text comparison, which means that no fact differs.

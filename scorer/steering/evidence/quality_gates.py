@@ -1,4 +1,4 @@
-"""The gates of quality: the mean agreement against a fixed limit, and against the noise floor."""
+"""The quality gates: they compare the mean agreement of pairs with a fixed limit, or with the noise floor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class QualityGateState:
 
 
 class QualityGate(Gate):
-    """The gate that requires a mean agreement of at least the limit."""
+    """The gate that requires a mean agreement of the cross pairs of at least the limit."""
 
     STATE = QualityGateState
 
@@ -87,11 +87,11 @@ class MarginGateState:
 
 
 class MarginGate(Gate):
-    """The gate that requires a mean agreement at most the limit below the noise floor.
+    """The gate that limits how far the mean agreement of cross pairs may be below the noise floor.
 
-    A sample is the difference between a cross pair and the noise pair that was matched with it, or the difference
-    between the means of both kinds in a block. A block ends when it has both kinds of pair. So common changes over time
-    cancel.
+    A sample is the difference between the agreements of a cross pair and of the noise pair that was matched with it.
+    For unmatched pairs, a sample is the difference between the mean agreements of both kinds of pair in a block, which
+    ends when it has both kinds. So common changes over time cancel.
     """
 
     STATE = MarginGateState

@@ -9,7 +9,7 @@ from scorer.steering.evidence.gate_observations import RequestCounts
 
 @dataclass(frozen=True, slots=True)
 class FadingRate:
-    """Events and requests, each weighted by its age."""
+    """The rate of an event among recent requests. The older a request, the less it weighs."""
 
     events: float
     n: float
@@ -19,13 +19,16 @@ class FadingRate:
         return self.events / self.n
 
     def after(self, events: int, n: int, half_life: float) -> FadingRate:
-        """Return the rate with ``n`` more requests. ``half_life``: in requests."""
+        """Return the rate after ``n`` more requests, ``events`` of them with the event. ``half_life``: in requests."""
         keep, weight = 0.5 ** (n / half_life), _mean_weight(n, half_life)
         return FadingRate(self.events * keep + events * weight, self.n * keep + n * weight)
 
 
 def _mean_weight(n: int, half_life: float) -> float:
-    """Return the mean weight of n successive requests; each request is one request older than the next."""
+    """Return the mean weight of n successive requests, each one request older than the next.
+
+    ``half_life``: the age, in requests, at which a request has half of the weight.
+    """
     return 1.0 if n <= 1 else (1 - 0.5 ** (n / half_life)) / (n * (1 - 0.5 ** (1 / half_life)))
 
 
@@ -33,8 +36,9 @@ def _mean_weight(n: int, half_life: float) -> float:
 class CandidateShare:
     """The candidate's share of the requests, estimated *before* the next requests.
 
-    The estimate is the larger of a quick and a slow estimate. An estimate that lags behind a rising share would make
-    the candidate's errors look more surprising than they are. The larger estimate avoids false alarms.
+    The estimate is the larger of two: one follows a change of the share quickly, the other slowly. An estimate that
+    lags behind a rising share would make the candidate's errors look more surprising than they are. The larger estimate
+    avoids false alarms.
     """
 
     quick: FadingRate
@@ -59,10 +63,10 @@ _RECENT = 24  # candidate requests after which the baseline's last failure no lo
 
 @dataclass(frozen=True, slots=True)
 class BaselineRate:
-    """The baseline's recent error rate: the larger of the rates over the last ten and the last few hundred requests.
+    """The baseline's recent error rate: the larger of the rates over its last ten and its last few hundred requests.
 
-    One error among the last ten is ignored, because a single error is no outage and must not delay the candidate's
-    guard.
+    One error among the last ten requests is ignored, because a single error is no outage and must not delay the
+    candidate's guard.
     """
 
     quick: FadingRate = FadingRate(0.0, 3.0)
@@ -75,7 +79,7 @@ class BaselineRate:
         return max((self.quick.events - 1) / self.quick.n, self.slow.value)
 
     def after(self, counts: RequestCounts) -> BaselineRate:
-        """Return the rate with these requests included.
+        """Return the rate with the requests of ``counts`` included.
 
         If the baseline gets hardly any requests, one old failure must not excuse the candidate, so ``failing`` ends
         after some candidate requests. Rescues also show the baseline's health: ``failing`` ends when most rescues are

@@ -1,4 +1,4 @@
-"""Replay a file's events through the gates, for ``glidepath judge``, and evaluate the gates after every event. Pure."""
+"""Replay a file's events through the gates for ``glidepath judge``, and evaluate the gates after every event. Pure."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ _LARGEST = sys.float_info.max
 
 @dataclass(frozen=True, slots=True)
 class ReplayEvent:
-    """One answer. ``t`` is in seconds; ``latency_ms`` and ``ttft_ms`` are None if unknown; scores are in [0, 1].
+    """One answer of one side, as a line of the file describes it.
 
-    ``expected`` and ``got``: the class that the baseline answered and the class that the candidate answered, or "".
+    ``t`` is the time in seconds; ``latency_ms`` and ``ttft_ms`` are None if unknown; ``agreement`` and ``noise`` are in
+    [0, 1]. ``expected`` and ``got``: the class that the baseline answered and the class that the candidate answered, or
+    "".
     """
 
     t: float
@@ -80,8 +82,9 @@ def _gate_json(verdict: Verdict, decided_at: int | None) -> dict[str, Any]:
 def replay(workload: Workload, events: Iterable[ReplayEvent], percent: float | None = None) -> ReplayResult:
     """Replay the events, and evaluate the gates after each event.
 
-    ``percent``: the share that was set, if known; it enables the split guard. Latency is evaluated whenever the
-    candidate has 1 % more samples than at the last evaluation, and at the end; fewer evaluations are also valid.
+    ``percent``: the configured share of the candidate; None if unknown. It enables the split guard. Latency is
+    evaluated whenever the candidate has 1 % more samples than at the last evaluation, and at the end; fewer evaluations
+    are also valid.
     """
     prior = 0.5 if percent is None else min(max(percent / 100, 0.01), 0.99)
     gates = GateSet(workload, percent, prior, error_kinds=False)
@@ -120,7 +123,7 @@ def _observe(gates: GateSet, event: ReplayEvent) -> None:
 
 
 class _DecisionTimes:
-    """The record of the event at which each gate reached its present verdict."""
+    """The record of the events at which the gates reached their present verdicts."""
 
     def __init__(self, gates: dict[str, Gate]) -> None:
         self._gates = gates
@@ -154,7 +157,10 @@ def decide(verdicts: Iterable[Verdict]) -> str:
 
 
 def parse_events(lines: Iterable[bytes], name: str) -> Iterator[ReplayEvent]:
-    """Read one event from each line. Empty lines are skipped. Raises InputError with the line's number."""
+    """Parse each line of the file ``name`` as an event. Empty lines are skipped.
+
+    Raises InputError with the line's number.
+    """
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

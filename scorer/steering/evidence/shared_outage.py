@@ -20,10 +20,11 @@ _RECENT = 40  # candidate requests after which the baseline's last failure no lo
 
 @dataclass(frozen=True, slots=True)
 class OutageWatch:
-    """The baseline's results since the candidate's requests began to fail, from its own requests and from rescues.
+    """The baseline's results since the candidate's requests began to fail. Rescues count as requests of the baseline.
 
     Without these results, a broken candidate cannot be distinguished from an outage of both sides. So a guard waits for
-    them for a short time. ``bad``: the candidate's bad answers in that time, or since the baseline's last failure.
+    them for a short time. ``bad``: the number of the candidate's failures since its requests began to fail, or since
+    the baseline last failed too.
     """
 
     bad: int = 0
@@ -31,7 +32,7 @@ class OutageWatch:
     rescues_failed: int = 0
 
     def after_rescues(self, since: BadPeriod, counts: RequestCounts) -> OutageWatch:
-        """Return the watch with the rescues of ``counts``. ``since``: the bad period, which includes ``counts``."""
+        """Return the watch with the rescues of ``counts`` added. ``since``: the bad period, including ``counts``."""
         if not since.c_n:
             return replace(self, rescued=0, rescues_failed=0) if self.rescued or self.rescues_failed else self
         if not counts.rescues:
@@ -40,14 +41,18 @@ class OutageWatch:
         return OutageWatch(self.bad, rescued, failed)
 
     def after_errors(self, since: BadPeriod, c_errors: int, *, baseline_fails: bool) -> OutageWatch:
-        """Return the watch with new bad answers of the candidate. ``baseline_fails``: the baseline fails too."""
+        """Return the watch with ``c_errors`` new failures of the candidate added.
+
+        ``baseline_fails``: the baseline fails too, so the count of failures begins again.
+        """
         bad = self.bad + c_errors if since.c_errors and not baseline_fails else 0
         return self if bad == self.bad else OutageWatch(bad, self.rescued, self.rescues_failed)
 
     def baseline_fails_alike(self, since: BadPeriod, max_ratio: float, silent: int) -> bool:
-        """Return whether about the same share of the baseline's requests failed as of the candidate's.
+        """Return whether the baseline's error rate in the bad period is about as high as the candidate's.
 
-        ``silent``: the number of candidate requests since the baseline's last request.
+        ``max_ratio``: the candidate's rate may be this many times the baseline's. ``silent``: the number of candidate
+        requests since the baseline's last request.
         """
         b_errors, b_n = self._baseline(since)
         alike = since.c_errors * b_n <= max_ratio * b_errors * since.c_n
@@ -58,7 +63,7 @@ class OutageWatch:
         return since.b_errors + self.rescues_failed, since.b_n + self.rescued + self.rescues_failed
 
     def is_conclusive(self, since: BadPeriod) -> bool:
-        """Return whether the baseline is known to do better, or the guard has waited long enough."""
+        """Return whether the baseline is known to fail less often, or the guard has waited long enough for it."""
         if not since.c_errors:
             return True  # outside a bad period, the ratio of both sides' errors decides
         rate = since.c_errors / since.c_n

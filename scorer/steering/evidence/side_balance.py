@@ -1,4 +1,4 @@
-"""Give every moment the same weight on both sides, so that common drift and a changing split cancel.
+"""Weight the requests so that every moment counts equally on both sides. Common drift and a changing split then cancel.
 
 Suppose that both sides become slower while the candidate's share rises. Pooled over the step, more of the candidate's
 requests than of the baseline's are then from the slow hours, so the candidate looks slow (Simpson's paradox). To avoid
@@ -56,8 +56,9 @@ _NOTHING_RETURNS = Returns()
 class StandstillState:
     """The state of a ``Standstill``.
 
-    ``gap``: the baseline's requests that were left out; ``burst``: the candidate's requests that were left out;
-    ``burst_grown``: the burst when it last grew; ``since_growth``: the requests since it last grew.
+    ``gap``: the number of the baseline's requests that were left out; ``burst``: the number of the candidate's requests
+    that were left out; ``burst_grown``: the size of the burst when it last grew; ``since_growth``: the number of
+    requests since then.
     """
 
     gap: float
@@ -67,10 +68,11 @@ class StandstillState:
 
 
 class Standstill:
-    """The detection of the end of a standstill: a burst of the candidate that makes up for a gap.
+    """Detect the end of a candidate's standstill: a burst of its delayed requests that makes up for an earlier gap.
 
-    Gap and burst are the recently left-out requests of each side, in requests of the rarer side. The class is mutable,
-    because every flush with latencies updates it. Its stored form is ``state``.
+    The gap is the number of the baseline's requests that were recently left out, and the burst is this number for the
+    candidate. Both are scaled to requests of the rarer side. The class is mutable, because every flush with latencies
+    updates it. Its stored form is ``state``.
     """
 
     __slots__ = ("_burst", "_burst_grown", "_gap", "_since_growth", "returns")
@@ -81,7 +83,10 @@ class Standstill:
         self.returns = _NOTHING_RETURNS
 
     def add(self, left_candidate: float, left_baseline: float, base: float, memory: float) -> None:
-        """Add the left-out requests of a flush with ``base`` baseline requests; they fade over ``memory`` requests."""
+        """Add the left-out requests of a flush that has ``base`` baseline requests, all scaled to the rarer side.
+
+        ``memory``: earlier left-out requests fade over this number of requests.
+        """
         self.returns = self._returns(base, memory)
         self._gap += left_baseline
         self._burst += left_candidate
@@ -120,9 +125,10 @@ class Standstill:
 class BalanceState:
     """The state of a ``SideBalance``.
 
-    ``odds``: the candidate's requests for each request of the baseline, 0 while unknown; ``known_by``: the count of the
-    rarer side from which the odds were estimated; ``next_at``: the count at which they are estimated next; ``debt``:
-    the candidate's excess.
+    ``candidate``, ``baseline``: the requests of each side so far; ``odds``: the candidate's requests for each request
+    of the baseline, 0 while unknown; ``known_by``: the count of the rarer side from which the odds were estimated;
+    ``next_at``: the count at which the odds are estimated next; ``debt``: the candidate's requests in excess of these
+    odds.
     """
 
     candidate: int
@@ -135,7 +141,7 @@ class BalanceState:
 
 
 class SideBalance:
-    """Decide from the counts of both sides which fraction of a flush to leave out.
+    """Decide from the numbers of requests of both sides which fraction of a flush to leave out of the evidence.
 
     The class is mutable, because every flush with latencies updates it. Its stored form is ``state``.
     """
@@ -151,7 +157,10 @@ class SideBalance:
         self._standstill = Standstill()
 
     def leave_out(self, candidate: int, baseline: int) -> tuple[int, int]:
-        """Return the fractions of a flush with these counts to leave out, in parts of UNITS: (candidate, baseline)."""
+        """Return the fractions of a flush to leave out of the evidence, in parts of UNITS: (candidate, baseline).
+
+        ``candidate``, ``baseline``: the numbers of requests of both sides in the flush.
+        """
         self._candidate += candidate
         self._baseline += baseline
         if self._next_at <= _LAST and min(self._candidate, self._baseline) >= self._next_at:
@@ -169,7 +178,10 @@ class SideBalance:
 
     @property
     def returns(self) -> Returns:
-        """The fractions that return before the last flush's own part is left out; use it once per ``leave_out``."""
+        """The fractions of earlier left-out requests that return to the evidence with the latest flush.
+
+        Use them once for each call of ``leave_out``, before the requests that the call leaves out are recorded.
+        """
         return self._standstill.returns
 
     def _estimate_odds(self) -> None:
@@ -181,7 +193,7 @@ class SideBalance:
 
     @property
     def _tolerated_change(self) -> float:
-        """The largest change of the logarithm of the odds that still counts as a better estimate."""
+        """The largest change of ln(odds) that counts as a better estimate, and not as a change of the split."""
         return max(_FIRM, _DOUBT / math.sqrt(self._known_by))
 
     @property

@@ -29,8 +29,8 @@ _SHIFTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
 class SplitTestState:
     """The state of a ``SplitTest``.
 
-    ``more``, ``less``: the evidence against a split within TOLERANCE; ``not_more``, ``not_less``: the evidence against
-    a split beyond PROVEN.
+    ``more``, ``less``: the evidence that the candidate gets more, or less, than TOLERANCE permits; ``not_more``,
+    ``not_less``: the evidence that it does not get more, or less, than PROVEN permits.
     """
 
     more: MixtureState
@@ -40,7 +40,10 @@ class SplitTestState:
 
 
 class SplitTest:
-    """Test the split. The null: the candidate's odds are within TOLERANCE of ``share`` : 1 - ``share``."""
+    """Test the candidate's share of the requests.
+
+    The null: the candidate's odds differ from ``share`` : 1 - ``share`` by at most the factor ``tolerance``.
+    """
 
     def __init__(self, share: float) -> None:
         self._high = RateGrid.around(_with_odds_times(share, TOLERANCE), _SHIFTS, above=True)
@@ -62,7 +65,7 @@ class SplitTest:
 
     @property
     def log_pass(self) -> float:
-        """The evidence against a split beyond PROVEN: the smaller value of the two directions."""
+        """The evidence against a split beyond PROVEN: the smaller of the values for the two directions."""
         return min(self._not_more.log_e, self._not_less.log_e)
 
     @property
@@ -114,8 +117,9 @@ class RecoveryState:
 class SplitRecovery:
     """Test, after an alarm, whether the split is right again.
 
-    It uses only the requests since the alarm, and restarts whenever they indicate a wrong split. Each restart raises
-    the evidence that is needed, so that over all restarts a split beyond PROVEN is accepted with probability at most α.
+    The test uses only the requests since the alarm, and restarts whenever they indicate a wrong split. Each restart
+    raises the evidence that is needed, so that over all restarts a split beyond PROVEN is accepted with probability at
+    most α.
     """
 
     _RESTART_AT = -2.0
@@ -157,7 +161,10 @@ class SplitGateState:
 
 
 class SplitGate(Gate):
-    """The gate that compares the actual share with the configured share, since the step began or since a recovery."""
+    """The gate that compares the candidate's actual share of the requests with the configured share.
+
+    It counts the requests since the step began. After an alarm that has ended, it counts only requests since the alarm.
+    """
 
     STATE = SplitGateState
 
@@ -183,7 +190,10 @@ class SplitGate(Gate):
             self._recover()
 
     def _recover(self) -> None:
-        """Continue with only the requests since the alarm. With all requests, the alarm would last too long."""
+        """End the alarm, and continue with only the requests since the alarm began.
+
+        With all requests of the step, the alarm would last too long.
+        """
         recovered, self._recovery = self._recovery, SplitRecovery(self.spec.limit)
         self._test, self._counts = recovered.test, recovered.counts
         self.standing = Standing(self.spec.limit)

@@ -1,4 +1,4 @@
-"""The one codec of the evidence: frozen dataclasses to JSON values and back, by the types of their fields.
+"""Encode the evidence, which consists of frozen dataclasses, as JSON values by the types of the fields, and decode it.
 
 | type | JSON value |
 |---|---|
@@ -36,7 +36,10 @@ _SHOWN_CHARS = 40
 
 
 class _MisfitError(Exception):
-    """A value that does not fit. ``path``: the names of the fields that lead to it, the innermost name first."""
+    """A stored value that does not fit the type of its field.
+
+    ``path``: the names of the fields that lead to the value, the innermost name first.
+    """
 
     def __init__(self, expected: str, raw: object) -> None:
         super().__init__(f"must be {expected} (got {str(raw)[:_SHOWN_CHARS]!r})")
@@ -53,13 +56,13 @@ class _Form:
 
 
 def encode(state: object) -> dict[str, Any]:
-    """Return a dataclass as a JSON object."""
+    """Return a frozen dataclass as a JSON object."""
     kind: Any = type(state)
     return {"schema": _digest(kind), "state": _form(kind).encode(state)}
 
 
 def decode(kind: type[T], raw: object) -> T:
-    """Parse the result of ``encode``. Raises InputError with the path of the value that does not fit."""
+    """Parse the result of ``encode`` as a ``kind``. Raises InputError with the path of the value that does not fit."""
     wanted: Any = kind
     try:
         return cast("T", _form(wanted).decode(_state_of(raw, _digest(wanted))))
@@ -153,7 +156,10 @@ def _one_value(name: str) -> Callable[[Any], tuple[Any]]:
 
 
 def _decoded(names: Sequence[object], decoders: Iterable[Callable[[Any], Any]], raw: Iterable[Any]) -> list[Any]:
-    """Return the values, each decoded by its decoder. The name of a misfitting value is added to the error's path."""
+    """Return each value of ``raw``, decoded by the decoder at the same position.
+
+    If a value does not fit, its name is added to the path of the error.
+    """
     values: list[Any] = []
     try:
         for decode_value, value in zip(decoders, raw, strict=True):

@@ -1,10 +1,10 @@
-"""Discount the pairs of one user, so that no user outweighs the others: answers to one sticky key are not independent.
+"""Discount the pairs of busy users, so that no user outweighs the others: one user's answers are not independent.
 
-After a pair of a key has counted, the next pair of the same key counts only after a few pairs of other keys (one for
-every eight known keys, at most eight). If one key sends nearly all requests, every n-th pair of it counts, so the
-evidence is discounted but keeps growing. With fewer than eight keys, every pair counts, because there is no other
-traffic. Keys are hashed into 256 slots, so memory is bounded. Whether a pair counts depends on earlier pairs and never
-on its score, so the bets stay fair.
+A user is identified by the sticky key. After a pair of a key has counted, the next pair of the same key counts only
+after a few pairs of other keys (one for every eight known keys, at most eight). If one key sends nearly all requests,
+every n-th pair of this key counts, so the evidence is discounted but keeps growing. With fewer than eight keys, every
+pair counts, because there is no other traffic. Keys are hashed into 256 slots, so memory is bounded. Whether a pair
+counts depends on earlier pairs and never on its score, so the bets stay fair.
 
 See ADR 0044.
 """
@@ -20,7 +20,11 @@ _PATIENCE = 4  # a pair counts after its key was refused this many times the gap
 
 @dataclass(frozen=True, slots=True)
 class KeySlot:
-    """The keys with one hash. ``admitted_at``: the number of all admitted pairs when one of these keys last counted."""
+    """The sticky keys that share one hash.
+
+    ``admitted_at``: how many pairs of all keys had counted when a pair of this slot last counted; ``refused_since``:
+    how many pairs of this slot have not counted since then.
+    """
 
     slot: int
     admitted_at: int
@@ -34,14 +38,14 @@ class UserDiscountState:
 
 
 class UserDiscount:
-    """The decision which pairs count. Its stored form is ``state``."""
+    """Decide which pairs count as evidence. The stored form is ``state``."""
 
     def __init__(self) -> None:
         self._slots: dict[int, KeySlot] = {}
         self._admitted = 0
 
     def admits(self, key: str) -> bool:
-        """Return whether a pair of this key counts. A pair without a key ("") always counts."""
+        """Record a pair of this sticky key, and return whether it counts. A pair without a key ("") always counts."""
         if not key:
             return True
         slot = hashlib.blake2b(key.encode(), digest_size=1).digest()[0]

@@ -1,4 +1,4 @@
-"""Build a gate's verdict from its running evidence, with the number of missing samples and the time they take."""
+"""Build a gate's verdict from its evidence so far, and estimate the missing samples and the time until they arrive."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOO_EARLY = 0.05  # with less evidence than this, the number of missing samples
 
 
 def verdict_of(gate: Gate, rate: float | None) -> Verdict:
-    """Return the verdict. ``rate``: the gate's samples a second."""
+    """Return the gate's verdict. ``rate``: the samples that the gate gets per second; None or 0 if unknown."""
     outcome = outcome_of(gate)
     spec, cause = gate.spec, gate.standing.cause
     if outcome is Outcome.FAIL and cause is not None and not gate.step_explains_failure:
@@ -41,7 +41,10 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
 
 
 def outcome_of(gate: Gate) -> Outcome:
-    """Return the outcome of a gate. This is cheap, because the value is computed only for a proven gate."""
+    """Return whether a gate passes, fails or is inconclusive.
+
+    This is cheap, because the gate's value is computed only if the gate is proven.
+    """
     if gate.failed:
         return Outcome.FAIL
     if not gate.proven or gate.n == 0 or gate.n < gate.spec.min_samples:
@@ -50,16 +53,20 @@ def outcome_of(gate: Gate) -> Outcome:
 
 
 def _evidence(gate: Gate, outcome: Outcome) -> float:
-    """Return the evidence for the outcome, as a fraction of the evidence needed.
+    """Return the gate's evidence for ``outcome``, as a fraction of the evidence that this outcome needs.
 
-    While there is no decision, this is the larger fraction of the two directions.
+    For an inconclusive gate, return the larger of the two fractions for a pass and for a fail.
     """
     fail, passed = gate.fail_peak / gate.spec.fail_at, gate.pass_peak / gate.spec.pass_at
     return {Outcome.FAIL: fail, Outcome.PASS: passed}.get(outcome, max(fail, passed))
 
 
 def _missing(gate: Gate) -> int | None:
-    """Return how many more samples a decision needs, if the stronger evidence keeps growing at the same rate."""
+    """Estimate how many more samples the gate needs for a decision; None if this cannot be estimated.
+
+    The evidence for a pass or for a fail, whichever is nearer to its threshold, is assumed to grow further at its
+    average rate per sample. The gate also needs at least ``min_samples`` samples.
+    """
     short = max(0, gate.spec.min_samples - gate.n)
     evidence = _evidence(gate, Outcome.INCONCLUSIVE)
     if gate.proven:

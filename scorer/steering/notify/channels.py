@@ -43,7 +43,7 @@ def notification_queue(target: Notification, dropped: Counter) -> DeliveryQueue:
 
 
 def _concerns_incident(decision: Decision) -> bool:
-    """Return whether this decision is sent to PagerDuty by default."""
+    """Return whether this decision is sent to PagerDuty if ``events`` is not configured."""
     alarm = decision.trigger in ALARM_TRIGGERS
     return alarm or decision.event in RESOLVES_INCIDENT or _opens_incident(decision)
 
@@ -97,7 +97,7 @@ def slack(decision: Decision) -> dict[str, Any]:
 
 
 def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
-    """Return the event for the workload's single incident.
+    """Return the PagerDuty event for a decision. Each workload has a single incident.
 
     Failures open the incident; a later step, completion or retry resolves it.
     """
@@ -120,7 +120,7 @@ def pagerduty(decision: Decision, routing_key: str) -> dict[str, Any]:
 
 
 def cloud_event(decision: Decision) -> dict[str, Any]:
-    """Return the decision as CloudEvents 1.0 in structured mode."""
+    """Return the decision as a CloudEvents 1.0 event in structured mode."""
     return {
         "specversion": "1.0",
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{decision.workload}/{decision.at_ms}/{decision.event}")),

@@ -28,7 +28,10 @@ log = structlog.get_logger()
 
 
 class DecisionLogFile:
-    """A sink that appends to a file. ``dropped`` counts lost decisions; ``waiting`` is the length of the backlog."""
+    """A receiver of decisions that appends them to a file.
+
+    ``dropped`` counts the lost decisions; ``waiting`` shows how many decisions wait for the file.
+    """
 
     kind = "file"
 
@@ -52,7 +55,7 @@ class DecisionLogFile:
         self._dropped.inc()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write until ``stop``, then try once more to write the backlog."""
+        """Write the announced decisions until ``stop``, then try once more to write the waiting ones."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stopped(stop))
             pause_s = 0.0
@@ -75,7 +78,7 @@ class DecisionLogFile:
         self._news.set()
 
     async def _write(self) -> bool:
-        """Write one batch. Return False if the file cannot be written now."""
+        """Write one batch of waiting decisions. Return False if the file cannot be written now."""
         lost, batch = self._lost, [self._lines.popleft() for _ in range(min(BATCH, len(self._lines)))]
         gap = [_gap_line(lost)] if lost else []
         written, error = await asyncio.to_thread(_append, self._path, [*gap, *batch])
@@ -116,7 +119,7 @@ def _gap_line(lost: int) -> str:
 
 
 def _append(path: Path, lines: Sequence[str]) -> tuple[int, OSError | None]:
-    """Return how many lines were written completely, and the error if there was one."""
+    """Append the lines to the file. Return how many were written completely, and the error if there was one."""
     written = 0
     try:
         torn = _ends_in_part_of_a_line(path)
@@ -132,7 +135,7 @@ def _append(path: Path, lines: Sequence[str]) -> tuple[int, OSError | None]:
 
 
 def _ends_in_part_of_a_line(path: Path) -> bool:
-    """Return whether the last line is incomplete, as after a full disk or a killed process."""
+    """Return whether the file's last line is incomplete, for example after a full disk or a killed process."""
     try:
         if not path.is_file() or path.stat().st_size == 0:
             return False

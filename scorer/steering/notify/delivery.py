@@ -45,9 +45,10 @@ def reason_of(error: Exception) -> str:
 
 
 class DeliveryQueue:
-    """The queue for one destination.
+    """A queue of the decisions for one destination. ``wants`` selects the decisions to deliver.
 
-    ``send`` raises aiohttp.ClientError, OSError or TimeoutError if a retry may help, else RefusedError.
+    ``send`` delivers one decision. It raises aiohttp.ClientError, OSError or TimeoutError if a retry may help, and
+    RefusedError if a retry would not help.
     """
 
     def __init__(self, kind: str, send: Send, dropped: Counter, wants: Wants = lambda _: True) -> None:

@@ -65,7 +65,7 @@ async def _latest(session: aiohttp.ClientSession, base: str, name: str) -> str:
 
 
 def first_version(body: bytes) -> str | None:
-    """Return the first version in the answer to a search; None if the answer has none or has another form."""
+    """Return the first version in MLflow's answer to a search; None if the answer has no version or another form."""
     try:
         return str(json.loads(body)["model_versions"][0]["version"])
     except (ValueError, LookupError, TypeError, RecursionError):

@@ -1,4 +1,7 @@
-"""Propose thresholds from measurements: the noise floor, the spread of the scores, and the baseline's variation."""
+"""Propose thresholds for the gates from measured scores and latencies of a workload.
+
+Thresholds follow from the noise floor, the spread of the scores, and the variation of the baseline's latency.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,10 @@ _NEEDS: dict[Quantile, tuple[int, int]] = {"p99": (6000, 100), "p95": (1500, 40)
 
 @dataclass(slots=True)
 class History:
-    """The measurements of a workload.
+    """The measurements in a workload's scored pairs.
 
-    ``latencies``: the baseline's latencies in ms, in the order of capture; ``span_s``: the time from the first to the
-    last pair.
+    ``agreements``: the agreements of the cross pairs; ``noises``: the agreements of the noise pairs; ``latencies``: the
+    baseline's latencies in ms, in the order of capture; ``span_s``: the time from the first to the last pair.
     """
 
     agreements: list[float] = field(default_factory=list)
@@ -54,7 +57,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One proposed setting: its ``key`` below ``gates``, its value as YAML, and the reasons for it."""
+    """A proposed setting: its ``key`` below ``gates``, its value as YAML, and the reasons for this value."""
 
     key: str
     value: str
@@ -62,7 +65,7 @@ class Proposal:
 
 
 def propose(workload: Workload, history: History) -> tuple[Proposal, ...]:
-    """Return proposals for ``gates``: for quality, and for latency if there are latencies."""
+    """Return the proposed settings of ``gates.quality`` and ``gates.latency``. A setting without data is left out."""
     found = [*_quality(history)]
     if history.latencies:
         found.append(_latency(workload, history))
@@ -124,9 +127,9 @@ def _latency(workload: Workload, history: History) -> Proposal:
 
 
 def _largest_change(latencies: Sequence[float], q: float, least: int) -> float | None:
-    """Return the largest ratio of the quantile between neighbouring blocks of time; None for fewer than 3 blocks.
+    """Return the largest ratio between the q-quantiles of two neighbouring blocks of ``latencies``.
 
-    ``least``: the smallest number of latencies in a block.
+    ``least``: the smallest number of latencies in a block. With fewer than 3 blocks, return None.
     """
     blocks = min(_BLOCKS, len(latencies) // least)
     if blocks < 3:
@@ -152,7 +155,7 @@ def _rounded_down(value: float) -> float:
 
 
 def fragment(workload: str, proposals: Sequence[Proposal]) -> str:
-    """Return the proposals as YAML to paste, with the reasons as comments."""
+    """Return the proposals for ``workload`` as configuration in YAML, with the reasons as comments."""
     lines = ["workloads:", f"  {workload}:", "    gates:"]
     for proposal in proposals:
         lines += [f"      # {reason}" for reason in proposal.reasons]

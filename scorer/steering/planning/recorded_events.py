@@ -33,14 +33,22 @@ _KEYS_OF_GATES: dict[str, tuple[str, ...]] = {
 
 @dataclass(slots=True)
 class KeysSeen:
-    """The keys that had a value in at least one line, the unknown keys in their order, and the sides."""
+    """The keys and sides that occur in the lines of a file.
+
+    ``keys``: the known keys that have a value in at least one line; ``unknown``: the unknown keys in their order;
+    ``sides``: the values of the key ``side``.
+    """
 
     keys: set[str] = field(default_factory=set)
     unknown: dict[str, None] = field(default_factory=dict)
     sides: set[str] = field(default_factory=set)
 
     def note(self, raw: Mapping[str, Any], where: str) -> None:
-        """Add the keys of a line. Raises InputError if an unknown key resembles a known key that is missing."""
+        """Add the keys of a line.
+
+        Raises InputError if an unknown key resembles a known key that is missing in this line. ``where``: see
+        ``read_object``.
+        """
         for key, value in raw.items():
             if key in KEYS:
                 if value is not None:
@@ -63,7 +71,7 @@ def _similar_keys(key: str) -> tuple[str, ...]:
 
 
 def read_object(line: bytes, where: str) -> dict[str, Any]:
-    """Return the JSON object of a line. Raises InputError with ``where``, the file and line number."""
+    """Parse a line as a JSON object. Raises InputError. ``where``: the file and the line number, for the error."""
     if len(line) > MAX_LINE_BYTES:
         raise InputError(f"{where}: the line is longer than {MAX_LINE_BYTES} bytes")
     try:
@@ -76,7 +84,10 @@ def read_object(line: bytes, where: str) -> dict[str, Any]:
 
 
 def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes]:
-    """Yield the lines unchanged after checking their keys. Raises InputError."""
+    """Yield the lines of the file ``name`` unchanged, after checking their keys and adding them to ``seen``.
+
+    Raises InputError, see ``KeysSeen.note``.
+    """
     for number, line in enumerate(lines, start=1):
         if line.strip():
             where = f"{name}:{number}"
@@ -85,7 +96,10 @@ def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes
 
 
 def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str) -> float | None:
-    """Return the finite number at ``key`` within [low, high]; None if it is absent or null. Raises InputError."""
+    """Return the number at ``key``; None if it is absent or null.
+
+    Raises InputError if the value is not a finite number within [low, high]. ``where``: see ``read_object``.
+    """
     value = raw.get(key)
     if value is None:
         return None
@@ -98,7 +112,7 @@ def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str
 
 
 def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
-    """Return the reasons why a file with these keys cannot lead to a decision with any values."""
+    """Return warnings about a file: why some gates cannot decide with any values, and which keys are ignored."""
     gating = [v for v in verdicts if v.gating and not v.fast and v.gate != "split"]
     found = [text for v in gating if (text := _lack(v.gate, seen))]
     found += [f"no event has the side {side}" for side in ("baseline", "candidate") if side not in seen.sides]
@@ -112,7 +126,7 @@ def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
 
 
 def _lack(gate: str, seen: KeysSeen) -> str:
-    """Return a warning about the keys that the gate needs and no event has; "" if there are none."""
+    """Return a warning if the gate needs keys that no event has; "" if it has all its keys."""
     needed = next((keys for start, keys in _KEYS_OF_GATES.items() if gate.startswith(start)), None)
     if needed is None:
         return ""

@@ -30,9 +30,9 @@ _CLASS_KINDS = (GateKind.CLASS_RECALL, GateKind.CLASS_PRECISION)
 class Assumptions:
     """The assumptions about a healthy candidate.
 
-    ``error_rate``: the error rate of both sides; ``sd``: the standard deviation of one agreement; ``above``: how far
-    the mean agreement is above the limit, as a fraction of the distance from the limit to 1; ``sigma``: the standard
-    deviation of the logarithm of latency.
+    ``error_rate``: the error rate of both sides; ``sd``: the standard deviation of a pair's agreement; ``above``: how
+    far the mean agreement is above the limit, as a fraction of the distance from the limit to 1; ``sigma``: the
+    standard deviation of the logarithm of latency.
     """
 
     error_rate: float = 0.002
@@ -45,7 +45,8 @@ class Assumptions:
 class Need:
     """The samples that one gate needs in order to pass.
 
-    ``samples``: the median number; None: more than any number that was tried. ``of``: the kind of sample.
+    ``samples``: the median number over the simulations; None if no number that was tried is enough. ``of``: the kind of
+    sample.
     """
 
     gate: str
@@ -55,7 +56,7 @@ class Need:
 
 
 def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[Need, ...]:
-    """Return the need of every gate that must pass at ``percent``, except guards and the gates of classes and facts.
+    """Return the samples that each gate needs at ``percent``. Guards and the gates of classes and facts are left out.
 
     For gates of classes, see ``class_needs``.
     """
@@ -68,9 +69,9 @@ def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[
 
 
 def class_needs(workload: Workload, steps: Iterable[float]) -> dict[str, tuple[int, ...] | None]:
-    """Return how many pairs of its class each class gate needs to pass without a loss, at each of ``steps``.
+    """Return class gate → how many pairs of its class it needs in order to pass, at each of ``steps``.
 
-    None: more than any number that was tried.
+    The candidate is assumed to lose no answer of the class. None: no number that was tried is enough.
     """
     least: dict[str, list[int]] = {}
     for percent in steps:
@@ -99,7 +100,7 @@ def _with_least(need: Need, spec: GateSpec) -> Need:
 
 
 def baseline_ratio(workload: Workload, percent: float) -> float:
-    """Return how many requests of the baseline count for each request of the candidate."""
+    """Return how many requests of the baseline count for each request of the candidate at ``percent``."""
     shadow = workload.shadow
     if percent <= 0:
         return 100 / max(shadow.sample, 0.1)
@@ -109,7 +110,10 @@ def baseline_ratio(workload: Workload, percent: float) -> float:
 
 
 def passes_with(section: LatencyGateConfig, quantile: Quantile, alpha: float, assumed: Assumptions) -> bool:
-    """Return whether the gate can pass with the same limit on another quantile, with equally many baseline requests."""
+    """Return whether a latency gate with the same limit on ``quantile`` instead could pass.
+
+    Both sides are assumed to have equally many requests.
+    """
     other = section.model_copy(update={"quantile": quantile})
     return _latency(other, math.log(1 / alpha), 1.0, assumed.sigma) is not None
 

@@ -1,4 +1,4 @@
-"""Estimate the time of every step and the gate that determines it, and give advice if a gate cannot decide."""
+"""Estimate how long each step takes and which gate takes the longest, and give advice if a gate cannot decide."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ _PATIENCE_S = 14 * 86400  # a step that takes longer than this counts as undecid
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """The plan of one step.
+    """The estimate for one step.
 
-    ``slow``: the gate that takes the most time, or ``hold`` or ``min_samples``; ``seconds`` is None if the step never
-    ends or the rate is unknown.
+    ``seconds``: the duration of the step; None if the step never ends or the workload's rate of requests is unknown.
+    ``slow``: the gate that takes the most time; ``hold`` or ``min_samples`` if this rule takes longer than any gate.
+    ``times``: gate → its time in seconds; None if the gate cannot decide or gets no samples.
     """
 
     percent: float
@@ -53,7 +54,10 @@ class WorkloadPlan:
 
 
 def plan_workload(name: str, workload: Workload, rate: float | None, assumed: Assumptions) -> WorkloadPlan:
-    """Return the plan. ``rate``: requests a second of the whole workload; without a rate (None), there are no times."""
+    """Return the estimates for all steps of the workload ``name``, and warnings.
+
+    ``rate``: the requests per second of the whole workload; None if unknown, so that no times can be estimated.
+    """
     steps = tuple(_step(workload, percent, rate, assumed) for percent in (0.0, *workload.ramp.steps))
     times = [step.seconds for step in steps[: _steps_that_promote(workload)]]
     total = math.fsum(t for t in times if t is not None) if all(t is not None for t in times) else None
@@ -80,7 +84,7 @@ def _step(workload: Workload, percent: float, rate: float | None, assumed: Assum
 
 
 def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
-    """Return the numbers per second: the candidate's requests that count, the cross pairs and the noise pairs."""
+    """Return three numbers per second: the candidate's requests that count, the cross pairs and the noise pairs."""
     shadow, share = workload.shadow, percent / 100
     sampled = rate * shadow.sample / 100
     pairs = sampled * ((1 - share) + share * shadow.reverse / 100)
@@ -96,7 +100,10 @@ def _time(need: Need, rates: dict[str, float]) -> float | None:
 
 
 def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | None, assumed: Assumptions) -> list[str]:
-    """Return the obstacles. Each obstacle of a gate appears once, with all steps that have this obstacle."""
+    """Return warnings about everything that prevents or delays a decision.
+
+    An obstacle of a gate is reported once, together with all steps at which it occurs.
+    """
     covered = _covered_by_limits(workload)
     places: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for step in steps[: _steps_that_promote(workload)]:
@@ -119,13 +126,13 @@ def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | Non
 
 
 def _covered_by_limits(workload: Workload) -> frozenset[str]:
-    """Return the gates whose obstacle ``undecidable_gates`` already reports for all steps."""
+    """Return the gates that ``undecidable_gates`` already warns about, for all steps."""
     found = {spec.name for spec in specs_of(workload, None) if unprovable(workload, spec) or no_limit(spec)}
     return frozenset(found | ({"quality_margin"} if not workload.shadow.same_side else set()))
 
 
 def _about_setup(workload: Workload) -> list[str]:
-    """Return the obstacles that do not depend on the traffic, except those in ``undecidable_gates``."""
+    """Return warnings that do not depend on the traffic, except those of ``undecidable_gates``."""
     found, shadow = [], workload.shadow
     for name, pairs in class_needs(workload, (0.0, *workload.ramp.steps[:-1])).items():
         found.append(_about_class(name, pairs, shadow.same_side))
@@ -144,7 +151,10 @@ def _about_class(name: str, pairs: tuple[int, ...] | None, same_side: float) -> 
 
 
 def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None) -> tuple[str, str] | None:
-    """Return the kind of the obstacle and the step's numbers, or None if the gate has no obstacle."""
+    """Return what prevents or delays the gate's decision at this step: the kind of obstacle, and the step's numbers.
+
+    Return None if there is no obstacle.
+    """
     if need.samples is None:
         tried = TRIED_LATENCIES if section_of(workload, need.gate) else TRIED[need.of]
         return (f"does not decide within {tried:,} {need.of}", "")
@@ -162,7 +172,10 @@ def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None
 
 
 def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] | None:
-    """Return the obstacle of too few samples: a quantile has no finite bound until a few samples are beyond it."""
+    """Return an obstacle, as ``_obstacle`` does, if a latency gate gets too few samples within the hold; else None.
+
+    A quantile has no finite bound until a few samples are beyond it.
+    """
     section = section_of(workload, need.gate)
     if section is None or step.candidate_rate is None or need.of != "requests":
         return None
@@ -190,7 +203,7 @@ def _way_to_decide(workload: Workload, need: Need, assumed: Assumptions) -> str:
 
 
 def _lower_quantiles(quantile: Quantile) -> tuple[Quantile, ...]:
-    """Return the quantiles below this one, the highest first."""
+    """Return the allowed quantiles below ``quantile``, the highest first."""
     lower = (name for name, q in QUANTILES.items() if q < QUANTILES[quantile])
     return tuple(sorted(lower, key=lambda name: QUANTILES[name], reverse=True))
 

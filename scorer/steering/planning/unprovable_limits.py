@@ -14,7 +14,10 @@ _ERROR_KINDS = (GateKind.ERROR_INCREASE, GateKind.ERROR_RATE)
 
 
 def undecidable_gates(workload: Workload) -> tuple[str, ...]:
-    """Return why gating gates can never pass or never fail with any traffic. Each reason includes a remedy."""
+    """Return the reasons why some gating gates can never pass or never fail, whatever the traffic is.
+
+    Each reason includes a remedy.
+    """
     found = [*_about_setup(workload)]
     for spec in specs_of(workload, None):
         reason = unprovable(workload, spec) if spec.gating and not spec.guard else ""
@@ -24,7 +27,10 @@ def undecidable_gates(workload: Workload) -> tuple[str, ...]:
 
 
 def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
-    """Return ``undecidable_gates``, and the settings of the backends that the workload's gates need and lack."""
+    """Return the reasons of ``undecidable_gates`` for the workload ``name``.
+
+    If its capacity gate is gating but the candidate's backend has no capacity section, this reason is added.
+    """
     workload = config.workload(name)
     capacity, candidate = workload.gates.capacity, workload.candidate
     if capacity is None or not capacity.gating or config.backends[candidate].capacity is not None:

@@ -1,4 +1,4 @@
-"""The stages of a tick that adopt a person's values at an Envoy: the autopilot switch and the weights."""
+"""The stages of a tick that adopt manual overrides at an Envoy: of the autopilot switch and of the weights."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def adopt_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_
 
 
 def _adopt_ambiguous_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Hold the workload, because a person wanted to intervene. Ambiguous weights never raise its share (ADR 0118)."""
+    """Hold a workload at which a person set weights that are not clear, because the person wanted to intervene.
+
+    Ambiguous weights may lower the candidate's share but never raise it (ADR 0118).
+    """
     share = min(inputs.adopted or 0.0, state.percent)
     why = f"a person set weights that are not clear ({inputs.ambiguous_weights}); allowed are {ALLOWED_WEIGHTS}"
     if share == state.percent and (state.phase is Phase.HELD or state.phase in RETREATING):
@@ -63,7 +66,7 @@ def _how_to_resume(inputs: TickInputs) -> str:
 
 
 def log_invalid_override(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Log any other invalid value once. Such a value changes nothing."""
+    """Log a person's invalid value of another key once. Such a value changes nothing."""
     if not inputs.invalid_override or inputs.invalid_override == state.invalid_override:
         return state, ()
     after = replace(state, invalid_override=inputs.invalid_override)

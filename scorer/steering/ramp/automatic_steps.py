@@ -1,4 +1,7 @@
-"""The last stage of a tick: the ramp's automatic actions. It takes a step, ends a validation, cools down or retries."""
+"""The last stage of a tick: the ramp's automatic actions.
+
+An automatic action takes a step, ends a validation, starts the cool-down of a failed shadow step, or retries.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _STEPPING = (Phase.SHADOW, Phase.BAKING)
 
 
 def move_automatically(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Take the next step, end a validation, fail the shadow, or retry, if the conditions for it are met."""
+    """Take the next step, end a validation, fail the shadow step, or retry, if the conditions are met."""
     if not state.autopilot or state.drill is not None:
         return state, ()
     if state.phase is Phase.COOLING_DOWN:

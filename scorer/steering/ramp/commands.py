@@ -41,9 +41,9 @@ def apply_commands(state: RampState, inputs: TickInputs, policy: RampPolicy, now
 
 
 def apply_command(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
-    """Return the state after the command.
+    """Return the ramp's state after the command.
 
-    Raises CommandRefusedError, or its subclass IllegalTransitionError if the table has no such transition.
+    Raises CommandRefusedError, or its subclass IllegalTransitionError if the table of transitions does not allow it.
     """
     if command.kind not in SAFETY_COMMANDS and issued_ms(command) < inputs.state_began_ms:
         raise CommandRefusedError("the command was given before the present state began; give it again")

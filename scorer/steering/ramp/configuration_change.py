@@ -11,7 +11,10 @@ from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decisi
 
 
 def apply_configuration(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Restart the evidence if the configuration changed, and the whole ramp if a side was replaced."""
+    """Restart the evidence if the configuration changed, or the whole ramp if a side was replaced.
+
+    The sides are the baseline and the candidate.
+    """
     replaced = _replaced_sides(state, inputs)
     if replaced:
         return _start_over(state, inputs, policy, now_ms, replaced)

@@ -1,6 +1,6 @@
 """One tick of the ramp: ``advance(state, inputs, policy, now_ms)`` returns the next state and the decisions made.
 
-Pure: no clock and no I/O. The stages run in order of importance: the configuration, a person's values at an Envoy, a
+Pure: no clock and no I/O. The stages run in order of importance: the configuration, manual overrides at an Envoy, a
 person's commands, the guards, then the automatic steps. A guard acts in every state with candidate traffic. The only
 exception is ``glidepath.<workload>.autopilot=0``: a failed guard is then only logged (ADR 0050).
 """
@@ -35,7 +35,11 @@ STAGES: tuple[Stage, ...] = (
 
 
 def advance(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Run all stages. ``inputs.verdicts`` must belong to ``state.epoch``; they are dropped when the share changes."""
+    """Run all stages of one tick in order, and return the ramp's new state and the decisions made.
+
+    ``inputs.verdicts`` must be based on the evidence of ``state.epoch``. If a stage changes the epoch or the share, the
+    later stages get no verdicts, samples or confirmations, because these belong to the old share.
+    """
     decisions: list[Decision] = []
     for stage in STAGES:
         before = state

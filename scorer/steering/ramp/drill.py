@@ -50,7 +50,7 @@ def start_drill(state: RampState, command: Command, inputs: TickInputs, policy: 
 def continue_drill(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
     """Move a running drill to its next stage when the present stage is done.
 
-    A stage that takes longer than MAX_DRILL_MS fails the drill; the last stage, ``RESTORING``, just ends then.
+    A stage that takes longer than MAX_DRILL_MS fails the drill. Only the last stage, ``RESTORING``, then simply ends.
     """
     drill = state.drill
     if drill is None:

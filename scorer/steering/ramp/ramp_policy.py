@@ -20,7 +20,7 @@ DRILL_RAISE_MS = 3_000  # how long a drill from 0 % keeps its small weight
 
 @dataclass(frozen=True, slots=True)
 class RampPolicy:
-    """One workload's rules. ``approvals`` are the steps that a person must approve."""
+    """The rules for one workload's ramp. ``approvals`` are the steps that a person must approve."""
 
     ramp: RampSection
     approvals: frozenset[float] = frozenset()
@@ -53,7 +53,7 @@ class RampPolicy:
         return round(self.ramp.rules_at(percent).hold * 1000)
 
     def samples_for(self, percent: float) -> int:
-        """Return how many requests the candidate must serve before the next step."""
+        """Return how many requests the candidate must serve at ``percent`` before the next step."""
         return self.ramp.rules_at(percent).min_samples
 
 

@@ -83,7 +83,10 @@ def new_decision(
     actor: str = "glidepath",
     details: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """Return the decision for the log, with all verdicts of this tick."""
+    """Return a decision for the log, with all verdicts of this tick.
+
+    ``old`` and ``new``: the ramp's states before and after the decision.
+    """
     return Decision(
         at_ms=now_ms,
         workload=inputs.workload,

@@ -1,6 +1,7 @@
-"""The stages of a tick for a workload whose actual share is unknown: its state is lost, or unexpected traffic arrives.
+"""The stages of a tick for a workload whose actual share is unknown. The workload is then held.
 
-In both cases the workload is held, and the guards still judge the candidate's answers (ADR 0120).
+The share is unknown if the stored state is lost, or if unexpected traffic reaches the candidate. The guards still judge
+the candidate's answers (ADR 0120).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decisi
 
 
 def hold_if_state_lost(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Hold a workload with a new state whose Envoys already run weights.
+    """Hold a workload whose state is new although its Envoys already run weights.
 
     Redis was probably emptied, so the Envoys' weights must not be overwritten. This also holds a workload whose stored
     state could not be read; ``held_reason`` is then the reason.

@@ -13,7 +13,7 @@ ADVISORY = frozenset({"capacity", "split"})
 
 
 def failed_guards(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
-    """Return the gating verdicts that demand a rollback."""
+    """Return the gating verdicts that demand a rollback: every failure except those of ADVISORY gates."""
     return tuple(v for v in verdicts if v.gating and v.outcome == Outcome.FAIL.value and v.gate not in ADVISORY)
 
 
@@ -30,7 +30,7 @@ def pending_gates(verdicts: tuple[Verdict, ...]) -> str:
 def _permits_step(verdict: Verdict) -> bool:
     """Return whether a gate permits the next step.
 
-    Most gates must pass. A fast guard never passes, so it permits the step unless it fails; so does an advisory gate.
+    Most gates must pass. A fast guard or an advisory gate permits the step unless it fails.
     """
     if verdict.fast or verdict.gate in ADVISORY:
         return verdict.outcome != Outcome.FAIL.value
