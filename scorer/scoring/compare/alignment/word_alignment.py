@@ -200,7 +200,7 @@ def _shift_first_to_start(edits: list[Edit], left: tuple[Token, ...], right: tup
 
 
 def _shift_last_to_end(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
-    """If the last edit is an insertion or a deletion, shift it to the end of the text, where it counts as a cut-off.
+    """If the last edit is an insertion or a deletion, shift it to the end of the text, where it counts as a truncation.
 
     The edit is shifted only if the shifted edit has the same effect.
     """

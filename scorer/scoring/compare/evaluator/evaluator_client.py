@@ -38,7 +38,7 @@ class Evaluator:
     async def opinions(self, pairs: Sequence[DoubtfulPair], now_ms: int) -> dict[str, Opinion]:
         """Return the evaluator's opinions on the pairs, by pair id. The daily budget limits the number of questions.
 
-        Raises ConfigError if the credential is missing. A failing server does not raise an error: the result lacks the
+        Raises ConfigError if the credential is missing. A failing server raises no error. The result then lacks the
         opinion.
         """
         allowed = [pair for pair in pairs if self._may_ask(now_ms)]

@@ -65,7 +65,10 @@ class TreeMatch:
 
 
 def match_trees(left: object, right: object, settings: ExtractionSection) -> TreeMatch:
-    """Compare two JSON values. The share of equal leaves is symmetric. Leaves beyond MAX_LEAVES count as different."""
+    """Compare two JSON values. The share of equal leaves is symmetric. Leaves beyond MAX_LEAVES count as different.
+
+    Two values that are equal as a whole have no difference, whatever their size.
+    """
     state = _MatchState(settings)
     walk = _walk(left, right, "", state, 0)
     places = list(islice(walk, MAX_LEAVES))

@@ -1,7 +1,7 @@
 """Validate a value against a JSON schema.
 
-Both come from untrusted sources, so the cost is limited, and invalid input raises no error. If the schema is invalid,
-or if the validation exceeds a limit, the value counts as valid.
+The value and the schema come from untrusted sources, so the cost is limited, and invalid input raises no error. If the
+schema is invalid, or if the validation exceeds a limit, the value counts as valid.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def _matched(pattern: str, text: str) -> str:
 
 
 def _as_configured(label: str, settings: ClassificationSection) -> str:
-    """Return the name that the class has in ``matter``, because gates look it up by that name.
+    """Return the name that the class has in ``matter``, because gates look the class up by that name.
 
     If the class is not listed there, return its label.
     """

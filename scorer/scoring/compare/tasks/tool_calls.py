@@ -36,9 +36,9 @@ def compare_tools(left: Sequence[ToolCall], right: Sequence[ToolCall], settings:
 def _pair_calls(
     left: Sequence[ToolCall], right: Sequence[ToolCall], settings: ExtractionSection
 ) -> tuple[list[tuple[ToolCall, ToolCall]], str]:
-    """Pair the calls of the same tool: equal calls first, then the most similar. Return the pairs.
+    """Pair the calls of the same tool: equal calls first, then the most similar calls.
 
-    Also return a description of the calls without a partner.
+    Return the pairs, and a description of the calls without a partner.
     """
     known = pair_equal([_identity(call) for call in left], [_identity(call) for call in right])
     if len(known.left) * len(known.right) <= _MAX_MATCHED:

@@ -317,7 +317,7 @@ def _ends_sentence(gap: str) -> bool:
 
 
 def _with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[Token]:
-    """Return the tokens, of which those inside the code blocks ``spans`` are marked as code."""
+    """Return the tokens. Those inside the code blocks ``spans`` are marked as code."""
     marked: list[Token] = []
     edges = iter([*(edge for span in spans for edge in span), tokens[-1].start + 1 if tokens else 0])
     edge, inside = next(edges), False
