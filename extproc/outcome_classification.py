@@ -72,8 +72,9 @@ TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout, as Envoy starts its cloc
 class RequestOutcome:
     """One finished request.
 
-    ``error`` is the kind of error, or "" if there is none. ``latency_ms`` and ``ttft_ms`` are None if the request has
-    no meaningful time. ``rescued`` is whether the baseline answered after a failover, or None if that is unknown.
+    ``error`` is the kind of error, or "" if there is none. ``latency_ms`` and ``ttft_ms`` (time to the first byte) are
+    None unless the request was answered without an error or a 4xx. ``rescued`` is whether the baseline answered after a
+    failover, or None if that is unknown.
     """
 
     workload: str

@@ -114,7 +114,7 @@ class WriteBuffer:
 
     @property
     def fill(self) -> tuple[int, int]:
-        """The number of pairs in the buffer, and their bytes."""
+        """The number of pairs in the buffer, and their size in bytes."""
         pairs = len(self._waiting) + len(self._encoding) + len(self._ready)
         return pairs, self._waiting_bytes + self._ready_bytes
 

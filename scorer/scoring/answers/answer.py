@@ -68,8 +68,8 @@ class Unusable:
 class ToolCall:
     """A call of a tool. ``arguments`` is the parsed JSON, or None if the model wrote invalid JSON.
 
-    ``error`` describes the problem of invalid JSON. ``raw`` is the text of the arguments as sent, or canonical JSON if
-    the format sends an object. ``==`` does not compare ``raw``.
+    ``error`` says why the JSON is invalid. ``raw`` is the text of the arguments as sent, or canonical JSON if the
+    format sends an object. ``==`` does not compare ``raw``.
     """
 
     name: str
@@ -156,7 +156,8 @@ class Extracted:
     def content(self) -> tuple[object, ...]:
         """The parts of the answer that are compared for equality.
 
-        The API format, the model, the token counts, the reasoning and the log probabilities are left out.
+        These are the text, tool calls, refusal, finish reason and structured data of every choice, and the vectors, the
+        ranking and the label.
         """
         choices = tuple((c.text, c.tool_calls, c.refusal, c.finish_reason, c.structured) for c in self.choices)
         return (choices, self.vectors, self.ranking, self.label)

@@ -32,7 +32,7 @@ def extract(
     """Return one side's answer, or the reason why its body has none. Never raises.
 
     ``path`` is the path of the client's request; the body may have the format of another API. ``body_cut`` is True if
-    the capture kept only the beginning of the body. ``custom`` is tried before the known formats.
+    the capture kept only the beginning of the body. A ``custom`` format is tried before the known formats.
     """
     if not 200 <= status < 300:
         message = _failure(content_type, response_body)

@@ -16,7 +16,7 @@ FIELDS = ("data", "event", "id", "retry", "error")
 
 @dataclass(frozen=True, slots=True)
 class ServerSentEvent:
-    """One event. ``whole`` is False for the last event if the body does not end with a blank line."""
+    """One server-sent event. ``whole`` is False for the last event if the body does not end with a blank line."""
 
     name: str
     data: str
@@ -24,13 +24,13 @@ class ServerSentEvent:
 
 
 def looks_like_sse(text: str) -> bool:
-    """Return whether the first line that is not blank is a comment or a known field."""
+    """Return whether a body looks like server-sent events: its first line is a comment or has a known field."""
     head = text.lstrip("\ufeff\r\n")[:16]
     return head.startswith((":", *(f"{name}:" for name in FIELDS)))
 
 
 def parse_sse(body: bytes) -> list[ServerSentEvent]:
-    """Return the events of a body. Lines end in CRLF, LF or CR; invalid UTF-8 becomes U+FFFD."""
+    """Return the server-sent events in a body. Lines end in CRLF, LF or CR; invalid UTF-8 becomes U+FFFD."""
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -10,9 +10,10 @@ MAX_DIMENSIONS = 65_536
 
 
 def usage_of(value: object) -> tuple[int, int]:
-    """Return (input, output) tokens of a ``usage`` object with OpenAI's or Anthropic's names. A missing count is 0.
+    """Return the input and output tokens in a ``usage`` object with OpenAI's or Anthropic's field names.
 
-    Anthropic's ``input_tokens`` does not include tokens of its prompt cache, so they are added here.
+    A missing count is 0. Anthropic's ``input_tokens`` does not include the tokens of its prompt cache, so those are
+    added here.
     """
     usage = value if isinstance(value, dict) else {}
     input_tokens = count(usage.get("prompt_tokens")) or count(usage.get("input_tokens"))

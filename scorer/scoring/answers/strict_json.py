@@ -115,7 +115,7 @@ def mapping(value: object, where: str) -> dict[str, object]:
 
 
 def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
-    """Return ``value`` if it is a JSON array. Null and a missing field count as an empty array."""
+    """Return ``value`` if it is a JSON array of at most ``most`` items. Null and a missing field count as empty."""
     if value is None:
         return []
     if not isinstance(value, list):

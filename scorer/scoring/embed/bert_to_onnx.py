@@ -29,7 +29,7 @@ _PAGE = 4096  # bytes; weights start at a page boundary, which mapping into memo
 
 
 class Weights(Protocol):
-    """Returns the tensor with the given name."""
+    """A function that returns the weight tensor with a given name."""
 
     def __call__(self, name: str) -> NDArray[np.float32]: ...
 
@@ -155,7 +155,7 @@ def _embeddings(b: _Builder, w: Weights, flat: str, ahead: NDArray[np.float32], 
 
 
 def _norm(b: _Builder, w: Weights, name: str, x: str, ahead: NDArray[np.float32], epsilon: float) -> str:
-    """Add a normalisation. ``ahead`` is the bias that it adds in advance for a later product (see ``_encoder``)."""
+    """Add a normalisation to the graph. ``ahead`` is the bias that it adds for a later product (see ``_encoder``)."""
     scale = b.weight(f"{name}.scale", w(f"{name}.LayerNorm.weight"))
     shift = b.weight(f"{name}.shift", w(f"{name}.LayerNorm.bias") + ahead)
     return b.node("LayerNormalization", [x, scale, shift], f"{name}.normed", axis=-1, epsilon=epsilon)

@@ -48,7 +48,10 @@ def _cut(text: str, tokens: Sequence[Span], start: int, limit: int) -> int:
 
 
 def _boundary(text: str, before: Span, after: Span) -> int:
-    """Rate a cut between two adjacent tokens: 4 paragraph, 3 line, 2 sentence, 1 word, 0 inside a word."""
+    """Rate a cut between two adjacent tokens.
+
+    The rating is 4 between paragraphs, 3 between lines, 2 between sentences, 1 between words, and 0 inside a word.
+    """
     gap = text[before[1] : after[0]]
     if "\n" in gap:
         return 4 if gap.count("\n") > 1 else 3

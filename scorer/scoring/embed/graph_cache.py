@@ -48,7 +48,7 @@ def cached_graph(fingerprint: str, build: Build, root: Path | None = None) -> It
 
 
 def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = None) -> str:
-    """Return ``find(path)``. It is cached as long as the path, device, inode, size and times of the file are unchanged.
+    """Return ``find(path)``. The result is cached while the file's path, device, inode, size and times stay the same.
 
     The cache is not used if no private cache is possible, or if the file was changed less than 2 s ago, because another
     change might then leave the file's times unchanged.
@@ -72,7 +72,7 @@ def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = 
 
 
 def _private(root: Path) -> Path:
-    """Return ``root``, created with mode 0700 if it is missing. Raises PermissionError if others may write to it."""
+    """Return the directory ``root``, created (mode 0700) if missing. Raises PermissionError if others may write."""
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = root.stat()
     if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

@@ -41,7 +41,7 @@ class VectorCache:
         return found
 
     def put(self, key: bytes, vectors: Vectors) -> None:
-        """Store ``vectors``, unless they alone exceed the limit. The caller must not change them afterwards."""
+        """Store the vectors of a text, unless they alone exceed the limit. The caller must not change them later."""
         if len(vectors) > self.max_rows or key in self._vectors:
             return
         self._vectors[key] = vectors
