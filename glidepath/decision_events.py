@@ -1,4 +1,4 @@
-"""The names of decision events, in the log and in the configuration of notifications."""
+"""The names of the events in the decision log. The ``events`` of a notification channel use the same names."""
 
 from __future__ import annotations
 

@@ -1,18 +1,21 @@
-"""Names in Envoy that several processes share: clusters, routes, logs, headers."""
+"""Names that Envoy's configuration and Glidepath's processes share: clusters, routes, access logs, headers."""
 
 from __future__ import annotations
 
 
 def fallback_cluster(candidate: str, baseline: str) -> str:
-    """Return the name of the composite cluster that tries the candidate, then the baseline.
+    """Return the name of the composite cluster that tries the candidate and, if that fails, the baseline.
 
-    It is the candidate's entry in the split. See ADR 0003.
+    The weighted split sends the candidate's share of requests to this cluster. See ADR 0003.
     """
     return f"{candidate}-or-{baseline}"
 
 
 def rescue_cluster(candidate: str, baseline: str) -> str:
-    """Return the name of the composite's second member: the baseline's endpoints under a name that marks a failover."""
+    """Return the name of the cluster with the baseline's endpoints that serves requests which the candidate failed.
+
+    It is the second member of the composite cluster. In the access log, its name marks a failover.
+    """
     return f"{baseline}-for-{candidate}"
 
 
@@ -20,7 +23,10 @@ ROUTE_PREFIX = "glidepath/"
 
 
 def route_name(workload: str, captured: bool) -> str:
-    """Return ``glidepath/<workload>/captured`` or ``…/plain``; extproc reads the workload from a route's name."""
+    """Return the name of a route: ``glidepath/<workload>/captured`` or ``glidepath/<workload>/plain``.
+
+    Requests on a captured route pass through extproc, which reads the workload from the route's name.
+    """
     return f"{ROUTE_PREFIX}{workload}/{'captured' if captured else 'plain'}"
 
 
@@ -29,7 +35,7 @@ def shadow_route_name(workload: str, backend: str) -> str:
 
 
 def workload_of_route(name: str) -> str | None:
-    """Return the workload in a route's name, or None if the route is not Glidepath's."""
+    """Return the workload in the name of a route, or None if Glidepath did not create the route."""
     if not name.startswith(ROUTE_PREFIX):
         return None
     return name.removeprefix(ROUTE_PREFIX).split("/", 1)[0] or None

@@ -1,4 +1,7 @@
-"""Errors that users see. A class's docstring is its default message. Exit status 2: the user can fix the cause."""
+"""Errors that users see. The docstring of an error class is its default message.
+
+All of them end a command with exit status 2, which means that the user can fix the cause.
+"""
 
 from __future__ import annotations
 
@@ -46,19 +49,19 @@ class CommandRefusedError(GlidepathError):
 
 
 def error_text(error: BaseException) -> str:
-    """Return the first line of the error's message that is not blank, or the name of its type if it has no message."""
+    """Return the first non-blank line of the error's message, or the name of its type if it has no message."""
     return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
 
 
 def error_text_with_type(error: BaseException) -> str:
-    """Return ``TYPE: message`` with the whole message, for unexpected errors."""
+    """Return the type of an unexpected error and its whole message, as ``TYPE: message``."""
     name, message = type(error).__name__, str(error)
     return f"{name}: {message}" if message else name
 
 
 @contextmanager
 def ungrouped(kind: type[E]) -> Iterator[None]:
-    """Raise the first error of type ``kind`` instead of the exception group in which a TaskGroup wraps it."""
+    """Re-raise the first error of type ``kind`` without the exception group in which a TaskGroup wraps errors."""
     problem: E | None = None
     try:
         yield
@@ -69,6 +72,6 @@ def ungrouped(kind: type[E]) -> Iterator[None]:
 
 
 def first_of(group: BaseExceptionGroup[E]) -> E:
-    """Return the first error in nested exception groups, so that users get one line."""
+    """Return the first error in nested exception groups, so that a user sees one line."""
     error = group.exceptions[0]
     return first_of(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,4 +1,4 @@
-"""The HTTP endpoints of a process for liveness, readiness and Prometheus: /healthz, /readyz, /metrics."""
+"""Serve the HTTP endpoints of a process: /healthz (liveness), /readyz (readiness) and /metrics (for Prometheus)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Readiness = Callable[[], str]
 
 
 def health_app(registry: CollectorRegistry, readiness: Readiness) -> web.Application:
-    """Return an application with the three endpoints."""
+    """Return a web application with /healthz, /readyz and /metrics."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -36,7 +36,8 @@ def health_app(registry: CollectorRegistry, readiness: Readiness) -> web.Applica
 async def serve_app(app: web.Application, address: str, what: str) -> web.AppRunner:
     """Serve ``app`` at ``address`` (HOST:PORT or unix:/path) until ``runner.cleanup()`` is called.
 
-    Raises UnreachableError if the address cannot be bound. Its message begins with ``what``, a server or a setting.
+    Raises UnreachableError if the address cannot be bound. The message begins with ``what``: the name of the server or
+    of the setting with the address.
     """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -1,8 +1,8 @@
-"""A mergeable histogram with logarithmic buckets: its size does not grow with traffic.
+"""Histograms with logarithmic buckets. Their size does not grow with traffic, and they can be added.
 
-It has the buckets of OpenTelemetry's exponential histogram at scale 6. The base is 2**(1/64), and bucket ``i`` covers
-``(base**i, base**(i+1)]``, so a value is known to within ±0.55 %. Sums of histograms are exact: the counts are added.
-Source: OpenTelemetry metrics data model, "ExponentialHistogram". See ADR 0004.
+The buckets are those of OpenTelemetry's exponential histogram at scale 6: the base is 2**(1/64), and bucket ``i``
+covers ``(base**i, base**(i+1)]``. So a value is known to within ±0.55 %. The sum of two histograms is exact, because it
+adds their counts. Source: OpenTelemetry metrics data model, "ExponentialHistogram". See ADR 0004.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ MAX_INDEX = math.ceil(math.log2(1e7) * _PER_LOG2)
 
 
 def bucket_of(value: float) -> int:
-    """Return the index of the bucket of ``value`` (> 0), clamped to the covered range."""
+    """Return the index of the bucket that covers ``value`` (> 0), or of the nearest bucket for an extreme value."""
     index = math.ceil(math.log2(value) * _PER_LOG2) - 1
     return min(max(index, MIN_INDEX), MAX_INDEX)
 
 
 def midpoint(index: int) -> float:
-    """Return the geometric middle of bucket ``index``: the value reported for every value in it."""
+    """Return the geometric middle of bucket ``index``, which is reported for every value in the bucket."""
     return float(2.0 ** ((index + 0.5) / _PER_LOG2))
 
 
 class StoredCounts(Mapping[int, int]):
-    """Counts by bucket index, stored as two sequences. A dict is built on the first lookup.
+    """A read-only mapping from bucket index to count, stored as two sequences of the same length.
 
-    ``indices`` and ``numbers`` have the same length. Code that adds many histograms reads them directly.
+    Code that adds many histograms reads ``indices`` and ``numbers`` directly. The first lookup builds a dict.
     """
 
     __slots__ = ("_dict", "indices", "numbers")
@@ -58,7 +58,7 @@ class StoredCounts(Mapping[int, int]):
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts by bucket index; ``zeros`` counts values ≤ 0. Immutable: ``+`` and ``with_values`` return a new one."""
+    """An immutable histogram: ``counts`` maps a bucket index to a count, and ``zeros`` counts values ≤ 0."""
 
     counts: Mapping[int, int] = field(default_factory=dict)
     zeros: int = 0
@@ -92,7 +92,7 @@ class Histogram:
         return sum(count for i, count in self.counts.items() if i > index)
 
     def quantile(self, q: float) -> float | None:
-        """Return quantile ``q`` (0 to 1) by nearest rank, as its bucket's midpoint; None for an empty histogram."""
+        """Return quantile ``q`` (0 to 1) by nearest rank, as the midpoint of its bucket; None without values."""
         rank = max(1, math.ceil(q * self.total))
         if self.total == 0:
             return None

@@ -9,7 +9,10 @@ import structlog
 
 
 def configure_logging(part: str) -> None:
-    """Set up logging; call it once at the start of a process. ``part`` names the process in every line."""
+    """Configure structured logging; call it once at the start of a process.
+
+    Every line has the name of the process, ``part``.
+    """
     renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[

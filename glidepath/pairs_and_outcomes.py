@@ -1,6 +1,7 @@
-"""The records that extproc, scorer and tools exchange through Redis, independent of their encoding.
+"""The pairs, scores and outcome summaries that extproc, the scorer and the tools exchange through Redis.
 
-Times are Unix milliseconds (``*_at_ms``), durations are milliseconds (``*_ms``), bodies are decoded bytes.
+Fields named ``*_at_ms`` are Unix milliseconds. Other fields named ``*_ms`` are durations, except ``from_ms``,
+``to_ms``, ``arrived_ms`` and ``first_error_ms``, which are Unix milliseconds. Bodies have no content encoding.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least 
 
 
 class Side(StrEnum):
-    """The two sides of a migration: the baseline serves the traffic today, and the candidate is to replace it."""
+    """The two sides of a migration: the baseline, which serves the traffic first, and the candidate to replace it."""
 
     BASELINE = "baseline"
     CANDIDATE = "candidate"
@@ -41,7 +42,7 @@ class PairKind(StrEnum):
 
 
 class Ending(StrEnum):
-    """How an exchange ended. Only COMPLETE answers are scored."""
+    """How a request and its answer ended. Only COMPLETE answers are scored."""
 
     COMPLETE = "complete"
     ABORTED = "aborted"  # client or upstream ended it during the body
@@ -51,7 +52,10 @@ class Ending(StrEnum):
 
 
 class Coverage(StrEnum):
-    """What happened to an exchange. Every exchange that is lost before it is scored is counted under one name."""
+    """What happened to an exchange, which is a request with its answer.
+
+    Every exchange that is lost before it is scored is counted under one of these names.
+    """
 
     CAPTURED = "captured"  # exchanges whose bodies extproc received
     PAIRED = "paired"  # pairs written to Redis
@@ -71,7 +75,7 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One side's answer to one request. ``first_byte_ms`` is 0 if unknown."""
+    """The answer of one side to one request. ``first_byte_ms`` is 0 if unknown."""
 
     side: Side
     origin: Origin
@@ -89,7 +93,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A request and two answers: the client got ``first``, the tee got ``second``."""
+    """A request with its two answers: ``first`` went to the client, and ``second`` answered the copy of the request."""
 
     id: str
     workload: str
@@ -107,24 +111,24 @@ class Pair:
 
     @property
     def baseline(self) -> Answer:
-        """Return the baseline's answer; in a NOISE pair, the answer that the client got."""
+        """Return the baseline's answer. In a NOISE pair, both answers are the baseline's; this is the client's."""
         if self.kind is PairKind.NOISE or self.first.side is Side.BASELINE:
             return self.first
         return self.second
 
     @property
     def candidate(self) -> Answer:
-        """Return the candidate's answer; in a NOISE pair, the answer that the tee got."""
+        """Return the candidate's answer. In a NOISE pair, return the baseline's answer to the copy of the request."""
         return self.second if self.baseline is self.first else self.first
 
 
 @dataclass(frozen=True, slots=True)
 class SideOutcomes:
-    """Outcomes of one side and origin in one flush. ``errors`` includes ``failovers``.
+    """How the requests of one origin to one side ended, in one outcome summary.
 
-    A failover is a failed candidate request that Envoy then sent to the baseline; it is also called a rescue.
-    ``rescued`` counts failovers that the baseline answered, and ``rescues_failed`` failovers that failed there too. In
-    all other failovers the client disconnected first.
+    A failover, also called a rescue, is a failed candidate request that Envoy then sent to the baseline. ``errors``
+    includes ``failovers``. ``rescued`` counts failovers that the baseline answered, and ``rescues_failed`` failovers
+    that failed there too. In all other failovers the client disconnected first.
     """
 
     side: Side
@@ -160,9 +164,10 @@ class SideOutcomes:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """One outcome summary that an extproc process flushed for one workload; ``(source, seq)`` is unique.
+    """One outcome summary (flush) that an extproc process wrote for one workload; ``(source, seq)`` is unique.
 
-    ``arrived_ms`` is the time in the stream's entry id, by Redis' clock. It is set when the entry is read; 0: unknown.
+    ``arrived_ms`` is the time at which Redis received the summary, by Redis' clock; 0: unknown. It is taken from the id
+    of the stream entry when the entry is read.
     """
 
     workload: str
@@ -175,7 +180,7 @@ class Outcomes:
     arrived_ms: int = 0
 
     def later(self, ms: int) -> Outcomes:
-        """Return this summary with all times ``ms`` later, which corrects for an extproc whose clock is behind."""
+        """Return this summary with ``from_ms`` and ``to_ms`` shifted by ``ms``, to correct an extproc's slow clock."""
         return Outcomes(
             workload=self.workload,
             source=self.source,
@@ -190,7 +195,10 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFacts:
-    """Facts about one answer. It contains no text except ``excerpt``, which is empty by default."""
+    """The measurements of one answer that are kept with its score.
+
+    The only text of the answer is ``excerpt``, which is empty by default.
+    """
 
     origin: Origin = Origin.LIVE
     backend: str = ""
@@ -207,7 +215,10 @@ class AnswerFacts:
 
 @dataclass(frozen=True, slots=True)
 class ScoredPair:
-    """The result of scoring one pair: ``agreement`` in [0, 1] if ``scored`` is true, else ``unscored_reason``."""
+    """The result of scoring one pair.
+
+    If ``scored`` is true, ``agreement`` is between 0 and 1. Otherwise ``unscored_reason`` is set.
+    """
 
     pair_id: str
     workload: str
@@ -227,7 +238,7 @@ class ScoredPair:
 
 
 class Outcome(Enum):
-    """A gate's verdict. While it is inconclusive, the candidate's share stays and more evidence is collected."""
+    """The outcome of a gate. While a gate is inconclusive, the share stays and more evidence is collected."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"

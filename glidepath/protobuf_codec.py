@@ -1,7 +1,7 @@
-"""Encode the domain's records as bytes for Redis, and decode them (schema: proto/glidepath.proto).
+"""Encode pairs, scores and outcome summaries as protobuf for Redis, and decode them (proto/glidepath.proto).
 
-``encode_*`` return bytes; ``decode_*`` raise InputError for invalid bytes. Pairs are compressed with zstd, because two
-answers to one prompt share much of their text.
+The ``decode_*`` functions raise InputError for invalid bytes. Pairs are compressed with zstd, because two answers to
+one prompt have much text in common.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ R = TypeVar("R")
 M = TypeVar("M", bound=Message)
 Convert = Callable[[Any], Any]
 Conversion = tuple[Convert, Convert]
-"""Two functions: from the record's value to the message's value, and back."""
+"""Two functions: the first converts a record's value to the message's value, and the second converts it back."""
 
 _ZSTD_LEVEL = 3
 MAX_PAIR_BYTES = 256 * 1024 * 1024  # limit on the decompressed size that a stored pair may declare
 
 
 def _reader(names: Sequence[str], conversions: Mapping[str, Convert]) -> Callable[[Any], list[Any]]:
-    """Return a function that reads the named attributes of an object and applies ``conversions`` to them.
+    """Return a function that lists the named attributes of an object, after applying ``conversions`` to some of them.
 
-    One ``attrgetter`` reads all attributes in C, because the function runs for every pair and every flush.
+    Because that function runs for every pair and every flush, it reads all attributes with one ``attrgetter``, in C.
     """
     read = attrgetter(*names)
     converted = tuple((names.index(name), convert) for name, convert in conversions.items())
@@ -59,10 +59,10 @@ def _reader(names: Sequence[str], conversions: Mapping[str, Convert]) -> Callabl
 
 
 class _Codec(Generic[R, M]):
-    """Copies the fields of a record to its protobuf message and back. A field has the same name in both.
+    """Converts a record to its protobuf message and back, field by field. A field has the same name in both.
 
-    ``conversions`` has the fields whose values differ between record and message; every other field is copied
-    unchanged. ``not_stored`` names the record's fields that the message does not have.
+    ``conversions`` has an entry for each field whose value differs between record and message. All other fields are
+    copied unchanged. ``not_stored`` is the name of the one field that the record has and the message lacks.
     """
 
     def __init__(
@@ -81,11 +81,11 @@ class _Codec(Generic[R, M]):
         return self._message(**dict(zip(self._names, self._to_wire(record), strict=True)))
 
     def from_message(self, message: M, **not_stored: Any) -> R:
-        """Return the record. ``not_stored`` gives its last field, which the message does not have."""
+        """Return the record of a message. ``not_stored`` is the value of the field that the message lacks."""
         return self._record(*self._from_wire(message), **not_stored)
 
     def decode(self, data: bytes, **not_stored: Any) -> R:
-        """Parse bytes and return the record. Raises InputError."""
+        """Return the record in ``data``. Raises InputError for invalid bytes."""
         message = self._message()
         try:
             message.ParseFromString(data)
@@ -95,12 +95,12 @@ class _Codec(Generic[R, M]):
 
     @property
     def nested(self) -> Conversion:
-        """Return the conversion for a field that contains one record of this kind."""
+        """Return the conversion for a field that contains one record of this codec's type."""
         return self.to_message, self.from_message
 
     @property
     def repeated(self) -> Conversion:
-        """Return the conversion for a field that contains several records of this kind."""
+        """Return the conversion for a field that contains several records of this codec's type."""
         return (
             lambda records: [self.to_message(record) for record in records],
             lambda messages: tuple(self.from_message(message) for message in messages),
@@ -108,7 +108,7 @@ class _Codec(Generic[R, M]):
 
 
 def _enum(kind: type[StrEnum], prefix: str) -> Conversion:
-    """Return the conversion between an enum's member and its number on the wire, which is named PREFIX_MEMBER."""
+    """Return the conversion between a member of ``kind`` and its protobuf number, the constant ``PREFIX_MEMBER``."""
     numbers = {member: pb.__dict__[f"{prefix}_{member.name}"] for member in kind}
     members = {number: member for member, number in numbers.items()}
 
@@ -191,7 +191,7 @@ def encode_outcomes(outcomes: Outcomes) -> bytes:
 
 
 def decode_outcomes(data: bytes, arrived_ms: int = 0) -> Outcomes:
-    """Return the outcome summary. ``arrived_ms`` is the time in the stream's entry id."""
+    """Return the outcome summary in ``data``. ``arrived_ms`` is the time in the id of its stream entry."""
     return _OUTCOMES.decode(data, arrived_ms=arrived_ms)
 
 

@@ -1,7 +1,7 @@
-"""The Redis keys of a workload and of the leader.
+"""The names of all Redis keys, and what each key holds.
 
-Every per-workload Redis key carries the hash tag ``{workload}``, so that all keys of one workload are in one slot of a
-Redis Cluster and one script can change them together.
+Every key of a workload contains the hash tag ``{workload}``. So all keys of one workload are in one slot of a Redis
+Cluster, and one script can change them together.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SCORER_GROUP = "scorers"
 
 @dataclass(frozen=True, slots=True)
 class WorkloadKeys:
-    """Redis keys of one workload."""
+    """The Redis keys of one workload. The docstring of each key says what Redis holds there."""
 
     workload: str
 
@@ -23,77 +23,95 @@ class WorkloadKeys:
 
     @property
     def pairs(self) -> str:
-        """Stream. Field ``p`` is a Pair compressed with zstd. Scorers read it as the consumer group SCORER_GROUP."""
+        """Stream of pairs. Field ``p`` is a Pair compressed with zstd. SCORER_GROUP is the scorers' consumer group."""
         return self._key("pairs")
 
     @property
     def results(self) -> str:
-        """Stream. Field ``r`` is a ScoredPair. There is exactly one entry per pair id."""
+        """Stream of scores. Field ``r`` is a ScoredPair. There is exactly one entry per pair id."""
         return self._key("results")
 
     @property
     def outcomes(self) -> str:
-        """Stream. Field ``o`` is an Outcomes message."""
+        """Stream of outcome summaries. Field ``o`` is an Outcomes message."""
         return self._key("outcomes")
 
     @property
     def state(self) -> str:
-        """Hash. ``blob`` is the steer loop's state with its evidence and stream cursors.
+        """Hash with the steer loop's state of the workload.
 
-        ``fence`` and ``group`` are the last writer's fencing token and group; ``at_ms`` is the time of that write.
-        ``unreadable`` is the last blob that could not be read, kept for inspection.
+        ``blob`` is the ramp's state with its evidence and stream cursors. ``fence`` and ``group`` are the fencing token
+        and the group of the last scorer that wrote it, and ``at_ms`` is the time of that write. ``unreadable`` is the
+        last blob that could not be read, kept for inspection.
         """
         return self._key("state")
 
     @property
     def status(self) -> str:
-        """String: records.WorkloadStatus as JSON, for people and tools."""
+        """String with the latest WorkloadStatus as JSON, for people and tools."""
         return self._key("status")
 
     @property
     def commands(self) -> str:
-        """Stream. Field ``c`` is a records.Command as JSON."""
+        """Stream of commands. Field ``c`` is a Command as JSON."""
         return self._key("commands")
 
     @property
     def log(self) -> str:
-        """Stream, append-only. Field ``d`` is a records.Decision as JSON."""
+        """Stream with the decision log, append-only. Field ``d`` is a Decision as JSON."""
         return self._key("log")
 
     @property
     def budget(self) -> str:
-        """Prefix of the per-day spending counters of the tee."""
+        """Prefix of the keys that count the requests and the cost of copies on each day."""
         return self._key("budget")
 
     def evaluations(self, day: int) -> str:
-        """String with a TTL: how many questions all scorers asked the evaluator on ``day`` (days since 1970, UTC)."""
+        """String with a TTL: the number of questions to the evaluator on ``day`` (days since 1970, UTC).
+
+        All scorers count in this key.
+        """
         return self._key(f"evaluations:{day}")
 
     @property
     def probes(self) -> str:
-        """Hash. ``at_ms`` of the last round of probes, ``next`` (index of the next prompt), the ``failing`` sides."""
+        """Hash on scheduled probes.
+
+        ``at_ms`` is the time of the last round, ``next`` the index of the next prompt, and ``failing`` names the
+        backends that failed.
+        """
         return self._key("probes")
 
     @property
     def dead(self) -> str:
-        """Stream of unreadable pairs, limited in length. Field ``p`` is the pair, field ``why`` the reason."""
+        """Stream of pairs that could not be scored, limited in length. Field ``p`` is the pair, ``why`` the reason."""
         return self._key("dead")
 
     def written(self, source: str) -> str:
-        """String with a TTL: sequence number of the last flush of ``source``, so that a repeated write is ignored."""
+        """String with a TTL: the sequence number of the last flush of the extproc ``source``.
+
+        A flush with this number or a lower one has been written before, so it is ignored.
+        """
         return self._key(f"written:{source}")
 
     @property
     def queue(self) -> str:
-        """Hash. ``acked`` counts acknowledged pairs; scoring/worker/redis_scripts.py describes the other fields."""
+        """Hash on the queue of pairs. ``acked`` counts acknowledged pairs.
+
+        scorer/scoring/worker/redis_scripts.py describes the other fields.
+        """
         return self._key("queue")
 
     def noise(self, baseline: str) -> str:
-        """Hash with the noise floor of the backend ``baseline``: pairs, agreement_sum, trip:<signal>."""
+        """Hash with the noise floor of the backend ``baseline``, counted over its noise pairs.
+
+        ``pairs`` is their number, ``agreement_sum`` the sum of their agreement, and ``trip:<signal>`` the number of
+        noise pairs in which the signal tripped.
+        """
         return self._key(f"noise:{baseline}")
 
     def done(self, pair_id: str) -> str:
-        """String with a TTL. It exists once the pair's result has been written."""
+        """String with a TTL that exists once the score of pair ``pair_id`` has been written."""
         return self._key(f"done:{pair_id}")
 
 
@@ -102,7 +120,7 @@ FENCE = f"{PREFIX}:fence"
 
 
 def lease_key(group: str) -> str:
-    """Return the key of the lease: a string with a TTL that names the leading scorer of ``group``."""
+    """Return the key of the lease: a string with a TTL that names the scorer of ``group`` that steers."""
     return f"{LEASE}:{group}" if group else LEASE
 
 

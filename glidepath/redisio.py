@@ -1,4 +1,4 @@
-"""Create a process's Redis client from the configuration, and check that Redis answers."""
+"""Create a Redis client from the configuration, and check that Redis answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 2.0, 5.0
 
 
 def read_secret(secret: Secret) -> str:
-    """Return a secret's value, without a final newline. Raises ConfigError with the name of the variable or file."""
+    """Return the value of a secret; a file's value without the final line break.
+
+    Raises ConfigError with the name of the missing variable or file.
+    """
     if secret.env is not None:
         value = os.environ.get(secret.env)
         if value is None:
@@ -47,10 +50,10 @@ def without_password(url: str) -> str:
 
 
 class _Cluster(RedisCluster):
-    """redis-py's cluster client, except that an unreachable cluster raises RedisError, as a plain Redis does.
+    """redis-py's cluster client, except that an unreachable cluster raises RedisError.
 
     redis-py raises RedisClusterException ("cannot be connected", "slot is not covered"), which is not a RedisError.
-    Code that waits for Redis to answer again would therefore not catch it.
+    Code that waits for Redis to answer again would therefore not catch it. See ADR 0090.
     """
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -81,7 +84,7 @@ def _as_redis_error() -> Iterator[None]:
 
 
 def connect(section: RedisSection) -> RedisClient:
-    """Return a client, plain or cluster. It connects on first use; keys and values are bytes."""
+    """Return a client for a single Redis or a Redis Cluster. It connects on first use; keys and values are bytes."""
     url = section.url or "redis://127.0.0.1:6379/0"
     password = read_secret(section.password) if section.password else None
     options: dict[str, Any] = {"socket_timeout": REPLY_TIMEOUT_S, "socket_connect_timeout": CONNECT_TIMEOUT_S}
@@ -93,16 +96,19 @@ def connect(section: RedisSection) -> RedisClient:
 
 
 def being_cancelled() -> bool:
-    """Return whether the current task was cancelled. A loop that calls Redis must check this before each round.
+    """Return whether the current task was cancelled. A loop that calls Redis must check this in each iteration.
 
-    redis-py 8.1 can swallow a cancellation that arrives while it reads a reply. The task's own counter still shows it.
+    redis-py 8.1 can swallow a cancellation that arrives while it reads a reply. ``Task.cancelling`` still counts it.
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 async def check(client: RedisClient, section: RedisSection, where: str = "redis.url") -> None:
-    """Raise UnreachableError unless a usable Redis answers. The message names the URL and the setting ``where``."""
+    """Raise UnreachableError unless a usable Redis answers at the client's URL.
+
+    The message contains the URL and ``where``, the place of the setting with the URL.
+    """
     place = f"{where}: {without_password(section.url or '')}"
     try:
         info = await client.info("server")

@@ -6,7 +6,7 @@ FULL_WEIGHT = 10_000  # basis points: the sum of a workload's weights
 
 
 def weight_prefix(workload: str) -> str:
-    """Return the ``runtime_key_prefix`` of the workload's weighted clusters; Envoy appends ``.<cluster>``."""
+    """Return the ``runtime_key_prefix`` of the workload's weighted clusters. Envoy appends ``.<cluster>`` to it."""
     return f"glidepath.{workload}.weight"
 
 
@@ -20,5 +20,8 @@ def shadow_key(workload: str) -> str:
 
 
 def autopilot_key(workload: str) -> str:
-    """Return the runtime key of the autopilot. A person switches it off at an Envoy with 0; 1 or absent means on."""
+    """Return the runtime key of the autopilot, the workload's automation.
+
+    A person switches the autopilot off by setting the key to 0 at an Envoy. It is on if the key is 1 or absent.
+    """
     return f"glidepath.{workload}.autopilot"

@@ -1,4 +1,4 @@
-"""Find out which group of scorers steered a workload last, and what is wrong if it is not the expected group.
+"""Find out which group of scorers steered a workload last, and explain why it is not the expected group.
 
 The scorers of one ``scorer.group`` share a lease. The scorer with the lease steers only the workloads of its own
 configuration file. Two files with different workloads therefore need different groups: in one common group, the
@@ -25,7 +25,7 @@ return {last[1] or '', at and string.format('%.0f', t[1] * 1000 + t[2] / 1000 - 
 
 @dataclass(frozen=True, slots=True)
 class LastSteering:
-    """The group that steered a workload last, and how many seconds ago by Redis' clock (None: never)."""
+    """The scorer group that steered a workload last, and how many seconds ago, by Redis' clock (None: never)."""
 
     group: str = ""
     age_s: float | None = None
@@ -36,7 +36,7 @@ class LastSteering:
 
 @dataclass(frozen=True, slots=True)
 class GroupProblem:
-    """Why a workload is not steered by the expected group, and how to fix it."""
+    """The reason why the expected scorer group does not steer a workload, and a remedy."""
 
     detail: str
     remedy: str
@@ -46,13 +46,16 @@ class GroupProblem:
 
 
 async def leader(client: RedisClient, group: str) -> str:
-    """Return the scorer that holds the lease of ``group``, "" if none does. Raises RedisError."""
+    """Return the name of the scorer that holds the lease of ``group``, or "" if none does. Raises RedisError."""
     owner = await client.get(lease_key(group))
     return owner.decode(errors="replace") if owner else ""
 
 
 async def last_steering(client: RedisClient, workloads: Iterable[str]) -> dict[str, LastSteering]:
-    """Return who steered each workload last, for every workload whose state can be read. Raises RedisError."""
+    """Return the group that steered each workload last. Workloads whose state cannot be read are left out.
+
+    Raises RedisError.
+    """
     names = list(workloads)
     pipe = client.pipeline(transaction=False)
     for name in names:
@@ -71,9 +74,10 @@ def _last_steering(answer: list[bytes]) -> LastSteering:
 def group_problem(
     name: str, group: str, leader: str, last: LastSteering, patience_s: float = LIVE_S
 ) -> GroupProblem | None:
-    """Return why ``group`` does not steer a workload of its file, or None if it does or has no leader yet.
+    """Return why ``group`` does not steer a workload of its file, or None if the group does or has no leader yet.
 
-    ``leader`` is the scorer that holds the group's lease, "" if none does.
+    ``leader`` is the name of the scorer that holds the group's lease, or "" if none does. ``last`` is the group that
+    steered the workload last. That group counts as steering for ``patience_s`` seconds after its last write.
     """
     if last.live(patience_s):
         return None if last.group == group else _steered_by_other_group(name, group, last.group)

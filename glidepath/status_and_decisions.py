@@ -16,7 +16,7 @@ from glidepath.errors import InputError
 
 
 class Phase(StrEnum):
-    """The state of a workload's ramp."""
+    """The phase of a workload's ramp."""
 
     SHADOW = "shadow"  # 0 %: the candidate gets only copies
     BAKING = "baking"  # the candidate serves the step's share, and evidence is gathered
@@ -44,7 +44,7 @@ class CommandKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A person's command, sent by the CLI."""
+    """A command with which a person steers a workload. The CLI sends it to the scorer."""
 
     kind: CommandKind
     actor: str
@@ -58,15 +58,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One gate's verdict with its numbers.
+    """The verdict of one gate, with the numbers behind it.
 
-    ``value`` and ``limit`` are in ``unit``. ``n`` counts the candidate's samples. ``evidence`` is ln(e) / ln(1/α) for
-    the larger of the two running e-values; at 1.0 the gate decides. ``missing`` is the number of further samples that a
-    decision needs, and ``eta_s`` the seconds until then at the current rate (None: unknown).
+    ``value`` and ``limit`` are in ``unit``. ``n`` is the number of the candidate's samples. A gate has one e-value for
+    passing and one for failing; ``evidence`` is ln(e) / ln(1/α) for the larger one, and the gate decides at 1.0.
+    ``missing`` is the number of further samples that a decision needs, and ``eta_s`` the seconds until they arrive at
+    the current rate (None: unknown).
     """
 
     gate: str
-    outcome: str  # domain.Outcome value
+    outcome: str  # value of pairs_and_outcomes.Outcome
     value: float | None
     limit: float | None
     unit: str
@@ -81,7 +82,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class SideStatus:
-    """One side's requests in the current step."""
+    """The number, the errors and the latency of one side's requests in the current step."""
 
     requests: int = 0
     errors: int = 0
@@ -95,7 +96,7 @@ class SideStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadStatus:
-    """A workload's state as the steer loop sees it, written about every second."""
+    """What the steer loop reports about a workload, about every second."""
 
     workload: str
     phase: str
@@ -118,7 +119,7 @@ class WorkloadStatus:
     noise: float | None = None  # the baseline's agreement with itself
     pairs_scored: int = 0  # since the beginning
     pairs_unscored: Mapping[str, int] = field(default_factory=dict)
-    coverage: Mapping[str, int] = field(default_factory=dict)  # domain.Coverage, since the beginning
+    coverage: Mapping[str, int] = field(default_factory=dict)  # by pairs_and_outcomes.Coverage, since the beginning
     leader: str = ""
     config_digest: str = ""
     min_samples: int = 0  # requests that the candidate must serve in this step; 0: the state needs no evidence
@@ -127,7 +128,7 @@ class WorkloadStatus:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One line of the append-only log."""
+    """One entry of a workload's decision log, which is append-only."""
 
     at_ms: int
     workload: str
@@ -155,9 +156,9 @@ def to_json(record: Command | WorkloadStatus | Decision) -> str:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    """Return a dataclass's fields by name.
+    """Return the fields of a dataclass by name, for ``json.dumps``.
 
-    json calls this function again for nested dataclasses. ``dataclasses.asdict`` takes ten times as long.
+    ``json.dumps`` calls this function again for nested dataclasses. ``dataclasses.asdict`` takes ten times as long.
     """
     if not dataclasses.is_dataclass(record):
         raise TypeError(f"{type(record).__name__} cannot be written as JSON")
@@ -165,7 +166,7 @@ def _fields(record: Any) -> dict[str, Any]:
 
 
 def from_json(kind: type[R], text: str | bytes) -> R:
-    """Parse a record, ignoring unknown fields. Raises InputError for a text that is not such a record."""
+    """Return the record of type ``kind`` in a JSON text, ignoring unknown fields. Raises InputError."""
     try:
         record: R = _build(kind, json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:

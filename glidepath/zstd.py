@@ -1,4 +1,4 @@
-"""zstd (RFC 8878): Python 3.14's ``compression.zstd`` (PEP 784), or its backport on older versions (ADR 0130)."""
+"""Compression with zstd (RFC 8878), from the standard library or, before Python 3.14, from its backport (ADR 0130)."""
 
 from __future__ import annotations
 

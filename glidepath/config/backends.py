@@ -1,4 +1,4 @@
-"""Backends: their URLs, credentials, limits and prices, and how a request is adapted to them."""
+"""The ``backends`` section: URL, credential, limits and price of each backend, and how requests to it are changed."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Prefix = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidato
 
 
 class Credential(Section):
-    """The credential that is sent to this backend, with live requests and with copies.
+    """The credential that Envoy sends to this backend, with live requests and with copies.
 
-    Give exactly one of ``env``, ``file`` (watched: it may change without a restart) and ``passthrough`` (send the
-    client's own credential).
+    Give exactly one of ``env`` (an environment variable), ``file`` (Envoy reads it again when it changes) and
+    ``passthrough`` (the client's own credential is sent).
     """
 
     env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -46,16 +46,16 @@ class Credential(Section):
 
 
 class Price(Section):
-    """The price of a million tokens; all prices are in one currency of your choice."""
+    """The prices of a million input tokens and a million output tokens, in one currency for all backends."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
 
 
 class Capacity(Section):
-    """How to read the load of the backend: from its own Prometheus page, or by a PromQL query.
+    """Where the scorer reads the backend's load: on the backend's own Prometheus page, or by a PromQL query.
 
-    ``limit`` is in the metric's unit.
+    ``limit`` is the largest acceptable load, in the unit of the metric.
     """
 
     metrics: HttpUrl | None = None
@@ -74,7 +74,11 @@ class Capacity(Section):
 
 
 class Backend(Section):
-    """A backend. ``url`` may have a path prefix, which is put before the client's path once ``strip`` is removed."""
+    """A server that answers AI requests.
+
+    ``url`` may have a path prefix. Envoy removes ``strip`` from the start of the client's path, then puts the prefix
+    before the path.
+    """
 
     url: HttpUrl
     model: str | None = None  # replaces the request's top-level "model"; absent: the model stays unchanged

@@ -1,4 +1,4 @@
-"""The configuration of the comparison of answers: ``workloads.NAME.scoring``."""
+"""The ``workloads.NAME.scoring`` section: how two answers are compared."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ DEFAULT_WEIGHTS: dict[str, float] = {
 
 
 class ClassificationSection(Section):
-    """How a label is found in an answer.
+    """How the scorer finds the label in the answer of a classifier.
 
-    ``labels`` maps each label, as models write it, to its class. ``matter`` lists the classes that gates test one by
-    one.
+    ``labels`` maps each label that a model may write to its class. ``matter`` lists the classes that get gates of their
+    own.
     """
 
     ignore_case: bool = True
@@ -69,8 +69,8 @@ class ExtractionSection(Section):
     """How two JSON answers are compared.
 
     Keys are paths such as ``total``, ``items[].price`` or ``items[*].price``; ``*`` matches every key. ``ignore`` lists
-    keys that are not compared. ``tolerance`` maps a key to the difference up to which two numbers count as equal, given
-    as a number or as a share such as ``"1%"``.
+    keys that are not compared. ``tolerance`` maps a key to the largest difference at which two numbers count as equal:
+    a number, or a share such as ``"1%"``.
     """
 
     schema_: dict[str, Any] | None = Field(default=None, alias="schema")  # a JSON schema; absent: the request's schema
@@ -107,9 +107,9 @@ class ExtractionSection(Section):
 
 
 class EmbeddingsSection(Section):
-    """How embeddings are compared.
+    """How the answers of two embedding models are compared.
 
-    With ``same_space: auto``, raw vectors are compared only if model names and dimensions agree.
+    With ``same_space: auto``, the vectors themselves are compared only if both models have the same name and dimension.
     """
 
     same_space: bool | Literal["auto"] = "auto"
@@ -117,11 +117,16 @@ class EmbeddingsSection(Section):
 
 
 class RerankSection(Section):
+    """How two rankings are compared: by their first ``k`` results."""
+
     k: int = Field(default=10, ge=1, le=1000)
 
 
 class EvaluatorSection(Section):
-    """A model, on any OpenAI-compatible server, that compares the pairs that the other signals leave in doubt."""
+    """A model that compares the two answers of doubtful pairs, on any OpenAI-compatible server.
+
+    A pair is doubtful if its agreement by the other signals lies in the range ``between``.
+    """
 
     url: HttpUrl
     model: str
@@ -141,7 +146,7 @@ class EvaluatorSection(Section):
 
 
 class AnswerSection(Section):
-    """Where the answer is in the bodies of an unknown API (docs/reference/answers.md)."""
+    """Where to find the answer in a response of an API that Glidepath does not know (docs/reference/answers.md)."""
 
     jsonpath: str = Field(min_length=1)  # such as $.output.text; in a stream: the part of the answer in each event
     done: str = ""  # a JSONPath to a true value in the event that ends a stream

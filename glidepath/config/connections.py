@@ -1,4 +1,4 @@
-"""Sections of the servers that Glidepath connects to: Envoy and Redis."""
+"""The ``envoy`` and ``redis`` sections: the servers that Glidepath connects to."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from glidepath.config.urls_and_secrets import AdminUrl, Secret, split_url
 
 
 class EnvoySection(Section):
-    """Envoy. ``admin`` lists running Envoys (URL, unix:/path, or dns://NAME:PORT for all replicas).
+    """Addresses and limits of Envoy.
 
-    Without ``admin``, `glidepath up` starts an Envoy.
+    ``admin`` lists the admin APIs of running Envoys: a URL, unix:/path, or dns://NAME:PORT for all replicas. Without
+    ``admin``, `glidepath up` starts an Envoy.
     """
 
     admin: Annotated[tuple[AdminUrl, ...], BeforeValidator(one_or_many)] = ()
@@ -29,7 +30,7 @@ class EnvoySection(Section):
 
 
 class RedisSection(Section):
-    """Redis. ``url`` is the URL of a running server (redis://, rediss://, unix://).
+    """The connection to Redis. ``url`` is the URL of a running server (redis://, rediss://, unix://).
 
     Without ``url``, `glidepath up` starts a Redis.
     """

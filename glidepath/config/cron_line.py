@@ -1,9 +1,9 @@
-"""A cron line of five fields as Debian's cron reads it, and the moments at which it matches in a time zone.
+"""Parse a cron line of five fields, and compute the moments at which it matches in a time zone, as Debian's cron does.
 
-A line with a fixed time of day (neither minute nor hour begins with ``*``) matches once a day: if the clock skips that
-time, the line matches at the end of the gap; if the clock repeats it, the line matches only the first time. Any other
-line follows the clock: it matches twice in a repeated hour and never in a skipped hour. Source: cron(8) of Debian,
-"daylight saving time". See ADR 0114.
+The two changes of daylight saving time need rules. A line with a fixed time of day (neither minute nor hour begins with
+``*``) matches once a day: if the clock skips that time, the line matches at the end of the gap; if the clock repeats
+that time, the line matches the first time only. Any other line follows the clock: it matches twice in a repeated hour
+and never in a skipped hour. Source: cron(8) of Debian, "daylight saving time". See ADR 0114.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MINUTE, _DAY_MS = timedelta(minutes=1), 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """A parsed cron line. ``fixed``: the line has a fixed time of day (see the module's docstring)."""
+    """A parsed cron line. ``fixed`` is true if neither its minute nor its hour begins with ``*``."""
 
     text: str
     fixed: bool
@@ -37,9 +37,10 @@ class Cron:
 
 
 def _calendar(fields: Sequence[str]) -> CronSim | None:
-    """Return the parsed calendar, or None if the given months never have the given day.
+    """Return the parsed cron fields, or None if the line's months never have its day (February 30).
 
-    cronsim reports a missing day and an invalid number with the same message, so the fields are checked separately.
+    Raises ValueError for an invalid field. cronsim has one message for both cases, so the fields are checked
+    separately.
     """
     start = datetime(2000, 1, 1)  # noqa: DTZ001 - used for its calendar only, which has no zone
     try:
@@ -55,7 +56,7 @@ def _calendar(fields: Sequence[str]) -> CronSim | None:
 
 @lru_cache(maxsize=256)
 def parse_cron(text: str) -> Cron:
-    """Parse a cron line of five fields. Raises ValueError if it is invalid or never matches."""
+    """Parse a cron line of five fields. Raises ValueError for a line that is invalid or never matches."""
     fields = text.split()
     if len(text) > MAX_CHARS:
         raise ValueError(f"must be {EXAMPLE}, at most {MAX_CHARS} characters")
@@ -69,7 +70,7 @@ def parse_cron(text: str) -> Cron:
 
 
 def parse_zone(name: str) -> str:
-    """Return the name unchanged if it is a time zone. Raises ValueError if it is not."""
+    """Return ``name`` unchanged if it is an IANA time zone. Raises ValueError if it is not."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a directory, or a name that is too long
@@ -78,10 +79,11 @@ def parse_zone(name: str) -> str:
 
 
 def latest_match(text: str, zone: str, now_ms: int, within_ms: int) -> int | None:
-    """Return the last match at or before ``now_ms``, in Unix milliseconds; None if that was ``within_ms`` ago or more.
+    """Return the last match of the cron line ``text`` at or before ``now_ms``, in Unix milliseconds.
 
-    Both texts must be valid. The search starts at tomorrow and goes back, because tomorrow may have begun before the
-    clock was set back over midnight. For the same reason it continues for one day after the first day with a match.
+    Returns None if the last match was ``within_ms`` ago or more. ``text`` and ``zone`` must be valid. The search goes
+    back day by day from tomorrow, because tomorrow may have begun before the clock was set back over midnight. For the
+    same reason it continues for one day after the first day with a match.
     """
     today = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone)).date()
     best: int | None = None
@@ -98,7 +100,7 @@ def latest_match(text: str, zone: str, now_ms: int, within_ms: int) -> int | Non
 
 @lru_cache(maxsize=4096)
 def _matches(text: str, zone: str, day: date) -> tuple[int, ...]:
-    """Return the matches of one day in Unix milliseconds, in ascending order."""
+    """Return the moments at which the cron line matches on one day, in Unix milliseconds, in ascending order."""
     cron = parse_cron(text)
     if not cron.falls_on(day):
         return ()
@@ -125,7 +127,7 @@ def _exists(wall: datetime) -> bool:
 
 
 def _end_of_gap(wall: datetime) -> int:
-    """Return the first existing minute after ``wall``, which lies in a gap of the clock."""
+    """Return, in Unix milliseconds, the end of the gap of the clock in which the local time ``wall`` lies."""
     while not _exists(wall):
         wall += _MINUTE
     return _ms(wall)

@@ -1,4 +1,4 @@
-"""Rules that concern more than one section of the configuration."""
+"""Check the rules that concern more than one section of the configuration."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from glidepath.config.root import Config
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A broken rule: the key at fault, and what is wrong with it."""
+    """A violation of a rule: the path of the key at fault, and what is wrong with its value."""
 
     path: tuple[str | int, ...]
     message: str
 
 
 def cross_check(config: Config) -> Problem | None:
-    """Return the first broken rule, or None."""
+    """Return the first violation of a rule in the configuration, or None."""
     default = config.envoy.default_backend
     if default is not None and default not in config.backends:
         known = ", ".join(config.backends)
@@ -52,7 +52,7 @@ def _same_match(config: Config) -> Problem | None:
 
 
 def _unused(config: Config) -> Problem | None:
-    """Check for settings that can have no effect."""
+    """Return the first setting that can have no effect: an unknown backend in ``registry``, a cost without a price."""
     for backend in config.registry.models if config.registry else ():
         if backend not in config.backends:
             known = ", ".join(config.backends)

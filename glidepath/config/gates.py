@@ -1,4 +1,4 @@
-"""The gates of a workload: declared before the ramp, gating or informational, each with its limit."""
+"""The ``gates`` section: the gates of a workload and the limit of each. A gate is gating or informational."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ DEFAULT_FAST_RATIO = 2.0  # of the fast guard against errors, which runs even wi
 
 
 class GateConfig(Section):
+    """The settings that every gate has."""
+
     gating: bool = True  # false: the gate is shown and logged, but decides nothing
     min_samples: int | None = Field(default=None, ge=1, le=MOST)  # absent: the ramp's
 
@@ -37,9 +39,9 @@ class QualityGateConfig(GateConfig):
 class ErrorGateConfig(GateConfig):
     """Limits on the candidate's error rate.
 
-    ``max_increase`` is in percentage points above the baseline's rate; ``max_rate`` is an absolute rate. ``max_ratio``
-    is the ratio of error rates, candidate to baseline, that the fast guard tolerates. The fast guard also acts when
-    ``gating`` is false; only ``fast: inform`` switches it off.
+    ``max_increase`` is the allowed increase over the baseline's error rate, in percentage points. ``max_rate`` is an
+    absolute limit. ``max_ratio`` is the ratio of the candidate's error rate to the baseline's that the fast guard
+    tolerates. The fast guard also acts when ``gating`` is false; only ``fast: inform`` switches it off.
     """
 
     max_increase: Share | None = None
@@ -57,7 +59,10 @@ class ErrorGateConfig(GateConfig):
 
 
 class ClassGateConfig(GateConfig):
-    """Recall and precision of each class in ``scoring.classification.matter``, against the baseline's labels."""
+    """Limits on the loss of recall and precision of each class in ``scoring.classification.matter``.
+
+    The baseline's labels count as the true labels.
+    """
 
     max_loss: Share = Field(default=0.02, gt=0, lt=1)  # largest loss of either, beyond the noise floor if that is known
 
@@ -66,7 +71,7 @@ FactSignal = Literal["numbers", "names", "negation", "swapped_words"]
 
 
 class FactGateConfig(GateConfig):
-    """How much more often a fact differs between the sides than between two answers of the baseline.
+    """A limit on how much more often facts differ between baseline and candidate than between two baseline answers.
 
     The gate needs ``shadow.same_side``, and applies to free text only.
     """
@@ -77,7 +82,7 @@ class FactGateConfig(GateConfig):
 
 
 class LatencyGateConfig(GateConfig):
-    """The candidate's quantile must be at most ``max_ratio`` times the baseline's."""
+    """A limit on latency: the candidate's quantile must be at most ``max_ratio`` times the baseline's quantile."""
 
     quantile: Quantile = "p99"
     max_ratio: float = Field(default=1.2, ge=0.01, le=1000)
@@ -85,7 +90,7 @@ class LatencyGateConfig(GateConfig):
 
 
 class CapacityGateConfig(GateConfig):
-    """The candidate's predicted load at the next step, compared with its backend's ``capacity.limit``."""
+    """A limit on the candidate's predicted load at the next step: its ``capacity.limit`` less the ``headroom``."""
 
     headroom: Share = 0.0
 
@@ -95,7 +100,10 @@ def _one_or_many(value: object) -> object:
 
 
 class GatesSection(Section):
-    """``alpha`` is the workload's whole budget for false decisions, shared by its gating gates."""
+    """The gates of a workload.
+
+    ``alpha`` is the probability of a false decision that the workload accepts in total. Its gating gates share it.
+    """
 
     alpha: float = Field(default=0.05, ge=1e-6, le=0.5)
     quality: QualityGateConfig | None = QualityGateConfig(min_agreement=0.85)

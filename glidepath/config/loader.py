@@ -1,4 +1,4 @@
-"""Load YAML into ``Config``. Errors name the file, the line, the key, the value and the allowed values."""
+"""Load glidepath.yaml into ``Config``. Errors name the file, the line, the key, the value and the allowed values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_CONFIG_BYTES = 4 * 2**20
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """A SafeLoader that refuses a repeated key; SafeLoader itself silently keeps the last value."""
+    """A YAML loader that rejects a repeated key. SafeLoader silently keeps the last value of such a key."""
 
 
 def _mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -45,7 +45,10 @@ _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
 
 
 def load_config(path: str | Path) -> Config:
-    """Read one file, or merge the ``*.yaml`` files of a directory (for example one per team). Raises ConfigError."""
+    """Load one file, or all ``*.yaml`` files of a directory (for example one per team) as one configuration.
+
+    Raises ConfigError.
+    """
     root = Path(path)
     files = sorted(root.glob("*.yaml")) if root.is_dir() else [root]
     if not files:
@@ -56,12 +59,12 @@ def load_config(path: str | Path) -> Config:
 
 
 def parse_config(text: str, name: str = "glidepath.yaml") -> Config:
-    """Parse the configuration from a string. Errors show ``name`` as the file."""
+    """Parse the configuration from a string. Raises ConfigError, which shows ``name`` as the file."""
     return _validate(_Source.parse(text, name))
 
 
 def locate(path: str | Path, *key: str | int) -> str:
-    """Return ``FILE:LINE: KEY.PATH`` of a key in a valid configuration, for errors that are found after loading."""
+    """Return ``FILE:LINE: KEY.PATH`` of a key in a valid configuration, for an error that is found after loading."""
     root = Path(path)
     files = sorted(root.glob("*.yaml")) if root.is_dir() else [root]
     sources = [_Source.read(file) for file in files]
@@ -70,7 +73,7 @@ def locate(path: str | Path, *key: str | int) -> str:
 
 
 def not_yaml(name: str | Path, error: Exception) -> str:
-    """Return the message for a file that is not YAML, with the line if ``error`` has one."""
+    """Return the error message for a file that is not YAML, with the line number if ``error`` has one."""
     if isinstance(error, yaml.MarkedYAMLError):
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         return f"{name}:{line}: is not YAML: {error.problem}"
@@ -78,7 +81,7 @@ def not_yaml(name: str | Path, error: Exception) -> str:
 
 
 class _Source:
-    """Parsed YAML, with the file and line of every key."""
+    """The parsed YAML of one or more files, with the file and line of every key."""
 
     def __init__(self, data: dict[str, Any], places: dict[KeyPath, str], name: str) -> None:
         self.data, self.places, self.name = data, places, name
@@ -131,7 +134,10 @@ def _collect(node: yaml.Node | None, path: KeyPath, name: str, places: dict[KeyP
 
 
 def _merge(sources: Sequence[_Source]) -> _Source:
-    """Merge files: ``backends`` and ``workloads`` are joined; any other section may be in one file only."""
+    """Return several parsed files as one.
+
+    Each file can add backends and workloads. Raises ConfigError for a name, or any other section, in two files.
+    """
     data: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
     for source in sources:
@@ -182,7 +188,7 @@ def _describe(detail: ErrorDetails, source: _Source, more: int) -> str:
 
 
 def _shown(value: Any, path: KeyPath) -> str:
-    """Return the value as an error quotes it. A value that may be a secret is never quoted."""
+    """Return ``value`` as text for an error message, or only its type if it may be a secret."""
     if not SECRET_KEYS.isdisjoint(path) or (path[:1] == ("notify",) and "events" not in path):
         return f"a value of type {type(value).__name__}, not shown"
     text = _USERINFO.sub("//***@", repr(value))
@@ -190,7 +196,10 @@ def _shown(value: Any, path: KeyPath) -> str:
 
 
 def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
-    """Return pydantic's location without its union members, and with the keys as the file spells them."""
+    """Return the path of a key in the file, from the location of a pydantic error.
+
+    Names of union members are removed from the location, and numeric keys are spelt as in the file.
+    """
     path: list[str | int] = []
     here = data
     for index, part in enumerate(loc):
@@ -205,7 +214,10 @@ def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
 
 
 def _number_key(here: Any, part: int | str) -> Any:
-    """Return a numeric key as the file spells it (pydantic writes 50.0 for the file's 50), or None."""
+    """Return the key of the mapping ``here`` that equals the number ``part``, or None.
+
+    A numeric key is 50 in the file and 50.0 in pydantic's location.
+    """
     if not isinstance(here, dict) or part in here:
         return None
     try:
@@ -216,7 +228,7 @@ def _number_key(here: Any, part: int | str) -> Any:
 
 
 def _fields_at(path: KeyPath) -> list[str]:
-    """Return the keys that the section at ``path`` allows, from the annotations of the models."""
+    """Return the keys that are allowed in the section at ``path``."""
     annotation: Any = Config
     for part in path:
         section = _section_in(annotation)
@@ -231,7 +243,7 @@ def _fields_at(path: KeyPath) -> list[str]:
 
 
 def _section_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the section in an annotation: ``X``, ``X | None``, ``tuple[X, ...]`` or ``dict[str, X]``."""
+    """Return the section class X in a type annotation: ``X``, ``X | None``, ``tuple[X, ...]`` or ``dict[str, X]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     found = (_section_in(argument) for argument in reversed(typing.get_args(annotation)))

@@ -1,4 +1,4 @@
-"""The sections for announcing decisions: notification channels and the model registry."""
+"""The ``notify`` and ``registry`` sections: where decisions are announced."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from glidepath.decision_events import EventName
 
 
 class Notification(Section):
-    """A channel for decisions: a Slack webhook, PagerDuty Events v2, or any URL (CloudEvents 1.0).
+    """A channel that announces decisions: a Slack webhook, PagerDuty Events v2, or any URL (CloudEvents 1.0).
 
-    ``events`` names decision events. The ``trigger`` of a ``rollback`` is its cause: a gate, or ``command:rollback``.
+    ``events`` lists the decision events to announce. The ``trigger`` of a ``rollback`` is its cause: a gate, or
+    ``command:rollback``.
     """
 
     kind: Literal["slack", "pagerduty", "webhook"]
@@ -33,7 +34,7 @@ class Notification(Section):
 
 
 class RegistrySection(Section):
-    """The MLflow registry: the candidate's model version gets the tag production or failed-canary."""
+    """The MLflow registry, in which the candidate's model version gets the tag production or failed-canary."""
 
     mlflow: HttpUrl
     models: dict[str, str] = Field(default_factory=dict)  # backend → registered model name, or name/version

@@ -1,4 +1,4 @@
-"""The sections of Glidepath's own processes: extproc, and the scorer with its embedder."""
+"""The ``extproc`` and ``scorer`` sections: settings of Glidepath's own processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glidepath.config.urls_and_secrets import HttpUrl, Secret
 
 
 class ExtprocSection(Section):
-    """The extproc process. Envoy connects to ``listen``; with several workers, each worker has its own socket."""
+    """The extproc processes. Envoy connects to ``listen``; with several workers, each worker has its own address."""
 
     listen: Address = "unix:/tmp/glidepath/extproc.sock"
     workers: int = Field(default=1, ge=1, le=64)
@@ -28,7 +28,10 @@ class ExtprocSection(Section):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Return one address per worker: PATH.0, PATH.1, … or PORT, PORT+1, …; all belong to one Envoy cluster."""
+        """Return the address of each worker: PATH.0, PATH.1, … or PORT, PORT+1, …
+
+        All of them are endpoints of one Envoy cluster.
+        """
         if self.workers == 1:
             return (self.listen,)
         if self.listen.startswith("unix:"):
@@ -38,8 +41,10 @@ class ExtprocSection(Section):
 
 
 class EmbedderSection(Section):
-    """The embedding model. ``model`` is a directory, the name of an installed weights package, or (with
-    sentence-transformers) a name on the hub.
+    """The embedding model.
+
+    ``model`` is a directory, the name of an installed weights package, or (with the engine sentence-transformers) a
+    name on the Hugging Face hub.
     """
 
     engine: Literal["onnxruntime", "sentence-transformers", "openvino", "remote"] = "onnxruntime"
@@ -61,7 +66,7 @@ Group = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,48}$")]
 
 
 class ScorerSection(Section):
-    """The scorer process."""
+    """The scorer processes."""
 
     metrics: Address = "127.0.0.1:9465"  # /metrics, /healthz, /readyz, /status
     embedder: EmbedderSection = EmbedderSection()

@@ -1,4 +1,4 @@
-"""The ``ramp`` section: the steps, how long each lasts, and which of them a person must approve."""
+"""The ``ramp`` section: the steps, the minimum time of each step, and the steps that a person must approve."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def _cron(value: str) -> str:
 
 
 class Freeze(Section):
-    """A freeze: no promotion for ``duration`` from each time that matches ``cron`` (five fields) in ``timezone``.
+    """A freeze window: no step is taken for ``duration`` after each match of ``cron`` (five fields) in ``timezone``.
 
-    A line is read as Debian's cron reads it: a time of day that the clock skips matches right after the gap, and a time
-    that the clock repeats matches once, the first time. A line with ``*`` as minute or hour follows the clock.
+    The rules for daylight saving time are those of Debian's cron. A time of day that the clock skips matches right
+    after the gap. A time of day that the clock repeats matches the first time only. A line with ``*`` as minute or hour
+    follows the clock.
     """
 
     cron: Annotated[str, AfterValidator(_cron)]
@@ -39,7 +40,7 @@ Step = Annotated[float, Field(gt=0, le=100)]
 
 
 class StepRules(Section):
-    """Rules of one step (0: the shadow) that replace the ramp's rules. The ramp's rule applies where one is absent."""
+    """Rules that replace the ramp's ``hold`` or ``min_samples`` at one step. Step 0 is the shadow phase, at 0 %."""
 
     hold: Duration | None = Field(default=None, ge=0)  # not allowed at the last step, where validation applies
     min_samples: int | None = Field(default=None, ge=1, le=MOST)
@@ -68,16 +69,16 @@ def _percent(key: Any) -> float:
 
 @dataclass(frozen=True, slots=True)
 class EffectiveRules:
-    """The minimum before the next step: ``hold`` seconds and ``min_samples`` requests of the candidate."""
+    """The conditions for the next step: at least ``hold`` seconds, and ``min_samples`` requests of the candidate."""
 
     hold: float
     min_samples: int
 
 
 def step_at(steps: Sequence[float], percent: float) -> float:
-    """Return the step whose rules apply at ``percent``, which may be a manual override between two steps.
+    """Return the step whose rules apply at the share ``percent``, which a person may have set between two steps.
 
-    This is the greatest step that ``percent`` has reached, the first step for a smaller share above 0, and 0 at 0 %.
+    This is the largest step up to ``percent``. Below the first step it is the first step, and at 0 % it is 0.
     """
     if percent <= 0:
         return 0.0
@@ -85,7 +86,11 @@ def step_at(steps: Sequence[float], percent: float) -> float:
 
 
 class RampSection(Section):
-    """``steps`` are the candidate's shares in percent. The workload stays at the last step, which need not be 100."""
+    """The ramp of a workload: ``steps`` are the candidate's successive shares in percent.
+
+    The workload stays at the last step, which need not be 100. ``hold`` and ``min_samples`` are the minimum time and
+    the minimum number of the candidate's requests before the next step.
+    """
 
     steps: tuple[Step, ...] = (1, 5, 10, 25, 50, 75, 100)
     hold: Duration = Field(default=48 * 3600, ge=0)
@@ -114,7 +119,10 @@ class RampSection(Section):
     @field_validator("at", mode="before")
     @classmethod
     def _percents(cls, value: Any) -> Any:
-        """Parse and sort the steps. Refuse YAML's ``yes``, which would be 1 %, and the same step twice (1 and 1.0)."""
+        """Return the rules in ``at``, sorted by step.
+
+        Refuses YAML's ``yes``, which Python would take for 1 %, and the same step twice (1 and 1.0).
+        """
         if not isinstance(value, dict):
             return value
         found: dict[float, Any] = {}
@@ -138,7 +146,7 @@ class RampSection(Section):
         return self
 
     def rules_at(self, percent: float) -> EffectiveRules:
-        """Return the rules that apply at a share of 0 to 100 percent. See ``step_at`` and ADR 0127."""
+        """Return the conditions for the next step at a share of 0 to 100 percent. See ``step_at`` and ADR 0127."""
         step = step_at(self.steps, percent)
         own = self.at.get(step, _NO_RULES)
         hold = self.hold if step or self.shadow_hold is None else self.shadow_hold

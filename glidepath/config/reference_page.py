@@ -1,7 +1,7 @@
-"""The configuration reference, generated from the configuration models.
+"""Generate the reference of the configuration from the section classes.
 
-``python -m glidepath.config.reference_page`` prints docs/reference/configuration.md. A field's description is the
-comment after it in the source, so a field and its description change in the same line.
+``python -m glidepath.config.reference_page`` prints docs/reference/configuration.md. The description of a key is the
+comment after its field in the source, so the key and its description change in the same line.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Secrets are never in the file: it names an environment variable or a path.
 
 
 def reference() -> str:
-    """Return the whole page as Markdown."""
+    """Return the whole configuration reference as Markdown."""
     parts = [_INTRO]
     for title, model in _sections():
         parts.append(f"## `{title}`\n\n{inspect.cleandoc(model.__doc__ or '')}\n\n{_keys(model)}\n")
@@ -41,7 +41,7 @@ def reference() -> str:
 
 
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield every section once, depth first, under the first path that leads to it."""
+    """Yield the path and the class of every section once, depth first. A shared class gets the first of its paths."""
     queue: list[tuple[str, Any]] = [("", Config)]
     seen: set[type[BaseModel]] = set()
     while queue:
@@ -71,7 +71,7 @@ def _nested(annotation: Any, suffix: str = "") -> Iterator[tuple[str, type[BaseM
 
 
 def _keys(model: type[BaseModel]) -> str:
-    """Return one list item per key: its type, its default and the comment after it in the source."""
+    """Return a Markdown list of a section's keys, each with its type, its default and its comment in the source."""
     comments = dict(_FIELD.findall(inspect.getsource(model)))
     for base in model.__mro__[1:]:
         if issubclass(base, BaseModel) and base is not BaseModel:

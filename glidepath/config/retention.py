@@ -1,4 +1,4 @@
-"""Sections on stored data: how long pairs and results are kept in Redis, and what is redacted from them."""
+"""The ``retention`` and ``redaction`` sections: how long Redis keeps data, and what is removed from stored bodies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glidepath.config.units import Duration, Size
 
 
 class RetentionSection(Section):
-    """Limits per workload on the data kept in Redis. The limit that is reached first applies."""
+    """Limits on the data that Redis keeps for each workload. The limit that is reached first applies."""
 
     pairs: int = Field(default=10_000, ge=1, le=MOST)  # number of pairs
     bytes: Size = Field(default=256 * 2**20, ge=2**16)  # bytes of pairs
@@ -23,7 +23,7 @@ class RetentionSection(Section):
 
 
 class RedactionSection(Section):
-    """Redaction of bodies. Matches are replaced by ``[redacted]`` before a pair is written to Redis."""
+    """Patterns of sensitive text. Each match in a body becomes ``[redacted]`` before the pair is written to Redis."""
 
     patterns: tuple[str, ...] = ()  # regular expressions
     builtin: tuple[Literal["email", "phone", "card", "iban", "ipv4"], ...] = ()

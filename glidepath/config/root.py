@@ -1,4 +1,4 @@
-"""The root of ``glidepath.yaml`` and the workloads in it."""
+"""The root of ``glidepath.yaml`` and its ``workloads`` section."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from glidepath.errors import UnknownWorkloadError
 
 
 class Match(Section):
-    """The requests of this workload. All given conditions must match. The most specific of several matches applies."""
+    """The conditions for a request to belong to this workload. A request must meet all of them.
+
+    If a request meets the conditions of several workloads, it belongs to the workload with the most specific ones.
+    """
 
     path: str | None = Field(default=None, pattern=r"^/")
     path_prefix: str | None = Field(default=None, pattern=r"^/")
@@ -45,13 +48,21 @@ class Match(Section):
 
     @property
     def specificity(self) -> tuple[int, int, int, int]:
-        """Return a sort key that grows with specificity: host, number of headers, exact path, path length."""
+        """Return a sort key that is larger for more specific conditions.
+
+        It compares, in this order: whether there is a host, the number of headers, whether the path is exact, and the
+        length of the path.
+        """
         path = self.path or self.path_prefix or ""
         return (self.host is not None, len(self.headers), self.path is not None, len(path))
 
 
 class Sticky(Section):
-    """Requests with the same sticky value stay on one side as far as the ramp allows. Give exactly one source."""
+    """The sticky value of a request, such as a user id. Give exactly one source for it.
+
+    Requests with the same sticky value go to the same backend, until the growing share moves the value to the
+    candidate.
+    """
 
     header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
     cookie: str | None = Field(default=None, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
@@ -65,7 +76,7 @@ class Sticky(Section):
 
 
 class Workload(Section):
-    """Requests that move from one backend to another."""
+    """A kind of requests that moves from one backend to another: its match, its two backends, its ramp and gates."""
 
     match: Match
     task: Task = "chat"
@@ -92,7 +103,7 @@ class Workload(Section):
 
 
 class Config(Section):
-    """The whole configuration file. Frozen; a process reads it once, at its start."""
+    """The whole configuration file. It is immutable, and a process reads it once, at its start."""
 
     envoy: EnvoySection = EnvoySection()
     redis: RedisSection = RedisSection()
@@ -113,7 +124,7 @@ class Config(Section):
             raise UnknownWorkloadError(f"unknown workload {name!r} (known: {known})") from None
 
     def digest(self, workload: str) -> str:
-        """Return twelve hex digits that change with every setting that this workload's decisions depend on."""
+        """Return a digest of all settings on which the decisions about this workload depend, as twelve hex digits."""
         w = self.workload(workload)
         backends = (self.backends[b].model_dump_json() for b in (w.baseline, w.candidate))
         parts = [w.model_dump_json(exclude=_not_in_digest(w)), *backends]
@@ -122,9 +133,10 @@ class Config(Section):
 
 
 def _not_in_digest(workload: Workload) -> dict[str, Any]:
-    """Return the settings that the digest leaves out: probes, and settings that mean the same as their absence.
+    """Return the settings that are left out of the digest: probes, and newer settings that have their default value.
 
-    If an upgrade changed the digest, the evidence of every step would be discarded.
+    A new setting with a default value must not change the digest, because a new digest discards the evidence of the
+    step.
     """
     left_out: dict[str, Any] = {"probes": True}
     if not workload.ramp.at:

@@ -1,4 +1,4 @@
-"""The base class of every section of the configuration, and its common types."""
+"""The base class of every section of the configuration, and the types that several sections use."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 
 class Section(BaseModel):
-    """A frozen section. Unknown keys and the numbers infinity and NaN are errors."""
+    """An immutable section of the configuration. Unknown keys, infinity and NaN are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
     def _no_boolean_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse true and false for a number: YAML reads yes and on as true, which Python would take for 1."""
+        """Refuse true and false as a number. YAML reads yes and on as true, and Python would take true for 1."""
         kinds = _kinds(cls.model_fields[info.field_name or ""].annotation)
         if not kinds.isdisjoint((int, float)) and bool not in kinds and _contains_boolean(value):
             raise ValueError("must be a number, not true or false")
@@ -24,7 +24,7 @@ class Section(BaseModel):
 
 
 def _kinds(annotation: Any) -> set[Any]:
-    """Return the plain types inside an annotation."""
+    """Return the types in a type annotation without containers and unions: int and str for ``dict[str, int]``."""
     arguments = typing.get_args(annotation)
     return {annotation} if not arguments else set().union(*(_kinds(a) for a in arguments))
 
@@ -35,7 +35,7 @@ def _contains_boolean(value: Any) -> bool:
 
 
 def one_or_many(value: object) -> object:
-    """Return a text as a list with one item, and anything else unchanged, for keys that take a text or a list."""
+    """Return a string as a list with one item, and any other value unchanged: for keys that take a string or a list."""
     return [value] if isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""The section on copies of requests: how many are sent to the other side, and the daily budget."""
+"""The ``shadow`` section: how many requests are copied to the other backend, and the daily budget for copies."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from glidepath.config.units import Duration
 
 
 class DayBudget(Section):
-    """The daily limit (UTC) of copies to a side that costs money."""
+    """The limit on copies to paid backends in one day (UTC)."""
 
     requests: int | None = Field(default=None, ge=0, le=MOST)
     cost: float | None = Field(default=None, ge=0)  # in the currency of the prices
 
 
 class ShadowSection(Section):
-    """Copies to the other side. ``reverse`` and ``same_side`` are percent of the captured requests."""
+    """Copies of requests to the other backend. ``reverse`` and ``same_side`` are percent of the captured requests."""
 
     sample: Percent = 100  # percent of the workload's requests that are captured
     reverse: Percent = 100  # percent of the candidate's requests that are copied to the baseline

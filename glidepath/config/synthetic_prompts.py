@@ -1,4 +1,4 @@
-"""Probes: synthetic prompts that are sent to both sides without a client."""
+"""The ``probes`` section: synthetic prompts that Glidepath itself sends to both backends."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from glidepath.config.units import Duration
 
 
 class ProbesSection(Section):
-    """Prompts that are sent to both sides and scored like any pair. They keep the baseline warm and tested.
+    """Synthetic prompts that are sent to both backends. They keep an idle baseline warm and tested.
 
-    ``prompts`` are texts; each becomes a request in the API form of the path. ``file`` is JSONL, read again for every
-    round: a line is a whole request body (an object) or a prompt (a string). Do not put clients' requests into it.
+    The two answers to a prompt are scored like any other pair. ``prompts`` are texts; each becomes a request to the API
+    at ``path``. ``file`` is a JSONL file that is read again for every round. Each line is a whole request body (an
+    object) or a prompt (a string). Do not put clients' requests into the file.
     """
 
     prompts: tuple[str, ...] = Field(default=(), max_length=1000)

@@ -15,7 +15,10 @@ _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)\s*")
 
 
 def parse_duration(value: Any) -> float:
-    """Parse ``48h``, ``1.5s``, ``250ms`` or a number of seconds into seconds; at most ten years."""
+    """Return the seconds of a duration such as ``48h``, ``1.5s``, ``250ms``, or a number of seconds.
+
+    Raises ValueError, also for more than ten years.
+    """
     expected = "a duration such as 250ms, 30s, 5m, 48h or 30d"
     seconds = _parse(value, _SECONDS, expected)
     if seconds > MAX_DURATION:
@@ -24,7 +27,10 @@ def parse_duration(value: Any) -> float:
 
 
 def parse_size(value: Any) -> int:
-    """Parse ``4MiB`` or a number of bytes into bytes; at most 2^53, which every JSON reader keeps exact."""
+    """Return the bytes of a size such as ``4MiB``, or a number of bytes.
+
+    Raises ValueError, also for more than 2^53 bytes, because not every JSON reader keeps a larger number exact.
+    """
     expected = "a size such as 64KiB, 4MiB or 1GB"
     size = _parse(value, _BYTES, expected)
     if size > MAX_SIZE:
@@ -33,7 +39,10 @@ def parse_size(value: Any) -> int:
 
 
 def parse_share(value: Any) -> float:
-    """Parse ``0.5%`` or ``0.005`` into 0.005. A bare number above 1 is refused: its percent sign is missing."""
+    """Return 0.005 for the share ``0.5%`` or ``0.005``.
+
+    Raises ValueError, also for a number above 1 without a percent sign, because it probably lacks one.
+    """
     expected = "a share such as 0.5% or 0.005"
     share = _parse(value, {"%": 0.01}, expected)
     if not 0 <= share <= 1:
@@ -51,7 +60,7 @@ def _parse(value: Any, units: dict[str, Any], expected: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Return the shortest exact form: ``48h`` for 172800 seconds."""
+    """Return seconds as a short, exact duration: ``48h`` for 172800."""
     for unit in ("d", "h", "m", "s", "ms"):
         count = seconds / _SECONDS[unit]
         if count >= 1 and abs(count - round(count)) < 1e-9 and not (unit == "d" and count < 3):
@@ -65,7 +74,7 @@ Share = Annotated[float, BeforeValidator(parse_share)]
 
 
 def parse_address(value: Any) -> str:
-    """Return a valid ``HOST:PORT`` or ``unix:/path`` unchanged. Raises ValueError for anything else."""
+    """Return the address ``HOST:PORT`` or ``unix:/path`` unchanged. Raises ValueError for an invalid address."""
     text = str(value)
     if text.startswith("unix:/"):
         if len(text.removeprefix("unix:").encode()) > MAX_SOCKET_PATH:

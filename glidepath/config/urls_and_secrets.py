@@ -1,4 +1,4 @@
-"""Checked types for URLs in the configuration, and for the places of secrets."""
+"""Types of the configuration for URLs, and for secrets in environment variables or files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from glidepath.config.section import Section
 
 
 def split_url(value: str) -> SplitResult:
-    """Split a URL and check its port, which urllib checks only when it is read. Raises ValueError."""
+    """Return the parts of a URL. Raises ValueError, also for an invalid port, which ``urlsplit`` alone accepts."""
     try:
         parts = urlsplit(value)
         _ = parts.port
@@ -43,7 +43,7 @@ AdminUrl = Annotated[str, AfterValidator(_admin_url)]
 
 
 class Secret(Section):
-    """The place of a secret: an environment variable, or a file. The secret itself is never in the configuration."""
+    """The environment variable or the file that holds a secret. The configuration never contains the secret itself."""
 
     env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     file: str | None = None

@@ -1,1 +1,1 @@
-"""Synthetic requests to both sides: by command (``glidepath probe``) and on a schedule (the scorer's leader)."""
+"""Send synthetic requests to both backends, for ``glidepath probe`` and for the scheduled probes of the scorer."""

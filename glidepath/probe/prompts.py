@@ -1,4 +1,4 @@
-"""Build the requests for a workload's configured prompts."""
+"""Build the probe requests of a workload from its configured prompts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANTHROPIC_VERSION = "2023-06-01"
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:
-    """One request as a client would send it. ``label`` identifies it in messages for people."""
+    """One synthetic request. ``label``, the start of its prompt, identifies it in messages."""
 
     path: str
     body: bytes
@@ -29,7 +29,7 @@ class ProbeRequest:
 
 
 def probe_requests(config: Config, workload: str) -> tuple[ProbeRequest, ...]:
-    """Return the requests for all prompts of a workload: first the inline prompts, then the file's prompts.
+    """Return the requests for all prompts of a workload: first ``probes.prompts``, then the prompts in ``probes.file``.
 
     Raises InputError for a workload without probes, an unreadable file, and a path of an unknown API.
     """
@@ -44,7 +44,10 @@ def probe_requests(config: Config, workload: str) -> tuple[ProbeRequest, ...]:
 
 
 def read_jsonl(file: Path) -> list[str | dict[str, Any]]:
-    """Read a request body or a prompt from each line, and skip empty lines. Raises InputError with the line number."""
+    """Return the request bodies and prompts in a JSONL file, one for each line that is not empty.
+
+    Raises InputError with the line number.
+    """
     try:
         with file.open("rb") as source:
             raw = source.read(MAX_FILE_BYTES + 1)
@@ -83,7 +86,7 @@ def _last_segment(path: str) -> str:
 
 
 def body_of(path: str, prompt: str, model: str) -> dict[str, Any]:
-    """Return a request body with ``prompt`` for the API at this path. Raises InputError for an unknown API."""
+    """Return a request body that contains ``prompt``, for the API at ``path``. Raises InputError for an unknown API."""
     messages = [{"role": "user", "content": prompt}]
     plain, segment = path.partition("?")[0].rstrip("/"), _last_segment(path)
     if plain.endswith("/chat/completions"):

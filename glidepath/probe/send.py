@@ -1,4 +1,4 @@
-"""Send a probe to both sides through Envoy's shadow listener, and combine the answers into a pair."""
+"""Send a probe to both backends through Envoy's shadow listener, and combine their answers into a pair."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ LISTENER_UNREACHABLE = "the shadow listener cannot be reached"
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One probe with both answers."""
+    """A probe request and the pair of its two answers."""
 
     request: ProbeRequest
     pair: Pair
 
     @property
     def answers(self) -> tuple[Answer, Answer]:
-        """Return the baseline's and the candidate's answer."""
+        """Return the answers of the baseline and of the candidate, in this order."""
         return self.pair.first, self.pair.second
 
     @property
     def not_sent(self) -> bool:
-        """Return whether neither side was reached because the shadow listener refused the connection."""
+        """Return whether the shadow listener refused the connection, so that neither backend got the probe."""
         return all(answer.ending is Ending.REFUSED for answer in self.answers)
 
     @property
     def comparable(self) -> bool:
-        """Return whether both sides answered successfully."""
+        """Return whether both backends answered successfully."""
         return not any(answer_failure(answer) for answer in self.answers)
 
 
 def answer_failure(answer: Answer) -> str:
-    """Return why an answer cannot be compared; "" for a complete answer with a 2xx status."""
+    """Return why an answer cannot be compared, or "" for a complete answer with a 2xx status."""
     if answer.ending is not Ending.COMPLETE:
         return answer.error or answer.ending.value
     return "" if 200 <= answer.status < 300 else f"status {answer.status}"
 
 
 class Prober:
-    """Sends probes through one shadow listener: ``async with Prober(config, listener) as prober``.
+    """Sends probes through Envoy's shadow listener: ``async with Prober(config, listener) as prober``.
 
-    ``listener`` is HOST:PORT or unix:/path.
+    ``listener`` is the listener's address, HOST:PORT or unix:/path.
     """
 
     def __init__(self, config: Config, listener: str) -> None:
@@ -81,9 +81,9 @@ class Prober:
         await self._session.close()
 
     async def probe(self, workload: str, request: ProbeRequest) -> ProbeResult:
-        """Send the request to both sides at the same time, and wait at most the workload's shadow.timeout.
+        """Send the request to both backends at the same time, and wait for at most the workload's shadow.timeout.
 
-        An error of a side becomes part of its answer and is not raised.
+        No error is raised: an answer contains the error that ended it.
         """
         started_ms = unix_ms()
         name = f"probe-{uuid.uuid4().hex}"
@@ -141,7 +141,7 @@ class Prober:
 
 
 async def store_pair(redis: RedisClient, config: Config, probed: ProbeResult) -> bool:
-    """Add the pair to the workload's stream; if an answer failed, add nothing and return False."""
+    """Add the probe's pair to the workload's stream of pairs. If an answer failed, add nothing and return False."""
     if not probed.comparable:
         return False
     key = redis_keys.WorkloadKeys(probed.pair.workload).pairs
@@ -151,7 +151,7 @@ async def store_pair(redis: RedisClient, config: Config, probed: ProbeResult) ->
 
 @dataclass(slots=True)
 class _PartialAnswer:
-    """One side's answer while it is being received."""
+    """The part of a backend's answer that has been received so far."""
 
     started: float
     status: int = 0
