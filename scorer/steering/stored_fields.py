@@ -10,7 +10,10 @@ from glidepath.errors import InputError
 
 
 def exact_fields(raw: object, names: Collection[str], place: str) -> Mapping[str, Any]:
-    """Return ``raw`` if it is an object with exactly the fields ``names``. Raises InputError with place and field."""
+    """Return ``raw`` if it is an object with exactly the fields ``names``; else raise InputError.
+
+    ``place``: the name of the object in the error.
+    """
     if not isinstance(raw, dict):
         raise InputError(f"{place} must be an object (got {type(raw).__name__})")
     for name in names:
@@ -23,5 +26,8 @@ def exact_fields(raw: object, names: Collection[str], place: str) -> Mapping[str
 
 
 def dataclass_fields(kind: Any, raw: object, place: str) -> dict[str, Any]:
-    """Return ``raw`` if it has exactly the fields of the dataclass ``kind``. Raises InputError with place and field."""
+    """Return ``raw`` if it is an object with exactly the fields of the dataclass ``kind``; else raise InputError.
+
+    ``place``: the name of the object in the error.
+    """
     return dict(exact_fields(raw, [field.name for field in fields(kind)], place))

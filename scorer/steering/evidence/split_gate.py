@@ -42,7 +42,7 @@ class SplitTestState:
 class SplitTest:
     """Test the candidate's share of the requests.
 
-    The null: the candidate's odds differ from ``share`` : 1 - ``share`` by at most the factor ``tolerance``.
+    The null: the candidate's odds differ from ``share`` : 1 - ``share`` by at most the factor TOLERANCE.
     """
 
     def __init__(self, share: float) -> None:

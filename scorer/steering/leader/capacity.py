@@ -1,4 +1,4 @@
-"""Prediction of the candidate's load at the next step, from its own metrics.
+"""Predict the candidate's load at the next step from the metrics of its backend.
 
 Load is assumed to be linear in the share of the requests that the candidate receives, copies included: at share p with
 a shadow sample s, it receives p + (1 − p)·s of the requests. With s = 100 %, it receives every request at each share,
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 def gauge_on_page(page: str, metric: str) -> float | None:
-    """Return the largest sample of ``metric`` on a Prometheus text page (the busiest replica), or None."""
+    """Return the largest sample of ``metric`` on a Prometheus text page (the busiest replica); None without samples."""
     values: list[float] = []
     for line in page.splitlines():
         if not line.startswith(metric):
@@ -47,7 +47,10 @@ def gauge_on_page(page: str, metric: str) -> float | None:
 
 
 def gauge_in_answer(body: bytes) -> float | None:
-    """Return the largest value in Prometheus' answer to an instant query. Raises ValueError for any other body."""
+    """Return the largest value in Prometheus' answer to an instant query; None if it has no finite value.
+
+    Raises ValueError if the body is not such an answer.
+    """
     try:
         answer = json.loads(body)
         if answer["status"] != "success":
@@ -69,16 +72,20 @@ def _finite(text: str) -> list[float]:
 
 
 def seen_share(percent: float, sample: float) -> float:
-    """Return the percentage of all requests that the candidate receives, live requests and copies together."""
+    """Return the percentage of all requests that the candidate receives at ``percent``, copies included.
+
+    ``sample``: the percentage of the other requests that is copied to the candidate.
+    """
     return percent + (100 - percent) * sample / 100
 
 
 def predict(
     load: float | None, workload: Workload, percent: float, target: float, source: Capacity, shadow: float | None = None
 ) -> Verdict:
-    """Return the verdict on the step from ``percent`` to ``target``, from the present ``load`` (None: unknown).
+    """Return the verdict of the capacity gate on the step from ``percent`` to ``target``.
 
-    ``shadow``: the shadow sample that a person set; None: the configured sample applies.
+    ``load``: the candidate's present load; None if unknown. ``shadow``: the shadow sample that a person set; None: the
+    configured sample applies.
     """
     sample = workload.shadow.sample if shadow is None else shadow
     gate = workload.gates.capacity
@@ -105,7 +112,7 @@ class _Measurement:
 
 
 class CandidateLoads:
-    """The task that measures the load of every candidate whose workload has a capacity gate, beside the steer loop."""
+    """The task that measures the load of every candidate with a capacity gate, beside the steer loop."""
 
     def __init__(self, config: Config) -> None:
         self._workloads = {n: w for n, w in config.workloads.items() if w.gates.capacity is not None}
@@ -133,7 +140,7 @@ class CandidateLoads:
             return None
 
     def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None:
-        """Return the verdict on the next step from ``percent``; None if there is no capacity gate or no further step.
+        """Return the capacity verdict on the step after ``percent``; None without a capacity gate or a further step.
 
         ``shadow``: the shadow sample that a person set; None: the configured sample applies.
         """

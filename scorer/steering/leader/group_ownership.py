@@ -1,4 +1,4 @@
-"""Check that the workloads of this scorer's configuration are steered by a scorer of its own group."""
+"""Check that each configured workload is steered by a scorer of this scorer's own group."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ log = structlog.get_logger()
 
 
 class GroupOwnership:
-    """The check of each workload's group in Redis, at most every ``CHECK_S`` seconds.
+    """The check of which group steers each configured workload, from Redis, at most every ``CHECK_S`` seconds.
 
-    A problem is logged when it begins and when it ends. ``foreign``: workload → the other group that steers it. Two
-    groups must not steer one workload at the same time.
+    Two groups must not steer one workload at the same time. ``foreign``: workload → the other group that steers it.
+    ``problems``: workload → why this group does not steer it. A problem is logged when it begins and when it ends.
     """
 
     def __init__(
@@ -41,7 +41,10 @@ class GroupOwnership:
         self._leader, self._leading_since = "", 0.0
 
     async def check_as_leader(self, *, now: bool = False) -> None:
-        """Find the workloads that another group steers, while this scorer holds the lease. Raises RedisError."""
+        """Find the workloads that another group steers. The holder of the lease calls this method. Raises RedisError.
+
+        With ``now``, check even if the last check was less than CHECK_S ago.
+        """
         if not self._due() and not now:
             return
         found = await scorer_groups.last_steering(self._redis, self._workloads)
@@ -52,7 +55,10 @@ class GroupOwnership:
         )
 
     async def check_as_standby(self) -> None:
-        """Check that the leader steers every workload of this scorer's configuration. Raises RedisError."""
+        """Check that the leader steers every workload in this scorer's configuration.
+
+        Scorers without the lease call this method. Raises RedisError.
+        """
         leader = await self._lease.holder()
         if leader != self._leader:
             self._leader, self._leading_since = leader, self._clock()
@@ -64,7 +70,7 @@ class GroupOwnership:
         self._report({n: t for n, h in found.items() if (t := self._problem(n, h, leader, patience_s))})
 
     def taken(self, workload: str, group: str) -> None:
-        """Record that another group took the workload first."""
+        """Record that ``group`` steers the workload now, and report it as a problem."""
         self.foreign[workload] = group
         problem = self._problem(workload, LastSteering(group, 0.0), "")
         self._report({**self.problems, **({workload: problem} if problem else {})})

@@ -36,7 +36,10 @@ return 1
 
 
 class Lease:
-    """A lease that lasts ``duration`` seconds. Acquire or renew it more often; ``held()`` is true while it is valid."""
+    """A lease that lasts ``duration`` seconds. ``held()`` is true while this scorer may steer.
+
+    Call ``acquire`` until it succeeds, then ``renew`` several times in each ``duration``.
+    """
 
     def __init__(
         self,
@@ -57,9 +60,9 @@ class Lease:
         return self._clock() < self._until
 
     async def acquire(self) -> bool:
-        """Try once to get the lease and a fencing token.
+        """Try once to get the lease and a fencing token. Return whether this scorer holds the lease now.
 
-        The token is drawn after the key is set; if the process pauses too long in between, the result is False.
+        The token is drawn after the lease's key is set. If the process pauses too long in between, the result is False.
         """
         before = self._clock()
         if not await self._redis.set(self._lease_key, self.owner, nx=True, px=self._milliseconds()):
@@ -78,7 +81,7 @@ class Lease:
         return True
 
     async def holder(self) -> str:
-        """Return the scorer that holds the lease; "" if none does."""
+        """Return the name of the scorer that holds the lease; "" if no scorer holds it."""
         return await scorer_groups.leader(self._redis, self.group)
 
     async def release(self) -> None:
@@ -87,15 +90,15 @@ class Lease:
         await self._redis.eval(_RELEASE, 1, self._lease_key, self.owner)
 
     async def catch_up(self, fence: int) -> None:
-        """Raise the counter to at least ``fence``, so that the next token is greater than every used token.
+        """Raise the counter of fencing tokens to at least ``fence``, so that the next token is greater than all others.
 
-        Redis may have lost the counter but kept the state: Redis was flushed while a leader was writing, or only the
-        node with the counter failed over.
+        Redis may have lost the counter but kept a state: Redis was flushed while a leader was writing, or only the node
+        with the counter failed over.
         """
         await self._redis.eval(_CATCH_UP, 1, self._fence_key, fence)
 
     def drop(self) -> None:
-        """Stop trusting the lease, even if it is still valid in Redis."""
+        """Treat the lease as lost, even if it is still valid in Redis."""
         self._until = 0.0
 
     def _milliseconds(self) -> int:

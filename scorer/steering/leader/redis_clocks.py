@@ -8,7 +8,7 @@ LIKELY_MS = 20  # a smaller change of the offset is ignored
 
 
 class RedisClock:
-    """The offset of Redis' clock from this process's clock, in milliseconds; positive if Redis' clock is ahead.
+    """The offset of one Redis' clock from this process's clock, in milliseconds; positive if Redis' clock is ahead.
 
     A slow answer measures the offset less precisely, so it changes the offset only if the difference exceeds its delay.
     """
@@ -17,7 +17,10 @@ class RedisClock:
         self.ahead_ms = 0
 
     def measured(self, redis_ms: int, before_ms: int, after_ms: int) -> None:
-        """Fold in a measurement: Redis answered ``redis_ms`` between this process's ``before_ms`` and ``after_ms``."""
+        """Update the offset: Redis' clock showed ``redis_ms`` at a time between ``before_ms`` and ``after_ms``.
+
+        ``before_ms``, ``after_ms``: this process's clock before the question to Redis and after the answer.
+        """
         ahead = redis_ms - (before_ms + after_ms) // 2
         if abs(ahead - self.ahead_ms) > max(LIKELY_MS, after_ms - before_ms):
             self.ahead_ms = ahead
@@ -39,5 +42,5 @@ class RedisClocks:
             self._clocks[name].measured(redis_ms, before_ms, after_ms)
 
     def at(self, name: str, here_ms: int) -> int:
-        """Return Redis' time when this process's clock shows ``here_ms``."""
+        """Return the time of the workload's Redis when this process's clock shows ``here_ms``."""
         return here_ms + self._clocks[name].ahead_ms

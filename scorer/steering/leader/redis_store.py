@@ -51,13 +51,13 @@ _TIME = "return redis.call('TIME')"
 
 
 class RedisSteeringStore:
-    """``SteeringStore`` on a real Redis, plain or cluster."""
+    """The ``SteeringStore`` that uses a real Redis, either a single server or a cluster."""
 
     def __init__(self, redis: RedisClient, *, cluster: bool, log_retention: int, group: str = "") -> None:
         self._redis, self._cluster, self._log_retention, self._group = redis, cluster, log_retention, group
 
     async def load(self, workload: str) -> Mapping[str, Any] | None:
-        """Return the stored state; None if there is none. Raises InputError if it is not a JSON object."""
+        """Return the workload's stored state; None if there is none. Raises InputError if it is not a JSON object."""
         blob = await self._redis.hget(WorkloadKeys(workload).state, "blob")
         if blob is None:
             return None
@@ -70,10 +70,10 @@ class RedisSteeringStore:
         return state
 
     async def set_aside(self, workload: str, now_ms: int) -> str:
-        """Copy a stored state that cannot be used to the field ``unreadable``, for people to inspect.
+        """Copy the workload's unusable state to the field ``unreadable``, and return where to begin to read commands.
 
-        Return the id of the command stream up to which former leaders have certainly read. It is known because leaders
-        answer each command in the log and write a status every second.
+        People can inspect the copied state. The result is the id in the command stream up to which former leaders have
+        certainly read. It is known because leaders answer each command in the log and write a status every second.
         """
         names = WorkloadKeys(workload)
         blob, at_ms = await self._redis.hmget(names.state, ["blob", "at_ms"])
@@ -97,7 +97,11 @@ class RedisSteeringStore:
         return found
 
     async def news(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> Mapping[str, News]:
-        """Return the entries after ``cursors`` (workload → stream → id), waiting at most ``block_ms`` for the first."""
+        """Return workload → the stream entries after its cursors, waiting at most ``block_ms`` for the first entry.
+
+        ``cursors``: workload → stream → the id of the last entry that was read. A workload without new entries is left
+        out.
+        """
         places = {
             getattr(WorkloadKeys(workload), stream): (workload, stream)
             for workload, ids in cursors.items()
@@ -120,7 +124,10 @@ class RedisSteeringStore:
         return {workload: decode_news(streams) for workload, streams in found.items()}
 
     async def _read_cluster(self, cursors: Mapping[str, Mapping[str, str]], block_ms: int) -> list[Any]:
-        """Read each workload separately: a read must not cross slots, and a blocking read would cover only one slot."""
+        """Read the streams of each workload with its own command, until there are entries or ``block_ms`` is over.
+
+        In a cluster, one read must not cross slots, and a blocking read would wait for only one slot.
+        """
         deadline = time.monotonic() + block_ms / 1000
         while True:
             answers = await asyncio.gather(*(self._read_one(name, ids) for name, ids in cursors.items()))
@@ -139,9 +146,10 @@ class RedisSteeringStore:
             return []
 
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
-        """Write each record with one script, and return the error of each workload whose write failed.
+        """Write each record with one script. Return workload → error, for the workloads whose write failed.
 
-        FencedError: the token is too old. OwnedError: another group wrote this workload a moment ago.
+        The error is FencedError if the fencing token ``fence`` is too old, and OwnedError if another group wrote this
+        workload a moment ago.
         """
         wanted = {workload: record for workload, record in records.items() if not record.empty}
         if not wanted:
@@ -164,7 +172,10 @@ class RedisSteeringStore:
         return failed
 
     async def clocks_ms(self, workloads: Sequence[str]) -> Mapping[str, int]:
-        """Return each workload's time: Unix milliseconds by the Redis node with its streams. Nodes' clocks differ."""
+        """Return workload → the present Unix time in milliseconds at the Redis node that holds the workload's streams.
+
+        The clocks of the nodes differ.
+        """
         pipe = self._redis.pipeline(transaction=False)
         for workload in workloads:
             pipe.eval(_TIME, 1, WorkloadKeys(workload).state)
@@ -173,7 +184,10 @@ class RedisSteeringStore:
 
 
 def _streams(answer: Any) -> list[tuple[Any, list[Any]]]:
-    """Return the streams as pairs. RESP2 answers with pairs, RESP3 (and some client versions) with a mapping."""
+    """Return Redis' answer to a read as pairs of a stream's key and its entries.
+
+    RESP2 answers with pairs, RESP3 (and some client versions) with a mapping.
+    """
     return list(answer.items()) if isinstance(answer, dict) else [tuple(pair) for pair in answer]
 
 
@@ -210,7 +224,10 @@ def _flat(raw: Any) -> list[tuple[Any, Any]]:
 
 
 def _id_ms(entry_id: Any) -> int:
-    """Return when Redis stored the entry, by Redis' clock; 0 for an id without a time."""
+    """Return the time at which Redis stored an entry, by Redis' clock, from the entry's id.
+
+    Return 0 for an id without a time.
+    """
     head = _text(entry_id).partition("-")[0]
     return int(head) if head.isascii() and head.isdigit() else 0
 

@@ -1,8 +1,9 @@
 """Scheduled probes: synthetic requests that keep the baseline warm and tested while it serves no clients.
 
-The leader sends them, in tasks beside the steer loop. Each workload has at most one round at a time, and a round sends
-one prompt at a time to both sides, so at most two requests are under way. The time of the last round is kept in Redis,
-so that a change of leader neither repeats nor skips a round. See ADR 0091.
+The leader sends the probes, in tasks beside the steer loop. They are sent in rounds of some prompts. Each workload has
+at most one round at a time, and a round sends one prompt at a time to both sides, so at most two requests of a workload
+are under way. The time of the last round is kept in Redis, so that a change of leader neither repeats nor skips a
+round. See ADR 0091.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ProbeProgress:
-    """The progress that is kept between two rounds.
+    """The progress of a workload's probes, which is kept in Redis between two rounds.
 
     ``at_ms``: when the last round began; ``next``: the index of the next prompt; ``failing``: the sides that failed, as
     text, or "" if both answered.
@@ -44,7 +45,7 @@ class ProbeProgress:
 
 
 class ProbeStore(Protocol):
-    """The interface between scheduled probes and Redis. A method raises RedisError or OSError if Redis fails."""
+    """The store that scheduled probes need. Its methods raise RedisError or OSError if Redis fails."""
 
     async def load(self, workload: str) -> ProbeProgress: ...
     async def save(self, workload: str, progress: ProbeProgress) -> None: ...
@@ -54,7 +55,7 @@ class ProbeStore(Protocol):
 
 
 class RedisProbeStore:
-    """``ProbeStore`` on a real Redis."""
+    """The ``ProbeStore`` that uses a real Redis."""
 
     def __init__(self, redis: RedisClient, config: Config) -> None:
         self._redis, self._config = redis, config
@@ -84,9 +85,9 @@ class RedisProbeStore:
 
 
 class ScheduledProbes:
-    """The task that sends the probes while this scorer leads.
+    """The task that sends the probes of all workloads while this scorer leads.
 
-    It calls ``announce`` with a decision when a side starts or stops failing its probes.
+    It calls ``announce`` with a decision when the sides that fail their probes change.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class ScheduledProbes:
         )
 
     async def run(self) -> None:
-        """Send probes until cancelled. An error is logged instead of raised, and the round is tried again later."""
+        """Send probes until cancelled. After an error, log it and try the round again later."""
         if not self._names:
             return
         listener = self._config.scorer.probe_via or self._config.envoy.shadow_listen
@@ -132,7 +133,7 @@ class ScheduledProbes:
             await asyncio.sleep(min(wait_s, MAX_PAUSE_S))
 
     async def run_round_if_due(self, prober: Prober, name: str) -> float:
-        """Run a round if it is due, and return the seconds until the next round.
+        """Run a round of the workload's probes if it is due. Return the seconds until the next round.
 
         Raises RedisError, OSError or GlidepathError.
         """
@@ -155,7 +156,7 @@ class ScheduledProbes:
         return probes.every
 
     async def _round(self, prober: Prober, name: str, requests: Sequence[ProbeRequest]) -> dict[str, str] | None:
-        """Send the probes. Return the reason for each side's first failure, or None if no probe could be sent."""
+        """Send the probes of one round. Return side → why it failed first; None if no probe could be sent."""
         failures: dict[str, str] = {}
         asked = False
         for request in requests:
@@ -194,12 +195,15 @@ class ScheduledProbes:
 
 
 def due(known: Sequence[ProbeRequest], first: int, count: int) -> list[ProbeRequest]:
-    """Return ``count`` requests from index ``first`` on, wrapping around at the end, each request at most once."""
+    """Return ``count`` of the ``known`` requests from index ``first`` on, continuing at the beginning after the end.
+
+    Each request occurs at most once.
+    """
     return [known[(first + i) % len(known)] for i in range(min(count, len(known)))]
 
 
 def outcome_of(probed: ProbeResult) -> str:
-    """Return the outcome of a probe, as in the counter's ``outcome`` label."""
+    """Return the outcome of a probe, as in the label ``outcome`` of the counter ``glidepath_probes_total``."""
     if probed.not_sent:
         return "not_sent"
     baseline, candidate = (bool(answer_failure(answer)) for answer in probed.answers)

@@ -80,7 +80,7 @@ class SteerLoop:
         return self._unavailable
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Contend for the lease, and steer while holding it, until ``stop``."""
+        """Try to get the lease, and steer while holding it, until ``stop`` is set."""
         async with asyncio.TaskGroup() as group:
             for sink in self._sinks:
                 group.create_task(sink.run(stop))
@@ -108,7 +108,7 @@ class SteerLoop:
         self._unavailable = reason
 
     async def _lead(self, stop: asyncio.Event) -> None:
-        """Steer for one term: until the lease is lost or ``stop`` is set."""
+        """Steer for one term, which ends when the lease is lost or ``stop`` is set."""
         log.info("leading", owner=self._lease.owner, fence=self._lease.fence)
         self._metrics.leader.set(1)
         actuator = self._make_actuator(self._lease.held)
@@ -159,7 +159,7 @@ class SteerLoop:
         return [name for name in self._config.workloads if name not in self._ownership.foreign]
 
     async def _follow_ownership(self) -> None:
-        """Drop the workloads that another group has taken, and take over the workloads that it has left."""
+        """Drop the workloads that another group has taken, and take over the workloads that another group has left."""
         for name in self._ownership.foreign:
             self._workloads.drop(name)
         for name in self._own_names():
@@ -192,7 +192,10 @@ class SteerLoop:
         return await self._store.news(cursors, max(round(wait_s * 1000), 0))
 
     async def tick(self, names: Iterable[str], news: Mapping[str, News], actuator: Actuator) -> set[str]:
-        """Tick these workloads. Return the workloads that wrote to Envoys, which must be compared again at once."""
+        """Run a tick of each workload in ``names``. Return the workloads for which Envoys were written to.
+
+        The Envoys of these workloads must be compared again at once.
+        """
         fleet = FleetSnapshot(actuator.readings(), actuator.envoys_with_unknown_weights(), actuator.admin_layers())
         here_ms = self._clock_ms()
         ticks: dict[str, Tick] = {}
@@ -206,7 +209,11 @@ class SteerLoop:
         return written
 
     async def _store_ticks(self, ticks: Mapping[str, Tick], here_ms: int) -> list[str]:
-        """Store the ticks' records, and keep their states. Return the workloads whose record was stored."""
+        """Store the records of the ticks in Redis, and keep the new states of the workloads whose record was stored.
+
+        Return these workloads. A workload whose record could not be stored is read from Redis again, unless another
+        group has taken it. If a newer leader has written, the term ends and no workload is returned.
+        """
         failed = await self._store.write(self._lease.fence, {name: done.record for name, done in ticks.items()})
         for name, error in failed.items():
             if isinstance(error, FencedError):
@@ -226,7 +233,7 @@ class SteerLoop:
         return stored
 
     async def _write(self, ticks: Mapping[str, Tick], actuator: Actuator) -> set[str]:
-        """Send one request to each Envoy, with the keys of all workloads that need a write."""
+        """Send the writes of all ticks, as one request to each Envoy. Return the workloads with writes."""
         together: dict[str, dict[str, str]] = {}
         for done in ticks.values():
             for envoy, values in done.writes.items():

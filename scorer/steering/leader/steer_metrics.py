@@ -15,7 +15,7 @@ _TICK_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
 class SteerMetrics:
-    """The metrics of the leader. A scorer that does not steer shows only ``glidepath_scorer_leader 0``."""
+    """The metrics of the steer loop. A scorer that does not steer shows only ``glidepath_scorer_leader 0``."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, help_text: str, *labels: str) -> Gauge:
@@ -64,7 +64,7 @@ class SteerMetrics:
         self.dropped = counter("glidepath_notifications_dropped_total", "Notifications that were not delivered", "kind")
 
     def show(self, state: WorkloadState) -> None:
-        """Set the gauges of one workload."""
+        """Set the gauges of one workload to the values in its state."""
         name = state.name
         self.percent.labels(name).set(math.nan if state.ramp.share_unknown else state.ramp.serving)
         self.confirmed.labels(name).set(len(state.fleet.observation.confirmed))

@@ -1,4 +1,4 @@
-"""The states of the workloads that this leader steers, and their ticks."""
+"""The states of the workloads that this leader steers, and the ticks that replace the states."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class FleetSnapshot:
-    """The actuator's view of the Envoys at the beginning of a tick; see ``Actuator``."""
+    """What the actuator knows about all Envoys at the beginning of a tick; see ``Actuator`` for the fields."""
 
     readings: Readings
     unknown_weights: frozenset[str] = frozenset()
@@ -40,7 +40,7 @@ class FleetSnapshot:
 
 
 class SteeredWorkloads:
-    """One frozen state for each steered workload, and their ticks."""
+    """The workloads that this leader steers: one frozen state for each, and the ticks that replace it."""
 
     def __init__(
         self,
@@ -61,19 +61,19 @@ class SteeredWorkloads:
 
     @property
     def states(self) -> Mapping[str, WorkloadState]:
-        """The present states, read-only."""
+        """Workload → its present state, read-only."""
         return MappingProxyType(self._states)
 
     def keep(self, state: WorkloadState) -> None:
-        """Replace a workload's state by the state after its tick."""
+        """Replace a workload's state by ``state``, the state after a tick."""
         self._states[state.name] = state
 
     def drop(self, name: str) -> None:
-        """Forget the workload's state, if it has one: another group of scorers steers the workload now."""
+        """Forget the workload's state if there is one, because another group of scorers steers the workload now."""
         self._states.pop(name, None)
 
     async def take_over_all(self, names: Iterable[str], former: Mapping[str, WorkloadState], here_ms: int) -> None:
-        """Read every state from Redis again, because another leader may have steered in the meantime.
+        """Read the state of each workload in ``names`` from Redis, because another leader may have changed it.
 
         ``former``: the states of this process's last term, used if Redis has lost them. Raises RedisError.
         """
@@ -97,7 +97,10 @@ class SteeredWorkloads:
         return {name: state.streams.cursors for name, state in self._states.items()}
 
     def tick(self, name: str, news: News, fleet: FleetSnapshot, here_ms: int) -> Tick:
-        """Run a tick of the workload, or a tick in safe mode if it raises. A bug never stops the others."""
+        """Run a tick of the workload. If the tick raises an exception, run a tick in safe mode instead.
+
+        So a bug in the tick of one workload never stops the other workloads.
+        """
         state, now_ms = self._states[name], self._clocks.at(name, here_ms)
         try:
             context = self._tick_context(state, fleet, here_ms, scorer_ahead_ms=here_ms - now_ms)
@@ -119,7 +122,7 @@ class SteeredWorkloads:
             return Tick(failed)
 
     def count_failure(self, name: str, error: Exception) -> None:
-        """Count a failed tick, and log it unless the previous tick failed as well."""
+        """Count a failed tick of the workload, and log the error unless the previous tick failed too."""
         if not self._states[name].problem:
             log.error("workload_failed", workload=name, exc_info=error)
         self._metrics.errors.labels(name).inc()

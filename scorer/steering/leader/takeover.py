@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """The state after a takeover. ``is_new``: there was no earlier state, neither in Redis nor in memory."""
+    """The result of a takeover. ``is_new``: no earlier state of the workload was found, in Redis or in memory."""
 
     state: WorkloadState
     is_new: bool = False
@@ -35,7 +35,7 @@ class Takeover:
 async def take_over(
     spec: WorkloadSpec, store: SteeringStore, now_ms: int, former: WorkloadState | None = None
 ) -> Takeover:
-    """Return the workload's state at ``now_ms`` by Redis' clock.
+    """Return the state with which this leader begins to steer the workload, at ``now_ms`` by Redis' clock.
 
     ``former`` is this process's state of a moment ago; it is used if Redis has lost the stored state since. A state of
     another schema is discarded, and the workload starts at the baseline. If a state of this schema cannot be read, the
@@ -67,7 +67,7 @@ async def _stored(spec: WorkloadSpec, store: SteeringStore, former: WorkloadStat
 
 
 async def _without_history(state: WorkloadState, store: SteeringStore, now_ms: int) -> WorkloadState:
-    """Return the state with its command cursor after the commands that a leader has certainly answered."""
+    """Return ``state``, which is new, with its command cursor after the commands that leaders have certainly read."""
     answered = await store.set_aside(state.name, now_ms)
     cursors = {**state.streams.cursors, "commands": answered}
     return replace(state, streams=replace(state.streams, cursors=cursors, began_ms=now_ms))

@@ -1,4 +1,4 @@
-"""Construction of the steer loop with Redis, Envoys and notifications, from the configuration."""
+"""Build the steer loop with Redis, Envoys and notifications, from the configuration."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from scorer.steering.steering_protocols import DecisionSink, EvidenceKind
 
 
 def evidence_kind() -> EvidenceKind:
-    """Return the evidence of scorer/steering/evidence."""
+    """Return the ``EvidenceKind`` of scorer/steering/evidence."""
     kind: EvidenceKind = import_module("scorer.steering.evidence").Evidence
     return kind
 
@@ -57,7 +57,7 @@ def steer_loop(
     registry: CollectorRegistry,
     kind: EvidenceKind | None = None,
 ) -> SteerLoop:
-    """Return the loop of the scorer ``owner``. ``kind`` replaces the real evidence in tests."""
+    """Build the steer loop of the scorer ``owner``. In tests, ``kind`` replaces the real evidence."""
     metrics = SteerMetrics(registry)
     sinks = decision_sinks(config, metrics)
 

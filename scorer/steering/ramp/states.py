@@ -52,7 +52,7 @@ class RampEvent(StrEnum):
 
 
 class DerivedPhase(Enum):
-    """A target state that depends on the share, or on the state before a hold."""
+    """A target state in the table that is derived from the new share, or from the state before a hold."""
 
     BY_SHARE = "by_share"
     HELD_FROM = "held_from"
@@ -218,12 +218,15 @@ class RampState:
 
     @property
     def share_unknown(self) -> bool:
-        """Return whether the candidate's actual share is unknown. The guards still judge its answers. See ADR 0120."""
+        """Return whether the candidate's actual share is unknown.
+
+        The guards still judge the candidate's answers. See ADR 0120.
+        """
         return self.state_lost or self.unexpected_traffic
 
     @property
     def serving(self) -> float:
-        """Return the share to write to Envoy now. During a drill it differs from ``percent``."""
+        """Return the share to write to Envoy now. During a drill, it may differ from ``percent``."""
         if self.drill is None:
             return self.percent
         return self.drill.percent if self.drill.stage is DrillStage.RAISING else self._after_raising(self.drill)
@@ -267,10 +270,11 @@ def initial(percent: float, last: float, now_ms: int, config_digest: str = "") -
 def transition(
     state: RampState, event: RampEvent, now_ms: int, *, last: float, percent: float | None = None
 ) -> RampState:
-    """Return the state after ``event``, with ``percent`` as the new share if given.
+    """Return the ramp's state after ``event``, with ``percent`` as the new share if given.
 
-    The evidence starts again if the share, a side or the configuration changed, if the share was unknown, and on a
-    retry. Raises IllegalTransitionError if the table has no such transition.
+    ``last``: the share of the ramp's last step. The evidence starts again if the share, a side or the configuration
+    changed, if the share was unknown, and on a retry. Raises IllegalTransitionError if the table has no such
+    transition.
     """
     share = state.percent if percent is None else percent
     target = TABLE[event].get(state.phase)
@@ -308,7 +312,7 @@ def _starts_evidence_again(state: RampState, event: RampEvent, share: float) -> 
 
 
 def _with_hold(old: RampState, new: RampState, event: RampEvent, share: float, last: float) -> RampState:
-    """Set who holds the workload, and the state that a resume returns to.
+    """Return ``new`` with its fields about a hold set: who holds the workload, and the state that a resume returns to.
 
     A resume returns to the state that the hold interrupted, or to the state of the new share if the share has been
     changed during the hold.

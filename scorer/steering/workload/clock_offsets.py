@@ -21,7 +21,10 @@ WARN_MS = 1_000
 
 
 class ClockWindow(NamedTuple):
-    """The smallest differences of one source, in the window with the index ``number`` and in the window before it."""
+    """The smallest clock differences of one source in the latest window of time, and in the window before it.
+
+    ``number``: the index of the latest window.
+    """
 
     number: int
     least_ms: int
@@ -34,9 +37,9 @@ class ClockWindow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourceClocks:
-    """The offset of Redis' clock from each source's clock, in milliseconds, for at most MAX_SOURCES sources.
+    """The offset of Redis' clock from the clock of each source (an extproc process), for at most MAX_SOURCES sources.
 
-    An offset is positive if Redis' clock is ahead.
+    An offset is in milliseconds and is positive if Redis' clock is ahead.
     """
 
     windows: Mapping[str, ClockWindow] = field(default_factory=dict)
@@ -69,7 +72,7 @@ class SourceClocks:
     def worst(self, scorer_ahead_ms: int = 0) -> tuple[str, int]:
         """Return the host whose clock differs most from Redis' clock, and how many milliseconds it is ahead.
 
-        ``scorer_ahead_ms``: the milliseconds by which this scorer's own clock is ahead.
+        ``scorer_ahead_ms``: how many milliseconds this scorer's own clock is ahead.
         """
         skews = {"this scorer": scorer_ahead_ms, **{source: -self.ahead_ms(source) for source in self.windows}}
         return max(skews.items(), key=lambda item: abs(item[1]))
@@ -96,7 +99,10 @@ def _learn(window: ClockWindow | None, stamped_ms: int, arrived_ms: int) -> Cloc
 
 
 def skew_warning(worst: tuple[str, int]) -> str:
-    """Return a warning for people if the clocks differ by more than a second, else ""."""
+    """Return a warning for people if ``worst`` differs from Redis' clock by more than a second, else "".
+
+    ``worst``: see ``SourceClocks.worst``.
+    """
     name, ahead_ms = worst
     if abs(ahead_ms) <= WARN_MS:
         return ""

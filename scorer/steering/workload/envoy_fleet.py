@@ -18,7 +18,7 @@ Readings = Mapping[str, RuntimeEntries | None]
 
 
 def look(state: WorkloadState, readings: Readings, context: TickContext) -> WorkloadState:
-    """Return the state with the Envoys' present values. This is cheap if the values have not changed."""
+    """Return the state with the Envoys' present values compared. This is cheap if the values have not changed."""
     view = state.fleet
     if not _unchanged(view.last_look, _shown(readings, context.admin_layers), state.desired):
         observation = observe(
@@ -42,14 +42,14 @@ def look(state: WorkloadState, readings: Readings, context: TickContext) -> Work
 
 
 def _unconfirmed_restart(state: WorkloadState) -> bool:
-    """Return whether Envoys may still run weights of a discarded state, which no person set."""
+    """Return whether Envoys may still run weights of a discarded state. Such weights are not a manual override."""
     return state.restart is not None and not state.restart.confirmed
 
 
 def next_writes(
     state: WorkloadState, readings: Readings, admin_layers: Readings
 ) -> tuple[WorkloadState, Mapping[str, RuntimeEntries]]:
-    """Return the state that must be stored first, and the writes to send to each Envoy after that."""
+    """Return the state that must be stored before the writes are sent, and Envoy → the entries to write to it."""
     view, desired = state.fleet, state.desired
     shown = _shown(readings, admin_layers)
     if state.ramp.state_lost or _unchanged(view.last_look, shown, desired):
@@ -65,7 +65,7 @@ def next_writes(
 
 
 def unknown_envoys(state: WorkloadState, unknown_weights: frozenset[str]) -> tuple[str, ...]:
-    """Return the Envoys in ``unknown_weights`` to which this state never wrote.
+    """Return the Envoys in ``unknown_weights`` to which Glidepath never wrote, according to ``state``.
 
     If an Envoy opens a second stream, that stream is named after the Envoy with ``#`` and a number.
     """
@@ -77,9 +77,10 @@ def unknown_envoys(state: WorkloadState, unknown_weights: frozenset[str]) -> tup
 
 
 def _unchanged(last: LastLook | None, shown: Readings, desired: RuntimeValues) -> bool:
-    """Return whether nothing has changed since the last look, which is the usual case.
+    """Return whether the Envoys' values and the desired values are still those of the last look.
 
-    An unchanged reading is the same object, so comparing identities is sufficient, and it is the cheapest way.
+    This is the usual case. An unchanged reading is the same object, so comparing identities is sufficient, and it is
+    the cheapest way.
     """
     return (
         last is not None

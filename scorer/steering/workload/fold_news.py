@@ -1,4 +1,4 @@
-"""Fold the news from the streams into a workload's state. Errors of the evidence are not caught here."""
+"""Add the news from the streams to a workload's state and evidence. Errors of the evidence are not caught here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Entry = TypeVar("Entry", Outcomes, ScoredPair)
 
 
 def fold(state: WorkloadState, news: News) -> WorkloadState:
-    """Return the state with all of ``news`` folded in."""
+    """Return the state with all of ``news`` added to its evidence, counts and cursors."""
     if not (news.cursors or news.commands or news.outcomes or news.scored or news.bad):
         return state
     counting, evidence = _Counting(state, news), state.evidence
@@ -31,10 +31,11 @@ def fold(state: WorkloadState, news: News) -> WorkloadState:
 
 
 def fold_counts(state: WorkloadState, news: News) -> WorkloadState:
-    """Return the state with ``news`` folded in, except its evidence. This is used for news whose tick raised.
+    """Return the state with ``news`` added to its counts and cursors, but not to its evidence.
 
-    So a record that raises an error is read only once, every record is counted, and a person's commands in the same
-    batch are still carried out. A record that cannot even be counted is counted as a bad one.
+    This is used for the news of a tick that raised an exception. So a record that raises an error is read only once,
+    every record is counted, and a person's commands in the same batch are still carried out. A record that cannot even
+    be counted is counted as a bad one.
     """
     counting = _Counting(state, news)
     for flush in news.outcomes:
@@ -50,7 +51,10 @@ def _learned(clocks: SourceClocks, news: News) -> SourceClocks:
 
 
 class _Counting:
-    """The counts of a state that change with its news. A new state for every flush would take too much time."""
+    """The counts of a workload's state while news is added to it.
+
+    The object is mutable, because a new state for every flush would take too much time.
+    """
 
     def __init__(self, state: WorkloadState, news: News) -> None:
         self._state, self._spec, self._ramp = state, state.spec, state.ramp
@@ -73,7 +77,7 @@ class _Counting:
             self._totals = self._totals.with_bad_records(1)
 
     def count_flush(self, flush: Outcomes) -> Outcomes | None:
-        """Count a flush. Return it in Redis' time if it is evidence about the present step, else None."""
+        """Count a flush. Return it with times by Redis' clock if it is evidence about the present step, else None."""
         self._seen, is_new = self._seen.add(flush.source, flush.seq)
         if not is_new:
             return None
@@ -99,7 +103,7 @@ class _Counting:
         self._totals = self._totals.with_flush(flush, left_out, flush.to_ms if live else 0)
 
     def count_pair(self, pair: ScoredPair) -> ScoredPair | None:
-        """Count a pair. Return it in Redis' time if it is evidence about the present step, else None."""
+        """Count a pair. Return it with times by Redis' clock if it is evidence about the present step, else None."""
         self._totals = self._totals.with_pair(pair)
         probe = pair.baseline.origin is Origin.PROBE
         if probe and self._spec.policy.next_step(self._ramp.percent) is not None:

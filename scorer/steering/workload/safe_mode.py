@@ -29,15 +29,18 @@ AGAIN_MS = 600_000  # if a workload's ticks keep failing, the failure is announc
 
 
 def failed_state(state: WorkloadState, news: News, problem: str) -> WorkloadState:
-    """Return the state after a tick that raised: its news is counted, but is no evidence; its commands are queued."""
+    """Return the state after a tick that raised an exception. ``problem`` describes the exception.
+
+    The news of the tick is counted but is no evidence, and its commands are queued.
+    """
     return replace(fold_counts(state, news), problem=problem)
 
 
 def safe_mode_tick(failed: WorkloadState, readings: Readings, context: TickContext, now_ms: int) -> Tick:
-    """Run a tick in safe mode for ``failed`` (see ``failed_state``).
+    """Run a tick in safe mode. ``failed``: the result of ``failed_state``.
 
-    The evidence begins again: the failed tick may have folded a part of the news into it, and a bad number in it may
-    have caused the exception.
+    The evidence begins again: the failed tick may have added a part of the news to it, and a bad number in it may have
+    caused the exception.
     """
     state = failed
     with contextlib.suppress(Exception):  # a bug that also prevents fresh evidence must not prevent a rollback
@@ -68,7 +71,7 @@ def _inputs(state: WorkloadState) -> TickInputs:
 
 
 def _carry_out(state: WorkloadState, now_ms: int) -> tuple[RampState, tuple[Decision, ...]]:
-    """Carry out the waiting commands that lower or hold the share; refuse the others."""
+    """Carry out the waiting commands that lower or hold the share, and refuse the others."""
     ramp, answers = state.ramp, list[Decision]()
     for command in state.streams.commands:
         inputs = replace(_inputs(state), commands=(command,))

@@ -14,17 +14,17 @@ WINDOW = 8  # remembered sequence numbers of each source
 
 @dataclass(frozen=True, slots=True)
 class SeenFlushes:
-    """The latest sequence numbers of each source, in ascending order.
+    """The sequence numbers of the latest flushes of each source (an extproc process), in ascending order.
 
-    They form a sliding window, as in protocols that reject replayed packets (RFC 4303, 3.4.3). A number within the
-    window is a repeat if it is remembered; a number below a full window is treated as a repeat. So a flush never counts
-    twice, even if its repeat arrives late, and flushes within the window may arrive in any order.
+    The numbers form a sliding window, as in protocols that reject replayed packets (RFC 4303, 3.4.3). A number within
+    the window is a repeat if it is remembered; a number below a full window is treated as a repeat. So a flush never
+    counts twice, even if its repeat arrives late, and flushes within the window may arrive in any order.
     """
 
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def add(self, source: str, seq: int) -> tuple[SeenFlushes, bool]:
-        """Return the sequence numbers with this flush added, and whether the flush is new."""
+        """Return the sequence numbers with the number ``seq`` of a flush added, and whether this flush is new."""
         known = self.numbers.get(source, ())
         if seq in known or (len(known) >= WINDOW and seq < known[0]):
             return self, False

@@ -1,7 +1,8 @@
-"""One tick of one workload: ``tick(state, news, readings, context, now_ms)`` → the next state and the writes.
+"""One tick of one workload: ``tick(state, news, readings, context, now_ms)`` returns the next state and the writes.
 
-No clock and no I/O. The given state is not changed, so if a tick raises, the caller still has the old state and
-continues with safe_mode.py. Only the evidence may be changed in place, so safe mode begins it again. See ADR 0133.
+No clock and no I/O. The given state is not changed, so if a tick raises an exception, the caller still has the old
+state and continues with safe_mode.py. Only the evidence may be changed in place, so safe mode begins it again. See ADR
+0133.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Tick:
 
 
 def tick(before: WorkloadState, news: News, readings: Readings, context: TickContext, now_ms: int) -> Tick:
-    """Fold the news, judge the evidence, compare the Envoys, decide, and plan the writes."""
+    """Add the news to the evidence, compute verdicts, compare the Envoys' values, decide, and plan the writes."""
     state = judge(fold(before, news), now_ms)
     unknown = unknown_envoys(state, context.unknown_weights) if state.ramp.first_start else ()
     state = settle(look(state, readings, context), now_ms)
@@ -67,7 +68,7 @@ def tick(before: WorkloadState, news: News, readings: Readings, context: TickCon
 
 
 def tick_inputs(state: WorkloadState, context: TickContext, unknown: tuple[str, ...], now_ms: int) -> TickInputs:
-    """Return the inputs of the ramp's decision."""
+    """Return the inputs of the ramp's decision in this tick."""
     spec, view, recent = state.spec, state.fleet, state.recent
     seen = view.observation
     return TickInputs(
@@ -108,7 +109,7 @@ def _decide(state: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[Ramp
 def _after_decision(
     state: WorkloadState, ramp: RampState, inputs: TickInputs, context: TickContext, now_ms: int
 ) -> WorkloadState:
-    """Return the state after the ramp's decisions. If the share changes, earlier confirmations no longer count."""
+    """Return the state after the ramp's decisions. If the desired values change, old confirmations no longer count."""
     was, wanted, recent = state.ramp, state.desired, state.recent
     if ramp.drill is None or was.drill is None:
         recent = replace(recent, drill_errors=0) if recent.drill_errors else recent
@@ -169,7 +170,7 @@ def _with_record(
     leader: str,
     now_ms: int,
 ) -> Tick:
-    """Return the tick with its record: state and status are written if they changed, and when a write is due."""
+    """Return the tick with the record to store. It has the state and the status if they changed or a write is due."""
     changed = bool(decisions or before.problem) or _must_be_stored(before, state)
     confirmed_changed = state.fleet.observation.confirmed != before.fleet.observation.confirmed
     stored = shown = None
@@ -186,6 +187,6 @@ def _periods(name: str, now_ms: int) -> WritePeriods:
 
 
 def _must_be_stored(before: WorkloadState, after: WorkloadState) -> bool:
-    """Return whether the state must be stored now. Changes of only evidence and cursors can wait for a checkpoint."""
+    """Return whether the state must be stored now. New evidence and cursors alone can wait for a checkpoint."""
     ramps_differ = after.ramp is not before.ramp and after.ramp != before.ramp
     return ramps_differ or after.restart != before.restart or after.fleet.last_written != before.fleet.last_written

@@ -1,4 +1,4 @@
-"""Counts of one workload over all its steps."""
+"""The counts of one workload's records over all steps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ class Totals:
     live_ms: int = 0
 
     def with_flush(self, flush: Outcomes, left_out: int, live_ms: int) -> Totals:
-        """Add a flush, with the number of its requests that were left out. ``live_ms``: see Totals; 0: unchanged."""
+        """Return the totals with a flush added. ``left_out``: how many of its requests were left out.
+
+        ``live_ms``: the end of the flush if a client's request reached the candidate in it, else 0.
+        """
         if not flush.coverage and not left_out and live_ms <= self.live_ms:
             return self
         return Totals(

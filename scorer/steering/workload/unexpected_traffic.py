@@ -14,10 +14,11 @@ LONGEST_MS = (
 
 
 def begun_after(live: Iterable[SideOutcomes], from_ms: int, since_ms: int) -> int:
-    """Count the requests that certainly began after ``since_ms``, in a flush that covers the time from ``from_ms`` on.
+    """Return how many requests of a flush certainly began after ``since_ms``. The flush begins at ``from_ms``.
 
-    A request that ends now may have begun much earlier. So a request counts only if its latency is shorter than the
-    time between ``since_ms`` (with SETTLE_MS added) and ``from_ms``; see ADR 0120.
+    ``live``: the candidate's counts of clients' requests. A request that ends now may have begun much earlier. So a
+    request counts only if its latency is shorter than the time between ``since_ms`` (with SETTLE_MS added) and
+    ``from_ms``; see ADR 0120.
     """
     left_ms = from_ms - since_ms - SETTLE_MS
     if left_ms <= 0:

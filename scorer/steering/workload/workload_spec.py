@@ -19,8 +19,9 @@ from scorer.steering.steering_protocols import EvidenceKind, StepEvidence
 class WorkloadSpec:
     """The facts about one workload that do not change while a scorer leads.
 
-    ``digest`` identifies the workload's configuration; ``models`` are the models' names for the decision log.
-    ``baseline`` and ``candidate`` identify the two sides of the evidence, see ``backend_identity``.
+    ``digest`` identifies the workload's configuration; ``models`` are the names of the models of both sides and of the
+    embedder, for the decision log. ``baseline`` and ``candidate`` identify the two sides of the evidence, see
+    ``backend_identity``.
     """
 
     name: str
@@ -52,7 +53,7 @@ class WorkloadSpec:
         )
 
     def fresh_evidence(self, ramp: RampState, now_ms: int) -> StepEvidence:
-        """Return empty evidence for the ramp's share.
+        """Return empty evidence for the ramp's share, beginning at ``now_ms``.
 
         While the share is unknown, the evidence is that of the first step, so that it judges the clients' own requests.
         """
@@ -61,6 +62,9 @@ class WorkloadSpec:
 
 
 def backend_identity(name: str, backend: Backend) -> str:
-    """Return the backend's name with a digest of its address and model. A changed identity needs new evidence."""
+    """Return a text that identifies a backend: its name, and a digest of its address and model.
+
+    If the identity changes, earlier evidence no longer applies.
+    """
     where = json.dumps([str(backend.url), backend.model])
     return f"{name} ({hashlib.blake2b(where.encode(), digest_size=4).hexdigest()})"

@@ -1,4 +1,4 @@
-"""The state of one workload while a scorer leads: one frozen object, replaced as a whole by each tick."""
+"""The state of one workload while a scorer leads: one frozen object, which each tick replaces as a whole."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StreamPosition:
 
 @dataclass(frozen=True, slots=True)
 class RecentCounts:
-    """Counts for the next decision.
+    """Counts of the candidate's requests for the ramp's next decision.
 
     ``candidate_failed``: the candidate failed a request since the last verdicts; ``drill_errors``: the number of
     clients' requests that failed at the candidate since the drill began; ``unexpected_traffic``: the number of clients'
@@ -49,7 +49,7 @@ class RecentCounts:
 
 @dataclass(frozen=True, slots=True)
 class JudgedVerdicts:
-    """The verdicts of the evidence at ``at_ms``."""
+    """The latest verdicts on the evidence. ``at_ms``: the time at which they were computed."""
 
     verdicts: tuple[Verdict, ...] = ()
     at_ms: int = 0
@@ -57,7 +57,7 @@ class JudgedVerdicts:
 
 @dataclass(frozen=True, slots=True)
 class LastLook:
-    """The Envoys' values at the last look that required no write, and the values that were desired then."""
+    """The Envoys' values when they were last compared without a need to write, and the desired values at that time."""
 
     shown: Mapping[str, RuntimeEntries | None]
     desired: RuntimeValues
@@ -65,7 +65,7 @@ class LastLook:
 
 @dataclass(frozen=True, slots=True)
 class FleetView:
-    """The result of comparing the Envoys, and the values that each Envoy may have.
+    """The result of comparing the Envoys' values with the desired ones, and the values that each Envoy may have.
 
     ``envoys`` is the number of Envoys, including those whose weights are hidden by an admin layer. ``last_look`` is
     None if the Envoys must be compared again even if their values have not changed.
@@ -83,7 +83,7 @@ class FleetView:
 
 @dataclass(frozen=True, slots=True)
 class WritePeriods:
-    """The periods in which state and status were last written (see staggering.py); None: not yet by this leader."""
+    """The periods in which this leader last wrote state and status (see staggering.py); None: not yet written."""
 
     checkpoint: int | None = None
     status: int | None = None
@@ -104,13 +104,13 @@ class BaselineRestart:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadState:
-    """All data that one tick passes on to the next (ADR 0133).
+    """All data about a workload that one tick passes on to the next (ADR 0133).
 
-    ``evidence`` may be folded in place, so only the newest state may use it.
-    ``settled_epoch`` is the last epoch of the ramp whose share every Envoy has confirmed. ``inputs`` are the inputs of
-    the last decision. ``problem`` is the reason why the last tick failed, and ``announced_ms`` is the time at which a
-    failure was last announced. ``restart`` is set if the stored state was discarded, until the candidate has a share
-    again. ``scorer_ahead_ms`` is the time by which this scorer's clock is ahead of Redis' clock.
+    ``evidence`` may be changed in place, so only the newest state may use it. ``settled_epoch`` is the last epoch of
+    the ramp whose share every Envoy has confirmed. ``inputs`` are the inputs of the last decision. ``problem`` is the
+    reason why the last tick failed, and ``announced_ms`` is the time at which a failure was last announced. ``restart``
+    is set if the stored state was discarded, until the candidate has a share again. ``scorer_ahead_ms`` is the time by
+    which this scorer's clock is ahead of Redis' clock.
     """
 
     spec: WorkloadSpec
@@ -146,19 +146,22 @@ class WorkloadState:
 
 
 def new_state(spec: WorkloadSpec, now_ms: int, *, percent: float | None = None) -> WorkloadState:
-    """Return a new state for a workload without a stored state, at ``percent`` or at the configured start."""
+    """Return the first state of a workload without a stored state.
+
+    The candidate's share is ``percent``, or the configured start if it is None.
+    """
     share = spec.workload.start if percent is None else percent
     ramp = initial(share, spec.policy.last, now_ms, spec.digest)
     return WorkloadState(spec, ramp, spec.fresh_evidence(ramp, now_ms), TickInputs(workload=spec.name))
 
 
 def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> WorkloadState:
-    """Return the state with ``ramp``, with evidence that begins at ``now_ms``, and without the old verdicts."""
+    """Return the state with ``ramp``, with empty evidence that begins at ``now_ms``, and without verdicts."""
     return replace(state, ramp=ramp, evidence=state.spec.fresh_evidence(ramp, now_ms), judged=JudgedVerdicts())
 
 
 def restart_evidence(state: WorkloadState, now_ms: int) -> WorkloadState:
-    """Return the state with a new epoch: the step stays, and its evidence begins again at ``now_ms``.
+    """Return the state with a new epoch of its ramp: the share stays, and its evidence begins again at ``now_ms``.
 
     This replaces evidence that cannot be used. Otherwise one bad number would disable the guards for ever.
     """

@@ -54,7 +54,7 @@ class OtherSchemaError(InputError):
 
 
 def encode(state: WorkloadState, *, with_evidence: bool = True) -> str:
-    """Return the state as JSON. Without its evidence, the evidence begins again when the state is read."""
+    """Return the state as JSON text. Without its evidence, the evidence begins again when the state is read."""
     streams = state.streams
     stored = {
         "schema": SCHEMA,
@@ -72,7 +72,7 @@ def encode(state: WorkloadState, *, with_evidence: bool = True) -> str:
 
 
 def decode(spec: WorkloadSpec, stored: Mapping[str, Any], now_ms: int) -> WorkloadState:
-    """Parse the result of ``encode``. Evidence that cannot be read begins again at ``now_ms``.
+    """Parse a stored state, the result of ``encode``. Evidence that cannot be read begins again at ``now_ms``.
 
     Raises OtherSchemaError for a state of another schema, and InputError for an unreadable state of this schema.
     """
@@ -114,7 +114,10 @@ def _restart(raw: object) -> BaselineRestart | None:
 def _evidence(
     spec: WorkloadSpec, ramp: RampState, written: dict[str, Any], now_ms: int
 ) -> tuple[RampState, StepEvidence]:
-    """Return the ramp and the evidence. If the evidence had to begin again, the ramp has a new epoch."""
+    """Return the ramp and the evidence that was ``written`` with it.
+
+    If the evidence cannot be read, return empty evidence, and the ramp with a new epoch.
+    """
     try:
         return ramp, spec.kind.from_json(spec.workload, written)
     except (InputError, LookupError, TypeError, ValueError, AttributeError):

@@ -14,7 +14,7 @@ from scorer.steering.workload.workload_state import WorkloadState
 
 
 def status_of(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
-    """Return the full status, including the results of the evidence."""
+    """Return the full status of a workload, including the results of its evidence."""
     ramp, policy, evidence, capacity = state.ramp, state.spec.policy, state.evidence, state.inputs.capacity
     baseline, candidate = evidence.sides()
     timed = ramp.phase in (Phase.SHADOW, Phase.BAKING)
@@ -37,7 +37,10 @@ def status_of(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
 
 
 def standing(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
-    """Return the part of the status that needs neither evidence nor decisions. Safe mode shows only this part."""
+    """Return the part of a workload's status that needs neither evidence nor decisions.
+
+    Safe mode shows only this part.
+    """
     ramp, policy, names, desired = state.ramp, state.spec.policy, state.spec.names, state.desired
     return WorkloadStatus(
         workload=state.name,
@@ -60,7 +63,7 @@ def standing(state: WorkloadState, leader: str, now_ms: int) -> WorkloadStatus:
 
 
 def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
-    """Return messages about problems, about the next step, and about a person's values that are still set."""
+    """Return messages about problems, about the next step, and about manual overrides that still apply."""
     ramp, spec, layers = state.ramp, state.spec, state.fleet.observation.hiding_layers
     shadow = shadow_share.describe_override(
         spec.name, spec.names.shadow, ramp.shadow_override, spec.workload.shadow.sample
@@ -72,7 +75,7 @@ def _messages(state: WorkloadState, now_ms: int) -> tuple[str, ...]:
 
 
 def next_step(state: WorkloadState, now_ms: int) -> str:
-    """Describe for people what happens next."""
+    """Describe for people what happens next to the ramp."""
     ramp, policy, inputs = state.ramp, state.spec.policy, state.inputs
     if ramp.drill is not None:
         return f"drill by {ramp.drill.actor}: {ramp.drill.stage.value}"
