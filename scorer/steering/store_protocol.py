@@ -62,7 +62,7 @@ class Record:
 
 
 class SteeringStore(Protocol):
-    """The operations of Redis that the steer loop needs. redis_store.py describes them."""
+    """The operations of Redis that the steer loop needs. ``RedisSteeringStore`` describes each operation."""
 
     async def load(self, workload: str) -> Mapping[str, Any] | None: ...
 

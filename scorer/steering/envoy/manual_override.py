@@ -88,6 +88,9 @@ def parse_switch(text: str) -> bool | None:
 
 
 def describe_entry(key: str, value: str) -> str:
-    """Return a runtime key and its value on one line, as in a query string. Long values are cut to MAX_SHOWN."""
+    """Return a runtime key and its value on one line, as in a query string.
+
+    A value of more than MAX_SHOWN characters is cut.
+    """
     text = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}…"
     return f"{key}={''.join(c if c.isprintable() else '?' for c in text)}" if value else f"{key} (removed)"

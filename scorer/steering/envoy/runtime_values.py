@@ -112,8 +112,8 @@ def shadow_fraction(percent: float) -> str:
 def of_absent_envoys(last_written: LastWritten, present: Container[str]) -> LastWritten:
     """Return the newest MAX_ABSENT entries of ``last_written`` that belong to Envoys not in ``present``.
 
-    If such an Envoy returns with its old values, these are recognised as Glidepath's own writes. They are then not
-    adopted as a manual override.
+    If such an Envoy returns with its old values, Glidepath recognises them as its own writes and does not adopt them as
+    a manual override.
     """
     absent = [envoy for envoy in last_written if envoy not in present]
     return {envoy: last_written[envoy] for envoy in absent[-MAX_ABSENT:]}

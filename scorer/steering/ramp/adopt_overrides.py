@@ -27,7 +27,7 @@ def set_autopilot(state: RampState, inputs: TickInputs, policy: RampPolicy, now_
 
 
 def adopt_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Adopt the share that a person set at an Envoy, and hold the workload there."""
+    """Adopt the share that a person set at an Envoy, and hold the workload at this share."""
     if inputs.adopted is not None and inputs.ambiguous_weights:
         return _adopt_ambiguous_weights(state, inputs, policy, now_ms)
     if inputs.adopted is None or inputs.adopted == state.serving:

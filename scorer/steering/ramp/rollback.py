@@ -28,7 +28,10 @@ def confirm_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, n
 
 
 def roll_back_on_failed_guard(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Roll back to the step below, or to 0 % if a fast guard fails or the actual share is unknown."""
+    """If a guard fails, roll back one step, or to 0 % if the guard is a fast one or the actual share is unknown.
+
+    While the autopilot is off, the failure is only logged.
+    """
     failed = failed_guards(inputs.verdicts)
     if not failed or (state.percent <= 0 and not state.share_unknown):
         return state, ()

@@ -113,6 +113,6 @@ def manual_override_decision(
     *,
     details: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """Return a decision that was caused by a person's value at an Envoy."""
+    """Return a decision that was caused by a manual override at an Envoy."""
     by = "manual_override"
     return new_decision(event, old, new, inputs, now_ms, reason, by, actor=by, details=details)

@@ -45,7 +45,7 @@ class SourceClocks:
     windows: Mapping[str, ClockWindow] = field(default_factory=dict)
 
     def learn(self, stamps: Iterable[tuple[str, int, int]]) -> SourceClocks:
-        """Return the offsets after these entries: (source, its last time stamp, Redis' time of the entry or 0)."""
+        """Return the offsets after new entries: (source, its latest time stamp, Redis' time of the entry or 0)."""
         windows = dict(self.windows)
         for source, stamped_ms, arrived_ms in stamps:
             if arrived_ms <= 0 or stamped_ms == 0:  # one of the two times is missing
