@@ -19,7 +19,7 @@ from glidepath.status_and_decisions import Verdict
 from scorer.steering.evidence import Evidence
 from scorer.steering.evidence.betting import MeanTest
 from scorer.steering.evidence.dense_histogram import DenseHistogram
-from scorer.steering.evidence.error_tests import IncreaseTest, RateTest
+from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
 from scorer.steering.evidence.fast_guards import FastGate
 from scorer.steering.evidence.gate_base import StepRequests
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LookDue, RequestCounts, RequestsEnded

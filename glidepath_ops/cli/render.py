@@ -17,7 +17,7 @@ from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayTarget
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget
-from glidepath_ops.envoyconfig.mesh.resource_files import gateway_files, istio_files, labels
+from glidepath_ops.envoyconfig.mesh.resource_yaml_files import gateway_files, istio_files, labels
 from glidepath_ops.envoyconfig.write_examples import HEADER
 
 OutputOrInto = Annotated[

@@ -13,7 +13,7 @@ import typer
 from glidepath.config import load_config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint, insert_glidepath
-from glidepath_ops.envoyconfig.mesh.resource_files import RESOURCES, write_all
+from glidepath_ops.envoyconfig.mesh.resource_yaml_files import RESOURCES, write_all
 from glidepath_ops.envoyconfig.yaml_insertion import remove
 
 

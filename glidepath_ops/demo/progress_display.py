@@ -17,7 +17,7 @@ from rich.text import Text
 
 from glidepath.status_and_decisions import Decision, SideStatus, Verdict, WorkloadStatus
 from glidepath_ops.demo.client_load import ClientStats
-from glidepath_ops.demo.demo_state import DemoState
+from glidepath_ops.demo.system_readings import DemoState
 
 LOG_LINES = 12
 LINE_EVERY = 5.0  # seconds between two plain lines without a decision

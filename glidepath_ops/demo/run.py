@@ -22,10 +22,10 @@ from glidepath.status_and_decisions import Decision, Phase
 from glidepath_ops.demo.backend_processes import backend_services
 from glidepath_ops.demo.client_load import Clients
 from glidepath_ops.demo.demo_settings import WORKLOAD, DemoPlan, Ports, demo_config
-from glidepath_ops.demo.demo_state import DemoState, StateReader
 from glidepath_ops.demo.injected_faults import InjectedFault
 from glidepath_ops.demo.progress_display import Display, Snapshot
 from glidepath_ops.demo.summary import DemoSummary, Rollback, failures, lost_and_waiting, promotions
+from glidepath_ops.demo.system_readings import DemoState, StateReader
 from glidepath_ops.local.child_process import free_ports
 from glidepath_ops.local.curl_examples import example_lines
 from glidepath_ops.local.services import config_file, local_services, redis_service

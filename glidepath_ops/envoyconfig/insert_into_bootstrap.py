@@ -19,8 +19,8 @@ from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.bootstrap import admin_address, runtime_layers, shadow_listener
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
-from glidepath_ops.envoyconfig.disabled_filters import disabled, enabled_by
 from glidepath_ops.envoyconfig.envoy_api_builders import address
+from glidepath_ops.envoyconfig.filters_off_by_default import disabled, enabled_by
 from glidepath_ops.envoyconfig.routes import workload_routes
 from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove
 

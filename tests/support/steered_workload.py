@@ -9,9 +9,9 @@ from typing import Any
 from glidepath.config import Config
 from glidepath.status_and_decisions import Decision
 from scorer.steering.envoy.runtime_values import RuntimeEntries
-from scorer.steering.steering_protocols import EvidenceKind
+from scorer.steering.steering_interfaces import EvidenceKind
 from scorer.steering.store_protocol import News
-from scorer.steering.workload.fold_news import fold
+from scorer.steering.workload.fold_stream_entries import fold
 from scorer.steering.workload.tick import Tick, tick
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_spec import WorkloadSpec

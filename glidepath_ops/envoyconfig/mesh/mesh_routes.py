@@ -6,8 +6,8 @@ from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.disabled_filters import FILTER_CONFIG, disabled, enabled_by
 from glidepath_ops.envoyconfig.envoy_api_builders import set_header
+from glidepath_ops.envoyconfig.filters_off_by_default import FILTER_CONFIG, disabled, enabled_by
 from glidepath_ops.envoyconfig.routes import workload_routes
 
 PRIVATE_HEADERS = [*filters.TEE_HEADERS, envoy_names.HEADER_CLUSTER]

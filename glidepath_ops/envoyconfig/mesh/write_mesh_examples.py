@@ -9,7 +9,7 @@ from pathlib import Path
 from glidepath.config import Config, load_config
 from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayTarget
 from glidepath_ops.envoyconfig.mesh.istio import IstioTarget
-from glidepath_ops.envoyconfig.mesh.resource_files import gateway_files, istio_files
+from glidepath_ops.envoyconfig.mesh.resource_yaml_files import gateway_files, istio_files
 
 _SIDECAR = IstioTarget(
     context="sidecar",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glidepath.histogram import MAX_INDEX, MIN_INDEX, Histogram, StoredCounts, bucket_of, midpoint
-from scorer.steering.evidence.side_balance import UNITS
+from scorer.steering.evidence.balanced_sampling import UNITS
 
 SIZE = MAX_INDEX - MIN_INDEX + 2  # slot 0 holds values ≤ 0, slot i + 1 holds bucket MIN_INDEX + i
 
@@ -64,8 +64,8 @@ class HistogramState:
 class DenseHistogram:
     """The numbers of values by slot, and their total.
 
-    A part of the added values may be left out of the evidence (see side_balance.py): these values are counted but have
-    no weight.
+    A part of the added values may be left out of the evidence (see balanced_sampling.py): these values are counted
+    but have no weight.
 
     The class is mutable, because every flush adds to it and the arrays have about 1900 slots. Added histograms wait in
     a list until the arrays are read. Its stored form is ``state``.

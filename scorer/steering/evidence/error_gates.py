@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
-from scorer.steering.evidence.error_tests import IncreaseTest, IncreaseTestState, RateTest, RateTestState
+from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest, RateTestState
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing, StepRequests
 from scorer.steering.evidence.gate_observations import BlockClosed, RequestCounts, RequestsEnded

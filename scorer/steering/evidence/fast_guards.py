@@ -14,7 +14,7 @@ from typing import Protocol
 
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
 from scorer.steering.evidence.error_gates import RequestGate
-from scorer.steering.evidence.error_tests import BelowHalfProof, CatastropheGuard, RatioGuard
+from scorer.steering.evidence.error_rate_tests import BelowHalfProof, CatastropheGuard, RatioGuard
 from scorer.steering.evidence.gate_base import FailureCause, Handler, Standing, StepRequests
 from scorer.steering.evidence.gate_observations import RequestsEnded
 from scorer.steering.evidence.gate_specs import GateSpec

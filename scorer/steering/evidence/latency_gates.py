@@ -11,7 +11,7 @@ fails, and down for the test that passes. If the true x is within a bucket, the 
 evidence is used. So the verdict is valid for the exact latencies, and the rounding changes the limit by at most two
 buckets.
 
-Changes that both sides share cancel if each moment has the same weight on both sides; see side_balance.py.
+Changes that both sides share cancel if each moment has the same weight on both sides; see balanced_sampling.py.
 
 See ADR 0111 and ADR 0115.
 """

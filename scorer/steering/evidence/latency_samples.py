@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scorer.steering.evidence.balanced_sampling import BalanceState, SideBalance
 from scorer.steering.evidence.dense_histogram import DenseHistogram, HistogramState, total_of
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LatencyMeasured
-from scorer.steering.evidence.side_balance import BalanceState, SideBalance
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from glidepath.pairs_and_outcomes import TRIP_DIVERGENCE
 from scorer.steering.evidence.changepoint import NO_BAD_PERIOD, BadPeriod
-from scorer.steering.evidence.error_tests import IncreaseTest, IncreaseTestState, RateTest, RateTestState
+from scorer.steering.evidence.error_rate_tests import IncreaseTest, IncreaseTestState, RateTest, RateTestState
 from scorer.steering.evidence.formatting import share_text
 from scorer.steering.evidence.gate_base import FailureCause, Gate, Handler, Standing
 from scorer.steering.evidence.gate_observations import NoiseEventsMatched, PairCompared

@@ -27,7 +27,7 @@ from scorer.steering.leader.lease import Lease
 from scorer.steering.leader.redis_clocks import RedisClocks
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.steered_workloads import NO_NEWS, FleetSnapshot, SteeredWorkloads
-from scorer.steering.steering_protocols import (
+from scorer.steering.steering_interfaces import (
     CapacityForecast,
     DecisionSink,
     EvidenceKind,

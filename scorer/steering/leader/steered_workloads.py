@@ -15,7 +15,7 @@ from scorer.steering.envoy.runtime_values import RuntimeValues
 from scorer.steering.leader.redis_clocks import RedisClocks
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.takeover import take_over
-from scorer.steering.steering_protocols import CapacityForecast, EvidenceKind
+from scorer.steering.steering_interfaces import CapacityForecast, EvidenceKind
 from scorer.steering.store_protocol import News, SteeringStore
 from scorer.steering.workload.envoy_fleet import Readings
 from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick

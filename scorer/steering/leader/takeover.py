@@ -3,7 +3,7 @@
 If the state is new, the streams may still contain a long history, which must not be applied: its commands were meant
 for another state, and its evidence is about another step. So an earlier command is carried out only if it holds or
 lowers the share and no leader has answered it (ramp/commands.py). Earlier outcomes and pairs are counted as left out
-(workload/fold_news.py).
+(workload/fold_stream_entries.py).
 """
 
 from __future__ import annotations

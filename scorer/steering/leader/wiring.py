@@ -23,7 +23,7 @@ from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.notify.channels import notification_queue
 from scorer.steering.notify.decision_log_file import decision_log_file
 from scorer.steering.notify.mlflow import mlflow_queue
-from scorer.steering.steering_protocols import DecisionSink, EvidenceKind
+from scorer.steering.steering_interfaces import DecisionSink, EvidenceKind
 
 
 def evidence_kind() -> EvidenceKind:

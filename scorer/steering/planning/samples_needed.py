@@ -12,7 +12,7 @@ from glidepath.config import Workload
 from glidepath.config.gates import QUANTILES, LatencyGateConfig, Quantile
 from scorer.steering.evidence.betting import MeanTest
 from scorer.steering.evidence.dense_histogram import SIZE, DenseHistogram, slot_of
-from scorer.steering.evidence.error_tests import IncreaseTest, RateTest
+from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec, specs_of
 from scorer.steering.evidence.latency_gates import LatencyTest
 from scorer.steering.evidence.pair_gates import pair_gate

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from scorer.steering.workload.seen_flushes import MAX_SOURCES
+from scorer.steering.workload.flush_deduplication import MAX_SOURCES
 
 WINDOW_MS = 10_000  # a clock that was set back is noticed after two windows, a clock that was set forward at once
 RECENT_MS = 600_000  # a source that was silent for longer is not used to estimate the present offsets

@@ -18,7 +18,7 @@ from scorer.steering.ramp.states import RETREATING, RampState
 from scorer.steering.ramp.tick_inputs import TickInputs, new_decision
 from scorer.steering.store_protocol import News, Record
 from scorer.steering.workload.envoy_fleet import Readings
-from scorer.steering.workload.fold_news import fold_counts
+from scorer.steering.workload.fold_stream_entries import fold_counts
 from scorer.steering.workload.tick import Tick
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import WorkloadState, restart_evidence

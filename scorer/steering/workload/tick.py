@@ -21,7 +21,7 @@ from scorer.steering.staggering import period_index
 from scorer.steering.store_protocol import News, Record
 from scorer.steering.workload.compute_verdicts import judge, settle
 from scorer.steering.workload.envoy_fleet import Readings, look, next_writes, unknown_envoys
-from scorer.steering.workload.fold_news import fold
+from scorer.steering.workload.fold_stream_entries import fold
 from scorer.steering.workload.tick_context import TickContext
 from scorer.steering.workload.workload_state import (
     BaselineRestart,

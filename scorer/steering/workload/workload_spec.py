@@ -12,7 +12,7 @@ from glidepath.config.backends import Backend
 from scorer.steering.envoy.runtime_values import RuntimeKeys
 from scorer.steering.ramp.ramp_policy import RampPolicy, policy_of
 from scorer.steering.ramp.states import RampState
-from scorer.steering.steering_protocols import EvidenceKind, StepEvidence
+from scorer.steering.steering_interfaces import EvidenceKind, StepEvidence
 
 
 @dataclass(frozen=True, slots=True)

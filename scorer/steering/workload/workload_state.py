@@ -10,11 +10,11 @@ from scorer.steering.envoy.observation import Observation
 from scorer.steering.envoy.runtime_values import LastWritten, RuntimeEntries, RuntimeValues, desired_values
 from scorer.steering.ramp.states import RampState, initial
 from scorer.steering.ramp.tick_inputs import TickInputs
-from scorer.steering.steering_protocols import StepEvidence
+from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import no_cursors
 from scorer.steering.workload.clock_offsets import SourceClocks
-from scorer.steering.workload.seen_flushes import SeenFlushes
-from scorer.steering.workload.totals import Totals
+from scorer.steering.workload.flush_deduplication import SeenFlushes
+from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.workload_spec import WorkloadSpec
 
 

@@ -17,12 +17,12 @@ from glidepath.errors import InputError
 from scorer.steering.envoy.runtime_values import last_written_from_json, last_written_to_json
 from scorer.steering.ramp.states import RampState, state_from_json
 from scorer.steering.ramp.tick_inputs import TickInputs
-from scorer.steering.steering_protocols import StepEvidence
+from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import no_cursors
 from scorer.steering.stored_fields import dataclass_fields, exact_fields
 from scorer.steering.workload.clock_offsets import SourceClocks
-from scorer.steering.workload.seen_flushes import SeenFlushes
-from scorer.steering.workload.totals import Totals
+from scorer.steering.workload.flush_deduplication import SeenFlushes
+from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.workload_spec import WorkloadSpec
 from scorer.steering.workload.workload_state import (
     BaselineRestart,

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from rapidfuzz.distance import Levenshtein
 
-from scorer.scoring.compare.alignment.inline_lists import order_matters, same_items_reordered
+from scorer.scoring.compare.alignment.reordered_inline_lists import order_matters, same_items_reordered
 from scorer.scoring.compare.result import ramp
 from scorer.scoring.compare.text.tokenizer import Token, is_name
 from scorer.scoring.compare.vocabulary.opposites_and_synonyms import synonyms

@@ -13,7 +13,7 @@ from typing import Protocol
 import fasttext
 
 from scorer.scoring.compare.text.canonical_text import plain
-from scorer.scoring.compare.text.partial_package_imports import package_file
+from scorer.scoring.compare.text.import_without_package_init import package_file
 from scorer.scoring.compare.text.typography import MAX_CHARS
 
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)

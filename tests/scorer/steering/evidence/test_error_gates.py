@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench import evidence as bench
 from bench import evidence_cases as cases
-from scorer.steering.evidence.error_tests import IncreaseTest, RateTest, RatioGuard, project
+from scorer.steering.evidence.error_rate_tests import IncreaseTest, RateTest, RatioGuard, project
 from scorer.steering.evidence.gate_observations import RequestCounts, RequestsEnded
 from scorer.steering.evidence.gate_set import GateSet
 from scorer.steering.evidence.recent_rates import CandidateShare

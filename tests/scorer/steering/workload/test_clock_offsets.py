@@ -18,7 +18,7 @@ from scorer.steering.evidence import Evidence
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import WINDOW_MS, SourceClocks, skew_warning
-from scorer.steering.workload.seen_flushes import MAX_SOURCES
+from scorer.steering.workload.flush_deduplication import MAX_SOURCES
 from scorer.steering.workload.workload_state import restart_evidence
 from scorer.steering.workload.workload_state_codec import encode
 from scorer.steering.workload.workload_status import status_of

@@ -21,9 +21,9 @@ from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.ramp.states import RampState
 from scorer.steering.store_protocol import START, News, Record, no_cursors
+from scorer.steering.workload.lifetime_counts import Totals
 from scorer.steering.workload.safe_mode import failed_state, safe_mode_tick
 from scorer.steering.workload.tick_context import TickContext
-from scorer.steering.workload.totals import Totals
 from scorer.steering.workload.workload_state_codec import SCHEMA
 from tests.support.scripted_evidence import ScriptedEvidence, ScriptedEvidenceKind
 from tests.support.steered_workload import SteeredWorkload

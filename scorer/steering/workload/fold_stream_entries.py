@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from glidepath.pairs_and_outcomes import Origin, Outcomes, ScoredPair, Side
-from scorer.steering.steering_protocols import StepEvidence
+from scorer.steering.steering_interfaces import StepEvidence
 from scorer.steering.store_protocol import News
 from scorer.steering.workload.clock_offsets import SourceClocks
 from scorer.steering.workload.unexpected_traffic import begun_after

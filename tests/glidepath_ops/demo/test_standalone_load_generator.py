@@ -27,7 +27,7 @@ def backend(tmp_path: Path) -> Iterator[str]:
 
 
 def run_clients(*options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "glidepath_ops.demo.standalone_clients", *options]
+    command = [sys.executable, "-m", "glidepath_ops.demo.standalone_load_generator", *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 

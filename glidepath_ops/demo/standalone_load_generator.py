@@ -1,6 +1,6 @@
 """Run only the demo's clients, for a stack that runs elsewhere.
 
-``python -m glidepath_ops.demo.standalone_clients --url http://envoy:10000``
+``python -m glidepath_ops.demo.standalone_load_generator --url http://envoy:10000``
 
 The rate and the time are limited. The file of ``--alive`` is touched after each second in which clients got answers
 and no request failed, so that a health check can test the file's age.

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorer.steering.workload.seen_flushes import MAX_SOURCES, WINDOW, SeenFlushes
+from scorer.steering.workload.flush_deduplication import MAX_SOURCES, WINDOW, SeenFlushes
 
 
 def added(seen: SeenFlushes, *numbers: int, source: str = "x") -> tuple[SeenFlushes, list[bool]]:

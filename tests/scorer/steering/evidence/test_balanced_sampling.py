@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from bench import evidence as bench
 from bench import evidence_cases as cases
 from glidepath.histogram import Histogram
+from scorer.steering.evidence.balanced_sampling import UNITS, SideBalance
 from scorer.steering.evidence.dense_histogram import DenseHistogram
 from scorer.steering.evidence.gate_observations import LatencyHistograms, LookDue
 from scorer.steering.evidence.gate_specs import GateKind, GateSpec
 from scorer.steering.evidence.latency_gates import LatencyGate
 from scorer.steering.evidence.latency_samples import LatencySignal
-from scorer.steering.evidence.side_balance import UNITS, SideBalance
 from tests.support.evidence_builders import through_json
 
 SLOW = Histogram.of([10_000.0] * 25)
