@@ -43,7 +43,7 @@ test: $(VENV)/.setup-dev ## run all tests, with a real Envoy and a real Redis; l
 	$(BIN)/python -m pytest --durations=10 $(ARGS)
 
 test-fast: $(VENV)/.setup-test ## run the tests that start no process and need no Envoy, Redis or torch; under a minute
-	$(BIN)/python -m pytest --fast $(ARGS)
+	$(BIN)/python -m pytest --fast --numprocesses 2 $(ARGS)
 
 test-compose: ## test the compose stack as in README.md; skipped if there is no Docker engine
 	@if ! reason=$$(docker compose version 2>&1 && docker info 2>&1 >/dev/null); then \

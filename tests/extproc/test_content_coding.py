@@ -86,7 +86,7 @@ def test_several_gzip_members_and_zstd_frames_are_one_body() -> None:
     assert decode(streamed_zstd(b"ab") + streamed_zstd(b"cd"), "zstd", 10).data == b"abcd"
 
 
-@pytest.mark.parametrize(("name", "empty"), [("gzip", gzip.compress(b"")), ("zstd", streamed_zstd(b""))])
+@pytest.mark.parametrize(("name", "empty"), [("gzip", gzip.compress(b"", mtime=0)), ("zstd", streamed_zstd(b""))])
 def test_a_body_of_very_many_empty_members_is_refused(name: str, empty: bytes) -> None:
     assert decode(empty * 1000, name, 10).data == b""
     with pytest.raises(DecodeError, match="more than 10000"):

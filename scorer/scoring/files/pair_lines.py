@@ -73,9 +73,10 @@ def parse_lines(lines: Lines) -> Iterator[FilePair | BadLine | None]:
 
 
 def _looks_like(line: bytes) -> str:
-    if line.count(0) * 3 > len(line):  # in UTF-16, every second byte of Latin text is 0
+    kind = next((name for mark, name in _LOOKS_LIKE if line.startswith(mark)), "")
+    if not kind and line.count(0) * 3 > len(line):  # in UTF-16, every second byte of Latin text is 0
         return _UTF_16
-    return next((name for mark, name in _LOOKS_LIKE if line.startswith(mark)), "")
+    return kind
 
 
 def _bounded_lines(lines: Lines) -> Iterable[bytes | None]:
