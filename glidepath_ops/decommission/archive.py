@@ -1,4 +1,4 @@
-"""Archive a migration when its baseline is switched off: one tar.gz without secrets."""
+"""Write the archive of a migration whose baseline is switched off: one tar.gz file without secrets."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ To restore the baseline: use this glidepath.yaml, replace each {hidden} by its v
 
 
 def sanitized(config: Config) -> dict[str, Any]:
-    """Return the configuration as data with possible secrets hidden: passwords in URLs, webhooks, secret-like headers.
+    """Return the configuration as data in which possible secrets are replaced by ``***``.
 
-    References to files and environment variables that hold secrets are kept.
+    Possible secrets are passwords in URLs, paths of webhooks, and headers whose names suggest a secret. The names of
+    files and environment variables that hold secrets are kept.
     """
     found = _hide(config.model_dump(mode="json", exclude_unset=True, by_alias=True))
     data: dict[str, Any] = found if isinstance(found, dict) else {}
@@ -69,7 +70,7 @@ def _queries(query: str) -> list[tuple[str, str, str]]:
 
 
 def _origin(url: str) -> str:
-    """Return the URL without its path, which is the secret of a webhook."""
+    """Return a webhook's URL with ``***`` instead of its path, because the path is a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{HIDDEN}"
 
@@ -84,9 +85,10 @@ def as_lines(records: list[Any]) -> bytes:
 
 
 def write_archive(path: Path, workload: str, files: Mapping[str, bytes], now_ms: int) -> None:
-    """Write ``files`` (by name), a README and a manifest, readable only by the owner.
+    """Write a tar.gz archive with ``files`` (content by name), a README and a manifest of digests to ``path``.
 
-    Raises InputError if ``path`` exists or cannot be written; an error leaves no partial archive.
+    Only its owner can read the archive. Raises InputError if ``path`` exists or cannot be written. The archive appears
+    at ``path`` only when it is complete.
     """
     readme = _README.format(workload=workload, hidden=HIDDEN).encode()
     whole = {"README.txt": readme, **files}

@@ -1,4 +1,4 @@
-"""The checklist for switching off a baseline: pure functions from facts to items.
+"""Build the checklist for switching off a baseline. Its functions do no I/O: they turn facts into checklist items.
 
 See ADR 0092.
 """
@@ -26,7 +26,7 @@ class ItemState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChecklistItem:
-    """One line of the checklist. ``remedy`` describes what to do about a problem; it is empty if there is none."""
+    """One line of the checklist. ``remedy`` says what to do about a problem; it is empty if there is no problem."""
 
     level: ItemState
     workload: str
@@ -37,7 +37,10 @@ class ChecklistItem:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadFacts:
-    """The facts about one workload: its status, its decisions (oldest first), and why its probes fail, if they do."""
+    """The facts about one workload that the checklist uses.
+
+    ``decisions`` are in the order of the log, oldest first. ``probes_failing`` says why probes fail, or is empty.
+    """
 
     status: WorkloadStatus | None = None
     decisions: tuple[Decision, ...] = ()
@@ -45,7 +48,7 @@ class WorkloadFacts:
 
 
 def users_of(config: Config, backend: str) -> dict[str, str]:
-    """Return the workloads that use this backend, each with its kind of use."""
+    """Return the workloads that use ``backend``, each with its use: baseline, baseline and fallback, or candidate."""
     uses: dict[str, str] = {}
     for name, workload in config.workloads.items():
         if workload.baseline == backend:
@@ -56,7 +59,11 @@ def users_of(config: Config, backend: str) -> dict[str, str]:
 
 
 def in_order(config: Config, volumes: Mapping[str, int]) -> list[str]:
-    """Return all workloads, least critical first: ordered by migration (``after``), then by number of requests."""
+    """Return all workloads, least critical first.
+
+    Workloads with a shorter chain of ``after`` come first, then workloads with fewer requests. ``volumes`` has the
+    number of requests by workload.
+    """
     depths: dict[str, int] = {}
 
     def depth(name: str) -> int:
@@ -68,7 +75,10 @@ def in_order(config: Config, volumes: Mapping[str, int]) -> list[str]:
 
 
 def checklist(config: Config, workload: str, facts: Mapping[str, WorkloadFacts], now_ms: int) -> list[ChecklistItem]:
-    """Return the items for switching off the workload's baseline: first the checks, then a person's tasks."""
+    """Return the checklist for switching off the baseline of ``workload``: first the checks, then a person's tasks.
+
+    ``facts`` has the facts by workload.
+    """
     settings = config.workload(workload)
     own = facts.get(workload, WorkloadFacts())
     return [
@@ -143,7 +153,7 @@ def _synchronisation(name: str, settings: Workload, facts: WorkloadFacts) -> lis
 
 
 def _earlier_workloads(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
-    """Return an item for each workload that is migrated before this one, because its baseline should end first."""
+    """Return an item for each workload in ``after`` with the same baseline, which should be decommissioned first."""
     items = []
     for other in config.workload(workload).after:
         if config.workload(other).baseline != config.workload(workload).baseline:
@@ -160,7 +170,7 @@ def _earlier_workloads(config: Config, workload: str, facts: Mapping[str, Worklo
 
 
 def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> dict[str, str]:
-    """Return the other users of the baseline's backend, and how each of them uses it."""
+    """Return who else still uses the backend that is this workload's baseline, each with a description of the use."""
     backend = config.workload(workload).baseline
     users = {}
     for other, use in users_of(config, backend).items():
@@ -175,7 +185,10 @@ def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFact
 
 
 def _other_users(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
-    """Return a warning for each other user of the backend, which must keep running until these uses have ended."""
+    """Return a warning for each other user of the baseline's backend.
+
+    The backend must keep running until all of these uses have ended.
+    """
     backend = config.workload(workload).baseline
     remedy = f"keep {backend} until this use has ended too"
     users = _still_using(config, workload, facts)
@@ -186,7 +199,10 @@ def _other_users(config: Config, workload: str, facts: Mapping[str, WorkloadFact
 
 
 def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[ChecklistItem]:
-    """Return a person's tasks in order. The tasks that end the backend for all of its users come last."""
+    """Return the tasks that only a person can do, in order.
+
+    The last tasks end the backend for all of its users; they name the other ``users``.
+    """
     settings = config.workload(workload)
     baseline, candidate = settings.baseline, settings.candidate
     backend = config.backends[baseline]

@@ -1,4 +1,4 @@
-"""Sources of a demo backend's answers: prepared texts at the speed of a model, or a real model on llama.cpp."""
+"""The two sources of a demo backend's answers: prepared texts, sent at a model's speed, or a model on llama.cpp."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from glidepath_ops.demo.written_answers import answer, texts
 
 STREAM_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 OnFirstByte = Callable[[], None]
-"""Called when the first byte of an answer is sent."""
+"""A function that is called when the first byte of an answer is sent."""
 
 
 class AnswerSource(Protocol):
-    """Answers one chat completion, correctly or with ``fault`` (LATENCY or QUALITY; the server handles ERRORS)."""
+    """A source of answers to chat completions.
+
+    It applies the faults LATENCY and QUALITY. The fault ERRORS never reaches it, because the server applies that fault.
+    """
 
     async def reply(
         self, http: web.Request, request: ChatRequest, fault: InjectedFault, on_first_byte: OnFirstByte
@@ -32,21 +35,27 @@ class AnswerSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Median seconds until the first token and for each further chunk; both are lognormal with ``sigma``."""
+    """The speed of simulated answers: the median seconds until the first token, and for each further chunk.
+
+    Both times are lognormal; ``sigma`` is the standard deviation of their logarithm.
+    """
 
     first: float = 0.045
     chunk: float = 0.006
     sigma: float = 0.2
 
     def times(self, count: int, rng: random.Random, factor: float = 1.0) -> list[float]:
-        """Return the seconds after the request's arrival at which each of ``count`` chunks is sent."""
+        """Return when each of ``count`` chunks is sent, in seconds after the arrival of the request.
+
+        ``factor`` multiplies all times.
+        """
         at = self.first * rng.lognormvariate(0, self.sigma) * factor
         each = self.chunk * rng.lognormvariate(0, self.sigma) * factor
         return [at + each * index for index in range(count)]
 
 
 class WrittenTexts:
-    """Answers from written_answers.json, at the speed of a small hosted model."""
+    """Answers with the prepared texts of written_answers.json, at the speed of a small hosted model."""
 
     def __init__(self, side: Side, model: str, pace: Pace, rng: random.Random) -> None:
         self.side, self.model, self.pace, self.rng = side, model, pace, rng
@@ -90,7 +99,7 @@ async def _until(at: float) -> None:
 
 
 class LlamaCpp:
-    """Forwards requests to a llama.cpp server on this machine, and returns its answers byte by byte."""
+    """Forwards requests to a llama.cpp server on this machine, and passes its answers on unchanged."""
 
     def __init__(self, url: str, session: aiohttp.ClientSession, bad: WrittenTexts) -> None:
         self.url, self.session, self.bad = url, session, bad

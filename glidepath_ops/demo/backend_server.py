@@ -1,8 +1,9 @@
-"""A backend of the demo: an OpenAI-compatible server, by default on loopback, with faults that can be switched on.
+"""A backend of the demo: an OpenAI-compatible server, by default on loopback, into which faults can be injected.
 
 ``python -m glidepath_ops.demo.backend_server --port 9001 --side baseline --model cloud-large``
 
-In addition to the API it serves ``PUT /control/fault`` with ``{"fault": "errors"}`` and ``GET /control/state``.
+``PUT /control/fault`` with ``{"fault": "errors"}`` injects a fault. ``GET /control/state`` shows the fault and the
+number of bad answers.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ MAX_BODY = 4 * 2**20
 
 @dataclass(slots=True)
 class State:
-    """The answer of ``GET /control/state``."""
+    """The backend's counters and its current fault, which ``GET /control/state`` returns."""
 
     model: str
     fault: InjectedFault = InjectedFault.NONE
@@ -41,7 +42,7 @@ class State:
 
 
 class BackendServer:
-    """The HTTP server: parses requests, applies the errors fault, and leaves other answers to its source."""
+    """The HTTP server of a demo backend. It answers with errors during the fault ERRORS, otherwise from ``source``."""
 
     def __init__(self, model: str, source: AnswerSource, rng: random.Random) -> None:
         self.state, self.source, self.rng = State(model), source, rng
@@ -119,7 +120,7 @@ async def _answer_source(options: argparse.Namespace, rng: random.Random) -> Asy
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Run a demo backend until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

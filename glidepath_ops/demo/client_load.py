@@ -1,4 +1,7 @@
-"""The demo's clients: many users send plain and streaming requests in an open loop and check every answer."""
+"""Simulate the demo's clients: many users who send plain and streaming requests, and check every answer.
+
+Requests arrive at random times that do not depend on the answers (an open loop).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ RECENT = 400  # number of latest answers for the displayed latency
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A load of ``rate`` requests/s on average with random (Poisson) arrivals, at most ``max_in_flight`` at a time."""
+    """The load of the demo's clients: on average ``rate`` requests per second, with random (Poisson) arrivals.
+
+    At most ``max_in_flight`` requests are open at the same time; the others are skipped.
+    """
 
     rate: float
     prompts: Sequence[str]
@@ -32,7 +38,7 @@ class Profile:
 
 @dataclass(slots=True)
 class ClientStats:
-    """What the clients observed. ``skipped``: arrivals that were not sent because too many requests were in flight."""
+    """What the clients observed. ``skipped`` counts requests that were not sent because too many were in flight."""
 
     requests: int = 0
     answered: int = 0
@@ -57,7 +63,7 @@ class ClientStats:
 
 
 class Clients:
-    """Sends requests until ``stop`` is set, then waits for the requests in flight."""
+    """All clients of the demo. ``run`` sends requests until ``stop`` is set, then waits for the requests in flight."""
 
     def __init__(self, url: str, profile: Profile, rng: random.Random) -> None:
         self.url, self.profile, self.rng = f"{url}/v1/chat/completions", profile, rng

@@ -1,9 +1,8 @@
-"""The demo's configuration, load and limits, for written answers and for a real LLM.
+"""The demo's configuration, load and time limits, for prepared answers and for a real LLM.
 
-The gates are the production gates with wider limits. The demo must decide a step within seconds at some tens of
+The gates are the production gates with looser thresholds. The demo must decide a step within seconds, at some tens of
 requests per second, and fifty samples cannot show an error increase of half a percentage point
-(docs/how-to/run-the-demo.md).
-See ADR 0061.
+(docs/how-to/run-the-demo.md). See ADR 0061.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ MODELS = {BASELINE: "cloud-large", CANDIDATE: "onprem-small"}
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Loopback ports that were free when they were chosen."""
+    """The loopback ports of the demo's processes. They were free when they were chosen."""
 
     envoy: int
     shadow: int
@@ -39,7 +38,11 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """Settings of a demo. ``limit_s``: time limit after set-up; ``settle_s``: seconds at 100 % before the fault."""
+    """The settings of a demo run.
+
+    ``limit_s`` is the time limit in seconds after all processes have started. ``settle_s`` is the time in seconds that
+    the candidate serves the last step before the fault.
+    """
 
     profile: Profile
     ramp: Mapping[str, Any]
@@ -55,7 +58,10 @@ class DemoPlan:
 
 
 def written_plan() -> DemoPlan:
-    """Return the plan with written answers and all seven steps. At 1 % a sample arrives only every 1.4 seconds."""
+    """Return the plan with prepared answers and all seven steps.
+
+    At 1 % the candidate gets a request only every 1.4 seconds, so the plan has a small ``min_samples``.
+    """
     return DemoPlan(
         profile=Profile(rate=70, prompts=tuple(text.prompt for text in texts())),
         ramp={"steps": [1, 5, 10, 25, 50, 75, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
@@ -70,7 +76,7 @@ def written_plan() -> DemoPlan:
 
 
 def llm_plan() -> DemoPlan:
-    """Return the plan with a real LLM on both sides: two steps, two requests/s, short answers."""
+    """Return the plan in which a real LLM serves as both backends: two steps, two requests/s, short answers."""
     return DemoPlan(
         profile=Profile(rate=2, prompts=LLM_PROMPTS, max_tokens=10, max_in_flight=16, timeout=60),
         ramp={"steps": [50, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},
@@ -86,7 +92,7 @@ def llm_plan() -> DemoPlan:
 
 
 def demo_config(plan: DemoPlan, ports: Ports, folder: Path) -> Config:
-    """Return the demo's configuration; its Unix socket is in ``folder``."""
+    """Return the demo's configuration. ``folder`` holds the Unix socket of extproc."""
     return Config.model_validate(
         {
             "envoy": {

@@ -1,4 +1,4 @@
-"""The faults that the demo can inject into the candidate; bad answers are pure functions of good answers."""
+"""The faults that the demo can inject into the candidate, and the bad answers of the fault QUALITY."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class InjectedFault(StrEnum):
-    """The fault that is injected into the candidate once it serves all traffic."""
+    """A fault that the demo injects into the candidate once the candidate serves all traffic."""
 
     NONE = "none"
     ERRORS = "errors"  # status 503, and reset connections
@@ -29,12 +29,12 @@ _NOISE = "ÃâÂ€™œžŠ¤¶¿½¼§×÷þðßæø"
 
 
 def garble(text: str, rng: random.Random) -> str:
-    """Return ``text`` with most letters replaced by characters of a wrong character set."""
+    """Return ``text`` with most letters replaced by characters that are typical of a wrong character encoding."""
     return "".join(rng.choice(_NOISE) if char.isalpha() and rng.random() < 0.6 else char for char in text)
 
 
 def spoil(text: str, others: Sequence[str], rng: random.Random) -> str:
-    """Return a bad answer instead of ``text``: one of ``others``, a refusal, or the garbled text."""
+    """Return a bad answer to replace ``text``: one of the ``others``, a refusal, or the garbled ``text``."""
     ways: tuple[Callable[[], str], ...] = (
         lambda: rng.choice(others),
         lambda: rng.choice(REFUSALS),

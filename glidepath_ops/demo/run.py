@@ -1,4 +1,4 @@
-"""Run the demo: start everything, wait for the promotion, inject a fault, measure the rollback, summarise."""
+"""Run the demo: start all processes, wait for the last step, inject a fault, measure the rollback, summarise."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The started processes and their configuration."""
+    """The started processes of the demo and their configuration."""
 
     options: Options
     config: Config
@@ -72,7 +72,7 @@ class Setup:
 
 @dataclass(slots=True)
 class Running:
-    """A running demo: the state that its stages share."""
+    """The state of a running demo, which its stages share."""
 
     setup: Setup
     reader: StateReader
@@ -101,9 +101,9 @@ class Running:
         self.display.show(Snapshot(self.elapsed(), seen, self.clients.stats, self.stage))
 
     async def until(self, condition: Callable[[DemoState], bool]) -> DemoState:
-        """Poll and show the state until ``condition`` is true.
+        """Poll and show the state of the demo until ``condition`` is true.
 
-        Raises UnreachableError with the end of the child's log if a child process has died.
+        Raises UnreachableError if a process does not answer, or (with the end of its log) if it has died.
         """
 
         def check(seen: DemoState) -> bool:
@@ -123,7 +123,7 @@ class Running:
 
 
 def run_demo(options: Options, display: Display) -> DemoSummary:
-    """Run the demo. Raises UnreachableError if a process cannot be started or dies."""
+    """Run the whole demo and return its result. Raises UnreachableError if a process cannot be started or dies."""
     with tempfile.TemporaryDirectory(prefix="glidepath-demo-") as name, Interrupt() as interrupt, Stack() as stack:
         folder, ports = Path(name), Ports(*free_ports(8))
         config = demo_config(options.plan, ports, folder)
@@ -142,7 +142,7 @@ def run_demo(options: Options, display: Display) -> DemoSummary:
 
 
 def first_glidepath_error(group: ExceptionGroup[Exception]) -> Exception:
-    """Return the first GlidepathError in a task group's failure, or the group itself if it has none."""
+    """Return the first GlidepathError in the exception group of a task group, or the group itself if it has none."""
     ours = group.subgroup(GlidepathError)
     if ours is None:
         return group
@@ -199,7 +199,10 @@ async def _stages(running: Running) -> DemoSummary:
 
 
 async def _reach_last_step(running: Running) -> bool:
-    """Wait for the last step and watch it for a while. Return False if the candidate failed before that."""
+    """Wait until the candidate has served the last step for ``settle_s`` seconds.
+
+    Return False if it was rolled back before that.
+    """
     last = running.plan.steps[-1]
     await running.until(lambda seen: seen.percent == last or seen.phase in ROLLED_BACK)
     reached = running.elapsed()
@@ -216,7 +219,7 @@ async def _reach_last_step(running: Running) -> bool:
 
 
 async def _inject_fault(running: Running) -> None:
-    """Inject the fault and measure the rollback."""
+    """Inject the fault into the candidate, measure the time until Envoy has lower weights, and watch the rollback."""
     last = running.plan.steps[-1]
     if running.fault is InjectedFault.NONE:
         return
@@ -235,7 +238,10 @@ async def _inject_fault(running: Running) -> None:
 
 
 async def _watch_rollback(running: Running) -> None:
-    """Watch the rollback: a regression is rolled back step by step, a catastrophic failure at once."""
+    """Show the rollback until nearly all traffic is back at the baseline, or for at most ``BACK_WITHIN`` seconds.
+
+    A regression is rolled back step by step, a catastrophic failure at once.
+    """
     began, settle = running.elapsed(), running.plan.settle_s
     await running.until(lambda seen: (seen.percent or 0) <= NEARLY_BACK or running.elapsed() - began >= BACK_WITHIN)
     reached = running.elapsed()
@@ -278,7 +284,7 @@ def _fault_lines(running: Running) -> tuple[str, ...]:
 
 
 async def _lost_and_waiting(running: Running) -> tuple[int, int]:
-    """Return the lost and the waiting pairs, after the scorer has had time to score them."""
+    """Wait for the scorer to score all pairs, then return how many pairs were lost and how many still wait in Redis."""
     reader, left = running.reader, running.plan.limit_s - running.elapsed()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(max(SCORE_WITHIN_AT_THE_END, min(SCORE_WITHIN, left))):
@@ -293,7 +299,7 @@ async def _lost_and_waiting(running: Running) -> tuple[int, int]:
 
 
 async def _score_of_the_last_step(running: Running) -> None:
-    """Wait for the first score of the last step: at two requests a second it can come after the step is confirmed."""
+    """Wait for the first score of the last step. At two requests/s it can arrive after the step has been confirmed."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LOG_WITHIN):
             await running.reader.until(lambda seen: seen.status is None or seen.status.agreement is not None)

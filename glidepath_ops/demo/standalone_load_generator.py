@@ -1,9 +1,9 @@
-"""Run only the demo's clients, for a stack that runs elsewhere.
+"""Run only the demo's clients, against a stack that runs elsewhere.
 
 ``python -m glidepath_ops.demo.standalone_load_generator --url http://envoy:10000``
 
-The rate and the time are limited. The file of ``--alive`` is touched after each second in which clients got answers
-and no request failed, so that a health check can test the file's age.
+The rate and the running time are limited. The file given with ``--alive`` is touched after each second in which clients
+got answers and no request failed, so that a health check can test the age of the file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REPORT_S = 10
 
 
 async def run(options: argparse.Namespace) -> ClientStats:
-    """Send requests until the time is up or SIGTERM or SIGINT arrives; then wait for the requests in flight."""
+    """Send requests until the time is up, SIGTERM or SIGINT. Then wait for the requests in flight."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _bounded:  # noqa: N801 - argparse uses it as a type
-    """Parses a positive number up to ``limit``."""
+    """Parses a command line argument: a number above 0 and at most ``limit``."""
 
     def __init__(self, limit: float) -> None:
         self.limit = limit

@@ -1,4 +1,4 @@
-"""The demo's result and whether it is as expected, as text and as JSON."""
+"""Summarise the demo, as text and as JSON: its result, and every expected event that did not happen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOST = (Coverage.LOST_BUFFER, Coverage.LOST_SHUTDOWN, Coverage.INTERNAL_ERROR)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A promotion to ``percent``, ``at_s`` seconds after the first request."""
+    """A step that the ramp took: to ``percent``, ``at_s`` seconds after the first request."""
 
     percent: float
     at_s: float
@@ -26,7 +26,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """A rollback. ``fault_to_weights_s``: seconds from the first bad answer's first byte to Envoy's new weights."""
+    """The rollback after the fault.
+
+    ``fault_to_weights_s`` is the time in seconds from the first byte of the first bad answer to Envoy's new weights.
+    """
 
     trigger: str
     from_percent: float
@@ -37,9 +40,9 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class DemoSummary:
-    """The content of ``--json``. ``failures`` is empty if the demo succeeded.
+    """The result of a demo, which ``--json`` writes. ``failures`` is empty if the demo succeeded.
 
-    ``pairs_waiting``: pairs in Redis that were not scored when the demo ended; they are not lost.
+    ``pairs_waiting`` counts pairs that were still waiting for a score when the demo ended. They are not lost.
     """
 
     workload: str
@@ -62,7 +65,7 @@ class DemoSummary:
 
 
 def promotions(decisions: Sequence[Decision], started_ms: int) -> tuple[Step, ...]:
-    """Return the log's promotions; a step that is reached twice appears twice."""
+    """Return the steps up in the decision log. A step that was reached twice appears twice."""
     return tuple(
         Step(d.to_percent, round((d.at_ms - started_ms) / 1000, 2), d.reason)
         for d in decisions
@@ -71,9 +74,10 @@ def promotions(decisions: Sequence[Decision], started_ms: int) -> tuple[Step, ..
 
 
 def lost_and_waiting(seen: DemoState, queued: int | None) -> tuple[int, int]:
-    """Return how many pairs were lost (counted as lost, or missing without a result) and how many wait in Redis.
+    """Return the number of lost pairs, and the number of pairs that still wait in Redis.
 
-    ``queued``: pairs that wait for the scorers; None if Redis does not report it.
+    A pair is lost if extproc counted it as lost, or if it has no result and does not wait. ``queued`` is the number of
+    pairs that wait for a scorer, or None if Redis does not report it.
     """
     if seen.status is None:
         return 0, 0
@@ -85,7 +89,7 @@ def lost_and_waiting(seen: DemoState, queued: int | None) -> tuple[int, int]:
 def failures(
     fault: InjectedFault, last_step: float, clients: ClientStats, steps: Sequence[Step], rollback: Rollback | None
 ) -> list[str]:
-    """Return one line for each expected event that did not happen."""
+    """Return one line for each expected event of the demo that did not happen."""
     problems = []
     if not any(step.percent >= last_step for step in steps):
         reached = max((step.percent for step in steps), default=0)
@@ -101,7 +105,7 @@ def failures(
 
 
 def text(summary: DemoSummary) -> str:
-    """Return the summary as plain text."""
+    """Return the summary as lines of plain text."""
     lines = [
         "",
         f"Glidepath demo, workload {summary.workload!r}, {summary.seconds:.0f} s",

@@ -22,7 +22,7 @@ FAST_POLL = 0.01  # seconds between two reads of Envoy's weights after the fault
 
 @dataclass(slots=True)
 class DemoState:
-    """The latest state. ``percent``: the candidate's weight in Envoy."""
+    """The latest state of the demo. ``percent`` is the candidate's weight in Envoy, as a percentage."""
 
     status: WorkloadStatus | None = None
     decisions: list[Decision] = field(default_factory=list)
@@ -37,7 +37,7 @@ class DemoState:
 
 
 class StateReader:
-    """Polls the state. Methods that wait have no time limit of their own; use ``asyncio.timeout``."""
+    """Polls the state of the demo. The methods that wait have no time limit; use ``asyncio.timeout`` around them."""
 
     def __init__(self, redis: RedisClient, http: aiohttp.ClientSession, admin: str, candidate_url: str) -> None:
         self.redis, self.http, self.admin, self.candidate_url = redis, http, admin, candidate_url
@@ -56,7 +56,7 @@ class StateReader:
         return self.seen
 
     async def candidate_percent(self) -> float | None:
-        """Return the candidate's share from Envoy's runtime; None if its weight has not been written yet."""
+        """Return the candidate's share in percent from Envoy's runtime values, or None if Envoy has no weight yet."""
         async with self.http.get(f"{self.admin}/runtime") as response:
             entries = (await response.json(content_type=None)).get("entries", {})
         key = runtime_keys.weight_key(WORKLOAD, envoy_names.fallback_cluster(CANDIDATE, BASELINE))
@@ -77,12 +77,12 @@ class StateReader:
                 raise UnreachableError(f"the candidate refused the fault: status {response.status}")
 
     async def first_bad_ms(self) -> int:
-        """Return the Unix milliseconds at which the candidate sent its first bad answer; 0: none yet."""
+        """Return when the candidate sent its first bad answer, in Unix milliseconds; 0 if it has sent none."""
         async with self.http.get(f"{self.candidate_url}/control/state") as response:
             return int((await response.json())["first_bad_ms"])
 
     async def until_weights_fall(self, below: float) -> int:
-        """Wait until Envoy confirms a share below ``below`` percent; return the Unix milliseconds."""
+        """Wait until the candidate's share at Envoy is below ``below`` percent. Return the Unix milliseconds then."""
         while True:
             percent = await self.candidate_percent()
             if percent is not None and percent < below:
@@ -90,7 +90,7 @@ class StateReader:
             await asyncio.sleep(FAST_POLL)
 
     async def until_scored(self) -> DemoState:
-        """Wait until every written pair has a result, according to the status."""
+        """Wait until, according to the status, every pair in Redis has a result."""
         return await self.until(lambda seen: unscored(seen) == 0)
 
     async def queued(self) -> int | None:
@@ -102,7 +102,7 @@ class StateReader:
 
 
 def unscored(seen: DemoState) -> int:
-    """Return how many pairs in Redis have no result yet, including pairs of the noise floor."""
+    """Return how many pairs in Redis have no result yet. Noise pairs are included."""
     status = seen.status
     if status is None:
         return 0
@@ -111,5 +111,8 @@ def unscored(seen: DemoState) -> int:
 
 
 def counted(status: WorkloadStatus, reason: Coverage) -> int:
-    """Return the count of ``reason`` over all pairs; extproc counts pairs of the noise floor under their own names."""
+    """Return the coverage count of ``reason`` over all pairs.
+
+    extproc counts noise pairs separately, under ``noise_`` and the name of the reason.
+    """
     return status.coverage.get(reason.value, 0) + status.coverage.get(f"noise_{reason.value}", 0)

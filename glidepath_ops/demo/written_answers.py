@@ -1,4 +1,4 @@
-"""The questions of the demo's clients and the prepared answers of its two backends (ADR 0060)."""
+"""The questions that the demo's clients ask, and the prepared answers of its two backends (ADR 0060)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNKNOWN = "This demo can only answer its own questions, and this is not one of 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One question and its answer in two wordings with the same facts."""
+    """A question and its answer in two wordings, which state the same facts."""
 
     prompt: str
     first: str
@@ -28,7 +28,7 @@ class Text:
 
 @cache
 def texts() -> tuple[Text, ...]:
-    """Return the questions with their answers, from written_answers.json."""
+    """Return the questions and answers in written_answers.json."""
     raw = json.loads(files("glidepath_ops.demo").joinpath("written_answers.json").read_text(encoding="utf-8"))
     return tuple(Text(**entry) for entry in raw)
 
@@ -39,7 +39,7 @@ def _by_prompt() -> dict[str, Text]:
 
 
 def answer(prompt: str, side: Side, rng: random.Random) -> str:
-    """Return ``side``'s answer to ``prompt``, in a randomly chosen wording."""
+    """Return the answer of ``side`` to ``prompt``, in a randomly chosen wording."""
     text = _by_prompt().get(prompt)
     if text is None:
         return _UNKNOWN
@@ -47,12 +47,15 @@ def answer(prompt: str, side: Side, rng: random.Random) -> str:
 
 
 def tokens(text: str) -> int:
-    """Return an estimate of a word-piece tokenizer's count: four tokens for three words."""
+    """Return an estimate of the number of tokens in ``text``: four tokens for three words."""
     return max(1, round(len(text.split()) * 4 / 3))
 
 
 def pieces(text: str) -> list[str]:
-    """Split the text into pieces of ``PIECE_WORDS`` words, as a stream sends it; their concatenation is the text."""
+    """Return ``text`` in pieces of ``PIECE_WORDS`` words, one for each event of a stream.
+
+    The pieces joined without a separator are ``text``.
+    """
     parts = text.split(" ")
     chunks = [" ".join(parts[i : i + PIECE_WORDS]) for i in range(0, len(parts), PIECE_WORDS)]
     return [chunk if i == 0 else f" {chunk}" for i, chunk in enumerate(chunks)]

@@ -1,1 +1,1 @@
-"""Check a running Envoy and Redis: gather facts (I/O), then derive findings with remedies (pure functions)."""
+"""Check the running Envoys and Redis: gather facts by I/O, then derive findings with remedies by pure functions."""

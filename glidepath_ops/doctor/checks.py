@@ -1,4 +1,4 @@
-"""The checks of ``glidepath doctor``: pure functions from facts to findings."""
+"""The checks of ``glidepath doctor``. They do no I/O: they turn facts about Envoys and Redis into findings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ RENDER = "render the configuration again (`glidepath render`) and restart or rel
 
 
 def examine(config: Config, envoys: Iterable[EnvoyFacts], redis: RedisFacts) -> list[Finding]:
-    """Return the findings on each Envoy, in the order in which a request passes through it, then those on Redis."""
+    """Return the findings on each Envoy, then the findings on Redis.
+
+    The findings on an Envoy are in the order in which a request passes through its parts.
+    """
     findings: list[Finding] = []
     for envoy in envoys:
         findings += examine_envoy(config, envoy)
@@ -117,7 +120,7 @@ def _filter(subject: str, envoy: EnvoyFacts) -> Finding:
 
 
 def _changes_no_body(config: Mapping[str, Any]) -> bool:
-    """Return whether the filter is the router or changes only headers."""
+    """Return whether the HTTP filter with this configuration changes no body: the router, or a header mutation."""
     return str(config.get("@type", "")).endswith((".Router", ".HeaderMutation"))
 
 
@@ -300,7 +303,7 @@ def _persistence(subject: str, redis: RedisFacts) -> Finding:
 
 
 def _group(subject: str, workload: str, redis: RedisFacts) -> Iterator[Finding]:
-    """Yield a finding if the workload is steered by a group other than the configuration's."""
+    """Yield a finding if the scorers of this configuration's group do not steer the workload."""
     holder = redis.last_steering.get(workload)
     found = group_problem(workload, redis.group, redis.leader, holder) if holder is not None else None
     if found is not None:

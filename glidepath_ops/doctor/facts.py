@@ -1,4 +1,4 @@
-"""The facts that the checks use, as plain values. None stands for a value that could not be read."""
+"""The facts about Envoys and Redis that the checks of ``glidepath doctor`` use. None: the value could not be read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. ``remedy`` is empty if nothing is wrong."""
+    """The result of one check of ``glidepath doctor``. ``remedy`` is empty if nothing is wrong."""
 
     subject: str  # envoy http://…, redis, workload chat
     check: str
@@ -41,7 +41,10 @@ def fail(subject: str, check: str, detail: str, remedy: str) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class EnvoyFacts:
-    """Answers of an Envoy's admin API: ``dump`` of /config_dump, ``runtime`` of /runtime, ``clusters`` of /clusters."""
+    """What the admin API of one Envoy answered.
+
+    ``server_info``, ``runtime``, ``clusters`` and ``stats`` are the answers of these paths; ``dump`` is /config_dump.
+    """
 
     url: str
     error: str = ""
@@ -53,7 +56,7 @@ class EnvoyFacts:
     clock_skew_s: float | None = None
 
     def section(self, kind: str) -> Mapping[str, Any]:
-        """Return the part of /config_dump with the message type ``kind``, such as ``BootstrapConfigDump``."""
+        """Return the part of /config_dump that has the message type ``kind``, such as ``BootstrapConfigDump``."""
         for part in self.dump.get("configs", []):
             if str(part.get("@type", "")).endswith(f".{kind}"):
                 return dict(part)
@@ -64,7 +67,7 @@ class EnvoyFacts:
         return dict(self.section("BootstrapConfigDump").get("bootstrap", {}))
 
     def connection_managers(self) -> Iterator[Mapping[str, Any]]:
-        """Yield every HTTP connection manager of every listener."""
+        """Yield the configuration of every HTTP connection manager in every listener."""
         section = self.section("ListenersConfigDump")
         listeners = [entry.get("listener", {}) for entry in section.get("static_listeners", [])]
         dynamic = section.get("dynamic_listeners", [])
@@ -77,7 +80,7 @@ class EnvoyFacts:
                         yield config
 
     def routes(self) -> Iterator[Mapping[str, Any]]:
-        """Yield every route of every virtual host, static and dynamic."""
+        """Yield every route in every virtual host, from static and dynamic configuration."""
         section = self.section("RoutesConfigDump")
         kinds = ("static_route_configs", "dynamic_route_configs")
         tables = [entry.get("route_config", {}) for kind in kinds for entry in section.get(kind, [])]

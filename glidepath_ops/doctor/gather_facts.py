@@ -1,4 +1,7 @@
-"""Gather facts from Envoy's admin API and Redis, with limits on time and size. An error becomes a fact, too."""
+"""Gather the facts for ``glidepath doctor`` from Envoys' admin APIs and Redis, with limits on time and size.
+
+An error is not raised: it becomes a fact.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ MAX_BYTES = 64 * 2**20  # the config dump of an Envoy in a mesh is large
 
 
 async def gather_envoy(url: str) -> EnvoyFacts:
-    """Return the facts of the Envoy whose admin API is at ``url`` (http:// or unix:/path)."""
+    """Return the facts about the Envoy whose admin API is at ``url`` (http:// or unix:/path)."""
     connector = aiohttp.UnixConnector(url.removeprefix("unix:")) if url.startswith("unix:") else None
     base = "http://localhost" if connector else url
     try:
@@ -104,7 +107,7 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
 
 
 async def _settings(client: RedisClient) -> dict[str, str]:
-    """Return settings from CONFIG GET; an empty result if a managed Redis does not allow the command."""
+    """Return some of Redis' settings by CONFIG GET, or {} if a managed Redis does not allow the command."""
     found: dict[str, str] = {}
     try:
         for name in ("maxmemory-policy", "appendonly", "save"):
@@ -127,7 +130,7 @@ async def _status_age(client: RedisClient, workload: str) -> float | None:
 
 
 async def gather(config: Config) -> tuple[list[EnvoyFacts], RedisFacts]:
-    """Return the facts of every Envoy in the configuration and of Redis, gathered concurrently."""
+    """Return the facts about every Envoy in the configuration and about Redis. All are gathered concurrently."""
     async with asyncio.TaskGroup() as group:
         envoys = [group.create_task(gather_envoy(url)) for url in config.envoy.admin]
         redis = group.create_task(gather_redis(config))

@@ -1,1 +1,1 @@
-"""Render Envoy configuration with comments from ``glidepath.yaml``, and check it."""
+"""Render commented Envoy configuration from ``glidepath.yaml``, and check Envoy configuration."""

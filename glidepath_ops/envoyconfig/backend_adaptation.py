@@ -1,6 +1,7 @@
-"""Adaptation of requests to a backend: the Lua filter's parameters, written as Lua literals above its source text.
+"""Render the Lua filter that adapts each request to its backend: model, host, path, headers and credential.
 
-See ADR 0011.
+The filter's source is ``backend_adaptation.lua``. Its parameters are written above the source as Lua literals. See
+ADR 0011.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Lua = str | bool | None | Sequence[str] | dict[str, "Lua"]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to send a request to a backend. ``keep``: the client's own credential is sent to it."""
+    """One attempt to send a request to a backend. If ``keep`` is true, the client's own credential is sent, too."""
 
     name: str
     backend: Backend
@@ -38,7 +39,7 @@ class Attempt:
 
     @property
     def changes_nothing(self) -> bool:
-        """Return whether the backend gets the client's request unchanged, except for the host that the route sets."""
+        """Return whether the backend gets the client's request unchanged, apart from the host, which the route sets."""
         backend = self.backend
         adapted = backend.model is not None or backend.headers or self.has_secret or changes_path(backend)
         return self.keep and not adapted
@@ -49,7 +50,7 @@ def changes_path(backend: Backend) -> bool:
 
 
 def host_of(backend: Backend) -> str:
-    """Return the ``:authority`` of requests to the backend."""
+    """Return the host name (``:authority``) that requests to the backend carry."""
     return backend.host or urlsplit(backend.url).netloc.rpartition("@")[2]
 
 
@@ -59,14 +60,14 @@ def secret_state(backend: str) -> str:
 
 
 def client_state(header: str) -> str:
-    """Return the key of the filter state object that holds the value that the client sent in ``header``."""
+    """Return the key of the filter state object that holds the client's value of ``header``."""
     return f"glidepath.client.{header}"
 
 
 def keeps_client_credential(backend: Backend, *, candidate: bool) -> bool:
     """Return whether the client's own credential is sent to the backend.
 
-    A backend with a credential of its own never gets it. A candidate gets it only with ``passthrough: true``.
+    A backend with a configured credential never gets the client's. A candidate gets it only with ``passthrough: true``.
     """
     if backend.credential is not None:
         return backend.credential.passthrough
@@ -74,13 +75,16 @@ def keeps_client_credential(backend: Backend, *, candidate: bool) -> bool:
 
 
 def credential_headers(config: Config) -> tuple[str, ...]:
-    """Return the request headers that carry a credential: the well-known headers and the backends' own."""
+    """Return the request headers that carry a credential: well-known ones, and those of the configured credentials."""
     named = (backend.credential.header for backend in config.backends.values() if backend.credential is not None)
     return tuple(dict.fromkeys((*REQUEST_CREDENTIALS, *named)))
 
 
 def upstream_filters(attempts: Sequence[Attempt], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
-    """Return the upstream filters of a cluster that makes ``attempts`` in order; none if they change nothing."""
+    """Return the upstream filters of a cluster that tries ``attempts`` in this order.
+
+    A single attempt that changes nothing needs no filter.
+    """
     if len(attempts) == 1 and attempts[0].changes_nothing:
         return []
     source = {"inline_string": lua_source(attempts, credentials)}
@@ -103,7 +107,7 @@ def lua_source(attempts: Sequence[Attempt], credentials: Sequence[str] = REQUEST
 
 
 def _differing(attempt: Attempt, credentials: Sequence[str]) -> list[str]:
-    """Return the headers whose value for this backend can differ from the client's value."""
+    """Return the names of the headers whose value at this backend can differ from the client's value."""
     names = [name.lower() for name in attempt.backend.headers]
     return names + ([] if attempt.keep else list(credentials)) + _secret_header(attempt)
 
@@ -153,7 +157,7 @@ def _table(values: dict[str, Lua] | dict[str, bool]) -> str:
 
 
 def quote(text: str) -> str:
-    """Return a Lua string literal with the UTF-8 bytes of ``text``, escaped so that no character can end it."""
+    """Return ``text`` as a Lua string literal, escaped so that no character can end the literal."""
     out = []
     for byte in text.encode():
         char = chr(byte)

@@ -18,18 +18,17 @@ LIVE_STATS, SHADOW_STATS = "glidepath_live", "glidepath_shadow"  # the prefixes 
 
 
 def render_bootstrap(config: Config, *, admin: str | None = None, node: str = "envoy") -> Json:
-    """Return the bootstrap as data without comments.
+    """Return Envoy's bootstrap as data without comments.
 
-    ``admin``: address of Envoy's admin API (HOST:PORT or unix:/path); default: the port of the first ``envoy.admin``
-    URL on loopback, or 127.0.0.1:9901. ``node``: Envoy's node id. Raises ConfigError for settings that Envoy does not
-    support.
+    ``admin`` is the address of Envoy's admin API, HOST:PORT or unix:/path; its default is ``admin_address``. ``node``
+    is Envoy's node id. Raises ConfigError for settings that Envoy does not support.
     """
     bootstrap: Json = without_comments(annotated_bootstrap(config, admin=admin, node=node))
     return bootstrap
 
 
 def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str = "envoy") -> Json:
-    """Return the bootstrap with comments, for ``to_yaml``. See ``render_bootstrap``."""
+    """Return Envoy's bootstrap as data with comments, for ``to_yaml``. See ``render_bootstrap`` for the arguments."""
     return {
         "node": {"id": node, "cluster": "glidepath"},
         "admin": with_comment(
@@ -42,7 +41,10 @@ def annotated_bootstrap(config: Config, *, admin: str | None = None, node: str =
 
 
 def admin_address(config: Config) -> str:
-    """Return the default address of the rendered Envoy's admin API."""
+    """Return the default address for Envoy's admin API.
+
+    This is the first address in ``envoy.admin`` on loopback or on a Unix socket, otherwise 127.0.0.1:9901.
+    """
     for url in config.envoy.admin:
         if url.startswith("unix:/"):
             return url
@@ -53,7 +55,7 @@ def admin_address(config: Config) -> str:
 
 
 def runtime_layers(config: Config) -> list[Json]:
-    """Return the runtime layers: the configuration's values, RTDS if it is the actuator, the admin API's values."""
+    """Return the runtime layers, lowest precedence first: static values, RTDS (if it sets the weights), and admin."""
     values: dict[str, Any] = {}
     for name, workload in config.workloads.items():
         values |= {runtime_keys.weight_key(name, cluster): w for cluster, w in start_weights(config, name).items()}
@@ -77,7 +79,10 @@ def runtime_layers(config: Config) -> list[Json]:
 
 
 def _percent(sample: float) -> Any:
-    """Return a runtime fraction: Envoy reads an integer as percent; a fraction of a percent needs a denominator."""
+    """Return the runtime value for ``sample`` percent.
+
+    Envoy reads an integer as percent. A fraction of a percent needs a numerator and a denominator.
+    """
     if sample == int(sample):
         return int(sample)
     return {"numerator": round(sample * 10_000), "denominator": "MILLION"}
@@ -118,7 +123,7 @@ def _live(config: Config) -> Json:
 
 
 def shadow_listener(config: Config) -> Json:
-    """Return the listener for copied requests: on loopback, or on a Unix socket in containers (ADR 0072)."""
+    """Return the listener for copies of requests: on loopback, or on a Unix socket in containers (ADR 0072)."""
     manager = _manager(config, SHADOW_STATS, envoy_names.SHADOW_LOG, shadow_routes(config))
     manager |= {
         "preserve_external_request_id": True,

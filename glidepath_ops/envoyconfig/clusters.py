@@ -1,4 +1,7 @@
-"""Envoy's clusters: one per backend, a composite per pair with fallback, and one each for extproc and the scorer."""
+"""Render Envoy's clusters: one per backend, a composite per workload with fallback, one for extproc, one for RTDS.
+
+A composite cluster tries the candidate, then the baseline.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ def _refuse_duplicates(names: Sequence[str], config: Config) -> None:
 
 
 def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Json:
-    """Return the cluster of one backend. The routes decide whether the client's own credentials are sent to it."""
+    """Return the cluster of one backend. The routes decide whether the client's own credentials reach the backend."""
     backend = config.backends[name]
     attempt = Attempt(name, backend, keep=keeps_client_credential(backend, candidate=_is_candidate_alone(config, name)))
     url = urlsplit(backend.url)
@@ -68,9 +71,9 @@ def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Js
 
 
 def _is_candidate_alone(config: Config, name: str) -> bool:
-    """Return whether the backend gets live requests only as a candidate without fallback.
+    """Return whether the only live requests to a backend are those of candidates without fallback.
 
-    The cluster then removes credentials from query strings, which a route cannot do.
+    The cluster of such a backend removes the client's credentials from query strings, which a route cannot do.
     """
     workloads = config.workloads.values()
     serves = name == config.envoy.default_backend or any(w.baseline == name for w in workloads)
@@ -173,7 +176,10 @@ def _tls(backend: Backend, host: str) -> Json:
 
 
 def _http(backend: Backend | None, filters: Sequence[Json], retry: Json | None = None) -> Json:
-    """Return the HTTP options. ``backend``: None for a composite, whose members have their own protocol options."""
+    """Return the HTTP options of a cluster.
+
+    ``backend`` is None for a composite cluster, whose members have their own protocols.
+    """
     options: Json = {"@type": TYPE + HTTP_OPTIONS.removeprefix("envoy.")}
     if backend is not None and backend.url.startswith("https:"):
         options["auto_config"] = {"http_protocol_options": {}, "http2_protocol_options": {}}  # chosen by ALPN
@@ -191,7 +197,10 @@ def _http(backend: Backend | None, filters: Sequence[Json], retry: Json | None =
 
 
 def _grpc_server(name: str, addresses: Sequence[str], max_requests: int, why: str) -> Json:
-    """Return the cluster of a Glidepath gRPC server: HTTP/2, endpoints on Unix sockets or TCP."""
+    """Return the cluster of a gRPC server of Glidepath (extproc, RTDS), with HTTP/2, on Unix sockets or TCP.
+
+    ``why`` is the comment on the limit ``max_requests``.
+    """
     endpoints = [_reachable(address(one)) for one in addresses]
     hosts = [one["socket_address"]["address"] for one in endpoints if "socket_address" in one]
     options = {
@@ -212,7 +221,7 @@ def _grpc_server(name: str, addresses: Sequence[str], max_requests: int, why: st
 
 
 def _reachable(where: Json) -> Json:
-    """Return the address to connect to: loopback for a server that listens on all interfaces."""
+    """Return the address to connect to for a listen address: loopback if the server listens on all interfaces."""
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
     if "socket_address" in where:
         socket = where["socket_address"]

@@ -1,4 +1,4 @@
-"""Envoy configuration as data with comments, and its conversion to YAML that shows them."""
+"""Attach comments to configuration data, and write the data as YAML with these comments."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _COMMENT = re.compile(rf"^(?P<indent> *)(?P<item>- )?'{NOTE}': (?P<text>.*)$")
 
 
 def with_comment(text: str, section: Json) -> Json:
-    """Return ``section`` with a comment of one paragraph."""
+    """Return ``section`` with ``text`` as its comment, which ``to_yaml`` writes above it as one paragraph."""
     return {NOTE: text.replace("\n", " "), **section}
 
 
 def without_comments(value: Any) -> Any:
-    """Return ``value`` without any comments, as Envoy reads it."""
+    """Return ``value`` without all comments in it, in the form that Envoy reads."""
     if isinstance(value, dict):
         return {key: without_comments(child) for key, child in value.items() if key != NOTE}
     return [without_comments(child) for child in value] if isinstance(value, list) else value
@@ -38,14 +38,14 @@ def without_own_comment(section: Json) -> Json:
 
 
 class DumperWithoutAnchors(yaml.SafeDumper):
-    """Writes no anchors: a repeated part is written twice, and cannot collide with the anchors of a user's file."""
+    """A YAML dumper that writes a repeated part twice, because an anchor could collide with one in a user's file."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 class _IndentingDumper(DumperWithoutAnchors):
-    """Indents lists under their key, and writes a text of several lines as a block."""
+    """A YAML dumper that indents lists under their key, and writes a string of several lines as a block."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
@@ -60,7 +60,7 @@ _IndentingDumper.add_representer(str, _string)
 
 
 def to_yaml(document: Any, header: str = "") -> str:
-    """Return ``document`` as YAML. Its ``NOTE`` entries become comments; ``header`` is a comment at the top."""
+    """Return ``document`` as YAML with its comments. ``header`` becomes a comment at the top."""
     text = yaml.dump(document, Dumper=_IndentingDumper, sort_keys=False, width=10**6, allow_unicode=True)
     out = _comment(header, "") if header else []
     pending = ""  # the "- " of a list item whose first entry was a comment

@@ -1,4 +1,4 @@
-"""Builders for messages of Envoy's API that several sections use, as JSON data."""
+"""Build messages of Envoy's API, as JSON data, that several parts of the configuration use."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ TYPE = "type.googleapis.com/envoy."
 
 
 def typed(name: str, kind: str, **config: Any) -> Json:
-    """Return an extension: its name and a ``typed_config`` of type ``envoy.<kind>``."""
+    """Return an extension of Envoy: its ``name``, and its ``typed_config`` with the type ``envoy.<kind>``."""
     return {"name": name, "typed_config": {"@type": TYPE + kind, **config}}
 
 
 def seconds(value: float) -> str:
-    """Return a protobuf Duration in JSON, rounded to milliseconds."""
+    """Return ``value`` seconds as a protobuf Duration in JSON, rounded to milliseconds."""
     return f"{value:.3f}".rstrip("0").rstrip(".") + "s"
 
 
@@ -29,7 +29,7 @@ def is_ip(host: str) -> bool:
 
 
 def address(text: str) -> Json:
-    """Return ``HOST:PORT`` or ``unix:/path`` (config.units.Address) as an Envoy Address."""
+    """Return an address of the configuration, ``HOST:PORT`` or ``unix:/path``, as an Address of Envoy's API."""
     if text.startswith("unix:"):
         return {"pipe": {"path": text.removeprefix("unix:")}}
     host, _, port = text.rpartition(":")
@@ -41,18 +41,18 @@ def socket_address(host: str, port: int) -> Json:
 
 
 def assignment(cluster: str, addresses: list[Json]) -> Json:
-    """Return a ClusterLoadAssignment with one endpoint per address."""
+    """Return a ClusterLoadAssignment of ``cluster`` with one endpoint for each address."""
     endpoints = [{"endpoint": {"address": one}} for one in addresses]
     return {"cluster_name": cluster, "endpoints": [{"lb_endpoints": endpoints}]}
 
 
 def grpc_service(cluster: str) -> Json:
-    """Return a GrpcService without a timeout: a stream lasts as long as the exchange that it captures."""
+    """Return a GrpcService to ``cluster``, without a timeout: a stream lasts as long as the captured request."""
     return {"envoy_grpc": {"cluster_name": cluster}}
 
 
 def set_header(name: str, value: str) -> Json:
-    """Return the per-route configuration of a header mutation that sets one request header."""
+    """Return the per-route configuration of a header mutation filter that sets one request header."""
     mutation = {"append": {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
     return {
         "@type": TYPE + "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",

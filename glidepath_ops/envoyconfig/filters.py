@@ -1,4 +1,4 @@
-"""The HTTP filters and access logs of the live listener and the shadow listener."""
+"""Render the HTTP filters and the access logs of the live listener and of the shadow listener."""
 
 from __future__ import annotations
 
@@ -36,12 +36,15 @@ _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 
 
 def remember_filter(config: Config) -> Json:
-    """Return the filter that stores the client's values and the credentials for ``backend_adaptation.lua``."""
+    """Return the filter that stores the client's headers and the credentials for ``backend_adaptation.lua``."""
     return _store(config, _headers_for_retries(config))
 
 
 def tee_filter(config: Config) -> Json:
-    """Return the same filter for the shadow listener, which never retries but logs the tee's headers."""
+    """Return the filter of the shadow listener that stores the backends' credentials and the headers of copies.
+
+    The access log reads these headers. Client headers are not stored, because the shadow listener never retries.
+    """
     return _store(config, [*TEE_HEADERS])
 
 
@@ -60,7 +63,7 @@ def _store(config: Config, names: list[str]) -> Json:
 
 
 def _headers_for_retries(config: Config) -> list[str]:
-    """Return the headers that the first attempt may change and the second attempt needs."""
+    """Return the headers that the first attempt of a request may change and the second attempt needs unchanged."""
     if not any(workload.fallback for workload in config.workloads.values()):
         return []
     own = (name.lower() for backend in config.backends.values() for name in backend.headers)
@@ -89,7 +92,7 @@ def _secret(backend: str, credential: Credential) -> Json:
 
 
 def ext_proc_filter(config: Config) -> Json:
-    """Return the filter that copies every message to extproc; Envoy does not wait for answers (observability_mode)."""
+    """Return the filter that copies every message to extproc. Envoy does not wait for it (``observability_mode``)."""
     hidden = dict.fromkeys((*envoy_names.CREDENTIAL_HEADERS, *credential_headers(config)))
     patterns = [{"exact": name} for name in hidden]
     return with_comment(
@@ -124,7 +127,7 @@ def ext_proc_off() -> Json:
 
 
 def header_mutation_filter() -> Json:
-    """Return a filter that does nothing unless the candidate's entry in a split configures it."""
+    """Return a header mutation filter. It acts only where the candidate's entry in a weighted split configures it."""
     return with_comment(
         "Sets the candidate's time limit for the first byte: Envoy reads it before it adds a cluster's own headers.",
         typed(HEADER_MUTATION, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
@@ -132,17 +135,20 @@ def header_mutation_filter() -> Json:
 
 
 def first_byte_bound(timeout: float) -> Json:
-    """Return the ``typed_per_filter_config`` of a weighted cluster that limits the seconds until the first byte."""
+    """Return the ``typed_per_filter_config`` that limits a weighted cluster's wait for the first byte, in seconds."""
     return {HEADER_MUTATION: set_header("x-envoy-upstream-rq-per-try-timeout-ms", str(round(timeout * 1000)))}
 
 
 def router_filter() -> Json:
-    """Return the router. It adds no x-envoy-* headers, so answers arrive as the backend sent them."""
+    """Return the router filter. It adds no x-envoy-* headers, so answers arrive as the backend sent them."""
     return typed(ROUTER, "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)
 
 
 def strip_tee_headers() -> Json:
-    """Return an early mutation (before routing) that removes the tee's headers, which a client could forge."""
+    """Return an early header mutation, which runs before routing and removes every header named ``x-glidepath-*``.
+
+    A client could otherwise forge the headers that mark copies.
+    """
     ours = {"key_matcher": {"prefix": "x-glidepath-", "ignore_case": True}}
     return typed(
         "envoy.http.early_header_mutation.header_mutation",
@@ -152,7 +158,10 @@ def strip_tee_headers() -> Json:
 
 
 def access_log(config: Config, log_name: str) -> Json:
-    """Return the access log that sends every outcome to extproc in batches; Envoy drops entries instead of waiting."""
+    """Return the access log that sends the outcome of every request to extproc in batches.
+
+    Envoy drops entries instead of waiting for extproc.
+    """
     common: Json = {
         "log_name": log_name,
         "transport_api_version": "V3",

@@ -1,6 +1,7 @@
-"""Glidepath's HTTP filters in an existing filter chain: disabled there, and enabled only by Glidepath's routes.
+"""Add Glidepath's HTTP filters to an existing filter chain so that they act on Glidepath's routes only.
 
-A request that matches any other route does not pass through them (Envoy: HttpFilter.disabled, FilterConfig per route).
+The filters are disabled in the chain, and Glidepath's routes enable them. Requests on other routes do not pass through
+them. In Envoy's API, these are ``HttpFilter.disabled`` and a ``FilterConfig`` per route.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ FILTER_CONFIG = TYPE + "config.route.v3.FilterConfig"
 
 
 def disabled(chain: Iterable[Json]) -> list[Json]:
-    """Return the filters without comments, each disabled in the chain."""
+    """Return the filters of ``chain`` without comments, each of them disabled."""
     return [
         {"name": one["name"], "disabled": True, "typed_config": without_comments(one)["typed_config"]} for one in chain
     ]
@@ -23,7 +24,8 @@ def disabled(chain: Iterable[Json]) -> list[Json]:
 def enabled_by(route: Json, names: Sequence[str], own: Mapping[str, Json] | None = None) -> Json:
     """Return the ``typed_per_filter_config`` that enables the filters ``names`` on ``route``.
 
-    ``own`` is configuration by filter name that replaces the filter's default. The route's settings take precedence.
+    ``own`` maps the name of a filter to a configuration that replaces the filter's default. A configuration that
+    ``route`` already has takes precedence.
     """
     enabled: Json = {name: {"@type": FILTER_CONFIG, "config": {}} for name in names}
     return {**enabled, **(own or {}), **route.get("typed_per_filter_config", {})}

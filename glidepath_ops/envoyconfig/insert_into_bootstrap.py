@@ -29,16 +29,16 @@ _MANAGER = "HttpConnectionManager"
 
 @dataclass(frozen=True, slots=True)
 class InsertionPoint:
-    """The listener and the virtual host that get the routes; None: the only one in the file."""
+    """The listener and the virtual host into which the routes are inserted; None: the only one in the file."""
 
     listener: str | None = None
     virtual_host: str | None = None
 
 
 def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint = InsertionPoint()) -> str:
-    """Return the bootstrap ``text`` with Glidepath inserted; parts from an earlier call are replaced.
+    """Return the bootstrap ``text`` with Glidepath's parts inserted. Parts from an earlier call are replaced.
 
-    ``name`` is the file's name in errors. Raises InputError if the file has no place for a part.
+    Errors show ``name`` as the file. Raises InputError if the file has no place for a part.
     """
     base = remove(text)
     root = compose(base, name)
@@ -55,7 +55,10 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
 
 
 def _chosen_managers(static: yaml.Node, name: str, point: InsertionPoint) -> list[yaml.Node]:
-    """Return the chosen listener's HTTP connection managers, each once: chains can share a manager by an anchor."""
+    """Return the HTTP connection managers of the chosen listener.
+
+    A manager that several filter chains share by a YAML anchor appears once.
+    """
     found: dict[str, dict[int, yaml.Node]] = {}
     for listener, manager in _managers(static):
         found.setdefault(listener, {})[manager.start_mark.index] = manager
@@ -120,9 +123,10 @@ def _virtual_host(manager: yaml.Node, where: str, point: InsertionPoint) -> yaml
 
 
 def _choose(known: Collection[str], wanted: str | None, several: str, missing: str) -> str:
-    """Return ``wanted``, or the only known name. Raises InputError with the known names.
+    """Return ``wanted``, or the only name in ``known`` if ``wanted`` is None.
 
-    ``several``: the message if a name is needed; ``missing``: the message, with ``{}`` for the name, if it is unknown.
+    Raises InputError with the known names: with the message ``several`` if ``wanted`` is None and there are several,
+    and with the message ``missing`` if ``wanted`` is unknown. ``{}`` in ``missing`` stands for the wanted name.
     """
     if wanted is None and len(known) > 1:
         raise InputError(f"{several} (allowed: {', '.join(known)})")
@@ -159,9 +163,9 @@ def _in_root(root: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
 
 
 def _runtime(root: yaml.Node, config: Config) -> Insertion:
-    """Insert the runtime layers before the user's admin layer, so that the user's layer still takes precedence.
+    """Return the insertion of the runtime layers: before the user's admin layer, which therefore keeps precedence.
 
-    If the user has no admin layer, Glidepath's is inserted too.
+    If the user has no admin layer, Glidepath's admin layer is inserted too.
     """
     ours = without_comments(runtime_layers(config))
     layered = child(root, "layered_runtime")
@@ -177,7 +181,7 @@ def _runtime(root: yaml.Node, config: Config) -> Insertion:
 
 
 def _insert_at(parent: yaml.Node, key: str, what: list[Json], at: int | None = None) -> Insertion:
-    """Insert ``what`` into the list at ``key``, or insert the key with the list if it is missing."""
+    """Return the insertion of ``what`` into the list at ``key``, or of the key with the list if the key is missing."""
     node = child(parent, key)
     if node is None:
         return Insertion(parent, {key: what})

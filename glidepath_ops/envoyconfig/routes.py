@@ -1,4 +1,4 @@
-"""Envoy's routes: two per workload on the live listener, one per workload and backend on the shadow listener."""
+"""Render Envoy's routes: two per workload on the live listener, one per workload and backend on the shadow listener."""
 
 from __future__ import annotations
 
@@ -15,26 +15,33 @@ from glidepath_ops.envoyconfig.filters import TEE_HEADERS, ext_proc_off, first_b
 
 
 def live_routes(config: Config) -> list[Json]:
-    """Return the routes of all workloads, then the route to the default backend or a 404."""
+    """Return the routes of the live listener: those of all workloads, then the default backend's, or a 404."""
     return [*workload_routes(config), _default(config)]
 
 
 def workload_routes(config: Config) -> list[Json]:
-    """Return the workloads' routes, most specific match first. They also work in another virtual host."""
+    """Return the routes of all workloads, those with the most specific match first.
+
+    The routes also work in a virtual host of the user.
+    """
     order = sorted(config.workloads.items(), key=lambda item: item[1].match.specificity, reverse=True)
     return [route for name, workload in order for route in _two_routes(config, name, workload)]
 
 
 def _common(config: Config) -> Json:
-    """Return the common settings: a body limit for rewriting and retrying, and no client address for the backend."""
+    """Return the settings of every route: Envoy buffers bodies up to a limit and hides the client's address.
+
+    Envoy needs the buffer to change and to retry requests.
+    """
     limit = config.envoy.max_body
     return {"request_headers_to_remove": ["x-envoy-external-address"], "request_body_buffer_limit": limit}
 
 
 def split(config: Config, name: str) -> tuple[str, str]:
-    """Return the two clusters of a workload's split, candidate first.
+    """Return the two clusters of a workload's weighted split, the candidate's first.
 
-    With this order, Envoy's weighted choice by hash moves users only to the candidate when its share grows.
+    With this order, a growing share of the candidate only moves users to the candidate, never back. The cause is how
+    Envoy chooses a weighted cluster by hash.
     """
     workload = config.workload(name)
     if workload.fallback:
@@ -43,7 +50,7 @@ def split(config: Config, name: str) -> tuple[str, str]:
 
 
 def start_weights(config: Config, name: str) -> dict[str, int]:
-    """Return the initial weights by cluster, in basis points; their sum is runtime_keys.FULL_WEIGHT."""
+    """Return the initial weight of each cluster in basis points. Their sum is ``runtime_keys.FULL_WEIGHT``."""
     candidate, baseline = split(config, name)
     points = round(config.workload(name).start * 100)
     return {candidate: points, baseline: runtime_keys.FULL_WEIGHT - points}
@@ -132,9 +139,9 @@ def _hash_policy(sticky: Sticky) -> Json:
 
 
 def _timeouts(*backends: Backend) -> Json:
-    """Return the timeouts: none for the whole answer, because streams are long, and one for silence.
+    """Return the timeouts of a route: no limit on the whole answer, because streams are long, and a limit on silence.
 
-    The limit on silence is longer than the wait for the first byte.
+    The limit on silence is longer than the allowed wait for the first byte.
     """
     silence = max(max(backend.idle_timeout, backend.first_byte_timeout + 1) for backend in backends)
     return {"timeout": "0s", "idle_timeout": seconds(silence)}
@@ -162,9 +169,10 @@ def _default(config: Config) -> Json:
 
 
 def shadow_routes(config: Config) -> list[Json]:
-    """Return the routes for copies.
+    """Return the routes of the shadow listener, which receives copies of requests.
 
-    The tee sends the workload and the backend in headers. The route's name repeats them for the access log.
+    extproc sends the workload and the backend of a copy in headers. The name of the route repeats both for the access
+    log.
     """
     routes = [
         with_comment(f"Copies of {name} for {backend}.", _shadow_route(config, name, backend))

@@ -1,4 +1,4 @@
-"""Check an Envoy bootstrap: its fields, its splits between candidate and baseline, and Envoy's own validation."""
+"""Check an Envoy bootstrap: its fields, its weighted splits, and whether Envoy itself accepts it."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ def load_envoy_file(path: Path) -> Json:
 
 
 def check_strict(bootstrap: Json) -> None:
-    """Parse the bootstrap with envoy-data-plane, which rejects fields that are not in Envoy's API. Needs no Envoy.
+    """Raise InputError if the bootstrap has a field that is not in Envoy's API.
 
-    Raises InputError that names the listener or the cluster.
+    The error names the listener or the cluster. The package envoy-data-plane parses the bootstrap, so no Envoy is
+    needed.
     """
     from envoy_data_plane.envoy.config.bootstrap.v3 import Bootstrap  # imported here: it takes 0.7 s
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster
@@ -59,9 +60,10 @@ def check_strict(bootstrap: Json) -> None:
 
 
 def _without_empty_configs(value: Any) -> Any:
-    """Return ``value`` without the empty ``config: {}`` of a route's FilterConfig ("use the filter's own settings").
+    """Return ``value`` without ``config: {}`` in the FilterConfig of a route.
 
-    The empty config is an Any without a type, which Envoy accepts and envoy-data-plane cannot represent.
+    An empty config keeps the settings of the filter. It is an Any without a type, which Envoy accepts but
+    envoy-data-plane cannot represent.
     """
     if isinstance(value, list):
         return [_without_empty_configs(one) for one in value]
@@ -80,7 +82,10 @@ def _parse(message: Any, data: Any, place: str) -> None:
 
 
 def _register_types(value: Any) -> None:
-    """Import the modules of all types in ``value``: envoy-data-plane can parse a type only then."""
+    """Import the modules of all message types in ``value``, because envoy-data-plane can parse only imported types.
+
+    Raises InputError for a type that is not in Envoy's API.
+    """
     for url in _type_urls(value):
         match = _TYPE.fullmatch(url)
         if match is None:
@@ -105,9 +110,9 @@ def _type_urls(value: Any) -> Iterator[str]:
 
 
 def check_splits(bootstrap: Json) -> list[str]:
-    """Check that each workload's split has two clusters, candidate first, with the sum 10,000.
+    """Return the workloads in the bootstrap, after checking the weighted split of each.
 
-    Returns the workloads found. Raises InputError.
+    A split must have two clusters, the candidate's first, and weights that add up to 10,000. Raises InputError.
     """
     found: list[str] = []
     for route in _routes(bootstrap):
@@ -144,7 +149,7 @@ def _check_split(route: str, workload: str, weighted: Json) -> None:
 
 
 def _routes(value: Any) -> Iterator[Json]:
-    """Yield every route of every route configuration anywhere in ``value``."""
+    """Yield every route in every virtual host anywhere in ``value``."""
     if isinstance(value, dict):
         for host in value.get("virtual_hosts") or []:
             routes = host.get("routes") if isinstance(host, dict) else None
@@ -157,7 +162,10 @@ def _routes(value: Any) -> Iterator[Json]:
 
 
 def check_with_envoy(path: Path) -> str | None:
-    """Run ``envoy --mode validate``. Returns Envoy's path, or None if there is no Envoy. Raises InputError."""
+    """Let Envoy check the configuration file (``envoy --mode validate``). Raises InputError if Envoy rejects it.
+
+    Returns the path of the Envoy binary, or None if none is installed.
+    """
     try:
         binary = envoy_binary()
     except DependencyError:

@@ -1,4 +1,4 @@
-"""Render the examples in envoy/ again: ``python -m glidepath_ops.envoyconfig.write_examples envoy``."""
+"""Write the rendered examples in envoy/ again: ``python -m glidepath_ops.envoyconfig.write_examples envoy``."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ DEMO_ADMIN = "0.0.0.0:9901"
 
 
 def examples(folder: Path) -> dict[Path, str]:
-    """Return the text of each ``static/NAME.yaml``: one for every ``NAME/glidepath.yaml`` except the demo's."""
+    """Return the text of each ``static/NAME.yaml``, rendered from ``NAME/glidepath.yaml``. The demo has none."""
     found = sorted(folder.glob("*/glidepath.yaml"))
     return {folder / "static" / f"{one.parent.name}.yaml": _render(one) for one in found if one.parent.name != DEMO}
 
 
 def deployed(folder: Path) -> dict[Path, str]:
-    """Return the text of the bootstraps of docker-compose.yml and deploy/kubernetes, if they are beside ``folder``."""
+    """Return the text of the Envoy bootstraps of docker-compose.yml and deploy/kubernetes.
+
+    A bootstrap is left out if its glidepath.yaml does not exist.
+    """
     compose, base = folder / DEMO, folder.parent / "deploy" / "kubernetes" / "base"
     found = {compose / "envoy.yaml": (compose, DEMO_ADMIN), base.with_name("example") / "envoy.yaml": (base, None)}
     sources = {target: (source / "glidepath.yaml", admin) for target, (source, admin) in found.items()}

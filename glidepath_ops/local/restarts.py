@@ -1,4 +1,4 @@
-"""Restart dead children of a stack, with growing delays."""
+"""Restart child processes of a stack that have died, with growing delays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from glidepath_ops.local.stack import Stack
 
 @dataclass(slots=True)
 class Backoff:
-    """Seconds until each restart: 1, 2, 4, … up to ``limit``; 1 again after ``quiet`` seconds without a death."""
+    """The delays before the restarts of one process: 1, 2, 4, … seconds, up to ``limit``.
+
+    After ``quiet`` seconds without a death, the delay is 1 second again.
+    """
 
     limit: float = 30.0
     quiet: float = 60.0
@@ -20,7 +23,7 @@ class Backoff:
     last: float = float("-inf")
 
     def after_death(self, now: float) -> float:
-        """Return the time of the next restart."""
+        """Record that the process died at ``now``, and return the time of its restart."""
         self.deaths = 1 if now - self.last > self.quiet else self.deaths + 1
         delay = min(self.limit, 2.0 ** (self.deaths - 1))
         self.last = now + delay
@@ -28,7 +31,7 @@ class Backoff:
 
 
 class Restarter:
-    """Restarts dead children. Call ``tick`` a few times a second. ``say`` receives one line per event."""
+    """Restarts the dead processes of a stack. Call ``tick`` a few times a second. ``say`` gets a line per event."""
 
     def __init__(self, stack: Stack, say: Callable[[str], None]) -> None:
         self.stack, self.say = stack, say
@@ -36,7 +39,10 @@ class Restarter:
         self.due: dict[str, float] = {}
 
     def tick(self, now: float | None = None) -> None:
-        """Restart the children that are due, and schedule new deaths. ``now``: seconds on a monotonic clock."""
+        """Schedule the restart of processes that have died, and restart those whose delay is over.
+
+        ``now`` is the time of a monotonic clock in seconds.
+        """
         now = time.monotonic() if now is None else now
         for child in self.stack.dead():
             if child.name not in self.due:

@@ -1,4 +1,4 @@
-"""The services that run on this machine: how Redis, Envoy, extproc and the scorer are started and become ready."""
+"""Describe the services that run on this machine: how to start Redis, Envoy, extproc and the scorer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NICE = 10  # extproc and the scorer yield to Envoy if they share its processors
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How to start one child process, and when it counts as ready. ``timeout``: seconds until it must be ready."""
+    """How to start a child process, and how to find out whether it is ready, which may take ``timeout`` seconds."""
 
     name: str
     spawn: Callable[[], Child]
@@ -42,7 +42,10 @@ def envoy_service(bootstrap: Path, admin: str, log: Path, concurrency: int | Non
 
 
 def glidepath_service(command: str, config: Path, metrics: str, logs: Path, nice: int = 0) -> Service:
-    """Return the service ``glidepath extproc`` or ``glidepath scorer``, ready when its /readyz answers 200."""
+    """Return the service that runs ``glidepath extproc`` or ``glidepath scorer``.
+
+    It is ready when its /readyz answers 200.
+    """
     line = [sys.executable, "-m", "glidepath_ops", command, "-c", str(config)]
     return Service(
         command,
@@ -57,9 +60,10 @@ def config_file(folder: Path) -> Path:
 
 
 def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple[Service, ...]:
-    """Return extproc, Envoy (if ``envoy``) and the scorer. Their configuration files and logs are in ``folder``.
+    """Write the configuration of extproc, Envoy and the scorer to ``folder``, and return them as services.
 
-    ``config`` names the addresses of Envoy's admin API and of Redis, including servers that are started here.
+    Envoy is left out if ``envoy`` is false. The logs go to ``folder``, too. ``config`` must contain the addresses of
+    Envoy's admin API and of Redis, also if these are started on this machine.
     """
     path, logs = config_file(folder), folder / "logs"
     write_config(config, path)
@@ -73,13 +77,16 @@ def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple
 
 
 def write_config(config: Config, path: Path) -> None:
-    """Write the configuration to a file; ``load_config`` reads an equal configuration from it."""
+    """Write the configuration to a file, from which ``load_config`` reads an equal configuration."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(_dump(config), sort_keys=False, allow_unicode=True))
 
 
 def with_addresses(config: Config, *, admin: str | None = None, redis: str | None = None) -> Config:
-    """Return the configuration with the admin URL of an Envoy and the URL of a Redis that are started here."""
+    """Return the configuration with the URLs of an Envoy's admin API and of a Redis that run on this machine.
+
+    None leaves the configured value.
+    """
     data = _dump(config)
     if admin is not None:
         data["envoy"] = {**data.get("envoy", {}), "admin": [admin]}

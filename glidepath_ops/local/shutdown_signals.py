@@ -1,4 +1,4 @@
-"""Handle Ctrl-C and SIGTERM in a process that starts children and then runs a loop, without losing a signal."""
+"""Handle Ctrl-C and SIGTERM, without losing a signal, in a process that starts child processes and runs a loop."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """A context manager in which both signals raise KeyboardInterrupt, or call the action given to ``calls``.
+    """A context manager in which SIGINT and SIGTERM raise KeyboardInterrupt, or call the action given to ``calls``.
 
-    ``received`` records a signal, because Python drops a KeyboardInterrupt that is raised in a finalizer.
+    ``received`` records that a signal arrived, because Python drops a KeyboardInterrupt that is raised in a finalizer.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,10 @@ class Interrupt:
 
     @contextmanager
     def calls(self, action: Callable[[], object]) -> Iterator[None]:
-        """Call ``action`` on a signal. Raises KeyboardInterrupt at once if a signal was received before."""
+        """Call ``action`` on a signal, as long as this context lasts.
+
+        Raises KeyboardInterrupt at once if a signal was received before.
+        """
         before, self._action = self._action, action
         try:
             if self.received:

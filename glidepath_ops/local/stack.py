@@ -1,4 +1,4 @@
-"""A group of child processes: started in order, watched, and stopped in the reverse order."""
+"""A group of child processes that are started in order, watched, and stopped in the reverse order."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from glidepath_ops.local.services import Service
 
 
 class Stack:
-    """Children by name, in the order in which they were started. A context manager that stops them at its end."""
+    """A group of child processes by name. As a context manager it stops all of them, the last one first."""
 
     def __init__(self) -> None:
         self.services: dict[str, Service] = {}
         self.children: dict[str, Child] = {}
 
     def start(self, *services: Service) -> None:
-        """Start all services at once, then wait until each is ready. Raises UnreachableError with the end of a log."""
+        """Start all services at once, then wait until each of them is ready.
+
+        Raises UnreachableError, with the end of the log, for a service that does not become ready.
+        """
         for service in services:
             self.services[service.name] = service
             self.children[service.name] = service.spawn()
@@ -24,16 +27,16 @@ class Stack:
             self.children[service.name].wait_until(service.ready, service.timeout)
 
     def dead(self) -> list[Child]:
-        """Return the children that have ended without being stopped."""
+        """Return the child processes that have ended."""
         return [child for child in self.children.values() if not child.alive]
 
     def restart(self, name: str) -> Child:
-        """Replace a dead child with a new one, which may not be ready yet."""
+        """Start a dead child process again, and do not wait until it is ready."""
         self.children[name] = self.services[name].spawn()
         return self.children[name]
 
     def tails(self) -> str:
-        """Return the last ten lines of every log, to find out what went wrong."""
+        """Return the last ten lines of every process's log, to find out what went wrong."""
         return "\n".join(f"--- {name}\n{child.tail(10)}" for name, child in self.children.items())
 
     def stop(self, timeout: float = 5) -> None:

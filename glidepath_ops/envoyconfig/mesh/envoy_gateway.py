@@ -1,9 +1,10 @@
-"""Resources for Envoy Gateway: HTTPRoutes, an EnvoyPatchPolicy for generated xDS, an EnvoyProxy with runtime layers.
+"""Render the resources for Envoy Gateway.
 
-They rely on these semantics of Envoy Gateway's jsonpatch package: ``jsonPath`` finds elements, and ``path`` is appended
-to each. An ``add`` at a list element inserts before the element. Missing parents are created. An ``add`` with neither
-path adds a whole resource. The resource must be valid after every single operation; otherwise Envoy Gateway skips it
-and reports an error in the status.
+They are HTTPRoutes, an EnvoyPatchPolicy that patches the generated Envoy configuration (xDS), and an EnvoyProxy with
+runtime layers. The patches rely on these semantics of Envoy Gateway's jsonpatch package: ``jsonPath`` finds elements,
+and ``path`` is appended to the path of each. An ``add`` at a list element inserts before that element. Missing parents
+are created. An ``add`` with neither ``jsonPath`` nor ``path`` adds a whole resource. The resource must be valid after
+every single operation; otherwise Envoy Gateway skips the operation and reports an error in the status.
 
 See ADR 0080 and ADR 0081.
 """
@@ -57,9 +58,10 @@ EXTPROC_BACKEND = "glidepath-extproc"
 
 @dataclass(frozen=True, slots=True)
 class GatewayTarget:
-    """The Gateway to patch. ``listener``: its name in the Gateway; ``capture``: how ext_proc is added.
+    """The Gateway to patch.
 
-    ``xds_name``: Envoy Gateway's name of the xDS listener and its routes, if not NAMESPACE/GATEWAY/LISTENER.
+    ``listener`` is the name of its listener, and ``capture`` says how ext_proc is added. ``xds_name`` is Envoy
+    Gateway's name of the xDS listener and its routes, if it is not NAMESPACE/GATEWAY/LISTENER.
     """
 
     gateway: str = "eg"
@@ -75,9 +77,10 @@ class GatewayTarget:
 
 
 def gateway_resources(config: Config, target: GatewayTarget) -> list[Json]:
-    """Return the resources in the order in which to apply them.
+    """Return the Kubernetes resources in the order in which to apply them.
 
-    Raises InputError for an unknown ``capture``, and ConfigError as ``clusters`` does.
+    Raises InputError for an unknown ``capture``, and ConfigError for settings that Envoy or Kubernetes does not
+    support.
     """
     if target.capture not in CAPTURES:
         raise InputError(f"--capture: unknown value {target.capture!r} (allowed: {', '.join(CAPTURES)})")
@@ -206,7 +209,7 @@ def _patch_policy(config: Config, target: GatewayTarget) -> Json:
 
 
 def _whole(kind: str, section: Json) -> Json:
-    """Return a patch that adds a whole resource, with the comment of ``section``."""
+    """Return a patch that adds ``section`` as a whole resource. The comment of ``section`` moves to the patch."""
     operation = {"op": "add", "path": "", "value": without_own_comment(section)}
     return comment_moved(section, {"type": kind, "name": section["name"], "operation": operation})
 
@@ -216,7 +219,10 @@ def _patch(kind: str, name: str, op: str, where: str, path: str, value: Any) -> 
 
 
 def _in_listener(config: Config, target: GatewayTarget) -> list[Json]:
-    """Return patches that match a listener without TLS (default_filter_chain) and one with TLS (filter_chains)."""
+    """Return the patches of the Gateway's listener: Glidepath's filters and access log.
+
+    They match a listener without TLS (default_filter_chain) as well as one with TLS (filter_chains).
+    """
     router = f"..http_filters[?(@.name=='{filters.ROUTER}')]"
     manager = f"..filters[?(@.name=='{filters.MANAGER}')].typed_config"
     ours = mesh_filters(config, ext_proc=target.capture == "patch")
@@ -231,7 +237,7 @@ def _in_listener(config: Config, target: GatewayTarget) -> list[Json]:
 
 
 def _in_route(config: Config, target: GatewayTarget, workload: str, captured: bool) -> list[Json]:
-    """Return patches for a generated route; settings that policies have added to the route stay."""
+    """Return the patches of one generated route. Settings that the user's policies have added to the route stay."""
     name = envoy_names.route_name(workload, captured)
     ours = next(without_comments(route) for route in mesh_routes(config) if route["name"] == name)
     where = f"..routes[?(@.name =~ '{generated_route(target.namespace, workload, captured)}')]"
@@ -258,7 +264,10 @@ def _in_route(config: Config, target: GatewayTarget, workload: str, captured: bo
 
 
 def _action(action: Json, target: GatewayTarget) -> Json:
-    """Return the route's action. If ext_proc cannot read xds.cluster_name, each side sets a header with its name."""
+    """Return the action of a route.
+
+    With ``capture: policy``, ext_proc cannot read xds.cluster_name. Each cluster then sets a header with its name.
+    """
     if target.capture == "patch":
         return action
     entries = [_with_name_header(entry) for entry in action["weighted_clusters"]["clusters"]]

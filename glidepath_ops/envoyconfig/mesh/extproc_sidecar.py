@@ -1,4 +1,4 @@
-"""extproc as a native sidecar container beside Envoy: the container, its volumes, its labels, and Envoy's secrets."""
+"""Render extproc as a native sidecar container beside Envoy: the container, its volumes, labels and secrets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ POD_LABELS = {"glidepath/extproc": "enabled"}  # selected by the NetworkPolicies
 
 
 def extproc_container(image: str) -> Json:
-    """Return the container. Bodies pass over a Unix socket, copies over loopback (see deploy/kubernetes/sidecar)."""
+    """Return the container of extproc.
+
+    Envoy sends bodies to it over a Unix socket, and it sends copies to Envoy over loopback (see
+    deploy/kubernetes/sidecar).
+    """
     port = "extproc-metrics"
     container = {
         "name": "extproc",
@@ -64,7 +68,10 @@ def pod_volumes() -> list[Json]:
 
 
 def secret_variables(config: Config) -> list[Json]:
-    """Return Envoy's environment variables with credentials, from the Secret ``glidepath-credentials``."""
+    """Return the environment variables of Envoy's container that hold the backends' credentials.
+
+    Their values come from the Secret ``glidepath-credentials``.
+    """
     names = sorted({b.credential.env for b in config.backends.values() if b.credential and b.credential.env})
     return [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": "glidepath-credentials", "key": name}}} for name in names

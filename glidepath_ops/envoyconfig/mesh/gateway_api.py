@@ -1,9 +1,9 @@
-"""Gateway API resources: two HTTPRoutes per workload. Without the patches both serve only the baseline.
+"""Render the Gateway API resources: two HTTPRoutes per workload, and their Backends.
 
-There are two routes because only the requests of one route are captured. Envoy Gateway generates their Envoy routes
-with the user's policies on the Gateway (JWT, rate limits), so requests cannot bypass these policies. The Gateway
-API's precedence (method before headers, more headers first) orders the two routes, and puts both before the user's own
-HTTPRoute for the same path.
+One HTTPRoute is for requests that are captured, and the other for all other requests. Without Glidepath's patches, both
+serve only the baseline. Envoy Gateway applies the user's policies on the Gateway (JWT, rate limits) to them, so
+requests cannot bypass these policies. The precedence rules of the Gateway API (method before headers, more headers
+first) put the captured one first, and both before the user's own HTTPRoute for the same path.
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ _ANY_REQUEST_ID = {"type": "RegularExpression", "name": "x-request-id", "value":
 
 
 def route_object(workload: str, captured: bool) -> str:
-    """Return the HTTPRoute's name. Raises ConfigError if it is not a valid Kubernetes name."""
+    """Return the name of a workload's HTTPRoute. Raises ConfigError if it is not a valid Kubernetes name."""
     name = f"glidepath-{workload}-captured" if captured else f"glidepath-{workload}"
     return kubernetes_name(name, f"workloads.{workload}")
 
 
 def generated_route(namespace: str, workload: str, captured: bool) -> str:
-    """Return the start of Envoy Gateway's name for the route: httproute/NAMESPACE/NAME/rule/0/match/0/HOST."""
+    """Return the start of the name that Envoy Gateway gives to the Envoy route of a workload's HTTPRoute.
+
+    The whole name is httproute/NAMESPACE/NAME/rule/0/match/0/HOST.
+    """
     return f"httproute/{namespace}/{route_object(workload, captured)}/rule/0/"
 
 
 def http_routes(config: Config, gateway: str, section: str | None, namespace: str) -> list[Json]:
-    """Return each workload's captured and uncaptured route, then the Backends of these routes."""
+    """Return two HTTPRoutes for each workload, one for captured requests, then the Backends of all HTTPRoutes."""
     parent: Json = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway}
     if section is not None:
         parent["sectionName"] = section
@@ -100,7 +103,7 @@ def _backend(config: Config, name: str, namespace: str) -> list[Json]:
 
 
 def captured_routes(config: Config) -> list[tuple[str, bool, str]]:
-    """Return (workload, captured, Envoy route's name) for every HTTPRoute."""
+    """Return, for every HTTPRoute, its workload, whether its requests are captured, and the name of its Envoy route."""
     return [
         (name, captured, envoy_names.route_name(name, captured))
         for name in config.workloads

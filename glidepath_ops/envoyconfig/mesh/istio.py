@@ -1,9 +1,9 @@
-"""Resources for Istio: EnvoyFilters for a gateway or for sidecars, and a patch for their pods.
+"""Render the resources for Istio: EnvoyFilters for a gateway or for sidecars, and a patch for their pods.
 
-They rely on these semantics of pilot's envoyfilter package: HTTP_ROUTE INSERT_FIRST without a route match inserts each
-route at the start of the virtual host, so the patches are in reverse order. HTTP_FILTER INSERT_BEFORE keeps the
-patches' order. NETWORK_FILTER MERGE appends to the manager's repeated fields. The agent applies BOOTSTRAP MERGE before
-Envoy starts, and only with BOOTSTRAP_XDS_AGENT=true. See ADR 0082.
+The EnvoyFilters rely on these semantics of pilot's envoyfilter package. HTTP_ROUTE INSERT_FIRST without a route match
+inserts each route at the start of the virtual host, so the route patches are in reverse order. HTTP_FILTER
+INSERT_BEFORE keeps the order of the patches. NETWORK_FILTER MERGE appends to the repeated fields of the HTTP connection
+manager. The agent applies BOOTSTRAP MERGE before Envoy starts, and only with BOOTSTRAP_XDS_AGENT=true. See ADR 0082.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ _GATEWAY_LABELS = {"istio": "ingressgateway"}
 
 @dataclass(frozen=True, slots=True)
 class IstioTarget:
-    """The Envoys to patch. ``selector``: labels of their pods.
+    """The Envoys to patch, which run in the pods with the labels ``selector``.
 
-    ``port``: the container port of the listener that gets the filters and the access log. ``virtual_host``: the
-    virtual host that gets the routes.
+    ``port`` is the container port of the listener that gets the filters and the access log. ``virtual_host`` is the
+    name of the virtual host that gets the routes.
     """
 
     context: Context = "gateway"
@@ -66,9 +66,9 @@ class IstioTarget:
 
 
 def istio_resources(config: Config, target: IstioTarget) -> list[Json]:
-    """Return the resources in the order in which to apply them.
+    """Return the Kubernetes resources in the order in which to apply them.
 
-    Raises InputError if a required option is missing, and ConfigError as ``clusters`` does.
+    Raises InputError if a required option is missing, and ConfigError for settings that Envoy does not support.
     """
     _check(target)
     found = [_filter(config, target)]
@@ -117,7 +117,7 @@ def _filter(config: Config, target: IstioTarget) -> Json:
 
 
 def _patch(apply_to: str, target: IstioTarget, operation: str, value: Json, match: Json | None = None) -> Json:
-    """Return a patch with the comment of ``value``."""
+    """Return an EnvoyFilter patch that applies ``operation`` with ``value``. The comment of ``value`` moves to it."""
     where = {"context": CONTEXTS[target.context], **(match or {})}
     patch = {"operation": operation, "value": without_own_comment(value)}
     return comment_moved(value, {"applyTo": apply_to, "match": where, "patch": patch})
@@ -176,7 +176,7 @@ def _runtime(config: Config, target: IstioTarget) -> Json:
 
 
 def istio_pod(config: Config, target: IstioTarget) -> Json:
-    """Return a strategic-merge patch for the Deployment of these Envoys' pods."""
+    """Return the patch (a strategic merge) that adds extproc to the Deployment of the Envoys' pods."""
     proxy: Json = {"name": "istio-proxy", "image": "auto", "volumeMounts": [socket_mount()]}
     secrets = secret_variables(config)
     if secrets:

@@ -1,4 +1,4 @@
-"""Kubernetes objects with comments, and the names that Kubernetes accepts."""
+"""Build Kubernetes objects with comments, and check names for Kubernetes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def kubernetes_name(text: str, place: str) -> str:
-    """Return ``text`` if it is a valid name (RFC 1123 label). Raises ConfigError; ``place`` is the key to change."""
+    """Return ``text`` unchanged if it is a valid Kubernetes name (an RFC 1123 label).
+
+    Otherwise raises ConfigError, which shows ``place`` as the key to change.
+    """
     if not _LABEL.fullmatch(text):
         raise ConfigError(
             f"{place}: {text!r} is not a valid Kubernetes name (allowed: a-z, 0-9 and -, at most 63 characters)"

@@ -1,4 +1,7 @@
-"""Glidepath's clusters for a mesh: the clusters that the control plane pushes, and the bootstrap's RTDS cluster."""
+"""Render Glidepath's clusters for a mesh.
+
+The control plane of the mesh pushes all of them except the RTDS cluster, which is in Envoy's bootstrap.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,15 @@ from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 
 
 def pushed_clusters(config: Config) -> list[Json]:
-    """Return every cluster except the RTDS server's, which Envoy needs from its start."""
+    """Return every cluster except the RTDS cluster, which Envoy needs when it starts."""
     return [cluster for cluster in clusters(config) if cluster["name"] != envoy_names.RTDS_CLUSTER]
 
 
 def rtds_cluster(config: Config) -> Json:
-    """Return the cluster of the scorers: at ``envoy.rtds_address``, or deploy/kubernetes' headless Service."""
+    """Return the cluster through which Envoy receives weights from the scorers by RTDS.
+
+    Its address is ``envoy.rtds_address``, or the headless Service of deploy/kubernetes if that is not set.
+    """
     envoy = config.envoy
     if envoy.rtds_address is None:
         service = f"glidepath-rtds.glidepath.svc.cluster.local:{envoy.rtds_listen.rpartition(':')[2]}"

@@ -1,4 +1,4 @@
-"""Glidepath's filters and routes for a mesh: filters that are disabled by default, routes that enable them."""
+"""Render Glidepath's filters and routes for a mesh. The filters are disabled, and the routes enable them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _NAMES = (filters.REMEMBER, filters.HEADER_MUTATION, filters.EXT_PROC)
 
 
 def mesh_filters(config: Config, *, ext_proc: bool = True) -> list[Json]:
-    """Return Glidepath's filters in order, disabled unless a route of Glidepath enables them.
+    """Return Glidepath's filters in the order of the filter chain, disabled unless a route of Glidepath enables them.
 
-    The header mutation precedes ext_proc here: in a mesh it can set the request id or a header with the chosen side.
+    The header mutation filter comes before ext_proc, because ext_proc must see what the filter can set in a mesh: a new
+    request id, or a header with the chosen side.
     """
     found = [filters.remember_filter(config), filters.header_mutation_filter()]
     if ext_proc:
@@ -26,7 +27,10 @@ def mesh_filters(config: Config, *, ext_proc: bool = True) -> list[Json]:
 
 
 def mesh_routes(config: Config, *, own_ids: bool = False) -> list[Json]:
-    """Return Glidepath's routes in order, with its filters enabled. With ``own_ids``, each request gets a new id."""
+    """Return Glidepath's routes, most specific first, with its filters enabled.
+
+    With ``own_ids``, each request gets a new request id (ADR 0083).
+    """
     return [_enabling(route, own_ids) for route in workload_routes(config)]
 
 
@@ -41,5 +45,8 @@ def _enabling(route: Json, own_ids: bool) -> Json:
 
 
 def _new_request_id() -> Json:
-    """Return a mutation that sets a new request id, because applications may reuse an id for other calls (ADR 0083)."""
+    """Return a header mutation that sets a new request id.
+
+    Applications may use one id for several calls (ADR 0083).
+    """
     return {"@type": FILTER_CONFIG, "config": set_header("x-request-id", "%UNIQUE_ID%")}

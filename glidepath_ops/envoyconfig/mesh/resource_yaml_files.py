@@ -1,4 +1,4 @@
-"""A mesh's resources as YAML files to apply with kubectl."""
+"""Write the resources for a mesh as YAML files, which the user applies with kubectl."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ docs/how-to/service-meshes.md describes the parts, the required versions and the
 
 
 def istio_files(config: Config, place: IstioTarget) -> dict[str, str]:
-    """Return the files' texts by name."""
+    """Return the text of each file for Istio by file name: the resources, and the patch of the pods."""
     return {
         RESOURCES: _documents(istio_resources(config, place), "istio"),
         POD_PATCH: _documents([istio_pod(config, place)], "istio"),
@@ -26,7 +26,7 @@ def istio_files(config: Config, place: IstioTarget) -> dict[str, str]:
 
 
 def gateway_files(config: Config, place: GatewayTarget) -> dict[str, str]:
-    """Return the files' texts by name."""
+    """Return the text of the only file for Envoy Gateway, the resources, by file name."""
     return {RESOURCES: _documents(gateway_resources(config, place), "envoy-gateway")}
 
 
@@ -36,7 +36,7 @@ def _documents(resources: Sequence[Json], target: str) -> str:
 
 
 def labels(texts: Sequence[str]) -> dict[str, str]:
-    """Parse labels of the form ``KEY=VALUE``. Raises InputError."""
+    """Return the labels in ``texts``, each of the form ``KEY=VALUE``. Raises InputError."""
     found = {}
     for text in texts:
         key, sign, value = text.partition("=")
@@ -47,7 +47,7 @@ def labels(texts: Sequence[str]) -> dict[str, str]:
 
 
 def write_all(files: Mapping[str, str], folder: Path) -> list[Path]:
-    """Write the files and return their paths. Raises InputError."""
+    """Write ``files`` (text by file name) to ``folder``, and return their paths. Raises InputError."""
     written = []
     for name, text in files.items():
         path = folder / name

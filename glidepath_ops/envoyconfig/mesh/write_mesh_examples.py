@@ -1,4 +1,4 @@
-"""Render the mesh examples again: ``python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy``."""
+"""Write the rendered mesh examples again: ``python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RECIPES: Mapping[str, Callable[[Config], dict[str, str]]] = {
 
 
 def mesh_examples(folder: Path) -> dict[Path, str]:
-    """Return the text of each file beside a mesh example's ``glidepath.yaml``."""
+    """Return the text of each rendered file of the mesh examples, which lies beside the example's glidepath.yaml."""
     found = {}
     for place, recipe in RECIPES.items():
         for name, text in recipe(load_config(folder / place / "glidepath.yaml")).items():
