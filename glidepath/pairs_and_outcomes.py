@@ -27,7 +27,7 @@ class Side(StrEnum):
 
 
 class Origin(StrEnum):
-    """What caused a request: a client, the tee, or a synthetic probe."""
+    """What caused a request: a client, the tee (which sends copies), or a synthetic probe."""
 
     LIVE = "live"
     SHADOW = "shadow"
@@ -35,7 +35,7 @@ class Origin(StrEnum):
 
 
 class PairKind(StrEnum):
-    """CROSS pairs compare the two sides; NOISE pairs compare two answers of the baseline (the noise floor)."""
+    """CROSS pairs compare baseline and candidate. NOISE pairs compare two baseline answers, to find the noise floor."""
 
     CROSS = "cross"
     NOISE = "noise"

@@ -1,4 +1,4 @@
-"""The Envoy runtime keys of a workload: the weights of its split, its shadow share and its autopilot."""
+"""The names of a workload's runtime keys in Envoy: the weights of its split, its share of copies and its autopilot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make ``python -m glidepath_ops`` the same as the ``glidepath`` command."""
+"""Run the ``glidepath`` command by ``python -m glidepath_ops``."""
 
 from glidepath_ops.cli import main
 

@@ -1,4 +1,4 @@
-"""The configuration file: ``load_config(path)`` returns a frozen ``Config`` or raises a one-line ``ConfigError``."""
+"""The configuration: ``load_config(path)`` returns an immutable ``Config``, or raises ``ConfigError`` with one line."""
 
 from glidepath.config.loader import load_config, parse_config
 from glidepath.config.root import Config, Match, Sticky, Workload

@@ -166,7 +166,7 @@ class AnswerSection(Section):
 
 
 class ScoringSection(Section):
-    """The weights of the signals and the settings of each task; see docs/reference/scoring.md."""
+    """The weights of the comparison signals, and the settings of each task; see docs/reference/scoring.md."""
 
     weights: dict[str, Unit] = Field(default_factory=dict)  # signal → weight; overrides the default weight
     flag_effect: Unit = 0.5  # a signal with at least this effect becomes a flag

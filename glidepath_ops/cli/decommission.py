@@ -1,4 +1,4 @@
-"""``glidepath decommission``: the checklist for switching off a baseline, and the archive of its migration."""
+"""``glidepath decommission``: show the checklist for switching off a baseline, and archive its migration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``glidepath demo``: a complete migration on this machine."""
+"""``glidepath demo``: run a complete migration on this machine, with a fault and a rollback."""
 
 from __future__ import annotations
 

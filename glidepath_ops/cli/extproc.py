@@ -1,4 +1,4 @@
-"""``glidepath extproc``: run the ext_proc server."""
+"""``glidepath extproc``: run the ext_proc (external processing) server beside an Envoy."""
 
 from __future__ import annotations
 

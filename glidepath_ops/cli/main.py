@@ -1,4 +1,7 @@
-"""The CLI's entry point: the table of commands, and the conversion of errors into one line and an exit status."""
+"""The entry point of the CLI: the table of commands, and the handling of errors.
+
+An error becomes one line on stderr and an exit status.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run a command's work with the loaded configuration and a connected Redis."""
+"""Load the configuration, connect to Redis, and run the work of a CLI command with both."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Work = Callable[[Config, RedisClient], Awaitable[T]]
 
 
 def with_redis(path: Path, work: Work[T]) -> T:
-    """Call ``work`` with the configuration at ``path`` and a checked Redis client, and return its result.
+    """Call ``work`` with the configuration at ``path`` and a connected Redis client, and return the result of ``work``.
 
     Raises ConfigError if redis.url is not set, and UnreachableError if Redis does not answer or fails during the work.
     """

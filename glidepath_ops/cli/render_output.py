@@ -1,4 +1,4 @@
-"""Output of ``glidepath render``: print the rendered text, write it, or insert it into an existing file."""
+"""Print what ``glidepath render`` has rendered, write it to files, or insert it into an existing bootstrap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``glidepath scorer``: run the scorer."""
+"""``glidepath scorer``: run a scorer, which scores pairs and, while it holds the lease, adjusts the weights."""
 
 from __future__ import annotations
 

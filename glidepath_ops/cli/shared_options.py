@@ -1,4 +1,4 @@
-"""Command line arguments and options that several commands share, each declared once."""
+"""The command line arguments and options that several commands share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a workload's status and decision log from Redis; send a command and wait for the decision that answers it."""
+"""Read a workload's status and decision log from Redis, send commands to the scorer, and wait for its decisions."""
 
 from __future__ import annotations
 

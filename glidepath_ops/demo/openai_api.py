@@ -26,7 +26,7 @@ class ChatRequest:
 
 
 def parse_request(body: bytes) -> ChatRequest:
-    """Parse a chat completion request. Raises ValueError."""
+    """Return the parsed body of a chat completion request. Raises ValueError for an invalid body."""
     try:
         raw = json.loads(body)
         contents = [str(message["content"]) for message in raw["messages"] if message["role"] == "user"]

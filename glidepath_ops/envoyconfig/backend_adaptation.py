@@ -55,7 +55,7 @@ def host_of(backend: Backend) -> str:
 
 
 def secret_state(backend: str) -> str:
-    """Return the key of the filter state object that holds a backend's credential during a request."""
+    """Return the key of the filter state object in which Envoy keeps a backend's credential during a request."""
     return f"glidepath.secret.{backend}"
 
 
