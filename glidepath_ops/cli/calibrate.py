@@ -36,7 +36,7 @@ def command(
         ),
     ] = None,
     last: Annotated[
-        int, typer.Option(min=10, max=MAX_RESULTS, help="Number of results to read from Redis, the latest ones.")
+        int, typer.Option(min=10, max=MAX_RESULTS, help="Number of most recent results to read from Redis.")
     ] = 10_000,
     as_json: AsJson = False,
 ) -> None:

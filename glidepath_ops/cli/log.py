@@ -36,7 +36,7 @@ def show(
     config: ConfigPath = DEFAULT_CONFIG,
     workload: WorkloadFilter = None,
     count: Annotated[
-        int, typer.Option("--count", "-n", min=1, max=MAX_COUNT, help="Number of decisions to show, the latest ones.")
+        int, typer.Option("--count", "-n", min=1, max=MAX_COUNT, help="Number of most recent decisions to show.")
     ] = 50,
     as_json: AsJsonLines = False,
 ) -> None:

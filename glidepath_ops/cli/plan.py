@@ -36,7 +36,8 @@ def command(
 ) -> None:
     """Estimate how long each step takes and which gate is slowest.
 
-    Sample counts are the median needed for the gates to pass a healthy candidate, from simulations with fixed seeds.
+    Each sample count is the median number of samples that a healthy candidate needs to pass the gates, simulated with
+    fixed seeds.
     """
     settings = load_config(config)
     rates = parse_rates(rate or [], settings)

@@ -26,7 +26,7 @@ OutputOrInto = Annotated[
         "--output",
         "-o",
         metavar="PATH",
-        help="Write to this file instead of printing or of editing the --into file.",
+        help="Write to this file instead of to stdout or, with --into, instead of to the bootstrap itself.",
     ),
 ]
 Into = Annotated[
@@ -88,8 +88,8 @@ def render_envoy(
 ) -> None:
     """Write a complete Envoy bootstrap or, with --into, insert Glidepath into your own bootstrap.
 
-    --into only adds lines; yours stay byte for byte. A second run replaces the lines that the first run added.
-    --remove restores the original file.
+    --into only adds lines; your own lines stay exactly as they are. A second run replaces the lines that the first run
+    added. --remove restores the original file.
     """
     if into is not None:
         place = InsertionPoint(listener, virtual_host)

@@ -48,7 +48,7 @@ def command(
         str | None, typer.Option("--workload", "-w", help="Workload whose scoring settings to use.")
     ] = None,
     path: Annotated[str, typer.Option(help='API path of the requests whose line has no "path" of its own.')] = "",
-    explain: Annotated[bool, typer.Option("--explain", help="Add the found differences to each result.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Add the differences found to each result.")] = False,
     summary: Annotated[
         str | None,
         typer.Option(

@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Show the candidate's share, the phase and the gates of each workload.
 
-    Gates are shown for one chosen workload, or if at most three workloads are configured.
+    Gates are shown only with --workload, or if at most three workloads are configured.
     """
 
     troubles: dict[str, GroupProblem] = {}

@@ -84,7 +84,7 @@ def promote(
             min=0,
             max=100,
             help="The next step's share, as a safeguard: the command is refused if the next step has another share. If "
-            "the candidate's present share is unknown, any step of the ramp is allowed.",
+            "the candidate's current share is unknown, the share of any step is accepted.",
         ),
     ] = None,
     force: Force = False,
@@ -117,8 +117,8 @@ def rollback(
 ) -> Command:
     """Move a workload's traffic back to the baseline now.
 
-    The candidate's share becomes 0 %, or the share given with --percent. It stays there until a retry, by `glidepath
-    retry` or, with ramp.retry: auto, after the cool-down.
+    The candidate's share becomes 0 %, or the share given with --percent. It stays there until you run
+    `glidepath retry` or, with ramp.retry: auto, until the cool-down is over.
     """
     return Command(CommandKind.ROLLBACK, actor(), percent=percent)
 
@@ -148,11 +148,12 @@ def drill(
             "--percent",
             min=0,
             max=100,
-            help="Share of a candidate at 0 % during the drill; default and maximum: the first step.",
+            help="Share to give a candidate that is at 0 % before the drill; default and maximum: that of the first "
+            "step.",
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Run the drill even if gates fail or the candidate has more than 10 %.")
+        bool, typer.Option("--force", help="Run the drill even if gates fail or the candidate's share is above 10 %.")
     ] = False,
 ) -> Command:
     """Rehearse a rollback and measure how long it takes.

@@ -31,7 +31,8 @@ def command(
     """Run Envoy, Redis, extproc and the scorer on this machine for your own backends.
 
     Runs until Ctrl-C, and restarts a process that dies. It does not start Envoy or Redis if the configuration points
-    to existing instances (envoy.admin, redis.url). DIR keeps the logs, the rendered configuration and Redis' data.
+    to existing instances (envoy.admin, redis.url). The
+    logs, the rendered configuration and Redis' data are kept in the --data directory.
     """
     settings, folder = load_config(config), data.resolve()
     with Interrupt(), Stack() as stack:

@@ -27,8 +27,9 @@ def command(
     """Check glidepath.yaml and the Envoy configuration rendered from it.
 
     No server is started. Warnings about gates that can never pass go to stderr; `glidepath plan` explains them. With
-    --envoy, only the given bootstrap is checked: its fields belong to Envoy's API, and each weighted split lists the
-    candidate first and its weights add up to 10000. An error is one line on stderr, and the exit status is then 2.
+    --envoy, only the given bootstrap is checked: all its fields must exist in Envoy's API, and each weighted split must
+    list the candidate first and have weights that add up to 10000. Each error is one line on stderr, and the exit
+    status is then 2.
     """
     if envoy is not None:
         _check(load_envoy_file(envoy), envoy)
