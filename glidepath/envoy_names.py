@@ -12,9 +12,9 @@ def fallback_cluster(candidate: str, baseline: str) -> str:
 
 
 def rescue_cluster(candidate: str, baseline: str) -> str:
-    """Return the name of the cluster with the baseline's endpoints that serves requests which the candidate failed.
+    """Return the name of the second member of the composite cluster. It serves requests that failed at the candidate.
 
-    It is the second member of the composite cluster. In the access log, its name marks a failover.
+    Its endpoints are those of the baseline. In the access log, its name marks a failover.
     """
     return f"{baseline}-for-{candidate}"
 

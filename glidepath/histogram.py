@@ -19,7 +19,10 @@ MAX_INDEX = math.ceil(math.log2(1e7) * _PER_LOG2)
 
 
 def bucket_of(value: float) -> int:
-    """Return the index of the bucket that covers ``value`` (> 0), or of the nearest bucket for an extreme value."""
+    """Return the index of the bucket that covers ``value`` (> 0).
+
+    A value below the first bucket counts in the first bucket, and a value above the last bucket in the last one.
+    """
     index = math.ceil(math.log2(value) * _PER_LOG2) - 1
     return min(max(index, MIN_INDEX), MAX_INDEX)
 

@@ -54,7 +54,7 @@ class Ending(StrEnum):
 class Coverage(StrEnum):
     """What happened to an exchange, which is a request with its answer.
 
-    Every exchange that is lost before it is scored is counted under one of these names.
+    An exchange that is lost before it is scored is counted under the reason for the loss.
     """
 
     CAPTURED = "captured"  # exchanges whose bodies extproc received
@@ -111,14 +111,20 @@ class Pair:
 
     @property
     def baseline(self) -> Answer:
-        """Return the baseline's answer. In a NOISE pair, both answers are the baseline's; this is the client's."""
+        """Return the baseline's answer.
+
+        In a NOISE pair, both answers are the baseline's. This is the answer that the client got.
+        """
         if self.kind is PairKind.NOISE or self.first.side is Side.BASELINE:
             return self.first
         return self.second
 
     @property
     def candidate(self) -> Answer:
-        """Return the candidate's answer. In a NOISE pair, return the baseline's answer to the copy of the request."""
+        """Return the candidate's answer.
+
+        In a NOISE pair, which has none, this is the baseline's answer to the copy of the request.
+        """
         return self.second if self.baseline is self.first else self.first
 
 
@@ -166,8 +172,8 @@ class SideOutcomes:
 class Outcomes:
     """One outcome summary (flush) that an extproc process wrote for one workload; ``(source, seq)`` is unique.
 
-    ``arrived_ms`` is the time at which Redis received the summary, by Redis' clock; 0: unknown. It is taken from the id
-    of the stream entry when the entry is read.
+    ``arrived_ms`` is the time at which Redis received the summary, by Redis' clock, or 0 if unknown. The reader of
+    the stream takes it from the id of the stream entry.
     """
 
     workload: str

@@ -42,9 +42,10 @@ MAX_PAIR_BYTES = 256 * 1024 * 1024  # limit on the decompressed size that a stor
 
 
 def _reader(names: Sequence[str], conversions: Mapping[str, Convert]) -> Callable[[Any], list[Any]]:
-    """Return a function that lists the named attributes of an object, after applying ``conversions`` to some of them.
+    """Return a function that takes an object and returns the list of its attributes ``names``.
 
-    Because that function runs for every pair and every flush, it reads all attributes with one ``attrgetter``, in C.
+    ``conversions`` maps the name of an attribute to the function that converts its value. Because the returned
+    function runs for every pair and every flush, it reads all attributes with one ``attrgetter``, in C.
     """
     read = attrgetter(*names)
     converted = tuple((names.index(name), convert) for name, convert in conversions.items())
@@ -61,8 +62,9 @@ def _reader(names: Sequence[str], conversions: Mapping[str, Convert]) -> Callabl
 class _Codec(Generic[R, M]):
     """Converts a record to its protobuf message and back, field by field. A field has the same name in both.
 
-    ``conversions`` has an entry for each field whose value differs between record and message. All other fields are
-    copied unchanged. ``not_stored`` is the name of the one field that the record has and the message lacks.
+    ``conversions`` has an entry for each field whose value differs between record and message. The values of all
+    other fields are copied unchanged. ``not_stored`` is the name of the one field that the record has and the
+    message lacks.
     """
 
     def __init__(
@@ -81,7 +83,10 @@ class _Codec(Generic[R, M]):
         return self._message(**dict(zip(self._names, self._to_wire(record), strict=True)))
 
     def from_message(self, message: M, **not_stored: Any) -> R:
-        """Return the record of a message. ``not_stored`` is the value of the field that the message lacks."""
+        """Return the record of a protobuf message.
+
+        ``not_stored`` is the value for the record's field that the message lacks.
+        """
         return self._record(*self._from_wire(message), **not_stored)
 
     def decode(self, data: bytes, **not_stored: Any) -> R:
@@ -108,7 +113,10 @@ class _Codec(Generic[R, M]):
 
 
 def _enum(kind: type[StrEnum], prefix: str) -> Conversion:
-    """Return the conversion between a member of ``kind`` and its protobuf number, the constant ``PREFIX_MEMBER``."""
+    """Return the two functions that convert a member of ``kind`` to its protobuf number and back.
+
+    The number of a member is the protobuf constant ``PREFIX_MEMBER``.
+    """
     numbers = {member: pb.__dict__[f"{prefix}_{member.name}"] for member in kind}
     members = {number: member for member, number in numbers.items()}
 
@@ -191,7 +199,10 @@ def encode_outcomes(outcomes: Outcomes) -> bytes:
 
 
 def decode_outcomes(data: bytes, arrived_ms: int = 0) -> Outcomes:
-    """Return the outcome summary in ``data``. ``arrived_ms`` is the time in the id of its stream entry."""
+    """Return the outcome summary in ``data``.
+
+    ``arrived_ms`` is the time in the id of the stream entry that contained ``data``.
+    """
     return _OUTCOMES.decode(data, arrived_ms=arrived_ms)
 
 

@@ -63,22 +63,22 @@ class WorkloadKeys:
 
     @property
     def budget(self) -> str:
-        """Prefix of the keys that count the requests and the cost of copies on each day."""
+        """Prefix of the keys that count, for each day, the copies to paid backends and their cost."""
         return self._key("budget")
 
     def evaluations(self, day: int) -> str:
         """String with a TTL: the number of questions to the evaluator on ``day`` (days since 1970, UTC).
 
-        All scorers count in this key.
+        All scorers increase the same number.
         """
         return self._key(f"evaluations:{day}")
 
     @property
     def probes(self) -> str:
-        """Hash on scheduled probes.
+        """Hash with the state of the scheduled probes.
 
-        ``at_ms`` is the time of the last round, ``next`` the index of the next prompt, and ``failing`` names the
-        backends that failed.
+        ``at_ms`` is the time of the last round, ``next`` the index of the next prompt, and ``failing`` names
+        the backends that failed.
         """
         return self._key("probes")
 
@@ -96,17 +96,18 @@ class WorkloadKeys:
 
     @property
     def queue(self) -> str:
-        """Hash on the queue of pairs. ``acked`` counts acknowledged pairs.
+        """Hash with counters of the stream of pairs. ``acked`` counts acknowledged pairs.
 
         scorer/scoring/worker/redis_scripts.py describes the other fields.
         """
         return self._key("queue")
 
     def noise(self, baseline: str) -> str:
-        """Hash with the noise floor of the backend ``baseline``, counted over its noise pairs.
+        """Hash with the noise floor of the backend ``baseline``, measured on pairs of two answers of this backend.
 
-        ``pairs`` is their number, ``agreement_sum`` the sum of their agreement, and ``trip:<signal>`` the number of
-        noise pairs in which the signal tripped.
+        ``pairs`` is the number of these noise pairs and ``agreement_sum`` the sum of their agreement.
+        ``trip:<signal>`` is the number of noise pairs in which the divergence of the signal was at least
+        ``TRIP_DIVERGENCE``.
         """
         return self._key(f"noise:{baseline}")
 
@@ -120,7 +121,10 @@ FENCE = f"{PREFIX}:fence"
 
 
 def lease_key(group: str) -> str:
-    """Return the key of the lease: a string with a TTL that names the scorer of ``group`` that steers."""
+    """Return the key of the lease of ``group``.
+
+    Redis holds a string with a TTL there: the name of the scorer that steers the group's workloads.
+    """
     return f"{LEASE}:{group}" if group else LEASE
 
 

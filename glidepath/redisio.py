@@ -26,7 +26,7 @@ CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 2.0, 5.0
 
 
 def read_secret(secret: Secret) -> str:
-    """Return the value of a secret; a file's value without the final line break.
+    """Return the value of a secret. The final line break of a secret in a file is removed.
 
     Raises ConfigError with the name of the missing variable or file.
     """
@@ -96,9 +96,10 @@ def connect(section: RedisSection) -> RedisClient:
 
 
 def being_cancelled() -> bool:
-    """Return whether the current task was cancelled. A loop that calls Redis must check this in each iteration.
+    """Return whether the current task has been cancelled. A loop that calls Redis must check this in each iteration.
 
-    redis-py 8.1 can swallow a cancellation that arrives while it reads a reply. ``Task.cancelling`` still counts it.
+    redis-py 8.1 can lose a cancellation that arrives while it reads a reply: no CancelledError is raised then.
+    ``Task.cancelling`` still counts the cancellation.
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -25,7 +25,11 @@ return {last[1] or '', at and string.format('%.0f', t[1] * 1000 + t[2] / 1000 - 
 
 @dataclass(frozen=True, slots=True)
 class LastSteering:
-    """The scorer group that steered a workload last, and how many seconds ago, by Redis' clock (None: never)."""
+    """The scorer group that steered a workload last.
+
+    ``age_s`` is the time since its last write in seconds, by Redis' clock, or None if no group has steered the
+    workload.
+    """
 
     group: str = ""
     age_s: float | None = None
@@ -52,7 +56,7 @@ async def leader(client: RedisClient, group: str) -> str:
 
 
 async def last_steering(client: RedisClient, workloads: Iterable[str]) -> dict[str, LastSteering]:
-    """Return the group that steered each workload last. Workloads whose state cannot be read are left out.
+    """Return the group that steered each workload last, by workload. Workloads whose state cannot be read are left out.
 
     Raises RedisError.
     """
@@ -74,10 +78,11 @@ def _last_steering(answer: list[bytes]) -> LastSteering:
 def group_problem(
     name: str, group: str, leader: str, last: LastSteering, patience_s: float = LIVE_S
 ) -> GroupProblem | None:
-    """Return why ``group`` does not steer a workload of its file, or None if the group does or has no leader yet.
+    """Return why ``group`` does not steer the workload ``name`` of its file.
 
-    ``leader`` is the name of the scorer that holds the group's lease, or "" if none does. ``last`` is the group that
-    steered the workload last. That group counts as steering for ``patience_s`` seconds after its last write.
+    Returns None if the group steers the workload or has no leader yet. ``leader`` is the name of the scorer that
+    holds the group's lease, or "" if none does. ``last`` is the group that steered the workload last. That group
+    counts as steering for ``patience_s`` seconds after its last write.
     """
     if last.live(patience_s):
         return None if last.group == group else _steered_by_other_group(name, group, last.group)

@@ -82,7 +82,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class SideStatus:
-    """The number, the errors and the latency of one side's requests in the current step."""
+    """The number of one side's requests in the current step, their errors and their latency."""
 
     requests: int = 0
     errors: int = 0
@@ -96,7 +96,7 @@ class SideStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadStatus:
-    """What the steer loop reports about a workload, about every second."""
+    """The status of a workload, which the steer loop writes to Redis about once a second."""
 
     workload: str
     phase: str

@@ -28,8 +28,9 @@ Prefix = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidato
 class Credential(Section):
     """The credential that Envoy sends to this backend, with live requests and with copies.
 
-    Give exactly one of ``env`` (an environment variable), ``file`` (Envoy reads it again when it changes) and
-    ``passthrough`` (the client's own credential is sent).
+    Give exactly one of ``env``, ``file`` and ``passthrough``. ``env`` is an environment variable. ``file`` is a
+    file that Envoy reads again when it changes. With ``passthrough: true``, Envoy sends the client's own
+    credential.
     """
 
     env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -46,7 +47,10 @@ class Credential(Section):
 
 
 class Price(Section):
-    """The prices of a million input tokens and a million output tokens, in one currency for all backends."""
+    """The price of a million input tokens and the price of a million output tokens.
+
+    All backends must have prices in the same currency.
+    """
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
@@ -76,8 +80,8 @@ class Capacity(Section):
 class Backend(Section):
     """A server that answers AI requests.
 
-    ``url`` may have a path prefix. Envoy removes ``strip`` from the start of the client's path, then puts the prefix
-    before the path.
+    ``url`` may have a path prefix. Envoy removes ``strip`` from the start of the client's path, then adds the
+    prefix of ``url`` in front.
     """
 
     url: HttpUrl

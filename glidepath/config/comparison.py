@@ -117,7 +117,7 @@ class EmbeddingsSection(Section):
 
 
 class RerankSection(Section):
-    """How two rankings are compared: by their first ``k`` results."""
+    """How the results of two rerank models are compared: only the first ``k`` results of each ranking count."""
 
     k: int = Field(default=10, ge=1, le=1000)
 

@@ -37,10 +37,10 @@ class Cron:
 
 
 def _calendar(fields: Sequence[str]) -> CronSim | None:
-    """Return the parsed cron fields, or None if the line's months never have its day (February 30).
+    """Return the parsed cron fields, or None if the date in them does not exist (for example February 30).
 
-    Raises ValueError for an invalid field. cronsim has one message for both cases, so the fields are checked
-    separately.
+    Raises ValueError for an invalid field. cronsim raises the same error for an invalid field and for a date that
+    does not exist. To find out which it is, this function parses the day separately from the month.
     """
     start = datetime(2000, 1, 1)  # noqa: DTZ001 - used for its calendar only, which has no zone
     try:
@@ -81,9 +81,10 @@ def parse_zone(name: str) -> str:
 def latest_match(text: str, zone: str, now_ms: int, within_ms: int) -> int | None:
     """Return the last match of the cron line ``text`` at or before ``now_ms``, in Unix milliseconds.
 
-    Returns None if the last match was ``within_ms`` ago or more. ``text`` and ``zone`` must be valid. The search goes
-    back day by day from tomorrow, because tomorrow may have begun before the clock was set back over midnight. For the
-    same reason it continues for one day after the first day with a match.
+    Returns None if the last match was ``within_ms`` ago or more. ``text`` and ``zone`` must be valid. The search
+    goes back day by day, beginning with tomorrow: if the clock was set back over midnight, a match on tomorrow's
+    date can already be in the past. For the same reason, the search examines one more day after the first day with
+    a match.
     """
     today = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(zone)).date()
     best: int | None = None
@@ -127,7 +128,10 @@ def _exists(wall: datetime) -> bool:
 
 
 def _end_of_gap(wall: datetime) -> int:
-    """Return, in Unix milliseconds, the end of the gap of the clock in which the local time ``wall`` lies."""
+    """Return the end of the gap in local time that contains ``wall``, in Unix milliseconds.
+
+    A gap is a range of local times that the clock skips at the start of daylight saving time.
+    """
     while not _exists(wall):
         wall += _MINUTE
     return _ms(wall)

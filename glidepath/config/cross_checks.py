@@ -52,7 +52,11 @@ def _same_match(config: Config) -> Problem | None:
 
 
 def _unused(config: Config) -> Problem | None:
-    """Return the first setting that can have no effect: an unknown backend in ``registry``, a cost without a price."""
+    """Return the first setting that has no effect, or None.
+
+    Such a setting is an unknown backend in ``registry.models``, or a limit on the cost of copies if neither backend
+    of the workload has a price.
+    """
     for backend in config.registry.models if config.registry else ():
         if backend not in config.backends:
             known = ", ".join(config.backends)

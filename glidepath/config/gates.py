@@ -24,7 +24,11 @@ class GateConfig(Section):
 
 
 class QualityGateConfig(GateConfig):
-    """Limits on the mean agreement: at least ``min_agreement``, and at most ``margin`` below the noise floor."""
+    """Limits on the mean agreement of baseline and candidate.
+
+    ``min_agreement`` is an absolute minimum. ``margin`` is how far the mean agreement may be below the noise floor,
+    which is the baseline's agreement with itself.
+    """
 
     min_agreement: float | None = Field(default=None, ge=0, le=1)
     margin: float | None = Field(default=None, gt=0, lt=1)
@@ -39,9 +43,9 @@ class QualityGateConfig(GateConfig):
 class ErrorGateConfig(GateConfig):
     """Limits on the candidate's error rate.
 
-    ``max_increase`` is the allowed increase over the baseline's error rate, in percentage points. ``max_rate`` is an
-    absolute limit. ``max_ratio`` is the ratio of the candidate's error rate to the baseline's that the fast guard
-    tolerates. The fast guard also acts when ``gating`` is false; only ``fast: inform`` switches it off.
+    ``max_increase`` is the allowed increase over the baseline's error rate, in percentage points. ``max_rate`` is
+    an absolute limit. The fast guard tolerates a candidate's error rate of up to ``max_ratio`` times the
+    baseline's. The fast guard also acts when ``gating`` is false; only ``fast: inform`` switches it off.
     """
 
     max_increase: Share | None = None
@@ -82,7 +86,10 @@ class FactGateConfig(GateConfig):
 
 
 class LatencyGateConfig(GateConfig):
-    """A limit on latency: the candidate's quantile must be at most ``max_ratio`` times the baseline's quantile."""
+    """A limit on latency.
+
+    A quantile of the candidate's latency must be at most ``max_ratio`` times the same quantile of the baseline's.
+    """
 
     quantile: Quantile = "p99"
     max_ratio: float = Field(default=1.2, ge=0.01, le=1000)
@@ -90,7 +97,10 @@ class LatencyGateConfig(GateConfig):
 
 
 class CapacityGateConfig(GateConfig):
-    """A limit on the candidate's predicted load at the next step: its ``capacity.limit`` less the ``headroom``."""
+    """A limit on the candidate's predicted load at the next step.
+
+    The limit is ``capacity.limit`` of the candidate's backend, less ``headroom``.
+    """
 
     headroom: Share = 0.0
 
@@ -102,7 +112,8 @@ def _one_or_many(value: object) -> object:
 class GatesSection(Section):
     """The gates of a workload.
 
-    ``alpha`` is the probability of a false decision that the workload accepts in total. Its gating gates share it.
+    ``alpha`` is the probability of a false decision that the workload accepts in total. This probability is divided
+    among the gating gates.
     """
 
     alpha: float = Field(default=0.05, ge=1e-6, le=0.5)

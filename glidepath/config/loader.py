@@ -64,7 +64,10 @@ def parse_config(text: str, name: str = "glidepath.yaml") -> Config:
 
 
 def locate(path: str | Path, *key: str | int) -> str:
-    """Return ``FILE:LINE: KEY.PATH`` of a key in a valid configuration, for an error that is found after loading."""
+    """Return the place of a key in a valid configuration, as ``FILE:LINE: KEY.PATH``.
+
+    It is used in messages about errors that are found after loading.
+    """
     root = Path(path)
     files = sorted(root.glob("*.yaml")) if root.is_dir() else [root]
     sources = [_Source.read(file) for file in files]
@@ -134,9 +137,10 @@ def _collect(node: yaml.Node | None, path: KeyPath, name: str, places: dict[KeyP
 
 
 def _merge(sources: Sequence[_Source]) -> _Source:
-    """Return several parsed files as one.
+    """Merge several parsed files into one.
 
-    Each file can add backends and workloads. Raises ConfigError for a name, or any other section, in two files.
+    Each of the files can add backends and workloads. Raises ConfigError if two files define the same backend or the
+    same workload, or if two files contain the same other section.
     """
     data: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
@@ -216,7 +220,7 @@ def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
 def _number_key(here: Any, part: int | str) -> Any:
     """Return the key of the mapping ``here`` that equals the number ``part``, or None.
 
-    A numeric key is 50 in the file and 50.0 in pydantic's location.
+    The spellings can differ: a key that is 50 in the file is 50.0 in the location of pydantic's error.
     """
     if not isinstance(here, dict) or part in here:
         return None

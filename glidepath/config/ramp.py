@@ -69,7 +69,11 @@ def _percent(key: Any) -> float:
 
 @dataclass(frozen=True, slots=True)
 class EffectiveRules:
-    """The conditions for the next step: at least ``hold`` seconds, and ``min_samples`` requests of the candidate."""
+    """The conditions for the next step.
+
+    The present step must last at least ``hold`` seconds, and the candidate must serve at least ``min_samples``
+    requests in it.
+    """
 
     hold: float
     min_samples: int
@@ -78,7 +82,8 @@ class EffectiveRules:
 def step_at(steps: Sequence[float], percent: float) -> float:
     """Return the step whose rules apply at the share ``percent``, which a person may have set between two steps.
 
-    This is the largest step up to ``percent``. Below the first step it is the first step, and at 0 % it is 0.
+    This is the largest step that is not above ``percent``. For a share below the first step it is the first step,
+    and for 0 % it is 0.
     """
     if percent <= 0:
         return 0.0
@@ -121,7 +126,8 @@ class RampSection(Section):
     def _percents(cls, value: Any) -> Any:
         """Return the rules in ``at``, sorted by step.
 
-        Refuses YAML's ``yes``, which Python would take for 1 %, and the same step twice (1 and 1.0).
+        Raises ValueError for a repeated step (such as 1 and 1.0), and for YAML's ``yes``, which Python would
+        read as 1 %.
         """
         if not isinstance(value, dict):
             return value

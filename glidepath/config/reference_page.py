@@ -1,7 +1,7 @@
 """Generate the reference of the configuration from the section classes.
 
 ``python -m glidepath.config.reference_page`` prints docs/reference/configuration.md. The description of a key is the
-comment after its field in the source, so the key and its description change in the same line.
+comment behind its field in the source code. So a key and its description are changed together.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ def reference() -> str:
 
 
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield the path and the class of every section once, depth first. A shared class gets the first of its paths."""
+    """Yield the path and the class of every section, depth first.
+
+    A class that is used at several paths is yielded once, with the first of these paths.
+    """
     queue: list[tuple[str, Any]] = [("", Config)]
     seen: set[type[BaseModel]] = set()
     while queue:

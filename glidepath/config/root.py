@@ -76,7 +76,10 @@ class Sticky(Section):
 
 
 class Workload(Section):
-    """A kind of requests that moves from one backend to another: its match, its two backends, its ramp and gates."""
+    """A set of requests that moves as one from the baseline to the candidate.
+
+    The section contains the conditions for these requests, the two backends, the ramp and the gates.
+    """
 
     match: Match
     task: Task = "chat"
@@ -133,10 +136,10 @@ class Config(Section):
 
 
 def _not_in_digest(workload: Workload) -> dict[str, Any]:
-    """Return the settings that are left out of the digest: probes, and newer settings that have their default value.
+    """Return the settings that the digest leaves out: probes, and newer settings that have their default value.
 
-    A new setting with a default value must not change the digest, because a new digest discards the evidence of the
-    step.
+    The introduction of a new setting must not change the digest of an existing configuration, because a new digest
+    discards the evidence of the step.
     """
     left_out: dict[str, Any] = {"probes": True}
     if not workload.ramp.at:

@@ -24,7 +24,7 @@ class Section(BaseModel):
 
 
 def _kinds(annotation: Any) -> set[Any]:
-    """Return the types in a type annotation without containers and unions: int and str for ``dict[str, int]``."""
+    """Return the types inside the containers and unions of a type annotation: int and str for ``dict[str, int]``."""
     arguments = typing.get_args(annotation)
     return {annotation} if not arguments else set().union(*(_kinds(a) for a in arguments))
 
@@ -35,7 +35,10 @@ def _contains_boolean(value: Any) -> bool:
 
 
 def one_or_many(value: object) -> object:
-    """Return a string as a list with one item, and any other value unchanged: for keys that take a string or a list."""
+    """Return a list with the string if ``value`` is a string, and otherwise ``value`` unchanged.
+
+    It is the validator of keys that take a string or a list.
+    """
     return [value] if isinstance(value, str) else value
 
 

@@ -16,7 +16,10 @@ class DayBudget(Section):
 
 
 class ShadowSection(Section):
-    """Copies of requests to the other backend. ``reverse`` and ``same_side`` are percent of the captured requests."""
+    """How many requests are copied to the other backend or, to measure the noise floor, to the baseline again.
+
+    ``reverse`` is a percentage of the candidate's captured requests, ``same_side`` of the baseline's.
+    """
 
     sample: Percent = 100  # percent of the workload's requests that are captured
     reverse: Percent = 100  # percent of the candidate's requests that are copied to the baseline

@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)\s*")
 def parse_duration(value: Any) -> float:
     """Return the seconds of a duration such as ``48h``, ``1.5s``, ``250ms``, or a number of seconds.
 
-    Raises ValueError, also for more than ten years.
+    Raises ValueError if ``value`` is not a duration or is longer than ten years.
     """
     expected = "a duration such as 250ms, 30s, 5m, 48h or 30d"
     seconds = _parse(value, _SECONDS, expected)
@@ -29,7 +29,8 @@ def parse_duration(value: Any) -> float:
 def parse_size(value: Any) -> int:
     """Return the bytes of a size such as ``4MiB``, or a number of bytes.
 
-    Raises ValueError, also for more than 2^53 bytes, because not every JSON reader keeps a larger number exact.
+    Raises ValueError if ``value`` is not a size or is above 2^53 bytes, because not every JSON reader keeps larger
+    numbers exact.
     """
     expected = "a size such as 64KiB, 4MiB or 1GB"
     size = _parse(value, _BYTES, expected)
@@ -39,9 +40,10 @@ def parse_size(value: Any) -> int:
 
 
 def parse_share(value: Any) -> float:
-    """Return 0.005 for the share ``0.5%`` or ``0.005``.
+    """Return a share as a number from 0 to 1: 0.005 for both ``0.5%`` and ``0.005``.
 
-    Raises ValueError, also for a number above 1 without a percent sign, because it probably lacks one.
+    Raises ValueError if ``value`` is not a share. A number above 1 without a percent sign is an error, because the
+    sign was probably forgotten.
     """
     expected = "a share such as 0.5% or 0.005"
     share = _parse(value, {"%": 0.01}, expected)

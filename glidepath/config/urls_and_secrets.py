@@ -11,7 +11,10 @@ from glidepath.config.section import Section
 
 
 def split_url(value: str) -> SplitResult:
-    """Return the parts of a URL. Raises ValueError, also for an invalid port, which ``urlsplit`` alone accepts."""
+    """Return the parts of a URL. Raises ValueError for an invalid URL.
+
+    An invalid port is an error too, although ``urlsplit`` does not report it.
+    """
     try:
         parts = urlsplit(value)
         _ = parts.port

@@ -41,7 +41,7 @@ class ProbeResult:
 
     @property
     def comparable(self) -> bool:
-        """Return whether both backends answered successfully."""
+        """Return whether both backends sent a complete answer with a 2xx status."""
         return not any(answer_failure(answer) for answer in self.answers)
 
 
@@ -81,9 +81,9 @@ class Prober:
         await self._session.close()
 
     async def probe(self, workload: str, request: ProbeRequest) -> ProbeResult:
-        """Send the request to both backends at the same time, and wait for at most the workload's shadow.timeout.
+        """Send the request to both backends at the same time, and wait for at most the workload's ``shadow.timeout``.
 
-        No error is raised: an answer contains the error that ended it.
+        A failed request raises no error: its answer contains the error.
         """
         started_ms = unix_ms()
         name = f"probe-{uuid.uuid4().hex}"

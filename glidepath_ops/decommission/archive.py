@@ -32,8 +32,8 @@ To restore the baseline: use this glidepath.yaml, replace each {hidden} by its v
 def sanitized(config: Config) -> dict[str, Any]:
     """Return the configuration as data in which possible secrets are replaced by ``***``.
 
-    Possible secrets are passwords in URLs, paths of webhooks, and headers whose names suggest a secret. The names of
-    files and environment variables that hold secrets are kept.
+    Possible secrets are passwords in URLs, paths of webhooks, and values of query parameters and headers whose
+    names suggest a secret. The names of files and environment variables that hold secrets are kept.
     """
     found = _hide(config.model_dump(mode="json", exclude_unset=True, by_alias=True))
     data: dict[str, Any] = found if isinstance(found, dict) else {}

@@ -1,6 +1,6 @@
-"""Build the checklist for switching off a baseline. Its functions do no I/O: they turn facts into checklist items.
+"""Build the checklist for switching off a baseline.
 
-See ADR 0092.
+The functions of this module do no I/O: they turn facts into checklist items. See ADR 0092.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class ChecklistItem:
 class WorkloadFacts:
     """The facts about one workload that the checklist uses.
 
-    ``decisions`` are in the order of the log, oldest first. ``probes_failing`` says why probes fail, or is empty.
+    ``decisions`` are in the order of the log, oldest first. ``probes_failing`` is the reason why probes fail, or
+    empty.
     """
 
     status: WorkloadStatus | None = None
@@ -48,7 +49,10 @@ class WorkloadFacts:
 
 
 def users_of(config: Config, backend: str) -> dict[str, str]:
-    """Return the workloads that use ``backend``, each with its use: baseline, baseline and fallback, or candidate."""
+    """Return the workloads that use ``backend``.
+
+    The value for each workload is the use: "baseline", "baseline and fallback" or "candidate".
+    """
     uses: dict[str, str] = {}
     for name, workload in config.workloads.items():
         if workload.baseline == backend:
@@ -61,8 +65,9 @@ def users_of(config: Config, backend: str) -> dict[str, str]:
 def in_order(config: Config, volumes: Mapping[str, int]) -> list[str]:
     """Return all workloads, least critical first.
 
-    Workloads with a shorter chain of ``after`` come first, then workloads with fewer requests. ``volumes`` has the
-    number of requests by workload.
+    ``after`` names the workloads that must be completed before a workload starts. Workloads with a shorter chain of
+    ``after`` come first. Among workloads with chains of equal length, those with fewer requests come first.
+    ``volumes`` is the number of requests of each workload.
     """
     depths: dict[str, int] = {}
 
@@ -77,7 +82,7 @@ def in_order(config: Config, volumes: Mapping[str, int]) -> list[str]:
 def checklist(config: Config, workload: str, facts: Mapping[str, WorkloadFacts], now_ms: int) -> list[ChecklistItem]:
     """Return the checklist for switching off the baseline of ``workload``: first the checks, then a person's tasks.
 
-    ``facts`` has the facts by workload.
+    ``facts`` maps the name of each workload to its facts.
     """
     settings = config.workload(workload)
     own = facts.get(workload, WorkloadFacts())
@@ -153,7 +158,10 @@ def _synchronisation(name: str, settings: Workload, facts: WorkloadFacts) -> lis
 
 
 def _earlier_workloads(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
-    """Return an item for each workload in ``after`` with the same baseline, which should be decommissioned first."""
+    """Return an item for each workload in ``after`` that has the same baseline.
+
+    These workloads should be decommissioned before ``workload``.
+    """
     items = []
     for other in config.workload(workload).after:
         if config.workload(other).baseline != config.workload(workload).baseline:
@@ -170,7 +178,10 @@ def _earlier_workloads(config: Config, workload: str, facts: Mapping[str, Worklo
 
 
 def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> dict[str, str]:
-    """Return who else still uses the backend that is this workload's baseline, each with a description of the use."""
+    """Return the other users of the backend that is the workload's baseline.
+
+    A user is a workload or ``envoy.default_backend``. The value for each user is a description of its use.
+    """
     backend = config.workload(workload).baseline
     users = {}
     for other, use in users_of(config, backend).items():
@@ -201,7 +212,8 @@ def _other_users(config: Config, workload: str, facts: Mapping[str, WorkloadFact
 def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[ChecklistItem]:
     """Return the tasks that only a person can do, in order.
 
-    The last tasks end the backend for all of its users; they name the other ``users``.
+    Some tasks must wait until no other user needs the backend, for example the end of the contract. These tasks
+    name the other ``users``.
     """
     settings = config.workload(workload)
     baseline, candidate = settings.baseline, settings.candidate

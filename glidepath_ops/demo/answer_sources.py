@@ -55,7 +55,7 @@ class Pace:
 
 
 class WrittenTexts:
-    """Answers with the prepared texts of written_answers.json, at the speed of a small hosted model."""
+    """A source that answers with the prepared texts of written_answers.json, at the speed of a small hosted model."""
 
     def __init__(self, side: Side, model: str, pace: Pace, rng: random.Random) -> None:
         self.side, self.model, self.pace, self.rng = side, model, pace, rng
@@ -99,7 +99,7 @@ async def _until(at: float) -> None:
 
 
 class LlamaCpp:
-    """Forwards requests to a llama.cpp server on this machine, and passes its answers on unchanged."""
+    """A source that forwards requests to a llama.cpp server on this machine and returns its answers unchanged."""
 
     def __init__(self, url: str, session: aiohttp.ClientSession, bad: WrittenTexts) -> None:
         self.url, self.session, self.bad = url, session, bad

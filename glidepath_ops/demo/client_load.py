@@ -25,7 +25,7 @@ RECENT = 400  # number of latest answers for the displayed latency
 class Profile:
     """The load of the demo's clients: on average ``rate`` requests per second, with random (Poisson) arrivals.
 
-    At most ``max_in_flight`` requests are open at the same time; the others are skipped.
+    At most ``max_in_flight`` requests are in flight at the same time. A request beyond this limit is not sent.
     """
 
     rate: float

@@ -24,7 +24,7 @@ MODELS = {BASELINE: "cloud-large", CANDIDATE: "onprem-small"}
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The loopback ports of the demo's processes. They were free when they were chosen."""
+    """The loopback ports of the demo's processes. They were free at the start of the demo."""
 
     envoy: int
     shadow: int
@@ -76,7 +76,7 @@ def written_plan() -> DemoPlan:
 
 
 def llm_plan() -> DemoPlan:
-    """Return the plan in which a real LLM serves as both backends: two steps, two requests/s, short answers."""
+    """Return the plan with a real LLM as both backends. It has two steps, two requests per second and short answers."""
     return DemoPlan(
         profile=Profile(rate=2, prompts=LLM_PROMPTS, max_tokens=10, max_in_flight=16, timeout=60),
         ramp={"steps": [50, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},

@@ -34,7 +34,7 @@ def garble(text: str, rng: random.Random) -> str:
 
 
 def spoil(text: str, others: Sequence[str], rng: random.Random) -> str:
-    """Return a bad answer to replace ``text``: one of the ``others``, a refusal, or the garbled ``text``."""
+    """Return a bad answer to replace ``text``: one of the answers in ``others``, a refusal, or the garbled ``text``."""
     ways: tuple[Callable[[], str], ...] = (
         lambda: rng.choice(others),
         lambda: rng.choice(REFUSALS),

@@ -1,4 +1,4 @@
-"""The questions that the demo's clients ask a real LLM. They are short, and of many kinds, so that answers differ."""
+"""The questions that the demo's clients ask a real LLM. They are short and varied, so that the answers differ."""
 
 from __future__ import annotations
 

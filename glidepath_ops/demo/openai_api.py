@@ -93,7 +93,7 @@ def error(message: str, kind: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a client read from an answer: its text and model, or the problem with the answer."""
+    """The result of reading an answer as a client: its text and model, or the problem with the answer."""
 
     text: str = ""
     model: str = ""
@@ -101,7 +101,7 @@ class Read:
 
 
 def read_json(body: bytes) -> Read:
-    """Return what a client reads from a plain answer, after checking the answer."""
+    """Check a plain answer as a client would, and return its text and model, or the problem with it."""
     try:
         raw = json.loads(body)
         choice = raw["choices"][0]
@@ -112,7 +112,10 @@ def read_json(body: bytes) -> Read:
 
 
 def read_stream(body: bytes) -> Read:
-    """Return what a client reads from a streamed answer, which must end with a finish reason and ``[DONE]``."""
+    """Check a streamed answer as a client would, and return its text and model, or the problem with it.
+
+    The stream must end with a finish reason and ``[DONE]``.
+    """
     if not body.endswith(DONE):
         return Read(problem="the stream ended without [DONE]")
     text, model, finish = [], "", None

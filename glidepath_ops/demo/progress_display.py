@@ -66,7 +66,7 @@ def decision_line(decision: Decision) -> str:
 def verdict_row(verdict: Verdict) -> tuple[str, str, str, str, str]:
     """Return a verdict as table cells: gate, outcome, value and limit, samples, and evidence.
 
-    The evidence is the percentage of the evidence that a decision needs.
+    The last cell shows the evidence so far as a percentage of the evidence that a decision needs.
     """
     unit = "" if verdict.unit in ("", "ratio") else f" {verdict.unit}"
     against = f"{number(verdict.value, '{:.3g}')} / {number(verdict.limit, '{:.3g}')}{unit}"

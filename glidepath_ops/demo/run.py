@@ -219,7 +219,10 @@ async def _reach_last_step(running: Running) -> bool:
 
 
 async def _inject_fault(running: Running) -> None:
-    """Inject the fault into the candidate, measure the time until Envoy has lower weights, and watch the rollback."""
+    """Inject the fault into the candidate, and show and record the rollback.
+
+    The recorded time is the time from the candidate's first bad answer to a lower weight of the candidate in Envoy.
+    """
     last = running.plan.steps[-1]
     if running.fault is InjectedFault.NONE:
         return
@@ -299,7 +302,10 @@ async def _lost_and_waiting(running: Running) -> tuple[int, int]:
 
 
 async def _score_of_the_last_step(running: Running) -> None:
-    """Wait for the first score of the last step. At two requests/s it can arrive after the step has been confirmed."""
+    """Wait for the first score of the last step.
+
+    At two requests per second, this score can arrive after the step has been confirmed.
+    """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LOG_WITHIN):
             await running.reader.until(lambda seen: seen.status is None or seen.status.agreement is not None)

@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _bounded:  # noqa: N801 - argparse uses it as a type
-    """Parses a command line argument: a number above 0 and at most ``limit``."""
+    """Parses a command line argument, which must be a number above 0 and at most ``limit``."""
 
     def __init__(self, limit: float) -> None:
         self.limit = limit

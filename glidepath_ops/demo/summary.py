@@ -17,7 +17,7 @@ LOST = (Coverage.LOST_BUFFER, Coverage.LOST_SHUTDOWN, Coverage.INTERNAL_ERROR)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step that the ramp took: to ``percent``, ``at_s`` seconds after the first request."""
+    """A step up of the ramp: ``percent`` is the new share, ``at_s`` the seconds since the first request."""
 
     percent: float
     at_s: float
@@ -65,7 +65,7 @@ class DemoSummary:
 
 
 def promotions(decisions: Sequence[Decision], started_ms: int) -> tuple[Step, ...]:
-    """Return the steps up in the decision log. A step that was reached twice appears twice."""
+    """Return the decisions that raised the share, as steps. A step that was reached twice appears twice."""
     return tuple(
         Step(d.to_percent, round((d.at_ms - started_ms) / 1000, 2), d.reason)
         for d in decisions
@@ -74,10 +74,10 @@ def promotions(decisions: Sequence[Decision], started_ms: int) -> tuple[Step, ..
 
 
 def lost_and_waiting(seen: DemoState, queued: int | None) -> tuple[int, int]:
-    """Return the number of lost pairs, and the number of pairs that still wait in Redis.
+    """Return the number of lost pairs, and the number of pairs in Redis that wait for their score.
 
-    A pair is lost if extproc counted it as lost, or if it has no result and does not wait. ``queued`` is the number of
-    pairs that wait for a scorer, or None if Redis does not report it.
+    A pair is lost if extproc counted it as lost, or if it has no result and does not wait. ``queued`` is the number
+    of pairs that wait for a scorer, or None if Redis does not report it.
     """
     if seen.status is None:
         return 0, 0

@@ -77,12 +77,15 @@ class StateReader:
                 raise UnreachableError(f"the candidate refused the fault: status {response.status}")
 
     async def first_bad_ms(self) -> int:
-        """Return when the candidate sent its first bad answer, in Unix milliseconds; 0 if it has sent none."""
+        """Return the time of the candidate's first bad answer in Unix milliseconds, or 0 if it has sent none."""
         async with self.http.get(f"{self.candidate_url}/control/state") as response:
             return int((await response.json())["first_bad_ms"])
 
     async def until_weights_fall(self, below: float) -> int:
-        """Wait until the candidate's share at Envoy is below ``below`` percent. Return the Unix milliseconds then."""
+        """Wait until the candidate's share at Envoy is below ``below`` percent.
+
+        Return the time at which it is, in Unix milliseconds.
+        """
         while True:
             percent = await self.candidate_percent()
             if percent is not None and percent < below:
@@ -111,8 +114,8 @@ def unscored(seen: DemoState) -> int:
 
 
 def counted(status: WorkloadStatus, reason: Coverage) -> int:
-    """Return the coverage count of ``reason`` over all pairs.
+    """Return how many pairs the coverage in ``status`` counts under ``reason``, noise pairs included.
 
-    extproc counts noise pairs separately, under ``noise_`` and the name of the reason.
+    extproc counts noise pairs separately: the prefix ``noise_`` precedes the name of the reason.
     """
     return status.coverage.get(reason.value, 0) + status.coverage.get(f"noise_{reason.value}", 0)

@@ -52,9 +52,9 @@ def tokens(text: str) -> int:
 
 
 def pieces(text: str) -> list[str]:
-    """Return ``text`` in pieces of ``PIECE_WORDS`` words, one for each event of a stream.
+    """Return ``text`` in pieces of ``PIECE_WORDS`` words. Each piece is for one event of a stream.
 
-    The pieces joined without a separator are ``text``.
+    If the pieces are joined without a separator, the result is ``text``.
     """
     parts = text.split(" ")
     chunks = [" ".join(parts[i : i + PIECE_WORDS]) for i in range(0, len(parts), PIECE_WORDS)]

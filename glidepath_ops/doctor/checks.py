@@ -22,7 +22,7 @@ RENDER = "render the configuration again (`glidepath render`) and restart or rel
 def examine(config: Config, envoys: Iterable[EnvoyFacts], redis: RedisFacts) -> list[Finding]:
     """Return the findings on each Envoy, then the findings on Redis.
 
-    The findings on an Envoy are in the order in which a request passes through its parts.
+    The findings on an Envoy are in the order in which a request passes through the parts of Envoy.
     """
     findings: list[Finding] = []
     for envoy in envoys:

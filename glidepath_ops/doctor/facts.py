@@ -1,4 +1,7 @@
-"""The facts about Envoys and Redis that the checks of ``glidepath doctor`` use. None: the value could not be read."""
+"""The facts about Envoys and Redis that the checks of ``glidepath doctor`` use.
+
+A fact is None if its value could not be read.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +44,10 @@ def fail(subject: str, check: str, detail: str, remedy: str) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class EnvoyFacts:
-    """What the admin API of one Envoy answered.
+    """The answers of one Envoy's admin API.
 
-    ``server_info``, ``runtime``, ``clusters`` and ``stats`` are the answers of these paths; ``dump`` is /config_dump.
+    ``server_info``, ``runtime``, ``clusters`` and ``stats`` are the answers at the paths with these names. ``dump``
+    is the answer at /config_dump.
     """
 
     url: str

@@ -1,6 +1,6 @@
 """Gather the facts for ``glidepath doctor`` from Envoys' admin APIs and Redis, with limits on time and size.
 
-An error is not raised: it becomes a fact.
+An unreachable Envoy or Redis raises no error: the facts contain the error.
 """
 
 from __future__ import annotations
@@ -107,7 +107,10 @@ async def _gather_redis(client: RedisClient, url: str, workloads: list[str], gro
 
 
 async def _settings(client: RedisClient) -> dict[str, str]:
-    """Return some of Redis' settings by CONFIG GET, or {} if a managed Redis does not allow the command."""
+    """Return Redis' settings for eviction and persistence, read by CONFIG GET.
+
+    Returns {} if Redis refuses this command, as a managed Redis may do.
+    """
     found: dict[str, str] = {}
     try:
         for name in ("maxmemory-policy", "appendonly", "save"):

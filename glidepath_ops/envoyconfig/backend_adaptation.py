@@ -26,7 +26,10 @@ Lua = str | bool | None | Sequence[str] | dict[str, "Lua"]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to send a request to a backend. If ``keep`` is true, the client's own credential is sent, too."""
+    """One attempt to send a request to a backend.
+
+    If ``keep`` is true, the client's own credential stays in the request.
+    """
 
     name: str
     backend: Backend
@@ -81,9 +84,9 @@ def credential_headers(config: Config) -> tuple[str, ...]:
 
 
 def upstream_filters(attempts: Sequence[Attempt], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
-    """Return the upstream filters of a cluster that tries ``attempts`` in this order.
+    """Return the upstream filters of a cluster that makes ``attempts`` in this order.
 
-    A single attempt that changes nothing needs no filter.
+    A cluster needs no filter if it makes only one attempt and the attempt changes nothing in the request.
     """
     if len(attempts) == 1 and attempts[0].changes_nothing:
         return []

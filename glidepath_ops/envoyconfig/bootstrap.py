@@ -79,7 +79,7 @@ def runtime_layers(config: Config) -> list[Json]:
 
 
 def _percent(sample: float) -> Any:
-    """Return the runtime value for ``sample`` percent.
+    """Return ``sample`` percent in the form that Envoy expects as a runtime value.
 
     Envoy reads an integer as percent. A fraction of a percent needs a numerator and a denominator.
     """

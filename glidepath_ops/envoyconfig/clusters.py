@@ -71,7 +71,7 @@ def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Js
 
 
 def _is_candidate_alone(config: Config, name: str) -> bool:
-    """Return whether the only live requests to a backend are those of candidates without fallback.
+    """Return whether the backend is a candidate without fallback, and is no workload's baseline and not the default.
 
     The cluster of such a backend removes the client's credentials from query strings, which a route cannot do.
     """
@@ -99,9 +99,9 @@ def _fallback(config: Config, workload: Workload) -> list[Json]:
 
 
 def _composite(workload: Workload, adapt: Sequence[Json], attempts: Sequence[Attempt], members: Sequence[str]) -> Json:
-    """Return the composite cluster: the first attempt goes to the candidate, the second to the baseline.
+    """Return the composite cluster. It sends the first attempt to the candidate and the second to the baseline.
 
-    Envoy does not run the members' upstream filters, so the composite has its own.
+    Envoy does not run the upstream filters of the member clusters, so the composite cluster has filters of its own.
     """
     name = envoy_names.fallback_cluster(workload.candidate, workload.baseline)
     candidate = attempts[0].backend

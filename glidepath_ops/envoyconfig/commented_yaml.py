@@ -28,7 +28,7 @@ def without_comments(value: Any) -> Any:
 
 
 def comment_moved(section: Json, wrapper: Json) -> Json:
-    """Return ``wrapper`` with the comment of ``section``, if ``section`` has one."""
+    """Return ``wrapper`` with the comment of ``section`` as its comment, if ``section`` has a comment."""
     return with_comment(section[NOTE], wrapper) if NOTE in section else wrapper
 
 
@@ -38,7 +38,10 @@ def without_own_comment(section: Json) -> Json:
 
 
 class DumperWithoutAnchors(yaml.SafeDumper):
-    """A YAML dumper that writes a repeated part twice, because an anchor could collide with one in a user's file."""
+    """A YAML dumper that writes a repeated part in full each time, instead of an anchor and an alias.
+
+    The name of an anchor could collide with an anchor in a user's file.
+    """
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

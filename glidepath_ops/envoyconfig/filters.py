@@ -36,14 +36,18 @@ _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 
 
 def remember_filter(config: Config) -> Json:
-    """Return the filter that stores the client's headers and the credentials for ``backend_adaptation.lua``."""
+    """Return the live listener's filter that stores the client's headers and the backends' credentials.
+
+    ``backend_adaptation.lua`` reads the stored values.
+    """
     return _store(config, _headers_for_retries(config))
 
 
 def tee_filter(config: Config) -> Json:
-    """Return the filter of the shadow listener that stores the backends' credentials and the headers of copies.
+    """Return the shadow listener's filter that stores the backends' credentials and the headers that mark copies.
 
-    The access log reads these headers. Client headers are not stored, because the shadow listener never retries.
+    The access log reads the stored headers. Client headers are not stored, because the shadow listener never
+    retries.
     """
     return _store(config, [*TEE_HEADERS])
 
@@ -63,7 +67,7 @@ def _store(config: Config, names: list[str]) -> Json:
 
 
 def _headers_for_retries(config: Config) -> list[str]:
-    """Return the headers that the first attempt of a request may change and the second attempt needs unchanged."""
+    """Return the headers that the first attempt of a request may change, but that a second attempt needs unchanged."""
     if not any(workload.fallback for workload in config.workloads.values()):
         return []
     own = (name.lower() for backend in config.backends.values() for name in backend.headers)
@@ -127,7 +131,11 @@ def ext_proc_off() -> Json:
 
 
 def header_mutation_filter() -> Json:
-    """Return a header mutation filter. It acts only where the candidate's entry in a weighted split configures it."""
+    """Return a header mutation filter.
+
+    The filter sets no header by itself. A route or an entry of a weighted split configures what it sets. Outside a
+    mesh, only the candidate's entry does so.
+    """
     return with_comment(
         "Sets the candidate's time limit for the first byte: Envoy reads it before it adds a cluster's own headers.",
         typed(HEADER_MUTATION, "extensions.filters.http.header_mutation.v3.HeaderMutation"),

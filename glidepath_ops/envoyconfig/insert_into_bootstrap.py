@@ -29,7 +29,7 @@ _MANAGER = "HttpConnectionManager"
 
 @dataclass(frozen=True, slots=True)
 class InsertionPoint:
-    """The listener and the virtual host into which the routes are inserted; None: the only one in the file."""
+    """The listener and the virtual host into which the routes are inserted. None means the only one in the file."""
 
     listener: str | None = None
     virtual_host: str | None = None
@@ -125,8 +125,9 @@ def _virtual_host(manager: yaml.Node, where: str, point: InsertionPoint) -> yaml
 def _choose(known: Collection[str], wanted: str | None, several: str, missing: str) -> str:
     """Return ``wanted``, or the only name in ``known`` if ``wanted`` is None.
 
-    Raises InputError with the known names: with the message ``several`` if ``wanted`` is None and there are several,
-    and with the message ``missing`` if ``wanted`` is unknown. ``{}`` in ``missing`` stands for the wanted name.
+    Raises InputError with the message ``several`` if there are several names and ``wanted`` is None. Raises
+    InputError with the message ``missing`` if ``wanted`` is not in ``known``; ``{}`` in ``missing`` stands for the
+    wanted name. Both errors also list the known names.
     """
     if wanted is None and len(known) > 1:
         raise InputError(f"{several} (allowed: {', '.join(known)})")
@@ -163,7 +164,7 @@ def _in_root(root: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
 
 
 def _runtime(root: yaml.Node, config: Config) -> Insertion:
-    """Return the insertion of the runtime layers: before the user's admin layer, which therefore keeps precedence.
+    """Return the insertion of the runtime layers. They come before the user's admin layer, so that it keeps precedence.
 
     If the user has no admin layer, Glidepath's admin layer is inserted too.
     """
@@ -181,7 +182,10 @@ def _runtime(root: yaml.Node, config: Config) -> Insertion:
 
 
 def _insert_at(parent: yaml.Node, key: str, what: list[Json], at: int | None = None) -> Insertion:
-    """Return the insertion of ``what`` into the list at ``key``, or of the key with the list if the key is missing."""
+    """Return the insertion of the items ``what`` into the list at ``key`` of ``parent``.
+
+    If ``parent`` has no such key, the insertion adds the key with a list of these items.
+    """
     node = child(parent, key)
     if node is None:
         return Insertion(parent, {key: what})

@@ -15,7 +15,10 @@ from glidepath_ops.envoyconfig.filters import TEE_HEADERS, ext_proc_off, first_b
 
 
 def live_routes(config: Config) -> list[Json]:
-    """Return the routes of the live listener: those of all workloads, then the default backend's, or a 404."""
+    """Return the routes of the live listener: those of all workloads, then a route for all other requests.
+
+    The last route leads to the default backend, or answers with a 404 if there is none.
+    """
     return [*workload_routes(config), _default(config)]
 
 
@@ -29,9 +32,9 @@ def workload_routes(config: Config) -> list[Json]:
 
 
 def _common(config: Config) -> Json:
-    """Return the settings of every route: Envoy buffers bodies up to a limit and hides the client's address.
+    """Return the settings that every route has: Envoy buffers bodies up to a limit, and hides the client's address.
 
-    Envoy needs the buffer to change and to retry requests.
+    Envoy needs the buffered body to change or to retry the request.
     """
     limit = config.envoy.max_body
     return {"request_headers_to_remove": ["x-envoy-external-address"], "request_body_buffer_limit": limit}
@@ -40,8 +43,8 @@ def _common(config: Config) -> Json:
 def split(config: Config, name: str) -> tuple[str, str]:
     """Return the two clusters of a workload's weighted split, the candidate's first.
 
-    With this order, a growing share of the candidate only moves users to the candidate, never back. The cause is how
-    Envoy chooses a weighted cluster by hash.
+    Envoy chooses a cluster of the split by the hash of a request. With the candidate first, a growing share moves
+    users only from the baseline to the candidate, never back.
     """
     workload = config.workload(name)
     if workload.fallback:
@@ -141,7 +144,7 @@ def _hash_policy(sticky: Sticky) -> Json:
 def _timeouts(*backends: Backend) -> Json:
     """Return the timeouts of a route: no limit on the whole answer, because streams are long, and a limit on silence.
 
-    The limit on silence is longer than the allowed wait for the first byte.
+    Silence is a time in which no byte arrives. Its limit is longer than the allowed wait for the first byte.
     """
     silence = max(max(backend.idle_timeout, backend.first_byte_timeout + 1) for backend in backends)
     return {"timeout": "0s", "idle_timeout": seconds(silence)}

@@ -149,7 +149,7 @@ def _check_split(route: str, workload: str, weighted: Json) -> None:
 
 
 def _routes(value: Any) -> Iterator[Json]:
-    """Yield every route in every virtual host anywhere in ``value``."""
+    """Yield every route of every virtual host, at any depth in ``value``."""
     if isinstance(value, dict):
         for host in value.get("virtual_hosts") or []:
             routes = host.get("routes") if isinstance(host, dict) else None

@@ -1,4 +1,4 @@
-"""Write the rendered examples in envoy/ again: ``python -m glidepath_ops.envoyconfig.write_examples envoy``."""
+"""Render the example files in envoy/ again: ``python -m glidepath_ops.envoyconfig.write_examples envoy``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ DEMO_ADMIN = "0.0.0.0:9901"
 
 
 def examples(folder: Path) -> dict[Path, str]:
-    """Return the text of each ``static/NAME.yaml``, rendered from ``NAME/glidepath.yaml``. The demo has none."""
+    """Return the text of ``static/NAME.yaml`` for each example, rendered from ``NAME/glidepath.yaml``.
+
+    The demo has no such file.
+    """
     found = sorted(folder.glob("*/glidepath.yaml"))
     return {folder / "static" / f"{one.parent.name}.yaml": _render(one) for one in found if one.parent.name != DEMO}
 

@@ -88,7 +88,8 @@ def plain(node: yaml.Node) -> Any:
 def insert(text: str, insertions: Iterable[Insertion]) -> str:
     """Return ``text`` with the insertions.
 
-    At one place, an insertion with more indentation comes first, then the earlier one of ``insertions``.
+    If several insertions have the same place in ``text``, the one with the most indentation comes first. Insertions
+    with the same indentation keep the order of ``insertions``.
     """
     edits = sorted((_edit(text, one) for one in insertions), key=lambda e: (e.index, -e.depth))
     for edit in reversed(edits):
@@ -149,7 +150,8 @@ def _dash(text: str, item: yaml.Node) -> int:
 def _block_index(text: str, node: yaml.CollectionNode, at: int | None) -> int:
     """Return the index in ``text`` at which to insert lines into a list or mapping in block style.
 
-    It is the start of the line with the dash of item ``at``, or after the last line of ``node`` if ``at`` is None.
+    This is the start of the line with the dash of item ``at``. If ``at`` is None, it is the index after the last
+    line of ``node``.
     """
     if isinstance(node, yaml.SequenceNode) and at is not None and at < len(node.value):
         dash = _dash(text, node.value[at])

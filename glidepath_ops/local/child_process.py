@@ -40,7 +40,7 @@ def _prepare(nice: int) -> Callable[[], None]:
 
 
 class Child:
-    """A child process whose output goes to a file. As a context manager it stops the process at its end.
+    """A child process whose output goes to a file. Used as a context manager, it stops the process when the block ends.
 
     Start it from the main thread, because Linux kills the child when the *thread* that forked it ends.
     """
@@ -121,8 +121,8 @@ class Child:
 def free_ports(count: int, rng: random.Random | None = None) -> list[int]:
     """Return ``count`` different loopback ports that are free now.
 
-    They are below the ports of outgoing connections (32768 and up on Linux), so that no connection takes a port before
-    its server does.
+    The system gives the ports from 32768 up (on Linux) to outgoing connections. The returned ports are lower, so
+    that no connection takes a port before its server does.
     """
     rng = rng or random.SystemRandom()
     with contextlib.ExitStack() as stack:

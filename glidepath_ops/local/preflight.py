@@ -18,7 +18,10 @@ TIMEOUT = 3.0
 
 
 async def check_envoys(config: Config, path: Path) -> None:
-    """Raise UnreachableError with the file and line of the key unless an Envoy answers at every ``envoy.admin``."""
+    """Raise UnreachableError unless an Envoy answers at every address in ``envoy.admin``.
+
+    The error names the file and the line of the key.
+    """
     for index, url in enumerate(config.envoy.admin):
         problem = await _envoy_problem(url)
         if problem:
@@ -30,7 +33,7 @@ def _admin_place(path: Path, index: int) -> str:
 
 
 async def _envoy_problem(url: str) -> str:
-    """Return why no Envoy admin API is usable at ``url``, or "" if one is."""
+    """Return why no Envoy's admin API answers at ``url``, or "" if one answers."""
     base, connector = url, None
     if url.startswith("unix:"):
         base, connector = "http://envoy", aiohttp.UnixConnector(url.removeprefix("unix:"))
@@ -51,7 +54,10 @@ async def _envoy_problem(url: str) -> str:
 
 
 async def check_redis(config: Config, path: Path) -> None:
-    """Raise UnreachableError with the file and line of the key unless a Redis answers at ``redis.url``."""
+    """Raise UnreachableError unless a Redis answers at ``redis.url``.
+
+    The error names the file and the line of the key.
+    """
     client = connect(config.redis)
     try:
         await check(client, config.redis, locate(path, "redis", "url"))
@@ -60,7 +66,10 @@ async def check_redis(config: Config, path: Path) -> None:
 
 
 def check_free(config: Config, path: Path) -> None:
-    """Raise UnreachableError with the file and line of the key unless Envoy's listen addresses are free."""
+    """Raise UnreachableError unless Envoy's TCP listen addresses are free.
+
+    The error names the file and the line of the key.
+    """
     for key, address in (("listen", config.envoy.listen), ("shadow_listen", config.envoy.shadow_listen)):
         if address.startswith("unix:"):
             continue

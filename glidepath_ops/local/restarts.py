@@ -31,7 +31,10 @@ class Backoff:
 
 
 class Restarter:
-    """Restarts the dead processes of a stack. Call ``tick`` a few times a second. ``say`` gets a line per event."""
+    """Restarts the dead processes of a stack. Call ``tick`` a few times a second.
+
+    It calls ``say`` with a line of text for each death and each restart.
+    """
 
     def __init__(self, stack: Stack, say: Callable[[str], None]) -> None:
         self.stack, self.say = stack, say

@@ -21,7 +21,10 @@ NICE = 10  # extproc and the scorer yield to Envoy if they share its processors
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How to start a child process, and how to find out whether it is ready, which may take ``timeout`` seconds."""
+    """A child process that can be started: ``spawn`` starts it, and ``ready`` returns whether it is ready.
+
+    The process has ``timeout`` seconds to become ready.
+    """
 
     name: str
     spawn: Callable[[], Child]
@@ -60,10 +63,10 @@ def config_file(folder: Path) -> Path:
 
 
 def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple[Service, ...]:
-    """Write the configuration of extproc, Envoy and the scorer to ``folder``, and return them as services.
+    """Write the configuration for extproc, Envoy and the scorer to ``folder``, and return these three as services.
 
-    Envoy is left out if ``envoy`` is false. The logs go to ``folder``, too. ``config`` must contain the addresses of
-    Envoy's admin API and of Redis, also if these are started on this machine.
+    If ``envoy`` is false, Envoy is left out. The logs go to ``folder``, too. ``config`` must contain the addresses
+    of Envoy's admin API and of Redis, even if Envoy or Redis is started on this machine.
     """
     path, logs = config_file(folder), folder / "logs"
     write_config(config, path)
@@ -77,7 +80,7 @@ def local_services(config: Config, folder: Path, *, envoy: bool = True) -> tuple
 
 
 def write_config(config: Config, path: Path) -> None:
-    """Write the configuration to a file, from which ``load_config`` reads an equal configuration."""
+    """Write ``config`` to the file ``path``. ``load_config`` then reads an equal configuration from this file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(_dump(config), sort_keys=False, allow_unicode=True))
 
@@ -85,7 +88,7 @@ def write_config(config: Config, path: Path) -> None:
 def with_addresses(config: Config, *, admin: str | None = None, redis: str | None = None) -> Config:
     """Return the configuration with the URLs of an Envoy's admin API and of a Redis that run on this machine.
 
-    None leaves the configured value.
+    If ``admin`` or ``redis`` is None, the URL in the configuration stays.
     """
     data = _dump(config)
     if admin is not None:

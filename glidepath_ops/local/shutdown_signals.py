@@ -30,7 +30,7 @@ class Interrupt:
 
     @contextmanager
     def calls(self, action: Callable[[], object]) -> Iterator[None]:
-        """Call ``action`` on a signal, as long as this context lasts.
+        """Within this context, call ``action`` when a signal arrives, instead of raising KeyboardInterrupt.
 
         Raises KeyboardInterrupt at once if a signal was received before.
         """

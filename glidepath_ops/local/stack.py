@@ -9,7 +9,10 @@ from glidepath_ops.local.services import Service
 
 
 class Stack:
-    """A group of child processes by name. As a context manager it stops all of them, the last one first."""
+    """A group of child processes by name. Used as a context manager, it stops all of them when the block ends.
+
+    The process that was started last is stopped first.
+    """
 
     def __init__(self) -> None:
         self.services: dict[str, Service] = {}

@@ -2,9 +2,9 @@
 
 They are HTTPRoutes, an EnvoyPatchPolicy that patches the generated Envoy configuration (xDS), and an EnvoyProxy with
 runtime layers. The patches rely on these semantics of Envoy Gateway's jsonpatch package: ``jsonPath`` finds elements,
-and ``path`` is appended to the path of each. An ``add`` at a list element inserts before that element. Missing parents
-are created. An ``add`` with neither ``jsonPath`` nor ``path`` adds a whole resource. The resource must be valid after
-every single operation; otherwise Envoy Gateway skips the operation and reports an error in the status.
+and ``path`` is appended to the path of every element found. An ``add`` at a list element inserts before that element.
+Missing parents are created. An ``add`` with neither ``jsonPath`` nor ``path`` adds a whole resource. The resource must
+be valid after every single operation; otherwise Envoy Gateway skips the operation and reports an error in the status.
 
 See ADR 0080 and ADR 0081.
 """
@@ -60,8 +60,9 @@ EXTPROC_BACKEND = "glidepath-extproc"
 class GatewayTarget:
     """The Gateway to patch.
 
-    ``listener`` is the name of its listener, and ``capture`` says how ext_proc is added. ``xds_name`` is Envoy
-    Gateway's name of the xDS listener and its routes, if it is not NAMESPACE/GATEWAY/LISTENER.
+    ``listener`` is the name of its listener. ``capture`` says how ext_proc is added: by a patch or by a policy.
+    ``xds_name`` is Envoy Gateway's name of the xDS listener and its routes, if it is not
+    NAMESPACE/GATEWAY/LISTENER.
     """
 
     gateway: str = "eg"
@@ -266,7 +267,8 @@ def _in_route(config: Config, target: GatewayTarget, workload: str, captured: bo
 def _action(action: Json, target: GatewayTarget) -> Json:
     """Return the action of a route.
 
-    With ``capture: policy``, ext_proc cannot read xds.cluster_name. Each cluster then sets a header with its name.
+    With ``capture: policy``, ext_proc cannot read xds.cluster_name. Therefore each entry of the weighted split sets
+    a request header with the name of its cluster.
     """
     if target.capture == "patch":
         return action

@@ -1,9 +1,10 @@
 """Render the Gateway API resources: two HTTPRoutes per workload, and their Backends.
 
 One HTTPRoute is for requests that are captured, and the other for all other requests. Without Glidepath's patches, both
-serve only the baseline. Envoy Gateway applies the user's policies on the Gateway (JWT, rate limits) to them, so
+serve only the baseline. Envoy Gateway applies the user's policies on the Gateway (JWT, rate limits) to both, so
 requests cannot bypass these policies. The precedence rules of the Gateway API (method before headers, more headers
-first) put the captured one first, and both before the user's own HTTPRoute for the same path.
+first) give the HTTPRoute for captured requests precedence over the other one. They give both precedence over the user's
+own HTTPRoute for the same path.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ def generated_route(namespace: str, workload: str, captured: bool) -> str:
 
 
 def http_routes(config: Config, gateway: str, section: str | None, namespace: str) -> list[Json]:
-    """Return two HTTPRoutes for each workload, one for captured requests, then the Backends of all HTTPRoutes."""
+    """Return two HTTPRoutes for each workload, then the Backends of all HTTPRoutes.
+
+    One of the two HTTPRoutes is for captured requests, the other for all other requests.
+    """
     parent: Json = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway}
     if section is not None:
         parent["sectionName"] = section

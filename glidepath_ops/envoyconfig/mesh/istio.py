@@ -117,7 +117,10 @@ def _filter(config: Config, target: IstioTarget) -> Json:
 
 
 def _patch(apply_to: str, target: IstioTarget, operation: str, value: Json, match: Json | None = None) -> Json:
-    """Return an EnvoyFilter patch that applies ``operation`` with ``value``. The comment of ``value`` moves to it."""
+    """Return an EnvoyFilter patch that applies ``operation`` with ``value``.
+
+    The comment of ``value`` becomes the comment of the patch.
+    """
     where = {"context": CONTEXTS[target.context], **(match or {})}
     patch = {"operation": operation, "value": without_own_comment(value)}
     return comment_moved(value, {"applyTo": apply_to, "match": where, "patch": patch})

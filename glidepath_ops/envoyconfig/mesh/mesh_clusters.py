@@ -12,7 +12,10 @@ from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
 
 
 def pushed_clusters(config: Config) -> list[Json]:
-    """Return every cluster except the RTDS cluster, which Envoy needs when it starts."""
+    """Return the clusters that the control plane pushes, which are all except the RTDS cluster.
+
+    Envoy needs the RTDS cluster at its start, so that cluster is in Envoy's bootstrap.
+    """
     return [cluster for cluster in clusters(config) if cluster["name"] != envoy_names.RTDS_CLUSTER]
 
 

@@ -45,8 +45,8 @@ def _enabling(route: Json, own_ids: bool) -> Json:
 
 
 def _new_request_id() -> Json:
-    """Return a header mutation that sets a new request id.
+    """Return a header mutation that sets a new request id, because applications may use one id for several calls.
 
-    Applications may use one id for several calls (ADR 0083).
+    See ADR 0083.
     """
     return {"@type": FILTER_CONFIG, "config": set_header("x-request-id", "%UNIQUE_ID%")}

@@ -18,7 +18,10 @@ docs/how-to/service-meshes.md describes the parts, the required versions and the
 
 
 def istio_files(config: Config, place: IstioTarget) -> dict[str, str]:
-    """Return the text of each file for Istio by file name: the resources, and the patch of the pods."""
+    """Return the two files for Istio as a mapping from file name to text.
+
+    One file contains the resources, the other the patch of the pods.
+    """
     return {
         RESOURCES: _documents(istio_resources(config, place), "istio"),
         POD_PATCH: _documents([istio_pod(config, place)], "istio"),
@@ -26,7 +29,7 @@ def istio_files(config: Config, place: IstioTarget) -> dict[str, str]:
 
 
 def gateway_files(config: Config, place: GatewayTarget) -> dict[str, str]:
-    """Return the text of the only file for Envoy Gateway, the resources, by file name."""
+    """Return the file for Envoy Gateway, which contains the resources, as a mapping from file name to text."""
     return {RESOURCES: _documents(gateway_resources(config, place), "envoy-gateway")}
 
 

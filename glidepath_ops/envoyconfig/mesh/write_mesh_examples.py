@@ -1,4 +1,4 @@
-"""Write the rendered mesh examples again: ``python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy``."""
+"""Render the mesh examples again: ``python -m glidepath_ops.envoyconfig.mesh.write_mesh_examples envoy``."""
 
 from __future__ import annotations
 
