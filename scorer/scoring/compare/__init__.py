@@ -1,8 +1,8 @@
-"""Compare two answers to one request. The result has an agreement, flags that name the divergences, and signals.
+"""Compare two answers to one request. The result contains an agreement, flags that name the divergences, and signals.
 
-All functions are pure. The comparison has two steps, so that the texts of many pairs can be embedded in one batch::
+All functions are pure. Embedding is a separate step, so that the texts of many pairs can be embedded in one batch::
 
-    texts = texts_to_embed(task, expectation, left, right)                   # two texts for each choice, or ()
+    texts = texts_to_embed(task, expectation, left, right)                   # may be empty
     vectors = dict(zip(texts, embed_texts(embedder, texts)))                 # text → [chunks, dimensions]
     comparison = compare(task, settings, expectation, left, right, vectors)  # Comparison | Unscorable
 

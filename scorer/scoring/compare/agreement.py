@@ -17,9 +17,9 @@ from scorer.scoring.compare.result import Comparison, Signal, clamp
 def combine(
     similarity: float, signals: Iterable[Signal], settings: ScoringSection, extra: dict[str, float] | None = None
 ) -> Comparison:
-    """Return the comparison of two texts from their similarity, in [0, 1], and their signals.
+    """Combine the similarity of two texts, in [0, 1], and their signals into a comparison.
 
-    ``extra`` has further measures for the result. They do not change the agreement.
+    ``extra`` contains further measures that are only added to the result. They do not change the agreement.
     """
     found = list(signals)
     agreement = clamp(similarity)
@@ -43,8 +43,9 @@ def apply_noise_floor(signal: Signal, floor: NoiseFloor, overlap_relevance: floa
     """Return the signal with a relevance that takes the workload's noise floor into account (ADR 0034).
 
     The rate of a signal is the share of the workload's NOISE pairs in which the signal diverges. If the rate is at most
-    ``limit``, the relevance is raised to at least ``overlap_relevance``. Then the relevance is multiplied by 1 − rate.
-    If the noise floor is unknown, the relevance does not change.
+    ``limit``, the relevance is raised to at least ``overlap_relevance``, which depends on the word overlap of the two
+    texts. In every case, the relevance is multiplied by 1 − rate afterwards. If the noise floor is unknown, the
+    relevance does not change.
     """
     relevance = signal.relevance
     if floor.rarely_trips(signal.name, limit):

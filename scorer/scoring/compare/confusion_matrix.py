@@ -18,9 +18,9 @@ _SEPARATOR = "\x1f"
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """The precision and the recall of one class. A figure is None if there are no pairs to compute it from.
+    """The precision and the recall of one class. Both are in [0, 1], or None without pairs to compute them from.
 
-    ``support`` is the number of pairs that the baseline assigned to this class.
+    ``support`` is the number of pairs in which the baseline's label is this class.
     """
 
     support: int
@@ -40,7 +40,7 @@ class Confusion:
     matter: frozenset[str] = frozenset()
 
     def fold(self, labels: Mapping[str, str]) -> Confusion:
-        """Return the confusion matrix with one more pair, whose labels are ScoredPair.labels.
+        """Return the confusion matrix with one more pair added. ``labels`` is the field ``labels`` of a ScoredPair.
 
         A pair without labels does not change the matrix.
         """

@@ -1,8 +1,8 @@
-"""The noise floor of a workload: for each signal, the share of pairs in which the baseline diverges from itself.
+"""The noise floor of a workload: how often each signal diverges between two answers of the baseline to one request.
 
-If two answers of the baseline to one request often differ in one respect, a difference in that respect is weak evidence
-against the candidate (ADR 0034). The idea comes from the tool Diffy and is applied to meaning here. ADR 0039 explains
-where the pairs are counted.
+If two answers of the baseline often differ in one respect, a difference in that respect is weak evidence against the
+candidate (ADR 0034). The idea comes from the tool Diffy. Here, it is applied to the meaning of answers. ADR 0039
+explains where the pairs are counted.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ MIN_PAIRS = 30  # with fewer pairs, the noise floor counts as unknown
 class NoiseFloor:
     """Counts of NOISE pairs, which compare two answers of the baseline. Two noise floors can be added with ``+``.
 
-    ``trips`` has the number of pairs in which a signal diverged, by the signal's name. ``agreement_sum`` is the sum of
-    the agreements of all pairs.
+    - ``pairs``: the number of NOISE pairs.
+    - ``trips``: for each signal's name, the number of pairs in which the signal diverged.
+    - ``agreement_sum``: the sum of the agreements of all pairs.
     """
 
     pairs: int = 0
@@ -35,7 +36,10 @@ class NoiseFloor:
         )
 
     def fold(self, signals: Mapping[str, float], agreement: float) -> NoiseFloor:
-        """Return the noise floor with one more NOISE pair, given by its ScoredPair.signals and ScoredPair.agreement."""
+        """Return the noise floor with one more NOISE pair added.
+
+        ``signals`` and ``agreement`` are the fields of the pair's ScoredPair.
+        """
         tripped = {name: 1 for name, divergence in signals.items() if divergence >= TRIP_DIVERGENCE}
         return self + NoiseFloor(1, tripped, agreement)
 
@@ -52,9 +56,9 @@ class NoiseFloor:
         return self.pairs >= MIN_PAIRS
 
     def kept_share(self, signal: str) -> float:
-        """Return the factor that scales a signal's relevance: 1 − its rate in baseline-against-baseline pairs.
+        """Return the factor that scales a signal's relevance: 1 − the share of NOISE pairs in which it diverges.
 
-        If that rate is unknown, because there are fewer than MIN_PAIRS pairs, the factor is 1.
+        If this share is unknown because there are fewer than MIN_PAIRS pairs, the factor is 1.
         """
         return clamp(1 - self.rate(signal)) if self.known else 1.0
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 class Signal:
     """The divergence of two answers in one respect, such as their numbers or their length.
 
-    ``divergence`` is in [0, 1], where 0 means no difference. ``relevance`` is in [0, 1] and weights the divergence for
-    *this* pair: one changed number matters a lot if the texts are otherwise equal, and little if their wording differs
-    freely. ``reason`` describes the difference for human readers. ``baseline_at_fault`` is True if the baseline's
-    answer has the defect (a refusal, a loop).
+    - ``divergence``: in [0, 1], where 0 means no difference.
+    - ``relevance``: the weight of the divergence for *this* pair, in [0, 1]. One changed number matters a lot if the
+      texts are otherwise equal, and little if their wording differs freely.
+    - ``reason``: a description of the difference for human readers.
+    - ``baseline_at_fault``: True if the baseline's answer has the defect (a refusal, a loop).
     """
 
     name: str
@@ -29,11 +30,13 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The result of comparing two answers. ``agreement`` is in [0, 1], where 1.0 means the same answer.
+    """The result of comparing two answers.
 
-    ``flags`` names the respects in which the answers clearly diverge. ``signals`` has the divergences and measures that
-    led to the agreement. ``details`` describes the difference of each signal for human readers. ``labels`` has the
-    expected and the actual class of a classification.
+    - ``agreement``: in [0, 1], where 1 means the same answer.
+    - ``flags``: the names of the respects in which the answers clearly diverge.
+    - ``signals``: the divergences and measures that led to the agreement, by name.
+    - ``details``: a description of the difference for human readers, by the name of the signal.
+    - ``labels``: for a classification, the baseline's class (``expected``) and the candidate's class (``got``).
     """
 
     agreement: float

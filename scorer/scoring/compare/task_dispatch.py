@@ -33,7 +33,7 @@ class Unscorable:
 
 
 def resolve_task(task: Task, expectation: Expectation, left: Extracted, right: Extracted) -> Task:
-    """Return the task. If it is ``auto``, return the specific task that fits the answers or else the request."""
+    """Return ``task``, or the task that fits the answers and the request if ``task`` is "auto"."""
     if task != "auto":
         return task
     if left.vectors or right.vectors:
@@ -50,7 +50,10 @@ def resolve_task(task: Task, expectation: Expectation, left: Extracted, right: E
 
 
 def texts_to_embed(task: Task, expectation: Expectation, left: Extracted, right: Extracted) -> tuple[str, ...]:
-    """Return the texts whose vectors ``compare`` needs: two texts for each choice, or no texts."""
+    """Return the texts whose vectors ``compare`` needs: the left and the right text of each pair of choices.
+
+    Pairs that are not compared by vectors, such as pairs of equal texts, are left out.
+    """
     kind = resolve_task(task, expectation, left, right)
     if _has_several_choices(kind, left, right):
         pairs = [pair for pair in pair_choices(left, right) if pair is not None]

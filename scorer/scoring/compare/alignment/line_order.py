@@ -1,8 +1,8 @@
 """Compare the order of lines in two texts: bullets, numbered steps, table cells and commands.
 
 The order of bullets with the same parent does not matter, unless their heading implies an order ("Priorities, most
-important first:"). These changes are differences: a bullet moved to another list, a step got another number, a table
-cell moved to another row or column, or a shell command moved to another place. Cost: one pass over the lines.
+important first:"). Four changes count as differences: a bullet moved to another list, the number of a step changed, a
+table cell moved to another row or column, or a shell command moved to another place. Cost: one pass over the lines.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def _content(line: str) -> str:
 
 
 def bullets_in_order_of(text: str, other: str) -> str | None:
-    """Return ``text`` with its bullets in the order that they have in ``other``, or None if no bullet moves.
+    """Return ``text`` with its bullets in the order that they have in ``other``, or None if no bullet has to move.
 
-    Lists whose heading implies an order stay as they are.
+    Lists whose heading implies an order are not changed.
     """
     mine, theirs = _lists(text), _lists(other)
     if not mine or len(mine) != len(theirs):
@@ -80,9 +80,9 @@ def bullets_in_order_of(text: str, other: str) -> str | None:
 
 
 def moved_line(left: str, right: str) -> str:
-    """Describe a step, bullet, table cell or command that moved although its place matters.
+    """Describe one step, bullet, table cell or command that moved although its place matters.
 
-    If there is none, return "".
+    Return "" if there is no such step, bullet, cell or command.
     """
     return (
         _moved_step(left, right)
@@ -101,9 +101,9 @@ def _moved_step(left: str, right: str) -> str:
 
 
 def _arranged(own: Sequence[_Item], wanted: Sequence[_Item]) -> list[int]:
-    """Return the line numbers of the bullets ``own`` and of their children, in the order of the bullets ``wanted``.
+    """Return the line numbers of the bullets in ``own`` and of their children, in the order of the bullets ``wanted``.
 
-    If the two lists do not have the same items, or if an item occurs twice, the bullets ``own`` keep their order.
+    The bullets in ``own`` keep their order if ``wanted`` has other bullets, or if a bullet occurs twice.
     """
     by_key = {item.key: item for item in own}
     if len(by_key) != len(own) or sorted(by_key) != sorted(item.key for item in wanted):
@@ -219,9 +219,10 @@ def _moved_command(left: str, right: str) -> str:
 
 
 def _has_a_place(language: str, line: str) -> bool:
-    """Return whether the position of a line of code matters: it is a shell command or an entry of a YAML list.
+    """Return whether the position of a line of code matters.
 
-    The position of comments, variable assignments and package installations does not matter.
+    It matters for shell commands and for entries of YAML lists. It does not matter for comments, variable assignments
+    and package installations.
     """
     if line.startswith("- "):
         return language in ("yaml", "yml", "")

@@ -1,4 +1,4 @@
-"""Compare lists within a sentence, such as "red, green and blue". Their order may or may not matter."""
+"""Find reordered lists within a sentence, such as "red, green and blue", and decide whether their order matters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def same_items_reordered(left: Sequence[Token], right: Sequence[Token]) -> bool:
 def order_matters(before: Sequence[Token], listed: Sequence[Token], after: Sequence[Token]) -> bool:
     """Return whether words in or around a list give it an order, such as "respectively" or "from the largest".
 
-    ``listed`` has the tokens of the list. ``before`` and ``after`` have the tokens around the list.
+    ``listed`` contains the tokens of the list. ``before`` and ``after`` contain the tokens before and after the list.
     """
     if any(t.key in _SEQUENCE_WORDS for t in listed):
         return True

@@ -1,7 +1,7 @@
 """Align two texts word by word: find the edits between them, and the share of words that they have in common.
 
-The Levenshtein alignment compares the keys of the tokens, which are the normal forms of the words (rapidfuzz,
-bit-parallel). Cost: 20 to 40 µs for 100 words.
+The alignment compares the keys of the tokens, which are the normal forms of the words. The library rapidfuzz computes
+it with a bit-parallel Levenshtein algorithm. Cost: 20 to 40 µs for 100 words.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from scorer.scoring.compare.vocabulary.word_relations import excludes, misspelle
 class Edit:
     """An edit that replaces the tokens ``left`` of the first text by the tokens ``right`` of the second text.
 
-    ``left`` is empty if the edit is an insertion, and ``right`` is empty if it is a deletion. ``left_at`` and
-    ``left_end`` are the token indices of the edit in the first text; ``right_at`` and ``right_end`` are those in the
-    second text. List markers between these indices are not part of ``left`` and ``right``.
+    ``left`` is empty if the edit is an insertion, and ``right`` is empty if the edit is a deletion. In the first text,
+    the edit begins at token ``left_at`` and ends before token ``left_end``. In the second text, it begins at token
+    ``right_at`` and ends before token ``right_end``. ``left`` and ``right`` lack the list markers at these places.
     """
 
     left: tuple[Token, ...]
@@ -47,11 +47,11 @@ def _quoted(tokens: Sequence[Token]) -> str:
 
 @dataclass(frozen=True)
 class Alignment:
-    """The tokens of two texts and the edits between them. ``matched`` is the number of tokens in common.
+    """The tokens of two texts and the edits that turn the left text into the right text.
 
-    ``reordered_lists`` describes the lists that were reordered and whose order does not matter. ``misordered_lists``
-    describes the lists that were reordered although their order matters. The items of these lists are not part of any
-    edit.
+    ``matched`` is the number of tokens that both texts have in common. ``reordered_lists`` describes the reordered
+    lists whose order does not matter. ``misordered_lists`` describes the reordered lists whose order matters. The items
+    of reordered lists are not part of any edit.
     """
 
     left: tuple[Token, ...]
@@ -80,7 +80,7 @@ class Alignment:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The names in both texts. A word that is capitalised inside a sentence counts as a name."""
+        """All names in the two texts. A word that is capitalised inside a sentence counts as a name."""
         return frozenset(t.key for t in (*self.left, *self.right) if is_name(t))
 
     @cached_property
@@ -93,7 +93,7 @@ class Alignment:
     def closeness(self) -> float:
         """The closeness of the wording: 1 if the texts differ in only a few words, 0 if they are worded independently.
 
-        It is used as the relevance of a single change.
+        The closeness is the relevance of the signals about content.
         """
         return ramp(self.word_overlap, 0.6, 0.85)
 
@@ -105,11 +105,12 @@ def _same_kind(a: Token, b: Token) -> bool:
 
 
 def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Alignment:
-    """Align the tokens of two texts, and ignore edits of a harmless rewrite (list markers). The result is symmetric.
+    """Align the tokens of two texts. Edits that only change the formatting, such as list markers, are left out.
 
-    Two texts may have several shortest alignments. The algorithm's choice among them depends on the order of the texts.
-    Therefore the shorter text always comes first; at equal length, the text whose keys sort first comes first. If the
-    texts were swapped for this, the edits are swapped back afterwards.
+    The result is symmetric: if ``left`` and ``right`` are swapped, only the sides of the edits are swapped. But two
+    texts may have several shortest alignments, and the algorithm's choice depends on the order of the texts. Therefore
+    the algorithm always gets the shorter text first. Of two texts with the same length, it gets the text whose keys
+    sort first. If the texts had to be swapped for the algorithm, the edits are swapped back afterwards.
     """
     if (len(left), [t.key for t in left]) <= (len(right), [t.key for t in right]):
         return _align(left, right)
@@ -157,8 +158,12 @@ def _without_reordered(
 ) -> tuple[list[Edit], list[str], list[str], int]:
     """Remove the edits that only reorder the items of a list.
 
-    Return the other edits, a description of each reordered list whose order does not matter, a description of each
-    reordered list whose order matters, and the number of reordered words. These words count as common to both texts.
+    Return four values:
+
+    - the edits that are left,
+    - a description of each reordered list whose order does not matter,
+    - a description of each reordered list whose order matters,
+    - the number of reordered words, which count as common to both texts.
     """
     kept: list[Edit] = []
     lists: list[str] = []
@@ -186,9 +191,9 @@ def _between(left: tuple[Token, ...], right: tuple[Token, ...], start: tuple[int
 
 
 def _shift_first_to_start(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
-    """If the first edit is an insertion or a deletion, shift it to the start of the text, where it counts as a heading.
+    """Shift the first edit to the start of the text, where it counts as a heading.
 
-    The edit is shifted only if the shifted edit has the same effect.
+    Only an insertion or a deletion is shifted, and only if the shifted edit produces the same text.
     """
     if not edits or (edits[0].left and edits[0].right):
         return
@@ -200,9 +205,9 @@ def _shift_first_to_start(edits: list[Edit], left: tuple[Token, ...], right: tup
 
 
 def _shift_last_to_end(edits: list[Edit], left: tuple[Token, ...], right: tuple[Token, ...]) -> None:
-    """If the last edit is an insertion or a deletion, shift it to the end of the text, where it counts as a truncation.
+    """Shift the last edit to the end of the text, where it counts as a truncation.
 
-    The edit is shifted only if the shifted edit has the same effect.
+    Only an insertion or a deletion is shifted, and only if the shifted edit produces the same text.
     """
     if not edits or (edits[-1].left and edits[-1].right):
         return
@@ -214,9 +219,9 @@ def _shift_last_to_end(edits: list[Edit], left: tuple[Token, ...], right: tuple[
 
 
 def _without_formatting(edit: Edit) -> Edit:
-    """Return the edit without list markers, and without dashes that only one side has.
+    """Return the edit without list markers, and without dashes and similar signs that only one side has.
 
-    If both sides are equal after that, the returned edit is empty.
+    If the two sides then mean the same, the returned edit is empty.
     """
     left, right = edit.left, edit.right
     if not (left and right and left[0].number and right[0].number):
@@ -244,7 +249,10 @@ def joined(tokens: Sequence[Token]) -> str:
 
 
 def _same_day(left: Sequence[Token], right: Sequence[Token]) -> bool:
-    """Return whether two dates may be the same day, because one is ambiguous: 05/03/2024 is 5 March or 3 May."""
+    """Return whether two dates may be the same day because one of them is ambiguous.
+
+    For example, 05/03/2024 may be 5 March or 3 May.
+    """
     if len(left) != 1 or len(right) != 1 or not (left[0].number and right[0].number):
         return False
     one, other = sorted((left[0].key, right[0].key), key=lambda key: "/" not in key)

@@ -1,8 +1,9 @@
-"""Compare code literally. Operators, brackets and indentation matter; spaces, comments and quotes do not (ADR 0122).
+"""Compare the code in two texts literally (ADR 0122).
 
-Fenced code blocks are compared if both texts have the same number of them. The same is true of inline code (`x += 1`).
-The other signals treat code as words and do not detect that ``*`` became ``**`` or that a ``return`` moved. Cost: none
-without code, otherwise 50 to 100 µs for each block.
+Operators, brackets and indentation matter. Spaces, comments and the kind of quotes do not matter. Fenced code blocks
+are compared if both texts have the same number of blocks. Inline code (`x += 1`) is compared if both texts have the
+same number of inline codes. The other signals treat code as words, so they do not detect that ``*`` became ``**`` or
+that a ``return`` moved. Cost: none without code, otherwise 50 to 100 µs for each block.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class CodeDifference:
     """The difference between the code in two texts.
 
     ``divergence``, ``relevance`` and ``reason`` have the same meaning as in the class Signal. ``cosmetic`` is True if
-    the code differs only in comments, in formatting, or in names that were changed throughout.
+    the code differs only in comments, in formatting, or in names that were changed at every place.
     """
 
     divergence: float = 0.0
@@ -132,7 +133,10 @@ def _difference(left: str, right: str, language: str) -> CodeDifference:
 
 
 def _lines_moved(left: str, right: str, language: str) -> bool:
-    """Return whether two programs have the same lines in different orders, and the order of the moved lines matters."""
+    """Return whether two programs have the same lines in different orders and this changes their meaning.
+
+    It changes nothing in some languages (such as JSON), or if all moved lines are entries of a mapping or list items.
+    """
     if language in _UNORDERED:
         return False
     ours, theirs = ([line.strip().rstrip(";") for line in code.split("\n") if line.strip()] for code in (left, right))
@@ -155,7 +159,7 @@ _NAMES = {INDENT: "(indented)", DEDENT: "(unindented)"}
 
 
 def _names_changed_throughout(exchanged: list[tuple[list[str], list[str]]], left: list[str], right: list[str]) -> bool:
-    """Return whether the programs differ only in names that were renamed throughout. Keywords do not count as names."""
+    """Return whether two programs differ only in names that were changed at every place. A keyword is not a name."""
     names: dict[str, str] = {}
     for x, y in exchanged:
         if len(x) != len(y):

@@ -82,7 +82,7 @@ def lexemes(code: str, language: str) -> list[str]:
 
 
 def _simplify(found: list[str], language: str) -> None:
-    """If the last lexemes have a common equivalent form, replace them by it: ``(x) =>`` becomes ``x =>``."""
+    """Replace the last lexemes in ``found`` by an equivalent form, if there is one: ``(x) =>`` becomes ``x =>``."""
     if language in _SCRIPTS and found[-1] == "=>" and len(found) > 3 and found[-4] == "(" and found[-2] == ")":
         if found[-3].isidentifier():
             found[-4:] = [found[-3], "=>"]

@@ -17,11 +17,11 @@ _IMPLAUSIBLE = 0.06  # the share of implausible words above which a text counts 
 
 
 def garbled_text(left: Document, right: Document) -> tuple[Defect, Defect]:
-    """Return how garbled the left text is and how garbled the right text is, as two defects.
+    """Return two defects: the garbling of the left text, and the garbling of the right text.
 
     The library ftfy counts wrongly decoded characters. A word that both texts contain counts as plausible. Implausible
-    words are a defect only of the text that has the greater share of them. Its severity depends on the difference
-    between both shares.
+    words are a defect of the text that has the greater share of implausible words. The severity of this defect depends
+    on the difference between the shares of the two texts.
     """
     texts = left.text[:_READ], right.text[:_READ]
     shared = words_of(texts[0]) & words_of(texts[1])

@@ -1,8 +1,8 @@
 """Find special tokens and parts of chat templates that a model leaked into its answer.
 
-The patterns know the common model families. Text *about* tokens is not a leak. Therefore tokens in code, ``<s>`` as
-HTML for struck-out text, template languages and dialogues are ignored. Cost: 10 µs for 100 words. The cost of every
-pattern is linear, because each repetition is bounded or possessive.
+The patterns cover the common model families. A text that is *about* tokens is not a leak. Therefore tokens in code,
+``<s>`` as HTML for struck-out text, template languages and dialogues are ignored. Cost: 10 µs for 100 words. The cost
+of every pattern is linear, because each repetition in a pattern is bounded or possessive.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def leaked_tokens(document: Document) -> Defect:
 
 
 def _sentence_token(text: str) -> re.Match[str] | None:
-    """Find ``<s>`` or ``</s>`` if it is a token of Llama or Mistral that marks the beginning or the end of the answer.
+    """Find a token ``<s>`` or ``</s>``, with which Llama and Mistral mark the beginning and the end of an answer.
 
     A pair of ``<s>`` and ``</s>`` inside the text is HTML and is ignored.
     """

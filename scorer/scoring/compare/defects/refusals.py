@@ -1,4 +1,4 @@
-"""Find answers that refuse the request, by their first sentences, in twelve languages. Cost: 10 µs for 100 words.
+"""Find refusals of the request in the first sentences of an answer, in twelve languages. Cost: 10 µs for 100 words.
 
 The cost of every pattern is linear in the length of the text, because the gaps in the patterns are bounded.
 """

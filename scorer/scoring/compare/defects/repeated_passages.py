@@ -18,12 +18,14 @@ _WHOLE = 0.9  # the share of a sentence's words that must be repeated
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """The amount of repetition in one text. ``where`` is the beginning of a repeated passage.
+    """The amount of repetition in one text.
 
-    ``count`` is the number of words in repeated passages. ``run`` is the number of repeated words in the longest loop.
-    ``share`` is the share of the text's words in sentences that are repeated as a whole. Such sentences show that the
-    model loops. A list of similar items (products, recipes for two kinds of meat) repeats passages only within new
-    sentences (ADR 0103).
+    - ``count``: the number of words in repeated passages.
+    - ``share``: the share of the text's words that are in sentences repeated as a whole. Such sentences show that the
+      model loops. A list of similar items (products, recipes for two kinds of meat) repeats passages only within new
+      sentences (ADR 0103). If the longest loop has more words, ``share`` is the share of these words instead.
+    - ``run``: the number of repeated words in the longest loop.
+    - ``where``: the beginning of a repeated passage.
     """
 
     count: int

@@ -1,4 +1,4 @@
-"""Detect texts that were cut off, by their form."""
+"""Detect from the form of a text that it was cut off."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _MAX_REPLY_BYTES = 2**20
 class Evaluator:
     """Client that asks the evaluator model for its opinion on pairs, within a daily budget.
 
-    ``failures`` has the number of pairs that got no opinion, for each reason.
+    ``failures`` maps each reason for a missing opinion to the number of pairs that lack an opinion for this reason.
     """
 
     settings: EvaluatorSection
@@ -32,14 +32,14 @@ class Evaluator:
     failures: dict[str, int] = field(default_factory=dict)
 
     def consult(self, pairs: Sequence[DoubtfulPair], now_ms: int) -> dict[str, Opinion]:
-        """Return the evaluator's opinions by pair id, for callers outside of an event loop. See ``opinions``."""
+        """Return the result of ``opinions``. This method is for callers that do not run in an event loop."""
         return asyncio.run(self.opinions(pairs, now_ms))
 
     async def opinions(self, pairs: Sequence[DoubtfulPair], now_ms: int) -> dict[str, Opinion]:
         """Return the evaluator's opinions on the pairs, by pair id. The daily budget limits the number of questions.
 
-        Raises ConfigError if the credential is missing. A failing server raises no error. The result then lacks the
-        opinion.
+        Raises ConfigError if the credential is missing. If the server fails, no error is raised, and the result lacks
+        the opinions that the server did not give.
         """
         allowed = [pair for pair in pairs if self._may_ask(now_ms)]
         if not allowed:
@@ -80,7 +80,7 @@ class Evaluator:
     async def ask(
         self, session: aiohttp.ClientSession, pair: DoubtfulPair, headers: Mapping[str, str]
     ) -> Opinion | str:
-        """Ask the evaluator about one pair. Return its opinion, or the reason as a short text if there is none."""
+        """Ask the evaluator about one pair. Return its opinion, or the name of the failure, such as "timeout"."""
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
         asked = question(pair.pair_id, pair.prompt, pair.baseline, pair.candidate, self.settings)
         try:
@@ -109,7 +109,7 @@ class Evaluator:
 async def _bounded(stream: aiohttp.StreamReader) -> bytes:
     """Return the whole body of a reply, or b"" if it is longer than _MAX_REPLY_BYTES.
 
-    A single ``read`` would return only the first packet.
+    The body is read in pieces, because a single ``read`` would return only the first packet.
     """
     raw = bytearray()
     async for piece in stream.iter_any():

@@ -78,10 +78,10 @@ class Budget:
 
 
 def in_doubt(comparison: Comparison, settings: EvaluatorSection) -> bool:
-    """Return whether a pair is in doubt: its answers are texts, and their agreement is in the configured range.
+    """Return whether a pair is in doubt: its answers are texts, and their agreement is in the range ``between``.
 
-    If the embedding model does not know the script of the texts, the range has no lower limit. Classes, vectors and
-    answers with several choices are never in doubt.
+    If the embedding model does not know the script of the texts, the lower limit of the range does not apply. Classes,
+    vectors and answers with several choices are never in doubt.
     """
     low, high = settings.between
     if "choices" in comparison.signals or not {"cosine", "shared_characters"} & comparison.signals.keys():
@@ -101,8 +101,8 @@ def question(pair_id: str, prompt: str, baseline: str, candidate: str, settings:
 def parse_opinion(reply: str, asked: Question) -> Opinion | None:
     """Return the opinion in the evaluator's reply, or None if the reply has no valid opinion.
 
-    Text around the JSON object and the model's thoughts are ignored. If there are several objects, the last valid
-    object counts. An object is invalid if its agreement is not a number in [0, 1].
+    The opinion is a JSON object in the reply. The text around the object and the model's thoughts are ignored. If there
+    are several objects, the last valid object counts. An object is invalid if its agreement is not a number in [0, 1].
     """
     found = None
     answer = _THOUGHT_ENDS.split(reply[:MAX_REPLY_CHARS])[-1]
@@ -133,7 +133,10 @@ def _objects(text: str) -> Iterator[dict[str, object]]:
 
 
 def with_opinion(comparison: Comparison, opinion: Opinion, settings: ScoringSection) -> Comparison:
-    """Return the comparison with the evaluator's opinion. The new agreement is the weighted mean of both agreements."""
+    """Return the comparison with the evaluator's opinion added.
+
+    The new agreement is the weighted mean of the comparison's agreement and the evaluator's agreement.
+    """
     weight = settings.weight("evaluator")
     agreement = clamp((1 - weight) * comparison.agreement + weight * opinion.agreement)
     disagrees = opinion.agreement <= 1 - settings.flag_effect

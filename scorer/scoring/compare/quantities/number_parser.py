@@ -1,7 +1,8 @@
-"""Parse quantities into one form: 5,500,000 = 5.5 million, March 5, 2024 = 2024-03-05, 3 pm = 15:00, 1 km = 1000 m.
+"""Parse numbers, dates, times and amounts with units into a canonical form, so that equal quantities are recognised.
 
-Parsing starts at the beginning of a number and includes the scale (million), unit or month after it (ADR 0121). Cost: 2
-to 6 µs for each number.
+For example, these spellings get the same form: 5,500,000 and 5.5 million; March 5, 2024 and 2024-03-05; 3 pm and 15:00;
+1 km and 1000 m. Parsing starts at the beginning of a number and includes the scale (million), unit or month after the
+number (ADR 0121). Cost: 2 to 6 µs for each number.
 """
 
 from __future__ import annotations
@@ -73,9 +74,12 @@ _NO_FACTOR = Decimal(1)
 class Quantity:
     """A quantity in a text: a number with its unit, a date or a time.
 
-    ``key`` is its canonical form, and ``end`` is the position in the text after it. ``plain`` is True for a number
-    without a unit; at the beginning of a range, it gets the unit from the end of the range. ``base`` is the base unit
-    of the key, and ``factor`` converts the unit in the text to it. ``word`` is True for an ordinal (first, second).
+    - ``key``: the canonical form of the quantity.
+    - ``end``: the position in the text directly after the quantity.
+    - ``plain``: True for a number without a unit. At the beginning of a range, this number gets the unit of the range.
+    - ``base``: the base unit in which the key is given.
+    - ``factor``: the factor that converts the unit in the text to the base unit.
+    - ``word``: True for an ordinal (first, second).
     """
 
     key: str
@@ -93,9 +97,10 @@ def spell(value: Decimal) -> str:
 
 
 def with_unit(key: str, base: str, factor: Decimal) -> str:
-    """Return the canonical form of the number ``key`` at the beginning of a range, with the unit of the range.
+    """Return the canonical form of a number at the beginning of a range, with the unit of the range.
 
-    In "5 to 10 minutes", the 5 has the unit minutes.
+    For example, the 5 in "5 to 10 minutes" has the unit minutes. ``key`` is the number as text, ``base`` is the base
+    unit, and ``factor`` converts the unit in the text to the base unit.
     """
     try:
         return f"{spell(Decimal(key) * factor)} {base}"
@@ -145,7 +150,8 @@ def read_number(
     """Parse the quantity that begins with the digits ``text[start:end]``.
 
     ``currency`` is the currency sign before the digits. ``version`` is True if the word before the digits shows that
-    they are a version, so that 3.10 is not 3.1. ``comma`` is True if the text's language has a decimal comma.
+    the digits are a version number; the version 3.10 is not 3.1. ``comma`` is True if the text's language has a decimal
+    comma.
     """
     surface = text[start:end]
     if date := date_in_digits(surface):

@@ -1,9 +1,10 @@
 """Signals about the content: numbers, negation, swapped words, names, omissions and wording (ADR 0122).
 
-Such differences hardly change the cosine of two texts, so these functions use the word alignment of the texts. The
-divergence of a signal is the greatest change in an aligned passage. For numbers, negations and names, it may also be
-the distance between the two sets of these words, if that is greater. This distance counts less the closer the wording
-is. The relevance is the closeness of the wording. Cost: 5 to 20 µs for each function and 100 words.
+Differences in content hardly change the cosine of two texts. Therefore these functions use the word alignment of the
+texts. The divergence of a signal is the greatest change in an aligned passage. For numbers, negations and names, the
+left text's set of such words is also compared with the right text's set. If the distance of these two sets is greater,
+it is the divergence. The closer the wording of the texts is, the less this distance counts. The relevance of a signal
+is the closeness of the wording. Cost: 5 to 20 µs for each function and 100 words.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ def negation(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def swapped_words(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Return the signal that a word was replaced by its opposite or by a word of its class: more/less, first/second.
+    """Return the signal that a word was replaced by its opposite (more/less) or by a word of its class (first/second).
 
-    A reordered list counts, too, if its order matters.
+    A reordered list whose order matters counts as swapped words, too.
     """
     del left, right
     if alignment.misordered_lists:
@@ -73,7 +74,7 @@ def names(left: Document, right: Document, alignment: Alignment) -> Signal:
 def wording(left: Document, right: Document, alignment: Alignment) -> Signal:
     """Return the signal that a content word differs in an otherwise equal passage. A synonym counts only a little.
 
-    A reordered list counts, too, if its order does not matter.
+    A reordered list whose order does not matter counts as a small difference in wording, too.
     """
     del left, right
     found = _signal("wording", alignment, _reworded, 0.0)
@@ -85,7 +86,8 @@ def wording(left: Document, right: Document, alignment: Alignment) -> Signal:
 def omission(left: Document, right: Document, alignment: Alignment) -> Signal:
     """Return the signal that one of two otherwise equal texts leaves out a sentence, a clause or a table row.
 
-    A missing end counts as truncation instead. An addition by the candidate counts less than an omission.
+    A missing end of a text counts as truncation instead. A passage that only the candidate has counts less than a
+    passage that the candidate leaves out.
     """
     edits = alignment.edits if alignment.word_overlap >= _ALIGNED and alignment.closeness else ()
     worst = Signal("omission", 0.0, alignment.closeness)
@@ -102,10 +104,10 @@ def omission(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def _left_out(tokens: Sequence[Token], side: Document, at: int, end: int, added: bool) -> float:
-    """Return the divergence, in [0, 1], that arises because the other text lacks some tokens of the document ``side``.
+    """Return the divergence, in [0, 1], of a passage of the document ``side`` that the other document lacks.
 
-    ``tokens`` are the missing tokens, and ``at`` and ``end`` are their indices in ``side``. ``added`` is True if
-    ``side`` is the candidate's document.
+    ``tokens`` are the tokens of the passage, which begins at token ``at`` of ``side`` and ends before token ``end``.
+    ``added`` is True if ``side`` is the candidate's document.
     """
     content = sum(t.key not in STOPWORDS and not t.marker for t in tokens)
     restriction = content > 0 and any(t.key in RESTRICTIONS for t in tokens)
@@ -196,10 +198,10 @@ def _function_word_changed(edit: Edit, alignment: Alignment) -> float:
 
 
 def _exchanged(edit: Edit) -> Iterable[tuple[Token, Token]]:
-    """Return pairs of a left word and a right word of an edit, in which the right word may replace the left word.
+    """Return the (left word, right word) pairs of an edit in which the right word may replace the left word.
 
-    If both sides have the same number of words, the words at the same place form a pair. Otherwise, each left word of a
-    short edit forms a pair with each right word, and a long edit has no pairs.
+    If both sides of the edit have the same number of words, the words at the same place form a pair. Otherwise, every
+    left word of a short edit forms a pair with every right word, and a long edit has no pairs.
     """
     if len(edit.left) == len(edit.right):
         return zip(edit.left, edit.right, strict=True)

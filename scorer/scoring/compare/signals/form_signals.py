@@ -21,7 +21,10 @@ _MANY_TYPOS = 3
 
 
 def one_sided(name: str, left: Defect, right: Defect) -> Signal:
-    """Return the signal that one text has a more severe defect than the other. Equal defects are not a divergence."""
+    """Return the signal that one text has a more severe defect than the other text.
+
+    If both defects are equally severe, the divergence is 0.
+    """
     worse = right if right.severity >= left.severity else left
     degree = abs(right.severity - left.severity)
     return Signal(name, degree, reason=worse.where if degree else "", baseline_at_fault=left.severity > right.severity)
@@ -30,7 +33,7 @@ def one_sided(name: str, left: Defect, right: Defect) -> Signal:
 def contained_share(alignment: Alignment) -> float:
     """Return how far the longer text contains the words of the shorter text, in [0, 1].
 
-    The result is 0 if it contains at most 75 % of these words, and 1 if it contains at least 92 %.
+    The result is 0 if the longer text contains at most 75 % of these words, and 1 if it contains at least 92 %.
     """
     shorter = min(len(alignment.left), len(alignment.right))
     return ramp(alignment.matched / shorter, 0.75, 0.92) if shorter else 0.0
@@ -45,9 +48,9 @@ def length(left: Document, right: Document) -> Signal:
 
 
 def repetition(left: Repetition, right: Repetition, alignment: Alignment) -> Signal:
-    """Return the signal that one text repeats itself more than the other.
+    """Return the signal that one text repeats itself more than the other text.
 
-    If the texts are otherwise equal, eight more repeated words have the divergence 1.
+    If the texts are otherwise equal, the divergence is 1 from eight additional repeated words.
     """
     worse, better = (right, left) if right.count >= left.count else (left, right)
     extra = worse.count - better.count
@@ -62,7 +65,8 @@ def repetition(left: Repetition, right: Repetition, alignment: Alignment) -> Sig
 def off_topic(similarity: Similarity, alignment: Alignment) -> Signal:
     """Return the signal that a passage of one text does not resemble any passage of the other text (ADR 0103).
 
-    If the text has a single passage, the divergence is 0, because the similarity of the texts already shows this.
+    If the text with this passage has no other passage, the divergence is 0, because the low similarity of the two whole
+    texts already shows the difference.
     """
     degree = ramp(-similarity.worst, -0.32, -0.18) if similarity.parts > 1 else 0.0
     reason = f"part {similarity.part} of {similarity.parts} resembles nothing in the other answer" if degree else ""
@@ -71,7 +75,7 @@ def off_topic(similarity: Similarity, alignment: Alignment) -> Signal:
 
 
 def language(left: str, right: str) -> Signal:
-    """Return the signal that two texts have different languages or scripts, even if only at the end."""
+    """Return the signal that two texts have different languages or scripts, even if only their ends differ."""
     scripts = script_shares(left), script_shares(right)
     apart = (
         1 - sum(min(share, scripts[1].get(name, 0.0)) for name, share in scripts[0].items()) if all(scripts) else 0.0

@@ -42,9 +42,9 @@ def truncation(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def missing_last_sentence(left: Document, right: Document, alignment: Alignment) -> Signal | None:
-    """Return the signal that the candidate's text is complete but omits the baseline's last sentence, else None.
+    """Return an omission signal if the candidate's text is complete but lacks the baseline's last sentence, else None.
 
-    The divergence grows with the share of that sentence in the baseline's text.
+    The divergence grows with the last sentence's share of the baseline's text.
     """
     last = alignment.edits[-1] if alignment.edits else None
     if last is None or last.right or not last.left or last.left_end != len(alignment.left):
@@ -62,9 +62,10 @@ def _cut_off(document: Document) -> Defect:
 
 
 def _missing_tail(left: Document, right: Document, alignment: Alignment) -> tuple[float, int, bool] | None:
-    """Return the ending that one text lacks, if that text is the beginning of the other text, else None.
+    """Measure the ending that a text lacks if the text is only the beginning of the other text.
 
-    The result has the divergence, the number of missing words, and whether the baseline's text lacks them.
+    Return three values: the divergence, the number of missing words, and whether the baseline's text lacks them. Return
+    None if neither text is the beginning of the other text.
     """
     if not alignment.edits:
         return None
@@ -90,7 +91,8 @@ def _missing_tail(left: Document, right: Document, alignment: Alignment) -> tupl
 def _is_closing_remark(missing: Sequence[Token], shorter: Document, longer: Document, share: float) -> bool:
     """Return whether a complete text lacks only a closing remark of the other text, such as an offer or a wish.
 
-    A closing remark is one sentence or two short sentences. A list or a table without its last row is not complete.
+    ``missing`` contains the words that ``shorter`` lacks, and ``share`` is their share of the words of ``longer``. A
+    closing remark is one sentence or two short sentences. A list or a table without its last row is not complete.
     """
     sentences = sum(t.opens for t in missing)
     if not missing[0].opens or sentences > 2 or (sentences > 1 and share > _SHORT):
@@ -101,7 +103,7 @@ def _is_closing_remark(missing: Sequence[Token], shorter: Document, longer: Docu
 
 
 def _ends_with_sentence(text: str) -> bool:
-    """Return whether the text ends with a complete sentence. Quotation marks, brackets and emoji may follow it."""
+    """Return whether the text ends with a complete sentence. Quotes, brackets and emoji after it are ignored."""
     end = text[-40:]
     while end and (end[-1] in _CLOSING_MARKS or unicodedata.category(end[-1]) in ("So", "Sk", "Cf", "Mn")):
         end = end[:-1]

@@ -1,8 +1,8 @@
 """Compare texts by their shared characters if the embedding model does not know their script (ADR 0124).
 
 Such a text has no vectors (embed/text_vectors.py), because its cosine with any other text in the script would be high.
-If these pairs were left unscored, only the pairs with equal texts would count, in favour of the candidate. Shared
-characters are a strict measure: a paraphrase gets a low similarity, and a flag gives the reason.
+If pairs of such texts were left unscored, only pairs with equal texts would count, which would favour the candidate.
+Shared characters are a strict measure. A paraphrase therefore gets a low similarity, and a flag gives the reason.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ _SYLLABLE_GRAM = 2  # for scripts in which a character is a syllable or a word
 
 
 def character_similarity(left: str, right: str) -> Similarity:
-    """Return the share of character sequences that two texts have in common (Dice), without spaces and punctuation.
+    """Return the share of character sequences that two texts have in common (their Dice coefficient).
 
-    A sequence has four characters. In scripts in which a character is a syllable or a word, it has two characters.
+    Spaces and punctuation are ignored. A sequence has four characters, or two characters in scripts in which a
+    character is a syllable or a word.
     """
     if left == right:
         return Similarity(1.0, 1.0)
@@ -43,6 +44,8 @@ def mark_unknown_script(comparison: Comparison, similarity: Similarity, flag_bel
     """Return the comparison with a mark that the embedding model does not know the script of the texts.
 
     The measure ``shared_characters`` replaces the cosine, and the flag "unknown_script" replaces the flag "meaning".
+    ``similarity`` is the result of ``character_similarity`` for the two texts. They are flagged only if its score is
+    below ``flag_below``.
     """
     measures = {name: value for name, value in comparison.signals.items() if not name.startswith("cosine")}
     flags = tuple(flag for flag in comparison.flags if flag != "meaning")

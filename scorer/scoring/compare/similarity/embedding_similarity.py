@@ -13,9 +13,10 @@ from scorer.scoring.embed.engine_protocol import Vectors
 class Similarity:
     """The similarity of two texts, from the cosines between their chunks. All cosines are in [-1, 1].
 
-    Each chunk is matched with the most similar chunk of the other text. ``mean`` and ``worst`` are the mean and the
-    minimum of these cosines. The worst chunk is chunk ``part`` of ``parts`` (counted from 1), in the left text if
-    ``in_left``, else in the right.
+    Each chunk of both texts is matched with the most similar chunk of the other text. ``mean`` is the mean of the
+    cosines of these matches, and ``worst`` is their minimum. ``part`` is the number of the chunk with the minimum,
+    counted from 1. ``parts`` is the number of chunks of that chunk's text. ``in_left`` is True if that text is the left
+    text.
     """
 
     mean: float
@@ -26,9 +27,9 @@ class Similarity:
 
     @property
     def score(self) -> float:
-        """The similarity of two texts as one number in [0, 1], on which their agreement is based.
+        """The similarity of two texts as one number in [0, 1], from which their agreement is computed.
 
-        It includes the worst chunk, because the mean alone would hide an off-topic ending.
+        The number includes the worst chunk, because the mean alone would hide an off-topic ending.
         """
         return min(1.0, max(0.0, 0.75 * self.mean + 0.25 * self.worst))
 
@@ -37,10 +38,10 @@ SAME_TEXT = Similarity(1.0, 1.0)
 
 
 def chunk_similarity(left: Vectors, right: Vectors) -> Similarity:
-    """Return the similarity of two texts from the vectors of their chunks. Each chunk is a row of length 1.
+    """Return the similarity of two texts from the vectors of their chunks.
 
-    ``left`` has the shape [left chunks, dimensions], and ``right`` has the shape [right chunks, dimensions]. The scores
-    are symmetric.
+    ``left`` has the shape [left chunks, dimensions], and ``right`` has the shape [right chunks, dimensions]. Each row
+    is the vector of a chunk and has the length 1. If the texts are swapped, ``mean`` and ``worst`` do not change.
     """
     cosines = np.clip(left @ right.T, -1.0, 1.0)
     sides = cosines.max(axis=1), cosines.max(axis=0)

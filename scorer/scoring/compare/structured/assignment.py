@@ -7,15 +7,17 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import Any
 
-MAX_SHARED = 32  # a feature that more items have is not used for pairing
+MAX_SHARED = 32  # a feature is not used for pairing if more items than this have it
 _CANDIDATES = 8  # maximum number of partners that are considered for each item
 
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """The result of pairing the items of two lists. ``pairs`` has the indices of the paired items.
+    """The result of pairing the items of two lists.
 
-    ``left`` and ``right`` have the indices of the items without a partner.
+    - ``pairs``: the (left index, right index) of each pair.
+    - ``left``: the indices of the items of the left list that have no partner.
+    - ``right``: the indices of the items of the right list that have no partner.
     """
 
     pairs: tuple[tuple[int, int], ...]
@@ -24,7 +26,10 @@ class Pairing:
 
 
 def pair_equal(left: Sequence[Hashable], right: Sequence[Hashable]) -> Pairing:
-    """Pair the equal items of two lists in their order. Each item has at most one partner. The cost is linear."""
+    """Pair the equal items of two lists. The cost is linear.
+
+    Each item gets at most one partner: the first equal item that has no partner yet.
+    """
     waiting: defaultdict[Hashable, deque[int]] = defaultdict(deque)
     for j, item in enumerate(right):
         waiting[item].append(j)
@@ -39,20 +44,21 @@ def pair_equal(left: Sequence[Hashable], right: Sequence[Hashable]) -> Pairing:
 
 
 def pair_by_similarity(known: Pairing, similarity: Callable[[int, int], float]) -> Pairing:
-    """Pair the items that have no partner yet, beginning with the most similar. Items of similarity 0 are not paired.
+    """Pair the items without a partner in ``known``, the most similar items first. Return the complete pairing.
 
     ``similarity(i, j)`` must return the similarity of the items with the indices ``known.left[i]`` and
-    ``known.right[j]``.
+    ``known.right[j]``. Items with the similarity 0 are not paired.
     """
     rights = range(len(known.right))
     return _greedy(known, ((similarity(i, j), i, j) for i in range(len(known.left)) for j in rights))
 
 
 def pair_by_sketch(known: Pairing, left: Sequence[frozenset[Any]], right: Sequence[frozenset[Any]]) -> Pairing:
-    """Pair the items that have no partner yet by the features that they share. This is fast for many items.
+    """Pair the items without a partner in ``known`` by their common features. Return the complete pairing.
 
-    ``left`` and ``right`` have a set of features for each item in ``known.left`` and ``known.right``. Features that
-    more than MAX_SHARED items of ``right`` have are ignored. Cost: at most MAX_SHARED for each feature.
+    This is fast even for many items. ``left`` contains the set of features of each item in ``known.left``, and
+    ``right`` contains that of each item in ``known.right``. A feature of more than MAX_SHARED items in ``right`` is
+    ignored. Cost: at most MAX_SHARED steps for each feature of a left item.
     """
     holders: defaultdict[Any, list[int]] = defaultdict(list)
     for j, sketch in enumerate(right):

@@ -1,8 +1,8 @@
 """Compare two JSON values key by key, with types, tolerances and unordered lists.
 
-Cost: about 10 µs for ten keys. MAX_LEAVES limits the cost of a comparison; the values beyond it count as different.
-MATCH_BUDGET limits the cost of pairing the items of unordered lists; other items are paired by their shared leaves or
-by their place. A leaf is a value that contains no other values.
+A leaf is a value that contains no other values. Cost: about 10 µs for ten keys. Two limits bound the cost. Leaves
+beyond MAX_LEAVES count as different. If pairing the items of unordered lists by their similarity would exceed
+MATCH_BUDGET, the items are paired by their common leaves or by their place.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _MAX_DEPTH = 64
 class JsonDifference:
     """A difference between two JSON values. ``path`` is its place, such as ``items[2].price``.
 
-    ``kind`` is "missing" (only the left value has the place), "added" (only the right value has it), "type" or "value".
+    ``kind`` is "missing" (only the left value has this place), "added" (only the right value has this place), "type"
+    (the two types differ) or "value". ``left`` and ``right`` are the differing values.
     """
 
     path: str
@@ -48,10 +49,13 @@ class JsonDifference:
 
 @dataclass(frozen=True, slots=True)
 class TreeMatch:
-    """The result of comparing two JSON values. ``leaves`` is the number of places that either value has.
+    """The result of comparing two JSON values.
 
-    ``matched`` is the number of places with equal values. If a limit was reached, a part could not be compared
-    completely, and ``bound`` describes the limit.
+    - ``leaves``: the number of places at which at least one of the values has a leaf. If there are more than MAX_LEAVES
+      such places, it is 2 × MAX_LEAVES.
+    - ``matched``: the number of places at which both leaves are equal.
+    - ``differences``: the differences at the other places.
+    - ``bound``: a description of the limit that prevented a complete comparison, or "".
     """
 
     leaves: int
@@ -65,9 +69,9 @@ class TreeMatch:
 
 
 def match_trees(left: object, right: object, settings: ExtractionSection) -> TreeMatch:
-    """Compare two JSON values. The share of equal leaves is symmetric. Leaves beyond MAX_LEAVES count as different.
+    """Compare two JSON values. If the values are swapped, the share of equal leaves does not change.
 
-    Two values that are equal as a whole have no difference, whatever their size.
+    Leaves beyond MAX_LEAVES count as different, unless the two values are equal as a whole.
     """
     state = _MatchState(settings)
     walk = _walk(left, right, "", state, 0)
@@ -87,7 +91,11 @@ _END = object()
 
 @dataclass(slots=True)
 class _MatchState:
-    """The state of one comparison: the settings, the remaining budget, and an id for each distinct value."""
+    """The state of one comparison of two JSON values.
+
+    ``budget`` is the remaining part of MATCH_BUDGET. ``by_place`` is the number of items of unordered lists that are
+    paired by their place. ``_ids`` has an id for each distinct value.
+    """
 
     settings: ExtractionSection
     budget: int = MATCH_BUDGET
@@ -95,9 +103,10 @@ class _MatchState:
     _ids: dict[object, int] = field(default_factory=dict)
 
     def value_id(self, value: object, path: str, depth: int) -> int:
-        """Return an id for the value. Equal values have the same id. Tolerances are not used.
+        """Return an id for a value. Equal values have the same id.
 
-        The settings for ``path`` determine which keys are ignored and in which lists the order does not matter.
+        The settings for ``path`` determine which keys are ignored and in which lists the order does not matter. Their
+        tolerances are not used: two different numbers always have different ids.
         """
         shape: object
         if isinstance(value, dict) and depth <= _MAX_DEPTH:
@@ -113,10 +122,10 @@ class _MatchState:
         return self._ids.setdefault(shape, len(self._ids))
 
     def sketch(self, value: object, path: str, depth: int) -> frozenset[object]:
-        """Return the set of (path, value) pairs of all leaves, by which similar items are found.
+        """Return the (path, value) pairs of all leaves of a value. Similar items have many of these pairs in common.
 
-        All list indices in a path are 0, so the order of items does not matter. A number with a tolerance has the value
-        None.
+        All list indices in a path are 0, so the order of items does not matter. For a number with a tolerance, the pair
+        contains None instead of the number.
         """
         found: set[object] = set()
         stack = [(value, path, depth)]
@@ -205,9 +214,10 @@ def _pair_items(
 def _pair_by_similarity(
     left: list[object], right: list[object], partners: Pairing, path: str, state: _MatchState, depth: int
 ) -> Pairing:
-    """Pair the items that have no partner yet by their similarity, which is the share of equal leaves.
+    """Pair the items without a partner in ``partners``, the most similar items first. Return the complete pairing.
 
-    If comparing all possible pairs would exceed the budget, pair the items by the leaves that they share.
+    The similarity of two items is their share of equal leaves. If comparing every left item with every right item would
+    exceed the budget, the items are paired by their number of common leaves instead.
     """
     a, b = ([whole[i] for i in some] for whole, some in ((left, partners.left), (right, partners.right)))
     sketches = [[state.sketch(item, path, depth) for item in side] for side in (a, b)]
@@ -256,7 +266,10 @@ def _leaf(left: object, right: object, path: str, settings: ExtractionSection) -
 
 
 def _normalised(text: str, settings: ExtractionSection) -> str:
-    """Return a text in the form that is compared, in which white space and the encoding of accents do not matter."""
+    """Return a string in the form that is compared.
+
+    The amount of white space and the Unicode encoding of accents do not change this form.
+    """
     flat = " ".join(unicodedata.normalize("NFC", text).split())
     return flat.casefold() if settings.ignore_case else flat
 
@@ -268,8 +281,8 @@ def _is_number(value: object) -> bool:
 def within(a: int | float, b: int | float, tolerance: float | str) -> bool:
     """Return whether two numbers are equal within the tolerance and, for floats, within rounding errors.
 
-    The tolerance is an absolute number or a percentage ("5%") of the greater number. Whole numbers of any size are
-    compared exactly (identifiers beyond 2⁵³, endless digits from a looping model). See ADR 0126.
+    The tolerance is an absolute number or a percentage ("5%") of the greater number. The comparison of whole numbers
+    has no rounding errors, even for identifiers beyond 2⁵³ or the endless digits of a looping model. See ADR 0126.
     """
     if a == b:
         return True

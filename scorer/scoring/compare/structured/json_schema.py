@@ -27,9 +27,10 @@ class _UndecidedError(Exception):
 
 @dataclass(slots=True)
 class _Checker:
-    """A validator for one JSON schema. ``left`` is the number of ``$ref`` references that it may still follow.
+    """A validator for one JSON schema.
 
-    The number is reset for each value.
+    ``left`` is the number of ``$ref`` references that the validator may still follow for the present value. It is reset
+    to MAX_REFERENCES for each value.
     """
 
     validator: Any
@@ -88,7 +89,7 @@ def _checker(schema: str) -> _Checker | None:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Return whether the pattern occurs in the text. A pattern that ``regex`` cannot compile matches every text.
+    """Return whether the pattern occurs in the text. A pattern that the library regex cannot compile always occurs.
 
     Raises _UndecidedError if the search takes longer than PATTERN_S seconds.
     """
@@ -129,9 +130,9 @@ def _multiple_of(validator: Any, step: Any, instance: Any, _: Any) -> Errors:
 
 
 def _unless_patterns(original: Callable[..., Errors]) -> Callable[..., Errors]:
-    """Return the check of a schema keyword, which is skipped if the schema has ``patternProperties``.
+    """Return the check ``original`` of a schema keyword, changed so that schemas with ``patternProperties`` skip it.
 
-    The original check would search the patterns of ``patternProperties`` without a time limit.
+    For these schemas, the original check would search the patterns without a time limit.
     """
 
     def check(validator: Any, keyword: Any, instance: Any, schema: Any) -> Errors:

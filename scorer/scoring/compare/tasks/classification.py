@@ -60,9 +60,9 @@ def _matched(pattern: str, text: str) -> str:
 
 
 def _as_configured(label: str, settings: ClassificationSection) -> str:
-    """Return the name that the class has in ``matter``, because gates look the class up by that name.
+    """Return the name of a class as the setting ``matter`` spells it, because gates look the class up by that name.
 
-    If the class is not listed there, return its label.
+    If the setting does not list the class, return ``label``, which is in normal form.
     """
     return next((name for name in settings.matter if normalise(name, settings) == label), label)
 
@@ -91,7 +91,7 @@ def _is_edge(char: str) -> bool:
 def compare_labels(expected: str, got: str, settings: ClassificationSection) -> Comparison:
     """Compare two class labels. The agreement is 1.0 if they mean the same class, else 0.0.
 
-    The field ``labels`` of the result has both classes, for the confusion matrix.
+    The field ``labels`` of the result contains both classes. The confusion matrix counts them.
     """
     left, right = normalise(expected, settings), normalise(got, settings)
     labels = {"expected": _as_configured(left, settings), "got": _as_configured(right, settings)}

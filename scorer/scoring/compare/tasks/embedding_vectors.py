@@ -1,7 +1,8 @@
-"""Compare the embedding vectors of two answers: by cosine for one model, by nearest neighbours for two models.
+"""Compare the embedding vectors of two answers.
 
-Vectors of two models cannot be compared directly, even if they have the same number of dimensions. Instead, the nearest
-neighbours of each input among the other inputs are compared. Cost: 5 µs for one vector of 1,000 dimensions.
+If one model computed all vectors, the left and the right vector of each input are compared by their cosine. The vectors
+of two different models cannot be compared directly, even if they have the same number of dimensions. Instead, each
+input's nearest neighbours among the other inputs are compared. Cost: 5 µs for one vector of 1,000 dimensions.
 """
 
 from __future__ import annotations
@@ -94,9 +95,10 @@ def _nearest(rows: NDArray[np.float64], k: int) -> list[list[int]]:
 
 
 def _similarity_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Return Pearson's correlation between the left and the right cosines of all pairs of inputs.
+    """Return Pearson's correlation between the left cosines and the right cosines of all pairs of inputs.
 
-    If all cosines of both sides are equal, return 1. If only those of one side are equal, return 0.
+    If one side has the same cosine for all pairs of inputs, the correlation is undefined. Then return 1 if this is true
+    of both sides, else 0.
     """
     upper = np.triu_indices(len(a), k=1)
     x, y = (a @ a.T)[upper], (b @ b.T)[upper]

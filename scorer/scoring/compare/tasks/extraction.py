@@ -16,9 +16,9 @@ MISSING = object()
 def compare_json(left: object, right: object, schema: object, settings: ScoringSection) -> Comparison:
     """Compare two parsed JSON values. An answer that is not JSON has the value ``MISSING``.
 
-    The agreement is the share of leaves that agree. A leaf is a value that contains no other values. The agreement is
-    halved if only one side follows the schema, and it is 0 if only one side is JSON. If neither side is JSON, the
-    caller compares the texts instead.
+    The agreement is the share of leaves that are equal. A leaf is a value that contains no other values. The agreement
+    is halved if only one answer follows the schema, and it is 0 if only one answer is JSON. If neither answer is JSON,
+    the caller compares the texts instead of calling this function.
     """
     if left is MISSING or right is MISSING:
         return _one_sided_json(right)

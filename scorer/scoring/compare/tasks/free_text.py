@@ -49,10 +49,10 @@ def compare_text(
     similarity: Similarity | None = None,
     floor: NoiseFloor = UNKNOWN,
 ) -> Comparison:
-    """Compare two texts. ``similarity`` is required if ``needs_embedding`` is True for them.
+    """Compare two texts. ``similarity`` is required if ``needs_embedding`` returns True for the texts.
 
-    The agreement is symmetric, except that an omission by the candidate counts more than an addition. If the baseline
-    has a defect, the flag has the prefix ``baseline_``.
+    If the texts are swapped, the agreement does not change, except that an omission by the candidate counts more than
+    an addition. The flag of a defect in the baseline's text has the prefix ``baseline_``.
     """
     if left == right:
         return combine(1.0, (), settings, {"cosine": 1.0, "cosine_worst": 1.0, "word_overlap": 1.0})
@@ -79,8 +79,8 @@ def compare_text(
 def _prepared(left: Document, right: Document) -> tuple[Document, Document, bool]:
     """Return the two documents as they are compared, and whether a bulleted list was reordered.
 
-    The bullets of ``right`` are put in the order of ``left`` if their order does not matter. Offers of help at the end
-    of both texts are also compared if they differ only a little.
+    The bullets of ``right`` are put in the order of ``left`` if their order does not matter. If both texts end with
+    offers of help that differ only a little, these offers are compared, too.
     """
     ordered = bullets_in_order_of(right.text, left.text)
     if ordered is not None:
@@ -142,7 +142,7 @@ def _form_signals(
 
 
 def _code_signal(left: Document, right: Document, difference: CodeDifference) -> Signal:
-    """Return the stronger of two signals: code that parses on only one side, and a difference between the code."""
+    """Return the stronger of two signals: the code of one side does not parse, or the code of the sides differs."""
     broken = form_signals.one_sided("code", broken_code(left.text), broken_code(right.text))
     if broken.effect >= difference.divergence * difference.relevance:
         return broken

@@ -15,7 +15,7 @@ MISSING_CHOICE = Comparison(0.0, ("choices",), {}, {"choices": "only one side ha
 def pair_choices(left: Extracted, right: Extracted) -> list[tuple[Extracted, Extracted] | None]:
     """Pair the choices of two answers: equal choices first, then the others in their order.
 
-    Both answers of a pair have only the paired choice. A choice that only one side has is None.
+    In the result, both answers of a pair contain only the paired choice. None stands for each choice without a partner.
     """
     both = pair_equal(
         [_content(left, i) for i in range(len(left.choices))], [_content(right, j) for j in range(len(right.choices))]

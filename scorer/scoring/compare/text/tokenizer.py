@@ -98,9 +98,14 @@ def _is_language(words: list[str], language: frozenset[str]) -> bool:
 class _Scanner:
     """The state of the tokenizer during one pass over a text.
 
-    ``end`` is the position after the last token. ``quantity`` is the last number, as long as it may be the beginning of
-    a range. ``currency`` and ``minus`` are the signs before the next number, and ``begin`` is their position. ``comma``
-    is True if the text's language has a decimal comma.
+    - ``starts``: the start positions of the paragraphs.
+    - ``comma``: True if the text's language has a decimal comma.
+    - ``found``: the tokens found so far.
+    - ``end``: the position after the last token.
+    - ``quantity``: the last quantity if it may be the beginning of a range, else None.
+    - ``currency``, ``minus``: the currency and whether there is a minus sign, both before the next number.
+    - ``begin``: the position of these signs, or -1 if there are none.
+    - ``markers``: the positions of the numbers of list items.
     """
 
     def __init__(self, text: str, comma: bool, starts: frozenset[int]) -> None:
@@ -270,10 +275,11 @@ class _Scanner:
         self.quantity = None if marker or quantity.word else quantity
 
     def _in_range(self, before: Quantity, quantity: Quantity, start: int) -> Quantity:
-        """Give "5-10 minutes", "5 to 10 minutes" and "between 5 and 10 minutes" the same tokens.
+        """Make the tokens of "5-10 minutes", "5 to 10 minutes" and "between 5 and 10 minutes" equal.
 
-        ``before`` is the quantity before ``quantity``. Return the quantity to add: ``quantity``, ``quantity`` with the
-        currency of ``before``, or the sum of both if they form one amount (1 h 30 min).
+        ``before`` is the quantity before ``quantity``. The tokens already found are changed if necessary. Return the
+        quantity that must be added next: ``quantity`` itself, ``quantity`` with the currency of ``before``, or the sum
+        of both if they form one amount (1 h 30 min).
         """
         found = self.found
         at = len(found) - 1
@@ -317,7 +323,7 @@ def _ends_sentence(gap: str) -> bool:
 
 
 def _with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[Token]:
-    """Return the tokens. Those inside the code blocks ``spans`` are marked as code."""
+    """Mark the tokens inside code blocks as code. ``spans`` contains the (start, end) positions of the code blocks."""
     marked: list[Token] = []
     edges = iter([*(edge for span in spans for edge in span), tokens[-1].start + 1 if tokens else 0])
     edge, inside = next(edges), False

@@ -1,4 +1,7 @@
-"""Normalise words: expand contractions (don't becomes do not) and use one of several spellings. Results are cached."""
+"""Normalise words: expand contractions (don't becomes do not) and replace each spelling variant by one spelling.
+
+The results are cached.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,11 @@ _NUMBER = re.compile(r"\. ?\d")
 
 @lru_cache(maxsize=20_000)
 def keys_of(surface: str) -> tuple[tuple[str, ...], bool]:
-    """Return the lookup keys (normal forms) of a word, and whether it may begin a number, date, amount or phrase."""
+    """Return the normal forms of a word, and whether the word may begin a number, date, amount, address or phrase.
+
+    A contraction has two normal forms, one for each of its words. A word with a possessive 's has two, too. All other
+    words have one normal form.
+    """
     if surface in ("US", "U.S", "USA", "U.S.A"):
         return ("usa",), False
     word = surface.casefold()
@@ -47,9 +54,10 @@ def _expand(word: str) -> tuple[str, ...]:
 
 
 def short_form(word: str, text: str, start: int) -> str:
-    """Return the meaning of the abbreviation at ``start``: "No." before a number, "w/o" or "w/".
+    """Return the full word for the abbreviation that begins at ``text[start]`` with ``word``, which is in lower case.
 
-    Return "" for other uses of the word.
+    "No." before a number becomes "number", "w/o" becomes "without", and "w/" becomes "with". Return "" if the word is
+    not one of these abbreviations.
     """
     if word == "no":
         inside = start > 1 and text[start - 1] in " (" and (text[start - 2].isalnum() or text[start - 1] == "(")

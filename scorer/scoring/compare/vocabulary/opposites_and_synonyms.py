@@ -95,7 +95,7 @@ def opposite(left: str, right: str) -> bool:
 
 
 def _bases(left: str, right: str) -> set[tuple[str, str]]:
-    """Return the possible base forms of two words with the same ending, as pairs: grant/revoke for grants/revokes."""
+    """Return the pairs of possible base forms of two words with the same ending: grant/revoke for grants/revokes."""
     found: set[tuple[str, str]] = set()
     for ending in ("s", "d", "ed", "ing", "ly", "er", "est"):
         if left.endswith(ending) and right.endswith(ending):

@@ -1,6 +1,6 @@
-"""Tables of different spellings with the same meaning: number words, units, abbreviations, contractions.
+"""Tables of different spellings with the same meaning: number words, units, abbreviations and contractions.
 
-An entry has the form ``spelling=normal form``.
+Most tables have entries of the form ``spelling=normal form``.
 """
 
 from __future__ import annotations
