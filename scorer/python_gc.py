@@ -1,4 +1,4 @@
-"""Limits the delay that Python's garbage collection causes in the steer loop. See ADR 0111."""
+"""Limit the delay that Python's garbage collection causes in the steer loop. See ADR 0111."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class ScoringTask(Protocol):
 
 
 class ScorerService:
-    """Runs scoring and steering side by side, without making either wait for the other."""
+    """Runs the score loop and the steer loop side by side. Neither loop waits for the other."""
 
     def __init__(
         self,

@@ -14,8 +14,8 @@ from glidepath.status_and_decisions import Decision, SideStatus, Verdict
 class StepEvidence(Protocol):
     """The evidence of one workload at one step.
 
-    The fold methods return the evidence to continue with. They may change the old evidence in place, because folding is
-    the hot path of a tick.
+    The fold methods add a record and return the evidence to use from then on. They may change the old evidence in
+    place, because folding is the hot path of a tick.
     """
 
     def fold_outcomes(self, outcomes: Outcomes) -> Self: ...
@@ -36,7 +36,7 @@ class StepEvidence(Protocol):
 
 
 class EvidenceKind(Protocol):
-    """A factory for evidence: ``fresh`` returns empty evidence, ``from_json`` reads the stored form."""
+    """A factory for evidence: ``fresh`` returns empty evidence, ``from_json`` decodes stored evidence."""
 
     def fresh(self, workload: Workload, percent: float, now_ms: int) -> StepEvidence: ...
 

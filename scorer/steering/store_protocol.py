@@ -31,10 +31,12 @@ class OwnedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The new entries of one workload's streams, which follow the workload's cursors.
+    """The entries of one workload's streams that come after the workload's cursors. See ADR 0002.
 
-    ``cursors`` are the positions to continue from; ``bad`` is the number of entries that could not be decoded; ``full``
-    is true if a read returned as many entries of a stream as it may, so that more may follow. See ADR 0002.
+    - ``outcomes``, ``scored``, ``commands``: the decoded entries of the three streams
+    - ``cursors``: stream → the id of its last entry that was read now
+    - ``bad``: the number of entries that could not be decoded
+    - ``full``: the read returned as many entries of a stream as one read may, so there may be more
     """
 
     outcomes: tuple[Outcomes, ...] = ()
@@ -47,9 +49,9 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The data that one tick writes atomically for one workload: decisions, and state and status as JSON or None.
+    """The data that one tick stores atomically for one workload.
 
-    None means that the stored value stays.
+    ``state`` and ``status`` are JSON; None means that the stored value stays. ``decisions`` are added to the log.
     """
 
     state: str | None = None
@@ -76,5 +78,5 @@ class SteeringStore(Protocol):
 
 
 def no_cursors() -> dict[str, str]:
-    """Return the cursors that read every stream from its beginning."""
+    """Return the cursors with which every stream is read from its beginning."""
     return {"outcomes": START, "results": START, "commands": START}

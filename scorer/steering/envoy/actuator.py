@@ -1,4 +1,4 @@
-"""The interface by which the leader reads and writes the Envoys' runtime, and its in-memory twin for unit tests."""
+"""The interface by which the leader reads and writes the Envoys' runtime, and an implementation in memory for tests."""
 
 from __future__ import annotations
 
@@ -19,15 +19,21 @@ class Actuator(Protocol):
     """The interface that reads and writes every Envoy's runtime. Only one leader uses it at a time; see ``Lease``."""
 
     async def run(self) -> None:
-        """Keep the readings fresh and send the submitted writes, until cancelled. Raises ListenError."""
+        """Keep the readings fresh and send the submitted writes, until cancelled.
+
+        Raises ListenError if the actuator has to listen on an address that is in use.
+        """
 
     def readings(self) -> Mapping[str, RuntimeEntries | None]:
-        """Return Envoy → its ``glidepath.*`` runtime entries, whoever set them; None if it cannot be read now."""
+        """Return Envoy → its ``glidepath.*`` runtime entries; None if the Envoy cannot be read now.
+
+        The entries may have been set by Glidepath or by a person.
+        """
 
     def submit(self, writes: Mapping[str, RuntimeEntries]) -> None:
-        """Queue writes: Envoy → the entries to send to it in one request.
+        """Queue ``writes``: Envoy → the entries to send to it in one request.
 
-        Entries that are submitted later for the same Envoy are merged with entries that are still waiting.
+        If earlier entries for the same Envoy are still waiting, the new entries are merged with them.
         """
 
     async def settle(self, timeout: float) -> None:
@@ -37,14 +43,15 @@ class Actuator(Protocol):
         """Return the Envoys that have a former leader's weights, which this actuator cannot read."""
 
     def admin_layers(self) -> Mapping[str, RuntimeEntries | None]:
-        """Return admin interface → the ``glidepath.*`` entries of its admin layer; None if it cannot be read now.
+        """Return the address of an admin interface → the entries in its admin layer; None if it cannot be read now.
 
-        The result is empty if the actuator itself writes to that layer. With RTDS, the admin layer takes precedence
-        over the pushed layer; ``submit`` writes to it if the interface's address is given in place of the Envoy.
+        Only ``glidepath.*`` entries are returned. The result is empty if the actuator itself sets weights in the admin
+        layer. With RTDS, the admin layer takes precedence over the pushed layer. If ``submit`` gets the address of an
+        admin interface in place of an Envoy, it writes to the admin layer.
         """
 
     def problems(self) -> Mapping[str, str]:
-        """Return Envoy → why it cannot be read or written now."""
+        """Return Envoy → the reason why it cannot be read or written now. Envoys without a problem are left out."""
 
 
 class MemoryActuator:
@@ -75,9 +82,10 @@ class MemoryActuator:
             self.writes.append((envoy, dict(entries)))
 
     def set_runtime(self, envoy: str, entries: RuntimeEntries) -> None:
-        """Change an Envoy's runtime entries, as a person can do by curl.
+        """Change an Envoy's runtime entries. Tests also use this to act as a person who uses curl.
 
-        As with the real actuator, a change results in a new reading, and an unchanged reading stays the same object.
+        A change results in a new reading object. Without a change, the reading stays the same object, as with the real
+        actuators.
         """
         self.runtime[envoy] = _merged(self.runtime[envoy], entries)
 

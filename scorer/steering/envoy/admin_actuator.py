@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 
 def admin_layer(body: bytes) -> dict[str, str]:
-    """Return Glidepath's keys in the admin layer of an answer to ``GET /runtime``.
+    """Return Glidepath's keys and their values in the admin layer, from the body of an answer to ``GET /runtime``.
 
     The admin layer is the layer named "admin", or the last layer if there is none. Raises ValueError if the body is not
     such an answer.
@@ -61,7 +61,7 @@ def admin_layer(body: bytes) -> dict[str, str]:
 
 
 class AdminInterface:
-    """One Envoy's admin interface with its last reading and its pending writes."""
+    """One Envoy's admin interface, with the last reading from it and the writes that wait to be sent to it."""
 
     def __init__(self, name: str, session: aiohttp.ClientSession, base: str, may_write: MayWrite) -> None:
         self.name = name
@@ -133,7 +133,10 @@ class AdminInterface:
 
 
 class AdminActuator:
-    """The ``Actuator`` for all Envoys at ``addresses`` (``http(s)://…``, ``unix:/path``, ``dns://NAME:PORT``)."""
+    """The ``Actuator`` that uses the Envoys' admin interfaces.
+
+    ``addresses``: the addresses of the interfaces (``http(s)://…``, ``unix:/path`` or ``dns://NAME:PORT``).
+    """
 
     def __init__(self, addresses: Sequence[str], may_write: MayWrite) -> None:
         self._fixed = [a for a in addresses if not a.startswith("dns://")]

@@ -1,15 +1,17 @@
 """Interpret the runtime values that a person sets at an Envoy: weights and switches.
 
-Pure. Two whole weights with the sum 10,000 are used unchanged. Any other weights are ambiguous: they may lower the
-candidate's share but never raise it (ADR 0118).
+All functions are pure. Two weights that are whole numbers with the sum 10,000 are used unchanged. Any other weights are
+ambiguous: they may lower the candidate's share but never raise it (ADR 0118).
 
 - If a person changed one of the two keys, that key counts, as if the other key had been adjusted to it.
 - If a person changed both keys, and their sum is not 10,000, their proportion counts.
 - A value that is not a whole number from 0 to 10,000 is ignored; the other key may still count.
 
-Until such values are replaced, Envoy 1.40 applies them as follows: ``9000.5`` and ``9e3`` count as numbers; ``99%``,
-``abc``, ``-5`` and a removed key count as the route's own value (everything to the baseline); with two zeros, or a sum
-over 32 bits, the route matches nothing and every request gets a 404.
+Until Glidepath replaces ambiguous weights, Envoy 1.40 applies them as follows:
+
+- ``9000.5`` and ``9e3`` count as numbers.
+- ``99%``, ``abc``, ``-5`` and a removed key count as the route's own value (everything to the baseline).
+- With two zeros, or a sum over 32 bits, the route matches nothing and every request gets a 404.
 """
 
 from __future__ import annotations

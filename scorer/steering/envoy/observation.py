@@ -1,11 +1,12 @@
 """Compare each Envoy's runtime with the values that Glidepath wrote, to find confirmations and manual overrides.
 
-Pure. For one workload, there are four cases for an Envoy's admin layer:
+All functions are pure. For one workload, there are four cases for the values that an Envoy has:
 
-- it has no weight of the workload: the Envoy is new or was restarted → write;
-- it has the desired values → confirmed;
-- it has values that Glidepath wrote before, or may have written (the answer to a write was lost) → write;
-- it has any other values: a person's manual override → adopt it as far as it can be parsed (manual_override.py).
+- no weight of the workload: the Envoy is new or was restarted; the desired values are written to it;
+- the desired values: the Envoy has confirmed them;
+- values that Glidepath wrote before, or may have written (the answer to a write was lost): the desired values are
+  written again;
+- any other values: a person's manual override, which is adopted as far as it can be parsed (manual_override.py).
 
 The values that each Envoy may have are stored in the workload's state *before* they are written. Otherwise a new leader
 would mistake the old leader's write for a manual override. See ADR 0051.
@@ -32,12 +33,18 @@ from scorer.steering.envoy.runtime_values import (
 class Observation:
     """The result of comparing all Envoys of a workload with the values that were written to them.
 
-    ``adopted``, ``autopilot`` and ``shadow`` are values that a person set; None if no person changed them.
-    ``ambiguous_weights`` describes the weights if they are not a valid pair; it is "" if ``adopted`` is unambiguous.
-    ``invalid_override`` describes other invalid values, which change nothing. ``shadow_reset``: a person removed the
-    shadow key, so that the configured share applies again. ``hiding_layers``: the admin interfaces whose values hide
-    the weights that were pushed to the Envoy by RTDS. ``admin_layer_used``: an admin layer above RTDS has a key of this
-    workload.
+    - ``confirmed``: the Envoys that run the desired weights
+    - ``last_written``: Envoy → the values that it may have, because Glidepath wrote or saw them
+    - ``adopted``: the candidate's share that a person set, in percent; None if no person set weights
+    - ``adopted_at``: the Envoy at which the person set this share
+    - ``ambiguous_weights``: describes the weights that a person set if they are not a valid pair, else ""
+    - ``autopilot``: the autopilot value that a person set; None if no person set it
+    - ``shadow``: the shadow share that a person set, in percent; None if no person set it
+    - ``shadow_reset``: a person removed the shadow key, so that the configured share applies again
+    - ``invalid_override``: describes invalid values of the autopilot and shadow keys, which change nothing
+    - ``restarted``: the Envoys that were restarted and lost their weights
+    - ``hiding_layers``: the admin interfaces whose weights hide the weights that were pushed by RTDS
+    - ``admin_layer_used``: an admin layer above RTDS has a key of this workload
     """
 
     confirmed: frozenset[str]
@@ -66,10 +73,12 @@ def observe(
 ) -> Observation:
     """Compare each Envoy's runtime entries with the values that were written to that Envoy.
 
-    ``readings``: None for an Envoy that cannot be read now. ``admin_layers``: the admin layers of Envoys that get their
-    weights by RTDS. ``retreating``: a rollback is being written, so a higher share at an Envoy that has not confirmed
-    yet is not adopted. ``stale``: values that a former leader may have written in its last moment; they are not
-    adopted. But weight 0 for the candidate is always adopted, because it may be a person's rollback (ADR 0093).
+    - ``readings``: Envoy → its runtime entries; None if it cannot be read now
+    - ``admin_layers``: the admin layers of Envoys that get their weights by RTDS
+    - ``retreating``: a rollback is being written, so a higher share is not adopted from an Envoy that has not confirmed
+      the rollback yet
+    - ``stale``: values that a former leader may have written in its last moment; they are not adopted, unless the
+      candidate's weight is 0, which may be a person's rollback (ADR 0093)
     """
     envoys = {e: _compare(names, desired, entries, last_written.get(e, ())) for e, entries in readings.items()}
     layers = {
@@ -111,7 +120,10 @@ def _joined(by_envoy: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _EnvoyObservation:
-    """The part of an Observation that concerns one Envoy. ``weights``: None if Glidepath wrote the Envoy's weights."""
+    """The part of an Observation that concerns one Envoy.
+
+    ``weights``: the manual override of the Envoy's weights; None if no person set them.
+    """
 
     last_written: tuple[RuntimeValues, ...] = ()
     actual: RuntimeValues | None = None
@@ -225,7 +237,7 @@ def _shadow_override(names: RuntimeKeys, text: str, ours: tuple[RuntimeValues, .
 
 
 def _percent(text: str) -> float | None:
-    """Return the shadow share that a person set, in percent; None unless it is a plain number from 0 to 100."""
+    """Return the value of a shadow key, in percent; None if ``text`` is not a plain number from 0 to 100."""
     try:
         value = float(text)
     except ValueError:

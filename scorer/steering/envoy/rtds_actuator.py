@@ -73,7 +73,11 @@ def _typed(value: str) -> Any:
 
 @dataclass(slots=True)
 class EnvoyStream:
-    """One Envoy's stream, with the acknowledged layer, the sent layers and the next layer to send."""
+    """One Envoy's stream.
+
+    ``acked``: the last layer that the Envoy acknowledged. ``sent``: the layers that it has not answered yet.
+    ``pending``: the next layer to send.
+    """
 
     name: str
     acked: dict[str, str] = field(default_factory=dict)
@@ -110,7 +114,10 @@ class RtdsActuator:
         self._streams: dict[str, EnvoyStream] = {}
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises ListenError (with ``admin``: in a group) if the address stays in use."""
+        """Serve until cancelled.
+
+        Raises ListenError if the address stays in use. With ``admin``, the error is raised in an ExceptionGroup.
+        """
         if self._admin is None:
             await self._serve()
             return
@@ -221,7 +228,10 @@ class RtdsActuator:
 
     @staticmethod
     def _reading(stream: EnvoyStream) -> RuntimeEntries | None:
-        """Return the layer that the Envoy has acknowledged; None while it is disconnected or an answer is awaited."""
+        """Return the layer that the Envoy has acknowledged.
+
+        Return None if the Envoy is disconnected, or if it has not answered every layer that was sent or queued.
+        """
         return stream.acked if stream.connected and not stream.sent and stream.pending is None else None
 
     def submit(self, writes: Mapping[str, RuntimeEntries]) -> None:

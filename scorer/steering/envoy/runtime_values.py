@@ -92,7 +92,7 @@ class RuntimeKeys:
 
 
 def desired_values(percent: float, shadow: float, autopilot: bool) -> RuntimeValues:
-    """Return the values for a candidate's share of ``percent`` and copies of ``shadow`` percent of the requests.
+    """Return the runtime values that give the candidate ``percent`` of the requests and copy ``shadow`` percent.
 
     While the autopilot is on, its key is absent, so that setting it to 1 is always a visible change.
     """
@@ -103,7 +103,10 @@ def desired_values(percent: float, shadow: float, autopilot: bool) -> RuntimeVal
 
 
 def shadow_fraction(percent: float) -> str:
-    """Return a percentage as Envoy's runtime fraction: an integer, or FractionalPercent as JSON for a finer value."""
+    """Return a percentage as the text of an Envoy runtime fraction.
+
+    The text is an integer if the percentage is whole, else a FractionalPercent as JSON.
+    """
     if percent == int(percent):
         return str(int(percent))
     return json.dumps({"numerator": round(percent * 10_000), "denominator": "MILLION"}, separators=(",", ":"))

@@ -19,7 +19,7 @@ from scorer.steering.envoy.runtime_values import (
 class RuntimeWrites:
     """The writes of one tick for one workload.
 
-    ``writes``: Envoy → the entries to write in one request. ``last_written``: the values that each Envoy may have once
+    ``writes``: Envoy → the entries to write in one request. ``last_written``: Envoy → the values that it may have once
     these writes are under way.
     """
 
@@ -38,9 +38,10 @@ def plan_writes(
 ) -> RuntimeWrites:
     """Plan a write for every readable Envoy whose values differ from the desired ones.
 
-    ``admin_layers``: the admin layers above RTDS, see ``observe``. Keys that a person set there are removed, so that
-    the pushed values apply. If all keys there have the desired values, they stay until every Envoy has ``confirmed``
-    these values. Otherwise the share would change back for a moment while the manual override is adopted.
+    ``admin_layers``: the admin layers above RTDS, see ``observe``. Keys that a person set in such a layer are removed,
+    so that the pushed values apply. But if all keys in the layer have the desired values, they are removed only if
+    ``confirmed`` is true, which means that every Envoy has confirmed these values. An earlier removal would change the
+    share back for a moment while the manual override is adopted.
     """
     wanted = names.write(desired)
     writes: dict[str, RuntimeEntries] = {

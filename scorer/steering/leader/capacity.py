@@ -32,7 +32,10 @@ log = structlog.get_logger()
 
 
 def gauge_on_page(page: str, metric: str) -> float | None:
-    """Return the largest sample of ``metric`` on a Prometheus text page (the busiest replica); None without samples."""
+    """Return the largest sample of ``metric`` on a page in Prometheus' text format; None if there is no sample.
+
+    The largest sample is that of the busiest replica.
+    """
     values: list[float] = []
     for line in page.splitlines():
         if not line.startswith(metric):
@@ -74,7 +77,8 @@ def _finite(text: str) -> list[float]:
 def seen_share(percent: float, sample: float) -> float:
     """Return the percentage of all requests that the candidate receives at ``percent``, copies included.
 
-    ``sample``: the percentage of the other requests that is copied to the candidate.
+    ``percent``: the candidate's share. ``sample``: the percentage of the baseline's requests that are copied to the
+    candidate.
     """
     return percent + (100 - percent) * sample / 100
 
@@ -112,7 +116,7 @@ class _Measurement:
 
 
 class CandidateLoads:
-    """The task that measures the load of every candidate with a capacity gate, beside the steer loop."""
+    """The task, beside the steer loop, that measures the candidate's load of every workload with a capacity gate."""
 
     def __init__(self, config: Config) -> None:
         self._workloads = {n: w for n, w in config.workloads.items() if w.gates.capacity is not None}
@@ -140,7 +144,9 @@ class CandidateLoads:
             return None
 
     def verdict(self, workload: str, percent: float, shadow: float | None = None) -> Verdict | None:
-        """Return the capacity verdict on the step after ``percent``; None without a capacity gate or a further step.
+        """Return the capacity verdict on the step after ``percent``.
+
+        Return None if the workload has no capacity gate or if there is no further step.
 
         ``shadow``: the shadow sample that a person set; None: the configured sample applies.
         """

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class GroupOwnership:
-    """The check of which group steers each configured workload, from Redis, at most every ``CHECK_S`` seconds.
+    """Checks in Redis which group steers each configured workload, at most every ``CHECK_S`` seconds.
 
     Two groups must not steer one workload at the same time. ``foreign``: workload → the other group that steers it.
     ``problems``: workload → why this group does not steer it. A problem is logged when it begins and when it ends.

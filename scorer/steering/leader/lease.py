@@ -90,7 +90,7 @@ class Lease:
         await self._redis.eval(_RELEASE, 1, self._lease_key, self.owner)
 
     async def catch_up(self, fence: int) -> None:
-        """Raise the counter of fencing tokens to at least ``fence``, so that the next token is greater than all others.
+        """Raise the counter of fencing tokens to at least ``fence``, so that the next token is greater than any before.
 
         Redis may have lost the counter but kept a state: Redis was flushed while a leader was writing, or only the node
         with the counter failed over.

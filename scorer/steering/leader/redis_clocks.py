@@ -10,7 +10,8 @@ LIKELY_MS = 20  # a smaller change of the offset is ignored
 class RedisClock:
     """The offset of one Redis' clock from this process's clock, in milliseconds; positive if Redis' clock is ahead.
 
-    A slow answer measures the offset less precisely, so it changes the offset only if the difference exceeds its delay.
+    The longer Redis' answer takes, the less precise the measured offset is. So a measured offset is used only if it
+    differs from the present one by more than the duration of the answer, and by more than LIKELY_MS.
     """
 
     def __init__(self) -> None:

@@ -70,10 +70,10 @@ class RedisSteeringStore:
         return state
 
     async def set_aside(self, workload: str, now_ms: int) -> str:
-        """Copy the workload's unusable state to the field ``unreadable``, and return where to begin to read commands.
+        """Copy the workload's unusable state to the field ``unreadable``, where people can inspect it.
 
-        People can inspect the copied state. The result is the id in the command stream up to which former leaders have
-        certainly read. It is known because leaders answer each command in the log and write a status every second.
+        Return the id in the command stream up to which former leaders have certainly read. The id is known because
+        leaders answer each command in the log and write a status every second.
         """
         names = WorkloadKeys(workload)
         blob, at_ms = await self._redis.hmget(names.state, ["blob", "at_ms"])

@@ -1,9 +1,9 @@
 """Scheduled probes: synthetic requests that keep the baseline warm and tested while it serves no clients.
 
-The leader sends the probes, in tasks beside the steer loop. They are sent in rounds of some prompts. Each workload has
-at most one round at a time, and a round sends one prompt at a time to both sides, so at most two requests of a workload
-are under way. The time of the last round is kept in Redis, so that a change of leader neither repeats nor skips a
-round. See ADR 0091.
+The leader sends the probes, in tasks beside the steer loop. A round consists of a few prompts, each of which is sent to
+both sides. Each workload has at most one round at a time, and a round sends one prompt at a time, so at most two probes
+of a workload are under way. The time of the last round is kept in Redis, so that a change of leader neither repeats nor
+skips a round. See ADR 0091.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ log = structlog.get_logger()
 class ProbeProgress:
     """The progress of a workload's probes, which is kept in Redis between two rounds.
 
-    ``at_ms``: when the last round began; ``next``: the index of the next prompt; ``failing``: the sides that failed, as
-    text, or "" if both answered.
+    - ``at_ms``: the Unix time in milliseconds at which the last round began
+    - ``next``: the index of the first prompt of the next round
+    - ``failing``: the sides that failed in the last round, as text; "" if both sides answered
     """
 
     at_ms: int = 0
@@ -87,7 +88,7 @@ class RedisProbeStore:
 class ScheduledProbes:
     """The task that sends the probes of all workloads while this scorer leads.
 
-    It calls ``announce`` with a decision when the sides that fail their probes change.
+    When a side begins or ceases to fail its probes, the task calls ``announce`` with a decision about this.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class ScheduledProbes:
         )
 
     async def run(self) -> None:
-        """Send probes until cancelled. After an error, log it and try the round again later."""
+        """Send probes until cancelled. If a round raises an error, log the error and try again later."""
         if not self._names:
             return
         listener = self._config.scorer.probe_via or self._config.envoy.shadow_listen
@@ -156,7 +157,10 @@ class ScheduledProbes:
         return probes.every
 
     async def _round(self, prober: Prober, name: str, requests: Sequence[ProbeRequest]) -> dict[str, str] | None:
-        """Send the probes of one round. Return side → why it failed first; None if no probe could be sent."""
+        """Send the probes of one round. Return the reason of the first failure of each side that failed.
+
+        Return None if no probe could be sent.
+        """
         failures: dict[str, str] = {}
         asked = False
         for request in requests:
@@ -195,15 +199,15 @@ class ScheduledProbes:
 
 
 def due(known: Sequence[ProbeRequest], first: int, count: int) -> list[ProbeRequest]:
-    """Return ``count`` of the ``known`` requests from index ``first`` on, continuing at the beginning after the end.
+    """Return the requests of the round that is due: ``count`` of the ``known`` requests, from index ``first`` on.
 
-    Each request occurs at most once.
+    After the last known request, the round continues with the first one. Each request occurs at most once.
     """
     return [known[(first + i) % len(known)] for i in range(min(count, len(known)))]
 
 
 def outcome_of(probed: ProbeResult) -> str:
-    """Return the outcome of a probe, as in the label ``outcome`` of the counter ``glidepath_probes_total``."""
+    """Return a probe's value for the label ``outcome`` of the counter ``glidepath_probes_total``."""
     if probed.not_sent:
         return "not_sent"
     baseline, candidate = (bool(answer_failure(answer)) for answer in probed.answers)

@@ -192,9 +192,9 @@ class SteerLoop:
         return await self._store.news(cursors, max(round(wait_s * 1000), 0))
 
     async def tick(self, names: Iterable[str], news: Mapping[str, News], actuator: Actuator) -> set[str]:
-        """Run a tick of each workload in ``names``. Return the workloads for which Envoys were written to.
+        """Run a tick of each workload in ``names``. Return the workloads whose values were written to Envoys.
 
-        The Envoys of these workloads must be compared again at once.
+        These workloads need another tick at once, which compares the Envoys' new values.
         """
         fleet = FleetSnapshot(actuator.readings(), actuator.envoys_with_unknown_weights(), actuator.admin_layers())
         here_ms = self._clock_ms()
@@ -233,7 +233,10 @@ class SteerLoop:
         return stored
 
     async def _write(self, ticks: Mapping[str, Tick], actuator: Actuator) -> set[str]:
-        """Send the writes of all ticks, as one request to each Envoy. Return the workloads with writes."""
+        """Send the writes of all ticks, as one request to each Envoy. Return the workloads whose values were written.
+
+        If the lease has been lost, send nothing and return an empty set.
+        """
         together: dict[str, dict[str, str]] = {}
         for done in ticks.values():
             for envoy, values in done.writes.items():

@@ -1,4 +1,4 @@
-"""The states of the workloads that this leader steers, and the ticks that replace the states."""
+"""The states of the workloads that this leader steers. Each tick of a workload replaces the workload's state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class FleetSnapshot:
-    """What the actuator knows about all Envoys at the beginning of a tick; see ``Actuator`` for the fields."""
+    """The actuator's data about all Envoys at the beginning of a tick. ``Actuator`` describes the fields."""
 
     readings: Readings
     unknown_weights: frozenset[str] = frozenset()
@@ -40,7 +40,7 @@ class FleetSnapshot:
 
 
 class SteeredWorkloads:
-    """The workloads that this leader steers: one frozen state for each, and the ticks that replace it."""
+    """Holds the frozen state of each workload that this leader steers, and runs the ticks of the workloads."""
 
     def __init__(
         self,
@@ -73,9 +73,10 @@ class SteeredWorkloads:
         self._states.pop(name, None)
 
     async def take_over_all(self, names: Iterable[str], former: Mapping[str, WorkloadState], here_ms: int) -> None:
-        """Read the state of each workload in ``names`` from Redis, because another leader may have changed it.
+        """Read the states of the workloads ``names`` from Redis, because another leader may have changed them.
 
-        ``former``: the states of this process's last term, used if Redis has lost them. Raises RedisError.
+        ``former``: the states of this process's last term, which are used if Redis has lost the stored states. Raises
+        RedisError.
         """
         self._states, self._inherited, self._took_over_ms = {}, {}, here_ms
         new = {name for name in names if await self.take_over(name, here_ms, former.get(name))}

@@ -37,9 +37,9 @@ async def take_over(
 ) -> Takeover:
     """Return the state with which this leader begins to steer the workload, at ``now_ms`` by Redis' clock.
 
-    ``former`` is this process's state of a moment ago; it is used if Redis has lost the stored state since. A state of
-    another schema is discarded, and the workload starts at the baseline. If a state of this schema cannot be read, the
-    share is unknown, so the workload is held and the Envoys' weights stay.
+    ``former``: the state that this process had in its last, recent term; it is used if Redis has lost the stored state.
+    A stored state of another schema is discarded, and the workload starts at the baseline. If a stored state of this
+    schema cannot be read, the share is unknown, so the workload is held and the Envoys' weights stay.
     """
     try:
         stored = await _stored(spec, store, former)
@@ -67,7 +67,10 @@ async def _stored(spec: WorkloadSpec, store: SteeringStore, former: WorkloadStat
 
 
 async def _without_history(state: WorkloadState, store: SteeringStore, now_ms: int) -> WorkloadState:
-    """Return ``state``, which is new, with its command cursor after the commands that leaders have certainly read."""
+    """Move the command cursor of a new state past the commands that former leaders have certainly read.
+
+    Return the state. Its ``began_ms`` is ``now_ms``.
+    """
     answered = await store.set_aside(state.name, now_ms)
     cursors = {**state.streams.cursors, "commands": answered}
     return replace(state, streams=replace(state.streams, cursors=cursors, began_ms=now_ms))

@@ -27,7 +27,7 @@ from scorer.steering.steering_interfaces import DecisionSink, EvidenceKind
 
 
 def evidence_kind() -> EvidenceKind:
-    """Return the ``EvidenceKind`` of scorer/steering/evidence."""
+    """Return the class of scorer/steering/evidence that implements ``EvidenceKind``."""
     kind: EvidenceKind = import_module("scorer.steering.evidence").Evidence
     return kind
 
@@ -57,7 +57,7 @@ def steer_loop(
     registry: CollectorRegistry,
     kind: EvidenceKind | None = None,
 ) -> SteerLoop:
-    """Build the steer loop of the scorer ``owner``. In tests, ``kind`` replaces the real evidence."""
+    """Build the steer loop of the scorer that is named ``owner``. In tests, ``kind`` replaces the real evidence."""
     metrics = SteerMetrics(registry)
     sinks = decision_sinks(config, metrics)
 

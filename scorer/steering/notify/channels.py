@@ -43,7 +43,7 @@ def notification_queue(target: Notification, dropped: Counter) -> DeliveryQueue:
 
 
 def _concerns_incident(decision: Decision) -> bool:
-    """Return whether this decision is sent to PagerDuty if ``events`` is not configured."""
+    """Return whether PagerDuty gets this decision by default, that is, if the channel has no ``events`` setting."""
     alarm = decision.trigger in ALARM_TRIGGERS
     return alarm or decision.event in RESOLVES_INCIDENT or _opens_incident(decision)
 

@@ -55,7 +55,7 @@ class DecisionLogFile:
         self._dropped.inc()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write the announced decisions until ``stop``, then try once more to write the waiting ones."""
+        """Write the announced decisions until ``stop`` is set. Then try once more to write those that still wait."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stopped(stop))
             pause_s = 0.0

@@ -1,7 +1,7 @@
 """Deliver decisions to one destination, from a bounded queue and with retries, without delaying the steer loop.
 
-A decision that cannot be queued is counted, and a decision that cannot be delivered is counted and logged. Neither is
-kept, because the complete record is the log in Redis.
+A decision that cannot be queued is dropped and counted. A decision that cannot be delivered is dropped, counted and
+logged. The complete record is the log in Redis.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class RefusedError(Exception):
 
 
 def reason_of(error: Exception) -> str:
-    """Return an error as text without the webhook's address, which is secret and part of most aiohttp errors."""
+    """Return an error as text without the webhook's address. The address is secret, and most aiohttp errors show it."""
     if isinstance(error, aiohttp.ClientResponseError):
         return f"answered {error.status}"
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -65,7 +65,7 @@ class DeliveryQueue:
             self._dropped.inc()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver decisions until ``stop``. Then deliver the queued decisions for at most DRAIN_S seconds."""
+        """Deliver decisions until ``stop`` is set. Then spend at most DRAIN_S seconds on the decisions in the queue."""
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout, trust_env=True) as session, asyncio.TaskGroup() as group:
             delivering = group.create_task(self._deliver_all(session))

@@ -1,4 +1,4 @@
-"""Report each decision's outcome to MLflow's model registry, through its REST API.
+"""Report completed, failed and aborted ramps to MLflow's model registry, through its REST API.
 
 The candidate's model version gets the tag ``glidepath.status`` and an alias with the value of the tag. Source: MLflow's
 REST API, ``model-versions/set-tag``, ``registered-models/alias``, ``model-versions/search``. See ADR 0054.
@@ -28,7 +28,7 @@ MAX_ANSWER_BYTES = 4 * 2**20
 
 
 def mlflow_queue(config: Config, section: RegistrySection, dropped: Counter) -> DeliveryQueue:
-    """Return the queue that sets the tag and the alias of each candidate's registered model."""
+    """Return the queue that sets the tag and the alias of a candidate's model version after a decision."""
 
     def model(decision: Decision) -> str | None:
         workload = config.workloads.get(decision.workload)
@@ -65,7 +65,10 @@ async def _latest(session: aiohttp.ClientSession, base: str, name: str) -> str:
 
 
 def first_version(body: bytes) -> str | None:
-    """Return the first version in MLflow's answer to a search; None if the answer has no version or another form."""
+    """Return the first model version in MLflow's answer to a search.
+
+    Return None if the answer contains no version or has an unexpected form.
+    """
     try:
         return str(json.loads(body)["model_versions"][0]["version"])
     except (ValueError, LookupError, TypeError, RecursionError):

@@ -1,4 +1,7 @@
-"""The stages of a tick that adopt manual overrides at an Envoy: of the autopilot switch and of the weights."""
+"""The stages of a tick that adopt the autopilot switch and the weights that a person set at an Envoy.
+
+An invalid value that a person set for the autopilot or the shadow share is only logged.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, manual_ove
 
 
 def set_autopilot(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Adopt a person's value of ``glidepath.<workload>.autopilot``. The value 1 also ends a manual override's hold."""
+    """Adopt the value that a person gave the key ``glidepath.<workload>.autopilot`` at an Envoy.
+
+    If the value turns the autopilot on, it also ends a hold that began with a manual override of the weights.
+    """
     if inputs.autopilot is None or (inputs.autopilot == state.autopilot and state.held_by != "manual_override"):
         return state, ()
     after = replace(state, autopilot=inputs.autopilot, guard_overridden=False, invalid_override="")
@@ -43,7 +49,7 @@ def adopt_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_
 
 
 def _adopt_ambiguous_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Hold a workload at which a person set weights that are not clear, because the person wanted to intervene.
+    """Hold the workload because a person set ambiguous weights at an Envoy: the person wanted to intervene.
 
     Ambiguous weights may lower the candidate's share but never raise it (ADR 0118).
     """
@@ -66,7 +72,7 @@ def _how_to_resume(inputs: TickInputs) -> str:
 
 
 def log_invalid_override(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Log a person's invalid value of another key once. Such a value changes nothing."""
+    """Log once that a person set an invalid value for the autopilot or the shadow share. The value changes nothing."""
     if not inputs.invalid_override or inputs.invalid_override == state.invalid_override:
         return state, ()
     after = replace(state, invalid_override=inputs.invalid_override)

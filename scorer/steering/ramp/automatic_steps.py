@@ -18,7 +18,11 @@ _STEPPING = (Phase.SHADOW, Phase.BAKING)
 
 
 def move_automatically(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Take the next step, end a validation, fail the shadow step, or retry, if the conditions are met."""
+    """Carry out the automatic action of the present state, if its conditions are met.
+
+    The action is to take the next step, to end a validation, to start the cool-down of a failed shadow step, or to
+    retry. There is none while the autopilot is off or a drill runs.
+    """
     if not state.autopilot or state.drill is not None:
         return state, ()
     if state.phase is Phase.COOLING_DOWN:
@@ -60,7 +64,10 @@ def _missing_samples(state: RampState, inputs: TickInputs, policy: RampPolicy) -
 
 
 def _missing_passes(inputs: TickInputs) -> str:
-    """List the gates that must still pass. The split gate passes only some time after a correction (ADR 0117)."""
+    """Return text that lists the gates that must still pass before the next step; "" if there is none.
+
+    If the split gate fails, the text adds that the gate passes some time after the split is corrected (ADR 0117).
+    """
     pending = pending_gates(inputs.verdicts)
     if "split fail" not in pending:
         return pending
@@ -110,7 +117,7 @@ def _complete(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: 
 
 
 def _fail_shadow(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Start the cool-down, because a gate fails at 0 %, before the candidate gets any traffic (ADR 0056)."""
+    """Start the cool-down because a gate fails on the shadow evidence, so the candidate gets no traffic (ADR 0056)."""
     worst = failed_guards(inputs.verdicts)[0]
     after = transition(state, RampEvent.SHADOW_FAILED, now_ms, last=policy.last)
     after = replace(after, cool_until_ms=now_ms + policy.cool_down_ms)

@@ -1,4 +1,4 @@
-"""A person's commands: each command changes the ramp's state, or is refused with a reason and changes nothing."""
+"""Apply a person's commands to the ramp's state. A command that is refused changes nothing and gets a reason."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Change = Callable[[RampState, Command, TickInputs, RampPolicy, int], RampState]
 
 
 def apply_commands(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Apply all commands of this tick in order. An impossible command becomes a ``refused`` decision.
+    """Apply this tick's commands in order. A command that is impossible now becomes a ``refused`` decision.
 
     ``hold``, ``rollback`` and ``abort`` are possible in every state, so that a person can give them without looking up
-    the state. They are also the only commands that apply if they were given before the state began: any other command
-    was meant for an earlier state, which has been lost.
+    the state. Every other command is refused if it was given before the present state began, because it was meant for
+    an earlier state, which has been lost.
     """
     decisions: list[Decision] = []
     for command in inputs.commands:
@@ -43,7 +43,8 @@ def apply_commands(state: RampState, inputs: TickInputs, policy: RampPolicy, now
 def apply_command(state: RampState, command: Command, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
     """Return the ramp's state after the command.
 
-    Raises CommandRefusedError, or its subclass IllegalTransitionError if the table of transitions does not allow it.
+    Raises CommandRefusedError if the command is refused, or its subclass IllegalTransitionError if the table of
+    transitions does not allow the command in this state.
     """
     if command.kind not in SAFETY_COMMANDS and issued_ms(command) < inputs.state_began_ms:
         raise CommandRefusedError("the command was given before the present state began; give it again")
@@ -51,7 +52,10 @@ def apply_command(state: RampState, command: Command, inputs: TickInputs, policy
 
 
 def issued_ms(command: Command) -> int:
-    """Return the time at which Redis received the command, by Redis' clock, from the id of its stream entry."""
+    """Return the Unix time in milliseconds at which Redis received the command, by Redis' clock.
+
+    Redis wrote this time into the id of the command's stream entry. Return 0 if the id contains no time.
+    """
     head = command.id.partition("-")[0]
     return int(head) if head.isascii() and head.isdigit() else 0
 
@@ -104,9 +108,9 @@ def _resume(state: RampState, command: Command, inputs: TickInputs, policy: Ramp
 
 
 def resume_ramp(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> RampState:
-    """Return the state after the end of a hold, with a share of at most the ramp's last step.
+    """End a hold, and return the ramp's new state. Its share is at most the ramp's last step.
 
-    A person who resumes while the split gate fails has presumably corrected the split, so the evidence starts again.
+    If the split gate fails, the evidence starts again, because a person who resumes has presumably corrected the split.
     """
     after = transition(state, RampEvent.RESUME, now_ms, last=policy.last, percent=min(state.percent, policy.last))
     if after.epoch == state.epoch and any(v.gate == "split" for v in failed_gates(inputs)):

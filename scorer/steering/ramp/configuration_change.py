@@ -11,9 +11,10 @@ from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decisi
 
 
 def apply_configuration(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Restart the evidence if the configuration changed, or the whole ramp if a side was replaced.
+    """Restart the ramp or the evidence of its present step if the workload's configuration changed.
 
-    The sides are the baseline and the candidate.
+    The ramp restarts at 0 % if the baseline or the candidate was replaced. After any other change, only the evidence
+    restarts.
     """
     replaced = _replaced_sides(state, inputs)
     if replaced:
@@ -34,13 +35,16 @@ def apply_configuration(state: RampState, inputs: TickInputs, policy: RampPolicy
 
 
 def _replaced_sides(state: RampState, inputs: TickInputs) -> str:
-    """List, as text, the configured sides that differ from the sides of the evidence; unknown sides are skipped."""
+    """Return text that lists each side whose configured backend is not the backend that the evidence is about.
+
+    A side is left out if one of these two backends is unknown.
+    """
     sides = (("candidate", state.candidate, inputs.candidate), ("baseline", state.baseline, inputs.baseline))
     return ", ".join(f"{side} {old} → {new}" for side, old, new in sides if old and new and old != new)
 
 
 def _start_over(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int, replaced: str) -> StageResult:
-    """Restart the ramp at 0 %, even while the autopilot is off, because there is no evidence about the new side."""
+    """Restart the ramp at 0 %, even while the autopilot is off: there is no evidence about the new backend."""
     event = RampEvent.REPLACE_BACKEND
     after = replace(
         transition(state, event, now_ms, last=policy.last, percent=0.0),

@@ -1,10 +1,9 @@
-"""Rehearse a rollback, as a drill: set weight 0 until every Envoy confirms it and no request reaches the candidate.
+"""The drill, a rehearsal of a rollback. See ADR 0056.
 
-A drill changes the share that Envoy serves and leaves the ramp's ``percent`` unchanged. So if it ends early (because of
-a guard, an abort or the loss of the leader), Envoy returns to the ramp's share. At 0 %, the drill first gives the
-candidate a small weight.
-
-See ADR 0056.
+A drill sets the candidate's weight to 0 until every Envoy has confirmed this weight and no more requests reach the
+candidate. It changes only the share that Envoy serves; the ramp's ``percent`` stays unchanged. So if a drill ends early
+(because of a guard, an abort or the loss of the leader), Envoy returns to the ramp's share. If the ramp is at 0 %, the
+drill first gives the candidate a small weight.
 """
 
 from __future__ import annotations
@@ -50,7 +49,8 @@ def start_drill(state: RampState, command: Command, inputs: TickInputs, policy: 
 def continue_drill(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
     """Move a running drill to its next stage when the present stage is done.
 
-    A stage that takes longer than MAX_DRILL_MS fails the drill. Only the last stage, ``RESTORING``, then simply ends.
+    If a stage takes longer than MAX_DRILL_MS, the drill fails. The last stage, ``RESTORING``, is an exception: it ends
+    after this time but does not fail the drill.
     """
     drill = state.drill
     if drill is None:

@@ -20,7 +20,7 @@ DRILL_RAISE_MS = 3_000  # how long a drill from 0 % keeps its small weight
 
 @dataclass(frozen=True, slots=True)
 class RampPolicy:
-    """The rules for one workload's ramp. ``approvals`` are the steps that a person must approve."""
+    """The rules for one workload's ramp. ``approvals``: the shares of the steps that a person must approve."""
 
     ramp: RampSection
     approvals: frozenset[float] = frozenset()
@@ -71,7 +71,7 @@ def policy_of(ramp: RampSection) -> RampPolicy:
 
 
 def frozen_by(windows: Sequence[Freeze], now_ms: int) -> str:
-    """Return why no step may be taken now; "" outside every freeze window.
+    """Return text about the freeze window that forbids a step at ``now_ms``; "" if there is no such window.
 
     A window opens at each match of its cron line, in its own time zone.
     """

@@ -1,4 +1,7 @@
-"""The stages of a tick that roll back when a guard fails, and confirm the rollback once every Envoy runs its share."""
+"""The stages of a tick that roll back after a guard has failed, and that confirm the rollback.
+
+A rollback is confirmed once every Envoy runs the lowered share.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from scorer.steering.ramp.verdict_effects import describe, failed_guards
 
 
 def confirm_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Start the cool-down once every Envoy runs the share of the rollback."""
+    """Start the cool-down once every Envoy runs the lowered share.
+
+    If a hold was ordered during the rollback, the workload is held instead.
+    """
     if state.phase is not Phase.ROLLING_BACK or not inputs.all_confirmed:
         return state, ()
     event = RampEvent.ROLLBACK_CONFIRMED
@@ -28,9 +34,9 @@ def confirm_rollback(state: RampState, inputs: TickInputs, policy: RampPolicy, n
 
 
 def roll_back_on_failed_guard(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """If a guard fails, roll back one step, or to 0 % if the guard is a fast one or the actual share is unknown.
+    """Roll back if a guard fails. If the autopilot is off, only log the failure.
 
-    While the autopilot is off, the failure is only logged.
+    A rollback lowers the share by one step, or to 0 % if a fast guard fails or the actual share is unknown.
     """
     failed = failed_guards(inputs.verdicts)
     if not failed or (state.percent <= 0 and not state.share_unknown):

@@ -1,4 +1,4 @@
-"""Adopt and describe a person's override of the shadow share, which is the share of the requests that is copied.
+"""Adopt and describe a person's override of the shadow share, the percentage of requests that are copied.
 
 This module handles overrides at an Envoy; commands.py handles the `shadow` command.
 """
@@ -17,7 +17,8 @@ def adopt_shadow_share(
 ) -> StageResult:
     """Adopt the shadow share that a person set at an Envoy.
 
-    A share equal to the configured ``sample`` is not stored as an override, because the configured value may change.
+    If the person set the configured share, ``sample``, no override is stored. So a later change of the configuration
+    takes effect.
     """
     if state.shadow_override == sample:
         state = replace(state, shadow_override=None)
@@ -34,7 +35,7 @@ def adopt_shadow_share(
 
 
 def describe_override(name: str, key: str, override: float | None, sample: float) -> str:
-    """Return the text for ``status`` about a manual override of the shadow share; "" if there is none."""
+    """Return the text for ``status`` about a manual override of the shadow share; "" if no override applies."""
     if override is None or override == sample:
         return ""
     return (

@@ -29,11 +29,11 @@ from scorer.steering.stored_fields import dataclass_fields
 
 
 class IllegalTransitionError(CommandRefusedError):
-    """The ramp's table has no such transition from this state."""
+    """The event is not possible in the ramp's present state: the table has no transition for it."""
 
 
 class RampEvent(StrEnum):
-    """A cause of a transition; its value is the decision's ``event`` in the log."""
+    """The cause of a transition. Its value is the ``event`` of the decision in the log."""
 
     PROMOTE = "promote"
     AWAIT_APPROVAL = "await_approval"
@@ -52,7 +52,7 @@ class RampEvent(StrEnum):
 
 
 class DerivedPhase(Enum):
-    """A target state in the table that is derived from the new share, or from the state before a hold."""
+    """A rule in the table that derives the target state from the new share or from the state before a hold."""
 
     BY_SHARE = "by_share"
     HELD_FROM = "held_from"
@@ -173,7 +173,15 @@ class DrillStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """A rehearsal of a rollback. ``percent`` is the share that the drill withdraws; times are Unix milliseconds."""
+    """A rehearsal of a rollback. Times are Unix milliseconds, 0 if the event has not happened.
+
+    - ``percent``: the candidate's share that the drill lowers to 0
+    - ``stage_ms``: when the present stage began
+    - ``withdrawn_ms``: when the desired weight became 0
+    - ``confirmed_ms``: when every Envoy had confirmed weight 0
+    - ``last_request_ms``: the end of the last flush in which a client's request reached the candidate
+    - ``failure``: why the drill failed, or ""
+    """
 
     stage: DrillStage
     percent: float
@@ -189,8 +197,8 @@ class Drill:
 class RampState:
     """The state of one workload's ramp.
 
-    ``epoch`` is the number of times that the evidence has started again; ``since_ms`` is the last of these times.
-    ``percent`` is the candidate's desired share. Times are Unix milliseconds.
+    ``percent``: the candidate's desired share. ``epoch``: how often the evidence has started again. ``since_ms``: when
+    the present evidence started. ``entered_ms``: when the ramp entered its present state. Times are Unix milliseconds.
     """
 
     phase: Phase
@@ -220,13 +228,13 @@ class RampState:
     def share_unknown(self) -> bool:
         """Return whether the candidate's actual share is unknown.
 
-        The guards still judge the candidate's answers. See ADR 0120.
+        Even if it is unknown, the guards judge the candidate's answers. See ADR 0120.
         """
         return self.state_lost or self.unexpected_traffic
 
     @property
     def serving(self) -> float:
-        """Return the share to write to Envoy now. During a drill, it may differ from ``percent``."""
+        """Return the candidate's share that Envoy should serve now. During a drill, it may differ from ``percent``."""
         if self.drill is None:
             return self.percent
         return self.drill.percent if self.drill.stage is DrillStage.RAISING else self._after_raising(self.drill)
@@ -240,7 +248,7 @@ class RampState:
 
 
 def state_from_json(raw: object) -> RampState:
-    """Parse the result of ``to_json``. Raises InputError if ``raw`` is not a ramp state with exactly its fields."""
+    """Parse the result of ``to_json``. Raises InputError if a field of ``raw`` is missing, unknown or invalid."""
     try:
         values = dataclass_fields(RampState, raw, "ramp")
         phases = {name: Phase(values[name]) for name in ("phase", "held_from")}
@@ -257,7 +265,7 @@ def _drill(raw: object) -> Drill | None:
 
 
 def phase_at(percent: float, last: float) -> Phase:
-    """Return the state that belongs to ``percent`` on a ramp whose last step is ``last``."""
+    """Return the state at the share ``percent``: shadow at 0, validating from the last step ``last``, else baking."""
     if percent <= 0:
         return Phase.SHADOW
     return Phase.VALIDATING if percent >= last else Phase.BAKING
@@ -270,11 +278,11 @@ def initial(percent: float, last: float, now_ms: int, config_digest: str = "") -
 def transition(
     state: RampState, event: RampEvent, now_ms: int, *, last: float, percent: float | None = None
 ) -> RampState:
-    """Return the ramp's state after ``event``, with ``percent`` as the new share if given.
+    """Return the ramp's state after ``event``.
 
-    ``last``: the share of the ramp's last step. The evidence starts again if the share, a side or the configuration
-    changed, if the share was unknown, and on a retry. Raises IllegalTransitionError if the table has no such
-    transition.
+    ``percent``: the new share; None: the share stays. ``last``: the share of the ramp's last step. The evidence starts
+    again if the share, a side or the configuration changed, if the share was unknown, and on a retry. Raises
+    IllegalTransitionError if the table has no transition for ``event`` from this state.
     """
     share = state.percent if percent is None else percent
     target = TABLE[event].get(state.phase)
@@ -312,7 +320,7 @@ def _starts_evidence_again(state: RampState, event: RampEvent, share: float) -> 
 
 
 def _with_hold(old: RampState, new: RampState, event: RampEvent, share: float, last: float) -> RampState:
-    """Return ``new`` with its fields about a hold set: who holds the workload, and the state that a resume returns to.
+    """Return ``new`` with corrected hold fields: who holds the workload and why, and the state after a resume.
 
     A resume returns to the state that the hold interrupted, or to the state of the new share if the share has been
     changed during the hold.

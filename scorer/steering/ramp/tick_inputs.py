@@ -1,4 +1,4 @@
-"""The ramp's inputs in one tick, and the record of a decision with the verdicts that it was based on."""
+"""The ramp's inputs in one tick, and the functions that build a decision for the log from these inputs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TickInputs:
 
     @property
     def all_confirmed(self) -> bool:
-        """Whether there is at least one Envoy, and every Envoy runs the desired share."""
+        """True if every Envoy runs the desired share; False if there is no Envoy."""
         return 0 < self.envoys <= self.confirmed
 
     @property
@@ -83,7 +83,7 @@ def new_decision(
     actor: str = "glidepath",
     details: Mapping[str, Any] | None = None,
 ) -> Decision:
-    """Return a decision for the log, with all verdicts of this tick.
+    """Return a decision for the log. It contains all verdicts of this tick.
 
     ``old`` and ``new``: the ramp's states before and after the decision.
     """

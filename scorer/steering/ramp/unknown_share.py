@@ -15,10 +15,10 @@ from scorer.steering.ramp.tick_inputs import StageResult, TickInputs, new_decisi
 
 
 def hold_if_state_lost(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Hold a workload whose state is new although its Envoys already run weights.
+    """Hold a workload whose state is new although its Envoys already run weights, or whose stored state is unreadable.
 
-    Redis was probably emptied, so the Envoys' weights must not be overwritten. This also holds a workload whose stored
-    state could not be read; ``held_reason`` is then the reason.
+    In the first case, Redis was probably emptied, so the Envoys' weights must not be overwritten. In the second case,
+    ``held_reason`` is set and says why the state could not be read.
     """
     if not state.first_start or not (inputs.unknown_envoys or state.held_reason):
         return state, ()

@@ -1,4 +1,4 @@
-"""Select the gates that demand a rollback, stop the next step, or must still pass before it."""
+"""Select the verdicts that cause a rollback, and the verdicts that prevent the next step."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ ADVISORY = frozenset({"capacity", "split"})
 
 
 def failed_guards(verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
-    """Return the gating verdicts that demand a rollback: every failure except those of ADVISORY gates."""
+    """Return the failing verdicts that cause a rollback: those of every gating gate that is not in ADVISORY."""
     return tuple(v for v in verdicts if v.gating and v.outcome == Outcome.FAIL.value and v.gate not in ADVISORY)
 
 
 def failed_gates(inputs: TickInputs) -> tuple[Verdict, ...]:
-    """Return every gating verdict that fails, including the verdicts that only stop the next step."""
+    """Return the failing verdicts of all gating gates. Those of ADVISORY gates prevent only the next step."""
     return tuple(v for v in inputs.all_verdicts if v.gating and v.outcome == Outcome.FAIL.value)
 
 
 def pending_gates(verdicts: tuple[Verdict, ...]) -> str:
-    """List, as text, the gates that do not permit the next step yet, with their outcomes. Only gating gates count."""
+    """Return text that lists each gating gate that does not permit the next step yet, with the outcome of the gate."""
     return ", ".join(f"{v.gate} {v.outcome}" for v in verdicts if v.gating and not _permits_step(v))
 
 
 def _permits_step(verdict: Verdict) -> bool:
-    """Return whether a gate permits the next step.
+    """Return whether a gate with this verdict permits the next step.
 
-    Most gates must pass. A fast guard or an advisory gate permits the step unless it fails.
+    A fast guard or an advisory gate permits the step unless it fails. Every other gate must pass.
     """
     if verdict.fast or verdict.gate in ADVISORY:
         return verdict.outcome != Outcome.FAIL.value

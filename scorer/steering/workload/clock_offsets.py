@@ -21,9 +21,11 @@ WARN_MS = 1_000
 
 
 class ClockWindow(NamedTuple):
-    """The smallest clock differences of one source in the latest window of time, and in the window before it.
+    """The smallest differences between Redis' clock and the clock of one source, in two windows of WINDOW_MS.
 
-    ``number``: the index of the latest window.
+    - ``number``: the index of the latest window
+    - ``least_ms``: the smallest difference in the latest window
+    - ``previous_least_ms``: the smallest difference in the previous window that had an entry
     """
 
     number: int
@@ -45,7 +47,11 @@ class SourceClocks:
     windows: Mapping[str, ClockWindow] = field(default_factory=dict)
 
     def learn(self, stamps: Iterable[tuple[str, int, int]]) -> SourceClocks:
-        """Return the offsets after new entries: (source, its latest time stamp, Redis' time of the entry or 0)."""
+        """Return the offsets, updated with the time stamps of new stream entries.
+
+        An element of ``stamps`` is the entry's source, its latest time stamp by the clock of the source, and its time
+        by Redis' clock. Times are Unix milliseconds; 0 if unknown.
+        """
         windows = dict(self.windows)
         for source, stamped_ms, arrived_ms in stamps:
             if arrived_ms <= 0 or stamped_ms == 0:  # one of the two times is missing

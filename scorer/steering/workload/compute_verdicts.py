@@ -1,4 +1,4 @@
-"""Compute a workload's verdicts when they are due, and begin a step's evidence when every Envoy runs its share."""
+"""Compute a workload's verdicts when they are due, and restart a step's evidence once every Envoy runs its share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JUDGE_MS = 500  # verdicts are computed this often, and at once after the candid
 
 
 def judge(state: WorkloadState, now_ms: int) -> WorkloadState:
-    """Return the state with new verdicts on its evidence, if they are due or if the candidate failed a request."""
+    """Compute new verdicts if they are due or if the candidate has failed a request. Return the workload's state."""
     last, recent = state.judged, state.recent
     if not recent.candidate_failed and _same_period(state.name, now_ms, last.at_ms, JUDGE_MS):
         return state
@@ -27,10 +27,11 @@ def _same_period(name: str, now_ms: int, last_ms: int, every_ms: int) -> bool:
 
 
 def settle(state: WorkloadState, now_ms: int) -> WorkloadState:
-    """Begin a step's evidence again once every Envoy runs its share: earlier requests were split by the old weights.
+    """Begin a step's evidence again once every Envoy runs the step's share. Return the workload's state.
 
-    Until then, the guards use the evidence collected so far. That evidence is kept if an Envoy confirms the share too
-    late, during a drill, or if a guard fails.
+    Earlier requests were split by the old weights. Until the evidence begins again, the guards use the evidence
+    collected so far. This evidence is kept if an Envoy confirms the share after more than SETTLE_MS, during a drill, or
+    if a guard fails.
     """
     ramp = state.ramp
     if state.settled_epoch == ramp.epoch or not state.fleet.all_confirmed:

@@ -1,4 +1,4 @@
-"""A workload's view of its Envoys: the values that they show, and the writes that they need."""
+"""Compare the runtime values of a workload's Envoys with the desired values, and plan the necessary writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ Readings = Mapping[str, RuntimeEntries | None]
 
 
 def look(state: WorkloadState, readings: Readings, context: TickContext) -> WorkloadState:
-    """Return the state with the Envoys' present values compared. This is cheap if the values have not changed."""
+    """Compare the Envoys' present values with the desired values. Return the state with the result.
+
+    If no value has changed, the result of the last comparison is kept, which is cheap.
+    """
     view = state.fleet
     if not _unchanged(view.last_look, _shown(readings, context.admin_layers), state.desired):
         observation = observe(
@@ -49,7 +52,10 @@ def _unconfirmed_restart(state: WorkloadState) -> bool:
 def next_writes(
     state: WorkloadState, readings: Readings, admin_layers: Readings
 ) -> tuple[WorkloadState, Mapping[str, RuntimeEntries]]:
-    """Return the state that must be stored before the writes are sent, and Envoy → the entries to write to it."""
+    """Plan the writes to the Envoys.
+
+    Return the state, which must be stored before the writes are sent, and the writes: Envoy → the entries to write.
+    """
     view, desired = state.fleet, state.desired
     shown = _shown(readings, admin_layers)
     if state.ramp.state_lost or _unchanged(view.last_look, shown, desired):

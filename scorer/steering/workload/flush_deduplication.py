@@ -1,6 +1,7 @@
 """Recognise flushes that were written to the stream more than once, so that each flush counts once.
 
-A process writes a flush again if Redis' reply was lost. This is the only place in the scorer that removes repeats.
+An extproc process writes a flush again if Redis' reply was lost. This is the only module of the scorer that removes
+such repeats.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class SeenFlushes:
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def add(self, source: str, seq: int) -> tuple[SeenFlushes, bool]:
-        """Return the sequence numbers with the number ``seq`` of a flush added, and whether this flush is new."""
+        """Add the number ``seq`` of a flush from ``source``. Return all numbers, and whether this flush is new."""
         known = self.numbers.get(source, ())
         if seq in known or (len(known) >= WINDOW and seq < known[0]):
             return self, False

@@ -1,4 +1,7 @@
-"""Add the news from the streams to a workload's state and evidence. Errors of the evidence are not caught here."""
+"""Add the news from the streams to a workload's state and evidence.
+
+An exception that is raised by the evidence is not caught in this module.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,8 @@ def fold_counts(state: WorkloadState, news: News) -> WorkloadState:
     """Return the state with ``news`` added to its counts and cursors, but not to its evidence.
 
     This is used for the news of a tick that raised an exception. So a record that raises an error is read only once,
-    every record is counted, and a person's commands in the same batch are still carried out. A record that cannot even
-    be counted is counted as a bad one.
+    every record is counted, and a person's commands in the same news are still carried out. If counting a record raises
+    an error too, it is counted as a bad record.
     """
     counting = _Counting(state, news)
     for flush in news.outcomes:
@@ -51,7 +54,7 @@ def _learned(clocks: SourceClocks, news: News) -> SourceClocks:
 
 
 class _Counting:
-    """The counts of a workload's state while news is added to it.
+    """The counts of a workload, to which one tick's news is added.
 
     The object is mutable, because a new state for every flush would take too much time.
     """
@@ -77,7 +80,10 @@ class _Counting:
             self._totals = self._totals.with_bad_records(1)
 
     def count_flush(self, flush: Outcomes) -> Outcomes | None:
-        """Count a flush. Return it with times by Redis' clock if it is evidence about the present step, else None."""
+        """Count a flush unless it is a repeat. Return the flush if it is evidence about the present step, else None.
+
+        The returned flush has times by Redis' clock.
+        """
         self._seen, is_new = self._seen.add(flush.source, flush.seq)
         if not is_new:
             return None
@@ -103,7 +109,10 @@ class _Counting:
         self._totals = self._totals.with_flush(flush, left_out, flush.to_ms if live else 0)
 
     def count_pair(self, pair: ScoredPair) -> ScoredPair | None:
-        """Count a pair. Return it with times by Redis' clock if it is evidence about the present step, else None."""
+        """Count a pair. Return the pair if it is evidence about the present step, else None.
+
+        The returned pair has times by Redis' clock.
+        """
         self._totals = self._totals.with_pair(pair)
         probe = pair.baseline.origin is Origin.PROBE
         if probe and self._spec.policy.next_step(self._ramp.percent) is not None:

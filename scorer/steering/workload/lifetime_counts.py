@@ -1,4 +1,4 @@
-"""The counts of one workload's records over all steps."""
+"""The counts of one workload's requests, pairs and bad records over all steps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from scorer.steering.stored_fields import dataclass_fields
 class Totals:
     """Counts since the workload's first step.
 
-    ``left_out`` counts requests and pairs from before a step that were read after the step had begun; ``bad_records``
-    counts stream entries that could not be decoded; ``live_ms`` is the end of the latest flush in which a client's
-    request reached the candidate; ``scorer`` is the version of the scorer that scored the latest pair.
+    - ``pairs_unscored``: reason → the number of pairs that were not scored for this reason
+    - ``coverage``: result of the capture → the number of exchanges with this result
+    - ``bad_records``: the number of stream entries that could not be decoded
+    - ``left_out``: the number of requests and pairs from before a step that were read after the step had begun
+    - ``scorer``: the version of the scorer that scored the latest pair
+    - ``live_ms``: the end of the latest flush in which a client's request reached the candidate
     """
 
     pairs_scored: int = 0
@@ -29,9 +32,10 @@ class Totals:
     live_ms: int = 0
 
     def with_flush(self, flush: Outcomes, left_out: int, live_ms: int) -> Totals:
-        """Return the totals with a flush added. ``left_out``: how many of its requests were left out.
+        """Return the totals with a flush added.
 
-        ``live_ms``: the end of the flush if a client's request reached the candidate in it, else 0.
+        ``left_out``: how many requests of the flush are not evidence about the present step. ``live_ms``: the end of
+        the flush if a client's request reached the candidate in it, else 0.
         """
         if not flush.coverage and not left_out and live_ms <= self.live_ms:
             return self

@@ -31,7 +31,7 @@ AGAIN_MS = 600_000  # if a workload's ticks keep failing, the failure is announc
 def failed_state(state: WorkloadState, news: News, problem: str) -> WorkloadState:
     """Return the state after a tick that raised an exception. ``problem`` describes the exception.
 
-    The news of the tick is counted but is no evidence, and its commands are queued.
+    The tick's news is counted but not added to the evidence. The commands in the news are queued.
     """
     return replace(fold_counts(state, news), problem=problem)
 
@@ -95,7 +95,10 @@ def _refused(state: WorkloadState, ramp: RampState, command: Command, inputs: Ti
 def _rollback_writes(
     state: WorkloadState, readings: Readings, admin_layers: Readings
 ) -> tuple[WorkloadState, Mapping[str, RuntimeEntries]]:
-    """Plan the writes of a rollback or an abort. The next ordinary tick must compare the Envoys again."""
+    """Plan the writes of a rollback or an abort; none in any other state. Return the state and the writes.
+
+    The returned state makes the next ordinary tick compare the Envoys' values again.
+    """
     fleet = replace(state.fleet, last_look=None)
     if state.ramp.phase not in RETREATING:
         return replace(state, fleet=fleet), {}

@@ -1,8 +1,8 @@
 """One tick of one workload: ``tick(state, news, readings, context, now_ms)`` returns the next state and the writes.
 
-No clock and no I/O. The given state is not changed, so if a tick raises an exception, the caller still has the old
-state and continues with safe_mode.py. Only the evidence may be changed in place, so safe mode begins it again. See ADR
-0133.
+The function uses no clock and no I/O. The given state is not changed, so if a tick raises an exception, the caller
+still has the old state and continues with safe_mode.py. Only the evidence may be changed in place, so safe mode begins
+it again. See ADR 0133.
 """
 
 from __future__ import annotations
@@ -109,7 +109,10 @@ def _decide(state: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[Ramp
 def _after_decision(
     state: WorkloadState, ramp: RampState, inputs: TickInputs, context: TickContext, now_ms: int
 ) -> WorkloadState:
-    """Return the state after the ramp's decisions. If the desired values change, old confirmations no longer count."""
+    """Return the workload's state after the ramp's decisions.
+
+    If the desired values change, the state has no confirmed Envoys, because they confirmed the old values.
+    """
     was, wanted, recent = state.ramp, state.desired, state.recent
     if ramp.drill is None or was.drill is None:
         recent = replace(recent, drill_errors=0) if recent.drill_errors else recent
@@ -138,7 +141,7 @@ def _announced(restart: BaselineRestart | None) -> BaselineRestart | None:
 
 
 def _discarded(before: WorkloadState, inputs: TickInputs, now_ms: int) -> tuple[Decision, ...]:
-    """Return the decision that announces, once, that the stored state was discarded."""
+    """Return the decision that the stored state was discarded, unless it has been announced; else nothing."""
     if before.restart is None or before.restart.announced:
         return ()
     return (
@@ -170,7 +173,11 @@ def _with_record(
     leader: str,
     now_ms: int,
 ) -> Tick:
-    """Return the tick with the record to store. It has the state and the status if they changed or a write is due."""
+    """Return the result of the tick, with the record to store in Redis.
+
+    The record contains the decisions. It contains the state and the status only if they have changed or if their
+    periodic storing is due.
+    """
     changed = bool(decisions or before.problem) or _must_be_stored(before, state)
     confirmed_changed = state.fleet.observation.confirmed != before.fleet.observation.confirmed
     stored = shown = None
@@ -187,6 +194,6 @@ def _periods(name: str, now_ms: int) -> WritePeriods:
 
 
 def _must_be_stored(before: WorkloadState, after: WorkloadState) -> bool:
-    """Return whether the state must be stored now. New evidence and cursors alone can wait for a checkpoint."""
+    """Return whether the state has changes that must be stored now. New evidence and cursors wait for a checkpoint."""
     ramps_differ = after.ramp is not before.ramp and after.ramp != before.ramp
     return ramps_differ or after.restart != before.restart or after.fleet.last_written != before.fleet.last_written

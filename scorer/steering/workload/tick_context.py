@@ -13,10 +13,13 @@ from scorer.steering.envoy.runtime_values import RuntimeEntries, RuntimeValues
 class TickContext:
     """Facts about other workloads, the candidate's load, the former leader, the Envoys and this scorer.
 
-    ``waiting_for``: the workloads that must be done first; ``capacity``: the verdict of the capacity gate on the next
-    step; ``stale``: the values that a former leader may have written last; ``unknown_weights``: Envoys that run weights
-    which cannot be read; ``admin_layers``: admin layers above RTDS; ``leader``: this scorer's name;
-    ``scorer_ahead_ms``: the milliseconds by which this scorer's clock is ahead of Redis' clock.
+    - ``waiting_for``: the names of the workloads that must be done before this ramp begins
+    - ``capacity``: the verdict of the capacity gate on the next step
+    - ``stale``: the values that a former leader may have written last
+    - ``unknown_weights``: the Envoys that run weights which cannot be read
+    - ``admin_layers``: the admin layers above RTDS
+    - ``leader``: this scorer's name
+    - ``scorer_ahead_ms``: the milliseconds by which this scorer's clock is ahead of Redis' clock
     """
 
     waiting_for: str = ""

@@ -14,11 +14,11 @@ LONGEST_MS = (
 
 
 def begun_after(live: Iterable[SideOutcomes], from_ms: int, since_ms: int) -> int:
-    """Return how many requests of a flush certainly began after ``since_ms``. The flush begins at ``from_ms``.
+    """Return how many clients' requests to the candidate in a flush certainly began after ``since_ms``.
 
-    ``live``: the candidate's counts of clients' requests. A request that ends now may have begun much earlier. So a
-    request counts only if its latency is shorter than the time between ``since_ms`` (with SETTLE_MS added) and
-    ``from_ms``; see ADR 0120.
+    ``live``: the flush's counts of these requests. ``from_ms``: the beginning of the flush. A request that ends in the
+    flush may have begun much earlier. So it counts only if its latency is shorter than the time between ``since_ms``
+    (with SETTLE_MS added) and ``from_ms``; see ADR 0120.
     """
     left_ms = from_ms - since_ms - SETTLE_MS
     if left_ms <= 0:

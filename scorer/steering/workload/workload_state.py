@@ -20,10 +20,13 @@ from scorer.steering.workload.workload_spec import WorkloadSpec
 
 @dataclass(frozen=True, slots=True)
 class StreamPosition:
-    """The position in the workload's streams up to which they have been read.
+    """The position up to which the workload's streams have been read, and data about the entries before it.
 
-    ``commands`` have been read but not carried out yet. ``began_ms`` is the time at which a new state began; 0 if the
-    state continues a stored one.
+    - ``cursors``: stream → the id of the last entry that was read
+    - ``seen``: the sequence numbers of the latest flushes, to recognise repeats
+    - ``clocks``: the offset of Redis' clock from the clock of each extproc process
+    - ``commands``: the commands that have been read but not carried out yet
+    - ``began_ms``: the time at which a new state began; 0 if the state continues a stored one
     """
 
     cursors: Mapping[str, str] = field(default_factory=no_cursors)
@@ -37,9 +40,10 @@ class StreamPosition:
 class RecentCounts:
     """Counts of the candidate's requests for the ramp's next decision.
 
-    ``candidate_failed``: the candidate failed a request since the last verdicts; ``drill_errors``: the number of
-    clients' requests that failed at the candidate since the drill began; ``unexpected_traffic``: the number of clients'
-    requests that certainly began while the candidate's share was 0 and reached the candidate nevertheless.
+    - ``candidate_failed``: the candidate failed a request since the last verdicts
+    - ``drill_errors``: the number of clients' requests that failed at the candidate since the drill began
+    - ``unexpected_traffic``: the number of clients' requests that certainly began while the candidate's share was 0 and
+      reached the candidate nevertheless
     """
 
     candidate_failed: bool = False
@@ -57,7 +61,11 @@ class JudgedVerdicts:
 
 @dataclass(frozen=True, slots=True)
 class LastLook:
-    """The Envoys' values when they were last compared without a need to write, and the desired values at that time."""
+    """The values in the last comparison that required no write.
+
+    ``shown``: Envoy → its runtime entries; None if it could not be read. ``desired``: the values that every Envoy
+    should have had.
+    """
 
     shown: Mapping[str, RuntimeEntries | None]
     desired: RuntimeValues
@@ -65,10 +73,12 @@ class LastLook:
 
 @dataclass(frozen=True, slots=True)
 class FleetView:
-    """The result of comparing the Envoys' values with the desired ones, and the values that each Envoy may have.
+    """The workload's view of all Envoys.
 
-    ``envoys`` is the number of Envoys, including those whose weights are hidden by an admin layer. ``last_look`` is
-    None if the Envoys must be compared again even if their values have not changed.
+    - ``observation``: the result of comparing the Envoys' values with the desired values
+    - ``last_written``: Envoy → the values that it may have, because Glidepath wrote or saw them
+    - ``envoys``: the number of Envoys, plus the number of admin layers that hide an Envoy's pushed weights
+    - ``last_look``: None if the Envoys' values must be compared again even if they have not changed
     """
 
     observation: Observation = field(default_factory=lambda: Observation(frozenset(), {}))
@@ -83,7 +93,10 @@ class FleetView:
 
 @dataclass(frozen=True, slots=True)
 class WritePeriods:
-    """The periods in which this leader last wrote state and status (see staggering.py); None: not yet written."""
+    """The indexes of the periods of the workload's last tick: of the checkpoints, and of the regular status writes.
+
+    A change of an index means that the write is due; see staggering.py. None before this leader's first tick.
+    """
 
     checkpoint: int | None = None
     status: int | None = None
@@ -106,11 +119,13 @@ class BaselineRestart:
 class WorkloadState:
     """All data about a workload that one tick passes on to the next (ADR 0133).
 
-    ``evidence`` may be changed in place, so only the newest state may use it. ``settled_epoch`` is the last epoch of
-    the ramp whose share every Envoy has confirmed. ``inputs`` are the inputs of the last decision. ``problem`` is the
-    reason why the last tick failed, and ``announced_ms`` is the time at which a failure was last announced. ``restart``
-    is set if the stored state was discarded, until the candidate has a share again. ``scorer_ahead_ms`` is the time by
-    which this scorer's clock is ahead of Redis' clock.
+    - ``evidence``: it may be changed in place, so only the newest state may use it
+    - ``inputs``: the inputs of the ramp's last decision
+    - ``settled_epoch``: the last epoch of the ramp whose share every Envoy has confirmed
+    - ``problem``: why the last tick failed; "" if it did not fail
+    - ``announced_ms``: the time at which a failed tick was last announced
+    - ``restart``: set if the stored state was discarded, until the candidate has a share again
+    - ``scorer_ahead_ms``: the milliseconds by which this scorer's clock is ahead of Redis' clock
     """
 
     spec: WorkloadSpec
@@ -161,9 +176,8 @@ def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> W
 
 
 def restart_evidence(state: WorkloadState, now_ms: int) -> WorkloadState:
-    """Return the state with a new epoch of its ramp: the share stays, and its evidence begins again at ``now_ms``.
-
-    This replaces evidence that cannot be used. Otherwise one bad number would disable the guards for ever.
+    """Return the state with empty evidence that begins at ``now_ms``, and a new epoch of the ramp. The share stays.
+    This replaces unusable evidence. Otherwise one bad number in the evidence would disable the guards for ever.
     """
     return with_fresh_evidence(state, restarted_epoch(state.ramp, now_ms), now_ms)
 

@@ -54,7 +54,10 @@ class OtherSchemaError(InputError):
 
 
 def encode(state: WorkloadState, *, with_evidence: bool = True) -> str:
-    """Return the state as JSON text. Without its evidence, the evidence begins again when the state is read."""
+    """Return the state as JSON text.
+
+    If it is encoded without its evidence, the evidence begins again when the text is decoded.
+    """
     streams = state.streams
     stored = {
         "schema": SCHEMA,
@@ -114,9 +117,9 @@ def _restart(raw: object) -> BaselineRestart | None:
 def _evidence(
     spec: WorkloadSpec, ramp: RampState, written: dict[str, Any], now_ms: int
 ) -> tuple[RampState, StepEvidence]:
-    """Return the ramp and the evidence that was ``written`` with it.
+    """Return the ramp, and its evidence decoded from ``written``.
 
-    If the evidence cannot be read, return empty evidence, and the ramp with a new epoch.
+    If the evidence cannot be decoded, return the ramp with a new epoch, and empty evidence.
     """
     try:
         return ramp, spec.kind.from_json(spec.workload, written)
