@@ -1,4 +1,4 @@
-"""The evidence about a candidate: anytime-valid tests against its baseline, as gates with verdicts. No clock, no I/O.
+"""The evidence about a candidate: gates that compare it with its baseline by anytime-valid tests. No clock, no I/O.
 
 Create the evidence of a step with ``Evidence.fresh(workload, percent, now_ms)``, add data with ``fold_outcomes`` and
 ``fold_scored``, and read the result with ``verdicts``.

@@ -45,7 +45,7 @@ BLOCK_MS = 1000  # a block of the increase test lasts about this long, because c
 class ScoreSums:
     """The numbers of scored cross pairs and noise pairs, and the sums of their agreements.
 
-    Pairs that do not count because of the user discount (user_discount.py) are included.
+    The sums also include the pairs that the user discount (user_discount.py) leaves out of the gates.
     """
 
     crosses: int = 0
@@ -64,9 +64,11 @@ class ScoreSums:
 class EvidenceState:
     """All evidence of a step, as it is stored.
 
-    ``last_ms``: the end of the latest data that was added; ``looked_ms``: the time at which the latency gates were last
-    evaluated; ``pending``: the requests that ended in the latest bin of BIN_MS; ``bin_number``: the index of this bin;
-    ``block_from_ms``: the time at which the present block of the increase test began.
+    - ``last_ms``: the time of the latest flush or score that was added
+    - ``looked_ms``: the time of the last evaluation of the latency gates
+    - ``bin_number``: the index of the latest bin, which is a period of BIN_MS milliseconds
+    - ``pending``: the counts of the requests that ended in the latest bin; the gates have not observed them yet
+    - ``block_from_ms``: the time at which the present block of the increase test began
     """
 
     percent: float
@@ -83,7 +85,7 @@ class EvidenceState:
 
 
 class Evidence:
-    """The evidence about one workload's candidate at one step. ``fresh`` or ``from_json`` creates it."""
+    """The evidence about one workload's candidate at one step. Create it with ``fresh`` or ``from_json``."""
 
     def __init__(self, workload: Workload, percent: float, now_ms: int) -> None:
         self._workload = workload
@@ -131,7 +133,7 @@ class Evidence:
         self._gates.observe(LatencyHistograms(signal, candidate, baseline))
 
     def _settle(self) -> None:
-        """Pass the pending requests to the gates as one observation. Then close the present block if it is complete."""
+        """Pass the pending requests to the gates as one observation. Then close the block if it is due."""
         if self._pending == NO_REQUESTS:
             return
         self._gates.observe(RequestsEnded(self._pending))
@@ -143,7 +145,7 @@ class Evidence:
     def _new_period(self, last_ms: int, at_ms: int, every_ms: int) -> bool:
         """Return whether a new period of ``every_ms`` milliseconds began between ``last_ms`` and ``at_ms``.
 
-        See staggering.py and ADR 0111.
+        The periods of different workloads begin at different times, see staggering.py and ADR 0111.
         """
         return period_index(self._name, at_ms, every_ms) > period_index(self._name, last_ms, every_ms)
 
@@ -192,7 +194,10 @@ class Evidence:
             self._gates.observe(LatencyHistograms("per_token", candidate, baseline))
 
     def verdicts(self, now_ms: int) -> tuple[Verdict, ...]:
-        """Return one verdict for each gate. The verdicts are cached until new data is added."""
+        """Return one verdict for each gate. ``now_ms``: the present time, to estimate how long each gate still needs.
+
+        The verdicts are cached until new data is added.
+        """
         if self._shown is None:
             self._settle()
             if self._new_period(self._looked_ms, self._last_ms, LOOK_MS):
@@ -206,12 +211,12 @@ class Evidence:
         return {name: gate.n / seconds for name, gate in self._gates.gates.items()}
 
     def requests(self) -> int:
-        """Return the number of the candidate's requests in this step."""
+        """Return the number of the candidate's requests that have counted in this step."""
         self._settle()
         return self._gates.step.total.c_n
 
     def sides(self) -> tuple[SideStatus, SideStatus]:
-        """Return the status of the baseline and of the candidate over this step, in this order."""
+        """Return two statuses that cover this step: first the baseline's, then the candidate's."""
         self._settle()
         counts, signals = self._gates.step.total, self._gates.signals
         total, ttft = signals["total"], signals["ttft"]
@@ -225,11 +230,11 @@ class Evidence:
         )
 
     def agreement(self) -> float | None:
-        """Return the mean agreement of all scored cross pairs of this step; None without such pairs."""
+        """Return the mean agreement of all scored cross pairs of this step; None if there are none."""
         return self._scores.cross_sum / self._scores.crosses if self._scores.crosses else None
 
     def noise(self) -> float | None:
-        """Return the mean agreement of all scored noise pairs of this step; None without such pairs."""
+        """Return the mean agreement of all scored noise pairs of this step; None if there are none."""
         return self._scores.noise_sum / self._scores.noises if self._scores.noises else None
 
     @property
@@ -249,14 +254,15 @@ class Evidence:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return ``state`` as JSON values. As text, they are far shorter than 64 KB."""
+        """Return ``state`` as JSON values. Their text is far shorter than 64 KB."""
         return encode(self.state)
 
     @classmethod
     def from_json(cls, workload: Workload, raw: Mapping[str, Any]) -> Evidence:
-        """Parse the result of ``to_json``. A gate whose limit or kind in ``workload`` has changed starts without data.
+        """Restore the evidence from ``raw``, the result of ``to_json``.
 
-        Raises InputError for a state that does not fit, for example a state of another version. The caller then starts
+        If a gate's limit or kind in ``workload`` has changed since then, this gate starts without data. Raises
+        InputError if ``raw`` is no valid state, for example because another version stored it. The caller then starts
         with empty evidence.
         """
         state = decode(EvidenceState, raw)
@@ -274,7 +280,7 @@ class Evidence:
 
 
 def _added(pending: RequestCounts, sides: Iterable[SideOutcomes]) -> RequestCounts:
-    """Return the pending requests plus the requests of a flush, which are given by ``sides``."""
+    """Return ``pending`` plus the request counts of one flush. ``sides``: the outcomes of each side in the flush."""
     c_n = c_errors = unreachable = b_n = b_errors = rescued = rescues_failed = 0
     for side in sides:
         if side.side is Side.BASELINE:
@@ -294,7 +300,10 @@ def _added(pending: RequestCounts, sides: Iterable[SideOutcomes]) -> RequestCoun
 
 
 def _origins(percent: float) -> dict[Side, Origin]:
-    """Return side → the origin of its requests that count. A side without client traffic is judged by copies."""
+    """Return a mapping from each side to the origin of its requests that count as evidence.
+
+    A side without client traffic (the candidate at 0 %, the baseline at 100 %) is judged by its copies.
+    """
     return {
         Side.CANDIDATE: Origin.SHADOW if percent <= 0 else Origin.LIVE,
         Side.BASELINE: Origin.SHADOW if percent >= 100 else Origin.LIVE,
@@ -302,17 +311,20 @@ def _origins(percent: float) -> dict[Side, Origin]:
 
 
 def _is_comparable(scored: ScoredPair) -> bool:
-    """Return whether noise pairs are made from the same kind of requests as this cross pair.
+    """Return whether this cross pair may be compared with noise pairs.
 
-    Noise pairs are made from requests that the baseline served. So a cross pair is not comparable if its user was
-    assigned to the candidate by a sticky split, or if the pair is a probe.
+    Noise pairs are made from client requests that the baseline served. So a cross pair is not comparable if a sticky
+    split assigned its user to the candidate, or if the pair comes from a probe.
     """
     origin = scored.baseline.origin
     return origin is Origin.LIVE or (origin is Origin.SHADOW and not scored.sticky)
 
 
 def _prior_share(workload: Workload, percent: float) -> float:
-    """Return the candidate's share of the requests that count, according to the configuration and ``percent``."""
+    """Return the candidate's expected share (0 to 1) of the requests that count as evidence.
+
+    It follows from the candidate's share ``percent`` and, at 0 % and at 100 %, from the configured rate of copies.
+    """
     shadow = workload.shadow
     if percent <= 0:
         return max(shadow.sample, 0.1) / (100 + shadow.sample)

@@ -1,17 +1,21 @@
-"""Weight the requests so that every moment counts equally on both sides. Common drift and a changing split then cancel.
+"""Weight the latencies so that each moment has the same weight on both sides. Drift of both sides then cancels.
 
-Suppose that both sides become slower while the candidate's share rises. Pooled over the step, more of the candidate's
-requests than of the baseline's are then from the slow hours, so the candidate looks slow (Simpson's paradox). To avoid
-this, the counts of both sides are kept in the proportion that they had at first. If one side exceeds this proportion by
-more than a few requests, the excess is left out of the evidence: all values of that flush get a weight below one. The
-proportion depends only on counts, never on a latency. A likelihood ratio to a power w ≤ 1 is still an e-value:
-p (1 + a)^w + (1 - p)(1 - b)^w ≤ 1 + w (p a - (1 - p) b). So the condition for a valid test must now be true on average
-over the weighted requests, instead of over all requests.
+Suppose that both sides become slower while the candidate's share rises. Over the whole step, a larger part of the
+candidate's requests than of the baseline's is then from the slow hours, so the candidate looks slow (Simpson's
+paradox). To avoid this, the counts of both sides are kept in the proportion that they had at first. If one side exceeds
+this proportion by more than a few requests, the excess is left out of the evidence: all values of this side in the
+flush get a weight below one. The proportion depends only on counts, never on a latency.
 
-While the candidate stands still, the baseline's requests are left out first. Later, the candidate's delayed requests
-all end at once and would be left out too, although they are its slowest requests. So if the second excess makes up for
-the first, and the split is then the same as before, both return to the evidence as if they had ended at that moment. A
-standstill and its end thus have the same weight on both sides. After a lasting change of the split, nothing returns.
+The tests stay valid, because a likelihood ratio to a power w ≤ 1 is still an e-value:
+p (1 + a)^w + (1 - p)(1 - b)^w ≤ 1 + w (p a - (1 - p) b). Here p is the probability of an event, and 1 + a and 1 - b are
+the likelihood ratios of an event and of a non-event. So the null must now be true on average over the weighted
+requests, instead of over all requests.
+
+A standstill of the candidate needs an exception. During the standstill, only requests of the baseline end, so they are
+left out (the gap). Afterwards, the candidate's delayed requests all end at once (the burst). They would be left out
+too, although they are its slowest requests. So if the burst makes up for the gap, and the split is then the same as
+before, the requests of both return to the evidence as if they had ended at that moment. A standstill and its end thus
+have the same weight on both sides. After a lasting change of the split, nothing returns.
 
 See ADR 0115.
 """
@@ -38,10 +42,11 @@ _GROWTH = 1.25  # a burst is not over while it grows by this factor within as ma
 
 @dataclass(frozen=True, slots=True)
 class Returns:
-    """The fractions of the left-out requests that return to the evidence now.
+    """The fractions of earlier left-out requests that return to the evidence now.
 
-    ``kept``: the fraction of the left-out requests that may still return; ``candidate`` and ``baseline``: the fractions
-    of each side's remaining left-out requests that return now.
+    - ``kept``: the fraction of the left-out requests that may still return; the others stay left out forever
+    - ``candidate``: the fraction of the candidate's requests among them that returns now
+    - ``baseline``: the fraction of the baseline's requests among them that returns now
     """
 
     kept: float = 1.0
@@ -54,11 +59,12 @@ _NOTHING_RETURNS = Returns()
 
 @dataclass(frozen=True, slots=True)
 class StandstillState:
-    """The state of a ``Standstill``.
+    """The state of a ``Standstill``. All fields are numbers of requests, scaled to the rarer side.
 
-    ``gap``: the number of the baseline's requests that were left out; ``burst``: the number of the candidate's requests
-    that were left out; ``burst_grown``: the size of the burst when it last grew; ``since_growth``: the number of
-    requests since then.
+    - ``gap``: the baseline's requests that were recently left out
+    - ``burst``: the candidate's requests that were recently left out
+    - ``burst_grown``: the size of the burst when it last grew
+    - ``since_growth``: the baseline's requests since the burst last grew
     """
 
     gap: float
@@ -70,9 +76,10 @@ class StandstillState:
 class Standstill:
     """Detect the end of a candidate's standstill: a burst of its delayed requests that makes up for an earlier gap.
 
-    The gap is the number of the baseline's requests that were recently left out, and the burst is this number for the
-    candidate. Both are scaled to requests of the rarer side. The class is mutable, because every flush with latencies
-    updates it. Its stored form is ``state``.
+    The gap is the number of the baseline's requests that were recently left out of the evidence. The burst is the
+    number of the candidate's requests that were recently left out. Both numbers are scaled to the rarer side.
+
+    The class is mutable, because every flush with latencies updates it. Its stored form is ``state``.
     """
 
     __slots__ = ("_burst", "_burst_grown", "_gap", "_since_growth", "returns")
@@ -83,9 +90,11 @@ class Standstill:
         self.returns = _NOTHING_RETURNS
 
     def add(self, left_candidate: float, left_baseline: float, base: float, memory: float) -> None:
-        """Add the left-out requests of a flush that has ``base`` baseline requests, all scaled to the rarer side.
+        """Add the left-out requests of a flush. All parameters are numbers of requests, scaled to the rarer side.
 
-        ``memory``: earlier left-out requests fade over this number of requests.
+        - ``left_candidate``, ``left_baseline``: the left-out requests of each side
+        - ``base``: all baseline requests of the flush
+        - ``memory``: after this many baseline requests, the weight of earlier left-out requests has fallen to 1/e
         """
         self.returns = self._returns(base, memory)
         self._gap += left_baseline
@@ -125,10 +134,11 @@ class Standstill:
 class BalanceState:
     """The state of a ``SideBalance``.
 
-    ``candidate``, ``baseline``: the requests of each side so far; ``odds``: the candidate's requests for each request
-    of the baseline, 0 while unknown; ``known_by``: the count of the rarer side from which the odds were estimated;
-    ``next_at``: the count at which the odds are estimated next; ``debt``: the candidate's requests in excess of these
-    odds.
+    - ``candidate``, ``baseline``: the numbers of requests of each side so far
+    - ``odds``: the number of candidate requests for each baseline request; 0 while unknown
+    - ``known_by``: the rarer side's number of requests when ``odds`` was estimated
+    - ``next_at``: the rarer side's number of requests at which the odds are estimated again
+    - ``debt``: by how many requests, scaled to the rarer side, the candidate exceeds ``odds``; negative if it has fewer
     """
 
     candidate: int
@@ -141,7 +151,7 @@ class BalanceState:
 
 
 class SideBalance:
-    """Decide from the numbers of requests of both sides which fraction of a flush to leave out of the evidence.
+    """Decide which fraction of each flush to leave out of the evidence, from both sides' numbers of requests.
 
     The class is mutable, because every flush with latencies updates it. Its stored form is ``state``.
     """
@@ -157,9 +167,9 @@ class SideBalance:
         self._standstill = Standstill()
 
     def leave_out(self, candidate: int, baseline: int) -> tuple[int, int]:
-        """Return the fractions of a flush to leave out of the evidence, in parts of UNITS: (candidate, baseline).
+        """Return the fractions (candidate, baseline) of a flush to leave out of the evidence, in units of 1/UNITS.
 
-        ``candidate``, ``baseline``: the numbers of requests of both sides in the flush.
+        ``candidate`` and ``baseline`` are the numbers of requests of each side in the flush.
         """
         self._candidate += candidate
         self._baseline += baseline
@@ -180,7 +190,7 @@ class SideBalance:
     def returns(self) -> Returns:
         """The fractions of earlier left-out requests that return to the evidence with the latest flush.
 
-        Use them once for each call of ``leave_out``, before the requests that the call leaves out are recorded.
+        After each call of ``leave_out``, apply them once. Only then record the requests that this call left out.
         """
         return self._standstill.returns
 
@@ -193,7 +203,7 @@ class SideBalance:
 
     @property
     def _tolerated_change(self) -> float:
-        """The largest change of ln(odds) that counts as a better estimate, and not as a change of the split."""
+        """The largest change of ln(odds) that is taken for a better estimate. A larger one means a changed split."""
         return max(_FIRM, _DOUBT / math.sqrt(self._known_by))
 
     @property
@@ -215,5 +225,5 @@ class SideBalance:
 
 
 def _part(excess: float, n: float) -> int:
-    """Return ``excess`` as a fraction of ``n``, in parts of UNITS; at least 0 and at most UNITS."""
+    """Return ``excess`` / ``n``, limited to 0…1, in units of 1/UNITS."""
     return 0 if excess <= 0 or n <= 0 else min(UNITS, round(UNITS * excess / n))

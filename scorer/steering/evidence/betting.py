@@ -1,8 +1,9 @@
 """Test the mean of a bounded score by betting.
 
-The e-value against the null "the mean is at least m" is E = Π(1 - λ_i (X_i - m)); the e-value against the null "the
-mean is at most m" is E = Π(1 + λ_i (X_i - m)). The bet λ_i is fixed before X_i is observed. Source: Waudby-Smith &
-Ramdas, "Estimating means of bounded random variables by betting" (2023), the predictable plug-in of their eq. 26.
+The e-value against the null "the mean is at least m" is E = Π(1 - λ_i (X_i - m)). The e-value against the null "the
+mean is at most m" is E = Π(1 + λ_i (X_i - m)). The bet λ_i is fixed before the score X_i is observed. Source:
+Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting" (2023), the predictable plug-in of
+their eq. 26.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class MomentsState:
 
 
 class Moments:
-    """The running moments of all earlier values, σ̂² and μ̂, which determine the next bet."""
+    """The sums over all earlier scores that give the estimates of their mean μ̂ and variance σ̂², and so the next bet."""
 
     __slots__ = ("n", "squares", "total")
 
@@ -31,7 +32,7 @@ class Moments:
         self.n, self.total, self.squares = 0, 0.0, 0.0
 
     def stake(self, two_log: float) -> float:
-        """Return the bet on the next value, the i-th: √(2 ln(1/α) / (σ̂² i ln(1 + i))). ``two_log`` is 2 ln(1/α)."""
+        """Return the bet √(2 ln(1/α) / (σ̂² i ln(1 + i))) on the i-th score, the next one. ``two_log`` is 2 ln(1/α)."""
         i = self.n + 1
         return math.sqrt(two_log / ((0.25 + self.squares) * math.log(1 + i)))
 
@@ -50,12 +51,17 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class MeanTestState:
-    """The state of a ``MeanTest``.
+    """The state of a ``MeanTest``. Values of bets and e-values are natural logarithms.
 
-    ``all``: the moments over the step; ``recent``: the moments since the latest start of the restarting bet; ``steady``
-    and ``bet``: the values of the bet from the beginning and of the restarting bet; ``starts``: the number of starts of
-    the restarting bet; ``opened``: its value at the latest start; ``cash``: the weight that is kept for its later
-    starts. ``log_pass``, ``log_fail``, ``steady``, ``bet`` and ``opened`` are natural logarithms.
+    - ``all``: the moments of all scores of the step
+    - ``recent``: the moments of the scores since the restarting bet last started
+    - ``log_pass``: the e-value that passes the candidate
+    - ``log_fail``: the e-value that fails the candidate
+    - ``steady``: the value of the bet that runs from the beginning
+    - ``starts``: how many times the restarting bet has started
+    - ``bet``: the present value of the restarting bet
+    - ``opened``: the value of the restarting bet when it last started
+    - ``cash``: the weight that is kept for later starts of the restarting bet
     """
 
     all: MomentsState
@@ -70,22 +76,22 @@ class MeanTestState:
 
 
 class MeanTest:
-    """Test the mean of X in [0, 1] against the limit m.
+    """Test whether the mean of scores in [0, 1] is below or above the limit m.
 
-    ``log_fail`` grows while the mean is below m; ``log_pass`` grows while the mean is above m.
+    ``log_fail`` is evidence for a mean below m; ``log_pass`` is evidence for a mean above m. Both are ln of an e-value.
 
     Half of the weight of ``log_fail`` is on a bet that runs from the beginning. The other half is on a bet that
-    restarts whenever it has lost too much, so that a fall of the mean after a long good time is detected (see
-    mixture.py).
+    restarts whenever it has lost too much. The restarts make it possible to detect a fall of the mean after a long good
+    time (see mixture.py).
 
     The class is mutable, because planning and replays add about ten thousand scores to it, and two new dataclasses for
     each score would take as long as the arithmetic. Its stored form is ``state``.
     """
 
     def __init__(self, m: float, fail_at: float, pass_at: float) -> None:
-        """Start without data, with the limit 0 < m < 1.
+        """Start without data. ``m``: the limit, with 0 < m < 1.
 
-        ``fail_at`` and ``pass_at`` are ln(1/α) for failing and for passing the candidate.
+        ``fail_at``: the ``log_fail`` that fails the candidate, ln(1/α). ``pass_at``: the ``log_pass`` that passes it.
         """
         self.m = m
         self._two_fail, self._two_pass = 2 * fail_at, 2 * pass_at
@@ -147,7 +153,7 @@ class MeanTest:
 
 
 class ConfidenceInterval:
-    """A two-sided confidence sequence for the mean of a score in [0, 1], at level 1 - α. It is only for display."""
+    """A two-sided confidence sequence for the mean of scores in [0, 1], at level 1 - α. It is only for display."""
 
     __slots__ = ("_log", "_moments", "_slack", "_stakes", "_weighted")
 
@@ -166,7 +172,7 @@ class ConfidenceInterval:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The present lower and upper bound of the mean, within [0, 1]; (0, 1) without data."""
+        """The lower bound and the upper bound of the mean at present; (0, 1) without data."""
         if not self._stakes:
             return (0.0, 1.0)
         middle, half = self._weighted / self._stakes, (self._log + self._slack) / self._stakes

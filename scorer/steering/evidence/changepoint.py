@@ -1,10 +1,11 @@
-"""Find the time since which the candidate has been bad, for the message about a failure. No decision depends on it.
+"""Find the bad period: the recent time in which the candidate has exceeded a limit. Failure messages show its numbers.
 
-Evidence against the candidate may begin late in a step, so the message about a failure shows the numbers since that
-time. Over the whole step, a candidate that broke a minute ago still looks healthy. The period is found with a
-cumulative sum (Page, "Continuous inspection schemes", 1954): the count restarts whenever the data counted so far is
-more likely at the limit than at the nearest alternative rate beyond the limit. So the rate within a bad period is
-always beyond the limit.
+Over the whole step, a candidate that broke a minute ago still looks healthy. So the message about a failure shows the
+numbers of the bad period only. Fast guards also use it to compare both sides since the candidate began to fail.
+
+The period is found with a cumulative sum (Page, "Continuous inspection schemes", 1954). The counts restart whenever the
+data counted so far is more likely at the limit than at the nearest alternative rate beyond the limit. So the rate
+within a bad period is always beyond the limit.
 
 See ADR 0041.
 """
@@ -16,9 +17,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BadPeriod:
-    """Counts of both sides since the present bad period began; all counts are zero outside a bad period.
+    """The requests and errors of both sides since the present bad period began. Outside a bad period, all are zero.
 
-    ``score``: the sum of the gains of these counts, see ``after``.
+    ``score``: the sum of the ``gain`` values that ``after`` has added.
     """
 
     score: float = 0.0
@@ -30,8 +31,8 @@ class BadPeriod:
     def after(self, gain: float, c_errors: int, c_n: int, b_errors: int, b_n: int) -> BadPeriod:
         """Return the period with these counts added, or NO_BAD_PERIOD if the score is no longer positive.
 
-        ``gain``: ln of the likelihood ratio of these counts: the nearest alternative rate beyond the limit against the
-        limit.
+        ``gain``: ln of the likelihood ratio of these counts. The ratio compares the nearest alternative rate beyond the
+        limit with the limit.
         """
         score = self.score + gain
         if score <= 0:

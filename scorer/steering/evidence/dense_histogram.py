@@ -1,4 +1,8 @@
-"""A histogram stored as an array, for many additions a second. It is the dense form of glidepath.histogram."""
+"""A histogram of latencies that keeps all bucket counts in an array. It is fast for many additions a second.
+
+It has the same buckets as glidepath.histogram, which stores only the buckets that are not empty. A slot is a bucket's
+position in the array; slot 0 holds the values ≤ 0.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ Sums = NDArray[np.int64] | NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SlotCounts:
-    """The counts of a histogram's slots from slot ``first`` on, without the zeros at both ends."""
+    """The counts of successive slots, beginning with slot ``first``. The zeros at both ends are left out."""
 
     first: int
     counts: tuple[int, ...]
@@ -35,7 +39,7 @@ class SlotCounts:
         return cls(first, tuple(counts[first : last + 1].tolist()))
 
     def dense(self) -> Slots:
-        """Return an array with one count for each slot of a histogram. Raises ValueError for wrong slots or counts."""
+        """Return an array with the counts of all SIZE slots. Raises ValueError for slots or counts out of range."""
         if not 0 <= self.first <= SIZE - len(self.counts):
             raise ValueError(f"slots {self.first} to {self.first + len(self.counts)} of {SIZE}")
         counts: Slots = np.zeros(SIZE, dtype=np.int64)
@@ -52,8 +56,9 @@ class SlotCounts:
 class HistogramState:
     """The state of a ``DenseHistogram``.
 
-    ``left_out``: the counts that are left out of the evidence, in parts of UNITS; ``may_return``: the part of
-    ``left_out`` that may return to the evidence later.
+    - ``counts``: the number of all values in each slot
+    - ``left_out``: how much of each count is left out of the evidence, in units of 1/UNITS; None if nothing is
+    - ``may_return``: how much of ``left_out`` may return to the evidence later; None if nothing may
     """
 
     counts: SlotCounts
@@ -62,13 +67,13 @@ class HistogramState:
 
 
 class DenseHistogram:
-    """The numbers of values by slot, and their total.
+    """A histogram of latencies: the number of values in each slot, and their total.
 
-    A part of the added values may be left out of the evidence (see balanced_sampling.py): these values are counted
-    but have no weight.
+    A part of the values may be left out of the evidence (see balanced_sampling.py). Values that are left out are
+    counted but have no weight.
 
     The class is mutable, because every flush adds to it and the arrays have about 1900 slots. Added histograms wait in
-    a list until the arrays are read. Its stored form is ``state``.
+    a list until the arrays are read. The stored form is ``state``.
     """
 
     __slots__ = ("_counts", "_left_out", "_may_return", "_sums", "_total", "_waiting", "_weighed")
@@ -90,7 +95,7 @@ class DenseHistogram:
 
     @property
     def sums(self) -> Slots:
-        """The number of values below each slot, and the total at the end. Shape [SIZE + 1]; read only."""
+        """The cumulative counts: the number of values below each slot, then the total. Shape [SIZE + 1]; read only."""
         self._settle()
         if self._sums is None:
             self._sums = np.zeros(SIZE + 1, dtype=np.int64)
@@ -99,7 +104,7 @@ class DenseHistogram:
 
     @property
     def weighed(self) -> Sums:
-        """``sums`` without the values that are left out of the evidence; ``sums`` itself if nothing is left out."""
+        """The cumulative counts as in ``sums``, without the values that are left out of the evidence."""
         if self._left_out is None:
             return self.sums
         if self._weighed is None or self._waiting:
@@ -118,7 +123,7 @@ class DenseHistogram:
         return self._total
 
     def add(self, histogram: Histogram, left_out: int = 0) -> None:
-        """Add a histogram. ``left_out``: the fraction of it that is left out of the evidence, in parts of UNITS."""
+        """Add a histogram, of which the fraction ``left_out`` / UNITS is left out of the evidence."""
         if histogram.counts or histogram.zeros:
             self._waiting.append(histogram)
             if left_out:
@@ -137,10 +142,10 @@ class DenseHistogram:
         self._weighed = None
 
     def take_back(self, kept: float, part: float) -> None:
-        """Give a part of the left-out values their weight back, so that they count as evidence again.
+        """Return a part of the left-out values to the evidence.
 
-        The counts that may return are first reduced by the factor ``kept``. Then the fraction ``part`` of them returns
-        to the evidence. From the first call on, newly left-out values are recorded as counts that may return.
+        First, the counts that may return are multiplied by ``kept``. Then the fraction ``part`` of them returns to the
+        evidence. Values that are left out before the first call of this method can never return.
         """
         if self._may_return is None:
             self._may_return = np.zeros(SIZE)
@@ -181,21 +186,21 @@ class DenseHistogram:
                 self._may_return[slot] += left_out
 
     def add_slots(self, slots: Slots) -> None:
-        """Add one value for each entry of ``slots``, to the slot with that index."""
+        """Add one value to a slot for each slot index in ``slots``. An index may occur several times."""
         np.add.at(self._counts, slots, 1)
         self._total += len(slots)
         self._sums = self._weighed = None
 
     def quantile(self, q: float) -> float | None:
-        """Return the value at quantile q by nearest rank, to within ±0.55 %; None when empty."""
+        """Return the q-quantile of all values by nearest rank, to within ±0.55 %; None when empty."""
         return _quantile(self.sums, q)
 
     def weighed_quantile(self, q: float) -> float | None:
-        """Return the value at quantile q without the values that are left out of the evidence; None when empty."""
+        """Return the q-quantile without the values that are left out of the evidence; None when empty."""
         return _quantile(self.weighed, q)
 
     def less(self, earlier: DenseHistogram) -> DenseHistogram:
-        """Return a histogram of the values that were added since ``earlier``, an earlier copy of this histogram."""
+        """Return a histogram of the values added since ``earlier``. ``earlier`` must be a former copy of this one."""
         other = DenseHistogram()
         other._counts = self.counts - earlier.counts
         other._total = self.total - earlier.total
@@ -211,7 +216,7 @@ class DenseHistogram:
 
     @property
     def state(self) -> HistogramState:
-        """The stored form of this histogram. The counts that may return are rounded down to whole parts of UNITS."""
+        """The stored form of this histogram. ``may_return`` is rounded down to whole units of 1/UNITS."""
         if self._left_out is None:
             return HistogramState(SlotCounts.of(self.counts), None, None)
         apart = self._may_return
@@ -219,7 +224,7 @@ class DenseHistogram:
         return HistogramState(SlotCounts.of(self.counts), SlotCounts.of(self._left_out), may_return)
 
     def restore(self, state: HistogramState) -> None:
-        """Continue from ``state``. Raises ValueError for invalid slots or counts."""
+        """Continue from ``state``. Raises ValueError for slots or counts out of range."""
         self._waiting, self._sums, self._weighed = [], None, None
         self._counts = state.counts.dense()
         self._left_out = None if state.left_out is None else state.left_out.dense()
@@ -236,13 +241,13 @@ def _quantile(sums: Sums, q: float) -> float | None:
 
 
 def total_of(histogram: Histogram) -> int:
-    """Return ``histogram.total`` without building the dictionary of stored counts."""
+    """Return the number of all values, faster than ``histogram.total``: it builds no dictionary of stored counts."""
     counts = histogram.counts
     return histogram.zeros + sum(counts.numbers if isinstance(counts, StoredCounts) else counts.values())
 
 
 def _slots_and_counts(histogram: Histogram) -> tuple[Slots, Slots]:
-    """Return new arrays of the histogram's slots and of their counts. Values ≤ 0 (``zeros``) are not included."""
+    """Return two arrays: the slots of the histogram, and the count of each slot. The values ≤ 0 are not included."""
     counts = histogram.counts
     if isinstance(counts, StoredCounts):
         slots, added = np.array(counts.indices, dtype=np.int64), np.array(counts.numbers, dtype=np.int64)

@@ -17,7 +17,7 @@ from scorer.steering.evidence.gate_specs import GateSpec
 
 
 class RequestGate(Gate):
-    """A gate that measures the requests of a step."""
+    """Base class of the gates that count the requests and errors of a step."""
 
     def __init__(self, spec: GateSpec, step: StepRequests) -> None:
         super().__init__(spec)
@@ -25,7 +25,7 @@ class RequestGate(Gate):
 
     @property
     def counts(self) -> RequestCounts:
-        """The requests of the step so far."""
+        """The counts of both sides' requests and errors in the step so far."""
         return self._step.total
 
     @property
@@ -88,7 +88,10 @@ class RateGate(RequestGate):
 
 @dataclass(frozen=True, slots=True)
 class WeightedDifference:
-    """The weighted sum of the differences between both sides' error rates over blocks, and the sum of the weights."""
+    """The sums for the weighted mean of (the candidate's error rate minus the baseline's) over blocks.
+
+    ``weights``: the sum of the blocks' weights; ``differences``: the sum of weight times difference.
+    """
 
     weights: float = 0.0
     differences: float = 0.0
@@ -108,11 +111,11 @@ class IncreaseGateState:
 
 
 class IncreaseGate(RequestGate):
-    """The gate that limits the candidate's error rate minus the baseline's rate at the same time.
+    """The gate that limits the difference: the candidate's error rate minus the baseline's error rate at the same time.
 
-    Its value is the mean of this difference over blocks, with the weights of Mantel and Haenszel (1959). The plain
-    difference over the step would count an outage of both sides against a candidate that had a large share at that
-    time.
+    The gate's value is the mean of this difference over blocks of time, with the weights of Mantel and Haenszel (1959).
+    The difference of the rates over the whole step would be misleading: if the candidate's share was large during an
+    outage of both sides, the outage would count against the candidate.
     """
 
     STATE = IncreaseGateState

@@ -1,4 +1,4 @@
-"""The tests behind the error gates: against a fixed limit, against the baseline's error rate, and for the fast guards.
+"""The statistical tests of error rates: against a fixed limit, against the baseline's rate, and for the fast guards.
 
 All tests take counts, so a flush of a thousand requests costs no more time than a flush of one request. The recent
 error rates that the fast guards need are estimated in recent_rates.py.
@@ -25,10 +25,10 @@ class RateTestState:
 
 
 class RateTest:
-    """Test the candidate's error rate against a fixed limit p, 0 < p < 1.
+    """Test whether a rate, such as the candidate's error rate, is above or below a fixed limit between 0 and 1.
 
-    Evidence that fails the candidate may begin late in a step. Evidence that passes the candidate covers the whole
-    step.
+    ``log_fail``: the evidence for a rate above the limit; it may begin late in a step. ``log_pass``: the evidence for a
+    rate below the limit; it covers the whole step.
     """
 
     def __init__(self, limit: float) -> None:
@@ -64,8 +64,8 @@ class RateTest:
 class IncreaseTestState:
     """The state of an ``IncreaseTest``.
 
-    ``base_n``, ``base_errors``: the weighted numbers of the baseline's requests and errors; older ones have less
-    weight.
+    ``base_n`` and ``base_errors`` are the numbers of the baseline's requests and errors, from which its error rate is
+    estimated. Older requests have less weight.
     """
 
     base_n: float
@@ -75,17 +75,21 @@ class IncreaseTestState:
 
 
 class IncreaseTest:
-    """Test the error rates' difference p_c - p_b against the limit d, by blocks, so that common changes cancel.
+    """Test whether p_c - p_b, the increase of the candidate's error rate over the baseline's, is above the limit d.
 
-    The index c stands for the candidate, b for the baseline. A block has n_c and n_b requests from one short time. Let
-    (θ_c, θ_b) be an alternative that is fixed before the block, and let (θ°_c, θ°_b) be the point of the null
-    {p_c - p_b ≤ d} that is nearest to it in the block's Kullback-Leibler divergence n_c·KL + n_b·KL. Then the
-    likelihood ratio of the alternative to that point is an e-value for the whole null. Proof: the logarithm of its
-    expectation, n_c ln(1 + (p_c-θ°_c)(θ_c-θ°_c)/(θ°_c(1-θ°_c))) + the same for b, is concave in (p_c, p_b) and is 0 at
-    θ°. Its gradient at θ° is minus the gradient of the divergence, which points out of the null because the null is
-    convex. The rates may differ from block to block. Source: Turner & Grünwald, "Exact anytime-valid confidence
-    intervals for contingency tables and beyond" (2023), where the projection is the reverse information projection. See
-    ADR 0042.
+    The data comes in blocks. A block has n_c requests of the candidate and n_b requests of the baseline from one short
+    time, so changes that both sides share cancel. The error rates p_c and p_b may differ from block to block.
+
+    Let θ = (θ_c, θ_b) be an alternative that is fixed before the block. Let θ° = (θ°_c, θ°_b) be the point of the null
+    {p_c - p_b ≤ d} that is nearest to θ, in the divergence D = n_c·KL(θ_c ‖ θ°_c) + n_b·KL(θ_b ‖ θ°_b). Then the
+    likelihood ratio of θ to θ° is an e-value for the whole null.
+
+    Proof: the logarithm of the expected ratio is n_c ln(1 + (p_c-θ°_c)(θ_c-θ°_c)/(θ°_c(1-θ°_c))) plus the same term for
+    b. It is concave in (p_c, p_b), and it is 0 at θ°. Its gradient at θ° is minus the gradient of D. Because the null
+    is convex, that gradient points out of the null. So the logarithm is at most 0 in the whole null.
+
+    Source: Turner & Grünwald, "Exact anytime-valid confidence intervals for contingency tables and beyond" (2023). They
+    call θ° the reverse information projection of θ. See ADR 0042.
     """
 
     def __init__(self, limit: float) -> None:
@@ -104,7 +108,7 @@ class IncreaseTest:
         return self._pass.log_e
 
     def update(self, c_errors: int, c_n: int, b_errors: int, b_n: int) -> None:
-        """Add one block, in which both sides must have requests."""
+        """Add the errors and requests of one block. Both sides must have requests."""
         base = _clamped(self._base_errors / self._base_n)
         odds = math.log((base + self.d) / max(1e-9, 1 - base - self.d))
         worse = [_clamped(1 / (1 + math.exp(-(odds + s)))) for s in _SHIFTS]
@@ -142,11 +146,11 @@ def _clamped(rate: float) -> float:
 
 
 def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> float:
-    """Return the baseline rate u that minimises c_n·KL(θ_c ‖ u + d) + b_n·KL(θ_b ‖ u): the root of the derivative in u.
+    """Return the baseline rate u that minimises the divergence c_n·KL(θ_c ‖ u + d) + b_n·KL(θ_b ‖ u).
 
-    The derivative increases in u. Multiplied by u(1-u)v(1-v), with v = u + d, it is a cubic with the same sign. The
-    root of the cubic is found by Newton's method within a bracket; a step that would leave the bracket is replaced by a
-    bisection.
+    u is the root of the divergence's derivative, which increases in u. Multiplied by u(1-u)v(1-v), with v = u + d, the
+    derivative becomes a cubic with the same sign. Newton's method finds the root of the cubic within a bracket. A step
+    that would leave the bracket is replaced by a bisection.
     """
     low, high = sorted((theta_b, theta_c - d))
     low, high = max(low, 1e-12), min(max(high, 1e-12), 1 - d - 1e-12)
@@ -169,12 +173,11 @@ def project(theta_c: float, theta_b: float, c_n: int, b_n: int, d: float) -> flo
 
 
 class RatioGuard(RestartingMixture):
-    """Test whether the candidate causes too many of both sides' errors. An outage of both sides does not affect it.
+    """Test whether r, the candidate's error rate divided by the baseline's, exceeds ``max_ratio``.
 
-    There is one update for each flush with errors. P(an error is the candidate's) = w r / (w r + 1 - w), where w is the
-    candidate's share of the requests and r is the candidate's error rate divided by the baseline's. The null is
-    r ≤ r0 = ``max_ratio``. Successes do not enter the test, so at a large share w a single error is weak evidence;
-    CatastropheGuard covers that case.
+    The null is r ≤ ``max_ratio``. Each flush with errors is one update. If w is the candidate's share of the requests,
+    an error is the candidate's with probability w r / (w r + 1 - w). So an outage of both sides is no evidence. Only
+    errors enter the test, so a single error is weak evidence if w is large. CatastropheGuard covers this case.
     """
 
     _FACTORS = (1.5, 2.5, 5.0, 15.0, 100.0)
@@ -185,7 +188,7 @@ class RatioGuard(RestartingMixture):
         self.gain = 0.0  # ln of the last flush's likelihood ratio for the nearest alternative ratio above the limit
 
     def add(self, c_errors: int, b_errors: int, share: float) -> None:
-        """Add the errors of a flush. ``share``: the candidate's share of requests, estimated before these errors."""
+        """Add the errors of a flush. ``share``: the candidate's share of the requests, estimated before this flush."""
         self.gain = 0.0
         if c_errors + b_errors == 0:
             return
@@ -202,10 +205,10 @@ class RatioGuard(RestartingMixture):
 class CatastropheGuard(RestartingMixture):
     """Test whether at least about half of the candidate's requests fail.
 
-    The null: the candidate's error rate is at most the larger of ``floor`` and a multiple of the baseline's recent
-    error rate. The alternatives are rates from 55 % up. The test also works at 100 %, where the baseline gets no
-    traffic. The limit of each update is fixed by earlier requests, so this is an e-process for the null "never above
-    the limit".
+    The null: in no update is the candidate's error rate above the limit. The limit is ``floor`` or the rate
+    ``tolerated`` (see ``add``), whichever is larger. It may change from update to update, but it is always fixed by
+    earlier requests, so the test is an e-process. The alternatives are error rates from 55 % up. The test also works at
+    100 %, where the baseline gets no traffic.
     """
 
     _RATES = (0.97, 0.8, 0.55)
@@ -221,7 +224,7 @@ class CatastropheGuard(RestartingMixture):
     def add(self, errors: int, n: int, tolerated: float) -> None:
         """Add the candidate's requests of a flush.
 
-        ``tolerated``: the candidate's error rate that is excused by the baseline's recent error rate.
+        ``tolerated``: the highest error rate of the candidate that the baseline's recent error rate excuses.
         """
         self.gain = 0.0
         limit = max(self._floor, math.ceil(tolerated * 50) / 50)
@@ -236,7 +239,7 @@ class CatastropheGuard(RestartingMixture):
 
 
 class BelowHalfProof(Mixture):
-    """The evidence that fewer than half of the requests are bad. A fast guard passes only with this proof."""
+    """The evidence that fewer than half of the candidate's requests are bad. A fast guard needs it to pass."""
 
     def __init__(self) -> None:
         self._grid = RateGrid.at(0.5, (0.02, 0.1, 0.25))

@@ -1,7 +1,7 @@
-"""The two fast guards: one fails if the candidate fails far more often than the baseline, one if it is unreachable.
+"""The two fast guards: ``FastGate`` against failing requests, and ``UnreachableGate`` against an unreachable candidate.
 
-When a fast guard fails, the candidate goes to 0 % at once. So both guards wait until an outage of both sides is ruled
-out (shared_outage.py).
+When a fast guard fails, the candidate goes to 0 % at once. So both guards first wait for the baseline's results, which
+can show an outage of both sides (shared_outage.py).
 
 See ADR 0043 and ADR 0116.
 """
@@ -30,7 +30,10 @@ UNREACHABLE_KINDS = frozenset(
 
 
 class GuardGate(RequestGate):
-    """A fast guard. It passes when it is proven that fewer than half of the candidate's requests are bad."""
+    """Base class of the fast guards.
+
+    A fast guard passes when it is proven that fewer than half of the candidate's requests are bad.
+    """
 
     def __init__(self, spec: GateSpec, step: StepRequests) -> None:
         super().__init__(spec, step)
@@ -54,7 +57,13 @@ class GuardGate(RequestGate):
 class FastGateState:
     """The state of a ``FastGate``.
 
-    ``since_ratio``, ``since``: the present bad periods of RatioGuard and of CatastropheGuard.
+    - ``share``: the estimate of the candidate's share of the requests
+    - ``baseline``: the estimate of the baseline's recent error rate
+    - ``ratio``, ``catastrophe``: the states of RatioGuard and of CatastropheGuard
+    - ``below_half``: the state of the proof that fewer than half of the candidate's requests fail
+    - ``since_ratio``: the present bad period, found with RatioGuard
+    - ``since``: the present bad period, found with CatastropheGuard
+    - ``outage``: the counts by which the guard decides whether to wait for the baseline's results
     """
 
     standing: Standing
@@ -69,10 +78,10 @@ class FastGateState:
 
 
 class FastGate(GuardGate):
-    """The fast guard against failing requests. See ADR 0043.
+    """The fast guard that fails if far too many of the candidate's requests fail. See ADR 0043.
 
-    Its e-value is the average of the e-values of RatioGuard and CatastropheGuard. Its null is that the nulls of both
-    are true.
+    Its e-value is the average of two e-values: RatioGuard's and CatastropheGuard's. Under its null, the nulls of both
+    guards are true.
     """
 
     STATE = FastGateState
@@ -80,8 +89,9 @@ class FastGate(GuardGate):
     def __init__(self, spec: GateSpec, step: StepRequests, floor: float, prior: CandidateShare) -> None:
         """Start without requests.
 
-        ``floor``: an error rate up to this value is no catastrophe. ``prior``: the estimate of the candidate's share
-        before the first request.
+        - ``step``: the request counts of the step, which the gates share
+        - ``floor``: an error rate of the candidate up to this value is no catastrophe
+        - ``prior``: the estimate of the candidate's share before the first request
         """
         super().__init__(spec, step)
         self._share, self._baseline = prior, BaselineRate()
@@ -116,17 +126,21 @@ class FastGate(GuardGate):
 
     @property
     def baseline_fails(self) -> bool:
-        """Whether the baseline fails too, so that the failures are not only the candidate's.
+        """Whether the baseline fails too, so that this is an outage of both sides.
 
-        The baseline fails too if at least half of its latest requests failed, or if its error rate is about as high as
-        the candidate's. The error rates are compared over the time since the candidate's requests began to fail.
+        The baseline fails too if at least half of its latest requests failed, or if its error rate since the candidate
+        began to fail is about as high as the candidate's.
         """
         baseline = self._baseline
         return baseline.failing or self._outage.baseline_fails_alike(self._since, self.spec.limit, baseline.silent)
 
     @property
     def baseline_known(self) -> bool:
-        """Whether the guard may act: the baseline is known to fail less often, or the wait for its results is over."""
+        """Whether the guard has stopped waiting for results of the baseline, and so may fail the candidate.
+
+        It does not wait if the baseline is known to fail less often than the candidate, if it has waited long enough,
+        or if the baseline gets almost no requests.
+        """
         return self._share.value >= NO_BASELINE_SHARE or self._outage.is_conclusive(self._since)
 
     @property
@@ -172,7 +186,7 @@ class FastGate(GuardGate):
 
 
 class BaselineView(Protocol):
-    """The part of ``FastGate`` that shows whether the baseline fails too."""
+    """The two properties of ``FastGate`` that ``UnreachableGate`` reads, about the baseline's failures."""
 
     @property
     def baseline_fails(self) -> bool: ...
@@ -190,10 +204,10 @@ class UnreachableGateState:
 
 
 class UnreachableGate(GuardGate):
-    """The guard that fails if the candidate is unreachable. It counts only the errors of UNREACHABLE_KINDS.
+    """The fast guard that fails if the candidate is unreachable. It counts only the errors of UNREACHABLE_KINDS.
 
-    This gate must handle the same requests after the gate ``baseline`` has handled them, because it asks that gate
-    whether the baseline fails too.
+    It reads from ``baseline``, the other fast guard, whether the baseline fails too. So every observation must reach
+    that guard before it reaches this one.
     """
 
     STATE = UnreachableGateState

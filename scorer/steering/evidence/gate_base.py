@@ -1,4 +1,4 @@
-"""The base class of every gate: its evidence so far, the observations that it handles, its numbers and its message."""
+"""The base class of all gates. It defines a gate's evidence, observation handlers, measured numbers and message."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ Handler = Callable[[Any], None]
 
 @dataclass(slots=True)
 class StepRequests:
-    """The total of the requests of the step so far. All gates that measure requests share this object."""
+    """The counts of all requests of the step so far. The gates that count requests share this object."""
 
     total: RequestCounts = NO_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)
 class FailureCause:
-    """The numbers that show why a gate failed. They usually cover only the bad period, see changepoint.py."""
+    """The value, the number of samples and the message that show why a gate failed.
+
+    They usually cover only the bad period, see changepoint.py.
+    """
 
     value: float | None
     n: int
@@ -31,9 +34,12 @@ class FailureCause:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The part of the state that every gate has: its largest e-values so far, and the cause of a failure.
+    """The part of the state that every gate has.
 
-    The e-values are natural logarithms. ``limit``: the limit for which the evidence was collected.
+    - ``limit``: the gate's limit when the evidence was collected
+    - ``fail_peak``: ln of the largest e-value against the candidate so far
+    - ``pass_peak``: ln of the largest e-value in favour of the candidate so far
+    - ``cause``: why the gate failed; None if it has not failed
     """
 
     limit: float
@@ -47,7 +53,7 @@ class Gate(ABC):
 
     A failed gate stays failed until the evidence starts again. Only the split gate can recover earlier.
 
-    ``state`` is a frozen dataclass of type ``STATE`` whose field ``standing`` is the gate's ``Standing``.
+    ``STATE`` is the type of ``state``: a frozen dataclass that has a field ``standing`` of type ``Standing``.
     """
 
     STATE: ClassVar[Any]
@@ -58,10 +64,13 @@ class Gate(ABC):
 
     @abstractmethod
     def handlers(self) -> Mapping[type, Handler]:
-        """Return type of observation → the method that handles it, for every type of observation that the gate uses."""
+        """Return a mapping from each type of observation that the gate uses to the method that handles it."""
 
     def note(self, log_fail: float, log_pass: float = 0.0) -> None:
-        """Keep the largest e-values so far (natural logarithms). If the gate fails now, also record the cause."""
+        """Record the present e-values (natural logarithms) if they are the largest so far.
+
+        If the gate fails because of them, also record the cause.
+        """
         standing = self.standing
         if log_fail <= standing.fail_peak and log_pass <= standing.pass_peak:
             return
@@ -101,22 +110,22 @@ class Gate(ABC):
 
     @property
     def within(self) -> bool:
-        """Whether the present value meets the limit. A proven gate passes only while its value meets the limit."""
+        """Whether the gate's value meets the limit at present. Even a gate with enough evidence passes only then."""
         value = self.value
         return value is not None and value <= self.spec.limit
 
     @property
     def step_explains_failure(self) -> bool:
-        """Whether the value over the whole step shows the failure. It does not if the candidate broke late."""
+        """Whether the value over the whole step violates the limit. It may not if the candidate broke late."""
         return not self.within
 
     def recent_cause(self) -> FailureCause | None:
-        """Return the cause of a failure from the data since the bad period began; None without such data."""
+        """Return the cause of a failure, computed from the data of the bad period; None without such data."""
         return None
 
     @abstractmethod
     def message(self) -> str:
-        """Return the gate's numbers over the step as text for people."""
+        """Return a text for people that shows the gate's numbers over the step."""
 
     @property
     @abstractmethod
@@ -129,4 +138,6 @@ class Gate(ABC):
 
     @abstractmethod
     def restore(self, state: Any) -> None:
-        """Continue from a state that ``fits`` accepts. Raises ValueError if the state does not match the tests."""
+        """Continue from a state that ``fits`` accepts. Raises ValueError if the state does not match the tests of
+        the gate, for example because a test now has another number of alternatives.
+        """

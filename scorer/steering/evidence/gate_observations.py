@@ -12,9 +12,9 @@ from glidepath.histogram import Histogram
 class RequestCounts:
     """The numbers of both sides' requests in a flush, a block or a step. ``+`` and ``-`` work field by field.
 
-    ``c_`` stands for the candidate, ``b_`` for the baseline. Requests that the client itself ended are left out. A
-    rescue is a candidate request that failed and was then sent to the baseline; it counts as the candidate's request
-    and error.
+    ``c_`` stands for the candidate and ``b_`` for the baseline; ``n`` means requests. Requests that the client itself
+    ended are left out. A rescue is a candidate request that failed and was then sent to the baseline. It counts as a
+    request and an error of the candidate.
     """
 
     c_n: int = 0
@@ -64,7 +64,7 @@ class RequestsEnded:
 
 @dataclass(frozen=True, slots=True)
 class BlockClosed:
-    """The counts of a complete block: requests of both sides that ended within a short time."""
+    """The counts of a complete block, which consists of both sides' requests that ended within a short time."""
 
     counts: RequestCounts
 
@@ -89,7 +89,10 @@ class LatencyMeasured:
 
 @dataclass(frozen=True, slots=True)
 class LookDue:
-    """The notice that the latency gates are due for evaluation. ``everything``: include gates with few new samples."""
+    """The notice that the latency gates are due for evaluation.
+
+    ``everything``: evaluate also the gates that have only few new samples.
+    """
 
     everything: bool = False
 
@@ -98,8 +101,8 @@ class LookDue:
 class AgreementScored:
     """The agreement of a cross pair, which has one answer of each side to the same request.
 
-    ``comparable``: unmatched noise pairs come from the same kind of requests, so a gate may compare this pair with
-    them.
+    ``comparable``: whether a gate may compare this pair with unmatched noise pairs. It may if both come from the same
+    kind of requests.
     """
 
     agreement: float
@@ -115,7 +118,7 @@ class NoiseScored:
 
 @dataclass(frozen=True, slots=True)
 class PairsMatched:
-    """The agreement of a cross pair, and the agreement of the noise pair that was matched with it."""
+    """The agreement of a cross pair, and the agreement (``noise``) of the noise pair that was matched with it."""
 
     agreement: float
     noise: float
@@ -125,8 +128,10 @@ class PairsMatched:
 class PairCompared:
     """The result of comparing the two answers of one cross pair or noise pair.
 
-    ``labels``: the classes of the answers, with the keys ``expected`` (the baseline's) and ``got``. ``signals``: fact →
-    how much it differs between the answers. ``comparable``: see ``AgreementScored``.
+    - ``labels``: the classes of the answers. The key ``expected`` has the baseline's class, ``got`` the other answer's.
+    - ``signals``: for each fact, how much it differs between the answers, from 0 to 1
+    - ``noise``: whether this is a noise pair
+    - ``comparable``: whether gates may compare this cross pair with noise pairs
     """
 
     labels: Mapping[str, str]
@@ -139,7 +144,7 @@ class PairCompared:
 class NoiseEventsMatched:
     """The events of a noise pair that was matched with a cross pair.
 
-    ``events``: gate → whether the gate's event occurred in the noise pair.
+    ``events`` maps a gate's name to whether the event that this gate counts occurred in the noise pair.
     """
 
     events: Mapping[str, bool]

@@ -1,4 +1,7 @@
-"""The set of one workload's gates at one step. It takes observations and returns verdicts. No clock and no I/O."""
+"""The set of one workload's gates at one step: it passes observations to the gates and returns their verdicts.
+
+The module uses no clock and no I/O.
+"""
 
 from __future__ import annotations
 
@@ -52,9 +55,12 @@ GateState = (
 
 @dataclass(frozen=True, slots=True)
 class GateSetState:
-    """The state of a ``GateSet``. ``signals`` and ``gates`` map names to states.
+    """The state of a ``GateSet``.
 
-    ``requests``: the requests of the step so far; ``block_began``: the requests of the step before the present block.
+    - ``requests``: the counts of all requests of the step so far
+    - ``block_began``: the counts of the requests of the step before the present block of the increase test
+    - ``signals``: the name of each latency signal → its state
+    - ``gates``: the name of each gate → its state
     """
 
     requests: RequestCounts
@@ -69,10 +75,11 @@ class GateSet:
     def __init__(
         self, workload: Workload, percent: float | None, prior_share: float, *, error_kinds: bool = True
     ) -> None:
-        """Build the gates of ``workload`` at ``percent``.
+        """Build the gates of ``workload`` for one step.
 
-        ``percent`` is None if the split is unknown, because a file is judged. ``prior_share``: the candidate's expected
-        share of the requests. ``error_kinds``: see ``specs_of``.
+        - ``percent``: the candidate's configured share; None if it is unknown, as for a file given to ``judge``
+        - ``prior_share``: the candidate's expected share of the requests, from 0 to 1
+        - ``error_kinds``: whether the reason for each failed request is known; if not, ``candidate_down`` is left out
         """
         self.step = StepRequests()
         self.signals: dict[str, LatencySignal] = {"total": LatencySignal(), "ttft": LatencySignal()}
@@ -89,7 +96,7 @@ class GateSet:
 
     @property
     def fast(self) -> FastGate:
-        """The gate ``errors_fast``, which every gate set has."""
+        """The fast guard ``errors_fast``. Every gate set has it."""
         gate = self.gates["errors_fast"]
         assert isinstance(gate, FastGate)  # noqa: S101 - for the type checker
         return gate
@@ -130,21 +137,23 @@ class GateSet:
         return True
 
     def events(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> dict[str, bool]:
-        """Return gate → whether the gate's event occurred in a noise pair with these labels and signals.
+        """Return a mapping from gate to whether the gate's event occurred in a noise pair.
 
-        Only the gates that count this pair are included.
+        ``labels`` and ``signals`` belong to the noise pair, see ``PairCompared``. Gates that do not count this pair are
+        left out.
         """
         found = {gate.spec.name: gate.event(labels, signals) for gate in self._pair_gates if gate.spec.increase}
         return {name: occurred for name, occurred in found.items() if occurred is not None}
 
     def look(self, *, everything: bool = False) -> None:
-        """Evaluate every latency gate that has enough new samples. With ``everything``, one new sample is enough."""
+        """Evaluate every latency gate that has enough new samples; if ``everything``, one new sample is enough."""
         self.observe(LookDue(everything))
 
     def verdicts(self, rates: dict[str, float]) -> tuple[Verdict, ...]:
         """Return one verdict for each gate.
 
-        ``rates``: gate → the samples that it gets per second, to estimate the remaining time. It may lack some gates.
+        ``rates``: gate → the samples per second that the gate gets. A gate's remaining time is estimated from its rate,
+        and stays unknown for a gate that is not in ``rates``.
         """
         return tuple(verdict_of(gate, rates.get(name)) for name, gate in self.gates.items())
 
@@ -160,8 +169,8 @@ class GateSet:
     def restore(self, state: GateSetState) -> None:
         """Continue from a stored state. Raises ValueError if the state does not match the gates' tests.
 
-        The configuration may have changed since the state was stored. A gate that is new, or that has another limit or
-        kind now, starts without data. The other gates continue.
+        The configuration may have changed since the state was stored. A new gate, or a gate that now has another limit
+        or kind, starts without data. All other gates continue.
         """
         self.step.total, self._block_began = state.requests, state.block_began
         for name, signal in self.signals.items():

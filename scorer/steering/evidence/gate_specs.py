@@ -1,9 +1,11 @@
-"""List the gates of a workload at a step, and divide alpha, the budget for false decisions, among them.
+"""List the gates of a workload at a step, and divide alpha, the accepted probability of a false decision, among them.
 
-A false rollback occurs if *any* gating gate fails without cause, so the gates' α_k add up to ``gates.alpha``. A false
-promotion occurs only if *every* gate passes, including the gate that should detect the harm, so each gate may use the
-whole of alpha (intersection-union test: Berger 1982). A guard gets half as much of alpha as another gate, because it
-looks for gross harm, which needs less evidence.
+A false rollback occurs if *any* gating gate fails without cause. So for failing, each gate gets a part of
+``gates.alpha``, and the parts add up to ``gates.alpha``. A guard's part is half of another gate's part, because a guard
+detects gross harm, for which it needs less evidence.
+
+A false promotion occurs only if *every* gate passes, including the gate that should detect the harm. So for passing,
+each gate may use the whole of ``gates.alpha`` (intersection-union test: Berger 1982).
 
 See ADR 0040.
 """
@@ -39,11 +41,17 @@ class GateKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GateSpec:
-    """The definition of one gate. ``fail_at`` and ``pass_at`` are the evidence needed for a fail and a pass: ln(1/α).
+    """The definition of one gate.
 
-    A ``guard`` does not have to pass before the next step, but it must not fail. ``increase``: the limit applies to the
-    increase over the baseline or over the noise floor. ``of``: the class or the fact whose rate among pairs is
-    measured. ``signal`` and ``quantile`` belong to a latency gate.
+    - ``limit``, ``unit``: the limit of the gate's value, and the unit of both
+    - ``fail_at``, ``pass_at``: the evidence that the gate needs to fail or to pass: ln(1/α)
+    - ``gating``: whether the gate decides; otherwise it is informational
+    - ``fast``: whether a failure causes a rollback to 0 % at once
+    - ``guard``: the gate must not fail, but it need not pass before the next step
+    - ``increase``: the limit applies to the increase over the baseline's rate or over the noise floor
+    - ``min_samples``: the least number of samples with which the gate may pass
+    - ``of``: for a gate that counts events in pairs, the class or the fact that the event is about
+    - ``signal``, ``quantile``: for a latency gate, what is measured and which quantile is compared
     """
 
     name: str
@@ -64,7 +72,7 @@ class GateSpec:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """The definition of a gate before its share of alpha is known."""
+    """The definition of a gate before its part of alpha is known. ``section``: the gate's configuration."""
 
     name: str
     kind: GateKind
@@ -86,10 +94,10 @@ def latency_name(gate: LatencyGateConfig) -> str:
 
 
 def specs_of(workload: Workload, percent: float | None, *, error_kinds: bool = True) -> tuple[GateSpec, ...]:
-    """Return the definitions of the workload's gates at ``percent``, in the order in which the gates are shown.
+    """Return the definitions of the workload's gates for a step, in the order in which the gates are shown.
 
-    ``percent`` is None if the split is unknown; there is then no split guard. ``error_kinds``: whether the reason for
-    each failed request is known. Without the reasons, there is no gate for an unreachable candidate.
+    - ``percent``: the candidate's configured share; None if it is unknown, then there is no split guard
+    - ``error_kinds``: whether the reason for each failed request is known; if not, ``candidate_down`` is left out
     """
     drafts = [d for d in _drafts(workload, percent) if error_kinds or d.kind is not GateKind.CANDIDATE_DOWN]
     weights = {d.name: _GUARD if d.guard else _PROOF for d in drafts}
@@ -139,9 +147,9 @@ def _quality_drafts(workload: Workload) -> list[_Draft]:
 
 
 def _class_drafts(workload: Workload) -> list[_Draft]:
-    """Return a recall gate and a precision gate for each class that matters.
+    """Return two gates, for recall and for precision, for each class in ``scoring.classification.matter``.
 
-    With noise pairs, the limit applies to the loss beyond the noise floor. See ADR 0101.
+    If the workload has noise pairs, the limit applies to the loss beyond the noise floor. See ADR 0101.
     """
     section, classes = workload.gates.classes, dict.fromkeys(workload.scoring.classification.matter)
     if section is None or workload.task not in ("classification", "auto"):
@@ -187,10 +195,10 @@ def _latency_drafts(workload: Workload) -> list[_Draft]:
 
 
 def _fact_drafts(workload: Workload) -> list[_Draft]:
-    """Return one gate for each fact. See ADR 0102.
+    """Return one gate for each fact in ``gates.signals.of``. See ADR 0102.
 
-    Without noise pairs, these gates can never decide. An informational gate is then left out, but a gating gate remains
-    and is always inconclusive.
+    If the workload has no noise pairs, these gates can never decide. Informational gates are then left out. Gating
+    gates remain and are always inconclusive.
     """
     section = workload.gates.signals
     if section is None or workload.task not in ("chat", "generation", "auto"):
@@ -216,7 +224,8 @@ def _split_drafts(workload: Workload, percent: float | None) -> list[_Draft]:
 def _min_samples(workload: Workload, section: GateConfig | None, percent: float | None) -> int:
     """Return the least number of samples with which a gate may pass.
 
-    The gate's own setting applies first, then the setting of the step at ``percent``, or of the ramp if it is None.
+    The setting in the gate's ``section`` applies first. Without it, the setting of the step at ``percent`` applies, or
+    the ramp's setting if ``percent`` is None.
     """
     own = section.min_samples if section else None
     if own is not None:

@@ -1,10 +1,11 @@
 """The latency gate: test the candidate's latency quantile against the baseline's, with log-bucketed histograms.
 
-The null of the test that fails the candidate: its quantile is at most ρ times the baseline's quantile, Q_c ≤ ρ Q_b.
-Under the null, both "P_c(> x) ≤ 1 - q" and "P_b(> x/ρ) ≥ 1 - q" are true at x = Q_c, so the product of their e-values
-is an e-value. The minimum of this product over all x is then an e-value too, for which Q_c does not have to be known.
-The test that passes the candidate swaps the signs. Source: Howard & Ramdas, "Sequential estimation of quantiles with
-applications to A/B testing and best-arm identification" (2022).
+Q_c and Q_b are the q-quantiles of the candidate's and the baseline's latencies, and ρ is the limit of Q_c / Q_b. The
+null of the test that fails the candidate is Q_c ≤ ρ Q_b. Under this null, two statements are true at x = Q_c:
+P_c(> x) ≤ 1 - q, and P_b(> x/ρ) ≥ 1 - q. So the product of the e-values against both statements is an e-value. The
+minimum of this product over all x is at most that large, so it is an e-value too, and Q_c need not be known. The test
+that passes the candidate has all inequalities reversed. Source: Howard & Ramdas, "Sequential estimation of quantiles
+with applications to A/B testing and best-arm identification" (2022).
 
 x runs over the edges of the buckets (1.09 % apart). ρ is rounded to a whole number of buckets: up for the test that
 fails, and down for the test that passes. If the true x is within a bucket, the neighbouring edge that gives *less*
@@ -40,7 +41,7 @@ LEAST_GROWTH = 1.01  # the next look waits until the candidate's count has grown
 
 
 class QuantileRatio:
-    """Compute e-values for the ratio of the q-quantiles of two histograms, against the limit ``max_ratio``."""
+    """Compute e-values that test the ratio of two histograms' q-quantiles against the limit ``max_ratio``."""
 
     def __init__(self, q: float, max_ratio: float) -> None:
         tail = 1 - q
@@ -58,7 +59,10 @@ class QuantileRatio:
         self._shifts = (*fail, 1, self._shift_down, *fail)
 
     def log_e(self, candidate: Sums, baseline: Sums) -> tuple[float, float]:
-        """Return ln of the e-values that fail and that pass the candidate, in this order; (0, 0) if a side is empty."""
+        """Return ln of two e-values: that against the candidate, and that in its favour. Both are 0 if a side is empty.
+
+        ``candidate`` and ``baseline`` are cumulative counts, see ``DenseHistogram.sums``.
+        """
         if not candidate[-1] or not baseline[-1]:
             return (0.0, 0.0)
         slots = self._first_slots(candidate, baseline)
@@ -68,7 +72,10 @@ class QuantileRatio:
     def log_e_since(
         self, candidate: Sums, baseline: Sums, recent_c: Sums, recent_b: Sums
     ) -> tuple[float, float, float]:
-        """Return the results of ``log_e``, and ln of the e-value that fails the candidate by recent requests alone."""
+        """Return the two results of ``log_e``, then ln of the e-value against the candidate from recent requests alone.
+
+        ``recent_c`` and ``recent_b`` are the cumulative counts of the recent requests.
+        """
         if not recent_c[-1] or not recent_b[-1]:
             return (*self.log_e(candidate, baseline), 0.0)
         sides, slots = (*(candidate, baseline) * 2, recent_c, recent_b), self._first_slots(candidate, baseline)
@@ -76,19 +83,21 @@ class QuantileRatio:
         return (float(fail), float(passed), float(recent))
 
     def _first_slots(self, candidate: Sums, baseline: Sums) -> Slots:
-        """Return every ``_STRIDE``-th slot of the range in which a side has counts, with a margin at both ends."""
+        """Return every ``_STRIDE``-th slot of the range in which either side has counts, plus a margin at both ends."""
         first = min(side.searchsorted(0, side="right") for side in (candidate, baseline)) - self._margin
         last = max(candidate.searchsorted(candidate[-1]), baseline.searchsorted(baseline[-1])) + self._margin
         return np.arange(first, last + _STRIDE, _STRIDE)
 
 
 def _least_sums(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], slots: Slots) -> FloatArray:
-    """Return, for each two successive ``sides``, the least sum over x of their logarithms of e-values.
+    """Return, for each pair of sides, the minimum over x of ln of the product of both sides' e-values.
 
-    The x of each side is lower by the number of slots in ``shifts``. Along x, one of the two logarithms only falls and
-    the other only rises. So between two slots, the sum is at least the smaller value of the first plus the smaller
-    value of the second. If that bound is not below the least sum found so far, the slots in between do not have to be
-    tried. See ADR 0111.
+    ``sides`` holds the pairs one after the other: candidate, baseline, candidate, baseline and so on. For each side,
+    ``shifts`` is the number of slots by which its x is lower. ``slots`` are the values of x that are tried first.
+
+    As x grows, one of the two logarithms only falls and the other only rises. So between two neighbouring slots, their
+    sum is at least (the smaller end value of one) + (the smaller end value of the other). The slots in between are
+    tried only if this bound is below the least sum found so far. See ADR 0111.
     """
     values = _log_e_at(grids, sides, shifts, slots)
     least: FloatArray = (values[0::2] + values[1::2]).min(axis=1)
@@ -101,17 +110,20 @@ def _least_sums(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], 
 
 
 def _log_e_at(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], slots: Slots) -> FloatArray:
-    """Return ln of each side's e-value, with x at the upper edges of ``slots``. Shape: [side, slot]."""
+    """Return ln of the e-value of each side at the upper edge of each of ``slots``. Shape: [side, slot].
+
+    For ``sides`` and ``shifts``, see ``_least_sums``.
+    """
     n = np.array([side[-1] for side in sides])
     below = [side.take(slots + (1 - shift), mode="clip") for side, shift in zip(sides, shifts, strict=True)]
     return grids.log_e(n[:, None] - np.array(below), n)
 
 
 def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: float) -> tuple[float | None, float | None]:
-    """Return the candidate's and the baseline's quantile, either weighed or over all requests.
+    """Return the q-quantiles of the candidate and of the baseline, with or without the weights.
 
-    The pair of quantiles that is worse for the candidate is returned. So the weights do not hide slow requests that
-    clients experienced, and a changing split does not hide a slow candidate.
+    Of these two results, the one with the larger ratio is returned, which is worse for the candidate. So the weights
+    cannot hide slow requests that clients experienced, and a changing split cannot hide a slow candidate.
     """
     own, base = candidate.weighed_quantile(q), baseline.weighed_quantile(q)
     if not (candidate.uneven or baseline.uneven):
@@ -126,9 +138,12 @@ def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: floa
 class LatencyTestState:
     """The state of a ``LatencyTest``.
 
-    ``starts``: the number of starts of the restarting evidence; ``cash``: the weight that is kept for its later starts;
-    ``looked_at``: the candidate's count at the last evaluation; ``ratio``: the ratio of the quantiles at the last
-    evaluation; ``candidate``, ``baseline``: the histograms at the last restart.
+    - ``starts``: how many times the restarting evidence has started
+    - ``cash``: the weight that is kept for its later starts
+    - ``looked_at``: the candidate's number of latencies at the last evaluation
+    - ``ratio``: the candidate's quantile divided by the baseline's at the last evaluation
+    - ``log_fail``, ``log_pass``: ln of the e-values against the candidate and in its favour
+    - ``candidate``, ``baseline``: the histograms of both sides when the restarting evidence last started
     """
 
     starts: int
@@ -142,7 +157,11 @@ class LatencyTestState:
 
 
 class LatencyTest:
-    """The test of the quantile ratio over a step. Only the evidence that fails the candidate has restarts."""
+    """Test the ratio of both sides' latency quantiles over a step.
+
+    Half of the evidence against the candidate restarts from time to time, so that a late fault is detected. The
+    evidence in favour of the candidate covers the whole step.
+    """
 
     def __init__(self, q: float, max_ratio: float) -> None:
         self.q = q
@@ -160,7 +179,7 @@ class LatencyTest:
         return candidate.total >= max(self._looked_at + 1, self._looked_at * growth)
 
     def look(self, candidate: DenseHistogram, baseline: DenseHistogram) -> None:
-        """Evaluate the evidence. ``candidate`` and ``baseline`` are the histograms of the step so far."""
+        """Compute the evidence anew. ``candidate`` and ``baseline``: the latencies of the step so far."""
         self._looked_at = candidate.total
         own, base = worse_quantiles(candidate, baseline, self.q)
         self.ratio = own / base if own is not None and base else None
@@ -171,7 +190,7 @@ class LatencyTest:
             self._restart(candidate, baseline)
 
     def unweighted_log_pass(self, candidate: DenseHistogram, baseline: DenseHistogram) -> float:
-        """Return ``log_pass`` over all requests, including the requests that are left out of the evidence."""
+        """Return ``log_pass`` computed from all requests, including those that are left out of the evidence."""
         return self._quantiles.log_e(candidate.sums, baseline.sums)[1]
 
     def _evidence(self, candidate: Sums, baseline: Sums) -> tuple[float, float, float]:
@@ -182,7 +201,7 @@ class LatencyTest:
         return self._quantiles.log_e_since(candidate, baseline, *recent)
 
     def since(self, candidate: DenseHistogram, baseline: DenseHistogram) -> tuple[DenseHistogram, DenseHistogram]:
-        """Return the latencies of the candidate and of the baseline that were added since the last restart."""
+        """Return the latencies of each side that were added since the restarting evidence last started."""
         return candidate.less(self._start_c), baseline.less(self._start_b)
 
     def _restart(self, candidate: DenseHistogram, baseline: DenseHistogram) -> None:
@@ -219,7 +238,7 @@ class LatencyGateState:
 
 
 class LatencyGate(Gate):
-    """The gate that limits the candidate's latency quantile divided by the baseline's."""
+    """The gate that limits the ratio of the candidate's latency quantile to the baseline's."""
 
     STATE = LatencyGateState
 
@@ -234,17 +253,18 @@ class LatencyGate(Gate):
         return {LookDue: self.look}
 
     def look(self, due: LookDue) -> None:
-        """Evaluate the evidence if there are enough new samples."""
+        """Compute the evidence anew if there are enough new samples."""
         growth = 1.0 if due.everything else LEAST_GROWTH
         if self._signal.baseline.total and self._test.due(self._signal.candidate, growth):
             self._test.look(self._signal.candidate, self._signal.baseline)
             self.note(self._test.log_fail, self._log_pass())
 
     def _log_pass(self) -> float:
-        """Return the evidence for passing. A proof must also be valid over all requests, without weights.
+        """Return the evidence in favour of the candidate, ln of an e-value.
 
-        When a standstill of the candidate ends, many of its requests end at once and are partly left out, although they
-        are slow. A proof that the candidate is fast must include these requests.
+        If the weighted evidence is enough to pass, the evidence over all requests must be enough too. Otherwise, a slow
+        candidate could pass: when its standstill ends, many slow requests end at once and are partly left out of the
+        weighted evidence.
         """
         weighed, signal = self._test.log_pass, self._signal
         if weighed < self.spec.pass_at or self.proven or not signal.uneven:

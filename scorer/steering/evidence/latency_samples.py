@@ -1,4 +1,4 @@
-"""Both sides' values of one latency signal over a step: total time, time to first token, or time per token."""
+"""The latencies of both sides over a step, for one signal: total time, time to first token, or time per token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LatencySignalState:
 
 
 class LatencySignal:
-    """The histograms of both sides for one latency signal, weighted so that every moment counts equally on both sides.
+    """Both sides' histograms of one latency signal, with weights by which common drift cancels (balanced_sampling.py).
 
     The class is mutable, because every flush adds to it. Its stored form is ``state``.
     """
@@ -25,7 +25,7 @@ class LatencySignal:
     def __init__(self, *, judged: bool = False) -> None:
         """Start without data.
 
-        ``judged``: whether a gate uses the signal. A signal that is only shown needs no weights.
+        ``judged``: whether a gate uses the signal. If not, the signal is only shown, and no weights are computed.
         """
         self.candidate, self.baseline, self.balance = DenseHistogram(), DenseHistogram(), SideBalance()
         self.judged = judged

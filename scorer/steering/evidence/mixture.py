@@ -1,10 +1,11 @@
 """Mixtures of likelihood ratios in log space, with and without restarts.
 
 The likelihood ratio of a fixed alternative to a null is an e-process. An average of e-processes over several
-alternatives is also an e-process, and so is an average of e-processes that start at different times. The average over
-starting times lets a guard detect a candidate that breaks after a healthy week: the healthy days have used up the
-evidence that began a week ago, but not the evidence that began a moment ago. Ville's inequality: under the null, P(an
-e-value ever reaches 1/α) ≤ α.
+alternatives is also an e-process, and so is an average of e-processes that start at different times. Averaging over
+starting times makes it possible to detect a candidate that breaks after a healthy week. During that week, the e-process
+that began a week ago has fallen almost to zero. An e-process that begins when the candidate breaks has not.
+
+Ville's inequality limits false decisions: under the null, an e-process ever reaches 1/α with probability at most α.
 
 Sources: Ville (1939); Ramdas, Grünwald, Vovk & Shafer, "Game-theoretic statistics and safe anytime-valid inference"
 (2023); mixtures over starting times: Shin, Ramdas & Rinaldo, "E-detectors" (2024).
@@ -29,9 +30,9 @@ FloatArray = NDArray[np.float64]
 
 
 def spend(k: int) -> float:
-    """Return the weight of the k-th start of an e-process, k ≥ 1.
+    """Return the weight of the k-th start (k ≥ 1) of an e-process that restarts.
 
-    The weights of all starts add up to 1, and they fall only slightly faster than 1/k.
+    The weights of all starts add up to 1. They fall only slightly faster than 1/k, so late starts keep some weight.
     """
     return 1.0 / (_SPEND_TOTAL * (k + 1) * math.log(k + 1) ** 2)
 
@@ -53,7 +54,10 @@ def log_sum(values: Sequence[float]) -> float:
 class RestartingState:
     """The state of a ``RestartingMixture``.
 
-    ``stakes``: ln of the present value of each alternative; ``cash``: the weight that is kept for later starts.
+    - ``stakes``: for each alternative, ln of its part of the e-value
+    - ``cash``: the weight that is kept for later starts
+    - ``updates``: the number of updates so far
+    - ``log_e``: ln of the e-value
     """
 
     stakes: tuple[float, ...]
@@ -63,11 +67,11 @@ class RestartingState:
 
 
 class RestartingMixture:
-    """An e-process over a grid of alternatives, each of which may begin at any update.
+    """An e-process that averages over a grid of alternatives and over starting times: each update is a starting time.
 
     At the beginning, half of the weight is divided among the alternatives in proportion to ``weights``, which add up to
-    1. The other half is spent over later updates as given by ``spend``; the unspent part is kept as cash. The state has
-    a constant size.
+    1. The other half is the cash. The k-th update takes the fraction ``spend(k)`` of this half from the cash and
+    divides it among the alternatives in the same way. The state has a constant size.
 
     The class is mutable, because every flush updates several such objects, and a new dataclass for each update would
     slow down the tick. Its stored form is ``state``.
@@ -99,7 +103,10 @@ class RestartingMixture:
         return self.log_e
 
     def forget(self) -> None:
-        """Drop the gains of all alternatives, and keep the cash. This is valid, because it only lowers the e-value."""
+        """Discard what the alternatives have gained since their start. The cash remains.
+
+        The e-process stays valid, because this can only lower the e-value.
+        """
         self._stakes = [min(s, b + self._log_cash) for s, b in zip(self._stakes, self._base, strict=True)]
         self.log_e = log_sum([*self._stakes, self._log_cash])
 
@@ -122,14 +129,14 @@ def _check_grid(stakes: Sequence[float], grid: Sequence[float]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class MixtureState:
-    """The state of a ``Mixture``. ``stakes``: ln of the present value of each alternative."""
+    """The state of a ``Mixture``. ``stakes``: for each alternative, ln of its part of the e-value."""
 
     stakes: tuple[float, ...]
     log_e: float
 
 
 class Mixture:
-    """An e-process over a grid of alternatives without restarts, for evidence that must cover the whole step.
+    """An e-process that averages over a grid of alternatives. It has no restarts: its evidence covers the whole step.
 
     The class is mutable for the same reason as ``RestartingMixture``. Its stored form is ``state``.
     """
@@ -159,12 +166,15 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True)
 class RateGrid:
-    """A grid of one-sided alternatives to the null "the rate is at most p" or to the null "the rate is at least p".
+    """A grid of alternatives to the null "the rate is at most p", or of alternatives to "the rate is at least p".
 
-    ``hit`` and ``miss``: for each alternative, ln of the likelihood ratio of one event and of one non-event. For an
-    alternative g > p, the expected ratio under a rate p' is 1 + (p' - p)(g - p)/(p(1 - p)), which is at most 1 for
-    every p' ≤ p; the case g < p is symmetric. The plain beta-binomial mixture has weight on both sides of p, so it
-    would count a better rate against a candidate.
+    - ``hit``: for each alternative, ln of the likelihood ratio of one event
+    - ``miss``: for each alternative, ln of the likelihood ratio of one non-event
+    - ``weights``: the weights of the alternatives, which add up to 1
+
+    For an alternative g > p, the expected ratio under a rate p' is 1 + (p' - p)(g - p)/(p(1 - p)). This is at most 1
+    for every p' ≤ p. The case g < p is symmetric. All alternatives are on one side of p. A beta-binomial mixture has
+    weight on both sides of p, so it would also count a rate that is better than p as evidence against a candidate.
     """
 
     hit: tuple[float, ...]
@@ -173,10 +183,10 @@ class RateGrid:
 
     @classmethod
     def around(cls, limit: float, shifts: Sequence[float], *, above: bool) -> RateGrid:
-        """Return a grid of equally weighted alternatives to ``limit``, which is in (0, 1).
+        """Return a grid with one alternative to ``limit`` for each of ``shifts``, all with the same weight.
 
-        The log-odds of each alternative differ from those of ``limit`` by one of ``shifts`` (> 0). ``above``: the
-        alternatives are above the limit, so the null is "at most the limit".
+        The limit is in (0, 1). The log-odds of an alternative differ from the limit's log-odds by its shift (> 0).
+        ``above``: whether the alternatives are above the limit, so that the null is "the rate is at most the limit".
         """
         sign = 1.0 if above else -1.0
         odds = math.log(limit / (1 - limit))
@@ -184,7 +194,7 @@ class RateGrid:
 
     @classmethod
     def at(cls, limit: float, rates: Sequence[float], weights: Sequence[float] = ()) -> RateGrid:
-        """Return a grid with ``rates`` as alternatives to ``limit``, equally weighted without ``weights``."""
+        """Return a grid with ``rates`` as the alternatives to ``limit``. By default, all have the same weight."""
         share = tuple(weights) or (1 / len(rates),) * len(rates)
         hit = tuple(math.log(g / limit) for g in rates)
         miss = tuple(math.log1p(-g) - math.log1p(-limit) for g in rates)
@@ -196,16 +206,16 @@ class RateGrid:
         return [hits * h + misses * m for h, m in zip(self.hit, self.miss, strict=True)]
 
     def log_e(self, hits: NDArray[np.int64], n: int) -> FloatArray:
-        """Return ln{½ + ½ Σ_j π_j ratio_j} for each of many counts of events in ``n`` trials. Shapes: [x] → [x].
+        """Return ln{½ + ½ Σ_j π_j ratio_j} for each number of events in ``hits``, of ``n`` trials. Shapes: [x] → [x].
 
-        π_j are the weights of the alternatives, and ratio_j are their likelihood ratios.
+        π_j is the weight of alternative j, and ratio_j is its likelihood ratio.
         """
         one: FloatArray = RateGrids(self).log_e(hits[None, :], np.array([n]))[0]
         return one
 
 
 class RateGrids:
-    """Several grids with equally many alternatives, which are evaluated together. Each grid has its own counts."""
+    """Several grids that are evaluated together. All have the same number of alternatives; each has its own counts."""
 
     def __init__(self, *grids: RateGrid) -> None:
         # The half of the weight that is not staked is one more alternative, whose ratio is always 1.
@@ -214,7 +224,7 @@ class RateGrids:
         self._weight = np.log([[0.5, *np.multiply(g.weights, 0.5)] for g in grids])[:, :, None]
 
     def log_e(self, hits: NDArray[np.int64], n: NDArray[np.int64]) -> FloatArray:
-        """Return ``RateGrid.log_e`` for each grid. Shapes: ``hits`` [grid, x], ``n`` [grid] → [grid, x]."""
+        """Return ``RateGrid.log_e`` of each grid. Shapes: ``hits`` [grid, x], ``n`` [grid] → [grid, x]."""
         exponents = self._gain * hits[:, None, :]
         exponents += self._miss * n[:, None, None] + self._weight
         top = exponents.max(axis=1)

@@ -1,9 +1,10 @@
-"""Match each noise pair with one cross pair of the same user and the same minute.
+"""Match each noise pair with one cross pair of the same user, captured at most a minute apart.
 
-Noise pairs and cross pairs must come from the same requests. If only one kind were limited, or if cross pairs of users
-without noise pairs counted, the candidate would be compared on one group of users and the baseline on another. So a
-noise pair counts if the cross pair that is matched with it counts; most often, both pairs are made from the same
-request. The number of waiting pairs is bounded. See ADR 0115.
+Noise pairs and cross pairs must come from the same users. Otherwise, the candidate would be measured on one group of
+users and the noise floor on another. This would happen if the user discount applied only to cross pairs, or if cross
+pairs of users without noise pairs were compared with the noise floor. So a noise pair counts exactly if the cross pair
+that is matched with it counts. Usually both pairs are made from the same request. The number of pairs that wait for a
+match is bounded. See ADR 0115.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _MOST_USERS = 256  # the largest number of users with a waiting pair, for each k
 
 @dataclass(frozen=True, slots=True)
 class NoisePair:
-    """A noise pair with its agreement. ``events``: gate → whether the gate's event occurred in this pair."""
+    """A noise pair. ``events`` maps a gate's name to whether the event that this gate counts occurred in the pair."""
 
     agreement: float
     events: Mapping[str, bool]
@@ -37,8 +38,8 @@ class MatchedPair:
 class WaitingCross:
     """A cross pair that is not matched yet.
 
-    ``user``: a digest of the user's sticky key; ``counts``: whether the pair counts, or is left out by the user
-    discount.
+    ``user``: a digest of the user's sticky key. ``at_ms``: the time of capture. ``counts``: whether the pair counts as
+    evidence; the user discount leaves some pairs out.
     """
 
     user: str
@@ -49,7 +50,10 @@ class WaitingCross:
 
 @dataclass(frozen=True, slots=True)
 class WaitingNoise:
-    """A noise pair that is not matched yet. ``user``: a digest of the sticky key; ``events``: see ``NoisePair``."""
+    """A noise pair that is not matched yet.
+
+    ``user``: a digest of the user's sticky key. ``at_ms``: the time of capture. ``events``: see ``NoisePair``.
+    """
 
     user: str
     at_ms: int
@@ -64,9 +68,10 @@ class PairMatcherState:
 
 
 class PairMatcher:
-    """The pairs that wait for a pair of the other kind: at most one cross pair and one noise pair of each user.
+    """Matches cross pairs with noise pairs of the same user.
 
-    If too many pairs of one kind wait, the oldest of them is dropped.
+    At most one cross pair and one noise pair of each user wait for a match. If more than 256 cross pairs or more than
+    256 noise pairs wait, the oldest of them is dropped.
     """
 
     def __init__(self) -> None:
@@ -74,7 +79,10 @@ class PairMatcher:
         self._noises: dict[str, WaitingNoise] = {}
 
     def add_cross(self, user: str, at_ms: int, agreement: float, *, counts: bool) -> MatchedPair | None:
-        """Add a cross pair. Return its match if ``counts`` is true and a noise pair of this user and minute waited."""
+        """Add a cross pair. If it counts and a waiting noise pair matches it, return both as a ``MatchedPair``.
+
+        Otherwise, return None. A noise pair matches if it has the same user and was captured at most a minute apart.
+        """
         name = _digest(user)
         noise = self._noises.pop(name, None)
         if noise is not None and abs(noise.at_ms - at_ms) <= _APART_MS:
@@ -85,7 +93,10 @@ class PairMatcher:
         return None
 
     def add_noise(self, user: str, at_ms: int, noise: NoisePair) -> MatchedPair | None:
-        """Add a noise pair. Return its match if a cross pair that counts, of this user and minute, waited."""
+        """Add a noise pair. If a waiting cross pair matches it and counts, return both as a ``MatchedPair``.
+
+        Otherwise, return None. A cross pair matches if it has the same user and was captured at most a minute apart.
+        """
         name = _digest(user)
         cross = self._crosses.pop(name, None)
         if cross is not None and abs(cross.at_ms - at_ms) <= _APART_MS:

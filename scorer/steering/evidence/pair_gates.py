@@ -1,4 +1,4 @@
-"""The gates that count events in pairs: the candidate loses a class, or a fact differs between the two answers.
+"""The gates that count an event in pairs: the candidate lost a class, or a fact differs between the two answers.
 
 See ADR 0101 and ADR 0102.
 """
@@ -23,7 +23,7 @@ _TEXT_SIGNAL = "word_overlap"  # a signal that exists only in a comparison of tw
 
 @dataclass(frozen=True, slots=True)
 class PairCounts:
-    """The numbers of cross pairs and noise pairs, and the numbers of these pairs in which the gate's event occurred."""
+    """The numbers of pairs, and of pairs in which the gate's event occurred (hits), for cross pairs and noise pairs."""
 
     hits: int = 0
     n: int = 0
@@ -38,7 +38,7 @@ class PairCounts:
 
 @dataclass(frozen=True, slots=True)
 class PairGateState:
-    """The state of a ``PairGate``. ``step``: the pairs of the step; ``block``: the pairs of the present block."""
+    """The state of a ``PairGate``. ``step`` counts the pairs of the step, ``block`` the pairs of the open block."""
 
     standing: Standing
     test: IncreaseTestState | RateTestState
@@ -48,10 +48,11 @@ class PairGateState:
 
 
 class PairGate(Gate):
-    """A gate that limits the rate of an event among cross pairs, or its increase over the rate among noise pairs.
+    """A gate that limits how often an event occurs in cross pairs.
 
-    With ``spec.increase``, the gate limits the increase. A block then ends when it has both kinds of pair, so that
-    common changes over time cancel.
+    Without ``spec.increase``, it limits the rate of the event among cross pairs. With ``spec.increase``, it limits by
+    how much this rate exceeds the rate among noise pairs. The rates are then compared within blocks, so that common
+    changes over time cancel. A block ends as soon as it has a cross pair and a noise pair.
     """
 
     STATE = PairGateState
@@ -131,7 +132,7 @@ class PairGate(Gate):
         return PairGateState(self.standing, self._test.state, self._step, self._block, self._since)
 
     def fits(self, state: Any) -> bool:
-        """Return whether a stored state belongs to this gate, and to the kind of test that ``spec.increase`` needs."""
+        """Return whether a stored state belongs to this gate, and contains the type of test that this gate uses."""
         return super().fits(state) and isinstance(state.test, IncreaseTestState) == self.spec.increase
 
     def restore(self, state: PairGateState) -> None:
@@ -142,10 +143,11 @@ class PairGate(Gate):
 
 
 class ClassGate(PairGate):
-    """A gate that limits how often the candidate loses one class. The baseline's answers count as the truth.
+    """A gate that limits the candidate's loss of recall or of precision for one class.
 
-    For recall, the gate looks at pairs in which the baseline answers the class; for precision, at pairs in which the
-    candidate answers it. The class is lost if the other side answers another class.
+    The baseline's answers count as the truth. A recall gate counts the pairs in which the baseline answers the class. A
+    precision gate counts the pairs in which the candidate answers the class. The event of both is that the other side
+    answers another class.
     """
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
@@ -163,7 +165,7 @@ class ClassGate(PairGate):
 
 
 class FactGate(PairGate):
-    """A gate that limits how much more often a fact differs between the answers of cross pairs than of noise pairs."""
+    """A gate for one fact: it limits how much more often the fact differs in cross pairs than in noise pairs."""
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
         # Equal texts have only the signal of a text comparison, which means that no fact differs.

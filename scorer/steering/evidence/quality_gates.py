@@ -1,4 +1,4 @@
-"""The quality gates: they compare the mean agreement of pairs with a fixed limit, or with the noise floor."""
+"""The quality gates: they compare the mean agreement of cross pairs with a fixed limit, or with the noise floor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class QualityGateState:
 
 
 class QualityGate(Gate):
-    """The gate that requires a mean agreement of the cross pairs of at least the limit."""
+    """The gate that requires that the mean agreement of the cross pairs is at least the limit."""
 
     STATE = QualityGateState
 
@@ -71,7 +71,7 @@ class QualityGate(Gate):
 
 @dataclass(frozen=True, slots=True)
 class MarginBlock:
-    """The cross pairs and noise pairs of an open block: their counts and the sums of their agreements."""
+    """The numbers of cross pairs and noise pairs in an open block, and the sums of their agreements."""
 
     crosses: int = 0
     cross_sum: float = 0.0
@@ -89,9 +89,10 @@ class MarginGateState:
 class MarginGate(Gate):
     """The gate that limits how far the mean agreement of cross pairs may be below the noise floor.
 
-    A sample is the difference between the agreements of a cross pair and of the noise pair that was matched with it.
-    For unmatched pairs, a sample is the difference between the mean agreements of both kinds of pair in a block, which
-    ends when it has both kinds. So common changes over time cancel.
+    A sample is an agreement of cross pairs minus an agreement of noise pairs. For matched pairs, the sample is the
+    difference between the two pairs' agreements. Pairs without a sticky key are not matched but collected in blocks: a
+    block ends as soon as it has a cross pair and a noise pair, and its sample is the difference between the mean
+    agreements. So changes over time that affect both kinds of pair cancel.
     """
 
     STATE = MarginGateState

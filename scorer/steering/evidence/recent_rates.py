@@ -1,4 +1,7 @@
-"""Estimate rates from recent requests. The weight of a request falls by half with each half-life."""
+"""Estimate rates from recent requests: the candidate's share of the requests, and the baseline's error rate.
+
+The older a request, the lower its weight: the weight halves with each half-life, which is a number of requests.
+"""
 
 from __future__ import annotations
 
@@ -19,26 +22,26 @@ class FadingRate:
         return self.events / self.n
 
     def after(self, events: int, n: int, half_life: float) -> FadingRate:
-        """Return the rate after ``n`` more requests, ``events`` of them with the event. ``half_life``: in requests."""
+        """Return the rate after ``n`` more requests, in ``events`` of which the event occurred."""
         keep, weight = 0.5 ** (n / half_life), _mean_weight(n, half_life)
         return FadingRate(self.events * keep + events * weight, self.n * keep + n * weight)
 
 
 def _mean_weight(n: int, half_life: float) -> float:
-    """Return the mean weight of n successive requests, each one request older than the next.
+    """Return the mean weight of the newest n requests, if the newest of them has weight 1.
 
-    ``half_life``: the age, in requests, at which a request has half of the weight.
+    ``half_life``: a request has half of the weight of a request that is this many requests newer.
     """
     return 1.0 if n <= 1 else (1 - 0.5 ** (n / half_life)) / (n * (1 - 0.5 ** (1 / half_life)))
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateShare:
-    """The candidate's share of the requests, estimated *before* the next requests.
+    """The candidate's share of the requests, estimated from the requests so far.
 
-    The estimate is the larger of two: one follows a change of the share quickly, the other slowly. An estimate that
-    lags behind a rising share would make the candidate's errors look more surprising than they are. The larger estimate
-    avoids false alarms.
+    There are two estimates: ``quick`` follows a change of the share quickly, ``slow`` follows it slowly. The larger of
+    the two is used. If the estimate were too low, as when it lags behind a rising share, the candidate's errors would
+    look more surprising than they are, and a guard could raise a false alarm.
     """
 
     quick: FadingRate
@@ -46,7 +49,7 @@ class CandidateShare:
 
     @classmethod
     def from_prior(cls, share: float, weight: float) -> CandidateShare:
-        """Return the estimate before the first request. ``weight``: the weight of the prior as a number of requests."""
+        """Return the estimate before the first request: ``share``, with the weight of ``weight`` requests."""
         return cls(FadingRate(share * weight, weight), FadingRate(share * weight, weight))
 
     @property
@@ -63,10 +66,11 @@ _RECENT = 24  # candidate requests after which the baseline's last failure no lo
 
 @dataclass(frozen=True, slots=True)
 class BaselineRate:
-    """The baseline's recent error rate: the larger of the rates over its last ten and its last few hundred requests.
+    """The baseline's recent error rate.
 
-    One error among the last ten requests is ignored, because a single error is no outage and must not delay the
-    candidate's guard.
+    It is the larger of two rates: ``quick`` covers about the last ten requests of the baseline, and ``slow`` the last
+    few hundred. In ``quick``, one error is ignored, because a single error is no outage and must not delay the guards
+    against the candidate.
     """
 
     quick: FadingRate = FadingRate(0.0, 3.0)
@@ -81,10 +85,10 @@ class BaselineRate:
     def after(self, counts: RequestCounts) -> BaselineRate:
         """Return the rate with the requests of ``counts`` included.
 
-        If the baseline gets hardly any requests, one old failure must not excuse the candidate, so ``failing`` ends
-        after some candidate requests. Rescues also show the baseline's health: ``failing`` ends when most rescues are
-        answered. Rescues do not enter the rate, because they are a selection of requests that the candidate could not
-        answer.
+        If the baseline gets hardly any requests, one old failure must not excuse the candidate. So ``failing`` ends
+        after _RECENT candidate requests without a request of the baseline. It also ends when the baseline answers most
+        of the rescues in ``counts``. Rescues do not enter the rate, because they are no random sample: they are the
+        requests that the candidate could not answer.
         """
         if not counts.b_n:
             silent = 0 if counts.rescues else self.silent + counts.c_n

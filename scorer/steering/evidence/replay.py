@@ -1,4 +1,4 @@
-"""Replay a file's events through the gates for ``glidepath judge``, and evaluate the gates after every event. Pure."""
+"""Replay the events of a file through the gates, for ``glidepath judge``. Pure: no clock and no I/O."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ _LARGEST = sys.float_info.max
 class ReplayEvent:
     """One answer of one side, as a line of the file describes it.
 
-    ``t`` is the time in seconds; ``latency_ms`` and ``ttft_ms`` are None if unknown; ``agreement`` and ``noise`` are in
-    [0, 1]. ``expected`` and ``got``: the class that the baseline answered and the class that the candidate answered, or
-    "".
+    - ``t``: the time in seconds
+    - ``ok``: whether the request succeeded
+    - ``latency_ms``, ``ttft_ms``: the total time and the time to first token; None if unknown
+    - ``agreement``, ``noise``: the agreement of a cross pair and that of a noise pair, from 0 to 1; None if unknown
+    - ``expected``, ``got``: the class that the baseline answered and that which the candidate answered; "" if unknown
     """
 
     t: float
@@ -51,7 +53,11 @@ class ReplayEvent:
 
 @dataclass(slots=True)
 class ReplayResult:
-    """The result of a replay. ``decided_at``: gate → the index of the event at which it reached its final verdict."""
+    """The result of a replay. ``events``: the number of events.
+
+    ``decided_at``: gate → the index of the event at which the gate reached its final verdict. Inconclusive gates are
+    left out.
+    """
 
     events: int = 0
     verdicts: tuple[Verdict, ...] = ()
@@ -82,9 +88,10 @@ def _gate_json(verdict: Verdict, decided_at: int | None) -> dict[str, Any]:
 def replay(workload: Workload, events: Iterable[ReplayEvent], percent: float | None = None) -> ReplayResult:
     """Replay the events, and evaluate the gates after each event.
 
-    ``percent``: the configured share of the candidate; None if unknown. It enables the split guard. Latency is
-    evaluated whenever the candidate has 1 % more samples than at the last evaluation, and at the end; fewer evaluations
-    are also valid.
+    ``percent``: the candidate's configured share; if it is None (unknown), there is no split guard.
+
+    A latency gate is evaluated only at the end and whenever the candidate has 1 % more samples than at the gate's last
+    evaluation. Evaluating it less often does not make its verdict invalid.
     """
     prior = 0.5 if percent is None else min(max(percent / 100, 0.01), 0.99)
     gates = GateSet(workload, percent, prior, error_kinds=False)
@@ -123,7 +130,7 @@ def _observe(gates: GateSet, event: ReplayEvent) -> None:
 
 
 class _DecisionTimes:
-    """The record of the events at which the gates reached their present verdicts."""
+    """A record of when each gate reached its present verdict, as the index of an event."""
 
     def __init__(self, gates: dict[str, Gate]) -> None:
         self._gates = gates
@@ -141,10 +148,12 @@ class _DecisionTimes:
 
 
 def decide(verdicts: Iterable[Verdict]) -> str:
-    """Return the decision on these verdicts.
+    """Return the decision on these verdicts. Only gating gates count.
 
-    ``rollback_to_zero``: a fast gating gate fails. ``rollback``: another gating gate fails. ``promote``: all gating
-    gates pass, except fast gates and the split, which do not have to pass. ``hold``: none of these cases.
+    - ``rollback_to_zero``: a fast gate fails
+    - ``rollback``: another gate fails
+    - ``promote``: no gate fails, and all gates pass; fast gates and the split guard need not pass
+    - ``hold``: otherwise, and also if there are only fast gates and the split guard
     """
     gating = [v for v in verdicts if v.gating]
     failed = [v for v in gating if v.outcome == Outcome.FAIL.value]
@@ -159,7 +168,7 @@ def decide(verdicts: Iterable[Verdict]) -> str:
 def parse_events(lines: Iterable[bytes], name: str) -> Iterator[ReplayEvent]:
     """Parse each line of the file ``name`` as an event. Empty lines are skipped.
 
-    Raises InputError with the line's number.
+    Raises InputError for a line that is no valid event. The error contains the line's number.
     """
     for number, line in enumerate(lines, start=1):
         if not line.strip():

@@ -1,4 +1,4 @@
-"""Distinguish an outage of both sides from a broken candidate, by the baseline's results while the candidate fails.
+"""Distinguish an outage of both sides from a broken candidate, by the baseline's results in the bad period.
 
 See ADR 0116 and ADR 0129.
 """
@@ -20,11 +20,14 @@ _RECENT = 40  # candidate requests after which the baseline's last failure no lo
 
 @dataclass(frozen=True, slots=True)
 class OutageWatch:
-    """The baseline's results since the candidate's requests began to fail. Rescues count as requests of the baseline.
+    """The counts by which a fast guard decides whether to wait for more results of the baseline.
 
-    Without these results, a broken candidate cannot be distinguished from an outage of both sides. So a guard waits for
-    them for a short time. ``bad``: the number of the candidate's failures since its requests began to fail, or since
-    the baseline last failed too.
+    Without the baseline's results, a broken candidate cannot be distinguished from an outage of both sides. So a guard
+    waits for them for a short time. Rescues count as requests of the baseline.
+
+    - ``bad``: the candidate's failures since its requests began to fail, or since the baseline last failed too
+    - ``rescued``: the rescues since the candidate's requests began to fail that the baseline answered
+    - ``rescues_failed``: the rescues since then that the baseline did not answer
     """
 
     bad: int = 0
@@ -32,7 +35,10 @@ class OutageWatch:
     rescues_failed: int = 0
 
     def after_rescues(self, since: BadPeriod, counts: RequestCounts) -> OutageWatch:
-        """Return the watch with the rescues of ``counts`` added. ``since``: the bad period, including ``counts``."""
+        """Return the watch with the rescues of ``counts`` added; outside a bad period, all rescues are dropped.
+
+        ``since``: the present bad period, which already includes ``counts``.
+        """
         if not since.c_n:
             return replace(self, rescued=0, rescues_failed=0) if self.rescued or self.rescues_failed else self
         if not counts.rescues:
@@ -43,7 +49,8 @@ class OutageWatch:
     def after_errors(self, since: BadPeriod, c_errors: int, *, baseline_fails: bool) -> OutageWatch:
         """Return the watch with ``c_errors`` new failures of the candidate added.
 
-        ``baseline_fails``: the baseline fails too, so the count of failures begins again.
+        If the baseline fails too, or outside a bad period, the count of failures starts again at 0. ``since``: the
+        present bad period.
         """
         bad = self.bad + c_errors if since.c_errors and not baseline_fails else 0
         return self if bad == self.bad else OutageWatch(bad, self.rescued, self.rescues_failed)
@@ -51,8 +58,8 @@ class OutageWatch:
     def baseline_fails_alike(self, since: BadPeriod, max_ratio: float, silent: int) -> bool:
         """Return whether the baseline's error rate in the bad period is about as high as the candidate's.
 
-        ``max_ratio``: the candidate's rate may be this many times the baseline's. ``silent``: the number of candidate
-        requests since the baseline's last request.
+        It is if the candidate's rate is at most ``max_ratio`` times the baseline's. The baseline must also have at
+        least two failures and a recent request. ``silent``: the number of candidate requests since its last request.
         """
         b_errors, b_n = self._baseline(since)
         alike = since.c_errors * b_n <= max_ratio * b_errors * since.c_n
@@ -63,7 +70,11 @@ class OutageWatch:
         return since.b_errors + self.rescues_failed, since.b_n + self.rescued + self.rescues_failed
 
     def is_conclusive(self, since: BadPeriod) -> bool:
-        """Return whether the baseline is known to fail less often, or the guard has waited long enough for it."""
+        """Return whether the guard need not wait for more results of the baseline.
+
+        It need not if the baseline is known to fail less often than the candidate, if the guard has waited long enough,
+        or outside a bad period.
+        """
         if not since.c_errors:
             return True  # outside a bad period, the ratio of both sides' errors decides
         rate = since.c_errors / since.c_n
@@ -78,12 +89,11 @@ _EXACT = 1e-12
 
 
 def at_most(k: int, n: int, p: float) -> float:
-    """Return the probability that at most k of n requests fail, each with probability 0 < p < 1.
+    """Return the probability that at most k of n requests fail, if each fails with probability p, 0 < p < 1.
 
-    If k is at least the expected number, return 1 as an upper bound: the exact value is then at least one half, because
-    the median is within one of the mean. Otherwise the result is exact for up to some million requests. For more
-    requests, a thousand terms are not enough, and the result is an upper bound, in which a geometric series replaces
-    the remaining terms.
+    If k is at least the expected number n·p, the result is 1, as an upper bound. The exact value is then at least one
+    half, because the median is within one of the mean. Otherwise, the result is exact for up to some million requests.
+    For more requests, it is an upper bound: a thousand terms are summed, and a geometric series replaces the others.
     """
     if k >= n * p:
         return 1.0

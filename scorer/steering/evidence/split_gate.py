@@ -1,9 +1,9 @@
 """The split guard: test whether the router gives the candidate the configured share of the requests.
 
 The test is the multinomial test of a sample-ratio mismatch with a mixture prior, for two categories (Lindon & Malek,
-"Anytime-valid inference for multinomial count data", 2022), with a tolerance. The tolerance is needed because requests
-are counted when they end, so that a slower side is counted later, and because a retried connection may count twice.
-Only a split beyond the tolerance is the router's fault.
+"Anytime-valid inference for multinomial count data", 2022). It allows a tolerance, because counts may differ from the
+configured split without a fault of the router: requests are counted when they end, so a slower side is counted later,
+and a retried connection may count twice.
 
 See ADR 0117.
 """
@@ -27,10 +27,12 @@ _SHIFTS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class SplitTestState:
-    """The state of a ``SplitTest``.
+    """The state of a ``SplitTest``. Each field is the evidence for one statement about the candidate's requests.
 
-    ``more``, ``less``: the evidence that the candidate gets more, or less, than TOLERANCE permits; ``not_more``,
-    ``not_less``: the evidence that it does not get more, or less, than PROVEN permits.
+    - ``more``: the candidate gets more requests than TOLERANCE permits
+    - ``less``: the candidate gets fewer requests than TOLERANCE permits
+    - ``not_more``: the candidate does not get more requests than PROVEN permits
+    - ``not_less``: the candidate does not get fewer requests than PROVEN permits
     """
 
     more: MixtureState
@@ -40,9 +42,10 @@ class SplitTestState:
 
 
 class SplitTest:
-    """Test the candidate's share of the requests.
+    """Test whether the candidate gets its configured ``share`` of the requests.
 
-    The null: the candidate's odds differ from ``share`` : 1 - ``share`` by at most the factor TOLERANCE.
+    ``log_e`` is evidence against this null: the candidate's odds (candidate requests for each baseline request) differ
+    from ``share`` : 1 - ``share`` by at most the factor TOLERANCE.
     """
 
     def __init__(self, share: float) -> None:
@@ -65,7 +68,10 @@ class SplitTest:
 
     @property
     def log_pass(self) -> float:
-        """The evidence against a split beyond PROVEN: the smaller of the values for the two directions."""
+        """The evidence that the odds are within the factor PROVEN of the configured odds, ln of an e-value.
+
+        It is the smaller of two values: one for odds that are too high, one for odds that are too low.
+        """
         return min(self._not_more.log_e, self._not_less.log_e)
 
     @property
@@ -85,7 +91,7 @@ def _with_odds_times(share: float, factor: float) -> float:
 
 
 def odds_ratio(c_n: int, b_n: int, share: float) -> float | None:
-    """Return the actual odds divided by the configured odds; None unless both sides have requests."""
+    """Return the actual odds of the candidate divided by the configured odds; None if a side has no requests."""
     if not c_n or not b_n:
         return None
     return math.exp(math.log(c_n / b_n) - math.log(share / (1 - share)))
@@ -115,11 +121,11 @@ class RecoveryState:
 
 
 class SplitRecovery:
-    """Test, after an alarm, whether the split is right again.
+    """Test, after the split gate has failed (the alarm), whether the split is right again.
 
-    The test uses only the requests since the alarm, and restarts whenever they indicate a wrong split. Each restart
-    raises the evidence that is needed, so that over all restarts a split beyond PROVEN is accepted with probability at
-    most α.
+    The test uses only requests since the alarm. It restarts whenever these requests indicate a wrong split. With each
+    restart, it needs more evidence. So the probability that any of its starts accepts a split beyond PROVEN is at most
+    α.
     """
 
     _RESTART_AT = -2.0
@@ -152,7 +158,7 @@ class SplitRecovery:
 
 @dataclass(frozen=True, slots=True)
 class SplitGateState:
-    """The state of a ``SplitGate``. ``counts``: the requests that ``test`` is based on."""
+    """The state of a ``SplitGate``. ``counts``: the requests that count, see ``SplitGate``."""
 
     standing: Standing
     test: SplitTestState
@@ -163,7 +169,8 @@ class SplitGateState:
 class SplitGate(Gate):
     """The gate that compares the candidate's actual share of the requests with the configured share.
 
-    It counts the requests since the step began. After an alarm that has ended, it counts only requests since the alarm.
+    It counts the requests since the step began. An alarm begins when the gate fails, and ends when the split is proven
+    to be right again. From then on, the gate counts only requests since the alarm began.
     """
 
     STATE = SplitGateState
@@ -190,9 +197,9 @@ class SplitGate(Gate):
             self._recover()
 
     def _recover(self) -> None:
-        """End the alarm, and continue with only the requests since the alarm began.
+        """End the alarm, and from now on count only requests since the alarm began.
 
-        With all requests of the step, the alarm would last too long.
+        If all requests of the step counted, the alarm would last too long.
         """
         recovered, self._recovery = self._recovery, SplitRecovery(self.spec.limit)
         self._test, self._counts = recovered.test, recovered.counts

@@ -1,18 +1,20 @@
-"""Encode the evidence, which consists of frozen dataclasses, as JSON values by the types of the fields, and decode it.
+"""Encode the stored evidence as JSON values, and decode it. The evidence consists of frozen dataclasses.
+
+The type of a field determines the form of its value:
 
 | type | JSON value |
 |---|---|
 | ``int``, ``float``, ``bool``, ``str`` | the value itself; a float must be finite |
-| ``X | None`` | null, or the form of X |
+| ``X | None`` | null, or the JSON value of X |
 | ``tuple[X, ...]`` | a list |
 | ``Mapping[str, X]`` | an object |
 | a dataclass | a list of the values of its fields, in their order |
-| a union of dataclasses | the same list after the name of the class |
+| a union of dataclasses | a list of the name of the class and then the values of its fields |
 
-Values are identified by their position: with keys, the text would be about 30 % longer and a checkpoint would take
-longer. So that no value can be read as another field, the schema is stored beside the state: a digest of the names and
-types of all fields. A state with another schema, or with a value of another type, raises InputError; the caller then
-starts with empty evidence.
+A dataclass has no field names in the JSON text, because with them the text would be about 30 % longer and a checkpoint
+would take longer. Instead, a schema is stored beside the state: a digest of the names and types of all fields. It
+prevents a value from being read as another field. A state with another schema, or with a value of another type, raises
+InputError. The caller then starts with empty evidence.
 
 See ADR 0134.
 """
@@ -48,7 +50,10 @@ class _MisfitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """The stored form of one type: its schema, its encoder and its decoder. ``decode`` raises _MisfitError."""
+    """How values of one type are stored: the type's schema, its encoder and its decoder.
+
+    ``decode`` raises _MisfitError for a value that does not fit the type.
+    """
 
     schema: str
     encode: Callable[[Any], Any]
@@ -56,13 +61,16 @@ class _Form:
 
 
 def encode(state: object) -> dict[str, Any]:
-    """Return a frozen dataclass as a JSON object."""
+    """Return ``state``, a frozen dataclass, as a JSON object with the keys ``schema`` and ``state``."""
     kind: Any = type(state)
     return {"schema": _digest(kind), "state": _form(kind).encode(state)}
 
 
 def decode(kind: type[T], raw: object) -> T:
-    """Parse the result of ``encode`` as a ``kind``. Raises InputError with the path of the value that does not fit."""
+    """Return the dataclass of type ``kind`` that ``encode`` has encoded as ``raw``.
+
+    Raises InputError if a value does not fit its type. The error contains the path of the value.
+    """
     wanted: Any = kind
     try:
         return cast("T", _form(wanted).decode(_state_of(raw, _digest(wanted))))
@@ -156,9 +164,9 @@ def _one_value(name: str) -> Callable[[Any], tuple[Any]]:
 
 
 def _decoded(names: Sequence[object], decoders: Iterable[Callable[[Any], Any]], raw: Iterable[Any]) -> list[Any]:
-    """Return each value of ``raw``, decoded by the decoder at the same position.
+    """Return the decoded values of ``raw``. Each value has a decoder and a name at the same position.
 
-    If a value does not fit, its name is added to the path of the error.
+    If a value does not fit, its name is added to the path in the _MisfitError.
     """
     values: list[Any] = []
     try:

@@ -1,10 +1,13 @@
-"""Discount the pairs of busy users, so that no user outweighs the others: one user's answers are not independent.
+"""The user discount: leave out some pairs of busy users, because the answers of one user are not independent.
 
-A user is identified by the sticky key. After a pair of a key has counted, the next pair of the same key counts only
-after a few pairs of other keys (one for every eight known keys, at most eight). If one key sends nearly all requests,
-every n-th pair of this key counts, so the evidence is discounted but keeps growing. With fewer than eight keys, every
-pair counts, because there is no other traffic. Keys are hashed into 256 slots, so memory is bounded. Whether a pair
-counts depends on earlier pairs and never on its score, so the bets stay fair.
+A user is identified by the sticky key. After a pair of one key has counted, another pair of this key counts only after
+a gap: pairs of other keys must count first, one for every eight known keys, at most eight. If one key sends nearly all
+requests, other keys fill the gap too slowly. So a pair also counts after four times the gap's number of pairs of its
+key have been left out. At the largest gap, every 33rd pair then counts. With fewer than eight keys, every pair counts,
+because there is too little other traffic.
+
+Keys are hashed into 256 slots, so memory is bounded. Whether a pair counts depends on earlier pairs and never on the
+pair's score, so the tests stay valid.
 
 See ADR 0044.
 """
@@ -20,10 +23,11 @@ _PATIENCE = 4  # a pair counts after its key was refused this many times the gap
 
 @dataclass(frozen=True, slots=True)
 class KeySlot:
-    """The sticky keys that share one hash.
+    """The record about all sticky keys that have the same hash.
 
-    ``admitted_at``: how many pairs of all keys had counted when a pair of this slot last counted; ``refused_since``:
-    how many pairs of this slot have not counted since then.
+    - ``slot``: the hash
+    - ``admitted_at``: how many pairs of all keys had counted when a pair of these keys last counted
+    - ``refused_since``: how many pairs of these keys have been left out since then
     """
 
     slot: int
@@ -38,14 +42,14 @@ class UserDiscountState:
 
 
 class UserDiscount:
-    """Decide which pairs count as evidence. The stored form is ``state``."""
+    """Decide which cross pairs count as evidence. The stored form is ``state``."""
 
     def __init__(self) -> None:
         self._slots: dict[int, KeySlot] = {}
         self._admitted = 0
 
     def admits(self, key: str) -> bool:
-        """Record a pair of this sticky key, and return whether it counts. A pair without a key ("") always counts."""
+        """Record a pair of the sticky key ``key``, and return whether the pair counts. Without a key (""), it does."""
         if not key:
             return True
         slot = hashlib.blake2b(key.encode(), digest_size=1).digest()[0]

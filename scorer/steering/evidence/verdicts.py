@@ -1,4 +1,4 @@
-"""Build a gate's verdict from its evidence so far, and estimate the missing samples and the time until they arrive."""
+"""Build the verdict of a gate, with an estimate of the samples and of the time that the gate still needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOO_EARLY = 0.05  # with less evidence than this, the number of missing samples
 
 
 def verdict_of(gate: Gate, rate: float | None) -> Verdict:
-    """Return the gate's verdict. ``rate``: the samples that the gate gets per second; None or 0 if unknown."""
+    """Return the gate's verdict. ``rate``: how many samples per second the gate gets; None or 0 if unknown."""
     outcome = outcome_of(gate)
     spec, cause = gate.spec, gate.standing.cause
     if outcome is Outcome.FAIL and cause is not None and not gate.step_explains_failure:
@@ -43,7 +43,7 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
 def outcome_of(gate: Gate) -> Outcome:
     """Return whether a gate passes, fails or is inconclusive.
 
-    This is cheap, because the gate's value is computed only if the gate is proven.
+    This takes little time, because the gate's value is computed only if its evidence is enough to pass.
     """
     if gate.failed:
         return Outcome.FAIL
@@ -53,19 +53,20 @@ def outcome_of(gate: Gate) -> Outcome:
 
 
 def _evidence(gate: Gate, outcome: Outcome) -> float:
-    """Return the gate's evidence for ``outcome``, as a fraction of the evidence that this outcome needs.
+    """Return the gate's evidence for ``outcome``, a pass or a fail, divided by the evidence that this outcome needs.
 
-    For an inconclusive gate, return the larger of the two fractions for a pass and for a fail.
+    If ``outcome`` is inconclusive, return the larger of the results for a pass and for a fail.
     """
     fail, passed = gate.fail_peak / gate.spec.fail_at, gate.pass_peak / gate.spec.pass_at
     return {Outcome.FAIL: fail, Outcome.PASS: passed}.get(outcome, max(fail, passed))
 
 
 def _missing(gate: Gate) -> int | None:
-    """Estimate how many more samples the gate needs for a decision; None if this cannot be estimated.
+    """Estimate how many more samples the gate needs to pass or fail; None if this cannot be estimated.
 
-    The evidence for a pass or for a fail, whichever is nearer to its threshold, is assumed to grow further at its
-    average rate per sample. The gate also needs at least ``min_samples`` samples.
+    The estimate uses the evidence for a pass or the evidence for a fail, whichever is nearer to its threshold. This
+    evidence is assumed to grow with each sample as much as it has grown on average so far. The gate also needs at least
+    ``min_samples`` samples.
     """
     short = max(0, gate.spec.min_samples - gate.n)
     evidence = _evidence(gate, Outcome.INCONCLUSIVE)

@@ -1,1 +1,1 @@
-"""Planning before a ramp: estimate how long its steps take, and propose thresholds from existing data. Pure: no I/O."""
+"""Planning before a ramp: estimate how long its steps take, and propose limits of gates from data. Pure: no I/O."""

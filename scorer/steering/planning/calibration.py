@@ -1,6 +1,6 @@
-"""Propose thresholds for the gates from measured scores and latencies of a workload.
+"""Propose limits for the quality gates and the latency gate from a workload's measured scores and latencies.
 
-Thresholds follow from the noise floor, the spread of the scores, and the variation of the baseline's latency.
+The limits follow from the noise floor, the spread of the scores, and the variation of the baseline's latency.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ _NEEDS: dict[Quantile, tuple[int, int]] = {"p99": (6000, 100), "p95": (1500, 40)
 
 @dataclass(slots=True)
 class History:
-    """The measurements in a workload's scored pairs.
+    """The measurements in a workload's scored pairs, in the order of capture.
 
-    ``agreements``: the agreements of the cross pairs; ``noises``: the agreements of the noise pairs; ``latencies``: the
-    baseline's latencies in ms, in the order of capture; ``span_s``: the time from the first to the last pair.
+    - ``agreements``: the agreements of the cross pairs
+    - ``noises``: the agreements of the noise pairs
+    - ``latencies``: the baseline's total times in ms, from the cross pairs
+    - ``span_s``: the seconds between the first and the last pair
     """
 
     agreements: list[float] = field(default_factory=list)
@@ -57,7 +59,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A proposed setting: its ``key`` below ``gates``, its value as YAML, and the reasons for this value."""
+    """A proposed setting. ``key``: its key below ``gates``; ``value``: its value as YAML; ``reasons``: for people."""
 
     key: str
     value: str
@@ -65,7 +67,7 @@ class Proposal:
 
 
 def propose(workload: Workload, history: History) -> tuple[Proposal, ...]:
-    """Return the proposed settings of ``gates.quality`` and ``gates.latency``. A setting without data is left out."""
+    """Return proposals for ``gates.quality`` and ``gates.latency``, except where ``history`` has no data."""
     found = [*_quality(history)]
     if history.latencies:
         found.append(_latency(workload, history))
@@ -127,9 +129,10 @@ def _latency(workload: Workload, history: History) -> Proposal:
 
 
 def _largest_change(latencies: Sequence[float], q: float, least: int) -> float | None:
-    """Return the largest ratio between the q-quantiles of two neighbouring blocks of ``latencies``.
+    """Return by what factor the q-quantile changes at most from one block of ``latencies`` to the next.
 
-    ``least``: the smallest number of latencies in a block. With fewer than 3 blocks, return None.
+    The latencies, in the order of capture, are divided into at most 8 blocks of at least ``least`` latencies. If they
+    are not enough for 3 blocks, return None.
     """
     blocks = min(_BLOCKS, len(latencies) // least)
     if blocks < 3:
@@ -155,7 +158,7 @@ def _rounded_down(value: float) -> float:
 
 
 def fragment(workload: str, proposals: Sequence[Proposal]) -> str:
-    """Return the proposals for ``workload`` as configuration in YAML, with the reasons as comments."""
+    """Return the proposals as a piece of configuration for ``workload``: YAML with the reasons as comments."""
     lines = ["workloads:", f"  {workload}:", "    gates:"]
     for proposal in proposals:
         lines += [f"      # {reason}" for reason in proposal.reasons]

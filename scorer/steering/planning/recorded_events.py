@@ -1,4 +1,4 @@
-"""Read the event lines for ``glidepath judge`` and ``calibrate``, and warn about keys that are missing or misspelt."""
+"""Read the lines of a file for ``glidepath judge`` and ``calibrate``, and report keys that are missing or misspelt."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ _KEYS_OF_GATES: dict[str, tuple[str, ...]] = {
 class KeysSeen:
     """The keys and sides that occur in the lines of a file.
 
-    ``keys``: the known keys that have a value in at least one line; ``unknown``: the unknown keys in their order;
-    ``sides``: the values of the key ``side``.
+    - ``keys``: the known keys that have a value in at least one line
+    - ``unknown``: the first unknown keys, in the order in which they occur
+    - ``sides``: the values of the key ``side``
     """
 
     keys: set[str] = field(default_factory=set)
@@ -44,10 +45,9 @@ class KeysSeen:
     sides: set[str] = field(default_factory=set)
 
     def note(self, raw: Mapping[str, Any], where: str) -> None:
-        """Add the keys of a line.
+        """Add the keys of one line, which was parsed as ``raw``. ``where``: the file and the line number, for errors.
 
-        Raises InputError if an unknown key resembles a known key that is missing in this line. ``where``: see
-        ``read_object``.
+        Raises InputError if an unknown key resembles a known key that this line does not have.
         """
         for key, value in raw.items():
             if key in KEYS:
@@ -71,7 +71,10 @@ def _similar_keys(key: str) -> tuple[str, ...]:
 
 
 def read_object(line: bytes, where: str) -> dict[str, Any]:
-    """Parse a line as a JSON object. Raises InputError. ``where``: the file and the line number, for the error."""
+    """Parse a line as a JSON object. ``where``: the file and the line number, for errors.
+
+    Raises InputError if the line is too long or is no JSON object.
+    """
     if len(line) > MAX_LINE_BYTES:
         raise InputError(f"{where}: the line is longer than {MAX_LINE_BYTES} bytes")
     try:
@@ -84,9 +87,9 @@ def read_object(line: bytes, where: str) -> dict[str, Any]:
 
 
 def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes]:
-    """Yield the lines of the file ``name`` unchanged, after checking their keys and adding them to ``seen``.
+    """Yield each line of the file ``name`` unchanged, after checking its keys and adding them to ``seen``.
 
-    Raises InputError, see ``KeysSeen.note``.
+    Raises InputError for a line that is no JSON object, or that has a misspelt key (see ``KeysSeen.note``).
     """
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -96,9 +99,9 @@ def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes
 
 
 def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str) -> float | None:
-    """Return the number at ``key``; None if it is absent or null.
+    """Return the number that ``raw`` has at ``key``; None if it is absent or null.
 
-    Raises InputError if the value is not a finite number within [low, high]. ``where``: see ``read_object``.
+    Raises InputError if the value is no finite number in [low, high]. ``where``: the file and the line, for the error.
     """
     value = raw.get(key)
     if value is None:
@@ -112,7 +115,7 @@ def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str
 
 
 def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
-    """Return warnings about a file: why some gates cannot decide with any values, and which keys are ignored."""
+    """Return warnings about a file: which gates cannot decide because of missing data, and which keys are ignored."""
     gating = [v for v in verdicts if v.gating and not v.fast and v.gate != "split"]
     found = [text for v in gating if (text := _lack(v.gate, seen))]
     found += [f"no event has the side {side}" for side in ("baseline", "candidate") if side not in seen.sides]
@@ -126,7 +129,7 @@ def warnings(verdicts: Iterable[Verdict], seen: KeysSeen) -> list[str]:
 
 
 def _lack(gate: str, seen: KeysSeen) -> str:
-    """Return a warning if the gate needs keys that no event has; "" if it has all its keys."""
+    """Return a warning if a gate needs keys that no event of the file has; otherwise ""."""
     needed = next((keys for start, keys in _KEYS_OF_GATES.items() if gate.startswith(start)), None)
     if needed is None:
         return ""

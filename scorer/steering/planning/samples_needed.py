@@ -1,4 +1,4 @@
-"""Find how many samples each gate needs, by running the gate's test on simulated data of a healthy candidate."""
+"""Find how many samples each gate needs to pass: run the gate's test on simulated data of a healthy candidate."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ _CLASS_KINDS = (GateKind.CLASS_RECALL, GateKind.CLASS_PRECISION)
 class Assumptions:
     """The assumptions about a healthy candidate.
 
-    ``error_rate``: the error rate of both sides; ``sd``: the standard deviation of a pair's agreement; ``above``: how
-    far the mean agreement is above the limit, as a fraction of the distance from the limit to 1; ``sigma``: the
-    standard deviation of the logarithm of latency.
+    - ``error_rate``: the error rate of both sides
+    - ``sd``: the standard deviation of a pair's agreement
+    - ``above``: the distance of the mean agreement from the limit, as a fraction of the distance from the limit to 1
+    - ``sigma``: the standard deviation of the natural logarithm of latency
     """
 
     error_rate: float = 0.002
@@ -43,10 +44,10 @@ class Assumptions:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The samples that one gate needs in order to pass.
+    """The number of samples that one gate needs in order to pass.
 
-    ``samples``: the median number over the simulations; None if no number that was tried is enough. ``of``: the kind of
-    sample.
+    ``samples``: the median over several simulations; None if all numbers that were tried are too small. ``of``: the
+    kind of sample. ``gating``: whether the gate is gating.
     """
 
     gate: str
@@ -56,9 +57,10 @@ class Need:
 
 
 def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[Need, ...]:
-    """Return the samples that each gate needs at ``percent``. Guards and the gates of classes and facts are left out.
+    """Return how many samples each gate needs in order to pass at the step ``percent``.
 
-    For gates of classes, see ``class_needs``.
+    Guards are left out, because they need not pass. Gates of classes and of facts are left out too; for classes, see
+    ``class_needs``.
     """
     ratio = baseline_ratio(workload, percent)
     return tuple(
@@ -69,9 +71,10 @@ def needs_of(workload: Workload, percent: float, assumed: Assumptions) -> tuple[
 
 
 def class_needs(workload: Workload, steps: Iterable[float]) -> dict[str, tuple[int, ...] | None]:
-    """Return class gate → how many pairs of its class it needs in order to pass, at each of ``steps``.
+    """Return, for each gating gate of a class, how many pairs of the class it needs in order to pass.
 
-    The candidate is assumed to lose no answer of the class. None: no number that was tried is enough.
+    A gate's value is a tuple with one number for each of ``steps``, or None if all numbers that were tried are too
+    small. The candidate is assumed to lose no answer of the class.
     """
     least: dict[str, list[int]] = {}
     for percent in steps:
@@ -100,7 +103,7 @@ def _with_least(need: Need, spec: GateSpec) -> Need:
 
 
 def baseline_ratio(workload: Workload, percent: float) -> float:
-    """Return how many requests of the baseline count for each request of the candidate at ``percent``."""
+    """Return the number of baseline requests that count for each candidate request at the step ``percent``."""
     shadow = workload.shadow
     if percent <= 0:
         return 100 / max(shadow.sample, 0.1)
@@ -110,9 +113,9 @@ def baseline_ratio(workload: Workload, percent: float) -> float:
 
 
 def passes_with(section: LatencyGateConfig, quantile: Quantile, alpha: float, assumed: Assumptions) -> bool:
-    """Return whether a latency gate with the same limit on ``quantile`` instead could pass.
+    """Return whether a healthy candidate could pass the latency gate ``section`` if the gate compared ``quantile``.
 
-    Both sides are assumed to have equally many requests.
+    The gate's limit stays the same. Both sides are assumed to have the same number of requests.
     """
     other = section.model_copy(update={"quantile": quantile})
     return _latency(other, math.log(1 / alpha), 1.0, assumed.sigma) is not None

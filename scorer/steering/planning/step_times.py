@@ -1,4 +1,4 @@
-"""Estimate how long each step takes and which gate takes the longest, and give advice if a gate cannot decide."""
+"""Estimate how long each step of a ramp takes and which gate takes the longest. Advise if a gate cannot decide."""
 
 from __future__ import annotations
 
@@ -29,9 +29,13 @@ _PATIENCE_S = 14 * 86400  # a step that takes longer than this counts as undecid
 class StepPlan:
     """The estimate for one step.
 
-    ``seconds``: the duration of the step; None if the step never ends or the workload's rate of requests is unknown.
-    ``slow``: the gate that takes the most time; ``hold`` or ``min_samples`` if this rule takes longer than any gate.
-    ``times``: gate → its time in seconds; None if the gate cannot decide or gets no samples.
+    - ``percent``, ``rules``: the candidate's share at the step, and the step's rules
+    - ``candidate_rate``: how many of the candidate's requests count per second; None if unknown
+    - ``pair_rate``: the number of cross pairs per second; None if unknown
+    - ``seconds``: the duration of the step; None if it never ends, or if the workload's rate of requests is unknown
+    - ``slow``: the gate that takes the most time; ``hold`` or ``min_samples`` if this rule takes longer than all gates
+    - ``needs``: how many samples the gates need
+    - ``times``: gate → the seconds until it passes; None if the gate cannot decide or gets no samples
     """
 
     percent: float
@@ -56,7 +60,8 @@ class WorkloadPlan:
 def plan_workload(name: str, workload: Workload, rate: float | None, assumed: Assumptions) -> WorkloadPlan:
     """Return the estimates for all steps of the workload ``name``, and warnings.
 
-    ``rate``: the requests per second of the whole workload; None if unknown, so that no times can be estimated.
+    ``rate``: the requests per second of the whole workload. If it is None (unknown), no times are estimated.
+    ``assumed``: what is assumed about a healthy candidate.
     """
     steps = tuple(_step(workload, percent, rate, assumed) for percent in (0.0, *workload.ramp.steps))
     times = [step.seconds for step in steps[: _steps_that_promote(workload)]]
@@ -65,7 +70,7 @@ def plan_workload(name: str, workload: Workload, rate: float | None, assumed: As
 
 
 def _steps_that_promote(workload: Workload) -> int:
-    """Return the number of steps from which a promotion is possible: the shadow step, and every step but the last."""
+    """Return from how many steps the ramp can be promoted: from the shadow step and from all steps but the last."""
     return len(workload.ramp.steps)
 
 
@@ -84,7 +89,10 @@ def _step(workload: Workload, percent: float, rate: float | None, assumed: Assum
 
 
 def _rates(workload: Workload, percent: float, rate: float) -> dict[str, float]:
-    """Return three numbers per second: the candidate's requests that count, the cross pairs and the noise pairs."""
+    """Return how many samples of each kind there are per second at the step ``percent``.
+
+    The kinds are ``requests`` (of the candidate, as far as they count), ``pairs`` (cross pairs) and ``noise pairs``.
+    """
     shadow, share = workload.shadow, percent / 100
     sampled = rate * shadow.sample / 100
     pairs = sampled * ((1 - share) + share * shadow.reverse / 100)
@@ -100,9 +108,9 @@ def _time(need: Need, rates: dict[str, float]) -> float | None:
 
 
 def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | None, assumed: Assumptions) -> list[str]:
-    """Return warnings about everything that prevents or delays a decision.
+    """Return warnings about everything that prevents or delays a decision of a gate.
 
-    An obstacle of a gate is reported once, together with all steps at which it occurs.
+    If the same obstacle occurs at several steps, one warning names all of them.
     """
     covered = _covered_by_limits(workload)
     places: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
@@ -126,13 +134,13 @@ def _warnings(workload: Workload, steps: tuple[StepPlan, ...], rate: float | Non
 
 
 def _covered_by_limits(workload: Workload) -> frozenset[str]:
-    """Return the gates that ``undecidable_gates`` already warns about, for all steps."""
+    """Return the names of the gates about which ``undecidable_gates`` warns. They need no warning for each step."""
     found = {spec.name for spec in specs_of(workload, None) if unprovable(workload, spec) or no_limit(spec)}
     return frozenset(found | ({"quality_margin"} if not workload.shadow.same_side else set()))
 
 
 def _about_setup(workload: Workload) -> list[str]:
-    """Return warnings that do not depend on the traffic, except those of ``undecidable_gates``."""
+    """Return warnings about class gates and the last step, which do not depend on the traffic."""
     found, shadow = [], workload.shadow
     for name, pairs in class_needs(workload, (0.0, *workload.ramp.steps[:-1])).items():
         found.append(_about_class(name, pairs, shadow.same_side))
@@ -151,9 +159,10 @@ def _about_class(name: str, pairs: tuple[int, ...] | None, same_side: float) -> 
 
 
 def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None) -> tuple[str, str] | None:
-    """Return what prevents or delays the gate's decision at this step: the kind of obstacle, and the step's numbers.
+    """Return the obstacle that prevents or delays the gate's decision at this step; None if there is none.
 
-    Return None if there is no obstacle.
+    An obstacle is a text that is the same for all steps, and a text with this step's numbers. ``rate``: the requests
+    per second of the workload; None if unknown.
     """
     if need.samples is None:
         tried = TRIED_LATENCIES if section_of(workload, need.gate) else TRIED[need.of]
@@ -172,9 +181,9 @@ def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None
 
 
 def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] | None:
-    """Return an obstacle, as ``_obstacle`` does, if a latency gate gets too few samples within the hold; else None.
+    """Return the obstacle that a latency gate gets too few samples within the step's hold; None if it gets enough.
 
-    A quantile has no finite bound until a few samples are beyond it.
+    A latency gate needs at least a few samples beyond its quantile. For the form of an obstacle, see ``_obstacle``.
     """
     section = section_of(workload, need.gate)
     if section is None or step.candidate_rate is None or need.of != "requests":
@@ -189,7 +198,7 @@ def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] 
 
 
 def _way_to_decide(workload: Workload, need: Need, assumed: Assumptions) -> str:
-    """Return a remedy for a gate that did not decide with any number of samples that was tried."""
+    """Return advice about a gate that cannot decide, however many samples were tried."""
     section = section_of(workload, need.gate)
     if section is not None:
         lower = _lower_quantiles(section.quantile)
@@ -209,7 +218,7 @@ def _lower_quantiles(quantile: Quantile) -> tuple[Quantile, ...]:
 
 
 def _way_to_decide_sooner(workload: Workload, step: StepPlan, need: Need) -> str:
-    """Return a remedy for a gate that would decide too late."""
+    """Return advice about a gate that can decide, but too late."""
     section, shadow = section_of(workload, need.gate), workload.shadow
     if need.samples is not None and need.samples <= step.rules.min_samples:
         return "lower min_samples"

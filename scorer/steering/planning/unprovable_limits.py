@@ -1,4 +1,7 @@
-"""Find limits that no number of samples can prove, and gates that get no samples at all. Pure."""
+"""Find gates that can never decide: their limit cannot be proven by any number of samples, or they get no samples.
+
+Pure: no I/O.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ _ERROR_KINDS = (GateKind.ERROR_INCREASE, GateKind.ERROR_RATE)
 
 
 def undecidable_gates(workload: Workload) -> tuple[str, ...]:
-    """Return the reasons why some gating gates can never pass or never fail, whatever the traffic is.
+    """Return one text for each reason why a gating gate can never pass, or can never fail, with any traffic.
 
-    Each reason includes a remedy.
+    Each text also says what to change.
     """
     found = [*_about_setup(workload)]
     for spec in specs_of(workload, None):
@@ -27,9 +30,9 @@ def undecidable_gates(workload: Workload) -> tuple[str, ...]:
 
 
 def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
-    """Return the reasons of ``undecidable_gates`` for the workload ``name``.
+    """Return the result of ``undecidable_gates`` for the workload ``name``, with one more check.
 
-    If its capacity gate is gating but the candidate's backend has no capacity section, this reason is added.
+    A text is added if the workload's capacity gate is gating, but the candidate's backend has no capacity section.
     """
     workload = config.workload(name)
     capacity, candidate = workload.gates.capacity, workload.candidate
@@ -40,7 +43,7 @@ def undecidable_in_config(config: Config, name: str) -> tuple[str, ...]:
 
 
 def unprovable(workload: Workload, spec: GateSpec) -> str:
-    """Return why a healthy candidate can never pass this gate, and a remedy; "" if it can pass."""
+    """Return a text that says why a healthy candidate can never pass this gate, and what to change; "" if it can."""
     section = section_of(workload, spec.name)
     if section is not None:
         return _ratio(spec.name, section)
@@ -56,7 +59,7 @@ def unprovable(workload: Workload, spec: GateSpec) -> str:
 
 
 def section_of(workload: Workload, gate: str) -> LatencyGateConfig | None:
-    """Return the configuration of a latency gate; None for any other gate."""
+    """Return the configuration section of the latency gate named ``gate``; None for any other gate."""
     return next((s for s in workload.gates.latency if latency_name(s) == gate), None)
 
 
