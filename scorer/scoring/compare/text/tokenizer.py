@@ -98,14 +98,13 @@ def _is_language(words: list[str], language: frozenset[str]) -> bool:
 class _Scanner:
     """The state of the tokenizer during one pass over a text.
 
-    - ``starts``: the start positions of the paragraphs.
+    - ``starts``, ``markers``: the positions of the paragraphs and of the numbers of list items.
     - ``comma``: True if the text's language has a decimal comma.
-    - ``found``: the tokens found so far.
     - ``end``: the position after the last token.
     - ``quantity``: the last quantity if it may be the beginning of a range, else None.
-    - ``currency``, ``minus``: the currency and whether there is a minus sign, both before the next number.
-    - ``begin``: the position of these signs, or -1 if there are none.
-    - ``markers``: the positions of the numbers of list items.
+    - ``currency``: the currency before the next number, or "".
+    - ``minus``: True if there is a minus sign before the next number.
+    - ``begin``: the position of the currency or minus sign, or -1 if there is none.
     """
 
     def __init__(self, text: str, comma: bool, starts: frozenset[int]) -> None:
