@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class BodyMemory:
-    """Limits the body bytes that one process keeps in memory. ``peak`` is the largest number of bytes in use so far."""
+    """Limits the body bytes that one process keeps in memory. ``peak`` is the most bytes that it kept at one time."""
 
     __slots__ = ("held", "limit", "peak", "refused")
 
@@ -15,7 +15,7 @@ class BodyMemory:
         self.refused = 0
 
     def reserve(self, wanted: int) -> int:
-        """Reserve up to ``wanted`` bytes for a body, and return the number of reserved bytes."""
+        """Reserve memory for ``wanted`` bytes, or for fewer at the limit. Return the number of reserved bytes."""
         granted = min(wanted, self.limit - self.held)
         if granted < wanted:
             self.refused += 1
@@ -40,9 +40,9 @@ class Body:
         self.cut = False
 
     def add(self, data: bytes) -> None:
-        """Append as much of ``data`` as the limits allow.
+        """Append as much of ``data`` as the limits allow, and drop the rest.
 
-        After the first dropped byte, drop all later data too, so that the kept body has no gap.
+        Once a byte has been dropped, drop all data of later calls too, so that the kept body has no gap.
         """
         if self.cut:
             return
@@ -55,7 +55,7 @@ class Body:
             self.size += room
 
     def value(self) -> bytes:
-        """Return the kept bytes of the body. The first call joins the chunks."""
+        """Return the kept bytes of the body."""
         if len(self._chunks) > 1:
             self._chunks = [b"".join(self._chunks)]
         return self._chunks[0] if self._chunks else b""

@@ -1,7 +1,7 @@
-"""Captures pairs of answers.
+"""Captures pairs: the answer that the client got, and the answer to a copy of the same request.
 
-It sends copies of a request as soon as the request is complete. It writes a pair when both the answer to the client and
-the answer to the copy are complete. See ADR 0020.
+Copies of a request are sent as soon as the request is complete. A pair is written as soon as both answers are complete.
+See ADR 0020.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BUSY = (408, 429)  # statuses below 500 that mean a failure of the backend
 
 @dataclass(slots=True)
 class _RunningCopy:
-    """A copy of a request in flight, with the resources that must be released when its task ends."""
+    """A copy in flight, with the resources that must be released when the task that sends the copy ends."""
 
     planned: PlannedCopy
     sending: bool = True
@@ -39,7 +39,7 @@ class _RunningCopy:
 
 @dataclass(slots=True)
 class CapturedExchange:
-    """An exchange of a configured workload, and its copies in flight."""
+    """An exchange of a configured workload, and the copies of its request."""
 
     workload: WorkloadInfo
     exchange: Exchange
@@ -53,7 +53,10 @@ class CapturedExchange:
 
 
 class Capturer:
-    """Captures the exchanges of one process. Its public methods never wait, because the gRPC read loop calls them."""
+    """Captures the exchanges of one extproc process.
+
+    The public methods never wait, because the gRPC read loop calls them.
+    """
 
     def __init__(
         self,
@@ -71,14 +74,14 @@ class Capturer:
         self.running: set[asyncio.Task[None]] = set()
 
     def begin(self, workload: WorkloadInfo, exchange: Exchange) -> CapturedExchange:
-        """Start to capture an exchange whose route belongs to a workload."""
+        """Start to capture an exchange whose route belongs to ``workload``."""
         sent = exchange.request.headers.get("x-request-id", "") if exchange.request else ""
         self.counters.count(workload.name, Coverage.CAPTURED)
         request_id = sent if 0 < len(sent) <= MAX_ID and sent.isprintable() else str(uuid.uuid4())
         return CapturedExchange(workload, exchange, request_id, int(self._wall() * 1000))
 
     def advance(self, captured: CapturedExchange, milestone: Milestone) -> None:
-        """Act on a milestone: send the copies of a complete request, or handle the end of the exchange."""
+        """If the request has become complete, send its copies. If the exchange has ended, handle its end."""
         if milestone is Milestone.REQUEST_COMPLETE:
             self._tee(captured)
         elif milestone is Milestone.FINISHED:
@@ -114,9 +117,10 @@ class Capturer:
         return False
 
     def _finish(self, captured: CapturedExchange) -> None:
-        """Handle the end of the client's answer.
+        """Handle the end of an exchange.
 
-        If the answer cannot be compared, cancel the copies. If no CROSS pair will be written, count the reason.
+        If the client's answer cannot be compared, cancel the copies. If it is certain that no CROSS pair will be
+        written, count the reason.
         """
         if captured.finished is not None:
             captured.finished.set()
@@ -137,7 +141,7 @@ class Capturer:
             captured.exchange.release()
 
     async def _compare(self, captured: CapturedExchange, running_copy: _RunningCopy, finished: asyncio.Event) -> None:
-        """Send one copy and write its pair. An unexpected error loses only this pair; the worker continues to run."""
+        """Send one copy and write its pair. If an unexpected error occurs, only this pair is lost."""
         try:
             await self._join(captured, running_copy, finished)
         except Exception as error:
@@ -148,7 +152,7 @@ class Capturer:
                 self.counters.count(captured.workload.name, Coverage.INTERNAL_ERROR, running_copy.planned.kind)
 
     async def _join(self, captured: CapturedExchange, running_copy: _RunningCopy, finished: asyncio.Event) -> None:
-        """Send the copy, wait until the answer to the client has ended, and write the pair if it can be compared."""
+        """Send the copy, wait for the end of the client's answer, and write the pair if that answer can be compared."""
         planned = running_copy.planned
         answered = running_copy.answered = await self._sender.send(_shadow_request(captured, planned))
         self._stop_sending(captured, running_copy)
@@ -192,10 +196,10 @@ class Capturer:
     def _count_rejection_by_one_side(
         self, captured: CapturedExchange, planned: PlannedCopy, first: int, second: int
     ) -> None:
-        """Count an error of one side if it rejected the request with a 4xx and the other side answered it.
+        """If one side rejected the request with a 4xx and the other side answered, count an error of the first side.
 
-        The access log cannot show this error. Each of its entries describes one side only, so a 4xx counts as the
-        client's fault (docs/adr/0021).
+        The access log does not show this error. An access log entry describes one side only, so a 4xx in it counts as
+        the client's fault (docs/adr/0021).
         """
         if (first >= 400) == (second >= 400):
             return
@@ -210,15 +214,15 @@ def is_failure(status: int) -> bool:
 
 
 def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
-    """Return whether the baseline answered because the candidate failed. A retry at the same backend does not count."""
+    """Return whether the baseline answered because the candidate failed. A retry at one backend is not a failover."""
     return exchange.retried and exchange.request is not None and exchange.request.cluster == workload.composite
 
 
 def reason_not_comparable(workload: WorkloadInfo, exchange: Exchange) -> Coverage | None:
     """Return why the client's answer cannot be compared with a copy's answer, or None if it can be compared.
 
-    A failure has no quality to compare, and the access log already counts it. After a failover, the client's answer
-    comes from the baseline, so comparing it would not show the candidate's quality.
+    A failed request has no answer whose quality can be compared, and the access log already counts the failure. After
+    a failover, the client's answer comes from the baseline, so it does not show the candidate's quality.
     """
     if exchange.ending is Ending.ABORTED or exchange.ending is None:
         return Coverage.ABORTED
@@ -243,7 +247,7 @@ def _shadow_request(captured: CapturedExchange, planned: PlannedCopy) -> ShadowR
 
 
 def raw_pair(captured: CapturedExchange, planned: PlannedCopy, answered: ShadowAnswer) -> RawPair:
-    """Return the pair of the client's answer and a copy's answer. Its bodies still have their content codings."""
+    """Return the pair of the client's answer and a copy's answer. The bodies in the pair are not yet decoded."""
     exchange, workload = captured.exchange, captured.workload
     request, response = exchange.request, exchange.response
     if request is None or response is None:  # pragma: no cover - a COMPLETE exchange has both

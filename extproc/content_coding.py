@@ -23,7 +23,10 @@ _ZSTD_WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23} 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The decoded bytes of a body. ``cut`` is True if the limit cut them off or if the encoded body is incomplete."""
+    """The decoded bytes of a body.
+
+    ``cut`` is True if bytes are missing, because of the limit or because the encoded body was incomplete.
+    """
 
     data: bytes
     cut: bool = False
@@ -32,7 +35,7 @@ class Decoded:
 def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
     """Return at most ``limit`` decoded bytes of ``body``.
 
-    Raises DecodeError if ``body`` does not have the codings that ``content_encoding`` names, or if a coding is unknown.
+    Raises DecodeError if ``content_encoding`` names an unknown coding, or if ``body`` is not encoded as it says.
     """
     codings = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
     codings = [name for name in codings if name != "identity"]
@@ -69,9 +72,9 @@ def _gzip(body: bytes, limit: int) -> Decoded:
 
 
 def _gzip_member(body: bytes, at: int, out: bytearray, limit: int) -> tuple[int, bool]:
-    """Decode one gzip member that begins at ``at``, and append its bytes to ``out``.
+    """Decode the gzip member that begins at position ``at`` of ``body``, and append its decoded bytes to ``out``.
 
-    Return the position in ``body`` where the member ends, and whether the member is complete.
+    Return a tuple: the position in ``body`` where the member ends, and whether the member is complete.
     """
     decoder, piece = zlib.decompressobj(16 + zlib.MAX_WBITS), _FIRST_PIECE
     while at < len(body) and not decoder.eof and len(out) <= limit:
@@ -87,7 +90,8 @@ def _gzip_member(body: bytes, at: int, out: bytearray, limit: int) -> tuple[int,
 def _deflate(body: bytes, limit: int) -> Decoded:
     """Decode a ``deflate`` body.
 
-    RFC 9110 requires the zlib format. Many servers send raw deflate instead, so this is tried if zlib fails.
+    RFC 9110 requires the zlib format, but many servers send raw deflate. If ``body`` is not in the zlib format, it is
+    decoded as raw deflate.
     """
     try:
         member = _zlib_with(body, limit + 1, zlib.MAX_WBITS)
@@ -120,7 +124,8 @@ def _brotli(body: bytes, limit: int) -> Decoded:
 def _zstd(body: bytes, limit: int) -> Decoded:
     """Decode consecutive zstd frames with a window of at most 8 MiB (RFC 9659).
 
-    The decoder gets its input in small pieces, because it has no output limit and four bytes can decode to 128 KiB.
+    The decoder has no limit on its output, and four bytes of input can decode to 128 KiB. It therefore gets its input
+    in small pieces.
     """
     out = bytearray()
     whole, at, frames = False, 0, 0

@@ -1,9 +1,10 @@
 """The daily budget for copies of requests. All extproc processes add their spending to the same counters in Redis.
 
-A budget check uses a cached total, so it never waits. This process's spending counts at once. The spending of the other
-processes is read at the next synchronisation. All processes together can therefore exceed the budget by the copies that
-they send between two synchronisations, and by the cost of the answers that are still in flight. If Redis has not
-answered for ``STALE_AFTER_S`` seconds, no paid copy is sent, because the cost would have no limit without the counters.
+A budget check never waits, because it uses a cached total. This total includes the spending of its own process at
+once, and the spending of the other processes after the next synchronisation with Redis. All processes together can
+therefore exceed the budget by the copies that they send between two synchronisations, and by the cost of the answers
+that are still in flight. If Redis has not answered for ``STALE_AFTER_S`` seconds, no paid copy is sent, because the
+cost would have no limit without the counters.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ KEEP_S = 3 * 86400
 
 
 class SpendingCounters(Protocol):
-    """Adds requests and cost to a day's counters, which all processes share, and returns the new totals.
+    """The daily counters of requests and cost, which all processes share.
 
-    Raises RedisError or OSError if the counters cannot be changed.
+    ``add`` adds to the counters at ``key`` and returns their new totals. It raises RedisError or OSError if the
+    counters cannot be changed.
     """
 
     async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]: ...
@@ -94,7 +96,7 @@ class Budgets:
                 self._spent[name] = _Spending()
 
     def allow(self, workload: str, backend: str, now: float) -> bool:
-        """Return whether the budget allows one more copy to ``backend``. An allowed copy is counted at once."""
+        """Return whether the budget allows one more copy to ``backend``. If it does, count the copy as sent."""
         limit = self._limits.get(workload)
         if limit is None or backend not in self._paid[workload]:
             return True
@@ -109,7 +111,7 @@ class Budgets:
         return True
 
     def charge(self, workload: str, backend: str, input_tokens: int, output_tokens: int, now: float) -> None:
-        """Add the cost of one answered copy to the workload's spending of the day."""
+        """Add the cost of one answered copy to the workload's spending of the current day."""
         price = self._prices.get(backend)
         if workload in self._limits and price is not None and backend in self._paid[workload]:
             cost = (input_tokens * price.input + output_tokens * price.output) / 1e6
@@ -118,7 +120,7 @@ class Budgets:
     async def sync(self, counters: SpendingCounters, now: float) -> None:
         """Add this process's spending to the shared counters and read their totals.
 
-        Raises the errors of ``counters``; the next call then adds the spending again.
+        If ``counters`` raises an error, this method raises it too, and the next call adds the same spending again.
         """
         for workload in self._limits:
             spent = self._today(workload, now)

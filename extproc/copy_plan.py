@@ -1,4 +1,7 @@
-"""Chooses which copies of a request are sent, and to which backends. Every extproc makes the same choice."""
+"""Chooses which copies of a request are sent, and to which backends.
+
+All extproc processes make the same choice for the same request.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,7 @@ SECRET_PARAMETERS = frozenset(envoy_names.CREDENTIAL_PARAMETERS)
 
 @dataclass(frozen=True, slots=True)
 class PlannedCopy:
-    """A copy of a request that is to be sent to ``backend``, the backend of ``side``."""
+    """A copy to send. ``side`` is the side that gets the copy, and ``backend`` is the backend of that side."""
 
     kind: PairKind
     side: Side
@@ -71,9 +74,10 @@ class PlannedCopy:
 
 @lru_cache(1024)
 def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
-    """Return whether a request may be sent twice: a POST to a known inference path or to the path ``exact``.
+    """Return whether a request may be sent twice because it only computes an answer.
 
-    No segment of the path may be in STATEFUL. ``exact`` is the workload's own ``match.path``, if it has one.
+    It must be a POST, its path must end like a known inference path or equal ``exact``, and no segment of the path may
+    be in STATEFUL. ``exact`` is the workload's ``match.path``, or None if the workload has none.
     """
     bare = path.partition("?")[0].rstrip("/")
     if method != "POST" or not path.startswith("/") or not STATEFUL.isdisjoint(bare.split("/")):
@@ -82,7 +86,10 @@ def is_idempotent_inference(method: str, path: str, exact: str | None) -> bool:
 
 
 def share_of(request_id: str, salt: str) -> float:
-    """Return a number in [0, 100) for sampling by percentage. It depends only on the request id and the salt."""
+    """Return a number in [0, 100) that depends only on the request id and the salt.
+
+    A request is in a sample of P percent if its number is below P.
+    """
     digest = hashlib.blake2b(f"{salt}:{request_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") * 100 / 2**64
 
@@ -90,7 +97,10 @@ def share_of(request_id: str, salt: str) -> float:
 def plan_copies(
     workload: WorkloadInfo, exchange: Exchange, request_id: str
 ) -> tuple[tuple[PlannedCopy, ...], Coverage | None]:
-    """Return the copies to send for a request, and the reason if no CROSS copy is among them (otherwise None)."""
+    """Return a tuple: the copies to send for a request, and the reason why no CROSS copy is among them.
+
+    The reason is None if there is a CROSS copy.
+    """
     request = exchange.request
     served = workload.clusters.get(request.cluster) if request else None
     if request is None or served is None or not exchange.request_complete:
@@ -112,7 +122,7 @@ def plan_copies(
 
 
 def without_secrets(path: str) -> str:
-    """Return a request path with its query, but without the query parameters that carry credentials."""
+    """Return the path and the query of a request, without the query parameters that carry credentials."""
     bare, mark, query = path.partition("?")
     if not mark:
         return path

@@ -1,8 +1,8 @@
 """The tee: sends a copy of a request to a backend through Envoy's shadow listener, and reads the answer.
 
-On that listener, Envoy handles TLS, credentials, the model's name and limits, and it measures the copy in the same way
-as the client's request. This module decides which headers are sent, how long the copy may take, how much of the answer
-is kept, and how many copies may be in flight.
+For requests to that listener, Envoy handles TLS, credentials, the model's name and limits, and it measures a copy in
+the same way as a client's request. This module decides which headers are sent, how long a copy may take, how much of
+the answer is kept, and how many copies may be in flight.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SKIP = ("User-Agent", "Accept-Encoding", "Accept", "Content-Type")
 
 @dataclass(frozen=True, slots=True)
 class ShadowRequest:
-    """One copy of a request to send. ``path`` includes the query. ``body`` still has its content coding."""
+    """One copy of a request to send. ``path`` includes the query. ``body`` is the body as sent, not decoded."""
 
     workload: str
     side: Side
@@ -51,9 +51,10 @@ class ShadowRequest:
 
 @dataclass(frozen=True, slots=True)
 class ShadowAnswer:
-    """The answer to a copy. ``answer.body`` still has the content coding that ``encoding`` names.
+    """The answer to a copy.
 
-    Call ``held.release()`` when the body is no longer needed, to make its memory available again.
+    ``answer.body`` is the body as received, not decoded. ``encoding`` is its content coding. ``held`` is the memory of
+    the body: call ``held.release()`` when the body is no longer needed.
     """
 
     answer: Answer
@@ -62,7 +63,10 @@ class ShadowAnswer:
 
 
 class ShadowSender(Protocol):
-    """Sends copies of requests. If the backend fails, no error is raised; the answer's ``ending`` shows the failure."""
+    """Sends copies of requests.
+
+    If a backend fails, ``send`` raises no error; the ``ending`` of the answer shows the failure.
+    """
 
     async def send(self, copy: ShadowRequest) -> ShadowAnswer: ...
 
@@ -86,8 +90,8 @@ class InFlight:
 def copy_headers(copy: ShadowRequest) -> dict[str, str]:
     """Return the headers of a copy.
 
-    These are the client's headers in FORWARDED_HEADERS, ``accept-encoding``, and three headers that the shadow listener
-    reads.
+    They are the client's headers whose names are in FORWARDED_HEADERS, the header ``accept-encoding: identity``, and
+    three headers that the shadow listener reads (workload, target and origin).
     """
     headers = {name: copy.headers[name] for name in FORWARDED_HEADERS if name in copy.headers}
     headers["accept-encoding"] = "identity"
@@ -157,9 +161,9 @@ class Tee:
 
 
 def _text(value: str) -> str:
-    """Return a header's value as text that can be stored, cut to 256 characters.
+    """Return the first 256 characters of a header's value, with lone surrogates replaced.
 
-    aiohttp decodes invalid bytes to lone surrogates, which are replaced here.
+    aiohttp decodes invalid bytes to lone surrogates, which cannot be stored as UTF-8.
     """
     return value[:256].encode("utf-8", "replace").decode()
 

@@ -3,9 +3,9 @@
 Theory. An exchange has two halves, the request and the response. Envoy sends both over one stream in observability
 mode. Each half goes WAITING → OPEN → DONE. The halves overlap: an answer may begin, and even end, before its request
 has ended. A half becomes DONE by ``end_of_stream`` on its headers or on a body chunk, or by trailers. (If trailers
-follow, the last chunk has no ``end_of_stream``.) The exchange ends when the response is DONE, in whatever state the
-request is, or when Envoy half-closes the stream before that. After such an early close, extproc cannot find out whether
-the client, the upstream or Envoy ended the exchange.
+follow, the last chunk has no ``end_of_stream``.) The exchange ends when the response is DONE, even if the request is
+not. It also ends when Envoy half-closes the stream before the response is DONE. After such an early close, extproc
+cannot find out whether the client, the upstream or Envoy ended the exchange.
 
 Quirks of Envoy 1.40, observed or documented: bodies end with an empty chunk that has ``end_of_stream``; that chunk may
 come twice; if a filter answers early, the stream begins with ``response_headers``; 1xx answers precede the final one.
@@ -24,7 +24,10 @@ from glidepath.pairs_and_outcomes import Ending
 
 
 class _IdentityHashEnum(Enum):
-    """An Enum whose members have a faster hash (by identity, in C). Every message needs several lookups by member."""
+    """An Enum whose members are hashed by identity, in C.
+
+    This is faster than the hash of Enum, which matters because every message needs several lookups by member.
+    """
 
     __hash__ = object.__hash__
 
@@ -43,7 +46,7 @@ class HalfState(_IdentityHashEnum):
 class MessageKind(_IdentityHashEnum):
     """The kind of an ext_proc message.
 
-    Kinds with ``_END`` have ``end_of_stream`` set. EMPTY and EMPTY_END are body chunks without bytes.
+    A kind that ends with ``_END`` has ``end_of_stream`` set. EMPTY and EMPTY_END are body chunks without bytes.
     """
 
     INFORMATIONAL = auto()  # headers of a 1xx answer
@@ -93,9 +96,12 @@ TRANSITIONS: Mapping[Half, Mapping[HalfState, Mapping[MessageKind, HalfState]]] 
 
 @dataclass(frozen=True, slots=True)
 class RequestHeaders:
-    """The allow-listed request headers, with names in lower case.
+    """The event that the request headers have arrived.
 
-    ``cluster`` is the attribute xds.cluster_name; ``route`` is xds.route_name.
+    ``headers``: the allow-listed headers, with names in lower case.
+    ``cluster``: Envoy's attribute xds.cluster_name.
+    ``route``: Envoy's attribute xds.route_name.
+    ``end``: True if no body follows.
     """
 
     headers: Mapping[str, str]
@@ -106,9 +112,11 @@ class RequestHeaders:
 
 @dataclass(frozen=True, slots=True)
 class ResponseHeaders:
-    """The headers of an answer.
+    """The event that the headers of the answer have arrived.
 
-    ``attempts`` is the attribute upstream.request_attempt_count; ``details`` is response.code_details.
+    ``attempts``: Envoy's attribute upstream.request_attempt_count.
+    ``details``: Envoy's attribute response.code_details.
+    ``end``: True if no body follows.
     """
 
     status: int
@@ -132,14 +140,14 @@ class Trailers:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Envoy has half-closed the stream. No message follows."""
+    """The event that Envoy has half-closed the gRPC stream. No message follows it."""
 
 
 Event = RequestHeaders | ResponseHeaders | Chunk | Trailers | Closed
 
 
 class Milestone(Enum):
-    """The part of the exchange that an event has completed. The caller acts on it."""
+    """What an event has completed: nothing, the request, or the whole exchange."""
 
     NONE = auto()
     REQUEST_COMPLETE = auto()  # copies may be sent
@@ -159,7 +167,7 @@ _CHUNK, _CHUNK_END, _EMPTY, _EMPTY_END = (
 class Exchange:
     """The state of one request and its answer. ``feed`` takes the events in their order of arrival.
 
-    ``now`` is in monotonic seconds. The attributes may be read at any time.
+    All times are in monotonic seconds. The attributes may be read at any time.
     """
 
     __slots__ = (
@@ -189,12 +197,12 @@ class Exchange:
 
     @property
     def request_complete(self) -> bool:
-        """Whether the whole request has arrived and no part of it was cut."""
+        """Whether the whole request has arrived and no limit cut off a part of its body."""
         return self._request_state is HalfState.DONE and not self.request_body.cut
 
     @property
     def first_byte_ms(self) -> float:
-        """Milliseconds from the request headers to the first byte of the answer's body; 0 if there is no body."""
+        """Milliseconds from the request headers to the first byte of the answer's body, or 0 if no byte has arrived."""
         return max(0.0, self.first_byte_at - self.started_at) * 1000 if self.first_byte_at else 0.0
 
     @property
@@ -203,16 +211,22 @@ class Exchange:
 
     @property
     def status(self) -> int:
-        """The HTTP status of the answer. It is 0 before the answer's headers arrive, and if the status is invalid."""
+        """The HTTP status of the answer, or 0 if the headers have not arrived or their status is invalid."""
         return self.response.status if self.response else 0
 
     @property
     def retried(self) -> bool:
-        """Whether Envoy made more than one attempt: a failover in a composite cluster, or a retry in any other."""
+        """Whether Envoy made more than one attempt to get the answer.
+
+        In a composite cluster, the second attempt is a failover. In any other cluster, it is a retry.
+        """
         return self.response is not None and self.response.attempts > 1
 
     def feed(self, event: Event, now: float) -> Milestone:
-        """Apply one event. If TRANSITIONS does not allow it, raise IllegalEventError and change nothing."""
+        """Apply one event and return the milestone that it reached.
+
+        If TRANSITIONS does not allow the event, raise IllegalEventError and change nothing.
+        """
         if self.ending is not None:
             return self._after_end(event)
         if isinstance(event, Chunk):
@@ -238,9 +252,9 @@ class Exchange:
         return Milestone.NONE
 
     def chunk(self, half: Half, data: bytes, end: bool, now: float) -> Milestone:
-        """Do ``feed(Chunk(half, data, end), now)`` without creating the event object.
+        """Do the same as ``feed(Chunk(half, data, end), now)``, but faster: no event object is created.
 
-        This is faster, and five of seven messages are chunks.
+        The speed matters because five of seven messages are chunks.
         """
         if self.ending is not None:
             return self._after_end(Chunk(half, data, end))
@@ -270,7 +284,10 @@ class Exchange:
         return milestone
 
     def _advance(self, half: Half, kind: MessageKind, now: float) -> Milestone:
-        """Move the request or the response to its next state. No other function changes these states."""
+        """Move the request or the response to its next state, and return the milestone that this reached.
+
+        No other function changes the states of the two halves.
+        """
         is_request = half is _REQUEST
         before = self._request_state if is_request else self._response_state
         after = TRANSITIONS[half][before].get(kind)

@@ -1,4 +1,4 @@
-"""One extproc process: creates its services and loops, runs them, and drains them when it stops."""
+"""One extproc process. It creates its services and loops, runs them, and drains them when it stops."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ class WorkerAddresses:
 
 
 def worker_address(address: str, index: int) -> str:
-    """Return the address of worker ``index``: HOST:(PORT + INDEX), or PATH.INDEX for a Unix socket (index 0: PATH)."""
+    """Return the address of worker ``index``, derived from the configured address.
+
+    For HOST:PORT it is HOST:(PORT + index). For a Unix socket it is unix:PATH.index, but for index 0 it is unix:PATH.
+    """
     if address.startswith("unix:"):
         return f"{address}.{index}" if index else address
     host, _, port = address.rpartition(":")
@@ -69,9 +72,10 @@ def worker_address(address: str, index: int) -> str:
 
 
 def source_name(index: int) -> str:
-    """Return a name for this start of worker ``index``.
+    """Return a name for worker ``index`` that is different after every start.
 
-    It is unique for every start, because each start numbers its flushes from 1.
+    Redis recognises a repeated flush by this name and the flush's sequence number. Each start numbers its flushes from
+    1, so two starts must not share a name.
     """
     return f"{socket.gethostname()}/{index}/{uuid.uuid4().hex[:12]}"
 
@@ -153,7 +157,7 @@ class ExtprocWorker:
             listening_sockets.remove(self._addresses.address)
 
     async def _stop_serving(self, server: grpc.aio.Server, process: ProcessService) -> None:
-        """Accept no new streams, and wait at most ``extproc.drain`` seconds for the open exchanges.
+        """Accept no new streams, and wait for the end of the open exchanges, at most ``extproc.drain`` seconds.
 
         ``server.stop(drain)`` alone would always wait for the full time, because Envoy keeps its access log streams
         open.
@@ -201,9 +205,10 @@ class ExtprocWorker:
             await asyncio.sleep(SYNC_S)
 
     async def _drain(self, capturer: Capturer, buffer: WriteBuffer, loops: list[asyncio.Task[None]]) -> None:
-        """Wait for the copies in flight, then for the unwritten records, at most ``extproc.drain`` seconds each time.
+        """Wait for the copies in flight, then for the writing of the unwritten records.
 
-        Pairs that are still unwritten after that are counted as lost.
+        Each of the two waits takes at most ``extproc.drain`` seconds. Pairs that are still unwritten after the second
+        wait are counted as lost.
         """
         writing, *others = loops
         bound = self._config.extproc.drain
@@ -227,7 +232,7 @@ class ExtprocWorker:
 
 
 def stop_on_signals(first: Callable[[], None]) -> None:
-    """Call ``first`` on the first SIGTERM or SIGINT; end the process at once on the second."""
+    """Call ``first`` at the first SIGTERM or SIGINT, and end the process at once at the second signal."""
     loop = asyncio.get_running_loop()
 
     def again() -> None:

@@ -1,4 +1,4 @@
-"""The two gRPC services of extproc: Process of ext_proc and StreamAccessLogs of the access log.
+"""The two gRPC services of extproc: the ext_proc service and the access log service.
 
 Their read loops wait only for the next message. If they also waited for Redis or for the tee, gRPC's flow control
 would delay the client's own request.
@@ -53,7 +53,7 @@ class ProcessService:
         self.unmatched = 0
 
     async def process(self, _: Any, context: grpc.aio.ServicerContext) -> None:
-        """Read messages until the exchange has ended. Then return at once, so that Envoy can close the stream."""
+        """Read the messages of one exchange until it ends. Then return at once, so that Envoy can close the stream."""
         self.exchanges += 1
         if self.open >= self._max_streams:
             await self._reject(context)
@@ -87,7 +87,7 @@ class ProcessService:
         return captured
 
     def _close(self, exchange: Exchange, captured: CapturedExchange | None) -> None:
-        """Finish the exchange when its gRPC stream ends for any reason."""
+        """After the gRPC stream has ended for any reason, end the exchange if it has not ended yet."""
         if exchange.ending is None and exchange.feed(Closed(), time.monotonic()) is Milestone.FINISHED and captured:
             self._capturer.advance(captured, Milestone.FINISHED)
         if captured is None:
@@ -95,7 +95,7 @@ class ProcessService:
             exchange.release()
 
     async def _reject(self, context: grpc.aio.ServicerContext) -> None:
-        """Count an exchange that is not captured because ``max_streams`` streams are already open."""
+        """Count an exchange as not captured, because ``max_streams`` streams are already open."""
         message = await context.read()
         if message is grpc.aio.EOF:
             return
@@ -108,7 +108,10 @@ class ProcessService:
             self._capturer.counters.count(workload.name, Coverage.SHED_STREAMS)
 
     def _workload(self, route: str) -> WorkloadInfo | None:
-        """Return the workload of an Envoy route, or None. Results are cached, because there are only a few routes."""
+        """Return the workload of an Envoy route, or None if the route belongs to no workload.
+
+        The results are cached, because there are only a few routes.
+        """
         try:
             return self._by_route[route]
         except KeyError:
@@ -119,7 +122,10 @@ class ProcessService:
 
 
 class AccessLogService:
-    """The access log service. Each Envoy worker keeps one stream open; every entry is one finished request."""
+    """The access log service.
+
+    Each Envoy worker keeps one gRPC stream open. Each access log entry on it describes one finished request.
+    """
 
     def __init__(self, workloads: Mapping[str, WorkloadInfo], counters: TrafficCounters) -> None:
         self._workloads, self._counters = workloads, counters
@@ -145,7 +151,7 @@ class AccessLogService:
 
 
 def handlers(process: ProcessService, access_log: AccessLogService) -> tuple[grpc.GenericRpcHandler, ...]:
-    """Return both services as handlers for a grpc.aio server."""
+    """Return one grpc.aio handler for each of the two services."""
     exchange = grpc.stream_stream_rpc_method_handler(
         process.process,
         request_deserializer=ProcessingRequest.FromString,

@@ -1,10 +1,10 @@
 """Rewrites the strings inside a JSON, SSE or NDJSON body and keeps the body valid.
 
-Applying a pattern to the raw bytes has three problems. It would treat the ``n`` of ``\\n`` as a letter of the address
-that follows, it could leave a broken escape, and it would miss an address that a stream delivers in pieces such as
-``jo``, ``hn@exa``, ``mple.com``. This module therefore parses the strings. It joins the strings at the same path of
-successive events (``choices/0/delta/content``) and rewrites them together. A changed text replaces the first string,
-and the other strings become empty.
+A pattern for e-mail addresses shows why the raw bytes cannot be rewritten. The pattern would treat the ``n`` of
+``\\n`` as a letter of the address that follows, it could leave a broken escape, and it would miss an address that a
+stream delivers in pieces such as ``jo``, ``hn@exa``, ``mple.com``. This module therefore parses the JSON. In a stream,
+it joins the strings that have the same path in all events (example: ``choices/0/delta/content``) and rewrites the
+joined text. If the text changes, the new text replaces the first of the strings, and the other strings become empty.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ESCAPE = re.compile(r"(\\(?:u[0-9a-fA-F]{4}|.))", re.DOTALL)
 
 
 class BodyTooComplexError(Exception):
-    """A body has too many lines, escapes or nested levels to be rewritten in time."""
+    """A body cannot be rewritten in time, because it has too many lines, escapes or nested levels."""
 
 
 def rewrite(text: str, content_type: str, apply: Apply) -> str:
@@ -51,9 +51,9 @@ def _rewrite_json(text: str, value: Any, apply: Apply) -> str:
 
 
 def _rewrite_raw(text: str, apply: Apply) -> str:
-    """Rewrite plain text or incomplete JSON.
+    """Rewrite a body that is plain text or incomplete JSON.
 
-    ``apply`` gets only the text between escapes, so that no match begins inside an escape.
+    ``apply`` is called for the text between two escapes, so that no match begins inside an escape.
     """
     parts = _ESCAPE.split(text, MAX_ESCAPES + 1)
     if len(parts) > 2 * MAX_ESCAPES:
@@ -92,7 +92,7 @@ def _dump(value: Any) -> str:
 
 @dataclass(slots=True)
 class _Line:
-    """One line of a stream. ``value`` is the parsed JSON, or None if the line has no JSON."""
+    """One line of a stream. ``value`` is the parsed JSON object or array, or None if the line has neither."""
 
     prefix: str
     text: str
@@ -160,7 +160,8 @@ def _parse_line(line: str) -> _Line:
 def _collect(line: _Line, value: Any, path: StringPath, slots_by_path: dict[StringPath, list[_StringSlot]]) -> None:
     """Add every string inside ``value`` to ``slots_by_path``.
 
-    The number in an ``index`` field becomes a part of the path, so that parallel choices and blocks are not joined.
+    If an object has the field ``index``, its number becomes a part of the path. The strings of two choices or content
+    blocks with different numbers are therefore not joined.
     """
     if len(path) > 2 * MAX_DEPTH:
         raise BodyTooComplexError

@@ -1,4 +1,7 @@
-"""The sockets on which extproc listens: Unix sockets with restricted permissions, or TCP ports that are not shared."""
+"""The sockets on which extproc listens.
+
+A Unix socket gets restricted permissions. A TCP port is not shared with another process.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ OPTIONS = (
 
 
 def prepare_address(address: str) -> None:
-    """Create the folder of a Unix socket, and remove a socket that a dead process left.
+    """Create the folder of a Unix socket. Remove an old socket at the same path if no process listens on it.
 
     Raises UnreachableError if another process listens on the socket, or if the path is not a socket.
     """
@@ -68,7 +71,10 @@ def bind(server: grpc.aio.Server, address: str) -> None:
 
 
 def open_to_group(address: str) -> None:
-    """Allow the members of a Unix socket's group to connect. Call this after the server has created the socket."""
+    """Allow the members of a Unix socket's group to connect to it.
+
+    The server must have created the socket before this call.
+    """
     if address.startswith("unix:"):
         Path(address.removeprefix("unix:")).chmod(SOCKET_MODE)
 

@@ -70,11 +70,14 @@ TEE_TIMEOUT_SHARE = 0.95  # share of the tee's timeout, as Envoy starts its cloc
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
-    """One finished request.
+    """The outcome of one finished request.
 
-    ``error`` is the kind of error, or "" if there is none. ``latency_ms`` and ``ttft_ms`` (time to the first byte) are
-    None unless the request was answered without an error or a 4xx. ``rescued`` is whether the baseline answered after a
-    failover, or None if that is unknown.
+    ``at_ms``: when the request ended, in Unix ms.
+    ``error``: the kind of error, or "" if there is none.
+    ``latency_ms``: the duration of the request; None for an error, a 4xx and a client abort.
+    ``ttft_ms``: the time to the first byte; None in the same cases, and if the entry has no such time.
+    ``rescued``: whether the baseline answered after a failover; None without a failover, or if the client
+        disconnected first.
     """
 
     workload: str
@@ -90,7 +93,7 @@ class RequestOutcome:
 
 
 def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], shadow: bool) -> RequestOutcome | None:
-    """Return the outcome of one request, or None if the request does not count for a side.
+    """Return the outcome of the request that an access log entry describes, or None if the request is not counted.
 
     ``shadow`` is True if the entry comes from the access log of the shadow listener.
     """
@@ -145,9 +148,10 @@ def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
 
 
 def _is_failover(workload: WorkloadInfo, common: Any) -> bool:
-    """Return whether Envoy switched from the candidate to the baseline, even if the baseline could not be tried.
+    """Return whether Envoy failed over from the candidate to the baseline.
 
-    If the baseline could not be tried, the entry names no cluster or the candidate's cluster. Two flags show this case:
+    A failover counts even if the request could not be sent to the baseline. The access log entry then names no cluster
+    or the candidate's cluster. Two flags show this case:
     - no_healthy_upstream: a composite cluster skips a member without hosts, so neither side has a host.
     - upstream_overflow with a second attempt: Envoy never retries after a circuit breaker, so the circuit breaker
       stopped the second attempt, which is the rescue.
@@ -159,9 +163,9 @@ def _is_failover(workload: WorkloadInfo, common: Any) -> bool:
 
 
 def _rescued(entry: HTTPAccessLogEntry, workload: WorkloadInfo, kind: str) -> bool | None:
-    """Return whether the baseline answered in place of the candidate, or None if the client disconnected first.
+    """Return whether the baseline answered after a failover, or None if the client disconnected first.
 
-    ``kind`` is the kind of the recorded upstream failure, or "" if there is none.
+    ``kind`` is the kind of the upstream failure that the entry records, or "" if it records none.
     """
     if kind:
         return False

@@ -1,6 +1,6 @@
-"""Encodes pairs for Redis: decodes their bodies, redacts them, and serialises the pairs.
+"""Encodes pairs for Redis: decodes their bodies, redacts the bodies, and serialises the pairs.
 
-This work is costly, so a separate thread does it.
+This work takes long, so it runs in a separate thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ _OVERHEAD = 1024  # estimated bytes of a pair without its bodies
 
 @dataclass(frozen=True, slots=True)
 class RawPair:
-    """A pair whose bodies are not yet decoded. The ``…_encoding`` fields name the content coding of each body."""
+    """A pair whose bodies are not yet decoded.
+
+    ``request_encoding``, ``first_encoding`` and ``second_encoding`` are the content codings of the request's body and
+    of the two answers' bodies.
+    """
 
     pair: Pair
     request_encoding: str = ""
@@ -59,10 +63,10 @@ class PairEncoder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prepare")
 
     async def encode(self, batch: Sequence[RawPair]) -> Sequence[EncodedPair | None]:
-        """Encode the first pairs of the batch: at least one, then more until TURN_S seconds have passed.
+        """Encode the first pairs of the batch: at least one, and more until TURN_S seconds have passed.
 
-        The time is limited, because no outcomes are written to Redis before the call returns. The result of a pair is
-        None if an unexpected error occurred.
+        The list that is returned has one item for each of these pairs. The item is None if an unexpected error
+        occurred. The time is limited because the write buffer writes no outcomes to Redis before this call returns.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._encode_batch, batch)
 
@@ -104,8 +108,8 @@ class PairEncoder:
     def _body(self, body: bytes, encoding: str, content_type: str) -> tuple[bytes, bool, str]:
         """Decode and redact a body.
 
-        Return the bytes that may be stored, whether a part of the body is missing, and why nothing may be stored ("" if
-        the bytes may be stored).
+        Return a tuple: the bytes to store; whether a part of the body is missing; and "", or the reason why nothing may
+        be stored.
         """
         error = ""
         cut = False

@@ -1,4 +1,7 @@
-"""Prometheus metrics of extproc. Each scrape reads existing counters, so metrics add no work to a request."""
+"""Prometheus metrics of extproc.
+
+A scrape reads counters that exist anyway, so the metrics add no work to a request.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class MetricSources:
 
 
 class ExtprocCollector(Collector):
-    """All metrics of one worker. No label contains a user, a session or a path."""
+    """Collects all metrics of one worker. No label contains a user, a session or a path."""
 
     def __init__(self, sources: MetricSources) -> None:
         self._sources = sources

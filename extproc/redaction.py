@@ -1,7 +1,7 @@
 """Redacts bodies before they are written to Redis, by the patterns of the configuration's ``redaction`` section.
 
-A badly written pattern can run forever. The ``regex`` package matches with a time limit and without the GIL, while
-``re`` would block the whole process. ``extproc.json_rewrite`` finds the strings in a body. See ADR 0023.
+A badly written pattern can run forever, and with ``re`` it would block the whole process. The package ``regex`` is used
+because it has a time limit and releases the GIL. ``extproc.json_rewrite`` finds the strings in a body. See ADR 0023.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def _luhn(text: str) -> int:
 
 
 def _iban(text: str) -> int:
-    """Return the length of the IBAN at the start of ``text``, or 0 if the IBAN is invalid.
+    """Return the length of the IBAN at the start of ``text``, or 0 if there is no valid IBAN.
 
-    By ISO 13616, an IBAN has the length of its country. With its first four characters moved to the end and its letters
-    replaced by numbers (A = 10), it leaves the remainder 1 when divided by 97.
+    ISO 13616 sets the length of an IBAN for each country. It also sets a check: move the first four characters to the
+    end, replace each letter by a number (A = 10), and divide by 97. The remainder must be 1.
     """
     length, end = _IBAN_LENGTH.get(text[:2].upper(), 0), 0
     compact = ""
@@ -82,7 +82,7 @@ class _Rule:
 
 
 class Redactor:
-    """Applies the configured patterns. It is thread-safe. Without patterns, ``redact`` returns the body unchanged."""
+    """Applies the configured patterns to bodies. It is thread-safe."""
 
     def __init__(self, section: RedactionSection, time_limit: float = TIME_LIMIT_S) -> None:
         self._rules: Sequence[_Rule] = [
@@ -93,9 +93,9 @@ class Redactor:
         self.timeouts = 0
 
     def redact(self, body: bytes, content_type: str) -> bytes | None:
-        """Return ``body`` with every match of a pattern replaced by MARK.
+        """Return ``body`` with every match of a pattern replaced by MARK. Without patterns, ``body`` is unchanged.
 
-        Return None if the redaction took too long. Such a body must not be stored.
+        Return None if the redaction took too long. The body must then not be stored.
         """
         if not self._rules or not body:
             return body

@@ -1,7 +1,7 @@
 """Removes old pairs and outcomes from Redis, by the configuration's ``retention`` section.
 
-This module applies the limits on age and on bytes. The limit on the number of entries applies at every write
-(extproc.redis_writer).
+This module applies the limits on age and on bytes. ``extproc.redis_writer`` applies the limit on the number of entries
+at every write.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class StreamTrimmer:
         self._client, self._retention = client, retention
 
     async def trim(self, workloads: Sequence[str], now_ms: int) -> Mapping[str, int]:
-        """Remove pairs and outcomes that are too old, and the oldest pairs above the byte limit.
+        """Remove pairs and outcomes that are too old, then the oldest pairs of a workload that exceeds the byte limit.
 
-        Return how many bytes the pairs of each workload used before the byte limit was applied.
+        Return the bytes that the pairs of each workload used between these two steps.
         """
         oldest = max(0, now_ms - int(self._retention.age * 1000))
         sizes: dict[str, int] = {}
@@ -40,8 +40,8 @@ class StreamTrimmer:
     async def _trim_bytes(self, names: WorkloadKeys) -> int:
         """Remove the oldest pairs of a workload if its pairs use more than ``retention.bytes``.
 
-        Return how many bytes the pairs used before. MEMORY USAGE samples the stream's nodes, which is cheap and
-        accurate enough for a limit.
+        Return the bytes that the pairs used before the removal. They are measured by MEMORY USAGE, which samples the
+        stream's nodes. This is cheap, and accurate enough for a limit.
         """
         try:
             used = int(await self._client.memory_usage(names.pairs) or 0)

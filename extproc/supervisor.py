@@ -26,7 +26,7 @@ CANNOT_START = 2  # exit status for an error that a user must fix
 
 
 def with_workers(config: Config, workers: int | None) -> Config:
-    """Return the configuration with ``workers`` as its number of workers; None keeps the configured number."""
+    """Return ``config`` with its number of workers set to ``workers``, or unchanged if ``workers`` is None."""
     if workers is None or workers == config.extproc.workers:
         return config
     return config.model_copy(update={"extproc": config.extproc.model_copy(update={"workers": workers})})
@@ -43,7 +43,7 @@ async def serve(config: Config, path: Path, workers: int | None) -> None:
 
 
 async def serve_child(config: Config, index: int) -> None:
-    """Run one of several workers. It drains and exits when its supervisor ends."""
+    """Run one of several workers in this process. When the supervisor ends, the worker drains and exits."""
     configure_logging(f"extproc-{index}")
     worker = ExtprocWorker(config, WorkerAddresses.of(config, index))
     stop_on_signals(worker.stop)
@@ -111,9 +111,9 @@ class WorkerSupervisor:
         )
 
     async def _until_end(self, process: asyncio.subprocess.Process) -> int:
-        """Wait for the worker's end and return its exit status.
+        """Wait until the worker's process has ended, and return its exit status.
 
-        On a stop, send SIGTERM to the worker, then SIGKILL if it does not end in time.
+        When the supervisor is stopped, send SIGTERM to the worker, and SIGKILL if it does not end in time.
         """
         ended = asyncio.ensure_future(process.wait())
         stopped = asyncio.ensure_future(self._stop.wait())

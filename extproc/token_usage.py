@@ -1,4 +1,7 @@
-"""Estimates the tokens that an answer used. A rough number is enough, because only the daily budget uses it."""
+"""Reads or estimates the tokens of a request and its answer.
+
+A rough number is enough, because only the daily budget of copies uses it.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,10 @@ _ENDS = 16 * 1024  # usage is at the end of an answer; Anthropic's input tokens 
 
 
 def tokens(request: bytes, answer: bytes) -> tuple[int, int]:
-    """Return the numbers of input tokens and output tokens that an answer states.
+    """Return a tuple: the number of input tokens and the number of output tokens.
 
-    If the answer does not state a number, it is estimated as one token per four bytes of the request or the answer.
+    Each number is read from the answer. If the answer does not state it, one token per four bytes is assumed: bytes of
+    the request for input tokens, bytes of the answer for output tokens.
     """
     ends = answer if len(answer) <= 2 * _ENDS else answer[:_ENDS] + b"\n" + answer[-_ENDS:]
     stated_in, stated_out = _largest("input", ends), _largest("output", ends)
@@ -30,8 +34,8 @@ def tokens(request: bytes, answer: bytes) -> tuple[int, int]:
 
 
 def _largest(which: str, text: bytes) -> int | None:
-    """Return the largest token count in ``text``, or None.
+    """Return the largest token count in ``text``, or None if ``text`` has none. ``which`` is "input" or "output".
 
-    A stream repeats a growing count, so the largest is the final one.
+    A stream repeats its token count, which grows, so the largest count is the final one.
     """
     return max((int(number) for number in _FIELDS[which].findall(text)), default=None)

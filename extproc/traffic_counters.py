@@ -1,6 +1,6 @@
 """Counters of outcomes and coverage.
 
-Redis gets the counts since the last flush. The metrics show the counts since the process started.
+The counts since the last flush are for Redis. The counts since the start of the process are for the metrics.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_WAITING_REJECTIONS = 10_000
 
 @dataclass(slots=True)
 class _SideCounts:
-    """The counters of one side and origin since the last flush. It is a mutable form of SideOutcomes."""
+    """The counts of one workload, side and origin since the last flush: a mutable form of SideOutcomes."""
 
     requests: int = 0
     errors: int = 0
@@ -56,7 +56,7 @@ class _SideCounts:
             self.ttft[bucket_of(outcome.ttft_ms)] += 1
 
     def apply_rejections(self) -> list[tuple[str, int]]:
-        """Count the rejections as errors. Return the rejections whose requests the access log has not reported yet."""
+        """Count as errors the rejections whose requests the access log has reported. Return the other rejections."""
         while self.rejections and self.errors < self.requests:
             kind, at_ms = self.rejections.pop()
             self.errors += 1
@@ -84,8 +84,8 @@ class _SideCounts:
 def coverage_name(reason: Coverage, kind: PairKind = PairKind.CROSS) -> str:
     """Return the name under which a coverage reason is counted.
 
-    This is the reason itself for CROSS pairs, and ``noise_…`` for pairs of the noise floor. The prefix keeps the noise
-    pairs apart, so that the counts of CROSS pairs add up to the captured exchanges.
+    For CROSS pairs the name is the reason itself. For noise pairs it has the prefix ``noise_``, so that the counts of
+    CROSS pairs add up to the number of captured exchanges.
     """
     return reason.value if kind is PairKind.CROSS else f"noise_{reason.value}"
 
@@ -100,8 +100,9 @@ _RESCUE_RESULTS = {True: "answered", False: "failed", None: "client_abort"}
 class TrafficCounters:
     """The counters of one process.
 
-    ``flush`` returns and resets the counts since the last flush. The ``…_totals`` count from the start of the process.
-    ``on_candidate_error`` is called for every failed live request of a candidate, so that the error is flushed soon.
+    ``flush`` returns and resets the counts since the last flush. The attributes ``…_totals`` are the counts since the
+    start of the process. ``on_candidate_error`` is called for every failed live request of a candidate. It allows the
+    caller to flush the error soon.
     """
 
     def __init__(self, on_candidate_error: Callable[[], None] = lambda: None) -> None:
@@ -130,7 +131,7 @@ class TrafficCounters:
             self.rescue_totals[(outcome.workload, _RESCUE_RESULTS[outcome.rescued])] += 1
 
     def count_rejection(self, workload: str, side: Side, origin: Origin, kind: str, at_ms: int) -> None:
-        """Count an error for a request that the access log reports without an error.
+        """Count as an error a rejected request that the access log reports as a request without an error.
 
         The access log may report the request before or after this call.
         """
@@ -147,9 +148,9 @@ class TrafficCounters:
         self.coverage_totals[key] = self.coverage_totals.get(key, 0) + number
 
     def flush(self, now_ms: int) -> list[Outcomes]:
-        """Reset the counts since the last flush, and return them as one Outcomes for every workload that has any.
+        """Return the counts since the last flush, and reset them.
 
-        The Outcomes have no source and no sequence number yet.
+        There is one Outcomes for each workload with a count. Its source and its sequence number are not set yet.
         """
         sides: dict[str, list[SideOutcomes]] = {}
         waiting: dict[tuple[str, Side, Origin], _SideCounts] = {}
@@ -176,7 +177,7 @@ class TrafficCounters:
 
 
 def merge(earlier: Outcomes, later: Outcomes) -> Outcomes:
-    """Return the sum of two flushes of one workload, with the source and sequence number of the earlier flush."""
+    """Return the sum of two flushes of one workload. It has the source and the sequence number of the earlier flush."""
     sides = {(s.side, s.origin): s for s in earlier.sides}
     for side in later.sides:
         key = (side.side, side.origin)

@@ -1,4 +1,4 @@
-"""Logs unexpected errors in our own code. Such an error loses one pair; all other work continues."""
+"""Logs unexpected errors in extproc's own code. Each such error loses one pair, and all other work continues."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ MAX_LOGGED = 100
 
 
 class UnexpectedErrors:
-    """Logs an unexpected error once for each type and line of code. The coverage counters include every lost pair.
+    """Logs unexpected errors. Errors of the same type from the same line of code are logged only once.
 
-    The message and the traceback are not logged, because they may quote a body.
+    The message and the traceback are not logged, because they may quote a body. The coverage counters count every lost
+    pair, also if its error is not logged.
     """
 
     def __init__(self) -> None:

@@ -15,7 +15,10 @@ from glidepath.redisio import read_secret
 
 @dataclass(frozen=True, slots=True)
 class WorkloadInfo:
-    """One workload. ``settings`` is its configuration; ``clusters`` maps the name of an Envoy cluster to its side."""
+    """One workload.
+
+    ``settings`` is its configuration. ``clusters`` maps the names of its Envoy clusters to their sides.
+    """
 
     name: str
     settings: Workload
@@ -37,14 +40,17 @@ class WorkloadInfo:
         return Side.CANDIDATE if backend == self.settings.candidate else None
 
     def sticky(self, value: str) -> str:
-        """Return a keyed digest of a sticky value, to be stored in its place. All extprocs compute the same digest."""
+        """Return a keyed digest of a sticky value. Pairs store this digest, never the value.
+
+        All extproc processes compute the same digest.
+        """
         if not value:
             return ""
         return hashlib.blake2b(value.encode(errors="replace"), key=self.sticky_key, digest_size=8).hexdigest()
 
 
 def build_workloads(config: Config) -> dict[str, WorkloadInfo]:
-    """Return all workloads by name. Raises ConfigError for a secret that cannot be read."""
+    """Return all configured workloads by name. Raises ConfigError if a secret cannot be read."""
     secret = read_secret(config.extproc.sticky_key) if config.extproc.sticky_key else ""
     return {name: _workload(config, name, workload, secret) for name, workload in config.workloads.items()}
 

@@ -1,9 +1,11 @@
 """The bounded buffer between the read loop and Redis, and the loop that writes its contents to Redis.
 
 Pairs are written at least once. A repeated write is harmless, because each pair has an id. When the buffer is full, the
-oldest pairs are dropped. Outcomes are never dropped. While Redis does not answer, they are added up. They are written
-exactly once: if the acknowledgement of a flush was lost, the flush is repeated unchanged, and Redis ignores a sequence
-number that it already has (docs/adr/0022).
+oldest pairs are dropped.
+
+Outcomes are never dropped. While Redis does not answer, new outcomes of a workload are added to those that wait. Each
+flush counts exactly once: if its acknowledgement was lost, the flush is repeated unchanged, and Redis ignores it
+because it already has the sequence number (docs/adr/0022).
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ __all__ = ["BatchWriter", "InMemorySink", "RawPair", "RecordSink", "WriteBuffer"
 
 
 class RecordSink(Protocol):
-    """Accepts pairs and outcomes for storage. Its methods never wait and never raise."""
+    """Accepts pairs and outcomes for storage. The methods never wait and never raise an error."""
 
     def put_pair(self, raw: RawPair) -> None: ...
 
@@ -60,10 +62,10 @@ class InMemorySink:
 
 
 class BatchWriter(Protocol):
-    """Writes batches to storage. Implementations: extproc.redis_writer.RedisWriter, and a test double.
+    """Writes batches of pairs and outcomes to storage. ``extproc.redis_writer.RedisWriter`` writes them to Redis.
 
-    ``write`` returns two lists of bool: for each pair and for each Outcomes, whether it is now stored. It raises
-    RedisError or OSError.
+    ``write`` returns two lists. The first says for each pair whether it is now stored, and the second says it for each
+    Outcomes. ``write`` raises RedisError or OSError if the storage does not answer.
     """
 
     async def write(
@@ -74,8 +76,8 @@ class BatchWriter(Protocol):
 class BatchEncoder(Protocol):
     """Decodes, redacts and serialises a batch outside the event loop.
 
-    If the batch is costly, only its first pairs are encoded, but at least one. The result of a pair is None if an
-    unexpected error occurred.
+    ``encode`` may stop before the end of the batch, but encodes at least one pair. It returns one item for each encoded
+    pair, in order. The item is None if an unexpected error occurred.
     """
 
     async def encode(self, batch: Sequence[RawPair]) -> Sequence[EncodedPair | None]: ...
@@ -88,9 +90,10 @@ class BufferLimits:
 
 
 class WriteBuffer:
-    """Buffers pairs and outcomes. ``run`` writes them until ``close`` is called and the buffer is empty.
+    """Buffers pairs and outcomes until they are written.
 
-    ``abandon`` counts the pairs that are still unwritten as LOST_SHUTDOWN.
+    ``run`` writes them. It returns when ``close`` has been called and the buffer is empty. If it is cancelled earlier,
+    ``abandon`` counts the unwritten pairs as lost (LOST_SHUTDOWN).
     """
 
     def __init__(
@@ -114,7 +117,7 @@ class WriteBuffer:
 
     @property
     def fill(self) -> tuple[int, int]:
-        """The number of pairs in the buffer, and their size in bytes."""
+        """A tuple: the number of pairs in the buffer, and their size in bytes."""
         pairs = len(self._waiting) + len(self._encoding) + len(self._ready)
         return pairs, self._waiting_bytes + self._ready_bytes
 
@@ -138,7 +141,7 @@ class WriteBuffer:
             self._write_now.set()  # a rollback may depend on these outcomes
 
     async def run(self) -> None:
-        """Write until ``close`` has been called and everything is written, or until cancelled."""
+        """Write pairs and outcomes until ``close`` has been called and everything is written, or until cancelled."""
         wait = FIRST_WAIT_S
         while not being_cancelled():
             if not self._has_work():
@@ -162,7 +165,10 @@ class WriteBuffer:
         self._write_now.set()
 
     async def _next_work(self) -> None:
-        """Wait for the first record, then up to LINGER_S longer, so that more pairs share one batch."""
+        """Wait for a pair or an Outcomes. Then wait up to LINGER_S for more, so that they share one batch.
+
+        The second wait ends early if outcomes arrive, or if half a batch or half the buffer is full.
+        """
         self._work.clear()
         self._write_now.clear()
         await self._work.wait()
@@ -228,9 +234,9 @@ class WriteBuffer:
         return batch
 
     def _number(self) -> None:
-        """Give the pending outcomes of each workload a sequence number.
+        """Give a sequence number to the pending outcomes of each workload, and so make them ready to be sent.
 
-        A workload whose earlier outcomes are not yet acknowledged is skipped.
+        Skip a workload if Redis has not yet acknowledged its previous outcomes.
         """
         for workload in [w for w in self._pending if w not in self._sent]:
             self._seq += 1

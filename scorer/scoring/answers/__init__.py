@@ -1,7 +1,8 @@
 """Turn a request and a response body of any provider into one typed answer.
 
-``extract`` reads the shape of the body (``body_format.py``) and finds the provider format that matches it
-(``provider_detection.py``). The module of that format in ``providers/`` then builds the answer. No function does I/O.
+``extract`` works in three steps. ``body_format.py`` parses the body as a JSON document, a stream or plain text.
+``provider_detection.py`` finds the provider format of the body. The module of that format in ``providers/`` builds the
+answer. No function does I/O.
 """
 
 from __future__ import annotations

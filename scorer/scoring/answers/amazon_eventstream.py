@@ -22,7 +22,7 @@ _SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # bytes of each head
 
 @dataclass(frozen=True, slots=True)
 class EventStreamMessage:
-    """One message of an event stream. ``kind`` is event, exception or error.
+    """One message of an event stream. ``kind`` is "event", "exception" or "error".
 
     ``whole`` is False if the body ends inside the message.
     """
@@ -34,7 +34,7 @@ class EventStreamMessage:
 
 
 def looks_like_eventstream(body: bytes) -> bool:
-    """Return whether the first twelve bytes of a body are an event stream's prelude with a valid CRC."""
+    """Return whether a body begins with an event stream's prelude (twelve bytes) whose CRC is valid."""
     return len(body) >= _PRELUDE and body[0] == 0 and crc32(body[:8]) == unpack_from(">I", body, 8)[0]
 
 
@@ -65,7 +65,7 @@ def parse_messages(body: bytes) -> Iterator[EventStreamMessage]:
 
 
 def _string_headers(raw: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the name and the value of each message header whose value is a string."""
+    """Yield the name and the value of each header of a message, for headers whose value is a string."""
     at = 0
     while at < len(raw):
         size = raw[at]

@@ -1,6 +1,6 @@
 """The types of an extracted answer, independent of the provider.
 
-A body becomes an :class:`Extracted` or an :class:`Unusable`. An ``Unusable`` is never scored.
+A body with an answer becomes an :class:`Extracted`. Any other body becomes an :class:`Unusable`, which is never scored.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class UnusableReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A body without an answer to score. ``detail`` is one short line for people."""
+    """The reason why a body has no answer to score. ``detail`` is one short line for people."""
 
     reason: UnusableReason
     detail: str = ""
@@ -66,10 +66,12 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of a tool. ``arguments`` is the parsed JSON, or None if the model wrote invalid JSON.
+    """A call of a tool by the model.
 
-    ``error`` says why the JSON is invalid. ``raw`` is the text of the arguments as sent, or canonical JSON if the
-    format sends an object. ``==`` does not compare ``raw``.
+    ``arguments``: the parsed JSON of the arguments, or None if the model wrote invalid JSON.
+    ``error``: the reason why the JSON is invalid, or "" if it is valid.
+    ``raw``: the text of the arguments as sent, or their canonical JSON if the provider format sends an object. ``==``
+        ignores this field.
     """
 
     name: str
@@ -82,10 +84,11 @@ class ToolCall:
 class Choice:
     """One of the ``n`` choices (generated answers) that the request asked for.
 
-    ``reasoning`` is the model's reasoning from a separate field; it is not part of ``text``. ``structured`` is the text
-    parsed as JSON if the request asked for JSON, else None. If that text is not JSON, ``structured_error`` is the
-    reason. ``logprobs`` are the natural logarithms of the probabilities of the sampled tokens, in order, if the body
-    has them.
+    ``reasoning``: the model's reasoning, if the body has it in a separate field; it is not part of ``text``.
+    ``structured``: the text parsed as JSON if the request asked for JSON, otherwise None.
+    ``structured_error``: the reason why the text is not JSON although the request asked for JSON, otherwise "".
+    ``logprobs``: the natural logarithm of the probability of each generated token, in order; empty if the body has
+        none.
     """
 
     text: str = ""
@@ -102,9 +105,11 @@ class Choice:
 class Extracted:
     """The answer of one side.
 
-    A generated answer has ``choices``, in index order; most properties describe the first choice. ``vectors`` has one
-    vector of float32 values for each input, in order. ``ranking`` has (index of the document, score) pairs, the best
-    first. ``label`` is the label from a classifier. Token counts are 0 if the body has none.
+    ``choices``: the generated answers, in index order. Most properties of this class describe the first choice.
+    ``vectors``: one vector of float32 values for each input of the request, in order.
+    ``ranking``: (index of the document, score) for each ranked document, the best first.
+    ``label``: the label from a classifier.
+    ``input_tokens``, ``output_tokens``: the token counts that the body states, or 0.
     """
 
     surface: Surface
@@ -170,9 +175,9 @@ _NOTHING = Choice()
 class CustomSurface:
     """A custom format in which a JSONPath leads to the answer (RFC 9535 with python-jsonpath's extensions).
 
-    ``jsonpath`` is the path to the answer. In a stream, it is the path to the piece of the answer in each event.
-    ``done`` is the path to a value that is true in the last event of a stream. Without ``done``, every stream counts as
-    complete.
+    ``jsonpath``: the path to the answer in a JSON body, or to the piece of the answer in each event of a stream.
+    ``done``: the path to a value that is true in the last event of a stream. Without ``done``, every stream counts as
+        complete.
     """
 
     jsonpath: str
@@ -181,10 +186,10 @@ class CustomSurface:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a request asks for: its options, its last user prompt, and the API format of the answer.
+    """What a request asks for: its options, its prompt, and the API format of the answer.
 
-    ``task`` is the kind of task, guessed for workloads with ``task: auto``. ``prompt`` is the text of the last user
-    turn.
+    ``task``: the task as guessed from the request; used for workloads with ``task: auto``.
+    ``prompt``: the text of the user's last message.
     """
 
     surface: Surface = Surface.UNKNOWN

@@ -1,7 +1,7 @@
-"""Read the shape of a body: a JSON document, a stream of JSON documents, or plain text.
+"""Parse a body as a JSON document, a stream of JSON documents, or plain text.
 
-The content type is only a hint. Servers answer a request for a stream with an error in JSON, or send a stream with the
-content type of JSON. The bodies in files of pairs often have no content type.
+The content type is only a hint. Some servers answer a request for a stream with an error in JSON, or send a stream with
+the content type of JSON. The bodies in files of pairs often have no content type.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class JsonDocument:
 
 @dataclass(frozen=True, slots=True)
 class StreamItem:
-    """One document of a stream, and the name of its event ("" if it has none)."""
+    """One JSON document of a stream, and the name of its event ("" if the event has no name)."""
 
     name: str
     value: object
@@ -43,9 +43,10 @@ class StreamItem:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A body that is a stream of documents.
+    """A body that is a stream of JSON documents.
 
-    ``done`` is True if it contains OpenAI's ``[DONE]``. ``cut`` is True if it ends inside a document.
+    ``done``: True if the stream contains OpenAI's ``[DONE]``.
+    ``cut``: True if the stream ends inside a document.
     """
 
     items: tuple[StreamItem, ...]
@@ -70,7 +71,7 @@ Body = JsonDocument | Stream | PlainText
 
 
 def read_body(content_type: str, body: bytes) -> Body:
-    """Return the body as a document, a stream or plain text. Raises :class:`UnusableBodyError` for any other body."""
+    """Parse a body as a JSON document, a stream or plain text. Raises :class:`UnusableBodyError` for any other body."""
     if len(body) > MAX_BYTES:
         raise too_large(f"{len(body)} bytes, more than {MAX_BYTES}")
     kind = content_type.partition(";")[0].strip().lower()
@@ -93,9 +94,9 @@ def read_body(content_type: str, body: bytes) -> Body:
 
 
 def _read_text_or_json(body: bytes, kind: str) -> Body:
-    """Read a body that begins like JSON.
+    """Parse a body whose first character can begin JSON.
 
-    If it is not JSON but its content type is text (example: a Markdown link), it is plain text.
+    If the body is not JSON but has a content type of text, it is plain text. Example: a Markdown link.
     """
     if kind not in ("text/plain", "text/markdown", ""):
         return _read_json_body(body, kind)

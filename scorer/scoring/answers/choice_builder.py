@@ -1,6 +1,7 @@
 """Build a choice (one generated answer) from its pieces.
 
-JSON bodies and streams use the same builders, so that both give equal answers. See ADR 0031.
+JSON bodies and streams are read by the same builders, so that the same answer in either form gives equal choices. See
+ADR 0031.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _FINISH_BY_WORD = {word: reason for reason, words in _FINISH.items() for word in
 
 
 def finish_reason(word: object) -> FinishReason:
-    """Return the FinishReason for a provider's finish reason, or OTHER if it is unknown."""
+    """Return the FinishReason that corresponds to a provider's word for it, or OTHER if the word is unknown."""
     return _FINISH_BY_WORD.get(word.lower(), FinishReason.OTHER) if isinstance(word, str) else FinishReason.OTHER
 
 
@@ -94,9 +95,10 @@ class ChoiceBuilder:
             self.parts.append(text)
 
     def add_call(self, function: dict[str, object], index: object = None, call_id: object = None) -> None:
-        """Add a tool call, or a piece of the call with this index or id.
+        """Add a new tool call, or add a piece to the call that has this index or this id.
 
-        If the index and the id are missing, a name starts a new call.
+        If both are missing, a ``function`` with a name starts a new call, and a ``function`` without a name is a piece
+        of the last call.
         """
         self._call(index, call_id, named=bool(function.get("name"))).add(function)
 
@@ -181,7 +183,7 @@ class ChoiceBuilders:
         return self.builders.setdefault(key, ChoiceBuilder())
 
     def finished(self, expected: Expectation) -> bool:
-        """Return whether every requested choice has a finish reason."""
+        """Return whether all requested choices have arrived and each has a finish reason."""
         return len(self.builders) >= expected.choices and all(b.finished for b in self.builders.values())
 
     def build(self, expected: Expectation) -> tuple[Choice, ...]:
@@ -189,7 +191,7 @@ class ChoiceBuilders:
 
 
 def _flat(value: object) -> str:
-    """Return the reasoning in ``value`` as text. ``value`` is a string or a list of parts with text."""
+    """Return the text of ``value``, which is a string or a list of parts with text. Other values give ""."""
     if isinstance(value, list):
         return "".join(_flat(item.get("text") if isinstance(item, dict) else item) for item in value)
     return value if isinstance(value, str) else ""

@@ -41,8 +41,8 @@ def _stream(stream: Stream, surface: CustomSurface, expected: Expectation) -> Ex
 def _answer(found: list[object], expected: Expectation) -> Extracted:
     """Build the answer from the values that the JSONPath found.
 
-    If all values are strings, they are joined to one text. If all values are lists of numbers, they are the vectors.
-    Any other value is structured data, and its JSON is the text.
+    Strings are joined to one text. Lists of numbers, or one list of such lists, are vectors. All other values are
+    structured data, and their JSON is the text.
     """
     if all(isinstance(value, str) or value is None for value in found):
         builder = ChoiceBuilder(finish="stop")

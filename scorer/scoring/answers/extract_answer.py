@@ -1,4 +1,4 @@
-"""Extract one side's answer: read the shape of the body, detect the provider format, and build the answer."""
+"""Extract one side's answer: parse the body, detect its provider format, and build the answer."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def extract(
     body_cut: bool = False,
     custom: CustomSurface | None = None,
 ) -> Extracted | Unusable:
-    """Return one side's answer, or the reason why its body has none. Never raises.
+    """Return the answer in a response body, or the reason why the body has none. Never raises an error.
 
-    ``path`` is the path of the client's request; the body may have the format of another API. ``body_cut`` is True if
-    the capture kept only the beginning of the body. A ``custom`` format is tried before the known formats.
+    ``path``: the path of the client's request. The body may have the format of another API than this path's.
+    ``body_cut``: True if the capture kept only the beginning of the body.
+    ``custom``: a custom format, which is tried before the providers' formats.
     """
     if not 200 <= status < 300:
         message = _failure(content_type, response_body)

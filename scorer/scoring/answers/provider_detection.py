@@ -1,6 +1,7 @@
 """Detect the provider format of a body.
 
-The two sides may use different formats, so the body decides. The request's path decides only if two formats match.
+The baseline and the candidate may use different formats, so the format is detected from the body. The path of the
+request is used only if the body matches two formats.
 
 See ADR 0030.
 """
@@ -31,8 +32,10 @@ from scorer.scoring.answers.providers import (
 class ProviderFormat:
     """The functions that recognise and read one provider format.
 
-    ``is_document`` recognises a JSON document, and ``is_event`` an event of a stream by its name and data. ``document``
-    and ``stream`` read the answer.
+    ``is_document``: whether a JSON document has this format; the second argument is the usual format for the path.
+    ``document``: build the answer from such a document.
+    ``is_event``: whether an event of a stream, given its name and its data, has this format.
+    ``stream``: build the answer from such a stream.
     """
 
     surface: Surface
@@ -43,12 +46,15 @@ class ProviderFormat:
 
 
 def detect_document(value: object, hint: Surface) -> ProviderFormat | None:
-    """Return the format of a document, or None if unknown. ``hint`` is the usual format for the request's path."""
+    """Return the format of a JSON document, or None if it is unknown.
+
+    ``hint`` is the usual format for the path of the request.
+    """
     return next((known for known in PROVIDER_FORMATS if known.is_document(value, hint)), None)
 
 
 def detect_stream(stream: Stream) -> ProviderFormat | None:
-    """Return the format of the first event that has a known format, or None."""
+    """Return the format of the first event in the stream whose format is known, or None if there is no such event."""
     for name, doc in stream.objects():
         for known in PROVIDER_FORMATS:
             if known.is_event is not None and known.is_event(name, doc):
@@ -57,7 +63,7 @@ def detect_stream(stream: Stream) -> ProviderFormat | None:
 
 
 def _is_choices(value: object, *keys: str) -> bool:
-    """Return whether the value has a list of choices that is empty or whose first choice has one of these keys."""
+    """Return whether ``value`` has a list ``choices`` that is empty, or whose first item has one of ``keys``."""
     if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
         return False
     choices = value["choices"]
@@ -73,8 +79,8 @@ def _is_completion(value: object) -> bool:
 def _is_chat(value: object) -> bool:
     """Return whether the value is a chat completion.
 
-    A value with an empty list of choices (Azure's first event) counts as a chat completion, so text completions must be
-    tested first.
+    A value whose list of choices is empty counts as a chat completion, because Azure's first event is such a value. A
+    text completion can have an empty list too, so test for text completions first.
     """
     return _is_choices(value, "message", "delta", "finish_reason")
 

@@ -18,7 +18,10 @@ def error_message(body: Body) -> str | None:
 
 
 def failure_message(body: Body) -> str:
-    """Return the error message, or else the most informative text, of a body whose HTTP status is an error."""
+    """Return the error message of a body whose HTTP status is an error.
+
+    If the body has no error message, return the start of its plain text, or its field ``message`` or ``detail``, or "".
+    """
     match body:
         case PlainText(text):
             return text.strip()[:200]

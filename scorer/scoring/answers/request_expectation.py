@@ -1,4 +1,4 @@
-"""Read the options of a request in any provider's format. An unreadable request counts as a request without options."""
+"""Read the options of a request in any provider's format. An unreadable request is treated as one without options."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ _CHOICE_KEYS = ("guided_choice", "choice")
 
 
 def surface_of_path(path: str) -> Surface:
-    """Return the API format that belongs to the end of a request path, or UNKNOWN."""
+    """Return the API format of a request path, recognised by the end of the path, or UNKNOWN."""
     bare = path.partition("?")[0].rstrip("/")
     return next((surface for pattern, surface in _SURFACES if pattern.search(bare)), Surface.UNKNOWN)
 
 
 def expectation(path: str, request_body: bytes) -> Expectation:
-    """Return what a request asks for. An unreadable body raises no error; it counts as a request without options."""
+    """Return what a request asks for. An unreadable body raises no error and is treated as a body without options."""
     surface = surface_of_path(path)
     request = _request(request_body)
     inner = [request] + [request[k] for k in _INNER if isinstance(request.get(k), dict)]
@@ -96,7 +96,7 @@ def _request(body: bytes) -> dict[str, object]:
 
 
 def _json_mode(request: dict[str, object]) -> tuple[bool, object]:
-    """Return whether the request asks for JSON, and its JSON schema if it has one."""
+    """Return a tuple: whether the request asks for JSON, and the JSON schema of the request (None if it has none)."""
     for name in ("response_format", "format", "output_format", "grammar"):
         found = _format(request.get(name))
         if found[0]:

@@ -10,10 +10,10 @@ MAX_DIMENSIONS = 65_536
 
 
 def usage_of(value: object) -> tuple[int, int]:
-    """Return the input and output tokens in a ``usage`` object with OpenAI's or Anthropic's field names.
+    """Return a tuple: the numbers of input and output tokens in a ``usage`` object of OpenAI or Anthropic.
 
-    A missing count is 0. Anthropic's ``input_tokens`` does not include the tokens of its prompt cache, so those are
-    added here.
+    A missing count is 0. Anthropic's ``input_tokens`` does not include the tokens of its prompt cache, so this function
+    adds them.
     """
     usage = value if isinstance(value, dict) else {}
     input_tokens = count(usage.get("prompt_tokens")) or count(usage.get("input_tokens"))
@@ -28,9 +28,9 @@ def model_of(doc: dict[str, object]) -> str:
 
 
 def vectors_of(rows: list[object]) -> tuple[tuple[float, ...], ...]:
-    """Return equally long rows of numbers as float32.
+    """Return JSON arrays of numbers as vectors of float32 values. Raises UnusableBodyError if their lengths differ.
 
-    As a result, decimal and base64 encodings of one vector compare equal.
+    Rounding to float32 makes a vector in decimal notation equal to the same vector in base64.
     """
     if len(rows) > MAX_ITEMS:
         raise too_large(f"more than {MAX_ITEMS} vectors")

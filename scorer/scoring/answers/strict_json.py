@@ -1,4 +1,4 @@
-"""Read untrusted JSON and its fields strictly and within limits. All errors are :class:`UnusableBodyError`.
+"""Read untrusted JSON and its fields, with strict types and limits on sizes. Errors are :class:`UnusableBodyError`.
 
 See ADR 0126.
 """
@@ -46,9 +46,10 @@ def too_large(detail: str) -> UnusableBodyError:
 
 
 def clean(text: str) -> str:
-    """Make text encodable as UTF-8.
+    """Return ``text`` in a form that can be encoded as UTF-8.
 
-    If a surrogate pair was split over two events, its halves are joined. Lone surrogates become U+FFFD.
+    A stream may split a surrogate pair over two events. Its two halves are joined to one character. A surrogate that
+    has no other half becomes U+FFFD.
     """
     if text.isascii() or not _SURROGATE.search(text):
         return text
@@ -89,7 +90,9 @@ def read_json(text: str, what: str = "body") -> object:
 
 
 def try_json(text: str, what: str) -> tuple[object, str]:
-    """Parse JSON that a model wrote. Return (value, "") or (None, error), since invalid JSON is still an answer.
+    """Parse JSON that a model wrote. Return (value, ""), or (None, error) if it is invalid.
+
+    Invalid JSON raises no error, because it is still the model's answer.
 
     See ADR 0032.
     """
@@ -135,9 +138,10 @@ def string(value: object, where: str) -> str:
 
 
 def count(value: object) -> int:
-    """Return ``value``, a token count or an index, as an int.
+    """Return ``value`` as an int, or 0 if it is invalid.
 
-    An invalid value becomes 0, because these numbers are only informative.
+    Use this function only for token counts and indices. They are informative, so an invalid number must not make the
+    body unusable.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
         return 0
@@ -162,7 +166,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def integer(digits: str) -> int | str:
-    """Parse a JSON integer. If int() refuses the digits because there are too many, return them as text."""
+    """Parse a JSON integer. If it has too many digits for int(), return its text."""
     try:
         return int(digits)
     except ValueError:  # Python's limit of 4,300 digits, which models that repeat themselves exceed

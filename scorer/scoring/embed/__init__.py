@@ -1,4 +1,4 @@
-"""Embedding of texts: engines behind one Protocol, splitting of long texts into chunks, and a cache of vectors."""
+"""Embedding of texts: the engines with their common protocol, the cutting of long texts into chunks, and caches."""
 
 from scorer.scoring.embed.engine_protocol import Embedder, Span, Vectors
 from scorer.scoring.embed.load_engine import load_embedder

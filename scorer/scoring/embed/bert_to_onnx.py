@@ -1,9 +1,9 @@
-"""Write a BERT sentence encoder as an ONNX graph, directly from safetensors, without torch or an export tool.
+"""Write the ONNX graph of a BERT sentence encoder, directly from its safetensors file.
 
-The graph is the whole model. Its inputs are ``input_ids`` and ``attention_mask`` (int64, [batch, tokens]). Its output
-is unit vectors (float32, [batch, hidden]). It uses ONNX Runtime's fused attention (domain com.microsoft), which
-OpenVINO supports too. The weights are in a second file as raw little-endian float32, so that the runtime can map them
-into memory.
+This needs neither torch nor an export tool. The graph is the whole model. Its inputs are ``input_ids`` and
+``attention_mask`` (int64, [batch, tokens]). Its output is unit vectors (float32, [batch, hidden]). It uses ONNX
+Runtime's fused attention (domain com.microsoft), which OpenVINO supports too. The weights are in a second file as raw
+little-endian float32, so that the runtime can map them into memory.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PAGE = 4096  # bytes; weights start at a page boundary, which mapping into memo
 
 
 class Weights(Protocol):
-    """A function that returns the weight tensor with a given name."""
+    """A function that returns the weight tensor with the given name, as float32."""
 
     def __call__(self, name: str) -> NDArray[np.float32]: ...
 
@@ -55,7 +55,10 @@ def write_graph(model: Path, shape: BertShape, folder: Path) -> None:
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[Weights]:
-    """Yield a function that loads one float32 tensor by name, without the common prefix of the names (``bert.``)."""
+    """Yield a function that loads a tensor by its name, as float32.
+
+    If all names in the file have a prefix such as ``bert.``, it is left out of the name.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -75,7 +78,7 @@ def open_weights(path: Path) -> Iterator[Weights]:
 
 
 class _Builder:
-    """Collects the nodes and weights of an ONNX graph. Each adding method returns the name of what it added."""
+    """Collects the nodes and weights of an ONNX graph. ``node``, ``weight`` and ``integers`` return the added name."""
 
     def __init__(self, weights: BinaryIO) -> None:
         self._weights = weights
@@ -124,12 +127,14 @@ class _Builder:
 def _encoder(b: _Builder, w: Weights, shape: BertShape) -> str:
     """Add the encoder and return the name of the hidden states [batch, tokens, hidden].
 
-    Between two attentions, the tokens of all texts in the batch are the rows of one matrix. A Gemm multiplies this
-    matrix by weights and adds a third operand. Some products must add two vectors, their bias and a residual, but a
-    Gemm adds only one. Such a product adds the residual, which already contains the bias: the residual is the output of
-    a normalisation, and the bias is added to the shift of that normalisation. One more product reads the same output,
-    so its own bias is reduced accordingly. As a result, only normalisations and GELU remain between the products. Both
-    have fast kernels in ONNX Runtime (SkipLayerNormalization is eight times as slow on a CPU as LayerNormalization).
+    Between two attentions, the tokens of all texts in the batch are the rows of one matrix. A Gemm node multiplies this
+    matrix by weights and adds a third operand. Some Gemm nodes would have to add two operands, a bias and a residual.
+    For them, the bias is moved to an earlier place: the residual is the output of a normalisation, and the bias is
+    added to the shift of that normalisation. The Gemm node then adds only the residual, which contains the bias.
+
+    Another node multiplies the same output by weights, so the moved bias times these weights is subtracted from that
+    node's own bias. As a result, only normalisations and GELU remain between the products. Both have fast kernels in
+    ONNX Runtime. (SkipLayerNormalization is eight times as slow on a CPU as LayerNormalization.)
     """
     mask = b.node("Cast", ["attention_mask"], "mask_int32", to=6)  # TensorProto.INT32
     size = b.node("Shape", ["input_ids"], "size")
@@ -155,7 +160,10 @@ def _embeddings(b: _Builder, w: Weights, flat: str, ahead: NDArray[np.float32], 
 
 
 def _norm(b: _Builder, w: Weights, name: str, x: str, ahead: NDArray[np.float32], epsilon: float) -> str:
-    """Add a normalisation to the graph. ``ahead`` is the bias that it adds for a later product (see ``_encoder``)."""
+    """Add a normalisation to the graph, and return the name of its output.
+
+    ``ahead`` is the bias that it adds for a later Gemm node (see ``_encoder``).
+    """
     scale = b.weight(f"{name}.scale", w(f"{name}.LayerNorm.weight"))
     shift = b.weight(f"{name}.shift", w(f"{name}.LayerNorm.bias") + ahead)
     return b.node("LayerNormalization", [x, scale, shift], f"{name}.normed", axis=-1, epsilon=epsilon)
@@ -173,8 +181,9 @@ def _layer(
 ) -> str:
     """Add one layer of the encoder, and return the name of its output.
 
-    ``tensor_shapes`` are the names of the shapes [batch, tokens, hidden] and [rows, hidden]. ``ahead`` has two biases
-    (see ``_encoder``): the one that ``x`` already contains, and the one that the output must contain.
+    ``x``: the name of the layer's input.
+    ``tensor_shapes``: the names of the constants with the shapes [batch, tokens, hidden] and [rows, hidden].
+    ``ahead``: the bias that ``x`` already contains, and the bias that the output must contain (see ``_encoder``).
     """
 
     def product(name: str, inputs: str, plus: str) -> str:

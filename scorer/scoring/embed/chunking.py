@@ -1,8 +1,8 @@
 """Cut a text that exceeds a model's limit of tokens into chunks.
 
-MiniLM reads 256 tokens. More than half of real answers are longer, and without chunks a change near their end would
-have no effect. All chunks have about the same length. The score depends on the worst match of a chunk, and a last chunk
-of three words would make that match unreliable.
+MiniLM reads only 256 tokens, and more than half of real answers are longer. Without chunks, a change near the end of
+such an answer would have no effect. All chunks of a text have about the same length, because the score depends on the
+chunk that matches worst, and the match of a last chunk of three words would be unreliable.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _SLACK = 0.35  # a chunk may be longer or shorter than the even length by this s
 def chunk_spans(text: str, tokens: Sequence[Span], limit: int) -> list[Span]:
     """Return the character spans of the fewest possible chunks of ``text``, each with 1 to ``limit`` tokens.
 
-    The chunks have nearly equal lengths. A cut is between two paragraphs if possible; otherwise it is between two
-    lines, two sentences or two words, in this order of preference. A text without tokens is one chunk.
+    The chunks have nearly equal lengths. A cut is made between two paragraphs if possible, otherwise between two lines,
+    otherwise between two sentences, otherwise between two words. A text without tokens is one chunk.
     """
     if len(tokens) <= limit:
         return [(0, len(text))]
@@ -34,7 +34,7 @@ def chunk_spans(text: str, tokens: Sequence[Span], limit: int) -> list[Span]:
 
 
 def _cut(text: str, tokens: Sequence[Span], start: int, limit: int) -> int:
-    """Return the index of the token that begins the chunk after the one that begins at token ``start``."""
+    """Return the index of the token at which the next chunk begins. The current chunk begins at token ``start``."""
     left = len(tokens) - start
     parts = -(-left // limit)
     if parts == 1:

@@ -20,7 +20,7 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """The engine and the model. This is stored with every score, as engines may differ in the last digits."""
+        """The name of the engine and the model. It is stored with every score, because the engines' vectors differ."""
 
     @property
     def dimensions(self) -> int:
@@ -28,13 +28,13 @@ class Embedder(Protocol):
 
     @property
     def max_tokens(self) -> int:
-        """How many tokens of a text ``embed`` reads, without special tokens. It ignores the rest of the text."""
+        """The number of tokens, without special tokens, that ``embed`` reads. It ignores the rest of a longer text."""
 
     def spans(self, text: str) -> Sequence[Span]:
         """Return the character span of each token of ``text``, in order. There may be white space between the spans."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Return one vector for each text, as the rows of an array, in order.
+        """Return an array with one row for each text, in order. The row is the vector of the text.
 
         Raises UnreachableError if a remote engine does not answer.
         """
@@ -45,4 +45,4 @@ class VocabularyAwareEmbedder(Embedder, Protocol):
     """An engine with a local tokenizer. The tokenizer's vocabulary shows which texts the engine can read."""
 
     def covers(self, text: str) -> bool:
-        """Return whether the vocabulary covers the text's script. If it does not, the text's vector has no meaning."""
+        """Return whether the vocabulary covers the scripts of the text. If not, the text's vector has no meaning."""

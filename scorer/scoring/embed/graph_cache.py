@@ -1,4 +1,7 @@
-"""A disk cache for built ONNX graphs. Each fingerprint has a directory that only this user can write to."""
+"""A cache on disk for built ONNX graphs.
+
+Each fingerprint of a model has one directory, to which only this user can write.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,11 @@ def cache_root() -> Path:
 
 @contextmanager
 def cached_graph(fingerprint: str, build: Build, root: Path | None = None) -> Iterator[Path]:
-    """Yield the directory with the files that ``build`` wrote in this process or in an earlier one.
+    """Yield the directory of the graph with this fingerprint. If it is missing, create it by ``build``.
 
-    Several processes may build at the same time, each in a directory of its own. A process renames its directory to the
-    final name when it is complete. The first process succeeds, and the others use its result. If no private cache is
-    possible (read-only file system, directory of another user), the files are in a temporary directory that is deleted
+    Several processes may build at the same time. Each builds in its own directory and renames it to the final name when
+    it is complete. The first process succeeds, and the others use its directory. If no private cache is possible
+    (read-only file system, directory of another user), the graph is built in a temporary directory, which is deleted
     when the context ends.
     """
     try:
@@ -48,10 +51,11 @@ def cached_graph(fingerprint: str, build: Build, root: Path | None = None) -> It
 
 
 def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = None) -> str:
-    """Return ``find(path)``. The result is cached while the file's path, device, inode, size and times stay the same.
+    """Return ``find(path)``, from the cache if the file has not changed.
 
-    The cache is not used if no private cache is possible, or if the file was changed less than 2 s ago, because another
-    change might then leave the file's times unchanged.
+    The file counts as unchanged if its path, device, inode, size and times are the same. The cache is not used if no
+    private cache is possible. It is also not used if the file was changed less than 2 s ago, because a second change
+    soon after the first might leave the file's times the same.
     """
     status = path.stat()
     if status.st_mtime > time.time() - _SETTLED_S:
@@ -72,7 +76,10 @@ def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = 
 
 
 def _private(root: Path) -> Path:
-    """Return the directory ``root``, created (mode 0700) if missing. Raises PermissionError if others may write."""
+    """Return ``root``, and create it with mode 0700 if it is missing.
+
+    Raises PermissionError if other users may write to the directory.
+    """
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = root.stat()
     if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

@@ -1,6 +1,6 @@
 """Load the configured embedding engine.
 
-The other engines are not imported, because importing torch alone takes three seconds.
+Only the module of this engine is imported. Importing torch, which another engine needs, takes three seconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The OpenVINO engine (extra ``openvino``).
+"""The embedding engine that uses OpenVINO (extra ``openvino``).
 
 With bfloat16, it is twice as fast as the default engine, but it needs twice the memory.
 """
@@ -20,7 +20,7 @@ _STEP = 8  # OpenVINO compiles kernels for each new shape (3 ms); padding to 8 t
 
 
 class OpenVinoEmbedder:
-    """Runs the model's graph on OpenVINO.
+    """Embeds texts by running the model's ONNX graph on OpenVINO.
 
     OpenVINO uses bfloat16 if the CPU supports it, so its vectors differ slightly from those of the other engines
     (docs/reference/embedding.md).

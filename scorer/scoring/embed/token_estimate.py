@@ -1,6 +1,6 @@
 """Estimate the tokens of a text when the model's tokenizer is not installed.
 
-The estimated number of tokens tends to be too high.
+The estimate tends to be higher than the true number of tokens.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Determine from a model's vocabulary whether the model can read a text.
 
-A model returns a vector for any text. If its vocabulary has only the single letters of a script, or no letters at all
-(each word then becomes the unknown token), that vector has little meaning: unrelated texts of such a script have
-cosines of 0.6 to 1.0.
+A model returns a vector for any text, but the vector has little meaning if the vocabulary does not cover the script of
+the text. Such a vocabulary has only single letters of the script, or no letters of it at all, so that each word becomes
+the unknown token. Unrelated texts in such a script have cosines of 0.6 to 1.0.
 
 See ADR 0124.
 """
@@ -29,7 +29,10 @@ _FOREIGN = re.compile("[\u0370-\u1dff\u2c00-\ud7ff\uf900-\uffff\U00010000-\U0003
 
 
 class VocabularyCoverage:
-    """The scripts that a tokenizer's vocabulary covers, computed when they are needed for the first time (30 ms)."""
+    """Determines which texts a tokenizer's vocabulary covers.
+
+    The covered scripts are computed when they are needed for the first time (30 ms).
+    """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -41,7 +44,7 @@ class VocabularyCoverage:
     def covers(self, text: str) -> bool:
         """Return whether the vocabulary covers the text.
 
-        It does if the share of letters that it does not cover is below UNCOVERED_SHARE. Cost: 5 µs for Latin text.
+        It does if less than UNCOVERED_SHARE of the text's letters are uncovered. For Latin text, the check takes 5 µs.
         """
         if not self._by_pieces or (_FOREIGN.search(text) is None and not _has_long_words(text)):
             return True
@@ -61,7 +64,7 @@ class VocabularyCoverage:
 
     @cached_property
     def _scripts(self) -> frozenset[str]:
-        """The scripts for which the vocabulary has enough tokens of several letters, or enough ideographs."""
+        """The scripts that the vocabulary covers: it has enough tokens of several letters, or enough ideographs."""
         counts: Counter[str] = Counter()
         for token in self._tokenizer.get_vocab():
             piece = token.removeprefix("##").removeprefix("▁")

@@ -1,6 +1,6 @@
 """Tokenize texts, and run a model's ONNX graph on batches of texts of similar length.
 
-The engines that run such a graph in this process (ONNX Runtime, OpenVINO) use this module.
+This is common to the two engines that run an ONNX graph: ONNX Runtime and OpenVINO.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RUN_TOKENS = 20  # the fixed cost of a run of the model is about the cost of 20 
 
 
 class WordPieces:
-    """The model's own tokenizer, from tokenizer.json."""
+    """The tokenizer of a model, read from the model's tokenizer.json."""
 
     def __init__(self, folder: Path, max_tokens: int) -> None:
         from tokenizers import Tokenizer
@@ -54,9 +54,10 @@ class WordPieces:
 
 
 def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Yield groups of indices of ``lengths``. The texts in a group have similar lengths.
+    """Group texts of similar lengths. Yield each group as a list of indices into ``lengths``.
 
-    A group has at most ``size`` texts. Padding them to equal length adds at most RUN_TOKENS tokens.
+    A group has at most ``size`` texts. Padding all texts of a group to the length of the longest one adds at most
+    RUN_TOKENS tokens in total.
     """
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     group: list[int] = []
@@ -73,9 +74,10 @@ def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
 
 
 def run_batches(run: Run, ids: Sequence[Sequence[int]], size: int, dimensions: int, step: int = 1) -> Vectors:
-    """Call ``run`` on batches of ``ids``, the token ids of each text, and return the vectors in the order of ``ids``.
+    """Return one vector for each text, in order. ``ids`` are the token ids of the texts.
 
-    Each row is padded to a multiple of ``step``, but not beyond the length of the longest row.
+    ``run`` is called for batches of at most ``size`` texts. The token ids of a text are padded to a multiple of
+    ``step``, but not beyond the length of the longest text.
     """
     vectors = np.empty((len(ids), dimensions), np.float32)
     longest = max(map(len, ids), default=0)

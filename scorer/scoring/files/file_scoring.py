@@ -23,7 +23,7 @@ MAX_BATCH_BYTES = 8 * 2**20  # a batch ends once its lines have this size
 
 @dataclass(frozen=True, slots=True)
 class ScoredLine:
-    """The result of one line of a file. An unscored pair has the agreement None, and its flags give the reason."""
+    """The result of one line. If the pair is unscored, its agreement is None and its flag is the reason."""
 
     id: str | int
     agreement: float | None
@@ -36,8 +36,8 @@ class ScoredLine:
     def to_json(self, *, explain: bool = False, encoding: str = "utf-8") -> str:
         """Return the result as one line of JSON.
 
-        If ``encoding`` cannot encode a character of the line, the line is ASCII. No encoding can encode a lone
-        surrogate.
+        If ``encoding`` cannot encode a character of the line, all characters that are not ASCII are escaped. A lone
+        surrogate, for example, can be encoded by no encoding.
         """
         record: dict[str, object] = {
             "id": self.id,
@@ -59,7 +59,8 @@ class ScoredLine:
 class FileScorer:
     """Scores a file of pairs.
 
-    ``path`` is the request path for lines that have none. ``batch`` is the largest number of lines in a batch.
+    ``path``: the request path for lines that have none.
+    ``batch``: the largest number of lines in a batch.
     """
 
     task: Task
@@ -74,7 +75,7 @@ class FileScorer:
     def score(self, lines: Lines) -> Iterator[ScoredLine | BadLine]:
         """Yield one result for each line that is not blank, in order.
 
-        The lines of a batch are scored when the batch is full, or when the next line is not available yet. Raises
+        A batch is scored as soon as it is full, or as soon as the next line would have to be waited for. Raises
         UnreachableError if a remote engine does not answer.
         """
         ready = lines.ready if isinstance(lines, PipeLines) else _always
@@ -102,7 +103,7 @@ class FileScorer:
     def _with_opinions(
         self, lines: Mapping[int, _ExtractedLine], results: dict[int, Comparison | Unscorable]
     ) -> dict[int, Comparison | Unscorable]:
-        """Return the results after adding the evaluator's opinions to the pairs in doubt."""
+        """Ask the evaluator about the pairs in doubt, and return all results with its opinions included."""
         section = self.settings.evaluator
         if self.evaluator is None or section is None:
             return results
@@ -145,7 +146,7 @@ class FileScorer:
 
 @dataclass(frozen=True, slots=True)
 class _ExtractedLine:
-    """A line of the file with both answers extracted. ``texts`` has the two texts to embed, or is empty."""
+    """A line with its extracted answers. ``texts`` are the two texts to embed, or empty if none must be embedded."""
 
     id: str | int
     expected: Expectation

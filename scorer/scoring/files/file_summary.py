@@ -1,4 +1,7 @@
-"""Summarise the scores of a file of pairs in one pass. Memory is bounded by the number of flags and classes."""
+"""Summarise the scores of a file of pairs in one pass.
+
+The memory that this needs depends only on the number of different flags and classes.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,10 @@ _SHOWN_CLASSES = 20
 class FileSummary:
     """Counts of the pairs in a file.
 
-    ``unscored`` counts unscored pairs by reason, and ``flags`` counts pairs by flag. ``no_opinion`` counts, by reason,
-    the pairs in doubt for which the evaluator gave no opinion.
+    ``unscored``: the number of unscored pairs for each reason.
+    ``flags``: the number of scored pairs with each flag.
+    ``opinions``: the number of pairs with an opinion of the evaluator.
+    ``no_opinion``: the number of pairs in doubt without an opinion of the evaluator, for each reason.
     """
 
     pairs: int = 0
@@ -63,7 +68,10 @@ class FileSummary:
         return self._sum / self.scored if self.scored else None
 
     def quantile(self, share: float) -> float | None:
-        """Return the quantile ``share`` (0 to 1) of the agreements, rounded to 0.001, or None if no pair was scored."""
+        """Return a quantile of the agreements, rounded to 0.001, or None if no pair was scored.
+
+        ``share`` is 0.5 for the median, for example.
+        """
         if not self.scored:
             return None
         seen = 0
@@ -93,7 +101,7 @@ class FileSummary:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the summary for human readers."""
+        """Yield the lines of a summary for people to read."""
         summary = self.to_json()
         reasons = f" ({_counts(self.unscored)})" if self.unscored else ""
         yield f"{self.pairs} pairs, {self.unscored.total()} without a score{reasons}, {self.bad_lines} bad lines"

@@ -1,4 +1,4 @@
-"""Read the lines of a file or pipe, and find out whether the next line is available without waiting."""
+"""Read the lines of a file or a pipe. For a pipe, also find out whether the next line can be read without waiting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Lines(Protocol):
 
 
 class PipeLines:
-    """The lines of a file descriptor whose writer may pause: a pipe, a terminal, ``tail -f``."""
+    """The lines from a file descriptor whose writer may pause: a pipe (for example from ``tail -f``) or a terminal."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -25,7 +25,7 @@ class PipeLines:
         self._at_end = False
 
     def readline(self, limit: int, /) -> bytes:
-        """Wait for the next line and return it with its newline, cut at ``limit`` bytes; return b"" at end of file."""
+        """Wait for the next line. Return it with its newline, cut at ``limit`` bytes, or b"" at the end of the file."""
         while not self._at_end and len(self._buffer) < limit and not self._has_line():
             self._read()
         end = self._buffer.find(b"\n", self._searched) + 1 or len(self._buffer)
@@ -35,7 +35,7 @@ class PipeLines:
         return line
 
     def ready(self) -> bool:
-        """Return whether ``readline`` would return at once, with a line or at the end of the file."""
+        """Return whether ``readline`` would return without waiting, because a line or the end of the file has come."""
         while not self._at_end and not self._has_line():
             if not select.select([self._descriptor], [], [], 0)[0]:
                 return False

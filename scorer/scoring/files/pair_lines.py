@@ -28,10 +28,12 @@ _LOOKS_LIKE = (
 
 @dataclass(frozen=True, slots=True)
 class FilePair:
-    """One pair of a file: the request and both response bodies, as bytes.
+    """One pair of a file: the bodies of the request and of both responses, as bytes.
 
-    ``path`` is the request's path, or "" if the line has none. ``statuses`` and ``content_types`` each have two values,
-    for the baseline's and the candidate's response. The defaults are 200 and "".
+    ``number``: the number of the line.
+    ``path``: the path of the request, or "" if the line has none.
+    ``statuses``: the HTTP statuses of the baseline's and the candidate's response, by default 200.
+    ``content_types``: the content types of the baseline's and the candidate's response, by default "".
     """
 
     number: int
@@ -58,9 +60,9 @@ class BadLine:
 
 
 def parse_lines(lines: Lines) -> Iterator[FilePair | BadLine | None]:
-    """Yield a FilePair or a BadLine for each line, and None for a blank line. A bad line never raises an error.
+    """Yield one item for each line: a FilePair, a BadLine, or None for a blank line. A bad line raises no error.
 
-    If the first line shows that the file is not UTF-8 text, only a BadLine for that line is yielded.
+    If the first line shows that the file is not UTF-8 text, yield a BadLine for this line and read no other lines.
     """
     for number, line in enumerate(_bounded_lines(lines), 1):
         if line is None:
@@ -93,8 +95,8 @@ def _bounded_lines(lines: Lines) -> Iterable[bytes | None]:
 def parse_pair(line: bytes, number: int) -> FilePair | BadLine:
     """Parse one line: a JSON object with the keys ``id``, ``request``, ``baseline`` and ``candidate``.
 
-    Each body is an object, a list, or a string (SSE, plain text). Optional keys are ``path``, ``baseline_status``,
-    ``baseline_content_type``, ``candidate_status`` and ``candidate_content_type``.
+    Each of the last three is a body: an object, a list, or a string (SSE or plain text). Optional keys are ``path``,
+    ``baseline_status``, ``baseline_content_type``, ``candidate_status`` and ``candidate_content_type``.
     """
     try:
         raw = _DECODER.decode(line.decode("utf-8-sig"))
@@ -130,7 +132,10 @@ def parse_pair(line: bytes, number: int) -> FilePair | BadLine:
 
 
 def _responses(raw: Mapping[str, object]) -> tuple[tuple[int, int], tuple[str, str]] | str:
-    """Return the statuses and the content types of both sides, or a description of the problem."""
+    """Return a tuple: the statuses of both sides and the content types of both sides.
+
+    If one of them is invalid, return a description of the problem instead.
+    """
     statuses: list[int] = []
     kinds: list[str] = []
     for side in SIDES:

@@ -1,9 +1,9 @@
-"""A queue of the pairs in doubt, which wait for the evaluator's opinion. Other pairs do not have to wait for them.
+"""A queue of the pairs in doubt, which wait for the evaluator's opinion. It does not delay the other pairs.
 
-A pair is written with the score that it already has if too many pairs wait, if the day's budget is spent, or if the
-evaluator is unreachable, slow or sends an invalid reply. After several failures in a row, no question is sent for a
-while. This module is imported only if a workload has an evaluator, because it also loads the libraries of the signals
-(ADR 0100).
+A pair in doubt already has a score from the signals. It is written with this score if too many pairs wait, if the
+day's budget is spent, or if the evaluator is unreachable, is slow or sends an invalid reply. After several failures in
+a row, no question is sent for a while. This module is imported only if a workload has an evaluator, because it also
+loads the libraries of the signals (ADR 0100).
 """
 
 from __future__ import annotations
@@ -37,10 +37,13 @@ MAX_FAILURES, OPEN_S = 5, 30.0
 
 
 class EvaluationBudget(Protocol):
-    """The daily limit of evaluations of each workload, which all scorers share."""
+    """Counts the evaluations of each workload against its daily limit. All scorers share the counts."""
 
     async def spend(self, workload: str, limit: int, now_ms: int) -> bool:
-        """Count one evaluation and return True, or return False at the limit. Raises RedisError or OSError."""
+        """Count one evaluation and return True. If the limit is reached, count nothing and return False.
+
+        Raises RedisError or OSError if the counter cannot be changed.
+        """
 
 
 class RedisEvaluationBudget:
@@ -56,9 +59,10 @@ class RedisEvaluationBudget:
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """Stops the questions to the evaluator ("opens") for OPEN_S seconds after MAX_FAILURES failures in a row.
+    """Stops the questions to the evaluator for OPEN_S seconds after MAX_FAILURES failures in a row.
 
-    After that time, a single failure opens it again, unless a success has reset the count of failures.
+    While the questions are stopped, the circuit breaker is open. After these OPEN_S seconds, one more failure opens it
+    again. A success resets the count of failures.
     """
 
     failures: int = 0
@@ -76,8 +80,8 @@ class CircuitBreaker:
 class EvaluatorQueue:
     """The queue of one workload's pairs that wait for the evaluator's opinion.
 
-    ``write`` writes the result of a pair; it is called once for each accepted pair. ``count`` counts the outcome of
-    each offered pair: "opinion", or the reason why there is no opinion.
+    ``write``: writes the result of a pair. It is called once for each pair that ``offer`` accepts.
+    ``count``: counts what became of each offered pair: "opinion", or the reason why there is no opinion.
     """
 
     def __init__(
@@ -102,9 +106,9 @@ class EvaluatorQueue:
         self._closed = False
 
     def offer(self, entry: QueueEntry, result: PairResult) -> bool:
-        """Queue the pair and return True, or return False if the caller must write the result without an opinion.
+        """Queue the pair and return True, or refuse it and return False. This method never waits.
 
-        This method never blocks.
+        After a refusal, the caller must write the result without an opinion.
         """
         if self._breaker.is_open(time.monotonic()):
             self._count("paused")
@@ -118,7 +122,7 @@ class EvaluatorQueue:
         return True
 
     def entries(self) -> Sequence[QueueEntry]:
-        """Return the queued pairs whose results are not yet written. Their claims in Redis must be renewed."""
+        """Return the accepted pairs whose results are not yet written. The caller must renew their claims in Redis."""
         return list(self._claimed.values())
 
     async def run(self) -> None:
@@ -128,7 +132,7 @@ class EvaluatorQueue:
                 group.create_task(self._evaluate_pairs(session))
 
     async def close(self, seconds: float) -> None:
-        """Stop sending questions, and wait up to ``seconds`` until the waiting pairs are written without an opinion."""
+        """End all questions and write the waiting pairs without an opinion. Wait for this for at most ``seconds``."""
         self._closed = True
         for question in self._open_questions:
             question.reschedule(asyncio.get_running_loop().time())
@@ -150,9 +154,9 @@ class EvaluatorQueue:
         return answer if isinstance(answer, Opinion) else None
 
     async def _reason_not_to_ask(self) -> str:
-        """Return why no question may be sent to the evaluator, or "" if one may be sent.
+        """Return why the next question must not be sent to the evaluator, or "" if it may be sent.
 
-        A question that may be sent is counted in the day's budget.
+        If it may be sent, it is counted in the day's budget.
         """
         if self._closed:
             return "stopping"

@@ -36,7 +36,7 @@ _TRIP_PREFIX = "trip:"
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """One claimed pair, as stored in Redis. ``deliveries`` is how often the pair was claimed, including this time."""
+    """One claimed pair, as stored in Redis. ``deliveries`` is how often it has been claimed, including this claim."""
 
     workload: str
     id: str
@@ -73,9 +73,9 @@ class RedisPairQueue:
         self._groups_exist = False
 
     async def claim(self, count: int) -> list[QueueEntry]:
-        """Claim up to ``count`` new pairs, in equal shares from all workloads.
+        """Claim up to ``count`` new pairs, the same number from each workload.
 
-        If a workload has fewer pairs than its share, the other workloads get the rest of the share.
+        If a workload has fewer new pairs than that, more pairs are claimed from the other workloads.
         """
         await self._create_groups()
         order = list(self._keys)
@@ -95,8 +95,8 @@ class RedisPairQueue:
     async def reclaim(self) -> tuple[list[QueueEntry], Mapping[str, int]]:
         """Claim the pairs that dead scorers had claimed.
 
-        Return these pairs. Also return, for each workload, how many such pairs were lost because retention trimmed
-        them.
+        Return a tuple: the claimed pairs; and for each workload, the number of pairs of dead scorers that are lost
+        because retention has already trimmed them.
         """
         await self._create_groups()
         entries: list[QueueEntry] = []
@@ -123,7 +123,10 @@ class RedisPairQueue:
             await self._client.eval(RENEW_CLAIMS, 2, keys.pairs, keys.queue, SCORER_GROUP, self._consumer, *ids)
 
     async def write_result(self, entry: QueueEntry, scored: ScoredPair, result: PairResult) -> bool:
-        """Write a pair's result and acknowledge the pair, atomically. Return False if the pair already has a result."""
+        """Write a pair's result and acknowledge the pair, in one atomic step.
+
+        If the pair already has a result, write nothing, acknowledge the pair and return False.
+        """
         keys, retention = self._keys[entry.workload], self._config.retention
         ttl = int(min(DONE_TTL_S, retention.age) * 1000)
         workload = self._config.workloads[entry.workload]
@@ -142,7 +145,7 @@ class RedisPairQueue:
         return bool(await self._client.eval(SET_ASIDE, 3, keys.dead, keys.pairs, keys.queue, *arguments))
 
     async def noise_floors(self) -> Mapping[str, NoiseFloorJson]:
-        """Return the noise floor of each workload's baseline. A workload without scored noise pairs is left out."""
+        """Return the noise floors of the baselines by workload. A workload without scored noise pairs is left out."""
         found: dict[str, NoiseFloorJson] = {}
         for name, keys in self._keys.items():
             raw = await self._client.hgetall(keys.noise(self._config.workloads[name].baseline))
@@ -153,7 +156,7 @@ class RedisPairQueue:
     async def lengths(self) -> Mapping[str, int]:
         """Return the number of unclaimed pairs of each workload.
 
-        Redis before version 7 does not report these numbers, so they are left out.
+        A workload is left out if Redis does not report its number. Redis before version 7 reports none.
         """
         found: dict[str, int] = {}
         for name, keys in self._keys.items():
@@ -163,7 +166,10 @@ class RedisPairQueue:
         return found
 
     async def stale_before(self) -> Mapping[str, int]:
-        """Return a time for each workload, in ms of Redis' clock. Pairs written before it are too old to be scored."""
+        """Return a time for each workload, in Unix ms by Redis' clock.
+
+        A pair of the workload that was written before this time is too old to be scored.
+        """
         found: dict[str, int] = {}
         for name, keys in self._keys.items():
             newest, status = await self._client.eval(NEWEST_PAIR, 2, keys.pairs, keys.status)
@@ -173,15 +179,18 @@ class RedisPairQueue:
         return found
 
     async def report_trimmed(self) -> Mapping[str, int]:
-        """Report pairs that retention trimmed before a scorer claimed them. Return their number for each workload."""
+        """Report the pairs that retention trimmed before any scorer claimed them.
+
+        Return the number of newly reported pairs for each workload that has any.
+        """
         found = {name: await self._trimmed.report(name) for name in self._keys}
         return {name: pairs for name, pairs in found.items() if pairs}
 
     async def remove_consumer(self) -> None:
         """Delete this scorer's consumer from each consumer group in which it has no pending pairs.
 
-        In the other groups the consumer stays, because its pending pairs would be deleted with it, and another scorer
-        could not reclaim them.
+        If a consumer with pending pairs were deleted, its list of pending pairs would be deleted too, and no other
+        scorer could reclaim these pairs.
         """
         for keys in self._keys.values():
             rows = await self._client.xpending_range(keys.pairs, SCORER_GROUP, "-", "+", 1, self._consumer)
@@ -207,7 +216,7 @@ class RedisPairQueue:
         return [QueueEntry(workload, _text(i), bytes(fields.get(b"p", b""))) for i, fields in _entries(answer)]
 
     def _forget_groups(self, error: ResponseError) -> None:
-        """If Redis lost its data (NOGROUP), let the next call create the groups again. Raise any other ``error``."""
+        """If Redis has lost the groups (NOGROUP), let the next call create them. Raise any other ``error``."""
         if "NOGROUP" not in str(error):
             raise error
         self._groups_exist = False
@@ -220,14 +229,17 @@ class RedisPairQueue:
         return groups
 
     async def _delete_dead_consumers(self, key: str, idle_ms: int) -> None:
-        """Delete consumers that ended without pending pairs. Otherwise each restart would leave one more consumer."""
+        """Delete the consumers of dead scorers that have no pending pairs.
+
+        Otherwise, each restart of a scorer would leave one more consumer in Redis.
+        """
         for consumer in await self._client.xinfo_consumers(key, SCORER_GROUP):
             if int(consumer["pending"]) == 0 and int(consumer["idle"]) > 20 * idle_ms:
                 await self._client.xgroup_delconsumer(key, SCORER_GROUP, consumer["name"])
 
 
 def _step_start_ms(status: Any) -> int:
-    """Return when the current step began, in Unix ms; 0 if the stored status is missing or unreadable."""
+    """Return when the current step began, in Unix ms, or 0 if the stored status is missing or unreadable."""
     try:
         return int(json.loads(status)["since_ms"])
     except (ValueError, TypeError, KeyError):
@@ -249,7 +261,10 @@ def _noise_floor(raw: Mapping[bytes, bytes]) -> NoiseFloorJson:
 
 
 def _entries(answer: Any) -> list[tuple[Any, Mapping[bytes, bytes]]]:
-    """Return the entries of the one stream that was read. RESP2 replies with a list, RESP3 with a mapping."""
+    """Return the entries in a reply to XREADGROUP for one stream.
+
+    By the protocol RESP2 the reply is a list, and by RESP3 it is a mapping.
+    """
     if not answer:
         return []
     streams = answer.items() if isinstance(answer, dict) else answer
@@ -257,7 +272,7 @@ def _entries(answer: Any) -> list[tuple[Any, Mapping[bytes, bytes]]]:
 
 
 def _flat(entries: Any) -> list[Any]:
-    """Return the entries of a stream as a flat list, because RESP3 clients wrap them in another list."""
+    """Return the entries of a stream as a flat list. A client that uses RESP3 wraps them in another list."""
     return list(entries[0]) if len(entries) == 1 and isinstance(entries[0], list) else list(entries)
 
 

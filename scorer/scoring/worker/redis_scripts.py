@@ -1,8 +1,10 @@
 """Lua scripts for steps that must be atomic in Redis. All keys of a script share one hash tag.
 
-The scripts need Redis 6.2. They use three counts in the hash WorkloadKeys.queue. ``acked`` counts the pairs that
-scorers acknowledged. ``reported`` counts the trimmed pairs that have been reported (retention_loss.py). ``uncounted``
-is the number of pairs that had already been acknowledged or trimmed when the counting began.
+The scripts need Redis 6.2. They use three counts in the hash WorkloadKeys.queue:
+
+``acked``: the pairs that scorers have acknowledged.
+``reported``: the trimmed pairs that have been reported (retention_loss.py).
+``uncounted``: the pairs that had already been acknowledged or trimmed when the counting began.
 
 See ADR 0038.
 """

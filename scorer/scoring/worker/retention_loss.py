@@ -1,9 +1,11 @@
 """Count and report the pairs that retention trimmed before any scorer claimed them.
 
-Redis counts all entries that were ever added to a stream, and the scorers count the pairs that they acknowledge
-(``acked`` in the hash WorkloadKeys.queue). Each pair is acknowledged, pending, unclaimed or trimmed, so the number of
-trimmed pairs is the difference. It is reported as coverage, in an Outcomes in the stream of extproc's outcomes, so
-that the status counts each trimmed pair exactly once. See ADR 0110.
+Redis counts all entries that were ever added to a stream. Each of these pairs is acknowledged, pending, unclaimed or
+trimmed. The number of trimmed pairs is therefore the number of added pairs minus the other three numbers. The scorers
+count the acknowledged pairs (``acked`` in the hash WorkloadKeys.queue).
+
+The number of trimmed pairs is reported as coverage: a scorer writes it as an Outcomes to the stream to which extproc
+writes its outcomes. The status thus counts each trimmed pair exactly once. See ADR 0110.
 """
 
 from __future__ import annotations
@@ -16,7 +18,11 @@ from scorer.scoring.worker.redis_scripts import COUNT_TRIMMED, REPORT_TRIMMED
 
 
 class TrimmedPairCounter:
-    """Reports trimmed pairs. ``source`` is unique to the process; ``kept`` limits the length of the outcomes stream."""
+    """Reports trimmed pairs.
+
+    ``source``: a name that is unique to the process.
+    ``kept``: the number of entries that are kept in the stream of outcomes.
+    """
 
     def __init__(self, client: RedisClient, source: str, kept: int) -> None:
         self._client, self._source, self._kept = client, f"{source}/trimmed", kept
@@ -25,7 +31,7 @@ class TrimmedPairCounter:
     async def report(self, workload: str) -> int:
         """Report the trimmed pairs that no scorer has reported yet, and return their number.
 
-        Raises RedisError or OSError.
+        Raises RedisError or OSError if Redis does not answer.
         """
         keys = WorkloadKeys(workload)
         found = await self._client.eval(COUNT_TRIMMED, 2, keys.pairs, keys.queue, SCORER_GROUP)

@@ -54,9 +54,10 @@ class ScoreLoop:
         queue: PairQueue | None = None,
         budget: EvaluationBudget | None = None,
     ) -> None:
-        """Create the loop. Without ``scorer``, a child process with the configured engine scores the pairs.
+        """Create the loop.
 
-        ``consumer`` is a name that is unique to this process.
+        ``scorer``: scores the batches. None means a child process with the configured engine.
+        ``consumer``: the name of the loop as a consumer in Redis, unique to this process.
         """
         self._max_batch = config.scorer.batch
         self._batch_size = 1  # the first score shows that scoring works, so it does not wait for a full batch
@@ -78,10 +79,10 @@ class ScoreLoop:
         return self._not_ready_reason
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Score until ``stop`` is set, then finish the claimed pairs within GRACE_S seconds.
+        """Score pairs until ``stop`` is set. Then finish the claimed pairs, for at most GRACE_S seconds.
 
-        Another scorer reclaims the pairs that are still unfinished after that. Raises ConfigError or DependencyError if
-        the engine cannot be loaded or if an evaluator's credential is missing.
+        Another scorer reclaims the claimed pairs that are unfinished after GRACE_S seconds. Raises ConfigError or
+        DependencyError if the engine cannot be loaded or if an evaluator's credential is missing.
         """
         self._evaluator_queues = self._create_evaluator_queues()
         if not await self._load_engine(stop):
@@ -103,7 +104,7 @@ class ScoreLoop:
             await self._queue.remove_consumer()
 
     async def _load_engine(self, stop: asyncio.Event) -> bool:
-        """Load the engine, which can take a long time. Return False if ``stop`` was set before it was loaded."""
+        """Load the engine and return True, or return False if ``stop`` was set first. Loading can take a long time."""
         tasks = [asyncio.ensure_future(part) for part in (self._scorer.start(), stop.wait())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -150,7 +151,10 @@ class ScoreLoop:
                     await wait_until_set(stop, POLL_S)
 
     async def _round(self) -> bool:
-        """Reclaim, claim and score pairs once. Return whether there were any pairs."""
+        """Claim new pairs, and from time to time the pairs of dead scorers. Score all of them.
+
+        Return whether there were any pairs.
+        """
         now = time.monotonic()
         if now >= self._next_refresh:
             self._noise_floors = await self._queue.noise_floors()
@@ -168,7 +172,7 @@ class ScoreLoop:
         return worked
 
     async def _reclaim(self) -> bool:
-        """Score the pairs that dead scorers had claimed. Return whether there were any such pairs."""
+        """Claim and score the pairs that dead scorers had claimed. Return whether there were any such pairs."""
         entries, lost = await self._queue.reclaim()
         for workload, count in lost.items():
             self._metrics.lost.labels(workload).inc(count)
@@ -185,7 +189,7 @@ class ScoreLoop:
         return bool(entries)
 
     async def _score_unless_stale(self, entries: Sequence[QueueEntry]) -> None:
-        """Write unscored results for stale pairs, and score the others in batches of the current size."""
+        """Write results without a score for the stale pairs, and score the other pairs in batches."""
         fresh = [e for e in entries if written_ms(e.id) >= self._stale_before.get(e.workload, 0)]
         stale = [e for e in entries if written_ms(e.id) < self._stale_before.get(e.workload, 0)]
         self._found_stale_pairs = bool(stale)
@@ -211,7 +215,10 @@ class ScoreLoop:
         await self._write(entries, done)
 
     async def _score_one_by_one(self, entries: Sequence[QueueEntry], why: str) -> None:
-        """After a failed batch, score its pairs one by one. Set aside each pair that fails again."""
+        """Score the pairs of a failed batch one by one, and set aside each pair that fails alone.
+
+        ``why`` is the reason of the failure. A failed batch of one pair is set aside at once.
+        """
         if len(entries) == 1:
             await self._set_aside(entries[0], "failed", why)
             return
@@ -245,7 +252,10 @@ class ScoreLoop:
             log.warning("pair_set_aside", workload=entry.workload, entry=entry.id, reason=why)
 
     async def _heartbeat(self) -> None:
-        """Renew the claims on pairs in flight, so that no other scorer reclaims them. Also report trimmed pairs."""
+        """Periodically renew the claims on unfinished pairs, and report trimmed pairs.
+
+        The claims are renewed so that no other scorer reclaims the pairs.
+        """
         while not being_cancelled():
             await asyncio.sleep(self._reclaim_after / 4)
             with contextlib.suppress(RedisError, OSError):  # a reclaimed pair still gets only one result
@@ -257,7 +267,10 @@ class ScoreLoop:
                     log.warning("unscored_pairs_trimmed", workload=workload, pairs=pairs)
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Repeat ``call`` while Redis or a remote engine is unreachable. The claimed pairs remain claimed."""
+        """Return the result of ``call``. Repeat the call while Redis or a remote engine is unreachable.
+
+        Meanwhile, the claimed pairs remain claimed.
+        """
         pause = _FIRST_PAUSE_S
         while not being_cancelled():
             try:
@@ -286,7 +299,10 @@ class ScoreLoop:
 
 
 def next_batch_size(size: int, took_s: float, largest: int) -> int:
-    """Return the size of the next batch, given that a batch of ``size`` pairs took ``took_s`` seconds."""
+    """Return the size of the next batch, after a batch of ``size`` pairs that took ``took_s`` seconds.
+
+    It is doubled after a short time, up to ``largest``, and halved after a long time.
+    """
     if took_s < SHORT_BATCH_S:
         return min(size * 2, largest)
     return max(1, size // 2) if took_s > LONG_BATCH_S else size

@@ -1,10 +1,10 @@
 """Skip pairs that are too old, because their scores would not describe the current state of the backends.
 
-The queue is first in, first out. If scoring is slower than the traffic, every score would be late by the whole backlog.
-Therefore a pair is skipped before it is embedded if it was written more than ``scorer.max_backlog`` before the newest
-pair. A pair of an earlier step is skipped as soon as it is SHORT_MS older than the newest pair, because no gate would
-count it. Only a pair's age decides whether it is skipped, so the remaining pairs are a fair sample. Each skipped pair
-gets a result with the reason "backlog". See ADR 0110.
+The queue is first in, first out. If pairs arrived faster than they are scored and none were skipped, every score would
+be late by the time that the whole queue takes. A pair is therefore skipped before it is embedded if it is more than
+``scorer.max_backlog`` older than the newest pair. A pair of an earlier step is skipped if it is more than SHORT_MS
+older than the newest pair, because no gate would count it. The content of a pair has no influence, so the other pairs
+are a fair sample. Each skipped pair gets a result with the reason "backlog". See ADR 0110.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ SHORT_MS = 5_000
 
 
 def stale_before_ms(newest_ms: int, step_start_ms: int, max_backlog_s: float) -> int:
-    """Return a time in Unix ms. Pairs that were written before it are stale and are skipped.
+    """Return the time, in Unix ms, before which a pair must have been written to be stale.
 
-    ``newest_ms`` is when the newest pair was written. All these times come from Redis' clock, so the result does not
-    depend on the scorer's clock.
+    ``newest_ms``: when the newest pair was written.
+    ``step_start_ms``: when the current step began.
+
+    Redis' clock gives the times at which pairs are written, so the result does not depend on the scorer's clock.
     """
     return max(newest_ms - round(max_backlog_s * 1000), min(step_start_ms, newest_ms - SHORT_MS))
 
@@ -36,7 +38,10 @@ def written_ms(entry_id: str) -> int:
 
 
 def stale_results(stored: Sequence[bytes], now_ms: int) -> list[PairResult]:
-    """Return one result for each stored pair: a result without a score, or the reason why the pair is unreadable."""
+    """Return one result for each stale pair, in order.
+
+    It says that the pair is unscored because of the backlog, or why the stored pair is unreadable.
+    """
     return [_stale_result(data, now_ms) for data in stored]
 
 

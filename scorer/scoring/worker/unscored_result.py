@@ -1,4 +1,4 @@
-"""The result of a pair without a score, and the facts about an answer that are known without its body."""
+"""The result of an unscored pair, and the facts about an answer that are known without reading its body."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from glidepath.pairs_and_outcomes import Answer, AnswerFacts, Pair, ScoredPair
 
 
 def facts_without_body(answer: Answer) -> AnswerFacts:
-    """Return the facts that do not depend on the body: origin, backend, status, times, and whether it failed over."""
+    """Return the facts about an answer that do not depend on its body.
+
+    They are the origin, the backend, the status, two times, and whether the request failed over.
+    """
     return AnswerFacts(
         origin=answer.origin,
         backend=answer.backend,
@@ -24,9 +27,9 @@ def unscored(
     baseline: AnswerFacts | None = None,
     candidate: AnswerFacts | None = None,
 ) -> ScoredPair:
-    """Return the result of an unscored pair.
+    """Return the result of a pair that is not scored because of ``reason``.
 
-    ``baseline`` and ``candidate`` are the facts about the two answers, by default those of ``facts_without_body``.
+    ``baseline`` and ``candidate`` are the facts about the two answers. None means those of ``facts_without_body``.
     """
     return ScoredPair(
         pair_id=pair.id,

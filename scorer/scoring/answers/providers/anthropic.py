@@ -66,7 +66,7 @@ def _answer(
 
 
 def _add_block(builder: ChoiceBuilder, block: dict[str, object], index: object) -> None:
-    """Add a complete content block, or the empty content block that starts a streamed one."""
+    """Add a content block to the choice. It is complete, or it is the empty block at the start of a streamed block."""
     match block.get("type"):
         case "text":
             builder.add_content(block.get("text"))

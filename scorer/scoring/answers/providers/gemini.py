@@ -14,7 +14,10 @@ _BLOCKED = "SAFETY"
 
 
 def is_document(value: object) -> bool:
-    """Return whether the value is a Gemini response or an array of them (streamGenerateContent without ``alt=sse``)."""
+    """Return whether the value is a Gemini response or an array of Gemini responses.
+
+    streamGenerateContent without ``alt=sse`` sends such an array.
+    """
     if isinstance(value, list):
         return bool(value) and _is_response(value[0])
     return _is_response(value)

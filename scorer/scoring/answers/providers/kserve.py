@@ -70,7 +70,10 @@ def _generated(docs: list[dict[str, object]], expected: Expectation) -> Choice:
 
 
 def _choices(texts: list[str], tensors: dict[str, object], expected: Expectation) -> tuple[Choice, ...]:
-    """Return one choice for each text. The other output tensors (by name) are structured data of the first choice."""
+    """Return one choice for each text.
+
+    ``tensors`` are the output tensors without texts, by name. They become the structured data of the first choice.
+    """
     if len(texts) > MAX_CHOICES:
         raise too_large(f"more than {MAX_CHOICES} texts")
     choices = [ChoiceBuilder([text], finish="stop").build(expected) for text in texts] or [Choice()]
@@ -97,10 +100,9 @@ def _vectors(outputs: list[dict[str, object]]) -> tuple[tuple[float, ...], ...]:
 
 
 def _label(outputs: list[dict[str, object]]) -> str:
-    """Return the class numbers that a classifier returned, one per line.
+    """Return the class numbers that a classifier returned, one per line, or "" if it is not a classifier's response.
 
-    The response must have exactly one output tensor, with at most MAX_CHOICES integers or booleans. Otherwise, the
-    label is "".
+    A classifier's response has exactly one output tensor, which has at most MAX_CHOICES integers or booleans.
     """
     if len(outputs) != 1 or outputs[0].get("datatype") in (*_FLOATS, "BYTES"):
         return ""

@@ -42,7 +42,10 @@ def _read(
     add: Callable[[ChoiceBuilder, dict[str, object]], None],
     expected: Expectation,
 ) -> Extracted:
-    """Read the documents of a stream, or the only document of a JSON body. The last document has ``"done": true``."""
+    """Build the answer from the documents of a stream, or from the one document of a JSON body.
+
+    The last document has ``"done": true``.
+    """
     builder = ChoiceBuilder()
     for doc in docs:
         add(builder, doc)

@@ -30,7 +30,7 @@ def completion_stream(stream: Stream, expected: Expectation) -> Extracted:
 
 
 def add_message(builder: ChoiceBuilder, message: dict[str, object]) -> None:
-    """Add a complete message, or the delta of a streamed message. Both have the same fields."""
+    """Add a complete message, or one delta of a streamed message, to the choice. Both have the same fields."""
     builder.add_content(message.get("content"))
     for name in ("reasoning_content", "reasoning", "thinking"):
         if message.get(name):

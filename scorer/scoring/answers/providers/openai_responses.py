@@ -1,6 +1,7 @@
 """OpenAI's responses format. Source: platform.openai.com/docs/api-reference/responses and /responses-streaming.
 
-The last event of a stream repeats the whole response, so deltas are not read. A stream without that event is truncated.
+The last event of a stream repeats the whole response, so the events with deltas are not read. A stream without that
+last event is truncated.
 """
 
 from __future__ import annotations

@@ -46,7 +46,10 @@ def is_predict(value: object, _: Surface) -> bool:
 
 
 def predict(value: object, _: Expectation) -> Extracted:
-    """Return the label with the highest score. For a batch, return the best label of each input, one per line."""
+    """Read TEI's response to ``/predict``: the answer is the label with the highest score.
+
+    For a batch, the answer is the best label of each input, one per line.
+    """
     rows = items(value, "body")
     batch = rows if isinstance(rows[0], list) else [rows]
     return Extracted(Surface.TEI_PREDICT, label="\n".join(_label(items(row, "a prediction")) for row in batch))
@@ -67,8 +70,8 @@ def _label(row: list[object]) -> str:
 def _ranking(results: list[object]) -> tuple[tuple[int, float], ...]:
     """Return the document index and the score of each result, the best score first.
 
-    The results are sorted here, because some servers keep the order of the documents. Results with equal scores keep
-    their order.
+    The results are sorted here, because some servers send them in the order of the documents. Results with equal scores
+    stay in the order in which they were sent.
     """
     ranked: list[tuple[int, float]] = []
     for raw in results:

@@ -1,4 +1,7 @@
-"""The generate formats of TGI (Text Generation Inference). Source: huggingface.github.io/text-generation-inference."""
+"""The formats of TGI (Text Generation Inference) for ``/generate``, ``/generate_stream`` and ``/``.
+
+Source: huggingface.github.io/text-generation-inference.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from scorer.scoring.answers.strict_json import count, items, malformed, mapping,
 
 
 def is_document(value: object) -> bool:
-    """Return whether the value is TGI's answer to ``/generate`` (an object) or to ``/`` (a list with one object)."""
+    """Return whether the value is TGI's response to ``/generate`` (an object) or to ``/`` (a list with one object)."""
     first = value[0] if isinstance(value, list) and value else value
     return isinstance(first, dict) and "generated_text" in first
 

@@ -1,5 +1,6 @@
-"""The child process that scores batches, and its connection to the scorer.
+"""The scoring process, which is a child process of the scorer, and the scorer's connection to it.
 
-The child runs ``process_main.py`` (with ``score_batch.py`` and ``extract_embed_compare.py``). The scorer runs
-``process_client.py`` (with ``spawn_process.py``). Both use ``pipe_messages.py`` and ``batch_result.py``.
+The scoring process runs ``process_main.py``, which uses ``score_batch.py`` and ``extract_embed_compare.py``. The scorer
+runs ``process_client.py``, which uses ``spawn_process.py``. Both processes use ``pipe_messages.py`` and
+``batch_result.py``.
 """

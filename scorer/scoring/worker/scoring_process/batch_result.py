@@ -1,4 +1,7 @@
-"""The result of a scored batch. It imports no scoring code, so that the scorer's own process stays small."""
+"""The result of a scored batch.
+
+This module imports no scoring code, so that the main process of the scorer stays small.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ NoiseFloorJson = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PairResult:
-    """The result of one pair. ``scored`` is an encoded ScoredPair, or empty if the pair cannot be decoded.
+    """The result of one stored pair.
 
-    ``unreadable`` is the reason why the pair cannot be decoded. ``noise`` is what a NOISE pair adds to the noise floor
-    of its workload. ``for_evaluator`` has the fields of a DoubtfulPair (compare/evaluator/questions.py) if the
-    evaluator is to be asked about the pair; otherwise it is empty.
+    ``scored``: the encoded ScoredPair, or empty if the stored pair cannot be decoded.
+    ``unreadable``: the reason why the stored pair cannot be decoded, or "".
+    ``noise``: what the pair adds to the noise floor of its workload; empty if it is not a scored noise pair.
+    ``for_evaluator``: the fields of a DoubtfulPair (compare/evaluator/questions.py) if the evaluator is to be asked
+        about the pair, otherwise empty.
     """
 
     scored: bytes = b""
@@ -29,7 +34,8 @@ class PairResult:
 class BatchResult:
     """The results of a batch, in the order of its pairs.
 
-    ``cache_hits`` and ``cache_misses`` count the texts whose vectors were cached, and those whose vectors were not.
+    ``cache_hits``: the number of texts whose vectors were in the cache.
+    ``cache_misses``: the number of texts whose vectors were not in the cache.
     """
 
     results: tuple[PairResult, ...]

@@ -1,4 +1,7 @@
-"""Score pairs: extract both answers, embed all texts of a batch in one call, and compare. Only the engine does I/O."""
+"""Score pairs: extract both answers of each pair, embed all texts of the batch in one call, and compare the answers.
+
+Only the embedding engine does I/O.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _NOTHING = Extracted(Surface.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class _ExtractedPair:
-    """A pair with both answers extracted. ``texts`` has the two texts to embed, or is empty."""
+    """A pair with its extracted answers. ``texts`` are the two texts to embed, or empty if none must be embedded."""
 
     pair: Pair
     workload: Workload
@@ -38,7 +41,7 @@ class _ExtractedPair:
 
 @dataclass(frozen=True, slots=True)
 class ScoringOutcome:
-    """The result of a pair. ``doubt`` has the texts for the workload's evaluator if the evaluator is to be asked."""
+    """The result of a pair. ``doubt`` is what the evaluator is to be asked, or None if it is not to be asked."""
 
     scored: ScoredPair
     doubt: DoubtfulPair | None = None
@@ -56,7 +59,7 @@ class ScoringContext:
 def score_pairs(
     pairs: Sequence[Pair], context: ScoringContext, now_ms: int, floors: Mapping[str, NoiseFloor] | None = None
 ) -> list[ScoringOutcome]:
-    """Return one outcome for each pair, in order. ``floors`` has the noise floors by workload.
+    """Return one outcome for each pair, in order. ``floors`` are the baselines' noise floors by workload.
 
     Raises UnreachableError if a remote engine does not answer.
     """
@@ -73,7 +76,7 @@ def score_pairs(
 
 
 def _extract_pair(pair: Pair, config: Config, now_ms: int) -> _ExtractedPair | ScoredPair:
-    """Extract both answers. If the pair cannot be scored, return its result without a score."""
+    """Return the pair with both answers extracted, or its result without a score if it cannot be scored."""
     workload = config.workloads.get(pair.workload)
     if workload is None:
         return unscored(pair, now_ms, "unknown_workload")
@@ -110,7 +113,10 @@ def _extract(pair: Pair, answer: Answer, custom: CustomSurface | None) -> Extrac
 
 
 def _unscored_reason(answer: Answer, found: Extracted | Unusable) -> str:
-    """Return why the answer cannot be scored, or "". The set of reasons is fixed, because they are metric labels."""
+    """Return why the answer cannot be scored, or "" if it can.
+
+    The reasons are labels of a metric, so only a fixed set of reasons is used.
+    """
     if answer.ending is not Ending.COMPLETE:
         return answer.ending.value
     if not 200 <= answer.status < 300:
@@ -168,7 +174,7 @@ def _compare(
 def _doubt(extracted: _ExtractedPair, result: Comparison) -> DoubtfulPair | None:
     """Return the texts for the evaluator if the pair is in doubt, otherwise None.
 
-    Pairs of both kinds are evaluated, so that the noise floor and the scores are measured in the same way.
+    Cross pairs and noise pairs are both evaluated, so that the scores and the noise floor are measured in the same way.
     """
     section = extracted.workload.scoring.evaluator
     if section is None or not in_doubt(result, section):
@@ -180,7 +186,7 @@ def _doubt(extracted: _ExtractedPair, result: Comparison) -> DoubtfulPair | None
 
 
 def _facts(answer: Answer, found: Extracted | Unusable | None, excerpts: int) -> AnswerFacts:
-    """Return the facts about an answer, including the first ``excerpts`` characters of its text."""
+    """Return the facts about an answer. They include an excerpt: the first ``excerpts`` characters of its text."""
     extracted = found if isinstance(found, Extracted) else _NOTHING
     return replace(
         facts_without_body(answer),

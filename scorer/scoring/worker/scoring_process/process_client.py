@@ -1,9 +1,9 @@
 """The scorer's connection to the scoring process, and the protocol of all classes that score batches.
 
-Scoring runs in a separate process for three reasons. Regular expressions and JSON parsing keep the GIL while they work
-on a body, so they would block the steer loop in the same process. A separate process can have a lower priority. And a
-pair that crashes it or makes it hang affects nothing else. The cost is a pipe (measurements in
-docs/reference/embedding.md, decision in ADR 0037).
+Scoring runs in a separate process for three reasons. First, regular expressions and JSON parsing keep the GIL while
+they work on a body, so in the scorer's main process they would block the steer loop. Second, a separate process can
+have a lower priority. Third, a pair that makes this process crash or hang affects nothing else. The cost is that pairs
+and results go through a pipe (measurements in docs/reference/embedding.md, decision in ADR 0037).
 """
 
 from __future__ import annotations
@@ -27,19 +27,22 @@ _REMOTE_TIMEOUTS_PER_BATCH = 20
 
 
 class BatchFailedError(Exception):
-    """A batch could not be scored because of at least one of its pairs. The next batch may succeed."""
+    """A batch could not be scored, because at least one of its pairs caused an error. The next batch may succeed."""
 
 
 class BatchScorer(Protocol):
     """Scores batches of stored pairs, one batch at a time."""
 
     async def start(self) -> None:
-        """Load the embedding engine. Raises ConfigError or DependencyError if a second attempt would fail, too."""
+        """Load the embedding engine.
+
+        Raises ConfigError or DependencyError for errors that a second attempt would not avoid.
+        """
 
     async def score(self, stored: Sequence[bytes], floors: Mapping[str, NoiseFloorJson]) -> BatchResult:
         """Return one result for each stored pair.
 
-        Raises BatchFailedError, or UnreachableError if a remote engine does not answer.
+        Raises BatchFailedError if the batch cannot be scored, and UnreachableError if a remote engine does not answer.
         """
 
     async def close(self) -> None: ...
@@ -49,7 +52,10 @@ class ProcessScorer:
     """Scores batches in a child process, and starts a new child if the old one died."""
 
     def __init__(self, config: Config, *, child: Process | None = None, batch_timeout: float | None = None) -> None:
-        """Create the scorer. ``child`` may be a process from ``spawn`` to which nothing has been sent yet."""
+        """Create the scorer without starting a process.
+
+        ``child`` may be a process that ``spawn`` has started and to which nothing has been sent.
+        """
         # exclude_unset, because the engines must be able to distinguish unset settings from defaults.
         self._config = json.loads(config.model_dump_json(exclude_unset=True, by_alias=True))
         embedder = config.scorer.embedder
@@ -98,7 +104,7 @@ class ProcessScorer:
         return BatchResult(results, header["hits"], header["misses"])
 
     async def close(self) -> None:
-        """Kill the child at once. The pairs of its current batch are still pending in Redis."""
+        """Kill the child process at once. The pairs of its current batch remain pending in Redis."""
         child, self._child, self._spawned = self._child or self._spawned, None, None
         if child is None:
             return
@@ -107,7 +113,7 @@ class ProcessScorer:
         await child.wait()
 
     async def _exchange(self, child: Process, request: bytes, timeout: float) -> tuple[dict[str, Any], list[bytes]]:
-        """Send one message and return the reply to it. If no complete reply arrives for any reason, kill the child."""
+        """Send one message and return the reply. If for any reason no complete reply arrives, kill the child."""
         complete = False
         try:
             async with asyncio.timeout(timeout):

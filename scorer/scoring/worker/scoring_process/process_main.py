@@ -1,6 +1,6 @@
 """The main program of the scoring process: it reads batches from standard input and writes results to standard output.
 
-It ends when its input ends, so it never outlives the scorer. ``process_client.py`` starts it.
+``process_client.py`` starts the process. The process ends when its input ends, so it never outlives the scorer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NICENESS = 5  # the steer loop, the proxy and the application have priority
 
 
 def main() -> None:
-    """Serve the scorer that started this process."""
+    """Read batches from the scorer that started this process, and reply with their results, until the input ends."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the configuration gives the scorer one core
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the scorer ends this process
     out = sys.stdout.buffer
@@ -43,7 +43,10 @@ def main() -> None:
 def serve(
     source: BinaryIO, out: BinaryIO, now_ms: Callable[[], int], when_ready: Callable[[], None] = lambda: None
 ) -> None:
-    """Read the configuration, then reply to one batch after another until the input ends."""
+    """Read the configuration and load the engine. Then reply to one batch after another until the input ends.
+
+    ``when_ready`` is called once, when the engine is loaded.
+    """
 
     def reply(kind: str, blobs: tuple[bytes, ...] = (), **fields: Any) -> None:
         out.write(pack({"kind": kind, **fields}, blobs))
@@ -75,7 +78,10 @@ def serve(
 
 
 def _columns(done: BatchResult) -> dict[str, Any]:
-    """Return the results of a batch as lists with one item for each pair, and the counts of the vector cache."""
+    """Return the fields of the reply for a scored batch.
+
+    They are one list for each field of the results, with one item for each pair, and the counts of the vector cache.
+    """
     return {
         "unreadable": [result.unreadable for result in done.results],
         "noise": [result.noise for result in done.results],
@@ -88,7 +94,7 @@ def _columns(done: BatchResult) -> dict[str, Any]:
 def _lower_priority() -> None:
     """Lower the priority of all threads of this process.
 
-    This is called after the engine has loaded, so that the first scores appear soon.
+    The engine is loaded at normal priority before this call, so that the first scores appear soon.
     """
     tasks = Path("/proc/self/task")
     for thread in [int(task.name) for task in tasks.iterdir()] if tasks.is_dir() else [0]:
@@ -97,7 +103,10 @@ def _lower_priority() -> None:
 
 
 def _load(config: Config) -> ScoringContext:
-    """Load the engine (mostly native code) in a thread while Python imports the signals, to shorten the start."""
+    """Load the engine in a thread while the signals are imported. This shortens the start of the process.
+
+    The two can run in parallel because loading the engine is mostly native code.
+    """
     with ThreadPoolExecutor(1) as pool:
         embedder = pool.submit(load_embedder, config.scorer.embedder)
         from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringContext

@@ -16,7 +16,7 @@ from scorer.scoring.worker.scoring_process.extract_embed_compare import ScoringC
 def score_batch(
     stored: Sequence[bytes], context: ScoringContext, now_ms: int, floors: Mapping[str, NoiseFloorJson]
 ) -> BatchResult:
-    """Return one result for each stored pair. ``floors`` has the noise floors by workload.
+    """Return one result for each stored pair, in order. ``floors`` are the baselines' noise floors by workload.
 
     Raises UnreachableError if a remote engine does not answer.
     """

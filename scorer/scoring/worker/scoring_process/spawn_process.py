@@ -10,5 +10,5 @@ _COMMAND = "from scorer.scoring.worker.scoring_process.process_main import main;
 
 
 async def spawn() -> Process:
-    """Start a child process that waits for its configuration (``process_main.py``). It ends when its input ends."""
+    """Start the scoring process (``process_main.py``). It waits for its configuration, and ends when its input ends."""
     return await asyncio.create_subprocess_exec(sys.executable, "-P", "-c", _COMMAND, stdin=PIPE, stdout=PIPE)
