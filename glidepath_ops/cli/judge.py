@@ -36,8 +36,8 @@ def command(
     "ok" (true or false) and "latency_ms". Optional keys are "ttft_ms" (time to the first token), "agreement" and
     "noise" (scores from 0 to 1), and "expected" and "got" (the classes that the baseline and the candidate returned).
 
-    The result is one JSON object on stdout. Warnings about gates that the file's events cannot decide go to stderr. If
-    no gate has gating: true, judge reports "hold", whereas a live ramp would advance once the configured hold time and
+    The result is one JSON object on stdout. If the file's events cannot decide a gate, a warning goes to stderr. If no
+    gate has gating: true, judge reports "hold", whereas a live ramp would advance once the configured hold time and
     minimum sample count are reached. The exit status is 2 if the file cannot be read.
     """
     section, seen = load_config(config).workload(workload), KeysSeen()

@@ -26,7 +26,7 @@ OutputOrInto = Annotated[
         "--output",
         "-o",
         metavar="PATH",
-        help="Write to this file instead of to stdout or, with --into, instead of to the bootstrap itself.",
+        help="File to write to; default: stdout or, with --into, the bootstrap itself.",
     ),
 ]
 Into = Annotated[

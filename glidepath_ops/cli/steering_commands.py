@@ -83,8 +83,8 @@ def promote(
             "--percent",
             min=0,
             max=100,
-            help="The next step's share, as a safeguard: the command is refused if the next step has another share. If "
-            "the candidate's current share is unknown, the share of any step is accepted.",
+            help="Safeguard: refuse the command unless the next step has this share. If the candidate's current share "
+            "is unknown, this may be the share of any step.",
         ),
     ] = None,
     force: Force = False,
@@ -148,8 +148,8 @@ def drill(
             "--percent",
             min=0,
             max=100,
-            help="Share to give a candidate that is at 0 % before the drill; default and maximum: that of the first "
-            "step.",
+            help="If the candidate is at 0 %, first raise it to this share; default and maximum: the first step's "
+            "share.",
         ),
     ] = None,
     force: Annotated[

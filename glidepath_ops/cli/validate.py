@@ -26,7 +26,7 @@ def command(
 ) -> None:
     """Check glidepath.yaml and the Envoy configuration rendered from it.
 
-    No server is started. Warnings about gates that can never pass go to stderr; `glidepath plan` explains them. With
+    No server is started. If a gate can never pass, a warning goes to stderr; `glidepath plan` explains it. With
     --envoy, only the given bootstrap is checked: all its fields must exist in Envoy's API, and each weighted split must
     list the candidate first and have weights that add up to 10000. Each error is one line on stderr, and the exit
     status is then 2.

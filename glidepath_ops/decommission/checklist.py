@@ -178,9 +178,9 @@ def _earlier_workloads(config: Config, workload: str, facts: Mapping[str, Worklo
 
 
 def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> dict[str, str]:
-    """Return the other users of the backend that is the workload's baseline.
+    """Return what else still uses the backend that is the workload's baseline.
 
-    A user is a workload or ``envoy.default_backend``. The value for each user is a description of its use.
+    The keys are names of workloads, or ``envoy.default_backend``; each value describes the use.
     """
     backend = config.workload(workload).baseline
     users = {}

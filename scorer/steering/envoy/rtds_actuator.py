@@ -183,7 +183,8 @@ class RtdsActuator:
     def _join(self, name: str) -> EnvoyStream:
         """Register a new stream of the Envoy ``name``.
 
-        The stream has no acknowledged layer yet, so the Envoy always gets the whole layer again.
+        Nothing has been acknowledged on a new stream, so the whole layer is sent, even to an Envoy that has only
+        reconnected.
         """
         unique, number = name, 1
         while (known := self._streams.get(unique)) is not None and known.connected:

@@ -206,8 +206,8 @@ class UnreachableGateState:
 class UnreachableGate(GuardGate):
     """The fast guard that fails if the candidate is unreachable. It counts only the errors of UNREACHABLE_KINDS.
 
-    It reads from ``baseline``, the other fast guard, whether the baseline fails too. So every observation must reach
-    that guard before it reaches this one.
+    It asks the other fast guard (``baseline``) whether the baseline side is failing too, so that guard must see every
+    observation before this one does.
     """
 
     STATE = UnreachableGateState

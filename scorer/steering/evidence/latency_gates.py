@@ -136,14 +136,14 @@ def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: floa
 
 @dataclass(frozen=True, slots=True)
 class LatencyTestState:
-    """The state of a ``LatencyTest``.
+    """The state of a ``LatencyTest``. Part of its evidence against the candidate restarts from time to time.
 
-    - ``starts``: how many times the restarting evidence has started
-    - ``cash``: the weight that is kept for its later starts
+    - ``starts``: how many times that part has started
+    - ``cash``: the weight not yet spent, reserved for its later starts
     - ``looked_at``: the candidate's number of latencies at the last evaluation
     - ``ratio``: the candidate's quantile divided by the baseline's at the last evaluation
     - ``log_fail``, ``log_pass``: ln of the e-values against the candidate and in its favour
-    - ``candidate``, ``baseline``: the histograms of both sides when the restarting evidence last started
+    - ``candidate``, ``baseline``: each side's histogram at the last of these starts
     """
 
     starts: int

@@ -15,7 +15,8 @@ MISSING_CHOICE = Comparison(0.0, ("choices",), {}, {"choices": "only one side ha
 def pair_choices(left: Extracted, right: Extracted) -> list[tuple[Extracted, Extracted] | None]:
     """Pair the choices of two answers: equal choices first, then the others in their order.
 
-    In the result, both answers of a pair contain only the paired choice. None stands for each choice without a partner.
+    Each pair is returned as two answers that are cut down to the paired choice. One None is appended for each choice
+    that has no partner.
     """
     both = pair_equal(
         [_content(left, i) for i in range(len(left.choices))], [_content(right, j) for j in range(len(right.choices))]
