@@ -123,7 +123,7 @@ async def test_while_redis_is_unreachable_the_weights_stay_and_steering_resumes_
         assert await system.weights() == before
         await system.restart("redis")
         await under_way.finish()
-        await eventually(lambda: all_scored_once(system), within=30)
+        await eventually(lambda: all_scored_once(system), within=90)
         command = Command(CommandKind.HOLD, actor="test", reason="still listening")
         await system.redis.xadd(system.keys.commands, {"c": to_json(command)})
 
