@@ -1,8 +1,8 @@
 """``pytest --fast``: run only the tests that start no process and load no torch, and check that they do neither.
 
 A test is left out if it is in a folder of whole-system tests, uses a fixture that starts a server, or carries the
-mark ``process`` (it starts a process or loads a model) or ``slow`` (a long simulation). If a
-test without a mark starts a process or loads torch, the audit hook makes it fail.
+mark ``process`` (it starts a process or loads a model) or ``slow`` (a long simulation). If a test without a mark
+starts a process or loads torch, the audit hook makes it fail.
 """
 
 from __future__ import annotations

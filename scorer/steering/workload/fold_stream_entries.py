@@ -74,9 +74,13 @@ class _Counting:
         return replace(self._state, streams=streams, totals=self._totals, recent=self._recent, evidence=evidence)
 
     def try_to_count(self, count: Callable[[Entry], Entry | None], entry: Entry) -> None:
+        """Count the entry of a failed tick. An entry that cannot be counted is counted as a bad record.
+
+        The exception of the tick itself is already in the log, and any exception here may be the same bug.
+        """
         try:
             count(entry)
-        except Exception:
+        except Exception:  # whatever it is, it must not prevent a rollback
             self._totals = self._totals.with_bad_records(1)
 
     def count_flush(self, flush: Outcomes) -> Outcomes | None:
