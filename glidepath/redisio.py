@@ -52,8 +52,9 @@ def without_password(url: str) -> str:
 class _Cluster(RedisCluster):
     """redis-py's cluster client, except that an unreachable cluster raises RedisError.
 
-    redis-py raises RedisClusterException ("cannot be connected", "slot is not covered"), which is not a RedisError.
-    Code that waits for Redis to answer again would therefore not catch it. See ADR 0090.
+    redis-py raises RedisClusterException ("cannot be connected", "slot is not covered"), which is not a RedisError,
+    and AttributeError when one task closes a node's connections while another task sends on one of them.
+    Code that waits for Redis to answer again would catch neither. See ADR 0090.
     """
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -81,6 +82,8 @@ def _as_redis_error() -> Iterator[None]:
         yield
     except RedisClusterException as error:
         raise RedisConnectionError(f"Redis Cluster: {error}") from error
+    except AttributeError as error:  # redis-py 8.1 uses the writer of a connection that another task has just closed
+        raise RedisConnectionError(f"Redis Cluster: the connection was closed during the command ({error})") from error
 
 
 def connect(section: RedisSection) -> RedisClient:
