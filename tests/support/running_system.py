@@ -23,6 +23,7 @@ from glidepath_ops.local.stack import Stack
 from tests.support.waiting import eventually
 
 WORKLOAD = "chat"
+START_S = 60  # a scorer loads its engine; the same bound as that of a first start
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class System:
         """Replace a dead child and wait until the new one is ready."""
         self.stack.restart(name)
         ready = self.stack.services[name].ready
-        await eventually(lambda: asyncio.to_thread(ready), what=f"{name} ready")
+        await eventually(lambda: asyncio.to_thread(ready), within=START_S, what=f"{name} ready")
         if name == "redis":
             await self.redis.connection_pool.disconnect()  # its connections lead to the dead server
 

@@ -129,7 +129,7 @@ async def test_after_an_outage_of_the_cluster_every_pair_is_stored_exactly_once(
     await clustered.ask(4)  # clients are served during the outage
     again = [_again(node) for node in clustered.nodes]
     try:
-        await eventually(lambda: _answers(clustered, 5), within=120, what="five scores of each workload")
+        await eventually(lambda: _answers(clustered, 5), within=60, what="five scores of each workload")
         assert all(child.alive for child in clustered.system.stack.children.values())
         for name in PATHS:
             assert len({scored.pair_id for scored in await clustered.results(name)}) == 5
