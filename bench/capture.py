@@ -51,7 +51,7 @@ def exchange(number: int, cluster: str) -> list[bytes]:
     headers |= {f"x-header-{n}": "some value of ordinary length" for n in range(13)}
     for name, value in headers.items():
         ask.request_headers.headers.headers.add(key=name, raw_value=value.encode())
-    ask.attributes[FILTER].update({"xds.cluster_name": cluster, "xds.route_name": envoy_names.route_name("chat", True)})
+    ask.attributes[FILTER].update({"xds.cluster_name": cluster})
     answered = ProcessingRequest()
     for name, value in {":status": "200", "content-type": "application/json", "server": "x", "date": "today"}.items():
         answered.response_headers.headers.headers.add(key=name, raw_value=value.encode())
@@ -77,7 +77,7 @@ async def load(address: str, count: int, cluster: str) -> None:
     async def one_after_the_other(channel: grpc.aio.Channel) -> None:
         process = channel.stream_stream(f"/{PROCESS}/Process")
         for number in numbers:
-            call = process()
+            call = process(metadata=((envoy_names.HEADER_WORKLOAD, "chat"),))
             for message in exchange(number, cluster):
                 await call.write(message)
             assert await call.read() is grpc.aio.EOF

@@ -215,7 +215,7 @@ def is_failure(status: int) -> bool:
 
 def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
     """Return whether the baseline answered because the candidate failed. A retry at one backend is not a failover."""
-    return exchange.retried and exchange.request is not None and exchange.request.cluster == workload.composite
+    return exchange.retried and exchange.request is not None and exchange.request.cluster == workload.fallback
 
 
 def reason_not_comparable(workload: WorkloadInfo, exchange: Exchange) -> Coverage | None:

@@ -100,13 +100,11 @@ class RequestHeaders:
 
     ``headers``: the allow-listed headers, with names in lower case.
     ``cluster``: Envoy's attribute xds.cluster_name.
-    ``route``: Envoy's attribute xds.route_name.
     ``end``: True if no body follows.
     """
 
     headers: Mapping[str, str]
     cluster: str = ""
-    route: str = ""
     end: bool = False
 
 

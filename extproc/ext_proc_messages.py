@@ -13,10 +13,10 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 from extproc.copy_sender import FORWARDED_HEADERS
 from extproc.exchange import Chunk, Event, Exchange, Half, Milestone, RequestHeaders, ResponseHeaders, Trailers
 from extproc.extproc_errors import IllegalEventError
-from glidepath.envoy_names import CREDENTIAL_HEADERS, HEADER_CLUSTER
+from glidepath.envoy_names import CREDENTIAL_HEADERS
 
 # The request headers that are kept. Every other header is dropped here.
-REQUEST_HEADERS = frozenset({":method", ":path", *FORWARDED_HEADERS, HEADER_CLUSTER})
+REQUEST_HEADERS = frozenset({":method", ":path", *FORWARDED_HEADERS})
 RESPONSE_HEADERS = frozenset({"content-encoding", "content-type"})
 MAX_HEADER = 16 * 1024  # characters of one value; a header with a longer value is dropped
 _EMPTY: dict[str, str] = {}
@@ -73,13 +73,7 @@ def _request_headers(message: ProcessingRequest, wanted: frozenset[str]) -> Requ
     part = message.request_headers
     attributes = _attributes(message)
     headers = _headers(part.headers.headers, wanted)
-    named = headers.pop(HEADER_CLUSTER, "")  # for Envoy Gateway, whose API cannot send the attribute
-    return RequestHeaders(
-        headers,
-        _text(attributes, "xds.cluster_name") or named,
-        _text(attributes, "xds.route_name"),
-        part.end_of_stream,
-    )
+    return RequestHeaders(headers, _text(attributes, "xds.cluster_name"), part.end_of_stream)
 
 
 def _response_headers(message: ProcessingRequest) -> ResponseHeaders:

@@ -16,8 +16,8 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest, 
 
 from extproc.body_limits import BodyMemory
 from extproc.capture import CapturedExchange, Capturer
-from extproc.exchange import Closed, Exchange, Milestone, RequestHeaders
-from extproc.ext_proc_messages import feed, read, wanted_headers
+from extproc.exchange import Closed, Exchange, Milestone
+from extproc.ext_proc_messages import feed, wanted_headers
 from extproc.extproc_errors import IllegalEventError
 from extproc.outcome_classification import classify
 from extproc.traffic_counters import TrafficCounters
@@ -46,7 +46,6 @@ class ProcessService:
         self._wanted = wanted_headers(
             frozenset(workload.sticky_header for workload in workloads.values() if workload.sticky_header)
         )
-        self._by_route: dict[str, WorkloadInfo | None] = {}
         self.open = 0
         self.exchanges = 0
         self.illegal_events = 0
@@ -60,28 +59,32 @@ class ProcessService:
             return
         self.open += 1
         exchange = Exchange(self._max_body, self._memory)
+        workload = self._workload(context)
         captured: CapturedExchange | None = None
         try:
             while exchange.ending is None:
                 message = await context.read()
                 if message is grpc.aio.EOF:
                     break
-                captured = self._step(exchange, captured, message)
+                captured = self._step(workload, exchange, captured, message)
         finally:
             self.open -= 1
             self._close(exchange, captured)
 
     def _step(
-        self, exchange: Exchange, captured: CapturedExchange | None, message: ProcessingRequest
+        self,
+        workload: WorkloadInfo | None,
+        exchange: Exchange,
+        captured: CapturedExchange | None,
+        message: ProcessingRequest,
     ) -> CapturedExchange | None:
         try:
             milestone = feed(exchange, message, self._wanted, time.monotonic())
         except IllegalEventError:
             self.illegal_events += 1
             return captured
-        if captured is None and exchange.request is not None:
-            workload = self._workload(exchange.request.route)
-            captured = self._capturer.begin(workload, exchange) if workload else None
+        if captured is None and exchange.request is not None and workload is not None:
+            captured = self._capturer.begin(workload, exchange)
         if captured is not None and milestone is not _NO_MILESTONE:
             self._capturer.advance(captured, milestone)
         return captured
@@ -96,29 +99,17 @@ class ProcessService:
 
     async def _reject(self, context: grpc.aio.ServicerContext) -> None:
         """Count an exchange as not captured, because ``max_streams`` streams are already open."""
+        workload = self._workload(context)
         message = await context.read()
-        if message is grpc.aio.EOF:
-            return
-        try:
-            event = read(message, self._wanted)
-        except IllegalEventError:
-            return
-        workload = self._workload(event.route) if isinstance(event, RequestHeaders) else None
-        if workload is not None:
+        if message is not grpc.aio.EOF and message.HasField("request_headers") and workload is not None:
             self._capturer.counters.count(workload.name, Coverage.SHED_STREAMS)
 
-    def _workload(self, route: str) -> WorkloadInfo | None:
-        """Return the workload of an Envoy route, or None if the route belongs to no workload.
-
-        The results are cached, because there are only a few routes.
-        """
-        try:
-            return self._by_route[route]
-        except KeyError:
-            workload = self._workloads.get(envoy_names.workload_of_route(route) or "")
-            if len(self._by_route) < 10_000:
-                self._by_route[route] = workload
-            return workload
+    def _workload(self, context: grpc.aio.ServicerContext) -> WorkloadInfo | None:
+        """Return the workload that Envoy names in the stream's metadata, or None if it is not configured."""
+        for key, value in context.invocation_metadata() or ():
+            if key == envoy_names.HEADER_WORKLOAD:
+                return self._workloads.get(value)
+        return None
 
 
 class AccessLogService:

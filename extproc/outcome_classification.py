@@ -98,7 +98,7 @@ def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], s
     ``shadow`` is True if the entry comes from the access log of the shadow listener.
     """
     common = entry.common_properties
-    workload = workloads.get(envoy_names.workload_of_route(common.route_name) or "")
+    workload = workloads.get(_workload(common, shadow))
     if workload is None or common.access_log_type not in FINAL or common.intermediate_log_entry:
         return None
     side = _side(workload, common, shadow)
@@ -131,11 +131,18 @@ def classify(entry: HTTPAccessLogEntry, workloads: Mapping[str, WorkloadInfo], s
     )
 
 
+def _workload(common: Any, shadow: bool) -> str:
+    """Return the name of the request's workload: on the shadow listener in the route's name, else in a custom tag."""
+    if shadow:
+        return envoy_names.workload_of_shadow_route(common.route_name) or ""
+    return str(common.custom_tags.get(envoy_names.WORKLOAD_TAG, ""))
+
+
 def _side(workload: WorkloadInfo, common: Any, shadow: bool) -> Side | None:
     if shadow:
         return workload.side_of_backend(common.route_name.rpartition("/")[2])
-    # If a circuit breaker kept the request from every host, only the custom tag names the cluster that the split chose.
-    return workload.clusters.get(common.upstream_cluster or common.custom_tags.get(envoy_names.CHOSEN_CLUSTER_TAG, ""))
+    # The field upstream_cluster names the cluster of the endpoint, which is the baseline's after a failover.
+    return workload.clusters.get(common.custom_tags.get(envoy_names.CHOSEN_CLUSTER_TAG, ""))
 
 
 def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
@@ -150,14 +157,17 @@ def _origin(entry: HTTPAccessLogEntry, shadow: bool) -> Origin:
 def _is_failover(workload: WorkloadInfo, common: Any) -> bool:
     """Return whether Envoy failed over from the candidate to the baseline.
 
+    An aggregate cluster skips a member without usable hosts, so the first attempt may go to the baseline too. This
+    also counts as a failover, since the candidate could not serve the request.
+
     A failover counts even if the request could not be sent to the baseline. The access log entry then names no cluster
     or the candidate's cluster. Two flags show this case:
-    - no_healthy_upstream: a composite cluster skips a member without hosts, so neither side has a host.
+    - no_healthy_upstream: neither side has a usable host.
     - upstream_overflow with a second attempt: Envoy never retries after a circuit breaker, so the circuit breaker
       stopped the second attempt, which is the rescue.
     """
-    if not workload.rescue or common.upstream_cluster == workload.rescue:
-        return bool(workload.rescue)
+    if not workload.fallback or common.upstream_cluster == workload.baseline_cluster:
+        return bool(workload.fallback)
     flags = common.response_flags
     return bool(flags.no_healthy_upstream or (flags.upstream_overflow and common.upstream_request_attempt_count > 1))
 

@@ -17,14 +17,14 @@ from glidepath.redisio import read_secret
 class WorkloadInfo:
     """One workload.
 
-    ``settings`` is its configuration. ``clusters`` maps the names of its Envoy clusters to their sides.
+    ``settings`` is its configuration. ``clusters`` maps the two clusters of its weighted split to their sides.
     """
 
     name: str
     settings: Workload
     clusters: Mapping[str, Side]
-    composite: str  # the cluster with the candidate first and the baseline as its fallback; "" without fallback
-    rescue: str  # the cluster that answers for a failed candidate; "" without fallback
+    fallback: str  # the cluster that tries the candidate, then the baseline; "" without fallback
+    baseline_cluster: str
     # Sides that never receive the client's own credential. A 401 or 403 of such a side is not the client's fault.
     without_client_credential: frozenset[Side]
     digest: str
@@ -67,21 +67,16 @@ def _lacks_client_credential(backend: Backend, side: Side) -> bool:
 
 def _workload(config: Config, name: str, workload: Workload, secret: str) -> WorkloadInfo:
     candidate, baseline = workload.candidate, workload.baseline
-    composite = envoy_names.fallback_cluster(candidate, baseline) if workload.fallback else ""
-    rescue = envoy_names.rescue_cluster(candidate, baseline) if workload.fallback else ""
     sides = {Side.BASELINE: baseline, Side.CANDIDATE: candidate}
-    clusters = {baseline: Side.BASELINE, candidate: Side.CANDIDATE}
-    if workload.fallback:
-        # A rescue counts as a request of the candidate: the split chose the candidate, and the candidate failed.
-        clusters |= {composite: Side.CANDIDATE, rescue: Side.CANDIDATE}
+    split = {config.baseline_cluster(name): Side.BASELINE, config.candidate_cluster(name): Side.CANDIDATE}
     header = (workload.sticky.header or "").lower() if workload.sticky else ""
     material = f"{name}:{secret or config.digest(name)}".encode()
     return WorkloadInfo(
         name=name,
         settings=workload,
-        clusters=clusters,
-        composite=composite,
-        rescue=rescue,
+        clusters=split,
+        fallback=config.candidate_cluster(name) if workload.fallback else "",
+        baseline_cluster=config.baseline_cluster(name),
         without_client_credential=frozenset(
             side for side, backend in sides.items() if _lacks_client_credential(config.backends[backend], side)
         ),

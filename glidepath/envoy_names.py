@@ -4,41 +4,36 @@ from __future__ import annotations
 
 
 def fallback_cluster(candidate: str, baseline: str) -> str:
-    """Return the name of the composite cluster that tries the candidate and, if that fails, the baseline.
+    """Return the name of the aggregate cluster that tries the candidate and, if that fails, the baseline.
 
     The weighted split sends the candidate's share of requests to this cluster. See ADR 0003.
     """
     return f"{candidate}-or-{baseline}"
 
 
-def rescue_cluster(candidate: str, baseline: str) -> str:
-    """Return the name of the second member of the composite cluster. It serves requests that failed at the candidate.
-
-    Its endpoints are those of the baseline. In the access log, its name marks a failover.
-    """
-    return f"{baseline}-for-{candidate}"
-
-
 ROUTE_PREFIX = "glidepath/"
 
 
-def route_name(workload: str, captured: bool) -> str:
-    """Return the name of a route: ``glidepath/<workload>/captured`` or ``glidepath/<workload>/plain``.
-
-    Requests on a captured route pass through extproc, which reads the workload from the route's name.
-    """
-    return f"{ROUTE_PREFIX}{workload}/{'captured' if captured else 'plain'}"
+def route_name(workload: str) -> str:
+    """Return the name that Glidepath gives to a workload's route. A route of the user's own keeps its own name."""
+    return f"{ROUTE_PREFIX}{workload}"
 
 
 def shadow_route_name(workload: str, backend: str) -> str:
     return f"{ROUTE_PREFIX}{workload}/shadow/{backend}"
 
 
-def workload_of_route(name: str) -> str | None:
-    """Return the workload in the name of a route, or None if Glidepath did not create the route."""
+def workload_of_shadow_route(name: str) -> str | None:
+    """Return the workload in the name of a route of the shadow listener, or None for the name of any other route."""
     if not name.startswith(ROUTE_PREFIX):
         return None
-    return name.removeprefix(ROUTE_PREFIX).split("/", 1)[0] or None
+    workload, _, rest = name.removeprefix(ROUTE_PREFIX).partition("/")
+    return workload if rest.startswith("shadow/") and workload else None
+
+
+# Namespace of Glidepath's metadata in Envoy: a route names its workload there, and an endpoint names its backend.
+METADATA = "glidepath"
+ROUTE_WORKLOAD, ENDPOINT_BACKEND = "workload", "backend"
 
 
 EXTPROC_CLUSTER = "glidepath-extproc"
@@ -48,17 +43,18 @@ LIVE_LOG = "glidepath-live"
 SHADOW_LOG = "glidepath-shadow"
 # Custom tag of both access logs: the cluster that the split chose, even if no host was reached.
 CHOSEN_CLUSTER_TAG = "chosen_cluster"
+WORKLOAD_TAG = "workload"  # custom tag of the live access log: the workload of the route
 
-# Headers that the tee sends to the shadow listener. They are removed before a backend sees the request.
+# Headers that the tee sends to the shadow listener. They are removed before a backend sees the request. Envoy sends the
+# first one to extproc too, in the metadata of each ext_proc stream.
 HEADER_WORKLOAD = "x-glidepath-workload"
 HEADER_TARGET = "x-glidepath-target"
 HEADER_ORIGIN = "x-glidepath-origin"
 
 PROBE_STICKY = "glidepath-probe"  # all probes count as one user, whose evidence is discounted
 
-# Header with the cluster that the split chose, for a filter that cannot send xds.cluster_name. Envoy overwrites a
-# client's value, and removes the header before a backend sees the request.
-HEADER_CLUSTER = "x-glidepath-cluster"
+# Header that exists only inside Envoy: the backend of the endpoint that Envoy has chosen for the current attempt.
+HEADER_BACKEND = "x-glidepath-backend"
 
 # Headers that are never read, stored or copied.
 CREDENTIAL_HEADERS = (

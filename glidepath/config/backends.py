@@ -80,11 +80,13 @@ class Capacity(Section):
 class Backend(Section):
     """A server that answers AI requests.
 
-    ``url`` may have a path prefix. Envoy removes ``strip`` from the start of the client's path, then adds the
-    prefix of ``url`` in front.
+    Give exactly one of ``url`` and ``cluster``. ``url`` may have a path prefix. Envoy removes ``strip`` from the start
+    of the client's path, then adds the prefix of ``url`` in front. ``cluster`` is the name of a cluster that Envoy has
+    already. Its own settings apply (TLS, limits, health checks), and ``host`` is the Host header of requests to it.
     """
 
-    url: HttpUrl
+    url: HttpUrl | None = None
+    cluster: str | None = Field(default=None, pattern=r"^[!-~]+$")
     model: str | None = None  # replaces the request's top-level "model"; absent: the model stays unchanged
     credential: Credential | None = None
     headers: dict[str, str] = Field(default_factory=dict)  # extra request headers
@@ -100,6 +102,19 @@ class Backend(Section):
     max_pending: int = Field(default=256, ge=1, le=MOST)  # requests that may wait for a connection; 0 would refuse all
     price: Price | None = None
     capacity: Capacity | None = None
+
+    @model_validator(mode="after")
+    def _url_or_cluster(self) -> Backend:
+        if (self.url is None) == (self.cluster is None):
+            raise ValueError("needs exactly one of: url, cluster")
+        if self.cluster is not None and self.host is None:
+            raise ValueError("cluster needs host: the Host header of requests to it")
+        return self
+
+    @property
+    def address(self) -> str:
+        """The URL, or the name of the cluster: what tells two servers apart."""
+        return self.url or self.cluster or ""
 
     @field_validator("headers")
     @classmethod

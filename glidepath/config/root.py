@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from glidepath import envoy_names
 from glidepath.config.backends import HEADER_NAME, Backend
 from glidepath.config.comparison import ScoringSection, Task
 from glidepath.config.connections import EnvoySection, RedisSection
@@ -125,6 +126,16 @@ class Config(Section):
         except KeyError:
             known = ", ".join(sorted(self.workloads))
             raise UnknownWorkloadError(f"unknown workload {name!r} (known: {known})") from None
+
+    def baseline_cluster(self, workload: str) -> str:
+        """Return the name of the Envoy cluster that serves the baseline's share of a workload."""
+        name = self.workload(workload).baseline
+        return self.backends[name].cluster or name
+
+    def candidate_cluster(self, workload: str) -> str:
+        """Return the name of the Envoy cluster to which the split sends the candidate's share of a workload."""
+        w = self.workload(workload)
+        return envoy_names.fallback_cluster(w.candidate, w.baseline) if w.fallback else w.candidate
 
     def digest(self, workload: str) -> str:
         """Return a digest of all settings on which the decisions about this workload depend, as twelve hex digits."""

@@ -248,4 +248,4 @@ def _credential(backend: Backend) -> str:
 
 
 def _host(backend: Backend) -> str:
-    return urlsplit(backend.url).hostname or backend.url
+    return urlsplit(backend.address).hostname or backend.address

@@ -188,7 +188,7 @@ def _access_log(subject: str, envoy: EnvoyFacts) -> Finding:
 
 
 def _workload(subject: str, config: Config, name: str, envoy: EnvoyFacts) -> Iterator[Finding]:
-    wanted = {envoy_names.route_name(name, True), envoy_names.route_name(name, False)}
+    wanted = {envoy_names.route_name(name)}
     routes = [route for route in envoy.routes() if route.get("name") in wanted]
     if len({route["name"] for route in routes}) < len(wanted):
         yield fail(subject, f"{name}: routes", f"{len(routes)} of 2 routes exist", RENDER)

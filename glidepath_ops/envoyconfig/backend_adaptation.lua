@@ -4,9 +4,10 @@
 -- Envoy keeps the header changes of attempt 1 for attempt 2, but starts again from the client's body. So every attempt
 -- sets every header that can differ, from the client's values (filter state glidepath.client.*) and from SIDES.
 --
--- Defined above this text: SIDES (one per attempt), NAMES (headers that can differ), CREDENTIALS (set of header
--- names), RENAMES (whether a side has its own model), SECRETS (set of query parameters that carry a credential),
--- PATHS (whether a side's path or query differs).
+-- Defined above this text: SIDES (by backend name), DEFAULT (the side of an endpoint that names no backend), FALLBACK
+-- (whether a second attempt is possible), NAMES (headers that can differ), CREDENTIALS (set of header names), RENAMES
+-- (whether a side has its own model), SECRETS (set of query parameters that carry a credential), PATHS (whether a
+-- side's path or query differs). A side with `restore` gets what the route made of the request, without any change.
 
 local UPLOADS = { "^multipart/", "^audio/", "^image/", "^video/", "^application/octet%-stream" }
 
@@ -75,10 +76,10 @@ local function secret_value(state, name)
   return secret
 end
 
-local function client_value(state, headers, name, attempt)
+local function client_value(state, headers, name, first)
   local value = state:get("glidepath.client." .. name)
   if value ~= nil and value ~= "" then return value end
-  if attempt == 1 then return headers:get(name) end
+  if first then return headers:get(name) end
   return nil
 end
 
@@ -116,9 +117,9 @@ local function adapt_path(path, side)
   return side.prefix .. path
 end
 
-local function adapt_headers(headers, state, side, attempt, path)
+local function adapt_headers(headers, state, side, first, path)
   for _, name in ipairs(NAMES) do
-    local value = client_value(state, headers, name, attempt)
+    local value = client_value(state, headers, name, first)
     if CREDENTIALS[name] and not side.keep then value = nil end
     if side.set[name] ~= nil then value = side.set[name] end
     if side.secret ~= nil and side.secret.header == name then
@@ -129,6 +130,19 @@ local function adapt_headers(headers, state, side, attempt, path)
   end
   if path ~= nil then put(headers, ":path", adapt_path(path, side)) end
   put(headers, ":authority", side.host)
+end
+
+-- Gives the headers the values that the route had given them before attempt 1 changed them. `side.set` holds what the
+-- route itself makes of a credential ("": it removes it). Dynamic metadata, which logs can show, must hold none.
+local function restore_headers(headers, state, side, known)
+  for _, name in ipairs(NAMES) do
+    local value = side.set[name] or client_value(state, headers, name, false)
+    if value == "" then value = nil end
+    put(headers, name, value)
+  end
+  put(headers, ":path", known.path)
+  put(headers, ":authority", known.authority)
+  put(headers, "content-length", known.length)
 end
 
 local function adapt_body(headers, body, model)
@@ -144,27 +158,42 @@ local function adapt_body(headers, body, model)
   headers:remove("transfer-encoding")
 end
 
--- Returns the number of this attempt and the path that the client sent. Both are kept in dynamic metadata, because a
--- client can send x-envoy-attempt-count itself, and because a retry must not adapt the path a second time.
-local function attempt_and_path(handle)
-  if #SIDES == 1 and not PATHS then return 1, nil end
+-- Returns what the route made of the request, and whether this is the first attempt. It is kept in dynamic metadata,
+-- because a client can send x-envoy-attempt-count itself, and because a retry must not adapt the path a second time.
+local function as_routed(handle, headers)
+  if not FALLBACK then return { path = headers:get(":path") }, true end
   local metadata = handle:streamInfo():dynamicMetadata()
-  local known = metadata:get("glidepath") or {}
-  local path = known.path or handle:headers():get(":path")
-  local attempt = (known.tries or 0) + 1
-  metadata:set("glidepath", "path", path)
-  metadata:set("glidepath", "tries", attempt)
-  return attempt, path
+  local known = metadata:get("glidepath")
+  if known ~= nil and known.path ~= nil then return known, false end
+  known = { path = headers:get(":path"), authority = headers:get(":authority"), length = headers:get("content-length") }
+  for key, value in pairs(known) do metadata:set("glidepath", key, value) end
+  return known, true
+end
+
+-- Returns the side of the endpoint that Envoy has chosen for this attempt.
+local function chosen_side(headers)
+  if not FALLBACK then return SIDES[DEFAULT] end
+  local side = SIDES[headers:get("x-glidepath-backend") or DEFAULT] or SIDES[DEFAULT]
+  headers:remove("x-glidepath-backend")
+  return side
 end
 
 function envoy_on_request(handle)
-  local attempt, path = attempt_and_path(handle)
-  local side = SIDES[math.min(attempt, #SIDES)]
-  local body = nil
-  if RENAMES and not is_upload(handle:headers():get("content-type") or "") then
-    body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
-  end
   local headers = handle:headers()
-  adapt_headers(headers, handle:streamInfo():filterState(), side, attempt, path)
+  local side = chosen_side(headers)
+  local known, first = as_routed(handle, headers)
+  if side.restore then
+    if not first then restore_headers(headers, handle:streamInfo():filterState(), side, known) end
+    return
+  end
+  local body = nil
+  if RENAMES and not is_upload(headers:get("content-type") or "") then
+    body = handle:body() -- yields: objects fetched from the handle before are invalid afterwards
+    headers = handle:headers()
+  end
+  local state = handle:streamInfo():filterState()
+  local path = nil
+  if PATHS then path = state:get("glidepath.client.:path") or known.path end
+  adapt_headers(headers, state, side, first, path)
   if body ~= nil then adapt_body(headers, body, side.model) end
 end

@@ -7,8 +7,8 @@ ADR 0011.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from urllib.parse import urlsplit
@@ -17,23 +17,27 @@ from glidepath import envoy_names
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig.commented_yaml import Json
-from glidepath_ops.envoyconfig.envoy_api_builders import typed
+from glidepath_ops.envoyconfig.envoy_api_builders import header_set, typed
 
 REQUEST_CREDENTIALS = tuple(name for name in envoy_names.CREDENTIAL_HEADERS if name != "set-cookie")
 
-Lua = str | bool | None | Sequence[str] | dict[str, "Lua"]
+Lua = str | bool | None | Sequence[str] | Mapping[str, "Lua"]
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt to send a request to a backend.
+class Side:
+    """A backend to which the requests of a cluster can go.
 
-    If ``keep`` is true, the client's own credential stays in the request.
+    If ``keep`` is true, the client's own credential stays in the request. If ``restore`` is true, the backend gets what
+    the user's own route made of the request. ``set_by_route``: the credential headers that this route sets, or removes
+    (value "").
     """
 
     name: str
     backend: Backend
     keep: bool
+    restore: bool = False
+    set_by_route: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_secret(self) -> bool:
@@ -49,12 +53,16 @@ class Attempt:
 
 
 def changes_path(backend: Backend) -> bool:
-    return bool(urlsplit(backend.url).path.rstrip("/") or backend.strip.rstrip("/"))
+    return bool(_path_prefix(backend) or backend.strip.rstrip("/"))
+
+
+def _path_prefix(backend: Backend) -> str:
+    return urlsplit(backend.url or "").path.rstrip("/")
 
 
 def host_of(backend: Backend) -> str:
     """Return the host name (``:authority``) that requests to the backend carry."""
-    return backend.host or urlsplit(backend.url).netloc.rpartition("@")[2]
+    return backend.host or urlsplit(backend.url or "").netloc.rpartition("@")[2]
 
 
 def secret_state(backend: str) -> str:
@@ -83,57 +91,80 @@ def credential_headers(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*REQUEST_CREDENTIALS, *named)))
 
 
-def upstream_filters(attempts: Sequence[Attempt], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
-    """Return the upstream filters of a cluster that makes ``attempts`` in this order.
+def upstream_filters(sides: Sequence[Side], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> list[Json]:
+    """Return the upstream filters of a cluster whose requests go to one of ``sides``.
 
-    A cluster needs no filter if it makes only one attempt and the attempt changes nothing in the request.
+    The last side is that of an endpoint that names no backend in its metadata. A cluster with one side needs no filter
+    if that side changes nothing in the request.
     """
-    if len(attempts) == 1 and attempts[0].changes_nothing:
+    if len(sides) == 1 and sides[0].changes_nothing:
         return []
-    source = {"inline_string": lua_source(attempts, credentials)}
-    return [typed("envoy.filters.http.lua", "extensions.filters.http.lua.v3.Lua", default_source_code=source)]
+    source = {"inline_string": lua_source(sides, credentials)}
+    lua = typed("envoy.filters.http.lua", "extensions.filters.http.lua.v3.Lua", default_source_code=source)
+    return [lua] if len(sides) == 1 else [_name_the_backend(), lua]
 
 
-def lua_source(attempts: Sequence[Attempt], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> str:
-    names = [name for attempt in attempts for name in _differing(attempt, credentials)]
-    if len(attempts) > 1:  # the first attempt may have removed headers that the second needs
+def _name_the_backend() -> Json:
+    """Return the filter that writes the backend of the chosen endpoint into a header, which the Lua filter removes.
+
+    An endpoint without metadata leaves the header absent, so a value of the attempt before must go first.
+    """
+    value = f"%UPSTREAM_METADATA({envoy_names.METADATA}:{envoy_names.ENDPOINT_BACKEND})%"
+    mutations = [{"remove": envoy_names.HEADER_BACKEND}, header_set(envoy_names.HEADER_BACKEND, value)]
+    return typed(
+        "glidepath.backend",
+        "extensions.filters.http.header_mutation.v3.HeaderMutation",
+        mutations={"request_mutations": mutations},
+    )
+
+
+def lua_source(sides: Sequence[Side], credentials: Sequence[str] = REQUEST_CREDENTIALS) -> str:
+    several = len(sides) > 1
+    names = [name for side in sides for name in _differing(side, credentials)]
+    if several:  # the first attempt may have removed headers that the second needs
         names += credentials
     lines = [
-        f"local SIDES = {{ {', '.join(_table(_side(attempt)) for attempt in attempts)} }}",
+        f"local SIDES = {_table({side.name: _side(side) for side in sides})}",
+        f"local DEFAULT = {quote(sides[-1].name)}",
+        f"local FALLBACK = {_literal(several)}",
         f"local NAMES = {_literal(list(dict.fromkeys(names)))}",
         f"local CREDENTIALS = {_table(dict.fromkeys(credentials, True))}",
-        f"local RENAMES = {_literal(any(attempt.backend.model is not None for attempt in attempts))}",
+        f"local RENAMES = {_literal(any(side.backend.model is not None and not side.restore for side in sides))}",
         f"local SECRETS = {_table(dict.fromkeys(envoy_names.CREDENTIAL_PARAMETERS, True))}",
-        f"local PATHS = {_literal(any(changes_path(attempt.backend) or not attempt.keep for attempt in attempts))}",
+        f"local PATHS = {_literal(several or any(changes_path(side.backend) or not side.keep for side in sides))}",
     ]
     return "\n".join(lines) + "\n\n" + _program()
 
 
-def _differing(attempt: Attempt, credentials: Sequence[str]) -> list[str]:
+def _differing(side: Side, credentials: Sequence[str]) -> list[str]:
     """Return the names of the headers whose value at this backend can differ from the client's value."""
-    names = [name.lower() for name in attempt.backend.headers]
-    return names + ([] if attempt.keep else list(credentials)) + _secret_header(attempt)
+    if side.restore:
+        return []
+    names = [name.lower() for name in side.backend.headers]
+    return names + ([] if side.keep else list(credentials)) + _secret_header(side)
 
 
-def _secret_header(attempt: Attempt) -> list[str]:
-    credential = attempt.backend.credential
-    return [credential.header] if credential is not None and attempt.has_secret else []
+def _secret_header(side: Side) -> list[str]:
+    credential = side.backend.credential
+    return [credential.header] if credential is not None and side.has_secret else []
 
 
-def _side(attempt: Attempt) -> dict[str, Lua]:
-    url, backend = urlsplit(attempt.backend.url), attempt.backend
+def _side(one: Side) -> dict[str, Lua]:
+    if one.restore:
+        return {"restore": True, "set": dict(one.set_by_route)}
+    backend = one.backend
     side: dict[str, Lua] = {
         "model": None if backend.model is None else json.dumps(backend.model, ensure_ascii=False),
         "host": host_of(backend),
-        "prefix": url.path.rstrip("/"),
+        "prefix": _path_prefix(backend),
         "strip": backend.strip.rstrip("/"),
-        "keep": attempt.keep,
+        "keep": one.keep,
         "set": {name.lower(): value for name, value in backend.headers.items()},
     }
     credential = backend.credential
-    if credential is not None and attempt.has_secret:
+    if credential is not None and one.has_secret:
         prefix = credential.prefix if credential.header == "authorization" else ""
-        side["secret"] = {"header": credential.header, "state": secret_state(attempt.name), "prefix": prefix}
+        side["secret"] = {"header": credential.header, "state": secret_state(one.name), "prefix": prefix}
     return side
 
 
@@ -149,12 +180,12 @@ def _literal(value: Lua) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return quote(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return _table(value)
     return f"{{ {', '.join(quote(one) for one in value)} }}"
 
 
-def _table(values: dict[str, Lua] | dict[str, bool]) -> str:
+def _table(values: Mapping[str, Lua]) -> str:
     pairs = [f"[{quote(key)}] = {_literal(value)}" for key, value in values.items() if value is not None]
     return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
 

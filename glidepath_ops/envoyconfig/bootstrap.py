@@ -112,12 +112,7 @@ def _live(config: Config) -> Json:
         "use_remote_address": True,  # ignore clients' x-envoy-* headers, generate request ids
         "skip_xff_append": True,
         "early_header_mutation_extensions": [filters.strip_tee_headers()],
-        "http_filters": [
-            filters.remember_filter(config),
-            filters.ext_proc_filter(config),
-            filters.header_mutation_filter(),
-            filters.router_filter(),
-        ],
+        "http_filters": [*filters.route_filters(), filters.router_filter()],
     }
     return with_comment("The listener for clients.", _listener("glidepath-live", config.envoy.listen, manager))
 

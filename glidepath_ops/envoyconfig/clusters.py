@@ -1,6 +1,6 @@
-"""Render Envoy's clusters: one per backend, a composite per workload with fallback, one for extproc, one for RTDS.
+"""Render Envoy's clusters: one per backend, an aggregate per pair with fallback, one for extproc, one for RTDS.
 
-A composite cluster tries the candidate, then the baseline.
+The aggregate cluster of a pair tries the candidate, then the baseline.
 """
 
 from __future__ import annotations
@@ -13,13 +13,22 @@ from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Workload
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig.backend_adaptation import (
-    Attempt,
+    Side,
     credential_headers,
+    host_of,
     keeps_client_credential,
     upstream_filters,
 )
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
-from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, address, assignment, is_ip, seconds, socket_address
+from glidepath_ops.envoyconfig.envoy_api_builders import (
+    TYPE,
+    address,
+    assignment,
+    is_ip,
+    seconds,
+    socket_address,
+    typed,
+)
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -32,7 +41,7 @@ _CONNECT_CHECK = {
     "healthy_threshold": 1,
     "tcp_health_check": {},
 }
-# The retry policy of the composite cluster: only requests to the candidate may be retried (ADR 0010).
+# The retry policy of the aggregate cluster: only requests to the candidate may be retried (ADR 0010).
 RETRY_ON = "5xx,reset,connect-failure,gateway-error,retriable-status-codes"
 BUSY = [429]
 # A rejected credential of the candidate is retried at the baseline (ADR 0094).
@@ -40,6 +49,10 @@ DENIED = [401, 403]  # not the client's fault, because the client's own credenti
 
 
 def clusters(config: Config) -> list[Json]:
+    """Return the clusters that ``config`` adds to an Envoy.
+
+    Raises ConfigError if two of them would have the same name, or if a workload cannot have a fallback.
+    """
     credentials = credential_headers(config)
     found = [backend_cluster(config, name, credentials) for name in config.backends]
     done: set[str] = set()
@@ -47,7 +60,7 @@ def clusters(config: Config) -> list[Json]:
         name = envoy_names.fallback_cluster(workload.candidate, workload.baseline)
         if workload.fallback and name not in done:
             done.add(name)
-            found += _fallback(config, workload)
+            found.append(_fallback(config, workload))
     found.append(_extproc(config))
     if config.envoy.actuator == "rtds":
         found.append(_rtds(config))
@@ -62,12 +75,20 @@ def _refuse_duplicates(names: Sequence[str], config: Config) -> None:
 
 
 def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Json:
-    """Return the cluster of one backend. The routes decide whether the client's own credentials reach the backend."""
+    """Return the cluster of one backend. The routes decide whether the client's own credentials reach the backend.
+
+    For a backend with ``cluster`` it is an aggregate cluster of that one, which adapts copies, and the requests of a
+    candidate without fallback. The baseline's share of live requests goes directly to the cluster that is there.
+    """
     backend = config.backends[name]
-    attempt = Attempt(name, backend, keep=keeps_client_credential(backend, candidate=_is_candidate_alone(config, name)))
-    url = urlsplit(backend.url)
+    side = Side(name, backend, keep=keeps_client_credential(backend, candidate=_is_candidate_alone(config, name)))
+    adapt = upstream_filters([side], credentials)
+    if backend.cluster is not None:
+        text = f"{name}: the cluster {backend.cluster}, with requests adapted"
+        return with_comment(text, {**_aggregate(name, backend, [backend.cluster]), **_http(None, adapt)})
+    url = urlsplit(str(backend.url))
     text = f"{name}: {url.scheme}://{url.hostname}{url.path}" + (f", model {backend.model}" if backend.model else "")
-    return with_comment(text, {**_endpoints(name, backend), **_http(backend, upstream_filters([attempt], credentials))})
+    return with_comment(text, {**_endpoints(name, backend), **_http(backend, adapt)})
 
 
 def _is_candidate_alone(config: Config, name: str) -> bool:
@@ -80,66 +101,84 @@ def _is_candidate_alone(config: Config, name: str) -> bool:
     return not serves and any(w.candidate == name and not w.fallback for w in workloads)
 
 
-def _fallback(config: Config, workload: Workload) -> list[Json]:
-    candidate, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
-    rescue = envoy_names.rescue_cluster(workload.candidate, workload.baseline)
-    attempts = [
-        Attempt(workload.candidate, candidate, keeps_client_credential(candidate, candidate=True)),
-        Attempt(workload.baseline, baseline, keeps_client_credential(baseline, candidate=False)),
-    ]
-    return [
-        with_comment(
-            f"{workload.baseline} again, under another name that marks a rescue in stats and logs.",
-            {**_endpoints(rescue, baseline), **_http(baseline, [])},
-        ),
-        _composite(
-            workload, upstream_filters(attempts, credential_headers(config)), attempts, [workload.candidate, rescue]
-        ),
-    ]
+def _fallback(config: Config, workload: Workload) -> Json:
+    """Return the aggregate cluster that sends the first attempt to the candidate and the second to the baseline.
 
-
-def _composite(workload: Workload, adapt: Sequence[Json], attempts: Sequence[Attempt], members: Sequence[str]) -> Json:
-    """Return the composite cluster. It sends the first attempt to the candidate and the second to the baseline.
-
-    Envoy does not run the upstream filters of the member clusters, so the composite cluster has filters of its own.
+    Envoy does not run the upstream filters of the member clusters, so the aggregate cluster has filters of its own.
+    They are told the backend of an attempt by the metadata of its endpoint, never by the number of the attempt: if the
+    candidate has no usable endpoint, the first attempt goes to the baseline.
     """
-    name = envoy_names.fallback_cluster(workload.candidate, workload.baseline)
-    candidate = attempts[0].backend
+    candidate, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
+    if candidate.cluster is not None:
+        _refuse_two_unmarked(workload, baseline)
+    sides = [
+        Side(workload.candidate, candidate, keeps_client_credential(candidate, candidate=True)),
+        Side(
+            workload.baseline,
+            baseline,
+            keeps_client_credential(baseline, candidate=False),
+            restore=baseline.cluster is not None,
+        ),
+    ]
+    if candidate.cluster is not None:
+        sides.reverse()  # the endpoints of the cluster that is there name no backend
     retry = {
         "retry_on": RETRY_ON,
         "num_retries": 1,
-        "retriable_status_codes": BUSY if attempts[0].keep else DENIED + BUSY,
+        "retry_priority": typed(
+            "envoy.retry_priorities.previous_priorities",
+            "extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+            update_frequency=1,
+        ),
+        "retriable_status_codes": BUSY if keeps_client_credential(candidate, candidate=True) else DENIED + BUSY,
         "retry_back_off": {"base_interval": "0.001s", "max_interval": "0.001s"},
     }
-    config = {
-        "@type": TYPE + "extensions.clusters.composite.v3.ClusterConfig",
-        "clusters": [{"name": member} for member in members],
-    }
+    members = [candidate.cluster or workload.candidate, baseline.cluster or workload.baseline]
+    breakers = _breakers(
+        baseline, "Limits concurrent retries. Envoy's default of 3 would turn an outage of the candidate into errors."
+    )
+    name = envoy_names.fallback_cluster(workload.candidate, workload.baseline)
     return with_comment(
         f"Tries {members[0]}, then {members[1]}. It retries only before the first byte of the answer.",
         {
-            "name": name,
-            "connect_timeout": seconds(candidate.connect_timeout),
-            "lb_policy": "CLUSTER_PROVIDED",
-            "cluster_type": {"name": "envoy.clusters.composite", "typed_config": config},
-            "circuit_breakers": _breakers(
-                attempts[1].backend,
-                "Limits concurrent retries. Envoy's default of 3 would turn an outage of the candidate into errors.",
-            ),
-            **_http(None, adapt, retry),
+            **_aggregate(name, candidate, members),
+            "circuit_breakers": breakers,
+            **_http(None, upstream_filters(sides, credential_headers(config)), retry),
         },
     )
 
 
+def _refuse_two_unmarked(workload: Workload, baseline: Backend) -> None:
+    if baseline.cluster is not None:
+        raise ConfigError(
+            f"backends.{workload.candidate}.cluster: Envoy cannot tell the candidate's endpoints from those of the "
+            f"baseline's cluster {baseline.cluster}; give the candidate a url, or set fallback: false"
+        )
+
+
+def _aggregate(name: str, backend: Backend, members: Sequence[str]) -> Json:
+    config = {
+        "@type": TYPE + "extensions.clusters.aggregate.v3.ClusterConfig",
+        "clusters": list(members),
+    }
+    return {
+        "name": name,
+        "connect_timeout": seconds(backend.connect_timeout),
+        "lb_policy": "CLUSTER_PROVIDED",
+        "cluster_type": {"name": "envoy.clusters.aggregate", "typed_config": config},
+    }
+
+
 def _endpoints(name: str, backend: Backend) -> Json:
-    url = urlsplit(backend.url)
+    url = urlsplit(str(backend.url))
     host = url.hostname or ""
     port = url.port or (443 if url.scheme == "https" else 80)
+    metadata = {envoy_names.METADATA: {envoy_names.ENDPOINT_BACKEND: name}}
     cluster: Json = {
         "name": name,
         "type": "STATIC" if is_ip(host) else "STRICT_DNS",
         "connect_timeout": seconds(backend.connect_timeout),
-        "load_assignment": assignment(name, [socket_address(host, port)]),
+        "load_assignment": assignment(name, [socket_address(host, port)], hostname=host_of(backend), metadata=metadata),
         "circuit_breakers": _breakers(
             backend,
             "Above these limits Envoy answers 503 at once (flag UO, not retried): set them to the backend's capacity.",
@@ -178,10 +217,10 @@ def _tls(backend: Backend, host: str) -> Json:
 def _http(backend: Backend | None, filters: Sequence[Json], retry: Json | None = None) -> Json:
     """Return the HTTP options of a cluster.
 
-    ``backend`` is None for a composite cluster, whose members have their own protocols.
+    ``backend`` is None for an aggregate cluster, whose members have their own protocols.
     """
     options: Json = {"@type": TYPE + HTTP_OPTIONS.removeprefix("envoy.")}
-    if backend is not None and backend.url.startswith("https:"):
+    if backend is not None and str(backend.url).startswith("https:"):
         options["auto_config"] = {"http_protocol_options": {}, "http2_protocol_options": {}}  # chosen by ALPN
     else:
         options["explicit_http_config"] = {"http_protocol_options": {}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -40,21 +41,39 @@ def socket_address(host: str, port: int) -> Json:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
-def assignment(cluster: str, addresses: list[Json]) -> Json:
-    """Return a ClusterLoadAssignment of ``cluster`` with one endpoint for each address."""
-    endpoints = [{"endpoint": {"address": one}} for one in addresses]
+def assignment(
+    cluster: str, addresses: Sequence[Json], *, hostname: str | None = None, metadata: Mapping[str, Json] | None = None
+) -> Json:
+    """Return a ClusterLoadAssignment of ``cluster`` with one endpoint for each address.
+
+    ``hostname`` replaces the Host header on routes with ``auto_host_rewrite``. ``metadata``: values by namespace.
+    """
+    named = {} if hostname is None else {"hostname": hostname}
+    endpoints: list[Json] = [{"endpoint": {"address": one, **named}} for one in addresses]
+    if metadata is not None:
+        endpoints = [{**one, "metadata": {"filter_metadata": dict(metadata)}} for one in endpoints]
     return {"cluster_name": cluster, "endpoints": [{"lb_endpoints": endpoints}]}
 
 
-def grpc_service(cluster: str) -> Json:
-    """Return a GrpcService to ``cluster``, without a timeout: a stream lasts as long as the captured request."""
-    return {"envoy_grpc": {"cluster_name": cluster}}
+def grpc_service(cluster: str, metadata: Mapping[str, str] | None = None) -> Json:
+    """Return a GrpcService to ``cluster``, without a timeout: a stream lasts as long as the captured request.
+
+    ``metadata`` is sent as the initial metadata of each stream.
+    """
+    service: Json = {"envoy_grpc": {"cluster_name": cluster}}
+    if metadata:
+        service["initial_metadata"] = [{"key": key, "value": value} for key, value in metadata.items()]
+    return service
 
 
-def set_header(name: str, value: str) -> Json:
-    """Return the per-route configuration of a header mutation filter that sets one request header."""
-    mutation = {"append": {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+def header_set(name: str, value: str) -> Json:
+    """Return a HeaderMutation that sets one header."""
+    return {"append": {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
+
+
+def set_headers(values: Mapping[str, str]) -> Json:
+    """Return the per-route configuration of a header mutation filter that sets the request headers ``values``."""
     return {
         "@type": TYPE + "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
-        "mutations": {"request_mutations": [mutation]},
+        "mutations": {"request_mutations": [header_set(name, value) for name, value in values.items()]},
     }

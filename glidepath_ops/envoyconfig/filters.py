@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from glidepath import envoy_names
+from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Credential
 from glidepath.config.root import Config
 from glidepath.errors import ConfigError
 from glidepath_ops.envoyconfig.backend_adaptation import client_state, credential_headers, secret_state
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
-from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, grpc_service, seconds, set_header, typed
+from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, grpc_service, seconds, set_headers, typed
 
 # These names cannot collide with a filter that the user already has; the type is in typed_config.
 EXT_PROC = "glidepath.ext_proc"
+CAPTURE = "glidepath.capture"
 REMEMBER = "glidepath.remember"
 HEADER_MUTATION = "glidepath.first_byte_bound"
 ROUTER = "envoy.filters.http.router"
 MANAGER = "envoy.filters.network.http_connection_manager"
 MANAGER_TYPE = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+STORE = "extensions.filters.http.set_filter_state.v3.Config"
 DEFERRED_CLOSE = 2.0
 LOG_FLUSH_S = 0.1  # most seconds until an outcome is sent to extproc
-REQUEST_ATTRIBUTES = ["xds.cluster_name", "xds.route_name"]
+REQUEST_ATTRIBUTES = ["xds.cluster_name"]
 RESPONSE_ATTRIBUTES = [
     "xds.cluster_name",
     "upstream.address",
@@ -35,12 +38,57 @@ TEE_HEADERS = (envoy_names.HEADER_WORKLOAD, envoy_names.HEADER_TARGET, envoy_nam
 _FORMATTER_SAFE = re.compile(r"[^%():\s\"'\\]+")
 
 
-def remember_filter(config: Config) -> Json:
-    """Return the live listener's filter that stores the client's headers and the backends' credentials.
+def route_filters() -> list[Json]:
+    """Return the filters that the routes of workloads need in the filter chain, in this order, before the router.
 
-    ``backend_adaptation.lua`` reads the stored values.
+    None of them does anything by itself: a route or an entry of a weighted split configures what it does
+    (``filters_of_route``, ``bounds_of_candidate``). So no other route changes.
     """
-    return _store(config, _headers_for_retries(config))
+    return [
+        with_comment(
+            "Stores the client's headers and the backends' credentials, where a route of a workload says so.",
+            typed(REMEMBER, STORE),
+        ),
+        with_comment(
+            "Sets the candidate's time limit for the first byte: Envoy reads it before it adds a cluster's headers.",
+            typed(HEADER_MUTATION, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
+        ),
+        with_comment(
+            "Runs ext_proc for the sampled share of a workload's requests; for all others it costs nothing.",
+            typed(
+                CAPTURE,
+                "extensions.common.matching.v3.ExtensionWithMatcher",
+                extension_config=typed("composite", "extensions.filters.http.composite.v3.Composite"),
+                xds_matcher={},
+            ),
+        ),
+    ]
+
+
+def filters_of_route(config: Config, workload: str) -> Json:
+    """Return the ``typed_per_filter_config`` of a workload's route, which makes the ``route_filters`` act on it."""
+    return {REMEMBER: _store(_stored_values(config, _kept_for_retries(config))), CAPTURE: _capture(config, workload)}
+
+
+def _capture(config: Config, workload: str) -> Json:
+    """Return the sampled capture of a workload's requests: ext_proc, for a share that is a runtime key.
+
+    See ``sample_percent`` of Envoy's ExecuteFilterAction.
+    """
+    sample = config.workload(workload).shadow.sample
+    action = typed(
+        "composite-action",
+        "extensions.filters.http.composite.v3.ExecuteFilterAction",
+        typed_config=ext_proc(config, workload),
+        sample_percent={
+            "default_value": {"numerator": round(sample * 10_000), "denominator": "MILLION"},
+            "runtime_key": runtime_keys.shadow_key(workload),
+        },
+    )
+    return {
+        "@type": TYPE + "extensions.common.matching.v3.ExtensionWithMatcherPerRoute",
+        "xds_matcher": {"on_no_match": {"action": action}},
+    }
 
 
 def tee_filter(config: Config) -> Json:
@@ -49,29 +97,36 @@ def tee_filter(config: Config) -> Json:
     The access log reads the stored headers. Client headers are not stored, because the shadow listener never
     retries.
     """
-    return _store(config, [*TEE_HEADERS])
+    return with_comment(
+        "Stores the backends' credentials for the clusters' Lua filter. Credential files are watched, so a change "
+        "needs no restart. Filter state is never logged and never leaves Envoy.",
+        {"name": REMEMBER, "typed_config": _store(_stored_values(config, TEE_HEADERS))},
+    )
 
 
-def _store(config: Config, names: list[str]) -> Json:
-    values = [_state(client_state(name), f"%REQ({name})%") for name in names]
+def _store(values: list[Json]) -> Json:
+    return {"@type": TYPE + STORE, "on_request_headers": values}
+
+
+def _stored_values(config: Config, headers: Sequence[str]) -> list[Json]:
+    """Return the values to store: the client's ``headers``, and the credentials of all backends.
+
+    ``backend_adaptation.lua`` reads them.
+    """
+    values = [_state(client_state(name), f"%REQ({name})%") for name in headers]
     for name, backend in config.backends.items():
         credential = backend.credential
         if credential is not None and not credential.passthrough:
             values.append(_secret(name, credential))
-    chain = "extensions.filters.http.set_filter_state.v3.Config"
-    return with_comment(
-        "Stores the client's headers and the backends' credentials for the clusters' Lua filter. Credential files are "
-        "watched, so a change needs no restart. Filter state is never logged and never leaves Envoy.",
-        typed(REMEMBER, chain, on_request_headers=values),
-    )
+    return values
 
 
-def _headers_for_retries(config: Config) -> list[str]:
+def _kept_for_retries(config: Config) -> list[str]:
     """Return the headers that the first attempt of a request may change, but that a second attempt needs unchanged."""
     if not any(workload.fallback for workload in config.workloads.values()):
         return []
     own = (name.lower() for backend in config.backends.values() for name in backend.headers)
-    return list(dict.fromkeys((*credential_headers(config), *own)))
+    return list(dict.fromkeys((":path", *credential_headers(config), *own)))
 
 
 def _state(key: str, text: str, formatters: list[Json] | None = None) -> Json:
@@ -95,8 +150,11 @@ def _secret(backend: str, credential: Credential) -> Json:
     return _state(secret_state(backend), f"%FILE_CONTENT({path}:{watched})%", [formatter])
 
 
-def ext_proc_filter(config: Config) -> Json:
-    """Return the filter that copies every message to extproc. Envoy does not wait for it (``observability_mode``)."""
+def ext_proc(config: Config, workload: str) -> Json:
+    """Return the filter that copies every message to extproc. Envoy does not wait for it (``observability_mode``).
+
+    The metadata of each stream names the workload, because the route may have any name.
+    """
     hidden = dict.fromkeys((*envoy_names.CREDENTIAL_HEADERS, *credential_headers(config)))
     patterns = [{"exact": name} for name in hidden]
     return with_comment(
@@ -106,7 +164,7 @@ def ext_proc_filter(config: Config) -> Json:
         typed(
             EXT_PROC,
             "extensions.filters.http.ext_proc.v3.ExternalProcessor",
-            grpc_service=grpc_service(envoy_names.EXTPROC_CLUSTER),
+            grpc_service=grpc_service(envoy_names.EXTPROC_CLUSTER, {envoy_names.HEADER_WORKLOAD: workload}),
             observability_mode=True,
             failure_mode_allow=True,
             deferred_close_timeout=seconds(DEFERRED_CLOSE),
@@ -125,26 +183,17 @@ def ext_proc_filter(config: Config) -> Json:
     )
 
 
-def ext_proc_off() -> Json:
-    """Return the ``typed_per_filter_config`` of a route whose requests are not captured."""
-    return {EXT_PROC: {"@type": TYPE + "extensions.filters.http.ext_proc.v3.ExtProcPerRoute", "disabled": True}}
+def bounds_of_candidate(timeout: float) -> Json:
+    """Return the ``typed_per_filter_config`` of the candidate's entry in a weighted split with fallback.
 
-
-def header_mutation_filter() -> Json:
-    """Return a header mutation filter.
-
-    The filter sets no header by itself. A route or an entry of a weighted split configures what it sets. Outside a
-    mesh, only the candidate's entry does so.
+    It limits the wait for the first byte of an attempt to ``timeout`` seconds. When the limit is reached, Envoy asks
+    the baseline without giving up the candidate (hedging), so that the first answer wins.
     """
-    return with_comment(
-        "Sets the candidate's time limit for the first byte: Envoy reads it before it adds a cluster's own headers.",
-        typed(HEADER_MUTATION, "extensions.filters.http.header_mutation.v3.HeaderMutation"),
-    )
-
-
-def first_byte_bound(timeout: float) -> Json:
-    """Return the ``typed_per_filter_config`` that limits a weighted cluster's wait for the first byte, in seconds."""
-    return {HEADER_MUTATION: set_header("x-envoy-upstream-rq-per-try-timeout-ms", str(round(timeout * 1000)))}
+    bounds = {
+        "x-envoy-upstream-rq-per-try-timeout-ms": str(round(timeout * 1000)),
+        "x-envoy-hedge-on-per-try-timeout": "true",
+    }
+    return {HEADER_MUTATION: set_headers(bounds)}
 
 
 def router_filter() -> Json:
@@ -178,6 +227,9 @@ def access_log(config: Config, log_name: str) -> Json:
     }
     # The entry's upstream_cluster is empty if no host was reached (circuit breaker); this tag is not.
     common["custom_tags"] = [{"tag": envoy_names.CHOSEN_CLUSTER_TAG, "value": "%UPSTREAM_CLUSTER%"}]
+    if log_name == envoy_names.LIVE_LOG:
+        place = f"%METADATA(ROUTE:{envoy_names.METADATA}:{envoy_names.ROUTE_WORKLOAD})%"
+        common["custom_tags"].append({"tag": envoy_names.WORKLOAD_TAG, "value": place})
     if log_name == envoy_names.SHADOW_LOG:
         # The headers are removed before the request is sent to the backend, so they come from filter state.
         common["custom_tags"] += [

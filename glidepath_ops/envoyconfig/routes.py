@@ -1,4 +1,4 @@
-"""Render Envoy's routes: two per workload on the live listener, one per workload and backend on the shadow listener."""
+"""Render Envoy's routes: one per workload on the live listener, one per workload and backend on the shadow listener."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 
 from glidepath import envoy_names, runtime_keys
 from glidepath.config.backends import Backend
-from glidepath.config.root import Config, Match, Sticky, Workload
+from glidepath.config.root import Config, Match, Sticky
 from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json, with_comment
 from glidepath_ops.envoyconfig.envoy_api_builders import seconds
-from glidepath_ops.envoyconfig.filters import TEE_HEADERS, ext_proc_off, first_byte_bound
+from glidepath_ops.envoyconfig.filters import TEE_HEADERS, bounds_of_candidate, filters_of_route
 
 
 def live_routes(config: Config) -> list[Json]:
@@ -23,12 +23,13 @@ def live_routes(config: Config) -> list[Json]:
 
 
 def workload_routes(config: Config) -> list[Json]:
-    """Return the routes of all workloads, those with the most specific match first.
+    """Return the routes of all workloads, those with the most specific match first."""
+    return [workload_route(config, name) for name in by_specificity(config)]
 
-    The routes also work in a virtual host of the user.
-    """
-    order = sorted(config.workloads.items(), key=lambda item: item[1].match.specificity, reverse=True)
-    return [route for name, workload in order for route in _two_routes(config, name, workload)]
+
+def by_specificity(config: Config) -> list[str]:
+    """Return the workloads, those with the most specific match first."""
+    return sorted(config.workloads, key=lambda name: config.workloads[name].match.specificity, reverse=True)
 
 
 def _common(config: Config) -> Json:
@@ -40,64 +41,49 @@ def _common(config: Config) -> Json:
     return {"request_headers_to_remove": ["x-envoy-external-address"], "request_body_buffer_limit": limit}
 
 
-def split(config: Config, name: str) -> tuple[str, str]:
-    """Return the two clusters of a workload's weighted split, the candidate's first.
-
-    Envoy chooses a cluster of the split by the hash of a request. With the candidate first, a growing share moves
-    users only from the baseline to the candidate, never back.
-    """
-    workload = config.workload(name)
-    if workload.fallback:
-        return envoy_names.fallback_cluster(workload.candidate, workload.baseline), workload.baseline
-    return workload.candidate, workload.baseline
-
-
 def start_weights(config: Config, name: str) -> dict[str, int]:
     """Return the initial weight of each cluster in basis points. Their sum is ``runtime_keys.FULL_WEIGHT``."""
-    candidate, baseline = split(config, name)
     points = round(config.workload(name).start * 100)
-    return {candidate: points, baseline: runtime_keys.FULL_WEIGHT - points}
-
-
-def _two_routes(config: Config, name: str, workload: Workload) -> list[Json]:
-    sample = {
-        "default_value": {"numerator": round(workload.shadow.sample * 10_000), "denominator": "MILLION"},
-        "runtime_key": runtime_keys.shadow_key(name),
+    return {
+        config.candidate_cluster(name): points,
+        config.baseline_cluster(name): runtime_keys.FULL_WEIGHT - points,
     }
-    captured = with_comment(
-        f"Workload {name}: {workload.baseline} → {workload.candidate}. Requests whose bodies are captured; their share "
+
+
+def workload_route(config: Config, name: str) -> Json:
+    """Return a workload's route where the user has no route of their own for it."""
+    workload = config.workload(name)
+    return with_comment(
+        f"Workload {name}: {workload.baseline} → {workload.candidate}. The share of requests whose bodies are captured "
         f"is the runtime key {runtime_keys.shadow_key(name)}.",
         {
-            "name": envoy_names.route_name(name, captured=True),
-            "match": {**_match(workload.match), "runtime_fraction": sample},
-            "route": _split_action(config, name, workload),
+            "name": envoy_names.route_name(name),
+            "match": match(workload.match),
+            "route": _split_action(config, name),
+            "metadata": route_metadata(name),
+            "typed_per_filter_config": filters_of_route(config, name),
             **_common(config),
         },
     )
-    uncaptured = with_comment(
-        f"Workload {name}: all other requests, with ext_proc disabled.",
-        {
-            "name": envoy_names.route_name(name, captured=False),
-            "match": _match(workload.match),
-            "route": _split_action(config, name, workload),
-            "typed_per_filter_config": ext_proc_off(),
-            **_common(config),
-        },
-    )
-    return [captured, uncaptured]
 
 
-def _match(match: Match) -> Json:
+def route_metadata(workload: str) -> Json:
+    """Return the metadata that names the workload of a route."""
+    return {"filter_metadata": {envoy_names.METADATA: {envoy_names.ROUTE_WORKLOAD: workload}}}
+
+
+def match(rule: Match) -> Json:
+    """Return the RouteMatch of a workload."""
     headers: list[Json] = []
-    if match.host is not None:
-        pattern = "(?i)" + _host_pattern(match.host) + r"(:\d+)?"
+    if rule.host is not None:
+        pattern = "(?i)" + _host_pattern(rule.host) + r"(:\d+)?"
         headers.append({"name": ":authority", "string_match": {"safe_regex": {"regex": pattern}}})
-    headers += [{"name": name.lower(), "string_match": {"exact": value}} for name, value in match.headers.items()]
-    rule: Json = {"path": match.path} if match.path is not None else {"prefix": match.path_prefix}
-    if match.path_prefix is not None and match.path_prefix != "/":
+    headers += [{"name": name.lower(), "string_match": {"exact": value}} for name, value in rule.headers.items()]
+    found: Json = {"path": rule.path} if rule.path is not None else {"prefix": rule.path_prefix}
+    if rule.path_prefix is not None and rule.path_prefix != "/":
         # /v1/batch matches /v1/batch and /v1/batch/x, but not /v1/batches
-        rule = {"path_separated_prefix": match.path_prefix.rstrip("/")}
-    return {**rule, "headers": headers} if headers else rule
+        found = {"path_separated_prefix": rule.path_prefix.rstrip("/")}
+    return {**found, "headers": headers} if headers else found
 
 
 def _host_pattern(host: str) -> str:
@@ -105,35 +91,46 @@ def _host_pattern(host: str) -> str:
     return rf"[^:]+\.{name}" if host.startswith("*.") else name
 
 
-def _split_action(config: Config, name: str, workload: Workload) -> Json:
-    candidate, baseline = split(config, name)
-    weights = start_weights(config, name)
-    entry: Json = {"name": candidate, "weight": weights[candidate]}
-    backend = config.backends[workload.candidate]
-    if not keeps_client_credential(backend, candidate=True):
-        entry["request_headers_to_remove"] = list(credential_headers(config))
-    if workload.fallback:
-        entry["typed_per_filter_config"] = first_byte_bound(backend.first_byte_timeout)
-    else:  # with fallback, the cluster's filter sets the host of each attempt
-        entry["host_rewrite_literal"] = host_of(backend)
-    weighted: Json = {
-        "runtime_key_prefix": runtime_keys.weight_prefix(name),
-        "clusters": [
-            with_comment("Candidate first, sum 10000: a growing share then moves users only to the candidate.", entry)
-        ],
-    }
-    host = host_of(config.backends[workload.baseline])
-    weighted["clusters"].append({"name": baseline, "weight": weights[baseline], "host_rewrite_literal": host})
-    action: Json = {"weighted_clusters": weighted}
+def _split_action(config: Config, name: str) -> Json:
+    workload = config.workload(name)
+    action: Json = {"weighted_clusters": weighted_clusters(config, name)}
     if workload.sticky is not None:
-        weighted["use_hash_policy"] = True
-        action["hash_policy"] = [_hash_policy(workload.sticky)]
-    if workload.fallback:
-        action["hedge_policy"] = {"hedge_on_per_try_timeout": True}
+        action["hash_policy"] = [hash_policy(workload.sticky)]
     return {**action, **_timeouts(config.backends[workload.candidate], config.backends[workload.baseline])}
 
 
-def _hash_policy(sticky: Sticky) -> Json:
+def weighted_clusters(config: Config, name: str) -> Json:
+    """Return the weighted split of a workload. It is sticky if the route has a hash policy.
+
+    The candidate comes first. Envoy chooses a cluster by the hash of a request, so a growing share then moves users
+    only from the baseline to the candidate, never back.
+    """
+    workload = config.workload(name)
+    backend, baseline = config.backends[workload.candidate], config.backends[workload.baseline]
+    weights = start_weights(config, name)
+    candidate_cluster, baseline_cluster = config.candidate_cluster(name), config.baseline_cluster(name)
+    entry: Json = {"name": candidate_cluster, "weight": weights[candidate_cluster]}
+    if workload.fallback:  # the cluster's own filters set the host of each attempt
+        entry["typed_per_filter_config"] = bounds_of_candidate(backend.first_byte_timeout)
+    else:
+        entry["host_rewrite_literal"] = host_of(backend)
+    if not keeps_client_credential(backend, candidate=True):
+        entry["request_headers_to_remove"] = list(credential_headers(config))
+    other: Json = {"name": baseline_cluster, "weight": weights[baseline_cluster]}
+    if baseline.cluster is None:
+        other["host_rewrite_literal"] = host_of(baseline)
+    found: Json = {
+        "runtime_key_prefix": runtime_keys.weight_prefix(name),
+        "clusters": [
+            with_comment("Candidate first, sum 10000: a growing share then moves users only to the candidate.", entry),
+            other,
+        ],
+    }
+    return {**found, "use_hash_policy": True} if workload.sticky is not None else found
+
+
+def hash_policy(sticky: Sticky) -> Json:
+    """Return the RouteAction.HashPolicy that keeps a user on one side."""
     if sticky.header is not None:
         return {"header": {"header_name": sticky.header.lower()}}
     if sticky.cookie is not None:
@@ -163,7 +160,6 @@ def _default(config: Config) -> Json:
                 "name": "default",
                 "match": {"prefix": "/"},
                 "route": _direct(name, config.backends[name]),
-                "typed_per_filter_config": ext_proc_off(),
                 **_common(config),
             },
         )

@@ -117,13 +117,20 @@ def check_splits(bootstrap: Json) -> list[str]:
     found: list[str] = []
     for route in _routes(bootstrap):
         weighted = (route.get("route") or {}).get("weighted_clusters")
-        workload = envoy_names.workload_of_route(str(route.get("name", "")))
+        workload = _workload(route)
         if workload is None or not isinstance(weighted, dict):
             continue
         _check_split(str(route["name"]), workload, weighted)
         if workload not in found:
             found.append(workload)
     return found
+
+
+def _workload(route: Json) -> str | None:
+    """Return the workload that the metadata of a route names, or None."""
+    named = (route.get("metadata") or {}).get("filter_metadata") or {}
+    workload = (named.get(envoy_names.METADATA) or {}).get(envoy_names.ROUTE_WORKLOAD)
+    return workload if isinstance(workload, str) else None
 
 
 def _check_split(route: str, workload: str, weighted: Json) -> None:

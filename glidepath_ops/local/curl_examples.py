@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from glidepath import envoy_names, redis_keys, runtime_keys
+from glidepath import redis_keys, runtime_keys
 from glidepath.config import Config
 
 
@@ -29,17 +29,12 @@ def example_lines(config: Config, path: Path) -> Iterator[str]:
     yield f"status         glidepath status -c {path}"
     yield f"decisions      glidepath log -c {path}"
     for name, workload in config.workloads.items():
-        candidate = (
-            envoy_names.fallback_cluster(workload.candidate, workload.baseline)
-            if workload.fallback
-            else workload.candidate
-        )
         yield ""
         yield f"workload {name}: {workload.baseline} → {workload.candidate}"
         if unseen:
             yield from _glidepath_commands(path, name)
         else:
-            yield from _curl_commands(admin, name, candidate, workload.baseline)
+            yield from _curl_commands(admin, name, config.candidate_cluster(name), config.baseline_cluster(name))
 
 
 def _glidepath_commands(path: Path, workload: str) -> Iterator[str]:

@@ -29,7 +29,7 @@ workloads:
   plain: {match: {path: /v1/embeddings}, baseline: cloud, candidate: spare, fallback: false}
 """
 WORKLOADS = build_workloads(parse_config(CONFIG))
-LIVE, RESCUE = envoy_names.route_name("chat", True), envoy_names.rescue_cluster("onprem", "cloud")
+LIVE, RESCUE = "x", "y"
 
 
 def entry(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from glidepath import envoy_names, runtime_keys
-from glidepath.config import Workload
+from glidepath import runtime_keys
+from glidepath.config import Config
 from scorer.steering.envoy import manual_override
 
 RuntimeEntries = Mapping[str, str]
@@ -58,13 +58,10 @@ class RuntimeKeys:
     autopilot: str
 
     @classmethod
-    def of(cls, name: str, workload: Workload) -> RuntimeKeys:
-        candidate_cluster = workload.candidate
-        if workload.fallback:
-            candidate_cluster = envoy_names.fallback_cluster(workload.candidate, workload.baseline)
+    def of(cls, config: Config, name: str) -> RuntimeKeys:
         return cls(
-            candidate=runtime_keys.weight_key(name, candidate_cluster),
-            baseline=runtime_keys.weight_key(name, workload.baseline),
+            candidate=runtime_keys.weight_key(name, config.candidate_cluster(name)),
+            baseline=runtime_keys.weight_key(name, config.baseline_cluster(name)),
             shadow=runtime_keys.shadow_key(name),
             autopilot=runtime_keys.autopilot_key(name),
         )

@@ -45,7 +45,7 @@ class WorkloadSpec:
             workload=workload,
             policy=policy_of(workload.ramp),
             digest=config.digest(name),
-            names=RuntimeKeys.of(name, workload),
+            names=RuntimeKeys.of(config, name),
             baseline=backend_identity(workload.baseline, config.backends[workload.baseline]),
             candidate=backend_identity(workload.candidate, config.backends[workload.candidate]),
             models=models,
@@ -66,5 +66,5 @@ def backend_identity(name: str, backend: Backend) -> str:
 
     If the identity changes, earlier evidence no longer applies.
     """
-    where = json.dumps([str(backend.url), backend.model])
+    where = json.dumps([backend.address, backend.model])
     return f"{name} ({hashlib.blake2b(where.encode(), digest_size=4).hexdigest()})"
