@@ -3,8 +3,8 @@
 An Envoy that lacks an extension refuses the cluster or the listener that names it. Therefore ``render`` refuses such a
 configuration first, with the extension and a remedy.
 
-Sources: Istio's build is the list of extensions of github.com/istio/proxy at commit 86a72d03 (2026-08-22). Envoy Gateway
-runs stock Envoy. The names are those of ``node.extensions`` in Envoy's ``/server_info``.
+Sources: Istio's build is the list of extensions of github.com/istio/proxy at commit 86a72d03 (2026-08-22). Envoy
+Gateway runs stock Envoy. The names are those of ``node.extensions`` in Envoy's ``/server_info``.
 """
 
 from __future__ import annotations
