@@ -22,7 +22,7 @@ class EnvoySection(Section):
     listen: Address = "127.0.0.1:10000"  # for clients
     shadow_listen: Address = "127.0.0.1:10901"  # for copies and probes
     actuator: Literal["admin", "rtds"] = "admin"  # how weights are sent to Envoy
-    rtds_listen: Address = "127.0.0.1:18000"  # address at which the leading scorer serves RTDS
+    rtds_listen: Address = "127.0.0.1:18010"  # address at which the leading scorer serves RTDS
     rtds_address: Address | None = None  # where Envoy connects for RTDS (one name for all scorers); absent: rtds_listen
     max_body: Size = Field(default=32 * 2**20, ge=2**16, le=2**30)  # Envoy's request_body_buffer_limit
     concurrency: int | None = Field(default=None, ge=1, le=256)  # worker threads of the Envoy that `up` starts

@@ -167,4 +167,4 @@ def test_the_network_policies_allow_every_needed_connection() -> None:
         return {name for name, have in labels.items() if any(source <= have for source in sources)}
 
     assert admitted("glidepath-redis", 6379) == {"scorer", "envoy"}
-    assert admitted("glidepath-scorer", 18000) == {"envoy"}
+    assert admitted("glidepath-scorer", 18010) == {"envoy"}

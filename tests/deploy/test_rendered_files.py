@@ -55,7 +55,7 @@ def rtds_cluster(envoy: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_envoy_finds_the_leader_behind_the_name_of_all_scorers() -> None:
-    cluster = rtds_cluster({"rtds_address": "scorers:18000"})
+    cluster = rtds_cluster({"rtds_address": "scorers:18010"})
     assert (cluster["type"], cluster["health_checks"][0]["tcp_health_check"]) == ("STRICT_DNS", {})
     assert cluster["common_lb_config"] == {"healthy_panic_threshold": {"value": 0}}
     assert cluster["close_connections_on_host_health_failure"] is True
@@ -71,5 +71,5 @@ def test_envoy_reconnects_within_a_second_after_the_leader_has_gone() -> None:
 def test_without_rtds_address_envoy_connects_to_rtds_listen() -> None:
     cluster = rtds_cluster({"rtds_address": None})
     endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
-    assert endpoint["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": 18000}
+    assert endpoint["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": 18010}
     assert "health_checks" not in cluster

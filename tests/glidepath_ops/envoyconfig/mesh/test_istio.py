@@ -133,7 +133,7 @@ def test_with_the_admin_api_as_actuator_the_bootstrap_is_unchanged(tmp_path: Pat
 
 def test_the_scorers_default_address_is_the_manifests_service(tmp_path: Path) -> None:
     config = mesh_config(TEXT, 10901, tmp_path / "extproc.sock")
-    envoy = config.envoy.model_copy(update={"rtds_address": None, "rtds_listen": "0.0.0.0:18000"})
+    envoy = config.envoy.model_copy(update={"rtds_address": None, "rtds_listen": "0.0.0.0:18010"})
     runtime = istio_resources(config.model_copy(update={"envoy": envoy}), IstioTarget())[1]
     assert "glidepath-rtds.glidepath.svc.cluster.local" in to_yaml(runtime)
 
