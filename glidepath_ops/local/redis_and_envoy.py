@@ -24,17 +24,25 @@ def start_redis(folder: Path, port: int, *options: str) -> Child:
     return child
 
 
-def spawn_envoy(bootstrap: Path, log: Path, *, concurrency: int | None = None) -> Child:
-    """Start Envoy with the file ``bootstrap``, and do not wait until it is ready."""
-    command = [envoy_binary(), "-c", str(bootstrap), "--log-level", "warning", "--disable-hot-restart"]
+def spawn_envoy(bootstrap: Path, log: Path, *, concurrency: int | None = None, binary: Path | None = None) -> Child:
+    """Start Envoy with the file ``bootstrap``, and do not wait until it is ready.
+
+    ``binary``: an Envoy other than the installed one.
+    """
+    command = [str(binary or envoy_binary()), "-c", str(bootstrap), "--log-level", "warning", "--disable-hot-restart"]
     if concurrency:
         command += ["--concurrency", str(concurrency)]
     return Child("envoy", command, log)
 
 
-def start_envoy(bootstrap: Path, admin: str, log: Path, *, concurrency: int | None = None) -> Child:
-    """Start Envoy with the file ``bootstrap``, and wait until it is ready. ``admin`` is the URL of its admin API."""
-    child = spawn_envoy(bootstrap, log, concurrency=concurrency)
+def start_envoy(
+    bootstrap: Path, admin: str, log: Path, *, concurrency: int | None = None, binary: Path | None = None
+) -> Child:
+    """Start Envoy with the file ``bootstrap``, and wait until it is ready.
+
+    ``admin``: the URL of its admin API. ``binary``: an Envoy other than the installed one.
+    """
+    child = spawn_envoy(bootstrap, log, concurrency=concurrency, binary=binary)
     child.wait_until(lambda: answers_ok(f"{admin}/ready"))
     return child
 

@@ -80,11 +80,13 @@ async def envoy_with_backends(
     onprem: Mapping[str, Any] | None = None,
     chat: Mapping[str, Any] | None = None,
     tls_onprem: tuple[Path, Path] | None = None,
+    binary: Path | None = None,
     **sections: Any,
 ) -> AsyncIterator[EnvoySetup]:
     """Run the Envoy and the backends. ``cloud``, ``onprem``, ``chat``: additional settings of their sections.
 
     ``url_path`` in a backend's settings is appended to its URL. ``tls_onprem``: the candidate's key and certificate.
+    ``binary``: an Envoy other than the installed one.
     """
     context = None
     if tls_onprem is not None:
@@ -106,7 +108,7 @@ async def envoy_with_backends(
                 "workloads": {"chat": {**CHAT, **(chat or {})}, **sections.get("workloads", {})},
             }
         )
-        with running_envoy(text, folder) as envoy:
+        with running_envoy(text, folder, binary=binary) as envoy:
             yield EnvoySetup(one, two, collector, envoy, session)
 
 

