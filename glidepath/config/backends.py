@@ -46,6 +46,17 @@ class Credential(Section):
         return self
 
 
+class ClientCert(Section):
+    """The certificate that Envoy presents to an https backend, and its private key: paths of PEM files.
+
+    The certificate file may have intermediate certificates after the certificate. Envoy reads both files when it
+    starts.
+    """
+
+    cert: str
+    key: str
+
+
 class Price(Section):
     """The price of a million input tokens and the price of a million output tokens.
 
@@ -94,6 +105,7 @@ class Backend(Section):
     host: str | None = None  # Host header; absent: the URL's host
     sni: str | None = None  # TLS server name; absent: the host
     ca_file: str | None = None  # file of trusted CAs; absent: the system's CAs
+    client_cert: ClientCert | None = None
     connect_timeout: Duration = Field(default=2, gt=0)
     first_byte_timeout: Duration = Field(default=30, gt=0)  # per attempt; when it expires, Envoy tries the fallback
     idle_timeout: Duration = Field(default=300, gt=0)  # longest pause between two bytes of an answer
@@ -109,6 +121,14 @@ class Backend(Section):
             raise ValueError("needs exactly one of: url, cluster")
         if self.cluster is not None and self.host is None:
             raise ValueError("cluster needs host: the Host header of requests to it")
+        return self
+
+    @model_validator(mode="after")
+    def _client_cert_with_tls(self) -> Backend:
+        if self.client_cert is not None and self.cluster is not None:
+            raise ValueError("client_cert needs url: the cluster that is there has its own TLS settings")
+        if self.client_cert is not None and not str(self.url).startswith("https:"):
+            raise ValueError("client_cert needs a url that starts with https")
         return self
 
     @property

@@ -205,9 +205,13 @@ def _tls(backend: Backend, host: str) -> Json:
     name = backend.sni or host
     san = {"san_type": "IP_ADDRESS" if is_ip(name) else "DNS", "matcher": {"exact": name}}
     validation = {"trusted_ca": {"filename": backend.ca_file or SYSTEM_CA}, "match_typed_subject_alt_names": [san]}
+    common: Json = {"validation_context": validation}
+    if backend.client_cert is not None:
+        chain, key = backend.client_cert.cert, backend.client_cert.key
+        common["tls_certificates"] = [{"certificate_chain": {"filename": chain}, "private_key": {"filename": key}}]
     context: Json = {
         "@type": TYPE + "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-        "common_tls_context": {"validation_context": validation},
+        "common_tls_context": common,
     }
     if not is_ip(name):
         context["sni"] = name

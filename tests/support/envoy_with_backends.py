@@ -80,18 +80,23 @@ async def envoy_with_backends(
     onprem: Mapping[str, Any] | None = None,
     chat: Mapping[str, Any] | None = None,
     tls_onprem: tuple[Path, Path] | None = None,
+    client_ca: Path | None = None,
     binary: Path | None = None,
     **sections: Any,
 ) -> AsyncIterator[EnvoySetup]:
     """Run the Envoy and the backends. ``cloud``, ``onprem``, ``chat``: additional settings of their sections.
 
     ``url_path`` in a backend's settings is appended to its URL. ``tls_onprem``: the candidate's key and certificate.
+    ``client_ca``: the certificate of the CA whose client certificates the candidate demands.
     ``binary``: an Envoy other than the installed one.
     """
     context = None
     if tls_onprem is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(tls_onprem[1], tls_onprem[0])
+        if client_ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(client_ca)
     socket = folder / "extproc.sock"
     timeout = aiohttp.ClientTimeout(total=15)
     async with (

@@ -1,4 +1,4 @@
-"""Invalid headers of a backend are refused."""
+"""Invalid settings of a backend are refused."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ def test_a_header_that_would_break_a_request_is_refused(onprem: str, message: st
     with pytest.raises(ConfigError, match=message) as caught:
         parse(onprem)
     assert "\n" not in str(caught.value)
+
+
+def test_a_client_certificate_needs_https_and_a_cluster_of_our_own() -> None:
+    certificate = "client_cert: {cert: /a.pem, key: /a.key}"
+    with pytest.raises(ConfigError, match="client_cert needs a url that starts with https"):
+        parse(certificate)
+    with pytest.raises(ConfigError, match="client_cert needs url"):
+        parse_config(
+            f'backends: {{cloud: {{url: "http://a"}}, onprem: {{cluster: x, host: y, {certificate}}}}}\n{WORKLOAD}'
+        )
 
 
 def test_usual_headers_are_accepted() -> None:

@@ -314,6 +314,24 @@ async def test_an_https_backend_with_another_name_gets_no_request(tmp_path: Path
 
 
 @pytest.mark.parametrize("fallback", [True, False])
+async def test_a_backend_that_demands_a_client_certificate_gets_it(tmp_path: Path, fallback: bool) -> None:
+    key, certificate = make_certificate(tmp_path, "llm.example.com")
+    client = tmp_path / "client"
+    client.mkdir()
+    client_key, client_certificate = make_certificate(client, "glidepath.example.com")
+    trusted = {"sni": "llm.example.com", "ca_file": str(certificate)}
+    with_certificate = {**trusted, "client_cert": {"cert": str(client_certificate), "key": str(client_key)}}
+    chat = {**LIVE, "fallback": fallback}
+    demanded = {"tls_onprem": (key, certificate), "client_ca": client_certificate}
+    async with envoy_with_backends(tmp_path, onprem=with_certificate, chat=chat, **demanded) as setup:
+        assert json.loads((await setup.post()).body)["model"] == "onprem"
+        assert (await setup.tee("onprem")).status == 200
+    async with envoy_with_backends(tmp_path, onprem=trusted, chat=chat, **demanded) as setup:
+        reply = await setup.post()
+        assert (reply.status, setup.onprem.received) == (200 if fallback else 503, [])
+
+
+@pytest.mark.parametrize("fallback", [True, False])
 async def test_a_credential_in_the_query_stays_with_the_baseline(tmp_path: Path, fallback: bool) -> None:
     path = f"{PATH}?api_key=s3cret&version=2&sig=x"
     async with envoy_with_backends(tmp_path, chat={"fallback": fallback}) as setup:
