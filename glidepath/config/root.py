@@ -140,7 +140,8 @@ class Config(Section):
     def digest(self, workload: str) -> str:
         """Return a digest of all settings on which the decisions about this workload depend, as twelve hex digits."""
         w = self.workload(workload)
-        backends = (self.backends[b].model_dump_json() for b in (w.baseline, w.candidate))
+        sides = (self.backends[name] for name in (w.baseline, w.candidate))
+        backends = (side.model_dump_json(exclude=_not_in_digest_of_backend(side)) for side in sides)
         parts = [w.model_dump_json(exclude=_not_in_digest(w)), *backends]
         parts.append(self.scorer.embedder.model_dump_json())
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
@@ -158,3 +159,8 @@ def _not_in_digest(workload: Workload) -> dict[str, Any]:
     if workload.gates.errors is not None and workload.gates.errors.fast == "guard":
         left_out["gates"] = {"errors": {"fast"}}
     return left_out
+
+
+def _not_in_digest_of_backend(backend: Backend) -> set[str]:
+    """Return the newer settings of a backend that have their default value. See ``_not_in_digest``."""
+    return {name for name in ("cluster", "client_cert") if getattr(backend, name) is None}
