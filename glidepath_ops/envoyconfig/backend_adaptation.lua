@@ -76,15 +76,18 @@ local function secret_value(state, name)
   return secret
 end
 
-local function client_value(state, headers, name, first)
+-- Without a second attempt, nothing is stored, and the header itself is the client's.
+local function client_value(state, headers, name)
   local value = state:get("glidepath.client." .. name)
   if value ~= nil and value ~= "" then return value end
-  if first then return headers:get(name) end
+  if not FALLBACK then return headers:get(name) end
   return nil
 end
 
+-- Gives a header one value, or none.
 local function put(headers, name, value)
-  if headers:get(name) == value then return end
+  if headers:getNumValues(name) > 1 then headers:remove(name)
+  elseif headers:get(name) == value then return end
   if value == nil then headers:remove(name) else headers:replace(name, value) end
 end
 
@@ -117,9 +120,9 @@ local function adapt_path(path, side)
   return side.prefix .. path
 end
 
-local function adapt_headers(headers, state, side, first, path)
+local function adapt_headers(headers, state, side, path)
   for _, name in ipairs(NAMES) do
-    local value = client_value(state, headers, name, first)
+    local value = client_value(state, headers, name)
     if CREDENTIALS[name] and not side.keep then value = nil end
     if side.set[name] ~= nil then value = side.set[name] end
     if side.secret ~= nil and side.secret.header == name then
@@ -132,13 +135,18 @@ local function adapt_headers(headers, state, side, first, path)
   put(headers, ":authority", side.host)
 end
 
--- Gives the headers the values that the route had given them before attempt 1 changed them. `side.set` holds what the
--- route itself makes of a credential ("": it removes it). Dynamic metadata, which logs can show, must hold none.
+-- Gives a header the values that the route had made of the client's. `rule`: what the route does, or nil for nothing.
+local function put_routed(headers, name, rule, value)
+  if rule == nil then return put(headers, name, value) end
+  put(headers, name, rule.keeps and value or nil)
+  if rule.value ~= nil and not (rule.if_absent and value ~= nil) then headers:add(name, rule.value) end
+end
+
+-- Gives the headers the values that the route had given them before attempt 1 changed them. They are not kept in
+-- dynamic metadata, because logs can show that, and a header can hold a credential.
 local function restore_headers(headers, state, side, known)
   for _, name in ipairs(NAMES) do
-    local value = side.set[name] or client_value(state, headers, name, false)
-    if value == "" then value = nil end
-    put(headers, name, value)
+    put_routed(headers, name, side.set[name], client_value(state, headers, name))
   end
   put(headers, ":path", known.path)
   put(headers, ":authority", known.authority)
@@ -194,6 +202,6 @@ function envoy_on_request(handle)
   local state = handle:streamInfo():filterState()
   local path = nil
   if PATHS then path = state:get("glidepath.client.:path") or known.path end
-  adapt_headers(headers, state, side, first, path)
+  adapt_headers(headers, state, side, path)
   if body ~= nil then adapt_body(headers, body, side.model) end
 end

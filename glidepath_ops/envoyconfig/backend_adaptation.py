@@ -18,6 +18,7 @@ from glidepath.config.backends import Backend
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.envoy_api_builders import header_set, typed
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 
 REQUEST_CREDENTIALS = tuple(name for name in envoy_names.CREDENTIAL_HEADERS if name != "set-cookie")
 
@@ -29,15 +30,17 @@ class Side:
     """A backend to which the requests of a cluster can go.
 
     If ``keep`` is true, the client's own credential stays in the request. If ``restore`` is true, the backend gets what
-    the user's own route made of the request. ``set_by_route``: the credential headers that this route sets, or removes
-    (value "").
+    the user's own route made of the request. ``set_by_route``: what the header rules of this route make of headers that
+    the other side changes. ``rewritten``: a route of the user's may have changed the path and the host of requests to
+    this backend.
     """
 
     name: str
     backend: Backend
     keep: bool
     restore: bool = False
-    set_by_route: Mapping[str, str] = field(default_factory=dict)
+    set_by_route: Mapping[str, RoutedHeader] = field(default_factory=dict)
+    rewritten: bool = False
 
     @property
     def has_secret(self) -> bool:
@@ -49,7 +52,7 @@ class Side:
         """Return whether the backend gets the client's request unchanged, apart from the host, which the route sets."""
         backend = self.backend
         adapted = backend.model is not None or backend.headers or self.has_secret or changes_path(backend)
-        return self.keep and not adapted
+        return self.keep and not adapted and not self.rewritten
 
 
 def changes_path(backend: Backend) -> bool:
@@ -131,9 +134,13 @@ def lua_source(sides: Sequence[Side], credentials: Sequence[str] = REQUEST_CREDE
         f"local CREDENTIALS = {_table(dict.fromkeys(credentials, True))}",
         f"local RENAMES = {_literal(any(side.backend.model is not None and not side.restore for side in sides))}",
         f"local SECRETS = {_table(dict.fromkeys(envoy_names.CREDENTIAL_PARAMETERS, True))}",
-        f"local PATHS = {_literal(several or any(changes_path(side.backend) or not side.keep for side in sides))}",
+        f"local PATHS = {_literal(several or any(_adapts_path(side) for side in sides))}",
     ]
     return "\n".join(lines) + "\n\n" + _program()
+
+
+def _adapts_path(side: Side) -> bool:
+    return changes_path(side.backend) or not side.keep or side.rewritten
 
 
 def _differing(side: Side, credentials: Sequence[str]) -> list[str]:
@@ -151,7 +158,7 @@ def _secret_header(side: Side) -> list[str]:
 
 def _side(one: Side) -> dict[str, Lua]:
     if one.restore:
-        return {"restore": True, "set": dict(one.set_by_route)}
+        return {"restore": True, "set": {name: _routed(header) for name, header in one.set_by_route.items()}}
     backend = one.backend
     side: dict[str, Lua] = {
         "model": None if backend.model is None else json.dumps(backend.model, ensure_ascii=False),
@@ -171,6 +178,10 @@ def _side(one: Side) -> dict[str, Lua]:
 @cache
 def _program() -> str:
     return (files("glidepath_ops.envoyconfig") / "backend_adaptation.lua").read_text()
+
+
+def _routed(header: RoutedHeader) -> dict[str, Lua]:
+    return {"keeps": header.keeps, "value": header.value, "if_absent": header.if_absent}
 
 
 def _literal(value: Lua) -> str:

@@ -5,7 +5,7 @@ The aggregate cluster of a pair tries the candidate, then the baseline.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from glidepath import envoy_names
@@ -29,6 +29,7 @@ from glidepath_ops.envoyconfig.envoy_api_builders import (
     socket_address,
     typed,
 )
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 
 SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -48,8 +49,11 @@ BUSY = [429]
 DENIED = [401, 403]  # not the client's fault, because the client's own credential is not sent there
 
 
-def clusters(config: Config) -> list[Json]:
+def clusters(config: Config, routed: Mapping[str, Mapping[str, RoutedHeader]] | None = None) -> list[Json]:
     """Return the clusters that ``config`` adds to an Envoy.
+
+    ``routed``: by aggregate cluster, what the user's routes to it make of the headers that the candidate changes
+    (``header_rules``); needed where the baseline has ``cluster``.
 
     Raises ConfigError if two of them would have the same name, or if a workload cannot have a fallback.
     """
@@ -60,7 +64,7 @@ def clusters(config: Config) -> list[Json]:
         name = envoy_names.fallback_cluster(workload.candidate, workload.baseline)
         if workload.fallback and name not in done:
             done.add(name)
-            found.append(_fallback(config, workload))
+            found.append(_fallback(config, workload, (routed or {}).get(name, {})))
     found.append(_extproc(config))
     if config.envoy.actuator == "rtds":
         found.append(_rtds(config))
@@ -81,7 +85,12 @@ def backend_cluster(config: Config, name: str, credentials: Sequence[str]) -> Js
     candidate without fallback. The baseline's share of live requests goes directly to the cluster that is there.
     """
     backend = config.backends[name]
-    side = Side(name, backend, keep=keeps_client_credential(backend, candidate=_is_candidate_alone(config, name)))
+    side = Side(
+        name,
+        backend,
+        keep=keeps_client_credential(backend, candidate=_is_candidate_alone(config, name)),
+        rewritten=_is_behind_a_users_route(config, name),
+    )
     adapt = upstream_filters([side], credentials)
     if backend.cluster is not None:
         text = f"{name}: the cluster {backend.cluster}, with requests adapted"
@@ -101,7 +110,13 @@ def _is_candidate_alone(config: Config, name: str) -> bool:
     return not serves and any(w.candidate == name and not w.fallback for w in workloads)
 
 
-def _fallback(config: Config, workload: Workload) -> Json:
+def _is_behind_a_users_route(config: Config, name: str) -> bool:
+    """Return whether a route of the user's sends the requests of a candidate without fallback to this backend."""
+    users = (w for w in config.workloads.values() if config.backends[w.baseline].cluster is not None)
+    return any(w.candidate == name and not w.fallback for w in users)
+
+
+def _fallback(config: Config, workload: Workload, routed: Mapping[str, RoutedHeader]) -> Json:
     """Return the aggregate cluster that sends the first attempt to the candidate and the second to the baseline.
 
     Envoy does not run the upstream filters of the member clusters, so the aggregate cluster has filters of its own.
@@ -118,6 +133,7 @@ def _fallback(config: Config, workload: Workload) -> Json:
             baseline,
             keeps_client_credential(baseline, candidate=False),
             restore=baseline.cluster is not None,
+            set_by_route=routed,
         ),
     ]
     if candidate.cluster is not None:

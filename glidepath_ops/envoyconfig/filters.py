@@ -67,7 +67,7 @@ def route_filters() -> list[Json]:
 
 def filters_of_route(config: Config, workload: str) -> Json:
     """Return the ``typed_per_filter_config`` of a workload's route, which makes the ``route_filters`` act on it."""
-    return {REMEMBER: _store(_stored_values(config, _kept_for_retries(config))), CAPTURE: _capture(config, workload)}
+    return {REMEMBER: _store(_stored_values(config, _kept(config))), CAPTURE: _capture(config, workload)}
 
 
 def _capture(config: Config, workload: str) -> Json:
@@ -121,10 +121,15 @@ def _stored_values(config: Config, headers: Sequence[str]) -> list[Json]:
     return values
 
 
-def _kept_for_retries(config: Config) -> list[str]:
-    """Return the headers that the first attempt of a request may change, but that a second attempt needs unchanged."""
+def _kept(config: Config) -> list[str]:
+    """Return the headers of which a cluster's filter needs the client's value.
+
+    These are the headers that the first attempt of a request may change, but that a second attempt needs unchanged, and
+    the path, which a route of the user's may rewrite for its own backend.
+    """
     if not any(workload.fallback for workload in config.workloads.values()):
-        return []
+        users = any(config.backends[workload.baseline].cluster for workload in config.workloads.values())
+        return [":path"] if users else []
     own = (name.lower() for backend in config.backends.values() for name in backend.headers)
     return list(dict.fromkeys((":path", *credential_headers(config), *own)))
 

@@ -1,13 +1,13 @@
 """Insert Glidepath into the user's own Envoy bootstrap (``glidepath render envoy --into``).
 
-The inserted parts are routes before the user's routes, three HTTP filters before the router (disabled except on
-Glidepath's routes), an access log, clusters, the shadow listener, runtime layers, and an admin API on loopback if one
-is needed and missing. No other byte changes (``yaml_insertion``).
+The inserted parts are narrow copies of the user's own routes (``continued_routes``), three HTTP filters before the
+router that act on these routes only, an access log, clusters, the shadow listener, runtime layers, and an admin API on
+loopback if one is needed and missing. No other byte changes (``yaml_insertion``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import yaml
@@ -17,12 +17,12 @@ from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
 from glidepath_ops.envoyconfig.bootstrap import admin_address, runtime_layers, shadow_listener
-from glidepath_ops.envoyconfig.clusters import clusters
+from glidepath_ops.envoyconfig.clusters import HTTP_OPTIONS, clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
+from glidepath_ops.envoyconfig.continued_routes import AddedRoute, UsersRoute, UsersRoutes, added_routes
 from glidepath_ops.envoyconfig.envoy_api_builders import address
-from glidepath_ops.envoyconfig.filters_off_by_default import disabled, enabled_by
-from glidepath_ops.envoyconfig.routes import workload_routes
-from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader
+from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove, verbatim
 
 _MANAGER = "HttpConnectionManager"
 
@@ -46,12 +46,21 @@ def insert_glidepath(text: str, config: Config, name: str, point: InsertionPoint
     if static is None:
         raise InputError(f"{name}: has no static_resources; add the routes at the source of this Envoy's listeners")
     managers = _chosen_managers(static, name, point)
+    added = [_added(manager, config, name, point) for manager in managers]
+    _refuse_shared_routes(static, managers, added, name)
+    _refuse_filters_of_baseline(static, config, [one for _, routes in added for one in routes], name)
     insertions = [
-        *(one for manager in managers for one in _in_manager(manager, config, name, point)),
-        *_in_static(static, config, name),
+        *_routes(added),
+        *(one for manager in managers for one in _in_manager(manager, config, name)),
+        *_in_static(static, config, name, _routed_headers(config, added, name)),
         *_in_root(root, config, name),
     ]
-    return insert(base, insertions)
+    return insert(base, _once(insertions))
+
+
+def _once(insertions: Iterable[Insertion]) -> list[Insertion]:
+    """Return the insertions without repetitions, which arise where managers share a part by a YAML alias."""
+    return list({(id(one.node), one.at, repr(one.items)): one for one in insertions}.values())
 
 
 def _chosen_managers(static: yaml.Node, name: str, point: InsertionPoint) -> list[yaml.Node]:
@@ -81,7 +90,10 @@ def _managers(static: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
                     yield title, config
 
 
-def _in_manager(manager: yaml.Node, config: Config, name: str, point: InsertionPoint) -> Iterator[Insertion]:
+def _added(
+    manager: yaml.Node, config: Config, name: str, point: InsertionPoint
+) -> tuple[yaml.Node, Sequence[AddedRoute]]:
+    """Return the virtual host of the manager that gets routes, and these routes."""
     where = f"{name}:{manager.start_mark.line + 1}"
     for source in ("rds", "scoped_routes"):
         if child(manager, source) is not None:
@@ -90,27 +102,82 @@ def _in_manager(manager: yaml.Node, config: Config, name: str, point: InsertionP
                 "mesh: `glidepath render istio` or `glidepath render envoy-gateway`)"
             )
     host = _virtual_host(manager, where, point)
-    routes = [_enabling(without_comments(route)) for route in workload_routes(config)]
-    yield _insert_at(host, "routes", routes, at=0)
+    if child(host, "matcher") is not None:
+        raise InputError(
+            f"{name}:{host.start_mark.line + 1}: finds its routes by a matcher; only a list of routes can be continued"
+        )
+    routes = [
+        UsersRoute(verbatim(route), f"{name}:{route.start_mark.line + 1}") for route in items(child(host, "routes"))
+    ]
+    table = verbatim(child(manager, "route_config"))
+    return host, added_routes(config, UsersRoutes(routes, verbatim(host), table))
+
+
+def _refuse_shared_routes(
+    static: yaml.Node,
+    managers: Sequence[yaml.Node],
+    added: Sequence[tuple[yaml.Node, Sequence[AddedRoute]]],
+    name: str,
+) -> None:
+    """Refuse routes that another listener or virtual host uses by a YAML alias: it would get the split too."""
+    ours = {id(child(host, "routes")) for host, _ in added}
+    chosen = {id(host) for host, _ in added}
+    for title, manager in _managers(static):
+        for host in items(child(child(manager, "route_config"), "virtual_hosts")):
+            routes = child(host, "routes")
+            if routes is None or id(routes) not in ours:
+                continue
+            if id(host) not in chosen or not any(manager is one for one in managers):
+                raise InputError(
+                    f"{name}:{routes.start_mark.line + 1}: these routes are those of another virtual host or of the "
+                    f"listener {title} too, by a YAML alias; write them there in full"
+                )
+
+
+def _refuse_filters_of_baseline(static: yaml.Node, config: Config, added: Iterable[AddedRoute], name: str) -> None:
+    """Refuse a fallback to a cluster with upstream filters, which Envoy does not run for the member of an aggregate."""
+    known = {_text(child(cluster, "name")): cluster for cluster in items(child(static, "clusters"))}
+    for one in added:
+        cluster = known.get(config.baseline_cluster(one.workload)) if one.continues else None
+        options = child(child(cluster, "typed_extension_protocol_options"), HTTP_OPTIONS)
+        if cluster is not None and config.workload(one.workload).fallback and items(child(options, "http_filters")):
+            raise InputError(
+                f"workloads.{one.workload}: {name}:{cluster.start_mark.line + 1}: the cluster has http_filters, which "
+                "Envoy does not run for a request that failed at the candidate: set fallback: false"
+            )
+
+
+def _routed_headers(
+    config: Config, added: Iterable[tuple[yaml.Node, Sequence[AddedRoute]]], name: str
+) -> dict[str, Mapping[str, RoutedHeader]]:
+    """Return by aggregate cluster what the user's routes to it make of headers; they must agree."""
+    found: dict[str, Mapping[str, RoutedHeader]] = {}
+    for one in (one for _, routes in added for one in routes):
+        if not (one.continues and config.workload(one.workload).fallback):
+            continue
+        known = found.setdefault(config.candidate_cluster(one.workload), one.headers)
+        if known != one.headers:
+            different = sorted(key for key in {*known, *one.headers} if known.get(key) != one.headers.get(key))
+            raise InputError(
+                f"workloads.{one.workload}: {name}: the routes of the same candidate and baseline have different "
+                f"header rules for {', '.join(different)}: write the rules at the virtual host, or set fallback: false"
+            )
+    return found
+
+
+def _routes(added: Iterable[tuple[yaml.Node, Sequence[AddedRoute]]]) -> Iterator[Insertion]:
+    for host, routes in added:
+        for index in sorted({one.before for one in routes}):
+            yield _insert_at(host, "routes", [one.route for one in routes if one.before == index], at=index)
+
+
+def _in_manager(manager: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
     chain = child(manager, "http_filters")
     if chain is None or not items(chain):
-        raise InputError(f"{where}: has no http_filters; the last one must be a router")
-    yield Insertion(chain, disabled(_filters(config)), at=len(items(chain)) - 1)
+        raise InputError(f"{name}:{manager.start_mark.line + 1}: has no http_filters; the last one must be a router")
+    yield Insertion(chain, without_comments(filters.route_filters()), at=len(items(chain)) - 1)
     yield _insert_at(manager, "early_header_mutation_extensions", [without_comments(filters.strip_tee_headers())])
     yield _insert_at(manager, "access_log", [without_comments(filters.access_log(config, envoy_names.LIVE_LOG))])
-
-
-def _filters(config: Config) -> list[Json]:
-    return [
-        filters.remember_filter(config),
-        filters.ext_proc_filter(config),
-        filters.header_mutation_filter(),
-    ]
-
-
-def _enabling(route: Json) -> Json:
-    names = (filters.REMEMBER, filters.EXT_PROC, filters.HEADER_MUTATION)
-    return {**route, "typed_per_filter_config": enabled_by(route, names)}
 
 
 def _virtual_host(manager: yaml.Node, where: str, point: InsertionPoint) -> yaml.Node:
@@ -137,8 +204,10 @@ def _choose(known: Collection[str], wanted: str | None, several: str, missing: s
     return chosen
 
 
-def _in_static(static: yaml.Node, config: Config, name: str) -> Iterator[Insertion]:
-    ours = [without_comments(cluster) for cluster in clusters(config)]
+def _in_static(
+    static: yaml.Node, config: Config, name: str, routed: Mapping[str, Mapping[str, RoutedHeader]]
+) -> Iterator[Insertion]:
+    ours = [without_comments(cluster) for cluster in clusters(config, routed)]
     _refuse_duplicates(items(child(static, "clusters")), ours, name, "cluster", "rename the backend")
     yield _insert_at(static, "clusters", ours)
     listener = without_comments(shadow_listener(config))

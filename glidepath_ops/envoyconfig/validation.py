@@ -120,7 +120,7 @@ def check_splits(bootstrap: Json) -> list[str]:
         workload = _workload(route)
         if workload is None or not isinstance(weighted, dict):
             continue
-        _check_split(str(route["name"]), workload, weighted)
+        _check_split(str(route.get("name") or f"of workload {workload}"), workload, weighted)
         if workload not in found:
             found.append(workload)
     return found

@@ -80,9 +80,39 @@ def items(node: yaml.Node | None) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def plain(node: yaml.Node) -> Any:
-    """Return the data of a YAML node as Python objects."""
-    return yaml.SafeLoader("").construct_object(node, deep=True)
+class PlainScalar(str):
+    """The text of a scalar without quotes, to be written back without quotes: ``yes``, ``0x10`` or ``12:30``.
+
+    YAML libraries do not agree on the values of such scalars, so they are never converted.
+    """
+
+    __slots__ = ("tag",)
+    tag: str
+
+
+def verbatim(node: yaml.Node | None) -> Any:
+    """Return the data of a YAML node with every scalar as text, in the form that ``insert`` writes unchanged.
+
+    Aliases are resolved.
+    """
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value): verbatim(value) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [verbatim(one) for one in node.value]
+    if node is None:
+        return None
+    if node.style is not None or node.tag == "tag:yaml.org,2002:str":
+        return str(node.value)
+    scalar = PlainScalar(node.value)
+    scalar.tag = node.tag
+    return scalar
+
+
+def _plain_scalar(dumper: yaml.SafeDumper, scalar: PlainScalar) -> yaml.ScalarNode:
+    return dumper.represent_scalar(scalar.tag, str(scalar))
+
+
+DumperWithoutAnchors.add_representer(PlainScalar, _plain_scalar)
 
 
 def insert(text: str, insertions: Iterable[Insertion]) -> str:

@@ -19,8 +19,8 @@ from tests.support.user_bootstraps import BY_RDS, HTTP1, INSERTABLE, TLS_AND_MOR
 
 YAML = """\
 backends:
-  cloud: {url: "http://127.0.0.1:9001", model: gpt-4o-mini}
-  onprem: {url: "http://127.0.0.1:9002", model: llama-3.1-8b}
+  cloud: {cluster: theirs, host: api.example.com}
+  onprem: {url: "http://127.0.0.1:9002", model: llama-3.1-8b, first_byte_timeout: 10s}
 workloads:
   chat: {match: {path: /v1/chat/completions}, baseline: cloud, candidate: onprem}
 """
@@ -31,7 +31,7 @@ FILLED = {
 
 
 def pruned(data: Any) -> Any:
-    """Return Envoy configuration without Glidepath's parts: entries named glidepath…, its clusters, emptied lists."""
+    """Return Envoy configuration without Glidepath's parts: its routes, entries named glidepath…, its clusters."""
     if isinstance(data, list):
         return [pruned(one) for one in data if not _is_from_glidepath(one)]
     if isinstance(data, dict):
@@ -43,7 +43,9 @@ def _is_from_glidepath(one: Any) -> bool:
     if not isinstance(one, dict):
         return False
     log = one.get("typed_config", {}).get("common_config", {}).get("log_name", "") if "typed_config" in one else ""
-    names = ("cloud", "onprem", "onprem-or-cloud", "cloud-for-onprem", "admin")
+    names = ("cloud", "onprem", "onprem-or-cloud", "admin")
+    if "glidepath" in one.get("metadata", {}).get("filter_metadata", {}):
+        return True
     return one.get("name") in names or str(one.get("name", "")).startswith("glidepath") or log.startswith("glidepath")
 
 
@@ -93,22 +95,75 @@ def test_the_users_admin_layer_stays_last() -> None:
     assert [layer["name"] for layer in layers] == ["base", "glidepath-file", "person"]
 
 
-def test_inserted_filters_are_disabled_for_other_routes() -> None:
-    text, place = FILLED["http1"]
-    manager = yaml.safe_load(insert_glidepath(text, CONFIG, "x", place))["static_resources"]["listeners"][0][
-        "filter_chains"
-    ][0]
-    chain = manager["filters"][0]["typed_config"]["http_filters"]
-    assert [f.get("disabled", False) for f in chain] == [True, True, True, False]
+def test_the_inserted_filters_come_directly_before_the_router() -> None:
+    text, place = FILLED["own-filters"]
+    listener = yaml.safe_load(insert_glidepath(text, CONFIG, "x", place))["static_resources"]["listeners"][0]
+    chain = listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
+    ours = ["glidepath.remember", "glidepath.first_byte_bound", "glidepath.capture"]
+    assert [one["name"] for one in chain[2:]] == [*ours, "router"]
 
 
+SHARED_TABLE = """x: &hosts
+  virtual_hosts:
+  - name: all
+    domains: ["*"]
+    routes:
+    - {match: {prefix: /}, route: {cluster: theirs}}
+filters: &filters
+- {name: router}
+static_resources:
+  listeners:
+  - name: main
+    filter_chains:
+    - filters: [{name: a, typed_config: {"@type": HttpConnectionManager, route_config: *hosts, http_filters: *filters}}]
+    - filters: [{name: b, typed_config: {"@type": HttpConnectionManager, route_config: *hosts, http_filters: *filters}}]
+"""
+
+
+def test_parts_that_two_managers_share_by_an_alias_are_inserted_once() -> None:
+    result = yaml.safe_load(insert_glidepath(SHARED_TABLE, CONFIG, "x"))
+    assert len(result["x"]["virtual_hosts"][0]["routes"]) == 2
+    assert len(result["filters"]) == 4
+
+
+def test_routes_that_another_listener_shares_by_an_alias_are_refused() -> None:
+    manager = '{"@type": HttpConnectionManager, route_config: *hosts, http_filters: []}'
+    other = f"  - {{name: plain, filter_chains: [{{filters: [{{name: c, typed_config: {manager}}}]}}]}}\n"
+    with pytest.raises(InputError, match=r"boot.yaml:6: these routes are those of .* listener plain too, by a YAML"):
+        insert_glidepath(SHARED_TABLE + other, CONFIG, "boot.yaml", InsertionPoint("main"))
+
+
+OWN_UPSTREAM_FILTERS = """\
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {http_filters: [{name: credential_injector}]}
+"""
 REFUSED = [
     (BY_RDS, InsertionPoint(), r"boot.yaml:8: gets its routes by rds"),
     (TLS_AND_MORE_LISTENERS, InsertionPoint(), r"several listeners .* \(allowed: health, main\)"),
     (TLS_AND_MORE_LISTENERS, InsertionPoint("man"), r"no listener 'man' .* \(allowed: health, main\)"),
     (INSERTABLE["own-filters"][0], InsertionPoint(), r"several virtual hosts; .* \(allowed: api, all\)"),
     (INSERTABLE["own-filters"][0], InsertionPoint(virtual_host="x"), r"no virtual host 'x' \(allowed: api, all\)"),
-    (HTTP1.replace("name: theirs\n", "name: cloud\n"), InsertionPoint(), r"the cluster 'cloud' already exists here"),
+    (
+        HTTP1.replace("  - name: theirs\n", "  - name: cloud\n  - name: theirs\n"),
+        InsertionPoint(),
+        r"the cluster 'cloud' already exists here; rename the backend",
+    ),
+    (
+        HTTP1.replace("cluster: theirs}", "cluster: other}"),
+        InsertionPoint(),
+        r"workloads.chat: boot.yaml:20: the route serves it from the cluster other: set backends.cloud: {cluster: other"
+        r", host: .*} in glidepath.yaml, so that other goes on serving the baseline \(now: cluster: theirs\)",
+    ),
+    (
+        HTTP1.replace("domains:", "matcher: {}\n              domains:"),
+        InsertionPoint(),
+        r"boot.yaml:16: finds its routes by a matcher",
+    ),
+    (
+        HTTP1.replace("    type: STATIC\n", "    type: STATIC\n" + OWN_UPSTREAM_FILTERS),
+        InsertionPoint(),
+        r"workloads.chat: boot.yaml:2\d: the cluster has http_filters, .*: set fallback: false",
+    ),
     ("node: {}\n", InsertionPoint(), "has no static_resources"),
     ("static_resources: {listeners: []}\n", InsertionPoint(), "no listener has an HTTP connection manager"),
 ]
@@ -138,7 +193,7 @@ def test_the_command_inserts_shows_the_diff_and_removes(tmp_path: Path) -> None:
     added = glidepath("render", "envoy", "--into", str(theirs), "-c", str(ours))
     assert added.returncode == 0, added.stderr
     assert added.stdout == dry.stdout
-    assert "+              - name: glidepath/chat/captured" in added.stdout
+    assert "+                    runtime_key_prefix: glidepath.chat.weight" in added.stdout
     assert not [line for line in added.stdout.splitlines() if line.startswith("-") and not line.startswith("---")]
     again = glidepath("render", "envoy", "--into", str(theirs), "-c", str(ours))
     assert (again.stdout, again.returncode) == ("", 0)

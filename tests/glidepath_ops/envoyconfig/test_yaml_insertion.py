@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glidepath.errors import InputError
-from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, plain, remove
+from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, compose, insert, items, remove, verbatim
 
 BLOCK = """\
 # the team's own file
@@ -137,5 +137,17 @@ def test_a_text_that_is_not_one_mapping_is_refused(text: str) -> None:
         compose(text, "boot.yaml")
 
 
-def test_plain_returns_the_data() -> None:
-    assert plain(compose("a: {b: [1, true]}", "x")) == {"a": {"b": [1, True]}}
+def test_verbatim_resolves_aliases_and_converts_no_scalar() -> None:
+    text = "a: &x {b: [1, true, yes, 12:30, 010, '5', null]}\nc: *x\n"
+    data = verbatim(compose(text, "x"))
+    assert data["c"] == data["a"] == {"b": ["1", "true", "yes", "12:30", "010", "5", "null"]}
+
+
+def test_a_copied_scalar_is_written_as_it_was_read() -> None:
+    text = "list:\n- {a: 1, b: yes, c: 12:30, d: 010, e: '5', f: 'true', g: 0.250s, h: 2024-01-01, i: ''}\n"
+    root = compose(text, "x")
+    copied = insert(text, [Insertion(child(root, "list"), [verbatim(items(child(root, "list"))[0])], at=0)])
+    lines = [line.strip(" -") for line in copied.splitlines()]
+    for line in ("a: 1", "b: yes", "c: 12:30", "d: 010", "e: '5'", "f: 'true'", "g: 0.250s", "h: 2024-01-01", "i: ''"):
+        assert line in lines
+    assert remove(copied) == text

@@ -1,4 +1,4 @@
-"""Tests of Glidepath inserted into existing Envoys: the users' routes are unchanged, Glidepath's split and capture."""
+"""Tests of Glidepath inserted into existing Envoys: their routes are unchanged, and split and captured."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ async def test_the_users_routes_answer_as_before_and_glidepath_routes_work(name:
     trust = aiohttp.TCPConnector(ssl=_trusting() if tls else True)
     async with (
         Recorder("theirs") as theirs,
-        Recorder("cloud") as cloud,
         Recorder("onprem") as onprem,
         Collector(tmp_path / "extproc.sock") as collector,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10), connector=trust) as session,
@@ -46,32 +45,32 @@ async def test_the_users_routes_answer_as_before_and_glidepath_routes_work(name:
         with start_envoy(bootstrap, control, tmp_path / "before.log", concurrency=1):
             status, headers, _ = await _get(session, f"{base}/other")
             seen = theirs.last.headers
-        config = parse_config(_config(tmp_path / "extproc.sock", shadow, cloud.url, onprem.url))
+        config = parse_config(_config(tmp_path / "extproc.sock", shadow, onprem.url))
         bootstrap.write_text(insert_glidepath(before, config, "envoy.yaml", InsertionPoint(listener, virtual_host)))
         with start_envoy(bootstrap, control, tmp_path / "after.log", concurrency=1):
             # an unmatched request: the same answer, and the same request at the user's backend
             assert await _get(session, f"{base}/other") == (status, headers, "theirs")
             assert _steady(theirs.last.headers) == _steady(seen)
             assert not collector.streams
-            # a matched request: to the baseline, and after one POST to the candidate
+            # a matched request: to the user's own cluster, and after one POST to the candidate
             await _chat(session, base)
-            assert (cloud.last.model, onprem.received) == ("cloud-model", [])
-            candidate, baseline = (runtime_keys.weight_key("chat", entry) for entry in ("onprem-or-cloud", "cloud"))
+            assert (theirs.last.model, onprem.received) == ("m", [])
+            candidate, baseline = (runtime_keys.weight_key("chat", entry) for entry in ("onprem-or-cloud", "theirs"))
             weights = f"{candidate}=10000&{baseline}=0"
             async with session.post(f"{control}/runtime_modify?{weights}") as response:
                 assert response.status == 200
             await _chat(session, base)
             assert onprem.last.model == "onprem-model"
             await eventually(lambda: len(collector.streams) == 2)
-            await eventually(lambda: len(_routes_of_workloads(collector)) == 2)
+            await eventually(lambda: _logged_workloads(collector) == ["chat", "chat"])
             if name == "own-filters":
                 assert onprem.last.headers["x-team"] == "a"  # the user's filters still run on Glidepath's routes
 
 
-def _routes_of_workloads(collector: Collector) -> list[str]:
+def _logged_workloads(collector: Collector) -> list[str]:
     entries = collector.entries.get(envoy_names.LIVE_LOG, [])
-    names = [entry.common_properties.route_name for entry in entries]
-    return [name for name in names if envoy_names.workload_of_route(name)]
+    found = [entry.common_properties.custom_tags.get(envoy_names.WORKLOAD_TAG, "") for entry in entries]
+    return [workload for workload in found if workload not in ("", "-")]
 
 
 def _steady(headers: dict[str, str]) -> dict[str, str]:
@@ -85,14 +84,14 @@ def _trusting() -> ssl.SSLContext:
     return context
 
 
-def _config(socket: Path, shadow: int, cloud: str, onprem: str) -> str:
+def _config(socket: Path, shadow: int, onprem: str) -> str:
     return yaml.safe_dump(
         {
             "envoy": {"shadow_listen": f"127.0.0.1:{shadow}"},
             "extproc": {"listen": f"unix:{socket}"},
             "backends": {
-                "cloud": {"url": cloud, "model": "cloud-model"},
-                "onprem": {"url": onprem, "model": "onprem-model"},
+                "cloud": {"cluster": "theirs", "host": "api.test"},
+                "onprem": {"url": onprem, "model": "onprem-model", "first_byte_timeout": "10s"},
             },
             "workloads": {"chat": {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem"}},
         }
@@ -108,7 +107,7 @@ async def _get(session: aiohttp.ClientSession, url: str) -> tuple[int, set[str],
 
 def _who(answer: object) -> str:
     text = json.dumps(answer)
-    return next((name for name in ("theirs", "cloud", "onprem") if name in text), text)
+    return next((name for name in ("theirs", "onprem") if name in text), text)
 
 
 async def _chat(session: aiohttp.ClientSession, base: str) -> None:

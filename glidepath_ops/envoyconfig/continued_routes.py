@@ -1,0 +1,244 @@
+"""Continue a user's route with the split: a copy of it that only the workload's requests match.
+
+The copy has all that the user's route has. Three things are different: it has the workload's conditions in addition,
+its action splits between the candidate and the cluster of the user's route, and it carries the filters' configuration.
+It comes directly before the user's route, which stays as it is. See ADR 0136.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from glidepath.config.root import Config, Match
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, keeps_client_credential
+from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
+from glidepath_ops.envoyconfig.filters import filters_of_route
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader, routed_headers
+from glidepath_ops.envoyconfig.route_overlap import METHOD, Overlap, is_false, overlap
+from glidepath_ops.envoyconfig.routes import (
+    by_specificity,
+    hash_policy,
+    match,
+    route_metadata,
+    weighted_clusters,
+    workload_route,
+)
+
+_ENVOYS_TIMEOUT = 15.0  # seconds for the whole answer if a route sets no timeout
+_BUFFER_LIMITS = ("request_body_buffer_limit", "per_request_buffer_limit_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class UsersRoute:
+    """A route of the user's: its data, and the place FILE:LINE that errors name."""
+
+    data: Json
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsersRoutes:
+    """The routes of a user's virtual host in their order, and the data of what holds them."""
+
+    routes: Sequence[UsersRoute]
+    virtual_host: Json
+    route_configuration: Json
+
+    def levels(self, route: Json) -> list[Json]:
+        """Return the parts whose header rules hold for ``route``, in the order in which Envoy applies them."""
+        levels = [route, self.virtual_host, self.route_configuration]
+        wins = self.route_configuration.get("most_specific_header_mutations_wins", False)
+        return levels if is_false(wins) else levels[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class AddedRoute:
+    """A route of ours, to be inserted before the user's route with the index ``before``.
+
+    ``headers``: what the header rules of the route that it continues make of headers that the candidate changes.
+    """
+
+    before: int
+    workload: str
+    route: Json
+    headers: Mapping[str, RoutedHeader] = field(default_factory=dict)
+    continues: bool = True
+
+
+def added_routes(config: Config, users: UsersRoutes) -> list[AddedRoute]:
+    """Return the routes to add to a user's virtual host, those of the most specific workloads first.
+
+    A workload whose requests no route of the user's serves gets a route of its own, after the user's routes. Raises
+    InputError if a route cannot be continued.
+    """
+    return [added for workload in by_specificity(config) for added in _routes_of(config, workload, users)]
+
+
+def _routes_of(config: Config, workload: str, users: UsersRoutes) -> list[AddedRoute]:
+    rule = config.workload(workload).match
+    found: list[AddedRoute] = []
+    for index, route in enumerate(users.routes):
+        shared = overlap(route.data.get("match") or {}, rule)
+        if shared is Overlap.NONE:
+            continue
+        if "route" in route.data:
+            found.append(_continued(config, workload, users, index))
+        elif shared is Overlap.ALL and not found:
+            raise InputError(
+                f"workloads.{workload}: {route.place}: this route answers the workload's requests without a cluster; "
+                "give it an action route with a cluster, or change the workload's match"
+            )
+        if shared is Overlap.ALL:
+            break
+    return found or [_own(config, workload, users)]
+
+
+def _own(config: Config, workload: str, users: UsersRoutes) -> AddedRoute:
+    baseline = config.workload(workload).baseline
+    if config.backends[baseline].cluster is not None:
+        raise InputError(
+            f"workloads.{workload}: no route of the virtual host matches its requests, so Glidepath's route must be "
+            f"complete: give backends.{baseline} a url instead of cluster, or correct the workload's match"
+        )
+    route: Json = without_comments(workload_route(config, workload))
+    narrow = {**route["match"], "headers": [_equals(":method", METHOD), *route["match"].get("headers", [])]}
+    return AddedRoute(len(users.routes), workload, {**route, "match": narrow}, continues=False)
+
+
+def _continued(config: Config, workload: str, users: UsersRoutes, index: int) -> AddedRoute:
+    route = users.routes[index]
+    where = f"workloads.{workload}: {route.place}"
+    headers: Mapping[str, RoutedHeader] = {}
+    action = _split(config, workload, route.data["route"], where)
+    candidate = config.backends[config.workload(workload).candidate]
+    if config.workload(workload).fallback or keeps_client_credential(candidate, candidate=True):
+        names = {*credential_headers(config), *(name.lower() for name in candidate.headers)}
+        headers = routed_headers(users.levels(route.data), names, where)
+    _refuse_credential_for_candidate(config, workload, headers, where)
+    copy = {
+        **route.data,
+        "match": _narrowed(route.data.get("match") or {}, config.workload(workload).match),
+        "route": action,
+        "metadata": _with_metadata(route.data.get("metadata") or {}, workload),
+        "typed_per_filter_config": {
+            **(route.data.get("typed_per_filter_config") or {}),
+            **filters_of_route(config, workload),
+        },
+    }
+    result: Json = without_comments(_with_buffer(copy, config.envoy.max_body))
+    return AddedRoute(index, workload, result, headers)
+
+
+def _split(config: Config, workload: str, action: Json, where: str) -> Json:
+    """Return the user's RouteAction with the weighted split in the place of its cluster."""
+    cluster = action.get("cluster")
+    if not cluster:
+        kind = next((key for key in action if "cluster" in key), "no cluster")
+        raise InputError(
+            f"{where}: the route serves the workload's requests by {kind}; the split can continue only a route with "
+            "cluster: split this route into one for each cluster, or change the workload's match"
+        )
+    _refuse_other_baseline(config, workload, action, where)
+    if config.workload(workload).fallback:
+        _refuse_short_timeout(config, workload, action, where)
+    policy = _hash_policy(config, workload, action, where)
+    split = weighted_clusters(config, workload) | ({"use_hash_policy": True} if policy else {})
+    rest = {key: value for key, value in action.items() if key != "cluster"}
+    return {**rest, "weighted_clusters": split, **policy}
+
+
+def _refuse_other_baseline(config: Config, workload: str, action: Json, where: str) -> None:
+    cluster, name = action["cluster"], config.workload(workload).baseline
+    backend = config.backends[name]
+    if backend.cluster == cluster:
+        return
+    host = action.get("host_rewrite_literal") or "THE HOST HEADER OF ITS REQUESTS"
+    now = f"url: {backend.url}" if backend.cluster is None else f"cluster: {backend.cluster}"
+    raise InputError(
+        f"{where}: the route serves it from the cluster {cluster}: set backends.{name}: {{cluster: {cluster}, "
+        f"host: {host}}} in glidepath.yaml, so that {cluster} goes on serving the baseline (now: {now})"
+    )
+
+
+def _refuse_short_timeout(config: Config, workload: str, action: Json, where: str) -> None:
+    candidate = config.workload(workload).candidate
+    limit, first = _seconds(action.get("timeout")), config.backends[candidate].first_byte_timeout
+    if 0 < limit <= first:
+        raise InputError(
+            f"{where}: the route ends every answer after {limit:g} s, before the baseline can answer for a candidate "
+            f"that is silent for {first:g} s: set backends.{candidate}.first_byte_timeout below {limit:g}s, or a "
+            "longer timeout in the route (0s: none)"
+        )
+
+
+def _seconds(duration: Any) -> float:
+    """Return the seconds of a protobuf Duration in JSON; None stands for Envoy's default timeout of a route."""
+    return _ENVOYS_TIMEOUT if duration is None else float(str(duration).removesuffix("s"))
+
+
+def _hash_policy(config: Config, workload: str, action: Json, where: str) -> Json:
+    """Return the entry ``hash_policy`` of a RouteAction, or nothing if neither the user nor the workload has one."""
+    sticky = config.workload(workload).sticky
+    theirs = action.get("hash_policy")
+    if theirs and sticky is not None:
+        raise InputError(
+            f"{where}: the route has its own hash_policy, which chooses the endpoint: remove workloads.{workload}."
+            "sticky, so that this policy keeps users on one side too"
+        )
+    if sticky is not None:
+        return {"hash_policy": [hash_policy(sticky)]}
+    return {"hash_policy": theirs} if theirs else {}
+
+
+def _refuse_credential_for_candidate(
+    config: Config, workload: str, headers: Mapping[str, RoutedHeader], where: str
+) -> None:
+    """Refuse that a candidate which gets the client's credential gets the one that the route sets."""
+    settings = config.workload(workload)
+    keeps = keeps_client_credential(config.backends[settings.candidate], candidate=True)
+    set_by_route = [name for name, header in headers.items() if header.value is not None]
+    if keeps and not settings.fallback and set_by_route:
+        raise InputError(
+            f"{where}: the route sets {', '.join(set_by_route)}, which the candidate would get too: give "
+            f"backends.{settings.candidate} its own credential instead of passthrough, or set fallback: true"
+        )
+
+
+def _narrowed(theirs: Json, rule: Match) -> Json:
+    """Return the user's RouteMatch with the workload's conditions added, so that it matches no other request.
+
+    The user's path condition stays, because a rewrite of the path replaces the part that it matches.
+    """
+    ours = match(rule)
+    added = [_equals(":method", METHOD), *_path_condition(theirs, ours, rule), *ours.get("headers", [])]
+    headers = list(theirs.get("headers") or [])
+    return {**theirs, "headers": [*headers, *(one for one in added if one not in headers)]}
+
+
+def _path_condition(theirs: Json, ours: Json, rule: Match) -> list[Json]:
+    same = all(theirs.get(key) == value for key, value in ours.items() if key != "headers")
+    path = re.sub(r"[.+*?()|\[\]{}^$\\]", r"\\\g<0>", rule.path or (rule.path_prefix or "").rstrip("/"))
+    if rule.path_prefix == "/" or (same and not is_false(theirs.get("case_sensitive"))):
+        return []
+    rest = r"(\?.*)?" if rule.path is not None else r"([/?].*)?"
+    return [{"name": ":path", "string_match": {"safe_regex": {"regex": path + rest}}}]
+
+
+def _equals(header: str, value: str) -> Json:
+    return {"name": header, "string_match": {"exact": value}}
+
+
+def _with_metadata(theirs: Json, workload: str) -> Json:
+    by_filter = {**(theirs.get("filter_metadata") or {}), **route_metadata(workload)["filter_metadata"]}
+    return {**theirs, "filter_metadata": by_filter}
+
+
+def _with_buffer(route: Json, limit: int) -> Json:
+    """Return the route with a limit on buffered bodies of at least ``limit`` bytes, which a rescue and a model need."""
+    theirs = max((int(route[key]) for key in _BUFFER_LIMITS if key in route), default=0)
+    rest = {key: value for key, value in route.items() if key not in _BUFFER_LIMITS}
+    return {**rest, "request_body_buffer_limit": max(theirs, limit)}

@@ -1,0 +1,219 @@
+"""Tests of continuing a user's routes with the split, as data; tests/integration shows how Envoy behaves with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from glidepath.config import parse_config
+from glidepath.config.root import Config
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.continued_routes import AddedRoute, UsersRoute, UsersRoutes, added_routes
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader
+
+PATH = "/v1/chat/completions"
+POST = {"name": ":method", "string_match": {"exact": "POST"}}
+ONLY_CHAT = {"name": ":path", "string_match": {"safe_regex": {"regex": PATH + r"(\?.*)?"}}}
+
+
+def config(cloud: Any = None, onprem: Any = None, **chat: Any) -> Config:
+    ours = {"url": "http://127.0.0.1:2", "first_byte_timeout": "10s", **(onprem or {})}
+    workload = {"match": {"path": PATH}, "baseline": "cloud", "candidate": "onprem", **chat}
+    backends = {"cloud": cloud or {"cluster": "theirs", "host": "api.test"}, "onprem": ours}
+    return parse_config(yaml.safe_dump({"backends": backends, "workloads": {"chat": workload}}))
+
+
+def users(*routes: Any, host: Any = None, table: Any = None) -> UsersRoutes:
+    return UsersRoutes([UsersRoute(one, f"boot.yaml:{n}") for n, one in enumerate(routes, 1)], host or {}, table or {})
+
+
+def to(cluster: str = "theirs", match: Any = None, **more: Any) -> dict[str, Any]:
+    return {"match": match or {"prefix": "/"}, "route": {"cluster": cluster, **more}}
+
+
+def only(added: list[AddedRoute]) -> AddedRoute:
+    assert len(added) == 1
+    return added[0]
+
+
+def test_the_copy_has_all_that_the_users_route_has_and_splits_instead_of_its_cluster() -> None:
+    theirs = {
+        "name": "api",
+        "match": {"prefix": "/v1/", "headers": [{"name": "x-a", "present_match": True}]},
+        "metadata": {"filter_metadata": {"team": {"id": 7}}, "typed_filter_metadata": {"x": {}}},
+        "typed_per_filter_config": {"rbac": {"@type": "x"}},
+        "request_headers_to_add": [{"header": {"key": "x-b", "value": "c"}}],
+        "response_headers_to_remove": ["x-d"],
+        "decorator": {"operation": "chat"},
+        "route": {
+            "cluster": "theirs",
+            "prefix_rewrite": "/api/",
+            "timeout": "60s",
+            "retry_policy": {"retry_on": "5xx"},
+            "rate_limits": [{"actions": []}],
+            "request_mirror_policies": [{"cluster": "mirror"}],
+            "metadata_match": {"filter_metadata": {"envoy.lb": {"stage": "prod"}}},
+        },
+    }
+    found = only(added_routes(config(), users(theirs)))
+    copy = found.route
+    assert found.before == 0
+    assert copy["match"] == {"prefix": "/v1/", "headers": [*theirs["match"]["headers"], POST, ONLY_CHAT]}  # type: ignore[index]
+    split = copy["route"].pop("weighted_clusters")
+    assert [one["name"] for one in split["clusters"]] == ["onprem-or-cloud", "theirs"]
+    assert split["clusters"][1] == {"name": "theirs", "weight": 10000}
+    assert "use_hash_policy" not in split
+    assert copy["route"] == {key: value for key, value in theirs["route"].items() if key != "cluster"}  # type: ignore[attr-defined]
+    assert copy["metadata"] == {
+        "filter_metadata": {"team": {"id": 7}, "glidepath": {"workload": "chat"}},
+        "typed_filter_metadata": {"x": {}},
+    }
+    assert list(copy["typed_per_filter_config"]) == ["rbac", "glidepath.remember", "glidepath.capture"]
+    for key in ("name", "request_headers_to_add", "response_headers_to_remove", "decorator"):
+        assert copy[key] == theirs[key]
+
+
+@pytest.mark.parametrize(
+    ("rule", "match", "added"),
+    [
+        ({"path": PATH}, {"path": PATH}, [POST]),
+        ({"path": PATH}, {"path": PATH, "headers": [POST]}, [POST]),
+        ({"path": PATH}, {"path": PATH, "case_sensitive": False}, [POST, ONLY_CHAT]),
+        ({"path": PATH}, {"safe_regex": {"regex": "/v1/.*"}}, [POST, ONLY_CHAT]),
+        ({"path_prefix": "/v1/"}, {"path_separated_prefix": "/v1"}, [POST]),
+        ({"path_prefix": "/"}, {"safe_regex": {"regex": "/v1/.*"}}, [POST]),
+        (
+            {"path_prefix": "/v1.0"},
+            {"prefix": "/"},
+            [POST, {"name": ":path", "string_match": {"safe_regex": {"regex": r"/v1\.0([/?].*)?"}}}],
+        ),
+        (
+            {"path": PATH, "headers": {"X-Team": "a"}},
+            {"path": PATH},
+            [POST, {"name": "x-team", "string_match": {"exact": "a"}}],
+        ),
+    ],
+)
+def test_the_workloads_conditions_are_added_to_the_users(rule: Any, match: Any, added: Any) -> None:
+    copy = only(added_routes(config(match=rule), users(to(match=match)))).route
+    assert copy["match"] == {**match, "headers": added}
+
+
+def test_each_route_that_can_get_the_requests_is_continued_until_one_gets_all() -> None:
+    get = {"prefix": "/", "headers": [{"name": ":method", "string_match": {"exact": "GET"}}]}
+    found = added_routes(
+        config(),
+        users(
+            to("files", {"prefix": "/files"}),
+            to("pages", get),
+            to(match={"prefix": "/v1/", "headers": [{"name": "x-tenant", "string_match": {"exact": "a"}}]}),
+            {"match": {"prefix": "/", "headers": [{"name": "x-blocked"}]}, "direct_response": {"status": 403}},
+            to(match={"prefix": "/v1/"}),
+            to("rest"),
+        ),
+    )
+    assert [one.before for one in found] == [2, 4]
+
+
+def test_the_most_specific_workload_comes_first_before_each_route() -> None:
+    text = """
+backends: {cloud: {cluster: theirs, host: h}, onprem: {url: "http://b", first_byte_timeout: 1s}}
+workloads:
+  all: {match: {path_prefix: /}, baseline: cloud, candidate: onprem}
+  chat: {match: {path: /v1/chat/completions}, baseline: cloud, candidate: onprem}
+"""
+    found = added_routes(parse_config(text), users(to(match={"prefix": "/v1/"}), to()))
+    assert [(one.workload, one.before) for one in found] == [("chat", 0), ("all", 0), ("all", 1)]
+
+
+def test_a_workload_without_a_route_of_the_users_gets_a_complete_one_for_its_method() -> None:
+    found = only(added_routes(config(cloud={"url": "http://127.0.0.1:1"}), users(to("files", {"prefix": "/files"}))))
+    assert (found.before, found.continues) == (1, False)
+    assert found.route["match"] == {"path": PATH, "headers": [POST]}
+    assert found.route["route"]["weighted_clusters"]["clusters"][1]["name"] == "cloud"
+
+
+def test_a_users_hash_policy_also_decides_the_split() -> None:
+    policy = [{"header": {"header_name": "x-session"}}]
+    action = only(added_routes(config(), users(to(hash_policy=policy)))).route["route"]
+    assert (action["hash_policy"], action["weighted_clusters"]["use_hash_policy"]) == (policy, True)
+    sticky = config(sticky={"header": "X-User"})
+    action = only(added_routes(sticky, users(to()))).route["route"]
+    assert action["hash_policy"] == [{"header": {"header_name": "x-user"}}]
+    assert action["weighted_clusters"]["use_hash_policy"] is True
+
+
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [(None, 32 * 2**20), ("1000", 32 * 2**20), (64 * 2**20, 64 * 2**20)],
+)
+def test_the_copy_buffers_at_least_what_a_rescue_needs(theirs: Any, expected: int) -> None:
+    more = {} if theirs is None else {"per_request_buffer_limit_bytes": theirs}
+    copy = only(added_routes(config(), users({**to(), **more}))).route
+    assert copy["request_body_buffer_limit"] == expected
+    assert "per_request_buffer_limit_bytes" not in copy
+
+
+def test_header_rules_of_route_virtual_host_and_table_are_gathered_in_envoys_order() -> None:
+    def sets(value: str) -> dict[str, Any]:
+        header = {"key": "authorization", "value": value}
+        return {"request_headers_to_add": [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
+
+    route = {**to(), **sets("route")}
+    expected = {}
+    for wins in (False, True):
+        table = {**sets("table"), "most_specific_header_mutations_wins": wins}
+        found = only(added_routes(config(), users(route, host=sets("host"), table=table)))
+        expected[wins] = found.headers["authorization"]
+    assert expected == {False: RoutedHeader(False, "table"), True: RoutedHeader(False, "route")}
+
+
+PASSED_ON = {"credential": {"passthrough": True}}
+KEY = {"request_headers_to_add": [{"header": {"key": "x-api-key", "value": "a"}}]}
+COMPUTED = {"request_headers_to_add": [{"header": {"key": "x-api-key", "value": "%HOSTNAME%"}}]}
+REFUSED: list[tuple[dict[str, Any], Config, str]] = [
+    (
+        to(),
+        config(cloud={"url": "http://c"}),
+        r"set backends.cloud: {cluster: theirs, host: .*} .*\(now: url: http://c",
+    ),
+    (to(host_rewrite_literal="a.b"), config(cloud={"url": "http://c"}), "{cluster: theirs, host: a.b}"),
+    (to("other"), config(), r"the cluster other: .*\(now: cluster: theirs\)"),
+    ({"match": {"prefix": "/"}, "route": {"cluster_header": "x"}}, config(), "by cluster_header; .* only a route with"),
+    ({"match": {"prefix": "/"}, "route": {"weighted_clusters": {}}}, config(), "by weighted_clusters; .*split this"),
+    (
+        {"match": {"prefix": "/"}, "redirect": {}},
+        config(),
+        "answers the workload's requests without a cluster; give it",
+    ),
+    (to(hash_policy=[{}]), config(sticky={"header": "x"}), "its own hash_policy.*: remove workloads.chat.sticky"),
+    (to(), config(onprem={"first_byte_timeout": "30s"}), "after 15 s.*: set backends.onprem.first_byte_timeout below"),
+    (to(timeout="5s"), config(), "after 5 s, .* silent for 10 s"),
+    ({**to(), **COMPUTED}, config(), "its rule for x-api-key has a value that only Envoy knows.*fallback: false"),
+    ({**to(), **KEY}, config(onprem=PASSED_ON, fallback=False), "the route sets x-api-key, which the candidate would"),
+]
+
+
+@pytest.mark.parametrize(("route", "settings", "reason"), REFUSED)
+def test_a_route_that_cannot_be_continued_is_refused_with_place_reason_and_remedy(
+    route: dict[str, Any], settings: Config, reason: str
+) -> None:
+    with pytest.raises(InputError, match=rf"^workloads.chat: boot.yaml:1: .*{reason}"):
+        added_routes(settings, users(route))
+
+
+def test_a_workload_without_any_route_needs_a_url() -> None:
+    with pytest.raises(InputError, match=r"workloads.chat: no route .*: give backends.cloud a url instead of cluster"):
+        added_routes(config(), users())
+
+
+@pytest.mark.parametrize("more", [{"timeout": "0s"}, {"timeout": "10.5s"}])
+def test_a_route_that_leaves_time_for_a_rescue_is_continued(more: dict[str, Any]) -> None:
+    assert added_routes(config(), users(to(**more)))
+
+
+def test_without_fallback_header_rules_and_timeouts_need_no_care() -> None:
+    alone = config(fallback=False, onprem={"first_byte_timeout": "1h"})
+    assert only(added_routes(alone, users({**to(), **COMPUTED}))).headers == {}
