@@ -136,5 +136,12 @@ def _meets(condition: Json, value: str) -> bool | None:
     if "safe_regex" in test:
         return _matches(str(test["safe_regex"].get("regex", "")), value)
     fold = str if is_false(test.get("ignore_case", False)) else str.lower
-    tests = {"exact": str.__eq__, "prefix": str.startswith, "suffix": str.endswith, "contains": str.__contains__}
-    return all(decide(fold(value), fold(str(test[kind]))) for kind, decide in tests.items() if kind in test)
+    return all(decide(fold(value), fold(str(test[kind]))) for kind, decide in _TESTS.items() if kind in test)
+
+
+_TESTS: Mapping[str, Callable[[str, str], bool]] = {
+    "exact": lambda value, wanted: value == wanted,
+    "prefix": lambda value, wanted: value.startswith(wanted),
+    "suffix": lambda value, wanted: value.endswith(wanted),
+    "contains": lambda value, wanted: wanted in value,
+}

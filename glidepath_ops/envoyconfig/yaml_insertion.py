@@ -101,7 +101,7 @@ def verbatim(node: yaml.Node | None) -> Any:
         return [verbatim(one) for one in node.value]
     if node is None:
         return None
-    if node.style is not None or node.tag == "tag:yaml.org,2002:str":
+    if not isinstance(node, yaml.ScalarNode) or node.style is not None or node.tag == "tag:yaml.org,2002:str":
         return str(node.value)
     scalar = PlainScalar(node.value)
     scalar.tag = node.tag

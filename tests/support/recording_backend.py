@@ -17,12 +17,13 @@ Behaviour = Literal["json", "sse", "status", "hang", "reset", "die_in_stream", "
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A received request; header names are in lower case."""
+    """A received request; header names are in lower case. ``raw_headers``: as received, in their order."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
+    raw_headers: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def model(self) -> str:
@@ -69,7 +70,7 @@ class Recorder:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.received.append(Received(request.method, request.raw_path, headers, body))
+        self.received.append(Received(request.method, request.raw_path, headers, body, request.raw_headers))
         if self.delay:
             await wait_until_set(self._ending, self.delay)
         return await getattr(self, f"_{self.behaviour}")(request)
