@@ -151,7 +151,6 @@ local function restore_headers(headers, state, side, known)
   put(headers, ":path", known.path)
   put(headers, ":authority", known.authority)
   put(headers, "content-length", known.length)
-  headers:remove("x-envoy-expected-rq-timeout-ms") -- the candidate's
 end
 
 local function adapt_body(headers, body, model)

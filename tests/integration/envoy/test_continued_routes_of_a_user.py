@@ -115,6 +115,7 @@ RULES: dict[str, tuple[UsersTable, Mapping[str, str]]] = {
         users_table(to_theirs(request_headers_to_add=[adds("x-pool", "of-the-user", SET)])),
         {"x-pool": "of-the-client"},
     ),
+    "a limit on the whole answer": (users_table(to_theirs(action={"timeout": "60s"})), {}),
     "content-length of the client": (users_table(to_theirs({"path": PATH})), {"x-team": "red"}),
 }
 
@@ -147,19 +148,22 @@ async def test_after_a_failed_candidate_the_users_backend_gets_what_its_route_ha
 
 
 def _as_set(received: Received) -> tuple[str, str, list[tuple[bytes, bytes]]]:
-    """Return the request with its headers in alphabetical order, without the number of the attempt."""
-    headers = sorted(one for one in received.raw_headers if one[0] != b"x-envoy-attempt-count")
+    """Return the request with its headers in alphabetical order, without what Envoy says about the attempt."""
+    of_attempt = (b"x-envoy-attempt-count", b"x-envoy-expected-rq-timeout-ms")  # number, and rest of the time limit
+    headers = sorted(one for one in received.raw_headers if one[0] not in of_attempt)
     return received.method, received.path, headers
 
 
-async def test_a_candidate_that_gets_the_clients_credential_gets_no_other(tmp_path: Path) -> None:
-    table, _ = RULES["credential by default, not sent"]
+@pytest.mark.parametrize("name", ["credential set", "credential appended", "credential by default, not sent"])
+async def test_a_candidate_that_gets_the_clients_credential_gets_no_other(name: str, tmp_path: Path) -> None:
+    table, _ = RULES[name]
     async with users_setup(tmp_path, table, onprem={"credential": {"passthrough": True}}) as setup:
         with setup.after() as envoy:
             setup.set_share(envoy, 100)
             await _send(setup, "POST", PATH)
             await _send(setup, "POST", PATH, CLIENTS)
-        assert [one.headers.get("authorization") for one in setup.onprem.received] == [None, CLIENTS["authorization"]]
+        found = [[value for key, value in one.raw_headers if key == b"authorization"] for one in setup.onprem.received]
+        assert found == [[], [CLIENTS["authorization"].encode()]]
 
 
 @pytest.mark.parametrize("credential", [None, {"passthrough": True}])
