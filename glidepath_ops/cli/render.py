@@ -10,12 +10,22 @@ from typer.core import TyperGroup
 
 from glidepath.config import load_config
 from glidepath.errors import InputError
-from glidepath_ops.cli.render_output import insert_into_file, print_or_write, print_or_write_files
+from glidepath_ops.cli.render_output import (
+    change_file,
+    insert_into_file,
+    print_or_write,
+    print_or_write_files,
+    read_text,
+    restore_files,
+)
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, Output
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 from glidepath_ops.envoyconfig.insert_into_bootstrap import InsertionPoint
-from glidepath_ops.envoyconfig.mesh.envoy_gateway import Capture, GatewayTarget
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayTarget
+from glidepath_ops.envoyconfig.mesh.gateway_envoy_proxy import complete_envoy_proxy
+from glidepath_ops.envoyconfig.mesh.gateway_routes import UsersFile, gateway_routes, route_choices
+from glidepath_ops.envoyconfig.mesh.gateway_xds_names import gateway_listener
 from glidepath_ops.envoyconfig.mesh.istio import Context, IstioTarget
 from glidepath_ops.envoyconfig.mesh.resource_yaml_files import gateway_files, istio_files, labels
 from glidepath_ops.envoyconfig.write_examples import HEADER
@@ -143,24 +153,76 @@ def render_istio(
 def render_envoy_gateway(
     config: ConfigPath = DEFAULT_CONFIG,
     output: Output = None,
-    gateway: Annotated[str, typer.Option(help="Name of the Gateway.")] = "eg",
-    listener: Annotated[str, typer.Option(help="Name of the Gateway's listener.")] = "http",
-    namespace: Annotated[str, typer.Option(help="Namespace of the Gateway.")] = "default",
-    capture: Annotated[
-        str, typer.Option(help="How to add ext_proc: patch (EnvoyPatchPolicy) or policy (EnvoyExtensionPolicy).")
-    ] = "patch",
-    xds_name: Annotated[
-        str | None, typer.Option(help="Name of the xDS listener; default: NAMESPACE/GATEWAY/LISTENER.")
+    into: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File of your HTTPRoutes: add a rule for each workload, and show the diff."),
     ] = None,
+    route: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[WORKLOAD=]NAMESPACE/NAME[/RULE]",
+            help="HTTPRoute that serves a workload, if --into has several; or, without --into, a rule that matches "
+            "nothing but the workload.",
+        ),
+    ] = None,
+    new_route: Annotated[
+        bool, typer.Option("--new-route", help="Write an HTTPRoute for each workload that has none of yours.")
+    ] = False,
+    into_proxy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File of your EnvoyProxy: add Glidepath's parts, and show the diff."),
+    ] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="With --into or --into-proxy: remove Glidepath from these files.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --into or --into-proxy: show the diffs and write nothing.")
+    ] = False,
+    gateway: Annotated[str, typer.Option(help="Name of the Gateway.")] = "eg",
+    gateway_class: Annotated[
+        str | None, typer.Option(help="Name of the GatewayClass, if it merges its Gateways (mergeGateways).")
+    ] = None,
+    listener: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:PROTOCOL:PORT]",
+            help="Listener of the Gateway, in the Gateway's order; repeat for several; default: http.",
+        ),
+    ] = None,
+    namespace: Annotated[str, typer.Option(help="Namespace of the Gateway.")] = "default",
+    xds_names: Annotated[
+        str, typer.Option(help="Naming scheme of Envoy Gateway: v1, or v2 with its runtime flag XDSNameSchemeV2.")
+    ] = "v1",
     image: Image = "glidepath",
 ) -> None:
-    """Write resources for Envoy Gateway: HTTPRoutes, an EnvoyPatchPolicy and an EnvoyProxy."""
+    """Write resources for Envoy Gateway, and complete your own HTTPRoutes and your own EnvoyProxy.
+
+    The split becomes the action of the routes that Envoy Gateway generates from your HTTPRoute, so all of your policies
+    on it stay in force. --into and --into-proxy only add lines; --remove restores the original files.
+    """
+    if remove:
+        restore_files([one for one in (into, into_proxy) if one is not None], dry_run=dry_run)
+        return
+    settings = load_config(config)
     place = GatewayTarget(
         gateway=gateway,
         namespace=namespace,
-        listener=listener,
-        capture=cast("Capture", capture),
+        gateway_class=gateway_class,
+        listeners=tuple(gateway_listener(text) for text in listener or ["http"]),
+        xds_names=xds_names,
         image=image,
-        xds_name=xds_name,
+        own_proxy=into_proxy is not None,
     )
-    print_or_write_files(gateway_files(load_config(config), place), output)
+    file = None if into is None else UsersFile(str(into), read_text(into))
+    routes, completed = gateway_routes(
+        settings, file, route_choices(route or [], settings), namespace, new_route=new_route
+    )
+    files = gateway_files(settings, place, routes)
+    changed = {} if into is None or completed is None else {into: completed}
+    if into_proxy is not None:
+        before = changed.get(into_proxy) or removed(read_text(into_proxy))
+        changed[into_proxy] = complete_envoy_proxy(before, settings, str(into_proxy), image)
+    for path, text in changed.items():
+        change_file(path, text, dry_run=dry_run)
+    if not dry_run:
+        print_or_write_files(files, output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -46,13 +46,9 @@ def insert_into_file(source: Path, output: Path, *, config: Path | None, place: 
 
     ``config`` is the path of glidepath.yaml; None removes Glidepath from the bootstrap. Raises InputError, ConfigError.
     """
-    before = _read(source)
+    before = read_text(source)
     after = remove(before) if config is None else insert_glidepath(before, load_config(config), str(source), place)
-    diff = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), str(source), str(output)
-    )
-    shown = "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in diff)
-    typer.echo(shown, nl=False)
+    typer.echo(_diff(before, after, source, output), nl=False)
     if dry_run:
         return
     _write(output, after)
@@ -60,7 +56,35 @@ def insert_into_file(source: Path, output: Path, *, config: Path | None, place: 
     typer.echo(f"{done} {output}; check it with: envoy --mode validate -c {output}", err=True)
 
 
-def _read(source: Path) -> str:
+def change_file(path: Path, after: str, *, dry_run: bool) -> None:
+    """Show on stderr what changes in the user's file ``path``, and write ``after`` to it unless ``dry_run``.
+
+    Raises InputError.
+    """
+    before = read_text(path)
+    typer.echo(_diff(before, after, path, path), nl=False, err=True)
+    if not dry_run:
+        _write(path, after)
+        typer.echo(f"{'nothing to change in' if after == before else 'wrote'} {path}", err=True)
+
+
+def restore_files(paths: Sequence[Path], *, dry_run: bool) -> None:
+    """Remove Glidepath from the user's files. Raises InputError, also if there are none."""
+    if not paths:
+        raise InputError("render: --remove needs --into FILE or --into-proxy FILE")
+    for path in paths:
+        change_file(path, remove(read_text(path)), dry_run=dry_run)
+
+
+def _diff(before: str, after: str, source: Path, output: Path) -> str:
+    diff = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), str(source), str(output)
+    )
+    return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in diff)
+
+
+def read_text(source: Path) -> str:
+    """Return the text of the user's YAML file ``source``. Raises InputError."""
     if source.suffix == ".json":
         raise InputError(
             f"{source}: is JSON, which has no comments to mark the inserted lines; convert it to YAML, which Envoy "

@@ -1,24 +1,28 @@
 """Render the resources for Envoy Gateway.
 
-They are HTTPRoutes, an EnvoyPatchPolicy that patches the generated Envoy configuration (xDS), and an EnvoyProxy with
-runtime layers. The patches rely on these semantics of Envoy Gateway's jsonpatch package: ``jsonPath`` finds elements,
-and ``path`` is appended to the path of every element found. An ``add`` at a list element inserts before that element.
-Missing parents are created. An ``add`` with neither ``jsonPath`` nor ``path`` adds a whole resource. The resource must
-be valid after every single operation; otherwise Envoy Gateway skips the operation and reports an error in the status.
+They are an EnvoyPatchPolicy that patches the generated Envoy configuration (xDS), an EnvoyProxy with runtime layers,
+and HTTPRoutes for workloads that have none. The patches rely on these semantics of Envoy Gateway's jsonpatch package:
+``jsonPath`` finds elements, and ``path`` is appended to the path of every element found. An ``add`` at a list element
+inserts before that element. Missing parents are created. An ``add`` with neither ``jsonPath`` nor ``path`` adds a whole
+resource. The resource must be valid after every single operation; otherwise Envoy Gateway skips the operation and
+reports an error in the status. So no patch turns ``cluster`` of a route's action into ``weighted_clusters``: Envoy
+Gateway itself generates weighted clusters, for a backendRef with a filter.
 
-See ADR 0080 and ADR 0081.
+See ADR 0140 and ADR 0141.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig import filters
-from glidepath_ops.envoyconfig.bootstrap import runtime_layers, shadow_listener
+from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of
+from glidepath_ops.envoyconfig.bootstrap import shadow_listener
 from glidepath_ops.envoyconfig.commented_yaml import (
     Json,
     comment_moved,
@@ -26,70 +30,83 @@ from glidepath_ops.envoyconfig.commented_yaml import (
     without_comments,
     without_own_comment,
 )
-from glidepath_ops.envoyconfig.envoy_api_builders import TYPE, set_header
-from glidepath_ops.envoyconfig.mesh.extproc_sidecar import (
-    GROUP,
-    POD_LABELS,
-    extproc_container,
-    pod_volumes,
-    secret_variables,
-    socket_mount,
-)
+from glidepath_ops.envoyconfig.envoy_api_builders import TYPE
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader, routed_headers
+from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued
 from glidepath_ops.envoyconfig.mesh.gateway_api import (
     ENVOY_GROUP,
     ENVOY_VERSION,
     GATEWAY_GROUP,
     GATEWAY_VERSION,
-    captured_routes,
-    generated_route,
-    http_routes,
-    route_object,
+    generated_routes,
+    new_http_routes,
 )
+from glidepath_ops.envoyconfig.mesh.gateway_envoy_proxy import envoy_proxy
+from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GatewayListener, GeneratedRoutes, XdsNames, xds_names
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_object
-from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters, rtds_cluster, uses_rtds
-from glidepath_ops.envoyconfig.mesh.mesh_routes import mesh_filters, mesh_routes
+from glidepath_ops.envoyconfig.mesh.mesh_clusters import pushed_clusters
+from glidepath_ops.envoyconfig.routes import hash_policy, route_metadata, weighted_clusters, workload_route
 
-Capture = Literal["patch", "policy"]
-CAPTURES = ("patch", "policy")
 CLUSTER, LISTENER = TYPE + "config.cluster.v3.Cluster", TYPE + "config.listener.v3.Listener"
 ROUTES = TYPE + "config.route.v3.RouteConfiguration"
-EXTPROC_BACKEND = "glidepath-extproc"
+_NO_HASH_POLICY = " && @.route.hash_policy exists false"
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayTarget:
     """The Gateway to patch.
 
-    ``listener`` is the name of its listener. ``capture`` says how ext_proc is added: by a patch or by a policy.
-    ``xds_name`` is Envoy Gateway's name of the xDS listener and its routes, if it is not
-    NAMESPACE/GATEWAY/LISTENER.
+    ``gateway_class``: the GatewayClass with mergeGateways that is patched instead of the Gateway. ``listeners``: those
+    to which the HTTPRoutes are attached. ``xds_names``: v1 or v2. ``own_proxy``: the user has an EnvoyProxy.
     """
 
     gateway: str = "eg"
     namespace: str = "default"
-    listener: str = "http"
-    capture: Capture = "patch"
+    gateway_class: str | None = None
+    listeners: tuple[GatewayListener, ...] = (GatewayListener("http"),)
+    xds_names: str = "v1"
     image: str = "glidepath"
-    xds_name: str | None = None
+    own_proxy: bool = False
 
     @property
-    def xds(self) -> str:
-        return self.xds_name or f"{self.namespace}/{self.gateway}/{self.listener}"
+    def names(self) -> XdsNames:
+        return xds_names(f"{self.namespace}/{self.gateway}", self.listeners, self.xds_names)
 
 
-def gateway_resources(config: Config, target: GatewayTarget) -> list[Json]:
+@dataclass(frozen=True, slots=True)
+class GatewayRoutes:
+    """The Envoy routes of each workload: ``continued`` from HTTPRoutes of the user's, or ``new``."""
+
+    continued: Mapping[str, Continued] = field(default_factory=dict)
+    new: tuple[str, ...] = ()
+
+
+def gateway_resources(config: Config, target: GatewayTarget, routes: GatewayRoutes) -> list[Json]:
     """Return the Kubernetes resources in the order in which to apply them.
 
-    Raises InputError for an unknown ``capture``, and ConfigError for settings that Envoy or Kubernetes does not
-    support.
+    Raises InputError, and ConfigError for settings that Envoy or Kubernetes does not support.
     """
-    if target.capture not in CAPTURES:
-        raise InputError(f"--capture: unknown value {target.capture!r} (allowed: {', '.join(CAPTURES)})")
-    found = [_proxy(config, target), _gateway_class(target)]
-    found += http_routes(config, target.gateway, target.listener, target.namespace)
-    if target.capture == "policy":
-        found += _extension_policy(config, target)
-    return [*found, _patch_policy(config, target)]
+    for workload, one in routes.continued.items():
+        _check_baseline(config, workload, one)
+    found = []
+    if not target.own_proxy:
+        found += [envoy_proxy(config, target.namespace, target.image), _gateway_class(target)]
+    sections = [one.name for one in target.listeners]
+    found += new_http_routes(config, list(routes.new), target.gateway, sections, target.namespace)
+    return [*found, _patch_policy(config, target, routes)]
+
+
+def _check_baseline(config: Config, workload: str, one: Continued) -> None:
+    """Raise InputError if the baseline is not the cluster that serves the workload today."""
+    name = config.workload(workload).baseline
+    backend = config.backends[name]
+    if backend.cluster != one.routes.cluster:
+        now = f"url: {backend.url}" if backend.url is not None else f"cluster: {backend.cluster}"
+        raise InputError(
+            f"workloads.{workload}: {one.place}: Envoy Gateway serves it from the cluster {one.routes.cluster}; set "
+            f"backends.{name}: {{cluster: {one.routes.cluster}, host: {host_of(backend)}}} in glidepath.yaml, so that "
+            f"this cluster goes on serving the baseline (now: {now})"
+        )
 
 
 def _gateway_class(target: GatewayTarget) -> Json:
@@ -102,111 +119,58 @@ def _gateway_class(target: GatewayTarget) -> Json:
     spec = {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller", "parametersRef": reference}
     note = (
         "An example. In your own GatewayClass (or in your Gateway's spec.infrastructure), set parametersRef to the "
-        "EnvoyProxy above, or merge it into the EnvoyProxy that is set there."
+        "EnvoyProxy above. If one is set there already, complete it with --into-proxy FILE instead."
     )
     return kubernetes_object("GatewayClass", GATEWAY_VERSION, "glidepath", None, note, spec=spec)
 
 
-def _proxy(config: Config, target: GatewayTarget) -> Json:
-    layers = [without_comments(layer) for layer in runtime_layers(config)]
-    patches = [{"op": "add", "path": "/layered_runtime/layers/-", "value": layer} for layer in layers]
-    if uses_rtds(config):
-        cluster = rtds_cluster(config)
-        patches.insert(0, {"op": "add", "path": "/static_resources/clusters/-", "value": cluster})
-    container: Json = {"volumeMounts": [socket_mount()]}
-    if secrets := secret_variables(config):
-        container["env"] = secrets
-    pod = {
-        "labels": dict(POD_LABELS),
-        "securityContext": {"fsGroup": GROUP},
-        "volumes": pod_volumes(),
-    }
-    spec = {
-        "bootstrap": {"type": "JSONPatch", "jsonPatches": patches},
-        "provider": {
-            "type": "Kubernetes",
-            "kubernetes": {
-                "envoyDeployment": {
-                    "container": container,
-                    "pod": pod,
-                    "initContainers": [extproc_container(target.image)],
-                }
-            },
-        },
-    }
-    note = (
-        "Envoy's bootstrap and pod: runtime layers (Envoy Gateway has no changeable ones), and extproc as a sidecar. "
-        "Changing it replaces the pods."
-    )
-    return kubernetes_object("EnvoyProxy", ENVOY_VERSION, "glidepath", target.namespace, note, spec=spec)
-
-
-def _extension_policy(config: Config, target: GatewayTarget) -> list[Json]:
-    paths = [one.removeprefix("unix:") for one in config.extproc.addresses if one.startswith("unix:")]
-    if len(paths) < len(config.extproc.addresses):
-        raise InputError("--capture policy: extproc must listen on Unix sockets (extproc.listen: unix:/…)")
-    backend = kubernetes_object(
-        "Backend",
-        ENVOY_VERSION,
-        EXTPROC_BACKEND,
-        target.namespace,
-        "extproc, in Envoy's pod.",
-        spec={
-            "endpoints": [{"unix": {"path": path}} for path in paths],
-            "appProtocols": ["gateway.envoyproxy.io/h2c"],
-        },
-    )
-    policy = kubernetes_object(
-        "EnvoyExtensionPolicy",
-        ENVOY_VERSION,
-        "glidepath",
-        target.namespace,
-        "Adds ext_proc through Envoy Gateway's own API. The API has no xds.cluster_name, so the patches set a header "
-        "with the chosen side. It also sends credentials to extproc, which discards them unread.",
-        spec={
-            "targetRefs": [
-                {"group": GATEWAY_GROUP, "kind": "HTTPRoute", "name": route_object(name, captured=True)}
-                for name in config.workloads
-            ],
-            "extProc": [_ext_proc()],
-        },
-    )
-    return [backend, policy]
-
-
-def _ext_proc() -> Json:
-    return {
-        "backendRefs": [{"group": ENVOY_GROUP, "kind": "Backend", "name": EXTPROC_BACKEND}],
-        "failOpen": True,
-        "shadowMode": True,
-        "processingMode": {
-            "request": {"body": "Streamed", "attributes": ["xds.route_name"]},
-            "response": {
-                "body": "Streamed",
-                "attributes": [name for name in filters.RESPONSE_ATTRIBUTES if not name.startswith("xds.")],
-            },
-        },
-    }
-
-
-def _patch_policy(config: Config, target: GatewayTarget) -> Json:
+def _patch_policy(config: Config, target: GatewayTarget, routes: GatewayRoutes) -> Json:
+    names = target.names
     patches = [
-        *(_whole(CLUSTER, cluster) for cluster in pushed_clusters(config)),
+        *(_whole(CLUSTER, cluster) for cluster in pushed_clusters(config, _routed(config, routes))),
         _whole(LISTENER, shadow_listener(config)),
-        *_in_listener(config, target),
-        *(one for name, captured, _ in captured_routes(config) for one in _in_route(config, target, name, captured)),
+        *(one for name in names.listeners for one in _in_listener(config, name)),
     ]
+    for table in names.route_tables:
+        patches += [
+            one for workload in config.workloads for one in _of_workload(config, workload, target, routes, table)
+        ]
+    kind, name = ("GatewayClass", target.gateway_class) if target.gateway_class else ("Gateway", target.gateway)
     spec = {
-        "targetRef": {"group": GATEWAY_GROUP, "kind": "Gateway", "name": target.gateway},
+        "targetRef": {"group": GATEWAY_GROUP, "kind": kind, "name": name},
         "type": "JSONPatch",
         "jsonPatches": patches,
     }
     note = (
-        "Clusters, the listener for copies, Glidepath's filters (disabled except on its routes), the access log, and "
-        "the splits of the routes that come from its HTTPRoutes. Without it these routes serve only the baseline. It "
-        "needs extensionApis.enableEnvoyPatchPolicy and enableBackend in Envoy Gateway's configuration."
+        "Clusters, the listener for copies, Glidepath's filters (which do nothing except on the routes of workloads), "
+        "the access log, and the splits. Without it all requests go to the baseline. It needs "
+        "extensionApis.enableEnvoyPatchPolicy in Envoy Gateway's configuration."
     )
     return kubernetes_object("EnvoyPatchPolicy", ENVOY_VERSION, "glidepath", target.namespace, note, spec=spec)
+
+
+def _routed(config: Config, routes: GatewayRoutes) -> dict[str, Mapping[str, RoutedHeader]]:
+    """Return, by aggregate cluster, what the rules of the user's HTTPRoutes make of the headers of requests to it."""
+    found: dict[str, Mapping[str, RoutedHeader]] = {}
+    for workload, one in routes.continued.items():
+        settings = config.workload(workload)
+        if not settings.fallback:
+            continue
+        own = (name.lower() for name in config.backends[settings.candidate].headers)
+        made = routed_headers([one.header_rules], {*credential_headers(config), *own}, one.place)
+        cluster = config.candidate_cluster(workload)
+        if found.setdefault(cluster, made) != made:
+            raise InputError(
+                f"workloads.{workload}: {one.place}: changes request headers otherwise than the route of another "
+                "workload with the same two backends; give the candidate a second name in backends"
+            )
+    return found
+
+
+def _of_workload(config: Config, workload: str, target: GatewayTarget, routes: GatewayRoutes, table: str) -> list[Json]:
+    if workload in routes.new:
+        return _in_new_route(config, workload, generated_routes(workload, target.namespace), table)
+    return _in_route(config, workload, routes.continued[workload].routes, table)
 
 
 def _whole(kind: str, section: Json) -> Json:
@@ -219,66 +183,71 @@ def _patch(kind: str, name: str, op: str, where: str, path: str, value: Any) -> 
     return {"type": kind, "name": name, "operation": {"op": op, "jsonPath": where, "path": path, "value": value}}
 
 
-def _in_listener(config: Config, target: GatewayTarget) -> list[Json]:
-    """Return the patches of the Gateway's listener: Glidepath's filters and access log.
+def _in_listener(config: Config, name: str) -> list[Json]:
+    """Return the patches of an xDS listener: Glidepath's filters and access log.
 
-    They match a listener without TLS (default_filter_chain) as well as one with TLS (filter_chains).
+    They match filter chains without TLS (default_filter_chain) as well as those with TLS (filter_chains).
     """
     router = f"..http_filters[?(@.name=='{filters.ROUTER}')]"
     manager = f"..filters[?(@.name=='{filters.MANAGER}')].typed_config"
-    ours = mesh_filters(config, ext_proc=target.capture == "patch")
-    found = [_patch(LISTENER, target.xds, "add", router, "", one) for one in ours]
-    if target.capture == "policy":
-        # Envoy Gateway inserts its ext_proc somewhere before the router; the header must be set before ext_proc.
-        mutation = next(one for one in ours if one["name"] == filters.HEADER_MUTATION)
-        found.remove(_patch(LISTENER, target.xds, "add", router, "", mutation))
-        found.append(_patch(LISTENER, target.xds, "add", manager, "/http_filters/0", mutation))
+    ours = [without_comments(one) for one in filters.route_filters()]
     log = without_comments(filters.access_log(config, envoy_names.LIVE_LOG))
-    return [*found, _patch(LISTENER, target.xds, "add", manager, "/access_log/-", log)]
-
-
-def _in_route(config: Config, target: GatewayTarget, workload: str, captured: bool) -> list[Json]:
-    """Return the patches of one generated route. Settings that the user's policies have added to the route stay."""
-    name = envoy_names.route_name(workload, captured)
-    ours = next(without_comments(route) for route in mesh_routes(config) if route["name"] == name)
-    where = f"..routes[?(@.name =~ '{generated_route(target.namespace, workload, captured)}')]"
-
-    def patch(op: str, path: str, value: Any) -> Json:
-        return _patch(ROUTES, target.xds, op, where, path, value)
-
-    found = [
-        with_comment(f"{name}: the split.", patch("replace", "/route", _action(ours["route"], target))),
-        patch("add", "/request_body_buffer_limit", ours["request_body_buffer_limit"]),
-    ]
-    found += [patch("add", "/request_headers_to_remove/-", one) for one in ours["request_headers_to_remove"]]
-    for filter_name, section in ours["typed_per_filter_config"].items():
-        if filter_name != filters.EXT_PROC or (captured and target.capture == "patch"):
-            found.append(patch("add", f"/typed_per_filter_config/{filter_name}", section))
-    if captured:
-        found.append(patch("add", "/match/runtime_fraction", ours["match"]["runtime_fraction"]))
     return [
-        *found,
-        with_comment(
-            "The last patch, because the others find the route by its old name.", patch("replace", "/name", name)
-        ),
+        *(_patch(LISTENER, name, "add", router, "", one) for one in ours),
+        _patch(LISTENER, name, "add", manager, "/access_log/-", log),
     ]
 
 
-def _action(action: Json, target: GatewayTarget) -> Json:
-    """Return the action of a route.
+def _in_every_route(config: Config, workload: str, routes: GeneratedRoutes, table: str) -> list[Json]:
+    """Return the patches that add to a generated route what every route of a workload has, beside the split."""
 
-    With ``capture: policy``, ext_proc cannot read xds.cluster_name. Therefore each entry of the weighted split sets
-    a request header with the name of its cluster.
+    def add(path: str, value: Any, condition: str = "") -> Json:
+        return _patch(ROUTES, table, "add", routes.json_path(condition), path, without_comments(value))
+
+    section = route_metadata(workload)["filter_metadata"][envoy_names.METADATA]
+    found = [
+        with_comment(
+            f"Workload {workload}: the routes of rule {routes.place}.",
+            add(f"/metadata/filter_metadata/{envoy_names.METADATA}", section),
+        ),
+        add("/request_body_buffer_limit", config.envoy.max_body),
+    ]
+    for name, one in filters.filters_of_route(config, workload).items():
+        found.append(add(f"/typed_per_filter_config/{name}", one))
+    sticky = config.workload(workload).sticky
+    if sticky is not None:
+        note = "Refused if a BackendTrafficPolicy gives the route a hash policy. Then that decides, without `sticky`."
+        found.append(with_comment(note, add("/route/hash_policy", [hash_policy(sticky)], _NO_HASH_POLICY)))
+    return found
+
+
+def _in_route(config: Config, workload: str, routes: GeneratedRoutes, table: str) -> list[Json]:
+    """Return the patches of the routes of a rule of the user's. All that Envoy Gateway generated stays.
+
+    The weights come last and are harmless alone: until the runtime prefix is set, the candidate has its initial weight.
     """
-    if target.capture == "patch":
-        return action
-    entries = [_with_name_header(entry) for entry in action["weighted_clusters"]["clusters"]]
-    return {**action, "weighted_clusters": {**action["weighted_clusters"], "clusters": entries}}
+    split = without_comments(weighted_clusters(config, workload))
+    candidate, baseline = split["clusters"]
+    where, at = routes.json_path(), "/route/weighted_clusters"
+    options = [key for key in ("use_hash_policy", "runtime_key_prefix") if key in split]
+    return [
+        *_in_every_route(config, workload, routes, table),
+        _patch(ROUTES, table, "add", where, f"{at}/clusters/0", candidate),
+        _patch(ROUTES, table, "add", where, f"{at}/clusters/1/weight", baseline["weight"]),
+        *(_patch(ROUTES, table, "add", where, f"{at}/{key}", split[key]) for key in options),
+    ]
 
 
-def _with_name_header(entry: Json) -> Json:
-    naming = set_header(envoy_names.HEADER_CLUSTER, entry["name"])
-    own = entry.get("typed_per_filter_config", {})
-    before = own.get(filters.HEADER_MUTATION, {}).get("mutations", {}).get("request_mutations", [])
-    naming["mutations"]["request_mutations"] += before
-    return {**entry, "typed_per_filter_config": {**own, filters.HEADER_MUTATION: naming}}
+def _in_new_route(config: Config, workload: str, routes: GeneratedRoutes, table: str) -> list[Json]:
+    """Return the patches of the routes of a workload's new HTTPRoute, where our cluster serves the baseline."""
+    ours = without_comments(workload_route(config, workload))
+    where = routes.json_path()
+    return [
+        *_in_every_route(config, workload, routes, table),
+        *(
+            _patch(ROUTES, table, "add", where, "/request_headers_to_remove/-", name)
+            for name in ours["request_headers_to_remove"]
+        ),
+        _patch(ROUTES, table, "add", where, "/route/idle_timeout", ours["route"]["idle_timeout"]),
+        _patch(ROUTES, table, "replace", where, "/route/weighted_clusters", ours["route"]["weighted_clusters"]),
+    ]

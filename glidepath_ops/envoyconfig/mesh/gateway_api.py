@@ -1,10 +1,8 @@
-"""Render the Gateway API resources: two HTTPRoutes per workload, and their Backends.
+"""Render the Gateway API resources of a workload for which the user has no HTTPRoute: an HTTPRoute, and its Backend.
 
-One HTTPRoute is for requests that are captured, and the other for all other requests. Without Glidepath's patches, both
-serve only the baseline. Envoy Gateway applies the user's policies on the Gateway (JWT, rate limits) to both, so
-requests cannot bypass these policies. The precedence rules of the Gateway API (method before headers, more headers
-first) give the HTTPRoute for captured requests precedence over the other one. They give both precedence over the user's
-own HTTPRoute for the same path.
+Without Glidepath's patches, the HTTPRoute serves the baseline, and it is right by itself: the baseline's host and TLS,
+no limit on the whole answer, and none of the client's credentials, unless the baseline is to have them. Envoy Gateway
+applies the user's policies on the Gateway (JWT, rate limits) to it.
 """
 
 from __future__ import annotations
@@ -12,73 +10,69 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from glidepath import envoy_names
-from glidepath.config.root import Config, Match, Workload
+from glidepath.config.root import Config, Match
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.backend_adaptation import credential_headers, host_of, keeps_client_credential
 from glidepath_ops.envoyconfig.commented_yaml import Json
 from glidepath_ops.envoyconfig.envoy_api_builders import is_ip
+from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
 from glidepath_ops.envoyconfig.mesh.kubernetes_objects import kubernetes_name, kubernetes_object
 
 GATEWAY_VERSION = "gateway.networking.k8s.io/v1"
 ENVOY_VERSION = "gateway.envoyproxy.io/v1alpha1"
 GATEWAY_GROUP, ENVOY_GROUP = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
-# Every request has this header, because Envoy sets it before it selects a route. One more condition gives precedence.
-_ANY_REQUEST_ID = {"type": "RegularExpression", "name": "x-request-id", "value": ".+"}
 
 
-def route_object(workload: str, captured: bool) -> str:
-    """Return the name of a workload's HTTPRoute. Raises ConfigError if it is not a valid Kubernetes name."""
-    name = f"glidepath-{workload}-captured" if captured else f"glidepath-{workload}"
-    return kubernetes_name(name, f"workloads.{workload}")
+def generated_routes(workload: str, namespace: str) -> GeneratedRoutes:
+    """Return the Envoy routes of a workload's new HTTPRoute. Raises ConfigError for an invalid Kubernetes name."""
+    return GeneratedRoutes(namespace, kubernetes_name(f"glidepath-{workload}", f"workloads.{workload}"), 0)
 
 
-def generated_route(namespace: str, workload: str, captured: bool) -> str:
-    """Return the start of the name that Envoy Gateway gives to the Envoy route of a workload's HTTPRoute.
+def new_http_routes(
+    config: Config, workloads: list[str], gateway: str, listeners: list[str], namespace: str
+) -> list[Json]:
+    """Return an HTTPRoute for each of ``workloads``, then the Backends of all of them.
 
-    The whole name is httproute/NAMESPACE/NAME/rule/0/match/0/HOST.
+    Raises InputError for a baseline that has no URL.
     """
-    return f"httproute/{namespace}/{route_object(workload, captured)}/rule/0/"
-
-
-def http_routes(config: Config, gateway: str, section: str | None, namespace: str) -> list[Json]:
-    """Return two HTTPRoutes for each workload, then the Backends of all HTTPRoutes.
-
-    One of the two HTTPRoutes is for captured requests, the other for all other requests.
-    """
-    parent: Json = {"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway}
-    if section is not None:
-        parent["sectionName"] = section
-    found = [
-        _http_route(name, workload, parent, namespace, captured=captured)
-        for name, workload in config.workloads.items()
-        for captured in (True, False)
+    parents = [
+        {"group": GATEWAY_GROUP, "kind": "Gateway", "name": gateway, "sectionName": section} for section in listeners
     ]
-    baselines = dict.fromkeys(workload.baseline for workload in config.workloads.values())
+    found = [_http_route(config, name, parents, namespace) for name in workloads]
+    baselines = dict.fromkeys(config.workloads[name].baseline for name in workloads)
     return found + [one for name in baselines for one in _backend(config, name, namespace)]
 
 
-def _http_route(name: str, workload: Workload, parent: Json, namespace: str, *, captured: bool) -> Json:
-    match = _match(workload.match, captured)
-    backend = {"group": ENVOY_GROUP, "kind": "Backend", "name": _backend_name(workload.baseline)}
-    spec: Json = {
-        "parentRefs": [parent],
-        "rules": [{"matches": [match], "backendRefs": [backend]}],
+def _http_route(config: Config, name: str, parents: list[Json], namespace: str) -> Json:
+    workload = config.workloads[name]
+    baseline = config.backends[workload.baseline]
+    removed = [envoy_names.HEADER_BACKEND]
+    if not keeps_client_credential(baseline, candidate=False):
+        removed += credential_headers(config)
+    backend = {
+        "group": ENVOY_GROUP,
+        "kind": "Backend",
+        "name": _backend_name(workload.baseline),
+        "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": removed}}],
     }
+    rule: Json = {"matches": [_match(workload.match)], "timeouts": {"request": "0s"}, "backendRefs": [backend]}
+    host = host_of(baseline).partition(":")[0]
+    if not is_ip(host):
+        rule["filters"] = [{"type": "URLRewrite", "urlRewrite": {"hostname": host}}]
+    spec: Json = {"parentRefs": parents, "rules": [rule]}
     if workload.match.host is not None:
         spec = {"hostnames": [workload.match.host], **spec}
-    note = f"Workload {name}: " + (
-        "requests that are captured."
-        if captured
-        else "all other requests. Without the patches both routes serve only the baseline."
+    note = (
+        f"Workload {name}, for which you have no HTTPRoute. Without the patches it serves the baseline. The filter of "
+        "its backendRef makes Envoy Gateway generate weighted clusters, which the patches complete."
     )
-    return kubernetes_object("HTTPRoute", GATEWAY_VERSION, route_object(name, captured), namespace, note, spec=spec)
+    route = generated_routes(name, namespace).name
+    return kubernetes_object("HTTPRoute", GATEWAY_VERSION, route, namespace, note, spec=spec)
 
 
-def _match(match: Match, captured: bool) -> Json:
+def _match(match: Match) -> Json:
     kind, value = ("Exact", match.path) if match.path is not None else ("PathPrefix", match.path_prefix)
-    headers: list[Json] = [
-        {"type": "Exact", "name": name.lower(), "value": text} for name, text in match.headers.items()
-    ]
-    if captured:
-        headers.append(_ANY_REQUEST_ID)
+    headers = [{"type": "Exact", "name": name.lower(), "value": text} for name, text in match.headers.items()]
     found: Json = {"method": "POST", "path": {"type": kind, "value": value}}
     return {**found, "headers": headers} if headers else found
 
@@ -88,7 +82,10 @@ def _backend_name(backend: str) -> str:
 
 
 def _backend(config: Config, name: str, namespace: str) -> list[Json]:
-    url = urlsplit(config.backends[name].url)
+    backend = config.backends[name]
+    if backend.url is None:
+        raise InputError(f"--new-route: backends.{name} needs a url, because no route of yours serves the baseline")
+    url = urlsplit(backend.url)
     host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
     endpoint = {"ip": {"address": host, "port": port}} if is_ip(host) else {"fqdn": {"hostname": host, "port": port}}
     object_name = _backend_name(name)
@@ -99,17 +96,8 @@ def _backend(config: Config, name: str, namespace: str) -> list[Json]:
     if url.scheme == "https":
         spec = {
             "targetRefs": [{"group": ENVOY_GROUP, "kind": "Backend", "name": object_name}],
-            "validation": {"wellKnownCACertificates": "System", "hostname": config.backends[name].sni or host},
+            "validation": {"wellKnownCACertificates": "System", "hostname": backend.sni or host},
         }
         note = f"Connections to {name} use TLS, and its certificate is verified."
         found.append(kubernetes_object("BackendTLSPolicy", GATEWAY_VERSION, object_name, namespace, note, spec=spec))
     return found
-
-
-def captured_routes(config: Config) -> list[tuple[str, bool, str]]:
-    """Return, for every HTTPRoute, its workload, whether its requests are captured, and the name of its Envoy route."""
-    return [
-        (name, captured, envoy_names.route_name(name, captured))
-        for name in config.workloads
-        for captured in (True, False)
-    ]

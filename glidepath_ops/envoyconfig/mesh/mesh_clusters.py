@@ -5,18 +5,21 @@ The control plane of the mesh pushes all of them except the RTDS cluster, which 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from glidepath import envoy_names
 from glidepath.config.root import Config
 from glidepath_ops.envoyconfig.clusters import clusters
 from glidepath_ops.envoyconfig.commented_yaml import Json, without_comments
+from glidepath_ops.envoyconfig.header_rules import RoutedHeader
 
 
-def pushed_clusters(config: Config) -> list[Json]:
+def pushed_clusters(config: Config, routed: Mapping[str, Mapping[str, RoutedHeader]] | None = None) -> list[Json]:
     """Return the clusters that the control plane pushes, which are all except the RTDS cluster.
 
-    Envoy needs the RTDS cluster at its start, so that cluster is in Envoy's bootstrap.
+    Envoy needs the RTDS cluster at its start, so that cluster is in Envoy's bootstrap. ``routed``: see ``clusters``.
     """
-    return [cluster for cluster in clusters(config) if cluster["name"] != envoy_names.RTDS_CLUSTER]
+    return [cluster for cluster in clusters(config, routed) if cluster["name"] != envoy_names.RTDS_CLUSTER]
 
 
 def rtds_cluster(config: Config) -> Json:

@@ -8,7 +8,7 @@ from pathlib import Path
 from glidepath.config.root import Config
 from glidepath.errors import InputError
 from glidepath_ops.envoyconfig.commented_yaml import Json, to_yaml
-from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayTarget, gateway_resources
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes, GatewayTarget, gateway_resources
 from glidepath_ops.envoyconfig.mesh.istio import IstioTarget, istio_pod, istio_resources
 
 RESOURCES, POD_PATCH = "resources.yaml", "pod-patch.yaml"
@@ -28,9 +28,9 @@ def istio_files(config: Config, place: IstioTarget) -> dict[str, str]:
     }
 
 
-def gateway_files(config: Config, place: GatewayTarget) -> dict[str, str]:
+def gateway_files(config: Config, place: GatewayTarget, routes: GatewayRoutes) -> dict[str, str]:
     """Return the file for Envoy Gateway, which contains the resources, as a mapping from file name to text."""
-    return {RESOURCES: _documents(gateway_resources(config, place), "envoy-gateway")}
+    return {RESOURCES: _documents(gateway_resources(config, place, routes), "envoy-gateway")}
 
 
 def _documents(resources: Sequence[Json], target: str) -> str:

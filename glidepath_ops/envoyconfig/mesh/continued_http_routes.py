@@ -1,0 +1,298 @@
+"""Add to a user's HTTPRoute a copy of the rule that serves a workload, for the requests of that workload alone.
+
+The copy has all that the user's rule has. The policies of the HTTPRoute hold for it, because it is a rule of the same
+HTTPRoute. Its only backendRef gets a filter if it has none, because only then Envoy Gateway generates weighted clusters
+for the rule. Without the patches, the copy does what the user's rule does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from glidepath import envoy_names
+from glidepath.config.root import Config, Match
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.commented_yaml import Json
+from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
+from glidepath_ops.envoyconfig.mesh.http_route_matches import covers, narrowed, path_of, precedence, same
+from glidepath_ops.envoyconfig.mesh.kubernetes_yaml import ObjectNode, kubernetes_objects
+from glidepath_ops.envoyconfig.yaml_insertion import Insertion, child, insert, items, remove, verbatim
+
+MOST_RULES = 16  # of an HTTPRoute
+# The header exists only inside Envoy, so its removal changes no request.
+FORCING_FILTER: Json = {
+    "type": "RequestHeaderModifier",
+    "requestHeaderModifier": {"remove": [envoy_names.HEADER_BACKEND]},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RouteChoice:
+    """The rule of an HTTPRoute that the user names for a workload. ``rule`` None: the rule that serves the workload."""
+
+    namespace: str
+    name: str
+    rule: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """The Envoy routes of a workload, and the rule's header rules in the form of an Envoy route."""
+
+    routes: GeneratedRoutes
+    header_rules: Json
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedRoutes:
+    """The completed file, and what is generated for each workload. A workload that no rule serves is left out."""
+
+    text: str
+    continued: Mapping[str, Continued]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    route: ObjectNode
+    node: yaml.MappingNode
+    index: int
+    data: Json
+    matches: tuple[Json, ...]
+
+    @property
+    def place(self) -> str:
+        return self.route.place(self.node)
+
+
+def complete_http_routes(
+    text: str, config: Config, file: str, namespace: str, choices: Mapping[str, RouteChoice]
+) -> CompletedRoutes:
+    """Return the user's file ``text`` with one more rule for each workload that has none of its own.
+
+    ``namespace``: of HTTPRoutes that name none. ``choices``: by workload. Raises InputError.
+    """
+    base = remove(text)
+    routes = [one for one in kubernetes_objects(base, file) if one.kind == "HTTPRoute"]
+    if not routes:
+        raise InputError(f"{file}: has no HTTPRoute")
+    added: dict[int, list[Json]] = {}
+    insertions: list[Insertion] = []
+    continued: dict[str, Continued] = {}
+    for workload, settings in config.workloads.items():
+        rule = _serving_rule(_rules(routes), settings.match, choices.get(workload), namespace, f"workloads.{workload}")
+        if rule is None:
+            continue
+        _refuse(rule, fallback=settings.fallback)
+        host = _host(rule, settings.match, workload)
+        ours = [one for one in (narrowed(m, settings.match, rule.place) for m in rule.matches) if one is not None]
+        if _is_narrow(rule, ours):
+            insertions += _forced(rule)
+            index = rule.index
+        else:
+            copies = added.setdefault(id(rule.route), [])
+            index = len(_rule_nodes(rule.route)) + len(copies)
+            copies.append(_copy(rule, ours))
+        continued[workload] = Continued(
+            GeneratedRoutes(rule.route.namespace or namespace, rule.route.name, index, host),
+            _header_rules(rule.data),
+            rule.place,
+        )
+    insertions += [_appended(route, added[id(route)]) for route in routes if id(route) in added]
+    return CompletedRoutes(insert(base, insertions), continued)
+
+
+def _rule_nodes(route: ObjectNode) -> list[yaml.Node]:
+    return items(child(child(route.node, "spec"), "rules"))
+
+
+def _rules(routes: Sequence[ObjectNode]) -> list[_Rule]:
+    found = []
+    for route in routes:
+        for index, node in enumerate(_rule_nodes(route)):
+            data = verbatim(node)
+            if not isinstance(node, yaml.MappingNode) or not isinstance(data, dict):
+                raise InputError(f"{route.place(node)}: a rule must be a mapping")
+            found.append(_Rule(route, node, index, data, tuple(data.get("matches") or [{}])))
+    return found
+
+
+def _serving_rule(
+    rules: Sequence[_Rule], match: Match, choice: RouteChoice | None, namespace: str, key: str
+) -> _Rule | None:
+    """Return the rule that serves the requests of a workload. Raises InputError if that is not one rule alone."""
+    serving = [
+        (precedence(m), rule, m) for rule in rules for m in rule.matches if narrowed(m, match, rule.place) is not None
+    ]
+    serving.sort(key=lambda one: one[0], reverse=True)
+    if choice is not None:
+        chosen = _chosen(rules, serving, choice, namespace, key)
+    else:
+        if not serving:
+            return None
+        chosen = _only(serving, match, key)
+    _refuse_conflicts(chosen, serving, match, key)
+    return chosen
+
+
+_Serving = tuple[tuple[int, ...], _Rule, Json]
+
+
+def _only(serving: Sequence[_Serving], match: Match, key: str) -> _Rule:
+    first = serving[0][1]
+    others = {id(rule.route): rule for _, rule, _ in serving if rule.route is not first.route}
+    if others:
+        names = ", ".join(dict.fromkeys(_named(rule) for _, rule, _ in serving))
+        raise InputError(f"{key}: several HTTPRoutes have its requests; choose one with --route (allowed: {names})")
+    for _, rule, theirs in serving:
+        if rule is not first:
+            raise InputError(
+                f"{first.place}: has only some requests of {key}, and {rule.place} has others; choose one with --route "
+                f"(allowed: {_named(first)}, {_named(rule)})"
+            )
+        if covers(theirs, match):
+            break
+    return first
+
+
+def _chosen(
+    rules: Sequence[_Rule], serving: Sequence[_Serving], choice: RouteChoice, namespace: str, key: str
+) -> _Rule:
+    place = f"{choice.namespace}/{choice.name}"
+    known = [r for r in rules if ((r.route.namespace or namespace), r.route.name) == (choice.namespace, choice.name)]
+    if not known:
+        raise InputError(f"--route: the file has no HTTPRoute {place} (allowed: {_all_named(rules, namespace)})")
+    found = [rule for _, rule, _ in serving if rule in known and choice.rule in (None, rule.index)]
+    if not found:
+        raise InputError(f"--route: {place} has no such rule for requests of {key}")
+    return found[0]
+
+
+def _all_named(rules: Sequence[_Rule], namespace: str) -> str:
+    return ", ".join(dict.fromkeys(f"{rule.route.namespace or namespace}/{rule.route.name}" for rule in rules))
+
+
+def _named(rule: _Rule) -> str:
+    return f"{rule.route.namespace or 'NAMESPACE'}/{rule.route.name}/{rule.index}"
+
+
+def _refuse_conflicts(chosen: _Rule, serving: Sequence[_Serving], match: Match, key: str) -> None:
+    """Raise InputError if a copy of ``chosen`` would take requests that another rule serves today."""
+    own = [theirs for _, rule, theirs in serving if rule is chosen]
+    copies = [precedence(one) for one in (narrowed(m, match, chosen.place) for m in own) if one is not None]
+    for order, rule, _ in serving:
+        if rule is chosen or not _same_hosts(rule.route, chosen.route):
+            continue
+        if min(precedence(m) for m in own) < order < max(copies):
+            raise InputError(
+                f"{rule.place}: has some requests of {key}, which a copy of {chosen.place} would take from it; give "
+                f"its match the workload's path and the method POST as well"
+            )
+
+
+def _same_hosts(one: ObjectNode, other: ObjectNode) -> bool:
+    names = [{str(name) for name in _hostnames(route)} for route in (one, other)]
+    return not names[0] or not names[1] or bool(names[0] & names[1])
+
+
+def _hostnames(route: ObjectNode) -> list[Any]:
+    return [node.value for node in items(child(child(route.node, "spec"), "hostnames"))]
+
+
+def _host(rule: _Rule, match: Match, workload: str) -> str | None:
+    """Return the hostname of the HTTPRoute whose Envoy routes are the workload's, or None for all of them."""
+    if match.host is None:
+        return None
+    names = _hostnames(rule.route)
+    if match.host not in names:
+        place = f"workloads.{workload}.match.host"
+        known = ", ".join(names) or "none"
+        raise InputError(
+            f"{rule.route.place()}: has no hostname {match.host} ({place}; its hostnames: {known}); add it"
+        )
+    return match.host
+
+
+def _refuse(rule: _Rule, *, fallback: bool) -> None:
+    place, references = rule.place, rule.data.get("backendRefs") or []
+    kinds = {str(one.get("type")) for one in rule.data.get("filters") or []}
+    if "RequestRedirect" in kinds:
+        raise InputError(f"{place}: redirects the requests, so no backend serves them; choose another rule")
+    if len(references) != 1:
+        raise InputError(
+            f"{place}: has {len(references)} backendRefs, and the split needs one, the baseline; make it one Service "
+            "or Backend"
+        )
+    if rule.data.get("name"):
+        raise InputError(
+            f"{place}: has the name {rule.data['name']!r}, so a policy can hold for it and not for its copy; remove the "
+            "name, and let the policy target the HTTPRoute"
+        )
+    if references[0].get("filters") and fallback:
+        raise InputError(
+            f"{place}: its backendRef has filters, which a request that failed at the candidate would miss; move them "
+            "to the rule, or set fallback: false"
+        )
+
+
+def _is_narrow(rule: _Rule, ours: Sequence[Json]) -> bool:
+    return len(ours) == len(rule.matches) and all(same(a, b) for a, b in zip(ours, rule.matches, strict=True))
+
+
+def _forced(rule: _Rule) -> list[Insertion]:
+    """Return the insertion of a filter into the backendRef of a rule that is narrow already."""
+    reference = items(child(rule.node, "backendRefs"))[0]
+    filters = child(reference, "filters")
+    if filters is not None and items(filters):
+        return []
+    return [Insertion(reference, {"filters": [FORCING_FILTER]})]
+
+
+def _copy(rule: _Rule, matches: Sequence[Json]) -> Json:
+    reference = dict(rule.data["backendRefs"][0])
+    if not reference.get("filters"):
+        reference["filters"] = [FORCING_FILTER]
+    copy = {**rule.data, "matches": list(matches), "backendRefs": [reference]}
+    if rule.data.get("filters"):
+        copy["filters"] = [_rewriting(one, rule, matches) for one in rule.data["filters"]]
+    return copy
+
+
+def _rewriting(one: Json, rule: _Rule, matches: Sequence[Json]) -> Json:
+    """Return a filter of the rule for its copy. A rewrite of the prefix must replace the same text of the path."""
+    path = (one.get("urlRewrite") or {}).get("path") or {}
+    if str(path.get("type")) != "ReplacePrefixMatch":
+        return one
+    before, (kind, value) = path_of(rule.matches[0])[1].rstrip("/"), path_of(matches[0])
+    text = str(path.get("replacePrefixMatch", "")).rstrip("/") + value[len(before) :]
+    if kind == "Exact":
+        return _with_path(one, {"type": "ReplaceFullPath", "replaceFullPath": text or "/"})
+    return _with_path(one, {"type": "ReplacePrefixMatch", "replacePrefixMatch": text or "/"})
+
+
+def _with_path(one: Json, path: Json) -> Json:
+    return {**one, "urlRewrite": {**one["urlRewrite"], "path": path}}
+
+
+def _appended(route: ObjectNode, rules: Sequence[Json]) -> Insertion:
+    node = child(child(route.node, "spec"), "rules")
+    if node is None or len(items(node)) + len(rules) > MOST_RULES:
+        raise InputError(f"{route.place()}: has too many rules for one more a workload (most: {MOST_RULES}); split it")
+    return Insertion(node, list(rules))
+
+
+def _header_rules(rule: Json) -> Json:
+    """Return the rule's changes of request headers in the form of an Envoy route."""
+    found: Json = {"request_headers_to_remove": [], "request_headers_to_add": []}
+    for one in rule.get("filters") or []:
+        changes = one.get("requestHeaderModifier") or {}
+        found["request_headers_to_remove"] += [str(name) for name in changes.get("remove") or []]
+        for key, action in (("set", "OVERWRITE_IF_EXISTS_OR_ADD"), ("add", "APPEND_IF_EXISTS_OR_ADD")):
+            for header in changes.get(key) or []:
+                value = {"key": str(header["name"]), "value": str(header["value"]).replace("%", "%%")}
+                found["request_headers_to_add"].append({"header": value, "append_action": action})
+    return found

@@ -1,0 +1,76 @@
+"""Find or make the HTTPRoute rule of each workload, as the options of ``glidepath render envoy-gateway`` say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from glidepath.config.root import Config
+from glidepath.errors import InputError
+from glidepath_ops.envoyconfig.mesh.continued_http_routes import Continued, RouteChoice, complete_http_routes
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes
+from glidepath_ops.envoyconfig.mesh.gateway_xds_names import GeneratedRoutes
+
+_CHOICE = re.compile(r"((?P<workload>[^=/]+)=)?(?P<namespace>[^=/]+)/(?P<name>[^=/]+)(/(?P<rule>\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class UsersFile:
+    """A file of the user's: its name and its text."""
+
+    name: str
+    text: str
+
+
+def route_choices(texts: Sequence[str], config: Config) -> dict[str, RouteChoice]:
+    """Return the rules in ``texts``, each of the form [WORKLOAD=]NAMESPACE/NAME[/RULE], by workload.
+
+    Without WORKLOAD, a text is for all workloads. Raises InputError.
+    """
+    found: dict[str, RouteChoice] = {}
+    for text in texts:
+        match = _CHOICE.fullmatch(text)
+        if match is None:
+            raise InputError(f"--route: must be [WORKLOAD=]NAMESPACE/NAME[/RULE] (got {text!r})")
+        rule = match["rule"]
+        choice = RouteChoice(match["namespace"], match["name"], None if rule is None else int(rule))
+        if match["workload"] is None:
+            found = dict.fromkeys(config.workloads, choice) | found
+        else:
+            config.workload(match["workload"])
+            found[match["workload"]] = choice
+    return found
+
+
+def gateway_routes(
+    config: Config, file: UsersFile | None, choices: Mapping[str, RouteChoice], namespace: str, *, new_route: bool
+) -> tuple[GatewayRoutes, str | None]:
+    """Return the routes of all workloads, and the completed text of the user's file of HTTPRoutes, if there is one.
+
+    ``new_route``: workloads that no HTTPRoute of the user's serves get one of their own. Raises InputError.
+    """
+    continued, text = {}, None
+    if file is not None:
+        completed = complete_http_routes(file.text, config, file.name, namespace, choices)
+        continued, text = dict(completed.continued), completed.text
+    else:
+        continued = {workload: _vouched_for(config, workload, choice) for workload, choice in choices.items()}
+    rest = tuple(workload for workload in config.workloads if workload not in continued)
+    if rest and not new_route:
+        raise InputError(
+            f"workloads.{rest[0]}: no HTTPRoute is known that serves it; give yours with --into FILE, or one that is "
+            "narrow already with --route NAMESPACE/NAME/RULE, or write a new one with --new-route"
+        )
+    return GatewayRoutes(continued, rest), text
+
+
+def _vouched_for(config: Config, workload: str, choice: RouteChoice) -> Continued:
+    if choice.rule is None:
+        raise InputError(
+            f"--route {choice.namespace}/{choice.name}: without --into FILE, name the rule too (NAMESPACE/NAME/RULE); "
+            "rules count from 0"
+        )
+    host = config.workload(workload).match.host
+    routes = GeneratedRoutes(choice.namespace, choice.name, choice.rule, host)
+    return Continued(routes, {}, f"--route {routes.place}")
