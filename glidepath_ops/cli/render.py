@@ -17,6 +17,7 @@ from glidepath_ops.cli.render_output import (
     print_or_write_files,
     read_text,
     restore_files,
+    text_without_glidepath,
 )
 from glidepath_ops.cli.shared_options import DEFAULT_CONFIG, ConfigPath, Output
 from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
@@ -220,7 +221,7 @@ def render_envoy_gateway(
     files = gateway_files(settings, place, routes)
     changed = {} if into is None or completed is None else {into: completed}
     if into_proxy is not None:
-        before = changed.get(into_proxy) or removed(read_text(into_proxy))
+        before = changed.get(into_proxy) or text_without_glidepath(into_proxy)
         changed[into_proxy] = complete_envoy_proxy(before, settings, str(into_proxy), image)
     for path, text in changed.items():
         change_file(path, text, dry_run=dry_run)

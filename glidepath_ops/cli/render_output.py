@@ -68,12 +68,17 @@ def change_file(path: Path, after: str, *, dry_run: bool) -> None:
         typer.echo(f"{'nothing to change in' if after == before else 'wrote'} {path}", err=True)
 
 
+def text_without_glidepath(path: Path) -> str:
+    """Return the text of the user's file without what earlier runs added. Raises InputError."""
+    return remove(read_text(path))
+
+
 def restore_files(paths: Sequence[Path], *, dry_run: bool) -> None:
     """Remove Glidepath from the user's files. Raises InputError, also if there are none."""
     if not paths:
         raise InputError("render: --remove needs --into FILE or --into-proxy FILE")
     for path in paths:
-        change_file(path, remove(read_text(path)), dry_run=dry_run)
+        change_file(path, text_without_glidepath(path), dry_run=dry_run)
 
 
 def _diff(before: str, after: str, source: Path, output: Path) -> str:

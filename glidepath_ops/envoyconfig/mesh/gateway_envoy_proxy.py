@@ -64,7 +64,8 @@ def proxy_spec(config: Config, image: str, workload: str = "envoyDeployment") ->
 def complete_envoy_proxy(text: str, config: Config, file: str, image: str) -> str:
     """Return the user's file ``text`` with Glidepath's parts added to its EnvoyProxy. All of the user's stays.
 
-    ``text`` has no parts of an earlier call. Raises InputError, which shows ``file``, if a setting of the user's and one of Glidepath's cannot both hold.
+    ``text`` has no parts of an earlier call. Raises InputError, which shows ``file``, if a setting of the user's and
+    one of Glidepath's cannot both hold.
     """
     found = [one for one in kubernetes_objects(text, file) if one.kind == "EnvoyProxy"]
     if len(found) != 1:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from glidepath.config import Config, load_config
-from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayTarget
+from glidepath_ops.envoyconfig.mesh.envoy_gateway import GatewayRoutes, GatewayTarget
+from glidepath_ops.envoyconfig.mesh.gateway_routes import UsersFile, gateway_routes
 from glidepath_ops.envoyconfig.mesh.istio import IstioTarget
 from glidepath_ops.envoyconfig.mesh.resource_yaml_files import gateway_files, istio_files
 
@@ -17,19 +18,28 @@ _SIDECAR = IstioTarget(
     selector={"app": "assistant"},
     virtual_host="llm.models.svc.cluster.local:8000",
 )
-RECIPES: Mapping[str, Callable[[Config], dict[str, str]]] = {
-    "istio/gateway": lambda config: istio_files(config, IstioTarget()),
-    "istio/sidecar": lambda config: istio_files(config, _SIDECAR),
-    "envoy-gateway/patch": lambda config: gateway_files(config, GatewayTarget()),
-    "envoy-gateway/policy": lambda config: gateway_files(config, GatewayTarget(capture="policy")),
+RECIPES: Mapping[str, Callable[[Config, Path], dict[str, str]]] = {
+    "istio/gateway": lambda config, _: istio_files(config, IstioTarget()),
+    "istio/sidecar": lambda config, _: istio_files(config, _SIDECAR),
+    "envoy-gateway/own-route": lambda config, folder: _own_route(config, folder),
+    "envoy-gateway/new-route": lambda config, _: gateway_files(
+        config, GatewayTarget(), GatewayRoutes(new=tuple(config.workloads))
+    ),
 }
+
+
+def _own_route(config: Config, folder: Path) -> dict[str, str]:
+    source = folder / "httproute.yaml"
+    users = UsersFile(source.name, source.read_text())
+    routes, completed = gateway_routes(config, users, {}, GatewayTarget().namespace, new_route=False)
+    return {**gateway_files(config, GatewayTarget(), routes), "httproute-completed.yaml": str(completed)}
 
 
 def mesh_examples(folder: Path) -> dict[Path, str]:
     """Return the text of each rendered file of the mesh examples, which lies beside the example's glidepath.yaml."""
     found = {}
     for place, recipe in RECIPES.items():
-        for name, text in recipe(load_config(folder / place / "glidepath.yaml")).items():
+        for name, text in recipe(load_config(folder / place / "glidepath.yaml"), folder / place).items():
             found[folder / place / name] = text
     return found
 

@@ -23,7 +23,7 @@ def test_the_file_equals_its_rendering(path: Path) -> None:
 
 
 def test_rendering_them_again_changes_nothing(tmp_path: Path) -> None:
-    for source in FOLDER.glob("*/*/glidepath.yaml"):
+    for source in (*FOLDER.glob("*/*/glidepath.yaml"), *FOLDER.glob("*/*/httproute.yaml")):
         target = tmp_path / source.relative_to(FOLDER)
         target.parent.mkdir(parents=True)
         target.write_text(source.read_text())
@@ -31,7 +31,7 @@ def test_rendering_them_again_changes_nothing(tmp_path: Path) -> None:
     assert {path.relative_to(FOLDER): text for path, text in EXAMPLES.items()} == {
         path.relative_to(tmp_path): path.read_text()
         for path in tmp_path.rglob("*.yaml")
-        if path.name != "glidepath.yaml"
+        if path.name not in ("glidepath.yaml", "httproute.yaml")
     }
 
 
@@ -40,8 +40,7 @@ def test_rendering_them_again_changes_nothing(tmp_path: Path) -> None:
     ("arguments", "example"),
     [
         (["istio"], "istio/gateway"),
-        (["envoy-gateway"], "envoy-gateway/patch"),
-        (["envoy-gateway", "--capture", "policy"], "envoy-gateway/policy"),
+        (["envoy-gateway", "--new-route"], "envoy-gateway/new-route"),
     ],
 )
 def test_the_command_writes_the_files(arguments: list[str], example: str, tmp_path: Path) -> None:
@@ -71,7 +70,7 @@ def test_the_options_set_names_and_labels() -> None:
     assert first["metadata"]["namespace"] == "apps"
     assert first["spec"]["workloadSelector"] == {"labels": {"app": "a"}}
     assert {patch["match"]["context"] for patch in first["spec"]["configPatches"]} == {"SIDECAR_OUTBOUND"}
-    options = ["--gateway", "main", "--listener", "web", "--namespace", "edge"]
+    options = ["--new-route", "--gateway", "main", "--listener", "web", "--namespace", "edge"]
     shown = RUN.invoke(APP, ["render", "envoy-gateway", "-c", GATEWAY, *options])
     policy = next(one for one in yaml.safe_load_all(shown.stdout) if one["kind"] == "EnvoyPatchPolicy")
     assert policy["spec"]["targetRef"]["name"] == "main"
@@ -85,8 +84,15 @@ def test_the_options_set_names_and_labels() -> None:
         (["istio", "--context", "sidecar"], "--workload-selector"),
         (["istio", "--workload-selector", "app"], "KEY=VALUE"),
         (["istio", "--into", "x.yaml"], "No such option: --into"),
-        (["envoy-gateway", "--capture", "magic"], "allowed: patch, policy"),
-        (["envoy-gateway", "-o", "/proc/nowhere"], "cannot be written"),
+        (["envoy-gateway"], "--into FILE"),
+        (["envoy-gateway", "--new-route", "--xds-names", "v3"], "allowed: v1, v2"),
+        (["envoy-gateway", "--new-route", "--xds-names", "v2"], "NAME:PROTOCOL:PORT"),
+        (["envoy-gateway", "--new-route", "--listener", "http/80"], "NAME:PROTOCOL:PORT"),
+        (["envoy-gateway", "--route", "chat"], "[WORKLOAD=]NAMESPACE/NAME[/RULE]"),
+        (["envoy-gateway", "--route", "default/models"], "name the rule too"),
+        (["envoy-gateway", "--route", "nope=default/models/1"], "unknown workload 'nope'"),
+        (["envoy-gateway", "--remove"], "--into FILE or --into-proxy FILE"),
+        (["envoy-gateway", "--new-route", "-o", "/proc/nowhere"], "cannot be written"),
         (["linkerd"], "allowed: envoy, istio, envoy-gateway"),
     ],
 )
