@@ -227,11 +227,6 @@ def _refuse(rule: _Rule, *, fallback: bool) -> None:
             f"{place}: has {len(references)} backendRefs, and the split needs one, the baseline; make it one Service "
             "or Backend"
         )
-    if rule.data.get("name"):
-        raise InputError(
-            f"{place}: has the name {rule.data['name']!r}, so a policy can hold for it and not for its copy; remove the "
-            "name, and let the policy target the HTTPRoute"
-        )
     if references[0].get("filters") and fallback:
         raise InputError(
             f"{place}: its backendRef has filters, which a request that failed at the candidate would miss; move them "
@@ -253,6 +248,11 @@ def _forced(rule: _Rule) -> list[Insertion]:
 
 
 def _copy(rule: _Rule, matches: Sequence[Json]) -> Json:
+    if rule.data.get("name"):
+        raise InputError(
+            f"{rule.place}: has the name {rule.data['name']!r}, so a policy can hold for it and not for its copy; "
+            "remove the name, and let the policy target the HTTPRoute"
+        )
     reference = dict(rule.data["backendRefs"][0])
     if not reference.get("filters"):
         reference["filters"] = [FORCING_FILTER]
