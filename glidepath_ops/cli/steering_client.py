@@ -20,8 +20,8 @@ async def read_status(client: RedisClient, workload: str) -> WorkloadStatus | No
     return None if raw is None else from_json(WorkloadStatus, raw)
 
 
-async def read_log(client: RedisClient, workload: str, count: int) -> list[Decision]:
-    """Return the last ``count`` decisions in the workload's log, oldest first."""
+async def read_log(client: RedisClient, workload: str, count: int | None) -> list[Decision]:
+    """Return the last ``count`` decisions in the workload's log, or all if ``count`` is None; oldest first."""
     entries = await client.xrevrange(WorkloadKeys(workload).log, count=count)
     return [_decision(entry) for entry in reversed(entries)]
 
