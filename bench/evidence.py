@@ -167,7 +167,7 @@ def _median(name: str, runs: int, run: Callable[[], np.ndarray], reference: floa
     return [{"case": name, "runs": runs, "median": median, "reference": reference, "ok": ok}]
 
 
-def retreat(runs: int) -> list[Case]:
+def every_request_fails(runs: int) -> list[Case]:
     """Return the cases of bad answers until the fast guard fires, once every request of the candidate fails."""
     return [
         partial(_bad_answers, runs, share, healthy, base)
@@ -208,7 +208,7 @@ def _outage(runs: int, share: float, depth: float) -> list[Row]:
 TABLES: dict[str, Callable[[int], list[Case]]] = {
     "false decisions at the boundary": guarantees,
     "candidate samples until the decision (median)": power,
-    "every request fails: bad answers until the guard fires": retreat,
+    "every request fails: bad answers until the guard fires": every_request_fails,
     "both sides fail: how often the candidate goes to 0": outages,
 }
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import mutations, planted
-from bench.planted import Planted
+from bench import mutations, planted_passages
+from bench.planted_passages import Planted
 from glidepath.config.comparison import ScoringSection
 from glidepath.config.processes import EmbedderSection
 from scorer.scoring.answers import Choice, Expectation, Extracted, Surface, extract
@@ -37,8 +37,8 @@ GOALS = {
     "opposites_held_out": 0.0,  # shown without a goal: these words are in no word list
 }  # fmt: skip
 FALSE_ALARMS = 0.02
-HARMLESS: dict[str, Planted] = {**mutations.HARMLESS, **planted.HARMLESS}
-HARMFUL: dict[str, Planted] = {**mutations.HARMFUL, **planted.HARMFUL}
+HARMLESS: dict[str, Planted] = {**mutations.HARMLESS, **planted_passages.HARMLESS}
+HARMFUL: dict[str, Planted] = {**mutations.HARMFUL, **planted_passages.HARMFUL}
 
 
 @dataclass(frozen=True, slots=True)

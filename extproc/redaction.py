@@ -1,7 +1,8 @@
 """Redacts bodies before they are written to Redis, by the patterns of the configuration's ``redaction`` section.
 
 A badly written pattern can run forever, and with ``re`` it would block the whole process. The package ``regex`` is used
-because it has a time limit and releases the GIL. ``extproc.json_rewrite`` finds the strings in a body. See ADR 0023.
+because it has a time limit and releases the GIL. ``extproc.rewrite_body_strings`` finds the strings in a body. See ADR
+0023.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import regex
 
-from extproc.json_rewrite import BodyTooComplexError, rewrite
+from extproc.rewrite_body_strings import BodyTooComplexError, rewrite
 from glidepath.config.retention import RedactionSection
 
 TIME_LIMIT_S = 0.25  # for one pattern on one text

@@ -1,4 +1,4 @@
-"""`make bench-retreat`: measure the time to roll back when every request to the candidate fails.
+"""`make bench-rollback`: measure the time to roll back when every request to the candidate fails.
 
 All processes are real and deployed as by `glidepath up`: Envoy, extproc, scorer and Redis. Clients send 100 requests/s,
 and half of them go to the candidate. In a trial, a period without failures is followed by 503s or resets from the
@@ -208,7 +208,7 @@ def report(results: list[Trial], clients: Clients) -> None:
     print(f"clients: {clients.stats.requests} requests, {clients.stats.errors} failed")
     ok = percentile(confirmed, 0.95) < LIMIT_S and max(needed) <= GUARD_LIMIT
     summary = {"confirmed_p50_s": statistics.median(confirmed), "confirmed_p95_s": percentile(confirmed, 0.95)}
-    print(json.dumps({"bench": "retreat", "ok": ok, "trials": len(results), **summary, "needed_max": max(needed)}))
+    print(json.dumps({"bench": "rollback", "ok": ok, "trials": len(results), **summary, "needed_max": max(needed)}))
 
 
 def main() -> None:

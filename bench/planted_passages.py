@@ -1,10 +1,10 @@
-"""More rewrites and changes for the regression benchmark: each plants a sentence or a line of code in an answer.
+"""Rewrites and changes of an answer for the regression benchmark. Each plants a sentence or a line of code in it.
 
-The answers of this benchmark contain few units, dates and operators. So both texts get a planted passage at the same
-place: two versions with the same meaning, or with different meanings. The cases are seeded. They were written without
-looking at the scorer's word lists. ``held_out.txt`` is an exception: its pairs of opposites were drawn at random, by
-families of words, from the source of ``scorer/scoring/compare/vocabulary/opposites.txt`` and are missing from that
-list.
+The benchmark's answers contain few units, dates and operators. So a passage is planted at the same place in two copies
+of an answer: in a rewrite, the two passages have the same meaning; in a change, they have different meanings. The cases
+are seeded. They were written without looking at the scorer's word lists, with one exception: the pairs of opposites in
+``held_out_opposites.txt`` were drawn at random, by families of words, from the source of
+``scorer/scoring/compare/vocabulary/opposites.txt``, and that list does not contain them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 Pair = tuple[str, str]
 Planted = Callable[[str, random.Random], Pair | str | None]
 
-HELD_OUT = [tuple(line.split("/")) for line in Path(__file__).with_name("held_out.txt").read_text().split()]
+HELD_OUT = [tuple(line.split("/")) for line in Path(__file__).with_name("held_out_opposites.txt").read_text().split()]
 
 
 def _at(text: str, rng: random.Random) -> Callable[[str], str]:
