@@ -35,7 +35,10 @@ class Origin(StrEnum):
 
 
 class PairKind(StrEnum):
-    """CROSS pairs compare baseline and candidate. NOISE pairs compare two baseline answers, to find the noise floor."""
+    """CROSS pairs have one answer of each side. NOISE pairs have two answers of the same side.
+
+    Only NOISE pairs of the baseline count towards the noise floor (ADR 0039). extproc makes no others.
+    """
 
     CROSS = "cross"
     NOISE = "noise"
