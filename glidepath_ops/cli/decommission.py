@@ -1,4 +1,4 @@
-"""``glidepath decommission``: show the checklist for switching off a baseline, and archive its migration."""
+"""``glidepath decommission``: show the checklist for switching off a baseline, and archive the migration's records."""
 
 from __future__ import annotations
 

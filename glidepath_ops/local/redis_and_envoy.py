@@ -25,7 +25,10 @@ def start_redis(folder: Path, port: int, *options: str) -> Child:
 
 
 def spawn_envoy(bootstrap: Path, log: Path, *, concurrency: int | None = None) -> Child:
-    """Start Envoy with the file ``bootstrap``, and do not wait until it is ready."""
+    """Start Envoy with the file ``bootstrap``, and do not wait until it is ready.
+
+    ``concurrency`` is the number of Envoy's worker threads; by default one per processor.
+    """
     command = [envoy_binary(), "-c", str(bootstrap), "--log-level", "warning", "--disable-hot-restart"]
     if concurrency:
         command += ["--concurrency", str(concurrency)]
