@@ -114,7 +114,7 @@ class RtdsActuator:
         self._streams: dict[str, EnvoyStream] = {}
 
     async def run(self) -> None:
-        """Serve until cancelled.
+        """Serve the Envoys until cancelled.
 
         Raises ListenError if the address stays in use. With ``admin``, the error is raised in an ExceptionGroup.
         """

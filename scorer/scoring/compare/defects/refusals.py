@@ -94,8 +94,8 @@ _OTHER_LANGUAGES = re.compile(
 def refusal(document: Document) -> Defect:
     """Return a defect if the text begins with a refusal, or if the provider reports a refusal; else NO_DEFECT.
 
-    The severity is 1.0 if the provider reports it. It is lower if the refusal in the text comes late, if the text is
-    long and has no apology at its beginning, or if an answer follows the refusal.
+    The severity is 1.0, but lower if the refusal in the text comes late, if the text is long and does not begin with an
+    apology, or if an answer follows the refusal.
     """
     if document.refused:
         return Defect(1.0, "the provider marks it as a refusal")

@@ -321,7 +321,10 @@ def _pattern(key: str) -> re.Pattern[str]:
 
 
 def _same_json(left: object, right: object) -> bool:
-    """Return whether two JSON values are equal, whatever the order of their keys. It is cheap even for many leaves."""
+    """Return whether two JSON values are equal, whatever the order of their keys.
+
+    The cost is low even for many leaves.
+    """
     return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 
