@@ -46,7 +46,9 @@ def command(
             help="Archive the configuration, decision log and status in this tar.gz file. Needs a workload.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="With --archive: archive even if items block it.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --archive: archive even if an item blocks the decommissioning.")
+    ] = False,
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
@@ -54,9 +56,8 @@ def command(
 
     Without a workload, the command shows the order in which to switch off the baselines, least critical workload first.
 
-    With a workload, the exit status is 1 if an item of the checklist blocks the decommissioning. --archive writes the
-    archive and records the decommissioning in the decision log, but does neither if an item blocks it, unless --force
-    is given.
+    With a workload, the exit status is 1 if an item of the checklist blocks the decommissioning. If no item blocks it,
+    or if --force is given, --archive writes the archive and records the decommissioning in the decision log.
     """
     if archive is not None and workload is None:
         raise InputError("--archive: needs the workload to archive: glidepath decommission WORKLOAD --archive FILE")

@@ -46,6 +46,7 @@ class StateReader:
         self._cursor = "-"
 
     async def poll(self) -> DemoState:
+        """Read the state once and return it."""
         raw = await self.redis.get(self.keys.status)
         if raw is not None:
             self.seen.status = from_json(WorkloadStatus, raw)
@@ -64,6 +65,7 @@ class StateReader:
         return None if value is None else int(value) * 100 / runtime_keys.FULL_WEIGHT
 
     async def until(self, condition: Callable[[DemoState], bool], every: float = 0.1) -> DemoState:
+        """Poll the state every ``every`` seconds until ``condition`` is true for it, and return it."""
         while True:
             if condition(await self.poll()):
                 return self.seen
@@ -72,6 +74,7 @@ class StateReader:
             await asyncio.sleep(every)
 
     async def put_fault(self, fault: InjectedFault) -> None:
+        """Inject the fault into the candidate. Raises UnreachableError if the candidate refuses it."""
         async with self.http.put(f"{self.candidate_url}/control/fault", json={"fault": fault.value}) as response:
             if response.status != 200:
                 raise UnreachableError(f"the candidate refused the fault: status {response.status}")
