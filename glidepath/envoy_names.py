@@ -12,9 +12,10 @@ def fallback_cluster(candidate: str, baseline: str) -> str:
 
 
 def rescue_cluster(candidate: str, baseline: str) -> str:
-    """Return the name of the second member of the composite cluster. It serves requests that failed at the candidate.
+    """Return the name of the cluster that serves requests that failed at the candidate.
 
-    Its endpoints are those of the baseline. In the access log, its name marks a failover.
+    The cluster is the second member of the composite cluster (see ``fallback_cluster``), and its endpoints are those of
+    the baseline. In the access log, its name marks a failover.
     """
     return f"{baseline}-for-{candidate}"
 
@@ -54,10 +55,10 @@ HEADER_WORKLOAD = "x-glidepath-workload"
 HEADER_TARGET = "x-glidepath-target"
 HEADER_ORIGIN = "x-glidepath-origin"
 
-PROBE_STICKY = "glidepath-probe"  # all probes count as one user, whose evidence is discounted
+PROBE_STICKY = "glidepath-probe"  # sticky value of all probes, so that they count as one user
 
-# Header with the cluster that the split chose, for a filter that cannot send xds.cluster_name. Envoy overwrites a
-# client's value, and removes the header before a backend sees the request.
+# Header with the cluster that the split chose, for an ext_proc filter that cannot send the attribute xds.cluster_name.
+# Envoy overwrites a client's value, and removes the header before a backend sees the request.
 HEADER_CLUSTER = "x-glidepath-cluster"
 
 # Headers that are never read, stored or copied.
