@@ -26,7 +26,9 @@ _MAX_ID_PART = 2**64 - 1
 _ANNOTATE_WAIT_S = 10
 
 command = typer.Typer(
-    no_args_is_help=False, rich_markup_mode="markdown", help="Show the decision log, or annotate a decision."
+    no_args_is_help=False,
+    rich_markup_mode="markdown",
+    help="Show the decision log, or annotate a decision. Without a command, `glidepath log` shows the log.",
 )
 
 

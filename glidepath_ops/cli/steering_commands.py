@@ -72,8 +72,8 @@ def hold() -> Command:
 def resume() -> Command:
     """Resume the automation of a workload.
 
-    It ends a hold, including the hold that follows a manual override. If a person switched the automation off at an
-    Envoy (runtime key autopilot: 0), it is switched on again.
+    This command ends a hold, including the hold that follows a manual override. If a person switched the automation
+    off at an Envoy (runtime key autopilot: 0), it is switched on again.
     """
     return Command(CommandKind.RESUME, actor())
 
@@ -87,7 +87,7 @@ def promote(
             min=0,
             max=100,
             help="Safeguard: refuse the command unless the next step has this share. If the candidate's current share "
-            "is unknown, this may be the share of any step.",
+            "is unknown, the workload moves to the step with this share.",
         ),
     ] = None,
     force: Force = False,

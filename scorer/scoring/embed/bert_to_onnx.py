@@ -80,7 +80,8 @@ def open_weights(path: Path) -> Iterator[Weights]:
 class _Builder:
     """Collects the nodes and constants of an ONNX graph.
 
-    ``node``, ``weight`` and ``integers`` add one of them, and return the name of its value.
+    ``node`` adds a node and returns the name of its output. ``weight`` and ``integers`` add a constant and return its
+    name.
     """
 
     def __init__(self, weights: BinaryIO) -> None:

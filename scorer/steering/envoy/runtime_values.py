@@ -70,7 +70,10 @@ class RuntimeKeys:
         )
 
     def read(self, entries: RuntimeEntries) -> RuntimeValues | None:
-        """Return the workload's values in a runtime layer; None if the layer has neither weight."""
+        """Return the workload's values in a runtime layer.
+
+        Returns None if the layer has neither the candidate's nor the baseline's weight.
+        """
         candidate, baseline = entries.get(self.candidate, ""), entries.get(self.baseline, "")
         if not candidate and not baseline:
             return None

@@ -190,8 +190,8 @@ class SideBalance:
     def returns(self) -> Returns:
         """The fractions of earlier left-out requests that return to the evidence with the latest flush.
 
-        After each call of ``leave_out``, apply these fractions once. Only then record the requests that this call left
-        out.
+        After each call of ``leave_out``, first apply these fractions once to the requests that earlier calls left out.
+        Then record the requests that the latest call left out.
         """
         return self._standstill.returns
 

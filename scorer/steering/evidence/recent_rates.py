@@ -85,10 +85,11 @@ class BaselineRate:
     def after(self, counts: RequestCounts) -> BaselineRate:
         """Return the rate with the requests of ``counts`` included.
 
-        If the baseline gets hardly any requests, one old failure must not excuse the candidate. So ``failing`` becomes
-        False after _RECENT candidate requests without a request of the baseline, and when the baseline answers most of
-        the rescues in ``counts``. Rescues do not enter the rate, because they are no random sample: they are the
-        requests that the candidate could not answer.
+        If the baseline gets hardly any requests, one old failure must not excuse the candidate. So, if ``counts`` has
+        no request of the baseline, ``failing`` becomes False in either of two cases. Either more than _RECENT candidate
+        requests have passed without a request of the baseline and without a rescue, or the baseline answered most of
+        the rescues in ``counts``. A rescue is a request that failed at the candidate and was then sent to the baseline.
+        Rescues do not enter the rate, because they are not a random sample.
         """
         if not counts.b_n:
             silent = 0 if counts.rescues else self.silent + counts.c_n
