@@ -2,14 +2,16 @@
 
 ``python -m bench.capture [--exchanges 4000] [--rounds 3]``
 
-A separate process acts as Envoy: it sends whole exchanges (seven messages: a chat completion of 4 KB) over gRPC streams
-on a Unix socket. Only the CPU time (user + system) of the server process is measured, because the client needs about as
-much CPU time. Rounds alternate between the servers. The best round of each server counts, because other load can only
-slow a round down.
+A separate process acts as Envoy: over gRPC streams on a Unix socket, it sends whole exchanges of seven messages (a chat
+completion of 4 KB). Only the CPU time (user + system) of the server process is measured, because the client needs about
+as much CPU time. The servers take turns. The best round of each server counts, because other load on the machine can
+only slow a round down.
 
-- ``empty``: a handler that reads the seven messages and returns: the upper limit with grpc.aio
-- ``capture``: extproc's read loop, which follows, limits and counts every exchange, but sends no copy
-- ``tee``: the same, with a copy to an HTTP server and the pair written to a real Redis
+There are three servers:
+
+- ``empty``: a handler that only reads the seven messages; it shows the upper limit with grpc.aio
+- ``capture``: extproc, which captures and counts every exchange, but sends no copy
+- ``tee``: extproc, which also sends a copy to an HTTP server and writes the pair to a real Redis
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ MESSAGES = 7
 
 
 def exchange(number: int, cluster: str) -> list[bytes]:
-    """Return the messages of one exchange, serialised: about 20 request headers, 4 KB of bodies."""
+    """Return the serialised messages of one exchange, with about 20 request headers and 4 KB of bodies."""
     ask = ProcessingRequest()
     headers = {":method": "POST", ":path": PATH, ":scheme": "https", ":authority": "api.example.com"}
     headers |= {"content-type": "application/json", "accept": "*/*", "x-request-id": f"bench-{number}"}
@@ -71,7 +73,7 @@ def _body(part: str, data: bytes, *, end: bool = False) -> ProcessingRequest:
 
 
 async def load(address: str, count: int, cluster: str) -> None:
-    """Act as Envoy: send ``count`` exchanges, CONCURRENT at a time, each waiting until the server ends the stream."""
+    """Act as Envoy: send ``count`` exchanges, CONCURRENT at a time, and wait until the server has ended all streams."""
     numbers = iter(range(count))
 
     async def one_after_the_other(channel: grpc.aio.Channel) -> None:
@@ -114,7 +116,7 @@ async def serve_extproc(config: Config) -> None:
 
 
 async def serve_backend(port: int) -> None:
-    """Serve a backend that answers copies."""
+    """Run the backend that answers the copies, until SIGTERM or SIGINT."""
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
@@ -132,7 +134,10 @@ async def serve_backend(port: int) -> None:
 
 
 def settings(folder: str, role: str, redis_port: int, backend_port: int, metrics: int) -> Config:
-    """Return the configuration of a run. The candidate serves all requests, so ``reverse`` decides on copies."""
+    """Return the configuration of the server ``role``.
+
+    The candidate serves all requests, so the setting ``reverse`` decides whether copies are sent.
+    """
     return parse_config(f"""
 envoy: {{shadow_listen: "127.0.0.1:{backend_port}"}}
 redis: {{url: "redis://127.0.0.1:{redis_port}/0"}}
@@ -148,13 +153,13 @@ workloads:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the user and system time of a process: fields 14 and 15 of /proc/PID/stat."""
+    """Return the CPU time of a process in seconds: the user time plus the system time. Source: proc(5), PID/stat."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure(child: Child, address: str, count: int) -> float:
-    """Return the exchanges per second of the server's CPU time."""
+    """Send ``count`` exchanges to the server, and return how many it handled per second of its CPU time."""
     command = [sys.executable, "-m", "bench.capture", "--load", address, "--exchanges", str(count)]
     before = cpu_seconds(child.pid)
     client = Child("load", command, child.log.with_suffix(".load"))
@@ -164,7 +169,7 @@ def measure(child: Child, address: str, count: int) -> float:
 
 
 def pairs_in(redis_port: int, expected: int) -> int:
-    """Return the number of written pairs, once all have arrived or no more arrive."""
+    """Return the number of pairs in Redis now, or ``expected`` if there are more."""
     with redis.Redis(port=redis_port) as client:
         return min(expected, int(client.xlen(redis_keys.WorkloadKeys("chat").pairs)))
 

@@ -1,7 +1,8 @@
-"""Simulate the guarantees and the power of the gates with the production code: ``make bench-evidence``.
+"""Simulate how often the gates decide wrongly and how soon they decide, with the production code.
 
-ARGS="--runs 200" gives a quick look. Every row of the first table is at the boundary of its null hypothesis, where
-false decisions are most frequent. Each simulated test has the whole alpha = 0.05; the gates of a workload share alpha.
+``make bench-evidence`` runs all simulations; ``ARGS="--runs 200"`` makes it quick. In the first table, the simulated
+traffic is at the boundary of the test's null hypothesis, where false decisions are most frequent. Each simulated test
+has the whole alpha of 0.05, although the gates of a workload share it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Case = Callable[[], list[Row]]
 
 
 def swing(k: int) -> float:
-    """Return the error rate that both sides share: a slow wave, and an outage in which half of everything fails."""
+    """Return the error rate that both sides have in common in block ``k``: a slow wave, but 0.5 during an outage."""
     return 0.5 if 40 < k < 60 else 0.02 * (1 + math.sin(k / 20))
 
 
@@ -41,7 +42,7 @@ FAST_JUMPING = ErrorTraffic(lambda i: 0.05 if (i // 1000) % 2 else 0.5, lambda _
 
 
 def outage(share: float, depth: float) -> ErrorTraffic:
-    """Return traffic with 1 % errors on both sides, and an error rate of ``depth`` in requests 1000 to 1299."""
+    """Return traffic in which both sides fail alike: 1 % of the requests, and ``depth`` of requests 1000 to 1299."""
 
     def p(i: int) -> float:
         return depth if 1000 <= i < 1300 else 0.01
@@ -65,7 +66,7 @@ HEAVY_USER = Crowd(heavy_share=0.3, heavy=0.70, others=0.85)
 
 
 def guarantees(runs: int) -> list[Case]:
-    """Return the cases of false decisions at the boundaries."""
+    """Return the cases that measure how often a test decides wrongly at the boundary of its null hypothesis."""
     both: list[tuple[str, Callable[[], cases.Runs]]] = [
         ("quality: mean at the margin", lambda: cases.quality(runs, 2, -0.03)),
         ("quality_margin: at the margin, one user with 30 %", lambda: cases.margin(runs, 11, HEAVY_USER, 0.05, n=2000)),
@@ -123,7 +124,7 @@ def _row(name: str, runs: int, share: float, alpha: float | None) -> Row:
 
 
 def power(runs: int) -> list[Case]:
-    """Return the cases of samples until the decision, with the expected number if one is known."""
+    """Return the cases that measure how many samples a decision needs. A row has the expected number if it is known."""
     rows: list[tuple[str, Callable[[], np.ndarray], float | None]] = [
         ("quality: true 0, promote", lambda: cases.quality(runs, 40, 0.0, n=1500).passed, 245),
         ("quality: true -0.06, roll back", lambda: cases.quality(runs, 41, -0.06, n=1500).fail, 254),
@@ -153,7 +154,10 @@ def _increase(runs: int, seed: int, candidate: float, baseline: float) -> cases.
 
 
 def _even(runs: int, seed: int, ratio: float, q: float) -> cases.Runs:
-    """Run with flushes as in production, where a part is left out to keep both sides in proportion."""
+    """Test latencies that arrive in flushes, with 1 request of 21 at the candidate and no drift.
+
+    As in production, the gate leaves out a part of the samples, so that both sides stay in proportion.
+    """
     return cases.latency_drift(runs, seed, ratio, q, Drift(lambda _: 1 / 21, lambda _: 1.0), n=100_000)
 
 
@@ -167,8 +171,8 @@ def _median(name: str, runs: int, run: Callable[[], np.ndarray], reference: floa
     return [{"case": name, "runs": runs, "median": median, "reference": reference, "ok": ok}]
 
 
-def retreat(runs: int) -> list[Case]:
-    """Return the cases of bad answers until the fast guard fires, once every request of the candidate fails."""
+def every_request_fails(runs: int) -> list[Case]:
+    """Return the cases that measure after how many bad answers the fast guard fires if all candidate requests fail."""
     return [
         partial(_bad_answers, runs, share, healthy, base)
         for share in (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0)
@@ -185,9 +189,9 @@ def _bad_answers(runs: int, share: float, healthy: int, base: float, *, fallback
 
 
 def outages(runs: int) -> list[Case]:
-    """Return the cases in which both sides fail alike for 300 requests: how often does the candidate go to 0 %?
+    """Return the cases that measure how often the candidate goes to 0 % when both sides fail alike for 300 requests.
 
-    The alpha is that of the default configuration.
+    The fast guard has the alpha of the default configuration.
     """
     return [partial(_outage, runs, share, depth) for depth in (1.0, 0.6) for share in (0.25, 0.5, 0.75, 0.9, 0.95, 1.0)]
 
@@ -199,7 +203,7 @@ def _outage(runs: int, share: float, depth: float) -> list[Row]:
         )
         for fallback in (False, True)
     )
-    silent = share**10  # the chance that none of the ten requests that the guard waits for is the baseline's
+    silent = share**10  # probability that the baseline gets none of the ten requests for which the guard waits
     name = f"share {share:.0%}, {depth:.0%} of both sides' requests fail"
     ok = (share > 0.5 or fired <= upper_limit(runs)) and (depth < 1 or rescued <= upper_limit(runs))
     return [{"case": name, "runs": runs, "share": fired, "with fallback": rescued, "silent": silent, "ok": ok}]
@@ -208,13 +212,16 @@ def _outage(runs: int, share: float, depth: float) -> list[Row]:
 TABLES: dict[str, Callable[[int], list[Case]]] = {
     "false decisions at the boundary": guarantees,
     "candidate samples until the decision (median)": power,
-    "every request fails: bad answers until the guard fires": retreat,
+    "every request fails: bad answers until the guard fires": every_request_fails,
     "both sides fail: how often the candidate goes to 0": outages,
 }
 
 
 def run_case(title: str, number: int, runs: int) -> list[Row]:
-    """Run one case, given by its index, because a function cannot be sent to a worker process."""
+    """Run case ``number`` of the table ``title``, and return its rows.
+
+    The arguments name the case, because the case itself cannot be sent to a worker process: it contains functions.
+    """
     rows = TABLES[title](runs)[number]()
     for row in rows:
         print(json.dumps(row, ensure_ascii=False), file=sys.stderr, flush=True)

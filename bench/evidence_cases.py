@@ -1,7 +1,7 @@
-"""Simulations of the gates' guarantees. Tests run a few simulations, ``make bench-evidence`` runs all.
+"""Simulations of the gates, each with many runs on random traffic. ``make bench-evidence`` runs all, tests run a few.
 
-Every function takes the number of runs and a seed, and drives the production classes with a look after every event
-(latency: on its own schedule). A run stops at the first decision.
+Every simulation takes the number of runs and a seed. It feeds random events to the production classes, and looks at the
+evidence after every event (for latency: at times of its own). Each run records its first decision.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from scorer.steering.evidence.split_gate import SplitTest
 
 ALPHA = 0.05
 AT = math.log(1 / ALPHA)
-DEFAULT_FAST_ALPHA = 0.05 / 9  # the part that errors_fast gets of alpha 0.05 in the default configuration
+DEFAULT_FAST_ALPHA = 0.05 / 9  # what errors_fast gets of alpha 0.05 in the default configuration
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The first decision of each run, counted in the candidate's samples; inf if there was no decision."""
+    """For each run, the number of the candidate's samples at the first failure and the first pass; inf if none."""
 
     fail: np.ndarray
     passed: np.ndarray
@@ -51,12 +51,18 @@ class Runs:
 
 
 def upper_limit(runs: int, alpha: float = ALPHA) -> float:
-    """Return the largest share of false decisions compatible with α at 99 %: α + 2.33 standard deviations."""
+    """Return the largest share of false decisions that is compatible with alpha, at a confidence of 99 %.
+
+    It is alpha plus 2.33 standard deviations of the share in ``runs`` runs.
+    """
     return alpha + 2.33 * math.sqrt(alpha * (1 - alpha) / runs)
 
 
 def quality(runs: int, seed: int, mean: float, *, sd: float = 0.15, delta: float = 0.03, n: int = 3000) -> Runs:
-    """Test normal differences, clipped to [-1, 1], against the margin delta. The boundary is a mean of -delta."""
+    """Test the mean of random differences against the limit -``delta``.
+
+    The differences have a normal distribution with ``mean`` and ``sd``, and are clipped to [-1, 1].
+    """
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
@@ -75,10 +81,10 @@ def quality(runs: int, seed: int, mean: float, *, sd: float = 0.15, delta: float
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """One heavy user and a hundred others.
+    """The requests of one heavy user and of a hundred other users.
 
-    ``heavy_share``: the heavy user's share of the requests. ``heavy``, ``others``: the agreement of the baseline with
-    itself for the heavy user and for the others.
+    ``heavy_share`` is the heavy user's share of the requests. ``heavy`` and ``others`` are the baseline's agreement
+    with itself: for the heavy user, and for the other users.
     """
 
     heavy_share: float
@@ -100,7 +106,10 @@ workloads:
 
 
 def margin(runs: int, seed: int, crowd: Crowd, worse: float, *, n: int = 4000) -> Runs:
-    """Test requests of users, scored as in production, with margin 0.05. Decisions are counted in noise pairs."""
+    """Test the margin of 0.05 on pairs of several users, whose candidate agrees less by ``worse``.
+
+    Repeated pairs of one user are discounted as in production. The result counts noise pairs.
+    """
     rng = np.random.default_rng(seed)
     workload = parse_config(MARGIN).workload("chat")
     fails, passes = [], []
@@ -133,7 +142,7 @@ def _decided(evidence: Evidence, gate: str) -> Verdict | None:
 
 
 def naive(runs: int, seed: int, *, looks: int = 200, sd: float = 0.15, n: int = 3000) -> float:
-    """Return the share of runs at the boundary in which a plain one-sided 5 % test rejects at one of its looks."""
+    """Return how often a plain one-sided 5 % test, repeated at every look, rejects a true null hypothesis."""
     rng = np.random.default_rng(seed)
     at = np.linspace(n / looks, n, looks).astype(int)
     sums = np.cumsum(rng.normal(0, sd, (runs, n)), axis=1)[:, at - 1]
@@ -141,7 +150,7 @@ def naive(runs: int, seed: int, *, looks: int = 200, sd: float = 0.15, n: int = 
 
 
 def rate(runs: int, seed: int, p: float, *, limit: float = 0.02, n: int = 3000) -> Runs:
-    """Test the fixed limit, one request at a time."""
+    """Test the error rate ``p`` against the fixed ``limit``, with a look after every request."""
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
@@ -160,7 +169,7 @@ def rate(runs: int, seed: int, p: float, *, limit: float = 0.02, n: int = 3000) 
 
 @dataclass(frozen=True, slots=True)
 class ErrorTraffic:
-    """The candidate's share and both error rates, as functions of the block's number."""
+    """The candidate's share and the error rates of both sides, as functions of the number of the block or request."""
 
     share: Callable[[int], float]
     candidate: Callable[[int], float]
@@ -172,7 +181,7 @@ def steady(share: float, candidate: float, baseline: float) -> ErrorTraffic:
 
 
 def increase(runs: int, seed: int, traffic: ErrorTraffic, *, limit: float, blocks: int = 160, size: int = 50) -> Runs:
-    """Test the increase over the baseline with a look after every block, in both directions."""
+    """Test the candidate's increase of errors over the baseline, with a look after every block of ``size`` requests."""
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
@@ -200,7 +209,7 @@ def increase(runs: int, seed: int, traffic: ErrorTraffic, *, limit: float, block
 
 
 class FastGuard:
-    """The fast guard alone, with the step's requests that it reads."""
+    """The fast guard without the other gates, and the counts of the step's requests, which the guard reads."""
 
     def __init__(self, alpha: float, prior_share: float, weight: float = 200.0) -> None:
         self._step = StepRequests()
@@ -218,7 +227,10 @@ class FastGuard:
         self.gate.fold_requests(RequestsEnded(counts))
 
     def add_one(self, own: bool, error: bool, rescue: bool | None = None) -> None:
-        """Add one request. ``rescue``: whether the baseline answers after a failure; None without fallback."""
+        """Add one request of the candidate (``own``) or of the baseline.
+
+        ``rescue`` is whether the baseline answers a request that failed at the candidate; None without fallback.
+        """
         if own:
             tried = error and rescue is not None
             rescues = {"rescued": int(tried and bool(rescue)), "rescues_failed": int(tried and not rescue)}
@@ -232,7 +244,7 @@ def fast_false_alarms(
 ) -> float:
     """Return the share of runs in which the fast guard fires, with a look after every request.
 
-    ``fallback``: requests that the candidate fails are sent to the baseline, which fails at its own rate.
+    With ``fallback``, a request that failed at the candidate is sent to the baseline, which fails at its own rate.
     """
     rng = np.random.default_rng(seed)
     fired = 0
@@ -252,7 +264,11 @@ def fast_false_alarms(
 def bad_answers(
     runs: int, seed: int, share: float, *, healthy: int, baseline_rate: float, fallback: bool = False
 ) -> np.ndarray:
-    """Return how many bad answers the fast guard needs after ``healthy`` good requests, once all fail."""
+    """Return for each run how many bad answers of the candidate the fast guard needs.
+
+    In the first ``healthy`` requests, which go to both sides, the candidate has no error. After them, every request at
+    the candidate fails.
+    """
     rng = np.random.default_rng(seed)
     needed = []
     for _ in range(runs):
@@ -271,7 +287,10 @@ def bad_answers(
 
 
 def split(runs: int, seed: int, true: float, configured: float, *, n: int = 4000) -> Runs:
-    """Test the split with a look after every request; ``fail`` is counted in requests of both sides."""
+    """Test the share ``true`` against the share ``configured``, with a look after every request.
+
+    Unlike in the other simulations, ``fail`` counts the requests of both sides.
+    """
     rng = np.random.default_rng(seed)
     fails = []
     for _ in range(runs):
@@ -297,7 +316,11 @@ def latency(
     limit: float = 1.2,
     growth: float = 1.01,
 ) -> Runs:
-    """Test lognormal latencies, σ = 0.5, the candidate ``ratio`` times as slow; at the boundary both nulls hold."""
+    """Test quantile ``q`` of lognormal latencies (σ = 0.5). The candidate is ``ratio`` times as slow as the baseline.
+
+    ``baseline`` is the number of the baseline's requests for each request of the candidate. If ``ratio`` equals
+    ``limit``, both failing and passing are false decisions.
+    """
     rng = np.random.default_rng(seed)
     fails, passes = [], []
     for _ in range(runs):
@@ -322,14 +345,14 @@ def latency(
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """The candidate's share and the slowness of both sides, as functions of the elapsed part of the time."""
+    """The candidate's share, and a factor of both sides' latencies, as functions of the elapsed part of a run."""
 
     share: Callable[[float], float]
     slow: Callable[[float], float]
 
 
 def latency_drift(runs: int, seed: int, ratio: float, q: float, drift: Drift, *, n: int = 6000) -> Runs:
-    """Test like ``latency``, but in flushes of ten requests of both sides."""
+    """Test quantile ``q`` as ``latency`` does, but with a drift, and in flushes of ten requests of the two sides."""
     rng = np.random.default_rng(seed)
     spec = GateSpec("latency_p99", GateKind.LATENCY, 1.2, "ratio", AT, AT)
     fails, passes = [], []

@@ -1,6 +1,7 @@
 """Harmless rewrites and harmful changes of an answer, written without looking at the scorer's word lists.
 
-Each function takes a text and a seeded ``random.Random``. It returns the changed text, or None if it cannot change it.
+Each function takes a text and a seeded ``random.Random``. It returns the changed text, or None if it cannot change this
+text.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ _ENDS = (
 
 
 def aside(text: str, rng: random.Random) -> str | None:
-    """Add a sentence without content before or after the answer; its words may be missing from the scorer's lists."""
+    """Add a sentence that says nothing, before or after the answer. The scorer's word lists may lack this sentence."""
     return f"{rng.choice(_OPENINGS)} {text}" if rng.random() < 0.5 else f"{text}\n\n{rng.choice(_ENDS)}"
 
 
@@ -151,7 +152,7 @@ def _one_of(
 
 
 def numbers(text: str, rng: random.Random) -> str | None:
-    """Change one number outside list markers: another digit, ten times as much, or a little more."""
+    """Change one number, but not that of a list item: another digit, one more zero, or a slightly larger value."""
 
     def other(match: re.Match[str]) -> str:
         digits = match[0]
@@ -207,7 +208,7 @@ success failure|required optional|and or"""
 
 
 def swapped_words(text: str, rng: random.Random) -> str | None:
-    """Replace one word by its opposite or by another word of its kind."""
+    """Replace one word by its opposite, or by another word of the same kind (such as minutes by hours)."""
     table: dict[str, list[str]] = {}
     for pair in " ".join(_PAIRS.split()).split("|"):
         a, b = pair.split()
@@ -240,7 +241,7 @@ _NAMES = (
 
 
 def names(text: str, rng: random.Random) -> str | None:
-    """Replace one name by another, wherever it occurs."""
+    """Replace one name by another name, everywhere in the text."""
     prose = re.sub(r"```.*?(?:```|$)", "", text, flags=re.DOTALL)
     found = sorted(set(re.findall(r"(?<=[a-z,] )[A-Z][a-z]{3,}\b", prose)))
     if not found:
@@ -250,7 +251,7 @@ def names(text: str, rng: random.Random) -> str | None:
 
 
 def loops(text: str, rng: random.Random) -> str | None:
-    """Add a loop of a sentence, of a few words, or of one word, at the end or within the text."""
+    """Repeat a sentence, a few words or one word several times, as a model does that is caught in a loop."""
     sentences = [s for s in re.split(r"(?<=[.!?])\s+", text) if len(s.split()) >= 4] or [text]
     how = rng.randrange(3)
     if how == 0:
@@ -278,7 +279,7 @@ def template_leaks(text: str, rng: random.Random) -> str | None:
 
 
 def truncation(text: str, rng: random.Random) -> str | None:
-    """Cut the text at 30 to 90 % of its length, possibly within a word; the finish reason stays ``stop``."""
+    """Keep the first 30 to 90 % of the text; the end may be within a word. The finish reason is still ``stop``."""
     cut = int(len(text) * rng.uniform(0.3, 0.9))
     return text[:cut].rstrip() if len(text) > 60 else None
 

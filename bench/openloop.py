@@ -1,7 +1,8 @@
-"""A light open-loop HTTP/1.1 load generator and a backend with constant latency, on asyncio's plain protocols.
+"""An open-loop HTTP/1.1 load generator, and a backend with constant latency.
 
-Both must cost little compared with the measured servers: a request is one write and one read on a kept-alive
-connection.
+Open-loop means that requests are sent at planned times, even if earlier answers are late. Generator and backend must
+use little CPU time compared with the measured servers. So they use asyncio's plain protocols and keep connections open,
+and a request is one write and one read.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ REQUEST = (
 
 
 def message_length(data: bytes | bytearray) -> int | None:
-    """Return the length of the first complete message in ``data`` (content-length or chunked), or None."""
+    """Return the length in bytes of the first HTTP message in ``data``, or None if the message is not complete.
+
+    The message has a content-length or chunks; otherwise, it has no body.
+    """
     end = data.find(HEAD_END)
     if end < 0:
         return None
@@ -55,7 +59,7 @@ def message_length(data: bytes | bytearray) -> int | None:
 
 
 class BackendConnection(asyncio.Protocol):
-    """A connection of the backend. Each request is answered ``delay`` seconds after its arrival."""
+    """A connection to the backend, which answers each request ``delay`` seconds after its arrival."""
 
     def __init__(self, delay: float) -> None:
         self.delay, self.data = delay, bytearray()
@@ -76,7 +80,7 @@ class BackendConnection(asyncio.Protocol):
 
 
 class ClientConnection(asyncio.Protocol):
-    """A connection of the generator; idle connections are in the round's ``pool``."""
+    """A connection of the load generator. An idle connection is in the ``pool`` of the round."""
 
     def __init__(self, round_: Round) -> None:
         self.round, self.data, self.sent = round_, bytearray(), 0.0
@@ -101,7 +105,7 @@ class ClientConnection(asyncio.Protocol):
 
 
 class Round:
-    """A round of Poisson load on one port."""
+    """A round of load on one port: ``rate`` requests per second on average, at the times of a Poisson process."""
 
     def __init__(self, port: int, rate: float, limit: int = 512) -> None:
         self.port, self.rate, self.limit = port, rate, limit
@@ -139,7 +143,10 @@ class Round:
         connection.ask()
 
     async def run(self, seconds: float, seed: int) -> dict[str, object]:
-        """Send ``seconds`` of load after a warm-up, and return the results without the warm-up."""
+        """Send load for a warm-up and then for ``seconds`` seconds, and return the results.
+
+        The latencies (in milliseconds) do not include the warm-up.
+        """
         await self._load(WARM_UP, random.Random(seed + 1))
         self.latencies.clear()
         self.late.clear()
@@ -174,7 +181,7 @@ async def serve(port: int, delay: float) -> None:
 
 
 async def load() -> None:
-    """Read JSON lines {port, rate, seconds, seed} until stdin ends; write one JSON line of results for each."""
+    """Run a round for each JSON line {port, rate, seconds, seed} on stdin, and print its results as a JSON line."""
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         job = json.loads(line)

@@ -1,8 +1,9 @@
-"""Measure the overhead per request: Envoy alone, Envoy with its own mirroring, Envoy with Glidepath.
+"""Measure the latency and CPU time that Glidepath adds to a request: ``make bench-overhead``.
 
-``make bench-overhead`` uses the same backend (20 ms) and the same open-loop Poisson load in short alternating rounds,
-so that noise affects all arms alike. Glidepath's arm has the complete data path: every request is captured, copied
-through Envoy to the other side, and written to Redis. See ADR 0063.
+Three arms are compared: Envoy alone, Envoy with its own mirroring, and Envoy with Glidepath. They have the same backend
+(20 ms) and the same open-loop Poisson load, in short alternating rounds, so that other load on the machine affects all
+arms alike. Glidepath's arm has the complete data path: every request is captured, copied through Envoy to the other
+side, and written to Redis. See ADR 0063.
 """
 
 from __future__ import annotations
@@ -33,16 +34,22 @@ MANAGER = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConn
 
 class Arm(NamedTuple):
     port: int
-    pid: int  # of the arm's Envoy
+    pid: int  # process id of the arm's Envoy
 
     def busy_us(self) -> float:
-        """Return the CPU time of the arm's Envoy, which other load on the machine affects less than latencies."""
+        """Return the CPU time of the arm's Envoy since its start, in microseconds.
+
+        Other load on the machine affects this time less than it affects latencies.
+        """
         threads = Path(f"/proc/{self.pid}/task").iterdir()
         return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
 
 
 def plain_bootstrap(listen: int, admin: int, backend: int, mirror: int | None) -> dict[str, Any]:
-    """Return a bootstrap with one listener, route and cluster; ``mirror``: the port of a backend that gets copies."""
+    """Return an Envoy bootstrap with one listener and one route to the port ``backend``.
+
+    If ``mirror`` is not None, Envoy mirrors every request to the port ``mirror``.
+    """
     route: dict[str, Any] = {"cluster": "backend", "timeout": "0s"}
     if mirror is not None:
         share = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
@@ -119,7 +126,7 @@ def backend_service(name: str, port: int, delay: float, folder: Path) -> Service
 
 @contextlib.contextmanager
 def everything(options: argparse.Namespace) -> Iterator[dict[str, Arm]]:
-    """Run all servers; yield the port of each arm and its Envoy's process id."""
+    """Run all servers of the benchmark, and yield the arms by name."""
     with tempfile.TemporaryDirectory(prefix="glidepath-bench-") as name, Stack() as stack:
         folder, ports = Path(name), free_ports(14)
         backend, other = ports[0], ports[1]
@@ -159,7 +166,7 @@ def quantile(values: list[float], q: float) -> float:
 
 
 def measure(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
-    """Return the results of all rounds, by arm."""
+    """Run all rounds, and return the results of each arm, one item for each round."""
     results: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
     with everything(options) as arms, generator() as process:
         for number in range(options.rounds):
@@ -173,7 +180,10 @@ def measure(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
 
 
 def summarise(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Summarise all answers together, and as the median over rounds, which ignores rounds disturbed by other load."""
+    """Return the numbers of one arm: for the answers of all rounds together, and as medians of the rounds.
+
+    A median ignores a few rounds that other load on the machine disturbed.
+    """
     every = [ms for one in rounds for ms in one["latencies"]]
     by_round = [(quantile(one["latencies"], 0.5), quantile(one["latencies"], 0.99)) for one in rounds]
     return {

@@ -1,9 +1,9 @@
-"""Measure which harmful changes the scorer detects, compared with plain cosine: ``make bench-regressions``.
+"""Measure which harmful changes the scorer detects, and which the plain cosine detects: ``make bench-regressions``.
 
-Real answers are rewritten harmlessly and changed harmfully, by a seeded random generator. The threshold is set so that
-at most 2 % of the harmless rewrites raise an alarm. A harmful change with an agreement below the threshold is detected.
-Plain cosine of the same embedding model gets its own threshold in the same way. ``--texts FILE.jsonl`` takes the
-answers from a file of pairs instead of answers.txt.
+Real answers are rewritten harmlessly and changed harmfully, with a seeded random generator. The threshold is set so
+that at most 2 % of the harmless rewrites have an agreement below it. A harmful change is detected if its agreement is
+below the threshold. The plain cosine of the same embedding model gets its own threshold in the same way. ``--texts
+FILE.jsonl`` takes the answers from a file of pairs instead of answers.txt.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import mutations, planted
-from bench.planted import Planted
+from bench import mutations, planted_passages
+from bench.planted_passages import Planted
 from glidepath.config.comparison import ScoringSection
 from glidepath.config.processes import EmbedderSection
 from scorer.scoring.answers import Choice, Expectation, Extracted, Surface, extract
@@ -34,11 +34,11 @@ GOALS = {
     "truncation": 0.9,
     "refusal": 1.0, "empty": 1.0, "garbled": 1.0, "wrong_language": 1.0,
     "units": 0.9, "signs": 0.9, "dates": 0.9, "code_operators": 0.9, "symbols": 0.9, "addresses": 0.9, "omissions": 0.9,
-    "opposites_held_out": 0.0,  # shown without a goal: these words are in no word list
+    "opposites_held_out": 0.0,  # shown without a goal: the scorer's word lists lack these pairs
 }  # fmt: skip
 FALSE_ALARMS = 0.02
-HARMLESS: dict[str, Planted] = {**mutations.HARMLESS, **planted.HARMLESS}
-HARMFUL: dict[str, Planted] = {**mutations.HARMFUL, **planted.HARMFUL}
+HARMLESS: dict[str, Planted] = {**mutations.HARMLESS, **planted_passages.HARMLESS}
+HARMFUL: dict[str, Planted] = {**mutations.HARMFUL, **planted_passages.HARMFUL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read_answers(path: Path) -> list[str]:
-    """Read the answers in a file; each follows a line ``%% kind``."""
+    """Return the answers in a file. In the file, a line ``%% kind`` precedes each answer."""
     return [part.split("\n", 1)[1].strip() for part in path.read_text().split("%% ") if "\n" in part]
 
 
@@ -86,7 +86,10 @@ def _from_pairs(path: Path) -> list[str]:
 
 
 def run(kinds: Mapping[str, Planted], texts: Sequence[str], rounds: int, seed: int, embedder: Embedder) -> list[Case]:
-    """Apply every mutation to every text, ``rounds`` times with different random choices, and compare."""
+    """Change every text in every way, ``rounds`` times with different random choices, and compare before and after.
+
+    Return one case for each comparison. Equal comparisons are made only once.
+    """
     cache = VectorCache()
     cases: list[Case] = []
     for kind, mutate in kinds.items():
@@ -116,7 +119,10 @@ def _case(kind: str, text: str, changed: str, embedder: Embedder, cache: VectorC
 
 
 def plain_cosine(left: str, right: str, embedder: Embedder, cache: VectorCache) -> float:
-    """Return the cosine of a naive scorer: one vector per unchanged text, cut off at the model's limit."""
+    """Return the cosine similarity that a naive scorer computes: from one vector for each text.
+
+    A text is not normalised. If it is longer than the limit of the model, only its beginning counts.
+    """
     if not right.strip():
         return 0.0
     a, b = embed_texts(embedder, [left, right], cache)
@@ -125,7 +131,7 @@ def plain_cosine(left: str, right: str, embedder: Embedder, cache: VectorCache) 
 
 
 def judge(harmless: Sequence[Case], harmful: Sequence[Case]) -> dict[str, object]:
-    """Set the thresholds by the harmless cases, and return the shares of the harmful cases that are detected."""
+    """Set the thresholds from the harmless cases, and return a report with the detected share of each harmful kind."""
     threshold = alarm_threshold([c.agreement for c in harmless])
     cosine = alarm_threshold([c.cosine for c in harmless])
     kinds = {
@@ -154,7 +160,7 @@ def judge(harmless: Sequence[Case], harmful: Sequence[Case]) -> dict[str, object
 
 
 def alarm_threshold(scores: Sequence[float]) -> float:
-    """Return the highest threshold with at most the share FALSE_ALARMS of ``scores`` below it."""
+    """Return the highest threshold that leaves at most the share FALSE_ALARMS of ``scores`` below it."""
     ordered = np.sort(np.asarray(scores))
     return float(ordered[int(len(ordered) * FALSE_ALARMS)])
 

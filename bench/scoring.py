@@ -1,9 +1,9 @@
-"""Compare the speed of scoring with a naive loop that calls ``encode`` for one pair at a time.
+"""Compare the speed of the embedding engines with a naive loop that embeds one text at a time: ``make bench-scoring``.
 
-``make bench-scoring`` runs the arms in turns, each in its own process, on the same pairs with the same chunks of long
-texts. Speed is measured in pairs per CPU second. ``naive`` is sentence-transformers with its defaults (torch chooses
-the number of threads, and the CPU time of all of them counts); ``naive-1-thread`` is the same with one thread.
-``worker`` is ``glidepath scorer`` on a real Redis, measured from its start to the last result.
+The arms run in turns, each in its own process, on the same pairs. Long texts are split into the same chunks. Speed is
+measured in pairs per CPU second. ``naive`` is sentence-transformers with its defaults (torch chooses the number of
+threads, and the CPU time of all of them counts); ``naive-1-thread`` is the same with one thread. In addition,
+``glidepath scorer`` runs on a real Redis, to measure the time from its start to the first score, and its memory.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ SAME_GOAL, DRIFT_GOAL, MEMORY_GOAL_MB, START_GOAL_S = 10.0, 0.01, 450, 1.0
 
 
 def make_pairs(count: int, seed: int) -> list[tuple[str, str]]:
-    """Make pairs of answers of 15 to 700 words (median about 110). About half of the sentences differ in a pair."""
+    """Return ``count`` pairs of answers with 15 to 700 words (median about 110).
+
+    In a pair, about half of the sentences differ.
+    """
     rng = random.Random(seed)
     blocks = re.sub(r"^%%.*$", "", ANSWERS.read_text(), flags=re.MULTILINE)
     sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+|\n\n+", blocks) if len(s.split()) > 2]
@@ -44,7 +47,7 @@ def make_pairs(count: int, seed: int) -> list[tuple[str, str]]:
 
 
 def with_identical(pairs: Sequence[tuple[str, str]], share: float, seed: int) -> list[tuple[str, str]]:
-    """Return the pairs, with two equal answers in a random ``share`` of them."""
+    """Return the pairs, but with the second answer equal to the first in a random ``share`` of them."""
     chosen = set(random.Random(seed).sample(range(len(pairs)), round(share * len(pairs))))
     return [(left, left if index in chosen else right) for index, (left, right) in enumerate(pairs)]
 
@@ -61,13 +64,13 @@ def _rewritten(rng: random.Random, text: str, sentences: Sequence[str]) -> str:
     return " ".join(part if rng.random() < 0.5 else rng.choice(sentences) for part in parts)
 
 
-# One arm, run in its own process: pairs on stdin, measurements on stdout.
+# One arm. It runs in its own process, reads the pairs from stdin, and prints the measurements.
 
 
 def run_arm(arm: str) -> None:
     sets: dict[str, list[tuple[str, str]]] = json.load(sys.stdin)
     score = _naive(threads=1 if arm == "naive-1-thread" else None) if arm.startswith("naive") else _glidepath(arm)
-    score(make_pairs(WARM_UP, seed=0))  # other texts, because a worker that runs for weeks has its kernels compiled
+    score(make_pairs(WARM_UP, seed=0))  # a warm-up on other texts: a long-running worker has compiled its kernels
     found: dict[str, Any] = {}
     for name, pairs in sets.items():
         cpu, wall = time.process_time(), time.monotonic()
@@ -134,7 +137,7 @@ def _peak_mb(pid: int | str) -> float:
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
-# The complete scorer.
+# The complete scorer process.
 
 _PATIENCE_S = 300
 CONFIG = """
@@ -149,7 +152,11 @@ scorer: {{metrics: "127.0.0.1:{port}"}}
 
 
 def run_worker(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
-    """Start the default scorer on a filled queue. Measure the time to the first score and both processes' memory."""
+    """Start a scorer with default settings after ``pairs`` are in its stream. Return its time and its memory.
+
+    ``first_score_s`` is the time from the start to the first score. ``peak_mb`` is the peak memory of the scorer and
+    its child processes together.
+    """
     import redis
 
     from glidepath.redis_keys import WorkloadKeys
@@ -216,7 +223,7 @@ def measure(count: int, rounds: int, seed: int) -> dict[str, Any]:
             done = subprocess.run(command, input=sets, text=True, stdout=subprocess.PIPE, check=True)
             runs[arm].append(json.loads(done.stdout.splitlines()[-1]))
             print(".", end="", file=sys.stderr, flush=True)
-    run_worker(different[:2])  # the very first start builds the graph
+    run_worker(different[:2])  # the first start also builds the graph of the embedding model
     workers = [run_worker(different) for _ in range(rounds)]
     print(file=sys.stderr)
     arms = {arm: _best(runs[arm], runs["naive"], runs["naive-1-thread"]) for arm in ARMS}
@@ -237,7 +244,10 @@ def measure(count: int, rounds: int, seed: int) -> dict[str, Any]:
 def _best(
     runs: Sequence[dict[str, Any]], naive: Sequence[dict[str, Any]], one_thread: Sequence[dict[str, Any]]
 ) -> dict[str, float]:
-    """Return the fastest of several rounds, because noise only slows rounds down, also relative to the naive arms."""
+    """Return the numbers of one arm, also relative to the two naive arms.
+
+    The fastest round of each arm counts, because other load on the machine only slows a round down.
+    """
 
     def rate(of: Sequence[dict[str, Any]], name: str) -> float:
         return max(float(run[name]["pairs_per_cpu_s"]) for run in of)

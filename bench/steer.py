@@ -1,14 +1,14 @@
 """`make bench-steer`: measure one tick of the steer loop with 200 workloads and 20 Envoys, on one core.
 
-The steer loop, the evidence, Redis and HTTP to each Envoy are real. The 20 Envoys are admin servers (GET /runtime, POST
-/runtime_modify) in a process of their own. Before each tick, Redis gets the entries of a quarter of a second: from
-extproc a flush for every workload, and from the score loop a scored pair for every fourth workload.
+The steer loop, the evidence, Redis and the HTTP requests to each Envoy are real. The 20 Envoys are replaced by servers
+that only have the admin API (GET /runtime, POST /runtime_modify), in a process of their own. Before each tick, the
+entries of a quarter of a second are added to Redis: a flush for every workload, and a scored pair for every fourth one.
 
-A tick reads the streams, folds, judges, decides, compares every Envoy, and writes state and status. The limit applies
-to CPU time, because other programs may use the machine. Wall time is printed beside it, with the time that the process
-waited for its core; the limit applies to wall time too if that waiting time is short. The first two seconds are left
-out, because every gate is looked at for the first time in them. The rates alternate, so that a busy minute affects all
-rates.
+In a tick, the loop reads the streams, updates the evidence, judges the gates, decides, compares every Envoy's values,
+and writes state and status. The limit applies to CPU time, because other programs may use the machine. Wall time is
+printed beside it, with the time for which the process waited for its core. If this wait is short, the limit applies to
+wall time too. The first two seconds do not count, because every gate is then evaluated for the first time. The rates of
+requests alternate, so that other load on the machine affects all rates alike.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ from scorer.steering.leader.steer_metrics import SteerMetrics
 from scorer.steering.leader.wiring import evidence_kind
 
 LIMIT_MS = 250.0
-# By which factor the p50 of CPU time may be higher at the second rate. At 10/s every other flush has no
-# request of the candidate, so there is less to fold and to judge; from 1,000/s on, histograms are about full.
+# (rate, higher rate) → the factor by which the median CPU time of a tick may be higher at the higher rate. At 10
+# requests/s, every other flush has no request of the candidate, so a tick has less to do. From 1,000 requests/s on,
+# more requests hardly fill more buckets of a histogram.
 GROWTH = {(10, 10_000): 1.3, (1_000, 10_000): 1.15}
 QUIET_MS = 10.0
 FLUSH_S = 0.25
@@ -78,7 +79,7 @@ def config_of_workloads(workloads: int, admin: tuple[str, ...], redis_port: int)
 
 
 async def serve_admins(ports: list[int]) -> None:
-    """Serve Envoy's two admin paths on every port, each with its own runtime."""
+    """Serve the two paths of Envoy's admin API on every port. Each port has its own runtime values."""
     for port in ports:
         app, values = web.Application(client_max_size=2**20), {}
 
@@ -105,13 +106,13 @@ def summary(rng: np.random.Generator, side: Side, requests: int) -> SideOutcomes
 
 
 class Feed:
-    """Flushes of ``rate`` requests/s of every workload, a quarter of the requests at the candidate."""
+    """The source of simulated traffic: ``rate`` requests/s of every workload, a quarter of them at the candidate."""
 
     def __init__(self, names: list[str], rate: int) -> None:
         rng, flush = np.random.default_rng(7), rate * FLUSH_S
         self.names, self.seq = names, 0
-        # Encoded once, because another process would encode them. Protobuf: the bytes of two messages, one after
-        # the other, are one message with the fields of both.
+        # They are encoded in advance, because extproc and not the steer loop would encode them. ``flush`` puts a head
+        # with the other fields before them: in protobuf, two messages in a row are one message with all fields.
         self.pool = [
             encode_outcomes(
                 Outcomes(
@@ -126,7 +127,7 @@ class Feed:
         ]
 
     async def flush(self, client: Any, now: int) -> None:
-        """Write the entries of a quarter of a second that ends at the time ``now``."""
+        """Add the entries of a quarter of a second to Redis, with the time ``now`` in Unix milliseconds."""
         pipe = client.pipeline(transaction=False)
         for i, name in enumerate(self.names):
             keys, sides = WorkloadKeys(name), self.pool[(i + self.seq) % len(self.pool)]
@@ -140,18 +141,18 @@ class Feed:
 
 
 def waited_ms() -> float:
-    """Return how long this process has waited for its core while ready to run. Source: proc(5), schedstat."""
+    """Return for how many milliseconds this process was ready to run but had no core. Source: /proc/self/schedstat."""
     return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e6
 
 
 @dataclass(slots=True)
 class Costs:
-    """Costs of ticks, in milliseconds."""
+    """The CPU time, the wall time and the wait for a core of each measured tick, in milliseconds."""
 
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
-    seen: list[int] = field(default_factory=list)  # requests of one workload, by round
+    seen: list[int] = field(default_factory=list)  # number of the first workload's requests in each round
 
     def summary(self, rate: int) -> dict[str, Any]:
         figures: dict[str, Any] = {"rate": rate, "ticks": len(self.cpu)}
@@ -166,7 +167,8 @@ async def measure(config: Config, rate: int, ticks: int, costs: Costs) -> None:
     store, lease = RedisSteeringStore(client, cluster=False, log_retention=1000), Lease(client, "bench", 60)
     metrics, feed = SteerMetrics(CollectorRegistry()), Feed(names, rate)
     actuator = AdminActuator(config.envoy.admin, lease.held)
-    # The loop's clock moves a quarter of a second a tick, so that a busy machine does not bunch periodic work.
+    # The loop's clock moves by a quarter of a second per tick, so that periodic work is spread evenly even on a busy
+    # machine.
     clock = [unix_ms()]
     loop = SteerLoop(config, store, lease, lambda _: actuator, evidence_kind(), metrics, clock_ms=lambda: clock[0])
     freeze_present_objects()  # as the scorer does
@@ -237,7 +239,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def judged(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Compare the ticks with the limit at every rate, and the growth of their cost with the traffic."""
+    """Return the verdict on the cost of a tick. ``ok``: it is below the limit, and grows little with the rate."""
     of = {r["rate"]: r for r in results}
     growth = {
         pair: {label: round(of[pair[1]][label] / of[pair[0]][label], 3) for label in ("cpu_ms_p50", "cpu_ms_p95")}

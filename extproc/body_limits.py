@@ -1,10 +1,10 @@
-"""Limits on the body bytes in memory: one limit for each body, and one for all bodies of the process together."""
+"""Limits on the bytes of bodies in memory: one limit for each body, and one for all bodies of the process together."""
 
 from __future__ import annotations
 
 
 class BodyMemory:
-    """Limits the body bytes that one process keeps in memory. ``peak`` is the most bytes that it kept at one time."""
+    """Limits the bytes of bodies that one process keeps in memory. ``peak`` is the largest number of bytes so far."""
 
     __slots__ = ("held", "limit", "peak", "refused")
 
@@ -15,7 +15,7 @@ class BodyMemory:
         self.refused = 0
 
     def reserve(self, wanted: int) -> int:
-        """Reserve memory for ``wanted`` bytes, or for fewer at the limit. Return the number of reserved bytes."""
+        """Reserve ``wanted`` bytes, or as many as the limit still allows. Return the number of reserved bytes."""
         granted = min(wanted, self.limit - self.held)
         if granted < wanted:
             self.refused += 1

@@ -1,4 +1,4 @@
-"""Captures pairs: the answer that the client got, and the answer to a copy of the same request.
+"""Captures pairs. A pair is the answer that the client got, and the answer to a copy of the same request.
 
 Copies of a request are sent as soon as the request is complete. A pair is written as soon as both answers are complete.
 See ADR 0020.
@@ -25,7 +25,7 @@ from extproc.write_buffer import RawPair, RecordSink
 from glidepath.pairs_and_outcomes import Answer, Coverage, Ending, Origin, Pair, PairKind
 
 MAX_ID = 128
-BUSY = (408, 429)  # statuses below 500 that mean a failure of the backend
+BUSY = (408, 429)  # statuses below 500 that count as failures of the backend
 
 
 @dataclass(slots=True)
@@ -171,7 +171,7 @@ class Capturer:
         self._stop_sending(captured, running_copy)
         if running_copy.answered is not None:
             running_copy.answered.held.release()
-        # The task was cancelled although the client's answer is comparable, or not yet complete: extproc is stopping.
+        # Only a stopping extproc cancels a task whose client answer is comparable or not yet complete.
         exchange = captured.exchange
         if task.cancelled() and (exchange.ending is None or reason_not_comparable(captured.workload, exchange) is None):
             self.counters.count(captured.workload.name, Coverage.LOST_SHUTDOWN, running_copy.planned.kind)
@@ -196,10 +196,10 @@ class Capturer:
     def _count_rejection_by_one_side(
         self, captured: CapturedExchange, planned: PlannedCopy, first: int, second: int
     ) -> None:
-        """If one side rejected the request with a 4xx and the other side answered, count an error of the first side.
+        """Count an error of the side that rejected the request with a 4xx, if the other side accepted the request.
 
-        The access log does not show this error. An access log entry describes one side only, so a 4xx in it counts as
-        the client's fault (docs/adr/0021).
+        ``first`` is the status that the client got, and ``second`` is the status of the copy. An access log entry shows
+        only one of them, so by itself a 4xx counts as the client's fault (docs/adr/0021).
         """
         if (first >= 400) == (second >= 400):
             return
@@ -214,7 +214,7 @@ def is_failure(status: int) -> bool:
 
 
 def failed_over(workload: WorkloadInfo, exchange: Exchange) -> bool:
-    """Return whether the baseline answered because the candidate failed. A retry at one backend is not a failover."""
+    """Return whether the baseline answered because the candidate failed. A retry at the same backend does not count."""
     return exchange.retried and exchange.request is not None and exchange.request.cluster == workload.fallback
 
 

@@ -35,7 +35,8 @@ class Decoded:
 def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
     """Return at most ``limit`` decoded bytes of ``body``.
 
-    Raises DecodeError if ``content_encoding`` names an unknown coding, or if ``body`` is not encoded as it says.
+    ``content_encoding`` is the value of the Content-Encoding header. Raises DecodeError if it names an unknown coding,
+    or if ``body`` does not have the codings that it names.
     """
     codings = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
     codings = [name for name in codings if name != "identity"]
@@ -55,7 +56,7 @@ def decode(body: bytes, content_encoding: str, limit: int) -> Decoded:
 
 
 def _gzip(body: bytes, limit: int) -> Decoded:
-    """Decode one or more consecutive gzip members (RFC 1952, 2.2)."""
+    """Decode a gzip body, which consists of one or more consecutive members (RFC 1952, 2.2)."""
     out, at = bytearray(), 0
     try:
         for _ in range(MAX_MEMBERS):

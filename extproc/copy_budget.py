@@ -1,10 +1,10 @@
 """The daily budget for copies of requests. All extproc processes add their spending to the same counters in Redis.
 
-A budget check never waits, because it uses a cached total. This total includes the spending of its own process at
-once, and the spending of the other processes after the next synchronisation with Redis. All processes together can
-therefore exceed the budget by the copies that they send between two synchronisations, and by the cost of the answers
-that are still in flight. If Redis has not answered for ``STALE_AFTER_S`` seconds, no paid copy is sent, because the
-cost would have no limit without the counters.
+A budget check never waits, because it uses a total in the memory of the process. This total includes the process's own
+spending at once, and the spending of the other processes after the next synchronisation with Redis. All processes
+together can therefore exceed the budget by the copies that they send between two synchronisations, and by the cost of
+the answers that are still in flight. If Redis has not answered for ``STALE_AFTER_S`` seconds, no paid copy is sent,
+because the spending of the other processes is then unknown.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ KEEP_S = 3 * 86400
 
 
 class SpendingCounters(Protocol):
-    """The daily counters of requests and cost, which all processes share.
+    """The daily counters of copies and of their cost, which all processes share.
 
-    ``add`` adds to the counters at ``key`` and returns their new totals. It raises RedisError or OSError if the
-    counters cannot be changed.
+    ``add`` adds ``requests`` and ``cost`` to the counters at ``key``, and returns the two new totals. It raises
+    RedisError or OSError if the counters cannot be changed.
     """
 
     async def add(self, key: str, requests: int, cost: float) -> tuple[int, float]: ...
@@ -36,7 +36,7 @@ class SpendingCounters(Protocol):
 
 @dataclass(slots=True)
 class InMemorySpendingCounters:
-    """The in-memory twin of RedisSpendingCounters, for tests."""
+    """SpendingCounters in memory instead of Redis, for tests."""
 
     values: dict[str, tuple[int, float]] = field(default_factory=dict)
 
@@ -92,11 +92,11 @@ class Budgets:
                 sides = (workload.baseline, workload.candidate)
                 priced = frozenset(b for b in sides if config.backends[b].price is not None)
                 self._limits[name] = limit
-                self._paid[name] = priced or frozenset(sides)  # without any configured price, both sides may cost money
+                self._paid[name] = priced or frozenset(sides)  # if neither side has a price, both may cost money
                 self._spent[name] = _Spending()
 
     def allow(self, workload: str, backend: str, now: float) -> bool:
-        """Return whether the budget allows one more copy to ``backend``. If it does, count the copy as sent."""
+        """Return whether the workload's budget allows one more copy to ``backend``. If so, count the copy as sent."""
         limit = self._limits.get(workload)
         if limit is None or backend not in self._paid[workload]:
             return True

@@ -1,8 +1,8 @@
 """The tee: sends a copy of a request to a backend through Envoy's shadow listener, and reads the answer.
 
-For requests to that listener, Envoy handles TLS, credentials, the model's name and limits, and it measures a copy in
-the same way as a client's request. This module decides which headers are sent, how long a copy may take, how much of
-the answer is kept, and how many copies may be in flight.
+At that listener, Envoy treats a copy like a client's request: it applies TLS, the credential, the model's name and the
+limits of the backend, and it measures the latency in the same way. This module decides which headers are sent, how long
+a copy may take, how much of the answer is kept, and how many copies may be in flight.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SKIP = ("User-Agent", "Accept-Encoding", "Accept", "Content-Type")
 
 @dataclass(frozen=True, slots=True)
 class ShadowRequest:
-    """One copy of a request to send. ``path`` includes the query. ``body`` is the body as sent, not decoded."""
+    """One copy of a request, to be sent. ``path`` includes the query. ``body`` is not decoded."""
 
     workload: str
     side: Side
@@ -53,8 +53,8 @@ class ShadowRequest:
 class ShadowAnswer:
     """The answer to a copy.
 
-    ``answer.body`` is the body as received, not decoded. ``encoding`` is its content coding. ``held`` is the memory of
-    the body: call ``held.release()`` when the body is no longer needed.
+    ``answer.body`` is the body as received. It is not decoded, and ``encoding`` is its content coding. ``held`` keeps
+    the memory of the body reserved: call ``held.release()`` when the body is no longer needed.
     """
 
     answer: Answer
@@ -65,7 +65,7 @@ class ShadowAnswer:
 class ShadowSender(Protocol):
     """Sends copies of requests.
 
-    If a backend fails, ``send`` raises no error; the ``ending`` of the answer shows the failure.
+    If a backend does not answer, ``send`` raises no error: the ``ending`` and ``error`` of the answer show the failure.
     """
 
     async def send(self, copy: ShadowRequest) -> ShadowAnswer: ...

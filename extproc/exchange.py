@@ -8,8 +8,9 @@ not. It also ends when Envoy half-closes the stream before the response is DONE.
 cannot find out whether the client, the upstream or Envoy ended the exchange.
 
 Quirks of Envoy 1.40, observed or documented: bodies end with an empty chunk that has ``end_of_stream``; that chunk may
-come twice; if a filter answers early, the stream begins with ``response_headers``; 1xx answers precede the final one.
-All of these are legal here. A transition that the table does not list raises IllegalEventError *and changes nothing*.
+come twice; if a filter answers early, the stream begins with ``response_headers``; 1xx answers precede the final
+answer. All of these are legal here. An event that TRANSITIONS does not list raises IllegalEventError *and changes
+nothing*.
 """
 
 from __future__ import annotations

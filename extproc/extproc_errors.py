@@ -11,7 +11,7 @@ class ExtprocError(Exception):
 
 
 class IllegalEventError(ExtprocError):
-    """A message is not legal in the current state of the exchange. The exchange is unchanged."""
+    """A message is not allowed in the current state of the exchange. The exchange is unchanged."""
 
 
 class DecodeError(ExtprocError):

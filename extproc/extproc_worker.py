@@ -1,4 +1,7 @@
-"""One extproc process. It creates its services and loops, runs them, and drains them when it stops."""
+"""One extproc process. It creates its services and loops, and runs them.
+
+When the process stops, it first lets open exchanges and copies end, and writes the remaining records to Redis.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ from glidepath.timed_wait import wait_until_set
 _log = structlog.get_logger(__name__)
 SYNC_S = 1.0  # between two synchronisations of the budgets
 TRIM_S = 10.0
-ERROR_FLUSH_DELAY_S = 0.05  # delay before the flush of a candidate's error; guards see errors only after a flush
+ERROR_FLUSH_DELAY_S = 0.05  # from a candidate's error to its flush; guards see errors only after a flush
 FINAL_FLUSH_S = 1.0
 ACCESS_LOG_FLUSH_S = 0.3  # enough for the last access log entries, which Envoy sends four times a second
 
@@ -99,7 +102,10 @@ class ExtprocWorker:
         self._stop.set()
 
     async def run(self) -> None:
-        """Serve until ``stop`` is called, then drain. Raises UnreachableError if an address cannot be bound."""
+        """Serve until ``stop`` is called, then finish open work.
+
+        Raises UnreachableError if an address cannot be bound.
+        """
         with ungrouped(GlidepathError):
             await self._run()
 
@@ -157,14 +163,14 @@ class ExtprocWorker:
             listening_sockets.remove(self._addresses.address)
 
     async def _stop_serving(self, server: grpc.aio.Server, process: ProcessService) -> None:
-        """Accept no new streams, and wait for the end of the open exchanges, at most ``extproc.drain`` seconds.
+        """Accept no new streams, and wait at most ``extproc.drain`` seconds until the open exchanges have ended.
 
         ``server.stop(drain)`` alone would always wait for the full time, because Envoy keeps its access log streams
         open.
         """
         stopping = asyncio.ensure_future(server.stop(self._config.extproc.drain))
         await asyncio.wait([stopping], timeout=min(ACCESS_LOG_FLUSH_S, self._config.extproc.drain))
-        while process.open and not stopping.done():  # noqa: ASYNC110 - setting an event would cost the read loop time
+        while process.open and not stopping.done():  # noqa: ASYNC110 - an event would slow down the read loop
             await asyncio.sleep(0.01)
         await server.stop(0)
         await stopping
@@ -205,7 +211,7 @@ class ExtprocWorker:
             await asyncio.sleep(SYNC_S)
 
     async def _drain(self, capturer: Capturer, buffer: WriteBuffer, loops: list[asyncio.Task[None]]) -> None:
-        """Wait for the copies in flight, then for the writing of the unwritten records.
+        """Wait until the copies in flight have ended, then until all pairs and outcomes are written.
 
         Each of the two waits takes at most ``extproc.drain`` seconds. Pairs that are still unwritten after the second
         wait are counted as lost.

@@ -90,7 +90,7 @@ class ProcessService:
         return captured
 
     def _close(self, exchange: Exchange, captured: CapturedExchange | None) -> None:
-        """After the gRPC stream has ended for any reason, end the exchange if it has not ended yet."""
+        """End the exchange of a gRPC stream that has ended, unless the exchange has already ended."""
         if exchange.ending is None and exchange.feed(Closed(), time.monotonic()) is Milestone.FINISHED and captured:
             self._capturer.advance(captured, Milestone.FINISHED)
         if captured is None:
@@ -98,7 +98,7 @@ class ProcessService:
             exchange.release()
 
     async def _reject(self, context: grpc.aio.ServicerContext) -> None:
-        """Count an exchange as not captured, because ``max_streams`` streams are already open."""
+        """Count the exchange as SHED_STREAMS, because ``max_streams`` streams are already open. Capture nothing."""
         workload = self._workload(context)
         message = await context.read()
         if message is not grpc.aio.EOF and message.HasField("request_headers") and workload is not None:

@@ -12,21 +12,21 @@ from pathlib import Path
 
 import grpc
 
+from glidepath import grpc_keepalive
 from glidepath.errors import UnreachableError
 
 FOLDER_MODE = 0o750
 SOCKET_MODE = (
-    0o660  # bodies pass here, so only our user and group may connect (Envoy in another container shares the group)
+    0o660  # bodies pass here: only our user and group may connect, and an Envoy in another container has our group
 )
 
 OPTIONS = (
-    # Envoy sends chunks as large as its buffer, and extproc itself limits the bodies.
+    # No limit: Envoy sends chunks as large as its buffer, and extproc limits the bodies by itself.
     ("grpc.max_receive_message_length", -1),
-    # With SO_REUSEPORT two processes could share one port unnoticed.
+    # With SO_REUSEPORT, two processes could listen on one port unnoticed.
     ("grpc.so_reuseport", 0),
-    # Without traffic the access log streams carry no data, and Envoy pings to keep them open.
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
+    # An exchange whose answer is silent and an access log stream without requests carry no data, and Envoy still pings.
+    *grpc_keepalive.SERVER_OPTIONS,
 )
 
 

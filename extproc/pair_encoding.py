@@ -1,6 +1,6 @@
 """Encodes pairs for Redis: decodes their bodies, redacts the bodies, and serialises the pairs.
 
-This work takes long, so it runs in a separate thread.
+This work is slow, so it runs in a separate thread.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ class PairEncoder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="prepare")
 
     async def encode(self, batch: Sequence[RawPair]) -> Sequence[EncodedPair | None]:
-        """Encode the first pairs of the batch: at least one, and more until TURN_S seconds have passed.
+        """Encode pairs from the start of the batch, until TURN_S seconds have passed, and at least one pair.
 
-        The list that is returned has one item for each of these pairs. The item is None if an unexpected error
-        occurred. The time is limited because the write buffer writes no outcomes to Redis before this call returns.
+        The returned list has one item for each pair that was reached. The item is None if an unexpected error occurred.
+        The time is limited because the write buffer writes no outcomes to Redis until this call returns.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._encode_batch, batch)
 
@@ -82,7 +82,7 @@ class PairEncoder:
     def _or_none(self, raw: RawPair) -> EncodedPair | None:
         try:
             return self.encode_one(raw)
-        except Exception as error:  # an error in one pair must not prevent the encoding of the others
+        except Exception as error:  # an error in one pair must not stop the encoding of the others
             self._errors.log(error, raw.pair.workload, raw.pair.id)
             return None
 
@@ -108,8 +108,8 @@ class PairEncoder:
     def _body(self, body: bytes, encoding: str, content_type: str) -> tuple[bytes, bool, str]:
         """Decode and redact a body.
 
-        Return a tuple: the bytes to store; whether a part of the body is missing; and "", or the reason why nothing may
-        be stored.
+        Return a tuple: the bytes to store, whether a part of the body is missing, and the reason why nothing may be
+        stored ("" if the bytes may be stored).
         """
         error = ""
         cut = False

@@ -1,7 +1,8 @@
-"""Redacts bodies before they are written to Redis, by the patterns of the configuration's ``redaction`` section.
+"""Redacts bodies before they are written to Redis. The configuration's ``redaction`` section lists the patterns.
 
 A badly written pattern can run forever, and with ``re`` it would block the whole process. The package ``regex`` is used
-because it has a time limit and releases the GIL. ``extproc.json_rewrite`` finds the strings in a body. See ADR 0023.
+because it has a time limit and releases Python's global interpreter lock. ``extproc.rewrite_body_strings`` finds the
+strings in a body. See ADR 0023.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from typing import Any
 
 import regex
 
-from extproc.json_rewrite import BodyTooComplexError, rewrite
+from extproc.rewrite_body_strings import BodyTooComplexError, rewrite
 from glidepath.config.retention import RedactionSection
 
-TIME_LIMIT_S = 0.25  # for one pattern on one text
+TIME_LIMIT_S = 0.25  # of one pattern on one text
 BODY_LIMIT_S = 1.0
 MARK = "[redacted]"
 
@@ -42,8 +43,8 @@ def _luhn(text: str) -> int:
 def _iban(text: str) -> int:
     """Return the length of the IBAN at the start of ``text``, or 0 if there is no valid IBAN.
 
-    ISO 13616 sets the length of an IBAN for each country. It also sets a check: move the first four characters to the
-    end, replace each letter by a number (A = 10), and divide by 97. The remainder must be 1.
+    ISO 13616 sets the length of an IBAN for each country. It also defines a check of the digits: move the first four
+    characters to the end, replace each letter by a number (A = 10), and divide by 97. The remainder must be 1.
     """
     length, end = _IBAN_LENGTH.get(text[:2].upper(), 0), 0
     compact = ""
@@ -60,7 +61,7 @@ def _octets(text: str) -> int:
     return len(text) if all(int(part) < 256 for part in text.split(".")) else 0
 
 
-# Each name with its pattern and a function that returns how many characters of a match to redact (0: a false match).
+# Name → pattern, and a function that returns how many characters of a match to redact (0: the match is false).
 BUILTIN: dict[str, tuple[str, Callable[[str], int]]] = {
     "email": (r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}", len),
     # A phone number must have a plus, brackets or separators, as bare digits are far more often a timestamp or an id.

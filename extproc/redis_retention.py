@@ -1,4 +1,4 @@
-"""Removes old pairs and outcomes from Redis, by the configuration's ``retention`` section.
+"""Removes old pairs and outcomes from Redis. The configuration's ``retention`` section sets the limits.
 
 This module applies the limits on age and on bytes. ``extproc.redis_writer`` applies the limit on the number of entries
 at every write.
@@ -14,7 +14,7 @@ from glidepath.config.retention import RetentionSection
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 
-TRIM_TARGET = 0.9  # share of the allowed bytes that a trim leaves, so that the next checks need no trim
+TRIM_TARGET = 0.9  # share of the allowed bytes that remain after a trim, so that the next checks need no trim
 
 
 class StreamTrimmer:
@@ -26,7 +26,7 @@ class StreamTrimmer:
     async def trim(self, workloads: Sequence[str], now_ms: int) -> Mapping[str, int]:
         """Remove pairs and outcomes that are too old, then the oldest pairs of a workload that exceeds the byte limit.
 
-        Return the bytes that the pairs of each workload used between these two steps.
+        Return how many bytes the pairs of each workload used after the first step and before the second, by workload.
         """
         oldest = max(0, now_ms - int(self._retention.age * 1000))
         sizes: dict[str, int] = {}
@@ -40,8 +40,8 @@ class StreamTrimmer:
     async def _trim_bytes(self, names: WorkloadKeys) -> int:
         """Remove the oldest pairs of a workload if its pairs use more than ``retention.bytes``.
 
-        Return the bytes that the pairs used before the removal. They are measured by MEMORY USAGE, which samples the
-        stream's nodes. This is cheap, and accurate enough for a limit.
+        Return the bytes that the pairs used before the removal, or 0 if Redis forbids the measurement. The command
+        MEMORY USAGE estimates them from a sample of the stream. This is cheap, and accurate enough for a limit.
         """
         try:
             used = int(await self._client.memory_usage(names.pairs) or 0)

@@ -14,7 +14,7 @@ from glidepath.redisio import RedisClient
 
 REMEMBER_S = 86400  # how long Redis remembers the last sequence number of a source
 
-# A flush whose acknowledgement was lost is written again. The script ignores it if Redis has its sequence number.
+# A flush whose acknowledgement was lost is sent again. The script ignores it if Redis already has its sequence number.
 # See ADR 0022.
 _ADD_ONCE = """
 local last = tonumber(redis.call('GET', KEYS[2]) or '0')

@@ -1,7 +1,7 @@
-"""Runs several workers behind one Envoy cluster, each in its own process, and restarts a worker that dies.
+"""Runs several workers, each in its own process, and restarts a worker that dies. Envoy sees them as one cluster.
 
 The supervisor keeps the standard input of every worker open. When the supervisor ends, even by SIGKILL, that input is
-closed, and the worker drains and exits.
+closed. The worker then finishes its open work and exits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CANNOT_START = 2  # exit status for an error that a user must fix
 
 
 def with_workers(config: Config, workers: int | None) -> Config:
-    """Return ``config`` with its number of workers set to ``workers``, or unchanged if ``workers`` is None."""
+    """Return ``config`` with ``workers`` as its number of workers, or unchanged if ``workers`` is None."""
     if workers is None or workers == config.extproc.workers:
         return config
     return config.model_copy(update={"extproc": config.extproc.model_copy(update={"workers": workers})})
@@ -43,7 +43,7 @@ async def serve(config: Config, path: Path, workers: int | None) -> None:
 
 
 async def serve_child(config: Config, index: int) -> None:
-    """Run one of several workers in this process. When the supervisor ends, the worker drains and exits."""
+    """Run one of several workers in this process. When the supervisor ends, the worker finishes its work and exits."""
     configure_logging(f"extproc-{index}")
     worker = ExtprocWorker(config, WorkerAddresses.of(config, index))
     stop_on_signals(worker.stop)

@@ -16,14 +16,14 @@ _FIELDS = {
     ),
 }
 BYTES_PER_TOKEN = 4
-_ENDS = 16 * 1024  # usage is at the end of an answer; Anthropic's input tokens are at the beginning of a stream
+_ENDS = 16 * 1024  # token counts are at the end of an answer; Anthropic's input tokens are at the beginning of a stream
 
 
 def tokens(request: bytes, answer: bytes) -> tuple[int, int]:
     """Return a tuple: the number of input tokens and the number of output tokens.
 
-    Each number is read from the answer. If the answer does not state it, one token per four bytes is assumed: bytes of
-    the request for input tokens, bytes of the answer for output tokens.
+    Each number is read from the answer. If the answer does not state it, it is estimated as one token per four bytes:
+    bytes of the request for input tokens, bytes of the answer for output tokens.
     """
     ends = answer if len(answer) <= 2 * _ENDS else answer[:_ENDS] + b"\n" + answer[-_ENDS:]
     stated_in, stated_out = _largest("input", ends), _largest("output", ends)
@@ -36,6 +36,6 @@ def tokens(request: bytes, answer: bytes) -> tuple[int, int]:
 def _largest(which: str, text: bytes) -> int | None:
     """Return the largest token count in ``text``, or None if ``text`` has none. ``which`` is "input" or "output".
 
-    A stream repeats its token count, which grows, so the largest count is the final one.
+    A stream may contain the count several times. It grows, so the largest count is the final one.
     """
     return max((int(number) for number in _FIELDS[which].findall(text)), default=None)

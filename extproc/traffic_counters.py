@@ -56,7 +56,11 @@ class _SideCounts:
             self.ttft[bucket_of(outcome.ttft_ms)] += 1
 
     def apply_rejections(self) -> list[tuple[str, int]]:
-        """Count as errors the rejections whose requests the access log has reported. Return the other rejections."""
+        """Count rejections as errors, but never more errors than requests. Return the rejections that are left.
+
+        A rejection is a 4xx of one side for a request that the other side accepted. Its request is counted when the
+        access log reports it, which may be later.
+        """
         while self.rejections and self.errors < self.requests:
             kind, at_ms = self.rejections.pop()
             self.errors += 1
@@ -90,7 +94,7 @@ def coverage_name(reason: Coverage, kind: PairKind = PairKind.CROSS) -> str:
     return reason.value if kind is PairKind.CROSS else f"noise_{reason.value}"
 
 
-# A table, because ``count`` runs for every exchange: ``coverage_name`` costs a Python call, a dict lookup does not.
+# A table, because ``count`` runs for every exchange, and a dict lookup costs less than a call of ``coverage_name``.
 _NAMES = tuple({reason: coverage_name(reason, kind) for reason in Coverage} for kind in PairKind)
 
 
@@ -101,8 +105,8 @@ class TrafficCounters:
     """The counters of one process.
 
     ``flush`` returns and resets the counts since the last flush. The attributes ``…_totals`` are the counts since the
-    start of the process. ``on_candidate_error`` is called for every failed live request of a candidate. It allows the
-    caller to flush the error soon.
+    start of the process. The function ``on_candidate_error`` is called for every failed live request of a candidate, so
+    that the error can be flushed soon.
     """
 
     def __init__(self, on_candidate_error: Callable[[], None] = lambda: None) -> None:
@@ -113,7 +117,7 @@ class TrafficCounters:
         self.outcome_totals: Counter[tuple[str, str, str, str]] = Counter()  # workload, side, origin, result
         self.rejection_totals: Counter[tuple[str, str, str, str]] = (
             Counter()
-        )  # same labels, with the kind of rejection as result; outcome_totals includes these requests, too
+        )  # the same labels, but the result is the kind of rejection; outcome_totals includes these requests, too
         self.coverage_totals: Counter[tuple[str, str]] = Counter()  # workload, reason
         self.rescue_totals: Counter[tuple[str, str]] = Counter()  # workload, result of the rescue
 
@@ -131,9 +135,10 @@ class TrafficCounters:
             self.rescue_totals[(outcome.workload, _RESCUE_RESULTS[outcome.rescued])] += 1
 
     def count_rejection(self, workload: str, side: Side, origin: Origin, kind: str, at_ms: int) -> None:
-        """Count as an error a rejected request that the access log reports as a request without an error.
+        """Count a rejection as an error: a 4xx of one side for a request that the other side accepted.
 
-        The access log may report the request before or after this call.
+        The access log reports such a request as one without an error, before or after this call. ``kind`` is the kind
+        of error, and ``at_ms`` is the time in Unix milliseconds.
         """
         self._side_counts.setdefault((workload, side, origin), _SideCounts()).rejections.append((kind, at_ms))
         self.rejection_totals[(workload, side.value, origin.value, kind)] += 1
@@ -150,7 +155,7 @@ class TrafficCounters:
     def flush(self, now_ms: int) -> list[Outcomes]:
         """Return the counts since the last flush, and reset them.
 
-        There is one Outcomes for each workload with a count. Its source and its sequence number are not set yet.
+        There is one Outcomes for each workload that has counts. Its source and its sequence number are not set yet.
         """
         sides: dict[str, list[SideOutcomes]] = {}
         waiting: dict[tuple[str, Side, Origin], _SideCounts] = {}

@@ -1,4 +1,4 @@
-"""Logs unexpected errors in extproc's own code. Each such error loses one pair, and all other work continues."""
+"""Logs unexpected errors in extproc's own code. One pair is lost with each such error; all other work continues."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class UnexpectedErrors:
     """Logs unexpected errors. Errors of the same type from the same line of code are logged only once.
 
     The message and the traceback are not logged, because they may quote a body. The coverage counters count every lost
-    pair, also if its error is not logged.
+    pair, even if its error is not logged.
     """
 
     def __init__(self) -> None:

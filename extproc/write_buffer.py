@@ -1,11 +1,11 @@
-"""The bounded buffer between the read loop and Redis, and the loop that writes its contents to Redis.
+"""The bounded buffer of pairs and outcomes that wait for Redis, and the loop that writes them to Redis.
 
 Pairs are written at least once. A repeated write is harmless, because each pair has an id. When the buffer is full, the
 oldest pairs are dropped.
 
-Outcomes are never dropped. While Redis does not answer, new outcomes of a workload are added to those that wait. Each
-flush counts exactly once: if its acknowledgement was lost, the flush is repeated unchanged, and Redis ignores it
-because it already has the sequence number (docs/adr/0022).
+Outcomes are never dropped. While Redis does not answer, new outcomes of a workload are added to the waiting outcomes of
+this workload. Each flush counts exactly once: if its acknowledgement was lost, the flush is sent again unchanged, and
+Redis ignores it if it already has the flush's sequence number (docs/adr/0022).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class RecordSink(Protocol):
 
 
 class InMemorySink:
-    """The in-memory twin of WriteBuffer, for tests."""
+    """A RecordSink that keeps all records in memory, for tests."""
 
     def __init__(self) -> None:
         self.raw: list[RawPair] = []
@@ -64,8 +64,8 @@ class InMemorySink:
 class BatchWriter(Protocol):
     """Writes batches of pairs and outcomes to storage. ``extproc.redis_writer.RedisWriter`` writes them to Redis.
 
-    ``write`` returns two lists. The first says for each pair whether it is now stored, and the second says it for each
-    Outcomes. ``write`` raises RedisError or OSError if the storage does not answer.
+    ``write`` returns two lists of booleans: for each pair, and for each Outcomes, whether it is now stored. ``write``
+    raises RedisError or OSError if the storage does not answer.
     """
 
     async def write(
@@ -92,8 +92,8 @@ class BufferLimits:
 class WriteBuffer:
     """Buffers pairs and outcomes until they are written.
 
-    ``run`` writes them. It returns when ``close`` has been called and the buffer is empty. If it is cancelled earlier,
-    ``abandon`` counts the unwritten pairs as lost (LOST_SHUTDOWN).
+    ``run`` writes them, and returns when ``close`` has been called and the buffer is empty. If ``run`` is cancelled
+    before that, call ``abandon`` to count the unwritten pairs as lost (LOST_SHUTDOWN).
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class WriteBuffer:
         self._write_now.set()
 
     async def _next_work(self) -> None:
-        """Wait for a pair or an Outcomes. Then wait up to LINGER_S for more, so that they share one batch.
+        """Wait for a pair or an Outcomes. Then wait up to LINGER_S seconds for more records to share the batch.
 
         The second wait ends early if outcomes arrive, or if half a batch or half the buffer is full.
         """
@@ -176,7 +176,7 @@ class WriteBuffer:
             await wait_until_set(self._write_now, LINGER_S)
 
     def abandon(self) -> int:
-        """Drop the unwritten pairs, count them as lost, and return their number."""
+        """Drop the unwritten pairs, count them as LOST_SHUTDOWN, and return their number."""
         left = [(raw.pair.workload, raw.pair.kind) for raw in (*self._waiting, *self._encoding)]
         left += [(encoded.workload, encoded.kind) for encoded in self._ready]
         for workload, kind in left:
@@ -234,7 +234,7 @@ class WriteBuffer:
         return batch
 
     def _number(self) -> None:
-        """Give a sequence number to the pending outcomes of each workload, and so make them ready to be sent.
+        """Give each workload's pending outcomes a sequence number, with which they are ready to be sent.
 
         Skip a workload if Redis has not yet acknowledged its previous outcomes.
         """

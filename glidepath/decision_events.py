@@ -16,7 +16,7 @@ EventName = Literal[
     "reconfigure",
     "replace_backend",
     "extend",
-    # events without a transition: guards without autopilot, manual overrides, restarts, drills, probes
+    # events without a transition: guards while the autopilot is off, manual overrides, restarts, drills, probes
     "guard_overridden",
     "autopilot_off",
     "autopilot_on",
@@ -26,7 +26,7 @@ EventName = Literal[
     "unexpected_traffic",
     "tick_failed",  # a tick of the workload raised an exception
     "state_discarded",  # the stored state has another schema, so the workload starts at the baseline
-    "log_gap",  # only in scorer.log_file
+    "log_gap",  # only in the file scorer.log_file
     "drill_finished",
     "probe_failed",
     "probe_recovered",

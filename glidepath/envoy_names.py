@@ -51,7 +51,7 @@ HEADER_WORKLOAD = "x-glidepath-workload"
 HEADER_TARGET = "x-glidepath-target"
 HEADER_ORIGIN = "x-glidepath-origin"
 
-PROBE_STICKY = "glidepath-probe"  # all probes count as one user, whose evidence is discounted
+PROBE_STICKY = "glidepath-probe"  # sticky value of all probes, so that they count as one user
 
 # Header that exists only inside Envoy: the backend of the endpoint that Envoy has chosen for the current attempt.
 HEADER_BACKEND = "x-glidepath-backend"

@@ -36,8 +36,8 @@ def health_app(registry: CollectorRegistry, readiness: Readiness) -> web.Applica
 async def serve_app(app: web.Application, address: str, what: str) -> web.AppRunner:
     """Serve ``app`` at ``address`` (HOST:PORT or unix:/path) until ``runner.cleanup()`` is called.
 
-    Raises UnreachableError if the address cannot be bound. The message begins with ``what``: the name of the server or
-    of the setting with the address.
+    Raises UnreachableError if the address cannot be bound. The error message begins with ``what``, which names the
+    server or the configuration key of its address.
     """
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -28,7 +28,7 @@ def bucket_of(value: float) -> int:
 
 
 def midpoint(index: int) -> float:
-    """Return the geometric middle of bucket ``index``, which is reported for every value in the bucket."""
+    """Return the geometric mean of the edges of bucket ``index``. It is reported for every value in the bucket."""
     return float(2.0 ** ((index + 0.5) / _PER_LOG2))
 
 
@@ -95,7 +95,7 @@ class Histogram:
         return sum(count for i, count in self.counts.items() if i > index)
 
     def quantile(self, q: float) -> float | None:
-        """Return quantile ``q`` (0 to 1) by nearest rank, as the midpoint of its bucket; None without values."""
+        """Return quantile ``q`` (0 to 1) by nearest rank, as the midpoint of its bucket, or None without values."""
         rank = max(1, math.ceil(q * self.total))
         if self.total == 0:
             return None

@@ -11,7 +11,7 @@ import structlog
 def configure_logging(part: str) -> None:
     """Configure structured logging; call it once at the start of a process.
 
-    Every line has the name of the process, ``part``.
+    Every line contains ``part``, the name of the process.
     """
     renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(

@@ -1,7 +1,7 @@
 """The pairs, scores and outcome summaries that extproc, the scorer and the tools exchange through Redis.
 
-Fields named ``*_at_ms`` are Unix milliseconds. Other fields named ``*_ms`` are durations, except ``from_ms``,
-``to_ms``, ``arrived_ms`` and ``first_error_ms``, which are Unix milliseconds. Bodies have no content encoding.
+The fields ``*_at_ms``, ``from_ms``, ``to_ms``, ``arrived_ms`` and ``first_error_ms`` are times in Unix milliseconds.
+All other fields ``*_ms`` are durations in milliseconds. Bodies in Redis have no content encoding (such as gzip).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TRIP_DIVERGENCE = 0.5  # a signal trips in a pair if its divergence is at least 
 
 
 class Side(StrEnum):
-    """The two sides of a migration: the baseline, which serves the traffic first, and the candidate to replace it."""
+    """A side of a migration: the baseline, which serves the traffic now, or the candidate, which may replace it."""
 
     BASELINE = "baseline"
     CANDIDATE = "candidate"
@@ -35,7 +35,10 @@ class Origin(StrEnum):
 
 
 class PairKind(StrEnum):
-    """CROSS pairs compare baseline and candidate. NOISE pairs compare two baseline answers, to find the noise floor."""
+    """CROSS pairs have one answer of each side. NOISE pairs have two answers of the same side.
+
+    Only NOISE pairs of the baseline count towards the noise floor (ADR 0039). extproc makes no others.
+    """
 
     CROSS = "cross"
     NOISE = "noise"
@@ -60,7 +63,7 @@ class Coverage(StrEnum):
     CAPTURED = "captured"  # exchanges whose bodies extproc received
     PAIRED = "paired"  # pairs written to Redis
     NOT_TEED = "not_teed"  # no copy: not an idempotent inference call, or the request was cut or incomplete
-    SAMPLED_OUT = "sampled_out"  # no copy because of shadow.reverse or shadow.same_side
+    SAMPLED_OUT = "sampled_out"  # no copy: shadow.reverse left this request out
     SHED_IN_FLIGHT = "shed_in_flight"  # no copy: shadow.max_in_flight copies were in flight
     SHED_BUDGET = "shed_budget"  # no copy: the daily budget of the paid side was spent
     SHED_STREAMS = "shed_streams"  # not captured: extproc had max_streams open exchanges
@@ -113,7 +116,7 @@ class Pair:
     def baseline(self) -> Answer:
         """Return the baseline's answer.
 
-        In a NOISE pair, both answers are the baseline's. This is the answer that the client got.
+        In a NOISE pair, both answers are the baseline's. The one that the client got is returned.
         """
         if self.kind is PairKind.NOISE or self.first.side is Side.BASELINE:
             return self.first
@@ -123,7 +126,7 @@ class Pair:
     def candidate(self) -> Answer:
         """Return the candidate's answer.
 
-        In a NOISE pair, which has none, this is the baseline's answer to the copy of the request.
+        In a NOISE pair, which has no candidate, this is the baseline's answer to the copy of the request.
         """
         return self.second if self.baseline is self.first else self.first
 
@@ -223,7 +226,7 @@ class AnswerFacts:
 class ScoredPair:
     """The result of scoring one pair.
 
-    If ``scored`` is true, ``agreement`` is between 0 and 1. Otherwise ``unscored_reason`` is set.
+    If ``scored`` is true, ``agreement`` is between 0 and 1. Otherwise ``unscored_reason`` gives the reason.
     """
 
     pair_id: str

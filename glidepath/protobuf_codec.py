@@ -38,7 +38,7 @@ Conversion = tuple[Convert, Convert]
 """Two functions: the first converts a record's value to the message's value, and the second converts it back."""
 
 _ZSTD_LEVEL = 3
-MAX_PAIR_BYTES = 256 * 1024 * 1024  # limit on the decompressed size that a stored pair may declare
+MAX_PAIR_BYTES = 256 * 1024 * 1024  # most decompressed bytes that a stored pair may declare
 
 
 def _reader(names: Sequence[str], conversions: Mapping[str, Convert]) -> Callable[[Any], list[Any]]:

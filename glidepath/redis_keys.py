@@ -23,7 +23,7 @@ class WorkloadKeys:
 
     @property
     def pairs(self) -> str:
-        """Stream of pairs. Field ``p`` is a Pair compressed with zstd. SCORER_GROUP is the scorers' consumer group."""
+        """Stream of pairs. Field ``p`` is a Pair compressed with zstd. The scorers' consumer group is SCORER_GROUP."""
         return self._key("pairs")
 
     @property
@@ -41,8 +41,8 @@ class WorkloadKeys:
         """Hash with the steer loop's state of the workload.
 
         ``blob`` is the ramp's state with its evidence and stream cursors. ``fence`` and ``group`` are the fencing token
-        and the group of the last scorer that wrote it, and ``at_ms`` is the time of that write. ``unreadable`` is the
-        last blob that could not be read, kept for inspection.
+        and the group of the last scorer that wrote the hash, and ``at_ms`` is the time of that write. ``unreadable`` is
+        the last blob that could not be read; it is kept for inspection.
         """
         return self._key("state")
 
@@ -69,7 +69,7 @@ class WorkloadKeys:
     def evaluations(self, day: int) -> str:
         """String with a TTL: the number of questions to the evaluator on ``day`` (days since 1970, UTC).
 
-        All scorers increase the same number.
+        All scorers count in this one number.
         """
         return self._key(f"evaluations:{day}")
 

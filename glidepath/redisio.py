@@ -19,16 +19,16 @@ from glidepath.config.connections import RedisSection
 from glidepath.config.urls_and_secrets import Secret
 from glidepath.errors import ConfigError, UnreachableError, error_text
 
-# redis-py's two clients have the same commands, but no common base class with them.
+# redis-py's two clients have the same commands, but no common base class that declares them.
 RedisClient = Any
 
 CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 2.0, 5.0
 
 
 def read_secret(secret: Secret) -> str:
-    """Return the value of a secret. The final line break of a secret in a file is removed.
+    """Return the value of a secret. If it is in a file, line breaks at its end are removed.
 
-    Raises ConfigError with the name of the missing variable or file.
+    Raises ConfigError if the variable is not set or the file cannot be read; the message names the variable or file.
     """
     if secret.env is not None:
         value = os.environ.get(secret.env)
@@ -50,11 +50,11 @@ def without_password(url: str) -> str:
 
 
 class _Cluster(RedisCluster):
-    """redis-py's cluster client, except that an unreachable cluster raises RedisError.
+    """redis-py's cluster client, changed so that an unreachable cluster raises RedisError.
 
-    redis-py raises RedisClusterException ("cannot be connected", "slot is not covered"), which is not a RedisError,
-    and AttributeError when one task closes a node's connections while another task sends on one of them.
-    Code that waits for Redis to answer again would catch neither. See ADR 0090.
+    The original raises RedisClusterException ("cannot be connected", "slot is not covered"), which is not a RedisError.
+    It also raises AttributeError if one task closes a node's connections while another task sends on one of them. Code
+    that waits until Redis answers again catches neither of these errors. See ADR 0090.
     """
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -111,7 +111,7 @@ def being_cancelled() -> bool:
 async def check(client: RedisClient, section: RedisSection, where: str = "redis.url") -> None:
     """Raise UnreachableError unless a usable Redis answers at the client's URL.
 
-    The message contains the URL and ``where``, the place of the setting with the URL.
+    The error message contains the URL, and ``where``, the place of the URL in the configuration.
     """
     place = f"{where}: {without_password(section.url or '')}"
     try:

@@ -1,4 +1,4 @@
-"""Find out which group of scorers steered a workload last, and explain why it is not the expected group.
+"""Find out which group of scorers steered a workload last, and describe the problem if another group was expected.
 
 The scorers of one ``scorer.group`` share a lease. The scorer with the lease steers only the workloads of its own
 configuration file. Two files with different workloads therefore need different groups: in one common group, the
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from glidepath.redis_keys import WorkloadKeys, lease_key
 from glidepath.redisio import RedisClient
 
-LIVE_S = 10.0  # a leader writes every second; after this long without a write, the workload is not steered
+LIVE_S = 10.0  # a leader writes every second; after this long without a write, a workload counts as not steered
 
 _LAST = """
 local t = redis.call('TIME')
@@ -78,7 +78,7 @@ def _last_steering(answer: list[bytes]) -> LastSteering:
 def group_problem(
     name: str, group: str, leader: str, last: LastSteering, patience_s: float = LIVE_S
 ) -> GroupProblem | None:
-    """Return why ``group`` does not steer the workload ``name`` of its file.
+    """Return why the scorer group ``group`` does not steer ``name``, a workload in the group's configuration file.
 
     Returns None if the group steers the workload or has no leader yet. ``leader`` is the name of the scorer that
     holds the group's lease, or "" if none does. ``last`` is the group that steered the workload last. That group

@@ -22,7 +22,7 @@ class Phase(StrEnum):
     BAKING = "baking"  # the candidate serves the step's share, and evidence is gathered
     AWAITING_APPROVAL = "awaiting_approval"  # the evidence suffices; a person must approve the next step
     HELD = "held"  # a command, a manual override or an unknown share stopped the automation
-    ROLLING_BACK = "rolling_back"  # the lower weights are being written; not every Envoy has confirmed them yet
+    ROLLING_BACK = "rolling_back"  # the lower weights are written, but not yet confirmed by every Envoy
     COOLING_DOWN = "cooling_down"  # after a rollback, before a retry
     VALIDATING = "validating"  # at the last step; answers are still compared
     COMPLETED = "completed"
@@ -62,8 +62,8 @@ class Verdict:
 
     ``value`` and ``limit`` are in ``unit``. ``n`` is the number of the candidate's samples. A gate has one e-value for
     passing and one for failing; ``evidence`` is ln(e) / ln(1/α) for the larger one, and the gate decides at 1.0.
-    ``missing`` is the number of further samples that a decision needs, and ``eta_s`` the seconds until they arrive at
-    the current rate (None: unknown).
+    ``missing`` is the estimated number of further samples that a decision needs. ``eta_s`` is the number of seconds in
+    which they arrive at the current rate. Both are None if they are unknown or the gate has decided.
     """
 
     gate: str
@@ -82,7 +82,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class SideStatus:
-    """The number of one side's requests in the current step, their errors and their latency."""
+    """One side in the current step: the number of its requests, the number of its errors, and its latency."""
 
     requests: int = 0
     errors: int = 0
@@ -107,7 +107,7 @@ class WorkloadStatus:
     updated_at_ms: int
     bake_until_ms: int | None = None
     held_by: str = ""
-    message: str = ""  # what happens next, for people
+    message: str = ""  # what happens next, as a text for people
     autopilot: bool = True
     confirmed: int = 0  # number of Envoys that run the desired weights
     envoys: int = 0
@@ -166,7 +166,7 @@ def _fields(record: Any) -> dict[str, Any]:
 
 
 def from_json(kind: type[R], text: str | bytes) -> R:
-    """Return the record of type ``kind`` in a JSON text, ignoring unknown fields. Raises InputError."""
+    """Return the record of type ``kind`` in a JSON text, without unknown fields. Raises InputError for invalid text."""
     try:
         record: R = _build(kind, json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -6,11 +6,11 @@ import gc
 
 
 def freeze_present_objects() -> None:
-    """Exclude all present objects (modules, configuration, clients) from garbage collection, as they are never freed.
+    """Exclude all objects that exist now (modules, configuration, clients) from garbage collection.
 
-    A full collection visits every object. It runs again whenever the number of objects has grown by a quarter. A scorer
-    creates over a hundred thousand objects when it starts, so each collection would delay one tick by 50 to 70 ms. Call
-    this once, when the process is set up.
+    These objects live as long as the process. A full collection would visit all of them, and Python runs one whenever
+    the number of objects has grown by a quarter. A scorer creates over a hundred thousand objects when it starts, so
+    each full collection would delay one tick by 50 to 70 ms. Call this function once, after the setup of the process.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,7 @@
-"""The scorer process: score loop, steer loop, health and metrics. It shuts down cleanly on SIGTERM. See ADR 0131."""
+"""The scorer process: it runs the score loop, the steer loop and the server for health, status and metrics.
+
+SIGTERM shuts it down cleanly. See ADR 0131.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ class ScorerService:
         ``redis_place`` is the setting or option that contains the Redis URL. Error messages name it.
         """
         self._config, self._redis_place, self._scorer = config, redis_place, scorer
-        # Unique for each start, so that this process cannot mistake an earlier process's lease or pairs for its own.
+        # Unique to each start, so that this process cannot mistake an earlier process's lease or pairs for its own.
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.registry = CollectorRegistry()
         self._worker: ScoringTask | None = None

@@ -1,4 +1,4 @@
-"""The configuration: ``load_config(path)`` returns an immutable ``Config``, or raises a ``ConfigError`` of one line."""
+"""The configuration. ``load_config(path)`` returns an immutable ``Config``, or raises ``ConfigError``."""
 
 from glidepath.config.loader import load_config, parse_config
 from glidepath.config.root import Config, Match, Sticky, Workload

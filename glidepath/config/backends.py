@@ -26,18 +26,19 @@ Prefix = Annotated[str, StringConstraints(strip_whitespace=False), AfterValidato
 
 
 class Credential(Section):
-    """The credential that Envoy sends to this backend, with live requests and with copies.
+    """The credential of a backend.
 
-    Give exactly one of ``env``, ``file`` and ``passthrough``. ``env`` is an environment variable. ``file`` is a
-    file that Envoy reads again when it changes. With ``passthrough: true``, Envoy sends the client's own
-    credential.
+    Give exactly one of ``env``, ``file`` and ``passthrough``. ``env`` names an environment variable that holds the
+    credential. ``file`` names a file that holds it; Envoy reads the file again when the file changes. Envoy sends such
+    a credential with live requests and with copies. With ``passthrough: true``, a live request keeps the client's own
+    credential, and a copy has no credential.
     """
 
     env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     file: str | None = None
     passthrough: bool = False
     header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$"), AfterValidator(str.lower)] = "authorization"
-    prefix: Prefix = "Bearer "  # put before the value if the header is authorization
+    prefix: Prefix = "Bearer "  # put before the value, if the header is authorization
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Credential:
@@ -60,7 +61,7 @@ class ClientCert(Section):
 class Price(Section):
     """The price of a million input tokens and the price of a million output tokens.
 
-    All backends must have prices in the same currency.
+    All prices in the configuration must be in the same currency.
     """
 
     input: float = Field(ge=0)
@@ -68,9 +69,10 @@ class Price(Section):
 
 
 class Capacity(Section):
-    """Where the scorer reads the backend's load: on the backend's own Prometheus page, or by a PromQL query.
+    """The source of the backend's load, and the limit on this load.
 
-    ``limit`` is the largest acceptable load, in the unit of the metric.
+    The scorer reads the load from the backend's own Prometheus page (``metrics`` and ``metric``), or asks a Prometheus
+    server (``prometheus`` and ``query``, in PromQL). ``limit`` is the largest acceptable load, in the same unit.
     """
 
     metrics: HttpUrl | None = None
@@ -91,9 +93,10 @@ class Capacity(Section):
 class Backend(Section):
     """A server that answers AI requests.
 
-    Give exactly one of ``url`` and ``cluster``. ``url`` may have a path prefix. Envoy removes ``strip`` from the start
-    of the client's path, then adds the prefix of ``url`` in front. ``cluster`` is the name of a cluster that Envoy has
-    already. Its own settings apply (TLS, limits, health checks), and ``host`` is the Host header of requests to it.
+    Give exactly one of ``url`` and ``cluster``. ``url`` may end with a path, such as ``/v2``. Envoy removes ``strip``
+    from the start of the client's path, then puts the path of ``url`` before the rest. ``cluster`` is the name of a
+    cluster that Envoy has already. Its own settings apply (TLS, limits, health checks), and ``host`` is the Host header
+    of requests to it.
     """
 
     url: HttpUrl | None = None
@@ -104,14 +107,14 @@ class Backend(Section):
     strip: str = Field(default="", pattern=r"^(/.*)?$")  # a prefix to remove from the client's path, e.g. /v1
     host: str | None = None  # Host header; absent: the URL's host
     sni: str | None = None  # TLS server name; absent: the host
-    ca_file: str | None = None  # file of trusted CAs; absent: the system's CAs
+    ca_file: str | None = None  # file of trusted certificate authorities; absent: those of the system
     client_cert: ClientCert | None = None
     connect_timeout: Duration = Field(default=2, gt=0)
-    first_byte_timeout: Duration = Field(default=30, gt=0)  # per attempt; when it expires, Envoy tries the fallback
+    first_byte_timeout: Duration = Field(default=30, gt=0)  # limit of each attempt; after it, Envoy tries the fallback
     idle_timeout: Duration = Field(default=300, gt=0)  # longest pause between two bytes of an answer
     max_connections: int = Field(default=1024, ge=1, le=MOST)
     max_requests: int = Field(default=1024, ge=1, le=MOST)
-    max_pending: int = Field(default=256, ge=1, le=MOST)  # requests that may wait for a connection; 0 would refuse all
+    max_pending: int = Field(default=256, ge=1, le=MOST)  # maximum waiting for a connection; 0 would refuse all
     price: Price | None = None
     capacity: Capacity | None = None
 

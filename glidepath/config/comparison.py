@@ -41,13 +41,13 @@ DEFAULT_WEIGHTS: dict[str, float] = {
 class ClassificationSection(Section):
     """How the scorer finds the label in the answer of a classifier.
 
-    ``labels`` maps each label that a model may write to its class. ``matter`` lists the classes that get gates of their
-    own.
+    In ``labels``, a key is a label that a model may write, and its value is the class that the label means. ``matter``
+    lists the classes that get gates of their own.
     """
 
     ignore_case: bool = True
     ignore_punctuation: bool = True
-    first_line: bool = False  # the label is on the first line; an explanation may follow
+    first_line: bool = False  # true: the label is the first line that is not blank
     pattern: str | None = None  # a regular expression; the label is its first group, or its match if it has no group
     labels: dict[str, str] = Field(default_factory=dict)
     matter: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class ExtractionSection(Section):
     """
 
     schema_: dict[str, Any] | None = Field(default=None, alias="schema")  # a JSON schema; absent: the request's schema
-    unordered: tuple[str, ...] = ()  # lists whose order means nothing
+    unordered: tuple[str, ...] = ()  # keys of lists whose order does not matter
     ignore: tuple[str, ...] = ()
     tolerance: dict[str, float | str] = Field(default_factory=dict)
     ignore_case: bool = False
@@ -109,7 +109,9 @@ class ExtractionSection(Section):
 class EmbeddingsSection(Section):
     """How the answers of two embedding models are compared.
 
-    With ``same_space: auto``, the vectors themselves are compared only if both models have the same name and dimension.
+    If both models share one vector space, the two vectors of each input are compared. Otherwise, the ``neighbours``
+    nearest inputs of each input are compared. With ``same_space: auto``, models that have the same name and dimension
+    share one space.
     """
 
     same_space: bool | Literal["auto"] = "auto"
@@ -123,19 +125,19 @@ class RerankSection(Section):
 
 
 class EvaluatorSection(Section):
-    """A model that compares the two answers of doubtful pairs, on any OpenAI-compatible server.
+    """A model that compares the two answers of each doubtful pair. Any OpenAI-compatible server can run it.
 
-    A pair is doubtful if its agreement by the other signals lies in the range ``between``.
+    A pair is doubtful if its agreement, as computed without this model, lies in the range ``between``.
     """
 
     url: HttpUrl
     model: str
     credential: Secret | None = None
-    between: tuple[Unit, Unit] = (0.4, 0.85)  # the range of agreement in which a pair is in doubt
-    budget: int = Field(default=1000, ge=0, le=MOST)  # questions per UTC day and workload, for all scorers together
-    in_flight: int = Field(default=4, ge=1, le=64)  # simultaneous questions of one scorer
+    between: tuple[Unit, Unit] = (0.4, 0.85)  # the range of agreement in which a pair is doubtful
+    budget: int = Field(default=1000, ge=0, le=MOST)  # maximum questions of all scorers, per UTC day and workload
+    in_flight: int = Field(default=4, ge=1, le=64)  # maximum simultaneous questions of one scorer
     timeout: Duration = Field(default=30, gt=0)
-    max_chars: int = Field(default=6000, ge=200, le=100_000)  # most characters of each answer in a question
+    max_chars: int = Field(default=6000, ge=200, le=100_000)  # maximum characters of each answer that a question quotes
 
     @field_validator("between")
     @classmethod
@@ -172,7 +174,7 @@ class ScoringSection(Section):
     flag_effect: Unit = 0.5  # a signal with at least this effect becomes a flag
     flag_meaning: Unit = 0.5  # a similarity of meaning below this sets the flag "meaning"
     floor_rate: Share = 0.05  # a fact signal that trips in at most this share of the noise pairs counts more
-    answer: AnswerSection | None = None  # absent: the answers of the known APIs
+    answer: AnswerSection | None = None  # absent: the API is one that Glidepath knows
     classification: ClassificationSection = ClassificationSection()
     extraction: ExtractionSection = ExtractionSection()
     embeddings: EmbeddingsSection = EmbeddingsSection()

@@ -1,4 +1,7 @@
-"""The ``gates`` section: the gates of a workload and the limit of each. A gate is gating or informational."""
+"""The ``gates`` section: the gates of a workload, and their limits.
+
+A gating gate takes part in decisions. An informational gate is only shown and logged.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,18 @@ from glidepath.config.units import Share
 Quantile = Literal["p50", "p95", "p99"]
 QUANTILES: dict[Quantile, float] = {name: int(name[1:]) / 100 for name in get_args(Quantile)}
 
-DEFAULT_FAST_RATIO = 2.0  # of the fast guard against errors, which runs even without an errors gate
+DEFAULT_FAST_RATIO = 2.0  # for the fast guard against errors, which also runs without an errors gate
 
 
 class GateConfig(Section):
     """The settings that every gate has."""
 
     gating: bool = True  # false: the gate is shown and logged, but decides nothing
-    min_samples: int | None = Field(default=None, ge=1, le=MOST)  # absent: the ramp's
+    min_samples: int | None = Field(default=None, ge=1, le=MOST)  # absent: min_samples of the ramp
 
 
 class QualityGateConfig(GateConfig):
-    """Limits on the mean agreement of baseline and candidate.
+    """Limits on the mean agreement between baseline and candidate.
 
     ``min_agreement`` is an absolute minimum. ``margin`` is how far the mean agreement may be below the noise floor,
     which is the baseline's agreement with itself.
@@ -68,7 +71,7 @@ class ClassGateConfig(GateConfig):
     The baseline's labels count as the true labels.
     """
 
-    max_loss: Share = Field(default=0.02, gt=0, lt=1)  # largest loss of either, beyond the noise floor if that is known
+    max_loss: Share = Field(default=0.02, gt=0, lt=1)  # limit on each loss, beyond the noise floor if that is known
 
 
 FactSignal = Literal["numbers", "names", "negation", "swapped_words"]
@@ -99,7 +102,7 @@ class LatencyGateConfig(GateConfig):
 class CapacityGateConfig(GateConfig):
     """A limit on the candidate's predicted load at the next step.
 
-    The limit is ``capacity.limit`` of the candidate's backend, less ``headroom``.
+    The limit is ``capacity.limit`` of the candidate's backend, multiplied by 1 - ``headroom``.
     """
 
     headroom: Share = 0.0
@@ -112,8 +115,8 @@ def _one_or_many(value: object) -> object:
 class GatesSection(Section):
     """The gates of a workload.
 
-    ``alpha`` is the probability of a false decision that the workload accepts in total. This probability is divided
-    among the gating gates.
+    ``alpha`` is the accepted probability of a false rollback at each step, and also the accepted probability of a false
+    promotion. The gating gates share the probability of a false rollback.
     """
 
     alpha: float = Field(default=0.05, ge=1e-6, le=0.5)

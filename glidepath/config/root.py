@@ -23,7 +23,7 @@ from glidepath.errors import UnknownWorkloadError
 
 
 class Match(Section):
-    """The conditions for a request to belong to this workload. A request must meet all of them.
+    """The conditions under which a request belongs to a workload. A request must meet all of them.
 
     If a request meets the conditions of several workloads, it belongs to the workload with the most specific ones.
     """
@@ -31,7 +31,7 @@ class Match(Section):
     path: str | None = Field(default=None, pattern=r"^/")
     path_prefix: str | None = Field(default=None, pattern=r"^/")
     host: str | None = None
-    headers: dict[str, str] = Field(default_factory=dict)  # exact values
+    headers: dict[str, str] = Field(default_factory=dict)  # header name → exact value
 
     @field_validator("headers")
     @classmethod
@@ -51,18 +51,18 @@ class Match(Section):
     def specificity(self) -> tuple[int, int, int, int]:
         """Return a sort key that is larger for more specific conditions.
 
-        It compares, in this order: whether there is a host, the number of headers, whether the path is exact, and the
-        length of the path.
+        The parts of the key are, in this order: whether there is a host, the number of headers, whether the path is
+        exact, and the length of the path.
         """
         path = self.path or self.path_prefix or ""
         return (self.host is not None, len(self.headers), self.path is not None, len(path))
 
 
 class Sticky(Section):
-    """The sticky value of a request, such as a user id. Give exactly one source for it.
+    """Where to find the sticky value of a request, such as a user id. Give exactly one source.
 
-    Requests with the same sticky value go to the same backend, until the growing share moves the value to the
-    candidate.
+    Requests with the same sticky value go to the same backend. When the candidate's share grows, some values move from
+    the baseline to the candidate.
     """
 
     header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
@@ -87,12 +87,10 @@ class Workload(Section):
     baseline: Name
     candidate: Name
     sticky: Sticky | None = None
-    fallback: bool = True  # the baseline serves a request that failed at the candidate
-    after: Annotated[
-        tuple[Name, ...], BeforeValidator(one_or_many)
-    ] = ()  # start only once these workloads are completed
+    fallback: bool = True  # true: the baseline serves a request that failed at the candidate
+    after: Annotated[tuple[Name, ...], BeforeValidator(one_or_many)] = ()  # wait until these serve their last step
     owner: str = ""  # whom to inform about the end of the migration
-    start: Percent = 0  # the candidate's share in percent when the workload has no state yet
+    start: Percent = 0  # the candidate's share in percent while the workload has no state yet
     shadow: ShadowSection = ShadowSection()
     scoring: ScoringSection = ScoringSection()
     ramp: RampSection = RampSection()

@@ -16,7 +16,7 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_boolean_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse true and false as a number. YAML reads yes and on as true, and Python would take true for 1."""
+        """Refuse true and false where a number is expected. YAML reads yes as true, and Python takes true for 1."""
         kinds = _kinds(cls.model_fields[info.field_name or ""].annotation)
         if not kinds.isdisjoint((int, float)) and bool not in kinds and _contains_boolean(value):
             raise ValueError("must be a number, not true or false")
@@ -24,7 +24,7 @@ class Section(BaseModel):
 
 
 def _kinds(annotation: Any) -> set[Any]:
-    """Return the types inside the containers and unions of a type annotation: int and str for ``dict[str, int]``."""
+    """Return the types inside the containers and unions of a type annotation, such as str and int in dict[str, int]."""
     arguments = typing.get_args(annotation)
     return {annotation} if not arguments else set().union(*(_kinds(a) for a in arguments))
 
@@ -35,9 +35,9 @@ def _contains_boolean(value: Any) -> bool:
 
 
 def one_or_many(value: object) -> object:
-    """Return a list with the string if ``value`` is a string, and otherwise ``value`` unchanged.
+    """Return ``[value]`` if ``value`` is a string, and otherwise ``value`` unchanged.
 
-    It is the validator of keys that take a string or a list.
+    Configuration keys that accept a string or a list use this function as a validator.
     """
     return [value] if isinstance(value, str) else value
 

@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)\s*")
 
 
 def parse_duration(value: Any) -> float:
-    """Return the seconds of a duration such as ``48h``, ``1.5s``, ``250ms``, or a number of seconds.
+    """Return a duration in seconds. ``value`` is a text such as ``48h``, ``1.5s`` or ``250ms``, or a number of seconds.
 
     Raises ValueError if ``value`` is not a duration or is longer than ten years.
     """
@@ -27,7 +27,7 @@ def parse_duration(value: Any) -> float:
 
 
 def parse_size(value: Any) -> int:
-    """Return the bytes of a size such as ``4MiB``, or a number of bytes.
+    """Return a size in bytes. ``value`` is a text such as ``4MiB``, or a number of bytes.
 
     Raises ValueError if ``value`` is not a size or is above 2^53 bytes, because not every JSON reader keeps larger
     numbers exact.
@@ -62,7 +62,7 @@ def _parse(value: Any, units: dict[str, Any], expected: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Return seconds as a short, exact duration: ``48h`` for 172800."""
+    """Return a number of seconds as the text of a duration with the largest unit that fits: ``48h`` for 172800."""
     for unit in ("d", "h", "m", "s", "ms"):
         count = seconds / _SECONDS[unit]
         if count >= 1 and abs(count - round(count)) < 1e-9 and not (unit == "d" and count < 3):

@@ -31,7 +31,8 @@ class ProbeRequest:
 def probe_requests(config: Config, workload: str) -> tuple[ProbeRequest, ...]:
     """Return the requests for all prompts of a workload: first ``probes.prompts``, then the prompts in ``probes.file``.
 
-    Raises InputError for a workload without probes, an unreadable file, and a path of an unknown API.
+    Raises InputError if the workload has no probes, if the file is unreadable or invalid, or if the path of a prompt
+    belongs to an unknown API.
     """
     settings = config.workload(workload)
     probes = settings.probes
@@ -46,7 +47,7 @@ def probe_requests(config: Config, workload: str) -> tuple[ProbeRequest, ...]:
 def read_jsonl(file: Path) -> list[str | dict[str, Any]]:
     """Return the request bodies and prompts in a JSONL file, one for each line that is not empty.
 
-    Raises InputError with the line number.
+    Raises InputError if the file cannot be read or is too long, and for an invalid line, with its number.
     """
     try:
         with file.open("rb") as source:

@@ -81,9 +81,10 @@ class Prober:
         await self._session.close()
 
     async def probe(self, workload: str, request: ProbeRequest) -> ProbeResult:
-        """Send the request to both backends at the same time, and wait for at most the workload's ``shadow.timeout``.
+        """Send the request to both backends at the same time, and return it with the pair of their answers.
 
-        A failed request raises no error: its answer contains the error.
+        Each backend must answer within the workload's ``shadow.timeout``. A failed request raises no error: its answer
+        contains the error.
         """
         started_ms = unix_ms()
         name = f"probe-{uuid.uuid4().hex}"
@@ -141,7 +142,7 @@ class Prober:
 
 
 async def store_pair(redis: RedisClient, config: Config, probed: ProbeResult) -> bool:
-    """Add the probe's pair to the workload's stream of pairs. If an answer failed, add nothing and return False."""
+    """Add the probe's pair to the workload's stream of pairs, unless an answer failed. Return whether it was added."""
     if not probed.comparable:
         return False
     key = redis_keys.WorkloadKeys(probed.pair.workload).pairs

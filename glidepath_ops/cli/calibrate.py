@@ -42,9 +42,9 @@ def command(
 ) -> None:
     """Propose gate thresholds from the scores of stored pairs.
 
-    Prints a commented fragment of glidepath.yaml. The quality threshold comes from the noise floor (how well the
-    baseline's answers agree with each other), or from the candidate's agreement if no noise floor was measured. The
-    latency threshold comes from the variation of the baseline's latencies.
+    The output is a fragment of glidepath.yaml with comments that give the reasons. The quality threshold follows from
+    the noise floor (how well the baseline's answers agree with each other), or from the candidate's agreement if no
+    noise floor was measured. The latency threshold follows from the variation of the baseline's latencies.
     """
     section = load_config(config).workload(workload)
     history = read_file(source) if source else with_redis(config, lambda _, client: read_redis(client, workload, last))
@@ -58,15 +58,18 @@ def command(
 
 
 async def read_redis(client: RedisClient, workload: str, last: int) -> History:
-    """Return the workload's latest ``last`` results. Raises RedisError, OSError, and InputError for an invalid one."""
+    """Return the scores and latencies in the workload's latest ``last`` results.
+
+    Raises InputError for a result that cannot be decoded, and RedisError or OSError if Redis fails.
+    """
     entries = await client.xrevrange(WorkloadKeys(workload).results, count=last)
     return History.of([decode_scored(fields[b"r"]) for _, fields in entries if b"r" in fields])
 
 
 def read_file(path: Path) -> History:
-    """Return the scores and latencies in a file of events: one JSON object per line, in the format of ``judge``.
+    """Return the scores and latencies in a file with one event per line, as JSON in the format of ``glidepath judge``.
 
-    Raises InputError.
+    Raises InputError for an invalid event, or if the file cannot be read.
     """
     history, times, seen = History(), [], KeysSeen()
     try:
@@ -84,9 +87,10 @@ def read_file(path: Path) -> History:
 
 
 def _add(history: History, raw: dict[str, Any], where: str) -> list[float]:
-    """Add the scores and the latency of one event to the history, and return the event's time as a list of 0 or 1.
+    """Add the scores and the latency of one event to the history.
 
-    A latency counts only if it is that of a successful request to the baseline.
+    Only the latency of a successful request to the baseline is added. Return a list with the event's time in seconds,
+    or an empty list if the event has no time. ``where`` names the file and the line in errors.
     """
     side, ok = raw.get("side", "baseline"), raw.get("ok", True)
     if side not in ("baseline", "candidate"):

@@ -1,4 +1,4 @@
-"""``glidepath decommission``: show the checklist for switching off a baseline, and archive its migration."""
+"""``glidepath decommission``: show the checklist for switching off a baseline, and archive the migration's records."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.table import Table
 
 from glidepath.clock import unix_ms
 from glidepath.config import Config
+from glidepath.errors import InputError
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.redisio import RedisClient
 from glidepath.status_and_decisions import Decision, Phase, to_json
@@ -26,7 +27,6 @@ from glidepath_ops.envoyconfig.bootstrap import annotated_bootstrap
 from glidepath_ops.envoyconfig.commented_yaml import to_yaml
 
 _STYLE = {ItemState.OK: "green", ItemState.WARN: "yellow", ItemState.BLOCK: "bold red", ItemState.TODO: "cyan"}
-WHOLE_LOG = 1_000_000  # more decisions than a log keeps
 RECENT_DECISIONS = 1000
 
 
@@ -41,20 +41,26 @@ def command(
     archive: Annotated[
         Path | None,
         typer.Option(
-            "--archive", metavar="FILE", help="Archive the configuration, decision log and status in this tar.gz file."
+            "--archive",
+            metavar="FILE",
+            help="Archive the configuration, decision log and status in this tar.gz file. Needs a workload.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Archive even if the checklist has blocking items.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --archive: archive even if an item blocks the decommissioning.")
+    ] = False,
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
     """Show the checklist for switching off a baseline.
 
-    Without a workload, it shows the order in which to switch off the baselines, least critical workload first.
+    Without a workload, the command shows the order in which to switch off the baselines, least critical workload first.
 
-    With --archive, it also writes the archive and records it in the decision log, unless the checklist has a blocking
-    item. The exit status is 1 if there is a blocking item.
+    With a workload, the exit status is 1 if an item of the checklist blocks the decommissioning. If no item blocks it,
+    or if --force is given, --archive writes the archive and records the decommissioning in the decision log.
     """
+    if archive is not None and workload is None:
+        raise InputError("--archive: needs the workload to archive: glidepath decommission WORKLOAD --archive FILE")
 
     async def work(settings: Config, redis: RedisClient) -> dict[str, Any]:
         if workload is None:
@@ -102,7 +108,7 @@ async def _one(
     found: dict[str, Any] = {"workload": name, "blocked": bool(blocking), "items": items, "archive": None}
     if archive is not None and (force or not blocking):
         decision = _decision(settings, name, facts[name], now_ms, reason, blocking)
-        log = [*await read_log(redis, name, WHOLE_LOG), decision]
+        log = [*await read_log(redis, name, None), decision]
         write_archive(archive, name, _files(settings, facts, items, log), now_ms)
         key = WorkloadKeys(name).log
         await redis.xadd(key, {"d": to_json(decision)}, maxlen=settings.retention.log, approximate=True)

@@ -22,8 +22,8 @@ def command(
     fault: Annotated[
         InjectedFault,
         typer.Option(
-            help="Fault to inject once the candidate serves all traffic: errors (status 503, reset connections), "
-            "latency (three times slower), quality (wrong or garbled texts) or none."
+            help="Fault to inject into the candidate once it serves all traffic: errors (status 503, reset "
+            "connections), latency (three times slower), quality (wrong or garbled texts) or none."
         ),
     ] = InjectedFault.ERRORS,
     json_path: Annotated[
@@ -37,14 +37,17 @@ def command(
         ),
     ] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep everything running at the end, and print URLs and curl commands.")
+        bool,
+        typer.Option(
+            "--keep", help="At the end, keep everything running until Ctrl-C, and print URLs and curl commands."
+        ),
     ] = False,
 ) -> None:
     """Run a complete migration on this machine, then inject a fault and watch the automatic rollback.
 
-    Starts a real Envoy, a real Redis, extproc, the scorer with a real embedding model, and two OpenAI-compatible
-    backends. All of them listen on loopback only and stop when this command ends. The exit status is 0 only if the
-    candidate reached 100 %, the fault caused a rollback, and no client request failed.
+    The demo starts a real Envoy, a real Redis, extproc, the scorer with a real embedding model, and two
+    OpenAI-compatible backends. All of them listen on loopback only and stop when this command ends. The exit status is
+    0 only if the candidate reached 100 %, the fault (if any) caused a rollback, and no client request failed.
     """
     if json_path is not None:
         _check_writable(json_path)
@@ -61,7 +64,7 @@ def command(
 
 
 def _check_writable(path: Path) -> None:
-    """Raise InputError before the demo starts if no file can be written at ``path``."""
+    """Raise InputError if ``path`` is a directory or its folder does not exist. Called before the demo starts."""
     if path != Path("-") and (path.is_dir() or not path.parent.is_dir()):
         why = "is a directory" if path.is_dir() else f"there is no directory {path.parent}"
         raise InputError(f"--json: {path}: cannot be written: {why}")

@@ -20,9 +20,9 @@ def command(
 ) -> None:
     """Run the ext_proc (external processing) server beside an Envoy.
 
-    It captures requests and answers, and copies requests to the other backend. Live requests never wait for it. Each
-    worker has its own address, so the number of workers must equal extproc.workers in the configuration used for
-    `glidepath render`.
+    The server captures requests and answers, and copies requests to the other backend. Live requests never wait for it.
+    Envoy's configuration contains one address per worker, so the number of workers must equal extproc.workers in the
+    configuration used for `glidepath render`.
     """
     from extproc.supervisor import serve
 

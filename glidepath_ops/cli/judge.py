@@ -1,4 +1,4 @@
-"""``glidepath judge``: apply a workload's gates to a file of request outcomes."""
+"""``glidepath judge``: apply a workload's gates to a file of recorded requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scorer.steering.planning.recorded_events import KeysSeen, checked, warnings
 
 
 def command(
-    outcomes: Annotated[Path, typer.Argument(help="File of JSON lines, one event per line; - for standard input.")],
+    outcomes: Annotated[Path, typer.Argument(help="File with one event per line, as JSON; - reads stdin.")],
     workload: WorkloadOption,
     config: ConfigPath = DEFAULT_CONFIG,
     percent: Annotated[
@@ -26,19 +26,21 @@ def command(
         typer.Option(
             min=0.01,
             max=99.99,
-            help="The candidate's configured share. If given, also check that traffic was split in this ratio.",
+            help="The candidate's configured share in percent. If given, check that requests were split in this ratio.",
         ),
     ] = None,
 ) -> None:
-    """Apply a workload's gates to a file of request outcomes.
+    """Apply a workload's gates to a file of recorded requests.
 
-    Each line of the file is an event: a JSON object with the keys "t" (seconds), "side" ("baseline" or "candidate"),
-    "ok" (true or false) and "latency_ms". Optional keys are "ttft_ms" (time to the first token), "agreement" and
-    "noise" (scores from 0 to 1), and "expected" and "got" (the classes that the baseline and the candidate returned).
+    Each line of the file is an event (one request): a JSON object with the keys "t" (its time in seconds), "side"
+    ("baseline" or "candidate"), "ok" (true or false) and "latency_ms" (required if "ok" is true). Optional keys are
+    "ttft_ms" (time to the first token), "agreement" and "noise" (scores from 0 to 1), and "expected" and "got" (the
+    classes that the baseline and the candidate returned).
 
     The result is one JSON object on stdout. If the file's events cannot decide a gate, a warning goes to stderr. If no
     gate has gating: true, judge reports "hold", whereas a live ramp would advance once the configured hold time and
-    minimum sample count are reached. The exit status is 2 if the file cannot be read.
+    minimum sample count are reached. The exit status is 2 if the file cannot be read or
+    has an invalid line.
     """
     section, seen = load_config(config).workload(workload), KeysSeen()
     if str(outcomes) == "-":
@@ -59,5 +61,5 @@ def _judge(section: Workload, file: BinaryIO, name: str, percent: float | None, 
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Return the file's lines. A line longer than MAX_LINE_BYTES is cut; the parser then rejects it."""
+    """Yield the file's lines. Of a line longer than MAX_LINE_BYTES, only a part is read; the parser then rejects it."""
     return iter(lambda: file.readline(MAX_LINE_BYTES + 2), b"")

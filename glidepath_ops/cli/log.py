@@ -26,7 +26,9 @@ _MAX_ID_PART = 2**64 - 1
 _ANNOTATE_WAIT_S = 10
 
 command = typer.Typer(
-    no_args_is_help=False, rich_markup_mode="markdown", help="Show the decision log, or annotate a decision."
+    no_args_is_help=False,
+    rich_markup_mode="markdown",
+    help="Show the decision log, or annotate a decision. Without a command, `glidepath log` shows the log.",
 )
 
 
@@ -97,9 +99,10 @@ def annotate(
 
 
 async def _owner(settings: Config, redis: RedisClient, workload: str | None, decision_id: str) -> tuple[str, str]:
-    """Return the workload whose decision log has this id, and the full id.
+    """Return the workload whose log contains the decision ``decision_id``, and the decision's full id.
 
-    Raises InputError unless exactly one decision has the id.
+    Only the log of ``workload`` is searched, or all logs if it is None. Raises InputError unless exactly one decision
+    has this id.
     """
     first, last = id_range(decision_id)
     names = [workload] if workload else list(settings.workloads)
@@ -117,8 +120,9 @@ async def _owner(settings: Config, redis: RedisClient, workload: str | None, dec
 
 
 def id_range(text: str) -> tuple[str, str]:
-    """Return the first and the last Redis stream id that ``text`` can mean: an id without ``-N`` covers a millisecond.
+    """Return the first and the last Redis stream id that ``text`` can mean.
 
+    ``MILLISECONDS-NUMBER`` is one id; ``MILLISECONDS`` alone means every id of that millisecond.
     Raises InputError for an invalid id.
     """
     match = _ID.fullmatch(text)
@@ -130,7 +134,10 @@ def id_range(text: str) -> tuple[str, str]:
 
 
 def lines(decisions: list[Decision]) -> list[str]:
-    """Return the printed lines of the decisions: the event, its reason and, if it was annotated, its root cause."""
+    """Return the decisions as lines of text.
+
+    A decision has a line with its event, a line with its reason and, if it was annotated, a line with its root cause.
+    """
     causes = {(d.workload, d.details.get("target")): d.reason for d in decisions if d.event == "annotate"}
     found: list[str] = []
     for decision in decisions:
@@ -144,5 +151,5 @@ def lines(decisions: list[Decision]) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    """Return ``text`` without line breaks and control characters, which could move the cursor."""
+    """Return ``text`` as one line: line breaks and control characters, which could move the cursor, become spaces."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -16,18 +16,19 @@ import typer
 
 from glidepath.errors import GlidepathError, InputError
 
-_READER_CLOSED = 1  # exit status
+_READER_CLOSED = 1  # exit status of a command whose output was piped to a program that stopped reading
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-_SERVICES = frozenset({"demo", "up", "extproc", "scorer"})  # their output is not a result that could be lost
+_SERVICES = frozenset({"demo", "up", "extproc", "scorer"})  # commands whose output may be lost: it is no result
 
 HELP = "Move AI inference traffic from one backend to another, one measured step at a time."
 
-# Command → (module of this package with a Typer app or function named `command`, or MODULE:FUNCTION; line in --help).
+# Name of the command → (its place, its line in --help). The place is a module of this package, or MODULE:FUNCTION.
+# Without FUNCTION, the command is the function or Typer app `command` of the module.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Run a complete migration on this machine, then inject a fault and watch the automatic rollback."),
     "up": ("up", "Run Envoy, Redis, extproc and the scorer on this machine for your own backends."),
     "extproc": ("extproc", "Run the ext_proc (external processing) server beside an Envoy."),
-    "scorer": ("scorer", "Score answer pairs; the replica that holds the lease also adjusts the weights."),
+    "scorer": ("scorer", "Score answer pairs; one scorer at a time also sets the traffic weights at Envoy."),
     "render": ("render", "Write Envoy or mesh configuration from glidepath.yaml."),
     "validate": ("validate", "Check glidepath.yaml and the Envoy configuration rendered from it."),
     "status": ("status", "Show the candidate's share, the phase and the gates of each workload."),
@@ -47,10 +48,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drill": ("steering_commands:drill", "Rehearse a rollback and measure how long it takes."),
     "shadow": ("steering_commands:shadow", "Set the share of requests that are copied to the other backend."),
     "log": ("log", "Show the decision log, or annotate a decision."),
-    "judge": ("judge", "Apply a workload's gates to a file of request outcomes."),
-    "plan": ("plan", "Estimate how long each step takes and which gate is slowest."),
+    "judge": ("judge", "Apply a workload's gates to a file of recorded requests."),
+    "plan": ("plan", "Estimate how long each step of the ramp takes and which gate is slowest."),
     "calibrate": ("calibrate", "Propose gate thresholds from the scores of stored pairs."),
-    "score": ("score", "Score a file of answer pairs."),
+    "score": ("score", "Score how well the two answers of each pair in a file agree."),
     "doctor": ("doctor", "Check the running Envoys and Redis, and suggest a remedy for each problem."),
     "probe": ("probe", "Send synthetic prompts to both backends and compare the answers."),
     "decommission": ("decommission", "Show the checklist for switching off a baseline."),
@@ -58,7 +59,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 def build_app(wanted: str | None) -> typer.Typer:
-    """Return the Typer app with all commands. Only the module of the ``wanted`` command is imported."""
+    """Return the Typer app with all commands.
+
+    Only the module of the ``wanted`` command is imported; the other commands have only their line in --help.
+    """
     app = typer.Typer(
         add_completion=False,
         no_args_is_help=True,
@@ -98,12 +102,12 @@ def _checked_output(wanted: str | None) -> Iterator[None]:
 
     If the reader of a pipe closes it (``| head``), the command ends silently with exit status 1, which Typer also uses
     when such a write fails within the command. If stdout itself is closed, or the disk is full, the first failed write
-    raises InputError. By then a command such as rollback has already been sent.
+    raises InputError. By then a command such as rollback has already been sent, and it takes effect.
     """
     if sys.__stdout__ is None:
-        # Writing to a read-only descriptor fails with EBADF.
+        # A result that is written to the read-only descriptor fails with EBADF, which is reported below.
         flags = os.O_WRONLY if wanted in _SERVICES else os.O_RDONLY
-        sys.stdout = open(os.open(os.devnull, flags), "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+        sys.stdout = open(os.open(os.devnull, flags), "w", encoding="utf-8")  # noqa: SIM115 - open until the end
     try:
         try:
             yield

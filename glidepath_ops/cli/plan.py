@@ -1,4 +1,4 @@
-"""``glidepath plan``: estimate, before the ramp starts, how long each step takes."""
+"""``glidepath plan``: estimate, before the ramp starts, how long each of its steps takes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from scorer.steering.planning.samples_needed import Assumptions
 from scorer.steering.planning.step_times import StepPlan, WorkloadPlan, plan_workload
 
 _MIN_RATE, _MAX_RATE = 1e-6, 1e9  # requests per second; the lowest is one request in twelve days
-_UNITS = {"pairs": "{} pairs", "noise pairs": "{} noise pairs"}  # default: requests of the candidate
+# A gate with another unit counts requests of the candidate.
+_UNITS = {"pairs": "{} pairs", "noise pairs": "{} noise pairs"}
 
 
 def command(
@@ -25,19 +26,23 @@ def command(
     rate: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="WORKLOAD=RATE", help="Requests per second of a workload; repeat the option for each workload."
+            metavar="WORKLOAD=RATE",
+            help="Requests per second of a workload; repeat the option for each workload. Without a rate, only the "
+            "numbers of samples are shown.",
         ),
     ] = None,
-    error_rate: Annotated[float, typer.Option(min=0, max=0.5, help="Assumed error rate of both backends.")] = 0.002,
+    error_rate: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Assumed share of requests that fail, on both backends.")
+    ] = 0.002,
     sd: Annotated[
         float, typer.Option(min=0.001, max=0.5, help="Assumed standard deviation of the pairs' agreement scores.")
     ] = 0.15,
     as_json: AsJson = False,
 ) -> None:
-    """Estimate how long each step takes and which gate is slowest.
+    """Estimate how long each step of the ramp takes and which gate is slowest.
 
-    Each sample count is the median number of samples that a healthy candidate needs to pass the gates, simulated with
-    fixed seeds.
+    For each step and gate, the output shows how many samples a healthy candidate needs to pass: the median of
+    simulations with fixed seeds.
     """
     settings = load_config(config)
     rates = parse_rates(rate or [], settings)
@@ -53,7 +58,7 @@ def command(
 def parse_rates(given: list[str], config: Config) -> dict[str, float]:
     """Return requests per second by workload: ``{"chat": 12.5}`` for ``["chat=12.5"]``.
 
-    Raises InputError for an invalid rate, and UnknownWorkloadError.
+    Raises InputError for an invalid or repeated rate, and UnknownWorkloadError for a workload that is not configured.
     """
     rates: dict[str, float] = {}
     for text in given:

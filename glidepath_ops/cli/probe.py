@@ -30,7 +30,7 @@ PIPED_WIDTH = 160
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One probe and its score. ``scored`` is None if no score arrived in time or if the probe cannot be scored."""
+    """One probe and its score. ``scored`` is None if no score arrived in time, or if a backend failed."""
 
     probed: ProbeResult
     scored: ScoredPair | None = None
@@ -38,13 +38,18 @@ class Row:
 
 def command(
     workload: Annotated[
-        str | None, typer.Argument(help="Workload to probe; default: every workload that has probes.")
+        str | None, typer.Argument(help="Workload to probe; default: every workload with a probes section.")
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     count: Annotated[
-        int | None, typer.Option("--count", "-n", metavar="COUNT", min=1, help="Send only the first COUNT prompts.")
+        int | None,
+        typer.Option(
+            "--count", "-n", metavar="COUNT", min=1, help="Send only the first COUNT prompts of each workload."
+        ),
     ] = None,
-    wait: Annotated[float, typer.Option("--wait", min=0, max=600, help="Seconds to wait for the scores.")] = 30.0,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, max=600, help="Seconds to wait for the scores of each workload.")
+    ] = 30.0,
     via: Annotated[
         str | None,
         typer.Option(
@@ -110,7 +115,10 @@ async def _last_result(redis: RedisClient, name: str) -> str:
 
 
 async def _scores(redis: RedisClient, name: str, cursor: str, wanted: set[str], wait: float) -> dict[str, ScoredPair]:
-    """Return the scores, by pair id, of the ``wanted`` pairs that are scored within ``wait`` seconds."""
+    """Return the scores of the pairs with the ids ``wanted`` that are scored within ``wait`` seconds, by pair id.
+
+    ``cursor`` is the id of the last stream entry from before the probes.
+    """
     found: dict[str, ScoredPair] = {}
     deadline = time.monotonic() + wait
     key = WorkloadKeys(name).results
@@ -146,7 +154,7 @@ def _answer(answer: Answer) -> str:
 
 
 def _score(row: Row) -> tuple[str, str]:
-    """Return the agreement of a probe's answers and a remark about it, both as text."""
+    """Return the agreement of a probe's two answers as text, and a remark: why there is no agreement, or the flags."""
     if not row.probed.comparable:
         return "–", "not compared: a side failed"
     if row.scored is None:

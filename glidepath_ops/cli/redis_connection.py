@@ -1,4 +1,4 @@
-"""Load the configuration, connect to Redis, and run the work of a CLI command with both."""
+"""Load the configuration, connect to Redis, and run a command's work with both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``glidepath score``: score a file of answer pairs as the running scorer would."""
+"""``glidepath score``: score the answer pairs in a file as a running scorer would."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ _PROGRESS_EVERY = 100
 
 
 TaskOption = Annotated[
-    str | None, typer.Option("--task", help=f"One of: {', '.join(_TASKS)}; default: the workload's task, or auto.")
+    str | None,
+    typer.Option(
+        "--task", help=f"Kind of answers: {', '.join(_TASKS)}; auto detects it. Default: the workload's task, or auto."
+    ),
 ]
 
 
@@ -42,12 +45,20 @@ def command(
     task: TaskOption = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", metavar="PATH", help="Configuration file with the scoring settings to use."),
+        typer.Option(
+            "--config",
+            "-c",
+            metavar="PATH",
+            help="Configuration file with the scoring settings; default: built-in settings.",
+        ),
     ] = None,
     workload: Annotated[
-        str | None, typer.Option("--workload", "-w", help="Workload whose scoring settings to use.")
+        str | None,
+        typer.Option(
+            "--workload", "-w", help="Workload whose scoring settings are used; without --config, from glidepath.yaml."
+        ),
     ] = None,
-    path: Annotated[str, typer.Option(help='API path of the requests whose line has no "path" of its own.')] = "",
+    path: Annotated[str, typer.Option(help='API path of requests without a "path" in their line.')] = "",
     explain: Annotated[bool, typer.Option("--explain", help="Add the differences found to each result.")] = False,
     summary: Annotated[
         str | None,
@@ -56,7 +67,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Score a file of answer pairs.
+    """Score how well the two answers of each pair in a file agree.
 
     Results go to stdout, one JSON object {"id", "agreement", "flags", "signals"} per pair; progress and a summary go to
     stderr. If a pair cannot be scored, its agreement is null and it has a flag unusable:REASON.
@@ -118,7 +129,7 @@ def _open(pairs: str, stack: ExitStack) -> Lines:
 
 
 def _standard_input() -> Lines:
-    """Return stdin's lines. If stdin has a file descriptor, lines that arrived are read without waiting for more."""
+    """Return a reader of stdin. If stdin has a file descriptor, arrived lines are read without waiting for more."""
     if sys.stdin is None:
         raise InputError("-: standard input is closed")
     try:

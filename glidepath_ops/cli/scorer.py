@@ -1,4 +1,4 @@
-"""``glidepath scorer``: run a scorer, which scores pairs and, while it holds the lease, adjusts the weights."""
+"""``glidepath scorer``: run a scorer, which scores pairs and, while it holds the lease, sets the weights at Envoy."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from scorer.scoring.worker.scoring_process.spawn_process import spawn
 def command(
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Score answer pairs; the replica that holds the lease also adjusts the weights.
+    """Score answer pairs; one scorer at a time also sets the traffic weights at Envoy.
 
-    You can run any number of replicas. All of them score; only one steers at any time. All state is in Redis.
+    You can run any number of scorers. All of them score. Of the scorers with the same scorer.group, only the one that
+    holds the lease in Redis sets weights. All state is in Redis.
     """
     asyncio.run(_serve(config))
 
 
 async def _serve(path: Path) -> None:
-    # The child is spawned before the imports below, so that both processes import at the same time (half a second).
+    # The child is spawned before the imports below, so that both processes import their modules at the same time.
     child = await spawn()
     try:
         from glidepath.config import load_config

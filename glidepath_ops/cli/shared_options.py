@@ -13,8 +13,8 @@ ConfigPath = Annotated[
     Path,
     typer.Option("--config", "-c", metavar="PATH", help="Configuration file, or a directory of configuration files."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="Print the result as JSON, one object per line.")]
 Workload = Annotated[str, typer.Argument(help="Name of the workload.")]
 WorkloadOption = Annotated[str, typer.Option("--workload", "-w", help="Name of the workload.")]
 WorkloadFilter = Annotated[

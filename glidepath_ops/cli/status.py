@@ -65,7 +65,8 @@ def overview(
 ) -> Table:
     """Return a table with one row per workload.
 
-    ``now`` is in Unix seconds. ``troubles`` maps a workload to the reason why its scorer group does not steer it.
+    ``found`` maps each workload to its status, or to None if no scorer has steered it. ``now`` is in Unix seconds.
+    ``troubles`` maps a workload to the reason why its scorer group does not steer it.
     """
     table = Table(box=None, pad_edge=False)
     for heading in ("workload", "share", "phase", "step", "Envoys", "quality", "p99 base → cand", "next"):
@@ -93,7 +94,7 @@ def overview(
 
 
 def gates(status: WorkloadStatus) -> Table:
-    """Return a table with one row for each gate of the workload."""
+    """Return a table with one row for each gate. Its title gives the workload's requests and errors in this step."""
     requests, errors, least = status.candidate.requests, status.candidate.errors, status.min_samples
     wanted = f" of at least {least}" if requests < least else ""
     title = f"{status.workload}: {requests} requests{wanted}, {errors} errors in this step{_rescues(status.candidate)}"
@@ -112,7 +113,7 @@ def gates(status: WorkloadStatus) -> Table:
 def _rescues(candidate: SideStatus) -> str:
     """Return, as text, how many failed candidate requests the baseline answered, and how many failed there too.
 
-    The text is empty if there were none.
+    The text is empty if both numbers are 0.
     """
     if not candidate.rescued and not candidate.rescues_failed:
         return ""
@@ -120,7 +121,10 @@ def _rescues(candidate: SideStatus) -> str:
 
 
 def missing(verdict: Verdict) -> str:
-    """Return, as text, how many more samples the gate needs for a decision, and in what time they will arrive."""
+    """Return how many more samples the gate needs, such as ``40 more samples, about 12 s at the current rate``.
+
+    The text is empty if no samples are missing.
+    """
     if not verdict.missing:
         return ""
     eta = "" if verdict.eta_s is None else f", about {verdict.eta_s:.0f} s at the current rate"

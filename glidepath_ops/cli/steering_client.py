@@ -20,8 +20,8 @@ async def read_status(client: RedisClient, workload: str) -> WorkloadStatus | No
     return None if raw is None else from_json(WorkloadStatus, raw)
 
 
-async def read_log(client: RedisClient, workload: str, count: int) -> list[Decision]:
-    """Return the last ``count`` decisions in the workload's log, oldest first."""
+async def read_log(client: RedisClient, workload: str, count: int | None) -> list[Decision]:
+    """Return the last ``count`` decisions in the workload's log, or all if ``count`` is None; oldest first."""
     entries = await client.xrevrange(WorkloadKeys(workload).log, count=count)
     return [_decision(entry) for entry in reversed(entries)]
 
@@ -39,13 +39,16 @@ async def send_command(client: RedisClient, workload: str, command: Command) -> 
 
 async def wait_for_answer(client: RedisClient, workload: str, command_id: str, timeout: float) -> Decision | None:
     """Return the decision that answers the command, or None if no scorer acted within ``timeout`` seconds."""
-    # Redis assigns the ids of both streams from its own clock, so the answer's id is the later one.
+    # The ids of both streams come from Redis' clock. The answer is in the same millisecond or later.
     before = f"{int(command_id.partition('-')[0]) - 1}-0"
     return await _wait(client, workload, before, timeout, lambda d: d.details.get("command_id") == command_id)
 
 
 async def wait_for_event(client: RedisClient, workload: str, after: str, event: str, timeout: float) -> Decision | None:
-    """Return the first decision with this ``event`` after decision id ``after``, or None after ``timeout`` seconds."""
+    """Return the first decision with this ``event`` that follows the decision with id ``after`` in the log.
+
+    Return None if there is none within ``timeout`` seconds.
+    """
     return await _wait(client, workload, after, timeout, lambda d: d.event == event)
 
 

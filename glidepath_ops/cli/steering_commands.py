@@ -1,6 +1,7 @@
-"""The commands with which a person steers a workload: hold, resume, promote, approve, rollback, retry, abort, ...
+"""The commands by which a person steers a workload.
 
-Each command sends a Command to the scorer through Redis and waits for the decision that answers it.
+They are hold, resume, promote, approve, rollback, retry, abort, drill and shadow. Each sends a ``Command`` to the
+scorer through Redis and waits for the decision that answers the ``Command``.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ Force = Annotated[bool, typer.Option("--force", help="Take the step despite fail
 
 
 def _send(config: Path, workload: str, command: Command, wait: float, as_json: bool) -> None:
-    """Send the command, wait up to ``wait`` seconds for the scorer's decision, and print it; 0: do not wait.
+    """Send the command, wait up to ``wait`` seconds for the scorer's decision, and print the decision.
 
-    Raises CommandRefusedError, UnreachableError if no scorer acted in time, and InputError for a failed drill.
+    If ``wait`` is 0, return without a decision. Raises CommandRefusedError if the scorer refuses the command,
+    UnreachableError if no scorer acts in time, and InputError if a drill does not pass.
     """
 
     async def work(settings: Config, redis: RedisClient) -> Decision | None:
@@ -60,8 +62,8 @@ def _send(config: Path, workload: str, command: Command, wait: float, as_json: b
 def hold() -> Command:
     """Pause the automation of a workload at its current share.
 
-    Safety (guard) gates can still roll traffic back. The guards are all gates with gating: true, except split and
-    capacity.
+    A guard that fails during the hold still rolls traffic back. Guards are all gates with gating: true, except split
+    and capacity.
     """
     return Command(CommandKind.HOLD, actor())
 
@@ -70,7 +72,8 @@ def hold() -> Command:
 def resume() -> Command:
     """Resume the automation of a workload.
 
-    Ends a hold or a manual override of the weights, and turns automation on again if autopilot was set to 0.
+    This command ends a hold, including the hold that follows a manual override. If a person switched the automation
+    off at an Envoy (runtime key autopilot: 0), it is switched on again.
     """
     return Command(CommandKind.RESUME, actor())
 
@@ -84,7 +87,7 @@ def promote(
             min=0,
             max=100,
             help="Safeguard: refuse the command unless the next step has this share. If the candidate's current share "
-            "is unknown, this may be the share of any step.",
+            "is unknown, the workload moves to the step with this share.",
         ),
     ] = None,
     force: Force = False,
@@ -158,8 +161,8 @@ def drill(
 ) -> Command:
     """Rehearse a rollback and measure how long it takes.
 
-    Sets the candidate's weight to 0, waits until Envoy confirms it and traffic has drained, then restores the weight. A
-    candidate at 0 % first gets a small share for some seconds.
+    A drill sets the candidate's weight to 0, waits until every Envoy has confirmed this and no more requests reach the
+    candidate, and then restores the weight. A candidate at 0 % first gets a small share for some seconds.
     """
     return Command(CommandKind.DRILL, actor(), percent=percent, force=force)
 
@@ -199,7 +202,7 @@ def headline(decision: Decision) -> str:
         share = f"{decision.from_percent:g} % → {share}"
     event = decision.event.replace("_", " ")
     if decision.event in ("shadow", "adopt_shadow"):
-        share = f"candidate at {share}"  # the command set the share of copies
+        share = f"candidate at {share}"  # these events change the share of copies, not the candidate's share
     return f"{decision.workload}: {event}, {share}, now {decision.phase.replace('_', ' ')}"
 
 

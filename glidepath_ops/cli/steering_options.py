@@ -22,11 +22,11 @@ Send = Callable[[Path, str, Command, float, bool], None]
 
 
 def steering_command(send: Send, wait_s: float = 10.0) -> Callable[[Build], Callable[..., None]]:
-    """Return a decorator that turns a function ``build``, which returns a Command, into a CLI command.
+    """Return a decorator that makes a CLI command from a function ``build``, which returns a ``Command``.
 
-    The CLI command takes the workload, then the parameters of ``build``, then the shared options. It adds the reason to
-    the Command that ``build`` returns. Then it calls ``send`` with the path of the configuration, the workload, the
-    Command, the seconds to wait (default ``wait_s``; 0: do not wait) and whether to print JSON.
+    The CLI command takes the workload, then the parameters of ``build``, then the shared options. It calls ``build``
+    and adds the reason to the ``Command``. Then it calls ``send`` with the path of the configuration, the workload, the
+    ``Command``, the seconds to wait (default ``wait_s``; 0: do not wait) and whether to print JSON.
     """
 
     def decorate(build: Build) -> Callable[..., None]:

@@ -30,9 +30,8 @@ def command(
 ) -> None:
     """Run Envoy, Redis, extproc and the scorer on this machine for your own backends.
 
-    Runs until Ctrl-C, and restarts a process that dies. It does not start Envoy or Redis if the configuration points
-    to existing instances (envoy.admin, redis.url). The
-    logs, the rendered configuration and Redis' data are kept in the --data directory.
+    The command runs until Ctrl-C and restarts a process that dies. It starts no Envoy if envoy.admin names one, and no
+    Redis if redis.url names one. The --data directory keeps the logs, the rendered configuration and Redis' data.
     """
     settings, folder = load_config(config), data.resolve()
     with Interrupt(), Stack() as stack:

@@ -1,4 +1,4 @@
-"""``glidepath validate``: check glidepath.yaml and its rendered bootstrap, or an edited Envoy bootstrap."""
+"""``glidepath validate``: check glidepath.yaml and the bootstrap rendered from it, or any Envoy bootstrap."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ def command(
     config: ConfigPath = DEFAULT_CONFIG,
     envoy: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Check this Envoy bootstrap instead, for example after you edited it."),
+        typer.Option(metavar="FILE", help="Check only this Envoy bootstrap, for example after you edited it."),
     ] = None,
 ) -> None:
     """Check glidepath.yaml and the Envoy configuration rendered from it.
 
-    No server is started. If a gate can never pass, a warning goes to stderr; `glidepath plan` explains it. With
-    --envoy, only the given bootstrap is checked: all its fields must exist in Envoy's API, and each weighted split must
-    list the candidate first and have weights that add up to 10000. Each error is one line on stderr, and the exit
-    status is then 2.
+    Every field of the Envoy configuration must exist in Envoy's API. Each weighted split must list the candidate first
+    and have weights that add up to 10000. If Envoy is installed, `envoy --mode validate` also checks the configuration;
+    no server is started.
+
+    An error is one line on stderr, and the exit status is then 2. If a gate can never pass, a warning goes to stderr;
+    `glidepath plan` explains it.
     """
     if envoy is not None:
         _check(load_envoy_file(envoy), envoy)

@@ -1,4 +1,4 @@
-"""Write the archive of a migration whose baseline is switched off: one tar.gz file without secrets."""
+"""Write one tar.gz archive, without secrets, of a migration whose baseline is being switched off."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _queries(query: str) -> list[tuple[str, str, str]]:
 
 
 def _origin(url: str) -> str:
-    """Return a webhook's URL with ``***`` instead of its path, because the path is a secret."""
+    """Return a webhook's URL with ``***`` instead of its path and query, which may contain a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{HIDDEN}"
 
@@ -87,8 +87,8 @@ def as_lines(records: list[Any]) -> bytes:
 def write_archive(path: Path, workload: str, files: Mapping[str, bytes], now_ms: int) -> None:
     """Write a tar.gz archive with ``files`` (content by name), a README and a manifest of digests to ``path``.
 
-    Only its owner can read the archive. Raises InputError if ``path`` exists or cannot be written. The archive appears
-    at ``path`` only when it is complete.
+    Only the archive's owner can read it. Its files get the time ``now_ms`` (Unix milliseconds). The archive appears at
+    ``path`` only when it is complete. Raises InputError if ``path`` exists or cannot be written.
     """
     readme = _README.format(workload=workload, hidden=HIDDEN).encode()
     whole = {"README.txt": readme, **files}

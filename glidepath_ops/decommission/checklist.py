@@ -21,7 +21,7 @@ class ItemState(StrEnum):
     OK = "ok"
     WARN = "warn"
     BLOCK = "block"
-    TODO = "todo"  # a task for a person, which Glidepath cannot check
+    TODO = "todo"  # a task for a person; Glidepath cannot check whether it is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class ChecklistItem:
 class WorkloadFacts:
     """The facts about one workload that the checklist uses.
 
-    ``decisions`` are in the order of the log, oldest first. ``probes_failing`` is the reason why probes fail, or
-    empty.
+    ``decisions`` are in the order of the log, oldest first. ``probes_failing`` names the sides that failed the last
+    probes; it is empty if none failed.
     """
 
     status: WorkloadStatus | None = None
@@ -49,9 +49,9 @@ class WorkloadFacts:
 
 
 def users_of(config: Config, backend: str) -> dict[str, str]:
-    """Return the workloads that use ``backend``.
+    """Return how each workload uses ``backend``. Workloads that do not use it are left out.
 
-    The value for each workload is the use: "baseline", "baseline and fallback" or "candidate".
+    The keys are names of workloads; the values are "baseline", "baseline and fallback" or "candidate".
     """
     uses: dict[str, str] = {}
     for name, workload in config.workloads.items():
@@ -63,11 +63,11 @@ def users_of(config: Config, backend: str) -> dict[str, str]:
 
 
 def in_order(config: Config, volumes: Mapping[str, int]) -> list[str]:
-    """Return all workloads, least critical first.
+    """Return the names of all workloads in the order in which to switch off their baselines, least critical first.
 
-    ``after`` names the workloads that must be completed before a workload starts. Workloads with a shorter chain of
-    ``after`` come first. Among workloads with chains of equal length, those with fewer requests come first.
-    ``volumes`` is the number of requests of each workload.
+    A workload comes after the workloads that its setting ``after`` names, because they must be completed before it.
+    Workloads at the same depth of this chain are in the order of their numbers of requests (``volumes``), smallest
+    first.
     """
     depths: dict[str, int] = {}
 
@@ -178,9 +178,10 @@ def _earlier_workloads(config: Config, workload: str, facts: Mapping[str, Worklo
 
 
 def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> dict[str, str]:
-    """Return what else still uses the backend that is the workload's baseline.
+    """Return the other users of the workload's baseline, with a description of each use.
 
-    The keys are names of workloads, or ``envoy.default_backend``; each value describes the use.
+    The keys are names of workloads, or ``envoy.default_backend``. A workload that has already given
+    up this backend as its baseline is left out.
     """
     backend = config.workload(workload).baseline
     users = {}
@@ -196,9 +197,9 @@ def _still_using(config: Config, workload: str, facts: Mapping[str, WorkloadFact
 
 
 def _other_users(config: Config, workload: str, facts: Mapping[str, WorkloadFacts]) -> list[ChecklistItem]:
-    """Return a warning for each other user of the baseline's backend.
+    """Return a warning for each other user of the workload's baseline.
 
-    The backend must keep running until all of these uses have ended.
+    The baseline must keep running for these users.
     """
     backend = config.workload(workload).baseline
     remedy = f"keep {backend} until this use has ended too"
@@ -210,10 +211,10 @@ def _other_users(config: Config, workload: str, facts: Mapping[str, WorkloadFact
 
 
 def _to_do(config: Config, workload: str, users: tuple[str, ...]) -> list[ChecklistItem]:
-    """Return the tasks that only a person can do, in order.
+    """Return the tasks that only a person can do, in the order in which to do them.
 
-    Some tasks must wait until no other user needs the backend, for example the end of the contract. These tasks
-    name the other ``users``.
+    Some tasks, such as ending the contract, must wait until no other user needs the baseline. These tasks name the
+    other ``users``.
     """
     settings = config.workload(workload)
     baseline, candidate = settings.baseline, settings.candidate

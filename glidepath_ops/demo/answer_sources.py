@@ -1,4 +1,4 @@
-"""The two sources of a demo backend's answers: prepared texts, sent at a model's speed, or a model on llama.cpp."""
+"""The two sources of a demo backend's answers: prepared texts, sent at the speed of a model, or a real model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OnFirstByte = Callable[[], None]
 class AnswerSource(Protocol):
     """A source of answers to chat completions.
 
-    It applies the faults LATENCY and QUALITY. The fault ERRORS never reaches it, because the server applies that fault.
+    A source applies the faults LATENCY and QUALITY. The server applies the fault ERRORS and then asks no source.
     """
 
     async def reply(
@@ -35,9 +35,10 @@ class AnswerSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The speed of simulated answers: the median seconds until the first token, and for each further chunk.
+    """The speed of simulated answers, in seconds: the median time until the first chunk, and between two chunks.
 
-    Both times are lognormal; ``sigma`` is the standard deviation of their logarithm.
+    For each answer, both times are drawn from lognormal distributions. ``sigma`` is the standard deviation of their
+    logarithms.
     """
 
     first: float = 0.045
@@ -99,7 +100,10 @@ async def _until(at: float) -> None:
 
 
 class LlamaCpp:
-    """A source that forwards requests to a llama.cpp server on this machine and returns its answers unchanged."""
+    """A source that forwards requests to a llama.cpp server on this machine and returns its answers unchanged.
+
+    With the fault LATENCY it waits first; with the fault QUALITY the source ``bad`` answers instead.
+    """
 
     def __init__(self, url: str, session: aiohttp.ClientSession, bad: WrittenTexts) -> None:
         self.url, self.session, self.bad = url, session, bad

@@ -13,7 +13,7 @@ from glidepath_ops.local.services import Service
 
 
 def backend_services(plan: DemoPlan, ports: Ports, folder: Path) -> tuple[Service, Service]:
-    """Return the demo's baseline and candidate as services, which are ready when their /healthz answers 200."""
+    """Return the demo's baseline and candidate as services. A backend is ready when its ``/healthz`` answers 200."""
     return (
         _service(BASELINE, Side.BASELINE, ports.baseline, plan.llm, folder),
         _service(CANDIDATE, Side.CANDIDATE, ports.candidate, plan.llm, folder),

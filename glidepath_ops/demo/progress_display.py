@@ -1,4 +1,4 @@
-"""Show the progress of the demo: a page that is redrawn on a terminal, or lines of text anywhere else."""
+"""Show the progress of the demo: on a terminal, a page that is redrawn; elsewhere, lines of text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from glidepath_ops.demo.client_load import ClientStats
 from glidepath_ops.demo.system_readings import DemoState
 
 LOG_LINES = 12
-LINE_EVERY = 5.0  # seconds between two plain lines without a decision
+LINE_EVERY = 5.0  # seconds between two lines that show the state, on a display that is no terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def verdict_row(verdict: Verdict) -> tuple[str, str, str, str, str]:
 
 
 class PlainDisplay:
-    """A display that prints a line for each decision, and a line with the state every few seconds."""
+    """A display that prints a line for each decision, and every few seconds a line with the state."""
 
     def __init__(self, console: Console) -> None:
         self.console = console

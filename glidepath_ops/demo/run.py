@@ -32,11 +32,13 @@ from glidepath_ops.local.services import config_file, local_services, redis_serv
 from glidepath_ops.local.shutdown_signals import Interrupt
 from glidepath_ops.local.stack import Stack
 
-# Seconds to wait for the last scores once the clients have stopped; the second applies when time is nearly up.
+# After the clients have stopped, wait for the last scores until the demo's time limit, but at most the first and at
+# least the second number of seconds.
 SCORE_WITHIN, SCORE_WITHIN_AT_THE_END = 20.0, 5.0
 SETTLE_MS = 500  # milliseconds until the status includes the latest results
-LOG_WITHIN = 3.0  # seconds until the rollback is in the log, after Envoy has the new weights
-# Stop watching the rollback at this percent, below which each step down waits for samples, or after these seconds.
+LOG_WITHIN = 3.0  # seconds to wait until an event is in the log or the status, for example the rollback
+# Watch the rollback until the candidate has at most NEARLY_BACK percent, or for BACK_WITHIN seconds. Each step below
+# this percentage would have to wait for samples.
 NEARLY_BACK, BACK_WITHIN = 10.0, 12.0
 SETTLED = (Phase.VALIDATING, Phase.COMPLETED)
 ROLLED_BACK = (Phase.COOLING_DOWN, Phase.ABORTED)
@@ -51,7 +53,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The started processes of the demo and their configuration."""
+    """The processes of the demo, which have been started, and their configuration."""
 
     options: Options
     config: Config
@@ -80,7 +82,7 @@ class Running:
     started_ms: int
     stage: str = "promotion on evidence"
     rollback: Rollback | None = None
-    problem: str = ""  # a failure before the fault
+    problem: str = ""  # why the demo failed before the fault; empty if it did not
 
     @property
     def plan(self) -> DemoPlan:
@@ -103,7 +105,8 @@ class Running:
     async def until(self, condition: Callable[[DemoState], bool]) -> DemoState:
         """Poll and show the state of the demo until ``condition`` is true.
 
-        Raises UnreachableError if a process does not answer, or (with the end of its log) if it has died.
+        Return the state. Raises UnreachableError if a process does not answer or has died; in the second case the error
+        contains the end of its log.
         """
 
         def check(seen: DemoState) -> bool:
@@ -199,9 +202,9 @@ async def _stages(running: Running) -> DemoSummary:
 
 
 async def _reach_last_step(running: Running) -> bool:
-    """Wait until the candidate has served the last step for ``settle_s`` seconds.
+    """Wait until the candidate has served the last step for ``settle_s`` seconds, and return True.
 
-    Return False if it was rolled back before that.
+    Return False if the candidate was rolled back before that.
     """
     last = running.plan.steps[-1]
     await running.until(lambda seen: seen.percent == last or seen.phase in ROLLED_BACK)
@@ -221,7 +224,7 @@ async def _reach_last_step(running: Running) -> bool:
 async def _inject_fault(running: Running) -> None:
     """Inject the fault into the candidate, and show and record the rollback.
 
-    The recorded time is the time from the candidate's first bad answer to a lower weight of the candidate in Envoy.
+    The recorded time runs from the candidate's first bad answer until Envoy has a lower weight for the candidate.
     """
     last = running.plan.steps[-1]
     if running.fault is InjectedFault.NONE:
@@ -241,9 +244,9 @@ async def _inject_fault(running: Running) -> None:
 
 
 async def _watch_rollback(running: Running) -> None:
-    """Show the rollback until nearly all traffic is back at the baseline, or for at most ``BACK_WITHIN`` seconds.
+    """Show the demo until nearly all traffic is back (at most ``BACK_WITHIN`` seconds), then ``settle_s`` seconds more.
 
-    A regression is rolled back step by step, a catastrophic failure at once.
+    The rollback takes one step at a time after a regression, and goes to 0 % at once after a catastrophic failure.
     """
     began, settle = running.elapsed(), running.plan.settle_s
     await running.until(lambda seen: (seen.percent or 0) <= NEARLY_BACK or running.elapsed() - began >= BACK_WITHIN)
@@ -287,13 +290,13 @@ def _fault_lines(running: Running) -> tuple[str, ...]:
 
 
 async def _lost_and_waiting(running: Running) -> tuple[int, int]:
-    """Wait for the scorer to score all pairs, then return how many pairs were lost and how many still wait in Redis."""
+    """Wait a limited time for the scores of all pairs. Return how many pairs were lost, and how many still wait."""
     reader, left = running.reader, running.plan.limit_s - running.elapsed()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(max(SCORE_WITHIN_AT_THE_END, min(SCORE_WITHIN, left))):
             await reader.until_scored()
             return lost_and_waiting(reader.seen, 0)
-    # If the status were older than the queue's length, pairs scored in between would count as lost.
+    # The status must be newer than the queue's length: otherwise pairs that were scored in between would count as lost.
     queued, asked_ms = await reader.queued(), unix_ms()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LOG_WITHIN):
@@ -302,9 +305,9 @@ async def _lost_and_waiting(running: Running) -> tuple[int, int]:
 
 
 async def _score_of_the_last_step(running: Running) -> None:
-    """Wait for the first score of the last step.
+    """Wait until the status has an agreement for the last step.
 
-    At two requests per second, this score can arrive after the step has been confirmed.
+    At two requests per second, the step's first score can arrive after the step has been confirmed.
     """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LOG_WITHIN):

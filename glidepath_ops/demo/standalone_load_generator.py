@@ -1,9 +1,9 @@
-"""Run only the demo's clients, against a stack that runs elsewhere.
+"""Run the demo's clients alone, against an Envoy that is already running.
 
 ``python -m glidepath_ops.demo.standalone_load_generator --url http://envoy:10000``
 
-The rate and the running time are limited. The file given with ``--alive`` is touched after each second in which clients
-got answers and no request failed, so that a health check can test the age of the file.
+The rate and the running time are limited. After each second in which clients got answers and no request failed, the
+file given with ``--alive`` is touched. A health check can test the age of this file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REPORT_S = 10
 
 
 async def run(options: argparse.Namespace) -> ClientStats:
-    """Send requests until the time is up, SIGTERM or SIGINT. Then wait for the requests in flight."""
+    """Send requests until the time is up, or SIGTERM or SIGINT arrives. Return the statistics after the last answer."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

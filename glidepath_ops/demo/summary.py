@@ -1,4 +1,4 @@
-"""Summarise the demo, as text and as JSON: its result, and every expected event that did not happen."""
+"""Summarise the demo, as text and as JSON: its results, and the reasons if it failed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOST = (Coverage.LOST_BUFFER, Coverage.LOST_SHUTDOWN, Coverage.INTERNAL_ERROR)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step up of the ramp: ``percent`` is the new share, ``at_s`` the seconds since the first request."""
+    """A step that raised the share: ``percent`` is the new share, ``at_s`` the seconds since the first request."""
 
     percent: float
     at_s: float
@@ -76,8 +76,8 @@ def promotions(decisions: Sequence[Decision], started_ms: int) -> tuple[Step, ..
 def lost_and_waiting(seen: DemoState, queued: int | None) -> tuple[int, int]:
     """Return the number of lost pairs, and the number of pairs in Redis that wait for their score.
 
-    A pair is lost if extproc counted it as lost, or if it has no result and does not wait. ``queued`` is the number
-    of pairs that wait for a scorer, or None if Redis does not report it.
+    A pair is lost if extproc counted it as lost, or if it has no result although it does not wait. ``queued`` is the
+    number of pairs that wait for a scorer, or None if Redis does not report it.
     """
     if seen.status is None:
         return 0, 0
@@ -89,7 +89,11 @@ def lost_and_waiting(seen: DemoState, queued: int | None) -> tuple[int, int]:
 def failures(
     fault: InjectedFault, last_step: float, clients: ClientStats, steps: Sequence[Step], rollback: Rollback | None
 ) -> list[str]:
-    """Return one line for each expected event of the demo that did not happen."""
+    """Return one line for each way in which the demo failed.
+
+    It fails if the ramp does not reach its last step, if the fault causes no rollback, if client requests fail, or if
+    none is answered.
+    """
     problems = []
     if not any(step.percent >= last_step for step in steps):
         reached = max((step.percent for step in steps), default=0)

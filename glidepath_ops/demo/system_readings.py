@@ -17,7 +17,7 @@ from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json
 from glidepath_ops.demo.demo_settings import BASELINE, CANDIDATE, WORKLOAD
 from glidepath_ops.demo.injected_faults import InjectedFault
 
-FAST_POLL = 0.01  # seconds between two reads of Envoy's weights after the fault
+FAST_POLL = 0.01  # seconds between two reads of Envoy's weights while the rollback is timed
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class StateReader:
         self._cursor = "-"
 
     async def poll(self) -> DemoState:
+        """Read the state once and return it."""
         raw = await self.redis.get(self.keys.status)
         if raw is not None:
             self.seen.status = from_json(WorkloadStatus, raw)
@@ -64,14 +65,16 @@ class StateReader:
         return None if value is None else int(value) * 100 / runtime_keys.FULL_WEIGHT
 
     async def until(self, condition: Callable[[DemoState], bool], every: float = 0.1) -> DemoState:
+        """Poll the state every ``every`` seconds until ``condition`` is true for it, and return it."""
         while True:
             if condition(await self.poll()):
                 return self.seen
-            if being_cancelled():  # the Redis client must not swallow the demo's time limit or Ctrl-C
+            if being_cancelled():  # by the time limit or Ctrl-C; the Redis client can lose the CancelledError
                 raise asyncio.CancelledError
             await asyncio.sleep(every)
 
     async def put_fault(self, fault: InjectedFault) -> None:
+        """Inject the fault into the candidate. Raises UnreachableError if the candidate refuses it."""
         async with self.http.put(f"{self.candidate_url}/control/fault", json={"fault": fault.value}) as response:
             if response.status != 200:
                 raise UnreachableError(f"the candidate refused the fault: status {response.status}")
@@ -84,7 +87,7 @@ class StateReader:
     async def until_weights_fall(self, below: float) -> int:
         """Wait until the candidate's share at Envoy is below ``below`` percent.
 
-        Return the time at which it is, in Unix milliseconds.
+        Return the time at which this was first seen, in Unix milliseconds.
         """
         while True:
             percent = await self.candidate_percent()
@@ -93,7 +96,7 @@ class StateReader:
             await asyncio.sleep(FAST_POLL)
 
     async def until_scored(self) -> DemoState:
-        """Wait until, according to the status, every pair in Redis has a result."""
+        """Wait until every pair has a result according to the status, and return the state of the demo."""
         return await self.until(lambda seen: unscored(seen) == 0)
 
     async def queued(self) -> int | None:
@@ -105,7 +108,7 @@ class StateReader:
 
 
 def unscored(seen: DemoState) -> int:
-    """Return how many pairs in Redis have no result yet. Noise pairs are included."""
+    """Return how many pairs in Redis have no result yet, noise pairs included."""
     status = seen.status
     if status is None:
         return 0
@@ -114,7 +117,7 @@ def unscored(seen: DemoState) -> int:
 
 
 def counted(status: WorkloadStatus, reason: Coverage) -> int:
-    """Return how many pairs the coverage in ``status`` counts under ``reason``, noise pairs included.
+    """Return how many pairs ``status.coverage`` counts under ``reason``, noise pairs included.
 
     extproc counts noise pairs separately: the prefix ``noise_`` precedes the name of the reason.
     """

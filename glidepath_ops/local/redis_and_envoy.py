@@ -27,7 +27,8 @@ def start_redis(folder: Path, port: int, *options: str) -> Child:
 def spawn_envoy(bootstrap: Path, log: Path, *, concurrency: int | None = None, binary: Path | None = None) -> Child:
     """Start Envoy with the file ``bootstrap``, and do not wait until it is ready.
 
-    ``binary``: an Envoy other than the installed one.
+    ``concurrency`` is the number of Envoy's worker threads; by default one per processor. ``binary`` is an Envoy other
+    than the installed one.
     """
     command = [str(binary or envoy_binary()), "-c", str(bootstrap), "--log-level", "warning", "--disable-hot-restart"]
     if concurrency:

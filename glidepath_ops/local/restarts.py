@@ -1,4 +1,4 @@
-"""Restart child processes of a stack that have died, with growing delays."""
+"""Restart the child processes of a stack that have died, after growing delays."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from glidepath_ops.local.stack import Stack
 
 @dataclass(slots=True)
 class Backoff:
-    """The delays before the restarts of one process: 1, 2, 4, … seconds, up to ``limit``.
+    """The delays before the restarts of one process: 1, 2, 4, … seconds, at most ``limit`` seconds.
 
-    After ``quiet`` seconds without a death, the delay is 1 second again.
+    After ``quiet`` seconds without a death, the next delay is 1 second again.
     """
 
     limit: float = 30.0
@@ -23,7 +23,7 @@ class Backoff:
     last: float = float("-inf")
 
     def after_death(self, now: float) -> float:
-        """Record that the process died at ``now``, and return the time of its restart."""
+        """Record that the process died at ``now`` (in seconds), and return the time at which to restart it."""
         self.deaths = 1 if now - self.last > self.quiet else self.deaths + 1
         delay = min(self.limit, 2.0 ** (self.deaths - 1))
         self.last = now + delay
@@ -31,9 +31,9 @@ class Backoff:
 
 
 class Restarter:
-    """Restarts the dead processes of a stack. Call ``tick`` a few times a second.
+    """Restarts the dead processes of a stack. Its owner calls ``tick`` a few times a second.
 
-    It calls ``say`` with a line of text for each death and each restart.
+    For each death and each restart, it calls ``say`` with a line of text.
     """
 
     def __init__(self, stack: Stack, say: Callable[[str], None]) -> None:

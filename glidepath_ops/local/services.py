@@ -1,4 +1,4 @@
-"""Describe the services that run on this machine: how to start Redis, Envoy, extproc and the scorer."""
+"""Define how to start Redis, Envoy, extproc and the scorer on this machine, and when each of them is ready."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NICE = 10  # extproc and the scorer yield to Envoy if they share its processors
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A child process that can be started: ``spawn`` starts it, and ``ready`` returns whether it is ready.
+    """A child process to start: ``spawn`` starts it, and ``ready`` returns whether it is ready.
 
     The process has ``timeout`` seconds to become ready.
     """
@@ -47,7 +47,7 @@ def envoy_service(bootstrap: Path, admin: str, log: Path, concurrency: int | Non
 def glidepath_service(command: str, config: Path, metrics: str, logs: Path, nice: int = 0) -> Service:
     """Return the service that runs ``glidepath extproc`` or ``glidepath scorer``.
 
-    It is ready when its /readyz answers 200.
+    It is ready when ``/readyz`` at its address ``metrics`` answers 200.
     """
     line = [sys.executable, "-m", "glidepath_ops", command, "-c", str(config)]
     return Service(
@@ -86,9 +86,9 @@ def write_config(config: Config, path: Path) -> None:
 
 
 def with_addresses(config: Config, *, admin: str | None = None, redis: str | None = None) -> Config:
-    """Return the configuration with the URLs of an Envoy's admin API and of a Redis that run on this machine.
+    """Return the configuration with ``admin`` as the URL of Envoy's admin API, and ``redis`` as the URL of Redis.
 
-    If ``admin`` or ``redis`` is None, the URL in the configuration stays.
+    If ``admin`` or ``redis`` is None, that part of the configuration stays as it is.
     """
     data = _dump(config)
     if admin is not None:

@@ -1,4 +1,4 @@
-"""A group of child processes that are started in order, watched, and stopped in the reverse order."""
+"""A group of child processes: start them, find and restart dead ones, and stop them in the reverse order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from glidepath_ops.local.services import Service
 
 
 class Stack:
-    """A group of child processes by name. Used as a context manager, it stops all of them when the block ends.
+    """A group of named child processes. Used as a context manager, it stops all of them when the block ends.
 
     The process that was started last is stopped first.
     """
@@ -21,7 +21,7 @@ class Stack:
     def start(self, *services: Service) -> None:
         """Start all services at once, then wait until each of them is ready.
 
-        Raises UnreachableError, with the end of the log, for a service that does not become ready.
+        Raises UnreachableError if a service does not become ready. The error contains the end of the service's log.
         """
         for service in services:
             self.services[service.name] = service

@@ -1,5 +1,5 @@
-"""Scoring: computes a score for each queued pair of answers.
+"""Score pairs of answers: those in the queue in Redis, and those in a file.
 
-``worker`` claims pairs from Redis and writes the results. A child process extracts the answers (``answers``), embeds
+``worker`` claims pairs from Redis and writes the results. Its child process extracts the answers (``answers``), embeds
 their texts (``embed``) and compares them (``compare``). ``files`` scores the pairs of a file.
 """

@@ -36,7 +36,7 @@ class News:
     - ``outcomes``, ``scored``, ``commands``: the decoded entries of the three streams
     - ``cursors``: stream → the id of its last entry that was read now
     - ``bad``: the number of entries that could not be decoded
-    - ``full``: the read returned as many entries of a stream as one read may, so there may be more
+    - ``full``: the read returned as many entries of one stream as it may return, so there may be more entries
     """
 
     outcomes: tuple[Outcomes, ...] = ()

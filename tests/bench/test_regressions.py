@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bench.planted import HELD_OUT
+from bench.planted_passages import HELD_OUT
 from bench.regressions import ANSWERS, GOALS, HARMFUL, HARMLESS, Case, alarm_threshold, judge, read_answers, run
 from glidepath.config.processes import EmbedderSection
 from scorer.scoring.compare.vocabulary.opposites_and_synonyms import opposites

@@ -13,6 +13,7 @@ from extproc import listening_sockets
 from extproc.extproc_worker import worker_address
 from glidepath.errors import UnreachableError
 from glidepath_ops.local.child_process import free_ports
+from tests.support.http2_pings import answered_pings
 
 
 async def test_only_the_user_and_the_group_may_use_the_folder_and_the_socket(tmp_path: Path) -> None:
@@ -61,6 +62,16 @@ async def test_a_port_in_use_is_an_error() -> None:
         listening_sockets.bind(second, address)
     await first.stop(0)
     await second.stop(0)
+
+
+async def test_a_connection_without_data_stays_open_at_any_rate_of_pings() -> None:
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    server = grpc.aio.server(options=listening_sockets.OPTIONS)
+    listening_sockets.bind(server, address)
+    await server.start()
+    answered = await answered_pings(address, 20)
+    await server.stop(0)
+    assert answered == 20
 
 
 def test_each_worker_has_its_own_metrics_address() -> None:

@@ -34,7 +34,7 @@ class EventStreamMessage:
 
 
 def looks_like_eventstream(body: bytes) -> bool:
-    """Return whether a body begins with an event stream's prelude (twelve bytes) whose CRC is valid."""
+    """Return whether a body begins with the prelude of an event stream's message and the valid CRC of this prelude."""
     return len(body) >= _PRELUDE and body[0] == 0 and crc32(body[:8]) == unpack_from(">I", body, 8)[0]
 
 
@@ -65,7 +65,10 @@ def parse_messages(body: bytes) -> Iterator[EventStreamMessage]:
 
 
 def _string_headers(raw: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the name and the value of each header of a message, for headers whose value is a string."""
+    """Yield (name, value) for each header of a message that has a string as its value. Skip the other headers.
+
+    Raises UnusableBodyError if ``raw``, the headers of the message, is invalid.
+    """
     at = 0
     while at < len(raw):
         size = raw[at]

@@ -50,7 +50,7 @@ class UnusableReason(StrEnum):
 
     TRUNCATED = "truncated"  # the body ends before the end that its format requires
     MALFORMED = "malformed"  # the body does not follow its format
-    ERROR_BODY = "error_body"  # the body is an error message; the status may be any
+    ERROR_BODY = "error_body"  # the body is an error message, or the status or the finish reason is an error
     UNSUPPORTED = "unsupported"  # the format of the body is unknown
     EMPTY_BODY = "empty_body"
     TOO_LARGE = "too_large"  # the body exceeds a limit, or the capture cut it
@@ -58,7 +58,7 @@ class UnusableReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """The reason why a body has no answer to score. ``detail`` is one short line for people."""
+    """The result for a body that has no answer to score: the reason, and a ``detail`` of one short line for people."""
 
     reason: UnusableReason
     detail: str = ""
@@ -86,7 +86,7 @@ class Choice:
 
     ``reasoning``: the model's reasoning, if the body has it in a separate field; it is not part of ``text``.
     ``structured``: the text parsed as JSON if the request asked for JSON, otherwise None.
-    ``structured_error``: the reason why the text is not JSON although the request asked for JSON, otherwise "".
+    ``structured_error``: why the text is invalid JSON; "" if it is valid, or if the request did not ask for JSON.
     ``logprobs``: the natural logarithm of the probability of each generated token, in order; empty if the body has
         none.
     """

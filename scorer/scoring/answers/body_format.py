@@ -88,7 +88,7 @@ def read_body(content_type: str, body: bytes) -> Body:
         return _read_text_or_json(body, kind)
     if looks_like_sse(head):
         return _read_sse(body)
-    if not kind and head.lower().startswith(("<!doctype html", "<html")):  # an error page of a proxy
+    if not kind and head.lower().startswith(("<!doctype html", "<html")):  # probably a proxy's error page
         raise UnusableBodyError(UnusableReason.UNSUPPORTED, "an HTML page")
     return _read_json_body(body, kind) if kind else PlainText(_text(body))
 
@@ -96,7 +96,8 @@ def read_body(content_type: str, body: bytes) -> Body:
 def _read_text_or_json(body: bytes, kind: str) -> Body:
     """Parse a body whose first character can begin JSON.
 
-    If the body is not JSON but has a content type of text, it is plain text. Example: a Markdown link.
+    A body of the content type plain text or Markdown may begin like JSON without being JSON, for example with the link
+    ``[text](address)``. Such a body is plain text.
     """
     if kind not in ("text/plain", "text/markdown", ""):
         return _read_json_body(body, kind)

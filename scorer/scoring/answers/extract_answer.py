@@ -31,7 +31,7 @@ def extract(
 ) -> Extracted | Unusable:
     """Return the answer in a response body, or the reason why the body has none. Never raises an error.
 
-    ``path``: the path of the client's request. The body may have the format of another API than this path's.
+    ``path``: the path of the client's request. The response may have the format of a different API.
     ``body_cut``: True if the capture kept only the beginning of the body.
     ``custom``: a custom format, which is tried before the providers' formats.
     """

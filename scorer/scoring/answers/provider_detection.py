@@ -32,10 +32,11 @@ from scorer.scoring.answers.providers import (
 class ProviderFormat:
     """The functions that recognise and read one provider format.
 
-    ``is_document``: whether a JSON document has this format; the second argument is the usual format for the path.
-    ``document``: build the answer from such a document.
-    ``is_event``: whether an event of a stream, given its name and its data, has this format.
-    ``stream``: build the answer from such a stream.
+    ``is_document``: returns whether a JSON document has this format. Its second argument is the usual format for the
+        path of the request.
+    ``document``: builds the answer from a document in this format.
+    ``is_event``: returns whether an event with this name and this data has this format.
+    ``stream``: builds the answer from a stream of such events.
     """
 
     surface: Surface

@@ -1,4 +1,4 @@
-"""Find the error message in a body. The HTTP status of the response does not matter."""
+"""Find the error message in a body, whatever the HTTP status of the response."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scorer.scoring.answers.strict_json import clean
 
 
 def error_message(body: Body) -> str | None:
-    """Return the error message in a body, or None if the body is not an error."""
+    """Return the error message in a body, or None if the body is not an error message."""
     match body:
         case JsonDocument(value):
             return _error(value)

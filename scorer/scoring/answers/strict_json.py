@@ -57,7 +57,7 @@ def clean(text: str) -> str:
 
 
 def clean_value(value: object) -> object:
-    """Apply ``clean`` to every string in a parsed JSON value."""
+    """Return a parsed JSON value in which ``clean`` has been applied to every string."""
     match value:
         case str():
             return clean(value)
@@ -70,9 +70,10 @@ def clean_value(value: object) -> object:
 
 
 def read_json(text: str, what: str = "body") -> object:
-    """Parse one JSON value (RFC 8259: no NaN) that is nested at most MAX_DEPTH deep.
+    """Parse one JSON value (RFC 8259: no NaN) that is nested at most MAX_DEPTH deep. ``what`` names it in errors.
 
-    Raises UnusableBodyError. Its reason is *truncated* if the text is the beginning of a JSON value, else *malformed*.
+    Raises UnusableBodyError for any other text, with the reason *truncated* if the text is the beginning of a JSON
+    value, else *malformed*.
     """
     try:
         value = _DECODER.decode(text)
@@ -90,9 +91,9 @@ def read_json(text: str, what: str = "body") -> object:
 
 
 def try_json(text: str, what: str) -> tuple[object, str]:
-    """Parse JSON that a model wrote. Return (value, ""), or (None, error) if it is invalid.
+    """Parse JSON that a model wrote. Return (value, ""), or (None, reason) if the JSON is invalid.
 
-    Invalid JSON raises no error, because it is still the model's answer.
+    Invalid JSON raises no error, because it is still the model's answer. ``what`` names the JSON in the reason.
 
     See ADR 0032.
     """
@@ -109,7 +110,10 @@ def dump(value: object) -> str:
 
 
 def mapping(value: object, where: str) -> dict[str, object]:
-    """Return ``value`` if it is a JSON object. Null and a missing field count as an empty object."""
+    """Return ``value`` if it is a JSON object, or an empty object for null and for a missing field.
+
+    Raises UnusableBodyError for any other value. ``where`` names the field in the error.
+    """
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -118,7 +122,10 @@ def mapping(value: object, where: str) -> dict[str, object]:
 
 
 def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
-    """Return ``value`` if it is a JSON array of at most ``most`` items. Null and a missing field count as empty."""
+    """Return ``value`` if it is a JSON array of at most ``most`` items, or [] for null and for a missing field.
+
+    Raises UnusableBodyError for any other value. ``where`` names the field in the error.
+    """
     if value is None:
         return []
     if not isinstance(value, list):
@@ -129,7 +136,10 @@ def items(value: object, where: str, most: int = MAX_ITEMS) -> list[object]:
 
 
 def string(value: object, where: str) -> str:
-    """Return ``value`` if it is a JSON string. Null and a missing field count as ""."""
+    """Return ``value`` if it is a JSON string, or "" for null and for a missing field.
+
+    Raises UnusableBodyError for any other value. ``where`` names the field in the error.
+    """
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -138,7 +148,7 @@ def string(value: object, where: str) -> str:
 
 
 def count(value: object) -> int:
-    """Return ``value`` as an int, or 0 if it is invalid.
+    """Return ``value`` as an int, or 0 if it is not a number from 0 to 2⁵³ - 1.
 
     Use this function only for token counts and indices. They are informative, so an invalid number must not make the
     body unusable.
@@ -149,7 +159,10 @@ def count(value: object) -> int:
 
 
 def number(value: object, where: str) -> float:
-    """Return ``value`` as a finite float."""
+    """Return a JSON number as a float.
+
+    Raises UnusableBodyError if ``value`` is not a number or is not finite. ``where`` names the field in the error.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise malformed(f"{where} is not a number")
     try:
@@ -166,7 +179,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def integer(digits: str) -> int | str:
-    """Parse a JSON integer. If it has too many digits for int(), return its text."""
+    """Return the value of a JSON integer, or its text if it has too many digits for ``int()``."""
     try:
         return int(digits)
     except ValueError:  # Python's limit of 4,300 digits, which models that repeat themselves exceed
@@ -174,12 +187,12 @@ def integer(digits: str) -> int | str:
 
 
 def real(digits: str) -> float | str:
-    """Parse a JSON number with a fraction or an exponent. If its value overflows, return its text."""
+    """Return the value of a JSON number with a fraction or an exponent, or its text if the value is too large."""
     value = float(digits)
     return value if math.isfinite(value) else digits
 
 
-# Numbers that overflow remain text, so that the rest of the answer can still be read and compared.
+# Numbers that are too large remain text, so that the rest of the answer can still be read and compared.
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=integer, parse_float=real)
 
 

@@ -1,4 +1,6 @@
-"""Compare two answers to one request. The result contains an agreement, flags that name the divergences, and signals.
+"""Compare two answers to one request.
+
+The result contains the agreement of the answers, flags that name their clear divergences, and the measured signals.
 
 All functions are pure. Embedding is a separate step, so that the texts of many pairs can be embedded in one batch::
 

@@ -19,7 +19,7 @@ def combine(
 ) -> Comparison:
     """Combine the similarity of two texts, in [0, 1], and their signals into a comparison.
 
-    ``extra`` contains further measures that are only added to the result. They do not change the agreement.
+    ``extra`` contains further measures that are shown among the signals but do not change the agreement.
     """
     found = list(signals)
     agreement = clamp(similarity)

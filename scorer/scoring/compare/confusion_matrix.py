@@ -18,7 +18,7 @@ _SEPARATOR = "\x1f"
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """The precision and the recall of one class. Both are in [0, 1], or None without pairs to compute them from.
+    """The precision and the recall of one class, in [0, 1]. A value is None if there is no pair to compute it from.
 
     ``support`` is the number of pairs in which the baseline's label is this class.
     """
@@ -32,8 +32,8 @@ class ClassFigures:
 class Confusion:
     """The number of pairs for each combination of the baseline's label (expected) and the candidate's label (got).
 
-    Two confusion matrices can be added with ``+``. After MAX_CLASSES classes, further classes are counted together as
-    OTHER. The classes in ``matter`` are always counted by name.
+    Two confusion matrices can be added with ``+``. Once there are MAX_CLASSES classes, all further classes are counted
+    together as OTHER. The classes in ``matter`` are always counted by name and do not count towards this limit.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)

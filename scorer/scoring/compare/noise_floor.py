@@ -19,7 +19,9 @@ MIN_PAIRS = 30  # with fewer pairs, the noise floor counts as unknown
 
 @dataclass(frozen=True, slots=True)
 class NoiseFloor:
-    """Counts of NOISE pairs, which compare two answers of the baseline. Two noise floors can be added with ``+``.
+    """Counts of the baseline's NOISE pairs, each of which has two answers of the baseline to one request.
+
+    Two noise floors can be added with ``+``.
 
     - ``pairs``: the number of NOISE pairs.
     - ``trips``: for each signal's name, the number of pairs in which the signal diverged.

@@ -34,7 +34,7 @@ class Comparison:
 
     - ``agreement``: in [0, 1], where 1 means the same answer.
     - ``flags``: the names of the respects in which the answers clearly diverge.
-    - ``signals``: the divergences and measures that led to the agreement, by name.
+    - ``signals``: by name, the divergence of each signal, and further measures such as the cosine.
     - ``details``: a description of the difference for human readers, by the name of the signal.
     - ``labels``: for a classification, the baseline's class (``expected``) and the candidate's class (``got``).
     """
@@ -51,7 +51,7 @@ def clamp(value: float) -> float:
 
 
 def ramp(value: float, low: float, high: float) -> float:
-    """Return 0 for values up to ``low``, 1 for values from ``high``, and a linear interpolation between them."""
+    """Return 0 if ``value`` is at most ``low``, 1 if it is at least ``high``, and a linear interpolation in between."""
     return clamp((value - low) / (high - low))
 
 

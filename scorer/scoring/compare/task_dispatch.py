@@ -1,4 +1,4 @@
-"""Choose how two answers are compared for a task, and which texts must be embedded for the comparison."""
+"""Choose how two answers to a task are compared, and which texts must be embedded for the comparison."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RANKINGS = (Surface.COHERE_RERANK, Surface.TEI_RERANK)
 
 @dataclass(frozen=True, slots=True)
 class Unscorable:
-    """The reason why two answers cannot be compared, for example a text on one side and a ranking on the other."""
+    """The reason why two answers cannot be compared, for example because only one of them is a ranking."""
 
     reason: str
     detail: str = ""

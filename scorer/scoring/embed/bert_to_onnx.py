@@ -1,9 +1,9 @@
 """Write the ONNX graph of a BERT sentence encoder, directly from its safetensors file.
 
 This needs neither torch nor an export tool. The graph is the whole model. Its inputs are ``input_ids`` and
-``attention_mask`` (int64, [batch, tokens]). Its output is unit vectors (float32, [batch, hidden]). It uses ONNX
-Runtime's fused attention (domain com.microsoft), which OpenVINO supports too. The weights are in a second file as raw
-little-endian float32, so that the runtime can map them into memory.
+``attention_mask`` (int64, [batch, tokens]). Its output is one unit vector for each text (float32, [batch, hidden]). The
+graph uses ONNX Runtime's fused attention (domain com.microsoft), which OpenVINO supports too. The weights are in a
+second file as raw little-endian float32, so that the runtime can map them into memory.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def write_graph(model: Path, shape: BertShape, folder: Path) -> None:
 def open_weights(path: Path) -> Iterator[Weights]:
     """Yield a function that loads a tensor by its name, as float32.
 
-    If all names in the file have a prefix such as ``bert.``, it is left out of the name.
+    If all names in the file begin with a prefix such as ``bert.``, the function takes the names without this prefix.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -78,7 +78,11 @@ def open_weights(path: Path) -> Iterator[Weights]:
 
 
 class _Builder:
-    """Collects the nodes and weights of an ONNX graph. ``node``, ``weight`` and ``integers`` return the added name."""
+    """Collects the nodes and constants of an ONNX graph.
+
+    ``node`` adds a node and returns the name of its output. ``weight`` and ``integers`` add a constant and return its
+    name.
+    """
 
     def __init__(self, weights: BinaryIO) -> None:
         self._weights = weights
@@ -162,7 +166,7 @@ def _embeddings(b: _Builder, w: Weights, flat: str, ahead: NDArray[np.float32], 
 def _norm(b: _Builder, w: Weights, name: str, x: str, ahead: NDArray[np.float32], epsilon: float) -> str:
     """Add a normalisation to the graph, and return the name of its output.
 
-    ``ahead`` is the bias that it adds for a later Gemm node (see ``_encoder``).
+    ``ahead`` is the bias that the normalisation adds for a later Gemm node (see ``_encoder``).
     """
     scale = b.weight(f"{name}.scale", w(f"{name}.LayerNorm.weight"))
     shift = b.weight(f"{name}.shift", w(f"{name}.LayerNorm.bias") + ahead)

@@ -1,6 +1,6 @@
-"""A cache on disk for built ONNX graphs.
+"""A cache on disk for ONNX graphs that were built from a model's weights.
 
-Each fingerprint of a model has one directory, to which only this user can write.
+The graph of each model fingerprint has one directory, to which only this user can write.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def cache_root() -> Path:
 
 @contextmanager
 def cached_graph(fingerprint: str, build: Build, root: Path | None = None) -> Iterator[Path]:
-    """Yield the directory of the graph with this fingerprint. If it is missing, create it by ``build``.
+    """Yield the directory of the graph with this fingerprint. If it is missing, create it with ``build``.
 
-    Several processes may build at the same time. Each builds in its own directory and renames it to the final name when
-    it is complete. The first process succeeds, and the others use its directory. If no private cache is possible
-    (read-only file system, directory of another user), the graph is built in a temporary directory, which is deleted
-    when the context ends.
+    Several processes may build at the same time. Each process builds in a directory of its own, which it renames to the
+    final name when the graph is complete. The first process succeeds, and the others use its directory. If no private
+    cache is possible (read-only file system, directory of another user), the graph is built in a temporary directory,
+    which is deleted when the context ends.
     """
     try:
         place = _private(root if root is not None else cache_root()) / fingerprint
@@ -51,7 +51,7 @@ def cached_graph(fingerprint: str, build: Build, root: Path | None = None) -> It
 
 
 def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = None) -> str:
-    """Return ``find(path)``, from the cache if the file has not changed.
+    """Return ``find(path)``. The result comes from the cache if the file has not changed since it was stored there.
 
     The file counts as unchanged if its path, device, inode, size and times are the same. The cache is not used if no
     private cache is possible. It is also not used if the file was changed less than 2 s ago, because a second change
@@ -76,9 +76,9 @@ def cached_by_stat(path: Path, find: Callable[[Path], str], root: Path | None = 
 
 
 def _private(root: Path) -> Path:
-    """Return ``root``, and create it with mode 0700 if it is missing.
+    """Return the directory ``root``, after creating it with mode 0700 if it is missing.
 
-    Raises PermissionError if other users may write to the directory.
+    Raises PermissionError if the directory belongs to another user or if other users may write to it.
     """
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = root.stat()

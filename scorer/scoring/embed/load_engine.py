@@ -1,6 +1,7 @@
 """Load the configured embedding engine.
 
-Only the module of this engine is imported. Importing torch, which another engine needs, takes three seconds.
+Only the module of the configured engine is imported, because the import of torch, which one engine needs, takes three
+seconds.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def find_model(name: str) -> Path | None:
 
 
 def require_model(name: str) -> Path:
-    """Return the directory of the model ``name``. Raises ConfigError with the allowed values if it is not found."""
+    """Return the directory of the model ``name``. Raises ConfigError, which says what is allowed, if there is none."""
     folder = find_model(name)
     if folder is None:
         raise ConfigError(

@@ -1,8 +1,8 @@
 """The remote engine: a client of an OpenAI-compatible ``/v1/embeddings`` endpoint (TEI, vLLM, Ollama, a cloud API).
 
-It sends one request at a time, so its throughput adapts to the server. Meanwhile, the other pairs wait in Redis. If the
-server does not answer, the engine repeats the request with growing pauses. If all attempts fail, ``embed`` raises an
-error, and the score loop tries the batch again.
+It sends one request at a time, so its throughput adapts to the server. Pairs for which the server has no time yet wait
+in Redis. If the server does not answer, the engine repeats the request with growing pauses. If all attempts fail,
+``embed`` raises an error, and the score loop tries the batch again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 class RemoteEmbedder:
     """Sends texts to the configured embedding server. ``dimensions`` is 0 until the first reply."""
 
-    max_tokens = 254  # the limit of the smallest common model (MiniLM); the tokens are overestimated
+    max_tokens = 254  # the limit of the smallest common model (MiniLM); the token estimate is too high, thus safe
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class RemoteEmbedder:
     ) -> None:
         """Create the client, but do not connect yet. Raises ConfigError if the credential is missing.
 
-        ``pause`` and ``clock`` are for tests.
+        Only tests set ``pause`` (sleep for some seconds) and ``clock`` (return the present time in seconds).
         """
         base = str(section.url)
         self._url = f"{base if base.endswith('/v1') else f'{base}/v1'}/embeddings"
@@ -71,7 +71,10 @@ class RemoteEmbedder:
         return np.concatenate(parts) if parts else np.empty((0, self.dimensions), np.float32)
 
     def _ask(self, texts: Sequence[str], deadline: float) -> Vectors:
-        """Embed one batch. After a failure, try again until ``deadline``. At least one attempt is made."""
+        """Return the vectors of one batch. After a failure that may be temporary, try again until ``deadline``.
+
+        At least one attempt is made. Raises UnreachableError if no attempt succeeds.
+        """
         pause = _FIRST_PAUSE_S
         while True:
             try:

@@ -51,7 +51,7 @@ class ReferenceEmbedder:
         self._coverage = VocabularyCoverage(fast) if fast is not None else None
 
     def covers(self, text: str) -> bool:
-        """Return whether the vocabulary covers the text, or True if the tokenizer does not reveal its vocabulary."""
+        """Return whether the vocabulary covers the scripts of the text, or True if the vocabulary is unknown."""
         return self._coverage is None or self._coverage.covers(text)
 
     def spans(self, text: str) -> Sequence[Span]:

@@ -12,11 +12,11 @@ from scorer.scoring.embed.vector_cache import VectorCache, text_key
 
 
 def embed_texts(embedder: Embedder, texts: Sequence[str], cache: VectorCache | None = None) -> list[Vectors]:
-    """Return one array [chunks, dimensions] for each text, with one row for each chunk of the text, in order.
+    """Return one array [chunks, dimensions] for each text, in order. Each row is the vector of one chunk of the text.
 
-    The array has no rows if the engine's vocabulary does not cover the text. Equal texts share one array, so the caller
-    must not change it. The engine gets the chunks of all texts that are not in the cache in one call, so that it can
-    sort them by length. If the engine raises an error, the cache is unchanged.
+    An array has no rows if the engine's vocabulary does not cover the text. Equal texts share one array, so the caller
+    must not change the arrays. The chunks of all texts that are not in the cache are embedded in one call, so that the
+    engine can sort them by length. If the engine raises an error, the cache is unchanged.
     """
     vectors_by_text = cache if cache is not None else VectorCache()
     keys = [text_key(text) for text in texts]

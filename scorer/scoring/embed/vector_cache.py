@@ -1,6 +1,6 @@
 """A cache of the vectors of recently embedded texts.
 
-For a repeated text, computing its key (2 µs) replaces a run of the model (10 ms).
+If a text occurs again, its key is computed (2 µs) and looked up, so the model need not be run again (10 ms).
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ def text_key(text: str) -> bytes:
 
 
 class VectorCache:
-    """An LRU cache of the vectors of texts. Its size is limited in vectors (rows), because a long text has many."""
+    """A cache of the vectors of texts that drops the least recently used text first.
+
+    The limit of its size is a number of vectors (rows) and not of texts, because a long text has many vectors.
+    """
 
     def __init__(self, max_rows: int = DEFAULT_ROWS) -> None:
         self.max_rows = max_rows
@@ -41,7 +44,7 @@ class VectorCache:
         return found
 
     def put(self, key: bytes, vectors: Vectors) -> None:
-        """Store the vectors of a text, unless they exceed the limit by themselves.
+        """Store the vectors of a text, unless this one text has more vectors than the limit allows.
 
         The caller must not change the array after this call.
         """

@@ -24,7 +24,7 @@ UNCOVERED_SHARE = 0.3  # share of the letters; above it, a vector depends more o
 # The vocabulary covers a script if it has this many tokens of several letters, or this many ideographs, of the script.
 _PIECES = 200  # English BERT has 26,000 Latin tokens and 8 Cyrillic ones
 _IDEOGRAPHS = 3_000  # each ideograph is one token; a newspaper uses about 3,000 (English BERT has 488)
-_LONGEST_WORD = 100  # a WordPiece model replaces a longer word by the unknown token
+_LONGEST_WORD = 100  # a WordPiece model replaces a longer word with the unknown token
 _FOREIGN = re.compile("[\u0370-\u1dff\u2c00-\ud7ff\uf900-\uffff\U00010000-\U0003ffff]")
 
 
@@ -42,9 +42,10 @@ class VocabularyCoverage:
         self._unknown = tokenizer.token_to_id(unknown)
 
     def covers(self, text: str) -> bool:
-        """Return whether the vocabulary covers the text.
+        """Return whether the vocabulary covers the text: less than UNCOVERED_SHARE of its letters are uncovered.
 
-        It does if less than UNCOVERED_SHARE of the text's letters are uncovered. For Latin text, the check takes 5 µs.
+        A letter is uncovered if it belongs to an unknown token or to a script that is not covered. For Latin text, the
+        check takes 5 µs.
         """
         if not self._by_pieces or (_FOREIGN.search(text) is None and not _has_long_words(text)):
             return True
@@ -64,7 +65,7 @@ class VocabularyCoverage:
 
     @cached_property
     def _scripts(self) -> frozenset[str]:
-        """The scripts that the vocabulary covers: it has enough tokens of several letters, or enough ideographs."""
+        """The scripts of which the vocabulary has enough tokens of several letters, or enough ideographs."""
         counts: Counter[str] = Counter()
         for token in self._tokenizer.get_vocab():
             piece = token.removeprefix("##").removeprefix("▁")

@@ -1,6 +1,6 @@
 """Tokenize texts, and run a model's ONNX graph on batches of texts of similar length.
 
-This is common to the two engines that run an ONNX graph: ONNX Runtime and OpenVINO.
+The two engines that run an ONNX graph, ONNX Runtime and OpenVINO, use this module.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class WordPieces:
         return spans
 
     def ids(self, text: str) -> list[int]:
-        """Return the token ids of ``text``, [CLS] … [SEP], cut to the model's limit of tokens."""
+        """Return the token ids of ``text`` from [CLS] to [SEP]. A text beyond the model's limit of tokens is cut."""
         ids: list[int] = self._tokenizer.encode(well_formed(text)).ids
         return ids if len(ids) <= self._max_ids else [*ids[: self._max_ids - 1], ids[-1]]
 
 
 def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Group texts of similar lengths. Yield each group as a list of indices into ``lengths``.
+    """Yield groups of texts with similar lengths. Each group is a list of indices into ``lengths``.
 
     A group has at most ``size`` texts. Padding all texts of a group to the length of the longest one adds at most
     RUN_TOKENS tokens in total.
@@ -76,8 +76,8 @@ def batches(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
 def run_batches(run: Run, ids: Sequence[Sequence[int]], size: int, dimensions: int, step: int = 1) -> Vectors:
     """Return one vector for each text, in order. ``ids`` are the token ids of the texts.
 
-    ``run`` is called for batches of at most ``size`` texts. The token ids of a text are padded to a multiple of
-    ``step``, but not beyond the length of the longest text.
+    ``run`` is called for batches of at most ``size`` texts. The token ids of a batch are padded to one length, which
+    is a multiple of ``step``, or the length of the longest text if that is less.
     """
     vectors = np.empty((len(ids), dimensions), np.float32)
     longest = max(map(len, ids), default=0)

@@ -23,7 +23,7 @@ MAX_BATCH_BYTES = 8 * 2**20  # a batch ends once its lines have this size
 
 @dataclass(frozen=True, slots=True)
 class ScoredLine:
-    """The result of one line. If the pair is unscored, its agreement is None and its flag is the reason."""
+    """The result of one line of the file. If its pair is unscored, ``agreement`` is None and the flag is the reason."""
 
     id: str | int
     agreement: float | None
@@ -75,8 +75,8 @@ class FileScorer:
     def score(self, lines: Lines) -> Iterator[ScoredLine | BadLine]:
         """Yield one result for each line that is not blank, in order.
 
-        A batch is scored as soon as it is full, or as soon as the next line would have to be waited for. Raises
-        UnreachableError if a remote engine does not answer.
+        A batch is scored as soon as it is full, or if the next line is not available yet. Raises UnreachableError if a
+        remote engine does not answer.
         """
         ready = lines.ready if isinstance(lines, PipeLines) else _always
         batch: list[FilePair | BadLine] = []
@@ -146,7 +146,7 @@ class FileScorer:
 
 @dataclass(frozen=True, slots=True)
 class _ExtractedLine:
-    """A line with its extracted answers. ``texts`` are the two texts to embed, or empty if none must be embedded."""
+    """A line with its extracted answers. ``texts`` contains the texts that must be embedded, if there are any."""
 
     id: str | int
     expected: Expectation

@@ -1,6 +1,6 @@
 """Summarise the scores of a file of pairs in one pass.
 
-The memory that this needs depends only on the number of different flags and classes.
+The memory use depends only on the number of different flags, classes and reasons, not on the number of pairs.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class FileSummary:
         return self._sum / self.scored if self.scored else None
 
     def quantile(self, share: float) -> float | None:
-        """Return a quantile of the agreements, rounded to 0.001, or None if no pair was scored.
+        """Return the quantile ``share`` of the agreements, rounded to 0.001, or None if no pair was scored.
 
-        ``share`` is 0.5 for the median, for example.
+        For example, ``share`` is 0.5 for the median.
         """
         if not self.scored:
             return None

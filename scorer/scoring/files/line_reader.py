@@ -35,7 +35,7 @@ class PipeLines:
         return line
 
     def ready(self) -> bool:
-        """Return whether ``readline`` would return without waiting, because a line or the end of the file has come."""
+        """Return whether ``readline`` would return at once, because a line or the end of the file has arrived."""
         while not self._at_end and not self._has_line():
             if not select.select([self._descriptor], [], [], 0)[0]:
                 return False

@@ -1,9 +1,9 @@
 """A queue of the pairs in doubt, which wait for the evaluator's opinion. It does not delay the other pairs.
 
-A pair in doubt already has a score from the signals. It is written with this score if too many pairs wait, if the
-day's budget is spent, or if the evaluator is unreachable, is slow or sends an invalid reply. After several failures in
-a row, no question is sent for a while. This module is imported only if a workload has an evaluator, because it also
-loads the libraries of the signals (ADR 0100).
+A pair in doubt already has a score from the signals. This score is written if too many pairs wait, if the day's budget
+is spent, or if the evaluator is unreachable, is slow or sends an invalid reply. After several failures in a row, no
+question is sent for a while. This module is imported only if a workload has an evaluator, because the import also loads
+the libraries of the signals (ADR 0100).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from scorer.scoring.worker.pair_queue import QueueEntry
 from scorer.scoring.worker.redis_scripts import SPEND_EVALUATION
 from scorer.scoring.worker.scoring_process.batch_result import PairResult
 
-MAX_WAITING = 64  # pairs of a workload; each has texts of a few kilobytes
+MAX_WAITING = 64  # the largest number of waiting pairs of a workload; each has texts of a few kilobytes
 MAX_FAILURES, OPEN_S = 5, 30.0
 
 
@@ -61,8 +61,8 @@ class RedisEvaluationBudget:
 class CircuitBreaker:
     """Stops the questions to the evaluator for OPEN_S seconds after MAX_FAILURES failures in a row.
 
-    While the questions are stopped, the circuit breaker is open. After these OPEN_S seconds, one more failure opens it
-    again. A success resets the count of failures.
+    While it stops the questions, the circuit breaker is open. After these OPEN_S seconds, a single failure opens it
+    again, unless a success has reset the count of failures.
     """
 
     failures: int = 0
@@ -108,7 +108,7 @@ class EvaluatorQueue:
     def offer(self, entry: QueueEntry, result: PairResult) -> bool:
         """Queue the pair and return True, or refuse it and return False. This method never waits.
 
-        After a refusal, the caller must write the result without an opinion.
+        If the pair is refused, the caller must write ``result``, which has no opinion.
         """
         if self._breaker.is_open(time.monotonic()):
             self._count("paused")
@@ -156,7 +156,7 @@ class EvaluatorQueue:
     async def _reason_not_to_ask(self) -> str:
         """Return why the next question must not be sent to the evaluator, or "" if it may be sent.
 
-        If it may be sent, it is counted in the day's budget.
+        In the second case, the question is counted in the day's budget.
         """
         if self._closed:
             return "stopping"
@@ -169,7 +169,7 @@ class EvaluatorQueue:
         return "" if allowed else "budget"
 
     async def _ask(self, session: aiohttp.ClientSession, doubt: DoubtfulPair) -> Opinion | str:
-        """Return the evaluator's opinion, or the reason why there is none."""
+        """Ask the evaluator about ``doubt``. Return its opinion, or the reason why there is none."""
         try:
             headers = self._client.headers()
         except ConfigError:  # the credential file is being replaced

@@ -36,7 +36,7 @@ _TRIP_PREFIX = "trip:"
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """One claimed pair, as stored in Redis. ``deliveries`` is how often it has been claimed, including this claim."""
+    """One claimed pair, as stored in Redis. ``deliveries`` is the number of claims so far, including this claim."""
 
     workload: str
     id: str
@@ -73,9 +73,10 @@ class RedisPairQueue:
         self._groups_exist = False
 
     async def claim(self, count: int) -> list[QueueEntry]:
-        """Claim up to ``count`` new pairs, the same number from each workload.
+        """Claim up to ``count`` new pairs, if possible the same number from each workload.
 
-        If a workload has fewer new pairs than that, more pairs are claimed from the other workloads.
+        If a workload has too few new pairs, more pairs are claimed from the other workloads. Claiming stops
+        early once the claimed pairs have about 16 MiB.
         """
         await self._create_groups()
         order = list(self._keys)
@@ -93,10 +94,10 @@ class RedisPairQueue:
         return claimed
 
     async def reclaim(self) -> tuple[list[QueueEntry], Mapping[str, int]]:
-        """Claim the pairs that dead scorers had claimed.
+        """Claim the pairs that dead scorers had claimed, a few from each workload.
 
-        Return a tuple: the claimed pairs; and for each workload, the number of pairs of dead scorers that are lost
-        because retention has already trimmed them.
+        Return a tuple: the claimed pairs, and a mapping from a workload to the number of its pairs that are lost
+        because retention trimmed them after a dead scorer had claimed them.
         """
         await self._create_groups()
         entries: list[QueueEntry] = []
@@ -123,9 +124,9 @@ class RedisPairQueue:
             await self._client.eval(RENEW_CLAIMS, 2, keys.pairs, keys.queue, SCORER_GROUP, self._consumer, *ids)
 
     async def write_result(self, entry: QueueEntry, scored: ScoredPair, result: PairResult) -> bool:
-        """Write a pair's result and acknowledge the pair, in one atomic step.
+        """Write a pair's result and acknowledge the pair, in one atomic step. Return True.
 
-        If the pair already has a result, write nothing, acknowledge the pair and return False.
+        If the pair already has a result, only acknowledge the pair and return False.
         """
         keys, retention = self._keys[entry.workload], self._config.retention
         ttl = int(min(DONE_TTL_S, retention.age) * 1000)
@@ -138,14 +139,17 @@ class RedisPairQueue:
         return bool(await self._client.eval(WRITE_RESULT, len(names), *names, *arguments))
 
     async def set_aside(self, entry: QueueEntry, why: str) -> bool:
-        """Move a pair that cannot be scored to the stream ``dead``. Return False if another scorer already moved it."""
+        """Move a pair that cannot be scored to the stream ``dead``. Return True.
+
+        If the pair has already been acknowledged, for example because another scorer moved it, only return False.
+        """
         keys = self._keys[entry.workload]
         age = max(1, int(self._config.retention.age * 1000))
         arguments = [age, DEAD_KEPT, entry.id, SCORER_GROUP, entry.data, why]
         return bool(await self._client.eval(SET_ASIDE, 3, keys.dead, keys.pairs, keys.queue, *arguments))
 
     async def noise_floors(self) -> Mapping[str, NoiseFloorJson]:
-        """Return the noise floors of the baselines by workload. A workload without scored noise pairs is left out."""
+        """Return the noise floor of each workload's baseline. A workload without scored noise pairs is left out."""
         found: dict[str, NoiseFloorJson] = {}
         for name, keys in self._keys.items():
             raw = await self._client.hgetall(keys.noise(self._config.workloads[name].baseline))
@@ -156,7 +160,7 @@ class RedisPairQueue:
     async def lengths(self) -> Mapping[str, int]:
         """Return the number of unclaimed pairs of each workload.
 
-        A workload is left out if Redis does not report its number. Redis before version 7 reports none.
+        A workload is left out if Redis does not report this number. Redis before version 7 never reports it.
         """
         found: dict[str, int] = {}
         for name, keys in self._keys.items():
@@ -166,9 +170,10 @@ class RedisPairQueue:
         return found
 
     async def stale_before(self) -> Mapping[str, int]:
-        """Return a time for each workload, in Unix ms by Redis' clock.
+        """Return a mapping from each workload to a time in Unix ms by Redis' clock.
 
-        A pair of the workload that was written before this time is too old to be scored.
+        A pair of the workload that was written before this time is too old to be scored. A workload that never had a
+        pair is left out.
         """
         found: dict[str, int] = {}
         for name, keys in self._keys.items():
@@ -216,7 +221,10 @@ class RedisPairQueue:
         return [QueueEntry(workload, _text(i), bytes(fields.get(b"p", b""))) for i, fields in _entries(answer)]
 
     def _forget_groups(self, error: ResponseError) -> None:
-        """If Redis has lost the groups (NOGROUP), let the next call create them. Raise any other ``error``."""
+        """If ``error`` is NOGROUP, which means that Redis has lost the groups, let the next call create them again.
+
+        Raise any other error.
+        """
         if "NOGROUP" not in str(error):
             raise error
         self._groups_exist = False
@@ -263,7 +271,7 @@ def _noise_floor(raw: Mapping[bytes, bytes]) -> NoiseFloorJson:
 def _entries(answer: Any) -> list[tuple[Any, Mapping[bytes, bytes]]]:
     """Return the entries in a reply to XREADGROUP for one stream.
 
-    By the protocol RESP2 the reply is a list, and by RESP3 it is a mapping.
+    In the protocol RESP2, the reply is a list. In RESP3, it is a mapping.
     """
     if not answer:
         return []
@@ -272,7 +280,7 @@ def _entries(answer: Any) -> list[tuple[Any, Mapping[bytes, bytes]]]:
 
 
 def _flat(entries: Any) -> list[Any]:
-    """Return the entries of a stream as a flat list. A client that uses RESP3 wraps them in another list."""
+    """Return the entries of a stream as a flat list, without the additional list around them that RESP3 adds."""
     return list(entries[0]) if len(entries) == 1 and isinstance(entries[0], list) else list(entries)
 
 

@@ -4,7 +4,7 @@ The scripts need Redis 6.2. They use three counts in the hash WorkloadKeys.queue
 
 ``acked``: the pairs that scorers have acknowledged.
 ``reported``: the trimmed pairs that have been reported (retention_loss.py).
-``uncounted``: the pairs that had already been acknowledged or trimmed when the counting began.
+``uncounted``: the pairs that had already been acknowledged or trimmed when the scorers began to count.
 
 See ADR 0038.
 """

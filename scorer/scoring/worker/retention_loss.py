@@ -1,8 +1,8 @@
 """Count and report the pairs that retention trimmed before any scorer claimed them.
 
-Redis counts all entries that were ever added to a stream. Each of these pairs is acknowledged, pending, unclaimed or
-trimmed. The number of trimmed pairs is therefore the number of added pairs minus the other three numbers. The scorers
-count the acknowledged pairs (``acked`` in the hash WorkloadKeys.queue).
+Redis counts all pairs that were ever added to a stream. Each of these pairs is acknowledged, pending, unclaimed or
+trimmed. The number of trimmed pairs is therefore the number of added pairs minus the numbers of acknowledged, pending
+and unclaimed pairs. The scorers count the acknowledged pairs (``acked`` in the hash WorkloadKeys.queue).
 
 The number of trimmed pairs is reported as coverage: a scorer writes it as an Outcomes to the stream to which extproc
 writes its outcomes. The status thus counts each trimmed pair exactly once. See ADR 0110.
@@ -18,7 +18,7 @@ from scorer.scoring.worker.redis_scripts import COUNT_TRIMMED, REPORT_TRIMMED
 
 
 class TrimmedPairCounter:
-    """Reports trimmed pairs.
+    """Counts trimmed pairs in Redis, and reports them in the stream of outcomes.
 
     ``source``: a name that is unique to the process.
     ``kept``: the number of entries that are kept in the stream of outcomes.

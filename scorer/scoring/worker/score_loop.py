@@ -79,10 +79,10 @@ class ScoreLoop:
         return self._not_ready_reason
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Score pairs until ``stop`` is set. Then finish the claimed pairs, for at most GRACE_S seconds.
+        """Score pairs until ``stop`` is set. Then spend at most GRACE_S seconds on the claimed pairs.
 
-        Another scorer reclaims the claimed pairs that are unfinished after GRACE_S seconds. Raises ConfigError or
-        DependencyError if the engine cannot be loaded or if an evaluator's credential is missing.
+        Another scorer reclaims the pairs that are unfinished after this time. Raises ConfigError or DependencyError if
+        the engine cannot be loaded, and ConfigError if an evaluator's credential is missing.
         """
         self._evaluator_queues = self._create_evaluator_queues()
         if not await self._load_engine(stop):
@@ -151,7 +151,7 @@ class ScoreLoop:
                     await wait_until_set(stop, POLL_S)
 
     async def _round(self) -> bool:
-        """Claim new pairs, and from time to time the pairs of dead scorers. Score all of them.
+        """Claim new pairs and, from time to time, the pairs of dead scorers. Score the claimed pairs.
 
         Return whether there were any pairs.
         """
@@ -217,7 +217,7 @@ class ScoreLoop:
     async def _score_one_by_one(self, entries: Sequence[QueueEntry], why: str) -> None:
         """Score the pairs of a failed batch one by one, and set aside each pair that fails alone.
 
-        ``why`` is the reason of the failure. A failed batch of one pair is set aside at once.
+        ``why`` is the reason for the failure. The pair of a failed batch of one pair is set aside at once.
         """
         if len(entries) == 1:
             await self._set_aside(entries[0], "failed", why)
@@ -267,9 +267,9 @@ class ScoreLoop:
                     log.warning("unscored_pairs_trimmed", workload=workload, pairs=pairs)
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Return the result of ``call``. Repeat the call while Redis or a remote engine is unreachable.
+        """Return the result of ``call``. Repeat the call until Redis and the remote engine can be reached.
 
-        Meanwhile, the claimed pairs remain claimed.
+        The claimed pairs remain claimed during this time.
         """
         pause = _FIRST_PAUSE_S
         while not being_cancelled():
@@ -301,7 +301,8 @@ class ScoreLoop:
 def next_batch_size(size: int, took_s: float, largest: int) -> int:
     """Return the size of the next batch, after a batch of ``size`` pairs that took ``took_s`` seconds.
 
-    It is doubled after a short time, up to ``largest``, and halved after a long time.
+    The size is doubled if the batch took less than SHORT_BATCH_S, up to ``largest``, and halved if it took more than
+    LONG_BATCH_S.
     """
     if took_s < SHORT_BATCH_S:
         return min(size * 2, largest)

@@ -12,7 +12,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
 class ScoreMetrics:
-    """Counters of pairs by their result, the length of the queue, and the time that scoring takes for each pair."""
+    """The score loop's metrics, such as the pairs by result, the length of the queue and the scoring time of a pair."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, help_text: str, *labels: str) -> Counter:
@@ -53,7 +53,7 @@ class ScoreMetrics:
         )
 
     def count(self, scored: ScoredPair) -> None:
-        """Count one pair as scored, or as unscored by its reason."""
+        """Count one pair: as scored, or under the reason why it is unscored."""
         if scored.scored:
             self._scored.labels(scored.workload, scored.kind.value).inc()
         else:

@@ -1,10 +1,10 @@
 """Skip pairs that are too old, because their scores would not describe the current state of the backends.
 
 The queue is first in, first out. If pairs arrived faster than they are scored and none were skipped, every score would
-be late by the time that the whole queue takes. A pair is therefore skipped before it is embedded if it is more than
-``scorer.max_backlog`` older than the newest pair. A pair of an earlier step is skipped if it is more than SHORT_MS
-older than the newest pair, because no gate would count it. The content of a pair has no influence, so the other pairs
-are a fair sample. Each skipped pair gets a result with the reason "backlog". See ADR 0110.
+be late by the time that it takes to score the whole queue. A pair is therefore skipped, before it is embedded, if it is
+more than ``scorer.max_backlog`` older than the newest pair. A pair of an earlier step is skipped if it is more than
+SHORT_MS older than the newest pair, because no gate would count it. Which pairs are skipped does not depend on their
+content, so the other pairs are a fair sample. Each skipped pair gets a result with the reason "backlog". See ADR 0110.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SHORT_MS = 5_000
 
 
 def stale_before_ms(newest_ms: int, step_start_ms: int, max_backlog_s: float) -> int:
-    """Return the time, in Unix ms, before which a pair must have been written to be stale.
+    """Return a time in Unix ms. Every pair that was written before this time is stale.
 
     ``newest_ms``: when the newest pair was written.
     ``step_start_ms``: when the current step began.
@@ -32,15 +32,15 @@ def stale_before_ms(newest_ms: int, step_start_ms: int, max_backlog_s: float) ->
 
 
 def written_ms(entry_id: str) -> int:
-    """Return the time when Redis added the stream entry with this id, in Unix ms."""
+    """Return the Unix time in ms at which Redis added the stream entry with this id, or 0 if the id has no time."""
     milliseconds, _, _ = entry_id.partition("-")
     return int(milliseconds) if milliseconds.isdigit() else 0
 
 
 def stale_results(stored: Sequence[bytes], now_ms: int) -> list[PairResult]:
-    """Return one result for each stale pair, in order.
+    """Return one result for each of the stale pairs ``stored``, in order.
 
-    It says that the pair is unscored because of the backlog, or why the stored pair is unreadable.
+    A result says that the pair is unscored because of the backlog, or why the stored pair is unreadable.
     """
     return [_stale_result(data, now_ms) for data in stored]
 

@@ -8,11 +8,11 @@ from typing import Protocol
 from scorer.steering.envoy.runtime_values import RuntimeEntries
 
 MayWrite = Callable[[], bool]
-"""Return whether this process still holds the lease. It is called right before each write is sent."""
+"""A function that returns whether this process still holds the lease. It is called right before each write is sent."""
 
 
 class ListenError(Exception):
-    """The address that Envoys connect to is in use, perhaps by a former leader that hangs. It may become free later."""
+    """The address to which Envoys connect is in use, perhaps by a former leader that hangs. It may be free later."""
 
 
 class Actuator(Protocol):
@@ -46,8 +46,8 @@ class Actuator(Protocol):
         """Return the address of an admin interface → the entries in its admin layer; None if it cannot be read now.
 
         Only ``glidepath.*`` entries are returned. The result is empty if the actuator itself sets weights in the admin
-        layer. With RTDS, the admin layer takes precedence over the pushed layer. If ``submit`` gets the address of an
-        admin interface in place of an Envoy, it writes to the admin layer.
+        layer. With RTDS, the admin layer takes precedence over the pushed layer. To write to the admin layer, pass the
+        address of the admin interface to ``submit`` in place of an Envoy.
         """
 
     def problems(self) -> Mapping[str, str]:

@@ -23,7 +23,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, Discovery
 from envoy.service.runtime.v3.rtds_pb2 import Runtime
 from google.protobuf.struct_pb2 import Struct
 
-from glidepath import envoy_names
+from glidepath import envoy_names, grpc_keepalive
 from glidepath.errors import error_text
 from scorer.steering.envoy.actuator import ListenError, MayWrite
 from scorer.steering.envoy.admin_actuator import AdminActuator
@@ -36,14 +36,7 @@ NACK_PAUSE_S = 1.0  # the pause after a NACK before the layer is sent again; it 
 MAX_PAUSE_S = 30.0
 BIND_PAUSE_S, BIND_PATIENCE_S = 0.2, 10.0  # after the second time, the term ends
 
-# Envoy detects a paused leader by HTTP/2 keepalive pings. By default, gRPC's server treats such pings as abuse.
-_OPTIONS = (
-    ("grpc.so_reuseport", 0),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 500),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
-    ("grpc.http2.max_ping_strikes", 0),
-)
+_OPTIONS = (("grpc.so_reuseport", 0), *grpc_keepalive.SERVER_OPTIONS)
 
 log = structlog.get_logger()
 
@@ -114,7 +107,7 @@ class RtdsActuator:
         self._streams: dict[str, EnvoyStream] = {}
 
     async def run(self) -> None:
-        """Serve until cancelled.
+        """Serve the Envoys until cancelled.
 
         Raises ListenError if the address stays in use. With ``admin``, the error is raised in an ExceptionGroup.
         """

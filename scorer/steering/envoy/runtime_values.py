@@ -31,7 +31,7 @@ class RuntimeValues(NamedTuple):
 
     @property
     def percent(self) -> float:
-        """The candidate's share in percent; 0 if a weight is invalid."""
+        """The candidate's share in percent; 0 if a weight is invalid or if both weights are 0."""
         total = self.candidate + self.baseline
         return round(100 * self.candidate / total, 2) if min(self[:2]) >= 0 and total else 0.0
 
@@ -67,7 +67,10 @@ class RuntimeKeys:
         )
 
     def read(self, entries: RuntimeEntries) -> RuntimeValues | None:
-        """Return the workload's values in a runtime layer; None if the layer has neither weight."""
+        """Return the workload's values in a runtime layer.
+
+        Returns None if the layer has neither the candidate's nor the baseline's weight.
+        """
         candidate, baseline = entries.get(self.candidate, ""), entries.get(self.baseline, "")
         if not candidate and not baseline:
             return None
@@ -84,7 +87,7 @@ class RuntimeKeys:
         }
 
     def contradicts(self, entries: RuntimeEntries, desired: RuntimeValues) -> bool:
-        """Return whether a runtime layer sets any of the workload's keys to another value than the desired one."""
+        """Return whether a runtime layer sets one of the workload's keys to a value that is not the desired one."""
         return any(entries.get(key) and entries[key] != value for key, value in self.write(desired).items())
 
 

@@ -36,12 +36,12 @@ def plan_writes(
     admin_layers: Mapping[str, RuntimeEntries | None] = NO_ADMIN_LAYERS,
     confirmed: bool = False,
 ) -> RuntimeWrites:
-    """Plan a write for every readable Envoy whose values differ from the desired ones.
+    """Return one write for every readable Envoy whose values differ from the desired ones.
 
     ``admin_layers``: the admin layers above RTDS, see ``observe``. Keys that a person set in such a layer are removed,
     so that the pushed values apply. But if all keys in the layer have the desired values, they are removed only if
-    ``confirmed`` is true, which means that every Envoy has confirmed these values. An earlier removal would change the
-    share back for a moment while the manual override is adopted.
+    ``confirmed`` is true, which means that every Envoy has confirmed these values. If the keys were removed earlier,
+    the share would change back for a moment while the manual override is adopted.
     """
     wanted = names.write(desired)
     writes: dict[str, RuntimeEntries] = {

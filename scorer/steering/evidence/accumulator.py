@@ -109,9 +109,9 @@ class Evidence:
         return cls(workload, percent, now_ms)
 
     def fold_outcomes(self, outcomes: Outcomes) -> Evidence:
-        """Add one flush, and return the evidence. A flush that began before the step is ignored.
+        """Add one flush (the outcomes that extproc wrote at one time), and return the evidence.
 
-        The caller must not add a flush twice.
+        A flush that began before the step is ignored. The caller must not add a flush twice.
         """
         if outcomes.from_ms < self.started_ms:
             return self
@@ -302,7 +302,8 @@ def _added(pending: RequestCounts, sides: Iterable[SideOutcomes]) -> RequestCoun
 def _origins(percent: float) -> dict[Side, Origin]:
     """Return a mapping from each side to the origin of its requests that count as evidence.
 
-    A side without client traffic (the candidate at 0 %, the baseline at 100 %) is judged by its copies.
+    A side that gets no requests of clients (the candidate at 0 %, the baseline at 100 %) is judged by the copies of
+    requests that it gets.
     """
     return {
         Side.CANDIDATE: Origin.SHADOW if percent <= 0 else Origin.LIVE,
@@ -323,7 +324,8 @@ def _is_comparable(scored: ScoredPair) -> bool:
 def _prior_share(workload: Workload, percent: float) -> float:
     """Return the candidate's expected share (0 to 1) of the requests that count as evidence.
 
-    It follows from the candidate's share ``percent`` and, at 0 % and at 100 %, from the configured rate of copies.
+    The result follows from the candidate's share ``percent`` and, at 0 % and at 100 %, from the configured share of the
+    requests that are copied.
     """
     shadow = workload.shadow
     if percent <= 0:

@@ -45,8 +45,8 @@ class Returns:
     """The fractions of earlier left-out requests that return to the evidence now.
 
     - ``kept``: the fraction of the left-out requests that may still return; the others stay left out forever
-    - ``candidate``: the fraction of the candidate's requests among them that returns now
-    - ``baseline``: the fraction of the baseline's requests among them that returns now
+    - ``candidate``: of the candidate's requests that may still return, the fraction that returns now
+    - ``baseline``: of the baseline's requests that may still return, the fraction that returns now
     """
 
     kept: float = 1.0
@@ -190,7 +190,8 @@ class SideBalance:
     def returns(self) -> Returns:
         """The fractions of earlier left-out requests that return to the evidence with the latest flush.
 
-        After each call of ``leave_out``, apply them once. Only then record the requests that this call left out.
+        After each call of ``leave_out``, first apply these fractions once to the requests that earlier calls left out.
+        Then record the requests that the latest call left out.
         """
         return self._standstill.returns
 
@@ -203,7 +204,7 @@ class SideBalance:
 
     @property
     def _tolerated_change(self) -> float:
-        """The largest change of ln(odds) that is taken for a better estimate. A larger one means a changed split."""
+        """The largest change of ln(odds) that counts as a better estimate. A larger change means another split."""
         return max(_FIRM, _DOUBT / math.sqrt(self._known_by))
 
     @property

@@ -24,7 +24,7 @@ class MomentsState:
 
 
 class Moments:
-    """The sums over all earlier scores that give the estimates of their mean μ̂ and variance σ̂², and so the next bet."""
+    """The sums over all earlier scores. They give the estimates of mean μ̂ and variance σ̂², and so the next bet."""
 
     __slots__ = ("n", "squares", "total")
 
@@ -55,8 +55,8 @@ class MeanTestState:
 
     - ``all``: the moments of all scores of the step
     - ``recent``: the moments of the scores since the restarting bet last started
-    - ``log_pass``: the e-value that passes the candidate
-    - ``log_fail``: the e-value that fails the candidate
+    - ``log_pass``: the e-value in favour of the candidate
+    - ``log_fail``: the e-value against the candidate
     - ``steady``: the value of the bet that runs from the beginning
     - ``starts``: how many times the restarting bet has started
     - ``bet``: the present value of the restarting bet
@@ -153,7 +153,7 @@ class MeanTest:
 
 
 class ConfidenceInterval:
-    """A two-sided confidence sequence for the mean of scores in [0, 1], at level 1 - α. It is only for display."""
+    """A two-sided confidence sequence for the mean of scores in [0, 1], at level 1 - α, which is only displayed."""
 
     __slots__ = ("_log", "_moments", "_slack", "_stakes", "_weighted")
 

@@ -1,7 +1,7 @@
-"""Find the bad period: the recent time in which the candidate has exceeded a limit. Failure messages show its numbers.
+"""Find the bad period: the recent time in which the candidate has exceeded a limit.
 
 Over the whole step, a candidate that broke a minute ago still looks healthy. So the message about a failure shows the
-numbers of the bad period only. Fast guards also use it to compare both sides since the candidate began to fail.
+numbers of the bad period only. Fast guards also compare both sides within the bad period.
 
 The period is found with a cumulative sum (Page, "Continuous inspection schemes", 1954). The counts restart whenever the
 data counted so far is more likely at the limit than at the nearest alternative rate beyond the limit. So the rate

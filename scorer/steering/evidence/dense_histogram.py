@@ -1,4 +1,4 @@
-"""A histogram of latencies that keeps all bucket counts in an array. It is fast for many additions a second.
+"""A histogram of latencies that keeps all bucket counts in an array, which makes many additions a second fast.
 
 It has the same buckets as glidepath.histogram, which stores only the buckets that are not empty. A slot is a bucket's
 position in the array; slot 0 holds the values ≤ 0.
@@ -241,7 +241,7 @@ def _quantile(sums: Sums, q: float) -> float | None:
 
 
 def total_of(histogram: Histogram) -> int:
-    """Return the number of all values, faster than ``histogram.total``: it builds no dictionary of stored counts."""
+    """Return the number of all values. Unlike ``histogram.total``, this builds no dictionary, so it is faster."""
     counts = histogram.counts
     return histogram.zeros + sum(counts.numbers if isinstance(counts, StoredCounts) else counts.values())
 

@@ -27,8 +27,8 @@ class RateTestState:
 class RateTest:
     """Test whether a rate, such as the candidate's error rate, is above or below a fixed limit between 0 and 1.
 
-    ``log_fail``: the evidence for a rate above the limit; it may begin late in a step. ``log_pass``: the evidence for a
-    rate below the limit; it covers the whole step.
+    ``log_fail``: ln of the e-value for a rate above the limit, averaged over different starting times in the step.
+    ``log_pass``: ln of the e-value for a rate below the limit, over the whole step.
     """
 
     def __init__(self, limit: float) -> None:
@@ -205,10 +205,10 @@ class RatioGuard(RestartingMixture):
 class CatastropheGuard(RestartingMixture):
     """Test whether at least about half of the candidate's requests fail.
 
-    The null: in no update is the candidate's error rate above the limit. The limit is ``floor`` or the rate
-    ``tolerated`` (see ``add``), whichever is larger. It may change from update to update, but it is always fixed by
-    earlier requests, so the test is an e-process. The alternatives are error rates from 55 % up. The test also works at
-    100 %, where the baseline gets no traffic.
+    The null: in every update, the candidate's error rate is at most the limit. The limit is ``floor`` or the rate
+    ``tolerated`` (see ``add``), whichever is larger. It may change from update to update, but it depends only on
+    earlier requests, so the test is an e-process. The alternatives are error rates from 55 % up. The test also works
+    if the candidate's share is 100 %, where the baseline gets no traffic.
     """
 
     _RATES = (0.97, 0.8, 0.55)
@@ -224,7 +224,7 @@ class CatastropheGuard(RestartingMixture):
     def add(self, errors: int, n: int, tolerated: float) -> None:
         """Add the candidate's requests of a flush.
 
-        ``tolerated``: the highest error rate of the candidate that the baseline's recent error rate excuses.
+        ``tolerated``: the highest error rate of the candidate that is acceptable at the baseline's recent error rate.
         """
         self.gain = 0.0
         limit = max(self._floor, math.ceil(tolerated * 50) / 50)

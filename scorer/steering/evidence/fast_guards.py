@@ -138,8 +138,8 @@ class FastGate(GuardGate):
     def baseline_known(self) -> bool:
         """Whether the guard has stopped waiting for results of the baseline, and so may fail the candidate.
 
-        It does not wait if the baseline is known to fail less often than the candidate, if it has waited long enough,
-        or if the baseline gets almost no requests.
+        The guard stops if the baseline is known to fail less often than the candidate, if it has waited long enough, or
+        if the baseline gets almost no requests.
         """
         return self._share.value >= NO_BASELINE_SHARE or self._outage.is_conclusive(self._since)
 
@@ -206,8 +206,8 @@ class UnreachableGateState:
 class UnreachableGate(GuardGate):
     """The fast guard that fails if the candidate is unreachable. It counts only the errors of UNREACHABLE_KINDS.
 
-    It asks the other fast guard (``baseline``) whether the baseline side is failing too, so that guard must see every
-    observation before this one does.
+    It asks the other fast guard (``baseline``) whether the baseline fails too. Therefore the other guard must get every
+    observation first.
     """
 
     STATE = UnreachableGateState

@@ -24,7 +24,7 @@ class StepRequests:
 class FailureCause:
     """The value, the number of samples and the message that show why a gate failed.
 
-    They usually cover only the bad period, see changepoint.py.
+    The three fields usually describe only the bad period, see changepoint.py.
     """
 
     value: float | None
@@ -67,9 +67,9 @@ class Gate(ABC):
         """Return a mapping from each type of observation that the gate uses to the method that handles it."""
 
     def note(self, log_fail: float, log_pass: float = 0.0) -> None:
-        """Record the present e-values (natural logarithms) if they are the largest so far.
+        """Record the present e-values (natural logarithms), as far as they are the largest so far.
 
-        If the gate fails because of them, also record the cause.
+        If they make the gate fail, also record the cause.
         """
         standing = self.standing
         if log_fail <= standing.fail_peak and log_pass <= standing.pass_peak:
@@ -110,13 +110,16 @@ class Gate(ABC):
 
     @property
     def within(self) -> bool:
-        """Whether the gate's value meets the limit at present. Even a gate with enough evidence passes only then."""
+        """Whether the gate's value meets the limit at present. If not, even strong evidence does not pass the gate."""
         value = self.value
         return value is not None and value <= self.spec.limit
 
     @property
     def step_explains_failure(self) -> bool:
-        """Whether the value over the whole step violates the limit. It may not if the candidate broke late."""
+        """Whether the value over the whole step violates the limit.
+
+        If the candidate broke late in the step, this value may still meet the limit although the gate has failed.
+        """
         return not self.within
 
     def recent_cause(self) -> FailureCause | None:
@@ -138,6 +141,8 @@ class Gate(ABC):
 
     @abstractmethod
     def restore(self, state: Any) -> None:
-        """Continue from a state that ``fits`` accepts. Raises ValueError if the state does not match the tests of
-        the gate, for example because a test now has another number of alternatives.
+        """Continue from a state that ``fits`` accepts.
+
+        Raises ValueError if the state does not match the tests of the gate, for example because a test now has another
+        number of alternatives.
         """

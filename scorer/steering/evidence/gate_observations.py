@@ -91,7 +91,7 @@ class LatencyMeasured:
 class LookDue:
     """The notice that the latency gates are due for evaluation.
 
-    ``everything``: evaluate also the gates that have only few new samples.
+    ``everything``: whether gates with few new samples are evaluated, too.
     """
 
     everything: bool = False
@@ -101,8 +101,8 @@ class LookDue:
 class AgreementScored:
     """The agreement of a cross pair, which has one answer of each side to the same request.
 
-    ``comparable``: whether a gate may compare this pair with unmatched noise pairs. It may if both come from the same
-    kind of requests.
+    ``comparable``: whether a gate may compare this pair with noise pairs that were not matched with a cross pair. It
+    may if the cross pair and the noise pairs come from the same kind of requests.
     """
 
     agreement: float

@@ -137,7 +137,7 @@ class GateSet:
         return True
 
     def events(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> dict[str, bool]:
-        """Return a mapping from gate to whether the gate's event occurred in a noise pair.
+        """Return a mapping from a gate's name to whether the event that the gate counts occurred in a noise pair.
 
         ``labels`` and ``signals`` belong to the noise pair, see ``PairCompared``. Gates that do not count this pair are
         left out.
@@ -152,8 +152,8 @@ class GateSet:
     def verdicts(self, rates: dict[str, float]) -> tuple[Verdict, ...]:
         """Return one verdict for each gate.
 
-        ``rates``: gate → the samples per second that the gate gets. A gate's remaining time is estimated from its rate,
-        and stays unknown for a gate that is not in ``rates``.
+        ``rates``: a gate's name → the samples per second that the gate gets. The remaining time of a gate is estimated
+        from this rate, and is unknown for a gate that is not in ``rates``.
         """
         return tuple(verdict_of(gate, rates.get(name)) for name, gate in self.gates.items())
 

@@ -47,8 +47,8 @@ class GateSpec:
     - ``fail_at``, ``pass_at``: the evidence that the gate needs to fail or to pass: ln(1/α)
     - ``gating``: whether the gate decides; otherwise it is informational
     - ``fast``: whether a failure causes a rollback to 0 % at once
-    - ``guard``: the gate must not fail, but it need not pass before the next step
-    - ``increase``: the limit applies to the increase over the baseline's rate or over the noise floor
+    - ``guard``: whether the gate need not pass before the next step, but must not fail
+    - ``increase``: whether the limit applies to the increase over the baseline's rate or over the noise floor
     - ``min_samples``: the least number of samples with which the gate may pass
     - ``of``: for a gate that counts events in pairs, the class or the fact that the event is about
     - ``signal``, ``quantile``: for a latency gate, what is measured and which quantile is compared
@@ -96,7 +96,7 @@ def latency_name(gate: LatencyGateConfig) -> str:
 def specs_of(workload: Workload, percent: float | None, *, error_kinds: bool = True) -> tuple[GateSpec, ...]:
     """Return the definitions of the workload's gates for a step, in the order in which the gates are shown.
 
-    - ``percent``: the candidate's configured share; None if it is unknown, then there is no split guard
+    - ``percent``: the candidate's configured share; None if it is unknown, in which case there is no split guard
     - ``error_kinds``: whether the reason for each failed request is known; if not, ``candidate_down`` is left out
     """
     drafts = [d for d in _drafts(workload, percent) if error_kinds or d.kind is not GateKind.CANDIDATE_DOWN]

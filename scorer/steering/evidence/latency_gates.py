@@ -35,9 +35,9 @@ from scorer.steering.evidence.latency_samples import LatencySignal
 from scorer.steering.evidence.mixture import LEAST_CASH, LN2, FloatArray, RateGrid, RateGrids, log_sum, spend
 
 _SHIFTS = (0.12, 0.25, 0.45, 0.75, 1.2, 1.9, 3.0)
-_STRIDE = 16  # at first, x is tried only at every edge with this distance
+_STRIDE = 16  # at first, only every 16th edge is tried as x
 _BETWEEN = np.arange(1, _STRIDE)
-LEAST_GROWTH = 1.01  # the next look waits until the candidate's count has grown by this factor; fewer looks are valid
+LEAST_GROWTH = 1.01  # the growth of the candidate's count before the next evaluation; skipping evaluations is valid
 
 
 class QuantileRatio:
@@ -59,7 +59,7 @@ class QuantileRatio:
         self._shifts = (*fail, 1, self._shift_down, *fail)
 
     def log_e(self, candidate: Sums, baseline: Sums) -> tuple[float, float]:
-        """Return ln of two e-values: that against the candidate, and that in its favour. Both are 0 if a side is empty.
+        """Return ln of two e-values: one against the candidate, and one in its favour. Both are 0 if a side is empty.
 
         ``candidate`` and ``baseline`` are cumulative counts, see ``DenseHistogram.sums``.
         """
@@ -72,7 +72,7 @@ class QuantileRatio:
     def log_e_since(
         self, candidate: Sums, baseline: Sums, recent_c: Sums, recent_b: Sums
     ) -> tuple[float, float, float]:
-        """Return the two results of ``log_e``, then ln of the e-value against the candidate from recent requests alone.
+        """Return the two results of ``log_e``, and ln of the e-value against the candidate from recent requests alone.
 
         ``recent_c`` and ``recent_b`` are the cumulative counts of the recent requests.
         """
@@ -92,12 +92,12 @@ class QuantileRatio:
 def _least_sums(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], slots: Slots) -> FloatArray:
     """Return, for each pair of sides, the minimum over x of ln of the product of both sides' e-values.
 
-    ``sides`` holds the pairs one after the other: candidate, baseline, candidate, baseline and so on. For each side,
-    ``shifts`` is the number of slots by which its x is lower. ``slots`` are the values of x that are tried first.
+    ``sides`` holds the pairs one after the other: candidate, baseline, candidate, baseline and so on. ``shifts`` holds
+    the number of slots by which x is lower for each of these sides. ``slots`` are the values of x that are tried first.
 
-    As x grows, one of the two logarithms only falls and the other only rises. So between two neighbouring slots, their
-    sum is at least (the smaller end value of one) + (the smaller end value of the other). The slots in between are
-    tried only if this bound is below the least sum found so far. See ADR 0111.
+    As x grows, the logarithm of one side's e-value only falls, and that of the other side's only rises. So between two
+    neighbouring slots, the sum of both is at least the sum of their smaller end values. The slots in between are tried
+    only if this bound is below the least sum found so far. See ADR 0111.
     """
     values = _log_e_at(grids, sides, shifts, slots)
     least: FloatArray = (values[0::2] + values[1::2]).min(axis=1)
@@ -120,10 +120,10 @@ def _log_e_at(grids: RateGrids, sides: Sequence[Sums], shifts: Sequence[int], sl
 
 
 def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: float) -> tuple[float | None, float | None]:
-    """Return the q-quantiles of the candidate and of the baseline, with or without the weights.
+    """Return the q-quantiles of the candidate and of the baseline, computed with the weights or without them.
 
-    Of these two results, the one with the larger ratio is returned, which is worse for the candidate. So the weights
-    cannot hide slow requests that clients experienced, and a changing split cannot hide a slow candidate.
+    Of these two ways, the one with the larger ratio is used, which is worse for the candidate. So the weights cannot
+    hide slow requests that clients experienced, and a changing split cannot hide a slow candidate.
     """
     own, base = candidate.weighed_quantile(q), baseline.weighed_quantile(q)
     if not (candidate.uneven or baseline.uneven):
@@ -138,12 +138,12 @@ def worse_quantiles(candidate: DenseHistogram, baseline: DenseHistogram, q: floa
 class LatencyTestState:
     """The state of a ``LatencyTest``. Part of its evidence against the candidate restarts from time to time.
 
-    - ``starts``: how many times that part has started
-    - ``cash``: the weight not yet spent, reserved for its later starts
+    - ``starts``: how many times the restarting part has started
+    - ``cash``: the weight not yet spent, reserved for later starts of the restarting part
     - ``looked_at``: the candidate's number of latencies at the last evaluation
     - ``ratio``: the candidate's quantile divided by the baseline's at the last evaluation
     - ``log_fail``, ``log_pass``: ln of the e-values against the candidate and in its favour
-    - ``candidate``, ``baseline``: each side's histogram at the last of these starts
+    - ``candidate``, ``baseline``: each side's histogram at the last start of the restarting part
     """
 
     starts: int
@@ -253,7 +253,7 @@ class LatencyGate(Gate):
         return {LookDue: self.look}
 
     def look(self, due: LookDue) -> None:
-        """Compute the evidence anew if there are enough new samples."""
+        """Compute the evidence anew if there are enough new samples. ``due`` says how many are enough."""
         growth = 1.0 if due.everything else LEAST_GROWTH
         if self._signal.baseline.total and self._test.due(self._signal.candidate, growth):
             self._test.look(self._signal.candidate, self._signal.baseline)

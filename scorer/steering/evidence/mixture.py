@@ -103,7 +103,9 @@ class RestartingMixture:
         return self.log_e
 
     def forget(self) -> None:
-        """Discard what the alternatives have gained since their start. The cash remains.
+        """Discard what the alternatives have gained since their start.
+
+        The weight that is kept for alternatives that start later does not change.
 
         The e-process stays valid, because this can only lower the e-value.
         """

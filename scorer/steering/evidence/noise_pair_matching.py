@@ -2,9 +2,9 @@
 
 Noise pairs and cross pairs must come from the same users. Otherwise, the candidate would be measured on one group of
 users and the noise floor on another. This would happen if the user discount applied only to cross pairs, or if cross
-pairs of users without noise pairs were compared with the noise floor. So a noise pair counts exactly if the cross pair
-that is matched with it counts. Usually both pairs are made from the same request. The number of pairs that wait for a
-match is bounded. See ADR 0115.
+pairs of users without noise pairs were compared with the noise floor. So a noise pair counts if and only if the cross
+pair that is matched with it counts. Usually both pairs are made from the same request. The number of pairs that wait
+for a match is bounded. See ADR 0115.
 """
 
 from __future__ import annotations

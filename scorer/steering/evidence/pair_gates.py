@@ -50,9 +50,9 @@ class PairGateState:
 class PairGate(Gate):
     """A gate that limits how often an event occurs in cross pairs.
 
-    Without ``spec.increase``, it limits the rate of the event among cross pairs. With ``spec.increase``, it limits by
-    how much this rate exceeds the rate among noise pairs. The rates are then compared within blocks, so that common
-    changes over time cancel. A block ends as soon as it has a cross pair and a noise pair.
+    Without ``spec.increase``, the gate limits the rate of the event among cross pairs. With ``spec.increase``, it
+    limits by how much this rate exceeds the rate among noise pairs. In the second case, the rates are compared within
+    blocks, so that common changes over time cancel. A block ends as soon as it has a cross pair and a noise pair.
     """
 
     STATE = PairGateState
@@ -146,8 +146,8 @@ class ClassGate(PairGate):
     """A gate that limits the candidate's loss of recall or of precision for one class.
 
     The baseline's answers count as the truth. A recall gate counts the pairs in which the baseline answers the class. A
-    precision gate counts the pairs in which the candidate answers the class. The event of both is that the other side
-    answers another class.
+    precision gate counts the pairs in which the candidate answers the class. For both gates, the event is that the
+    other side answers another class.
     """
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
@@ -168,7 +168,7 @@ class FactGate(PairGate):
     """A gate for one fact: it limits how much more often the fact differs in cross pairs than in noise pairs."""
 
     def event(self, labels: Mapping[str, str], signals: Mapping[str, float]) -> bool | None:
-        # Equal texts have only the signal of a text comparison, which means that no fact differs.
+        # A comparison of equal texts has the signal ``word_overlap`` but no signals of facts: no fact differs.
         return signals.get(self.spec.of, 0.0) >= TRIP_DIVERGENCE if _TEXT_SIGNAL in signals else None
 
     def message(self) -> str:

@@ -28,7 +28,7 @@ class FadingRate:
 
 
 def _mean_weight(n: int, half_life: float) -> float:
-    """Return the mean weight of the newest n requests, if the newest of them has weight 1.
+    """Return the mean weight of the newest n requests, of which the newest has the weight 1.
 
     ``half_life``: a request has half of the weight of a request that is this many requests newer.
     """
@@ -68,9 +68,9 @@ _RECENT = 24  # candidate requests after which the baseline's last failure no lo
 class BaselineRate:
     """The baseline's recent error rate.
 
-    It is the larger of two rates: ``quick`` covers about the last ten requests of the baseline, and ``slow`` the last
-    few hundred. In ``quick``, one error is ignored, because a single error is no outage and must not delay the guards
-    against the candidate.
+    ``value`` is the larger of two rates: ``quick`` covers about the last ten requests of the baseline, and ``slow`` the
+    last few hundred. One error in ``quick`` is ignored, because a single error is no outage and must not delay the
+    guards against the candidate.
     """
 
     quick: FadingRate = FadingRate(0.0, 3.0)
@@ -85,10 +85,11 @@ class BaselineRate:
     def after(self, counts: RequestCounts) -> BaselineRate:
         """Return the rate with the requests of ``counts`` included.
 
-        If the baseline gets hardly any requests, one old failure must not excuse the candidate. So ``failing`` ends
-        after _RECENT candidate requests without a request of the baseline. It also ends when the baseline answers most
-        of the rescues in ``counts``. Rescues do not enter the rate, because they are no random sample: they are the
-        requests that the candidate could not answer.
+        If the baseline gets hardly any requests, one old failure must not excuse the candidate. So, if ``counts`` has
+        no request of the baseline, ``failing`` becomes False in either of two cases. Either more than _RECENT candidate
+        requests have passed without a request of the baseline and without a rescue, or the baseline answered most of
+        the rescues in ``counts``. A rescue is a request that failed at the candidate and was then sent to the baseline.
+        Rescues do not enter the rate, because they are not a random sample.
         """
         if not counts.b_n:
             silent = 0 if counts.rescues else self.silent + counts.c_n

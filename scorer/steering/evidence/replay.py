@@ -37,7 +37,7 @@ class ReplayEvent:
     - ``ok``: whether the request succeeded
     - ``latency_ms``, ``ttft_ms``: the total time and the time to first token; None if unknown
     - ``agreement``, ``noise``: the agreement of a cross pair and that of a noise pair, from 0 to 1; None if unknown
-    - ``expected``, ``got``: the class that the baseline answered and that which the candidate answered; "" if unknown
+    - ``expected``, ``got``: the class in the baseline's answer and the class in the candidate's answer; "" if unknown
     """
 
     t: float
@@ -90,8 +90,8 @@ def replay(workload: Workload, events: Iterable[ReplayEvent], percent: float | N
 
     ``percent``: the candidate's configured share; if it is None (unknown), there is no split guard.
 
-    A latency gate is evaluated only at the end and whenever the candidate has 1 % more samples than at the gate's last
-    evaluation. Evaluating it less often does not make its verdict invalid.
+    Only the latency gates are evaluated less often: at the end, and whenever the candidate has 1 % more samples than at
+    the last evaluation. Their verdicts are valid nevertheless.
     """
     prior = 0.5 if percent is None else min(max(percent / 100, 0.01), 0.99)
     gates = GateSet(workload, percent, prior, error_kinds=False)
@@ -130,7 +130,7 @@ def _observe(gates: GateSet, event: ReplayEvent) -> None:
 
 
 class _DecisionTimes:
-    """A record of when each gate reached its present verdict, as the index of an event."""
+    """Records for each gate the index of the event at which the gate reached its present verdict."""
 
     def __init__(self, gates: dict[str, Gate]) -> None:
         self._gates = gates

@@ -58,8 +58,8 @@ class OutageWatch:
     def baseline_fails_alike(self, since: BadPeriod, max_ratio: float, silent: int) -> bool:
         """Return whether the baseline's error rate in the bad period is about as high as the candidate's.
 
-        It is if the candidate's rate is at most ``max_ratio`` times the baseline's. The baseline must also have at
-        least two failures and a recent request. ``silent``: the number of candidate requests since its last request.
+        This is so if the candidate's rate is at most ``max_ratio`` times the baseline's, and the baseline has at least
+        two failures and a recent request. ``silent``: the number of candidate requests since the baseline's last one.
         """
         b_errors, b_n = self._baseline(since)
         alike = since.c_errors * b_n <= max_ratio * b_errors * since.c_n
@@ -70,10 +70,10 @@ class OutageWatch:
         return since.b_errors + self.rescues_failed, since.b_n + self.rescued + self.rescues_failed
 
     def is_conclusive(self, since: BadPeriod) -> bool:
-        """Return whether the guard need not wait for more results of the baseline.
+        """Return whether the guard can decide without more results of the baseline.
 
-        It need not if the baseline is known to fail less often than the candidate, if the guard has waited long enough,
-        or outside a bad period.
+        It can if the baseline is known to fail less often than the candidate, if the guard has waited long enough, or
+        outside a bad period.
         """
         if not since.c_errors:
             return True  # outside a bad period, the ratio of both sides' errors decides

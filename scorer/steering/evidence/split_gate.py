@@ -68,9 +68,9 @@ class SplitTest:
 
     @property
     def log_pass(self) -> float:
-        """The evidence that the odds are within the factor PROVEN of the configured odds, ln of an e-value.
+        """The evidence that the odds are within the factor PROVEN of the configured odds, as ln of an e-value.
 
-        It is the smaller of two values: one for odds that are too high, one for odds that are too low.
+        It is the smaller of two values: the evidence that the odds are not too high, and that they are not too low.
         """
         return min(self._not_more.log_e, self._not_less.log_e)
 
@@ -124,8 +124,8 @@ class SplitRecovery:
     """Test, after the split gate has failed (the alarm), whether the split is right again.
 
     The test uses only requests since the alarm. It restarts whenever these requests indicate a wrong split. With each
-    restart, it needs more evidence. So the probability that any of its starts accepts a split beyond PROVEN is at most
-    α.
+    restart, it needs more evidence. So the probability is at most α that the test ever accepts a split whose odds
+    differ from the configured odds by more than the factor PROVEN.
     """
 
     _RESTART_AT = -2.0

@@ -50,7 +50,7 @@ class _MisfitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How values of one type are stored: the type's schema, its encoder and its decoder.
+    """The stored form of the values of one type: the type's schema, its encoder and its decoder.
 
     ``decode`` raises _MisfitError for a value that does not fit the type.
     """

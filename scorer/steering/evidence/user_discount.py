@@ -18,7 +18,7 @@ import hashlib
 from dataclasses import dataclass
 
 _KEYS_PER_GAP, _LARGEST_GAP = 8, 8
-_PATIENCE = 4  # a pair counts after its key was refused this many times the gap
+_PATIENCE = 4  # a pair counts once this many times the gap's number of pairs of its key have been left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,17 @@ class UserDiscountState:
 
 
 class UserDiscount:
-    """Decide which cross pairs count as evidence. The stored form is ``state``."""
+    """Decides which cross pairs count as evidence. The stored form is ``state``."""
 
     def __init__(self) -> None:
         self._slots: dict[int, KeySlot] = {}
         self._admitted = 0
 
     def admits(self, key: str) -> bool:
-        """Record a pair of the sticky key ``key``, and return whether the pair counts. Without a key (""), it does."""
+        """Record a pair of the sticky key ``key``, and return whether the pair counts as evidence.
+
+        A pair without a key ("") always counts.
+        """
         if not key:
             return True
         slot = hashlib.blake2b(key.encode(), digest_size=1).digest()[0]

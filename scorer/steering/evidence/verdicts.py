@@ -43,7 +43,7 @@ def verdict_of(gate: Gate, rate: float | None) -> Verdict:
 def outcome_of(gate: Gate) -> Outcome:
     """Return whether a gate passes, fails or is inconclusive.
 
-    This takes little time, because the gate's value is computed only if its evidence is enough to pass.
+    This takes little time, because the gate's value is computed only if the gate has enough evidence to pass.
     """
     if gate.failed:
         return Outcome.FAIL

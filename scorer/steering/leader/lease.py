@@ -72,7 +72,7 @@ class Lease:
         return self.held()
 
     async def renew(self) -> bool:
-        """Extend the lease. Return False if it has expired or another scorer holds it."""
+        """Extend the lease and return True. If the lease has expired or another scorer holds it, return False."""
         before = self._clock()
         if not await self._redis.eval(_RENEW, 1, self._lease_key, self.owner, self._milliseconds()):
             self.drop()

@@ -28,7 +28,7 @@ class RedisClock:
 
 
 class RedisClocks:
-    """The ``RedisClock`` of each workload. In a cluster, the streams of different workloads are on different nodes."""
+    """The ``RedisClock`` of each workload. In a cluster, workloads may have their streams on different nodes."""
 
     def __init__(self, workloads: Iterable[str], clock_ms: Callable[[], int]) -> None:
         self._clocks = {name: RedisClock() for name in workloads}

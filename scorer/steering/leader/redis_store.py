@@ -24,7 +24,7 @@ from scorer.steering.store_protocol import FencedError, News, OwnedError, Record
 
 log = structlog.get_logger()
 
-BATCH = 500  # entries of one stream in one read; a full batch is followed by another read at once
+BATCH = 500  # the largest number of entries of a stream in one read; a full batch leads to another read at once
 # See ADR 0090.
 CLUSTER_POLL_S = 0.05
 LIVE_MS = round(LIVE_S * 1000)
@@ -72,8 +72,9 @@ class RedisSteeringStore:
     async def set_aside(self, workload: str, now_ms: int) -> str:
         """Copy the workload's unusable state to the field ``unreadable``, where people can inspect it.
 
-        Return the id in the command stream up to which former leaders have certainly read. The id is known because
-        leaders answer each command in the log and write a status every second.
+        Return the id in the command stream up to which former leaders have certainly read. This id follows from the
+        log, in which leaders answer each command, and from the time of the last write, because leaders write every
+        second. Commands that are older than RECALL_MS count as read.
         """
         names = WorkloadKeys(workload)
         blob, at_ms = await self._redis.hmget(names.state, ["blob", "at_ms"])
@@ -146,7 +147,7 @@ class RedisSteeringStore:
             return []
 
     async def write(self, fence: int, records: Mapping[str, Record]) -> Mapping[str, Exception]:
-        """Write each record with one script. Return workload → error, for the workloads whose write failed.
+        """Write each record with one call of a script. Return workload → error, for the workloads whose write failed.
 
         The error is FencedError if the fencing token ``fence`` is too old, and OwnedError if another group wrote this
         workload a moment ago.
@@ -184,15 +185,15 @@ class RedisSteeringStore:
 
 
 def _streams(answer: Any) -> list[tuple[Any, list[Any]]]:
-    """Return Redis' answer to a read as pairs of a stream's key and its entries.
+    """Return Redis' answer to a read as (key of the stream, entries of the stream) pairs.
 
-    RESP2 answers with pairs, RESP3 (and some client versions) with a mapping.
+    With RESP2, the answer consists of such pairs. With RESP3 (and some client versions), it is a mapping.
     """
     return list(answer.items()) if isinstance(answer, dict) else [tuple(pair) for pair in answer]
 
 
 def decode_news(streams: Mapping[str, Sequence[Any]]) -> News:
-    """Decode the entries of one workload's streams. An entry that cannot be decoded is counted and skipped."""
+    """Return the decoded entries of one workload's streams. An entry that cannot be decoded is counted and skipped."""
     outcomes: list[Outcomes] = []
     scored: list[ScoredPair] = []
     commands: list[Command] = []
@@ -217,7 +218,7 @@ def decode_news(streams: Mapping[str, Sequence[Any]]) -> News:
 
 
 def _flat(raw: Any) -> list[tuple[Any, Any]]:
-    """Return a stream's entries; under RESP3 the client wraps them in one more list."""
+    """Return a stream's entries, without the additional list around them that the client adds with RESP3."""
     if len(raw) == 1 and isinstance(raw[0], list):
         return [tuple(entry) for entry in raw[0]]
     return [tuple(entry) for entry in raw]

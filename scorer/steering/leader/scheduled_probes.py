@@ -88,7 +88,7 @@ class RedisProbeStore:
 class ScheduledProbes:
     """The task that sends the probes of all workloads while this scorer leads.
 
-    When a side begins or ceases to fail its probes, the task calls ``announce`` with a decision about this.
+    When the probes of a side begin to fail or succeed again, the task calls ``announce`` with a decision about this.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class ScheduledProbes:
             await asyncio.sleep(min(wait_s, MAX_PAUSE_S))
 
     async def run_round_if_due(self, prober: Prober, name: str) -> float:
-        """Run a round of the workload's probes if it is due. Return the seconds until the next round.
+        """Run a round of the workload's probes if one is due. Return the seconds until the next round.
 
         Raises RedisError, OSError or GlidepathError.
         """
@@ -157,7 +157,7 @@ class ScheduledProbes:
         return probes.every
 
     async def _round(self, prober: Prober, name: str, requests: Sequence[ProbeRequest]) -> dict[str, str] | None:
-        """Send the probes of one round. Return the reason of the first failure of each side that failed.
+        """Send the probes of one round. Return each side that failed, with the reason for its first failure.
 
         Return None if no probe could be sent.
         """

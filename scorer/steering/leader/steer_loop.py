@@ -2,8 +2,8 @@
 
 A decision is stored in Redis, with the fencing token, *before* it is written to any Envoy, and every tick compares the
 Envoys' values with the stored ones. So if a leader dies at any point, the Envoys have either the old weights or new
-weights that its successor finds in Redis. News wakes the loop, so that a failure lowers the weights without waiting for
-the next tick.
+weights that its successor finds in Redis. New stream entries (news) wake the loop, so that a failure lowers the weights
+without waiting for the next regular tick.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from scorer.steering.store_protocol import FencedError, News, OwnedError, Steeri
 from scorer.steering.workload.tick import Tick
 
 GAP_S = 0.02  # the shortest time between two ticks that news causes; news within it is read together
-YIELD_EVERY = 20  # workloads
+YIELD_EVERY = 20  # the number of workloads after which a tick lets other tasks run
 SETTLE_S = 0.25  # how long a tick waits for Envoys to answer
 MEMORY_S = 10.0  # for this long after its term, a former leader may use its own state if Redis has lost the stored one
 
@@ -76,7 +76,7 @@ class SteerLoop:
         self._unavailable = ""
 
     def readiness(self) -> str:
-        """Return "" if this scorer steers or could steer, else the reason why it cannot."""
+        """Return "" if this scorer steers or could steer, else the reason why it cannot steer."""
         return self._unavailable
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -211,8 +211,9 @@ class SteerLoop:
     async def _store_ticks(self, ticks: Mapping[str, Tick], here_ms: int) -> list[str]:
         """Store the records of the ticks in Redis, and keep the new states of the workloads whose record was stored.
 
-        Return these workloads. A workload whose record could not be stored is read from Redis again, unless another
-        group has taken it. If a newer leader has written, the term ends and no workload is returned.
+        Return the workloads whose record was stored. The state of any other workload is read from Redis again, unless
+        another group steers that workload now. If a newer leader has written, this leader's term ends, and no workload
+        is returned.
         """
         failed = await self._store.write(self._lease.fence, {name: done.record for name, done in ticks.items()})
         for name, error in failed.items():

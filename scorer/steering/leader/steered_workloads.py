@@ -65,7 +65,7 @@ class SteeredWorkloads:
         return MappingProxyType(self._states)
 
     def keep(self, state: WorkloadState) -> None:
-        """Replace a workload's state by ``state``, the state after a tick."""
+        """Replace a workload's state with ``state``, the state after a tick."""
         self._states[state.name] = state
 
     def drop(self, name: str) -> None:
@@ -98,7 +98,7 @@ class SteeredWorkloads:
         return {name: state.streams.cursors for name, state in self._states.items()}
 
     def tick(self, name: str, news: News, fleet: FleetSnapshot, here_ms: int) -> Tick:
-        """Run a tick of the workload. If the tick raises an exception, run a tick in safe mode instead.
+        """Return the result of a tick of the workload. If the tick raises an exception, run one in safe mode instead.
 
         So a bug in the tick of one workload never stops the other workloads.
         """

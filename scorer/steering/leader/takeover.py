@@ -35,7 +35,9 @@ class Takeover:
 async def take_over(
     spec: WorkloadSpec, store: SteeringStore, now_ms: int, former: WorkloadState | None = None
 ) -> Takeover:
-    """Return the state with which this leader begins to steer the workload, at ``now_ms`` by Redis' clock.
+    """Return the state with which this leader begins to steer the workload, and whether the state is new.
+
+    The takeover is at ``now_ms`` by Redis' clock.
 
     ``former``: the state that this process had in its last, recent term; it is used if Redis has lost the stored state.
     A stored state of another schema is discarded, and the workload starts at the baseline. If a stored state of this
@@ -67,9 +69,9 @@ async def _stored(spec: WorkloadSpec, store: SteeringStore, former: WorkloadStat
 
 
 async def _without_history(state: WorkloadState, store: SteeringStore, now_ms: int) -> WorkloadState:
-    """Move the command cursor of a new state past the commands that former leaders have certainly read.
+    """Return a new state with its command cursor moved past the commands that must not be carried out.
 
-    Return the state. Its ``began_ms`` is ``now_ms``.
+    These are the commands that former leaders have certainly read. The ``began_ms`` of the result is ``now_ms``.
     """
     answered = await store.set_aside(state.name, now_ms)
     cursors = {**state.streams.cursors, "commands": answered}

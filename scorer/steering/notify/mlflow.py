@@ -28,7 +28,7 @@ MAX_ANSWER_BYTES = 4 * 2**20
 
 
 def mlflow_queue(config: Config, section: RegistrySection, dropped: Counter) -> DeliveryQueue:
-    """Return the queue that sets the tag and the alias of a candidate's model version after a decision."""
+    """Return the queue that sets the tag and the alias of a candidate's model version after a decision in STATUS."""
 
     def model(decision: Decision) -> str | None:
         workload = config.workloads.get(decision.workload)

@@ -129,10 +129,10 @@ def _latency(workload: Workload, history: History) -> Proposal:
 
 
 def _largest_change(latencies: Sequence[float], q: float, least: int) -> float | None:
-    """Return by what factor the q-quantile changes at most from one block of ``latencies`` to the next.
+    """Return the largest factor by which the q-quantile changes from one block of ``latencies`` to the next.
 
-    The latencies, in the order of capture, are divided into at most 8 blocks of at least ``least`` latencies. If they
-    are not enough for 3 blocks, return None.
+    The latencies, in the order of capture, are divided into at most 8 blocks of at least ``least`` latencies. If there
+    are too few latencies for 3 blocks, return None.
     """
     blocks = min(_BLOCKS, len(latencies) // least)
     if blocks < 3:

@@ -89,7 +89,8 @@ def read_object(line: bytes, where: str) -> dict[str, Any]:
 def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes]:
     """Yield each line of the file ``name`` unchanged, after checking its keys and adding them to ``seen``.
 
-    Raises InputError for a line that is no JSON object, or that has a misspelt key (see ``KeysSeen.note``).
+    Raises InputError for a line that is no JSON object or has a misspelt key (see ``KeysSeen.note``). Blank lines are
+    not checked.
     """
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -99,7 +100,7 @@ def checked(lines: Iterable[bytes], name: str, seen: KeysSeen) -> Iterator[bytes
 
 
 def number(raw: Mapping[str, Any], key: str, low: float, high: float, where: str) -> float | None:
-    """Return the number that ``raw`` has at ``key``; None if it is absent or null.
+    """Return the number that ``raw`` has at ``key``; None if the key is absent or its value is null.
 
     Raises InputError if the value is no finite number in [low, high]. ``where``: the file and the line, for the error.
     """

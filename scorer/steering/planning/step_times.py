@@ -33,7 +33,7 @@ class StepPlan:
     - ``candidate_rate``: how many of the candidate's requests count per second; None if unknown
     - ``pair_rate``: the number of cross pairs per second; None if unknown
     - ``seconds``: the duration of the step; None if it never ends, or if the workload's rate of requests is unknown
-    - ``slow``: the gate that takes the most time; ``hold`` or ``min_samples`` if this rule takes longer than all gates
+    - ``slow``: the gating gate or the rule (``hold`` or ``min_samples``) that takes the most time
     - ``needs``: how many samples the gates need
     - ``times``: gate → the seconds until it passes; None if the gate cannot decide or gets no samples
     """
@@ -70,7 +70,7 @@ def plan_workload(name: str, workload: Workload, rate: float | None, assumed: As
 
 
 def _steps_that_promote(workload: Workload) -> int:
-    """Return from how many steps the ramp can be promoted: from the shadow step and from all steps but the last."""
+    """Return the number of steps after which the ramp goes up: the shadow step and all steps but the last."""
     return len(workload.ramp.steps)
 
 
@@ -171,7 +171,7 @@ def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None
         return None
     time = step.times.get(need.gate)
     if time is None:
-        return None  # no samples at all: reported once, for all steps
+        return None  # there are no samples at all, which is reported once for all steps
     few = _too_few(workload, step, need)
     if few is not None:
         return few
@@ -181,7 +181,7 @@ def _obstacle(workload: Workload, step: StepPlan, need: Need, rate: float | None
 
 
 def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] | None:
-    """Return the obstacle that a latency gate gets too few samples within the step's hold; None if it gets enough.
+    """Return an obstacle if a latency gate gets too few samples within the step's hold; None if it gets enough.
 
     A latency gate needs at least a few samples beyond its quantile. For the form of an obstacle, see ``_obstacle``.
     """
@@ -198,7 +198,7 @@ def _too_few(workload: Workload, step: StepPlan, need: Need) -> tuple[str, str] 
 
 
 def _way_to_decide(workload: Workload, need: Need, assumed: Assumptions) -> str:
-    """Return advice about a gate that cannot decide, however many samples were tried."""
+    """Return advice about a gate that does not decide with any number of samples that was tried."""
     section = section_of(workload, need.gate)
     if section is not None:
         lower = _lower_quantiles(section.quantile)

@@ -1,4 +1,4 @@
-"""Find gates that can never decide: their limit cannot be proven by any number of samples, or they get no samples.
+"""Find gates that can never decide: no number of samples can prove that their limit is met, or they get no samples.
 
 Pure: no I/O.
 """

@@ -49,7 +49,7 @@ def adopt_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_
 
 
 def _adopt_ambiguous_weights(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> StageResult:
-    """Hold the workload because a person set ambiguous weights at an Envoy: the person wanted to intervene.
+    """Hold the workload because a person set ambiguous weights at an Envoy, and so presumably wanted to intervene.
 
     Ambiguous weights may lower the candidate's share but never raise it (ADR 0118).
     """

@@ -21,7 +21,7 @@ def move_automatically(state: RampState, inputs: TickInputs, policy: RampPolicy,
     """Carry out the automatic action of the present state, if its conditions are met.
 
     The action is to take the next step, to end a validation, to start the cool-down of a failed shadow step, or to
-    retry. There is none while the autopilot is off or a drill runs.
+    retry. Nothing is done while the autopilot is off or a drill runs.
     """
     if not state.autopilot or state.drill is not None:
         return state, ()
@@ -100,7 +100,7 @@ def _step_up(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: i
 def validation_obstacle(state: RampState, inputs: TickInputs, policy: RampPolicy, now_ms: int) -> str:
     """Return why the validation cannot end yet, as text; "" if it can end.
 
-    A validation needs time, samples and no failing gate.
+    It can end after the configured time, once the candidate has enough samples, and only while no gating gate fails.
     """
     left_ms = state.since_ms + policy.validation_ms - now_ms
     failed = ", ".join(f"{v.gate} {v.outcome}" for v in inputs.verdicts if v.gating and v.outcome == Outcome.FAIL.value)

@@ -38,7 +38,7 @@ def _permits_step(verdict: Verdict) -> bool:
 
 
 def describe(verdict: Verdict) -> str:
-    """Describe a verdict for people: the gate, its value and its limit."""
+    """Return a verdict as text for people: the gate, and its message or (without one) its value and limit."""
     if verdict.message:
         return f"{verdict.gate}: {verdict.message}"
     value = "?" if verdict.value is None else f"{verdict.value:.4g}"

@@ -105,9 +105,9 @@ def _learn(window: ClockWindow | None, stamped_ms: int, arrived_ms: int) -> Cloc
 
 
 def skew_warning(worst: tuple[str, int]) -> str:
-    """Return a warning for people if ``worst`` differs from Redis' clock by more than a second, else "".
+    """Return a warning for people if the clock of ``worst`` differs from Redis' clock by more than a second, else "".
 
-    ``worst``: see ``SourceClocks.worst``.
+    ``worst``: the result of ``SourceClocks.worst``.
     """
     name, ahead_ms = worst
     if abs(ahead_ms) <= WARN_MS:

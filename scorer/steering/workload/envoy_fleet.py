@@ -18,9 +18,9 @@ Readings = Mapping[str, RuntimeEntries | None]
 
 
 def look(state: WorkloadState, readings: Readings, context: TickContext) -> WorkloadState:
-    """Compare the Envoys' present values with the desired values. Return the state with the result.
+    """Compare the Envoys' present values with the desired values. Return the workload's state with the result.
 
-    If no value has changed, the result of the last comparison is kept, which is cheap.
+    If no value has changed, the result of the last comparison is kept, because a new comparison takes more time.
     """
     view = state.fleet
     if not _unchanged(view.last_look, _shown(readings, context.admin_layers), state.desired):

@@ -55,7 +55,7 @@ class WorkloadSpec:
     def fresh_evidence(self, ramp: RampState, now_ms: int) -> StepEvidence:
         """Return empty evidence for the ramp's share, beginning at ``now_ms``.
 
-        While the share is unknown, the evidence is that of the first step, so that it judges the clients' own requests.
+        While the share is unknown, the evidence is that of the first step, so that the clients' own requests count.
         """
         percent = self.policy.steps[0] if ramp.share_unknown else ramp.percent
         return self.kind.fresh(self.workload, percent, now_ms)

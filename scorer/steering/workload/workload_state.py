@@ -78,7 +78,7 @@ class FleetView:
     - ``observation``: the result of comparing the Envoys' values with the desired values
     - ``last_written``: Envoy → the values that it may have, because Glidepath wrote or saw them
     - ``envoys``: the number of Envoys, plus the number of admin layers that hide an Envoy's pushed weights
-    - ``last_look``: None if the Envoys' values must be compared again even if they have not changed
+    - ``last_look``: the values at the last comparison, to detect changes; None if they must be compared again anyway
     """
 
     observation: Observation = field(default_factory=lambda: Observation(frozenset(), {}))
@@ -176,8 +176,9 @@ def with_fresh_evidence(state: WorkloadState, ramp: RampState, now_ms: int) -> W
 
 
 def restart_evidence(state: WorkloadState, now_ms: int) -> WorkloadState:
-    """Return the state with empty evidence that begins at ``now_ms``, and a new epoch of the ramp. The share stays.
-    This replaces unusable evidence. Otherwise one bad number in the evidence would disable the guards for ever.
+    """Return the state with empty evidence that begins at ``now_ms``, and with a new epoch of the ramp.
+
+    The share stays. This replaces unusable evidence: one bad number in it would otherwise disable the guards for ever.
     """
     return with_fresh_evidence(state, restarted_epoch(state.ramp, now_ms), now_ms)
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from glidepath.errors import InputError
 from glidepath.redis_keys import WorkloadKeys
 from glidepath.status_and_decisions import Decision, WorkloadStatus, from_json, to_json
-from tests.support.commands import run_process
+from tests.support.commands import run_cli, run_process
 
 CHAT = WorkloadKeys("chat")
 
@@ -92,3 +93,10 @@ async def test_without_a_workload_it_shows_the_order(cli: DecommissionCommand) -
     assert (one["workload"], one["blocking"], one["ended"]) == ("chat", [], False)
     assert (await cli("chat"))[0] == 0
     assert (await cli("nosuch"))[2] == "glidepath: unknown workload 'nosuch' (known: chat)\n"
+
+
+def test_an_archive_needs_a_workload(config: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--archive: needs the workload to archive") as refused:
+        run_cli("decommission", "--archive", str(tmp_path / "end.tar.gz"), "-c", str(config))
+    assert refused.value.exit_status == 2
+    assert not (tmp_path / "end.tar.gz").exists()

@@ -66,7 +66,7 @@ def _answer(
 
 
 def _add_block(builder: ChoiceBuilder, block: dict[str, object], index: object) -> None:
-    """Add a content block to the choice. It is complete, or it is the empty block at the start of a streamed block."""
+    """Add a content block to the choice: a complete block, or the empty block with which a streamed block begins."""
     match block.get("type"):
         case "text":
             builder.add_content(block.get("text"))

@@ -84,9 +84,9 @@ def _choices(texts: list[str], tensors: dict[str, object], expected: Expectation
 
 
 def _vectors(outputs: list[dict[str, object]]) -> tuple[tuple[float, ...], ...]:
-    """Return the rows of the output tensor with floats as vectors.
+    """Return one vector for each row of the output tensor that contains floats.
 
-    Return no vectors if there is no such output tensor, or more than one.
+    Return no vectors if no output tensor contains floats, or if several do.
     """
     floats = [output for output in outputs if output.get("datatype") in _FLOATS]
     if len(floats) != 1:
@@ -100,7 +100,7 @@ def _vectors(outputs: list[dict[str, object]]) -> tuple[tuple[float, ...], ...]:
 
 
 def _label(outputs: list[dict[str, object]]) -> str:
-    """Return the class numbers that a classifier returned, one per line, or "" if it is not a classifier's response.
+    """Return the class numbers in a classifier's response, one per line, or "" if the response is of another kind.
 
     A classifier's response has exactly one output tensor, which has at most MAX_CHOICES integers or booleans.
     """

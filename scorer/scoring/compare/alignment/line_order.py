@@ -101,9 +101,9 @@ def _moved_step(left: str, right: str) -> str:
 
 
 def _arranged(own: Sequence[_Item], wanted: Sequence[_Item]) -> list[int]:
-    """Return the line numbers of the bullets in ``own`` and of their children, in the order of the bullets ``wanted``.
+    """Return the line numbers of the bullets ``own`` and of their children, in the order that ``wanted`` has.
 
-    The bullets in ``own`` keep their order if ``wanted`` has other bullets, or if a bullet occurs twice.
+    The bullets keep their own order if ``wanted`` does not contain the same bullets, or if a bullet occurs twice.
     """
     by_key = {item.key: item for item in own}
     if len(by_key) != len(own) or sorted(by_key) != sorted(item.key for item in wanted):
@@ -118,7 +118,7 @@ def _arranged(own: Sequence[_Item], wanted: Sequence[_Item]) -> list[int]:
 def _lists(text: str) -> list[_List]:
     """Return the bulleted lists of a text. Code blocks are ignored.
 
-    A list consists of bullets that have only blank lines between them.
+    A list consists of bullets with at most blank lines between them.
     """
     found: list[_List] = []
     heading, inside, run = "", False, False
@@ -193,9 +193,10 @@ def _rows(text: str) -> list[list[str]]:
 
 
 def _facts(rows: list[list[str]], label: str) -> Counter[tuple[str, str, str]]:
-    """Count the (row label, column label, cell) triples; reordering rows or columns does not change the counts.
+    """Return how often each (row label, column label, cell) occurs in a table.
 
-    ``label`` is the header of the column that contains the row labels of the table.
+    The order of the rows and columns does not change the result. ``label`` is the header of the column that contains
+    the row labels. If no column has this header, the first column contains them.
     """
     head = rows[0]
     at = head.index(label) if label in head else 0

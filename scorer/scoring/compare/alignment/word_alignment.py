@@ -22,11 +22,12 @@ from scorer.scoring.compare.vocabulary.word_relations import excludes, misspelle
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """An edit that replaces the tokens ``left`` of the first text by the tokens ``right`` of the second text.
+    """An edit that replaces the tokens ``left`` of the first text with the tokens ``right`` of the second text.
 
     ``left`` is empty if the edit is an insertion, and ``right`` is empty if the edit is a deletion. In the first text,
     the edit begins at token ``left_at`` and ends before token ``left_end``. In the second text, it begins at token
-    ``right_at`` and ends before token ``right_end``. ``left`` and ``right`` lack the list markers at these places.
+    ``right_at`` and ends before token ``right_end``. ``left`` and ``right`` may lack list markers, dashes and similar
+    formatting signs that are in these ranges.
     """
 
     left: tuple[Token, ...]
@@ -107,10 +108,10 @@ def _same_kind(a: Token, b: Token) -> bool:
 def align(left: tuple[Token, ...], right: tuple[Token, ...]) -> Alignment:
     """Align the tokens of two texts. Edits that only change the formatting, such as list markers, are left out.
 
-    The result is symmetric: if ``left`` and ``right`` are swapped, only the sides of the edits are swapped. But two
-    texts may have several shortest alignments, and the algorithm's choice depends on the order of the texts. Therefore
-    the algorithm always gets the shorter text first. Of two texts with the same length, it gets the text whose keys
-    sort first. If the texts had to be swapped for the algorithm, the edits are swapped back afterwards.
+    The result is symmetric: if ``left`` and ``right`` are swapped, only the sides of the edits are swapped. This needs
+    care, because two texts may have several shortest alignments, and the algorithm's choice depends on the order of the
+    texts. Therefore the algorithm always gets the shorter text first or, if both are equally long, the text whose keys
+    sort first. If this is the right text, the sides of the edits are swapped back afterwards.
     """
     if (len(left), [t.key for t in left]) <= (len(right), [t.key for t in right]):
         return _align(left, right)
@@ -241,7 +242,7 @@ _DASHES = frozenset({"-", "×", "+", "/", "√", "⊂"})  # bullets and strokes 
 
 
 def joined(tokens: Sequence[Token]) -> str:
-    """Return the keys (normal forms) of the tokens as one string without spaces and apostrophes.
+    """Return the keys (normal forms) of the tokens as one string, without spaces or apostrophes.
 
     Numbers are enclosed in ``|``.
     """
@@ -249,7 +250,7 @@ def joined(tokens: Sequence[Token]) -> str:
 
 
 def _same_day(left: Sequence[Token], right: Sequence[Token]) -> bool:
-    """Return whether two dates may be the same day because one of them is ambiguous.
+    """Return whether each side is a single date and both may be the same day, because one date is ambiguous.
 
     For example, 05/03/2024 may be 5 March or 3 May.
     """

@@ -1,9 +1,9 @@
 """Compare the code in two texts literally (ADR 0122).
 
 Operators, brackets and indentation matter. Spaces, comments and the kind of quotes do not matter. Fenced code blocks
-are compared if both texts have the same number of blocks. Inline code (`x += 1`) is compared if both texts have the
-same number of inline codes. The other signals treat code as words, so they do not detect that ``*`` became ``**`` or
-that a ``return`` moved. Cost: none without code, otherwise 50 to 100 µs for each block.
+are compared if both texts have the same number of blocks. Passages of inline code (`x += 1`) are compared if both texts
+have the same number of such passages. The other signals treat code as words, so they do not detect that ``*`` became
+``**`` or that a ``return`` moved. Cost: none without code, otherwise 50 to 100 µs for each block.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scorer.scoring.compare.vocabulary.word_relations import excludes
 _FENCE = re.compile(r"^[ \t]*+```++[ \t]*+([\w+#.-]*+)", re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,300})\1(?!`)")
 _LONGEST = 20_000  # maximum number of characters of a block that is compared
-_MOST = 40  # maximum number of blocks, and of spans, that are compared
+_MOST = 40  # maximum number of blocks that are compared, and of passages of inline code
 # If two programs differ only in these characters, code was commented out or in, or was quoted differently.
 _COMMENT_MARKS = re.compile(r"[#\s;'\"`]|//|--")
 _CASELESS = words(
@@ -57,7 +57,10 @@ NO_DIFFERENCE = CodeDifference()
 
 
 def compare_code(left: str, right: str) -> CodeDifference:
-    """Return the greatest difference between the code blocks and inline code of two texts. The result is symmetric."""
+    """Return the greatest difference between the code blocks, or between the inline code, of two texts.
+
+    The result is symmetric.
+    """
     if "`" not in left or "`" not in right or left == right:
         return NO_DIFFERENCE
     (ours, our_prose), (theirs, their_prose) = _split(left), _split(right)
@@ -69,7 +72,7 @@ def compare_code(left: str, right: str) -> CodeDifference:
 
 
 def _split(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Split a text into its fenced code blocks, as (language, code) pairs, and the text around them."""
+    """Return the fenced code blocks of a text, as (language, code) pairs, and the text around the blocks."""
     text = typeset(text)
     blocks: list[tuple[str, str]] = []
     prose: list[str] = []
@@ -133,9 +136,10 @@ def _difference(left: str, right: str, language: str) -> CodeDifference:
 
 
 def _lines_moved(left: str, right: str, language: str) -> bool:
-    """Return whether two programs have the same lines in different orders and this changes their meaning.
+    """Return whether two programs have the same lines in different orders, and the order matters.
 
-    It changes nothing in some languages (such as JSON), or if all moved lines are entries of a mapping or list items.
+    The order does not matter in some languages (such as JSON), or if all moved lines are entries of a mapping or items
+    of a list.
     """
     if language in _UNORDERED:
         return False

@@ -1,8 +1,9 @@
-"""Find strings that cannot be words, because of letter pairs that do not occur in English words.
+"""Find strings that are probably not words.
 
-Only ASCII words are checked. Other European languages have many letter pairs that do not occur in English. The pairs of
-21 such languages, which were taken from translated program messages, are allowed only if neither of the two compared
-texts is in English. Cost: 40 µs for 100 words.
+They have letter pairs that do not occur in English words, digits or signs between letters, or several capitals directly
+after small letters. Only ASCII words are checked. Other European languages have many letter pairs that do not occur in
+English. The pairs of 21 such languages, which were taken from translated program messages, are allowed only if neither
+of the two compared texts is in English. Cost: 40 µs for 100 words.
 """
 
 from __future__ import annotations
@@ -63,11 +64,11 @@ _CASE = re.compile(r"[a-z][A-Z]")
 
 
 def implausible_share(text: str, known: Container[str] = frozenset(), *, european: bool = False) -> tuple[float, str]:
-    """Return the share of implausible words among all words of at least four letters, and one implausible word.
+    """Return the share of implausible words among the checked words, and the first implausible word ("" if none).
 
-    The share is 0 if there is only one implausible word, because it may be a name. The share is also 0 if the text has
-    fewer than four words of at least four letters. Code blocks are ignored. The words in ``known`` (in lower case) are
-    always plausible. If ``european`` is True, the letter pairs of other European languages are allowed, too.
+    ASCII words of at least four characters are checked, except in code blocks. The share is 0 if only one word is
+    implausible, because it may be a name, or if fewer than four words are checked. The words in ``known`` (in lower
+    case) are always plausible. If ``european`` is True, the letter pairs of other European languages are allowed, too.
     """
     total = implausible = 0
     example = ""

@@ -1,8 +1,8 @@
 """Find special tokens and parts of chat templates that a model leaked into its answer.
 
 The patterns cover the common model families. A text that is *about* tokens is not a leak. Therefore tokens in code,
-``<s>`` as HTML for struck-out text, template languages and dialogues are ignored. Cost: 10 µs for 100 words. The cost
-of every pattern is linear, because each repetition in a pattern is bounded or possessive.
+``<s>`` as HTML for struck-out text, template languages and dialogues are ignored. Cost: 10 µs for 100 words. Every
+pattern takes linear time, because each repetition in it is bounded or possessive.
 """
 
 from __future__ import annotations
@@ -44,11 +44,14 @@ _CODE = re.compile(
     r"^[ \t]{0,8}```[^\n]*+\n(?:(?![ \t]{0,8}```)[^\n]*+\n)*+[ \t]{0,8}```|`[^`\n]{1,200}`", re.MULTILINE
 )
 _STRIKE = re.compile(r"<(/?)s>")
-_DIALOGUE = 3  # a text with so many lines that begin with a speaker's name is a dialogue
+_DIALOGUE = 3  # a text is a dialogue if at least this many of its lines begin with a speaker's name
 
 
 def leaked_tokens(document: Document) -> Defect:
-    """Return a defect of severity 1.0 if the text contains a special token or a part of a chat template."""
+    """Return a defect of severity 1.0 if the text contains a special token or a part of a chat template.
+
+    Return NO_DEFECT for any other text.
+    """
     text = _CODE.sub(" ", document.text[:MAX_CHARS])
     match = _TOKENS.search(text) or _LINES.search(text) or _sentence_token(text) or _next_turn(text)
     if match is None:

@@ -1,6 +1,6 @@
 """Find refusals of the request in the first sentences of an answer, in twelve languages. Cost: 10 µs for 100 words.
 
-The cost of every pattern is linear in the length of the text, because the gaps in the patterns are bounded.
+Every pattern takes time linear in the length of the text, because the gaps in the pattern are bounded.
 """
 
 from __future__ import annotations
@@ -92,9 +92,10 @@ _OTHER_LANGUAGES = re.compile(
 
 
 def refusal(document: Document) -> Defect:
-    """Return a defect of severity 1.0 if the text begins with a refusal, or if the provider reports a refusal.
+    """Return a defect if the text begins with a refusal, or if the provider reports a refusal; else NO_DEFECT.
 
-    The severity is lower if the refusal comes late, if the text is long, or if an answer follows the refusal.
+    The severity is 1.0, but lower if the refusal in the text comes late, if the text is long and does not begin with an
+    apology, or if an answer follows the refusal.
     """
     if document.refused:
         return Defect(1.0, "the provider marks it as a refusal")

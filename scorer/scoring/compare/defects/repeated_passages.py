@@ -12,7 +12,7 @@ from scorer.scoring.compare.text.parsed_document import Document
 from scorer.scoring.compare.text.tokenizer import Token
 
 _GRAM = 6  # words of the shortest passage that counts as repeated
-_LONGEST_SENTENCE = 24  # words after which a sentence is split
+_LONGEST_SENTENCE = 24  # number of words after which a long sentence is split
 _WHOLE = 0.9  # the share of a sentence's words that must be repeated
 
 
@@ -21,9 +21,9 @@ class Repetition:
     """The amount of repetition in one text.
 
     - ``count``: the number of words in repeated passages.
-    - ``share``: the share of the text's words that are in sentences repeated as a whole. Such sentences show that the
-      model loops. A list of similar items (products, recipes for two kinds of meat) repeats passages only within new
-      sentences (ADR 0103). If the longest loop has more words, ``share`` is the share of these words instead.
+    - ``share``: the share of the text's words that are repeated in whole sentences or in the longest loop, whichever
+      share is greater. A model that loops repeats whole sentences. A list of similar items (products, recipes for two
+      kinds of meat) repeats passages only within new sentences (ADR 0103).
     - ``run``: the number of repeated words in the longest loop.
     - ``where``: the beginning of a repeated passage.
     """

@@ -18,7 +18,7 @@ _ENDS_CLOSED = re.compile(r"[.!?:…。！？；;)\]}\"'`*_>|~%][\s\"')\]*_`]*$|
 
 
 def unfinished_text(document: Document) -> Defect:
-    """Return a defect if the text ends inside a code block or in the middle of a sentence. Such a text was cut off."""
+    """Return a defect if the text ends inside a code block or in the middle of a sentence; else NO_DEFECT."""
     text = document.text.rstrip()
     if not text:
         return NO_DEFECT

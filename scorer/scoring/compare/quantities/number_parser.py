@@ -79,7 +79,7 @@ class Quantity:
     - ``plain``: True for a number without a unit. At the beginning of a range, this number gets the unit of the range.
     - ``base``: the base unit in which the key is given.
     - ``factor``: the factor that converts the unit in the text to the base unit.
-    - ``word``: True for an ordinal (first, second).
+    - ``word``: True if ``key`` is a word instead of a number: an ordinal up to "tenth", or a quarter ("q1").
     """
 
     key: str
@@ -91,7 +91,7 @@ class Quantity:
 
 
 def spell(value: Decimal) -> str:
-    """Return a number as text, without an exponent unless it has more than 40 digits."""
+    """Return a number as text. Numbers between 10⁻⁴⁰ and 10⁴⁰ are written without an exponent."""
     value = value.normalize()
     return format(value, "f") if abs(value.adjusted()) <= _DIGITS else str(value)
 
@@ -109,7 +109,7 @@ def with_unit(key: str, base: str, factor: Decimal) -> str:
 
 
 def month_at(month: str, text: str, end: int) -> tuple[str, int] | None:
-    """Parse a date that begins with the name of a month, such as June 28, 1919.
+    """Parse a date that begins with the name of a month, such as June 28, 1919 or June 1919.
 
     ``month`` is the name in lower case, and ``end`` is the position after the name. Return the canonical form of the
     date and the position after the date, or None if there is no date.
@@ -229,7 +229,7 @@ def _decimal(value: Fraction) -> Decimal | None:
 
 
 def _value(surface: str, version: bool, comma: bool) -> Decimal | Fraction | None:
-    """Return the value of a number in digits, or None if the digits are a version, a ratio, an address or a code."""
+    """Return the value of the digits ``surface``, or None if they are a version, a ratio, an address or a code."""
     if surface.isdecimal():
         if len(surface) > _DIGITS or (surface[0] == "0" and len(surface) > 2):
             return None

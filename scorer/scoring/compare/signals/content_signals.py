@@ -1,10 +1,10 @@
 """Signals about the content: numbers, negation, swapped words, names, omissions and wording (ADR 0122).
 
 Differences in content hardly change the cosine of two texts. Therefore these functions use the word alignment of the
-texts. The divergence of a signal is the greatest change in an aligned passage. For numbers, negations and names, the
-left text's set of such words is also compared with the right text's set. If the distance of these two sets is greater,
-it is the divergence. The closer the wording of the texts is, the less this distance counts. The relevance of a signal
-is the closeness of the wording. Cost: 5 to 20 µs for each function and 100 words.
+texts. Each function returns a signal whose divergence is the greatest change in an aligned passage, and whose relevance
+is the closeness of the wording. For numbers, negations and names, all such words in the left text are also compared
+with all such words in the right text: the distance of the two multisets, times 1 − closeness, is a lower bound of the
+divergence. Cost: 5 to 20 µs for each function and 100 words.
 """
 
 from __future__ import annotations
@@ -41,20 +41,21 @@ _ADDED = 0.25  # weight of an addition, relative to an omission
 
 
 def numbers(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Compare the numbers, dates, units and orders of magnitude in two texts."""
+    """Return a signal that measures whether the numbers, dates, units and orders of magnitude of two texts differ."""
     return _signal("numbers", alignment, _number_changed, _distance(left.numbers, right.numbers))
 
 
 def negation(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Return the signal that one text affirms a statement that the other text denies."""
+    """Return a signal that measures whether one text affirms a statement that the other text denies."""
     counts = [Counter(t.key for t in side.tokens if t.key in NEGATIONS) for side in (left, right)]
     return _signal("negation", alignment, _negated, _distance(*counts))
 
 
 def swapped_words(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Return the signal that a word was replaced by its opposite (more/less) or by a word of its class (first/second).
+    """Return a signal that measures whether a word became its opposite (more/less) or a word that excludes it.
 
-    A reordered list whose order matters counts as swapped words, too.
+    Words of one class exclude each other (first/second, red/blue). A reordered list whose order matters counts as
+    swapped words, too.
     """
     del left, right
     if alignment.misordered_lists:
@@ -63,7 +64,10 @@ def swapped_words(left: Document, right: Document, alignment: Alignment) -> Sign
 
 
 def names(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Compare the names (capitalised words) and the web and e-mail addresses in two texts."""
+    """Return a signal that measures whether the names and the web and e-mail addresses of two texts differ.
+
+    Capitalised words count as names.
+    """
     found = _signal("names", alignment, _name_changed, _distance(Counter(left.names), Counter(right.names)))
     removed, added = left.addresses - right.addresses, right.addresses - left.addresses
     if removed and added and found.divergence < 1:
@@ -72,9 +76,9 @@ def names(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def wording(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Return the signal that a content word differs in an otherwise equal passage. A synonym counts only a little.
+    """Return a signal that measures whether a content word differs in an otherwise equal passage.
 
-    A reordered list whose order does not matter counts as a small difference in wording, too.
+    A synonym counts only a little. A reordered list whose order does not matter is a small difference in wording, too.
     """
     del left, right
     found = _signal("wording", alignment, _reworded, 0.0)
@@ -84,7 +88,7 @@ def wording(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def omission(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Return the signal that one of two otherwise equal texts leaves out a sentence, a clause or a table row.
+    """Return a signal that measures whether one of two similar texts leaves out a sentence, a clause or a table row.
 
     A missing end of a text counts as truncation instead. A passage that only the candidate has counts less than a
     passage that the candidate leaves out.
@@ -104,7 +108,7 @@ def omission(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def _left_out(tokens: Sequence[Token], side: Document, at: int, end: int, added: bool) -> float:
-    """Return the divergence, in [0, 1], of a passage of the document ``side`` that the other document lacks.
+    """Return the divergence, in [0, 1], that is due to a passage of the document ``side`` which the other one lacks.
 
     ``tokens`` are the tokens of the passage, which begins at token ``at`` of ``side`` and ends before token ``end``.
     ``added`` is True if ``side`` is the candidate's document.
@@ -128,7 +132,7 @@ def _signal(name: str, alignment: Alignment, changed: Callable[[Edit, Alignment]
     hits = [(changed(edit, alignment), edit) for edit in edits]
     worst, where = max(hits, key=lambda hit: hit[0], default=(0.0, None))
     reason = f"{where} (word {where.left_at + 1})" if where is not None and worst > 0 else ""
-    # The closer the texts are, the more the aligned passages count, and the less the distance of the two sets.
+    # The closer the texts are, the more reliable the aligned passages, and the less the distance ``elsewhere`` counts.
     divergence = max(worst, elsewhere * (1 - alignment.closeness))
     if not reason and divergence > 0:
         reason = f"{divergence:.0%} of them differ"
@@ -187,8 +191,8 @@ def _swapped(edit: Edit, alignment: Alignment) -> float:
 def _function_word_changed(edit: Edit, alignment: Alignment) -> float:
     """Return how much an added or replaced function word changes the meaning, in [0, 1].
 
-    It may change a direction (to/from), an owner (our/your), a deadline (by/since), a tense (is/was) or a frequency
-    (every day/every other day).
+    Such a word may change a direction (to/from), an owner (our/your), a deadline (by/since), a tense (is/was) or a
+    frequency (every day/every other day).
     """
     before = alignment.left[edit.left_at - 1].key if edit.left_at else ""
     texts = [" ".join(t.key for t in side) for side in (edit.left, edit.right)]
@@ -200,8 +204,8 @@ def _function_word_changed(edit: Edit, alignment: Alignment) -> float:
 def _exchanged(edit: Edit) -> Iterable[tuple[Token, Token]]:
     """Return the (left word, right word) pairs of an edit in which the right word may replace the left word.
 
-    If both sides of the edit have the same number of words, the words at the same place form a pair. Otherwise, every
-    left word of a short edit forms a pair with every right word, and a long edit has no pairs.
+    If both sides of the edit have the same number of words, words at the same place form a pair. Otherwise, a short
+    edit has all combinations of a left and a right word, and a long edit has no pairs.
     """
     if len(edit.left) == len(edit.right):
         return zip(edit.left, edit.right, strict=True)
@@ -227,7 +231,7 @@ def _name_changed(edit: Edit, alignment: Alignment) -> float:
 
 
 def _subject_changed(edit: Edit) -> bool:
-    """Return whether the edit only replaces the first word of a sentence by another word, and both may be names."""
+    """Return whether the edit only replaces the first word of a sentence with another word, and both may be names."""
     if len(edit.left) != 1 or len(edit.right) != 1:
         return False
     both = edit.left[0], edit.right[0]

@@ -21,9 +21,9 @@ _MANY_TYPOS = 3
 
 
 def one_sided(name: str, left: Defect, right: Defect) -> Signal:
-    """Return the signal that one text has a more severe defect than the other text.
+    """Return the signal ``name``, whose divergence is the difference in severity between the texts' defects.
 
-    If both defects are equally severe, the divergence is 0.
+    If one text has no defect, its severity is 0.
     """
     worse = right if right.severity >= left.severity else left
     degree = abs(right.severity - left.severity)
@@ -31,16 +31,20 @@ def one_sided(name: str, left: Defect, right: Defect) -> Signal:
 
 
 def contained_share(alignment: Alignment) -> float:
-    """Return how far the longer text contains the words of the shorter text, in [0, 1].
+    """Return how completely the longer text contains the words of the shorter text, in [0, 1].
 
-    The result is 0 if the longer text contains at most 75 % of these words, and 1 if it contains at least 92 %.
+    The result is 0 if at most 75 % of these words are matched in the longer text, and 1 if at least 92 % are.
     """
     shorter = min(len(alignment.left), len(alignment.right))
     return ramp(alignment.matched / shorter, 0.75, 0.92) if shorter else 0.0
 
 
 def length(left: Document, right: Document) -> Signal:
-    """Compare the lengths of two texts in words. The divergence is 0 up to a ratio of 1.5, and 1 from a ratio of 8."""
+    """Return a signal that measures how much the lengths of two texts in words differ.
+
+    Three words are added to both lengths, which lowers the ratio of short texts. The divergence is 0 up to a ratio of
+    1.5, and 1 from a ratio of 8.
+    """
     a, b = len(left.tokens) + 3, len(right.tokens) + 3
     factor = abs(math.log(b / a))
     divergence = ramp(factor, math.log(1.5), math.log(8))
@@ -48,9 +52,9 @@ def length(left: Document, right: Document) -> Signal:
 
 
 def repetition(left: Repetition, right: Repetition, alignment: Alignment) -> Signal:
-    """Return the signal that one text repeats itself more than the other text.
+    """Return a signal that measures whether one text repeats itself more than the other text.
 
-    If the texts are otherwise equal, the divergence is 1 from eight additional repeated words.
+    If the texts are otherwise equal, the divergence reaches 1 at eight additional repeated words.
     """
     worse, better = (right, left) if right.count >= left.count else (left, right)
     extra = worse.count - better.count
@@ -63,7 +67,7 @@ def repetition(left: Repetition, right: Repetition, alignment: Alignment) -> Sig
 
 
 def off_topic(similarity: Similarity, alignment: Alignment) -> Signal:
-    """Return the signal that a passage of one text does not resemble any passage of the other text (ADR 0103).
+    """Return a signal that measures whether a passage of one text resembles no passage of the other text (ADR 0103).
 
     If the text with this passage has no other passage, the divergence is 0, because the low similarity of the two whole
     texts already shows the difference.
@@ -75,7 +79,7 @@ def off_topic(similarity: Similarity, alignment: Alignment) -> Signal:
 
 
 def language(left: str, right: str) -> Signal:
-    """Return the signal that two texts have different languages or scripts, even if only their ends differ."""
+    """Return a signal that measures whether two texts, or their ends, have different languages or scripts."""
     scripts = script_shares(left), script_shares(right)
     apart = (
         1 - sum(min(share, scripts[1].get(name, 0.0)) for name, share in scripts[0].items()) if all(scripts) else 0.0
@@ -93,7 +97,7 @@ def _main_script(shares: dict[str, float]) -> str:
 
 
 def garbling(left: Defect, right: Defect, alignment: Alignment) -> Signal:
-    """Return the signal that one text is garbled, or that otherwise equal texts differ by many misspelled words."""
+    """Return a signal that measures whether a text is garbled, or misspells many words of the other text."""
     by_defect = one_sided("garbling", left, right)
     typos = _misspelled_words(alignment)
     words = max(1, min(len(alignment.left), len(alignment.right)))
@@ -112,7 +116,7 @@ def _misspelled_words(alignment: Alignment) -> list[str]:
 
 
 def empty(left: Document, right: Document) -> Signal:
-    """Return the signal that exactly one of two texts is empty."""
+    """Return a signal whose divergence is 1 if exactly one of two texts is empty, else 0."""
     nothing = (not left.canonical, not right.canonical)
     if nothing[0] == nothing[1]:
         return Signal("empty", 0.0)
@@ -121,7 +125,7 @@ def empty(left: Document, right: Document) -> Signal:
 
 
 def confidence(left: Document, right: Document) -> Signal | None:
-    """Compare the mean log-probability of the tokens in two answers, in nats.
+    """Return a signal that measures how much the mean log-probabilities of the tokens in two answers differ.
 
     Return None if an answer has no log-probabilities.
     """

@@ -1,4 +1,4 @@
-"""Detect truncation: one text was cut off, or lacks the last sentences of the other text. See ADR 0035."""
+"""Detect that one text was cut off, or that it lacks the last sentences of the other text. See ADR 0035."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHORT = 0.25  # largest share of a text's words for which two closing sentences
 
 
 def truncation(left: Document, right: Document, alignment: Alignment) -> Signal:
-    """Return the signal that one of two texts was cut off.
+    """Return a signal that measures whether one of two texts was cut off.
 
     A text counts as cut off in three cases: the provider reports it, the form of the text shows it, or the text is only
     the beginning of the other text.
@@ -42,9 +42,10 @@ def truncation(left: Document, right: Document, alignment: Alignment) -> Signal:
 
 
 def missing_last_sentence(left: Document, right: Document, alignment: Alignment) -> Signal | None:
-    """Return an omission signal if the candidate's text is complete but lacks the baseline's last sentence, else None.
+    """Return an omission signal if the candidate's text lacks only the baseline's closing remark, else None.
 
-    The divergence grows with the last sentence's share of the baseline's text.
+    A closing remark is one sentence or two short sentences. The divergence grows with the share of the words of the
+    baseline's text that the remark has.
     """
     last = alignment.edits[-1] if alignment.edits else None
     if last is None or last.right or not last.left or last.left_end != len(alignment.left):
@@ -111,7 +112,7 @@ def _ends_with_sentence(text: str) -> bool:
 
 
 def _begins(part: Token, whole: Token, missing: Sequence[Token]) -> bool:
-    """Return whether the word ``part`` is the beginning of the word ``whole``, as if it was cut off.
+    """Return whether the word ``part`` is the beginning of the longer word ``whole``, as if ``whole`` was cut off.
 
     A single letter counts only if more than one word is missing.
     """
@@ -119,9 +120,9 @@ def _begins(part: Token, whole: Token, missing: Sequence[Token]) -> bool:
 
 
 def _breaks_off(document: Document, last: Token) -> bool:
-    """Return whether the text ends with the word ``last``, without punctuation.
+    """Return whether the text ends with the word ``last``, with no punctuation after this word.
 
-    A word after a number does not count, because it may be a unit (20 °C).
+    If the word comes after a number, return False, because the word may be a unit (20 °C).
     """
     before = document.canonical[max(0, last.start - 3) : last.start].rstrip(" °")
     return document.canonical.endswith(last.surface) and not before[-1:].isdigit()

@@ -25,10 +25,10 @@ _SYLLABLE_GRAM = 2  # for scripts in which a character is a syllable or a word
 
 
 def character_similarity(left: str, right: str) -> Similarity:
-    """Return the share of character sequences that two texts have in common (their Dice coefficient).
+    """Return a Similarity whose mean and minimum are the share of character sequences that two texts have in common.
 
-    Spaces and punctuation are ignored. A sequence has four characters, or two characters in scripts in which a
-    character is a syllable or a word.
+    The share is the Dice coefficient. Spaces and punctuation are ignored. A sequence has four characters, or two
+    characters in scripts in which a character is a syllable or a word.
     """
     if left == right:
         return Similarity(1.0, 1.0)
@@ -43,9 +43,9 @@ def character_similarity(left: str, right: str) -> Similarity:
 def mark_unknown_script(comparison: Comparison, similarity: Similarity, flag_below: float) -> Comparison:
     """Return the comparison with a mark that the embedding model does not know the script of the texts.
 
-    The measure ``shared_characters`` replaces the cosine, and the flag "unknown_script" replaces the flag "meaning".
-    ``similarity`` is the result of ``character_similarity`` for the two texts. They are flagged only if its score is
-    below ``flag_below``.
+    ``similarity`` is the result of ``character_similarity`` for the two texts. The measure ``shared_characters``
+    replaces the cosine. The flag "meaning" is removed. If the comparison had this flag, and the score of ``similarity``
+    is below ``flag_below``, the flag "unknown_script" replaces it.
     """
     measures = {name: value for name, value in comparison.signals.items() if not name.startswith("cosine")}
     flags = tuple(flag for flag in comparison.flags if flag != "meaning")

@@ -13,10 +13,10 @@ from scorer.scoring.embed.engine_protocol import Vectors
 class Similarity:
     """The similarity of two texts, from the cosines between their chunks. All cosines are in [-1, 1].
 
-    Each chunk of both texts is matched with the most similar chunk of the other text. ``mean`` is the mean of the
-    cosines of these matches, and ``worst`` is their minimum. ``part`` is the number of the chunk with the minimum,
-    counted from 1. ``parts`` is the number of chunks of that chunk's text. ``in_left`` is True if that text is the left
-    text.
+    Each chunk of either text is matched with the most similar chunk of the other text. ``mean`` is the mean of the
+    cosines of these matches, and ``worst`` is their minimum. The other fields describe the chunk with this minimum:
+    ``part`` is its number in its text, counted from 1, ``parts`` is the number of chunks in its text, and ``in_left``
+    is True if its text is the left text.
     """
 
     mean: float

@@ -51,8 +51,8 @@ class JsonDifference:
 class TreeMatch:
     """The result of comparing two JSON values.
 
-    - ``leaves``: the number of places at which at least one of the values has a leaf. If there are more than MAX_LEAVES
-      such places, it is 2 × MAX_LEAVES.
+    - ``leaves``: the number of places at which at least one of the values has a leaf, or 2 × MAX_LEAVES if there are
+      more than MAX_LEAVES such places.
     - ``matched``: the number of places at which both leaves are equal.
     - ``differences``: the differences at the other places.
     - ``bound``: a description of the limit that prevented a complete comparison, or "".
@@ -240,7 +240,7 @@ def _share(left: object, right: object, path: str, state: _MatchState, depth: in
 
 
 def _all_of(value: object, path: str, state: _MatchState, kind: str, depth: int) -> Iterator[_Place]:
-    """Yield one difference for each leaf of a value that only one side has."""
+    """Yield one difference of the given ``kind`` for each leaf of a value that only one side has."""
     if _listed(path, state.settings.ignore):
         return
     if isinstance(value, dict) and value and depth < _MAX_DEPTH:
@@ -281,8 +281,8 @@ def _is_number(value: object) -> bool:
 def within(a: int | float, b: int | float, tolerance: float | str) -> bool:
     """Return whether two numbers are equal within the tolerance and, for floats, within rounding errors.
 
-    The tolerance is an absolute number or a percentage ("5%") of the greater number. The comparison of whole numbers
-    has no rounding errors, even for identifiers beyond 2⁵³ or the endless digits of a looping model. See ADR 0126.
+    The tolerance is a number, or a percentage ("5%") of the greater absolute value. The comparison of whole numbers has
+    no rounding errors, even for identifiers beyond 2⁵³ or the endless digits of a looping model. See ADR 0126.
     """
     if a == b:
         return True
@@ -321,7 +321,10 @@ def _pattern(key: str) -> re.Pattern[str]:
 
 
 def _same_json(left: object, right: object) -> bool:
-    """Return whether two JSON values are equal apart from the order of keys. This is cheap even for many leaves."""
+    """Return whether two JSON values are equal, whatever the order of their keys.
+
+    The cost is low even for many leaves.
+    """
     return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 

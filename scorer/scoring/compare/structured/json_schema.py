@@ -89,7 +89,7 @@ def _checker(schema: str) -> _Checker | None:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Return whether the pattern occurs in the text. A pattern that the library regex cannot compile always occurs.
+    """Return whether the pattern occurs in the text, or True if the library regex cannot compile the pattern.
 
     Raises _UndecidedError if the search takes longer than PATTERN_S seconds.
     """
@@ -120,7 +120,7 @@ def _pattern_properties(validator: Any, patterns: dict[str, Any], instance: Any,
 
 
 def _multiple_of(validator: Any, step: Any, instance: Any, _: Any) -> Errors:
-    """Check the schema keyword ``multipleOf`` with decimal numbers, so that 0.3 is a multiple of 0.1."""
+    """Yield an error if ``instance`` is not a multiple of ``step``, in decimal numbers: 0.3 is a multiple of 0.1."""
     from jsonschema.exceptions import ValidationError
 
     if not validator.is_type(instance, "number"):

@@ -1,4 +1,7 @@
-"""Compare the class labels of two answers. They must match exactly after the configured normalisation. Cost: 5 µs."""
+"""Compare the class labels of two answers. Labels agree if they are equal after the configured normalisation.
+
+Cost: 5 µs.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +32,10 @@ def normalise(text: str, settings: ClassificationSection) -> str:
 
 
 def _label_in_json(text: str) -> str:
-    """Return the label inside a JSON object. A text that is not a JSON object is returned unchanged.
+    """Return the label inside a JSON object, or ``text`` itself if it is not a JSON object.
 
-    If the object has a single key with a string, the label is that string. Otherwise, it is the object in canonical
-    form.
+    If the object has a single key with a string, the label is that string. Otherwise, the label is the canonical JSON
+    of the object.
     """
     if not text.startswith("{"):
         return text
@@ -60,7 +63,7 @@ def _matched(pattern: str, text: str) -> str:
 
 
 def _as_configured(label: str, settings: ClassificationSection) -> str:
-    """Return the name of a class as the setting ``matter`` spells it, because gates look the class up by that name.
+    """Return the name of a class as it is spelled in the setting ``matter``. Gates look up the class by this name.
 
     If the setting does not list the class, return ``label``, which is in normal form.
     """

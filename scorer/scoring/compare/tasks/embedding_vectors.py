@@ -97,8 +97,8 @@ def _nearest(rows: NDArray[np.float64], k: int) -> list[list[int]]:
 def _similarity_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """Return Pearson's correlation between the left cosines and the right cosines of all pairs of inputs.
 
-    If one side has the same cosine for all pairs of inputs, the correlation is undefined. Then return 1 if this is true
-    of both sides, else 0.
+    The correlation is undefined if a side has the same cosine for all pairs of inputs. In this case, return 1 if both
+    sides have this property, else 0.
     """
     upper = np.triu_indices(len(a), k=1)
     x, y = (a @ a.T)[upper], (b @ b.T)[upper]

@@ -36,7 +36,7 @@ _BOTH_REFUSE = 0.95  # the lowest similarity of two refusals
 
 
 def needs_embedding(left: Document, right: Document) -> bool:
-    """Return whether two texts must be embedded: their canonical forms differ, and neither form is empty."""
+    """Return whether two texts must be embedded: if their canonical forms differ and neither form is empty."""
     if left.text == right.text:
         return False  # saves computing the canonical forms
     return bool(left.canonical and right.canonical and left.canonical != right.canonical)
@@ -142,7 +142,7 @@ def _form_signals(
 
 
 def _code_signal(left: Document, right: Document, difference: CodeDifference) -> Signal:
-    """Return the stronger of two signals: the code of one side does not parse, or the code of the sides differs."""
+    """Return the stronger of two signals: one for code that does not parse, and one for a difference in the code."""
     broken = form_signals.one_sided("code", broken_code(left.text), broken_code(right.text))
     if broken.effect >= difference.divergence * difference.relevance:
         return broken
@@ -150,12 +150,12 @@ def _code_signal(left: Document, right: Document, difference: CodeDifference) ->
 
 
 def _overall_similarity(similarity: Similarity, alignment: Alignment) -> float:
-    """Return the similarity of the embeddings, raised towards 1 if most words of the two texts are the same."""
+    """Return the similarity of the two texts, raised towards 1 if they have most words in common."""
     return similarity.score + (1 - similarity.score) * ramp(alignment.word_overlap, 0.7, 0.95)
 
 
 def _with_compared_share(result: Comparison, left: Document, right: Document) -> Comparison:
-    """Add the measure ``compared_share`` to the result if only the beginning of an answer was compared."""
+    """Return the result with the measure ``compared_share`` added if only the beginning of an answer was compared."""
     share = min(left.compared_share, right.compared_share)
     if share >= 1:
         return result

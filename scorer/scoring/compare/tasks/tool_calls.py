@@ -13,7 +13,7 @@ from scorer.scoring.compare.structured.json_diff import match_trees
 
 _MAX_MATCHED = 400  # maximum number of pairs of calls that are compared to find the best pairing
 _SHOWN = 5
-_SAME_TOOL = 0.5  # the share of a call's agreement for the same tool; the rest depends on the arguments
+_SAME_TOOL = 0.5  # the agreement of two calls of one tool whose arguments differ completely
 
 
 def compare_tools(left: Sequence[ToolCall], right: Sequence[ToolCall], settings: ExtractionSection) -> Comparison:

@@ -97,7 +97,7 @@ def canonical_text(text: str) -> CanonicalText:
 
 
 def _prose_and_code(text: str) -> list[tuple[bool, str]]:
-    """Split a text into pieces of prose and code. Return (whether the piece is code, text of the piece) for each piece.
+    """Return the pieces of prose and code in a text, each as a tuple: whether it is code, and its text.
 
     An unclosed code block ends at the end of the text.
     """

@@ -19,7 +19,7 @@ from scorer.scoring.compare.text.typography import MAX_CHARS
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _LETTER = re.compile(r"[A-Za-z]")
 _CAPITAL = re.compile(r"[A-Z]")
-_PASSAGE = 300  # characters that the detector gets
+_PASSAGE = 300  # maximum number of characters that are passed to the detector
 _SURE = 0.6
 _SCRIPTS = (
     ("latin", 0x41, 0x24F), ("greek", 0x370, 0x3FF), ("cyrillic", 0x400, 0x52F), ("hebrew", 0x590, 0x5FF),
@@ -52,7 +52,7 @@ def detect_language(line: str) -> tuple[str, float]:
 
 
 def languages_of(text: str) -> tuple[str, ...]:
-    """Return the language of the beginning of a text and, if it is different, the language of its end.
+    """Return the language of the beginning of a text and, if it is different, the language of the end of the text.
 
     The result is empty for code, for short texts, and if the detector is not sure.
     """
@@ -90,6 +90,6 @@ def script_shares(text: str) -> dict[str, float]:
 
 
 def _prose(text: str) -> str:
-    """Return a text on one line, without code and Markdown. The language detector needs this form."""
+    """Return a text on one line, without code and Markdown, as the language detector needs it."""
     without_code = plain(_CODE.sub(" ", text[:MAX_CHARS]))
     return " ".join(without_code.encode("utf-8", "replace").decode().split())

@@ -81,7 +81,7 @@ def tokenize(
 ) -> tuple[Token, ...]:
     """Return the tokens of a text in canonical form, at most MAX_TOKENS.
 
-    ``code`` has the (start, end) positions of its code blocks, and ``starts`` has the start positions of its
+    ``code`` has the (start, end) positions of the code blocks, and ``starts`` has the start positions of the
     paragraphs.
     """
     words = text[:1500].lower().split()
@@ -158,7 +158,10 @@ class _Scanner:
             self.found.append(Token(key, surface, start))
 
     def _read_longer(self, surface: str, start: int) -> bool:
-        """Read the number, date, amount, address or phrase that begins with a word. Return False if there is none."""
+        """Read the number, date, amount, address or phrase that begins with the word ``surface`` at ``start``.
+
+        Return True if there is one, else False.
+        """
         word, text, end = surface.casefold(), self.text, start + len(surface)
         if word in SPELLED_NUMBERS or word in TIMES:
             return self._read_number_word(word, start, end)
@@ -182,7 +185,7 @@ class _Scanner:
         return self._read_phrase(word, start, end)
 
     def _read_phrase(self, word: str, start: int, end: int) -> bool:
-        """Read a phrase ("a few", "half a cup") or the long form of an abbreviation. Return False if there is none."""
+        """Read a phrase ("a few", "half a cup") or the long form of an abbreviation. Return whether there is one."""
         text = self.text
         if word == "a":
             some = _SOME.match(text, end)
@@ -274,11 +277,11 @@ class _Scanner:
         self.quantity = None if marker or quantity.word else quantity
 
     def _in_range(self, before: Quantity, quantity: Quantity, start: int) -> Quantity:
-        """Make the tokens of "5-10 minutes", "5 to 10 minutes" and "between 5 and 10 minutes" equal.
+        """Give "5-10 minutes", "5 to 10 minutes" and "between 5 and 10 minutes" the same tokens.
 
-        ``before`` is the quantity before ``quantity``. The tokens already found are changed if necessary. Return the
-        quantity that must be added next: ``quantity`` itself, ``quantity`` with the currency of ``before``, or the sum
-        of both if they form one amount (1 h 30 min).
+        ``before`` is the quantity before ``quantity``. Tokens that are already in ``found`` are changed if necessary.
+        Return the quantity that must be added next: ``quantity`` itself, ``quantity`` with the currency of ``before``,
+        or the sum of both if they form one amount (1 h 30 min).
         """
         found = self.found
         at = len(found) - 1
@@ -322,7 +325,10 @@ def _ends_sentence(gap: str) -> bool:
 
 
 def _with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[Token]:
-    """Mark the tokens inside code blocks as code. ``spans`` contains the (start, end) positions of the code blocks."""
+    """Return the tokens, with those inside code blocks marked as code.
+
+    ``spans`` contains the (start, end) positions of the code blocks.
+    """
     marked: list[Token] = []
     edges = iter([*(edge for span in spans for edge in span), tokens[-1].start + 1 if tokens else 0])
     edge, inside = next(edges), False
@@ -334,7 +340,7 @@ def _with_code(tokens: list[Token], spans: tuple[tuple[int, int], ...]) -> list[
 
 
 def _with_nouns(tokens: list[Token]) -> list[Token]:
-    """Mark the capitalised words of a German text as nouns, because all German nouns are capitalised.
+    """Return the tokens of a German text, with the capitalised words marked as nouns: German capitalises all nouns.
 
     A word after a title (Herr) or after another capitalised word is a name instead.
     """

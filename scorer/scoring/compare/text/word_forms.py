@@ -1,4 +1,4 @@
-"""Normalise words: expand contractions (don't becomes do not) and replace each spelling variant by one spelling.
+"""Normalise words: expand contractions (don't becomes do not), and replace all spelling variants with one spelling.
 
 The results are cached.
 """

@@ -48,7 +48,7 @@ NOT_NAMES = words(
     dear hi hello the a an and or but if in on at for to of with by as is are
     """
 )
-# Words at the beginning of a sentence. Replacing one of them by another does not change the statement.
+# Words at the beginning of a sentence. Replacing one of them with another does not change the statement.
 CONNECTIVES = words(
     """
     however but although though moreover furthermore besides therefore thus hence consequently overall next then

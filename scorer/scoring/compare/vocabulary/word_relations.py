@@ -9,7 +9,7 @@ from rapidfuzz.distance import Levenshtein
 
 from scorer.scoring.compare.vocabulary.opposites_and_synonyms import differs_by_negating_prefix, opposite
 
-# Two members of the same class exclude each other, so replacing one by the other changes the statement.
+# Two members of the same class exclude each other, so replacing one with the other changes the statement.
 _CLASSES = {
     "scale": "hundred thousand million billion trillion hundreds thousands millions billions trillions",
     "month": "january february march april may june july august september october november december",
@@ -49,7 +49,7 @@ CLASS_OF: dict[str, frozenset[str]] = {
 
 @lru_cache(maxsize=50_000)
 def excludes(left: str, right: str) -> bool:
-    """Return whether two words exclude each other, so that replacing one by the other changes the statement."""
+    """Return whether two words exclude each other, so that replacing one with the other changes the statement."""
     if left == right:
         return False
     if CLASS_OF.get(left, frozenset()) & CLASS_OF.get(right, frozenset()) or opposite(left, right):
@@ -59,7 +59,7 @@ def excludes(left: str, right: str) -> bool:
 
 
 def both_quantities(left: str, right: str) -> bool:
-    """Return whether two words differ and both belong to dates, units, currencies or orders of magnitude."""
+    """Return whether two words differ, and each of them names a date, a unit, a currency or an order of magnitude."""
     both = CLASS_OF.get(left, frozenset()) & _QUANTITIES, CLASS_OF.get(right, frozenset()) & _QUANTITIES
     return left != right and all(both)
 
@@ -122,7 +122,7 @@ _VARIANTS = tuple(
 
 
 def spelling_variants(one: str, other: str) -> bool:
-    """Return whether two words are spellings of one word (licence/license, tyre/tire), or differ in their ending."""
+    """Return whether two words are spellings of one word (licence/license, tyre/tire), or differ in the ending."""
     shorter = min(len(one), len(other))
     start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), shorter)
     if start >= 0.6 * shorter and sorted(one) != sorted(other):

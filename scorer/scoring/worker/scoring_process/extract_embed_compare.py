@@ -29,7 +29,7 @@ _NOTHING = Extracted(Surface.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class _ExtractedPair:
-    """A pair with its extracted answers. ``texts`` are the two texts to embed, or empty if none must be embedded."""
+    """A pair with its extracted answers. ``texts`` contains the texts that must be embedded, if there are any."""
 
     pair: Pair
     workload: Workload
@@ -41,7 +41,7 @@ class _ExtractedPair:
 
 @dataclass(frozen=True, slots=True)
 class ScoringOutcome:
-    """The result of a pair. ``doubt`` is what the evaluator is to be asked, or None if it is not to be asked."""
+    """The result of a pair. ``doubt`` has the texts for the evaluator, or is None if the evaluator is not asked."""
 
     scored: ScoredPair
     doubt: DoubtfulPair | None = None
@@ -115,7 +115,7 @@ def _extract(pair: Pair, answer: Answer, custom: CustomSurface | None) -> Extrac
 def _unscored_reason(answer: Answer, found: Extracted | Unusable) -> str:
     """Return why the answer cannot be scored, or "" if it can.
 
-    The reasons are labels of a metric, so only a fixed set of reasons is used.
+    The reasons become label values of a metric, so they come from a fixed set.
     """
     if answer.ending is not Ending.COMPLETE:
         return answer.ending.value
@@ -172,7 +172,7 @@ def _compare(
 
 
 def _doubt(extracted: _ExtractedPair, result: Comparison) -> DoubtfulPair | None:
-    """Return the texts for the evaluator if the pair is in doubt, otherwise None.
+    """Return the texts for the evaluator, or None if there is no evaluator or if the pair is not in doubt.
 
     Cross pairs and noise pairs are both evaluated, so that the scores and the noise floor are measured in the same way.
     """

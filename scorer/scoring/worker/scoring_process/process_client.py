@@ -27,7 +27,7 @@ _REMOTE_TIMEOUTS_PER_BATCH = 20
 
 
 class BatchFailedError(Exception):
-    """A batch could not be scored, because at least one of its pairs caused an error. The next batch may succeed."""
+    """A batch could not be scored, for example because one of its pairs caused an error. The next batch may succeed."""
 
 
 class BatchScorer(Protocol):
@@ -36,7 +36,7 @@ class BatchScorer(Protocol):
     async def start(self) -> None:
         """Load the embedding engine.
 
-        Raises ConfigError or DependencyError for errors that a second attempt would not avoid.
+        Raises ConfigError or DependencyError for an error that would occur again at a second attempt.
         """
 
     async def score(self, stored: Sequence[bytes], floors: Mapping[str, NoiseFloorJson]) -> BatchResult:
@@ -113,7 +113,7 @@ class ProcessScorer:
         await child.wait()
 
     async def _exchange(self, child: Process, request: bytes, timeout: float) -> tuple[dict[str, Any], list[bytes]]:
-        """Send one message and return the reply. If for any reason no complete reply arrives, kill the child."""
+        """Send one message and return the reply. Kill the child if, for any reason, no complete reply arrives."""
         complete = False
         try:
             async with asyncio.timeout(timeout):

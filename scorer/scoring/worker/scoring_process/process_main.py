@@ -78,9 +78,9 @@ def serve(
 
 
 def _columns(done: BatchResult) -> dict[str, Any]:
-    """Return the fields of the reply for a scored batch.
+    """Return the fields of the reply for a scored batch, except the scores.
 
-    They are one list for each field of the results, with one item for each pair, and the counts of the vector cache.
+    Each field of the results becomes a list with one item for each pair. The counts of the vector cache are numbers.
     """
     return {
         "unreadable": [result.unreadable for result in done.results],
@@ -103,9 +103,10 @@ def _lower_priority() -> None:
 
 
 def _load(config: Config) -> ScoringContext:
-    """Load the engine in a thread while the signals are imported. This shortens the start of the process.
+    """Return the context of the batches, with the loaded engine.
 
-    The two can run in parallel because loading the engine is mostly native code.
+    A thread loads the engine while the modules of the signals are imported, which shortens the start of the process.
+    Both can run in parallel because the engine is mostly loaded by native code.
     """
     with ThreadPoolExecutor(1) as pool:
         embedder = pool.submit(load_embedder, config.scorer.embedder)

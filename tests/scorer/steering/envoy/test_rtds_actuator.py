@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,6 +17,7 @@ from scorer.steering.envoy.rtds_actuator import RtdsActuator
 from scorer.steering.leader.steer_loop import SteerLoop
 from scorer.steering.leader.steer_metrics import SteerMetrics
 from tests.support.empty_steering_store import EmptySteeringStore
+from tests.support.http2_pings import answered_pings
 from tests.support.scripted_evidence import ScriptedEvidenceKind
 from tests.support.waiting import eventually
 
@@ -48,6 +50,17 @@ async def test_the_actuator_listens_as_soon_as_the_address_is_free(hanging_leade
 async def test_an_address_that_stays_in_use_raises_a_one_line_error(hanging_leader: socket.socket) -> None:
     with pytest.raises(ListenError, match=r"envoy\.rtds_listen: cannot listen on 127\.0\.0\.1:\d+"):
         await RtdsActuator(address(hanging_leader), lambda: True, patience_s=0).run()
+
+
+async def test_a_connection_without_data_stays_open_at_any_rate_of_pings(tmp_path: Path) -> None:
+    listen = f"unix:{tmp_path}/rtds.sock"
+    serving = asyncio.create_task(RtdsActuator(listen, lambda: True).run())
+    async with asyncio.timeout(10), grpc.aio.insecure_channel(listen) as channel:
+        await channel.channel_ready()
+    answered = await answered_pings(listen, 20)
+    serving.cancel()
+    await asyncio.wait({serving})
+    assert answered == 20
 
 
 class AlwaysFreeLease:

@@ -1,12 +1,13 @@
-"""`make bench-retreat`: measure the time to roll back when every request to the candidate fails.
+"""`make bench-rollback`: measure the time to roll back when every request to the candidate fails.
 
-All processes are real and deployed as by `glidepath up`: Envoy, extproc, scorer and Redis. Clients send 100 requests/s,
-and half of them go to the candidate. In a trial, a period without failures is followed by 503s or resets from the
-candidate. The time runs from the candidate's first bad answer to the log entry that every Envoy confirms weight 0. The
-table also shows the time that the rules of two other tools would need on the same trace if the failure continued:
+Envoy, extproc, the scorer and Redis are real, and run as `glidepath up` runs them. Clients send 100 requests/s, and
+half of them go to the candidate. In a trial, the candidate first works, then answers every request with a 503 or a
+reset. The time begins with the candidate's first bad answer, and ends when the log says that every Envoy has confirmed
+weight 0. The table also shows how long the rules of two other tools would take on the same trace if the failure
+continued:
 
-- Flagger: one check every 10 s, rollback at the 5th failed check (analysis.interval 10s, threshold 5);
-- Argo Rollouts: one measurement every 10 s; it ends when more than 4 in a row are errors (consecutiveErrorLimit 4).
+- Flagger: a check every 10 s; rollback at the 5th failed check (analysis.interval 10s, threshold 5);
+- Argo Rollouts: a measurement every 10 s; rollback when more than 4 in a row fail (consecutiveErrorLimit 4).
 """
 
 from __future__ import annotations
@@ -54,10 +55,11 @@ GUARD_LIMIT = 10
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Seconds from the first bad answer, and numbers of bad answers.
+    """The result of one trial. All times are seconds since the candidate's first bad answer.
 
-    ``bad``: all bad answers; ``seen``: those in Redis when the guard fired; ``needed``: those that the guard needs if
-    it gets them one at a time after this trial's evidence.
+    ``bad`` is the number of all bad answers, and ``seen`` is the number of those that were in Redis when the guard
+    fired. ``needed`` is the number that the guard needs if it gets them one at a time, with this trial's earlier
+    evidence.
     """
 
     decided_s: float
@@ -71,7 +73,10 @@ class Trial:
 
 
 def peer_seconds(phase_s: float, checks: int) -> float:
-    """Return the seconds of a rule that needs ``checks`` bad checks in a row, ``phase_s`` after a good check."""
+    """Return how many seconds a rule takes that needs ``checks`` failed checks in a row.
+
+    The failure begins ``phase_s`` seconds after a check, and every later check fails.
+    """
     return (PEER_INTERVAL_S - phase_s) + (checks - 1) * PEER_INTERVAL_S
 
 
@@ -120,7 +125,7 @@ class Bench:
         before = len(self.watcher.seen.decisions)
         await self.watcher.put_fault(InjectedFault.ERRORS)
         await self.until(lambda seen: any(d.event == "rollback_confirmed" for d in seen.decisions[before:]))
-        await asyncio.sleep(1)  # answers in flight arrive
+        await asyncio.sleep(1)  # so that the answers in flight arrive
         news = self.watcher.seen.decisions[before:]
         decided = next(d for d in news if d.event == "rollback" and not d.trigger.startswith("command:"))
         confirmed = next(d for d in news if d.event == "rollback_confirmed" and d.to_percent == 0)
@@ -208,7 +213,7 @@ def report(results: list[Trial], clients: Clients) -> None:
     print(f"clients: {clients.stats.requests} requests, {clients.stats.errors} failed")
     ok = percentile(confirmed, 0.95) < LIMIT_S and max(needed) <= GUARD_LIMIT
     summary = {"confirmed_p50_s": statistics.median(confirmed), "confirmed_p95_s": percentile(confirmed, 0.95)}
-    print(json.dumps({"bench": "retreat", "ok": ok, "trials": len(results), **summary, "needed_max": max(needed)}))
+    print(json.dumps({"bench": "rollback", "ok": ok, "trials": len(results), **summary, "needed_max": max(needed)}))
 
 
 def main() -> None:

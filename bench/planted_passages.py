@@ -1,10 +1,10 @@
-"""More rewrites and changes for the regression benchmark: each plants a sentence or a line of code in an answer.
+"""Rewrites and changes of an answer for the regression benchmark. Most of them insert a sentence or a line of code.
 
-The answers of this benchmark contain few units, dates and operators. So both texts get a planted passage at the same
-place: two versions with the same meaning, or with different meanings. The cases are seeded. They were written without
-looking at the scorer's word lists. ``held_out.txt`` is an exception: its pairs of opposites were drawn at random, by
-families of words, from the source of ``scorer/scoring/compare/vocabulary/opposites.txt`` and are missing from that
-list.
+The benchmark's answers contain few units, dates and operators. So a passage is inserted at the same place in two copies
+of an answer: in a rewrite, the two passages have the same meaning; in a change, they have different meanings. The
+random choices are seeded. The passages were written without looking at the scorer's word lists, with one exception: the
+pairs of opposites in ``held_out_opposites.txt`` were drawn at random, by families of words, from the source of
+``scorer/scoring/compare/vocabulary/opposites.txt``, and that list does not contain them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from pathlib import Path
 Pair = tuple[str, str]
 Planted = Callable[[str, random.Random], Pair | str | None]
 
-HELD_OUT = [tuple(line.split("/")) for line in Path(__file__).with_name("held_out.txt").read_text().split()]
+HELD_OUT = [tuple(line.split("/")) for line in Path(__file__).with_name("held_out_opposites.txt").read_text().split()]
 
 
 def _at(text: str, rng: random.Random) -> Callable[[str], str]:
-    """Return a function that inserts a passage between two paragraphs of ``text``, outside of code blocks."""
+    """Return a function that inserts a passage into ``text``, always between the same two paragraphs.
+
+    The place is chosen at random, outside code blocks. Without such a place, it is the end of the text.
+    """
     parts = text.split("\n\n")
     places = [i for i in range(1, len(parts)) if "\n\n".join(parts[:i]).count("```") % 2 == 0]
     place = rng.choice(places) if places else len(parts)
@@ -47,7 +50,7 @@ _MEASURES = (
 
 
 def units(text: str, rng: random.Random) -> Pair:
-    """Replace the unit of a number."""
+    """Insert a sentence with a number, in two versions with different units."""
     names, _, sentence = rng.choice(_MEASURES).partition("|")
     one, other = rng.sample(names.split(), 2)
     number = rng.choice((2, 5, 12, 30, 75, 250, 400))
@@ -62,7 +65,7 @@ _SIGNED = (
 
 
 def signs(text: str, rng: random.Random) -> Pair:
-    """Remove a minus, or turn a range into one number."""
+    """Insert a sentence in two versions: with and without a minus, or with a range (2-5) and with one number (25)."""
     low, more = rng.randint(2, 9), rng.randint(1, 9)
     if rng.random() < 0.25:
         sentence = rng.choice(("Take {} pills a day.", "Read chapters {} first.", "It lasts {} weeks."))
@@ -93,7 +96,7 @@ _DATED = ("The contract was signed on {}.", "The bridge opened on {} after long 
 
 
 def dates(text: str, rng: random.Random) -> Pair:
-    """Change the day, month, year or hour."""
+    """Insert a sentence in two versions that differ in the day, the month, the year, or am and pm."""
     if rng.random() < 0.25:
         hour = rng.randint(1, 11)
         return _planted(text, rng, f"The gate closes at {hour} am.", f"The gate closes at {hour} pm.")
@@ -122,7 +125,7 @@ go|x {} y|:= = == +=
 
 
 def code_operators(text: str, rng: random.Random) -> Pair:
-    """Change an operator, index, indentation or comment mark, in a code block or span."""
+    """Insert a code block or code span in two versions: with another operator, index, indentation or comment mark."""
     language, _, rest = rng.choice(_CODE).partition("|")
     template, _, options = rest.partition("|")
     choices = [options.rstrip("|"), ""] if options.endswith("|") and options != "|| & ^" else options.split()
@@ -145,7 +148,7 @@ _SYMBOLS = (
 
 
 def symbols(text: str, rng: random.Random) -> Pair:
-    """Change a meaningful sign: a check mark, an arrow, a comparison, stars."""
+    """Insert a sentence in two versions with different symbols, such as check marks, arrows or comparison signs."""
     signs_, _, sentence = rng.choice(_SYMBOLS).partition("|")
     one, other = rng.sample(signs_.split(), 2)
     return _planted(text, rng, sentence.format(one), sentence.format(other))
@@ -155,7 +158,7 @@ _HOSTS = ("example.com", "example.org", "examp1e.com", "docs.example.com", "exam
 
 
 def addresses(text: str, rng: random.Random) -> Pair:
-    """Change the host, path or mailbox of an address, written out or as the target of a link."""
+    """Insert a URL, a link or an e-mail address in two versions, with different hosts or different paths."""
     one, other = rng.sample(_HOSTS, 2)
     sentence = rng.choice(
         (
@@ -177,7 +180,7 @@ _FRAMES = (
 
 
 def opposites_held_out(text: str, rng: random.Random) -> Pair:
-    """Replace a word by its opposite, from pairs that are missing from the scorer's list."""
+    """Insert a sentence in two versions with opposite words. The pair of words is missing from the scorer's list."""
     one, other = rng.sample(rng.choice(HELD_OUT), 2)
     frame = rng.choice(_FRAMES)
     return _planted(text, rng, frame.format(one), frame.format(other))
@@ -192,7 +195,7 @@ _OMITTED = (
 
 
 def omissions(text: str, rng: random.Random) -> Pair | None:
-    """Leave out a sentence in the middle or at the beginning."""
+    """Return the text with an additional sentence, and without it. Return None if the text has no place for it."""
     if rng.random() < 0.3:
         return f"{rng.choice(_OMITTED)} {text}", text
     parts = text.split("\n\n")
@@ -240,7 +243,7 @@ _ITEMS = ("Lisbon", "Oslo", "Prague", "Dublin", "Athens", "Vienna")
 
 
 def list_order(text: str, rng: random.Random) -> Pair:
-    """Change the order of names joined by commas, or of bullets."""
+    """Insert a list of names in two versions with different orders, as a sentence or as bullets."""
     one = rng.sample(_ITEMS, rng.randint(2, 4))
     other = [*one[1:], one[0]]
     if rng.random() < 0.5:
@@ -277,7 +280,7 @@ about roughly|also additionally|enough sufficient|allows permits|ensure guarante
 remove delete|answer reply|problem issue|mistake error|many numerous|several various|whole entire
 almost nearly|because since|get obtain|small little
 """
-# Words of nearly the same meaning that is in no list of the scorer.
+# Pairs of words with nearly the same meaning. No list of the scorer contains these pairs.
 _ALIKE_UNLISTED = """
 however nevertheless|good decent|wait linger|common widespread|work labor|water liquid|make craft|look glance
 clean spotless|soft supple|fresh crisp|time while|place spot|cover wrap|hold grip|rest remainder|warm toasty
@@ -294,7 +297,7 @@ def synonyms(text: str, rng: random.Random) -> str | None:
 
 
 def synonyms_unlisted(text: str, rng: random.Random) -> str | None:
-    """Replace a word of the answer by a synonym that is in no list of the scorer."""
+    """Replace a word of the answer by a synonym. No list of the scorer contains this pair of words."""
     return _exchanged(text, rng, _ALIKE_UNLISTED)
 
 

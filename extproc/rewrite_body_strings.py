@@ -29,9 +29,10 @@ class BodyTooComplexError(Exception):
 
 
 def rewrite(text: str, content_type: str, apply: Apply) -> str:
-    """Return the body ``text`` after applying ``apply`` to every string in it.
+    """Return the body ``text`` with every string in it, including object keys, replaced by ``apply`` of the string.
 
-    Raises BodyTooComplexError and the errors of ``apply``.
+    An integer of seven or more digits is passed to ``apply`` as text, and becomes 0 if ``apply`` changes it. Raises
+    BodyTooComplexError, and the errors of ``apply``.
     """
     if content_type.partition(";")[0].strip().lower() in STREAMS:
         return _rewrite_stream(text, apply)
@@ -53,7 +54,7 @@ def _rewrite_json(text: str, value: Any, apply: Apply) -> str:
 def _rewrite_raw(text: str, apply: Apply) -> str:
     """Rewrite a body that is plain text or incomplete JSON.
 
-    ``apply`` is called for the text between two escapes, so that no match begins inside an escape.
+    ``apply`` gets only the text between two JSON escapes, so that no match includes a part of an escape.
     """
     parts = _ESCAPE.split(text, MAX_ESCAPES + 1)
     if len(parts) > 2 * MAX_ESCAPES:
@@ -72,7 +73,7 @@ def _rewrite_value(value: Any, apply: Apply, depth: int) -> Any:
     if isinstance(value, list):
         return [_rewrite_value(inner, apply, depth + 1) for inner in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**6:
-        return value if apply(str(value)) == str(value) else 0  # 0 keeps the JSON type a number
+        return value if apply(str(value)) == str(value) else 0  # 0, so that the JSON type is still a number
     return value
 
 
@@ -92,7 +93,7 @@ def _dump(value: Any) -> str:
 
 @dataclass(slots=True)
 class _Line:
-    """One line of a stream. ``value`` is the parsed JSON object or array, or None if the line has neither."""
+    """One line of a stream. ``value`` is the JSON object or array in the line, parsed, or None if there is none."""
 
     prefix: str
     text: str
@@ -134,7 +135,7 @@ def _rewrite_stream(text: str, apply: Apply) -> str:
 def _rewrite_joined(slots: list[_StringSlot], apply: Apply) -> None:
     joined = "".join(slot.text for slot in slots)
     rewritten = apply(joined)
-    # If no match crosses two strings (example: a name in every event), each string is rewritten separately later.
+    # If no match spans several strings, each string is rewritten on its own later (example: a name in every event).
     if rewritten == joined or rewritten == "".join(apply(slot.text) for slot in slots):
         return
     slots[0].put(rewritten)
